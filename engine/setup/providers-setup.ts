@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { AnonymousPolicy, TokenAuthenticator } from "../auth/authenticate.ts";
 import { checkedIssuer, parseAuthenticationConfig } from "../auth/authentication/authentication-config.ts";
 import { checkedAuthorities } from "../auth/authentication/client-certificate.ts";
+import { JwtMetrics } from "../auth/authentication/jwt-metrics.ts";
 import { OidcAuthenticator, type OidcProvider } from "../auth/authentication/oidc.ts";
 import type { Egress } from "../apimachinery/egress.ts";
 import type { Dial } from "../lib/dial.ts";
@@ -27,7 +28,8 @@ export interface ProvidersSetup {
 export function setUpProviders(config: AuthConfig, parts: ProvidersParts): ProvidersSetup {
   const file = config.authenticationConfig;
   const parse = (text: string) => parseAuthenticationConfig(text, config.serviceAccountIssuer);
-  const authenticatorsOf = (providers: readonly OidcProvider[]) => providers.map((provider) => new OidcAuthenticator(provider, parts.clock, parts.logger, dialOf(provider, parts.egress)));
+  const metrics = new JwtMetrics(parts.metrics, parts.clock, parts.serverName);
+  const authenticatorsOf = (providers: readonly OidcProvider[]) => providers.map((provider) => new OidcAuthenticator(provider, parts.clock, parts.logger, dialOf(provider, parts.egress), metrics.of(provider.issuer)));
   const structured = readOption("--authentication-config", file, (text) => {
     const { providers, anonymous } = parse(text);
     return { text, anonymous, authenticators: authenticatorsOf(providers) };
@@ -51,6 +53,7 @@ export function setUpProviders(config: AuthConfig, parts: ProvidersParts): Provi
       const next = authenticatorsOf(providers);
       await Promise.all(next.map((one) => one.prepare()));
       current = next;
+      metrics.keep(providers.map(({ issuer }) => issuer));
     },
   }, parts);
   return { authenticator, anonymous, services: [follower] };

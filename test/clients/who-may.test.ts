@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from "node:crypto";
+import { createHash, generateKeyPairSync } from "node:crypto";
 import { mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
@@ -212,9 +212,18 @@ describe("OpenID Connect", () => {
       isAway = false;
       await until(() => reloads("success") === 1);
       expect(await authenticator.authenticate(token)).toEqual({ username: "id:jane", groups: [] });
+      const sha = (text: string) => `sha256:${createHash("sha256").update(text).digest("hex")}`;
+      const of = `jwt_issuer_hash="${sha(provider.url)}"`;
+      const ours = () => metrics.render().split("\n").filter((line) => line.startsWith("apiserver_authentication_jwt_authenticator_") && !line.includes("_bucket"));
+      expect(ours()).toEqual(expect.arrayContaining([
+        expect.stringMatching(new RegExp(`_latency_seconds_count\\{.*${of}.*\\} 1$`)),
+        expect.stringMatching(new RegExp(`_jwks_fetch_last_timestamp_seconds\\{.*result="success".*\\} \\d`)),
+        ...[of, `apiserver_id_hash="${sha("m1")}"`, `hash="${sha(JSON.stringify({ keys: [jwk] }))}"`].map((label) => expect.stringMatching(new RegExp(`_jwks_fetch_last_key_set_info\\{.*${label}.*\\} 1$`))),
+      ]));
       await write();
       await until(() => reloads("success") === 2);
       expect(await authenticator.authenticate(token)).toBeUndefined();
+      expect(ours().filter((line) => line.includes("jwks_fetch"))).toEqual([]);
     } finally {
       stop.abort();
       await Promise.all(running);

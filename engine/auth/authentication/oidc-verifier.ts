@@ -4,7 +4,7 @@ import type { EgressName } from "../../apimachinery/egress.ts";
 import type { Dial } from "../../lib/dial.ts";
 import { loadJose } from "../../lib/late-modules.ts";
 import type { Logger } from "../../lib/log.ts";
-import { fetchRemoteJson } from "../remote-json.ts";
+import { fetchRemoteJson, fetchRemoteText, type RemoteJson } from "../remote-json.ts";
 
 /** An issuer of tokens, and what its tokens must be to be taken. */
 export interface OidcIssuer {
@@ -41,16 +41,19 @@ export class OidcVerifier {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #dial: Dial | undefined;
+  readonly #fetched: (keys: string | undefined) => void;
   #keys: KeyLookup | undefined;
   #fetchedMs = -Infinity;
   #fetching: Promise<KeyLookup> | undefined;
 
-  constructor(issuer: OidcIssuer, clock: Clock, logger: Logger, dial: Dial | undefined) {
+  /** `fetched` hears of the keys whenever they have been asked for, as the text that came; of undefined when they could not be had. */
+  constructor(issuer: OidcIssuer, clock: Clock, logger: Logger, dial: Dial | undefined, fetched: (keys: string | undefined) => void = () => {}) {
     if (!issuer.issuer.startsWith("https://")) throw new Error(`the OpenID Connect issuer ${issuer.issuer} must be an https address`);
     this.#issuer = issuer;
     this.#clock = clock;
     this.#logger = logger;
     this.#dial = dial;
+    this.#fetched = fetched;
   }
 
   /** The claims of a token that is this issuer's, for us and good now. Throws with why it is not. */
@@ -96,10 +99,22 @@ export class OidcVerifier {
     const description = (await fetchRemoteJson({ ...common, url: discoveryUrl ?? `${issuer.replace(/\/$/, "")}/.well-known/openid-configuration` })) as { readonly issuer?: unknown; readonly jwks_uri?: unknown }; // both are checked
     if (description.issuer !== issuer) throw new Error(`the provider calls itself ${String(description.issuer)}, not ${issuer}`);
     if (typeof description.jwks_uri !== "string") throw new Error("the provider does not say where its keys are (jwks_uri)");
-    const keys = loadJose().createLocalJWKSet((await fetchRemoteJson({ ...common, url: description.jwks_uri })) as JSONWebKeySet); // jose checks its shape and throws
+    const keys = await this.#fetchKeys({ ...common, url: description.jwks_uri });
     this.#keys = keys;
     this.#fetchedMs = this.#clock.monotonic();
     return keys;
+  }
+
+  async #fetchKeys(remote: RemoteJson): Promise<KeyLookup> {
+    try {
+      const text = await fetchRemoteText(remote);
+      const keys = loadJose().createLocalJWKSet(JSON.parse(text) as JSONWebKeySet); // jose checks its shape and throws
+      this.#fetched(text);
+      return keys;
+    } catch (error) {
+      this.#fetched(undefined);
+      throw error;
+    }
   }
 }
 

@@ -5,6 +5,7 @@ import type { Logger } from "../../lib/log.ts";
 import type { CelProgram } from "../../cel/compile.ts";
 import { checkClaimRules, checkUserRules, claimValue, type ExpressionRule } from "./claim-expressions.ts";
 import { checkClaimSources, DistributedClaim } from "./distributed-claims.ts";
+import type { IssuerMetrics } from "./jwt-metrics.ts";
 import { claimedIssuer, OidcVerifier, type OidcIssuer } from "./oidc-verifier.ts";
 
 /** One identity provider that signs tokens of people, and how its claims become users of ours. */
@@ -32,11 +33,13 @@ export class OidcAuthenticator {
   readonly #logger: Logger;
   readonly #verifier: OidcVerifier;
   readonly #groups: DistributedClaim | undefined;
+  readonly #metrics: IssuerMetrics | undefined;
 
-  constructor(provider: OidcProvider, clock: Clock, logger: Logger, dial?: Dial) {
+  constructor(provider: OidcProvider, clock: Clock, logger: Logger, dial?: Dial, metrics?: IssuerMetrics) {
     this.#provider = provider;
     this.#logger = logger;
-    this.#verifier = new OidcVerifier(provider, clock, logger, dial);
+    this.#metrics = metrics;
+    this.#verifier = new OidcVerifier(provider, clock, logger, dial, metrics?.fetched);
     const { groups } = provider;
     // As upstream: an expression sees the token's own claims only.
     this.#groups = groups !== undefined && "claim" in groups ? new DistributedClaim(groups.claim, provider, this.#verifier, { clock, logger, dial }) : undefined;
@@ -45,11 +48,15 @@ export class OidcAuthenticator {
   /** Undefined for tokens that are not of this provider, not for us, or not good. */
   async authenticate(token: string): Promise<UserInfo | undefined> {
     if (claimedIssuer(token) !== this.#provider.issuer) return undefined;
+    const end = this.#metrics?.judging();
     try {
       const claims = await this.#verifier.verify(token);
       checkClaimSources(claims);
-      return userOfClaims(this.#provider, (await this.#groups?.expand(token, claims)) ?? claims);
+      const user = userOfClaims(this.#provider, (await this.#groups?.expand(token, claims)) ?? claims);
+      end?.(user === undefined ? "failure" : "success");
+      return user;
     } catch (error) {
+      end?.("failure");
       this.#logger.debug("an OpenID Connect token was refused", { issuer: this.#provider.issuer, error });
       return undefined;
     }
