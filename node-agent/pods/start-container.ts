@@ -23,8 +23,11 @@ import { bindSubPath } from "../volumes/sub-path.ts";
 import { SUB_PATHS } from "../volumes/volume-plugin.ts";
 import { StartError } from "./start-error.ts";
 import { computeEnvironment, ContainerConfigError } from "./pod-environment.ts";
+import { readTail } from "./read-tail.ts";
 
 const TERMINATION_MESSAGE_BYTES_MAX = 4096;
+/** Enough for the last lines of a log, and what the runtime writes before each. */
+const LOG_TAIL_BYTES = 64 * 1024;
 /** Upstream waits for ever; a hook that hangs longer than any container may take to end is a failure. */
 const POST_START_SECONDS_MAX = 30;
 
@@ -95,9 +98,9 @@ function runtimeWords(error: unknown): string {
 /** What an ended container left as its last words: its message file, or the end of its log if the pod asks for that. */
 export function readTerminationMessage(context: PodContext, pod: Pod, container: Container | undefined, state: ContainerState): string {
   try {
-    const text = readFileSync(terminationFile(context, pod, state.name, state.attempt), "utf8").slice(-TERMINATION_MESSAGE_BYTES_MAX).trim();
+    const text = readTail(terminationFile(context, pod, state.name, state.attempt), TERMINATION_MESSAGE_BYTES_MAX).trim();
     if (text !== "" || container?.terminationMessagePolicy !== "FallbackToLogsOnError" || state.exitCode === 0) return text;
-    return readFileSync(state.logPath, "utf8").trimEnd().split("\n").slice(-80).map((line) => line.replace(/^\S+ \S+ \S+ /, "")).join("\n").slice(-2048);
+    return readTail(state.logPath, LOG_TAIL_BYTES).trimEnd().split("\n").slice(-80).map((line) => line.replace(/^\S+ \S+ \S+ /, "")).join("\n").slice(-2048);
   } catch {
     return "";
   }

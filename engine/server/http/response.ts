@@ -21,6 +21,9 @@ export interface RawResponse {
   readonly writableEnded: boolean;
 }
 
+/** Upstream's bounds of warnings: of all together, and of each one where there are more. */
+const WARNINGS_LENGTH_MAX = 4 * 1024;
+const WARNING_LENGTH_MAX = 256;
 /** Answers above this size are compressed for clients that can read it, as upstream does. */
 const GZIP_BYTES_MIN = 128 * 1024;
 
@@ -92,7 +95,19 @@ function indented(json: Buffer): Buffer {
 
 /** What callers are told beside the answer itself, however that is written. */
 export function warningHeaders(warnings: readonly string[]): { readonly warning?: string[] } {
-  return warnings.length === 0 ? {} : { warning: warnings.map(warningHeader) };
+  return warnings.length === 0 ? {} : { warning: bounded(warnings).map(warningHeader) };
+}
+
+/** Texts may repeat what a client has sent, however long, and few clients take headers of any length: where there is too much, each is cut, and the last ones are left out. */
+function bounded(warnings: readonly string[]): readonly string[] {
+  if (warnings.reduce((sum, text) => sum + text.length, 0) <= WARNINGS_LENGTH_MAX) return warnings;
+  const kept: string[] = [];
+  for (let [index, length] = [0, 0]; index < warnings.length && length < WARNINGS_LENGTH_MAX; index++) {
+    const text = [...(warnings[index] ?? "").slice(0, 2 * WARNING_LENGTH_MAX)].slice(0, WARNING_LENGTH_MAX).join("");
+    length += text.length;
+    kept.push(text);
+  }
+  return kept;
 }
 
 /** RFC 7234 warn-code 299, with the text as a quoted string that fits into a header. */

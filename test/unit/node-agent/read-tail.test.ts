@@ -1,0 +1,36 @@
+import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { readTerminationMessage } from "../../../node-agent/pods/start-container.ts";
+import { readTail } from "../../../node-agent/pods/read-tail.ts";
+import type { ContainerState } from "../../../node-agent/cri/runtime.ts";
+import type { PodContext } from "../../../node-agent/pods/pod-context.ts";
+import type { Pod } from "../../../engine/resources/types.ts";
+
+function temporary(): string {
+  const folder = mkdtempSync(path.join(os.tmpdir(), "tail-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+test("of a file the end is read, or all of it", () => {
+  const file = path.join(temporary(), "f");
+  for (const [text, max, expected] of [["", 4, ""], ["abc", 4, "abc"], ["abcdef", 4, "cdef"]] as const) {
+    writeFileSync(file, text);
+    expect(readTail(file, max)).toBe(expected);
+  }
+});
+
+test("a container's last words are read however much it has left there", () => {
+  const podsDir = temporary();
+  const folder = path.join(podsDir, "u", "containers", "web");
+  mkdirSync(folder, { recursive: true });
+  const file = path.join(folder, "0.message");
+  writeFileSync(file, "");
+  truncateSync(file, 8 * 2 ** 30); // more than a string or a buffer can hold, and no block of it on the disk
+  writeFileSync(file, "the end", { flag: "a" });
+  const pod: Pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "web", uid: "u" }, spec: { containers: [] } };
+  const message = readTerminationMessage({ podsDir } as PodContext, pod, undefined, { name: "web", attempt: 0 } as ContainerState); // all that is looked at
+  expect(message.replaceAll("\0", "")).toBe("the end");
+});
