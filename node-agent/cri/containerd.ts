@@ -6,6 +6,8 @@ import type { Logger } from "../../engine/lib/log.ts";
 import { CDI_FOLDERS } from "../devices/cdi-edits.ts";
 import { openCriRuntime } from "./cri-runtime.ts";
 
+/** Where containerd looks for the mirrors, authorities and plain addresses of registries: a folder for each, with a hosts.toml; read at each pull. */
+export const REGISTRY_HOSTS_DIR = "/etc/containerd/certs.d";
 export const PAUSE_IMAGE = "mainstay.local/pause:1";
 
 export interface ContainerdPaths {
@@ -106,7 +108,9 @@ disabled_plugins = ["io.containerd.snapshotter.v1.devmapper", "io.containerd.sna
   [plugins."io.containerd.grpc.v1.cri".containerd]
     snapshotter = "overlayfs"
     default_runtime_name = "${runtime.name}"
-${[runtime, ...others].map(runtimeConfig).join("")}  [plugins."io.containerd.grpc.v1.cri".cni]
+${[runtime, ...others].map(runtimeConfig).join("")}  [plugins."io.containerd.grpc.v1.cri".registry]
+    config_path = "${REGISTRY_HOSTS_DIR}"
+  [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "${binDir}"
     conf_dir = "${paths.cniConfigDir}"
 `;
