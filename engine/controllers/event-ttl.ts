@@ -5,9 +5,10 @@ import { read, type Action, type ControllerDefinition } from "./define-controlle
 
 const DELETED_PER_ROUND_MAX = 2_000;
 
-/** The events whose last occurrence is longer ago than they are kept, within one round's bound. Pure. */
+/** The events that were made, and have occurred last, longer ago than they are kept, within one round's bound: who tells of an old one is heard as long. Pure. */
 export function planExpiry(events: readonly CoreEvent[], ttlMs: number, nowMs: number): readonly Action[] {
-  const lastMs = ({ lastTimestamp, eventTime, series, metadata }: CoreEvent) => Date.parse(series?.lastObservedTime ?? lastTimestamp ?? eventTime ?? metadata.creationTimestamp ?? "");
+  const lastMs = ({ lastTimestamp, eventTime, series, metadata }: CoreEvent) =>
+    Math.max(...[series?.lastObservedTime, lastTimestamp, eventTime, metadata.creationTimestamp].map((time) => (time ? Date.parse(time) : 0)));
   return events
     .filter((event) => lastMs(event) < nowMs - ttlMs)
     .slice(0, DELETED_PER_ROUND_MAX)

@@ -66,7 +66,7 @@ export function scopeToSubresource<T extends KubeObject>(definition: ResourceDef
  * The object as it will be stored in place of the old one: what belongs to the server is kept, the kind's own preparation done, the
  * generation follows what is wanted, all rules checked. Throws a 422.
  */
-export function beforeUpdate<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, old: T, subresource: string | undefined, disabled?: FeatureGates): T {
+export function beforeUpdate<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, old: T, subresource: string | undefined, disabled?: FeatureGates, nowText = ""): T {
   const { strategy } = definition;
   const isStatus = subresource === "status";
   const part = partOf(definition, subresource);
@@ -83,7 +83,8 @@ export function beforeUpdate<T extends KubeObject>(definition: ResourceDefinitio
   });
   const defaulted = withStrategyDefaults(definition, kept);
   const prepare = part !== undefined ? undefined : isStatus ? strategy.prepareForStatusUpdate : strategy.prepareForUpdate;
-  const prepared = prepare?.(defaulted, old) ?? defaulted;
+  const unstamped = prepare?.(defaulted, old) ?? defaulted;
+  const prepared = strategy.withTimes?.(unstamped, old, nowText) ?? unstamped;
   const next = !isStatus && strategy.hasGeneration === true && isWantChanged(definition, prepared, old) ? withMetadata(prepared, { generation: (old.metadata.generation ?? 0) + 1 }) : prepared;
   validateUpdate(definition, next, old, part ?? (isStatus ? "status" : "object"), disabled);
   return next;

@@ -15,7 +15,7 @@ export function ipAddressKey(address: string): string {
 /** The IPAddress of a Service's address as it is written in one commit with the Service: who has an address can be read as soon as it has it. */
 export function ipAddressClaim(address: string, owner: { readonly namespace: string; readonly name: string }, clock: Clock, random: Random): ExtraWrites {
   const { metadata, ...rest } = serviceAddressObject(address, owner);
-  const object: KubeObject = { ...rest, metadata: { ...metadata, uid: random.uuid(), creationTimestamp: formatTime(clock.now()), generation: 1 } };
+  const object: KubeObject = { ...rest, metadata: { ...metadata, uid: random.uuid(), creationTimestamp: formatTime(clock.now()) } };
   const key = ipAddressKey(address);
   // Somebody may hold the address by an object of his own.
   return { conditions: [{ key, modRevision: 0 }], operations: [{ do: "put", key, value: encodeForStorage(object) }] };

@@ -92,6 +92,8 @@ export interface Strategy<T extends KubeObject> extends Omit<MetadataRules, "nam
   readonly prepareForCreate?: (object: T) => T;
   readonly prepareForUpdate?: (object: T, old: T) => T;
   readonly prepareForStatusUpdate?: (object: T, old: T) => T;
+  /** Says of what is new in an update when that was. */
+  readonly withTimes?: (object: T, old: T, nowText: string) => T;
   /** Cross-field rules; the schema has been checked. */
   readonly validate?: (object: T) => readonly FieldError[];
   /** What only new objects must keep to, beside `validate`. */

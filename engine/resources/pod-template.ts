@@ -13,7 +13,8 @@ export function withPodSpecDefaults(spec: PodSpec): PodSpec {
     ...spec,
     ...(spec.serviceAccountName && !spec.serviceAccount ? { serviceAccount: spec.serviceAccountName } : {}),
     ...(spec.serviceAccount && !spec.serviceAccountName ? { serviceAccountName: spec.serviceAccount } : {}),
-    ...containersBy(spec, (container) => ({ ...container, imagePullPolicy: container.imagePullPolicy ?? pullPolicyOf(container.image) })),
+    ...containersBy(spec, withPullPolicy),
+    ...(spec.ephemeralContainers === undefined ? {} : { ephemeralContainers: spec.ephemeralContainers.map(withPullPolicy) }),
     ...(spec.volumes === undefined ? {} : { volumes: spec.volumes.map(withVolumeDefault) }),
   };
 }
@@ -32,6 +33,10 @@ export function withContainersOfPod(spec: PodSpec): PodSpec {
       };
     }),
   };
+}
+
+function withPullPolicy<T extends Pick<Container, "image" | "imagePullPolicy">>(container: T): T {
+  return { ...container, imagePullPolicy: container.imagePullPolicy ?? pullPolicyOf(container.image) };
 }
 
 function containersBy({ containers, initContainers }: PodSpec, change: (container: Container) => Container): Pick<PodSpec, "containers" | "initContainers"> {

@@ -4533,7 +4533,7 @@ readonly status?: HorizontalPodAutoscalerV1Status
  * What is scaled, by which use and how far.
  */
 export interface HorizontalPodAutoscalerV1Spec {
-readonly scaleTargetRef: CrossVersionObjectReference
+readonly scaleTargetRef: CrossVersionObjectReferenceV1
 /**
  * The fewest replicas. Without it, 1.
  */
@@ -4550,7 +4550,7 @@ readonly targetCPUUtilizationPercentage?: number
 /**
  * Names an object of any version.
  */
-export interface CrossVersionObjectReference {
+export interface CrossVersionObjectReferenceV1 {
 /**
  * Kind of the object.
  */
@@ -4661,6 +4661,23 @@ readonly maxReplicas: number
  */
 readonly metrics?: readonly MetricSpec[]
 readonly behavior?: HorizontalPodAutoscalerBehavior
+}
+/**
+ * Names an object of any version.
+ */
+export interface CrossVersionObjectReference {
+/**
+ * Kind of the object.
+ */
+readonly kind: string
+/**
+ * Name of the object.
+ */
+readonly name: string
+/**
+ * Group and version of the object.
+ */
+readonly apiVersion?: string
 }
 /**
  * A figure and what it should be. The field that its type names must be set.

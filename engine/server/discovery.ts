@@ -140,7 +140,7 @@ function aggregatedResource(definition: ResourceDefinition): object {
   const { group, version, kind, resource, namespaced, singular, verbs, shortNames, categories, subresources } = definition;
   return {
     resource,
-    responseKind: { group, version, kind },
+    responseKind: responseKind(definition, { group, version, kind }),
     scope: namespaced ? "Namespaced" : "Cluster",
     singularResource: singular,
     verbs: sortedVerbs(verbs),
@@ -152,7 +152,12 @@ function aggregatedResource(definition: ResourceDefinition): object {
 
 function aggregatedSubresource(definition: ResourceDefinition, subresource: Subresource<KubeObject>): object {
   const { group, version, kind, verbs } = subresourceFacts(definition, subresource);
-  return { subresource: subresource.name, responseKind: { group, version, kind }, verbs: sortedVerbs(verbs) };
+  return { subresource: subresource.name, responseKind: responseKind(definition, { group, version, kind }), verbs: sortedVerbs(verbs) };
+}
+
+/** As upstream: of its own kinds, those of the group and version that are shown are named by their kind alone. */
+function responseKind({ group, version, content }: ResourceDefinition, answered: Omit<SubresourceFacts, "verbs">): Omit<SubresourceFacts, "verbs"> {
+  return content === undefined && answered.group === group && answered.version === version ? { group: "", version: "", kind: answered.kind } : answered;
 }
 
 function legacyResources(definition: ResourceDefinition): object[] {

@@ -35,6 +35,7 @@ export const certificateSigningRequestResource = defineResource<CertificateSigni
     prepareForUpdate: (request, old) => ({ ...request, spec: old.spec, ...(old.status === undefined ? {} : { status: old.status }) }),
     validate: validateRequest,
     validateStatusUpdate: (request, old) => [...validateConditions(request, old, ["Approved", "Denied"]), ...validateCertificate(request, old)],
+    withTimes: withConditionTimes,
     // Who signs says nothing about approval, and the other way round.
     prepareForStatusUpdate: (request, old) => ({ ...request, status: { ...request.status, conditions: withConditionsOf(request, old, ["Approved", "Denied"]) } }),
   },
@@ -137,6 +138,17 @@ function has(conditions: readonly CertificateSigningRequestCondition[], type: st
 }
 
 /** The written conditions, those of `kept` types as they were. */
+/** Conditions without times are new: they have changed now, unless one of the same type and status was there. */
+function withConditionTimes(request: CertificateSigningRequest, { status: old = {} }: CertificateSigningRequest, nowText: string): CertificateSigningRequest {
+  const { conditions = [] } = request.status ?? {};
+  if (conditions.every(({ lastUpdateTime, lastTransitionTime }) => lastUpdateTime && lastTransitionTime)) return request;
+  const stamped = conditions.map((condition) => {
+    const before = old.conditions?.find(({ type, status }) => type === condition.type && status === condition.status);
+    return { ...condition, lastUpdateTime: condition.lastUpdateTime || nowText, lastTransitionTime: condition.lastTransitionTime || before?.lastTransitionTime || nowText };
+  });
+  return { ...request, status: { ...request.status, conditions: stamped } };
+}
+
 function withConditionsOf({ status = {} }: CertificateSigningRequest, { status: old = {} }: CertificateSigningRequest, kept: readonly string[]): readonly CertificateSigningRequestCondition[] {
   const written = (status.conditions ?? []).filter(({ type }) => !kept.includes(type));
   return [...(old.conditions ?? []).filter(({ type }) => kept.includes(type)), ...written];

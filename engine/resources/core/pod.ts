@@ -38,7 +38,7 @@ export const podResource = defineResource<Pod>({
   strategy: {
     hasGeneration: true,
     // Upstream settles these for pods alone: templates do not say them.
-    setDefaults: (pod) => ({ ...pod, spec: { enableServiceLinks: true, ...withPodLevelRequests(withContainersOfPod(withPodSpecDefaults(pod.spec))) } }),
+    setDefaults: (pod) => ({ ...withAddresses(pod), spec: { enableServiceLinks: true, ...withPodLevelRequests(withContainersOfPod(withPodSpecDefaults(pod.spec))) } }),
     prepareForCreate: (pod) => ({ ...withAppArmorFields(withLabelKeySelectors(pod)), status: { phase: "Pending", qosClass: qosClass(pod.spec), ...gatedStatus(pod) } }),
     validate: validatePod,
     validateNew: newPodErrors,
@@ -122,9 +122,16 @@ function positive(list: Readonly<Record<string, string>> | undefined): ReadonlyM
   return new Map(Object.entries(list ?? {}).filter(([name, amount]) => (name === "cpu" || name === "memory") && compareQuantities(amount, 0) > 0));
 }
 
+/** The one address and the list of all of them say the same; where they differ, the one is meant, as node agents of old write it. */
+function withAddresses(pod: Pod): Pod {
+  const { podIP, podIPs = [] } = pod.status ?? {};
+  if (!podIP || podIPs[0]?.ip === podIP) return pod;
+  return { ...pod, status: { ...pod.status, podIPs: [{ ip: podIP }] } };
+}
+
 function gatedStatus(pod: Pod): Partial<NonNullable<Pod["status"]>> {
   if ((pod.spec.schedulingGates ?? []).length === 0) return {};
-  return { conditions: [{ type: "PodScheduled", status: "False", reason: "SchedulingGated", message: "Scheduling is blocked due to non-empty scheduling gates", observedGeneration: 1 }] };
+  return { conditions: [{ type: "PodScheduled", status: "False", reason: "SchedulingGated", message: "Scheduling is blocked due to non-empty scheduling gates", lastTransitionTime: pod.metadata.creationTimestamp }] };
 }
 
 function readyText(pod: Pod): string {

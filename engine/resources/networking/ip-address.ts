@@ -18,7 +18,6 @@ export const ipAddressResource = defineResource<IPAddress>({
   schema: () => loadSchema("networking.k8s.io/v1/ip-address.yaml"),
   strategy: {
     metadataOnUpdate: "both",
-    hasGeneration: true,
     nameRule: "pathSegment",
     validateNew: (address) => [...nameErrors(address), ...parentErrors(address.spec?.parentRef)],
     validateUpdate: ({ spec }, old) => (jsonEqual(spec?.parentRef, old.spec?.parentRef) ? [] : [invalidField("spec.parentRef", spec?.parentRef, "field is immutable")]),

@@ -17,7 +17,6 @@ export const serviceCidrResource = defineResource<ServiceCIDR>({
   namespaced: false,
   schema: () => loadSchema("networking.k8s.io/v1/service-cidr.yaml"),
   strategy: {
-    hasGeneration: true,
     prepareForCreate: (range) => ({ ...range, status: {} }),
     validateNew: ({ spec }) => rangeErrors(spec?.cidrs ?? []),
     validateUpdate: ({ spec }, old) => changeErrors(spec?.cidrs ?? [], old.spec?.cidrs ?? []),

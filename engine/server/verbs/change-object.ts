@@ -89,7 +89,7 @@ async function planChange(exchange: Exchange<RequestOf<"update" | "patch">>, wan
   const changed = await parts.admission.mutate({ ...attributes, object: shown }, shown);
   const admitted = withOwnersOnce(changed === shown ? tracked : view.into(tracked, changed), (text) => exchange.notes.warn(text), " after mutating admission happens");
   const settled = request.subresource === undefined ? settleNumbers(parts, definition, admitted, current) : admitted;
-  const next = beforeUpdate(definition, settled, current, request.subresource, parts.disabled);
+  const next = beforeUpdate(definition, settled, current, request.subresource, parts.disabled, nowText(exchange));
   await parts.admission.validate({ ...attributes, object: view.of(next) });
   if (isDeletedByUpdate(next, current)) return { planned: { do: "delete", ...releaseNumbers(parts, definition, current) }, next };
   // Writing what is there already writes nothing, unless a newer key is to seal it.

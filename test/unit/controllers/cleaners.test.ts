@@ -83,4 +83,7 @@ describe("every namespace", () => {
 test("events go when their last occurrence is an hour ago, whenever they began", () => {
   const event = (name: string, lastSecond: number): CoreEvent => ({ apiVersion: "v1", kind: "Event", metadata: { name, namespace: "default", creationTimestamp: at(0) }, involvedObject: {}, lastTimestamp: at(lastSecond) });
   expect(targets(planExpiry([event("old", 10), event("again", 3_000)], 3_600_000, START + 3_700_000))).toEqual(["delete old"]);
+  // Told of long after it happened, it is new to those who look here.
+  const late = { ...event("late", -86_400), metadata: { name: "late", namespace: "default", creationTimestamp: at(3_000) } };
+  expect(targets(planExpiry([late], 3_600_000, START + 3_700_000))).toEqual([]);
 });

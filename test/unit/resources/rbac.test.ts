@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
 import { catalog } from "../../../engine/resources/catalog.ts";
 import { certificateSigningRequestResource, validateSignerName } from "../../../engine/resources/certificates/certificate-signing-request.ts";
+import { beforeUpdate } from "../../../engine/registry/before-update.ts";
 import { validateBinding, validateBindingUpdate, validateRules, withBindingDefaults } from "../../../engine/resources/rbac/rule-validation.ts";
 import type { CertificateSigningRequest } from "../../../engine/resources/types.ts";
 
@@ -80,6 +81,16 @@ describe("a signing request", () => {
     expect(decide(["Failed"])).toEqual(['status.conditions: Forbidden: updates may not add a condition of type "Failed"']);
     expect(texts(validate?.(request({}, { conditions: [condition("Approved", "False")] }), request()) ?? [])).toEqual(['status.conditions[0].status: Unsupported value: "False": supported values: "True"']);
     expect(texts(validate?.(request({}, { conditions: [condition("Mine", "abc"), condition("Other", "")] }), request()) ?? [])).toEqual(['status.conditions[0].status: Unsupported value: "abc": supported values: "False", "True", "Unknown"', "status.conditions[1].status: Required value"]);
+  });
+
+  test("says when its conditions changed: now, unless they were there", () => {
+    const [now, before] = ["2026-02-02T00:00:00Z", "2026-01-01T00:00:00Z"];
+    type Condition = NonNullable<NonNullable<CertificateSigningRequest["status"]>["conditions"]>[number];
+    const stored = (conditions: readonly Condition[]) => ({ ...request({}, { conditions }), metadata: { name: "r", resourceVersion: "7" } });
+    const times = (next: Condition, old: readonly Condition[]) => beforeUpdate(certificateSigningRequestResource, stored([next]), stored(old), "approval", undefined, now).status?.conditions?.map(({ lastUpdateTime, lastTransitionTime }) => [lastUpdateTime, lastTransitionTime]);
+    expect(times(condition("Approved"), [])).toEqual([[now, now]]);
+    expect(times(condition("Approved"), [{ ...condition("Approved"), lastUpdateTime: before, lastTransitionTime: before }])).toEqual([[now, before]]);
+    expect(times({ ...condition("Approved"), lastUpdateTime: before, lastTransitionTime: before }, [])).toEqual([[before, before]]);
   });
 
   test("gets one certificate, in PEM form", () => {

@@ -18,7 +18,7 @@ const NAMESAKES: Readonly<Record<string, string>> = { ContainerResourceClaim: "C
 
 /** Served in two versions, of which the newer one has the plain names here. */
 function autoscalers(): Record<string, string> {
-  return Object.fromEntries(["", "Spec", "Status"].flatMap((part) => [[`HorizontalPodAutoscaler${part}`, `V2HorizontalPodAutoscaler${part}`], [`HorizontalPodAutoscalerV1${part}`, `V1HorizontalPodAutoscaler${part}`]]));
+  return Object.fromEntries(["", "Spec", "Status"].flatMap((part) => [[`HorizontalPodAutoscaler${part}`, `V2HorizontalPodAutoscaler${part}`], [`HorizontalPodAutoscalerV1${part}`, `V1HorizontalPodAutoscaler${part}`]]).concat([["CrossVersionObjectReference", "V2CrossVersionObjectReference"], ["CrossVersionObjectReferenceV1", "V1CrossVersionObjectReference"]]));
 }
 
 /** The official client names a few types after their group, because other groups have namesakes. */
