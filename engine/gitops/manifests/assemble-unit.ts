@@ -10,6 +10,7 @@ import type { RenderedFolder } from "./render-folder.ts";
 import type { HelmSettings } from "./repository-config.ts";
 import type { Unit } from "./resolve-units.ts";
 import type { Substitution } from "./substitute-variables.ts";
+import { findUndeclaredVariables } from "./undeclared-variables.ts";
 
 /** A unit before its plain files are parsed. */
 export interface UnitDraft {
@@ -65,7 +66,7 @@ export function assembleUnit({ unit, listing, rendered, files, transform }: Unit
     problems.push(...folder.problems);
     for (const object of folder.objects) add(toDesiredObject(object, unit, object.file, ""));
   }
-  return { objects: nameHooks(objects), problems, notices, substitutions };
+  return { objects: nameHooks(objects), problems, notices: [...notices, ...findUndeclaredVariables(objects, unit.variables ?? {})], substitutions };
 }
 
 /** What became of an object of a file the last time: where one file of a unit changes, the others' objects stay the same values. */

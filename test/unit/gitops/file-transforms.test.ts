@@ -65,6 +65,15 @@ describe("substitution", () => {
   });
 });
 
+describe("what looks like a variable and is none", () => {
+  test("is told of with its place, where the application has variables; what programs and files may mean is not", async () => {
+    const map = `apiVersion: v1\nkind: Service\nmetadata:\n  name: s\n  annotations:\n    a: "\${host}"\n    b: "\${env:=dev}.\${zone}"\n    c: "$\${meant}"\nspec: {ports: [{port: 80}]}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\ndata: {k: "\${HOME}"}\n`;
+    const notices = async (variables: string) => (await load({ "mainstay.yaml": repositoryYaml(`- {path: apps/web${variables}}\n`), "apps/web/s.yaml": map, "apps/web/d.yaml": deploymentYaml("web").replace("          image:", '          args: ["\${HOME}"]\n          image:') })).notices;
+    expect(await notices(", variables: {host: example.org}")).toEqual(["apps/web/s.yaml:7 ${env:=dev} is no variable of the application and is left as it stands", "apps/web/s.yaml:7 ${zone} is no variable of the application and is left as it stands"]);
+    expect(await notices("")).toEqual([]);
+  });
+});
+
 describe("encrypted files in a repository", () => {
   test("are opened in memory, in plain folders and for kustomizations, and never shown", async () => {
     const pair = await newAgePair();
