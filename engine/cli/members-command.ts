@@ -37,7 +37,7 @@ export async function removeMember(dataDir: string, name: string, output: Output
     if (member === undefined || found.length > 1) throw new UsageError(`there ${found.length > 1 ? "are several members" : "is no member"} ${JSON.stringify(name)}; the members are ${all.map((one) => one.name || one.id.toString(16)).join(", ")}`);
     if (all.length === 1) throw new UsageError(`${name} is the only member: without it the cluster's state would be gone`);
     await removeWhenWell(members, member, output, signal);
-    output.write(`${name} is no member any more; ${all.length - 1} remain. Its server ends by itself; on its machine, "mainstay reset" removes what is left.\n`);
+    output.write(`${name} is no member any more; ${all.length - 1} remain. Its server ends by itself; on its machine, "mainstay reset" removes what is left. Its Node and pods stay until: kubectl delete node ${name}\n`);
   });
 }
 

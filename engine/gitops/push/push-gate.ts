@@ -187,7 +187,7 @@ export class PushGate {
     const has = await pusher.may(need.right, repository);
     // The right alone is not enough to rewrite: who has every right would have no protection from his own mistakes.
     if (has && (need.right !== "force" || isForced)) return true;
-    print(explainRefusal(update, need.right, rules, { pusher: pusher.name, repository, mayForce: has }));
+    print(explainRefusal(update, need.right, rules, { pusher: pusher.name, repository, mayForce: has, isForced }));
     return false;
   }
 

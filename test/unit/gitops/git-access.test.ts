@@ -71,6 +71,11 @@ describe("an update of", () => {
     ["deleting the followed branch", { ref: "refs/heads/main", from: A, to: NONE }, "force", false, /without a desired state; to remove everything, push a commit without manifests$/],
     ["deleting another protected branch", { ref: "refs/heads/release/1", from: A, to: NONE }, "force", false, /^refused: release\/1 is protected and stays$/],
   ])("%s", (_name, update, right, mayForce, expected) => expect(explainRefusal(update, right, rules, { pusher: "ada", repository: "local", mayForce })).toMatch(expected));
+
+  test("who asks to force and may not is told so", () => {
+    const update: RefUpdate = { ref: "refs/heads/main", from: "a".repeat(40), to: "b".repeat(40) };
+    expect(explainRefusal(update, "force", rules, { pusher: "ada", repository: "local", mayForce: false, isForced: true })).toMatch(/go back with git revert; ada may not force repository local$/);
+  });
 });
 
 test("whoever reaches the loopback may do all but rewrite", async () => {
