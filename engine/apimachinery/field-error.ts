@@ -43,6 +43,10 @@ export const invalidFields = (field: string, value: unknown, details: readonly s
 export const unsupportedValue = (field: string, value: unknown, supported: readonly string[]): FieldError =>
   ({ type: "FieldValueNotSupported", field, message: `Unsupported value: ${show(value)}: supported values: ${supported.map((v) => JSON.stringify(v)).join(", ")}` });
 
+/** A name that has to be there and to keep to its rules, each of which is told by itself. */
+export const requiredName = (field: string, name: string, problemsOf: (name: string) => readonly string[], detail = ""): FieldError[] =>
+  name === "" ? [requiredField(field, detail)] : invalidFields(field, name, problemsOf(name));
+
 /** A text that has to be there and to be one of these. */
 export const choiceErrors = (field: string, value: string, supported: readonly string[], detail = ""): FieldError[] =>
   value === "" ? [requiredField(field, detail)] : supported.includes(value) ? [] : [unsupportedValue(field, value, supported)];

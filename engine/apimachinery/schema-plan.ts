@@ -55,7 +55,7 @@ function computePlan(schema: Schema): SchemaPlan {
 
 /** Optional lists that are written all the same; of the others, the schema says that they are required. */
 const KEPT_EMPTY: ReadonlySet<string> = new Set([
-  "CustomResourceDefinitionStatus.conditions", "CustomResourceDefinitionStatus.storedVersions", "ObjectMeta.managedFields",
+  "HPAScalingRules.policies", "CustomResourceDefinitionStatus.conditions", "CustomResourceDefinitionStatus.storedVersions", "ObjectMeta.managedFields",
 ]);
 
 /** Types without protobuf tags are custom resources, which upstream keeps as they came. */

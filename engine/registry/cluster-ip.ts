@@ -67,10 +67,10 @@ export class ServiceAddresses {
 
   /**
    * The settled Service with numbers in every place that needs one, and the claims to commit with it.
-   * `tries` counts the commits that failed because a guess was taken. Throws a 422 for a number that was asked for and cannot be had.
+   * A dry run is given ports that stand for those that it would get, as upstream's. `tries` counts the commits that failed because a guess was taken. Throws a 422 for a number that was asked for and cannot be had.
    */
-  async allocate(service: Service, old: Service | undefined, tries: number): Promise<AllocatedService> {
-    const errors = serviceNumberErrors(service, old, this.#ranges.current(), this.#nodePorts);
+  async allocate(service: Service, old: Service | undefined, tries: number, isDryRun = false): Promise<AllocatedService> {
+    const errors = serviceNumberErrors(service, old, this.#ranges.current(), this.#nodePorts, isDryRun);
     if (errors.length > 0) throw invalid("", "Service", service.metadata.name ?? "", errors);
     const before = claimsOf(old);
     await this.#refuseTaken(service, before);
@@ -78,7 +78,9 @@ export class ServiceAddresses {
     const addresses: string[] = [];
     for (const family of missingFamilies(service)) addresses.push(await this.#freeAddress(family, service.metadata.name ?? "", tries));
     const missing = needsNodePorts(spec) ? (spec.ports ?? []).filter((port) => !port.nodePort).length : 0;
-    const ports = await this.#freePorts(missing + (needsHealthCheckPort(spec) && !spec.healthCheckNodePort ? 1 : 0), claimsOf(service).nodePorts, tries);
+    const count = missing + (needsHealthCheckPort(spec) && !spec.healthCheckNodePort ? 1 : 0);
+    const asked = claimsOf(service).nodePorts;
+    const ports = isDryRun ? placeholderPorts(count, asked.filter((port) => !before.nodePorts.includes(port))) : await this.#freePorts(count, asked, tries);
     const allocated = withAllocation(service, addresses, ports);
     const after = claimsOf(allocated);
     return hasSameClaims(before, after) ? { service: allocated } : { service: allocated, extra: this.#claimWrites(before, after, allocated) };
@@ -154,4 +156,10 @@ export class ServiceAddresses {
 
 function keysOf({ addresses, nodePorts }: ServiceClaims): readonly string[] {
   return [...addresses.map((address) => ADDRESS_CLAIMS + address), ...nodePorts.map((port) => PORT_CLAIMS + String(port))];
+}
+
+/** Upstream's: beyond the usual range, or after the largest that was asked for. */
+function placeholderPorts(count: number, asked: readonly number[]): number[] {
+  const last = asked.length === 0 ? 32_768 : Math.max(...asked);
+  return Array.from({ length: count }, (_, index) => last + 1 + index);
 }

@@ -77,11 +77,13 @@ export function withAllocation(service: Service, addresses: readonly string[], p
 }
 
 /** What is wrong with the numbers a writer asked for by name. What a Service has it keeps, also when its range is ending. */
-export function serviceNumberErrors(service: Service, old: Service | undefined, ranges: readonly IpRange[], { first, last }: PortRange): readonly FieldError[] {
+export function serviceNumberErrors(service: Service, old: Service | undefined, ranges: readonly IpRange[], { first, last }: PortRange, isDryRun: boolean): readonly FieldError[] {
   const spec = service.spec ?? {};
   const before = claimsOf(old).addresses;
   const addresses = claimsOf(service).addresses.filter((address) => !before.includes(address));
   const errors = addresses.flatMap((address) => rangeErrors(address, spec, ranges));
+  // As upstream: a port that is only tried is not held against the range, and one that no node opens is nobody's.
+  if (isDryRun || (spec.type !== "NodePort" && spec.type !== "LoadBalancer")) return errors;
   for (const [index, { nodePort }] of (spec.ports ?? []).entries()) {
     if (!nodePort || (nodePort >= first && nodePort <= last)) continue;
     errors.push(invalidField(`spec.ports[${index}].nodePort`, nodePort, `provided port is not in the valid range. The range of valid ports is ${first}-${last}`));

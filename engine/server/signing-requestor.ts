@@ -12,7 +12,7 @@ export const signingRequestor: AdmissionPlugin = {
     if (!isCreateOf(attributes, GROUP, "certificatesigningrequests")) return attributes.object;
     const request = attributes.object as CertificateSigningRequest; // isCreateOf
     const problem = await problemOf(request.spec.request);
-    if (problem !== undefined) throw invalid(GROUP, "CertificateSigningRequest", request.metadata.name ?? "", [invalidField("spec.request", request.spec.request, problem)]);
+    if (problem !== undefined) throw invalid(GROUP, "CertificateSigningRequest", request.metadata.name ?? "", [invalidField("spec.request", request.spec.request || null, problem)]);
     const { username, uid, groups, extra } = attributes.user;
     const { username: _username, uid: _uid, groups: _groups, extra: _extra, ...asked } = request.spec;
     const requestor = { username, ...(uid === undefined ? {} : { uid }), groups, ...(extra === undefined ? {} : { extra }) };

@@ -1,11 +1,11 @@
-import { forbiddenField, invalidField, requiredField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
+import { forbiddenField, invalidField, requiredField, requiredName, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
 import { parseApiVersion } from "../../apimachinery/group-version.ts";
-import { dns1035LabelError, dnsSubdomainError, pathSegmentNameError } from "../../apimachinery/names.ts";
+import { dns1035LabelError, dnsSubdomainError, dnsSubdomainProblems, pathSegmentNameError } from "../../apimachinery/names.ts";
 import type { MatchResources, ParamKind, ParamRef } from "../types.ts";
 import { validateLabelSelector } from "../validation/scheduling.ts";
 import { FAILURE_POLICIES, validateChoice, validateMatchResources } from "./rule-validation.ts";
 
-const MUTABLE_OPERATIONS = ["CREATE", "UPDATE"];
+const MUTABLE_OPERATIONS = ["*", "CONNECT", "CREATE", "UPDATE"];
 const NOT_FOUND_ACTIONS = ["Deny", "Allow"];
 
 interface CommonSpec {
@@ -24,7 +24,7 @@ export function validatePolicySpec({ failurePolicy, paramKind, matchConstraints 
   ];
 }
 
-/** Only what is written with its content can be changed on its way. */
+/** What is deleted cannot be changed on its way. */
 export function validateMutableOperations(match: MatchResources | undefined, at: string): FieldError[] {
   const operations = (match?.resourceRules ?? []).flatMap((rule) => rule.operations ?? []);
   return operations.filter((operation) => !MUTABLE_OPERATIONS.includes(operation)).map((operation) => unsupportedValue(`${at}.resourceRules.operations`, operation, MUTABLE_OPERATIONS));
@@ -38,9 +38,8 @@ interface BindingSpec {
 
 /** What both kinds of bindings have in common. */
 export function validateBindingSpec({ policyName = "", paramRef, matchResources }: BindingSpec): FieldError[] {
-  const problem = dnsSubdomainError(policyName);
   return [
-    ...(policyName === "" ? [requiredField("spec.policyName")] : problem === undefined ? [] : [invalidField("spec.policyName", policyName, problem)]),
+    ...requiredName("spec.policyName", policyName, dnsSubdomainProblems),
     ...(paramRef === undefined ? [] : validateParamRef(paramRef, "spec.paramRef")),
     ...(matchResources === undefined ? [] : validateMatchResources(matchResources, "spec.matchResources")),
   ];

@@ -75,6 +75,7 @@ function validateDeployment({ spec }: Deployment): FieldError[] {
     }
     if (amounts.length === 2 && amounts.every((amount) => amount === 0)) errors.push(invalidField("spec.strategy.rollingUpdate.maxUnavailable", rollingUpdate.maxUnavailable, "may not be 0 when `maxSurge` is 0"));
   }
+  if ((spec.progressDeadlineSeconds ?? 0) < 0) errors.push(invalidField("spec.progressDeadlineSeconds", spec.progressDeadlineSeconds, "must be greater than or equal to 0"));
   if ((spec.progressDeadlineSeconds ?? 600) <= (spec.minReadySeconds ?? 0)) errors.push(invalidField("spec.progressDeadlineSeconds", spec.progressDeadlineSeconds, "must be greater than minReadySeconds"));
   return errors;
 }

@@ -1,4 +1,4 @@
-import { forbiddenField, invalidField, invalidFields, requiredField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
+import { forbiddenField, invalidField, invalidFields, requiredField, requiredName, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
 import { dnsLabelProblems, pathSegmentNameProblems } from "../../apimachinery/names.ts";
 import { canonicalQuantity, parseQuantity } from "../../apimachinery/quantity.ts";
 import { negativeCounts } from "../apps/replica-counts.ts";
@@ -42,7 +42,7 @@ type VersionRule = "grouped" | "any" | "unjudged";
 function referenceErrors(reference: CrossVersionObjectReference, path: string, rule: VersionRule): FieldError[] {
   const names = (["kind", "name"] as const).flatMap((field) => {
     const value = reference[field];
-    return value === "" ? [requiredField(`${path}.${field}`)] : invalidFields(`${path}.${field}`, value, pathSegmentNameProblems(value));
+    return requiredName(`${path}.${field}`, value, pathSegmentNameProblems);
   });
   const problem = versionProblem(reference, rule);
   return problem === undefined ? names : [...names, invalidField(`${path}.apiVersion`, reference.apiVersion ?? "", problem)];
@@ -101,7 +101,7 @@ function useErrors(source: ResourceMetricSource | ContainerResourceMetricSource,
   if ("container" in source) {
     const { container } = source;
     if (name !== "") errors.push(...invalidFields(`${path}.name`, name, resourceNameErrors(name)));
-    errors.push(...(container === "" ? [requiredField(`${path}.container`, "must specify a container")] : invalidFields(`${path}.container`, container, dnsLabelProblems(container))));
+    errors.push(...requiredName(`${path}.container`, container, dnsLabelProblems, "must specify a container"));
   }
   errors.push(...targetErrors(target, at));
   if (target.averageUtilization === undefined && target.averageValue === undefined) errors.push(requiredField(`${at}.averageUtilization`, "must set either a target raw value or a target utilization"));
@@ -110,7 +110,7 @@ function useErrors(source: ResourceMetricSource | ContainerResourceMetricSource,
 }
 
 function identifierErrors({ name }: MetricIdentifier, path: string): FieldError[] {
-  return name === "" ? [requiredField(`${path}.name`, "must specify a metric name")] : invalidFields(`${path}.name`, name, pathSegmentNameProblems(name));
+  return requiredName(`${path}.name`, name, pathSegmentNameProblems, "must specify a metric name");
 }
 
 const TARGETS = ["Utilization", "Value", "AverageValue"];

@@ -1,6 +1,6 @@
 import { isIPv6 } from "node:net";
-import { invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
-import { dnsLabelError, dnsSubdomainError, qualifiedNameError } from "../../apimachinery/names.ts";
+import { invalidField, invalidFields, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
+import { dnsLabelError, dnsSubdomainError, qualifiedNameProblems } from "../../apimachinery/names.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
@@ -62,8 +62,7 @@ function validatePort({ name = "", port, appProtocol }: CoreV1EndpointPort, isNa
   if (isNameNeeded && name === "") errors.push(requiredField(`${path}.name`));
   if (nameProblem !== undefined) errors.push(invalidField(`${path}.name`, name, nameProblem));
   if (port < 1 || port > 65_535) errors.push(invalidField(`${path}.port`, port, "must be between 1 and 65535, inclusive"));
-  const protocolProblem = appProtocol === undefined ? undefined : qualifiedNameError(appProtocol);
-  return protocolProblem === undefined ? errors : [...errors, invalidField(`${path}.appProtocol`, appProtocol, protocolProblem)];
+  return appProtocol === undefined ? errors : [...errors, ...invalidFields(`${path}.appProtocol`, appProtocol, qualifiedNameProblems(appProtocol))];
 }
 
 function endpointsText(subsets: readonly EndpointSubset[]): string {

@@ -1,6 +1,6 @@
-import { duplicateField, forbiddenField, invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
+import { duplicateField, forbiddenField, invalidField, invalidFields, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
 import { withMetadata } from "../../apimachinery/object-copy.ts";
-import { qualifiedNameError } from "../../apimachinery/names.ts";
+import { qualifiedNameProblems } from "../../apimachinery/names.ts";
 import { canonicalQuantity, compareQuantities, parseQuantity } from "../../apimachinery/quantity.ts";
 import { nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
@@ -55,8 +55,8 @@ function validateItems(items: readonly LimitRangeItem[]): FieldError[] {
 }
 
 function typeErrors(type: string, at: string): FieldError[] {
-  const problem = qualifiedNameError(type);
-  if (problem !== undefined) return [invalidField(at, type, problem)];
+  const problems = qualifiedNameProblems(type);
+  if (problems.length > 0) return invalidFields(at, type, problems);
   return type.includes("/") || KINDS.includes(type) ? [] : [invalidField(at, type, "must be a standard limit type or fully qualified")];
 }
 

@@ -1,5 +1,5 @@
-import { duplicateField, forbiddenField, invalidField, requiredField, tooLong, tooMany, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
-import { dnsLabelError, dnsSubdomainError, labelValueError, qualifiedNameError } from "../../apimachinery/names.ts";
+import { duplicateField, forbiddenField, invalidField, requiredField, requiredName, tooLong, tooMany, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
+import { dnsLabelProblems, dnsSubdomainError, labelValueError, qualifiedNameError } from "../../apimachinery/names.ts";
 import type { DeviceClaim, DeviceClaimConfiguration, DeviceClassConfiguration, DeviceSelector, DeviceTaint, DeviceToleration, ExactDeviceRequest } from "../types.ts";
 import { driverNameErrors } from "../validation/driver-name.ts";
 import { selectorProblem } from "./device-selector.ts";
@@ -80,8 +80,7 @@ export function poolNameErrors(name: string, at: string): FieldError[] {
 }
 
 export function deviceNameErrors(name: string, at: string): FieldError[] {
-  const problem = name === "" ? undefined : dnsLabelError(name);
-  return name === "" ? [requiredField(at)] : problem === undefined ? [] : [invalidField(at, name, problem)];
+  return requiredName(at, name, dnsLabelProblems);
 }
 
 /** Conditions to wait for, and those that mean failure: both or neither, none twice. */
@@ -132,8 +131,7 @@ function uniqueNames(items: readonly { readonly name: string }[], at: string): F
   const seen = new Set<string>();
   return items.flatMap(({ name }, index) => {
     const path = `${at}[${index}]`;
-    const problem = name === "" ? undefined : dnsLabelError(name);
-    const errors = name === "" ? [requiredField(`${path}.name`)] : problem === undefined ? [] : [invalidField(`${path}.name`, name, problem)];
+    const errors = requiredName(`${path}.name`, name, dnsLabelProblems);
     if (seen.has(name)) errors.push(duplicateField(path, name));
     seen.add(name);
     return errors;

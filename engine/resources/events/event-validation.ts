@@ -1,5 +1,5 @@
-import { invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
-import { dnsSubdomainError, qualifiedNameError } from "../../apimachinery/names.ts";
+import { invalidField, invalidFields, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
+import { dnsSubdomainError, qualifiedNameProblems } from "../../apimachinery/names.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import type { CoreEvent } from "../types.ts";
 
@@ -45,9 +45,8 @@ function olderErrors({ metadata, involvedObject }: CoreEvent): FieldError[] {
 function newerErrors({ metadata, involvedObject, reportingComponent = "", reportingInstance = "", action = "", reason = "", message = "" }: CoreEvent): FieldError[] {
   const errors: FieldError[] = [];
   if (!involvedObject.namespace && metadata.namespace !== "default" && metadata.namespace !== "kube-system") errors.push(mismatch(involvedObject.namespace));
-  const problem = qualifiedNameError(reportingComponent);
   if (reportingComponent === "") errors.push(requiredField("reportingController"));
-  if (problem !== undefined) errors.push(invalidField("reportingController", reportingComponent, problem));
+  errors.push(...invalidFields("reportingController", reportingComponent, qualifiedNameProblems(reportingComponent)));
   for (const [field, value] of [["reportingInstance", reportingInstance], ["action", action], ["reason", reason]] as const) {
     if (value === "") errors.push(requiredField(field));
     if (value.length > LENGTH_MAX) errors.push(invalidField(field, "", `can have at most ${LENGTH_MAX} characters`));

@@ -51,7 +51,7 @@ function precedenceErrors(name: string, { matchingPrecedence: precedence = 0, di
   if (precedence <= 0) errors.push(invalidField(at, precedence, "must be a positive value"));
   if (precedence > PRECEDENCE_MAX) errors.push(invalidField(at, precedence, `must not be greater than ${PRECEDENCE_MAX}`));
   if (precedence === 1 && name !== "exempt") errors.push(invalidField(at, precedence, "only the schema named 'exempt' may have matchingPrecedence 1"));
-  if (distinguisherMethod !== undefined && !DISTINGUISHERS.includes(distinguisherMethod.type)) errors.push(unsupportedValue("spec.distinguisherMethod.type", distinguisherMethod, DISTINGUISHERS));
+  if (distinguisherMethod !== undefined && !DISTINGUISHERS.includes(distinguisherMethod.type)) errors.push(unsupportedValue("spec.distinguisherMethod.type", { Type: distinguisherMethod.type }, DISTINGUISHERS));
   const problem = level.name === "" ? undefined : dnsSubdomainError(level.name);
   if (level.name === "") errors.push(requiredField("spec.priorityLevelConfiguration.name", "must reference a priority level"));
   else if (problem !== undefined) errors.push(invalidField("spec.priorityLevelConfiguration.name", level.name, problem));

@@ -1,5 +1,5 @@
-import { forbiddenField, invalidField, requiredField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
-import { dnsLabelError, dnsSubdomainError } from "../../apimachinery/names.ts";
+import { forbiddenField, invalidField, requiredField, requiredName, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
+import { dnsLabelError, dnsLabelProblems, dnsSubdomainProblems } from "../../apimachinery/names.ts";
 import type { FlowcontrolV1Subject, NonResourcePolicyRule, PolicyRulesWithSubjects, ResourcePolicyRule, ServiceAccountSubject } from "../types.ts";
 
 const ALL = "*";
@@ -33,11 +33,7 @@ function validateSubject(subject: FlowcontrolV1Subject, path: string): FieldErro
 }
 
 function validateAccount({ namespace, name }: ServiceAccountSubject, path: string): FieldError[] {
-  const nameProblem = name === ALL ? undefined : dnsSubdomainError(name);
-  const namespaceProblem = dnsLabelError(namespace);
-  const nameErrors = name === "" ? [requiredField(`${path}.name`)] : nameProblem === undefined ? [] : [invalidField(`${path}.name`, name, nameProblem)];
-  if (namespace === "") return [...nameErrors, requiredField(`${path}.namespace`, "must specify namespace for service account")];
-  return namespaceProblem === undefined ? nameErrors : [...nameErrors, invalidField(`${path}.namespace`, namespace, namespaceProblem)];
+  return [...(name === ALL ? [] : requiredName(`${path}.name`, name, dnsSubdomainProblems)), ...requiredName(`${path}.namespace`, namespace, dnsLabelProblems, "must specify namespace for service account")];
 }
 
 function validateResourceRule({ verbs, apiGroups, resources, clusterScope = false, namespaces: given }: ResourcePolicyRule, path: string): FieldError[] {

@@ -1,4 +1,4 @@
-import { duplicateField, invalidField, invalidFields, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
+import { duplicateField, invalidField, requiredName, type FieldError } from "../../apimachinery/field-error.ts";
 import { dnsLabelProblems } from "../../apimachinery/names.ts";
 import { labelErrors } from "../../apimachinery/object-meta-validation.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
@@ -31,7 +31,7 @@ export const runtimeClassResource = defineResource<RuntimeClass>({
     unconditionalUpdate: false,
     warnings: runtimeClassWarnings,
     validate({ handler, overhead, scheduling }) {
-      const errors = handler === "" ? [requiredField("handler")] : invalidFields("handler", handler, dnsLabelProblems(handler));
+      const errors = requiredName("handler", handler, dnsLabelProblems);
       if (overhead?.podFixed !== undefined) errors.push(...validateResources({ limits: overhead.podFixed }, "overhead", new Set()));
       if (scheduling !== undefined) errors.push(...labelErrors(scheduling.nodeSelector ?? {}, "scheduling.nodeSelector"), ...tolerationErrors(scheduling.tolerations ?? []));
       return errors;

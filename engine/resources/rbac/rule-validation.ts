@@ -1,5 +1,5 @@
-import { invalidField, requiredField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
-import { dnsSubdomainError, pathSegmentNameError } from "../../apimachinery/names.ts";
+import { invalidField, requiredField, requiredName, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
+import { dnsSubdomainError, pathSegmentNameProblems } from "../../apimachinery/names.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import type { PolicyRule, RoleRef, Subject } from "../types.ts";
 
@@ -32,9 +32,7 @@ export function validateBinding({ roleRef, subjects = [] }: Binding, kinds: read
   const errors: FieldError[] = [];
   if (roleRef.apiGroup !== RBAC_GROUP) errors.push(unsupportedValue("roleRef.apiGroup", roleRef.apiGroup ?? "", [RBAC_GROUP]));
   if (!kinds.includes(roleRef.kind)) errors.push(unsupportedValue("roleRef.kind", roleRef.kind, kinds));
-  const problem = pathSegmentNameError(roleRef.name);
-  if (roleRef.name === "") errors.push(requiredField("roleRef.name"));
-  else if (problem !== undefined) errors.push(invalidField("roleRef.name", roleRef.name, problem));
+  errors.push(...requiredName("roleRef.name", roleRef.name, pathSegmentNameProblems));
   return [...errors, ...subjects.flatMap((subject, index) => validateSubject(subject, namespaced, `subjects[${index}]`))];
 }
 

@@ -1,4 +1,4 @@
-import { duplicateField, invalidField, invalidFields, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
+import { choiceErrors, duplicateField, invalidField, invalidFields, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
 import { qualifiedNameProblems } from "../../apimachinery/names.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
@@ -23,6 +23,7 @@ export const storageClassResource = defineResource<StorageClass>({
     validate: (storageClass) => [
       ...provisionerErrors(storageClass.provisioner, "provisioner"),
       ...parameterErrors(storageClass.parameters, "parameters"),
+      ...(storageClass.reclaimPolicy ? choiceErrors("reclaimPolicy", storageClass.reclaimPolicy, ["Delete", "Retain"]) : []),
       ...topologyErrors(storageClass.allowedTopologies ?? []),
     ],
     validateUpdate,

@@ -1,4 +1,4 @@
-import { duplicateField, forbiddenField, invalidField, invalidFields, requiredField, tooMany, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
+import { duplicateField, forbiddenField, invalidField, requiredField, requiredName, tooMany, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
 import { dnsLabelProblems } from "../../apimachinery/names.ts";
 import type { Container, EphemeralContainer, PodSpec, Volume } from "../types.ts";
 import { hostPortConflicts, validatePorts } from "./container-ports.ts";
@@ -72,7 +72,7 @@ function initContainerErrors(spec: PodSpec, path: string, context: PodContext): 
 export function validateContainer(container: Container | EphemeralContainer, path: string, context: PodContext): FieldError[] {
   const { name, image, ports = [], env = [], envFrom = [], resources, securityContext } = container;
   return [
-    ...(name === "" ? [requiredField(`${path}.name`)] : invalidFields(`${path}.name`, name, dnsLabelProblems(name))),
+    ...requiredName(`${path}.name`, name, dnsLabelProblems),
     ...(image ? [] : [requiredField(`${path}.image`)]),
     ...validatePorts(ports, `${path}.ports`),
     ...validateEnv(env, `${path}.env`),

@@ -1,4 +1,4 @@
-import { fieldNotFound, invalidField, invalidFields, requiredField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
+import { fieldNotFound, invalidField, invalidFields, requiredField, requiredName, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
 import { dnsLabelProblems, dnsSubdomainProblems, qualifiedNameProblems } from "../../apimachinery/names.ts";
 import { canonicalQuantity, parseQuantity } from "../../apimachinery/quantity.ts";
 import { dataKeyProblems } from "../data-validation.ts";
@@ -105,13 +105,13 @@ function sourceErrors({ value, valueFrom: source }: EnvVar, path: string): Field
 function keyRefErrors(selector: ConfigMapKeySelector | SecretKeySelector | undefined, at: string): FieldError[] {
   if (selector === undefined) return [];
   const { name = "", key } = selector;
-  return [...invalidFields(`${at}.name`, name, dnsSubdomainProblems(name)), ...(key === "" ? [requiredField(`${at}.key`)] : invalidFields(`${at}.key`, key, dataKeyProblems(key)))];
+  return [...invalidFields(`${at}.name`, name, dnsSubdomainProblems(name)), ...requiredName(`${at}.key`, key, dataKeyProblems)];
 }
 
 function fileRefErrors({ key, volumeName, path: file }: FileKeySelector, at: string): FieldError[] {
   return [
     ...envNameErrors(key, `${at}.key`),
-    ...(volumeName === "" ? [requiredField(`${at}.volumeName`)] : invalidFields(`${at}.volumeName`, volumeName, dnsLabelProblems(volumeName))),
+    ...requiredName(`${at}.volumeName`, volumeName, dnsLabelProblems),
     ...(file === "" ? [requiredField(`${at}.path`)] : invalidFields(`${at}.path`, file, localPathErrors(file).filter((rule) => rule.includes("..")))),
   ];
 }

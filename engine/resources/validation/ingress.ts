@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
-import { invalidField, requiredField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
-import { dnsLabelError, dnsSubdomainError, pathSegmentNameError, wildcardSubdomainError } from "../../apimachinery/names.ts";
+import { invalidField, requiredField, requiredName, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
+import { dnsLabelProblems, dnsSubdomainError, pathSegmentNameProblems, wildcardSubdomainError } from "../../apimachinery/names.ts";
 import type { HTTPIngressPath, IngressBackend, IngressRule, IngressSpec, TypedLocalObjectReference } from "../types.ts";
 import { portNameErrors } from "./port-name.ts";
 
@@ -73,10 +73,7 @@ function validateBackend({ service, resource }: IngressBackend, path: string): F
   if (service !== undefined && resource !== undefined) return [invalidField(path, "", "cannot set both resource and service backends")];
   if (resource !== undefined) return validateReference(resource, `${path}.resource`);
   if (service === undefined) return [invalidField(path, "", "resource or service backend is required")];
-  const errors: FieldError[] = [];
-  const problem = service.name === "" ? undefined : dnsLabelError(service.name);
-  if (service.name === "") errors.push(requiredField(`${path}.service.name`));
-  else if (problem !== undefined) errors.push(invalidField(`${path}.service.name`, service.name, problem));
+  const errors = requiredName(`${path}.service.name`, service.name, dnsLabelProblems);
   const { name = "", number = 0 } = service.port ?? {};
   if (name !== "" && number !== 0) errors.push(invalidField(path, "", "cannot set both port name & port number"));
   else if (name !== "") errors.push(...portNameErrors(name).map((why) => invalidField(`${path}.service.port.name`, name, why)));
@@ -96,7 +93,5 @@ export function groupErrors(group: string | null | undefined, path: string): Fie
 
 /** A text that has to be there and fit into a URL. */
 export function segmentErrors(text: string, path: string): FieldError[] {
-  const problem = pathSegmentNameError(text);
-  if (text === "") return [requiredField(path)];
-  return problem === undefined ? [] : [invalidField(path, text, problem)];
+  return requiredName(path, text, pathSegmentNameProblems);
 }

@@ -1,4 +1,4 @@
-import { choiceErrors, forbiddenField, invalidField, invalidFields, requiredField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
+import { choiceErrors, forbiddenField, invalidField, invalidFields, requiredField, requiredName, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
 import { dnsLabelProblems, dnsSubdomainProblems } from "../../apimachinery/names.ts";
 import { annotationErrors, labelErrors } from "../../apimachinery/object-meta-validation.ts";
 import { validatePodLevel } from "../pod-level-resources.ts";
@@ -107,7 +107,7 @@ function claimErrors(spec: PodSpec, path: string): FieldError[] {
     const at = `${path}.resourceClaims[${index}]`;
     const { name, resourceClaimName: own, resourceClaimTemplateName: template } = claim;
     return [
-      ...(name === "" ? [requiredField(`${at}.name`)] : invalidFields(`${at}.name`, name, dnsLabelProblems(name))),
+      ...requiredName(`${at}.name`, name, dnsLabelProblems),
       ...(own !== undefined && template !== undefined ? [invalidField(at, claim, "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified")] : []),
       ...(own === undefined && template === undefined ? [invalidField(at, claim, "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`")] : []),
       ...(own === undefined ? [] : invalidFields(`${at}.resourceClaimName`, own, dnsSubdomainProblems(own))),

@@ -1,4 +1,4 @@
-import { duplicateField, forbiddenField, invalidField, invalidFields, requiredField, thenErrors, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
+import { duplicateField, forbiddenField, invalidField, invalidFields, requiredField, requiredName, thenErrors, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
 import { labelErrors } from "../../apimachinery/object-meta-validation.ts";
 import { dnsLabelProblems, dnsSubdomainProblems, qualifiedNameProblems } from "../../apimachinery/names.ts";
 import { parseAddress } from "../../lib/ip-address.ts";
@@ -94,7 +94,7 @@ function validateType(spec: ServiceSpec): FieldError[] {
   const unwanted = [["clusterIPs", (spec.clusterIPs ?? []).length > 0], ["ipFamilies", (spec.ipFamilies ?? []).length > 0], ["ipFamilyPolicy", spec.ipFamilyPolicy !== undefined]] as const;
   return [
     ...unwanted.flatMap(([field, isSet]) => (isSet ? [forbiddenField(`spec.${field}`, "may not be set for ExternalName services")] : [])),
-    ...(name === "" ? [requiredField("spec.externalName")] : invalidFields("spec.externalName", name, dnsSubdomainProblems(name))),
+    ...requiredName("spec.externalName", name, dnsSubdomainProblems),
   ];
 }
 
@@ -152,6 +152,7 @@ function validateExternal(spec: ServiceSpec): FieldError[] {
   } else if (spec.healthCheckNodePort !== undefined && (spec.healthCheckNodePort < 0 || spec.healthCheckNodePort > 65_535)) {
     errors.push(invalidField("spec.healthCheckNodePort", spec.healthCheckNodePort, "must be between 1 and 65535, inclusive"));
   }
+  if (isBalanced && spec.loadBalancerClass !== undefined) errors.push(...invalidFields("spec.loadBalancerClass", spec.loadBalancerClass, qualifiedNameProblems(spec.loadBalancerClass)));
   if (!isBalanced && spec.loadBalancerClass !== undefined) errors.push(forbiddenField("spec.loadBalancerClass", "may only be used when `type` is 'LoadBalancer'"));
   if (!isBalanced && spec.allocateLoadBalancerNodePorts !== undefined) errors.push(forbiddenField("spec.allocateLoadBalancerNodePorts", "may only be used when `type` is 'LoadBalancer'"));
   if (!isBalanced && (spec.loadBalancerSourceRanges ?? []).length > 0) errors.push(forbiddenField("spec.LoadBalancerSourceRanges", "may only be used when `type` is 'LoadBalancer'"));

@@ -1,4 +1,4 @@
-import { duplicateField, forbiddenField, invalidField, invalidFields, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
+import { duplicateField, forbiddenField, invalidField, invalidFields, requiredField, requiredName, type FieldError } from "../../apimachinery/field-error.ts";
 import { dnsLabelProblems, dnsSubdomainProblems } from "../../apimachinery/names.ts";
 import { parseQuantity } from "../../apimachinery/quantity.ts";
 import type { CSIVolumeSource, PersistentVolumeClaimTemplate, Volume } from "../types.ts";
@@ -74,7 +74,7 @@ export function judgeVolumes(volumes: readonly Volume[], path: string, owner: Vo
   for (const [index, volume] of volumes.entries()) {
     const { name, persistentVolumeClaim } = volume;
     const at = `${path}[${index}]`;
-    const own = [...sourceErrors(volume, at, owner), ...(name === "" ? [requiredField(`${at}.name`)] : invalidFields(`${at}.name`, name, dnsLabelProblems(name)))];
+    const own = [...sourceErrors(volume, at, owner), ...requiredName(`${at}.name`, name, dnsLabelProblems)];
     if (good.has(name)) own.push(duplicateField(`${at}.name`, name));
     if (own.length === 0) good.set(name, volume);
     errors.push(...own);

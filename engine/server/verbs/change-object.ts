@@ -94,7 +94,7 @@ async function planChange(exchange: Exchange<RequestOf<"update" | "patch">>, wan
   if (isDeletedByUpdate(next, current)) return { planned: { do: "delete", ...releaseNumbers(parts, definition, current) }, next };
   // Writing what is there already writes nothing, unless a newer key is to seal it.
   if (isSameState(next, current)) return { planned: exchange.definition.storedAs === undefined ? { do: "write", object: current } : { do: "keep" }, next };
-  const { object, extra } = request.subresource === undefined ? await allocateNumbers(parts, definition, next, current, tries) : { object: next, extra: undefined };
+  const { object, extra } = request.subresource === undefined ? await allocateNumbers(parts, definition, next, current, tries, request.options.dryRun === true) : { object: next, extra: undefined };
   return { planned: { do: "write", object, ...(extra === undefined ? {} : { extra }) }, next: object };
 }
 

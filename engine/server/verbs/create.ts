@@ -65,7 +65,7 @@ async function store(exchange: Exchange<RequestOf<"create" | "update" | "patch">
   const complete = beforeCreate(definition, settled, { nowText: nowText(exchange), random: parts.random, disabled: parts.disabled });
   await parts.admission.validate(attributes(exchange, complete));
   requireNoVersion(admitted);
-  const { object, extra } = await allocateNumbers(parts, definition, complete, undefined, claimTries);
+  const { object, extra } = await allocateNumbers(parts, definition, complete, undefined, claimTries, request.options.dryRun === true);
   if (request.options.dryRun === true) {
     await refuseExisting(exchange, object);
     return madeUp(await asReadBack(definition, object));

@@ -19,9 +19,9 @@ export function settleNumbers<T extends KubeObject>(parts: ServerParts, definiti
 }
 
 /** The object with its numbers, and what to commit with it. */
-export async function allocateNumbers<T extends KubeObject>(parts: ServerParts, definition: ResourceDefinition, object: T, old: T | undefined, tries: number): Promise<{ readonly object: T; readonly extra?: ExtraWrites }> {
+export async function allocateNumbers<T extends KubeObject>(parts: ServerParts, definition: ResourceDefinition, object: T, old: T | undefined, tries: number, isDryRun = false): Promise<{ readonly object: T; readonly extra?: ExtraWrites }> {
   if (!isService(definition)) return { object };
-  const { service, extra } = await parts.addresses.allocate(object as unknown as Service, old as unknown as Service | undefined, tries); // T is Service here
+  const { service, extra } = await parts.addresses.allocate(object as unknown as Service, old as unknown as Service | undefined, tries, isDryRun); // T is Service here
   return { object: service as unknown as T, ...(extra === undefined ? {} : { extra }) };
 }
 

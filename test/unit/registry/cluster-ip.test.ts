@@ -115,6 +115,20 @@ describe("node ports", () => {
   });
 });
 
+test("a port that is only tried is not held against the range, and others are stood for by ports outside of it", async () => {
+  const api = await startTestApi({ random: seededRandom(7) });
+  await createTestNamespace(api.client, NAMESPACE);
+  const tried = async (ports: ServiceSpec["ports"], more: ServiceSpec = {}) => (await api.client.for(serviceResource).create(service("tried", { type: "NodePort", ports, ...more }), { dryRun: true })).spec;
+  const portsOf = (spec: ServiceSpec | undefined) => spec?.ports?.map(({ nodePort }) => nodePort);
+  expect(portsOf(await tried([{ port: 80 }]))).toEqual([32_769]);
+  expect(portsOf(await tried([{ name: "a", port: 80, nodePort: 1 }, { name: "b", port: 81 }]))).toEqual([1, 2]);
+  expect((await tried([{ port: 80 }], { type: "LoadBalancer", externalTrafficPolicy: "Local" }))?.healthCheckNodePort).toBe(32_770);
+  expect(await messageOf(api.client.for(serviceResource).create(service("meant", { type: "NodePort", ports: [{ port: 80, nodePort: 1 }] })))).toContain("provided port is not in the valid range");
+  await api.client.for(serviceResource).create(service("held", { type: "NodePort", ports: [{ port: 80, nodePort: 30_080 }] }));
+  expect(await messageOf(api.client.for(serviceResource).create(service("tried", { type: "NodePort", ports: [{ port: 80, nodePort: 30_080 }] }), { dryRun: true }))).toContain("provided port is already allocated");
+  await api.stop();
+});
+
 test("a small range is used to its last address, and then says that it is full", async () => {
   await using api = await startTestApi({ random: seededRandom(9), serviceCidr: "10.9.0.0/28" });
   await createTestNamespace(api.client, NAMESPACE);

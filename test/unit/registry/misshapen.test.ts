@@ -53,6 +53,51 @@ describe("an object whose shape is wrong is refused with everything else that is
     ]);
   });
 
+  const whole = (kind: string, more: object) => {
+    const definition = catalog.find((one) => one.kind === kind && one.storedAs === undefined);
+    if (definition === undefined) throw new Error(`no kind ${kind}`);
+    const causes = (object: KubeObject) => [...(definition.strategy.validate?.(object) ?? []), ...(definition.strategy.validateNew?.(object) ?? [])].map(({ field, message }) => `${field}: ${message}`);
+    const { object, schemaErrors } = decodeObject(definition, { metadata: { name: "a", namespace: "shop" }, ...more });
+    return schemaErrors.length > 0 ? causesOf(definition, { metadata: { name: "a", namespace: "shop" }, ...more }) : causes(object);
+  };
+
+  test.each([
+    ["StorageClass", { provisioner: "a/b", reclaimPolicy: "Recycle" }, ['reclaimPolicy: Unsupported value: "Recycle": supported values: "Delete", "Retain"']],
+    ["StorageClass", { provisioner: "a/b", reclaimPolicy: "" }, []],
+    ["PriorityClass", { value: 1, preemptionPolicy: "" }, ["preemptionPolicy: Required value"]],
+    ["PriorityClass", { value: 1, preemptionPolicy: "Odd" }, ['preemptionPolicy: Unsupported value: "Odd": supported values: "PreemptLowerPriority", "Never"']],
+    ["EndpointSlice", { endpoints: [{ addresses: ["x"], hints: { forZones: [{}] } }] }, ["addressType: Required value"]],
+    ["EndpointSlice", { addressType: "Odd", endpoints: [{ addresses: ["x"] }] }, ['addressType: Unsupported value: "Odd": supported values: "FQDN", "IPv4", "IPv6"']],
+    ["CSIDriver", { spec: { tokenRequests: [{}] } }, []],
+    ["Ingress", { spec: { rules: [{ http: { paths: [{ backend: {} }] } }] } }, ["spec.rules[0].http.paths[0].pathType: Required value: pathType must be specified"]],
+    ["HorizontalPodAutoscaler", { spec: { maxReplicas: 1, scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "d" }, behavior: { scaleUp: { policies: [] } } } }, ["spec.behavior.scaleUp.policies: Required value: must specify at least one Policy"]],
+    ["HorizontalPodAutoscaler", { spec: { maxReplicas: 1, scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "d" }, metrics: [{ type: "Pods", pods: { metric: { name: "n", selector: { matchExpressions: [{}] } }, target: { type: "AverageValue", averageValue: "1" } } }] } }, []],
+    ["Service", { spec: { type: "LoadBalancer", loadBalancerClass: "a b", ports: [{ port: 80 }] } }, [expect.stringMatching(/^spec\.loadBalancerClass: Invalid value: "a b": name part must consist of/)]],
+    ["DaemonSet", { spec: { template: { spec: { containers: [{ name: "c", image: "i" }] } }, updateStrategy: { type: "Odd" } } }, [
+      "spec.template.metadata.labels: Invalid value: null: `selector` does not match template `labels`",
+      'spec.updateStrategy: Unsupported value: {"Type":"Odd","RollingUpdate":{"MaxUnavailable":1,"MaxSurge":0}}: supported values: "RollingUpdate", "OnDelete"',
+    ]],
+    ["Deployment", { spec: { selector: { matchLabels: { a: "b" } }, template: { metadata: { labels: { a: "b" } }, spec: { containers: [{ name: "c", image: "i" }], restartPolicy: "Odd", preemptionPolicy: "" } }, strategy: { type: "Odd" }, progressDeadlineSeconds: -1 } }, [
+      'spec.template.spec.restartPolicy: Unsupported value: "Odd": supported values: "Always", "OnFailure", "Never"',
+      "spec.template.spec.preemptionPolicy: Required value",
+      'spec.template.spec.restartPolicy: Unsupported value: "Odd": supported values: "Always"',
+      'spec.strategy: Unsupported value: {"Type":"Odd","RollingUpdate":{"MaxUnavailable":"25%","MaxSurge":"25%"}}: supported values: "Recreate", "RollingUpdate"',
+      "spec.progressDeadlineSeconds: Invalid value: -1: must be greater than or equal to 0",
+      "spec.progressDeadlineSeconds: Invalid value: -1: must be greater than minReadySeconds",
+    ]],
+    ["Job", { spec: { template: { spec: { restartPolicy: "Never", containers: [{ name: "c", image: "i" }] } }, podFailurePolicy: { rules: [{ onPodConditions: [{ status: "Odd" }] }, { action: "Count", onExitCodes: {} }] } } }, [
+      'spec.podFailurePolicy.rules[0].action: Required value: valid values: ["Count" "FailIndex" "FailJob" "Ignore"]',
+      'spec.podFailurePolicy.rules[0].onPodConditions[0].type: Invalid value: "": name part must be non-empty',
+      expect.stringMatching(/^spec\.podFailurePolicy\.rules\[0\]\.onPodConditions\[0\]\.type: Invalid value: "": name part must consist/),
+      'spec.podFailurePolicy.rules[0].onPodConditions[0].status: Unsupported value: "Odd": supported values: "False", "True", "Unknown"',
+      'spec.podFailurePolicy.rules[1].onExitCodes.operator: Required value: valid values: ["In" "NotIn"]',
+      "spec.podFailurePolicy.rules[1].onExitCodes.values: Invalid value: null: at least one value is required",
+      "spec.selector: Required value", // which the registry makes
+    ]],
+  ])("what is published only is judged by the rules of the kind: %s %j", (kind, body, expected) => {
+    expect(whole(kind, body)).toEqual(expected);
+  });
+
   test("what is missing is asked for by its innermost fields, as of Go's empty structs", () => {
     expect(causesOf(cronJobResource as never, { metadata: { name: "c", namespace: "shop" } })).toEqual([
       "spec.schedule: Required value",

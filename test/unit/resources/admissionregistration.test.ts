@@ -106,7 +106,7 @@ describe("mutating policies", () => {
   it.each<[string, object, string[]]>([
     ["no changes", { mutations: [] }, ["spec.mutations: Required value: mutations must contain at least one item"]],
     ["no word on being asked again", { reinvocationPolicy: undefined }, ["spec.reinvocationPolicy: Required value"]],
-    ["deletes to change", { matchConstraints: { resourceRules: [{ ...rule, operations: ["DELETE"] }] } }, ['spec.matchConstraints.resourceRules.operations: Unsupported value: "DELETE": supported values: "CREATE", "UPDATE"']],
+    ["deletes to change", { matchConstraints: { resourceRules: [{ ...rule, operations: ["DELETE"] }] } }, ['spec.matchConstraints.resourceRules.operations: Unsupported value: "DELETE": supported values: "*", "CONNECT", "CREATE", "UPDATE"']],
     ["a change of another form than it says", { mutations: [{ patchType: "JSONPatch", applyConfiguration: { expression: "Object{}" } }] }, ["spec.mutations[0].jsonPatch: Required value: must be specified when patchType is JSONPatch", 'spec.mutations[0].applyConfiguration: Invalid value: "{applyConfiguration}": must not be specified when patchType is JSONPatch']],
     ["a change of an unknown form", { mutations: [{ patchType: "Merge" }] }, ['spec.mutations[0].patchType: Unsupported value: "Merge": supported values: "ApplyConfiguration", "JSONPatch"']],
   ])("may not have %s", (_what, spec, errors) => {
