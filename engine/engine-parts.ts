@@ -11,4 +11,6 @@ export interface EngineParts {
   readonly progress: Progress;
   /** Fires when the server is told to end, a while before it has to where that is configured; never when absent. */
   readonly told?: AbortSignal;
+  /** What the server was started with, by option, without secrets; nothing when absent. */
+  readonly flags?: Readonly<Record<string, string>>;
 }

@@ -1,5 +1,5 @@
 /** Upstream's features that are usual and can be switched off here (`--feature-gates`): those of 1.36 that are beta there, and something of the API. */
-export const FEATURE_GATES = ["OpenAPIEnums", "StrictIPCIDRValidation"] as const;
+export const FEATURE_GATES = ["ComponentFlagz", "ComponentStatusz", "OpenAPIEnums", "StrictIPCIDRValidation"] as const;
 
 export type FeatureGate = (typeof FEATURE_GATES)[number];
 

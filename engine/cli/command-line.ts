@@ -2,6 +2,7 @@ import { Command, CommanderError, Option } from "commander";
 import manifest from "../../package.json" with { type: "json" };
 import { resolveServerConfig, serverOptions, environmentName, UsageError } from "../options/config.ts";
 import { idleNotices, idleOptions } from "../options/idle-options.ts";
+import { shownOptions } from "../options/shown-options.ts";
 import type { BisectFlags } from "./bisect-command.ts";
 import type { HistoryFlags } from "./history-command.ts";
 import type { HoldFlags } from "./hold-command.ts";
@@ -51,7 +52,7 @@ function addServer(program: Command): void {
   server.option("--no-install", "refuse to install missing packages; print the command that would [MAINSTAY_NO_INSTALL]");
   server.action(async (flags: Record<string, unknown>) => {
     const { runServerCommand } = await import("./server-command.ts");
-    await runServerCommand(resolveServerConfig(flags, process.env), idleNotices(flags));
+    await runServerCommand(resolveServerConfig(flags, process.env), idleNotices(flags), shownOptions(flags, process.env));
   });
 }
 

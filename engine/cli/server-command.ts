@@ -8,7 +8,7 @@ import { systemRandom } from "../lib/random.ts";
 import { createProgress } from "./progress.ts";
 
 /** `mainstay server`: starts everything, tells the user what to do next, runs until it is told to stop. */
-export async function runServerCommand(config: ServerConfig, notices: readonly string[]): Promise<void> {
+export async function runServerCommand(config: ServerConfig, notices: readonly string[], flags: Readonly<Record<string, string>>): Promise<void> {
   try {
     mkdirSync(config.dataDir, { recursive: true, mode: 0o755 });
   } catch (error) {
@@ -32,7 +32,7 @@ export async function runServerCommand(config: ServerConfig, notices: readonly s
     logger.info("an option changes nothing", { option: notice });
   }
   const progress = createProgress(process.stderr, systemClock.monotonic);
-  const started = startEngine(config, { clock: systemClock, random: systemRandom, logger, progress, told: told.signal }, stop.signal);
+  const started = startEngine(config, { clock: systemClock, random: systemRandom, logger, progress, told: told.signal, flags }, stop.signal);
   // Being told to stop is no failure, at whatever step of the start it comes.
   const engine = await started.catch((error: unknown) => {
     if (!stop.signal.aborted) throw error;

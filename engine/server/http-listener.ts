@@ -57,6 +57,8 @@ export interface HttpListenerOptions extends CertificateSources {
   readonly minRequestTimeoutSeconds?: number;
   /** What browsers are told about coming back without TLS; nothing when absent or empty. */
   readonly transportSecurity?: readonly string[];
+  /** What the server was started with, by option, without secrets; nothing when absent. */
+  readonly flags?: Readonly<Record<string, string>>;
   /** Origins whose pages browsers let call the API. */
   readonly allowedOrigins?: readonly RegExp[];
   /** Requests at once on one connection of HTTP/2; a thousand when absent. */
@@ -113,7 +115,7 @@ export async function openHttpListener(options: HttpListenerOptions): Promise<Ht
     server,
     schemas: new KindSchemas(server.parts.resources),
     watchTurns: new WatchTurns(clock),
-    paths: new Paths({ server, isStarted: options.isStarted ?? (() => true), ...(options.isEnding === undefined ? {} : { isEnding: options.isEnding }), ...(options.signer === undefined ? {} : { signer: options.signer }), ...(options.network === undefined ? {} : { network: options.network }), ...(options.admitServer === undefined ? {} : { admitServer: options.admitServer }), ...(options.jwksUri === undefined ? {} : { jwksUri: options.jwksUri }) }),
+    paths: new Paths({ server, isStarted: options.isStarted ?? (() => true), ...(options.isEnding === undefined ? {} : { isEnding: options.isEnding }), ...(options.signer === undefined ? {} : { signer: options.signer }), ...(options.network === undefined ? {} : { network: options.network }), ...(options.admitServer === undefined ? {} : { admitServer: options.admitServer }), ...(options.jwksUri === undefined ? {} : { jwksUri: options.jwksUri }), ...(options.flags === undefined ? {} : { flags: options.flags }) }),
     ...(options.nodes === undefined ? {} : { nodes: options.nodes }),
     ...(options.requestTimeoutMs === undefined ? {} : { requestTimeoutMs: options.requestTimeoutMs }),
     ...(options.minRequestTimeoutSeconds === undefined ? {} : { minRequestTimeoutSeconds: options.minRequestTimeoutSeconds }),

@@ -3,6 +3,7 @@ import { StatusError } from "../apimachinery/status-error.ts";
 import { createLocalClient } from "../client/local-client.ts";
 import type { ApiServer } from "./api-server.ts";
 import { ensureStorageClass } from "./bootstrap.ts";
+import { componentPages } from "./component-pages.ts";
 import { Discovery, type Document } from "./discovery.ts";
 import { dumpPage } from "./fairness/dump.ts";
 import { Fairness } from "./fairness/fairness.ts";
@@ -39,6 +40,8 @@ export interface PathOptions {
   readonly admitServer?: (body: unknown) => Promise<unknown>;
   /** Where others find the keys of service account tokens, when not at the issuer itself. */
   readonly jwksUri?: string;
+  /** What the server was started with, by option, without secrets; nothing when absent. */
+  readonly flags?: Readonly<Record<string, string>>;
 }
 
 type Handler = (request: HttpRequest, rest: string) => Promise<PathAnswer | undefined> | PathAnswer | undefined;
@@ -61,11 +64,11 @@ export class Paths {
   readonly #discovery: Discovery;
 
   constructor(options: PathOptions) {
-    const { resources, aggregator, disabled } = options.server.parts;
+    const { resources, aggregator, disabled, clock } = options.server.parts;
     const discovery = new Discovery(resources, aggregator);
     this.#discovery = discovery;
     const openApi = new OpenApi(resources, discovery, GIT_VERSION, aggregator, !disabled.has("OpenAPIEnums"));
-    this.#routes = [...discoveryRoutes(discovery), ...openApiRoutes(openApi), ...healthRoutes(options), ...serverRoutes(options)];
+    this.#routes = [...discoveryRoutes(discovery), ...openApiRoutes(openApi), ...healthRoutes(options), ...componentPages({ clock, disabled, flags: options.flags ?? {} }), ...serverRoutes(options)];
   }
 
   /** Undefined for a path that is not served. */

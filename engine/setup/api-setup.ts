@@ -61,7 +61,7 @@ export interface ServedApi {
 }
 
 /** The API over HTTPS, as the options want it; it answers when this resolves, and ends with the scope. */
-export async function serveApi(config: ServerConfig, { clock, random, logger, told }: EngineParts, { store, metrics, pki, nodeIps, quorum, healthChecks, admission, egress, tracer }: ApiParts, scope: ServiceScope): Promise<ServedApi> {
+export async function serveApi(config: ServerConfig, { clock, random, logger, told, flags }: EngineParts, { store, metrics, pki, nodeIps, quorum, healthChecks, admission, egress, tracer }: ApiParts, scope: ServiceScope): Promise<ServedApi> {
   await store.ready(scope.signal);
   const auth = setUpAuth(config, { egress, clusterCa: pki.ca, joinToken: await pki.joinToken(), serverToken: await pki.serverSecret(), tokenKey: await pki.tokenKey(), clock, random, logger, metrics, serverName: config.nodeName });
   scope.start(...auth.services);
@@ -91,7 +91,7 @@ export async function serveApi(config: ServerConfig, { clock, random, logger, to
   }));
   let isStarted = false;
   const tls = { minVersion: config.tlsMinVersion, ciphers: config.tlsCipherSuites, groups: config.tlsCurvePreferences };
-  const manners = { allowedOrigins: config.corsAllowedOrigins, streamsMax: config.http2MaxStreamsPerConnection, isHttp1Only: config.disableHttp2Serving, goawayChance: config.goawayChance, sharesPort: config.permitPortSharing, isEnding: () => told?.aborted === true, isStarted: () => isStarted };
+  const manners = { allowedOrigins: config.corsAllowedOrigins, streamsMax: config.http2MaxStreamsPerConnection, isHttp1Only: config.disableHttp2Serving, goawayChance: config.goawayChance, sharesPort: config.permitPortSharing, isEnding: () => told?.aborted === true, isStarted: () => isStarted, ...(flags === undefined ? {} : { flags }) };
   const listener = await openHttpListener({ ...manners, tls, named, ...(presented === undefined ? {} : { presented }), server, host: config.bindAddress, port: config.apiPort, ca: auth.clientCas, ...jwksPlace(config), serving: serving.shown, signer: pki, network: agentNetwork(config), nodes, requestTimeoutMs: config.requestTimeout, minRequestTimeoutSeconds: config.minRequestTimeout, transportSecurity: config.strictTransportSecurityDirectives, ...(quorum === undefined ? {} : { admitServer: (body: unknown) => quorum.admit(body) }) });
   await pki.writeTokens();
   scope.defer(() => listener.close());

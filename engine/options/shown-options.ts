@@ -1,0 +1,25 @@
+import { environmentName, serverOptions } from "./config.ts";
+import { flagKey } from "./flag-names.ts";
+import { idleOptions } from "./idle-options.ts";
+
+/** Options whose value lets somebody in. */
+const SECRETS: ReadonlySet<string> = new Set(["token"]);
+
+/** What the server was started with, by the names of its options: every one that has a value, also by the environment or by default. */
+export function shownOptions(flags: Readonly<Record<string, unknown>>, environment: Readonly<Record<string, string | undefined>>): Readonly<Record<string, string>> {
+  const shown: Record<string, string> = {};
+  for (const row of serverOptions) {
+    const key = flagKey(row.flags);
+    const isNegated = row.flags.startsWith("--no-");
+    const name = row.flags.replace(/^--(?:no-)?/, "").split(" ")[0] ?? key;
+    const fromEnvironment = environment[environmentName(row)];
+    const given = flags[key] ?? (isNegated && fromEnvironment !== undefined ? fromEnvironment !== "true" : fromEnvironment);
+    const value = given ?? (isNegated ? true : row.flags.includes(" ") ? row.default : false);
+    if (value !== undefined) shown[name] = SECRETS.has(key) ? "CLASSIFIED" : String(value);
+  }
+  for (const { flag } of idleOptions) {
+    const given = flags[flagKey(`--${flag}`)];
+    if (given !== undefined) shown[flag] = String(given);
+  }
+  return shown;
+}
