@@ -93,7 +93,7 @@ interface RequestBase {
 
 /**
  * A request to the API server after the transport: HTTP handlers and in-process clients make the same values,
- * so both pass the same filters, admission and registry.
+ * so both pass the same filters, admission and registry. The body of a deletion is its options as they were sent, for the record alone.
  */
 export type ApiRequest =
   | (RequestBase & { readonly verb: "get"; readonly name: string; readonly resourceVersion?: string })
@@ -102,8 +102,8 @@ export type ApiRequest =
   | (RequestBase & { readonly verb: "create"; readonly name?: string; readonly body: unknown; readonly options: WriteOptions })
   | (RequestBase & { readonly verb: "update"; readonly name: string; readonly body: unknown; readonly options: WriteOptions })
   | (RequestBase & { readonly verb: "patch"; readonly name: string; readonly patchType: PatchType; readonly body: unknown; readonly options: WriteOptions })
-  | (RequestBase & { readonly verb: "delete"; readonly name: string; readonly options: DeleteOptions })
-  | (RequestBase & { readonly verb: "deletecollection"; readonly selection: ListOptions; readonly options: DeleteOptions });
+  | (RequestBase & { readonly verb: "delete"; readonly name: string; readonly options: DeleteOptions; readonly body?: unknown })
+  | (RequestBase & { readonly verb: "deletecollection"; readonly selection: ListOptions; readonly options: DeleteOptions; readonly body?: unknown });
 
 /**
  * An object with the bytes that its readers get, complete: kind, apiVersion and resourceVersion included. `object` may be decoded anew for

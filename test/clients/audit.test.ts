@@ -48,6 +48,14 @@ test("a body that cannot be read is recorded with its refusal", async () => {
   expect(events()[1]).toMatchObject({ verb: "create", responseStatus: { code: 400, reason: "BadRequest" } });
 });
 
+test("a deletion is recorded with the options that it came with, and without any where the address holds them", async () => {
+  const options = { kind: "DeleteOptions", apiVersion: "v1", propagationPolicy: "Foreground", preconditions: { uid: "other" } };
+  for (const [address, body] of [["configmaps/none", JSON.stringify(options)], ["configmaps?labelSelector=a%3Db", JSON.stringify({ gracePeriodSeconds: 0 })], ["configmaps/none?gracePeriodSeconds=0", ""]] as const) await admin.send(`/api/v1/namespaces/default/${address}`, { method: "DELETE", headers: { ...headers, "content-type": "application/json" }, body });
+  await until(() => events().length === 6);
+  const ended = events().filter(({ stage }) => stage === "ResponseComplete");
+  expect(ended.map(({ verb, requestObject }) => [verb, requestObject])).toEqual([["delete", options], ["deletecollection", { kind: "DeleteOptions", apiVersion: "v1", gracePeriodSeconds: 0 }], ["delete", undefined]]);
+});
+
 test("pages are recorded by their paths", async () => {
   await admin.send("/version", { headers });
   await until(() => events().length === 2);

@@ -107,12 +107,15 @@ export function toApiRequest(http: HttpRequest, body: Buffer | undefined, info: 
     case "watch":
       return { ...base, verb, ...(info.name === undefined ? {} : { name }), options: parseListOptions(query) };
     case "delete": {
-      const options = parseDeleteOptions(parseOptionsBody(contentType, body, schemas), query);
+      const sent = parseOptionsBody(contentType, body, schemas);
+      const options = parseDeleteOptions(sent, query);
       if (body !== undefined) span?.event("Decoded delete options");
-      return { ...base, verb, name, options };
+      return { ...base, verb, name, options, ...recordedOptions(sent) };
     }
-    case "deletecollection":
-      return { ...base, verb, selection: parseListOptions(query), options: parseDeleteOptions(parseOptionsBody(contentType, body, schemas), query) };
+    case "deletecollection": {
+      const sent = parseOptionsBody(contentType, body, schemas);
+      return { ...base, verb, selection: parseListOptions(query), options: parseDeleteOptions(sent, query), ...recordedOptions(sent) };
+    }
     case "patch": {
       const own = definition.subresources.find((subresource) => subresource.name === info.subresource);
       if (own !== undefined && "verbs" in own && !own.verbs.includes("patch")) throw unsupportedMethod();
@@ -134,6 +137,11 @@ export function toApiRequest(http: HttpRequest, body: Buffer | undefined, info: 
       return verb === "update" ? { ...base, verb, name, ...write } : { ...base, verb, ...(info.name === undefined ? {} : { name }), ...write };
     }
   }
+}
+
+/** Options that came as a body are on record as the object that they are; those in the address are part of that. */
+function recordedOptions(sent: unknown): { readonly body?: unknown } {
+  return typeof sent === "object" ? { body: { kind: "DeleteOptions", apiVersion: "v1", ...sent } } : {};
 }
 
 /** A parameter of the past, which changed what is read. */
