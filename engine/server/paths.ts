@@ -6,6 +6,7 @@ import { ensureStorageClass } from "./bootstrap.ts";
 import { componentPages } from "./component-pages.ts";
 import { Discovery, type Document } from "./discovery.ts";
 import { dumpPage } from "./fairness/dump.ts";
+import { unsupportedMethod } from "./exchange.ts";
 import { Fairness } from "./fairness/fairness.ts";
 import { HealthMetrics, healthChecks, runHealthCheck, runHealthChecks } from "./health.ts";
 import { header, type HttpRequest } from "./http/http-request.ts";
@@ -58,6 +59,9 @@ const AGGREGATED_TYPE = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroup
 /** Pages that are found with a slash at their end as well; upstream's others are not. */
 const TRAILED = /^\/(apis?|version|openid|\.well-known)\//;
 
+/** Of these, the ones that other methods do not get; all other pages do not care how they are asked for, as upstream's do not. */
+const ONLY_READ = /^\/(apis?\/.|version|openid|\.well-known)/;
+
 /** Everything that is served besides the API's resources. The caller has authorized the path. */
 export class Paths {
   readonly #routes: readonly Route[];
@@ -73,15 +77,16 @@ export class Paths {
 
   /** Undefined for a path that is not served. */
   async answer(request: HttpRequest): Promise<PathAnswer | undefined> {
-    const method = request.method === "HEAD" ? "GET" : request.method;
     const path = TRAILED.test(request.path) ? request.path.replace(/\/+$/, "") : request.path;
-    if (path === "/" && method === "GET") return readable({ paths: this.#rootPaths() });
+    if (path === "/") return readable({ paths: this.#rootPaths() });
     for (const route of this.#routes) {
       const isPrefix = route.path.endsWith("*");
       const stem = isPrefix ? route.path.slice(0, -1) : route.path;
-      if (route.method !== method || !(isPrefix ? path.startsWith(stem) : path === stem)) continue;
+      if ((route.method === "POST" && request.method !== "POST") || !(isPrefix ? path.startsWith(stem) : path === stem)) continue;
       const found = await route.handle(request, path.slice(stem.length));
-      if (found !== undefined) return found;
+      if (found === undefined) continue;
+      if (route.method === "GET" && ONLY_READ.test(`${path}/`) && request.method !== "GET" && request.method !== "HEAD") throw unsupportedMethod();
+      return found;
     }
     return undefined;
   }

@@ -89,7 +89,8 @@ export const podResource = defineResource<Pod>({
     "spec.hostNetwork": (pod) => String(pod.spec.hostNetwork ?? false),
     "status.phase": (pod) => pod.status?.phase ?? "",
     "status.podIP": (pod) => pod.status?.podIP ?? "",
-    "status.podIPs": (pod) => (pod.status?.podIPs ?? []).map((ip) => ip.ip).join(","),
+    // Upstream takes the field and finds nothing by it.
+    "status.podIPs": () => "",
     "status.nominatedNodeName": (pod) => pod.status?.nominatedNodeName ?? "",
   },
   verbs: ALL_VERBS,

@@ -120,8 +120,7 @@ export function toApiRequest(http: HttpRequest, body: Buffer | undefined, info: 
       const own = definition.subresources.find((subresource) => subresource.name === info.subresource);
       if (own !== undefined && "verbs" in own && !own.verbs.includes("patch")) throw unsupportedMethod();
       const options = parseWriteOptions(query, "PatchOptions");
-      const { patchType, value, repeated } = parsePatchBody(contentType, body ?? Buffer.alloc(0));
-      if (patchType === "strategic" && definition.content !== undefined) throw unsupportedMedia(["application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml"]);
+      const { patchType, value, repeated } = parsePatchBody(contentType, body ?? Buffer.alloc(0), definition.content !== undefined);
       return { ...base, verb, name, patchType, body: value, options: { ...options, ...(repeated && { repeated }) } };
     }
     case "create":

@@ -54,8 +54,10 @@ export function unsupportedMedia(accepted: readonly string[]): StatusError {
 }
 
 /** A patch and its type. Throws 415 for types that are none. */
-export function parsePatchBody(contentType: string | undefined, bytes: Buffer): ParsedBody & { readonly patchType: PatchType } {
+export function parsePatchBody(contentType: string | undefined, bytes: Buffer, isCustom = false): ParsedBody & { readonly patchType: PatchType } {
   const patchType = PATCH_TYPES[mediaTypeOf(contentType)];
+  // Custom kinds do not know keys to merge lists by, and are served behind another door than upstream's own.
+  if (isCustom && (patchType === undefined || patchType === "strategic")) throw unsupportedMedia(Object.keys(PATCH_TYPES).filter((type) => PATCH_TYPES[type] !== "strategic"));
   if (patchType === undefined) throw new StatusError("UnsupportedMediaType", "415: Unsupported Media Type", {});
   if (patchType === "apply") {
     try {

@@ -42,10 +42,9 @@ export function parseRequestPath(path: string): RequestInfo {
   const isWatch = whole[0] === "watch" && whole.length > 1;
   const tail = isWatch ? whole.slice(1) : whole;
   const place = { is: "resource" as const, group, version, ...(isWatch ? { isWatch: true as const } : {}) };
-  if (tail[0] === "namespaces" && tail.length >= 3 && !(tail.length === 3 && NAMESPACE_SUBRESOURCES.has(tail[2] ?? ""))) {
-    return { ...place, namespace: tail[1] ?? "", ...named(tail.slice(2)) };
-  }
-  return { ...place, namespace: "", ...named(tail) };
+  const isInside = tail[0] === "namespaces" && tail.length >= 3 && !(tail.length === 3 && NAMESPACE_SUBRESOURCES.has(tail[2] ?? ""));
+  const info = { ...place, namespace: isInside ? (tail[1] ?? "") : "", ...named(isInside ? tail.slice(2) : tail) };
+  return info.resource === "" ? { is: "path", path } : info;
 }
 
 function named([resource = "", name = "", subresource = "", ...rest]: readonly string[]) {

@@ -28,7 +28,7 @@ describe("paths", () => {
     expect(parseRequestPath(path)).toMatchObject({ is: "resource", ...expected });
   });
 
-  test.each(["/", "/version", "/api", "/api/v1", "/apis/apps/v1", "/openapi/v3", "/healthz/ping"])("%s addresses none", (path) => {
+  test.each(["//api/v1/pods", "/api/v1//pods", "/api/v1/namespaces/shop//pods", "/", "/version", "/api", "/api/v1", "/apis/apps/v1", "/openapi/v3", "/healthz/ping"])("%s addresses none", (path) => {
     expect(parseRequestPath(path)).toEqual({ is: "path", path });
   });
 });
@@ -175,6 +175,12 @@ describe("bodies", () => {
   test("protobuf that is none, or of an unknown kind, is a 400", () => {
     expect(() => parseObjectBody("application/vnd.kubernetes.protobuf", Buffer.from("{}"), "Pod", none)).toThrow("expected prefix k8s");
   });
+});
+
+test("a patch of a type that custom kinds do not take is told which they take", () => {
+  const types = "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml";
+  for (const type of ["application/json", "application/strategic-merge-patch+json"]) expect(() => parsePatchBody(type, Buffer.from("{}"), true)).toThrow(types);
+  expect(parsePatchBody("application/strategic-merge-patch+json", Buffer.from("{}")).patchType).toBe("strategic");
 });
 
 test("delete options come from the body, or from the query where there is none", () => {
