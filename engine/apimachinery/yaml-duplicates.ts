@@ -1,12 +1,11 @@
 import * as yaml from "js-yaml";
-import { parseYamlEvents } from "./yaml.ts";
+import type { YamlEvents } from "./yaml.ts";
 
 /**
  * What upstream's strict YAML reader says of keys that a text names twice in one mapping, one text for each.
- * The text must be YAML that somebody has read.
+ * The text must be YAML whose values somebody has read.
  */
-export function describeRepeatedKeys(source: string): readonly string[] {
-  const { events, text } = parseYamlEvents(source);
+export function describeRepeatedKeys({ events, text }: YamlEvents): readonly string[] {
   const found: string[] = [];
   const open: Container[] = [];
   let [line, counted] = [1, 0];

@@ -27,8 +27,9 @@ export const DEFAULT_YAML_LIMITS: YamlLimits = { bytesMax: 1 << 20, aliasesMax: 
 export const BUNDLE_YAML_LIMITS: YamlLimits = { bytesMax: 16 << 20, aliasesMax: 200, expandedValuesMax: 2_000_000 };
 
 const EXPANDED_DEPTH_MAX = 1000;
-/** Lines that may be moved; each costs a parse. */
+/** Lines that may be moved. Each costs a parse, so of a long text there are fewer: all together read no more than so much, or the text once more. */
 const REPAIRS_MAX = 64;
+const REPAIRED_LENGTH_MAX = 2 << 20;
 /** Further right than any key stands. */
 const INDENTATION = " ".repeat(200);
 
@@ -49,12 +50,14 @@ export class YamlError extends Error {
  * Empty documents are left out. Another schema reads plain scalars in another way. Throws a YamlError for bad text and anything beyond the
  * limits, and for a key that is there twice unless the last one is to count.
  */
-export function parseYamlDocuments(text: string, limits: YamlLimits = DEFAULT_YAML_LIMITS, schema: yaml.Schema = kubernetesYamlSchema, lastKeyCounts = false): YamlDocument[] {
-  if (Buffer.byteLength(text) > limits.bytesMax) throw new YamlError(`the file is larger than ${limits.bytesMax} bytes; split it`, 1, 1);
+export function parseYamlDocuments(source: string | YamlEvents, limits: YamlLimits = DEFAULT_YAML_LIMITS, schema: yaml.Schema = kubernetesYamlSchema, lastKeyCounts = false): YamlDocument[] {
+  if (Buffer.byteLength(typeof source === "string" ? source : source.text) > limits.bytesMax) throw new YamlError(`the file is larger than ${limits.bytesMax} bytes; split it`, 1, 1);
   let events: yaml.Event[];
+  let text: string;
   let values: unknown[];
   try {
-    ({ events, text } = parseYamlEvents(text));
+    ({ events, text } = typeof source === "string" ? parseYamlEvents(source) : source);
+    requireFew(events, limits);
     values = yaml.constructFromEvents(events, { source: text, schema, maxAliases: limits.aliasesMax, json: lastKeyCounts });
   } catch (error) {
     throw asYamlError(error);
@@ -69,19 +72,26 @@ export function parseYamlDocuments(text: string, limits: YamlLimits = DEFAULT_YA
     .filter((document) => document.value !== null && document.value !== undefined);
 }
 
+/** What a text consists of, and the text that the offsets count in. */
+export interface YamlEvents {
+  readonly events: yaml.Event[];
+  readonly text: string;
+}
+
 /**
  * The events of a text, and the text that their offsets count in. Inside brackets and quotes, Go's parser lets lines stand as far
  * left as they like, and many files have a closing bracket right below its key; such lines are moved to the right, so that every
  * line keeps its number. Throws js-yaml's exception.
  */
-export function parseYamlEvents(text: string): { readonly events: yaml.Event[]; readonly text: string } {
+export function parseYamlEvents(text: string): YamlEvents {
+  const repairsMax = Math.min(REPAIRS_MAX, Math.max(1, Math.floor(REPAIRED_LENGTH_MAX / text.length)));
   let moved = text;
   for (let repairs = 0; ; repairs++) {
     try {
       return { events: withoutAddedBreak(yaml.parseEvents(moved, { maxDepth: 100 }), moved), text: moved };
     } catch (error) {
       const line = error instanceof yaml.YAMLException && error.reason === "deficient indentation" ? error.mark?.line : undefined;
-      if (line === undefined || repairs === REPAIRS_MAX) throw error;
+      if (line === undefined || repairs === repairsMax) throw error;
       const lines = moved.split("\n");
       lines[line] = `${INDENTATION}${lines[line] ?? ""}`;
       moved = lines.join("\n");
@@ -107,15 +117,30 @@ export function formatYaml(value: unknown): string {
   return yaml.dump(value, { sortKeys: true, noRefs: true, lineWidth: -1, seqNoIndent: true, schema: kubernetesYamlSchema, scalarStyleRules });
 }
 
+/** Before values are made: of what is written, at most every second thing is a key. */
+function requireFew(events: readonly yaml.Event[], { expandedValuesMax }: YamlLimits): void {
+  let [documents, written] = [0, 0];
+  for (const { type } of events) {
+    if (type === yaml.EVENT_ID.DOCUMENT) documents++;
+    else if (type !== yaml.EVENT_ID.POP) written++;
+  }
+  if (written > 2 * expandedValuesMax * Math.max(1, documents)) throw tooManyValues();
+}
+
+function tooManyValues(): YamlError {
+  return new YamlError("aliases expand to more values than any manifest needs; write the content out, or use fewer aliases", 1, 1);
+}
+
 /** Counts values as if every alias were written out, and stops early; an anchor may even contain itself. */
 function countValues(value: unknown, budget: { left: number }, depth: number): void {
-  if (--budget.left < 0 || depth > EXPANDED_DEPTH_MAX) throw new YamlError("aliases expand to more values than any manifest needs; write the content out, or use fewer aliases", 1, 1);
+  if (--budget.left < 0 || depth > EXPANDED_DEPTH_MAX) throw tooManyValues();
   if (typeof value === "number" && !Number.isFinite(value)) throw new YamlError(`${value} is a number that JSON, and so the API, cannot hold`, 1, 1);
   if (Array.isArray(value)) for (const item of value) countValues(item, budget, depth + 1);
   else if (typeof value === "object" && value !== null) for (const item of Object.values(value)) countValues(item, budget, depth + 1);
 }
 
-function asYamlError(error: unknown): Error {
+/** The parser's complaint as a YamlError; anything else as it is. */
+export function asYamlError(error: unknown): Error {
   if (!(error instanceof yaml.YAMLException)) return error instanceof Error ? error : new Error(String(error));
   return new YamlError(error.reason, (error.mark?.line ?? 0) + 1, (error.mark?.column ?? 0) + 1);
 }

@@ -6,6 +6,18 @@ const DEPTH_MAX = 1_000;
 /** A text that is nested deeper than anybody reads. */
 export class JsonDepthError extends Error {}
 
+/** Throws a JsonDepthError for a text that is nested too deep, before anybody takes the time to read it. */
+export function requireDepth(text: string): void {
+  let depth = 0;
+  for (let at = 0; at < text.length; at++) {
+    const char = text.charCodeAt(at);
+    if (char === QUOTE) at = endOfString(text, at);
+    else if (char === OPEN_OBJECT || char === OPEN_LIST) {
+      if (++depth > DEPTH_MAX) throw new JsonDepthError("exceeded max depth");
+    } else if (char === CLOSE_OBJECT || char === CLOSE_LIST) depth--;
+  }
+}
+
 /**
  * The keys that a JSON text names twice in one object, their paths as upstream's strict decoder writes them (`spec.foo`, `list[0].bar`).
  * The text must be valid JSON: `JSON.parse`, which keeps the last of them silently, has accepted it. Throws a JsonDepthError.

@@ -2,11 +2,11 @@ import type { PatchType, RepeatedFields } from "../../apimachinery/api-request.t
 import { decodeProtobuf, unwrapUnknown } from "../../apimachinery/protobuf.ts";
 import type { Schema } from "../../apimachinery/schema.ts";
 import { badRequest, StatusError } from "../../apimachinery/status-error.ts";
-import { DEFAULT_YAML_LIMITS, parseYamlDocuments } from "../../apimachinery/yaml.ts";
+import { asYamlError, DEFAULT_YAML_LIMITS, parseYamlDocuments, parseYamlEvents, type YamlEvents } from "../../apimachinery/yaml.ts";
 import { describeRepeatedKeys } from "../../apimachinery/yaml-duplicates.ts";
 import { kubernetesYamlSchema } from "../../apimachinery/yaml-schema.ts";
 import { withSortedKeys } from "../../lib/sorted-keys.ts";
-import { findRepeatedFields, JsonDepthError } from "./json-duplicates.ts";
+import { findRepeatedFields, JsonDepthError, requireDepth } from "./json-duplicates.ts";
 import { JSON_TYPE, PROTOBUF_TYPE, YAML_TYPE } from "./negotiation.ts";
 import { parseJson } from "../../lib/json.ts";
 
@@ -68,6 +68,7 @@ export function parsePatchBody(contentType: string | undefined, bytes: Buffer, i
   }
   const text = bytes.toString("utf8");
   try {
+    requireDepth(text);
     return { patchType, value: parseJson(text), repeated: findRepeatedFields(text) };
   } catch (error) {
     throw badRequest(`error decoding patch: ${describeJsonError(text, error)}`);
@@ -89,6 +90,7 @@ export function parseOptionsBody(contentType: string | undefined, bytes: Buffer 
 function parseJsonObject(bytes: Buffer, kind: string): ParsedBody {
   const text = bytes.toString("utf8");
   try {
+    requireDepth(text);
     return { value: parseJson(text), repeated: findRepeatedFields(text) };
   } catch (error) {
     throw unrecognized(kind, describeJsonError(text, error), text);
@@ -107,11 +109,20 @@ function parseYaml(bytes: Buffer, kind: string): ParsedBody {
 
 /** Of keys that are there twice the last one counts, as everywhere; whether they are an error is the request's to say. */
 function singleDocument(bytes: Buffer): ParsedBody {
-  const text = bytes.toString("utf8");
-  const documents = parseYamlDocuments(text, BODY_YAML_LIMITS, kubernetesYamlSchema, true);
+  const source = readEvents(bytes.toString("utf8"));
+  const documents = parseYamlDocuments(source, BODY_YAML_LIMITS, kubernetesYamlSchema, true);
   if (documents.length > 1) throw new Error("the body holds more than one YAML document");
-  const problems = describeRepeatedKeys(text);
+  const problems = describeRepeatedKeys(source);
   return { value: documents[0]?.value, repeated: problems.length === 0 ? undefined : { is: "yaml", problems } };
+}
+
+/** Throws a YamlError. */
+function readEvents(text: string): YamlEvents {
+  try {
+    return parseYamlEvents(text);
+  } catch (error) {
+    throw asYamlError(error);
+  }
 }
 
 function parseProtobuf(bytes: Buffer, schemas: SchemaLookup): unknown {

@@ -61,6 +61,15 @@ describe("unacceptable text", () => {
     expect(problemOf("- &a [*a]").message).toMatch(/aliases expand/);
   });
 
+  test("lines that stand too far left are put right in short texts, and not over and over again in long ones", () => {
+    const faults = (count: number) => Array.from({ length: count }, (_, index) => `k${index}: [\n]\n`).join("");
+    expect(Object.keys(valueOf(faults(60)) as object)).toHaveLength(60);
+    const long = `a:\n${"- b\n".repeat(150_000)}${faults(60)}`;
+    const beganMs = performance.now();
+    expect(problemOf(long).message).toMatch(/deficient indentation/);
+    expect(performance.now() - beganMs).toBeLessThan(10_000); // sixty parses of it took a minute
+  });
+
   test("a file over a megabyte is refused before it is read", () => {
     expect(problemOf("x".repeat((1 << 20) + 1))).toEqual({ message: "the file is larger than 1048576 bytes; split it", line: 1, column: 1 });
     expect(() => parseYamlDocuments("abc", { ...DEFAULT_YAML_LIMITS, bytesMax: 2 })).toThrow(/larger than 2 bytes/);

@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { parseYamlEvents } from "../../../engine/apimachinery/yaml.ts";
 import { describeRepeatedKeys } from "../../../engine/apimachinery/yaml-duplicates.ts";
 import { orderOfCustom, strictProblems } from "../../../engine/registry/strict-problems.ts";
-import { findRepeatedFields } from "../../../engine/server/http/json-duplicates.ts";
+import { findRepeatedFields, requireDepth } from "../../../engine/server/http/json-duplicates.ts";
 import { isPretty, negotiate, tryNegotiate } from "../../../engine/server/http/negotiation.ts";
 import { parseObjectBody, parsePatchBody } from "../../../engine/server/http/request-body.ts";
 import { isLongRunning, parseRequestPath } from "../../../engine/server/http/request-info.ts";
@@ -144,8 +145,10 @@ describe("what strict decoding finds", () => {
 
   test("names lines of YAML, also behind anchors, lists and brackets", () => {
     const yaml = "\na: &x\n  - b: 1\n    c: {d: 1, d: 2}\n  - b: 1\n    b: 2\ne: *x\na: 3\n";
-    expect(describeRepeatedKeys(yaml)).toEqual(['line 4: key "d" already set in map', 'line 6: key "b" already set in map', 'line 8: key "a" already set in map']);
-    expect(describeRepeatedKeys("a: {b: 1}\nb: [1, 1]\n")).toEqual([]);
+    expect(describeRepeatedKeys(parseYamlEvents(yaml))).toEqual(['line 4: key "d" already set in map', 'line 6: key "b" already set in map', 'line 8: key "a" already set in map']);
+    expect(() => requireDepth(`${"[".repeat(1_000)}"${"[".repeat(10)}\\""${"]".repeat(1_000)}`)).not.toThrow();
+    expect(() => requireDepth("[{".repeat(600))).toThrow("exceeded max depth");
+    expect(describeRepeatedKeys(parseYamlEvents("a: {b: 1}\nb: [1, 1]\n"))).toEqual([]);
   });
 
   test("of YAML is for the request to judge: the last of equal keys counts", () => {
