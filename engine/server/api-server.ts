@@ -78,7 +78,7 @@ import { tokenLookup } from "./token-lookup.ts";
 import { KUBERNETES_VERSION } from "./version.ts";
 import { virtualResources } from "./virtual-resources.ts";
 import { serviceResolver } from "./webhooks/resolve-service.ts";
-import { WebhookClient } from "./webhooks/webhook-client.ts";
+import { WebhookClient, type Loopback } from "./webhooks/webhook-client.ts";
 
 export interface ApiServerOptions {
   readonly store: ObjectStore;
@@ -107,6 +107,8 @@ export interface ApiServerOptions {
   readonly allowsRemoteRedirects?: boolean;
   /** By which ways connections leave this server; directly when absent. */
   readonly egress?: Egress | undefined;
+  /** How this server calls itself; by its Service when absent. */
+  readonly loopback?: () => Promise<Loopback>;
   /** How webhooks are asked; over HTTPS when absent. */
   readonly webhooks?: WebhookTransport;
   /** How agents are asked for what their nodes and pods use. */
@@ -225,7 +227,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const tokens = new ServiceAccountTokens(options.tokenSigner ?? options.tokenKey, clock, random, options.tokenSettings);
   const signerCheck: SignerCheck = (user, verb, name) => authorizer.allows({ is: "resource", user, verb, group: "certificates.k8s.io", version: "*", resource: "signers", namespace: "", name });
   const escalation = rbacEscalation({ index: rbac, authorizer, catchUp: () => store.caughtUp() });
-  const webhookClient = (users?: KubeconfigUsers) => new WebhookClient({ resolveService: serviceResolver(store, random), clock, egress: options.egress, tracer, ...(users === undefined ? {} : { users }) });
+  const webhookClient = (users?: KubeconfigUsers) => new WebhookClient({ resolveService: serviceResolver(store, random), clock, loopback: options.loopback, egress: options.egress, tracer, ...(users === undefined ? {} : { users }) });
   const webhooks = options.webhooks ?? webhookClient();
   const resources = new ResourceIndex(options.catalog, [...virtualResources, ...computedResources].map(({ definition }) => definition));
   const policyParts = { equivalents: equivalentResources(resources), askRights: rightsAnswers(authorizer), findKind: (apiVersion: string, kind: string) => resources.findKind(apiVersion, kind), metrics: { validating: new PolicyMetrics(options.metrics, clock, "validating"), mutating: new PolicyMetrics(options.metrics, clock, "mutating") } };

@@ -7,6 +7,7 @@ import { findCondition } from "../../engine/apimachinery/conditions.ts";
 import type { KubeObject } from "../../engine/apimachinery/object-meta.ts";
 import { systemClock } from "../../engine/lib/clock.ts";
 import { silentLogger } from "../../engine/lib/log.ts";
+import { validatingWebhookConfigurationResource } from "../../engine/resources/admissionregistration/validating-webhook-configuration.ts";
 import { apiServiceResource } from "../../engine/resources/apiregistration/api-service.ts";
 import { clusterRoleBindingResource } from "../../engine/resources/rbac/cluster-role-binding.ts";
 import { clusterRoleResource } from "../../engine/resources/rbac/cluster-role.ts";
@@ -45,7 +46,8 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   if (method === "POST") {
     const chunks: Buffer[] = [];
     for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
-    const body = JSON.parse(Buffer.concat(chunks).toString()) as { metadata: { name: string } };
+    const body = JSON.parse(Buffer.concat(chunks).toString()) as { metadata: { name: string }; request?: { uid: string } };
+    if (path === `${FLUNDERS}/reviews`) return void send(200, { kind: "AdmissionReview", apiVersion: "admission.k8s.io/v1", response: { uid: body.request?.uid, allowed: false, status: { message: "not today" } } });
     objects.set(body.metadata.name, { ...meta, kind: "Flunder", ...body });
     return void send(201, objects.get(body.metadata.name) ?? {});
   }
@@ -122,6 +124,18 @@ test("a server behind the API is checked, asked with the user's name, and shown 
   ]);
   await expect.poll(async () => (await admin.send(`/openapi/v3${FLUNDERS}`)).text).toContain("Wardle");
   expect((await admin.send("/openapi/v3")).text).toContain(`/openapi/v3${FLUNDERS}?hash=`);
+});
+
+test("a server behind the API may be a webhook by the API's own Service, and is asked in the API server's name", async () => {
+  const webhook = { name: "review.wardle.example.com", clientConfig: { service: { namespace: "default", name: "kubernetes", path: `${FLUNDERS}/reviews` } }, rules: [{ apiGroups: [""], apiVersions: ["v1"], operations: ["CREATE"], resources: ["configmaps"] }], sideEffects: "None", admissionReviewVersions: ["v1"] } as const;
+  await api.client.for(validatingWebhookConfigurationResource).create({ apiVersion: "admissionregistration.k8s.io/v1", kind: "ValidatingWebhookConfiguration", metadata: { name: "own" }, webhooks: [webhook] });
+  try {
+    const refused = await admin.send("/api/v1/namespaces/default/configmaps", { method: "POST", body: JSON.stringify({ metadata: { name: "a" } }), headers: { "content-type": "application/json" } });
+    expect(refused.text).toContain('admission webhook \\"review.wardle.example.com\\" denied the request: not today');
+    expect(asked().at(-1)).toMatchObject({ method: "POST", url: `${FLUNDERS}/reviews?timeout=10s`, user: "system:apiserver", groups: "system:masters, system:authenticated", proxy: "front-proxy-client" });
+  } finally {
+    await api.client.for(validatingWebhookConfigurationResource).delete("", "own");
+  }
 });
 
 test("what a server serves is what it last told of itself, which is stale while it does not tell", async () => {

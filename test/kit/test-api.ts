@@ -43,6 +43,7 @@ export interface TestApiOptions {
   readonly allowsRemoteRedirects?: boolean;
   readonly egress?: Egress;
   readonly disabledFeatures?: ApiServerOptions["disabledFeatures"];
+  readonly loopback?: NonNullable<ApiServerOptions["loopback"]>;
   readonly serviceNodePorts?: ApiServerOptions["serviceNodePorts"];
   readonly frontProxy?: ApiServerOptions["frontProxy"];
   readonly auditor?: ApiServerOptions["auditor"];
@@ -96,9 +97,9 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
   };
 }
 
-type Given = "authentication" | "authorization" | "tokenSettings" | "tokenSigner" | "webhooks" | "requestLimits" | "auditor" | "tracer" | "admissionChoice" | "admissionSettings" | "askImagePolicy" | "webhookUsers" | "allowsPrivileged" | "allowsRemoteRedirects" | "egress" | "disabledFeatures" | "serviceNodePorts" | "frontProxy" | "nodes";
+type Given = "authentication" | "authorization" | "tokenSettings" | "tokenSigner" | "webhooks" | "requestLimits" | "auditor" | "tracer" | "admissionChoice" | "admissionSettings" | "askImagePolicy" | "webhookUsers" | "allowsPrivileged" | "allowsRemoteRedirects" | "egress" | "disabledFeatures" | "serviceNodePorts" | "frontProxy" | "loopback" | "nodes";
 
-function given({ authentication, authorization, tokenSettings, tokenSigner, webhooks, requestLimits, auditor, tracer, admissionChoice, admissionSettings, askImagePolicy, webhookUsers, allowsPrivileged, allowsRemoteRedirects, egress, disabledFeatures, serviceNodePorts, frontProxy, nodes }: TestApiOptions): Pick<ApiServerOptions, Given> {
+function given({ authentication, authorization, tokenSettings, tokenSigner, webhooks, requestLimits, auditor, tracer, admissionChoice, admissionSettings, askImagePolicy, webhookUsers, allowsPrivileged, allowsRemoteRedirects, egress, disabledFeatures, serviceNodePorts, frontProxy, loopback, nodes }: TestApiOptions): Pick<ApiServerOptions, Given> {
   return {
     ...(authentication === undefined ? {} : { authentication }),
     ...(authorization === undefined ? {} : { authorization: "current" in authorization ? authorization : new ChangingValue(authorization) }),
@@ -106,6 +107,7 @@ function given({ authentication, authorization, tokenSettings, tokenSigner, webh
     ...(tokenSigner === undefined ? {} : { tokenSigner }),
     ...(webhooks === undefined ? {} : { webhooks }),
     ...(frontProxy === undefined ? {} : { frontProxy }),
+    ...(loopback === undefined ? {} : { loopback }),
     ...(requestLimits === undefined ? {} : { requestLimits }),
     ...(nodes === undefined ? {} : { nodes }),
     ...(auditor === undefined ? {} : { auditor }),

@@ -43,7 +43,9 @@ export async function startTestListener(options: TestListenerOptions = {}): Prom
   const joinToken = await pki.joinToken();
   const clientAuthority = new CertificateVerifier(`${pki.ca}${options.clientCa ?? ""}`);
   const frontProxy = () => pki.certificate("front-proxy-client", { commonName: "front-proxy-client", organizations: [], usage: "client" });
-  const api = await startTestApi({ frontProxy, ...options, authentication: { clientAuthority, joinToken, ...(options.staticTokens === undefined ? {} : { staticTokens: options.staticTokens }), ...options.authentication } });
+  const served = Promise.withResolvers<number>();
+  const loopback = async () => ({ host: "127.0.0.1", port: await served.promise, ca: pki.ca, ...(await pki.certificate("loopback", { commonName: "system:apiserver", organizations: ["system:masters"], usage: "client" })) });
+  const api = await startTestApi({ frontProxy, loopback, ...options, authentication: { clientAuthority, joinToken, ...(options.staticTokens === undefined ? {} : { staticTokens: options.staticTokens }), ...options.authentication } });
   const { server } = api;
   const clientCertificate = () => pki.certificate("node-client", { commonName: "kube-apiserver-kubelet-client", organizations: ["system:masters"], usage: "client" });
   const listener = await openHttpListener({
@@ -59,6 +61,7 @@ export async function startTestListener(options: TestListenerOptions = {}): Prom
     ...(options.transportSecurity === undefined ? {} : { transportSecurity: options.transportSecurity }),
     nodes: createNodeTransport(pki.ca, clientCertificate, options.egress?.get("cluster")),
   });
+  served.resolve(listener.port);
   const url = `https://127.0.0.1:${listener.port}`;
   const kubeconfig = path.join(directory, "kubeconfig.yaml");
   const credentials = await pki.certificate("admin", { commonName: "kubernetes-admin", organizations: ["system:masters"], usage: "client" });

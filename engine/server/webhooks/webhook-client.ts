@@ -2,6 +2,8 @@ import { readFile } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import type { Agent } from "node:https";
 import type { Egress, EgressName } from "../../apimachinery/egress.ts";
+import { API_SERVER_NAME } from "../../apimachinery/names.ts";
+import type { KeyPair } from "../../auth/certificates.ts";
 import { secureConnectionsBy } from "../../lib/dial.ts";
 import { bareHost, tlsServerName, urlHost } from "../../lib/ip-address.ts";
 import { nodeJs } from "../../lib/late-modules.ts";
@@ -20,8 +22,18 @@ export interface WebhookTarget {
   readonly port: number;
   readonly path: string;
   readonly serverName: string;
-  /** By which way it is reached. */
-  readonly egress: EgressName;
+  /** By which way it is reached; directly when absent. */
+  readonly egress?: EgressName;
+  /** As whom it is called, and by whose word it is trusted, where both are settled. */
+  readonly loopback?: Loopback;
+}
+
+/** How a server calls itself. */
+export interface Loopback extends KeyPair {
+  readonly host: string;
+  readonly port: number;
+  /** PEM. */
+  readonly ca: string;
 }
 
 /** Who has signed the webhook's certificate (PEM in base64), and who is calling. */
@@ -42,6 +54,8 @@ export interface WebhookClientOptions {
   readonly resolveService: (service: { readonly namespace: string; readonly name: string; readonly port: number }) => Promise<{ readonly host: string; readonly port: number }>;
   /** Who is called as whom; everyone as nobody when absent. */
   readonly users?: KubeconfigUsers;
+  /** How the server that calls is reached itself, which is what the Service default/kubernetes means to its webhooks; as any Service when absent. */
+  readonly loopback?: (() => Promise<Loopback>) | undefined;
   /** The ways to Services, which are in the cluster, and to all others. */
   readonly egress?: Egress | undefined;
   /** Who is told of the calls that are made in the course of a traced request. */
@@ -73,7 +87,7 @@ export class WebhookClient implements WebhookTransport {
       const target = await this.#resolve(endpoint);
       const text = JSON.stringify(body);
       const user = this.#options.users === undefined ? undefined : chooseUser(this.#options.users, target.serverName, endpoint.service === undefined ? target.port : (endpoint.service.port ?? HTTPS_PORT));
-      const trust = { caBundle: endpoint.caBundle, user };
+      const trust = target.loopback === undefined ? { caBundle: endpoint.caBundle, user } : trustOf(target.loopback, endpoint.caBundle);
       return await askTraced(this.#options.tracer, { method: "POST", url: shown }, async (asking) => {
         const message = { path: `${target.path}?timeout=${timeoutSeconds}s`, text, headers: asking.headers };
         const response = await this.#send(target, trust, message, signal === undefined ? deadline.signal : AbortSignal.any([deadline.signal, signal]));
@@ -103,7 +117,12 @@ export class WebhookClient implements WebhookTransport {
     }
     if (service === undefined) throw new Error("the webhook has neither an address nor a Service");
     const { namespace, name, path = "", port = HTTPS_PORT } = service;
-    return { ...(await this.#options.resolveService({ namespace, name, port })), path: path.startsWith("/") ? path : `/${path}`, serverName: `${name}.${namespace}.svc`, egress: "cluster" };
+    const asked = { path: path.startsWith("/") ? path : `/${path}`, serverName: `${name}.${namespace}.svc` };
+    if (asked.serverName === API_SERVER_NAME && port === HTTPS_PORT && this.#options.loopback !== undefined) {
+      const loopback = await this.#options.loopback();
+      return { ...asked, host: loopback.host, port: loopback.port, loopback };
+    }
+    return { ...asked, ...(await this.#options.resolveService({ namespace, name, port })), egress: "cluster" };
   }
 
   async #send(target: WebhookTarget, trust: WebhookTrust, { path, text, headers: traceHeaders }: WebhookMessage, signal: AbortSignal): Promise<IncomingMessage> {
@@ -134,7 +153,7 @@ export class WebhookClient implements WebhookTransport {
     }
     const ca = caBundle ? { ca: Buffer.from(caBundle, "base64") } : {};
     const agent = new nodeJs.https.Agent({ keepAlive: true, keepAliveMsecs: 30_000, timeout: IDLE_MS, ...ca, ...(user?.certificate === undefined ? {} : { cert: user.certificate, key: user.key }) });
-    agent.createConnection = secureConnectionsBy(this.#options.egress?.get(target.egress));
+    agent.createConnection = secureConnectionsBy(target.egress === undefined ? undefined : this.#options.egress?.get(target.egress));
     const [oldest] = this.#agents.keys();
     if (this.#agents.size >= AGENTS_MAX && oldest !== undefined) {
       this.#agents.get(oldest)?.destroy();
@@ -145,8 +164,14 @@ export class WebhookClient implements WebhookTransport {
   }
 }
 
+/** Servers behind the API that are webhooks name the API's Service, and no authority: whoever calls there is the server itself, as upstream. */
+function trustOf({ ca, certificate, key }: Loopback, caBundle: string | undefined): WebhookTrust {
+  const more = caBundle === undefined ? "" : `\n${Buffer.from(caBundle, "base64").toString("utf8")}`;
+  return { caBundle: Buffer.from(`${ca}${more}`).toString("base64"), user: { certificate, key } };
+}
+
 function agentKey({ serverName, egress }: WebhookTarget, { caBundle, user }: WebhookTrust): string {
-  return `${egress}\n${serverName}\n${caBundle ?? ""}\n${user?.certificate ?? ""}`;
+  return `${egress ?? ""}\n${serverName}\n${caBundle ?? ""}\n${user?.certificate ?? ""}`;
 }
 
 /** A token goes before a name and a password, and one in a file is read anew: whoever keeps it may have written another. */
