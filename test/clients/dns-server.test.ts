@@ -1,0 +1,103 @@
+import { createSocket, type Socket } from "node:dgram";
+import { once } from "node:events";
+import { createConnection, createServer, type AddressInfo, type Server } from "node:net";
+import packet, { type Answer, type DecodedPacket, type Packet } from "dns-packet";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { systemClock } from "../../engine/lib/clock.ts";
+import { silentLogger } from "../../engine/lib/log.ts";
+import type { EndpointSlice, Service } from "../../engine/resources/types.ts";
+import { computeDnsRecords } from "../../node-agent/network/dns-records.ts";
+import { DnsServer } from "../../node-agent/network/dns-server.ts";
+
+/** The node's name server over the wire, before a resolver that knows one address for every name. */
+const HOST = "127.0.0.1";
+const DOMAIN = "cluster.local";
+const OUTSIDE = "198.51.100.7";
+/** More than a packet of UDP holds that does not say otherwise. */
+const MANY = 40;
+const stop = new AbortController();
+let resolver: Socket;
+let silent: Socket;
+let resolverTcp: Server;
+let port = 0;
+let running: Promise<void>;
+
+const answerOf = (message: Buffer): Buffer => {
+  const { id, questions = [] } = packet.decode(message);
+  return packet.encode({ type: "response", id: id ?? 0, questions, answers: questions.map(({ name }) => ({ type: "A", name, data: OUTSIDE })) });
+};
+const framed = (message: Buffer): Buffer => Buffer.concat([Buffer.from([message.length >> 8, message.length & 255]), message]);
+const free = async (): Promise<number> => {
+  const server = createServer().listen(0, HOST);
+  await once(server, "listening");
+  const { port: found } = server.address() as AddressInfo; // it listens on a port
+  await new Promise((resolve) => server.close(resolve));
+  return found;
+};
+
+beforeAll(async () => {
+  const [outside, nobody] = [await free(), await free()];
+  resolver = createSocket("udp4").on("message", (message, from) => resolver.send(answerOf(message), from.port, from.address)).bind(outside, HOST);
+  silent = createSocket("udp4").bind(nobody, HOST);
+  resolverTcp = createServer((socket) => void socket.on("data", (chunk) => socket.end(framed(answerOf(chunk.subarray(2)))))).listen(outside, HOST);
+  await Promise.all([once(resolver, "listening"), once(silent, "listening"), once(resolverTcp, "listening")]);
+  const headless = { apiVersion: "v1", kind: "Service", metadata: { name: "many", namespace: "shop" }, spec: { clusterIP: "None", ports: [] } } as Service;
+  const slice = { apiVersion: "discovery.k8s.io/v1", kind: "EndpointSlice", addressType: "IPv4", metadata: { name: "many-1", namespace: "shop", labels: { "kubernetes.io/service-name": "many" } }, endpoints: Array.from({ length: MANY }, (_, index) => ({ addresses: [`10.42.0.${index + 1}`] })) } as EndpointSlice;
+  const records = computeDnsRecords([headless], [slice], DOMAIN);
+  port = await free();
+  running = new DnsServer({ address: HOST, port, domain: DOMAIN, upstreams: [`${HOST}:${nobody}`, `${HOST}:${outside}`], clock: systemClock, logger: silentLogger }, () => records).run(stop.signal);
+  await vi.waitFor(() => askTcp(`many.shop.svc.${DOMAIN}`), { timeout: 30_000 });
+});
+
+afterAll(async () => {
+  stop.abort();
+  await running;
+  resolver.close();
+  silent.close();
+  resolverTcp.close();
+});
+
+async function askUdp(name: string, more: Partial<Packet> = {}): Promise<DecodedPacket> {
+  const socket = createSocket("udp4");
+  try {
+    socket.send(packet.encode({ type: "query", id: 7, flags: packet.RECURSION_DESIRED, questions: [{ type: "A", name }], ...more }), port, HOST);
+    const [message] = (await once(socket, "message")) as [Buffer];
+    return packet.decode(message);
+  } finally {
+    socket.close();
+  }
+}
+
+async function askTcp(name: string): Promise<DecodedPacket> {
+  const socket = createConnection(port, HOST);
+  let received = Buffer.alloc(0);
+  socket.write(framed(packet.encode({ type: "query", id: 8, questions: [{ type: "A", name }] })));
+  for await (const chunk of socket) {
+    received = Buffer.concat([received, chunk as Buffer]);
+    if (received.length >= 2 && received.length >= 2 + received.readUInt16BE(0)) break;
+  }
+  return packet.decode(received.subarray(2));
+}
+
+const addresses = ({ answers = [] }: DecodedPacket): readonly unknown[] => answers.map((answer: Answer) => ("data" in answer ? answer.data : undefined));
+
+test("names of the cluster are answered; an answer that is too long for UDP is cut, unless more is asked for, and whole over TCP", async () => {
+  const name = `many.shop.svc.${DOMAIN}`;
+  const cut = await askUdp(name);
+  expect([cut.id, cut.flag_tc, addresses(cut).length]).toEqual([7, true, 0]);
+  const larger = await askUdp(name, { additionals: [{ type: "OPT", name: ".", udpPayloadSize: 4096, flags: 0, options: [], extendedRcode: 0, ednsVersion: 0, flag_do: false }] });
+  expect([larger.flag_tc, addresses(larger).length]).toEqual([false, MANY]);
+  expect(addresses(await askTcp(name))).toHaveLength(MANY);
+});
+
+test("other names are asked of the resolvers in turn, over UDP and TCP: one that does not answer is given up", async () => {
+  for (const answer of [await askUdp("www.example.com"), await askTcp("www.example.com")]) expect(addresses(answer)).toEqual([OUTSIDE]);
+});
+
+test("what is no question is not answered, and costs nobody else an answer", async () => {
+  const socket = createSocket("udp4");
+  socket.send(Buffer.from("nonsense"), port, HOST);
+  socket.send(answerOf(packet.encode({ type: "query", id: 9, questions: [{ type: "A", name: "a.b" }] })), port, HOST);
+  expect(addresses(await askUdp("www.example.org"))).toEqual([OUTSIDE]);
+  socket.close();
+});
