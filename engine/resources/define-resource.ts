@@ -28,6 +28,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> extends R
   readonly strategy: Strategy<T>;
   readonly subresources: readonly Subresource<T>[];
   readonly columns: readonly Column<T>[];
+  /** In which order a table shows a list, where that is not the list's. */
+  rowOrder?(left: T, right: T): number;
   /** What a table says of an object's row as a whole; nothing when absent. */
   rowConditions?(object: T): readonly TableRowCondition[] | undefined;
   /** Field selectors beyond metadata.name and metadata.namespace: path → value. */

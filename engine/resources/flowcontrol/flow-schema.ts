@@ -27,6 +27,7 @@ export const flowSchemaResource = defineResource<FlowSchema>({
     validateStatusUpdate: ({ status }) => conditionErrors(status?.conditions ?? []),
   },
   subresources: [{ name: "status", keeps: ALL_METADATA }],
+  rowOrder: (left, right) => (left.spec?.matchingPrecedence ?? 0) - (right.spec?.matchingPrecedence ?? 0) || ((left.metadata.name ?? "") < (right.metadata.name ?? "") ? -1 : 1),
   columns: [
     nameColumn,
     { name: "PriorityLevel", type: "string", description: "The level its requests have.", cell: ({ spec }) => spec?.priorityLevelConfiguration.name ?? "" },

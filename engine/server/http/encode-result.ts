@@ -53,7 +53,8 @@ export function encodeList(list: ObjectList, context: EncodeContext): Buffer | P
   };
   const objects = () => list.items.map((item) => item.object);
   const apiVersion = formatApiVersion(definition.group, definition.version);
-  if (representation.form === "table") return toText(tableOf(columnsOf(definition), objects(), { metadata, includeObject, now: now(), metaVersion, rowConditions: definition.rowConditions }), representation);
+  const rows = () => (definition.rowOrder === undefined ? objects() : objects().sort(definition.rowOrder));
+  if (representation.form === "table") return toText(tableOf(columnsOf(definition), rows(), { metadata, includeObject, now: now(), metaVersion, rowConditions: definition.rowConditions }), representation);
   if (representation.encoding === "protobuf") {
     if (representation.form === "object") return wrapProtobufList(apiVersion, definition.listKind, metadata, list.items.map((item) => rawProtobuf(item, schemas)));
     const schema = schemas.find(META_VERSION, "PartialObjectMetadata") ?? {};
