@@ -12,13 +12,14 @@ import type { ObjectStore } from "../storage/object-store.ts";
 const NAME = "kubernetes";
 
 /**
- * The ranges that addresses of Services are given from: those of this server's options first, and those of ServiceCIDRs as long as these
- * are ready. The options alone say which families Services may have.
+ * The ranges that addresses of Services are given from: those of this server's options first, and those of ServiceCIDRs. A range whose
+ * ServiceCIDRs are none of them ready gives none, also where the options name it: so Services move to another one. The options alone say
+ * which families Services may have.
  */
 export function followServiceRanges(store: ObjectStore, serviceCidr: string): ServiceRanges {
   const own = parseServiceRanges(serviceCidr);
-  const known = new Map<string, readonly IpRange[]>();
-  const put = (object: ServiceCIDR): void => void known.set(object.metadata.name ?? "", isReady(object) ? (object.spec?.cidrs ?? []).flatMap(usableRange) : []);
+  const known = new Map<string, { readonly ranges: readonly IpRange[]; readonly isReady: boolean }>();
+  const put = (object: ServiceCIDR): void => void known.set(object.metadata.name ?? "", { ranges: (object.spec?.cidrs ?? []).flatMap(usableRange), isReady: isReady(object) });
   store.follow(serviceCidrResource, {
     replaced: (objects) => {
       known.clear();
@@ -26,8 +27,14 @@ export function followServiceRanges(store: ObjectStore, serviceCidr: string): Se
     },
     changed: (object, wasDeleted) => (wasDeleted ? void known.delete(object.metadata.name ?? "") : put(object)),
   });
-  const isOwn = ({ text }: IpRange) => own.some((range) => range.text === text);
-  return { families: own.map(({ family }) => family), current: () => [...own, ...[...known.values()].flat().filter((range) => !isOwn(range))] };
+  const has = (ranges: readonly IpRange[], { text }: IpRange) => ranges.some((range) => range.text === text);
+  const current = () => {
+    const all = [...known.values()];
+    const ready = all.filter((one) => one.isReady).flatMap(({ ranges }) => ranges);
+    const isWithheld = (range: IpRange) => !has(ready, range) && all.some(({ ranges }) => has(ranges, range));
+    return [...own.filter((range) => !isWithheld(range)), ...ready.filter((range) => !has(own, range))];
+  };
+  return { families: own.map(({ family }) => family), current };
 }
 
 /** What is too large to be counted gives no addresses. */

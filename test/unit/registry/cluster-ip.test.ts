@@ -167,6 +167,25 @@ describe("further ranges", () => {
     expect((await services.create(service("asked", { clusterIP: "10.99.0.7" }))).spec?.clusterIP).toBe("10.99.0.7");
   });
 
+  test("take over when what shows the first is deleted, until that is there again", async () => {
+    const { api, services, ranges } = await start();
+    await using _ = api;
+    await ensureServiceRange(api.client, "10.9.0.0/29", systemClock);
+    await ranges.patch("", "kubernetes", "merge", { metadata: { finalizers: ["example.com/hold"] } });
+    await services.create(service("old", { clusterIP: "10.9.0.5" }));
+    await ranges.delete("", "kubernetes");
+    await api.store.caughtUp();
+    expect(await messageOf(services.create(service("none")))).toContain("range is full");
+    expect(await messageOf(services.create(service("asked", { clusterIP: "10.9.0.6" })))).toContain("the provided network does not match the current range");
+    await services.patch(NAMESPACE, "old", "merge", { metadata: { labels: { still: "there" } } });
+    await ranges.create(range("more", "10.99.0.0/24"));
+    await api.store.caughtUp();
+    expect((await services.create(service("new"))).spec?.clusterIP).toMatch(/^10\.99\.0\./);
+    await ranges.patch("", "kubernetes", "merge", { metadata: { finalizers: [] } });
+    await api.store.caughtUp();
+    expect((await services.create(service("back", { clusterIP: "10.9.0.6" }))).spec?.clusterIP).toBe("10.9.0.6");
+  });
+
   test("give none while they are not ready or are ending, and take none away", async () => {
     const { api, services, ranges } = await start();
     await using _ = api;
