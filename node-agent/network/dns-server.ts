@@ -12,7 +12,7 @@ export interface DnsServerOptions {
   readonly address: string;
   readonly port: number;
   readonly domain: string;
-  /** Resolvers for names outside of the cluster, each `ip`, `ip:port` or `[ip]:port`; tried in turn. */
+  /** Resolvers for names outside of the cluster, each `ip`, `ip:port` or `[ip]:port`; tried in turn, until one answers. */
   readonly upstreams: readonly string[];
   readonly clock: Clock;
   readonly logger: Logger;
@@ -34,6 +34,8 @@ export class DnsServer {
   readonly #records: () => DnsRecords;
   #turn = 0;
   #forwarded = 0;
+  /** The resolver that answered last. */
+  #answering: string | undefined;
 
   constructor(options: DnsServerOptions, records: () => DnsRecords) {
     this.#options = options;
@@ -99,14 +101,18 @@ export class DnsServer {
     return packet.encode(answerPacket(query, behindAliases(decision.aliases, answer)));
   }
 
-  /** The answer of the first resolver that has one. */
+  /** The answer of the first resolver that has one, beginning with who had the last: one that is dead is waited for once. */
   async #forward(raw: Buffer, transport: "udp" | "tcp"): Promise<Buffer | undefined> {
     if (this.#forwarded >= FORWARDED_MAX) return undefined;
     this.#forwarded++;
     try {
-      for (const upstream of this.#options.upstreams) {
-        const answer = await askUpstream(upstream, raw, transport, this.#options.clock);
-        if (answer !== undefined) return answer;
+      const { upstreams, clock } = this.#options;
+      const first = this.#answering;
+      for (const upstream of first === undefined ? upstreams : [first, ...upstreams.filter((other) => other !== first)]) {
+        const answer = await askUpstream(upstream, raw, transport, clock);
+        if (answer === undefined) continue;
+        this.#answering = upstream;
+        return answer;
       }
       return undefined;
     } finally {
