@@ -7,7 +7,7 @@ import { jsonEqual } from "../lib/freeze.ts";
 import { ALL_METADATA, type ObjectPart, type ResourceDefinition, type StatusKept } from "../resources/define-resource.ts";
 import { VERSION_MAX } from "./before-create.ts";
 import { withStrategyDefaults } from "./decode-object.ts";
-import { validateUpdate } from "./validate-object.ts";
+import { validateUpdate, withServerMetadata } from "./validate-object.ts";
 
 /**
  * Whether the writer's object may replace the current one at all: the same name, the same uid and, when it names one, the
@@ -70,17 +70,7 @@ export function beforeUpdate<T extends KubeObject>(definition: ResourceDefinitio
   const { strategy } = definition;
   const isStatus = subresource === "status";
   const part = partOf(definition, subresource);
-  const kept = withMetadata(scopeToSubresource(definition, object, old, subresource), {
-    name: old.metadata.name,
-    namespace: old.metadata.namespace,
-    uid: old.metadata.uid,
-    creationTimestamp: old.metadata.creationTimestamp,
-    // Where there is none, nobody sets one by an update: the rules refuse it.
-    deletionTimestamp: old.metadata.deletionTimestamp ?? object.metadata.deletionTimestamp,
-    deletionGracePeriodSeconds: object.metadata.deletionGracePeriodSeconds ?? old.metadata.deletionGracePeriodSeconds,
-    generation: old.metadata.generation,
-    resourceVersion: old.metadata.resourceVersion,
-  });
+  const kept = withServerMetadata(scopeToSubresource(definition, object, old, subresource), old);
   const defaulted = withStrategyDefaults(definition, kept);
   const prepare = part !== undefined ? undefined : isStatus ? strategy.prepareForStatusUpdate : strategy.prepareForUpdate;
   const unstamped = prepare?.(defaulted, old) ?? defaulted;

@@ -1,5 +1,6 @@
 import { invalid, withoutFeatures, type FieldError } from "../apimachinery/field-error.ts";
 import type { FeatureGates } from "../apimachinery/feature-gates.ts";
+import { withMetadata } from "../apimachinery/object-copy.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { validateObjectMeta, validateObjectMetaUpdate, type MetadataRules } from "../apimachinery/object-meta-validation.ts";
 import { conform } from "../apimachinery/structural-schema.ts";
@@ -25,6 +26,21 @@ export function validateUpdate<T extends KubeObject>(definition: ResourceDefinit
   refuse(definition, object, [...meta, ...content, ...(schemaErrors.length > 0 ? [] : (rules?.(object, old) ?? []))], disabled);
 }
 
+/** What is to replace an object, with the metadata that belongs to the server. */
+export function withServerMetadata<T extends KubeObject>(object: T, { metadata }: T): T {
+  return withMetadata(object, {
+    name: metadata.name,
+    namespace: metadata.namespace,
+    uid: metadata.uid,
+    creationTimestamp: metadata.creationTimestamp,
+    // Where there is none, nobody sets one by an update: the rules refuse it.
+    deletionTimestamp: metadata.deletionTimestamp ?? object.metadata.deletionTimestamp,
+    deletionGracePeriodSeconds: object.metadata.deletionGracePeriodSeconds ?? metadata.deletionGracePeriodSeconds,
+    generation: metadata.generation,
+    resourceVersion: metadata.resourceVersion,
+  });
+}
+
 /** Throws the 422 of a body whose shape is wrong, when there are no rules to judge the rest of it by. */
 export function refuseShape(definition: Pick<ResourceDefinition, "group" | "kind">, object: KubeObject, errors: readonly FieldError[]): void {
   refuse(definition, object, errors);
@@ -37,7 +53,7 @@ export function refuseShape(definition: Pick<ResourceDefinition, "group" | "kind
 export function refuseMisshapen<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, errors: readonly FieldError[], disabled: FeatureGates, old?: T): void {
   const { strategy, content } = definition;
   const metadata = metadataRules(definition);
-  const meta = old !== undefined ? validateObjectMetaUpdate(object.metadata, old.metadata, metadata) : object.metadata.name || !object.metadata.generateName ? validateObjectMeta(object.metadata, metadata) : [];
+  const meta = old !== undefined ? validateObjectMetaUpdate(withServerMetadata(object, old).metadata, old.metadata, metadata) : object.metadata.name || !object.metadata.generateName ? validateObjectMeta(object.metadata, metadata) : [];
   const defaulted = withStrategyDefaults(definition, object);
   const whole = (old === undefined ? strategy.prepareForCreate?.(defaulted) : strategy.prepareForUpdate?.(defaulted, old)) ?? defaulted;
   const rules = content !== undefined ? [] : [...(strategy.validate?.(whole) ?? []), ...((old === undefined ? strategy.validateNew?.(whole) : strategy.validateUpdate?.(whole, old)) ?? [])];

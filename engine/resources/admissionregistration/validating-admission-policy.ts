@@ -8,6 +8,7 @@ import type { AuditAnnotation, ExpressionWarning, ValidatingAdmissionPolicy, Val
 import { compileError, validateMatchConditions, validateVariables } from "./expression-validation.ts";
 import { paramKindText } from "./policy-columns.ts";
 import { validatingExpressions } from "./policy-expressions.ts";
+import { validateConditions } from "../validation/conditions.ts";
 import { validatePolicySpec } from "./policy-validation.ts";
 
 const REASONS = ["Forbidden", "Invalid", "RequestEntityTooLarge"];
@@ -32,7 +33,10 @@ export const validatingAdmissionPolicyResource = defineResource<ValidatingAdmiss
     hasGeneration: true,
     prepareForCreate: ({ status: _status, ...policy }) => ({ ...policy, status: {} }),
     validate: validatePolicy,
-    validateStatusUpdate: ({ status }) => (status?.typeChecking?.expressionWarnings ?? []).flatMap((warning, index) => validateWarning(warning, `status.typeChecking.expressionWarnings[${index}]`)),
+    validateStatusUpdate: ({ status }) => [
+      ...(status?.typeChecking?.expressionWarnings ?? []).flatMap((warning, index) => validateWarning(warning, `status.typeChecking.expressionWarnings[${index}]`)),
+      ...validateConditions(status?.conditions ?? [], "status.conditions"),
+    ],
   },
   columns: [
     nameColumn,

@@ -20,7 +20,7 @@ export const resourceQuotaResource = defineResource<ResourceQuota>({
   strategy: {
     prepareForCreate: (quota) => ({ ...quota, status: {} }),
     validate: (quota) => validateSpec(quota.spec ?? {}),
-    validateUpdate: (quota, old) => (jsonEqual([...(quota.spec?.scopes ?? [])].sort(), [...(old.spec?.scopes ?? [])].sort()) ? [] : [invalidField("spec.scopes", quota.spec?.scopes ?? null, "field is immutable")]),
+    validateUpdate: (quota, old) => (jsonEqual([...new Set(quota.spec?.scopes)].sort(), [...new Set(old.spec?.scopes)].sort()) ? [] : [invalidField("spec.scopes", quota.spec?.scopes ?? null, "field is immutable")]),
     validateStatusUpdate: (quota) => [...validateHard(quota.status?.hard ?? {}, "status.hard"), ...validateHard(quota.status?.used ?? {}, "status.used")],
   },
   subresources: [{ name: "status" }],

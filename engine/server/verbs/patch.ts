@@ -1,6 +1,7 @@
 import type { ApiResult } from "../../apimachinery/api-request.ts";
 import { formatApiVersion } from "../../apimachinery/group-version.ts";
 import { invalid, invalidField, type FieldError } from "../../apimachinery/field-error.ts";
+import { decodingProblem } from "../../apimachinery/decoding-problem.ts";
 import { patchJson, unknownOperationFields, type PatchedJson } from "../../apimachinery/json-patch.ts";
 import { applyMergePatch } from "../../apimachinery/merge-patch.ts";
 import { withMetadata } from "../../apimachinery/object-copy.ts";
@@ -15,6 +16,7 @@ import { requireAllowed } from "../../auth/authorize.ts";
 import { withSortedKeys } from "../../lib/sorted-keys.ts";
 import { admissionAttributes } from "../admission-attributes.ts";
 import { attributesOf } from "../request-attributes.ts";
+import { catalog } from "../../resources/catalog.ts";
 import type { ResourceDefinition, ScaleAccess } from "../../resources/define-resource.ts";
 import type { Scale } from "../../resources/types.ts";
 import { decodeObject, textField, type Decodable, type DecodeOptions } from "../../registry/decode-object.ts";
@@ -53,17 +55,33 @@ function patchedAs<T extends KubeObject>(exchange: Exchange<RequestOf<"patch">>,
   const { request } = exchange;
   const { fieldValidation } = request.options;
   const ofPatch = fieldValidation === "Ignore" ? [] : problemsOfPatch(request);
-  const { value: result, inOrder } = withPatch(exchange, kind.schema, current);
+  const { value, inOrder } = withPatch(exchange, kind.schema, current);
+  const result = withKindOf(kind, request, value);
   const { unknown, errors } = conform(kind.schema, result, { defaults: false, prune: false });
   const misfit = errors.find(({ type, field }) => type === "FieldValueTypeInvalid" && (kind.content === undefined || /^metadata\b/.test(field)));
-  if (misfit !== undefined) throw unusable(request, result, (request.patchType === "strategic" ? conversionProblem(kind.schema, result) : undefined) ?? `${misfit.field}: ${misfit.message}`);
+  if (misfit !== undefined) throw unusable(request, result, (request.patchType === "strategic" ? conversionProblem(kind.schema, result) : undefined) ?? (kind.content === undefined && request.patchType !== "strategic" ? decodingProblem(kind.schema, result, kind.version) : undefined) ?? `${misfit.field}: ${misfit.message}`);
   // A patch names its fields in an order of its own: what it repeats comes first.
   const problems = [...ofPatch, ...ordered(unknown, request, kind, inOrder).map((field) => `unknown field "${field}"`)];
   if (fieldValidation === "Strict" && problems.length > 0) throw unusable(request, result, `strict decoding error: ${problems.join(", ")}`);
   if (fieldValidation !== "Ignore") exchange.notes.warn(...problems);
   const { object, schemaErrors } = decodeObject(kind, result, { fieldValidation: "Ignore", subresource });
+  if (!object.metadata.name) throw badRequest(`the name of the object (${request.name} based on URL) was undeterminable: name must be provided`);
   if (schemaErrors.length > 0) refuse(object, schemaErrors);
   return object;
+}
+
+/** A strategic patch is put into a value of Go's type, which has its kind whatever the patch says; what other patches make is read anew, as what it says that it is. */
+function withKindOf<T extends KubeObject>(kind: Decodable<T>, request: RequestOf<"patch">, value: unknown): unknown {
+  if (kind.content !== undefined || typeof value !== "object" || value === null) return value;
+  const apiVersion = formatApiVersion(kind.group, kind.version);
+  const said = value as { readonly kind?: unknown; readonly apiVersion?: unknown }; // checked above
+  if (said.kind === kind.kind && said.apiVersion === apiVersion) return value;
+  if (typeof said.kind !== "string" || typeof said.apiVersion !== "string") return value;
+  if (request.patchType === "strategic") return { ...value, kind: kind.kind, apiVersion };
+  if (said.kind === "" || said.apiVersion === "") return value;
+  const isKnown = catalog.some((known) => known.kind === said.kind && formatApiVersion(known.group, known.version) === said.apiVersion);
+  if (isKnown) return value;
+  throw unusable(request, value, `no kind ${JSON.stringify(said.kind)} is registered for version ${JSON.stringify(said.apiVersion)} in scheme "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30"`);
 }
 
 /** What is wrong with the patch whatever it is applied to: fields that it names twice, and of a JSON patch those that no operation has. */

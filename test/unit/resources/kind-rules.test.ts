@@ -10,6 +10,7 @@ import { decodeObject } from "../../../engine/registry/decode-object.ts";
 import { daemonSetResource } from "../../../engine/resources/apps/daemon-set.ts";
 import { deploymentResource } from "../../../engine/resources/apps/deployment.ts";
 import { replicaSetResource } from "../../../engine/resources/apps/replica-set.ts";
+import { validatingAdmissionPolicyResource } from "../../../engine/resources/admissionregistration/validating-admission-policy.ts";
 import { statefulSetResource } from "../../../engine/resources/apps/stateful-set.ts";
 import { jobResource } from "../../../engine/resources/batch/job.ts";
 import { eventResource } from "../../../engine/resources/core/event.ts";
@@ -29,6 +30,7 @@ import { resourceClaimResource } from "../../../engine/resources/device/resource
 import { resourceSliceResource } from "../../../engine/resources/device/resource-slice.ts";
 import { endpointSliceResource } from "../../../engine/resources/discovery/endpoint-slice.ts";
 import { flowSchemaResource } from "../../../engine/resources/flowcontrol/flow-schema.ts";
+import { serviceCidrResource } from "../../../engine/resources/networking/service-cidr.ts";
 import { runtimeClassResource } from "../../../engine/resources/node/runtime-class.ts";
 import { podDisruptionBudgetResource } from "../../../engine/resources/policy/pod-disruption-budget.ts";
 import { clusterRoleResource } from "../../../engine/resources/rbac/cluster-role.ts";
@@ -215,4 +217,14 @@ test("who leaves a LimitRange without a name gets one, and its lists of amounts 
 test("amounts of core's lists are rounded up to thousandths, those of other groups are not", () => {
   expect(decodeObject(runtimeClassResource, { metadata: { name: "r" }, handler: "h", overhead: { podFixed: { cpu: "100n" } } }).object.overhead?.podFixed).toEqual({ cpu: "100n" });
   expect(decodeObject(podResource, { metadata: { name: "p" }, spec: { containers: [], overhead: { cpu: "100n" } } }).object.spec.overhead).toEqual({ cpu: "1m" });
+});
+
+test("conditions of a policy are told in full, those of a range and of a claim may come twice, and scopes of a quota are a set", () => {
+  const policy = { apiVersion: "admissionregistration.k8s.io/v1", kind: "ValidatingAdmissionPolicy", metadata: { name: "p" }, status: { conditions: [{ type: "", status: "", lastTransitionTime: null, reason: "", message: "" }] } };
+  const said = validatingAdmissionPolicyResource.strategy.validateStatusUpdate?.(policy as never, policy as never).map(({ field }) => field);
+  expect(new Set(said)).toEqual(new Set(["type", "status", "lastTransitionTime", "reason"].map((field) => `status.conditions[0].${field}`)));
+  const twice = { status: { conditions: [{ type: "Ready", status: "True", reason: "R", message: "" }, { type: "Ready", status: "True", reason: "R", message: "" }] } };
+  for (const definition of [serviceCidrResource, persistentVolumeClaimResource] as readonly ResourceDefinition[]) expect(decodeObject(definition, { metadata: { name: "a" }, ...twice }, { subresource: "status" }).schemaErrors).toEqual([]);
+  const quota = (scopes: readonly string[]) => decodeObject(resourceQuotaResource, { metadata: { name: "q" }, spec: { scopes } }).object;
+  expect(resourceQuotaResource.strategy.validateUpdate?.(quota(["NotTerminating", "NotTerminating"]), quota(["NotTerminating"]))).toEqual([]);
 });

@@ -369,7 +369,12 @@ describe("patch", () => {
     await maps.create(configMap("misfit"));
     const causeOf = async (type: "strategic" | "merge", body: object) => (await failure(maps.patch("shop", "misfit", type, body))).status;
     expect(await causeOf("strategic", { metadata: { labels: "invalid" } })).toMatchObject({ code: 422, reason: "Invalid", message: ' "" is invalid: patch: Invalid value: "map[metadata:map[labels:invalid]]": cannot restore map from string' });
-    expect((await causeOf("merge", { data: { a: [1] } })).message).toMatch(/^ "" is invalid: patch: Invalid value: "\{.*\}": data\[a\]: Invalid value: \[1\]: must be a string$/);
+    expect((await causeOf("merge", { data: { a: [1] } })).message).toMatch(/^ "" is invalid: patch: Invalid value: "\{.*\}": json: cannot unmarshal array into Go struct field ConfigMap\.data of type string$/);
+    expect((await causeOf("merge", { kind: "Odd" })).message).toMatch(/": no kind "Odd" is registered for version "v1" in scheme/);
+    expect(await causeOf("strategic", { kind: 5 })).toMatchObject({ code: 422 });
+    for (const type of ["merge", "strategic"] as const) expect(await causeOf(type, { metadata: null })).toMatchObject({ code: 400, message: "the name of the object (misfit based on URL) was undeterminable: name must be provided" });
+    // A strategic patch is put into a value that has its kind.
+    expect((await maps.patch("shop", "misfit", "strategic", { kind: "Odd", apiVersion: "odd/v1", data: { k: "v" } })).data).toMatchObject({ k: "v" });
   });
 
   test("apply creates what is missing, reports conflicts, and takes over by force", async () => {
