@@ -21,7 +21,7 @@ export interface ConformOptions {
 export interface Conformed {
   /** The input itself when nothing had to change. */
   readonly value: unknown;
-  /** Dotted paths of fields that the schema does not know, as upstream's strict decoder names them. */
+  /** Dotted paths of the first hundred fields that the schema does not know, as upstream's strict decoder names them. */
   readonly unknown: readonly string[];
   readonly errors: readonly FieldError[];
 }
@@ -36,6 +36,9 @@ export function conform(schema: Schema, value: unknown, options: ConformOptions)
   const result = pass.visit(schema, value);
   return { value: result, unknown: pass.unknown, errors: pass.errors };
 }
+
+/** Of more unknown fields upstream says nothing. */
+const UNKNOWN_MAX = 100;
 
 type JsonObject = Record<string, unknown>;
 
@@ -54,6 +57,13 @@ function isOfTexts(schema: Schema, { type, format }: Schema): boolean {
 /** A status whose writer left out what must be there is taken as Go would have it, but for a choice or bytes, of which a zero is none. */
 function zeroOfStatus(property: Schema): unknown {
   return property.type === "string" && (property.enum !== undefined || property.format === "byte") ? undefined : zeroOf(property);
+}
+
+/** Without what the schema does not know: to leave out a hundred thousand such fields one by one takes seconds. */
+function knownOf(source: JsonObject, { properties }: SchemaPlan): JsonObject {
+  const known: JsonObject = {};
+  for (const name in source) if (properties.has(name)) known[name] = source[name];
+  return known;
 }
 
 class Pass {
@@ -113,8 +123,8 @@ class Pass {
       const childSchema = property ?? plan.additional;
       if (childSchema === undefined) {
         if (plan.keepsUnknown) continue;
-        this.unknown.push(this.#trail.dotted(name));
-        if (this.#options.prune) delete (copy ??= { ...source })[name];
+        if (this.unknown.length < UNKNOWN_MAX) this.unknown.push(this.#trail.dotted(name));
+        if (this.#options.prune) copy === undefined ? (copy = knownOf(source, plan)) : delete copy[name];
       } else if (name === "__proto__") {
         this.errors.push(invalidField(this.#trail.text(), name, "may not be used as a key"));
       } else if (child === null && property === undefined && isOfTexts(schema, childSchema) && !this.#keepsNull(childSchema)) {

@@ -19,6 +19,10 @@ interface KindName {
   readonly alsoAs?: readonly string[];
 }
 
+/** Far more than any kind has. */
+const FIELDS_MAX = 1_000;
+/** Upstream's bound of what it says of unknown and repeated fields. */
+const STRICT_PROBLEMS_MAX = 100;
 /** How much of a body upstream shows that it cannot tell the kind of. */
 const SHOWN_MAX = 30;
 
@@ -73,7 +77,7 @@ export function decodeObject<T extends KubeObject>(kind: Decodable<T>, body: unk
   const typeErrors = errors.filter((error) => error.type === "FieldValueTypeInvalid");
   if (typeErrors.length > 0) throw malformed(kind, (kind.content === undefined ? decodingProblem(kind.schema, source, kind.version) : undefined) ?? typeErrors.map((error) => `${error.field}: ${error.message}`).join(", "), typeErrors);
   const schemaErrors = options.subresource === "status" ? errors.filter(({ field }) => /^(metadata|status)\b/.test(field)) : errors;
-  const warnings = strictProblems(unknown, options.repeated, kind.content !== undefined);
+  const warnings = strictProblems(unknown, options.repeated, kind.content !== undefined).slice(0, STRICT_PROBLEMS_MAX);
   if (options.fieldValidation === "Strict" && warnings.length > 0) throw malformed(kind, `strict decoding error: ${describeStrictProblems(unknown, options.repeated, kind.content !== undefined)}`, unknown.map((field) => ({ type: "FieldValueInvalid", field, message: `unknown field "${field}"` })));
   const object = value as T; // conforms, or schemaErrors say where it does not
   return {
@@ -88,8 +92,19 @@ export function withStrategyDefaults<T extends KubeObject>(kind: Pick<Decodable<
   return kind.strategy?.setDefaults?.(object) ?? object;
 }
 
+/** No kind of ours has nearly as many fields at the top. To copy a hundred thousand takes seconds; that they are unknown, the first ones say. */
+function withFewFields(schema: Schema, source: Record<string, unknown>): Record<string, unknown> {
+  let count = 0;
+  for (const _name in source) if (++count > FIELDS_MAX) break;
+  if (count <= FIELDS_MAX) return source;
+  const few: Record<string, unknown> = {};
+  count = 0;
+  for (const name in source) if (++count <= FIELDS_MAX || schema.properties?.[name] !== undefined) few[name] = source[name];
+  return few;
+}
+
 /** A body may leave kind and apiVersion out: the address says them. */
-function checkKind(kind: KindName & { readonly content?: object }, body: unknown): Record<string, unknown> {
+function checkKind(kind: KindName & { readonly content?: object; readonly schema: Schema }, body: unknown): Record<string, unknown> {
   const apiVersion = formatApiVersion(kind.group, kind.version);
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
     throw badRequest(`the object provided is unrecognized (must be of type ${kind.kind}): couldn't get version/kind; json parse error: the body is not an object`);
@@ -106,7 +121,7 @@ function checkKind(kind: KindName & { readonly content?: object }, body: unknown
   }
   if (givenVersion !== apiVersion && kind.alsoAs?.includes(givenVersion) !== true) throw badRequest(`the API version in the data (${givenVersion}) does not match the expected API version (${apiVersion})`);
   const metadata = source["metadata"];
-  return { ...source, kind: kind.kind, apiVersion, metadata: metadata === undefined || metadata === null ? {} : metadata };
+  return { ...(kind.content === undefined ? withFewFields(kind.schema, source) : source), kind: kind.kind, apiVersion, metadata: metadata === undefined || metadata === null ? {} : metadata };
 }
 
 /** Upstream names the place in its programs where kinds are registered. */

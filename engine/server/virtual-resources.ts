@@ -48,7 +48,7 @@ function question<T extends KubeObject>({ group, kind, file, namespaced, isDated
 
 /** The answer is ours to give; typed clients send an empty one, which need not be complete. */
 function withoutStatus(body: unknown): unknown {
-  if (typeof body !== "object" || body === null) return body;
+  if (typeof body !== "object" || body === null || !("status" in body)) return body;
   const { status: _status, ...question } = body as Readonly<Record<string, unknown>>; // a JSON object
   return question;
 }
