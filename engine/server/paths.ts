@@ -10,7 +10,7 @@ import { unsupportedMethod } from "./exchange.ts";
 import { Fairness } from "./fairness/fairness.ts";
 import { HealthMetrics, healthChecks, runHealthCheck, runHealthChecks } from "./health.ts";
 import { header, type HttpRequest } from "./http/http-request.ts";
-import { JSON_TYPE, parseAccept, YAML_TYPE } from "./http/negotiation.ts";
+import { JSON_TYPE, parseAccept, PROTOBUF_TYPE, YAML_TYPE } from "./http/negotiation.ts";
 import { API_SERVER_USER } from "../apimachinery/known-users.ts";
 import type { ClusterNetwork } from "../auth/join-call.ts";
 import { AUTHORITY_PATH, JOIN_PATH, NETWORK_PATH, SERVERS_PATH } from "../auth/join-paths.ts";
@@ -126,9 +126,10 @@ function discoveryRoutes(discovery: Discovery): readonly Route[] {
   ];
 }
 
-/** JSON, unless YAML is what the client would rather have. */
+/** JSON, unless YAML is what the client would rather have; who knows only protobuf is answered in JSON as well. Throws a 406 for who knows none of them. */
 function inAcceptedForm(request: HttpRequest, answer: PathAnswer): PathAnswer {
-  const wanted = parseAccept(header(request, "accept") || "*/*").find(({ type }) => [JSON_TYPE, YAML_TYPE, "*/*", "application/*"].includes(type));
+  const wanted = parseAccept(header(request, "accept") || "*/*").find(({ type }) => [JSON_TYPE, YAML_TYPE, PROTOBUF_TYPE, "*/*", "application/*"].includes(type));
+  if (wanted === undefined) throw new StatusError("NotAcceptable", `406: Not Acceptable\n\nAvailable representations: ${JSON_TYPE}, ${YAML_TYPE}, ${PROTOBUF_TYPE}`, {});
   return wanted?.type === YAML_TYPE ? { ...answer, contentType: YAML_TYPE, body: Buffer.from(formatYaml(JSON.parse(answer.body.toString("utf8")))) } : answer; // a document of our own
 }
 

@@ -86,6 +86,8 @@ describe("discovery", () => {
     expect(hashOf((await json("/apis/autoscaling/v1"))["resources"] as unknown as typeof core, "horizontalpodautoscalers")).toBe("qwQve8ut294=");
     expect(await get("/apis/nope.io")).toBeUndefined();
     expect(await get("/apis/apps/v2")).toBeUndefined();
+    for (const accept of ["application", "text/plain"]) await expect(json("/api", { accept })).rejects.toThrow("406: Not Acceptable");
+    for (const accept of ["application/vnd.kubernetes.protobuf", "application/xml, */*;q=0.1", "application/*"]) expect(await json("/apis/apps", { accept })).toMatchObject({ kind: "APIGroup" });
     // Old clients that know only v2beta1 get the plain list.
     expect(await json("/apis", { accept: "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json" })).toMatchObject({ kind: "APIGroupList" });
   });
