@@ -8,7 +8,7 @@ import { validateAccessModes } from "./claim.ts";
 import { driverNameErrors } from "./driver-name.ts";
 import { validateNodeTerm } from "./scheduling.ts";
 import {
-  azureDiskErrors, cloudDiskErrors, fcErrors, flexErrors, flockerErrors, hostPathErrors, iscsiErrors, nfsErrors, quobyteErrors, requiredText, requiredTexts, secretErrors, storageOsErrors,
+  azureDiskErrors, azureFileErrors, cloudDiskErrors, fcErrors, flexErrors, flockerErrors, glusterErrors, hostPathErrors, iscsiErrors, nfsErrors, PLAIN_SOURCES, quobyteErrors, requiredText, secretErrors, storageOsErrors,
 } from "./volume-sources.ts";
 
 /** The fields of a PersistentVolume's spec that say where its data is. */
@@ -88,22 +88,22 @@ const SOURCES: { readonly [key in Source]: (source: NonNullable<PersistentVolume
   hostPath: hostPathErrors,
   gcePersistentDisk: (disk, at) => cloudDiskErrors(disk, at.replace(/gcePersistentDisk$/, "persistentDisk"), "pdName"),
   awsElasticBlockStore: (disk, at) => cloudDiskErrors(disk, at, "volumeID"),
-  glusterfs: (source, at) => [...requiredTexts(source, at, "endpoints", "path"), ...endpointsErrors(source.endpointsNamespace, `${at}.endpointsNamespace`)],
+  glusterfs: (source, at) => [...glusterErrors(source, at), ...endpointsErrors(source.endpointsNamespace, `${at}.endpointsNamespace`)],
   flocker: flockerErrors,
   nfs: nfsErrors,
-  rbd: ({ monitors, image }, at) => [...(monitors.length === 0 ? [requiredField(`${at}.monitors`)] : []), ...requiredText(image, `${at}.image`)],
+  rbd: PLAIN_SOURCES.rbd,
   quobyte: quobyteErrors,
-  cephfs: ({ monitors }, at) => (monitors.length === 0 ? [requiredField(`${at}.monitors`)] : []),
+  cephfs: PLAIN_SOURCES.cephfs,
   iscsi: (disk, at, name) => iscsiErrors(disk, at, { name, isPersistent: true }),
   cinder: ({ volumeID, secretRef }, at) => [...requiredText(volumeID, `${at}.volumeID`), ...secretErrors(secretRef, `${at}.secretRef`, true)],
   fc: fcErrors,
   flexVolume: flexErrors,
-  azureFile: (share, at) => [...requiredTexts(share, at, "secretName", "shareName"), ...(share.secretNamespace === "" ? [requiredField(`${at}.secretNamespace`)] : [])],
-  vsphereVolume: ({ volumePath }, at) => requiredText(volumePath, `${at}.volumePath`),
-  photonPersistentDisk: ({ pdID }, at) => requiredText(pdID, `${at}.pdID`),
-  portworxVolume: ({ volumeID }, at) => requiredText(volumeID, `${at}.volumeID`),
+  azureFile: (share, at) => [...azureFileErrors(share, at), ...(share.secretNamespace === "" ? [requiredField(`${at}.secretNamespace`)] : [])],
+  vsphereVolume: PLAIN_SOURCES.vsphereVolume,
+  photonPersistentDisk: PLAIN_SOURCES.photonPersistentDisk,
+  portworxVolume: PLAIN_SOURCES.portworxVolume,
   azureDisk: azureDiskErrors,
-  scaleIO: (source, at) => requiredTexts(source, at, "gateway", "system", "volumeName"),
+  scaleIO: PLAIN_SOURCES.scaleIO,
   local: hostPathErrors,
   storageos: (source, at) => storageOsErrors(source, at, true),
   csi: csiErrors,

@@ -13,6 +13,25 @@ export function requiredTexts<K extends string>(source: { readonly [key in K]?: 
   return fields.flatMap((field) => requiredText(source[field], `${at}.${field}`));
 }
 
+type Monitored = { readonly monitors: readonly string[] };
+
+const monitorErrors = ({ monitors }: Monitored, at: string): FieldError[] => (monitors.length === 0 ? [requiredField(`${at}.monitors`)] : []);
+
+/** Sources that only name what they need, in the same words for pods and for PersistentVolumes. */
+export const PLAIN_SOURCES = {
+  rbd: (source: Monitored & { readonly image: string }, at: string): FieldError[] => [...monitorErrors(source, at), ...requiredText(source.image, `${at}.image`)],
+  cephfs: monitorErrors,
+  vsphereVolume: ({ volumePath }: { readonly volumePath: string }, at: string): FieldError[] => requiredText(volumePath, `${at}.volumePath`),
+  photonPersistentDisk: ({ pdID }: { readonly pdID: string }, at: string): FieldError[] => requiredText(pdID, `${at}.pdID`),
+  portworxVolume: ({ volumeID }: { readonly volumeID: string }, at: string): FieldError[] => requiredText(volumeID, `${at}.volumeID`),
+  scaleIO: (source: { readonly gateway: string; readonly system: string; readonly volumeName?: string }, at: string): FieldError[] => requiredTexts(source, at, "gateway", "system", "volumeName"),
+};
+
+/** What its endpoints are called, and where they are. */
+export const glusterErrors = (source: { readonly endpoints: string; readonly path: string }, at: string): FieldError[] => requiredTexts(source, at, "endpoints", "path");
+
+export const azureFileErrors = (share: { readonly secretName: string; readonly shareName: string }, at: string): FieldError[] => requiredTexts(share, at, "secretName", "shareName");
+
 const backsteps = (text: string, at: string): FieldError[] => (text.split("/").includes("..") ? [invalidField(at, text, "must not contain '..'")] : []);
 
 export function hostPathErrors({ path }: Pick<HostPathVolumeSource, "path">, at: string): FieldError[] {

@@ -8,8 +8,7 @@ import { localPathErrors } from "./mounts.ts";
 import { downwardFileErrors, itemErrors, modeErrors, projectedErrors } from "./projected-volume.ts";
 import { templateMetadataErrors } from "./template-metadata.ts";
 import {
-  azureDiskErrors, cloudDiskErrors, fcErrors, flexErrors, flockerErrors, hostPathErrors, INTERFACE_LENGTH_MAX, INTERFACE_TOO_LONG, iscsiErrors, nfsErrors, quobyteErrors, requiredText, requiredTexts, secretErrors,
-  storageOsErrors,
+  azureDiskErrors, azureFileErrors, cloudDiskErrors, fcErrors, flexErrors, flockerErrors, glusterErrors, hostPathErrors, INTERFACE_LENGTH_MAX, INTERFACE_TOO_LONG, iscsiErrors, nfsErrors, PLAIN_SOURCES, quobyteErrors, requiredText, secretErrors, storageOsErrors,
 } from "./volume-sources.ts";
 
 /** What is known of the pod; a template's has no name yet. */
@@ -30,25 +29,25 @@ const SOURCES: SourceRules = {
   secret: ({ secretName, defaultMode, items = [] }, at) => [...requiredText(secretName, `${at}.secretName`), ...modeErrors(defaultMode, `${at}.defaultMode`), ...itemErrors(items, `${at}.items`)],
   nfs: nfsErrors,
   iscsi: (disk, at, volume) => iscsiErrors(disk, at, { name: volume.name, isPersistent: false }),
-  glusterfs: (source, at) => requiredTexts(source, at, "endpoints", "path"),
+  glusterfs: glusterErrors,
   flocker: flockerErrors,
   persistentVolumeClaim: ({ claimName }, at) => requiredText(claimName, `${at}.claimName`),
-  rbd: ({ monitors, image }, at) => [...(monitors.length === 0 ? [requiredField(`${at}.monitors`)] : []), ...requiredText(image, `${at}.image`)],
+  rbd: PLAIN_SOURCES.rbd,
   cinder: ({ volumeID, secretRef }, at) => [...requiredText(volumeID, `${at}.volumeID`), ...secretErrors(secretRef, `${at}.secretRef`, false)],
-  cephfs: ({ monitors }, at) => (monitors.length === 0 ? [requiredField(`${at}.monitors`)] : []),
+  cephfs: PLAIN_SOURCES.cephfs,
   quobyte: quobyteErrors,
   downwardAPI: ({ defaultMode, items = [] }, at) => [...modeErrors(defaultMode, `${at}.defaultMode`), ...downwardFileErrors(items, at)],
   fc: fcErrors,
   flexVolume: flexErrors,
   configMap: ({ name, defaultMode, items = [] }, at) => [...requiredText(name, `${at}.name`), ...modeErrors(defaultMode, `${at}.defaultMode`), ...itemErrors(items, `${at}.items`)],
-  azureFile: (share, at) => requiredTexts(share, at, "secretName", "shareName"),
-  vsphereVolume: ({ volumePath }, at) => requiredText(volumePath, `${at}.volumePath`),
-  photonPersistentDisk: ({ pdID }, at) => requiredText(pdID, `${at}.pdID`),
-  portworxVolume: ({ volumeID }, at) => requiredText(volumeID, `${at}.volumeID`),
+  azureFile: azureFileErrors,
+  vsphereVolume: PLAIN_SOURCES.vsphereVolume,
+  photonPersistentDisk: PLAIN_SOURCES.photonPersistentDisk,
+  portworxVolume: PLAIN_SOURCES.portworxVolume,
   azureDisk: azureDiskErrors,
   storageos: (source, at) => storageOsErrors(source, at, false),
   projected: projectedErrors,
-  scaleIO: (source, at) => requiredTexts(source, at, "gateway", "system", "volumeName"),
+  scaleIO: PLAIN_SOURCES.scaleIO,
   csi: csiErrors,
   ephemeral: ({ volumeClaimTemplate: template }, at, volume, owner) => [
     ...(template === undefined ? [requiredField(`${at}.volumeClaimTemplate`)] : claimTemplateErrors(template, `${at}.volumeClaimTemplate`)),
