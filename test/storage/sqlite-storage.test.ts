@@ -68,8 +68,8 @@ describe("a SQLite file", () => {
   test("misses nothing acknowledged after its writer was killed, time and again", async () => {
     const file = newFile();
     const acknowledged = new Map<string, number>();
-    for (let round = 0; round < 5; round++) {
-      for (const line of await writeUntilKilled(file, round, 40 + round * 25)) {
+    for (let round = 0; round < 8; round++) {
+      for (const line of await writeUntilKilled(file, round, 40 + round * 50)) {
         const [revision, key] = line.split(" ");
         acknowledged.set(key ?? "", Number(revision));
       }

@@ -1,8 +1,10 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { openSqliteStorage } from "../../engine/storage/sqlite-storage.ts";
 
 /** A process to be killed: writes one key after another and prints each once the store has acknowledged it. */
 const [file = "", round = ""] = process.argv.slice(2);
-const storage = await openSqliteStorage(file);
+// In every other round the file moves to a thread meanwhile.
+const storage = await openSqliteStorage(file, Number(round) % 2 === 0 ? {} : { threadAfter: delay(20) });
 const value = Buffer.alloc(2_000, round);
 await Promise.all(
   Array.from({ length: 4 }, async (_, writer) => {
