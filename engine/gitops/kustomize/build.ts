@@ -36,6 +36,8 @@ export interface BuildResult {
   readonly dependencies: FileDependencies;
   /** The folder is a component, which is nothing by itself. */
   readonly isComponent: boolean;
+  /** Values of one file may be in any object: by replacements, variables, charts or functions. */
+  readonly isMixed: boolean;
 }
 
 /** What a kustomization and those below it have gathered so far. */
@@ -79,7 +81,7 @@ export async function buildKustomization(folder: string, options: BuildOptions):
   const build = new KustomizationBuild(options);
   try {
     const { resources, isComponent } = await build.run(folder);
-    return { resources, isComponent, dependencies: build.files.dependencies };
+    return { resources, isComponent, isMixed: build.isMixed, dependencies: build.files.dependencies };
   } catch (thrown) {
     // Whatever the input's fault is, it has a place: at worst the kustomization as a whole.
     const error = thrown instanceof BuildFault ? new KustomizeError([{ file: `${folder === "" ? "" : `${folder}/`}kustomization.yaml`, line: 1, message: thrown.message }]) : thrown;
@@ -105,12 +107,18 @@ export class KustomizationBuild {
   readonly #steps: TargetSteps;
   #customSchemas: SchemaLookup | undefined;
   #loaded = 0;
+  #isMixed = false;
 
   constructor(options: BuildOptions) {
     this.options = options;
     this.files = new RecordedFiles(options.files);
     this.schemas = (apiVersion, kind) => options.schemas(apiVersion, kind) ?? this.#customSchemas?.(apiVersion, kind);
     this.#steps = new TargetSteps(this);
+  }
+
+  /** See BuildResult; known once it has run. */
+  get isMixed(): boolean {
+    return this.#isMixed;
   }
 
   async run(folder: string): Promise<{ readonly resources: readonly Resource[]; readonly isComponent: boolean }> {
@@ -221,6 +229,8 @@ export class KustomizationBuild {
     if (file === undefined) return fail(place, `${folder === "" ? "." : folder} has no kustomization.yaml`);
     if (more.length > 0) fail({ file, line: 1 }, `the folder has several kustomization files: ${[file, ...more].join(", ")}; keep one`);
     const target: Target = { folder, file: parseKustomization((await this.files.read(file)) ?? Buffer.alloc(0), file), ...rest };
+    const { replacements, vars, helmCharts, transformers, generators } = target.file.kustomization;
+    if ([replacements, vars, helmCharts, transformers, generators].some((rows) => rows.length > 0)) this.#isMixed = true;
     await this.#loadSchemas(target);
     return target;
   }

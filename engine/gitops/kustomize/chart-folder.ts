@@ -30,7 +30,7 @@ export async function buildChart(request: ChartFolder, options: BuildOptions): P
       const at = { file: template === undefined ? `${folder}/Chart.yaml` : `${folder}/${template}`, line: 1 };
       return { ...document, ...at, lineOf: () => 1 };
     }));
-    return { resources, isComponent: false, dependencies: build.files.dependencies };
+    return { resources, isComponent: false, isMixed: true, dependencies: build.files.dependencies };
   } catch (error) {
     return { error, dependencies: build.files.dependencies };
   }

@@ -103,18 +103,18 @@ export class FolderRenderer {
     }
     const objects: RenderedObject[] = [];
     const problems: Problem[] = [];
-    for (const resource of result.resources) this.#check(resource, notes.confidential, objects, problems);
+    for (const resource of result.resources) this.#check(resource, { files: notes.confidential, isMixed: result.isMixed }, objects, problems);
     return { serial, dependencies, substitutions, isComponent: result.isComponent, objects, problems };
   }
 
-  #check(resource: Resource, confidential: ReadonlySet<string>, objects: RenderedObject[], problems: Problem[]): void {
+  #check(resource: Resource, confidential: { readonly files: ReadonlySet<string>; readonly isMixed: boolean }, objects: RenderedObject[], problems: Problem[]): void {
     // Only what finding lines needs is kept; the build itself goes.
     const { documents, touches, place } = resource;
     const value = this.#withoutNeedlessNamespace(resource);
     const origin = { value, documents, touches, place };
     const check = checkManifest(withoutNulls(value), this.#kinds);
-    // A generated ConfigMap may hold any file that was read.
-    const isConfidential = documents.some((document) => confidential.has(document.file)) || (confidential.size > 0 && resource.kind === "ConfigMap");
+    // A generated ConfigMap may hold any file that was read; and any object may, where values are copied.
+    const isConfidential = documents.some((document) => confidential.files.has(document.file)) || (confidential.files.size > 0 && (confidential.isMixed || resource.kind === "ConfigMap"));
     if (check.is === "object") objects.push({ object: check.object, resource: check.resource, file: place.file, line: place.line, place: { document: 0, prefix: [] }, locate: (steps) => locateField(origin, steps), isConfidential });
     else if (check.is === "faulty") problems.push(...check.faults.map(({ steps, field, message }) => ({ ...(steps.length === 0 ? place : locateField(origin, steps)), ...(field === undefined ? {} : { field }), message: isConfidential ? withoutValues(message) : message })));
     else problems.push({ ...place, message: check.what });

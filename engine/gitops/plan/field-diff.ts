@@ -29,10 +29,15 @@ export function computeFieldChanges(live: KubeObject, next: KubeObject, isConfid
   compare(comparable(live), comparable(next), [], (steps, from, to) => raw.push({ steps, from, to }));
   const isSecret = next.kind === "Secret";
   return raw.map(({ steps, from, to }) => {
-    const hide = (isConfidential && steps[0] !== "metadata") || (isSecret && (steps[0] === "data" || steps[0] === "stringData"));
+    const hide = (isConfidential && !isIdentity(steps)) || (isSecret && (steps[0] === "data" || steps[0] === "stringData"));
     const [fromText, toText] = hide ? [hidden(from), hidden(to)] : shownPair(from, to);
     return { steps, label: labelOf(steps, next), from: fromText, to: toText };
   });
+}
+
+/** Names and their like are shown in any case; labels and annotations may hold what was encrypted. */
+function isIdentity([head, group]: readonly (string | number)[]): boolean {
+  return head === "metadata" && group !== "labels" && group !== "annotations";
 }
 
 /** Whether two stored forms want the same. */

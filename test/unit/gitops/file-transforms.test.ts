@@ -91,6 +91,20 @@ describe("encrypted files in a repository", () => {
     expect(JSON.stringify(changes)).not.toMatch(/two|changed"/);
   });
 
+  test("are never shown where a kustomization copies what they hold into other objects", async () => {
+    const pair = await newAgePair();
+    const secret = toSopsYaml(await encryptTree({ apiVersion: "v1", kind: "Secret", metadata: { name: "s" }, stringData: { password: "open-sesame" } }, pair, { isEncrypted: (steps) => steps[0] === "stringData", metadata: { encrypted_regex: "^stringData$" } }));
+    const replacement = "replacements: [{source: {kind: Secret, name: s, fieldPath: stringData.password}, targets: [{select: {kind: Deployment}, fieldPaths: [metadata.annotations.shown], options: {create: true}}]}]\n";
+    const build = async (more: string) => (await load({ "apps/b/kustomization.yaml": `resources: [s.enc.yaml, d.yaml]\n${more}`, "apps/b/s.enc.yaml": secret, "apps/b/d.yaml": deploymentYaml("web") }, newLoader({ ageKeys: async () => [pair.identity] }))).objects.get("apps/Deployment/default/web");
+    expect((await build(""))?.isConfidential).not.toBe(true);
+    const copied = await build(replacement);
+    expect(copied?.object.metadata.annotations).toMatchObject({ shown: "open-sesame" });
+    expect(copied?.isConfidential).toBe(true);
+    if (copied === undefined) return;
+    const live = { ...copied.object, metadata: { ...copied.object.metadata, annotations: { other: "x" } } };
+    expect(JSON.stringify(computeFieldChanges(live, copied.object, true))).not.toContain("open-sesame");
+  });
+
   test("without a key the commit is refused at the file, and a key that comes later opens it", async () => {
     const pair = await newAgePair();
     let keys: readonly string[] = [];
