@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { FieldError } from "../../../engine/apimachinery/field-error.ts";
 import { qualifiedNameProblems } from "../../../engine/apimachinery/names.ts";
 import { daemonSetResource } from "../../../engine/resources/apps/daemon-set.ts";
+import { decodeObject } from "../../../engine/registry/decode-object.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
 import type { Pod, PodSpec } from "../../../engine/resources/types.ts";
 import { validatePod, validateAnyTemplate } from "../../../engine/resources/validation/pod-spec.ts";
@@ -199,4 +200,10 @@ describe("a pod", () => {
     const held = pod(spec({ nodeName: "n1", schedulingGates: [{ name: "wait" }] }));
     expect(text(podResource.strategy.validateNew?.(held) ?? [])).toEqual(["spec.nodeName: Forbidden: cannot be set until all schedulingGates have been cleared"]);
   });
+});
+
+test("a rule of restarts may name an exit code twice, as upstream has it", () => {
+  const rule = { action: "Restart", exitCodes: { operator: "In", values: [1, 1] } };
+  const body = { metadata: { name: "p" }, spec: { containers: [{ name: "c", image: "i", restartPolicy: "Never", restartPolicyRules: [rule] }] } };
+  expect(decodeObject(podResource, body).schemaErrors).toEqual([]);
 });

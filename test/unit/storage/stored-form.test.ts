@@ -21,6 +21,15 @@ describe("what an earlier release has stored", () => {
     expect(JSON.parse(text)).toEqual({ kind: "Deployment", apiVersion: "apps/v1", metadata: { name: "d", namespace: "default" }, spec: { replicas: 0, selector: { matchLabels: { a: "b" } }, template: renewedTemplate } });
   });
 
+  test("and with the nulls that Go writes, also by the release that knew all but them", async () => {
+    const storage = openMemoryStorage();
+    const key = "/registry/rbac.authorization.k8s.io/roles/default/r";
+    const role = { kind: "Role", apiVersion: "rbac.authorization.k8s.io/v1", metadata: { name: "r", namespace: "default" } };
+    await storage.commit([], [{ do: "put", key, value: Buffer.from(JSON.stringify(role)) }, { do: "put", key: "/mainstay/stored-form", value: Buffer.from("2") }]);
+    await renewStoredForm(storage, catalog, silentLogger);
+    expect(JSON.parse((await storage.get(key))?.value.toString("utf8") ?? "")).toEqual({ ...role, rules: null });
+  });
+
   test("also the templates that revisions keep, with their keys in the order they had", async () => {
     const revision = (kept: object) => ({ kind: "ControllerRevision", apiVersion: "apps/v1", metadata: { name: "r", namespace: "default" }, data: { spec: { template: { $patch: "replace", ...kept } } }, revision: 1 });
     const { text } = await renewed("/registry/apps/controllerrevisions/default/r", revision(template));
