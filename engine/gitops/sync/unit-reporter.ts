@@ -109,7 +109,7 @@ export class UnitReporter {
     for (const unit of state.units) {
       const known = before.get(unit.name);
       const isSame = known?.unit === unit && !changed.has(unit.name);
-      this.#units.set(unit.name, isSame ? known : { holdup: undefined, kept: [], leftToOthers: new Map(), health: undefined, progressingSinceMs: undefined, appliedCommit: undefined, inventory: undefined, finished: undefined, told: undefined, ...known, unit, spec: undefined, objects: lists.get(unit.name) ?? [] });
+      this.#units.set(unit.name, isSame ? known : { holdup: undefined, kept: [], leftToOthers: new Map(), health: undefined, appliedCommit: undefined, inventory: undefined, finished: undefined, told: undefined, ...known, progressingSinceMs: undefined, unit, spec: undefined, objects: lists.get(unit.name) ?? [] });
       if (!isSame) this.#dirty.add(unit.name);
     }
   }

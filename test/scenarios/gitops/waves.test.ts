@@ -93,6 +93,19 @@ describe("what a hook needs", () => {
   });
 });
 
+describe("the deadline", () => {
+  test("of a commit begins with it, however long the one before has not been healthy", async () => {
+    cluster.setRollouts(false);
+    await copy.commit({ "mainstay.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunits: [{path: ., deadline: 2s}]\n", "web.yaml": deploymentYaml("web", 1) });
+    await copy.push("-o", "no-wait");
+    await eventually("the deadline to pass", () => reason()?.startsWith("not healthy within 2 s"));
+    await copy.commit({ "web.yaml": deploymentYaml("web", 2) });
+    const { text } = await copy.push("-o", "wait=1s");
+    expect(text).toMatch(/… root Progressing/);
+    expect(text).not.toContain("not healthy within");
+  });
+});
+
 describe("waves", () => {
   test("go on by the event that the one before is ready with this commit (pain 20), and go on after a restart", async () => {
     cluster.setRollouts(false);
