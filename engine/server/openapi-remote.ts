@@ -11,14 +11,15 @@ export interface OpenApiV2Parts {
 
 const PREFIX = "#/definitions/";
 
-/**
- * Adds what another server says of the paths that it answers for, with the types that these use. A path that is known stays as it is; a
- * type whose name stands for another one already gets a number. Pure.
- */
-export function withRemoteV2({ paths, definitions }: OpenApiV2Parts, { group, version, documents }: Pick<RemoteVersion, "group" | "version" | "documents">): OpenApiV2Parts {
+/** Adds what another server says of the paths that it answers for, with the types that these use. A path that is known stays as it is. Pure. */
+export function withRemoteV2(parts: OpenApiV2Parts, { group, version, documents }: Pick<RemoteVersion, "group" | "version" | "documents">): OpenApiV2Parts {
   const document = parsed(documents?.openApiV2?.body);
-  const own = Object.fromEntries(Object.entries(objectAt(document, "paths")).filter(([path]) => path.startsWith(`/apis/${group}/${version}/`) && !(path in paths)));
-  const types = objectAt(document, "definitions");
+  const own = Object.fromEntries(Object.entries(objectAt(document, "paths")).filter(([path]) => path.startsWith(`/apis/${group}/${version}/`) && !(path in parts.paths)));
+  return withPartsV2(parts, { paths: own, definitions: objectAt(document, "definitions") });
+}
+
+/** Adds paths with the types that they use. A type whose name stands for another one already gets a number. Pure. */
+export function withPartsV2({ paths, definitions }: OpenApiV2Parts, { paths: own, definitions: types }: OpenApiV2Parts): OpenApiV2Parts {
   const names = new Map<string, string>();
   for (const name of reachable(own, types)) names.set(name, freeName(name, types[name], definitions));
   const renamed = (value: unknown) => withReferences(value, (name) => names.get(name) ?? name);

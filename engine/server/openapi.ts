@@ -9,7 +9,7 @@ import type { Aggregator } from "./aggregation/aggregator.ts";
 import { customSchema, customTypeName, selectableFields } from "./openapi-custom.ts";
 import { LIST_PARAMETERS, queryParameter } from "./openapi-parameters.ts";
 import { namedType, SchemaWriter, TypeNames, type OpenApiSchema } from "./openapi-schemas.ts";
-import { withRemoteV2, type OpenApiV2Parts } from "./openapi-remote.ts";
+import { withPartsV2, withRemoteV2, type OpenApiV2Parts } from "./openapi-remote.ts";
 import { versionPartsV2, versionPartsV3 } from "./openapi-version.ts";
 import type { ResourceIndex } from "./resource-index.ts";
 
@@ -82,18 +82,25 @@ export class OpenApi {
     return this.#document(`v2 protobuf ${this.#generation}`, () => encodeOpenApiV2(JSON.parse(Buffer.from(this.combined().body).toString("utf8")) as Record<string, unknown>)); // we wrote it
   }
 
-  /** Of the kinds that are served here. */
+  /** Of the kinds that are served here; custom ones last, for whoever defines a kind must not say what a type of another one is. */
   #ownV2(): OpenApiV2Parts {
     const definitions: Record<string, OpenApiSchema> = {};
     const paths: Record<string, unknown> = {};
+    const custom: OpenApiV2Parts[] = [];
+    const defined = new Set(this.#resources.all.flatMap(({ content, group, version }) => (content === undefined ? [] : [`${group}/${version}`])));
     for (const { group, version } of this.#discovery.groupVersions()) {
       if (this.#aggregator?.find(group, version) !== undefined) continue;
       const writer = new SchemaWriter(this.#names, "#/definitions/", { group, version }, this.#hasEnums);
-      Object.assign(paths, this.#paths(group, version, writer, 2));
-      Object.assign(definitions, Object.fromEntries(writer.schemas));
+      const parts = { paths: this.#paths(group, version, writer, 2), definitions: Object.fromEntries(writer.schemas) };
+      if (defined.has(`${group}/${version}`)) {
+        custom.push({ ...parts, definitions: v2Forms(parts.definitions) });
+      } else {
+        Object.assign(paths, parts.paths);
+        Object.assign(definitions, parts.definitions);
+      }
     }
     const page = versionPartsV2();
-    return { paths: { ...paths, ...page.paths }, definitions: { ...v2Forms(definitions), ...page.definitions } };
+    return custom.reduce(withPartsV2, { paths: { ...paths, ...page.paths }, definitions: { ...v2Forms(definitions), ...page.definitions } });
   }
 
   get #generation(): string {

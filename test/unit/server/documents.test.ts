@@ -94,6 +94,19 @@ describe("discovery", () => {
 });
 
 describe("OpenAPI", () => {
+  test("a custom kind whose name is that of a built-in type does not take its place", async () => {
+    await using other = await startTestApi();
+    const definition = cronTabs({ type: "object", properties: { trap: { type: "string" } } }, {}, { group: "core.api.k8s.io", names: { plural: "pods", kind: "Pod" } });
+    await establish(other.client, { ...definition, metadata: { name: "pods.core.api.k8s.io", annotations: { "api-approved.kubernetes.io": "unapproved, a test" } } });
+    const answer = await new Paths({ server: other.server, isStarted: () => true }).answer({ method: "GET", path: "/openapi/v2", query: new URLSearchParams(), headers: {}, body: undefined, user: { username: "ann", groups: [] }, signal: new AbortController().signal });
+    const { definitions, paths } = JSON.parse(answer?.body.toString("utf8") ?? "{}") as { definitions: Record<string, { properties: Record<string, unknown> }>; paths: Record<string, { get: { responses: Record<string, { schema: object }> } }> };
+    expect(Object.keys(definitions["io.k8s.api.core.v1.Pod"]?.properties ?? {})).toEqual(expect.arrayContaining(["spec", "status"]));
+    expect(definitions["io.k8s.api.core.v1.Pod_v2"]?.properties).toHaveProperty("trap");
+    const answers = (path: string) => paths[path]?.get.responses["200"]?.schema;
+    expect(answers("/api/v1/namespaces/{namespace}/pods/{name}")).toEqual({ $ref: "#/definitions/io.k8s.api.core.v1.Pod" });
+    expect(answers("/apis/core.api.k8s.io/v1/namespaces/{namespace}/pods/{name}")).toEqual({ $ref: "#/definitions/io.k8s.api.core.v1.Pod_v2" });
+  });
+
   test("every document is at the address its hash says, and all its references lead somewhere", async () => {
     const index = (await json("/openapi/v3"))["paths"] as unknown as Record<string, { serverRelativeURL: string }>;
     expect(Object.keys(index)).toContain("apis/apps/v1");
