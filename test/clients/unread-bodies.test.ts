@@ -78,3 +78,14 @@ test("a connection without requests is ended after a while, one with a silent wa
   expect(watch.closed).toBe(false);
   watching.destroy();
 });
+
+test("so is one whose headers never come to their end", async () => {
+  const { port } = new URL(api.url);
+  const socket = connectTls({ host: "127.0.0.1", port: Number(port), ca: api.pki.ca, servername: "localhost", ALPNProtocols: ["h2"] });
+  socket.on("error", () => {}); // its close is what counts
+  const settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+  const headersWithoutEnd = [0, 0, 1, 1, 0, 0, 0, 0, 1, 0x82];
+  socket.write(Buffer.concat([Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), Buffer.from(settings), Buffer.from(headersWithoutEnd)]));
+  socket.resume();
+  await new Promise((resolve) => socket.once("close", resolve));
+});

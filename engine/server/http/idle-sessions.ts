@@ -9,6 +9,7 @@ export function endWhenIdle(session: ServerHttp2Session, idleMs: number): void {
   });
   // A watch may be silent for longer; what it says next starts the time anew.
   session.setTimeout(idleMs, () => {
-    if (streams === 0) session.close();
+    // Not a close in good order, which would wait for the end of headers that never come. The client is told that nothing of its was lost.
+    if (streams === 0) session.destroy();
   });
 }
