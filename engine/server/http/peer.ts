@@ -1,5 +1,4 @@
 import type { DetailedPeerCertificate, TLSSocket } from "node:tls";
-import { StatusError } from "../../apimachinery/status-error.ts";
 import type { ClientCertificate, Credentials } from "../../auth/authenticate.ts";
 import type { Headers } from "../../auth/authentication/request-header.ts";
 
@@ -37,12 +36,16 @@ export function distinctHeaders({ headers, rawHeaders }: { readonly headers: Hea
   return { ...headers, ...Object.fromEntries(Object.entries(distinct).filter(([name, values]) => values.length > 1 && headers[name] !== undefined)) };
 }
 
-/** What a client has shown of itself. Throws 401 for an authorization that is not a bearer token. */
+/** What a client has shown of itself. An authorization that is not a bearer token says nothing: proxies and probes send such ones, and others beside a certificate. */
 export function credentialsOf({ certificate }: Connection, headers: Headers): Credentials {
   const [authorization] = [headers["authorization"]].flat();
-  const bearer = authorization !== undefined ? /^bearer +(\S+)$/i.exec(authorization.trim())?.[1] : bearerOfProtocols(headers["sec-websocket-protocol"]);
-  if (authorization !== undefined && bearer === undefined) throw new StatusError("Unauthorized", "Unauthorized");
+  const bearer = bearerOfHeader(authorization) ?? bearerOfProtocols(headers["sec-websocket-protocol"]);
   return { headers, ...(certificate === undefined ? {} : { certificate }), ...(bearer === undefined ? {} : { bearer }) };
+}
+
+function bearerOfHeader(authorization = ""): string | undefined {
+  const [scheme = "", token] = authorization.trim().split(" ");
+  return scheme.toLowerCase() === "bearer" ? token || undefined : undefined;
 }
 
 /** Browsers can give a WebSocket no headers, so the token comes as one of its protocols. */

@@ -80,7 +80,8 @@ describe("what a client shows of itself", () => {
     expect(credentialsOf(raw, { authorization: "Bearer abc" }).bearer).toBe("abc");
     expect(credentialsOf(raw, { "sec-websocket-protocol": `v5.channel.k8s.io, base64url.bearer.authorization.k8s.io.${Buffer.from("abc").toString("base64url")}` }).bearer).toBe("abc");
     expect(credentialsOf(raw, {}).bearer).toBeUndefined();
-    expect(() => credentialsOf(raw, { authorization: "Basic abc" })).toThrow("Unauthorized");
+    for (const authorization of ["Basic abc", "Bearer", "Bearer ", "Bearer  abc"]) expect(credentialsOf(raw, { authorization }).bearer).toBeUndefined();
+    expect(credentialsOf(raw, { authorization: "bearer abc more" }).bearer).toBe("abc");
   });
 });
 
