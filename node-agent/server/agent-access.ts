@@ -13,6 +13,7 @@ export interface AgentUser {
   readonly username: string;
   readonly groups: readonly string[];
   readonly uid?: string;
+  readonly extra?: Readonly<Record<string, readonly string[]>>;
 }
 
 const tokenReviews = { group: "authentication.k8s.io", version: "v1", resource: "tokenreviews", kind: "TokenReview", namespaced: false } as ResourceReference<TokenReview & KubeObject>;
@@ -63,15 +64,15 @@ export class AgentAccess {
     return this.#remember(`token ${token}`, () => this.#memory.tokenMs, async () => {
       const { status } = await this.#client.for(tokenReviews).create({ kind: "TokenReview", apiVersion: "authentication.k8s.io/v1", metadata: {}, spec: { token } });
       if (status?.authenticated !== true || status.user?.username === undefined) return undefined;
-      const { username, groups = [], uid } = status.user;
-      return { username, groups, ...(uid === undefined ? {} : { uid }) };
+      const { username, groups = [], uid, extra } = status.user;
+      return { username, groups, ...(uid === undefined ? {} : { uid }), ...(extra === undefined ? {} : { extra }) };
     });
   }
 
-  async #isAllowed({ username, groups, uid }: AgentUser, verb: string, subresource: string): Promise<boolean> {
-    return this.#remember(JSON.stringify([username, groups, verb, subresource]), (isAllowed) => (isAllowed ? this.#memory.allowedMs : this.#memory.deniedMs), async () => {
+  async #isAllowed({ username, groups, uid, extra }: AgentUser, verb: string, subresource: string): Promise<boolean> {
+    return this.#remember(JSON.stringify([username, groups, uid, extra, verb, subresource]), (isAllowed) => (isAllowed ? this.#memory.allowedMs : this.#memory.deniedMs), async () => {
       const resourceAttributes = { verb, group: "", version: "v1", resource: "nodes", subresource, name: this.#nodeName };
-      const review = await this.#client.for(accessReviews).create({ kind: "SubjectAccessReview", apiVersion: "authorization.k8s.io/v1", metadata: {}, spec: { user: username, groups: [...groups], ...(uid === undefined ? {} : { uid }), resourceAttributes } });
+      const review = await this.#client.for(accessReviews).create({ kind: "SubjectAccessReview", apiVersion: "authorization.k8s.io/v1", metadata: {}, spec: { user: username, groups: [...groups], ...(uid === undefined ? {} : { uid }), ...(extra === undefined ? {} : { extra }), resourceAttributes } });
       return review.status?.allowed === true;
     });
   }

@@ -79,15 +79,15 @@ function nativeTransport(gitDir: string, url: string, environment: () => Promise
   };
   return {
     async listRefs(prefix, signal) {
-      const text = await reach(["ls-remote", url, `${prefix}*`], AbortSignal.any([signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]));
+      const text = await reach(["ls-remote", "--", url, `${prefix}*`], AbortSignal.any([signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]));
       return new Map(text.split("\n").filter((line) => line !== "").map((line) => line.split("\t").reverse() as [string, string]));
     },
     async fetch(ref, signal, depth) {
-      await reach(["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", ...(depth === undefined ? [] : [`--depth=${depth}`]), url, `+${ref}:refs/mainstay/fetched`], AbortSignal.any([signal, AbortSignal.timeout(10 * REQUEST_TIMEOUT_MS)]));
+      await reach(["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", ...(depth === undefined ? [] : [`--depth=${depth}`]), "--", url, `+${ref}:refs/mainstay/fetched`], AbortSignal.any([signal, AbortSignal.timeout(10 * REQUEST_TIMEOUT_MS)]));
       return (await gitText({ gitDir, args: ["rev-parse", "refs/mainstay/fetched^{commit}"] })).trim();
     },
     async push(ref, from, to) {
-      const output = await runGit({ gitDir, environment: await environment(), args: ["push", "--quiet", `--force-with-lease=${ref}:${from ?? NONE}`, url, `${to ?? ""}:${ref}`] });
+      const output = await runGit({ gitDir, environment: await environment(), args: ["push", "--quiet", `--force-with-lease=${ref}:${from ?? NONE}`, "--", url, `${to ?? ""}:${ref}`] });
       if (output.code === 0) return { is: "pushed" };
       if (/\[(remote )?rejected\]|stale info|cannot lock ref/.test(output.stderr)) return { is: "conflict", reason: lastLines(output.stderr) };
       throw new Error(`push ${ref} to the remote`, { cause: new Error(explainFailure(output.stderr)) });

@@ -57,11 +57,16 @@ export function tryNegotiate(accept: string | undefined, available: Available): 
   return undefined;
 }
 
-/** Clients of one kind all send the same text. */
+/** Clients of one kind all send the same text. A long one is some program's of its own, and costs memory to keep. */
 const PARSED_MAX = 256;
+const PARSED_LENGTH_MAX = 1_024;
+/** Of a header without end, which may be as long as all headers together, this much is looked at. */
+const RANGES_MAX = 500;
+const PARAMETERS_MAX = 20;
 const parsed = new Map<string, readonly MediaRange[]>();
 
 function parsedAccept(accept: string): readonly MediaRange[] {
+  if (accept.length > PARSED_LENGTH_MAX) return parseAccept(accept);
   let ranges = parsed.get(accept);
   if (ranges === undefined) {
     if (parsed.size >= PARSED_MAX) parsed.clear();
@@ -73,9 +78,9 @@ function parsedAccept(accept: string): readonly MediaRange[] {
 /** Accept's media ranges, best first; equal ones stay in the order they were written in. */
 export function parseAccept(accept: string): readonly MediaRange[] {
   return accept
-    .split(",")
+    .split(",", RANGES_MAX)
     .map((clause) => {
-      const [type = "", ...rest] = clause.split(";").map((part) => part.trim());
+      const [type = "", ...rest] = clause.split(";", PARAMETERS_MAX).map((part) => part.trim());
       const parameters = new Map(rest.map((part) => [part.split("=")[0]?.toLowerCase() ?? "", part.slice(part.indexOf("=") + 1)] as const));
       const quality = Number(parameters.get("q") ?? 1);
       return { type: type.toLowerCase(), parameters, quality: Number.isNaN(quality) ? 1 : quality };

@@ -24,9 +24,11 @@ test.each([
 ])("what the API server says of a token and a right (allowed: %s) is believed as long as was told", async (allowed, believedMs) => {
   const clock = new VirtualClock();
   const asked: string[] = [];
-  const create = async ({ kind }: { readonly kind: string }) => {
+  const user = { username: "u", groups: ["g"], uid: "1", extra: { "example.com/scope": ["logs"] } };
+  const create = async ({ kind, spec }: { readonly kind: string; readonly spec: object }) => {
     asked.push(kind);
-    return { status: kind === "TokenReview" ? { authenticated: true, user: { username: "u" } } : { allowed } };
+    if (kind !== "TokenReview") expect(spec).toMatchObject({ user: "u", groups: ["g"], uid: "1", extra: user.extra });
+    return { status: kind === "TokenReview" ? { authenticated: true, user } : { allowed } };
   };
   const access = new AgentAccess({ client: { for: () => ({ create }) } as unknown as Client, clock, nodeName: "n1", memory: { tokenMs: 10_000, allowedMs: 5_000, deniedMs: 2_000 } });
   const request = { method: "GET", url: "/metrics", headers: { authorization: "Bearer t" }, socket: { getPeerCertificate: () => ({}), authorized: false } } as unknown as IncomingMessage; // what of it is looked at

@@ -107,6 +107,12 @@ describe("accept", () => {
     expect(() => negotiate("application/vnd.kubernetes.protobuf", { protobuf: false, forms: true })).toThrow("406");
     expect(tryNegotiate("application/json;as=Table;g=meta.k8s.io;v=v1", { protobuf: true, forms: false })).toBeUndefined();
   });
+
+  test("a header without end is looked at as far as any client needs", () => {
+    expect(tryNegotiate(`${"text/html,".repeat(400)}application/yaml`, all)).toEqual({ encoding: "yaml", form: "object" });
+    expect(tryNegotiate(`${"text/html,".repeat(100_000)}application/yaml`, all)).toBeUndefined();
+    expect(tryNegotiate(`application/yaml${";a=b".repeat(250_000)};q=0`, all)).toEqual({ encoding: "yaml", form: "object" });
+  });
 });
 
 describe("duplicate keys", () => {
