@@ -4,6 +4,7 @@ import { openAdminKubeconfig } from "./setup/admin-kubeconfig.ts";
 import { setUpAdmission } from "./setup/admission-setup.ts";
 import { awaitNode, nodeAddresses, setUpAgent } from "./setup/agent-setup.ts";
 import { gitCertificate, serveApi } from "./setup/api-setup.ts";
+import { writeAtStart } from "./setup/write-at-start.ts";
 import { approvedSigning } from "./setup/auth-setup.ts";
 import { API_SERVER_NAME } from "./apimachinery/names.ts";
 import type { KeyPair } from "./auth/certificates.ts";
@@ -124,12 +125,13 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   const apiHost = isUnspecified(config.bindAddress) ? loopbackOf(config.bindAddress) : config.bindAddress;
   const apiUrl = `https://${hostAndPort(apiHost, port)}`;
   const adminAccess = await openAdminKubeconfig(kubeconfigFile, { server: apiUrl, ...(presented === undefined ? {} : { serverName: API_SERVER_NAME }), clusterName: config.clusterName }, pki, parts);
-  await bootstrapCluster(server, { serviceCidr: config.serviceCidr, apiPort: port, authenticationFacts, flowControlClock: clock, registersApis: true, hasMachines: config.agent });
+  const writing = { clock, logger, scope };
+  await writeAtStart("what every cluster has", () => bootstrapCluster(server, { serviceCidr: config.serviceCidr, apiPort: port, authenticationFacts, flowControlClock: clock, registersApis: true, hasMachines: config.agent }), writing);
   started();
   // What only looks on may look whatever the operator lets others do.
   const own = createLocalClient(server, API_SERVER_USER, "kube-apiserver");
   const presence = createApiPresence({ client: own, clock, logger, name: config.nodeName, address: config.advertiseAddress ?? nodeIp, port, isAlone: !isShared, isUnpublished: config.endpointReconcilerType === "none" });
-  await presence.announce();
+  await writeAtStart("this server's presence", () => presence.announce(), writing);
 
   const as: ClientsByUser = (username, groups = [AUTHENTICATED_GROUP]) => createLocalClient(server, { username, groups }, username.replace(/^.*:/, ""));
   const { gitops, services, gitNote } = await setUpGit(config, parts, as, { storage, isShared, nodeIp, scheduling, gitFields: server.parts.gitFields, certificate: await gitCertificate(presented, config, { pki, nodeIps }, parts, scope) }, scope.signal);

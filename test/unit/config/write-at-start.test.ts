@@ -1,0 +1,44 @@
+import { expect, test } from "vitest";
+import { internalError } from "../../../engine/apimachinery/status-error.ts";
+import { silentLogger } from "../../../engine/lib/log.ts";
+import type { Service } from "../../../engine/lib/service.ts";
+import { writeAtStart } from "../../../engine/setup/write-at-start.ts";
+import { VirtualClock } from "../../kit/virtual-clock.ts";
+
+const parts = () => {
+  const started: Service[] = [];
+  return { clock: new VirtualClock(), logger: silentLogger, started, scope: { start: (...services: readonly Service[]) => void started.push(...services) } };
+};
+
+test("what is let at once leaves nothing to do, and what is no refusal ends the start", async () => {
+  const given = parts();
+  await writeAtStart("it", async () => {}, given);
+  await expect(writeAtStart("it", () => Promise.reject(new Error("disk full")), given)).rejects.toThrow("disk full");
+  expect(given.started).toEqual([]);
+});
+
+test("what is refused keeps no start up, and is done again until it is let", async () => {
+  const given = parts();
+  let tries = 0;
+  await writeAtStart("it", async () => {
+    if (++tries < 3) throw internalError("failed calling webhook");
+  }, given);
+  expect([tries, given.started.length]).toEqual([1, 1]);
+  const running = given.started[0]!.run(new AbortController().signal);
+  await given.clock.advance(5_000);
+  expect(tries).toBe(2);
+  await given.clock.advance(5_000);
+  await running;
+  expect(tries).toBe(3);
+});
+
+test("it is not done again once the server ends", async () => {
+  const given = parts();
+  let tries = 0;
+  await writeAtStart("it", () => (tries++, Promise.reject(internalError("no"))), given);
+  const stop = new AbortController();
+  const running = given.started[0]!.run(stop.signal);
+  stop.abort();
+  await running;
+  expect(tries).toBe(1);
+});
