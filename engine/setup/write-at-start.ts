@@ -1,4 +1,5 @@
 import { StatusError } from "../apimachinery/status-error.ts";
+import { aborted } from "../lib/abort.ts";
 import { sleep, type Clock } from "../lib/clock.ts";
 import { describeError, type Logger } from "../lib/log.ts";
 import { service, type Service } from "../lib/service.ts";
@@ -31,6 +32,7 @@ export async function writeAtStart(what: string, write: () => Promise<void>, { c
     service(`writing of ${what}`, async (signal) => {
       do await sleep(clock, AGAIN_MS, signal).catch(() => {});
       while (!signal.aborted && !(await tryOnce()));
+      await aborted(signal); // a service that ends by itself has failed
     }),
   );
 }
