@@ -19,6 +19,7 @@ import { createControlSocket } from "./control-socket.ts";
 import { elected, electedOptions } from "./elected-services.ts";
 import { setUpGit, type ClientsByUser } from "./setup/git-setup.ts";
 import { setUpEgress } from "./setup/egress-setup.ts";
+import { createNodeRole } from "./setup/node-role.ts";
 import { setUpMetrics } from "./setup/metrics-setup.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import type { GitOps } from "./gitops/gitops.ts";
@@ -138,7 +139,7 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   const saved = { storage, dataDir: config.dataDir, cluster: config.clusterName, clock };
   const control = createControlSocket(config.dataDir, async (file) => (await import("./backup/backup-cluster.ts")).backupCluster(saved, file), logger);
   const backups = config.backupDir === undefined && config.backupRepo === undefined ? [] : (await import("./setup/backup-setup.ts")).setUpBackups(config, parts, as, saved, isShared);
-  const agent = config.agent ? [await setUpAgent(config, parts, pki, nodeIps, apiUrl)] : [];
+  const agent = config.agent ? [await setUpAgent(config, parts, pki, nodeIps, apiUrl), createNodeRole({ client: own, clock, logger, nodeName: config.nodeName })] : [];
   // Tokens without an end are nothing that somebody else signs for us.
   const issueAccountToken = config.serviceAccountSigningEndpoint === undefined ? { issueAccountToken: server.parts.tokens.issueLegacy.bind(server.parts.tokens) } : {};
   const keys = { signApproved: (request: string, usages: readonly string[], seconds: number | undefined) => pki.signApproved(request, usages, seconds, signing), ...issueAccountToken };

@@ -1,6 +1,8 @@
 /** Where a node is. Schedulers, controllers and proxies all read it there. */
 export const ZONE_LABEL = "topology.kubernetes.io/zone";
 export const REGION_LABEL = "topology.kubernetes.io/region";
+/** On Nodes of machines that run a server. */
+export const CONTROL_PLANE_LABEL = "node-role.kubernetes.io/control-plane";
 
 /** On pods that stand for a file of their node, which the node alone has made. */
 export const MIRROR_ANNOTATION = "kubernetes.io/config.mirror";

@@ -1,6 +1,6 @@
 import type { Endpoint, EndpointHints, Node, Service } from "../resources/types.ts";
 import { isConditionTrue } from "../apimachinery/conditions.ts";
-import { ZONE_LABEL } from "../apimachinery/known-labels.ts";
+import { CONTROL_PLANE_LABEL, ZONE_LABEL } from "../apimachinery/known-labels.ts";
 import { parseQuantity } from "../apimachinery/quantity.ts";
 
 /** Allocatable CPUs of the nodes that serve, by zone. */
@@ -13,7 +13,7 @@ export type Hinted =
 
 /** The later one counts only where the earlier, deprecated one is absent. */
 const MODE_ANNOTATIONS = ["service.kubernetes.io/topology-aware-hints", "service.kubernetes.io/topology-mode"];
-const CONTROL_PLANE_LABELS = ["node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master"];
+const CONTROL_PLANE_LABELS = [CONTROL_PLANE_LABEL, "node-role.kubernetes.io/master"];
 /** How much more than its share an endpoint may get when traffic stays in its zone. */
 const OVERLOAD_MAX = 0.2;
 

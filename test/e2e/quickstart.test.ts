@@ -66,7 +66,7 @@ describe.skipIf(!isRoot)("the quick start", () => {
   });
 
   it("shows itself to kubectl", async () => {
-    expect(await kubectl(host, mainstay, "get", "nodes")).toMatch(new RegExp(`${host.name} +Ready `));
+    await expect.poll(() => kubectl(host, mainstay, "get", "nodes")).toMatch(new RegExp(`${host.name} +Ready +control-plane `));
     expect(await readyPods()).toBe(3);
     expect(await kubectl(host, mainstay, "-n", "web", "describe", "deployment", "web")).toContain("NewReplicaSetAvailable");
     expect(await kubectl(host, mainstay, "get", "applications")).toMatch(/web +Healthy +3\/3/);
