@@ -30,6 +30,7 @@ import type { Clock } from "./lib/clock.ts";
 import { lockDirectory } from "./lib/directory-lock.ts";
 import { createIdleCollection } from "./lib/idle-collection.ts";
 import { hostAndPort, urlHost } from "./lib/ip-address.ts";
+import { describeError } from "./lib/log.ts";
 import { loadHttpsServer } from "./lib/late-modules.ts";
 import { isUnspecified, loopbackOf } from "./lib/loopback.ts";
 import { meterProcess } from "./lib/process-metrics.ts";
@@ -40,7 +41,7 @@ import { chooseStore, describeStore, openStore } from "./open-store.ts";
 import { catalog } from "./resources/catalog.ts";
 import { serviceResource } from "./resources/core/service.ts";
 import { createApiPresence } from "./server/api-presence.ts";
-import { bootstrapCluster } from "./server/bootstrap.ts";
+import { bootstrapCluster, publishFacts } from "./server/bootstrap.ts";
 import { createCompactor } from "./storage/compactor.ts";
 import { meterStorageSize, withStorageMetrics } from "./storage/metered-storage.ts";
 import { ObjectStore } from "./storage/object-store.ts";
@@ -127,10 +128,12 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   const apiUrl = `https://${hostAndPort(apiHost, port)}`;
   const adminAccess = await openAdminKubeconfig(kubeconfigFile, { server: apiUrl, ...(presented === undefined ? {} : { serverName: API_SERVER_NAME }), clusterName: config.clusterName }, pki, parts);
   const writing = { clock, logger, scope };
-  await writeAtStart("what every cluster has", () => bootstrapCluster(server, { serviceCidr: config.serviceCidr, apiPort: port, authenticationFacts, flowControlClock: clock, registersApis: true, hasMachines: config.agent }), writing);
+  await writeAtStart("what every cluster has", () => bootstrapCluster(server, { serviceCidr: config.serviceCidr, apiPort: port, authenticationFacts: authenticationFacts.current, flowControlClock: clock, registersApis: true, hasMachines: config.agent }), writing);
   started();
   // What only looks on may look whatever the operator lets others do.
   const own = createLocalClient(server, API_SERVER_USER, "kube-apiserver");
+  const publish = () => writeAtStart("whom servers behind the API trust", () => publishFacts(own, authenticationFacts.current), writing);
+  authenticationFacts.onChange(() => void publish().catch((error: unknown) => logger.warn("whom servers behind the API trust cannot be written", { error: describeError(error) })), scope.signal);
   const presence = createApiPresence({ client: own, clock, logger, name: config.nodeName, address: config.advertiseAddress ?? nodeIp, port, isAlone: !isShared, isUnpublished: config.endpointReconcilerType === "none" });
   await writeAtStart("this server's presence", () => presence.announce(), writing);
 

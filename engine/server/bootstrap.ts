@@ -74,7 +74,7 @@ export async function ensureStorageClass(client: Client): Promise<void> {
 }
 
 /** Kept true at every start; other facts in it are left alone. */
-async function publishFacts(client: Client, data: Readonly<Record<string, string>>): Promise<void> {
+export async function publishFacts(client: Client, data: Readonly<Record<string, string>>): Promise<void> {
   const metadata = { name: "extension-apiserver-authentication", namespace: "kube-system" };
   const found = await ensure<ConfigMap & KubeObject>(client, configMapResource, { apiVersion: "v1", kind: "ConfigMap", metadata, data });
   if (Object.entries(data).some(([key, value]) => found.data?.[key] !== value)) await client.for(configMapResource).patch(metadata.namespace, metadata.name, "merge", { data });

@@ -9,7 +9,9 @@ import { parseTokenFile } from "../auth/authentication/static-tokens.ts";
 import { TokenWebhook } from "../auth/authentication/token-webhook.ts";
 import type { TokenSettings } from "../auth/service-account-token.ts";
 import { UsageError } from "../options/config.ts";
+import { ChangingValue, type Following } from "../lib/changing-value.ts";
 import type { Service } from "../lib/service.ts";
+import { followText } from "./followed-file.ts";
 import { readOption, webhookTarget } from "../options/option-files.ts";
 import type { ApiServerOptions } from "../server/api-server.ts";
 import { setUpAuthorization, type AuthorizationParts } from "./authorization-setup.ts";
@@ -25,11 +27,13 @@ export interface AuthSetup {
   readonly tokenKey: string;
   /** What the server shows to API servers behind it; undefined for a certificate of the cluster's own authority. */
   readonly frontProxy: KeyPair | undefined;
-  /** PEM of all authorities that clients' certificates may come from. */
-  readonly clientCas: string;
+  /** PEM of all authorities that clients' certificates may come from, as the operator's files are now. */
+  readonly clientCas: Following<string>;
   /** The same for API servers that are called through this one, in upstream's form of a ConfigMap. */
-  readonly authenticationFacts: Readonly<Record<string, string>>;
+  readonly authenticationFacts: Following<AuthenticationFacts>;
 }
+
+export type AuthenticationFacts = Readonly<Record<string, string>>;
 
 export interface AuthSetupParts extends AuthorizationParts {
   /** The cluster's own authority, PEM: its client certificates are always taken. */
@@ -42,8 +46,7 @@ export interface AuthSetupParts extends AuthorizationParts {
 /** Reads the files that the switches name. Throws a UsageError with the switch for what cannot be. */
 export function setUpAuth(config: AuthConfig, { clusterCa, joinToken, serverToken, tokenKey, ...parts }: AuthSetupParts): AuthSetup {
   const { modes, services } = setUpAuthorization(config, parts);
-  const clientCa = readOption("--client-ca-file", config.clientCaFile, checkedAuthorities) ?? "";
-  const proxyCa = readOption("--requestheader-client-ca-file", config.requestheaderClientCaFile, checkedAuthorities);
+  const authorities = setUpAuthorities(config, clusterCa, parts);
   const staticTokens = readOption("--token-auth-file", config.tokenAuthFile, parseTokenFile);
   const provided = setUpProviders(config, parts);
   const tokenSettings = tokenSettingsOf(config);
@@ -51,23 +54,57 @@ export function setUpAuth(config: AuthConfig, { clusterCa, joinToken, serverToke
   const tokenAuthenticators = [provided.authenticator, ...webhook];
   return {
     authentication: {
-      clientAuthority: new CertificateVerifier(`${clusterCa}\n${clientCa}`),
+      clientAuthority: authorities.clients,
       joinToken,
       serverToken,
       tokenAuthenticators,
       takesBootstrapTokens: config.enableBootstrapTokenAuth,
       anonymous: provided.anonymous,
       ...(staticTokens === undefined ? {} : { staticTokens }),
-      ...(proxyCa === undefined ? {} : { frontProxy: frontProxyOf(config, proxyCa) }),
+      ...(authorities.proxies === undefined ? {} : { frontProxy: frontProxyOf(config, authorities.proxies) }),
     },
     authorization: modes,
-    services: [...services, ...provided.services],
+    services: [...services, ...provided.services, ...authorities.services],
     tokenSettings,
     tokenKey: readOption("--service-account-signing-key-file", config.serviceAccountSigningKeyFile, (text) => text) ?? tokenKey,
-    authenticationFacts: { "client-ca-file": `${clusterCa.trim()}\n${clientCa.trim()}`.trim(), ...(proxyCa === undefined ? ownProxyFacts(clusterCa) : proxyFacts(config, proxyCa)) },
     frontProxy: frontProxyPair(config),
-    clientCas: [clusterCa, clientCa, proxyCa ?? ""].join("\n"),
+    clientCas: authorities.clientCas,
+    authenticationFacts: authorities.facts,
   };
+}
+
+/** Whose certificates are taken from clients and from front proxies; the files are followed. The cluster's own authority is always among the first. */
+function setUpAuthorities(config: AuthConfig, clusterCa: string, parts: Pick<AuthSetupParts, "clock" | "logger">) {
+  const { clientCaFile, requestheaderClientCaFile: proxyCaFile } = config;
+  let clientCa = readOption("--client-ca-file", clientCaFile, checkedAuthorities) ?? "";
+  let proxyCa = readOption("--requestheader-client-ca-file", proxyCaFile, checkedAuthorities);
+  const withCluster = () => `${clusterCa}\n${clientCa}`;
+  const clients = new CertificateVerifier(withCluster());
+  const proxies = proxyCa === undefined ? undefined : new CertificateVerifier(proxyCa);
+  const all = () => [clusterCa, clientCa, proxyCa ?? ""].join("\n");
+  const told = (): AuthenticationFacts => ({ "client-ca-file": `${clusterCa.trim()}\n${clientCa.trim()}`.trim(), ...(proxyCa === undefined ? ownProxyFacts(clusterCa) : proxyFacts(config, proxyCa)) });
+  const clientCas = new ChangingValue(all());
+  const facts = new ChangingValue(told());
+  const follow = (what: string, file: string | undefined, text: string, apply: (pem: string) => void) => {
+    if (file === undefined) return [];
+    const taken = (pem: string) => {
+      apply(pem);
+      clientCas.set(all());
+      facts.set(told());
+    };
+    return [followText({ what, file, text, parse: checkedAuthorities, apply: taken }, parts)];
+  };
+  const services = [
+    ...follow("authorities of clients", clientCaFile, clientCa, (pem) => {
+      clientCa = pem;
+      clients.trust(withCluster());
+    }),
+    ...follow("authorities of front proxies", proxyCaFile, proxyCa ?? "", (pem) => {
+      proxyCa = pem;
+      proxies?.trust(pem);
+    }),
+  ];
+  return { clients, proxies, clientCas, facts, services };
 }
 
 function tokenSettingsOf(config: AuthConfig): TokenSettings {
@@ -80,9 +117,9 @@ function tokenSettingsOf(config: AuthConfig): TokenSettings {
   };
 }
 
-function frontProxyOf(config: AuthConfig, ca: string): FrontProxy {
+function frontProxyOf(config: AuthConfig, verifier: CertificateVerifier): FrontProxy {
   return {
-    verifier: new CertificateVerifier(ca),
+    verifier,
     allowedNames: config.requestheaderAllowedNames,
     usernameHeaders: config.requestheaderUsernameHeaders,
     uidHeaders: config.requestheaderUidHeaders,

@@ -31,10 +31,15 @@ export interface FollowingParts {
 }
 
 /** Takes up what the file says from now on. What cannot be taken up is told of, and what was in force stays so. */
-export function followFile<T>({ what, file, text: first, parse, apply }: FollowedFile<T>, { clock, logger, metrics: registry, serverName }: FollowingParts): Service {
-  const metrics = new ReloadMetrics(registry, clock, { what, server: serverName });
-  metrics.inForce(first);
-  return service(`${what}-config`, async (signal) => {
+export function followFile<T>(followed: FollowedFile<T>, parts: FollowingParts): Service {
+  const metrics = new ReloadMetrics(parts.metrics, parts.clock, { what: followed.what, server: parts.serverName });
+  metrics.inForce(followed.text);
+  return followText({ ...followed, what: `${followed.what} configuration`, heard: metrics }, parts);
+}
+
+/** The same for any file: `what` is what a log calls it, and `heard` is told what becomes of each change. */
+export function followText<T>({ what, file, text: first, parse, apply, heard }: Omit<FollowedFile<T>, "what"> & { readonly what: string; readonly heard?: Pick<ReloadMetrics, "succeeded" | "failed"> }, { clock, logger }: Pick<FollowingParts, "clock" | "logger">): Service {
+  return service(what.replaceAll(" ", "-"), async (signal) => {
     for (let known = first; !signal.aborted; ) {
       await sleep(clock, LOOK_MS, signal).catch(() => {});
       if (signal.aborted) return;
@@ -46,12 +51,12 @@ export function followFile<T>({ what, file, text: first, parse, apply }: Followe
         known = before;
         await raceAbort(Promise.resolve(apply(value)), signal);
         known = text;
-        metrics.succeeded(text);
-        logger.info(`the ${what} configuration was taken up anew`, { file });
+        heard?.succeeded(text);
+        logger.info(`the ${what} was taken up anew`, { file });
       } catch (error) {
         if (isAbort(error)) return;
-        metrics.failed();
-        logger.warn(`the ${what} configuration cannot be used, going on with the last one`, { file, error: describeError(error) });
+        heard?.failed();
+        logger.warn(`the ${what} cannot be used, going on with the last one`, { file, error: describeError(error) });
       }
     }
   });

@@ -101,6 +101,22 @@ describe("the switches of who may", () => {
     expect(parseNodeToken(token).caHash).toMatch(/^[0-9a-f]{64}$/);
   });
 
+  it("follow whose certificates are taken: those of a new authority are, those of the old one no more, and a file that is none changes nothing", async () => {
+    const now = new Date().getTime();
+    const successors = await createAuthority("successors", now - 60_000, now + 3_600_000);
+    const sue = await issueCertificate(successors, { commonName: "sue", organizations: ["ops"], usage: "client", notBeforeMs: now - 60_000, notAfterMs: now + 3_600_000 });
+    const whoIs = (name: string, { certificate, key }: { readonly certificate: string; readonly key: string }) => kubectl(thisMachine, as(name, { certificate, key }), "auth", "whoami").catch(String);
+    const joe = { certificate: readFileSync(file("joe.crt"), "utf8"), key: readFileSync(file("joe.key"), "utf8") };
+    expect(await whoIs("sue", sue)).toMatch(/Unauthorized|logged in/);
+    file("people.crt", "half of a certificate");
+    await expect.poll(() => readFileSync(path.join(file("data"), "mainstay.log"), "utf8"), { timeout: 20_000 }).toContain("the authorities of clients cannot be used, going on with the last one");
+    expect(await whoIs("joe", joe)).toMatch(/Username +joe/);
+    file("people.crt", successors.certificate);
+    await expect.poll(() => whoIs("sue", sue), { timeout: 20_000 }).toMatch(/Username +sue/);
+    expect(await whoIs("joe", joe)).toMatch(/Unauthorized|logged in/);
+    await expect.poll(() => kubectl(thisMachine, server, "get", "configmap", "extension-apiserver-authentication", "-n", "kube-system", "-o", "jsonpath={.data.client-ca-file}")).toContain(successors.certificate.trim());
+  });
+
   it("may leave all to a file of policies, which the server obeys itself", async () => {
     const policies = file("policies.jsonl", `# who may\n{"apiVersion":"abac.authorization.kubernetes.io/v1beta1","kind":"Policy","spec":{"group":"ops","namespace":"*","resource":"configmaps","readonly":true}}\n{"apiVersion":"abac.authorization.kubernetes.io/v1beta1","kind":"Policy","spec":{"group":"ops","nonResourcePath":"*","readonly":true}}\n`);
     const strict = await startMainstay(thisMachine, file("strict"), [...BARE, "--authorization-mode=ABAC", "--authorization-policy-file", policies, "--token-auth-file", file("tokens.csv")]);

@@ -53,7 +53,7 @@ export async function startTestListener(options: TestListenerOptions = {}): Prom
     server,
     host: "127.0.0.1",
     port: 0,
-    ca: pki.ca,
+    ca: new ChangingValue(pki.ca),
     serving: new ChangingValue(await pki.certificate("server", { commonName: "kube-apiserver", usage: "serving", dnsNames: ["localhost", "kubernetes", API_SERVER_NAME], ipAddresses: ["127.0.0.1"] })),
     signer: pki,
     ...(options.network === undefined ? {} : { network: options.network }),

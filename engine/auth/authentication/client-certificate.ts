@@ -8,12 +8,19 @@ const CHAIN_MAX = 8;
 
 /** Whether clients' certificates come from one of these authorities. Throws for text that holds no certificates. */
 export class CertificateVerifier {
-  readonly #authorities: readonly X509Certificate[];
-  readonly #validity = new WeakMap<ClientCertificate, { readonly fromMs: number; readonly toMs: number } | "untrusted">();
+  #authorities: readonly X509Certificate[] = [];
+  #validity = new WeakMap<ClientCertificate, { readonly fromMs: number; readonly toMs: number } | "untrusted">();
 
   constructor(pem: string) {
-    this.#authorities = parseCertificates(pem);
-    if (this.#authorities.length === 0) throw new Error("there is no certificate of an authority in it");
+    this.trust(pem);
+  }
+
+  /** Trusts these from now on and no others, also on connections that are open. Throws for text that holds no certificates, and then goes on as before. */
+  trust(pem: string): void {
+    const authorities = parseCertificates(pem);
+    if (authorities.length === 0) throw new Error("there is no certificate of an authority in it");
+    this.#authorities = authorities;
+    this.#validity = new WeakMap();
   }
 
   /** The chain of a connection is followed once; its time is looked at in each request. */

@@ -9,7 +9,7 @@ import type { TlsVersion } from "./tls-settings.ts";
 
 export interface CertificateSources {
   /** PEM; what clients may show certificates of. */
-  readonly ca: string;
+  readonly ca: Following<string>;
   /** Our own certificate. */
   readonly serving: Following<KeyPair>;
   /** A certificate that an operator has given: for everybody but the cluster's own clients, who ask by API_SERVER_NAME. */
@@ -63,12 +63,17 @@ export class ServingCertificates {
 
   /** Shows newer ones to new connections until the signal fires; connections that are open stay as they are. */
   follow(server: Pick<Http2SecureServer, "setSecureContext">, signal: AbortSignal): void {
-    const { serving, presented, named = [] } = this.#sources;
+    const { ca, serving, presented, named = [] } = this.#sources;
     for (const { pair } of named) pair.onChange(() => void (this.#named = this.#contextsOfNamed()), signal);
     const show = () => server.setSecureContext(this.#shown());
     presented?.onChange(show, signal);
     serving.onChange(() => {
       this.#ownContext = this.#contextOf(serving.current);
+      show();
+    }, signal);
+    ca.onChange(() => {
+      this.#ownContext = this.#contextOf(serving.current);
+      this.#named = this.#contextsOfNamed();
       show();
     }, signal);
   }
@@ -89,7 +94,7 @@ export class ServingCertificates {
   #contextOptions({ certificate, key }: KeyPair) {
     const { ca, tls: { minVersion, ciphers, groups } = USUAL_TLS } = this.#sources;
     // The order of the server's own list counts, as it does in upstream's.
-    return { cert: certificate, key, ca, minVersion, ...(ciphers === undefined ? {} : { ciphers, honorCipherOrder: true }), ...(groups === undefined ? {} : { ecdhCurve: groups }) } as const;
+    return { cert: certificate, key, ca: ca.current, minVersion, ...(ciphers === undefined ? {} : { ciphers, honorCipherOrder: true }), ...(groups === undefined ? {} : { ecdhCurve: groups }) } as const;
   }
 }
 
