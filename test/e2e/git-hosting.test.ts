@@ -127,7 +127,7 @@ describe("a hosted repository that asks who comes", () => {
     await pusher.git("reset", "-q", "--hard", "HEAD~1");
     await pusher.commit(file("web", "6"), "another five");
     const rewrite = await pusher.push("--force", "-o", "force");
-    expect(rewrite.text).toMatch(/remote: refused: this push would rewrite main and drop [0-9a-f]{10}; go forward with git pull --rebase, or go back with git revert *\n/);
+    expect(rewrite.text).toMatch(/remote: refused: this push would rewrite main and drop [0-9a-f]{10}; go forward with git pull --rebase, or go back with git revert; system:serviceaccount:default:pusher may not force repository local *\n/);
     const owner = await copyOf("owner");
     await owner.git("reset", "-q", "--hard", "HEAD~1");
     await owner.commit(file("web", "7"), "rewritten");
