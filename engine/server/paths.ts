@@ -1,5 +1,6 @@
 import { formatYaml } from "../apimachinery/yaml.ts";
 import { StatusError } from "../apimachinery/status-error.ts";
+import { withoutEndSlashes } from "../lib/end-slashes.ts";
 import { createLocalClient } from "../client/local-client.ts";
 import type { ApiServer } from "./api-server.ts";
 import { ensureStorageClass } from "./bootstrap.ts";
@@ -11,6 +12,7 @@ import { Fairness } from "./fairness/fairness.ts";
 import { HealthMetrics, healthChecks, runHealthCheck, runHealthChecks } from "./health.ts";
 import { header, type HttpRequest } from "./http/http-request.ts";
 import { JSON_TYPE, parseAccept, PROTOBUF_TYPE, YAML_TYPE } from "./http/negotiation.ts";
+import { plainText } from "./http/response.ts";
 import { API_SERVER_USER } from "../apimachinery/known-users.ts";
 import type { ClusterNetwork } from "../auth/join-call.ts";
 import { AUTHORITY_PATH, JOIN_PATH, NETWORK_PATH, SERVERS_PATH } from "../auth/join-paths.ts";
@@ -77,7 +79,7 @@ export class Paths {
 
   /** Undefined for a path that is not served. */
   async answer(request: HttpRequest): Promise<PathAnswer | undefined> {
-    const path = TRAILED.test(request.path) ? request.path.replace(/\/+$/, "") : request.path;
+    const path = TRAILED.test(request.path) ? withoutEndSlashes(request.path) : request.path;
     if (path === "/") return readable({ paths: this.#rootPaths() });
     for (const route of this.#routes) {
       const isPrefix = route.path.endsWith("*");
@@ -176,7 +178,7 @@ function healthRoutes({ server, isStarted, isEnding = () => false }: PathOptions
       path: `/${endpoint}`,
       async handle({ query }) {
         const { code, text } = await runHealthChecks(endpoint, checks[endpoint], query, { metrics, logger: server.parts.logger });
-        return plainText(text, code);
+        return plainText(code, text);
       },
     });
     routes.push({
@@ -186,7 +188,7 @@ function healthRoutes({ server, isStarted, isEnding = () => false }: PathOptions
         const chosen = checks[endpoint].find((check) => check.name === rest);
         if (chosen === undefined) return undefined;
         const { code, text } = await runHealthCheck(chosen);
-        return plainText(text, code);
+        return plainText(code, text);
       },
     });
   }
@@ -203,7 +205,7 @@ function serverRoutes(options: PathOptions): readonly Route[] {
     await ensureStorageClass(client);
     return json(answer, 201);
   };
-  const join: Route[] = signer === undefined ? [] : [{ method: "POST", path: JOIN_PATH, handle: (request) => admitNode(signer, request) }, { method: "GET", path: AUTHORITY_PATH, handle: () => plainText(signer.ca, 200) }];
+  const join: Route[] = signer === undefined ? [] : [{ method: "POST", path: JOIN_PATH, handle: (request) => admitNode(signer, request) }, { method: "GET", path: AUTHORITY_PATH, handle: () => plainText(200, signer.ca) }];
   const admit: Route = { method: "POST", path: SERVERS_PATH, handle: async ({ body }) => json(await (options.admitServer ?? refuseServers)(await parseJsonBody(body)), 201) };
   const tell: Route[] = network === undefined ? [] : [{ method: "GET", path: NETWORK_PATH, handle: () => json(network) }];
   const remembered = () => ({ "cache-control": `public, max-age=${tokens.keySetSeconds}` });
@@ -224,7 +226,7 @@ function serverRoutes(options: PathOptions): readonly Route[] {
       handle(_request, page) {
         const { order } = server.parts;
         const text = order instanceof Fairness ? dumpPage(order, page) : undefined;
-        return text === undefined ? undefined : plainText(text, 200);
+        return text === undefined ? undefined : plainText(200, text);
       },
     },
     ...join,
@@ -256,10 +258,6 @@ function readable(value: unknown): PathAnswer {
 
 function metricsPage(text: string): PathAnswer {
   return { code: 200, contentType: "text/plain; version=0.0.4; charset=utf-8", body: Buffer.from(text) };
-}
-
-function plainText(text: string, code: number): PathAnswer {
-  return { code, contentType: "text/plain; charset=utf-8", body: Buffer.from(text), headers: { "x-content-type-options": "nosniff" } };
 }
 
 async function parseJsonBody(body: HttpRequest["body"]): Promise<unknown> {

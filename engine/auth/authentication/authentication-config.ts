@@ -1,5 +1,6 @@
 import * as yaml from "js-yaml";
 import { ConfigFields } from "../../apimachinery/config-fields.ts";
+import { withoutEndSlashes } from "../../lib/end-slashes.ts";
 import { domainPrefixedPathErrors } from "../../apimachinery/domain-prefixed-path.ts";
 import type { CelProgram } from "../../cel/compile.ts";
 import type { EgressName } from "../../apimachinery/egress.ts";
@@ -97,7 +98,7 @@ function egressName(text: string): EgressName {
 }
 
 function withoutSlashes(url: string): string {
-  return url.replace(/\/+$/, "");
+  return withoutEndSlashes(url);
 }
 
 function audiencesOf(fields: ConfigFields): readonly string[] {

@@ -1,6 +1,7 @@
 import { giteaForge } from "./gitea.ts";
 import { githubForge } from "./github.ts";
 import { gitlabForge } from "./gitlab.ts";
+import { withoutEndSlashes } from "../../lib/end-slashes.ts";
 import { createForgeHttp } from "./forge-http.ts";
 
 export type ForgeType = "github" | "gitlab" | "gitea";
@@ -71,5 +72,5 @@ export function forgeOf(url: string, given: ForgeSettings = {}): ForgeAddress | 
   const type = given.type ?? (host === "github.com" ? "github" : host === "gitlab.com" || host.startsWith("gitlab.") ? "gitlab" : host === "codeberg.org" || /^(gitea|forgejo)\./.test(host) ? "gitea" : undefined);
   if (type !== "github" && type !== "gitlab" && type !== "gitea") return undefined;
   const bases = { github: host === "github.com" ? "https://api.github.com" : `https://${host}/api/v3`, gitlab: `https://${host}/api/v4`, gitea: `https://${host}/api/v1` };
-  return { type, project, api: (given.api ?? bases[type]).replace(/\/+$/, "") };
+  return { type, project, api: withoutEndSlashes(given.api ?? bases[type]) };
 }

@@ -1,3 +1,4 @@
+import { withoutEndSlashes } from "../../lib/end-slashes.ts";
 import type { Volume, VolumeProjection } from "../types.ts";
 
 interface Place {
@@ -36,7 +37,7 @@ function projectedPlaces({ configMap, secret, downwardAPI, serviceAccountToken, 
 
 /** Each place with those before it that are the same, above or below it. */
 function overlaps(places: readonly Place[]): string[] {
-  const bare = places.map(({ path, source }) => ({ path: path.replace(/\/+$/, ""), source }));
+  const bare = places.map(({ path, source }) => ({ path: withoutEndSlashes(path), source }));
   return bare.flatMap((place, index) => (place.path === "" ? [] : bare.slice(0, index).filter((other) => other.path !== "" && (isWithin(other.path, place.path) || isWithin(place.path, other.path))).map((other) => `${shown(place)} with ${shown(other)}`)));
 }
 

@@ -4,7 +4,7 @@ import { hostAndPort } from "../../lib/ip-address.ts";
 import type { ServeParts } from "../http/serve.ts";
 import type { HttpRequest } from "../http/http-request.ts";
 import type { RequestInfo } from "../http/request-info.ts";
-import { plainFailure, type Answer, type RawResponse } from "../http/response.ts";
+import { plainText, type Answer, type RawResponse } from "../http/response.ts";
 import { forwardRequest } from "../proxy/forward.ts";
 import { attributesOfInfo } from "../request-attributes.ts";
 import { askTraced } from "../tracing/client-span.ts";
@@ -19,14 +19,14 @@ const UNAVAILABLE = "service unavailable\n";
 export async function serveRemote(parts: ServeParts, http: HttpRequest, remote: RemoteVersion, info: RequestInfo, { raw, auditId }: { readonly raw: RawResponse; readonly auditId: string }): Promise<Answer | undefined> {
   const { authorizer, aggregator } = parts.server.parts;
   await requireAllowed(authorizer, attributesOfInfo(http, info), http.notes);
-  if (!remote.isAvailable) return plainFailure(503, UNAVAILABLE);
+  if (!remote.isAvailable) return plainText(503, UNAVAILABLE);
   const query = http.query.size === 0 ? "" : `?${http.query.toString()}`;
   let target;
   try {
     target = await aggregationTarget(remote.service, http.user, `${http.path.replace(NOT_ASCII, encodeURIComponent)}${query}`, aggregator.identity);
   } catch (error) {
     parts.server.parts.logger.warn("an aggregated API has no end to be asked", { name: remote.service.metadata.name, error });
-    return plainFailure(503, UNAVAILABLE);
+    return plainText(503, UNAVAILABLE);
   }
   const sent = await http.body?.();
   const body = sent === undefined ? {} : { body: Readable.from([sent]) };

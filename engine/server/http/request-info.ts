@@ -1,3 +1,5 @@
+import { withoutEndSlashes } from "../../lib/end-slashes.ts";
+
 /** What a URL's path addresses, after upstream's RequestInfo. */
 export type RequestInfo =
   | {
@@ -36,7 +38,7 @@ export function isLongRunning(info: RequestInfo, query: URLSearchParams): boolea
 
 /** Slashes at the end mean nothing; two in a row leave a name empty, as upstream's reading does, and at the beginning there is nothing to be found. */
 export function parseRequestPath(path: string): RequestInfo {
-  const [, root, ...others] = path.replace(/\/+$/, "").split("/").map(decodePart);
+  const [, root, ...others] = withoutEndSlashes(path).split("/").map(decodePart);
   const [group, version, whole] = root === "api" ? ["", others[0], others.slice(1)] : root === "apis" ? [others[0], others[1], others.slice(2)] : [];
   if (group === undefined || version === undefined || whole === undefined || whole.length === 0) return { is: "path", path };
   const isWatch = whole[0] === "watch" && whole.length > 1;

@@ -5,7 +5,7 @@ import { listWidth } from "../fairness/list-width.ts";
 import type { ServerParts } from "../exchange.ts";
 import { requestVerb, type HttpRequest } from "./http-request.ts";
 import { isLongRunning, type ResourceInfo } from "./request-info.ts";
-import { plainFailure, type Answer } from "./response.ts";
+import { plainText, type Answer } from "./response.ts";
 
 const FREE: Ticket = { headers: {}, leave: () => {} };
 const RETRY_AFTER_SECONDS = "1";
@@ -20,7 +20,7 @@ export async function awaitTurn(parts: ServerParts, http: HttpRequest, info: Res
 
 /** The answer for those who are sent away: not a Status, for they are told before anybody looks at what they want. */
 export function tooManyAnswer(error: TooManyRequests): Answer {
-  const failure = plainFailure(429, `${error.message}\n`);
+  const failure = plainText(429, `${error.message}\n`);
   return { ...failure, headers: { ...failure.headers, ...error.headers, "retry-after": RETRY_AFTER_SECONDS } };
 }
 

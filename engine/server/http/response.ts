@@ -35,8 +35,8 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** A failure in so many words, for those who asked for no object; browsers are to take it for nothing else. */
-export function plainFailure(code: number, text: string): Answer & { readonly body: Buffer } {
+/** An answer in so many words, for those who asked for no object; browsers are to take it for nothing else. */
+export function plainText(code: number, text: string): Answer & { readonly body: Buffer } {
   return { code, contentType: "text/plain; charset=utf-8", body: Buffer.from(text), headers: { "x-content-type-options": "nosniff" } };
 }
 

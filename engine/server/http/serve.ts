@@ -25,7 +25,7 @@ import { header, toApiRequest, verbOf, type HttpRequest } from "./http-request.t
 import { sinkOf } from "./http2-response.ts";
 import { isPretty, negotiate, parseIncludeObject, tryNegotiate } from "./negotiation.ts";
 import { isLongRunning, parseRequestPath, type RequestInfo, type ResourceInfo } from "./request-info.ts";
-import { plainFailure, warningHeaders, writeAnswer, type Answer, type RawResponse } from "./response.ts";
+import { plainText, warningHeaders, writeAnswer, type Answer, type RawResponse } from "./response.ts";
 import { awaitTurn, tooManyAnswer } from "./request-order.ts";
 import { watchFramer } from "./watch-frames.ts";
 import { writeWatch } from "./watch-response.ts";
@@ -114,7 +114,7 @@ export function failureAnswer({ schemas, server }: Pick<ServeParts, "schemas" | 
 /** Pages, and what is addressed as a resource of an API that is not served: who may not ask for such a thing is told no more. */
 async function pathAnswer({ server, paths }: ServeParts, http: HttpRequest, parsed: RequestInfo): Promise<Answer> {
   await requireAllowed(server.parts.authorizer, attributesOfInfo(http, parsed), http.notes);
-  return (parsed.is === "path" ? await paths.answer(http) : undefined) ?? plainFailure(404, "404 page not found\n");
+  return (parsed.is === "path" ? await paths.answer(http) : undefined) ?? plainText(404, "404 page not found\n");
 }
 
 /** Undefined when the answer has been streamed. */

@@ -32,6 +32,12 @@ describe("paths", () => {
   test.each(["//api/v1/pods", "/api/v1//pods", "/api/v1/namespaces/shop//pods", "/", "/version", "/api", "/api/v1", "/apis/apps/v1", "/openapi/v3", "/healthz/ping"])("%s addresses none", (path) => {
     expect(parseRequestPath(path)).toEqual({ is: "path", path });
   });
+
+  test("a path of slashes takes no longer than another one of its length", () => {
+    const path = `/api/v1/${"/".repeat(900_000)}x`;
+    expect(parseRequestPath(path)).toEqual({ is: "path", path });
+    expect(parseRequestPath(`/api/v1/pods${"/".repeat(900_000)}`)).toMatchObject({ is: "resource", resource: "pods" });
+  });
 });
 
 describe("the verb that a method and an address mean", () => {
