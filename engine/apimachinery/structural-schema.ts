@@ -269,8 +269,9 @@ class Pass {
     if (maxLength !== undefined && value.length > maxLength) this.errors.push(tooLong(this.#trail.text(), maxLength));
     if (plan.pattern !== undefined && !plan.pattern.test(value)) this.errors.push(invalidField(this.#trail.text(), value, `must match the regular expression '${schema.pattern}'`));
     if (format === "byte" && !isBase64(value)) this.errors.push(typeInvalid(this.#trail.text(), value, "must be base64"));
-    if ((format === "date-time" || format === "micro-time") && timeProblem(value, format === "micro-time") !== undefined) this.errors.push(typeInvalid(this.#trail.text(), value, "must be a time such as 2026-01-31T12:00:00Z"));
-    return value;
+    if (format !== "date-time" && format !== "micro-time") return value;
+    if (timeProblem(value, format === "micro-time") !== undefined) this.errors.push(typeInvalid(this.#trail.text(), value, "must be a time such as 2026-01-31T12:00:00Z"));
+    return this.#options.prune ? value.replace(",", ".") : value; // Go takes a comma in a time; nobody else can read it
   }
 
   /**
@@ -278,7 +279,7 @@ class Pass {
    * Amounts in lists of resources are kept to thousandths, but for those that are exact.
    */
   #visitQuantity(schema: Schema, value: unknown): unknown {
-    if (typeof value !== "string" && typeof value !== "number") {
+    if (typeof value !== "string" && typeof value !== "number" && typeof value !== "bigint") {
       this.#wrongType(value, "quantity such as 500m or 1Gi");
       return value;
     }

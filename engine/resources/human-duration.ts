@@ -1,7 +1,7 @@
 /** An age the way kubectl prints it: two units at most, coarser as it grows. An age below zero is the other clock's error: `0s` within two seconds, else `<invalid>`. */
 export function humanDuration(milliseconds: number): string {
   const seconds = Math.trunc(milliseconds / 1000);
-  if (seconds < -1) return "<invalid>";
+  if (Number.isNaN(seconds) || seconds < -1) return "<invalid>";
   if (seconds < 0) return "0s";
   if (seconds < 120) return `${seconds}s`;
   const minutes = Math.floor(seconds / 60);

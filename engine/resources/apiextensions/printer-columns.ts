@@ -1,3 +1,4 @@
+import { timeProblem } from "../../apimachinery/time-problem.ts";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import type { Column } from "../define-resource.ts";
@@ -5,8 +6,6 @@ import { goJson } from "../../lib/go-json.ts";
 import { ageSince } from "../human-duration.ts";
 import type { CustomResourceColumnDefinition } from "../types.ts";
 import { parseJsonPath } from "./json-path.ts";
-
-const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:\d\d)$/;
 
 type Cell = string | number | boolean | null;
 
@@ -41,7 +40,7 @@ function cellOf(type: string, value: unknown, now: number): Cell {
       return typeof value === "boolean" ? value : null;
     case "date": {
       if (typeof value !== "string") return null;
-      return value === "" || RFC_3339.test(value) ? ageSince(value, now) : "<invalid>";
+      return value === "" || timeProblem(value, false) === undefined ? ageSince(value.replace(",", "."), now) : "<invalid>";
     }
     default:
       return null;

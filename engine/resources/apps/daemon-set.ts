@@ -1,4 +1,4 @@
-import { invalidField, requiredField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
+import { invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
 import { formatLabels } from "../../apimachinery/selectors.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { ageColumn, nameColumn, templateColumns } from "../columns.ts";
@@ -9,7 +9,7 @@ import { podWarnings } from "../warnings/pod-warnings.ts";
 import type { DaemonSet, DaemonSetStatus } from "../types.ts";
 import { amountErrors, isNoAmount } from "../validation/amounts.ts";
 import { validatePodTemplate } from "../validation/pod-spec.ts";
-import { collisionErrors } from "./replica-counts.ts";
+import { collisionErrors, strategyErrors } from "./replica-counts.ts";
 import { validateSelector } from "./selector-validation.ts";
 
 const STRATEGIES = ["RollingUpdate", "OnDelete"];
@@ -70,7 +70,7 @@ function withDefaults(set: DaemonSet): DaemonSet {
 function validateDaemonSet({ spec }: DaemonSet): FieldError[] {
   const errors = [...validateSelector(spec.selector, spec.template, "daemonset"), ...validatePodTemplate(spec.template, "spec.template", "DaemonSet")];
   const { type, rollingUpdate } = spec.updateStrategy ?? {};
-  if (type !== undefined && !STRATEGIES.includes(type)) errors.push(unsupportedValue("spec.updateStrategy", { Type: type, RollingUpdate: rollingUpdate === undefined ? null : { MaxUnavailable: rollingUpdate.maxUnavailable, MaxSurge: rollingUpdate.maxSurge } }, STRATEGIES));
+  errors.push(...strategyErrors("spec.updateStrategy", spec.updateStrategy ?? {}, STRATEGIES));
   if (type !== "RollingUpdate" || rollingUpdate === undefined) return errors;
   const { maxUnavailable, maxSurge } = rollingUpdate;
   const at = "spec.updateStrategy.rollingUpdate";

@@ -1,4 +1,4 @@
-import { forbiddenField, invalidField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
+import { forbiddenField, invalidField, type FieldError } from "../../apimachinery/field-error.ts";
 import { scaledValue } from "../../apimachinery/int-or-string.ts";
 import { formatLabelSelector } from "../../apimachinery/selectors.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
@@ -10,7 +10,7 @@ import { podMakerWarnings } from "../warnings/kind-warnings.ts";
 import { replicaScale } from "../replica-scale.ts";
 import type { Deployment } from "../types.ts";
 import { validatePodTemplate } from "../validation/pod-spec.ts";
-import { collisionErrors, negativeCounts, partErrors } from "./replica-counts.ts";
+import { collisionErrors, negativeCounts, partErrors, strategyErrors } from "./replica-counts.ts";
 import { validateSelected } from "./selector-validation.ts";
 
 const STRATEGIES = ["Recreate", "RollingUpdate"];
@@ -57,7 +57,7 @@ function withDefaults(deployment: Deployment): Deployment {
 function validateDeployment({ spec }: Deployment): FieldError[] {
   const errors = validateSelected(spec.selector, spec.template, "deployment", () => validatePodTemplate(spec.template, "spec.template"));
   const { type, rollingUpdate } = spec.strategy ?? {};
-  if (type !== undefined && !STRATEGIES.includes(type)) errors.push(unsupportedValue("spec.strategy", { Type: type, RollingUpdate: rollingUpdate === undefined ? null : { MaxUnavailable: rollingUpdate.maxUnavailable, MaxSurge: rollingUpdate.maxSurge } }, STRATEGIES));
+  errors.push(...strategyErrors("spec.strategy", spec.strategy ?? {}, STRATEGIES));
   if (type === "Recreate" && rollingUpdate !== undefined) errors.push(forbiddenField("spec.strategy.rollingUpdate", "may not be specified when strategy `type` is 'Recreate'"));
   if (type === "RollingUpdate" && rollingUpdate !== undefined) {
     const amounts: number[] = [];

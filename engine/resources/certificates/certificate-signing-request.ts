@@ -137,7 +137,6 @@ function has(conditions: readonly CertificateSigningRequestCondition[], type: st
   return conditions.some((condition) => condition.type === type);
 }
 
-/** The written conditions, those of `kept` types as they were. */
 /** Conditions without times are new: they have changed now, unless one of the same type and status was there. */
 function withConditionTimes(request: CertificateSigningRequest, { status: old = {} }: CertificateSigningRequest, nowText: string): CertificateSigningRequest {
   const { conditions = [] } = request.status ?? {};
@@ -149,6 +148,7 @@ function withConditionTimes(request: CertificateSigningRequest, { status: old = 
   return { ...request, status: { ...request.status, conditions: stamped } };
 }
 
+/** The written conditions, those of `kept` types as they were. */
 function withConditionsOf({ status = {} }: CertificateSigningRequest, { status: old = {} }: CertificateSigningRequest, kept: readonly string[]): readonly CertificateSigningRequestCondition[] {
   const written = (status.conditions ?? []).filter(({ type }) => !kept.includes(type));
   return [...(old.conditions ?? []).filter(({ type }) => kept.includes(type)), ...written];

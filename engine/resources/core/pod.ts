@@ -125,9 +125,7 @@ function positive(list: Readonly<Record<string, string>> | undefined): ReadonlyM
 
 /** The one address and the list of all of them say the same; where they differ, the one is meant, as node agents of old write it. */
 function withAddresses(pod: Pod): Pod {
-  const { podIP, podIPs = [] } = pod.status ?? {};
-  if (!podIP || podIPs[0]?.ip === podIP) return pod;
-  return { ...pod, status: { ...pod.status, podIPs: [{ ip: podIP }] } };
+  return pod.status?.podIP ? { ...pod, status: withPodAddresses(pod.status) } : pod;
 }
 
 function gatedStatus(pod: Pod): Partial<NonNullable<Pod["status"]>> {

@@ -64,6 +64,7 @@ describe("moments, as Go's parser reads them", () => {
 
   test("to the microsecond have six digits of it", () => {
     expect(timeProblem("2026-01-31T12:00:00.000001Z", true)).toBeUndefined();
+    expect(timeProblem("2026-01-31T12:00:00+24:00", false)).toContain('as "Z07:00"'); // nobody else could read it
     expect(timeProblem("2031-01-01T00:00:00Z", true)).toBe('parsing time "2031-01-01T00:00:00Z" as "2006-01-02T15:04:05.000000Z07:00": cannot parse "Z" as ".000000"');
     expect(timeProblem("2031-01-01T00:00:00.1234567Z", true)).toBe('parsing time "2031-01-01T00:00:00.1234567Z" as "2006-01-02T15:04:05.000000Z07:00": cannot parse "7Z" as "Z07:00"');
   });

@@ -52,6 +52,8 @@ describe("conforming to a schema reports", () => {
   });
 
   test("nothing of a required value without a form where its zero stands for it, elsewhere as ever", () => {
+    expect(valueOf({ ...text, format: "date-time" }, "2026-01-31T12:00:00,5Z")).toBe("2026-01-31T12:00:00.5Z");
+    expect(valueOf({ ...text, format: "quantity" }, 9_223_372_036_854_775_807n)).toBe("9223372036854775807");
     const condition = object({ type: text, count: integer, when: { type: "string", format: "date-time" } }, { required: ["type", "count", "when"] });
     const schema = object({ spec: condition, status: object({ conditions: list(condition) }) });
     const pass = (value: unknown) => conform(schema, deepFreeze(value), { defaults: true, prune: true, zeroesWithin: "status" });
