@@ -2,7 +2,7 @@ import { BoundedCache } from "../../lib/bounded-cache.ts";
 import type { GitObjects, TreeEntry } from "../git/git-source.ts";
 import { KUSTOMIZATION_FILES } from "../kustomize/kustomization.ts";
 import type { IgnoreRule } from "./ignore-patterns.ts";
-import { DEPTH_MAX, isManifestName } from "./list-folder.ts";
+import { BLOBS_PER_READ, DEPTH_MAX, isManifestName } from "./list-folder.ts";
 import { CONFIG_FILE } from "./repository-config.ts";
 import { boundedWalk, TreeFault } from "./tree-walk.ts";
 
@@ -51,8 +51,10 @@ export class LeftOutFolders {
       if (!(error instanceof TreeFault)) throw error;
     });
     const unread = [...new Set([...walk.found.values()].flat())].filter((blob) => this.#isManifest.get(blob) === undefined);
-    const contents = unread.length === 0 ? [] : await objects.blobs(unread);
-    for (const [index, content] of contents.entries()) this.#isManifest.set(unread[index] ?? "", isManifest(content.toString("utf8")));
+    for (let start = 0; start < unread.length; start += BLOBS_PER_READ) {
+      const batch = unread.slice(start, start + BLOBS_PER_READ);
+      for (const [index, content] of (await objects.blobs(batch)).entries()) this.#isManifest.set(batch[index] ?? "", isManifest(content.toString("utf8")));
+    }
     const counts = [...walk.found].map(([folder, blobs]) => [folder, blobs.filter((blob) => this.#isManifest.get(blob) === true).length] as const).filter(([, count]) => count > 0);
     if (counts.length === 0) return [];
     const named = counts.slice(0, FOLDERS_TOLD).map(([folder, count]) => `${prefix}${folder} (${count})`).join(", ");

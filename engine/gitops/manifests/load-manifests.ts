@@ -12,7 +12,7 @@ import { parseIgnorePatterns, type IgnoreRule } from "./ignore-patterns.ts";
 import type { RenderChart } from "../kustomize/chart-generator.ts";
 import type { RepositoryFiles } from "../kustomize/repository-files.ts";
 import { LeftOutFolders } from "./left-out-folders.ts";
-import { DEPTH_MAX, isManifestName, listFolder, type FileRef, type FolderListing } from "./list-folder.ts";
+import { BLOBS_PER_READ, DEPTH_MAX, isManifestName, listFolder, type FileRef, type FolderListing } from "./list-folder.ts";
 import { findOutOfBounds, findOutOfSource } from "./check-bounds.ts";
 import { findOrderProblems, hasDependencies } from "./order-graph.ts";
 import { parseTransformed, type ParsedFile } from "./parse-manifests.ts";
@@ -30,7 +30,6 @@ const TREES_KEPT = 20_000;
 const FILES_KEPT = 100_000;
 const UNITS_KEPT = 5_000;
 const LISTINGS_KEPT = 5_000;
-const BLOBS_PER_READ = 512;
 const CONFIGS_KEPT = 100;
 
 export interface ManifestLoaderOptions {

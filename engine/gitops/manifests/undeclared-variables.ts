@@ -1,8 +1,8 @@
 import type { DesiredObject } from "./desired-state.ts";
 import type { Variables } from "./substitute-variables.ts";
 
-/** `${name}`, and Flux's `${name:=usual}`; `$${name}` is meant as it stands. */
-const REFERENCE = /(?<!\$)\$\{([A-Za-z_][A-Za-z0-9_.-]*?)(?::?[=-][^}]*)?\}/g;
+/** `${name}`, and Flux's `${name:=usual}`; `$${name}` is meant as it stands. With bounds, for it is looked for at every place of texts of any length. */
+const REFERENCE = /(?<!\$)\$\{([A-Za-z_][A-Za-z0-9_.-]{0,99}?)(?::?[=-][^}]{0,500})?\}/g;
 /** Programs and files have such words of their own. */
 const FREE_TEXT: ReadonlySet<string> = new Set(["command", "args", "data", "stringData", "binaryData"]);
 const TOLD_MAX = 5;

@@ -3,7 +3,7 @@ import { describeDesired, type DesiredObject } from "../manifests/desired-state.
 import type { Complaint } from "../manifests/explain-error.ts";
 import { computeFieldChanges, type FieldChange } from "./field-diff.ts";
 import { REPLACE_ANNOTATION, replacePolicy } from "../manifests/object-policies.ts";
-import { planDeletions, trailerHint, type DeletionRules, type KeptEntry, type StaleEntry } from "./plan-deletions.ts";
+import { planDeletions, withoutOccupied, trailerHint, type DeletionRules, type KeptEntry, type StaleEntry } from "./plan-deletions.ts";
 import type { Problem } from "../manifests/problem.ts";
 import type { Restraints } from "./restraints.ts";
 import { kindRank } from "./sync-order.ts";
@@ -137,8 +137,9 @@ export function planSync(input: PlanInput): SyncPlan {
       const by = input.blocked?.get(desired.identity);
       const isWaiting = input.waiting.has(desired.unit);
       if (!isWaiting && candidate.cause === "drift" && action.do === "update" && isDriftLeft(desired)) left.push(action);
-      else if (restraint !== undefined) isWaiting || held.push({ unit: desired.unit, identity: desired.identity, why: restraint.why });
-      else if (by === undefined && !isWaiting) applies.push(action);
+      else if (restraint !== undefined) {
+        if (!isWaiting) held.push({ unit: desired.unit, identity: desired.identity, why: restraint.why });
+      } else if (by === undefined && !isWaiting) applies.push(action);
       else withheld.push({ action, desired, by: isWaiting ? undefined : by });
     }
   }
@@ -156,7 +157,7 @@ export function planSync(input: PlanInput): SyncPlan {
     if (restraint !== undefined) kept.push({ ...entry, why: restraint.why });
     return restraint === undefined;
   };
-  const prunes = deletions.prune.filter(isFree).filter((entry) => !input.waiting.has(entry.unit) && !unfinished.has(entry.unit)).map((entry): Action => ({ do: "prune", entry, live: entry.live }));
+  const prunes = withoutOccupied(deletions.prune.filter(isFree), kept).filter((entry) => !input.waiting.has(entry.unit) && !unfinished.has(entry.unit)).map((entry): Action => ({ do: "prune", entry, live: entry.live }));
   return {
     waves: [...intoWaves(applies, 1), ...intoWaves(prunes, -1)],
     refusals,

@@ -10,6 +10,8 @@ import { formatProblem } from "../../../engine/gitops/manifests/problem.ts";
 import type { TreeEntry } from "../../../engine/gitops/git/git-source.ts";
 import { catalog } from "../../../engine/resources/catalog.ts";
 import { configMapYaml, createTestRepository, type TestRepository } from "../../kit/git.ts";
+import type { DesiredObject } from "../../../engine/gitops/manifests/desired-state.ts";
+import { findUndeclaredVariables } from "../../../engine/gitops/manifests/undeclared-variables.ts";
 
 let repository: TestRepository;
 beforeEach(async () => void (repository = await createTestRepository()));
@@ -65,4 +67,10 @@ test("patterns are looked for in time linear in a path", () => {
   const beganMs = performance.now();
   expect(isIgnored(`${"aaaaaaaaaaaaaaaaaaaa/".repeat(30)}y`, false)).toBe(false);
   expect(performance.now() - beganMs).toBeLessThan(2_000);
+});
+
+test("what looks like a variable that never ends is looked at once", () => {
+  const texts = [`\${a${"-".repeat(500_000)}`, "${a-".repeat(100_000), "${team}"];
+  const object = { object: { apiVersion: "v1", kind: "Service", metadata: { name: "web", annotations: Object.fromEntries(texts.map((text, index) => [`a${index}`, text])) } }, file: "apps/web/a.yaml", line: 1 } as unknown as DesiredObject;
+  expect(findUndeclaredVariables([object], { host: "h" })).toEqual(["apps/web/a.yaml:1 ${team} is no variable of the application and is left as it stands"]);
 });

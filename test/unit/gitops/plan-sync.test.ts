@@ -110,6 +110,8 @@ describe("deletion", () => {
     const kept = stale(data, stored(data, {}, { annotations: { "argocd.argoproj.io/sync-options": "Prune=false" } }));
     const made = plan({ stale: [namespace, kept, stale(desired("ConfigMap", "a"))] }, { allowed: ["Namespace/web"] });
     expect(renderPlan(made)).toEqual(["- ConfigMap web/a", "! PersistentVolumeClaim web/data stays although it left the repository: the annotation argocd.argoproj.io/sync-options has Prune=false", "! Namespace web stays although it left the repository: PersistentVolumeClaim web/data in it stays"]);
+    const left = { stale: [namespace, stale(data)], restraintOf: (_unit: string, kind: string) => (kind === "PersistentVolumeClaim" ? { why: "it is held" } : undefined) } as unknown as Parameters<typeof plan>[0];
+    expect(renderPlan(plan(left, { allowed: ["Namespace/web", "PersistentVolumeClaim/data"] }))).toEqual(["! PersistentVolumeClaim web/data stays although it left the repository: it is held", "! Namespace web stays although it left the repository: PersistentVolumeClaim web/data in it stays"]);
     const going = stale(data, stored(data, {}, { deletionTimestamp: "2026-01-01T00:00:00Z" }));
     expect(actionsOf(plan({ stale: [namespace, going] }, { allowed: ["Namespace/web"] }))).toHaveLength(1);
   });
