@@ -114,12 +114,12 @@ export function environmentName({ key, flags }: Pick<OptionRow, "key" | "flags">
 }
 
 /** What is on unless it is switched off. */
-function isSwitch({ flags }: Pick<OptionRow, "flags">): boolean {
+export function isSwitch({ flags }: Pick<OptionRow, "flags">): boolean {
   return flags.startsWith("--no-");
 }
 
 /** What is off unless it is switched on. */
-function isPlain({ flags }: Pick<OptionRow, "flags">): boolean {
+export function isPlain({ flags }: Pick<OptionRow, "flags">): boolean {
   return !isSwitch({ flags }) && !flags.includes(" ");
 }
 

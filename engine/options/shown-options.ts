@@ -1,4 +1,4 @@
-import { environmentName, serverOptions } from "./config.ts";
+import { environmentName, isPlain, isSwitch, serverOptions } from "./config.ts";
 import { flagKey } from "./flag-names.ts";
 import { idleOptions } from "./idle-options.ts";
 
@@ -10,15 +10,15 @@ export function shownOptions(flags: Readonly<Record<string, unknown>>, environme
   const shown: Record<string, string> = {};
   for (const row of serverOptions) {
     const key = flagKey(row.flags);
-    const isNegated = row.flags.startsWith("--no-");
+    const isNegated = isSwitch(row);
     const name = row.flags.replace(/^--(?:no-)?/, "").split(" ")[0] ?? key;
     const fromEnvironment = environment[environmentName(row)];
     const given = flags[key] ?? (isNegated && fromEnvironment !== undefined ? fromEnvironment !== "true" : fromEnvironment);
-    const value = given ?? (isNegated ? true : row.flags.includes(" ") ? row.default : false);
+    const value = given ?? (isNegated ? true : isPlain(row) ? false : row.default);
     if (value !== undefined) shown[name] = SECRETS.has(key) ? "CLASSIFIED" : String(value);
   }
   for (const { flag } of idleOptions) {
-    const given = flags[flagKey(`--${flag}`)];
+    const given = flags[flagKey(flag)];
     if (given !== undefined) shown[flag] = String(given);
   }
   return shown;

@@ -1,6 +1,6 @@
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
-import { createConnection, createServer, type AddressInfo, type Server } from "node:net";
+import { createConnection, createServer, type Server } from "node:net";
 import packet, { type Answer, type DecodedPacket, type Packet } from "dns-packet";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { systemClock } from "../../engine/lib/clock.ts";
@@ -8,6 +8,7 @@ import { silentLogger } from "../../engine/lib/log.ts";
 import type { EndpointSlice, Service } from "../../engine/resources/types.ts";
 import { computeDnsRecords } from "../../node-agent/network/dns-records.ts";
 import { DnsServer } from "../../node-agent/network/dns-server.ts";
+import { freePorts } from "../kit/etcd.ts";
 
 /** The node's name server over the wire, before a resolver that knows one address for every name. */
 const HOST = "127.0.0.1";
@@ -27,16 +28,9 @@ const answerOf = (message: Buffer): Buffer => {
   return packet.encode({ type: "response", id: id ?? 0, questions, answers: questions.map(({ name }) => ({ type: "A", name, data: OUTSIDE })) });
 };
 const framed = (message: Buffer): Buffer => Buffer.concat([Buffer.from([message.length >> 8, message.length & 255]), message]);
-const free = async (): Promise<number> => {
-  const server = createServer().listen(0, HOST);
-  await once(server, "listening");
-  const { port: found } = server.address() as AddressInfo; // it listens on a port
-  await new Promise((resolve) => server.close(resolve));
-  return found;
-};
 
 beforeAll(async () => {
-  const [outside, nobody] = [await free(), await free()];
+  const [outside = 0, nobody = 0, own = 0] = await freePorts(3);
   resolver = createSocket("udp4").on("message", (message, from) => resolver.send(answerOf(message), from.port, from.address)).bind(outside, HOST);
   silent = createSocket("udp4").bind(nobody, HOST);
   resolverTcp = createServer((socket) => void socket.on("data", (chunk) => socket.end(framed(answerOf(chunk.subarray(2)))))).listen(outside, HOST);
@@ -44,7 +38,7 @@ beforeAll(async () => {
   const headless = { apiVersion: "v1", kind: "Service", metadata: { name: "many", namespace: "shop" }, spec: { clusterIP: "None", ports: [] } } as Service;
   const slice = { apiVersion: "discovery.k8s.io/v1", kind: "EndpointSlice", addressType: "IPv4", metadata: { name: "many-1", namespace: "shop", labels: { "kubernetes.io/service-name": "many" } }, endpoints: Array.from({ length: MANY }, (_, index) => ({ addresses: [`10.42.0.${index + 1}`] })) } as EndpointSlice;
   const records = computeDnsRecords([headless], [slice], DOMAIN);
-  port = await free();
+  port = own;
   running = new DnsServer({ address: HOST, port, domain: DOMAIN, upstreams: [`${HOST}:${nobody}`, `${HOST}:${outside}`], clock: systemClock, logger: silentLogger }, () => records).run(stop.signal);
   await vi.waitFor(() => askTcp(`many.shop.svc.${DOMAIN}`), { timeout: 30_000 });
 });

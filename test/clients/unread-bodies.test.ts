@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { connect, type ClientHttp2Session, type ClientHttp2Stream } from "node:http2";
 import { connect as connectTls } from "node:tls";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -82,6 +83,7 @@ test("a connection without requests is ended after a while, one with a silent wa
 test("so is one whose headers never come to their end", async () => {
   const { port } = new URL(api.url);
   const socket = connectTls({ host: "127.0.0.1", port: Number(port), ca: api.pki.ca, servername: "localhost", ALPNProtocols: ["h2"] });
+  await once(socket, "secureConnect");
   socket.on("error", () => {}); // its close is what counts
   const settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
   const headersWithoutEnd = [0, 0, 1, 1, 0, 0, 0, 0, 1, 0x82];

@@ -25,9 +25,7 @@ describe.skipIf(!requireRoot())("an example that is pushed to a cluster", () => 
   afterAll(() =>
     cleanUp(
       () => mainstay?.stop(),
-      async () => {
-        if (mainstay !== undefined) await resetMainstay(host(), dataDir);
-      },
+      () => (fabric === undefined ? undefined : resetMainstay(host(), dataDir)),
       () => rmSync(clone, { recursive: true, force: true }),
       () => rmSync(dataDir, { recursive: true, force: true }),
       () => fabric?.destroy(),

@@ -116,7 +116,7 @@ describe("node ports", () => {
 });
 
 test("a port that is only tried is not held against the range, and others are stood for by ports outside of it", async () => {
-  const api = await startTestApi({ random: seededRandom(7) });
+  await using api = await startTestApi({ random: seededRandom(7) });
   await createTestNamespace(api.client, NAMESPACE);
   const tried = async (ports: ServiceSpec["ports"], more: ServiceSpec = {}) => (await api.client.for(serviceResource).create(service("tried", { type: "NodePort", ports, ...more }), { dryRun: true })).spec;
   const portsOf = (spec: ServiceSpec | undefined) => spec?.ports?.map(({ nodePort }) => nodePort);
@@ -126,7 +126,6 @@ test("a port that is only tried is not held against the range, and others are st
   expect(await messageOf(api.client.for(serviceResource).create(service("meant", { type: "NodePort", ports: [{ port: 80, nodePort: 1 }] })))).toContain("provided port is not in the valid range");
   await api.client.for(serviceResource).create(service("held", { type: "NodePort", ports: [{ port: 80, nodePort: 30_080 }] }));
   expect(await messageOf(api.client.for(serviceResource).create(service("tried", { type: "NodePort", ports: [{ port: 80, nodePort: 30_080 }] }), { dryRun: true }))).toContain("provided port is already allocated");
-  await api.stop();
 });
 
 test("a small range is used to its last address, and then says that it is full", async () => {
