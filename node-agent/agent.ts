@@ -218,7 +218,10 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
         const isAnother = node?.metadata.uid !== seen.metadata.uid;
         node = seen;
         csi.uses.nodeSeen(seen);
-        if (isAnother) mirrors.look();
+        if (isAnother) {
+          manager.nodeSeen();
+          mirrors.look();
+        }
         const podCidrs = podCidrsOf(seen).map(standardBlock);
         if (podCidrs.length > 0 && containerd !== undefined) writeCniConfig(containerdPaths(dataDir).cniConfigDir, path.join(dataDir, "cni", "ipam"), podCidrs);
       },

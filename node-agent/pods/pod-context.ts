@@ -44,7 +44,7 @@ export interface PodContext {
   readonly devices: Pick<DeviceManager, "prepare" | "unprepare" | "cdiDevices" | "held">;
   /** Bounds what the pod as a whole may use; with `onlyRaise`, bounds are loosened and not tightened. */
   readonly limitPod: (pod: Pod, onlyRaise: boolean) => void;
-  /** Why the pod cannot run on the node now; undefined when it can. What the node has is known once it has registered. */
+  /** Why the pod cannot run on the node now; undefined when it can. What the node has is known once it has registered; `PodManager.nodeSeen` says so. */
   readonly refuse: (pod: Pod) => Refusal | "not known yet" | undefined;
   /** Why it is too large for the node even if it were alone there and nothing were short for the moment; undefined when it is not. */
   readonly refuseForever: (pod: Pod) => Refusal | undefined;

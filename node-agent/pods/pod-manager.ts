@@ -127,6 +127,11 @@ export class PodManager {
     for (const { worker } of this.#workers.values()) if (worker.pod.metadata.namespace === namespace && showsContent(worker.pod, kind, name)) worker.refreshVolumes();
   }
 
+  /** What the node has is known from now on: pods may have waited for that. */
+  nodeSeen(): void {
+    for (const { worker } of this.#workers.values()) worker.wake();
+  }
+
   /** A device fares differently: the status of pods that have it may say so. */
   devicesChanged(): void {
     for (const { worker } of this.#workers.values()) if (hasDeviceClaims(worker.pod)) worker.wake();

@@ -35,7 +35,6 @@ import { terminatePod } from "./terminate-pod.ts";
 import { computeTerminations } from "./terminations.ts";
 
 const START_RETRY = { initialMs: 10_000, maxMs: 300_000 };
-const NODE_UNKNOWN_RETRY_MS = 50;
 const SYNC_RETRY = { initialMs: 500, maxMs: 30_000 };
 const RESIZE_RETRY_MS = 10_000;
 const MOUNT_FAILED = "MountVolume.SetUp failed";
@@ -212,7 +211,8 @@ export class PodWorker {
     let state = await this.#observe();
     const isNew = !isTerminal(this.#pod) && state.containers.length === 0 && state.sandboxes.length === 0;
     const refusal = isNew ? refuse(this.#pod) : undefined;
-    if (refusal === "not known yet") return NODE_UNKNOWN_RETRY_MS;
+    // Whoever gets to know it wakes the pod.
+    if (refusal === "not known yet") return Infinity;
     if (refusal !== undefined) {
       // A sandbox that could not be made may have had its devices prepared.
       await this.#context.devices.unprepare(this.#pod);

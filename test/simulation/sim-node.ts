@@ -80,16 +80,21 @@ export class SimNode {
       sources: (_pod, podIps) => ({ configMap: none, secret: none, token: none, claim: none, persistentVolume: none, volumesDir: `${folder}/volumes`, nodeName: name, services: () => [], podIps, hostIps: [hostIp], allocatable: node?.status?.allocatable ?? {}, nowMs: () => clock.now(), csi: noDrivers, expand: none, takeExclusively: () => true }),
       runtimeHandler: async () => "",
       limitPod: () => {},
-      refuse: (pod) => refusePod(pod, manager.claimants(), node?.status?.allocatable ?? {}),
+      refuse: (pod) => (node === undefined ? "not known yet" : refusePod(pod, manager.claimants(), node.status?.allocatable ?? {})),
       refuseForever: (pod) => refusePod(pod, [], node?.status?.allocatable ?? {}),
     };
     const manager = new PodManager(context, pods);
+    const onNode = (seen: Node) => {
+      const isFirst = node === undefined;
+      node = seen;
+      if (isFirst) manager.nodeSeen();
+    };
     const scope = new ServiceScope(new AbortController().signal);
     scope.ended.catch((error: unknown) => this.failures.push(`the agent of ${name} ended: ${describeError(error)}`));
     this.#scope = scope;
     scope.start(
       informers.asService(),
-      createNodeReporter({ client, runtime: this.runtime, clock, logger, dataDir: folder, volumesDir: `${folder}/volumes`, pressures: () => new Set(), reserved: { processes: {}, hard: parseThresholds(DEFAULT_EVICTION_HARD) }, registration: { labels: {}, taints: [], makesNode: true }, podsMax: 110, volumesInUse: () => [], onChange: () => () => {}, identity: { name, ips: [hostIp], port: 10250, version: "v1.36.0" }, onNode: (seen) => (node = seen) }),
+      createNodeReporter({ client, runtime: this.runtime, clock, logger, dataDir: folder, volumesDir: `${folder}/volumes`, pressures: () => new Set(), reserved: { processes: {}, hard: parseThresholds(DEFAULT_EVICTION_HARD) }, registration: { labels: {}, taints: [], makesNode: true }, podsMax: 110, volumesInUse: () => [], onChange: () => () => {}, identity: { name, ips: [hostIp], port: 10250, version: "v1.36.0" }, onNode }),
       createNodeLease(client, clock, logger, name),
       ...manager.services(),
     );

@@ -65,19 +65,19 @@ function aNode(folder: string, allocatable: Record<string, string>, onEnded?: ()
   let handler: InformerHandler<Pod> = {};
   const pods = { waitForSync: async () => {}, list: () => [], addHandler: (added: InformerHandler<Pod>) => { handler = added; return () => {}; } } as unknown as Informer<Pod>; // nothing else of it is used
   const context = {
-    runtime: new FakeRuntime({ clock, images: ["app:1"] }), clock, random: seededRandom(1), logger: silentLogger, metrics: createAgentMetrics("n1"), podsDir: folder,
+    runtime: new FakeRuntime({ clock, images: ["docker.io/library/app:1"] }), clock, random: seededRandom(1), logger: silentLogger, metrics: createAgentMetrics("n1"), podsDir: folder,
     client: { for: () => ({ get: async () => aPod("web"), patch: async () => aPod("web") }) },
     events: { record: () => {} },
     images: { release: async () => {}, releaseOthers: async () => {} },
     csi: { follows: () => true, unmountPod: async () => {} },
-    settings: { nodeName: "n1", hostIps: ["192.0.2.1"], clusterDns: [], clusterDomain: "cluster.local", logsDir: folder, cgroupRoot: "/none", memoryBytes: 1 << 30, seccompDir: folder },
+    settings: { nodeName: "n1", hostIps: ["192.0.2.1"], clusterDns: [], clusterDomain: "cluster.local", resolvConf: "", logsDir: folder, cgroupRoot: "/none", memoryBytes: 1 << 30, seccompDir: folder },
     devices: { prepare: async () => {}, unprepare: async () => {}, cdiDevices: () => [], held: () => [] },
     starts: new Limiter(1),
     pulls: new Limiter(1), syncMs: 60_000, restartMaxMs: 300_000, mirrorOf: () => undefined, sources: () => ({ services: () => [] }), runtimeHandler: async () => "", limitPod: () => {},
     refuse: (pod: Pod) => refusePod(pod, manager.claimants(), allocatable), refuseForever: (pod: Pod) => refusePod(pod, [], allocatable),
   } as unknown as PodContext; // what pods like these need of it
   const manager: PodManager = new PodManager(context, pods, onEnded);
-  return { manager, clock, handler: () => handler };
+  return { manager, clock, context, handler: () => handler };
 }
 
 test("who wants to know is told when a pod is here no more, and finds it gone", async () => {
@@ -95,6 +95,38 @@ test("who wants to know is told when a pod is here no more, and finds it gone", 
     handler().delete?.(pod);
     await clock.advance(60_000);
     await expect.poll(() => left).toEqual([0]);
+  } finally {
+    running.abort();
+    await ended;
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test("a pod that came before the Node waits without looking, and starts when the Node is seen", async () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), "pod-manager-"));
+  const { manager, clock, handler, context } = aNode(folder, {});
+  const { refuse, runtime } = context;
+  let isKnown = false;
+  let looks = 0;
+  const listContainers = (uid?: string) => {
+    if (uid !== undefined) looks++;
+    return runtime.listContainers(uid);
+  };
+  Object.assign(context, {
+    refuse: (pod: Pod) => (isKnown ? refuse(pod) : "not known yet"),
+    runtime: new Proxy(runtime, { get: (target, key) => (key === "listContainers" ? listContainers : (target as unknown as Record<PropertyKey, (...args: unknown[]) => unknown>)[key]?.bind(target)) }), // methods only
+  });
+  const running = new AbortController();
+  const ended = runServices([manager.services()[0]!], running.signal);
+  try {
+    await expect.poll(() => manager.uids()).toEqual(new Set());
+    handler().add?.(aPod("web", { spec: { containers: [{ name: "app", image: "app:1" }] } }));
+    await clock.advance(60_000);
+    expect(looks).toBe(1);
+    isKnown = true;
+    manager.nodeSeen();
+    await clock.advance(5_000);
+    expect(await runtime.listContainers()).toMatchObject([{ name: "app", state: "running" }]);
   } finally {
     running.abort();
     await ended;

@@ -83,6 +83,7 @@ test("a pod is not judged before it is known what the node has; one that is refu
   await clock.advance(5_000);
   expect(done).toEqual([]);
   trouble.refusal = { reason: "OutOfcpu", message: "no room" };
+  worker.wake();
   await clock.advance(1_000);
   expect(patches.at(-1)).toMatchObject({ phase: "Failed", reason: "OutOfcpu", message: "Pod was rejected: no room", containerStatuses: null });
   await clock.advance(120_000);
