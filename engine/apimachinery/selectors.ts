@@ -80,6 +80,21 @@ export function parseFieldSelector(text: string): readonly FieldRequirement[] {
     });
 }
 
+/** The value that a field selector demands of one field; undefined where it demands none, or cannot be read and will be refused. */
+export function demandedFieldValue(text: string | undefined, field: string): string | undefined {
+  if (!text?.includes(field)) return undefined;
+  try {
+    return parseFieldSelector(text).find((requirement) => requirement.field === field && requirement.operator === "=")?.value;
+  } catch {
+    return undefined;
+  }
+}
+
+/** As a value stands in a field selector. */
+export function escapeFieldValue(value: string): string {
+  return value.replace(/[\\,=]/g, "\\$&");
+}
+
 function unescapeFieldValue(text: string): string {
   return text.replace(/\\([^]?)|([=,])/g, (sequence, escaped: string | undefined, bare: string | undefined) => {
     if (bare !== undefined) throw badRequest(`invalid field selector: unescaped character in value: ${bare}`);

@@ -1,5 +1,7 @@
 import type { KubeObject } from "../apimachinery/object-meta.ts";
+import { parseLabelRequirements } from "../apimachinery/label-selector-parser.ts";
 import { MIRROR_ANNOTATION } from "../apimachinery/known-labels.ts";
+import { demandedFieldValue } from "../apimachinery/selectors.ts";
 import { deviceClaimNames } from "../resources/device/pod-device-claims.ts";
 import { claimNames, references, type ReferencedResource } from "../resources/pod-references.ts";
 import { LOCAL_PATH_NODE_LABEL } from "../resources/storage/local-path.ts";
@@ -93,7 +95,7 @@ function decideResource(objects: NodeObjects, nodeName: string, attributes: Reso
 
 async function relation(attributes: ResourceAttributes, nodeName: string, isRelated: (namespace: string, name: string) => Promise<boolean>): Promise<Decision> {
   // A list or watch of one object names it by field selector.
-  const name = attributes.name || (selects(attributes.fieldSelector, "metadata.name") ?? "");
+  const name = attributes.name || (demandedFieldValue(attributes.fieldSelector, "metadata.name") ?? "");
   if (name === "") return no("No Object name found");
   return (await isRelated(attributes.namespace, name)) ? ALLOW : no(`no relationship found between node '${nodeName}' and this object`);
 }
@@ -110,7 +112,7 @@ function decideOwn({ verb, namespace, name, subresource }: ResourceAttributes, n
 
 function decideNode({ verb, name, subresource, fieldSelector }: ResourceAttributes, nodeName: string): Decision | undefined {
   if (subresource === undefined && ["get", "list", "watch"].includes(verb)) {
-    const asked = name || selects(fieldSelector, "metadata.name");
+    const asked = name || demandedFieldValue(fieldSelector, "metadata.name");
     return asked === nodeName ? ALLOW : no(`node '${nodeName}' cannot read ${asked === undefined || asked === "" ? "all nodes" : `'${asked}'`}, only its own Node object`);
   }
   return undefined;
@@ -131,7 +133,7 @@ function decideSlice(objects: NodeObjects, attributes: ResourceAttributes, nodeN
     case "list":
     case "watch":
     case "deletecollection":
-      return selects(fieldSelector, "spec.nodeName") === nodeName ? ALLOW : no("can only list/watch/deletecollection resourceslices with nodeName field selector");
+      return demandedFieldValue(fieldSelector, "spec.nodeName") === nodeName ? ALLOW : no("can only list/watch/deletecollection resourceslices with nodeName field selector");
     default:
       return no("only the following verbs are allowed for a ResourceSlice: get, watch, list, create, update, patch, delete, deletecollection");
   }
@@ -146,7 +148,7 @@ async function decidePod(objects: NodeObjects, attributes: ResourceAttributes, n
       return pod === undefined || pod.spec.nodeName === nodeName ? ALLOW : no(`no relationship found between node '${nodeName}' and this object`);
     }
     if (verb === "list" || verb === "watch") {
-      if (selects(fieldSelector, "spec.nodeName") === nodeName) return ALLOW;
+      if (demandedFieldValue(fieldSelector, "spec.nodeName") === nodeName) return ALLOW;
       return name === "" ? no("can only list/watch pods with spec.nodeName field selector") : relation(attributes, nodeName, async () => (await objects.pod(namespace, name))?.spec.nodeName === nodeName);
     }
   }
@@ -157,7 +159,7 @@ async function decidePod(objects: NodeObjects, attributes: ResourceAttributes, n
 /** Volumes of its pods, and those that are folders of the node itself: their list, and their finalizer, which NodeRestriction sees to. */
 async function decideVolume(objects: NodeObjects, attributes: ResourceAttributes, nodeName: string): Promise<Decision> {
   const { verb, subresource, name, labelSelector } = attributes;
-  if ((verb === "list" || verb === "watch") && selects(labelSelector, LOCAL_PATH_NODE_LABEL) === nodeName) return ALLOW;
+  if ((verb === "list" || verb === "watch") && demandsLabel(labelSelector, LOCAL_PATH_NODE_LABEL, nodeName)) return ALLOW;
   if (!["get", "update", "patch"].includes(verb) || subresource !== undefined) return no("can only get individual resources of this type");
   const isOwn = async () => name !== "" && (await objects.find("", "persistentvolumes", "", name))?.metadata.labels?.[LOCAL_PATH_NODE_LABEL] === nodeName;
   if (await isOwn()) return ALLOW;
@@ -216,11 +218,11 @@ function specOf<S>(object: KubeObject | undefined): S | undefined {
   return (object as { readonly spec?: S } | undefined)?.spec; // found under the kind that the caller names
 }
 
-/** The value that a field selector demands of one field. */
-function selects(selector: string | undefined, field: string): string | undefined {
-  for (const part of (selector ?? "").split(",")) {
-    const match = /^([^=!]+)={1,2}([^=]*)$/.exec(part.trim());
-    if (match?.[1] === field) return match[2];
+/** Whether a label selector, which can be read, demands this very value of a label. */
+function demandsLabel(selector: string | undefined, key: string, value: string): boolean {
+  try {
+    return parseLabelRequirements(selector ?? "").some((requirement) => requirement.key === key && requirement.operator === "In" && requirement.values.length === 1 && requirement.values[0] === value);
+  } catch {
+    return false;
   }
-  return undefined;
 }

@@ -1,5 +1,6 @@
 import type { UserInfo } from "../apimachinery/api-request.ts";
 import { invalid, invalidField, type FieldError } from "../apimachinery/field-error.ts";
+import { escapeFieldValue } from "../apimachinery/selectors.ts";
 import { badRequest, joinProblems } from "../apimachinery/status-error.ts";
 import type { AuthorizationAttributes } from "../auth/authorize.ts";
 import type { LocalSubjectAccessReview, NonResourceAttributes, ResourceAttributes, SelfSubjectAccessReview, SelfSubjectRulesReview, SubjectAccessReview, SubjectAccessReviewSpec } from "../resources/types.ts";
@@ -57,20 +58,32 @@ interface Target {
 function attributesOf(user: UserInfo, { resourceAttributes: asked, nonResourceAttributes: path }: Target): AuthorizationAttributes {
   if (asked === undefined) return { is: "path", user, verb: path?.verb ?? "", path: path?.path ?? "" };
   const { verb = "", group = "", version = "", resource = "", subresource, namespace = "", name = "", fieldSelector, labelSelector } = asked;
-  const fields = fieldSelector?.rawSelector ?? selectorText(fieldSelector?.requirements ?? []);
-  const labels = labelSelector?.rawSelector ?? selectorText(labelSelector?.requirements ?? []);
+  const fields = fieldSelector?.rawSelector ?? fieldText(fieldSelector?.requirements ?? []);
+  const labels = labelSelector?.rawSelector ?? labelText(labelSelector?.requirements ?? []);
   return {
     is: "resource", user, verb, group, version, resource, namespace, name,
     ...(subresource ? { subresource } : {}), ...(fields === "" ? {} : { fieldSelector: fields }), ...(labels === "" ? {} : { labelSelector: labels }),
   };
 }
 
-/** Requirements as they would stand in a query. */
-function selectorText(requirements: readonly { readonly key: string; readonly operator: string; readonly values?: readonly string[] }[]): string {
-  const one = ({ key, operator, values = [] }: (typeof requirements)[number]) => {
+interface SelectorRequirement {
+  readonly key: string;
+  readonly operator: string;
+  readonly values?: readonly string[];
+}
+
+/** Requirements as they would stand in a query. What a field selector cannot say is left out, which asks for more. */
+function fieldText(requirements: readonly SelectorRequirement[]): string {
+  return requirements
+    .filter(({ operator, values = [] }) => (operator === "In" || operator === "NotIn") && values.length === 1)
+    .map(({ key, operator, values = [] }) => `${key}${operator === "In" ? "=" : "!="}${escapeFieldValue(values[0] ?? "")}`)
+    .join(",");
+}
+
+function labelText(requirements: readonly SelectorRequirement[]): string {
+  const one = ({ key, operator, values = [] }: SelectorRequirement) => {
     if (operator === "Exists") return key;
     if (operator === "DoesNotExist") return `!${key}`;
-    if (values.length === 1) return `${key}${operator === "In" ? "=" : "!="}${values[0] ?? ""}`;
     return `${key} ${operator === "In" ? "in" : "notin"} (${values.join(",")})`;
   };
   return requirements.map(one).join(",");

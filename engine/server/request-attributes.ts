@@ -1,4 +1,6 @@
 import type { ApiRequest, UserInfo } from "../apimachinery/api-request.ts";
+import { pathSegmentNameProblems } from "../apimachinery/names.ts";
+import { demandedFieldValue } from "../apimachinery/selectors.ts";
 import type { AuthorizationAttributes } from "../auth/authorize.ts";
 import { requestVerb } from "./http/http-request.ts";
 import { parseRequestPath, type RequestInfo } from "./http/request-info.ts";
@@ -55,9 +57,6 @@ function namespaceOf(group: string, resource: string, name: string, namespace: s
 
 /** A list of one object by its name needs no more rights than reading it. */
 function nameSelectedBy(fieldSelector: string | undefined): string {
-  for (const part of (fieldSelector ?? "").split(",")) {
-    const name = /^\s*metadata\.name\s*={1,2}\s*([^=,!]+?)\s*$/.exec(part)?.[1];
-    if (name !== undefined) return name;
-  }
-  return "";
+  const name = demandedFieldValue(fieldSelector, "metadata.name") ?? "";
+  return pathSegmentNameProblems(name).length === 0 ? name : "";
 }

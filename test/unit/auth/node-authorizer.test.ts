@@ -83,9 +83,18 @@ describe("a node", () => {
     expect((await ask("watch", "secrets", { fieldSelector: "metadata.name=registry" })).is).toBe("allow");
   });
 
+  test.each([
+    ["pods", "", "spec.nodeName!=a\\,spec.nodeName=n1"], ["pods", "", "metadata.name!=a\\,spec.nodeName=n1"], ["resourceslices.resource.k8s.io", "", "metadata.name!=a\\,spec.nodeName=n1"],
+    ["secrets", "shop", "metadata.name!=a\\,metadata.name=registry"], ["secrets", "shop", "metadata.name=registry,a"], ["nodes", "", "metadata.name!=a\\,metadata.name=n1"],
+  ])("may not list %s in %o by what only looks like a selector: %s", async (what, namespace, fieldSelector) => {
+    expect((await ask("list", what, { namespace, fieldSelector })).is).toBe("none");
+    expect((await ask("watch", what, { namespace, fieldSelector })).is).toBe("none");
+  });
+
   test("sees and ends the volumes that are folders of its own, and no others", async () => {
     const list = (labelSelector: string) => ask("watch", "persistentvolumes", { namespace: "", labelSelector });
     expect([(await list("mainstay.dev/local-path-node=n1")).is, (await list("mainstay.dev/local-path-node=n2")).is, (await list("")).is]).toEqual(["allow", "none", "none"]);
+    expect((await list("mainstay.dev/local-path-node!=x,mainstay.dev/local-path-node notin (n1)")).is).toBe("none");
     expect([(await ask("patch", "persistentvolumes folder")).is, (await ask("patch", "persistentvolumes theirs")).is, (await ask("patch", "persistentvolumes pv1")).is, (await ask("delete", "persistentvolumes folder")).is]).toEqual(["allow", "none", "none", "none"]);
   });
 

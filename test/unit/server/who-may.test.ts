@@ -7,16 +7,19 @@ import { createAuthorizer } from "../../../engine/auth/authorize.ts";
 import { systemClock } from "../../../engine/lib/clock.ts";
 import { silentLogger } from "../../../engine/lib/log.ts";
 import { MetricsRegistry } from "../../../engine/lib/metrics.ts";
+import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
+import type { ResourceReference } from "../../../engine/resources/define-resource.ts";
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
 import { namespaceResource } from "../../../engine/resources/core/namespace.ts";
 import { nodeResource } from "../../../engine/resources/core/node.ts";
 import { roleBindingResource } from "../../../engine/resources/rbac/role-binding.ts";
 import { roleResource } from "../../../engine/resources/rbac/role.ts";
-import type { PolicyRule } from "../../../engine/resources/types.ts";
+import type { PolicyRule, SubjectAccessReview } from "../../../engine/resources/types.ts";
 import { createApiPresence } from "../../../engine/server/api-presence.ts";
 import { NodePasswords } from "../../../engine/server/node-passwords.ts";
 import { createTestNamespace, startTestApi, type TestApi } from "../../kit/test-api.ts";
 
+const accessReviews = { group: "authorization.k8s.io", version: "v1", resource: "subjectaccessreviews", kind: "SubjectAccessReview", namespaced: false } as ResourceReference<SubjectAccessReview & KubeObject>;
 const RBAC = { apiVersion: "rbac.authorization.k8s.io/v1" };
 let api: TestApi;
 beforeAll(async () => {
@@ -56,6 +59,23 @@ describe("the right to", () => {
     expect(await failure(maps.list("shop"))).toContain('cannot list resource "configmaps"');
     expect(await failure(maps.list("shop", { fieldSelector: "metadata.name=new" }))).toContain('configmaps "new" is forbidden');
   });
+
+  test.each(["metadata.namespace!=a\\,metadata.name=old", "metadata.name!=a\\,metadata.name=old", "metadata.name!=old"])("one object is no right to lists of others, whatever looks like its name in the selector: %s", async (fieldSelector) => {
+    const user = `reader-${fieldSelector.length}`;
+    const maps = (await grant(user, configMaps(["get", "list"], ["old"]))).for(configMapResource);
+    expect(await failure(maps.list("shop", { fieldSelector }))).toContain(`User "${user}" cannot list resource "configmaps"`);
+  });
+});
+
+test.each([
+  [[{ key: "spec.nodeName", operator: "In", values: ["n1"] }], true],
+  [[{ key: "spec.nodeName", operator: "In", values: ["n1"] }, { key: "metadata.name", operator: "In", values: ["a", "b"] }], true],
+  [[{ key: "metadata.name", operator: "NotIn", values: ["a,spec.nodeName=n1"] }], false],
+  [[{ key: "spec.nodeName", operator: "In", values: ["n1", "n2"] }], false],
+])("a review takes the values of its requirements for values: %j", async (requirements, allowed) => {
+  const resourceAttributes = { verb: "list", version: "v1", resource: "pods", fieldSelector: { requirements } };
+  const review = await api.client.for(accessReviews).create({ apiVersion: "authorization.k8s.io/v1", kind: "SubjectAccessReview", metadata: {}, spec: { user: "system:node:n1", groups: ["system:nodes"], resourceAttributes } });
+  expect(review.status?.allowed).toBe(allowed);
 });
 
 describe("what a client shows of itself", () => {
