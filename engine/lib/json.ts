@@ -18,11 +18,14 @@ Object.defineProperty(BigInt.prototype, "toJSON", {
 });
 
 const rawJson = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON; // in every V8 since 11.4
-/** Sixteen digits are the first that can be too many; what only looks so costs a slower parse, no more. */
-const LONG_NUMBER = /[[:,\s]-?\d{16}/;
+/** Sixteen digits are the first that can be too many, and three those of an exponent; what only looks so costs a slower parse, no more. */
+const LONG_NUMBER = /[[:,\s]-?(?:\d{16}|\d[\d.]*[eE]\+?\d{3})/;
 const [INT64_MIN, INT64_MAX] = [-(2n ** 63n), 2n ** 63n - 1n];
 
-/** Throws as JSON.parse does. */
+/** A number beyond those that there are, in the words of Go's reader. */
+export class JsonRangeError extends SyntaxError {}
+
+/** Throws as JSON.parse does, and a JsonRangeError. */
 export function parseJson(text: string): unknown {
   return LONG_NUMBER.test(text) ? (JSON.parse(text, keepWhole) as unknown) : (JSON.parse(text) as unknown);
 }
@@ -36,5 +39,8 @@ export function wholeNumber(digits: string): number | bigint {
 }
 
 function keepWhole(this: unknown, _key: string, value: unknown, context?: { readonly source?: string }): unknown {
-  return typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(context?.source ?? "") ? wholeNumber(context?.source ?? "") : value;
+  if (typeof value !== "number" || Number.isSafeInteger(value)) return value;
+  const source = context?.source ?? "";
+  if (!Number.isFinite(value)) throw new JsonRangeError(`json: cannot unmarshal number ${source} into Go value of type float64`);
+  return /^-?\d+$/.test(source) ? wholeNumber(source) : value;
 }

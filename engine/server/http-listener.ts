@@ -30,6 +30,7 @@ import { takeProtocolToken } from "./http/protocol-token.ts";
 import { beginHttpSpan } from "./tracing/http-span.ts";
 import { answerTraced, type RequestTrace } from "./tracing/request-trace.ts";
 import { WatchTurns } from "./http/watch-turns.ts";
+import { YamlThread } from "./http/yaml-thread.ts";
 import { KindSchemas } from "./kind-schemas.ts";
 import type { ClusterNetwork } from "../auth/join-call.ts";
 import type { CertificateSigner } from "./node-join.ts";
@@ -115,6 +116,7 @@ export async function openHttpListener(options: HttpListenerOptions): Promise<Ht
     server,
     schemas: new KindSchemas(server.parts.resources),
     watchTurns: new WatchTurns(clock),
+    yamlThread: new YamlThread(),
     paths: new Paths({ server, isStarted: options.isStarted ?? (() => true), ...(options.isEnding === undefined ? {} : { isEnding: options.isEnding }), ...(options.signer === undefined ? {} : { signer: options.signer }), ...(options.network === undefined ? {} : { network: options.network }), ...(options.admitServer === undefined ? {} : { admitServer: options.admitServer }), ...(options.jwksUri === undefined ? {} : { jwksUri: options.jwksUri }), ...(options.flags === undefined ? {} : { flags: options.flags }) }),
     ...(options.nodes === undefined ? {} : { nodes: options.nodes }),
     ...(options.requestTimeoutMs === undefined ? {} : { requestTimeoutMs: options.requestTimeoutMs }),

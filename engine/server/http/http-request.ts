@@ -13,6 +13,7 @@ import type { ResourceDefinition } from "../../resources/define-resource.ts";
 import type { RequestTrace } from "../tracing/request-trace.ts";
 import { JSON_TYPE, PROTOBUF_TYPE, YAML_TYPE } from "./negotiation.ts";
 import { mediaTypeOf, parseObjectBody, parseOptionsBody, parsePatchBody, unsupportedMedia, type SchemaLookup } from "./request-body.ts";
+import type { YamlReader } from "./yaml-body.ts";
 import { asksForWatch, type ResourceInfo } from "./request-info.ts";
 
 /** An HTTP request as far as it is the same over any version of the protocol. */
@@ -76,8 +77,14 @@ export function verbOf(method: string, info: ResourceInfo, query: URLSearchParam
   return verb;
 }
 
-/** The transport-independent request that an HTTP request with this body stands for, and whose sender is allowed to ask. Throws for what is none. */
-export function toApiRequest(http: HttpRequest, body: Buffer | undefined, info: ResourceInfo, definition: ResourceDefinition, schemas: SchemaLookup, span?: Span): ApiRequest {
+/** What came with a request, and who has read its YAML already, if somebody has. */
+export interface RequestContent {
+  readonly body: Buffer | undefined;
+  readonly readYaml?: YamlReader | undefined;
+}
+
+/** The transport-independent request that an HTTP request with this content stands for, and whose sender is allowed to ask. Throws for what is none. */
+export function toApiRequest(http: HttpRequest, { body, readYaml }: RequestContent, info: ResourceInfo, definition: ResourceDefinition, schemas: SchemaLookup, span?: Span): ApiRequest {
   const { query } = http;
   const verb = verbOf(http.method, info, query);
   // Upstream answers HEAD for pages and for custom objects, but not for its own.
@@ -107,20 +114,20 @@ export function toApiRequest(http: HttpRequest, body: Buffer | undefined, info: 
     case "watch":
       return { ...base, verb, ...(info.name === undefined ? {} : { name }), options: parseListOptions(query) };
     case "delete": {
-      const sent = parseOptionsBody(contentType, body, schemas);
+      const sent = parseOptionsBody(contentType, body, schemas, readYaml);
       const options = parseDeleteOptions(sent, query);
       if (body !== undefined) span?.event("Decoded delete options");
       return { ...base, verb, name, options, ...recordedOptions(sent) };
     }
     case "deletecollection": {
-      const sent = parseOptionsBody(contentType, body, schemas);
+      const sent = parseOptionsBody(contentType, body, schemas, readYaml);
       return { ...base, verb, selection: parseListOptions(query), options: parseDeleteOptions(sent, query), ...recordedOptions(sent) };
     }
     case "patch": {
       const own = definition.subresources.find((subresource) => subresource.name === info.subresource);
       if (own !== undefined && "verbs" in own && !own.verbs.includes("patch")) throw unsupportedMethod();
       const options = parseWriteOptions(query, "PatchOptions");
-      const { patchType, value, repeated } = parsePatchBody(contentType, body ?? Buffer.alloc(0), definition.content !== undefined);
+      const { patchType, value, repeated } = parsePatchBody(contentType, body ?? Buffer.alloc(0), definition.content !== undefined, readYaml);
       return { ...base, verb, name, patchType, body: value, options: { ...options, ...(repeated && { repeated }) } };
     }
     case "create":
@@ -130,7 +137,7 @@ export function toApiRequest(http: HttpRequest, body: Buffer | undefined, info: 
       const kind = bodyKindOf(info.group, info.resource, info.subresource)?.kind ?? (info.subresource === "scale" ? "Scale" : definition.kind);
       if (definition.content !== undefined && kind !== "Scale" && mediaTypeOf(contentType) === PROTOBUF_TYPE) throw unsupportedMedia([JSON_TYPE, YAML_TYPE]);
       span?.event("About to convert to expected version");
-      const { value, repeated } = parseObjectBody(contentType, body ?? Buffer.alloc(0), kind, schemas);
+      const { value, repeated } = parseObjectBody(contentType, body ?? Buffer.alloc(0), kind, schemas, readYaml);
       span?.event("Conversion done");
       const write = { body: value, options: { ...options, ...(repeated && { repeated }) } };
       return verb === "update" ? { ...base, verb, name, ...write } : { ...base, verb, ...(info.name === undefined ? {} : { name }), ...write };

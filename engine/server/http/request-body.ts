@@ -2,13 +2,11 @@ import type { PatchType, RepeatedFields } from "../../apimachinery/api-request.t
 import { decodeProtobuf, unwrapUnknown } from "../../apimachinery/protobuf.ts";
 import type { Schema } from "../../apimachinery/schema.ts";
 import { badRequest, StatusError } from "../../apimachinery/status-error.ts";
-import { asYamlError, DEFAULT_YAML_LIMITS, parseYamlDocuments, parseYamlEvents, type YamlEvents } from "../../apimachinery/yaml.ts";
-import { describeRepeatedKeys } from "../../apimachinery/yaml-duplicates.ts";
-import { kubernetesYamlSchema } from "../../apimachinery/yaml-schema.ts";
 import { withSortedKeys } from "../../lib/sorted-keys.ts";
 import { findRepeatedFields, JsonDepthError, requireDepth } from "./json-duplicates.ts";
 import { JSON_TYPE, PROTOBUF_TYPE, YAML_TYPE } from "./negotiation.ts";
-import { parseJson } from "../../lib/json.ts";
+import { JsonRangeError, parseJson } from "../../lib/json.ts";
+import { readYamlBody, type YamlReader } from "./yaml-body.ts";
 
 export interface ParsedBody {
   readonly value: unknown;
@@ -18,9 +16,6 @@ export interface ParsedBody {
 /** Finds the schema of a kind that may be in a protobuf body. */
 export type SchemaLookup = (apiVersion: string, kind: string) => Schema | undefined;
 
-/** A body is bounded before it is read. */
-const BODY_YAML_LIMITS = { ...DEFAULT_YAML_LIMITS, bytesMax: Number.POSITIVE_INFINITY };
-
 const PATCH_TYPES: Readonly<Record<string, PatchType>> = {
   "application/json-patch+json": "json",
   "application/merge-patch+json": "merge",
@@ -28,19 +23,25 @@ const PATCH_TYPES: Readonly<Record<string, PatchType>> = {
   "application/apply-patch+yaml": "apply",
 };
 
+/** Whether a body of this type is read as YAML. */
+export function isReadAsYaml(contentType: string | undefined): boolean {
+  const type = mediaTypeOf(contentType);
+  return type === YAML_TYPE || PATCH_TYPES[type] === "apply";
+}
+
 /** `application/json; charset=utf-8` without its parameters. */
 export function mediaTypeOf(contentType: string | undefined): string {
   return (contentType ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
 }
 
 /** The object in a request's body. Throws 415 for other types and upstream's 400 for text that cannot be read. */
-export function parseObjectBody(contentType: string | undefined, bytes: Buffer, kind: string, schemas: SchemaLookup): ParsedBody {
+export function parseObjectBody(contentType: string | undefined, bytes: Buffer, kind: string, schemas: SchemaLookup, readYaml: YamlReader = readYamlBody): ParsedBody {
   switch (mediaTypeOf(contentType)) {
     case "":
     case JSON_TYPE:
       return parseJsonObject(bytes, kind);
     case YAML_TYPE:
-      return parseYaml(bytes, kind);
+      return parseYaml(bytes, kind, readYaml);
     case PROTOBUF_TYPE:
       return { value: parseProtobuf(bytes, schemas) };
     default:
@@ -54,14 +55,14 @@ export function unsupportedMedia(accepted: readonly string[]): StatusError {
 }
 
 /** A patch and its type. Throws 415 for types that are none. */
-export function parsePatchBody(contentType: string | undefined, bytes: Buffer, isCustom = false): ParsedBody & { readonly patchType: PatchType } {
+export function parsePatchBody(contentType: string | undefined, bytes: Buffer, isCustom = false, readYaml: YamlReader = readYamlBody): ParsedBody & { readonly patchType: PatchType } {
   const patchType = PATCH_TYPES[mediaTypeOf(contentType)];
   // Custom kinds do not know keys to merge lists by, and are served behind another door than upstream's own.
   if (isCustom && (patchType === undefined || patchType === "strategic")) throw unsupportedMedia(Object.keys(PATCH_TYPES).filter((type) => PATCH_TYPES[type] !== "strategic"));
   if (patchType === undefined) throw new StatusError("UnsupportedMediaType", "415: Unsupported Media Type", {});
   if (patchType === "apply") {
     try {
-      return { patchType, ...singleDocument(bytes) };
+      return { patchType, ...readYaml(bytes.toString("utf8")) };
     } catch (error) {
       throw badRequest(`error decoding YAML: ${error instanceof Error ? error.message : String(error)}`);
     }
@@ -76,9 +77,9 @@ export function parsePatchBody(contentType: string | undefined, bytes: Buffer, i
 }
 
 /** The options in the body of a delete; undefined when there is none. */
-export function parseOptionsBody(contentType: string | undefined, bytes: Buffer | undefined, schemas: SchemaLookup): unknown {
+export function parseOptionsBody(contentType: string | undefined, bytes: Buffer | undefined, schemas: SchemaLookup, readYaml?: YamlReader): unknown {
   if (bytes === undefined || bytes.length === 0) return undefined;
-  const { value } = parseObjectBody(contentType, bytes, "DeleteOptions", schemas);
+  const { value } = parseObjectBody(contentType, bytes, "DeleteOptions", schemas, readYaml);
   if (value === null) return {};
   if (typeof value !== "object" || Array.isArray(value)) throw badRequest(`couldn't get version/kind; json parse error: json: cannot unmarshal ${Array.isArray(value) ? "array" : typeof value} into Go value of type DeleteOptions`);
   // Clients send them under many group versions; only the kind says what they are.
@@ -97,31 +98,13 @@ function parseJsonObject(bytes: Buffer, kind: string): ParsedBody {
   }
 }
 
-function parseYaml(bytes: Buffer, kind: string): ParsedBody {
+function parseYaml(bytes: Buffer, kind: string, readYaml: YamlReader): ParsedBody {
   try {
-    const { value, repeated } = singleDocument(bytes);
+    const { value, repeated } = readYaml(bytes.toString("utf8"));
     // Upstream makes JSON of it first, whose fields come by name: so do its complaints.
     return { value: withSortedKeys(value), repeated };
   } catch (error) {
     throw unrecognized(kind, error instanceof Error ? error.message : String(error), bytes.toString("utf8"));
-  }
-}
-
-/** Of keys that are there twice the last one counts, as everywhere; whether they are an error is the request's to say. */
-function singleDocument(bytes: Buffer): ParsedBody {
-  const source = readEvents(bytes.toString("utf8"));
-  const documents = parseYamlDocuments(source, BODY_YAML_LIMITS, kubernetesYamlSchema, true);
-  if (documents.length > 1) throw new Error("the body holds more than one YAML document");
-  const problems = describeRepeatedKeys(source);
-  return { value: documents[0]?.value, repeated: problems.length === 0 ? undefined : { is: "yaml", problems } };
-}
-
-/** Throws a YamlError. */
-function readEvents(text: string): YamlEvents {
-  try {
-    return parseYamlEvents(text);
-  } catch (error) {
-    throw asYamlError(error);
   }
 }
 
@@ -150,7 +133,7 @@ function unrecognized(kind: string, why: string, text: string): StatusError {
 /** V8's message about broken JSON in the words of Go's parser, which clients know. */
 function describeJsonError(text: string, error: unknown): string {
   const message = error instanceof Error ? error.message : "";
-  if (error instanceof JsonDepthError) return message;
+  if (error instanceof JsonDepthError || error instanceof JsonRangeError) return message;
   const position = /position (\d+)/.exec(message)?.[1];
   // Short texts are shown whole instead of by position.
   const token = position === undefined ? /^Unexpected token '(.+?)'/su.exec(message)?.[1] : text[Number(position)];

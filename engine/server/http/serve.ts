@@ -24,12 +24,14 @@ import { deadlineMs, within } from "./deadline.ts";
 import { header, toApiRequest, verbOf, type HttpRequest } from "./http-request.ts";
 import { sinkOf } from "./http2-response.ts";
 import { isPretty, negotiate, parseIncludeObject, tryNegotiate } from "./negotiation.ts";
+import { isReadAsYaml } from "./request-body.ts";
 import { isLongRunning, parseRequestPath, type RequestInfo, type ResourceInfo } from "./request-info.ts";
 import { plainText, warningHeaders, writeAnswer, type Answer, type RawResponse } from "./response.ts";
 import { awaitTurn, tooManyAnswer } from "./request-order.ts";
 import { watchFramer } from "./watch-frames.ts";
 import { writeWatch } from "./watch-response.ts";
 import type { WatchTurns } from "./watch-turns.ts";
+import type { YamlThread } from "./yaml-thread.ts";
 
 export interface ServeParts {
   readonly server: ApiServer;
@@ -42,6 +44,7 @@ export interface ServeParts {
   /** Without one there are no logs to be read. */
   readonly nodes?: NodeTransport;
   readonly watchTurns: WatchTurns;
+  readonly yamlThread: YamlThread;
 }
 
 /** A refusal holds what a stranger wrote, such as his name: browsers are not to take it for a page. */
@@ -169,10 +172,11 @@ async function refuseUnknown({ parts }: ApiServer, http: HttpRequest, info: Reso
   throw new StatusError("NotFound", "the server could not find the requested resource", {});
 }
 
-async function readRequest({ schemas }: ServeParts, http: HttpRequest, info: ResourceInfo, definition: ResourceDefinition): Promise<ApiRequest> {
+async function readRequest({ schemas, yamlThread }: ServeParts, http: HttpRequest, info: ResourceInfo, definition: ResourceDefinition): Promise<ApiRequest> {
   const body = await http.body?.();
+  const readYaml = body !== undefined && isReadAsYaml(header(http, "content-type")) ? await yamlThread.readAhead(body) : undefined;
   const span = http.trace?.beginVerb(http, info, verbOf(http.method, info, http.query));
-  return toApiRequest(http, body, info, definition, (apiVersion, kind) => schemas.find(apiVersion, kind), span);
+  return toApiRequest(http, { body, readYaml }, info, definition, (apiVersion, kind) => schemas.find(apiVersion, kind), span);
 }
 
 /** Watches end at times of their own, so that watchers spread anew over servers, and not all at once. */

@@ -21,3 +21,8 @@ describe("whole numbers of 64 bits", () => {
     expect(() => parseJson('{"a":12345678901234567,}')).toThrow(SyntaxError);
   });
 });
+
+test.each(["1e400", "-1E+400", `1${"0".repeat(400)}`, "0.000000000000000000001e999"])("a number beyond all that there are (%.20s) is an error in Go's words", (number) => {
+  expect(() => parseJson(`{"a":[${number}]}`)).toThrow(`cannot unmarshal number ${number} into Go value of type float64`);
+  expect(parseJson(`{"a":"${number}, ${number}"}`)).toEqual({ a: `${number}, ${number}` });
+});

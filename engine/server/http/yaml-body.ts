@@ -1,0 +1,51 @@
+import { asYamlError, DEFAULT_YAML_LIMITS, parseYamlDocuments, parseYamlEvents, type YamlEvents } from "../../apimachinery/yaml.ts";
+import { describeRepeatedKeys } from "../../apimachinery/yaml-duplicates.ts";
+import { kubernetesYamlSchema } from "../../apimachinery/yaml-schema.ts";
+import { parseJson } from "../../lib/json.ts";
+import { findRepeatedFields, requireDepth } from "./json-duplicates.ts";
+
+/** What a text of YAML holds, and what it names twice. */
+export interface YamlBody {
+  readonly value: unknown;
+  readonly repeated?: { readonly is: "yaml"; readonly problems: readonly string[] };
+}
+
+/** What reads it: `readYamlBody`, or who had it read before. */
+export type YamlReader = (text: string) => YamlBody;
+
+/** A body is bounded before it is read. */
+const BODY_YAML_LIMITS = { ...DEFAULT_YAML_LIMITS, bytesMax: Number.POSITIVE_INFINITY };
+
+/** The one document of a body. Of keys that are there twice the last one counts, as everywhere; whether they are an error is the request's to say. Throws a YamlError. */
+export function readYamlBody(text: string): YamlBody {
+  // What clients apply is JSON, which is YAML as well and read many times faster.
+  return readAsJson(text) ?? readAsYaml(text);
+}
+
+/** Undefined for what is no JSON, and for what a reader of YAML has something to say about. */
+function readAsJson(text: string): YamlBody | undefined {
+  if (!/^\s*\{/.test(text)) return undefined;
+  try {
+    requireDepth(text);
+    const value = parseJson(text);
+    return findRepeatedFields(text) === undefined ? { value } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function readAsYaml(text: string): YamlBody {
+  const source = readEvents(text);
+  const documents = parseYamlDocuments(source, BODY_YAML_LIMITS, kubernetesYamlSchema, true);
+  if (documents.length > 1) throw new Error("the body holds more than one YAML document");
+  const problems = describeRepeatedKeys(source);
+  return { value: documents[0]?.value, ...(problems.length === 0 ? {} : { repeated: { is: "yaml", problems } }) };
+}
+
+function readEvents(text: string): YamlEvents {
+  try {
+    return parseYamlEvents(text);
+  } catch (error) {
+    throw asYamlError(error);
+  }
+}
