@@ -4,7 +4,7 @@ import { openAdminKubeconfig } from "./setup/admin-kubeconfig.ts";
 import { setUpAdmission } from "./setup/admission-setup.ts";
 import { awaitNode, nodeAddresses, setUpAgent } from "./setup/agent-setup.ts";
 import { gitCertificate, serveApi } from "./setup/api-setup.ts";
-import { writeAtStart } from "./setup/write-at-start.ts";
+import { writeAtStart, writeOnChange } from "./setup/write-at-start.ts";
 import { approvedSigning } from "./setup/auth-setup.ts";
 import { API_SERVER_NAME } from "./apimachinery/names.ts";
 import type { KeyPair } from "./auth/certificates.ts";
@@ -30,7 +30,6 @@ import type { Clock } from "./lib/clock.ts";
 import { lockDirectory } from "./lib/directory-lock.ts";
 import { createIdleCollection } from "./lib/idle-collection.ts";
 import { hostAndPort, urlHost } from "./lib/ip-address.ts";
-import { describeError } from "./lib/log.ts";
 import { loadHttpsServer } from "./lib/late-modules.ts";
 import { isUnspecified, loopbackOf } from "./lib/loopback.ts";
 import { meterProcess } from "./lib/process-metrics.ts";
@@ -132,8 +131,7 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   started();
   // What only looks on may look whatever the operator lets others do.
   const own = createLocalClient(server, API_SERVER_USER, "kube-apiserver");
-  const publish = () => writeAtStart("whom servers behind the API trust", () => publishFacts(own, authenticationFacts.current), writing);
-  authenticationFacts.onChange(() => void publish().catch((error: unknown) => logger.warn("whom servers behind the API trust cannot be written", { error: describeError(error) })), scope.signal);
+  writeOnChange("whom servers behind the API trust", () => publishFacts(own, authenticationFacts.current), authenticationFacts, writing);
   const presence = createApiPresence({ client: own, clock, logger, name: config.nodeName, address: config.advertiseAddress ?? nodeIp, port, isAlone: !isShared, isUnpublished: config.endpointReconcilerType === "none" });
   await writeAtStart("this server's presence", () => presence.announce(), writing);
 

@@ -1,7 +1,8 @@
 import { existsSync, renameSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { ClusterPki } from "../auth/cluster-pki.ts";
-import { ChangingValue, type Following } from "../lib/changing-value.ts";
+import { openOwnCertificate } from "../auth/own-certificate.ts";
+import type { Following } from "../lib/changing-value.ts";
 import { sleep, type Clock } from "../lib/clock.ts";
 import { hostAndPort } from "../lib/ip-address.ts";
 import { keepProgram, ProgramEndedError, type KeptProgram } from "../lib/kept-process.ts";
@@ -45,7 +46,6 @@ export interface Quorum {
 }
 
 const LOOK_MS = 30_000;
-const RENEW_CHECK_MS = 6 * 3_600_000;
 /** etcd's words when it finds that it does not belong any more. */
 const REMOVED = /permanently removed from the cluster|has been removed from the cluster/;
 
@@ -60,8 +60,8 @@ export async function openQuorum(options: QuorumOptions, signal: AbortSignal): P
   const known = readMember(places);
   const member = known ?? (await becomeMember(options, places, signal));
   const pki = await ClusterPki.open(places.pki, clock);
-  const issue = () => memberCertificates(pki, member, places);
-  const tls = new ChangingValue(await issue());
+  // etcd reads the files of its certificate for each new connection; calls to it show ours, which has to be handed on.
+  const { shown: tls, service: renewal } = await openOwnCertificate("etcd-member", () => memberCertificates(pki, member, places), clock, logger);
   const kept = await keepMember(member, places, tls, options, signal);
   const endpoints = new EtcdEndpoints([loopbackUrl(member), ...member.others], tls.current, clock);
   try {
@@ -76,7 +76,7 @@ export async function openQuorum(options: QuorumOptions, signal: AbortSignal): P
       storage,
       isNew: known === undefined && member.isFounder,
       service: service("quorum", async (running) => {
-        await Promise.all([kept.service.run(running), lookForever(look, clock, logger, running), renewForever(tls, issue, clock, logger, running)]);
+        await Promise.all([kept.service.run(running), lookForever(look, clock, logger, running), renewal.run(running)]);
       }),
       admit: (body) =>
         admitMember(body, {
@@ -144,22 +144,6 @@ async function lookForever(look: () => Promise<void>, clock: Clock, logger: Logg
   while (!signal.aborted) {
     await sleep(clock, LOOK_MS, signal).catch(() => {});
     if (!signal.aborted) await look().catch((error: unknown) => logger.debug("the quorum's members are not known now", { error: describeError(error) }));
-  }
-}
-
-/** etcd reads the files of its certificate for each new connection; calls to it show ours, which has to be handed on. */
-async function renewForever(tls: ChangingValue<EtcdTls>, issue: () => Promise<EtcdTls>, clock: Clock, logger: Logger, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    await sleep(clock, RENEW_CHECK_MS, signal).catch(() => {});
-    if (signal.aborted) return;
-    try {
-      const fresh = await issue();
-      if (fresh.certificate === tls.current.certificate) continue;
-      tls.set(fresh);
-      logger.info("the certificates of the store's member were renewed");
-    } catch (error) {
-      logger.warn("the certificates of the store's member could not be renewed, trying again later", { error: describeError(error) });
-    }
   }
 }
 

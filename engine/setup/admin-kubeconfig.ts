@@ -1,10 +1,10 @@
 import type { ClusterPki } from "../auth/cluster-pki.ts";
+import { openOwnCertificate } from "../auth/own-certificate.ts";
 import { MASTERS_GROUP } from "../apimachinery/known-users.ts";
 import type { Clock } from "../lib/clock.ts";
 import { describeError, type Logger } from "../lib/log.ts";
 import type { Service } from "../lib/service.ts";
 import { writeKubeconfigFile, type KubeconfigFile } from "../server/kubeconfig-file.ts";
-import { openOwnCertificate } from "./followed-certificates.ts";
 
 /** Writes the administrator's kubeconfig, and again whenever its certificate is renewed: a server may run for longer than that is good. */
 export async function openAdminKubeconfig(file: string, about: Pick<KubeconfigFile, "server" | "serverName" | "clusterName">, pki: ClusterPki, { clock, logger }: { readonly clock: Clock; readonly logger: Logger }): Promise<Service> {

@@ -1,13 +1,15 @@
 import { expect, test } from "vitest";
 import { internalError } from "../../../engine/apimachinery/status-error.ts";
+import { ChangingValue } from "../../../engine/lib/changing-value.ts";
 import { silentLogger } from "../../../engine/lib/log.ts";
 import type { Service } from "../../../engine/lib/service.ts";
-import { writeAtStart } from "../../../engine/setup/write-at-start.ts";
+import { writeAtStart, writeOnChange } from "../../../engine/setup/write-at-start.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";
 
 const parts = () => {
   const started: Service[] = [];
-  return { clock: new VirtualClock(), logger: silentLogger, started, scope: { start: (...services: readonly Service[]) => void started.push(...services) } };
+  const stop = new AbortController();
+  return { clock: new VirtualClock(), logger: silentLogger, started, stop, scope: { signal: stop.signal, start: (...services: readonly Service[]) => void started.push(...services) } };
 };
 
 test("what is let at once leaves nothing to do, and what is no refusal ends the start", async () => {
@@ -43,4 +45,29 @@ test("it is not done again once the server ends", async () => {
   stop.abort();
   await running;
   expect(tries).toBe(1);
+});
+
+test("what changes is written after each change, the last one until it is let", async () => {
+  const given = parts();
+  const facts = new ChangingValue("first");
+  const written: string[] = [];
+  let isRefused = false;
+  writeOnChange("it", async () => {
+    if (isRefused) throw internalError("failed calling webhook");
+    written.push(facts.current);
+  }, facts, given);
+  facts.set("before it runs");
+  const running = given.started[0]!.run(given.stop.signal);
+  await given.clock.advance(60_000);
+  expect(written).toEqual(["before it runs"]);
+  isRefused = true;
+  facts.set("refused");
+  await given.clock.advance(5_000);
+  facts.set("last");
+  await given.clock.advance(5_000);
+  isRefused = false;
+  for (let looks = 0; looks < 3; looks++) await given.clock.advance(5_000);
+  expect([written, given.started.length]).toEqual([["before it runs", "last"], 1]);
+  given.stop.abort();
+  await running;
 });

@@ -1,21 +1,14 @@
 import { readFile } from "node:fs/promises";
 import { nodeJs } from "../lib/late-modules.ts";
 import type { KeyPair } from "../auth/certificates.ts";
-import { ChangingValue, type Following } from "../lib/changing-value.ts";
+import type { FollowedCertificate } from "../auth/own-certificate.ts";
+import { ChangingValue } from "../lib/changing-value.ts";
 import { sleep, type Clock } from "../lib/clock.ts";
 import { describeError, type Logger } from "../lib/log.ts";
-import { service, type Service } from "../lib/service.ts";
+import { service } from "../lib/service.ts";
 
 /** Reading two small files costs nothing, and whoever renews a certificate wants to see it served. */
 const LOOK_MS = 10_000;
-const RENEW_CHECK_MS = 6 * 3_600_000;
-
-/** A certificate that may be renewed while it is shown. */
-export interface FollowedCertificate {
-  readonly shown: Following<KeyPair>;
-  /** Follows where it comes from until the signal fires; what cannot be used is left until it can. */
-  readonly service: Service;
-}
 
 /** The certificate that the operator has given, which may be renewed in its place. Rejects, naming the files, when they cannot be used. */
 export async function openOperatorCertificate(files: { readonly certificate: string; readonly key: string }, clock: Clock, logger: Logger): Promise<FollowedCertificate> {
@@ -48,23 +41,4 @@ export async function openOperatorCertificate(files: { readonly certificate: str
     }
   };
   return { shown, service: service("operator-certificate", follow) };
-}
-
-/** A certificate of the cluster's own authority, which gives a new one when the old one's end is near. */
-export async function openOwnCertificate(name: string, issue: () => Promise<KeyPair>, clock: Clock, logger: Logger): Promise<FollowedCertificate> {
-  const shown = new ChangingValue(await issue());
-  const follow = async (signal: AbortSignal) => {
-    while (!signal.aborted) {
-      try {
-        await sleep(clock, RENEW_CHECK_MS, signal);
-        const pair = await issue();
-        if (pair.certificate === shown.current.certificate) continue;
-        shown.set(pair);
-        logger.info("a certificate was renewed", { name });
-      } catch (error) {
-        if (!signal.aborted) logger.warn("a certificate could not be renewed, trying again later", { name, error: describeError(error) });
-      }
-    }
-  };
-  return { shown, service: service(`${name}-certificate`, follow) };
 }
