@@ -74,8 +74,9 @@ export function computeSandboxConfig(pod: Pod, attempt: number, settings: NodeSe
             .filter((port) => (port.hostPort ?? 0) > 0)
             .map((port) => ({ protocol: port.protocol === "UDP" ? Protocol.UDP : port.protocol === "SCTP" ? Protocol.SCTP : Protocol.TCP, containerPort: port.containerPort, hostPort: port.hostPort ?? 0, hostIp: port.hostIP ?? "" })),
         ),
-    labels: { ...labelsOf(pod) },
-    annotations: {},
+    // What runtimes, their plugins and networks do otherwise for one pod, its own labels and annotations say.
+    labels: { ...pod.metadata.labels, ...labelsOf(pod) },
+    annotations: { ...pod.metadata.annotations },
     linux: {
       cgroupParent: podCgroup(pod, settings),
       sysctls: Object.fromEntries((security.sysctls ?? []).map((sysctl) => [normalSysctl(sysctl.name), sysctl.value])),
@@ -84,7 +85,8 @@ export function computeSandboxConfig(pod: Pod, attempt: number, settings: NodeSe
         seccomp: { profileType: SecurityProfile_ProfileType.RuntimeDefault },
         supplementalGroups: groupsOf(pod),
         ...(security.runAsUser === undefined ? {} : { runAsUser: { value: BigInt(security.runAsUser) } }),
-        privileged: pod.spec.containers.some((container) => container.securityContext?.privileged === true),
+        // Runtimes make no privileged container in a sandbox that is not, whichever of the pod's containers it is.
+        privileged: [...podContainers(pod.spec), ...(pod.spec.ephemeralContainers ?? [])].some(({ securityContext }) => securityContext?.privileged === true),
       },
     },
   };

@@ -1,0 +1,23 @@
+import { expect, test } from "vitest";
+import type { PodSpec } from "../../../engine/resources/types.ts";
+import { computeSandboxConfig } from "../../../node-agent/pods/container-config.ts";
+import { aPod } from "../../kit/objects.ts";
+
+const SETTINGS = { nodeName: "n1", hostIps: ["192.0.2.1"], clusterDns: ["10.43.0.10"], clusterDomain: "cluster.local", resolvConf: "", logsDir: "/logs", cgroupRoot: "/pods", memoryBytes: 1 << 30, seccompDir: "/seccomp" };
+
+const sandboxOf = (spec: Partial<PodSpec>, shape: object = {}) => computeSandboxConfig(aPod("web", { spec, ...shape }), 0, SETTINGS, undefined);
+
+test.each<[string, Partial<PodSpec>, boolean]>([
+  ["none", {}, false],
+  ["a main one", { containers: [{ name: "app", securityContext: { privileged: true } }] }, true],
+  ["an init container", { initContainers: [{ name: "tune", securityContext: { privileged: true } }] }, true],
+  ["a debugging one", { ephemeralContainers: [{ name: "look", securityContext: { privileged: true } }] }, true],
+])("a sandbox is privileged when one of the pod's containers is: %s", (_which, spec, expected) => {
+  expect(sandboxOf(spec).linux?.securityContext?.privileged).toBe(expected);
+});
+
+test("a runtime is shown a pod's labels and annotations, and finds it by what the node says of it", () => {
+  const config = sandboxOf({}, { labels: { app: "web", "io.kubernetes.pod.name": "another" }, annotations: { "kubernetes.io/ingress-bandwidth": "1M" } });
+  expect(config.labels).toMatchObject({ app: "web", "io.kubernetes.pod.name": "web" });
+  expect(config.annotations).toEqual({ "kubernetes.io/ingress-bandwidth": "1M" });
+});
