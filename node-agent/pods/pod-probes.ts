@@ -1,5 +1,6 @@
 import { podContainers } from "../../engine/resources/pod-containers.ts";
-import type { Container, Pod } from "../../engine/resources/types.ts";
+import type { Container, ContainerStatus, Pod } from "../../engine/resources/types.ts";
+import type { ContainerState } from "../cri/runtime.ts";
 import { containerFieldPath } from "./container-place.ts";
 import { currentSandbox, type PodState, type ProbeFailure, type ProbeResults } from "./compute-pod-actions.ts";
 import { podAddresses } from "./pod-addresses.ts";
@@ -45,6 +46,10 @@ export class PodProbes {
       const spec = podContainers(pod.spec).find((candidate) => candidate.name === container.name);
       if (spec === undefined || this.#probers.has(id)) continue;
       const { runtime, clock, random, events } = this.#context;
+      const known = knownStatus(pod, container);
+      // What an earlier agent found holds until its probes say otherwise: who is served goes on being served.
+      if (known?.ready === true && spec.readinessProbe !== undefined) this.#ready.set(spec.name, true);
+      if (known?.started === true && spec.startupProbe !== undefined) this.#started.set(spec.name, true);
       const prober = new ContainerProber(spec, container, {
         runtime,
         clock,
@@ -53,6 +58,8 @@ export class PodProbes {
         report: (kind, isOk) => this.#record(spec, id, kind, isOk),
         probed: (kind, isOk, seconds) => this.#meter(pod, spec.name, kind, isOk, seconds),
         unhealthy: (kind, message) => events.record(pod, { type: "Warning", reason: "Unhealthy", message: `${NAMES[kind]} probe failed: ${message}`, fieldPath: containerFieldPath(pod.spec, spec.name) }),
+        unknown: (kind, message) => events.record(pod, { type: "Warning", reason: "Unhealthy", message: `${NAMES[kind]} probe errored and resulted in unknown state: ${message}`, fieldPath: containerFieldPath(pod.spec, spec.name) }),
+        hasStarted: known?.started === true,
         warn: (kind, message) => events.record(pod, { type: "Warning", reason: "ProbeWarning", message: `${NAMES[kind]} probe warning: ${message}`, fieldPath: containerFieldPath(pod.spec, spec.name) }),
       });
       this.#probers.set(id, prober);
@@ -92,4 +99,9 @@ export class PodProbes {
     else if (!isOk && !this.#isEnding) this.#failed.set(id, { why: `failed ${kind === "startupProbe" ? "startup" : "liveness"} probe`, graceSeconds: container[kind]?.terminationGracePeriodSeconds });
     this.#onChange();
   }
+}
+
+/** What the API was told of this very container. */
+function knownStatus({ status }: Pod, { id }: ContainerState): ContainerStatus | undefined {
+  return [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])].find(({ containerID }) => containerID === `containerd://${id}`);
 }

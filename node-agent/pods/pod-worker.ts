@@ -411,6 +411,8 @@ export class PodWorker {
   async #terminate(signal: AbortSignal): Promise<void> {
     const { runtime, podsDir, settings, client, logger } = this.#context;
     this.#probes.stopLiveness();
+    // Also when this agent is the first thing that it sees: until its containers have ended, it may still be served.
+    this.#probes.follow(this.#pod, await this.#observe());
     await this.#terminateContainers(signal);
     if (signal.aborted) return;
     await this.#context.devices.unprepare(this.#pod);

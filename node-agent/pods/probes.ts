@@ -2,30 +2,43 @@ import { createConnection } from "node:net";
 import type { Clock } from "../../engine/lib/clock.ts";
 import { checkGrpcHealth } from "../../engine/lib/grpc-health.ts";
 import { describeCallError } from "../../engine/lib/call-error.ts";
+import { GrpcCode, grpcCode } from "../../engine/lib/grpc-error.ts";
 import { hostAndPort } from "../../engine/lib/ip-address.ts";
 import { describeError } from "../../engine/lib/log.ts";
 import { randomInteger, type Random } from "../../engine/lib/random.ts";
 import type { Container, HTTPGetAction, Probe } from "../../engine/resources/types.ts";
 import type { ContainerState, Runtime } from "../cri/runtime.ts";
+import { expand } from "./expand.ts";
 import { callContainer, portNumber } from "./http-call.ts";
 
 export type ProbeKind = "startupProbe" | "livenessProbe" | "readinessProbe";
 
 export interface ProbeOutcome {
   readonly isOk: boolean;
+  /** Nobody could ask the container, so nothing is known of it. */
+  readonly isUnknown?: true;
   readonly message: string;
   /** It is well, and yet somebody may want to know this. */
   readonly warning?: string;
 }
 
+/** How often it is tried to ask, when it is not the container that fails. */
+const TRIES = 3;
+
 /** One look at a container. Never rejects: what goes wrong is the outcome. */
 export async function runProbe(runtime: Runtime, probe: Probe, container: Container, containerId: string, podIp: string): Promise<ProbeOutcome> {
+  for (let tries = 1; ; tries++) {
+    const outcome = await tryProbe(runtime, probe, container, containerId, podIp);
+    if (outcome.isUnknown !== true || tries === TRIES) return outcome;
+  }
+}
+
+async function tryProbe(runtime: Runtime, probe: Probe, container: Container, containerId: string, podIp: string): Promise<ProbeOutcome> {
   const timeoutMs = (probe.timeoutSeconds ?? 1) * 1000;
   try {
-    if (probe.exec !== undefined) {
-      const { exitCode, output } = await runtime.execSync(containerId, probe.exec.command ?? [], timeoutMs / 1000);
-      return { isOk: exitCode === 0, message: output.trim() };
-    }
+    if (probe.exec !== undefined) return await probeExec(runtime, probe.exec.command ?? [], container, containerId, timeoutMs);
+    const named = probe.httpGet?.port ?? probe.tcpSocket?.port;
+    if (typeof named === "string" && container.ports?.some(({ name }) => name === named) !== true) return { isOk: false, isUnknown: true, message: `couldn't find port: ${named}` };
     if (probe.httpGet !== undefined) return await probeHttp(probe.httpGet, container, podIp, timeoutMs);
     if (probe.tcpSocket !== undefined) return await probeTcp(probe.tcpSocket.host || podIp, portNumber(probe.tcpSocket.port, container), timeoutMs);
     if (probe.grpc !== undefined) {
@@ -50,8 +63,12 @@ export interface ProberOptions {
   readonly probed: (kind: ProbeKind, isOk: boolean, seconds: number) => void;
   /** Every single failure, for events. */
   readonly unhealthy: (kind: ProbeKind, message: string) => void;
+  /** The same for what could not be found out. */
+  readonly unknown: (kind: ProbeKind, message: string) => void;
   /** The same for what is well and may be meant otherwise. */
   readonly warn: (kind: ProbeKind, message: string) => void;
+  /** An earlier agent has seen it start. */
+  readonly hasStarted: boolean;
 }
 
 /**
@@ -69,10 +86,10 @@ export class ContainerProber {
   constructor(container: Container, state: ContainerState, options: ProberOptions) {
     this.container = container;
     this.state = state;
-    this.#hasStarted = container.startupProbe === undefined;
+    this.#hasStarted = container.startupProbe === undefined || options.hasStarted;
     for (const kind of ["startupProbe", "livenessProbe", "readinessProbe"] as const) {
       const probe = container[kind];
-      if (probe !== undefined) this.#schedule(kind, probe, options);
+      if (probe !== undefined && (kind !== "startupProbe" || !this.#hasStarted)) this.#schedule(kind, probe, options);
     }
   }
 
@@ -81,7 +98,7 @@ export class ContainerProber {
     for (const cancel of this.#cancels.splice(0)) cancel();
   }
 
-  #schedule(kind: ProbeKind, probe: Probe, { runtime, clock, random, podIp, report, probed, unhealthy, warn }: ProberOptions): void {
+  #schedule(kind: ProbeKind, probe: Probe, { runtime, clock, random, podIp, report, probed, unhealthy, unknown, warn }: ProberOptions): void {
     const periodMs = (probe.periodSeconds ?? 10) * 1000;
     let failures = 0;
     let successes = 0;
@@ -99,6 +116,11 @@ export class ContainerProber {
       const startMs = clock.monotonic();
       const outcome = await runProbe(runtime, probe, this.container, this.state.id, podIp);
       if (this.#isStopped) return;
+      // What is not known speaks neither for nor against the container: a runtime that is restarted takes none of its containers along.
+      if (outcome.isUnknown === true) {
+        unknown(kind, outcome.message);
+        return again(periodMs);
+      }
       probed(kind, outcome.isOk, (clock.monotonic() - startMs) / 1000);
       failures = outcome.isOk ? 0 : failures + 1;
       successes = outcome.isOk ? successes + 1 : 0;
@@ -116,7 +138,21 @@ export class ContainerProber {
       again(periodMs);
     };
     // A little chance at the beginning keeps the probes of many pods from coming all at once.
-    again((probe.initialDelaySeconds ?? 0) * 1000 + (kind === "readinessProbe" ? 0 : randomInteger(random, Math.min(periodMs, 1_000))));
+    const delayMs = (probe.initialDelaySeconds ?? 0) * 1000;
+    // Counted from the container's start, which may be long ago when another agent saw it.
+    const leftMs = Math.min(delayMs, Math.max(0, this.state.startedAtMs + delayMs - clock.now()));
+    again(leftMs + (kind === "readinessProbe" ? 0 : randomInteger(random, Math.min(periodMs, 1_000))));
+  }
+}
+
+/** A command that says how it ended has spoken for its container; a runtime that could not run it, or was not there, has not. */
+async function probeExec(runtime: Runtime, command: readonly string[], { env = [] }: Container, containerId: string, timeoutMs: number): Promise<ProbeOutcome> {
+  const written = new Map(env.map(({ name, value = "" }) => [name, value]));
+  try {
+    const { exitCode, output } = await runtime.execSync(containerId, command.map((word) => expand(word, written)), timeoutMs / 1000);
+    return { isOk: exitCode === 0, message: output.trim() };
+  } catch (error) {
+    return { isOk: false, ...(grpcCode(error) === GrpcCode.deadlineExceeded ? {} : { isUnknown: true }), message: describeError(error) };
   }
 }
 

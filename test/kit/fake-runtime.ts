@@ -1,4 +1,5 @@
 import { Mailbox } from "../../engine/lib/mailbox.ts";
+import { GrpcCode, GrpcError } from "../../engine/lib/grpc-error.ts";
 import { sleep, type Clock } from "../../engine/lib/clock.ts";
 import type { ContainerConfig, ContainerResources, ContainerState, ExecResult, ImageInfo, ImageStatus, Runtime, SandboxConfig, SandboxState } from "../../node-agent/cri/runtime.ts";
 import { RuntimeLabel } from "../../node-agent/cri/runtime.ts";
@@ -199,7 +200,7 @@ export class FakeRuntime implements Runtime {
     const lasts = program.endsAfterMs ?? Infinity;
     if (lasts > timeoutSeconds * 1000 && timeoutSeconds > 0) {
       await sleep(this.#clock, timeoutSeconds * 1000, new AbortController().signal);
-      throw new Error(`timeout ${timeoutSeconds}s exceeded: context deadline exceeded`);
+      throw new GrpcError(GrpcCode.deadlineExceeded, `failed to exec in container: timeout ${timeoutSeconds}s exceeded: context deadline exceeded`);
     }
     if (lasts > 0) await sleep(this.#clock, lasts, new AbortController().signal);
     return { exitCode: program.exitCode, output: program.output };
