@@ -165,6 +165,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
     syncMs: config.syncFrequency,
     restartMaxMs: config.maxContainerRestartPeriod,
     sources: (_pod, podIps) => sources(podIps),
+    servicesKnown: (waiting) => services.waitForSync(waiting),
     runtimeHandler: (pod) => runtimeHandlerOf(client, pod),
     limitPod: (pod, onlyRaise) => limitCgroup(podCgroup(pod, settings), computePodLimits(pod, config.podMaxPids), onlyRaise),
     mirrorOf: (pod) => {

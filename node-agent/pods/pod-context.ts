@@ -31,6 +31,8 @@ export interface PodContext {
   /** Volumes of drivers. */
   readonly csi: DriverVolumes;
   readonly sources: (pod: Pod, podIps: readonly string[]) => VolumeSources;
+  /** Resolves once it is known which Services there are. Rejects when the signal fires. */
+  readonly servicesKnown: (signal: AbortSignal) => Promise<void>;
   /** Bounds how many pods start at once: more would only make all of them slower. */
   readonly starts: Limiter;
   /** Bounds how many images are pulled at once. */

@@ -147,7 +147,8 @@ export class PodManager {
 
   async #run(signal: AbortSignal): Promise<void> {
     this.#signal = signal;
-    const synced = this.#pods.waitForSync(signal);
+    // Who starts without knowing the Services has a container without the API's address in its environment.
+    const synced = Promise.all([this.#pods.waitForSync(signal), this.#context.servicesKnown(signal)]);
     // What the API shows of them is what is known of their past; they do not wait long for it.
     if (this.#statics.size > 0) await Promise.race([synced, sleep(this.#context.clock, STATICS_WAIT_MS, signal).catch(() => {})]);
     this.#runsStatics = true;

@@ -78,6 +78,7 @@ export class SimNode {
       starts: new Limiter(6),
     pulls: new Limiter(6), syncMs: 60_000, restartMaxMs: 300_000, mirrorOf: () => undefined,
       sources: (_pod, podIps) => ({ configMap: none, secret: none, token: none, claim: none, persistentVolume: none, volumesDir: `${folder}/volumes`, nodeName: name, services: () => [], podIps, hostIps: [hostIp], allocatable: node?.status?.allocatable ?? {}, nowMs: () => clock.now(), csi: noDrivers, expand: none, takeExclusively: () => true }),
+      servicesKnown: async () => {},
       runtimeHandler: async () => "",
       limitPod: () => {},
       refuse: (pod) => (node === undefined ? "not known yet" : refusePod(pod, manager.claimants(), node.status?.allocatable ?? {})),

@@ -46,9 +46,9 @@ describe("the agent's own metrics", () => {
   it("tell of probes as long as their pod is there", async () => {
     const clock = new VirtualClock();
     const metrics = createAgentMetrics("n1");
-    const context = { runtime: new FakeRuntime({ clock }), clock, random: seededRandom(1), events: { record: () => {} }, metrics, settings: { hostIps: ["192.0.2.1"] } } as unknown as PodContext; // what probes need of it
+    const context = { runtime: { execSync: async () => ({ exitCode: 1, output: "" }) }, clock, random: seededRandom(1), events: { record: () => {} }, metrics, settings: { hostIps: ["192.0.2.1"] } } as unknown as PodContext; // what probes need of it
     const probes = new PodProbes(context, () => {});
-    probes.follow(probedPod(), { sandboxes: [], containers: [{ id: "c1", name: "c", state: "running" } as ContainerState] }); // what probes need of it
+    probes.follow(probedPod(), { sandboxes: [], containers: [{ id: "c1", name: "c", state: "running", startedAtMs: clock.now() } as ContainerState] }); // what probes need of it
     await clock.advance(5_000);
     const text = metrics.probes.render();
     expect(seriesOf(text, "prober_probe_total").map((line) => line.replace(/ \d+$/, "")).sort()).toEqual([

@@ -42,8 +42,10 @@ test("which pods there are is not said before the API has told: who has none is 
   const folder = mkdtempSync(path.join(os.tmpdir(), "pod-manager-"));
   let told = () => {};
   const synced = new Promise<void>((resolve) => (told = resolve));
+  let tellServices = () => {};
+  const servicesKnown = new Promise<void>((resolve) => (tellServices = resolve));
   const pods = { waitForSync: () => synced, list: () => [], addHandler: () => () => {} } as unknown as Informer<Pod>; // nothing else of it is used
-  const context = { runtime: { listSandboxes: async () => [] }, clock: new VirtualClock(), logger: silentLogger, podsDir: folder, settings: { logsDir: folder, cgroupRoot: "/none" }, csi: {}, images: { releaseOthers: async () => {} } } as unknown as PodContext; // nor of this
+  const context = { runtime: { listSandboxes: async () => [] }, clock: new VirtualClock(), logger: silentLogger, podsDir: folder, settings: { logsDir: folder, cgroupRoot: "/none" }, csi: {}, images: { releaseOthers: async () => {} }, servicesKnown: () => servicesKnown } as unknown as PodContext; // nor of this
   const manager = new PodManager(context, pods);
   const running = new AbortController();
   const [service] = manager.services();
@@ -51,6 +53,10 @@ test("which pods there are is not said before the API has told: who has none is 
   try {
     expect(manager.uids()).toBeUndefined();
     told();
+    // What pods are told of Services is in their environment for good.
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(manager.uids()).toBeUndefined();
+    tellServices();
     await expect.poll(() => manager.uids()).toEqual(new Set());
   } finally {
     running.abort();
@@ -73,7 +79,7 @@ function aNode(folder: string, allocatable: Record<string, string>, onEnded?: ()
     settings: { nodeName: "n1", hostIps: ["192.0.2.1"], clusterDns: [], clusterDomain: "cluster.local", resolvConf: "", logsDir: folder, cgroupRoot: "/none", memoryBytes: 1 << 30, seccompDir: folder },
     devices: { prepare: async () => {}, unprepare: async () => {}, cdiDevices: () => [], held: () => [] },
     starts: new Limiter(1),
-    pulls: new Limiter(1), syncMs: 60_000, restartMaxMs: 300_000, mirrorOf: () => undefined, sources: () => ({ services: () => [] }), runtimeHandler: async () => "", limitPod: () => {},
+    pulls: new Limiter(1), syncMs: 60_000, restartMaxMs: 300_000, mirrorOf: () => undefined, sources: () => ({ services: () => [] }), servicesKnown: async () => {}, runtimeHandler: async () => "", limitPod: () => {},
     refuse: (pod: Pod) => refusePod(pod, manager.claimants(), allocatable), refuseForever: (pod: Pod) => refusePod(pod, [], allocatable),
   } as unknown as PodContext; // what pods like these need of it
   const manager: PodManager = new PodManager(context, pods, onEnded);
@@ -195,7 +201,7 @@ describe("pods of this machine's own files", () => {
       client: { for: () => ({ patch, delete: async () => void told.push("deleted") }) }, events: { record: () => {} }, images: { release: async () => {}, releaseOthers: async () => {} }, csi: { follows: () => false, unmountPod: async () => {} },
       settings: { nodeName: "n1", hostIps: ["192.0.2.1"], clusterDns: [], clusterDomain: "cluster.local", resolvConf: "", logsDir: folder, cgroupRoot: "/none", memoryBytes: 1 << 30, seccompDir: folder },
       devices: { prepare: async () => {}, unprepare: async () => {}, cdiDevices: () => [], held: () => [] },
-      starts: new Limiter(1), pulls: new Limiter(1), syncMs: 60_000, restartMaxMs: 300_000, sources: () => ({ services: () => [], podIps: [], hostIps: [], allocatable: {} }), runtimeHandler: async () => "", limitPod: () => {}, refuse: () => undefined, refuseForever: () => undefined,
+      starts: new Limiter(1), pulls: new Limiter(1), syncMs: 60_000, restartMaxMs: 300_000, sources: () => ({ services: () => [], podIps: [], hostIps: [], allocatable: {} }), servicesKnown: async () => {}, runtimeHandler: async () => "", limitPod: () => {}, refuse: () => undefined, refuseForever: () => undefined,
       mirrorOf: (pod: Pod) => mirrors.find(({ metadata }) => metadata.annotations?.["kubernetes.io/config.mirror"] === pod.metadata.uid),
     } as unknown as PodContext; // what pods like these need of it
     const looks: string[] = [];
