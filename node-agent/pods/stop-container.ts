@@ -1,4 +1,5 @@
 import { isAbort } from "../../engine/lib/abort.ts";
+import { sleep, type Clock } from "../../engine/lib/clock.ts";
 import { describeError } from "../../engine/lib/log.ts";
 import { podContainers } from "../../engine/resources/pod-containers.ts";
 import type { Container, Pod } from "../../engine/resources/types.ts";
@@ -18,13 +19,15 @@ export interface Stop {
   readonly message: string;
   /** Seconds that the hook and the container have together, as things are now; 0 means that it is killed at once. */
   readonly leftSeconds: () => number;
+  /** Resolves when those have ended that end before it; at once where nobody does. Its hook does not wait for that. */
+  readonly turn?: Promise<unknown>;
   /** Ends a hook before its time: the container is gone already, or has less time by now. */
   readonly cutShort: AbortSignal;
 }
 
-/** Ends one container, for whatever reason: its hook, then the signal, then the kill. */
-export async function stopContainer(context: PodContext, { pod, state, podIp, message, leftSeconds, cutShort }: Stop): Promise<void> {
-  const { runtime, events } = context;
+/** Ends one container, for whatever reason: its hook, then its turn, then the signal, then the kill. */
+export async function stopContainer(context: PodContext, { pod, state, podIp, message, leftSeconds, turn, cutShort }: Stop): Promise<void> {
+  const { runtime, events, clock } = context;
   const fieldPath = containerFieldPath(pod.spec, state.name);
   events.record(pod, { type: "Normal", reason: "Killing", message, fieldPath });
   const container = containerSpec(pod, state.name);
@@ -34,8 +37,17 @@ export async function stopContainer(context: PodContext, { pod, state, podIp, me
       if (!isAbort(error)) events.record(pod, { type: "Warning", reason: "FailedPreStopHook", message: describeError(error), fieldPath });
     });
   }
+  if (turn !== undefined && leftSeconds() > 0) await waitForTurn(turn, clock, leftSeconds() * 1000, cutShort);
   const left = leftSeconds();
   await runtime.stopContainer(state.id, left === 0 ? 0 : Math.max(MIN_GRACE_SECONDS, Math.ceil(left)));
+}
+
+/** Not longer than there is time, nor when nobody waits any more. */
+async function waitForTurn(turn: Promise<unknown>, clock: Clock, leftMs: number, cutShort: AbortSignal): Promise<void> {
+  const done = new AbortController();
+  const late = sleep(clock, leftMs, AbortSignal.any([cutShort, done.signal])).catch(() => {});
+  await Promise.race([turn, late]);
+  done.abort();
 }
 
 /** What a pod's spec says of a container; debugging containers have no more to say than their name. */

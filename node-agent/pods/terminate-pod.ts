@@ -4,7 +4,7 @@ import type { ContainerState } from "../cri/runtime.ts";
 import { currentSandbox, type PodState } from "./compute-pod-actions.ts";
 import { podAddresses } from "./pod-addresses.ts";
 import type { PodContext } from "./pod-context.ts";
-import { containerSpec, stopContainer } from "./stop-container.ts";
+import { stopContainer } from "./stop-container.ts";
 
 export interface Termination {
   /** The pod as the API has it by now. */
@@ -17,7 +17,8 @@ export interface Termination {
 }
 
 /**
- * Ends a pod's containers: hooks, then the signal, then the kill, all within the grace period; sidecars last. A grace period that is shortened
+ * Ends a pod's containers: hooks, then the signal, then the kill, all within the grace period. A sidecar's hook runs with the others', it
+ * ends after the main containers and the sidecars that started after it. A grace period that is shortened
  * meanwhile counts at once. Resolves early or rejects when the signal fires, which leaves what still runs to the next agent.
  */
 export async function terminatePod(context: PodContext, termination: Termination, signal: AbortSignal): Promise<void> {
@@ -35,7 +36,7 @@ export async function terminatePod(context: PodContext, termination: Termination
   };
   const hooks = new Map(running.map((container) => [container.id, new AbortController()]));
   // Neither a hook nor a container's last words hold up an agent that ends.
-  const stop = (container: ContainerState) => raceAbort(stopContainer(context, { pod, state: container, podIp: podAddresses(pod, currentSandbox(state), context.settings.hostIps)[0] ?? "", message: `Stopping container ${container.name}`, leftSeconds, cutShort: hooks.get(container.id)?.signal ?? signal }), signal);
+  const stop = (container: ContainerState, turn?: Promise<unknown>) => raceAbort(stopContainer(context, { pod, state: container, podIp: podAddresses(pod, currentSandbox(state), context.settings.hostIps)[0] ?? "", message: `Stopping container ${container.name}`, leftSeconds, ...(turn === undefined ? {} : { turn }), cutShort: hooks.get(container.id)?.signal ?? signal }), signal);
   const ended = new AbortController();
   const watching = watch(termination, AbortSignal.any([signal, ended.signal]), (now, isShorter) => {
     for (const container of running) {
@@ -46,10 +47,18 @@ export async function terminatePod(context: PodContext, termination: Termination
     }
   });
   try {
-    const isSidecar = (container: ContainerState) => containerSpec(pod, container.name)?.restartPolicy === "Always";
-    await Promise.all(running.filter((container) => !isSidecar(container)).map(stop));
+    const sidecars = (pod.spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === "Always").flatMap(({ name }) => running.filter((container) => container.name === name));
+    const others = running.filter((container) => !sidecars.includes(container)).map((container) => ({ name: container.name, ended: stop(container) }));
+    // Whoever looks at the pod for debugging is served by no sidecar.
+    let turn: Promise<unknown> = Promise.allSettled(others.filter(({ name }) => pod.spec.containers.some((main) => main.name === name)).map(({ ended }) => ended));
+    const ends = others.map(({ ended }) => ended);
+    for (const sidecar of sidecars.reverse()) {
+      const ended = stop(sidecar, turn);
+      ends.push(ended);
+      turn = Promise.allSettled([turn, ended]);
+    }
+    await Promise.all(ends);
     if (signal.aborted) return;
-    for (const container of running.filter(isSidecar).reverse()) await stop(container);
     for (const sandbox of state.sandboxes) if (sandbox.isReady) await runtime.stopSandbox(sandbox.id);
   } finally {
     ended.abort();
