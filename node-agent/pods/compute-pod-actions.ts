@@ -26,6 +26,8 @@ export interface ProbeFailure {
 
 /** A container that could not be started is tried again at this time. */
 export interface StartFailure {
+  /** As the pod named it; with another one it is tried at once. */
+  readonly image?: string;
   readonly reason: string;
   readonly message: string;
   readonly retryAtMs: number;
@@ -176,7 +178,7 @@ function planStart(pod: Pod, container: Container, state: PodState, sandbox: San
   // A pod that got another sandbox is initialised again.
   const isOld = latest?.sandboxId !== sandbox.id && pod.spec.initContainers?.includes(container) === true;
   if (latest?.state === "exited" && !isOld && !restartsAfter(pod, container, latest.exitCode)) return [];
-  const failure = failures.get(container.name);
+  const failure = failureOf(container, failures);
   if (failure !== undefined && failure.retryAtMs > nowMs) return [{ do: "wait", untilMs: failure.retryAtMs }];
   if (latest?.state === "exited" && !hasOtherImage(container, latest)) {
     const readyAtMs = latest.finishedAtMs + restartBackoffMs(latest, restartMaxMs);
@@ -184,6 +186,12 @@ function planStart(pod: Pod, container: Container, state: PodState, sandbox: San
   }
   const attempt = latest === undefined ? forgottenStarts(pod, container) : latest.attempt + 1;
   return [{ do: "startContainer", container, attempt, backoffBase: nextBackoffBase(container, latest, attempt) }];
+}
+
+/** Why the container could not be started with the image that it has now. */
+export function failureOf({ name, image }: Container, failures: ReadonlyMap<string, StartFailure>): StartFailure | undefined {
+  const failure = failures.get(name);
+  return failure?.image !== undefined && failure.image !== image ? undefined : failure;
 }
 
 /** How often a container ran of which the runtime has nothing any more: its status remembers. */

@@ -4,7 +4,7 @@ import { formatTime } from "../../engine/lib/clock.ts";
 import { podLimits, podRequests, type ResourceAmounts } from "../../engine/resources/pod-requests.ts";
 import type { Container, ContainerStatus, Pod, PodCondition, PodSpec, PodStatus } from "../../engine/resources/types.ts";
 import type { ContainerState } from "../cri/runtime.ts";
-import { currentSandbox, ephemeralContainers, hasRunning, isFinished, isTerminal, latestOf, type PodState, type ProbeResults, type StartFailure } from "./compute-pod-actions.ts";
+import { currentSandbox, ephemeralContainers, failureOf, hasRunning, isFinished, isTerminal, latestOf, type PodState, type ProbeResults, type StartFailure } from "./compute-pod-actions.ts";
 import { resourcesStatus, type HeldDevice } from "../devices/device-health.ts";
 import { actualResources } from "./actual-resources.ts";
 import { podAddresses } from "./pod-addresses.ts";
@@ -159,7 +159,7 @@ function containerStatus({ pod, state, probes, failures, terminationMessages, no
   });
   const last = previous === undefined ? rememberedEnd(old, latest) : { lastState: ended(previous) };
   if (latest?.state === "running") return { ...base, state: { running: { startedAt: formatTime(latest.startedAtMs) } }, ...last };
-  const failure = failures.get(container.name);
+  const failure = failureOf(container, failures);
   const wait = waitingReason(pod, state, container, latest, failure, nowMs, restartMaxMs);
   if (wait !== undefined) return { ...base, state: { waiting: wait }, ...(latest?.state === "exited" ? { lastState: ended(latest) } : last) };
   if (latest?.state === "exited") return { ...base, state: ended(latest), ...last };
@@ -175,7 +175,13 @@ function rememberedEnd(old: ContainerStatus | undefined, latest: ContainerState 
 }
 
 function waitingReason(pod: Pod, state: PodState, container: Container, latest: ContainerState | undefined, failure: StartFailure | undefined, nowMs: number, restartMaxMs: number | undefined): { reason: string; message: string } | undefined {
-  if (failure !== undefined) return { reason: failure.reason, message: failure.message };
+  const backOff = crashLoop(pod, state, container, latest, nowMs, restartMaxMs);
+  // One that cannot be started after it was made has ended, too: when it may be tried again, it backs off like others.
+  return failure === undefined || (backOff !== undefined && failure.retryAtMs <= nowMs) ? backOff : { reason: failure.reason, message: failure.message };
+}
+
+/** Undefined when the container is not to be started again, or may be at once. */
+function crashLoop(pod: Pod, state: PodState, container: Container, latest: ContainerState | undefined, nowMs: number, restartMaxMs: number | undefined): { reason: string; message: string } | undefined {
   if (latest?.state !== "exited" || pod.metadata.deletionTimestamp !== undefined || isFinished(pod, state)) return undefined;
   const backoffMs = hasOtherImage(container, latest) ? 0 : restartBackoffMs(latest, restartMaxMs);
   if (!restartsAfter(pod, container, latest.exitCode) || backoffMs === 0 || latest.finishedAtMs + backoffMs <= nowMs) return undefined;

@@ -16,7 +16,7 @@ import { isStatic } from "../static-pods/static-pod.ts";
 import { MountError } from "../volumes/volume-plugin.ts";
 import { areProvided, hasLiveVolumes, mountVolumes, releaseVolumes, showsItself, unmountVolumes } from "../volumes/volumes.ts";
 import { removePodCgroup } from "./cgroups.ts";
-import { activeDeadlineMs, computePodActions, currentSandbox, deadlineExceeded, ephemeralContainers, hasRunning, isFinished, isTerminal, type PodAction, type PodState, type StartFailure } from "./compute-pod-actions.ts";
+import { activeDeadlineMs, computePodActions, currentSandbox, deadlineExceeded, ephemeralContainers, failureOf, hasRunning, isFinished, isTerminal, type PodAction, type PodState, type StartFailure } from "./compute-pod-actions.ts";
 import { BackOffEvents } from "./back-off-events.ts";
 import { computeSandboxConfig, podLogDir } from "./container-config.ts";
 import { containerType } from "./container-place.ts";
@@ -34,7 +34,9 @@ import { stopContainer } from "./stop-container.ts";
 import { terminatePod } from "./terminate-pod.ts";
 import { computeTerminations } from "./terminations.ts";
 
-const START_RETRY = { initialMs: 10_000, maxMs: 300_000 };
+const PULL_RETRY = { initialMs: 10_000, maxMs: 300_000 };
+/** What is missing for a start may be there at any time, and whoever puts it there waits for the pod. */
+const START_RETRY_MS = 10_000;
 const SYNC_RETRY = { initialMs: 500, maxMs: 30_000 };
 const RESIZE_RETRY_MS = 10_000;
 const MOUNT_FAILED = "MountVolume.SetUp failed";
@@ -367,8 +369,10 @@ export class PodWorker {
     } catch (error) {
       this.#context.metrics.startedContainerErrors.add({ container_type, code: error instanceof StartError ? error.reason : "Unknown" });
       if (!(error instanceof StartError)) throw error;
-      const failures = (this.#failures.get(container.name)?.failures ?? 0) + 1;
-      this.#failures.set(container.name, { reason: error.reason, message: error.message, failures, retryAtMs: this.#context.clock.now() + backoffMs(START_RETRY, failures) });
+      const isPull = error.reason === "ErrImagePull";
+      const failures = isPull ? (failureOf(container, this.#failures)?.failures ?? 0) + 1 : 0;
+      const retryAtMs = this.#context.clock.now() + (isPull ? backoffMs(PULL_RETRY, failures) : START_RETRY_MS);
+      this.#failures.set(container.name, { reason: error.reason, message: error.message, failures, retryAtMs, ...(container.image === undefined ? {} : { image: container.image }) });
     }
   }
 

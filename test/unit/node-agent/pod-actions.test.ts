@@ -93,6 +93,11 @@ describe("computePodActions", () => {
     expect(actions(pod(), { sandboxes: [sandbox()], containers: [] }, quiet, new Map([["c", failure]]))).toEqual(["wait 10 s"]);
   });
 
+  it("tries at once with another image than the one that could not be had", () => {
+    const failure = { reason: "ImagePullBackOff", message: "no", failures: 5, retryAtMs: NOW + 200_000, image: "typo" };
+    expect(actions(pod(), { sandboxes: [sandbox()], containers: [] }, quiet, new Map([["c", failure]]))).toEqual(["start c #0"]);
+  });
+
   it("doubles the back-off up to five minutes, and forgets it after ten good minutes", () => {
     expect([0, 1, 2, 3, 6, 20].map((attempt) => restartBackoffMs(exited({ attempt, startedAtMs: NOW - 2_000 })) / 1000)).toEqual([0, 10, 20, 40, 300, 300]);
     expect(restartBackoffMs(exited({ attempt: 6, startedAtMs: NOW - 700_000 }))).toBe(0);
@@ -150,6 +155,12 @@ describe("computePodStatus", () => {
     // What has ended waits for nothing.
     const ended = computePodStatus({ ...inputs, resize, refusal: { reason: "Evicted", message: "" } });
     expect(ended.conditions?.filter(({ type }) => type.startsWith("PodResize"))).toEqual([]);
+  });
+
+  it("tells first that a container could not be started, then that it backs off like one that crashed", () => {
+    const state = { sandboxes: [sandbox()], containers: [exited({ attempt: 1, exitCode: 128, reason: "StartError" })] };
+    const waiting = (retryAtMs: number) => status(pod(), state, quiet, new Map([["c", { reason: "RunContainerError", message: "no such file", failures: 0, retryAtMs }]])).containerStatuses?.[0]?.state?.waiting?.reason;
+    expect([waiting(NOW + 1), waiting(NOW)]).toEqual(["RunContainerError", "CrashLoopBackOff"]);
   });
 
   it.each<[string, Pod, PodState, string]>([

@@ -33,8 +33,9 @@ function aWorker(pod: Pod = aPod) {
     return folder;
   };
   const csi = { mount, follows: () => true, unmountPod: async () => {} };
+  const runtime = new FakeRuntime({ clock, images: ["docker.io/library/a:1"] });
   const context = {
-    runtime: new FakeRuntime({ clock, images: ["docker.io/library/a:1"] }),
+    runtime,
     client: { for: () => ({ patch: async (_namespace: string, _name: string, _type: string, { status }: { readonly status: PodStatus }) => {
       done.push(`${status.phase}`);
       patches.push(status);
@@ -56,7 +57,7 @@ function aWorker(pod: Pod = aPod) {
     runtimeHandler: async () => "", limitPod: () => {}, refuse: () => trouble.refusal, refuseForever: () => undefined,
   } as unknown as PodContext; // what a pod like this needs of it
   const worker: PodWorker = new PodWorker(context, pod, () => void worker.decideResize());
-  return { worker, clock, trouble, events, done, waits, places, patches };
+  return { worker, clock, runtime, trouble, events, done, waits, places, patches };
 }
 
 test("a volume that cannot be brought up to date is told of in the pod's events; the pod goes on with what it has", async () => {
@@ -131,6 +132,19 @@ test("an image that cannot be pulled is told of in the words of a kubelet, each 
   expect(waits.slice(-2)).toEqual([`ErrImagePull: ${why}`, `ImagePullBackOff: Back-off pulling image "gone:1": ErrImagePull: ${why}`]);
   await clock.advance(30_000);
   expect(events.slice(-5)).toEqual(told);
+  running.abort();
+  await ended;
+});
+
+test("a container that could not be made is tried again every ten seconds, however long that lasts", async () => {
+  const { worker, clock, runtime } = aWorker({ ...aPod, spec: { containers: [{ name: "c", image: "a:1" }] } });
+  for (let times = 0; times < 8; times++) runtime.failNext("createContainer", "no such device");
+  const running = new AbortController();
+  const ended = worker.run(running.signal);
+  await clock.advance(75_000);
+  expect(await runtime.listContainers()).toEqual([]);
+  await clock.advance(10_000);
+  expect(await runtime.listContainers()).toMatchObject([{ state: "running" }]);
   running.abort();
   await ended;
 });
