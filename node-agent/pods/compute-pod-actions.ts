@@ -96,7 +96,7 @@ function planReset(pod: Pod, state: PodState): PodAction[] {
 }
 
 /** The containers whose end makes the pod begin again; none if it will not. */
-function resetSources(pod: Pod, state: PodState): readonly ContainerState[] {
+export function resetSources(pod: Pod, state: PodState): readonly ContainerState[] {
   if (isTerminal(pod) || pod.metadata.deletionTimestamp !== undefined) return [];
   return podContainers(pod.spec).flatMap((container) => {
     const latest = latestOf(state, container.name);

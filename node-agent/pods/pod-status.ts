@@ -1,4 +1,4 @@
-import { findCondition, withCondition } from "../../engine/apimachinery/conditions.ts";
+import { withCondition } from "../../engine/apimachinery/conditions.ts";
 import { formatQuantity } from "../../engine/apimachinery/quantity.ts";
 import { formatTime } from "../../engine/lib/clock.ts";
 import { podLimits, podRequests, type ResourceAmounts } from "../../engine/resources/pod-requests.ts";
@@ -8,6 +8,7 @@ import { currentSandbox, ephemeralContainers, failureOf, hasRunning, isFinished,
 import { resourcesStatus, type HeldDevice } from "../devices/device-health.ts";
 import { actualResources } from "./actual-resources.ts";
 import { podAddresses } from "./pod-addresses.ts";
+import { computeConditions } from "./pod-conditions.ts";
 import { hasOtherImage, restartBackoffMs, restartsAfter } from "./restart-policy.ts";
 import { withResizeConditions, type ResizeProgress } from "./resize.ts";
 
@@ -186,34 +187,6 @@ function crashLoop(pod: Pod, state: PodState, container: Container, latest: Cont
   const backoffMs = hasOtherImage(container, latest) ? 0 : restartBackoffMs(latest, restartMaxMs);
   if (!restartsAfter(pod, container, latest.exitCode) || backoffMs === 0 || latest.finishedAtMs + backoffMs <= nowMs) return undefined;
   return { reason: "CrashLoopBackOff", message: `back-off ${humanSeconds(backoffMs)} restarting failed container=${container.name} pod=${pod.metadata.name}_${pod.metadata.namespace}(${pod.metadata.uid})` };
-}
-
-function computeConditions({ pod, state, nowMs }: StatusInputs, phase: string, containers: readonly ContainerStatus[], inits: readonly ContainerStatus[]): PodCondition[] {
-  const sandbox = currentSandbox(state);
-  const hasEnded = isOver(phase);
-  const initialised = inits.every((status, index) => (pod.spec.initContainers?.[index]?.restartPolicy === "Always" ? status.started === true : status.ready || isInitDone(state, pod.spec.initContainers?.[index], pod)));
-  const sidecars = inits.filter((_status, index) => pod.spec.initContainers?.[index]?.restartPolicy === "Always");
-  const unready = [...sidecars, ...containers].filter((status) => !status.ready).map((status) => status.name);
-  const incomplete = inits.filter((status) => !status.ready).map((status) => status.name);
-  const unreadyText = `containers with unready status: [${unready.join(" ")}]`;
-  const gates = (pod.spec.readinessGates ?? []).filter((gate) => findCondition(pod.status?.conditions, gate.conditionType)?.status !== "True");
-  const condition = (type: string, isTrue: boolean, reason?: string, message?: string): PodCondition => ({ type, status: isTrue ? "True" : "False", ...(isTrue || reason === undefined ? {} : { reason, ...(message === undefined ? {} : { message }) }), ...(phase === "Succeeded" && reason !== undefined ? { reason: "PodCompleted" } : {}) });
-  const containersReady = !hasEnded && unready.length === 0;
-  const wanted = [
-    condition("PodReadyToStartContainers", sandbox?.isReady === true),
-    condition("Initialized", initialised || phase === "Succeeded", "ContainersNotInitialized", `containers with incomplete status: [${incomplete.join(" ")}]`),
-    condition("Ready", containersReady && gates.length === 0, phase === "Failed" ? "PodFailed" : gates.length > 0 && containersReady ? "ReadinessGatesNotReady" : "ContainersNotReady", unreadyText),
-    condition("ContainersReady", containersReady, phase === "Failed" ? "PodFailed" : "ContainersNotReady", unreadyText),
-    condition("PodScheduled", true),
-  ];
-  let conditions: readonly PodCondition[] = pod.status?.conditions ?? [];
-  for (const next of wanted) {
-    // A reason that no longer holds must not linger beside the new status.
-    const known = findCondition(conditions, next.type);
-    if (known !== undefined && known.status !== next.status) conditions = conditions.map((other) => (other === known ? { type: other.type, status: other.status } : other));
-    conditions = withCondition(conditions, { ...next, observedGeneration: pod.metadata.generation ?? 1 } as PodCondition, formatTime(nowMs));
-  }
-  return [...conditions];
 }
 
 /** An init container whose record is gone has done its work if a later one has started. */

@@ -3,8 +3,9 @@ import path from "node:path";
 import { hasReason } from "../../engine/apimachinery/status-error.ts";
 import { describeObject } from "../../engine/apimachinery/object-meta.ts";
 import { NEVER } from "../../engine/lib/abort.ts";
+import { Bell } from "../../engine/lib/bell.ts";
 import { backoffMs } from "../../engine/lib/backoff.ts";
-import { formatTime, type Clock } from "../../engine/lib/clock.ts";
+import { formatTime } from "../../engine/lib/clock.ts";
 import { jsonEqual } from "../../engine/lib/freeze.ts";
 import { describeError } from "../../engine/lib/log.ts";
 import { podResource } from "../../engine/resources/core/pod.ts";
@@ -60,8 +61,8 @@ export class PodWorker {
   readonly #seenAtMs: number;
   /** What the next step is for, in upstream's words. */
   #operation: "create" | "update" | "sync" = "create";
-  #wake: (() => void) | undefined;
-  #isDirty = true;
+  /** Something of the pod has changed. */
+  readonly #bell: Bell;
   #blocker: string | undefined;
   #reported: PodStatus | undefined;
   /** Of the pod in the API whose status that is; undefined while a static pod is not shown there. */
@@ -71,6 +72,7 @@ export class PodWorker {
   /** `askForRoom` is called when the pod wants other resources than it was granted; see `decideResize`. */
   constructor(context: PodContext, pod: Pod, askForRoom: () => void = () => {}) {
     this.#context = context;
+    this.#bell = new Bell(context.clock);
     this.#pod = pod;
     this.#toldUid = isStatic(pod) ? undefined : pod.metadata.uid;
     this.#seenAtMs = context.clock.monotonic();
@@ -157,16 +159,15 @@ export class PodWorker {
   }
 
   wake(): void {
-    this.#isDirty = true;
-    this.#wake?.();
+    this.#bell.ring();
   }
 
   /** Runs until the pod is gone, or the signal fires (which leaves the pod alone). */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, logger } = this.#context;
+    const { logger } = this.#context;
     try {
       for (let failures = 0; !signal.aborted; ) {
-        this.#isDirty = false;
+        this.#bell.take();
         let againMs: number;
         try {
           if (this.#isToGo()) {
@@ -184,7 +185,7 @@ export class PodWorker {
           againMs = backoffMs(SYNC_RETRY, failures);
           logger.warn("pod sync failed, will retry", { pod: describeObject(this.#pod), error: describeError(error), failures });
         }
-        if (!this.#isDirty) await this.#wait(againMs, clock, signal);
+        await this.#bell.wait(Math.max(0, againMs), signal);
       }
     } finally {
       this.#probes.stop();
@@ -281,8 +282,8 @@ export class PodWorker {
           if (!this.#isOrphan) await this.#report(computePodStatus(this.#statusInputs(state)));
         },
         changed: async (over) => {
-          if (!this.#isDirty) await this.#wait(Infinity, this.#context.clock, over);
-          this.#isDirty = false;
+          await this.#bell.wait(Infinity, over);
+          this.#bell.take();
         },
       },
       signal,
@@ -486,21 +487,5 @@ export class PodWorker {
     metrics.podStartSeconds.observe((clock.monotonic() - this.#seenAtMs) / 1000);
     const createdAt = this.#pod.metadata.creationTimestamp;
     if (createdAt !== undefined) metrics.podStartTotalSeconds.observe((clock.now() - Date.parse(createdAt)) / 1000);
-  }
-
-  #wait(milliseconds: number, clock: Clock, signal: AbortSignal): Promise<void> {
-    // A signal that has fired already tells nobody any more.
-    if (signal.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
-      const done = () => {
-        cancel();
-        signal.removeEventListener("abort", done);
-        this.#wake = undefined;
-        resolve();
-      };
-      const cancel = milliseconds === Infinity ? () => {} : clock.after(Math.max(0, milliseconds), done);
-      this.#wake = done;
-      signal.addEventListener("abort", done, { once: true });
-    });
   }
 }
