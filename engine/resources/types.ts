@@ -8157,6 +8157,7 @@ readonly teams?: readonly RepositoryTeam[]
 readonly protectedBranches?: readonly string[]
 readonly forge?: RepositoryForge
 readonly previews?: RepositoryPreviews
+readonly plans?: RepositoryPlans
 readonly signatures?: RepositorySignatures
 readonly observed?: RepositoryObserved
 }
@@ -8484,6 +8485,15 @@ readonly podSecurity?: string
  * Whether encrypted files are opened for previews. Whoever may change a request can read them then.
  */
 readonly encrypted?: boolean
+}
+/**
+ * What the plans of branches and requests may read.
+ */
+export interface RepositoryPlans {
+/**
+ * For whose plans encrypted files are opened. With branches, which holds when absent, for those of the repository's own branches, so that whoever may push one can read them; with always, for the requests of strangers as well; with never, for no plan but that of a push to what runs.
+ */
+readonly encrypted?: string
 }
 /**
  * Which commits are accepted.

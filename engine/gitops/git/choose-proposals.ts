@@ -25,6 +25,14 @@ export async function listProposalRefs(store: { listRefs(prefix: string): Promis
   return new Map(lists.flatMap((refs) => [...refs]));
 }
 
+/**
+ * Whether only who may write to the repository can have brought a proposal: a branch, or a request whose head is that of a branch.
+ * Requests of forks are of strangers.
+ */
+export function isOwnProposal({ ref, head }: Pick<Proposal, "ref" | "head">, refs: ReadonlyMap<string, string>): boolean {
+  return ref.startsWith(BRANCHES) || [...refs].some(([other, tip]) => tip === head && other.startsWith(BRANCHES));
+}
+
 /** Whether any of the refs is a forge's request. */
 export function hasRequests(refs: ReadonlyMap<string, string>): boolean {
   return [...refs.keys()].some((ref) => REQUEST_PREFIXES.some((prefix) => ref.startsWith(prefix)));

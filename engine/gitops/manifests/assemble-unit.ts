@@ -3,6 +3,7 @@ import type { FileTransform } from "./file-transform.ts";
 import { nameHooks } from "./name-hooks.ts";
 import type { ChartFolder } from "../kustomize/chart-folder.ts";
 import { KUSTOMIZATION_FILES } from "../kustomize/kustomization.ts";
+import type { FileDependencies } from "../kustomize/repository-files.ts";
 import type { FileRef, FolderListing } from "./list-folder.ts";
 import type { ParsedFile, ParsedObject } from "./parse-manifests.ts";
 import type { Problem } from "./problem.ts";
@@ -11,6 +12,13 @@ import type { HelmSettings } from "./repository-config.ts";
 import type { Unit } from "./resolve-units.ts";
 import type { Substitution } from "./substitute-variables.ts";
 import { findUndeclaredVariables } from "./undeclared-variables.ts";
+
+/** An encrypted file that a unit was made from. */
+export interface EncryptedInput {
+  readonly file: string;
+  /** The folder that could not be built without opening it, by all that was looked at for it. */
+  readonly unbuilt?: FileDependencies;
+}
 
 /** A unit before its plain files are parsed. */
 export interface UnitDraft {
@@ -29,6 +37,7 @@ export interface UnitContent {
   readonly problems: readonly Problem[];
   readonly notices: readonly string[];
   readonly substitutions: readonly Substitution[];
+  readonly encrypted: readonly EncryptedInput[];
 }
 
 /** Kustomizations that no other one of the unit uses: bases and components are not deployed by themselves. */
@@ -53,10 +62,12 @@ export function assembleUnit({ unit, listing, rendered, files, transform }: Unit
   const objects: DesiredObject[] = [];
   const problems: Problem[] = [...listing.problems];
   const notices: string[] = [...listing.notices, ...(unit.helm === undefined ? listing.charts : []).map((folder) => `${folder === "" ? "" : `${folder}/`}Chart.yaml: a Helm chart, left out; to render it, give its unit in mainstay.yaml a field helm`)];
+  const encrypted: EncryptedInput[] = rendered.flatMap(({ confidential, dependencies, isSealed }) => [...confidential].map((file) => ({ file, ...(isSealed ? { unbuilt: dependencies } : {}) })));
   const substitutions: Substitution[] = rendered.flatMap((folder) => folder.substitutions);
   const add = (desired: ReturnType<typeof toDesiredObject>) => void (isLeftOut(desired) ? notices.push(desired.leftOut) : isProblem(desired) ? problems.push(desired) : objects.push(desired));
   for (const { path, blob } of files) {
     const file = parsed.get(parsedKey({ path, blob }, transform));
+    if (file?.isConfidential === true) encrypted.push({ file: path });
     substitutions.push(...(file?.substitutions ?? []).map((use) => ({ ...use, file: path })));
     problems.push(...(file?.problems ?? []).map((problem) => ({ ...problem, file: path })));
     notices.push(...(file?.notices ?? []).map((notice) => `${path}: ${notice}`));
@@ -66,7 +77,7 @@ export function assembleUnit({ unit, listing, rendered, files, transform }: Unit
     problems.push(...folder.problems);
     for (const object of folder.objects) add(toDesiredObject(object, unit, object.file, ""));
   }
-  return { objects: nameHooks(objects), problems, notices: [...notices, ...findUndeclaredVariables(objects, unit.variables ?? {})], substitutions };
+  return { objects: nameHooks(objects), problems, notices: [...notices, ...findUndeclaredVariables(objects, unit.variables ?? {})], substitutions, encrypted };
 }
 
 /** What became of an object of a file the last time: where one file of a unit changes, the others' objects stay the same values. */

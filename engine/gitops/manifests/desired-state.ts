@@ -3,6 +3,7 @@ import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { deepFreeze } from "../../lib/freeze.ts";
 import type { ResourceDefinition } from "../../resources/define-resource.ts";
 import type { CommitInfo } from "../git/git-source.ts";
+import type { EncryptedInput } from "./assemble-unit.ts";
 import { readOrder, type ObjectOrder } from "./object-order.ts";
 import type { LocateField, ParsedObject, Place } from "./parse-manifests.ts";
 import type { Problem } from "./problem.ts";
@@ -58,6 +59,10 @@ export interface DesiredState {
   readonly notices: readonly string[];
   /** Where the values of variables were put, by application. */
   readonly substitutions: ReadonlyMap<string, readonly Substitution[]>;
+  /** The encrypted files that it was made from, by application. */
+  readonly encrypted: ReadonlyMap<string, readonly EncryptedInput[]>;
+  /** Set where encrypted files were not opened: what cannot be told apart from what runs without doing so, and is not looked at. */
+  readonly withheld?: ReadonlySet<string>;
 }
 
 /** An object of a file as its unit wants it, or why that cannot be. Only hooks can be left out. */

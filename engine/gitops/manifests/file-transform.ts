@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { KustomizeError } from "../kustomize/kustomize-error.ts";
 import { SopsError } from "../sops/sops-error.ts";
 import { decryptFile, sopsFormat } from "../sops/sops-file.ts";
+import { readSealedManifest, SealedFileError } from "./sealed-file.ts";
 import { substituteVariables, type Substitution, type Variables } from "./substitute-variables.ts";
 
 /** What a file stands for when an application reads it. */
@@ -16,6 +17,8 @@ export interface TransformedFile {
 export interface FileTransform {
   /** Equal for transforms that make the same of every file. */
   readonly variant: string;
+  /** Nothing encrypted is opened; of such files there is at most an outline. */
+  readonly isSealed?: boolean;
   /** Throws a KustomizeError with the file and line when the file cannot be opened. */
   apply(content: Buffer, path: string): Promise<TransformedFile>;
 }
@@ -34,6 +37,21 @@ export function createFileTransform(keys: readonly string[], variables: Variable
       const { text, uses } = substituteVariables(opened.toString("utf8"), variables, path);
       // The value of a variable may say nothing, but where it stands in an encrypted file might.
       return { content: uses.length === 0 ? opened : Buffer.from(text), isConfidential: format !== undefined, substitutions: format === undefined ? uses : [] };
+    },
+  };
+}
+
+/** A transform that has no keys and opens nothing: of encrypted manifests it gives what they say in the open, and refuses all other encrypted files. */
+export function createSealedTransform(variables: Variables): FileTransform {
+  const plain = createFileTransform([], variables);
+  return {
+    variant: `sealed ${plain.variant}`,
+    isSealed: true,
+    async apply(content, path) {
+      const format = sopsFormat(content, path);
+      if (format === undefined) return plain.apply(content, path);
+      if (format !== "yaml" && format !== "json") throw new SealedFileError(path);
+      return { content: readSealedManifest(content.toString("utf8"), path), isConfidential: true, substitutions: [] };
     },
   };
 }

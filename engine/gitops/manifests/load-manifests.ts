@@ -6,7 +6,7 @@ import { assembleUnit, chartFolder, outermost, parsedKey, type UnitContent, type
 import type { DesiredState } from "./desired-state.ts";
 import { combineUnits, type CombinedUnits } from "./combine-units.ts";
 import { ofAllUnits, perUnit } from "./objects-by-unit.ts";
-import { createFileTransform, type FileTransform } from "./file-transform.ts";
+import { createFileTransform, createSealedTransform, type FileTransform } from "./file-transform.ts";
 import type { CommitInfo, GitObjects, TreeEntry } from "../git/git-source.ts";
 import { parseIgnorePatterns, type IgnoreRule } from "./ignore-patterns.ts";
 import type { RenderChart } from "../kustomize/chart-generator.ts";
@@ -39,6 +39,8 @@ export interface ManifestLoaderOptions {
   readonly basePath: string;
   /** The age keys that encrypted files may be opened with, as they are now. */
   readonly ageKeys?: () => Promise<readonly string[]>;
+  /** Opens nothing that is encrypted: what is read may come from strangers. */
+  readonly isSealed?: boolean;
   /** Resolves once the kinds that the cluster defines are known. */
   readonly kindsKnown?: () => Promise<void>;
   /** Renders Helm charts; without it they are refused where they are asked for. */
@@ -120,6 +122,11 @@ export class ManifestLoader {
     return this.#fallback;
   }
 
+  /** The files of a commit by path. */
+  filesOf(objects: GitObjects, commit: CommitInfo): RepositoryFiles {
+    return treeFiles(commit.tree, { tree: (id) => this.#tree(objects, id), blob: (id) => this.#blob(objects, id) });
+  }
+
   /** Never rejects for what the commit holds: that is in `problems`. Rejects when objects cannot be read. */
   async load(objects: GitObjects, commit: CommitInfo, adaptUnits?: AdaptUnits): Promise<DesiredState> {
     await this.#options.kindsKnown?.();
@@ -152,7 +159,7 @@ export class ManifestLoader {
     const folders = await this.#folders(walk, root, config, isIgnored);
     const all = this.#resolve(config, [...folders.keys()], `${prefix}${CONFIG_FILE}`);
     const resolved = adaptUnits === undefined ? all : { ...all, units: adaptUnits(all.units) };
-    const keys = (await this.#options.ageKeys?.()) ?? [];
+    const keys = this.#options.isSealed === true ? undefined : ((await this.#options.ageKeys?.()) ?? []);
     const transforms = new Map<Unit["variables"], FileTransform>();
     const request: UnitsRequest = {
       objects, prefix, isIgnored, walk,
@@ -160,11 +167,11 @@ export class ManifestLoader {
       treeOf: (unit) => (unit.path === "" ? root : folders.get(unit.path)) ?? root,
       ignoreId: ignoreEntry?.id ?? "",
       transformOf: ({ variables }) => {
-        const made = transforms.get(variables) ?? createFileTransform(keys, variables ?? {});
+        const made = transforms.get(variables) ?? (keys === undefined ? createSealedTransform(variables ?? {}) : createFileTransform(keys, variables ?? {}));
         transforms.set(variables, made);
         return made;
       },
-      files: treeFiles(commit.tree, { tree: (id) => this.#tree(objects, id), blob: (id) => this.#blob(objects, id) }),
+      files: this.filesOf(objects, commit),
     };
     const { contents, taken } = await this.#contents(request);
     const combined = combineUnits(new Map(resolved.units.map((unit, index) => [unit.name, contents[index]?.objects ?? []])), adaptUnits === undefined ? this.#combined : undefined);
@@ -176,6 +183,7 @@ export class ManifestLoader {
       objects: desired,
       problems: sortProblems([...problems, ...resolved.problems, ...contents.flatMap((content) => content.problems), ...combined.duplicates, ...findOutOfBounds(resolved.units, combined.lists), ...findOutOfSource(this.#options.source, config, resolved.units, combined.lists, `${prefix}${CONFIG_FILE}`), ...(resolved.problems.length > 0 || !hasDependencies(desired) ? [] : findOrderProblems(resolved.units, desired))]),
       substitutions: new Map(resolved.units.map((unit, index) => [unit.name, contents[index]?.substitutions ?? []] as const).filter(([, uses]) => uses.length > 0)),
+      encrypted: new Map(resolved.units.map((unit, index) => [unit.name, contents[index]?.encrypted ?? []] as const).filter(([, inputs]) => inputs.length > 0)),
       notices: [...notices, ...resolved.notices, ...(await this.#looseFiles(objects, entries, resolved.units, prefix, isIgnored)), ...(adaptUnits === undefined ? await this.#leftOut.find({ objects, tree: (id) => this.#tree(objects, id), root, units: resolved.units.map(({ path }) => path), taken, isTold: isBesideApplications(resolved.units), isIgnored, prefix }) : []), ...contents.flatMap((content) => content.notices)],
     };
   }
@@ -364,5 +372,5 @@ function isDefinition(object: KubeObject): object is CustomResourceDefinition & 
 }
 
 function emptyState(commit: CommitInfo, cluster: string, message: string): DesiredState {
-  return { commit, config: defaultRepositoryConfig(cluster), units: [], objects: new Map(), problems: [{ file: ".", line: 1, message }], notices: [], substitutions: new Map() };
+  return { commit, config: defaultRepositoryConfig(cluster), units: [], objects: new Map(), problems: [{ file: ".", line: 1, message }], notices: [], substitutions: new Map(), encrypted: new Map() };
 }

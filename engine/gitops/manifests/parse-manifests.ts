@@ -6,6 +6,7 @@ import { withoutValues } from "./explain-error.ts";
 import type { FileTransform } from "./file-transform.ts";
 import { KustomizeError } from "../kustomize/kustomize-error.ts";
 import type { Problem } from "./problem.ts";
+import { SealedFileError } from "./sealed-file.ts";
 import type { ServedKinds } from "./served-kinds.ts";
 import type { Substitution } from "./substitute-variables.ts";
 
@@ -37,6 +38,8 @@ export interface ParsedFile {
   /** What was left out without being wrong, such as a file that is no manifest. */
   readonly notices: readonly string[];
   readonly substitutions?: readonly Substitution[];
+  /** It is encrypted. */
+  readonly isConfidential?: boolean;
 }
 
 const FILE_BYTES_MAX = BUNDLE_YAML_LIMITS.bytesMax;
@@ -59,7 +62,7 @@ function parseManifests(content: Buffer, kinds: ServedKinds): ParsedFile {
   return { objects: pass.objects, problems: pass.problems, notices: pass.notices };
 }
 
-/** Reads a manifest file after what is encrypted was opened and variables were put in. */
+/** Reads a manifest file after what is encrypted was opened, or only outlined, and variables were put in. */
 export async function parseTransformed(content: Buffer, path: string, transform: FileTransform, kinds: ServedKinds): Promise<ParsedFile> {
   try {
     const { content: plain, isConfidential, substitutions } = await transform.apply(content, path);
@@ -67,9 +70,11 @@ export async function parseTransformed(content: Buffer, path: string, transform:
     if (plain === content) return parsed;
     // The blob in the repository has other text, but the same lines.
     const lines = (place: Place): LocateField => (steps) => ({ file: path, line: locateField(plain, place, steps) });
-    const problems = isConfidential ? parsed.problems.map((problem) => ({ ...problem, message: withoutValues(problem.message) })) : parsed.problems;
-    return { ...parsed, problems, substitutions, objects: parsed.objects.map((object) => ({ ...object, isConfidential, locate: lines(object.place) })) };
+    // An outline lacks what its kind may require.
+    const problems = transform.isSealed === true && isConfidential ? [] : isConfidential ? parsed.problems.map((problem) => ({ ...problem, message: withoutValues(problem.message) })) : parsed.problems;
+    return { ...parsed, isConfidential, problems, substitutions, objects: parsed.objects.map((object) => ({ ...object, isConfidential, locate: lines(object.place) })) };
   } catch (error) {
+    if (error instanceof SealedFileError) return { objects: [], problems: [], notices: [], isConfidential: true };
     if (error instanceof KustomizeError) return { objects: [], problems: error.problems.map(({ line, message }) => ({ line, message })), notices: [] };
     throw error;
   }

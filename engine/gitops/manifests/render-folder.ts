@@ -11,6 +11,7 @@ import { stillHolds, type FileDependencies, type RepositoryFiles } from "../kust
 import type { Resource } from "../kustomize/resource.ts";
 import type { ParsedObject } from "./parse-manifests.ts";
 import type { Problem } from "./problem.ts";
+import { SealedFileError } from "./sealed-file.ts";
 import type { ServedKinds } from "./served-kinds.ts";
 import type { Substitution } from "./substitute-variables.ts";
 
@@ -33,11 +34,17 @@ export interface RenderedFolder {
   /** It changes others, and is nothing by itself. */
   readonly isComponent: boolean;
   readonly substitutions: readonly Substitution[];
+  /** The encrypted files that were read. */
+  readonly confidential: ReadonlySet<string>;
+  /** Encrypted files that are not opened kept it from being built. */
+  readonly isSealed: boolean;
 }
 
 /** What reading a folder's files showed beside their content. */
 interface ReadNotes {
   readonly confidential: Set<string>;
+  /** A file that is not opened was needed. */
+  isSealed: boolean;
   readonly substitutions: Substitution[];
 }
 
@@ -73,19 +80,25 @@ export class FolderRenderer {
     const ofGeneration = `${key} ${generation}`;
     const known = this.#builds.get(key) ?? [];
     for (const build of [...known, ...(this.#builds.get(ofGeneration) ?? [])]) if (await stillHolds(files, build.dependencies)) return build;
-    const notes: ReadNotes = { confidential: new Set(), substitutions: [] };
+    const notes: ReadNotes = { confidential: new Set(), isSealed: false, substitutions: [] };
     const result = await run({
       files,
       schemas: (apiVersion, kind) => this.#kinds.find(apiVersion, kind)?.schema,
       transformFile: async (content, path) => {
-        const transformed = await transform.apply(content, path);
+        const transformed = await transform.apply(content, path).catch((error: unknown) => {
+          if (error instanceof SealedFileError) {
+            notes.confidential.add(path);
+            notes.isSealed = true;
+          }
+          throw error;
+        });
         if (transformed.isConfidential) notes.confidential.add(path);
         notes.substitutions.push(...transformed.substitutions);
         return transformed.content;
       },
       ...(this.#renderChart === undefined ? {} : { renderChart: this.#renderChart }),
     });
-    const rendered = this.#take(result, notes);
+    const rendered = this.#take(result, notes, transform.isSealed === true);
     const isTransient = "error" in result && result.error instanceof KustomizeError && result.error.isTransient;
     // What was asked of kinds that are not built in may be answered otherwise when these change.
     const place = this.#kinds.openLookups === openLookups ? key : ofGeneration;
@@ -93,29 +106,31 @@ export class FolderRenderer {
     return rendered;
   }
 
-  #take(result: Awaited<ReturnType<typeof buildKustomization>>, notes: ReadNotes): RenderedFolder {
+  #take(result: Awaited<ReturnType<typeof buildKustomization>>, notes: ReadNotes, isOutlined: boolean): RenderedFolder {
     const serial = ++this.#rendered;
     const { dependencies } = result;
-    const { substitutions } = notes;
+    const { substitutions, confidential, isSealed } = notes;
     if ("error" in result) {
       if (!(result.error instanceof KustomizeError)) throw result.error;
-      return { serial, dependencies, substitutions, isComponent: false, objects: [], problems: result.error.problems };
+      return { serial, dependencies, substitutions, confidential, isSealed, isComponent: false, objects: [], problems: isSealed ? [] : result.error.problems };
     }
     const objects: RenderedObject[] = [];
     const problems: Problem[] = [];
-    for (const resource of result.resources) this.#check(resource, { files: notes.confidential, isMixed: result.isMixed }, objects, problems);
-    return { serial, dependencies, substitutions, isComponent: result.isComponent, objects, problems };
+    for (const resource of result.resources) this.#check(resource, { files: confidential, isMixed: result.isMixed, isOutlined }, objects, problems);
+    return { serial, dependencies, substitutions, confidential, isSealed, isComponent: result.isComponent, objects, problems };
   }
 
-  #check(resource: Resource, confidential: { readonly files: ReadonlySet<string>; readonly isMixed: boolean }, objects: RenderedObject[], problems: Problem[]): void {
+  #check(resource: Resource, confidential: { readonly files: ReadonlySet<string>; readonly isMixed: boolean; readonly isOutlined: boolean }, objects: RenderedObject[], problems: Problem[]): void {
     // Only what finding lines needs is kept; the build itself goes.
     const { documents, touches, place } = resource;
     const value = this.#withoutNeedlessNamespace(resource);
     const origin = { value, documents, touches, place };
     const check = checkManifest(withoutNulls(value), this.#kinds);
     // A generated ConfigMap may hold any file that was read; and any object may, where values are copied.
-    const isConfidential = documents.some((document) => confidential.files.has(document.file)) || (confidential.files.size > 0 && (confidential.isMixed || resource.kind === "ConfigMap"));
+    const isConfidential = [...documents, ...touches].some(({ file }) => confidential.files.has(file)) || (confidential.files.size > 0 && (confidential.isMixed || resource.kind === "ConfigMap"));
     if (check.is === "object") objects.push({ object: check.object, resource: check.resource, file: place.file, line: place.line, place: { document: 0, prefix: [] }, locate: (steps) => locateField(origin, steps), isConfidential });
+    // An outline lacks what its kind may require.
+    else if (confidential.isOutlined && isConfidential) return;
     else if (check.is === "faulty") problems.push(...check.faults.map(({ steps, field, message }) => ({ ...(steps.length === 0 ? place : locateField(origin, steps)), ...(field === undefined ? {} : { field }), message: isConfidential ? withoutValues(message) : message })));
     else problems.push({ ...place, message: check.what });
   }

@@ -62,6 +62,8 @@ export interface RepositoryConfig {
   readonly signatures: { readonly require: boolean; readonly keys: string };
   /** Undefined: no request or branch gets one. */
   readonly previews: PreviewRules | undefined;
+  /** For whose plans encrypted files are opened. */
+  readonly plans: { readonly encrypted: "never" | "branches" | "always" };
   /** What becomes of a commit whose objects refer to something that will not be there. */
   readonly references: "refuse" | "warn" | "ignore";
   /** The file as it was written, for the Repository object; undefined when there is none. */
@@ -86,6 +88,7 @@ export function defaultRepositoryConfig(cluster: string): RepositoryConfig {
     notifications: [],
     signatures: { require: false, keys: DEFAULT_SIGNERS_FILE },
     previews: undefined,
+    plans: { encrypted: "branches" },
     source: undefined,
   };
 }
@@ -151,10 +154,11 @@ function toConfig(repository: Repository, fallback: RepositoryConfig, lineOfUnit
       minIntervalMs: parseDurationMs(repository.status?.minInterval) ?? fallback.status.minIntervalMs,
       keepCommits: repository.status?.keepCommits ?? fallback.status.keepCommits,
     },
-    // The schema admits these three words only.
+    // Here and of plans, the schema admits these three words only.
     references: (repository.references as RepositoryConfig["references"] | undefined) ?? fallback.references,
     signatures: { require: repository.signatures?.require ?? false, keys: normalisePath(repository.signatures?.keys ?? DEFAULT_SIGNERS_FILE) },
     previews: repository.previews === undefined ? undefined : previewRules(repository.previews),
+    plans: { encrypted: (repository.plans?.encrypted as RepositoryConfig["plans"]["encrypted"] | undefined) ?? fallback.plans.encrypted },
     forge: repository.forge ?? {},
     teams: repository.teams ?? [],
     sources: (repository.sources ?? []).map((source) => readSourceRule(source, parseDurationMs(source.interval))),

@@ -3,7 +3,7 @@ import { aborted, isAbort } from "../../lib/abort.ts";
 import { Bell } from "../../lib/bell.ts";
 import { sleep, type Clock } from "../../lib/clock.ts";
 import { describeError, type Logger } from "../../lib/log.ts";
-import { chooseProposals, hasRequests, listProposalRefs, type Proposal } from "../git/choose-proposals.ts";
+import { chooseProposals, hasRequests, isOwnProposal, listProposalRefs, type Proposal } from "../git/choose-proposals.ts";
 import type { ClusterView } from "../sync/cluster-view.ts";
 import { forecastCommit } from "./forecast-commit.ts";
 import { shortId, type GitSource } from "../git/git-source.ts";
@@ -43,6 +43,12 @@ interface BranchPlan {
   readonly head: string;
   readonly base: string | undefined;
   readonly revision: number;
+  readonly isSealed: boolean;
+}
+
+interface PlannedProposal extends Proposal {
+  /** Nobody else than who may write to the repository can have brought it. */
+  readonly isOwn: boolean;
 }
 
 /** Plans every branch and open request against what runs, by the code that applies, and again when branch, base or cluster move. */
@@ -95,9 +101,10 @@ export class BranchPlanner {
 
   async #planAll(signal: AbortSignal): Promise<ReadonlyMap<string, BranchPlan>> {
     const plans = new Map<string, BranchPlan>();
-    for (const { name, ref, head } of await this.#proposals(signal)) {
+    for (const proposal of await this.#proposals(signal)) {
+      const { name } = proposal;
       if (signal.aborted) return this.#plans;
-      const plan = await this.#plan(name, ref, head).catch((error: unknown) => {
+      const plan = await this.#plan(proposal).catch((error: unknown) => {
         this.#options.logger.warn("branch not planned", { branch: name, error: describeError(error) });
         return this.#plans.get(name);
       });
@@ -107,25 +114,28 @@ export class BranchPlanner {
   }
 
   /** Newest first, and not too many. */
-  async #proposals(signal: AbortSignal): Promise<readonly Proposal[]> {
+  async #proposals(signal: AbortSignal): Promise<readonly PlannedProposal[]> {
     const { source } = this.#options;
     const refs = await listProposalRefs(source.store);
     const open = hasRequests(refs) ? await this.#options.openRequests?.(signal).catch(() => undefined) : undefined;
     const dated = await Promise.all(chooseProposals(refs, source.branch, open).map(async (proposal) => ({ proposal, time: (await source.store.objects.commit(proposal.head).catch(() => undefined))?.time ?? Infinity })));
-    return dated.sort((a, b) => b.time - a.time || (a.proposal.name < b.proposal.name ? -1 : 1)).slice(0, BRANCHES_MAX).map(({ proposal }) => proposal);
+    return dated.sort((a, b) => b.time - a.time || (a.proposal.name < b.proposal.name ? -1 : 1)).slice(0, BRANCHES_MAX).map(({ proposal }) => ({ ...proposal, isOwn: isOwnProposal(proposal, refs) }));
   }
 
-  async #plan(name: string, ref: string, head: string): Promise<BranchPlan | undefined> {
+  async #plan({ name, ref, head, isOwn }: PlannedProposal): Promise<BranchPlan | undefined> {
     const { source, follower, synchroniser, view, forecastPods, cluster } = this.#options;
     const base = synchroniser.state?.commit.id;
     // What runs is no proposal any more.
     if (head === base) return undefined;
     const revision = view.revision();
+    const isSealed = !follower.mayOpen(isOwn);
     const known = this.#plans.get(name);
-    if (known !== undefined && known.head === head && known.base === base && known.revision === revision) return known;
+    if (known !== undefined && known.head === head && known.isSealed === isSealed && known.base === base && known.revision === revision) return known;
     const fetched = await source.store.fetchRef(ref);
     if (fetched === undefined) return undefined;
-    const prepared = await follower.prepare(fetched, source.store.objects);
+    // A request that has moved meanwhile may be anybody's.
+    const hasTurned = fetched !== head && !ref.startsWith("refs/heads/");
+    const prepared = await follower.prepare(fetched, source.store.objects, { isSealed: isSealed || (hasTurned && !follower.mayOpen(false)) });
     const forecast = await forecastCommit(prepared, forecastPods);
     const page = renderPlanPage({ ...forecast, cluster, branch: name, base });
     const facts: PlanFacts = {
@@ -136,7 +146,7 @@ export class BranchPlanner {
       file: planFile(name),
       digest: shortId(createHash("sha256").update(page).digest("hex")),
     };
-    return { facts, page, head, base, revision };
+    return { facts, page, head, base, revision, isSealed };
   }
 }
 

@@ -1,6 +1,6 @@
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
-import { ITEM_KEYS } from "../manifests/edit-manifest.ts";
+import { ITEM_KEYS, valueByNames } from "../manifests/edit-manifest.ts";
 import { APPLICATION_LABEL, SOURCE_ANNOTATION } from "../manifests/desired-state.ts";
 
 /** One field that a plan would change, ready to be shown: values are shortened, and never those of Secrets. */
@@ -22,17 +22,39 @@ const SHOWN_MAX = 60;
 /**
  * The fields in which two stored forms of an object differ, status and server-set metadata aside.
  * Both have been through the same defaulting, so nothing is shown that the repository did not ask for.
- * Of a confidential object, one that was written in an encrypted file, no value is shown at all.
+ * Of a confidential object, one that was written in an encrypted file, no value is shown at all; with `manifests`, none but what they state.
  */
-export function computeFieldChanges(live: KubeObject, next: KubeObject, isConfidential = false): readonly FieldChange[] {
+export function computeFieldChanges(live: KubeObject, next: KubeObject, isConfidential = false, manifests?: StatedManifests): readonly FieldChange[] {
   const raw: { steps: readonly (string | number)[]; from: unknown; to: unknown }[] = [];
   compare(comparable(live), comparable(next), [], (steps, from, to) => raw.push({ steps, from, to }));
   const isSecret = next.kind === "Secret";
   return raw.map(({ steps, from, to }) => {
     const hide = (isConfidential && !isIdentity(steps)) || (isSecret && (steps[0] === "data" || steps[0] === "stringData"));
-    const [fromText, toText] = hide ? [hidden(from), hidden(to)] : shownPair(from, to);
+    const [before, after] = manifests === undefined ? [from, to] : [statedValue(manifests.before, steps, from), statedValue(manifests.after, steps, to)];
+    const [fromText, toText] = hide ? [hidden(from, before), hidden(to, after)] : shownPair(before, after);
     return { steps, label: labelOf(steps, next), from: fromText, to: toText };
   });
+}
+
+/** An object as the repository states it: by what runs, if that has it and shows it, and by what is planned. */
+export interface StatedManifests {
+  readonly before: KubeObject | undefined;
+  readonly after: KubeObject;
+}
+
+const NOT_STATED = "<not from Git>";
+
+/** A value as a manifest states it; what only the cluster knows, such as someone's change, is not shown. */
+function statedValue(manifest: KubeObject | undefined, steps: readonly (string | number)[], value: unknown): unknown {
+  if (value === undefined) return undefined;
+  const stated = valueByNames(manifest, steps);
+  return stated !== undefined && isWithin(stated, value) ? stated : NOT_STATED;
+}
+
+function isWithin(part: unknown, whole: unknown): boolean {
+  if (isRecord(part) && isRecord(whole)) return Object.entries(part).every(([name, value]) => isWithin(value, whole[name]));
+  if (Array.isArray(part) && Array.isArray(whole)) return part.length === whole.length && part.every((value, index) => isWithin(value, whole[index]));
+  return jsonEqual(part, whole);
 }
 
 /** Names and their like are shown in any case; labels and annotations may hold what was encrypted. */
@@ -137,8 +159,9 @@ function shown(value: unknown): string | undefined {
   return typeof value !== "object" ? text : text.length <= SHOWN_MAX ? text : Array.isArray(value) ? `[${value.length} items]` : "{…}";
 }
 
-function hidden(value: unknown): string | undefined {
+function hidden(value: unknown, stated: unknown): string | undefined {
   if (value === undefined) return undefined;
+  if (stated === NOT_STATED) return NOT_STATED;
   const text = typeof value === "string" ? value : (JSON.stringify(value) ?? "");
   return `<changed, ${Buffer.from(text, "base64").byteLength} bytes>`;
 }

@@ -17,7 +17,7 @@ import { staleEntries, type OwnedEntry } from "../sync/inventory.ts";
 import { mapConcurrently } from "../manifests/map-concurrently.ts";
 import { locateField } from "../manifests/parse-manifests.ts";
 import type { StaleEntry } from "./plan-deletions.ts";
-import { planSync, type Outcome, type Refusal, type SyncPlan } from "./plan-sync.ts";
+import { planSync, type Outcome, type Refusal, type Secrecy, type SyncPlan } from "./plan-sync.ts";
 import { sortProblems, type Problem } from "../manifests/problem.ts";
 import { NO_RESTRAINTS, type Restraints } from "./restraints.ts";
 import type { ServedKinds } from "../manifests/served-kinds.ts";
@@ -44,6 +44,7 @@ export interface PlanRequest {
   readonly restraints?: Restraints;
   /** Holds and windows end; what a plan tells people is what happens then. */
   readonly isForecast?: boolean;
+  readonly secrecy?: Secrecy;
   /** Given the objects that change, by identity: which of them must wait, and for which object. Without it none does. */
   readonly blocked?: (changing: ReadonlySet<string>) => ReadonlyMap<string, string>;
 }
@@ -58,7 +59,7 @@ export async function planCommit(request: PlanRequest): Promise<CommitPlan> {
   const { client, kinds, state, examine, applications, knownOutcomes, messages, restraints = NO_RESTRAINTS } = request;
   const asked = examine.filter(({ desired }) => !knownOutcomes.has(desired.identity)).map(({ desired }) => desired);
   const fresh = await dryRunObjects(client, request.actAs ?? (() => client), asked, { namespaces: namespacesOf(state), kinds: kindsOf(state) }, (desired) => restraints.liveFieldsOf(desired));
-  const outcomes = new Map([...knownOutcomes, ...fresh]);
+  const outcomes = new Map([...knownOutcomes, ...(request.secrecy?.runs === undefined ? fresh : withoutStrangeValues(fresh, request.secrecy.runs))]);
   const stale = await readStale(client, kinds, staleEntries(applications, state.objects));
   const units = new Map(state.units.map((unit) => [unit.name, unit]));
   const candidates = examine.flatMap(({ desired, cause }) => {
@@ -80,11 +81,20 @@ export async function planCommit(request: PlanRequest): Promise<CommitPlan> {
     replaceFreely: (desired) => units.get(desired.unit)?.replace?.includes(desired.object.kind) === true,
     restraintOf: (unit, kind, namespace, name) => (request.isForecast === true ? undefined : restraints.ofObject(unit, kind, namespace, name)),
     isDriftLeft: (desired) => ["report", "propose"].includes(units.get(desired.unit)?.drift ?? ""),
+    ...(request.secrecy === undefined ? {} : { secrecy: request.secrecy }),
     allowReplace: trailerValues(messages, "Allow-Replace"),
     waiting: request.waiting(changing),
     ...(request.blocked === undefined ? {} : { blocked: request.blocked(new Set(candidates.filter(({ outcome }) => outcome.is !== "unchanged").map(({ desired }) => desired.identity))) }),
   });
   return { plan, outcomes };
+}
+
+/** Of objects that are in the cluster, but not by the repository, what the API says may name values that no manifest holds. */
+function withoutStrangeValues(outcomes: ReadonlyMap<string, Outcome>, runs: ReadonlyMap<string, DesiredObject>): ReadonlyMap<string, Outcome> {
+  return new Map([...outcomes].map(([identity, outcome]) => {
+    if (!("complaints" in outcome) || runs.has(identity)) return [identity, outcome];
+    return [identity, { ...outcome, complaints: outcome.complaints.map((complaint) => ({ ...complaint, message: complaint.message.split(":", 1)[0] ?? "" })) }];
+  }));
 }
 
 /** What only the commit as a whole shows: objects that it needs and that will not be there, quotas that it exceeds. */

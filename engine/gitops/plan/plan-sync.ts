@@ -109,6 +109,15 @@ export interface PlanInput {
   readonly restraintOf?: Restraints["ofObject"];
   /** Whether the application's policy leaves changes in the cluster as they are. */
   readonly isDriftLeft?: (desired: DesiredObject) => boolean;
+  readonly secrecy?: Secrecy;
+}
+
+/** What a plan must not show beside what is confidential by its own commit. */
+export interface Secrecy {
+  /** Whether an object was written in an encrypted file before: its values are in the cluster still. */
+  readonly wasConfidential: (identity: string) => boolean;
+  /** What runs, for a plan that strangers have asked for: it shows no value that is not written in a manifest. */
+  readonly runs?: ReadonlyMap<string, DesiredObject>;
 }
 
 /** Jobs are made anew without asking: their template can never change, and running again is what a changed Job is for. */
@@ -129,7 +138,7 @@ export function planSync(input: PlanInput): SyncPlan {
   let unchanged = input.untouched;
   for (const candidate of input.candidates) {
     const { desired, outcome } = candidate;
-    const action = planObject(candidate, { allowReplace: input.allowReplace, replaceFreely: input.replaceFreely ?? (() => false) }, refusals);
+    const action = planObject(candidate, { allowReplace: input.allowReplace, replaceFreely: input.replaceFreely ?? (() => false), secrecy: input.secrecy }, refusals);
     if (outcome.is === "unchanged") unchanged++;
     else if (action !== undefined) {
       const { kind, metadata } = desired.object;
@@ -187,7 +196,7 @@ export function actionsOf(plan: Pick<SyncPlan, "waves">): readonly Action[] {
   return plan.waves.flatMap((wave) => wave.actions);
 }
 
-function planObject(candidate: Candidate, input: ReplaceRules, refusals: Refusal[]): Action | undefined {
+function planObject(candidate: Candidate, input: ReplaceRules & { readonly secrecy: Secrecy | undefined }, refusals: Refusal[]): Action | undefined {
   const { desired, outcome } = candidate;
   switch (outcome.is) {
     case "unchanged":
@@ -195,13 +204,19 @@ function planObject(candidate: Candidate, input: ReplaceRules, refusals: Refusal
     case "create":
       return { do: "create", candidate, desired };
     case "update":
-      return { do: "update", candidate, desired, live: outcome.live, intent: outcome.intent, force: outcome.force, ...(outcome.takesItemsOf === undefined ? {} : { takesItemsOf: outcome.takesItemsOf }), changes: computeFieldChanges(outcome.live, outcome.result, desired.isConfidential === true) };
+      return { do: "update", candidate, desired, live: outcome.live, intent: outcome.intent, force: outcome.force, ...(outcome.takesItemsOf === undefined ? {} : { takesItemsOf: outcome.takesItemsOf }), changes: shownChanges(desired, outcome.live, outcome.result, input.secrecy) };
     case "immutable":
       return planReplacement(candidate, outcome.live, outcome.complaints, input, refusals);
     case "refused":
       for (const complaint of outcome.complaints) refusals.push({ desired, complaint });
       return undefined;
   }
+}
+
+function shownChanges(desired: DesiredObject, live: KubeObject, result: KubeObject, secrecy: Secrecy | undefined): readonly FieldChange[] {
+  const wasConfidential = secrecy?.wasConfidential(desired.identity) === true;
+  const before = wasConfidential ? undefined : secrecy?.runs?.get(desired.identity)?.object;
+  return computeFieldChanges(live, result, desired.isConfidential === true || wasConfidential, secrecy?.runs === undefined ? undefined : { before, after: desired.object });
 }
 
 type ReplaceRules = Required<Pick<PlanInput, "allowReplace" | "replaceFreely">>;

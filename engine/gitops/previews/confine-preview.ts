@@ -12,6 +12,8 @@ import { identityOf } from "../manifests/served-kinds.ts";
 import { hostsOf, withoutPlaces } from "./preview-objects.ts";
 import { PREVIEW_ACCOUNT, previewApplication, type PreviewIdentity } from "./preview-identity.ts";
 
+const NOT_FOR_PREVIEWS = "previews.encrypted in mainstay.yaml does not let previews read it";
+
 /** The units of a preview: some of a commit's, under names and in a namespace of their own, with the rights of the preview's account. */
 export function previewUnits(rules: PreviewRules, preview: PreviewIdentity): AdaptUnits {
   const { namespace } = preview;
@@ -43,6 +45,7 @@ export function previewUnits(rules: PreviewRules, preview: PreviewIdentity): Ada
 export function confineToPreview(state: DesiredState, base: DesiredState, rules: PreviewRules, { namespace }: PreviewIdentity): DesiredState {
   const problems: Problem[] = [...state.problems];
   const notices: string[] = [...state.notices];
+  if (!rules.encrypted) problems.push(...findSealedInputs(state));
   const objects = new Map<string, DesiredObject>();
   const served = new Map([...base.objects.values()].flatMap((desired) => hostsOf(desired.object).map((host) => [host, desired] as const)));
   const spaces = new Set([...state.objects.values()].map(({ object }) => object.metadata.namespace).filter((space) => space !== undefined));
@@ -52,7 +55,7 @@ export function confineToPreview(state: DesiredState, base: DesiredState, rules:
     if (desired.object.kind === "Namespace" && desired.resource.group === "") notices.push(`${desired.file}:${desired.line} ${describeDesired(desired)} is left out: all of a preview is in ${namespace}`);
     else if (!desired.resource.namespaced && shared !== undefined && isSame(shared.object, desired.object)) continue;
     else if (!desired.resource.namespaced) problems.push({ ...at, message: `${describeDesired(desired)} belongs to the whole cluster, and ${shared === undefined ? "is not there yet" : "is another one there"}: a preview cannot make or change it; merge it first` });
-    else if (desired.isConfidential === true && !rules.encrypted) problems.push({ ...at, message: `${describeDesired(desired)} is encrypted, and previews.encrypted in mainstay.yaml does not let previews read it` });
+    else if (desired.isConfidential === true && !rules.encrypted) problems.push({ ...at, message: `${describeDesired(desired)} is encrypted, and ${NOT_FOR_PREVIEWS}` });
     else {
       const host = hostsOf(desired.object).find((one) => served.has(one));
       const owner = host === undefined ? undefined : served.get(host);
@@ -66,6 +69,13 @@ export function confineToPreview(state: DesiredState, base: DesiredState, rules:
   // Whole previews go with their namespace, and nothing in them is dear.
   const config = { ...base.config, deletes: { maxPercent: 100, protectedKinds: new Set<string>() } };
   return { ...state, config, objects, problems, notices };
+}
+
+/** Encrypted files of which no object is there to be refused: what they are for would be missing, or made of something else. */
+function findSealedInputs(state: DesiredState): readonly Problem[] {
+  const shown = new Set([...state.objects.values()].map(({ file }) => file));
+  const files = new Set([...state.encrypted.values()].flat().map(({ file }) => file));
+  return [...files].filter((file) => !shown.has(file)).map((file) => ({ file, line: 1, message: `is encrypted, and ${NOT_FOR_PREVIEWS}` }));
 }
 
 function intoNamespace(desired: DesiredObject, namespace: string, spaces: ReadonlySet<string>): DesiredObject {

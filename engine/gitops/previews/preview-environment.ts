@@ -22,6 +22,8 @@ const PROBLEMS_MAX = 50;
 
 export interface PreviewParts {
   readonly loader: ManifestLoader;
+  /** For previews that may not read encrypted files. */
+  readonly sealedLoader: ManifestLoader;
   readonly source: GitSource;
   readonly sync: Omit<SynchroniserOptions, "preview" | "proposer">;
   /** Called when what it tells may have changed. */
@@ -135,7 +137,8 @@ export class PreviewEnvironment {
   }
 
   async #deploy(head: string, key: string, rules: PreviewRules, base: DesiredState): Promise<Outcome> {
-    const { source, loader, sync } = this.#parts;
+    const { source, sync } = this.#parts;
+    const loader = rules.encrypted ? this.#parts.loader : this.#parts.sealedLoader;
     const { objects } = source.store;
     const commit = await objects.commit(head);
     const startedMs = sync.clock.monotonic();

@@ -84,11 +84,14 @@ export function createPipeline(parts: PipelineParts, options: PipelineOptions): 
   const known = Promise.withResolvers<void>();
   const name = rule?.name ?? cluster;
   const writesStatus = rule?.writesStatus ?? true;
-  const loader = new ManifestLoader({ catalog, kindsKnown: () => known.promise, cluster, basePath: options.path, renderChart: createChartRenderer(), ...(options.ageKeys === undefined ? {} : { ageKeys: options.ageKeys }), ...(rule === undefined ? {} : { source: rule }) });
+  const reading = { catalog, kindsKnown: () => known.promise, cluster, basePath: options.path, renderChart: createChartRenderer(), ...(rule === undefined ? {} : { source: rule }) };
+  const loader = new ManifestLoader({ ...reading, ...(options.ageKeys === undefined ? {} : { ageKeys: options.ageKeys }) });
+  // What strangers bring, such as definitions of kinds, is kept apart from what is deployed.
+  const sealedLoader = new ManifestLoader({ ...reading, isSealed: true });
   const synchroniser = new Synchroniser({ client, view, kinds: loader.kinds, events, clock, logger, claims, repositoryUrl: source.url, proposer: new DriftProposer(source, clock), ...(impersonate === undefined ? {} : { impersonate }), ...(rule === undefined ? {} : { repository: rule.name }) });
   const reporter = new StatusReporter({ cluster, source, synchroniser, view, eventsOf, clock, logger, awaitsPlans: writesStatus, isSilent: !writesStatus, ...(rule === undefined ? {} : { repository: rule.name }), ...(sources === undefined ? {} : { composed: sources.composed }) });
   const record = new RepositoryRecord(client, name, rule !== undefined);
-  const follower = new SourceFollower({ source, loader, synchroniser, reporter, record, clock, logger, ...(sources === undefined ? {} : { sources }) });
+  const follower = new SourceFollower({ source, loader, sealedLoader, synchroniser, reporter, record, clock, logger, ...(sources === undefined ? {} : { sources }) });
   const forge = new ForgeReporter({
     cluster, clock, logger,
     forge: async () => {
@@ -107,7 +110,7 @@ export function createPipeline(parts: PipelineParts, options: PipelineOptions): 
   });
   // Namespaces of previews are named after requests, of which every repository may have the same.
   const previews = rule !== undefined ? undefined : new PreviewEnvironments({
-    source, loader, follower, synchroniser, clock, logger,
+    source, loader, sealedLoader, follower, synchroniser, clock, logger,
     sync: { client, view, kinds: loader.kinds, events, clock, logger, repositoryUrl: source.url, ...(impersonate === undefined ? {} : { impersonate }) },
     openRequests: (signal) => forge.openRequests(signal),
     onChange: (all) => reporter.setPreviews(all),
@@ -129,11 +132,11 @@ export function createPipeline(parts: PipelineParts, options: PipelineOptions): 
   const services: Service[] = [
     service("notifications", (signal) => notifier.run(signal)),
     service("custom kinds", async (signal) => {
-      const unfollow = followCustomKinds(definitions, loader.kinds, view);
+      const unfollow = [loader, sealedLoader].map(({ kinds }) => followCustomKinds(definitions, kinds, view));
       // Whoever waits for the kinds must not outlive the engine.
       await definitions.waitForSync(signal).finally(() => known.resolve());
       await aborted(signal);
-      unfollow();
+      for (const end of unfollow) end();
     }),
     service("git sync", (signal) => synchroniser.run(signal)),
     service("git source", (signal) => follower.run(signal)),

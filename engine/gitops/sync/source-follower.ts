@@ -7,7 +7,9 @@ import type { DesiredState } from "../manifests/desired-state.ts";
 import { shortId, type BranchState, type CommitInfo, type GitObjects, type GitSource } from "../git/git-source.ts";
 import type { ManifestLoader } from "../manifests/load-manifests.ts";
 import { formatProblem, type Problem } from "../manifests/problem.ts";
+import { CONFIG_FILE } from "../manifests/repository-config.ts";
 import type { SourceRule } from "../manifests/source-rules.ts";
+import { withholdSealed } from "../manifests/withhold-sealed.ts";
 import type { RepositoryRecord } from "./repository-object.ts";
 import { checkSignature } from "./signature-policy.ts";
 import { checkTeams } from "./team-rules.ts";
@@ -29,6 +31,8 @@ const PREPARED_MAX = 8;
 export interface SourceFollowerOptions {
   readonly source: GitSource;
   readonly loader: ManifestLoader;
+  /** For the commits of strangers: it opens no encrypted file, and what it has read counts for none but these. */
+  readonly sealedLoader: ManifestLoader;
   readonly synchroniser: Synchroniser;
   readonly reporter: StatusReporter;
   readonly record: RepositoryRecord;
@@ -80,12 +84,22 @@ export class SourceFollower {
     if (this.#looks === 0) await new Promise<void>((resolve) => this.#lookWaiters.push(resolve));
   }
 
-  /** Reads and plans a commit. `objects` may see a push that is not accepted yet; `pusher` is who brings it, where that is known. */
-  async prepare(id: string, objects: GitObjects, pusher?: string): Promise<Prepared> {
+  /** Whether encrypted files are opened for the plan of a ref that is not the desired branch. `isOwn`: only who may write to the repository can have brought it. */
+  mayOpen(isOwn: boolean): boolean {
+    const { encrypted } = this.#options.synchroniser.state?.config.plans ?? this.#options.loader.defaultConfig.plans;
+    return encrypted === "always" || (isOwn && encrypted === "branches");
+  }
+
+  /**
+   * Reads and plans a commit. `objects` may see a push that is not accepted yet; `pusher` is who brings it, where that is known.
+   * Sealed, no encrypted file is opened, and the plan shows nothing that no manifest holds.
+   */
+  async prepare(id: string, objects: GitObjects, { pusher, isSealed = false }: { readonly pusher?: string | undefined; readonly isSealed?: boolean } = {}): Promise<Prepared> {
     const { loader, synchroniser, record, clock } = this.#options;
     const startedMs = clock.monotonic();
     const commit = await objects.commit(id);
-    const state = await loader.load(objects, commit);
+    await this.#keepSecrets(id);
+    const state = isSealed ? await this.#loadSealed(objects, commit) : await loader.load(objects, commit);
     const added = await commitsSince(objects, commit, synchroniser.state?.commit.id ?? (await record.lastAdmitted()));
     const messages = added.map(({ message }) => message);
     const known = synchroniser.state;
@@ -94,6 +108,26 @@ export class SourceFollower {
     const teams = await checkTeams(objects, added.filter(({ id: one }) => one !== base?.commit), base?.teams ?? state.config.teams, pusher);
     const preview = await synchroniser.preview(state, objects, messages);
     return { ...preview, problems: [...signature, ...teams, ...preview.problems, ...synchroniser.findForeign(state), ...(await this.#options.sources?.check(state) ?? [])], state, messages, startedMs };
+  }
+
+  async #loadSealed(objects: GitObjects, commit: CommitInfo): Promise<DesiredState> {
+    const { sealedLoader, synchroniser, source } = this.#options;
+    const base = synchroniser.state;
+    const runs = base === undefined ? undefined : { state: base, files: sealedLoader.filesOf(source.store.objects, base.commit) };
+    return withholdSealed({ state: await sealedLoader.load(objects, commit), files: sealedLoader.filesOf(objects, commit) }, runs, `plans.encrypted in the ${CONFIG_FILE} of ${source.branch} says for whom it is`);
+  }
+
+  /** After a restart, nobody else knows what of the cluster came out of encrypted files. */
+  async #keepSecrets(next: string): Promise<void> {
+    const { loader, synchroniser, record, source, logger } = this.#options;
+    if (synchroniser.state !== undefined) return;
+    const last = await record.lastAdmitted();
+    if (last === undefined || last === next) return;
+    try {
+      synchroniser.onceConfidential.keep(await loader.load(source.store.objects, await source.store.objects.commit(last)));
+    } catch (error) {
+      logger.warn("last admitted commit not read", { commit: last, error: describeError(error) });
+    }
   }
 
   /** Keeps a plan for when the branch has moved to its commit. */
@@ -155,7 +189,7 @@ export class SourceFollower {
     const { source, synchroniser, reporter, record, clock, logger } = this.#options;
     const { objects } = source.store;
     const pusher = await source.pusherOf?.(id);
-    const prepared = this.#prepared.get(id) ?? (await this.prepare(id, objects, pusher));
+    const prepared = this.#prepared.get(id) ?? (await this.prepare(id, objects, { pusher }));
     await reporter.configure(prepared.state.config.status);
     // Another repository may have got something since this was planned.
     const foreign = prepared.problems.length === 0 ? synchroniser.findForeign(prepared.state) : [];

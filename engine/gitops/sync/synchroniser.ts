@@ -28,6 +28,7 @@ import { ofAllUnits, perUnit } from "../manifests/objects-by-unit.ts";
 import { computeBlocked } from "../manifests/order-graph.ts";
 import { sortProblems, type Problem } from "../manifests/problem.ts";
 import { orderUnits, type Unit } from "../manifests/resolve-units.ts";
+import { OnceConfidential } from "./once-confidential.ts";
 import { OWN_REPOSITORY, repositoryOf, type RepositoryClaims } from "./repository-claims.ts";
 import { Rollouts } from "./rollouts.ts";
 import { createActAs, type Impersonate } from "../plan/act-as.ts";
@@ -99,6 +100,7 @@ export interface Preview {
 export class Synchroniser {
   readonly rollouts = new Rollouts();
   readonly units: UnitReporter;
+  readonly onceConfidential = new OnceConfidential();
   readonly #options: SynchroniserOptions;
   readonly #applications: ApplicationStore;
   readonly #memory = new SyncMemory();
@@ -168,8 +170,8 @@ export class Synchroniser {
   /** What a commit would do, and everything that speaks against it. Changes nothing. */
   async preview(state: DesiredState, objects: GitObjects, messages: readonly string[]): Promise<Preview> {
     await this.#started.promise;
-    const examine = this.#toExamine(state, this.#restraints(state.units)).map(({ desired }) => ({ desired, cause: "commit" as const }));
-    const { plan, outcomes } = await planCommit({ ...this.#options, state, examine, knownOutcomes: new Map(), applications: [...this.#applications.all(), ...this.#abandoned(state)], messages, waiting: () => new Map(), actAs: this.#actAs(state.units), restraints: this.#restraints(state.units), isForecast: true });
+    const examine = this.#toExamine(state, this.#restraints(state.units)).filter(({ desired }) => state.withheld?.has(desired.identity) !== true).map(({ desired }) => ({ desired, cause: "commit" as const }));
+    const { plan, outcomes } = await planCommit({ ...this.#options, state, examine, knownOutcomes: new Map(), applications: [...this.#applications.all(), ...this.#abandoned(state)], messages, waiting: () => new Map(), actAs: this.#actAs(state.units), restraints: this.#restraints(state.units), isForecast: true, secrecy: this.onceConfidential.secrecyOf(state, this.state) });
     const whole = await checkWhole({ ...this.#options, state }, plan);
     const warnings = await problemsOf(objects, { problems: [], refusals: whole.warnings });
     return { plan, outcomes, warnings, problems: sortProblems([...state.problems, ...(await problemsOf(objects, plan)), ...(await problemsOf(objects, { problems: [], refusals: whole.refusals }))]) };
@@ -186,6 +188,7 @@ export class Synchroniser {
     const before = this.#admitted;
     if (before?.state.commit.id !== admitted.state.commit.id) this.#rolling.clear();
     this.#admitted = admitted;
+    this.onceConfidential.follow(admitted.state);
     const changed = this.#memory.follow(admitted.state.objects);
     const isSource = (application: Application) => this.#options.repository === undefined && admitted.state.config.sources.some(({ name }) => name === repositoryOf(application));
     for (const application of this.#applications.all()) if (isSource(application)) this.#applications.release(application.metadata.name ?? "");
@@ -277,7 +280,7 @@ export class Synchroniser {
     const examine = this.#toExamine(state, restraints);
     for (const { desired } of examine) this.#memory.looking(desired.identity);
     const blocked = (changing: ReadonlySet<string>) => computeBlocked(state.objects, changing, (desired) => this.units.readinessOf(desired), (identity) => this.#rolling.has(identity));
-    const { plan, outcomes } = await planCommit({ client, kinds, state, examine, knownOutcomes: this.#stillTrue(admitted, examine), applications, messages, waiting: (changing) => this.#waitingUnits(state.units, changing), blocked, restraints, actAs: this.#actAs(state.units) });
+    const { plan, outcomes } = await planCommit({ client, kinds, state, examine, knownOutcomes: this.#stillTrue(admitted, examine), applications, messages, waiting: (changing) => this.#waitingUnits(state.units, changing), blocked, restraints, actAs: this.#actAs(state.units), secrecy: this.onceConfidential.secrecyOf(state, this.state) });
     if (this.#admitted !== admitted) return true;
     for (const { desired } of examine) {
       const outcome = outcomes.get(desired.identity);

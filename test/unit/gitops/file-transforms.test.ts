@@ -105,6 +105,17 @@ describe("encrypted files in a repository", () => {
     expect(JSON.stringify(computeFieldChanges(live, copied.object, true))).not.toContain("open-sesame");
   });
 
+  test("are never shown where they are patches of another object", async () => {
+    const pair = await newAgePair();
+    const merge = toSopsYaml(await encryptTree({ apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "merged" }, spec: { paused: true } }, pair, { isEncrypted: (steps) => steps[0] === "spec", metadata: { encrypted_regex: "^spec$" } }));
+    const operations = JSON.stringify([{ op: "add", path: "/metadata/annotations", value: { shown: "open-sesame" } }]);
+    const binary = await encryptTree({ data: operations }, pair);
+    const state = await load({ "apps/b/kustomization.yaml": "resources: [d.yaml, m.yaml, plain.yaml]\npatches: [{path: merge.enc.yaml}, {path: ops.enc, target: {name: patched}}]\n", "apps/b/d.yaml": deploymentYaml("patched"), "apps/b/m.yaml": deploymentYaml("merged"), "apps/b/plain.yaml": deploymentYaml("plain"), "apps/b/merge.enc.yaml": merge, "apps/b/ops.enc": JSON.stringify({ ...binary.values, sops: binary.metadata }) }, newLoader({ ageKeys: async () => [pair.identity] }));
+    expect(problems(state)).toEqual([]);
+    expect(state.objects.get("apps/Deployment/default/patched")?.object.metadata.annotations).toMatchObject({ shown: "open-sesame" });
+    expect(["patched", "merged", "plain"].map((name) => state.objects.get(`apps/Deployment/default/${name}`)?.isConfidential === true)).toEqual([true, true, false]);
+  });
+
   test("without a key the commit is refused at the file, and a key that comes later opens it", async () => {
     const pair = await newAgePair();
     let keys: readonly string[] = [];
@@ -114,6 +125,35 @@ describe("encrypted files in a repository", () => {
     expect(problems(state)).toEqual([expect.stringMatching(/^apps\/a\/s\.yaml:1 the file is encrypted to age1\w+, and there is no age key here/)]);
     keys = [pair.identity];
     expect(problems(await load({ "README.md": "x" }, loader))).toEqual([]);
+  });
+});
+
+describe("encrypted files of strangers", () => {
+  const sealed = newLoader({ isSealed: true, ageKeys: async () => Promise.reject(new Error("must not be asked")) });
+  const regex = { isEncrypted: (steps: readonly string[]) => /^(data|stringData|spec)$/.test(steps[0] ?? ""), metadata: { encrypted_regex: "^(data|stringData|spec)$" } };
+
+  test("say what their objects are called, on their lines, and which keys their data has", async () => {
+    const pair = await newAgePair();
+    const text = async (name: string) => toSopsYaml(await encryptTree({ apiVersion: "v1", kind: "Secret", metadata: { name, namespace: "shop" }, stringData: { password: "one", user: "two" } }, pair, regex));
+    const files = { "apps/a/s.enc.yaml": `# two of them\n${await text("first")}---\n${await text("second")}` };
+    const state = await load(files, sealed);
+    expect(problems(state)).toEqual([]);
+    expect([...state.objects.values()].map(({ object, line, isConfidential }) => [object.metadata.name, line, isConfidential])).toEqual([["first", 2, true], ["second", files["apps/a/s.enc.yaml"].split("\n").findLastIndex((line) => line.startsWith("apiVersion")) + 1, true]]);
+    expect(state.objects.get("/Secret/shop/first")?.object).toMatchObject({ stringData: { password: "", user: "" } });
+    expect(JSON.stringify([...state.objects.values()])).not.toContain("ENC[");
+  });
+
+  test("are nothing where their names are encrypted, and keep what needs more of them from being built", async () => {
+    const pair = await newAgePair();
+    const state = await load({
+      "apps/a/all.enc.yaml": toSopsYaml(await encryptTree({ apiVersion: "v1", kind: "Secret", metadata: { name: "s" } }, pair)),
+      "apps/a/spec.enc.yaml": toSopsYaml(await encryptTree({ apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "d" }, spec: { replicas: 1 } }, pair, regex)),
+      "apps/b/kustomization.yaml": "secretGenerator: [{name: gen, files: [k=values.enc.yaml]}]\nresources: [d.yaml]\n",
+      "apps/b/values.enc.yaml": toSopsYaml(await encryptTree({ a: "b" }, pair)),
+      "apps/b/d.yaml": deploymentYaml("d"),
+    }, sealed);
+    expect([problems(state), [...state.objects], state.notices]).toEqual([[], [], []]);
+    expect([...state.encrypted].map(([unit, inputs]) => [unit, inputs.map(({ file, unbuilt }) => [file, unbuilt !== undefined])])).toEqual([["a", [["apps/a/all.enc.yaml", false], ["apps/a/spec.enc.yaml", false]]], ["b", [["apps/b/values.enc.yaml", true]]]]);
   });
 });
 

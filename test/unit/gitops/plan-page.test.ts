@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
 import { planFile } from "../../../engine/gitops/plan/branch-planner.ts";
-import { chooseProposals } from "../../../engine/gitops/git/choose-proposals.ts";
+import { chooseProposals, isOwnProposal } from "../../../engine/gitops/git/choose-proposals.ts";
 import type { DesiredState } from "../../../engine/gitops/manifests/desired-state.ts";
 import { computeFieldChanges } from "../../../engine/gitops/plan/field-diff.ts";
 import { podLines, renderPlanPage, type PlanPageFacts } from "../../../engine/gitops/plan/plan-page.ts";
@@ -23,7 +23,7 @@ function updated(from: ReturnType<typeof spec>, to: ReturnType<typeof spec>): Ac
   return { do: "update", desired: after, live, intent: after.object, force: false, changes: computeFieldChanges(live, result), candidate: { desired: after, cause: "commit", outcome: { is: "update", live, result, intent: after.object, force: false, leftToOthers: [] } } };
 }
 const pruned = (live: KubeObject): Action => ({ do: "prune", live, entry: { unit: "web", identity: "x", entry: { version: "v1", kind: live.kind, name: live.metadata.name ?? "" }, live } }) as Action;
-const state = (more: Partial<DesiredState> = {}): DesiredState => ({ commit: { id: "9f8e7d6c5b4a", tree: "t", parents: [], message: "Scale web\n\nbody", author: "Ada", time: 0 }, config: {} as DesiredState["config"], units: [], objects: new Map(), problems: [], notices: [], substitutions: new Map(), ...more });
+const state = (more: Partial<DesiredState> = {}): DesiredState => ({ commit: { id: "9f8e7d6c5b4a", tree: "t", parents: [], message: "Scale web\n\nbody", author: "Ada", time: 0 }, config: {} as DesiredState["config"], units: [], objects: new Map(), problems: [], notices: [], substitutions: new Map(), encrypted: new Map(), ...more });
 const page = (facts: Partial<PlanPageFacts>) => renderPlanPage({ cluster: "home", branch: "feature/x", base: "a1b2c3d4e5f6", state: state(), plan: plan(), problems: [], planned: [], pods: [], quotas: [], ...facts });
 
 describe("the pods that a plan brings", () => {
@@ -57,6 +57,11 @@ describe("which refs are proposals", () => {
   test("branches, but not the desired one and not the status", () => expect(names("refs/heads/main", "refs/heads/feature/x", "refs/heads/status/home", "refs/tags/v1")).toEqual(["feature/x"]));
 
   test("a branch called like a request is not taken for it", () => expect(names("refs/heads/pr-7", "refs/heads/mr-7", "refs/heads/pr-7-fix", "refs/pull/7/head")).toEqual(["heads/pr-7", "heads/mr-7", "pr-7-fix", "pr-7"]));
+
+  test("only who may write to the repository brings a branch, or a request whose head is on one", () => {
+    const refs = new Map([["refs/heads/fix", "a"], ["refs/pull/1/head", "a"], ["refs/pull/2/head", "b"], ["refs/pull/3/head", "b"], ["refs/merge-requests/4/head", "c"]]);
+    expect([...refs].filter(([ref, head]) => isOwnProposal({ ref, head }, refs)).map(([ref]) => ref)).toEqual(["refs/heads/fix", "refs/pull/1/head"]);
+  });
 
   test("requests that are open, as far as the forge tells", () => {
     expect(names("refs/pull/1/head", "refs/pull/2/head", "refs/pull/2/merge", "refs/merge-requests/7/head")).toEqual(["pr-2", "mr-7"]);

@@ -67,7 +67,7 @@ describe("names", () => {
 
 describe("a commit in a preview", () => {
   const preview = { name: "pr-1", ref: "refs/pull/1/head", namespace: "preview-pr-1" };
-  const state = (objects: readonly DesiredObject[], problems: DesiredState["problems"] = []): DesiredState => ({ commit: { id: "c", tree: "t", parents: [], message: "", author: "", time: 0 }, config: defaultRepositoryConfig("local"), units: [], objects: new Map(objects.map((one) => [one.identity, one])), problems, notices: [], substitutions: new Map() });
+  const state = (objects: readonly DesiredObject[], problems: DesiredState["problems"] = []): DesiredState => ({ commit: { id: "c", tree: "t", parents: [], message: "", author: "", time: 0 }, config: defaultRepositoryConfig("local"), units: [], objects: new Map(objects.map((one) => [one.identity, one])), problems, notices: [], substitutions: new Map(), encrypted: new Map() });
   const confined = (objects: readonly DesiredObject[], base: readonly DesiredObject[] = [], more = rules) => confineToPreview(state(objects), state(base), more, preview);
   const only = (object: DesiredObject) => [...confined([object]).objects.values()][0]?.object as unknown as Record<string, never>;
 
@@ -105,6 +105,9 @@ describe("a commit in a preview", () => {
     const secret = { ...desired("Secret", "s"), isConfidential: true };
     expect(confined([secret]).problems[0]?.message).toContain("previews.encrypted");
     expect(confined([secret], [], previewRules({ encrypted: true })).problems).toEqual([]);
+    const input = { ...state([]), encrypted: new Map([["web", [{ file: "apps/web/values.enc.yaml" }]]]) };
+    expect(confineToPreview(input, state([]), rules, preview).problems).toMatchObject([{ file: "apps/web/values.enc.yaml", message: expect.stringContaining("previews.encrypted") }]);
+    expect(confineToPreview(input, state([]), previewRules({ encrypted: true }), preview).problems).toEqual([]);
     const ingress = (host: string) => desired("Ingress", "i", { spec: { rules: [{ host }] } });
     expect(confined([ingress("a.example.org")], [ingress("a.example.org")]).problems[0]?.message).toMatch(/^a\.example\.org is served by Ingress web\/i/);
     expect(confined([ingress("b.example.org")], [ingress("a.example.org")]).problems).toEqual([]);
