@@ -81,6 +81,8 @@ export class Fairness implements RequestOrder {
   readonly #levels = new Map<string, Level>();
   #schemas: readonly FlowSchema[] = [];
   #borrowing: Borrowing = { current: new Map(), targets: new Map(), fairFraction: 0 };
+  /** What gives back the seats of requests that have ended in this turn of the event loop. */
+  readonly #ended: (() => void)[] = [];
 
   constructor({ clock, metrics, seats }: FairnessOptions) {
     this.#clock = clock;
@@ -183,14 +185,27 @@ export class Fairness implements RequestOrder {
         if (isOver) return;
         isOver = true;
         const seconds = this.#secondsSince(started);
-        level.inUse -= width;
-        level.executing--;
-        level.demand.change(-width, this.#clock.monotonic());
-        if (origin !== undefined) queues.finished(origin, seconds);
         this.#metrics.executed(level.name, schema, seconds);
-        this.#serve();
+        this.#giveBack(() => {
+          level.inUse -= width;
+          level.executing--;
+          level.demand.change(-width, this.#clock.monotonic());
+          if (origin !== undefined) queues.finished(origin, seconds);
+        });
       },
     };
+  }
+
+  /**
+   * Seats are held up to the end of this turn of the event loop. A request that needs nothing but the processor is done before the next
+   * one is read: if its seat were free at once, all that wait in a level would be served before anybody else's request is even seen.
+   */
+  #giveBack(seats: () => void): void {
+    if (this.#ended.push(seats) > 1) return;
+    setImmediate(() => {
+      for (const giveBack of this.#ended.splice(0)) giveBack();
+      this.#serve();
+    });
   }
 
   /** Starts whoever can be started. */

@@ -269,6 +269,28 @@ it("a level borrows at the next look what others do not use, and gives it back w
   await ended;
 });
 
+it("a level of one seat serves one request in each turn of the event loop, however little it takes: nobody waits for all of a greedy client's", async () => {
+  const fairness = new Fairness({ clock: new VirtualClock(), metrics: new MetricsRegistry(), seats: 2 });
+  const of = (name: string) => ({ priorityLevelConfiguration: { name }, matchingPrecedence: 5, distinguisherMethod: { type: "ByUser" }, rules: [{ subjects: [{ kind: "User", user: { name } }], resourceRules: [{ verbs: ["*"], apiGroups: ["*"], resources: ["*"], namespaces: ["*"] }] }] });
+  const limited = { type: "Limited", limited: { nominalConcurrencyShares: 1000, borrowingLimitPercent: 0, limitResponse: { type: "Queue", queuing: { queues: 1, handSize: 1, queueLengthLimit: 50 } } } };
+  fairness.configure([schemaOf(["greedy", of("greedy")]), schemaOf(["modest", of("modest")])], [levelOf(["greedy", limited]), levelOf(["modest", limited])]);
+  const served = { greedy: 0, modest: 0 };
+  const over = new AbortController();
+  const stream = async (who: keyof typeof served) => {
+    while (!over.signal.aborted) {
+      const ticket = await fairness.enter(asks(user(who)), 1, over.signal);
+      served[who]++;
+      ticket.leave();
+      await new Promise((resolve) => setImmediate(resolve)); // the client reads its answer and asks again
+    }
+  };
+  const streams = [...Array.from({ length: 50 }, () => stream("greedy")), ...Array.from({ length: 3 }, () => stream("modest"))];
+  while (served.modest < 100) await new Promise((resolve) => setImmediate(resolve));
+  over.abort();
+  await Promise.allSettled(streams);
+  expect(served.greedy / served.modest).toBeLessThan(4);
+});
+
 describe("a schema", () => {
   it("says whether its level exists, and since when", () => {
     const schema = schemaOf(["s", { priorityLevelConfiguration: { name: "gone" } }]);
