@@ -5,6 +5,7 @@ const WARNINGS_MAX = 64;
 export class RequestNotes {
   readonly #warnings = new Set<string>();
   readonly #annotations = new Map<string, string>();
+  readonly #contents = new Set<string>();
 
   /** In the order in which they were made, each once. */
   get warnings(): readonly string[] {
@@ -15,6 +16,11 @@ export class RequestNotes {
     return this.#annotations;
   }
 
+  /** Those that show nothing of what was written, for records that are not to. */
+  get annotationsWithoutContents(): ReadonlyMap<string, string> {
+    return new Map([...this.#annotations].filter(([key]) => !this.#contents.has(key)));
+  }
+
   /** A writer whose request is refused is warned as well. */
   warn(...texts: readonly string[]): void {
     for (const text of texts) if (this.#warnings.size < WARNINGS_MAX) this.#warnings.add(text);
@@ -23,5 +29,11 @@ export class RequestNotes {
   /** What was noted first under a key stays. */
   annotate(key: string, value: string): void {
     if (!this.#annotations.has(key)) this.#annotations.set(key, value);
+  }
+
+  /** The same of a note that shows what was written, such as a patch of it. */
+  annotateContents(key: string, value: string): void {
+    this.#contents.add(key);
+    this.annotate(key, value);
   }
 }

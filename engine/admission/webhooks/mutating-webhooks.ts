@@ -74,7 +74,7 @@ async function ask(match: WebhookMatch<MutatingWebhook>, place: string, parts: W
       if (objects.object === undefined) throw internalError(`admission webhook ${JSON.stringify(name)} attempted to modify the object, which is not supported for this operation`);
       const patched = patchObject(match, objects.object, operations);
       isMutated = !jsonEqual(patched, objects.object);
-      attributes.notes?.annotate(`${PATCH_KEY}${place}`, JSON.stringify({ configuration: hook.configuration, webhook: name, patch: operations, patchType: "JSONPatch" }));
+      attributes.notes?.annotateContents(`${PATCH_KEY}${place}`, JSON.stringify({ configuration: hook.configuration, webhook: name, patch: operations, patchType: "JSONPatch" }));
       return request.definition === attributes.definition || attributes.kind !== undefined ? patched : await parts.equivalents.convert(patched, request.definition, attributes.definition);
     });
   } catch (error) {

@@ -172,6 +172,7 @@ export class AuditRecord {
   #event(stage: AuditStage): AuditEvent {
     const { auditId, requestUri, verb, user, sourceIps, userAgent } = this.#beginning;
     const isOver = stage !== "RequestReceived";
+    const annotations = this.#keeps("Request") ? this.notes.annotations : this.notes.annotationsWithoutContents;
     return {
       kind: "Event",
       apiVersion: "audit.k8s.io/v1",
@@ -190,7 +191,7 @@ export class AuditRecord {
       ...(isOver && this.#responseObject !== undefined ? { responseObject: this.#responseObject } : {}),
       requestReceivedTimestamp: this.#received,
       stageTimestamp: formatMicroTime(this.#clock.now()),
-      ...(this.notes.annotations.size === 0 ? {} : { annotations: Object.fromEntries(this.notes.annotations) }),
+      ...(annotations.size === 0 ? {} : { annotations: Object.fromEntries(annotations) }),
     };
   }
 

@@ -3,9 +3,12 @@ import os from "node:os";
 import path from "node:path";
 import { gunzipSync } from "node:zlib";
 import { afterEach, describe, expect, it } from "vitest";
+import type { WebhookRequest } from "../../../engine/apimachinery/webhook-call.ts";
 import { silentLogger } from "../../../engine/lib/log.ts";
 import { MetricsRegistry } from "../../../engine/lib/metrics.ts";
+import { mutatingWebhookConfigurationResource } from "../../../engine/resources/admissionregistration/mutating-webhook-configuration.ts";
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
+import { secretResource } from "../../../engine/resources/core/secret.ts";
 import { AuditLogFile, type AuditLogOptions } from "../../../engine/server/audit/audit-log-file.ts";
 import { legacyLine, withoutManagedFields, type AuditEvent } from "../../../engine/server/audit/audit-event.ts";
 import { decideAudit, parseAuditPolicy, type AuditedRequest, type AuditPolicy, type AuditRule } from "../../../engine/server/audit/audit-policy.ts";
@@ -121,6 +124,20 @@ describe("the record of a request", () => {
     await using api = await startTestApi({ auditor });
     await expect(api.as("eve").for(configMapResource).get("default", "a")).rejects.toThrow("cannot get");
     expect(events).toMatchObject([{ responseStatus: { code: 403, reason: "Forbidden", status: "Failure" }, annotations: { "authorization.k8s.io/decision": "forbid" } }]);
+  });
+
+  it.each([["Metadata", false], ["Request", true]] as const)("of level %s says that a webhook has changed the object, and what it made of it: %s", async (level, isShown) => {
+    const { events, auditor } = recorded({ level, resources: [{ resources: ["secrets"] }], omitStages: ["RequestReceived"] });
+    const changed = { allowed: true, patchType: "JSONPatch", patch: Buffer.from(JSON.stringify([{ op: "add", path: "/stringData", value: { password: "swordfish" } }])).toString("base64") };
+    const post = async ({ body }: WebhookRequest) => ({ apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview", response: { ...changed, uid: (body as { readonly request: { readonly uid: string } }).request.uid } });
+    await using api = await startTestApi({ auditor, webhooks: { post } });
+    const webhook = { name: "fill.example.com", clientConfig: { url: "https://fill/" }, rules: [{ operations: ["CREATE"], apiGroups: [""], apiVersions: ["v1"], resources: ["secrets"] }], sideEffects: "None", admissionReviewVersions: ["v1"] };
+    await api.client.for(mutatingWebhookConfigurationResource).create({ apiVersion: "admissionregistration.k8s.io/v1", kind: "MutatingWebhookConfiguration", metadata: { name: "a" }, webhooks: [webhook] });
+    await api.client.for(secretResource).create({ apiVersion: "v1", kind: "Secret", metadata: { name: "s", namespace: "default" } });
+    const annotations = events[0]?.annotations ?? {};
+    expect(annotations["mutation.webhook.admission.k8s.io/round_0_index_0"]).toBe('{"configuration":"a","webhook":"fill.example.com","mutated":true}');
+    expect("patch.webhook.admission.k8s.io/round_0_index_0" in annotations).toBe(isShown);
+    expect(JSON.stringify(events).includes("swordfish")).toBe(isShown);
   });
 
   it("is one line for who likes it so", () => {
