@@ -1,6 +1,7 @@
 import type { RequestOptions } from "node:https";
 import type { IncomingMessage } from "node:http";
 import { hostAndPort } from "../lib/ip-address.ts";
+import type { Clock } from "../lib/clock.ts";
 import { connectionBy, type Dial } from "../lib/dial.ts";
 import { nodeJs } from "../lib/late-modules.ts";
 import { StatusError, type StatusReason } from "../apimachinery/status-error.ts";
@@ -26,12 +27,13 @@ export interface NodeTransport {
   identity(): Promise<ServerIdentity>;
 }
 
-const CONNECT_TIMEOUT_MS = 10_000;
+/** By then an answer must have begun, whatever the connection does meanwhile. */
+const ANSWER_TIMEOUT_MS = 10_000;
 /** What an agent says about a failure is shown up to here. */
 const MESSAGE_BYTES_MAX = 16 * 1024;
 
 /** Over HTTPS with the server's client certificate; agents must show one of the same authority for their address. */
-export function createNodeTransport(ca: string, credentials: () => Promise<KeyPair>, dial?: Dial): NodeTransport {
+export function createNodeTransport(ca: string, credentials: () => Promise<KeyPair>, clock: Clock, dial?: Dial): NodeTransport {
   const identity = async (): Promise<ServerIdentity> => {
     const { certificate, key } = await credentials();
     return { ca, cert: certificate, key };
@@ -40,24 +42,27 @@ export function createNodeTransport(ca: string, credentials: () => Promise<KeyPa
     identity,
     async open(target, signal) {
       const { host, port, path } = target;
-      const response = await connect({ host, port, path, method: "GET", ...(await identity()), signal, timeout: CONNECT_TIMEOUT_MS, ...connectionBy(dial, "https") }, target);
+      const response = await connect({ host, port, path, method: "GET", ...(await identity()), signal, ...connectionBy(dial, "https") }, target, clock);
       if ((response.statusCode ?? 500) < 300) return response;
       throw await failureOf(response, target);
     },
   };
 }
 
-function connect(options: RequestOptions, { nodeName, host, port }: NodeTarget): Promise<IncomingMessage> {
+function connect(options: RequestOptions, { nodeName, host, port }: NodeTarget, clock: Clock): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const outgoing = nodeJs.https.request(options);
-    const fail = (why: string) => reject(new StatusError("ServiceUnavailable", `node ${nodeName} cannot be reached at ${hostAndPort(host, port)}: ${why}`, { retryAfterSeconds: 5 }));
-    outgoing.on("response", (response) => {
-      outgoing.setTimeout(0); // from here on the log decides how long it takes
-      resolve(response);
-    });
-    outgoing.on("timeout", () => {
-      fail(`no answer within ${CONNECT_TIMEOUT_MS / 1000} seconds`);
+    const fail = (why: string) => {
+      cancelTimer();
+      reject(new StatusError("ServiceUnavailable", `node ${nodeName} cannot be reached at ${hostAndPort(host, port)}: ${why}`, { retryAfterSeconds: 5 }));
+    };
+    const cancelTimer = clock.after(ANSWER_TIMEOUT_MS, () => {
+      fail(`no answer within ${ANSWER_TIMEOUT_MS / 1000} seconds`);
       outgoing.destroy();
+    });
+    outgoing.on("response", (response) => {
+      cancelTimer(); // from here on the log decides how long it takes
+      resolve(response);
     });
     outgoing.on("error", (error) => fail(error.message));
     outgoing.end();

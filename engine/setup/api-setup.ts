@@ -71,7 +71,7 @@ export async function serveApi(config: ServerConfig, { clock, random, logger, to
   const auditor = await setUpAudit(config, { clock, logger, metrics, egress });
   scope.defer(async () => auditor?.close());
   const toAgents = () => pki.certificate("apiserver-kubelet-client", { commonName: "kube-apiserver-kubelet-client", organizations: [MASTERS_GROUP], usage: "client" });
-  const nodes = createNodeTransport(pki.ca, toAgents, egress?.get("cluster"));
+  const nodes = createNodeTransport(pki.ca, toAgents, clock, egress?.get("cluster"));
   const { frontProxy: ownFrontProxy, services: _followed, ...given } = auth;
   const frontProxy = async () => ownFrontProxy ?? pki.certificate(FRONT_PROXY_NAME, { commonName: FRONT_PROXY_NAME, organizations: [], usage: "client" });
   const served = Promise.withResolvers<number>();

@@ -1,14 +1,16 @@
 import { createServer, type Server } from "node:https";
-import type { AddressInfo } from "node:net";
+import { createServer as createTcpServer, type AddressInfo } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import type { KubeObject } from "../../engine/apimachinery/object-meta.ts";
 import { nodeResource } from "../../engine/resources/core/node.ts";
 import { podResource } from "../../engine/resources/core/pod.ts";
+import { createNodeTransport } from "../../engine/server/node-proxy.ts";
 import { createTestNamespace } from "../kit/test-api.ts";
 import { rawClient } from "../kit/raw-https.ts";
 import { startTestListener, type TestListener } from "../kit/test-listener.ts";
+import { VirtualClock } from "../kit/virtual-clock.ts";
 
 /** An agent that answers with what it was asked. The real one is tested where it lives; this is about the way to it. */
 let api: TestListener;
@@ -92,4 +94,22 @@ test("what cannot be read is said clearly", async () => {
   expect(JSON.parse((await logs("web", "?container=waiting")).text)).toMatchObject({ code: 400, reason: "BadRequest", message: 'container "waiting" in pod "web" is waiting to start: ContainerCreating' });
   expect(JSON.parse((await logs("cut-off")).text)).toMatchObject({ code: 503, message: expect.stringMatching(/^node gone cannot be reached at 127\.0\.0\.1:1: .*ECONNREFUSED/) as unknown });
   expect(JSON.parse((await logs("single", "?tailLines=-1")).text)).toMatchObject({ code: 422, message: expect.stringContaining("tailLines: Invalid value: -1") as unknown });
+});
+
+test("an agent that takes a connection and says nothing is given up after ten seconds", async () => {
+  const mute = createTcpServer((socket) => socket.on("error", () => {}).resume());
+  await new Promise<void>((resolve) => mute.listen(0, "127.0.0.1", resolve));
+  const clock = new VirtualClock();
+  const own = () => api.pki.certificate("node-client", { commonName: "kube-apiserver-kubelet-client", usage: "client" });
+  const connected = new Promise<void>((resolve) => mute.once("connection", () => resolve()));
+  let refusal: Error | undefined;
+  const opening = createNodeTransport(api.pki.ca, own, clock).open({ nodeName: "n9", host: "127.0.0.1", port: (mute.address() as AddressInfo).port, path: "/", isStreamed: false }, new AbortController().signal).catch((error: Error) => void (refusal = error));
+  await connected;
+  await clock.advance(9_999);
+  expect(refusal).toBeUndefined();
+  await clock.advance(1);
+  await opening;
+  expect(refusal?.message).toMatch(/^node n9 cannot be reached at 127.0.0.1:\d+: no answer within 10 seconds$/);
+  expect(clock.pending).toBe(0);
+  await new Promise((resolve) => mute.close(resolve));
 });

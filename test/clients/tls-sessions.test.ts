@@ -7,6 +7,7 @@ import { createAuthority, issueCertificate, type KeyPair } from "../../engine/au
 import { fetchRemoteJson } from "../../engine/auth/remote-json.ts";
 import { createHttpClient } from "../../engine/client/http-client.ts";
 import { configMapResource } from "../../engine/resources/core/config-map.ts";
+import { systemClock } from "../../engine/lib/clock.ts";
 import { createNodeTransport } from "../../engine/server/node-proxy.ts";
 
 /**
@@ -48,7 +49,7 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("a server that has got another au
     ["who asks identity providers and webhooks about tokens", () => () => fetchRemoteJson({ url: `https://127.0.0.1:${port}/keys`, ca: trusted.certificate, timeoutMs: 5_000 })],
     ["who reads from nodes", () => {
       const own = issueCertificate(trusted, { commonName: "client", usage: "client", ...times });
-      const nodes = createNodeTransport(trusted.certificate, () => own);
+      const nodes = createNodeTransport(trusted.certificate, () => own, systemClock);
       return async () => (await nodes.open({ nodeName: "n1", host: "127.0.0.1", port, path: "/", isStreamed: false }, new AbortController().signal)).resume();
     }],
   ])("%s", async (_who, start) => {

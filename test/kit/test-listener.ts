@@ -59,7 +59,7 @@ export async function startTestListener(options: TestListenerOptions = {}): Prom
     ...(options.network === undefined ? {} : { network: options.network }),
     ...(options.minRequestTimeoutSeconds === undefined ? {} : { minRequestTimeoutSeconds: options.minRequestTimeoutSeconds }),
     ...(options.transportSecurity === undefined ? {} : { transportSecurity: options.transportSecurity }),
-    nodes: createNodeTransport(pki.ca, clientCertificate, options.egress?.get("cluster")),
+    nodes: createNodeTransport(pki.ca, clientCertificate, systemClock, options.egress?.get("cluster")),
   });
   served.resolve(listener.port);
   const url = `https://127.0.0.1:${listener.port}`;
