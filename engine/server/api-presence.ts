@@ -11,6 +11,7 @@ import { leaseResource } from "../resources/coordination/lease.ts";
 import { endpointsResource } from "../resources/core/endpoints.ts";
 import { endpointSliceResource } from "../resources/discovery/endpoint-slice.ts";
 import type { Endpoints, EndpointSlice, Lease } from "../resources/types.ts";
+import { serverIdentity } from "./server-identity.ts";
 
 /** Where pods and agents reach a server: an address of its machine, not a loopback one, and the port it listens on. */
 export interface ApiAddress {
@@ -55,7 +56,7 @@ const RENEW_ALONE_MS = 600_000;
  */
 export function createApiPresence(options: ApiPresenceOptions): ApiPresence {
   const { client, clock, logger, name, address, port, isAlone = false, isUnpublished = false } = options;
-  const leaseName = `apiserver-${name}`;
+  const leaseName = serverIdentity(name);
   const leases = client.for(leaseResource);
   const seen = new LeaseObserver(clock);
 
@@ -67,7 +68,7 @@ export function createApiPresence(options: ApiPresenceOptions): ApiPresence {
   };
   const publish = async () => {
     const { items } = await leases.list(NAMESPACE, { labelSelector: Object.entries(IDENTITY).map(([key, value]) => `${key}=${value}`).join(",") });
-    const { alive, gone } = isAlone ? only(leaseName, items) : seen.judge(items);
+    const { alive, gone } = isAlone ? judgeAlone(leaseName, items, clock.now()) : seen.judge(items);
     if (!isUnpublished) {
       const planned = planApiSlices(alive.map((lease) => parseAddress(lease.metadata.annotations?.[ADDRESS])).filter((found) => found !== undefined));
       await writeSlices(client, planned);
@@ -100,8 +101,10 @@ interface Judgement {
   readonly gone: readonly Lease[];
 }
 
-function only(name: string, leases: readonly Lease[]): Judgement {
-  return { alive: leases.filter(({ metadata }) => metadata.name === name), gone: leases.filter(({ metadata }) => metadata.name !== name) };
+/** Of the others nobody is alive; what they left goes when its time is over, by the one clock that there is. */
+function judgeAlone(name: string, leases: readonly Lease[], nowMs: number): Judgement {
+  const isOver = ({ spec }: Lease) => !(Date.parse(spec?.renewTime ?? "") + (spec?.leaseDurationSeconds ?? 0) * 1000 >= nowMs);
+  return { alive: leases.filter(({ metadata }) => metadata.name === name), gone: leases.filter((lease) => lease.metadata.name !== name && isOver(lease)) };
 }
 
 /** When each lease was last seen to change: clocks of machines differ. */

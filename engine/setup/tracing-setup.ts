@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import * as yaml from "js-yaml";
 import { ConfigFields } from "../apimachinery/config-fields.ts";
 import type { Egress } from "../apimachinery/egress.ts";
@@ -14,6 +13,7 @@ import { SpanExporter } from "../lib/tracing/span-exporter.ts";
 import { Tracer } from "../lib/tracing/tracer.ts";
 import { readOption } from "../options/option-files.ts";
 import type { TracingConfig } from "../options/tracing-options.ts";
+import { serverIdentity } from "../server/server-identity.ts";
 
 export interface TracingSetup {
   readonly tracer: Tracer;
@@ -50,7 +50,7 @@ export function setUpTracing({ tracingConfigFile, nodeName }: TracingConfig & { 
   if (configuration === undefined) return undefined;
   const { address, sampledShare } = configuration;
   const channel = openGrpcChannel(address, undefined, undefined, egress?.get("controlplane"));
-  const exporter = new SpanExporter({ channel, resource: { "service.name": "apiserver", "service.instance.id": serverId(nodeName) }, clock, logger, metrics });
+  const exporter = new SpanExporter({ channel, resource: { "service.name": "apiserver", "service.instance.id": serverIdentity(nodeName) }, clock, logger, metrics });
   return { tracer: new Tracer({ clock, random, sampledShare, ended: (span) => exporter.add(span) }), service: exporter.asService() };
 }
 
@@ -95,16 +95,4 @@ function addressOf(endpoint: string): string {
   if (endpoint.startsWith("unix-abstract:")) return endpoint.replace(/:\/*/, ":");
   const host = endpoint.replace(/^dns:(?:\/\/(?:[^/]*\/)?)?/, "");
   return /:\d+$/.test(host.replace(/^\[.*\]/, "")) ? host : `${host}:${DEFAULT_PORT}`;
-}
-
-/** What upstream's servers call themselves: it follows from the machine's name. */
-function serverId(nodeName: string): string {
-  const prefixed = (text: string) => Buffer.concat([Buffer.of(text.length >> 8, text.length & 255), Buffer.from(text)]);
-  const hash = createHash("sha256").update(prefixed(nodeName)).update(prefixed("kube-apiserver")).digest().subarray(0, 16);
-  return `apiserver-${base32(hash)}`;
-}
-
-function base32(bytes: Buffer): string {
-  const bits = [...bytes].map((byte) => byte.toString(2).padStart(8, "0")).join("");
-  return (bits.match(/.{1,5}/g) ?? []).map((five) => "abcdefghijklmnopqrstuvwxyz234567"[Number.parseInt(five.padEnd(5, "0"), 2)]).join("");
 }

@@ -3,6 +3,7 @@ import { silentLogger } from "../../../engine/lib/log.ts";
 import { leaseResource } from "../../../engine/resources/coordination/lease.ts";
 import { endpointSliceResource } from "../../../engine/resources/discovery/endpoint-slice.ts";
 import { createApiPresence, planApiSlices } from "../../../engine/server/api-presence.ts";
+import { serverIdentity } from "../../../engine/server/server-identity.ts";
 import { serverUrls } from "../../../node-agent/node/follow-servers.ts";
 import { startTestApi, type TestApi } from "../../kit/test-api.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";
@@ -18,6 +19,10 @@ describe("the slices of the API's own Service", () => {
   });
 
   it("are none where servers are reached from their own machine only", () => expect(planApiSlices([{ address: "127.0.0.1", port: 6443 }])).toEqual([]));
+});
+
+it("a server's Lease has the name that upstream gives that of a machine with its name", () => {
+  expect(serverIdentity("m1")).toBe("apiserver-276wpfzo55z6xlhwmv7sebbpdm");
 });
 
 describe("servers of one cluster", () => {
@@ -47,20 +52,20 @@ describe("servers of one cluster", () => {
     return ends.at(-1);
   };
   const shown = async () => serverUrls((await api.client.for(endpointSliceResource).list("default")).items);
-  const leases = async () => (await api.client.for(leaseResource).list("kube-system")).items.map(({ metadata }) => metadata.name);
+  const leases = async () => (await api.client.for(leaseResource).list("kube-system")).items.map(({ metadata }) => metadata.labels?.["kubernetes.io/hostname"]).sort();
 
   it("all stand behind the Service of the API, whatever their clocks say", async () => {
     await start("a", "10.0.0.1", { skewMs: -3_600_000 });
     await start("b", "10.0.0.2", { skewMs: 3_600_000 });
     await clock.advance(60_000);
     expect(await shown()).toEqual(["https://10.0.0.1:6443", "https://10.0.0.2:6443"]);
-    expect(await leases()).toEqual(["apiserver-a", "apiserver-b"]);
+    expect(await leases()).toEqual(["a", "b"]);
   });
 
   it("leave the Service alone where somebody else keeps it, and show that they are there", async () => {
     await createApiPresence({ client: api.client, clock, logger: silentLogger, name: "a", address: "10.0.0.1", port: 6443, isUnpublished: true }).announce();
     expect(await shown()).toEqual([]);
-    expect(await leases()).toEqual(["apiserver-a"]);
+    expect(await leases()).toEqual(["a"]);
   });
 
   it("go from behind it when they show no sign of life, and come back", async () => {
@@ -71,7 +76,7 @@ describe("servers of one cluster", () => {
     expect(await shown()).toHaveLength(2);
     await clock.advance(25_000);
     expect(await shown()).toEqual(["https://10.0.0.1:6443"]);
-    expect(await leases()).toEqual(["apiserver-a"]);
+    expect(await leases()).toEqual(["a"]);
     await dead.announce();
     expect(await shown()).toHaveLength(2);
   });
@@ -80,7 +85,7 @@ describe("servers of one cluster", () => {
     await start("a", "10.0.0.1");
     const end = await start("b", "10.0.0.2");
     await end?.();
-    expect(await leases()).toEqual(["apiserver-a"]);
+    expect(await leases()).toEqual(["a"]);
     await clock.advance(5_000);
     expect(await shown()).toEqual(["https://10.0.0.1:6443"]);
   });
@@ -95,8 +100,10 @@ describe("servers of one cluster", () => {
   it("write hardly anything when there can be but one, which knows that others are left from before", async () => {
     await createApiPresence({ client: api.client, clock, logger: silentLogger, name: "old-name", address: "10.0.0.1", port: 6443 }).announce();
     await start("a", "10.0.0.1", { isAlone: true });
-    expect([await shown(), await leases()]).toEqual([["https://10.0.0.1:6443"], ["apiserver-a"]]);
-    const version = async () => (await api.client.for(leaseResource).get("kube-system", "apiserver-a")).metadata.resourceVersion;
+    expect([await shown(), await leases()]).toEqual([["https://10.0.0.1:6443"], ["a", "old-name"]]);
+    await clock.advance(20_000);
+    expect([await shown(), await leases()]).toEqual([["https://10.0.0.1:6443"], ["a"]]);
+    const version = async () => (await api.client.for(leaseResource).get("kube-system", serverIdentity("a"))).metadata.resourceVersion;
     const before = await version();
     await api.client.for(endpointSliceResource).delete("default", "kubernetes");
     await clock.advance(9 * 60_000);
