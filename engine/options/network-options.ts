@@ -45,7 +45,7 @@ export function podRangesOf({ clusterCidr, nodeCidrMaskSize, nodeCidrMaskSizeIpv
 }
 
 /** What does not go together; undefined when all does. */
-export function networkProblem(config: Omit<NetworkConfig, "serviceClusterIpRange"> & { readonly bindAddress: string; readonly advertiseAddress: string | undefined }): string | undefined {
+export function networkProblem(config: Omit<NetworkConfig, "serviceClusterIpRange"> & { readonly bindAddress: string; readonly advertiseAddress: string | undefined; readonly agent: boolean }): string | undefined {
   try {
     // Who gives nodes their ranges knows how large they are.
     if (config.allocateNodeCidrs) podRangesOf(config);
@@ -53,11 +53,12 @@ export function networkProblem(config: Omit<NetworkConfig, "serviceClusterIpRang
     return error instanceof Error ? error.message : String(error);
   }
   const [pods, services] = [familiesOf(config.clusterCidr), familiesOf(config.serviceCidr)];
-  if (pods[0] !== services[0]) return `--cluster-cidr and --service-cidr must begin with the same family: ${config.clusterCidr} and ${config.serviceCidr} do not`;
+  // A bare API need not know which addresses pods have.
+  if ((config.agent || config.allocateNodeCidrs) && pods[0] !== services[0]) return `--cluster-cidr and --service-cidr must begin with the same family: ${config.clusterCidr} and ${config.serviceCidr} do not`;
   // Endpoints of the API's own Service are addresses of machines.
-  const { nodeIp, bindAddress, advertiseAddress } = config;
+  const { nodeIp, bindAddress, advertiseAddress, agent } = config;
   if (advertiseAddress !== undefined && familyOf(advertiseAddress) !== services[0]) return `--advertise-address must be of ${services[0]}, the first family of --service-cidr`;
-  if (nodeIp !== undefined && familiesOf(nodeIp)[0] !== services[0]) return `--node-ip must begin with ${services[0]}, the first family of --service-cidr`;
+  if ((agent || advertiseAddress === undefined) && nodeIp !== undefined && familiesOf(nodeIp)[0] !== services[0]) return `--node-ip must begin with ${services[0]}, the first family of --service-cidr`;
   const isOwn = !isLoopback(bindAddress) && !isUnspecified(bindAddress);
   if (nodeIp === undefined && isOwn && familyOf(bindAddress) !== services[0]) return `--bind-address must be of ${services[0]}, the first family of --service-cidr, or --node-ip say where pods reach the API`;
   return undefined;

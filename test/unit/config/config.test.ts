@@ -95,6 +95,13 @@ describe("addresses", () => {
     expect(resolveServerConfig({ clusterCidr: "10.42.0.0/26", allocateNodeCidrs: "false" }, {}).clusterCidr).toBe("10.42.0.0/26");
   });
 
+  it("of pods and the machine may be others than those of Services where the server runs no pods, and others say which they have", () => {
+    const bare = { serviceCidr: "fd00:43::/112", nodeIp: "192.0.2.1", advertiseAddress: "2001:db8::1", allocateNodeCidrs: "false" };
+    expect(resolveServerConfig({ ...bare, agent: false }, {})).toMatchObject({ serviceCidr: "fd00:43::/112" });
+    expect(() => resolveServerConfig(bare, {})).toThrow("--cluster-cidr and --service-cidr must begin with the same family");
+    expect(() => resolveServerConfig({ ...bare, clusterCidr: "fd00:42::/56" }, {})).toThrow("--node-ip must begin with IPv6");
+  });
+
   it("are what agents are told of, with the addresses of names in the ranges of Services", () => {
     const config = resolveServerConfig({ clusterCidr: "10.42.0.0/16,fd00:42::/56", serviceCidr: "10.43.0.0/16,fd00:43::/112", clusterDomain: "cluster.example.org" }, {});
     expect(agentNetwork(config)).toEqual({ clusterCidr: "10.42.0.0/16,fd00:42::/56", clusterDns: "10.43.0.10,fd00:43::a", clusterDomain: "cluster.example.org" });
