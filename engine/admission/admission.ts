@@ -45,6 +45,8 @@ export interface AdmissionAttributes {
   readonly notes?: RequestNotes;
   /** The writer does not wait any longer. */
   readonly signal?: AbortSignal;
+  /** When he ceases to, by the clock's `monotonic`; absent when never. */
+  readonly untilMs?: number;
 }
 
 /** What plugins may read; answers may be a little old unless `fresh` is asked for. */

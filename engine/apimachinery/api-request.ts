@@ -81,6 +81,8 @@ interface RequestBase {
   /** Empty or absent for cluster-scoped resources and for lists over all namespaces. */
   readonly namespace?: string;
   readonly signal?: AbortSignal;
+  /** Transports only: until when the answer is waited for, by the clock's `monotonic`; absent when for ever. */
+  readonly untilMs?: number;
   /** Transports only: where remarks are to be kept, so that they can be told of a request that failed as well. */
   readonly notes?: RequestNotes;
   /** Transports only: an audit record of the request is kept where it came in. */

@@ -19,6 +19,7 @@ export function admissionAttributes(exchange: Exchange, own: Own, options: Write
     notes,
     ...("name" in request && request.name !== undefined ? { addressName: request.name } : {}),
     ...(request.signal === undefined ? {} : { signal: request.signal }),
+    ...(request.untilMs === undefined ? {} : { untilMs: request.untilMs }),
     ...own,
   };
 }

@@ -231,7 +231,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const webhooks = options.webhooks ?? webhookClient();
   const resources = new ResourceIndex(options.catalog, [...virtualResources, ...computedResources].map(({ definition }) => definition));
   const policyParts = { equivalents: equivalentResources(resources), askRights: rightsAnswers(authorizer), findKind: (apiVersion: string, kind: string) => resources.findKind(apiVersion, kind), metrics: { validating: new PolicyMetrics(options.metrics, clock, "validating"), mutating: new PolicyMetrics(options.metrics, clock, "mutating") } };
-  const webhookParts = { ...policyParts, transport: webhooks, tracer, random, logger, metrics: new WebhookMetrics(options.metrics, clock) };
+  const webhookParts = { ...policyParts, transport: webhooks, tracer, random, clock, logger, metrics: new WebhookMetrics(options.metrics, clock) };
   const callingAs = (users: KubeconfigUsers | undefined) => (users === undefined ? {} : { transport: webhookClient(users) });
   if (options.catalog.includes(customResourceDefinitionResource as unknown as ResourceDefinition)) new CustomKinds({ store, resources, webhooks, tracer, random, logger }).follow();
   const gitFields = new GitFieldPlaces();

@@ -67,12 +67,12 @@ const RULE = { operations: ["CREATE"], apiGroups: [""], apiVersions: ["v1"], res
 const webhook = (clientConfig: AdmissionregistrationV1WebhookClientConfig, more: Partial<MutatingWebhook> = {}): MutatingWebhook => ({ name: "hook.example.com", clientConfig: { caBundle, ...clientConfig }, rules: [RULE], sideEffects: "None", admissionReviewVersions: ["v1"], ...more });
 
 /** A create while the webhook is configured; its answer's status, warnings and body. */
-async function createWith(hooked: MutatingWebhook, kind: "mutating" | "validating" = "mutating", headers: Readonly<Record<string, string>> = {}): Promise<{ readonly code: number; readonly warnings: readonly string[]; readonly body: Readonly<Record<string, unknown>> }> {
+async function createWith(hooked: MutatingWebhook, kind: "mutating" | "validating" = "mutating", headers: Readonly<Record<string, string>> = {}, timeout = "1m"): Promise<{ readonly code: number; readonly warnings: readonly string[]; readonly body: Readonly<Record<string, unknown>> }> {
   const [resource, name] = kind === "mutating" ? ([mutatingWebhookConfigurationResource, "MutatingWebhookConfiguration"] as const) : ([validatingWebhookConfigurationResource, "ValidatingWebhookConfiguration"] as const);
   const configuration = { apiVersion: "admissionregistration.k8s.io/v1", kind: name, metadata: { name: "a" }, webhooks: [hooked] };
   await api.client.for(resource as typeof mutatingWebhookConfigurationResource).create(configuration);
   try {
-    return await post("/api/v1/namespaces/shop/configmaps?dryRun=All", { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "m" } }, headers);
+    return await post(`/api/v1/namespaces/shop/configmaps?dryRun=All&timeout=${timeout}`, { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "m" } }, headers);
   } finally {
     await api.client.for(resource as typeof mutatingWebhookConfigurationResource).delete("", "a");
   }
@@ -101,6 +101,11 @@ test("a webhook is asked at its address, and its warnings are in the answer's he
   expect([code, body["metadata"]]).toMatchObject([201, { labels: { hooked: "yes" } }]);
   expect(warnings).toEqual(['299 - "mind the gap"']);
   expect(asked.at(-1)).toMatchObject({ url: "/ok?timeout=10s", host: `127.0.0.1:${port}` });
+});
+
+test.each([["9s", 20, "9s"], ["3500ms", 20, "4s"], ["9s", 5, "5s"]])("within a request that may take %s, a webhook that may take %d seconds is told %s", async (timeout, timeoutSeconds, told) => {
+  expect((await createWith(webhook({ url: `https://127.0.0.1:${port}/ok` }, { timeoutSeconds }), "mutating", {}, timeout)).code).toBe(201);
+  expect(asked.at(-1)).toMatchObject({ url: `/ok?timeout=${told}` });
 });
 
 test("a webhook is told of the trace that a request belongs to, also where nothing is recorded", async () => {

@@ -1,6 +1,7 @@
 import type { RequestNotes } from "../../apimachinery/request-notes.ts";
 import { badRequest, internalError, StatusError, type Status } from "../../apimachinery/status-error.ts";
 import type { WebhookTransport } from "../../apimachinery/webhook-call.ts";
+import type { Clock } from "../../lib/clock.ts";
 import type { Random } from "../../lib/random.ts";
 import type { Attributes } from "../../lib/tracing/span.ts";
 import { measured, type Tracer } from "../../lib/tracing/tracer.ts";
@@ -23,6 +24,7 @@ export interface WebhookCaller {
   readonly transport: WebhookTransport;
   readonly tracer?: Tracer | undefined;
   readonly random: Random;
+  readonly clock: Clock;
 }
 
 const DEFAULT_TIMEOUT_SECONDS = 10;
@@ -31,9 +33,10 @@ const DEFAULT_TIMEOUT_SECONDS = 10;
  * Asks a webhook about a request, and keeps what it remarks. Throws a WebhookCallError when it could not be asked, and a StatusError
  * when it refuses the request or must not be asked about it.
  */
-export async function callWebhook({ transport, tracer, random }: WebhookCaller, { hook, request, objects }: WebhookMatch & { readonly objects: MatchedObjects }, isMutating: boolean): Promise<Verdict> {
-  const { name, sideEffects, admissionReviewVersions, clientConfig, timeoutSeconds = DEFAULT_TIMEOUT_SECONDS } = hook.webhook;
-  const { isDryRun, signal, notes } = request.attributes;
+export async function callWebhook({ transport, tracer, random, clock }: WebhookCaller, { hook, request, objects }: WebhookMatch & { readonly objects: MatchedObjects }, isMutating: boolean): Promise<Verdict> {
+  const { name, sideEffects, admissionReviewVersions, clientConfig } = hook.webhook;
+  const { isDryRun, signal, untilMs = Infinity, notes } = request.attributes;
+  const timeoutSeconds = Math.min(hook.webhook.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS, secondsLeft(untilMs - clock.monotonic()));
   if (isDryRun === true && sideEffects !== "None" && sideEffects !== "NoneOnDryRun") throw badRequest(`admission webhook ${JSON.stringify(name)} does not support dry run`);
   const version = chooseReviewVersion(admissionReviewVersions);
   if (version === undefined) throw new WebhookCallError(name, "could not create admission objects: webhook does not accept known AdmissionReview versions (v1, v1beta1)", undefined, 400);
@@ -48,6 +51,11 @@ export async function callWebhook({ transport, tracer, random }: WebhookCaller, 
     if (!verdict.allowed) throw refusal(name, verdict.status ?? {});
     return verdict;
   });
+}
+
+/** What is left of the request's time, in whole seconds, as a webhook is told: begun ones count, and one at least. When that time is over, the request's signal ends the call. */
+function secondsLeft(ms: number): number {
+  return Math.max(1, Math.ceil(ms / 1000));
 }
 
 function spanAttributes({ configuration, webhook }: WebhookMatch["hook"], { attributes, definition: { group, version, resource } }: WebhookMatch["request"], uid: string): Attributes {

@@ -28,6 +28,8 @@ export interface HttpRequest {
   readonly signal: AbortSignal;
   /** Fires the signal: the answer waits no longer. */
   readonly giveUp?: () => void;
+  /** Until when the answer is waited for, by the clock's `monotonic`; absent when for ever. */
+  readonly untilMs?: number;
   /** What is remarked on the way, and told with the answer. */
   readonly notes?: RequestNotes;
   /** Absent when the request is not recorded. */
@@ -97,6 +99,7 @@ export function toApiRequest(http: HttpRequest, { body, readYaml }: RequestConte
     ...(info.subresource === undefined ? {} : { subresource: info.subresource }),
     namespace: info.namespace,
     signal: http.signal,
+    ...(http.untilMs === undefined ? {} : { untilMs: http.untilMs }),
     ...(http.notes === undefined ? {} : { notes: http.notes }),
     isRecorded: true,
     isAuthorized: true,

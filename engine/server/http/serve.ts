@@ -74,8 +74,10 @@ export async function serve(parts: ServeParts, http: HttpRequest, raw: RawRespon
     }
     // Before the work begins: a limit that cannot be read would leave it without anybody who hears of its failure, which ends the process.
     const limitMs = deadlineMs(http, info ?? { is: "path", path: http.path }, parts.requestTimeoutMs ?? REQUEST_TIMEOUT_MS);
-    const work = info === undefined ? pathAnswer(parts, { ...http, notes }, parsed) : resourceAnswer(parts, { ...http, notes }, info, { raw, auditId, ticket });
-    const answer = await within(parts.server.parts.clock, limitMs, work, http.giveUp);
+    const { clock } = parts.server.parts;
+    const timed = { ...http, notes, ...(limitMs === undefined ? {} : { untilMs: clock.monotonic() + limitMs }) };
+    const work = info === undefined ? pathAnswer(parts, timed, parsed) : resourceAnswer(parts, timed, info, { raw, auditId, ticket });
+    const answer = await within(clock, limitMs, work, http.giveUp);
     // The work is done: a client that is slow to read keeps nobody from his turn.
     ticket.leave();
     if (answer === undefined) return;
