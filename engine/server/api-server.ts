@@ -73,6 +73,7 @@ import { rightsAnswers } from "./rights-answers.ts";
 import { meterObjects, RequestMetrics } from "./request-metrics.ts";
 import { ResourceIndex } from "./resource-index.ts";
 import { followServiceRanges } from "./service-range.ts";
+import { SigningDurations } from "./signing-durations.ts";
 import { signingRequestor } from "./signing-requestor.ts";
 import { tokenLookup } from "./token-lookup.ts";
 import { KUBERNETES_VERSION } from "./version.ts";
@@ -267,6 +268,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     ...(options.components === undefined ? {} : { components: options.components }),
     ...(options.nodes === undefined ? {} : { usage: new UsageReader({ store, nodes: options.nodes, clock }) }),
     requests: new RequestMetrics(options.metrics),
+    signings: new SigningDurations(options.metrics),
     clock,
     random,
     logger,

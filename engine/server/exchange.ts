@@ -29,6 +29,7 @@ import type { HealthCheck } from "./health.ts";
 import type { UsageReader } from "./metrics/usage-reader.ts";
 import type { RequestMetrics } from "./request-metrics.ts";
 import type { ResourceIndex } from "./resource-index.ts";
+import type { SigningDurations } from "./signing-durations.ts";
 
 /** What every verb works with. */
 export interface ServerParts {
@@ -64,6 +65,8 @@ export interface ServerParts {
   readonly tracer: Tracer;
   /** What is counted of requests. */
   readonly requests: RequestMetrics;
+  /** What is counted of certificates that signers issue. */
+  readonly signings: SigningDurations;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;

@@ -63,6 +63,7 @@ export async function changeObject(exchange: Exchange<RequestOf<"update" | "patc
       return shown === undefined ? current : madeUp(await asReadBack(definition, shown));
     }
     const result = await parts.store.update(definition, namespaceOf(exchange), request.name, change);
+    if (written !== undefined) parts.signings.written(definition, former, written);
     return last === undefined ? result.encoded : madeUp(last);
   });
   // Who writes a part, as controllers write the status, has nothing to do with what is odd about the rest.
