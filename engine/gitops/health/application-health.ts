@@ -1,5 +1,7 @@
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import type { DesiredObject } from "../manifests/desired-state.ts";
+import { isRun } from "../manifests/hook-policies.ts";
+import type { Pod } from "../../resources/types.ts";
 import { computeHealth, worstHealth, type HealthLookup, type HealthState, type ObjectHealth } from "./health.ts";
 import type { Unit } from "../manifests/resolve-units.ts";
 
@@ -53,7 +55,14 @@ export function computeDesiredHealth(desired: DesiredObject, { liveOf, writtenRe
   const live = liveOf(desired);
   if (live === undefined && isFinished(desired)) return { state: "Healthy", reason: "", chain: [], images: [] };
   const isSettling = Number(live?.metadata.resourceVersion ?? 0) < writtenRevisionOf(desired.identity);
-  return isSettling ? { state: "Progressing", reason: "just written", chain: [], images: [] } : computeHealth(live, lookup, now);
+  if (isSettling) return { state: "Progressing", reason: "just written", chain: [], images: [] };
+  const health = computeHealth(live, lookup, now);
+  // Of a pod that is a hook, the end counts.
+  return health.state === "Healthy" && isRun(desired) && isRunningPod(live) ? { ...health, state: "Progressing", reason: "is running" } : health;
+}
+
+function isRunningPod(live: KubeObject | undefined): boolean {
+  return live?.kind === "Pod" && (live as Pod).status?.phase !== "Succeeded"; // found by its kind
 }
 
 function sum(numbers: readonly number[]): number {

@@ -1,5 +1,6 @@
 import { isLeftOut, isProblem, toDesiredObject, type DesiredObject } from "./desired-state.ts";
 import type { FileTransform } from "./file-transform.ts";
+import { findUnheededHooks } from "./hook-policies.ts";
 import { nameHooks } from "./name-hooks.ts";
 import type { ChartFolder } from "../kustomize/chart-folder.ts";
 import { KUSTOMIZATION_FILES } from "../kustomize/kustomization.ts";
@@ -77,7 +78,7 @@ export function assembleUnit({ unit, listing, rendered, files, transform }: Unit
     problems.push(...folder.problems);
     for (const object of folder.objects) add(toDesiredObject(object, unit, object.file, ""));
   }
-  return { objects: nameHooks(objects), problems, notices: [...notices, ...findUndeclaredVariables(objects, unit.variables ?? {})], substitutions, encrypted };
+  return { objects: nameHooks(objects), problems, notices: [...notices, ...findUnheededHooks(objects), ...findUndeclaredVariables(objects, unit.variables ?? {})], substitutions, encrypted };
 }
 
 /** What became of an object of a file the last time: where one file of a unit changes, the others' objects stay the same values. */

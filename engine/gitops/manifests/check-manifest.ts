@@ -40,10 +40,11 @@ export function checkManifest(value: unknown, kinds: ServedKinds): ManifestCheck
   return checkObject(withHookName(stripServerFields(value), resource), resource);
 }
 
-/** Jobs that are hooks get a name from what they hold anyway; here is the beginning of it, where a file leaves all of it to the server. */
+/** Jobs and Pods that are hooks get a name from what they hold anyway; here is the beginning of it, where a file leaves all of it to the server. */
 function withHookName(value: Record<string, unknown>, { group, kind }: ResourceDefinition): Record<string, unknown> {
   const { metadata } = value;
-  if (group !== "batch" || kind !== "Job" || !isRecord(metadata) || !isRecord(metadata["annotations"])) return value;
+  if (!(group === "batch" && kind === "Job") && !(group === "" && kind === "Pod")) return value;
+  if (!isRecord(metadata) || !isRecord(metadata["annotations"])) return value;
   const { generateName, name, ...rest } = metadata;
   const isHook = HOOK_ANNOTATIONS.some((key) => isRecord(metadata["annotations"]) && metadata["annotations"][key] !== undefined);
   if (!isHook || typeof generateName !== "string" || (name !== undefined && name !== "")) return value;

@@ -41,7 +41,7 @@ export interface DesiredObject {
   readonly isConfidential?: boolean;
   readonly resource: ResourceDefinition;
   readonly order: ObjectOrder;
-  /** What the file calls a hook Job; its object's name changes with what it is a hook of. */
+  /** What the file calls a hook that runs; its object's name changes with what it is a hook of. */
   readonly hookName?: string;
   /** The intent that is applied, with namespace, label and annotation. Frozen. */
   readonly object: KubeObject;

@@ -48,14 +48,14 @@ async function changedInputs(inputs: readonly EncryptedInput[], files: Repositor
   return changed;
 }
 
-/** A hook Job is called after what its unit holds, and what is encrypted is part of it: where nothing of the unit changes, the Job is the one that runs. */
+/** A hook is called after what its unit holds, and what is encrypted is part of it: where nothing of the unit changes, it is the one that has run. */
 function keepHooks(own: UnitObjects, runs: UnitObjects, objects: Map<string, DesiredObject>): void {
   const isPlain = (desired: DesiredObject) => desired.hookName === undefined && desired.isConfidential !== true;
   const plainOf = (list: UnitObjects) => list.filter(isPlain).map((desired) => `${desired.identity} ${contentDigest(desired.object)}`).sort().join("\n");
   const hooks = own.filter(({ hookName }) => hookName !== undefined);
   if (hooks.length === 0 || plainOf(own) !== plainOf(runs)) return;
   for (const hook of hooks) {
-    const same = runs.find((desired) => desired.hookName === hook.hookName && desired.object.metadata.namespace === hook.object.metadata.namespace && contentWithoutName(desired) === contentWithoutName(hook));
+    const same = runs.find((desired) => desired.hookName === hook.hookName && desired.order.phase === hook.order.phase && desired.object.metadata.namespace === hook.object.metadata.namespace && contentWithoutName(desired) === contentWithoutName(hook));
     if (same === undefined) continue;
     objects.delete(hook.identity);
     objects.set(same.identity, same);

@@ -2,6 +2,7 @@ import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { describeDesired, type DesiredObject } from "../manifests/desired-state.ts";
 import type { Complaint } from "../manifests/explain-error.ts";
 import { computeFieldChanges, type FieldChange } from "./field-diff.ts";
+import { isMadeAnew } from "../manifests/hook-policies.ts";
 import { REPLACE_ANNOTATION, replacePolicy } from "../manifests/object-policies.ts";
 import { planDeletions, withoutOccupied, trailerHint, type DeletionRules, type KeptEntry, type StaleEntry } from "./plan-deletions.ts";
 import type { Problem } from "../manifests/problem.ts";
@@ -227,7 +228,7 @@ function planReplacement(candidate: Candidate, live: KubeObject, complaints: rea
   const names = [`${kind}/${metadata.name ?? ""}`, `${kind}/${metadata.namespace ?? ""}/${metadata.name ?? ""}`, desired.unit];
   const fields = complaints.map((complaint) => complaint.field).filter((field) => field !== undefined).join(", ");
   const policy = replacePolicy(desired.object);
-  const isAllowed = REPLACED_FREELY.has(kind) || policy === "allowed" || input.replaceFreely(desired) || input.allowReplace.some((value) => names.includes(value));
+  const isAllowed = REPLACED_FREELY.has(kind) || isMadeAnew(desired) || policy === "allowed" || input.replaceFreely(desired) || input.allowReplace.some((value) => names.includes(value));
   if (isAllowed && policy !== "never") return { do: "replace", candidate, desired, live, why: `${fields} cannot change in place` };
   const remedy = policy === "never" ? `, and the annotation ${REPLACE_ANNOTATION} is never; undo the change` : `; to delete ${describeDesired(desired)} and make it anew, ${trailerHint("Allow-Replace", names[0] ?? "")}`;
   for (const complaint of complaints) refusals.push({ desired, complaint: { ...complaint, message: `cannot change in place${remedy}` } });

@@ -204,20 +204,20 @@ async function perform(action: Action, execution: Execution): Promise<ActionResu
     case "update":
       return { action, is: "done", stored: await apply(action.desired.resource, action.intent, action.force, action.takesItemsOf) };
     case "replace":
-      await remove(client, action.desired.resource, action.live);
+      await deleteSeen(client, action.desired.resource, action.live);
       await waitUntilGone(execution.client, clock, action.desired.resource, action.live, signal);
       return { action, is: "done", stored: await apply(action.desired.resource, action.desired.object, true) };
     case "prune": {
       const { entry } = action.entry;
       const resource = kinds.ofGroupKind(entry.group ?? "", entry.kind);
       if (resource === undefined) return { action, is: "done" };
-      return (await remove(client, resource, action.live)) ? { action, is: "done" } : { action, is: "terminating" };
+      return (await deleteSeen(client, resource, action.live)) ? { action, is: "done" } : { action, is: "terminating" };
     }
   }
 }
 
 /** Deletes exactly the object that was looked at. Returns whether it is gone already. */
-async function remove(client: Client, resource: ResourceReference, live: KubeObject): Promise<boolean> {
+export async function deleteSeen(client: Client, resource: ResourceReference, live: KubeObject): Promise<boolean> {
   const { namespace = "", name = "", uid } = live.metadata;
   try {
     const answer = await client.for(resource).delete(namespace, name, { propagationPolicy: "Background", ...(uid === undefined ? {} : { preconditions: { uid } }) });

@@ -15,7 +15,7 @@ import { describeDesired, INTENT_ANNOTATION, type DesiredObject, type DesiredSta
 import { describeFieldPlace } from "../manifests/field-place.ts";
 import type { DriftProposer } from "./drift-proposer.ts";
 import { DriftLimiter, writerOf } from "./drift.ts";
-import { executePlan, isOutage, type ActionResult } from "./execute-plan.ts";
+import { deleteSeen, executePlan, isOutage, type ActionResult } from "./execute-plan.ts";
 import { formatFieldChange, isBookkeeping } from "../plan/field-diff.ts";
 import type { GitObjects } from "../git/git-source.ts";
 import { describeOrphans, LabelledStrangers } from "./orphans.ts";
@@ -131,7 +131,7 @@ export class Synchroniser {
     this.#options = options;
     this.#timers = new Timers(options.clock);
     this.#applications = new ApplicationStore(options.client, options);
-    this.units = new UnitReporter({ applications: this.#applications, view: options.view, memory: this.#memory, clock: options.clock, repositoryUrl: options.repositoryUrl });
+    this.units = new UnitReporter({ applications: this.#applications, view: options.view, memory: this.#memory, clock: options.clock, repositoryUrl: options.repositoryUrl, remove: (desired, live) => deleteSeen(this.#actAs(this.state?.units ?? [])(desired), desired.resource, live) });
     // Nobody may be waiting when the service ends before it has started.
     this.#started.promise.catch(() => {});
   }
@@ -344,7 +344,7 @@ export class Synchroniser {
     for (const look of this.#memory.toLook(state.objects, (desired) => withFields(desired, restraints), (unit) => restraints.isPlain(unit))) {
       const { desired } = look;
       const cause = this.#causeOf(look);
-      if ((desired.object.kind === "Job" && this.#options.view.get(desired.resource, desired.object.metadata.namespace, desired.object.metadata.name ?? "") === undefined && this.units.isFinished(desired))) continue;
+      if (this.units.isFinished(desired) && this.#options.view.get(desired.resource, desired.object.metadata.namespace, desired.object.metadata.name ?? "") === undefined) continue;
       const delayMs = cause === "drift" ? this.#limiter.delayMs(desired.identity, nowMs) : 0;
       if (delayMs > 0) this.#timers.after(delayMs, () => this.#requestPass());
       else examine.push({ desired, cause });

@@ -9,7 +9,8 @@ import { APPLICATION_LABEL, describeDesired, type DesiredObject, type DesiredSta
 import type { ActionResult } from "./execute-plan.ts";
 import type { HealthState } from "../health/health.ts";
 import { describeEntry, entryIdentity, foreignEntries, nextInventory, type OwnedEntry } from "./inventory.ts";
-import { objectsByUnit, type UnitObjects } from "../manifests/objects-by-unit.ts";
+import { goesWhenDone, isRun } from "../manifests/hook-policies.ts";
+import { objectsByUnit, perUnit, type UnitObjects } from "../manifests/objects-by-unit.ts";
 import { activeHolds, describeHold } from "../plan/restraints.ts";
 import { formatFieldChange, isBookkeeping } from "../plan/field-diff.ts";
 import { writerOf } from "./drift.ts";
@@ -31,6 +32,8 @@ export interface UnitReporterOptions {
   readonly memory: SyncMemory;
   readonly clock: Clock;
   readonly repositoryUrl: string;
+  /** Deletes a hook that is done and says that it goes then. */
+  readonly remove: (desired: DesiredObject, live: KubeObject) => Promise<unknown>;
 }
 
 interface Holdup {
@@ -124,9 +127,9 @@ export class UnitReporter {
     return state === "Healthy" || state === "Suspended" ? "ready" : state === "Degraded" ? "failed" : "on its way";
   }
 
-  /** A Job that ran to its end for exactly this content is not run again when it has been removed. */
+  /** A Job, or a hook, that ran to its end for exactly this content is not run again when it has been removed. */
   isFinished(desired: DesiredObject): boolean {
-    return desired.object.kind === "Job" && this.#finishedOf(desired.unit).get(desired.identity) === contentDigest(desired.object);
+    return runsToItsEnd(desired) && this.#finishedOf(desired.unit).get(desired.identity) === contentDigest(desired.object);
   }
 
   unitOf(identity: string): string | undefined {
@@ -327,6 +330,7 @@ export class UnitReporter {
     const wrote = await applications.writeStatus(name, this.#statusOf(record, application));
     record.inventory = undefined;
     record.finished = undefined;
+    await this.#removeDone(record);
     return wrote || before?.state !== record.health.state || before.reason !== record.health.reason;
   }
 
@@ -350,9 +354,18 @@ export class UnitReporter {
     return this.#units.get(unit)?.finished ?? stored();
   }
 
-  /** Remembers Jobs that are done: their time to live may remove them, and they must not run again for that. */
+  /** Only what is remembered as done may go; otherwise it would be made again. */
+  async #removeDone({ objects }: UnitRecord): Promise<void> {
+    for (const desired of goingWhenDone(objects)) {
+      const live = this.#observation.liveOf(desired);
+      if (live === undefined || live.metadata.deletionTimestamp !== undefined || !this.isFinished(desired) || live.metadata.labels?.[APPLICATION_LABEL] !== desired.unit) continue;
+      await this.#options.remove(desired, live);
+    }
+  }
+
+  /** Remembers Jobs and hooks that are done: their time to live may remove them, and they must not run again for that. */
   #noteFinished(record: UnitRecord): void {
-    const jobs = record.objects.filter(({ object }) => object.kind === "Job");
+    const jobs = record.objects.filter(runsToItsEnd);
     const before = this.#finishedOf(record.unit.name);
     if (jobs.length === 0 && before.size === 0) return;
     const isDone = (desired: DesiredObject) => record.health?.objects.find((one) => one.desired === desired)?.health.state === "Healthy";
@@ -377,6 +390,12 @@ export class UnitReporter {
     };
   }
 }
+
+function runsToItsEnd(desired: DesiredObject): boolean {
+  return desired.object.kind === "Job" || isRun(desired);
+}
+
+const goingWhenDone = perUnit((objects) => objects.filter(goesWhenDone));
 
 function holdsOf(application: Application | undefined, now: number): { readonly holds?: readonly string[] } {
   const holds = activeHolds(application?.spec?.holds, now).map(describeHold);

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { jobResource } from "../../../engine/resources/batch/job.ts";
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
+import { podResource } from "../../../engine/resources/core/pod.ts";
 import { configMapYaml, deploymentYaml, namespaceYaml } from "../../kit/git.ts";
 import { eventually, startGitCluster, type GitCluster, type WorkingCopy } from "../../kit/git-cluster.ts";
 
@@ -64,6 +65,44 @@ describe("hooks", () => {
     await eventually("another hook", async () => (await jobs()).some((job) => job.metadata.name !== failed));
     await endJob("Complete");
     await eventually("the rest", async () => (await maps()).length === 1 && (await jobs()).length === 1);
+  });
+});
+
+describe("hooks of Argo CD and Helm", () => {
+  test("run at each of their moments, and go once they are done where they say so, over a restart as well", async () => {
+    await copy.commit({ "check.yaml": jobYaml("check", { "helm.sh/hook": "pre-install,pre-upgrade,post-install,post-upgrade", "helm.sh/hook-delete-policy": "before-hook-creation,hook-succeeded" }), "a.yaml": configMapYaml("a") });
+    await copy.push("-o", "no-wait");
+    const first = await endJob("Complete");
+    await eventually("it to be gone", async () => !(await jobs()).some(({ metadata }) => metadata.name === first));
+    const second = await endJob("Complete");
+    expect(second).not.toBe(first);
+    expect(await maps()).toEqual(["a"]);
+    await eventually("no hook to be left", async () => (await jobs()).length === 0);
+    await cluster.gitops.firstSyncHealthy;
+    await cluster.stopGitOps();
+    await cluster.startGitOps();
+    await cluster.gitops.firstSyncHealthy;
+    await copy.commit({ "README.md": "unrelated\n" });
+    expect((await copy.push()).text).toContain("healthy after");
+    expect(await jobs()).toEqual([]);
+    await copy.commit({ "a.yaml": configMapYaml("a", { key: "2" }) });
+    await copy.push("-o", "no-wait");
+    await endJob("Complete");
+    await endJob("Complete");
+    await eventually("no hook to be left", async () => (await jobs()).length === 0);
+  });
+
+  test("that are pods are done when they end, and what they ask for in vain is told", async () => {
+    await copy.commit({ "check.yaml": "apiVersion: v1\nkind: Pod\nmetadata:\n  generateName: check-\n  annotations: {argocd.argoproj.io/hook: \"PreSync,SyncFail\"}\nspec: {restartPolicy: Never, containers: [{name: c, image: mainstay.local/c:1}]}\n", "a.yaml": configMapYaml("a") });
+    const pushed = await copy.push("-o", "no-wait");
+    expect(pushed.text).toContain("note: check.yaml:1 hook SyncFail has no moment here; it runs only before");
+    const pods = cluster.client.for(podResource);
+    const pod = await eventually("the pod", async () => (await pods.list("default")).items[0]);
+    await pods.updateStatus({ ...pod, status: { phase: "Running", conditions: [{ type: "Ready", status: "True" }] } });
+    await eventually("the pod to be seen", () => reason()?.includes("waits for Pod default/check-"));
+    expect(await maps()).toEqual([]);
+    await pods.updateStatus({ ...(await pods.get("default", pod.metadata.name ?? "")), status: { phase: "Succeeded" } });
+    await eventually("the rest", async () => (await maps()).length === 1);
   });
 });
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { DesiredObject } from "../../../engine/gitops/manifests/desired-state.ts";
+import { findUnheededHooks } from "../../../engine/gitops/manifests/hook-policies.ts";
 import { nameHooks } from "../../../engine/gitops/manifests/name-hooks.ts";
 import { rankOf, readOrder } from "../../../engine/gitops/manifests/object-order.ts";
 import { computeBlocked, findOrderProblems, type Readiness } from "../../../engine/gitops/manifests/order-graph.ts";
@@ -20,6 +21,8 @@ describe("the order that annotations ask for", () => {
     [{ "mainstay.dev/hook": "before" }, "before", 0],
     [{ "argocd.argoproj.io/sync-wave": "2", "argocd.argoproj.io/hook": "PostSync" }, "after", 2],
     [{ "helm.sh/hook": "pre-install,pre-upgrade", "helm.sh/hook-weight": "-5" }, "before", -5],
+    [{ "argocd.argoproj.io/hook": "PostSync,PreSync" }, "before", 0],
+    [{ "argocd.argoproj.io/hook": "Sync" }, "main", 0],
     [{ "mainstay.dev/wave": "1", "argocd.argoproj.io/sync-wave": "9" }, "main", 1],
   ])("%j is %s, wave %i", (annotations, phase, wave) => {
     expect(readOrder(annotated(annotations))).toMatchObject({ is: "ordered", order: { phase, wave } });
@@ -59,6 +62,19 @@ describe("a hook's name", () => {
     expect(names(hook("m:2"), map("a"))[0]).not.toBe(first);
   });
 
+  test("is another one at each of its moments", () => {
+    const twice = nameHooks([job("check", { "helm.sh/hook": "post-install,post-upgrade,pre-install,pre-upgrade" }), map("a")]);
+    expect(twice.map(({ order, object }) => [order.phase, object.kind])).toEqual([["before", "Job"], ["after", "Job"], ["main", "ConfigMap"]]);
+    expect(new Set(twice.map(({ identity }) => identity)).size).toBe(3);
+    expect(nameHooks([map("settings", { "argocd.argoproj.io/hook": "PreSync,PostSync" })])).toHaveLength(1);
+  });
+
+  test("belongs to pods that are hooks as well, and to hooks beside the others", () => {
+    const pod = desired("Pod", "check", { metadata: { name: "check", annotations: { "argocd.argoproj.io/hook": "Sync" } }, spec: { restartPolicy: "Never", containers: [{ name: "c", image: "c:1" }] } });
+    expect(names(pod)[0]).toMatch(/^check-[0-9a-f]{8}$/);
+    expect(names(desired("Pod", "plain", { spec: { containers: [{ name: "c", image: "c:1" }] } }))).toEqual(["plain"]);
+  });
+
   test("leaves other objects and ordinary Jobs alone", () => {
     expect(names(job("once"), map("a"))).toEqual(["once", "a"]);
   });
@@ -66,6 +82,17 @@ describe("a hook's name", () => {
   test("never grows longer than a label may be", () => {
     expect(names(job("m".repeat(63), { "mainstay.dev/hook": "after" }))[0]).toHaveLength(63);
   });
+});
+
+describe("what hooks ask for and do not get is told", () => {
+  const argo = (hook: string, policy?: string) => ({ "argocd.argoproj.io/hook": hook, ...(policy === undefined ? {} : { "argocd.argoproj.io/hook-delete-policy": policy }) });
+  test.each<[string, readonly DesiredObject[], readonly string[]]>([
+    ["nothing of what is carried out", [job("a", argo("PreSync", "BeforeHookCreation,HookSucceeded")), job("b", { "helm.sh/hook": "pre-install,pre-upgrade,pre-rollback", "helm.sh/hook-delete-policy": "before-hook-creation" })], []],
+    ["moments that are not here, where others are", [job("a", argo("PreSync,SyncFail"))], ["apps/web/a.yaml:1 hook SyncFail has no moment here; it runs only before"]],
+    ["hooks that shall go when they fail", [job("a", argo("PreSync", "HookFailed")), job("b", argo("PreSync", "HookFailed"))], ["apps/web/a.yaml:1 a hook that fails stays, so that its log can be read, until something of its application changes; HookFailed is not carried out, as with 1 more"]],
+    ["what hooks use and leave behind", [map("a", argo("PreSync", "HookSucceeded"))], ["apps/web/a.yaml:1 ConfigMap stays when the hooks are over; only Jobs and Pods go"]],
+    ["a policy that nobody knows", [job("a", argo("PreSync", "Always"))], ["apps/web/a.yaml:1 Always is no policy of hooks, and does nothing"]],
+  ])("%s", (_name, objects, expected) => expect(findUnheededHooks(objects)).toEqual(expected));
 });
 
 describe("what waits for itself is refused with its path", () => {
