@@ -4,25 +4,23 @@ import { parseResourceVersion } from "../apimachinery/list-options.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { alreadyExists, conflict, hasReason, notFound, StatusError } from "../apimachinery/status-error.ts";
 import { raceAbort } from "../lib/abort.ts";
-import { backoffMs } from "../lib/backoff.ts";
-import { sleep, type Clock } from "../lib/clock.ts";
+import type { Clock } from "../lib/clock.ts";
 import { jsonEqual } from "../lib/freeze.ts";
-import { describeError, type Logger } from "../lib/log.ts";
+import type { Logger } from "../lib/log.ts";
 import type { Span } from "../lib/tracing/span.ts";
 import type { Tracer } from "../lib/tracing/tracer.ts";
 import type { ResourceDefinition, StoredForm } from "../resources/define-resource.ts";
 import { StoredObject } from "./encoded-object.ts";
-import { Freshness } from "./freshness.ts";
-import { namespacePrefix, objectStorageKey, prefixOfKey, resourcePrefix, ROOT } from "./keys.ts";
+import { KindCaches } from "./kind-caches.ts";
+import { namespacePrefix, objectStorageKey } from "./keys.ts";
 import { fromEntry, listCached, listStored, stagedView, type ListRequest, type ObjectsOfKind } from "./object-list.ts";
 import { openWatch } from "./object-watch.ts";
 import { convertedStream, storedSelection, viewOf, viewsOf, viewStream } from "./object-view.ts";
 import { compileSelection, EVERYTHING, type Selection } from "./selection.ts";
-import { CompactedError, FutureRevisionError, type CommitResult, type Condition, type Entry, type Operation, type Storage, type StorageEvent } from "./storage.ts";
+import type { CommitResult, Condition, Entry, Operation, Storage } from "./storage.ts";
 import { withStatusErrors } from "./storage-status.ts";
 import { commitInSpan, encodeInSpan, inSpan, kindAttributes, objectAttributes, pastListAttributes } from "./store-spans.ts";
 import { isStagedRevision, StoreTransaction, withTransactions, type TransactionalStorage } from "./transaction.ts";
-import { WatchCache } from "./watch-cache.ts";
 
 /** More keys for the same commit: claims of addresses, for one. */
 export interface ExtraWrites {
@@ -76,26 +74,19 @@ export interface ObjectStoreOptions {
 
 /** Upstream gives up only when the request times out; nobody loses this many races in a row without a fault of his own. */
 const WRITE_TRIES_MAX = 1_000;
-const RETRY = { initialMs: 100, maxMs: 5_000 };
 
 /** Typed objects over a Storage: every object is decoded once into a cache and encoded once for all its readers. */
 export class ObjectStore {
   readonly #storage: TransactionalStorage;
   readonly #clock: Clock;
-  readonly #logger: Logger;
   readonly #tracer: Tracer | undefined;
-  readonly #caches = new Map<string, WatchCache>();
-  /** Changes of kinds whose objects are being read, by prefix. */
-  readonly #arriving = new Map<string, StorageEvent[]>();
-  readonly #freshness: Freshness;
+  readonly #kinds: KindCaches;
 
   constructor({ storage, resources, clock, logger, tracer }: ObjectStoreOptions) {
     this.#storage = withTransactions(storage);
     this.#clock = clock;
-    this.#logger = logger;
     this.#tracer = tracer;
-    this.#freshness = new Freshness(clock, { known: () => storage.knownRevision?.(), ask: () => withStatusErrors(() => storage.currentRevision()) });
-    for (const definition of resources) if (definition.storedAs === undefined) this.#caches.set(resourcePrefix(definition), new WatchCache(definition));
+    this.#kinds = new KindCaches({ storage: this.#storage.inner, resources, clock, logger });
   }
 
   /** The store underneath, for keys that are not objects. */
@@ -105,39 +96,18 @@ export class ObjectStore {
 
   /** The revision that the cache has reached; 0 before it is filled. */
   revision(): number {
-    return this.#freshness.revision;
+    return this.#kinds.freshness.revision;
   }
 
   /** Resolves once the cache has been filled. */
   ready(signal?: AbortSignal): Promise<void> {
-    const filled = this.#freshness.reached(1);
+    const filled = this.#kinds.freshness.reached(1);
     return signal === undefined ? filled : raceAbort(filled, signal);
   }
 
-  /**
-   * Fills the cache and keeps it up with the store until the signal fires. After an interruption it goes on where it was;
-   * only when the history from there is gone it reads everything again, and ends all watches, for they have missed something.
-   */
-  async run(signal: AbortSignal): Promise<void> {
-    let isFilled = false;
-    for (let failures = 0; !signal.aborted; ) {
-      try {
-        if (!isFilled) await this.#fill();
-        isFilled = true;
-        for await (const batch of this.#storage.watch(ROOT, this.revision(), signal)) {
-          failures = 0;
-          for (const event of batch.events) this.#follow(event);
-          this.#freshness.advance(batch.revision);
-        }
-        if (!signal.aborted) throw new Error("the store ended the watch");
-      } catch (error) {
-        if (signal.aborted) return;
-        failures++;
-        if (error instanceof CompactedError || error instanceof FutureRevisionError) isFilled = false;
-        this.#logger.warn(isFilled ? "the store's watch was interrupted, will go on" : "the store has to be read from the beginning", { error: describeError(error), failures });
-        await sleep(this.#clock, backoffMs(RETRY, failures), signal).catch(() => {}); // the loop ends by itself
-      }
-    }
+  /** Keeps the cache up with the store until the signal fires; see `KindCaches`. */
+  run(signal: AbortSignal): Promise<void> {
+    return this.#kinds.run(signal);
   }
 
   /** `resourceVersion` unset reads the newest state, "0" whatever is cached, a number nothing older than it. */
@@ -149,7 +119,7 @@ export class ObjectStore {
     }
     const key = objectStorageKey(definition, namespace, name);
     const span = this.#readTracer(options)?.start("cacher.Get", { key, "resource-version": options.resourceVersion ?? "" });
-    await inSpan(span, this.#freshness.freshen(options.resourceVersion));
+    await inSpan(span, this.#kinds.freshness.freshen(options.resourceVersion));
     return this.#known(definition, key);
   }
 
@@ -177,9 +147,9 @@ export class ObjectStore {
   }
 
   async #page<T extends KubeObject>(definition: ResourceDefinition<T>, namespace: string, options: ListOptions, selection: Selection<T>, span: Span | undefined): Promise<ObjectList<T>> {
-    const cache = this.#cache(definition);
+    const cache = this.#kinds.of(definition);
     const token = options.continue === undefined ? undefined : decodeContinueToken(options.continue);
-    await this.#freshness.freshen(token === undefined ? options.resourceVersion : undefined);
+    await this.#kinds.freshness.freshen(token === undefined ? options.resourceVersion : undefined);
     span?.event("watchCache fresh enough");
     const limit = Math.max(0, options.limit ?? 0);
     const revision = token === undefined ? exactRevision(options, limit) : token.revision < 0 ? undefined : token.revision;
@@ -207,61 +177,41 @@ export class ObjectStore {
   async watch<T extends KubeObject>(definition: ResourceDefinition<T>, namespace: string, options: ListOptions & { readonly name?: string }, signal?: AbortSignal): Promise<WatchStream<T>> {
     const selection = compileSelection(definition, options);
     const span = this.#tracer?.start("cacher.Watch", kindAttributes(definition));
-    await inSpan(span, this.#freshness.freshen(options.resourceVersion));
+    await inSpan(span, this.#kinds.freshness.freshen(options.resourceVersion));
     const { storedAs } = definition;
     if (storedAs?.later !== undefined) {
-      return convertedStream(definition, storedAs, openWatch({ cache: this.#cache(storedAs.definition), namespace, options, selection: EVERYTHING, clock: this.#clock, signal, revision: () => this.revision() }), selection);
+      return convertedStream(definition, storedAs, openWatch({ cache: this.#kinds.of(storedAs.definition), namespace, options, selection: EVERYTHING, clock: this.#clock, signal, revision: () => this.revision() }), selection);
     }
     if (storedAs !== undefined) {
-      const inner = openWatch({ cache: this.#cache(storedAs.definition), namespace, options, selection: storedSelection(storedAs, selection), clock: this.#clock, signal, revision: () => this.revision() });
+      const inner = openWatch({ cache: this.#kinds.of(storedAs.definition), namespace, options, selection: storedSelection(storedAs, selection), clock: this.#clock, signal, revision: () => this.revision() });
       return viewStream(definition, storedAs, inner);
     }
-    return openWatch({ cache: this.#cache(definition), namespace, options, selection, clock: this.#clock, signal, revision: () => this.revision() });
+    return openWatch({ cache: this.#kinds.of(definition), namespace, options, selection, clock: this.#clock, signal, revision: () => this.revision() });
   }
 
   /** How many objects of a kind there are, in all namespaces. */
   count(definition: ResourceDefinition): number {
-    return this.#cache(definition.storedAs?.definition ?? definition).size;
+    return this.#kinds.of(definition.storedAs?.definition ?? definition).size;
   }
 
   /** Whether objects of this kind are kept here. */
   holds(definition: ResourceDefinition): boolean {
-    return this.#caches.has(resourcePrefix(definition.storedAs?.definition ?? definition));
+    return this.#kinds.holds(definition.storedAs?.definition ?? definition);
   }
 
   /** Begins to serve a kind that the store was not opened with. Resolves once its objects are there. */
-  async addKind(definition: ResourceDefinition): Promise<void> {
-    const prefix = resourcePrefix(definition);
-    if (this.#caches.has(prefix)) return;
-    const cache = new WatchCache(definition);
-    const missed: StorageEvent[] = [];
-    this.#arriving.set(prefix, missed);
-    try {
-      const { entries, revision } = await withStatusErrors(() => this.#storage.inner.list(prefix));
-      const objects = entries.flatMap((entry): [string, StoredObject<KubeObject>][] => {
-        const object = this.#decode(entry, () => fromEntry(entry, cache));
-        return object === undefined ? [] : [[entry.key, object]];
-      });
-      cache.replace(objects, revision);
-      this.#caches.set(prefix, cache);
-      for (const event of missed) if ((event.type === "delete" ? event.revision : event.entry.modRevision) > revision) this.#follow(event);
-      await this.#freshness.reached(revision);
-    } finally {
-      this.#arriving.delete(prefix);
-    }
+  addKind(definition: ResourceDefinition): Promise<void> {
+    return this.#kinds.add(definition);
   }
 
   /** Ends the watches of a kind: its objects are served otherwise from here on, or with `isGone` no more. */
   interruptKind(definition: ResourceDefinition, isGone = false): void {
-    const prefix = resourcePrefix(definition);
-    const cache = this.#caches.get(prefix);
-    if (isGone) this.#caches.delete(prefix);
-    cache?.interrupt();
+    this.#kinds.interrupt(definition, isGone);
   }
 
   /** Resolves once the cache shows everything that was written before the call, by this server or another. */
   caughtUp(): Promise<void> {
-    return this.#freshness.freshen(undefined);
+    return this.#kinds.freshness.freshen(undefined);
   }
 
   /** Tells of every object of a kind that the cache holds now, and of each change from here on, in the store's order. Never ends. */
@@ -270,7 +220,7 @@ export class ObjectStore {
     if (storedAs !== undefined) {
       return this.follow(storedAs.definition, { replaced: (objects) => follower.replaced(objects.map(storedAs.fromStored)), changed: (object, wasDeleted) => follower.changed(storedAs.fromStored(object), wasDeleted) });
     }
-    const cache = this.#cache(definition);
+    const cache = this.#kinds.of(definition);
     const tellAll = () => follower.replaced(cache.range(cache.prefix).map(({ object }) => object));
     tellAll();
     cache.subscribe({ namespace: "" }, { reset: tellAll, changed: ({ type, current }) => follower.changed(current.object, type === "DELETED") });
@@ -361,7 +311,7 @@ export class ObjectStore {
       const outcome = await this.#tryChange(definition, key, seen, change, span);
       if (outcome.is === "done") return outcome.result;
       if (outcome.is === "raced") {
-        current = outcome.found === undefined ? undefined : fromEntry(outcome.found, this.#cache(definition));
+        current = outcome.found === undefined ? undefined : fromEntry(outcome.found, this.#kinds.of(definition));
         isNewest = true;
         continue;
       }
@@ -411,12 +361,12 @@ export class ObjectStore {
 
   async #read<T extends KubeObject>(key: string, definition: ResourceDefinition<T>): Promise<StoredObject<T> | undefined> {
     const entry = await withStatusErrors(() => this.#storage.get(key));
-    return entry === undefined ? undefined : fromEntry(entry, this.#cache(definition));
+    return entry === undefined ? undefined : fromEntry(entry, this.#kinds.of(definition));
   }
 
   /** What is cached, or what the caller's own transaction has made of it. */
   #known<T extends KubeObject>(definition: ResourceDefinition<T>, key: string): StoredObject<T> | undefined {
-    const cache = this.#cache(definition);
+    const cache = this.#kinds.of(definition);
     const staged = this.#storage.current()?.find(key);
     if (staged === undefined) return cache.get(key);
     return staged.entry === undefined ? undefined : fromEntry(staged.entry, cache);
@@ -426,55 +376,6 @@ export class ObjectStore {
     const committing = withStatusErrors(() => this.#storage.commit(conditions, operations));
     return span === undefined ? committing : commitInSpan(committing, span);
   }
-
-  async #fill(): Promise<void> {
-    const { entries, revision } = await this.#storage.list(ROOT);
-    const found = new Map<WatchCache, [string, StoredObject<KubeObject>][]>([...this.#caches.values()].map((cache) => [cache, []]));
-    for (const entry of entries) {
-      const cache = this.#cacheOfKey(entry.key);
-      const object = cache && this.#decode(entry, () => fromEntry(entry, cache));
-      if (cache !== undefined && object !== undefined) found.get(cache)?.push([entry.key, object]);
-    }
-    for (const [cache, objects] of found) cache.replace(objects, revision);
-    this.#freshness.advance(revision);
-  }
-
-  #follow(event: StorageEvent): void {
-    if (this.#arriving.size > 0) this.#arriving.get(prefixOfKey(event.type === "delete" ? event.key : event.entry.key))?.push(event);
-    if (event.type === "delete") return void this.#cacheOfKey(event.key)?.delete(event.key, event.revision);
-    const { entry } = event;
-    const cache = this.#cacheOfKey(entry.key);
-    if (cache === undefined) return;
-    const object = this.#decode(entry, () => new StoredObject<KubeObject>(entry.value, entry.modRevision));
-    if (object !== undefined) cache.put(entry.key, object);
-    else cache.delete(entry.key, entry.modRevision);
-  }
-
-  /** What somebody wrote into the store past this API may be anything. It is taken for absent, and must not keep us from the rest. */
-  #decode(entry: Entry, decode: () => StoredObject<KubeObject>): StoredObject<KubeObject> | undefined {
-    try {
-      return decode();
-    } catch (error) {
-      this.#logger.error("the store holds something that is no object; delete the key", { key: entry.key, revision: entry.modRevision, error: describeError(error) });
-      return undefined;
-    }
-  }
-
-  #cacheOfKey(key: string): WatchCache | undefined {
-    return this.#caches.get(prefixOfKey(key));
-  }
-
-  #cache<T extends KubeObject>(definition: ResourceDefinition<T>): WatchCache<T> {
-    const cache = this.#caches.get(resourcePrefix(definition));
-    if (cache === undefined && definition.content !== undefined) throw notServed();
-    if (cache === undefined) throw new Error(`no cache for ${definition.resource}: it is not in the catalog this store was opened with`);
-    return cache as unknown as WatchCache<T>; // made from this very definition
-  }
-}
-
-/** A kind that users defined may go while it is asked for. */
-function notServed(): StatusError {
-  return new StatusError("NotFound", "the server could not find the requested resource", {});
 }
 
 /** The one revision that a list has to show: as asked with Exact, and, as upstream reads it, with a limit beside a resourceVersion. */

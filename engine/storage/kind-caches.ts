@@ -1,0 +1,151 @@
+import type { KubeObject } from "../apimachinery/object-meta.ts";
+import { StatusError } from "../apimachinery/status-error.ts";
+import { backoffMs } from "../lib/backoff.ts";
+import { sleep, type Clock } from "../lib/clock.ts";
+import { describeError, type Logger } from "../lib/log.ts";
+import type { ResourceDefinition } from "../resources/define-resource.ts";
+import { StoredObject } from "./encoded-object.ts";
+import { Freshness } from "./freshness.ts";
+import { prefixOfKey, resourcePrefix, ROOT } from "./keys.ts";
+import { fromEntry } from "./object-list.ts";
+import { CompactedError, FutureRevisionError, type Entry, type Storage, type StorageEvent } from "./storage.ts";
+import { withStatusErrors } from "./storage-status.ts";
+import { WatchCache } from "./watch-cache.ts";
+
+export interface KindCachesOptions {
+  readonly storage: Storage;
+  readonly resources: readonly ResourceDefinition[];
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+const RETRY = { initialMs: 100, maxMs: 5_000 };
+
+/** The watch cache of every kind that is kept in a store, filled from it and kept up with it. */
+export class KindCaches {
+  readonly #storage: Storage;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #caches = new Map<string, WatchCache>();
+  /** Changes of kinds whose objects are being read, by prefix. */
+  readonly #arriving = new Map<string, StorageEvent[]>();
+  /** How far the caches have come. */
+  readonly freshness: Freshness;
+
+  constructor({ storage, resources, clock, logger }: KindCachesOptions) {
+    this.#storage = storage;
+    this.#clock = clock;
+    this.#logger = logger;
+    this.freshness = new Freshness(clock, { known: () => storage.knownRevision?.(), ask: () => withStatusErrors(() => storage.currentRevision()) });
+    for (const definition of resources) if (definition.storedAs === undefined) this.#caches.set(resourcePrefix(definition), new WatchCache(definition));
+  }
+
+  /**
+   * Fills the caches and keeps them up with the store until the signal fires. After an interruption it goes on where it was;
+   * only when the history from there is gone it reads everything again, and ends all watches, for they have missed something.
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    let isFilled = false;
+    for (let failures = 0; !signal.aborted; ) {
+      try {
+        if (!isFilled) await this.#fill();
+        isFilled = true;
+        for await (const batch of this.#storage.watch(ROOT, this.freshness.revision, signal)) {
+          failures = 0;
+          for (const event of batch.events) this.#follow(event);
+          this.freshness.advance(batch.revision);
+        }
+        if (!signal.aborted) throw new Error("the store ended the watch");
+      } catch (error) {
+        if (signal.aborted) return;
+        failures++;
+        if (error instanceof CompactedError || error instanceof FutureRevisionError) isFilled = false;
+        this.#logger.warn(isFilled ? "the store's watch was interrupted, will go on" : "the store has to be read from the beginning", { error: describeError(error), failures });
+        await sleep(this.#clock, backoffMs(RETRY, failures), signal).catch(() => {}); // the loop ends by itself
+      }
+    }
+  }
+
+  /** Throws a 404 for a kind that users have defined and that is gone. */
+  of<T extends KubeObject>(definition: ResourceDefinition<T>): WatchCache<T> {
+    const cache = this.#caches.get(resourcePrefix(definition));
+    if (cache === undefined && definition.content !== undefined) throw notServed();
+    if (cache === undefined) throw new Error(`no cache for ${definition.resource}: it is not in the catalog this store was opened with`);
+    return cache as unknown as WatchCache<T>; // made from this very definition
+  }
+
+  /** Whether objects of this kind are kept here. */
+  holds(definition: ResourceDefinition): boolean {
+    return this.#caches.has(resourcePrefix(definition));
+  }
+
+  /** Begins to keep a kind that was not there from the beginning. Resolves once its objects are there. */
+  async add(definition: ResourceDefinition): Promise<void> {
+    const prefix = resourcePrefix(definition);
+    if (this.#caches.has(prefix)) return;
+    const cache = new WatchCache(definition);
+    const missed: StorageEvent[] = [];
+    this.#arriving.set(prefix, missed);
+    try {
+      const { entries, revision } = await withStatusErrors(() => this.#storage.list(prefix));
+      const objects = entries.flatMap((entry): [string, StoredObject<KubeObject>][] => {
+        const object = this.#decode(entry, () => fromEntry(entry, cache));
+        return object === undefined ? [] : [[entry.key, object]];
+      });
+      cache.replace(objects, revision);
+      this.#caches.set(prefix, cache);
+      for (const event of missed) if ((event.type === "delete" ? event.revision : event.entry.modRevision) > revision) this.#follow(event);
+      await this.freshness.reached(revision);
+    } finally {
+      this.#arriving.delete(prefix);
+    }
+  }
+
+  /** Ends the watches of a kind: its objects are served otherwise from here on, or with `isGone` no more. */
+  interrupt(definition: ResourceDefinition, isGone: boolean): void {
+    const prefix = resourcePrefix(definition);
+    const cache = this.#caches.get(prefix);
+    if (isGone) this.#caches.delete(prefix);
+    cache?.interrupt();
+  }
+
+  async #fill(): Promise<void> {
+    const { entries, revision } = await this.#storage.list(ROOT);
+    const found = new Map<WatchCache, [string, StoredObject<KubeObject>][]>([...this.#caches.values()].map((cache) => [cache, []]));
+    for (const entry of entries) {
+      const cache = this.#caches.get(prefixOfKey(entry.key));
+      const object = cache && this.#decode(entry, () => fromEntry(entry, cache));
+      if (cache !== undefined && object !== undefined) found.get(cache)?.push([entry.key, object]);
+    }
+    for (const [cache, objects] of found) cache.replace(objects, revision);
+    this.freshness.advance(revision);
+  }
+
+  #follow(event: StorageEvent): void {
+    const key = event.type === "delete" ? event.key : event.entry.key;
+    const prefix = prefixOfKey(key);
+    if (this.#arriving.size > 0) this.#arriving.get(prefix)?.push(event);
+    const cache = this.#caches.get(prefix);
+    if (cache === undefined) return;
+    if (event.type === "delete") return cache.delete(key, event.revision);
+    const { entry } = event;
+    const object = this.#decode(entry, () => new StoredObject<KubeObject>(entry.value, entry.modRevision));
+    if (object !== undefined) cache.put(key, object);
+    else cache.delete(key, entry.modRevision);
+  }
+
+  /** What somebody wrote into the store past this API may be anything. It is taken for absent, and must not keep us from the rest. */
+  #decode(entry: Entry, decode: () => StoredObject<KubeObject>): StoredObject<KubeObject> | undefined {
+    try {
+      return decode();
+    } catch (error) {
+      this.#logger.error("the store holds something that is no object; delete the key", { key: entry.key, revision: entry.modRevision, error: describeError(error) });
+      return undefined;
+    }
+  }
+}
+
+/** A kind that users defined may go while it is asked for. */
+function notServed(): StatusError {
+  return new StatusError("NotFound", "the server could not find the requested resource", {});
+}
