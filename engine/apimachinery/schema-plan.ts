@@ -18,6 +18,8 @@ export interface SchemaPlan {
   readonly keepsUnknown: boolean;
   /** Whether a string has any rule beyond being one. */
   readonly constrainsText: boolean;
+  readonly minLength: number | undefined;
+  readonly maxLength: number | undefined;
   readonly pattern: RegExp | undefined;
   readonly enum: ReadonlySet<unknown> | undefined;
 }
@@ -35,7 +37,7 @@ export function schemaPlan(schema: Schema): SchemaPlan {
 function computePlan(schema: Schema): SchemaPlan {
   const properties = new Map(Object.entries(schema.properties ?? {}));
   const { additionalProperties, format } = schema;
-  const isChecked = schema["x-mainstay-unchecked"] !== true;
+  const { minLength, maxLength, pattern, enum: choices }: Schema = schema["x-mainstay-unchecked"] === true ? {} : schema;
   const isFreeForm = schema.type === "object" && properties.size === 0 && additionalProperties === undefined;
   return {
     properties,
@@ -46,10 +48,11 @@ function computePlan(schema: Schema): SchemaPlan {
     omittedZero: new Map([...properties].filter(([name, property]) => isOmittedZero(schema, name, property)).map(([name, property]) => [name, zeroOf(property)])),
     additional: typeof additionalProperties === "object" ? additionalProperties : undefined,
     keepsUnknown: schema["x-kubernetes-preserve-unknown-fields"] === true || additionalProperties === true || isFreeForm,
-    constrainsText:
-      (isChecked && (schema.enum !== undefined || schema.pattern !== undefined || schema.minLength !== undefined || schema.maxLength !== undefined)) || format === "byte" || format === "date-time" || format === "micro-time",
-    pattern: schema.pattern === undefined ? undefined : compilePattern(schema.pattern),
-    enum: schema.enum === undefined || !isChecked ? undefined : new Set(schema.enum),
+    constrainsText: [choices, pattern, minLength, maxLength].some((rule) => rule !== undefined) || format === "byte" || format === "date-time" || format === "micro-time",
+    minLength,
+    maxLength,
+    pattern: pattern === undefined ? undefined : compilePattern(pattern),
+    enum: choices === undefined ? undefined : new Set(choices),
   };
 }
 

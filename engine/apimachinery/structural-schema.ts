@@ -263,7 +263,8 @@ class Pass {
     }
     const plan = schemaPlan(schema);
     if (!plan.constrainsText) return value;
-    const { minLength, maxLength, format } = schema;
+    const { minLength, maxLength } = plan;
+    const { format } = schema;
     if (plan.enum !== undefined && !plan.enum.has(value)) this.errors.push(unsupportedValue(this.#trail.text(), value, (schema.enum ?? []).map(String)));
     if (minLength !== undefined && value.length < minLength) this.errors.push(value === "" ? requiredField(this.#trail.text()) : invalidField(this.#trail.text(), value, `must be at least ${minLength} characters long`));
     if (maxLength !== undefined && value.length > maxLength) this.errors.push(tooLong(this.#trail.text(), maxLength));

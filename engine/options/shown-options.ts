@@ -13,7 +13,8 @@ export function shownOptions(flags: Readonly<Record<string, unknown>>, environme
     const isNegated = isSwitch(row);
     const name = row.flags.replace(/^--(?:no-)?/, "").split(" ")[0] ?? key;
     const fromEnvironment = environment[environmentName(row)];
-    const given = flags[key] ?? (isNegated && fromEnvironment !== undefined ? fromEnvironment !== "true" : fromEnvironment);
+    // Of a switch the environment says one word, whichever else it may hold.
+    const given = flags[key] ?? (fromEnvironment === undefined ? undefined : isNegated ? fromEnvironment !== "true" : isPlain(row) ? fromEnvironment === "true" : fromEnvironment);
     const value = given ?? (isNegated ? true : isPlain(row) ? false : row.default);
     if (value !== undefined) shown[name] = SECRETS.has(key) ? "CLASSIFIED" : String(value);
   }

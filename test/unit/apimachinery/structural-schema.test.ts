@@ -61,6 +61,13 @@ describe("conforming to a schema reports", () => {
     expect(pass({ spec: { type: "Ready" } }).errors.map(({ field }) => field)).toEqual(["spec.count", "spec.when"]);
     expect(conform(object({ status: object({ list: list(text) }, { required: ["list"] }) }), { status: {} }, { defaults: true, prune: true, zeroesWithin: "status" }).errors).toHaveLength(1);
   });
+  test("nothing of a text whose rules are published only, but that it has another format", () => {
+    const rules: Schema = { type: "string", format: "byte", minLength: 2, maxLength: 4, pattern: "^b", enum: ["bbbb"] };
+    expect(errorsOf(rules, "aaaaaaaa")).toHaveLength(3);
+    expect(errorsOf({ ...rules, "x-mainstay-unchecked": true }, "aaaaaaaa")).toEqual([]);
+    expect(errorsOf({ ...rules, "x-mainstay-unchecked": true }, "a")).toHaveLength(1);
+  });
+
   test("every problem of a value at once", () => expect(errorsOf(object({ a: integer, b: text }, { required: ["c"] }), { a: "x", b: 1 })).toHaveLength(3));
 
   test("unknown fields by their dotted path", () => {

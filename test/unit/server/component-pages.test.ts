@@ -56,6 +56,9 @@ it("tells what the server was started with, and no secret", () => {
   expect(resolveServerConfig({ ...flags, token: undefined }, environment)).toMatchObject({ agent: false, git: false, apiPort: 7443 });
   const shown = shownOptions(flags, environment);
   expect(shown).toMatchObject({ agent: "false", git: "false", "git-anonymous": "true", token: "CLASSIFIED", v: "2", "authorization-mode": "RBAC", "api-port": "7443", "cluster-init": "true", "request-timeout": "1m0s", "service-cidr": "10.43.0.0/16" });
+  const unclear = { MAINSTAY_CLUSTER_INIT: "1", MAINSTAY_NO_GIT: "1" };
+  expect(resolveServerConfig({}, unclear)).toMatchObject({ clusterInit: false, git: true });
+  expect(shownOptions({}, unclear)).toMatchObject({ "cluster-init": "false", git: "true" });
   expect(shown).not.toHaveProperty("kubelet-timeout");
   expect(shown).not.toHaveProperty("repo");
 });
