@@ -1,5 +1,5 @@
 import { auditOptions, type AuditConfig } from "./audit-options.ts";
-import { FEATURE_GATES } from "../apimachinery/feature-gates.ts";
+import { UNUSUAL_GATES, USUAL_GATES } from "../apimachinery/feature-gates.ts";
 import { catalog } from "../resources/catalog.ts";
 import { metricsOptions, type MetricsConfig } from "./metrics-options.ts";
 import { parsePortRange, type PortRange } from "../registry/port-range.ts";
@@ -44,7 +44,7 @@ export const apiOptions: readonly OptionRowOf<ApiConfig>[] = [
   { key: "eventTtl", flags: "--event-ttl <duration>", description: "how long Events stay", default: "1h0m0s", parse: eventTtl },
   { key: "serviceNodePortRange", flags: "--service-node-port-range <first-last>", description: "ports of nodes that Services may have", default: "30000-32767", parse: parsePortRange },
   { key: "etcdCompactionInterval", flags: "--etcd-compaction-interval <duration>", description: "after which time the store forgets what was; 0 for never, where somebody else sees to it", default: "5m0s", parse: durationMs },
-  { key: "featureGates", flags: "--feature-gates <name=bool,…>", description: `upstream's gates: ${FEATURE_GATES.join(", ")} can be switched off, with AllBeta as well; those of features that are always on or not there change nothing`, default: "", parse: gates, repeats: true },
+  { key: "featureGates", flags: "--feature-gates <name=bool,…>", description: `upstream's gates: ${USUAL_GATES.join(", ")} can be switched off, with AllBeta as well, and ${UNUSUAL_GATES.join(", ")} on; those of features that are always on or not there change nothing`, default: "", parse: gates, repeats: true },
   { key: "runtimeConfig", flags: "--runtime-config <version=bool,…>", description: "upstream's switches of API versions such as api/all=true; those that are served are always on", default: "", parse: apiVersions, repeats: true },
   { key: "encryptionProviderConfig", flags: "--encryption-provider-config <file>", description: "EncryptionConfiguration: which resources are sealed in the store, and by which keys" },
   { key: "encryptionProviderConfigAutomaticReload", flags: "--encryption-provider-config-automatic-reload <bool>", description: "read that file again when it changes", default: "false", parse: bool },

@@ -1,16 +1,17 @@
-import type { FeatureGates } from "../apimachinery/feature-gates.ts";
+import { disabledFeatures, type FeatureGates } from "../apimachinery/feature-gates.ts";
 import { withMetadata } from "../apimachinery/object-copy.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { StatusError } from "../apimachinery/status-error.ts";
 import { randomSuffix, type Random } from "../lib/random.ts";
 import type { ResourceDefinition } from "../resources/define-resource.ts";
+import { withoutDisabledFields } from "../resources/disabled-fields.ts";
 import { withStrategyDefaults } from "./decode-object.ts";
 import { validateCreate } from "./validate-object.ts";
 
 export interface CreateContext {
   readonly nowText: string;
   readonly random: Random;
-  /** Features of upstream's that are switched off; none is when absent. */
+  /** Features of upstream's that are off; those that usually are when absent. */
   readonly disabled?: FeatureGates;
 }
 
@@ -21,7 +22,7 @@ const GENERATED_BASE_MAX = 58;
  * A new object as it will be stored: the server's metadata filled in, a name generated, the kind's own preparation done, all rules checked.
  * Throws a 422 for a breach of them.
  */
-export function beforeCreate<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, { nowText, random, disabled }: CreateContext): T {
+export function beforeCreate<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, { nowText, random, disabled = disabledFeatures() }: CreateContext): T {
   const { strategy } = definition;
   const owned = withMetadata(object, {
     name: object.metadata.name || generateName(object.metadata.generateName, random),
@@ -34,7 +35,7 @@ export function beforeCreate<T extends KubeObject>(definition: ResourceDefinitio
     resourceVersion: undefined,
     ...(definition.namespaced ? {} : { namespace: undefined }),
   });
-  const defaulted = withStrategyDefaults(definition, owned);
+  const defaulted = withStrategyDefaults(definition, withoutDisabledFields(definition, owned, undefined, disabled));
   const prepared = strategy.prepareForCreate?.(defaulted) ?? defaulted;
   validateCreate(definition, prepared, disabled);
   return prepared;

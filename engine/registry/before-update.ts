@@ -1,10 +1,11 @@
-import type { FeatureGates } from "../apimachinery/feature-gates.ts";
+import { disabledFeatures, type FeatureGates } from "../apimachinery/feature-gates.ts";
 import { invalid, invalidField } from "../apimachinery/field-error.ts";
 import { withMetadata } from "../apimachinery/object-copy.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { badRequest, conflict, withoutReason, type StatusError } from "../apimachinery/status-error.ts";
 import { jsonEqual } from "../lib/freeze.ts";
 import { ALL_METADATA, type ObjectPart, type ResourceDefinition, type StatusKept } from "../resources/define-resource.ts";
+import { withoutDisabledFields } from "../resources/disabled-fields.ts";
 import { VERSION_MAX } from "./before-create.ts";
 import { withStrategyDefaults } from "./decode-object.ts";
 import { validateUpdate, withServerMetadata } from "./validate-object.ts";
@@ -66,12 +67,12 @@ export function scopeToSubresource<T extends KubeObject>(definition: ResourceDef
  * The object as it will be stored in place of the old one: what belongs to the server is kept, the kind's own preparation done, the
  * generation follows what is wanted, all rules checked. Throws a 422.
  */
-export function beforeUpdate<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, old: T, subresource: string | undefined, disabled?: FeatureGates, nowText = ""): T {
+export function beforeUpdate<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, old: T, subresource: string | undefined, disabled: FeatureGates = disabledFeatures(), nowText = ""): T {
   const { strategy } = definition;
   const isStatus = subresource === "status";
   const part = partOf(definition, subresource);
   const kept = withServerMetadata(scopeToSubresource(definition, object, old, subresource), old);
-  const defaulted = withStrategyDefaults(definition, kept);
+  const defaulted = withStrategyDefaults(definition, withoutDisabledFields(definition, kept, old, disabled));
   const prepare = part !== undefined ? undefined : isStatus ? strategy.prepareForStatusUpdate : strategy.prepareForUpdate;
   const unstamped = prepare?.(defaulted, old) ?? defaulted;
   const prepared = strategy.withTimes?.(unstamped, old, nowText) ?? unstamped;

@@ -16,7 +16,7 @@ import { PolicyMetrics } from "../admission/policies/policy-metrics.ts";
 import { WebhookMetrics } from "../admission/webhooks/webhook-metrics.ts";
 import { followWebhooks } from "../admission/webhooks/webhook-index.ts";
 import type { ApiHandler, ApiRequest, ApiResult, TransactionResult, UserInfo } from "../apimachinery/api-request.ts";
-import type { FeatureGates } from "../apimachinery/feature-gates.ts";
+import { disabledFeatures, type FeatureGates } from "../apimachinery/feature-gates.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { hasReason, internalError, StatusError } from "../apimachinery/status-error.ts";
 import type { WebhookTransport } from "../apimachinery/webhook-call.ts";
@@ -250,7 +250,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     aggregator,
     ...(options.egress === undefined ? {} : { egress: options.egress }),
     resources,
-    disabled: options.disabledFeatures ?? new Set(),
+    disabled: options.disabledFeatures ?? disabledFeatures(),
     authorizer,
     impersonator: new Impersonator(authorizer, new ImpersonationMetrics(options.metrics, clock)),
     rbac,

@@ -117,9 +117,17 @@ describe("the switches of admission", () => {
   it("are checked when the server starts", () => {
     expect(() => resolveServerConfig({ enableAdmissionPlugins: "Nonsense" }, {})).toThrow('admission-control plugin "Nonsense" is unknown');
     expect(resolveServerConfig({ featureGates: "SomeFeature=true,Other=false" }, {}).featureGates).toEqual({ SomeFeature: true, Other: false });
-    for (const [featureGates, expected] of [["", []], ["OpenAPIEnums=false,SomeFeature=false", ["OpenAPIEnums"]], ["AllBeta=false", ["ComponentFlagz", "ComponentStatusz", "OpenAPIEnums", "StrictIPCIDRValidation"]], ["AllBeta=false,OpenAPIEnums=true", ["ComponentFlagz", "ComponentStatusz", "StrictIPCIDRValidation"]], ["AllBeta=true", []]] as const) {
-      expect([...disabledFeatures(resolveServerConfig({ featureGates }, {}).featureGates)]).toEqual(expected);
-    }
+    const unusual = ["MaxUnavailableStatefulSet", "VolumeLimitScaling"];
+    const table: readonly (readonly [string, readonly string[]])[] = [
+      ["", unusual],
+      ["OpenAPIEnums=false,SomeFeature=false", ["OpenAPIEnums", ...unusual]],
+      ["AllBeta=false", ["ComponentFlagz", "ComponentStatusz", "OpenAPIEnums", "StrictIPCIDRValidation", ...unusual]],
+      ["AllBeta=false,OpenAPIEnums=true", ["ComponentFlagz", "ComponentStatusz", "StrictIPCIDRValidation", ...unusual]],
+      ["AllBeta=true", ["VolumeLimitScaling"]],
+      ["AllAlpha=true,MaxUnavailableStatefulSet=true", []],
+      ["AllAlpha=true,VolumeLimitScaling=false", unusual],
+    ];
+    for (const [featureGates, expected] of table) expect([...disabledFeatures(resolveServerConfig({ featureGates }, {}).featureGates)]).toEqual(expected);
     expect(() => resolveServerConfig({ featureGates: "SomeFeature" }, {})).toThrow("must be pairs such as SomeFeature=true");
   });
 });
