@@ -718,6 +718,159 @@ readonly admissionReviewVersions: readonly string[]
 readonly matchConditions?: readonly MatchCondition[]
 }
 /**
+ * All groups that are served, with their versions and resources, in one answer.
+ */
+export interface APIGroupDiscoveryList {
+/**
+ * API version of the object.
+ */
+readonly apiVersion?: string
+/**
+ * Kind of the object.
+ */
+readonly kind?: string
+readonly metadata?: ListMeta
+/**
+ * The groups, the preferred ones first.
+ */
+readonly items: readonly APIGroupDiscovery[]
+}
+/**
+ * What every list has.
+ */
+export interface ListMeta {
+/**
+ * No longer used.
+ */
+readonly selfLink?: string
+/**
+ * State of the store that the list shows; a watch can start from it.
+ */
+readonly resourceVersion?: string
+/**
+ * Token for the next page; empty on the last one.
+ */
+readonly continue?: string
+/**
+ * Objects on later pages, when known.
+ */
+readonly remainingItemCount?: number
+readonly shardInfo?: ShardInfo
+}
+/**
+ * Part of a collection.
+ */
+export interface ShardInfo {
+/**
+ * The shard selector of the request.
+ */
+readonly selector: string
+}
+/**
+ * A group and all that is served of it.
+ */
+export interface APIGroupDiscovery {
+/**
+ * API version of the object.
+ */
+readonly apiVersion?: string
+/**
+ * Kind of the object.
+ */
+readonly kind?: string
+readonly metadata?: ObjectMeta
+/**
+ * The versions that are served, the preferred ones first.
+ */
+readonly versions?: readonly APIVersionDiscovery[]
+}
+/**
+ * A version of a group, and its resources.
+ */
+export interface APIVersionDiscovery {
+/**
+ * The version, without its group.
+ */
+readonly version: string
+/**
+ * What is served in this version.
+ */
+readonly resources?: readonly APIResourceDiscovery[]
+/**
+ * Current, or Stale when the server behind it did not answer of late.
+ */
+readonly freshness?: string
+}
+/**
+ * Name, kind and scope of a resource, what may be done with it, and its subresources.
+ */
+export interface APIResourceDiscovery {
+/**
+ * Name of the resource in addresses, in the plural.
+ */
+readonly resource: string
+readonly responseKind?: DiscoveryKind
+/**
+ * Namespaced or Cluster.
+ */
+readonly scope: string
+/**
+ * The name in the singular.
+ */
+readonly singularResource: string
+/**
+ * What may be done with it.
+ */
+readonly verbs: readonly string[]
+/**
+ * Short forms of the name, for people.
+ */
+readonly shortNames?: readonly string[]
+/**
+ * Names for several resources at once, such as all.
+ */
+readonly categories?: readonly string[]
+/**
+ * What has an address of its own below an object.
+ */
+readonly subresources?: readonly APISubresourceDiscovery[]
+}
+/**
+ * A kind by its group and version.
+ */
+export interface DiscoveryKind {
+/**
+ * Group of the kind.
+ */
+readonly group: string
+/**
+ * Version of the kind.
+ */
+readonly version: string
+/**
+ * Name of the kind.
+ */
+readonly kind: string
+}
+/**
+ * A subresource, and what may be done with it.
+ */
+export interface APISubresourceDiscovery {
+/**
+ * Last part of its address.
+ */
+readonly subresource: string
+readonly responseKind?: DiscoveryKind
+/**
+ * Kinds that it takes besides.
+ */
+readonly acceptedTypes?: readonly DiscoveryKind[]
+/**
+ * What may be done with it.
+ */
+readonly verbs: readonly string[]
+}
+/**
  * A kind of objects that users add to the API.
  */
 export interface CustomResourceDefinition {
@@ -8542,35 +8695,160 @@ readonly message?: string
 readonly time?: string
 }
 /**
- * What every list has.
+ * The versions of the core group, which has none of its own name.
  */
-export interface ListMeta {
+export interface APIVersions {
 /**
- * No longer used.
+ * API version of the object.
  */
-readonly selfLink?: string
+readonly apiVersion?: string
 /**
- * State of the store that the list shows; a watch can start from it.
+ * Kind of the object.
  */
-readonly resourceVersion?: string
+readonly kind?: string
 /**
- * Token for the next page; empty on the last one.
+ * The versions that are served.
  */
-readonly continue?: string
+readonly versions: readonly string[]
 /**
- * Objects on later pages, when known.
+ * Where clients reach the server, by where they are.
  */
-readonly remainingItemCount?: number
-readonly shardInfo?: ShardInfo
+readonly serverAddressByClientCIDRs: readonly ServerAddressByClientCIDR[]
 }
 /**
- * Part of a collection.
+ * The address at which clients of a network reach the server.
  */
-export interface ShardInfo {
+export interface ServerAddressByClientCIDR {
 /**
- * The shard selector of the request.
+ * The network of the clients. Of several that hold a client, the narrowest counts.
  */
-readonly selector: string
+readonly clientCIDR: string
+/**
+ * Name or address of the server, with or without a port.
+ */
+readonly serverAddress: string
+}
+/**
+ * All groups that are served, but for the core one.
+ */
+export interface APIGroupList {
+/**
+ * API version of the object.
+ */
+readonly apiVersion?: string
+/**
+ * Kind of the object.
+ */
+readonly kind?: string
+/**
+ * The groups, the preferred ones first.
+ */
+readonly groups: readonly APIGroup[]
+}
+/**
+ * A group of kinds, and the versions in which it is served.
+ */
+export interface APIGroup {
+/**
+ * API version of the object.
+ */
+readonly apiVersion?: string
+/**
+ * Kind of the object.
+ */
+readonly kind?: string
+/**
+ * Name of the group.
+ */
+readonly name: string
+/**
+ * The versions that are served, the preferred ones first.
+ */
+readonly versions: readonly GroupVersionForDiscovery[]
+readonly preferredVersion?: GroupVersionForDiscovery
+/**
+ * Where clients reach the server, by where they are.
+ */
+readonly serverAddressByClientCIDRs?: readonly ServerAddressByClientCIDR[]
+}
+/**
+ * A version of a group, whole and by itself.
+ */
+export interface GroupVersionForDiscovery {
+/**
+ * Group and version, with a slash between them.
+ */
+readonly groupVersion: string
+/**
+ * The version alone.
+ */
+readonly version: string
+}
+/**
+ * The resources of a group in one version.
+ */
+export interface APIResourceList {
+/**
+ * API version of the object.
+ */
+readonly apiVersion?: string
+/**
+ * Kind of the object.
+ */
+readonly kind?: string
+/**
+ * Group and version of the resources.
+ */
+readonly groupVersion: string
+/**
+ * The resources, each followed by its subresources.
+ */
+readonly resources: readonly APIResource[]
+}
+/**
+ * Name, kind and scope of a resource, and what may be done with it.
+ */
+export interface APIResource {
+/**
+ * Name of the resource in addresses, in the plural.
+ */
+readonly name: string
+/**
+ * Whether its objects are in namespaces.
+ */
+readonly namespaced: boolean
+/**
+ * Kind of its objects.
+ */
+readonly kind: string
+/**
+ * What may be done with them.
+ */
+readonly verbs: readonly string[]
+/**
+ * Short forms of the name, for people.
+ */
+readonly shortNames?: readonly string[]
+/**
+ * The name in the singular.
+ */
+readonly singularName: string
+/**
+ * Names for several resources at once, such as all.
+ */
+readonly categories?: readonly string[]
+/**
+ * Group of the kind, where it is not that of the list.
+ */
+readonly group?: string
+/**
+ * Version of the kind, where it is not that of the list.
+ */
+readonly version?: string
+/**
+ * Changes with the version in which objects are stored. Only whether two are equal means something.
+ */
+readonly storageVersionHash?: string
 }
 /**
  * The outcome of a request that has no object to answer with.

@@ -47,6 +47,11 @@ export class Discovery {
     return this.#document(`api ${address}`, () => ({ kind: "APIVersions", versions: this.#groups("api").flatMap(([, versions]) => versions), serverAddressByClientCIDRs: [{ clientCIDR: "0.0.0.0/0", serverAddress: address }] }));
   }
 
+  /** Whether some kind of the group is ours, whoever else has some in it. */
+  isOwn(group: string): boolean {
+    return this.#resources.all.some((definition) => definition.group === group && definition.content === undefined);
+  }
+
   /** `/apis`. */
   groupList(): Document {
     return this.#document("apis", () => ({ kind: "APIGroupList", apiVersion: "v1", groups: this.#groups("apis").map(([group, versions]) => apiGroup(group, versions)) }));

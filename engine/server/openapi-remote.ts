@@ -10,11 +10,13 @@ export interface OpenApiV2Parts {
 }
 
 const PREFIX = "#/definitions/";
+const PARAMETER_PREFIX = "#/parameters/";
 
 /** Adds what another server says of the paths that it answers for, with the types that these use. A path that is known stays as it is. Pure. */
 export function withRemoteV2(parts: OpenApiV2Parts, { group, version, documents }: Pick<RemoteVersion, "group" | "version" | "documents">): OpenApiV2Parts {
   const document = parsed(documents?.openApiV2?.body);
-  const own = Object.fromEntries(Object.entries(objectAt(document, "paths")).filter(([path]) => path.startsWith(`/apis/${group}/${version}/`) && !(path in parts.paths)));
+  const paths = Object.entries(objectAt(document, "paths")).filter(([path]) => path.startsWith(`/apis/${group}/${version}/`) && !(path in parts.paths));
+  const own = Object.fromEntries(paths.map(([path, item]) => [path, withWholeParameters(item, objectAt(document, "parameters"))]));
   return withPartsV2(parts, { paths: own, definitions: objectAt(document, "definitions") });
 }
 
@@ -27,6 +29,15 @@ export function withPartsV2({ paths, definitions }: OpenApiV2Parts, { paths: own
     paths: { ...paths, ...(renamed(own) as Json) }, // as it came, but for the names
     definitions: { ...definitions, ...Object.fromEntries([...names].map(([name, newName]) => [newName, renamed(types[name])])) },
   };
+}
+
+/** Parameters that the document says once are put where it refers to them: names of equal ones differ between servers. */
+function withWholeParameters(value: unknown, parameters: Json): unknown {
+  if (Array.isArray(value)) return value.map((item) => withWholeParameters(item, parameters));
+  if (typeof value !== "object" || value === null) return value;
+  const { $ref: reference } = value as Json; // an object
+  if (typeof reference === "string" && reference.startsWith(PARAMETER_PREFIX)) return parameters[reference.slice(PARAMETER_PREFIX.length)] ?? value;
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, withWholeParameters(part, parameters)]));
 }
 
 function parsed(body: Buffer | undefined): Json {

@@ -6,8 +6,32 @@ export type OpenApiSchema = Readonly<Record<string, unknown>>;
 /** Types that every group uses; they are named after the package they come from upstream. */
 const META_TYPES: ReadonlySet<string> = new Set([
   "ObjectMeta", "OwnerReference", "ManagedFieldsEntry", "ListMeta", "ShardInfo", "LabelSelector", "LabelSelectorRequirement", "Condition",
-  "Status", "StatusDetails", "StatusCause", "DeleteOptions", "Preconditions", "MicroTime", "Time", "FieldSelectorRequirement",
+  "Status", "StatusDetails", "StatusCause", "DeleteOptions", "WatchEvent", "APIVersions", "APIGroupList", "APIGroup", "GroupVersionForDiscovery",
+  "ServerAddressByClientCIDR", "APIResourceList", "APIResource", "Preconditions", "MicroTime", "Time", "FieldSelectorRequirement",
 ]);
+
+/** Types that other groups share, and the package whose they are. */
+const PACKAGE_OF_TYPE: Readonly<Record<string, string>> = { TopologySelectorTerm: "io.k8s.api.core.v1", TopologySelectorLabelRequirement: "io.k8s.api.core.v1" };
+
+/** Names that are longer here, as equal ones of other groups are in the same folder. */
+const LONGER_NAME = /^(ApiextensionsV1|ApiregistrationV1)/;
+
+/** What upstream says is required, where it is less than is judged here, or more: by that generated clients tell what may be left out. */
+const REQUIRED: Readonly<Record<string, readonly string[]>> = {
+  ...Object.fromEntries(["core.v1.Pod", "core.v1.ReplicationController", "apps.v1.DaemonSet", "apps.v1.Deployment", "apps.v1.ReplicaSet", "apps.v1.StatefulSet", "batch.v1.Job", "policy.v1.PodDisruptionBudgetStatus", "scheduling.v1.PriorityClass", "admissionregistration.v1.MutatingAdmissionPolicy", "admissionregistration.v1.MutatingAdmissionPolicyBinding", "admissionregistration.v1.ValidatingAdmissionPolicy"].map((name) => [`io.k8s.api.${name}`, []])),
+  "io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.APIService": [],
+  "io.k8s.api.core.v1.Event": ["metadata", "involvedObject"],
+  "io.k8s.api.events.v1.Event": ["eventTime"],
+  "io.k8s.api.core.v1.LimitRangeSpec": ["limits"],
+  "io.k8s.api.core.v1.ScaleIOPersistentVolumeSource": ["gateway", "system", "secretRef"],
+  "io.k8s.api.core.v1.ScaleIOVolumeSource": ["gateway", "system", "secretRef"],
+  "io.k8s.api.authentication.v1.TokenReviewSpec": ["token"],
+  "io.k8s.api.networking.v1.IPAddress": ["spec"],
+  "io.k8s.api.storage.v1.CSINodeSpec": ["drivers"],
+  "io.k8s.api.storage.v1.VolumeAttachmentStatus": ["attached"],
+  "io.k8s.api.resource.v1.ResourcePool": ["name", "generation", "resourceSliceCount"],
+  "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinitionVersion": ["name", "served", "storage"],
+};
 
 /** Values that have a name of their own upstream; `kubectl explain` shows it. */
 const SCALAR_TYPES: Readonly<Record<string, { readonly name: string; readonly schema: OpenApiSchema }>> = {
@@ -53,8 +77,9 @@ export class TypeNames {
   nameOf(type: Schema, group: string, version: string): string {
     let name = this.#names.get(type);
     if (name === undefined) {
-      const title = type.title ?? "Type";
-      const stem = META_TYPES.has(title) ? `io.k8s.apimachinery.pkg.apis.meta.v1.${title}` : `${packageOf(group)}.${version}.${title}`;
+      const title = (type.title ?? "Type").replace(LONGER_NAME, "");
+      const home = META_TYPES.has(title) ? "io.k8s.apimachinery.pkg.apis.meta.v1" : (PACKAGE_OF_TYPE[title] ?? `${packageOf(group)}.${version}`);
+      const stem = `${home}.${title}`;
       name = stem;
       for (let number = 2; this.#taken.has(name); number++) name = `${stem}${number}`;
       this.#taken.add(name);
@@ -88,7 +113,9 @@ export class SchemaWriter {
     const name = this.#names.nameOf(type, this.#place.group, this.#place.version);
     if (!this.schemas.has(name)) {
       this.schemas.set(name, {}); // registered first, for a type may contain itself
-      this.schemas.set(name, this.#inline(type));
+      const { required, ...rest } = this.#inline(type);
+      const told = REQUIRED[name] ?? required;
+      this.schemas.set(name, { ...rest, ...(Array.isArray(told) && told.length > 0 ? { required: told } : {}) });
     }
     this.#place = outer;
     return { $ref: this.#prefix + name };

@@ -14,6 +14,11 @@ export function encodeOpenApiV2(document: Json): Buffer {
   });
   nested(writer, 8, (paths) => named(paths, 2, document["paths"], writePathItem));
   nested(writer, 9, (definitions) => named(definitions, 1, document["definitions"], writeSchema));
+  nested(writer, 10, (parameters) => named(parameters, 1, document["parameters"], writeParameter));
+  // SecurityRequirement.additional_properties, each a name with a list of scopes.
+  for (const requirement of list(document["security"]).map(object)) nested(writer, 12, (item) => named(item, 1, requirement, () => undefined));
+  // SecurityDefinitionsItem.api_key_security
+  nested(writer, 13, (definitions) => named(definitions, 1, document["securityDefinitions"], (item, scheme) => nested(item, 2, (inner) => ["type", "name", "in", "description"].forEach((field, index) => text(inner, index + 1, scheme[field])))));
   return Buffer.from(writer.finish());
 }
 
@@ -24,13 +29,16 @@ function writePathItem(writer: BinaryWriter, item: Json): void {
     const field = METHODS[method];
     if (field !== undefined) nested(writer, field, (inner) => writeOperation(inner, object(operation)));
   }
+  writeParameters(writer, 9, item);
 }
 
 function writeOperation(writer: BinaryWriter, operation: Json): void {
+  for (const tag of list(operation["tags"])) text(writer, 1, tag);
+  text(writer, 3, operation["description"]);
+  text(writer, 5, operation["operationId"]);
   for (const type of list(operation["produces"])) text(writer, 6, type);
   for (const type of list(operation["consumes"])) text(writer, 7, type);
-  // ParametersItem.parameter of Parameter.body_parameter or Parameter.non_body_parameter.query_parameter_sub_schema.
-  for (const parameter of list(operation["parameters"]).map(object)) nested(writer, 8, (item) => nested(item, 1, (inner) => writeParameter(inner, parameter)));
+  writeParameters(writer, 8, operation);
   nested(writer, 9, (responses) =>
     named(responses, 1, operation["responses"], (value, response) =>
       // ResponseValue.response; SchemaItem.schema
@@ -40,9 +48,18 @@ function writeOperation(writer: BinaryWriter, operation: Json): void {
       }),
     ),
   );
+  for (const scheme of list(operation["schemes"])) text(writer, 10, scheme);
   writeExtensions(writer, 13, operation);
 }
 
+/** ParametersItem: a parameter, or in its second field a reference to one of the document's. */
+function writeParameters(writer: BinaryWriter, field: number, { parameters }: Json): void {
+  for (const parameter of list(parameters).map(object)) {
+    nested(writer, field, (item) => (parameter["$ref"] === undefined ? nested(item, 1, (inner) => writeParameter(inner, parameter)) : nested(item, 2, (reference) => text(reference, 1, parameter["$ref"]))));
+  }
+}
+
+/** Parameter.body_parameter, or the query or path of Parameter.non_body_parameter, whose fields have numbers of their own. */
 function writeParameter(writer: BinaryWriter, parameter: Json): void {
   if (parameter["in"] === "body") {
     nested(writer, 1, (body) => {
@@ -53,12 +70,15 @@ function writeParameter(writer: BinaryWriter, parameter: Json): void {
     });
     return;
   }
+  const isQuery = parameter["in"] === "query";
   nested(writer, 2, (other) =>
-    nested(other, 3, (query) => {
-      text(query, 2, "query");
-      text(query, 3, parameter["description"]);
-      text(query, 4, parameter["name"]);
-      text(query, 6, parameter["type"]);
+    nested(other, isQuery ? 3 : 4, (inner) => {
+      flag(inner, 1, parameter["required"]);
+      text(inner, 2, parameter["in"]);
+      text(inner, 3, parameter["description"]);
+      text(inner, 4, parameter["name"]);
+      text(inner, isQuery ? 6 : 5, parameter["type"]);
+      flag(inner, isQuery ? 20 : 19, parameter["uniqueItems"]);
     }),
   );
 }

@@ -1,4 +1,3 @@
-import { formatYaml } from "../apimachinery/yaml.ts";
 import { StatusError } from "../apimachinery/status-error.ts";
 import { withoutEndSlashes } from "../lib/end-slashes.ts";
 import { createLocalClient } from "../client/local-client.ts";
@@ -6,12 +5,13 @@ import type { ApiServer } from "./api-server.ts";
 import { ensureStorageClass } from "./bootstrap.ts";
 import { componentPages } from "./component-pages.ts";
 import { Discovery, type Document } from "./discovery.ts";
+import { discoveryAnswer, rootAnswer } from "./discovery-answers.ts";
 import { dumpPage } from "./fairness/dump.ts";
 import { unsupportedMethod } from "./exchange.ts";
 import { Fairness } from "./fairness/fairness.ts";
 import { HealthMetrics, healthChecks, runHealthCheck, runHealthChecks } from "./health.ts";
 import { header, type HttpRequest } from "./http/http-request.ts";
-import { JSON_TYPE, parseAccept, PROTOBUF_TYPE, YAML_TYPE } from "./http/negotiation.ts";
+import { JSON_TYPE, parseAccept } from "./http/negotiation.ts";
 import { plainText } from "./http/response.ts";
 import { API_SERVER_USER } from "../apimachinery/known-users.ts";
 import type { ClusterNetwork } from "../auth/join-call.ts";
@@ -56,8 +56,6 @@ interface Route {
   readonly handle: Handler;
 }
 
-const AGGREGATED_TYPE = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
-
 /** Pages that are found with a slash at their end as well; upstream's others are not. */
 const TRAILED = /^\/(apis?|version|openid|\.well-known)\//;
 
@@ -101,38 +99,21 @@ export class Paths {
 }
 
 function discoveryRoutes(discovery: Discovery): readonly Route[] {
-  const root = (name: "api" | "apis", legacy: (request: HttpRequest) => Document): Route => ({
-    method: "GET",
-    path: `/${name}`,
-    handle(request) {
-      const isAggregated = wantsAggregated(header(request, "accept"));
-      const document = isAggregated ? discovery.aggregated(name) : legacy(request);
-      const caching: Record<string, string> = isAggregated ? { "cache-control": "public", etag: document.etag } : {};
-      const answer = cached(request, document, isAggregated ? AGGREGATED_TYPE : JSON_TYPE, { vary: "Accept", ...caching });
-      return isAggregated ? answer : inAcceptedForm(request, answer);
-    },
-  });
-  const plain = (request: HttpRequest, document: Document | undefined) => (document === undefined ? undefined : inAcceptedForm(request, { code: 200, contentType: JSON_TYPE, body: document.body }));
+  const address = (request: HttpRequest) => header(request, ":authority") ?? header(request, "host") ?? "";
+  const plain = (request: HttpRequest, document: Document | undefined, isCustom = false) => document && discoveryAnswer(request, document, isCustom);
   return [
-    root("api", (request) => discovery.coreVersions(header(request, ":authority") ?? header(request, "host") ?? "")),
-    root("apis", () => discovery.groupList()),
+    { method: "GET", path: "/api", handle: (request) => rootAnswer(request, () => discovery.coreVersions(address(request)), () => discovery.aggregated("api")) },
+    { method: "GET", path: "/apis", handle: (request) => rootAnswer(request, () => discovery.groupList(), () => discovery.aggregated("apis")) },
     { method: "GET", path: "/api/*", handle: (request, rest) => plain(request, discovery.resourceList("", rest)) },
     {
       method: "GET",
       path: "/apis/*",
       handle(request, rest) {
         const [group = "", version, more] = rest.split("/");
-        return more !== undefined ? undefined : plain(request, version === undefined ? discovery.group(group) : discovery.resourceList(group, version));
+        return more !== undefined ? undefined : plain(request, version === undefined ? discovery.group(group) : discovery.resourceList(group, version), !discovery.isOwn(group));
       },
     },
   ];
-}
-
-/** JSON, unless YAML is what the client would rather have; who knows only protobuf is answered in JSON as well. Throws a 406 for who knows none of them. */
-function inAcceptedForm(request: HttpRequest, answer: PathAnswer): PathAnswer {
-  const wanted = parseAccept(header(request, "accept") || "*/*").find(({ type }) => [JSON_TYPE, YAML_TYPE, PROTOBUF_TYPE, "*/*", "application/*"].includes(type));
-  if (wanted === undefined) throw new StatusError("NotAcceptable", `406: Not Acceptable\n\nAvailable representations: ${JSON_TYPE}, ${YAML_TYPE}, ${PROTOBUF_TYPE}`, {});
-  return wanted?.type === YAML_TYPE ? { ...answer, contentType: YAML_TYPE, body: Buffer.from(formatYaml(JSON.parse(answer.body.toString("utf8")))) } : answer; // a document of our own
 }
 
 function openApiRoutes(openApi: OpenApi): readonly Route[] {
@@ -212,7 +193,7 @@ function serverRoutes(options: PathOptions): readonly Route[] {
   return [
     admit,
     ...tell,
-    { method: "GET", path: "/version", handle: () => readable(versionInfo()) },
+    { method: "GET", path: "/version", handle: versionPage },
     { method: "GET", path: "/metrics", handle: async () => metricsPage(await server.metrics.page()) },
     {
       method: "GET",
@@ -233,13 +214,20 @@ function serverRoutes(options: PathOptions): readonly Route[] {
   ];
 }
 
-function refuseServers(): Promise<never> {
-  throw new StatusError("Conflict", "this server keeps the cluster's state for itself, or in a store of its own: to share it with others, start it again with --cluster-init", {});
+/** In JSON alone, as upstream has it. */
+function versionPage(request: HttpRequest): PathAnswer {
+  requireAccepted(request, [JSON_TYPE]);
+  return readable(versionInfo());
 }
 
-function wantsAggregated(accept: string | undefined): boolean {
-  const [first] = parseAccept(accept ?? "").filter((range) => range.type === JSON_TYPE && (!range.parameters.has("as") || (range.parameters.get("as") === "APIGroupDiscoveryList" && range.parameters.get("v") === "v2")));
-  return first?.parameters.get("as") === "APIGroupDiscoveryList";
+/** Throws a 406 for who takes none of these types. */
+function requireAccepted(request: HttpRequest, types: readonly string[]): void {
+  const isAccepted = parseAccept(header(request, "accept") || "*/*").some(({ type }) => type === "*/*" || types.includes(type));
+  if (!isAccepted) throw new StatusError("NotAcceptable", `406: Not Acceptable\n\nAvailable representations: ${types.join(", ")}`, {});
+}
+
+function refuseServers(): Promise<never> {
+  throw new StatusError("Conflict", "this server keeps the cluster's state for itself, or in a store of its own: to share it with others, start it again with --cluster-init", {});
 }
 
 function cached(request: HttpRequest, document: Document, contentType: string, headers: Readonly<Record<string, string>>): PathAnswer {

@@ -4,13 +4,22 @@ import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { forbidden, notFound } from "../../apimachinery/status-error.ts";
 import { isSameState } from "../../registry/before-update.ts";
 import { planDelete, type DeletePlan } from "../../registry/before-delete.ts";
+import type { ResourceDefinition } from "../../resources/define-resource.ts";
 import type { Change } from "../../storage/object-store.ts";
 import { admissionAttributes } from "../admission-attributes.ts";
 import { madeUp, namespaceOf, objectResult, unsupportedMethod, type Exchange, type VerbHandler } from "../exchange.ts";
 import { releaseNumbers } from "./service-numbers.ts";
 
 /** Kinds whose delete answers with the object even when it is gone at once. */
-const RETURNED_WHEN_GONE: ReadonlySet<string> = new Set(["pods", "services", "serviceaccounts"]);
+const RETURNED_WHEN_GONE: ReadonlySet<string> = new Set([
+  ...["namespaces", "persistentvolumeclaims", "persistentvolumes", "pods", "podtemplates", "resourcequotas", "serviceaccounts", "services"].map((resource) => `/${resource}`),
+  ...["deviceclasses", "resourceclaims", "resourceclaimtemplates", "resourceslices"].map((resource) => `resource.k8s.io/${resource}`),
+  ...["csidrivers", "csinodes", "storageclasses", "volumeattachments", "volumeattributesclasses"].map((resource) => `storage.k8s.io/${resource}`),
+]);
+
+export function isReturnedWhenGone({ group, resource }: Pick<ResourceDefinition, "group" | "resource">): boolean {
+  return RETURNED_WHEN_GONE.has(`${group}/${resource}`);
+}
 
 export const deleteObject: VerbHandler<"delete"> = async (exchange) => {
   const { request } = exchange;
@@ -45,7 +54,7 @@ export async function deleteNamed(exchange: Exchange, name: string, options: Del
 
 function answer({ definition }: Exchange, name: string, plan: DeletePlan<KubeObject> | undefined, object: KubeObject, { asksForCascade }: DeleteOptions): ApiResult {
   if (plan?.do !== "remove") return objectResult(asksForCascade === true ? 202 : 200, madeUp(object));
-  if (definition.group === "" && RETURNED_WHEN_GONE.has(definition.resource)) return objectResult(200, madeUp(withMetadata(plan.object, { resourceVersion: object.metadata.resourceVersion })));
+  if (isReturnedWhenGone(definition)) return objectResult(200, madeUp(withMetadata(plan.object, { resourceVersion: object.metadata.resourceVersion })));
   const details = { name, ...(definition.group === "" ? {} : { group: definition.group }), kind: definition.resource, ...(object.metadata.uid === undefined ? {} : { uid: object.metadata.uid }) };
   return { is: "status", status: { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", details, code: 200 }, warnings: [] };
 }

@@ -27,8 +27,8 @@ function modelOf(name: string): Model | undefined {
   return models[NAMESAKES[name] ?? `V1${name}`] ?? models[`V2${name}`] ?? models[`CoreV1${name}`] ?? models[`AuthenticationV1${name}`] ?? models[`DiscoveryV1${name}`] ?? models[`RbacV1${name}`] ?? models[name];
 }
 
-/** Options travel in the query of a request; the official client has no models for them. */
-const WITHOUT_MODEL = ["CreateOptions", "UpdateOptions", "PatchOptions"];
+/** Options travel in the query of a request, and aggregated discovery is no resource; the official client has no models for them. */
+const WITHOUT_MODEL = ["CreateOptions", "UpdateOptions", "PatchOptions", "APIGroupDiscoveryList", "APIGroupDiscovery", "APIVersionDiscovery", "APIResourceDiscovery", "APISubresourceDiscovery", "DiscoveryKind"];
 
 describe("schemas", () => {
   it("have generated types that are up to date", async () => {

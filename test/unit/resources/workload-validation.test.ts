@@ -16,7 +16,7 @@ import { podDisruptionBudgetResource } from "../../../engine/resources/policy/po
 import type { StatefulSet } from "../../../engine/resources/types.ts";
 import { priorityClassResource } from "../../../engine/resources/scheduling/priority-class.ts";
 
-const stamp = { nowText: "2030-01-01T00:00:00Z", random: seededRandom(1) };
+const stamp = { nowText: "2030-01-01T00:00:00Z", random: seededRandom(1), disabled: new Set<never>() };
 
 /** As the API would store it; throws what the API would answer. */
 function create<T extends KubeObject>(definition: ResourceDefinition<T>, body: object): T {

@@ -1,6 +1,14 @@
+import { readFileSync } from "node:fs";
+import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { decodeProtobuf, unwrapUnknown } from "../../../engine/apimachinery/protobuf.ts";
+import type { Schema } from "../../../engine/apimachinery/schema.ts";
+import { conform } from "../../../engine/apimachinery/structural-schema.ts";
+import { parseYamlDocuments } from "../../../engine/apimachinery/yaml.ts";
+import { loadSchema } from "../../../engine/resources/load-schema.ts";
 import { storageClassResource } from "../../../engine/resources/storage/storage-class.ts";
 import { bootstrapCluster } from "../../../engine/server/bootstrap.ts";
+import { withRemoteV2 } from "../../../engine/server/openapi-remote.ts";
 import { Paths } from "../../../engine/server/paths.ts";
 import type { HttpRequest } from "../../../engine/server/http/http-request.ts";
 import type { CustomResourceDefinition } from "../../../engine/resources/types.ts";
@@ -32,6 +40,14 @@ function schemasIn(schemas: readonly unknown[]): readonly object[] {
     const { properties = {}, items, additionalProperties } = schema as { properties?: object; items?: unknown; additionalProperties?: unknown };
     return [schema, ...schemasIn([...Object.values(properties), items, additionalProperties])];
   });
+}
+
+/** What protobuf does not tell from absence. */
+function withoutZeros(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutZeros);
+  if (typeof value !== "object" || value === null) return value;
+  const kept = Object.entries(value).map(([name, part]): [string, unknown] => [name, withoutZeros(part)]);
+  return Object.fromEntries(kept.filter(([, part]) => part !== "" && part !== false && !(typeof part === "object" && part !== null && Object.keys(part).length === 0)));
 }
 
 function referencesIn(value: unknown, found: Set<string> = new Set()): Set<string> {
@@ -87,9 +103,35 @@ describe("discovery", () => {
     expect(await get("/apis/nope.io")).toBeUndefined();
     expect(await get("/apis/apps/v2")).toBeUndefined();
     for (const accept of ["application", "text/plain"]) await expect(json("/api", { accept })).rejects.toThrow("406: Not Acceptable");
-    for (const accept of ["application/vnd.kubernetes.protobuf", "application/xml, */*;q=0.1", "application/*"]) expect(await json("/apis/apps", { accept })).toMatchObject({ kind: "APIGroup" });
+    for (const accept of ["application/json", "application/xml, */*;q=0.1", "application/*"]) expect(await json("/apis/apps", { accept })).toMatchObject({ kind: "APIGroup" });
     // Old clients that know only v2beta1 get the plain list.
     expect(await json("/apis", { accept: "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json" })).toMatchObject({ kind: "APIGroupList" });
+    await expect(json("/apis", { accept: "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList" })).rejects.toThrow("only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf");
+    for (const accept of ["application/yaml", "application/vnd.kubernetes.protobuf"]) await expect(json("/version", { accept })).rejects.toThrow("406: Not Acceptable\n\nAvailable representations: application/json");
+  });
+
+  test("says the same in protobuf and in YAML", async () => {
+    const aggregated = ";g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+    const pages: readonly (readonly [path: string, form: string, apiVersion: string, schema: Schema])[] = [
+      ["/api", "", "", loadSchema("meta/v1/discovery.yaml", "APIVersions")],
+      ["/api/v1", "", "", loadSchema("meta/v1/discovery.yaml", "APIResourceList")],
+      ["/apis", "", "v1", loadSchema("meta/v1/discovery.yaml", "APIGroupList")],
+      ["/apis/apps", "", "v1", loadSchema("meta/v1/discovery.yaml", "APIGroup")],
+      ["/apis/apps/v1", "", "v1", loadSchema("meta/v1/discovery.yaml", "APIResourceList")],
+      ["/api", aggregated, "apidiscovery.k8s.io/v2", loadSchema("apidiscovery.k8s.io/v2/api-group-discovery-list.yaml")],
+      ["/apis", aggregated, "apidiscovery.k8s.io/v2", loadSchema("apidiscovery.k8s.io/v2/api-group-discovery-list.yaml")],
+    ];
+    for (const [path, form, apiVersion, schema] of pages) {
+      const plain = await json(path, { accept: `application/json${form}` });
+      const wire = await get(path, { accept: `application/vnd.kubernetes.protobuf${form}` });
+      expect(wire?.contentType).toBe(`application/vnd.kubernetes.protobuf${form}`);
+      const envelope = unwrapUnknown(wire?.body ?? Buffer.alloc(0));
+      expect([envelope.apiVersion, envelope.kind]).toEqual([apiVersion, plain["kind"]]);
+      const read = conform(schema, decodeProtobuf(schema, envelope.raw), { defaults: true, prune: true }).value;
+      expect(withoutZeros(read)).toEqual(withoutZeros(Object.fromEntries(Object.entries(plain).filter(([name]) => name !== "kind" && name !== "apiVersion"))));
+      expect(parseYamlDocuments((await get(path, { accept: `application/yaml${form}` }))?.text ?? "")[0]?.value).toEqual(plain);
+    }
+    expect((await get("/apis", { accept: `application/yaml${aggregated}` }))?.headers).toMatchObject({ vary: "Accept", "cache-control": "public" });
   });
 });
 
@@ -149,14 +191,74 @@ describe("OpenAPI", () => {
     for (const path of ["apis/apiextensions.k8s.io/v1", "api/v1"]) expect((await get(`/openapi/v3/${path}`))?.text).not.toMatch(/"(parameters|properties|required)":(\[\]|\{\})/);
   });
 
+  test("every operation of upstream's is there under its name, and no other", async () => {
+    const upstream = JSON.parse(readFileSync(path.join(import.meta.dirname, "upstream-operations.json"), "utf8")) as Readonly<Record<string, Readonly<Record<string, string>>>>;
+    const ids = (paths: object) => Object.fromEntries(Object.entries(paths as Readonly<Record<string, Readonly<Record<string, { readonly operationId: string }>>>>).filter(([at]) => !/^\/apis\/(mainstay\.dev|metrics\.k8s\.io|many\.example\.com)\//.test(at)).map(([at, item]) => [at, Object.fromEntries(Object.entries(item).filter(([method]) => method !== "parameters").map(([method, { operationId }]) => [method, operationId]))]));
+    expect(ids((await json("/openapi/v2"))["paths"] ?? {})).toEqual(upstream);
+    const index = (await json("/openapi/v3"))["paths"] ?? {};
+    const documents = await Promise.all(Object.values(index as unknown as Record<string, { serverRelativeURL: string }>).map(({ serverRelativeURL }) => json(serverRelativeURL)));
+    expect(Object.assign({}, ...documents.map((document) => ids(document["paths"] ?? {})))).toEqual(upstream);
+  });
+
+  test("operations say what they take and answer, and an address what all of its operations may be asked", async () => {
+    const { paths: all, parameters } = (await json("/openapi/v2")) as unknown as { paths: Record<string, Record<string, Record<string, unknown>>>; parameters: Record<string, { name: string }> };
+    const named = (list: unknown) => ((list ?? []) as { name?: string; $ref?: string }[]).map(({ name, $ref = "" }) => name ?? parameters[$ref.replace("#/parameters/", "")]?.name);
+    const item = all["/apis/apps/v1/namespaces/{namespace}/deployments/{name}"] ?? {};
+    expect(named(item["parameters"])).toEqual(["name", "namespace", "pretty"]);
+    expect(item["delete"]).toMatchObject({ tags: ["apps_v1"], consumes: ["*/*"], schemes: ["https"], "x-kubernetes-action": "delete", "x-kubernetes-group-version-kind": { group: "apps", version: "v1", kind: "Deployment" } });
+    expect(named(item["delete"]?.["parameters"])).toEqual(["body", "dryRun", "gracePeriodSeconds", "ignoreStoreReadErrorWithClusterBreakingPotential", "orphanDependents", "propagationPolicy"]);
+    expect(Object.keys(item["patch"]?.["responses"] as object)).toEqual(["200", "201", "401"]);
+    expect(item["patch"]?.["consumes"]).toEqual(["application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json", "application/apply-patch+yaml"]);
+    // One operation shares all with itself.
+    const eviction = all["/api/v1/namespaces/{namespace}/pods/{name}/eviction"] ?? {};
+    expect([named(eviction["parameters"]), named(eviction["post"]?.["parameters"])]).toEqual([["dryRun", "fieldManager", "fieldValidation", "name", "namespace", "pretty"], ["body"]]);
+    expect(named(all["/api/v1/namespaces/{namespace}/pods/{name}/exec"]?.["parameters"])).toEqual(["command", "container", "name", "namespace", "stderr", "stdin", "stdout", "tty"]);
+    expect(named(all["/api/v1/nodes/{name}/proxy/{path}"]?.["parameters"])).toEqual(["name", "path", "path"]);
+    const answered = (at: string) => (all[at]?.["delete"]?.["responses"] as Record<string, { schema: { $ref: string } }>)["200"]?.schema.$ref.split(".").pop();
+    expect(["/api/v1/namespaces/{namespace}/pods/{name}", "/apis/storage.k8s.io/v1/storageclasses/{name}", "/api/v1/namespaces/{name}", "/api/v1/namespaces/{namespace}/pods"].map(answered)).toEqual(["Pod", "StorageClass", "Status", "Status"]);
+  });
+
+  test("custom kinds have operations of their names, as upstream describes them", async () => {
+    await using other = await startTestApi();
+    await establish(other.client, { ...cronTabs({ type: "object", properties: { spec: { type: "object" } } }, { subresources: { status: {}, scale: { specReplicasPath: ".spec.replicas", statusReplicasPath: ".status.replicas" } } }, { group: "stable-1.example.com" }), metadata: { name: "crontabs.stable-1.example.com" } });
+    const answer = await new Paths({ server: other.server, isStarted: () => true }).answer({ method: "GET", path: "/openapi/v3/apis/stable-1.example.com/v1", query: new URLSearchParams(), headers: {}, body: undefined, user: adminUser, signal: new AbortController().signal });
+    const document = JSON.parse(answer?.body.toString("utf8") ?? "{}") as { paths: Record<string, Record<string, { operationId: string; requestBody?: { content: object }; parameters?: { name: string }[]; "x-kubernetes-group-version-kind": object }>> };
+    const items = Object.entries(document.paths).map(([at, { parameters: _parameters, ...methods }]) => [at.replace("/apis/stable-1.example.com/v1", ""), Object.values(methods).map(({ operationId }) => operationId)]);
+    expect(Object.fromEntries(items)).toEqual({
+      "/crontabs": ["listStable1ExampleComV1CronTabForAllNamespaces"],
+      "/namespaces/{namespace}/crontabs": ["listStable1ExampleComV1NamespacedCronTab", "createStable1ExampleComV1NamespacedCronTab", "deleteStable1ExampleComV1CollectionNamespacedCronTab"],
+      "/namespaces/{namespace}/crontabs/{name}": ["read", "replace", "patch", "delete"].map((verb) => `${verb}Stable1ExampleComV1NamespacedCronTab`),
+      "/namespaces/{namespace}/crontabs/{name}/status": ["read", "patch", "replace"].map((verb) => `${verb}Stable1ExampleComV1NamespacedCronTabStatus`),
+      "/namespaces/{namespace}/crontabs/{name}/scale": ["read", "patch", "replace"].map((verb) => `${verb}Stable1ExampleComV1NamespacedCronTabScale`),
+    });
+    const scale = document.paths["/apis/stable-1.example.com/v1/namespaces/{namespace}/crontabs/{name}/scale"];
+    expect(scale?.["get"]?.["x-kubernetes-group-version-kind"]).toEqual({ group: "stable-1.example.com", version: "v1", kind: "CronTab" });
+    expect(Object.keys(scale?.["put"]?.requestBody?.content ?? {})).toEqual(["application/json", "application/yaml"]);
+  });
+
+  test("what another server says once, and refers to, is where it is needed", () => {
+    const document = { paths: { "/apis/g.io/v1/things": { get: { operationId: "x", parameters: [{ $ref: "#/parameters/limit-a1" }] }, parameters: [{ $ref: "#/parameters/limit-a1" }] } }, definitions: {}, parameters: { "limit-a1": { name: "limit", in: "query", type: "integer" } } };
+    const { paths: merged } = withRemoteV2({ paths: {}, definitions: {} }, { group: "g.io", version: "v1", documents: { openApiV2: { body: Buffer.from(JSON.stringify(document)) } } as never });
+    const [limit] = [{ name: "limit", in: "query", type: "integer" }];
+    expect(merged).toEqual({ "/apis/g.io/v1/things": { get: { operationId: "x", parameters: [limit] }, parameters: [limit] } });
+  });
+
+  test("what it says is required is what upstream says", async () => {
+    const schemas = (await json("/openapi/v2"))["definitions"] as unknown as Record<string, { required?: string[] }>;
+    const required = (name: string) => schemas[`io.k8s.${name}`]?.required;
+    expect(["api.core.v1.Pod", "api.apps.v1.Deployment", "api.core.v1.PodSpec", "api.core.v1.Event", "api.events.v1.Event", "api.networking.v1.IPAddress"].map(required)).toEqual([undefined, undefined, ["containers"], ["metadata", "involvedObject"], ["eventTime"], ["spec"]]);
+    expect(Object.keys(schemas)).toEqual(expect.arrayContaining(["io.k8s.api.core.v1.TopologySelectorTerm", "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.ServiceReference", "io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.ServiceReference", "io.k8s.api.admissionregistration.v1.ServiceReference"]));
+  });
+
   test("version 2 is one document with all definitions", async () => {
     const document = await json("/openapi/v2");
     const definitions = document["definitions"] as unknown as Record<string, unknown>;
-    for (const reference of referencesIn(document)) expect(definitions).toHaveProperty([reference.replace("#/definitions/", "")]);
+    for (const reference of referencesIn(document)) expect(document).toHaveProperty(reference.replace("#/", "").split(/\/(.*)/s, 2));
     for (const schema of schemasIn(Object.values(definitions))) expect(Object.keys(schema)).not.toEqual(expect.arrayContaining([expect.stringMatching(/^(allOf|oneOf)$/)]));
     // Properties that are named after words of schemas are properties.
     expect(definitions).toHaveProperty(["io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps", "properties"], expect.objectContaining({ type: expect.objectContaining({ type: "string" }) as object, allOf: expect.objectContaining({ type: "array" }) as object, properties: expect.objectContaining({ type: "object" }) as object }));
-    expect(document["paths"]?.["/api/v1/namespaces/{namespace}/services"]?.["get"]?.["parameters"]).toContainEqual({ name: "limit", in: "query", type: "integer", uniqueItems: true, description: expect.stringContaining("page") as string });
+    expect(document["paths"]?.["/api/v1/namespaces/{namespace}/services"]?.["get"]?.["parameters"]).toContainEqual({ $ref: "#/parameters/limit" });
+    expect(document["parameters"]?.["limit"]).toEqual({ name: "limit", in: "query", type: "integer", uniqueItems: true, description: expect.stringContaining("page") as string });
     await expect(get("/openapi/v2", { accept: "text/html" })).rejects.toMatchObject({ reason: "NotAcceptable" });
   });
 });

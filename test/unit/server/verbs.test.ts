@@ -8,6 +8,9 @@ import { deploymentResource } from "../../../engine/resources/apps/deployment.ts
 import { jobResource } from "../../../engine/resources/batch/job.ts";
 import { cronJobResource } from "../../../engine/resources/batch/cron-job.ts";
 import { volumeAttachmentResource } from "../../../engine/resources/storage/volume-attachment.ts";
+import { storageClassResource } from "../../../engine/resources/storage/storage-class.ts";
+import { catalog } from "../../../engine/resources/catalog.ts";
+import { isReturnedWhenGone } from "../../../engine/server/verbs/delete.ts";
 import { podDisruptionBudgetResource } from "../../../engine/resources/policy/pod-disruption-budget.ts";
 import { priorityClassResource } from "../../../engine/resources/scheduling/priority-class.ts";
 import { serviceAccountResource } from "../../../engine/resources/core/service-account.ts";
@@ -416,6 +419,15 @@ describe("delete", () => {
     await api.client.for(configMapResource).create(configMap("gone"));
     expect(await api.client.for(configMapResource).delete("shop", "gone")).toMatchObject({ kind: "Status", status: "Success", details: { name: "gone", kind: "configmaps" } });
     expect((await failure(api.client.for(configMapResource).get("shop", "gone"))).reason).toBe("NotFound");
+  });
+
+  test("some kinds answer with what is gone", async () => {
+    const classes = api.client.for(storageClassResource);
+    await classes.create({ apiVersion: "storage.k8s.io/v1", kind: "StorageClass", metadata: { name: "gone" }, provisioner: "example.com/disk" });
+    expect(await classes.delete("", "gone")).toMatchObject({ kind: "StorageClass", metadata: { name: "gone", resourceVersion: expect.stringMatching(/^\d+$/) as string }, provisioner: "example.com/disk" });
+    expect((await failure(classes.get("", "gone"))).reason).toBe("NotFound");
+    const known = ["/namespaces", "/persistentvolumeclaims", "/persistentvolumes", "/pods", "/podtemplates", "/resourcequotas", "/serviceaccounts", "/services", "resource.k8s.io/deviceclasses", "resource.k8s.io/resourceclaims", "resource.k8s.io/resourceclaimtemplates", "resource.k8s.io/resourceslices", "storage.k8s.io/csidrivers", "storage.k8s.io/csinodes", "storage.k8s.io/storageclasses", "storage.k8s.io/volumeattachments", "storage.k8s.io/volumeattributesclasses"];
+    expect(catalog.filter(isReturnedWhenGone).map(({ group, resource }) => `${group}/${resource}`).sort()).toEqual(known);
   });
 
   test("a finalizer holds an object until it is taken away, and none can be added meanwhile", async () => {
