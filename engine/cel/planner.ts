@@ -259,8 +259,10 @@ function access(run: Evaluation, operand: unknown, key: unknown, isOptional: boo
   throw new CelError(Array.isArray(operand) ? `index out of bounds: ${String(key instanceof Uint ? key.value : key)}` : `no such key: ${String(key instanceof Uint ? key.value : key)}`);
 }
 
+/** What has no fields at all, such as null, is asked in vain, as cel-go has it; a list is not asked for fields. */
 function fieldOf(operand: unknown, key: unknown): unknown {
-  if (!isCelMap(operand)) throw noSuchOverload();
+  if (Array.isArray(operand)) throw noSuchOverload();
+  if (!isCelMap(operand)) return undefined;
   const found = operand.get(key);
   return typeof found === "object" && found instanceof Lazy ? found.get() : found;
 }

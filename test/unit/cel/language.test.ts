@@ -44,6 +44,8 @@ describe("expressions", () => {
     ["type(1) == int && type('') == string && type([]) == list && type(type(1)) == type", true],
     ["[1, 2] + [3] == [1, 2, 3] && {'a': dyn(1)} == {'a': dyn(1.0)} && [dyn(1)] != [dyn('1')]", true],
     ["{'a': 1}.?b.orValue(7) + {'a': 1}.?a.orValue(7)", 8],
+    ["has(dyn(null).a) || has(dyn(1).a) || has({'a': dyn('text')}.a.b)", false],
+    ["dyn(null).?a.hasValue() || optional.of(dyn(1)).a.hasValue() || dyn('text')[?0].hasValue()", false],
     ["optional.of(3).optMap(x, x + 1).value()", 4],
     ["optional.none().hasValue() || [1][?3].hasValue()", false],
     ["[?optional.none(), ?optional.of(1)]", [1]],
@@ -87,6 +89,8 @@ describe("expressions", () => {
     ["{'a': true}.b && {'a': true}.c", "no such key: b"],
     ["{'a': true}.a && {'a': true}.c", "no such key: c"],
     ["dyn(1) + dyn('a')", "no such overload"],
+    ["dyn(null).a", "no such key: a"],
+    ["has(dyn([1]).a)", "no such overload"],
     ["int('x')", "invalid syntax"],
     ["optional.none().value()", "optional.none() dereference"],
   ])("%s fails: %s", (source, message) => expect(() => evaluate(source)).toThrow(new CelError(message.includes("syntax") ? 'strconv.ParseInt: parsing "x": invalid syntax' : message)));
