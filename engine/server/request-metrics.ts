@@ -121,7 +121,7 @@ function systemClientOf(userAgent: string): string {
 }
 
 function scopeOf(request: ApiRequest): string {
-  return "name" in request && request.name ? "resource" : request.namespace ? "namespace" : "cluster";
+  return request.verb === "create" || ("name" in request && request.name) ? "resource" : request.namespace ? "namespace" : "cluster";
 }
 
 /** The verb as upstream's metrics and traces have it. */
