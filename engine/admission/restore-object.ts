@@ -1,4 +1,4 @@
-import { decodeManagedFields } from "../apimachinery/managed-fields.ts";
+import { managedFieldsProblem } from "../apimachinery/managed-fields.ts";
 import { withMetadata } from "../apimachinery/object-copy.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { internalError } from "../apimachinery/status-error.ts";
@@ -18,7 +18,8 @@ export function restoreObject({ attributes, definition }: MatchedRequest, before
   if (object.kind !== before.kind || object.apiVersion !== before.apiVersion) throw internalError(`the object became a ${object.apiVersion} ${object.kind} on its way`);
   const complete = attributes.kind === undefined ? (definition.strategy.setDefaults?.(object) ?? object) : object;
   const { managedFields } = complete.metadata ?? {};
-  if (managedFields === before.metadata?.managedFields || (managedFields ?? []).length === 0 || decodeManagedFields(managedFields) !== undefined) return complete;
-  attributes.notes?.warn(".metadata.managedFields was in an invalid state after admission; this could be caused by an outdated mutating admission controller; please fix your requests");
+  const problem = managedFields === before.metadata?.managedFields ? undefined : managedFieldsProblem(managedFields);
+  if (problem === undefined) return complete;
+  attributes.notes?.warn(`.metadata.managedFields was in an invalid state after admission; this could be caused by an outdated mutating admission controller; please fix your requests: ${problem}`);
   return withMetadata(complete, { managedFields: before.metadata.managedFields });
 }

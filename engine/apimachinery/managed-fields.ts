@@ -36,6 +36,19 @@ export function decodeManagedFields(entries: readonly ManagedFieldsEntry[] | und
   return managers;
 }
 
+/** What is wrong with the first entry that is not well formed, in upstream's words; undefined when all are. */
+export function managedFieldsProblem(entries: readonly ManagedFieldsEntry[] | undefined): string | undefined {
+  for (const [index, entry] of (entries ?? []).entries()) {
+    if (decodeEntry(entry) !== undefined) continue;
+    if (entry.operation !== "Apply" && entry.operation !== "Update") return "operation must be `Apply` or `Update`";
+    if (!entry.apiVersion) return "apiVersion must not be empty";
+    if (!entry.fieldsType) return `missing fieldsType in managed fields entry ${index}`;
+    if (entry.fieldsType !== "FieldsV1") return `invalid fieldsType ${JSON.stringify(entry.fieldsType)} in managed fields entry ${index}`;
+    return "error decoding set";
+  }
+  return undefined;
+}
+
 function decodeEntry(entry: ManagedFieldsEntry): Manager | undefined {
   const { operation, apiVersion } = entry;
   if ((operation !== "Apply" && operation !== "Update") || apiVersion === undefined || apiVersion === "" || entry.fieldsType !== "FieldsV1") return undefined;
