@@ -309,10 +309,10 @@ async function respondUpgrade({ options, parts }: Listening, raw: IncomingMessag
     await auditor?.requireStored(audit);
     const { user, constraint } = await impersonator.userOf(proven, shown, () => attributesOfAddress(arrival.method, target, proven));
     if (user !== proven) audit?.actsAs(user, constraint);
-    await serveUpgrade(parts, { method: raw.method ?? "GET", url, headers, user, audit, span }, caller, { auditId: arrival.auditId, signal });
+    await serveUpgrade(parts, { method: raw.method ?? "GET", url, headers, user, audit, span, notes }, caller, { auditId: arrival.auditId, signal });
   } catch (error) {
     audit ??= beginRecord(auditor, { ...arrival, caller: undefined });
-    refuseUpgrade(parts, { url, headers, audit, span }, caller.socket, error);
+    refuseUpgrade(parts, { url, headers, audit, span, notes }, caller.socket, error);
   } finally {
     span?.end();
     audit?.complete();

@@ -6,6 +6,8 @@ import type { Duplex } from "node:stream";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import type { KubeObject } from "../../engine/apimachinery/object-meta.ts";
+import { validatingAdmissionPolicyBindingResource } from "../../engine/resources/admissionregistration/validating-admission-policy-binding.ts";
+import { validatingAdmissionPolicyResource } from "../../engine/resources/admissionregistration/validating-admission-policy.ts";
 import { configMapResource } from "../../engine/resources/core/config-map.ts";
 import { nodeResource } from "../../engine/resources/core/node.ts";
 import { podResource } from "../../engine/resources/core/pod.ts";
@@ -107,6 +109,21 @@ test("a request to switch protocols is passed on with the agent's names, and the
 test("without a switch of protocols, or by other methods, there is no stream", async () => {
   expect((await send(exec)).code).toBe(400);
   expect((await send(exec, { method: "PUT", body: Buffer.from("{}") })).code).toBe(405);
+});
+
+test("policies look at streams before anything else is wrong with them, and what they remark is told with the refusal", async () => {
+  const admissionregistration = { apiVersion: "admissionregistration.k8s.io/v1" };
+  const rules = [{ operations: ["CONNECT"], apiGroups: [""], apiVersions: ["v1"], resources: ["pods/exec", "nodes/proxy"] }];
+  // Connections have no options: what is asked of null is not there.
+  const expression = "object.kind != '' && has(request.options.kind)";
+  await api.client.for(validatingAdmissionPolicyResource).create({ ...admissionregistration, kind: "ValidatingAdmissionPolicy", metadata: { name: "streams" }, spec: { matchConstraints: { resourceRules: rules }, validations: [{ expression, message: "seen" }] } });
+  await api.client.for(validatingAdmissionPolicyBindingResource).create({ ...admissionregistration, kind: "ValidatingAdmissionPolicyBinding", metadata: { name: "streams" }, spec: { policyName: "streams", validationActions: ["Warn"] } });
+  const warnings = [`299 - "Validation failed for ValidatingAdmissionPolicy 'streams' with binding 'streams': seen"`];
+  for (const [path, headers, message] of [[exec, {}, "Upgrade request required"], ["/api/v1/namespaces/shop/pods/web/exec?stdout=true", websocket, "you must specify a command"], ["/api/v1/nodes/none/proxy/x", {}, "not found"]] as const) {
+    const answer = await send(path, { headers });
+    expect([answer.text, answer.headers["warning"]]).toEqual([expect.stringContaining(message), warnings.join()]);
+  }
+  await api.client.for(validatingAdmissionPolicyBindingResource).delete("", "streams");
 });
 
 test("SPDY is passed on by POST as well, and what the caller proved itself with is not", async () => {

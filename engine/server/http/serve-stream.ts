@@ -17,7 +17,7 @@ import { attributesOfInfo } from "../request-attributes.ts";
 import { verbOf, type HttpRequest } from "./http-request.ts";
 import { serveLogSocket, type LogPlace } from "./log-socket.ts";
 import { parseRequestPath } from "./request-info.ts";
-import type { RawResponse } from "./response.ts";
+import { warningHeaders, type RawResponse } from "./response.ts";
 import { failureAnswer, requireStream, serve, type ServeParts } from "./serve.ts";
 import { WatchSocket } from "./watch-socket.ts";
 
@@ -67,11 +67,12 @@ export async function serveUpgrade(parts: ServeParts, request: StreamRequest, ca
 }
 
 /** Answers a request to switch protocols with a failure, as a Status, and ends its connection. */
-export function refuseUpgrade(parts: ServeParts, { url, headers, audit, span }: Pick<StreamRequest, "url" | "headers" | "audit" | "span">, socket: Duplex, error: unknown): void {
+export function refuseUpgrade(parts: ServeParts, { url, headers, audit, span, notes }: Pick<StreamRequest, "url" | "headers" | "audit" | "span" | "notes">, socket: Duplex, error: unknown): void {
   const { code, contentType, body } = failureAnswer(parts, { headers, path: url }, error, audit);
   span?.set({ "http.response.status_code": code });
   if (code >= 500) span?.fail();
-  socket.end(Buffer.concat([Buffer.from(`HTTP/1.1 ${code} ${(error instanceof StatusError && error.reason) || "InternalError"}\r\ncontent-type: ${contentType}\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n`), body]));
+  const warnings = (warningHeaders(notes?.warnings ?? []).warning ?? []).map((warning) => `warning: ${warning}\r\n`).join("");
+  socket.end(Buffer.concat([Buffer.from(`HTTP/1.1 ${code} ${(error instanceof StatusError && error.reason) || "InternalError"}\r\ncontent-type: ${contentType}\r\ncontent-length: ${body.length}\r\n${warnings}connection: close\r\n\r\n`), body]));
 }
 
 /** The request as one to watch what this server keeps; undefined when it is another. */

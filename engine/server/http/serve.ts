@@ -16,6 +16,7 @@ import type { Paths } from "../paths.ts";
 import { serveRemote } from "../aggregation/serve-remote.ts";
 import { planLogs } from "../pod-logs.ts";
 import { attributesOfInfo } from "../request-attributes.ts";
+import { admitConnection } from "../proxy/admit-connection.ts";
 import { isPodStream } from "../proxy/plan-connect.ts";
 import { scaleColumns } from "../../registry/scale.ts";
 import { bodyKindOf } from "../subresources.ts";
@@ -131,7 +132,11 @@ async function resourceAnswer(parts: ServeParts, http: HttpRequest, info: Resour
   if (info.resource === "pods" && info.group === "" && info.subresource === "log") return streamLogs(parts, http, info, raw, auditId);
   if (info.resource === "pods" && info.group === "" && isPodStream(info.subresource)) {
     await requireStream(server.parts.authorizer, attributesOfInfo(http, info), http.notes);
-    throw http.method === "GET" || http.method === "POST" ? badRequest("Upgrade request required") : unsupportedMethod();
+    if (http.method !== "GET" && http.method !== "POST") throw unsupportedMethod();
+    // Admission sees the attempt nevertheless.
+    const { user, query, signal, notes = new RequestNotes() } = http;
+    await admitConnection(server.parts, { user, resource: "pods", subresource: info.subresource, namespace: info.namespace, name: info.name ?? "", query, path: "", signal, notes });
+    throw badRequest("Upgrade request required");
   }
   if (info.rest.length > 0 || (info.subresource !== undefined && (info.isWatch === true || !definition.subresources.some((subresource) => subresource.name === info.subresource)))) return refuseUnknown(server, http, info, definition);
   // Before a body is read, and long before it is understood: both take memory and time.
