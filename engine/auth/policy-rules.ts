@@ -1,4 +1,3 @@
-import { jsonEqual } from "../lib/freeze.ts";
 import type { PolicyRule } from "../resources/types.ts";
 import type { AuthorizationAttributes } from "./authorize.ts";
 
@@ -14,7 +13,7 @@ export function ruleAllows(rule: PolicyRule, attributes: AuthorizationAttributes
   return names.length === 0 || names.includes(name);
 }
 
-function pathMatches(pattern: string, path: string): boolean {
+export function pathMatches(pattern: string, path: string): boolean {
   return pattern === "*" || pattern === path || (pattern.endsWith("*") && path.startsWith(pattern.replace(/\*+$/, "")));
 }
 
@@ -22,37 +21,7 @@ function matches(list: readonly string[], value: string): boolean {
   return list.includes("*") || list.includes(value);
 }
 
-/** What of `wanted` nothing in `held` allows, one verb of one resource each. */
-export function missingRights(held: readonly PolicyRule[], wanted: readonly PolicyRule[]): readonly PolicyRule[] {
-  if (jsonEqual(held, wanted)) return []; // as roles are at every start, and there are many
-  return wanted.flatMap(singleRights).filter((right) => !held.some((rule) => covers(rule, right)));
-}
-
-/** A rule as rules with one verb, one group, one resource and one name, or one path, each. */
-function singleRights({ verbs, apiGroups = [], resources = [], resourceNames = [], nonResourceURLs = [] }: PolicyRule): PolicyRule[] {
-  const names = resourceNames.length === 0 ? [undefined] : resourceNames;
-  const ofResources = apiGroups.flatMap((group) =>
-    resources.flatMap((resource) => verbs.flatMap((verb) => names.map((name) => ({ verbs: [verb], apiGroups: [group], resources: [resource], ...(name === undefined ? {} : { resourceNames: [name] }) })))),
-  );
-  return [...ofResources, ...nonResourceURLs.flatMap((url) => verbs.map((verb) => ({ verbs: [verb], nonResourceURLs: [url] })))];
-}
-
-/** Whether one rule holds all of a single right. A right to everything needs a rule about everything. */
-function covers(rule: PolicyRule, right: PolicyRule): boolean {
-  if (!matches(rule.verbs, right.verbs[0] ?? "")) return false;
-  const url = right.nonResourceURLs?.[0];
-  if (url !== undefined) return (rule.nonResourceURLs ?? []).some((pattern) => pattern === url || pattern === "*" || (pattern.endsWith("*") && url.startsWith(pattern.replace(/\*+$/, ""))));
-  if (!matches(rule.apiGroups ?? [], right.apiGroups?.[0] ?? "")) return false;
-  const resource = right.resources?.[0] ?? "";
-  const [, subresource] = resource.split("/");
-  const resources = rule.resources ?? [];
-  if (!matches(resources, resource) && !(subresource !== undefined && resources.includes(`*/${subresource}`))) return false;
-  const [name] = right.resourceNames ?? [];
-  const names = rule.resourceNames ?? [];
-  return names.length === 0 || (name !== undefined && names.includes(name));
-}
-
-/** Single rights as short rules: those that differ in their verb only become one. */
+/** Rights as short rules: those of one resource that differ in their verbs only become one. */
 export function compactRules(rights: readonly PolicyRule[]): readonly PolicyRule[] {
   const byTarget = new Map<string, PolicyRule>();
   for (const right of rights) {

@@ -2,7 +2,7 @@ import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { jsonEqual } from "../lib/freeze.ts";
 import type { AggregationRule, PolicyRule, RoleRef, Subject } from "../resources/types.ts";
 import { AUTOUPDATE_ANNOTATION } from "./default-roles/define-role.ts";
-import { missingRights } from "./policy-rules.ts";
+import { missingRights } from "./missing-rights.ts";
 
 export type RoleLike = KubeObject & { readonly rules?: readonly PolicyRule[] | null; readonly aggregationRule?: AggregationRule };
 export type BindingLike = KubeObject & { readonly subjects?: readonly Subject[]; readonly roleRef: RoleRef };

@@ -1,11 +1,14 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import "../../kit/seeded.ts";
 import { accessDenied, alwaysAllowMode, alwaysDenyMode, createAuthorizer, type AuthorizationAttributes } from "../../../engine/auth/authorize.ts";
 import { defaultRoles, kubernetesRoles } from "../../../engine/auth/default-roles/default-roles.ts";
 import { CONTROLLER_USER, GITOPS_USER, SCHEDULER_USER } from "../../../engine/apimachinery/known-users.ts";
-import { compactRules, describeRule, missingRights } from "../../../engine/auth/policy-rules.ts";
+import { missingRights } from "../../../engine/auth/missing-rights.ts";
+import { compactRules, describeRule, ruleAllows } from "../../../engine/auth/policy-rules.ts";
 import { rbacMode } from "../../../engine/auth/rbac-authorizer.ts";
 import { RbacIndex } from "../../../engine/auth/rbac-index.ts";
 import { planBinding, planRole } from "../../../engine/auth/reconcile-roles.ts";
@@ -148,6 +151,37 @@ describe("rights", () => {
     ["paths below a held one", [{ verbs: ["get"], nonResourceURLs: ["/a/*"] }], [{ verbs: ["get"], nonResourceURLs: ["/a/b", "/c"] }], ['{NonResourceURLs:["/c"], Verbs:["get"]}']],
   ])("that are missing: %s", (_what, held, wanted, missing) => {
     expect(compactRules(missingRights(held, wanted)).map(describeRule)).toEqual(missing);
+  });
+});
+
+describe("rights that stand for many", () => {
+  const several = (letter: string, count = 3000) => Array.from({ length: count }, (_, index) => `${letter}${index}`);
+  test("are told of up to a number, however many they are", () => {
+    const missing = missingRights([{ verbs: ["get"], apiGroups: ["*"], resources: ["r1"] }], [{ verbs: several("v"), apiGroups: several("g"), resources: several("r"), resourceNames: several("n") }]);
+    expect(missing).toHaveLength(1000);
+  });
+
+  test("are judged together where the same rules are about them", () => {
+    const wanted = { verbs: several("v"), apiGroups: several("g"), resources: several("r"), resourceNames: several("n") };
+    expect(missingRights([{ ...wanted, verbs: wanted.verbs.slice(0, 2000) }, { ...wanted, resourceNames: [], verbs: wanted.verbs.slice(1000) }], [wanted])).toEqual([]);
+    expect(missingRights([{ ...wanted, verbs: wanted.verbs.slice(1) }, { ...wanted, apiGroups: ["*"], verbs: ["*"], resources: wanted.resources.slice(1) }], [{ ...wanted, apiGroups: ["g5"], resourceNames: ["n6"] }])).toEqual([{ verbs: ["v0"], apiGroups: ["g5"], resources: ["r0"], resourceNames: ["n6"] }]);
+  });
+
+  test("are missing exactly where no single rule allows them", () => {
+    const few = (letters: string, least = 1) => fc.subarray([...letters], { minLength: least });
+    const rule = fc.record({ verbs: few("ab*"), apiGroups: few("cd*"), resources: fc.subarray(["e", "f/g", "h/g", "*/g", "*"], { minLength: 1 }), resourceNames: few("mn", 0) });
+    fc.assert(
+      fc.property(fc.array(rule, { maxLength: 5 }), rule, (held, wanted) => {
+        const singles = ({ verbs, apiGroups = [], resources = [], resourceNames = [] }: PolicyRule) =>
+          apiGroups.flatMap((group) => resources.flatMap((resource) => (resourceNames.length === 0 ? [""] : resourceNames).flatMap((name) => verbs.map((verb) => ({ group, resource, name, verb })))));
+        const isHeld = ({ group, resource, name, verb }: ReturnType<typeof singles>[number]) => {
+          const [base = "", subresource] = resource.split("/");
+          return held.some((one) => ruleAllows(one, { is: "resource", user: user("u"), verb, group, resource: base, ...(subresource === undefined ? {} : { subresource }), namespace: "", name: name === "" ? "any other" : name }));
+        };
+        const key = (single: ReturnType<typeof singles>[number]) => JSON.stringify(single);
+        expect(missingRights(held, [wanted]).flatMap(singles).map(key).sort()).toEqual(singles(wanted).filter((single) => !isHeld(single)).map(key).sort());
+      }),
+    );
   });
 });
 
