@@ -21,7 +21,7 @@ export interface SrvTarget {
  * and pointers back. Pure.
  */
 export function computeDnsRecords(services: readonly Service[], slices: readonly EndpointSlice[], domain: string): DnsRecords {
-  const records = { addresses: new Map<string, string[]>(), services: new Map<string, SrvTarget[]>(), aliases: new Map<string, string>(), pointers: new Map<string, string>() };
+  const records = { addresses: new ListsByName<string>(), services: new ListsByName<SrvTarget>(), aliases: new Map<string, string>(), pointers: new Map<string, string>() };
   const slicesOf = Map.groupBy(slices, (slice) => `${slice.metadata.namespace}/${slice.metadata.labels?.["kubernetes.io/service-name"] ?? ""}`);
   for (const service of services) {
     const { name, namespace } = service.metadata;
@@ -30,7 +30,7 @@ export function computeDnsRecords(services: readonly Service[], slices: readonly
     else if (service.spec?.clusterIP === "None") addHeadless(records, service, host, slicesOf.get(`${namespace}/${name}`) ?? []);
     else addClusterIp(records, service, host);
   }
-  return records;
+  return { ...records, addresses: records.addresses.lists(), services: records.services.lists() };
 }
 
 /** The name under which an address is looked up backwards. */
@@ -48,8 +48,8 @@ export function podAddress(name: string, domain: string): string | undefined {
 }
 
 interface MutableRecords {
-  readonly addresses: Map<string, string[]>;
-  readonly services: Map<string, SrvTarget[]>;
+  readonly addresses: ListsByName<string>;
+  readonly services: ListsByName<SrvTarget>;
   readonly pointers: Map<string, string>;
 }
 
@@ -71,7 +71,7 @@ function addHeadless(records: MutableRecords, service: Service, host: string, sl
       for (const ip of endpoint.addresses.map(standardAddress)) {
         const name = `${(endpoint.hostname ?? ip.replaceAll(/[.:]/g, "-")).toLowerCase()}.${host}`;
         all.add(ip);
-        push(records.addresses, name, ip);
+        records.addresses.push(name, ip);
         records.pointers.set(reverseName(ip), name);
         for (const port of slice.ports ?? []) if (port.port !== undefined) addSrv(records, port.name, port.protocol, host, { port: port.port, target: name });
       }
@@ -82,11 +82,24 @@ function addHeadless(records: MutableRecords, service: Service, host: string, sl
 
 function addSrv(records: MutableRecords, portName: string | undefined, protocol: string | undefined, host: string, target: SrvTarget): void {
   if (!portName) return;
-  push(records.services, `_${portName}._${(protocol ?? "TCP").toLowerCase()}.${host}`, target);
+  records.services.push(`_${portName}._${(protocol ?? "TCP").toLowerCase()}.${host}`, target);
 }
 
-function push<V>(map: Map<string, V[]>, key: string, value: V): void {
-  const known = map.get(key);
-  if (known === undefined) map.set(key, [value]);
-  else if (!known.some((item) => JSON.stringify(item) === JSON.stringify(value))) known.push(value);
+/** Each value once, by its text. */
+class ListsByName<V> {
+  readonly #lists = new Map<string, Map<string, V>>();
+
+  push(name: string, value: V): void {
+    const known = this.#lists.get(name) ?? new Map<string, V>();
+    this.#lists.set(name, known.set(JSON.stringify(value), value));
+  }
+
+  set(name: string, values: readonly V[]): void {
+    this.#lists.set(name, new Map(values.map((value) => [JSON.stringify(value), value])));
+  }
+
+  /** What was put in, in that order. */
+  lists(): ReadonlyMap<string, readonly V[]> {
+    return new Map([...this.#lists].map(([name, values]) => [name, [...values.values()]]));
+  }
 }

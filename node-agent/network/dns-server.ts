@@ -19,11 +19,17 @@ export interface DnsServerOptions {
 }
 
 const UPSTREAM_TIMEOUT_MS = 2_000;
-/** Questions under way to upstream resolvers at once; beyond it the answer is a server failure. */
+/** Questions under way to upstream resolvers at once, of all and of one client; beyond it the answer is a server failure. */
 const FORWARDED_MAX = 1_000;
+const FORWARDED_OF_ONE_MAX = 200;
 /** Answers longer than this are cut over UDP, so that the client asks again over TCP. */
 const UDP_BYTES_DEFAULT = 512;
 const TCP_IDLE_MS = 10_000;
+/** Connections of one client, and questions of one connection that are being answered; the rest waits in the network. */
+const CONNECTIONS_OF_ONE_MAX = 100;
+const QUESTIONS_OF_CONNECTION_MAX = 100;
+/** What a length of two bytes can say. */
+const MESSAGE_BYTES_MAX = 65_535;
 const RCODE_SERVER_FAILURE = 2;
 const RCODE_MASK = 15;
 const FLAG_TRUNCATED = 1 << 9;
@@ -34,6 +40,8 @@ export class DnsServer {
   readonly #records: () => DnsRecords;
   #turn = 0;
   #forwarded = 0;
+  readonly #forwardedOf = new Counts();
+  readonly #connectionsOf = new Counts();
   /** The resolver that answered last. */
   #answering: string | undefined;
 
@@ -51,6 +59,7 @@ export class DnsServer {
       open.add(socket);
       socket.on("close", () => open.delete(socket));
     });
+    udp.on("error", (error) => this.#options.logger.warn("a name server's socket failed", { error }));
     udp.on("message", (message, from) => void this.#serveUdp(udp, message, from));
     try {
       await listen(udp, tcp, this.#options);
@@ -65,7 +74,7 @@ export class DnsServer {
   async #serveUdp(socket: Socket, message: Buffer, from: RemoteInfo): Promise<void> {
     const query = decodeQuery(message);
     if (query === undefined) return;
-    const answer = await this.#resolve(query, message, "udp");
+    const answer = await this.#resolve(query, message, { transport: "udp", address: from.address });
     if (answer === undefined) return;
     const limit = advertisedSize(query);
     const bytes = answer.length <= limit ? answer : packet.encode({ type: "response", id: query.id ?? 0, flags: (query.flags ?? 0) | FLAG_TRUNCATED, questions: query.questions ?? [] });
@@ -73,38 +82,65 @@ export class DnsServer {
   }
 
   #serveTcp(socket: TcpSocket): void {
+    const address = socket.remoteAddress ?? "";
     let pending = Buffer.alloc(0);
+    let open = 0;
     socket.setTimeout(TCP_IDLE_MS, () => socket.destroy());
     socket.on("error", () => socket.destroy());
-    socket.on("data", (chunk: Buffer) => {
-      pending = Buffer.concat([pending, chunk]);
-      while (pending.length >= 2 && pending.length >= 2 + pending.readUInt16BE(0)) {
+    if (this.#connectionsOf.add(address) > CONNECTIONS_OF_ONE_MAX) socket.destroy();
+    socket.on("close", () => this.#connectionsOf.remove(address));
+    const isWhole = () => pending.length >= 2 && pending.length >= 2 + pending.readUInt16BE(0);
+    // Who asks faster than he is answered, or reads no answers, is not listened to meanwhile.
+    const read = (): void => {
+      while (isWhole() && open < QUESTIONS_OF_CONNECTION_MAX && !socket.writableNeedDrain) {
         const message = pending.subarray(2, 2 + pending.readUInt16BE(0));
         pending = pending.subarray(2 + message.length);
         const query = decodeQuery(message);
         if (query === undefined) return void socket.destroy();
-        void this.#resolve(query, message, "tcp").then((answer) => {
-          if (answer !== undefined && !socket.destroyed) socket.write(framed(answer));
+        open++;
+        void this.#resolve(query, message, { transport: "tcp", address }).then((answer) => {
+          open--;
+          if (socket.destroyed) return;
+          if (answer !== undefined) socket.write(framed(answer));
+          read();
         });
       }
+      if (isWhole()) socket.pause();
+      else socket.resume();
+    };
+    socket.on("drain", read);
+    socket.on("data", (chunk: Buffer) => {
+      pending = Buffer.concat([pending, chunk]);
+      read();
     });
   }
 
   /** The answer's bytes; undefined when nothing sensible can be said. Never rejects. */
-  async #resolve(query: Packet, raw: Buffer, transport: "udp" | "tcp"): Promise<Buffer | undefined> {
+  async #resolve(query: Packet, raw: Buffer, client: DnsClient): Promise<Buffer | undefined> {
+    try {
+      return await this.#answer(query, raw, client);
+    } catch (error) {
+      // Records can be read that cannot be written, and anybody may send them.
+      this.#options.logger.debug("a question cannot be answered", { error });
+      return undefined;
+    }
+  }
+
+  async #answer(query: Packet, raw: Buffer, client: DnsClient): Promise<Buffer | undefined> {
     const question = query.questions?.[0];
     if (question === undefined) return undefined;
     const decision = decideAnswer(question, this.#records(), this.#options.domain, this.#turn++);
-    if (decision.do === "answer") return packet.encode(answerPacket(query, decision));
-    if (decision.aliases.length === 0) return (await this.#forward(raw, transport)) ?? failure(query);
-    const answer = await this.#forward(packet.encode({ ...query, questions: [{ ...question, name: decision.name }] }), transport);
-    return packet.encode(answerPacket(query, behindAliases(decision.aliases, answer)));
+    if (decision.do === "answer") return encodeFitting(answerPacket(query, decision));
+    if (decision.aliases.length === 0) return (await this.#forward(raw, client)) ?? failure(query);
+    const answer = await this.#forward(packet.encode({ ...query, questions: [{ ...question, name: decision.name }] }), client);
+    return encodeFitting(answerPacket(query, behindAliases(decision.aliases, answer)));
   }
 
   /** The answer of the first resolver that has one, beginning with who had the last: one that is dead is waited for once. */
-  async #forward(raw: Buffer, transport: "udp" | "tcp"): Promise<Buffer | undefined> {
-    if (this.#forwarded >= FORWARDED_MAX) return undefined;
+  async #forward(raw: Buffer, { transport, address }: DnsClient): Promise<Buffer | undefined> {
+    if (this.#forwarded >= FORWARDED_MAX || this.#forwardedOf.of(address) >= FORWARDED_OF_ONE_MAX) return undefined;
     this.#forwarded++;
+    this.#forwardedOf.add(address);
     try {
       const { upstreams, clock } = this.#options;
       const first = this.#answering;
@@ -117,8 +153,45 @@ export class DnsServer {
       return undefined;
     } finally {
       this.#forwarded--;
+      this.#forwardedOf.remove(address);
     }
   }
+}
+
+/** Who asks, and how. */
+interface DnsClient {
+  readonly transport: "udp" | "tcp";
+  readonly address: string;
+}
+
+/** How many of something each client has. */
+class Counts {
+  readonly #counts = new Map<string, number>();
+
+  of(client: string): number {
+    return this.#counts.get(client) ?? 0;
+  }
+
+  /** The number with this one. */
+  add(client: string): number {
+    const count = this.of(client) + 1;
+    this.#counts.set(client, count);
+    return count;
+  }
+
+  remove(client: string): void {
+    const count = this.of(client) - 1;
+    if (count > 0) this.#counts.set(client, count);
+    else this.#counts.delete(client);
+  }
+}
+
+/** The answer, with as many of its records as fit into a message. */
+function encodeFitting(answer: Packet): Buffer {
+  const { answers = [] } = answer;
+  const bytes = packet.encodingLength(answer);
+  if (bytes <= MESSAGE_BYTES_MAX || answers.length === 0) return packet.encode(answer);
+  return encodeFitting({ ...answer, answers: answers.slice(0, Math.min(answers.length - 1, Math.floor((answers.length * MESSAGE_BYTES_MAX) / bytes))), flags: (answer.flags ?? 0) | FLAG_TRUNCATED });
 }
 
 /** Aliases of the cluster and what the outside says of the name they lead to; without that they are still true. */

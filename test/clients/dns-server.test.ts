@@ -21,6 +21,8 @@ let resolver: Socket;
 let silent: Socket;
 let resolverTcp: Server;
 let port = 0;
+/** How often a question was looked up. */
+let looks = 0;
 let running: Promise<void>;
 
 const answerOf = (message: Buffer): Buffer => {
@@ -37,9 +39,12 @@ beforeAll(async () => {
   await Promise.all([once(resolver, "listening"), once(silent, "listening"), once(resolverTcp, "listening")]);
   const headless = { apiVersion: "v1", kind: "Service", metadata: { name: "many", namespace: "shop" }, spec: { clusterIP: "None", ports: [] } } as Service;
   const slice = { apiVersion: "discovery.k8s.io/v1", kind: "EndpointSlice", addressType: "IPv4", metadata: { name: "many-1", namespace: "shop", labels: { "kubernetes.io/service-name": "many" } }, endpoints: Array.from({ length: MANY }, (_, index) => ({ addresses: [`10.42.0.${index + 1}`] })) } as EndpointSlice;
-  const records = computeDnsRecords([headless], [slice], DOMAIN);
+  const crowd = { ...headless, metadata: { name: "crowd", namespace: "shop" } };
+  const crowdSlice = { ...slice, metadata: { name: "crowd-1", namespace: "shop", labels: { "kubernetes.io/service-name": "crowd" } }, endpoints: Array.from({ length: 3_000 }, (_, index) => ({ addresses: [`10.43.${index >> 8}.${index & 255}`] })) };
+  const alias = { apiVersion: "v1", kind: "Service", metadata: { name: "outside", namespace: "shop" }, spec: { type: "ExternalName", externalName: "www.example.com" } } as Service;
+  const records = computeDnsRecords([headless, crowd, alias], [slice, crowdSlice], DOMAIN);
   port = own;
-  running = new DnsServer({ address: HOST, port, domain: DOMAIN, upstreams: [`${HOST}:${nobody}`, `${HOST}:${outside}`], clock: systemClock, logger: silentLogger }, () => records).run(stop.signal);
+  running = new DnsServer({ address: HOST, port, domain: DOMAIN, upstreams: [`${HOST}:${nobody}`, `${HOST}:${outside}`], clock: systemClock, logger: silentLogger }, () => (looks++, records)).run(stop.signal);
   await vi.waitFor(() => askTcp(`many.shop.svc.${DOMAIN}`), { timeout: 30_000 });
 });
 
@@ -89,6 +94,39 @@ test("other names are asked of the resolvers in turn, over UDP and TCP: one that
   silent.on("message", () => void waitedFor++);
   for (const ask of [askUdp, askTcp, askUdp]) expect(addresses(await ask("www.example.com"))).toEqual([OUTSIDE]);
   expect(waitedFor).toBe(1);
+});
+
+test("an answer that is too long for any message is cut over TCP as well", async () => {
+  const cut = await askTcp(`crowd.shop.svc.${DOMAIN}`);
+  expect(cut.flag_tc).toBe(true);
+  expect(addresses(cut).length).toBeGreaterThan(500);
+  expect(addresses(await askTcp(`many.shop.svc.${DOMAIN}`))).toHaveLength(MANY);
+});
+
+test("a question with a record that nobody can write again costs nobody else an answer", async () => {
+  const question = packet.encode({ type: "query", id: 9, questions: [{ type: "A", name: `outside.shop.svc.${DOMAIN}` }] });
+  question.writeUInt16BE(1, 10); // a further record, see the next line: SSHFP with a fingerprint of no length that there is
+  const broken = Buffer.concat([question, Buffer.from([0, 0, 44, 0, 1, 0, 0, 0, 5, 0, 3, 1, 1, 7])]);
+  const socket = createSocket("udp4");
+  socket.send(broken, port, HOST);
+  for (const ask of [askUdp, askTcp]) expect(addresses(await ask(`outside.shop.svc.${DOMAIN}`))).toEqual(["www.example.com", OUTSIDE]);
+  socket.close();
+});
+
+test("who reads no answers is asked no more, until he reads on", async () => {
+  const questions = 8_000;
+  const socket = createConnection(port, HOST).pause();
+  await once(socket, "connect");
+  const before = looks;
+  socket.write(Buffer.concat(Array.from({ length: questions }, () => framed(packet.encode({ type: "query", id: 8, questions: [{ type: "A", name: `many.shop.svc.${DOMAIN}` }] })))));
+  let last = -1;
+  await vi.waitUntil(() => looks > before && last === (last = looks), { interval: 500, timeout: 30_000 });
+  expect(looks - before).toBeLessThan(questions);
+  let bytes = 0;
+  socket.on("data", (chunk) => void (bytes += chunk.length)).resume();
+  const size = 2 + packet.encodingLength({ type: "response", questions: [{ type: "A", name: `many.shop.svc.${DOMAIN}` }], answers: Array.from({ length: MANY }, () => ({ type: "A", name: `many.shop.svc.${DOMAIN}`, data: OUTSIDE })) });
+  await vi.waitUntil(() => bytes === questions * size, { timeout: 60_000 });
+  socket.destroy();
 });
 
 test("what is no question is not answered, and costs nobody else an answer", async () => {
