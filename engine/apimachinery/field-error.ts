@@ -69,9 +69,15 @@ export const fieldNotFound = (field: string, value: unknown): FieldError =>
 export const typeInvalid = (field: string, value: unknown, detail: string): FieldError =>
   ({ type: "FieldValueTypeInvalid", field, message: `Invalid value: ${show(value)}: ${detail}` });
 
-/** A 422 that lists every problem, in upstream's wording. */
-export function invalid(group: string, kind: string, name: string, errors: readonly FieldError[]): StatusError {
-  const text = joinProblems(errors.map(({ field, message }) => `${field}: ${message}`));
+/** How much a failure tells of what is wrong, in characters; at least one problem. */
+const TOLD_LENGTH_MAX = 1 << 20;
+
+/** A 422 that lists the problems, in upstream's wording: every one, where they are not without number. */
+export function invalid(group: string, kind: string, name: string, all: readonly FieldError[]): StatusError {
+  let left = TOLD_LENGTH_MAX;
+  const errors = all.filter(({ field, message }, index) => index === 0 || (left -= field.length + message.length) > 0);
+  const more = all.length - errors.length;
+  const text = joinProblems([...errors.map(({ field, message }) => `${field}: ${message}`), ...(more === 0 ? [] : [`and ${more} more problems`])]);
   const qualified = group === "" ? kind : `${kind}.${group}`;
   return new StatusError("Invalid", `${qualified} ${JSON.stringify(name)} is invalid: ${text}`, {
     ...(name === "" ? {} : { name }), ...(group === "" ? {} : { group }), kind,
@@ -82,5 +88,11 @@ export function invalid(group: string, kind: string, name: string, errors: reado
 function show(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
   if (value === null || value === undefined) return "null";
-  return typeof value === "object" ? JSON.stringify(value) : String(value);
+  if (typeof value !== "object") return String(value);
+  const text = shownObjects.get(value) ?? JSON.stringify(value);
+  shownObjects.set(value, text);
+  return text;
 }
+
+/** A list is shown as a whole with each of its items that does not fit into it. */
+const shownObjects = new WeakMap<object, string>();

@@ -21,6 +21,8 @@ const rawJson = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON;
 /** Sixteen digits are the first that can be too many, and three those of an exponent; what only looks so costs a slower parse, no more. */
 const LONG_NUMBER = /[[:,\s]-?(?:\d{16}|\d[\d.]*[eE]\+?\d{3})/;
 const [INT64_MIN, INT64_MAX] = [-(2n ** 63n), 2n ** 63n - 1n];
+/** No more digits, and a sign, fit into 64 bits; of millions, a bigint takes its time. */
+const INT64_LENGTH_MAX = 20;
 
 /** A number beyond those that there are, in the words of Go's reader. */
 export class JsonRangeError extends SyntaxError {}
@@ -34,6 +36,7 @@ export function parseJson(text: string): unknown {
 export function wholeNumber(digits: string): number | bigint {
   const near = Number(digits);
   if (Number.isSafeInteger(near)) return near;
+  if (digits.replace(/^(-?)0+/, "$1").length > INT64_LENGTH_MAX) return near;
   const exact = BigInt(digits);
   return exact < INT64_MIN || exact > INT64_MAX || String(near) === String(exact) ? near : exact;
 }

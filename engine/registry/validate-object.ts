@@ -46,6 +46,9 @@ export function refuseShape(definition: Pick<ResourceDefinition, "group" | "kind
   refuse(definition, object, errors);
 }
 
+/** No kind's fields lie deeper; keys of maps, which stand at the end of a field's name, may have points without number. */
+const DEPTH_MAX = 100;
+
 /**
  * Throws the 422 of an object whose shape is wrong, with everything else that is wrong with it: the kind's own rules judge it with Go's zeros
  * where something is missing. Of what the schema has refused already they have nothing to add. These features are switched off; `old` is what it would replace.
@@ -59,7 +62,8 @@ export function refuseMisshapen<T extends KubeObject>(definition: ResourceDefini
   const rules = content !== undefined ? [] : [...(strategy.validate?.(whole) ?? []), ...((old === undefined ? strategy.validateNew?.(whole) : strategy.validateUpdate?.(whole, old)) ?? [])];
   const judged = new Set(rules.map(({ field }) => field));
   const known = errors.filter(({ field }) => !judged.has(field));
-  const isNew = ({ field }: FieldError) => !known.some((refused) => field.startsWith(`${refused.field}.`) || field.startsWith(`${refused.field}[`));
+  const refused = new Set(known.map(({ field }) => field));
+  const isNew = ({ field }: FieldError) => field.matchAll(/[.[]/g).take(DEPTH_MAX).every(({ index }) => !refused.has(field.slice(0, index)));
   refuse(definition, object, [...meta, ...known, ...rules.filter(isNew)], disabled);
 }
 

@@ -25,13 +25,37 @@ export function encodeForStorage(object: KubeObject): Buffer {
   return exactBuffer(JSON.stringify({ kind, apiVersion, metadata: { ...metadata, resourceVersion: undefined }, ...rest }));
 }
 
+/** A text counts for no more than this here: a single long one costs nobody time, and has rules of its own to break. */
+const COUNTED_LENGTH_MAX = 64;
+
+/**
+ * Throws the 413 of an object of so many parts that no store will take it, before anybody has looked at each of them. Its status is left
+ * out, which a write may not be about.
+ */
+export function requireStorable(resource: Pick<ResourceDefinition, "group" | "resource">, name: string | undefined, { status: _status, ...content }: object & { readonly status?: unknown }): void {
+  let left = STORED_BYTES_MAX;
+  const count = (value: unknown): void => {
+    if (left < 0 || value === undefined) return;
+    if (typeof value === "string") left -= Math.min(value.length, COUNTED_LENGTH_MAX) + 2;
+    else if (typeof value !== "object" || value === null) left -= 1;
+    else if (Array.isArray(value)) for (const item of value as readonly unknown[]) (left -= 1, count(item));
+    else for (const key in value) (left -= key.length, count((value as Record<string, unknown>)[key])); // an object
+  };
+  count(content);
+  if (left < 0) throw tooLarge(resource, name, "too many bytes");
+}
+
 /** The same of an object that a store is to take. Throws a 413 for one that is too large. */
-export function encodeStorable({ group, resource }: Pick<ResourceDefinition, "group" | "resource">, object: KubeObject): Buffer {
+export function encodeStorable(resource: Pick<ResourceDefinition, "group" | "resource">, object: KubeObject): Buffer {
   const stored = encodeForStorage(object);
   if (stored.length <= STORED_BYTES_MAX) return stored;
-  const what = `${resource}${group === "" ? "" : `.${group}`} ${JSON.stringify(object.metadata.name ?? "")}`;
+  throw tooLarge(resource, object.metadata.name, `${stored.length} bytes`);
+}
+
+function tooLarge({ group, resource }: Pick<ResourceDefinition, "group" | "resource">, name: string | undefined, size: string): StatusError {
+  const what = `${resource}${group === "" ? "" : `.${group}`} ${JSON.stringify(name ?? "")}`;
   // The first words are etcd's, by which clients know what has happened.
-  throw new StatusError("RequestEntityTooLarge", `etcdserver: request is too large: ${what} takes ${stored.length} bytes in the store, where no object may take more than ${STORED_BYTES_MAX}`);
+  return new StatusError("RequestEntityTooLarge", `etcdserver: request is too large: ${what} takes ${size} in the store, where no object may take more than ${STORED_BYTES_MAX} bytes`);
 }
 
 /**

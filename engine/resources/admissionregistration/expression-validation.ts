@@ -1,6 +1,7 @@
 import { CelCompileError } from "../../cel/cel-error.ts";
 import { duplicateField, invalidField, requiredField, tooMany, type FieldError } from "../../apimachinery/field-error.ts";
 import { qualifiedNameError } from "../../apimachinery/names.ts";
+import { repeatsOf } from "../../lib/repeats.ts";
 import { conditionPrograms, type ExpressionScope } from "./expression-environment.ts";
 import type { Compiled, CompiledVariable } from "./policy-expressions.ts";
 import type { MatchCondition, Variable } from "../types.ts";
@@ -10,6 +11,7 @@ const RESERVED = new Set(["true", "false", "null", "in", "as", "break", "const",
 
 /** Named conditions of a webhook or a policy. */
 export function validateMatchConditions(conditions: readonly MatchCondition[], { hasParams }: Pick<ExpressionScope, "hasParams">, at: string): FieldError[] {
+  const repeats = repeatsOf(conditions, ({ name }) => name);
   return [
     ...(conditions.length > CONDITIONS_MAX ? [tooMany(at, conditions.length, CONDITIONS_MAX)] : []),
     ...conditions.flatMap(({ name, expression }, index) => {
@@ -18,7 +20,7 @@ export function validateMatchConditions(conditions: readonly MatchCondition[], {
         ...(expression.trim() === "" ? [requiredField(`${at}[${index}].expression`)] : compileError(compileCondition(expression, hasParams), `${at}[${index}].expression`)),
         ...(name === "" ? [requiredField(`${at}[${index}].name`)] : []),
         ...(problem === undefined ? [] : [invalidField(`${at}[${index}].name`, name, problem)]),
-        ...(name !== "" && conditions.findIndex((other) => other.name === name) < index ? [duplicateField(`${at}[${index}].name`, name)] : []),
+        ...(name !== "" && repeats[index] === true ? [duplicateField(`${at}[${index}].name`, name)] : []),
       ];
     }),
   ];

@@ -1,5 +1,6 @@
 import { duplicateField, invalidField, requiredField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
 import { pathSegmentNameError } from "../../apimachinery/names.ts";
+import { repeatsOf } from "../../lib/repeats.ts";
 import type { MatchResources, NamedRuleWithOperations, RuleWithOperations } from "../types.ts";
 import { validateLabelSelector } from "../validation/scheduling.ts";
 
@@ -63,11 +64,12 @@ export function validateMatchResources(match: MatchResources, at: string): Field
 
 function validateNamedRule(rule: NamedRuleWithOperations, at: string): FieldError[] {
   const names = rule.resourceNames ?? [];
+  const repeats = repeatsOf(names);
   const nameErrors = names.flatMap((name, index) => {
     const problem = pathSegmentNameError(name);
     return [
       ...(problem === undefined ? [] : [invalidField(`${at}.resourceNames[${index}]`, name, problem)]),
-      ...(names.indexOf(name) < index ? [duplicateField(`${at}.resourceNames[${index}]`, name)] : []),
+      ...(repeats[index] === true ? [duplicateField(`${at}.resourceNames[${index}]`, name)] : []),
     ];
   });
   return [...nameErrors, ...validateRule(rule, at)];

@@ -1,5 +1,6 @@
 import { duplicateField, invalidField, requiredField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
 import { qualifiedNameError } from "../../apimachinery/names.ts";
+import { repeatsOf } from "../../lib/repeats.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { ALL_METADATA, defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
@@ -52,6 +53,7 @@ function validatePolicy({ metadata, spec }: ValidatingAdmissionPolicy): FieldErr
   const compiled = validatingExpressions(spec);
   const isEmpty = validations.length === 0 && auditAnnotations.length === 0;
   const nothing = "validations or auditAnnotations must contain at least one item";
+  const repeats = repeatsOf(auditAnnotations, ({ key }) => key);
   return [
     ...validatePolicySpec(spec),
     ...validateMatchConditions(spec.matchConditions ?? [], scope, "spec.matchConditions"),
@@ -66,7 +68,7 @@ function validatePolicy({ metadata, spec }: ValidatingAdmissionPolicy): FieldErr
     ...auditAnnotations.flatMap((annotation, index) => [
       ...validateAuditAnnotation(annotation, metadata.name ?? "", `spec.auditAnnotations[${index}]`),
       ...(annotation.valueExpression.trim() === "" ? [] : compileError(compiled.annotations[index]?.value, `spec.auditAnnotations[${index}].valueExpression`)),
-      ...(auditAnnotations.findIndex(({ key }) => key === annotation.key) < index ? [duplicateField(`spec.auditAnnotations[${index}].key`, annotation.key)] : []),
+      ...(repeats[index] === true ? [duplicateField(`spec.auditAnnotations[${index}].key`, annotation.key)] : []),
     ]),
   ];
 }

@@ -1,5 +1,6 @@
 import { invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
 import { dns1035LabelError, dnsSubdomainError } from "../../apimachinery/names.ts";
+import { repeatsOf } from "../../lib/repeats.ts";
 import type { AdmissionregistrationV1ServiceReference, AdmissionregistrationV1WebhookClientConfig, MutatingWebhook, ValidatingWebhook } from "../types.ts";
 import { validateLabelSelector } from "../validation/scheduling.ts";
 import { validateMatchConditions } from "./expression-validation.ts";
@@ -41,8 +42,9 @@ function validateHookName(name: string, at: string): FieldError[] {
 
 function validateReviewVersions(versions: readonly string[], at: string): FieldError[] {
   if (versions.length === 0) return [requiredField(at, `must specify one of ${REVIEW_VERSIONS.join(", ")}`)];
+  const repeats = repeatsOf(versions);
   const errors = versions.flatMap((version, index) => {
-    if (versions.indexOf(version) < index) return [invalidField(`${at}[${index}]`, version, "duplicate version")];
+    if (repeats[index] === true) return [invalidField(`${at}[${index}]`, version, "duplicate version")];
     const problem = dns1035LabelError(version);
     return problem === undefined ? [] : [invalidField(`${at}[${index}]`, version, problem)];
   });

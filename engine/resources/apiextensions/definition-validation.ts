@@ -3,6 +3,7 @@ import { forbiddenField, invalidField, requiredField, unsupportedValue, type Fie
 import { dns1035LabelError, dnsSubdomainError } from "../../apimachinery/names.ts";
 import { isConditionTrue } from "../../apimachinery/conditions.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
+import { repeatsOf } from "../../lib/repeats.ts";
 import { validateWebhookService, validateWebhookUrl } from "../admissionregistration/webhook-validation.ts";
 import type { CustomResourceColumnDefinition, CustomResourceConversion, CustomResourceDefinition, CustomResourceDefinitionNames, CustomResourceDefinitionVersion } from "../types.ts";
 import { defaultErrors } from "./default-rules.ts";
@@ -173,8 +174,9 @@ function bundleErrors(caBundle: string | undefined, old: CustomResourceDefinitio
 
 function reviewVersionErrors(versions: readonly string[], old: readonly string[] | undefined, at: string): FieldError[] {
   if (versions.length === 0) return [requiredField(at)];
+  const repeats = repeatsOf(versions);
   const errors = versions.flatMap((version, index) => {
-    if (versions.indexOf(version) < index) return [invalidField(`${at}[${index}]`, version, "duplicate version")];
+    if (repeats[index] === true) return [invalidField(`${at}[${index}]`, version, "duplicate version")];
     const problem = dns1035LabelError(version);
     return problem === undefined ? [] : [invalidField(`${at}[${index}]`, version, problem)];
   });

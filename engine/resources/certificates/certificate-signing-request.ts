@@ -1,6 +1,7 @@
 import { duplicateField, forbiddenField, invalidField, invalidFields, requiredField, tooLong, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
 import { dnsLabelProblems, dnsSubdomainProblems } from "../../apimachinery/names.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
+import { repeatsOf } from "../../lib/repeats.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { humanDuration } from "../human-duration.ts";
@@ -71,9 +72,10 @@ function validateRequest({ spec }: CertificateSigningRequest): readonly FieldErr
   const errors: FieldError[] = [];
   const usages = spec.usages ?? [];
   if (usages.length === 0) errors.push(requiredField("spec.usages"));
+  const repeats = repeatsOf(usages);
   usages.forEach((usage, index) => {
     if (!USAGES.includes(usage)) errors.push(unsupportedValue(`spec.usages[${index}]`, usage, USAGES));
-    else if (usages.indexOf(usage) < index) errors.push(duplicateField(`spec.usages[${index}]`, usage));
+    else if (repeats[index] === true) errors.push(duplicateField(`spec.usages[${index}]`, usage));
   });
   if (spec.expirationSeconds !== undefined && spec.expirationSeconds < EXPIRATION_SECONDS_MIN) errors.push(invalidField("spec.expirationSeconds", spec.expirationSeconds, "may not specify a duration less than 600 seconds (10 minutes)"));
   return [...errors, ...validateSignerName(spec.signerName, "spec.signerName")];
@@ -109,10 +111,11 @@ function conditionStatusErrors({ type, status }: CertificateSigningRequestCondit
 function validateConditions({ status = {} }: CertificateSigningRequest, { status: oldStatus = {} }: CertificateSigningRequest, foreign: readonly string[]): FieldError[] {
   const field = "status.conditions";
   const conditions = status.conditions ?? [];
+  const repeats = repeatsOf(conditions, ({ type }) => type);
   const errors = conditions.flatMap((condition, index) => [
     ...(condition.type === "" ? [requiredField(`${field}[${index}].type`)] : []),
     ...conditionStatusErrors(condition, `${field}[${index}].status`),
-    ...(conditions.findIndex(({ type }) => type === condition.type) < index ? [duplicateField(`${field}[${index}].type`, condition.type)] : []),
+    ...(repeats[index] === true ? [duplicateField(`${field}[${index}].type`, condition.type)] : []),
   ]);
   if (has(conditions, "Approved") && has(conditions, "Denied")) errors.push(invalidField(field, "Approved,Denied", "Approved and Denied conditions are mutually exclusive"));
   for (const type of ["Approved", "Denied", "Failed"]) {

@@ -1,5 +1,6 @@
 import { duplicateField, forbiddenField, invalidField, requiredField, tooLong, tooMany, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
+import { repeatsOf } from "../../lib/repeats.ts";
 import type { AllocatedDeviceStatus, AllocationResult, DeviceRequestAllocationResult, ResourceClaim, ResourceClaimStatus } from "../types.ts";
 import { interfaceAddressErrors } from "../validation/ip.ts";
 import { validateConditions } from "../validation/conditions.ts";
@@ -33,17 +34,19 @@ export function withoutLostDevices(claim: ResourceClaim, old: ResourceClaim): Re
 export function validateClaimStatus(claim: ResourceClaim, old: ResourceClaim): FieldError[] {
   const { allocation, reservedFor = [], devices = [] } = claim.status ?? {};
   const errors: FieldError[] = countErrors(reservedFor, USERS_MAX, "status.reservedFor");
+  const [sameUser, sameDevice] = [repeatsOf(reservedFor, ({ uid }) => uid), repeatsOf(devices, keyOf)];
+  const known = new Set((old.status?.reservedFor ?? []).map(({ uid }) => uid));
   for (const [index, user] of reservedFor.entries()) {
     const at = `status.reservedFor[${index}]`;
     for (const field of ["resource", "name", "uid"] as const) if (user[field] === "") errors.push(requiredField(`${at}.${field}`));
-    if (reservedFor.findIndex(({ uid }) => uid === user.uid) < index) errors.push(duplicateField(at, user));
+    if (sameUser[index] === true) errors.push(duplicateField(at, user));
   }
   if (allocation === undefined && reservedFor.length > 0) errors.push(forbiddenField("status.reservedFor", "may not be specified when `allocated` is not set"));
-  const added = reservedFor.filter((user) => !(old.status?.reservedFor ?? []).some((known) => known.uid === user.uid));
+  const added = reservedFor.filter((user) => !known.has(user.uid));
   if (allocation !== undefined && claim.metadata.deletionTimestamp !== undefined && added.length > 0) errors.push(forbiddenField("status.reservedFor", "new entries may not be added while `deallocationRequested` or `deletionTimestamp` are set"));
   const given = givenDevices(claim.status);
   for (const [index, device] of devices.entries()) {
-    if (devices.findIndex((other) => keyOf(other) === keyOf(device)) < index) errors.push(duplicateField(`status.devices[${index}]`, device));
+    if (sameDevice[index] === true) errors.push(duplicateField(`status.devices[${index}]`, device));
     errors.push(...deviceStatusErrors(device, given, `status.devices[${index}]`));
   }
   if (old.status?.allocation !== undefined && allocation !== undefined) return jsonEqual(allocation, old.status.allocation) ? errors : [...errors, invalidField("status.allocation", allocation, "field is immutable")];
@@ -91,8 +94,9 @@ function deviceStatusErrors(status: AllocatedDeviceStatus, given: ReadonlySet<st
   if (Buffer.byteLength(interfaceName) > INTERFACE_NAME_MAX) errors.push(tooLong(`${at}.networkData.interfaceName`, INTERFACE_NAME_MAX));
   if (Buffer.byteLength(hardwareAddress) > HARDWARE_ADDRESS_MAX) errors.push(tooLong(`${at}.networkData.hardwareAddress`, HARDWARE_ADDRESS_MAX));
   errors.push(...countErrors(ips, ADDRESSES_MAX, `${at}.networkData.ips`));
+  const repeats = repeatsOf(ips);
   for (const [index, address] of ips.entries()) {
-    if (ips.indexOf(address) < index) errors.push(duplicateField(`${at}.networkData.ips[${index}]`, address));
+    if (repeats[index] === true) errors.push(duplicateField(`${at}.networkData.ips[${index}]`, address));
     errors.push(...interfaceAddressErrors(address, `${at}.networkData.ips[${index}]`));
   }
   return errors;

@@ -1,5 +1,6 @@
 import { duplicateField, forbiddenField, invalidField, requiredField, requiredName, tooLong, tooMany, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
 import { dnsLabelProblems, dnsSubdomainError, labelValueError, qualifiedNameError } from "../../apimachinery/names.ts";
+import { repeatsOf } from "../../lib/repeats.ts";
 import type { DeviceClaim, DeviceClaimConfiguration, DeviceClassConfiguration, DeviceSelector, DeviceTaint, DeviceToleration, ExactDeviceRequest } from "../types.ts";
 import { driverNameErrors } from "../validation/driver-name.ts";
 import { selectorProblem } from "./device-selector.ts";
@@ -86,10 +87,13 @@ export function deviceNameErrors(name: string, at: string): FieldError[] {
 /** Conditions to wait for, and those that mean failure: both or neither, none twice. */
 export function bindingErrors(conditions: readonly string[] | undefined, failures: readonly string[] | undefined, at: string): FieldError[] {
   const [wanted, bad] = [conditions ?? [], failures ?? []];
-  const named = (list: readonly string[], path: string) => list.flatMap((name, index): FieldError[] => {
-    const problem = qualifiedNameError(name);
-    return [...(problem === undefined ? [] : [invalidField(path, name, problem)]), ...(list.indexOf(name) < index ? [duplicateField(`${path}[${index}]`, name)] : [])];
-  });
+  const named = (list: readonly string[], path: string) => {
+    const repeats = repeatsOf(list);
+    return list.flatMap((name, index): FieldError[] => {
+      const problem = qualifiedNameError(name);
+      return [...(problem === undefined ? [] : [invalidField(path, name, problem)]), ...(repeats[index] === true ? [duplicateField(`${path}[${index}]`, name)] : [])];
+    });
+  };
   return [
     ...countErrors(wanted, BINDING_CONDITIONS_MAX, `${at}.bindingConditions`),
     ...countErrors(bad, BINDING_CONDITIONS_MAX, `${at}.bindingFailureConditions`),
@@ -143,7 +147,8 @@ function configErrors(entry: DeviceClaimConfiguration, names: ReadonlySet<string
 }
 
 export function referenceErrors(references: readonly string[], names: ReadonlySet<string>, at: string): FieldError[] {
-  const repeated = references.flatMap((name, index) => (references.indexOf(name) < index ? [duplicateField(`${at}[${index}]`, name)] : []));
+  const repeats = repeatsOf(references);
+  const repeated = references.flatMap((name, index) => (repeats[index] === true ? [duplicateField(`${at}[${index}]`, name)] : []));
   return repeated.concat(references.flatMap((name, index) => (names.has(name) ? [] : [invalidField(`${at}[${index}]`, name, "must be the name of a request in the claim or the name of a request and a subrequest separated by '/'")])));
 }
 

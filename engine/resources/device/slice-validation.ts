@@ -2,6 +2,7 @@ import { exactQuantity } from "../../apimachinery/quantity.ts";
 import { duplicateField, forbiddenField, invalidField, invalidFields, requiredField, tooLong, tooMany, type FieldError } from "../../apimachinery/field-error.ts";
 import { dnsLabelError, dnsSubdomainProblems } from "../../apimachinery/names.ts";
 import { parseSemver } from "../../cel/library/semver.ts";
+import { repeatsOf } from "../../lib/repeats.ts";
 import type { CapacityRequestPolicy, Counter, CounterSet, Device, DeviceAttribute, DeviceCapacity, DeviceCounterConsumption, ResourceSliceSpec } from "../types.ts";
 import { driverNameErrors } from "../validation/driver-name.ts";
 import { validateNodeTerm } from "../validation/scheduling.ts";
@@ -42,7 +43,8 @@ export function validateSliceSpec(spec: ResourceSliceSpec): FieldError[] {
 }
 
 function duplicates(names: readonly string[], at: string): FieldError[] {
-  return names.flatMap((name, index) => (names.indexOf(name) < index ? [duplicateField(`${at}[${index}]`, name)] : []));
+  const repeats = repeatsOf(names);
+  return names.flatMap((name, index) => (repeats[index] === true ? [duplicateField(`${at}[${index}]`, name)] : []));
 }
 
 function deviceErrors(device: Device, at: string, saysWhere: boolean): FieldError[] {

@@ -1,7 +1,8 @@
 import { duplicateField, invalidField, requiredName, type FieldError } from "../../apimachinery/field-error.ts";
 import { dnsLabelProblems } from "../../apimachinery/names.ts";
 import { labelErrors } from "../../apimachinery/object-meta-validation.ts";
-import { jsonEqual } from "../../lib/freeze.ts";
+import { repeatsOf } from "../../lib/repeats.ts";
+import { withSortedKeys } from "../../lib/sorted-keys.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
@@ -13,7 +14,8 @@ import { validateTolerations } from "../validation/scheduling.ts";
 /** None twice: they are added to those of pods. */
 function tolerationErrors(tolerations: readonly Toleration[]): FieldError[] {
   const at = "scheduling.tolerations";
-  const repeated = tolerations.flatMap((toleration, index) => (tolerations.findIndex((other) => jsonEqual(other, toleration)) < index ? [duplicateField(`${at}[${index}]`, toleration)] : []));
+  const repeats = repeatsOf(tolerations, (toleration) => JSON.stringify(withSortedKeys(toleration)));
+  const repeated = tolerations.flatMap((toleration, index) => (repeats[index] === true ? [duplicateField(`${at}[${index}]`, toleration)] : []));
   return [...validateTolerations(tolerations, at), ...repeated];
 }
 

@@ -1,6 +1,7 @@
 import { choiceErrors, duplicateField, invalidField, invalidFields, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
 import { qualifiedNameProblems } from "../../apimachinery/names.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
+import { repeatsOf } from "../../lib/repeats.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
@@ -56,11 +57,11 @@ function validateUpdate(storageClass: StorageClass, old: StorageClass): FieldErr
 }
 
 function topologyErrors(terms: readonly TopologySelectorTerm[]): FieldError[] {
-  const same = (a: TopologySelectorTerm, b: TopologySelectorTerm) => jsonEqual(topologySets(a), topologySets(b));
+  const repeats = repeatsOf(terms, (term) => JSON.stringify(topologySets(term)));
   return terms.flatMap((term, index) => {
     const keys = new Set<string>();
     // A term without rules repeats what is there already without any term.
-    const isRepeated = (term.matchLabelExpressions ?? []).length === 0 || terms.slice(0, index).some((earlier) => same(earlier, term));
+    const isRepeated = (term.matchLabelExpressions ?? []).length === 0 || repeats[index] === true;
     const repeated = isRepeated ? [duplicateField(`allowedTopologies[${index}].matchLabelExpressions`, "")] : [];
     return (term.matchLabelExpressions ?? []).flatMap(({ key, values }, position) => {
       const at = `allowedTopologies[${index}].matchLabelExpressions[${position}]`;
@@ -69,8 +70,9 @@ function topologyErrors(terms: readonly TopologySelectorTerm[]): FieldError[] {
       if (keys.has(key)) errors.push(duplicateField(`${at}.key`, key));
       keys.add(key);
       if (values.length === 0) errors.push(requiredField(`${at}.values`));
+      const twice = repeatsOf(values);
       for (const [number, value] of values.entries()) {
-        if (values.indexOf(value) < number) errors.push(duplicateField(`${at}.values[${number}]`, value));
+        if (twice[number] === true) errors.push(duplicateField(`${at}.values[${number}]`, value));
       }
       return errors;
     }).concat(repeated);

@@ -1,5 +1,6 @@
 import { duplicateField, invalidField, invalidFields, requiredField, tooLong, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
 import { qualifiedNameProblems } from "../../apimachinery/names.ts";
+import { repeatsOf } from "../../lib/repeats.ts";
 import type { Condition } from "../types.ts";
 
 const STATUSES = ["False", "True", "Unknown"];
@@ -11,12 +12,12 @@ const REASON_RULE = `a condition reason must start with alphabetic character, op
 
 /** Conditions of kinds that hold theirs to the common form: each of another type, and told in full. */
 export function validateConditions(conditions: readonly Condition[], path: string): FieldError[] {
+  const repeats = repeatsOf(conditions, ({ type }) => type);
   return conditions.flatMap((condition, index) => {
     const at = `${path}[${index}]`;
     const { type, status, observedGeneration = 0, lastTransitionTime, reason, message } = condition;
-    const isRepeated = conditions.findIndex((other) => other.type === type) < index;
     return [
-      ...(isRepeated ? [duplicateField(`${at}.type`, type)] : []),
+      ...(repeats[index] === true ? [duplicateField(`${at}.type`, type)] : []),
       ...invalidFields(`${at}.type`, type, qualifiedNameProblems(type)),
       ...(STATUSES.includes(status) ? [] : [unsupportedValue(`${at}.status`, status, STATUSES)]),
       ...(observedGeneration < 0 ? [invalidField(`${at}.observedGeneration`, observedGeneration, "must be greater than or equal to zero")] : []),

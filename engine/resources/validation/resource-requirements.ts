@@ -51,6 +51,8 @@ function compareWithLimit(name: string, request: string, limit: string | undefin
 /** A container uses a claim as a whole, or requests of it one by one. */
 function claimErrors(used: NonNullable<ResourceRequirements["claims"]>, path: string, claims: ReadonlySet<string>): FieldError[] {
   const seen = new Set<string>();
+  const inParts = new Set<string>();
+  const known = knownClaims(claims);
   return used.flatMap(({ name, request }, index) => {
     const at = `${path}[${index}]`;
     if (name === "") return [requiredField(at)];
@@ -59,18 +61,18 @@ function claimErrors(used: NonNullable<ResourceRequirements["claims"]>, path: st
     if (seen.has(name)) errors.push(duplicateField(at, name));
     else {
       if (request) errors.push(...invalidFields(`${at}.request`, request, dnsLabelProblems(request)));
-      const isTaken = seen.has(key) || (!request && [...seen].some((other) => other.startsWith(`${name}/`)));
+      const isTaken = seen.has(key) || (!request && inParts.has(name));
       if (isTaken) errors.push(duplicateField(at, key));
       seen.add(key);
+      if (request) inParts.add(name);
     }
-    if (!claims.has(name)) errors.push(unknownClaim(at, name, claims));
+    if (!claims.has(name)) errors.push({ type: "FieldValueNotFound", field: at, message: `Not found: ${JSON.stringify(name)}: must be one of the names in pod.spec.resourceClaims${known}` });
     return errors;
   });
 }
 
-function unknownClaim(at: string, name: string, claims: ReadonlySet<string>): FieldError {
-  const known = claims.size === 0 ? " which is empty" : `: ${[...claims].sort().join(", ")}`;
-  return { type: "FieldValueNotFound", field: at, message: `Not found: ${JSON.stringify(name)}: must be one of the names in pod.spec.resourceClaims${known}` };
+function knownClaims(claims: ReadonlySet<string>): string {
+  return claims.size === 0 ? " which is empty" : `: ${[...claims].sort().join(", ")}`;
 }
 
 const CONTAINER_RESOURCES = new Set(["cpu", "memory", "ephemeral-storage"]);

@@ -1,6 +1,7 @@
 import { duplicateField, forbiddenField, invalidField, invalidFields, requiredField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
 import { labelErrors } from "../../apimachinery/object-meta-validation.ts";
 import { dnsLabelProblems, dnsSubdomainProblems, labelValueError, labelValueProblems, qualifiedNameProblems } from "../../apimachinery/names.ts";
+import { repeatsOf } from "../../lib/repeats.ts";
 import type { LabelKeys } from "../label-key-selectors.ts";
 import type { Affinity, LabelSelector, NodeSelectorRequirement, NodeSelectorTerm, PodAffinityTerm, Toleration, TopologySpreadConstraint } from "../types.ts";
 
@@ -107,16 +108,17 @@ const SPREAD_ACTIONS = ["DoNotSchedule", "ScheduleAnyway"];
 
 /** No two constraints are about the same places in the same way. */
 export function validateSpreads(constraints: readonly TopologySpreadConstraint[], path: string): FieldError[] {
-  return constraints.flatMap((constraint, index) => validateSpread(constraint, `${path}[${index}]`, constraints.slice(index + 1)));
+  // The last one of its kind is the one that counts.
+  const repeats = repeatsOf(constraints.toReversed(), ({ topologyKey, whenUnsatisfiable }) => JSON.stringify([topologyKey, whenUnsatisfiable])).toReversed();
+  return constraints.flatMap((constraint, index) => validateSpread(constraint, `${path}[${index}]`, repeats[index] === true));
 }
 
-function validateSpread(constraint: TopologySpreadConstraint, path: string, rest: readonly TopologySpreadConstraint[]): FieldError[] {
+function validateSpread(constraint: TopologySpreadConstraint, path: string, isRepeated: boolean): FieldError[] {
   const { maxSkew, topologyKey, whenUnsatisfiable, minDomains, labelSelector } = constraint;
   const errors: FieldError[] = [];
   if (maxSkew <= 0) errors.push(invalidField(`${path}.maxSkew`, maxSkew, "must be greater than zero"));
   if (topologyKey === "") errors.push(requiredField(`${path}.topologyKey`, "can not be empty"));
   if (!SPREAD_ACTIONS.includes(whenUnsatisfiable)) errors.push(unsupportedValue(`${path}.whenUnsatisfiable`, whenUnsatisfiable, SPREAD_ACTIONS));
-  const isRepeated = rest.some((other) => other.topologyKey === topologyKey && other.whenUnsatisfiable === whenUnsatisfiable);
   if (isRepeated) errors.push(duplicateField(`${path}.{topologyKey, whenUnsatisfiable}`, `{${topologyKey}, ${whenUnsatisfiable}}`));
   if (minDomains !== undefined) {
     if (minDomains <= 0) errors.push(invalidField(`${path}.minDomains`, minDomains, "must be greater than zero"));

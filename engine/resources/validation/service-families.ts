@@ -1,5 +1,6 @@
 import { duplicateField, invalidField, requiredField, unsupportedValue, thenErrors, type FieldError } from "../../apimachinery/field-error.ts";
 import { FAMILIES, familyOf } from "../../lib/ip-address.ts";
+import { repeatsOf } from "../../lib/repeats.ts";
 import type { ServiceSpec } from "../types.ts";
 import { addressErrors } from "./ip.ts";
 
@@ -17,7 +18,8 @@ export function isHeadless({ clusterIPs = [] }: ServiceSpec): boolean {
 export function serviceFamilyErrors(spec: ServiceSpec, before: ServiceSpec | undefined): FieldError[] {
   if (spec.type === "ExternalName") return [];
   const { clusterIPs = [], ipFamilies = [] } = spec;
-  const errors = [...pairErrors(spec), ...ipFamilies.flatMap((family, index) => familyErrors(family, ipFamilies, index))];
+  const repeats = repeatsOf(ipFamilies);
+  const errors = [...pairErrors(spec), ...ipFamilies.flatMap((family, index) => familyErrors(family, repeats[index] === true, index))];
   const misplaced = clusterIPs[0] === "None" && clusterIPs.length > 1 ? [invalidField(AT_ADDRESSES, clusterIPs, "'None' must be the first and only value")] : [];
   const known = before?.clusterIPs ?? [];
   const wrong = clusterIPs.flatMap((address, index) => (index === 0 && address === "None" ? [] : addressErrors(address, `${AT_ADDRESSES}[${index}]`, known)));
@@ -47,11 +49,11 @@ function pairErrors({ clusterIP = "", clusterIPs = [] }: ServiceSpec): FieldErro
   return clusterIPs[0] === clusterIP ? [] : [invalidField(AT_ADDRESSES, clusterIPs, "first value must match `clusterIP`")];
 }
 
-function familyErrors(family: string, all: readonly string[], index: number): FieldError[] {
+function familyErrors(family: string, isRepeated: boolean, index: number): FieldError[] {
   const at = `${AT_FAMILIES}[${index}]`;
   return [
     ...((FAMILIES as readonly string[]).includes(family) ? [] : [unsupportedValue(at, family, FAMILIES)]),
-    ...(all.indexOf(family) < index ? [duplicateField(at, family)] : []),
+    ...(isRepeated ? [duplicateField(at, family)] : []),
   ];
 }
 

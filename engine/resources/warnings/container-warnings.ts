@@ -27,18 +27,24 @@ function envWarnings(env: readonly EnvVar[], path: string): string[] {
   });
 }
 
+/** More of them are not compared with each other, and of more warnings nobody is told. */
+const COMPARED_MAX = 1000;
+const OVERLAPS_MAX = 100;
+
 /** Ports of all containers are those of one address. */
 export function portWarnings(containers: PlacedContainers): string[] {
-  const ports = containers.flatMap(([path, { ports: own = [] }]) => own.map((port, index) => ({ at: `${path}.ports[${index}]`, port })));
-  const numbers = ports.flatMap(({ at, port }, index) => {
+  const ports = containers.flatMap(([path, { ports: own = [] }]) => own.map((port, index) => ({ at: `${path}.ports[${index}]`, port }))).slice(0, COMPARED_MAX);
+  const numbers = ports.values().flatMap(({ at, port }, index) => {
     const alone = port.hostIP && !port.hostPort ? [`${at}: hostIP set without hostPort: ${goText(port)}`] : [];
     return [...alone, ...ports.slice(0, index).flatMap((other) => overlapText(port, other.port, at, other.at))];
   });
-  const names = ports.flatMap(({ at, port: { name = "" } }, index) => {
-    const first = name === "" ? undefined : ports.slice(0, index).find(({ port }) => port.name === name);
-    return first === undefined ? [] : [`${at}: duplicate port name ${JSON.stringify(name)} with ${first.at}, services and probes that select ports by name will use ${first.at}`];
+  const first = new Map<string, string>();
+  const names = ports.flatMap(({ at, port: { name = "" } }) => {
+    const taken = first.get(name);
+    if (name !== "" && taken === undefined) first.set(name, at);
+    return taken === undefined ? [] : [`${at}: duplicate port name ${JSON.stringify(name)} with ${taken}, services and probes that select ports by name will use ${taken}`];
   });
-  return [...numbers, ...names];
+  return [...numbers.take(OVERLAPS_MAX), ...names];
 }
 
 function overlapText(port: ContainerPort, other: ContainerPort, at: string, otherAt: string): string[] {

@@ -1,6 +1,7 @@
 import { APP_ARMOR_CONTAINER, appArmorProfileOf, SECCOMP_CONTAINER, SECCOMP_POD } from "../profile-annotations.ts";
 import type { ObjectMeta } from "../../apimachinery/object-meta.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
+import { repeatsOf } from "../../lib/repeats.ts";
 import type { Container, PodSpec, Volume } from "../types.ts";
 import { addressWarnings } from "../validation/ip.ts";
 import { claimSpecWarnings } from "./claim-warnings.ts";
@@ -107,7 +108,8 @@ function listWarnings({ hostAliases = [], imagePullSecrets = [] }: PodSpec, of: 
 }
 
 function repeated(texts: readonly string[]): readonly (readonly [number, string])[] {
-  return texts.flatMap((text, index) => (texts.indexOf(text) < index ? [[index, text] as const] : []));
+  const repeats = repeatsOf(texts);
+  return texts.flatMap((text, index) => (repeats[index] === true ? [[index, text] as const] : []));
 }
 
 function seccompWarnings({ name, securityContext }: Container, annotations: Readonly<Record<string, string>>, annotationAt: (key: string) => string): string[] {

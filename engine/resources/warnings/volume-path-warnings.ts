@@ -35,10 +35,15 @@ function projectedPlaces({ configMap, secret, downwardAPI, serviceAccountToken, 
   return parts.flatMap(([path = "", part]) => (path === "" ? [] : [{ path, source: `PodCertificate ${part}` }]));
 }
 
+/** More of them are not compared with each other, and of more warnings nobody is told. */
+const COMPARED_MAX = 1000;
+const OVERLAPS_MAX = 100;
+
 /** Each place with those before it that are the same, above or below it. */
-function overlaps(places: readonly Place[]): string[] {
-  const bare = places.map(({ path, source }) => ({ path: withoutEndSlashes(path), source }));
-  return bare.flatMap((place, index) => (place.path === "" ? [] : bare.slice(0, index).filter((other) => other.path !== "" && (isWithin(other.path, place.path) || isWithin(place.path, other.path))).map((other) => `${shown(place)} with ${shown(other)}`)));
+function overlaps(places: readonly Place[]): readonly string[] {
+  const bare = places.slice(0, COMPARED_MAX).map(({ path, source }) => ({ path: withoutEndSlashes(path), source }));
+  const found = bare.values().flatMap((place, index) => (place.path === "" ? [] : bare.slice(0, index).filter((other) => other.path !== "" && (isWithin(other.path, place.path) || isWithin(place.path, other.path))).map((other) => `${shown(place)} with ${shown(other)}`)));
+  return found.take(OVERLAPS_MAX).toArray();
 }
 
 function isWithin(inner: string, outer: string): boolean {

@@ -10,6 +10,7 @@ import { notFound } from "../../apimachinery/status-error.ts";
 import { isDeletedByUpdate } from "../../registry/before-delete.ts";
 import { beforeUpdate, checkUpdatePreconditions, isSameState, resetFieldsOf, scopeToSubresource } from "../../registry/before-update.ts";
 import { refuseMisshapen, refuseShape } from "../../registry/validate-object.ts";
+import { requireStorable } from "../../storage/encoded-object.ts";
 import type { Change } from "../../storage/object-store.ts";
 import { admissionAttributes } from "../admission-attributes.ts";
 import { fieldManagerOf, madeUp, namespaceOf, nowText, objectResult, type Exchange, type RequestOf } from "../exchange.ts";
@@ -80,6 +81,7 @@ export function refuseWanted({ request, definition, parts }: Exchange<RequestOf<
 async function planChange(exchange: Exchange<RequestOf<"update" | "patch">>, wanted: Wanted, current: KubeObject, tries: number): Promise<{ readonly planned: Change<KubeObject>; readonly next: KubeObject }> {
   const { request, definition, parts } = exchange;
   checkUpdatePreconditions(definition, request.name, wanted.object, current, request.verb === "patch");
+  requireStorable(definition, request.name, wanted.object);
   const scoped = scopeToSubresource(definition, wanted.object, current, request.subresource);
   const tracked = wanted.isTracked ? scoped : trackFields(exchange, scoped, current);
   const view = wanted.view ?? WHOLE_OBJECT;

@@ -9,6 +9,7 @@ import { beforeCreate, requireNoVersion } from "../../registry/before-create.ts"
 import { resetFieldsOf } from "../../registry/before-update.ts";
 import { decodeObject } from "../../registry/decode-object.ts";
 import { refuseMisshapen } from "../../registry/validate-object.ts";
+import { requireStorable } from "../../storage/encoded-object.ts";
 import { admissionAttributes } from "../admission-attributes.ts";
 import { fieldManagerOf, madeUp, nowText, objectResult, placeInNamespace, unsupportedMethod, type Exchange, type RequestOf, type VerbHandler } from "../exchange.ts";
 import { createSubresource } from "../subresources.ts";
@@ -27,6 +28,7 @@ export const create: VerbHandler<"create"> = async (exchange) => {
   if (virtual !== undefined) return virtual.create(exchange);
   const { object, warnings, schemaErrors } = decodeObject(definition, request.body, request.options);
   exchange.notes.warn(...warnings);
+  requireStorable(definition, object.metadata.name, object);
   const placed = withOwnersOnce(placeInNamespace(exchange, object), (text) => exchange.notes.warn(text));
   if (schemaErrors.length > 0) {
     await exchange.parts.admission.admitAddress(attributes(exchange, placed));

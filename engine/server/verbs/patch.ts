@@ -25,6 +25,7 @@ import { describeStrictProblems, orderOfCustom, strictProblems } from "../../reg
 import { scaleAccessOf, scaleKind, scaleOf } from "../../registry/scale.ts";
 import { refuseMisshapen, refuseShape } from "../../registry/validate-object.ts";
 import { kindIsEnding, madeUp, nowText, objectResult, placeInNamespace, unsupportedMethod, type Exchange, type RequestOf, type VerbHandler } from "../exchange.ts";
+import { requireStorable } from "../../storage/encoded-object.ts";
 import { changeObject, refuseWanted, type Wanted } from "./change-object.ts";
 import { createPrepared } from "./create.ts";
 import { scaleView } from "./update.ts";
@@ -131,6 +132,7 @@ function checkedIntent(exchange: Exchange<RequestOf<"patch">>, kind: Pick<Resour
   if (givenKind !== kind.kind || givenVersion !== apiVersion) {
     throw badRequest(`failed to create typed patch object: the patch is of ${givenVersion}, Kind=${givenKind}, not of ${apiVersion}, Kind=${kind.kind}`);
   }
+  requireStorable(exchange.definition, request.name, body);
   // A field that is applied as null is the manager's, though it has no value.
   const { value, unknown, errors } = conform(kind.schema, { ...body, metadata: withoutNulls(body["metadata"]) }, { defaults: false, prune: false, keepsNulls: "all" });
   const typeErrors = errors.filter((error) => error.type === "FieldValueTypeInvalid");

@@ -26,3 +26,10 @@ test.each(["1e400", "-1E+400", `1${"0".repeat(400)}`, "0.000000000000000000001e9
   expect(() => parseJson(`{"a":[${number}]}`)).toThrow(`cannot unmarshal number ${number} into Go value of type float64`);
   expect(parseJson(`{"a":"${number}, ${number}"}`)).toEqual({ a: `${number}, ${number}` });
 });
+
+test("digits without number are a number as soon as others", () => {
+  const before = process.cpuUsage();
+  expect(wholeNumber("1".repeat(3_000_000))).toBe(Infinity);
+  expect(process.cpuUsage(before).user / 1000).toBeLessThan(300);
+  expect(wholeNumber("-0000000000000000000009223372036854775807")).toBe(-9223372036854775807n);
+});
