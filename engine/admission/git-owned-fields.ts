@@ -4,6 +4,7 @@ import { StatusError } from "../apimachinery/status-error.ts";
 import type { Clock } from "../lib/clock.ts";
 import { jsonEqual } from "../lib/freeze.ts";
 import { applicationResource } from "../resources/mainstay/application.ts";
+import { GitFieldWriters } from "./git-field-writers.ts";
 import type { AdmissionAttributes, AdmissionPlugin, AdmissionReader } from "./admission.ts";
 
 const APPLICATION_LABEL = "mainstay.dev/application";
@@ -17,6 +18,8 @@ export type LocateGitField = (object: KubeObject, steps: readonly string[]) => P
 
 /** Asks whoever follows the repository in this process; elsewhere objects tell where they themselves come from, and no more. */
 export class GitFieldPlaces {
+  /** Who wrote to them by hand. */
+  readonly writers = new GitFieldWriters();
   #locate: LocateGitField = async () => undefined;
 
   provide(locate: LocateGitField): void {
@@ -35,12 +38,16 @@ export class GitFieldPlaces {
 export const gitOwnedFields = (clock: Clock, exempt: ReadonlySet<string>, places = new GitFieldPlaces()): AdmissionPlugin => ({
   name: "GitOwnedFields",
   async validate(attributes, reader) {
-    const { operation, old, object, user, subresource } = attributes;
-    if (old?.metadata.annotations?.[DRIFT_ANNOTATION] !== "refuse" || (subresource !== undefined && subresource !== "scale") || exempt.has(user.username) || user.groups.some((group) => exempt.has(group)) || user.groups.includes(NODES_GROUP)) return;
+    const { operation, old, object, user, subresource, definition, namespace, name } = attributes;
+    if (old?.metadata.labels?.[APPLICATION_LABEL] === undefined || (subresource !== undefined && subresource !== "scale") || exempt.has(user.username) || user.groups.some((group) => exempt.has(group)) || user.groups.includes(NODES_GROUP)) return;
     if (operation !== "UPDATE" && operation !== "DELETE") return;
     if (old.metadata.deletionTimestamp !== undefined) return;
     const changed = operation === "DELETE" || object === undefined ? [] : subresource === "scale" ? ["f:spec", "f:replicas"] : changedField(old, object);
-    if (changed === undefined || (await isHeld(attributes, old, reader, clock.now()))) return;
+    if (changed === undefined) return;
+    if (old.metadata.annotations?.[DRIFT_ANNOTATION] !== "refuse" || (await isHeld(attributes, old, reader, clock.now()))) {
+      if (attributes.isDryRun !== true) places.writers.note({ group: definition.group, kind: definition.kind, namespace, name }, user.username);
+      return;
+    }
     const application = old.metadata.labels?.[APPLICATION_LABEL] ?? "";
     const place = (changed.length === 0 ? undefined : await places.of(old, changed.map(stepOf))) ?? old.metadata.annotations[SOURCE_ANNOTATION] ?? "the repository";
     throw new StatusError("Forbidden", `${changed.length === 0 ? `${old.kind} ${old.metadata.name ?? ""}` : labelOf(changed)} comes from Git: edit ${place} and push; in an emergency, hold it first: mainstay hold ${application} 1h`);

@@ -15,6 +15,7 @@ import type { GitSource } from "./git/git-source.ts";
 import { ensureHostedRepository, openHostedSource, readSeedFiles, seedRepository } from "./git/hosted-repository.ts";
 import type { RepositoryAccess } from "./git/repository-access.ts";
 import { readAgeKeys, type AgeKeySources } from "./manifests/age-keys.ts";
+import { UNKNOWN_WRITERS, type DriftWriters } from "./sync/drift.ts";
 import type { Impersonate } from "./plan/act-as.ts";
 import type { ForecastPods } from "./plan/plan-workloads.ts";
 import { GitHost } from "./push/git-host.ts";
@@ -74,6 +75,8 @@ export interface GitOpsOptions {
   readonly impersonate?: Impersonate;
   /** The repository, when it is neither hosted nor reached by Git: simulations bring one in memory. */
   readonly source?: GitSource;
+  /** Who changed the cluster, as far as the API knows. */
+  readonly writers?: DriftWriters;
   /** Takes what can tell where the fields of objects are written, for refusals of changes to them. */
   readonly provideFieldPlaces?: (locate: Synchroniser["placeOf"]) => void;
   /** Shared informers, run by their owner; without it, gitops runs its own. */
@@ -123,7 +126,7 @@ export async function createGitOps(options: GitOpsOptions): Promise<GitOps> {
     events: new EventRecorder({ client, clock, random, logger, component: "mainstay-gitops" }),
     eventsOf: (application) => recent.of(application),
     claims: new RepositoryClaims(() => view.list(applicationResource) as readonly Application[]),
-    forecastPods: options.forecastPods, impersonate: options.impersonate,
+    forecastPods: options.forecastPods, writers: options.writers ?? UNKNOWN_WRITERS, impersonate: options.impersonate,
   };
   const sources = new SourceSet({ parts, host: config.isMovable === true ? undefined : host, mirrors: path.join(root, "sources"), onChange: () => own.reporter.touch() });
   const { ageKeys } = config;

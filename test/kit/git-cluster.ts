@@ -59,7 +59,7 @@ export async function startGitCluster(config: Partial<GitOpsConfig> = {}): Promi
   const start = async () => {
     const gitops = await createGitOps({
       // With the rights that the engine gives it, not an administrator's.
-      client: api.as(GITOPS_USER), impersonate: (username, groups) => api.as(username, groups), clock: systemClock, random: systemRandom, logger, forecastPods: createPodForecast(api.client), provideFieldPlaces: (locate) => api.server.parts.gitFields.provide(locate),
+      client: api.as(GITOPS_USER), impersonate: (username, groups) => api.as(username, groups), clock: systemClock, random: systemRandom, logger, forecastPods: createPodForecast(api.client), provideFieldPlaces: (locate) => api.server.parts.gitFields.provide(locate), writers: api.server.parts.gitFields.writers,
       config: { clusterName: "local", dataDir: path.join(folder, "data"), branch: "main", path: ".", gitPort, ...config },
     });
     gitPort = Number(new URL(gitops.gitUrl ?? "http://localhost:0").port);

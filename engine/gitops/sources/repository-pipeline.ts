@@ -25,6 +25,7 @@ import { PushGate } from "../push/push-gate.ts";
 import type { EventFacts } from "../status/status-facts.ts";
 import { StatusReporter, type StatusReporterOptions } from "../status/status-reporter.ts";
 import type { ClusterView } from "../sync/cluster-view.ts";
+import type { DriftWriters } from "../sync/drift.ts";
 import { DriftProposer } from "../sync/drift-proposer.ts";
 import type { RepositoryClaims } from "../sync/repository-claims.ts";
 import { RepositoryRecord } from "../sync/repository-object.ts";
@@ -42,6 +43,7 @@ export interface PipelineParts {
   readonly eventsOf: (application: string) => readonly EventFacts[];
   readonly claims: RepositoryClaims;
   readonly forecastPods: ForecastPods | undefined;
+  readonly writers: DriftWriters;
   readonly impersonate: Impersonate | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -79,7 +81,7 @@ export interface RepositoryPipeline {
 
 /** Puts together what one repository needs: source → manifests → plan → apply → health → status branch, with plans of branches beside it. */
 export function createPipeline(parts: PipelineParts, options: PipelineOptions): RepositoryPipeline {
-  const { cluster, client, view, definitions, events, eventsOf, claims, forecastPods, impersonate, clock, logger } = parts;
+  const { cluster, client, view, definitions, events, eventsOf, claims, forecastPods, writers, impersonate, clock, logger } = parts;
   const { source, rule, hosted, sources, access } = options;
   const known = Promise.withResolvers<void>();
   const name = rule?.name ?? cluster;
@@ -88,7 +90,7 @@ export function createPipeline(parts: PipelineParts, options: PipelineOptions): 
   const loader = new ManifestLoader({ ...reading, ...(options.ageKeys === undefined ? {} : { ageKeys: options.ageKeys }) });
   // What strangers bring, such as definitions of kinds, is kept apart from what is deployed.
   const sealedLoader = new ManifestLoader({ ...reading, isSealed: true });
-  const synchroniser = new Synchroniser({ client, view, kinds: loader.kinds, events, clock, logger, claims, repositoryUrl: source.url, proposer: new DriftProposer(source, clock), ...(impersonate === undefined ? {} : { impersonate }), ...(rule === undefined ? {} : { repository: rule.name }) });
+  const synchroniser = new Synchroniser({ client, view, kinds: loader.kinds, events, clock, logger, claims, repositoryUrl: source.url, writers, proposer: new DriftProposer(source, clock, writers), ...(impersonate === undefined ? {} : { impersonate }), ...(rule === undefined ? {} : { repository: rule.name }) });
   const reporter = new StatusReporter({ cluster, source, synchroniser, view, eventsOf, clock, logger, awaitsPlans: writesStatus, isSilent: !writesStatus, ...(rule === undefined ? {} : { repository: rule.name }), ...(sources === undefined ? {} : { composed: sources.composed }) });
   const record = new RepositoryRecord(client, name, rule !== undefined);
   const follower = new SourceFollower({ source, loader, sealedLoader, synchroniser, reporter, record, clock, logger, ...(sources === undefined ? {} : { sources }) });
@@ -111,7 +113,7 @@ export function createPipeline(parts: PipelineParts, options: PipelineOptions): 
   // Namespaces of previews are named after requests, of which every repository may have the same.
   const previews = rule !== undefined ? undefined : new PreviewEnvironments({
     source, loader, sealedLoader, follower, synchroniser, clock, logger,
-    sync: { client, view, kinds: loader.kinds, events, clock, logger, repositoryUrl: source.url, ...(impersonate === undefined ? {} : { impersonate }) },
+    sync: { client, view, kinds: loader.kinds, events, clock, logger, writers, repositoryUrl: source.url, ...(impersonate === undefined ? {} : { impersonate }) },
     openRequests: (signal) => forge.openRequests(signal),
     onChange: (all) => reporter.setPreviews(all),
     remembered: () => reporter.toldPreviews,

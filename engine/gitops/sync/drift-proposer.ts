@@ -8,7 +8,7 @@ import { describeDesired, type DesiredObject, type DesiredState } from "../manif
 import { editManifest, valueByNames } from "../manifests/edit-manifest.ts";
 import { fieldPlace } from "../manifests/field-place.ts";
 import { formatFieldChange, isBookkeeping, type FieldChange } from "../plan/field-diff.ts";
-import { writerOf } from "./drift.ts";
+import { UNKNOWN_WRITERS, writerOf, writtenName, type DriftWriters } from "./drift.ts";
 
 /** A change that someone made in the cluster and that Git may take over. `changes` lead from the live object to what Git wants. */
 export interface Drifted {
@@ -21,8 +21,10 @@ export interface Drifted {
 export class DriftProposer {
   readonly #source: GitSource;
   readonly #clock: Clock;
+  readonly #writers: DriftWriters;
 
-  constructor(source: GitSource, clock: Clock) {
+  constructor(source: GitSource, clock: Clock, writers: DriftWriters = UNKNOWN_WRITERS) {
+    this.#writers = writers;
     this.#source = source;
     this.#clock = clock;
   }
@@ -54,7 +56,7 @@ export class DriftProposer {
       files.set(desired.file, shown.reduce((text, change) => editManifest(text, desired.place.document, desired.place.prefix, change.steps, valueByNames(live, change.steps)), before));
       const first = shown[0];
       const { line } = first === undefined ? desired : await fieldPlace(store.objects, desired, first.steps);
-      told.push(`- ${desired.file}:${line} ${describeDesired(desired)}: ${shown.map((change) => formatFieldChange({ ...change, from: change.to, to: change.from })).join(", ")} (by ${writerOf(live, changes)})`);
+      told.push(`- ${desired.file}:${line} ${describeDesired(desired)}: ${shown.map((change) => formatFieldChange({ ...change, from: change.to, to: change.from })).join(", ")} (by ${writerOf(live, changes, this.#writers.of(writtenName(desired)))})`);
     }
     if (told.length === 0) return undefined;
     const branch = `mainstay/drift/${unit}`;

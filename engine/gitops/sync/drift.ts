@@ -1,7 +1,7 @@
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { backoffMs } from "../../lib/backoff.ts";
 import { BoundedCache } from "../../lib/bounded-cache.ts";
-import { FIELD_MANAGER } from "../manifests/desired-state.ts";
+import { FIELD_MANAGER, type DesiredObject } from "../manifests/desired-state.ts";
 import type { FieldChange } from "../plan/field-diff.ts";
 import { ownershipOf } from "../plan/field-ownership.ts";
 
@@ -17,12 +17,30 @@ export function versionOf(object: KubeObject, isOwned: boolean): string {
   return `${uid} ${generation === undefined ? `r${resourceVersion}` : `g${generation}`} ${deletionTimestamp ?? ""} ${JSON.stringify(labels ?? {})} ${JSON.stringify(annotations ?? {})}`;
 }
 
-/** Who wrote what is being put back: the newest manager of one of the changed fields, else the newest other writer of the object. */
-export function writerOf(live: KubeObject, changes: readonly FieldChange[]): string {
+/**
+ * Who wrote what is being put back: `user`, where the API has seen him, with the newest manager of one of the changed fields, or with
+ * what is known of the two. Of a field that was removed, no manager is left to tell; without a user, the newest other writer of the
+ * object may have been it.
+ */
+export function writerOf(live: KubeObject, changes: readonly FieldChange[], user?: string): string {
   const others = (live.metadata.managedFields ?? []).filter((entry) => entry.manager !== FIELD_MANAGER && entry.subresource !== "status");
   const newest = [...others].sort((a, b) => ((a.time ?? "") < (b.time ?? "") ? 1 : -1));
-  const owner = newest.find((entry) => changes.some((change) => ownsField(entry.fieldsV1 ?? {}, change.steps)));
-  return (owner ?? newest[0])?.manager ?? "someone";
+  const owner = newest.find((entry) => changes.some((change) => ownsField(entry.fieldsV1 ?? {}, change.steps)))?.manager;
+  if (user !== undefined) return owner === undefined ? user : `${user} with ${owner}`;
+  return owner ?? newest[0]?.manager ?? "someone";
+}
+
+/** Who is known to have changed an object that the repository states; undefined where nobody saw it. */
+export interface DriftWriters {
+  of(object: { readonly group: string; readonly kind: string; readonly namespace: string; readonly name: string }): string | undefined;
+  forget(object: { readonly group: string; readonly kind: string; readonly namespace: string; readonly name: string }): void;
+}
+
+export const UNKNOWN_WRITERS: DriftWriters = { of: () => undefined, forget: () => {} };
+
+/** An object as its writers are known by. */
+export function writtenName({ resource, object }: Pick<DesiredObject, "resource" | "object">): Parameters<DriftWriters["of"]>[0] {
+  return { group: resource.group, kind: resource.kind, namespace: object.metadata.namespace ?? "", name: object.metadata.name ?? "" };
 }
 
 /** Whether a set of fields reaches towards a path. Items of lists are addressed by keys there, so the comparison ends at the first list. */

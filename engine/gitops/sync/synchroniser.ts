@@ -14,7 +14,7 @@ import { ClusterView } from "./cluster-view.ts";
 import { describeDesired, INTENT_ANNOTATION, type DesiredObject, type DesiredState } from "../manifests/desired-state.ts";
 import { describeFieldPlace } from "../manifests/field-place.ts";
 import type { DriftProposer } from "./drift-proposer.ts";
-import { DriftLimiter, writerOf } from "./drift.ts";
+import { DriftLimiter, UNKNOWN_WRITERS, writerOf, writtenName, type DriftWriters } from "./drift.ts";
 import { deleteSeen, executePlan, isOutage, type ActionResult } from "./execute-plan.ts";
 import { formatFieldChange, isBookkeeping } from "../plan/field-diff.ts";
 import type { GitObjects } from "../git/git-source.ts";
@@ -58,6 +58,8 @@ export interface SynchroniserOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly repositoryUrl: string;
+  /** Who changed the cluster, as far as the API knows. */
+  readonly writers?: DriftWriters;
   /** Makes branches of changes in the cluster; without it they are only shown. */
   readonly proposer?: DriftProposer;
   /** Access as someone else; without it a unit with an account of its own is not applied at all. */
@@ -131,7 +133,7 @@ export class Synchroniser {
     this.#options = options;
     this.#timers = new Timers(options.clock);
     this.#applications = new ApplicationStore(options.client, options);
-    this.units = new UnitReporter({ applications: this.#applications, view: options.view, memory: this.#memory, clock: options.clock, repositoryUrl: options.repositoryUrl, remove: (desired, live) => deleteSeen(this.#actAs(this.state?.units ?? [])(desired), desired.resource, live) });
+    this.units = new UnitReporter({ applications: this.#applications, view: options.view, memory: this.#memory, clock: options.clock, repositoryUrl: options.repositoryUrl, writers: options.writers ?? UNKNOWN_WRITERS, remove: (desired, live) => deleteSeen(this.#actAs(this.state?.units ?? [])(desired), desired.resource, live) });
     // Nobody may be waiting when the service ends before it has started.
     this.#started.promise.catch(() => {});
   }
@@ -413,7 +415,10 @@ export class Synchroniser {
     if (action.candidate.cause === "commit") this.#rolling.add(action.desired.identity);
     if (action.candidate.cause === "commit") return logger.info("applied", { object, do: action.do, commit: state.commit.id });
     const change = action.do === "update" ? action.changes.filter((one) => !isBookkeeping(one)).map(formatFieldChange).join(", ") || "labels or annotations" : "was deleted, made again";
-    const writer = action.do === "update" ? writerOf(action.live, action.changes) : "someone";
+    const { writers = UNKNOWN_WRITERS } = this.#options;
+    const user = writers.of(writtenName(action.desired));
+    const writer = action.do === "update" ? writerOf(action.live, action.changes, user) : (user ?? "someone");
+    writers.forget(writtenName(action.desired));
     this.#limiter.corrected(action.desired.identity, clock.monotonic());
     const first = action.do === "update" ? action.changes.find((one) => !isBookkeeping(one)) : undefined;
     const source = await describeFieldPlace(objects, action.desired, first?.steps ?? []);

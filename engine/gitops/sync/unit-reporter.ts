@@ -13,7 +13,7 @@ import { goesWhenDone, isRun } from "../manifests/hook-policies.ts";
 import { objectsByUnit, perUnit, type UnitObjects } from "../manifests/objects-by-unit.ts";
 import { activeHolds, describeHold } from "../plan/restraints.ts";
 import { formatFieldChange, isBookkeeping } from "../plan/field-diff.ts";
-import { writerOf } from "./drift.ts";
+import { writerOf, writtenName, type DriftWriters } from "./drift.ts";
 import type { SyncPlan } from "../plan/plan-sync.ts";
 import { formatProblem, type Problem } from "../manifests/problem.ts";
 import type { Unit } from "../manifests/resolve-units.ts";
@@ -32,6 +32,7 @@ export interface UnitReporterOptions {
   readonly memory: SyncMemory;
   readonly clock: Clock;
   readonly repositoryUrl: string;
+  readonly writers: DriftWriters;
   /** Deletes a hook that is done and says that it goes then. */
   readonly remove: (desired: DesiredObject, live: KubeObject) => Promise<unknown>;
 }
@@ -178,7 +179,7 @@ export class UnitReporter {
       if (!isKeptSame) record.kept = kept;
     }
     for (const { desired, live, changes } of plan.left) {
-      this.#leave(desired, changes.filter((change) => !isBookkeeping(change)).map((change) => `${formatFieldChange({ ...change, from: change.to, to: change.from })} (${writerOf(live, changes)})`));
+      this.#leave(desired, changes.filter((change) => !isBookkeeping(change)).map((change) => `${formatFieldChange({ ...change, from: change.to, to: change.from })} (${writerOf(live, changes, this.#options.writers.of(writtenName(desired)))})`));
       this.#dirty.add(desired.unit);
     }
     for (const wave of plan.waves) for (const action of wave.actions) {

@@ -45,6 +45,22 @@ describe("a change of what Git states", () => {
     expect(await replicas()).toBe(5);
   });
 
+  test("is put back with the name of who made it, also of who took a field away, scaled, or deleted the object", async () => {
+    await deploy({ "a.yaml": configMapYaml("a", { key: "value", other: "x" }), "web.yaml": deploymentYaml("web", 1) });
+    const [alice, bob, carol] = ["alice", "bob", "carol"].map((user) => cluster.api.as(user, ["system:masters"], "kubectl-edit"));
+    const put = (object: string, change: string, writer: string) => eventually(`${change} by ${writer}`, () => cluster.gitops.facts().drift.some((drift) => drift.object === object && drift.change === change && drift.writer === writer));
+    await alice?.for(configMapResource).patch("default", "a", "merge", { data: { key: null } });
+    await put("ConfigMap default/a", "+data.key value", "alice");
+    await bob?.for(configMapResource).patch("default", "a", "merge", { data: { key: "theirs" } });
+    await put("ConfigMap default/a", "data.key theirs→value", "bob with kubectl-edit");
+    await carol?.for(configMapResource).delete("default", "a");
+    await put("ConfigMap default/a", "was deleted, made again", "carol");
+    // Of a change that is only tried, nobody is the writer.
+    await carol?.for(deploymentResource).patch("default", "web", "merge", { spec: { replicas: 9 } }, { dryRun: true });
+    await alice?.for(deploymentResource).patch("default", "web", "merge", { spec: { replicas: 5 } });
+    await put("Deployment default/web", "replicas 5→1", "alice with kubectl-edit");
+  });
+
   test("stays and is shown, also over a restart, when drift is only reported; the next commit of it wins", async () => {
     await deploy({ "mainstay.yaml": config("drift: report"), "web.yaml": deploymentYaml("web", 1) });
     await scaleTo(5);
