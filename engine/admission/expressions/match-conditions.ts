@@ -18,13 +18,14 @@ export async function evaluateConditions(conditions: readonly MatchCondition[], 
   let budget = CONDITIONS_COST_MAX;
   for (const { expression } of conditions) {
     try {
-      const { value, cost } = await programs.get(expression).evaluateLater(bindings, { costMax: Math.min(budget, CALL_COST_MAX) });
+      const { value, cost } = await programs.get(expression).evaluateLater(bindings);
       budget -= cost;
-      if (value === false) return { is: "no match" };
+      if (value === false && budget >= 0) return { is: "no match" };
     } catch (error) {
+      if (error instanceof CelError && error.isFatal) budget -= CALL_COST_MAX;
       errors.push(expressionFailure(expression, error));
     }
-    if (budget <= 0) return { is: "error", message: OUT_OF_BUDGET };
+    if (budget < 0) return { is: "error", message: OUT_OF_BUDGET };
   }
   if (errors.length === 0) return { is: "match" };
   return { is: "error", message: joinProblems(errors) };

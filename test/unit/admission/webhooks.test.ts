@@ -143,6 +143,22 @@ describe("which requests a webhook is asked about", () => {
     ["a condition that fails, where failures are ignored", { failurePolicy: "Ignore", matchConditions: [{ name: "bad", expression: "object.nothing.here" }] }, 0],
   ])("%s", async (_name, more, times) => expect(await count(more, () => configMaps().create(configMap("m", { a: "1" }, { app: "web" })))).toBe(times));
 
+  test("conditions that ask too much together are told so, each by itself being within its bounds or not", async () => {
+    const check = "authorizer.group('').resource('pods').check('create').allowed()";
+    const condition = (name: string, expression: string) => ({ name, expression });
+    const twice = ["a", "b", "c", "d"].map((name) => condition(name, `${check} && ${check}`));
+    const runaway = ["a", "b", "c"].map((name) => condition(name, `${check} && ${check} && ${check}`));
+    await validating("within", hook("three", { matchConditions: twice.slice(0, 3) }));
+    answers.set("https://three/", allow);
+    await configMaps().create(configMap("within"));
+    expect(asked).toHaveLength(1);
+    for (const matchConditions of [twice, runaway]) {
+      const error = await failure(count({ matchConditions }, () => configMaps().create(configMap("m"))));
+      expect(error.message).toBe('configmaps "m" is forbidden: validation failed due to running out of cost budget, no further validation rules will be run');
+      await api.client.for(validatingWebhookConfigurationResource).delete("", "a");
+    }
+  });
+
   test("a condition that fails refuses what must not be missed", async () => {
     const error = await failure(count({ matchConditions: [{ name: "bad", expression: "object.nothing.here" }] }, () => configMaps().create(configMap("m"))));
     expect(error.status).toMatchObject({ code: 403, reason: "Forbidden", message: expect.stringMatching(/^configmaps "m" is forbidden: expression 'object.nothing.here' resulted in error: no such key: nothing/) as string });
