@@ -91,7 +91,7 @@ const HEADER_BYTES_MAX = 1 << 20;
 /** How long a client may take to shake hands, and to say what it wants; upstream's. */
 const HEADERS_MS = 32_000;
 /** Spread, for the types of the HTTP/2 listener leave out what it hands on to that of HTTP/1.1. */
-const HTTP1_BOUNDS = { maxHeaderSize: HEADER_BYTES_MAX, headersTimeout: HEADERS_MS, connectionsCheckingInterval: 5_000 };
+const http1Bounds = (idleMs: number) => ({ maxHeaderSize: HEADER_BYTES_MAX, headersTimeout: HEADERS_MS, keepAliveTimeout: idleMs, connectionsCheckingInterval: 5_000 });
 /** How long a connection may be open without a request; upstream's. */
 const IDLE_MS = 90_000;
 /** What may wait to be sent on one connection: node's own 10 MB are a few large lists, and beyond it streams are broken off. */
@@ -151,12 +151,12 @@ export async function openHttpListener(options: HttpListenerOptions): Promise<Ht
 }
 
 function createFront(certificates: ServingCertificates, listening: Listening): Http2SecureServer {
-  const { isHttp1Only = false, streamsMax = STREAMS_MAX, goawayChance = 0, server } = listening.options;
-  const front = nodeJs.http2.createSecureServer({ noDelay: true, maxSessionMemory: SESSION_MEGABYTES_MAX, handshakeTimeout: HEADERS_MS, allowHTTP1: true, ...(isHttp1Only ? { ALPNCallback: ({ protocols }: { readonly protocols: readonly string[] }) => protocols.find((protocol) => protocol === "http/1.1") } : {}), ...certificates.options(), requestCert: true, rejectUnauthorized: false, ...HTTP1_BOUNDS, settings: { maxConcurrentStreams: streamsMax || STREAMS_MAX, maxHeaderListSize: HEADER_BYTES_MAX } });
+  const { isHttp1Only = false, streamsMax = STREAMS_MAX, goawayChance = 0, idleMs = IDLE_MS, server } = listening.options;
+  const front = nodeJs.http2.createSecureServer({ noDelay: true, maxSessionMemory: SESSION_MEGABYTES_MAX, handshakeTimeout: HEADERS_MS, allowHTTP1: true, ...(isHttp1Only ? { ALPNCallback: ({ protocols }: { readonly protocols: readonly string[] }) => protocols.find((protocol) => protocol === "http/1.1") } : {}), ...certificates.options(), requestCert: true, rejectUnauthorized: false, ...http1Bounds(idleMs), settings: { maxConcurrentStreams: streamsMax || STREAMS_MAX, maxHeaderListSize: HEADER_BYTES_MAX } });
   front.on("request", (request, response) => answer(listening, fromHttp1(request as unknown as IncomingMessage, response as unknown as ServerResponse, alwaysFor(listening, request.headers)))); // only HTTP/1.1 comes here, see below
   // For that listener Node imitates HTTP/1.1 on the streams of HTTP/2 as well, which would take a tenth of a read's time.
   front.removeAllListeners("stream");
-  front.on("session", (session) => endWhenIdle(session, listening.options.idleMs ?? IDLE_MS));
+  front.on("session", (session) => endWhenIdle(session, idleMs));
   front.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, rawHeaders: readonly string[]) => {
     stream.on("error", () => {}); // its close is what counts
     // What goes on there goes on; the next request finds another connection, and perhaps another server.

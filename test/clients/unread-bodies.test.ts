@@ -91,3 +91,22 @@ test("so is one whose headers never come to their end", async () => {
   socket.resume();
   await new Promise((resolve) => socket.once("close", resolve));
 });
+
+test("a connection of HTTP/1.1 may be idle as long as one of HTTP/2, for upstream's minute and a half unless it is said otherwise", async () => {
+  const ask = async ({ url, pki }: TestListener) => {
+    const socket = connectTls({ host: "127.0.0.1", port: Number(new URL(url).port), ca: pki.ca, servername: "localhost", ALPNProtocols: ["http/1.1"] });
+    socket.write("GET /version HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    const [data] = (await once(socket, "data")) as [Buffer];
+    return { socket, answer: data.toString() };
+  };
+  const { socket } = await ask(api);
+  await once(socket, "close");
+  const usual = await startTestListener();
+  try {
+    const { socket, answer } = await ask(usual);
+    socket.destroy();
+    expect(answer).toMatch(/^keep-alive: timeout=90\r$/im);
+  } finally {
+    await usual.stop();
+  }
+});
