@@ -153,8 +153,9 @@ function containerStatus({ pod, state, probes, failures, terminationMessages, no
       exitCode: of.exitCode,
       reason: of.reason || (of.exitCode === 0 ? "Completed" : "Error"),
       ...(terminationMessages.get(of.id) || of.message ? { message: terminationMessages.get(of.id) || of.message } : {}),
-      startedAt: formatTime(of.startedAtMs),
-      finishedAt: formatTime(of.finishedAtMs),
+      // Of one that was lost it is not known.
+      ...(of.startedAtMs === 0 ? {} : { startedAt: formatTime(of.startedAtMs) }),
+      ...(of.finishedAtMs === 0 ? {} : { finishedAt: formatTime(of.finishedAtMs) }),
       containerID: `containerd://${of.id}`,
     },
   });

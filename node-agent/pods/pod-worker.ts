@@ -26,6 +26,7 @@ import { qosFolder } from "./pod-cgroup.ts";
 import type { PodContext } from "./pod-context.ts";
 import type { ResizeRequest } from "./granted-resources.ts";
 import { imagesOfVolumes } from "./image-volumes.ts";
+import { lostContainers } from "./lost-containers.ts";
 import { PodProbes } from "./pod-probes.ts";
 import { PodResizer } from "./pod-resizer.ts";
 import { computePodStatus, statusPatch } from "./pod-status.ts";
@@ -449,7 +450,7 @@ export class PodWorker {
     for (const container of containers) {
       if (container.state === "exited" && !this.#messages.has(container.id)) this.#messages.set(container.id, readTerminationMessage(this.#context, this.#pod, specs.find((spec) => spec.name === container.name), container));
     }
-    return { sandboxes, containers };
+    return { sandboxes, containers: [...containers, ...lostContainers(this.#pod, containers)] };
   }
 
   #statusInputs(state: PodState) {
