@@ -15,7 +15,7 @@ import { meterProcess } from "../engine/lib/process-metrics.ts";
 import type { Random } from "../engine/lib/random.ts";
 import { runServices, type Service } from "../engine/lib/service.ts";
 import { standardBlock } from "../engine/lib/ip-address.ts";
-import { podCidrsOf } from "../engine/resources/core/node.ts";
+import { nodeResource, podCidrsOf } from "../engine/resources/core/node.ts";
 import { persistentVolumeClaimResource } from "../engine/resources/core/persistent-volume-claim.ts";
 import { persistentVolumeResource } from "../engine/resources/core/persistent-volume.ts";
 import { podResource } from "../engine/resources/core/pod.ts";
@@ -57,6 +57,7 @@ import { limitCgroup } from "./pods/cgroups.ts";
 import { podCgroup } from "./pods/container-config.ts";
 import { computePodLimits } from "./pods/pod-cgroup.ts";
 import { refuseNeeds } from "./pods/pod-needs.ts";
+import { refusePlace } from "./pods/refuse-place.ts";
 import type { PodContext } from "./pods/pod-context.ts";
 import { createLogRotation } from "./pods/rotate-logs.ts";
 import { PodManager } from "./pods/pod-manager.ts";
@@ -174,6 +175,11 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
     },
     // What of static pods begins before the API has said what the node can take is not asked.
     refuse: (pod) => refuseNeeds(pod, { unsafeSysctls: config.allowedUnsafeSysctls }) ?? resources.refuse(pod) ?? (node !== undefined ? refusePod(pod, manager.claimants(), node.status?.allocatable ?? {}) : isStatic(pod) ? undefined : "not known yet"),
+    refusePlace: async (pod) => {
+      // The labels and taints that are known here may be older than the scheduler's.
+      const isRefused = node !== undefined && refusePlace(pod, node) !== undefined;
+      return isRefused ? refusePlace(pod, await client.for(nodeResource).get("", nodeName)) : undefined;
+    },
     refuseForever: (pod) => refusePod(pod, [], node?.status?.allocatable ?? {}),
   };
   const manager: PodManager = new PodManager(context, pods, () => {

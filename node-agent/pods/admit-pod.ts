@@ -21,5 +21,5 @@ export function refusePod(pod: Pod, others: readonly Pod[], allocatable: Readonl
   }
   const taken = active.flatMap(hostPortsOf);
   const clash = hostPortsOf(pod).find((port) => taken.some((other) => doPortsClash(port, other)));
-  return clash === undefined ? undefined : { reason: "NodePorts", message: `Node didn't have free ports for the requested pod ports: ${clash.protocol}/${clash.port}` };
+  return clash === undefined ? undefined : { reason: "NodePorts", message: "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports" };
 }

@@ -1,6 +1,7 @@
 import { milliValue, parseQuantity } from "../../engine/apimachinery/quantity.ts";
 import { hostAndPort } from "../../engine/lib/ip-address.ts";
 import { describeError } from "../../engine/lib/log.ts";
+import { podContainers } from "../../engine/resources/pod-containers.ts";
 import type { ConfigMap, Container, EnvVar, FileKeySelector, Pod, Secret, Service } from "../../engine/resources/types.ts";
 import { readEnvFile } from "./env-file.ts";
 import { expand } from "./expand.ts";
@@ -79,11 +80,19 @@ export function resourceField(pod: Pod, container: Container, resource: string, 
   return String(name === "cpu" ? Math.ceil(milliValue(value) / milliValue(unit)) : Math.ceil(parseQuantity(value) / parseQuantity(unit)));
 }
 
+/** The container whose amounts are asked for: another one when it is named. */
+function resourceOwner({ spec }: Pod, container: Container, name: string | undefined): Container {
+  if (!name) return container;
+  const named = podContainers(spec).find((candidate) => candidate.name === name);
+  if (named === undefined) throw new ContainerConfigError(`container ${name} not found`);
+  return named;
+}
+
 async function referenced(variable: EnvVar, pod: Pod, container: Container, sources: EnvironmentSources, volumes: ReadonlyMap<string, string>): Promise<string | undefined> {
   const { fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef, fileKeyRef } = variable.valueFrom ?? {};
   const namespace = pod.metadata.namespace ?? "";
   if (fieldRef) return podField(pod, fieldRef.fieldPath, sources);
-  if (resourceFieldRef) return resourceField(pod, container, resourceFieldRef.resource, resourceFieldRef.divisor, sources.allocatable);
+  if (resourceFieldRef) return resourceField(pod, resourceOwner(pod, container, resourceFieldRef.containerName), resourceFieldRef.resource, resourceFieldRef.divisor, sources.allocatable);
   if (fileKeyRef) return fromFile(fileKeyRef, volumes);
   const reference = configMapKeyRef ?? secretKeyRef;
   if (reference === undefined) return undefined;

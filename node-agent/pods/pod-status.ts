@@ -1,8 +1,9 @@
 import { withCondition } from "../../engine/apimachinery/conditions.ts";
 import { formatQuantity } from "../../engine/apimachinery/quantity.ts";
 import { formatTime } from "../../engine/lib/clock.ts";
+import { podContainers } from "../../engine/resources/pod-containers.ts";
 import { podLimits, podRequests, type ResourceAmounts } from "../../engine/resources/pod-requests.ts";
-import type { Container, ContainerStatus, Pod, PodCondition, PodSpec, PodStatus } from "../../engine/resources/types.ts";
+import type { Container, ContainerStatus, Pod, PodCondition, PodSpec, PodStatus, VolumeMount, VolumeMountStatus } from "../../engine/resources/types.ts";
 import type { ContainerState } from "../cri/runtime.ts";
 import { currentSandbox, ephemeralContainers, failureOf, hasRunning, isFinished, isTerminal, latestOf, type PodState, type ProbeResults, type StartFailure } from "./compute-pod-actions.ts";
 import { resourcesStatus, type HeldDevice } from "../devices/device-health.ts";
@@ -11,6 +12,9 @@ import { podAddresses } from "./pod-addresses.ts";
 import { computeConditions } from "./pod-conditions.ts";
 import { hasOtherImage, restartBackoffMs, restartsAfter } from "./restart-policy.ts";
 import { withResizeConditions, type ResizeProgress } from "./resize.ts";
+
+/** Upstream's bound of what all containers of a pod say in the end. */
+const POD_MESSAGES_BYTES_MAX = 12 * 1024;
 
 export interface StatusInputs {
   /** With the resources that it was granted. */
@@ -49,6 +53,7 @@ export function computePodStatus(inputs: StatusInputs): PodStatus {
   const ephemeralContainerStatuses = ephemeralContainers(pod).map((container) => ({ ...containerStatus(inputs, container, false), ready: false }));
   const phase = refusal !== undefined ? "Failed" : computePhase(inputs);
   const old = pod.status ?? {};
+  const conditions = computeConditions(inputs, phase, containerStatuses, initContainerStatuses);
   return {
     phase,
     ...(refusal ?? (isTerminal(pod) ? lastWords(pod) : {})),
@@ -60,10 +65,15 @@ export function computePodStatus(inputs: StatusInputs): PodStatus {
     observedGeneration: pod.metadata.generation ?? 1,
     ...wholeResources(inputs),
     ...(initContainerStatuses.length === 0 ? {} : { initContainerStatuses }),
-    ...(isWithoutContainers(inputs) ? {} : { containerStatuses }),
-    ...(ephemeralContainerStatuses.length === 0 ? {} : { ephemeralContainerStatuses }),
-    conditions: withDisruption(withResizeConditions(computeConditions(inputs, phase, containerStatuses, initContainerStatuses), (isOver(phase) ? undefined : inputs.resize) ?? {}, formatTime(nowMs)), inputs),
+    ...(isWithoutContainers(inputs) ? {} : { containerStatuses: containerStatuses.sort(byName) }),
+    ...(ephemeralContainerStatuses.length === 0 ? {} : { ephemeralContainerStatuses: ephemeralContainerStatuses.sort(byName) }),
+    conditions: withDisruption(withResizeConditions(conditions, (isOver(phase) ? undefined : inputs.resize) ?? {}, formatTime(nowMs)), inputs),
   };
+}
+
+/** In upstream's order, which is not that of the spec: scripts count on it. */
+function byName(a: ContainerStatus, b: ContainerStatus): number {
+  return a.name < b.name ? -1 : 1;
 }
 
 /** What the API is to be told of a status in the place of another: a merge keeps what is not named. */
@@ -147,12 +157,13 @@ function containerStatus({ pod, state, probes, failures, terminationMessages, no
     resources: actualResources(container.resources, latest, old, resize?.inProgress !== undefined),
     ...(allocated === undefined ? {} : { allocatedResources: allocated }),
     ...(devices === undefined ? {} : { allocatedResourcesStatus: devices }),
+    ...(container.volumeMounts === undefined ? {} : { volumeMounts: container.volumeMounts.map(mountStatus) }),
   };
   const ended = (of: ContainerState) => ({
     terminated: {
       exitCode: of.exitCode,
       reason: of.reason || (of.exitCode === 0 ? "Completed" : "Error"),
-      ...(terminationMessages.get(of.id) || of.message ? { message: terminationMessages.get(of.id) || of.message } : {}),
+      ...lastWordsOf(of, terminationMessages.get(of.id) ?? "", pod.spec),
       // Of one that was lost it is not known.
       ...(of.startedAtMs === 0 ? {} : { startedAt: formatTime(of.startedAtMs) }),
       ...(of.finishedAtMs === 0 ? {} : { finishedAt: formatTime(of.finishedAtMs) }),
@@ -166,6 +177,18 @@ function containerStatus({ pod, state, probes, failures, terminationMessages, no
   if (wait !== undefined) return { ...base, state: { waiting: wait }, ...(latest?.state === "exited" ? { lastState: ended(latest) } : last) };
   if (latest?.state === "exited") return { ...base, state: ended(latest), ...last };
   return { ...base, state: { waiting: { reason: (pod.spec.initContainers ?? []).length > 0 ? "PodInitializing" : "ContainerCreating", ...(blocker === undefined ? {} : { message: blocker }) } }, ...last };
+}
+
+/** Of mounts below it nothing is promised: the version of the runtime's interface that is spoken here has no word for that. */
+function mountStatus({ name, mountPath, readOnly }: VolumeMount): VolumeMountStatus {
+  return { name, mountPath, ...(readOnly === true ? { readOnly, recursiveReadOnly: "Disabled" } : {}) };
+}
+
+/** What the runtime says of an end, and what the container left; a pod's containers share the room that there is for all. */
+function lastWordsOf({ message }: ContainerState, left: string, spec: PodSpec): { readonly message?: string } {
+  const text = [message, left].filter((part) => part !== "").join(": ");
+  const bytesMax = Math.floor(POD_MESSAGES_BYTES_MAX / (podContainers(spec).length + (spec.ephemeralContainers?.length ?? 0)));
+  return text === "" ? {} : { message: Buffer.byteLength(text) <= bytesMax ? text : Buffer.from(text).subarray(0, bytesMax).toString("utf8").replace(/\uFFFD$/, "") };
 }
 
 /** How a container ended that the runtime has forgotten. */

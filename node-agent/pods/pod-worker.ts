@@ -30,10 +30,11 @@ import { lostContainers } from "./lost-containers.ts";
 import { PodProbes } from "./pod-probes.ts";
 import { PodResizer } from "./pod-resizer.ts";
 import { computePodStatus, statusPatch } from "./pod-status.ts";
-import { readTerminationMessage, startContainer } from "./start-container.ts";
+import { startContainer } from "./start-container.ts";
 import { StartError } from "./start-error.ts";
 import { stopContainer } from "./stop-container.ts";
 import { terminatePod } from "./terminate-pod.ts";
+import { readTerminationMessage } from "./termination-message.ts";
 import { computeTerminations } from "./terminations.ts";
 
 const PULL_RETRY = { initialMs: 10_000, maxMs: 300_000 };
@@ -214,7 +215,7 @@ export class PodWorker {
     const { clock, refuse } = this.#context;
     let state = await this.#observe();
     const isNew = !isTerminal(this.#pod) && state.containers.length === 0 && state.sandboxes.length === 0;
-    const refusal = isNew ? refuse(this.#pod) : undefined;
+    const refusal = isNew ? (refuse(this.#pod) ?? (await this.#context.refusePlace(this.#pod))) : undefined;
     // Whoever gets to know it wakes the pod.
     if (refusal === "not known yet") return Infinity;
     if (refusal !== undefined) {

@@ -6,7 +6,7 @@ import { describeError } from "../../engine/lib/log.ts";
 import { podClaims } from "../../engine/resources/pod-claims.ts";
 import type { Container, Pod } from "../../engine/resources/types.ts";
 import { NamespaceMode } from "../cri/runtime_pb.ts";
-import type { ContainerConfig, ContainerState, SandboxState } from "../cri/runtime.ts";
+import type { ContainerConfig, SandboxState } from "../cri/runtime.ts";
 import { withCdiDevices } from "../devices/runtime-devices.ts";
 import { readHostDns } from "../network/resolv-conf.ts";
 import { latestOf } from "./compute-pod-actions.ts";
@@ -23,11 +23,8 @@ import { bindSubPath } from "../volumes/sub-path.ts";
 import { SUB_PATHS } from "../volumes/volume-plugin.ts";
 import { StartError } from "./start-error.ts";
 import { computeEnvironment, ContainerConfigError } from "./pod-environment.ts";
-import { readTail } from "./read-tail.ts";
+import { terminationFile } from "./termination-message.ts";
 
-const TERMINATION_MESSAGE_BYTES_MAX = 4096;
-/** Enough for the last lines of a log, and what the runtime writes before each. */
-const LOG_TAIL_BYTES = 64 * 1024;
 /** Upstream waits for ever; a hook that hangs longer than any container may take to end is a failure. */
 const POST_START_SECONDS_MAX = 30;
 
@@ -95,20 +92,10 @@ function runtimeWords(error: unknown): string {
   return error instanceof GrpcError ? error.details : describeError(error);
 }
 
-/** What an ended container left as its last words: its message file, or the end of its log if the pod asks for that. */
-export function readTerminationMessage(context: PodContext, pod: Pod, container: Container | undefined, state: ContainerState): string {
-  try {
-    const text = readTail(terminationFile(context, pod, state.name, state.attempt), TERMINATION_MESSAGE_BYTES_MAX).trim();
-    if (text !== "" || container?.terminationMessagePolicy !== "FallbackToLogsOnError" || state.exitCode === 0) return text;
-    return readTail(state.logPath, LOG_TAIL_BYTES).trimEnd().split("\n").slice(-80).map((line) => line.replace(/^\S+ \S+ \S+ /, "")).join("\n").slice(-2048);
-  } catch {
-    return "";
-  }
-}
-
 async function volumeMounts(context: PodContext, pod: Pod, container: Container, volumes: ReadonlyMap<string, string>, environment: ReadonlyMap<string, string>): Promise<VolumeMountPoint[]> {
   const points: VolumeMountPoint[] = [];
   for (const [index, mount] of (container.volumeMounts ?? []).entries()) {
+    if (mount.recursiveReadOnly === "Enabled") throw new ContainerConfigError(`failed to resolve recursive read-only mode: volume "${mount.name}" requested recursive read-only mode, but it is not supported by the runtime`);
     const root = volumes.get(mount.name);
     if (root === undefined) throw new ContainerConfigError(`volume "${mount.name}" is not mounted`);
     const sub = mount.subPathExpr === undefined ? (mount.subPath ?? "") : expand(mount.subPathExpr, environment);
@@ -156,10 +143,6 @@ function managedMounts(context: PodContext, pod: Pod, container: Container, atte
     mounts.push({ hostPath: file, containerPath: messagePath, readOnly: false });
   }
   return mounts;
-}
-
-function terminationFile({ podsDir }: PodContext, pod: Pod, container: string, attempt: number): string {
-  return path.join(podsDir, pod.metadata.uid ?? "", "containers", container, `${attempt}.message`);
 }
 
 /** The node's own /etc/hosts; a node may do without. */

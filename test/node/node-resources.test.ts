@@ -102,7 +102,7 @@ describe.skipIf(!canRun)("a driver's device", () => {
       const over = await node.until("renderer", (pod) => pod.status?.phase === "Succeeded", 60_000);
       const claim = over.status?.resourceClaimStatuses?.[0]?.resourceClaimName ?? "";
       expect(claim).toMatch(/^renderer-gpu-/);
-      expect(container(over)?.state?.terminated?.message).toBe(claim);
+      expect(container(over)?.state?.terminated?.message).toBe(`${claim}\n`);
       expect(driver.calls.slice(-2)).toEqual([`prepare ${claim}`, `unprepare ${claim}`]);
       await eventually(() => node.kubectl("get", "resourceclaims", "--no-headers", "--ignore-not-found"), (text) => text.trim() === "", 30_000);
     } finally {

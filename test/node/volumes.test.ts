@@ -24,7 +24,8 @@ const using = (claimName: string, more: object = {}) => ({ volumes: [{ name: "v"
 const at = (mountPath: string, more: object = {}) => ({ volumeMounts: [{ name: "v", mountPath, ...more }] });
 /** A pod that runs once; its last words are what it printed into its termination message. */
 const once = { restartPolicy: "Never" };
-const says = (pod: Pod) => container(pod)?.state?.terminated?.message ?? "";
+/** Without the end of the last line, which is kept as it was written. */
+const says = (pod: Pod) => (container(pod)?.state?.terminated?.message ?? "").trimEnd();
 const isUp = (pod: Pod) => container(pod)?.ready === true;
 const isOver = (pod: Pod) => pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed";
 const json = async <T>(...args: string[]) => JSON.parse(await node.kubectl("get", ...args, "-o", "json")) as T; // kubectl printed it

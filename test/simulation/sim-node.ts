@@ -82,6 +82,7 @@ export class SimNode {
       runtimeHandler: async () => "",
       limitPod: () => {},
       refuse: (pod) => (node === undefined ? "not known yet" : refusePod(pod, manager.claimants(), node.status?.allocatable ?? {})),
+      refusePlace: async () => undefined,
       refuseForever: (pod) => refusePod(pod, [], node?.status?.allocatable ?? {}),
     };
     const manager = new PodManager(context, pods);

@@ -64,6 +64,13 @@ describe("computeEnvironment", () => {
     expect(Object.fromEntries(values)).toMatchObject({ IP: "10.42.0.2", APP: "web", CPU: "2", KEY: "s3cret", MY_DB_SERVICE_HOST: "10.43.0.5", MY_DB_SERVICE_PORT_PG: "5432", MY_DB_PORT: "tcp://10.43.0.5:5432", IPS: "10.42.0.2,fd00::2", HOSTS: "10.0.0.1,fd01::1", V6_PORT: "tcp://[fd00:43::5]:80", V6_SERVICE_HOST: "fd00:43::5" });
   });
 
+  it("knows what another container of the pod may use", async () => {
+    const proxied = { ...pod, spec: { ...pod.spec, initContainers: [{ name: "proxy", resources: { limits: { memory: "1Gi" } } }] } };
+    const asking = (containerName: string) => computeEnvironment(proxied, { name: "c", env: [{ name: "X", valueFrom: { resourceFieldRef: { containerName, resource: "limits.memory", divisor: "1Mi" } } }] }, sources);
+    expect((await asking("proxy")).get("X")).toBe("1024");
+    await expect(asking("nobody")).rejects.toThrow("container nobody not found");
+  });
+
   it("names what is missing, unless it is optional", async () => {
     await expect(environment({ envFrom: [{ configMapRef: { name: "nope" } }] })).rejects.toThrow('configmap "nope" not found');
     await expect(environment({ env: [{ name: "X", valueFrom: { configMapKeyRef: { name: "settings", key: "shape" } } }] })).rejects.toThrow("couldn't find key shape in ConfigMap shop/settings");
@@ -119,7 +126,7 @@ describe("refusePod", () => {
   it("lets pods share a port of different addresses or protocols", () => {
     const at = (uid: string, hostIP: string, protocol = "TCP"): Pod => ({ ...pod, metadata: { ...pod.metadata, uid }, spec: { containers: [{ name: "c", ports: [{ containerPort: 80, hostPort: 8080, hostIP, protocol }] }] } });
     expect(refusePod(at("a", "127.0.0.1"), [at("b", "10.0.0.1"), at("c", "127.0.0.1", "UDP")], { pods: "10" })).toBeUndefined();
-    expect(refusePod(at("a", "127.0.0.1"), [at("b", "0.0.0.0")], { pods: "10" })?.message).toBe("Node didn't have free ports for the requested pod ports: TCP/8080");
+    expect(refusePod(at("a", "127.0.0.1"), [at("b", "0.0.0.0")], { pods: "10" })?.message).toBe("Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports");
   });
 });
 
@@ -128,12 +135,12 @@ describe("a pod's own names", () => {
   const lines = (spec: object) => hostsFile(named(spec), ["10.42.0.7", "fd00::7"], "cluster.local", "127.0.0.1 localhost\n10.0.0.1 the-node\n").split("\n");
 
   it("are in its hosts file: its hostname, with a subdomain the long form before it, and what it adds", () => {
-    expect(lines({})).toEqual(["# Kubernetes-managed hosts file.", "127.0.0.1\tlocalhost", "::1\tlocalhost ip6-localhost ip6-loopback", "10.42.0.7\tweb-1", "fd00::7\tweb-1", ""]);
-    expect(lines({ hostname: "db", subdomain: "dbs", hostAliases: [{ ip: "1.2.3.4", hostnames: ["a", "b"] }] }).slice(3)).toEqual(["10.42.0.7\tdb.dbs.shop.svc.cluster.local\tdb", "fd00::7\tdb.dbs.shop.svc.cluster.local\tdb", "1.2.3.4\ta\tb", ""]);
+    expect(lines({})).toEqual(["# Kubernetes-managed hosts file.", "127.0.0.1\tlocalhost", "::1\tlocalhost ip6-localhost ip6-loopback", "fe00::0\tip6-localnet", "fe00::0\tip6-mcastprefix", "fe00::1\tip6-allnodes", "fe00::2\tip6-allrouters", "10.42.0.7\tweb-1", "fd00::7\tweb-1", ""]);
+    expect(lines({ hostname: "db", subdomain: "dbs", hostAliases: [{ ip: "1.2.3.4", hostnames: ["a", "b"] }] }).slice(7)).toEqual(["10.42.0.7\tdb.dbs.shop.svc.cluster.local\tdb", "fd00::7\tdb.dbs.shop.svc.cluster.local\tdb", "", "# Entries added by HostAliases.", "1.2.3.4\ta\tb", ""]);
   });
 
   it("are the node's on the node's network", () => {
-    expect(lines({ hostNetwork: true, hostAliases: [{ ip: "1.2.3.4", hostnames: ["a"] }] })).toEqual(["# Kubernetes-managed hosts file (host network).", "127.0.0.1 localhost", "10.0.0.1 the-node", "1.2.3.4\ta", ""]);
+    expect(lines({ hostNetwork: true, hostAliases: [{ ip: "1.2.3.4", hostnames: ["a"] }] })).toEqual(["# Kubernetes-managed hosts file (host network).", "127.0.0.1 localhost", "10.0.0.1 the-node", "", "# Entries added by HostAliases.", "1.2.3.4\ta", ""]);
   });
 
   it("are told to the kernel in the form it asks for", () => {

@@ -157,6 +157,24 @@ describe("computePodStatus", () => {
     expect(ended.conditions?.filter(({ type }) => type.startsWith("PodResize"))).toEqual([]);
   });
 
+  it("has its containers by name, and the init containers in the order in which they run", () => {
+    const p = pod({ initContainers: [init("z"), init("y")], containers: [{ name: "b", image: "i" }, { name: "a", image: "i" }] });
+    const { containerStatuses, initContainerStatuses } = status(p, { sandboxes: [], containers: [] });
+    expect([containerStatuses, initContainerStatuses].map((list) => list?.map(({ name }) => name))).toEqual([["a", "b"], ["z", "y"]]);
+  });
+
+  it("says what a container has mounted, and how", () => {
+    const volumeMounts = [{ name: "v", mountPath: "/v" }, { name: "r", mountPath: "/r", readOnly: true, subPath: "x" }];
+    expect(status(pod({ containers: [{ name: "c", image: "i", volumeMounts }] }), { sandboxes: [], containers: [] }).containerStatuses?.[0]?.volumeMounts).toEqual([{ name: "v", mountPath: "/v" }, { name: "r", mountPath: "/r", readOnly: true, recursiveReadOnly: "Disabled" }]);
+  });
+
+  it("says of an end what the runtime and the container say, as far as there is room for all containers", () => {
+    const two = pod({ restartPolicy: "Never", containers: [{ name: "c", image: "i" }, { name: "d", image: "i" }] });
+    const state = { sandboxes: [sandbox()], containers: [exited({ message: "killed" }), exited({ name: "d" })] };
+    const { containerStatuses } = computePodStatus({ pod: two, state, probes: quiet, failures: none, hostIps: ["10.0.0.1"], nowMs: NOW, terminationMessages: new Map([["c-0", "bye\n"], ["d-0", "é".repeat(4096)]]) });
+    expect(containerStatuses?.map(({ state: its }) => its?.terminated?.message)).toEqual(["killed: bye\n", "é".repeat(3072)]);
+  });
+
   it("tells first that a container could not be started, then that it backs off like one that crashed", () => {
     const state = { sandboxes: [sandbox()], containers: [exited({ attempt: 1, exitCode: 128, reason: "StartError" })] };
     const waiting = (retryAtMs: number) => status(pod(), state, quiet, new Map([["c", { reason: "RunContainerError", message: "no such file", failures: 0, retryAtMs }]])).containerStatuses?.[0]?.state?.waiting?.reason;

@@ -80,7 +80,7 @@ function aNode(folder: string, allocatable: Record<string, string>, onEnded?: ()
     devices: { prepare: async () => {}, unprepare: async () => {}, cdiDevices: () => [], held: () => [] },
     starts: new Limiter(1),
     pulls: new Limiter(1), syncMs: 60_000, restartMaxMs: 300_000, mirrorOf: () => undefined, sources: () => ({ services: () => [] }), servicesKnown: async () => {}, runtimeHandler: async () => "", limitPod: () => {},
-    refuse: (pod: Pod) => refusePod(pod, manager.claimants(), allocatable), refuseForever: (pod: Pod) => refusePod(pod, [], allocatable),
+    refuse: (pod: Pod) => refusePod(pod, manager.claimants(), allocatable), refusePlace: async () => undefined, refuseForever: (pod: Pod) => refusePod(pod, [], allocatable),
   } as unknown as PodContext; // what pods like these need of it
   const manager: PodManager = new PodManager(context, pods, onEnded);
   return { manager, clock, context, handler: () => handler };
@@ -201,7 +201,7 @@ describe("pods of this machine's own files", () => {
       client: { for: () => ({ patch, delete: async () => void told.push("deleted") }) }, events: { record: () => {} }, images: { release: async () => {}, releaseOthers: async () => {} }, csi: { follows: () => false, unmountPod: async () => {} },
       settings: { nodeName: "n1", hostIps: ["192.0.2.1"], clusterDns: [], clusterDomain: "cluster.local", resolvConf: "", logsDir: folder, cgroupRoot: "/none", memoryBytes: 1 << 30, seccompDir: folder },
       devices: { prepare: async () => {}, unprepare: async () => {}, cdiDevices: () => [], held: () => [] },
-      starts: new Limiter(1), pulls: new Limiter(1), syncMs: 60_000, restartMaxMs: 300_000, sources: () => ({ services: () => [], podIps: [], hostIps: [], allocatable: {} }), servicesKnown: async () => {}, runtimeHandler: async () => "", limitPod: () => {}, refuse: () => undefined, refuseForever: () => undefined,
+      starts: new Limiter(1), pulls: new Limiter(1), syncMs: 60_000, restartMaxMs: 300_000, sources: () => ({ services: () => [], podIps: [], hostIps: [], allocatable: {} }), servicesKnown: async () => {}, runtimeHandler: async () => "", limitPod: () => {}, refuse: () => undefined, refusePlace: async () => undefined, refuseForever: () => undefined,
       mirrorOf: (pod: Pod) => mirrors.find(({ metadata }) => metadata.annotations?.["kubernetes.io/config.mirror"] === pod.metadata.uid),
     } as unknown as PodContext; // what pods like these need of it
     const looks: string[] = [];

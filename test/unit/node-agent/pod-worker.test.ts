@@ -22,7 +22,7 @@ const aPod: Pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "web", name
 /** A worker of a pod on a node whose driver of volumes fails with `trouble.error` while that is set. */
 function aWorker(pod: Pod = aPod) {
   const clock = new VirtualClock();
-  const trouble: { error?: Error; refusal?: { readonly reason: string; readonly message: string } | "not known yet" } = {};
+  const trouble: { error?: Error; refusal?: { readonly reason: string; readonly message: string } | "not known yet"; misplaced?: { readonly reason: string; readonly message: string } } = {};
   const done: string[] = [];
   const events: string[] = [];
   const places: string[] = [];
@@ -54,7 +54,7 @@ function aWorker(pod: Pod = aPod) {
     starts: new Limiter(1),
     pulls: new Limiter(1), syncMs: 60_000, restartMaxMs: 300_000, mirrorOf: () => undefined,
     sources: () => ({ services: () => [], podIps: [], hostIps: [], allocatable: {}, csi }),
-    runtimeHandler: async () => "", limitPod: () => {}, refuse: () => trouble.refusal, refuseForever: () => undefined,
+    runtimeHandler: async () => "", limitPod: () => {}, refuse: () => trouble.refusal, refusePlace: async () => trouble.misplaced, refuseForever: () => undefined,
   } as unknown as PodContext; // what a pod like this needs of it
   const worker: PodWorker = new PodWorker(context, pod, () => void worker.decideResize());
   return { worker, clock, runtime, trouble, events, done, waits, places, patches };
@@ -89,6 +89,18 @@ test("a pod is not judged before it is known what the node has; one that is refu
   expect(patches.at(-1)).toMatchObject({ phase: "Failed", reason: "OutOfcpu", message: "Pod was rejected: no room", containerStatuses: null });
   await clock.advance(120_000);
   expect(patches.at(-1)?.containerStatuses ?? null).toBeNull();
+  stop.abort();
+  await ended;
+});
+
+test("a pod on a node that it did not ask for is refused before anything of it is made", async () => {
+  const { worker, clock, trouble, patches, runtime } = aWorker({ ...aPod, spec: { containers: [{ name: "c", image: "a:1", command: ["sleep", "1000"] }] } });
+  trouble.misplaced = { reason: "NodeAffinity", message: "not here" };
+  const stop = new AbortController();
+  const ended = worker.run(stop.signal);
+  await clock.advance(5_000);
+  expect(patches.at(-1)).toMatchObject({ phase: "Failed", reason: "NodeAffinity", message: "Pod was rejected: not here" });
+  expect(await runtime.listContainers()).toEqual([]);
   stop.abort();
   await ended;
 });
@@ -132,6 +144,16 @@ test("an image that cannot be pulled is told of in the words of a kubelet, each 
   expect(waits.slice(-2)).toEqual([`ErrImagePull: ${why}`, `ImagePullBackOff: Back-off pulling image "gone:1": ErrImagePull: ${why}`]);
   await clock.advance(30_000);
   expect(events.slice(-5)).toEqual(told);
+  running.abort();
+  await ended;
+});
+
+test("a mount that has to be read-only all the way down is refused where that cannot be promised", async () => {
+  const { worker, clock, waits } = aWorker({ ...aPod, spec: { ...aPod.spec, containers: [{ name: "c", image: "a:1", volumeMounts: [{ name: "secrets", mountPath: "/secrets", readOnly: true, recursiveReadOnly: "Enabled" }] }] } });
+  const running = new AbortController();
+  const ended = worker.run(running.signal);
+  await clock.advance(5_000);
+  expect(waits.at(-1)).toBe('CreateContainerConfigError: failed to resolve recursive read-only mode: volume "secrets" requested recursive read-only mode, but it is not supported by the runtime');
   running.abort();
   await ended;
 });

@@ -1,0 +1,41 @@
+import path from "node:path";
+import { describeError } from "../../engine/lib/log.ts";
+import type { Container, Pod } from "../../engine/resources/types.ts";
+import type { ContainerState } from "../cri/runtime.ts";
+import type { PodContext } from "./pod-context.ts";
+import { readTail } from "./read-tail.ts";
+
+const MESSAGE_BYTES_MAX = 4096;
+/** Enough for the last lines of a log, and what the runtime writes before each. */
+const LOG_TAIL_BYTES = 256 * 1024;
+const LOG_LINES_MAX = 80;
+const LOG_BYTES_MAX = 2048;
+
+/** Where a container leaves its last words. */
+export function terminationFile({ podsDir }: Pick<PodContext, "podsDir">, pod: Pod, container: string, attempt: number): string {
+  return path.join(podsDir, pod.metadata.uid ?? "", "containers", container, `${attempt}.message`);
+}
+
+/** What an ended container left as its last words, letter by letter: its message file, or the end of its log if the pod asks for that. */
+export function readTerminationMessage(context: Pick<PodContext, "podsDir">, pod: Pod, container: Container | undefined, state: ContainerState): string {
+  const file = terminationFile(context, pod, state.name, state.attempt);
+  let text = "";
+  try {
+    text = readTail(file, MESSAGE_BYTES_MAX);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") return `Error on reading termination log ${file}: ${describeError(error)}`; // what the file system throws
+  }
+  if (text !== "" || container?.terminationMessagePolicy !== "FallbackToLogsOnError" || state.exitCode === 0) return text;
+  try {
+    return readLogEnd(state.logPath);
+  } catch {
+    return "";
+  }
+}
+
+/** Each line of a container's log begins with a time, a stream and a tag, which says whether it ends there. */
+function readLogEnd(file: string): string {
+  const lines = readTail(file, LOG_TAIL_BYTES).split("\n").slice(0, -1).slice(-LOG_LINES_MAX);
+  const text = lines.map((line) => line.replace(/^\S+ \S+ (\S+) (.*)$/s, (_whole, tag: string, words: string) => (tag.startsWith("P") ? words : `${words}\n`))).join("");
+  return Buffer.from(text).subarray(-LOG_BYTES_MAX).toString("utf8");
+}
