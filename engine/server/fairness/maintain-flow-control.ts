@@ -23,6 +23,29 @@ const FIELD_MANAGER = "api-priority-and-fairness-config-producer-v1";
 /** What was deleted comes back within this time; upstream's. */
 const REPEAT_MS = 60_000;
 
+/** As often as this an object is written within a minute; upstream's. */
+const WRITES_PER_MINUTE = 6;
+
+/** What was written lately: who sees an object another way, such as a server of another release, is not answered each time, or both would write for ever as fast as they can. */
+export class RecentWrites {
+  readonly #clock: Clock;
+  readonly #timesMs = new Map<string, readonly number[]>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Whether the object may be written now, which counts then. */
+  begin(object: KubeObject): boolean {
+    const nowMs = this.#clock.monotonic();
+    const key = `${object.kind} ${object.metadata.name ?? ""}`;
+    const recent = (this.#timesMs.get(key) ?? []).filter((atMs) => nowMs - atMs < REPEAT_MS);
+    if (recent.length >= WRITES_PER_MINUTE) return false;
+    this.#timesMs.set(key, [...recent, nowMs]);
+    return true;
+  }
+}
+
 export interface FlowControlKeeperOptions {
   readonly handler: ApiHandler;
   readonly store: ObjectStore;
@@ -33,6 +56,7 @@ export interface FlowControlKeeperOptions {
 /** Keeps the mandatory and suggested objects there, and says of every schema whether its level exists: from time to time, and soon after a change. */
 export function createFlowControlKeeper({ handler, store, clock, logger }: FlowControlKeeperOptions): Service {
   const client = createLocalClient(handler, API_SERVER_USER, FIELD_MANAGER);
+  const writes = new RecentWrites(clock);
   return service("flow control objects", async (signal) => {
     let changed = Promise.withResolvers<void>();
     const follower = { replaced: () => changed.resolve(), changed: () => changed.resolve() };
@@ -45,32 +69,33 @@ export function createFlowControlKeeper({ handler, store, clock, logger }: FlowC
       round.abort();
       if (signal.aborted) return;
       changed = Promise.withResolvers<void>();
-      await ensureFlowControl(client, clock).catch((error: unknown) => logger.warn("the objects of priority and fairness could not be kept, will try again", { error: describeError(error) }));
+      await ensureFlowControl(client, clock, writes).catch((error: unknown) => logger.warn("the objects of priority and fairness could not be kept, will try again", { error: describeError(error) }));
     }
   });
 }
 
-/** Brings the objects to where they should be, once. Several servers may do so at the same time. */
-export async function ensureFlowControl(client: Client, clock: Clock): Promise<void> {
+/** Brings the objects to where they should be, once, but for those that were written too often. Several servers may do so at the same time. */
+export async function ensureFlowControl(client: Client, clock: Clock, writes = new RecentWrites(clock)): Promise<void> {
   const apiVersion = "flowcontrol.apiserver.k8s.io/v1";
   for (const [table, isMandatory] of [[MANDATORY_LEVELS, true], [SUGGESTED_LEVELS, false]] as const) {
-    await ensureAll<PriorityLevelConfiguration>(client, priorityLevelConfigurationResource, Object.entries(table).map(([name, spec]) => ({ apiVersion, kind: "PriorityLevelConfiguration", metadata: { name }, spec })), isMandatory);
+    await ensureAll<PriorityLevelConfiguration>(client, priorityLevelConfigurationResource, Object.entries(table).map(([name, spec]) => ({ apiVersion, kind: "PriorityLevelConfiguration", metadata: { name }, spec })), isMandatory, writes);
   }
   for (const [table, isMandatory] of [[MANDATORY_SCHEMAS, true], [SUGGESTED_SCHEMAS, false]] as const) {
-    await ensureAll<FlowSchema>(client, flowSchemaResource, Object.entries(table).map(([name, spec]) => ({ apiVersion, kind: "FlowSchema", metadata: { name }, spec })), isMandatory);
+    await ensureAll<FlowSchema>(client, flowSchemaResource, Object.entries(table).map(([name, spec]) => ({ apiVersion, kind: "FlowSchema", metadata: { name }, spec })), isMandatory, writes);
   }
-  await judgeSchemas(client, formatTime(clock.now()));
+  await judgeSchemas(client, formatTime(clock.now()), writes);
 }
 
-async function ensureAll<T extends KubeObject & { readonly spec?: unknown }>(client: Client, resource: ResourceReference<T>, wanted: readonly T[], isMandatory: boolean): Promise<void> {
+async function ensureAll<T extends KubeObject & { readonly spec?: unknown }>(client: Client, resource: ResourceReference<T>, wanted: readonly T[], isMandatory: boolean, writes: RecentWrites): Promise<void> {
   const objects = client.for(resource);
   const { items } = await objects.list("");
   const annotations = { [AUTO_UPDATE_ANNOTATION]: "true" };
   await Promise.all(
     wanted.map(async (object) => {
       const found = items.find(({ metadata }) => metadata.name === object.metadata.name);
+      if (found !== undefined && (!isOurs(found, isMandatory) || isKept(found, object))) return;
+      if (!writes.begin(object)) return;
       if (found === undefined) return forgiving(objects.create({ ...object, metadata: { ...object.metadata, annotations } }));
-      if (!isOurs(found, isMandatory) || isKept(found, object)) return;
       return forgiving(objects.update({ ...found, metadata: { ...found.metadata, annotations: { ...found.metadata.annotations, ...annotations } }, spec: keepExempt(found.spec, object.spec) }));
     }),
   );
@@ -92,13 +117,13 @@ function keepExempt(found: unknown, wanted: unknown): unknown {
   return exempt !== undefined && typeof wanted === "object" && wanted !== null && "exempt" in wanted ? { ...wanted, exempt } : wanted;
 }
 
-async function judgeSchemas(client: Client, nowText: string): Promise<void> {
+async function judgeSchemas(client: Client, nowText: string, writes: RecentWrites): Promise<void> {
   const [schemas, levels] = await Promise.all([client.for(flowSchemaResource).list(""), client.for(priorityLevelConfigurationResource).list("")]);
   const names = new Set(levels.items.map(({ metadata }) => metadata.name));
   await Promise.all(
     schemas.items.map(async (schema) => {
       const next = dangling(schema, names.has(schema.spec?.priorityLevelConfiguration.name), nowText);
-      if (next === undefined) return;
+      if (next === undefined || !writes.begin(schema)) return;
       const conditions = [...(schema.status?.conditions ?? []).filter(({ type }) => type !== "Dangling"), next];
       await forgiving(client.for(flowSchemaResource).updateStatus({ ...schema, status: { ...schema.status, conditions } }));
     }),

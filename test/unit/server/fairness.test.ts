@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { UserInfo } from "../../../engine/apimachinery/api-request.ts";
 import { seededRandom } from "../../../engine/lib/random.ts";
 import { MetricsRegistry } from "../../../engine/lib/metrics.ts";
+import { flowSchemaResource } from "../../../engine/resources/flowcontrol/flow-schema.ts";
 import { MANDATORY_LEVELS, SUGGESTED_LEVELS, SUGGESTED_SCHEMAS } from "../../../engine/resources/flowcontrol/suggested.ts";
 import type { FlowSchema, PriorityLevelConfiguration } from "../../../engine/resources/types.ts";
 import { dumpPage } from "../../../engine/server/fairness/dump.ts";
@@ -12,8 +13,9 @@ import { computeLimits } from "../../../engine/server/fairness/limits.ts";
 import { SeatDemand } from "../../../engine/server/fairness/seat-demand.ts";
 import { listWidth } from "../../../engine/server/fairness/list-width.ts";
 import { MaxInFlight } from "../../../engine/server/fairness/max-in-flight.ts";
-import { dangling } from "../../../engine/server/fairness/maintain-flow-control.ts";
+import { dangling, ensureFlowControl, RecentWrites } from "../../../engine/server/fairness/maintain-flow-control.ts";
 import { dealHand, hashFlow } from "../../../engine/server/fairness/shuffle-sharding.ts";
+import { startTestApi } from "../../kit/test-api.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";
 
 const apiVersion = "flowcontrol.apiserver.k8s.io/v1";
@@ -299,5 +301,25 @@ describe("a schema", () => {
     const judged = { ...schema, status: { conditions: first === undefined ? [] : [first] } };
     expect(dangling(judged, false, "2030-01-02T00:00:00Z")).toBeUndefined();
     expect(dangling(judged, true, "2030-01-02T00:00:00Z")).toMatchObject({ status: "False", lastTransitionTime: "2030-01-02T00:00:00Z" });
+  });
+
+  it("is not written without end where somebody else sees it another way", async () => {
+    const clock = new VirtualClock();
+    await using api = await startTestApi({ clock });
+    const flowSchemas = api.client.for(flowSchemaResource);
+    const writes = new RecentWrites(clock);
+    /** Whether what somebody else says of it is set right. */
+    const isAnswered = async () => {
+      const found = await flowSchemas.get("", "probes");
+      await flowSchemas.updateStatus({ ...found, status: { conditions: [{ type: "Dangling", status: "True", reason: "Other", message: "other" }] } });
+      await ensureFlowControl(api.client, clock, writes);
+      return (await flowSchemas.get("", "probes")).status?.conditions?.[0]?.status === "False";
+    };
+    await ensureFlowControl(api.client, clock);
+    const answers: boolean[] = [];
+    for (let times = 0; times < 9; times++) answers.push(await isAnswered());
+    expect(answers).toEqual([true, true, true, true, true, true, false, false, false]);
+    await clock.advance(60_000);
+    expect(await isAnswered()).toBe(true);
   });
 });
