@@ -7,7 +7,8 @@ import { serviceAccountResource } from "../resources/core/service-account.ts";
 import { podResource } from "../resources/core/pod.ts";
 import { podContainers } from "../resources/pod-containers.ts";
 import type { Container, Pod, ServiceAccount, Volume } from "../resources/types.ts";
-import { isCreateOf, type AdmissionAttributes, type AdmissionPlugin, type AdmissionReader } from "./admission.ts";
+import { isCreateOf, isKind, type AdmissionAttributes, type AdmissionPlugin, type AdmissionReader } from "./admission.ts";
+import { findUnlistedDebugSecret, findUnlistedSecret, limitsSecrets } from "./mountable-secrets.ts";
 
 const DEFAULT_ACCOUNT = "default";
 const LOOK_MS = 100;
@@ -41,7 +42,21 @@ export function serviceAccountPlugin(random: Random, clock: Clock): AdmissionPlu
       }
       return withAccount(pod, name, account, random);
     },
+    async validate(attributes, reader) {
+      const isDebug = isDebugUpdate(attributes);
+      if (!isDebug && !isCreateOf(attributes, "", "pods")) return;
+      const pod = attributes.object as Pod; // both are writes of pods
+      if (pod.metadata.annotations?.[MIRROR_ANNOTATION] !== undefined) return;
+      const account = await accountOf(attributes, pod.spec.serviceAccountName || DEFAULT_ACCOUNT, 1, reader);
+      if (account === undefined || !limitsSecrets(account)) return;
+      const problem = isDebug ? findUnlistedDebugSecret(pod, account) : findUnlistedSecret(pod, account);
+      if (problem !== undefined) throw forbidden(podResource, attributes.name, problem);
+    },
   };
+}
+
+function isDebugUpdate(attributes: AdmissionAttributes): boolean {
+  return attributes.operation === "UPDATE" && attributes.subresource === "ephemeralcontainers" && isKind(attributes, "", "pods");
 }
 
 function withAccount(pod: Pod, name: string, account: ServiceAccount | undefined, random: Random): Pod {

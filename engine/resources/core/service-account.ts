@@ -3,7 +3,8 @@ import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import type { ServiceAccount } from "../types.ts";
 
-const MOUNTABLE_SECRETS = "kubernetes.io/enforce-mountable-secrets";
+/** By this annotation, `true`, the pods of an account may use those Secrets alone that it lists. */
+export const MOUNTABLE_SECRETS = "kubernetes.io/enforce-mountable-secrets";
 
 export const serviceAccountResource = defineResource<ServiceAccount>({
   group: "",

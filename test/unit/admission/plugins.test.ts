@@ -53,6 +53,20 @@ describe("service accounts", () => {
     expect(quiet.spec.imagePullSecrets).toEqual([{ name: "registry" }]);
   });
 
+  test("pods of an account that enforces it use no Secrets but those that it lists", async () => {
+    await api.client.for(serviceAccountResource).create({ apiVersion: "v1", kind: "ServiceAccount", metadata: { name: "strict", namespace: NAMESPACE, annotations: { "kubernetes.io/enforce-mountable-secrets": "true" } }, secrets: [{ name: "mine" }], imagePullSecrets: [{ name: "registry" }] });
+    const variable = (name: string) => ({ env: [{ name: "V", valueFrom: { secretKeyRef: { name, key: "k" } } }] });
+    const create = (name: string, spec: Partial<PodSpec>) => pods().create(pod(name, { serviceAccountName: "strict", ...spec }));
+    const forbidden = (name: string, what: string) => `pods "${name}" is forbidden: ${what} is not allowed because service account strict does not reference that`;
+    const allowed = await create("listed", { volumes: [{ name: "v", secret: { secretName: "mine" } }], containers: [{ name: "c", image: "nginx", ...variable("mine"), envFrom: [{ secretRef: { name: "mine" } }] }], imagePullSecrets: [{ name: "registry" }] });
+    expect(await messageOf(create("volume", { volumes: [{ name: "v", secret: { secretName: "other" } }] }))).toBe(`${forbidden("volume", 'volume with secret.secretName="other"')} secret`);
+    expect(await messageOf(create("init", { initContainers: [{ name: "i", image: "nginx", ...variable("other") }] }))).toBe(`${forbidden("init", 'init container i with envVar V referencing secret.secretName="other"')} secret`);
+    expect(await messageOf(create("all", { containers: [{ name: "c", image: "nginx", envFrom: [{ secretRef: { name: "other" } }] }] }))).toBe(`${forbidden("all", 'container c with envFrom referencing secret.secretName="other"')} secret`);
+    expect(await messageOf(create("pull", { imagePullSecrets: [{ name: "other" }] }))).toBe(`${forbidden("pull", 'imagePullSecrets[0].name="other"')} imagePullSecret`);
+    const debug = pods().updateSubresource({ ...allowed, spec: { ...allowed.spec, ephemeralContainers: [{ name: "e", image: "nginx", ...variable("other") }] } }, "ephemeralcontainers");
+    expect(await messageOf(debug)).toBe(`${forbidden("listed", 'ephemeral container e with envVar V referencing secret.secretName="other"')} secret`);
+  });
+
   test("the default account may still be on its way", async () => {
     await api.client.for(namespaceResource).create({ apiVersion: "v1", kind: "Namespace", metadata: { name: "young" } });
     const made = pods().create({ ...pod("early"), metadata: { name: "early", namespace: "young" } });
