@@ -207,6 +207,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
       runtime,
       clock,
       logger,
+      events,
       dataDir,
       volumesDir,
       pressures: resources.pressures,

@@ -3,7 +3,7 @@ import { hasReason } from "../apimachinery/status-error.ts";
 import { BoundedCache } from "../lib/bounded-cache.ts";
 import { formatTime, type Clock } from "../lib/clock.ts";
 import { describeError, type Logger } from "../lib/log.ts";
-import { randomSuffix, type Random } from "../lib/random.ts";
+import { randomInteger, type Random } from "../lib/random.ts";
 import { TokenBucket, type Rate } from "../lib/token-bucket.ts";
 import { eventResource } from "../resources/core/event.ts";
 import type { CoreEvent } from "../resources/types.ts";
@@ -52,6 +52,7 @@ export class EventRecorder {
   readonly #similar = new BoundedCache<{ readonly messages: Set<string>; atMs: number }>(SERIES_MAX);
   #tail: Promise<void> = Promise.resolve();
   #pending = 0;
+  #lastNanos = 0n;
 
   constructor(options: EventRecorderOptions) {
     this.#options = options;
@@ -105,12 +106,12 @@ export class EventRecorder {
   }
 
   #build(about: KubeObject, content: EventContent, now: string, component: string): CoreEvent {
-    const { host, random } = this.#options;
+    const { host } = this.#options;
     const { name = "", namespace, uid, resourceVersion } = about.metadata;
     return {
       apiVersion: "v1",
       kind: "Event",
-      metadata: { name: `${name}.${randomSuffix(random, 16)}`, namespace: namespace ?? "default" },
+      metadata: { name: `${name}.${this.#nextMoment()}`, namespace: namespace ?? "default" },
       involvedObject: {
         apiVersion: about.apiVersion,
         kind: about.kind,
@@ -131,6 +132,17 @@ export class EventRecorder {
       lastTimestamp: now,
       count: 1,
     };
+  }
+
+  /**
+   * Now in nanoseconds, hexadecimal, later with each call. Names made of it let those who list events of one object find them in their
+   * order, as upstream's do; what a clock of milliseconds leaves open is chance, so that two reporters do not choose the same.
+   */
+  #nextMoment(): string {
+    const { clock, random } = this.#options;
+    const nanos = BigInt(Math.floor(clock.now())) * 1_000_000n + BigInt(randomInteger(random, 1_000_000));
+    this.#lastNanos = nanos > this.#lastNanos ? nanos : this.#lastNanos + 1n;
+    return this.#lastNanos.toString(16);
   }
 
   #spend(about: KubeObject, component: string): boolean {

@@ -17,6 +17,8 @@ export interface NodeHealthInputs {
   readonly node: Node;
   /** For how long neither the node's lease nor its status has been renewed. */
   readonly silentMs: number;
+  /** Whether this is the first that is heard of the node. */
+  readonly isNew?: boolean;
   /** The node's pods that say they are ready. */
   readonly readyPods: readonly Pod[];
 }
@@ -25,14 +27,16 @@ export interface NodeHealthInputs {
  * A node that has been silent for too long is Unknown, and its pods are not ready: their Services must not send anything there,
  * and the agent, which would say so otherwise, cannot. When it comes back, it reports for itself. Pure.
  */
-export function planNodeHealth({ node, silentMs, readyPods }: NodeHealthInputs, timings: ControllerTimings, nowMs: number): readonly Action[] {
+export function planNodeHealth({ node, silentMs, isNew, readyPods }: NodeHealthInputs, timings: ControllerTimings, nowMs: number): readonly Action[] {
   const wait: Action = { do: "wait", forMs: timings.nodeMonitorPeriodMs };
   const graceMs = findCondition(node.status?.conditions, "Ready") === undefined ? timings.nodeStartupGraceMs : timings.nodeMonitorGraceMs;
+  const { name } = node.metadata;
+  if (isNew === true) return [wait, tell(node, "Normal", "RegisteredNode", `Node ${name} event: Registered Node ${name} in Controller`)];
   if (silentMs <= graceMs) return [wait];
   const conditions = computeSilentConditions(node, nowMs);
   const wasReady = findCondition(node.status?.conditions, "Ready")?.status === "True";
   const status: Action[] = conditions === node.status?.conditions ? [] : [update(nodeResource, { ...node, status: { ...node.status, conditions } }, "status")];
-  const story = wasReady ? [tell(node, "Normal", "NodeNotReady", `Node ${node.metadata.name} status is now: NodeNotReady`)] : [];
+  const story = wasReady ? [tell(node, "Normal", "NodeNotReady", `Node ${name} status is now: NodeNotReady`)] : [];
   const pods = readyPods.map((pod): Action => ({ do: "inOrder", actions: [markNotReady(pod, nowMs), tell(pod, "Warning", "NodeNotReady", "Node is not ready")] }));
   return [wait, ...status, ...story, { do: "together", actions: pods }];
 }
@@ -85,8 +89,9 @@ export function nodeHealthController({ clock, informers, timings }: ControllerCo
         lastHeard.delete(name);
         return undefined;
       }
+      const isNew = !lastHeard.has(name);
       const silentMs = silenceOf(node);
-      return { node, silentMs, readyPods: silentMs <= timings.nodeMonitorGraceMs ? [] : pods.byIndex(NODE_INDEX, name).filter(isPodReady) };
+      return { node, silentMs, isNew, readyPods: silentMs <= timings.nodeMonitorGraceMs ? [] : pods.byIndex(NODE_INDEX, name).filter(isPodReady) };
     },
     plan: (inputs, nowMs) => planNodeHealth(inputs, timings, nowMs),
   };

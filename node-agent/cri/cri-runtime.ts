@@ -64,7 +64,7 @@ export function openCriRuntime(socket: string): Runtime & { close(): void } {
     },
     async imageStatus(name) {
       const found = (await channel.unary(image.imageStatus, { image: { image: name } }, { timeoutMs: CALL_MS })).image;
-      return found === undefined ? undefined : { id: found.id, username: found.username, ...(found.uid === undefined ? {} : { uid: Number(found.uid.value) }) };
+      return found === undefined ? undefined : { id: found.id, username: found.username, bytes: Number(found.size), ...(found.uid === undefined ? {} : { uid: Number(found.uid.value) }) };
     },
     async pullImage(name, credentials) {
       return (await channel.unary(image.pullImage, { image: { image: name }, ...(credentials === undefined ? {} : { auth: credentials }) }, { timeoutMs: PULL_MS })).imageRef;

@@ -52,6 +52,7 @@ export interface ImageStatus {
   readonly id: string;
   readonly uid?: number;
   readonly username: string;
+  readonly bytes: number;
 }
 
 /** With what a registry is asked for an image. */

@@ -3,6 +3,7 @@ import os from "node:os";
 import { findCondition, withCondition } from "../../engine/apimachinery/conditions.ts";
 import { hasReason } from "../../engine/apimachinery/status-error.ts";
 import type { Client } from "../../engine/client/client.ts";
+import type { EventRecorder } from "../../engine/client/event-recorder.ts";
 import { isAbort } from "../../engine/lib/abort.ts";
 import { Bell } from "../../engine/lib/bell.ts";
 import { formatTime, type Clock } from "../../engine/lib/clock.ts";
@@ -16,6 +17,7 @@ import type { Node, NodeCondition, NodeStatus } from "../../engine/resources/typ
 import type { Runtime } from "../cri/runtime.ts";
 import type { Pressure } from "../resources/pressure.ts";
 import { computeAllocatable, type Reserved } from "../resources/reserved.ts";
+import { nodeEvents, STARTING } from "./node-events.ts";
 import type { Registration } from "./registration.ts";
 
 export interface NodeIdentity {
@@ -32,6 +34,7 @@ export interface NodeReporterOptions {
   readonly runtime: Runtime;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly events: Pick<EventRecorder, "record">;
   readonly identity: NodeIdentity;
   readonly dataDir: string;
   /** Where volumes are made that are folders of this node. */
@@ -68,12 +71,13 @@ const PRESSURES: readonly { readonly type: Pressure; readonly present: { readonl
 
 /** Registers the machine as a Node, and keeps its status true. */
 export function createNodeReporter(options: NodeReporterOptions): Service {
-  const { client, clock, logger, identity, onChange, lookMs = LOOK_MS } = options;
+  const { client, clock, logger, events, identity, onChange, lookMs = LOOK_MS } = options;
   return service("node-status", async (signal) => {
     const api = client.for(nodeResource);
     // Rung while the status is being written, it counts for the next one: who rang waits for what that says.
     const bell = new Bell(clock);
     const undo = onChange(() => bell.ring());
+    let seen: Node | undefined;
     while (!signal.aborted) {
       bell.take();
       let isReady = false;
@@ -82,6 +86,8 @@ export function createNodeReporter(options: NodeReporterOptions): Service {
         const problem = await runtimeProblem(options.runtime, node);
         const status = computeNodeStatus(node, await machineFacts(options), problem, clock.now());
         const written = jsonEqual(status, node.status) ? node : await api.updateStatus({ ...node, status });
+        for (const content of [...(seen === undefined ? [STARTING] : []), ...nodeEvents(seen, node, written)]) events.record(written, content);
+        seen = written;
         options.onNode(written);
         isReady = problem === undefined;
       } catch (error) {
@@ -145,7 +151,7 @@ export function computeNodeStatus(node: Node, facts: MachineFacts, problem: stri
       osImage: facts.osImage,
       containerRuntimeVersion: `${facts.runtime.name}://${facts.runtime.version}`,
       kubeletVersion: facts.identity.version,
-      kubeProxyVersion: facts.identity.version,
+      kubeProxyVersion: "",
     },
     conditions: [...conditions],
     images: facts.images ?? [],
@@ -162,17 +168,28 @@ async function getOrCreate({ client, identity, volumesDir, registration }: NodeR
   const api = client.for(nodeResource);
   // The second says that volumes are attached by a controller, as drivers' tools expect of a node.
   const annotations = { [VOLUMES_FOLDER_ANNOTATION]: volumesDir, "volumes.kubernetes.io/controller-managed-attach-detach": "true" };
-  const labels = { ...registration.labels, "kubernetes.io/hostname": identity.name, "kubernetes.io/os": "linux", "kubernetes.io/arch": process.arch === "x64" ? "amd64" : process.arch };
+  const platform = platformLabels();
+  const labels = { ...registration.labels, "kubernetes.io/hostname": identity.name, ...platform };
   try {
     const node = await api.get("", identity.name);
-    if (Object.entries(annotations).every(([key, value]) => node.metadata.annotations?.[key] === value)) return node;
-    return await api.patch("", identity.name, "merge", { metadata: { annotations } });
+    if (hasAll(node.metadata.annotations, annotations) && hasAll(node.metadata.labels, platform)) return node;
+    return await api.patch("", identity.name, "merge", { metadata: { annotations, labels: platform } });
   } catch (error) {
     if (!hasReason(error, "NotFound") || !registration.makesNode) throw error;
     const { taints, providerId } = registration;
     const spec = { ...(taints.length === 0 ? {} : { taints: [...taints] }), ...(providerId === undefined ? {} : { providerID: providerId }) };
     return api.create({ apiVersion: "v1", kind: "Node", metadata: { name: identity.name, labels, annotations }, ...(Object.keys(spec).length === 0 ? {} : { spec }) });
   }
+}
+
+/** What the machine is, by today's names and by those of old, which manifests still select nodes by. */
+function platformLabels(): Readonly<Record<string, string>> {
+  const arch = process.arch === "x64" ? "amd64" : process.arch;
+  return { "kubernetes.io/os": "linux", "kubernetes.io/arch": arch, "beta.kubernetes.io/os": "linux", "beta.kubernetes.io/arch": arch };
+}
+
+function hasAll(present: Readonly<Record<string, string>> | undefined, wanted: Readonly<Record<string, string>>): boolean {
+  return Object.entries(wanted).every(([key, value]) => present?.[key] === value);
 }
 
 async function runtimeProblem(runtime: Runtime, node: Node): Promise<string | undefined> {

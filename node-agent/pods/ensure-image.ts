@@ -1,3 +1,4 @@
+import { formatGoDuration } from "../../engine/lib/go-duration.ts";
 import { describeError } from "../../engine/lib/log.ts";
 import { secretResource } from "../../engine/resources/core/secret.ts";
 import type { Pod, Secret } from "../../engine/resources/types.ts";
@@ -29,7 +30,7 @@ export async function ensureImage(context: PodContext, pod: Pod, { image, pullPo
   const name = normaliseImage(image);
   const present = await runtime.imageStatus(name);
   if (present !== undefined && pullPolicy !== "Always") {
-    record("Normal", "Pulled", `Container image "${image}" already present on machine`);
+    record("Normal", "Pulled", `Container image "${image}" already present on machine and can be accessed by the pod`);
     return { ...present, name };
   }
   if (pullPolicy === "Never") {
@@ -40,19 +41,29 @@ export async function ensureImage(context: PodContext, pod: Pod, { image, pullPo
   }
   record("Normal", "Pulling", `Pulling image "${image}"`);
   const startedMs = clock.monotonic();
+  let pullMs = 0;
   try {
     const secrets = await pullSecrets(context, pod);
-    await context.pulls.run(() => pull(context, name, secrets));
+    await context.pulls.run(async () => {
+      const turnMs = clock.monotonic();
+      await pull(context, name, secrets);
+      pullMs = clock.monotonic() - turnMs;
+    });
   } catch (error) {
     const message = describeError(error);
     record("Warning", "Failed", `Failed to pull image "${image}": ${message}`);
     record("Warning", "Failed", "Error: ErrImagePull");
     throw new StartError("ErrImagePull", message, { cause: error });
   }
-  record("Normal", "Pulled", `Successfully pulled image "${image}" in ${((clock.monotonic() - startedMs) / 1000).toFixed(2)}s`);
+  const waitedMs = clock.monotonic() - startedMs;
   const pulled = await runtime.imageStatus(name);
   if (pulled === undefined) throw new StartError("ErrImagePull", `image "${image}" was taken away as soon as it had been pulled`);
+  record("Normal", "Pulled", `Successfully pulled image "${image}" in ${took(pullMs)} (${took(waitedMs)} including waiting). Image size: ${pulled.bytes} bytes.`);
   return { ...pulled, name };
+}
+
+function took(milliseconds: number): string {
+  return formatGoDuration(Math.floor(milliseconds));
 }
 
 /** One after another, for which of several credentials of a registry is good is not known before. Rejects with what the last was answered. */

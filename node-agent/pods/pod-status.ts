@@ -15,6 +15,8 @@ import { withResizeConditions, type ResizeProgress } from "./resize.ts";
 
 /** Upstream's bound of what all containers of a pod say in the end. */
 const POD_MESSAGES_BYTES_MAX = 12 * 1024;
+/** What the agent says of every pod, in upstream's order. */
+const OWN_CONDITIONS = ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"];
 
 export interface StatusInputs {
   /** With the resources that it was granted. */
@@ -67,7 +69,7 @@ export function computePodStatus(inputs: StatusInputs): PodStatus {
     ...(initContainerStatuses.length === 0 ? {} : { initContainerStatuses }),
     ...(isWithoutContainers(inputs) ? {} : { containerStatuses: containerStatuses.sort(byName) }),
     ...(ephemeralContainerStatuses.length === 0 ? {} : { ephemeralContainerStatuses: ephemeralContainerStatuses.sort(byName) }),
-    conditions: withDisruption(withResizeConditions(conditions, (isOver(phase) ? undefined : inputs.resize) ?? {}, formatTime(nowMs)), inputs),
+    conditions: inOrder(withDisruption(withResizeConditions(conditions, (isOver(phase) ? undefined : inputs.resize) ?? {}, formatTime(nowMs)), inputs)),
   };
 }
 
@@ -91,6 +93,12 @@ function isWithoutContainers({ refusal, pod, state }: StatusInputs): boolean {
 function wholeResources({ pod: { spec, status }, resize }: StatusInputs): Pick<PodStatus, "resources" | "allocatedResources"> {
   const granted = spec.resources === undefined ? sumOfContainers(spec) : { resources: spec.resources, ...(spec.resources.requests === undefined ? {} : { allocatedResources: spec.resources.requests }) };
   return resize?.inProgress === undefined || status?.resources === undefined ? granted : { ...granted, resources: status.resources };
+}
+
+/** The agent's own conditions in upstream's order, behind those of others. */
+function inOrder(conditions: readonly PodCondition[]): PodCondition[] {
+  const place = ({ type }: PodCondition) => OWN_CONDITIONS.indexOf(type);
+  return [...conditions].sort((a, b) => place(a) - place(b));
 }
 
 function isOver(phase: string): boolean {
@@ -154,6 +162,7 @@ function containerStatus({ pod, state, probes, failures, terminationMessages, no
     restartCount: latest?.attempt ?? old?.restartCount ?? 0,
     ready,
     started: isInit && !isSidecar ? false : started,
+    ...(container.volumeMounts === undefined ? {} : { volumeMounts: container.volumeMounts.map(mountStatus) }),
     resources: actualResources(container.resources, latest, old, resize?.inProgress !== undefined),
     ...(allocated === undefined ? {} : { allocatedResources: allocated }),
     ...(devices === undefined ? {} : { allocatedResourcesStatus: devices }),

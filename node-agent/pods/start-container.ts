@@ -67,7 +67,7 @@ export async function startContainer(context: PodContext, { pod, container, atte
     events.record(pod, { type: "Warning", reason: "Failed", message: `Error: ${message}`, fieldPath });
     throw new StartError(reason, message, { cause: error });
   }
-  events.record(pod, { type: "Normal", reason: "Created", message: `Container created: ${container.name}`, fieldPath });
+  events.record(pod, { type: "Normal", reason: "Created", message: "Container created", fieldPath });
   try {
     await runtime.startContainer(id);
   } catch (error) {
@@ -75,13 +75,15 @@ export async function startContainer(context: PodContext, { pod, container, atte
     events.record(pod, { type: "Warning", reason: "Failed", message: `Error: ${message}`, fieldPath });
     throw new StartError("RunContainerError", message, { cause: error });
   }
-  events.record(pod, { type: "Normal", reason: "Started", message: `Container started: ${container.name}`, fieldPath });
+  events.record(pod, { type: "Normal", reason: "Started", message: "Container started", fieldPath });
   const hook = container.lifecycle?.postStart;
   if (hook === undefined) return;
   try {
     await runHook(context, { hook, container, containerId: id, podIp: podIps[0] ?? "", timeoutSeconds: POST_START_SECONDS_MAX, signal: NEVER });
   } catch (error) {
-    events.record(pod, { type: "Warning", reason: "FailedPostStartHook", message: describeError(error), fieldPath });
+    // Not what the hook said: events are read by people whom its secrets are none of the business of.
+    events.record(pod, { type: "Warning", reason: "FailedPostStartHook", message: "PostStartHook failed", fieldPath });
+    events.record(pod, { type: "Normal", reason: "Killing", message: "FailedPostStartHook", fieldPath });
     await runtime.stopContainer(id, 2);
     throw new StartError("PostStartHookError", describeError(error), { cause: error });
   }
@@ -95,9 +97,9 @@ function runtimeWords(error: unknown): string {
 async function volumeMounts(context: PodContext, pod: Pod, container: Container, volumes: ReadonlyMap<string, string>, environment: ReadonlyMap<string, string>): Promise<VolumeMountPoint[]> {
   const points: VolumeMountPoint[] = [];
   for (const [index, mount] of (container.volumeMounts ?? []).entries()) {
-    if (mount.recursiveReadOnly === "Enabled") throw new ContainerConfigError(`failed to resolve recursive read-only mode: volume "${mount.name}" requested recursive read-only mode, but it is not supported by the runtime`);
     const root = volumes.get(mount.name);
     if (root === undefined) throw new ContainerConfigError(`volume "${mount.name}" is not mounted`);
+    if (mount.recursiveReadOnly === "Enabled") throw new ContainerConfigError(`failed to resolve recursive read-only mode: volume "${mount.name}" requested recursive read-only mode, but it is not supported by the runtime`);
     const sub = mount.subPathExpr === undefined ? (mount.subPath ?? "") : expand(mount.subPathExpr, environment);
     const place = path.join(context.podsDir, pod.metadata.uid ?? "", SUB_PATHS, container.name, String(index));
     const hostPath = sub === "" ? root : await bindSubPath(root, sub, place, mount.name);

@@ -1,6 +1,5 @@
 import { isAbort } from "../../engine/lib/abort.ts";
 import { sleep, type Clock } from "../../engine/lib/clock.ts";
-import { describeError } from "../../engine/lib/log.ts";
 import { podContainers } from "../../engine/resources/pod-containers.ts";
 import type { Container, Pod } from "../../engine/resources/types.ts";
 import type { ContainerState } from "../cri/runtime.ts";
@@ -34,7 +33,8 @@ export async function stopContainer(context: PodContext, { pod, state, podIp, me
   const hook = container?.lifecycle?.preStop;
   if (hook !== undefined && container !== undefined && leftSeconds() > 0) {
     await runHook(context, { hook, container, containerId: state.id, podIp, timeoutSeconds: leftSeconds(), signal: cutShort }).catch((error: unknown) => {
-      if (!isAbort(error)) events.record(pod, { type: "Warning", reason: "FailedPreStopHook", message: describeError(error), fieldPath });
+      // Not what the hook said: events are read by people whom its secrets are none of the business of.
+      if (!isAbort(error)) events.record(pod, { type: "Warning", reason: "FailedPreStopHook", message: "PreStopHook failed", fieldPath });
     });
   }
   if (turn !== undefined && leftSeconds() > 0) await waitForTurn(turn, clock, leftSeconds() * 1000, cutShort);

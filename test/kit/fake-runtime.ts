@@ -212,7 +212,7 @@ export class FakeRuntime implements Runtime {
 
   async imageStatus(name: string): Promise<ImageStatus | undefined> {
     this.#answer();
-    return this.#images.has(name) ? { id: imageIdOf(name), uid: 0, username: "" } : undefined;
+    return this.#images.has(name) ? { id: imageIdOf(name), uid: 0, username: "", bytes: 1_000 } : undefined;
   }
 
   async pullImage(name: string): Promise<string> {

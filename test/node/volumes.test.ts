@@ -263,7 +263,7 @@ describe.skipIf(!canRun)("an image as a volume", () => {
     const script = "exec > /dev/termination-log 2>/dev/null; ls /whole /part | grep -c busybox; echo x > /whole/x || echo refused; /part/busybox true || echo not run";
     await node.create("image", { ...once, ...image(), containers: [shell(script, { volumeMounts: [{ name: "v", mountPath: "/whole" }, { name: "v", mountPath: "/part", subPath: "bin" }] })] });
     expect(says(await node.until("image", isOver))).toBe("1\nrefused\nnot run");
-    expect(await node.events("image")).toContainEqual(`Pulled: Container image "${IMAGE}" already present on machine`);
+    expect(await node.events("image")).toContainEqual(`Pulled: Container image "${IMAGE}" already present on machine and can be accessed by the pod`);
     await node.create("kept", { ...image(), containers: [shell("sleep 1000", at("/whole"))] });
     await node.until("kept", isUp);
     expect(snapshots()).toMatch(/mainstay\/\S+\/v /);

@@ -96,7 +96,7 @@ export class SimNode {
     this.#scope = scope;
     scope.start(
       informers.asService(),
-      createNodeReporter({ client, runtime: this.runtime, clock, logger, dataDir: folder, volumesDir: `${folder}/volumes`, pressures: () => new Set(), reserved: { processes: {}, hard: parseThresholds(DEFAULT_EVICTION_HARD) }, registration: { labels: {}, taints: [], makesNode: true }, podsMax: 110, volumesInUse: () => [], onChange: () => () => {}, identity: { name, ips: [hostIp], port: 10250, version: "v1.36.0" }, onNode }),
+      createNodeReporter({ client, runtime: this.runtime, clock, logger, events: context.events, dataDir: folder, volumesDir: `${folder}/volumes`, pressures: () => new Set(), reserved: { processes: {}, hard: parseThresholds(DEFAULT_EVICTION_HARD) }, registration: { labels: {}, taints: [], makesNode: true }, podsMax: 110, volumesInUse: () => [], onChange: () => () => {}, identity: { name, ips: [hostIp], port: 10250, version: "v1.36.0" }, onNode }),
       createNodeLease(client, clock, logger, name),
       ...manager.services(),
     );

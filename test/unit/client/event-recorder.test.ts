@@ -40,6 +40,16 @@ test("several may report by one recorder, each their own", async () => {
   expect(items.map(({ source, reportingComponent, count }) => [source?.component, reportingComponent, count]).sort()).toEqual([["other", "other", 1], ["test", "test", 1]]);
 });
 
+test("events of one object are listed in the order in which they were told, also within a millisecond", async () => {
+  for (let i = 0; i < 20; i++) record(`step ${i}`, `Step${i}`);
+  await clock.advance(1);
+  record("last", "Last");
+  await recorder.flush();
+  const { items } = await api.client.for(eventResource).list("default");
+  expect(items.map(({ reason }) => reason)).toEqual([...Array.from({ length: 20 }, (_, i) => `Step${i}`), "Last"]);
+  expect(items.every(({ metadata }) => /^web\.[0-9a-f]{16}$/.test(metadata.name ?? ""))).toBe(true);
+});
+
 test("the same story again is counted, not told again", async () => {
   record("pulled app:1");
   await clock.advance(5_000);

@@ -17,6 +17,9 @@ describe("a node's health", () => {
   test("is not touched within the grace period", () => {
     expect(planNodeHealth({ node: ready, silentMs: 50_000, readyPods: [] }, DEFAULT_TIMINGS, START)).toEqual([{ do: "wait", forMs: 5_000 }]);
   });
+  test("is told of when the node is first heard of", () => {
+    expect(planNodeHealth({ node: ready, silentMs: 0, isNew: true, readyPods: [] }, DEFAULT_TIMINGS, START)).toEqual([{ do: "wait", forMs: 5_000 }, expect.objectContaining({ do: "event", content: { type: "Normal", reason: "RegisteredNode", message: "Node n1 event: Registered Node n1 in Controller" } })]);
+  });
   test("is Unknown after it, with everything the agent reported, and its pods are not ready", () => {
     const actions = planNodeHealth({ node: ready, silentMs: 50_001, readyPods: [aPod("web", { readyAt: 1 })] }, DEFAULT_TIMINGS, START);
     expect(actions).toContainEqual(expect.objectContaining({ do: "update", subresource: "status", object: expect.objectContaining({ status: { conditions: ["Ready", "MemoryPressure", "DiskPressure", "PIDPressure"].map((type) => expect.objectContaining({ type, status: "Unknown" })) } }) }));

@@ -22,3 +22,19 @@ test.each([
   await both;
   expect(done).toEqual(expected);
 });
+
+test("how long an image took is told with and without its waiting, and how large it is", async () => {
+  const clock = new VirtualClock();
+  const told: string[] = [];
+  const events = { record: (_pod: Pod, { reason, message }: { readonly reason: string; readonly message: string }) => void told.push(`${reason}: ${message}`) };
+  const context = { runtime: new FakeRuntime({ clock, registry: ["docker.io/library/a:1", "docker.io/library/b:1"], latencyMs: { pullImage: 1500 } }), clock, events, pulls: new Limiter(1) } as unknown as PodContext; // nothing else of it is used
+  const both = Promise.all(["a:1", "b:1"].map((image) => ensureImage(context, pod, { image, pullPolicy: "IfNotPresent" })));
+  await clock.advance(5_000);
+  await both;
+  await ensureImage(context, pod, { image: "a:1", pullPolicy: "IfNotPresent" });
+  expect(told.slice(2)).toEqual([
+    'Pulled: Successfully pulled image "a:1" in 1.5s (1.5s including waiting). Image size: 1000 bytes.',
+    'Pulled: Successfully pulled image "b:1" in 1.5s (3s including waiting). Image size: 1000 bytes.',
+    'Pulled: Container image "a:1" already present on machine and can be accessed by the pod',
+  ]);
+});

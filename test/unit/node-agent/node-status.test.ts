@@ -10,6 +10,7 @@ import { parseNodeLabels, parseTaints } from "../../../node-agent/node/registrat
 import { aNode, START } from "../../kit/objects.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";
 
+const events = { record: () => {} };
 const facts = {
   identity: { name: "n", ips: ["10.0.0.1"], port: 10250, version: "v1.36.0" }, runtime: { name: "containerd", version: "2" }, images: [],
   memoryBytes: 8 << 30, cpus: 4, diskBytes: 1 << 40, machineId: "m", bootId: "b", osImage: "Linux", pressures: new Set<never>(), reserved: { processes: {}, hard: [] }, podsMax: 110, volumesInUse: [],
@@ -26,6 +27,26 @@ test("what others say that a node has stays, for pods too, and what they say of 
   expect(allocatable).toMatchObject({ cpu: "4", "example.com/gpu": "2", "scheduling.k8s.io/foo": "5" });
   expect(Object.keys({ ...capacity, ...allocatable })).not.toEqual(expect.arrayContaining(["kubernetes.io/batch-cpu"]));
   expect(allocatable).not.toHaveProperty(["example.com/gone"]);
+});
+
+test("a Node that lacks what its machine is gets it, and the agent tells that it has started and is ready", async () => {
+  const clock = new VirtualClock();
+  let node: Node = { ...aNode("n"), spec: { podCIDR: "10.42.0.0/24" } };
+  const told: string[] = [];
+  const patch = async (_namespace: string, _name: string, _type: string, { metadata }: { readonly metadata: Node["metadata"] }) => (node = { ...node, metadata: { ...node.metadata, ...metadata } });
+  const client = { for: () => ({ get: async () => node, patch, updateStatus: async (written: Node) => (node = written) }) } as unknown as Client; // nothing else of these is used
+  const runtime = { problem: async () => undefined, listImages: async () => [], describe: async () => ({ name: "containerd", version: "2" }) } as unknown as Runtime;
+  const telling = { record: (_about: unknown, { reason }: { readonly reason: string }) => void told.push(reason) };
+  const reporter = createNodeReporter({ client, runtime, clock, logger: silentLogger, events: telling, dataDir: "/", volumesDir: "/", pressures: () => facts.pressures, reserved: facts.reserved, registration: { labels: {}, taints: [], makesNode: true }, podsMax: 110, volumesInUse: () => [], onChange: () => () => {}, identity: facts.identity, onNode: () => {} });
+  const running = new AbortController();
+  const ended = runServices([reporter], running.signal);
+  await clock.advance(1_000);
+  node = { ...node, spec: { ...node.spec, unschedulable: true } };
+  await clock.advance(30_000);
+  expect(node.metadata.labels).toMatchObject({ "kubernetes.io/os": "linux", "beta.kubernetes.io/os": "linux" });
+  expect(told).toEqual(["Starting", "NodeHasSufficientMemory", "NodeHasNoDiskPressure", "NodeHasSufficientPID", "NodeReady", "NodeNotSchedulable"]);
+  running.abort();
+  await ended;
 });
 
 test("what changes while a status is being written is in the next one, at once", async () => {
@@ -48,7 +69,7 @@ test("what changes while a status is being written is in the next one, at once",
     changed = callback;
     return () => void (changed = () => {});
   };
-  const reporter = createNodeReporter({ client, runtime, clock, logger: silentLogger, dataDir: "/", volumesDir: "/", pressures: () => facts.pressures, reserved: facts.reserved, registration: { labels: {}, taints: [], makesNode: true }, podsMax: 7, volumesInUse: () => inUse, onChange, identity: facts.identity, onNode: () => {} });
+  const reporter = createNodeReporter({ client, runtime, clock, logger: silentLogger, events, dataDir: "/", volumesDir: "/", pressures: () => facts.pressures, reserved: facts.reserved, registration: { labels: {}, taints: [], makesNode: true }, podsMax: 7, volumesInUse: () => inUse, onChange, identity: facts.identity, onNode: () => {} });
   const running = new AbortController();
   const ended = runServices([reporter], running.signal);
   await clock.advance(1_000);
@@ -75,11 +96,12 @@ test("a machine's Node is made with its labels and taints, and left alone by the
   const runtime = { problem: async () => undefined, listImages: async () => [], describe: async () => ({ name: "containerd", version: "2" }) } as unknown as Runtime;
   const registration = { labels: { disk: "ssd", "kubernetes.io/hostname": "another" }, taints: parseTaints("dedicated=ci:NoSchedule"), makesNode: true };
   const clock = new VirtualClock();
-  const reporter = createNodeReporter({ client, runtime, clock, logger: silentLogger, dataDir: "/", volumesDir: "/", pressures: () => facts.pressures, reserved: facts.reserved, registration, podsMax: 110, volumesInUse: () => [], onChange: () => () => {}, identity: facts.identity, onNode: () => {} });
+  const arch: unknown = expect.stringMatching(/^(amd64|arm64)$/);
+  const reporter = createNodeReporter({ client, runtime, clock, logger: silentLogger, events, dataDir: "/", volumesDir: "/", pressures: () => facts.pressures, reserved: facts.reserved, registration, podsMax: 110, volumesInUse: () => [], onChange: () => () => {}, identity: facts.identity, onNode: () => {} });
   const running = new AbortController();
   const ended = runServices([reporter], running.signal);
   await clock.advance(30_000);
-  expect(written).toEqual([[{ disk: "ssd", "kubernetes.io/hostname": "n", "kubernetes.io/os": "linux", "kubernetes.io/arch": expect.any(String) }, { taints: [{ key: "dedicated", value: "ci", effect: "NoSchedule" }] }]]);
+  expect(written).toEqual([[{ disk: "ssd", "kubernetes.io/hostname": "n", "kubernetes.io/os": "linux", "kubernetes.io/arch": arch, "beta.kubernetes.io/os": "linux", "beta.kubernetes.io/arch": arch }, { taints: [{ key: "dedicated", value: "ci", effect: "NoSchedule" }] }]]);
   running.abort();
   await ended;
 });
@@ -100,7 +122,7 @@ test("a machine's Node that somebody else is to make is waited for", async () =>
   const images = ["a", "b", "c"].map((id) => ({ id, names: [id], bytes: 1 }));
   const runtime = { problem: async () => undefined, listImages: async () => images, describe: async () => ({ name: "containerd", version: "2" }) } as unknown as Runtime;
   const clock = new VirtualClock();
-  const run = (more: { readonly makesNode: boolean; readonly imagesMax: number }) => createNodeReporter({ client, runtime, clock, logger: silentLogger, dataDir: "/", volumesDir: "/", pressures: () => facts.pressures, reserved: facts.reserved, registration: { labels: {}, taints: [], providerId: "cloud://7", ...more }, podsMax: 110, imagesMax: more.imagesMax, lookMs: 60_000, volumesInUse: () => [], onChange: () => () => {}, identity: facts.identity, onNode: () => {} });
+  const run = (more: { readonly makesNode: boolean; readonly imagesMax: number }) => createNodeReporter({ client, runtime, clock, logger: silentLogger, events, dataDir: "/", volumesDir: "/", pressures: () => facts.pressures, reserved: facts.reserved, registration: { labels: {}, taints: [], providerId: "cloud://7", ...more }, podsMax: 110, imagesMax: more.imagesMax, lookMs: 60_000, volumesInUse: () => [], onChange: () => () => {}, identity: facts.identity, onNode: () => {} });
   const running = new AbortController();
   const waiting = runServices([run({ makesNode: false, imagesMax: 2 })], running.signal);
   await clock.advance(5_000);

@@ -119,6 +119,10 @@ describe("computePodActions", () => {
 });
 
 describe("computePodStatus", () => {
+  it("says the agent's conditions in upstream's order, behind those of others", () => {
+    const p = { ...pod(), status: { conditions: [{ type: "PodScheduled", status: "True" }, { type: "example.com/gate", status: "True" }] } };
+    expect(status(p, { sandboxes: [sandbox()], containers: [container()] }).conditions?.map(({ type }) => type)).toEqual(["example.com/gate", "PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"]);
+  });
   const status = (p: Pod, state: PodState, probes = quiet, failures: ReadonlyMap<string, StartFailure> = none) => computePodStatus({ pod: p, state, probes, failures, hostIps: ["10.0.0.1"], nowMs: NOW, terminationMessages: new Map() });
   const ready = (s: ReturnType<typeof status>) => s.conditions?.find((condition) => condition.type === "Ready")?.status;
 

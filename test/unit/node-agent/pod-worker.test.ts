@@ -60,6 +60,17 @@ function aWorker(pod: Pod = aPod) {
   return { worker, clock, runtime, trouble, events, done, waits, places, patches };
 }
 
+test("the story of a start is told in upstream's words", async () => {
+  const { worker, clock, events, places } = aWorker();
+  const running = new AbortController();
+  const ended = worker.run(running.signal);
+  await clock.advance(5_000);
+  expect(events).toEqual(['Pulled: Container image "a:1" already present on machine and can be accessed by the pod', "Created: Container created", "Started: Container started"]);
+  expect(new Set(places)).toEqual(new Set(["spec.containers{c}"]));
+  running.abort();
+  await ended;
+});
+
 test("a volume that cannot be brought up to date is told of in the pod's events; the pod goes on with what it has", async () => {
   const { worker, clock, trouble, events } = aWorker();
   const running = new AbortController();
