@@ -14,6 +14,7 @@ import { planStreamTarget, StreamRefusal } from "../streaming/plan-stream.ts";
 import type { AgentAccess } from "./agent-access.ts";
 import { answerPage, type AgentPageParts } from "./agent-pages.ts";
 import { sendMachineLog } from "./machine-logs.ts";
+import { missingLogs } from "./missing-logs.ts";
 import { readLogs, type LogQuery } from "./read-logs.ts";
 
 /** A certificate and its key, both PEM. */
@@ -127,9 +128,7 @@ async function sendLogs({ runtime, pods, clock }: AgentServerOptions, response: 
   const current = own[0];
   const chosen = params.get("previous") === "true" ? own.find((candidate) => current !== undefined && candidate.attempt < current.attempt) : current;
   if (pod === undefined) return plain(response, 404, `pod "${namespace}/${name}" is not on this node`);
-  if (chosen === undefined) {
-    return plain(response, 400, params.get("previous") === "true" ? `previous terminated container "${container}" in pod "${name}" not found` : `container "${container}" in pod "${name}" is waiting to start`);
-  }
+  if (chosen === undefined) return plain(response, 400, missingLogs(pod, container, params.get("previous") === "true"));
   const closed = new AbortController();
   response.on("close", () => closed.abort());
   response.writeHead(200, { "content-type": "text/plain", "transfer-encoding": "chunked" });

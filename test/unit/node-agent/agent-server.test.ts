@@ -3,6 +3,8 @@ import { expect, test } from "vitest";
 import type { Client } from "../../../engine/client/client.ts";
 import { AgentAccess } from "../../../node-agent/server/agent-access.ts";
 import { closedPath } from "../../../node-agent/server/agent-server.ts";
+import { missingLogs } from "../../../node-agent/server/missing-logs.ts";
+import { aPod } from "../../kit/objects.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";
 
 test.each([
@@ -44,4 +46,15 @@ test.each([
   expect(await judge()).toEqual(["SubjectAccessReview"]);
   await clock.advance(10_000);
   expect(await judge()).toEqual(["TokenReview", "SubjectAccessReview"]);
+});
+
+test.each([
+  ["ContainerCreating", false, 'container "c" in pod "web" is waiting to start: ContainerCreating'],
+  ["ErrImagePull", false, 'container "c" in pod "web" is waiting to start: image can\'t be pulled'],
+  ["ImagePullBackOff", false, 'container "c" in pod "web" is waiting to start: trying and failing to pull image'],
+  [undefined, false, 'container "c" in pod "web" is waiting to start - no logs yet'],
+  ["CrashLoopBackOff", true, 'previous terminated container "c" in pod "web" not found'],
+])("who asks for logs that are not there is told why: %s, of the one before: %s", (reason, previous, expected) => {
+  const status = { containerStatuses: [{ name: "c", image: "i", imageID: "", ready: false, restartCount: 0, state: reason === undefined ? {} : { waiting: { reason } } }] };
+  expect(missingLogs({ ...aPod("web"), status }, "c", previous)).toBe(expected);
 });
