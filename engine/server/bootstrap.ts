@@ -6,13 +6,14 @@ import type { Client } from "../client/client.ts";
 import { API_SERVER_USER } from "../apimachinery/known-users.ts";
 import { createLocalClient } from "../client/local-client.ts";
 import type { Clock } from "../lib/clock.ts";
+import { ensureDnsService } from "./dns-service.ts";
 import { ensureServiceRange } from "./service-range.ts";
 import { ensureFlowControl } from "./fairness/maintain-flow-control.ts";
 import { localApiServices } from "./aggregation/local-api-services.ts";
 import { bootstrapRoles } from "./bootstrap-roles.ts";
 import { ensureTokenTracking } from "./token-tracking.ts";
 import { virtualResources } from "./virtual-resources.ts";
-import { firstAddress, parseServiceRanges } from "../registry/ip-range.ts";
+import { dnsAddress, firstAddress, parseServiceRanges } from "../registry/ip-range.ts";
 import { apiServiceResource } from "../resources/apiregistration/api-service.ts";
 import { catalog } from "../resources/catalog.ts";
 import { configMapResource } from "../resources/core/config-map.ts";
@@ -32,7 +33,7 @@ export interface BootstrapOptions {
   readonly authenticationFacts?: Readonly<Record<string, string>>;
   /** The clock by which the objects of priority and fairness, that of the Services' range and that of the use of tokens are made; without one they are not. */
   readonly flowControlClock?: Clock;
-  /** Whether a machine is about to run pods; if none is, the class for their volumes waits for the first that joins. Absent means yes. */
+  /** Whether a machine is about to run pods; if none is, the class for their volumes and the Service of their names wait for the first that joins. Absent means yes. */
   readonly hasMachines?: boolean;
   /** Whether every group and version that is served gets its APIService. */
   readonly registersApis?: boolean;
@@ -50,7 +51,7 @@ export async function bootstrapCluster(handler: ApiHandler, options: BootstrapOp
     bootstrapRoles(client),
     ensureAll(client, priorityClassResource, systemPriorityClasses),
     ...(facts === undefined ? [] : [publishFacts(client, facts)]),
-    ...(options.hasMachines === false ? [] : [ensureStorageClass(client)]),
+    ...(options.hasMachines === false ? [] : [ensureStorageClass(client), ensureDnsService(client, parseServiceRanges(options.serviceCidr).map(dnsAddress))]),
     ...(options.registersApis === true ? [ensureAll(client, apiServiceResource, localApiServices([...catalog, ...virtualResources.map(({ definition }) => definition)]))] : []),
     ...(clock === undefined ? [] : [ensureFlowControl(client, clock), ensureServiceRange(client, options.serviceCidr, clock), ensureTokenTracking(client, clock)]),
     ensure<Service & KubeObject>(client, serviceResource, kubernetesService(options)),

@@ -3,6 +3,7 @@ import { withoutEndSlashes } from "../lib/end-slashes.ts";
 import { createLocalClient } from "../client/local-client.ts";
 import type { ApiServer } from "./api-server.ts";
 import { ensureStorageClass } from "./bootstrap.ts";
+import { ensureDnsService } from "./dns-service.ts";
 import { componentPages } from "./component-pages.ts";
 import { Discovery, type Document } from "./discovery.ts";
 import { discoveryAnswer, rootAnswer } from "./discovery-answers.ts";
@@ -184,6 +185,7 @@ function serverRoutes(options: PathOptions): readonly Route[] {
   const admitNode = async (to: CertificateSigner, { user, body, remoteAddress }: HttpRequest) => {
     const answer = await joinNode(user, await parseJsonBody(body), to, names, remoteAddress);
     await ensureStorageClass(client);
+    if (network !== undefined) await ensureDnsService(client, network.clusterDns.split(","));
     return json(answer, 201);
   };
   const join: Route[] = signer === undefined ? [] : [{ method: "POST", path: JOIN_PATH, handle: (request) => admitNode(signer, request) }, { method: "GET", path: AUTHORITY_PATH, handle: () => plainText(200, signer.ca) }];

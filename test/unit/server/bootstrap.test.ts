@@ -1,8 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
+import { serviceResource } from "../../../engine/resources/core/service.ts";
 import { bootstrapCluster, type BootstrapOptions } from "../../../engine/server/bootstrap.ts";
 import { openMemoryStorage } from "../../../engine/storage/memory-storage.ts";
 import type { Storage } from "../../../engine/storage/storage.ts";
+import type { Service } from "../../../engine/resources/types.ts";
+import { computeDnsRecords } from "../../../node-agent/network/dns-records.ts";
+import { computeServicePorts } from "../../../node-agent/network/service-map.ts";
 import { startTestApi } from "../../kit/test-api.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";
 
@@ -24,6 +28,25 @@ describe("what every cluster has from its beginning", () => {
     const before = await api.storage.currentRevision();
     await bootstrapCluster(api.server, options);
     expect(await api.storage.currentRevision()).toBe(before);
+  });
+
+  test("has the name service under the name by which all look for it, and no proxy takes it for one without endpoints", async () => {
+    await using api = await startTestApi();
+    const { metadata, spec } = await api.client.for(serviceResource).get(NAMESPACE, "kube-dns");
+    expect(spec).toMatchObject({ clusterIP: "10.43.0.10", ports: [{ name: "dns", protocol: "UDP", port: 53 }, { name: "dns-tcp", protocol: "TCP", port: 53 }] });
+    expect(metadata.labels).toMatchObject({ "k8s-app": "kube-dns", "kubernetes.io/cluster-service": "true" });
+    const service: Service = { apiVersion: "v1", kind: "Service", metadata, ...(spec === undefined ? {} : { spec }) };
+    expect(computeServicePorts([service], [], { nodeName: "n1", zone: undefined }, "IPv4")).toEqual([]);
+    expect(computeDnsRecords([service], [], "cluster.local").addresses.get("kube-dns.kube-system.svc.cluster.local")).toEqual(["10.43.0.10"]);
+  });
+
+  test("leaves the address of the name service to whoever has it", async () => {
+    await using api = await startTestApi();
+    const services = api.client.for(serviceResource);
+    await services.delete(NAMESPACE, "kube-dns");
+    await services.create({ apiVersion: "v1", kind: "Service", metadata: { name: "coredns", namespace: NAMESPACE }, spec: { clusterIP: "10.43.0.10", ports: [{ port: 53 }] } });
+    await bootstrapCluster(api.server, { serviceCidr: "10.43.0.0/16", apiPort: 6443 });
+    expect((await services.list(NAMESPACE)).items.map(({ metadata }) => metadata.name)).toEqual(["coredns"]);
   });
 
   test("tells how callers prove who they are as it is now, and leaves what others have added", async () => {

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { serviceResource } from "../../../engine/resources/core/service.ts";
 import { decodeProtobuf, unwrapUnknown } from "../../../engine/apimachinery/protobuf.ts";
 import type { Schema } from "../../../engine/apimachinery/schema.ts";
 import { conform } from "../../../engine/apimachinery/structural-schema.ts";
@@ -288,16 +289,19 @@ describe("health", () => {
   });
 });
 
-test("the class for claims that name none comes with the first machine", async () => {
+test("the class for claims that name none and the Service of the cluster's names come with the first machine", async () => {
   const classes = async () => (await api.client.for(storageClassResource).list("")).items.map(({ metadata }) => metadata.name);
+  const names = async () => (await api.client.for(serviceResource).list("kube-system")).items.map(({ metadata, spec }) => [metadata.name, spec?.clusterIP]);
   await api.client.for(storageClassResource).delete("", "local-path");
+  await api.client.for(serviceResource).delete("kube-system", "kube-dns");
   await bootstrapCluster(api.server, { serviceCidr: "10.43.0.0/16", apiPort: 6443, hasMachines: false });
-  expect(await classes()).toEqual([]);
-  const joining = new Paths({ server: api.server, isStarted: () => true, signer: { ca: "CA", sign: () => Promise.resolve("certificate") } });
+  expect([await classes(), await names()]).toEqual([[], []]);
+  const joining = new Paths({ server: api.server, isStarted: () => true, network: { clusterCidr: "10.42.0.0/16", clusterDns: "10.43.0.10", clusterDomain: "cluster.local" }, signer: { ca: "CA", sign: () => Promise.resolve("certificate") } });
   const body = Buffer.from(JSON.stringify({ nodeName: "m1", nodePassword: "a secret of this machine alone", csr: "request" }));
   const answer = await joining.answer({ method: "POST", path: "/mainstay/v1/join", query: new URLSearchParams(), headers: {}, body: () => Promise.resolve(body), user: adminUser, signal: new AbortController().signal });
   expect(answer?.code).toBe(201);
   expect(await classes()).toEqual(["local-path"]);
+  expect(await names()).toEqual([["kube-dns", "10.43.0.10"]]);
 });
 
 test("the version and the list of paths are written for people", async () => {
