@@ -27,7 +27,7 @@ export function refuseNeeds(pod: Pod, { unsafeSysctls }: NodeAbilities): Refusal
   const forbidden = (securityContext?.sysctls ?? []).map(({ name }) => normalSysctl(name)).find((name) => !isAllowed(name));
   if (forbidden !== undefined) return { reason: "SysctlForbidden", message: `forbidden sysctl: ${JSON.stringify(forbidden)} not allowlisted` };
   // Profiles are not handed to the runtime: better no container than one that is not held.
-  if (wantsAppArmor(pod)) return { reason: "AppArmor", message: "Cannot enforce AppArmor: it is not enabled on this node" };
+  if (wantsAppArmor(pod)) return { reason: "AppArmor", message: "Cannot enforce AppArmor: AppArmor is not enabled on the host" };
   return undefined;
 }
 

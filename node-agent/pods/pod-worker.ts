@@ -390,7 +390,7 @@ export class PodWorker {
       this.#volumesAtMs = clock.now();
       if (this.#blocker?.startsWith(MOUNT_FAILED) === true) this.#blocker = undefined;
     } catch (error) {
-      const message = `${MOUNT_FAILED}: ${describeError(error)}`;
+      const message = `${MOUNT_FAILED}${error instanceof MountError ? " " : ": "}${describeError(error)}`;
       if (error instanceof MountError) events.record(this.#pod, { type: "Warning", reason: "FailedMount", message });
       if (this.#volumes === undefined) {
         this.#blocker = message;

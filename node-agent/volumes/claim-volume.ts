@@ -24,7 +24,7 @@ export async function mountClaim(pod: Pod, volume: Volume, podDir: string, sourc
   if (spec.csi !== undefined) return sources.csi.mount(pod, volume.name, persistentCsiVolume(persistent, readOnly), podDir, { claim, persistent });
   if (spec.hostPath !== undefined) return provideHostPath(spec.hostPath);
   if (spec.nfs !== undefined) return mountNfs(spec.nfs, volumeFolder(podDir, "nfs", persistent.metadata.name ?? ""), spec.mountOptions);
-  if (spec.local === undefined) throw new MountError(`volume "${volume.name}": persistent volumes of type ${sourceOf(persistent)} are not supported on this node`);
+  if (spec.local === undefined) throw new MountError(`persistent volumes of type ${sourceOf(persistent)} are not supported on this node`);
   if (isLocalPathVolume(persistent)) provideFolder(persistent, sources);
   const source = spec.local.path;
   const place = await provideLocal(pod, volume, podDir, persistent);

@@ -33,7 +33,8 @@ const UMOUNT_MS = 30_000;
 
 /**
  * Provides the volumes that a pod's containers use below its folder, or brings their content up to date. Gives each one's place on the machine. What this
- * agent has provided before and follows nothing stays as it is. When one cannot be brought up to date, the others are, before it rejects.
+ * agent has provided before and follows nothing stays as it is. When one cannot be brought up to date, the others are, before it rejects. A
+ * MountError begins with the volume that it is about.
  */
 export async function mountVolumes(pod: Pod, podDir: string, sources: VolumeSources, before: ReadonlyMap<string, string> = new Map()): Promise<Map<string, string>> {
   const places = new Map<string, string>();
@@ -44,17 +45,25 @@ export async function mountVolumes(pod: Pod, podDir: string, sources: VolumeSour
       places.set(volume.name, known);
       continue;
     }
-    const plugin = plugins.find(({ field }) => volume[field] !== undefined);
-    if (plugin === undefined) throw new MountError(`volume "${volume.name}": volumes of type ${Object.keys(volume).filter((key) => key !== "name").join(", ")} are not supported on this node`);
     try {
+      const plugin = plugins.find(({ field }) => volume[field] !== undefined);
+      if (plugin === undefined) throw new MountError(`volumes of type ${Object.keys(volume).filter((key) => key !== "name").join(", ")} are not supported on this node`);
       places.set(volume.name, await plugin.mount(pod, volume, podDir, sources));
     } catch (error) {
-      if (known === undefined) throw error;
-      trouble ??= error;
+      const named = error instanceof MountError ? await withVolumeName(error, pod, volume, sources) : error;
+      if (known === undefined) throw named;
+      trouble ??= named;
     }
   }
   if (trouble !== undefined) throw trouble;
   return places;
+}
+
+/** What went wrong, and with which volume: a claim's is called by the name of what is behind it, as upstream calls it. */
+async function withVolumeName(error: MountError, pod: Pod, volume: Volume, sources: VolumeSources): Promise<MountError> {
+  const claim = volume.persistentVolumeClaim?.claimName;
+  const behind = claim === undefined ? undefined : await sources.claim(pod.metadata.namespace ?? "", claim).then(({ spec }) => spec?.volumeName, () => undefined);
+  return new MountError(`for volume "${behind ?? volume.name}" : ${error.message}`, { cause: error });
 }
 
 /** Whether all is there that a pod's containers use: those that are added for debugging may use more than the others. */

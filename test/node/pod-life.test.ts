@@ -180,7 +180,7 @@ describe.skipIf(!requireRoot())("a pod on a real machine", () => {
   it("whose volume cannot be made says so in its status", async () => {
     await node.create("unmounted", { volumes: [{ name: "v", hostPath: { path: "/no/such/place", type: "Directory" } }], containers: [shell("sleep 1000", { volumeMounts: [{ name: "v", mountPath: "/v" }] })] });
     const pod = await node.until("unmounted", (seen) => container(seen)?.state?.waiting?.message !== undefined);
-    expect(container(pod)?.state?.waiting).toMatchObject({ reason: "ContainerCreating", message: "MountVolume.SetUp failed: hostPath type check failed: /no/such/place is not there" });
+    expect(container(pod)?.state?.waiting).toMatchObject({ reason: "ContainerCreating", message: 'MountVolume.SetUp failed for volume "v" : hostPath type check failed: /no/such/place is not a directory' });
   });
 
   it("of a RuntimeClass runs by its handler, and says when the node has none of that name", async () => {

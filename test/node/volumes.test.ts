@@ -247,8 +247,8 @@ test.skipIf(!canRun)("a claim for one pod alone is not given to a second that ca
   await node.create("first", { ...using("alone"), containers: [shell("sleep 1000", at("/data"))] });
   await node.until("first", isUp, 60_000);
   await node.create("second", { nodeName: node.host.name, ...using("alone"), containers: [shell("sleep 1000", at("/data"))] });
-  const refusal = "FailedMount: MountVolume.SetUp failed: volume uses the ReadWriteOncePod access mode and is already in use by another pod";
-  await eventually(() => node.events("second"), (events) => events.includes(refusal), 30_000);
+  const refusal = /^FailedMount: MountVolume\.SetUp failed for volume "pvc-[0-9a-f-]{36}" : volume uses the ReadWriteOncePod access mode and is already in use by another pod$/;
+  await eventually(() => node.events("second"), (events) => events.some((event) => refusal.test(event)), 30_000);
   expect(container(await node.pod("second"))?.state?.waiting?.reason).toBe("ContainerCreating");
   await node.kubectl("delete", "pod", "first", "--wait=true");
   await node.until("second", isUp, 60_000);
@@ -289,7 +289,7 @@ describe.skipIf(!canRun)("an image as a volume", () => {
 test.skipIf(!canRun)("a kind of volume that this node cannot provide is named", async () => {
   await node.create("odd", { containers: [shell("sleep 1", at("/x"))], volumes: [{ name: "v", fc: { targetWWNs: ["1"], lun: 0 } }] });
   const pod = await node.until("odd", (seen) => (container(seen)?.state?.waiting?.message ?? "") !== "");
-  expect(container(pod)?.state?.waiting?.message).toContain('volume "v": volumes of type fc are not supported on this node');
+  expect(container(pod)?.state?.waiting?.message).toContain('for volume "v" : volumes of type fc are not supported on this node');
   await node.kubectl("delete", "pod", "odd", "--wait=true");
 }, 60_000);
 

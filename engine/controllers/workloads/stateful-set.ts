@@ -100,7 +100,12 @@ function computeStatefulSetStatus(set: StatefulSet, { members, revisions }: Pick
   };
 }
 
-function tellCreated(set: StatefulSet, { kind, metadata: { name } }: KubeObject): readonly Action[] {
+/** The pod of a claim's ordinal, by which the claim's name ends. */
+function podOfClaim(set: StatefulSet, claim: string): string {
+  return `${set.metadata.name}-${claim.slice(claim.lastIndexOf("-") + 1)}`;
+}
+
+function tellCreated(set: StatefulSet, { kind, metadata: { name = "" } }: KubeObject): readonly Action[] {
   if (kind === "Pod") return [tell(set, "Normal", "SuccessfulCreate", `create Pod ${name} in StatefulSet ${set.metadata.name} successful`)];
-  return kind === "PersistentVolumeClaim" ? [tell(set, "Normal", "SuccessfulCreate", `create Claim ${name} in StatefulSet ${set.metadata.name} success`)] : [];
+  return kind === "PersistentVolumeClaim" ? [tell(set, "Normal", "SuccessfulCreate", `create Claim ${name} Pod ${podOfClaim(set, name)} in StatefulSet ${set.metadata.name} success`)] : [];
 }

@@ -127,6 +127,12 @@ describe("a StatefulSet's claims", () => {
   });
 });
 
+test("what a StatefulSet has made is told, claims with the pod that they are for", () => {
+  const created = [{ apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: { name: "data-db-0", namespace: "shop" } }, pod(0)];
+  const told = concludeStatefulSet({ set: set(1), pods: [pod(0)], revisions: [now], claims: new Map() }, { created, updated: [], existing: undefined, failure: undefined }, NOW).flatMap((action) => (action.do === "event" ? [action.content.message] : []));
+  expect(told).toEqual(["create Claim data-db-0 Pod db-0 in StatefulSet db success", "create Pod db-0 in StatefulSet db successful"]);
+});
+
 describe("a StatefulSet's status", () => {
   const conclude = (owner: StatefulSet, pods: readonly Pod[], revisions: readonly ControllerRevision[]) => {
     const actions = concludeStatefulSet({ set: owner, pods, revisions, claims: new Map() }, { created: [], updated: [], existing: undefined, failure: undefined }, NOW);

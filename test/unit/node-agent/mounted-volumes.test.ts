@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
+import { StatusError } from "../../../engine/apimachinery/status-error.ts";
 import type { Pod, Volume } from "../../../engine/resources/types.ts";
 import { followsDevice } from "../../../node-agent/volumes/claim-volume.ts";
 import { chooseFileSystem, parseProbe, planFormat, planGrowth } from "../../../node-agent/volumes/device-volume.ts";
@@ -86,6 +87,18 @@ test("of a pod's volumes, one that cannot be brought up to date keeps none of th
   } finally {
     rmSync(podDir, { recursive: true });
   }
+});
+
+test.each<[string, Volume, string]>([
+  ["a pod's own", { name: "v", hostPath: { path: "/no/such/place", type: "Socket" } }, 'for volume "v" : hostPath type check failed: /no/such/place is not a socket file'],
+  ["a claim's", { name: "v", persistentVolumeClaim: { claimName: "data" } }, 'for volume "pv-1" : '],
+  ["of a missing claim", { name: "v", persistentVolumeClaim: { claimName: "none" } }, 'for volume "v" : persistentvolumeclaim "none" not found'],
+  ["of another kind", { name: "v", fc: {} }, 'for volume "v" : volumes of type fc are not supported on this node'],
+])("a volume that cannot be made is named with what is wrong, %s", async (_whose, volume, expected) => {
+  const missing = async () => Promise.reject(new StatusError("NotFound", "not found", {}));
+  const claim = async (_namespace: string, name: string) => (name === "data" ? { apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: { name }, spec: { volumeName: "pv-1" } } : missing());
+  const sources = { claim, persistentVolume: missing, csi: { follows: () => false } } as unknown as VolumeSources; // nothing else is used
+  await expect(mountVolumes(aPod("p", { spec: { containers: [{ name: "c", volumeMounts: [at("v")] }], volumes: [volume] } }), "/none", sources)).rejects.toThrow(expected);
 });
 
 describe("a volume that none of a pod's containers uses", () => {

@@ -21,6 +21,10 @@ it.each<[string, Pod, string | undefined]>([
   expect(refuseNeeds(wanted, { unsafeSysctls: ["net.core.*"] })?.reason).toBe(reason);
 });
 
+it("says in upstream's words that a profile of AppArmor cannot be had", () => {
+  expect(refuseNeeds(pod({ securityContext: { appArmorProfile: { type: "RuntimeDefault" } } }), { unsafeSysctls: [] })?.message).toBe("Cannot enforce AppArmor: AppArmor is not enabled on the host");
+});
+
 it("reads kernel parameters in either notation", () => {
   expect(["net/ipv4/conf/eno2.100/rp_filter", "net.ipv4.conf.eno2/100.rp_filter", "kernel"].map(normalSysctl)).toEqual(["net.ipv4.conf.eno2/100.rp_filter", "net.ipv4.conf.eno2/100.rp_filter", "kernel"]);
 });

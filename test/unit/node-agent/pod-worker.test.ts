@@ -80,7 +80,7 @@ test("a volume that cannot be brought up to date is told of in the pod's events;
   const before = events.filter((event) => event.startsWith("FailedMount"));
   trouble.error = new MountError("the vault is sealed");
   await clock.advance(70_000);
-  expect([before, events.filter((event) => event.startsWith("FailedMount"))]).toEqual([[], ["FailedMount: MountVolume.SetUp failed: the vault is sealed"]]);
+  expect([before, events.filter((event) => event.startsWith("FailedMount"))]).toEqual([[], ['FailedMount: MountVolume.SetUp failed for volume "secrets" : the vault is sealed']]);
   expect(worker.volumes.get("secrets")).toBe(folder);
   running.abort();
   await ended;
