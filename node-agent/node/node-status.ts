@@ -17,6 +17,7 @@ import type { Node, NodeCondition, NodeStatus } from "../../engine/resources/typ
 import type { Runtime } from "../cri/runtime.ts";
 import type { Pressure } from "../resources/pressure.ts";
 import { computeAllocatable, type Reserved } from "../resources/reserved.ts";
+import { readHugePages } from "./huge-pages.ts";
 import { nodeEvents, STARTING } from "./node-events.ts";
 import type { Registration } from "./registration.ts";
 
@@ -106,6 +107,8 @@ interface MachineFacts {
   readonly images: NodeStatus["images"];
   readonly memoryBytes: number;
   readonly cpus: number;
+  /** Amounts by the names of their resources. */
+  readonly hugePages: Readonly<Record<string, string>>;
   readonly diskBytes: number;
   readonly machineId: string;
   readonly bootId: string;
@@ -121,7 +124,7 @@ const DECLARED_FEATURES: readonly DeclaredFeature[] = ["InPlacePodLevelResources
 
 /** A Node's status from what is known of its machine. `problem` is why pods cannot run here. Pure. */
 export function computeNodeStatus(node: Node, facts: MachineFacts, problem: string | undefined, nowMs: number): NodeStatus {
-  const capacity = { cpu: String(facts.cpus), memory: `${Math.floor(facts.memoryBytes / 1024)}Ki`, pods: String(facts.podsMax), "ephemeral-storage": `${Math.floor(facts.diskBytes / 1024)}Ki`, ...extendedResources(node.status?.capacity) };
+  const capacity = { cpu: String(facts.cpus), memory: `${Math.floor(facts.memoryBytes / 1024)}Ki`, pods: String(facts.podsMax), "ephemeral-storage": `${Math.floor(facts.diskBytes / 1024)}Ki`, ...facts.hugePages, ...extendedResources(node.status?.capacity) };
   let conditions: readonly NodeCondition[] = node.status?.conditions ?? [];
   const set = (condition: NodeCondition) => {
     const known = findCondition(conditions, condition.type);
@@ -210,6 +213,7 @@ async function machineFacts({ identity, runtime, dataDir, pressures, reserved, p
     images: [...images].sort((a, b) => b.bytes - a.bytes).slice(0, imagesMax < 0 ? Infinity : imagesMax).map((image) => ({ names: [...image.names], sizeBytes: image.bytes })),
     memoryBytes: os.totalmem(),
     cpus: os.availableParallelism(),
+    hugePages: readHugePages(),
     diskBytes: disk.blocks * disk.bsize,
     machineId: readText("/etc/machine-id"),
     bootId: readText("/proc/sys/kernel/random/boot_id"),

@@ -26,12 +26,13 @@ export function addReserved(...lists: readonly Readonly<Record<string, string>>[
   return Object.fromEntries(Object.entries(sums).map(([name, amount]) => [name, formatQuantity(amount, name === "cpu" ? "DecimalSI" : "BinarySI")]));
 }
 
-/** What pods can have: the machine without what is reserved and what hard evictions keep free. Pure. */
+/** What pods can have: the machine without what is reserved and what hard evictions keep free. Memory in huge pages is no other memory. Pure. */
 export function computeAllocatable(capacity: Readonly<Record<string, string>>, { processes, hard }: Reserved): Record<string, string> {
   const memory = parseQuantity(capacity["memory"] ?? "0");
   const disk = parseQuantity(capacity["ephemeral-storage"] ?? "0");
   const kept = (signal: Threshold["signal"], of: number) => Math.max(0, ...hard.filter((threshold) => threshold.signal === signal).map((threshold) => thresholdAmount(threshold, of)));
-  const freeMemory = memory - parseQuantity(processes["memory"] ?? "0") - kept("memory.available", memory);
+  const hugePages = Object.entries(capacity).reduce((sum, [name, amount]) => (name.startsWith("hugepages-") ? sum + parseQuantity(amount) : sum), 0);
+  const freeMemory = memory - parseQuantity(processes["memory"] ?? "0") - kept("memory.available", memory) - hugePages;
   const freeDisk = disk - parseQuantity(processes["ephemeral-storage"] ?? "0") - kept("nodefs.available", disk);
   const freeCpu = milliValue(capacity["cpu"] ?? "0") - milliValue(processes["cpu"] ?? "0");
   return {

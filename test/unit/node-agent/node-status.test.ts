@@ -1,3 +1,6 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
 import { expect, test } from "vitest";
 import { StatusError } from "../../../engine/apimachinery/status-error.ts";
 import type { Client } from "../../../engine/client/client.ts";
@@ -5,6 +8,7 @@ import { silentLogger } from "../../../engine/lib/log.ts";
 import { runServices } from "../../../engine/lib/service.ts";
 import type { Node } from "../../../engine/resources/types.ts";
 import type { Runtime } from "../../../node-agent/cri/runtime.ts";
+import { readHugePages } from "../../../node-agent/node/huge-pages.ts";
 import { computeNodeStatus, createNodeReporter } from "../../../node-agent/node/node-status.ts";
 import { parseNodeLabels, parseTaints } from "../../../node-agent/node/registration.ts";
 import { aNode, START } from "../../kit/objects.ts";
@@ -13,11 +17,28 @@ import { VirtualClock } from "../../kit/virtual-clock.ts";
 const events = { record: () => {} };
 const facts = {
   identity: { name: "n", ips: ["10.0.0.1"], port: 10250, version: "v1.36.0" }, runtime: { name: "containerd", version: "2" }, images: [],
-  memoryBytes: 8 << 30, cpus: 4, diskBytes: 1 << 40, machineId: "m", bootId: "b", osImage: "Linux", pressures: new Set<never>(), reserved: { processes: {}, hard: [] }, podsMax: 110, volumesInUse: [],
+  memoryBytes: 8 * 2 ** 30, cpus: 4, hugePages: {}, diskBytes: 1 << 40, machineId: "m", bootId: "b", osImage: "Linux", pressures: new Set<never>(), reserved: { processes: {}, hard: [] }, podsMax: 110, volumesInUse: [],
 };
 
 test("a node says which features it has that others may lack, so that pods can be changed in their ways", () => {
   expect(computeNodeStatus(aNode("n"), facts, undefined, START).declaredFeatures).toEqual(["InPlacePodLevelResourcesVerticalScaling", "InPlacePodVerticalScalingInitContainers", "RestartAllContainersOnContainerExits"]);
+});
+
+test("huge pages are a resource of the node, and no memory beside", () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), "huge-pages-"));
+  try {
+    for (const [size, count] of [["2048", "32"], ["1048576", "0"]]) {
+      mkdirSync(path.join(folder, `hugepages-${size}kB`));
+      writeFileSync(path.join(folder, `hugepages-${size}kB`, "nr_hugepages"), `${count}\n`);
+    }
+    const hugePages = readHugePages(folder);
+    expect(hugePages).toEqual({ "hugepages-1Gi": "0", "hugepages-2Mi": "64Mi" });
+    const { capacity, allocatable } = computeNodeStatus(aNode("n"), { ...facts, hugePages }, undefined, START);
+    expect([capacity, allocatable]).toMatchObject([{ ...hugePages, memory: "8388608Ki" }, { ...hugePages, memory: `${8388608 - 65536}Ki` }]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+  expect(readHugePages(folder)).toEqual({});
 });
 
 test("what others say that a node has stays, for pods too, and what they say of its own parts does not", () => {
