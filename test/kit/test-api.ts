@@ -25,6 +25,8 @@ export interface TestApiOptions {
   readonly logger?: Logger;
   readonly storage?: Storage;
   readonly serviceCidr?: string;
+  /** Whether it has what comes with the first machine; yes by default. */
+  readonly hasMachines?: boolean;
   /**
    * Whether the `default` service account is made in the `default` namespace, which without a running controller nobody would do,
    * and without which no pod can be created. True when absent.
@@ -79,7 +81,7 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
   tokenKey ??= generateTokenKey();
   const server = createApiServer({ store, catalog, clock, random, logger, metrics: new MetricsRegistry(), serviceCidr, tokenKey, ...given(options) });
   const client = createLocalClient(server, adminUser, "test");
-  await bootstrapCluster(server, { serviceCidr, apiPort: 6443 });
+  await bootstrapCluster(server, { serviceCidr, apiPort: 6443, hasMachines: options.hasMachines ?? true });
   if (options.defaultAccounts !== false) await ensureDefaultAccount(client, "default");
   const stop = async () => {
     running.abort();

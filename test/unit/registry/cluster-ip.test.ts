@@ -129,7 +129,7 @@ test("a port that is only tried is not held against the range, and others are st
 });
 
 test("a small range is used to its last address, and then says that it is full", async () => {
-  await using api = await startTestApi({ random: seededRandom(9), serviceCidr: "10.9.0.0/28" });
+  await using api = await startTestApi({ random: seededRandom(9), serviceCidr: "10.9.0.0/28", hasMachines: false });
   await createTestNamespace(api.client, NAMESPACE);
   const services = api.client.for(serviceResource);
   const addresses = new Set<string>(["10.9.0.1"]);
@@ -225,7 +225,7 @@ describe("further ranges", () => {
 
 describe("two families", () => {
   const start = async (serviceCidr = "10.9.0.0/24,fd00:9::/112") => {
-    const api = await startTestApi({ random: seededRandom(12), serviceCidr });
+    const api = await startTestApi({ random: seededRandom(12), serviceCidr, hasMachines: false });
     await createTestNamespace(api.client, NAMESPACE);
     return { api, services: api.client.for(serviceResource), ranges: api.client.for(serviceCidrResource), addresses: api.client.for(ipAddressResource) };
   };
