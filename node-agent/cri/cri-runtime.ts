@@ -32,6 +32,13 @@ export function openCriRuntime(socket: string): Runtime & { close(): void } {
     },
     stopSandbox: (id) => unlessGone(channel.unary(call.stopPodSandbox, { podSandboxId: id }, { timeoutMs: SANDBOX_MS })),
     removeSandbox: (id) => unlessGone(channel.unary(call.removePodSandbox, { podSandboxId: id }, { timeoutMs: SANDBOX_MS })),
+    async glance() {
+      const [{ items }, { containers }] = await Promise.all([channel.unary(call.listPodSandbox, {}, { timeoutMs: CALL_MS }), channel.unary(call.listContainers, {}, { timeoutMs: CALL_MS })]);
+      return {
+        sandboxes: items.flatMap(({ id, labels, state }) => (labels[RuntimeLabel.podUid] === undefined ? [] : [{ id, uid: labels[RuntimeLabel.podUid] ?? "", isReady: state === PodSandboxState.SANDBOX_READY }])),
+        containers: containers.flatMap(({ id, labels, state }) => (labels[RuntimeLabel.podUid] === undefined ? [] : [{ id, podUid: labels[RuntimeLabel.podUid] ?? "", state: STATES[state] ?? "unknown" }])),
+      };
+    },
     async listSandboxes(podUid) {
       const filter = { labelSelector: podSelector(podUid) };
       const { items } = await channel.unary(call.listPodSandbox, { filter }, { timeoutMs: CALL_MS });

@@ -41,6 +41,11 @@ export interface ContainerState {
   readonly resources?: { readonly cpuShares: number; readonly cpuQuota: number; readonly memoryLimitBytes: number };
 }
 
+export interface Glance {
+  readonly sandboxes: readonly Pick<SandboxState, "id" | "uid" | "isReady">[];
+  readonly containers: readonly Pick<ContainerState, "id" | "podUid" | "state">[];
+}
+
 export interface ImageInfo {
   readonly id: string;
   readonly names: readonly string[];
@@ -79,6 +84,8 @@ export interface Runtime {
   runSandbox(config: SandboxConfig, handler?: string): Promise<string>;
   stopSandbox(id: string): Promise<void>;
   removeSandbox(id: string): Promise<void>;
+  /** Which sandboxes and containers there are and whether they run, without what has to be asked of each: cheap however many there are. */
+  glance(): Promise<Glance>;
   /** Of one pod, or all. */
   listSandboxes(podUid?: string): Promise<SandboxState[]>;
   createContainer(sandboxId: string, config: ContainerConfig, sandbox: SandboxConfig): Promise<string>;

@@ -37,6 +37,7 @@ export interface StartFailure {
 export type PodAction =
   | { readonly do: "createSandbox"; readonly attempt: number }
   | { readonly do: "stopSandbox"; readonly id: string }
+  | { readonly do: "removeSandbox"; readonly id: string }
   | { readonly do: "startContainer"; readonly container: Container; readonly attempt: number; readonly backoffBase: number }
   | { readonly do: "killContainer"; readonly state: ContainerState; readonly why: string; readonly graceSeconds?: number | undefined }
   | { readonly do: "removeContainer"; readonly id: string }
@@ -57,7 +58,9 @@ export function computePodActions(pod: Pod, state: PodState, probes: ProbeResult
     // Containers of a sandbox that died lost their network with it.
     const strays = state.containers.filter((container) => container.state === "running").map((container) => ({ do: "killContainer", state: container, why: `Container ${container.name} lost its sandbox` }) as const);
     // What of them ends for good is known when they have ended.
-    return strays.length > 0 ? [...cleanup, ...strays] : [...cleanup, { do: "createSandbox", attempt }];
+    if (strays.length > 0) return [...cleanup, ...strays];
+    // Also one that died with its machine still holds its addresses.
+    return [...cleanup, ...(sandbox === undefined ? [] : [{ do: "stopSandbox", id: sandbox.id } as const]), { do: "createSandbox", attempt }];
   }
   const actions: PodAction[] = [...cleanup, ...planKills(pod, state, probes)];
   const step = (container: Container) => planStart(pod, container, state, sandbox, failures, nowMs, restartMaxMs);
@@ -208,7 +211,11 @@ function cleanUp(state: PodState, sandbox: SandboxState | undefined): PodAction[
     const dead = containers.filter((container) => container.state === "exited" || container.state === "created").sort((a, b) => b.attempt - a.attempt);
     for (const container of dead.slice(containers.some((other) => other.state === "running") ? 1 : 2)) actions.push({ do: "removeContainer", id: container.id });
   }
-  for (const other of state.sandboxes) if (other !== sandbox && other.isReady) actions.push({ do: "stopSandbox", id: other.id });
+  for (const other of state.sandboxes) {
+    if (other === sandbox) continue;
+    if (other.isReady) actions.push({ do: "stopSandbox", id: other.id });
+    else if (!state.containers.some(({ sandboxId }) => sandboxId === other.id)) actions.push({ do: "removeSandbox", id: other.id });
+  }
   return actions;
 }
 

@@ -5,7 +5,7 @@ import { jsonEqual } from "../../engine/lib/freeze.ts";
 import { describeError } from "../../engine/lib/log.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
 import type { ConfigMap, Pod, Secret } from "../../engine/resources/types.ts";
-import type { ContainerState, SandboxState } from "../cri/runtime.ts";
+import type { Glance } from "../cri/runtime.ts";
 import type { MountedVolumes } from "../stats/volume-stats.ts";
 import { hasSameName, isMirror, isStatic } from "../static-pods/static-pod.ts";
 import { hasDeviceClaims } from "../../engine/resources/device/pod-device-claims.ts";
@@ -278,8 +278,8 @@ export class PodManager {
   async #wakeChanged(): Promise<void> {
     const { runtime, clock } = this.#context;
     const startMs = clock.monotonic();
-    const [sandboxes, containers] = await Promise.all([runtime.listSandboxes(), runtime.listContainers()]);
-    this.#measure(startMs, sandboxes, containers);
+    const { sandboxes, containers } = await runtime.glance();
+    this.#measure(startMs, { sandboxes, containers });
     const now = new Map<string, string>();
     for (const sandbox of sandboxes) now.set(sandbox.uid, `${now.get(sandbox.uid) ?? ""}${sandbox.id}${sandbox.isReady};`);
     for (const container of containers) now.set(container.podUid, `${now.get(container.podUid) ?? ""}${container.id}${container.state};`);
@@ -288,7 +288,7 @@ export class PodManager {
     this.#seen = now;
   }
 
-  #measure(startMs: number, sandboxes: readonly SandboxState[], containers: readonly ContainerState[]): void {
+  #measure(startMs: number, { sandboxes, containers }: Glance): void {
     const { metrics, clock } = this.#context;
     const nowMs = clock.monotonic();
     metrics.relistSeconds.observe((nowMs - startMs) / 1000);

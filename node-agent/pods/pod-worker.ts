@@ -331,6 +331,8 @@ export class PodWorker {
       }
       case "stopSandbox":
         return runtime.stopSandbox(action.id);
+      case "removeSandbox":
+        return runtime.removeSandbox(action.id);
       case "removeContainer":
         return runtime.removeContainer(action.id);
       case "killContainer":

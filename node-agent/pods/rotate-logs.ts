@@ -5,6 +5,7 @@ import { createGzip } from "node:zlib";
 import { sleep, type Clock } from "../../engine/lib/clock.ts";
 import { describeError, type Logger } from "../../engine/lib/log.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
+import { RunningContainers } from "../cri/running-containers.ts";
 import type { Runtime } from "../cri/runtime.ts";
 import { COMPRESSED, rotatedLogs, UNFINISHED } from "../server/read-logs.ts";
 
@@ -21,12 +22,13 @@ export interface LogRotationOptions {
 /** Keeps the logs of running containers bounded: a full file is put aside, the runtime begins a new one, the oldest go. */
 export function createLogRotation({ runtime, clock, logger, bytesMax, filesMax, lookMs }: LogRotationOptions): Service {
   return service("log-rotation", async (signal) => {
+    const running = new RunningContainers(runtime);
     while (!signal.aborted) {
       await sleep(clock, lookMs, signal).catch(() => {});
       if (signal.aborted) return;
-      const containers = await runtime.listContainers().catch(() => []); // a runtime that does not answer writes no logs either
-      for (const { id, state, logPath } of containers) {
-        if (state !== "running" || logPath === "") continue;
+      const containers = await running.list().catch(() => []); // a runtime that does not answer writes no logs either
+      for (const { id, logPath } of containers) {
+        if (logPath === "") continue;
         await rotateLog(logPath, () => runtime.reopenLog(id), clock.now(), bytesMax, filesMax).catch((error: unknown) => logger.warn("log not rotated, will retry", { log: logPath, error: describeError(error) }));
       }
     }

@@ -4,6 +4,7 @@ import { sleep, type Clock } from "../../engine/lib/clock.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
 import type { Pod } from "../../engine/resources/types.ts";
 import { podCgroup } from "../pods/container-config.ts";
+import { RunningContainers } from "../cri/running-containers.ts";
 import type { Runtime } from "../cri/runtime.ts";
 import { readCgroupUsage, readNodeUsage, type NodeUsage, type Usage } from "./read-usage.ts";
 
@@ -38,10 +39,12 @@ const WINDOW_MS_MIN = 5_000;
 /** Looks at the usage of pods now and then, so that a rate can be told whenever somebody asks. Keeps two looks, no more. */
 export class UsageSampler {
   readonly #options: UsageSamplerOptions;
+  readonly #running: RunningContainers;
   #samples: readonly UsageSample[] = [];
 
   constructor(options: UsageSamplerOptions) {
     this.#options = options;
+    this.#running = new RunningContainers(options.runtime);
   }
 
   asService(): Service {
@@ -61,8 +64,8 @@ export class UsageSampler {
   }
 
   async #take(): Promise<UsageSample> {
-    const { runtime, pods, cgroupRoot, clock } = this.#options;
-    const containers = Map.groupBy((await runtime.listContainers()).filter((container) => container.state === "running"), (container) => container.podUid);
+    const { pods, cgroupRoot, clock } = this.#options;
+    const containers = Map.groupBy(await this.#running.list(), (container) => container.podUid);
     const measured = await Promise.all(
       pods().map(async (pod): Promise<PodUsage | undefined> => {
         const { uid = "", namespace = "", name = "" } = pod.metadata;

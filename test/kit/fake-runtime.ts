@@ -1,7 +1,7 @@
 import { Mailbox } from "../../engine/lib/mailbox.ts";
 import { GrpcCode, GrpcError } from "../../engine/lib/grpc-error.ts";
 import { sleep, type Clock } from "../../engine/lib/clock.ts";
-import type { ContainerConfig, ContainerResources, ContainerState, ExecResult, ImageInfo, ImageStatus, Runtime, SandboxConfig, SandboxState } from "../../node-agent/cri/runtime.ts";
+import type { ContainerConfig, ContainerResources, ContainerState, ExecResult, Glance, ImageInfo, ImageStatus, Runtime, SandboxConfig, SandboxState } from "../../node-agent/cri/runtime.ts";
 import { RuntimeLabel } from "../../node-agent/cri/runtime.ts";
 import { readScript, type FakeProgram } from "./fake-program.ts";
 
@@ -117,6 +117,11 @@ export class FakeRuntime implements Runtime {
     await this.stopSandbox(id);
     for (const [containerId, container] of this.#containers) if (container.state.sandboxId === id) this.#containers.delete(containerId);
     this.#sandboxes.delete(id);
+  }
+
+  async glance(): Promise<Glance> {
+    this.#answer();
+    return { sandboxes: [...this.#sandboxes.values()].map(({ state: { id, uid, isReady } }) => ({ id, uid, isReady })), containers: [...this.#containers.values()].map(({ state: { id, podUid, state } }) => ({ id, podUid, state })) };
   }
 
   async listSandboxes(podUid?: string): Promise<SandboxState[]> {

@@ -74,6 +74,15 @@ export function describeRuntime(name: string, open: () => Promise<RuntimeUnderTe
         await expect(runtime.updateResources("absent", { cpuQuota: 50_000n })).rejects.toThrow("not found");
       }));
 
+    test("tells at a glance what there is and whether it runs", () =>
+      withPod(async ({ uid, sandbox, run }) => {
+        const [long, short] = [await run("sleep", "1000"), await run("true")];
+        await ended(uid, short);
+        const { sandboxes, containers } = await runtime.glance();
+        expect(sandboxes.filter((seen) => seen.uid === uid)).toEqual([{ id: sandbox, uid, isReady: true }]);
+        expect(containers.filter(({ podUid }) => podUid === uid).map(({ id, state }) => [id, state]).sort()).toEqual([[long, "running"], [short, "exited"]].sort());
+      }));
+
     test("says what it is, and that it is ready", async () => {
       expect((await runtime.describe()).version).toMatch(/^v?\d+\.\d+/);
       expect(await runtime.problem()).toBeUndefined();

@@ -21,14 +21,14 @@ test("an end that the runtime's records show seconds after its event is seen bef
   const looks: number[] = [];
   const containers = async () => {
     looks.push(clock.monotonic());
-    return [];
+    return { sandboxes: [], containers: [] };
   };
   async function* events() {
     yield { containerId: "c" };
     await new Promise(() => {});
   }
   const metrics = createAgentMetrics("n1");
-  const context = { runtime: { listSandboxes: async () => [], listContainers: containers, events }, clock, logger: silentLogger, metrics } as unknown as PodContext; // nothing else of it is used
+  const context = { runtime: { glance: containers, events }, clock, logger: silentLogger, metrics } as unknown as PodContext; // nothing else of it is used
   const [, runtimeEvents] = new PodManager(context, {} as Informer<Pod>).services();
   const running = new AbortController();
   void runServices([runtimeEvents!], running.signal);
