@@ -40,7 +40,7 @@ test("every address of a Service has an object that says whose it is", async () 
   const made = await plane.client.for(serviceResource).create(service("web"));
   const address = made.spec?.clusterIP ?? "";
   await plane.clock.runUntil(async () => (await addresses())[address] === "web", 10_000, "the address");
-  expect(await addresses()).toEqual({ [address]: "web", "10.43.0.1": "kubernetes" });
+  expect(await addresses()).toEqual({ [address]: "web", "10.43.0.1": "kubernetes", "10.43.0.10": "kube-dns" });
   await plane.client.for(ipAddressResource).delete("", address);
   await plane.clock.runUntil(async () => (await addresses())[address] === "web", 10_000, "the address again");
   await plane.client.for(serviceResource).delete("default", "web");

@@ -315,7 +315,7 @@ test("token keys and the issuer are published", async () => {
 });
 
 test("metrics count requests", async () => {
-  expect((await get("/metrics"))?.text).toMatch(/^apiserver_request_total\{code="201",component="apiserver",dry_run="",group="",resource="namespaces",scope="cluster",subresource="",system_client="kube-apiserver",verb="POST",version="v1"\} 4$/m);
+  expect((await get("/metrics"))?.text).toMatch(/^apiserver_request_total\{code="201",component="apiserver",dry_run="",group="",resource="namespaces",scope="resource",subresource="",system_client="kube-apiserver",verb="POST",version="v1"\} 4$/m);
 });
 
 test("enumerations can be left out of OpenAPI, but for those of custom kinds", async () => {
