@@ -5,6 +5,9 @@ const OPERATIONS_MAX = 10_000;
 /** Upstream's bound for what all `copy` operations of a patch may add, in bytes of JSON: a few of them could double an object each. */
 const COPIED_BYTES_MAX = 3 * 1024 * 1024;
 
+/** How many items all operations of a patch may have to be put aside by: an item in front of a list moves all the others. */
+const MOVED_ITEMS_MAX = 50_000_000;
+
 const OPERATION_FIELDS: ReadonlySet<string> = new Set(["op", "path", "from", "value"]);
 
 /** What a patch makes of a document. */
@@ -18,7 +21,7 @@ export type JsonPatchOutcome = ({ readonly is: "patched" } & PatchedJson) | { re
 
 /**
  * JSON patch (RFC 6902), as the library that upstream uses has it (json-patch v4): all operations or none, neither argument is changed, and
- * `replace` of a key that is not there sets it. What is no list is a 400; what does not fit is upstream's 422; too many operations are a 413.
+ * `replace` of a key that is not there sets it. What is no list is a 400; what does not fit is upstream's 422; too many operations, by themselves or for such long lists, are a 413.
  */
 export function applyJsonPatch(target: unknown, operations: unknown): unknown {
   return patchJson(target, operations).value;
@@ -77,6 +80,7 @@ interface Place {
 class PatchedDocument {
   value: unknown;
   #copiedBytes = 0;
+  #movedItems = 0;
   /** What operations went through: upstream's library reads only that into maps, which know no order. */
   readonly #opened = new Set<unknown>();
 
@@ -156,6 +160,8 @@ class PatchedDocument {
       this.#opened.add(container);
     }
     if (!isContainer(container)) throw missing();
+    if (Array.isArray(container) && key !== "-") this.#movedItems += container.length;
+    if (this.#movedItems > MOVED_ITEMS_MAX) throw new StatusError("RequestEntityTooLarge", "Request entity too large: the operations of the JSON patch go through lists that are too long for so many");
     if (key === "__proto__") throw new PatchError("__proto__ may not be used as a key");
     return { container, key };
   }

@@ -64,14 +64,15 @@ interface KeyedMerge {
 
 function mergeKeyed(list: ListField, current: readonly unknown[], patched: readonly unknown[]): KeyedMerge {
   const keyOf = keyReader(list);
-  let base = current;
+  const ownKey = (item: unknown) => (item as JsonMap)[list.mergeKey ?? ""];
+  const gone = new Set<unknown>();
   let replaces = false;
   const changes: JsonMap[] = [];
   for (const item of patched as readonly JsonMap[]) { // callers have checked that all items are maps
     const directive = item["$patch"];
     if (directive === undefined) changes.push(item);
     else if (directive === "replace") replaces = true;
-    else if (directive === "delete") base = base.filter((other) => (other as JsonMap)[list.mergeKey ?? ""] !== keyOf(item));
+    else if (directive === "delete") gone.add(keyOf(item));
     else if (directive === "merge") throw badRequest("merging lists cannot yet be specified in the patch");
     else throw badRequest(`unknown patch type: ${typeof directive === "string" ? directive : JSON.stringify(directive)} in map: ${JSON.stringify(item)}`);
   }
@@ -79,12 +80,18 @@ function mergeKeyed(list: ListField, current: readonly unknown[], patched: reado
     const items = changes.map(list.newItem);
     return { items, replaces, base: items, patchedKeys: [] };
   }
+  const base = gone.size === 0 ? current : current.filter((item) => !gone.has(ownKey(item)));
   const items = [...base];
+  const place = positions(items, ownKey);
   for (const change of changes) {
     const key = keyOf(change);
-    const at = items.findIndex((item) => (item as JsonMap)[list.mergeKey ?? ""] === key);
-    if (at >= 0) items[at] = list.mergeItem(items[at] as JsonMap, change);
-    else items.push(list.newItem(change));
+    const at = place.get(key);
+    if (at !== undefined) items[at] = list.mergeItem(items[at] as JsonMap, change);
+    else {
+      const added = list.newItem(change);
+      if (ownKey(added) === key) place.set(key, items.length);
+      items.push(added);
+    }
   }
   return { items, replaces, base, patchedKeys: changes.map(keyOf) };
 }

@@ -86,6 +86,14 @@ test("the number of operations is bounded", () => {
   expect(error.status).toMatchObject({ code: 413, message: "Request entity too large: The allowed maximum operations in a JSON patch is 10000, got 10001" });
 });
 
+test("items in front of a long list are put in up to a number", () => {
+  const operations = (count: number) => Array.from({ length: count }, () => ({ op: "add", path: "/0", value: "x" }));
+  const list = Array.from({ length: 100_000 }, (_, index) => index);
+  expect(applyJsonPatch(list, operations(100))).toHaveLength(100_100);
+  expect(() => applyJsonPatch(list, operations(10_000))).toThrow("Request entity too large: the operations of the JSON patch go through lists that are too long for so many");
+  expect(applyJsonPatch(list, operations(10_000).map((operation) => ({ ...operation, path: "/-" })))).toHaveLength(110_000);
+});
+
 test("copies cannot double an object without end", () => {
   const doubling = Array.from({ length: 60 }, (_, index) => ({ op: "copy", from: "/metadata", path: `/metadata/copy${index}` }));
   expect(failure(doubling).status.code).toBe(422);

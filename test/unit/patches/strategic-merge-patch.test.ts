@@ -105,3 +105,11 @@ function strategicDifference(from: State, to: State): Record<string, unknown> {
 function mapDifference(from: Readonly<Record<string, string>>, to: Readonly<Record<string, string>>): Record<string, string | null> {
   return { ...Object.fromEntries(Object.keys(from).map((key) => [key, null])), ...to };
 }
+
+test("long lists are merged in one pass", () => {
+  const items = (count: number, more: object = {}) => Array.from({ length: count }, (_, index) => ({ name: `item${index}`, ...more }));
+  const before = process.cpuUsage();
+  expect((patchOf({ items: items(20_000) }, { items: items(60_000, { value: "x" }) }) as { readonly items: readonly unknown[] }).items).toEqual(items(60_000, { value: "x" }));
+  expect(patchOf({ items: items(20_000) }, { items: items(60_000, { $patch: "delete" }) })).toEqual({ items: [] });
+  expect(process.cpuUsage(before).user / 1000).toBeLessThan(3_000);
+});
