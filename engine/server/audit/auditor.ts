@@ -141,7 +141,7 @@ export class AuditRecord {
   /** The answer is a Status: of a failure, or of a deletion. */
   failed(status: Status): void {
     const { kind: _kind, apiVersion: _apiVersion, ...rest } = status;
-    this.#status = rest;
+    this.#status = this.#keeps("Request") || !this.#mayQuote(status) ? rest : withoutContents(rest);
     if (this.#keeps("RequestResponse")) this.#responseObject = status;
   }
 
@@ -206,6 +206,12 @@ export class AuditRecord {
     this.#objectRef = { ...found, ...this.#objectRef };
   }
 
+  /** Whether the failure may show a part of a Secret: what is wrong with a body is told with the values that are wrong, and of a patch with all that came of it. */
+  #mayQuote({ reason }: Status): boolean {
+    const { group, resource } = this.#beginning.resource ?? {};
+    return group === "" && resource === "secrets" && (reason === "Invalid" || reason === "BadRequest");
+  }
+
   #keeps(level: AuditLevel): boolean {
     return RANK[this.#decision.level] >= RANK[level];
   }
@@ -213,6 +219,11 @@ export class AuditRecord {
   #cleaned(object: unknown): unknown {
     return this.#decision.omitManagedFields ? withoutManagedFields(object) : object;
   }
+}
+
+function withoutContents({ message: _message, details, ...rest }: Partial<Status>): Partial<Status> {
+  const { causes: _causes, ...about } = details ?? {};
+  return { ...rest, message: "what is wrong with the body is not recorded at this level", details: about };
 }
 
 function referenceTo({ group, version, resource, subresource, namespace, name }: NonNullable<AuditedRequest["resource"]>): AuditObjectReference {

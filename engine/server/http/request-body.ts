@@ -29,6 +29,9 @@ export function isReadAsYaml(contentType: string | undefined): boolean {
   return type === YAML_TYPE || PATCH_TYPES[type] === "apply";
 }
 
+/** As much of a body that cannot be read is told as upstream tells, in characters: what cannot be read may be a secret all the same. */
+const SHOWN_LENGTH_MAX = 30;
+
 /** `application/json; charset=utf-8` without its parameters. */
 export function mediaTypeOf(contentType: string | undefined): string {
   return (contentType ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
@@ -126,7 +129,7 @@ function parseProtobuf(bytes: Buffer, schemas: SchemaLookup): unknown {
 }
 
 function unrecognized(kind: string, why: string, text: string): StatusError {
-  const shown = text.length > 200 ? `${text.slice(0, 200)} ...` : text;
+  const shown = text.length > SHOWN_LENGTH_MAX ? `${text.slice(0, SHOWN_LENGTH_MAX)} ...` : text;
   return badRequest(`the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; json parse error: ${why} (${shown})`);
 }
 

@@ -126,6 +126,17 @@ describe("the record of a request", () => {
     expect(events).toMatchObject([{ responseStatus: { code: 403, reason: "Forbidden", status: "Failure" }, annotations: { "authorization.k8s.io/decision": "forbid" } }]);
   });
 
+  it.each([["Metadata", false], ["Request", true]] as const)("of level %s tells of a refused patch of a Secret what it would have made: %s", async (level, isShown) => {
+    const { events, auditor } = recorded({ level, resources: [{ resources: ["secrets"] }], omitStages: ["RequestReceived"] });
+    await using api = await startTestApi({ auditor });
+    const secrets = api.client.for(secretResource);
+    await secrets.create({ apiVersion: "v1", kind: "Secret", metadata: { name: "door", namespace: "default" }, data: { key: "c3dvcmRmaXNo" } });
+    await expect(secrets.patch("default", "door", "json", [{ op: "add", path: "/type", value: {} }])).rejects.toThrow("c3dvcmRmaXNo");
+    const refused = events.at(-1);
+    expect(refused).toMatchObject({ verb: "patch", responseStatus: { code: 422, reason: "Invalid", status: "Failure" } });
+    expect(JSON.stringify(refused).includes("c3dvcmRmaXNo")).toBe(isShown);
+  });
+
   it.each([["Metadata", false], ["Request", true]] as const)("of level %s says that a webhook has changed the object, and what it made of it: %s", async (level, isShown) => {
     const { events, auditor } = recorded({ level, resources: [{ resources: ["secrets"] }], omitStages: ["RequestReceived"] });
     const changed = { allowed: true, patchType: "JSONPatch", patch: Buffer.from(JSON.stringify([{ op: "add", path: "/stringData", value: { password: "swordfish" } }])).toString("base64") };

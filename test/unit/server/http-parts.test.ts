@@ -174,6 +174,7 @@ describe("bodies", () => {
   test("broken JSON is described as Go would", () => {
     expect(() => parseObjectBody("application/json", Buffer.from('{"a":'), "Pod", none)).toThrow("couldn't get version/kind; json parse error: unexpected end of JSON input");
     expect(() => parseObjectBody("application/json", Buffer.from("hello"), "Pod", none)).toThrow("invalid character 'h' looking for beginning of value");
+    expect(() => parseObjectBody("application/json", Buffer.from(`{"kind":"Secret","stringData":{"password":"swordfish"`), "Secret", none)).toThrow(/\(\{"kind":"Secret","stringData": \.\.\.\)$/);
   });
 
   test("types that nobody understands are a 415, parameters are none of our business", () => {
