@@ -27,22 +27,30 @@ export function encodeForStorage(object: KubeObject): Buffer {
 
 /** A text counts for no more than this here: a single long one costs nobody time, and has rules of its own to break. */
 const COUNTED_LENGTH_MAX = 64;
+/** What a part of a kind of our own takes at least: each has a name of some sort. Of what users define, nothing is known. */
+const PART_BYTES_MIN = 16;
 
 /**
- * Throws the 413 of an object of so many parts that no store will take it, before anybody has looked at each of them. Its status is left
- * out, which a write may not be about.
+ * Throws the 413 of an object of so many parts that no store will take it, before anybody has looked at each of them: a body of three
+ * megabytes can hold a million. Its status is left out, which a write may not be about, and whose its fields are, which is worked out anew.
  */
-export function requireStorable(resource: Pick<ResourceDefinition, "group" | "resource">, name: string | undefined, { status: _status, ...content }: object & { readonly status?: unknown }): void {
+export function requireStorable(definition: Pick<ResourceDefinition, "group" | "resource" | "content">, name: string | undefined, object: unknown): void {
+  const partBytes = definition.content === undefined ? PART_BYTES_MIN : 1;
   let left = STORED_BYTES_MAX;
   const count = (value: unknown): void => {
     if (left < 0 || value === undefined) return;
     if (typeof value === "string") left -= Math.min(value.length, COUNTED_LENGTH_MAX) + 2;
     else if (typeof value !== "object" || value === null) left -= 1;
-    else if (Array.isArray(value)) for (const item of value as readonly unknown[]) (left -= 1, count(item));
-    else for (const key in value) (left -= key.length, count((value as Record<string, unknown>)[key])); // an object
+    else {
+      left -= partBytes;
+      if (Array.isArray(value)) for (const item of value as readonly unknown[]) (left -= 1, count(item));
+      else for (const key in value) (left -= key.length + 3, count((value as Record<string, unknown>)[key])); // an object
+    }
   };
-  count(content);
-  if (left < 0) throw tooLarge(resource, name, "too many bytes");
+  const { status: _status, metadata, ...content } = (typeof object === "object" && object !== null ? object : {}) as { readonly status?: unknown; readonly metadata?: unknown }; // looked at as what it is
+  const { managedFields: _managed, ...about } = (typeof metadata === "object" && metadata !== null ? metadata : {}) as { readonly managedFields?: unknown }; // likewise
+  count([about, content]);
+  if (left < 0) throw tooLarge(definition, name, "too many bytes");
 }
 
 /** The same of an object that a store is to take. Throws a 413 for one that is too large. */

@@ -26,6 +26,7 @@ export const create: VerbHandler<"create"> = async (exchange) => {
   if (request.name !== undefined) throw unsupportedMethod();
   const virtual = virtualResource(definition);
   if (virtual !== undefined) return virtual.create(exchange);
+  requireStorable(definition, undefined, request.body);
   const { object, warnings, schemaErrors } = decodeObject(definition, request.body, request.options);
   exchange.notes.warn(...warnings);
   requireStorable(definition, object.metadata.name, object);

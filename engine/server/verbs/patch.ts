@@ -57,6 +57,7 @@ function patchedAs<T extends KubeObject>(exchange: Exchange<RequestOf<"patch">>,
   const { fieldValidation } = request.options;
   const ofPatch = fieldValidation === "Ignore" ? [] : problemsOfPatch(request);
   const { value, inOrder } = withPatch(exchange, kind.schema, current);
+  requireStorable(exchange.definition, request.name, value);
   const result = withKindOf(kind, request, value);
   const { unknown, errors } = conform(kind.schema, result, { defaults: false, prune: false });
   const misfit = errors.find(({ type, field }) => type === "FieldValueTypeInvalid" && (kind.content === undefined || /^metadata\b/.test(field)));

@@ -10,6 +10,7 @@ import type { ScaleAccess } from "../../resources/define-resource.ts";
 import type { Scale } from "../../resources/types.ts";
 import { refuseShape } from "../../registry/validate-object.ts";
 import { madeUp, objectResult, placeInNamespace, unsupportedMethod, type Exchange, type RequestOf, type VerbHandler } from "../exchange.ts";
+import { requireStorable } from "../../storage/encoded-object.ts";
 import { finalizeNamespace } from "../subresources.ts";
 import { changeObject, refuseWanted, type ObjectView } from "./change-object.ts";
 import { createPrepared, trackCreation } from "./create.ts";
@@ -19,6 +20,7 @@ export const update: VerbHandler<"update"> = async (exchange) => {
   if (request.subresource === "scale") return updateScale(exchange);
   if (request.subresource === "finalize" && definition.resource === "namespaces") return finalizeNamespace(exchange);
   if (request.subresource !== undefined && !isPartOfObject(definition, request.subresource)) throw unsupportedMethod();
+  requireStorable(definition, request.name, request.body);
   const { object, warnings, schemaErrors } = decodeObject(definition, request.body, { ...request.options, subresource: request.subresource });
   exchange.notes.warn(...warnings);
   requireName(object, request.name);

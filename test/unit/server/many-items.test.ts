@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { StatusError } from "../../../engine/apimachinery/status-error.ts";
+import { requireStorable } from "../../../engine/storage/encoded-object.ts";
 import { adminUser, startTestApi, type TestApi } from "../../kit/test-api.ts";
 
 let api: TestApi;
@@ -20,7 +21,7 @@ const pod = (container: object, spec: object = {}) => ({ spec: { containers: [{ 
 const owner = (index: number) => ({ apiVersion: "v1", kind: "Pod", name: `pod${index}`, uid: `uid${index}`, controller: true });
 
 test.each<[string, string, string, object, number]>([
-  ["owners who all control", "configmaps", "ConfigMap", { metadata: { name: "many", ownerReferences: times(20_000, owner) } }, 422],
+  ["owners who all control", "configmaps", "ConfigMap", { metadata: { name: "many", ownerReferences: times(10_000, owner) } }, 422],
   ["owners of whom one controls", "configmaps", "ConfigMap", { metadata: { name: "many", ownerReferences: times(10_000, (index) => ({ ...owner(index), controller: index === 0 })) } }, 201],
   ["scopes that nobody knows", "resourcequotas", "ResourceQuota", { spec: { scopes: times(20_000, (index) => `s${index}`) } }, 422],
   ["ports of one number", "pods", "Pod", pod({ ports: times(8_000, () => ({ containerPort: 80 })) }), 201],
@@ -30,6 +31,7 @@ test.each<[string, string, string, object, number]>([
   ["files in one place", "pods", "Pod", pod({}, { volumes: [{ name: "v", configMap: { name: "m", items: times(20_000, () => ({ key: "k", path: "a" })) } }] }), 201],
   ["labels that are none", "configmaps", "ConfigMap", { metadata: { name: "many", labels: Object.fromEntries(times(50_000, (index) => [`/${index}/`, " !"])) } }, 422],
   ["more labels than a store takes", "configmaps", "ConfigMap", { metadata: { name: "many", labels: Object.fromEntries(times(200_000, (index) => [`label${index}`, "v"])) } }, 413],
+  ["parts that say nothing", "pods", "Pod", { spec: { containers: times(1_000_000, () => ({})) } }, 413],
   ["more containers than a store takes", "pods", "Pod", { spec: { containers: times(40_000, (index) => ({ name: `c${index}`, image: "a" })) } }, 413],
 ])("an object with many %s holds up nobody, and is told of in bounds", async (_what, resource, kind, object, code) => {
   const answer = await create(resource, kind, object);
@@ -45,4 +47,12 @@ test("how many more problems there are is told where they are without number", a
 
 test("a long text is not what makes an object too large to be looked at", async () => {
   expect((await create("configmaps", "ConfigMap", { data: { a: "x".repeat(2_000_000) } })).message).toContain("Too long: may not be more than 1048576 bytes");
+});
+
+test("small parts of what users define are as many as they take bytes", () => {
+  const pairs = { data: times(150_000, () => [1, 2]) };
+  expect(() => requireStorable({ group: "example.com", resource: "maps", content: {} as never }, "m", pairs)).not.toThrow();
+  expect(() => requireStorable({ group: "", resource: "configmaps" }, "m", pairs)).toThrow("etcdserver: request is too large: configmaps \"m\" takes too many bytes");
+  const managedFields = [{ fieldsV1: Object.fromEntries(times(150_000, (index) => [`f:${index}`, {}])) }];
+  expect(() => requireStorable({ group: "", resource: "configmaps" }, "m", { metadata: { managedFields } })).not.toThrow();
 });
