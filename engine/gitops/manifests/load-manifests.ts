@@ -2,6 +2,7 @@ import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import type { ResourceDefinition } from "../../resources/define-resource.ts";
 import type { CustomResourceDefinition } from "../../resources/types.ts";
 import { BoundedCache } from "../../lib/bounded-cache.ts";
+import { Turns } from "../../lib/turns.ts";
 import { assembleUnit, chartFolder, outermost, parsedKey, type UnitContent, type UnitDraft } from "./assemble-unit.ts";
 import type { DesiredState } from "./desired-state.ts";
 import { combineUnits, type CombinedUnits } from "./combine-units.ts";
@@ -31,6 +32,9 @@ const FILES_KEPT = 100_000;
 const UNITS_KEPT = 5_000;
 const LISTINGS_KEPT = 5_000;
 const CONFIGS_KEPT = 100;
+/** What is worked on before everything else in the process has its turn. */
+const UNITS_PER_TURN = 8;
+const FILES_PER_TURN = 16;
 
 export interface ManifestLoaderOptions {
   readonly catalog: readonly ResourceDefinition[];
@@ -237,14 +241,21 @@ export class ManifestLoader {
   async #contents(request: UnitsRequest): Promise<{ readonly contents: readonly UnitContent[]; readonly taken: ReadonlySet<string> }> {
     const current = new Map<string, CurrentUnit>();
     const drafts = new Map<string, UnitDraft>();
+    const turns = new Turns(UNITS_PER_TURN);
     for (const unit of request.units) {
       const known = this.#current.get(unit.name);
       if (known !== undefined && this.#isStill(known, unit, request)) current.set(unit.name, known);
-      else drafts.set(unit.name, await this.#draft(unit, request));
+      else {
+        await turns.next();
+        drafts.set(unit.name, await this.#draft(unit, request));
+      }
     }
     const missing = [...drafts.values()].filter((draft) => this.#units.get(draft.key) === undefined);
     const parsed = await this.#parseBlobs(request.objects, missing);
-    for (const draft of missing) this.#units.set(draft.key, assembleUnit(draft, parsed));
+    for (const draft of missing) {
+      await turns.next();
+      this.#units.set(draft.key, assembleUnit(draft, parsed));
+    }
     const contents = request.units.map((unit) => {
       const known = current.get(unit.name);
       if (known !== undefined) return known.content;
@@ -298,11 +309,13 @@ export class ManifestLoader {
       }
     }
     const all = [...missing];
+    const turns = new Turns(FILES_PER_TURN);
     for (let start = 0; start < all.length; start += BLOBS_PER_READ) {
       const batch = all.slice(start, start + BLOBS_PER_READ);
       const contents = await objects.blobs(batch.map(([, { file }]) => file.blob));
       this.counters.blobsRead += batch.length;
       for (const [index, [key, { file, transform }]] of batch.entries()) {
+        await turns.next();
         const { openLookups, generation } = this.kinds;
         const result = await parseTransformed(contents[index] ?? Buffer.alloc(0), file.path, transform, this.kinds);
         this.counters.filesParsed++;

@@ -3,9 +3,10 @@ import type { Client } from "../../client/client.ts";
 import type { EventRecorder } from "../../client/event-recorder.ts";
 import { abortError } from "../../lib/abort.ts";
 import { backoffMs } from "../../lib/backoff.ts";
-import { formatTime, type Clock } from "../../lib/clock.ts";
+import { type Clock } from "../../lib/clock.ts";
 import { describeError, type Logger } from "../../lib/log.ts";
 import { Timers } from "../../lib/timers.ts";
+import { Turns } from "../../lib/turns.ts";
 import type { ResourceDefinition } from "../../resources/define-resource.ts";
 import type { Application } from "../../resources/types.ts";
 import { applicationResource } from "../../resources/mainstay/application.ts";
@@ -14,9 +15,9 @@ import { ClusterView } from "./cluster-view.ts";
 import { describeDesired, INTENT_ANNOTATION, type DesiredObject, type DesiredState } from "../manifests/desired-state.ts";
 import { describeFieldPlace } from "../manifests/field-place.ts";
 import type { DriftProposer } from "./drift-proposer.ts";
-import { DriftLimiter, UNKNOWN_WRITERS, writerOf, writtenName, type DriftWriters } from "./drift.ts";
+import { DriftLimiter, UNKNOWN_WRITERS, type DriftWriters } from "./drift.ts";
+import { DriftLog } from "./drift-log.ts";
 import { deleteSeen, executePlan, isOutage, type ActionResult } from "./execute-plan.ts";
-import { formatFieldChange, isBookkeeping } from "../plan/field-diff.ts";
 import type { GitObjects } from "../git/git-source.ts";
 import { describeOrphans, LabelledStrangers } from "./orphans.ts";
 import { describeEntry, heldKinds, staleEntries, type OwnedEntry } from "./inventory.ts";
@@ -44,9 +45,10 @@ const RETRY = { initialMs: 500, maxMs: 30_000 };
 const GATHER_MS = 15;
 /** What is not well is looked at this often even without an event: deadlines pass silently. */
 const REVIEW_MS = 5_000;
-const DRIFT_KEPT = 10;
 /** Timers reach no further than some weeks; looking earlier is harmless. */
 const RESTRAINT_LOOK_MAX_MS = 3_600_000;
+/** Of a large commit, so many objects are noted before everything else in the process has its turn. */
+const RESULTS_PER_TURN = 200;
 /** So many passes in a row may be refused before the objects of a commit are tried one by one, so that those that can be applied are. */
 const FAILURES_TOGETHER = 3;
 
@@ -109,7 +111,7 @@ export class Synchroniser {
   readonly #limiter = new DriftLimiter();
   readonly #listeners = new Set<() => void>();
   #admitted: Admitted | undefined;
-  #drift: readonly DriftFacts[] = [];
+  readonly #drift: DriftLog;
   /** Objects that were written for the admitted commit: what comes after them waits until they are ready. */
   #rolling = new Set<string>();
   #orphans: readonly string[] = [];
@@ -132,6 +134,7 @@ export class Synchroniser {
   constructor(options: SynchroniserOptions) {
     this.#options = options;
     this.#timers = new Timers(options.clock);
+    this.#drift = new DriftLog(options);
     this.#applications = new ApplicationStore(options.client, options);
     this.units = new UnitReporter({ applications: this.#applications, view: options.view, memory: this.#memory, clock: options.clock, repositoryUrl: options.repositoryUrl, writers: options.writers ?? UNKNOWN_WRITERS, remove: (desired, live) => deleteSeen(this.#actAs(this.state?.units ?? [])(desired), desired.resource, live) });
     // Nobody may be waiting when the service ends before it has started.
@@ -153,7 +156,7 @@ export class Synchroniser {
   }
 
   get drift(): readonly DriftFacts[] {
-    return this.#drift;
+    return this.#drift.newest;
   }
 
   /** Calls back after anything changed that a report or a waiting push could show. Returns the function that ends it. */
@@ -295,7 +298,11 @@ export class Synchroniser {
     this.#announce(plan, state);
     await this.units.holdInventory(state, examine.map(({ desired }) => desired.unit));
     const { results, revisions } = await executePlan(plan, { client, clock: this.#options.clock, kinds, actAs: this.#actAs(state.units), isSuperseded: () => this.#admitted !== admitted, isApart: this.#refusals >= FAILURES_TOGETHER, signal });
-    for (const result of results) await this.#conclude(result, admitted, restraints);
+    const turns = new Turns(RESULTS_PER_TURN);
+    for (const result of results) {
+      await turns.next();
+      await this.#conclude(result, admitted, restraints);
+    }
     // What the commit defined is served now, and watched from here on.
     await view.ensure(served(), signal);
     if (this.#admitted !== admitted) return true;
@@ -411,20 +418,10 @@ export class Synchroniser {
     const { outcome } = action.candidate;
     const isOwned = outcome.is !== "update" || outcome.leftToOthers.length === 0;
     if (this.#memory.settle(withFields(action.desired, restraints), { live: result.stored, isWritten: true, isOwned })) this.#requestPass();
-    const object = describeDesired(action.desired);
     if (action.candidate.cause === "commit") this.#rolling.add(action.desired.identity);
-    if (action.candidate.cause === "commit") return logger.info("applied", { object, do: action.do, commit: state.commit.id });
-    const change = action.do === "update" ? action.changes.filter((one) => !isBookkeeping(one)).map(formatFieldChange).join(", ") || "labels or annotations" : "was deleted, made again";
-    const { writers = UNKNOWN_WRITERS } = this.#options;
-    const user = writers.of(writtenName(action.desired));
-    const writer = action.do === "update" ? writerOf(action.live, action.changes, user) : (user ?? "someone");
-    writers.forget(writtenName(action.desired));
+    if (action.candidate.cause === "commit") return logger.info("applied", { object: describeDesired(action.desired), do: action.do, commit: state.commit.id });
     this.#limiter.corrected(action.desired.identity, clock.monotonic());
-    const first = action.do === "update" ? action.changes.find((one) => !isBookkeeping(one)) : undefined;
-    const source = await describeFieldPlace(objects, action.desired, first?.steps ?? []);
-    this.#drift = [{ time: formatTime(clock.now()), object, change, writer, source }, ...this.#drift].slice(0, DRIFT_KEPT);
-    logger.info("drift put back", { object, change, writer });
-    events.record(result.stored, { type: "Warning", reason: "DriftCorrected", message: `${change}: put back as ${source} says; changed by ${writer}` });
+    await this.#drift.putBack(action, result.stored, objects);
   }
 
   /** Health of what changed, written where it differs; then what follows from it. */
