@@ -22,8 +22,9 @@ const isFinal = new WeakMap<Rejection, boolean>();
  * is empty where the pod was refused before any node was looked at. Pure, but for what it remembers.
  */
 export function explainPreemption(pod: PodInfo, nodes: readonly NodeInfo[], refused: readonly RefusedNode[], profile: Profile, isRoomBeingMade: boolean): string {
-  if (pod.pod.spec.preemptionPolicy === "Never") return "preemption: not eligible due to preemptionPolicy=Never.";
-  if (isRoomBeingMade) return "preemption: not eligible due to a terminating pod on the nominated node.";
+  const devices = explainDevices(pod, refused, profile);
+  if (pod.pod.spec.preemptionPolicy === "Never") return `${devices}preemption: not eligible due to preemptionPolicy=Never.`;
+  if (isRoomBeingMade) return `${devices}preemption: not eligible due to a terminating pod on the nominated node.`;
   const reasons = refused.map(({ node, rejection }): Rejection["reasons"] => {
     if (isUnchangeable(pod, node, rejection, profile)) return [NOT_HELPFUL];
     const lesser = node.pods.filter((other) => priorityOf(other) < priorityOf(pod));
@@ -32,7 +33,13 @@ export function explainPreemption(pod: PodInfo, nodes: readonly NodeInfo[], refu
     return localRefusal(pod, emptied, profile) ?? rejection.reasons;
   });
   const unseen = nodes.length - refused.length;
-  return `preemption: ${explainUnfit(nodes.length, [...reasons, ...Array.from({ length: unseen }, () => [NOT_HELPFUL])])}`;
+  return `${devices}preemption: ${explainUnfit(nodes.length, [...reasons, ...Array.from({ length: unseen }, () => [NOT_HELPFUL])])}`;
+}
+
+/** What comes before: that of devices nothing was given back either. Where no node was looked at, there is nothing to say of that. */
+function explainDevices({ pod: { spec } }: PodInfo, refused: readonly RefusedNode[], { filters }: Profile): string {
+  if (refused.length === 0 || !filters.some(({ name }) => name === DYNAMIC_RESOURCES)) return "";
+  return (spec.resourceClaims ?? []).length === 0 ? "no new claims to deallocate, " : "still not schedulable, ";
 }
 
 function isUnchangeable(pod: PodInfo, { node }: NodeInfo, rejection: Rejection, profile: Profile): boolean {

@@ -4,7 +4,7 @@ import { nodeInfo, podInfo, type NodeInfo, type PodInfo } from "../../../engine/
 import { Nominations } from "../../../engine/scheduler/nominations.ts";
 import { explainPreemption } from "../../../engine/scheduler/preemption-message.ts";
 import { choosePreemption, type PreemptionInputs } from "../../../engine/scheduler/preemption.ts";
-import { createProfile } from "../../../engine/scheduler/profile.ts";
+import { createProfile, type Profile } from "../../../engine/scheduler/profile.ts";
 import { FilterCache, schedulePod } from "../../../engine/scheduler/schedule-pod.ts";
 import { at } from "../../kit/objects.ts";
 import { aBudget } from "../../kit/workloads.ts";
@@ -106,12 +106,20 @@ describe("a pod for which nobody makes room is told why", () => {
   };
   const full = (name: string) => node(name, [pod(`on-${name}`, { cpu: 2, priority: 100 })]);
   test.each<[string, PodInfo, readonly NodeInfo[], string]>([
-    ["nobody is less important", urgent(), [full("n1"), full("n2")], "0/2 nodes are available: 2 Insufficient cpu. preemption: 0/2 nodes are available: 2 No preemption victims found for incoming pod."],
-    ["the node is out of the question", urgent(), [full("n1"), node("n2", [], { unschedulable: true })], "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) were unschedulable. preemption: 0/2 nodes are available: 1 No preemption victims found for incoming pod, 1 Preemption is not helpful for scheduling."],
-    ["it is larger than any node", urgent({ cpu: 3 }), [node("n1", [pod("a")])], "0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling."],
-    ["all who may go are not enough", urgent({ cpu: 2 }), [node("n1", [pod("a"), pod("b", { priority: 100 })])], "0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 Insufficient cpu."],
-    ["it is too polite", urgent({ spec: { preemptionPolicy: "Never" } }), [full("n1")], "0/1 nodes are available: 1 Insufficient cpu. preemption: not eligible due to preemptionPolicy=Never."],
+    ["nobody is less important", urgent(), [full("n1"), full("n2")], "0/2 nodes are available: 2 Insufficient cpu. no new claims to deallocate, preemption: 0/2 nodes are available: 2 No preemption victims found for incoming pod."],
+    ["the node is out of the question", urgent(), [full("n1"), node("n2", [], { unschedulable: true })], "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) were unschedulable. no new claims to deallocate, preemption: 0/2 nodes are available: 1 No preemption victims found for incoming pod, 1 Preemption is not helpful for scheduling."],
+    ["it is larger than any node", urgent({ cpu: 3 }), [node("n1", [pod("a")])], "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling."],
+    ["all who may go are not enough", urgent({ cpu: 2 }), [node("n1", [pod("a"), pod("b", { priority: 100 })])], "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: 0/1 nodes are available: 1 Insufficient cpu."],
+    ["it is too polite", urgent({ spec: { preemptionPolicy: "Never" } }), [full("n1")], "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: not eligible due to preemptionPolicy=Never."],
   ])("%s", (_why, wanted, nodes, expected) => expect(told(wanted, nodes)).toBe(expected));
 
-  test("room is being made already", () => expect(told(urgent(), [full("n1")], true)).toBe("0/1 nodes are available: 1 Insufficient cpu. preemption: not eligible due to a terminating pod on the nominated node."));
+  test("devices that it claims are told of with it, and are not where a scheduler does not look at them", () => {
+    const claiming = urgent({ spec: { resourceClaims: [{ name: "gpu", resourceClaimName: "mine" }] } });
+    const refused = [{ node: full("n1"), rejection: { by: "NodeResourcesFit", reasons: ["Insufficient cpu"] } }];
+    const explain = (filters: Profile["filters"]) => explainPreemption(claiming, [full("n1")], refused, { ...profile, filters }, false);
+    expect(explain(profile.filters)).toMatch(/^still not schedulable, preemption: /);
+    expect(explain(profile.filters.filter(({ name }) => name !== "DynamicResources"))).toMatch(/^preemption: /);
+  });
+
+  test("room is being made already", () => expect(told(urgent(), [full("n1")], true)).toBe("0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: not eligible due to a terminating pod on the nominated node."));
 });
