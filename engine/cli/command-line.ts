@@ -10,7 +10,11 @@ import type { PlanFlags } from "./plan-command.ts";
 import type { RollbackFlags } from "./rollback-command.ts";
 import type { LogFlags } from "./status-log.ts";
 import { describeError } from "../lib/log.ts";
+import { withoutControls } from "../lib/without-controls.ts";
 import { GIT_VERSION } from "../server/version.ts";
+
+/** Where commands write what people anywhere may have written before: subjects of commits, names of files, reasons. */
+const terminal = { write: (text: string) => process.stdout.write(withoutControls(text)) };
 
 /** What `mainstay <arguments>` does, as the process that it is the command line of. Sets the exit status: 0 done, 1 failed, 2 wrong usage. */
 export async function runCommandLine(args: readonly string[]): Promise<void> {
@@ -78,7 +82,7 @@ function addStatus(program: Command): void {
     .option("--json", "machine-readable output")
     .action(async (flags: { dataDir: string; kubeconfig?: string; json?: boolean }) => {
       const { runStatusCommand } = await import("./status-command.ts");
-      await runStatusCommand(flags, process.stdout);
+      await runStatusCommand(flags, terminal);
     });
 }
 
@@ -96,7 +100,7 @@ function addPlan(program: Command): void {
     .option("--sops-age-secret <namespace/name>", "Secret with further age keys", "mainstay-system/sops-age")
     .action(async (directory: string, flags: PlanFlags) => {
       const { runPlanCommand } = await import("./plan-command.ts");
-      if (!(await runPlanCommand(directory, flags, process.stdout))) process.exitCode = 1;
+      if (!(await runPlanCommand(directory, flags, terminal))) process.exitCode = 1;
     });
 }
 
@@ -112,20 +116,20 @@ function addRecords(program: Command): void {
     .option("--limit <count>", "how many", (text: string) => Math.max(1, Number.parseInt(text, 10) || 1), 20)
     .action(async (application: string | undefined, flags: HistoryFlags) => {
       const { runHistoryCommand } = await import("./history-command.ts");
-      await runHistoryCommand(application, flags, process.stdout);
+      await runHistoryCommand(application, flags, terminal);
     });
 
   logOptions(program.command("at").description("show the cluster's status as it was with a commit or at a time").argument("<commit-or-time>"))
     .option("--json", "machine-readable output")
     .action(async (moment: string, flags: LogFlags & { readonly json?: boolean }) => {
       const { runAtCommand } = await import("./history-command.ts");
-      await runAtCommand(moment, flags, process.stdout);
+      await runAtCommand(moment, flags, terminal);
     });
 
   logOptions(program.command("diff").description("show what changed in the cluster between two commits or times; the second is now when it is left out").argument("<from>").argument("[to]"))
     .action(async (from: string, to: string | undefined, flags: LogFlags) => {
       const { runDiffCommand } = await import("./history-command.ts");
-      await runDiffCommand(from, to, flags, process.stdout);
+      await runDiffCommand(from, to, flags, terminal);
     });
 
   logOptions(program.command("bisect").description("find the commit that broke an application, from the health that was recorded with every deploy. Exit status 1: no commit did").argument("<application>"))
@@ -133,7 +137,7 @@ function addRecords(program: Command): void {
     .option("--bad <commit>", "a commit with which it was not (default: now)")
     .action(async (application: string, flags: BisectFlags) => {
       const { runBisectCommand } = await import("./bisect-command.ts");
-      if (!(await runBisectCommand(application, flags, process.stdout))) process.exitCode = 1;
+      if (!(await runBisectCommand(application, flags, terminal))) process.exitCode = 1;
     });
 
   logOptions(program.command("rollback").description("push a commit that gives an application the content it had when it was last healthy").argument("<application>"))
@@ -143,7 +147,7 @@ function addRecords(program: Command): void {
     .option("--dry-run", "show what would be pushed")
     .action(async (application: string, flags: RollbackFlags) => {
       const { runRollbackCommand } = await import("./rollback-command.ts");
-      await runRollbackCommand(application, flags, process.stdout);
+      await runRollbackCommand(application, flags, terminal);
     });
 }
 

@@ -24,6 +24,10 @@ interface LogLine {
 const POLL_MS = 200;
 const CHUNK_BYTES = 64 * 1024;
 const NEWLINE = 10;
+/** The runtime writes lines of 16 KiB at most; what is longer is none of its, and nobody waits for its end. */
+const LINE_BYTES_MAX = 1 << 20;
+/** How much text is held to find the last lines; where more are wanted, they are counted first and read once more. */
+const HELD_LENGTH_MAX = 4 << 20;
 
 /**
  * A container's log as it was written, out of the runtime's format (`time stream P|F text`, one line per write; long lines come in parts).
@@ -52,16 +56,21 @@ export function parseLogLine(line: string): LogLine | undefined {
 async function* selected(file: string, query: LogQuery, clock: Clock, isRunning: () => Promise<boolean>, signal: AbortSignal): AsyncGenerator<LogLine> {
   const matches = (line: LogLine) => (query.sinceMs === undefined || Date.parse(line.time) >= query.sinceMs) && (query.stream === "All" || line.stream === query.stream.toLowerCase());
   // Opened first: what is rotated away meanwhile is still read to its end.
-  const current = await FollowedFile.open(file);
+  let current = await FollowedFile.open(file);
   try {
     const { tailLines } = query;
-    let last: LogLine[] = [];
+    const last = new LastLines(tailLines ?? 0);
     for await (const line of existing(file, current)) {
       if (!matches(line)) continue;
       if (tailLines === undefined) yield line;
-      else if (tailLines > 0 && last.push(line) > 2 * tailLines) last = last.slice(-tailLines);
+      else last.add(line);
     }
-    if (tailLines !== undefined && tailLines > 0) yield* last.slice(-tailLines);
+    if (last.lines === undefined) {
+      await current.close();
+      current = await FollowedFile.open(file);
+      let passed = 0;
+      for await (const line of existing(file, current)) if (matches(line) && ++passed > last.before) yield line;
+    } else yield* last.lines;
     while (query.follow) {
       // Asked before reading: what is written until the end is read in any case.
       const goesOn = await isRunning();
@@ -84,6 +93,39 @@ async function* selected(file: string, query: LogQuery, clock: Clock, isRunning:
     }
   } finally {
     await current.close();
+  }
+}
+
+/** The last lines of many. */
+class LastLines {
+  readonly #max: number;
+  #held: LogLine[] | undefined = [];
+  #length = 0;
+  #count = 0;
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  add(line: LogLine): void {
+    this.#count++;
+    if (this.#max === 0 || this.#held === undefined) return;
+    this.#length += line.text.length;
+    if (this.#held.push(line) > 2 * this.#max) {
+      this.#held = this.#held.slice(-this.#max);
+      this.#length = this.#held.reduce((sum, { text }) => sum + text.length, 0);
+    }
+    if (this.#length > HELD_LENGTH_MAX) this.#held = undefined;
+  }
+
+  /** Undefined when they are too many to be held. */
+  get lines(): readonly LogLine[] | undefined {
+    return this.#max === 0 ? [] : this.#held?.slice(-this.#max);
+  }
+
+  /** How many came before them. */
+  get before(): number {
+    return Math.max(0, this.#count - this.#max);
   }
 }
 
@@ -164,6 +206,7 @@ class FollowedFile {
       const whole = rest.subarray(0, end).toString("utf8");
       rest = rest.subarray(end);
       this.#offset += end;
+      if (rest.length > LINE_BYTES_MAX) [rest, this.#offset] = [Buffer.alloc(0), this.#offset + rest.length];
       for (const text of whole.split("\n")) {
         const line = parseLogLine(text);
         if (line !== undefined) yield line;

@@ -4,6 +4,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { describeError, type Logger } from "../../lib/log.ts";
 import { aborted, isAbort } from "../../lib/abort.ts";
+import { withoutControls } from "../../lib/without-controls.ts";
 import { LOCAL_IDENTITY, type GitIdentity } from "./git-access.ts";
 import type { RefUpdate } from "./git-rights.ts";
 import type { PushGate, PushSession } from "./push-gate.ts";
@@ -78,6 +79,7 @@ async function answer(socket: net.Socket, { gateOf, identityOf, logger }: HookSe
   const signal = AbortSignal.any([gone.signal, stop]);
   const send = (message: object) => void (socket.writable && socket.write(`${JSON.stringify(message)}\n`));
   const print = (text: string) => {
+    // What a file holds may end up in a message.
     for (const line of text.split("\n")) send({ line: withoutControls(line) });
   };
   try {
@@ -119,11 +121,6 @@ async function readRequest(socket: net.Socket, signal: AbortSignal): Promise<Hoo
   const request = JSON.parse(text) as Partial<HookRequest>;
   if (!HOOKS.some((hook) => hook === request.hook) || typeof request.repository !== "string" || typeof request.push !== "string" || !Array.isArray(request.updates) || !Array.isArray(request.options)) throw new Error("read hook request: not understood");
   return request as HookRequest;
-}
-
-/** What a file holds may end up in a message; escape sequences must not reach the pusher's terminal. */
-function withoutControls(text: string): string {
-  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f\u009b]/g, "?");
 }
 
 function quote(text: string): string {

@@ -1,5 +1,7 @@
 import { appendFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../../engine/lib/clock.ts";
@@ -54,6 +56,43 @@ describe("a log", () => {
     isRunning = false;
     await following;
     expect(seen).toEqual(["before\n", "last words of the old file\n", "first of the new one\n"]);
+  });
+
+  test("gives as many of its last lines as are asked for, whatever they weigh, and is followed behind them", async () => {
+    const lines = Array.from({ length: 2_000 }, (_, index) => `${index} ${"x".repeat(10_000)}`);
+    writeFileSync(`${log}.20260101T000000Z`, lines.slice(0, 1_000).map(line).join(""));
+    writeFileSync(log, lines.slice(1_000).map(line).join(""));
+    expect(await read({ tailLines: 1_500 })).toBe(lines.slice(-1_500).map((text) => `${text}\n`).join(""));
+    expect(await read({ tailLines: 1_000_000_000 })).toBe(lines.map((text) => `${text}\n`).join(""));
+    const seen: string[] = [];
+    let isRunning = true;
+    const following = (async () => {
+      for await (const text of readLogs(log, { ...ALL, follow: true, tailLines: 1_500 }, systemClock, async () => isRunning, new AbortController().signal)) seen.push(text);
+    })();
+    await expect.poll(() => seen.length, { timeout: 20_000 }).toBe(1_500);
+    appendFileSync(log, line("after"));
+    await expect.poll(() => seen.length, { timeout: 20_000 }).toBe(1_501);
+    isRunning = false;
+    await following;
+    expect(seen.at(-1)).toBe("after\n");
+  });
+
+  test("is not held in memory, however many of its last lines are asked for", async () => {
+    for (let index = 0; index < 6_000; index++) appendFileSync(log, line(`${index} ${"y".repeat(10_000)}`));
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void;
+    collect();
+    const before = process.memoryUsage().heapUsed;
+    const lines = readLogs(log, { ...ALL, tailLines: 5_900 }, systemClock, async () => false, new AbortController().signal);
+    expect((await lines.next()).value).toMatch(/^100 y/);
+    collect();
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(20 << 20);
+    await lines.return(undefined);
+  });
+
+  test("with a line that has no end is read without it", async () => {
+    writeFileSync(log, `${line("one")}2026-01-01T00:00:00.000000000Z stdout F ${"z".repeat(8 << 20)}\n${line("two")}`);
+    expect(await read()).toBe("one\ntwo\n");
   });
 
   test("that does not exist yet is empty", async () => expect(await read()).toBe(""));
