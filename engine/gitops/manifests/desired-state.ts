@@ -5,6 +5,7 @@ import type { ResourceDefinition } from "../../resources/define-resource.ts";
 import type { CommitInfo } from "../git/git-source.ts";
 import type { EncryptedInput } from "./assemble-unit.ts";
 import { readOrder, type ObjectOrder } from "./object-order.ts";
+import { isAppliedOnce } from "./object-policies.ts";
 import type { LocateField, ParsedObject, Place } from "./parse-manifests.ts";
 import type { Problem } from "./problem.ts";
 import type { RepositoryConfig } from "./repository-config.ts";
@@ -115,7 +116,8 @@ export function isLeftOut(value: DesiredObject | Problem | LeftOut): value is Le
  * tells, also after a restart, whether a difference is someone's change or a new commit.
  */
 function driftMarks(object: KubeObject, { drift }: Unit): Readonly<Record<string, string>> {
-  if (drift === undefined || drift === "revert") return {};
+  // What is only made once is everyone's afterwards.
+  if (drift === undefined || drift === "revert" || isAppliedOnce(object)) return {};
   if (drift === "refuse") return { [DRIFT_ANNOTATION]: drift };
   return { [DRIFT_ANNOTATION]: drift, [INTENT_ANNOTATION]: createHash("sha1").update(JSON.stringify(object)).digest("base64url") };
 }

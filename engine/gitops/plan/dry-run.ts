@@ -8,6 +8,7 @@ import { complaintsOf } from "../manifests/explain-error.ts";
 import { isSameIntent } from "./field-diff.ts";
 import { isApplied } from "./field-ownership.ts";
 import { structuralPathOf, valueAt, withExistingField, withoutField } from "../manifests/field-path.ts";
+import { isAppliedOnce } from "../manifests/object-policies.ts";
 import { mapConcurrently } from "../manifests/map-concurrently.ts";
 import type { Outcome } from "./plan-sync.ts";
 
@@ -43,6 +44,7 @@ export async function dryRunObjects(client: Client, actAs: ActAs, objects: reado
 
 async function dryRunObject(client: Client, acting: Client, desired: DesiredObject, { namespaces: assumedNamespaces, kinds }: Assumed, liveFieldsOf: LiveFields): Promise<Outcome> {
   const live = await readLive(client, desired);
+  if (live !== undefined && isAppliedOnce(desired.object, live)) return { is: "unchanged", live, isOwned: false };
   const resource = acting.for(desired.resource);
   const stated = live === undefined ? desired.object : withLiveFields(desired.object, live, liveFieldsOf(desired));
   const isRedefined = kinds.has(`${desired.resource.group}/${desired.resource.kind}`);

@@ -87,6 +87,22 @@ describe("a change of what Git states", () => {
   });
 });
 
+describe("an object that is only made once", () => {
+  test.each(["mainstay.dev/apply: once", "kustomize.toolkit.fluxcd.io/ssa: IfNotPresent", "kustomize.toolkit.fluxcd.io/reconcile: disabled"])("(%s) is made again when it is gone, and else what others make of it", async (annotation) => {
+    const map = (key: string) => configMapYaml("a", { key }).replace("  name: a", `  name: a\n  annotations: {${annotation}}`);
+    await cluster.client.for(configMapResource).create({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "theirs", namespace: "default" }, data: { key: "theirs" } });
+    await deploy({ "mainstay.yaml": config("drift: refuse"), "a.yaml": map("first"), "theirs.yaml": map("ours").replace("name: a\n", "name: theirs\n"), "b.yaml": configMapYaml("b") });
+    expect(await data()).toBe("first");
+    await cluster.client.for(configMapResource).patch("default", "a", "merge", { data: { key: "made by a program" } });
+    expect(await deploy({ "a.yaml": map("second"), "b.yaml": configMapYaml("b", { key: "2" }) })).not.toContain("ConfigMap default/a");
+    await eventually("the rest of the commit", async () => (await cluster.client.for(configMapResource).get("default", "b")).data?.["key"] === "2");
+    expect(await data()).toBe("made by a program");
+    expect((await cluster.client.for(configMapResource).get("default", "theirs")).data).toEqual({ key: "theirs" });
+    await cluster.client.for(configMapResource).delete("default", "a");
+    await eventually("it to be there again", async () => (await data().catch(() => undefined)) === "second");
+  });
+});
+
 describe("what is left alone", () => {
   test("ignored fields keep their live value in plans and in applies (pain 3)", async () => {
     await deploy({ "mainstay.yaml": config('ignore: [{kind: Deployment, fields: [spec.replicas]}]'), "web.yaml": deploymentYaml("web", 1) });

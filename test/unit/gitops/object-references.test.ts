@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { pruneProtection, replacePolicy } from "../../../engine/gitops/manifests/object-policies.ts";
+import { isAppliedOnce, pruneProtection, replacePolicy } from "../../../engine/gitops/manifests/object-policies.ts";
 import { referencesOf } from "../../../engine/gitops/plan/object-references.ts";
 import { desired } from "./objects.ts";
 
@@ -35,8 +35,15 @@ describe("annotations of other tools keep their meaning", () => {
     [{ "helm.sh/resource-policy": "keep" }, true, undefined],
     [{ "mainstay.dev/replace": "never", "kustomize.toolkit.fluxcd.io/force": "enabled" }, false, "never"],
     [{ "argocd.argoproj.io/sync-options": "Force=true" }, false, "allowed"],
+    [{ "kustomize.toolkit.fluxcd.io/reconcile": "disabled" }, true, undefined],
   ])("%j", (annotations, isProtected, policy) => {
     expect(pruneProtection(annotated(annotations)) !== undefined).toBe(isProtected);
     expect(replacePolicy(annotated(annotations))).toBe(policy);
+  });
+
+  test("Flux reads its own from labels as well", () => {
+    const labelled = (labels: Record<string, string>) => ({ metadata: { name: "x", labels } });
+    expect(pruneProtection(labelled({ "kustomize.toolkit.fluxcd.io/prune": "Disabled" }))).toBe("kustomize.toolkit.fluxcd.io/prune is disabled");
+    expect([{ "kustomize.toolkit.fluxcd.io/ssa": "ifNotPresent" }, { "mainstay.dev/apply": "once" }].map((labels) => isAppliedOnce(labelled(labels)))).toEqual([true, false]);
   });
 });
