@@ -82,7 +82,7 @@ function addStatus(program: Command): void {
     .option("--json", "machine-readable output")
     .action(async (flags: { dataDir: string; kubeconfig?: string; json?: boolean }) => {
       const { runStatusCommand } = await import("./status-command.ts");
-      await runStatusCommand(flags, terminal);
+      await runStatusCommand(flags, process.stdout);
     });
 }
 
