@@ -66,7 +66,7 @@ export function computePodStatus(inputs: StatusInputs): PodStatus {
     qosClass: old.qosClass ?? "BestEffort",
     observedGeneration: pod.metadata.generation ?? 1,
     ...wholeResources(inputs),
-    ...(initContainerStatuses.length === 0 ? {} : { initContainerStatuses }),
+    ...(initContainerStatuses.length === 0 || isWithoutContainers(inputs) ? {} : { initContainerStatuses }),
     ...(isWithoutContainers(inputs) ? {} : { containerStatuses: containerStatuses.sort(byName) }),
     ...(ephemeralContainerStatuses.length === 0 ? {} : { ephemeralContainerStatuses: ephemeralContainerStatuses.sort(byName) }),
     conditions: inOrder(withDisruption(withResizeConditions(conditions, (isOver(phase) ? undefined : inputs.resize) ?? {}, formatTime(nowMs)), inputs)),
@@ -80,7 +80,7 @@ function byName(a: ContainerStatus, b: ContainerStatus): number {
 
 /** What the API is to be told of a status in the place of another: a merge keeps what is not named. */
 export function statusPatch(before: PodStatus | undefined, status: PodStatus): object {
-  const gone = (["reason", "message", "containerStatuses"] as const).filter((key) => before?.[key] !== undefined && status[key] === undefined);
+  const gone = (["reason", "message", "initContainerStatuses", "containerStatuses"] as const).filter((key) => before?.[key] !== undefined && status[key] === undefined);
   return { ...Object.fromEntries(gone.map((key) => [key, null])), ...status };
 }
 

@@ -29,7 +29,7 @@ describe.skipIf(!requireRoot())("a pod on a real machine", () => {
   it("that crashes is restarted with a growing back-off, and keeps the last words of the one before", async () => {
     await node.create("crash", { containers: [shell("echo so long > /dev/termination-log; echo to the log; exit 3")] });
     const pod = await node.until("crash", (seen) => container(seen)?.state?.waiting?.reason === "CrashLoopBackOff" && (container(seen)?.restartCount ?? 0) >= 1);
-    expect(container(pod)?.lastState?.terminated).toMatchObject({ exitCode: 3, reason: "Error", message: "so long" });
+    expect(container(pod)?.lastState?.terminated).toMatchObject({ exitCode: 3, reason: "Error", message: "so long\n" });
     expect(await node.kubectl("logs", "crash", "--previous")).toContain("to the log");
   });
 

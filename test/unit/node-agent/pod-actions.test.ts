@@ -255,9 +255,9 @@ describe("computePodStatus", () => {
   });
 
   it("that was refused goes on having no containers: words about them would be shown in place of the reason", () => {
-    const refused: Pod = { ...pod(), status: { phase: "Failed", reason: "OutOfcpu", message: "no room" } };
+    const refused: Pod = { ...pod({ initContainers: [init("a")] }), status: { phase: "Failed", reason: "OutOfcpu", message: "no room" } };
     expect(status(refused, { sandboxes: [], containers: [] })).toMatchObject({ phase: "Failed", reason: "OutOfcpu" });
-    expect(status(refused, { sandboxes: [], containers: [] })).not.toHaveProperty("containerStatuses");
+    for (const field of ["containerStatuses", "initContainerStatuses"]) expect(status(refused, { sandboxes: [], containers: [] })).not.toHaveProperty(field);
   });
 
   it("that was active for too long is over, and its status keeps saying why", () => {
