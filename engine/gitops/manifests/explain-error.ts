@@ -44,12 +44,15 @@ export interface Complaint {
   readonly isImmutable: boolean;
 }
 
+/** Upstream's ways to say that a field stays as it was made. */
+const IMMUTABLE = /immutable|may not be changed|may not change once set|can ?not change roleRef|updates to .* are forbidden/i;
+
 /** Everything a failed dry run says, one complaint per field. */
 export function complaintsOf(error: unknown): readonly Complaint[] {
   if (!(error instanceof StatusError)) return [{ message: describeError(error), isImmutable: false }];
   const causes = (error.status.details?.causes ?? []).filter((cause) => cause.field !== undefined && cause.field !== "");
   if (error.reason === "Invalid" && causes.length > 0) {
-    return causes.map((cause) => ({ field: cause.field ?? "", message: plainMessage(cause.message ?? "", cause.field ?? ""), isImmutable: /immutable|may not be changed|updates to .* are forbidden/i.test(cause.message ?? "") }));
+    return causes.map((cause) => ({ field: cause.field ?? "", message: plainMessage(cause.message ?? "", cause.field ?? ""), isImmutable: IMMUTABLE.test(cause.message ?? "") }));
   }
   const unknown = [...error.message.matchAll(/unknown field "([^"]+)"/g)].map((match) => match[1] ?? "");
   if (unknown.length > 0) return unknown.map((field) => ({ field, message: "unknown field", isImmutable: false }));

@@ -56,6 +56,9 @@ describe("what the server complains about, for someone who edits a file", () => 
     const error = invalid("apps", "Deployment", "x", [requiredField("spec.template"), invalidField("spec.selector", "x", "field is immutable")]);
     expect(complaintsOf(error)).toEqual([{ field: "spec.template", message: "is required", isImmutable: false }, { field: "spec.selector", message: "field is immutable", isImmutable: true }]);
   });
+  test.each<[string, boolean]>([["may not change once set", true], ["cannot change roleRef", true], ["updates to parameters are forbidden.", true], ["must be a number", false]])("%s: %j that the object must be made anew for it", (message, isImmutable) => {
+    expect(complaintsOf(invalid("", "Service", "x", [invalidField("spec.x", "y", message)]))).toMatchObject([{ isImmutable }]);
+  });
 });
 
 describe("drift", () => {

@@ -44,6 +44,7 @@ describe("annotations of other tools keep their meaning", () => {
   test("Flux reads its own from labels as well", () => {
     const labelled = (labels: Record<string, string>) => ({ metadata: { name: "x", labels } });
     expect(pruneProtection(labelled({ "kustomize.toolkit.fluxcd.io/prune": "Disabled" }))).toBe("kustomize.toolkit.fluxcd.io/prune is disabled");
-    expect([{ "kustomize.toolkit.fluxcd.io/ssa": "ifNotPresent" }, { "mainstay.dev/apply": "once" }].map((labels) => isAppliedOnce(labelled(labels)))).toEqual([true, false]);
+    expect(isAppliedOnce(labelled({ "kustomize.toolkit.fluxcd.io/ssa": "ifNotPresent" }))).toBe(true);
+    expect(isAppliedOnce(labelled({ "mainstay.dev/apply": "once" }))).toBe(false);
   });
 });
