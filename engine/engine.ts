@@ -118,7 +118,7 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   await renewStoredForm(encryption.storage, catalog, logger);
   const store = new ObjectStore({ storage: withStorageMetrics(encryption.storage, metrics, clock), resources: catalog, clock, logger, tracer: tracing?.tracer });
   // The store must run before the API can answer, and until nothing asks it any more.
-  scope.start(service("store", (running) => store.run(running)), ...(config.etcdCompactionInterval === 0 ? [] : [createCompactor(storage, clock, logger, { keepMs: config.etcdCompactionInterval })]), ...encryption.services, createLogBounds([serverLog(config.dataDir)], clock), createIdleCollection(clock));
+  scope.start(service("store", (running) => store.run(running)), ...(config.etcdCompactionInterval === 0 ? [] : [createCompactor({ storage, cache: store, keepMs: config.etcdCompactionInterval, clock, logger })]), ...encryption.services, createLogBounds([serverLog(config.dataDir)], clock), createIdleCollection(clock));
 
   const pki = (await preparing) ?? (await openSharedPki(storage, pkiDir, clock));
   const { server, port, authenticationFacts, presented, started } = await during(progress, "serve the Kubernetes API", `https://${hostAndPort(config.bindAddress, config.apiPort)}`, () => serveApi(config, parts, { store, metrics, pki, nodeIps, quorum, healthChecks: encryption.healthChecks, admission, egress, tracer: tracing?.tracer }, scope));

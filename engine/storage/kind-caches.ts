@@ -109,6 +109,11 @@ export class KindCaches {
     cache?.interrupt();
   }
 
+  /** Forgets what changed up to a revision that the store has forgotten as well. */
+  forget(revision: number): void {
+    for (const cache of this.#caches.values()) cache.forget(revision);
+  }
+
   async #fill(): Promise<void> {
     const { entries, revision } = await this.#storage.list(ROOT);
     const found = new Map<WatchCache, [string, StoredObject<KubeObject>][]>([...this.#caches.values()].map((cache) => [cache, []]));

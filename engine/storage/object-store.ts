@@ -204,6 +204,11 @@ export class ObjectStore {
     return this.#kinds.add(definition);
   }
 
+  /** Forgets what changed up to a revision that the store has forgotten as well: watches from there have to list again. */
+  forget(revision: number): void {
+    this.#kinds.forget(revision);
+  }
+
   /** Ends the watches of a kind: its objects are served otherwise from here on, or with `isGone` no more. */
   interruptKind(definition: ResourceDefinition, isGone = false): void {
     this.#kinds.interrupt(definition, isGone);

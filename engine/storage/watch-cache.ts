@@ -131,6 +131,11 @@ export class WatchCache<T extends KubeObject = KubeObject> {
     return this.#history.slice(first);
   }
 
+  /** Forgets changes up to a revision that the store has forgotten as well. */
+  forget(revision: number): void {
+    this.#forgetWhile((_, change) => change.revision <= revision);
+  }
+
   /** Calls at least for every change that touches the scope; the caller still tests each. Returns what ends it. */
   subscribe(scope: Scope, subscriber: Subscriber<T>): () => void {
     const topic = scope.field !== undefined ? fieldTopic(scope.field.name, scope.field.value) : namespaceTopic(scope.namespace);
@@ -176,9 +181,14 @@ export class WatchCache<T extends KubeObject = KubeObject> {
   }
 
   #forgetOldest(): void {
+    this.#forgetWhile((count) => this.#history.length - count > HISTORY_MAX || this.#historyBytes > HISTORY_BYTES_MAX);
+  }
+
+  #forgetWhile(isTooOld: (count: number, change: CachedChange<T>) => boolean): void {
     let count = 0;
-    while (this.#history.length - count > HISTORY_MAX || (this.#historyBytes > HISTORY_BYTES_MAX && count < this.#history.length)) {
-      this.#historyBytes -= this.#history[count]?.current.byteLength ?? 0;
+    for (const change of this.#history) {
+      if (!isTooOld(count, change)) break;
+      this.#historyBytes -= change.current.byteLength;
       count++;
     }
     const dropped = this.#history.splice(0, count);

@@ -76,7 +76,7 @@ export class SimEngine {
 
   async #assemble({ clock, random, logger, git }: SimParts): Promise<void> {
     const store = new ObjectStore({ storage: this.#storage, resources: catalog, clock, logger });
-    this.#scope.start(service("store", (signal) => store.run(signal)), createCompactor(this.#storage, clock, logger));
+    this.#scope.start(service("store", (signal) => store.run(signal)), createCompactor({ storage: this.#storage, cache: store, clock, logger }));
     await store.ready(this.#scope.signal);
     tokenKey ??= generateTokenKey();
     const metrics = new MetricsRegistry();

@@ -11,13 +11,16 @@ import { VirtualClock } from "../../kit/virtual-clock.ts";
 
 const MINUTE_MS = 60_000;
 
-function startCompactor(storage: Storage, clock: VirtualClock, logger: Logger = silentLogger): void {
+/** Gives the revisions up to which a cache was told to forget. */
+function startCompactor(storage: Storage, clock: VirtualClock, logger: Logger = silentLogger): readonly number[] {
+  const forgotten: number[] = [];
   const running = new AbortController();
-  const ended = createCompactor(storage, clock, logger).run(running.signal);
+  const ended = createCompactor({ storage, cache: { forget: (revision) => void forgotten.push(revision) }, clock, logger }).run(running.signal);
   onTestFinished(async () => {
     running.abort();
     await ended;
   });
+  return forgotten;
 }
 
 async function put(storage: Storage, value: string): Promise<number> {
@@ -29,7 +32,7 @@ test("the compactor keeps the history of the last five minutes and forgets what 
   const storage = openMemoryStorage({ clock });
   const first = await put(storage, "1");
   const second = await put(storage, "2");
-  startCompactor(storage, clock);
+  const forgotten = startCompactor(storage, clock);
   await clock.advance(4 * MINUTE_MS);
   const third = await put(storage, "3");
   expect((await storage.list("/test/", { revision: first })).entries).toHaveLength(1);
@@ -39,6 +42,7 @@ test("the compactor keeps the history of the last five minutes and forgets what 
   await clock.advance(5 * MINUTE_MS);
   await expect(storage.list("/test/", { revision: second })).rejects.toThrow(CompactedError);
   expect((await storage.list("/test/", { revision: third })).entries[0]?.value.toString()).toBe("3");
+  expect(forgotten).toEqual([second, third]); // what each of the two looks had found, an interval later
 });
 
 test("the compactor outlives a store that is not available", async () => {
@@ -55,12 +59,12 @@ test("the compactor outlives a store that is not available", async () => {
     },
   });
   const warnings: string[] = [];
-  startCompactor(flaky, clock, { ...silentLogger, warn: (message) => void warnings.push(message) });
+  const forgotten = startCompactor(flaky, clock, { ...silentLogger, warn: (message) => void warnings.push(message) });
   const revision = await put(storage, "1");
   isDown = true;
   await clock.advance(10 * MINUTE_MS);
   expect(warnings.length).toBeGreaterThan(0);
-  expect(compacted).toEqual([]);
+  expect([compacted, forgotten]).toEqual([[], []]);
   isDown = false;
   await clock.advance(10 * MINUTE_MS);
   expect(compacted).toContain(revision);

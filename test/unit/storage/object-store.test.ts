@@ -321,6 +321,18 @@ describe("a watch", () => {
     expect(summary(await take(watch, 2))).toEqual(["ERROR 410"]);
   });
 
+  test("from before what was forgotten is told so, one from there on misses nothing, nor does one of a kind that has not changed", async () => {
+    const [created, pod] = [await create("a"), await createPod()];
+    const changed = await write("a", (current) => ({ ...current, data: { n: "1" } }));
+    store.forget(Number(changed));
+    const last = await write("a", (current) => ({ ...current, data: { n: "2" } }));
+    expect(summary(await take(await store.watch(configMapResource, "shop", { resourceVersion: created }), 1))).toEqual(["ERROR 410"]);
+    expect(summary(await take(await store.watch(configMapResource, "shop", { resourceVersion: changed }), 1))).toEqual([`MODIFIED a@${last}`]);
+    const pods = await store.watch(podResource, "shop", { resourceVersion: pod });
+    const { encoded } = await store.update(podResource, "shop", "p", () => ({ do: "delete" }));
+    expect(summary(await take(pods, 1))).toEqual([`DELETED p@${encoded.object.metadata.resourceVersion}`]);
+  });
+
   test("gets a bookmark with the store's revision every minute it is quiet, if it asked for one", async () => {
     const version = await create("a");
     const watch = await store.watch(configMapResource, "shop", { resourceVersion: version, allowWatchBookmarks: true });
