@@ -48,7 +48,7 @@ export function planDeletions(stale: readonly StaleEntry[], rules: DeletionRules
     if (live === undefined || live.metadata.labels?.[APPLICATION_LABEL] !== entry.unit) forget.push(entry);
     else if (protection !== undefined) kept.push({ ...entry, why: `the annotation ${protection}` });
     else if (rules.units.find((unit) => unit.name === entry.unit)?.prune === false) kept.push({ ...entry, why: "prune is off for its unit" });
-    else if (live.metadata.deletionTimestamp !== undefined) kept.push({ ...entry, why: "it is being deleted" });
+    else if (live.metadata.deletionTimestamp !== undefined) kept.push({ ...entry, why: whyStillThere(live) });
     else if (rules.protectedKinds.has(entry.entry.kind) && !isAllowed(entry, rules)) {
       kept.push({ ...entry, why: "its kind is protected" });
       problems.push(refusal(live, `deletes ${describeEntry(entry.entry)}, and ${entry.entry.kind} is protected; to delete it, ${trailerHint("Allow-Delete", `${entry.entry.kind}/${entry.entry.name}`)}`));
@@ -62,6 +62,12 @@ export function planDeletions(stale: readonly StaleEntry[], rules: DeletionRules
     if (first !== undefined) problems.push(refusal(first.live, `deletes ${entries.length} of the ${size} objects of ${unit}, more than ${rules.maxPercent} %; to delete them, ${trailerHint("Allow-Delete", unit)}`));
   }
   return { prune: prunable, forget, kept, problems };
+}
+
+/** What an object that was deleted still waits for. */
+export function whyStillThere({ metadata }: KubeObject): string {
+  const { finalizers = [] } = metadata;
+  return `it is being deleted${finalizers.length === 0 ? "" : `, and waits for ${finalizers.join(", ")}`}`;
 }
 
 /** What may go, without the namespaces in which something is kept: these are kept as well. */

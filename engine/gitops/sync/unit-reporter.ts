@@ -11,6 +11,7 @@ import type { HealthState } from "../health/health.ts";
 import { describeEntry, entryIdentity, foreignEntries, nextInventory, type OwnedEntry } from "./inventory.ts";
 import { goesWhenDone, isRun } from "../manifests/hook-policies.ts";
 import { objectsByUnit, perUnit, type UnitObjects } from "../manifests/objects-by-unit.ts";
+import { whyStillThere } from "../plan/plan-deletions.ts";
 import { activeHolds, describeHold } from "../plan/restraints.ts";
 import { formatFieldChange, isBookkeeping } from "../plan/field-diff.ts";
 import { writerOf, writtenName, type DriftWriters } from "./drift.ts";
@@ -245,6 +246,7 @@ export class UnitReporter {
       const record = this.#units.get(action.do === "prune" ? action.entry.unit : action.desired.unit);
       if (record === undefined) continue;
       this.#dirty.add(record.unit.name);
+      if (result.is === "terminating" && action.do === "prune") record.kept = [...record.kept, `${describeEntry(action.entry.entry)}: ${whyStillThere(action.live)}`];
       // Others that wait for it are no news beside why it is not there.
       if (result.is === "failed" && record.holdup?.state !== "Degraded") record.holdup = { state: "Degraded", reason: describeError(result.error), isWaiting: false };
       if (result.is !== "failed" && (action.do === "prune" || action.candidate.cause === "commit")) record.appliedCommit = state.commit.id;

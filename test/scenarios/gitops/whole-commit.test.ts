@@ -97,3 +97,20 @@ describe("ownership", () => {
     await eventually("the old application to be gone", () => cluster.gitops.applications().map((app) => app.name).join() === "two");
   });
 });
+
+describe("what leaves", () => {
+  test("and is held by a finalizer is shown with what it waits for, until it is gone", async () => {
+    const held = configMapYaml("held").replace("  name: held", "  name: held\n  finalizers: [example.org/hold]");
+    await copy.commit({ "apps/a/held.yaml": held, "apps/a/b.yaml": configMapYaml("b") });
+    await copy.push();
+    await copy.commit({ "apps/a/held.yaml": undefined });
+    expect((await copy.push()).text).toContain("- ConfigMap default/held");
+    const kept = () => cluster.gitops.applications()[0]?.kept;
+    await eventually("the wait to be shown", () => kept()?.[0] === "ConfigMap default/held: it is being deleted, and waits for example.org/hold");
+    await copy.commit({ "README.md": "unrelated\n" });
+    await copy.push();
+    expect(kept()).toEqual(["ConfigMap default/held: it is being deleted, and waits for example.org/hold"]);
+    await cluster.client.for(configMapResource).patch("default", "held", "merge", { metadata: { finalizers: [] } });
+    await eventually("nothing to be kept", () => kept()?.length === 0);
+  });
+});
