@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { EncodedObject, ObjectList } from "../../apimachinery/api-request.ts";
 import { formatApiVersion } from "../../apimachinery/group-version.ts";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
@@ -43,7 +44,8 @@ export function encodeObject(encoded: EncodedObject, context: EncodeContext): Bu
   return representation.encoding === "json" ? encoded.json() : toText(encoded.object, representation);
 }
 
-export function encodeList(list: ObjectList, context: EncodeContext): Buffer | PiecewiseBytes {
+/** A promise where it takes so long that others are let in meanwhile. */
+export function encodeList(list: ObjectList, context: EncodeContext): Buffer | PiecewiseBytes | Promise<Buffer> {
   const { definition, representation, schemas, includeObject, now } = context;
   const { metaVersion = META_VERSION } = representation;
   const metadata: ListMetadata = {
@@ -64,10 +66,7 @@ export function encodeList(list: ObjectList, context: EncodeContext): Buffer | P
   // Custom kinds say of each item what it is, as upstream's do, for clients have no types to know it by; and of lists that they are whole.
   const isTyped = definition.content !== undefined;
   const shown = isTyped ? { continue: "", ...metadata } : metadata;
-  if (representation.encoding === "yaml") {
-    const items = list.items.map((item) => parseJson((isTyped ? item.json() : item.itemJson()).toString("utf8")));
-    return toText({ kind: definition.listKind, apiVersion, metadata: shown, items }, representation);
-  }
+  if (representation.encoding === "yaml") return yamlList({ kind: definition.listKind, apiVersion, metadata: shown }, list.items, isTyped);
   return jsonList(definition.listKind, apiVersion, shown, list.items, isTyped);
 }
 
@@ -113,6 +112,26 @@ export function columnsOf(definition: ResourceDefinition): readonly TableColumn<
 
 function jsonList(kind: string, apiVersion: string, metadata: ListMetadata, items: readonly EncodedObject[], isTyped: boolean): Buffer | PiecewiseBytes {
   return joinItems({ head: `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":${JSON.stringify(metadata)},"items":[`, tail: "]}\n", items, isTyped });
+}
+
+/** YAML takes long to write: of this many characters, some ten milliseconds. */
+const YAML_TURN_LENGTH = 128 << 10;
+
+/** The list as it would be written at once, but an item at a time, and others are served in between. */
+async function yamlList(head: object, items: readonly EncodedObject[], isTyped: boolean): Promise<Buffer> {
+  const [before = "", after = ""] = formatYaml({ ...head, items: [] }).split(/^items: \[\]\n/m);
+  if (items.length === 0) return Buffer.from(`${before}items: []\n${after}`);
+  const pieces = [Buffer.from(`${before}items:\n`)];
+  let turnLength = 0;
+  for (const item of items) {
+    const text = formatYaml([parseJson((isTyped ? item.json() : item.itemJson()).toString("utf8"))]);
+    pieces.push(Buffer.from(text));
+    turnLength += text.length;
+    if (turnLength < YAML_TURN_LENGTH) continue;
+    turnLength = 0;
+    await nextTurn();
+  }
+  return Buffer.concat([...pieces, Buffer.from(after)]);
 }
 
 function toText(value: unknown, { encoding }: Representation): Buffer {

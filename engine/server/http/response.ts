@@ -24,6 +24,8 @@ export interface RawResponse {
 /** Upstream's bounds of warnings: of all together, and of each one where there are more. */
 const WARNINGS_LENGTH_MAX = 4 * 1024;
 const WARNING_LENGTH_MAX = 256;
+/** What is longer nobody reads, and indenting it holds up everybody else. */
+const PRETTY_BYTES_MAX = 4 << 20;
 /** Answers above this size are compressed for clients that can read it, as upstream does. */
 const GZIP_BYTES_MIN = 128 * 1024;
 
@@ -42,7 +44,7 @@ export function plainText(code: number, text: string): Answer & { readonly body:
 
 /** Writes a complete answer. */
 export async function writeAnswer(raw: RawResponse, answer: Answer, request: { readonly auditId: string; readonly acceptEncoding: string; readonly isHead: boolean; readonly isPretty?: boolean; readonly headers?: Readonly<Record<string, string>> }): Promise<void> {
-  const plain = request.isPretty === true && answer.contentType.startsWith(JSON_TYPE) ? indented(wholeOf(answer.body)) : answer.body;
+  const plain = request.isPretty === true && answer.contentType.startsWith(JSON_TYPE) && answer.body.length <= PRETTY_BYTES_MAX ? indented(wholeOf(answer.body)) : answer.body;
   const isCompressed = plain.length > GZIP_BYTES_MIN && /\bgzip\b/.test(request.acceptEncoding);
   const body = isCompressed ? await compress(plain) : plain;
   if (raw.destroyed) return;

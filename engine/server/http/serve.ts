@@ -156,7 +156,7 @@ async function resourceAnswer(parts: ServeParts, http: HttpRequest, info: Resour
     return undefined;
   }
   http.trace?.beginAnswer(http, contentTypeOf(context.representation));
-  const answer = answerOf(result, context);
+  const answer = await answerOf(result, context);
   http.trace?.encoded(answer.body.length);
   server.requests.answered(request, answer.body.length);
   return answer;
@@ -205,13 +205,13 @@ function canBeShownInForms({ verbs }: ResourceDefinition, { subresource }: Resou
   return subresource === "status" || subresource === "scale";
 }
 
-function answerOf(result: Exclude<ApiResult, { readonly is: "watch" }>, context: EncodeContext): Answer {
+async function answerOf(result: Exclude<ApiResult, { readonly is: "watch" }>, context: EncodeContext): Promise<Answer> {
   const contentType = contentTypeOf(context.representation);
   switch (result.is) {
     case "object":
       return { code: result.code, contentType, body: encodeObject(result.encoded, context), warnings: result.warnings };
     case "list":
-      return { code: 200, contentType, body: encodeList(result.list, context), warnings: result.warnings };
+      return { code: 200, contentType, body: await encodeList(result.list, context), warnings: result.warnings };
     case "status":
       return { code: result.status.code, contentType, body: encodeStatus(result.status, context.representation, context.schemas), warnings: result.warnings };
   }
