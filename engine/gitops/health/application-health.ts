@@ -34,7 +34,7 @@ export function computeUnitHealth(observation: UnitObservation, now: number): Un
   const all = objects.map((desired) => {
     const health = computeDesiredHealth(desired, observation, now);
     // What the unit may not create yet is not missing.
-    if (holdup?.isWaiting === true && health.state === "Missing") return { desired, health: { ...health, state: "Progressing" as const, reason: holdup.reason } };
+    if (health.state === "Missing" && (holdup?.isWaiting === true || holdup?.state === "Suspended")) return { desired, health: { ...health, state: holdup.state === "Suspended" ? "Suspended" as const : "Progressing" as const, reason: holdup.reason } };
     return { desired, health };
   });
   const worst = worstHealth([...(holdup === undefined ? [] : [holdup]), ...all.map(({ health }) => health)]);

@@ -54,7 +54,7 @@ function parseManifests(content: Buffer, kinds: ServedKinds): ParsedFile {
   try {
     documents = parseYamlDocuments(text, BUNDLE_YAML_LIMITS);
   } catch (error) {
-    if (error instanceof YamlError) return failed(error.line, `YAML: ${error.message}`);
+    if (error instanceof YamlError) return failed(error.line, `YAML: ${error.message}${/\{\{.*\}\}/.test(text) ? "; what has {{ … }} looks like a template, which nothing fills in here unless it is a chart's: commit what comes out of it, or list it in .mainstayignore" : ""}`);
     throw error;
   }
   const pass = new FilePass(kinds);

@@ -115,6 +115,12 @@ describe("what is left alone", () => {
     expect(await replicas()).toBe(3);
   });
 
+  test("a suspended application is told as suspended, not as missing, when it was never applied", async () => {
+    await copy.commit({ "mainstay.yaml": config("suspend: true"), "a.yaml": configMapYaml("a") });
+    expect((await copy.push("-o", "wait=2s")).text).toContain("root is left as it is: suspended in mainstay.yaml; 1 change waits");
+    expect(app()).toMatchObject({ health: "Suspended", objects: [{ health: "Suspended", reason: "suspended in mainstay.yaml; 1 change waits" }] });
+  });
+
   test("a suspended application takes commits in and applies them when it goes on", async () => {
     await deploy({ "a.yaml": configMapYaml("a", { key: "1" }) });
     expect(await deploy({ "mainstay.yaml": config("suspend: true"), "a.yaml": configMapYaml("a", { key: "2" }) })).toContain("root is left as it is: suspended in mainstay.yaml; 1 change waits");

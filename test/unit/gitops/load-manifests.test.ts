@@ -141,6 +141,7 @@ describe("bad input is a problem with a place", () => {
     ["an object of another program of the same people", { "a.yaml": "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: web}\n" }, /^a\.yaml:2 no kind Rollout in argoproj\.io\/v1alpha1: this cluster does not serve that API group$/],
     ["an object twice in one commit", { "a.yaml": configMapYaml("x"), "b.yaml": configMapYaml("x") }, /^b\.yaml:1 ConfigMap default\/x is already described in a\.yaml:1; keep one of them$/],
     ["an object in two units", { "apps/a/x.yaml": namespaceYaml("x"), "apps/b/x.yaml": namespaceYaml("x") }, /^apps\/b\/x\.yaml:1 Namespace x of application b is already described by application a in apps\/a\/x\.yaml:1; keep one of them, or name only one of their folders in units of mainstay\.yaml$/],
+    ["a template that is not a chart's", { "a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Values.name }}}\n" }, /^a\.yaml:\d YAML: .*; what has \{\{ … \}\} looks like a template/],
     ["an alias bomb", { "a.yaml": bomb }, /^a\.yaml:\d+ YAML: .*alias/],
     ["a file over sixteen mebibytes", { "a.yaml": `x: ${"y".repeat(16 << 20)}` }, /^a\.yaml:1 the file has \d+ bytes; at most 16777216/],
     ["a binary file", { "a.yaml": Buffer.from([0x61, 0, 0x62]) }, /^a\.yaml:1 the file is binary/],
