@@ -78,7 +78,7 @@ export class DnsServer {
     if (answer === undefined) return;
     const limit = advertisedSize(query);
     const bytes = answer.length <= limit ? answer : packet.encode({ type: "response", id: query.id ?? 0, flags: (query.flags ?? 0) | FLAG_TRUNCATED, questions: query.questions ?? [] });
-    socket.send(bytes, from.port, from.address, () => {}); // the client may be gone; it will ask again
+    sendAnswer(socket, bytes, from);
   }
 
   #serveTcp(socket: TcpSocket): void {
@@ -155,6 +155,16 @@ export class DnsServer {
       this.#forwarded--;
       this.#forwardedOf.remove(address);
     }
+  }
+}
+
+/** Sends to a client that can be answered: one may come from port 0, which leads nowhere, or the socket may have been closed while its answer was looked for. */
+export function sendAnswer(socket: Socket, bytes: Buffer, { port, address }: Pick<RemoteInfo, "port" | "address">): void {
+  if (port === 0) return;
+  try {
+    socket.send(bytes, port, address, () => {}); // the client may be gone; it will ask again
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ERR_SOCKET_DGRAM_NOT_RUNNING") throw error;
   }
 }
 

@@ -7,7 +7,7 @@ import { systemClock } from "../../engine/lib/clock.ts";
 import { silentLogger } from "../../engine/lib/log.ts";
 import type { EndpointSlice, Service } from "../../engine/resources/types.ts";
 import { computeDnsRecords } from "../../node-agent/network/dns-records.ts";
-import { DnsServer } from "../../node-agent/network/dns-server.ts";
+import { DnsServer, sendAnswer } from "../../node-agent/network/dns-server.ts";
 import { freePorts } from "../kit/etcd.ts";
 
 /** The node's name server over the wire, before a resolver that knows one address for every name. */
@@ -127,6 +127,16 @@ test("who reads no answers is asked no more, until he reads on", async () => {
   const size = 2 + packet.encodingLength({ type: "response", questions: [{ type: "A", name: `many.shop.svc.${DOMAIN}` }], answers: Array.from({ length: MANY }, () => ({ type: "A", name: `many.shop.svc.${DOMAIN}`, data: OUTSIDE })) });
   await vi.waitUntil(() => bytes === questions * size, { timeout: 60_000 });
   socket.destroy();
+});
+
+test("who cannot be answered is not, and ends nothing", async () => {
+  const socket = createSocket("udp4").bind(0, HOST);
+  await once(socket, "listening");
+  const bytes = Buffer.from("answer");
+  expect(() => sendAnswer(socket, bytes, { port: 0, address: HOST })).not.toThrow();
+  socket.close();
+  expect(() => sendAnswer(socket, bytes, { port: 53, address: HOST })).not.toThrow();
+  expect(() => socket.send(bytes, 0, HOST)).toThrow();
 });
 
 test("what is no question is not answered, and costs nobody else an answer", async () => {
