@@ -117,8 +117,13 @@ function planKills(pod: Pod, state: PodState, probes: ProbeResults): PodAction[]
       return [{ do: "killContainer", state: current, why: `Container ${current.name} definition changed, will be restarted` }, { do: "startContainer", container, attempt, backoffBase: attempt }];
     }
     if (failure === undefined) return [];
-    const returns = container === undefined || (container.restartPolicy ?? pod.spec.restartPolicy) !== "Never";
-    return [{ do: "killContainer", state: current, why: `Container ${current.name} ${failure.why}${returns ? ", will be restarted" : ""}`, graceSeconds: failure.graceSeconds }];
+    const policy = container?.restartPolicy ?? pod.spec.restartPolicy;
+    const returns = container === undefined || policy !== "Never";
+    const kill: PodAction = { do: "killContainer", state: current, why: `Container ${current.name} ${failure.why}${returns ? ", will be restarted" : ""}`, graceSeconds: failure.graceSeconds };
+    // Asked to end it may end well, and would be taken for one that has done its work.
+    if (container === undefined || policy !== "OnFailure") return [kill];
+    const attempt = current.attempt + 1;
+    return [kill, { do: "startContainer", container, attempt, backoffBase: nextBackoffBase(container, current, attempt) }];
   });
 }
 

@@ -83,6 +83,12 @@ describe("computePodActions", () => {
     expect(actions(pod(), { sandboxes: [sandbox()], containers: [container()] }, { ...quiet, failed: new Map([["c-0", { why: "failed liveness probe", graceSeconds: undefined }]]) })).toEqual(["kill c"]);
   });
 
+  it("starts again at once what failed a probe and would be over if it ended well", () => {
+    const failed = { ...quiet, failed: new Map([["c-0", { why: "failed liveness probe", graceSeconds: undefined }]]) };
+    const does = (restartPolicy: string) => actions(pod({ restartPolicy }), { sandboxes: [sandbox()], containers: [container()] }, failed);
+    expect([does("OnFailure"), does("Never")]).toEqual([["kill c", "start c #1"], ["kill c"]]);
+  });
+
   it("waits with the next container until a sidecar's startup probe succeeded", () => {
     const p = pod({ initContainers: [init("side", { restartPolicy: "Always", startupProbe: { tcpSocket: { port: 1 } } })] });
     const state = { sandboxes: [sandbox()], containers: [container({ name: "side" })] };
