@@ -36,6 +36,8 @@ export function checkManifest(value: unknown, kinds: ServedKinds): ManifestCheck
   if (/^kustomize\.config\.k8s\.io\//.test(apiVersion)) return faulty({ steps: [], message: "a kustomization must be called kustomization.yaml; otherwise nothing builds it" });
   const refusal = kinds.refusal(apiVersion, kind);
   const resource = kinds.find(apiVersion, kind);
+  // Nothing here can be applied without a name: it is another program's file.
+  if (resource === undefined && metadata === undefined) return { is: "other", what: `${kind} of ${apiVersion} is no kind of this cluster and has no name, left out` };
   if (refusal !== undefined || resource === undefined) return faulty({ steps: ["kind"], message: refusal ?? `no kind ${kind} in ${apiVersion}` });
   return checkObject(withHookName(stripServerFields(value), resource), resource);
 }

@@ -10,6 +10,9 @@ export const DEPTH_MAX = 32;
 /** All that is read at once is kept until the last of it is there. */
 export const BLOBS_PER_READ = 512;
 
+/** Files that other deployers, or the programs around them, make manifests of. */
+const UNRENDERED = /\.(jsonnet|cue|ya?ml\.(tpl|gotmpl|j2|erb))$/i;
+
 export interface FileRef {
   readonly path: string;
   readonly blob: string;
@@ -61,6 +64,7 @@ async function walk(request: ListRequest, tree: string, path: string, depth: num
     else if (entry.is === "symlink") problem("symbolic links are not followed; commit the file itself, or list the link in .mainstayignore");
     else if (entry.is === "submodule") problem("submodules are not fetched; commit the files themselves, or list the folder in .mainstayignore");
     else if (isManifestName(entry.name)) out.files.push({ path: full(entry.name), blob: entry.id });
+    else if (UNRENDERED.test(entry.name)) out.notices.push(`${full(entry.name)}: is rendered by nothing here, left out; commit what comes out of it`);
   }
 }
 

@@ -101,6 +101,11 @@ describe("what objects get", () => {
     expect(second.objects.get(map?.identity ?? "")?.digest).toBe(map?.digest);
   });
 
+  test("files of other programs are named, and refuse nothing", async () => {
+    const state = await load({ "apps/a/main.jsonnet": "{}", "apps/a/lib.libsonnet": "{}", "apps/a/values.yaml.gotmpl": "a", "apps/a/skaffold.yaml": "apiVersion: skaffold/v4beta1\nkind: Config\n", "apps/a/notes.txt": "a" });
+    expect(state.problems).toEqual([]);
+    expect(state.notices).toEqual(["apps/a/main.jsonnet: is rendered by nothing here, left out; commit what comes out of it", "apps/a/values.yaml.gotmpl: is rendered by nothing here, left out; commit what comes out of it", "apps/a/skaffold.yaml: line 1: Config of skaffold/v4beta1 is no kind of this cluster and has no name, left out"]);
+  });
   test("what an export holds beside the intent is left out", async () => {
     const state = await load({ "a.yaml": `${deploymentYaml("web")}status: {replicas: 3}\n`.replace("  name: web\n", "  name: web\n  uid: abc\n  resourceVersion: '5'\n  creationTimestamp: null\n") });
     expect(problems(state)).toEqual([]);
