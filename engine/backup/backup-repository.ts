@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { formatTime, type Clock } from "../lib/clock.ts";
+import { withoutCredentials } from "../lib/without-credentials.ts";
 import { gitText, lastLines, runGit } from "../gitops/git/native-git.ts";
 import type { BackupPlace } from "./backup-place.ts";
 
@@ -81,10 +82,6 @@ function parseTree(text: string): [string, string][] {
     const [entry = "", name = ""] = line.split("\t");
     return [name, entry];
   });
-}
-
-export function withoutCredentials(url: string): string {
-  return url.replace(/^([a-z]+:\/\/)[^/@]*@/i, "$1");
 }
 
 function readme(cluster: string): string {

@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import path from "node:path";
 import type { ServerConfig } from "../options/config.ts";
 import { serverLog, startEngine, type Engine } from "../engine.ts";
+import { withoutCredentials } from "../lib/without-credentials.ts";
 import { systemClock } from "../lib/clock.ts";
 import { createLogger } from "../lib/log.ts";
 import { systemRandom } from "../lib/random.ts";
@@ -62,7 +63,7 @@ export function renderSummary(config: Pick<ServerConfig, "repo" | "branch">, eng
     ...applications.map((application) => `  ${application.health.padEnd(12)} ${application.name}  ${application.ready}${application.reason === "" ? "" : `  ${application.reason}`}`),
     ...(applications.length === 0 ? [] : [""]),
     ...(firstService === undefined ? [] : [`  Service        curl http://${firstService}`]),
-    ...(gitops === undefined ? [] : [`  Repository     ${gitops.gitUrl ?? `${config.repo} (branch ${config.branch})`}`, `  Status branch  ${gitops.statusBranch()}`]),
+    ...(gitops === undefined ? [] : [`  Repository     ${gitops.gitUrl ?? `${withoutCredentials(config.repo ?? "")} (branch ${config.branch})`}`, `  Status branch  ${gitops.statusBranch()}`]),
     `  Kubeconfig     ${kubeconfigFile}`,
     `  Log            ${logFile}`,
     ...(gitops?.gitUrl === undefined ? [] : suggestions(gitops.gitUrl, gitops.statusBranch(), kubeconfigFile)),

@@ -96,8 +96,3 @@ export interface GitSource {
 export function shortId(id: string, length = 10): string {
   return id.slice(0, length);
 }
-
-/** A URL without user name, password and token. */
-export function withoutCredentials(url: string): string {
-  return url.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/@]*@/i, (whole, scheme: string) => (scheme.toLowerCase() === "ssh://" ? whole : scheme));
-}

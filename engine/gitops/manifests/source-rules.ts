@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { RepositorySource } from "../../resources/types.ts";
 import { parseRevision } from "../git/choose-revision.ts";
-import { withoutCredentials } from "../git/git-source.ts";
+import { withoutCredentials } from "../../lib/without-credentials.ts";
 import type { Unit, UnitBounds } from "./resolve-units.ts";
 
 /** A further repository of the cluster, as the `sources` of mainstay.yaml have it. */

@@ -3,7 +3,7 @@ import { parseTrailers, trailerValues } from "../../../engine/gitops/git/commit-
 import { DriftLimiter, versionOf, writerOf } from "../../../engine/gitops/sync/drift.ts";
 import { complaintsOf, plainMessage } from "../../../engine/gitops/manifests/explain-error.ts";
 import { structuralPathOf, valueAt, withoutField } from "../../../engine/gitops/manifests/field-path.ts";
-import { withoutCredentials } from "../../../engine/gitops/git/git-source.ts";
+import { withoutCredentials } from "../../../engine/lib/without-credentials.ts";
 import { parseIgnorePatterns } from "../../../engine/gitops/manifests/ignore-patterns.ts";
 import { finalLine, parsePushOptions, progressLines, timeoutLine, type RolloutView } from "../../../engine/gitops/push/push-progress.ts";
 import { parseDurationMs } from "../../../engine/gitops/manifests/duration.ts";
@@ -131,4 +131,4 @@ describe("what the pusher sees", () => {
 
 test.each([["10s", 10_000], ["1h30m", 5_400_000], ["250ms", 250], ["x", undefined], [undefined, undefined]])("the duration %s", (text, expected) => expect(parseDurationMs(text)).toBe(expected));
 
-test.each([["https://me:secret@example.org/r.git", "https://example.org/r.git"], ["https://example.org/r.git", "https://example.org/r.git"], ["ssh://git@example.org/r.git", "ssh://git@example.org/r.git"], ["/srv/r.git", "/srv/r.git"]])("the URL %s is shown without its credentials", (url, expected) => expect(withoutCredentials(url)).toBe(expected));
+test.each([["https://me:secret@example.org/r.git", "https://example.org/r.git"], ["https://example.org/r.git", "https://example.org/r.git"], ["ssh://git@example.org/r.git", "ssh://git@example.org/r.git"], ["/srv/r.git", "/srv/r.git"], ["https://me:se@cret@example.org/r@1.git", "https://example.org/r@1.git"], ["fetch 'https://token@example.org/r.git': not me@example.org", "fetch 'https://example.org/r.git': not me@example.org"]])("the URL %s is shown without its credentials", (url, expected) => expect(withoutCredentials(url)).toBe(expected));

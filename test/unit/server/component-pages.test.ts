@@ -61,4 +61,5 @@ it("tells what the server was started with, and no secret", () => {
   expect(shownOptions({}, unclear)).toMatchObject({ "cluster-init": "false", git: "true" });
   expect(shown).not.toHaveProperty("kubelet-timeout");
   expect(shown).not.toHaveProperty("repo");
+  expect(shownOptions({ repo: "https://ann:p@ss@example.com/x.git", backupRepo: "ssh://git@example.com/b.git" }, {})).toMatchObject({ repo: "https://example.com/x.git", "backup-repo": "ssh://git@example.com/b.git" });
 });
