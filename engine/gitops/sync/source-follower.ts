@@ -114,7 +114,7 @@ export class SourceFollower {
     const { sealedLoader, synchroniser, source } = this.#options;
     const base = synchroniser.state;
     const runs = base === undefined ? undefined : { state: base, files: sealedLoader.filesOf(source.store.objects, base.commit) };
-    return withholdSealed({ state: await sealedLoader.load(objects, commit), files: sealedLoader.filesOf(objects, commit) }, runs, `plans.encrypted in the ${CONFIG_FILE} of ${source.branch} says for whom it is`);
+    return withholdSealed({ state: await sealedLoader.load(objects, commit), files: sealedLoader.filesOf(objects, commit) }, runs, `plans.encrypted in the ${CONFIG_FILE} of ${source.branch} decides for whose plans it is`);
   }
 
   /** After a restart, nobody else knows what of the cluster came out of encrypted files. */

@@ -88,7 +88,7 @@ describe("the plan of a stranger's request", () => {
   test("names each encrypted file that it changes, and the switch; what is built with one is left out whole", async () => {
     await openRequest(1, { "apps/web/d.yaml": deploymentYaml("web", 3), "apps/web/secret.enc.yaml": await secretOf("web", "another"), "apps/gen/d.yaml": deploymentYaml("gen", 7), "apps/new/s.enc.yaml": await secretOf("fresh"), "apps/new/d.yaml": deploymentYaml("new", 1).replace(/image: .*/, (image) => `${image}\n          envFrom: [{secretRef: {name: fresh}}]`) });
     const plan = await planOf(1);
-    expect(plan).toMatch(/- apps\/web\/secret\.enc\.yaml: is encrypted and was not opened for this plan, so what it changes is not shown; plans\.encrypted in the mainstay\.yaml of main says for whom it is/);
+    expect(plan).toMatch(/- apps\/web\/secret\.enc\.yaml: is encrypted and was not opened for this plan, so what it changes is not shown; plans\.encrypted in the mainstay\.yaml of main decides for whose plans it is/);
     expect(plan).toMatch(/- apps\/gen\/values\.enc\.yaml: .* so nothing is shown of the folder that is built with it;/);
     expect(plan).toContain("apps/new/s.enc.yaml: is encrypted");
     expect(plan).toContain("replicas 1→3");
