@@ -20,10 +20,11 @@ export function resourcesOfList(document: unknown, group: string, version: strin
   if (!Array.isArray(listed)) throw new Error("the list of resources has none");
   const entries = (listed as unknown[]).filter(isJson);
   const nameOf = (entry: Json) => String(entry["name"] ?? "");
+  const partsOf = Map.groupBy(entries.filter((entry) => nameOf(entry).includes("/")), (entry) => nameOf(entry).slice(0, nameOf(entry).indexOf("/")));
   return entries
     .filter((entry) => nameOf(entry) !== "" && !nameOf(entry).includes("/"))
     .map((entry) => {
-      const parts = entries.filter((other) => nameOf(other).startsWith(`${nameOf(entry)}/`));
+      const parts = partsOf.get(nameOf(entry)) ?? [];
       return {
         resource: nameOf(entry),
         responseKind: kindOf(entry, group, version),
