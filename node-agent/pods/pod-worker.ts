@@ -1,5 +1,4 @@
 import { mkdirSync, rmSync } from "node:fs";
-import path from "node:path";
 import { hasReason } from "../../engine/apimachinery/status-error.ts";
 import { describeObject } from "../../engine/apimachinery/object-meta.ts";
 import { NEVER } from "../../engine/lib/abort.ts";
@@ -14,8 +13,7 @@ import type { Pod, PodStatus } from "../../engine/resources/types.ts";
 import type { ContainerState } from "../cri/runtime.ts";
 import { readHostDns } from "../network/resolv-conf.ts";
 import { isStatic } from "../static-pods/static-pod.ts";
-import { MountError } from "../volumes/volume-plugin.ts";
-import { areProvided, hasLiveVolumes, mountVolumes, releaseVolumes, showsItself, unmountVolumes } from "../volumes/volumes.ts";
+import { showsItself } from "../volumes/volumes.ts";
 import { removePodCgroup } from "./cgroups.ts";
 import { activeDeadlineMs, computePodActions, currentSandbox, deadlineExceeded, ephemeralContainers, failureOf, hasRunning, isFinished, isTerminal, type PodAction, type PodState, type StartFailure } from "./compute-pod-actions.ts";
 import { BackOffEvents } from "./back-off-events.ts";
@@ -25,11 +23,11 @@ import { podAddresses } from "./pod-addresses.ts";
 import { qosFolder } from "./pod-cgroup.ts";
 import type { PodContext } from "./pod-context.ts";
 import type { ResizeRequest } from "./granted-resources.ts";
-import { imagesOfVolumes } from "./image-volumes.ts";
 import { lostContainers } from "./lost-containers.ts";
 import { PodProbes } from "./pod-probes.ts";
 import { PodResizer } from "./pod-resizer.ts";
 import { computePodStatus, statusPatch } from "./pod-status.ts";
+import { PodVolumes } from "./pod-volumes.ts";
 import { startContainer } from "./start-container.ts";
 import { StartError } from "./start-error.ts";
 import { stopContainer } from "./stop-container.ts";
@@ -42,7 +40,6 @@ const PULL_RETRY = { initialMs: 10_000, maxMs: 300_000 };
 const START_RETRY_MS = 10_000;
 const SYNC_RETRY = { initialMs: 500, maxMs: 30_000 };
 const RESIZE_RETRY_MS = 10_000;
-const MOUNT_FAILED = "MountVolume.SetUp failed";
 
 /**
  * Looks after one pod from its first sight to its last trace. One step at a time: look, decide (computePodActions), act, report;
@@ -52,14 +49,12 @@ export class PodWorker {
   readonly #context: PodContext;
   readonly #probes: PodProbes;
   readonly #resizer: PodResizer;
+  readonly #volumes: PodVolumes;
   readonly #failures = new Map<string, StartFailure>();
   readonly #backOffs: BackOffEvents;
   readonly #messages = new Map<string, string>();
   #pod: Pod;
   #isOrphan = false;
-  #volumes: ReadonlyMap<string, string> | undefined;
-  #volumesAtMs = 0;
-  #isReleased = false;
   readonly #seenAtMs: number;
   /** What the next step is for, in upstream's words. */
   #operation: "create" | "update" | "sync" = "create";
@@ -80,6 +75,7 @@ export class PodWorker {
     this.#seenAtMs = context.clock.monotonic();
     context.metrics.containersPerPod.observe(pod.spec.containers.length);
     this.#backOffs = new BackOffEvents(context.events);
+    this.#volumes = new PodVolumes(context);
     this.#probes = new PodProbes(context, () => this.wake());
     this.#resizer = new PodResizer(context, {
       tell: async () => this.#report(computePodStatus(this.#statusInputs(await this.#observe()))),
@@ -111,13 +107,13 @@ export class PodWorker {
 
   /** Where its volumes are, by name; none while they are not all there. */
   get volumes(): ReadonlyMap<string, string> {
-    return this.#volumes ?? new Map();
+    return this.#volumes.places;
   }
 
   /** The API's newest state of the pod. */
   update(pod: Pod): void {
     // What a pod is told of itself in a volume may be what it waits for.
-    if (showsItself(pod) && !(jsonEqual(pod.metadata.labels, this.#pod.metadata.labels) && jsonEqual(pod.metadata.annotations, this.#pod.metadata.annotations))) this.#volumesAtMs = 0;
+    if (showsItself(pod) && !(jsonEqual(pod.metadata.labels, this.#pod.metadata.labels) && jsonEqual(pod.metadata.annotations, this.#pod.metadata.annotations))) this.#volumes.refresh();
     this.#pod = pod;
     if (this.#operation === "sync") this.#operation = "update";
     this.wake();
@@ -141,7 +137,7 @@ export class PodWorker {
 
   /** It is over, and its volumes have been taken away. */
   get hasReleasedVolumes(): boolean {
-    return this.#isReleased;
+    return this.#volumes.areReleased;
   }
 
   get isOrphan(): boolean {
@@ -156,7 +152,7 @@ export class PodWorker {
 
   /** Volumes may have to be refreshed: something they are made of has changed. */
   refreshVolumes(): void {
-    this.#volumesAtMs = 0;
+    this.#volumes.refresh();
     this.wake();
   }
 
@@ -247,8 +243,8 @@ export class PodWorker {
     // Nothing of it will run again: its room is for others from now on, however long it is shown.
     let trouble: unknown;
     // That a volume cannot be taken away yet is no reason to keep it to oneself that the pod has ended.
-    await (isOver ? this.#releaseVolumes().catch((error: unknown) => (trouble = error)) : this.#provideVolumes());
-    let againMs = Math.min(hasLiveVolumes(this.#pod, this.#context.csi, this.#volumes) && !isOver ? this.#context.syncMs : Infinity, activeDeadlineMs(this.#pod) - clock.now());
+    await (isOver ? this.#volumes.release(this.#pod, this.#isOrphan).catch((error: unknown) => (trouble = error)) : this.#volumes.provide(this.#pod));
+    let againMs = Math.min(this.#volumes.areLive(this.#pod) && !isOver ? this.#context.syncMs : Infinity, activeDeadlineMs(this.#pod) - clock.now());
     const actions = computePodActions(this.#pod, state, this.#probes.results(), this.#failures, clock.now(), this.#context.restartMaxMs);
     let hasActed = false;
     for (const action of actions) {
@@ -299,7 +295,7 @@ export class PodWorker {
 
   /** What keeps the pod from starting is for its status too: events pass, and nobody asks for them first. */
   async #tellBlocker(): Promise<void> {
-    if (this.#blocker === undefined) return;
+    if (this.#whyBlocked() === undefined) return;
     try {
       await this.#report(computePodStatus(this.#statusInputs(await this.#observe())));
     } catch (error) {
@@ -369,7 +365,7 @@ export class PodWorker {
     // A container that was created and never started is of no use to the next attempt.
     for (const left of state.containers) if (left.name === container.name && left.state === "created") await this.#context.runtime.removeContainer(left.id);
     try {
-      await this.#context.starts.run(() => startContainer(this.#context, { pod, container, attempt, backoffBase, sandbox, volumes: this.#volumes ?? new Map() }));
+      await this.#context.starts.run(() => startContainer(this.#context, { pod, container, attempt, backoffBase, sandbox, volumes: this.#volumes.places }));
       this.#failures.delete(container.name);
     } catch (error) {
       this.#context.metrics.startedContainerErrors.add({ container_type, code: error instanceof StartError ? error.reason : "Unknown" });
@@ -381,44 +377,8 @@ export class PodWorker {
     }
   }
 
-  async #provideVolumes(): Promise<void> {
-    const { clock, events, podsDir, sources } = this.#context;
-    const isFresh = this.#volumes !== undefined && (!hasLiveVolumes(this.#pod, this.#context.csi, this.#volumes) || clock.now() - this.#volumesAtMs < this.#context.syncMs);
-    if (isFresh && areProvided(this.#pod, this.#volumes ?? new Map())) return;
-    const podDir = path.join(podsDir, this.#pod.metadata.uid ?? "");
-    mkdirSync(podDir, { recursive: true, mode: 0o750 });
-    try {
-      this.#volumes = await mountVolumes(this.#pod, podDir, sources(this.#pod, (this.#pod.status?.podIPs ?? []).map(({ ip }) => ip)), this.#volumes);
-      this.#volumesAtMs = clock.now();
-      if (this.#blocker?.startsWith(MOUNT_FAILED) === true) this.#blocker = undefined;
-    } catch (error) {
-      const message = `${MOUNT_FAILED}${error instanceof MountError ? " " : ": "}${describeError(error)}`;
-      if (error instanceof MountError) events.record(this.#pod, { type: "Warning", reason: "FailedMount", message });
-      if (this.#volumes === undefined) {
-        this.#blocker = message;
-        throw error;
-      }
-      // What is mounted stays as it is until its source is back.
-      this.#context.logger.warn("volumes not brought up to date, will retry", { pod: describeObject(this.#pod), error: describeError(error) });
-      this.#volumesAtMs = clock.now();
-    }
-  }
-
-  async #releaseVolumes(): Promise<void> {
-    if (this.#isReleased) return;
-    await releaseVolumes(path.join(this.#context.podsDir, this.#pod.metadata.uid ?? ""), this.#context.csi);
-    await this.#releaseImages();
-    this.#volumes = undefined;
-    this.#isReleased = true;
-  }
-
-  async #releaseImages(): Promise<void> {
-    // Of a pod that only the runtime knew, it is not known what it had.
-    if (this.#isOrphan || imagesOfVolumes(this.#pod).length > 0) await this.#context.images.release(this.#pod.metadata.uid ?? "");
-  }
-
   async #terminate(signal: AbortSignal): Promise<void> {
-    const { runtime, podsDir, settings, client, logger } = this.#context;
+    const { runtime, settings, client, logger } = this.#context;
     this.#probes.stopLiveness();
     // Also when this agent is the first thing that it sees: until its containers have ended, it may still be served.
     this.#probes.follow(this.#pod, await this.#observe());
@@ -433,8 +393,7 @@ export class PodWorker {
       await runtime.removeSandbox(sandbox.id);
     }
     const { uid = "", namespace = "", name = "" } = this.#pod.metadata;
-    await unmountVolumes(path.join(podsDir, uid), this.#context.csi);
-    await this.#releaseImages();
+    await this.#volumes.unmount(this.#pod, this.#isOrphan);
     rmSync(podLogDir(this.#pod, settings.logsDir), { recursive: true, force: true });
     // Of a pod that only the runtime knew, the class is not known either.
     for (const qos of ["Guaranteed", "Burstable", "BestEffort"] as const) removePodCgroup(`${qosFolder(settings.cgroupRoot, qos)}/pod${uid}`);
@@ -458,7 +417,13 @@ export class PodWorker {
 
   #statusInputs(state: PodState) {
     const { clock, settings, devices } = this.#context;
-    return { pod: this.granted, state, probes: this.#probes.results(), failures: this.#failures, hostIps: settings.hostIps, nowMs: clock.now(), terminationMessages: this.#messages, restartMaxMs: this.#context.restartMaxMs, resize: this.#resizer.progress, held: (claim: string, request: string | undefined) => devices.held(this.#pod, claim, request), ...(this.#blocker === undefined ? {} : { blocker: this.#blocker }) };
+    const blocker = this.#whyBlocked();
+    return { pod: this.granted, state, probes: this.#probes.results(), failures: this.#failures, hostIps: settings.hostIps, nowMs: clock.now(), terminationMessages: this.#messages, restartMaxMs: this.#context.restartMaxMs, resize: this.#resizer.progress, held: (claim: string, request: string | undefined) => devices.held(this.#pod, claim, request), ...(blocker === undefined ? {} : { blocker }) };
+  }
+
+  /** What keeps the pod from starting. */
+  #whyBlocked(): string | undefined {
+    return this.#volumes.blocker ?? this.#blocker;
   }
 
   async #report(status: PodStatus): Promise<void> {
