@@ -1,13 +1,22 @@
 import { describeObject, type KubeObject } from "../../apimachinery/object-meta.ts";
-import { APPLICATION_LABEL, PREVIEW_LABEL, type DesiredObject } from "../manifests/desired-state.ts";
+import type { Application } from "../../resources/types.ts";
+import { APPLICATION_LABEL, PREVIEW_LABEL, type DesiredObject, type DesiredState } from "../manifests/desired-state.ts";
 import { objectsByUnit } from "../manifests/objects-by-unit.ts";
 import type { ClusterView } from "./cluster-view.ts";
+import { staleEntries } from "./inventory.ts";
 
 const SHOWN_MAX = 20;
 
-/** Objects of the cluster that carry our label and that no commit wants, kept up to date by what is told of each change. */
-export class LabelledStrangers {
+/** Objects of the cluster that carry our label and that no commit wants, kept up to date by what is told of each change; and those of them that no repository holds. */
+export class Orphans {
   readonly #objects = new Map<string, KubeObject>();
+  #described: readonly string[] = [];
+  #describedFor = "";
+
+  /** As a commit that was looked at has left them, for people. */
+  get described(): readonly string[] {
+    return this.#described;
+  }
 
   observe(object: KubeObject, identity: string, isStranger: boolean): void {
     if (isStranger && object.metadata.labels?.[APPLICATION_LABEL] !== undefined) this.#objects.set(identity, object);
@@ -23,13 +32,13 @@ export class LabelledStrangers {
     }
   }
 
-  /** Those that a commit has taken in. */
-  drop(isWanted: (identity: string) => boolean): void {
-    for (const identity of this.#objects.keys()) if (isWanted(identity)) this.#objects.delete(identity);
-  }
-
-  *all(): Generator<{ readonly object: KubeObject; readonly identity: string }> {
-    for (const [identity, object] of this.#objects) yield { identity, object };
+  /** Describes those that are left once a commit is applied, once for each commit. */
+  look({ commit, objects }: Pick<DesiredState, "commit" | "objects">, applications: readonly Application[]): void {
+    if (this.#describedFor === commit.id) return;
+    this.#describedFor = commit.id;
+    for (const identity of this.#objects.keys()) if (objects.has(identity)) this.#objects.delete(identity);
+    const held = new Set(staleEntries(applications, objects).map(({ identity }) => identity));
+    this.#described = describeOrphans([...this.#objects].map(([identity, object]) => ({ object, identity })), (identity) => held.has(identity) || objects.has(identity));
   }
 }
 

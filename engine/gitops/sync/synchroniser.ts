@@ -12,15 +12,15 @@ import type { Application } from "../../resources/types.ts";
 import { applicationResource } from "../../resources/mainstay/application.ts";
 import { ApplicationStore } from "./application-store.ts";
 import { ClusterView } from "./cluster-view.ts";
-import { describeDesired, INTENT_ANNOTATION, type DesiredObject, type DesiredState } from "../manifests/desired-state.ts";
+import { describeDesired, type DesiredState } from "../manifests/desired-state.ts";
 import { describeFieldPlace } from "../manifests/field-place.ts";
 import type { DriftProposer } from "./drift-proposer.ts";
 import { DriftLimiter, UNKNOWN_WRITERS, type DriftWriters } from "./drift.ts";
 import { DriftLog } from "./drift-log.ts";
 import { deleteSeen, executePlan, isOutage, type ActionResult } from "./execute-plan.ts";
 import type { GitObjects } from "../git/git-source.ts";
-import { describeOrphans, LabelledStrangers } from "./orphans.ts";
-import { describeEntry, heldKinds, staleEntries, type OwnedEntry } from "./inventory.ts";
+import { Orphans } from "./orphans.ts";
+import { describeEntry, heldKinds, type OwnedEntry } from "./inventory.ts";
 import { checkWhole, planCommit, problemsOf } from "../plan/plan-commit.ts";
 import { actionsOf, type Outcome, type SyncPlan } from "../plan/plan-sync.ts";
 import { computeRestraints, type Restraints } from "../plan/restraints.ts";
@@ -37,7 +37,8 @@ import type { ActAs } from "../plan/dry-run.ts";
 import { parseApiVersion } from "../../apimachinery/group-version.ts";
 import { identityOf, type ServedKinds } from "../manifests/served-kinds.ts";
 import type { DriftFacts } from "../status/status-facts.ts";
-import { SyncMemory, type Look } from "./sync-memory.ts";
+import { SyncLooks, withFields } from "./sync-looks.ts";
+import { SyncMemory } from "./sync-memory.ts";
 import { UnitReporter } from "./unit-reporter.ts";
 
 const RETRY = { initialMs: 500, maxMs: 30_000 };
@@ -109,14 +110,13 @@ export class Synchroniser {
   readonly #applications: ApplicationStore;
   readonly #memory = new SyncMemory();
   readonly #limiter = new DriftLimiter();
+  readonly #looks: SyncLooks;
   readonly #listeners = new Set<() => void>();
   #admitted: Admitted | undefined;
   readonly #drift: DriftLog;
   /** Objects that were written for the admitted commit: what comes after them waits until they are ready. */
   #rolling = new Set<string>();
-  #orphans: readonly string[] = [];
-  #orphansOf = "";
-  readonly #strangers = new LabelledStrangers();
+  readonly #orphans = new Orphans();
   #isPassDue = false;
   #failures = 0;
   /** Passes in a row in which the API refused an object, and not for want of a store. */
@@ -137,6 +137,7 @@ export class Synchroniser {
     this.#drift = new DriftLog(options);
     this.#applications = new ApplicationStore(options.client, options);
     this.units = new UnitReporter({ applications: this.#applications, view: options.view, memory: this.#memory, clock: options.clock, repositoryUrl: options.repositoryUrl, writers: options.writers ?? UNKNOWN_WRITERS, remove: (desired, live) => deleteSeen(this.#actAs(this.state?.units ?? [])(desired), desired.resource, live) });
+    this.#looks = new SyncLooks({ ...options, memory: this.#memory, limiter: this.#limiter, isFinished: (desired) => this.units.isFinished(desired), later: (delayMs) => this.#timers.after(delayMs, () => this.#requestPass()) });
     // Nobody may be waiting when the service ends before it has started.
     this.#started.promise.catch(() => {});
   }
@@ -152,7 +153,7 @@ export class Synchroniser {
 
   /** Objects that no repository holds although they say so. */
   get orphans(): readonly string[] {
-    return this.#orphans;
+    return this.#orphans.described;
   }
 
   get drift(): readonly DriftFacts[] {
@@ -175,7 +176,7 @@ export class Synchroniser {
   /** What a commit would do, and everything that speaks against it. Changes nothing. */
   async preview(state: DesiredState, objects: GitObjects, messages: readonly string[]): Promise<Preview> {
     await this.#started.promise;
-    const examine = this.#toExamine(state, this.#restraints(state.units)).filter(({ desired }) => state.withheld?.has(desired.identity) !== true).map(({ desired }) => ({ desired, cause: "commit" as const }));
+    const examine = this.#looks.choose(state, this.#restraints(state.units)).filter(({ desired }) => state.withheld?.has(desired.identity) !== true).map(({ desired }) => ({ desired, cause: "commit" as const }));
     const { plan, outcomes } = await planCommit({ ...this.#options, state, examine, knownOutcomes: new Map(), applications: [...this.#applications.all(), ...this.#abandoned(state)], messages, waiting: () => new Map(), actAs: this.#actAs(state.units), restraints: this.#restraints(state.units), isForecast: true, secrecy: this.onceConfidential.secrecyOf(state, this.state) });
     const whole = await checkWhole({ ...this.#options, state }, plan);
     const warnings = await problemsOf(objects, { problems: [], refusals: whole.warnings });
@@ -199,7 +200,7 @@ export class Synchroniser {
     for (const application of this.#applications.all()) if (isSource(application)) this.#applications.release(application.metadata.name ?? "");
     this.rollouts.begin(admitted.state.commit, clock.now(), admitted.startedMs, admitted.pusher);
     this.units.setState(admitted.state, changed);
-    if (before !== undefined) this.#strangers.follow(before.state.objects, admitted.state.objects, changed, this.#options.view);
+    if (before !== undefined) this.#orphans.follow(before.state.objects, admitted.state.objects, changed, this.#options.view);
     logger.info("commit admitted", { commit: admitted.state.commit.id, objects: admitted.state.objects.size });
     this.#requestPass();
   }
@@ -282,10 +283,10 @@ export class Synchroniser {
     this.#isViewReady = true;
     const restraints = this.#restraints(state.units);
     if (restraints.nextChangeMs < Infinity) this.#timers.after(Math.min(restraints.nextChangeMs - this.#options.clock.now(), RESTRAINT_LOOK_MAX_MS) + 1, () => this.#requestPass(), "restraints");
-    const examine = this.#toExamine(state, restraints);
+    const examine = this.#looks.choose(state, restraints);
     for (const { desired } of examine) this.#memory.looking(desired.identity);
     const blocked = (changing: ReadonlySet<string>) => computeBlocked(state.objects, changing, (desired) => this.units.readinessOf(desired), (identity) => this.#rolling.has(identity));
-    const { plan, outcomes } = await planCommit({ client, kinds, state, examine, knownOutcomes: this.#stillTrue(admitted, examine), applications, messages, waiting: (changing) => this.#waitingUnits(state.units, changing), blocked, restraints, actAs: this.#actAs(state.units), secrecy: this.onceConfidential.secrecyOf(state, this.state) });
+    const { plan, outcomes } = await planCommit({ client, kinds, state, examine, knownOutcomes: this.#looks.stillTrue(admitted.outcomes, examine), applications, messages, waiting: (changing) => this.#waitingUnits(state.units, changing), blocked, restraints, actAs: this.#actAs(state.units), secrecy: this.onceConfidential.secrecyOf(state, this.state) });
     if (this.#admitted !== admitted) return true;
     for (const { desired } of examine) {
       const outcome = outcomes.get(desired.identity);
@@ -312,7 +313,8 @@ export class Synchroniser {
     this.units.executed(state, results, plan.forget);
     // What was still going when it was looked at may be gone by now, and nothing would tell of it again.
     if (this.#ending(plan, results).some((entry) => !this.#isInView(entry))) this.#requestPass();
-    this.#lookForOrphans(state);
+    // A preview is taken away with its namespace.
+    if (this.#options.preview === undefined && this.#options.repository === undefined) this.#orphans.look(state, this.#options.view.list(applicationResource) as readonly Application[]);
     const isDone = failed.length === 0 && refused.length === 0 && plan.waiting.size === 0 && plan.blocked.size === 0 && plan.held.length === 0 && results.length === actionsOf(plan).length;
     this.rollouts.stored(state.commit.id, revisions);
     if (isDone) this.rollouts.applied(state.commit.id, this.#options.clock.monotonic());
@@ -333,54 +335,8 @@ export class Synchroniser {
     return createActAs(this.#options.client, this.#options.impersonate, units);
   }
 
-  /** Once for each commit. */
-  #lookForOrphans(state: DesiredState): void {
-    // A preview is taken away with its namespace.
-    if (this.#orphansOf === state.commit.id || this.#options.preview !== undefined || this.#options.repository !== undefined) return;
-    this.#orphansOf = state.commit.id;
-    this.#strangers.drop((identity) => state.objects.has(identity));
-    const held = new Set(staleEntries(this.#options.view.list(applicationResource) as readonly Application[], state.objects).map(({ identity }) => identity));
-    this.#orphans = describeOrphans(this.#strangers.all(), (identity) => held.has(identity) || state.objects.has(identity));
-  }
-
   #restraints(units: readonly Unit[]): Restraints {
     return computeRestraints(units, this.#applications.all(), this.#options.clock.now());
-  }
-
-  #toExamine(state: DesiredState, restraints: Restraints): readonly Look[] {
-    const nowMs = this.#options.clock.monotonic();
-    const examine: Look[] = [];
-    for (const look of this.#memory.toLook(state.objects, (desired) => withFields(desired, restraints), (unit) => restraints.isPlain(unit))) {
-      const { desired } = look;
-      const cause = this.#causeOf(look);
-      if (this.units.isFinished(desired) && this.#options.view.get(desired.resource, desired.object.metadata.namespace, desired.object.metadata.name ?? "") === undefined) continue;
-      const delayMs = cause === "drift" ? this.#limiter.delayMs(desired.identity, nowMs) : 0;
-      if (delayMs > 0) this.#timers.after(delayMs, () => this.#requestPass());
-      else examine.push({ desired, cause });
-    }
-    return examine;
-  }
-
-  #causeOf({ desired, cause }: Look): Look["cause"] {
-    const intent = desired.object.metadata.annotations?.[INTENT_ANNOTATION];
-    if (cause !== "commit" || intent === undefined) return cause;
-    // After a restart nothing is remembered; the object itself says what was applied last.
-    const live = this.#options.view.get(desired.resource, desired.object.metadata.namespace, desired.object.metadata.name ?? "");
-    return live?.metadata.annotations?.[INTENT_ANNOTATION] === intent ? "drift" : "commit";
-  }
-
-  /** Dry runs of the push, where the object has not changed since. */
-  #stillTrue(admitted: Admitted, examine: readonly { readonly desired: DesiredObject }[]): ReadonlyMap<string, Outcome> {
-    const known = new Map<string, Outcome>();
-    for (const { desired } of examine) {
-      const outcome = admitted.outcomes.get(desired.identity);
-      if (outcome === undefined || outcome.is === "refused" || outcome.is === "immutable") continue;
-      const live = this.#options.view.get(desired.resource, desired.object.metadata.namespace, desired.object.metadata.name ?? "");
-      const expected = outcome.is === "create" ? undefined : outcome.live.metadata.resourceVersion;
-      // What is watched may be behind what was written here.
-      if (live?.metadata.resourceVersion === expected && this.#memory.writtenRevision(desired.identity) <= Number(expected ?? 0)) known.set(desired.identity, outcome);
-    }
-    return known;
   }
 
   /** Units wait for those they depend on, as far as this commit changes them and they are not healthy with it yet. */
@@ -454,7 +410,7 @@ export class Synchroniser {
       if (isGone ? this.#applications.forget(object.metadata.name ?? "", object.metadata.uid) : this.#applications.observe(object)) this.#requestPass();
       return;
     }
-    this.#strangers.observe(object, identity, !isGone && this.#admitted?.state.objects.has(identity) !== true);
+    this.#orphans.observe(object, identity, !isGone && this.#admitted?.state.objects.has(identity) !== true);
     if (this.#memory.observe(identity, object, isGone)) this.#requestPass();
     if (this.units.mayRelease(identity, isGone)) this.#requestPass();
     const unit = this.units.unitOf(identity) ?? this.units.unitOfRoot(this.#options.view.rootOf(object));
@@ -489,9 +445,3 @@ export class Synchroniser {
 }
 
 const resourcesIn = perUnit((objects) => new Set(objects.map(({ resource }) => resource)));
-
-/** Which fields are left alone is part of what is wanted of an object: when that changes, it must be looked at again. */
-function withFields(desired: DesiredObject, restraints: Restraints): DesiredObject {
-  const fields = restraints.liveFieldsOf(desired);
-  return fields.length === 0 ? desired : { ...desired, digest: `${desired.digest} ${JSON.stringify(fields)}` };
-}
