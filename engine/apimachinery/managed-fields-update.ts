@@ -39,15 +39,21 @@ export function trackUpdate(request: UpdateRequest): KubeObject {
 }
 
 /** Writers that do not know managedFields drop them; only an empty list or a single empty entry means to. Subresources cannot write them. */
-function managersToStartFrom({ before, after, subresource }: UpdateRequest): Managers {
+function managersToStartFrom({ schema, before, after, subresource }: UpdateRequest): Managers {
   const none: Managers = new Map<string, Manager>();
   if (subresource === undefined || subresource === "") {
     const sent = after.metadata.managedFields ?? undefined;
-    if (isReset(sent)) return none;
+    // Of what users define an empty list is none at all.
+    if (isReset(sent) && (sent?.length !== 0 || isBuiltIn(schema))) return none;
     const managers = sent === before?.metadata.managedFields ? undefined : decodeManagedFields(sent);
     if (managers !== undefined && managers.size > 0) return managers;
   }
   return decodeManagedFields(before?.metadata.managedFields) ?? none;
+}
+
+/** Kubernetes' own types have numbers for protobuf, and no others. */
+function isBuiltIn({ properties = {} }: Schema): boolean {
+  return Object.values(properties).some((property) => property["x-protobuf-tag"] !== undefined && property["x-kubernetes-embedded-resource"] !== true);
 }
 
 function isReset(entries: readonly ManagedFieldsEntry[] | undefined): boolean {

@@ -14,10 +14,10 @@ export interface Comparison {
   readonly removed: FieldSet;
 }
 
-/** Compares by the schema: atomic values as a whole, list items by their keys. Null counts as absent. */
+/** Compares by the schema: atomic values as a whole, list items by their keys. A null is a value, as upstream has it. */
 export function compareObjects(schema: Schema | undefined, before: unknown, after: unknown): Comparison {
   const walk = new Walk();
-  walk.visit(schema, before ?? undefined, after ?? undefined);
+  walk.visit(schema, before, after);
   return { added: walk.added.build(), modified: walk.modified.build(), removed: walk.removed.build() };
 }
 
@@ -73,13 +73,13 @@ class Walk {
 
   #child(element: string, schema: Schema | undefined, before: unknown, after: unknown): void {
     this.#path.push(element);
-    this.visit(schema, before ?? undefined, after ?? undefined);
+    this.visit(schema, before, after);
     this.#path.pop();
   }
 
   #maps(shape: MapShape, before: JsonMap | undefined, after: JsonMap | undefined): void {
     const at = (map: JsonMap | undefined, key: string): unknown =>
-      map === undefined ? undefined : (Object.hasOwn(map, key) ? map[key] : undefined) ?? shape.alwaysWritten.get(key);
+      map === undefined ? undefined : Object.hasOwn(map, key) ? (map[key] ?? shape.alwaysWritten.get(key) ?? null) : shape.alwaysWritten.get(key);
     for (const key in before) this.#child(fieldElement(key), schemaOfKey(shape, key), at(before, key), at(after, key));
     for (const key in after) {
       if (before === undefined || !Object.hasOwn(before, key)) this.#child(fieldElement(key), schemaOfKey(shape, key), at(before, key), at(after, key));

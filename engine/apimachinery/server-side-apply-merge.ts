@@ -42,7 +42,9 @@ function mergeMaps(shape: MapShape, live: JsonMap | undefined, intent: JsonMap):
     const schema = schemaOfKey(shape, key);
     const before = live !== undefined && Object.hasOwn(live, key) ? live[key] : undefined;
     let value = mergeIntent(schema, before, intent[key]);
-    if (value === null && schema !== undefined && schema.nullable === undefined) value = undefined;
+    // Of a text in a map of texts a null makes an empty one, as Go reads it.
+    const isTextOfMap = !shape.properties.has(key) && schema?.type === "string" && schema.format === undefined;
+    if (value === null && schema !== undefined && schema.nullable === undefined && !isTextOfMap) value = undefined;
     if (live === undefined) {
       // A new map: shared with the intent as long as nothing in it had to go.
       if (value === intent[key]) continue;

@@ -1,4 +1,5 @@
 import { valueElement } from "./field-set-element.ts";
+import { zeroOf } from "./schema-plan.ts";
 import type { Schema } from "./schema.ts";
 
 /**
@@ -87,8 +88,11 @@ function listShape(schema: Schema): Shape {
 function keyedShape(item: Schema | undefined, keys: readonly string[]): Shape {
   const keyDefaults = new Map<string, unknown>();
   for (const key of keys) {
-    const value = item?.properties?.[key]?.default;
-    if (value !== undefined) keyDefaults.set(key, value);
+    const property = item?.properties?.[key];
+    // Of Kubernetes' own types a key that is left out is Go's zero, and validation says what is wrong with that.
+    const isAlwaysThere = property?.["x-protobuf-tag"] !== undefined && item?.required?.includes(key) === true;
+    const value = property?.default ?? (isAlwaysThere ? zeroOf(property) : undefined);
+    if (value !== undefined && value !== null) keyDefaults.set(key, value);
   }
   return { is: "keyed", item, keys: [...keys].sort(), keyDefaults };
 }
@@ -127,10 +131,23 @@ function alwaysWrittenFields(schema: Schema, properties: ReadonlyMap<string, Sch
   for (const [name, property] of properties) {
     // Types without protobuf tags are custom resources, which upstream keeps as plain maps: there, absent is absent.
     if (property["x-protobuf-tag"] === undefined) continue;
+    if (property["x-mainstay-null"] === true) {
+      fields.set(name, null);
+      continue;
+    }
+    if (isRequiredScalar(schema, name, property)) {
+      fields.set(name, zeroOf(property));
+      continue;
+    }
     const isListed = ALWAYS_WRITTEN.has(`${schema.title ?? ""}.${name}`);
     const isStruct = property.type === "object" && property.properties !== undefined && property["x-kubernetes-map-type"] !== "atomic";
     if (isStruct && (isListed || (isKind && (name === "spec" || name === "status")))) fields.set(name, NO_FIELDS);
     else if (isListed && property.type === "array") fields.set(name, NO_ITEMS);
   }
   return fields;
+}
+
+/** What Go has no way to leave out is there with its zero, whoever is the first to write what it is in. */
+function isRequiredScalar({ required = [] }: Schema, name: string, property: Schema): boolean {
+  return required.includes(name) && property.default === undefined && property["x-protobuf-presence"] !== true && zeroOf(property) !== undefined && zeroOf(property) !== null;
 }

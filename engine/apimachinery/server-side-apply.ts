@@ -10,7 +10,7 @@ import { applyConflict, type FieldConflict } from "./server-side-apply-conflict.
 import { compareObjects, ignoreFields } from "./server-side-apply-compare.ts";
 import { lastAppliedFields, withLastApplied } from "./server-side-apply-last-applied.ts";
 import { mergeIntent, removeFields } from "./server-side-apply-merge.ts";
-import { badRequest } from "./status-error.ts";
+import { badRequest, withoutReason } from "./status-error.ts";
 
 /** The manager that is made owner of everything when an object without managedFields is applied to. */
 const BEFORE_FIRST_APPLY = "before-first-apply";
@@ -43,8 +43,8 @@ export interface ApplyRequest {
  * Server-side apply. Returns the object to validate and store, or the very `live` object when nothing changes, its
  * managedFields included. The result is neither defaulted nor validated.
  *
- * Throws a Conflict when other managers own fields that would change, and BadRequest when the intent carries managedFields,
- * is of another version, or has fields that the schema does not know.
+ * Throws a Conflict when other managers own fields that would change, BadRequest when the intent carries managedFields
+ * or is of another version, and a failure without reason, as upstream, when it has fields that the schema does not know.
  */
 export function applyServerSide(request: ApplyRequest): KubeObject {
   const { intent, live } = request;
@@ -84,7 +84,7 @@ function computeApply({ request, base, managers, ignored, set }: Attempt, force:
   const merged = mergeIntent(schema, base, request.intent) as KubeObject; // a map laid over a map, with at least the intent's three fields
   const pruned = prune(schema, merged, last?.fields ?? EMPTY_SET, set, managers, key);
   // A map or list that the intent wants empty went with its last item.
-  const object = pruned === merged ? merged : (mergeIntent(schema, pruned, request.intent) as KubeObject); // as above
+  const object = pruned === merged ? merged : (mergeIntent(schema, pruned, emptiedNulls(request.intent, merged)) as KubeObject); // as above
 
   let others: Managers = managers;
   if (object !== base) {
@@ -105,8 +105,21 @@ function computeApply({ request, base, managers, ignored, set }: Attempt, force:
   const isSame = last !== undefined && last.apiVersion === request.apiVersion && sameSet(last.fields, owned);
   const self: Manager = isSame
     ? withFieldsOf(last, last.fields, object === base ? last.time : nowText)
-    : { ...identity, time: nowText, fields: owned };
+    : { ...identity, time: object === base ? last?.time : nowText, fields: owned };
   return { do: "store", object, managers: withoutEmptyManagers(last === self ? others : new Map(others).set(key, self)) };
+}
+
+/** A null over a map with content says nothing of it: what it held may go, but it stays. A list goes with its last item. */
+function emptiedNulls(intent: unknown, merged: unknown): unknown {
+  if (typeof intent !== "object" || typeof merged !== "object" || merged === null) return intent;
+  if (intent === null) return Array.isArray(merged) ? undefined : {};
+  if (Array.isArray(intent) || Array.isArray(merged)) return intent;
+  let copy: Record<string, unknown> | undefined;
+  for (const [name, value] of Object.entries(intent)) {
+    const next = emptiedNulls(value, (merged as Readonly<Record<string, unknown>>)[name]); // a map
+    if (next !== value) (copy ??= { ...intent })[name] = next;
+  }
+  return copy ?? intent;
 }
 
 /**
@@ -193,7 +206,7 @@ function readIntent(request: ApplyRequest): FieldSet {
   } catch (error) {
     if (!(error instanceof FieldSetError)) throw error;
     const { group, version } = parseApiVersion(intent.apiVersion);
-    throw badRequest(`failed to create typed patch object (${intent.metadata.namespace ?? ""}/${intent.metadata.name ?? ""}; ${group}/${version}, Kind=${intent.kind}): ${error.message}`);
+    throw withoutReason(`failed to create typed patch object (${intent.metadata.namespace ?? ""}/${intent.metadata.name ?? ""}; ${group}/${version}, Kind=${intent.kind}): ${error.message}`);
   }
 }
 

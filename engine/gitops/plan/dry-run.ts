@@ -1,6 +1,6 @@
 import { invalid } from "../../apimachinery/field-error.ts";
 import type { KubeObject, ManagedFieldsEntry } from "../../apimachinery/object-meta.ts";
-import { hasReason, type StatusError, unlessGone } from "../../apimachinery/status-error.ts";
+import { hasReason, StatusError, unlessGone } from "../../apimachinery/status-error.ts";
 import { conform } from "../../apimachinery/structural-schema.ts";
 import type { Client } from "../../client/client.ts";
 import { FIELD_MANAGER, type DesiredObject } from "../manifests/desired-state.ts";
@@ -127,9 +127,14 @@ function isOwnerByDesign(entries: readonly ManagedFieldsEntry[], manager: string
   return entries.some((entry) => entry.manager === manager && ((entry.operation === "Apply" && entry.subresource === undefined) || (entry.subresource === "scale" && /autoscaler|keda/i.test(manager))));
 }
 
+/** What does not fit its kind's schema is told without a reason, as if the server had failed. */
+function isOfNoType(error: unknown): boolean {
+  return error instanceof StatusError && error.reason === undefined && /^failed to (create typed patch object|convert new object) /.test(error.message);
+}
+
 /** Failures that the manifest caused. All others (the server is down, a write raced ours) are thrown, to be tried again. */
 function refusal(error: unknown, live: KubeObject | undefined): Outcome {
-  if (!hasReason(error, "Invalid", "BadRequest", "Forbidden", "NotFound", "MethodNotAllowed", "RequestEntityTooLarge", "UnsupportedMediaType")) throw error;
+  if (!hasReason(error, "Invalid", "BadRequest", "Forbidden", "NotFound", "MethodNotAllowed", "RequestEntityTooLarge", "UnsupportedMediaType") && !isOfNoType(error)) throw error;
   const complaints = complaintsOf(error);
   if (live !== undefined && complaints.length > 0 && complaints.every((complaint) => complaint.isImmutable)) return { is: "immutable", live, complaints };
   return { is: "refused", complaints };

@@ -8,9 +8,10 @@ import { withMetadata } from "../../apimachinery/object-copy.ts";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import type { Schema } from "../../apimachinery/schema.ts";
 import { applyServerSide } from "../../apimachinery/server-side-apply.ts";
-import { badRequest, conflict, hasReason, StatusError } from "../../apimachinery/status-error.ts";
+import { badRequest, conflict, hasReason, withoutReason, type StatusError } from "../../apimachinery/status-error.ts";
 import { applyStrategicMergePatch } from "../../apimachinery/strategic-merge-patch.ts";
 import { conform } from "../../apimachinery/structural-schema.ts";
+import { typedPatchProblem } from "../../apimachinery/typed-patch-problem.ts";
 import { conversionProblem, goText } from "../../apimachinery/unstructured-conversion.ts";
 import { requireAllowed } from "../../auth/authorize.ts";
 import { withSortedKeys } from "../../lib/sorted-keys.ts";
@@ -124,29 +125,41 @@ function objectPatch(body: unknown): Record<string, unknown> {
   return body as Record<string, unknown>; // checked above
 }
 
-/** The intent of an apply: of this kind and name, without managed fields, without fields that nobody knows. */
-function checkedIntent(exchange: Exchange<RequestOf<"patch">>, kind: Pick<ResourceDefinition, "group" | "version" | "kind" | "schema">): KubeObject {
+/** The intent of an apply: of this kind and name, without managed fields, of the types that the kind has. Throws upstream's failures: what does not fit its schema is a 500 without a reason. */
+function checkedIntent(exchange: Exchange<RequestOf<"patch">>, kind: Pick<ResourceDefinition, "group" | "version" | "kind" | "schema" | "content">): KubeObject {
   const { request } = exchange;
   const body = objectPatch(request.body);
   const apiVersion = formatApiVersion(kind.group, kind.version);
   const [givenVersion, givenKind] = [textField(body, "apiVersion") ?? "", textField(body, "kind") ?? ""];
-  if (givenKind !== kind.kind || givenVersion !== apiVersion) {
-    throw badRequest(`failed to create typed patch object: the patch is of ${givenVersion}, Kind=${givenKind}, not of ${apiVersion}, Kind=${kind.kind}`);
-  }
+  if (givenKind !== kind.kind || givenVersion !== apiVersion) throw badRequest(`invalid object type: ${kindText(givenVersion, givenKind)}`);
   requireStorable(exchange.definition, request.name, body);
+  const { metadata } = body;
+  const told = typeof metadata === "object" && metadata !== null ? (metadata as { readonly name?: unknown; readonly namespace?: unknown; readonly managedFields?: unknown }) : {};
+  if (Array.isArray(told.managedFields) && told.managedFields.length > 0) throw badRequest("metadata.managedFields must be nil");
+  const where = `${typeof told.namespace === "string" ? told.namespace : ""}/${typeof told.name === "string" ? told.name : ""}; ${kindText(apiVersion, kind.kind)}`;
+  const problem = typedPatchProblem(kind.schema, body);
+  if (problem !== undefined) throw withoutReason(`failed to create typed patch object (${where}): ${problem}`);
   // A field that is applied as null is the manager's, though it has no value.
-  const { value, unknown, errors } = conform(kind.schema, { ...body, metadata: withoutNulls(body["metadata"]) }, { defaults: false, prune: false, keepsNulls: "all" });
-  const typeErrors = errors.filter((error) => error.type === "FieldValueTypeInvalid");
+  const { value, errors } = conform(kind.schema, { ...body, metadata: withoutNulls(metadata) }, { defaults: false, prune: false, keepsNulls: "all" });
+  const misfit = kind.content === undefined ? errors.find(({ type }) => type === "FieldValueTypeInvalid") : undefined;
+  if (misfit !== undefined) throw withoutReason(`failed to convert new object (${where}) to proper version: unable to convert unstructured object to ${kindText(apiVersion, kind.kind)}: ${conversionProblem(kind.schema, value) ?? textProblem(misfit)}`);
   const intent = value as KubeObject; // kind, apiVersion and the schema have been checked
-  const problems = [...unknown.map((field) => ({ field, message: "field not declared in schema" })), ...typeErrors];
-  if (problems.length > 0) {
-    const where = `${request.namespace ? `${request.namespace}/` : ""}${request.name}; ${apiVersion}, Kind=${kind.kind}`;
-    const causes = problems.map(({ field, message }) => ({ reason: "FieldValueInvalid", field, message }));
-    throw new StatusError("BadRequest", `failed to create typed patch object (${where}): ${problems.map(({ field, message }) => `.${field}: ${message}`).join(", ")}`, { causes });
-  }
-  if (intent.metadata.managedFields !== undefined && intent.metadata.managedFields.length > 0) throw badRequest("metadata.managedFields must be nil");
   if (intent.metadata.name && intent.metadata.name !== request.name) throw badRequest(`the name of the object (${intent.metadata.name}) does not match the name on the URL (${request.name})`);
   return placeInNamespace(exchange, withMetadata(intent, { name: request.name }));
+}
+
+/** A kind as Go shows it: `apps/v1, Kind=Deployment`, with a slash also where the group has no name. */
+function kindText(apiVersion: string, kind: string): string {
+  return `${apiVersion.includes("/") ? "" : "/"}${apiVersion}, Kind=${kind}`;
+}
+
+/** What Go's readers say of a text that is no value of its type. */
+function textProblem({ message }: FieldError): string {
+  if (message.includes("must be a quantity")) return "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
+  const [, given = ""] = /^Invalid value: (.*): must be /s.exec(message) ?? [];
+  if (message.includes("must be a time")) return `parsing time ${given} as "2006-01-02T15:04:05Z07:00": cannot parse ${given} as "2006"`;
+  if (message.includes("must be an integer or string")) return `json: cannot unmarshal ${given === "true" || given === "false" ? "bool" : "number"} into Go value of type int32`;
+  return message;
 }
 
 /** What identifies an object is nobody's: there a null says nothing. */

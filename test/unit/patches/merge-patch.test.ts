@@ -76,3 +76,11 @@ function difference(from: unknown, to: unknown): unknown {
 function isMap(item: unknown): item is Record<string, unknown> {
   return typeof item === "object" && item !== null && !Array.isArray(item);
 }
+
+test.each([
+  [{}, { a: [{ u: null, v: 1 }, null, [{ w: null }]] }, { a: [{ v: 1 }, null, [{}]] }],
+  [{ a: [1] }, { a: [{ u: null }] }, { a: [{}] }],
+  [{ a: { b: 1 } }, { a: [{ u: null }] }, { a: [{ u: null }] }],
+])("nulls in the objects of lists go, but from a list in the place of an object: %j with %j", (target, patch, expected) => {
+  expect(applyMergePatch(target, patch)).toEqual(expected);
+});

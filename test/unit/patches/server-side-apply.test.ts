@@ -108,9 +108,21 @@ describe("server-side apply of a ConfigMap", () => {
     expect(Object.keys(owners(forced))).toEqual(["Apply m2"]);
   });
 
+  test("leaves an empty map behind where a null stands for one whose entries are given up", () => {
+    const schema = { type: "object", properties: { apiVersion: { type: "string" }, kind: { type: "string" }, metadata: { type: "object", "x-kubernetes-preserve-unknown-fields": true }, spec: { type: "object", properties: { m: { type: "object", additionalProperties: { type: "string", nullable: false }, nullable: false }, l: { type: "array", items: { type: "string" }, "x-kubernetes-list-type": "set", nullable: false }, n: { type: "integer" } } } } } as const;
+    const thing = (value: Loose): KubeObject => deepFreeze({ apiVersion: "g.io/v1", kind: "Thing", metadata: { name: "t" }, spec: value });
+    const live = apply(undefined, "m1", thing({ m: { k: "1" }, n: 2 }), { schema });
+    expect(spec(apply(live, "m1", thing({ m: null, n: 2 }), { schema }))).toEqual({ m: {}, n: 2 });
+    expect(spec(apply(apply(undefined, "m1", thing({ l: ["a"], n: 2 }), { schema }), "m1", thing({ l: null, n: 2 }), { schema }))).toEqual({ n: 2 });
+    const shared = apply(live, "m2", thing({ m: { l: "2" } }), { schema });
+    expect(spec(apply(shared, "m1", thing({ m: null, n: 2 }), { schema }))).toEqual({ m: { l: "2" }, n: 2 });
+  });
+
   test("shares a field when the values are equal, and keeps it while one owner is left", () => {
     let live = apply(apply(undefined, "m1", configMap({ k: "1" })), "m2", configMap({ k: "1" }));
-    expect(Object.keys(owners(live))).toEqual(["Apply m1", "Apply m2"]);
+    // Who applies what is there already has no time, and so comes first.
+    expect(Object.keys(owners(live))).toEqual(["Apply m2", "Apply m1"]);
+    expect(live.metadata.managedFields?.map(({ manager, time }) => [manager, time === undefined])).toEqual([["m2", true], ["m1", false]]);
     live = apply(live, "m1", configMap({ x: "1" }));
     expect(data(live)).toEqual({ k: "1", x: "1" });
     live = apply(live, "m2", configMap({ y: "1" }));
@@ -156,7 +168,8 @@ describe("server-side apply of a ConfigMap", () => {
   test("refuses fields that the schema does not know, with their paths", () => {
     const wrong = deepFreeze({ ...configMap({ a: "1" }), foo: 1, metadata: { name: "c", namespace: "n", bar: 2 } }) as unknown as KubeObject;
     const error = failure(() => apply(undefined, "m1", wrong));
-    expect(error.status.code).toBe(400);
+    expect(error.status).toMatchObject({ code: 500 });
+    expect(error.reason).toBeUndefined();
     expect(error.message).toBe("failed to create typed patch object (n/c; /v1, Kind=ConfigMap): errors:\n  .metadata.bar: field not declared in schema\n  .foo: field not declared in schema");
   });
 

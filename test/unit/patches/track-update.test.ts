@@ -33,6 +33,20 @@ describe("ownership after a create", () => {
     ]);
   });
 
+  test("has the nulls of custom kinds, and in items of lists those that Go writes", () => {
+    const schema = { type: "object", properties: { spec: { type: "object", properties: { maybe: { type: "string", nullable: true }, any: { type: "object", "x-kubernetes-preserve-unknown-fields": true } } } } } as const;
+    const made = track(undefined, deepFreeze({ apiVersion: "g.io/v1", kind: "Thing", metadata: { name: "t" }, spec: { maybe: null, any: { q: null, z: 1 } } } as KubeObject), { schema });
+    expect(fieldsOf(made, "m")).toEqual({ "f:spec": { ".": {}, "f:any": { ".": {}, "f:q": {}, "f:z": {} }, "f:maybe": {} } });
+    const set = edited(made, { spec: { maybe: "x", any: { q: null, z: 1 } } });
+    const changed = track(made, set, { schema, manager: "n" });
+    expect([fieldsOf(changed, "n"), fieldsOf(changed, "m")]).toEqual([{ "f:spec": { "f:maybe": {} } }, { "f:spec": { ".": {}, "f:any": { ".": {}, "f:q": {}, "f:z": {} } } }]);
+    // Clients that mean to end the tracking send a list with an empty entry; of what users define an empty list is no list.
+    expect(fieldsOf(track(changed, edited(changed, { metadata: { ...changed.metadata, managedFields: [] } }), { schema }), "n")).toEqual({ "f:spec": { "f:maybe": {} } });
+    const before = deepFreeze({ apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "d", managedFields: [{ manager: "x", operation: "Update", apiVersion: "apps/v1", time: T1, fieldsType: "FieldsV1", fieldsV1: { "f:metadata": { "f:labels": {} } } }] }, status: {} } as unknown as KubeObject);
+    const after = edited(before, { status: { conditions: [{ type: "Available", status: "True", lastTransitionTime: null, lastUpdateTime: null }] } });
+    expect(fieldsOf(track(before, after, { schema: deploymentSchema, subresource: "status" }), "m")).toEqual({ "f:status": { "f:conditions": { ".": {}, 'k:{"type":"Available"}': { ".": {}, "f:lastTransitionTime": {}, "f:lastUpdateTime": {}, "f:status": {}, "f:type": {} } } } });
+  });
+
   test("of a Deployment is what kubectl create shows on a real server", () => {
     const sent = {
       apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "nginx", namespace: "default", labels: { app: "nginx" } },
