@@ -80,7 +80,7 @@ export function invalid(group: string, kind: string, name: string, all: readonly
   const text = joinProblems([...errors.map(({ field, message }) => `${field}: ${message}`), ...(more === 0 ? [] : [`and ${more} more problems`])]);
   const qualified = group === "" ? kind : `${kind}.${group}`;
   return new StatusError("Invalid", `${qualified} ${JSON.stringify(name)} is invalid: ${text}`, {
-    ...(name === "" ? {} : { name }), ...(group === "" ? {} : { group }), kind,
+    ...(name === "" ? {} : { name }), ...(group === "" ? {} : { group }), ...(kind === "" ? {} : { kind }),
     causes: errors.map((error) => ({ reason: error.type, message: error.message, field: error.field })),
   });
 }

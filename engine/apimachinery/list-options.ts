@@ -1,7 +1,7 @@
 import type { ListOptions } from "./api-request.ts";
 import { forbiddenField, invalid, unsupportedValue, type FieldError } from "./field-error.ts";
 import { decodeContinueToken } from "./continue-token.ts";
-import { badRequest, expired, StatusError } from "./status-error.ts";
+import { badRequest, expired, StatusError, withoutReason } from "./status-error.ts";
 
 /** Reads the query of a list or watch. Throws a 400 for numbers and booleans that are none; rules between options: `validateListOptions`. */
 export function parseListOptions(query: URLSearchParams): ListOptions {
@@ -32,11 +32,23 @@ export function validateListOptions(options: ListOptions, verb: "list" | "watch"
 
 /** A resourceVersion as a revision; undefined when none was given. Throws upstream's 400 for other text. */
 export function parseResourceVersion(text: string | undefined): number | undefined {
+  const problem = versionProblem(text);
+  if (problem !== undefined) throw badRequest(`invalid resource version: ${problem}`);
+  return text === undefined || text === "" ? undefined : Number(text);
+}
+
+/** Throws for a version that is no number, where one object is read or something is watched: upstream's store comes upon it there, which is a failure of its own. */
+export function requireVersion(text: string | undefined): void {
+  const problem = versionProblem(text);
+  if (problem !== undefined) throw withoutReason(problem);
+}
+
+function versionProblem(text: string | undefined): string | undefined {
   if (text === undefined || text === "") return undefined;
   const revision = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (Number.isSafeInteger(revision)) return revision;
+  if (Number.isSafeInteger(revision)) return undefined;
   const why = Number.isNaN(revision) ? "invalid syntax" : "value out of range";
-  throw badRequest(`invalid resource version: resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: ${why}`);
+  return `resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: ${why}`;
 }
 
 /** The answer to a resourceVersion that has not happened within the time a reader waits for it. */

@@ -1,4 +1,4 @@
-import { badRequest } from "./status-error.ts";
+import { badRequest, withoutReason } from "./status-error.ts";
 
 type JsonMap = Readonly<Record<string, unknown>>;
 
@@ -171,13 +171,18 @@ function keyReader(list: ListField): (item: unknown) => unknown {
   };
 }
 
-/** Whether the items are maps. Lists that mix them with something else, or hold lists, cannot be merged. */
+/** Whether the items are maps. Lists that mix types, or hold lists, cannot be merged: upstream takes that for a failure of its own. */
 function areMaps(...lists: readonly (readonly unknown[])[]): boolean {
-  const items = lists.flat();
-  if (items.some(Array.isArray)) throw badRequest("lists of lists are not supported");
-  const maps = items.filter(isMap).length;
-  if (maps !== 0 && maps !== items.length) throw badRequest(`list element types are not identical: ${JSON.stringify(lists)}`);
-  return maps > 0;
+  const [first, ...others] = lists.flat().map(goType);
+  if (first === "slice") throw withoutReason("lists of lists are not supported");
+  if (others.some((type) => type !== first)) throw withoutReason(`list element types are not identical: ${printGo(lists)}`);
+  return first === "map";
+}
+
+function goType(item: unknown): string {
+  if (Array.isArray(item)) return "slice";
+  if (typeof item === "number") return Number.isInteger(item) ? "int64" : "float64";
+  return isMap(item) ? "map" : typeof item;
 }
 
 function unique(items: readonly unknown[]): readonly unknown[] {

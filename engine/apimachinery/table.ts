@@ -99,9 +99,10 @@ export function partialObjectMetadataList(metadata: ListMetadata, objects: reado
   readonly kind: "PartialObjectMetadataList";
   readonly apiVersion: MetaVersion;
   readonly metadata: ListMetadata;
-  readonly items: readonly PartialObjectMetadata[];
+  /** As upstream's: null when there are none. */
+  readonly items: readonly PartialObjectMetadata[] | null;
 } {
-  return { kind: "PartialObjectMetadataList", apiVersion, metadata, items: objects.map((object) => partialObjectMetadata(object, apiVersion)) };
+  return { kind: "PartialObjectMetadataList", apiVersion, metadata, items: objects.length === 0 ? null : objects.map((object) => partialObjectMetadata(object, apiVersion)) };
 }
 
 function columnDefinition<T extends KubeObject>({ name, type, format, description, priority }: TableColumn<T>): TableColumnDefinition {

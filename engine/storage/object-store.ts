@@ -1,6 +1,6 @@
 import type { EncodedObject, ListOptions, ObjectList, WatchStream } from "../apimachinery/api-request.ts";
 import { decodeContinueToken, expiredContinueToken } from "../apimachinery/continue-token.ts";
-import { parseResourceVersion } from "../apimachinery/list-options.ts";
+import { parseResourceVersion, requireVersion } from "../apimachinery/list-options.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { alreadyExists, conflict, hasReason, notFound, StatusError } from "../apimachinery/status-error.ts";
 import { raceAbort } from "../lib/abort.ts";
@@ -117,6 +117,7 @@ export class ObjectStore {
       const stored = await this.get(storedAs.definition, namespace, name, options);
       return stored && (await viewsOf(definition, storedAs, [stored]))[0];
     }
+    requireVersion(options.resourceVersion);
     const key = objectStorageKey(definition, namespace, name);
     const span = this.#readTracer(options)?.start("cacher.Get", { key, "resource-version": options.resourceVersion ?? "" });
     await inSpan(span, this.#kinds.freshness.freshen(options.resourceVersion));
@@ -151,7 +152,7 @@ export class ObjectStore {
     const token = options.continue === undefined ? undefined : decodeContinueToken(options.continue);
     await this.#kinds.freshness.freshen(token === undefined ? options.resourceVersion : undefined);
     span?.event("watchCache fresh enough");
-    const limit = Math.max(0, options.limit ?? 0);
+    const limit = token === undefined && isWhole(definition, options) ? 0 : Math.max(0, options.limit ?? 0);
     const revision = token === undefined ? exactRevision(options, limit) : token.revision < 0 ? undefined : token.revision;
     const request: ListRequest<T> = { namespace, selection, limit, afterKey: token?.afterKey ?? "", revision: revision ?? this.revision() };
     const transaction = this.#storage.current();
@@ -176,6 +177,7 @@ export class ObjectStore {
   /** See `openWatch`. Without a resourceVersion it begins with the newest state, never with a cached older one. */
   async watch<T extends KubeObject>(definition: ResourceDefinition<T>, namespace: string, options: ListOptions & { readonly name?: string }, signal?: AbortSignal): Promise<WatchStream<T>> {
     const selection = compileSelection(definition, options);
+    requireVersion(options.resourceVersion);
     const span = this.#tracer?.start("cacher.Watch", kindAttributes(definition));
     await inSpan(span, this.#kinds.freshness.freshen(options.resourceVersion));
     const { storedAs } = definition;
@@ -384,6 +386,11 @@ export class ObjectStore {
 }
 
 /** The one revision that a list has to show: as asked with Exact, and, as upstream reads it, with a limit beside a resourceVersion. */
+/** Of kinds that upstream keeps in its cache, whoever takes any state gets all of it, whatever limit he names. It keeps no events there. */
+function isWhole({ resource }: { readonly resource: string }, { resourceVersion, resourceVersionMatch }: ListOptions): boolean {
+  return resource !== "events" && resourceVersion !== undefined && /^0+$/.test(resourceVersion) && (resourceVersionMatch === undefined || resourceVersionMatch === "NotOlderThan");
+}
+
 function exactRevision({ resourceVersion, resourceVersionMatch }: ListOptions, limit: number): number | undefined {
   const asked = parseResourceVersion(resourceVersion) ?? 0;
   const isExact = resourceVersionMatch === "Exact" || (resourceVersionMatch === undefined && limit > 0);

@@ -1,9 +1,9 @@
 import type { ApiResult, DeleteOptions } from "../../apimachinery/api-request.ts";
 import { withMetadata } from "../../apimachinery/object-copy.ts";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
-import { forbidden, notFound } from "../../apimachinery/status-error.ts";
+import { forbidden, notFound, unlessGone } from "../../apimachinery/status-error.ts";
 import { isSameState } from "../../registry/before-update.ts";
-import { planDelete, type DeletePlan } from "../../registry/before-delete.ts";
+import { isDeletedByUpdate, planDelete, type DeletePlan } from "../../registry/before-delete.ts";
 import type { ResourceDefinition } from "../../resources/define-resource.ts";
 import type { Change } from "../../storage/object-store.ts";
 import { admissionAttributes } from "../admission-attributes.ts";
@@ -39,7 +39,7 @@ export async function deleteNamed(exchange: Exchange, name: string, options: Del
   const decide = async (current: KubeObject): Promise<Change<KubeObject>> => {
     await admit(exchange, name, current, options, as);
     plan = planDelete(definition, current, options, parts.clock.now());
-    if (plan.do === "remove") return { do: "delete", ...releaseNumbers(parts, definition, current) };
+    if (plan.do === "remove") return isMarkedFirst(definition, plan.object, current) ? { do: "write", object: plan.object } : { do: "delete", ...releaseNumbers(parts, definition, current) };
     return plan.do === "keep" || isSameState(plan.object, current) ? { do: "keep" } : { do: "write", object: plan.object };
   };
   if (options.dryRun === true) {
@@ -48,8 +48,24 @@ export async function deleteNamed(exchange: Exchange, name: string, options: Del
     await decide(current.object);
     return answer(exchange, name, plan, plan?.do === "mark" ? plan.object : current.object, options);
   }
-  const { encoded } = await parts.store.update(definition, namespace, name, (current) => decide(current.object));
-  return answer(exchange, name, plan, encoded.object, options);
+  const { encoded, wasDeleted } = await parts.store.update(definition, namespace, name, (current) => decide(current.object));
+  const gone = plan?.do === "remove" && !wasDeleted ? await removeMarked(exchange, name, encoded.object) : encoded.object;
+  return answer(exchange, name, plan, gone, options);
+}
+
+/** Of kinds that know grace, watchers are told that an object goes before it is gone, also where it gets none. */
+function isMarkedFirst({ strategy }: ResourceDefinition, marked: KubeObject, current: KubeObject): boolean {
+  return strategy.gracePeriodSeconds !== undefined && !isSameState(marked, current);
+}
+
+/** The second half: what has been marked goes, unless somebody else was faster. */
+async function removeMarked(exchange: Exchange, name: string, marked: KubeObject): Promise<KubeObject> {
+  const { definition, parts } = exchange;
+  const namespace = namespaceOf(exchange);
+  const removed = await unlessGone(
+    parts.store.update(definition, namespace, name, ({ object }): Change<KubeObject> => (isDeletedByUpdate(object, marked) && object.metadata.uid === marked.metadata.uid ? { do: "delete", ...releaseNumbers(parts, definition, object) } : { do: "keep" })),
+  );
+  return removed?.encoded.object ?? marked;
 }
 
 function answer({ definition }: Exchange, name: string, plan: DeletePlan<KubeObject> | undefined, object: KubeObject, { asksForCascade }: DeleteOptions): ApiResult {

@@ -38,5 +38,6 @@ describe("tables", () => {
 });
 
 test("lists of metadata hold nothing else", () => {
+  expect(partialObjectMetadataList({ resourceVersion: "7" }, []).items).toBeNull();
   expect(partialObjectMetadataList({ resourceVersion: "7" }, [thing])).toEqual({ kind: "PartialObjectMetadataList", apiVersion: "meta.k8s.io/v1", metadata: { resourceVersion: "7" }, items: [partial] });
 });
