@@ -17,7 +17,7 @@ import { validateUpdate, withServerMetadata } from "./validate-object.ts";
 export function checkUpdatePreconditions<T extends KubeObject>(definition: ResourceDefinition<T>, name: string, object: T, old: T, isPatch = false): void {
   const { metadata } = object;
   if (metadata.name && metadata.name !== name) throw badRequest(`the name of the object (${metadata.name}) does not match the name on the URL (${name})`);
-  if (metadata.uid && metadata.uid !== old.metadata.uid) {
+  if (metadata.uid && metadata.uid !== old.metadata.uid && !(isPatch && isStale(metadata.resourceVersion, old))) {
     const immutable = invalidField("metadata.uid", metadata.uid, "field is immutable");
     if (isPatch) throw invalid(definition.group, definition.kind, name, definition.strategy.metadataOnUpdate === "none" ? [immutable] : [immutable, immutable]);
     throw failedPrecondition(definition, old, "UID", metadata.uid);
@@ -25,9 +25,15 @@ export function checkUpdatePreconditions<T extends KubeObject>(definition: Resou
   // Revisions begin at one: "0" says as little as nothing does.
   if (!metadata.resourceVersion || /^0+$/.test(metadata.resourceVersion)) {
     if (definition.strategy.unconditionalUpdate !== false) return;
-    throw invalid(definition.group, definition.kind, name, [invalidField("metadata.resourceVersion", 0, "must be specified for an update")]);
+    throw invalid(definition.group, definition.resource, name, [invalidField("metadata.resourceVersion", 0, "must be specified for an update")]); // named as upstream's store names it
   }
-  if (metadata.resourceVersion !== old.metadata.resourceVersion && versionOf(metadata.resourceVersion) !== BigInt(old.metadata.resourceVersion ?? "0")) throw conflict(definition, name);
+  if (isStale(metadata.resourceVersion, old)) throw conflict(definition, name);
+}
+
+/** Whether a writer names another version than is stored. Throws what upstream does with one that is no number. */
+function isStale(resourceVersion: string | undefined, old: KubeObject): boolean {
+  if (!resourceVersion || /^0+$/.test(resourceVersion)) return false;
+  return resourceVersion !== old.metadata.resourceVersion && versionOf(resourceVersion) !== BigInt(old.metadata.resourceVersion ?? "0");
 }
 
 /** Throws, in the words of Go's parser, what upstream's store does with a version that is no number. */

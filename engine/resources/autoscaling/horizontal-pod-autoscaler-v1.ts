@@ -1,7 +1,7 @@
 import { withMetadata } from "../../apimachinery/object-copy.ts";
 import { defineResource, storedForm } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
-import type { HorizontalPodAutoscaler, HorizontalPodAutoscalerBehavior, HorizontalPodAutoscalerCondition, HorizontalPodAutoscalerV1, MetricSpec, MetricStatus } from "../types.ts";
+import type { HPAScalingRules, HorizontalPodAutoscaler, HorizontalPodAutoscalerBehavior, HorizontalPodAutoscalerCondition, HorizontalPodAutoscalerV1, MetricSpec, MetricStatus } from "../types.ts";
 import { validateAutoscaler, validateAutoscalerStatus } from "./autoscaler-validation.ts";
 import { horizontalPodAutoscalerResource } from "./horizontal-pod-autoscaler.ts";
 import { fromV1Metric, fromV1MetricStatus, toV1Metric, toV1MetricStatus, type V1Metric, type V1MetricStatus } from "./v1-metrics.ts";
@@ -46,7 +46,7 @@ export function toV1({ metadata, spec, status }: HorizontalPodAutoscaler): Horiz
     ...(others.length === 0 ? {} : { [METRICS]: JSON.stringify(others.map(toV1Metric)) }),
     ...(currentMetrics.length === 0 ? {} : { [CURRENT_METRICS]: JSON.stringify(currentMetrics.map(toV1MetricStatus)) }),
     ...(conditions.length === 0 ? {} : { [CONDITIONS]: JSON.stringify(conditions) }),
-    ...(behavior === undefined ? {} : { [BEHAVIOR]: JSON.stringify(behavior) }),
+    ...(behavior === undefined ? {} : { [BEHAVIOR]: JSON.stringify(toOldBehavior(behavior)) }),
   };
   const now = cpuNow?.resource?.current.averageUtilization;
   const target = cpu?.resource?.target.averageUtilization;
@@ -69,7 +69,7 @@ export function fromV1(autoscaler: HorizontalPodAutoscalerV1): HorizontalPodAuto
   const known = listed(CURRENT_METRICS).map((metric) => fromV1MetricStatus(metric as V1MetricStatus)).filter((metric) => metric !== undefined) as MetricStatus[]; // as above
   const currentMetrics: readonly MetricStatus[] = known.length > 0 || now === undefined ? known : [{ type: "Resource", resource: { name: "cpu", current: { averageUtilization: now } } }];
   const conditions = listed(CONDITIONS) as readonly HorizontalPodAutoscalerCondition[]; // written by us, or else validated as any status
-  const behavior = readObject(autoscaler.metadata.annotations?.[BEHAVIOR]) as HorizontalPodAutoscalerBehavior | undefined; // as above
+  const behavior = fromOldBehavior(readObject(autoscaler.metadata.annotations?.[BEHAVIOR])) as HorizontalPodAutoscalerBehavior | undefined; // as above
   const metrics = [...cpu, ...others];
   const plain = withMetadata(autoscaler, { annotations: Object.keys(annotations).length === 0 ? undefined : annotations });
   // Without any figure, v2 has the same default that v1 leaves unsaid.
@@ -81,6 +81,27 @@ export function fromV1(autoscaler: HorizontalPodAutoscalerV1): HorizontalPodAuto
     spec: { ...spec, metrics: metrics.length === 0 ? fallback : metrics, ...(behavior === undefined ? {} : { behavior }) },
     status: { ...status, ...(currentMetrics.length === 0 ? {} : { currentMetrics }), ...(conditions.length === 0 ? {} : { conditions }) },
   };
+}
+
+/** Upstream writes this annotation by the names that Go's fields have, with all of them. */
+function toOldBehavior({ scaleUp, scaleDown }: HorizontalPodAutoscalerBehavior): object {
+  const rules = (given: HPAScalingRules | undefined) =>
+    given === undefined
+      ? null
+      : {
+          StabilizationWindowSeconds: given.stabilizationWindowSeconds ?? null,
+          SelectPolicy: given.selectPolicy ?? null,
+          Policies: given.policies?.map(({ type, value, periodSeconds }) => ({ Type: type, Value: value, PeriodSeconds: periodSeconds })) ?? null,
+          Tolerance: given.tolerance ?? null,
+        };
+  return { ScaleUp: rules(scaleUp), ScaleDown: rules(scaleDown) };
+}
+
+/** Go reads names in any case; what is null is not there. */
+function fromOldBehavior(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(fromOldBehavior);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).flatMap(([name, part]) => (part === null ? [] : [[`${name.charAt(0).toLowerCase()}${name.slice(1)}`, fromOldBehavior(part)]])));
 }
 
 function isCpuUse({ type, resource }: MetricSpec): boolean {

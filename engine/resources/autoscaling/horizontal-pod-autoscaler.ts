@@ -26,7 +26,7 @@ export const horizontalPodAutoscalerResource = defineResource<HorizontalPodAutos
   schema: () => loadSchema("autoscaling/v2/horizontal-pod-autoscaler.yaml"),
   strategy: {
     setDefaults: withDefaults,
-    prepareForCreate: (autoscaler) => ({ ...autoscaler, status: { desiredReplicas: 0 } }),
+    prepareForCreate: (autoscaler) => ({ ...autoscaler, status: { currentMetrics: null, desiredReplicas: 0 } }),
     validateNew: (autoscaler) => validateAutoscaler(autoscaler),
     validateUpdate: validateAutoscaler,
     validateStatusUpdate: validateAutoscalerStatus,

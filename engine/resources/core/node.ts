@@ -6,7 +6,7 @@ import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource, type Column } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import { nodeWarnings } from "../warnings/kind-warnings.ts";
-import type { Node, Taint } from "../types.ts";
+import type { Node, NodeStatus, NodeSystemInfo, Taint } from "../types.ts";
 import { cidrErrors } from "../validation/ip.ts";
 
 const ROLE_PREFIX = "node-role.kubernetes.io/";
@@ -53,14 +53,23 @@ export function podCidrsOf(node: Node | undefined): readonly string[] {
 }
 
 function withDefaults(node: Node): Node {
-  const { spec, status } = node;
+  const { spec } = node;
+  const status = withSystem(node.status);
   const ranges = spec?.podCIDR && spec.podCIDRs?.[0] !== spec.podCIDR ? [spec.podCIDR] : podCidrsOf(node);
   return {
     ...node,
     // The old field for one range and the new one for several say the same; where they do not, clients of old are heard.
     ...(spec !== undefined && ranges.length > 0 ? { spec: { ...spec, podCIDR: spec.podCIDR || ranges[0], podCIDRs: [...ranges] } } : {}),
-    ...(status?.capacity !== undefined && status.allocatable === undefined ? { status: { ...status, allocatable: status.capacity } } : {}),
+    status: status.capacity !== undefined && status.allocatable === undefined ? { ...status, allocatable: status.capacity } : status,
   };
+}
+
+const NO_SYSTEM: NodeSystemInfo = { machineID: "", systemUUID: "", bootID: "", kernelVersion: "", osImage: "", containerRuntimeVersion: "", kubeletVersion: "", kubeProxyVersion: "", operatingSystem: "", architecture: "" };
+
+/** Go cannot leave out what a machine tells of itself: before it does, all of that is empty. */
+function withSystem(status: NodeStatus = {}): NodeStatus {
+  const { kubeletEndpoint = { Port: 0 } } = status.daemonEndpoints ?? {};
+  return { ...status, daemonEndpoints: { ...status.daemonEndpoints, kubeletEndpoint }, nodeInfo: { ...NO_SYSTEM, ...status.nodeInfo } };
 }
 
 function validateNode({ spec }: Node): FieldError[] {

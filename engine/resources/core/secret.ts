@@ -22,6 +22,7 @@ export const secretResource = defineResource<Secret>({
       const encoded = Object.fromEntries(Object.entries(stringData).map(([key, value]) => [key, Buffer.from(value).toString("base64")]));
       return { ...rest, data: { ...secret.data, ...encoded } };
     },
+    warnings: ({ type, data }) => (type === "kubernetes.io/tls" ? certificateWarnings(data ?? {}) : []),
     validate: (secret) => [...validateData(undefined, secret.data, "stringData", "data"), ...validateType(secret)],
     validateUpdate: (secret, old) => [
       ...(secret.type === old.type ? [] : [invalidField("type", secret.type, "field is immutable")]),
@@ -36,6 +37,15 @@ export const secretResource = defineResource<Secret>({
   ],
   selectableFields: { type: (secret) => secret.type ?? "" },
 });
+
+const PEM_BLOCK = /-----BEGIN [^\n]*-----[^]*-----END [^\n]*-----/;
+
+/** As upstream's reader of certificates says it, of data that is no PEM at all; whether certificate and key fit is not looked at. */
+function certificateWarnings(data: NonNullable<Secret["data"]>): readonly string[] {
+  const isPem = (key: string) => PEM_BLOCK.test(Buffer.from(data[key] ?? "", "base64").toString("latin1"));
+  if (!isPem("tls.crt")) return ["tls: failed to find any PEM data in certificate input"];
+  return isPem("tls.key") ? [] : ["tls: failed to find any PEM data in key input"];
+}
 
 /** Keys that a Secret of a known type must have, because its readers count on them. */
 const REQUIRED_KEYS: Readonly<Record<string, readonly string[]>> = {

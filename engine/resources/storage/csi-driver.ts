@@ -26,6 +26,10 @@ export const csiDriverResource = defineResource<CSIDriver>({
     // Its generations are counted from the first change on.
     prepareForCreate: (driver) => withMetadata(driver, { generation: undefined }),
     validate: validateDriver,
+    warnings: ({ spec }, old) => {
+      const isUnsaid = (spec.tokenRequests ?? []).length > 0 && spec.serviceAccountTokenInSecrets === undefined;
+      return isUnsaid && old === undefined ? ["spec.serviceAccountTokenInSecrets is unset; if supported by this CSI driver, set to true to prevent possible logging of tokens in volume attributes"] : [];
+    },
     validateUpdate: (driver, old) => [
       ...(driver.spec.attachRequired === old.spec.attachRequired ? [] : [invalidField("spec.attachedRequired", driver.spec.attachRequired, "field is immutable")]),
       ...(jsonEqual(driver.spec.volumeLifecycleModes, old.spec.volumeLifecycleModes) ? [] : [invalidField("spec.volumeLifecycleModes", driver.spec.volumeLifecycleModes, "field is immutable")]),

@@ -93,7 +93,7 @@ function nullSelector(selector: unknown, at: string): string[] {
 }
 
 function volumeWarnings(volume: Volume, at: string): string[] {
-  const gone = Object.entries(GONE_VOLUMES).flatMap(([source, sentence]) => (volume[source as keyof typeof GONE_VOLUMES] === undefined ? [] : [`${at}.${source}: ${sentence}`])); // the table's own names
+  const gone = Object.entries(GONE_VOLUMES).flatMap(([source, sentence]) => (volume[source as keyof typeof GONE_VOLUMES] === undefined ? [] : [`${at}.${source === "storageos" ? "storageOS" : source}: ${sentence}`])); // the table's own names; of one upstream tells another spelling
   return [...gone, ...claimSpecWarnings(volume.ephemeral?.volumeClaimTemplate?.spec, `${at}.ephemeral.volumeClaimTemplate.spec`)];
 }
 

@@ -48,6 +48,14 @@ describe("an autoscaler in its old version", () => {
     expect(fromV1(plain).spec.metrics).toEqual([{ type: "Resource", resource: { name: "cpu", target: { type: "Utilization", averageUtilization: 80 } } }]);
   });
 
+  test("tells the behaviour in the words of Go's fields, and takes those of others as well", () => {
+    const rules = { stabilizationWindowSeconds: 5, selectPolicy: "Max", policies: [{ type: "Percent", value: 100, periodSeconds: 15 }] };
+    const { metadata, ...rest } = toV1(autoscaler({ behavior: { scaleDown: rules } }));
+    const key = "autoscaling.alpha.kubernetes.io/behavior";
+    expect(metadata.annotations?.[key]).toBe('{"ScaleUp":null,"ScaleDown":{"StabilizationWindowSeconds":5,"SelectPolicy":"Max","Policies":[{"Type":"Percent","Value":100,"PeriodSeconds":15}],"Tolerance":null}}');
+    for (const text of [metadata.annotations?.[key] ?? "", JSON.stringify({ scaleDown: rules })]) expect(fromV1({ ...rest, metadata: { ...metadata, annotations: { [key]: text } } }).spec.behavior).toEqual({ scaleDown: rules });
+  });
+
   test("takes annotations that are nonsense for none", () => {
     const odd = toV1(autoscaler());
     expect(fromV1({ ...odd, metadata: { ...odd.metadata, annotations: { "autoscaling.alpha.kubernetes.io/metrics": "[1, {}]", "autoscaling.alpha.kubernetes.io/behavior": "{" } } }).spec).toEqual(autoscaler().spec);

@@ -31,7 +31,7 @@ test("a pod is bound once, with its condition, and a second binding conflicts", 
   expect(await pods.createSubresource("shop", "bound", "binding", binding)).toMatchObject({ status: "Success", code: 201 });
   const bound = await pods.get("shop", "bound");
   expect(bound.spec.nodeName).toBe("n1");
-  expect(bound.status?.conditions).toMatchObject([{ type: "PodScheduled", status: "True" }]);
+  expect(bound.status?.conditions).toEqual([{ type: "PodScheduled", status: "True", lastProbeTime: null, lastTransitionTime: expect.any(String) as string }]);
   expect(bound.status).not.toHaveProperty("nominatedNodeName");
   const again = await failure(pods.createSubresource("shop", "bound", "binding", binding));
   expect(again.status).toMatchObject({ code: 409, message: 'Operation cannot be fulfilled on pods/binding "bound": pod bound is already assigned to node "n1"' });

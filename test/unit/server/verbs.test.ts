@@ -3,6 +3,7 @@ import { hasReason, StatusError } from "../../../engine/apimachinery/status-erro
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
 import { namespaceResource } from "../../../engine/resources/core/namespace.ts";
 import { serviceResource } from "../../../engine/resources/core/service.ts";
+import { nodeResource } from "../../../engine/resources/core/node.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
 import { deploymentResource } from "../../../engine/resources/apps/deployment.ts";
 import { jobResource } from "../../../engine/resources/batch/job.ts";
@@ -180,6 +181,22 @@ describe("update", () => {
     const other = { uid: "00000000-0000-0000-0000-000000000000" };
     expect((await failure(api.client.for(configMapResource).patch("default", "uid", "merge", { metadata: other }))).status).toMatchObject({ code: 422, message: expect.stringContaining("metadata.uid: Invalid value") as unknown });
     expect((await failure(api.client.for(configMapResource).update({ ...made, metadata: { ...made.metadata, ...other } }))).reason).toBe("Conflict");
+  });
+
+  test("an update that names no version where one is needed is refused by the name of the resource", async () => {
+    const leases = api.client.for(leaseResource);
+    const { metadata } = await leases.create({ apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: { name: "versioned", namespace: "shop" }, spec: {} });
+    const error = await failure(leases.update({ apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: { name: "versioned", namespace: "shop", uid: metadata.uid ?? "" }, spec: {} }));
+    expect(error.status).toMatchObject({ code: 422, message: 'leases.coordination.k8s.io "versioned" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update', details: { kind: "leases" } });
+    // Which version is meant is said before whose uid it is.
+    const stale = await failure(leases.patch("shop", "versioned", "merge", { metadata: { uid: "u", resourceVersion: "1" } }));
+    expect(stale.reason).toBe("Conflict");
+  });
+
+  test("a node has told nothing of itself before it does", async () => {
+    const { status } = await api.client.for(nodeResource).create({ apiVersion: "v1", kind: "Node", metadata: { name: "blank" } });
+    expect(status).toMatchObject({ daemonEndpoints: { kubeletEndpoint: { Port: 0 } }, nodeInfo: { machineID: "", kubeletVersion: "", architecture: "" } });
+    expect((await api.client.for(nodeResource).get("", "blank")).metadata.managedFields).toBeUndefined();
   });
 
   test("PUT to a missing name creates a Lease and refuses a ConfigMap", async () => {
@@ -391,6 +408,29 @@ describe("patch", () => {
     expect(again.metadata.resourceVersion).toBe((await maps.get("shop", "ssa")).metadata.resourceVersion);
   });
 
+  test("an apply of what the kind cannot hold fails without a reason, as upstream's, which names what was sent", async () => {
+    const problems: readonly (readonly [object, string])[] = [
+      [{ metadata: { name: "ssa" }, bogus: 1 }, "failed to create typed patch object (/ssa; /v1, Kind=ConfigMap): .bogus: field not declared in schema"],
+      [{ metadata: { namespace: "shop" }, data: 3 }, "failed to create typed patch object (shop/; /v1, Kind=ConfigMap): .data: expected map, got &{3}"],
+      [{ metadata: { name: "ssa", creationTimestamp: "x" } }, 'failed to convert new object (/ssa; /v1, Kind=ConfigMap) to proper version: unable to convert unstructured object to /v1, Kind=ConfigMap: parsing time "x" as "2006-01-02T15:04:05Z07:00": cannot parse "x" as "2006"'],
+    ];
+    const send = (body: object, resource: ResourceDefinition = configMapResource as never) => api.server.handle({ verb: "patch", user: adminUser, userAgent: "t", resource, namespace: "shop", name: "ssa", patchType: "apply", body: { apiVersion: "v1", kind: "ConfigMap", ...body }, options: { fieldManager: "m1" } } as ApiRequest);
+    for (const [body, message] of problems) expect((await failure(send(body))).status).toEqual({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", message, code: 500 });
+    const misfits: readonly (readonly [object, string])[] = [
+      [{ replicas: 1.5 }, "cannot convert float64 to int32"],
+      [{ strategy: { rollingUpdate: { maxSurge: true } } }, "json: cannot unmarshal bool into Go value of type int32"],
+      [{ template: { spec: { containers: [{ name: "a", resources: { requests: { cpu: "x" } } }] } } }, "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"],
+    ];
+    for (const [spec, why] of misfits) expect((await failure(send({ apiVersion: "apps/v1", kind: "Deployment", spec }, deploymentResource as never))).message).toBe(`failed to convert new object (/; apps/v1, Kind=Deployment) to proper version: unable to convert unstructured object to apps/v1, Kind=Deployment: ${why}`);
+    expect((await failure(send({ kind: "Secret" }))).status).toMatchObject({ code: 400, message: "invalid object type: /v1, Kind=Secret" });
+  });
+
+  test("a null in a map of texts is applied as an empty text", async () => {
+    const made = await api.client.for(configMapResource).apply(configMap("nulled", { a: null, b: "x" } as never), { fieldManager: "m1" });
+    expect(made.data).toEqual({ a: "", b: "x" });
+    expect(made.metadata.managedFields?.[0]?.fieldsV1).toEqual({ "f:data": { "f:a": {}, "f:b": {} } });
+  });
+
   test("a field that is applied as null is its manager's, and has its default", async () => {
     const deployments = api.client.for(deploymentResource);
     const { spec, ...rest } = deployment("nulls");
@@ -472,6 +512,44 @@ describe("delete", () => {
     expect((await failure(namespaces.get("", "ending"))).reason).toBe("NotFound");
     expect((await failure(namespaces.delete("", "kube-system"))).status).toMatchObject({ code: 403, message: 'namespaces "kube-system" is forbidden: this namespace may not be deleted' });
   });
+});
+
+test("watchers are told that a pod goes before it is gone, also by force, and see it as one that goes", async () => {
+  const pods = api.client.for(podResource);
+  for (const [name, spec, options] of [["unplaced", {}, {}], ["forced", { nodeName: "n1" }, { gracePeriodSeconds: 0 }]] as const) {
+    await pods.create(pod(name, spec));
+    const { resourceVersion } = await pods.list("shop");
+    const stop = new AbortController();
+    const seen: unknown[] = [];
+    const watching = (async () => {
+      for await (const event of pods.watch("shop", { resourceVersion: resourceVersion ?? "" }, stop.signal)) {
+        const { deletionTimestamp, deletionGracePeriodSeconds, generation } = (event.object as Pod).metadata;
+        seen.push([event.type, deletionTimestamp !== undefined, deletionGracePeriodSeconds, generation]);
+        if (event.type === "DELETED") stop.abort();
+      }
+    })();
+    expect(await pods.delete("shop", name, options)).toMatchObject({ kind: "Pod", metadata: { deletionGracePeriodSeconds: 0 } });
+    await watching;
+    expect(seen).toEqual([["MODIFIED", true, 0, 2], ["DELETED", true, 0, 2]]);
+  }
+});
+
+test("versions that are no numbers, and limits beside any version at all", async () => {
+  const maps = api.client.for(configMapResource);
+  for (const name of ["paged-a", "paged-b"]) await maps.create(configMap(name));
+  const ask = (request: object) => api.server.handle({ user: adminUser, userAgent: "t", resource: configMapResource as never, namespace: "shop", ...request } as unknown as ApiRequest);
+  const text = 'resourceVersion: Invalid value: "abc": strconv.ParseUint: parsing "abc": invalid syntax';
+  expect((await failure(ask({ verb: "get", name: "paged-a", resourceVersion: "abc" }))).status).toEqual({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", message: text, code: 500 });
+  expect((await failure(ask({ verb: "watch", options: { resourceVersion: "abc" } }))).status).toMatchObject({ code: 500, message: text });
+  expect((await failure(ask({ verb: "list", options: { resourceVersion: "abc" } }))).status).toMatchObject({ code: 400, message: `invalid resource version: ${text}` });
+  const { resourceVersion } = await maps.list("shop");
+  const listed = async (options: object) => {
+    const result = await ask({ verb: "list", options });
+    return result.is === "list" ? [result.list.items.length > 1, result.list.continue !== undefined] : undefined;
+  };
+  expect(await listed({ limit: 1, resourceVersion: "0" })).toEqual([true, false]);
+  expect(await listed({ limit: 1, resourceVersion: "0", resourceVersionMatch: "NotOlderThan" })).toEqual([true, false]);
+  for (const options of [{}, { resourceVersion }]) expect(await listed({ limit: 1, ...options })).toEqual([false, true]);
 });
 
 test("a watch sees what happens after the list, in order", async () => {
