@@ -30,6 +30,7 @@ const CONNECTIONS_OF_ONE_MAX = 100;
 const QUESTIONS_OF_CONNECTION_MAX = 100;
 /** What a length of two bytes can say. */
 const MESSAGE_BYTES_MAX = 65_535;
+const RCODE_FORMAT_ERROR = 1;
 const RCODE_SERVER_FAILURE = 2;
 const RCODE_MASK = 15;
 const FLAG_TRUNCATED = 1 << 9;
@@ -127,11 +128,13 @@ export class DnsServer {
   }
 
   async #answer(query: Packet, raw: Buffer, client: DnsClient): Promise<Buffer | undefined> {
-    const question = query.questions?.[0];
+    const [question, ...others] = query.questions ?? [];
     if (question === undefined) return undefined;
+    // A message asks one thing. Names that are shortened in the question would be written out in the answer, which could be too long for any message.
+    if (others.length > 0) return failure({ ...query, questions: [] }, RCODE_FORMAT_ERROR);
     const decision = decideAnswer(question, this.#records(), this.#options.domain, this.#turn++);
     if (decision.do === "answer") return encodeFitting(answerPacket(query, decision));
-    if (decision.aliases.length === 0) return (await this.#forward(raw, client)) ?? failure(query);
+    if (decision.aliases.length === 0) return (await this.#forward(raw, client)) ?? failure(query, RCODE_SERVER_FAILURE);
     const answer = await this.#forward(packet.encode({ ...query, questions: [{ ...question, name: decision.name }] }), client);
     return encodeFitting(answerPacket(query, behindAliases(decision.aliases, answer)));
   }
@@ -196,11 +199,12 @@ class Counts {
   }
 }
 
-/** The answer, with as many of its records as fit into a message. */
+/** The answer to one question, with as many of its records as fit into a message; what is said beside them goes first. */
 function encodeFitting(answer: Packet): Buffer {
-  const { answers = [] } = answer;
+  const { answers = [], authorities = [] } = answer;
   const bytes = packet.encodingLength(answer);
-  if (bytes <= MESSAGE_BYTES_MAX || answers.length === 0) return packet.encode(answer);
+  if (bytes <= MESSAGE_BYTES_MAX) return packet.encode(answer);
+  if (authorities.length > 0) return encodeFitting({ ...answer, authorities: [], flags: (answer.flags ?? 0) | FLAG_TRUNCATED });
   return encodeFitting({ ...answer, answers: answers.slice(0, Math.min(answers.length - 1, Math.floor((answers.length * MESSAGE_BYTES_MAX) / bytes))), flags: (answer.flags ?? 0) | FLAG_TRUNCATED });
 }
 
@@ -210,8 +214,8 @@ function behindAliases(aliases: readonly Answer[], raw: Buffer | undefined): Ext
   return { do: "answer", answers: [...aliases, ...(outside?.answers ?? [])], authorities: outside?.authorities ?? [], rcode: (outside?.flags ?? 0) & RCODE_MASK };
 }
 
-function failure(query: Packet): Buffer {
-  return packet.encode({ type: "response", id: query.id ?? 0, flags: RCODE_SERVER_FAILURE, questions: query.questions ?? [] });
+function failure(query: Packet, rcode: number): Buffer {
+  return packet.encode({ type: "response", id: query.id ?? 0, flags: rcode, questions: query.questions ?? [] });
 }
 
 /** One question to one resolver; undefined when it does not answer in time. */

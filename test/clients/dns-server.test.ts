@@ -16,6 +16,8 @@ const DOMAIN = "cluster.local";
 const OUTSIDE = "198.51.100.7";
 /** More than a packet of UDP holds that does not say otherwise. */
 const MANY = 40;
+/** More than a message holds when their names are written out. */
+const MANY_SERVERS = 2_000;
 const stop = new AbortController();
 let resolver: Socket;
 let silent: Socket;
@@ -27,7 +29,11 @@ let running: Promise<void>;
 
 const answerOf = (message: Buffer): Buffer => {
   const { id, questions = [] } = packet.decode(message);
-  return packet.encode({ type: "response", id: id ?? 0, questions, answers: questions.map(({ name }) => ({ type: "A", name, data: OUTSIDE })) });
+  const answer = packet.encode({ type: "response", id: id ?? 0, questions, answers: questions.map(({ name }) => ({ type: "A", name, data: OUTSIDE })) });
+  if (!questions.some(({ name }) => name.startsWith("long."))) return answer;
+  // Name servers that are all called by the name that was asked for, by its place in the message.
+  answer.writeUInt16BE(MANY_SERVERS, 8);
+  return Buffer.concat([answer, ...Array.from({ length: MANY_SERVERS }, () => Buffer.from([0xc0, 12, 0, 2, 0, 1, 0, 0, 0, 5, 0, 2, 0xc0, 12]))]);
 };
 const framed = (message: Buffer): Buffer => Buffer.concat([Buffer.from([message.length >> 8, message.length & 255]), message]);
 
@@ -42,7 +48,8 @@ beforeAll(async () => {
   const crowd = { ...headless, metadata: { name: "crowd", namespace: "shop" } };
   const crowdSlice = { ...slice, metadata: { name: "crowd-1", namespace: "shop", labels: { "kubernetes.io/service-name": "crowd" } }, endpoints: Array.from({ length: 3_000 }, (_, index) => ({ addresses: [`10.43.${index >> 8}.${index & 255}`] })) };
   const alias = { apiVersion: "v1", kind: "Service", metadata: { name: "outside", namespace: "shop" }, spec: { type: "ExternalName", externalName: "www.example.com" } } as Service;
-  const records = computeDnsRecords([headless, crowd, alias], [slice, crowdSlice], DOMAIN);
+  const longAlias = { ...alias, metadata: { name: "long", namespace: "shop" }, spec: { type: "ExternalName", externalName: "long.example.com" } } as Service;
+  const records = computeDnsRecords([headless, crowd, alias, longAlias], [slice, crowdSlice], DOMAIN);
   port = own;
   running = new DnsServer({ address: HOST, port, domain: DOMAIN, upstreams: [`${HOST}:${nobody}`, `${HOST}:${outside}`], clock: systemClock, logger: silentLogger }, () => (looks++, records)).run(stop.signal);
   await vi.waitFor(() => askTcp(`many.shop.svc.${DOMAIN}`), { timeout: 30_000 });
@@ -67,10 +74,14 @@ async function askUdp(name: string, more: Partial<Packet> = {}): Promise<Decoded
   }
 }
 
-async function askTcp(name: string): Promise<DecodedPacket> {
+function askTcp(name: string): Promise<DecodedPacket> {
+  return exchangeTcp(packet.encode({ type: "query", id: 8, questions: [{ type: "A", name }] }));
+}
+
+async function exchangeTcp(question: Buffer): Promise<DecodedPacket> {
   const socket = createConnection(port, HOST);
   let received = Buffer.alloc(0);
-  socket.write(framed(packet.encode({ type: "query", id: 8, questions: [{ type: "A", name }] })));
+  socket.write(framed(question));
   for await (const chunk of socket) {
     received = Buffer.concat([received, chunk as Buffer]);
     if (received.length >= 2 && received.length >= 2 + received.readUInt16BE(0)) break;
@@ -103,6 +114,11 @@ test("an answer that is too long for any message is cut over TCP as well", async
   expect(addresses(await askTcp(`many.shop.svc.${DOMAIN}`))).toHaveLength(MANY);
 });
 
+test("an answer from outside that is too long once it is written out is cut as well", async () => {
+  const long = await askTcp(`long.shop.svc.${DOMAIN}`);
+  expect([long.flag_tc, addresses(long), long.authorities]).toEqual([true, ["long.example.com", OUTSIDE], []]);
+});
+
 test("a question with a record that nobody can write again costs nobody else an answer", async () => {
   const question = packet.encode({ type: "query", id: 9, questions: [{ type: "A", name: `outside.shop.svc.${DOMAIN}` }] });
   question.writeUInt16BE(1, 10); // a further record, see the next line: SSHFP with a fingerprint of no length that there is
@@ -111,6 +127,17 @@ test("a question with a record that nobody can write again costs nobody else an 
   socket.send(broken, port, HOST);
   for (const ask of [askUdp, askTcp]) expect(addresses(await ask(`outside.shop.svc.${DOMAIN}`))).toEqual(["www.example.com", OUTSIDE]);
   socket.close();
+});
+
+test("who asks several questions at once is told that this is none, however long they are without being shortened", async () => {
+  const first = packet.encode({ type: "query", id: 10, questions: [{ type: "A", name: `${"a".repeat(60)}.${"b".repeat(60)}.${"c".repeat(60)}.shop.svc.${DOMAIN}` }] });
+  const others = 5_000;
+  first.writeUInt16BE(1 + others, 4);
+  // Each of them is the first one's name, by its place in the message, and the type and class of an address.
+  const question = Buffer.concat([first, ...Array.from({ length: others }, () => Buffer.from([0xc0, 12, 0, 1, 0, 1]))]);
+  const refusal = await exchangeTcp(question);
+  expect([refusal.id, (refusal.flags ?? 0) & 15, refusal.questions]).toEqual([10, 1, []]);
+  expect(addresses(await askTcp(`many.shop.svc.${DOMAIN}`))).toHaveLength(MANY);
 });
 
 test("who reads no answers is asked no more, until he reads on", async () => {
