@@ -162,7 +162,6 @@ function containerStatus({ pod, state, probes, failures, terminationMessages, no
     restartCount: latest?.attempt ?? old?.restartCount ?? 0,
     ready,
     started: isInit && !isSidecar ? false : started,
-    ...(container.volumeMounts === undefined ? {} : { volumeMounts: container.volumeMounts.map(mountStatus) }),
     resources: actualResources(container.resources, latest, old, resize?.inProgress !== undefined),
     ...(allocated === undefined ? {} : { allocatedResources: allocated }),
     ...(devices === undefined ? {} : { allocatedResourcesStatus: devices }),

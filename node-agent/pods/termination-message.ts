@@ -2,6 +2,7 @@ import path from "node:path";
 import { describeError } from "../../engine/lib/log.ts";
 import type { Container, Pod } from "../../engine/resources/types.ts";
 import type { ContainerState } from "../cri/runtime.ts";
+import { parseLogLine } from "../server/read-logs.ts";
 import type { PodContext } from "./pod-context.ts";
 import { readTail } from "./read-tail.ts";
 
@@ -33,9 +34,8 @@ export function readTerminationMessage(context: Pick<PodContext, "podsDir">, pod
   }
 }
 
-/** Each line of a container's log begins with a time, a stream and a tag, which says whether it ends there. */
 function readLogEnd(file: string): string {
   const lines = readTail(file, LOG_TAIL_BYTES).split("\n").slice(0, -1).slice(-LOG_LINES_MAX);
-  const text = lines.map((line) => line.replace(/^\S+ \S+ (\S+) (.*)$/s, (_whole, tag: string, words: string) => (tag.startsWith("P") ? words : `${words}\n`))).join("");
+  const text = lines.map(parseLogLine).map((line) => (line === undefined ? "" : `${line.text}${line.isPartial ? "" : "\n"}`)).join("");
   return Buffer.from(text).subarray(-LOG_BYTES_MAX).toString("utf8");
 }
