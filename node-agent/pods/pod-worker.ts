@@ -226,7 +226,6 @@ export class PodWorker {
     if ((overdue !== undefined || isFinished(this.#pod, state)) && hasRunning(state)) {
       // Its work is over, its sidecars or its late containers are not: they end as on a deletion, and only then has the pod ended.
       await this.#report(computePodStatus(this.#statusInputs(state)));
-      this.#probes.stopLiveness();
       await this.#terminateContainers(signal);
       if (signal.aborted) return Infinity;
       state = await this.#observe();
@@ -271,11 +270,17 @@ export class PodWorker {
 
   /** Ends what runs, and shows meanwhile what becomes of it. */
   #terminateContainers(signal: AbortSignal): Promise<void> {
+    this.#probes.stopLiveness();
     return terminatePod(
       this.#context,
       {
         podNow: () => this.#endingPod(),
-        observe: () => this.#observe(),
+        observe: async () => {
+          const state = await this.#observe();
+          // Also when this agent is the first thing that it sees: until a container has ended, it may still be served.
+          this.#probes.follow(this.#pod, state);
+          return state;
+        },
         tell: async (state) => {
           if (!this.#isOrphan) await this.#report(computePodStatus(this.#statusInputs(state)));
         },
@@ -379,9 +384,6 @@ export class PodWorker {
 
   async #terminate(signal: AbortSignal): Promise<void> {
     const { runtime, settings, client, logger } = this.#context;
-    this.#probes.stopLiveness();
-    // Also when this agent is the first thing that it sees: until its containers have ended, it may still be served.
-    this.#probes.follow(this.#pod, await this.#observe());
     await this.#terminateContainers(signal);
     if (signal.aborted) return;
     await this.#context.devices.unprepare(this.#pod);

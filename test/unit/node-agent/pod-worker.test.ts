@@ -270,3 +270,29 @@ test("a volume that only a container for debugging uses is provided when that is
   running.abort();
   await ended;
 });
+
+test("while a pod ends, its containers are asked whether they are ready until they have ended themselves", async () => {
+  const readinessProbe = { exec: { command: ["true"] }, periodSeconds: 1 };
+  const pod: Pod = { ...aPod, spec: { terminationGracePeriodSeconds: 30, containers: [{ name: "quick", image: "a:1", command: ["sh", "-c", "trap 'exit 0' TERM; sleep 1000"], readinessProbe }, { name: "slow", image: "a:1", command: ["sleep", "1000"], readinessProbe }] } };
+  const { worker, clock, runtime, events } = aWorker(pod);
+  const running = new AbortController();
+  const ended = worker.run(running.signal);
+  await clock.advance(5_000);
+  const asked: string[] = [];
+  const names = new Map((await runtime.listContainers()).map(({ id, name }) => [id, name]));
+  const execSync = runtime.execSync.bind(runtime);
+  runtime.execSync = (id, command, timeoutSeconds) => {
+    asked.push(names.get(id) ?? "");
+    return execSync(id, command, timeoutSeconds);
+  };
+  worker.orphan();
+  // As the runtime's events do.
+  worker.wake();
+  await clock.advance(100);
+  worker.wake();
+  await clock.advance(10_000);
+  expect(new Set(asked)).toEqual(new Set(["slow"]));
+  expect(events.filter((event) => event.startsWith("Unhealthy"))).toEqual([]);
+  running.abort();
+  await ended;
+});
