@@ -411,6 +411,8 @@ export class PodWorker {
     const uid = this.#pod.metadata.uid ?? "";
     const [sandboxes, containers] = await Promise.all([runtime.listSandboxes(uid), runtime.listContainers(uid)]);
     const specs = [...podContainers(this.#pod.spec), ...ephemeralContainers(this.#pod)];
+    // What is lost has its last words from the pod's status.
+    for (const id of this.#messages.keys()) if (!containers.some((container) => container.id === id)) this.#messages.delete(id);
     for (const container of containers) {
       if (container.state === "exited" && !this.#messages.has(container.id)) this.#messages.set(container.id, readTerminationMessage(this.#context, this.#pod, specs.find((spec) => spec.name === container.name), container));
     }

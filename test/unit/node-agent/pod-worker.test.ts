@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -293,6 +293,30 @@ test("while a pod ends, its containers are asked whether they are ready until th
   await clock.advance(10_000);
   expect(new Set(asked)).toEqual(new Set(["slow"]));
   expect(events.filter((event) => event.startsWith("Unhealthy"))).toEqual([]);
+  running.abort();
+  await ended;
+});
+
+test("the last words of a container stay as they were when the runtime has forgotten it", async () => {
+  const pod: Pod = { ...aPod, spec: { restartPolicy: "Never", containers: [{ name: "job", image: "a:1", terminationMessagePath: "/dev/termination-log", command: ["sh", "-c", "sleep 10; exit 3"] }, { name: "other", image: "a:1" }] } };
+  const { worker, clock, runtime, patches } = aWorker(pod);
+  const running = new AbortController();
+  const ended = worker.run(running.signal);
+  await clock.advance(5_000);
+  writeFileSync(path.join(folder, "u1", "containers", "job", "0.message"), "no room");
+  await clock.advance(6_000);
+  const jobs = async () => (await runtime.listContainers()).filter(({ name }) => name === "job");
+  const words = () => patches.at(-1)?.containerStatuses?.[0]?.state?.terminated?.message;
+  // As its informer does.
+  const look = async () => {
+    worker.update({ ...pod, status: patches.at(-1) });
+    await clock.advance(1_000);
+  };
+  await look();
+  expect(words()).toBe("no room");
+  for (const { id } of await jobs()) await runtime.removeContainer(id);
+  for (let times = 0; times < 3; times++) await look();
+  expect([await jobs(), words()]).toEqual([[], "no room"]);
   running.abort();
   await ended;
 });
