@@ -38,7 +38,7 @@ export function chooseLeaked(shims: readonly Shim[], sandboxes: ReadonlySet<stri
  * Ends what containerd leaves behind when its caller dies in the middle of starting a sandbox: it may forget the sandbox, and not the
  * shim, which then holds memory and a process for ever. Only for a containerd of our own, where every shim is of a sandbox of ours.
  */
-export function createShimReaper(runtime: Pick<Runtime, "listSandboxes">, { root, socket }: ContainerdPaths, clock: Clock, logger: Logger): Service {
+export function createShimReaper(runtime: Pick<Runtime, "glance">, { root, socket }: ContainerdPaths, clock: Clock, logger: Logger): Service {
   const orphans = new Set(findShims(socket).map(({ pid }) => pid));
   const unknownSince = new Map<number, number>();
   return service("shim reaper", async (signal) => {
@@ -48,7 +48,7 @@ export function createShimReaper(runtime: Pick<Runtime, "listSandboxes">, { root
       try {
         // The shims first: one that appears between the two looks is not taken for leaked.
         const shims = findShims(socket);
-        const sandboxes = new Set((await runtime.listSandboxes()).map(({ id }) => id));
+        const sandboxes = new Set((await runtime.glance()).sandboxes.map(({ id }) => id));
         for (const shim of chooseLeaked(shims, sandboxes, orphans, unknownSince, clock.monotonic())) {
           logger.warn("ending what is left of a sandbox that containerd has forgotten", { sandbox: shim.id, pid: shim.pid });
           await endShim(shim, root, socket);
