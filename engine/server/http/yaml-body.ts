@@ -23,7 +23,7 @@ export function readYamlBody(text: string): YamlBody {
 }
 
 /** Undefined for what is no JSON, and for what a reader of YAML has something to say about. */
-function readAsJson(text: string): YamlBody | undefined {
+export function readAsJson(text: string): YamlBody | undefined {
   if (!/^\s*\{/.test(text)) return undefined;
   try {
     requireDepth(text);

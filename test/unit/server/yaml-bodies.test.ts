@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { parseObjectBody } from "../../../engine/server/http/request-body.ts";
 import { readYamlBody } from "../../../engine/server/http/yaml-body.ts";
@@ -52,6 +53,13 @@ describe("long YAML", () => {
     for (const [index, text] of texts.entries()) expect(parse(text, index)).toEqual(parse(text, index, readYamlBody));
     expect(parse(texts[1] ?? "", 1)).toContain("more than one YAML document");
     expect((await thread.readAhead(Buffer.from(texts[3] ?? "")))?.("").value).toHaveProperty("key7", 7);
+  });
+
+  test("that is JSON is read at once, and keeps nobody waiting for a thread", async () => {
+    const thread = new YamlThread();
+    const body = { data: "x".repeat(200_000) };
+    const first = await Promise.race([thread.readAhead(Buffer.from(JSON.stringify(body))), setImmediate("a thread was needed")]);
+    expect(typeof first === "function" && first("")).toEqual({ value: body });
   });
 
   test("that is short is left to who asks", async () => {
