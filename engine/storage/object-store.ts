@@ -385,12 +385,12 @@ export class ObjectStore {
   }
 }
 
-/** The one revision that a list has to show: as asked with Exact, and, as upstream reads it, with a limit beside a resourceVersion. */
 /** Of kinds that upstream keeps in its cache, whoever takes any state gets all of it, whatever limit he names. It keeps no events there. */
 function isWhole({ resource }: { readonly resource: string }, { resourceVersion, resourceVersionMatch }: ListOptions): boolean {
   return resource !== "events" && resourceVersion !== undefined && /^0+$/.test(resourceVersion) && (resourceVersionMatch === undefined || resourceVersionMatch === "NotOlderThan");
 }
 
+/** The one revision that a list has to show: as asked with Exact, and, as upstream reads it, with a limit beside a resourceVersion. */
 function exactRevision({ resourceVersion, resourceVersionMatch }: ListOptions, limit: number): number | undefined {
   const asked = parseResourceVersion(resourceVersion) ?? 0;
   const isExact = resourceVersionMatch === "Exact" || (resourceVersionMatch === undefined && limit > 0);
