@@ -1,3 +1,4 @@
+import { repeatsOf } from "../lib/repeats.ts";
 import { withSortedKeys } from "../lib/sorted-keys.ts";
 import { withMetadata } from "./object-copy.ts";
 import { controllerOf, type KubeObject, type ObjectMeta, type OwnerReference } from "./object-meta.ts";
@@ -19,15 +20,9 @@ export function isControlledBy(object: { readonly metadata: ObjectMeta }, owner:
 export function withOwnersOnce<T extends KubeObject>(object: T, warn: (text: string) => void, when: "" | " after mutating admission happens" = ""): T {
   const references = object.metadata.ownerReferences;
   if (references === undefined || references.length < 2) return object;
-  const known = new Set<string>();
-  const kept: OwnerReference[] = [];
-  const repeated: string[] = [];
-  for (const reference of references) {
-    const { size } = known.add(JSON.stringify(withSortedKeys(reference)));
-    if (size > kept.length) kept.push(reference);
-    else repeated.push(reference.uid);
-  }
+  const repeats = repeatsOf(references, (reference) => JSON.stringify(withSortedKeys(reference)));
+  const repeated = references.filter((_, index) => repeats[index] === true).map(({ uid }) => uid);
   if (repeated.length === 0) return object;
   warn(`.metadata.ownerReferences contains duplicate entries${when}; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: ${repeated.join(", ")}`);
-  return withMetadata(object, { ownerReferences: kept });
+  return withMetadata(object, { ownerReferences: references.filter((_, index) => repeats[index] === false) });
 }
