@@ -47,14 +47,16 @@ export class OpenApi {
   }
 
   /** `/openapi/v3`: where each document is, with a hash that makes it cacheable for ever. */
-  index(): object {
-    const served = this.#discovery.groupVersions().map(({ path }) => path);
-    const documents = [...served, ...this.#pages().keys()].sort().flatMap((path) => {
-      const document = this.#v3(path);
-      return document === undefined ? [] : [{ path, hash: document.hash }];
+  index(): Document {
+    return this.#document(`index ${this.#generation}`, () => {
+      const served = this.#discovery.groupVersions().map(({ path }) => path);
+      const documents = [...served, ...this.#pages().keys()].sort().flatMap((path) => {
+        const document = this.#v3(path);
+        return document === undefined ? [] : [{ path, hash: document.hash }];
+      });
+      const paths = documents.map(({ path, hash }) => [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hash}` }]);
+      return Buffer.from(`${JSON.stringify({ paths: Object.fromEntries(paths) as object })}\n`);
     });
-    const paths = documents.map(({ path, hash }) => [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hash}` }]);
-    return { paths: Object.fromEntries(paths) as object };
   }
 
   /** `/openapi/v3/apis/apps/v1`; undefined for what is not served. */

@@ -119,7 +119,7 @@ function discoveryRoutes(discovery: Discovery): readonly Route[] {
 
 function openApiRoutes(openApi: OpenApi): readonly Route[] {
   return [
-    { method: "GET", path: "/openapi/v3", handle: () => json(openApi.index()) },
+    { method: "GET", path: "/openapi/v3", handle: () => ({ code: 200, contentType: JSON_TYPE, body: openApi.index().body }) },
     {
       method: "GET",
       path: "/openapi/v3/*",

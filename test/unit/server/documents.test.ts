@@ -221,8 +221,13 @@ describe("OpenAPI", () => {
 
   test("custom kinds have operations of their names, as upstream describes them", async () => {
     await using other = await startTestApi();
+    const paths = new Paths({ server: other.server, isStarted: () => true });
+    const ask = (path: string) => paths.answer({ method: "GET", path, query: new URLSearchParams(), headers: {}, body: undefined, user: adminUser, signal: new AbortController().signal });
+    const isListed = async () => (await ask("/openapi/v3"))?.body.toString("utf8").includes('"apis/stable-1.example.com/v1"');
+    expect(await isListed()).toBe(false);
     await establish(other.client, { ...cronTabs({ type: "object", properties: { spec: { type: "object" } } }, { subresources: { status: {}, scale: { specReplicasPath: ".spec.replicas", statusReplicasPath: ".status.replicas" } } }, { group: "stable-1.example.com" }), metadata: { name: "crontabs.stable-1.example.com" } });
-    const answer = await new Paths({ server: other.server, isStarted: () => true }).answer({ method: "GET", path: "/openapi/v3/apis/stable-1.example.com/v1", query: new URLSearchParams(), headers: {}, body: undefined, user: adminUser, signal: new AbortController().signal });
+    expect(await isListed()).toBe(true);
+    const answer = await ask("/openapi/v3/apis/stable-1.example.com/v1");
     const document = JSON.parse(answer?.body.toString("utf8") ?? "{}") as { paths: Record<string, Record<string, { operationId: string; requestBody?: { content: object }; parameters?: { name: string }[]; "x-kubernetes-group-version-kind": object }>> };
     const items = Object.entries(document.paths).map(([at, { parameters: _parameters, ...methods }]) => [at.replace("/apis/stable-1.example.com/v1", ""), Object.values(methods).map(({ operationId }) => operationId)]);
     expect(Object.fromEntries(items)).toEqual({
