@@ -5,6 +5,7 @@ import { API_SERVER_USER } from "../../apimachinery/known-users.ts";
 import type { Client } from "../../client/client.ts";
 import { createLocalClient } from "../../client/local-client.ts";
 import { formatTime, sleep, type Clock } from "../../lib/clock.ts";
+import { ExpiringCache } from "../../lib/expiring-cache.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { describeError, type Logger } from "../../lib/log.ts";
 import { service, type Service } from "../../lib/service.ts";
@@ -25,14 +26,17 @@ const REPEAT_MS = 60_000;
 
 /** As often as this an object is written within a minute; upstream's. */
 const WRITES_PER_MINUTE = 6;
+/** Of so many objects it is known; each other one is as if it were new. */
+const OBJECTS_MAX = 10_000;
 
 /** What was written lately: who sees an object another way, such as a server of another release, is not answered each time, or both would write for ever as fast as they can. */
 export class RecentWrites {
   readonly #clock: Clock;
-  readonly #timesMs = new Map<string, readonly number[]>();
+  readonly #timesMs: ExpiringCache<readonly number[]>;
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.#timesMs = new ExpiringCache(clock, OBJECTS_MAX);
   }
 
   /** Whether the object may be written now, which counts then. */
@@ -41,7 +45,7 @@ export class RecentWrites {
     const key = `${object.kind} ${object.metadata.name ?? ""}`;
     const recent = (this.#timesMs.get(key) ?? []).filter((atMs) => nowMs - atMs < REPEAT_MS);
     if (recent.length >= WRITES_PER_MINUTE) return false;
-    this.#timesMs.set(key, [...recent, nowMs]);
+    this.#timesMs.set(key, [...recent, nowMs], REPEAT_MS);
     return true;
   }
 }
