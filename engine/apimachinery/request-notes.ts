@@ -18,7 +18,7 @@ export class RequestNotes {
 
   /** Those that show nothing of what was written, for records that are not to. */
   get annotationsWithoutContents(): ReadonlyMap<string, string> {
-    return new Map([...this.#annotations].filter(([key]) => !this.#contents.has(key)));
+    return this.#contents.size === 0 ? this.#annotations : new Map([...this.#annotations].filter(([key]) => !this.#contents.has(key)));
   }
 
   /** A writer whose request is refused is warned as well. */
