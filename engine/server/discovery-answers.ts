@@ -2,6 +2,7 @@ import { formatYaml } from "../apimachinery/yaml.ts";
 import { encodeProtobuf, wrapUnknown } from "../apimachinery/protobuf.ts";
 import { StatusError } from "../apimachinery/status-error.ts";
 import { loadSchema } from "../resources/load-schema.ts";
+import { cachedAnswer } from "./cached-answer.ts";
 import type { Document } from "./discovery.ts";
 import { header, type HttpRequest } from "./http/http-request.ts";
 import { JSON_TYPE, parseAccept, PROTOBUF_TYPE, YAML_TYPE } from "./http/negotiation.ts";
@@ -26,11 +27,8 @@ export function discoveryAnswer(request: HttpRequest, document: Document, isCust
 export function rootAnswer(request: HttpRequest, plain: () => Document, aggregated: () => Document): PathAnswer {
   const wanted = wantedForm(request, true);
   if (wanted?.isAggregated !== true) return discoveryAnswer(request, plain(), false);
-  const { etag, ...document } = aggregated();
-  const contentType = `${wanted.type};${AGGREGATED}`;
-  const headers = { vary: "Accept", "cache-control": "public", etag };
-  const isKnown = (header(request, "if-none-match") ?? "").split(",").some((tag) => tag.trim() === etag);
-  return isKnown ? { code: 304, contentType, body: Buffer.alloc(0), headers } : { code: 200, contentType, body: inForm({ ...document, etag }, wanted.type), headers };
+  const document = aggregated();
+  return cachedAnswer(request, document, `${wanted.type};${AGGREGATED}`, { "cache-control": "public" }, () => inForm(document, wanted.type));
 }
 
 /** The first of the client's wishes that can be met. */

@@ -4,6 +4,7 @@ import { createLocalClient } from "../client/local-client.ts";
 import type { ApiServer } from "./api-server.ts";
 import { ensureStorageClass } from "./bootstrap.ts";
 import { ensureDnsService } from "./dns-service.ts";
+import { cachedAnswer } from "./cached-answer.ts";
 import { componentPages } from "./component-pages.ts";
 import { Discovery, type Document } from "./discovery.ts";
 import { discoveryAnswer, rootAnswer } from "./discovery-answers.ts";
@@ -132,7 +133,7 @@ function openApiRoutes(openApi: OpenApi): readonly Route[] {
         }
         // The hash is part of the address: what it names never changes.
         const caching: Record<string, string> = asked === null ? {} : { "cache-control": "public, immutable", expires: "Fri, 31 Dec 2100 00:00:00 GMT" };
-        return cached(request, document, JSON_TYPE, { etag: document.etag, vary: "Accept", ...caching });
+        return cachedAnswer(request, document, JSON_TYPE, caching);
       },
     },
     {
@@ -144,7 +145,7 @@ function openApiRoutes(openApi: OpenApi): readonly Route[] {
         if (range === undefined) throw new StatusError("NotAcceptable", `406: Not Acceptable\n\nAvailable representations: ${JSON_TYPE}, ${OPENAPI_V2_PROTOBUF}`, {});
         const isProtobuf = range.type === OPENAPI_V2_PROTOBUF || range.type === OPENAPI_V2_PROTOBUF_OLD;
         const document = isProtobuf ? await openApi.combinedProtobuf() : openApi.combined();
-        return cached(request, document, isProtobuf ? OPENAPI_V2_PROTOBUF : JSON_TYPE, { etag: document.etag, vary: "Accept" });
+        return cachedAnswer(request, document, isProtobuf ? OPENAPI_V2_PROTOBUF : JSON_TYPE);
       },
     },
   ];
@@ -230,11 +231,6 @@ function requireAccepted(request: HttpRequest, types: readonly string[]): void {
 
 function refuseServers(): Promise<never> {
   throw new StatusError("Conflict", "this server keeps the cluster's state for itself, or in a store of its own: to share it with others, start it again with --cluster-init", {});
-}
-
-function cached(request: HttpRequest, document: Document, contentType: string, headers: Readonly<Record<string, string>>): PathAnswer {
-  const isKnown = headers["etag"] !== undefined && (header(request, "if-none-match") ?? "").split(",").some((tag) => tag.trim() === document.etag);
-  return isKnown ? { code: 304, contentType, body: Buffer.alloc(0), headers } : { code: 200, contentType, body: document.body, headers };
 }
 
 function json(value: unknown, code = 200): PathAnswer {
