@@ -53,7 +53,8 @@ export function computeUnitHealth(observation: UnitObservation, now: number): Un
 /** One object's health, by the commit: what an older copy says is not about it. */
 export function computeDesiredHealth(desired: DesiredObject, { liveOf, writtenRevisionOf, isFinished, lookup }: Pick<UnitObservation, "liveOf" | "writtenRevisionOf" | "isFinished" | "lookup">, now: number): ObjectHealth {
   const live = liveOf(desired);
-  if (live === undefined && isFinished(desired)) return { state: "Healthy", reason: "", chain: [], images: [] };
+  // What has done its work may go, at once or after its pods.
+  if ((live === undefined || live.metadata.deletionTimestamp !== undefined) && isFinished(desired)) return { state: "Healthy", reason: "", chain: [], images: [] };
   const isSettling = Number(live?.metadata.resourceVersion ?? 0) < writtenRevisionOf(desired.identity);
   if (isSettling) return { state: "Progressing", reason: "just written", chain: [], images: [] };
   const health = computeHealth(live, lookup, now);

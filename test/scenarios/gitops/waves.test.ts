@@ -54,6 +54,21 @@ describe("hooks", () => {
     await eventually("only the newest hooks to be left", async () => (await jobs()).length === 2);
   });
 
+  test("that go slowly when they are over are not run again for that", async () => {
+    await copy.commit({ "migrate.yaml": jobYaml("migrate", { "mainstay.dev/hook": "before" }), "a.yaml": configMapYaml("a") });
+    await copy.push("-o", "no-wait");
+    const name = await endJob("Complete");
+    await eventually("the rest", async () => (await maps()).length === 1 && cluster.gitops.applications()[0]?.health === "Healthy");
+    // As the time to live does it: the Job stays until its pods are gone.
+    await cluster.client.for(jobResource).delete("default", name, { propagationPolicy: "Foreground" });
+    await copy.commit({ "README.md": "meanwhile\n" });
+    expect((await copy.push("-o", "wait=10s")).text).toContain("healthy");
+    await cluster.client.for(jobResource).patch("default", name, "merge", { metadata: { finalizers: [] } });
+    await copy.commit({ "README.md": "unrelated\n" });
+    expect((await copy.push("-o", "wait=10s")).text).toContain("healthy");
+    expect(await jobs()).toEqual([]);
+  });
+
   test("that fail keep everything after them from happening, and say why; the next commit mends it", async () => {
     await copy.commit({ "migrate.yaml": jobYaml("migrate", { "mainstay.dev/hook": "before" }), "a.yaml": configMapYaml("a") });
     await copy.push("-o", "no-wait");
