@@ -31,22 +31,23 @@ export async function runStatusCommand(flags: StatusFlags, output: NodeJS.WriteS
     output.write(`${JSON.stringify({ applications: sorted.map((application) => ({ name: application.metadata.name, ...application.status, inventory: undefined })), repositories: repositories.items.map(({ metadata, observed }) => ({ name: metadata.name, ...observed })), nodes: nodes.items.map(nodeSummary) }, null, 2)}\n`);
     return;
   }
-  output.write(withoutControls(renderStatus(sorted, nodes.items, systemClock.now(), output.isTTY === true, repositories.items)));
+  output.write(renderStatus(sorted, nodes.items, systemClock.now(), output.isTTY === true, repositories.items));
 }
 
-/** The text of `mainstay status`. Pure. */
+/** The text of `mainstay status`, in which only colours are control characters. Pure. */
 export function renderStatus(applications: readonly Application[], nodes: readonly Node[], now: number, isColoured: boolean, repositories: readonly RepositoryObject[] = []): string {
   const paint = (application: Application) => {
-    const health = application.status?.health ?? "Unknown";
+    const health = withoutControls(application.status?.health ?? "Unknown");
     return isColoured ? styleText(HEALTH_COLOUR[health as keyof typeof HEALTH_COLOUR] ?? "yellow", health) : health;
   };
   const applicationRows = applications.map((application) => {
     const { status, metadata } = application;
     const since = status?.since === undefined ? "" : humanDuration(now - Date.parse(status.since));
-    return [metadata.name ?? "", paint(application), status?.ready ?? "", (status?.appliedCommit ?? "").slice(0, 10), since, status?.message ?? ""];
+    const [name = "", ...facts] = plain([metadata.name, status?.ready, status?.appliedCommit?.slice(0, 10), since, status?.message]);
+    return [name, paint(application), ...facts];
   });
-  const nodeRows = nodes.map(nodeSummary).map((node) => [node.name, node.ready, node.pods, node.address]);
-  const repositoryRows = repositories.map(({ metadata, observed = {} }) => [metadata.name ?? "", observed.result ?? "", (observed.commit ?? "").slice(0, 10), observed.url ?? "", observed.branch ?? "", observed.message ?? ""]);
+  const nodeRows = nodes.map(nodeSummary).map((node) => plain([node.name, node.ready, node.pods, node.address]));
+  const repositoryRows = repositories.map(({ metadata, observed = {} }) => plain([metadata.name, observed.result, observed.commit?.slice(0, 10), observed.url, observed.branch, observed.message]));
   return [
     // One needs no table: all applications are of it.
     ...(repositories.length > 1 ? [formatTable(["REPOSITORY", "RESULT", "COMMIT", "FROM", "BRANCH", "WHY"], repositoryRows)] : []),
@@ -54,6 +55,11 @@ export function renderStatus(applications: readonly Application[], nodes: readon
     nodes.length === 0 ? "No nodes." : formatTable(["NODE", "STATUS", "PODS MAX", "ADDRESS"], nodeRows),
     "",
   ].join("\n\n").trimEnd().concat("\n");
+}
+
+/** Cells of what people anywhere may have written. */
+function plain(cells: readonly (string | undefined)[]): readonly string[] {
+  return cells.map((cell) => withoutControls(cell ?? ""));
 }
 
 function rank(application: Application): number {
