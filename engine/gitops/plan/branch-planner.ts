@@ -128,14 +128,14 @@ export class BranchPlanner {
     // What runs is no proposal any more.
     if (head === base) return undefined;
     const revision = view.revision();
-    const isSealed = !follower.mayOpen(isOwn);
+    const isSealed = !(await follower.mayOpen(isOwn));
     const known = this.#plans.get(name);
     if (known !== undefined && known.head === head && known.isSealed === isSealed && known.base === base && known.revision === revision) return known;
     const fetched = await source.store.fetchRef(ref);
     if (fetched === undefined) return undefined;
     // A request that has moved meanwhile may be anybody's.
     const hasTurned = fetched !== head && !ref.startsWith("refs/heads/");
-    const prepared = await follower.prepare(fetched, source.store.objects, { isSealed: isSealed || (hasTurned && !follower.mayOpen(false)) });
+    const prepared = await follower.prepare(fetched, source.store.objects, { isSealed: isSealed || (hasTurned && !(await follower.mayOpen(false))) });
     const forecast = await forecastCommit(prepared, forecastPods);
     const page = renderPlanPage({ ...forecast, cluster, branch: name, base });
     const facts: PlanFacts = {

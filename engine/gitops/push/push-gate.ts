@@ -146,7 +146,7 @@ export class PushGate {
   async #plan(update: RefUpdate, objects: GitObjects, session: PushSession, isDesired: boolean): Promise<boolean> {
     const { follower } = this.#options;
     const { print } = session;
-    const prepared = await follower.prepare(update.to, objects, { pusher: session.pusher === LOCAL_IDENTITY ? undefined : session.pusher.name, isSealed: !isDesired && !follower.mayOpen(true) });
+    const prepared = await follower.prepare(update.to, objects, { pusher: session.pusher === LOCAL_IDENTITY ? undefined : session.pusher.name, isSealed: !isDesired && !(await follower.mayOpen(true)) });
     const name = update.ref.slice("refs/heads/".length);
     if (!isDesired) print(`if ${name} were merged:`);
     if (prepared.problems.length > 0) {

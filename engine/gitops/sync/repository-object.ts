@@ -7,6 +7,8 @@ import type { SignatureBase } from "./signature-policy.ts";
 import { FIELD_MANAGER, REPOSITORY_LABEL } from "../manifests/desired-state.ts";
 import { DEFAULT_SIGNERS_FILE, type RepositoryConfig, type TeamRule } from "../manifests/repository-config.ts";
 
+const WITHOUT_SETTINGS: RepositoryObject = { apiVersion: "mainstay.dev/v1alpha1", kind: "Repository", metadata: {} };
+
 /** The Repository object of the cluster: mainstay.yaml as it counts now, and what was made of the newest commit. */
 export class RepositoryRecord {
   readonly #client: Client;
@@ -40,15 +42,17 @@ export class RepositoryRecord {
   }
 
   /** The rules of the commit that was admitted last, which the next one is held against. */
-  async admissionBase(): Promise<(SignatureBase & { readonly teams: readonly TeamRule[] }) | undefined> {
+  async admissionBase(): Promise<(SignatureBase & { readonly teams: readonly TeamRule[]; readonly plans: Partial<RepositoryConfig["plans"]> }) | undefined> {
     const commit = await this.lastAdmitted();
-    return commit === undefined ? undefined : { commit, rule: { require: this.#known?.signatures?.require ?? false, keys: this.#known?.signatures?.keys ?? DEFAULT_SIGNERS_FILE }, teams: this.#known?.teams ?? [] };
+    return commit === undefined ? undefined : { commit, rule: { require: this.#known?.signatures?.require ?? false, keys: this.#known?.signatures?.keys ?? DEFAULT_SIGNERS_FILE }, teams: this.#known?.teams ?? [], plans: (this.#known?.plans ?? {}) as Partial<RepositoryConfig["plans"]> }; // the schema admits its three words only
   }
 
-  /** Writes only when something other than the time differs. */
-  async write(config: RepositoryConfig | undefined, observed: RepositoryObserved): Promise<void> {
-    const { observed: before, metadata: _metadata, ...settings } = this.#known ?? { metadata: {} };
-    const { metadata: _unused, ...source } = config?.source ?? { apiVersion: "mainstay.dev/v1alpha1", kind: "Repository" };
+  /** Writes only when something other than the time differs. Without a `config`, nothing was admitted since the start: what was before, and its rules, stay. */
+  async write(config: RepositoryConfig | undefined, seen: RepositoryObserved): Promise<void> {
+    const last = config === undefined ? await this.lastAdmitted() : undefined;
+    const observed: RepositoryObserved = last === undefined ? seen : { ...seen, commit: last };
+    const { observed: before, metadata: _metadata, ...settings } = this.#known ?? WITHOUT_SETTINGS;
+    const { metadata: _unused, ...source } = config === undefined ? { ...settings, metadata: {} } : (config.source ?? WITHOUT_SETTINGS);
     if (this.#known !== undefined && jsonEqual(settings, source) && jsonEqual({ ...before, time: "" }, { ...observed, time: "" })) return;
     const intent: RepositoryObject = { ...source, apiVersion: "mainstay.dev/v1alpha1", kind: "Repository", metadata: { name: this.#name, ...(this.#labels === undefined ? {} : { labels: this.#labels }) }, observed };
     this.#known = await this.#client.for(repositoryResource).apply(intent, { fieldManager: FIELD_MANAGER, force: true });

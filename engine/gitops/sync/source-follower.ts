@@ -85,8 +85,10 @@ export class SourceFollower {
   }
 
   /** Whether encrypted files are opened for the plan of a ref that is not the desired branch. `isOwn`: only who may write to the repository can have brought it. */
-  mayOpen(isOwn: boolean): boolean {
-    const { encrypted } = this.#options.synchroniser.state?.config.plans ?? this.#options.loader.defaultConfig.plans;
+  async mayOpen(isOwn: boolean): Promise<boolean> {
+    const { synchroniser, record, loader } = this.#options;
+    // What ran before a start may not be admitted again yet, and its rules hold all the same.
+    const encrypted = (synchroniser.state?.config.plans ?? (await record.admissionBase())?.plans)?.encrypted ?? loader.defaultConfig.plans.encrypted;
     return encrypted === "always" || (isOwn && encrypted === "branches");
   }
 

@@ -1,0 +1,23 @@
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { RepositoryRecord } from "../../../engine/gitops/sync/repository-object.ts";
+import { defaultRepositoryConfig } from "../../../engine/gitops/manifests/repository-config.ts";
+import { startTestApi, type TestApi } from "../../kit/test-api.ts";
+
+let api: TestApi;
+beforeEach(async () => {
+  api = await startTestApi();
+});
+afterEach(() => api.stop());
+
+const observed = { url: "https://git.example.org/home", branch: "main", time: "2026-01-01T00:00:00Z" };
+
+test("what was admitted last, and its rules, outlive a start at which nothing can be admitted", async () => {
+  const config = { ...defaultRepositoryConfig("home"), source: { apiVersion: "mainstay.dev/v1alpha1" as const, kind: "Repository" as const, metadata: {}, signatures: { require: true }, plans: { encrypted: "never" as const } } };
+  await new RepositoryRecord(api.client, "home").write(config, { ...observed, result: "applied", commit: "a1" });
+  const after = new RepositoryRecord(api.client, "home");
+  await after.write(undefined, { ...observed, result: "unreachable", message: "no route" });
+  expect(await new RepositoryRecord(api.client, "home").admissionBase()).toMatchObject({ commit: "a1", rule: { require: true }, plans: { encrypted: "never" } });
+  // A commit without rules takes them away.
+  await after.write(defaultRepositoryConfig("home"), { ...observed, result: "applied", commit: "b2" });
+  expect(await after.admissionBase()).toMatchObject({ commit: "b2", rule: { require: false }, plans: {} });
+});
