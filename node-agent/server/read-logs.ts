@@ -1,6 +1,7 @@
 import { open, readdir, stat, type FileHandle } from "node:fs/promises";
 import path from "node:path";
 import { createInterface } from "node:readline";
+import { pipeline } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { sleep, type Clock } from "../../engine/lib/clock.ts";
 
@@ -150,12 +151,12 @@ async function* existing(file: string, current: FollowedFile): AsyncGenerator<Lo
   yield* current.newLines();
 }
 
-/** Lines of a part that was compressed; none when it has been deleted meanwhile. */
+/** Lines of a part that was compressed; none when it has been deleted meanwhile. Rejects when it cannot be read to its end. */
 async function* compressedLines(file: string): AsyncGenerator<LogLine> {
   const handle = await openIfThere(file);
   if (handle === undefined) return;
-  const lines = createInterface({ input: handle.createReadStream().pipe(createGunzip()), crlfDelay: Infinity });
-  for await (const text of lines) {
+  const input = pipeline(handle.createReadStream(), createGunzip(), () => {}); // whoever reads the lines hears of it
+  for await (const text of createInterface({ input, crlfDelay: Infinity })) {
     const line = parseLogLine(text);
     if (line !== undefined) yield line;
   }

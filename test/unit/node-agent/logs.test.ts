@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -125,6 +125,16 @@ describe("rotation", () => {
     writeFileSync(`${log}.20260103T000000Z.gz.tmp`, "half");
     writeFileSync(`${log}.20260102T000000Z`, line("day 2"));
     expect(await read({ tailLines: 3 })).toBe("day 2\nday 3\ntoday\n");
+  });
+
+  test("with a part that cannot be read says so to who reads it, and ends nothing else", async () => {
+    writeFileSync(log, line("today"));
+    const part = `${log}.20260101T000000Z.gz`;
+    mkdirSync(part);
+    await expect(read()).rejects.toThrow("EISDIR");
+    rmSync(part, { recursive: true });
+    writeFileSync(part, "nothing compressed");
+    await expect(read()).rejects.toThrow("incorrect header");
   });
 
   test("is taken back when the runtime does not begin a new file", async () => {
