@@ -1,5 +1,6 @@
+import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Duplex } from "node:stream";
+import type { Duplex, Writable } from "node:stream";
 import { aborted } from "../../engine/lib/abort.ts";
 import type { Following } from "../../engine/lib/changing-value.ts";
 import { hostAndPort } from "../../engine/lib/ip-address.ts";
@@ -122,6 +123,8 @@ export function closedPath({ serves }: Pick<AgentServerOptions, "serves">, path:
 }
 
 async function sendLogs({ runtime, pods, clock }: AgentServerOptions, response: ServerResponse, signal: AbortSignal, namespace: string, name: string, container: string, params: URLSearchParams): Promise<void> {
+  const closed = new AbortController();
+  response.on("close", () => closed.abort());
   const pod = pods().find((candidate) => candidate.metadata.namespace === namespace && candidate.metadata.name === name);
   const containers = pod === undefined ? [] : await runtime.listContainers(pod.metadata.uid ?? "");
   const own = containers.filter((candidate) => candidate.name === container).sort((a, b) => b.attempt - a.attempt);
@@ -129,15 +132,20 @@ async function sendLogs({ runtime, pods, clock }: AgentServerOptions, response: 
   const chosen = params.get("previous") === "true" ? own.find((candidate) => current !== undefined && candidate.attempt < current.attempt) : current;
   if (pod === undefined) return plain(response, 404, `pod "${namespace}/${name}" is not on this node`);
   if (chosen === undefined) return plain(response, 400, missingLogs(pod, container, params.get("previous") === "true"));
-  const closed = new AbortController();
-  response.on("close", () => closed.abort());
   response.writeHead(200, { "content-type": "text/plain", "transfer-encoding": "chunked" });
   response.flushHeaders();
   const isRunning = async () => latestOf({ sandboxes: [], containers: (await runtime.listContainers(pod.metadata.uid ?? "")).filter((candidate) => candidate.id === chosen.id) }, container)?.state === "running";
-  for await (const text of readLogs(chosen.logPath, logQuery(params, clock.now()), clock, isRunning, AbortSignal.any([signal, closed.signal]))) {
-    if (!response.write(text)) await new Promise((resolve) => response.once("drain", resolve).once("close", resolve));
-  }
+  await writeParts(response, readLogs(chosen.logPath, logQuery(params, clock.now()), clock, isRunning, AbortSignal.any([signal, closed.signal])), closed.signal);
   response.end();
+}
+
+/** Resolves when all has been written, or the signal has said that nobody reads it any more: then the parts are given up. */
+export async function writeParts(response: Writable, parts: AsyncIterable<string>, closed: AbortSignal): Promise<void> {
+  for await (const text of parts) {
+    if (closed.aborted) return;
+    // Who is gone takes nothing any more.
+    if (!response.write(text)) await once(response, "drain", { signal: closed }).catch(() => {});
+  }
 }
 
 function logQuery(params: URLSearchParams, nowMs: number): LogQuery {

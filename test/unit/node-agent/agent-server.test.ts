@@ -1,8 +1,10 @@
+import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
+import { Writable } from "node:stream";
 import { expect, test } from "vitest";
 import type { Client } from "../../../engine/client/client.ts";
 import { AgentAccess } from "../../../node-agent/server/agent-access.ts";
-import { closedPath } from "../../../node-agent/server/agent-server.ts";
+import { closedPath, writeParts } from "../../../node-agent/server/agent-server.ts";
 import { missingLogs } from "../../../node-agent/server/missing-logs.ts";
 import { aPod } from "../../kit/objects.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";
@@ -57,4 +59,33 @@ test.each([
 ])("who asks for logs that are not there is told why: %s, of the one before: %s", (reason, previous, expected) => {
   const status = { containerStatuses: [{ name: "c", image: "i", imageID: "", ready: false, restartCount: 0, state: reason === undefined ? {} : { waiting: { reason } } }] };
   expect(missingLogs({ ...aPod("web"), status }, "c", previous)).toBe(expected);
+});
+
+test.each([
+  ["takes them no more", () => {}],
+  ["has taken all", (_chunk: unknown, _encoding: string, done: () => void) => setImmediate(done)],
+])("parts of a log are given up when their reader is gone, also one that %s", async (_how, write) => {
+  const response = new Writable({ highWaterMark: 10, write });
+  const closed = new AbortController();
+  response.on("close", () => closed.abort());
+  let isGivenUp = false;
+  let given = 0;
+  async function* endless() {
+    try {
+      for (; ; given++) {
+        // A runtime or a disk takes its time: the reader goes meanwhile.
+        if (given === 30) {
+          response.destroy();
+          await once(response, "close");
+        }
+        yield "a line of it";
+      }
+    } finally {
+      isGivenUp = true;
+    }
+  }
+  const written = writeParts(response, endless(), closed.signal);
+  if (given < 30) setTimeout(() => response.destroy(), 50);
+  await written;
+  expect([isGivenUp, given <= 30, response.listenerCount("close")]).toEqual([true, true, 1]);
 });
