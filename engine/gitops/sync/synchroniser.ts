@@ -3,7 +3,7 @@ import type { Client } from "../../client/client.ts";
 import type { EventRecorder } from "../../client/event-recorder.ts";
 import { abortError } from "../../lib/abort.ts";
 import { backoffMs } from "../../lib/backoff.ts";
-import { type Clock } from "../../lib/clock.ts";
+import type { Clock } from "../../lib/clock.ts";
 import { describeError, type Logger } from "../../lib/log.ts";
 import { Timers } from "../../lib/timers.ts";
 import { Turns } from "../../lib/turns.ts";
@@ -12,7 +12,7 @@ import type { Application } from "../../resources/types.ts";
 import { applicationResource } from "../../resources/mainstay/application.ts";
 import { ApplicationStore } from "./application-store.ts";
 import { ClusterView } from "./cluster-view.ts";
-import { describeDesired, type DesiredState } from "../manifests/desired-state.ts";
+import { describeDesired, type DesiredObject, type DesiredState } from "../manifests/desired-state.ts";
 import { describeFieldPlace } from "../manifests/field-place.ts";
 import type { DriftProposer } from "./drift-proposer.ts";
 import { DriftLimiter, UNKNOWN_WRITERS, type DriftWriters } from "./drift.ts";
@@ -136,7 +136,7 @@ export class Synchroniser {
     this.#timers = new Timers(options.clock);
     this.#drift = new DriftLog(options);
     this.#applications = new ApplicationStore(options.client, options);
-    this.units = new UnitReporter({ applications: this.#applications, view: options.view, memory: this.#memory, clock: options.clock, repositoryUrl: options.repositoryUrl, writers: options.writers ?? UNKNOWN_WRITERS, remove: (desired, live) => deleteSeen(this.#actAs(this.state?.units ?? [])(desired), desired.resource, live) });
+    this.units = new UnitReporter({ applications: this.#applications, view: options.view, memory: this.#memory, clock: options.clock, repositoryUrl: options.repositoryUrl, writers: options.writers ?? UNKNOWN_WRITERS, remove: (desired, live) => this.#removeDone(desired, live) });
     this.#looks = new SyncLooks({ ...options, memory: this.#memory, limiter: this.#limiter, isFinished: (desired) => this.units.isFinished(desired), later: (delayMs) => this.#timers.after(delayMs, () => this.#requestPass()) });
     // Nobody may be waiting when the service ends before it has started.
     this.#started.promise.catch(() => {});
@@ -333,6 +333,16 @@ export class Synchroniser {
 
   #actAs(units: readonly Unit[]): ActAs {
     return createActAs(this.#options.client, this.#options.impersonate, units);
+  }
+
+  /** What its account may not delete, or somebody refuses to let go, stays: that holds up nobody else's health. */
+  async #removeDone(desired: DesiredObject, live: KubeObject): Promise<void> {
+    try {
+      await deleteSeen(this.#actAs(this.state?.units ?? [])(desired), desired.resource, live);
+    } catch (error) {
+      if (isOutage(error)) throw error;
+      this.#options.logger.warn("hook that is done not deleted", { object: describeDesired(desired), error: describeError(error) });
+    }
   }
 
   #restraints(units: readonly Unit[]): Restraints {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { jobResource } from "../../../engine/resources/batch/job.ts";
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
 import { configMapYaml, deploymentYaml, namespaceYaml } from "../../kit/git.ts";
 import { eventually, startGitCluster, type GitCluster, type WorkingCopy } from "../../kit/git-cluster.ts";
@@ -39,6 +40,21 @@ describe("an application that runs as a ServiceAccount", () => {
     expect((await push({ "shop/web.yaml": undefined, "shop/elsewhere.yaml": undefined, "shop/a.yaml": undefined })).code).toBe(0);
     await eventually("the object to be pruned by the account", async () => (await cluster.client.for(configMapResource).list("shop")).items.every((map) => map.metadata.name !== "a"));
   });
+});
+
+test("a hook that is done and that its application's account may not delete stays, and holds up nobody's health", async () => {
+  const account = `${namespaceYaml("shop")}---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: deployer, namespace: shop}\n---\napiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: deployer, namespace: shop}\nrules:\n- {apiGroups: [batch], resources: [jobs], verbs: [get, list, create, update, patch]}\n---\napiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: deployer, namespace: shop}\nroleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: deployer}\nsubjects: [{kind: ServiceAccount, name: deployer, namespace: shop}]\n`;
+  const hook = 'apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: check\n  annotations: {argocd.argoproj.io/hook: PostSync, argocd.argoproj.io/hook-delete-policy: HookSucceeded}\nspec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: mainstay.local/c:1}]}}}\n';
+  await push({ "mainstay.yaml": config("units:\n- {path: base}\n- {path: shop, namespace: shop, serviceAccount: deployer}\n"), "base/rights.yaml": account });
+  await copy.commit({ "shop/check.yaml": hook });
+  expect((await copy.push("-o", "no-wait")).code).toBe(0);
+  const jobs = cluster.client.for(jobResource);
+  const job = await eventually("the hook", async () => (await jobs.list("shop")).items[0]);
+  const time = "2026-01-01T00:00:00Z";
+  await jobs.updateStatus({ ...job, status: { startTime: time, completionTime: time, succeeded: 1, conditions: ["SuccessCriteriaMet", "Complete"].map((type) => ({ type, status: "True", lastTransitionTime: time })) } });
+  await copy.commit({ "base/a.yaml": configMapYaml("a") });
+  expect((await copy.push("-o", "wait=10s")).text).toContain("healthy after");
+  expect((await jobs.list("shop")).items).toHaveLength(1);
 });
 
 describe("bounds", () => {
