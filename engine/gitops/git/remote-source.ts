@@ -1,7 +1,7 @@
 import { isAbort, NEVER } from "../../lib/abort.ts";
 import { describeError, type Logger } from "../../lib/log.ts";
 import { chooseRef, parseRevision, refPrefix } from "./choose-revision.ts";
-import { type BranchState, type GitSource, type GitStore } from "./git-source.ts";
+import type { BranchState, GitSource, GitStore } from "./git-source.ts";
 import { withoutCredentials } from "../../lib/without-credentials.ts";
 import { compareAndSwapRef, openGitStore, readRef } from "./git-store.ts";
 import { ensureHostedRepository } from "./hosted-repository.ts";
