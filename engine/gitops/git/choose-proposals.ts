@@ -18,11 +18,11 @@ const REQUESTS_MAX = 20;
 const BRANCHES = "refs/heads/";
 const REQUEST_PREFIXES: readonly string[] = ["refs/pull/", "refs/merge-requests/"];
 
-/** All refs that may be proposals, with their heads. */
+/** All refs that may be proposals, with their heads. Branches are looked at last: a request is a stranger's if none has its head any more. */
 export async function listProposalRefs(store: { listRefs(prefix: string): Promise<ReadonlyMap<string, string>> }): Promise<ReadonlyMap<string, string>> {
-  const lists: ReadonlyMap<string, string>[] = [];
-  for (const prefix of [BRANCHES, ...REQUEST_PREFIXES]) lists.push(await store.listRefs(prefix));
-  return new Map(lists.flatMap((refs) => [...refs]));
+  const requests: (readonly [string, string])[] = [];
+  for (const prefix of REQUEST_PREFIXES) requests.push(...(await store.listRefs(prefix)));
+  return new Map([...(await store.listRefs(BRANCHES)), ...requests]);
 }
 
 /**
