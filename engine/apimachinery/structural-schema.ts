@@ -126,7 +126,8 @@ class Pass {
         if (this.unknown.length < UNKNOWN_MAX) this.unknown.push(this.#trail.dotted(name));
         if (this.#options.prune) copy === undefined ? (copy = knownOf(source, plan)) : delete copy[name];
       } else if (name === "__proto__") {
-        this.errors.push(invalidField(this.#trail.text(), name, "may not be used as a key"));
+        // As unreadable as a value of another type: nothing that comes after may look at it.
+        this.errors.push({ ...invalidField(this.#trail.text(), name, "may not be used as a key"), type: "FieldValueTypeInvalid" });
       } else if (child === null && property === undefined && isOfTexts(schema, childSchema) && !this.#keepsNull(childSchema)) {
         (copy ??= { ...source })[name] = ""; // a key without a value is there all the same
       } else if (child === null && childSchema["x-mainstay-null"] === true) {

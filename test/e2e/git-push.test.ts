@@ -231,9 +231,9 @@ describe("drift", () => {
     await eventually("replicas to be 3 again", async () => (await deployment()).spec?.replicas === 3);
     // The write is seen before whoever made it has heard that it was stored.
     const drift = await eventually("the drift to be told", () => cluster.gitops.facts().drift[0]);
-    expect(drift).toMatchObject({ object: "Deployment web/web", change: "replicas 1→3", writer: "kubectl-edit" });
+    expect(drift).toMatchObject({ object: "Deployment web/web", change: "replicas 1→3", writer: "kubernetes-admin with kubectl-edit" });
     const event = await eventually("an event about it", async () => (await cluster.client.for(eventResource).list("web")).items.find((one) => one.reason === "DriftCorrected"));
-    expect(event.message).toContain("changed by kubectl-edit");
+    expect(event.message).toContain("changed by kubernetes-admin with kubectl-edit");
   });
 
   test("a deleted object comes back, a foreign field and another applier's field stay", async () => {

@@ -43,7 +43,7 @@ describe("conforming to a schema reports", () => {
     ["fractions of an int-or-string", { "x-kubernetes-int-or-string": true }, 1.5, "TypeInvalid spec: Invalid value: 1.5: must be an integer or string"],
     ["what a set holds twice", list(text, { "x-kubernetes-list-type": "set" }), ["a", "b", "a"], 'Duplicate spec[2]: Duplicate value: "a"'],
     ["what a map holds twice", list(object({ name: text }), { "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"] }), [{ name: "a" }, { name: "a" }], 'Duplicate spec[1].name: Duplicate value: "a"'],
-    ["keys that would change the prototype", { type: "object", additionalProperties: text }, JSON.parse('{"__proto__":"x"}'), 'Invalid spec: Invalid value: "__proto__": may not be used as a key'],
+    ["keys that would change the prototype", { type: "object", additionalProperties: text }, JSON.parse('{"__proto__":"x"}'), 'TypeInvalid spec: Invalid value: "__proto__": may not be used as a key'],
   ])("%s", (_name, schema, value, message) => expect(errorsOf(schema, value)).toEqual([message]));
 
   test("items of maps with several keys as one value, after their defaults", () => {

@@ -8,6 +8,7 @@ import { refuseMisshapen } from "../../../engine/registry/validate-object.ts";
 import { deploymentResource } from "../../../engine/resources/apps/deployment.ts";
 import { cronJobResource } from "../../../engine/resources/batch/cron-job.ts";
 import { catalog } from "../../../engine/resources/catalog.ts";
+import { configMapResource } from "../../../engine/resources/core/config-map.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
 import { serviceResource } from "../../../engine/resources/core/service.ts";
 import { loadSchema } from "../../../engine/resources/load-schema.ts";
@@ -152,3 +153,9 @@ function without(value: unknown, [key = "", ...rest]: readonly string[]): unknow
   const { [key]: child, ...others } = value as Readonly<Record<string, unknown>>; // a path leads through lists and objects only
   return rest.length === 0 ? others : { ...others, [key]: without(child, rest) };
 }
+
+test("a key that would change the prototype is refused before any rule looks at its value", () => {
+  const body = JSON.parse('{"metadata":{"name":"m"},"data":{"__proto__":-1}}') as object;
+  expect(() => decodeObject(configMapResource as unknown as ResourceDefinition, body)).toThrow(StatusError);
+  expect(() => decodeObject(configMapResource as unknown as ResourceDefinition, JSON.parse('{"data":{"__proto__":"x"}}'))).toThrow("may not be used as a key");
+});
