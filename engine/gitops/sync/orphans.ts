@@ -1,4 +1,5 @@
 import { describeObject, type KubeObject } from "../../apimachinery/object-meta.ts";
+import { applicationResource } from "../../resources/mainstay/application.ts";
 import type { Application } from "../../resources/types.ts";
 import { APPLICATION_LABEL, PREVIEW_LABEL, type DesiredObject, type DesiredState } from "../manifests/desired-state.ts";
 import { objectsByUnit } from "../manifests/objects-by-unit.ts";
@@ -33,11 +34,11 @@ export class Orphans {
   }
 
   /** Describes those that are left once a commit is applied, once for each commit. */
-  look({ commit, objects }: Pick<DesiredState, "commit" | "objects">, applications: readonly Application[]): void {
+  look({ commit, objects }: Pick<DesiredState, "commit" | "objects">, view: Pick<ClusterView, "list">): void {
     if (this.#describedFor === commit.id) return;
     this.#describedFor = commit.id;
     for (const identity of this.#objects.keys()) if (objects.has(identity)) this.#objects.delete(identity);
-    const held = new Set(staleEntries(applications, objects).map(({ identity }) => identity));
+    const held = new Set(staleEntries(view.list(applicationResource) as readonly Application[], objects).map(({ identity }) => identity));
     this.#described = describeOrphans([...this.#objects].map(([identity, object]) => ({ object, identity })), (identity) => held.has(identity) || objects.has(identity));
   }
 }

@@ -314,7 +314,7 @@ export class Synchroniser {
     // What was still going when it was looked at may be gone by now, and nothing would tell of it again.
     if (this.#ending(plan, results).some((entry) => !this.#isInView(entry))) this.#requestPass();
     // A preview is taken away with its namespace.
-    if (this.#options.preview === undefined && this.#options.repository === undefined) this.#orphans.look(state, this.#options.view.list(applicationResource) as readonly Application[]);
+    if (this.#options.preview === undefined && this.#options.repository === undefined) this.#orphans.look(state, this.#options.view);
     const isDone = failed.length === 0 && refused.length === 0 && plan.waiting.size === 0 && plan.blocked.size === 0 && plan.held.length === 0 && results.length === actionsOf(plan).length;
     this.rollouts.stored(state.commit.id, revisions);
     if (isDone) this.rollouts.applied(state.commit.id, this.#options.clock.monotonic());
