@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
 import { RequestNotes } from "../../../engine/apimachinery/request-notes.ts";
-import { StatusError } from "../../../engine/apimachinery/status-error.ts";
 import { mutatingAdmissionPolicyBindingResource } from "../../../engine/resources/admissionregistration/mutating-admission-policy-binding.ts";
 import { mutatingAdmissionPolicyResource } from "../../../engine/resources/admissionregistration/mutating-admission-policy.ts";
 import { validatingAdmissionPolicyBindingResource } from "../../../engine/resources/admissionregistration/validating-admission-policy-binding.ts";
@@ -12,6 +11,7 @@ import { namespaceResource } from "../../../engine/resources/core/namespace.ts";
 import { clusterRoleBindingResource } from "../../../engine/resources/rbac/cluster-role-binding.ts";
 import { clusterRoleResource } from "../../../engine/resources/rbac/cluster-role.ts";
 import type { MutatingAdmissionPolicySpec, Mutation, ParamRef, PolicyRule, ValidatingAdmissionPolicyBindingSpec, ValidatingAdmissionPolicySpec } from "../../../engine/resources/types.ts";
+import { failure } from "../../kit/failure.ts";
 import { adminUser, startTestApi, type TestApi } from "../../kit/test-api.ts";
 
 let api: TestApi;
@@ -39,12 +39,6 @@ const apply = (expression: string): Mutation => ({ patchType: "ApplyConfiguratio
 const jsonPatch = (expression: string): Mutation => ({ patchType: "JSONPatch", jsonPatch: { expression } });
 const configMaps = () => api.client.for(configMapResource);
 const configMap = (name: string, data: Readonly<Record<string, string>> = {}, labels: Readonly<Record<string, string>> = {}) => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace: "shop", labels }, data });
-
-async function failure(promise: Promise<unknown>): Promise<StatusError> {
-  const error = await promise.then(() => undefined, (reason: unknown) => reason);
-  if (!(error instanceof StatusError)) throw new Error(`expected a failure, got ${String(error)}`);
-  return error;
-}
 
 async function noted(body: KubeObject): Promise<RequestNotes> {
   const notes = new RequestNotes();

@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
 import { RequestNotes } from "../../../engine/apimachinery/request-notes.ts";
-import { StatusError } from "../../../engine/apimachinery/status-error.ts";
 import type { WebhookRequest } from "../../../engine/apimachinery/webhook-call.ts";
 import { mutatingWebhookConfigurationResource } from "../../../engine/resources/admissionregistration/mutating-webhook-configuration.ts";
 import { validatingAdmissionPolicyBindingResource } from "../../../engine/resources/admissionregistration/validating-admission-policy-binding.ts";
@@ -13,6 +12,7 @@ import { configMapResource } from "../../../engine/resources/core/config-map.ts"
 import { namespaceResource } from "../../../engine/resources/core/namespace.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
 import type { MutatingWebhook, ValidatingWebhook } from "../../../engine/resources/types.ts";
+import { failure } from "../../kit/failure.ts";
 import { adminUser, createTestNamespace, startTestApi, type TestApi } from "../../kit/test-api.ts";
 
 /** What was noted beside the decision of the authorizer. */
@@ -54,12 +54,6 @@ const configMaps = () => api.client.for(configMapResource);
 const patch = (...operations: readonly object[]) => ({ allowed: true, patchType: "JSONPatch", patch: Buffer.from(JSON.stringify(operations)).toString("base64") });
 const addData = (key: string, value: string) => patch({ op: "add", path: `/data/${key}`, value });
 const allow = () => ({ allowed: true });
-
-async function failure(promise: Promise<unknown>): Promise<StatusError> {
-  const error = await promise.then(() => undefined, (reason: unknown) => reason);
-  if (!(error instanceof StatusError)) throw new Error(`expected a failure, got ${String(error)}`);
-  return error;
-}
 
 describe("what a webhook is told", () => {
   test("a create has its object, options and user, and no old state", async () => {

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
 import { RequestNotes } from "../../../engine/apimachinery/request-notes.ts";
-import { StatusError } from "../../../engine/apimachinery/status-error.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
 import { serviceAccountResource } from "../../../engine/resources/core/service-account.ts";
 import type { Pod } from "../../../engine/resources/types.ts";
 import { virtualResources } from "../../../engine/server/virtual-resources.ts";
+import { failure } from "../../kit/failure.ts";
 import { createTestNamespace, startTestApi, type TestApi } from "../../kit/test-api.ts";
 
 let api: TestApi;
@@ -16,12 +16,6 @@ beforeAll(async () => {
 afterAll(() => api.stop());
 
 const pod = (name: string, spec: object = {}): Pod => ({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "shop" }, spec: { containers: [{ name: "c", image: "nginx" }], ...spec } }) as Pod;
-
-async function failure(promise: Promise<unknown>): Promise<StatusError> {
-  const error = await promise.then(() => undefined, (reason: unknown) => reason);
-  expect(error).toBeInstanceOf(StatusError);
-  return error as StatusError;
-}
 
 test("a pod is bound once, with its condition, and a second binding conflicts", async () => {
   const pods = api.client.for(podResource);

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { hasReason, StatusError } from "../../../engine/apimachinery/status-error.ts";
+import { hasReason } from "../../../engine/apimachinery/status-error.ts";
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
 import { namespaceResource } from "../../../engine/resources/core/namespace.ts";
 import { serviceResource } from "../../../engine/resources/core/service.ts";
@@ -7,7 +7,6 @@ import { nodeResource } from "../../../engine/resources/core/node.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
 import { deploymentResource } from "../../../engine/resources/apps/deployment.ts";
 import { jobResource } from "../../../engine/resources/batch/job.ts";
-import { cronJobResource } from "../../../engine/resources/batch/cron-job.ts";
 import { volumeAttachmentResource } from "../../../engine/resources/storage/volume-attachment.ts";
 import { storageClassResource } from "../../../engine/resources/storage/storage-class.ts";
 import { catalog } from "../../../engine/resources/catalog.ts";
@@ -22,7 +21,9 @@ import type { ApiRequest } from "../../../engine/apimachinery/api-request.ts";
 import { RequestNotes } from "../../../engine/apimachinery/request-notes.ts";
 import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
 import type { ResourceDefinition } from "../../../engine/resources/define-resource.ts";
-import type { ConfigMap, CronJob, Deployment, Job, Pod, PodDisruptionBudget, PriorityClass, Service, VolumeAttachment } from "../../../engine/resources/types.ts";
+import type { Deployment, Job, Pod, PodDisruptionBudget, PriorityClass, Service, VolumeAttachment } from "../../../engine/resources/types.ts";
+import { failure } from "../../kit/failure.ts";
+import { sentConfigMap, sentDeployment } from "../../kit/sent-objects.ts";
 import { adminUser, createTestNamespace, startTestApi, type TestApi } from "../../kit/test-api.ts";
 
 let api: TestApi;
@@ -32,42 +33,7 @@ beforeAll(async () => {
 });
 afterAll(() => api.stop());
 
-const configMap = (name: string, data: Record<string, string> = { a: "1" }, metadata: object = {}): ConfigMap => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace: "shop", ...metadata }, data });
 const pod = (name: string, spec: object = {}): Pod => ({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "shop" }, spec: { containers: [{ name: "c", image: "nginx" }], ...spec } }) as Pod;
-const deployment = (name: string): Deployment =>
-  ({
-    apiVersion: "apps/v1",
-    kind: "Deployment",
-    metadata: { name, namespace: "shop" },
-    spec: { replicas: 2, selector: { matchLabels: { app: name } }, template: { metadata: { labels: { app: name } }, spec: { containers: [{ name: "c", image: "nginx:1" }] } } },
-  }) as Deployment;
-
-async function failure(promise: Promise<unknown>): Promise<StatusError> {
-  const error = await promise.then(() => undefined, (reason: unknown) => reason);
-  expect(error).toBeInstanceOf(StatusError);
-  return error as StatusError;
-}
-
-describe("what is applied in another form than it is kept in", () => {
-  test("is written once, and owned as it was said", async () => {
-    const deployments = api.client.for(deploymentResource);
-    const intent = deployment("spelled");
-    const container = { name: "c", image: "nginx:1", tty: false, resources: { limits: { cpu: "1000m", memory: "1024Mi" } } };
-    const said = { ...intent, spec: { ...intent.spec, paused: false, template: { ...intent.spec.template, spec: { hostNetwork: false, containers: [container] } } } } as Deployment;
-    const first = await deployments.apply(said, { fieldManager: "team" });
-    expect(first.spec).not.toHaveProperty("paused");
-    expect(first.spec.template.spec).not.toHaveProperty("hostNetwork");
-    expect(first.spec.template.spec?.containers[0]).toMatchObject({ resources: { limits: { cpu: "1", memory: "1Gi" } } });
-    const owned = JSON.stringify(first.metadata.managedFields);
-    for (const field of ["f:paused", "f:hostNetwork", "f:tty"]) expect(owned).toContain(field);
-    const second = await deployments.apply(said, { fieldManager: "team" });
-    expect(second.metadata.resourceVersion).toBe(first.metadata.resourceVersion);
-    // As upstream: another spelling of what somebody else owns is another value.
-    const status = (await failure(deployments.apply(said, { fieldManager: "others" }))).status;
-    expect(status.details?.causes?.map(({ field }) => field)).toEqual(expect.arrayContaining(['.spec.template.spec.containers[name="c"].resources.limits.cpu']));
-  });
-});
-
 describe("create", () => {
   test("a version is refused last, after what admission says", async () => {
     const classes = api.client.for(priorityClassResource);
@@ -80,13 +46,13 @@ describe("create", () => {
 
   test("what is no version, or none yet, is not looked at", async () => {
     for (const [index, resourceVersion] of ["0", "abc", "-1", "99999999999999999999999"].entries()) {
-      const created = await api.client.for(configMapResource).create(configMap(`version-${index}`, {}, { resourceVersion }));
+      const created = await api.client.for(configMapResource).create(sentConfigMap(`version-${index}`, {}, { resourceVersion }));
       expect(created.metadata.resourceVersion).not.toBe(resourceVersion);
     }
   });
 
   test("the server fills in uid, creation time and managed fields, and no generation for a ConfigMap", async () => {
-    const created = await api.client.for(configMapResource).create(configMap("filled"));
+    const created = await api.client.for(configMapResource).create(sentConfigMap("filled"));
     expect(created.metadata).toMatchObject({ name: "filled", namespace: "shop" });
     expect(created.metadata.uid).toMatch(/^[0-9a-f-]{36}$/);
     expect(created.metadata.creationTimestamp).toMatch(/Z$/);
@@ -95,7 +61,7 @@ describe("create", () => {
   });
 
   test("generateName appends five random letters and retries a taken one", async () => {
-    const made = await api.client.for(configMapResource).create({ ...configMap(""), metadata: { generateName: "gen-", namespace: "shop" } });
+    const made = await api.client.for(configMapResource).create({ ...sentConfigMap(""), metadata: { generateName: "gen-", namespace: "shop" } });
     expect(made.metadata.name).toMatch(/^gen-[bcdfghjklmnpqrstvwxz2456789]{5}$/);
   });
 
@@ -105,7 +71,7 @@ describe("create", () => {
   });
 
   test("a dry run stores nothing and names no resourceVersion", async () => {
-    const made = await api.client.for(configMapResource).create(configMap("dry"), { dryRun: true });
+    const made = await api.client.for(configMapResource).create(sentConfigMap("dry"), { dryRun: true });
     expect(made.metadata.resourceVersion).toBeUndefined();
     expect(hasReason(await failure(api.client.for(configMapResource).get("shop", "dry")), "NotFound")).toBe(true);
   });
@@ -114,7 +80,7 @@ describe("create", () => {
     const assumedNamespaces = new Set(["later"]);
     const made = await api.client.for(podResource).create({ ...pod("p"), metadata: { name: "p", namespace: "later" } }, { dryRun: true, assumedNamespaces });
     expect(made.spec.serviceAccountName).toBe("default");
-    const error = await failure(api.client.for(configMapResource).create({ ...configMap("p"), metadata: { name: "p", namespace: "later" } }, { assumedNamespaces }));
+    const error = await failure(api.client.for(configMapResource).create({ ...sentConfigMap("p"), metadata: { name: "p", namespace: "later" } }, { assumedNamespaces }));
     expect(error.reason).toBe("NotFound");
   });
 });
@@ -122,7 +88,7 @@ describe("create", () => {
 describe("update", () => {
   test("a stale resourceVersion is a conflict, an equal write changes nothing", async () => {
     const maps = api.client.for(configMapResource);
-    const first = await maps.create(configMap("stale"));
+    const first = await maps.create(sentConfigMap("stale"));
     const second = await maps.update({ ...first, data: { a: "2" } });
     expect((await failure(maps.update({ ...first, data: { a: "3" } }))).status).toMatchObject({ code: 409, reason: "Conflict", details: { name: "stale", kind: "configmaps" } });
     expect((await maps.update(second)).metadata.resourceVersion).toBe(second.metadata.resourceVersion);
@@ -130,13 +96,13 @@ describe("update", () => {
 
   test("the resourceVersion 0 asks for nothing", async () => {
     const maps = api.client.for(configMapResource);
-    await maps.create(configMap("unconditional"));
-    expect((await maps.update(configMap("unconditional", { a: "2" }, { resourceVersion: "0" }))).data).toEqual({ a: "2" });
+    await maps.create(sentConfigMap("unconditional"));
+    expect((await maps.update(sentConfigMap("unconditional", { a: "2" }, { resourceVersion: "0" }))).data).toEqual({ a: "2" });
   });
 
   test("the generation follows the spec, and status writes leave it alone", async () => {
     const deployments = api.client.for(deploymentResource);
-    const made = await deployments.create(deployment("gen"));
+    const made = await deployments.create(sentDeployment("gen"));
     expect(made.metadata.generation).toBe(1);
     const labelled = await deployments.update({ ...made, metadata: { ...made.metadata, labels: { x: "y" } }, status: { replicas: 9 } });
     expect(labelled.metadata.generation).toBe(1);
@@ -152,8 +118,8 @@ describe("update", () => {
 
   test("a status may leave out what upstream's types take for zero", async () => {
     const deployments = api.client.for(deploymentResource);
-    const { metadata } = await deployments.create(deployment("said"));
-    const written = await deployments.updateStatus({ ...deployment("said"), metadata, status: { conditions: [{ message: "half a condition" }] } } as unknown as Deployment);
+    const { metadata } = await deployments.create(sentDeployment("said"));
+    const written = await deployments.updateStatus({ ...sentDeployment("said"), metadata, status: { conditions: [{ message: "half a condition" }] } } as unknown as Deployment);
     expect(written.status?.conditions).toEqual([{ type: "", status: "", message: "half a condition", lastUpdateTime: null, lastTransitionTime: null }]);
     // A merge patch that a typed client writes empties what it does not set; of a status nothing else counts.
     const emptied = { metadata: { creationTimestamp: null }, spec: { selector: null, template: { metadata: {}, spec: { containers: null } } }, status: { replicas: 3 } };
@@ -177,7 +143,7 @@ describe("update", () => {
   });
 
   test("a patch that changes the uid is wrong, and a PUT of another object's uid comes too late", async () => {
-    const made = await api.client.for(configMapResource).create({ ...configMap("uid"), metadata: { name: "uid", namespace: "default" } });
+    const made = await api.client.for(configMapResource).create({ ...sentConfigMap("uid"), metadata: { name: "uid", namespace: "default" } });
     const other = { uid: "00000000-0000-0000-0000-000000000000" };
     expect((await failure(api.client.for(configMapResource).patch("default", "uid", "merge", { metadata: other }))).status).toMatchObject({ code: 422, message: expect.stringContaining("metadata.uid: Invalid value") as unknown });
     expect((await failure(api.client.for(configMapResource).update({ ...made, metadata: { ...made.metadata, ...other } }))).reason).toBe("Conflict");
@@ -202,7 +168,7 @@ describe("update", () => {
   test("PUT to a missing name creates a Lease and refuses a ConfigMap", async () => {
     const lease = await api.client.for(leaseResource).update({ apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: { name: "n1", namespace: "kube-node-lease" }, spec: { holderIdentity: "n1" } });
     expect(lease.metadata.uid).toBeDefined();
-    expect((await failure(api.client.for(configMapResource).update(configMap("absent")))).reason).toBe("NotFound");
+    expect((await failure(api.client.for(configMapResource).update(sentConfigMap("absent")))).reason).toBe("NotFound");
   });
 });
 
@@ -226,7 +192,7 @@ describe("what a write to the status carries", () => {
 
   test("is metadata too, but for what the kind keeps as it is", async () => {
     await api.client.for(podResource).create(pod("reported"));
-    await api.client.for(deploymentResource).create(deployment("reported"));
+    await api.client.for(deploymentResource).create(sentDeployment("reported"));
     expect((await patchStatus(podResource, "reported", "shop")).metadata).toMatchObject(labelled.metadata);
     const { metadata } = await patchStatus(deploymentResource, "reported", "shop");
     expect([metadata.labels, metadata.annotations]).toEqual([undefined, { from: "status" }]);
@@ -255,7 +221,7 @@ test("ephemeral containers come later, at their own address", async () => {
 });
 
 test("that Services are told of in the environment is settled for pods, not for templates of pods", async () => {
-  const made = await api.client.for(deploymentResource).create(deployment("linked"));
+  const made = await api.client.for(deploymentResource).create(sentDeployment("linked"));
   expect(made.spec.template.spec?.enableServiceLinks).toBeUndefined();
   expect((await api.client.for(podResource).create(pod("linked"))).spec.enableServiceLinks).toBe(true);
 });
@@ -285,7 +251,7 @@ describe("what is accepted, yet hardly meant", () => {
     const result = await api.server.handle({ user: { username: "a", groups: ["system:masters"] }, userAgent: "t", resource: deploymentResource, namespace: "shop", options: {}, ...request } as unknown as ApiRequest); // each says its verb and what belongs to it
     return result.is === "object" ? (result.warnings ?? []) : ["no object"];
   };
-  const odd = (name: string, more: object = {}) => ({ ...deployment(name), spec: { ...deployment(name).spec, template: { metadata: { labels: { app: name } }, spec: { containers: [{ name: "c", image: "nginx:1", resources }] } }, ...more } });
+  const odd = (name: string, more: object = {}) => ({ ...sentDeployment(name), spec: { ...sentDeployment(name).spec, template: { metadata: { labels: { app: name } }, spec: { containers: [{ name: "c", image: "nginx:1", resources }] } }, ...more } });
 
   test("is told to whoever creates it, also by an apply, and to whoever changes the spec", async () => {
     const told = [`spec.template.spec.containers[0].${warning}`];
@@ -303,9 +269,9 @@ describe("what is accepted, yet hardly meant", () => {
   });
 
   test("that a text repeats a key is said after who owns what", async () => {
-    await write({ verb: "patch", patchType: "apply", name: "owned", body: deployment("owned"), options: { fieldManager: "m" } });
+    await write({ verb: "patch", patchType: "apply", name: "owned", body: sentDeployment("owned"), options: { fieldManager: "m" } });
     const repeated = { is: "yaml", problems: ['line 9: key "replicas" already set in map'] };
-    const again = (fieldManager: string) => failure(write({ verb: "patch", patchType: "apply", name: "owned", body: { ...deployment("owned"), spec: { ...deployment("owned").spec, replicas: 5 } }, options: { fieldManager, fieldValidation: "Strict", repeated } }));
+    const again = (fieldManager: string) => failure(write({ verb: "patch", patchType: "apply", name: "owned", body: { ...sentDeployment("owned"), spec: { ...sentDeployment("owned").spec, replicas: 5 } }, options: { fieldManager, fieldValidation: "Strict", repeated } }));
     expect((await again("other")).reason).toBe("Conflict");
     expect((await again("m")).message).toBe('error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n  line 9: key "replicas" already set in map');
   });
@@ -314,7 +280,7 @@ describe("what is accepted, yet hardly meant", () => {
 describe("owners that are named twice", () => {
   const owner = { apiVersion: "v1", kind: "ConfigMap", name: "o", uid: "u-1" };
   const write = async (verb: "create" | "update") => {
-    const body = configMap("owned", {}, { ownerReferences: [owner, { ...owner, name: "p" }, owner] });
+    const body = sentConfigMap("owned", {}, { ownerReferences: [owner, { ...owner, name: "p" }, owner] });
     const result = await api.server.handle({ verb, user: { username: "a", groups: ["system:masters"] }, userAgent: "t", resource: configMapResource, namespace: "shop", ...(verb === "update" ? { name: "owned" } : {}), body, options: {} } as ApiRequest);
     return result.is === "object" ? [result.encoded.object.metadata.ownerReferences, result.warnings] : [];
   };
@@ -325,138 +291,17 @@ describe("owners that are named twice", () => {
 });
 
 test.each(["create", "update", "patch"] as const)("what nobody knows in an object is told by %s as well when the object is refused", async (verb) => {
-  if (verb !== "create") await api.client.for(configMapResource).create(configMap(`warned-${verb}`, {}));
+  if (verb !== "create") await api.client.for(configMapResource).create(sentConfigMap(`warned-${verb}`, {}));
   const notes = new RequestNotes();
-  const body = { ...(verb === "patch" ? {} : configMap(`warned-${verb}`, {})), data: { "not a key": "x" }, surprise: 1 };
+  const body = { ...(verb === "patch" ? {} : sentConfigMap(`warned-${verb}`, {})), data: { "not a key": "x" }, surprise: 1 };
   const request = { verb, user: { username: "a", groups: ["system:masters"] }, userAgent: "t", resource: configMapResource, namespace: "shop", ...(verb === "create" ? {} : { name: `warned-${verb}` }), ...(verb === "patch" ? { patchType: "merge" } : {}), body, options: { fieldValidation: "Warn" }, notes };
   expect((await failure(api.server.handle(request as ApiRequest))).status).toMatchObject({ code: 422 });
   expect(notes.warnings).toEqual(['unknown field "surprise"']);
 });
 
-describe("patch", () => {
-  test("writers that all change one object get their turn", async () => {
-    const maps = api.client.for(configMapResource);
-    await maps.create(configMap("crowded", {}));
-    await Promise.all(Array.from({ length: 120 }, (_, index) => maps.patch("shop", "crowded", "merge", { data: { [`k${index}`]: "x" } })));
-    expect(Object.keys((await maps.get("shop", "crowded")).data ?? {})).toHaveLength(120);
-  });
-
-  test("an apply with the uid of what is gone makes nothing new", async () => {
-    const error = await failure(api.client.for(configMapResource).apply(configMap("replaced", {}, { uid: "u-0" }), { fieldManager: "m" }));
-    expect(error.status).toMatchObject({ code: 409, message: expect.stringContaining("the provided object specified uid u-0, and no existing object was found") });
-  });
-
-  test("a Scale is applied to the number behind it, and conflicts with who owns that", async () => {
-    const deployments = api.client.for(deploymentResource);
-    await deployments.apply(deployment("scaled"), { fieldManager: "owner" });
-    const scaleTo = async (replicas: number, options: object) => {
-      const body = { kind: "Scale", apiVersion: "autoscaling/v1", metadata: { name: "scaled" }, spec: { replicas } };
-      const result = await api.server.handle({ verb: "patch", patchType: "apply", user: { username: "a", groups: ["system:masters"] }, userAgent: "t", resource: deploymentResource, namespace: "shop", subresource: "scale", name: "scaled", body, options });
-      return result.is === "object" ? result.encoded.object : undefined;
-    };
-    expect((await failure(scaleTo(7, { fieldManager: "scaler" }))).status).toMatchObject({ code: 409, message: 'Apply failed with 1 conflict: conflict with "owner": .spec.replicas' });
-    expect(await scaleTo(7, { fieldManager: "scaler", force: true })).toMatchObject({ kind: "Scale", spec: { replicas: 7 } });
-    const misshapen = (await failure(deployments.patch("shop", "scaled", "merge", { spec: { replicas: -1 } }, { subresource: "scale" }))).status;
-    expect(misshapen.message).toBe('Scale.autoscaling "scaled" is invalid: spec.replicas: Invalid value: -1: must be greater than or equal to 0');
-    const { spec, metadata } = await deployments.get("shop", "scaled");
-    expect(spec.replicas).toBe(7);
-    expect(metadata.managedFields?.find(({ manager }) => manager === "scaler")).toMatchObject({ subresource: "scale", apiVersion: "apps/v1", fieldsV1: { "f:spec": { "f:replicas": {} } } });
-  });
-
-  test("an empty list of managed fields ends the tracking, until somebody applies", async () => {
-    const maps = api.client.for(configMapResource);
-    await maps.create(configMap("untracked"));
-    expect((await maps.patch("shop", "untracked", "merge", { metadata: { managedFields: [] } })).metadata.managedFields).toBeUndefined();
-    expect((await maps.patch("shop", "untracked", "merge", { data: { b: "2" } })).metadata.managedFields).toBeUndefined();
-  });
-
-  test("the four kinds of patch do what they say", async () => {
-    const deployments = api.client.for(deploymentResource);
-    await deployments.create(deployment("patched"));
-    const strategic = await deployments.patch("shop", "patched", "strategic", { spec: { template: { spec: { containers: [{ name: "side", image: "busybox" }] } } } });
-    expect(strategic.spec.template.spec?.containers.map((container) => container.name).sort()).toEqual(["c", "side"]);
-    const json = await deployments.patch("shop", "patched", "json", [{ op: "replace", path: "/spec/replicas", value: 4 }]);
-    expect(json.spec.replicas).toBe(4);
-    const merged = await deployments.patch("shop", "patched", "merge", { metadata: { labels: { a: "b" } } });
-    expect(merged.metadata.labels).toEqual({ a: "b" });
-    const applied = await deployments.apply({ apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "patched", namespace: "shop", annotations: { note: "x" } } } as unknown as Deployment, { fieldManager: "m" });
-    expect(applied.metadata.annotations).toMatchObject({ note: "x" });
-    expect(applied.spec.replicas).toBe(4);
-  });
-
-  test("what leaves no object of the kind is refused in upstream's words", async () => {
-    const maps = api.client.for(configMapResource);
-    await maps.create(configMap("misfit"));
-    const causeOf = async (type: "strategic" | "merge", body: object) => (await failure(maps.patch("shop", "misfit", type, body))).status;
-    expect(await causeOf("strategic", { metadata: { labels: "invalid" } })).toMatchObject({ code: 422, reason: "Invalid", message: ' "" is invalid: patch: Invalid value: "map[metadata:map[labels:invalid]]": cannot restore map from string' });
-    expect((await causeOf("merge", { data: { a: [1] } })).message).toMatch(/^ "" is invalid: patch: Invalid value: "\{.*\}": json: cannot unmarshal array into Go struct field ConfigMap\.data of type string$/);
-    expect((await causeOf("merge", { kind: "Odd" })).message).toMatch(/": no kind "Odd" is registered for version "v1" in scheme/);
-    expect(await causeOf("strategic", { kind: 5 })).toMatchObject({ code: 422 });
-    for (const type of ["merge", "strategic"] as const) expect(await causeOf(type, { metadata: null })).toMatchObject({ code: 400, message: "the name of the object (misfit based on URL) was undeterminable: name must be provided" });
-    // A strategic patch is put into a value that has its kind.
-    expect((await maps.patch("shop", "misfit", "strategic", { kind: "Odd", apiVersion: "odd/v1", data: { k: "v" } })).data).toMatchObject({ k: "v" });
-  });
-
-  test("apply creates what is missing, reports conflicts, and takes over by force", async () => {
-    const maps = api.client.for(configMapResource);
-    const made = await maps.apply(configMap("ssa", { k: "1" }), { fieldManager: "m1" });
-    expect(made.metadata.managedFields).toMatchObject([{ manager: "m1", operation: "Apply" }]);
-    const error = await failure(maps.apply(configMap("ssa", { k: "2" }), { fieldManager: "m2" }));
-    expect(error.status).toMatchObject({ code: 409, message: 'Apply failed with 1 conflict: conflict with "m1": .data.k' });
-    expect((await maps.apply(configMap("ssa", { k: "2" }), { fieldManager: "m2", force: true })).data).toEqual({ k: "2" });
-    const again = await maps.apply(configMap("ssa", { k: "2" }), { fieldManager: "m2", force: true });
-    expect(again.metadata.resourceVersion).toBe((await maps.get("shop", "ssa")).metadata.resourceVersion);
-  });
-
-  test("an apply of what the kind cannot hold fails without a reason, as upstream's, which names what was sent", async () => {
-    const problems: readonly (readonly [object, string])[] = [
-      [{ metadata: { name: "ssa" }, bogus: 1 }, "failed to create typed patch object (/ssa; /v1, Kind=ConfigMap): .bogus: field not declared in schema"],
-      [{ metadata: { namespace: "shop" }, data: 3 }, "failed to create typed patch object (shop/; /v1, Kind=ConfigMap): .data: expected map, got &{3}"],
-      [{ metadata: { name: "ssa", creationTimestamp: "x" } }, 'failed to convert new object (/ssa; /v1, Kind=ConfigMap) to proper version: unable to convert unstructured object to /v1, Kind=ConfigMap: parsing time "x" as "2006-01-02T15:04:05Z07:00": cannot parse "x" as "2006"'],
-    ];
-    const send = (body: object, resource: ResourceDefinition = configMapResource as never) => api.server.handle({ verb: "patch", user: adminUser, userAgent: "t", resource, namespace: "shop", name: "ssa", patchType: "apply", body: { apiVersion: "v1", kind: "ConfigMap", ...body }, options: { fieldManager: "m1" } } as ApiRequest);
-    for (const [body, message] of problems) expect((await failure(send(body))).status).toEqual({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", message, code: 500 });
-    const misfits: readonly (readonly [object, string])[] = [
-      [{ replicas: 1.5 }, "cannot convert float64 to int32"],
-      [{ strategy: { rollingUpdate: { maxSurge: true } } }, "json: cannot unmarshal bool into Go value of type int32"],
-      [{ template: { spec: { containers: [{ name: "a", resources: { requests: { cpu: "x" } } }] } } }, "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"],
-    ];
-    for (const [spec, why] of misfits) expect((await failure(send({ apiVersion: "apps/v1", kind: "Deployment", spec }, deploymentResource as never))).message).toBe(`failed to convert new object (/; apps/v1, Kind=Deployment) to proper version: unable to convert unstructured object to apps/v1, Kind=Deployment: ${why}`);
-    expect((await failure(send({ kind: "Secret" }))).status).toMatchObject({ code: 400, message: "invalid object type: /v1, Kind=Secret" });
-  });
-
-  test("a null in a map of texts is applied as an empty text", async () => {
-    const made = await api.client.for(configMapResource).apply(configMap("nulled", { a: null, b: "x" } as never), { fieldManager: "m1" });
-    expect(made.data).toEqual({ a: "", b: "x" });
-    expect(made.metadata.managedFields?.[0]?.fieldsV1).toEqual({ "f:data": { "f:a": {}, "f:b": {} } });
-  });
-
-  test("a field that is applied as null is its manager's, and has its default", async () => {
-    const deployments = api.client.for(deploymentResource);
-    const { spec, ...rest } = deployment("nulls");
-    const intent = { ...rest, metadata: { ...rest.metadata, creationTimestamp: null, uid: null }, spec: { ...spec, replicas: null, paused: null, template: { ...spec?.template, metadata: { ...spec?.template.metadata, creationTimestamp: null } } } } as unknown as Deployment;
-    const made = await deployments.apply(intent, { fieldManager: "m1" });
-    expect([made.spec?.replicas, Object.keys(made.spec ?? {}).includes("paused")]).toEqual([1, false]);
-    const fields = made.metadata.managedFields?.[0]?.fieldsV1 as { readonly "f:metadata"?: object; readonly "f:spec": { readonly "f:template": object } };
-    expect(fields["f:metadata"]).toBeUndefined();
-    expect(fields["f:spec"]).toMatchObject({ "f:replicas": {}, "f:paused": {}, "f:template": { "f:metadata": { "f:creationTimestamp": {} } } });
-    expect((await deployments.apply(intent, { fieldManager: "m1" })).metadata.resourceVersion).toBe(made.metadata.resourceVersion);
-    const other = { ...rest, spec: { replicas: 3 } } as unknown as Deployment;
-    expect((await failure(deployments.apply(other, { fieldManager: "m2" }))).status).toMatchObject({ code: 409, message: 'Apply failed with 1 conflict: conflict with "m1": .spec.replicas' });
-  });
-
-  test("a status of nothing but a null is owned", async () => {
-    const cronJobs = api.client.for(cronJobResource);
-    const name = { apiVersion: "batch/v1", kind: "CronJob", metadata: { name: "nightly", namespace: "shop" } };
-    await cronJobs.create({ ...name, spec: { schedule: "0 0 * * *", jobTemplate: { spec: { template: { spec: { restartPolicy: "Never", containers: [{ name: "c", image: "i" }] } } } } } });
-    const { metadata } = await cronJobs.apply({ ...name, status: { lastScheduleTime: null } } as unknown as CronJob, { fieldManager: "reporter", subresource: "status" });
-    expect(metadata.managedFields?.find(({ manager }) => manager === "reporter")?.fieldsV1).toEqual({ "f:status": { "f:lastScheduleTime": {} } });
-  });
-});
-
 describe("delete", () => {
   test("what waits for nobody is gone at once", async () => {
-    await api.client.for(configMapResource).create(configMap("gone"));
+    await api.client.for(configMapResource).create(sentConfigMap("gone"));
     expect(await api.client.for(configMapResource).delete("shop", "gone")).toMatchObject({ kind: "Status", status: "Success", details: { name: "gone", kind: "configmaps" } });
     expect((await failure(api.client.for(configMapResource).get("shop", "gone"))).reason).toBe("NotFound");
   });
@@ -472,7 +317,7 @@ describe("delete", () => {
 
   test("a finalizer holds an object until it is taken away, and none can be added meanwhile", async () => {
     const maps = api.client.for(configMapResource);
-    await maps.create(configMap("held", {}, { finalizers: ["x/y"] }));
+    await maps.create(sentConfigMap("held", {}, { finalizers: ["x/y"] }));
     expect((await maps.delete("shop", "held")).metadata).toMatchObject({ deletionGracePeriodSeconds: 0, finalizers: ["x/y"] });
     const added = await failure(maps.patch("shop", "held", "merge", { metadata: { finalizers: ["x/y", "z/w"] } }));
     expect(added.status.code).toBe(422);
@@ -483,7 +328,7 @@ describe("delete", () => {
   test("foreground and orphan deletion leave their finalizer for the garbage collector", async () => {
     const maps = api.client.for(configMapResource);
     for (const [policy, finalizer] of [["Foreground", "foregroundDeletion"], ["Orphan", "orphan"]] as const) {
-      await maps.create(configMap(finalizer.toLowerCase()));
+      await maps.create(sentConfigMap(finalizer.toLowerCase()));
       const marked = await maps.delete("shop", finalizer.toLowerCase(), { propagationPolicy: policy });
       expect(marked.metadata).toMatchObject({ finalizers: [finalizer] });
     }
@@ -505,7 +350,7 @@ describe("delete", () => {
     const namespaces = api.client.for(namespaceResource);
     await createTestNamespace(api.client, "ending");
     expect(await namespaces.delete("", "ending")).toMatchObject({ status: { phase: "Terminating" }, spec: { finalizers: ["kubernetes"] } });
-    const late = await failure(api.client.for(configMapResource).create({ ...configMap("late"), metadata: { name: "late", namespace: "ending" } }));
+    const late = await failure(api.client.for(configMapResource).create({ ...sentConfigMap("late"), metadata: { name: "late", namespace: "ending" } }));
     expect(late.status).toMatchObject({ code: 403, message: 'configmaps "late" is forbidden: unable to create new content in namespace ending because it is being terminated', details: { causes: [{ reason: "NamespaceTerminating" }] } });
     const current = await namespaces.get("", "ending");
     await api.server.handle({ verb: "update", user: { username: "a", groups: ["system:masters"] }, userAgent: "t", resource: namespaceResource, subresource: "finalize", name: "ending", body: { ...current, spec: { finalizers: [] } }, options: {} });
@@ -536,7 +381,7 @@ test("watchers are told that a pod goes before it is gone, also by force, and se
 
 test("versions that are no numbers, and limits beside any version at all", async () => {
   const maps = api.client.for(configMapResource);
-  for (const name of ["paged-a", "paged-b"]) await maps.create(configMap(name));
+  for (const name of ["paged-a", "paged-b"]) await maps.create(sentConfigMap(name));
   const ask = (request: object) => api.server.handle({ user: adminUser, userAgent: "t", resource: configMapResource as never, namespace: "shop", ...request } as unknown as ApiRequest);
   const text = 'resourceVersion: Invalid value: "abc": strconv.ParseUint: parsing "abc": invalid syntax';
   expect((await failure(ask({ verb: "get", name: "paged-a", resourceVersion: "abc" }))).status).toEqual({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", message: text, code: 500 });
@@ -563,7 +408,7 @@ test("a watch sees what happens after the list, in order", async () => {
       if (seen.length === 3) stop.abort();
     }
   })();
-  await maps.create(configMap("w"));
+  await maps.create(sentConfigMap("w"));
   await maps.patch("shop", "w", "merge", { data: { b: "2" } });
   await maps.delete("shop", "w");
   await watching;
