@@ -9,7 +9,16 @@ export default defineConfig({
   test: {
     projects: [
       {
-        test: { name: "unit", setupFiles: "test/kit/seeded.ts", include: ["test/unit/**/*.test.ts", "test/scenarios/**/*.test.ts", "test/simulation/**/*.test.ts"], isolate: false, maxWorkers: "100%", testTimeout: 60_000, hookTimeout: 60_000, expect: { poll: { timeout: 30_000 } } },
+        test: {
+          name: "unit",
+          setupFiles: "test/kit/seeded.ts",
+          include: ["test/unit/**/*.test.ts", "test/scenarios/**/*.test.ts", "test/simulation/**/*.test.ts"],
+          isolate: false,
+          maxWorkers: "100%",
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          expect: { poll: { timeout: 30_000 } },
+        },
       },
       {
         test: {

@@ -18,7 +18,7 @@ const STABLE_MS = 60_000;
  */
 export function createAgentProcess(args: readonly string[], logFile: string, clock: Clock, logger: Logger): Service {
   return service("agent", async (signal) => {
-    for (let failures = 0; !signal.aborted; ) {
+    for (let failures = 0; !signal.aborted;) {
       const startedMs = clock.monotonic();
       const log = openSync(logFile, "a");
       // A group of its own: Ctrl-C reaches only the server, which then ends the agent in order.

@@ -40,14 +40,50 @@ export interface ControlPlaneOptions {
 }
 
 /** Controllers and scheduler share informers; each acts under its own name. */
-export function createControlPlane({ as, clock, random, logger, metrics, rootCa, podRanges, keys, eventTtlMs = DEFAULT_TIMINGS.eventTtlMs, wanted = USUAL_CONTROLLERS, scheduling = DEFAULT_SETTINGS }: ControlPlaneOptions): readonly Service[] {
+export function createControlPlane({
+  as,
+  clock,
+  random,
+  logger,
+  metrics,
+  rootCa,
+  podRanges,
+  keys,
+  eventTtlMs = DEFAULT_TIMINGS.eventTtlMs,
+  wanted = USUAL_CONTROLLERS,
+  scheduling = DEFAULT_SETTINGS,
+}: ControlPlaneOptions): readonly Service[] {
   const client = as(CONTROLLER_USER);
   const informers = new InformerFactory({ client, clock, random, logger });
   const recorder = (username: string, component: string) => new EventRecorder({ client: as(username), clock, random, logger, component });
-  const context = { client, informers, events: recorder(CONTROLLER_USER, "controller-manager"), consistency: new ConsistencyStore(), clock, random, logger, metrics, workqueues: new WorkqueueMetrics(metrics), timings: { ...DEFAULT_TIMINGS, eventTtlMs } };
+  const context = {
+    client,
+    informers,
+    events: recorder(CONTROLLER_USER, "controller-manager"),
+    consistency: new ConsistencyStore(),
+    clock,
+    random,
+    logger,
+    metrics,
+    workqueues: new WorkqueueMetrics(metrics),
+    timings: { ...DEFAULT_TIMINGS, eventTtlMs },
+  };
   return [
     ...createControllers(context, { rootCa, wanted, ...(podRanges === undefined ? {} : { podRanges }), ...(keys === undefined ? {} : { keys }) }),
-    ...(wanted.has("scheduler") ? [createScheduler({ client: as(SCHEDULER_USER), informers, events: schedulerEvents(scheduling, (name) => recorder(SCHEDULER_USER, name)), clock, random, logger, metrics, settings: scheduling })] : []),
+    ...(wanted.has("scheduler")
+      ? [
+          createScheduler({
+            client: as(SCHEDULER_USER),
+            informers,
+            events: schedulerEvents(scheduling, (name) => recorder(SCHEDULER_USER, name)),
+            clock,
+            random,
+            logger,
+            metrics,
+            settings: scheduling,
+          }),
+        ]
+      : []),
     informers.asService(),
   ];
 }

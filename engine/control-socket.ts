@@ -39,13 +39,16 @@ export function createControlSocket(dataDir: string, backup: (file: string) => P
 /** Asks the running server for a backup; undefined when none runs on this data directory. */
 export async function requestBackup(dataDir: string, file: string): Promise<BackupSummary | undefined> {
   const answer = Promise.withResolvers<BackupSummary | undefined>();
-  const outgoing = nodeJs.http.request({ socketPath: path.join(dataDir, FILE), method: "POST", path: "/backup", headers: { "content-type": "application/json" } }, (incoming) => {
-    readBody(incoming).then((text) => {
-      const body = JSON.parse(text) as BackupSummary & { readonly error?: string }; // our own server's answer
-      if (incoming.statusCode === 200) answer.resolve(body);
-      else answer.reject(new Error(`the server could not do it: ${body.error ?? text}`));
-    }, answer.reject);
-  });
+  const outgoing = nodeJs.http.request(
+    { socketPath: path.join(dataDir, FILE), method: "POST", path: "/backup", headers: { "content-type": "application/json" } },
+    (incoming) => {
+      readBody(incoming).then((text) => {
+        const body = JSON.parse(text) as BackupSummary & { readonly error?: string }; // our own server's answer
+        if (incoming.statusCode === 200) answer.resolve(body);
+        else answer.reject(new Error(`the server could not do it: ${body.error ?? text}`));
+      }, answer.reject);
+    },
+  );
   outgoing.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT" || error.code === "ECONNREFUSED") answer.resolve(undefined);
     else answer.reject(new Error(`ask the server at ${path.join(dataDir, FILE)}`, { cause: error }));

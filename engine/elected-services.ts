@@ -22,14 +22,22 @@ export interface ElectedOptions extends Pick<EngineParts, "clock" | "random" | "
  * Work that one server of several does at a time, under a Lease in kube-system. What runs is made anew for each term, so that nothing of
  * an earlier one is believed.
  */
-export function elected(lease: typeof CONTROL_PLANE_LEASE | "mainstay-gitops" | "mainstay-backups", begin: (signal: AbortSignal) => Promise<readonly Service[]>, options: ElectedOptions): Service {
+export function elected(
+  lease: typeof CONTROL_PLANE_LEASE | "mainstay-gitops" | "mainstay-backups",
+  begin: (signal: AbortSignal) => Promise<readonly Service[]>,
+  options: ElectedOptions,
+): Service {
   const { as, clock, random, logger, identity } = options;
   const client = as(lease === "mainstay-gitops" ? GITOPS_USER : CONTROLLER_USER);
   return leaderElection({ client, clock, random, logger, name: lease, identity }, async (signal) => runServices(await begin(signal), signal));
 }
 
 /** Who this server is in an election. */
-export function electedOptions({ nodeName }: Pick<ServerConfig, "nodeName">, { clock, random, logger }: EngineParts, as: (username: string) => Client): ElectedOptions {
+export function electedOptions(
+  { nodeName }: Pick<ServerConfig, "nodeName">,
+  { clock, random, logger }: EngineParts,
+  as: (username: string) => Client,
+): ElectedOptions {
   return { as, clock, random, logger, identity: `${nodeName}_${random.uuid()}` };
 }
 
@@ -44,7 +52,8 @@ export function controlPlaneChecks(isShared: boolean, store: ObjectStore, clock:
     const { renewTime, leaseDurationSeconds = 0, holderIdentity } = lease?.spec ?? {};
     if (renewTime === undefined) throw new Error("no server leads");
     const silentSeconds = (clock.now() - Date.parse(renewTime)) / 1000;
-    if (silentSeconds > leaseDurationSeconds * PATIENCE) throw new Error(`${holderIdentity ?? "the leader"} has been silent for ${Math.round(silentSeconds)} s`);
+    if (silentSeconds > leaseDurationSeconds * PATIENCE)
+      throw new Error(`${holderIdentity ?? "the leader"} has been silent for ${Math.round(silentSeconds)} s`);
   };
   return { scheduler: check, "controller-manager": check };
 }

@@ -88,7 +88,10 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   const admission = setUpAdmission(config, parts);
   const metrics = setUpMetrics(config);
   const egress = setUpEgress(config, { metrics, clock });
-  const tracing = config.tracingConfigFile === undefined ? undefined : (await import("./setup/tracing-setup.ts")).setUpTracing(config, { clock, random, logger, metrics, egress });
+  const tracing =
+    config.tracingConfigFile === undefined
+      ? undefined
+      : (await import("./setup/tracing-setup.ts")).setUpTracing(config, { clock, random, logger, metrics, egress });
   const scheduling = config.schedulerConfig === undefined ? undefined : (await import("./setup/scheduler-setup.ts")).setUpScheduling(config, logger);
   const lock = lockDirectory(config.dataDir);
   scope.defer(() => lock.release());
@@ -102,7 +105,9 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   const isShared = choice !== "sqlite";
   const pkiDir = path.join(serverDir, "pki");
   const up = Promise.withResolvers<void>();
-  const opening = during(progress, "open the store", describeStore(config, choice), () => openStore(config, { serverDir, nodeIp }, { clock, logger, isUp: up.promise }, scope.signal));
+  const opening = during(progress, "open the store", describeStore(config, choice), () =>
+    openStore(config, { serverDir, nodeIp }, { clock, logger, isUp: up.promise }, scope.signal),
+  );
   // Both come to their ends, whichever fails.
   const preparing = prepare(isShared ? undefined : pkiDir, clock);
   await Promise.allSettled([opening, preparing]);
@@ -112,42 +117,139 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
     scope.start(quorum.service);
   }
   scope.defer(() => storage.close());
-  const encryption = config.encryptionProviderConfig === undefined ? { storage, services: [], healthChecks: [] } : await (await import("./setup/encryption-setup.ts")).setUpEncryption(config, storage, parts, scope.signal);
+  const encryption =
+    config.encryptionProviderConfig === undefined
+      ? { storage, services: [], healthChecks: [] }
+      : await (await import("./setup/encryption-setup.ts")).setUpEncryption(config, storage, parts, scope.signal);
   meterProcess(metrics, clock);
   meterStorageSize(metrics, storage);
   await renewStoredForm(encryption.storage, catalog, logger);
-  const store = new ObjectStore({ storage: withStorageMetrics(encryption.storage, metrics, clock), resources: catalog, clock, logger, tracer: tracing?.tracer });
+  const store = new ObjectStore({
+    storage: withStorageMetrics(encryption.storage, metrics, clock),
+    resources: catalog,
+    clock,
+    logger,
+    tracer: tracing?.tracer,
+  });
   // The store must run before the API can answer, and until nothing asks it any more.
-  scope.start(service("store", (running) => store.run(running)), ...(config.etcdCompactionInterval === 0 ? [] : [createCompactor({ storage, cache: store, keepMs: config.etcdCompactionInterval, clock, logger })]), ...encryption.services, createLogBounds([serverLog(config.dataDir)], clock), createIdleCollection(clock));
+  scope.start(
+    service("store", (running) => store.run(running)),
+    ...(config.etcdCompactionInterval === 0 ? [] : [createCompactor({ storage, cache: store, keepMs: config.etcdCompactionInterval, clock, logger })]),
+    ...encryption.services,
+    createLogBounds([serverLog(config.dataDir)], clock),
+    createIdleCollection(clock),
+  );
 
   const pki = (await preparing) ?? (await openSharedPki(storage, pkiDir, clock));
-  const { server, port, authenticationFacts, presented, started } = await during(progress, "serve the Kubernetes API", `https://${hostAndPort(config.bindAddress, config.apiPort)}`, () => serveApi(config, parts, { store, metrics, pki, nodeIps, quorum, healthChecks: encryption.healthChecks, admission, egress, tracer: tracing?.tracer }, scope));
+  const { server, port, authenticationFacts, presented, started } = await during(
+    progress,
+    "serve the Kubernetes API",
+    `https://${hostAndPort(config.bindAddress, config.apiPort)}`,
+    () =>
+      serveApi(
+        config,
+        parts,
+        { store, metrics, pki, nodeIps, quorum, healthChecks: encryption.healthChecks, admission, egress, tracer: tracing?.tracer },
+        scope,
+      ),
+  );
   const kubeconfigFile = path.join(config.dataDir, "kubeconfig.yaml");
   const apiHost = isUnspecified(config.bindAddress) ? loopbackOf(config.bindAddress) : config.bindAddress;
   const apiUrl = `https://${hostAndPort(apiHost, port)}`;
-  const adminAccess = await openAdminKubeconfig(kubeconfigFile, { server: apiUrl, ...(presented === undefined ? {} : { serverName: API_SERVER_NAME }), clusterName: config.clusterName }, pki, parts);
+  const adminAccess = await openAdminKubeconfig(
+    kubeconfigFile,
+    { server: apiUrl, ...(presented === undefined ? {} : { serverName: API_SERVER_NAME }), clusterName: config.clusterName },
+    pki,
+    parts,
+  );
   const writing = { clock, logger, scope };
-  await writeAtStart("what every cluster has", () => bootstrapCluster(server, { serviceCidr: config.serviceCidr, apiPort: port, authenticationFacts: authenticationFacts.current, flowControlClock: clock, registersApis: true, hasMachines: config.agent }), writing);
+  await writeAtStart(
+    "what every cluster has",
+    () =>
+      bootstrapCluster(server, {
+        serviceCidr: config.serviceCidr,
+        apiPort: port,
+        authenticationFacts: authenticationFacts.current,
+        flowControlClock: clock,
+        registersApis: true,
+        hasMachines: config.agent,
+      }),
+    writing,
+  );
   started();
   // What only looks on may look whatever the operator lets others do.
   const own = createLocalClient(server, API_SERVER_USER, "kube-apiserver");
   writeOnChange("whom servers behind the API trust", () => publishFacts(own, authenticationFacts.current), authenticationFacts, writing);
-  const presence = createApiPresence({ client: own, clock, logger, name: config.nodeName, address: config.advertiseAddress ?? nodeIp, port, isAlone: !isShared, isUnpublished: config.endpointReconcilerType === "none" });
+  const presence = createApiPresence({
+    client: own,
+    clock,
+    logger,
+    name: config.nodeName,
+    address: config.advertiseAddress ?? nodeIp,
+    port,
+    isAlone: !isShared,
+    isUnpublished: config.endpointReconcilerType === "none",
+  });
   await writeAtStart("this server's presence", () => presence.announce(), writing);
 
   const as: ClientsByUser = (username, groups = [AUTHENTICATED_GROUP]) => createLocalClient(server, { username, groups }, username.replace(/^.*:/, ""));
-  const { gitops, services, gitNote } = await setUpGit(config, parts, as, { storage, isShared, nodeIp, scheduling, gitFields: server.parts.gitFields, certificate: await gitCertificate(presented, config, { pki, nodeIps }, parts, scope) }, scope.signal);
+  const { gitops, services, gitNote } = await setUpGit(
+    config,
+    parts,
+    as,
+    {
+      storage,
+      isShared,
+      nodeIp,
+      scheduling,
+      gitFields: server.parts.gitFields,
+      certificate: await gitCertificate(presented, config, { pki, nodeIps }, parts, scope),
+    },
+    scope.signal,
+  );
   const saved = { storage, dataDir: config.dataDir, cluster: config.clusterName, clock };
   const control = createControlSocket(config.dataDir, async (file) => (await import("./backup/backup-cluster.ts")).backupCluster(saved, file), logger);
-  const backups = config.backupDir === undefined && config.backupRepo === undefined ? [] : (await import("./setup/backup-setup.ts")).setUpBackups(config, parts, as, saved, isShared);
-  const agent = config.agent ? [await setUpAgent(config, parts, pki, nodeIps, apiUrl), createNodeRole({ client: own, clock, logger, nodeName: config.nodeName })] : [];
+  const backups =
+    config.backupDir === undefined && config.backupRepo === undefined
+      ? []
+      : (await import("./setup/backup-setup.ts")).setUpBackups(config, parts, as, saved, isShared);
+  const agent = config.agent
+    ? [await setUpAgent(config, parts, pki, nodeIps, apiUrl), createNodeRole({ client: own, clock, logger, nodeName: config.nodeName })]
+    : [];
   // Tokens without an end are nothing that somebody else signs for us.
-  const issueAccountToken = config.serviceAccountSigningEndpoint === undefined ? { issueAccountToken: server.parts.tokens.issueLegacy.bind(server.parts.tokens) } : {};
-  const keys = { signApproved: (request: string, usages: readonly string[], seconds: number | undefined) => pki.signApproved(request, usages, seconds, signing), ...issueAccountToken };
+  const issueAccountToken =
+    config.serviceAccountSigningEndpoint === undefined ? { issueAccountToken: server.parts.tokens.issueLegacy.bind(server.parts.tokens) } : {};
+  const keys = {
+    signApproved: (request: string, usages: readonly string[], seconds: number | undefined) => pki.signApproved(request, usages, seconds, signing),
+    ...issueAccountToken,
+  };
   const rootCa = trustBundle(pki.ca, presented, scope.signal);
   // A server that does not lead needs none of their code, and the API need wait neither for it nor until all of them have begun.
-  const controlPlane = async () => inTurns((await import("./control-plane.ts")).createControlPlane({ as, clock, random, logger, metrics, rootCa, wanted: config.controllers, eventTtlMs: config.eventTtl, ...(scheduling === undefined ? {} : { scheduling }), ...(config.allocateNodeCidrs ? { podRanges: podRangesOf(config) } : {}), keys }));
-  scope.start(control, adminAccess, presence.service, ...backups, ...services, ...(isShared ? [elected("mainstay-control-plane", controlPlane, electedOptions(config, parts, as))] : await controlPlane()), ...agent);
+  const controlPlane = async () =>
+    inTurns(
+      (await import("./control-plane.ts")).createControlPlane({
+        as,
+        clock,
+        random,
+        logger,
+        metrics,
+        rootCa,
+        wanted: config.controllers,
+        eventTtlMs: config.eventTtl,
+        ...(scheduling === undefined ? {} : { scheduling }),
+        ...(config.allocateNodeCidrs ? { podRanges: podRangesOf(config) } : {}),
+        keys,
+      }),
+    );
+  scope.start(
+    control,
+    adminAccess,
+    presence.service,
+    ...backups,
+    ...services,
+    ...(isShared ? [elected("mainstay-control-plane", controlPlane, electedOptions(config, parts, as))] : await controlPlane()),
+    ...agent,
+  );
   up.resolve();
   if (config.agent) await awaitNode(config, parts, own, scope.signal);
   const followed = await gitops();
@@ -173,7 +275,10 @@ function trustBundle(ca: string, presented: Following<KeyPair> | undefined, sign
 async function firstService(client: Client, signal: AbortSignal): Promise<string | undefined> {
   if (signal.aborted) return undefined;
   const { items } = await client.for(serviceResource).list("");
-  const own = items.find((candidate) => candidate.metadata.labels?.["mainstay.dev/application"] !== undefined && candidate.spec?.clusterIP !== undefined && candidate.spec.clusterIP !== "None");
+  const own = items.find(
+    (candidate) =>
+      candidate.metadata.labels?.["mainstay.dev/application"] !== undefined && candidate.spec?.clusterIP !== undefined && candidate.spec.clusterIP !== "None",
+  );
   const port = own?.spec?.ports?.[0]?.port;
   const host = own?.spec?.clusterIP ?? "";
   return own === undefined ? undefined : port === 80 || port === undefined ? urlHost(host) : hostAndPort(host, port);

@@ -26,7 +26,10 @@ export async function awaitFirstSync({ gitops, progress, clock, awaitHealth }: F
   const step = progress.step("deploy the repository");
   const startedMs = clock.monotonic();
   let isHealthy = false;
-  gitops.firstSyncHealthy.then(() => (isHealthy = true), () => {});
+  gitops.firstSyncHealthy.then(
+    () => (isHealthy = true),
+    () => {},
+  );
   for (;;) {
     throwIfAborted(signal);
     const facts = gitops.facts();

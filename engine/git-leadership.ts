@@ -20,19 +20,26 @@ export interface GitLeadership {
 
 export function shareGitOps(open: () => Promise<GitOps>, options: ElectedOptions): GitLeadership {
   let current: GitOps | undefined;
-  const service = elected(LEASE, async (signal) => {
-    const gitops = await open();
-    current = gitops;
-    signal.addEventListener("abort", () => (current = undefined), { once: true });
-    return gitops.services;
-  }, options);
+  const service = elected(
+    LEASE,
+    async (signal) => {
+      const gitops = await open();
+      current = gitops;
+      signal.addEventListener("abort", () => (current = undefined), { once: true });
+      return gitops.services;
+    },
+    options,
+  );
   return {
     service,
     async decided(signal) {
       const leases = options.as(GITOPS_USER).for(leaseResource);
       for (;;) {
         if (current !== undefined) return current;
-        const holder = await leases.get("kube-system", LEASE).then((lease) => lease.spec?.holderIdentity ?? "", () => "");
+        const holder = await leases.get("kube-system", LEASE).then(
+          (lease) => lease.spec?.holderIdentity ?? "",
+          () => "",
+        );
         if (holder !== "" && holder !== options.identity) return undefined;
         await sleep(options.clock, LOOK_MS, signal);
       }

@@ -37,7 +37,12 @@ export function describeStore(config: Pick<ServerConfig, "datastoreEndpoint" | "
  * Opens the store that the options choose, for a start that `isUp` ends. A founder takes along what an SQLite file here holds, revisions and all, so that a single
  * server can become several.
  */
-export async function openStore(config: ServerConfig, place: { readonly serverDir: string; readonly nodeIp: string }, { clock, logger, isUp }: { readonly clock: Clock; readonly logger: Logger; readonly isUp: Promise<void> }, signal: AbortSignal): Promise<OpenStore> {
+export async function openStore(
+  config: ServerConfig,
+  place: { readonly serverDir: string; readonly nodeIp: string },
+  { clock, logger, isUp }: { readonly clock: Clock; readonly logger: Logger; readonly isUp: Promise<void> },
+  signal: AbortSignal,
+): Promise<OpenStore> {
   const { serverDir } = place;
   const choice = chooseStore(config, serverDir);
   if (choice !== "quorum") {

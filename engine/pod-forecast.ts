@@ -12,7 +12,12 @@ import type { SchedulerSettings } from "./scheduler/scheduler-settings.ts";
 /** Plans and scheduler meet here: where pods would go, by the scheduler's own filters and scores on the cluster as it is now. */
 export function createPodForecast(client: Client, scheduling?: SchedulerSettings): ForecastPods {
   return async (planned, leaving) => {
-    const [nodes, pods, namespaces, quotas] = await Promise.all([client.for(nodeResource).list(""), client.for(podResource).list(""), client.for(namespaceResource).list(""), listQuotas(client)]);
+    const [nodes, pods, namespaces, quotas] = await Promise.all([
+      client.for(nodeResource).list(""),
+      client.for(podResource).list(""),
+      client.for(namespaceResource).list(""),
+      listQuotas(client),
+    ]);
     const labels = new Map(namespaces.items.map(({ metadata }) => [metadata.name ?? "", metadata.labels]));
     const gone = leaving.map(({ namespace, selector }) => ({ namespace, matches: labelSelectorPredicate(selector) }));
     return {

@@ -102,9 +102,12 @@ const STARTS_MAX = 6;
 async function runtimeHandlerOf(client: Client, { spec }: Pod): Promise<string> {
   const name = spec.runtimeClassName;
   if (name === undefined) return "";
-  const found = await client.for(runtimeClassResource).get("", name).catch((error: unknown) => {
-    throw new Error(`failed to get sandbox runtime: RuntimeClass ${JSON.stringify(name)}`, { cause: error });
-  });
+  const found = await client
+    .for(runtimeClassResource)
+    .get("", name)
+    .catch((error: unknown) => {
+      throw new Error(`failed to get sandbox runtime: RuntimeClass ${JSON.stringify(name)}`, { cause: error });
+    });
   return found.handler;
 }
 
@@ -138,7 +141,17 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
   if (parts.servers !== undefined) followServers(informers, parts.servers, logger);
   const events = new EventRecorder({ client, clock, random, logger, component: "kubelet", host: nodeName });
   let node: Node | undefined;
-  const settings = { nodeName, hostIps: nodeIps, clusterDns: config.clusterDns.split(","), clusterDomain: config.clusterDomain, resolvConf: config.resolvConf, logsDir, cgroupRoot: cgroupRoot(dataDir), memoryBytes: os.totalmem(), seccompDir: path.join(dataDir, "seccomp") };
+  const settings = {
+    nodeName,
+    hostIps: nodeIps,
+    clusterDns: config.clusterDns.split(","),
+    clusterDomain: config.clusterDomain,
+    resolvConf: config.resolvConf,
+    logsDir,
+    cgroupRoot: cgroupRoot(dataDir),
+    memoryBytes: os.totalmem(),
+    seccompDir: path.join(dataDir, "seccomp"),
+  };
   const health = new DeviceHealthBook(() => manager.devicesChanged());
   const drivers = new DeviceDrivers({ client, clock, logger, metrics, nodeName, health });
   const claims = new PreparedClaims(path.join(dataDir, "prepared-claims.json"));
@@ -174,7 +187,10 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
       return shown !== undefined && isMirrorOf(shown, pod) ? shown : undefined;
     },
     // What of static pods begins before the API has said what the node can take is not asked.
-    refuse: (pod) => refuseNeeds(pod, { unsafeSysctls: config.allowedUnsafeSysctls }) ?? resources.refuse(pod) ?? (node !== undefined ? refusePod(pod, manager.claimants(), node.status?.allocatable ?? {}) : isStatic(pod) ? undefined : "not known yet"),
+    refuse: (pod) =>
+      refuseNeeds(pod, { unsafeSysctls: config.allowedUnsafeSysctls }) ??
+      resources.refuse(pod) ??
+      (node !== undefined ? refusePod(pod, manager.claimants(), node.status?.allocatable ?? {}) : isStatic(pod) ? undefined : "not known yet"),
     refusePlace: async (pod) => {
       // The labels and taints that are known here may be older than the scheduler's.
       const isRefused = node !== undefined && refusePlace(pod, node) !== undefined;
@@ -182,20 +198,48 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
     },
     refuseForever: (pod) => refusePod(pod, [], node?.status?.allocatable ?? {}),
   };
-  const manager: PodManager = new PodManager(context, pods, () => {
-    content.podEnded();
-    mirrors.look();
-  }, () => mirrors.look());
+  const manager: PodManager = new PodManager(
+    context,
+    pods,
+    () => {
+      content.podEnded();
+      mirrors.look();
+    },
+    () => mirrors.look(),
+  );
   const mirrors = new MirrorPods({ client, pods, statics: () => manager.staticPods(), node: () => node, clock, logger });
   const content = new FollowedContent({ client, informers, pods: () => manager.pods(), onChange: (changed) => manager.contentChanged(changed) });
   const usage = new UsageSampler({ runtime, pods: () => manager.pods(), cgroupRoot: settings.cgroupRoot, clock });
-  const resources = createNodeResources({ config, runtime, clock, logger, events, metrics, usage, manager, node: () => node, places: { podsDir, logsDir, cgroupRoot: settings.cgroupRoot }, imageDir: containerd === undefined ? "/var/lib/containerd" : containerdPaths(dataDir).root, memoryBytes: os.totalmem() });
+  const resources = createNodeResources({
+    config,
+    runtime,
+    clock,
+    logger,
+    events,
+    metrics,
+    usage,
+    manager,
+    node: () => node,
+    places: { podsDir, logsDir, cgroupRoot: settings.cgroupRoot },
+    imageDir: containerd === undefined ? "/var/lib/containerd" : containerdPaths(dataDir).root,
+    memoryBytes: os.totalmem(),
+  });
 
   const onStatics = (found: readonly Pod[]) => {
     manager.setStaticPods(found);
     mirrors.look();
   };
-  const manifests = config.podManifestPath === undefined ? undefined : new ManifestFolder({ place: config.podManifestPath, read: (text, file) => readStaticPod(text, file, nodeName, formatTime(clock.now())), onPods: onStatics, clock, logger, lookMs: config.fileCheckFrequency });
+  const manifests =
+    config.podManifestPath === undefined
+      ? undefined
+      : new ManifestFolder({
+          place: config.podManifestPath,
+          read: (text, file) => readStaticPod(text, file, nodeName, formatTime(clock.now())),
+          onPods: onStatics,
+          clock,
+          logger,
+          lookMs: config.fileCheckFrequency,
+        });
   const volumes = () => readVolumes(manager.mountedVolumes(), (place) => csi.usage(place));
   const all: Service[] = [
     ...(containerd === undefined ? [] : [containerd.service, createShimReaper(runtime, containerdPaths(dataDir), clock, logger)]),
@@ -212,7 +256,12 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
       volumesDir,
       pressures: resources.pressures,
       reserved: resources.reserved,
-      registration: { labels: parseNodeLabels(config.nodeLabels), taints: parseTaints(config.registerWithTaints), providerId: config.providerId, makesNode: config.registerNode },
+      registration: {
+        labels: parseNodeLabels(config.nodeLabels),
+        taints: parseTaints(config.registerWithTaints),
+        providerId: config.providerId,
+        makesNode: config.registerNode,
+      },
       podsMax: podsOf(config, os.availableParallelism()),
       imagesMax: config.nodeStatusMaxImages,
       lookMs: config.nodeStatusUpdateFrequency,
@@ -244,11 +293,27 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
     createPluginRegistry({ folder: path.join(rootDir, "plugins_registry"), handlers: [drivers, csiDrivers], clock, logger }),
     csiDrivers.asService(),
     csi.asService(),
-    createLogRotation({ runtime, clock, logger, bytesMax: config.containerLogMaxSize, filesMax: config.containerLogMaxFiles, lookMs: config.containerLogMonitorInterval }),
+    createLogRotation({
+      runtime,
+      clock,
+      logger,
+      bytesMax: config.containerLogMaxSize,
+      filesMax: config.containerLogMaxFiles,
+      lookMs: config.containerLogMonitorInterval,
+    }),
     createLogBounds([agentLog(dataDir)], clock),
     usage.asService(),
     ...resources.services,
-    ...createNetworkServices({ informers, nodeName, clusterCidrs, clusterDns: settings.clusterDns, clusterDomain: config.clusterDomain, resolvConf: config.resolvConf, clock, logger }),
+    ...createNetworkServices({
+      informers,
+      nodeName,
+      clusterCidrs,
+      clusterDns: settings.clusterDns,
+      clusterDomain: config.clusterDomain,
+      resolvConf: config.resolvConf,
+      clock,
+      logger,
+    }),
     createAgentServer({
       address: nodeIps[0],
       port: config.port,
@@ -261,8 +326,21 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
       measure: meterVolumes(metrics.registry, volumes),
       volumes,
       configuration: computeKubeletConfiguration(config, nodeIps[0]),
-      access: new AgentAccess({ client, clock, nodeName, memory: { tokenMs: config.authenticationTokenWebhookCacheTtl, allowedMs: config.authorizationWebhookCacheAuthorizedTtl, deniedMs: config.authorizationWebhookCacheUnauthorizedTtl } }),
-      tls: { minVersion: config.tlsMinVersion, ...(config.tlsCipherSuites === undefined ? {} : { ciphers: config.tlsCipherSuites }), ...(config.tlsCurvePreferences === undefined ? {} : { ecdhCurve: config.tlsCurvePreferences }) },
+      access: new AgentAccess({
+        client,
+        clock,
+        nodeName,
+        memory: {
+          tokenMs: config.authenticationTokenWebhookCacheTtl,
+          allowedMs: config.authorizationWebhookCacheAuthorizedTtl,
+          deniedMs: config.authorizationWebhookCacheUnauthorizedTtl,
+        },
+      }),
+      tls: {
+        minVersion: config.tlsMinVersion,
+        ...(config.tlsCipherSuites === undefined ? {} : { ciphers: config.tlsCipherSuites }),
+        ...(config.tlsCurvePreferences === undefined ? {} : { ecdhCurve: config.tlsCurvePreferences }),
+      },
       serves: { containers: config.enableDebuggingHandlers, machineLogs: config.enableSystemLogHandler },
       pods: () => manager.pods(),
       clock,
@@ -295,7 +373,8 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
       nowMs: () => clock.now(),
       takeExclusively: (pod, claimName) => exclusiveClaims.take(pod, claimName),
       csi,
-      expand: (pod, claimed, plan, grow) => expansions.run([claimed.persistent.metadata.name ?? ""], () => executeExpansion({ client, events, clock }, pod, claimed, plan, grow)),
+      expand: (pod, claimed, plan, grow) =>
+        expansions.run([claimed.persistent.metadata.name ?? ""], () => executeExpansion({ client, events, clock }, pod, claimed, plan, grow)),
     };
   }
 

@@ -37,15 +37,21 @@ export function resolveAgentConfig(flags: Flags, environment: Environment, netwo
   const rootDir = values["rootDir"] === undefined ? defaultRootDir(dataDir) : path.resolve(String(values["rootDir"]));
   const config = { ...values, nodeName: values["hostnameOverride"] ?? values["nodeName"], dataDir, rootDir } as unknown as AgentConfig; // the table has a row for every key
   refuseContradictions(config, (key) => origins.get(key) ?? key);
-  if (config.kubeconfig === undefined && (config.server === undefined || config.token === undefined)) throw new Error("an agent needs --server and --token to join a cluster, or --kubeconfig of a node that has joined");
+  if (config.kubeconfig === undefined && (config.server === undefined || config.token === undefined))
+    throw new Error("an agent needs --server and --token to join a cluster, or --kubeconfig of a node that has joined");
   return config.mergeDefaultEvictionSettings ? { ...config, evictionHard: mergeThresholds(config.evictionHard, DEFAULT_EVICTION_HARD) } : config;
 }
 
 /** What cannot be read is said now, not when the machine is in need. */
 function refuseContradictions(config: AgentConfig, origin: (key: keyof AgentConfig) => string): void {
-  if (config.imageGcLowThreshold >= config.imageGcHighThreshold) throw new Error(`${origin("imageGcLowThreshold")} ${config.imageGcLowThreshold} must be below ${origin("imageGcHighThreshold")} ${config.imageGcHighThreshold}`);
-  if (config.imageMaximumGcAge > 0 && config.imageMaximumGcAge <= config.minimumImageTtlDuration) throw new Error(`${origin("imageMaximumGcAge")} must be longer than ${origin("minimumImageTtlDuration")}`);
-  if (config.serializeImagePulls === true && (config.maxParallelImagePulls ?? 1) > 1) throw new Error(`${origin("maxParallelImagePulls")} cannot be larger than 1 unless ${origin("serializeImagePulls")} is false`);
+  if (config.imageGcLowThreshold >= config.imageGcHighThreshold)
+    throw new Error(
+      `${origin("imageGcLowThreshold")} ${config.imageGcLowThreshold} must be below ${origin("imageGcHighThreshold")} ${config.imageGcHighThreshold}`,
+    );
+  if (config.imageMaximumGcAge > 0 && config.imageMaximumGcAge <= config.minimumImageTtlDuration)
+    throw new Error(`${origin("imageMaximumGcAge")} must be longer than ${origin("minimumImageTtlDuration")}`);
+  if (config.serializeImagePulls === true && (config.maxParallelImagePulls ?? 1) > 1)
+    throw new Error(`${origin("maxParallelImagePulls")} cannot be larger than 1 unless ${origin("serializeImagePulls")} is false`);
   const periods = naming(origin("evictionSoftGracePeriod"), () => parseGracePeriods(config.evictionSoftGracePeriod));
   naming(origin("evictionSoft"), () => parseThresholds(config.evictionSoft, periods));
 }

@@ -60,8 +60,11 @@ async function renewIfEnding({ nodeName }: AgentConfig, folder: string, nodeIps:
   try {
     await obtainCertificates(nodeName, nodeIps, folder, renewalProof(identity, server));
   } catch (error) {
-    if (nowMs > notAfterMs) throw new Error(`the certificate of node ${nodeName} has ended; remove ${folder}/kubeconfig.yaml and join again with a token`, { cause: error });
-    process.stderr.write(`the certificate of node ${nodeName} could not be renewed, going on with the old one: ${error instanceof Error ? error.message : String(error)}\n`);
+    if (nowMs > notAfterMs)
+      throw new Error(`the certificate of node ${nodeName} has ended; remove ${folder}/kubeconfig.yaml and join again with a token`, { cause: error });
+    process.stderr.write(
+      `the certificate of node ${nodeName} could not be renewed, going on with the old one: ${error instanceof Error ? error.message : String(error)}\n`,
+    );
   }
 }
 
@@ -80,13 +83,20 @@ export async function obtainCertificates(nodeName: string, nodeIps: readonly str
   const serving = await createSigningRequest(user, [NODES_GROUP]);
   const body = { nodeName, nodePassword: machinePassword(folder), csr: client.request, servingCsr: serving.request, addresses: nodeIps };
   const answer = (await askToJoin(`${proof.server}${JOIN_PATH}`, proof.trusted, proof, body)) as JoinAnswer; // the server's own form
-  if (proof.trusted !== undefined && answer.ca !== proof.trusted) throw new Error(`${proof.server} answered with another authority than the one that is trusted`);
+  if (proof.trusted !== undefined && answer.ca !== proof.trusted)
+    throw new Error(`${proof.server} answered with another authority than the one that is trusted`);
   const write = (name: string, text: string) => writeWholeFile(path.join(folder, name), text);
   write("ca.crt", answer.ca);
   write("serving.crt", answer.servingCertificate ?? answer.certificate);
   write("serving.key", answer.servingCertificate === undefined ? client.key : serving.key);
   // Last: it says that all is there.
-  write("kubeconfig.yaml", formatKubeconfig({ server: proof.server, ca: answer.ca, serverName: API_SERVER_NAME, certificate: answer.certificate, key: client.key }, { cluster: "mainstay", user }));
+  write(
+    "kubeconfig.yaml",
+    formatKubeconfig(
+      { server: proof.server, ca: answer.ca, serverName: API_SERVER_NAME, certificate: answer.certificate, key: client.key },
+      { cluster: "mainstay", user },
+    ),
+  );
 }
 
 /** Kept through restarts and attempts: it is how the server knows this machine again. */

@@ -20,7 +20,18 @@ export interface KubeletFiles {
 const API_VERSION = "kubelet.config.k8s.io/v1beta1";
 const KIND = "KubeletConfiguration";
 const DROP_IN = ".conf";
-const KINDS: Readonly<Record<ValueShape, string>> = { anything: "", boolean: "must be true or false", integer: "must be a whole number", number: "must be a number", text: "must be a text", duration: "must be a duration such as 30s, 5m or 1h30m", texts: "must be a list of texts", integers: "must be a list of whole numbers", textByName: "must be texts by name", booleanByName: "must be true or false by name" };
+const KINDS: Readonly<Record<ValueShape, string>> = {
+  anything: "",
+  boolean: "must be true or false",
+  integer: "must be a whole number",
+  number: "must be a number",
+  text: "must be a text",
+  duration: "must be a duration such as 30s, 5m or 1h30m",
+  texts: "must be a list of texts",
+  integers: "must be a list of whole numbers",
+  textByName: "must be texts by name",
+  booleanByName: "must be true or false by name",
+};
 
 interface ConfigFile {
   readonly file: string;
@@ -77,7 +88,12 @@ export function idleFlagNotices(flags: Mapping): readonly string[] {
 
 /** Durations are compared by what they mean. */
 function judgeField(row: IdleField & Pick<KubeletField, "shape">, origin: string, value: unknown): ReturnType<typeof judgeIdle> {
-  const text = typeof value === "object" && value !== null ? (Array.isArray(value) ? value : Object.entries(value)).map((item: unknown) => (typeof item === "object" ? JSON.stringify(item) : String(item))).join(",") : String(value);
+  const text =
+    typeof value === "object" && value !== null
+      ? (Array.isArray(value) ? value : Object.entries(value))
+          .map((item: unknown) => (typeof item === "object" ? JSON.stringify(item) : String(item)))
+          .join(",")
+      : String(value);
   return judgeIdle(row, origin, text, (one) => one === text || (row.shape === "duration" && one !== "" && parseGoDurationMs(one) === parseGoDurationMs(text)));
 }
 
@@ -121,7 +137,8 @@ function fieldTree(): Schema {
   for (const { field, shape } of kubeletFields) {
     let node = root;
     for (const step of field?.split(".") ?? []) node = ((node.properties ??= {})[step] ??= {}) as typeof root; // made here
-    if (field !== undefined && typeof shape === "object") Object.assign(node, { items: { properties: Object.fromEntries(Object.keys(shape).map((name) => [name, {}])) } });
+    if (field !== undefined && typeof shape === "object")
+      Object.assign(node, { items: { properties: Object.fromEntries(Object.keys(shape).map((name) => [name, {}])) } });
   }
   return root as Schema;
 }
@@ -138,7 +155,10 @@ function fieldProblems(config: ConfigFile, steps: Path, value: unknown): readonl
   const problem = (message: string, path = steps) => [`${place(config, path)} ${nameOf(path)}: ${message}`];
   // As in a merge patch: what is said of it elsewhere is taken back.
   if (value === null && (row !== undefined || parts)) return [];
-  if (parts) return isRecord(value) ? Object.entries(value).flatMap(([name, part]) => fieldProblems(config, [...steps, name], part)) : problem("must have fields of its own");
+  if (parts)
+    return isRecord(value)
+      ? Object.entries(value).flatMap(([name, part]) => fieldProblems(config, [...steps, name], part))
+      : problem("must have fields of its own");
   if (row === undefined) return problem(unknownFieldMessage(field, tree));
   if (typeof row.shape === "string") return fits(value, row.shape) ? [] : problem(KINDS[row.shape]);
   if (!Array.isArray(value)) return problem("must be a list");

@@ -10,8 +10,18 @@ export function computeKubeletConfiguration(config: Omit<AgentConfig, "token">, 
     enableServer: true,
     address: nodeIp,
     port: config.port,
-    authentication: { anonymous: { enabled: false }, webhook: { enabled: true, cacheTTL: formatGoDuration(config.authenticationTokenWebhookCacheTtl) }, x509: config.clientCaFile === undefined ? {} : { clientCAFile: config.clientCaFile } },
-    authorization: { mode: "Webhook", webhook: { cacheAuthorizedTTL: formatGoDuration(config.authorizationWebhookCacheAuthorizedTtl), cacheUnauthorizedTTL: formatGoDuration(config.authorizationWebhookCacheUnauthorizedTtl) } },
+    authentication: {
+      anonymous: { enabled: false },
+      webhook: { enabled: true, cacheTTL: formatGoDuration(config.authenticationTokenWebhookCacheTtl) },
+      x509: config.clientCaFile === undefined ? {} : { clientCAFile: config.clientCaFile },
+    },
+    authorization: {
+      mode: "Webhook",
+      webhook: {
+        cacheAuthorizedTTL: formatGoDuration(config.authorizationWebhookCacheAuthorizedTtl),
+        cacheUnauthorizedTTL: formatGoDuration(config.authorizationWebhookCacheUnauthorizedTtl),
+      },
+    },
     enableDebuggingHandlers: config.enableDebuggingHandlers,
     enableSystemLogHandler: config.enableSystemLogHandler,
     serverTLSBootstrap: false,
@@ -62,8 +72,10 @@ export function computeKubeletConfiguration(config: Omit<AgentConfig, "token">, 
 
 /** `memory.available<100Mi,…`, which has been judged when the agent started. */
 function pairs(text: string, separator: string): Record<string, string> {
-  return Object.fromEntries(text.split(",").flatMap((part) => {
-    const [name = "", value = ""] = part.trim().split(separator);
-    return name === "" ? [] : [[name, value] as const];
-  }));
+  return Object.fromEntries(
+    text.split(",").flatMap((part) => {
+      const [name = "", value = ""] = part.trim().split(separator);
+      return name === "" ? [] : [[name, value] as const];
+    }),
+  );
 }

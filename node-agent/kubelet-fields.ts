@@ -29,9 +29,15 @@ export interface IdleField extends IdleSetting {
 }
 
 const TAINT: FieldShape = { key: "text", value: "text", effect: "text", timeAdded: "text" };
-const pairs = (separator: string) => (value: unknown) => Object.entries(value as Readonly<Record<string, string>>).map(([name, amount]) => `${name}${separator}${amount}`).join(","); // as its shape is
+const pairs = (separator: string) => (value: unknown) =>
+  Object.entries(value as Readonly<Record<string, string>>)
+    .map(([name, amount]) => `${name}${separator}${amount}`)
+    .join(","); // as its shape is
 const commas = (value: unknown) => (value as readonly unknown[]).join(","); // as its shape is
-const taints = (value: unknown) => (value as readonly Readonly<Record<string, string>>[]).map(({ key, value: text, effect }) => `${key}${text === undefined ? "" : `=${text}`}:${effect}`).join(","); // as its shape is
+const taints = (value: unknown) =>
+  (value as readonly Readonly<Record<string, string>>[])
+    .map(({ key, value: text, effect }) => `${key}${text === undefined ? "" : `=${text}`}:${effect}`)
+    .join(","); // as its shape is
 
 const CERTIFICATES = "agents show certificates of the cluster's own authority, which they renew themselves";
 const ONE_RATE = "calls of the agent are not slowed down";
@@ -95,11 +101,39 @@ export const kubeletFields: readonly KubeletField[] = [
   { field: "failSwapOn", shape: "boolean", option: "failSwapOn" },
   { field: "failCgroupV1", shape: "boolean", option: "failCgroupv1" },
 
-  { field: "authentication.anonymous.enabled", flag: "anonymous-auth", shape: "boolean", why: "nobody may ask the agent without saying who he is", holds: ["false"], isStrict: true },
-  { field: "authentication.webhook.enabled", flag: "authentication-token-webhook", shape: "boolean", why: "tokens are always judged by the API server", holds: ["true"], isStrict: true },
-  { field: "authorization.mode", flag: "authorization-mode", shape: "text", why: "what callers may do is always judged by the API server", holds: ["Webhook", ""], isStrict: true },
+  {
+    field: "authentication.anonymous.enabled",
+    flag: "anonymous-auth",
+    shape: "boolean",
+    why: "nobody may ask the agent without saying who he is",
+    holds: ["false"],
+    isStrict: true,
+  },
+  {
+    field: "authentication.webhook.enabled",
+    flag: "authentication-token-webhook",
+    shape: "boolean",
+    why: "tokens are always judged by the API server",
+    holds: ["true"],
+    isStrict: true,
+  },
+  {
+    field: "authorization.mode",
+    flag: "authorization-mode",
+    shape: "text",
+    why: "what callers may do is always judged by the API server",
+    holds: ["Webhook", ""],
+    isStrict: true,
+  },
   { field: "readOnlyPort", flag: "read-only-port", shape: "integer", why: "there is no port without authentication", holds: ["0"], isStrict: true },
-  { field: "enableServer", flag: "enable-server", shape: "boolean", why: "the API server reaches logs and streams of containers through the agent's endpoint", holds: ["true"], isStrict: true },
+  {
+    field: "enableServer",
+    flag: "enable-server",
+    shape: "boolean",
+    why: "the API server reaches logs and streams of containers through the agent's endpoint",
+    holds: ["true"],
+    isStrict: true,
+  },
   { field: "address", flag: "address", shape: "text", why: "the agent's endpoint is at the node's address, see --node-ip" },
   { field: "healthzPort", flag: "healthz-port", shape: "integer", why: "/healthz is at the agent's endpoint", holds: ["0"] },
   { field: "healthzBindAddress", flag: "healthz-bind-address", shape: "text", why: "/healthz is at the agent's endpoint", holds: [""] },
@@ -120,7 +154,13 @@ export const kubeletFields: readonly KubeletField[] = [
   { field: "logging.format", flag: "logging-format", shape: "text", why: "the log has one form, see --log-level", holds: ["text", "json"] },
   { field: "logging.flushFrequency", flag: "log-flush-frequency", shape: "anything", why: "every line of the log is written at once" },
   { field: "logging.options", shape: "anything", why: "the log has one form, see --log-level" },
-  { field: "featureGates", flag: "feature-gates", shape: "booleanByName", why: "what the agent has is on, and what it has not cannot be switched on", holds: [""] },
+  {
+    field: "featureGates",
+    flag: "feature-gates",
+    shape: "booleanByName",
+    why: "what the agent has is on, and what it has not cannot be switched on",
+    holds: [""],
+  },
 
   { field: "staticPodURL", flag: "manifest-url", shape: "text", why: NO_URL, holds: [""], isStrict: true },
   { field: "staticPodURLHeader", flag: "manifest-url-header", shape: "anything", why: NO_URL },
@@ -128,12 +168,31 @@ export const kubeletFields: readonly KubeletField[] = [
   { field: "runOnce", flag: "runonce", shape: "boolean", why: "the agent runs until it is told to stop", holds: ["false"], isStrict: true },
   { field: "shutdownGracePeriod", shape: "duration", why: NO_SHUTDOWN, holds: ["0s"], isStrict: true },
   { field: "shutdownGracePeriodCriticalPods", shape: "duration", why: NO_SHUTDOWN, holds: ["0s"], isStrict: true },
-  { field: "shutdownGracePeriodByPodPriority", shape: { priority: "integer", shutdownGracePeriodSeconds: "integer" }, why: NO_SHUTDOWN, holds: [""], isStrict: true },
+  {
+    field: "shutdownGracePeriodByPodPriority",
+    shape: { priority: "integer", shutdownGracePeriodSeconds: "integer" },
+    why: NO_SHUTDOWN,
+    holds: [""],
+    isStrict: true,
+  },
 
-  { field: "imageServiceEndpoint", flag: "image-service-endpoint", shape: "text", why: "images are those of the container runtime", holds: [""], isStrict: true },
+  {
+    field: "imageServiceEndpoint",
+    flag: "image-service-endpoint",
+    shape: "text",
+    why: "images are those of the container runtime",
+    holds: [""],
+    isStrict: true,
+  },
   { field: "registryPullQPS", flag: "registry-qps", shape: "integer", why: PULL_RATE },
   { field: "registryBurst", flag: "registry-burst", shape: "integer", why: PULL_RATE },
-  { field: "imagePullCredentialsVerificationPolicy", shape: "text", why: "an image that is on the machine is given to every pod that names it", holds: ["NeverVerify", ""], isStrict: true },
+  {
+    field: "imagePullCredentialsVerificationPolicy",
+    shape: "text",
+    why: "an image that is on the machine is given to every pod that names it",
+    holds: ["NeverVerify", ""],
+    isStrict: true,
+  },
   { field: "preloadedImagesVerificationAllowlist", shape: "texts", why: "an image that is on the machine is given to every pod that names it", holds: [""] },
   { field: "runtimeRequestTimeout", flag: "runtime-request-timeout", shape: "duration", why: "the runtime is given the time that it takes" },
   { flag: "image-credential-provider-config", shape: "text", why: "registries are asked with the pods' imagePullSecrets", isStrict: true },
@@ -147,10 +206,24 @@ export const kubeletFields: readonly KubeletField[] = [
   { field: "nodeStatusReportFrequency", shape: "duration", why: "a status that is the same is not written again; the Lease is the node's sign of life" },
   { field: "configMapAndSecretChangeDetectionStrategy", shape: "text", why: "ConfigMaps and Secrets that are shown in volumes are followed", holds: ["Watch"] },
   { field: "podCIDR", flag: "pod-cidr", shape: "text", why: "the Node says which addresses its pods get", holds: [""] },
-  { field: "enableControllerAttachDetach", flag: "enable-controller-attach-detach", shape: "boolean", why: "volumes are attached by the controller", holds: ["true"], isStrict: true },
+  {
+    field: "enableControllerAttachDetach",
+    flag: "enable-controller-attach-detach",
+    shape: "boolean",
+    why: "volumes are attached by the controller",
+    holds: ["true"],
+    isStrict: true,
+  },
   { field: "volumePluginDir", flag: "volume-plugin-dir", shape: "text", why: "volumes of drivers are CSI's" },
   { field: "volumeStatsAggPeriod", flag: "volume-stats-agg-period", shape: "duration", why: "volumes are measured when somebody asks" },
-  { field: "localStorageCapacityIsolation", flag: "local-storage-capacity-isolation", shape: "boolean", why: "what pods write is always counted", holds: ["true"], isStrict: true },
+  {
+    field: "localStorageCapacityIsolation",
+    flag: "local-storage-capacity-isolation",
+    shape: "boolean",
+    why: "what pods write is always counted",
+    holds: ["true"],
+    isStrict: true,
+  },
   { field: "hairpinMode", flag: "hairpin-mode", shape: "text", why: "a pod reaches itself through its Service by the network's own means" },
   { field: "makeIPTablesUtilChains", flag: "make-iptables-util-chains", shape: "boolean", why: OWN_IPTABLES },
   { field: "iptablesMasqueradeBit", flag: "iptables-masquerade-bit", shape: "integer", why: OWN_IPTABLES },
@@ -161,12 +234,26 @@ export const kubeletFields: readonly KubeletField[] = [
   { field: "systemCgroups", flag: "system-cgroups", shape: "text", why: OWN_CGROUPS, holds: [""], isStrict: true },
   { field: "systemReservedCgroup", flag: "system-reserved-cgroup", shape: "text", why: OWN_CGROUPS, holds: [""], isStrict: true },
   { field: "kubeReservedCgroup", flag: "kube-reserved-cgroup", shape: "text", why: OWN_CGROUPS, holds: [""], isStrict: true },
-  { field: "enforceNodeAllocatable", flag: "enforce-node-allocatable", shape: "texts", why: "pods together are held to what is not reserved, and nothing else is", holds: ["pods"], isStrict: true },
+  {
+    field: "enforceNodeAllocatable",
+    flag: "enforce-node-allocatable",
+    shape: "texts",
+    why: "pods together are held to what is not reserved, and nothing else is",
+    holds: ["pods"],
+    isStrict: true,
+  },
   { flag: "runtime-cgroups", shape: "text", why: OWN_CGROUPS, holds: [""] },
   { field: "cgroupsPerQOS", flag: "cgroups-per-qos", shape: "boolean", why: "every class of pods has its cgroup", holds: ["true"], isStrict: true },
   { field: "cgroupDriver", flag: "cgroup-driver", shape: "text", why: "cgroups are made without the help of systemd", holds: ["cgroupfs", ""] },
   { field: "cpuCFSQuota", flag: "cpu-cfs-quota", shape: "boolean", why: "limits of processor time are always held", holds: ["true"], isStrict: true },
-  { field: "cpuCFSQuotaPeriod", flag: "cpu-cfs-quota-period", shape: "duration", why: "limits of processor time are held over 100ms", holds: ["100ms", "0s"], isStrict: true },
+  {
+    field: "cpuCFSQuotaPeriod",
+    flag: "cpu-cfs-quota-period",
+    shape: "duration",
+    why: "limits of processor time are held over 100ms",
+    holds: ["100ms", "0s"],
+    isStrict: true,
+  },
   { field: "cpuManagerPolicy", flag: "cpu-manager-policy", shape: "text", why: NO_CPU_SETS, holds: ["none", ""], isStrict: true },
   { field: "cpuManagerPolicyOptions", flag: "cpu-manager-policy-options", shape: "textByName", why: NO_CPU_SETS, holds: [""] },
   { field: "cpuManagerReconcilePeriod", flag: "cpu-manager-reconcile-period", shape: "duration", why: NO_CPU_SETS },
@@ -185,8 +272,21 @@ export const kubeletFields: readonly KubeletField[] = [
   { field: "oomScoreAdj", flag: "oom-score-adj", shape: "integer", why: "who starts the agent says how likely the kernel ends it" },
   { field: "maxOpenFiles", flag: "max-open-files", shape: "integer", why: "who starts the agent says how many files it may open" },
   { field: "containerLogMaxWorkers", shape: "integer", why: "logs are put aside one after the other", holds: ["1"] },
-  { field: "protectKernelDefaults", flag: "protect-kernel-defaults", shape: "boolean", why: "the agent sets the kernel parameters that it needs", holds: ["false"], isStrict: true },
-  { field: "seccompDefault", flag: "seccomp-default", shape: "boolean", why: "containers that name no seccomp profile always have the runtime's", holds: ["true"] },
+  {
+    field: "protectKernelDefaults",
+    flag: "protect-kernel-defaults",
+    shape: "boolean",
+    why: "the agent sets the kernel parameters that it needs",
+    holds: ["false"],
+    isStrict: true,
+  },
+  {
+    field: "seccompDefault",
+    flag: "seccomp-default",
+    shape: "boolean",
+    why: "containers that name no seccomp profile always have the runtime's",
+    holds: ["true"],
+  },
   { field: "userNamespaces.idsPerPod", shape: "integer", why: "pods have no user namespaces" },
 
   { flag: "bootstrap-kubeconfig", shape: "text", why: "a machine joins with --server and --token", holds: [""], isStrict: true },

@@ -31,7 +31,9 @@ export async function learnNetwork(config: Pick<AgentConfig, "dataDir" | "kubeco
     const reasons = error instanceof AggregateError ? (error.errors as readonly unknown[]) : [error];
     if (reasons.some(isEarlierVersion)) return known ?? {};
     if (!hasJoined) throw reasons[0];
-    process.stderr.write(`no server says what the cluster's network is, going on with ${known === undefined ? "the usual one" : "what was learned before"}: ${describeError(reasons[0])}\n`);
+    process.stderr.write(
+      `no server says what the cluster's network is, going on with ${known === undefined ? "the usual one" : "what was learned before"}: ${describeError(reasons[0])}\n`,
+    );
     return known ?? {};
   }
 }

@@ -19,7 +19,10 @@ export function agentAddresses({ nodeIp, clusterCidr }: Pick<AgentConfig, "nodeI
 
 /** The interface of the cheapest route to everywhere, in the kernel's table of routes (proc(5), /proc/net/route). */
 export function defaultInterface(routes: string): string | undefined {
-  const rows = routes.split("\n").slice(1).map((line) => line.split(/\s+/));
+  const rows = routes
+    .split("\n")
+    .slice(1)
+    .map((line) => line.split(/\s+/));
   const toEverywhere = rows.filter(([, destination, , , , , , mask]) => destination === "00000000" && mask === "00000000");
   return toEverywhere.sort((a, b) => Number(a[6]) - Number(b[6]))[0]?.[0];
 }
@@ -27,7 +30,9 @@ export function defaultInterface(routes: string): string | undefined {
 /** The same for IPv6 (/proc/net/ipv6_route): destination, its prefix, source, its prefix, gateway, metric, counts, flags and interface. */
 export function defaultInterface6(routes: string): string | undefined {
   const rows = routes.split("\n").map((line) => line.trim().split(/\s+/));
-  const toEverywhere = rows.filter(([destination = "", prefix, , , , , , , , device]) => /^0{32}$/.test(destination) && prefix === "00" && device !== undefined && device !== "lo");
+  const toEverywhere = rows.filter(
+    ([destination = "", prefix, , , , , , , , device]) => /^0{32}$/.test(destination) && prefix === "00" && device !== undefined && device !== "lo",
+  );
   return toEverywhere.sort((a, b) => parseInt(a[5] ?? "", 16) - parseInt(b[5] ?? "", 16))[0]?.[9];
 }
 

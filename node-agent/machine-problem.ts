@@ -10,9 +10,13 @@ export function machineProblem(config: Pick<AgentConfig, "failSwapOn" | "failCgr
 }
 
 /** `swaps` is the text of /proc/swaps. Pure. */
-export function judgeMachine({ failSwapOn, failCgroupv1 }: Pick<AgentConfig, "failSwapOn" | "failCgroupv1">, { swaps, hasCgroup2 }: { readonly swaps: string; readonly hasCgroup2: boolean }): string | undefined {
+export function judgeMachine(
+  { failSwapOn, failCgroupv1 }: Pick<AgentConfig, "failSwapOn" | "failCgroupv1">,
+  { swaps, hasCgroup2 }: { readonly swaps: string; readonly hasCgroup2: boolean },
+): string | undefined {
   // The first line names the columns.
-  if (failSwapOn && swaps.trim().split("\n").length > 1) return "the machine swaps, and --fail-swap-on says that the agent does not run then: switch swapping off (swapoff -a), or set it to false";
+  if (failSwapOn && swaps.trim().split("\n").length > 1)
+    return "the machine swaps, and --fail-swap-on says that the agent does not run then: switch swapping off (swapoff -a), or set it to false";
   if (failCgroupv1 && !hasCgroup2) return "the machine's cgroups are of version 1, and --fail-cgroupv1 says that the agent does not run then";
   return undefined;
 }

@@ -43,9 +43,28 @@ export async function runAgentCommand(args: readonly string[]): Promise<void> {
   const servers = new ServerList(config.kubeconfig === undefined ? readServers(serversFile, connection.server) : [connection.server]);
   const client = createHttpClient(identity.connection, `mainstay-agent/${GIT_VERSION}`, servers);
   const endpoint = { certificate: identity.serving, clientCa: readFileSync(config.clientCaFile ?? path.join(folder, "ca.crt"), "utf8") };
-  const renewal = createIdentityRenewal(identity, { renew: () => obtainCertificates(config.nodeName, nodeIps, folder, renewalProof(identity, servers.pick().url)), clock: systemClock, random: systemRandom, logger });
+  const renewal = createIdentityRenewal(identity, {
+    renew: () => obtainCertificates(config.nodeName, nodeIps, folder, renewalProof(identity, servers.pick().url)),
+    clock: systemClock,
+    random: systemRandom,
+    logger,
+  });
   try {
-    await runAgent(config, { client, clock: systemClock, random: systemRandom, logger, nodeIps, endpoint, services: [renewal], version: GIT_VERSION, ...(config.kubeconfig === undefined ? { servers: { list: servers, first: connection.server, file: serversFile } } : {}) }, stop.signal);
+    await runAgent(
+      config,
+      {
+        client,
+        clock: systemClock,
+        random: systemRandom,
+        logger,
+        nodeIps,
+        endpoint,
+        services: [renewal],
+        version: GIT_VERSION,
+        ...(config.kubeconfig === undefined ? { servers: { list: servers, first: connection.server, file: serversFile } } : {}),
+      },
+      stop.signal,
+    );
   } finally {
     // The open channel to the server would keep this process, and so the server, waiting for ever.
     if (process.connected) process.disconnect();

@@ -69,7 +69,7 @@ export function createIdentityRenewal(identity: NodeIdentity, { renew, clock, ra
     return Math.min(...certificates.filter((pem) => pem !== "").map((pem) => computeRenewalMs(readCertificate(pem), random)));
   };
   return service("certificates", async (signal) => {
-    for (let atMs = dueMs(), failures = 0; !signal.aborted; ) {
+    for (let atMs = dueMs(), failures = 0; !signal.aborted;) {
       const leftMs = atMs - clock.now();
       if (leftMs > 0) {
         await sleep(clock, Math.min(leftMs, WAIT_MAX_MS), signal).catch(() => {});

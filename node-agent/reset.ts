@@ -85,9 +85,14 @@ async function endProcesses(dataDir: string): Promise<void> {
 async function unmountAll(isOurs: (place: string) => boolean): Promise<void> {
   let failure: unknown;
   for (let round = 0; round < 3; round++) {
-    const places = readMounts().map(({ place }) => place).filter(isOurs);
+    const places = readMounts()
+      .map(({ place }) => place)
+      .filter(isOurs);
     if (places.length === 0) return;
-    for (const place of places.sort((a, b) => b.length - a.length)) await run("umount", [place]).catch(() => run("umount", ["-l", place])).catch((error: unknown) => (failure = error));
+    for (const place of places.sort((a, b) => b.length - a.length))
+      await run("umount", [place])
+        .catch(() => run("umount", ["-l", place]))
+        .catch((error: unknown) => (failure = error));
   }
   if (readMounts().some(({ place }) => isOurs(place))) throw failure;
 }

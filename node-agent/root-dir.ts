@@ -31,7 +31,10 @@ function movePods(from: string, to: string): void {
   try {
     renameSync(from, to);
   } catch (error) {
-    throw new Error(`the volumes of this machine's pods are in ${from} and cannot be moved to ${to} (${(error as Error).message}): start the agent with --root-dir ${path.dirname(from)}, or drain the node and remove that folder`, { cause: error });
+    throw new Error(
+      `the volumes of this machine's pods are in ${from} and cannot be moved to ${to} (${(error as Error).message}): start the agent with --root-dir ${path.dirname(from)}, or drain the node and remove that folder`,
+      { cause: error },
+    );
   }
 }
 

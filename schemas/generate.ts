@@ -15,7 +15,9 @@ type Node = Record<string, unknown>;
 /** The text of engine/resources/types.ts, made from all schemas. A test compares it with the committed file. */
 export async function generateTypes(): Promise<string> {
   const definitions: Record<string, Node> = {};
-  for (const file of readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".yaml")).sort()) {
+  for (const file of readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".yaml"))
+    .sort()) {
     const document = yaml.load(readFileSync(path.join(folder, file), "utf8"), { filename: file }) as { $defs?: Record<string, Node> };
     for (const [name, definition] of Object.entries(document.$defs ?? {})) {
       if (definitions[typeName(name)] !== undefined) throw new Error(`schemas/${file}: a type named ${name} exists already; names are shared by all schemas`);
@@ -30,12 +32,20 @@ export async function generateTypes(): Promise<string> {
     format: false,
     bannerComment: "// Generated from schemas/ by `npm run generate`; do not edit.",
   });
-  return `${readonly(text.replace(/export interface KubernetesTypes \{\s*\}\n/, "").replace(/\n \* ?\n \* This interface was referenced by [^\n]*\n \* via the `definition` [^\n]*/g, "").replace(/\/\*\*\n \* This interface was referenced by [^\n]*\n \* via the `definition` [^\n]*\n \*\/\n/g, "")).trimEnd()}\n`;
+  return `${readonly(
+    text
+      .replace(/export interface KubernetesTypes \{\s*\}\n/, "")
+      .replace(/\n \* ?\n \* This interface was referenced by [^\n]*\n \* via the `definition` [^\n]*/g, "")
+      .replace(/\/\*\*\n \* This interface was referenced by [^\n]*\n \* via the `definition` [^\n]*\n \*\/\n/g, ""),
+  ).trimEnd()}\n`;
 }
 
 /** API objects are shared values that nobody may change, and their types say so. */
 function readonly(text: string): string {
-  return text.replace(/^([\w$]+\??|"[^"]+"\??|\[k: string\]): (.*)$/gm, (_line, name: string, type: string) => `readonly ${name}: ${type.replace(/([\w"<>, ]+|\([^()]*\))\[\]/g, "readonly $1[]")}`);
+  return text.replace(
+    /^([\w$]+\??|"[^"]+"\??|\[k: string\]): (.*)$/gm,
+    (_line, name: string, type: string) => `readonly ${name}: ${type.replace(/([\w"<>, ]+|\([^()]*\))\[\]/g, "readonly $1[]")}`,
+  );
 }
 
 /** What json-schema-to-typescript needs to hear differently: see the comments at each step. */
@@ -50,7 +60,8 @@ function convert(node: Node, title?: string): Node {
   if (node["required"] !== undefined) out["required"] = node["required"];
   if (isNode(node["items"])) out["items"] = convert(node["items"]);
   if (isNode(node["additionalProperties"])) out["additionalProperties"] = convert(node["additionalProperties"]);
-  if (isNode(node["properties"])) out["properties"] = Object.fromEntries(Object.entries(node["properties"]).map(([name, property]) => [name, convert(property as Node)]));
+  if (isNode(node["properties"]))
+    out["properties"] = Object.fromEntries(Object.entries(node["properties"]).map(([name, property]) => [name, convert(property as Node)]));
   return out;
 }
 

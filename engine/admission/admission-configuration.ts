@@ -26,7 +26,15 @@ export interface AdmissionSettings {
   readonly webhookKubeconfigs: { readonly mutating?: string; readonly validating?: string };
 }
 
-export const USUAL_SETTINGS: AdmissionSettings = { podSecurity: OPEN_SETTINGS, limitedResources: [], lostNodeSeconds: LOST_NODE_SECONDS, eventLimits: [], nodeSelectors: {}, tolerations: { defaults: [], whitelist: [] }, webhookKubeconfigs: {} };
+export const USUAL_SETTINGS: AdmissionSettings = {
+  podSecurity: OPEN_SETTINGS,
+  limitedResources: [],
+  lostNodeSeconds: LOST_NODE_SECONDS,
+  eventLimits: [],
+  nodeSelectors: {},
+  tolerations: { defaults: [], whitelist: [] },
+  webhookKubeconfigs: {},
+};
 
 const VERSIONS = ["apiserver.config.k8s.io/v1", "apiserver.config.k8s.io/v1alpha1", "apiserver.k8s.io/v1alpha1"];
 
@@ -48,7 +56,10 @@ const READERS: Readonly<Record<string, (fields: ConfigFields) => (settings: Admi
   },
 };
 
-function setting<K extends keyof AdmissionSettings>(key: K, read: (fields: ConfigFields) => AdmissionSettings[K]): (fields: ConfigFields) => (settings: AdmissionSettings) => AdmissionSettings {
+function setting<K extends keyof AdmissionSettings>(
+  key: K,
+  read: (fields: ConfigFields) => AdmissionSettings[K],
+): (fields: ConfigFields) => (settings: AdmissionSettings) => AdmissionSettings {
   return (fields) => {
     const value = read(fields);
     return (settings) => ({ ...settings, [key]: value });
@@ -74,7 +85,10 @@ export function parseAdmissionConfiguration(text: string, readFile: (path: strin
     plugin.refuseOthers(["name", "path", "configuration"]);
     const name = plugin.required("name");
     const read = READERS[name];
-    if (read === undefined) throw new Error(`${plugin.path}.name: the admission plugin ${JSON.stringify(name)} ${PLUGIN_NAMES.includes(name) ? "has no settings" : "does not exist here"}`);
+    if (read === undefined)
+      throw new Error(
+        `${plugin.path}.name: the admission plugin ${JSON.stringify(name)} ${PLUGIN_NAMES.includes(name) ? "has no settings" : "does not exist here"}`,
+      );
     if (seen.has(name)) throw new Error(`${plugin.path}.name: ${JSON.stringify(name)} is there twice`);
     seen.add(name);
     // As upstream: what is in the file itself goes before the path to another.

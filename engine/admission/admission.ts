@@ -80,7 +80,11 @@ export interface AdmissionPlugin {
   /** Looks at connections as well; the others never see them. */
   readonly seesConnections?: boolean;
   /** The object to go on with. Not called for deletes, which have none. */
-  readonly mutate?: (attributes: AdmissionAttributes & { readonly object: KubeObject }, reader: AdmissionReader, reinvocation: Reinvocation) => Promise<KubeObject> | KubeObject;
+  readonly mutate?: (
+    attributes: AdmissionAttributes & { readonly object: KubeObject },
+    reader: AdmissionReader,
+    reinvocation: Reinvocation,
+  ) => Promise<KubeObject> | KubeObject;
   /** Stands in for `mutate` when something is deleted. */
   readonly beforeDelete?: (attributes: AdmissionAttributes, reader: AdmissionReader) => Promise<void> | void;
   /** Sees the object as it will be stored. */

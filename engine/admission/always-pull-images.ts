@@ -16,7 +16,9 @@ export const alwaysPullImages: AdmissionPlugin = {
   mutate(attributes) {
     if (!concerns(attributes)) return attributes.object;
     const pod = attributes.object as Pod; // concerns
-    const lists = Object.fromEntries(LISTS.flatMap((list) => (pod.spec[list] === undefined ? [] : [[list, pod.spec[list].map((container) => ({ ...container, imagePullPolicy: ALWAYS }))]])));
+    const lists = Object.fromEntries(
+      LISTS.flatMap((list) => (pod.spec[list] === undefined ? [] : [[list, pod.spec[list].map((container) => ({ ...container, imagePullPolicy: ALWAYS }))]])),
+    );
     const volumes = pod.spec.volumes?.map((volume) => (volume.image === undefined ? volume : { ...volume, image: { ...volume.image, pullPolicy: ALWAYS } }));
     return { ...pod, spec: { ...pod.spec, ...lists, ...(volumes === undefined ? {} : { volumes }) } };
   },

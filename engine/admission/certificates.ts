@@ -50,7 +50,8 @@ const certificateSubjectRestriction: AdmissionPlugin = {
     const { spec } = attributes.object as CertificateSigningRequest; // isCreateOf
     if (spec.signerName !== CLIENT_SIGNER) return;
     const { organizations } = contentOf(parseCertificateRequest(Buffer.from(spec.request, "base64").toString("latin1")));
-    if (organizations.includes(MASTERS_GROUP)) throw forbidden(attributes.definition, attributes.name, `use of ${CLIENT_SIGNER} signer with ${MASTERS_GROUP} group is not allowed`);
+    if (organizations.includes(MASTERS_GROUP))
+      throw forbidden(attributes.definition, attributes.name, `use of ${CLIENT_SIGNER} signer with ${MASTERS_GROUP} group is not allowed`);
   },
 };
 

@@ -8,8 +8,19 @@ export interface PluginChoice {
 
 /** Off unless they are asked for. */
 const OFF_BY_DEFAULT: readonly string[] = [
-  "AlwaysAdmit", "AlwaysDeny", "AlwaysPullImages", "DenyServiceExternalIPs", "EventRateLimit", "ExtendedResourceToleration", "ImagePolicyWebhook", "LimitPodHardAntiAffinityTopology",
-  "NamespaceAutoProvision", "NamespaceExists", "OwnerReferencesPermissionEnforcement", "PodNodeSelector", "PodTolerationRestriction",
+  "AlwaysAdmit",
+  "AlwaysDeny",
+  "AlwaysPullImages",
+  "DenyServiceExternalIPs",
+  "EventRateLimit",
+  "ExtendedResourceToleration",
+  "ImagePolicyWebhook",
+  "LimitPodHardAntiAffinityTopology",
+  "NamespaceAutoProvision",
+  "NamespaceExists",
+  "OwnerReferencesPermissionEnforcement",
+  "PodNodeSelector",
+  "PodTolerationRestriction",
 ];
 
 /** Names that upstream knows and that mean nothing here, as the features that they are about are off in 1.36. They may be switched off. */
@@ -17,9 +28,31 @@ const ABSENT: readonly string[] = ["ClusterTrustBundleAttest", "JobValidation", 
 
 /** What operators may name; a plugin that is none of them is part of the server and no choice. */
 export const PLUGIN_NAMES: readonly string[] = [
-  ...OFF_BY_DEFAULT, "CertificateApproval", "CertificateSigning", "CertificateSubjectRestriction", "DefaultIngressClass", "DefaultStorageClass", "DefaultTolerationSeconds", "LimitRanger",
-  "MutatingAdmissionPolicy", "MutatingAdmissionWebhook", "NamespaceLifecycle", "NodeDeclaredFeatureValidator", "NodeRestriction", "PersistentVolumeClaimResize", "PodResizeValidator", "PodSecurity",
-  "PodTopologyLabels", "Priority", "ResourceQuota", "RuntimeClass", "ServiceAccount", "StorageObjectInUseProtection", "TaintNodesByCondition", "ValidatingAdmissionPolicy", "ValidatingAdmissionWebhook",
+  ...OFF_BY_DEFAULT,
+  "CertificateApproval",
+  "CertificateSigning",
+  "CertificateSubjectRestriction",
+  "DefaultIngressClass",
+  "DefaultStorageClass",
+  "DefaultTolerationSeconds",
+  "LimitRanger",
+  "MutatingAdmissionPolicy",
+  "MutatingAdmissionWebhook",
+  "NamespaceLifecycle",
+  "NodeDeclaredFeatureValidator",
+  "NodeRestriction",
+  "PersistentVolumeClaimResize",
+  "PodResizeValidator",
+  "PodSecurity",
+  "PodTopologyLabels",
+  "Priority",
+  "ResourceQuota",
+  "RuntimeClass",
+  "ServiceAccount",
+  "StorageObjectInUseProtection",
+  "TaintNodesByCondition",
+  "ValidatingAdmissionPolicy",
+  "ValidatingAdmissionWebhook",
 ];
 
 /** What is wrong with the switches; undefined when nothing is. */

@@ -18,6 +18,7 @@ export const persistentVolumeClaimResize: AdmissionPlugin = {
     if (old.status?.phase !== "Bound") throw refuse("Only bound persistent volume claims can be expanded");
     const className = claimClassName(claim);
     const chosen = className === "" || className !== claimClassName(old) ? undefined : await reader.get(storageClassResource, "", className);
-    if (chosen?.allowVolumeExpansion !== true) throw refuse("only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must support resize");
+    if (chosen?.allowVolumeExpansion !== true)
+      throw refuse("only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must support resize");
   },
 };

@@ -19,5 +19,7 @@ export const defaultIngressClass: AdmissionPlugin = {
 function chooseIngressClass(classes: readonly IngressClass[]): IngressClass | undefined {
   const rank = ({ metadata }: IngressClass) => metadata.creationTimestamp ?? "";
   const isDefault = ({ metadata }: IngressClass) => metadata.annotations?.[DEFAULT_CLASS_ANNOTATION] === "true";
-  return classes.filter(isDefault).sort((a, b) => (rank(a) === rank(b) ? ((a.metadata.name ?? "") < (b.metadata.name ?? "") ? -1 : 1) : rank(a) > rank(b) ? -1 : 1))[0];
+  return classes
+    .filter(isDefault)
+    .sort((a, b) => (rank(a) === rank(b) ? ((a.metadata.name ?? "") < (b.metadata.name ?? "") ? -1 : 1) : rank(a) > rank(b) ? -1 : 1))[0];
 }

@@ -10,12 +10,16 @@ export interface LostNodeSeconds {
 export const LOST_NODE_SECONDS: LostNodeSeconds = { notReady: 300, unreachable: 300 };
 
 export function defaultTolerationSeconds({ notReady, unreachable }: LostNodeSeconds): AdmissionPlugin {
-  const usual = [["node.kubernetes.io/not-ready", notReady], ["node.kubernetes.io/unreachable", unreachable]] as const;
+  const usual = [
+    ["node.kubernetes.io/not-ready", notReady],
+    ["node.kubernetes.io/unreachable", unreachable],
+  ] as const;
   return {
     name: "DefaultTolerationSeconds",
     mutate(attributes) {
       // Whoever replaces a pod's tolerations does not take these away, which he may not.
-      if ((attributes.operation !== "CREATE" && attributes.operation !== "UPDATE") || attributes.subresource !== undefined || !isKind(attributes, "", "pods")) return attributes.object;
+      if ((attributes.operation !== "CREATE" && attributes.operation !== "UPDATE") || attributes.subresource !== undefined || !isKind(attributes, "", "pods"))
+        return attributes.object;
       const pod = attributes.object as Pod; // isKind
       const tolerations = pod.spec.tolerations ?? [];
       const missing = usual.filter(([taint]) => !tolerations.some((toleration) => tolerates(toleration, taint)));

@@ -54,17 +54,35 @@ function adminResult(allocation: AllocationResult | undefined): string | undefin
 async function adminErrors({ namespace }: AdmissionAttributes, reader: AdmissionReader, field: string | undefined): Promise<readonly FieldError[]> {
   if (field === undefined) return [];
   const labels = (await reader.get(namespaceResource, "", namespace, { fresh: true }))?.metadata.labels;
-  return labels?.[ADMIN_LABEL] === "true" ? [] : [forbiddenField(field, `admin access to devices requires the \`${ADMIN_LABEL}: true\` label on the containing namespace`)];
+  return labels?.[ADMIN_LABEL] === "true"
+    ? []
+    : [forbiddenField(field, `admin access to devices requires the \`${ADMIN_LABEL}: true\` label on the containing namespace`)];
 }
 
-async function bindingErrors(askRights: AskRights, { user }: AdmissionAttributes, { status }: ResourceClaim, { status: old }: ResourceClaim): Promise<readonly FieldError[]> {
+async function bindingErrors(
+  askRights: AskRights,
+  { user }: AdmissionAttributes,
+  { status }: ResourceClaim,
+  { status: old }: ResourceClaim,
+): Promise<readonly FieldError[]> {
   if (jsonEqual(status?.allocation, old?.allocation) && jsonEqual(status?.reservedFor ?? [], old?.reservedFor ?? [])) return [];
-  for (const verb of WRITES) if ((await askRights(user, { verb, group: GROUP, resource: "resourceclaims", subresource: "binding", name: "" })).isAllowed) return [];
-  return [forbiddenField("status.allocation", `changing status.allocation or status.reservedFor requires resource="resourceclaims/binding", verb="update" permission: User "${user.username}" cannot update resource "resourceclaims/binding" in API group "${GROUP}" at the cluster scope`)];
+  for (const verb of WRITES)
+    if ((await askRights(user, { verb, group: GROUP, resource: "resourceclaims", subresource: "binding", name: "" })).isAllowed) return [];
+  return [
+    forbiddenField(
+      "status.allocation",
+      `changing status.allocation or status.reservedFor requires resource="resourceclaims/binding", verb="update" permission: User "${user.username}" cannot update resource "resourceclaims/binding" in API group "${GROUP}" at the cluster scope`,
+    ),
+  ];
 }
 
 /** A driver that runs on the node of the devices needs a lesser right than one that speaks of devices anywhere. */
-async function driverErrors(askRights: AskRights, { user, namespace }: AdmissionAttributes, claim: ResourceClaim, old: ResourceClaim): Promise<readonly FieldError[]> {
+async function driverErrors(
+  askRights: AskRights,
+  { user, namespace }: AdmissionAttributes,
+  claim: ResourceClaim,
+  old: ResourceClaim,
+): Promise<readonly FieldError[]> {
   const drivers = changedDrivers(claim.status?.devices ?? [], old.status?.devices ?? []);
   if (drivers.length === 0) return [];
   const nodes = user.extra?.[NODE_NAME_EXTRA] ?? [];
@@ -73,9 +91,16 @@ async function driverErrors(askRights: AskRights, { user, namespace }: Admission
   const errors: FieldError[] = [];
   for (const name of drivers) {
     let isAllowed = false;
-    for (const verb of prefixes.flatMap((prefix) => WRITES.map((write) => prefix + write))) isAllowed ||= (await askRights(user, { verb, group: GROUP, resource: "resourceclaims", subresource: "driver", namespace, name })).isAllowed;
+    for (const verb of prefixes.flatMap((prefix) => WRITES.map((write) => prefix + write)))
+      isAllowed ||= (await askRights(user, { verb, group: GROUP, resource: "resourceclaims", subresource: "driver", namespace, name })).isAllowed;
     const verbs = prefixes.map((prefix) => `${prefix}update`).join(" ");
-    if (!isAllowed) errors.push(forbiddenField("status.devices", `changing status.devices requires resource="resourceclaims/driver", verb="[${verbs}]" permission: resourceclaims.${GROUP} "${name}" is forbidden: User "${user.username}" cannot ${prefixes[0]}update resource "resourceclaims/driver" in API group "${GROUP}" in the namespace "${namespace}"`));
+    if (!isAllowed)
+      errors.push(
+        forbiddenField(
+          "status.devices",
+          `changing status.devices requires resource="resourceclaims/driver", verb="[${verbs}]" permission: resourceclaims.${GROUP} "${name}" is forbidden: User "${user.username}" cannot ${prefixes[0]}update resource "resourceclaims/driver" in API group "${GROUP}" in the namespace "${namespace}"`,
+        ),
+      );
   }
   return errors;
 }

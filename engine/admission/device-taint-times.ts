@@ -12,7 +12,9 @@ export function deviceTaintTimes(clock: Clock): AdmissionPlugin {
       const isTimeless = ({ taints = [] }: Device) => taints.some(({ timeAdded }) => timeAdded === undefined);
       if (slice.spec.devices?.some(isTimeless) !== true) return slice;
       const timeAdded = formatTime(clock.now());
-      const devices = slice.spec.devices.map((device) => (isTimeless(device) ? { ...device, taints: (device.taints ?? []).map((taint) => ({ timeAdded, ...taint })) } : device));
+      const devices = slice.spec.devices.map((device) =>
+        isTimeless(device) ? { ...device, taints: (device.taints ?? []).map((taint) => ({ timeAdded, ...taint })) } : device,
+      );
       return { ...slice, spec: { ...slice.spec, devices } };
     },
   };

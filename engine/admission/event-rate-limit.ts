@@ -23,7 +23,12 @@ export function eventLimitsOf(fields: ConfigFields): readonly EventLimit[] {
   const limits = fields.list("limits").map((limit): EventLimit => {
     limit.refuseOthers(["type", "qps", "burst", "cacheSize"]);
     const type = limit.requiredOneOf("type", LIMIT_TYPES);
-    return { type, perSecond: limit.whole("qps", 1) ?? limit.missing("qps"), burst: limit.whole("burst", 1) ?? limit.missing("burst"), bucketsMax: (type === "Server" ? 0 : limit.whole("cacheSize", 0)) || BUCKETS_MAX };
+    return {
+      type,
+      perSecond: limit.whole("qps", 1) ?? limit.missing("qps"),
+      burst: limit.whole("burst", 1) ?? limit.missing("burst"),
+      bucketsMax: (type === "Server" ? 0 : limit.whole("cacheSize", 0)) || BUCKETS_MAX,
+    };
   });
   if (limits.length === 0) fields.missing("limits");
   return limits;

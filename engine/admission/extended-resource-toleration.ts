@@ -10,7 +10,11 @@ export const extendedResourceToleration: AdmissionPlugin = {
     const { operation, subresource, object } = attributes;
     if (!isKind(attributes, "", "pods") || subresource !== undefined || (operation !== "CREATE" && operation !== "UPDATE")) return object;
     const pod = object as Pod; // isKind
-    const names = new Set([...pod.spec.containers, ...(pod.spec.initContainers ?? [])].flatMap(({ resources }) => Object.keys(resources?.requests ?? {})).filter(isExtendedResource));
+    const names = new Set(
+      [...pod.spec.containers, ...(pod.spec.initContainers ?? [])]
+        .flatMap(({ resources }) => Object.keys(resources?.requests ?? {}))
+        .filter(isExtendedResource),
+    );
     let tolerations: readonly Toleration[] = pod.spec.tolerations ?? [];
     for (const key of [...names].sort()) {
       if (!tolerations.some((one) => isOf(key, one))) tolerations = [...tolerations, { key, operator: "Exists", effect: "NoSchedule" }];

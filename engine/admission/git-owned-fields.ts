@@ -39,7 +39,14 @@ export const gitOwnedFields = (clock: Clock, exempt: ReadonlySet<string>, places
   name: "GitOwnedFields",
   async validate(attributes, reader) {
     const { operation, old, object, user, subresource, definition, namespace, name } = attributes;
-    if (old?.metadata.labels?.[APPLICATION_LABEL] === undefined || (subresource !== undefined && subresource !== "scale") || exempt.has(user.username) || user.groups.some((group) => exempt.has(group)) || user.groups.includes(NODES_GROUP)) return;
+    if (
+      old?.metadata.labels?.[APPLICATION_LABEL] === undefined ||
+      (subresource !== undefined && subresource !== "scale") ||
+      exempt.has(user.username) ||
+      user.groups.some((group) => exempt.has(group)) ||
+      user.groups.includes(NODES_GROUP)
+    )
+      return;
     if (operation !== "UPDATE" && operation !== "DELETE") return;
     if (old.metadata.deletionTimestamp !== undefined) return;
     const changed = operation === "DELETE" || object === undefined ? [] : subresource === "scale" ? ["f:spec", "f:replicas"] : changedField(old, object);
@@ -49,14 +56,20 @@ export const gitOwnedFields = (clock: Clock, exempt: ReadonlySet<string>, places
       return;
     }
     const application = old.metadata.labels?.[APPLICATION_LABEL] ?? "";
-    const place = (changed.length === 0 ? undefined : await places.of(old, changed.map(stepOf))) ?? old.metadata.annotations[SOURCE_ANNOTATION] ?? "the repository";
-    throw new StatusError("Forbidden", `${changed.length === 0 ? `${old.kind} ${old.metadata.name ?? ""}` : labelOf(changed)} comes from Git: edit ${place} and push; in an emergency, hold it first: mainstay hold ${application} 1h`);
+    const place =
+      (changed.length === 0 ? undefined : await places.of(old, changed.map(stepOf))) ?? old.metadata.annotations[SOURCE_ANNOTATION] ?? "the repository";
+    throw new StatusError(
+      "Forbidden",
+      `${changed.length === 0 ? `${old.kind} ${old.metadata.name ?? ""}` : labelOf(changed)} comes from Git: edit ${place} and push; in an emergency, hold it first: mainstay hold ${application} 1h`,
+    );
   },
 });
 
 /** The way to the first field of the repository's that differs, as field sets write it; undefined when there is none. */
 function changedField(old: KubeObject, next: KubeObject): readonly string[] | undefined {
-  const owned = (old.metadata.managedFields ?? []).find((entry) => entry.manager === GIT_MANAGER && entry.operation === "Apply" && entry.subresource === undefined)?.fieldsV1;
+  const owned = (old.metadata.managedFields ?? []).find(
+    (entry) => entry.manager === GIT_MANAGER && entry.operation === "Apply" && entry.subresource === undefined,
+  )?.fieldsV1;
   return owned === undefined ? undefined : compare(owned, old, next, []);
 }
 
@@ -103,5 +116,11 @@ function keyValues(key: string): readonly unknown[] {
 
 async function isHeld({ namespace }: AdmissionAttributes, old: KubeObject, reader: AdmissionReader, now: number): Promise<boolean> {
   const application = await reader.get(applicationResource, "", old.metadata.labels?.[APPLICATION_LABEL] ?? "");
-  return (application?.spec?.holds ?? []).some((hold) => Date.parse(hold.until) > now && (hold.object === undefined || hold.object === `${old.kind}/${old.metadata.name ?? ""}` || hold.object === `${old.kind}/${namespace}/${old.metadata.name ?? ""}`));
+  return (application?.spec?.holds ?? []).some(
+    (hold) =>
+      Date.parse(hold.until) > now &&
+      (hold.object === undefined ||
+        hold.object === `${old.kind}/${old.metadata.name ?? ""}` ||
+        hold.object === `${old.kind}/${namespace}/${old.metadata.name ?? ""}`),
+  );
 }

@@ -82,14 +82,19 @@ export function imagePolicyWebhook({ settings, ask, clock, logger }: ImagePolicy
       });
       for (const [name, value] of Object.entries(verdict.annotations)) attributes.notes?.annotate(`${AUDIT_PREFIX}${name}`, value);
       if (verdict.isAllowed) return;
-      throw refusal(attributes, verdict.reason === "" ? "one or more images rejected by webhook backend" : `image policy webhook backend denied one or more images: ${verdict.reason}`);
+      throw refusal(
+        attributes,
+        verdict.reason === "" ? "one or more images rejected by webhook backend" : `image policy webhook backend denied one or more images: ${verdict.reason}`,
+      );
     },
   };
 }
 
 function concerns(attributes: AdmissionAttributes): boolean {
   const { operation, subresource } = attributes;
-  return isKind(attributes, "", "pods") && (subresource === undefined || subresource === "ephemeralcontainers") && (operation === "CREATE" || operation === "UPDATE");
+  return (
+    isKind(attributes, "", "pods") && (subresource === undefined || subresource === "ephemeralcontainers") && (operation === "CREATE" || operation === "UPDATE")
+  );
 }
 
 /** What the other server is told: images, the namespace, and those annotations of the pod that are meant for it. */
@@ -98,11 +103,19 @@ function specOf({ object, subresource, namespace }: AdmissionAttributes): object
   const { metadata, spec } = object as unknown as Pod; // concerns
   const containers = subresource === undefined ? [...spec.containers, ...(spec.initContainers ?? [])] : (spec.ephemeralContainers ?? []);
   const annotations = Object.fromEntries(Object.entries(metadata.annotations ?? {}).filter(([key]) => key.includes(".image-policy.k8s.io/")));
-  return { ...(containers.length === 0 ? {} : { containers: containers.map(({ image = "" }) => (image === "" ? {} : { image })) }), ...(Object.keys(annotations).length === 0 ? {} : { annotations }), namespace };
+  return {
+    ...(containers.length === 0 ? {} : { containers: containers.map(({ image = "" }) => (image === "" ? {} : { image })) }),
+    ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
+    namespace,
+  };
 }
 
 function readVerdict(answer: unknown): Verdict {
-  const { kind, apiVersion, status } = (answer ?? {}) as { readonly kind?: unknown; readonly apiVersion?: unknown; readonly status?: { readonly allowed?: unknown; readonly reason?: unknown; readonly auditAnnotations?: unknown } | null }; // each field is checked
+  const { kind, apiVersion, status } = (answer ?? {}) as {
+    readonly kind?: unknown;
+    readonly apiVersion?: unknown;
+    readonly status?: { readonly allowed?: unknown; readonly reason?: unknown; readonly auditAnnotations?: unknown } | null;
+  }; // each field is checked
   if (kind !== "ImageReview" || apiVersion !== API_VERSION) throw new Error(`the answer is no ImageReview of ${API_VERSION}`);
   const annotations = Object.entries(status?.auditAnnotations ?? {}).filter((entry): entry is [string, string] => typeof entry[1] === "string");
   return { isAllowed: status?.allowed === true, reason: typeof status?.reason === "string" ? status.reason : "", annotations: Object.fromEntries(annotations) };

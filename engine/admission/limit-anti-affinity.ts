@@ -13,6 +13,11 @@ export const limitPodHardAntiAffinityTopology: AdmissionPlugin = {
     if (!isKind(attributes, "", "pods") || subresource !== undefined || (operation !== "CREATE" && operation !== "UPDATE")) return;
     const terms = (object as unknown as Pod).spec.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []; // isKind
     const wide = terms.find(({ topologyKey }) => topologyKey !== HOST_KEY);
-    if (wide !== undefined) throw forbidden(podResource, requestName(attributes), `affinity.PodAntiAffinity.RequiredDuringScheduling has TopologyKey ${wide.topologyKey} but only key ${HOST_KEY} is allowed`);
+    if (wide !== undefined)
+      throw forbidden(
+        podResource,
+        requestName(attributes),
+        `affinity.PodAntiAffinity.RequiredDuringScheduling has TopologyKey ${wide.topologyKey} but only key ${HOST_KEY} is allowed`,
+      );
   },
 };

@@ -24,7 +24,9 @@ export const limitRanger: AdmissionPlugin = {
     if (!concerns(attributes) || attributes.object === undefined) return;
     const problems: string[] = [];
     for (const range of await reader.list(limitRangeResource, attributes.namespace)) {
-      problems.push(...(isKind(attributes, "", "pods") ? podProblems(attributes.object as Pod, range) : claimProblems(attributes.object as PersistentVolumeClaim, range))); // concerns
+      problems.push(
+        ...(isKind(attributes, "", "pods") ? podProblems(attributes.object as Pod, range) : claimProblems(attributes.object as PersistentVolumeClaim, range)),
+      ); // concerns
       if (problems.length > 0) break; // as upstream, which asks one range after the other
     }
     if (problems.length === 0) return;
@@ -45,19 +47,37 @@ function concerns(attributes: AdmissionAttributes): boolean {
 /** The pod with what the range says of containers that say nothing; an annotation tells what was filled in. Pure. */
 export function withDefaults(pod: Pod, range: LimitRange): Pod {
   const items = (range.spec?.limits ?? []).filter(({ type }) => type === "Container");
-  const defaults = { requests: Object.assign({}, ...items.map((item) => item.defaultRequest ?? {})) as Amounts, limits: Object.assign({}, ...items.map((item) => item.default ?? {})) as Amounts };
-  const filled: string[] = [];
-  const fill = (what: string) => (container: Container): Container => {
-    const added = (["requests", "limits"] as const).map((list) => ({ list, names: Object.keys(defaults[list]).filter((name) => container.resources?.[list]?.[name] === undefined).sort() })).filter(({ names }) => names.length > 0);
-    for (const { list, names } of added) filled.push(`${names.join(", ")} ${list === "requests" ? "request" : "limit"} for ${what} ${container.name}`);
-    if (added.length === 0) return container;
-    return { ...container, resources: { ...container.resources, ...Object.fromEntries(added.map(({ list }) => [list, { ...defaults[list], ...container.resources?.[list] }])) } };
+  const defaults = {
+    requests: Object.assign({}, ...items.map((item) => item.defaultRequest ?? {})) as Amounts,
+    limits: Object.assign({}, ...items.map((item) => item.default ?? {})) as Amounts,
   };
+  const filled: string[] = [];
+  const fill =
+    (what: string) =>
+    (container: Container): Container => {
+      const added = (["requests", "limits"] as const)
+        .map((list) => ({
+          list,
+          names: Object.keys(defaults[list])
+            .filter((name) => container.resources?.[list]?.[name] === undefined)
+            .sort(),
+        }))
+        .filter(({ names }) => names.length > 0);
+      for (const { list, names } of added) filled.push(`${names.join(", ")} ${list === "requests" ? "request" : "limit"} for ${what} ${container.name}`);
+      if (added.length === 0) return container;
+      return {
+        ...container,
+        resources: { ...container.resources, ...Object.fromEntries(added.map(({ list }) => [list, { ...defaults[list], ...container.resources?.[list] }])) },
+      };
+    };
   const containers = pod.spec.containers.map(fill("container"));
   const initContainers = pod.spec.initContainers?.map(fill("init container"));
   if (filled.length === 0) return pod;
   const annotations = { ...pod.metadata.annotations, [ANNOTATION]: `LimitRanger plugin set: ${filled.join("; ")}` };
-  return { ...withMetadata(pod as Pod & KubeObject, { annotations }), spec: { ...pod.spec, containers, ...(initContainers === undefined ? {} : { initContainers }) } };
+  return {
+    ...withMetadata(pod as Pod & KubeObject, { annotations }),
+    spec: { ...pod.spec, containers, ...(initContainers === undefined ? {} : { initContainers }) },
+  };
 }
 
 /** In what a pod is beyond the bounds of a range, in upstream's sentences. Pure. */
@@ -65,7 +85,9 @@ export function podProblems(pod: Pod, range: LimitRange): readonly string[] {
   return (range.spec?.limits ?? []).flatMap((item) => {
     if (item.type === "Pod") return boundProblems(item, texts(podRequests(pod.spec)), texts(podLimits(pod.spec)));
     if (item.type !== "Container") return [];
-    return [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].flatMap(({ resources }) => boundProblems(item, resources?.requests ?? {}, resources?.limits ?? {}));
+    return [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].flatMap(({ resources }) =>
+      boundProblems(item, resources?.requests ?? {}, resources?.limits ?? {}),
+    );
   });
 }
 
@@ -82,7 +104,10 @@ function claimProblems({ spec }: PersistentVolumeClaim, range: LimitRange): read
 function boundProblems(item: LimitRangeItem, requests: Amounts, limits: Amounts): readonly string[] {
   const { type } = item;
   return [
-    ...each(item.min, (name, bound) => requestProblem("minimum", type, name, bound, requests[name]) ?? beyond("minimum", type, name, bound, "limit", limits[name])),
+    ...each(
+      item.min,
+      (name, bound) => requestProblem("minimum", type, name, bound, requests[name]) ?? beyond("minimum", type, name, bound, "limit", limits[name]),
+    ),
     ...each(item.max, (name, bound) => {
       if (limits[name] === undefined) return `maximum ${name} usage per ${type} is ${canonicalQuantity(bound)}.  No limit is specified`;
       return beyond("maximum", type, name, bound, "limit", limits[name]) ?? beyond("maximum", type, name, bound, "request", requests[name]);
@@ -113,10 +138,14 @@ function ratioProblem(type: string, name: string, bound: string, request: string
 
 /** What is found wrong of each resource, by name. */
 function each(list: Amounts | undefined, judge: (name: string, bound: string) => string | undefined): readonly string[] {
-  return Object.keys(list ?? {}).sort().flatMap((name) => judge(name, list?.[name] ?? "0") ?? []);
+  return Object.keys(list ?? {})
+    .sort()
+    .flatMap((name) => judge(name, list?.[name] ?? "0") ?? []);
 }
 
 /** Sums back in the form in which amounts are written; processors are counted in thousandths. */
 function texts(sums: ResourceAmounts): Amounts {
-  return Object.fromEntries(Object.entries(sums).map(([name, amount]) => [name, formatQuantity(name === "cpu" ? amount / 1000 : amount, name === "cpu" ? "DecimalSI" : "BinarySI")]));
+  return Object.fromEntries(
+    Object.entries(sums).map(([name, amount]) => [name, formatQuantity(name === "cpu" ? amount / 1000 : amount, name === "cpu" ? "DecimalSI" : "BinarySI")]),
+  );
 }

@@ -6,7 +6,8 @@ export function mergeTolerations(first: readonly Toleration[], second: readonly 
   const all = [...first, ...second];
   const merged: Toleration[] = [];
   for (const [index, toleration] of all.entries()) {
-    const isRedundant = merged.some((other) => covers(other, toleration)) || all.slice(index + 1).some((other) => !jsonEqual(other, toleration) && covers(other, toleration));
+    const isRedundant =
+      merged.some((other) => covers(other, toleration)) || all.slice(index + 1).some((other) => !jsonEqual(other, toleration) && covers(other, toleration));
     if (!isRedundant) merged.push(toleration);
   }
   return merged;
@@ -18,7 +19,12 @@ export function covers(wide: Toleration, narrow: Toleration): boolean {
   const isOfAllKeys = !wide.key && wide.operator === "Exists";
   if (!isOfAllKeys && (wide.key ?? "") !== (narrow.key ?? "")) return false;
   if (wide.effect && wide.effect !== narrow.effect) return false;
-  if (wide.effect === "NoExecute" && wide.tolerationSeconds !== undefined && (narrow.tolerationSeconds === undefined || narrow.tolerationSeconds > wide.tolerationSeconds)) return false;
+  if (
+    wide.effect === "NoExecute" &&
+    wide.tolerationSeconds !== undefined &&
+    (narrow.tolerationSeconds === undefined || narrow.tolerationSeconds > wide.tolerationSeconds)
+  )
+    return false;
   if (!wide.operator || wide.operator === "Equal") return narrow.operator === "Equal" && (wide.value ?? "") === (narrow.value ?? "");
   return wide.operator === "Exists";
 }

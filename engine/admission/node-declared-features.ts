@@ -8,7 +8,8 @@ import { isKind, requestName, type AdmissionPlugin } from "./admission.ts";
 export const nodeDeclaredFeatureValidator: AdmissionPlugin = {
   name: "NodeDeclaredFeatureValidator",
   async validate(attributes, reader) {
-    if (attributes.operation !== "UPDATE" || !isKind(attributes, "", "pods") || (attributes.subresource !== undefined && attributes.subresource !== "resize")) return;
+    if (attributes.operation !== "UPDATE" || !isKind(attributes, "", "pods") || (attributes.subresource !== undefined && attributes.subresource !== "resize"))
+      return;
     const [{ spec }, old] = [attributes.object as unknown as Pod, attributes.old as unknown as Pod]; // isKind, an update
     const wanted = spec.nodeName ? featuresOfUpdate(spec, old.spec) : [];
     if (wanted.length === 0) return;
@@ -16,6 +17,11 @@ export const nodeDeclaredFeatureValidator: AdmissionPlugin = {
     const name = JSON.stringify(spec.nodeName);
     if (node === undefined) throw forbidden(attributes.definition, requestName(attributes), `node ${name} not found`);
     const lacking = wanted.filter((feature) => node.status?.declaredFeatures?.includes(feature) !== true);
-    if (lacking.length > 0) throw forbidden(attributes.definition, requestName(attributes), `pod update requires features ${lacking.join(", ")} which are not available on node ${name}`);
+    if (lacking.length > 0)
+      throw forbidden(
+        attributes.definition,
+        requestName(attributes),
+        `pod update requires features ${lacking.join(", ")} which are not available on node ${name}`,
+      );
   },
 };

@@ -84,11 +84,13 @@ function validatePod(check: Check): Promise<void> | void {
 async function validateMirrorPod({ object, nodeName, refuse, reader }: Check): Promise<void> {
   const pod = object as Pod; // isKind, a create
   const node = JSON.stringify(nodeName);
-  if (pod.metadata.annotations?.[MIRROR_ANNOTATION] === undefined) refuse(`pod does not have ${JSON.stringify(MIRROR_ANNOTATION)} annotation, node ${node} can only create mirror pods`);
+  if (pod.metadata.annotations?.[MIRROR_ANNOTATION] === undefined)
+    refuse(`pod does not have ${JSON.stringify(MIRROR_ANNOTATION)} annotation, node ${node} can only create mirror pods`);
   if (pod.spec.nodeName !== nodeName) refuse(`node ${node} can only create pods with spec.nodeName set to itself`);
   const [owner, ...others] = pod.metadata.ownerReferences ?? [];
   if (others.length > 0) refuse(`node ${node} can only create pods with a single owner reference set to itself`);
-  if (owner === undefined || owner.apiVersion !== "v1" || owner.kind !== "Node" || owner.name !== nodeName) return refuse(`node ${node} can only create pods with an owner reference set to itself`);
+  if (owner === undefined || owner.apiVersion !== "v1" || owner.kind !== "Node" || owner.name !== nodeName)
+    return refuse(`node ${node} can only create pods with an owner reference set to itself`);
   if (owner.controller !== true) refuse(`node ${node} can only create pods with a controller owner reference set to itself`);
   if (owner.blockOwnerDeletion === true) refuse(`node ${node} must not set blockOwnerDeletion on an owner reference`);
   const known = await reader.get(nodeResource, "", nodeName, { fresh: true });
@@ -104,9 +106,11 @@ function validatePodStatus({ operation, object, old, nodeName, refuse }: Check):
   const node = JSON.stringify(nodeName);
   if (before.spec.nodeName !== nodeName) refuse(`node ${node} can only update pod status for pods with spec.nodeName set to itself`);
   if (!jsonEqual(after.metadata.labels ?? {}, before.metadata.labels ?? {})) refuse(`node ${node} cannot update labels through pod status`);
-  if (!jsonEqual(after.status?.resourceClaimStatuses ?? [], before.status?.resourceClaimStatuses ?? [])) refuse(`node ${node} cannot update resource claim statues`);
+  if (!jsonEqual(after.status?.resourceClaimStatuses ?? [], before.status?.resourceClaimStatuses ?? []))
+    refuse(`node ${node} cannot update resource claim statues`);
   // What devices a pod has is the scheduler's to say: a node may read the claims that its pods name.
-  if (!jsonEqual(after.status?.extendedResourceClaimStatus, before.status?.extendedResourceClaimStatus)) refuse(`node ${node} cannot update extended resource claim status`);
+  if (!jsonEqual(after.status?.extendedResourceClaimStatus, before.status?.extendedResourceClaimStatus))
+    refuse(`node ${node} cannot update extended resource claim status`);
 }
 
 /** The pod that is deleted or evicted; of an eviction only the name is known. */
@@ -128,7 +132,8 @@ function validateNode(check: Check): void {
     return;
   }
   const [before, after] = [(old as Node).spec ?? {}, (object as Node).spec ?? {}]; // isKind, an update
-  if (after.configSource !== undefined && !jsonEqual(after.configSource, before.configSource)) refuse(`node ${node} is not allowed to update configSource to a new non-nil configSource`);
+  if (after.configSource !== undefined && !jsonEqual(after.configSource, before.configSource))
+    refuse(`node ${node} is not allowed to update configSource to a new non-nil configSource`);
   // Its own taints and labels decide which pods come to a node.
   if (!jsonEqual(after.taints ?? [], before.taints ?? [])) refuse(`node ${node} is not allowed to modify taints`);
   // With an owner that is not there it would be collected, and could come back with other taints and labels.
@@ -148,7 +153,8 @@ function validateClaim({ operation, subresource, object, old, nodeName, refuse }
     const { resourceVersion: _version, managedFields: _fields, ...about } = metadata;
     return { ...others, metadata: about, status: kept };
   };
-  if (!jsonEqual(rest(object), rest(old))) refuse(`node ${JSON.stringify(nodeName)} is not allowed to update fields other than status.capacity and status.conditions`);
+  if (!jsonEqual(rest(object), rest(old)))
+    refuse(`node ${JSON.stringify(nodeName)} is not allowed to update fields other than status.capacity and status.conditions`);
 }
 
 /** A token for a pod that runs here, as the account that the pod runs as. */
@@ -160,7 +166,10 @@ async function validateToken(check: Check): Promise<void> {
   if (!bound.uid) refuse("node requested token with a pod binding without a uid");
   const pod = await reader.get(podResource, namespace, bound.name, { fresh: true });
   if (pod === undefined) throw notFound(podResource, bound.name);
-  if (pod.metadata.uid !== bound.uid) refuse(`the UID in the bound object reference (${bound.uid ?? ""}) does not match the UID in record. The object might have been deleted and then recreated`);
+  if (pod.metadata.uid !== bound.uid)
+    refuse(
+      `the UID in the bound object reference (${bound.uid ?? ""}) does not match the UID in record. The object might have been deleted and then recreated`,
+    );
   if (pod.spec.nodeName !== nodeName) refuse("node requested token bound to a pod scheduled on a different node");
   if ((pod.spec.serviceAccountName || "default") !== name) refuse("node requested token for a service account that its pod does not use");
   await checkAudience(check, pod, (object as TokenRequest).spec?.audiences ?? []); // the body of serviceaccounts/token
@@ -174,7 +183,8 @@ async function checkAudience({ user, name, namespace, reader, askRights, refuse 
   if (found.is === "found") return;
   if (found.is === "error") return refuse(`error validating audience ${JSON.stringify(audience)}: ${found.problem}`);
   const { isAllowed } = await askRights(user, { verb: "request-serviceaccounts-token-audience", resource: audience, namespace, name });
-  if (!isAllowed) refuse(`audience ${JSON.stringify(audience)} not found in pod spec volume, ${user.username} is not authorized to request tokens for this audience`);
+  if (!isAllowed)
+    refuse(`audience ${JSON.stringify(audience)} not found in pod spec volume, ${user.username} is not authorized to request tokens for this audience`);
 }
 
 function validateLease(check: Check): void {
@@ -189,7 +199,8 @@ function validateCsiNode(check: Check): void {
 /** Changes were authorized by what the slice was; new ones and each of a collection are seen here alone. */
 function validateSlice({ operation, object, old, nodeName, refuse }: Check): void {
   const slice = (operation === "CREATE" ? object : operation === "DELETE" ? old : undefined) as ResourceSlice | undefined; // isKind
-  if (slice !== undefined && slice.spec.nodeName !== nodeName) refuse(`can only ${operation.toLowerCase()} ResourceSlice with the same NodeName as the requesting node`);
+  if (slice !== undefined && slice.spec.nodeName !== nodeName)
+    refuse(`can only ${operation.toLowerCase()} ResourceSlice with the same NodeName as the requesting node`);
 }
 
 /** A node asks for certificates in its own name. */
@@ -212,11 +223,23 @@ function commonNameOf(request: string, fail: (problem: string) => never): string
 /** Of a volume that is a folder of its own, an agent may say that the folder is gone, and nothing else. */
 function validateVolume({ operation, subresource, object, old, nodeName, refuse }: Check): void {
   const [before, after] = [old as PersistentVolume | undefined, object as PersistentVolume | undefined]; // isKind
-  if (operation !== "UPDATE" || subresource !== undefined || before === undefined || after === undefined) return refuse(`unexpected operation ${JSON.stringify(operation)}`);
+  if (operation !== "UPDATE" || subresource !== undefined || before === undefined || after === undefined)
+    return refuse(`unexpected operation ${JSON.stringify(operation)}`);
   const wanted = (before.metadata.finalizers ?? []).filter((finalizer) => finalizer !== LOCAL_PATH_FINALIZER);
-  const facts = ({ metadata, spec, status }: PersistentVolume) => [metadata.labels ?? {}, metadata.annotations ?? {}, metadata.ownerReferences ?? [], spec, status];
-  const isReport = before.metadata.labels?.[LOCAL_PATH_NODE_LABEL] === nodeName && before.metadata.deletionTimestamp !== undefined && jsonEqual(after.metadata.finalizers ?? [], wanted) && jsonEqual(facts(after), facts(before));
-  if (!isReport) refuse(`node ${JSON.stringify(nodeName)} can only remove the finalizer ${LOCAL_PATH_FINALIZER} from volumes of its own that are being deleted`);
+  const facts = ({ metadata, spec, status }: PersistentVolume) => [
+    metadata.labels ?? {},
+    metadata.annotations ?? {},
+    metadata.ownerReferences ?? [],
+    spec,
+    status,
+  ];
+  const isReport =
+    before.metadata.labels?.[LOCAL_PATH_NODE_LABEL] === nodeName &&
+    before.metadata.deletionTimestamp !== undefined &&
+    jsonEqual(after.metadata.finalizers ?? [], wanted) &&
+    jsonEqual(facts(after), facts(before));
+  if (!isReport)
+    refuse(`node ${JSON.stringify(nodeName)} can only remove the finalizer ${LOCAL_PATH_FINALIZER} from volumes of its own that are being deleted`);
 }
 
 /** At a create the address has no name yet, but the object has. */

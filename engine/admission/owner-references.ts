@@ -14,10 +14,20 @@ export interface OwnerReferenceParts {
 export function ownerReferencesPermissionEnforcement({ askRights, findKind }: OwnerReferenceParts): AdmissionPlugin {
   const blockableProblem = async ({ user, namespace }: AdmissionAttributes, { apiVersion, kind, name }: OwnerReference): Promise<string | undefined> => {
     const found = findKind(apiVersion, kind);
-    if (found === undefined) return `cannot set blockOwnerDeletion in this case because cannot find RESTMapping for APIVersion ${apiVersion} Kind ${kind}: no matches for kind ${JSON.stringify(kind)} in version ${JSON.stringify(apiVersion)}`;
+    if (found === undefined)
+      return `cannot set blockOwnerDeletion in this case because cannot find RESTMapping for APIVersion ${apiVersion} Kind ${kind}: no matches for kind ${JSON.stringify(kind)} in version ${JSON.stringify(apiVersion)}`;
     const { group, resource, namespaced } = found;
-    const { isAllowed, reason, error } = await askRights(user, { verb: "update", group, resource, subresource: "finalizers", name, ...(namespaced ? { namespace } : {}) });
-    return isAllowed ? undefined : `cannot set blockOwnerDeletion if an ownerReference refers to a resource you can't set finalizers on: ${reason}, ${error ?? "<nil>"}`;
+    const { isAllowed, reason, error } = await askRights(user, {
+      verb: "update",
+      group,
+      resource,
+      subresource: "finalizers",
+      name,
+      ...(namespaced ? { namespace } : {}),
+    });
+    return isAllowed
+      ? undefined
+      : `cannot set blockOwnerDeletion if an ownerReference refers to a resource you can't set finalizers on: ${reason}, ${error ?? "<nil>"}`;
   };
   return {
     name: "OwnerReferencesPermissionEnforcement",
@@ -29,11 +39,21 @@ export function ownerReferencesPermissionEnforcement({ askRights, findKind }: Ow
       const [owners = [], known = []] = [object, old].map((state) => state?.metadata?.ownerReferences);
       if (jsonEqual(owners, known)) return;
       if (operation === "UPDATE") {
-        const { isAllowed, reason, error } = await askRights(user, { verb: "delete", group: definition.group, resource: definition.resource, namespace, name, ...(subresource === undefined ? {} : { subresource }) });
+        const { isAllowed, reason, error } = await askRights(user, {
+          verb: "delete",
+          group: definition.group,
+          resource: definition.resource,
+          namespace,
+          name,
+          ...(subresource === undefined ? {} : { subresource }),
+        });
         if (!isAllowed) throw refusal(attributes, `cannot set an ownerRef on a resource you can't delete: ${reason}, ${error ?? "<nil>"}`);
       }
-      const blocking = owners.filter(({ uid, blockOwnerDeletion }) => blockOwnerDeletion === true && !known.some((before) => before.uid === uid && before.blockOwnerDeletion === true));
-      if (blocking.length === 0 || (await askRights(user, { verb: "update", group: "*", resource: "*", subresource: "finalizers", name: "*" })).isAllowed) return;
+      const blocking = owners.filter(
+        ({ uid, blockOwnerDeletion }) => blockOwnerDeletion === true && !known.some((before) => before.uid === uid && before.blockOwnerDeletion === true),
+      );
+      if (blocking.length === 0 || (await askRights(user, { verb: "update", group: "*", resource: "*", subresource: "finalizers", name: "*" })).isAllowed)
+        return;
       for (const owner of blocking) {
         const problem = await blockableProblem(attributes, owner);
         if (problem !== undefined) throw refusal(attributes, problem);

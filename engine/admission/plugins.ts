@@ -62,7 +62,21 @@ export interface AdmissionParts {
 }
 
 /** Every rule of admission, in upstream's order: whoever stands later sees what the earlier ones made of the object. */
-export function admissionPlugins({ random, clock, mayUseSigner, changeQuota, policies, webhooks, settings, logger, podSecurityMetrics, makeNamespace, owners, askImagePolicy, always }: AdmissionParts): readonly AdmissionPlugin[] {
+export function admissionPlugins({
+  random,
+  clock,
+  mayUseSigner,
+  changeQuota,
+  policies,
+  webhooks,
+  settings,
+  logger,
+  podSecurityMetrics,
+  makeNamespace,
+  owners,
+  askImagePolicy,
+  always,
+}: AdmissionParts): readonly AdmissionPlugin[] {
   return [
     alwaysAdmit,
     namespaceAutoProvision(makeNamespace),
@@ -74,7 +88,9 @@ export function admissionPlugins({ random, clock, mayUseSigner, changeQuota, pol
     nodeRestriction(owners.askRights),
     taintNodesByCondition,
     alwaysPullImages,
-    ...(settings.imagePolicy === undefined || askImagePolicy === undefined ? [] : [imagePolicyWebhook({ settings: settings.imagePolicy, ask: askImagePolicy, clock, logger })]),
+    ...(settings.imagePolicy === undefined || askImagePolicy === undefined
+      ? []
+      : [imagePolicyWebhook({ settings: settings.imagePolicy, ask: askImagePolicy, clock, logger })]),
     podSecurity({ settings: settings.podSecurity, metrics: podSecurityMetrics }),
     podNodeSelector(settings.nodeSelectors),
     priority,

@@ -39,9 +39,11 @@ function parseLabels(text: string): Labels {
 /** Pods go to the nodes of their namespace. */
 export function podNodeSelector(settings: NodeSelectorSettings): AdmissionPlugin {
   const judge = (attributes: AdmissionAttributes, own: Labels, { spec: { nodeSelector = {} } }: Pod): void => {
-    if (Object.entries(own).some(([key, value]) => nodeSelector[key] !== undefined && nodeSelector[key] !== value)) throw refusal(attributes, "pod node label selector conflicts with its namespace node label selector");
+    if (Object.entries(own).some(([key, value]) => nodeSelector[key] !== undefined && nodeSelector[key] !== value))
+      throw refusal(attributes, "pod node label selector conflicts with its namespace node label selector");
     const whitelist = settings[attributes.namespace] ?? {};
-    if (Object.keys(whitelist).length > 0 && Object.entries(nodeSelector).some(([key, value]) => whitelist[key] !== value)) throw refusal(attributes, "pod node label selector labels conflict with its namespace whitelist");
+    if (Object.keys(whitelist).length > 0 && Object.entries(nodeSelector).some(([key, value]) => whitelist[key] !== value))
+      throw refusal(attributes, "pod node label selector labels conflict with its namespace whitelist");
   };
   return {
     name: "PodNodeSelector",

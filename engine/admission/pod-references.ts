@@ -6,7 +6,10 @@ export function apiReference(spec: PodSpec): string | undefined {
   if (spec.serviceAccountName) return "serviceaccounts";
   const volumes = spec.volumes ?? [];
   const containers = [...podContainers(spec), ...(spec.ephemeralContainers ?? [])];
-  const sources = containers.flatMap(({ envFrom = [], env = [] }) => [...envFrom.map(({ secretRef, configMapRef }) => ({ secret: secretRef, configMap: configMapRef })), ...env.map(({ valueFrom }) => ({ secret: valueFrom?.secretKeyRef, configMap: valueFrom?.configMapKeyRef }))]);
+  const sources = containers.flatMap(({ envFrom = [], env = [] }) => [
+    ...envFrom.map(({ secretRef, configMapRef }) => ({ secret: secretRef, configMap: configMapRef })),
+    ...env.map(({ valueFrom }) => ({ secret: valueFrom?.secretKeyRef, configMap: valueFrom?.configMapKeyRef })),
+  ]);
   const mounts = [...sources, ...volumes, ...volumes.flatMap(({ projected }) => projected?.sources ?? [])];
   if ((spec.imagePullSecrets ?? []).length > 0 || mounts.some(({ secret }) => secret !== undefined) || volumes.some(hasDriverSecret)) return "secrets";
   if (mounts.some(({ configMap }) => configMap !== undefined)) return "configmaps";
@@ -34,5 +37,16 @@ function volumeReference({ csi, glusterfs, persistentVolumeClaim, ephemeral, pro
 
 /** Whether the volume's driver logs in with a Secret. */
 function hasDriverSecret({ csi, cephfs, cinder, rbd, iscsi, flexVolume, scaleIO, storageos, azureFile }: Volume): boolean {
-  return [csi?.nodePublishSecretRef, cephfs?.secretRef, cinder?.secretRef, rbd?.secretRef, iscsi?.secretRef, flexVolume?.secretRef, scaleIO?.secretRef, storageos?.secretRef].some((reference) => reference !== undefined) || azureFile !== undefined;
+  return (
+    [
+      csi?.nodePublishSecretRef,
+      cephfs?.secretRef,
+      cinder?.secretRef,
+      rbd?.secretRef,
+      iscsi?.secretRef,
+      flexVolume?.secretRef,
+      scaleIO?.secretRef,
+      storageos?.secretRef,
+    ].some((reference) => reference !== undefined) || azureFile !== undefined
+  );
 }

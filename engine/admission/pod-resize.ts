@@ -19,7 +19,8 @@ export const podResizeValidator: AdmissionPlugin = {
     const node = await reader.get(nodeResource, "", pod.spec.nodeName);
     if (node === undefined) return refuse(`node ${JSON.stringify(pod.spec.nodeName)} not found`);
     const system = node.metadata.labels?.["kubernetes.io/os"] ?? "linux";
-    if (system !== "linux") refuse(`pod resize is only supported on linux nodes, node ${JSON.stringify(node.metadata.name)} is ${JSON.stringify(system)}`, "UnsupportedPlatform");
+    if (system !== "linux")
+      refuse(`pod resize is only supported on linux nodes, node ${JSON.stringify(node.metadata.name)} is ${JSON.stringify(system)}`, "UnsupportedPlatform");
     const excess = excessOf(pod, node);
     if (excess.length > 0) refuse(`node didn't have enough allocatable resources: ${excess.join("; ")}`, "NodeCapacity");
   },
@@ -28,5 +29,8 @@ export const podResizeValidator: AdmissionPlugin = {
 function excessOf({ spec }: Pod, { status }: Node): readonly string[] {
   const { cpu = 0, memory = 0 } = podRequests(spec);
   const [cpuMax, memoryMax] = [milliValue(status?.allocatable?.["cpu"] ?? "0"), wholeValue(status?.allocatable?.["memory"] ?? "0")];
-  return [...(cpu > cpuMax ? [`cpu, requested: ${cpu}, allocatable: ${cpuMax}`] : []), ...(memory > memoryMax ? [`memory, requested: ${memory}, allocatable: ${memoryMax}`] : [])];
+  return [
+    ...(cpu > cpuMax ? [`cpu, requested: ${cpu}, allocatable: ${cpuMax}`] : []),
+    ...(memory > memoryMax ? [`memory, requested: ${memory}, allocatable: ${memoryMax}`] : []),
+  ];
 }

@@ -29,8 +29,20 @@ export function tolerationSettingsOf(fields: ConfigFields): TolerationSettings {
 function tolerationsIn(fields: ConfigFields, name: string): readonly Toleration[] {
   const tolerations = fields.list(name).map((one): Toleration => {
     one.refuseOthers(["key", "operator", "value", "effect", "tolerationSeconds"]);
-    const [key, operator, value, effect, tolerationSeconds] = [one.text("key"), one.text("operator"), one.text("value"), one.text("effect"), one.whole("tolerationSeconds", Number.MIN_SAFE_INTEGER)];
-    return { ...(key === undefined ? {} : { key }), ...(operator === undefined ? {} : { operator }), ...(value === undefined ? {} : { value }), ...(effect === undefined ? {} : { effect }), ...(tolerationSeconds === undefined ? {} : { tolerationSeconds }) };
+    const [key, operator, value, effect, tolerationSeconds] = [
+      one.text("key"),
+      one.text("operator"),
+      one.text("value"),
+      one.text("effect"),
+      one.whole("tolerationSeconds", Number.MIN_SAFE_INTEGER),
+    ];
+    return {
+      ...(key === undefined ? {} : { key }),
+      ...(operator === undefined ? {} : { operator }),
+      ...(value === undefined ? {} : { value }),
+      ...(effect === undefined ? {} : { effect }),
+      ...(tolerationSeconds === undefined ? {} : { tolerationSeconds }),
+    };
   });
   const [problem] = validateTolerations(tolerations, fields.path === "" ? name : `${fields.path}.${name}`);
   if (problem !== undefined) throw new Error(`${problem.field}: ${problem.message}`);
@@ -45,7 +57,9 @@ export function podTolerationRestriction(settings: TolerationSettings): Admissio
     const own = await annotated(attributes, WHITELIST_ANNOTATION, reader);
     const whitelist = own ?? settings.whitelist;
     if (whitelist.length === 0 || tolerations.every((one) => whitelist.some((listed) => covers(listed, one)))) return;
-    throw withoutReason(`pod tolerations (possibly merged with namespace default tolerations) conflict with its ${own === undefined ? "cluster" : "namespace"} whitelist`);
+    throw withoutReason(
+      `pod tolerations (possibly merged with namespace default tolerations) conflict with its ${own === undefined ? "cluster" : "namespace"} whitelist`,
+    );
   };
   return {
     name: "PodTolerationRestriction",

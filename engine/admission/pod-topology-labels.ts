@@ -11,12 +11,15 @@ export const podTopologyLabels: AdmissionPlugin = {
   name: "PodTopologyLabels",
   async mutate(attributes, reader) {
     const { object, operation, subresource } = attributes;
-    if (operation !== "CREATE" || object === undefined || !isKind(attributes, "", "pods") || (subresource !== undefined && subresource !== "binding")) return object;
+    if (operation !== "CREATE" || object === undefined || !isKind(attributes, "", "pods") || (subresource !== undefined && subresource !== "binding"))
+      return object;
     // The body of pods/binding, or else a pod.
     const name = subresource === "binding" ? (object as Binding).target.name : (object as Pod).spec.nodeName;
     if (!name) return object;
     const node = await reader.get(nodeResource, "", name);
-    const labels = Object.fromEntries(TOPOLOGY_LABELS.flatMap((label) => (node?.metadata.labels?.[label] === undefined ? [] : [[label, node.metadata.labels[label]]])));
+    const labels = Object.fromEntries(
+      TOPOLOGY_LABELS.flatMap((label) => (node?.metadata.labels?.[label] === undefined ? [] : [[label, node.metadata.labels[label]]])),
+    );
     return Object.keys(labels).length === 0 ? object : withLabels(object, labels);
   },
 };

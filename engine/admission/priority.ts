@@ -8,17 +8,26 @@ import { isCreateOf, isKind, type AdmissionPlugin, type AdmissionReader } from "
 export const priority: AdmissionPlugin = {
   name: "Priority",
   async mutate(attributes, reader) {
-    if (attributes.operation === "UPDATE" && attributes.subresource === undefined && isKind(attributes, "", "pods")) return keepPriority(attributes.object as Pod, attributes.old as Pod | undefined); // isKind
+    if (attributes.operation === "UPDATE" && attributes.subresource === undefined && isKind(attributes, "", "pods"))
+      return keepPriority(attributes.object as Pod, attributes.old as Pod | undefined); // isKind
     if (!isCreateOf(attributes, "", "pods")) return attributes.object;
     const pod = attributes.object as Pod; // isCreateOf
     const chosen = await classOf(pod, attributes.name, reader);
     const value = chosen?.value ?? 0;
     if (pod.spec.priority !== undefined && pod.spec.priority !== value) {
-      throw forbidden(podResource, attributes.name, `the integer value of priority (${pod.spec.priority}) must not be provided in pod spec; priority admission controller computed ${value} from the given PriorityClass name`);
+      throw forbidden(
+        podResource,
+        attributes.name,
+        `the integer value of priority (${pod.spec.priority}) must not be provided in pod spec; priority admission controller computed ${value} from the given PriorityClass name`,
+      );
     }
     const policy = chosen?.preemptionPolicy ?? "PreemptLowerPriority";
     if (pod.spec.preemptionPolicy !== undefined && pod.spec.preemptionPolicy !== policy) {
-      throw forbidden(podResource, attributes.name, `the string value of PreemptionPolicy (${pod.spec.preemptionPolicy}) must not be provided in pod spec; priority admission controller computed ${policy} from the given PriorityClass name`);
+      throw forbidden(
+        podResource,
+        attributes.name,
+        `the string value of PreemptionPolicy (${pod.spec.preemptionPolicy}) must not be provided in pod spec; priority admission controller computed ${policy} from the given PriorityClass name`,
+      );
     }
     const className = chosen?.metadata.name;
     return { ...pod, spec: { ...pod.spec, ...(className === undefined ? {} : { priorityClassName: className }), priority: value, preemptionPolicy: policy } };
@@ -28,7 +37,8 @@ export const priority: AdmissionPlugin = {
     const next = attributes.object as PriorityClass; // isKind
     if (next.globalDefault !== true) return;
     const other = (await reader.list(priorityClassResource, "")).find((known) => known.globalDefault === true && known.metadata.name !== next.metadata.name);
-    if (other !== undefined) throw forbidden(priorityClassResource, attributes.name, `PriorityClass ${other.metadata.name} is already marked as default. Only one default can exist`);
+    if (other !== undefined)
+      throw forbidden(priorityClassResource, attributes.name, `PriorityClass ${other.metadata.name} is already marked as default. Only one default can exist`);
   },
 };
 
@@ -51,4 +61,3 @@ async function classOf(pod: Pod, name: string, reader: AdmissionReader): Promise
   if (found === undefined) throw forbidden(podResource, name, `no PriorityClass with name ${className} was found`);
   return found;
 }
-

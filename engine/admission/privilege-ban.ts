@@ -12,7 +12,11 @@ export const privilegeBan: AdmissionPlugin = {
     if (attributes.operation !== "CREATE" && attributes.operation !== "UPDATE") return;
     const found = podTemplateOf(attributes, attributes.object);
     if (found === undefined) return;
-    const errors = LISTS.flatMap((list) => privilegedIn(found.spec, list).map((index) => forbiddenField(`${found.path}.${list}[${index}].securityContext.privileged`, "disallowed by cluster policy")));
+    const errors = LISTS.flatMap((list) =>
+      privilegedIn(found.spec, list).map((index) =>
+        forbiddenField(`${found.path}.${list}[${index}].securityContext.privileged`, "disallowed by cluster policy"),
+      ),
+    );
     if (errors.length > 0) throw invalid(attributes.definition.group, attributes.definition.kind, requestName(attributes), errors);
   },
 };

@@ -20,10 +20,16 @@ export interface MatchedObjects {
   readonly old: KubeObject | undefined;
 }
 
-export async function matchedObjects({ attributes, definition }: { readonly attributes: AdmissionAttributes; readonly definition: ResourceDefinition }, equivalents: EquivalentResources): Promise<MatchedObjects> {
+export async function matchedObjects(
+  { attributes, definition }: { readonly attributes: AdmissionAttributes; readonly definition: ResourceDefinition },
+  equivalents: EquivalentResources,
+): Promise<MatchedObjects> {
   const { object, old, kind } = attributes;
   if (definition === attributes.definition || kind !== undefined) return { object, old };
-  return { object: object && (await equivalents.convert(object, attributes.definition, definition)), old: old && (await equivalents.convert(old, attributes.definition, definition)) };
+  return {
+    object: object && (await equivalents.convert(object, attributes.definition, definition)),
+    old: old && (await equivalents.convert(old, attributes.definition, definition)),
+  };
 }
 
 /** The kinds that configure admission: were they subject to it, nobody could repair a wrong configuration. */
@@ -60,7 +66,13 @@ export function matchesName({ resourceNames = [] }: NamedRuleWithOperations, { n
  * The resource under which the first rule that matches names the request's: itself, or an equivalent one where the match policy
  * allows it. Undefined when no rule matches.
  */
-export function findMatch<R extends RuleWithOperations>(rules: readonly R[], matchPolicy: string | undefined, attributes: AdmissionAttributes, equivalents: EquivalentResources, isNamed: (rule: R) => boolean = () => true): ResourceDefinition | undefined {
+export function findMatch<R extends RuleWithOperations>(
+  rules: readonly R[],
+  matchPolicy: string | undefined,
+  attributes: AdmissionAttributes,
+  equivalents: EquivalentResources,
+  isNamed: (rule: R) => boolean = () => true,
+): ResourceDefinition | undefined {
   const { definition } = attributes;
   if (rules.some((rule) => matchesRule(rule, attributes) && isNamed(rule))) return definition;
   if (matchPolicy !== "Equivalent") return undefined;
@@ -73,7 +85,11 @@ export function findMatch<R extends RuleWithOperations>(rules: readonly R[], mat
 }
 
 /** Whether a selector chooses the request's namespace; an error where it cannot be told, which counts only if everything else matches. */
-export async function matchesNamespace(selector: LabelSelector | undefined, attributes: AdmissionAttributes, reader: AdmissionReader): Promise<boolean | StatusError> {
+export async function matchesNamespace(
+  selector: LabelSelector | undefined,
+  attributes: AdmissionAttributes,
+  reader: AdmissionReader,
+): Promise<boolean | StatusError> {
   const isNamespace = isKind(attributes, "", "namespaces");
   if (isEmpty(selector) || (!attributes.definition.namespaced && !isNamespace)) return true;
   const labels = await namespaceLabels(attributes, isNamespace, reader);
@@ -81,7 +97,11 @@ export async function matchesNamespace(selector: LabelSelector | undefined, attr
 }
 
 /** A Namespace that is being written has the labels that it will have. */
-async function namespaceLabels(attributes: AdmissionAttributes, isNamespace: boolean, reader: AdmissionReader): Promise<Readonly<Record<string, string>> | undefined> {
+async function namespaceLabels(
+  attributes: AdmissionAttributes,
+  isNamespace: boolean,
+  reader: AdmissionReader,
+): Promise<Readonly<Record<string, string>> | undefined> {
   const { operation, subresource, object, assumedNamespaces } = attributes;
   if (isNamespace && subresource === undefined && (operation === "CREATE" || operation === "UPDATE")) return object?.metadata.labels ?? {};
   const found = await readNamespace(attributes, reader);

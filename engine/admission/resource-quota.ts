@@ -14,7 +14,11 @@ import type { Pod, ResourceClaim, ResourceQuota, ScopedResourceSelectorRequireme
 import type { AdmissionAttributes, AdmissionPlugin, AdmissionReader } from "./admission.ts";
 
 /** Changes a quota's status: `change` sees the newest state, gives the next or undefined, and is asked again when it was raced. */
-export type ChangeQuota = (namespace: string, name: string, change: (current: ResourceQuota & KubeObject) => (ResourceQuota & KubeObject) | undefined) => Promise<void>;
+export type ChangeQuota = (
+  namespace: string,
+  name: string,
+  change: (current: ResourceQuota & KubeObject) => (ResourceQuota & KubeObject) | undefined,
+) => Promise<void>;
 
 /** Kinds that nobody stores for long, or of which the system makes as many as it needs. */
 const UNCOUNTED = new Set(["/events", "events.k8s.io/events", "/bindings", "authorization.k8s.io/localsubjectaccessreviews"]);
@@ -22,12 +26,18 @@ const OPERATORS = ["In", "NotIn", "Exists", "DoesNotExist"];
 
 /** Reads the plugin's ResourceQuotaConfiguration. Throws with the field for what is wrong. */
 export function limitedResourcesOf(fields: ConfigFields): readonly LimitedResource[] {
-  if (fields.text("kind") === "Configuration") fields.requireKind("Configuration", ["resourcequota.admission.k8s.io/v1beta1", "resourcequota.admission.k8s.io/v1alpha1"]);
+  if (fields.text("kind") === "Configuration")
+    fields.requireKind("Configuration", ["resourcequota.admission.k8s.io/v1beta1", "resourcequota.admission.k8s.io/v1alpha1"]);
   else fields.requireKind("ResourceQuotaConfiguration", ["apiserver.config.k8s.io/v1"]);
   fields.refuseOthers(["kind", "apiVersion", "limitedResources"]);
   return fields.list("limitedResources").map((limited) => {
     limited.refuseOthers(["apiGroup", "resource", "matchContains", "matchScopes"]);
-    return { group: limited.text("apiGroup") ?? "", resource: limited.required("resource"), matchContains: limited.texts("matchContains"), matchScopes: limited.list("matchScopes").map(scopeRequirement) };
+    return {
+      group: limited.text("apiGroup") ?? "",
+      resource: limited.required("resource"),
+      matchContains: limited.texts("matchContains"),
+      matchScopes: limited.list("matchScopes").map(scopeRequirement),
+    };
   });
 }
 
@@ -53,7 +63,9 @@ export function resourceQuotaPlugin(changeQuota: ChangeQuota, clock: Clock, limi
       const charged: string[] = [];
       const quotas = await reader.list(resourceQuotaResource, namespace);
       if (quotas.length === 0 && limited.length === 0) return;
-      const facts = needsDeviceFacts(write.kind) ? await deviceFacts(write.object as ResourceClaim & KubeObject, reader, clock.now()) : plainQuotaFacts(clock.now()); // the kind decides
+      const facts = needsDeviceFacts(write.kind)
+        ? await deviceFacts(write.object as ResourceClaim & KubeObject, reader, clock.now())
+        : plainQuotaFacts(clock.now()); // the kind decides
       for (const quota of quotas) {
         const charge = computeCharge(quota, write, facts);
         if (charge.is === "none") continue;
@@ -66,7 +78,8 @@ export function resourceQuotaPlugin(changeQuota: ChangeQuota, clock: Clock, limi
       }
       const uncovered = describeUncovered(limited, quotas, write, facts);
       // A quota may just have been made.
-      const stillUncovered = uncovered === undefined ? undefined : describeUncovered(limited, await reader.list(resourceQuotaResource, namespace, { fresh: true }), write, facts);
+      const stillUncovered =
+        uncovered === undefined ? undefined : describeUncovered(limited, await reader.list(resourceQuotaResource, namespace, { fresh: true }), write, facts);
       if (stillUncovered !== undefined) throw stillUncovered.of === "scopes" ? withoutReason(stillUncovered.why) : refuse(stillUncovered.why);
       if (attributes.isDryRun === true) return;
       for (const name of charged) {

@@ -23,7 +23,8 @@ export const runtimeClass: AdmissionPlugin = {
     const wanted = (await classOf(attributes, pod, reader))?.overhead?.podFixed;
     const { overhead } = pod.spec;
     if (wanted !== undefined && !areEqual(overhead ?? {}, wanted)) throw refusal(attributes, "Pod's Overhead doesn't match RuntimeClass's defined Overhead");
-    if (wanted === undefined && overhead !== undefined && Object.keys(overhead).length > 0) throw refusal(attributes, "Pod Overhead set without corresponding RuntimeClass defined Overhead");
+    if (wanted === undefined && overhead !== undefined && Object.keys(overhead).length > 0)
+      throw refusal(attributes, "Pod Overhead set without corresponding RuntimeClass defined Overhead");
   },
 };
 
@@ -38,7 +39,8 @@ async function classOf(attributes: AdmissionAttributes, { spec }: Pod, reader: A
 function withOverhead(attributes: AdmissionAttributes, pod: Pod, { overhead }: RuntimeClass): Pod {
   if (overhead?.podFixed === undefined) return pod;
   const given = pod.spec.overhead ?? {};
-  if (Object.keys(given).length > 0 && !areEqual(given, overhead.podFixed)) throw refusal(attributes, "Pod's Overhead doesn't match RuntimeClass's defined Overhead");
+  if (Object.keys(given).length > 0 && !areEqual(given, overhead.podFixed))
+    throw refusal(attributes, "Pod's Overhead doesn't match RuntimeClass's defined Overhead");
   return { ...pod, spec: { ...pod.spec, overhead: overhead.podFixed } };
 }
 
@@ -47,7 +49,8 @@ function withScheduling(attributes: AdmissionAttributes, pod: Pod, { scheduling 
   const nodeSelector: Record<string, string> = { ...pod.spec.nodeSelector };
   for (const [key, value] of Object.entries(scheduling.nodeSelector ?? {})) {
     const own = nodeSelector[key];
-    if (own !== undefined && own !== value) throw refusal(attributes, `conflict: runtimeClass.scheduling.nodeSelector[${key}] = ${value}; pod.spec.nodeSelector[${key}] = ${own}`);
+    if (own !== undefined && own !== value)
+      throw refusal(attributes, `conflict: runtimeClass.scheduling.nodeSelector[${key}] = ${value}; pod.spec.nodeSelector[${key}] = ${own}`);
     nodeSelector[key] = value;
   }
   const tolerations = mergeTolerations(pod.spec.tolerations ?? [], scheduling.tolerations ?? []);

@@ -18,7 +18,12 @@ const TOKEN_SECONDS = 3607;
 
 /** Every pod runs as a service account that exists, and finds its token mounted unless somebody said otherwise. */
 export function serviceAccountPlugin(random: Random, clock: Clock): AdmissionPlugin {
-  const accountOf = async ({ namespace, signal = NEVER }: AdmissionAttributes, name: string, looks: number, reader: AdmissionReader): Promise<ServiceAccount | undefined> => {
+  const accountOf = async (
+    { namespace, signal = NEVER }: AdmissionAttributes,
+    name: string,
+    looks: number,
+    reader: AdmissionReader,
+  ): Promise<ServiceAccount | undefined> => {
     let account = await reader.get(serviceAccountResource, namespace, name);
     for (let look = 0; account === undefined && look < looks; look++) {
       if (look > 0) await sleep(clock, LOOK_MS, signal);
@@ -72,7 +77,9 @@ function withAccount(pod: Pod, name: string, account: ServiceAccount | undefined
   const existing = (spec.volumes ?? []).find(isTokenVolume);
   const volume = existing?.name ?? `kube-api-access-${randomSuffix(random)}`;
   const mount = (container: Container): Container =>
-    hasTokenMount(container) ? container : { ...container, volumeMounts: [...(container.volumeMounts ?? []), { name: volume, readOnly: true, mountPath: MOUNT_PATH }] };
+    hasTokenMount(container)
+      ? container
+      : { ...container, volumeMounts: [...(container.volumeMounts ?? []), { name: volume, readOnly: true, mountPath: MOUNT_PATH }] };
   return {
     ...pod,
     spec: {

@@ -11,7 +11,11 @@ export type AudienceSearch = { readonly is: "found" } | { readonly is: "absent" 
 export async function findTokenAudience({ metadata, spec }: Pod, audience: string, reader: AdmissionReader): Promise<AudienceSearch> {
   const problems: string[] = [];
   for (const volume of spec.volumes ?? []) {
-    if (volume.projected?.sources?.some(({ serviceAccountToken }) => serviceAccountToken !== undefined && (serviceAccountToken.audience ?? "") === audience) === true) return { is: "found" };
+    if (
+      volume.projected?.sources?.some(({ serviceAccountToken }) => serviceAccountToken !== undefined && (serviceAccountToken.audience ?? "") === audience) ===
+      true
+    )
+      return { is: "found" };
     const driver = await driverOf(volume, metadata.namespace ?? "", metadata.name ?? "", reader);
     if (driver === undefined) continue;
     if ("problem" in driver) {
@@ -26,7 +30,12 @@ export async function findTokenAudience({ metadata, spec }: Pod, audience: strin
 }
 
 /** The CSI driver behind a volume; undefined where there is none. */
-async function driverOf(volume: Volume, namespace: string, podName: string, reader: AdmissionReader): Promise<{ readonly name: string } | { readonly problem: string } | undefined> {
+async function driverOf(
+  volume: Volume,
+  namespace: string,
+  podName: string,
+  reader: AdmissionReader,
+): Promise<{ readonly name: string } | { readonly problem: string } | undefined> {
   if (volume.csi !== undefined) return { name: volume.csi.driver };
   const claimName = volume.persistentVolumeClaim?.claimName ?? (volume.ephemeral?.volumeClaimTemplate === undefined ? undefined : `${podName}-${volume.name}`);
   if (claimName === undefined) return undefined;

@@ -27,7 +27,14 @@ export function parseCertificateRequest(pem: string): Pkcs10CertificateRequest {
   if (!/-----BEGIN CERTIFICATE REQUEST-----/.test(pem)) throw new Error("PEM block type must be CERTIFICATE REQUEST");
   const request = readRequest(pem);
   // What is no text would be judged as if it were not there, and yet be in the certificate.
-  if (request.subjectName.toJSON().some((names) => Object.values(names).flat().some((value) => value.startsWith(NO_TEXT)))) throw new Error("a value of the certificate request's subject is no text");
+  if (
+    request.subjectName.toJSON().some((names) =>
+      Object.values(names)
+        .flat()
+        .some((value) => value.startsWith(NO_TEXT)),
+    )
+  )
+    throw new Error("a value of the certificate request's subject is no text");
   return request;
 }
 

@@ -33,7 +33,8 @@ export class ConfigFields {
   whole(name: string, min: number): number | undefined {
     const value = this.#fields[name];
     if (value === undefined || value === null) return undefined;
-    if (typeof value !== "number" || !Number.isInteger(value) || value < min) throw new Error(`${this.#at(name)}: must be a whole number${min === Number.MIN_SAFE_INTEGER ? "" : ` from ${min}`}`);
+    if (typeof value !== "number" || !Number.isInteger(value) || value < min)
+      throw new Error(`${this.#at(name)}: must be a whole number${min === Number.MIN_SAFE_INTEGER ? "" : ` from ${min}`}`);
     return value;
   }
 

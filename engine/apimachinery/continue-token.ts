@@ -28,11 +28,14 @@ export function decodeContinueToken(text: string): ContinueToken {
     fields = parsed;
   } catch {
     const first = json.trimStart()[0];
-    throw invalidToken(`${MISMATCH}: ${first === undefined ? "unexpected end of JSON input" : first === "{" ? "the JSON text is malformed" : `invalid character '${first}' looking for beginning of value`}`);
+    throw invalidToken(
+      `${MISMATCH}: ${first === undefined ? "unexpected end of JSON input" : first === "{" ? "the JSON text is malformed" : `invalid character '${first}' looking for beginning of value`}`,
+    );
   }
   const { v, rv, start } = fields;
   if (v !== VERSION) throw invalidToken(`${MISMATCH}: server does not recognize this encoded version ${String(v ?? "")}`);
-  if (typeof rv !== "number" || !Number.isSafeInteger(rv) || rv === 0) throw invalidToken(`${MISMATCH}: incorrect encoded start resourceVersion (version ${VERSION})`);
+  if (typeof rv !== "number" || !Number.isSafeInteger(rv) || rv === 0)
+    throw invalidToken(`${MISMATCH}: incorrect encoded start resourceVersion (version ${VERSION})`);
   if (typeof start !== "string" || start.length === 0) throw invalidToken(`${MISMATCH}: encoded start key empty (version ${VERSION})`);
   if (start.split("/").some((part) => part === "." || part === "..")) throw invalidToken(`${MISMATCH}: ${start}`);
   return { revision: rv, afterKey: start.endsWith("\0") ? start.slice(0, -1) : start };

@@ -22,7 +22,13 @@ const FIELDS: readonly FieldRule[] = [
 ];
 
 const DESCRIPTORS: Readonly<Record<string, string>> = {
-  "@yearly": "0 0 1 1 *", "@annually": "0 0 1 1 *", "@monthly": "0 0 1 * *", "@weekly": "0 0 * * 0", "@daily": "0 0 * * *", "@midnight": "0 0 * * *", "@hourly": "0 * * * *",
+  "@yearly": "0 0 1 1 *",
+  "@annually": "0 0 1 1 *",
+  "@monthly": "0 0 1 * *",
+  "@weekly": "0 0 * * 0",
+  "@daily": "0 0 * * *",
+  "@midnight": "0 0 * * *",
+  "@hourly": "0 * * * *",
 };
 
 /** A field's values, and whether it says nothing: only then does the other one of the two day fields decide alone. */
@@ -54,7 +60,7 @@ export function parseCronSchedule(text: string, timeZone = "UTC"): CronSchedule 
  * on a clock that never changes, which is then read with the offset that holds there.
  */
 function nextInstant(time: CronTime, zone: Zone, afterMs: number): number | undefined {
-  for (let fromMs = afterMs; ; ) {
+  for (let fromMs = afterMs; ;) {
     const offset = zone.offsetAt(fromMs);
     const wall = nextWall(time, fromMs + offset);
     if (wall === undefined) return undefined;
@@ -83,7 +89,9 @@ function normalized(fields: readonly FieldValues[]): string[] {
   const [dayOfMonth, dayOfWeek] = [fields[2], fields[4]];
   const isEither = dayOfMonth?.isStar === false && dayOfWeek?.isStar === false;
   const isEveryDay = isEither && (dayOfMonth.values.size === 31 || dayOfWeek.values.size === 7);
-  return fields.map(({ values, isStar }, index) => (isStar || (isEveryDay && (index === 2 || index === 4)) ? "*" : [...values].sort((a, b) => a - b).join(",")));
+  return fields.map(({ values, isStar }, index) =>
+    isStar || (isEveryDay && (index === 2 || index === 4)) ? "*" : [...values].sort((a, b) => a - b).join(","),
+  );
 }
 
 function parseField(text: string, rule: FieldRule): FieldValues {
@@ -131,7 +139,8 @@ const UNIT_MS: Readonly<Record<string, number>> = { ns: 1e-6, us: 1e-3, µs: 1e-
 /** Every so often from whenever one asks, in whole seconds. */
 function everyDuration(text: string, spec: string): CronSchedule {
   const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)];
-  if (parts.length === 0 || parts.map((part) => part[0]).join("") !== text) throw new Error(`failed to parse duration ${spec}: time: invalid duration ${JSON.stringify(text)}`);
+  if (parts.length === 0 || parts.map((part) => part[0]).join("") !== text)
+    throw new Error(`failed to parse duration ${spec}: time: invalid duration ${JSON.stringify(text)}`);
   const delayMs = parts.reduce((sum, [, amount, unit]) => sum + Number(amount) * (UNIT_MS[unit ?? ""] ?? 0), 0);
   const wholeMs = Math.max(1000, Math.floor(delayMs / 1000) * 1000);
   return (afterMs) => Math.floor(afterMs / 1000) * 1000 + wholeMs;

@@ -2,7 +2,14 @@ import type { Schema } from "./schema.ts";
 import { timeProblem } from "./time-problem.ts";
 
 /** Types of the metadata package; its version is 1 whatever a kind's is. */
-const META_TYPES: ReadonlySet<string> = new Set(["ObjectMeta", "OwnerReference", "ManagedFieldsEntry", "LabelSelector", "LabelSelectorRequirement", "Condition"]);
+const META_TYPES: ReadonlySet<string> = new Set([
+  "ObjectMeta",
+  "OwnerReference",
+  "ManagedFieldsEntry",
+  "LabelSelector",
+  "LabelSelectorRequirement",
+  "Condition",
+]);
 
 const QUANTITY = /^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$/;
 const QUANTITY_PROBLEM = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
@@ -67,7 +74,8 @@ class Decoder {
   #typeName(schema: Schema): string {
     const { type, format, title, items, additionalProperties } = schema;
     if (type === "array") return `[]${this.#typeName(items ?? {})}`;
-    if (type === "object" && typeof additionalProperties === "object") return additionalProperties.format === "quantity" ? "v1.ResourceList" : `map[string]${this.#typeName(additionalProperties)}`;
+    if (type === "object" && typeof additionalProperties === "object")
+      return additionalProperties.format === "quantity" ? "v1.ResourceList" : `map[string]${this.#typeName(additionalProperties)}`;
     if (type === "object") return `${META_TYPES.has(title ?? "") ? "v1" : this.#version}.${title ?? ""}`;
     if (type === "integer") return format ?? "int64";
     if (type === "number") return "float64";
@@ -77,7 +85,15 @@ class Decoder {
 
 /** Of numbers, Go shows those that no type of whole numbers can hold. */
 function misfit(value: unknown, type: string, { struct, fields }: Place): string {
-  const given = Array.isArray(value) ? "array" : typeof value === "boolean" ? "bool" : typeof value === "number" && /^u?int\d*$/.test(type) ? `number ${value}` : typeof value === "bigint" ? "number" : typeof value;
+  const given = Array.isArray(value)
+    ? "array"
+    : typeof value === "boolean"
+      ? "bool"
+      : typeof value === "number" && /^u?int\d*$/.test(type)
+        ? `number ${value}`
+        : typeof value === "bigint"
+          ? "number"
+          : typeof value;
   return `json: cannot unmarshal ${given} into Go struct field ${struct}.${fields.join(".")} of type ${type}`;
 }
 

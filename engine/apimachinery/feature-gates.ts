@@ -9,7 +9,10 @@ export type FeatureGate = (typeof USUAL_GATES)[number] | (typeof UNUSUAL_GATES)[
 export type FeatureGates = ReadonlySet<FeatureGate>;
 
 /** What switches on each of the unusual ones together with others of its stage. */
-const STAGES: Readonly<Record<(typeof UNUSUAL_GATES)[number], "AllAlpha" | "AllBeta">> = { MaxUnavailableStatefulSet: "AllBeta", VolumeLimitScaling: "AllAlpha" };
+const STAGES: Readonly<Record<(typeof UNUSUAL_GATES)[number], "AllAlpha" | "AllBeta">> = {
+  MaxUnavailableStatefulSet: "AllBeta",
+  VolumeLimitScaling: "AllAlpha",
+};
 
 /** Which of them are off: by name, by their stage, or because they usually are. Pure. */
 export function disabledFeatures(gates: Readonly<Record<string, boolean>> = {}): FeatureGates {

@@ -3,9 +3,16 @@ import { joinProblems, StatusError } from "./status-error.ts";
 
 /** Upstream's field.ErrorType values, as they appear in a Status cause. */
 export type FieldErrorType =
-  | "FieldValueNotFound" | "FieldValueRequired" | "FieldValueDuplicate" | "FieldValueInvalid"
-  | "FieldValueNotSupported" | "FieldValueForbidden" | "FieldValueTooLong" | "FieldValueTooMany"
-  | "FieldValueTypeInvalid" | "InternalError";
+  | "FieldValueNotFound"
+  | "FieldValueRequired"
+  | "FieldValueDuplicate"
+  | "FieldValueInvalid"
+  | "FieldValueNotSupported"
+  | "FieldValueForbidden"
+  | "FieldValueTooLong"
+  | "FieldValueTooMany"
+  | "FieldValueTypeInvalid"
+  | "InternalError";
 
 /** One problem of one field: `spec.containers[0].name: Required value`. */
 export interface FieldError {
@@ -20,7 +27,9 @@ export interface FieldError {
 
 /** What is wrong where these features are off. */
 export function withoutFeatures(errors: readonly FieldError[], disabled: FeatureGates): readonly FieldError[] {
-  return errors.flatMap((error) => (error.gated === undefined || !disabled.has(error.gated.feature) ? [error] : withoutFeatures(error.gated.otherwise, disabled)));
+  return errors.flatMap((error) =>
+    error.gated === undefined || !disabled.has(error.gated.feature) ? [error] : withoutFeatures(error.gated.otherwise, disabled),
+  );
 }
 
 /** What is to be looked at only where nothing is wrong so far: at once, or where what is wrong is not because a feature is off. */
@@ -31,17 +40,27 @@ export function thenErrors(errors: readonly FieldError[], further: () => readonl
   return [{ ...first, gated: { ...first.gated, otherwise: [...first.gated.otherwise, ...further()] } }, ...others];
 }
 
-export const requiredField = (field: string, detail = ""): FieldError =>
-  ({ type: "FieldValueRequired", field, message: `Required value${detail === "" ? "" : `: ${detail}`}` });
+export const requiredField = (field: string, detail = ""): FieldError => ({
+  type: "FieldValueRequired",
+  field,
+  message: `Required value${detail === "" ? "" : `: ${detail}`}`,
+});
 
-export const invalidField = (field: string, value: unknown, detail: string): FieldError =>
-  ({ type: "FieldValueInvalid", field, message: `Invalid value: ${show(value)}${detail === "" ? "" : `: ${detail}`}` });
+export const invalidField = (field: string, value: unknown, detail: string): FieldError => ({
+  type: "FieldValueInvalid",
+  field,
+  message: `Invalid value: ${show(value)}${detail === "" ? "" : `: ${detail}`}`,
+});
 
 /** One value that breaks several rules, each of which is told by itself. */
-export const invalidFields = (field: string, value: unknown, details: readonly string[]): FieldError[] => details.map((detail) => invalidField(field, value, detail));
+export const invalidFields = (field: string, value: unknown, details: readonly string[]): FieldError[] =>
+  details.map((detail) => invalidField(field, value, detail));
 
-export const unsupportedValue = (field: string, value: unknown, supported: readonly string[]): FieldError =>
-  ({ type: "FieldValueNotSupported", field, message: `Unsupported value: ${show(value)}: supported values: ${supported.map((v) => JSON.stringify(v)).join(", ")}` });
+export const unsupportedValue = (field: string, value: unknown, supported: readonly string[]): FieldError => ({
+  type: "FieldValueNotSupported",
+  field,
+  message: `Unsupported value: ${show(value)}: supported values: ${supported.map((v) => JSON.stringify(v)).join(", ")}`,
+});
 
 /** A name that has to be there and to keep to its rules, each of which is told by itself. */
 export const requiredName = (field: string, name: string, problemsOf: (name: string) => readonly string[], detail = ""): FieldError[] =>
@@ -51,23 +70,33 @@ export const requiredName = (field: string, name: string, problemsOf: (name: str
 export const choiceErrors = (field: string, value: string, supported: readonly string[], detail = ""): FieldError[] =>
   value === "" ? [requiredField(field, detail)] : supported.includes(value) ? [] : [unsupportedValue(field, value, supported)];
 
-export const forbiddenField = (field: string, detail: string): FieldError =>
-  ({ type: "FieldValueForbidden", field, message: `Forbidden: ${detail}` });
+export const forbiddenField = (field: string, detail: string): FieldError => ({ type: "FieldValueForbidden", field, message: `Forbidden: ${detail}` });
 
-export const duplicateField = (field: string, value: unknown): FieldError =>
-  ({ type: "FieldValueDuplicate", field, message: `Duplicate value: ${show(value)}` });
+export const duplicateField = (field: string, value: unknown): FieldError => ({
+  type: "FieldValueDuplicate",
+  field,
+  message: `Duplicate value: ${show(value)}`,
+});
 
-export const tooLong = (field: string, maxLength: number): FieldError =>
-  ({ type: "FieldValueTooLong", field, message: `Too long: may not be more than ${maxLength} bytes` });
+export const tooLong = (field: string, maxLength: number): FieldError => ({
+  type: "FieldValueTooLong",
+  field,
+  message: `Too long: may not be more than ${maxLength} bytes`,
+});
 
-export const tooMany = (field: string, count: number, countMax: number): FieldError =>
-  ({ type: "FieldValueTooMany", field, message: `Too many: ${count}: must have at most ${countMax} items` });
+export const tooMany = (field: string, count: number, countMax: number): FieldError => ({
+  type: "FieldValueTooMany",
+  field,
+  message: `Too many: ${count}: must have at most ${countMax} items`,
+});
 
-export const fieldNotFound = (field: string, value: unknown): FieldError =>
-  ({ type: "FieldValueNotFound", field, message: `Not found: ${show(value)}` });
+export const fieldNotFound = (field: string, value: unknown): FieldError => ({ type: "FieldValueNotFound", field, message: `Not found: ${show(value)}` });
 
-export const typeInvalid = (field: string, value: unknown, detail: string): FieldError =>
-  ({ type: "FieldValueTypeInvalid", field, message: `Invalid value: ${show(value)}: ${detail}` });
+export const typeInvalid = (field: string, value: unknown, detail: string): FieldError => ({
+  type: "FieldValueTypeInvalid",
+  field,
+  message: `Invalid value: ${show(value)}: ${detail}`,
+});
 
 /** How much a failure tells of what is wrong, in characters; at least one problem. */
 const TOLD_LENGTH_MAX = 1 << 20;
@@ -80,7 +109,9 @@ export function invalid(group: string, kind: string, name: string, all: readonly
   const text = joinProblems([...errors.map(({ field, message }) => `${field}: ${message}`), ...(more === 0 ? [] : [`and ${more} more problems`])]);
   const qualified = group === "" ? kind : `${kind}.${group}`;
   return new StatusError("Invalid", `${qualified} ${JSON.stringify(name)} is invalid: ${text}`, {
-    ...(name === "" ? {} : { name }), ...(group === "" ? {} : { group }), ...(kind === "" ? {} : { kind }),
+    ...(name === "" ? {} : { name }),
+    ...(group === "" ? {} : { group }),
+    ...(kind === "" ? {} : { kind }),
     causes: errors.map((error) => ({ reason: error.type, message: error.message, field: error.field })),
   });
 }

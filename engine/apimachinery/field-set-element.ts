@@ -40,7 +40,9 @@ export function printElement(element: string): string {
     default: {
       const keys = parsed(element);
       if (!isRecord(keys)) return `[${rest}]`;
-      return `[${Object.entries(keys).map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(",")}]`;
+      return `[${Object.entries(keys)
+        .map(([name, value]) => `${name}=${JSON.stringify(value)}`)
+        .join(",")}]`;
     }
   }
 }

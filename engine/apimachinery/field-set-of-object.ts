@@ -76,7 +76,8 @@ function visitItems(shape: Extract<Shape, { is: "set" | "keyed" }>, items: reado
     const count = counts.get(element) ?? 1;
     // Items that share a key are owned as one, without their fields.
     if (count === 1) visit(shape.is === "keyed" ? shape.item : undefined, items[i], walk);
-    else if (walk.problems !== undefined && elements.indexOf(element) === i) walk.problems.push(`${printPath(walk.path.slice(0, -1))}: duplicate entries for key ${printElement(element)}`);
+    else if (walk.problems !== undefined && elements.indexOf(element) === i)
+      walk.problems.push(`${printPath(walk.path.slice(0, -1))}: duplicate entries for key ${printElement(element)}`);
     walk.builder.add(walk.path);
     walk.path.pop();
   }

@@ -46,14 +46,20 @@ export function unknownOperationFields(operations: unknown): readonly string[] {
       const value = fields[field];
       if (value !== undefined && value !== null && typeof value !== "string") throw misread(value, `struct field jsonPatchOp.${field} of type string`);
     }
-    return Object.keys(fields).filter((field) => !OPERATION_FIELDS.has(field)).map((field) => `[${index}].${field}`);
+    return Object.keys(fields)
+      .filter((field) => !OPERATION_FIELDS.has(field))
+      .map((field) => `[${index}].${field}`);
   });
 }
 
 /** The same, for those who tell a failed test from a patch that does not fit. What is no list and too many operations are thrown. */
 export function tryJsonPatch(target: unknown, operations: unknown): JsonPatchOutcome {
   if (!Array.isArray(operations)) throw badRequest(`json: cannot unmarshal ${goTypeOf(operations)} into Go value of type jsonpatch.Patch`);
-  if (operations.length > OPERATIONS_MAX) throw new StatusError("RequestEntityTooLarge", `Request entity too large: The allowed maximum operations in a JSON patch is ${OPERATIONS_MAX}, got ${operations.length}`);
+  if (operations.length > OPERATIONS_MAX)
+    throw new StatusError(
+      "RequestEntityTooLarge",
+      `Request entity too large: The allowed maximum operations in a JSON patch is ${OPERATIONS_MAX}, got ${operations.length}`,
+    );
   const document = new PatchedDocument(target);
   try {
     for (const operation of operations as readonly unknown[]) document.apply(operation);
@@ -98,7 +104,8 @@ class PatchedDocument {
   }
 
   apply(operation: unknown): void {
-    if (typeof operation !== "object" || operation === null || Array.isArray(operation)) throw badRequest(`json: cannot unmarshal ${goTypeOf(operation)} into Go value of type jsonpatch.Operation`);
+    if (typeof operation !== "object" || operation === null || Array.isArray(operation))
+      throw badRequest(`json: cannot unmarshal ${goTypeOf(operation)} into Go value of type jsonpatch.Operation`);
     const { op, path, from, value } = operation as JsonMap; // an object, see above
     const verb = typeof op === "string" ? op : "unknown";
     if (path === "" && (verb === "test" || verb === "replace")) return this.#applyToAll(verb, value);
@@ -122,7 +129,8 @@ class PatchedDocument {
       case "copy": {
         const copied = read(this.#find(verb, from, "path")) ?? null;
         this.#copiedBytes += Buffer.byteLength(JSON.stringify(copied));
-        if (this.#copiedBytes > COPIED_BYTES_MAX) throw new PatchError(`the accumulated size increase of copy operations is over the limit of ${COPIED_BYTES_MAX} bytes`);
+        if (this.#copiedBytes > COPIED_BYTES_MAX)
+          throw new PatchError(`the accumulated size increase of copy operations is over the limit of ${COPIED_BYTES_MAX} bytes`);
         return add(place, this.inOrder(copied));
       }
       default:
@@ -151,7 +159,10 @@ class PatchedDocument {
   #find(verb: string, pointer: unknown, what: "path" | "destination"): Place {
     const missing = () => new PatchError(`${verb} operation does not apply: doc is missing ${what}: ${JSON.stringify(pointer ?? "")}`);
     if (typeof pointer !== "string" || !pointer.includes("/")) throw missing();
-    const parts = pointer.split("/").slice(1).map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
+    const parts = pointer
+      .split("/")
+      .slice(1)
+      .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
     const key = parts.pop() ?? "";
     let container: unknown = this.value;
     for (const part of parts) {
@@ -161,7 +172,11 @@ class PatchedDocument {
     }
     if (!isContainer(container)) throw missing();
     if (Array.isArray(container) && key !== "-") this.#movedItems += container.length;
-    if (this.#movedItems > MOVED_ITEMS_MAX) throw new StatusError("RequestEntityTooLarge", "Request entity too large: the operations of the JSON patch go through lists that are too long for so many");
+    if (this.#movedItems > MOVED_ITEMS_MAX)
+      throw new StatusError(
+        "RequestEntityTooLarge",
+        "Request entity too large: the operations of the JSON patch go through lists that are too long for so many",
+      );
     if (key === "__proto__") throw new PatchError("__proto__ may not be used as a key");
     return { container, key };
   }

@@ -16,7 +16,15 @@ export function parseLabelRequirements(text: string): LabelRequirement[] {
   return new Parser(text).parse();
 }
 
-const OPERATORS: Readonly<Record<string, "In" | "NotIn" | "Gt" | "Lt">> = { in: "In", notin: "NotIn", "=": "In", "==": "In", "!=": "NotIn", ">": "Gt", "<": "Lt" };
+const OPERATORS: Readonly<Record<string, "In" | "NotIn" | "Gt" | "Lt">> = {
+  in: "In",
+  notin: "NotIn",
+  "=": "In",
+  "==": "In",
+  "!=": "NotIn",
+  ">": "Gt",
+  "<": "Lt",
+};
 
 /** Symbols are never keys or values, whereas the words `in` and `notin` may be. */
 const SYMBOLS: ReadonlySet<string | undefined> = new Set(["=", "==", "!=", "!", "(", ")", ",", "<", ">", undefined]);

@@ -69,8 +69,10 @@ function listErrors({ resourceVersion = "", resourceVersionMatch, continue: toke
   if (resourceVersionMatch !== undefined) {
     if (resourceVersion === "") errors.push(forbiddenField("resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided"));
     if (token !== undefined) errors.push(forbiddenField("resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided"));
-    if (!["Exact", "NotOlderThan"].includes(resourceVersionMatch)) errors.push(unsupportedValue("resourceVersionMatch", resourceVersionMatch, ["Exact", "NotOlderThan", ""]));
-    if (resourceVersionMatch === "Exact" && resourceVersion === "0") errors.push(forbiddenField("resourceVersionMatch", 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'));
+    if (!["Exact", "NotOlderThan"].includes(resourceVersionMatch))
+      errors.push(unsupportedValue("resourceVersionMatch", resourceVersionMatch, ["Exact", "NotOlderThan", ""]));
+    if (resourceVersionMatch === "Exact" && resourceVersion === "0")
+      errors.push(forbiddenField("resourceVersionMatch", 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'));
   }
   if (sendInitialEvents !== undefined) errors.push(forbiddenField("sendInitialEvents", "sendInitialEvents is forbidden for list"));
   return errors;
@@ -80,10 +82,13 @@ function watchErrors({ resourceVersion = "", resourceVersionMatch, continue: tok
   const errors: FieldError[] = [];
   const beside = forbiddenField("resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided");
   // A watch that begins with what is there is one of initial events, as if that had been said.
-  if (token !== undefined && resourceVersionMatch === undefined && sendInitialEvents === undefined && (resourceVersion === "" || resourceVersion === "0")) return [beside];
-  if (sendInitialEvents !== undefined && resourceVersionMatch !== "NotOlderThan") errors.push(forbiddenField("resourceVersionMatch", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"));
+  if (token !== undefined && resourceVersionMatch === undefined && sendInitialEvents === undefined && (resourceVersion === "" || resourceVersion === "0"))
+    return [beside];
+  if (sendInitialEvents !== undefined && resourceVersionMatch !== "NotOlderThan")
+    errors.push(forbiddenField("resourceVersionMatch", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"));
   if (resourceVersionMatch === undefined) return errors;
-  if (sendInitialEvents === undefined) errors.push(forbiddenField("resourceVersionMatch", "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"));
+  if (sendInitialEvents === undefined)
+    errors.push(forbiddenField("resourceVersionMatch", "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"));
   if (resourceVersionMatch !== "NotOlderThan") errors.push(unsupportedValue("resourceVersionMatch", resourceVersionMatch, ["NotOlderThan"]));
   if (token !== undefined) errors.push(beside);
   return errors;

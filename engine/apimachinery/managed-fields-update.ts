@@ -1,6 +1,17 @@
 import { EMPTY_SET, difference, isEmptySet, union, type FieldSet } from "./field-set.ts";
 import { resetFieldSet } from "./managed-fields-reset.ts";
-import { capUpdateManagers, decodeManagedFields, managerKey, withFieldsOf, withManagers, withoutEmptyManagers, withoutManagedFields, withoutUnownable, type Manager, type Managers } from "./managed-fields.ts";
+import {
+  capUpdateManagers,
+  decodeManagedFields,
+  managerKey,
+  withFieldsOf,
+  withManagers,
+  withoutEmptyManagers,
+  withoutManagedFields,
+  withoutUnownable,
+  type Manager,
+  type Managers,
+} from "./managed-fields.ts";
 import type { KubeObject, ManagedFieldsEntry } from "./object-meta.ts";
 import type { Schema } from "./schema.ts";
 import { compareObjects, ignoreFields } from "./server-side-apply-compare.ts";
@@ -34,7 +45,8 @@ export function trackUpdate(request: UpdateRequest): KubeObject {
   const owners = computeOwnership({ ...request, before: before && withoutManagedFields(before), after: withoutManagedFields(after), ignored }, managers);
   // The list itself is kept when its entries are, so that an unchanged object stays recognisable by identity.
   const current = before?.metadata.managedFields;
-  const based = current === undefined || after.metadata.managedFields === current ? after : { ...after, metadata: { ...after.metadata, managedFields: current } };
+  const based =
+    current === undefined || after.metadata.managedFields === current ? after : { ...after, metadata: { ...after.metadata, managedFields: current } };
   return withManagers(based, owners);
 }
 
@@ -57,7 +69,11 @@ function isBuiltIn({ properties = {} }: Schema): boolean {
 }
 
 function isReset(entries: readonly ManagedFieldsEntry[] | undefined): boolean {
-  return entries !== undefined && entries.length <= 1 && entries.every((entry) => Object.values(entry).every((value) => value === undefined || value === null || value === ""));
+  return (
+    entries !== undefined &&
+    entries.length <= 1 &&
+    entries.every((entry) => Object.values(entry).every((value) => value === undefined || value === null || value === ""))
+  );
 }
 
 /** The managers after a write, where `ignored` are fields that the endpoint does not write. Neither object has managedFields. */
@@ -70,7 +86,12 @@ export function computeOwnership(write: Omit<UpdateRequest, "resetFields"> & { r
   for (const [key, other] of managers) next.set(key, withFieldsOf(other, difference(difference(other.fields, changed), change.removed)));
   const owned = withoutUnownable(changed);
   if (!isEmptySet(owned)) {
-    const identity = { manager: write.manager === "" ? "unknown" : write.manager, operation: "Update", apiVersion: write.apiVersion, subresource: write.subresource ?? "" } as const;
+    const identity = {
+      manager: write.manager === "" ? "unknown" : write.manager,
+      operation: "Update",
+      apiVersion: write.apiVersion,
+      subresource: write.subresource ?? "",
+    } as const;
     const key = managerKey(identity);
     const fields = union(next.get(key)?.fields ?? EMPTY_SET, owned);
     next.set(key, withUnchangedFields({ ...identity, time: write.nowText, fields }, managers.get(key)));

@@ -105,8 +105,13 @@ export function withFieldsOf(manager: Manager, fields: FieldSet, time = manager.
 
 /** Identity and server-kept fields, which nobody owns. A container is named without what it holds. */
 const NEVER_OWNED = setOfFields([
-  ["apiVersion"], ["kind"], ["metadata"],
-  ...["name", "namespace", "creationTimestamp", "selfLink", "uid", "clusterName", "generation", "managedFields", "resourceVersion"].map((name) => ["metadata", name]),
+  ["apiVersion"],
+  ["kind"],
+  ["metadata"],
+  ...["name", "namespace", "creationTimestamp", "selfLink", "uid", "clusterName", "generation", "managedFields", "resourceVersion"].map((name) => [
+    "metadata",
+    name,
+  ]),
 ]);
 
 export function withoutUnownable(fields: FieldSet): FieldSet {

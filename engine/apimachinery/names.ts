@@ -12,13 +12,47 @@ const QUALIFIED_NAME = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]";
 const LABEL_VALUE = `(${QUALIFIED_NAME})?`;
 
 const rules = {
-  label: rule(LABEL, 63, "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character", ["my-name", "123-abc"]),
-  subdomain: rule(SUBDOMAIN, 253, "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character", ["example.com"]),
-  underscored: rule(UNDERSCORED, 253, "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must start and end with an alphanumeric character", ["example.com"]),
-  wildcard: rule(`\\*\\.${SUBDOMAIN}`, 253, "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character", ["*.example.com"]),
-  label1035: rule(LABEL_1035, 63, "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character", ["my-name", "abc-123"]),
-  qualifiedName: rule(QUALIFIED_NAME, 63, "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character", ["MyName", "my.name", "123-abc"]),
-  labelValue: rule(LABEL_VALUE, 63, "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character", ["MyValue", "my_value", "12345"]),
+  label: rule(
+    LABEL,
+    63,
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character",
+    ["my-name", "123-abc"],
+  ),
+  subdomain: rule(
+    SUBDOMAIN,
+    253,
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character",
+    ["example.com"],
+  ),
+  underscored: rule(
+    UNDERSCORED,
+    253,
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must start and end with an alphanumeric character",
+    ["example.com"],
+  ),
+  wildcard: rule(
+    `\\*\\.${SUBDOMAIN}`,
+    253,
+    "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character",
+    ["*.example.com"],
+  ),
+  label1035: rule(
+    LABEL_1035,
+    63,
+    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character",
+    ["my-name", "abc-123"],
+  ),
+  qualifiedName: rule(QUALIFIED_NAME, 63, "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character", [
+    "MyName",
+    "my.name",
+    "123-abc",
+  ]),
+  labelValue: rule(
+    LABEL_VALUE,
+    63,
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character",
+    ["MyValue", "my_value", "12345"],
+  ),
 };
 
 export function dnsLabelProblems(name: string): string[] {
@@ -53,7 +87,8 @@ export function pathSegmentNameProblems(name: string): string[] {
 /** Keys of labels and annotations, and finalizers: an optional DNS subdomain, a slash, and a name. */
 export function qualifiedNameProblems(key: string): string[] {
   const slash = key.indexOf("/");
-  if (slash !== key.lastIndexOf("/")) return [`a valid label key ${rules.qualifiedName.description} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`];
+  if (slash !== key.lastIndexOf("/"))
+    return [`a valid label key ${rules.qualifiedName.description} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`];
   const name = key.slice(slash + 1);
   const prefix = slash < 0 ? undefined : key.slice(0, slash);
   const prefixProblems = prefix === undefined ? [] : prefix === "" ? ["must be non-empty"] : problemsOf(rules.subdomain, prefix, "bytes");

@@ -46,13 +46,22 @@ export function validateObjectMeta(meta: ObjectMeta, { nameRule = "dnsSubdomain"
 }
 
 /** What an update may not do to metadata, as often as upstream tells it. The registry has filled in what clients may leave out (uid, times, resourceVersion). */
-export function validateObjectMetaUpdate(meta: ObjectMeta, old: ObjectMeta, { nameRule = "dnsSubdomain", anyFinalizers = true, metadataOnUpdate }: MetadataRules): FieldError[] {
+export function validateObjectMetaUpdate(
+  meta: ObjectMeta,
+  old: ObjectMeta,
+  { nameRule = "dnsSubdomain", anyFinalizers = true, metadataOnUpdate }: MetadataRules,
+): FieldError[] {
   // A part that is still the stored one was checked when it was stored.
   const content = contentErrors(meta, old);
   const managed = meta.managedFields === old.managedFields ? [] : managedFieldsErrors(meta.managedFields ?? []);
   const finalizers = jsonEqual(meta.finalizers, old.finalizers) ? [] : (meta.finalizers ?? []);
   const change = [...changeErrors(meta, old), ...content, ...managed];
-  const asNew = (rule: NameRule) => [...(meta.generateName === old.generateName ? [] : generateNameErrors(meta, rule)), ...content, ...finalizerErrors(finalizers), ...managed];
+  const asNew = (rule: NameRule) => [
+    ...(meta.generateName === old.generateName ? [] : generateNameErrors(meta, rule)),
+    ...content,
+    ...finalizerErrors(finalizers),
+    ...managed,
+  ];
   const unknown = anyFinalizers ? [] : unknownFinalizerErrors(finalizers);
   const once = [...asNew("pathSegment"), ...change];
   if (metadataOnUpdate === "none") return once;
@@ -63,24 +72,38 @@ function changeErrors(meta: ObjectMeta, old: ObjectMeta): FieldError[] {
   const errors: FieldError[] = [];
   if (old.deletionTimestamp !== undefined) {
     const added = (meta.finalizers ?? []).filter((name) => !old.finalizers?.includes(name)).sort();
-    if (added.length > 0) errors.push(forbiddenField("metadata.finalizers", `no new finalizers can be added if the object is being deleted, found new finalizers []string{${added.map((name) => JSON.stringify(name)).join(", ")}}`));
+    if (added.length > 0)
+      errors.push(
+        forbiddenField(
+          "metadata.finalizers",
+          `no new finalizers can be added if the object is being deleted, found new finalizers []string{${added.map((name) => JSON.stringify(name)).join(", ")}}`,
+        ),
+      );
   }
   if (!meta.resourceVersion) errors.push(invalidField("metadata.resourceVersion", meta.resourceVersion ?? "", "must be specified for an update"));
   if ((meta.generation ?? 0) < (old.generation ?? 0)) errors.push(invalidField("metadata.generation", meta.generation ?? 0, "must not be decremented"));
   for (const field of ["name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"] as const) {
-    if ((meta[field] ?? "") !== (old[field] ?? "")) errors.push(invalidField(`metadata.${field}`, meta[field] ?? (field.endsWith("stamp") || field.endsWith("Seconds") ? null : ""), "field is immutable"));
+    if ((meta[field] ?? "") !== (old[field] ?? ""))
+      errors.push(invalidField(`metadata.${field}`, meta[field] ?? (field.endsWith("stamp") || field.endsWith("Seconds") ? null : ""), "field is immutable"));
   }
   return errors;
 }
 
 function generateNameErrors({ generateName }: ObjectMeta, nameRule: NameRule): FieldError[] {
   if (!generateName) return [];
-  return invalidFields("metadata.generateName", generateName, NAME_RULES[nameRule](nameRule === "pathSegment" ? generateName : withoutTrailingDash(generateName)));
+  return invalidFields(
+    "metadata.generateName",
+    generateName,
+    NAME_RULES[nameRule](nameRule === "pathSegment" ? generateName : withoutTrailingDash(generateName)),
+  );
 }
 
 /** Labels as they appear in metadata, templates and selectors' matchLabels. */
 export function labelErrors(labels: Readonly<Record<string, string>>, field: string): FieldError[] {
-  return Object.entries(labels).flatMap(([key, value]) => [...invalidFields(field, key, qualifiedNameProblems(key)), ...invalidFields(field, value, labelValueProblems(value))]);
+  return Object.entries(labels).flatMap(([key, value]) => [
+    ...invalidFields(field, key, qualifiedNameProblems(key)),
+    ...invalidFields(field, value, labelValueProblems(value)),
+  ]);
 }
 
 function namespaceErrors(namespace: string | undefined, namespaced: boolean): FieldError[] {
@@ -115,13 +138,20 @@ function ownerErrors(owners: readonly OwnerReference[]): FieldError[] {
   const errors = owners.flatMap((owner) => {
     const problems: FieldError[] = [];
     if (!/^([^/]*\/)?[^/]+$/.test(owner.apiVersion)) problems.push(invalidField(`${at}.apiVersion`, owner.apiVersion, "version must not be empty"));
-    for (const field of ["kind", "name", "uid"] as const) if (!owner[field]) problems.push(invalidField(`${at}.${field}`, owner[field] ?? "", "must not be empty"));
+    for (const field of ["kind", "name", "uid"] as const)
+      if (!owner[field]) problems.push(invalidField(`${at}.${field}`, owner[field] ?? "", "must not be empty"));
     if (owner.apiVersion === "v1" && owner.kind === "Event") problems.push(invalidField(at, owner, "/v1, Kind=Event is disallowed from being an owner"));
     return problems;
   });
   const [first, ...others] = owners.filter((owner) => owner.controller === true);
   for (const other of others) {
-    errors.push(invalidField("metadata.ownerReferences", owners, `Only one reference can have Controller set to true. Found "true" in references for ${first?.kind}/${first?.name} and ${other.kind}/${other.name}`));
+    errors.push(
+      invalidField(
+        "metadata.ownerReferences",
+        owners,
+        `Only one reference can have Controller set to true. Found "true" in references for ${first?.kind}/${first?.name} and ${other.kind}/${other.name}`,
+      ),
+    );
   }
   return errors;
 }
@@ -137,7 +167,11 @@ function finalizerErrors(finalizers: readonly string[]): FieldError[] {
 const KNOWN_FINALIZERS = ["kubernetes", "orphan", "foregroundDeletion"];
 
 function unknownFinalizerErrors(finalizers: readonly string[]): FieldError[] {
-  return finalizers.flatMap((name, index) => (name.includes("/") || KNOWN_FINALIZERS.includes(name) ? [] : [invalidField(`metadata.finalizers[${index}]`, name, "name is neither a standard finalizer name nor is it fully qualified")]));
+  return finalizers.flatMap((name, index) =>
+    name.includes("/") || KNOWN_FINALIZERS.includes(name)
+      ? []
+      : [invalidField(`metadata.finalizers[${index}]`, name, "name is neither a standard finalizer name nor is it fully qualified")],
+  );
 }
 
 function managedFieldsErrors(entries: NonNullable<ObjectMeta["managedFields"]>): FieldError[] {
@@ -145,7 +179,8 @@ function managedFieldsErrors(entries: NonNullable<ObjectMeta["managedFields"]>):
     const at = `metadata.managedFields[${index}]`;
     const problems: FieldError[] = [];
     if (!entry.operation) problems.push(requiredField(`${at}.operation`, "must not be empty"));
-    else if (entry.operation !== "Apply" && entry.operation !== "Update") problems.push(unsupportedValue(`${at}.operation`, entry.operation, ["Apply", "Update"]));
+    else if (entry.operation !== "Apply" && entry.operation !== "Update")
+      problems.push(unsupportedValue(`${at}.operation`, entry.operation, ["Apply", "Update"]));
     if (entry.fieldsType && entry.fieldsType !== "FieldsV1") problems.push(invalidField(`${at}.fieldsType`, entry.fieldsType, "must be `FieldsV1`"));
     if ((entry.manager ?? "").length > MANAGER_LENGTH_MAX) problems.push(tooLong(`${at}.manager`, MANAGER_LENGTH_MAX));
     if ((entry.subresource ?? "").length > SUBRESOURCE_LENGTH_MAX) problems.push(tooLong(`${at}.subresource`, SUBRESOURCE_LENGTH_MAX));

@@ -23,6 +23,8 @@ export function withOwnersOnce<T extends KubeObject>(object: T, warn: (text: str
   const repeats = repeatsOf(references, (reference) => JSON.stringify(withSortedKeys(reference)));
   const repeated = references.filter((_, index) => repeats[index] === true).map(({ uid }) => uid);
   if (repeated.length === 0) return object;
-  warn(`.metadata.ownerReferences contains duplicate entries${when}; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: ${repeated.join(", ")}`);
+  warn(
+    `.metadata.ownerReferences contains duplicate entries${when}; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: ${repeated.join(", ")}`,
+  );
   return withMetadata(object, { ownerReferences: references.filter((_, index) => repeats[index] === false) });
 }

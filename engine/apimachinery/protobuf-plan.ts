@@ -11,7 +11,14 @@ export type AlternativeForm = "schemaOrArray" | "schemaOrBoolean" | "schemaOrStr
 
 /** One field number of a message. An `inline` field holds properties of the enclosing object in a message of their own. */
 export type FieldPlan =
-  | { readonly is: "field"; readonly tag: number; readonly name: string; readonly shape: "single" | "repeated" | "map"; readonly value: ValueCodec; readonly keepsZero: boolean }
+  | {
+      readonly is: "field";
+      readonly tag: number;
+      readonly name: string;
+      readonly shape: "single" | "repeated" | "map";
+      readonly value: ValueCodec;
+      readonly keepsZero: boolean;
+    }
   | { readonly is: "inline"; readonly tag: number; readonly plan: MessagePlan };
 
 export interface MessagePlan {
@@ -38,7 +45,8 @@ function buildPlan(properties: readonly (readonly [string, Schema])[], required:
     const [inline, ...deeper] = [schema["x-protobuf-inline"] ?? []].flat();
     if (tag === undefined) continue; // apiVersion and kind travel in the envelope
     const shape = fieldShape(schema);
-    if (inline === undefined) fields.push({ is: "field", tag, name, ...shape, keepsZero: schema["x-protobuf-presence"] === true || required.has(name) || saysZero(shape.value) });
+    if (inline === undefined)
+      fields.push({ is: "field", tag, name, ...shape, keepsZero: schema["x-protobuf-presence"] === true || required.has(name) || saysZero(shape.value) });
     else embedded.set(inline, [...(embedded.get(inline) ?? []), [name, withInline(schema, deeper)]]);
   }
   for (const [tag, members] of embedded) fields.push({ is: "inline", tag, plan: buildPlan(members, required) });
@@ -66,10 +74,21 @@ function fieldShape(schema: Schema): { shape: "single" | "repeated" | "map"; val
   return { shape: "single", value: valueCodec(schema) };
 }
 
-const ALTERNATIVES: Readonly<Record<string, AlternativeForm>> = { SchemaOrArray: "schemaOrArray", SchemaOrBoolean: "schemaOrBoolean", SchemaOrStrings: "schemaOrStrings" };
+const ALTERNATIVES: Readonly<Record<string, AlternativeForm>> = {
+  SchemaOrArray: "schemaOrArray",
+  SchemaOrBoolean: "schemaOrBoolean",
+  SchemaOrStrings: "schemaOrStrings",
+};
 
 const SPECIAL: Readonly<Record<string, Exclude<ValueCodec["is"], "message" | AlternativeForm>>> = {
-  Quantity: "quantity", IntOrString: "intOrString", Time: "time", MicroTime: "microTime", RawExtension: "json", FieldsV1: "json", StringList: "stringList", bytes: "bytes",
+  Quantity: "quantity",
+  IntOrString: "intOrString",
+  Time: "time",
+  MicroTime: "microTime",
+  RawExtension: "json",
+  FieldsV1: "json",
+  StringList: "stringList",
+  bytes: "bytes",
 };
 
 function specialCodec(schema: Schema): ValueCodec | undefined {

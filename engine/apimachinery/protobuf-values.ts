@@ -65,7 +65,8 @@ export function readTime(content: Buffer, decimals: 0 | 6): string | undefined {
     else return undefined;
     return true;
   });
-  if (seconds < YEAR_1_SECONDS || seconds > YEAR_9999_SECONDS || nanos < 0 || nanos >= 1e9) throw new Error(`protobuf: ${seconds} seconds and ${nanos} nanoseconds are no time`);
+  if (seconds < YEAR_1_SECONDS || seconds > YEAR_9999_SECONDS || nanos < 0 || nanos >= 1e9)
+    throw new Error(`protobuf: ${seconds} seconds and ${nanos} nanoseconds are no time`);
   const text = formatTime(seconds * 1000);
   return decimals === 0 ? text : text.replace("Z", `.${String(Math.floor(nanos / 1000)).padStart(6, "0")}Z`);
 }

@@ -1,5 +1,18 @@
 import { messagePlan, type AlternativeForm, type FieldPlan, type MessagePlan, type ValueCodec } from "./protobuf-plan.ts";
-import { readIntOrString, readFields, readJson, readQuantity, readStringList, readTime, writeIntOrString, writeJson, writeQuantity, writeStringList, writeText, writeTime } from "./protobuf-values.ts";
+import {
+  readIntOrString,
+  readFields,
+  readJson,
+  readQuantity,
+  readStringList,
+  readTime,
+  writeIntOrString,
+  writeJson,
+  writeQuantity,
+  writeStringList,
+  writeText,
+  writeTime,
+} from "./protobuf-values.ts";
 import { ProtobufReader, ProtobufWriter, WireType } from "./protobuf-wire.ts";
 import type { Schema } from "./schema.ts";
 
@@ -241,7 +254,17 @@ function readMapEntry(entry: Buffer, field: Extract<FieldPlan, { is: "field" }>,
 /** Upstream's zero time is null in JSON. */
 function emptyValue(codec: ValueCodec): unknown {
   if (codec.is === "time" || codec.is === "microTime") return null;
-  return codec.is === "message" ? {} : codec.is === "stringList" ? [] : codec.is === "integer" || codec.is === "double" ? 0 : codec.is === "bool" ? false : codec.is === "quantity" ? "0" : "";
+  return codec.is === "message"
+    ? {}
+    : codec.is === "stringList"
+      ? []
+      : codec.is === "integer" || codec.is === "double"
+        ? 0
+        : codec.is === "bool"
+          ? false
+          : codec.is === "quantity"
+            ? "0"
+            : "";
 }
 
 function readValue(reader: ProtobufReader, wireType: number, codec: ValueCodec, known: unknown, depth: number): unknown {

@@ -45,10 +45,13 @@ function computePlan(schema: Schema): SchemaPlan {
     required: schema.required ?? [],
     nulls: [...properties].filter(([, property]) => property["x-mainstay-null"] === true).map(([name]) => name),
     omittedEmpty: new Set([...properties].filter(([name, property]) => isOmittedEmpty(schema, name, property)).map(([name]) => name)),
-    omittedZero: new Map([...properties].filter(([name, property]) => isOmittedZero(schema, name, property)).map(([name, property]) => [name, zeroOf(property)])),
+    omittedZero: new Map(
+      [...properties].filter(([name, property]) => isOmittedZero(schema, name, property)).map(([name, property]) => [name, zeroOf(property)]),
+    ),
     additional: typeof additionalProperties === "object" ? additionalProperties : undefined,
     keepsUnknown: schema["x-kubernetes-preserve-unknown-fields"] === true || additionalProperties === true || isFreeForm,
-    constrainsText: [choices, pattern, minLength, maxLength].some((rule) => rule !== undefined) || format === "byte" || format === "date-time" || format === "micro-time",
+    constrainsText:
+      [choices, pattern, minLength, maxLength].some((rule) => rule !== undefined) || format === "byte" || format === "date-time" || format === "micro-time",
     minLength,
     maxLength,
     pattern: pattern === undefined ? undefined : compilePattern(pattern),
@@ -58,7 +61,10 @@ function computePlan(schema: Schema): SchemaPlan {
 
 /** Optional lists that are written all the same; of the others, the schema says that they are required. */
 const KEPT_EMPTY: ReadonlySet<string> = new Set([
-  "HPAScalingRules.policies", "CustomResourceDefinitionStatus.conditions", "CustomResourceDefinitionStatus.storedVersions", "ObjectMeta.managedFields",
+  "HPAScalingRules.policies",
+  "CustomResourceDefinitionStatus.conditions",
+  "CustomResourceDefinitionStatus.storedVersions",
+  "ObjectMeta.managedFields",
 ]);
 
 /** Types without protobuf tags are custom resources, which upstream keeps as they came. */
@@ -69,7 +75,13 @@ function isOmittedEmpty({ title = "", required = [] }: Schema, name: string, pro
 
 /** Of a pointer in Go a zero is a value, which the schema says. What is always there has its zero as its default. */
 function isOmittedZero({ required = [] }: Schema, name: string, property: Schema): boolean {
-  if (property["x-protobuf-tag"] === undefined || property["x-protobuf-presence"] === true || property["x-kubernetes-int-or-string"] === true || required.includes(name)) return false;
+  if (
+    property["x-protobuf-tag"] === undefined ||
+    property["x-protobuf-presence"] === true ||
+    property["x-kubernetes-int-or-string"] === true ||
+    required.includes(name)
+  )
+    return false;
   const zero = zeroOf(property);
   return zero !== undefined && zero !== null && property.default !== zero;
 }

@@ -139,4 +139,3 @@ function splitUnescaped(text: string): string[] {
   }
   return [...parts, current];
 }
-

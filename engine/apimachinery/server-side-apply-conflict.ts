@@ -10,8 +10,12 @@ export interface FieldConflict {
 
 /** The 409 that lists every field and its owner, in upstream's words: kubectl and Git tools show it as it is. */
 export function applyConflict(conflicts: readonly FieldConflict[]): StatusError {
-  const owners = conflicts.map(({ manager, fields }) => ({ name: describeManager(manager), paths: printPaths(fields) })).sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
-  const causes: StatusCause[] = owners.flatMap(({ name, paths }) => paths.map((field) => ({ reason: "FieldManagerConflict", message: `conflict with ${name}`, field })));
+  const owners = conflicts
+    .map(({ manager, fields }) => ({ name: describeManager(manager), paths: printPaths(fields) }))
+    .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  const causes: StatusCause[] = owners.flatMap(({ name, paths }) =>
+    paths.map((field) => ({ reason: "FieldManagerConflict", message: `conflict with ${name}`, field })),
+  );
   const [only] = causes;
   const message =
     causes.length === 1

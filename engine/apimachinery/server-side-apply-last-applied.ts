@@ -36,7 +36,10 @@ export function withLastApplied(object: KubeObject, intent: KubeObject): KubeObj
   if ((annotations[LAST_APPLIED] ?? "") === "") return object;
   const text = `${sortedGoJson(withoutLastApplied(intent))}\n`;
   if (annotations[LAST_APPLIED] === text) return object;
-  const size = Object.entries({ ...annotations, [LAST_APPLIED]: text }).reduce((sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(value), 0);
+  const size = Object.entries({ ...annotations, [LAST_APPLIED]: text }).reduce(
+    (sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(value),
+    0,
+  );
   return withAnnotations(object, { [LAST_APPLIED]: size > ANNOTATIONS_BYTES_MAX ? undefined : text });
 }
 

@@ -3,7 +3,17 @@ import { EMPTY_SET, difference, intersection, isEmptySet, isSubset, sameSet, uni
 import { parseApiVersion } from "./group-version.ts";
 import { resetFieldSet } from "./managed-fields-reset.ts";
 import { computeOwnership } from "./managed-fields-update.ts";
-import { decodeManagedFields, managerKey, withFieldsOf, withManagers, withoutEmptyManagers, withoutManagedFields, withoutUnownable, type Manager, type Managers } from "./managed-fields.ts";
+import {
+  decodeManagedFields,
+  managerKey,
+  withFieldsOf,
+  withManagers,
+  withoutEmptyManagers,
+  withoutManagedFields,
+  withoutUnownable,
+  type Manager,
+  type Managers,
+} from "./managed-fields.ts";
 import type { KubeObject } from "./object-meta.ts";
 import type { Schema } from "./schema.ts";
 import { applyConflict, type FieldConflict } from "./server-side-apply-conflict.ts";
@@ -206,7 +216,9 @@ function readIntent(request: ApplyRequest): FieldSet {
   } catch (error) {
     if (!(error instanceof FieldSetError)) throw error;
     const { group, version } = parseApiVersion(intent.apiVersion);
-    throw withoutReason(`failed to create typed patch object (${intent.metadata.namespace ?? ""}/${intent.metadata.name ?? ""}; ${group}/${version}, Kind=${intent.kind}): ${error.message}`);
+    throw withoutReason(
+      `failed to create typed patch object (${intent.metadata.namespace ?? ""}/${intent.metadata.name ?? ""}; ${group}/${version}, Kind=${intent.kind}): ${error.message}`,
+    );
   }
 }
 

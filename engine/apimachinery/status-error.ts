@@ -57,7 +57,16 @@ export class StatusError extends Error {
   constructor(reason: StatusReason, message: string, details?: StatusDetails, metadata: Status["metadata"] = {}) {
     super(message);
     this.name = "StatusError";
-    this.status = { kind: "Status", apiVersion: "v1", metadata, status: "Failure", message, reason, ...(details ? { details } : {}), code: REASON_CODES[reason] };
+    this.status = {
+      kind: "Status",
+      apiVersion: "v1",
+      metadata,
+      status: "Failure",
+      message,
+      reason,
+      ...(details ? { details } : {}),
+      code: REASON_CODES[reason],
+    };
   }
 
   get reason(): StatusReason | undefined {
@@ -105,7 +114,11 @@ export const alreadyExists = (what: Named, name: string) =>
   new StatusError("AlreadyExists", `${qualified(what)} "${name}" already exists`, { name, ...groupDetail(what.group), kind: what.resource });
 
 export const conflict = (what: Named, name: string, why = "the object has been modified; please apply your changes to the latest version and try again") =>
-  new StatusError("Conflict", `Operation cannot be fulfilled on ${qualified(what)} "${name}": ${why}`, { name, ...groupDetail(what.group), kind: what.resource });
+  new StatusError("Conflict", `Operation cannot be fulfilled on ${qualified(what)} "${name}": ${why}`, {
+    name,
+    ...groupDetail(what.group),
+    kind: what.resource,
+  });
 
 export const badRequest = (message: string) => new StatusError("BadRequest", message);
 
@@ -113,7 +126,10 @@ export const unauthorized = () => new StatusError("Unauthorized", "Unauthorized"
 
 export const forbidden = (what: Named, name: string, why: string, causes?: readonly StatusCause[]) =>
   new StatusError("Forbidden", `${qualified(what)} ${name === "" ? "" : `"${name}" `}is forbidden: ${why}`, {
-    ...(name === "" ? {} : { name }), ...groupDetail(what.group), kind: what.resource, ...(causes ? { causes } : {}),
+    ...(name === "" ? {} : { name }),
+    ...groupDetail(what.group),
+    kind: what.resource,
+    ...(causes ? { causes } : {}),
   });
 
 export const expired = (message: string, metadata: Status["metadata"] = {}) => new StatusError("Expired", message, undefined, metadata);

@@ -45,7 +45,11 @@ function mergeWithOrder(list: ListField, current: readonly unknown[], patched: r
   const isPatched = new Set(merged.patchedKeys);
   const keyOf = keyReader(list);
   const rest = merged.items.filter((item) => !isPatched.has(keyOf(item)));
-  const own = sortBy(merged.items.filter((item) => isPatched.has(keyOf(item))), positions(merged.patchedKeys, identity), keyOf);
+  const own = sortBy(
+    merged.items.filter((item) => isPatched.has(keyOf(item))),
+    positions(merged.patchedKeys, identity),
+    keyOf,
+  );
   return {
     items: interleave(rest, own, positions(merged.base, keyOf), keyOf),
     // Upstream deletes and appends in place, so new items fill the room that deleted ones left and count as old ones there.
@@ -68,7 +72,8 @@ function mergeKeyed(list: ListField, current: readonly unknown[], patched: reado
   const gone = new Set<unknown>();
   let replaces = false;
   const changes: JsonMap[] = [];
-  for (const item of patched as readonly JsonMap[]) { // callers have checked that all items are maps
+  for (const item of patched as readonly JsonMap[]) {
+    // callers have checked that all items are maps
     const directive = item["$patch"];
     if (directive === undefined) changes.push(item);
     else if (directive === "replace") replaces = true;
@@ -97,13 +102,22 @@ function mergeKeyed(list: ListField, current: readonly unknown[], patched: reado
 }
 
 /** Merges (if both are there) and puts the items that `order` names into that order. */
-export function orderList(list: ListField, current: readonly unknown[] | undefined, patched: readonly unknown[] | undefined, order: readonly unknown[]): readonly unknown[] {
+export function orderList(
+  list: ListField,
+  current: readonly unknown[] | undefined,
+  patched: readonly unknown[] | undefined,
+  order: readonly unknown[],
+): readonly unknown[] {
   if (patched !== undefined) checkOrder(list, patched, order);
   const { items: merged, orderBefore } = joined(list, current, patched);
   if (merged.length === 0) return merged;
   const keyOf = list.mergeKey === undefined ? identity : keyReader(list);
   const place = positions(order, keyOf);
-  const named = sortBy(merged.filter((item) => place.has(keyOf(item))), place, keyOf);
+  const named = sortBy(
+    merged.filter((item) => place.has(keyOf(item))),
+    place,
+    keyOf,
+  );
   const rest = merged.filter((item) => !place.has(keyOf(item)));
   const result = interleave(rest, named, positions(orderBefore, keyOf), keyOf);
   return current !== undefined && result.length === current.length && result.every((item, i) => item === current[i]) ? current : result;
@@ -136,7 +150,12 @@ export function deletePrimitives(current: readonly unknown[], items: readonly un
 }
 
 /** Puts `rest` among `own`: an item goes first only where the old order had it before the next item of `own`. */
-function interleave(rest: readonly unknown[], own: readonly unknown[], place: ReadonlyMap<unknown, number>, keyOf: (item: unknown) => unknown = identity): readonly unknown[] {
+function interleave(
+  rest: readonly unknown[],
+  own: readonly unknown[],
+  place: ReadonlyMap<unknown, number>,
+  keyOf: (item: unknown) => unknown = identity,
+): readonly unknown[] {
   const out: unknown[] = [];
   let i = 0;
   for (const item of own) {
@@ -200,6 +219,10 @@ function isMap(value: unknown): value is JsonMap {
 /** A value as Go's `%v` prints it, which is what the message shows that kubectl users know. */
 function printGo(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(printGo).join(" ")}]`;
-  if (isMap(value)) return `map[${Object.keys(value).sort().map((key) => `${key}:${printGo(value[key])}`).join(" ")}]`;
+  if (isMap(value))
+    return `map[${Object.keys(value)
+      .sort()
+      .map((key) => `${key}:${printGo(value[key])}`)
+      .join(" ")}]`;
   return value === null ? "<nil>" : String(value);
 }

@@ -73,7 +73,8 @@ function mergeMaps(schema: Schema | undefined, target: JsonMap, patch: JsonMap):
 
 function byDirective(directive: unknown, patch: JsonMap): JsonMap {
   if (directive === "delete") return {};
-  if (directive !== "replace") throw badRequest(`unknown patch type: ${typeof directive === "string" ? directive : JSON.stringify(directive)} in map: ${JSON.stringify(patch)}`);
+  if (directive !== "replace")
+    throw badRequest(`unknown patch type: ${typeof directive === "string" ? directive : JSON.stringify(directive)} in map: ${JSON.stringify(patch)}`);
   const { [DIRECTIVE]: _, ...rest } = patch;
   return withoutDirectives(rest) as JsonMap; // a map without the marker stays a map
 }
@@ -91,7 +92,8 @@ function applyElementOrder(schema: Schema | undefined, draft: Draft, field: stri
   if (!Array.isArray(order)) badElementOrder();
   const current = draft.get(field);
   if (patched === null || (current === undefined && patched === undefined)) return false;
-  for (const list of [current, patched]) if (list !== undefined && list !== null && !Array.isArray(list)) throw badRequest(`expected a list in ${field}, but received ${describe(list)}`);
+  for (const list of [current, patched])
+    if (list !== undefined && list !== null && !Array.isArray(list)) throw badRequest(`expected a list in ${field}, but received ${describe(list)}`);
   const list = listField(schema, field);
   const live = Array.isArray(current) ? (current as readonly unknown[]) : undefined;
   const changes = Array.isArray(patched) ? (patched as readonly unknown[]) : undefined;
@@ -161,7 +163,9 @@ function withoutDirectives(value: unknown): unknown {
   if (Array.isArray(value)) return mapChanged(value, (item) => (item === null ? item : withoutDirectives(item)));
   if (!isMap(value)) return value;
   if (value[DIRECTIVE] !== undefined) return undefined;
-  return mapEntries(value, (key, item) => (item === null || key === RETAIN_KEYS || key.startsWith(ELEMENT_ORDER) || key.startsWith(DELETE_FROM_LIST) ? undefined : withoutDirectives(item)));
+  return mapEntries(value, (key, item) =>
+    item === null || key === RETAIN_KEYS || key.startsWith(ELEMENT_ORDER) || key.startsWith(DELETE_FROM_LIST) ? undefined : withoutDirectives(item),
+  );
 }
 
 /** A list that replaces another is taken literally; only nulls in it count as absent fields, as when it is decoded. */

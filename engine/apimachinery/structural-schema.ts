@@ -228,8 +228,16 @@ class Pass {
       }
     }
     const { minItems, maxItems } = schema;
-    if (minItems !== undefined && value.length < minItems) this.errors.push(value.length === 0 ? requiredField(this.#trail.text()) : invalidField(this.#trail.text(), value.length, `must have at least ${minItems} items`));
-    if (maxItems !== undefined && value.length > maxItems) this.errors.push({ type: "FieldValueTooMany", field: this.#trail.text(), message: `Too many: ${value.length}: must have at most ${maxItems} ${maxItems === 1 ? "item" : "items"}` });
+    if (minItems !== undefined && value.length < minItems)
+      this.errors.push(
+        value.length === 0 ? requiredField(this.#trail.text()) : invalidField(this.#trail.text(), value.length, `must have at least ${minItems} items`),
+      );
+    if (maxItems !== undefined && value.length > maxItems)
+      this.errors.push({
+        type: "FieldValueTooMany",
+        field: this.#trail.text(),
+        message: `Too many: ${value.length}: must have at most ${maxItems} ${maxItems === 1 ? "item" : "items"}`,
+      });
     if (value.length > 1) this.#checkUnique(schema, copy ?? value);
     return copy ?? value;
   }
@@ -251,7 +259,8 @@ class Pass {
       const identity = fields === undefined ? item : keys.length === 1 ? fields[keys[0] ?? ""] : Object.fromEntries(keys.map((key) => [key, fields[key]]));
       if (identity === undefined) continue; // the missing key has been reported
       const mark = typeof identity === "object" ? JSON.stringify(identity) : identity;
-      if (seen.has(mark)) this.errors.push(duplicateField(`${this.#trail.text()}[${index}]${fields !== undefined && keys.length === 1 ? `.${keys[0]}` : ""}`, identity));
+      if (seen.has(mark))
+        this.errors.push(duplicateField(`${this.#trail.text()}[${index}]${fields !== undefined && keys.length === 1 ? `.${keys[0]}` : ""}`, identity));
       seen.add(mark);
     }
   }
@@ -267,12 +276,17 @@ class Pass {
     const { minLength, maxLength } = plan;
     const { format } = schema;
     if (plan.enum !== undefined && !plan.enum.has(value)) this.errors.push(unsupportedValue(this.#trail.text(), value, (schema.enum ?? []).map(String)));
-    if (minLength !== undefined && value.length < minLength) this.errors.push(value === "" ? requiredField(this.#trail.text()) : invalidField(this.#trail.text(), value, `must be at least ${minLength} characters long`));
+    if (minLength !== undefined && value.length < minLength)
+      this.errors.push(
+        value === "" ? requiredField(this.#trail.text()) : invalidField(this.#trail.text(), value, `must be at least ${minLength} characters long`),
+      );
     if (maxLength !== undefined && value.length > maxLength) this.errors.push(tooLong(this.#trail.text(), maxLength));
-    if (plan.pattern !== undefined && !plan.pattern.test(value)) this.errors.push(invalidField(this.#trail.text(), value, `must match the regular expression '${schema.pattern}'`));
+    if (plan.pattern !== undefined && !plan.pattern.test(value))
+      this.errors.push(invalidField(this.#trail.text(), value, `must match the regular expression '${schema.pattern}'`));
     if (format === "byte" && !isBase64(value)) this.errors.push(typeInvalid(this.#trail.text(), value, "must be base64"));
     if (format !== "date-time" && format !== "micro-time") return value;
-    if (timeProblem(value, format === "micro-time") !== undefined) this.errors.push(typeInvalid(this.#trail.text(), value, "must be a time such as 2026-01-31T12:00:00Z"));
+    if (timeProblem(value, format === "micro-time") !== undefined)
+      this.errors.push(typeInvalid(this.#trail.text(), value, "must be a time such as 2026-01-31T12:00:00Z"));
     return this.#options.prune ? value.replace(",", ".") : value; // Go takes a comma in a time; nobody else can read it
   }
 
@@ -291,7 +305,13 @@ class Pass {
       parseQuantity(text);
       return String(value);
     } catch {
-      this.errors.push(typeInvalid(this.#trail.text(), value, "must be a quantity such as 500m or 1Gi: a number and one of the suffixes n, u, m, k, M, G, T, P, E, Ki, Mi, Gi, Ti, Pi, Ei"));
+      this.errors.push(
+        typeInvalid(
+          this.#trail.text(),
+          value,
+          "must be a quantity such as 500m or 1Gi: a number and one of the suffixes n, u, m, k, M, G, T, P, E, Ki, Mi, Gi, Ti, Pi, Ei",
+        ),
+      );
       return String(value);
     }
   }
@@ -299,14 +319,20 @@ class Pass {
   #checkNumber(schema: Schema, value: unknown): void {
     const isInteger = schema.type === "integer";
     if (typeof value === "bigint" && schema.format !== "int32") return;
-    if (typeof value !== "number" || (isInteger ? !Number.isInteger(value) : !Number.isFinite(value))) return this.#wrongType(value, isInteger ? "integer" : "number");
+    if (typeof value !== "number" || (isInteger ? !Number.isInteger(value) : !Number.isFinite(value)))
+      return this.#wrongType(value, isInteger ? "integer" : "number");
     if (schema.format === "int32" && (value > 2147483647 || value < -2147483648)) return this.#wrongType(value, "32-bit integer");
     if (isInteger && Math.abs(value) > 2 ** 63) return this.#wrongType(value, "64-bit integer");
     const { minimum, maximum } = schema;
     const isTooSmall = minimum !== undefined && value < minimum;
     if (schema["x-mainstay-unchecked"] === true) return;
     if (isTooSmall || (maximum !== undefined && value > maximum)) {
-      const range = maximum === undefined ? `greater than or equal to ${minimum}` : minimum === undefined ? `less than or equal to ${maximum}` : `between ${minimum} and ${maximum}, inclusive`;
+      const range =
+        maximum === undefined
+          ? `greater than or equal to ${minimum}`
+          : minimum === undefined
+            ? `less than or equal to ${maximum}`
+            : `between ${minimum} and ${maximum}, inclusive`;
       this.errors.push(invalidField(this.#trail.text(), value, `must be ${range}`));
     }
     if (schema.enum !== undefined && !schema.enum.includes(value)) this.errors.push(unsupportedValue(this.#trail.text(), value, schema.enum.map(String)));

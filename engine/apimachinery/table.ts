@@ -95,14 +95,23 @@ export function partialObjectMetadata(object: KubeObject, apiVersion: MetaVersio
   return { kind: "PartialObjectMetadata", apiVersion, metadata: object.metadata };
 }
 
-export function partialObjectMetadataList(metadata: ListMetadata, objects: readonly KubeObject[], apiVersion: MetaVersion = "meta.k8s.io/v1"): {
+export function partialObjectMetadataList(
+  metadata: ListMetadata,
+  objects: readonly KubeObject[],
+  apiVersion: MetaVersion = "meta.k8s.io/v1",
+): {
   readonly kind: "PartialObjectMetadataList";
   readonly apiVersion: MetaVersion;
   readonly metadata: ListMetadata;
   /** As upstream's: null when there are none. */
   readonly items: readonly PartialObjectMetadata[] | null;
 } {
-  return { kind: "PartialObjectMetadataList", apiVersion, metadata, items: objects.length === 0 ? null : objects.map((object) => partialObjectMetadata(object, apiVersion)) };
+  return {
+    kind: "PartialObjectMetadataList",
+    apiVersion,
+    metadata,
+    items: objects.length === 0 ? null : objects.map((object) => partialObjectMetadata(object, apiVersion)),
+  };
 }
 
 function columnDefinition<T extends KubeObject>({ name, type, format, description, priority }: TableColumn<T>): TableColumnDefinition {

@@ -9,8 +9,17 @@ const literal = (name: string): Element => ({ name, pattern: new RegExp(`^${name
 const number = (name: string, what: string, min: number, max: number): Element => ({ name, pattern: /^\d\d/, range: { what, min, max } });
 
 const SECONDS: readonly Element[] = [
-  { name: "2006", pattern: /^\d{4}/ }, literal("-"), number("01", "month", 1, 12), literal("-"), number("02", "day", 1, 31),
-  literal("T"), number("15", "hour", 0, 23), literal(":"), number("04", "minute", 0, 59), literal(":"), number("05", "second", 0, 59),
+  { name: "2006", pattern: /^\d{4}/ },
+  literal("-"),
+  number("01", "month", 1, 12),
+  literal("-"),
+  number("02", "day", 1, 31),
+  literal("T"),
+  number("15", "hour", 0, 23),
+  literal(":"),
+  number("04", "minute", 0, 59),
+  literal(":"),
+  number("05", "second", 0, 59),
 ];
 const ZONE: Element = { name: "Z07:00", pattern: /^(Z|[+-]([01]\d|2[0-3]):[0-5]\d)/ };
 const MICROSECONDS: Element = { name: ".000000", pattern: /^[.,]\d{6}/ };

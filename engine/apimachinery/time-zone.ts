@@ -22,7 +22,16 @@ const utc: Zone = { offsetAt: () => 0, changeBetween: (_from, until) => until };
 function ianaZone(name: string): Zone {
   let format: Intl.DateTimeFormat;
   try {
-    format = new Intl.DateTimeFormat("en-US", { timeZone: name, hourCycle: "h23", year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric", second: "numeric" });
+    format = new Intl.DateTimeFormat("en-US", {
+      timeZone: name,
+      hourCycle: "h23",
+      year: "numeric",
+      month: "numeric",
+      day: "numeric",
+      hour: "numeric",
+      minute: "numeric",
+      second: "numeric",
+    });
   } catch (cause) {
     throw new Error(`unknown time zone ${name}`, { cause });
   }

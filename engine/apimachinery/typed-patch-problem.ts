@@ -52,7 +52,8 @@ function listProblem(schema: Schema, items: readonly unknown[]): string | undefi
       if (item === null) return `: element ${index}: associative list with keys may not have a null element`;
       if (!isMap(item)) return `: element ${index}: associative list with keys may not have non-map elements`;
       element = itemElement(shape, item);
-      if (element === undefined) return `: element ${index}: associative list with keys has an element that omits all key fields [${shape.keys.map((name) => JSON.stringify(name)).join(" ")}] (and doesn't have default value for any keys)`;
+      if (element === undefined)
+        return `: element ${index}: associative list with keys has an element that omits all key fields [${shape.keys.map((name) => JSON.stringify(name)).join(" ")}] (and doesn't have default value for any keys)`;
     } else if (shape.is === "set") element = valueElement(item);
     if (element !== undefined && seen.size === seen.add(element).size) return `: duplicate entries for key ${printElement(element)}`;
     const found = typedPatchProblem(schema.items, item);
@@ -71,6 +72,10 @@ function goType(value: unknown): string {
 function goSyntax(value: unknown): string {
   if (value === null) return "interface {}(nil)";
   if (Array.isArray(value)) return `[]interface {}{${value.map(goSyntax).join(", ")}}`;
-  if (isMap(value)) return `map[string]interface {}{${Object.keys(value).sort().map((name) => `${JSON.stringify(name)}:${goSyntax(value[name])}`).join(", ")}}`;
+  if (isMap(value))
+    return `map[string]interface {}{${Object.keys(value)
+      .sort()
+      .map((name) => `${JSON.stringify(name)}:${goSyntax(value[name])}`)
+      .join(", ")}}`;
   return typeof value === "string" ? JSON.stringify(value) : String(value);
 }

@@ -14,7 +14,8 @@ export const quoteAmbiguousText: yaml.ScalarStyleRule = (layout) => {
   if (tag !== STRING_TAG || layout.style !== yaml.SCALAR_STYLE.PLAIN) return;
   // A block cannot show spaces at the end of a line, and would lose carriage returns and tabs.
   const hidesSomething = value.includes("\n") && /[ \t]\n|[\t\r]/.test(value);
-  if (/^(---|\.\.\.)/.test(value)) layout.style = yaml.SCALAR_STYLE.SINGLE_QUOTED; // could be taken for a document's edge
+  if (/^(---|\.\.\.)/.test(value))
+    layout.style = yaml.SCALAR_STYLE.SINGLE_QUOTED; // could be taken for a document's edge
   else if (hidesSomething || TIMESTAMP.test(value) || BASE_60.test(value) || isReadAsOther(value)) layout.style = yaml.SCALAR_STYLE.DOUBLE_QUOTED;
 };
 

@@ -7,7 +7,10 @@ import { wholeNumber } from "../lib/json.ts";
  * floats as in the 1.2 core schema, merge keys, and no timestamps or base-60 numbers.
  */
 const BOOLEANS = new Map<string, boolean>();
-for (const [words, value] of [["y yes on true", true], ["n no off false", false]] as const) {
+for (const [words, value] of [
+  ["y yes on true", true],
+  ["n no off false", false],
+] as const) {
   for (const word of words.split(" ")) {
     BOOLEANS.set(word, value).set(word.toUpperCase(), value);
     BOOLEANS.set(word[0]!.toUpperCase() + word.slice(1), value);
@@ -31,7 +34,15 @@ const integerTag = yaml.defineScalarTag<number | bigint>("tag:yaml.org,2002:int"
     if (match === null) return yaml.NOT_RESOLVED;
     const [, sign, binary, hexadecimal, octal, plain = ""] = match;
     const [digits, base] =
-      binary !== undefined ? [binary, 2] : hexadecimal !== undefined ? [hexadecimal, 16] : octal !== undefined ? [octal, 8] : /^0[0-7_]+$/.test(plain) ? [plain, 8] : [plain, 10];
+      binary !== undefined
+        ? [binary, 2]
+        : hexadecimal !== undefined
+          ? [hexadecimal, 16]
+          : octal !== undefined
+            ? [octal, 8]
+            : /^0[0-7_]+$/.test(plain)
+              ? [plain, 8]
+              : [plain, 10];
     const text = digits.replaceAll("_", "");
     if (text === "") return yaml.NOT_RESOLVED;
     if (base === 10) return wholeNumber(sign === "-" ? `-${text}` : text);

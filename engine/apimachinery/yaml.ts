@@ -50,8 +50,14 @@ export class YamlError extends Error {
  * Empty documents are left out. Another schema reads plain scalars in another way. Throws a YamlError for bad text and anything beyond the
  * limits, and for a key that is there twice unless the last one is to count.
  */
-export function parseYamlDocuments(source: string | YamlEvents, limits: YamlLimits = DEFAULT_YAML_LIMITS, schema: yaml.Schema = kubernetesYamlSchema, lastKeyCounts = false): YamlDocument[] {
-  if (Buffer.byteLength(typeof source === "string" ? source : source.text) > limits.bytesMax) throw new YamlError(`the file is larger than ${limits.bytesMax} bytes; split it`, 1, 1);
+export function parseYamlDocuments(
+  source: string | YamlEvents,
+  limits: YamlLimits = DEFAULT_YAML_LIMITS,
+  schema: yaml.Schema = kubernetesYamlSchema,
+  lastKeyCounts = false,
+): YamlDocument[] {
+  if (Buffer.byteLength(typeof source === "string" ? source : source.text) > limits.bytesMax)
+    throw new YamlError(`the file is larger than ${limits.bytesMax} bytes; split it`, 1, 1);
   let events: yaml.Event[];
   let text: string;
   let values: unknown[];
@@ -67,7 +73,12 @@ export function parseYamlDocuments(source: string | YamlEvents, limits: YamlLimi
     .map((value, index) => {
       const positions = new Positions(text, events, ranges[index] ?? [0, 0]);
       countValues(value, { left: limits.expandedValuesMax }, 0);
-      return { value, line: positions.lineOf([]), lineOf: (path: readonly (string | number)[]) => positions.lineOf(path), textOf: (path: readonly (string | number)[]) => positions.textOf(path) };
+      return {
+        value,
+        line: positions.lineOf([]),
+        lineOf: (path: readonly (string | number)[]) => positions.lineOf(path),
+        textOf: (path: readonly (string | number)[]) => positions.textOf(path),
+      };
     })
     .filter((document) => document.value !== null && document.value !== undefined);
 }
@@ -207,7 +218,8 @@ class Positions {
     if (event?.type === yaml.EVENT_ID.MAPPING) {
       for (let key = at + 1; this.#isOpen(key); key = this.#skip(this.#skip(key))) {
         const name = this.#events[key];
-        if (name?.type === yaml.EVENT_ID.SCALAR && yaml.getScalarValue(this.#text, name) === String(step)) return { at: this.#skip(key), offset: name.valueStart };
+        if (name?.type === yaml.EVENT_ID.SCALAR && yaml.getScalarValue(this.#text, name) === String(step))
+          return { at: this.#skip(key), offset: name.valueStart };
       }
     }
     return undefined;

@@ -41,12 +41,25 @@ function parsePolicy(fields: ConfigFields): AbacPolicy {
   fields.requireKind("Policy", [`${GROUP}/v1beta1`]);
   const spec = fields.part("spec") ?? new ConfigFields({}, "spec");
   const text = (name: string) => spec.text(name) ?? "";
-  return { user: text("user"), group: text("group"), isReadOnly: spec.flag("readonly"), apiGroup: text("apiGroup"), resource: text("resource"), namespace: text("namespace"), path: text("nonResourcePath") };
+  return {
+    user: text("user"),
+    group: text("group"),
+    isReadOnly: spec.flag("readonly"),
+    apiGroup: text("apiGroup"),
+    resource: text("resource"),
+    namespace: text("namespace"),
+    path: text("nonResourcePath"),
+  };
 }
 
 /** The form that needs no version, where what is not said is everything. */
 function olderPolicy(fields: ConfigFields): AbacPolicy {
-  const [user, group, resource, namespace] = ["user", "group", "resource", "namespace"].map((name) => fields.text(name) ?? "") as [string, string, string, string]; // as many as there are names
+  const [user, group, resource, namespace] = ["user", "group", "resource", "namespace"].map((name) => fields.text(name) ?? "") as [
+    string,
+    string,
+    string,
+    string,
+  ]; // as many as there are names
   const isForAll = user === "*" || group === "*" || (user === "" && group === "");
   return {
     user: isForAll ? "" : user,
@@ -63,15 +76,21 @@ function olderPolicy(fields: ConfigFields): AbacPolicy {
 export function abacMode(policies: readonly AbacPolicy[]): AuthorizationMode {
   return {
     type: "ABAC",
-    decide: (attributes) => (policies.some((policy) => matches(policy, attributes)) ? { is: "allow", reason: "" } : { is: "none", reason: "No policy matched." }),
-    rulesFor: (user, namespace) => ({ rules: policies.filter((policy) => isAbout(policy, user) && (policy.namespace === "*" || policy.namespace === namespace)).flatMap(rulesOf), incomplete: false, errors: [] }),
+    decide: (attributes) =>
+      policies.some((policy) => matches(policy, attributes)) ? { is: "allow", reason: "" } : { is: "none", reason: "No policy matched." },
+    rulesFor: (user, namespace) => ({
+      rules: policies.filter((policy) => isAbout(policy, user) && (policy.namespace === "*" || policy.namespace === namespace)).flatMap(rulesOf),
+      incomplete: false,
+      errors: [],
+    }),
   };
 }
 
 function matches(policy: AbacPolicy, attributes: AuthorizationAttributes): boolean {
   if (!isAbout(policy, attributes.user) || (policy.isReadOnly && !READING.includes(attributes.verb))) return false;
   const names = (pattern: string, value: string) => pattern === "*" || pattern === value;
-  if (attributes.is === "resource") return names(policy.namespace, attributes.namespace) && names(policy.resource, attributes.resource) && names(policy.apiGroup, attributes.group);
+  if (attributes.is === "resource")
+    return names(policy.namespace, attributes.namespace) && names(policy.resource, attributes.resource) && names(policy.apiGroup, attributes.group);
   return policy.path === attributes.path || (policy.path.endsWith("*") && attributes.path.startsWith(policy.path.replace(/\*+$/, "")));
 }
 

@@ -12,14 +12,33 @@ export function accessReviewSpec(attributes: AuthorizationAttributes): SubjectAc
   const all = { namespace, verb, group, version, resource, subresource, name };
   const given = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined && value !== ""));
   const [fields, labels] = [requirements(fieldSelector, fieldRequirements), requirements(labelSelector, labelRequirements)];
-  return { resourceAttributes: { ...given, ...(fields.length === 0 ? {} : { fieldSelector: { requirements: fields } }), ...(labels.length === 0 ? {} : { labelSelector: { requirements: labels } }) }, ...user };
+  return {
+    resourceAttributes: {
+      ...given,
+      ...(fields.length === 0 ? {} : { fieldSelector: { requirements: fields } }),
+      ...(labels.length === 0 ? {} : { labelSelector: { requirements: labels } }),
+    },
+    ...user,
+  };
 }
 
 /** The review as conditions see it: every text is there, an empty one where nothing is said. Pure. */
-export function conditionView({ user = "", groups = [], uid = "", extra = {}, resourceAttributes: asked, nonResourceAttributes: path }: SubjectAccessReviewSpec): SubjectAccessReviewSpec {
+export function conditionView({
+  user = "",
+  groups = [],
+  uid = "",
+  extra = {},
+  resourceAttributes: asked,
+  nonResourceAttributes: path,
+}: SubjectAccessReviewSpec): SubjectAccessReviewSpec {
   return {
-    user, groups, uid, extra,
-    ...(asked === undefined ? {} : { resourceAttributes: { namespace: "", verb: "", group: "", version: "", resource: "", subresource: "", name: "", ...asked } }),
+    user,
+    groups,
+    uid,
+    extra,
+    ...(asked === undefined
+      ? {}
+      : { resourceAttributes: { namespace: "", verb: "", group: "", version: "", resource: "", subresource: "", name: "", ...asked } }),
     ...(path === undefined ? {} : { nonResourceAttributes: { path: "", verb: "", ...path } }),
   };
 }

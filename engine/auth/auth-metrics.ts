@@ -93,7 +93,11 @@ export class ImpersonationMetrics {
     this.#clock = clock;
     const prefix = "apiserver_impersonation";
     this.#attempts = registry.counter(`${prefix}_attempts_total`, "Requests in the name of somebody else, by mode and decision.");
-    this.#attemptSeconds = registry.histogram(`${prefix}_attempts_duration_seconds`, "Time that finding out whether a caller may act as somebody else took.", SECONDS);
+    this.#attemptSeconds = registry.histogram(
+      `${prefix}_attempts_duration_seconds`,
+      "Time that finding out whether a caller may act as somebody else took.",
+      SECONDS,
+    );
     this.#questions = registry.counter(`${prefix}_authorization_attempts_total`, "Questions to the authorizer about them, by mode and decision.");
     this.#questionSeconds = registry.histogram(`${prefix}_authorization_attempts_duration_seconds`, "Time that such a question took.", SECONDS);
   }

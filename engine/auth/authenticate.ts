@@ -117,7 +117,12 @@ export class Authenticator {
       if (bearer === undefined) throw unauthorized();
     }
     if (bearer === undefined) {
-      if (path === AUTHORITY_PATH || anonymous === undefined || (anonymous.isEnabled && (anonymous.paths === undefined || anonymous.paths.includes(path ?? "")))) return ANONYMOUS;
+      if (
+        path === AUTHORITY_PATH ||
+        anonymous === undefined ||
+        (anonymous.isEnabled && (anonymous.paths === undefined || anonymous.paths.includes(path ?? "")))
+      )
+        return ANONYMOUS;
       throw unauthorized();
     }
     const found = await this.authenticateToken(bearer, tokens.audiences, notes);
@@ -135,7 +140,12 @@ export class Authenticator {
     const known = ours.length === 0 ? undefined : await this.#userOfKnownToken(token);
     if (known !== undefined) return { user: withAuthenticatedGroup(known), audiences: ours };
     for (const one of tokenAuthenticators) {
-      const found = "authenticateFor" in one ? await one.authenticateFor(token, audiences) : ours.length === 0 ? undefined : forAudiences(await one.authenticate(token), ours);
+      const found =
+        "authenticateFor" in one
+          ? await one.authenticateFor(token, audiences)
+          : ours.length === 0
+            ? undefined
+            : forAudiences(await one.authenticate(token), ours);
       if (found !== undefined) return { ...found, user: withAuthenticatedGroup(found.user) };
     }
     return undefined;
@@ -159,7 +169,11 @@ function forAudiences(user: UserInfo | undefined, audiences: readonly string[]):
 }
 
 function userOfCertificate({ commonName, organizations, fingerprint }: ClientCertificate): UserInfo {
-  return { username: commonName, groups: [...organizations, AUTHENTICATED_GROUP], extra: { "authentication.kubernetes.io/credential-id": [`X509SHA256=${fingerprint}`] } };
+  return {
+    username: commonName,
+    groups: [...organizations, AUTHENTICATED_GROUP],
+    extra: { "authentication.kubernetes.io/credential-id": [`X509SHA256=${fingerprint}`] },
+  };
 }
 
 /** A user that is to be somebody else; the caller has checked that it may. */

@@ -50,7 +50,18 @@ function authorizer(fields: ConfigFields): ConfiguredAuthorizer {
 }
 
 function webhookOf(fields: ConfigFields, name: string): { readonly kubeconfigFile: string; readonly settings: AuthorizationWebhookSettings } {
-  fields.refuseOthers(["authorizedTTL", "cacheAuthorizedRequests", "unauthorizedTTL", "cacheUnauthorizedRequests", "timeout", "subjectAccessReviewVersion", "matchConditionSubjectAccessReviewVersion", "failurePolicy", "connectionInfo", "matchConditions"]);
+  fields.refuseOthers([
+    "authorizedTTL",
+    "cacheAuthorizedRequests",
+    "unauthorizedTTL",
+    "cacheUnauthorizedRequests",
+    "timeout",
+    "subjectAccessReviewVersion",
+    "matchConditionSubjectAccessReviewVersion",
+    "failurePolicy",
+    "connectionInfo",
+    "matchConditions",
+  ]);
   const connection = fields.requiredPart("connectionInfo");
   connection.refuseOthers(["type", "kubeConfigFile"]);
   connection.requiredOneOf("type", ["KubeConfigFile"]);
@@ -61,7 +72,8 @@ function webhookOf(fields: ConfigFields, name: string): { readonly kubeconfigFil
   const conditions = fields.list("matchConditions");
   if (conditions.length > CONDITIONS_MAX) throw new Error(`${fields.path}.matchConditions: must have at most ${CONDITIONS_MAX} items`);
   if (conditions.length > 0) fields.requiredOneOf("matchConditionSubjectAccessReviewVersion", ["v1"]);
-  const ttl = (flag: string, field: string, usualMs: number) => ((fields.value(flag) ?? true) === true || fields.flag(flag) ? (fields.parsed(field, duration) ?? usualMs) : 0);
+  const ttl = (flag: string, field: string, usualMs: number) =>
+    (fields.value(flag) ?? true) === true || fields.flag(flag) ? (fields.parsed(field, duration) ?? usualMs) : 0;
   return {
     kubeconfigFile,
     settings: {

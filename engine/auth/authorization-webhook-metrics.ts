@@ -22,10 +22,23 @@ export class AuthorizationWebhookMetrics {
     this.#clock = clock;
     this.#asked = registry.counter("apiserver_authorization_webhook_evaluations_total", "Questions to authorization webhooks.");
     this.#seconds = registry.histogram("apiserver_authorization_webhook_duration_seconds", "Time that an authorization webhook took.", SECONDS);
-    this.#failedOpen = registry.counter("apiserver_authorization_webhook_evaluations_fail_open_total", "Requests about which others decided because an authorization webhook failed.");
-    this.#excluded = registry.counter("apiserver_authorization_match_condition_exclusions_total", "Requests about which an authorization webhook was not asked because of its conditions.");
-    this.#conditionFailed = registry.counter("apiserver_authorization_match_condition_evaluation_errors_total", "Conditions of authorization webhooks that failed.");
-    this.#conditionSeconds = registry.histogram("apiserver_authorization_match_condition_evaluation_seconds", "Time that the conditions of an authorization webhook took.", CONDITION_SECONDS);
+    this.#failedOpen = registry.counter(
+      "apiserver_authorization_webhook_evaluations_fail_open_total",
+      "Requests about which others decided because an authorization webhook failed.",
+    );
+    this.#excluded = registry.counter(
+      "apiserver_authorization_match_condition_exclusions_total",
+      "Requests about which an authorization webhook was not asked because of its conditions.",
+    );
+    this.#conditionFailed = registry.counter(
+      "apiserver_authorization_match_condition_evaluation_errors_total",
+      "Conditions of authorization webhooks that failed.",
+    );
+    this.#conditionSeconds = registry.histogram(
+      "apiserver_authorization_match_condition_evaluation_seconds",
+      "Time that the conditions of an authorization webhook took.",
+      CONDITION_SECONDS,
+    );
   }
 
   /** Begins a question; its result ends it. */

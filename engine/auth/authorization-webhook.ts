@@ -46,7 +46,17 @@ export function webhookMode(options: AuthorizationWebhookOptions): Authorization
     const known = cache.get(key);
     if (known !== undefined) return known;
     let last: WebhookResult = "success";
-    const askOnce = () => askNoted({ ...target, method: "POST", body: { apiVersion: `authorization.k8s.io/${version}`, kind: "SubjectAccessReview", metadata: {}, spec: version === "v1" ? spec : olderSpec(spec) }, timeoutMs }, metrics?.ask(name), (result) => (last = result));
+    const askOnce = () =>
+      askNoted(
+        {
+          ...target,
+          method: "POST",
+          body: { apiVersion: `authorization.k8s.io/${version}`, kind: "SubjectAccessReview", metadata: {}, spec: version === "v1" ? spec : olderSpec(spec) },
+          timeoutMs,
+        },
+        metrics?.ask(name),
+        (result) => (last = result),
+      );
     let decision: Decision;
     try {
       decision = readDecision(await retried(askOnce, { ...REVIEW_RETRIES, clock, random }));

@@ -86,18 +86,31 @@ export function createAuthorizer(modes: readonly AuthorizationMode[] | (() => re
     allows: async (attributes) => (await decide(attributes)).is === "allow",
     async rulesFor(user, namespace) {
       const parts = await Promise.all(current().map((mode) => mode.rulesFor?.(user, namespace) ?? { rules: [], incomplete: false, errors: [] }));
-      return { rules: parts.flatMap(({ rules }) => rules), incomplete: parts.some(({ incomplete }) => incomplete), errors: parts.flatMap(({ errors }) => errors) };
+      return {
+        rules: parts.flatMap(({ rules }) => rules),
+        incomplete: parts.some(({ incomplete }) => incomplete),
+        errors: parts.flatMap(({ errors }) => errors),
+      };
     },
   };
 }
 
 /** So that a cluster whose roles are broken can be repaired. */
-const mastersMode = { decide: ({ user }: AuthorizationAttributes): Decision => (user.groups.includes(MASTERS_GROUP) ? { is: "allow", reason: "" } : NO_OPINION) };
+const mastersMode = {
+  decide: ({ user }: AuthorizationAttributes): Decision => (user.groups.includes(MASTERS_GROUP) ? { is: "allow", reason: "" } : NO_OPINION),
+};
 
 export const alwaysAllowMode: AuthorizationMode = {
   type: "AlwaysAllow",
   decide: () => ({ is: "allow", reason: "" }),
-  rulesFor: () => ({ rules: [{ verbs: ["*"], apiGroups: ["*"], resources: ["*"] }, { verbs: ["*"], nonResourceURLs: ["*"] }], incomplete: false, errors: [] }),
+  rulesFor: () => ({
+    rules: [
+      { verbs: ["*"], apiGroups: ["*"], resources: ["*"] },
+      { verbs: ["*"], nonResourceURLs: ["*"] },
+    ],
+    incomplete: false,
+    errors: [],
+  }),
 };
 
 export const alwaysDenyMode: AuthorizationMode = { type: "AlwaysDeny", decide: () => ({ is: "none", reason: "Everything is forbidden." }) };
@@ -119,15 +132,20 @@ export async function requireAllowed(authorizer: Authorizer, attributes: Authori
 export function accessDenied(attributes: AuthorizationAttributes, reason = ""): StatusError {
   const user = `User ${JSON.stringify(attributes.user.username)} cannot`;
   const because = reason === "" ? "" : `: ${reason}`;
-  if (attributes.is === "path") return new StatusError("Forbidden", `forbidden: ${user} ${attributes.verb} path ${JSON.stringify(attributes.path)}${because}`, {});
+  if (attributes.is === "path")
+    return new StatusError("Forbidden", `forbidden: ${user} ${attributes.verb} path ${JSON.stringify(attributes.path)}${because}`, {});
   const { verb, group, resource, subresource, namespace, name } = attributes;
   const full = subresource === undefined ? resource : `${resource}/${subresource}`;
   const where = namespace === "" ? "at the cluster scope" : `in the namespace ${JSON.stringify(namespace)}`;
   const what = formatGroupResource({ group, resource });
   const subject = name === "" ? what : `${what} ${JSON.stringify(name)}`;
-  return new StatusError("Forbidden", `${subject} is forbidden: ${user} ${verb} resource ${JSON.stringify(full)} in API group ${JSON.stringify(group)} ${where}${because}`, {
-    ...(name === "" ? {} : { name }),
-    ...(group === "" ? {} : { group }),
-    kind: resource,
-  });
+  return new StatusError(
+    "Forbidden",
+    `${subject} is forbidden: ${user} ${verb} resource ${JSON.stringify(full)} in API group ${JSON.stringify(group)} ${where}${because}`,
+    {
+      ...(name === "" ? {} : { name }),
+      ...(group === "" ? {} : { group }),
+      kind: resource,
+    },
+  );
 }

@@ -62,7 +62,7 @@ export async function signRequest(authority: KeyPair, requestPem: string, reques
 
 /** The uses of a key by the names of the API, and what a certificate says for each. */
 const KEY_USAGES: Readonly<Record<string, keyof typeof KeyUsageFlags>> = {
-  "signing": "digitalSignature",
+  signing: "digitalSignature",
   "digital signature": "digitalSignature",
   "content commitment": "nonRepudiation",
   "key encipherment": "keyEncipherment",
@@ -74,7 +74,7 @@ const KEY_USAGES: Readonly<Record<string, keyof typeof KeyUsageFlags>> = {
   "decipher only": "decipherOnly",
 };
 const EXTENDED_USAGES: Readonly<Record<string, string>> = {
-  "any": "2.5.29.37.0",
+  any: "2.5.29.37.0",
   "server auth": "1.3.6.1.5.5.7.3.1",
   "client auth": "1.3.6.1.5.5.7.3.2",
   "code signing": "1.3.6.1.5.5.7.3.3",
@@ -83,14 +83,20 @@ const EXTENDED_USAGES: Readonly<Record<string, string>> = {
   "ipsec end system": "1.3.6.1.5.5.7.3.5",
   "ipsec tunnel": "1.3.6.1.5.5.7.3.6",
   "ipsec user": "1.3.6.1.5.5.7.3.7",
-  "timestamping": "1.3.6.1.5.5.7.3.8",
+  timestamping: "1.3.6.1.5.5.7.3.8",
   "ocsp signing": "1.3.6.1.5.5.7.3.9",
   "microsoft sgc": "1.3.6.1.4.1.311.10.3.3",
   "netscape sgc": "2.16.840.1.113730.4.1",
 };
 
 /** A certificate that says what an approved request asks for: its subject and names, for these uses of its key. It never makes an authority. */
-export async function signAsRequested(authority: KeyPair, requestPem: string, usages: readonly string[], notBeforeMs: number, notAfterMs: number): Promise<string> {
+export async function signAsRequested(
+  authority: KeyPair,
+  requestPem: string,
+  usages: readonly string[],
+  notBeforeMs: number,
+  notAfterMs: number,
+): Promise<string> {
   const x509 = loadX509();
   const csr = parseCertificateRequest(requestPem);
   if (!(await isSelfSigned(csr))) throw new Error("the certificate request is not signed by its own key");
@@ -118,11 +124,20 @@ export async function signAsRequested(authority: KeyPair, requestPem: string, us
 }
 
 /** A key and a signing request for it, as an agent sends it to join. */
-export async function createSigningRequest(commonName: string, organizations: readonly string[] = [], dnsNames: readonly string[] = []): Promise<{ readonly request: string; readonly key: string }> {
+export async function createSigningRequest(
+  commonName: string,
+  organizations: readonly string[] = [],
+  dnsNames: readonly string[] = [],
+): Promise<{ readonly request: string; readonly key: string }> {
   const x509 = loadX509();
   const keys = await generateKeys();
   const extensions = dnsNames.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension(dnsNames.map((value) => ({ type: "dns" as const, value })))];
-  const request = await x509.Pkcs10CertificateRequestGenerator.create({ name: userName(commonName, organizations), keys, signingAlgorithm: ALGORITHM, extensions });
+  const request = await x509.Pkcs10CertificateRequestGenerator.create({
+    name: userName(commonName, organizations),
+    keys,
+    signingAlgorithm: ALGORITHM,
+    extensions,
+  });
   return { request: request.toString("pem"), key: await exportKey(keys.privateKey) };
 }
 
@@ -130,13 +145,20 @@ export async function createSigningRequest(commonName: string, organizations: re
 export function readCertificate(pem: string): { readonly commonName: string; readonly notBeforeMs: number; readonly notAfterMs: number } {
   const certificate = new X509Certificate(pem);
   void nodeJs.tls; // of which the legacy form brings only a half, and no other half follows (Node 24)
-  return { commonName: [certificate.toLegacyObject().subject.CN].flat()[0] ?? "", notBeforeMs: certificate.validFromDate.getTime(), notAfterMs: certificate.validToDate.getTime() };
+  return {
+    commonName: [certificate.toLegacyObject().subject.CN].flat()[0] ?? "",
+    notBeforeMs: certificate.validFromDate.getTime(),
+    notAfterMs: certificate.validToDate.getTime(),
+  };
 }
 
 /** Whether a server may show the certificate at every one of these names and addresses. */
 export function isFor(pem: string, { dnsNames = [], ipAddresses = [] }: Pick<CertificateRequest, "dnsNames" | "ipAddresses">): boolean {
   const certificate = new X509Certificate(pem);
-  return dnsNames.every((name) => certificate.checkHost(name, { subject: "never", wildcards: false }) !== undefined) && ipAddresses.every((address) => certificate.checkIP(address) !== undefined);
+  return (
+    dnsNames.every((name) => certificate.checkHost(name, { subject: "never", wildcards: false }) !== undefined) &&
+    ipAddresses.every((address) => certificate.checkIP(address) !== undefined)
+  );
 }
 
 /** Throws, saying why, unless these are the certificate of an authority and its key. */
@@ -158,7 +180,10 @@ async function sign(authority: KeyPair, publicKey: webcrypto.CryptoKey, request:
     ...(request.dnsNames ?? []).map((value) => ({ type: "dns" as const, value })),
     ...(request.ipAddresses ?? []).map((value) => ({ type: "ip" as const, value })),
   ];
-  const purposes = [...(request.usage === "client" ? [] : [x509.ExtendedKeyUsage.serverAuth]), ...(request.usage === "serving" ? [] : [x509.ExtendedKeyUsage.clientAuth])];
+  const purposes = [
+    ...(request.usage === "client" ? [] : [x509.ExtendedKeyUsage.serverAuth]),
+    ...(request.usage === "serving" ? [] : [x509.ExtendedKeyUsage.clientAuth]),
+  ];
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: serialNumber(),
     issuer: issuer.subjectName,
@@ -193,12 +218,18 @@ async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
 }
 
 /** How an authority signs: our own do with P-256, those of operators by RSA or another curve as well. Throws for other keys. */
-async function signerOf({ key: pem }: KeyPair): Promise<{ readonly signingAlgorithm: { readonly name: string; readonly hash: string }; readonly signingKey: webcrypto.CryptoKey }> {
+async function signerOf({
+  key: pem,
+}: KeyPair): Promise<{ readonly signingAlgorithm: { readonly name: string; readonly hash: string }; readonly signingKey: webcrypto.CryptoKey }> {
   const key = createPrivateKey(pem);
   const namedCurve = CURVES[key.asymmetricKeyDetails?.namedCurve ?? ""];
-  const signingAlgorithm = key.asymmetricKeyType === "rsa" ? { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" } : namedCurve === undefined ? undefined : { ...ALGORITHM, namedCurve };
+  const signingAlgorithm =
+    key.asymmetricKeyType === "rsa" ? { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" } : namedCurve === undefined ? undefined : { ...ALGORITHM, namedCurve };
   if (signingAlgorithm === undefined) throw new Error("the key of an authority must be RSA, or ECDSA over P-256, P-384 or P-521");
-  return { signingAlgorithm, signingKey: await webcrypto.subtle.importKey("pkcs8", key.export({ type: "pkcs8", format: "der" }), signingAlgorithm, false, ["sign"]) };
+  return {
+    signingAlgorithm,
+    signingKey: await webcrypto.subtle.importKey("pkcs8", key.export({ type: "pkcs8", format: "der" }), signingAlgorithm, false, ["sign"]),
+  };
 }
 
 function keyUsageFlag(usage: string): number {

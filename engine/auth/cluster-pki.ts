@@ -3,7 +3,18 @@ import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import path from "node:path";
 import type { Clock } from "../lib/clock.ts";
 import { KeyedLocks } from "../lib/keyed-locks.ts";
-import { createAuthority, isFor, isSignedBy, issueCertificate, readCertificate, requireAuthority, signAsRequested, signRequest, type CertificateRequest, type KeyPair } from "./certificates.ts";
+import {
+  createAuthority,
+  isFor,
+  isSignedBy,
+  issueCertificate,
+  readCertificate,
+  requireAuthority,
+  signAsRequested,
+  signRequest,
+  type CertificateRequest,
+  type KeyPair,
+} from "./certificates.ts";
 import { formatNodeToken } from "./node-token.ts";
 import { generateTokenKey } from "./service-account-token.ts";
 
@@ -80,7 +91,12 @@ export class ClusterPki {
   }
 
   /** Signs what an approved request asks for, for so long or less, by the cluster's authority or one that an operator has given. */
-  signApproved(requestPem: string, usages: readonly string[], seconds: number | undefined, { authority = this.#authority, lifeMaxMs = CERTIFICATE_DAYS * DAY_MS }: ApprovedSigning = {}): Promise<string> {
+  signApproved(
+    requestPem: string,
+    usages: readonly string[],
+    seconds: number | undefined,
+    { authority = this.#authority, lifeMaxMs = CERTIFICATE_DAYS * DAY_MS }: ApprovedSigning = {},
+  ): Promise<string> {
     const nowMs = this.#clock.now();
     const lifeMs = Math.min(seconds === undefined ? Infinity : Math.max(seconds, APPROVED_SECONDS_MIN) * 1000, lifeMaxMs);
     // Who asks for a short life gets it: what lies before now is not added to it.
@@ -140,7 +156,10 @@ function checkAuthority(pair: KeyPair, directory: string): void {
   try {
     requireAuthority(pair);
   } catch (error) {
-    throw new Error(`${path.join(directory, "ca.crt")} and ca.key cannot be used; put those of a backup in their place (new ones would be trusted by nobody who trusts these)`, { cause: error });
+    throw new Error(
+      `${path.join(directory, "ca.crt")} and ca.key cannot be used; put those of a backup in their place (new ones would be trusted by nobody who trusts these)`,
+      { cause: error },
+    );
   }
 }
 

@@ -33,7 +33,10 @@ const TIMEOUT_MS = 30_000;
 /** The authority's certificate, PEM, if it is the one that the token names: nothing secret has been sent before. */
 export async function fetchAuthority(server: string, caHash: string): Promise<string> {
   const ca = await call(`${server}${AUTHORITY_PATH}`);
-  if (hashOfAuthority(ca) !== caHash) throw new Error(`${server} belongs to another cluster than the token, or somebody is between: its authority's hash is ${hashOfAuthority(ca)}, the token names ${caHash}`);
+  if (hashOfAuthority(ca) !== caHash)
+    throw new Error(
+      `${server} belongs to another cluster than the token, or somebody is between: its authority's hash is ${hashOfAuthority(ca)}, the token names ${caHash}`,
+    );
   return ca;
 }
 
@@ -66,16 +69,28 @@ function call(url: string, { trusted: ca, proof, body, timeoutMs = TIMEOUT_MS }:
   const headers = { ...bearer, ...(payload === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(payload) }) };
   const trust = ca === undefined ? { rejectUnauthorized: false } : { ca };
   return new Promise((resolve, reject) => {
-    const outgoing = nodeJs.https.request(url, { method: payload === undefined ? "GET" : "POST", servername: API_SERVER_NAME, ...trust, ...identity, headers, signal: AbortSignal.timeout(timeoutMs), ...connectionBy(undefined, "https") }, (response) => {
-      let text = "";
-      response.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
-      response.on("error", reject);
-      response.on("end", () => {
-        const { statusCode = 0 } = response;
-        if (statusCode === 200 || statusCode === 201) resolve(text);
-        else reject(new JoinRefusedError(statusCode, `${url} refused to let this machine join (${statusCode}): ${messageOf(text)}`));
-      });
-    });
+    const outgoing = nodeJs.https.request(
+      url,
+      {
+        method: payload === undefined ? "GET" : "POST",
+        servername: API_SERVER_NAME,
+        ...trust,
+        ...identity,
+        headers,
+        signal: AbortSignal.timeout(timeoutMs),
+        ...connectionBy(undefined, "https"),
+      },
+      (response) => {
+        let text = "";
+        response.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
+        response.on("error", reject);
+        response.on("end", () => {
+          const { statusCode = 0 } = response;
+          if (statusCode === 200 || statusCode === 201) resolve(text);
+          else reject(new JoinRefusedError(statusCode, `${url} refused to let this machine join (${statusCode}): ${messageOf(text)}`));
+        });
+      },
+    );
     outgoing.on("error", (error) => reject(new Error(`join through ${url}: ${error.message}`, { cause: error })));
     outgoing.end(payload);
   });

@@ -11,7 +11,11 @@ const MISSING_MAX = 1000;
  */
 export function missingRights(held: readonly PolicyRule[], wanted: readonly PolicyRule[]): readonly PolicyRule[] {
   if (jsonEqual(held, wanted)) return []; // as roles are at every start, and there are many
-  return wanted.values().flatMap((rule) => missingOf(held, rule)).take(MISSING_MAX).toArray();
+  return wanted
+    .values()
+    .flatMap((rule) => missingOf(held, rule))
+    .take(MISSING_MAX)
+    .toArray();
 }
 
 /** One of the lists whose product a rule is. */
@@ -26,7 +30,10 @@ interface Axis {
 
 type Choice = readonly (string | undefined)[];
 
-function* missingOf(held: readonly PolicyRule[], { verbs, apiGroups = [], resources = [], resourceNames = [], nonResourceURLs = [] }: PolicyRule): Generator<PolicyRule> {
+function* missingOf(
+  held: readonly PolicyRule[],
+  { verbs, apiGroups = [], resources = [], resourceNames = [], nonResourceURLs = [] }: PolicyRule,
+): Generator<PolicyRule> {
   const verbAxis: Axis = { values: verbs, listOf: (rule) => listed(rule.verbs) };
   const axes: readonly Axis[] = [
     { values: apiGroups, listOf: (rule) => listed(rule.apiGroups) },
@@ -34,8 +41,11 @@ function* missingOf(held: readonly PolicyRule[], { verbs, apiGroups = [], resour
     { values: resourceNames.length === 0 ? [undefined] : resourceNames, listOf: ({ resourceNames: names = [] }) => (names.length === 0 ? undefined : names) },
     verbAxis,
   ];
-  for (const [groups, chosen, names, missing] of uncovered(held, axes) as Generator<[string[], string[], Choice, string[]]>) { // as the axes are
-    for (const group of groups) for (const resource of chosen) for (const name of names) yield { verbs: missing, apiGroups: [group], resources: [resource], ...(name === undefined ? {} : { resourceNames: [name] }) };
+  for (const [groups, chosen, names, missing] of uncovered(held, axes) as Generator<[string[], string[], Choice, string[]]>) {
+    // as the axes are
+    for (const group of groups)
+      for (const resource of chosen)
+        for (const name of names) yield { verbs: missing, apiGroups: [group], resources: [resource], ...(name === undefined ? {} : { resourceNames: [name] }) };
   }
   for (const url of nonResourceURLs) {
     const about = held.filter((rule) => (rule.nonResourceURLs ?? []).some((pattern) => pathMatches(pattern, url)));
@@ -64,7 +74,10 @@ function* uncovered(held: readonly PolicyRule[], axes: readonly Axis[], chosen: 
 }
 
 /** The values of an axis, those together that the same rules are about. */
-function alike({ values, listOf, keysOf = (value) => [value] }: Axis, held: readonly PolicyRule[]): readonly { readonly values: Choice; readonly about: readonly PolicyRule[] }[] {
+function alike(
+  { values, listOf, keysOf = (value) => [value] }: Axis,
+  held: readonly PolicyRule[],
+): readonly { readonly values: Choice; readonly about: readonly PolicyRule[] }[] {
   const wide: PolicyRule[] = [];
   const byKey = new Map<string, number[]>();
   held.forEach((rule, index) => {
@@ -72,6 +85,15 @@ function alike({ values, listOf, keysOf = (value) => [value] }: Axis, held: read
     if (list === undefined) wide.push(rule);
     for (const key of new Set(list)) byKey.get(key)?.push(index) ?? byKey.set(key, [index]);
   });
-  const classes = Map.groupBy(values, (value) => (value === undefined ? "" : keysOf(value).flatMap((key) => byKey.get(key) ?? []).join()));
-  return [...classes].map(([indexes, members]) => ({ values: members, about: [...wide, ...(indexes === "" ? [] : indexes.split(",").map((index) => held[Number(index)]!))] })); // written by the same list
+  const classes = Map.groupBy(values, (value) =>
+    value === undefined
+      ? ""
+      : keysOf(value)
+          .flatMap((key) => byKey.get(key) ?? [])
+          .join(),
+  );
+  return [...classes].map(([indexes, members]) => ({
+    values: members,
+    about: [...wide, ...(indexes === "" ? [] : indexes.split(",").map((index) => held[Number(index)]!))],
+  })); // written by the same list
 }

@@ -34,7 +34,10 @@ const nodeRules = componentRoles.find(({ metadata }) => metadata.name === "syste
  */
 export function nodeMode(objects: NodeObjects): AuthorizationMode {
   // A pod that the node itself has made gives it nothing.
-  const real: NodeObjects = { ...objects, podsOn: async (nodeName) => (await objects.podsOn(nodeName)).filter(({ metadata }) => metadata.annotations?.[MIRROR_ANNOTATION] === undefined) };
+  const real: NodeObjects = {
+    ...objects,
+    podsOn: async (nodeName) => (await objects.podsOn(nodeName)).filter(({ metadata }) => metadata.annotations?.[MIRROR_ANNOTATION] === undefined),
+  };
   return {
     type: "Node",
     decide(attributes) {
@@ -47,7 +50,10 @@ export function nodeMode(objects: NodeObjects): AuthorizationMode {
       }
       return nodeRules.some((rule) => ruleAllows(rule, attributes)) ? ALLOW : NO_OPINION;
     },
-    rulesFor: (user) => (nodeNameOf(user) === undefined ? { rules: [], incomplete: false, errors: [] } : { rules: [], incomplete: true, errors: ["node authorizer does not support user rule resolution"] }),
+    rulesFor: (user) =>
+      nodeNameOf(user) === undefined
+        ? { rules: [], incomplete: false, errors: [] }
+        : { rules: [], incomplete: true, errors: ["node authorizer does not support user rule resolution"] },
   };
 }
 
@@ -68,7 +74,8 @@ function decideResource(objects: NodeObjects, nodeName: string, attributes: Reso
       if (subresource !== "token") return no("can only create token subresource of serviceaccount");
       return related((namespace, name) => usesObject(objects, nodeName, "serviceaccounts", namespace, name));
     case "/persistentvolumeclaims":
-      if (subresource === "status" ? !["update", "patch"].includes(verb) : verb !== "get") return no(subresource === "status" ? "can only get/update/patch this type" : "can only get individual resources of this type");
+      if (subresource === "status" ? !["update", "patch"].includes(verb) : verb !== "get")
+        return no(subresource === "status" ? "can only get/update/patch this type" : "can only get individual resources of this type");
       return related((namespace, name) => usesClaim(objects, nodeName, namespace, name));
     case "/persistentvolumes":
       return decideVolume(objects, attributes, nodeName);
@@ -77,7 +84,9 @@ function decideResource(objects: NodeObjects, nodeName: string, attributes: Reso
       return related(async (_namespace, name) => specOf<{ readonly nodeName?: string }>(await objects.find(group, resource, "", name))?.nodeName === nodeName);
     case "resource.k8s.io/resourceclaims":
       if (verb !== "get" || subresource !== "") return no("can only get individual resources of this type");
-      return related(async (namespace, name) => (await objects.podsOn(nodeName)).some((pod) => pod.metadata.namespace === namespace && deviceClaimNames(pod).includes(name)));
+      return related(async (namespace, name) =>
+        (await objects.podsOn(nodeName)).some((pod) => pod.metadata.namespace === namespace && deviceClaimNames(pod).includes(name)),
+      );
     case "resource.k8s.io/resourceslices":
       return decideSlice(objects, attributes, nodeName);
     case "coordination.k8s.io/leases":
@@ -103,7 +112,8 @@ async function relation(attributes: ResourceAttributes, nodeName: string, isRela
 /** Objects of which each node has one, under its own name. At a create the name is not known yet; NodeRestriction sees it. */
 function decideOwn({ verb, namespace, name, subresource }: ResourceAttributes, nodeName: string, kind: "lease" | "CSINode"): Decision {
   const isLease = kind === "lease";
-  if (!["get", "create", "update", "patch", "delete"].includes(verb)) return no(`can only get, create, update, patch, or delete a ${isLease ? "node lease" : "CSINode"}`);
+  if (!["get", "create", "update", "patch", "delete"].includes(verb))
+    return no(`can only get, create, update, patch, or delete a ${isLease ? "node lease" : "CSINode"}`);
   if (isLease && namespace !== "kube-node-lease") return no('can only access leases in the "kube-node-lease" system namespace');
   if (!isLease && subresource !== undefined) return no("cannot authorize CSINode subresources");
   if (verb !== "create" && name !== nodeName) return no(`can only access ${isLease ? "node lease" : "CSINode"} with the same name as the requesting node`);
@@ -113,7 +123,9 @@ function decideOwn({ verb, namespace, name, subresource }: ResourceAttributes, n
 function decideNode({ verb, name, subresource, fieldSelector }: ResourceAttributes, nodeName: string): Decision | undefined {
   if (subresource === undefined && ["get", "list", "watch"].includes(verb)) {
     const asked = name || demandedFieldValue(fieldSelector, "metadata.name");
-    return asked === nodeName ? ALLOW : no(`node '${nodeName}' cannot read ${asked === undefined || asked === "" ? "all nodes" : `'${asked}'`}, only its own Node object`);
+    return asked === nodeName
+      ? ALLOW
+      : no(`node '${nodeName}' cannot read ${asked === undefined || asked === "" ? "all nodes" : `'${asked}'`}, only its own Node object`);
   }
   return undefined;
 }
@@ -129,11 +141,17 @@ function decideSlice(objects: NodeObjects, attributes: ResourceAttributes, nodeN
     case "update":
     case "patch":
     case "delete":
-      return relation(attributes, nodeName, async (_namespace, name) => specOf<{ readonly nodeName?: string }>(await objects.find(group, resource, "", name))?.nodeName === nodeName);
+      return relation(
+        attributes,
+        nodeName,
+        async (_namespace, name) => specOf<{ readonly nodeName?: string }>(await objects.find(group, resource, "", name))?.nodeName === nodeName,
+      );
     case "list":
     case "watch":
     case "deletecollection":
-      return demandedFieldValue(fieldSelector, "spec.nodeName") === nodeName ? ALLOW : no("can only list/watch/deletecollection resourceslices with nodeName field selector");
+      return demandedFieldValue(fieldSelector, "spec.nodeName") === nodeName
+        ? ALLOW
+        : no("can only list/watch/deletecollection resourceslices with nodeName field selector");
     default:
       return no("only the following verbs are allowed for a ResourceSlice: get, watch, list, create, update, patch, delete, deletecollection");
   }
@@ -149,7 +167,9 @@ async function decidePod(objects: NodeObjects, attributes: ResourceAttributes, n
     }
     if (verb === "list" || verb === "watch") {
       if (demandedFieldValue(fieldSelector, "spec.nodeName") === nodeName) return ALLOW;
-      return name === "" ? no("can only list/watch pods with spec.nodeName field selector") : relation(attributes, nodeName, async () => (await objects.pod(namespace, name))?.spec.nodeName === nodeName);
+      return name === ""
+        ? no("can only list/watch pods with spec.nodeName field selector")
+        : relation(attributes, nodeName, async () => (await objects.pod(namespace, name))?.spec.nodeName === nodeName);
     }
   }
   // Whether the pod is its own, NodeRestriction checks, which sees it.
@@ -163,14 +183,17 @@ async function decideVolume(objects: NodeObjects, attributes: ResourceAttributes
   if (!["get", "update", "patch"].includes(verb) || subresource !== undefined) return no("can only get individual resources of this type");
   const isOwn = async () => name !== "" && (await objects.find("", "persistentvolumes", "", name))?.metadata.labels?.[LOCAL_PATH_NODE_LABEL] === nodeName;
   if (await isOwn()) return ALLOW;
-  return verb === "get" ? relation(attributes, nodeName, (_namespace, volume) => usesVolume(objects, nodeName, volume)) : no("can only get individual resources of this type");
+  return verb === "get"
+    ? relation(attributes, nodeName, (_namespace, volume) => usesVolume(objects, nodeName, volume))
+    : no("can only get individual resources of this type");
 }
 
 async function usesObject(objects: NodeObjects, nodeName: string, resource: ReferencedResource, namespace: string, name: string): Promise<boolean> {
   const pods = await objects.podsOn(nodeName);
   if (pods.some((pod) => pod.metadata.namespace === namespace && references(pod.spec, resource, name))) return true;
   if (resource !== "secrets") return false;
-  for (const volume of await volumesOf(objects, pods)) if (volumeSecrets(volume).some((secret) => secret.name === name && (secret.namespace ?? volume.spec?.claimRef?.namespace) === namespace)) return true;
+  for (const volume of await volumesOf(objects, pods))
+    if (volumeSecrets(volume).some((secret) => secret.name === name && (secret.namespace ?? volume.spec?.claimRef?.namespace) === namespace)) return true;
   return false;
 }
 
@@ -188,7 +211,9 @@ interface SecretReference {
 }
 
 /** As much of a PersistentVolume as matters here. */
-type VolumeObject = KubeObject & { readonly spec?: { readonly claimRef?: { readonly namespace?: string; readonly name?: string } } & Readonly<Record<string, unknown>> };
+type VolumeObject = KubeObject & {
+  readonly spec?: { readonly claimRef?: { readonly namespace?: string; readonly name?: string } } & Readonly<Record<string, unknown>>;
+};
 
 /** The volumes that are bound to the claims of these pods. */
 async function volumesOf(objects: NodeObjects, pods: readonly Pod[]): Promise<readonly VolumeObject[]> {
@@ -209,8 +234,12 @@ async function volumesOf(objects: NodeObjects, pods: readonly Pod[]): Promise<re
 function volumeSecrets({ spec = {} }: VolumeObject): readonly SecretReference[] {
   const sources = Object.values(spec).filter((value): value is Readonly<Record<string, unknown>> => typeof value === "object" && value !== null);
   return sources.flatMap((source) => [
-    ...Object.entries(source).filter(([field]) => /secretRef$/i.test(field) && !field.startsWith("controller")).map(([, value]) => value as SecretReference), // fields of that name hold nothing else
-    ...(typeof source["secretName"] === "string" ? [{ name: source["secretName"], ...(typeof source["secretNamespace"] === "string" ? { namespace: source["secretNamespace"] } : {}) }] : []),
+    ...Object.entries(source)
+      .filter(([field]) => /secretRef$/i.test(field) && !field.startsWith("controller"))
+      .map(([, value]) => value as SecretReference), // fields of that name hold nothing else
+    ...(typeof source["secretName"] === "string"
+      ? [{ name: source["secretName"], ...(typeof source["secretNamespace"] === "string" ? { namespace: source["secretNamespace"] } : {}) }]
+      : []),
   ]);
 }
 
@@ -221,7 +250,9 @@ function specOf<S>(object: KubeObject | undefined): S | undefined {
 /** Whether a label selector, which can be read, demands this very value of a label. */
 function demandsLabel(selector: string | undefined, key: string, value: string): boolean {
   try {
-    return parseLabelRequirements(selector ?? "").some((requirement) => requirement.key === key && requirement.operator === "In" && requirement.values.length === 1 && requirement.values[0] === value);
+    return parseLabelRequirements(selector ?? "").some(
+      (requirement) => requirement.key === key && requirement.operator === "In" && requirement.values.length === 1 && requirement.values[0] === value,
+    );
   } catch {
     return false;
   }

@@ -15,7 +15,12 @@ export interface FollowedCertificate<T extends KeyPair = KeyPair> {
 }
 
 /** A certificate of the cluster's own authority, which gives a new one when the old one's end is near. */
-export async function openOwnCertificate<T extends KeyPair>(name: string, issue: () => Promise<T>, clock: Clock, logger: Logger): Promise<FollowedCertificate<T>> {
+export async function openOwnCertificate<T extends KeyPair>(
+  name: string,
+  issue: () => Promise<T>,
+  clock: Clock,
+  logger: Logger,
+): Promise<FollowedCertificate<T>> {
   const shown = new ChangingValue(await issue());
   const follow = async (signal: AbortSignal) => {
     while (!signal.aborted) {

@@ -35,8 +35,17 @@ export function compactRules(rights: readonly PolicyRule[]): readonly PolicyRule
 
 /** A rule in upstream's short form: `{APIGroups:[""], Resources:["pods"], Verbs:["get" "list"]}`. */
 export function describeRule({ verbs, apiGroups = [], resources = [], resourceNames = [], nonResourceURLs = [] }: PolicyRule): string {
-  const parts: readonly (readonly [string, readonly string[]])[] = [["APIGroups", apiGroups], ["Resources", resources], ["NonResourceURLs", nonResourceURLs], ["ResourceNames", resourceNames], ["Verbs", verbs]];
-  return `{${parts.filter(([, list]) => list.length > 0).map(([title, list]) => `${title}:${quoteList(list)}`).join(", ")}}`;
+  const parts: readonly (readonly [string, readonly string[]])[] = [
+    ["APIGroups", apiGroups],
+    ["Resources", resources],
+    ["NonResourceURLs", nonResourceURLs],
+    ["ResourceNames", resourceNames],
+    ["Verbs", verbs],
+  ];
+  return `{${parts
+    .filter(([, list]) => list.length > 0)
+    .map(([title, list]) => `${title}:${quoteList(list)}`)
+    .join(", ")}}`;
 }
 
 /** A list of texts as Go prints it. */

@@ -91,12 +91,25 @@ export class RbacIndex {
 export function followRbac(store: Pick<ObjectStore, "follow">): RbacIndex {
   const index = new RbacIndex();
   const follow = <T extends KubeObject>(definition: ResourceDefinition<T>, clear: () => void, set: (object: T) => void, remove: (object: T) => void) =>
-    store.follow(definition, { replaced: (objects) => (clear(), objects.forEach(set)), changed: (object, wasDeleted) => (wasDeleted ? remove(object) : set(object)) });
+    store.follow(definition, {
+      replaced: (objects) => (clear(), objects.forEach(set)),
+      changed: (object, wasDeleted) => (wasDeleted ? remove(object) : set(object)),
+    });
   for (const definition of [roleResource, clusterRoleResource]) {
-    follow<Role & KubeObject>(definition, () => index.clearRoles(definition.namespaced), (role) => index.setRole(role), (role) => index.deleteRole(role));
+    follow<Role & KubeObject>(
+      definition,
+      () => index.clearRoles(definition.namespaced),
+      (role) => index.setRole(role),
+      (role) => index.deleteRole(role),
+    );
   }
   for (const definition of [roleBindingResource, clusterRoleBindingResource]) {
-    follow<RoleBinding & KubeObject>(definition, () => index.clearBindings(definition.namespaced), (binding) => index.setBinding(binding), (binding) => index.deleteBinding(binding));
+    follow<RoleBinding & KubeObject>(
+      definition,
+      () => index.clearBindings(definition.namespaced),
+      (binding) => index.setBinding(binding),
+      (binding) => index.deleteBinding(binding),
+    );
   }
   return index;
 }

@@ -8,7 +8,11 @@ export type RoleLike = KubeObject & { readonly rules?: readonly PolicyRule[] | n
 export type BindingLike = KubeObject & { readonly subjects?: readonly Subject[]; readonly roleRef: RoleRef };
 
 /** What to do to an object that every cluster should have. */
-export type Reconciliation<T> = { readonly do: "nothing" } | { readonly do: "create"; readonly object: T } | { readonly do: "update"; readonly object: T } | { readonly do: "recreate"; readonly object: T };
+export type Reconciliation<T> =
+  | { readonly do: "nothing" }
+  | { readonly do: "create"; readonly object: T }
+  | { readonly do: "update"; readonly object: T }
+  | { readonly do: "recreate"; readonly object: T };
 
 /** Whether rights that somebody added to what we expect stay. */
 export interface ReconcileOptions {
@@ -19,20 +23,33 @@ export interface ReconcileOptions {
  * A role as it has to be: rights that are missing are put back, others stay unless told otherwise. Whoever does not want that
  * takes the annotation away or sets it to false. Pure.
  */
-export function planRole<T extends RoleLike>(expected: T, existing: T | undefined, { removeExtra }: ReconcileOptions = { removeExtra: false }): Reconciliation<T> {
+export function planRole<T extends RoleLike>(
+  expected: T,
+  existing: T | undefined,
+  { removeExtra }: ReconcileOptions = { removeExtra: false },
+): Reconciliation<T> {
   if (existing === undefined) return { do: "create", object: expected };
   if (isProtected(existing)) return { do: "nothing" };
   const metadata = mergedMetadata(expected, existing);
   const missing = missingRights(existing.rules ?? [], expected.rules ?? []);
   const isExtra = missingRights(expected.rules ?? [], existing.rules ?? []).length > 0 && expected.aggregationRule === undefined;
-  const rules = removeExtra && isExtra ? expected.rules : missing.length > 0 ? [...(existing.rules ?? []), ...(expected.rules ?? []).filter((rule) => missingRights(existing.rules ?? [], [rule]).length > 0)] : existing.rules;
+  const rules =
+    removeExtra && isExtra
+      ? expected.rules
+      : missing.length > 0
+        ? [...(existing.rules ?? []), ...(expected.rules ?? []).filter((rule) => missingRights(existing.rules ?? [], [rule]).length > 0)]
+        : existing.rules;
   const aggregationRule = mergedAggregation(expected.aggregationRule, existing.aggregationRule, removeExtra);
   const next = { ...existing, metadata, ...(rules === undefined ? {} : { rules }), ...(aggregationRule === undefined ? {} : { aggregationRule }) };
   return jsonEqual(next, existing) ? { do: "nothing" } : { do: "update", object: next };
 }
 
 /** As `planRole`, for who is bound. A binding to another role has to go, for what a binding grants cannot be changed. Pure. */
-export function planBinding<T extends BindingLike>(expected: T, existing: T | undefined, { removeExtra }: ReconcileOptions = { removeExtra: false }): Reconciliation<T> {
+export function planBinding<T extends BindingLike>(
+  expected: T,
+  existing: T | undefined,
+  { removeExtra }: ReconcileOptions = { removeExtra: false },
+): Reconciliation<T> {
   if (existing === undefined) return { do: "create", object: expected };
   if (isProtected(existing)) return { do: "nothing" };
   if (!jsonEqual(existing.roleRef, expected.roleRef)) return { do: "recreate", object: expected };

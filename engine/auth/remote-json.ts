@@ -48,14 +48,32 @@ export function fetchRemoteText(remote: RemoteJson): Promise<string> {
   return fetchRemote(remote, "*/*", (text) => text);
 }
 
-function fetchRemote<T>({ url, method = "GET", body, ca, serverName, certificate, key, token, insecureSkipVerify, dial, timeoutMs }: RemoteJson, accept: string, read: (text: string) => T): Promise<T> {
+function fetchRemote<T>(
+  { url, method = "GET", body, ca, serverName, certificate, key, token, insecureSkipVerify, dial, timeoutMs }: RemoteJson,
+  accept: string,
+  read: (text: string) => T,
+): Promise<T> {
   const text = body === undefined ? undefined : JSON.stringify(body);
   return new Promise((resolve, reject) => {
     const fail = (cause: unknown) => reject(new Error(`${method} ${url}`, { cause }));
-    const headers = { accept, ...(text === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(text) }), ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
+    const headers = {
+      accept,
+      ...(text === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(text) }),
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    };
     let outgoing;
     try {
-      outgoing = nodeJs.https.request(url, { method, headers, ca, servername: serverName, cert: certificate, key, rejectUnauthorized: insecureSkipVerify !== true, signal: AbortSignal.timeout(timeoutMs), ...connectionBy(dial, "https") });
+      outgoing = nodeJs.https.request(url, {
+        method,
+        headers,
+        ca,
+        servername: serverName,
+        cert: certificate,
+        key,
+        rejectUnauthorized: insecureSkipVerify !== true,
+        signal: AbortSignal.timeout(timeoutMs),
+        ...connectionBy(dial, "https"),
+      });
     } catch (error) {
       return fail(error);
     }

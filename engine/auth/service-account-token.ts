@@ -111,18 +111,33 @@ export class ServiceAccountTokens {
   }
 
   /** The token, its id, and when it ends, in milliseconds since the epoch. */
-  async issue(subject: TokenSubject, audiences: readonly string[], seconds: number): Promise<{ readonly token: string; readonly id: string; readonly expiresMs: number }> {
+  async issue(
+    subject: TokenSubject,
+    audiences: readonly string[],
+    seconds: number,
+  ): Promise<{ readonly token: string; readonly id: string; readonly expiresMs: number }> {
     const id = this.#random.uuid();
     const now = Math.floor(this.#clock.now() / 1000);
     const expires = now + seconds;
-    const token = await this.#signer.sign({ "kubernetes.io": subject, iss: this.issuer, sub: usernameOf(subject), aud: [...audiences], iat: now, nbf: now, exp: expires, jti: id });
+    const token = await this.#signer.sign({
+      "kubernetes.io": subject,
+      iss: this.issuer,
+      sub: usernameOf(subject),
+      aud: [...audiences],
+      iat: now,
+      nbf: now,
+      exp: expires,
+      jti: id,
+    });
     return { token, id, expiresMs: expires * 1000 };
   }
 
   /** A token without an end, to be kept in the Secret that it is bound to. */
   issueLegacy(namespace: string, account: BoundReference, secretName: string): Promise<string> {
     const claims = { namespace, "secret.name": secretName, "service-account.name": account.name, "service-account.uid": account.uid };
-    const named = Object.fromEntries(Object.entries(claims).map(([name, value]) => [`${LEGACY_ISSUER.replace("kubernetes/", "kubernetes.io/")}/${name}`, value]));
+    const named = Object.fromEntries(
+      Object.entries(claims).map(([name, value]) => [`${LEGACY_ISSUER.replace("kubernetes/", "kubernetes.io/")}/${name}`, value]),
+    );
     return this.#signer.sign({ ...named, iss: LEGACY_ISSUER, sub: serviceAccountUsername(namespace, account.name) });
   }
 
@@ -145,7 +160,11 @@ export class ServiceAccountTokens {
 
   /** The public keys for others who check our tokens (`/openid/v1/jwks`). */
   async keySet(): Promise<{ readonly keys: readonly object[] }> {
-    return { keys: await Promise.all(this.#signer.published.map(async ({ id, algorithm, key }) => ({ use: "sig", kid: id, alg: algorithm, ...(await loadJose().exportJWK(key)) }))) };
+    return {
+      keys: await Promise.all(
+        this.#signer.published.map(async ({ id, algorithm, key }) => ({ use: "sig", kid: id, alg: algorithm, ...(await loadJose().exportJWK(key)) })),
+      ),
+    };
   }
 
   get algorithms(): readonly string[] {
@@ -165,7 +184,11 @@ export class ServiceAccountTokens {
     if (known !== undefined) return this.#isTimely(known) ? known : undefined;
     for (const { key, algorithm } of await this.#keysFor(token)) {
       try {
-        const { payload } = await loadJose().jwtVerify(token, key, { algorithms: [algorithm], currentDate: new Date(this.#clock.now()), clockTolerance: CLOCK_LEEWAY_SECONDS });
+        const { payload } = await loadJose().jwtVerify(token, key, {
+          algorithms: [algorithm],
+          currentDate: new Date(this.#clock.now()),
+          clockTolerance: CLOCK_LEEWAY_SECONDS,
+        });
         if (this.#checked.size >= CHECKED_MAX) this.#checked.clear();
         if (this.#checkedGeneration === this.#signer.generation) this.#checked.set(token, payload);
         return payload;
@@ -189,16 +212,29 @@ export class ServiceAccountTokens {
     return (exp === undefined || exp > now - CLOCK_LEEWAY_SECONDS) && (nbf === undefined || nbf <= now + CLOCK_LEEWAY_SECONDS);
   }
 
-  async #verifyLegacy(token: string, payload: JWTPayload, audiences: readonly string[], lookup: TokenLookup, notes: RequestNotes | undefined): Promise<VerifiedToken | undefined> {
+  async #verifyLegacy(
+    token: string,
+    payload: JWTPayload,
+    audiences: readonly string[],
+    lookup: TokenLookup,
+    notes: RequestNotes | undefined,
+  ): Promise<VerifiedToken | undefined> {
     const claim = (name: string) => String(payload[`kubernetes.io/serviceaccount/${name}`] ?? "");
     const [namespace, secretName, name, uid] = ["namespace", "secret.name", "service-account.name", "service-account.uid"].map(claim);
     if (!namespace || !secretName || !name || !uid || payload.sub !== serviceAccountUsername(namespace, name)) return undefined;
     const accepted = audiences.filter((audience) => this.audiences.includes(audience));
-    const verified: VerifiedToken | undefined = accepted.length === 0 ? undefined : { user: userOf({ namespace, serviceaccount: { name, uid } }, undefined), audiences: accepted };
+    const verified: VerifiedToken | undefined =
+      accepted.length === 0 ? undefined : { user: userOf({ namespace, serviceaccount: { name, uid } }, undefined), audiences: accepted };
     if (verified === undefined || !this.#looksUpLegacy) return verified;
     const secret = await lookup.secret(namespace, secretName);
     const account = await lookup.serviceAccount(namespace, name);
-    if (account?.metadata.uid !== uid || account.metadata.deletionTimestamp !== undefined || secret === undefined || secret.metadata.deletionTimestamp !== undefined) return undefined;
+    if (
+      account?.metadata.uid !== uid ||
+      account.metadata.deletionTimestamp !== undefined ||
+      secret === undefined ||
+      secret.metadata.deletionTimestamp !== undefined
+    )
+      return undefined;
     const kept = Buffer.from(secret.data?.["token"] ?? "", "base64");
     const given = Buffer.from(token);
     if (kept.length !== given.length || !timingSafeEqual(kept, given)) return undefined;
@@ -210,7 +246,8 @@ export class ServiceAccountTokens {
       return undefined;
     }
     notes?.annotate(`${NOTE_PREFIX}${use}-secret`, secretName);
-    if (isMadeForAll) notes?.warn("Use tokens from the TokenRequest API or manually created secret-based tokens instead of auto-generated secret-based tokens.");
+    if (isMadeForAll)
+      notes?.warn("Use tokens from the TokenRequest API or manually created secret-based tokens instead of auto-generated secret-based tokens.");
     return verified;
   }
 
@@ -235,7 +272,8 @@ function userOf(subject: TokenSubject, id: string | undefined): UserInfo {
   const { namespace, serviceaccount, pod, node } = subject;
   const extra: Record<string, readonly string[]> = {};
   if (id !== undefined) extra["authentication.kubernetes.io/credential-id"] = [`JTI=${id}`];
-  if (node !== undefined) Object.assign(extra, { [NODE_NAME_EXTRA]: [node.name], ...(node.uid === "" ? {} : { "authentication.kubernetes.io/node-uid": [node.uid] }) });
+  if (node !== undefined)
+    Object.assign(extra, { [NODE_NAME_EXTRA]: [node.name], ...(node.uid === "" ? {} : { "authentication.kubernetes.io/node-uid": [node.uid] }) });
   if (pod !== undefined) Object.assign(extra, { "authentication.kubernetes.io/pod-name": [pod.name], "authentication.kubernetes.io/pod-uid": [pod.uid] });
   const groups = [...serviceAccountGroups(namespace), AUTHENTICATED_GROUP];
   return { username: usernameOf(subject), uid: serviceaccount.uid, groups, ...(Object.keys(extra).length === 0 ? {} : { extra }) };

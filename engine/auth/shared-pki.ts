@@ -24,7 +24,10 @@ export async function openSharedPki(storage: Storage, directory: string, clock: 
     const pki = await ClusterPki.open(directory, clock);
     await Promise.all([pki.tokenKey(), pki.joinToken(), pki.serverSecret()]);
     const entries = await Promise.all(SHARED_FILES.map(async (file) => [file, await readFile(path.join(directory, file), "utf8")]));
-    const result = await storage.commit([{ key: SECRETS_KEY, modRevision: 0 }], [{ do: "put", key: SECRETS_KEY, value: Buffer.from(JSON.stringify(Object.fromEntries(entries))) }]);
+    const result = await storage.commit(
+      [{ key: SECRETS_KEY, modRevision: 0 }],
+      [{ do: "put", key: SECRETS_KEY, value: Buffer.from(JSON.stringify(Object.fromEntries(entries))) }],
+    );
     if (result.is === "committed") return pki;
     // Another server that started at the same time was first. Ours were used by nobody yet.
     await adopt(JSON.parse((await storage.get(SECRETS_KEY))?.value.toString("utf8") ?? "{}") as Readonly<Record<string, string>>, directory, true);
@@ -39,7 +42,10 @@ async function adopt(secrets: Readonly<Record<string, string>>, directory: strin
     if (wanted === undefined) throw new Error(`the store's ${SECRETS_KEY} holds no ${file}; it was written by something else`);
     const known = await readFile(full, "utf8").catch(() => undefined);
     if (known === wanted) continue;
-    if (known !== undefined && !replace) throw new Error(`${directory} holds the keys of another cluster than the store; start with an empty --data-dir, or name the store this directory belongs to`);
+    if (known !== undefined && !replace)
+      throw new Error(
+        `${directory} holds the keys of another cluster than the store; start with an empty --data-dir, or name the store this directory belongs to`,
+      );
     await writePrivate(full, wanted);
   }
 }

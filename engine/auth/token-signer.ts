@@ -46,7 +46,12 @@ export function ownTokenSigner(privateKeyPem: string, further: readonly string[]
 }
 
 /** A public key with its algorithm, under a name or else under upstream's, a hash of it. Throws for keys that sign no tokens. */
-export function tokenKey(key: KeyObject, id = createHash("sha256").update(key.export({ type: "spki", format: "der" })).digest("base64url")): TokenKey {
+export function tokenKey(
+  key: KeyObject,
+  id = createHash("sha256")
+    .update(key.export({ type: "spki", format: "der" }))
+    .digest("base64url"),
+): TokenKey {
   const curves: Readonly<Record<string, string>> = { prime256v1: "ES256", secp384r1: "ES384", secp521r1: "ES512" };
   const algorithm = key.asymmetricKeyType === "rsa" ? "RS256" : curves[key.asymmetricKeyDetails?.namedCurve ?? ""];
   if (algorithm === undefined) throw new Error("keys of service account tokens must be RSA, or ECDSA over P-256, P-384 or P-521");

@@ -32,7 +32,10 @@ export async function restoreCluster(file: string, { storage, dataDir }: Pick<Ba
   const backup = await readBackupFile(file);
   const repositories = (await hostedRepositories(dataDir)).map((name) => `git/${name}.git`);
   const taken = ["server/pki/ca.key", ...repositories].find((name) => existsSync(path.join(dataDir, name)));
-  if (taken !== undefined) throw new Error(`${dataDir} holds a cluster already (${taken}); restore into an empty directory, or remove this one with: mainstay reset --data-dir ${dataDir}`);
+  if (taken !== undefined)
+    throw new Error(
+      `${dataDir} holds a cluster already (${taken}); restore into an empty directory, or remove this one with: mainstay reset --data-dir ${dataDir}`,
+    );
   await mkdir(dataDir, { recursive: true, mode: 0o755 });
   await writeClusterFiles(dataDir, backup.files);
   await writeSnapshot(storage, backup);

@@ -102,7 +102,12 @@ function isNoGzip(error: unknown): boolean {
   return error instanceof Error && error.message === "incorrect header check";
 }
 
-function verify(sum: string | undefined, hash: Hash, header: { readonly entries: number; readonly files: number } | undefined, backup: Pick<Backup, "entries" | "files">): void {
+function verify(
+  sum: string | undefined,
+  hash: Hash,
+  header: { readonly entries: number; readonly files: number } | undefined,
+  backup: Pick<Backup, "entries" | "files">,
+): void {
   if (header === undefined) throw new Error("it is empty");
   if (sum === undefined) throw new Error("its end is missing");
   if (sum !== hash.digest("hex")) throw new Error("its checksum does not match its content: it was damaged or changed");

@@ -41,7 +41,14 @@ export function backupRepository({ url, cluster, gitDir, clock }: BackupReposito
       const tree = (await gitText({ gitDir, args: ["mktree"], input: [...entries].map(([key, entry]) => `${entry}\t${key}\n`).join("") })).trim();
       const [author = "", email = ""] = AUTHOR.replace(">", "").split(" <");
       const date = formatTime(clock.now());
-      const environment = { GIT_AUTHOR_NAME: author, GIT_AUTHOR_EMAIL: email, GIT_AUTHOR_DATE: date, GIT_COMMITTER_NAME: author, GIT_COMMITTER_EMAIL: email, GIT_COMMITTER_DATE: date };
+      const environment = {
+        GIT_AUTHOR_NAME: author,
+        GIT_AUTHOR_EMAIL: email,
+        GIT_AUTHOR_DATE: date,
+        GIT_COMMITTER_NAME: author,
+        GIT_COMMITTER_EMAIL: email,
+        GIT_COMMITTER_DATE: date,
+      };
       const commit = (await gitText({ gitDir, environment, args: ["commit-tree", tree, "-m", `backup of ${cluster}: ${name}`] })).trim();
       await git("push", "--quiet", `--force-with-lease=${branch}:${before ?? ""}`, url, `${commit}:${branch}`);
       await git("update-ref", branch, commit);
@@ -60,14 +67,23 @@ async function bringBranch(url: string, branch: string, git: (...args: string[])
 }
 
 /** Brings the newest backup of a repository into a file here. Rejects when there is none, or several clusters' and none was named. */
-export async function fetchNewestBackup(url: string, cluster: string | undefined, gitDir: string, choose: (names: readonly string[]) => string | undefined): Promise<{ readonly name: string; readonly content: Buffer }> {
+export async function fetchNewestBackup(
+  url: string,
+  cluster: string | undefined,
+  gitDir: string,
+  choose: (names: readonly string[]) => string | undefined,
+): Promise<{ readonly name: string; readonly content: Buffer }> {
   await gitText({ args: ["init", "--quiet", "--bare", gitDir] });
   const branches = (await gitText({ args: ["ls-remote", url, "refs/heads/backups/*"] })).split("\n").flatMap((line) => line.split("\t")[1] ?? []);
   const wanted = cluster === undefined ? branches : branches.filter((branch) => branch === backupBranch(cluster));
   const known = branches.map((branch) => branch.replace("refs/heads/backups/", "")).join(", ");
   const [branch] = wanted;
-  if (branch === undefined) throw new Error(`${withoutCredentials(url)} holds no backups${cluster === undefined ? "" : ` of cluster ${cluster}`}${known === "" ? "" : `; it has those of ${known}`}`);
-  if (wanted.length > 1) throw new Error(`${withoutCredentials(url)} holds backups of ${known}: name one, as in ${withoutCredentials(url)}#${known.split(", ")[0]}`);
+  if (branch === undefined)
+    throw new Error(
+      `${withoutCredentials(url)} holds no backups${cluster === undefined ? "" : ` of cluster ${cluster}`}${known === "" ? "" : `; it has those of ${known}`}`,
+    );
+  if (wanted.length > 1)
+    throw new Error(`${withoutCredentials(url)} holds backups of ${known}: name one, as in ${withoutCredentials(url)}#${known.split(", ")[0]}`);
   await gitText({ gitDir, args: ["fetch", "--quiet", "--no-tags", "--depth=1", url, `+${branch}:${branch}`], signal: AbortSignal.timeout(PUSH_TIMEOUT_MS) });
   const name = choose([...parseTree(await gitText({ gitDir, args: ["ls-tree", branch] }))].map(([key]) => key));
   if (name === undefined) throw new Error(`${branch} of ${withoutCredentials(url)} holds no backup`);
@@ -78,10 +94,13 @@ export async function fetchNewestBackup(url: string, cluster: string | undefined
 
 /** `git ls-tree`: name to mode, type and id. */
 function parseTree(text: string): [string, string][] {
-  return text.split("\n").filter((line) => line !== "").map((line) => {
-    const [entry = "", name = ""] = line.split("\t");
-    return [name, entry];
-  });
+  return text
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => {
+      const [entry = "", name = ""] = line.split("\t");
+      return [name, entry];
+    });
 }
 
 function readme(cluster: string): string {

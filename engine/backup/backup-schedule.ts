@@ -67,7 +67,10 @@ const NAME = /^mainstay-(.+)-(\d{4}-\d\d-\d\dT\d{6}Z)\.backup(?:\.age)?$/;
 /** The newest of what the schedule wrote, of whichever cluster. */
 export function chooseNewest(names: readonly string[]): string | undefined {
   const time = (name: string) => NAME.exec(name)?.[2] ?? "";
-  return names.filter((name) => NAME.test(name)).sort((a, b) => (time(a) < time(b) ? -1 : 1)).at(-1);
+  return names
+    .filter((name) => NAME.test(name))
+    .sort((a, b) => (time(a) < time(b) ? -1 : 1))
+    .at(-1);
 }
 
 /** The backups of a cluster that are more than it keeps; files of others are never named. */

@@ -48,7 +48,11 @@ export async function writeClusterFiles(dataDir: string, files: readonly SavedFi
 export async function hostedRepositories(dataDir: string): Promise<readonly string[]> {
   const folder = path.join(dataDir, REPOSITORIES);
   const names = existsSync(folder) ? await readdir(folder) : [];
-  return names.filter((name) => name.endsWith(".git") && existsSync(path.join(folder, name, "HEAD"))).map((name) => path.basename(name, ".git")).filter((name) => name !== MIRROR).sort();
+  return names
+    .filter((name) => name.endsWith(".git") && existsSync(path.join(folder, name, "HEAD")))
+    .map((name) => path.basename(name, ".git"))
+    .filter((name) => name !== MIRROR)
+    .sort();
 }
 
 async function bundleRepository(gitDir: string): Promise<Buffer | undefined> {

@@ -37,37 +37,76 @@ const read = (part: CallPart, times = 1) => Math.ceil(part.size * PER_CHARACTER 
 const isText = ({ type }: CallPart) => type.kind === "primitive" && (type.name === "string" || type.name === "bytes");
 const readFirst: Rule = (first) => ({ cost: read(first) });
 const sameSize: Rule = (first) => ({ cost: read(first), size: first.size });
-const compare: Rule = (left, right) => ({ cost: left.type.kind === "opaque" && right.type.kind === "opaque" ? 1 : Math.ceil(Math.min(left.size, right.size) * PER_CHARACTER) });
+const compare: Rule = (left, right) => ({
+  cost: left.type.kind === "opaque" && right.type.kind === "opaque" ? 1 : Math.ceil(Math.min(left.size, right.size) * PER_CHARACTER),
+});
 const order: Rule = (left, right, third) => (isText(left) || isText(right) ? compare(left, right, third) : NOMINAL);
-const search: Rule = (text, pattern) => ({ cost: Math.ceil((text.size + 1) * PER_CHARACTER) * Math.ceil(pattern.size * PER_PATTERN_CHARACTER), size: text.size });
-const eachItem: Rule = (list) => ({ cost: list.type.kind === "list" ? list.size * (1 + (isTextType(list.type.items) ? Math.ceil(list.item * PER_CHARACTER) : 0)) : read(list) });
-const inRange = (cost: number): Rule => (_range, other) => ({ cost: cost + (isText(other) ? read(other) : 0) });
-const sets = (times: number): Rule => (left, right) => ({ cost: 1 + left.size * right.size * times });
+const search: Rule = (text, pattern) => ({
+  cost: Math.ceil((text.size + 1) * PER_CHARACTER) * Math.ceil(pattern.size * PER_PATTERN_CHARACTER),
+  size: text.size,
+});
+const eachItem: Rule = (list) => ({
+  cost: list.type.kind === "list" ? list.size * (1 + (isTextType(list.type.items) ? Math.ceil(list.item * PER_CHARACTER) : 0)) : read(list),
+});
+const inRange =
+  (cost: number): Rule =>
+  (_range, other) => ({ cost: cost + (isText(other) ? read(other) : 0) });
+const sets =
+  (times: number): Rule =>
+  (left, right) => ({ cost: 1 + left.size * right.size * times });
 
 /** What calls cost that do not cost 1, in Kubernetes' terms, by the name of the function. */
 const RULES: Readonly<Record<string, Rule>> = {
   check: () => ({ cost: AUTHORIZATION_COST }),
   fieldSelector: (_target, selector) => ({ cost: 10 + read(selector) + Math.ceil(selector.size * 0.5) * 50 }),
   labelSelector: (_target, selector) => ({ cost: 10 + read(selector) + Math.ceil(selector.size * 0.5) * 50 }),
-  isSorted: eachItem, sum: eachItem, max: eachItem, min: eachItem, indexOf: eachItem, lastIndexOf: eachItem, includes: eachItem,
-  url: sameSize, escapeKey: sameSize, lowerAscii: sameSize, upperAscii: sameSize, substring: sameSize, trim: sameSize,
+  isSorted: eachItem,
+  sum: eachItem,
+  max: eachItem,
+  min: eachItem,
+  indexOf: eachItem,
+  lastIndexOf: eachItem,
+  includes: eachItem,
+  url: sameSize,
+  escapeKey: sameSize,
+  lowerAscii: sameSize,
+  upperAscii: sameSize,
+  substring: sameSize,
+  trim: sameSize,
   replace: (text, old, by) => ({ cost: read(text, 2), size: replacedSize(text.size, old.least, by.size) }),
-  split: (text, _separator, limit) => ({ cost: read(text, 2), size: typeof limit.literal === "bigint" && limit.literal >= 0n ? Number(limit.literal) : text.size, item: text.size }),
+  split: (text, _separator, limit) => ({
+    cost: read(text, 2),
+    size: typeof limit.literal === "bigint" && limit.literal >= 0n ? Number(limit.literal) : text.size,
+    item: text.size,
+  }),
   join: (list, separator) => {
     const size = list.size * list.item + separator.size * Math.max(0, list.size - 1);
     return { cost: Math.ceil(size * PER_CHARACTER), size };
   },
-  find: search, findAll: search, matches: (text, pattern, third) => ({ cost: search(text, pattern, third).cost }),
-  cidr: readFirst, isIP: readFirst, isCIDR: readFirst, quantity: readFirst, isQuantity: readFirst, semver: readFirst, isSemver: readFirst, format: readFirst,
+  find: search,
+  findAll: search,
+  matches: (text, pattern, third) => ({ cost: search(text, pattern, third).cost }),
+  cidr: readFirst,
+  isIP: readFirst,
+  isCIDR: readFirst,
+  quantity: readFirst,
+  isQuantity: readFirst,
+  semver: readFirst,
+  isSemver: readFirst,
+  format: readFirst,
   ip: (first) => (isText(first) ? readFirst(first, NOTHING, NOTHING) : NOMINAL),
   isCanonical: (text) => ({ cost: read(text, 2) }),
   containsIP: inRange(Math.ceil(2 * ADDRESS_SIZE * PER_CHARACTER)),
   containsCIDR: inRange(Math.ceil(2 * ADDRESS_SIZE * PER_CHARACTER) + Math.ceil(ADDRESS_SIZE * PER_CHARACTER) + 1),
   validate: (_format, text) => ({ cost: read(text) * NAME_PATTERN_SIZE * PER_PATTERN_CHARACTER }),
   bytes: (text) => (isText(text) ? { cost: read(text), size: text.size * 4 } : NOMINAL),
-  string: (value) => (isText(value) && value.type.kind === "primitive" && value.type.name === "bytes" ? { cost: read(value), size: value.size } : { cost: 1, ...(isText(value) ? { size: value.size } : {}) }),
+  string: (value) =>
+    isText(value) && value.type.kind === "primitive" && value.type.name === "bytes"
+      ? { cost: read(value), size: value.size }
+      : { cost: 1, ...(isText(value) ? { size: value.size } : {}) },
   quote: (text) => ({ cost: read(text), size: text.size * 2 + 2 }),
-  startsWith: (_text, part) => ({ cost: read(part) }), endsWith: (_text, part) => ({ cost: read(part) }),
+  startsWith: (_text, part) => ({ cost: read(part) }),
+  endsWith: (_text, part) => ({ cost: read(part) }),
   "@in": (_item, container) => (container.type.kind === "map" ? NOMINAL : { cost: container.size }),
   contains: (text, part) => ({ cost: read(text) * read(part) }),
   "_+_": (left, right) => {
@@ -75,11 +114,20 @@ const RULES: Readonly<Record<string, Rule>> = {
     if (left.type.kind === "list") return { cost: 1, size, item: Math.max(left.item, right.item) };
     return isText(left) ? { cost: Math.ceil(size * PER_CHARACTER), size } : NOMINAL;
   },
-  "_==_": compare, "_!=_": compare, "_<_": order, "_<=_": order, "_>_": order, "_>=_": order,
+  "_==_": compare,
+  "_!=_": compare,
+  "_<_": order,
+  "_<=_": order,
+  "_>_": order,
+  "_>=_": order,
   dyn: (value) => ({ cost: 1, size: value.size }),
-  orValue: (value, other) => ({ cost: 1, size: Math.max(value.size, other.size) }), value: (value) => ({ cost: 1, size: value.size }), or: (value, other) => ({ cost: 1, size: Math.max(value.size, other.size) }),
-  distinct: (list) => ({ cost: 10 + list.size * list.size, size: list.size, item: list.item }), sort: (list) => ({ cost: 10 + list.size * list.size, size: list.size, item: list.item }),
-  reverse: (list) => ({ cost: 10 + list.size, size: list.size, item: list.item }), slice: (list) => ({ cost: 10 + list.size, size: list.size, item: list.item }),
+  orValue: (value, other) => ({ cost: 1, size: Math.max(value.size, other.size) }),
+  value: (value) => ({ cost: 1, size: value.size }),
+  or: (value, other) => ({ cost: 1, size: Math.max(value.size, other.size) }),
+  distinct: (list) => ({ cost: 10 + list.size * list.size, size: list.size, item: list.item }),
+  sort: (list) => ({ cost: 10 + list.size * list.size, size: list.size, item: list.item }),
+  reverse: (list) => ({ cost: 10 + list.size, size: list.size, item: list.item }),
+  slice: (list) => ({ cost: 10 + list.size, size: list.size, item: list.item }),
 };
 
 const SETS: Readonly<Record<string, Rule>> = { contains: sets(1), intersects: sets(1), equivalent: sets(2) };

@@ -2,7 +2,28 @@ import type { Comprehension, Expr, MessageField } from "./ast.ts";
 import { CelCompileError, type CelIssue } from "./cel-error.ts";
 import type { FunctionTable, Overload } from "./functions.ts";
 import { qualifiedName } from "./parser.ts";
-import { BOOL, BYTES, DOUBLE, DYN, ERROR, formatType, INT, isAssignable, joinTypes, listOf, mapOf, NULL, optionalOf, param, STRING, substitute, TYPE, UINT, type CelType, type ObjectType } from "./types.ts";
+import {
+  BOOL,
+  BYTES,
+  DOUBLE,
+  DYN,
+  ERROR,
+  formatType,
+  INT,
+  isAssignable,
+  joinTypes,
+  listOf,
+  mapOf,
+  NULL,
+  optionalOf,
+  param,
+  STRING,
+  substitute,
+  TYPE,
+  UINT,
+  type CelType,
+  type ObjectType,
+} from "./types.ts";
 import { Uint } from "./values.ts";
 
 /** What an expression may refer to. */
@@ -27,7 +48,21 @@ export interface Checked {
   readonly calls: ReadonlyMap<Expr, ResolvedCall>;
 }
 
-const TYPE_NAMES = new Set(["bool", "int", "uint", "double", "string", "bytes", "list", "map", "null_type", "type", "optional_type", "google.protobuf.Timestamp", "google.protobuf.Duration"]);
+const TYPE_NAMES = new Set([
+  "bool",
+  "int",
+  "uint",
+  "double",
+  "string",
+  "bytes",
+  "list",
+  "map",
+  "null_type",
+  "type",
+  "optional_type",
+  "google.protobuf.Timestamp",
+  "google.protobuf.Duration",
+]);
 
 export function isTypeName(name: string): boolean {
   return TYPE_NAMES.has(name);
@@ -85,7 +120,9 @@ class Checker {
       case "conditional":
         return this.#conditionalType(expr, scope);
       case "list":
-        return listOf(this.#joined(expr.items.map(({ value, isOptional }) => ({ type: this.#unwrapped(this.visit(value, scope), isOptional, value.at), at: value.at }))));
+        return listOf(
+          this.#joined(expr.items.map(({ value, isOptional }) => ({ type: this.#unwrapped(this.visit(value, scope), isOptional, value.at), at: value.at }))),
+        );
       case "map": {
         const keys = expr.entries.map(({ key }) => ({ type: this.visit(key, scope), at: key.at }));
         const values = expr.entries.map(({ value, isOptional }) => ({ type: this.#unwrapped(this.visit(value, scope), isOptional, value.at), at: value.at }));
@@ -99,7 +136,8 @@ class Checker {
         return this.visit(expr.body, { name: expr.variable, type: this.visit(expr.value, scope), outer: scope });
       case "optionalMap": {
         const target = this.visit(expr.target, scope);
-        if (target.kind !== "optional" && target.kind !== "dyn" && target !== ERROR) return this.#fail(`found no matching overload for '${expr.flattens ? "optFlatMap" : "optMap"}' applied to '${formatType(target)}'`, expr.at);
+        if (target.kind !== "optional" && target.kind !== "dyn" && target !== ERROR)
+          return this.#fail(`found no matching overload for '${expr.flattens ? "optFlatMap" : "optMap"}' applied to '${formatType(target)}'`, expr.at);
         const body = this.visit(expr.body, { name: expr.variable, type: target.kind === "optional" ? target.of : DYN, outer: scope });
         return expr.flattens ? body : optionalOf(body);
       }
@@ -151,7 +189,10 @@ class Checker {
     if (inner.kind === "error" || index.kind === "error") return ERROR;
     if (inner.kind === "list" && (index.kind === "dyn" || isIndex(index))) return wrap(inner.items);
     if (inner.kind === "map" && isAssignable(inner.key, index, new Map())) return wrap(inner.value);
-    return this.#fail(`found no matching overload for '${expr.isOptional ? "_[?_]" : "_[_]"}' applied to '(${formatType(operand)}, ${formatType(index)})'`, expr.at);
+    return this.#fail(
+      `found no matching overload for '${expr.isOptional ? "_[?_]" : "_[_]"}' applied to '(${formatType(operand)}, ${formatType(index)})'`,
+      expr.at,
+    );
   }
 
   #callType(expr: Extract<Expr, { is: "call" }>, scope: Scope | undefined): CelType {
@@ -182,7 +223,9 @@ class Checker {
     const [then, otherwise] = [this.visit(expr.then, scope), this.visit(expr.otherwise, scope)];
     if (then === ERROR || otherwise === ERROR) return ERROR;
     const isSame = isAssignable(then, otherwise, new Map()) || isAssignable(otherwise, then, new Map());
-    return isSame ? joinTypes(then, otherwise) : this.#fail(`found no matching overload for '_?_:_' applied to '(bool, ${formatType(then)}, ${formatType(otherwise)})'`, expr.at);
+    return isSame
+      ? joinTypes(then, otherwise)
+      : this.#fail(`found no matching overload for '_?_:_' applied to '(bool, ${formatType(then)}, ${formatType(otherwise)})'`, expr.at);
   }
 
   /** Literals of Kubernetes hold values of one type. */
@@ -212,15 +255,20 @@ class Checker {
       const actual = this.#unwrapped(this.visit(field.value, scope), field.isOptional, field.at);
       const wanted = type.field(field.name);
       if (wanted === undefined) this.#fail(`undefined field '${field.name}'`, field.at);
-      else if (!isAssignable(wanted, actual, new Map())) this.#fail(`expected type of field '${field.name}' is '${formatType(wanted)}' but provided type is '${formatType(actual)}'`, field.at);
+      else if (!isAssignable(wanted, actual, new Map()))
+        this.#fail(`expected type of field '${field.name}' is '${formatType(wanted)}' but provided type is '${formatType(actual)}'`, field.at);
     }
     return type;
   }
 
   #comprehensionType(expr: Comprehension, scope: Scope | undefined): CelType {
     const range = this.visit(expr.range, scope);
-    if (!["list", "map", "dyn", "error", "param"].includes(range.kind)) return this.#fail(`expression of type '${formatType(range)}' cannot be range of a comprehension (must be list, map, or dynamic)`, expr.range.at);
-    const inner = expr.variables.reduce<Scope | undefined>((outer, name, index) => ({ name, type: variableType(range, index, expr.variables.length), outer }), scope);
+    if (!["list", "map", "dyn", "error", "param"].includes(range.kind))
+      return this.#fail(`expression of type '${formatType(range)}' cannot be range of a comprehension (must be list, map, or dynamic)`, expr.range.at);
+    const inner = expr.variables.reduce<Scope | undefined>(
+      (outer, name, index) => ({ name, type: variableType(range, index, expr.variables.length), outer }),
+      scope,
+    );
     if (expr.filter !== undefined) this.#want(BOOL, this.visit(expr.filter, inner), expr.filter.at);
     const body = this.visit(expr.body, inner);
     const wantsBool = ["all", "exists", "exists_one", "filter"].includes(expr.do);

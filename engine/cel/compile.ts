@@ -59,12 +59,29 @@ export interface CelProgram {
   readonly evaluateLater: (bindings: Readonly<Record<string, unknown>>, options?: EvaluateOptions) => Promise<Evaluated>;
 }
 
-const kubernetesFunctions = new FunctionTable(operatorLibrary, conversionLibrary, stringLibrary, listLibrary, optionalLibrary, quantityLibrary, urlLibrary, networkLibrary, semverLibrary, formatLibrary, jsonPatchLibrary, authorizerLibrary);
+const kubernetesFunctions = new FunctionTable(
+  operatorLibrary,
+  conversionLibrary,
+  stringLibrary,
+  listLibrary,
+  optionalLibrary,
+  quantityLibrary,
+  urlLibrary,
+  networkLibrary,
+  semverLibrary,
+  formatLibrary,
+  jsonPatchLibrary,
+  authorizerLibrary,
+);
 
 /** Compiles an expression in Kubernetes' environment. Throws a CelCompileError that says where and why. */
 export function compileExpression(source: string, options: CompileOptions): CelProgram {
   const names = Object.keys(options.variables);
-  const declarations: Declarations = { variables: new Map(Object.entries(options.variables)), functions: kubernetesFunctions, messages: new Map((options.messages ?? []).map((type) => [type.name, type])) };
+  const declarations: Declarations = {
+    variables: new Map(Object.entries(options.variables)),
+    functions: kubernetesFunctions,
+    messages: new Map((options.messages ?? []).map((type) => [type.name, type])),
+  };
   const expr = parseExpression(source);
   const checked = checkExpression(source, expr, declarations);
   const wanted = options.results;
@@ -72,12 +89,26 @@ export function compileExpression(source: string, options: CompileOptions): CelP
     throw new CelCompileError(source, [{ message: `must evaluate to ${wanted.map(formatType).join(" or ")}, got ${formatType(checked.type)}`, at: 0 }]);
   }
   const step = planExpression(expr, checked, names);
-  const used = new Set([...checked.types.keys()].flatMap((part) => (part.is === "ident" ? [part.name] : part.is === "select" || part.is === "presence" ? [`${qualifiedName(part.operand) ?? ""}.${part.field}`] : [])));
+  const used = new Set(
+    [...checked.types.keys()].flatMap((part) =>
+      part.is === "ident" ? [part.name] : part.is === "select" || part.is === "presence" ? [`${qualifiedName(part.operand) ?? ""}.${part.field}`] : [],
+    ),
+  );
   const evaluate: CelProgram["evaluate"] = (bindings, { costMax = CALL_COST_MAX } = {}) => {
-    const run = new Evaluation(names.map((name) => (used.has(name) ? bind(bindings[name], options.variables[name] ?? DYN) : undefined)), costMax);
+    const run = new Evaluation(
+      names.map((name) => (used.has(name) ? bind(bindings[name], options.variables[name] ?? DYN) : undefined)),
+      costMax,
+    );
     return { value: runStep(step, run), cost: run.cost };
   };
-  return { source, resultType: checked.type, estimate: estimateCost(expr, checked), uses: (name) => used.has(name), evaluate, evaluateLater: (bindings, limits) => evaluateLater(() => evaluate(bindings, limits)) };
+  return {
+    source,
+    resultType: checked.type,
+    estimate: estimateCost(expr, checked),
+    uses: (name) => used.has(name),
+    evaluate,
+    evaluateLater: (bindings, limits) => evaluateLater(() => evaluate(bindings, limits)),
+  };
 }
 
 function bind(value: unknown, type: CelType): unknown {

@@ -28,9 +28,20 @@ export function planComprehension(plan: ComprehensionPlan): Step {
     case "transformList":
       return (run) => collect(plan, run, (out: unknown[]) => void ((filter === undefined || bool(filter(run))) && out.push(body(run))), []);
     case "transformMap":
-      return (run) => new MapValue(collect(plan, run, (out: [unknown, unknown][], key) => void ((filter === undefined || bool(filter(run))) && out.push([key, body(run)])), []));
+      return (run) =>
+        new MapValue(
+          collect(plan, run, (out: [unknown, unknown][], key) => void ((filter === undefined || bool(filter(run))) && out.push([key, body(run)])), []),
+        );
     case "transformMapEntry":
-      return (run) => new MapValue(collect(plan, run, (out: (readonly [unknown, unknown])[]) => void ((filter === undefined || bool(filter(run))) && out.push(...entriesOf(body(run)))), []));
+      return (run) =>
+        new MapValue(
+          collect(
+            plan,
+            run,
+            (out: (readonly [unknown, unknown])[]) => void ((filter === undefined || bool(filter(run))) && out.push(...entriesOf(body(run)))),
+            [],
+          ),
+        );
   }
 }
 

@@ -67,14 +67,33 @@ class Estimator {
         return { cost: this.visit(expr.left, scope).cost + this.visit(expr.right, scope).cost, size: 1 };
       case "conditional": {
         const [then, otherwise] = [this.visit(expr.then, scope), this.visit(expr.otherwise, scope)];
-        return { cost: this.visit(expr.condition, scope).cost + Math.max(then.cost, otherwise.cost), size: Math.max(then.size, otherwise.size), ...eitherItem(then, otherwise) };
+        return {
+          cost: this.visit(expr.condition, scope).cost + Math.max(then.cost, otherwise.cost),
+          size: Math.max(then.size, otherwise.size),
+          ...eitherItem(then, otherwise),
+        };
       }
       case "list":
-        return this.#made(10, expr.items.map(({ value }) => this.visit(value, scope)), []);
+        return this.#made(
+          10,
+          expr.items.map(({ value }) => this.visit(value, scope)),
+          [],
+        );
       case "map":
-        return this.#made(30, expr.entries.map(({ value }) => this.visit(value, scope)), expr.entries.map(({ key }) => this.visit(key, scope)));
+        return this.#made(
+          30,
+          expr.entries.map(({ value }) => this.visit(value, scope)),
+          expr.entries.map(({ key }) => this.visit(key, scope)),
+        );
       case "message":
-        return { ...this.#made(40, expr.fields.map(({ value }) => this.visit(value, scope)), []), size: 1 };
+        return {
+          ...this.#made(
+            40,
+            expr.fields.map(({ value }) => this.visit(value, scope)),
+            [],
+          ),
+          size: 1,
+        };
       case "comprehension":
         return this.#comprehension(expr, scope);
       case "bind": {
@@ -93,7 +112,11 @@ class Estimator {
   }
 
   #made(base: number, values: readonly Part[], keys: readonly Part[]): Part {
-    return { cost: base + sum(values.map(({ cost }) => cost)) + sum(keys.map(({ cost }) => cost)), size: values.length, item: Math.max(0, ...values.map(({ size }) => size)) };
+    return {
+      cost: base + sum(values.map(({ cost }) => cost)) + sum(keys.map(({ cost }) => cost)),
+      size: values.length,
+      item: Math.max(0, ...values.map(({ size }) => size)),
+    };
   }
 
   /** Macros stand for loops over an accumulator; what each turn and the end of the loop cost is what those expressions would. */
@@ -133,10 +156,21 @@ class Estimator {
     const args = given.map((arg): CallPart => {
       const part = this.visit(arg, scope);
       const type = this.#typeOf(arg);
-      return { cost: part.cost, size: part.size, least: arg.is === "literal" ? part.size : 0, type, item: this.#sizeOfItems(arg, part), literal: arg.is === "literal" ? arg.value : undefined };
+      return {
+        cost: part.cost,
+        size: part.size,
+        least: arg.is === "literal" ? part.size : 0,
+        type,
+        item: this.#sizeOfItems(arg, part),
+        literal: arg.is === "literal" ? arg.value : undefined,
+      };
     });
     const { cost, size, item } = callCost(expr.name, expr.target, args);
-    return { cost: Math.min(UNKNOWN_SIZE, cost + sum(args.map((part) => part.cost))), size: Math.min(UNKNOWN_SIZE, size ?? this.#typeSize(expr, false)), ...(item === undefined ? {} : { item }) };
+    return {
+      cost: Math.min(UNKNOWN_SIZE, cost + sum(args.map((part) => part.cost))),
+      size: Math.min(UNKNOWN_SIZE, size ?? this.#typeSize(expr, false)),
+      ...(item === undefined ? {} : { item }),
+    };
   }
 
   #sizeOfItems(expr: Expr, part: Part): number {

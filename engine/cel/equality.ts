@@ -72,7 +72,10 @@ export function joinLists(left: readonly unknown[], right: readonly unknown[]): 
 
 function itemKey(item: unknown, keys: readonly string[]): string {
   if (!isCelMap(item)) throw new CelError("invalid data, expected an item with keys");
-  return JSON.stringify(keys.map((key) => item.get(key)), (_, value: unknown) => (typeof value === "bigint" ? `${value}n` : value));
+  return JSON.stringify(
+    keys.map((key) => item.get(key)),
+    (_, value: unknown) => (typeof value === "bigint" ? `${value}n` : value),
+  );
 }
 
 function mapsEqual(left: CelMap, right: CelMap): boolean {

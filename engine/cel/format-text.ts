@@ -40,7 +40,12 @@ function formatClause(verb: string, value: unknown, precision: number): string {
     case "f":
     case "e":
       if (typeof value === "number" && !Number.isFinite(value)) return doubleText(value).replace("Inf", "Infinity").replace("+", "");
-      if (typeof value === "number" || whole !== undefined) return verb === "f" ? Number(whole ?? value).toFixed(precision) : Number(whole ?? value).toExponential(precision).replace(/e([+-])(\d)$/, "e$10$2");
+      if (typeof value === "number" || whole !== undefined)
+        return verb === "f"
+          ? Number(whole ?? value).toFixed(precision)
+          : Number(whole ?? value)
+              .toExponential(precision)
+              .replace(/e([+-])(\d)$/, "e$10$2");
       break;
     case "b":
       if (typeof value === "boolean") return value ? "1" : "0";
@@ -51,7 +56,8 @@ function formatClause(verb: string, value: unknown, precision: number): string {
       break;
     case "x":
     case "X": {
-      const hex = whole !== undefined ? whole.toString(16) : typeof value === "string" || value instanceof Uint8Array ? Buffer.from(value).toString("hex") : undefined;
+      const hex =
+        whole !== undefined ? whole.toString(16) : typeof value === "string" || value instanceof Uint8Array ? Buffer.from(value).toString("hex") : undefined;
       if (hex !== undefined) return verb === "X" ? hex.toUpperCase() : hex;
     }
   }
@@ -68,6 +74,13 @@ function plainText(value: unknown): string {
   if (value instanceof Timestamp || value instanceof Duration) return value.toString();
   if (value instanceof TypeValue) return value.name;
   if (Array.isArray(value)) return `[${value.map(plainText).join(", ")}]`;
-  if (isCelMap(value)) return `{${[...value.keys()].map((key) => [plainText(key), plainText(value.get(key))] as const).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, item]) => `${key}: ${item}`).join(", ")}}`;
-  throw new CelError(`error during formatting: string clause can only be used on strings, bools, bytes, ints, doubles, maps, lists, types, durations, and timestamps, was given ${typeNameOf(value)}`);
+  if (isCelMap(value))
+    return `{${[...value.keys()]
+      .map((key) => [plainText(key), plainText(value.get(key))] as const)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, item]) => `${key}: ${item}`)
+      .join(", ")}}`;
+  throw new CelError(
+    `error during formatting: string clause can only be used on strings, bools, bytes, ints, doubles, maps, lists, types, durations, and timestamps, was given ${typeNameOf(value)}`,
+  );
 }

@@ -27,12 +27,24 @@ export type Library = readonly FunctionDeclaration[];
 type Call<A extends readonly unknown[]> = (args: A, context: CallContext) => unknown;
 
 /** A function by its whole name: `quantity(x)`, `sets.contains(a, b)`. The type parameter says what `args` are at run time. */
-export function fn<A extends readonly unknown[]>(name: string, args: readonly CelType[], result: CelType, call: Call<A>, cost?: Overload["cost"]): FunctionDeclaration {
+export function fn<A extends readonly unknown[]>(
+  name: string,
+  args: readonly CelType[],
+  result: CelType,
+  call: Call<A>,
+  cost?: Overload["cost"],
+): FunctionDeclaration {
   return { name, isMethod: false, overloads: [overload(args, result, call, cost)] };
 }
 
 /** A function of its first argument: `list.sum()`. */
-export function method<A extends readonly unknown[]>(name: string, args: readonly CelType[], result: CelType, call: Call<A>, cost?: Overload["cost"]): FunctionDeclaration {
+export function method<A extends readonly unknown[]>(
+  name: string,
+  args: readonly CelType[],
+  result: CelType,
+  call: Call<A>,
+  cost?: Overload["cost"],
+): FunctionDeclaration {
   return { name, isMethod: true, overloads: [overload(args, result, call, cost)] };
 }
 
@@ -121,10 +133,16 @@ export function sizeOf(value: unknown): number {
 const TRAVERSAL = 0.1;
 
 /** Reading a text once, `times` over. */
-export const traversal = (index = 0, times = 1): NonNullable<Overload["cost"]> => (args) => Math.ceil(sizeOf(args[index]) * TRAVERSAL * times);
+export const traversal =
+  (index = 0, times = 1): NonNullable<Overload["cost"]> =>
+  (args) =>
+    Math.ceil(sizeOf(args[index]) * TRAVERSAL * times);
 
 /** Looking for a regular expression in a text. */
 export const regexCost: NonNullable<Overload["cost"]> = ([text, pattern]) => Math.ceil((1 + sizeOf(text)) * TRAVERSAL) * Math.ceil(sizeOf(pattern) * 0.25);
 
 /** Looking at each item of a list once; at the whole of it when it is text. */
-export const listCost: NonNullable<Overload["cost"]> = ([list]) => (Array.isArray(list) ? list.reduce<number>((sum, item) => sum + 1 + (typeof item === "string" ? Math.ceil(item.length * TRAVERSAL) : 0), 0) : Math.ceil(sizeOf(list) * TRAVERSAL));
+export const listCost: NonNullable<Overload["cost"]> = ([list]) =>
+  Array.isArray(list)
+    ? list.reduce<number>((sum, item) => sum + 1 + (typeof item === "string" ? Math.ceil(item.length * TRAVERSAL) : 0), 0)
+    : Math.ceil(sizeOf(list) * TRAVERSAL);

@@ -16,7 +16,9 @@ export function fromJson(value: unknown, type: CelType = DYN): unknown {
   if (typeof value === "string") return textOf(value, type);
   if (typeof value !== "object" || value === null || isCelValue(value)) return value === undefined ? null : value;
   if (Array.isArray(value)) return listValue(value, type);
-  return type.kind === "object" ? new ObjectView(value as JsonObject, type.name, (name) => type.field(name)) : new ObjectView(value as JsonObject, undefined, () => (type.kind === "map" ? type.value : DYN));
+  return type.kind === "object"
+    ? new ObjectView(value as JsonObject, type.name, (name) => type.field(name))
+    : new ObjectView(value as JsonObject, undefined, () => (type.kind === "map" ? type.value : DYN));
 }
 
 /** The value as JSON: what a mutation writes, what an audit annotation holds. Throws a CelError for what JSON cannot say. */
@@ -33,7 +35,16 @@ export function toJson(value: unknown): unknown {
 }
 
 function isCelValue(value: object): boolean {
-  return value instanceof OpaqueValue || value instanceof Timestamp || value instanceof Duration || value instanceof Uint || value instanceof Uint8Array || value instanceof Optional || value instanceof TypeValue || isCelMap(value);
+  return (
+    value instanceof OpaqueValue ||
+    value instanceof Timestamp ||
+    value instanceof Duration ||
+    value instanceof Uint ||
+    value instanceof Uint8Array ||
+    value instanceof Optional ||
+    value instanceof TypeValue ||
+    isCelMap(value)
+  );
 }
 
 function numberOf(value: number | bigint, type: CelType): unknown {
@@ -98,6 +109,7 @@ class ObjectView implements CelMap {
 
   /** Fields that the type does not declare are not there. */
   *keys(): Iterable<string> {
-    for (const key of Object.keys(this.#raw)) if (this.#raw[key] !== undefined && this.#fieldType(this.typeName === undefined ? key : (escapeFieldName(key) ?? key)) !== undefined) yield key;
+    for (const key of Object.keys(this.#raw))
+      if (this.#raw[key] !== undefined && this.#fieldType(this.typeName === undefined ? key : (escapeFieldName(key) ?? key)) !== undefined) yield key;
   }
 }

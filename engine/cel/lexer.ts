@@ -19,7 +19,7 @@ const MAX_INT = 2n ** 63n;
 /** The tokens of an expression, with an end behind the last. Throws a CelCompileError for what is none. */
 export function tokenize(source: string): readonly Token[] {
   const tokens: Token[] = [];
-  for (let at = 0; ; ) {
+  for (let at = 0; ;) {
     at += matchAt(SPACE, source, at)?.[0].length ?? 0;
     if (at >= source.length) return [...tokens, { is: "end", at: source.length, text: "<EOF>" }];
     const token = stringToken(source, at) ?? numberToken(source, at) ?? nameToken(source, at) ?? symbolToken(source, at);

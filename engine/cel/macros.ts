@@ -19,20 +19,47 @@ export function expandMacro(call: Call, fail: Fail): Expr | undefined {
   const [first, second, third, fourth] = args;
   const quantifier = QUANTIFIERS[name];
   if (quantifier !== undefined && first !== undefined && second !== undefined) {
-    if (args.length === 2) return { is: "comprehension", do: quantifier, range: target, variables: [variable(first, fail)], filter: undefined, body: second, at };
-    if (args.length === 3 && third !== undefined) return { is: "comprehension", do: quantifier, range: target, variables: pair(first, second, fail), filter: undefined, body: third, at };
+    if (args.length === 2)
+      return { is: "comprehension", do: quantifier, range: target, variables: [variable(first, fail)], filter: undefined, body: second, at };
+    if (args.length === 3 && third !== undefined)
+      return { is: "comprehension", do: quantifier, range: target, variables: pair(first, second, fail), filter: undefined, body: third, at };
   }
-  if (name === "filter" && args.length === 2 && first !== undefined && second !== undefined) return { is: "comprehension", do: "filter", range: target, variables: [variable(first, fail)], filter: undefined, body: second, at };
+  if (name === "filter" && args.length === 2 && first !== undefined && second !== undefined)
+    return { is: "comprehension", do: "filter", range: target, variables: [variable(first, fail)], filter: undefined, body: second, at };
   if (name === "map" && (args.length === 2 || args.length === 3) && first !== undefined && second !== undefined) {
-    return { is: "comprehension", do: "map", range: target, variables: [variable(first, fail)], filter: third === undefined ? undefined : second, body: third ?? second, at };
+    return {
+      is: "comprehension",
+      do: "map",
+      range: target,
+      variables: [variable(first, fail)],
+      filter: third === undefined ? undefined : second,
+      body: third ?? second,
+      at,
+    };
   }
   if (TRANSFORMS.has(name) && (args.length === 3 || args.length === 4) && first !== undefined && second !== undefined && third !== undefined) {
-    return { is: "comprehension", do: name as ComprehensionKind, range: target, variables: pair(first, second, fail), filter: fourth === undefined ? undefined : third, body: fourth ?? third, at };
+    return {
+      is: "comprehension",
+      do: name as ComprehensionKind,
+      range: target,
+      variables: pair(first, second, fail),
+      filter: fourth === undefined ? undefined : third,
+      body: fourth ?? third,
+      at,
+    };
   }
   if ((name === "optMap" || name === "optFlatMap") && args.length === 2 && first !== undefined && second !== undefined) {
     return { is: "optionalMap", flattens: name === "optFlatMap", target, variable: variable(first, fail), body: second, at };
   }
-  if (name === "bind" && args.length === 3 && target.is === "ident" && target.name === "cel" && first !== undefined && second !== undefined && third !== undefined) {
+  if (
+    name === "bind" &&
+    args.length === 3 &&
+    target.is === "ident" &&
+    target.name === "cel" &&
+    first !== undefined &&
+    second !== undefined &&
+    third !== undefined
+  ) {
     return { is: "bind", variable: variable(first, fail), value: second, body: third, at };
   }
   return undefined;

@@ -3,8 +3,30 @@ import { CelCompileError } from "./cel-error.ts";
 import { tokenize, type Token } from "./lexer.ts";
 import { expandMacro } from "./macros.ts";
 
-const RESERVED = new Set(["as", "break", "const", "continue", "else", "for", "function", "if", "import", "let", "loop", "package", "namespace", "return", "var", "void", "while"]);
-const BINARY: readonly (readonly string[])[] = [["==", "!=", "<", "<=", ">", ">=", "in"], ["+", "-"], ["*", "/", "%"]];
+const RESERVED = new Set([
+  "as",
+  "break",
+  "const",
+  "continue",
+  "else",
+  "for",
+  "function",
+  "if",
+  "import",
+  "let",
+  "loop",
+  "package",
+  "namespace",
+  "return",
+  "var",
+  "void",
+  "while",
+]);
+const BINARY: readonly (readonly string[])[] = [
+  ["==", "!=", "<", "<=", ">", ">=", "in"],
+  ["+", "-"],
+  ["*", "/", "%"],
+];
 const DEPTH_MAX = 250;
 /** As upstream bounds the text of an expression. */
 const SOURCE_LENGTH_MAX = 1_048_576;
@@ -85,7 +107,10 @@ class Parser {
       return this.#members({ is: "literal", value: -literal.value, at: first.at });
     }
     const operand = this.#peek().is === "symbol" && ["!", "-"].includes(this.#peek().text) ? this.#unary() : this.#member();
-    return operators.reduceRight<Expr>((inner, operator) => ({ is: "call", name: `${operator.text}_`, target: undefined, args: [inner], at: operator.at }), operand);
+    return operators.reduceRight<Expr>(
+      (inner, operator) => ({ is: "call", name: `${operator.text}_`, target: undefined, args: [inner], at: operator.at }),
+      operand,
+    );
   }
 
   #member(): Expr {
@@ -211,11 +236,22 @@ class Parser {
 
   #expect(symbol: string): void {
     const token = this.#peek();
-    if (!this.#accept(symbol)) this.#fail(token.is === "end" ? `Syntax error: mismatched input '<EOF>' expecting '${symbol}'` : `Syntax error: mismatched input '${token.text}' expecting '${symbol}'`, token.at);
+    if (!this.#accept(symbol))
+      this.#fail(
+        token.is === "end"
+          ? `Syntax error: mismatched input '<EOF>' expecting '${symbol}'`
+          : `Syntax error: mismatched input '${token.text}' expecting '${symbol}'`,
+        token.at,
+      );
   }
 
   #unexpected(token: Token): never {
-    return this.#fail(token.is === "end" ? "Syntax error: mismatched input '<EOF>' expecting {'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}" : `Syntax error: extraneous input '${token.text}' expecting <EOF>`, token.at);
+    return this.#fail(
+      token.is === "end"
+        ? "Syntax error: mismatched input '<EOF>' expecting {'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}"
+        : `Syntax error: extraneous input '${token.text}' expecting <EOF>`,
+      token.at,
+    );
   }
 
   #fail(message: string, at: number): never {

@@ -256,7 +256,11 @@ function access(run: Evaluation, operand: unknown, key: unknown, isOptional: boo
   const found = find(operand, key);
   if (isOptional) return found === undefined ? Optional.none : found instanceof Optional ? found : new Optional(found);
   if (found !== undefined) return typeof found === "object" && found instanceof Lazy ? found.get() : found;
-  throw new CelError(Array.isArray(operand) ? `index out of bounds: ${String(key instanceof Uint ? key.value : key)}` : `no such key: ${String(key instanceof Uint ? key.value : key)}`);
+  throw new CelError(
+    Array.isArray(operand)
+      ? `index out of bounds: ${String(key instanceof Uint ? key.value : key)}`
+      : `no such key: ${String(key instanceof Uint ? key.value : key)}`,
+  );
 }
 
 /** What has no fields at all, such as null, is asked in vain, as cel-go has it; a list is not asked for fields. */
@@ -269,7 +273,8 @@ function fieldOf(operand: unknown, key: unknown): unknown {
 
 function itemAt(operand: unknown, key: unknown): unknown {
   if (!Array.isArray(operand)) return fieldOf(operand, key);
-  const index = key instanceof Uint ? Number(key.value) : typeof key === "bigint" ? Number(key) : typeof key === "number" && Number.isInteger(key) ? key : undefined;
+  const index =
+    key instanceof Uint ? Number(key.value) : typeof key === "bigint" ? Number(key) : typeof key === "number" && Number.isInteger(key) ? key : undefined;
   if (index === undefined) throw noSuchOverload();
   return operand[index];
 }

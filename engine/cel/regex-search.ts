@@ -27,7 +27,7 @@ export function findMatch(regex: RE2JS, text: string, from: number): readonly [n
   let threads: Thread[] = [];
   let found: readonly [number, number] | undefined;
   let before = from === 0 ? -1 : (text.codePointAt(from - 1) ?? -1);
-  for (let at = from; ; ) {
+  for (let at = from; ;) {
     const rune = text.codePointAt(at) ?? -1;
     const width = rune > 0xffff ? 2 : 1;
     const context = emptyContext(before, rune);

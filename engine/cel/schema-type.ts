@@ -39,7 +39,12 @@ function build(schema: Schema): CelType | undefined {
       if (items === undefined) return undefined;
       const listType = schema["x-kubernetes-list-type"];
       const keyed = listType === "map" || listType === "set" ? { listType, keys: listType === "map" ? (schema["x-kubernetes-list-map-keys"] ?? []) : [] } : {};
-      return { kind: "list", items, bounds: { max: Math.max(0, schema.maxItems ?? Math.floor((REQUEST_SIZE_MAX - 2) / (minSize(schema.items) + 1))) }, ...keyed };
+      return {
+        kind: "list",
+        items,
+        bounds: { max: Math.max(0, schema.maxItems ?? Math.floor((REQUEST_SIZE_MAX - 2) / (minSize(schema.items) + 1))) },
+        ...keyed,
+      };
     }
     case "object":
       return buildObject(schema);
@@ -65,7 +70,12 @@ function buildObject(schema: Schema): CelType | undefined {
   if (typeof additionalProperties === "object") {
     const value = typeOfPart(additionalProperties);
     if (value === undefined) return undefined;
-    return { kind: "map", key: STRING, value, bounds: { max: Math.max(0, schema.maxProperties ?? Math.floor((REQUEST_SIZE_MAX - 2) / (minSize(additionalProperties) + 6))) } };
+    return {
+      kind: "map",
+      key: STRING,
+      value,
+      bounds: { max: Math.max(0, schema.maxProperties ?? Math.floor((REQUEST_SIZE_MAX - 2) / (minSize(additionalProperties) + 6))) },
+    };
   }
   return { kind: "object", name: "object", field: fieldsOf(schema) };
 }
@@ -92,7 +102,10 @@ function buildText(schema: Schema): CelType {
   if (known !== undefined) return known;
   const unbounded = REQUEST_SIZE_MAX - 2; // its quotes are part of the request
   if (schema.format === "byte") return { kind: "primitive", name: "bytes", bounds: { max: Math.max(0, schema.maxLength ?? unbounded) } };
-  const longest = schema.enum === undefined || schema.enum.length === 0 ? undefined : Math.max(0, ...schema.enum.map((value) => (typeof value === "string" ? value.length : 0)));
+  const longest =
+    schema.enum === undefined || schema.enum.length === 0
+      ? undefined
+      : Math.max(0, ...schema.enum.map((value) => (typeof value === "string" ? value.length : 0)));
   // A character may take four bytes.
   const max = schema.maxLength === undefined ? (longest ?? unbounded) : Math.max(0, schema.maxLength) * 4;
   return { kind: "primitive", name: "string", bounds: { max } };
@@ -112,7 +125,15 @@ export function minSize(schema: Schema | undefined): number {
       return 4;
     case "object":
       if (typeof schema.additionalProperties === "object") return 2;
-      return 2 + (schema.required ?? []).reduce((sum, name) => sum + (schema.properties?.[name] === undefined || schema.properties[name].default !== undefined ? 0 : name.length + 4 + minSize(schema.properties[name])), 0);
+      return (
+        2 +
+        (schema.required ?? []).reduce(
+          (sum, name) =>
+            sum +
+            (schema.properties?.[name] === undefined || schema.properties[name].default !== undefined ? 0 : name.length + 4 + minSize(schema.properties[name])),
+          0,
+        )
+      );
     default:
       return 1;
   }

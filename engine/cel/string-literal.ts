@@ -1,12 +1,28 @@
-const SIMPLE: Readonly<Record<string, string>> = { a: "\x07", b: "\b", f: "\f", n: "\n", r: "\r", t: "\t", v: "\v", "\\": "\\", "?": "?", '"': '"', "'": "'", "`": "`" };
+const SIMPLE: Readonly<Record<string, string>> = {
+  a: "\x07",
+  b: "\b",
+  f: "\f",
+  n: "\n",
+  r: "\r",
+  t: "\t",
+  v: "\v",
+  "\\": "\\",
+  "?": "?",
+  '"': '"',
+  "'": "'",
+  "`": "`",
+};
 
 /** What stands between the quotes of a literal, as text or bytes; or what is wrong with it. */
-export function decodeLiteral(body: string, { isRaw, isBytes }: { readonly isRaw: boolean; readonly isBytes: boolean }): string | Uint8Array | { readonly problem: string } {
+export function decodeLiteral(
+  body: string,
+  { isRaw, isBytes }: { readonly isRaw: boolean; readonly isBytes: boolean },
+): string | Uint8Array | { readonly problem: string } {
   if (isRaw || !body.includes("\\")) return isBytes ? new Uint8Array(Buffer.from(body, "utf8")) : body;
   const parts: string[] = [];
   const bytes: number[] = [];
   const put = (text: string) => void (isBytes ? bytes.push(...Buffer.from(text, "utf8")) : parts.push(text));
-  for (let at = 0; at < body.length; ) {
+  for (let at = 0; at < body.length;) {
     if (body[at] !== "\\") {
       const next = String.fromCodePoint(body.codePointAt(at) ?? 0);
       put(next);
@@ -25,7 +41,8 @@ export function decodeLiteral(body: string, { isRaw, isBytes }: { readonly isRaw
   return isBytes ? new Uint8Array(bytes) : parts.join("");
 }
 
-type Escape = { readonly isNumeric: false; readonly text: string; readonly length: number } | { readonly isNumeric: true; readonly code: number; readonly length: number };
+type Escape =
+  { readonly isNumeric: false; readonly text: string; readonly length: number } | { readonly isNumeric: true; readonly code: number; readonly length: number };
 
 function readEscape(body: string, at: number): Escape | undefined {
   const simple = SIMPLE[body[at] ?? ""];

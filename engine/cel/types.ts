@@ -1,6 +1,10 @@
 /** The static type of an expression or variable. */
 export type CelType =
-  | { readonly kind: "primitive"; readonly name: "bool" | "int" | "uint" | "double" | "string" | "bytes" | "null_type" | "google.protobuf.Timestamp" | "google.protobuf.Duration"; readonly bounds?: Bounds }
+  | {
+      readonly kind: "primitive";
+      readonly name: "bool" | "int" | "uint" | "double" | "string" | "bytes" | "null_type" | "google.protobuf.Timestamp" | "google.protobuf.Duration";
+      readonly bounds?: Bounds;
+    }
   | { readonly kind: "dyn"; readonly bounds?: Bounds }
   | { readonly kind: "list"; readonly items: CelType; readonly bounds?: Bounds; readonly listType?: "set" | "map"; readonly keys?: readonly string[] }
   | { readonly kind: "map"; readonly key: CelType; readonly value: CelType; readonly bounds?: Bounds }

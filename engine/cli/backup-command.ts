@@ -22,7 +22,9 @@ export async function runBackupCommand(file: string | undefined, flags: StoreFla
   const dataDir = path.resolve(flags["dataDir"] ?? "");
   const cluster = process.env["MAINSTAY_CLUSTER_NAME"] ?? "local";
   const target = path.resolve(file ?? `mainstay-${cluster}-${formatTime(systemClock.now()).replaceAll(":", "")}.backup`);
-  const summary = (await requestBackup(dataDir, target)) ?? (await withStore(withState(dataDir, flags), flags, (storage) => backupCluster({ storage, dataDir, cluster, clock: systemClock }, target)));
+  const summary =
+    (await requestBackup(dataDir, target)) ??
+    (await withStore(withState(dataDir, flags), flags, (storage) => backupCluster({ storage, dataDir, cluster, clock: systemClock }, target)));
   process.stdout.write(`${target}: ${describe(summary)}, ${(statSync(target).size / 2 ** 20).toFixed(1)} MiB, sha256 ${summary.sha256}\n`);
 }
 
@@ -63,7 +65,9 @@ async function openedBackup(from: string, keyFile: string | undefined, work: str
 
 async function restoreFrom(file: string, dataDir: string, flags: StoreFlags): Promise<void> {
   const summary = await withStore(dataDir, flags, (storage) => restoreCluster(file, { storage, dataDir }));
-  process.stdout.write(`restored ${describe(summary)} of cluster ${summary.cluster} as of ${summary.time} into ${dataDir}; start it with: mainstay server --data-dir ${dataDir}\n`);
+  process.stdout.write(
+    `restored ${describe(summary)} of cluster ${summary.cluster} as of ${summary.time} into ${dataDir}; start it with: mainstay server --data-dir ${dataDir}\n`,
+  );
 }
 
 /** Holds the data directory meanwhile, so that no server starts on a store that is being read or written. */
@@ -72,9 +76,16 @@ async function withStore<T>(dataDir: string, flags: StoreFlags, work: (storage: 
   try {
     const serverDir = path.join(dataDir, "server");
     // Its SQLite file would be an empty one beside the cluster's real state.
-    if (flags["datastoreEndpoint"] === undefined && isQuorumMember(serverDir)) throw new UsageError(`the state of ${dataDir} is in the quorum of its servers: start its server first`);
+    if (flags["datastoreEndpoint"] === undefined && isQuorumMember(serverDir))
+      throw new UsageError(`the state of ${dataDir} is in the quorum of its servers: start its server first`);
     mkdirSync(serverDir, { recursive: true, mode: 0o700 });
-    const storage = await openStorage({ dataDir: serverDir, endpoint: flags["datastoreEndpoint"], caFile: flags["datastoreCafile"], certFile: flags["datastoreCertfile"], keyFile: flags["datastoreKeyfile"] });
+    const storage = await openStorage({
+      dataDir: serverDir,
+      endpoint: flags["datastoreEndpoint"],
+      caFile: flags["datastoreCafile"],
+      certFile: flags["datastoreCertfile"],
+      keyFile: flags["datastoreKeyfile"],
+    });
     try {
       return await work(storage);
     } finally {

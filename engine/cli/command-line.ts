@@ -18,15 +18,19 @@ const terminal = { write: (text: string) => process.stdout.write(withoutControls
 
 /** What `mainstay <arguments>` does, as the process that it is the command line of. Sets the exit status: 0 done, 1 failed, 2 wrong usage. */
 export async function runCommandLine(args: readonly string[]): Promise<void> {
-  await createProgram().parseAsync([...args], { from: "user" }).catch((error: unknown) => {
-    process.exitCode = explainFailure(error);
-  });
+  await createProgram()
+    .parseAsync([...args], { from: "user" })
+    .catch((error: unknown) => {
+      process.exitCode = explainFailure(error);
+    });
 }
 
 /** Goes through what a server does before it does anything, so that a snapshot of the program has it compiled. */
 export function rehearseCommandLine(): void {
   const program = createProgram();
-  program.commands.find((command) => command.name() === "server")?.action((flags: Record<string, unknown>) => void [resolveServerConfig(flags, {}), idleNotices(flags)]);
+  program.commands
+    .find((command) => command.name() === "server")
+    ?.action((flags: Record<string, unknown>) => void [resolveServerConfig(flags, {}), idleNotices(flags)]);
   program.parse(["server", "--no-agent"], { from: "user" });
 }
 
@@ -48,11 +52,16 @@ function addServer(program: Command): void {
     // As upstream's: a flag that is true or false may stand alone.
     const flags = row.flags.replace("<bool>", "[bool]");
     const separator = row.repeats === "lines" ? "\n" : ",";
-    if (row.repeats !== undefined) server.option(flags, description, (value: string, before: string | undefined) => (before === undefined ? value : `${before}${separator}${value}`));
+    if (row.repeats !== undefined)
+      server.option(flags, description, (value: string, before: string | undefined) => (before === undefined ? value : `${before}${separator}${value}`));
     else server.option(flags, description);
   }
   for (const { flag, why } of idleOptions) server.addOption(new Option(`--${flag} [value]`, why).hideHelp());
-  server.addHelpText("after", () => `\nTaken from command lines of kube-apiserver, and without effect here (a line at the start says why):\n  ${idleOptions.map(({ flag }) => `--${flag}`).join(" ")}`);
+  server.addHelpText(
+    "after",
+    () =>
+      `\nTaken from command lines of kube-apiserver, and without effect here (a line at the start says why):\n  ${idleOptions.map(({ flag }) => `--${flag}`).join(" ")}`,
+  );
   server.option("--no-install", "refuse to install missing packages; print the command that would [MAINSTAY_NO_INSTALL]");
   server.action(async (flags: Record<string, unknown>) => {
     const { runServerCommand } = await import("./server-command.ts");
@@ -126,13 +135,23 @@ function addRecords(program: Command): void {
       await runAtCommand(moment, flags, terminal);
     });
 
-  logOptions(program.command("diff").description("show what changed in the cluster between two commits or times; the second is now when it is left out").argument("<from>").argument("[to]"))
-    .action(async (from: string, to: string | undefined, flags: LogFlags) => {
-      const { runDiffCommand } = await import("./history-command.ts");
-      await runDiffCommand(from, to, flags, terminal);
-    });
+  logOptions(
+    program
+      .command("diff")
+      .description("show what changed in the cluster between two commits or times; the second is now when it is left out")
+      .argument("<from>")
+      .argument("[to]"),
+  ).action(async (from: string, to: string | undefined, flags: LogFlags) => {
+    const { runDiffCommand } = await import("./history-command.ts");
+    await runDiffCommand(from, to, flags, terminal);
+  });
 
-  logOptions(program.command("bisect").description("find the commit that broke an application, from the health that was recorded with every deploy. Exit status 1: no commit did").argument("<application>"))
+  logOptions(
+    program
+      .command("bisect")
+      .description("find the commit that broke an application, from the health that was recorded with every deploy. Exit status 1: no commit did")
+      .argument("<application>"),
+  )
     .option("--good <commit>", "a commit with which it was healthy (default: the last one before it broke)")
     .option("--bad <commit>", "a commit with which it was not (default: now)")
     .action(async (application: string, flags: BisectFlags) => {
@@ -140,7 +159,9 @@ function addRecords(program: Command): void {
       if (!(await runBisectCommand(application, flags, terminal))) process.exitCode = 1;
     });
 
-  logOptions(program.command("rollback").description("push a commit that gives an application the content it had when it was last healthy").argument("<application>"))
+  logOptions(
+    program.command("rollback").description("push a commit that gives an application the content it had when it was last healthy").argument("<application>"),
+  )
     .option("--to <commit>", "go back to this commit instead")
     .option("--branch <name>", "the branch with the desired state", "main")
     .option("--reason <text>", "why, for the commit message")

@@ -58,7 +58,15 @@ function childOf(parent: Folder, name: string, folders: Map<string, Folder>): Fo
 
 async function filesOf(directory: string): Promise<readonly string[]> {
   const listed = await runGit({ args: ["-C", directory, "ls-files", "-z", "--cached", "--others", "--exclude-standard"] });
-  if (listed.code === 0) return [...new Set(listed.stdout.toString("utf8").split("\0").filter((file) => file !== ""))];
+  if (listed.code === 0)
+    return [
+      ...new Set(
+        listed.stdout
+          .toString("utf8")
+          .split("\0")
+          .filter((file) => file !== ""),
+      ),
+    ];
   return readdirSync(directory, { recursive: true, withFileTypes: true })
     .filter((entry) => !entry.isDirectory())
     .map((entry) => path.relative(directory, path.join(entry.parentPath, entry.name)).split(path.sep).join("/"))

@@ -44,12 +44,20 @@ export function findBreak({ application, observations, good, bad }: BreakQuestio
   const endAt = bad === undefined ? observations.findLastIndex(isSettled) : observations.findLastIndex((one) => isOf(bad)(one) && one.health !== "Healthy");
   const end = observations[endAt];
   if (end === undefined) {
-    if (bad === undefined) return { is: "no answer", why: observations.length === 0 ? `nothing is known of ${application}` : `nothing final is known of ${application} yet` };
-    return { is: "no answer", why: observations.some(isOf(bad)) ? `${application} was healthy with ${bad.slice(0, 10)}` : `${bad.slice(0, 10)} was not deployed, as far as the status branch remembers` };
+    if (bad === undefined)
+      return { is: "no answer", why: observations.length === 0 ? `nothing is known of ${application}` : `nothing final is known of ${application} yet` };
+    return {
+      is: "no answer",
+      why: observations.some(isOf(bad))
+        ? `${application} was healthy with ${bad.slice(0, 10)}`
+        : `${bad.slice(0, 10)} was not deployed, as far as the status branch remembers`,
+    };
   }
-  if (end.health === "Healthy") return { is: "no answer", why: `${application} is healthy; to look into the past, say with which commit it was not: --bad COMMIT` };
+  if (end.health === "Healthy")
+    return { is: "no answer", why: `${application} is healthy; to look into the past, say with which commit it was not: --bad COMMIT` };
   const startAt = good === undefined ? -1 : observations.findLastIndex((one, index) => index < endAt && isOf(good)(one) && one.health === "Healthy");
-  if (good !== undefined && startAt < 0) return { is: "no answer", why: `${application} is not known to have been healthy with ${good.slice(0, 10)} before it broke` };
+  if (good !== undefined && startAt < 0)
+    return { is: "no answer", why: `${application} is not known to have been healthy with ${good.slice(0, 10)} before it broke` };
   const goodAt = observations.findLastIndex((one, index) => index < endAt && index >= startAt && one.health === "Healthy");
   const [before, broken] = [observations[goodAt], observations.slice(goodAt + 1, endAt + 1).find(isSettled) ?? end];
   if (before === undefined) return { is: "never healthy", bad: broken };

@@ -16,18 +16,36 @@ export async function runHistoryCommand(application: string | undefined, flags: 
   if (application !== undefined) {
     const entries = await log.entries(flags.limit, `apps/${application}.json`);
     if (entries.length === 0) throw new UsageError(`nothing is known of ${application}`);
-    const rows = await Promise.all(entries.map(async (entry) => {
-      const app = await applicationAt(log, entry.id, application);
-      return [shortTime(entry.time), app?.commit.slice(0, 10) ?? "", app?.health ?? "gone", app?.ready ?? "", app?.images.join(", ") ?? "", app?.reason ?? ""];
-    }));
+    const rows = await Promise.all(
+      entries.map(async (entry) => {
+        const app = await applicationAt(log, entry.id, application);
+        return [
+          shortTime(entry.time),
+          app?.commit.slice(0, 10) ?? "",
+          app?.health ?? "gone",
+          app?.ready ?? "",
+          app?.images.join(", ") ?? "",
+          app?.reason ?? "",
+        ];
+      }),
+    );
     output.write(`${formatTable(["WHEN (UTC)", "COMMIT", "HEALTH", "READY", "IMAGE", "WHY"], rows)}\n`);
     return;
   }
   const deploys = latestOfEach(await log.entries(flags.limit * 20)).slice(0, flags.limit);
-  const rows = await Promise.all(deploys.map(async (entry) => {
-    const [subject = "", author = ""] = (await log.git("log", "-1", "--format=%s%x1f%an", entry.desiredCommit).catch(() => "")).trim().split("\x1f");
-    return [shortTime(entry.time), entry.desiredCommit.slice(0, 10), entry.result, entry.durationMs === undefined ? "" : duration(entry.durationMs), author, subject];
-  }));
+  const rows = await Promise.all(
+    deploys.map(async (entry) => {
+      const [subject = "", author = ""] = (await log.git("log", "-1", "--format=%s%x1f%an", entry.desiredCommit).catch(() => "")).trim().split("\x1f");
+      return [
+        shortTime(entry.time),
+        entry.desiredCommit.slice(0, 10),
+        entry.result,
+        entry.durationMs === undefined ? "" : duration(entry.durationMs),
+        author,
+        subject,
+      ];
+    }),
+  );
   output.write(`${formatTable(["WHEN (UTC)", "COMMIT", "RESULT", "AFTER", "BY", "WHAT"], rows)}\n`);
 }
 
@@ -45,8 +63,13 @@ export async function runDiffCommand(from: string, to: string | undefined, flags
   const after = to === undefined ? (await log.entries(1))[0] : await log.find(to);
   if (after === undefined) return;
   const [old, now] = await Promise.all([log.facts(before.id), log.facts(after.id)]);
-  output.write(`${describe(before)} → ${describe(after)}\n${compareFacts(old, now).map((line) => `${line}\n`).join("")}`);
-  if (before.desiredCommit !== "" && after.desiredCommit !== "" && before.desiredCommit !== after.desiredCommit) output.write(await log.git("diff", "--stat", before.desiredCommit, after.desiredCommit).catch(() => ""));
+  output.write(
+    `${describe(before)} → ${describe(after)}\n${compareFacts(old, now)
+      .map((line) => `${line}\n`)
+      .join("")}`,
+  );
+  if (before.desiredCommit !== "" && after.desiredCommit !== "" && before.desiredCommit !== after.desiredCommit)
+    output.write(await log.git("diff", "--stat", before.desiredCommit, after.desiredCommit).catch(() => ""));
 }
 
 /** One line per application and node that differs. Pure. */
@@ -57,7 +80,13 @@ export function compareFacts(before: StatusFacts, after: StatusFacts): readonly 
     const was = old.get(app.name);
     if (was === undefined) lines.push(`+ ${app.name}: ${app.health} ${app.ready}`.trimEnd());
     else {
-      const parts = [changed("", was.health, app.health), changed("ready ", was.ready, app.ready), changed("image ", was.images.join(", "), app.images.join(", ")), changed("commit ", was.commit.slice(0, 7), app.commit.slice(0, 7)), changed("why ", was.reason, app.reason)].filter((part) => part !== "");
+      const parts = [
+        changed("", was.health, app.health),
+        changed("ready ", was.ready, app.ready),
+        changed("image ", was.images.join(", "), app.images.join(", ")),
+        changed("commit ", was.commit.slice(0, 7), app.commit.slice(0, 7)),
+        changed("why ", was.reason, app.reason),
+      ].filter((part) => part !== "");
       if (parts.length > 0) lines.push(`~ ${app.name}: ${parts.join("; ")}`);
     }
   }
@@ -80,7 +109,9 @@ function changed(label: string, from: string, to: string): string {
 
 /** Each desired commit once, as its last report tells it. */
 function latestOfEach(entries: readonly StatusEntry[]): readonly StatusEntry[] {
-  return [...new Map(entries.toReversed().map((entry) => [entry.desiredCommit, entry])).values()].filter((entry) => entry.desiredCommit !== "").sort((a, b) => (a.time < b.time ? 1 : -1));
+  return [...new Map(entries.toReversed().map((entry) => [entry.desiredCommit, entry])).values()]
+    .filter((entry) => entry.desiredCommit !== "")
+    .sort((a, b) => (a.time < b.time ? 1 : -1));
 }
 
 function describe(entry: StatusEntry): string {

@@ -42,14 +42,25 @@ export async function runHoldCommand(name: string, duration: string, flags: Hold
 }
 
 /** The holds after the command, without those that have run out. Pure. Throws a UsageError. */
-export function changeHolds(before: readonly ApplicationHold[], duration: string, flags: Pick<HoldFlags, "object" | "field" | "reason" | "release"> & { readonly by: string }, now: number): { readonly holds: readonly ApplicationHold[]; readonly told: string } {
+export function changeHolds(
+  before: readonly ApplicationHold[],
+  duration: string,
+  flags: Pick<HoldFlags, "object" | "field" | "reason" | "release"> & { readonly by: string },
+  now: number,
+): { readonly holds: readonly ApplicationHold[]; readonly told: string } {
   const { object, field, reason, release, by } = flags;
   const others = activeHolds(before, now).filter((hold) => hold.object !== object || hold.field !== field);
   if (release === true) return { holds: others, told: "released" };
   const ms = parseDurationMs(duration);
   if (ms === undefined || ms === 0 || ms > DURATION_MAX_MS) throw new UsageError(`${duration} must be a time such as 30m, 4h or 1h30m, at most 720h`);
   if (object !== undefined && !/^[A-Z][A-Za-z]*(\/[a-z0-9.-]+){1,2}$/.test(object)) throw new UsageError(`${object} must be Kind/name or Kind/namespace/name`);
-  const hold: ApplicationHold = { ...(object === undefined ? {} : { object }), ...(field === undefined ? {} : { field }), until: formatTime(now + ms), by, ...(reason === undefined ? {} : { reason }) };
+  const hold: ApplicationHold = {
+    ...(object === undefined ? {} : { object }),
+    ...(field === undefined ? {} : { field }),
+    until: formatTime(now + ms),
+    by,
+    ...(reason === undefined ? {} : { reason }),
+  };
   return { holds: [...others, hold], told: describeHold(hold) };
 }
 

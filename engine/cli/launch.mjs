@@ -13,7 +13,10 @@ const say = (line) => process.stderr.write(`mainstay: ${line}\n`);
 installNodePackages({ allowed, say });
 if (!asksForHelp) installSystemPackages(needsOf(args), { allowed, say });
 
-const nodeArguments = args[0] === "--script" ? [...scriptArguments(args[1]), ...args.slice(2)] : [...programArguments(args[0], say), ...args.filter((arg) => arg !== "--no-install")];
+const nodeArguments =
+  args[0] === "--script"
+    ? [...scriptArguments(args[1]), ...args.slice(2)]
+    : [...programArguments(args[0], say), ...args.filter((arg) => arg !== "--no-install")];
 const child = spawn(projectNode, nodeArguments, { stdio: "inherit", env: { ...programEnvironment, ...process.env } });
 // A terminal sends Ctrl-C to the whole process group, so the child has it already; a supervisor's TERM comes only here.
 process.on("SIGINT", () => {});
@@ -28,8 +31,13 @@ function needsOf([command, ...options]) {
   const has = (part) => !options.includes(`--no-${part}`) && process.env[`MAINSTAY_NO_${part.toUpperCase()}`] !== "true";
   const repo = options[options.indexOf("--repo") + 1] ?? "";
   const isOverSsh = /^ssh:|^[^/:]+@[^/:]+:/.test(options.includes("--repo") ? repo : (process.env.MAINSTAY_REPO ?? ""));
-  const hasMember = options.includes("--cluster-init") || options.includes("--server") || process.env.MAINSTAY_CLUSTER_INIT === "true" || process.env.MAINSTAY_SERVER !== undefined;
-  if (command === "server") return [...(hasMember ? quorumNeeds : []), ...(has("git") ? serverNeeds : []), ...(isOverSsh ? ["ssh"] : []), ...(has("agent") ? agentNeeds : [])];
+  const hasMember =
+    options.includes("--cluster-init") ||
+    options.includes("--server") ||
+    process.env.MAINSTAY_CLUSTER_INIT === "true" ||
+    process.env.MAINSTAY_SERVER !== undefined;
+  if (command === "server")
+    return [...(hasMember ? quorumNeeds : []), ...(has("git") ? serverNeeds : []), ...(isOverSsh ? ["ssh"] : []), ...(has("agent") ? agentNeeds : [])];
   if (command === "agent") return agentNeeds;
   if (command === "--script") return [...serverNeeds, ...agentNeeds];
   return [];

@@ -34,10 +34,15 @@ export async function removeMember(dataDir: string, name: string, output: Output
     const all = await members.list(signal);
     const found = all.filter((member) => member.name === name || member.id.toString(16) === name);
     const [member] = found;
-    if (member === undefined || found.length > 1) throw new UsageError(`there ${found.length > 1 ? "are several members" : "is no member"} ${JSON.stringify(name)}; the members are ${all.map((one) => one.name || one.id.toString(16)).join(", ")}`);
+    if (member === undefined || found.length > 1)
+      throw new UsageError(
+        `there ${found.length > 1 ? "are several members" : "is no member"} ${JSON.stringify(name)}; the members are ${all.map((one) => one.name || one.id.toString(16)).join(", ")}`,
+      );
     if (all.length === 1) throw new UsageError(`${name} is the only member: without it the cluster's state would be gone`);
     await removeWhenWell(members, member, output, signal);
-    output.write(`${name} is no member any more; ${all.length - 1} remain. Its server ends by itself; on its machine, "mainstay reset" removes what is left. Its Node and pods stay until: kubectl delete node ${name}\n`);
+    output.write(
+      `${name} is no member any more; ${all.length - 1} remain. Its server ends by itself; on its machine, "mainstay reset" removes what is left. Its Node and pods stay until: kubectl delete node ${name}\n`,
+    );
   });
 }
 
@@ -47,7 +52,9 @@ export async function resetMembers(dataDir: string, output: Output): Promise<voi
   const lock = lockDirectory(path.resolve(dataDir));
   try {
     const { name } = await resetQuorum(path.join(path.resolve(dataDir), "server"), systemClock, silentLogger, NEVER);
-    output.write(`${name} is the only member now, with the data that it has. Start its server as before; the others must be removed with "mainstay reset" on their machines before they join anew.\n`);
+    output.write(
+      `${name} is the only member now, with the data that it has. Start its server as before; the others must be removed with "mainstay reset" on their machines before they join anew.\n`,
+    );
   } finally {
     lock.release();
   }
@@ -55,12 +62,13 @@ export async function resetMembers(dataDir: string, output: Output): Promise<voi
 
 /** etcd counts a member as well only when it has been for a few seconds; one that has just come back is waited for. */
 async function removeWhenWell(members: EtcdMembers, { id, name }: EtcdMember, output: Output, signal: AbortSignal): Promise<void> {
-  for (const deadline = systemClock.monotonic() + PATIENCE_MS; ; ) {
+  for (const deadline = systemClock.monotonic() + PATIENCE_MS; ;) {
     try {
       return await members.remove(id, signal);
     } catch (error) {
       const mayHelp = errorText(error).includes("unhealthy cluster");
-      if (!mayHelp || systemClock.monotonic() > deadline) throw new Error(`${name} was not removed: ${errorText(error)}${mayHelp ? "; without it too few of the members would be well" : ""}`, { cause: error });
+      if (!mayHelp || systemClock.monotonic() > deadline)
+        throw new Error(`${name} was not removed: ${errorText(error)}${mayHelp ? "; without it too few of the members would be well" : ""}`, { cause: error });
       if (systemClock.monotonic() + PATIENCE_MS - deadline < RETRY_MS) output.write("waiting until the other members are well\n");
       await sleep(systemClock, RETRY_MS, signal);
     }

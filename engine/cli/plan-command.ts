@@ -62,7 +62,8 @@ async function planAgainst(client: Client, objects: GitObjects, commit: CommitIn
     renderChart: createChartRenderer(),
     ageKeys: () => ageKeys(client, rule?.secret === undefined ? flags : { ...flags, sopsAgeSecret: rule.secret }),
   });
-  for (const definition of (await client.for(customResourceDefinitionResource).list("")).items) if (isConditionTrue(definition.status?.conditions, "Established")) loader.kinds.setServed(definition.metadata.name ?? "", definition);
+  for (const definition of (await client.for(customResourceDefinitionResource).list("")).items)
+    if (isConditionTrue(definition.status?.conditions, "Established")) loader.kinds.setServed(definition.metadata.name ?? "", definition);
   const state = await loader.load(objects, commit);
   const applications = new ApplicationStore(client, { repository: flags.source });
   await applications.load();
@@ -70,15 +71,30 @@ async function planAgainst(client: Client, objects: GitObjects, commit: CommitIn
   const claims = new RepositoryClaims(() => all);
   const owned = [...applications.all(), ...(flags.source === undefined ? claims.findAbandoned(state) : [])];
   const examine = [...state.objects.values()].map((desired) => ({ desired, cause: "commit" as const }));
-  const { plan } = await planCommit({ client, kinds: loader.kinds, state, examine, knownOutcomes: new Map(), applications: owned, messages: commit.message === "" ? [] : [commit.message], waiting: () => new Map() });
+  const { plan } = await planCommit({
+    client,
+    kinds: loader.kinds,
+    state,
+    examine,
+    knownOutcomes: new Map(),
+    applications: owned,
+    messages: commit.message === "" ? [] : [commit.message],
+    waiting: () => new Map(),
+  });
   const whole = await checkWhole({ client, kinds: loader.kinds, state }, plan);
-  const problems = sortProblems([...state.problems, ...(await problemsOf(objects, plan)), ...(await problemsOf(objects, { problems: [], refusals: whole.refusals })), ...claims.findForeign(flags.source ?? OWN_REPOSITORY, state)]);
+  const problems = sortProblems([
+    ...state.problems,
+    ...(await problemsOf(objects, plan)),
+    ...(await problemsOf(objects, { problems: [], refusals: whole.refusals })),
+    ...claims.findForeign(flags.source ?? OWN_REPOSITORY, state),
+  ]);
   return forecastCommit({ state, plan, problems }, createPodForecast(client));
 }
 
 function findSource(repository: RepositoryObject | undefined, name: string): SourceRule {
   const source = repository?.sources?.find((one) => one.name === name);
-  if (source === undefined) throw new UsageError(`the cluster has no source ${name}; its sources are ${repository?.sources?.map((one) => one.name).join(", ") || "none"}`);
+  if (source === undefined)
+    throw new UsageError(`the cluster has no source ${name}; its sources are ${repository?.sources?.map((one) => one.name).join(", ") || "none"}`);
   return readSourceRule(source, undefined);
 }
 

@@ -13,11 +13,13 @@ export async function runResetCommand(dataDir: string): Promise<void> {
   const directory = path.resolve(dataDir);
   const say = (line: string) => void process.stderr.write(`reset: ${line}\n`);
   if (!existsSync(directory)) return say(`there is nothing at ${directory}`);
-  if (!MARKS.some((mark) => existsSync(path.join(directory, mark)))) throw new Error(`${directory} does not look like a data directory of Mainstay; nothing was removed`);
+  if (!MARKS.some((mark) => existsSync(path.join(directory, mark))))
+    throw new Error(`${directory} does not look like a data directory of Mainstay; nothing was removed`);
   const lock = lockDirectory(directory);
   const agentDir = existsSync(path.join(directory, "agent")) ? path.join(directory, "agent") : directory;
   await resetAgent(agentDir, say);
-  if (await abandonMember(path.join(directory, "server"), systemClock)) say('this machine kept the cluster\'s state together with others; if they go on without it, tell them with "mainstay members remove"');
+  if (await abandonMember(path.join(directory, "server"), systemClock))
+    say('this machine kept the cluster\'s state together with others; if they go on without it, tell them with "mainstay members remove"');
   lock.release();
   rmSync(directory, { recursive: true, force: true });
   say(`removed ${directory}`);

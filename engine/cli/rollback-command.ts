@@ -29,14 +29,24 @@ export async function runRollbackCommand(application: string, flags: RollbackFla
   if (further !== undefined) throw new UsageError(`${application} comes from repository ${further.name}: roll it back in a clone of ${further.url}`);
   await log.git("fetch", "-q", flags.remote, flags.branch);
   const head = (await log.git("rev-parse", "FETCH_HEAD")).trim();
-  const target = flags.to === undefined ? await lastHealthy(log, application, now.commit) : (await log.git("rev-parse", "--verify", "--end-of-options", `${flags.to}^{commit}`)).trim();
+  const target =
+    flags.to === undefined
+      ? await lastHealthy(log, application, now.commit)
+      : (await log.git("rev-parse", "--verify", "--end-of-options", `${flags.to}^{commit}`)).trim();
   const folder = now.path === "" ? "" : now.path;
   const commit = await commitOldFolder(flags, { head, target, folder, message: messageOf(application, target, now.commit, flags.reason) });
-  if (commit === undefined) throw new UsageError(`${application} has in ${head.slice(0, 10)} what it had in ${target.slice(0, 10)}: there is nothing to go back to`);
+  if (commit === undefined)
+    throw new UsageError(`${application} has in ${head.slice(0, 10)} what it had in ${target.slice(0, 10)}: there is nothing to go back to`);
   output.write(`${application}: ${now.commit.slice(0, 10)} → as in ${target.slice(0, 10)}\n${await log.git("diff", "--stat", head, commit)}`);
   if (flags.dryRun === true) return void output.write("dry run: nothing was pushed\n");
   const pushed = await runGit({ args: ["-C", flags.dir, "push", flags.remote, `${commit}:refs/heads/${flags.branch}`], environment: userConfiguration() });
-  output.write(pushed.stderr.split("\n").filter((line) => line.startsWith("remote:")).map((line) => `${line.slice("remote: ".length).trimEnd()}\n`).join(""));
+  output.write(
+    pushed.stderr
+      .split("\n")
+      .filter((line) => line.startsWith("remote:"))
+      .map((line) => `${line.slice("remote: ".length).trimEnd()}\n`)
+      .join(""),
+  );
   if (pushed.code !== 0) throw new Error(`push the rollback: ${lastLines(pushed.stderr)}`);
 }
 

@@ -44,7 +44,9 @@ export async function runServerCommand(config: ServerConfig, notices: readonly s
     if (!engine.isHealthy && engine.gitops !== undefined) void announceReady(engine.gitops, stop.signal);
     await engine.ended;
   }
-  process.stderr.write(config.agent ? "mainstay stopped; the pods keep running. Start again to look after them, or remove everything with: npm run reset\n" : "mainstay stopped\n");
+  process.stderr.write(
+    config.agent ? "mainstay stopped; the pods keep running. Start again to look after them, or remove everything with: npm run reset\n" : "mainstay stopped\n",
+  );
 }
 
 async function announceReady(gitops: NonNullable<Engine["gitops"]>, signal: AbortSignal): Promise<void> {
@@ -53,17 +55,34 @@ async function announceReady(gitops: NonNullable<Engine["gitops"]>, signal: Abor
 }
 
 /** What a new user needs next. Its first line is what scripts wait for. */
-export function renderSummary(config: Pick<ServerConfig, "repo" | "branch">, engine: Pick<Engine, "isHealthy" | "gitops" | "gitNote" | "kubeconfigFile" | "firstService">, logFile: string): string {
+export function renderSummary(
+  config: Pick<ServerConfig, "repo" | "branch">,
+  engine: Pick<Engine, "isHealthy" | "gitops" | "gitNote" | "kubeconfigFile" | "firstService">,
+  logFile: string,
+): string {
   const { gitops, gitNote, isHealthy, firstService, kubeconfigFile } = engine;
   const applications = gitops?.applications() ?? [];
-  const heading = gitops === undefined ? `mainstay is ready: the API is served; ${gitNote}` : isHealthy ? readyLine(applications) : `mainstay is running, not yet ready: ${countHealthy(applications)}`;
+  const heading =
+    gitops === undefined
+      ? `mainstay is ready: the API is served; ${gitNote}`
+      : isHealthy
+        ? readyLine(applications)
+        : `mainstay is running, not yet ready: ${countHealthy(applications)}`;
   return [
     heading,
     "",
-    ...applications.map((application) => `  ${application.health.padEnd(12)} ${application.name}  ${application.ready}${application.reason === "" ? "" : `  ${application.reason}`}`),
+    ...applications.map(
+      (application) =>
+        `  ${application.health.padEnd(12)} ${application.name}  ${application.ready}${application.reason === "" ? "" : `  ${application.reason}`}`,
+    ),
     ...(applications.length === 0 ? [] : [""]),
     ...(firstService === undefined ? [] : [`  Service        curl http://${firstService}`]),
-    ...(gitops === undefined ? [] : [`  Repository     ${gitops.gitUrl ?? `${withoutCredentials(config.repo ?? "")} (branch ${config.branch})`}`, `  Status branch  ${gitops.statusBranch()}`]),
+    ...(gitops === undefined
+      ? []
+      : [
+          `  Repository     ${gitops.gitUrl ?? `${withoutCredentials(config.repo ?? "")} (branch ${config.branch})`}`,
+          `  Status branch  ${gitops.statusBranch()}`,
+        ]),
     `  Kubeconfig     ${kubeconfigFile}`,
     `  Log            ${logFile}`,
     ...(gitops?.gitUrl === undefined ? [] : suggestions(gitops.gitUrl, gitops.statusBranch(), kubeconfigFile)),
@@ -78,7 +97,9 @@ function suggestions(gitUrl: string, statusBranch: string, kubeconfigFile: strin
     "",
     "Try:",
     // Beyond the loopback it asks who comes, and shows a certificate of the cluster's own authority unless it was given another.
-    ...(gitUrl.startsWith("https:") ? [`  export GIT_SSL_CAINFO=${path.join(path.dirname(kubeconfigFile), "server/pki/ca.crt")}   # and as password: kubectl create token NAME`] : []),
+    ...(gitUrl.startsWith("https:")
+      ? [`  export GIT_SSL_CAINFO=${path.join(path.dirname(kubeconfigFile), "server/pki/ca.crt")}   # and as password: kubectl create token NAME`]
+      : []),
     `  git clone ${gitUrl} && cd ${path.basename(gitUrl, ".git")}`,
     `  sed -i 's/replicas: 3/replicas: 5/' apps/web/deployment.yaml && git commit -am "scale web to 5" && git push`,
     `  git fetch && git show origin/${statusBranch}:README.md`,

@@ -43,7 +43,9 @@ export const testNeeds = [...serverNeeds, "ssh", "sshd", "gnupg", ...agentNeeds,
  */
 export function installNodePackages({ allowed, say }) {
   const stamp = path.join(projectRoot, "node_modules/.mainstay-installed");
-  const wanted = createHash("sha256").update(readFileSync(path.join(projectRoot, "package-lock.json"))).digest("hex");
+  const wanted = createHash("sha256")
+    .update(readFileSync(path.join(projectRoot, "package-lock.json")))
+    .digest("hex");
   if (existsSync(projectNode) && existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
   const command = ["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"];
   if (!allowed) fail(`npm packages are missing or outdated. Run: (cd ${projectRoot} && ${command.join(" ")})`);
@@ -89,9 +91,13 @@ export function installSystemPackages(needs, { allowed, say }) {
   const packages = [...new Set(missing.map((need) => need.package))];
   const command = `apt-get install -y --no-install-recommends ${packages.join(" ")}`;
   const list = missing.map((need) => `  ${need.package.padEnd(30)} ${need.why}`).join("\n");
-  if (!isPresent("apt-get")) fail(`this system lacks programs that Mainstay needs, and has no apt-get to install them:\n${list}\nInstall what provides ${missing.map((need) => need.files.join(" or ")).join(", ")}, then start again.`);
+  if (!isPresent("apt-get"))
+    fail(
+      `this system lacks programs that Mainstay needs, and has no apt-get to install them:\n${list}\nInstall what provides ${missing.map((need) => need.files.join(" or ")).join(", ")}, then start again.`,
+    );
   if (!allowed) fail(`Debian packages are missing:\n${list}\nInstall them with: ${command}`);
-  if (process.getuid?.() !== 0) fail(`Debian packages are missing and only root can install them:\n${list}\nRun as root, or install them with: sudo ${command}`);
+  if (process.getuid?.() !== 0)
+    fail(`Debian packages are missing and only root can install them:\n${list}\nRun as root, or install them with: sudo ${command}`);
   say(`installing Debian packages: ${packages.join(" ")}`);
   const environment = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
   const install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "-o", "Dpkg::Use-Pty=0", ...packages];
@@ -101,7 +107,8 @@ export function installSystemPackages(needs, { allowed, say }) {
     run(install, { env: environment });
   }
   const stillMissing = missing.filter((need) => !need.files.some(isPresent));
-  if (stillMissing.length > 0) fail(`after installing ${packages.join(" ")} these are still missing: ${stillMissing.map((need) => need.files.join(" or ")).join(", ")}`);
+  if (stillMissing.length > 0)
+    fail(`after installing ${packages.join(" ")} these are still missing: ${stillMissing.map((need) => need.files.join(" or ")).join(", ")}`);
 }
 
 /** Prints why the command cannot go on, and ends with status 1. */
@@ -111,7 +118,9 @@ function fail(message) {
 }
 
 function isPresent(file) {
-  const candidates = file.startsWith("/") ? [file] : [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin", "/usr/bin"].map((folder) => path.join(folder, file));
+  const candidates = file.startsWith("/")
+    ? [file]
+    : [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin", "/usr/bin"].map((folder) => path.join(folder, file));
   return candidates.some((candidate) => {
     try {
       accessSync(candidate, constants.X_OK);

@@ -25,17 +25,29 @@ const HEALTH_COLOUR = { Degraded: "red", Missing: "red", Unknown: "yellow", Prog
 export async function runStatusCommand(flags: StatusFlags, output: NodeJS.WriteStream): Promise<void> {
   const file = flags.kubeconfig ?? path.join(flags.dataDir, "kubeconfig.yaml");
   const client = createHttpClient(readKubeconfig(file), "mainstay-status");
-  const [applications, nodes, repositories] = await Promise.all([client.for(applicationResource).list(""), client.for(nodeResource).list(""), client.for(repositoryResource).list("")]);
+  const [applications, nodes, repositories] = await Promise.all([
+    client.for(applicationResource).list(""),
+    client.for(nodeResource).list(""),
+    client.for(repositoryResource).list(""),
+  ]);
   const sorted = [...applications.items].sort((a, b) => rank(a) - rank(b) || (a.metadata.name ?? "").localeCompare(b.metadata.name ?? ""));
   if (flags.json === true) {
-    output.write(`${JSON.stringify({ applications: sorted.map((application) => ({ name: application.metadata.name, ...application.status, inventory: undefined })), repositories: repositories.items.map(({ metadata, observed }) => ({ name: metadata.name, ...observed })), nodes: nodes.items.map(nodeSummary) }, null, 2)}\n`);
+    output.write(
+      `${JSON.stringify({ applications: sorted.map((application) => ({ name: application.metadata.name, ...application.status, inventory: undefined })), repositories: repositories.items.map(({ metadata, observed }) => ({ name: metadata.name, ...observed })), nodes: nodes.items.map(nodeSummary) }, null, 2)}\n`,
+    );
     return;
   }
   output.write(renderStatus(sorted, nodes.items, systemClock.now(), output.isTTY === true, repositories.items));
 }
 
 /** The text of `mainstay status`, in which only colours are control characters. Pure. */
-export function renderStatus(applications: readonly Application[], nodes: readonly Node[], now: number, isColoured: boolean, repositories: readonly RepositoryObject[] = []): string {
+export function renderStatus(
+  applications: readonly Application[],
+  nodes: readonly Node[],
+  now: number,
+  isColoured: boolean,
+  repositories: readonly RepositoryObject[] = [],
+): string {
   const paint = (application: Application) => {
     const health = withoutControls(application.status?.health ?? "Unknown");
     return isColoured ? styleText(HEALTH_COLOUR[health as keyof typeof HEALTH_COLOUR] ?? "yellow", health) : health;
@@ -47,14 +59,21 @@ export function renderStatus(applications: readonly Application[], nodes: readon
     return [name, paint(application), ...facts];
   });
   const nodeRows = nodes.map(nodeSummary).map((node) => plain([node.name, node.ready, node.pods, node.address]));
-  const repositoryRows = repositories.map(({ metadata, observed = {} }) => plain([metadata.name, observed.result, observed.commit?.slice(0, 10), observed.url, observed.branch, observed.message]));
+  const repositoryRows = repositories.map(({ metadata, observed = {} }) =>
+    plain([metadata.name, observed.result, observed.commit?.slice(0, 10), observed.url, observed.branch, observed.message]),
+  );
   return [
     // One needs no table: all applications are of it.
     ...(repositories.length > 1 ? [formatTable(["REPOSITORY", "RESULT", "COMMIT", "FROM", "BRANCH", "WHY"], repositoryRows)] : []),
-    applications.length === 0 ? "No applications yet: push manifests to the repository." : formatTable(["APPLICATION", "HEALTH", "READY", "COMMIT", "SINCE", "WHY"], applicationRows),
+    applications.length === 0
+      ? "No applications yet: push manifests to the repository."
+      : formatTable(["APPLICATION", "HEALTH", "READY", "COMMIT", "SINCE", "WHY"], applicationRows),
     nodes.length === 0 ? "No nodes." : formatTable(["NODE", "STATUS", "PODS MAX", "ADDRESS"], nodeRows),
     "",
-  ].join("\n\n").trimEnd().concat("\n");
+  ]
+    .join("\n\n")
+    .trimEnd()
+    .concat("\n");
 }
 
 /** Cells of what people anywhere may have written. */

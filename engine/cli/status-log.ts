@@ -34,7 +34,14 @@ export interface StatusLog {
   git(...args: readonly string[]): Promise<string>;
 }
 
-const FORMAT = ["%H", "%cI", "%s", "%(trailers:key=Mainstay-Desired-Commit,valueonly,separator=)", "%(trailers:key=Mainstay-Result,valueonly,separator=)", "%(trailers:key=Mainstay-Duration-Ms,valueonly,separator=)"].join("%x1f");
+const FORMAT = [
+  "%H",
+  "%cI",
+  "%s",
+  "%(trailers:key=Mainstay-Desired-Commit,valueonly,separator=)",
+  "%(trailers:key=Mainstay-Result,valueonly,separator=)",
+  "%(trailers:key=Mainstay-Duration-Ms,valueonly,separator=)",
+].join("%x1f");
 const SEARCHED_MAX = 100_000;
 
 /** The status branch of the repository that `dir` is a clone of, fetched just now. Nothing in the work tree changes. */
@@ -46,16 +53,23 @@ export async function openStatusLog({ dir, remote, cluster }: LogFlags): Promise
   };
   const heads = (await git("ls-remote", remote, "refs/heads/status/*")).split("\n").flatMap((line) => /\trefs\/heads\/status\/(.+)$/.exec(line)?.[1] ?? []);
   const name = cluster ?? (heads.length === 1 ? heads[0] : undefined);
-  if (name === undefined) throw new UsageError(heads.length === 0 ? `${remote} has no status branch yet` : `several clusters follow this repository; name one with --cluster: ${heads.join(", ")}`);
+  if (name === undefined)
+    throw new UsageError(
+      heads.length === 0 ? `${remote} has no status branch yet` : `several clusters follow this repository; name one with --cluster: ${heads.join(", ")}`,
+    );
   if (!heads.includes(name)) throw new UsageError(`there is no status branch of cluster ${name}; there are: ${heads.join(", ") || "none"}`);
   const ref = `refs/remotes/${remote}/status/${name}`;
   await git("fetch", "-q", remote, `+refs/heads/status/${name}:${ref}`);
   const entries = async (limit: number, ...args: readonly string[]) => {
     const text = await git("log", `-${limit}`, `--format=${FORMAT}`, ...args);
-    return text.split("\n").filter((line) => line !== "").map(parseEntry);
+    return text
+      .split("\n")
+      .filter((line) => line !== "")
+      .map(parseEntry);
   };
   const log: StatusLog = {
-    cluster: name, git,
+    cluster: name,
+    git,
     async entries(limit, path, isArchived = false) {
       const archives = `refs/mainstay/archive/status/${name}`;
       if (isArchived) await git("fetch", "-q", remote, `+${archives}/*:refs/remotes/${remote}/archive/${name}/*`);
@@ -93,13 +107,17 @@ export async function openStatusLog({ dir, remote, cluster }: LogFlags): Promise
 
 /** A person's commands use the person's Git: credentials, signing, identity. */
 export function userConfiguration(): Readonly<Record<string, string>> {
-  return { GIT_CONFIG_GLOBAL: process.env["GIT_CONFIG_GLOBAL"] ?? `${process.env["HOME"] ?? ""}/.gitconfig`, GIT_CONFIG_NOSYSTEM: process.env["GIT_CONFIG_NOSYSTEM"] ?? "0", GIT_TERMINAL_PROMPT: "1" };
+  return {
+    GIT_CONFIG_GLOBAL: process.env["GIT_CONFIG_GLOBAL"] ?? `${process.env["HOME"] ?? ""}/.gitconfig`,
+    GIT_CONFIG_NOSYSTEM: process.env["GIT_CONFIG_NOSYSTEM"] ?? "0",
+    GIT_TERMINAL_PROMPT: "1",
+  };
 }
 
 /** The answers of `git cat-file --batch`: a line with id, type and size and then so many bytes, or that there is nothing. */
 function parseBatch(output: Buffer): readonly (string | undefined)[] {
   const files: (string | undefined)[] = [];
-  for (let at = 0; at < output.length; ) {
+  for (let at = 0; at < output.length;) {
     const end = output.indexOf(10, at);
     const size = /^[0-9a-f]+ blob (\d+)$/.exec(output.toString("utf8", at, end))?.[1];
     files.push(size === undefined ? undefined : output.toString("utf8", end + 1, end + 1 + Number(size)));

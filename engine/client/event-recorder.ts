@@ -91,7 +91,11 @@ export class EventRecorder {
     try {
       if (known !== undefined) {
         try {
-          const patch = { count: (known.count ?? 1) + 1, lastTimestamp: now, ...(known.message === content.message ? {} : { message: content.message.slice(0, MESSAGE_MAX) }) };
+          const patch = {
+            count: (known.count ?? 1) + 1,
+            lastTimestamp: now,
+            ...(known.message === content.message ? {} : { message: content.message.slice(0, MESSAGE_MAX) }),
+          };
           this.#series.set(key, await client.for(eventResource).patch(known.metadata.namespace ?? "", known.metadata.name ?? "", "merge", patch));
           return;
         } catch (error) {
@@ -101,7 +105,8 @@ export class EventRecorder {
       this.#series.set(key, await client.for(eventResource).create(this.#build(about, content, now, component)));
     } catch (error) {
       // A namespace that is going away takes no more events, and that is fine.
-      if (!hasReason(error, "Forbidden", "NotFound")) logger.warn("event not written", { reason: content.reason, object: about.metadata.name, error: describeError(error) });
+      if (!hasReason(error, "Forbidden", "NotFound"))
+        logger.warn("event not written", { reason: content.reason, object: about.metadata.name, error: describeError(error) });
     }
   }
 

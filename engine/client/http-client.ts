@@ -120,7 +120,12 @@ class Transport {
     }
   }
 
-  #attempt(server: string, left: AbortSignal, { method, path, body, contentType, userAgent, signal, isWatch }: HttpRequest, timeoutMs: number): Promise<IncomingMessage> {
+  #attempt(
+    server: string,
+    left: AbortSignal,
+    { method, path, body, contentType, userAgent, signal, isWatch }: HttpRequest,
+    timeoutMs: number,
+  ): Promise<IncomingMessage> {
     const payload = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
     const { connection, requests, watches } = this.#currentPools();
     // What was asked for once has its own time limit; only a watch would wait for ever for a server that is gone.
@@ -163,7 +168,10 @@ function httpResourceClient<T extends KubeObject>(resource: ResourceReference<T>
   return {
     get: (namespace, name) => send({ method: "GET", path: item(namespace, name) }),
     async list(namespace, options = {}) {
-      const list = (await transport.send({ method: "GET", path: `${collection(namespace)}${listQuery(options)}`, userAgent })) as { metadata: { resourceVersion?: string; continue?: string }; items?: T[] };
+      const list = (await transport.send({ method: "GET", path: `${collection(namespace)}${listQuery(options)}`, userAgent })) as {
+        metadata: { resourceVersion?: string; continue?: string };
+        items?: T[];
+      };
       // Items of a list come without their type, which everybody downstream expects.
       const apiVersion = formatApiVersion(resource.group, resource.version);
       const items = (list.items ?? []).map((object) => ({ ...object, kind: resource.kind, apiVersion }));
@@ -171,7 +179,10 @@ function httpResourceClient<T extends KubeObject>(resource: ResourceReference<T>
     },
     async *watch(namespace, options, signal) {
       const path = `${collection(namespace)}${listQuery(options, true)}`;
-      const response = await transport.open({ method: "GET", path, userAgent, signal, isWatch: true }, options.allowWatchBookmarks === true ? WATCH_SILENCE_MAX_MS : 0);
+      const response = await transport.open(
+        { method: "GET", path, userAgent, signal, isWatch: true },
+        options.allowWatchBookmarks === true ? WATCH_SILENCE_MAX_MS : 0,
+      );
       if (response.statusCode !== 200) decodeAnswer(response.statusCode ?? 0, await readAll(response));
       for await (const line of answerLines(response)) {
         const event = parseJson(line) as WatchEvent<T>; // one frame per line, by protocol
@@ -182,10 +193,17 @@ function httpResourceClient<T extends KubeObject>(resource: ResourceReference<T>
     create: (object, options) => send({ method: "POST", path: `${collection(of(object)[0])}${writeQuery(options)}`, body: object }),
     update: (object, options) => send({ method: "PUT", path: `${item(...of(object))}${writeQuery(options)}`, body: object }),
     updateStatus: (object, options) => send({ method: "PUT", path: `${item(...of(object), "status")}${writeQuery(options)}`, body: object }),
-    updateSubresource: (object, subresource, options) => send({ method: "PUT", path: `${item(...of(object), subresource)}${writeQuery(options)}`, body: object }),
+    updateSubresource: (object, subresource, options) =>
+      send({ method: "PUT", path: `${item(...of(object), subresource)}${writeQuery(options)}`, body: object }),
     patch: (namespace, name, type, body, options = {}) =>
       send({ method: "PATCH", path: `${item(namespace, name, options.subresource)}${writeQuery(options)}`, body, contentType: PATCH_TYPES[type] }),
-    apply: (object, options) => send({ method: "PATCH", path: `${item(...of(object), options.subresource)}${writeQuery(options, object.metadata.namespace)}`, body: object, contentType: PATCH_TYPES.apply }),
+    apply: (object, options) =>
+      send({
+        method: "PATCH",
+        path: `${item(...of(object), options.subresource)}${writeQuery(options, object.metadata.namespace)}`,
+        body: object,
+        contentType: PATCH_TYPES.apply,
+      }),
     delete: (namespace, name, options = {}) => send({ method: "DELETE", path: item(namespace, name), body: deleteBody(options) }),
     async deleteCollection(namespace, selection, options = {}) {
       await send({ method: "DELETE", path: `${collection(namespace)}${listQuery(selection)}`, body: deleteBody(options) });
@@ -211,7 +229,10 @@ class UnreachableError extends StatusError {
 }
 
 function unreachable(server: string, error: unknown, failure: UnreachableError["failure"] = "unknown"): StatusError {
-  const unreachable = new UnreachableError(`cannot reach ${server}: ${error instanceof Error ? error.message || String((error as { code?: unknown }).code ?? error.name) : String(error)}`, failure);
+  const unreachable = new UnreachableError(
+    `cannot reach ${server}: ${error instanceof Error ? error.message || String((error as { code?: unknown }).code ?? error.name) : String(error)}`,
+    failure,
+  );
   unreachable.cause = error;
   return unreachable;
 }

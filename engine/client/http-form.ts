@@ -55,7 +55,10 @@ export function decodeAnswer(code: number, text: string): unknown {
   }
   if (code >= 200 && code < 300 && body !== undefined) return body;
   if (typeof body === "object" && body !== null && (body as { kind?: unknown }).kind === "Status") throw StatusError.from(body as Status);
-  throw new StatusError(code === 401 ? "Unauthorized" : code === 403 ? "Forbidden" : code === 404 ? "NotFound" : "InternalError", `the server answered ${code}: ${text.slice(0, 200)}`);
+  throw new StatusError(
+    code === 401 ? "Unauthorized" : code === 403 ? "Forbidden" : code === 404 ? "NotFound" : "InternalError",
+    `the server answered ${code}: ${text.slice(0, 200)}`,
+  );
 }
 
 /** The lines of a stream that never ends by itself; a broken connection ends it like the server's own end. */

@@ -33,7 +33,11 @@ export class InformerFactory {
     const shared = this.#identities.get(key);
     // The map's key holds the resource, so this informer was made for T.
     if (shared?.informer.keepWhole() === true) return shared.informer as unknown as Informer<T>;
-    return this.#known(this.#informers, key, () => new Informer<KubeObject>(resource as ResourceReference, { ...this.#options, ...selection })) as unknown as Informer<T>; // as above
+    return this.#known(
+      this.#informers,
+      key,
+      () => new Informer<KubeObject>(resource as ResourceReference, { ...this.#options, ...selection }),
+    ) as unknown as Informer<T>; // as above
   }
 
   /**

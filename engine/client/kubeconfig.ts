@@ -40,7 +40,12 @@ export function readKubeconfig(file: string, contextName?: string): Connection {
   const ca = material(cluster, "certificate-authority");
   const certificate = material(user, "client-certificate");
   const key = material(user, "client-key");
-  const token = typeof user["token"] === "string" ? user["token"] : typeof user["tokenFile"] === "string" ? readFileSync(path.resolve(path.dirname(file), user["tokenFile"]), "utf8").trim() : undefined;
+  const token =
+    typeof user["token"] === "string"
+      ? user["token"]
+      : typeof user["tokenFile"] === "string"
+        ? readFileSync(path.resolve(path.dirname(file), user["tokenFile"]), "utf8").trim()
+        : undefined;
   return {
     server: cluster["server"].replace(/\/$/, ""),
     ...(ca === undefined ? {} : { ca }),
@@ -102,7 +107,16 @@ export function formatKubeconfig(connection: Connection, names: { readonly clust
   return yaml.dump({
     apiVersion: "v1",
     kind: "Config",
-    clusters: [{ name: names.cluster, cluster: { server: connection.server, ...(connection.ca === undefined ? {} : { "certificate-authority-data": base64(connection.ca) }), ...(connection.serverName === undefined ? {} : { "tls-server-name": connection.serverName }) } }],
+    clusters: [
+      {
+        name: names.cluster,
+        cluster: {
+          server: connection.server,
+          ...(connection.ca === undefined ? {} : { "certificate-authority-data": base64(connection.ca) }),
+          ...(connection.serverName === undefined ? {} : { "tls-server-name": connection.serverName }),
+        },
+      },
+    ],
     users: [
       {
         name: names.user,

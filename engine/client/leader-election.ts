@@ -38,7 +38,8 @@ interface Observation {
   readonly atMs: number;
 }
 
-export type ElectionStep = { readonly do: "create" } | { readonly do: "take"; readonly transitions: number } | { readonly do: "renew" } | { readonly do: "wait" };
+export type ElectionStep =
+  { readonly do: "create" } | { readonly do: "take"; readonly transitions: number } | { readonly do: "renew" } | { readonly do: "wait" };
 
 /** What a candidate does about the lease it sees. Pure; `heldMs` is the time since the lease was last seen to change. */
 export function planElection(lease: Lease | undefined, identity: string, heldMs: number): ElectionStep {
@@ -142,7 +143,9 @@ class Candidate {
     if (lease?.spec?.holderIdentity !== identity) return;
     const now = formatMicroTime(clock.now());
     try {
-      await client.for(leaseResource).update({ ...lease, spec: { ...lease.spec, holderIdentity: "", leaseDurationSeconds: 1, acquireTime: now, renewTime: now } });
+      await client
+        .for(leaseResource)
+        .update({ ...lease, spec: { ...lease.spec, holderIdentity: "", leaseDurationSeconds: 1, acquireTime: now, renewTime: now } });
     } catch (error) {
       logger.info("lease not released; it will expire", { lease: name, error: describeError(error) });
     }
@@ -162,8 +165,16 @@ class Candidate {
     try {
       const written =
         lease === undefined
-          ? await leases.create({ apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: { namespace, name }, spec: { ...claim, acquireTime: now, leaseTransitions: 0 } })
-          : await leases.update({ ...lease, spec: { ...lease.spec, ...claim, ...(step.do === "take" ? { acquireTime: now, leaseTransitions: step.transitions } : {}) } });
+          ? await leases.create({
+              apiVersion: "coordination.k8s.io/v1",
+              kind: "Lease",
+              metadata: { namespace, name },
+              spec: { ...claim, acquireTime: now, leaseTransitions: 0 },
+            })
+          : await leases.update({
+              ...lease,
+              spec: { ...lease.spec, ...claim, ...(step.do === "take" ? { acquireTime: now, leaseTransitions: step.transitions } : {}) },
+            });
       this.#observe(written);
     } catch (error) {
       // Someone else was faster: look again later.

@@ -21,7 +21,8 @@ export function createLocalClient(handler: ApiHandler, user: UserInfo, userAgent
       return handler.read(path, user);
     },
     as: (other) => createLocalClient(handler, user, other),
-    for: <T extends KubeObject>(resource: ResourceReference<T>) => localResourceClient(resource, (body) => handler.handle({ ...body, user, userAgent, resource } as ApiRequest)), // the three fields complete the request
+    for: <T extends KubeObject>(resource: ResourceReference<T>) =>
+      localResourceClient(resource, (body) => handler.handle({ ...body, user, userAgent, resource } as ApiRequest)), // the three fields complete the request
   };
 }
 
@@ -39,7 +40,11 @@ function localResourceClient<T extends KubeObject>(resource: ResourceReference<T
       const result = await send({ verb: "list", namespace, options });
       if (result.is !== "list") throw new Error(`list ${resource.resource}: the answer is a ${result.is}`);
       const { items, resourceVersion } = result.list;
-      return { items: items.map((item) => item.object as T), resourceVersion, ...(result.list.continue === undefined ? {} : { continue: result.list.continue }) };
+      return {
+        items: items.map((item) => item.object as T),
+        resourceVersion,
+        ...(result.list.continue === undefined ? {} : { continue: result.list.continue }),
+      };
     },
     async *watch(namespace, options, signal) {
       const result = await send({ verb: "watch", namespace, options, signal });
@@ -51,11 +56,22 @@ function localResourceClient<T extends KubeObject>(resource: ResourceReference<T
     },
     create: (body, options: WriteOptions = {}) => object({ verb: "create", namespace: namespaceOf(body), body, options }),
     update: (body, options: WriteOptions = {}) => object({ verb: "update", namespace: namespaceOf(body), name: nameOf(body), body, options }),
-    updateStatus: (body, options: WriteOptions = {}) => object({ verb: "update", subresource: "status", namespace: namespaceOf(body), name: nameOf(body), body, options }),
-    updateSubresource: (body, subresource, options: WriteOptions = {}) => object({ verb: "update", subresource, namespace: namespaceOf(body), name: nameOf(body), body, options }),
-    patch: (namespace, name, patchType: PatchType, body, { subresource, ...options } = {}) => object({ verb: "patch", namespace, name, patchType, body, options, ...(subresource === undefined ? {} : { subresource }) }),
+    updateStatus: (body, options: WriteOptions = {}) =>
+      object({ verb: "update", subresource: "status", namespace: namespaceOf(body), name: nameOf(body), body, options }),
+    updateSubresource: (body, subresource, options: WriteOptions = {}) =>
+      object({ verb: "update", subresource, namespace: namespaceOf(body), name: nameOf(body), body, options }),
+    patch: (namespace, name, patchType: PatchType, body, { subresource, ...options } = {}) =>
+      object({ verb: "patch", namespace, name, patchType, body, options, ...(subresource === undefined ? {} : { subresource }) }),
     apply: (body, { subresource, ...options }) =>
-      object({ verb: "patch", namespace: namespaceOf(body), name: nameOf(body), patchType: "apply", body, options, ...(subresource === undefined ? {} : { subresource }) }),
+      object({
+        verb: "patch",
+        namespace: namespaceOf(body),
+        name: nameOf(body),
+        patchType: "apply",
+        body,
+        options,
+        ...(subresource === undefined ? {} : { subresource }),
+      }),
     async delete(namespace, name, options = {}) {
       const result = await send({ verb: "delete", namespace, name, options });
       if (result.is === "status") return result.status;

@@ -126,7 +126,13 @@ export class Reflector<T extends KubeObject> {
   /** The state as a watch that begins with everything there is; it is cut where the server says that this is all. */
   async #streamState(signal: AbortSignal): Promise<void> {
     const found = new Map<string, T>();
-    const options = { ...this.#selection(), sendInitialEvents: true, resourceVersionMatch: "NotOlderThan", allowWatchBookmarks: true, timeoutSeconds: this.#watchSeconds() } as const;
+    const options = {
+      ...this.#selection(),
+      sendInitialEvents: true,
+      resourceVersionMatch: "NotOlderThan",
+      allowWatchBookmarks: true,
+      timeoutSeconds: this.#watchSeconds(),
+    } as const;
     for await (const { type, object } of this.#options.client.for(this.#resource).watch(this.#options.namespace ?? "", options, signal)) {
       const key = `${object.metadata.namespace ?? ""}/${object.metadata.name ?? ""}`;
       if (type === "DELETED") found.delete(key);

@@ -68,7 +68,10 @@ export class WorkqueueMetrics {
     for (const [queue, name] of this.#open) {
       const running = queue.runningSeconds();
       this.#depth.set(queue.size, { name });
-      this.#unfinished.set(running.reduce((sum, seconds) => sum + seconds, 0), { name });
+      this.#unfinished.set(
+        running.reduce((sum, seconds) => sum + seconds, 0),
+        { name },
+      );
       this.#longest.set(Math.max(0, ...running), { name });
     }
   }

@@ -25,21 +25,32 @@ function planTokenSecret({ secret, account, token }: TokenSecretInputs, rootCa: 
   if (account === undefined) return uid === undefined ? [] : [{ do: "delete", resource: secretResource, object: secret, ifUnchanged: true }];
   const base64 = (text: string) => Buffer.from(text).toString("base64");
   const wanted = { "ca.crt": base64(rootCa), namespace: base64(namespace), ...(token === undefined ? {} : { token: base64(token) }) };
-  const isRight = Object.entries(wanted).every(([key, value]) => secret.data?.[key] === value) && secret.metadata.annotations?.[ACCOUNT_UID_ANNOTATION] === account.metadata.uid;
+  const isRight =
+    Object.entries(wanted).every(([key, value]) => secret.data?.[key] === value) &&
+    secret.metadata.annotations?.[ACCOUNT_UID_ANNOTATION] === account.metadata.uid;
   if (isRight) return [];
   const annotations = { ...secret.metadata.annotations, [ACCOUNT_UID_ANNOTATION]: account.metadata.uid ?? "" };
   return [update(secretResource, { ...secret, metadata: { ...secret.metadata, annotations }, data: { ...secret.data, ...wanted } })];
 }
 
 /** Fills Secrets of type service-account-token, and clears away those whose account is gone. */
-export function accountTokenController({ informers, client }: ControllerContext, rootCa: Following<string>, issue: IssueAccountToken): ControllerDefinition<TokenSecretInputs> {
+export function accountTokenController(
+  { informers, client }: ControllerContext,
+  rootCa: Following<string>,
+  issue: IssueAccountToken,
+): ControllerDefinition<TokenSecretInputs> {
   const secrets = informers.informer(secretResource, { fieldSelector: `type=${ACCOUNT_TOKEN_TYPE}` });
   const accounts = informers.informer(serviceAccountResource);
   return {
     name: "tokens-controller",
     watches: [
       watch(secrets, (secret) => [objectKey(secret)]),
-      watch(accounts, (account) => secrets.list().filter((secret) => accountNameOf(secret) === account.metadata.name && secret.metadata.namespace === account.metadata.namespace).map(objectKey)),
+      watch(accounts, (account) =>
+        secrets
+          .list()
+          .filter((secret) => accountNameOf(secret) === account.metadata.name && secret.metadata.namespace === account.metadata.namespace)
+          .map(objectKey),
+      ),
     ],
     follow: (enqueue, signal) => rootCa.onChange(() => secrets.list().forEach((secret) => enqueue(objectKey(secret))), signal),
     async observe(key) {

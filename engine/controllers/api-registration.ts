@@ -20,7 +20,12 @@ export interface RegistrationInputs {
 /** Every group and version of custom kinds has an APIService as long as one of its kinds is served. Pure. */
 export function planRegistration({ group, version, isServed, existing }: RegistrationInputs): readonly Action[] {
   if (isServed && existing === undefined) {
-    const service: APIService & KubeObject = { apiVersion: "apiregistration.k8s.io/v1", kind: "APIService", metadata: { name: `${version}.${group}`, labels: { [AUTOMANAGED]: "true" } }, spec: { group, version, ...PRIORITY } };
+    const service: APIService & KubeObject = {
+      apiVersion: "apiregistration.k8s.io/v1",
+      kind: "APIService",
+      metadata: { name: `${version}.${group}`, labels: { [AUTOMANAGED]: "true" } },
+      spec: { group, version, ...PRIORITY },
+    };
     return [create(apiServiceResource, service)];
   }
   const isOurs = existing?.metadata.labels?.[AUTOMANAGED] === "true" && existing.spec.service === undefined;
@@ -33,11 +38,25 @@ export function apiRegistrationController({ informers }: ControllerContext): Con
   const keysOf = ({ spec }: CustomResourceDefinition) => spec.versions.map(({ name }) => `${name}.${spec.group}`);
   return {
     name: "api-registration",
-    watches: [watch(definitions, keysOf), watch(services, ({ metadata }) => [metadata.name ?? ""], (_old, service) => service === undefined || service.metadata.labels?.[AUTOMANAGED] === "true")],
+    watches: [
+      watch(definitions, keysOf),
+      watch(
+        services,
+        ({ metadata }) => [metadata.name ?? ""],
+        (_old, service) => service === undefined || service.metadata.labels?.[AUTOMANAGED] === "true",
+      ),
+    ],
     observe(name) {
       const [version = "", ...rest] = name.split(".");
       const group = rest.join(".");
-      const isServed = definitions.list().some(({ spec, status }) => spec.group === group && isConditionTrue(status?.conditions, "Established") && spec.versions.some((candidate) => candidate.name === version && candidate.served));
+      const isServed = definitions
+        .list()
+        .some(
+          ({ spec, status }) =>
+            spec.group === group &&
+            isConditionTrue(status?.conditions, "Established") &&
+            spec.versions.some((candidate) => candidate.name === version && candidate.served),
+        );
       return { group, version, isServed, existing: services.get("", name) };
     },
     plan: planRegistration,

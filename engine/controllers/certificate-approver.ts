@@ -11,7 +11,13 @@ import type { ControllerContext } from "./controller-context.ts";
 import { update, watch, type Action, type ControllerDefinition } from "./define-controller.ts";
 import { kubeletClientProblem } from "./certificate-signers.ts";
 
-const reviews: ResourceReference<SubjectAccessReview & KubeObject> = { group: "authorization.k8s.io", version: "v1", resource: "subjectaccessreviews", kind: "SubjectAccessReview", namespaced: false };
+const reviews: ResourceReference<SubjectAccessReview & KubeObject> = {
+  group: "authorization.k8s.io",
+  version: "v1",
+  resource: "subjectaccessreviews",
+  kind: "SubjectAccessReview",
+  namespaced: false,
+};
 
 /** A right that stands for the approval of one sort of request. */
 type ApprovalRight = "selfnodeclient" | "nodeclient";
@@ -34,7 +40,13 @@ function planApproval({ request, right }: Approvable, nowMs: number): readonly A
   const message = right === "selfnodeclient" ? "The node asks for its own next certificate, and may." : "Who asks may have certificates of nodes.";
   const now = formatTime(nowMs);
   const condition = { type: "Approved", status: "True", reason: "AutoApproved", message, lastUpdateTime: now, lastTransitionTime: now };
-  return [update(certificateSigningRequestResource, { ...request, status: { ...request.status, conditions: [...(request.status?.conditions ?? []), condition] } }, "approval")];
+  return [
+    update(
+      certificateSigningRequestResource,
+      { ...request, status: { ...request.status, conditions: [...(request.status?.conditions ?? []), condition] } },
+      "approval",
+    ),
+  ];
 }
 
 /** Approves nodes' requests for client certificates when whoever asks was given the right to have them; everything else waits for people. */
@@ -43,7 +55,13 @@ export function certificateApprover({ informers, client }: ControllerContext): C
   // Whoever may have certificates of nodes may not have that of a machine that is here already.
   const isTaken = async (nodeName: string) => (await unlessGone(client.for(nodeResource).get("", nodeName))) !== undefined;
   const isAllowed = async ({ username = "", uid, groups, extra }: CertificateSigningRequestSpec, subresource: ApprovalRight) => {
-    const spec = { user: username, ...(uid === undefined ? {} : { uid }), ...(groups === undefined ? {} : { groups }), ...(extra === undefined ? {} : { extra }), resourceAttributes: { group: "certificates.k8s.io", resource: "certificatesigningrequests", verb: "create", subresource } };
+    const spec = {
+      user: username,
+      ...(uid === undefined ? {} : { uid }),
+      ...(groups === undefined ? {} : { groups }),
+      ...(extra === undefined ? {} : { extra }),
+      resourceAttributes: { group: "certificates.k8s.io", resource: "certificatesigningrequests", verb: "create", subresource },
+    };
     const answer = await client.for(reviews).create({ apiVersion: "authorization.k8s.io/v1", kind: "SubjectAccessReview", metadata: {}, spec });
     return answer.status?.allowed === true;
   };

@@ -12,13 +12,17 @@ const PENDING_KEPT_MS = 24 * HOUR_MS;
 
 /** Requests that nobody needs any more: answered, denied or failed ones after an hour, forgotten ones after a day, and those whose certificate is over. Pure. */
 function planCertificateCleanup(requests: readonly CertificateSigningRequest[], nowMs: number): readonly Action[] {
-  return requests.filter((request) => isOver(request, nowMs)).map((request) => ({ do: "delete", resource: certificateSigningRequestResource, object: request }));
+  return requests
+    .filter((request) => isOver(request, nowMs))
+    .map((request) => ({ do: "delete", resource: certificateSigningRequestResource, object: request }));
 }
 
 function isOver({ metadata, status = {} }: CertificateSigningRequest, nowMs: number): boolean {
   const olderThan = (time: string | undefined, ms: number) => time !== undefined && Date.parse(time) + ms < nowMs;
   const conditions = status.conditions ?? [];
-  const decided = conditions.find(({ type }) => type === "Denied" || type === "Failed") ?? (status.certificate ? conditions.find(({ type }) => type === "Approved") : undefined);
+  const decided =
+    conditions.find(({ type }) => type === "Denied" || type === "Failed") ??
+    (status.certificate ? conditions.find(({ type }) => type === "Approved") : undefined);
   if (decided !== undefined && olderThan(decided.lastUpdateTime ?? metadata.creationTimestamp, DECIDED_KEPT_MS)) return true;
   // Approved and never signed counts like never decided.
   if (!status.certificate && decided === undefined) return olderThan(metadata.creationTimestamp, PENDING_KEPT_MS);
@@ -42,6 +46,9 @@ export function certificateCleaner({ informers }: ControllerContext): Controller
     reads: [read(requests)],
     initialKeys: ["requests"],
     observe: () => requests.list(),
-    plan: (observed, nowMs) => [{ do: "wait", forMs: PERIOD_MS }, { do: "together", actions: planCertificateCleanup(observed, nowMs) }],
+    plan: (observed, nowMs) => [
+      { do: "wait", forMs: PERIOD_MS },
+      { do: "together", actions: planCertificateCleanup(observed, nowMs) },
+    ],
   };
 }

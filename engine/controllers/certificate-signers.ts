@@ -1,4 +1,11 @@
-import { CLIENT_SIGNER, contentOf, KUBELET_CLIENT_SIGNER, KUBELET_SERVING_SIGNER, parseCertificateRequest, type CertificateRequestContent } from "../apimachinery/certificate-request.ts";
+import {
+  CLIENT_SIGNER,
+  contentOf,
+  KUBELET_CLIENT_SIGNER,
+  KUBELET_SERVING_SIGNER,
+  parseCertificateRequest,
+  type CertificateRequestContent,
+} from "../apimachinery/certificate-request.ts";
 import { NODE_USER_PREFIX, NODES_GROUP } from "../apimachinery/known-users.ts";
 import { formatTime } from "../lib/clock.ts";
 import { certificateSigningRequestResource } from "../resources/certificates/certificate-signing-request.ts";
@@ -68,8 +75,15 @@ export interface SigningInputs {
 function planSigning({ request, outcome }: SigningInputs, nowMs: number): readonly Action[] {
   const { status = {} } = request;
   const now = formatTime(nowMs);
-  const failed = outcome.is === "signed" ? [] : [{ type: "Failed", status: "True", reason: "SignerValidationFailure", message: outcome.why, lastUpdateTime: now, lastTransitionTime: now }];
-  const next = { ...status, conditions: [...(status.conditions ?? []), ...failed], ...(outcome.is === "signed" ? { certificate: Buffer.from(outcome.certificate).toString("base64") } : {}) };
+  const failed =
+    outcome.is === "signed"
+      ? []
+      : [{ type: "Failed", status: "True", reason: "SignerValidationFailure", message: outcome.why, lastUpdateTime: now, lastTransitionTime: now }];
+  const next = {
+    ...status,
+    conditions: [...(status.conditions ?? []), ...failed],
+    ...(outcome.is === "signed" ? { certificate: Buffer.from(outcome.certificate).toString("base64") } : {}),
+  };
   return [update(certificateSigningRequestResource, { ...request, status: next }, "status")];
 }
 

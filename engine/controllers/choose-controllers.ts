@@ -55,10 +55,17 @@ export const USUAL_CONTROLLERS: ControllerChoice = new Set(CONTROLLER_NAMES.filt
 
 /** Names that upstream knows and that mean nothing here: there is no such work, or another part does it. They may be switched off. */
 const ABSENT: readonly string[] = [
-  "bootstrap-signer-controller", "cloud-node-lifecycle-controller", "kube-apiserver-serving-clustertrustbundle-publisher-controller",
-  "node-route-controller", "persistentvolume-expander-controller",
-  "podcertificaterequest-cleaner-controller", "root-ca-certificate-publisher-controller", "selinux-warning-controller",
-  "storage-version-migrator-controller", "storageversion-garbage-collector-controller", "ttl-controller",
+  "bootstrap-signer-controller",
+  "cloud-node-lifecycle-controller",
+  "kube-apiserver-serving-clustertrustbundle-publisher-controller",
+  "node-route-controller",
+  "persistentvolume-expander-controller",
+  "podcertificaterequest-cleaner-controller",
+  "root-ca-certificate-publisher-controller",
+  "selinux-warning-controller",
+  "storage-version-migrator-controller",
+  "storageversion-garbage-collector-controller",
+  "ttl-controller",
 ];
 
 /**
@@ -70,7 +77,8 @@ export function chooseControllers(names: readonly string[]): ControllerChoice {
   for (const name of names) {
     const bare = name.replace(/^-/, "");
     if (bare === "*" || isControllerName(bare)) continue;
-    if (!ABSENT.includes(bare)) throw new Error(`must be names such as job-controller, -job-controller or *; ${JSON.stringify(bare)} is not the name of a controller`);
+    if (!ABSENT.includes(bare))
+      throw new Error(`must be names such as job-controller, -job-controller or *; ${JSON.stringify(bare)} is not the name of a controller`);
     if (bare === name) throw new Error(`${JSON.stringify(bare)} does not exist here`);
   }
   const isOn = (name: ControllerName) => !names.includes(`-${name}`) && (names.includes(name) || (names.includes("*") && USUAL_CONTROLLERS.has(name)));

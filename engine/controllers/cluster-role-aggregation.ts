@@ -36,7 +36,11 @@ function textOf({ verbs, apiGroups, resources, resourceNames, nonResourceURLs }:
 /** Puts together the roles that say what they consist of, and again when one of their parts changes. */
 export function clusterRoleAggregation({ informers }: ControllerContext): ControllerDefinition<AggregationInputs> {
   const roles = informers.informer(clusterRoleResource);
-  const aggregated = () => roles.list().filter(({ aggregationRule }) => aggregationRule !== undefined).map(({ metadata }) => metadata.name ?? "");
+  const aggregated = () =>
+    roles
+      .list()
+      .filter(({ aggregationRule }) => aggregationRule !== undefined)
+      .map(({ metadata }) => metadata.name ?? "");
   return {
     name: "clusterrole-aggregation-controller",
     workers: 1,

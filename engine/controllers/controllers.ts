@@ -106,7 +106,8 @@ export function createControllers(context: ControllerContext, settings: ClusterS
     "service-cidr-controller": () => [run(serviceRangeController(context))],
     "service-lb-controller": () => [run(nodeBalancerController(context))],
     "serviceaccount-controller": () => [run(serviceAccountController(context, rootCa))],
-    "serviceaccount-token-controller": () => (keys?.issueAccountToken === undefined ? [] : [run(accountTokenController(context, rootCa, keys.issueAccountToken))]),
+    "serviceaccount-token-controller": () =>
+      keys?.issueAccountToken === undefined ? [] : [run(accountTokenController(context, rootCa, keys.issueAccountToken))],
     "statefulset-controller": () => [run(statefulSetController(context))],
     "taint-eviction-controller": () => [run(taintEvictionController(context))],
     "token-cleaner-controller": () => [run(tokenCleaner(context))],
@@ -115,6 +116,12 @@ export function createControllers(context: ControllerContext, settings: ClusterS
     "volumeattributesclass-protection-controller": () => [run(attributesClassProtectionController(context))],
   };
   // What the API itself stands on is no choice: kinds of its users, those of servers behind it, addresses of Services, the end of events.
-  const always = [remoteKinds.asService(), run(customKindController(context)), run(apiRegistrationController(context)), run(serviceAddressController(context)), run(eventTtlController(context))];
+  const always = [
+    remoteKinds.asService(),
+    run(customKindController(context)),
+    run(apiRegistrationController(context)),
+    run(serviceAddressController(context)),
+    run(eventTtlController(context)),
+  ];
   return [...always, ...CONTROLLER_NAMES.flatMap((name) => (name !== "scheduler" && wanted.has(name) ? switched[name]() : []))];
 }

@@ -37,12 +37,20 @@ export function planCustomKind(inputs: CustomKindInputs, againMs: number, nowMs:
   if (isBeingDeleted(definition)) return definition.metadata.finalizers?.includes(CLEANUP_FINALIZER) === true ? planCleanup(inputs, againMs, nowMs) : [];
   const { names, conflicts } = chooseNames(definition, inputs.others);
   const isEstablished = isConditionTrue(definition.status?.conditions, "Established");
-  const accepted: Condition = conflicts.length === 0 ? condition("NamesAccepted", "True", "NoConflicts", "no conflicts found") : { ...condition("NamesAccepted", "False", conflicts.at(-1)?.reason ?? "", conflicts.at(-1)?.message ?? "") };
+  const accepted: Condition =
+    conflicts.length === 0
+      ? condition("NamesAccepted", "True", "NoConflicts", "no conflicts found")
+      : { ...condition("NamesAccepted", "False", conflicts.at(-1)?.reason ?? "", conflicts.at(-1)?.message ?? "") };
   const established = isEstablished ? [] : [establishment(definition, conflicts.length > 0)];
   const approved = approvalCondition(definition);
   const structural = structuralCondition(definition);
-  const kept = structural === undefined ? (definition.status?.conditions ?? []).filter(({ type }) => type !== "NonStructuralSchema") : (definition.status?.conditions ?? []);
-  const conditions = [accepted, ...established, ...(structural === undefined ? [] : [structural]), ...(approved === undefined ? [] : [approved])].reduce<readonly Condition[]>((list, next) => withCondition(list, next, formatTime(nowMs)), kept);
+  const kept =
+    structural === undefined
+      ? (definition.status?.conditions ?? []).filter(({ type }) => type !== "NonStructuralSchema")
+      : (definition.status?.conditions ?? []);
+  const conditions = [accepted, ...established, ...(structural === undefined ? [] : [structural]), ...(approved === undefined ? [] : [approved])].reduce<
+    readonly Condition[]
+  >((list, next) => withCondition(list, next, formatTime(nowMs)), kept);
   const status = { ...definition.status, acceptedNames: names, conditions };
   return hasStatus(customResourceDefinitionResource, definition, status) ? [] : [update(customResourceDefinitionResource, { ...definition, status }, "status")];
 }
@@ -50,16 +58,25 @@ export function planCustomKind(inputs: CustomKindInputs, againMs: number, nowMs:
 function establishment({ spec }: CustomResourceDefinition, hasConflicts: boolean): Condition {
   if (hasConflicts) return condition("Established", "False", "NotAccepted", "not all names are accepted");
   const { caBundle } = spec.conversion?.webhook?.clientConfig ?? {};
-  if (caBundle && caBundleError(caBundle) !== undefined) return condition("Established", "False", "InvalidCABundle", "The conversion webhook CABundle is invalid");
+  if (caBundle && caBundleError(caBundle) !== undefined)
+    return condition("Established", "False", "InvalidCABundle", "The conversion webhook CABundle is invalid");
   return condition("Established", "True", "InitialNamesAccepted", "the initial names have been accepted");
 }
 
-const APPROVAL_REASONS = { approved: "ApprovedAnnotation", bypassed: "UnapprovedAnnotation", missing: "MissingAnnotation", invalid: "InvalidAnnotation" } as const;
+const APPROVAL_REASONS = {
+  approved: "ApprovedAnnotation",
+  bypassed: "UnapprovedAnnotation",
+  missing: "MissingAnnotation",
+  invalid: "InvalidAnnotation",
+} as const;
 
 /** Of kinds in the groups of Kubernetes' community; others have none. */
 export function approvalCondition(definition: CustomResourceDefinition): Condition | undefined {
   const approval = approvalOf(definition);
-  return approval && condition("KubernetesAPIApprovalPolicyConformant", approval.state === "approved" ? "True" : "False", APPROVAL_REASONS[approval.state], approval.message);
+  return (
+    approval &&
+    condition("KubernetesAPIApprovalPolicyConformant", approval.state === "approved" ? "True" : "False", APPROVAL_REASONS[approval.state], approval.message)
+  );
 }
 
 interface NameConflict {
@@ -68,7 +85,10 @@ interface NameConflict {
 }
 
 /** Names that no other definition of the group has been given; of the others, those that were accepted before stay. */
-function chooseNames({ spec, status }: CustomResourceDefinition, others: readonly CustomResourceDefinition[]): { readonly names: CustomResourceDefinitionNames; readonly conflicts: readonly NameConflict[] } {
+function chooseNames(
+  { spec, status }: CustomResourceDefinition,
+  others: readonly CustomResourceDefinition[],
+): { readonly names: CustomResourceDefinitionNames; readonly conflicts: readonly NameConflict[] } {
   const taken = others.flatMap(({ status: other }) => (other?.acceptedNames === undefined ? [] : [other.acceptedNames]));
   const resources = new Set(taken.flatMap(({ plural, singular = "", shortNames = [] }) => [plural, singular, ...shortNames]));
   const kinds = new Set(taken.flatMap(({ kind, listKind = "" }) => [kind, listKind]));
@@ -83,11 +103,19 @@ function chooseNames({ spec, status }: CustomResourceDefinition, others: readonl
   const plural = choose(wanted.plural, before.plural, resources, "PluralConflict");
   const singular = choose(wanted.singular ?? "", before.singular ?? "", resources, "SingularConflict");
   const clashes = (wanted.shortNames ?? []).filter((name) => before.shortNames?.includes(name) !== true && resources.has(name));
-  if (clashes.length > 0) conflicts.push({ reason: "ShortNamesConflict", message: joinProblems(clashes.map((name) => `${JSON.stringify(name)} is already in use`)) });
+  if (clashes.length > 0)
+    conflicts.push({ reason: "ShortNamesConflict", message: joinProblems(clashes.map((name) => `${JSON.stringify(name)} is already in use`)) });
   const shortNames = clashes.length > 0 ? before.shortNames : wanted.shortNames;
   const kind = choose(wanted.kind, before.kind, kinds, "KindConflict");
   const listKind = choose(wanted.listKind ?? "", before.listKind ?? "", kinds, "ListKindConflict");
-  const names = { plural, ...(singular === "" ? {} : { singular }), ...(shortNames === undefined ? {} : { shortNames }), kind, ...(listKind === "" ? {} : { listKind }), ...(wanted.categories === undefined ? {} : { categories: wanted.categories }) };
+  const names = {
+    plural,
+    ...(singular === "" ? {} : { singular }),
+    ...(shortNames === undefined ? {} : { shortNames }),
+    kind,
+    ...(listKind === "" ? {} : { listKind }),
+    ...(wanted.categories === undefined ? {} : { categories: wanted.categories }),
+  };
   return { names, conflicts };
 }
 
@@ -97,7 +125,9 @@ function structuralCondition({ spec }: CustomResourceDefinition): Condition | un
     ...(spec.preserveUnknownFields === true ? ["spec.preserveUnknownFields: Invalid value: true: must be false"] : []),
     ...spec.versions.flatMap((version, index) => {
       const schema = schemaOf(version);
-      return schema === undefined ? [] : structuralErrors(schema, `spec.versions[${index}].schema.openAPIV3Schema`).map(({ field, message }) => `${field}: ${message}`);
+      return schema === undefined
+        ? []
+        : structuralErrors(schema, `spec.versions[${index}].schema.openAPIV3Schema`).map(({ field, message }) => `${field}: ${message}`);
     }),
   ];
   return errors.length === 0 ? undefined : condition("NonStructuralSchema", "True", "Violations", joinProblems(errors));
@@ -122,8 +152,10 @@ function planCleanup({ definition, leftovers }: CustomKindInputs, againMs: numbe
 const SOON_MS = 50;
 
 function termination(definition: CustomResourceDefinition, isDone: boolean): Condition {
-  if (isAmongBuiltIn(definition)) return condition("Terminating", "False", "OverlappingBuiltInResource", "instances overlap with built-in resources in storage");
-  if (!isConditionTrue(definition.status?.conditions, "Established")) return condition("Terminating", "False", "NeverEstablished", "resource was never established");
+  if (isAmongBuiltIn(definition))
+    return condition("Terminating", "False", "OverlappingBuiltInResource", "instances overlap with built-in resources in storage");
+  if (!isConditionTrue(definition.status?.conditions, "Established"))
+    return condition("Terminating", "False", "NeverEstablished", "resource was never established");
   if (isDone) return condition("Terminating", "False", "InstanceDeletionCompleted", "removed all instances");
   return condition("Terminating", "True", "InstanceDeletionInProgress", "CustomResource deletion is in progress");
 }

@@ -19,7 +19,11 @@ export function customKindController({ client, informers, timings }: ControllerC
     watches: [
       watch(definitions, (definition) => [nameOf(definition)]),
       // Names that nobody has any more may be what another waits for.
-      watch(definitions, ({ spec }) => inGroup(spec.group).filter(isWaiting).map(nameOf), (old, definition) => old !== undefined && !jsonEqual(old.status?.acceptedNames, definition?.status?.acceptedNames)),
+      watch(
+        definitions,
+        ({ spec }) => inGroup(spec.group).filter(isWaiting).map(nameOf),
+        (old, definition) => old !== undefined && !jsonEqual(old.status?.acceptedNames, definition?.status?.acceptedNames),
+      ),
     ],
     async observe(name) {
       const definition = definitions.get("", name);
@@ -41,7 +45,11 @@ export function customKindController({ client, informers, timings }: ControllerC
 /** Nothing is left to be done for it. */
 function isSettled(definition: CustomResourceDefinition): boolean {
   const { spec, status } = definition;
-  const isFine = isConditionTrue(status?.conditions, "Established") && isConditionTrue(status?.conditions, "NamesAccepted") && findCondition(status?.conditions, "NonStructuralSchema") === undefined && isApprovalTold(definition);
+  const isFine =
+    isConditionTrue(status?.conditions, "Established") &&
+    isConditionTrue(status?.conditions, "NamesAccepted") &&
+    findCondition(status?.conditions, "NonStructuralSchema") === undefined &&
+    isApprovalTold(definition);
   return !isBeingDeleted(definition) && isFine && jsonEqual(status?.acceptedNames, spec.names);
 }
 

@@ -22,7 +22,10 @@ export function customReferences(definitions: readonly CustomResourceDefinition[
 
 /** The same for its objects as they are stored, whether or not any version of it can be asked for; undefined before it is established. */
 export function storedReference(definition: CustomResourceDefinition): ResourceReference<KubeObject> | undefined {
-  const reference = referenceBy(definition.spec.versions.find(({ storage }) => storage), definition);
+  const reference = referenceBy(
+    definition.spec.versions.find(({ storage }) => storage),
+    definition,
+  );
   return reference && { ...reference, isStored: true };
 }
 

@@ -12,13 +12,32 @@ export type Action =
   /** A PUT with the object's resourceVersion: fails with Conflict when somebody else has written it meanwhile. */
   | { readonly do: "update"; readonly resource: ResourceReference; readonly object: KubeObject; readonly subresource?: string }
   /** A patch of this very object (strategic merge when no type is given): its uid is a precondition. */
-  | { readonly do: "patch"; readonly resource: ResourceReference; readonly object: KubeObject; readonly patch: Readonly<Record<string, unknown>>; readonly type?: "merge" | "strategic"; readonly subresource?: string }
+  | {
+      readonly do: "patch";
+      readonly resource: ResourceReference;
+      readonly object: KubeObject;
+      readonly patch: Readonly<Record<string, unknown>>;
+      readonly type?: "merge" | "strategic";
+      readonly subresource?: string;
+    }
   /** Makes the owner manage the object, after asking the API itself whether the owner still lives. */
-  | { readonly do: "adopt"; readonly resource: ResourceReference; readonly object: KubeObject; readonly owner: KubeObject; readonly ownerResource: ResourceReference }
+  | {
+      readonly do: "adopt";
+      readonly resource: ResourceReference;
+      readonly object: KubeObject;
+      readonly owner: KubeObject;
+      readonly ownerResource: ResourceReference;
+    }
   /** Takes the owner out of the object's owners. */
   | { readonly do: "release"; readonly resource: ResourceReference; readonly object: KubeObject; readonly ownerUid: string }
   /** Deletes this very object: its uid is a precondition, and with `ifUnchanged` also its resourceVersion. */
-  | { readonly do: "delete"; readonly resource: ResourceReference; readonly object: KubeObject; readonly options?: Omit<DeleteOptions, "preconditions">; readonly ifUnchanged?: true }
+  | {
+      readonly do: "delete";
+      readonly resource: ResourceReference;
+      readonly object: KubeObject;
+      readonly options?: Omit<DeleteOptions, "preconditions">;
+      readonly ifUnchanged?: true;
+    }
   | { readonly do: "deleteCollection"; readonly resource: ResourceReference; readonly namespace: string }
   /** At the same time; all are tried, then the first failure counts. */
   | { readonly do: "together"; readonly actions: readonly Action[] }
@@ -72,7 +91,11 @@ export interface ControllerDefinition<Inputs> {
  * The usual watch: a change concerns the keys of the object before and after it. `isRelevant` leaves out changes that cannot matter;
  * it gets undefined for the object before an addition and after a deletion.
  */
-export function watch<T extends KubeObject>(informer: Informer<T>, keysOf: (object: T) => readonly string[], isRelevant: (old: T | undefined, object: T | undefined) => boolean = () => true): Watch {
+export function watch<T extends KubeObject>(
+  informer: Informer<T>,
+  keysOf: (object: T) => readonly string[],
+  isRelevant: (old: T | undefined, object: T | undefined) => boolean = () => true,
+): Watch {
   const handler = (enqueue: (key: string) => void): InformerHandler<T> => {
     const tell = (object: T) => {
       for (const key of keysOf(object)) enqueue(key);

@@ -7,7 +7,14 @@ export const DESIRED_ANNOTATION = "deployment.kubernetes.io/desired-replicas";
 export const MAX_ANNOTATION = "deployment.kubernetes.io/max-replicas";
 
 /** Annotations of a Deployment that its ReplicaSets do not inherit. */
-const OWN_ANNOTATIONS = new Set([REVISION_ANNOTATION, HISTORY_ANNOTATION, DESIRED_ANNOTATION, MAX_ANNOTATION, "kubectl.kubernetes.io/last-applied-configuration", "deprecated.deployment.rollback.to"]);
+const OWN_ANNOTATIONS = new Set([
+  REVISION_ANNOTATION,
+  HISTORY_ANNOTATION,
+  DESIRED_ANNOTATION,
+  MAX_ANNOTATION,
+  "kubectl.kubernetes.io/last-applied-configuration",
+  "deprecated.deployment.rollback.to",
+]);
 const HISTORY_LENGTH_MAX = 2_000;
 
 /** A 64-bit number, as upstream has it: more than a double holds exactly. What is no number counts as none. */

@@ -8,7 +8,18 @@ import { replicaSetResource } from "../resources/apps/replica-set.ts";
 import type { Deployment, ReplicaSet } from "../resources/types.ts";
 import { create, isBeingDeleted, tell, update, type Action } from "./define-controller.ts";
 import { currentAnnotations, DESIRED_ANNOTATION, revisionOf } from "./deployment-annotations.ts";
-import { availableReplicas, chooseNewSize, compareAge, isRecreate, planProportionalSizes, planRollingSizes, sizeAnnotations, specReplicas, wantedReplicas, type Sizes } from "./deployment-rollout.ts";
+import {
+  availableReplicas,
+  chooseNewSize,
+  compareAge,
+  isRecreate,
+  planProportionalSizes,
+  planRollingSizes,
+  sizeAnnotations,
+  specReplicas,
+  wantedReplicas,
+  type Sizes,
+} from "./deployment-rollout.ts";
 import { newReplicaSet, sameTemplate } from "./deployment-template.ts";
 
 export interface DeploymentInputs {
@@ -55,7 +66,13 @@ export function planDeployment({ deployment, sets, podCounts }: DeploymentInputs
     if (down.length > 0) return { ...known, actions: write(new Map(down.map((set) => [set, 0]))), revision: newSet && revision, is: "rollingOut" };
     if (arePodsLeft(oldSets, podCounts)) return { ...known, actions: write(new Map()), revision: newSet && revision, is: "rollingOut" };
   }
-  if (newSet === undefined) return { ...known, actions: [create(replicaSetResource, newReplicaSet(deployment, revision, chooseNewSize(deployment, undefined, oldSets)))], revision, is: "rollingOut" };
+  if (newSet === undefined)
+    return {
+      ...known,
+      actions: [create(replicaSetResource, newReplicaSet(deployment, revision, chooseNewSize(deployment, undefined, oldSets)))],
+      revision,
+      is: "rollingOut",
+    };
   const sizes = isRecreate(deployment) ? sizesWhereChanged(newSet, wantedReplicas(deployment)) : planRollingSizes(deployment, newSet, oldSets);
   const cleanup = sizes.size === 0 && isComplete(deployment, newSet, oldSets) ? planCleanup(deployment, oldSets) : [];
   return { ...known, actions: [...write(sizes), ...cleanup], revision, is: "rollingOut" };
@@ -74,7 +91,8 @@ function planClaims(deployment: Deployment, sets: readonly ReplicaSet[]): Action
   const matches = labelSelectorPredicate(deployment.spec.selector);
   return sets.flatMap((set): Action[] => {
     const doesMatch = matches(set.metadata.labels);
-    if (isControlledBy(set, deployment)) return doesMatch ? [] : [{ do: "release", resource: replicaSetResource, object: set, ownerUid: deployment.metadata.uid ?? "" }];
+    if (isControlledBy(set, deployment))
+      return doesMatch ? [] : [{ do: "release", resource: replicaSetResource, object: set, ownerUid: deployment.metadata.uid ?? "" }];
     if (!doesMatch || controllerOf(set) !== undefined || isBeingDeleted(set)) return [];
     return [{ do: "adopt", resource: replicaSetResource, object: set, owner: deployment, ownerResource: deploymentResource }];
   });
@@ -94,7 +112,13 @@ function asCurrent(deployment: Deployment, set: ReplicaSet, revision: string): R
 }
 
 /** One write per set that differs from what it should be, and the story of it. */
-function planWrites(deployment: Deployment, newSet: ReplicaSet | undefined, current: ReplicaSet | undefined, oldSets: readonly ReplicaSet[], sizes: Sizes): Action[] {
+function planWrites(
+  deployment: Deployment,
+  newSet: ReplicaSet | undefined,
+  current: ReplicaSet | undefined,
+  oldSets: readonly ReplicaSet[],
+  sizes: Sizes,
+): Action[] {
   return [...(newSet === undefined ? [] : [newSet]), ...oldSets].flatMap((set) => {
     const base = set === newSet && current !== undefined ? current : set;
     const size = sizes.get(set);

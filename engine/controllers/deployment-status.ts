@@ -24,7 +24,10 @@ const NO_DEADLINE_SECONDS = 2_147_483_647;
  * A Deployment's status from its sets', with upstream's conditions and reasons: Available, Progressing (until complete, or until nothing
  * has moved for progressDeadlineSeconds) and ReplicaFailure. Also the time after which the deadline has to be looked at.
  */
-export function computeDeploymentStatus(deployment: Deployment, observation: DeploymentObservation): { readonly status: Status; readonly againMs: number | undefined } {
+export function computeDeploymentStatus(
+  deployment: Deployment,
+  observation: DeploymentObservation,
+): { readonly status: Status; readonly againMs: number | undefined } {
   const { step, newSet, nowMs } = observation;
   const counts = computeCounts(deployment, newSet, step.oldSets);
   const now = formatTime(nowMs);
@@ -68,26 +71,43 @@ function availableCondition(deployment: Deployment, { availableReplicas = 0 }: S
 function withPause(deployment: Deployment, conditions: Conditions, now: string): Conditions {
   const reason = findCondition(conditions, "Progressing")?.reason;
   if (!hasDeadline(deployment) || reason === "ProgressDeadlineExceeded") return conditions;
-  if (deployment.spec.paused === true) return setCondition(conditions, { type: "Progressing", status: "Unknown", reason: "DeploymentPaused", message: "Deployment is paused" }, now);
-  return reason === "DeploymentPaused" ? setCondition(conditions, { type: "Progressing", status: "Unknown", reason: "DeploymentResumed", message: "Deployment is resumed" }, now) : conditions;
+  if (deployment.spec.paused === true)
+    return setCondition(conditions, { type: "Progressing", status: "Unknown", reason: "DeploymentPaused", message: "Deployment is paused" }, now);
+  return reason === "DeploymentPaused"
+    ? setCondition(conditions, { type: "Progressing", status: "Unknown", reason: "DeploymentResumed", message: "Deployment is resumed" }, now)
+    : conditions;
 }
 
-function withProgress(deployment: Deployment, { step, newSet, isNewSetCreated, createFailure, nowMs }: DeploymentObservation, counts: Status, conditions: Conditions, now: string): Conditions {
+function withProgress(
+  deployment: Deployment,
+  { step, newSet, isNewSetCreated, createFailure, nowMs }: DeploymentObservation,
+  counts: Status,
+  conditions: Conditions,
+  now: string,
+): Conditions {
   if (!hasDeadline(deployment)) return conditions.filter(({ type }) => type !== "Progressing");
   const progressing = (status: string, reason: string, message: string): DeploymentCondition => ({ type: "Progressing", status, reason, message });
   if (createFailure !== undefined) return setCondition(conditions, progressing("False", "ReplicaSetCreateError", createFailure), now);
-  if (isNewSetCreated) conditions = setCondition(conditions, progressing("True", "NewReplicaSetCreated", `Created new replica set "${newSet?.metadata.name}"`), now);
-  else if (newSet !== undefined && findCondition(conditions, "Progressing") === undefined) conditions = setCondition(conditions, progressing("True", "FoundNewReplicaSet", `Found new replica set "${newSet.metadata.name}"`), now);
+  if (isNewSetCreated)
+    conditions = setCondition(conditions, progressing("True", "NewReplicaSetCreated", `Created new replica set "${newSet?.metadata.name}"`), now);
+  else if (newSet !== undefined && findCondition(conditions, "Progressing") === undefined)
+    conditions = setCondition(conditions, progressing("True", "FoundNewReplicaSet", `Found new replica set "${newSet.metadata.name}"`), now);
   const known = findCondition(conditions, "Progressing");
   // A finished rollout stays finished while only its pods come and go.
   if (known?.reason === "NewReplicaSetAvailable" && counts.replicas === counts.updatedReplicas) return conditions;
   const name = newSet === undefined ? `Deployment "${deployment.metadata.name}"` : `ReplicaSet "${newSet.metadata.name}"`;
-  if (isComplete(deployment, newSet, step.oldSets)) return setCondition(conditions, progressing("True", "NewReplicaSetAvailable", `${name} has successfully progressed.`), now);
+  if (isComplete(deployment, newSet, step.oldSets))
+    return setCondition(conditions, progressing("True", "NewReplicaSetAvailable", `${name} has successfully progressed.`), now);
   if (hasMoved(deployment.status ?? {}, counts)) {
-    const moved = { ...progressing("True", "ReplicaSetUpdated", `${name} is progressing.`), lastUpdateTime: now, lastTransitionTime: known?.status === "True" ? (known.lastTransitionTime ?? now) : now };
+    const moved = {
+      ...progressing("True", "ReplicaSetUpdated", `${name} is progressing.`),
+      lastUpdateTime: now,
+      lastTransitionTime: known?.status === "True" ? (known.lastTransitionTime ?? now) : now,
+    };
     return [...conditions.filter(({ type }) => type !== "Progressing"), moved];
   }
-  const isTimedOut = known !== undefined && known.reason !== "NewReplicaSetAvailable" && nowMs > sinceMs(known, nowMs) + (deployment.spec.progressDeadlineSeconds ?? 600) * 1000;
+  const isTimedOut =
+    known !== undefined && known.reason !== "NewReplicaSetAvailable" && nowMs > sinceMs(known, nowMs) + (deployment.spec.progressDeadlineSeconds ?? 600) * 1000;
   return isTimedOut ? setCondition(conditions, progressing("False", "ProgressDeadlineExceeded", `${name} has timed out progressing.`), now) : conditions;
 }
 
@@ -106,7 +126,13 @@ function hasMoved(before: Status, after: Status): boolean {
 function replicaFailure(newSet: ReplicaSet | undefined, oldSets: readonly ReplicaSet[]): DeploymentCondition | undefined {
   for (const set of [newSet, ...oldSets]) {
     const failure = findCondition(set?.status?.conditions, "ReplicaFailure");
-    if (failure !== undefined) return { type: "ReplicaFailure", status: failure.status, ...(failure.reason === undefined ? {} : { reason: failure.reason }), ...(failure.message === undefined ? {} : { message: failure.message }) };
+    if (failure !== undefined)
+      return {
+        type: "ReplicaFailure",
+        status: failure.status,
+        ...(failure.reason === undefined ? {} : { reason: failure.reason }),
+        ...(failure.message === undefined ? {} : { message: failure.message }),
+      };
   }
   return undefined;
 }

@@ -35,13 +35,21 @@ export function deploymentController({ informers }: ControllerContext): Controll
 
   return {
     name: "deployment-controller",
-    watches: [watch(deployments, (deployment) => [objectKey(deployment)]), watch(sets, ownersOf), watch(pods, recreatedOf, (_old, pod) => pod === undefined || isPodFinished(pod))],
+    watches: [
+      watch(deployments, (deployment) => [objectKey(deployment)]),
+      watch(sets, ownersOf),
+      watch(pods, recreatedOf, (_old, pod) => pod === undefined || isPodFinished(pod)),
+    ],
     observe(key) {
       const { namespace, name } = splitKey(key);
       const deployment = deployments.get(namespace, name);
       if (deployment === undefined) return undefined;
       const claimable = [...sets.byIndex(OWNER_INDEX, deployment.metadata.uid ?? ""), ...sets.byIndex(ORPHAN_INDEX, namespace)];
-      const podCounts = new Map((isRecreate(deployment) ? claimable : []).map((set) => [set.metadata.uid ?? "", pods.byIndex(OWNER_INDEX, set.metadata.uid ?? "").filter((pod) => !isPodFinished(pod)).length] as const));
+      const podCounts = new Map(
+        (isRecreate(deployment) ? claimable : []).map(
+          (set) => [set.metadata.uid ?? "", pods.byIndex(OWNER_INDEX, set.metadata.uid ?? "").filter((pod) => !isPodFinished(pod)).length] as const,
+        ),
+      );
       return { deployment, sets: claimable, podCounts };
     },
     plan: (inputs) => planDeployment(inputs).actions,
@@ -57,17 +65,21 @@ export function concludeDeployment(inputs: DeploymentInputs, { created, existing
   const taken = existing as ReplicaSet | undefined; // the only thing a step creates is a ReplicaSet
   // By rare chance two templates have one hash: the next try counts the collision into it.
   if (taken !== undefined && !(isControlledBy(taken, deployment) && sameTemplate(taken.spec.template, deployment.spec.template))) {
-    return [update(deploymentResource, { ...deployment, status: { ...deployment.status, collisionCount: (deployment.status?.collisionCount ?? 0) + 1 } }, "status")];
+    return [
+      update(deploymentResource, { ...deployment, status: { ...deployment.status, collisionCount: (deployment.status?.collisionCount ?? 0) + 1 } }, "status"),
+    ];
   }
   const made = created[0] as ReplicaSet | undefined; // as above
   const wanted = step.actions.find((action) => action.do === "create");
-  const createFailure = failure !== undefined && wanted !== undefined ? `Failed to create new replica set "${wanted.object.metadata.name}": ${describeError(failure)}` : undefined;
+  const createFailure =
+    failure !== undefined && wanted !== undefined ? `Failed to create new replica set "${wanted.object.metadata.name}": ${describeError(failure)}` : undefined;
   const newSet = step.newSet ?? made ?? taken;
   const { status, againMs } = computeDeploymentStatus(deployment, { step, newSet, isNewSetCreated: made !== undefined, createFailure, nowMs });
   const revision = newSet === undefined ? undefined : step.revision;
   const annotations = { ...deployment.metadata.annotations, ...(revision === undefined ? {} : { [REVISION_ANNOTATION]: revision }) };
   const next: Deployment = { ...deployment, metadata: { ...deployment.metadata, annotations }, status };
-  const isSame = hasStatus(deploymentResource, deployment, status) && (revision === undefined || deployment.metadata.annotations?.[REVISION_ANNOTATION] === revision);
+  const isSame =
+    hasStatus(deploymentResource, deployment, status) && (revision === undefined || deployment.metadata.annotations?.[REVISION_ANNOTATION] === revision);
   return [
     ...(made !== undefined && specReplicas(made) > 0 ? [tellScaled(deployment, made, specReplicas(made), 0)] : []),
     ...(createFailure === undefined ? [] : [tell(deployment, "Warning", "ReplicaSetCreateError", createFailure)]),

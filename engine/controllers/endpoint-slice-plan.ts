@@ -66,7 +66,16 @@ function planFamily({ service, pods, slices: all, zoneOfNode, zoneCapacity }: En
     return jsonEqual(next, base) ? [] : [update(endpointSliceResource, next)];
   });
   const actions = [...writes, ...surplus.map(deletion)];
-  return actions.length === 0 || !wantsZoneBalance(service) ? actions : [...actions, ...tellOfHints(service, hinted, [...hintsNow.values()].some((zone) => zone !== undefined))];
+  return actions.length === 0 || !wantsZoneBalance(service)
+    ? actions
+    : [
+        ...actions,
+        ...tellOfHints(
+          service,
+          hinted,
+          [...hintsNow.values()].some((zone) => zone !== undefined),
+        ),
+      ];
 }
 
 function deletion(slice: EndpointSlice): Action {
@@ -103,7 +112,13 @@ function groupByPorts(service: Service, hinted: readonly (readonly [Pod, Endpoin
   return groups;
 }
 
-function draftSlices(service: Service, family: IpFamily, ports: readonly EndpointPort[], endpoints: readonly Endpoint[], slices: readonly EndpointSlice[]): Draft[] {
+function draftSlices(
+  service: Service,
+  family: IpFamily,
+  ports: readonly EndpointPort[],
+  endpoints: readonly Endpoint[],
+  slices: readonly EndpointSlice[],
+): Draft[] {
   const wanted = new Map(endpoints.map((endpoint) => [identityOf(endpoint), endpoint]));
   const drafts = slices
     .filter((slice) => jsonEqual(slice.ports ?? [], ports))
@@ -118,11 +133,14 @@ function draftSlices(service: Service, family: IpFamily, ports: readonly Endpoin
     }
   };
   for (const draft of drafts) if (!jsonEqual(render(service, family, draft.slice, draft), draft.slice)) fill(draft);
-  const roomiest = drafts.filter(({ endpoints: held }) => held.length + wanted.size <= ENDPOINTS_PER_SLICE_MAX).sort((a, b) => b.endpoints.length - a.endpoints.length)[0];
+  const roomiest = drafts
+    .filter(({ endpoints: held }) => held.length + wanted.size <= ENDPOINTS_PER_SLICE_MAX)
+    .sort((a, b) => b.endpoints.length - a.endpoints.length)[0];
   if (wanted.size > 0 && roomiest !== undefined) fill(roomiest);
   const rest = [...wanted.values()];
   const made: Draft[] = [];
-  for (let at = 0; at < rest.length; at += ENDPOINTS_PER_SLICE_MAX) made.push({ slice: undefined, ports, endpoints: rest.slice(at, at + ENDPOINTS_PER_SLICE_MAX) });
+  for (let at = 0; at < rest.length; at += ENDPOINTS_PER_SLICE_MAX)
+    made.push({ slice: undefined, ports, endpoints: rest.slice(at, at + ENDPOINTS_PER_SLICE_MAX) });
   return [...drafts, ...made];
 }
 
@@ -195,5 +213,10 @@ export function listOrNull<T>(list: readonly T[]): readonly T[] | null {
 
 function labelsFor(service: Service): Record<string, string> {
   const { [HEADLESS_LABEL]: _headless, ...labels } = service.metadata.labels ?? {};
-  return { ...labels, [SERVICE_LABEL]: service.metadata.name ?? "", [MANAGER_LABEL]: MANAGER, ...(service.spec?.clusterIP === "None" ? { [HEADLESS_LABEL]: "" } : {}) };
+  return {
+    ...labels,
+    [SERVICE_LABEL]: service.metadata.name ?? "",
+    [MANAGER_LABEL]: MANAGER,
+    ...(service.spec?.clusterIP === "None" ? { [HEADLESS_LABEL]: "" } : {}),
+  };
 }

@@ -21,7 +21,11 @@ export function endpointSliceController({ informers }: ControllerContext): Contr
   const nodes = informers.informer(nodeResource);
   slices.addIndex(SERVICE_INDEX, serviceIndex);
   pods.addIndex(NODE_INDEX, nodeIndex);
-  const selecting = (pod: Pod) => services.list(pod.metadata.namespace).filter((service) => selects(service, pod)).map(objectKey);
+  const selecting = (pod: Pod) =>
+    services
+      .list(pod.metadata.namespace)
+      .filter((service) => selects(service, pod))
+      .map(objectKey);
 
   return {
     name: "endpointslice-controller",
@@ -31,18 +35,33 @@ export function endpointSliceController({ informers }: ControllerContext): Contr
       watch(pods, selecting, isEndpointChange),
       watch(slices, (slice) => (isMine(slice) ? serviceIndex(slice) : [])),
       // A node's zone is part of the endpoints on it.
-      watch(nodes, (node) => pods.byIndex(NODE_INDEX, node.metadata.name ?? "").flatMap(selecting), (old, node) => zoneOf(old) !== zoneOf(node)),
+      watch(
+        nodes,
+        (node) => pods.byIndex(NODE_INDEX, node.metadata.name ?? "").flatMap(selecting),
+        (old, node) => zoneOf(old) !== zoneOf(node),
+      ),
       // Shares of zones are by the CPUs of the nodes that serve.
-      watch(nodes, () => services.list().filter(wantsZoneBalance).map(objectKey), (old, node) => !jsonEqual(capacityOf(old), capacityOf(node))),
+      watch(
+        nodes,
+        () => services.list().filter(wantsZoneBalance).map(objectKey),
+        (old, node) => !jsonEqual(capacityOf(old), capacityOf(node)),
+      ),
     ],
     observe(key) {
       const { namespace, name } = splitKey(key);
       const service = services.get(namespace, name);
       // Slices of a deleted Service are the garbage collector's: they are owned by it. Without a selector they are somebody else's.
-      if (service === undefined || isBeingDeleted(service) || service.spec?.type === "ExternalName" || Object.keys(service.spec?.selector ?? {}).length === 0) return undefined;
+      if (service === undefined || isBeingDeleted(service) || service.spec?.type === "ExternalName" || Object.keys(service.spec?.selector ?? {}).length === 0)
+        return undefined;
       const selected = pods.list(namespace).filter((pod) => selects(service, pod));
       const zoneOfNode = new Map(selected.flatMap(({ spec: { nodeName = "" } }) => toEntry(nodeName, zoneOf(nodes.get("", nodeName)))));
-      return { service, pods: selected, slices: slices.byIndex(SERVICE_INDEX, key).filter((slice) => isMine(slice) && !isBeingDeleted(slice)), zoneOfNode, zoneCapacity: wantsZoneBalance(service) ? computeZoneCapacity(nodes.list()) : undefined };
+      return {
+        service,
+        pods: selected,
+        slices: slices.byIndex(SERVICE_INDEX, key).filter((slice) => isMine(slice) && !isBeingDeleted(slice)),
+        zoneOfNode,
+        zoneCapacity: wantsZoneBalance(service) ? computeZoneCapacity(nodes.list()) : undefined,
+      };
     },
     plan: planEndpointSlices,
   };
@@ -51,7 +70,15 @@ export function endpointSliceController({ informers }: ControllerContext): Contr
 /** Most changes of pods are none of their endpoints. */
 export function isEndpointChange(old: Pod | undefined, pod: Pod | undefined): boolean {
   if (old === undefined || pod === undefined) return true;
-  const facts = ({ metadata, spec, status }: Pod) => [metadata.labels, metadata.deletionTimestamp, spec.nodeName, spec.hostname, spec.subdomain, status?.podIPs, isConditionTrue(status?.conditions, "Ready")];
+  const facts = ({ metadata, spec, status }: Pod) => [
+    metadata.labels,
+    metadata.deletionTimestamp,
+    spec.nodeName,
+    spec.hostname,
+    spec.subdomain,
+    status?.podIPs,
+    isConditionTrue(status?.conditions, "Ready"),
+  ];
   return isPodFinished(old) !== isPodFinished(pod) || !jsonEqual(facts(old), facts(pod));
 }
 

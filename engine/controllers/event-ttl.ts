@@ -25,6 +25,9 @@ export function eventTtlController({ informers, timings }: ControllerContext): C
     reads: [read(events)],
     initialKeys: ["events"],
     observe: () => events.list(),
-    plan: (observed, nowMs) => [{ do: "wait", forMs: timings.eventTtlPeriodMs }, { do: "together", actions: planExpiry(observed, timings.eventTtlMs, nowMs) }],
+    plan: (observed, nowMs) => [
+      { do: "wait", forMs: timings.eventTtlPeriodMs },
+      { do: "together", actions: planExpiry(observed, timings.eventTtlMs, nowMs) },
+    ],
   };
 }

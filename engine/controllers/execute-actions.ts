@@ -132,7 +132,11 @@ class Executor {
       if (!hasReason(error, "UnsupportedMediaType")) throw error;
       // Kinds without schemas of ours know no keys of lists: the whole list is replaced, if it is still the one we know.
       const others = ownerReferences.filter((reference) => reference.uid !== ownerUid);
-      await this.#patch({ resource, object, type: "merge" }, { metadata: { uid, resourceVersion, ownerReferences: others.length === 0 ? null : others } }, "released");
+      await this.#patch(
+        { resource, object, type: "merge" },
+        { metadata: { uid, resourceVersion, ownerReferences: others.length === 0 ? null : others } },
+        "released",
+      );
     }
   }
 
@@ -152,7 +156,8 @@ class Executor {
     const { namespace = "", name = "", uid = "", resourceVersion = "" } = object.metadata;
     const preconditions = ifUnchanged === true ? { uid, resourceVersion } : { uid };
     const answer = await unlessGone(this.#api(resource).delete(namespace, name, { ...options, preconditions }));
-    if (answer !== undefined && answer.kind !== "Status") this.#note("info", "deleted", resource, answer as KubeObject); // what is not a Status is the object
+    if (answer !== undefined && answer.kind !== "Status")
+      this.#note("info", "deleted", resource, answer as KubeObject); // what is not a Status is the object
     else {
       this.#context.consistency.removed(this.#writer, resource, object);
       if (answer !== undefined) this.#context.logger.info("deleted", { object: describeObject(object), by: this.#writer });

@@ -18,10 +18,15 @@ import { isForeground, planGarbage, type GarbageInputs, type Located, type Owner
  */
 export function garbageCollector(context: ControllerContext, remoteKinds: RemoteKinds): ControllerDefinition<GarbageInputs> {
   const { client, informers } = context;
-  const sources = catalog.filter((resource) => resource.verbs.includes("delete") && resource.resource !== eventResource.resource).map((resource) => indexed(informers, resource));
+  const sources = catalog
+    .filter((resource) => resource.verbs.includes("delete") && resource.resource !== eventResource.resource)
+    .map((resource) => indexed(informers, resource));
   const custom = new ChangingSources(informers);
   const remote = new ChangingSources(informers);
-  const lookUp = (index: string, uid: string): Located[] => [...sources, ...custom.sources(), ...remote.sources()].flatMap(({ resource, informer }) => informer.byIndex(index, uid).map((object) => ({ resource, object })));
+  const lookUp = (index: string, uid: string): Located[] =>
+    [...sources, ...custom.sources(), ...remote.sources()].flatMap(({ resource, informer }) =>
+      informer.byIndex(index, uid).map((object) => ({ resource, object })),
+    );
 
   const handler = (enqueue: (uid: string) => void) => handlerFor(enqueue, (uid) => lookUp(OWNER_UID_INDEX, uid));
 
@@ -49,10 +54,14 @@ export function garbageCollector(context: ControllerContext, remoteKinds: Remote
   /** The informers answer for what they have; that something is absent only the API can say. */
   async function ownerState(reference: OwnerReference, dependent: Located, namespace: string): Promise<OwnerState> {
     const { group } = parseApiVersion(reference.apiVersion);
-    const resource: ResourceReference | undefined = catalog.find((candidate) => candidate.kind === reference.kind && candidate.group === group) ?? custom.find(group, reference.kind) ?? remote.find(group, reference.kind);
+    const resource: ResourceReference | undefined =
+      catalog.find((candidate) => candidate.kind === reference.kind && candidate.group === group) ??
+      custom.find(group, reference.kind) ??
+      remote.find(group, reference.kind);
     if (resource === undefined) return { reference, is: "unresolvable" };
     const named = `${reference.kind} ${reference.name} (${reference.uid})`;
-    if (resource.namespaced && !dependent.resource.namespaced) return { reference, is: "unresolvable", complaint: `the owner ${named} is namespaced; an object of the cluster cannot be owned by it` };
+    if (resource.namespaced && !dependent.resource.namespaced)
+      return { reference, is: "unresolvable", complaint: `the owner ${named} is namespaced; an object of the cluster cannot be owned by it` };
     const cached = lookUp(UID_INDEX, reference.uid).find(({ object }) => object.kind === reference.kind && object.metadata.name === reference.name);
     if (cached !== undefined) {
       const isReachable = !resource.namespaced || cached.object.metadata.namespace === namespace;

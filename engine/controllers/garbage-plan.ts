@@ -41,7 +41,9 @@ export function planGarbage(inputs: GarbageInputs): readonly Action[] {
   if (isBeingDeleted(object) && hasFinalizer(object, ORPHAN)) return planOrphaning(inputs);
   if (isForeground(object)) return planForeground(inputs);
   if (isBeingDeleted(object) || inputs.owners.length === 0) return [];
-  const complaints = inputs.owners.flatMap(({ complaint }) => (complaint === undefined ? [] : [tell(object, "Warning", "OwnerRefInvalidNamespace", complaint)]));
+  const complaints = inputs.owners.flatMap(({ complaint }) =>
+    complaint === undefined ? [] : [tell(object, "Warning", "OwnerRefInvalidNamespace", complaint)],
+  );
   return [...complaints, ...planOwned(inputs), ...awaitKinds(inputs)];
 }
 
@@ -78,13 +80,17 @@ function planOwned({ resource, object, owners, dependents }: GarbageInputs): rea
   const living = owners.filter(({ is }) => is === "present" || is === "unresolvable");
   if (living.length === owners.length) return [];
   // Some owners live: only the references to the others go.
-  if (living.length > 0) return owners.filter((owner) => !living.includes(owner)).map(({ reference }): Action => ({ do: "release", resource, object, ownerUid: reference.uid }));
+  if (living.length > 0)
+    return owners.filter((owner) => !living.includes(owner)).map(({ reference }): Action => ({ do: "release", resource, object, ownerUid: reference.uid }));
   const isAwaited = owners.some(({ is }) => is === "waiting") && dependents.length > 0;
   if (!isAwaited) return [{ do: "delete", resource, object, options: { propagationPolicy: ownPolicy(object) }, ifUnchanged: true }];
   // A dependent that waits for us while we would wait for it: a cycle of owners, which nobody else would break.
   if (dependents.some((dependent) => isForeground(dependent.object))) {
     const ownerReferences = owners.map(({ reference }) => ({ ...reference, blockOwnerDeletion: false }));
-    return [{ do: "patch", resource, object, type: "merge", patch: { metadata: { ownerReferences } } }, { do: "delete", resource, object, options: { propagationPolicy: "Foreground" } }];
+    return [
+      { do: "patch", resource, object, type: "merge", patch: { metadata: { ownerReferences } } },
+      { do: "delete", resource, object, options: { propagationPolicy: "Foreground" } },
+    ];
   }
   return [{ do: "delete", resource, object, options: { propagationPolicy: "Foreground" }, ifUnchanged: true }];
 }

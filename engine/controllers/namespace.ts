@@ -58,7 +58,12 @@ export function planNamespace({ namespace, leftovers, undiscovered, unread }: Na
 
 function deletionOf({ resource, objects, isDeletedOneByOne = false }: Leftover, namespace: string): Action {
   if (!isDeletedOneByOne) return { do: "deleteCollection", resource, namespace };
-  return { do: "together", actions: objects.filter((object) => !isBeingDeleted(object)).map((object): Action => ({ do: "delete", resource, object, options: { propagationPolicy: "Background" } })) };
+  return {
+    do: "together",
+    actions: objects
+      .filter((object) => !isBeingDeleted(object))
+      .map((object): Action => ({ do: "delete", resource, object, options: { propagationPolicy: "Background" } })),
+  };
 }
 
 /** What keeps the namespace is said in its conditions. Pure. */
@@ -66,7 +71,10 @@ export function concludeNamespace(inputs: NamespaceInputs, { failure }: Pick<Out
   const { namespace, leftovers, undiscovered, unread } = inputs;
   if (leftovers.length + undiscovered.length + unread.length === 0) return [];
   const failures = [...unread, ...(failure === undefined ? [] : [describeError(failure)])].sort();
-  const conditions = namespaceConditions(leftovers, undiscovered, failures).reduce<readonly NamespaceCondition[]>((list, condition) => withCondition(list, condition, formatTime(nowMs)), namespace.status?.conditions ?? []);
+  const conditions = namespaceConditions(leftovers, undiscovered, failures).reduce<readonly NamespaceCondition[]>(
+    (list, condition) => withCondition(list, condition, formatTime(nowMs)),
+    namespace.status?.conditions ?? [],
+  );
   const status = { ...namespace.status, phase: "Terminating", conditions };
   return hasStatus(namespaceResource, namespace, status) ? [] : [update(namespaceResource, { ...namespace, status }, "status")];
 }
@@ -74,21 +82,47 @@ export function concludeNamespace(inputs: NamespaceInputs, { failure }: Pick<Out
 function namespaceConditions(leftovers: readonly Leftover[], undiscovered: readonly string[], failures: readonly string[]): NamespaceCondition[] {
   const contents = leftovers.map(({ resource, objects }) => `${resource.resource}.${resource.group} has ${objects.length} resource instances`);
   const finalizers = new Map<string, number>();
-  for (const finalizer of leftovers.flatMap(({ objects }) => objects.flatMap((object) => object.metadata.finalizers ?? []))) finalizers.set(finalizer, (finalizers.get(finalizer) ?? 0) + 1);
+  for (const finalizer of leftovers.flatMap(({ objects }) => objects.flatMap((object) => object.metadata.finalizers ?? [])))
+    finalizers.set(finalizer, (finalizers.get(finalizer) ?? 0) + 1);
   const kept = [...finalizers].map(([finalizer, count]) => `${finalizer} in ${count} resource instances`);
   return [
     undiscovered.length > 0
-      ? { type: "NamespaceDeletionDiscoveryFailure", status: "True", reason: "DiscoveryFailed", message: `Discovery failed for some groups, ${undiscovered.length} failing: unable to retrieve the complete list of server APIs: ${undiscovered.join(", ")}` }
+      ? {
+          type: "NamespaceDeletionDiscoveryFailure",
+          status: "True",
+          reason: "DiscoveryFailed",
+          message: `Discovery failed for some groups, ${undiscovered.length} failing: unable to retrieve the complete list of server APIs: ${undiscovered.join(", ")}`,
+        }
       : { type: "NamespaceDeletionDiscoveryFailure", status: "False", reason: "ResourcesDiscovered", message: "Every kind that is served has been looked at" },
-    { type: "NamespaceDeletionGroupVersionParsingFailure", status: "False", reason: "ParsedGroupVersions", message: "The address of every kind has been understood" },
+    {
+      type: "NamespaceDeletionGroupVersionParsingFailure",
+      status: "False",
+      reason: "ParsedGroupVersions",
+      message: "The address of every kind has been understood",
+    },
     failures.length > 0
-      ? { type: "NamespaceDeletionContentFailure", status: "True", reason: "ContentDeletionFailed", message: `Failed to delete all resource types, ${failures.length} remaining: ${failures.join(", ")}` }
-      : { type: "NamespaceDeletionContentFailure", status: "False", reason: "ContentDeleted", message: "No deletion has failed; some content may still be ending" },
+      ? {
+          type: "NamespaceDeletionContentFailure",
+          status: "True",
+          reason: "ContentDeletionFailed",
+          message: `Failed to delete all resource types, ${failures.length} remaining: ${failures.join(", ")}`,
+        }
+      : {
+          type: "NamespaceDeletionContentFailure",
+          status: "False",
+          reason: "ContentDeleted",
+          message: "No deletion has failed; some content may still be ending",
+        },
     contents.length > 0
       ? { type: "NamespaceContentRemaining", status: "True", reason: "SomeResourcesRemain", message: `Some resources are remaining: ${contents.join(", ")}` }
       : { type: "NamespaceContentRemaining", status: "False", reason: "ContentRemoved", message: "Nothing is left" },
     kept.length > 0
-      ? { type: "NamespaceFinalizersRemaining", status: "True", reason: "SomeFinalizersRemain", message: `Some content in the namespace has finalizers remaining: ${kept.join(", ")}` }
+      ? {
+          type: "NamespaceFinalizersRemaining",
+          status: "True",
+          reason: "SomeFinalizersRemain",
+          message: `Some content in the namespace has finalizers remaining: ${kept.join(", ")}`,
+        }
       : { type: "NamespaceFinalizersRemaining", status: "False", reason: "ContentHasNoFinalizers", message: "No finalizer keeps any content" },
   ];
 }
@@ -99,7 +133,13 @@ export function namespaceController({ client, informers, timings }: ControllerCo
   const kinds: readonly ResourceReference[] = catalog.filter((definition) => definition.verbs.includes("deletecollection"));
   return {
     name: "namespace-controller",
-    watches: [watch(namespaces, (namespace) => [namespace.metadata.name ?? ""], (_old, namespace) => namespace !== undefined && isBeingDeleted(namespace))],
+    watches: [
+      watch(
+        namespaces,
+        (namespace) => [namespace.metadata.name ?? ""],
+        (_old, namespace) => namespace !== undefined && isBeingDeleted(namespace),
+      ),
+    ],
     async observe(name) {
       const namespace = namespaces.get("", name);
       if (namespace === undefined || !isBeingDeleted(namespace) || !(namespace.spec?.finalizers ?? []).includes(FINALIZER)) return undefined;
@@ -109,13 +149,21 @@ export function namespaceController({ client, informers, timings }: ControllerCo
       const custom = customReferences((await client.for(customResourceDefinitionResource).list("")).items, takenVersions(services));
       const deletable = remote.kinds.filter(({ verbs }) => verbs.includes("list") && verbs.includes("delete"));
       const found = await Promise.all([...kinds, ...custom, ...deletable].filter(({ namespaced }) => namespaced).map((kind) => contentOf(kind, name)));
-      return { namespace, leftovers: found.flatMap(({ leftover }) => leftover), undiscovered: remote.failures.map(({ groupVersion, message }) => `${groupVersion}: ${message}`), unread: found.flatMap(({ failure }) => failure) };
+      return {
+        namespace,
+        leftovers: found.flatMap(({ leftover }) => leftover),
+        undiscovered: remote.failures.map(({ groupVersion, message }) => `${groupVersion}: ${message}`),
+        unread: found.flatMap(({ failure }) => failure),
+      };
     },
     plan: (inputs) => planNamespace(inputs, timings.namespacePeriodMs),
     conclude: concludeNamespace,
   };
 
-  async function contentOf(resource: ResourceReference | RemoteKind, namespace: string): Promise<{ readonly leftover: readonly Leftover[]; readonly failure: readonly string[] }> {
+  async function contentOf(
+    resource: ResourceReference | RemoteKind,
+    namespace: string,
+  ): Promise<{ readonly leftover: readonly Leftover[]; readonly failure: readonly string[] }> {
     try {
       const objects = (await unlessGone(client.for(resource).list(namespace)))?.items ?? [];
       const isDeletedOneByOne = "verbs" in resource && !resource.verbs.includes("deletecollection");

@@ -37,7 +37,10 @@ export function planNodeHealth({ node, silentMs, isNew, readyPods }: NodeHealthI
   const wasReady = findCondition(node.status?.conditions, "Ready")?.status === "True";
   const status: Action[] = conditions === node.status?.conditions ? [] : [update(nodeResource, { ...node, status: { ...node.status, conditions } }, "status")];
   const story = wasReady ? [tell(node, "Normal", "NodeNotReady", `Node ${name} status is now: NodeNotReady`)] : [];
-  const pods = readyPods.map((pod): Action => ({ do: "inOrder", actions: [markNotReady(pod, nowMs), tell(pod, "Warning", "NodeNotReady", "Node is not ready")] }));
+  const pods = readyPods.map((pod): Action => ({
+    do: "inOrder",
+    actions: [markNotReady(pod, nowMs), tell(pod, "Warning", "NodeNotReady", "Node is not ready")],
+  }));
   return [wait, ...status, ...story, { do: "together", actions: pods }];
 }
 
@@ -47,7 +50,8 @@ function computeSilentConditions(node: Node, nowMs: number): readonly NodeCondit
   for (const type of REPORTED) {
     const known = findCondition(conditions, type);
     if (known?.status === "Unknown") continue;
-    const [reason, message] = known === undefined ? ["NodeStatusNeverUpdated", "Kubelet never posted node status."] : ["NodeStatusUnknown", "Kubelet stopped posting node status."];
+    const [reason, message] =
+      known === undefined ? ["NodeStatusNeverUpdated", "Kubelet never posted node status."] : ["NodeStatusUnknown", "Kubelet stopped posting node status."];
     conditions = withCondition<NodeCondition>(conditions, { type, status: "Unknown", reason, message }, formatTime(nowMs));
   }
   return conditions;
@@ -81,7 +85,14 @@ export function nodeHealthController({ clock, informers, timings }: ControllerCo
   return {
     name: "node-health-controller",
     component: "node-controller",
-    watches: [watch(nodes, ({ metadata: { name = "" } }) => [name], (old, node) => old === undefined || node === undefined), watch(leases, (lease: Lease) => [lease.metadata.name ?? ""])],
+    watches: [
+      watch(
+        nodes,
+        ({ metadata: { name = "" } }) => [name],
+        (old, node) => old === undefined || node === undefined,
+      ),
+      watch(leases, (lease: Lease) => [lease.metadata.name ?? ""]),
+    ],
     reads: [read(pods)],
     observe(name) {
       const node = nodes.get("", name);

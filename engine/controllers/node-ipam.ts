@@ -27,7 +27,13 @@ export function planNodeIpam({ nodes, podRanges, taken }: NodeIpamInputs): reado
       if (value === undefined) return tell(node, "Warning", "CIDRNotAvailable", `No range of ${range.text} is left for this node's pods`);
       podCIDRs.push(value);
     }
-    return { do: "patch", resource: nodeResource, object: node, type: "merge", patch: { metadata: { resourceVersion: node.metadata.resourceVersion }, spec: { podCIDR: podCIDRs[0], podCIDRs } } };
+    return {
+      do: "patch",
+      resource: nodeResource,
+      object: node,
+      type: "merge",
+      patch: { metadata: { resourceVersion: node.metadata.resourceVersion }, spec: { podCIDR: podCIDRs[0], podCIDRs } },
+    };
   });
 }
 
@@ -38,7 +44,13 @@ export function nodeIpamController({ informers }: ControllerContext, podRanges: 
     name: "node-ipam-controller",
     component: "cidrAllocator",
     workers: 1,
-    watches: [watch(informer, () => ["nodes"], (old, node) => old?.spec?.podCIDR !== node?.spec?.podCIDR || (old === undefined && !node?.spec?.podCIDR))],
+    watches: [
+      watch(
+        informer,
+        () => ["nodes"],
+        (old, node) => old?.spec?.podCIDR !== node?.spec?.podCIDR || (old === undefined && !node?.spec?.podCIDR),
+      ),
+    ],
     observe() {
       const all = informer.list();
       const nodes = all.filter(({ spec }) => !spec?.podCIDR).slice(0, NODES_MAX);

@@ -34,7 +34,17 @@ export function planNodeTaints({ node, eviction }: NodeTaintInputs, nowMs: numbe
   const isSame = jsonEqual(taints, node.spec?.taints ?? []);
   return [
     ...(eviction.is === "later" && eviction.afterMs !== undefined ? [{ do: "wait", forMs: eviction.afterMs } as const] : []),
-    ...(isSame ? [] : [{ do: "patch", resource: nodeResource, object: node, type: "merge", patch: { metadata: { resourceVersion: node.metadata.resourceVersion }, spec: { taints: taints.length === 0 ? null : taints } } } as const]),
+    ...(isSame
+      ? []
+      : [
+          {
+            do: "patch",
+            resource: nodeResource,
+            object: node,
+            type: "merge",
+            patch: { metadata: { resourceVersion: node.metadata.resourceVersion }, spec: { taints: taints.length === 0 ? null : taints } },
+          } as const,
+        ]),
   ];
 }
 
@@ -76,7 +86,13 @@ export function nodeTaintController({ clock, informers, timings }: ControllerCon
   const turns = new EvictionTurns();
   const readiness = (node: Node | undefined) => findCondition(node?.status?.conditions, "Ready")?.status;
   /** When a node comes or goes, others that are down may get their turn, or lose it. */
-  const concerned = (node: Node) => [node.metadata.name ?? "", ...nodes.list().filter((other) => needsEviction(other) || hasEvictionTaint(other)).map((other) => other.metadata.name ?? "")];
+  const concerned = (node: Node) => [
+    node.metadata.name ?? "",
+    ...nodes
+      .list()
+      .filter((other) => needsEviction(other) || hasEvictionTaint(other))
+      .map((other) => other.metadata.name ?? ""),
+  ];
 
   const evictionOf = (node: Node): NodeTaintInputs["eviction"] => {
     if (!needsEviction(node)) return { is: "granted" };
@@ -92,7 +108,14 @@ export function nodeTaintController({ clock, informers, timings }: ControllerCon
   return {
     name: "node-taint-controller",
     workers: 1,
-    watches: [watch(nodes, concerned, (old, node) => readiness(old) !== readiness(node)), watch(nodes, ({ metadata: { name = "" } }) => [name], (old, node) => !jsonEqual([old?.spec, old?.status?.conditions], [node?.spec, node?.status?.conditions]))],
+    watches: [
+      watch(nodes, concerned, (old, node) => readiness(old) !== readiness(node)),
+      watch(
+        nodes,
+        ({ metadata: { name = "" } }) => [name],
+        (old, node) => !jsonEqual([old?.spec, old?.status?.conditions], [node?.spec, node?.status?.conditions]),
+      ),
+    ],
     observe(name) {
       const node = nodes.get("", name);
       return node && { node, eviction: evictionOf(node) };

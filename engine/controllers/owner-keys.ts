@@ -8,6 +8,9 @@ export function ownerKeys<T extends KubeObject>(owners: Informer<T>, selectorOf:
     const { namespace, labels } = object.metadata;
     const manager = controllerOf(object);
     if (manager !== undefined) return manager.kind === owners.resource.kind ? [`${namespace}/${manager.name}`] : [];
-    return owners.list(namespace).filter((owner) => labelSelectorPredicate(selectorOf(owner))(labels)).map(objectKey);
+    return owners
+      .list(namespace)
+      .filter((owner) => labelSelectorPredicate(selectorOf(owner))(labels))
+      .map(objectKey);
   };
 }

@@ -72,7 +72,14 @@ export function podGarbageCollector({ client, clock, informers, timings }: Contr
     watches: [],
     reads: [read(pods), read(nodes)],
     initialKeys: ["pods"],
-    observe: async () => ({ goneNodes: await findGoneNodes(), pods: pods.list(), nodes: new Map(nodes.list().map((node) => [node.metadata.name ?? "", node])) }),
-    plan: (inputs, nowMs) => [{ do: "wait", forMs: timings.podGcPeriodMs }, { do: "together", actions: planPodGarbage(inputs, timings.terminatedPodsMax, nowMs) }],
+    observe: async () => ({
+      goneNodes: await findGoneNodes(),
+      pods: pods.list(),
+      nodes: new Map(nodes.list().map((node) => [node.metadata.name ?? "", node])),
+    }),
+    plan: (inputs, nowMs) => [
+      { do: "wait", forMs: timings.podGcPeriodMs },
+      { do: "together", actions: planPodGarbage(inputs, timings.terminatedPodsMax, nowMs) },
+    ],
   };
 }

@@ -21,7 +21,8 @@ export function parsePodRanges(texts: string, prefixes: Readonly<Partial<Record<
     const text = formatCidr(range);
     if (nodePrefix < range.prefix) throw new Error(`a node's /${nodePrefix} does not fit into ${text}: choose a wider range, or a longer prefix for nodes`);
     if (nodePrefix > ADDRESS_BITS[range.family]) throw new Error(`a node's prefix of ${range.family} is at most ${ADDRESS_BITS[range.family]}`);
-    if (nodePrefix - range.prefix > NODE_BITS_MAX) throw new Error(`${text} has more than 2^${NODE_BITS_MAX} parts of /${nodePrefix}: choose a narrower range, or a shorter prefix for nodes`);
+    if (nodePrefix - range.prefix > NODE_BITS_MAX)
+      throw new Error(`${text} has more than 2^${NODE_BITS_MAX} parts of /${nodePrefix}: choose a narrower range, or a shorter prefix for nodes`);
     return { ...range, text, nodePrefix };
   });
 }

@@ -9,7 +9,8 @@ export const ownerIndex = (owned: Pick<KubeObject, "metadata">): readonly string
 
 /** The index of those without such an owner, by their namespace: whoever selects them may adopt them. */
 export const ORPHAN_INDEX = "orphanNamespace";
-export const orphanIndex = (owned: Pick<KubeObject, "metadata">): readonly string[] => (controllerOf(owned) === undefined ? [owned.metadata.namespace ?? ""] : []);
+export const orphanIndex = (owned: Pick<KubeObject, "metadata">): readonly string[] =>
+  controllerOf(owned) === undefined ? [owned.metadata.namespace ?? ""] : [];
 
 /** The index of pods by the name of their node; unplaced ones are under the empty name. */
 export const NODE_INDEX = "node";

@@ -45,11 +45,22 @@ function checkTypes({ spec }: ValidatingAdmissionPolicy, kinds: readonly Resourc
 }
 
 /** What the compiler says when it knows what the objects are. */
-function issuesOf(source: string, spec: ValidatingAdmissionPolicy["spec"], definition: ResourceDefinition, params: ResourceDefinition | undefined): string | undefined {
+function issuesOf(
+  source: string,
+  spec: ValidatingAdmissionPolicy["spec"],
+  definition: ResourceDefinition,
+  params: ResourceDefinition | undefined,
+): string | undefined {
   const object = schemaType(definition.schema) ?? DYN;
-  const base = { ...admissionVariables({ hasParams: spec.paramKind !== undefined, hasAuthorizer: true }), object, oldObject: object, ...(params === undefined ? {} : { params: schemaType(params.schema) ?? DYN }) };
+  const base = {
+    ...admissionVariables({ hasParams: spec.paramKind !== undefined, hasAuthorizer: true }),
+    object,
+    oldObject: object,
+    ...(params === undefined ? {} : { params: schemaType(params.schema) ?? DYN }),
+  };
   const types: Record<string, CelType> = {};
-  for (const { name, expression } of spec.variables ?? []) types[name] = typeOf(expression, { ...base, variables: objectType(VARIABLES_TYPE_NAME, { ...types }) });
+  for (const { name, expression } of spec.variables ?? [])
+    types[name] = typeOf(expression, { ...base, variables: objectType(VARIABLES_TYPE_NAME, { ...types }) });
   try {
     compileExpression(source, { variables: { ...base, variables: objectType(VARIABLES_TYPE_NAME, types) } });
     return undefined;
@@ -82,8 +93,13 @@ function kindsOfRules(rules: readonly RuleWithOperations[], kinds: readonly Reso
 
 /** The custom kinds of the groups that a policy names, as far as they are served. */
 export function customKindsOf({ spec }: ValidatingAdmissionPolicy, definitions: readonly CustomResourceDefinition[]): readonly ResourceDefinition[] {
-  const groups = new Set([...(spec.matchConstraints?.resourceRules ?? []).flatMap(({ apiGroups = [] }) => apiGroups), parseApiVersion(spec.paramKind?.apiVersion ?? "").group]);
-  return definitions.filter((definition) => groups.has(definition.spec.group) && isConditionTrue(definition.status?.conditions, "Established")).flatMap((definition) => customKind(definition, undefined).served);
+  const groups = new Set([
+    ...(spec.matchConstraints?.resourceRules ?? []).flatMap(({ apiGroups = [] }) => apiGroups),
+    parseApiVersion(spec.paramKind?.apiVersion ?? "").group,
+  ]);
+  return definitions
+    .filter((definition) => groups.has(definition.spec.group) && isConditionTrue(definition.status?.conditions, "Established"))
+    .flatMap((definition) => customKind(definition, undefined).served);
 }
 
 /** Checks the types of every policy's expressions whenever it changes. */

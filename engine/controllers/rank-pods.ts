@@ -12,7 +12,10 @@ type Comparison = (a: Pod, b: Pod) => number;
  * more siblings on the same node, ready for a shorter time, more restarts, younger. `perNode` counts pods of the same workload.
  */
 export function rankForDeletion(pods: readonly Pod[], perNode: ReadonlyMap<string, number>, nowMs: number): Pod[] {
-  const byValue = (value: (pod: Pod) => number): Comparison => (a, b) => value(a) - value(b);
+  const byValue =
+    (value: (pod: Pod) => number): Comparison =>
+    (a, b) =>
+      value(a) - value(b);
   const comparisons: readonly Comparison[] = [
     byValue((pod) => (pod.spec.nodeName ? 1 : 0)),
     byValue((pod) => PHASE_RANK[pod.status?.phase ?? "Pending"] ?? 0),

@@ -44,11 +44,22 @@ export function takenVersions(services: readonly APIService[]): ReadonlySet<stri
 async function kindsOf(client: Client, { spec, status }: APIService): Promise<RemoteFindings> {
   const { group = "", version = "" } = spec;
   const groupVersion = formatApiVersion(group, version);
-  if (!isConditionTrue(status?.conditions, "Available")) return { kinds: [], failures: [{ groupVersion, message: `stale GroupVersion discovery: ${groupVersion}` }] };
+  if (!isConditionTrue(status?.conditions, "Available"))
+    return { kinds: [], failures: [{ groupVersion, message: `stale GroupVersion discovery: ${groupVersion}` }] };
   try {
     const { resources = [] } = (await client.read(`/apis/${groupVersion}`)) as { readonly resources?: readonly Readonly<Record<string, unknown>>[] }; // an APIResourceList, by protocol
     const named = resources.filter(({ name, kind }) => typeof name === "string" && !name.includes("/") && typeof kind === "string");
-    return { kinds: named.map((entry) => ({ group, version, resource: String(entry["name"]), kind: String(entry["kind"]), namespaced: entry["namespaced"] === true, verbs: Array.isArray(entry["verbs"]) ? entry["verbs"].map(String) : [] })), failures: [] };
+    return {
+      kinds: named.map((entry) => ({
+        group,
+        version,
+        resource: String(entry["name"]),
+        kind: String(entry["kind"]),
+        namespaced: entry["namespaced"] === true,
+        verbs: Array.isArray(entry["verbs"]) ? entry["verbs"].map(String) : [],
+      })),
+      failures: [],
+    };
   } catch (error) {
     return { kinds: [], failures: [{ groupVersion, message: describeError(error) }] };
   }

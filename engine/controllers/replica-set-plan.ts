@@ -55,8 +55,20 @@ export function planReplicaSet(inputs: ReplicaSetInputs, nowMs: number): readonl
   return [
     ...adopt.map((pod): Action => ({ do: "adopt", resource: podResource, object: pod, owner: set, ownerResource: writtenAs.resource })),
     ...release.map((pod): Action => ({ do: "release", resource: podResource, object: pod, ownerUid: set.metadata.uid ?? "" })),
-    ...(missing > 0 ? [{ do: "createMany", resource: podResource, objects: Array.from({ length: missing }, () => podFromTemplate(set, set.spec.template)) } as const] : []),
-    ...(remove.length === 0 ? [] : [{ do: "together", actions: remove.map((pod): Action => ({ do: "inOrder", actions: [{ do: "delete", resource: podResource, object: pod }, tell(set, "Normal", "SuccessfulDelete", `Deleted pod: ${pod.metadata.name}`)] })) } as const]),
+    ...(missing > 0
+      ? [{ do: "createMany", resource: podResource, objects: Array.from({ length: missing }, () => podFromTemplate(set, set.spec.template)) } as const]
+      : []),
+    ...(remove.length === 0
+      ? []
+      : [
+          {
+            do: "together",
+            actions: remove.map((pod): Action => ({
+              do: "inOrder",
+              actions: [{ do: "delete", resource: podResource, object: pod }, tell(set, "Normal", "SuccessfulDelete", `Deleted pod: ${pod.metadata.name}`)],
+            })),
+          } as const,
+        ]),
   ];
 }
 
@@ -79,12 +91,18 @@ export function concludeReplicaSet(inputs: ReplicaSetInputs, { created, failure 
 }
 
 /** The set's status as its members make it. A failure's condition goes when the next look succeeds. */
-function computeReplicaSetStatus(set: ReplicaSet, { members, terminating }: Pick<Claim, "members" | "terminating">, failure: { readonly reason: string; readonly message: string } | undefined, nowMs: number): NonNullable<ReplicaSet["status"]> {
+function computeReplicaSetStatus(
+  set: ReplicaSet,
+  { members, terminating }: Pick<Claim, "members" | "terminating">,
+  failure: { readonly reason: string; readonly message: string } | undefined,
+  nowMs: number,
+): NonNullable<ReplicaSet["status"]> {
   const templateLabels = Object.entries(set.spec.template?.metadata?.labels ?? {});
   const ready = members.filter(isPodReady);
   const others = (set.status?.conditions ?? []).filter(({ type }) => type !== "ReplicaFailure");
   const known = findCondition(set.status?.conditions, "ReplicaFailure");
-  const condition: ReplicaSetCondition | undefined = failure === undefined ? undefined : (known ?? { type: "ReplicaFailure", status: "True", ...failure, lastTransitionTime: formatTime(nowMs) });
+  const condition: ReplicaSetCondition | undefined =
+    failure === undefined ? undefined : (known ?? { type: "ReplicaFailure", status: "True", ...failure, lastTransitionTime: formatTime(nowMs) });
   const conditions = [...others, ...(condition === undefined ? [] : [condition])];
   return {
     replicas: members.length,

@@ -30,7 +30,8 @@ export function replicaSetController({ informers }: ControllerContext): Controll
       if (set === undefined) return undefined;
       const siblingsPerNode = new Map<string, number>();
       for (const sibling of sets.byIndex(WORKLOAD_INDEX, controllerOf(set)?.uid ?? set.metadata.uid ?? "")) {
-        for (const pod of membersOf(sibling)) if (isPodActive(pod)) siblingsPerNode.set(pod.spec.nodeName ?? "", (siblingsPerNode.get(pod.spec.nodeName ?? "") ?? 0) + 1);
+        for (const pod of membersOf(sibling))
+          if (isPodActive(pod)) siblingsPerNode.set(pod.spec.nodeName ?? "", (siblingsPerNode.get(pod.spec.nodeName ?? "") ?? 0) + 1);
       }
       return { set, pods: [...membersOf(set), ...pods.byIndex(ORPHAN_INDEX, namespace)], siblingsPerNode };
     },

@@ -48,7 +48,10 @@ export function resourceQuotaController({ client, informers, timings }: Controll
   const definitions = informers.informer(customResourceDefinitionResource);
   const kinds = catalog.filter(({ namespaced, verbs, resource }) => namespaced && verbs.includes("delete") && resource !== "events");
   const keysFor = (kind: ResourceDefinition, namespace: string) =>
-    quotas.list(namespace).filter(({ spec }) => quotaNamesOf(kind, Object.keys(spec?.hard ?? {})).length > 0).map(({ metadata }) => `${metadata.namespace ?? ""}/${metadata.name ?? ""}`);
+    quotas
+      .list(namespace)
+      .filter(({ spec }) => quotaNamesOf(kind, Object.keys(spec?.hard ?? {})).length > 0)
+      .map(({ metadata }) => `${metadata.namespace ?? ""}/${metadata.name ?? ""}`);
   const replenishing = kinds.map((kind): Watch => {
     const informer: Informer<KubeObject> = mayTakeLess(kind) ? informers.informer(kind) : informers.identityInformer(kind);
     const handler = (enqueue: (key: string) => void): InformerHandler<KubeObject> => {
@@ -66,7 +69,11 @@ export function resourceQuotaController({ client, informers, timings }: Controll
     name: "resource-quota",
     watches: [
       // Charges change the status, and what they say is true; only what is asked, or an answer that is missing, needs a count.
-      watch(quotas, ({ metadata }) => [`${metadata.namespace ?? ""}/${metadata.name ?? ""}`], (old, quota) => quota !== undefined && (!jsonEqual(old?.spec, quota.spec) || !jsonEqual(quota.spec?.hard ?? {}, quota.status?.hard ?? {}))),
+      watch(
+        quotas,
+        ({ metadata }) => [`${metadata.namespace ?? ""}/${metadata.name ?? ""}`],
+        (old, quota) => quota !== undefined && (!jsonEqual(old?.spec, quota.spec) || !jsonEqual(quota.spec?.hard ?? {}, quota.status?.hard ?? {})),
+      ),
       ...replenishing,
     ],
     reads: [read(definitions), read(deviceClasses)],

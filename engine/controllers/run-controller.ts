@@ -30,7 +30,10 @@ class Runner<Inputs> {
     this.#definition = definition;
     this.#context = context;
     this.#signal = signal;
-    this.#queue = new Workqueue({ clock: context.clock, ...(context.workqueues === undefined ? {} : { measured: { name: definition.name, by: context.workqueues } }) });
+    this.#queue = new Workqueue({
+      clock: context.clock,
+      ...(context.workqueues === undefined ? {} : { measured: { name: definition.name, by: context.workqueues } }),
+    });
   }
 
   async run(): Promise<void> {
@@ -69,7 +72,8 @@ class Runner<Inputs> {
     } catch (error) {
       if (isAbort(error) || this.#signal.aborted) return;
       // A lost race is the normal course of things: the newer state is on its way.
-      if (!hasReason(error, "Conflict")) this.#context.logger.warn("sync failed, will retry", { controller: name, key, failures: this.#queue.failures(key) + 1, error: describeError(error) });
+      if (!hasReason(error, "Conflict"))
+        this.#context.logger.warn("sync failed, will retry", { controller: name, key, failures: this.#queue.failures(key) + 1, error: describeError(error) });
       this.#queue.retry(key);
     }
   }

@@ -40,5 +40,8 @@ function findCustom(definitions: readonly CustomResourceDefinition[], { kind, ap
   const found = definitions.find(({ spec }) => spec.group === group && spec.names.kind === kind);
   const served = found?.spec.versions.find((each) => each.name === version && each.served);
   if (found === undefined || served?.subresources?.scale === undefined) return undefined;
-  return { resource: { group, version, resource: found.spec.names.plural, kind, namespaced: found.spec.scope === "Namespaced" }, scale: customScale(served.subresources.scale) };
+  return {
+    resource: { group, version, resource: found.spec.names.plural, kind, namespaced: found.spec.scope === "Namespaced" },
+    scale: customScale(served.subresources.scale),
+  };
 }

@@ -22,8 +22,12 @@ export function planNamespaceBasics({ namespace, hasAccount, rootCaMap }: Namesp
   const data = { "ca.crt": rootCa };
   return [
     ...(hasAccount ? [] : [create(serviceAccountResource, { apiVersion: "v1", kind: "ServiceAccount", metadata: { namespace, name: ACCOUNT_NAME } })]),
-    ...(rootCaMap === undefined ? [create(configMapResource, { apiVersion: "v1", kind: "ConfigMap", metadata: { namespace, name: ROOT_CA_NAME, annotations: DESCRIPTION }, data })] : []),
-    ...(rootCaMap !== undefined && (Object.keys(rootCaMap.data ?? {}).length !== 1 || rootCaMap.data?.["ca.crt"] !== rootCa) ? [update(configMapResource, { ...rootCaMap, data })] : []),
+    ...(rootCaMap === undefined
+      ? [create(configMapResource, { apiVersion: "v1", kind: "ConfigMap", metadata: { namespace, name: ROOT_CA_NAME, annotations: DESCRIPTION }, data })]
+      : []),
+    ...(rootCaMap !== undefined && (Object.keys(rootCaMap.data ?? {}).length !== 1 || rootCaMap.data?.["ca.crt"] !== rootCa)
+      ? [update(configMapResource, { ...rootCaMap, data })]
+      : []),
   ];
 }
 
@@ -36,14 +40,22 @@ export function serviceAccountController({ client, informers }: ControllerContex
     name: "service-account-controller",
     watches: [
       watch(namespaces, (namespace) => [namespace.metadata.name ?? ""]),
-      watch(accounts, ({ metadata: { name, namespace = "" } }) => (name === ACCOUNT_NAME ? [namespace] : []), (_old, account) => account === undefined),
+      watch(
+        accounts,
+        ({ metadata: { name, namespace = "" } }) => (name === ACCOUNT_NAME ? [namespace] : []),
+        (_old, account) => account === undefined,
+      ),
       watch(maps, ({ metadata: { name, namespace = "" } }) => (name === ROOT_CA_NAME ? [namespace] : [])),
     ],
     follow: (enqueue, signal) => rootCa.onChange(() => namespaces.list().forEach(({ metadata: { name = "" } }) => enqueue(name)), signal),
     async observe(name) {
       const namespace = namespaces.get("", name);
       if (namespace === undefined || isBeingDeleted(namespace)) return undefined;
-      return { namespace: name, hasAccount: accounts.get(name, ACCOUNT_NAME) !== undefined, rootCaMap: await unlessGone(client.for(configMapResource).get(name, ROOT_CA_NAME)) };
+      return {
+        namespace: name,
+        hasAccount: accounts.get(name, ACCOUNT_NAME) !== undefined,
+        rootCaMap: await unlessGone(client.for(configMapResource).get(name, ROOT_CA_NAME)),
+      };
     },
     plan: (inputs) => planNamespaceBasics(inputs, rootCa.current),
   };

@@ -14,7 +14,12 @@ const FINALIZER = "networking.k8s.io/service-cidr-finalizer";
 /** Every server gives addresses from the ranges that it knows; until then all of them know that this one is ending. */
 const GRACE_MS = 10_000;
 const READY = { type: "Ready", status: "True", reason: "", message: "Kubernetes Service CIDR is ready" };
-const TERMINATING = { type: "Ready", status: "False", reason: "Terminating", message: "There are still IPAddresses referencing the ServiceCIDR, please remove them or create a new ServiceCIDR" };
+const TERMINATING = {
+  type: "Ready",
+  status: "False",
+  reason: "Terminating",
+  message: "There are still IPAddresses referencing the ServiceCIDR, please remove them or create a new ServiceCIDR",
+};
 
 export interface ServiceRangeInputs {
   readonly range: ServiceCIDR;
@@ -25,11 +30,16 @@ export interface ServiceRangeInputs {
 /** A range is ready as long as it is wanted, and goes when no Service has an address that only it contains. Pure. */
 function planServiceRange({ range, isNeeded }: ServiceRangeInputs, nowMs: number): readonly Action[] {
   const finalizers = range.metadata.finalizers ?? [];
-  if (!isBeingDeleted(range as KubeObject)) return finalizers.includes(FINALIZER) ? withReadiness(range, READY, nowMs) : [update(serviceCidrResource, withMetadata(range as KubeObject & ServiceCIDR, { finalizers: [...finalizers, FINALIZER] }))];
+  if (!isBeingDeleted(range as KubeObject))
+    return finalizers.includes(FINALIZER)
+      ? withReadiness(range, READY, nowMs)
+      : [update(serviceCidrResource, withMetadata(range as KubeObject & ServiceCIDR, { finalizers: [...finalizers, FINALIZER] }))];
   if (isNeeded) return withReadiness(range, TERMINATING, nowMs);
   const leftMs = Date.parse(range.metadata.deletionTimestamp ?? "") + GRACE_MS - nowMs;
   if (leftMs > 0) return [{ do: "wait", forMs: leftMs }];
-  return finalizers.includes(FINALIZER) ? [update(serviceCidrResource, withMetadata(range as KubeObject & ServiceCIDR, { finalizers: finalizers.filter((finalizer) => finalizer !== FINALIZER) }))] : []; // stored, so it has its names
+  return finalizers.includes(FINALIZER)
+    ? [update(serviceCidrResource, withMetadata(range as KubeObject & ServiceCIDR, { finalizers: finalizers.filter((finalizer) => finalizer !== FINALIZER) }))]
+    : []; // stored, so it has its names
 }
 
 /** Whether the deletion of a range would leave an address without one. Pure. */
@@ -52,7 +62,13 @@ function blocksOf({ spec }: ServiceCIDR) {
 function withReadiness(range: ServiceCIDR, condition: typeof READY, nowMs: number): readonly Action[] {
   const known = findCondition(range.status?.conditions, condition.type);
   if (known?.status === condition.status && known.message === condition.message) return [];
-  return [update(serviceCidrResource, { ...range, status: { ...range.status, conditions: withCondition(range.status?.conditions, condition, formatTime(nowMs)) } } as ServiceCIDR & KubeObject, "status")]; // stored, so it has its names
+  return [
+    update(
+      serviceCidrResource,
+      { ...range, status: { ...range.status, conditions: withCondition(range.status?.conditions, condition, formatTime(nowMs)) } } as ServiceCIDR & KubeObject,
+      "status",
+    ),
+  ]; // stored, so it has its names
 }
 
 /** Keeps the ranges that addresses of Services are given from as long as they are needed. */

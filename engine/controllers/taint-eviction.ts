@@ -73,7 +73,10 @@ export class TaintTimes {
   timed(node: Node, nowMs: number): readonly Taint[] {
     const name = node.metadata.name ?? "";
     const known = this.#since.get(name);
-    const taints = (node.spec?.taints ?? []).map((taint) => ({ ...taint, timeAdded: taint.timeAdded ?? known?.get(keyOf(taint)) ?? new Date(nowMs).toISOString() }));
+    const taints = (node.spec?.taints ?? []).map((taint) => ({
+      ...taint,
+      timeAdded: taint.timeAdded ?? known?.get(keyOf(taint)) ?? new Date(nowMs).toISOString(),
+    }));
     this.#since.set(name, new Map(taints.map((taint) => [keyOf(taint), taint.timeAdded])));
     return taints;
   }
@@ -95,8 +98,16 @@ export function taintEvictionController({ informers, clock }: ControllerContext)
   return {
     name: "taint-eviction-controller",
     watches: [
-      watch(nodes, ({ metadata: { name = "" } }) => [name], (old, node) => (isTainted(node) || isTainted(old)) && !jsonEqual(old?.spec?.taints, node?.spec?.taints)),
-      watch(pods, ({ spec: { nodeName } }) => (nodeName && isTainted(nodes.get("", nodeName)) ? [nodeName] : []), (old, pod) => pod !== undefined && (old?.spec.nodeName !== pod.spec.nodeName || !jsonEqual(old?.spec.tolerations, pod.spec.tolerations))),
+      watch(
+        nodes,
+        ({ metadata: { name = "" } }) => [name],
+        (old, node) => (isTainted(node) || isTainted(old)) && !jsonEqual(old?.spec?.taints, node?.spec?.taints),
+      ),
+      watch(
+        pods,
+        ({ spec: { nodeName } }) => (nodeName && isTainted(nodes.get("", nodeName)) ? [nodeName] : []),
+        (old, pod) => pod !== undefined && (old?.spec.nodeName !== pod.spec.nodeName || !jsonEqual(old?.spec.tolerations, pod.spec.tolerations)),
+      ),
     ],
     observe(name) {
       const node = nodes.get("", name);

@@ -40,7 +40,12 @@ export function computeZoneCapacity(nodes: readonly Node[]): ZoneCapacity | unde
 }
 
 /** The endpoints with the hints that the Service's annotation or `trafficDistribution` asks for; those not ready have none. Pure. */
-export function computeHints(service: Service, endpoints: readonly Endpoint[], capacity: ZoneCapacity | undefined, hintedNow: (endpoint: Endpoint) => string | undefined): Hinted {
+export function computeHints(
+  service: Service,
+  endpoints: readonly Endpoint[],
+  capacity: ZoneCapacity | undefined,
+  hintedNow: (endpoint: Endpoint) => string | undefined,
+): Hinted {
   if (wantsZoneBalance(service)) return balanceZones(endpoints, capacity, hintedNow);
   const wish = service.spec?.trafficDistribution;
   const isNear = wish === "PreferClose" || wish === "PreferSameZone" || wish === "PreferSameNode";
@@ -77,14 +82,27 @@ function computeShares(count: number, capacity: ZoneCapacity): ReadonlyMap<strin
   const minima = new Map(wanted.map(([zone, desired]) => [zone, Math.ceil(desired / (1 + OVERLOAD_MAX))]));
   const spare = count - [...minima.values()].reduce((sum, minimum) => sum + minimum, 0);
   if (spare < 0) return undefined;
-  return new Map(wanted.map(([zone, desired]) => [zone, { minimum: minima.get(zone) ?? 0, maximum: (minima.get(zone) ?? 0) + spare, desired: Math.max(desired, minima.get(zone) ?? 0) }]));
+  return new Map(
+    wanted.map(([zone, desired]) => [
+      zone,
+      { minimum: minima.get(zone) ?? 0, maximum: (minima.get(zone) ?? 0) + spare, desired: Math.max(desired, minima.get(zone) ?? 0) },
+    ]),
+  );
 }
 
 /** The zone that each endpoint serves: as it is while no zone has too few or too many, else its own but for those given to other zones. */
-function assignZones(ready: readonly Endpoint[], shares: ReadonlyMap<string, Share>, hintedNow: (endpoint: Endpoint) => string | undefined): ReadonlyMap<Endpoint, string> {
+function assignZones(
+  ready: readonly Endpoint[],
+  shares: ReadonlyMap<string, Share>,
+  hintedNow: (endpoint: Endpoint) => string | undefined,
+): ReadonlyMap<Endpoint, string> {
   const kept = new Map(ready.map((endpoint) => [endpoint, hintedNow(endpoint) ?? endpoint.zone ?? ""]));
   const counts = countZones(kept);
-  if ([...counts.keys()].every((zone) => shares.has(zone)) && [...shares].every(([zone, { minimum, maximum }]) => (counts.get(zone) ?? 0) >= minimum && (counts.get(zone) ?? 0) <= maximum)) return kept;
+  if (
+    [...counts.keys()].every((zone) => shares.has(zone)) &&
+    [...shares].every(([zone, { minimum, maximum }]) => (counts.get(zone) ?? 0) >= minimum && (counts.get(zone) ?? 0) <= maximum)
+  )
+    return kept;
   const assigned = new Map(ready.map((endpoint) => [endpoint, endpoint.zone ?? ""]));
   for (let moves = 0; moves < ready.length; moves++) {
     const now = countZones(assigned);

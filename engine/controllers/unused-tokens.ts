@@ -3,7 +3,17 @@ import { configMapResource } from "../resources/core/config-map.ts";
 import { podResource } from "../resources/core/pod.ts";
 import { secretResource } from "../resources/core/secret.ts";
 import { serviceAccountResource } from "../resources/core/service-account.ts";
-import { ACCOUNT_NAME_ANNOTATION, ACCOUNT_TOKEN_TYPE, ACCOUNT_UID_ANNOTATION, DAY, dayOf, INVALID_SINCE_LABEL, LAST_USED_LABEL, listsSecret, TOKEN_TRACKING } from "../resources/core/token-secrets.ts";
+import {
+  ACCOUNT_NAME_ANNOTATION,
+  ACCOUNT_TOKEN_TYPE,
+  ACCOUNT_UID_ANNOTATION,
+  DAY,
+  dayOf,
+  INVALID_SINCE_LABEL,
+  LAST_USED_LABEL,
+  listsSecret,
+  TOKEN_TRACKING,
+} from "../resources/core/token-secrets.ts";
 import { references } from "../resources/pod-references.ts";
 import type { Pod, Secret, ServiceAccount } from "../resources/types.ts";
 import type { ControllerContext } from "./controller-context.ts";
@@ -35,7 +45,8 @@ export function planUnusedTokens(inputs: UnusedTokenInputs, unusedMs: number, no
     .filter((secret) => !isRecent(secret.metadata.labels?.[LAST_USED_LABEL]) && isMadeForEveryAccount(secret, inputs.accounts) && !isInUse(secret, inputs.pods))
     .flatMap((object): Action[] => {
       const invalidSince = object.metadata.labels?.[INVALID_SINCE_LABEL];
-      if (dayMs(invalidSince) === undefined) return [{ do: "patch", resource: secretResource, object, type: "merge", patch: { metadata: { labels: { [INVALID_SINCE_LABEL]: dayOf(nowMs) } } } }];
+      if (dayMs(invalidSince) === undefined)
+        return [{ do: "patch", resource: secretResource, object, type: "merge", patch: { metadata: { labels: { [INVALID_SINCE_LABEL]: dayOf(nowMs) } } } }];
       return isRecent(invalidSince) ? [] : [{ do: "delete", resource: secretResource, object, ifUnchanged: true }];
     });
 }
@@ -57,7 +68,10 @@ export function unusedTokenCleaner({ informers, client, timings }: ControllerCon
       const tracking = all.length === 0 ? undefined : await unlessGone(client.for(configMapResource).get(namespace, name));
       return { secrets: all, accounts: accounts.list(), pods: all.length === 0 ? [] : pods.list(), trackedSince: tracking?.data?.[key] };
     },
-    plan: (inputs, nowMs) => [{ do: "wait", forMs: timings.unusedTokenPeriodMs }, { do: "together", actions: planUnusedTokens(inputs, timings.unusedTokenMs, nowMs) }],
+    plan: (inputs, nowMs) => [
+      { do: "wait", forMs: timings.unusedTokenPeriodMs },
+      { do: "together", actions: planUnusedTokens(inputs, timings.unusedTokenMs, nowMs) },
+    ],
   };
 }
 

@@ -110,8 +110,13 @@ export async function createGitOps(options: GitOpsOptions): Promise<GitOps> {
   const root = path.join(config.dataDir, "git");
   const access = accessOf(client, config.repo === undefined ? undefined : config.repoSecret);
   const host = new GitHost({
-    root, client, random, logger,
-    address: config.bindAddress ?? "127.0.0.1", port: config.gitPort ?? 6480, allowsAnonymous: config.allowsAnonymous !== false,
+    root,
+    client,
+    random,
+    logger,
+    address: config.bindAddress ?? "127.0.0.1",
+    port: config.gitPort ?? 6480,
+    allowsAnonymous: config.allowsAnonymous !== false,
     ...(config.publicAddress === undefined ? {} : { publicAddress: config.publicAddress }),
     ...(config.certificate === undefined ? {} : { certificate: config.certificate }),
   });
@@ -121,26 +126,45 @@ export async function createGitOps(options: GitOpsOptions): Promise<GitOps> {
   const view = new ClusterView(informers);
   const recent = new RecentEvents(view, informers.informer(eventResource), () => own.reporter.touch());
   const parts: PipelineParts = {
-    cluster: config.clusterName, client, view, clock, logger,
+    cluster: config.clusterName,
+    client,
+    view,
+    clock,
+    logger,
     definitions: informers.informer(customResourceDefinitionResource),
     events: new EventRecorder({ client, clock, random, logger, component: "mainstay-gitops" }),
     eventsOf: (application) => recent.of(application),
     claims: new RepositoryClaims(() => view.list(applicationResource) as readonly Application[]),
-    forecastPods: options.forecastPods, writers: options.writers ?? UNKNOWN_WRITERS, impersonate: options.impersonate,
+    forecastPods: options.forecastPods,
+    writers: options.writers ?? UNKNOWN_WRITERS,
+    impersonate: options.impersonate,
   };
-  const sources = new SourceSet({ parts, host: config.isMovable === true ? undefined : host, mirrors: path.join(root, "sources"), onChange: () => own.reporter.touch() });
+  const sources = new SourceSet({
+    parts,
+    host: config.isMovable === true ? undefined : host,
+    mirrors: path.join(root, "sources"),
+    onChange: () => own.reporter.touch(),
+  });
   const { ageKeys } = config;
   const own = createPipeline(parts, {
-    source, access, sources, path: config.path,
+    source,
+    access,
+    sources,
+    path: config.path,
     ...(isHosted ? { hosted: { gitDir: host.gitDir(OWN_FOLDER) } } : {}),
     ...(config.repo === undefined ? {} : { remote: config.repo }),
     ...(ageKeys === undefined ? {} : { ageKeys: () => readAgeKeys(client, ageKeys) }),
   });
   if (own.gate !== undefined) host.setGate(OWN_FOLDER, own.gate);
-  const webhook = config.webhook === undefined ? undefined : await startWebhookReceiver({
-    ...config.webhook, logger,
-    hookOf: (name) => (name !== undefined ? sources.webhookOf(name) : { secret: async () => (await access()).webhookSecret, onPush: () => own.trigger() }),
-  });
+  const webhook =
+    config.webhook === undefined
+      ? undefined
+      : await startWebhookReceiver({
+          ...config.webhook,
+          logger,
+          hookOf: (name) =>
+            name !== undefined ? sources.webhookOf(name) : { secret: async () => (await access()).webhookSecret, onPush: () => own.trigger() },
+        });
   const services: Service[] = [
     ...(webhook === undefined ? [] : [service("webhooks", (signal) => webhook.run(signal))]),
     ...(options.informers === undefined ? [informers.asService()] : []),
@@ -169,7 +193,14 @@ async function openHosted(host: GitHost, { config, clock }: GitOpsOptions): Prom
   const { branch, clusterName, seedFolder } = config;
   const gitDir = host.gitDir(OWN_FOLDER);
   const isNew = await ensureHostedRepository(gitDir, branch);
-  if (isNew && seedFolder !== undefined) await seedRepository(gitDir, branch, await readSeedFiles(seedFolder), { name: "Mainstay", email: `mainstay@${clusterName}.invalid`, time: clock.now() }, `Start cluster ${clusterName}\n`);
+  if (isNew && seedFolder !== undefined)
+    await seedRepository(
+      gitDir,
+      branch,
+      await readSeedFiles(seedFolder),
+      { name: "Mainstay", email: `mainstay@${clusterName}.invalid`, time: clock.now() },
+      `Start cluster ${clusterName}\n`,
+    );
   await host.serve(OWN_FOLDER, clusterName);
   await host.open();
   return openHostedSource(gitDir, branch, host.url(OWN_FOLDER));
@@ -177,14 +208,22 @@ async function openHosted(host: GitHost, { config, clock }: GitOpsOptions): Prom
 
 async function openFollowed(root: string, access: () => Promise<RepositoryAccess>, { config, logger }: GitOpsOptions): Promise<GitSource> {
   await fs.mkdir(root, { recursive: true, mode: 0o700 });
-  return openRemote({ url: config.repo ?? "", revision: config.branch, gitDir: path.join(root, "remote.git"), access, pollIntervalMs: config.pollIntervalMs, logger });
+  return openRemote({
+    url: config.repo ?? "",
+    revision: config.branch,
+    gitDir: path.join(root, "remote.git"),
+    access,
+    pollIntervalMs: config.pollIntervalMs,
+    logger,
+  });
 }
 
 async function whenHealthy(synchroniser: Synchroniser, follower: SourceFollower, reporter: StatusReporter): Promise<void> {
   await follower.firstLook();
   // A repository that cannot be reached wants something that is not known yet; an empty one wants nothing.
   const isEmpty = () => synchroniser.state === undefined && reporter.facts().sync.state === "empty";
-  const isHealthy = () => isEmpty() || (synchroniser.state !== undefined && synchroniser.rollouts.current?.appliedMs !== undefined && synchroniser.units.isHealthy);
+  const isHealthy = () =>
+    isEmpty() || (synchroniser.state !== undefined && synchroniser.rollouts.current?.appliedMs !== undefined && synchroniser.units.isHealthy);
   if (isHealthy()) return;
   await new Promise<void>((resolve) => {
     const unsubscribe = synchroniser.subscribe(() => {

@@ -8,7 +8,10 @@ import { connectTls } from "./tls-connection.ts";
 export type Dial = (host: string, port: number, maySpeakFirst?: boolean) => Promise<Duplex>;
 
 /** A proxy that connects by HTTP's CONNECT: at an address, by TLS where it says so, or at a socket of this machine. */
-export type ConnectProxy = { readonly is: "socket"; readonly path: string } | { readonly is: "http"; readonly host: string; readonly port: number } | { readonly is: "https"; readonly host: string; readonly port: number; readonly tls: ProxyTls };
+export type ConnectProxy =
+  | { readonly is: "socket"; readonly path: string }
+  | { readonly is: "http"; readonly host: string; readonly port: number }
+  | { readonly is: "https"; readonly host: string; readonly port: number; readonly tls: ProxyTls };
 
 /** PEM: who signed the proxy's certificate (the system's authorities when undefined), whom it must be of, and who we are. */
 export interface ProxyTls {
@@ -52,7 +55,16 @@ function askToConnect(proxy: ConnectProxy, options: RequestOptions): ClientReque
   if (proxy.is === "socket") return nodeJs.http.request({ ...options, agent: false, socketPath: proxy.path });
   if (proxy.is === "http") return nodeJs.http.request({ ...options, agent: false, host: proxy.host, port: proxy.port });
   const { ca, serverName, certificate, key } = proxy.tls;
-  return nodeJs.https.request({ ...options, ...connectionBy(undefined, "https"), host: proxy.host, port: proxy.port, ca, cert: certificate, key, servername: serverName ?? tlsServerName(proxy.host) });
+  return nodeJs.https.request({
+    ...options,
+    ...connectionBy(undefined, "https"),
+    host: proxy.host,
+    port: proxy.port,
+    ca,
+    cert: certificate,
+    key,
+    servername: serverName ?? tlsServerName(proxy.host),
+  });
 }
 
 /** Who creates the connection of a request, as node's requests and agents take it. */

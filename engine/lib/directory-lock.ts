@@ -19,7 +19,8 @@ export function lockDirectory(directory: string): DirectoryLock {
     database.exec("PRAGMA busy_timeout = 0; PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE");
   } catch (error) {
     database.close();
-    if (error instanceof Error && /locked|busy/i.test(error.message)) throw new Error(`${directory} is in use by another Mainstay (process ${readHolder(holderFile)}); stop it first, or give this one another --data-dir`);
+    if (error instanceof Error && /locked|busy/i.test(error.message))
+      throw new Error(`${directory} is in use by another Mainstay (process ${readHolder(holderFile)}); stop it first, or give this one another --data-dir`);
     throw new Error(`lock ${directory}`, { cause: error });
   }
   writeFileSync(holderFile, String(process.pid));

@@ -16,9 +16,22 @@ export function sortedGoJson(value: unknown, indent = 0): string {
 /** `line` is the break and the indent before the brackets' end. */
 function written(value: unknown, step: string, line: string): string {
   if (typeof value !== "object" || value === null) return goJson(value ?? null);
-  if (Array.isArray(value)) return bracketed("[]", value.map((item) => written(item, step, line + step)), step, line);
-  const fields = Object.entries(value).filter(([, field]) => field !== undefined).sort(([a], [b]) => (a < b ? -1 : 1));
-  return bracketed("{}", fields.map(([key, field]) => `${goJson(key)}:${step === "" ? "" : " "}${written(field, step, line + step)}`), step, line);
+  if (Array.isArray(value))
+    return bracketed(
+      "[]",
+      value.map((item) => written(item, step, line + step)),
+      step,
+      line,
+    );
+  const fields = Object.entries(value)
+    .filter(([, field]) => field !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+  return bracketed(
+    "{}",
+    fields.map(([key, field]) => `${goJson(key)}:${step === "" ? "" : " "}${written(field, step, line + step)}`),
+    step,
+    line,
+  );
 }
 
 function bracketed(brackets: "[]" | "{}", items: readonly string[], step: string, line: string): string {

@@ -50,7 +50,11 @@ export class GrpcCall {
     options.signal?.addEventListener("abort", this.cancel, { once: true });
     const { session } = connection;
     if (session !== undefined) this.#open(session);
-    else connection.connect().then((connected) => this.#open(connected), (error: GrpcError) => this.#end(error));
+    else
+      connection.connect().then(
+        (connected) => this.#open(connected),
+        (error: GrpcError) => this.#end(error),
+      );
   }
 
   /** Sends what `frameMessage` made, and tells when it has been taken off our hands. */
@@ -103,9 +107,25 @@ export class GrpcCall {
 
   #headers(): string[] {
     const { timeoutMs, metadata } = this.#options;
-    const headers = [":method", "POST", ":scheme", this.#connection.scheme, ":authority", this.#connection.authority, ":path", this.#path, "content-type", "application/grpc", "te", "trailers", "user-agent", "grpc-node-mainstay"];
+    const headers = [
+      ":method",
+      "POST",
+      ":scheme",
+      this.#connection.scheme,
+      ":authority",
+      this.#connection.authority,
+      ":path",
+      this.#path,
+      "content-type",
+      "application/grpc",
+      "te",
+      "trailers",
+      "user-agent",
+      "grpc-node-mainstay",
+    ];
     // Few different times are asked for, so the header's table on the connection knows them after the first.
-    if (timeoutMs !== undefined) headers.push("grpc-timeout", timeoutMs <= TIMEOUT_MAX_MS ? `${Math.max(1, Math.ceil(timeoutMs))}m` : `${Math.ceil(timeoutMs / 1000)}S`);
+    if (timeoutMs !== undefined)
+      headers.push("grpc-timeout", timeoutMs <= TIMEOUT_MAX_MS ? `${Math.max(1, Math.ceil(timeoutMs))}m` : `${Math.ceil(timeoutMs / 1000)}S`);
     if (metadata !== undefined) headers.push(...Object.entries(metadata).flat());
     return headers;
   }
@@ -129,7 +149,10 @@ export class GrpcCall {
     const isUnsent = stream.id === undefined || stream.rstCode === REFUSED_STREAM;
     if (stream.id === undefined) this.#connection.retire(session); // it has no numbers left for streams, or is gone
     const isReset = stream.rstCode !== 0 && !session.destroyed;
-    const [code, details] = isReset && stream.rstCode !== REFUSED_STREAM ? [GrpcCode.internal, `Received RST_STREAM with code ${stream.rstCode}`] : [GrpcCode.unavailable, "Connection dropped"];
+    const [code, details] =
+      isReset && stream.rstCode !== REFUSED_STREAM
+        ? [GrpcCode.internal, `Received RST_STREAM with code ${stream.rstCode}`]
+        : [GrpcCode.unavailable, "Connection dropped"];
     this.#end(new GrpcError(code, details, { isUnsent, cause: this.#streamError }));
   }
 

@@ -34,8 +34,16 @@ export interface GrpcChannel {
   /** The same without a description of the messages: `frame` is what `frameMessage` makes, the answer a message's bytes, a view of what was read. */
   unaryBytes(path: string, frame: Buffer, options?: CallOptions): Promise<Buffer>;
   /** A stream of answers to one request; ends quietly when the signal fires. */
-  serverStream<I extends DescMessage, O extends DescMessage>(method: Method<I, O>, request: MessageInitShape<I>, options?: CallOptions): AsyncIterable<MessageShape<O>>;
-  duplex<I extends DescMessage, O extends DescMessage>(method: Method<I, O>, listener: DuplexListener<MessageShape<O>>, options?: CallOptions): Duplex<MessageInitShape<I>>;
+  serverStream<I extends DescMessage, O extends DescMessage>(
+    method: Method<I, O>,
+    request: MessageInitShape<I>,
+    options?: CallOptions,
+  ): AsyncIterable<MessageShape<O>>;
+  duplex<I extends DescMessage, O extends DescMessage>(
+    method: Method<I, O>,
+    listener: DuplexListener<MessageShape<O>>,
+    options?: CallOptions,
+  ): Duplex<MessageInitShape<I>>;
   /** Ends the connection and all calls on it. */
   close(): void;
 }
@@ -66,7 +74,8 @@ export function openGrpcChannel(address: string, tls?: GrpcTls, messageBytesMax 
     });
   return {
     unaryBytes,
-    unary: async (method, request, options) => fromBinary(method.output, await unaryBytes(methodPath(method), frameMessage(toBinary(method.input, create(method.input, request))), options)),
+    unary: async (method, request, options) =>
+      fromBinary(method.output, await unaryBytes(methodPath(method), frameMessage(toBinary(method.input, create(method.input, request))), options)),
     async *serverStream(method, request, options = {}) {
       const { signal } = options;
       if (signal?.aborted) return;
@@ -94,7 +103,8 @@ export function openGrpcChannel(address: string, tls?: GrpcTls, messageBytesMax 
         message: (message) => listener.message(fromBinary(method.output, message)),
         end: listener.end,
       });
-      const send = (message: MessageInitShape<typeof method.input>, written?: (error?: Error | null) => void) => call.send(frameMessage(toBinary(method.input, create(method.input, message))), false, written);
+      const send = (message: MessageInitShape<typeof method.input>, written?: (error?: Error | null) => void) =>
+        call.send(frameMessage(toBinary(method.input, create(method.input, message))), false, written);
       return { send, pause: () => call.pause(), resume: () => call.resume(), close: call.cancel };
     },
     close: () => connection.close(),

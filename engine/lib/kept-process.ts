@@ -59,7 +59,10 @@ export async function adoptOrStart(program: Program, clock: Clock, logger: Logge
   const known = findProcess(program);
   if (known !== undefined) {
     // It may be busy, or have just been started: a second one on its files would wait for their lock in vain.
-    const isAnswering = await waitUntilAnswers(program, clock, signal).then(() => true, () => false);
+    const isAnswering = await waitUntilAnswers(program, clock, signal).then(
+      () => true,
+      () => false,
+    );
     signal.throwIfAborted();
     if (isAnswering) {
       logger.info(`adopted the running ${name}`, { pid: known });
@@ -70,7 +73,11 @@ export async function adoptOrStart(program: Program, clock: Clock, logger: Logge
     await end(known, clock, "SIGKILL");
   }
   const log = openSync(logFile, "a");
-  const child = spawn(name, program.args, { detached: true, stdio: ["ignore", log, log], ...(program.env === undefined ? {} : { env: { ...process.env, ...program.env } }) });
+  const child = spawn(name, program.args, {
+    detached: true,
+    stdio: ["ignore", log, log],
+    ...(program.env === undefined ? {} : { env: { ...process.env, ...program.env } }),
+  });
   const failed = new Promise<never>((_resolve, reject) => {
     child.on("error", (error) => reject(new Error(`start ${name}`, { cause: error })));
     child.on("exit", (code) => reject(new ProgramEndedError(name, code, logFile)));
@@ -108,7 +115,7 @@ export async function keepProgram({ program, clock, logger, onEnd }: KeepOptions
   let current = await adoptOrStart(program(), clock, logger, signal);
   return {
     service: service(name, async (running) => {
-      for (let failures = 0; !running.aborted; ) {
+      for (let failures = 0; !running.aborted;) {
         await sleep(clock, failures === 0 ? LOOK_MS : backoffMs(RESTART, failures), running).catch(() => {});
         boundLog(logFile);
         if (running.aborted || isAlive(current.pid)) continue;
@@ -152,7 +159,7 @@ async function end(pid: number, clock: Clock, signal: NodeJS.Signals): Promise<v
 }
 
 async function waitUntilAnswers({ name, answers }: Program, clock: Clock, signal: AbortSignal): Promise<void> {
-  for (const deadline = clock.monotonic() + START_TIMEOUT_MS; clock.monotonic() < deadline; ) {
+  for (const deadline = clock.monotonic() + START_TIMEOUT_MS; clock.monotonic() < deadline;) {
     if (await answers(signal)) return;
     await sleep(clock, POLL_MS, signal);
   }
@@ -163,7 +170,9 @@ async function waitUntilAnswers({ name, answers }: Program, clock: Clock, signal
 function findProcess(program: Pick<Program, "name" | "mark" | "pidFile">): number | undefined {
   const written = readPid(program.pidFile);
   if (written !== undefined && isProcessOf(written, program)) return written;
-  return readdirSync("/proc").map(Number).find((pid) => pid > 1 && isProcessOf(pid, program));
+  return readdirSync("/proc")
+    .map(Number)
+    .find((pid) => pid > 1 && isProcessOf(pid, program));
 }
 
 /** A process id may have been given to another program since: its command line must bear the mark. */

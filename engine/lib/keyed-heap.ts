@@ -54,7 +54,8 @@ export class KeyedHeap<V> {
 
   /** Moves a slot up past those that come after it, or down past those that come before. */
   #settle(slot: Slot<V>): void {
-    for (let parent = this.#slots[(slot.index - 1) >> 1]; parent !== undefined && this.#isBefore(slot, parent); parent = this.#slots[(slot.index - 1) >> 1]) this.#swap(slot, parent);
+    for (let parent = this.#slots[(slot.index - 1) >> 1]; parent !== undefined && this.#isBefore(slot, parent); parent = this.#slots[(slot.index - 1) >> 1])
+      this.#swap(slot, parent);
     for (let child = this.#firstChild(slot); child !== undefined && this.#isBefore(child, slot); child = this.#firstChild(slot)) this.#swap(slot, child);
   }
 

@@ -29,8 +29,7 @@ export function createLogger(level: LogLevel, destination: number | string = 2):
 export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {}, with: () => silentLogger };
 
 function wrap(sink: pino.Logger): Logger {
-  const line = (level: "debug" | "info" | "warn" | "error") => (message: string, fields?: LogFields) =>
-    sink[level](serialiseErrors(fields), message);
+  const line = (level: "debug" | "info" | "warn" | "error") => (message: string, fields?: LogFields) => sink[level](serialiseErrors(fields), message);
   return { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error"), with: (fields) => wrap(sink.child(fields)) };
 }
 

@@ -15,7 +15,11 @@ export class MetricsRegistry {
     this.#disabled = new Set(disabled);
     this.#allowed = allowed;
     if (disabled.length > 0) this.counter("disabled_metrics_total", "The count of disabled metrics.").add({}, this.#disabled.size);
-    if (allowed.size > 0) this.#unexpected = this.counter("cardinality_enforcement_unexpected_categorizations_total", "The count of unexpected categorizations during cardinality enforcement.");
+    if (allowed.size > 0)
+      this.#unexpected = this.counter(
+        "cardinality_enforcement_unexpected_categorizations_total",
+        "The count of unexpected categorizations during cardinality enforcement.",
+      );
   }
 
   counter(name: string, help: string): Counter {

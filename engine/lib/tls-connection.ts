@@ -10,7 +10,14 @@ interface CertificateError extends Error {
   readonly cert?: { readonly subjectaltname?: string };
 }
 
-const UNKNOWN_AUTHORITY = ["DEPTH_ZERO_SELF_SIGNED_CERT", "SELF_SIGNED_CERT_IN_CHAIN", "UNABLE_TO_VERIFY_LEAF_SIGNATURE", "UNABLE_TO_GET_ISSUER_CERT", "UNABLE_TO_GET_ISSUER_CERT_LOCALLY", "CERT_SIGNATURE_FAILURE"];
+const UNKNOWN_AUTHORITY = [
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "CERT_SIGNATURE_FAILURE",
+];
 const PEM = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
 /**
@@ -30,9 +37,11 @@ export function connectTls(options: ConnectionOptions): TLSSocket {
   socket.once("secureConnect", () => {
     if (socket.authorized) return;
     const shown = socket.getPeerCertificate(); // whoever asks for the other form first gets nothing here (Node 24)
-    const isNamesake = mismatch === undefined && codeOf(socket) === "DEPTH_ZERO_SELF_SIGNED_CERT" && isSignedByNamesake(new X509Certificate(shown.raw), options.ca);
+    const isNamesake =
+      mismatch === undefined && codeOf(socket) === "DEPTH_ZERO_SELF_SIGNED_CERT" && isSignedByNamesake(new X509Certificate(shown.raw), options.ca);
     if (isNamesake) mismatch = identify(host, shown);
-    if (!isNamesake || mismatch !== undefined) socket.destroy(certificateError(mismatch ?? Object.assign(new Error("the certificate is not trusted"), { code: codeOf(socket) })));
+    if (!isNamesake || mismatch !== undefined)
+      socket.destroy(certificateError(mismatch ?? Object.assign(new Error("the certificate is not trusted"), { code: codeOf(socket) })));
   });
   return socket;
 }
@@ -65,7 +74,10 @@ function codeOf(socket: TLSSocket): string {
 
 function certificateError(cause: Error): Error {
   const { code = "", host, cert } = cause as CertificateError;
-  return Object.assign(new Error(describeCertificateError(cause) ?? failed(code || cause.message), { cause }), { code, ...(host === undefined ? {} : { host, cert }) });
+  return Object.assign(new Error(describeCertificateError(cause) ?? failed(code || cause.message), { cause }), {
+    code,
+    ...(host === undefined ? {} : { host, cert }),
+  });
 }
 
 /** By an authority that holds today: the certificate's own dates and uses OpenSSL has looked at before it says that it is self-signed. */
@@ -74,5 +86,7 @@ function isSignedByNamesake(shown: X509Certificate, authorities: ConnectionOptio
   const nowMs = systemClock.now();
   const holds = ({ validFromDate, validToDate }: X509Certificate) => validFromDate.getTime() <= nowMs && nowMs <= validToDate.getTime();
   const texts = [authorities ?? []].flat().flatMap((text) => text.toString("latin1").match(PEM) ?? []);
-  return texts.map((pem) => new X509Certificate(pem)).some((authority) => authority.ca && holds(authority) && shown.checkIssued(authority) && shown.verify(authority.publicKey));
+  return texts
+    .map((pem) => new X509Certificate(pem))
+    .some((authority) => authority.ca && holds(authority) && shown.checkIssued(authority) && shown.verify(authority.publicKey));
 }

@@ -69,40 +69,135 @@ export const serverOptions: readonly OptionRow[] = [
   { key: "apiPort", flags: "--api-port <port>", description: "port of the Kubernetes API (HTTPS)", default: "6443", parse: port },
   { key: "securePort", flags: "--secure-port <port>", description: "the same, by the name that upstream's operators know", parse: port },
   { key: "gitPort", flags: "--git-port <port>", description: "port of the hosted Git repositories", default: "6480", parse: port },
-  { key: "gitAddress", flags: "--git-address <ip>", description: "address they are served at: on the loopback by HTTP, and whoever reaches it may push; elsewhere by HTTPS, to those who log in with a token", default: "127.0.0.1" },
+  {
+    key: "gitAddress",
+    flags: "--git-address <ip>",
+    description: "address they are served at: on the loopback by HTTP, and whoever reaches it may push; elsewhere by HTTPS, to those who log in with a token",
+    default: "127.0.0.1",
+  },
   { key: "gitAnonymous", flags: "--no-git-anonymous", description: "ask for a token on the loopback as well" },
-  { key: "bindAddress", flags: "--bind-address <ip>", description: "address the API listens on; other machines can join only when it is reachable", default: "127.0.0.1" },
+  {
+    key: "bindAddress",
+    flags: "--bind-address <ip>",
+    description: "address the API listens on; other machines can join only when it is reachable",
+    default: "127.0.0.1",
+  },
   { key: "clusterName", flags: "--cluster-name <name>", description: "name of the cluster, and of its status branch", default: "local", parse: branchSafeName },
-  { key: "nodeName", flags: "--node-name <name>", description: "name of this machine's Node", get default() { return os.hostname().toLowerCase(); } },
+  {
+    key: "nodeName",
+    flags: "--node-name <name>",
+    description: "name of this machine's Node",
+    get default() {
+      return os.hostname().toLowerCase();
+    },
+  },
   ...networkOptions,
   { key: "repo", flags: "--repo <url>", description: "follow this remote repository instead of hosting one (https, ssh or a file path)" },
-  { key: "branch", flags: "--branch <name>", description: "branch that holds the desired state; of a remote also tag:<name>, semver:<range> or commit:<id>", default: "main", parse: revision },
-  { key: "repoSecret", flags: "--repo-secret <namespace/name>", description: "Secret with the remote's credentials, CA and SSH key, its webhook secret, and the forge's token", default: "mainstay-system/repository", parse: namespacedName },
-  { key: "webhookPort", flags: "--webhook-port <port>", description: "port at which forges may tell of pushes to the remote, at /hook (default: nobody listens)", parse: port },
+  {
+    key: "branch",
+    flags: "--branch <name>",
+    description: "branch that holds the desired state; of a remote also tag:<name>, semver:<range> or commit:<id>",
+    default: "main",
+    parse: revision,
+  },
+  {
+    key: "repoSecret",
+    flags: "--repo-secret <namespace/name>",
+    description: "Secret with the remote's credentials, CA and SSH key, its webhook secret, and the forge's token",
+    default: "mainstay-system/repository",
+    parse: namespacedName,
+  },
+  {
+    key: "webhookPort",
+    flags: "--webhook-port <port>",
+    description: "port at which forges may tell of pushes to the remote, at /hook (default: nobody listens)",
+    parse: port,
+  },
   { key: "webhookAddress", flags: "--webhook-address <ip>", description: "address of that port", default: "127.0.0.1" },
   { key: "path", flags: "--path <dir>", description: "folder of the repository to use", default: "." },
-  { key: "datastoreEndpoint", flags: "--datastore-endpoint <urls>", description: "etcd endpoints, separated by commas (default: SQLite in the data directory)" },
+  {
+    key: "datastoreEndpoint",
+    flags: "--datastore-endpoint <urls>",
+    description: "etcd endpoints, separated by commas (default: SQLite in the data directory)",
+  },
   { key: "datastoreCaFile", flags: "--datastore-cafile <file>", description: "CA certificate of the etcd endpoints" },
   { key: "datastoreCertFile", flags: "--datastore-certfile <file>", description: "client certificate for etcd" },
   { key: "datastoreKeyFile", flags: "--datastore-keyfile <file>", description: "client key for etcd" },
-  ...([["etcdServers", "--etcd-servers <urls>", "endpoint"], ["etcdCafile", "--etcd-cafile <file>", "cafile"], ["etcdCertfile", "--etcd-certfile <file>", "certfile"], ["etcdKeyfile", "--etcd-keyfile <file>", "keyfile"]] as const).map(([key, flags, like]) => ({ key, flags, description: `the same as --datastore-${like}, by the name that upstream's operators know` })),
-  { key: "clusterInit", flags: "--cluster-init", description: "found a control plane that further servers can join: the store is etcd, with a member on each of them" },
-  { key: "server", flags: "--server <url>", description: "join the control plane of this server, such as https://10.0.0.1:6443, with a member of the store here" },
+  ...(
+    [
+      ["etcdServers", "--etcd-servers <urls>", "endpoint"],
+      ["etcdCafile", "--etcd-cafile <file>", "cafile"],
+      ["etcdCertfile", "--etcd-certfile <file>", "certfile"],
+      ["etcdKeyfile", "--etcd-keyfile <file>", "keyfile"],
+    ] as const
+  ).map(([key, flags, like]) => ({ key, flags, description: `the same as --datastore-${like}, by the name that upstream's operators know` })),
+  {
+    key: "clusterInit",
+    flags: "--cluster-init",
+    description: "found a control plane that further servers can join: the store is etcd, with a member on each of them",
+  },
+  {
+    key: "server",
+    flags: "--server <url>",
+    description: "join the control plane of this server, such as https://10.0.0.1:6443, with a member of the store here",
+  },
   { key: "token", flags: "--token <token>", description: "the token to join with; a server keeps it in <data-dir>/server/pki/server-token" },
-  { key: "etcdClientPort", flags: "--etcd-client-port <port>", description: "port at which this machine's member of the store serves the servers", default: "2379", parse: port },
+  {
+    key: "etcdClientPort",
+    flags: "--etcd-client-port <port>",
+    description: "port at which this machine's member of the store serves the servers",
+    default: "2379",
+    parse: port,
+  },
   { key: "etcdPeerPort", flags: "--etcd-peer-port <port>", description: "port at which it serves the other members", default: "2380", parse: port },
   { key: "containerRuntimeEndpoint", flags: "--container-runtime-endpoint <socket>", description: "existing CRI socket (default: a containerd of our own)" },
   { key: "agent", flags: "--no-agent", description: "run the control plane only: this machine runs no pods" },
   { key: "git", flags: "--no-git", description: "host and follow no repository: what runs is what the API is told" },
   { key: "sopsAgeKeyFile", flags: "--sops-age-key-file <file>", description: "age keys that encrypted files of the repository (SOPS) are opened with" },
-  { key: "sopsAgeSecret", flags: "--sops-age-secret <namespace/name>", description: "Secret with further age keys", default: "mainstay-system/sops-age", parse: namespacedName },
-  { key: "backupDir", flags: "--backup-dir <dir>", description: "write a backup into this folder whenever the schedule says so", parse: (text) => path.resolve(text) },
+  {
+    key: "sopsAgeSecret",
+    flags: "--sops-age-secret <namespace/name>",
+    description: "Secret with further age keys",
+    default: "mainstay-system/sops-age",
+    parse: namespacedName,
+  },
+  {
+    key: "backupDir",
+    flags: "--backup-dir <dir>",
+    description: "write a backup into this folder whenever the schedule says so",
+    parse: (text) => path.resolve(text),
+  },
   { key: "backupRepo", flags: "--backup-repo <url>", description: "push it, encrypted, to the branch backups/<cluster> of this Git repository" },
-  { key: "backupRecipient", flags: "--backup-recipient <age>", description: "encrypt scheduled backups to this age recipient (age1…)", default: "", parse: (text) => (text === "" ? [] : text.split(",").map(checkRecipient)), repeats: true },
-  { key: "backupSchedule", flags: "--backup-schedule <cron>", description: "when to, in UTC: five fields of cron, or @daily and its like", default: BACKUP_SCHEDULE, parse: schedule },
+  {
+    key: "backupRecipient",
+    flags: "--backup-recipient <age>",
+    description: "encrypt scheduled backups to this age recipient (age1…)",
+    default: "",
+    parse: (text) => (text === "" ? [] : text.split(",").map(checkRecipient)),
+    repeats: true,
+  },
+  {
+    key: "backupSchedule",
+    flags: "--backup-schedule <cron>",
+    description: "when to, in UTC: five fields of cron, or @daily and its like",
+    default: BACKUP_SCHEDULE,
+    parse: schedule,
+  },
   { key: "backupKeep", flags: "--backup-keep <count>", description: "how many of them stay", default: "7", parse: positive },
-  { key: "controllers", flags: "--controllers <names>", description: "controllers that run, by upstream's names, and the scheduler: foo is on, -foo is off, * is all others but service-lb-controller, which gives Services of type LoadBalancer the nodes' addresses", default: "*", parse: (text) => chooseControllers(list(text)), repeats: true },
-  { key: "schedulerConfig", flags: "--scheduler-config <file>", description: "KubeSchedulerConfiguration (kubescheduler.config.k8s.io/v1), the --config of kube-scheduler: profiles, their plugins and what those are told" },
+  {
+    key: "controllers",
+    flags: "--controllers <names>",
+    description:
+      "controllers that run, by upstream's names, and the scheduler: foo is on, -foo is off, * is all others but service-lb-controller, which gives Services of type LoadBalancer the nodes' addresses",
+    default: "*",
+    parse: (text) => chooseControllers(list(text)),
+    repeats: true,
+  },
+  {
+    key: "schedulerConfig",
+    flags: "--scheduler-config <file>",
+    description: "KubeSchedulerConfiguration (kubescheduler.config.k8s.io/v1), the --config of kube-scheduler: profiles, their plugins and what those are told",
+  },
   ...authOptions,
   ...apiOptions,
   { key: "logLevel", flags: "--log-level <level>", description: "debug, info, warn or error", default: "info", parse: oneOf("debug", "info", "warn", "error") },
@@ -145,20 +240,34 @@ export function resolveServerConfig(flags: Readonly<Record<string, unknown>>, en
     const origin = flag !== undefined ? row.flags.split(" ")[0] : variable;
     config[row.key] = text === undefined ? undefined : parse(row, text, origin ?? row.key);
   }
-  if (config["repo"] === undefined && parseRevision(String(config["branch"])).is !== "branch") throw new UsageError("--branch must name a branch of the hosted repository; tags, versions and commits are followed with --repo only");
+  if (config["repo"] === undefined && parseRevision(String(config["branch"])).is !== "branch")
+    throw new UsageError("--branch must name a branch of the hosted repository; tags, versions and commits are followed with --repo only");
   if (config["git"] === false && config["repo"] !== undefined) throw new UsageError("--repo and --no-git exclude each other: leave one of them out");
   refuseStoreConflicts(config);
   const { backupRepo, backupRecipient } = config as { readonly backupRepo?: string; readonly backupRecipient?: readonly string[] }; // as the table parses them
-  if (backupRepo !== undefined && backupRecipient?.length === 0) throw new UsageError("--backup-repo needs --backup-recipient: a backup holds the cluster's keys and Secrets, which must not lie in a repository in the clear");
+  if (backupRepo !== undefined && backupRecipient?.length === 0)
+    throw new UsageError(
+      "--backup-repo needs --backup-recipient: a backup holds the cluster's keys and Secrets, which must not lie in a repository in the clear",
+    );
   config["serviceCidr"] = config["serviceClusterIpRange"] ?? config["serviceCidr"];
   const network = networkProblem(config as unknown as ServerConfig); // as its rows parse it
   if (network !== undefined) throw new UsageError(network);
   const signing = tokenSigningProblem(config as unknown as ServerConfig); // likewise
   if (signing !== undefined) throw new UsageError(signing);
   config["apiPort"] = config["securePort"] ?? config["apiPort"];
-  for (const [own, upstream] of [["datastoreEndpoint", "etcdServers"], ["datastoreCaFile", "etcdCafile"], ["datastoreCertFile", "etcdCertfile"], ["datastoreKeyFile", "etcdKeyfile"]] as const) config[own] ??= config[upstream];
-  if ((config["tlsCertFile"] === undefined) !== (config["tlsPrivateKeyFile"] === undefined)) throw new UsageError("--tls-cert-file and --tls-private-key-file belong together: give both, or neither");
-  const plugins = pluginChoiceProblem({ enabled: config["enableAdmissionPlugins"] as readonly string[], disabled: config["disableAdmissionPlugins"] as readonly string[] }); // as their rows parse them
+  for (const [own, upstream] of [
+    ["datastoreEndpoint", "etcdServers"],
+    ["datastoreCaFile", "etcdCafile"],
+    ["datastoreCertFile", "etcdCertfile"],
+    ["datastoreKeyFile", "etcdKeyfile"],
+  ] as const)
+    config[own] ??= config[upstream];
+  if ((config["tlsCertFile"] === undefined) !== (config["tlsPrivateKeyFile"] === undefined))
+    throw new UsageError("--tls-cert-file and --tls-private-key-file belong together: give both, or neither");
+  const plugins = pluginChoiceProblem({
+    enabled: config["enableAdmissionPlugins"] as readonly string[],
+    disabled: config["disableAdmissionPlugins"] as readonly string[],
+  }); // as their rows parse them
   if (plugins !== undefined) throw new UsageError(plugins);
   // The table holds a row for every key of ServerConfig, which a test checks.
   return config as unknown as ServerConfig;
@@ -166,9 +275,14 @@ export function resolveServerConfig(flags: Readonly<Record<string, unknown>>, en
 
 /** One store, said in one way. */
 function refuseStoreConflicts({ clusterInit, server, token, datastoreEndpoint }: Readonly<Record<string, unknown>>): void {
-  const chosen = [...(clusterInit === true ? ["--cluster-init"] : []), ...(server === undefined ? [] : ["--server"]), ...(datastoreEndpoint === undefined ? [] : ["--datastore-endpoint"])];
+  const chosen = [
+    ...(clusterInit === true ? ["--cluster-init"] : []),
+    ...(server === undefined ? [] : ["--server"]),
+    ...(datastoreEndpoint === undefined ? [] : ["--datastore-endpoint"]),
+  ];
   if (chosen.length > 1) throw new UsageError(`${chosen.join(" and ")} exclude each other: each says where the cluster's state is; choose one`);
-  if (server !== undefined && token === undefined) throw new UsageError("--server needs --token: the text of <data-dir>/server/pki/server-token on that server");
+  if (server !== undefined && token === undefined)
+    throw new UsageError("--server needs --token: the text of <data-dir>/server/pki/server-token on that server");
 }
 
 /** The user said something that cannot be: printed without a stack, exit status 2. */

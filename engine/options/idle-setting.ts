@@ -9,8 +9,15 @@ export interface IdleSetting {
 }
 
 /** What is to be said of one that was given this value, by a flag or in a place of a file; undefined where nothing is. `isSame` is whether a value that holds is the given one. Pure. */
-export function judgeIdle({ why, holds = [], isStrict }: IdleSetting, origin: string, text: string, isSame = (one: string) => one === text): { readonly is: "told" | "refused"; readonly text: string } | undefined {
+export function judgeIdle(
+  { why, holds = [], isStrict }: IdleSetting,
+  origin: string,
+  text: string,
+  isSame = (one: string) => one === text,
+): { readonly is: "told" | "refused"; readonly text: string } | undefined {
   if (holds.some(isSame)) return undefined;
   const right = holds.filter((one) => one !== "");
-  return isStrict === true ? { is: "refused", text: `${origin} "${text}": ${right.length === 0 ? "cannot be done" : `must be ${right.join(" or ")}`}: ${why}` } : { is: "told", text: `${origin} changes nothing: ${why}` };
+  return isStrict === true
+    ? { is: "refused", text: `${origin} "${text}": ${right.length === 0 ? "cannot be done" : `must be ${right.join(" or ")}`}: ${why}` }
+    : { is: "told", text: `${origin} changes nothing: ${why}` };
 }

@@ -10,9 +10,26 @@ export interface MetricsConfig {
 }
 
 export const metricsOptions: readonly OptionRowOf<MetricsConfig>[] = [
-  { key: "disabledMetrics", flags: "--disabled-metrics <names>", description: "metrics that are not kept, by their full names", default: "", parse: metricNames, repeats: true },
-  { key: "allowMetricLabels", flags: "--allow-metric-labels <metric,label=values>", description: "values that a metric's label may have, such as apiserver_request_total,verb=GET,LIST; others are counted as unexpected", parse: labelPairs, repeats: "lines" },
-  { key: "allowMetricLabelsManifest", flags: "--allow-metric-labels-manifest <file>", description: 'file of them: lines such as "apiserver_request_total,verb": "GET,LIST"' },
+  {
+    key: "disabledMetrics",
+    flags: "--disabled-metrics <names>",
+    description: "metrics that are not kept, by their full names",
+    default: "",
+    parse: metricNames,
+    repeats: true,
+  },
+  {
+    key: "allowMetricLabels",
+    flags: "--allow-metric-labels <metric,label=values>",
+    description: "values that a metric's label may have, such as apiserver_request_total,verb=GET,LIST; others are counted as unexpected",
+    parse: labelPairs,
+    repeats: "lines",
+  },
+  {
+    key: "allowMetricLabelsManifest",
+    flags: "--allow-metric-labels-manifest <file>",
+    description: 'file of them: lines such as "apiserver_request_total,verb": "GET,LIST"',
+  },
 ];
 
 function metricNames(text: string): readonly string[] {
@@ -24,13 +41,21 @@ function metricNames(text: string): readonly string[] {
 
 /** One pair is taken as it stands; several are separated by commas, each within double quotes, as upstream's flags have them. */
 function labelPairs(text: string): AllowedLabels {
-  const pairs = text.split("\n").flatMap((line) => (line.split("=").length <= 2 ? [line.trim().replace(/^"(.*)"$/, "$1")] : [...line.matchAll(/"([^"]*)"|([^",]+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? "")));
+  const pairs = text
+    .split("\n")
+    .flatMap((line) =>
+      line.split("=").length <= 2
+        ? [line.trim().replace(/^"(.*)"$/, "$1")]
+        : [...line.matchAll(/"([^"]*)"|([^",]+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? ""),
+    );
   return allowedLabels(
-    pairs.filter((pair) => pair !== "").map((pair) => {
-      const at = pair.indexOf("=");
-      if (at < 0) throw new Error(`${JSON.stringify(pair)} must be formatted as key=value`);
-      return [pair.slice(0, at), pair.slice(at + 1).replace(/^'(.*)'$/, "$1")];
-    }),
+    pairs
+      .filter((pair) => pair !== "")
+      .map((pair) => {
+        const at = pair.indexOf("=");
+        if (at < 0) throw new Error(`${JSON.stringify(pair)} must be formatted as key=value`);
+        return [pair.slice(0, at), pair.slice(at + 1).replace(/^'(.*)'$/, "$1")];
+      }),
   );
 }
 

@@ -15,7 +15,10 @@ export interface OptionRowOf<Config> {
 
 /** What stands between commas. */
 export function list(text: string): readonly string[] {
-  return text.split(",").map((part) => part.trim()).filter((part) => part !== "");
+  return text
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
 }
 
 export function bool(text: string): boolean {

@@ -34,39 +34,136 @@ export interface NamedCertificateFiles {
 }
 
 export const servingOptions: readonly OptionRowOf<ServingConfig>[] = [
-  { key: "tlsCertFile", flags: "--tls-cert-file <file>", description: "certificate that the API shows, with its chain; it has to be good for the addresses by which people and pods come (default: one of the cluster's authority)" },
+  {
+    key: "tlsCertFile",
+    flags: "--tls-cert-file <file>",
+    description:
+      "certificate that the API shows, with its chain; it has to be good for the addresses by which people and pods come (default: one of the cluster's authority)",
+  },
   { key: "tlsPrivateKeyFile", flags: "--tls-private-key-file <file>", description: "its key" },
-  { key: "tlsSniCertKey", flags: "--tls-sni-cert-key <cert,key[:names]>", description: "a further certificate for those who ask by other names, such as ops.crt,ops.key:*.example.com,example.org (default names: those in it)", default: "", parse: namedCertificates, repeats: "lines" },
+  {
+    key: "tlsSniCertKey",
+    flags: "--tls-sni-cert-key <cert,key[:names]>",
+    description: "a further certificate for those who ask by other names, such as ops.crt,ops.key:*.example.com,example.org (default names: those in it)",
+    default: "",
+    parse: namedCertificates,
+    repeats: "lines",
+  },
   { key: "tlsMinVersion", flags: "--tls-min-version <version>", description: "VersionTLS12 or VersionTLS13", default: "VersionTLS12", parse: parseTlsVersion },
-  { key: "tlsCipherSuites", flags: "--tls-cipher-suites <names>", description: "ciphers below TLS 1.3, by their IANA names (default: OpenSSL's)", default: "", parse: (text) => parseTlsCiphers(list(text)), repeats: true },
-  { key: "tlsCurvePreferences", flags: "--tls-curve-preferences <numbers>", description: "ways to agree on a key, by their numbers in TLS: 23, 24, 25, 29, 4587, 4588 and 4589 are known (default: OpenSSL's)", default: "", parse: (text) => parseTlsGroups(list(text)), repeats: true },
-  { key: "certDir", flags: "--cert-dir <dir>", description: "folder with that certificate and its key, apiserver.crt and apiserver.key, where they are not named" },
-  { key: "strictTransportSecurityDirectives", flags: "--strict-transport-security-directives <directives>", description: "what browsers are told about coming back without TLS, such as max-age=31536000,includeSubDomains,preload; nothing when empty", default: "", parse: transportSecurity, repeats: true },
-  { key: "corsAllowedOrigins", flags: "--cors-allowed-origins <patterns>", description: "regular expressions of origins whose pages browsers let call the API, such as //example\\.com(:|$); none when empty", default: "", parse: (text) => list(text).map(originPattern), repeats: true },
-  { key: "http2MaxStreamsPerConnection", flags: "--http2-max-streams-per-connection <count>", description: "requests at once on one connection", default: "1000", parse: amount },
+  {
+    key: "tlsCipherSuites",
+    flags: "--tls-cipher-suites <names>",
+    description: "ciphers below TLS 1.3, by their IANA names (default: OpenSSL's)",
+    default: "",
+    parse: (text) => parseTlsCiphers(list(text)),
+    repeats: true,
+  },
+  {
+    key: "tlsCurvePreferences",
+    flags: "--tls-curve-preferences <numbers>",
+    description: "ways to agree on a key, by their numbers in TLS: 23, 24, 25, 29, 4587, 4588 and 4589 are known (default: OpenSSL's)",
+    default: "",
+    parse: (text) => parseTlsGroups(list(text)),
+    repeats: true,
+  },
+  {
+    key: "certDir",
+    flags: "--cert-dir <dir>",
+    description: "folder with that certificate and its key, apiserver.crt and apiserver.key, where they are not named",
+  },
+  {
+    key: "strictTransportSecurityDirectives",
+    flags: "--strict-transport-security-directives <directives>",
+    description: "what browsers are told about coming back without TLS, such as max-age=31536000,includeSubDomains,preload; nothing when empty",
+    default: "",
+    parse: transportSecurity,
+    repeats: true,
+  },
+  {
+    key: "corsAllowedOrigins",
+    flags: "--cors-allowed-origins <patterns>",
+    description: "regular expressions of origins whose pages browsers let call the API, such as //example\\.com(:|$); none when empty",
+    default: "",
+    parse: (text) => list(text).map(originPattern),
+    repeats: true,
+  },
+  {
+    key: "http2MaxStreamsPerConnection",
+    flags: "--http2-max-streams-per-connection <count>",
+    description: "requests at once on one connection",
+    default: "1000",
+    parse: amount,
+  },
   { key: "disableHttp2Serving", flags: "--disable-http2-serving <bool>", description: "speak HTTP/1.1 only", default: "false", parse: bool },
-  { key: "goawayChance", flags: "--goaway-chance <fraction>", description: "how many requests of HTTP/2 are the last of their connection, up to 0.02, so that clients behind a load balancer spread anew over servers", default: "0", parse: goawayChance },
-  { key: "permitPortSharing", flags: "--permit-port-sharing <bool>", description: "let other processes listen at the API's address and port as well (SO_REUSEPORT), so that a new one can take over from an old one", default: "false", parse: bool },
-  { key: "externalHostname", flags: "--external-hostname <host>", description: "name, and perhaps port, by which others find the keys of service account tokens here, where --service-account-jwks-uri names no other place", parse: hostName },
-  { key: "aggregatorRejectForwardingRedirect", flags: "--aggregator-reject-forwarding-redirect <bool>", description: "answer with a failure when a server behind the API sends clients elsewhere", default: "true", parse: bool },
-  { key: "egressSelectorConfigFile", flags: "--egress-selector-config-file <file>", description: "EgressSelectorConfiguration: by which proxies nodes, pods and Services, and other servers of the control plane, are reached" },
-  { key: "shutdownDelayDuration", flags: "--shutdown-delay-duration <duration>", description: "how long the API is served on when it is told to end, while /readyz says so", default: "0s", parse: durationMs },
-  { key: "advertiseAddress", flags: "--advertise-address <ip>", description: "address by which pods and other machines reach this server (default: that of the node)" },
-  { key: "endpointReconcilerType", flags: "--endpoint-reconciler-type <type>", description: "lease: the servers keep their addresses behind the Service default/kubernetes; none: somebody else does", default: "lease", parse: endpointReconciler },
+  {
+    key: "goawayChance",
+    flags: "--goaway-chance <fraction>",
+    description: "how many requests of HTTP/2 are the last of their connection, up to 0.02, so that clients behind a load balancer spread anew over servers",
+    default: "0",
+    parse: goawayChance,
+  },
+  {
+    key: "permitPortSharing",
+    flags: "--permit-port-sharing <bool>",
+    description: "let other processes listen at the API's address and port as well (SO_REUSEPORT), so that a new one can take over from an old one",
+    default: "false",
+    parse: bool,
+  },
+  {
+    key: "externalHostname",
+    flags: "--external-hostname <host>",
+    description: "name, and perhaps port, by which others find the keys of service account tokens here, where --service-account-jwks-uri names no other place",
+    parse: hostName,
+  },
+  {
+    key: "aggregatorRejectForwardingRedirect",
+    flags: "--aggregator-reject-forwarding-redirect <bool>",
+    description: "answer with a failure when a server behind the API sends clients elsewhere",
+    default: "true",
+    parse: bool,
+  },
+  {
+    key: "egressSelectorConfigFile",
+    flags: "--egress-selector-config-file <file>",
+    description: "EgressSelectorConfiguration: by which proxies nodes, pods and Services, and other servers of the control plane, are reached",
+  },
+  {
+    key: "shutdownDelayDuration",
+    flags: "--shutdown-delay-duration <duration>",
+    description: "how long the API is served on when it is told to end, while /readyz says so",
+    default: "0s",
+    parse: durationMs,
+  },
+  {
+    key: "advertiseAddress",
+    flags: "--advertise-address <ip>",
+    description: "address by which pods and other machines reach this server (default: that of the node)",
+  },
+  {
+    key: "endpointReconcilerType",
+    flags: "--endpoint-reconciler-type <type>",
+    description: "lease: the servers keep their addresses behind the Service default/kubernetes; none: somebody else does",
+    default: "lease",
+    parse: endpointReconciler,
+  },
 ];
 
 function namedCertificates(text: string): readonly NamedCertificateFiles[] {
-  return text.split("\n").filter((line) => line.trim() !== "").map((line) => {
-    const [files = "", names = ""] = line.split(":", 2);
-    const [certificate = "", key = "", ...others] = files.split(",").map((part) => part.trim());
-    if (certificate === "" || key === "" || others.length > 0) throw new Error("must be cert,key, with names after a colon");
-    return { certificate, key, names: list(names) };
-  });
+  return text
+    .split("\n")
+    .filter((line) => line.trim() !== "")
+    .map((line) => {
+      const [files = "", names = ""] = line.split(":", 2);
+      const [certificate = "", key = "", ...others] = files.split(",").map((part) => part.trim());
+      if (certificate === "" || key === "" || others.length > 0) throw new Error("must be cert,key, with names after a colon");
+      return { certificate, key, names: list(names) };
+    });
 }
 
 function transportSecurity(text: string): readonly string[] {
   const directives = list(text);
-  if (!directives.every((directive) => /^(max-age=[^=]+|includeSubDomains|preload)$/.test(directive))) throw new Error("must be some of max-age=SECONDS, includeSubDomains and preload");
+  if (!directives.every((directive) => /^(max-age=[^=]+|includeSubDomains|preload)$/.test(directive)))
+    throw new Error("must be some of max-age=SECONDS, includeSubDomains and preload");
   return directives;
 }
 
@@ -79,7 +176,8 @@ function originPattern(text: string): RegExp {
 
 function hostName(text: string): string {
   const url = URL.parse(`https://${urlHost(text)}`);
-  if (url === null || text.includes("/") || url.username !== "" || url.search !== "" || url.hash !== "") throw new Error("must be a name or an address, and perhaps a port");
+  if (url === null || text.includes("/") || url.username !== "" || url.search !== "" || url.hash !== "")
+    throw new Error("must be a name or an address, and perhaps a port");
   return text;
 }
 

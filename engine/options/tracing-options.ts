@@ -6,5 +6,10 @@ export interface TracingConfig {
 }
 
 export const tracingOptions: readonly OptionRowOf<TracingConfig>[] = [
-  { key: "tracingConfigFile", flags: "--tracing-config-file <file>", description: "TracingConfiguration: which collector of OpenTelemetry is sent traces of requests (OTLP over gRPC, by default to localhost:4317), and of how many in a million" },
+  {
+    key: "tracingConfigFile",
+    flags: "--tracing-config-file <file>",
+    description:
+      "TracingConfiguration: which collector of OpenTelemetry is sent traces of requests (OTLP over gRPC, by default to localhost:4317), and of how many in a million",
+  },
 ];

@@ -48,11 +48,16 @@ export async function admitMember(body: unknown, quorum: AdmittingQuorum): Promi
   const before = await quorum.list();
   const namesake = before.find((member) => member.name === name && !member.peerUrls.includes(peerUrl));
   if (namesake !== undefined) {
-    throw new StatusError("Conflict", `server ${JSON.stringify(name)} is a member already, at ${namesake.peerUrls.join(", ")}: start this one with another --node-name, or take that one out first with "mainstay members remove ${name}"`, {});
+    throw new StatusError(
+      "Conflict",
+      `server ${JSON.stringify(name)} is a member already, at ${namesake.peerUrls.join(", ")}: start this one with another --node-name, or take that one out first with "mainstay members remove ${name}"`,
+      {},
+    );
   }
   const earlier = before.find((member) => member.peerUrls.includes(peerUrl));
   if (earlier !== undefined && earlier.name !== "") {
-    if (await quorum.isRunning(earlier)) throw new StatusError("Conflict", `${peerUrl} is the address of member ${JSON.stringify(earlier.name)}, which is running`, {});
+    if (await quorum.isRunning(earlier))
+      throw new StatusError("Conflict", `${peerUrl} is the address of member ${JSON.stringify(earlier.name)}, which is running`, {});
     await changing(() => quorum.remove(earlier.id));
   }
   const newcomer = before.find((member) => member.isLearner && member !== earlier);
@@ -65,11 +70,21 @@ export async function admitMember(body: unknown, quorum: AdmittingQuorum): Promi
   };
 }
 
-const TERMS = [["clusterName", "--cluster-name"], ["clusterCidr", "--cluster-cidr"], ["serviceCidr", "--service-cidr"], ["clusterDomain", "--cluster-domain"]] as const;
+const TERMS = [
+  ["clusterName", "--cluster-name"],
+  ["clusterCidr", "--cluster-cidr"],
+  ["serviceCidr", "--service-cidr"],
+  ["clusterDomain", "--cluster-domain"],
+] as const;
 
 function checkTerms(asked: ClusterTerms, ours: ClusterTerms): void {
   for (const [key, flag] of TERMS) {
-    if (asked[key] !== ours[key]) throw new StatusError("Conflict", `this server was started with ${flag} ${asked[key]}, the cluster has ${ours[key]}: start it with ${flag} ${ours[key]}`, {});
+    if (asked[key] !== ours[key])
+      throw new StatusError(
+        "Conflict",
+        `this server was started with ${flag} ${asked[key]}, the cluster has ${ours[key]}: start it with ${flag} ${ours[key]}`,
+        {},
+      );
   }
 }
 
@@ -81,7 +96,9 @@ function waitFor({ id, name, peerUrls }: EtcdMember): string {
 
 /** etcd wants all members with their names; those that never started have none yet, and are known by their addresses. */
 function initialCluster(members: readonly EtcdMember[], name: string, peerUrl: string): string {
-  return members.flatMap((member) => member.peerUrls.map((url) => `${url === peerUrl ? name : member.name || `member-${member.id.toString(16)}`}=${url}`)).join(",");
+  return members
+    .flatMap((member) => member.peerUrls.map((url) => `${url === peerUrl ? name : member.name || `member-${member.id.toString(16)}`}=${url}`))
+    .join(",");
 }
 
 /** etcd changes one thing at a time, and only while its members are well. */
@@ -100,7 +117,16 @@ function parseRequest(body: unknown): AdmissionRequest {
   if (problem !== undefined) throw badRequest(`name: Invalid value: ${JSON.stringify(name)}: ${problem}`);
   if (typeof peerUrl !== "string" || !URL.canParse(peerUrl) || new URL(peerUrl).protocol !== "https:") throw badRequest("peerUrl: must be an https URL");
   const said = (isObject(terms) ? terms : {}) as Record<string, unknown>; // compared as they are
-  return { name, peerUrl, terms: { clusterName: String(said.clusterName), clusterCidr: String(said.clusterCidr), serviceCidr: String(said.serviceCidr), clusterDomain: String(said.clusterDomain ?? USUAL_CLUSTER_DOMAIN) } };
+  return {
+    name,
+    peerUrl,
+    terms: {
+      clusterName: String(said.clusterName),
+      clusterCidr: String(said.clusterCidr),
+      serviceCidr: String(said.serviceCidr),
+      clusterDomain: String(said.clusterDomain ?? USUAL_CLUSTER_DOMAIN),
+    },
+  };
 }
 
 function isObject(value: unknown): value is object {

@@ -24,7 +24,13 @@ const PATIENCE_MS = 120_000;
  * Asks a server of the cluster for a place in its quorum, and keeps the quorum's authority that comes with it. Safe to repeat.
  * Rejects with the server's words.
  */
-export async function joinQuorum(target: JoinTarget, request: AdmissionRequest, { pki }: MemberPlaces, { clock, logger }: { clock: Clock; logger: Logger }, signal: AbortSignal): Promise<Admission> {
+export async function joinQuorum(
+  target: JoinTarget,
+  request: AdmissionRequest,
+  { pki }: MemberPlaces,
+  { clock, logger }: { clock: Clock; logger: Logger },
+  signal: AbortSignal,
+): Promise<Admission> {
   const server = target.server.replace(/\/$/, "");
   const { caHash, secret } = parseNodeToken(target.token);
   const trusted = caHash === undefined ? undefined : await fetchAuthority(server, caHash);
@@ -35,8 +41,16 @@ export async function joinQuorum(target: JoinTarget, request: AdmissionRequest, 
   return admission;
 }
 
-async function ask(url: string, trusted: string | undefined, token: string, body: AdmissionRequest, clock: Clock, logger: Logger, signal: AbortSignal): Promise<Admission> {
-  for (const deadline = clock.monotonic() + PATIENCE_MS; ; ) {
+async function ask(
+  url: string,
+  trusted: string | undefined,
+  token: string,
+  body: AdmissionRequest,
+  clock: Clock,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<Admission> {
+  for (const deadline = clock.monotonic() + PATIENCE_MS; ;) {
     try {
       return (await askToJoin(url, trusted, { token }, body)) as Admission; // made by admitMember
     } catch (error) {

@@ -13,7 +13,12 @@ import { loopbackUrl, memberArguments, memberPlaces, readMember, type MemberPlac
 export async function memberCertificates(pki: ClusterPki, member: QuorumMember, { pki: directory }: MemberPlaces): Promise<EtcdTls> {
   const address = bareHost(new URL(member.peerUrl));
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  await pki.certificate("member", { commonName: member.name, usage: "peer", dnsNames: [member.name, "localhost", os.hostname()], ipAddresses: [...new Set(["127.0.0.1", address])] });
+  await pki.certificate("member", {
+    commonName: member.name,
+    usage: "peer",
+    dnsNames: [member.name, "localhost", os.hostname()],
+    ipAddresses: [...new Set(["127.0.0.1", address])],
+  });
   const client = await pki.certificate("client", { commonName: "mainstay", usage: "client" });
   return { ca: pki.ca, ...client };
 }

@@ -64,7 +64,14 @@ export function memberArguments(member: QuorumMember, { data, pki }: MemberPlace
     ...["--initial-cluster", member.initialCluster, "--initial-cluster-state", member.isFounder ? "new" : "existing", "--initial-cluster-token", "mainstay"],
     ...["--client-cert-auth", "--trusted-ca-file", ca, "--cert-file", certificate, "--key-file", key],
     ...["--peer-client-cert-auth", "--peer-trusted-ca-file", ca, "--peer-cert-file", certificate, "--peer-key-file", key],
-    ...["--max-request-bytes", String(REQUEST_BYTES_MAX), "--max-txn-ops", String(TRANSACTION_OPERATIONS_MAX), "--quota-backend-bytes", String(DATABASE_BYTES_MAX)],
+    ...[
+      "--max-request-bytes",
+      String(REQUEST_BYTES_MAX),
+      "--max-txn-ops",
+      String(TRANSACTION_OPERATIONS_MAX),
+      "--quota-backend-bytes",
+      String(DATABASE_BYTES_MAX),
+    ],
     ...["--logger", "zap", "--log-outputs", "stderr"],
     ...(forceNewCluster ? ["--force-new-cluster"] : []),
   ];

@@ -103,12 +103,23 @@ async function becomeMember(options: QuorumOptions, places: MemberPlaces, signal
   const member: QuorumMember =
     join === undefined
       ? { ...own, initialCluster: `${name}=${own.peerUrl}`, isFounder: true, others: [] }
-      : await joinQuorum(join, { name, peerUrl: own.peerUrl, terms }, places, options, signal).then(({ initialCluster, others }) => ({ ...own, initialCluster, isFounder: false, others }));
+      : await joinQuorum(join, { name, peerUrl: own.peerUrl, terms }, places, options, signal).then(({ initialCluster, others }) => ({
+          ...own,
+          initialCluster,
+          isFounder: false,
+          others,
+        }));
   await writeMember(places, member);
   return member;
 }
 
-async function keepMember(member: QuorumMember, places: MemberPlaces, tls: Following<EtcdTls>, { clock, logger }: QuorumOptions, signal: AbortSignal): Promise<KeptProgram> {
+async function keepMember(
+  member: QuorumMember,
+  places: MemberPlaces,
+  tls: Following<EtcdTls>,
+  { clock, logger }: QuorumOptions,
+  signal: AbortSignal,
+): Promise<KeptProgram> {
   const program = () => memberProgram(member, places, tls.current, clock);
   const judge = async (log: string) => {
     if (REMOVED.test(log)) throw removedError(places, clock);
@@ -125,7 +136,9 @@ async function keepMember(member: QuorumMember, places: MemberPlaces, tls: Follo
 function removedError(places: MemberPlaces, clock: Clock): Error {
   const aside = `${places.root}.removed-${clock.now()}`;
   if (existsSync(places.root)) renameSync(places.root, aside);
-  return new Error(`this server was taken out of the cluster's quorum; its old data is in ${aside}. To bring it back, start it with --server and --token; to give it up, run "mainstay reset"`);
+  return new Error(
+    `this server was taken out of the cluster's quorum; its old data is in ${aside}. To bring it back, start it with --server and --token; to give it up, run "mainstay reset"`,
+  );
 }
 
 /** A member that has just joined follows without a vote until it has caught up; the others give it one. */
@@ -156,5 +169,8 @@ async function followMembers(member: QuorumMember, members: EtcdMembers, endpoin
 }
 
 function otherClientUrls(members: readonly EtcdMember[], peerUrl: string): readonly string[] {
-  return members.filter((other) => !other.isLearner && !other.peerUrls.includes(peerUrl)).flatMap((other) => other.clientUrls).sort();
+  return members
+    .filter((other) => !other.isLearner && !other.peerUrls.includes(peerUrl))
+    .flatMap((other) => other.clientUrls)
+    .sort();
 }

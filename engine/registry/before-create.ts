@@ -22,7 +22,11 @@ const GENERATED_BASE_MAX = 58;
  * A new object as it will be stored: the server's metadata filled in, a name generated, the kind's own preparation done, all rules checked.
  * Throws a 422 for a breach of them.
  */
-export function beforeCreate<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, { nowText, random, disabled = disabledFeatures() }: CreateContext): T {
+export function beforeCreate<T extends KubeObject>(
+  definition: ResourceDefinition<T>,
+  object: T,
+  { nowText, random, disabled = disabledFeatures() }: CreateContext,
+): T {
   const { strategy } = definition;
   const owned = withMetadata(object, {
     name: object.metadata.name || generateName(object.metadata.generateName, random),

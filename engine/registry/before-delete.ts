@@ -10,9 +10,7 @@ const FOREGROUND_FINALIZER = "foregroundDeletion";
 
 /** What a delete does to an object now. `mark` writes it as one that is being deleted; `keep`: it is being deleted already. */
 export type DeletePlan<T extends KubeObject> =
-  | { readonly do: "mark"; readonly object: T }
-  | { readonly do: "remove"; readonly object: T }
-  | { readonly do: "keep" };
+  { readonly do: "mark"; readonly object: T } | { readonly do: "remove"; readonly object: T } | { readonly do: "keep" };
 
 /**
  * Plans a delete as upstream does: a grace period may only be shortened, finalizers (those of the propagation policy among them)
@@ -26,7 +24,8 @@ export function planDelete<T extends KubeObject>(definition: ResourceDefinition<
   if (graceful === "pending") return { do: "keep" };
   const marked = withGarbageCollectionFinalizers(definition, graceful ?? object, options);
   const hasFinalizers = (marked.metadata.finalizers ?? []).length > 0;
-  if (graceful !== undefined) return hasFinalizers || (marked.metadata.deletionGracePeriodSeconds ?? 0) > 0 ? { do: "mark", object: marked } : { do: "remove", object: marked };
+  if (graceful !== undefined)
+    return hasFinalizers || (marked.metadata.deletionGracePeriodSeconds ?? 0) > 0 ? { do: "mark", object: marked } : { do: "remove", object: marked };
   return hasFinalizers ? { do: "mark", object: markAsDeleting(marked, nowMs) } : { do: "remove", object: marked };
 }
 
@@ -79,7 +78,11 @@ function withGarbageCollectionFinalizers<T extends KubeObject>({ strategy }: Res
   const policy = propagationPolicy ?? (isSaid || strategy.orphansByDefault === undefined ? undefined : "Orphan");
   const wants = (finalizer: string, name: string) => (policy === undefined ? finalizers.includes(finalizer) : policy === name);
   const others = finalizers.filter((name) => name !== ORPHAN_FINALIZER && name !== FOREGROUND_FINALIZER);
-  const next = [...others, ...(wants(ORPHAN_FINALIZER, "Orphan") ? [ORPHAN_FINALIZER] : []), ...(wants(FOREGROUND_FINALIZER, "Foreground") ? [FOREGROUND_FINALIZER] : [])];
+  const next = [
+    ...others,
+    ...(wants(ORPHAN_FINALIZER, "Orphan") ? [ORPHAN_FINALIZER] : []),
+    ...(wants(FOREGROUND_FINALIZER, "Foreground") ? [FOREGROUND_FINALIZER] : []),
+  ];
   const isSame = next.length === finalizers.length && next.every((name) => finalizers.includes(name));
   return isSame ? object : withMetadata(object, { finalizers: next.length === 0 ? undefined : next });
 }
@@ -99,9 +102,17 @@ export function checkPreconditions<T extends KubeObject>(definition: ResourceDef
   // Upstream names the kind, not the resource, in these two messages.
   const what = { group: definition.group, resource: definition.kind };
   if (preconditions?.uid !== undefined && preconditions.uid !== uid) {
-    throw conflict(what, name, `the UID in the precondition (${preconditions.uid}) does not match the UID in record (${uid}). The object might have been deleted and then recreated`);
+    throw conflict(
+      what,
+      name,
+      `the UID in the precondition (${preconditions.uid}) does not match the UID in record (${uid}). The object might have been deleted and then recreated`,
+    );
   }
   if (preconditions?.resourceVersion !== undefined && preconditions.resourceVersion !== resourceVersion) {
-    throw conflict(what, name, `the ResourceVersion in the precondition (${preconditions.resourceVersion}) does not match the ResourceVersion in record (${resourceVersion}). The object might have been modified`);
+    throw conflict(
+      what,
+      name,
+      `the ResourceVersion in the precondition (${preconditions.resourceVersion}) does not match the ResourceVersion in record (${resourceVersion}). The object might have been modified`,
+    );
   }
 }

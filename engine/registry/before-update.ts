@@ -45,11 +45,20 @@ function versionOf(text: string): bigint {
 }
 
 /** Upstream's text names its own key; clients show it, so it is the same here. */
-export function failedPrecondition({ group, resource }: Pick<ResourceDefinition, "group" | "resource">, { metadata }: KubeObject, what: "UID" | "ResourceVersion", wanted: string): StatusError {
+export function failedPrecondition(
+  { group, resource }: Pick<ResourceDefinition, "group" | "resource">,
+  { metadata }: KubeObject,
+  what: "UID" | "ResourceVersion",
+  wanted: string,
+): StatusError {
   const { name = "", namespace } = metadata;
   const key = ["/registry", resource, ...(namespace ? [namespace] : []), name].join("/");
   const actual = (what === "UID" ? metadata.uid : metadata.resourceVersion) ?? "";
-  return conflict({ group, resource }, name, `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: ${what} in precondition: ${wanted}, ${what} in object meta: ${actual}`);
+  return conflict(
+    { group, resource },
+    name,
+    `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: ${what} in precondition: ${wanted}, ${what} in object meta: ${actual}`,
+  );
 }
 
 /**
@@ -73,7 +82,14 @@ export function scopeToSubresource<T extends KubeObject>(definition: ResourceDef
  * The object as it will be stored in place of the old one: what belongs to the server is kept, the kind's own preparation done, the
  * generation follows what is wanted, all rules checked. Throws a 422.
  */
-export function beforeUpdate<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, old: T, subresource: string | undefined, disabled: FeatureGates = disabledFeatures(), nowText = ""): T {
+export function beforeUpdate<T extends KubeObject>(
+  definition: ResourceDefinition<T>,
+  object: T,
+  old: T,
+  subresource: string | undefined,
+  disabled: FeatureGates = disabledFeatures(),
+  nowText = "",
+): T {
   const { strategy } = definition;
   const isStatus = subresource === "status";
   const part = partOf(definition, subresource);
@@ -82,7 +98,10 @@ export function beforeUpdate<T extends KubeObject>(definition: ResourceDefinitio
   const prepare = part !== undefined ? undefined : isStatus ? strategy.prepareForStatusUpdate : strategy.prepareForUpdate;
   const unstamped = prepare?.(defaulted, old) ?? defaulted;
   const prepared = strategy.withTimes?.(unstamped, old, nowText) ?? unstamped;
-  const next = !isStatus && strategy.hasGeneration === true && isWantChanged(definition, prepared, old) ? withMetadata(prepared, { generation: (old.metadata.generation ?? 0) + 1 }) : prepared;
+  const next =
+    !isStatus && strategy.hasGeneration === true && isWantChanged(definition, prepared, old)
+      ? withMetadata(prepared, { generation: (old.metadata.generation ?? 0) + 1 })
+      : prepared;
   validateUpdate(definition, next, old, part ?? (isStatus ? "status" : "object"), disabled);
   return next;
 }
@@ -97,7 +116,13 @@ export function resetFieldsOf(definition: ResourceDefinition, subresource: strin
   return [["spec"], ...(kept.length === ALL_METADATA.length ? [["metadata"]] : kept.map((field) => ["metadata", field]))];
 }
 
-function statusKeeps({ content, subresources }: { readonly content?: unknown; readonly subresources: readonly { readonly name: string; readonly keeps?: readonly StatusKept[] }[] }): readonly StatusKept[] {
+function statusKeeps({
+  content,
+  subresources,
+}: {
+  readonly content?: unknown;
+  readonly subresources: readonly { readonly name: string; readonly keeps?: readonly StatusKept[] }[];
+}): readonly StatusKept[] {
   if (content !== undefined) return ALL_METADATA;
   return subresources.find(({ keeps }) => keeps !== undefined)?.keeps ?? [];
 }
@@ -129,7 +154,11 @@ function withStatusOf<T extends KubeObject>(object: T, source: T): T {
 }
 
 /** A status that is written with the rest, as custom kinds may have it, is as wanted as the rest. */
-function isWantChanged(definition: { readonly content?: unknown; readonly subresources: readonly { readonly name: string }[] }, object: KubeObject, old: KubeObject): boolean {
+function isWantChanged(
+  definition: { readonly content?: unknown; readonly subresources: readonly { readonly name: string }[] },
+  object: KubeObject,
+  old: KubeObject,
+): boolean {
   const keepsStatus = definition.content !== undefined && !hasStatus(definition);
   const wanted = ({ metadata: _metadata, status, ...rest }: KubeObject & { readonly status?: unknown }) => (keepsStatus ? { ...rest, status } : rest);
   return !jsonEqual(wanted(object), wanted(old));

@@ -33,7 +33,15 @@ export function bindPod(pod: Pod, binding: Binding, nowText: string): Pod {
   if (pod.metadata.deletionTimestamp !== undefined) refuse(`pod ${name} is being deleted, cannot be assigned to a host`);
   if (pod.spec.nodeName) refuse(`pod ${name} is already assigned to node ${JSON.stringify(pod.spec.nodeName)}`);
   if ((pod.spec.schedulingGates ?? []).length > 0) refuse(`pod ${name} has non-empty .spec.schedulingGates`);
-  const scheduled = { ...findCondition(pod.status?.conditions, "PodScheduled"), type: "PodScheduled", status: "True", lastProbeTime: null, reason: undefined, message: undefined, observedGeneration: undefined };
+  const scheduled = {
+    ...findCondition(pod.status?.conditions, "PodScheduled"),
+    type: "PodScheduled",
+    status: "True",
+    lastProbeTime: null,
+    reason: undefined,
+    message: undefined,
+    observedGeneration: undefined,
+  };
   const conditions = withCondition(pod.status?.conditions, scheduled, nowText).map(withoutEmpty);
   const annotated = withAnnotations(withLabels(pod, binding.metadata.labels ?? {}), binding.metadata.annotations ?? {});
   const metadata = { ...annotated.metadata };

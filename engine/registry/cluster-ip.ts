@@ -16,8 +16,15 @@ import { findFreeAddress, guessAddress } from "./free-address.ts";
 import type { IpRange } from "./ip-range.ts";
 import type { PortRange } from "./port-range.ts";
 import {
-  claimsOf, hasSameClaims, missingFamilies, needsHealthCheckPort, needsNodePorts,
-  serviceNumberErrors, settleService, withAllocation, type ServiceClaims,
+  claimsOf,
+  hasSameClaims,
+  missingFamilies,
+  needsHealthCheckPort,
+  needsNodePorts,
+  serviceNumberErrors,
+  settleService,
+  withAllocation,
+  type ServiceClaims,
 } from "./service-plan.ts";
 
 /**
@@ -80,7 +87,12 @@ export class ServiceAddresses {
     const missing = needsNodePorts(spec) ? (spec.ports ?? []).filter((port) => !port.nodePort).length : 0;
     const count = missing + (needsHealthCheckPort(spec) && !spec.healthCheckNodePort ? 1 : 0);
     const asked = claimsOf(service).nodePorts;
-    const ports = isDryRun ? placeholderPorts(count, asked.filter((port) => !before.nodePorts.includes(port))) : await this.#freePorts(count, asked, tries);
+    const ports = isDryRun
+      ? placeholderPorts(
+          count,
+          asked.filter((port) => !before.nodePorts.includes(port)),
+        )
+      : await this.#freePorts(count, asked, tries);
     const allocated = withAllocation(service, addresses, ports);
     const after = claimsOf(allocated);
     return hasSameClaims(before, after) ? { service: allocated } : { service: allocated, extra: this.#claimWrites(before, after, allocated) };
@@ -97,7 +109,8 @@ export class ServiceAddresses {
       throw invalid("", serviceResource.kind, service.metadata.name ?? "", [invalidField(field, value, why)]);
     };
     for (const address of claimsOf(service).addresses) {
-      if (before.addresses.includes(address) || !((await this.#storage.get(ADDRESS_CLAIMS + address)) ?? (await this.#storage.get(ipAddressKey(address))))) continue;
+      if (before.addresses.includes(address) || !((await this.#storage.get(ADDRESS_CLAIMS + address)) ?? (await this.#storage.get(ipAddressKey(address)))))
+        continue;
       refuse("spec.clusterIPs", service.spec?.clusterIPs ?? [address], `failed to allocate IP ${address}: provided IP is already allocated`);
     }
     for (const [index, { nodePort }] of (service.spec?.ports ?? []).entries()) {
@@ -141,7 +154,9 @@ export class ServiceAddresses {
     const held = new Set(keysOf(before));
     const wanted = new Set(keysOf(after));
     const added = [...wanted].filter((key) => !held.has(key));
-    const shown = after.addresses.filter((address) => !before.addresses.includes(address)).map((address) => ipAddressClaim(address, { namespace, name }, this.#clock, this.#random));
+    const shown = after.addresses
+      .filter((address) => !before.addresses.includes(address))
+      .map((address) => ipAddressClaim(address, { namespace, name }, this.#clock, this.#random));
     const hidden = before.addresses.filter((address) => !after.addresses.includes(address)).map(ipAddressKey);
     return {
       conditions: [...added.map((key): Condition => ({ key, modRevision: 0 })), ...shown.flatMap(({ conditions }) => conditions)],

@@ -69,16 +69,33 @@ export interface Decoded<T extends KubeObject> {
  */
 export function decodeObject<T extends KubeObject>(kind: Decodable<T>, body: unknown, options: DecodeOptions = {}): Decoded<T> {
   const source = checkKind(kind, body);
-  const conformed = conform(kind.schema, source, { defaults: true, prune: true, ...(options.keepsNulls === true ? { keepsNulls: "refused" } : {}), ...(kind.content === undefined ? { zeroesWithin: "status" } : {}) });
+  const conformed = conform(kind.schema, source, {
+    defaults: true,
+    prune: true,
+    ...(options.keepsNulls === true ? { keepsNulls: "refused" } : {}),
+    ...(kind.content === undefined ? { zeroesWithin: "status" } : {}),
+  });
   const { value } = conformed;
   const unknown = kind.content === undefined ? conformed.unknown : orderOfCustom(kind.schema, conformed.unknown);
   // What users define is judged by rules of its own; here only whether it has metadata that can be worked with.
-  const errors = kind.content === undefined ? conformed.errors : conformed.errors.filter(({ type, field }) => type === "FieldValueTypeInvalid" && /^metadata\b/.test(field));
+  const errors =
+    kind.content === undefined ? conformed.errors : conformed.errors.filter(({ type, field }) => type === "FieldValueTypeInvalid" && /^metadata\b/.test(field));
   const typeErrors = errors.filter((error) => error.type === "FieldValueTypeInvalid");
-  if (typeErrors.length > 0) throw malformed(kind, (kind.content === undefined ? decodingProblem(kind.schema, source, kind.version) : undefined) ?? typeErrors.map((error) => `${error.field}: ${error.message}`).join(", "), typeErrors);
+  if (typeErrors.length > 0)
+    throw malformed(
+      kind,
+      (kind.content === undefined ? decodingProblem(kind.schema, source, kind.version) : undefined) ??
+        typeErrors.map((error) => `${error.field}: ${error.message}`).join(", "),
+      typeErrors,
+    );
   const schemaErrors = options.subresource === "status" ? errors.filter(({ field }) => /^(metadata|status)\b/.test(field)) : errors;
   const warnings = strictProblems(unknown, options.repeated, kind.content !== undefined).slice(0, STRICT_PROBLEMS_MAX);
-  if (options.fieldValidation === "Strict" && warnings.length > 0) throw malformed(kind, `strict decoding error: ${describeStrictProblems(unknown, options.repeated, kind.content !== undefined)}`, unknown.map((field) => ({ type: "FieldValueInvalid", field, message: `unknown field "${field}"` })));
+  if (options.fieldValidation === "Strict" && warnings.length > 0)
+    throw malformed(
+      kind,
+      `strict decoding error: ${describeStrictProblems(unknown, options.repeated, kind.content !== undefined)}`,
+      unknown.map((field) => ({ type: "FieldValueInvalid", field, message: `unknown field "${field}"` })),
+    );
   const object = value as T; // conforms, or schemaErrors say where it does not
   return {
     object: errors.length === 0 ? withStrategyDefaults(kind, object) : object,
@@ -107,27 +124,41 @@ function withFewFields(schema: Schema, source: Record<string, unknown>): Record<
 function checkKind(kind: KindName & { readonly content?: object; readonly schema: Schema }, body: unknown): Record<string, unknown> {
   const apiVersion = formatApiVersion(kind.group, kind.version);
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
-    throw badRequest(`the object provided is unrecognized (must be of type ${kind.kind}): couldn't get version/kind; json parse error: the body is not an object`);
+    throw badRequest(
+      `the object provided is unrecognized (must be of type ${kind.kind}): couldn't get version/kind; json parse error: the body is not an object`,
+    );
   }
   const source = body as Record<string, unknown>; // any JSON object is one
   const givenKind = typeText(kind, source, "kind") || kind.kind;
   const givenVersion = (typeText(kind, source, "apiVersion") || apiVersion).replace(/^\//, ""); // the empty group may be said
-  if (givenKind !== kind.kind && kind.content !== undefined && givenVersion === apiVersion) throw invalid(kind.group, givenKind, nameIn(source), [invalidField("kind", givenKind, `must be ${kind.kind}`)]);
+  if (givenKind !== kind.kind && kind.content !== undefined && givenVersion === apiVersion)
+    throw invalid(kind.group, givenKind, nameIn(source), [invalidField("kind", givenKind, `must be ${kind.kind}`)]);
   if (givenKind !== kind.kind && kind.content === undefined) {
     const { version, group } = parseApiVersion(givenVersion);
-    if (!catalog.some((known) => known.kind === givenKind && known.group === group && known.version === version)) throw unregistered(kind, givenKind, givenVersion);
+    if (!catalog.some((known) => known.kind === givenKind && known.group === group && known.version === version))
+      throw unregistered(kind, givenKind, givenVersion);
     const from = `${version}.${givenKind}`;
-    throw badRequest(`${givenKind} in version ${JSON.stringify(version)} cannot be handled as a ${kind.kind}: converting (${from}) to (${internalGroup(kind.group)}.${kind.kind}): unknown conversion${group === kind.group ? "" : ` from group ${JSON.stringify(group)}`}`);
+    throw badRequest(
+      `${givenKind} in version ${JSON.stringify(version)} cannot be handled as a ${kind.kind}: converting (${from}) to (${internalGroup(kind.group)}.${kind.kind}): unknown conversion${group === kind.group ? "" : ` from group ${JSON.stringify(group)}`}`,
+    );
   }
-  if (givenVersion !== apiVersion && kind.alsoAs?.includes(givenVersion) !== true) throw badRequest(`the API version in the data (${givenVersion}) does not match the expected API version (${apiVersion})`);
+  if (givenVersion !== apiVersion && kind.alsoAs?.includes(givenVersion) !== true)
+    throw badRequest(`the API version in the data (${givenVersion}) does not match the expected API version (${apiVersion})`);
   const metadata = source["metadata"];
-  return { ...(kind.content === undefined ? withFewFields(kind.schema, source) : source), kind: kind.kind, apiVersion, metadata: metadata === undefined || metadata === null ? {} : metadata };
+  return {
+    ...(kind.content === undefined ? withFewFields(kind.schema, source) : source),
+    kind: kind.kind,
+    apiVersion,
+    metadata: metadata === undefined || metadata === null ? {} : metadata,
+  };
 }
 
 /** Upstream names the place in its programs where kinds are registered. */
 function unregistered(kind: KindName, givenKind: string, givenVersion: string): StatusError {
   const { version } = parseApiVersion(givenVersion);
-  return badRequest(`${givenKind} in version ${JSON.stringify(version)} cannot be handled as a ${kind.kind}: no kind ${JSON.stringify(givenKind)} is registered for version ${JSON.stringify(givenVersion)} in scheme "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30"`);
+  return badRequest(
+    `${givenKind} in version ${JSON.stringify(version)} cannot be handled as a ${kind.kind}: no kind ${JSON.stringify(givenKind)} is registered for version ${JSON.stringify(givenVersion)} in scheme "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30"`,
+  );
 }
 
 /** Of a body, which is shown by its beginning. */
@@ -135,7 +166,9 @@ function typeText(kind: KindName, source: Readonly<Record<string, unknown>>, fie
   try {
     return textField(source, field);
   } catch (error) {
-    throw badRequest(`the object provided is unrecognized (must be of type ${kind.kind}): ${(error as Error).message} (${JSON.stringify(source).slice(0, SHOWN_MAX)} ...)`); // textField throws nothing else
+    throw badRequest(
+      `the object provided is unrecognized (must be of type ${kind.kind}): ${(error as Error).message} (${JSON.stringify(source).slice(0, SHOWN_MAX)} ...)`,
+    ); // textField throws nothing else
   }
 }
 

@@ -45,10 +45,17 @@ export function spendDisruption(budget: PodDisruptionBudget, podName: string, no
   const { metadata, status } = budget;
   const name = metadata.name ?? "";
   const allowed = status?.disruptionsAllowed ?? 0;
-  if (status === undefined || (status.observedGeneration ?? 0) < (metadata.generation ?? 0)) throw tooManyRequests(`The disruption budget ${name} is still being processed by the server.`, RETRY_SECONDS);
+  if (status === undefined || (status.observedGeneration ?? 0) < (metadata.generation ?? 0))
+    throw tooManyRequests(`The disruption budget ${name} is still being processed by the server.`, RETRY_SECONDS);
   if (allowed < 0) throw forbidden({ group: "policy", resource: "poddisruptionbudget" }, name, "pdb disruptions allowed is negative");
-  if (Object.keys(status.disruptedPods ?? {}).length > DISRUPTED_PODS_MAX) throw forbidden({ group: "policy", resource: "poddisruptionbudget" }, name, "DisruptedPods map too big - too many evictions not confirmed by PDB controller");
-  if (allowed === 0) throw tooManyRequests(`The disruption budget ${name} needs ${status.desiredHealthy} healthy pods and has ${status.currentHealthy} currently`, 0);
+  if (Object.keys(status.disruptedPods ?? {}).length > DISRUPTED_PODS_MAX)
+    throw forbidden(
+      { group: "policy", resource: "poddisruptionbudget" },
+      name,
+      "DisruptedPods map too big - too many evictions not confirmed by PDB controller",
+    );
+  if (allowed === 0)
+    throw tooManyRequests(`The disruption budget ${name} needs ${status.desiredHealthy} healthy pods and has ${status.currentHealthy} currently`, 0);
   const left = { ...status, disruptionsAllowed: allowed - 1, disruptedPods: { ...status.disruptedPods, [podName]: nowText } };
   return { ...budget, status: left.disruptionsAllowed === 0 ? withDisruptionAllowed(left, nowText) : left };
 }
@@ -61,5 +68,12 @@ function tooManyRequests(why: string, retryAfterSeconds: number): StatusError {
 }
 
 function tooManyBudgets(): StatusError {
-  return StatusError.from({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", message: "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.", code: 500 });
+  return StatusError.from({
+    kind: "Status",
+    apiVersion: "v1",
+    metadata: {},
+    status: "Failure",
+    message: "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.",
+    code: 500,
+  });
 }

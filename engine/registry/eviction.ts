@@ -40,7 +40,11 @@ export const evictionKind: Decodable<Eviction> = { group: "policy", version: "v1
 
 /** The pod with the note that it is being disrupted, which is written before it is deleted. */
 export function withDisruption(pod: Pod, nowText: string): Pod {
-  const conditions = withCondition(pod.status?.conditions, { type: "DisruptionTarget", status: "True", reason: "EvictionByEvictionAPI", message: "Eviction API: evicting" }, nowText);
+  const conditions = withCondition(
+    pod.status?.conditions,
+    { type: "DisruptionTarget", status: "True", reason: "EvictionByEvictionAPI", message: "Eviction API: evicting" },
+    nowText,
+  );
   return { ...pod, status: { ...pod.status, conditions } };
 }
 

@@ -11,7 +11,10 @@ export function guessAddress(range: IpRange, random: Random): string {
 /** The first free address of the ranges in their order, from a random one on: of the dynamic band, then of what is before it. Undefined when all are taken. */
 export function findFreeAddress(ranges: readonly IpRange[], taken: ReadonlySet<string>, random: Random): string | undefined {
   for (const { family, first, last, dynamicFrom } of ranges) {
-    for (const [from, to] of [[dynamicFrom, last], [first, dynamicFrom - 1n > last ? last : dynamicFrom - 1n]] as const) {
+    for (const [from, to] of [
+      [dynamicFrom, last],
+      [first, dynamicFrom - 1n > last ? last : dynamicFrom - 1n],
+    ] as const) {
       const count = to - from + 1n;
       if (count <= 0n) continue;
       const start = randomOffset(random, count);

@@ -35,7 +35,8 @@ function rangeOf(text: string): IpRange | undefined {
   const cidr = parseCidr(text);
   if (cidr === undefined) return undefined;
   const { family, network, prefix } = cidr;
-  if (family === "IPv6" && prefix < IPV6_PREFIX_MIN) throw new Error(`${text} is too large: the shortest prefix of a range for Services is /${IPV6_PREFIX_MIN}`);
+  if (family === "IPv6" && prefix < IPV6_PREFIX_MIN)
+    throw new Error(`${text} is too large: the shortest prefix of a range for Services is /${IPV6_PREFIX_MIN}`);
   const size = 1n << BigInt(ADDRESS_BITS[family] - prefix);
   const first = network + 1n;
   return { text: formatCidr(cidr), family, first, last: network + size - (family === "IPv4" ? 2n : 1n), dynamicFrom: first + staticCount(size) };

@@ -5,9 +5,7 @@ import { familyOf, otherFamily, type IpFamily } from "../lib/ip-address.ts";
 import type { Service, ServiceSpec } from "../resources/types.ts";
 import { isHeadless, serviceFamilyErrors } from "../resources/validation/service-families.ts";
 
-export type SettledFamilies =
-  | { readonly is: "settled"; readonly service: Service }
-  | { readonly is: "refused"; readonly errors: readonly FieldError[] };
+export type SettledFamilies = { readonly is: "settled"; readonly service: Service } | { readonly is: "refused"; readonly errors: readonly FieldError[] };
 
 const AT_POLICY = "spec.ipFamilyPolicy";
 
@@ -19,7 +17,10 @@ const AT_POLICY = "spec.ipFamilyPolicy";
 export function settleFamilies(service: Service, old: Service | undefined, families: readonly IpFamily[], disabled: FeatureGates = new Set()): SettledFamilies {
   const before = old?.spec;
   if (service.spec?.type === "ExternalName" || isSamePreference(service.spec ?? {}, before)) return { is: "settled", service };
-  const asked: ServiceSpec = { ...service.spec, ipFamilyPolicy: service.spec?.ipFamilyPolicy ?? before?.ipFamilyPolicy ?? (isForOthers(service.spec ?? {}) ? "RequireDualStack" : "SingleStack") };
+  const asked: ServiceSpec = {
+    ...service.spec,
+    ipFamilyPolicy: service.spec?.ipFamilyPolicy ?? before?.ipFamilyPolicy ?? (isForOthers(service.spec ?? {}) ? "RequireDualStack" : "SingleStack"),
+  };
   const malformed = withoutFeatures(serviceFamilyErrors(asked, before), disabled);
   if (malformed.length > 0) return { is: "refused", errors: malformed };
   const spec = before === undefined ? asked : withoutSecond(asked, before);
@@ -37,7 +38,12 @@ function isForOthers(spec: ServiceSpec): boolean {
 /** A preference that was settled once stays as it was settled. */
 function isSamePreference(spec: ServiceSpec, before: ServiceSpec | undefined): boolean {
   if (before === undefined || before.type !== spec.type) return false;
-  return spec.ipFamilyPolicy === "PreferDualStack" && (before.ipFamilyPolicy ?? "PreferDualStack") === "PreferDualStack" && hasSame(spec, before, "clusterIPs") && hasSame(spec, before, "ipFamilies");
+  return (
+    spec.ipFamilyPolicy === "PreferDualStack" &&
+    (before.ipFamilyPolicy ?? "PreferDualStack") === "PreferDualStack" &&
+    hasSame(spec, before, "clusterIPs") &&
+    hasSame(spec, before, "ipFamilies")
+  );
 }
 
 function hasSame(spec: ServiceSpec, before: ServiceSpec, field: "clusterIPs" | "ipFamilies"): boolean {
@@ -47,7 +53,8 @@ function hasSame(spec: ServiceSpec, before: ServiceSpec, field: "clusterIPs" | "
 /** Where the writer wants one family and left the lists as they were, their second values go. */
 function withoutSecond(spec: ServiceSpec, before: ServiceSpec): ServiceSpec {
   if (spec.ipFamilyPolicy !== "SingleStack") return spec;
-  const first = (field: "clusterIPs" | "ipFamilies") => (hasSame(spec, before, field) && (spec[field] ?? []).length > 1 ? { [field]: spec[field]?.slice(0, 1) } : {});
+  const first = (field: "clusterIPs" | "ipFamilies") =>
+    hasSame(spec, before, field) && (spec[field] ?? []).length > 1 ? { [field]: spec[field]?.slice(0, 1) } : {};
   return { ...spec, ...first("clusterIPs"), ...first("ipFamilies") };
 }
 
@@ -62,7 +69,8 @@ function reductionErrors(spec: ServiceSpec, before: ServiceSpec): FieldError[] {
 
 function policyErrors({ ipFamilyPolicy, clusterIPs = [], ipFamilies = [] }: ServiceSpec): FieldError[] {
   if (ipFamilyPolicy !== "SingleStack") return [];
-  const several = (what: string) => invalidField(AT_POLICY, ipFamilyPolicy, `must be 'RequireDualStack' or 'PreferDualStack' when multiple ${what} are specified`);
+  const several = (what: string) =>
+    invalidField(AT_POLICY, ipFamilyPolicy, `must be 'RequireDualStack' or 'PreferDualStack' when multiple ${what} are specified`);
   return [...(clusterIPs.length === 2 ? [several("cluster IPs")] : []), ...(ipFamilies.length === 2 ? [several("IP families")] : [])];
 }
 
@@ -71,7 +79,9 @@ function inferFamilies(spec: ServiceSpec, families: readonly IpFamily[]): { read
   const { clusterIPs = [], ipFamilies = [] } = spec;
   if (isHeadless(spec)) return { families: ipFamilies, errors: [] };
   const further = clusterIPs.slice(ipFamilies.length).flatMap((address) => familyOf(address) ?? []);
-  const errors = further.flatMap((family, index) => (families.includes(family) ? [] : [invalidField(`spec.clusterIPs[${ipFamilies.length + index}]`, clusterIPs, `${family} is not configured on this cluster`)]));
+  const errors = further.flatMap((family, index) =>
+    families.includes(family) ? [] : [invalidField(`spec.clusterIPs[${ipFamilies.length + index}]`, clusterIPs, `${family} is not configured on this cluster`)],
+  );
   return { families: [...ipFamilies, ...further], errors };
 }
 
@@ -81,8 +91,12 @@ function completeFamilies(service: Service, spec: ServiceSpec, families: readonl
   const isOthers = isForOthers(spec);
   if (!isOthers) {
     const errors = [
-      ...(spec.ipFamilyPolicy === "RequireDualStack" && families.length < 2 ? [invalidField(AT_POLICY, spec.ipFamilyPolicy, "this cluster is not configured for dual-stack services")] : []),
-      ...named.flatMap((family, index) => (families.includes(family) ? [] : [invalidField(`spec.ipFamilies[${index}]`, family, "not configured on this cluster")])),
+      ...(spec.ipFamilyPolicy === "RequireDualStack" && families.length < 2
+        ? [invalidField(AT_POLICY, spec.ipFamilyPolicy, "this cluster is not configured for dual-stack services")]
+        : []),
+      ...named.flatMap((family, index) =>
+        families.includes(family) ? [] : [invalidField(`spec.ipFamilies[${index}]`, family, "not configured on this cluster")],
+      ),
     ];
     if (errors.length > 0) return { is: "refused", errors };
   }

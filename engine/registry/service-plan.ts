@@ -49,8 +49,17 @@ function withAddressPair(service: Service, old: Service | undefined): Service {
   const before = old?.spec ?? {};
   const isOldList = (before.clusterIPs ?? []).length > 0 && jsonEqual([...given], [...(before.clusterIPs ?? [])]);
   const isCreated = old === undefined || before.type === "ExternalName";
-  const clusterIPs = single !== "" && given.length === 0 && isCreated ? [single] : isOldList && single !== before.clusterIP ? (single === "" ? [] : [single]) : given;
-  return { ...service, spec: { ...rest, ...(single === "" ? {} : { clusterIP: single }), ...(clusterIPs.length === 0 ? {} : { clusterIPs }), ...(ipFamilies.length === 0 ? {} : { ipFamilies }) } };
+  const clusterIPs =
+    single !== "" && given.length === 0 && isCreated ? [single] : isOldList && single !== before.clusterIP ? (single === "" ? [] : [single]) : given;
+  return {
+    ...service,
+    spec: {
+      ...rest,
+      ...(single === "" ? {} : { clusterIP: single }),
+      ...(clusterIPs.length === 0 ? {} : { clusterIPs }),
+      ...(ipFamilies.length === 0 ? {} : { ipFamilies }),
+    },
+  };
 }
 
 /** The families in which a settled Service still needs an address. */
@@ -77,7 +86,13 @@ export function withAllocation(service: Service, addresses: readonly string[], p
 }
 
 /** What is wrong with the numbers a writer asked for by name. What a Service has it keeps, also when its range is ending. */
-export function serviceNumberErrors(service: Service, old: Service | undefined, ranges: readonly IpRange[], { first, last }: PortRange, isDryRun: boolean): readonly FieldError[] {
+export function serviceNumberErrors(
+  service: Service,
+  old: Service | undefined,
+  ranges: readonly IpRange[],
+  { first, last }: PortRange,
+  isDryRun: boolean,
+): readonly FieldError[] {
   const spec = service.spec ?? {};
   const before = claimsOf(old).addresses;
   const addresses = claimsOf(service).addresses.filter((address) => !before.includes(address));
@@ -86,7 +101,9 @@ export function serviceNumberErrors(service: Service, old: Service | undefined, 
   if (isDryRun || (spec.type !== "NodePort" && spec.type !== "LoadBalancer")) return errors;
   for (const [index, { nodePort }] of (spec.ports ?? []).entries()) {
     if (!nodePort || (nodePort >= first && nodePort <= last)) continue;
-    errors.push(invalidField(`spec.ports[${index}].nodePort`, nodePort, `provided port is not in the valid range. The range of valid ports is ${first}-${last}`));
+    errors.push(
+      invalidField(`spec.ports[${index}].nodePort`, nodePort, `provided port is not in the valid range. The range of valid ports is ${first}-${last}`),
+    );
   }
   return errors;
 }
@@ -95,7 +112,10 @@ function rangeErrors(asked: string, { clusterIPs }: ServiceSpec, ranges: readonl
   const places = ranges.map((range) => ({ text: range.text, place: placeInRange(range, asked) }));
   if (places.some(({ place }) => place === "assignable")) return [];
   const around = places.find(({ place }) => place === "reserved");
-  const why = around === undefined ? "the provided network does not match the current range" : `the provided IP (${asked}) is not in the valid range. The range of valid IPs is ${around.text}`;
+  const why =
+    around === undefined
+      ? "the provided network does not match the current range"
+      : `the provided IP (${asked}) is not in the valid range. The range of valid IPs is ${around.text}`;
   return [invalidField("spec.clusterIPs", clusterIPs ?? [asked], `failed to allocate IP ${asked}: ${why}`)];
 }
 

@@ -23,7 +23,9 @@ export function strictProblems(unknown: readonly string[], repeated: RepeatedFie
 /** The same as one text. What a YAML reader finds is one problem of several lines there, while warnings are one for each. */
 export function describeStrictProblems(unknown: readonly string[], repeated: RepeatedFields | undefined, isCustom: boolean): string {
   if (repeated?.is !== "yaml") return strictProblems(unknown, repeated, isCustom).join(", ");
-  return [`yaml: unmarshal errors:\n${repeated.problems.map((problem) => `  ${problem}`).join("\n")}`, ...strictProblems(unknown, undefined, isCustom)].join(", ");
+  return [`yaml: unmarshal errors:\n${repeated.problems.map((problem) => `  ${problem}`).join("\n")}`, ...strictProblems(unknown, undefined, isCustom)].join(
+    ", ",
+  );
 }
 
 /**

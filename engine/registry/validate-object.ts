@@ -16,10 +16,22 @@ export function validateCreate<T extends KubeObject>(definition: ResourceDefinit
 }
 
 /** Throws a 422 for what an update may not do; of a status or another part of the object, only its own rules apply to the content. */
-export function validateUpdate<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, old: T, what: "object" | "status" | ObjectPart<T>, disabled = ALL_FEATURES): void {
+export function validateUpdate<T extends KubeObject>(
+  definition: ResourceDefinition<T>,
+  object: T,
+  old: T,
+  what: "object" | "status" | ObjectPart<T>,
+  disabled = ALL_FEATURES,
+): void {
   const { strategy } = definition;
   const rules = what === "object" ? strategy.validateUpdate : what === "status" ? strategy.validateStatusUpdate : what.validate;
-  const meta = validateObjectMetaUpdate(object.metadata, old.metadata, what === "object" ? metadataRules(definition) : { ...metadataRules(definition), metadataOnUpdate: strategy.metadataOnUpdate === "none" ? "none" : undefined });
+  const meta = validateObjectMetaUpdate(
+    object.metadata,
+    old.metadata,
+    what === "object"
+      ? metadataRules(definition)
+      : { ...metadataRules(definition), metadataOnUpdate: strategy.metadataOnUpdate === "none" ? "none" : undefined },
+  );
   if (definition.content !== undefined) return refuse(definition, object, [...meta, ...definition.content.validate(object, old, what === "status")]);
   const schemaErrors = conform(definition.schema, object, { defaults: false, prune: false, zeroesWithin: "status" }).errors;
   const content = schemaErrors.length > 0 || what !== "object" ? schemaErrors : (strategy.validate?.(object) ?? []);
@@ -53,23 +65,50 @@ const DEPTH_MAX = 100;
  * Throws the 422 of an object whose shape is wrong, with everything else that is wrong with it: the kind's own rules judge it with Go's zeros
  * where something is missing. Of what the schema has refused already they have nothing to add. These features are switched off; `old` is what it would replace.
  */
-export function refuseMisshapen<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, errors: readonly FieldError[], disabled: FeatureGates, old?: T): void {
+export function refuseMisshapen<T extends KubeObject>(
+  definition: ResourceDefinition<T>,
+  object: T,
+  errors: readonly FieldError[],
+  disabled: FeatureGates,
+  old?: T,
+): void {
   const { strategy, content } = definition;
   const metadata = metadataRules(definition);
-  const meta = old !== undefined ? validateObjectMetaUpdate(withServerMetadata(object, old).metadata, old.metadata, metadata) : object.metadata.name || !object.metadata.generateName ? validateObjectMeta(object.metadata, metadata) : [];
+  const meta =
+    old !== undefined
+      ? validateObjectMetaUpdate(withServerMetadata(object, old).metadata, old.metadata, metadata)
+      : object.metadata.name || !object.metadata.generateName
+        ? validateObjectMeta(object.metadata, metadata)
+        : [];
   const defaulted = withStrategyDefaults(definition, object);
   const whole = (old === undefined ? strategy.prepareForCreate?.(defaulted) : strategy.prepareForUpdate?.(defaulted, old)) ?? defaulted;
-  const rules = content !== undefined ? [] : [...(strategy.validate?.(whole) ?? []), ...((old === undefined ? strategy.validateNew?.(whole) : strategy.validateUpdate?.(whole, old)) ?? [])];
+  const rules =
+    content !== undefined
+      ? []
+      : [...(strategy.validate?.(whole) ?? []), ...((old === undefined ? strategy.validateNew?.(whole) : strategy.validateUpdate?.(whole, old)) ?? [])];
   const judged = new Set(rules.map(({ field }) => field));
   const known = errors.filter(({ field }) => !judged.has(field));
   const refused = new Set(known.map(({ field }) => field));
-  const isNew = ({ field }: FieldError) => field.matchAll(/[.[]/g).take(DEPTH_MAX).every(({ index }) => !refused.has(field.slice(0, index)));
+  const isNew = ({ field }: FieldError) =>
+    field
+      .matchAll(/[.[]/g)
+      .take(DEPTH_MAX)
+      .every(({ index }) => !refused.has(field.slice(0, index)));
   refuse(definition, object, [...meta, ...known, ...rules.filter(isNew)], disabled);
 }
 
 /** Of what users define, upstream knows no finalizers. */
-function metadataRules<T extends KubeObject>({ strategy: { nameRule, anyFinalizers, metadataOnUpdate }, namespaced, content }: ResourceDefinition<T>): MetadataRules {
-  return { namespaced, anyFinalizers: anyFinalizers ?? content !== undefined, ...(nameRule === undefined ? {} : { nameRule }), ...(metadataOnUpdate === undefined ? {} : { metadataOnUpdate }) };
+function metadataRules<T extends KubeObject>({
+  strategy: { nameRule, anyFinalizers, metadataOnUpdate },
+  namespaced,
+  content,
+}: ResourceDefinition<T>): MetadataRules {
+  return {
+    namespaced,
+    anyFinalizers: anyFinalizers ?? content !== undefined,
+    ...(nameRule === undefined ? {} : { nameRule }),
+    ...(metadataOnUpdate === undefined ? {} : { metadataOnUpdate }),
+  };
 }
 
 function contentErrors<T extends KubeObject>(definition: ResourceDefinition<T>, object: T): readonly FieldError[] {

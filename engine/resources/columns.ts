@@ -21,16 +21,38 @@ export const ageColumn: Column<KubeObject> = {
 };
 
 /** What `-o wide` adds for kinds that make pods. */
-export function templateColumns<T extends KubeObject>(templateOf: (object: T) => { readonly spec: PodSpec | undefined; readonly selector: LabelSelector | undefined }): Column<T>[] {
+export function templateColumns<T extends KubeObject>(
+  templateOf: (object: T) => { readonly spec: PodSpec | undefined; readonly selector: LabelSelector | undefined },
+): Column<T>[] {
   return [
-    { name: "Containers", type: "string", priority: 1, description: "Names of the containers.", cell: (object) => (templateOf(object).spec?.containers ?? []).map((container) => container.name).join(",") },
-    { name: "Images", type: "string", priority: 1, description: "Images of the containers.", cell: (object) => (templateOf(object).spec?.containers ?? []).map((container) => container.image ?? "").join(",") },
-    { name: "Selector", type: "string", priority: 1, description: "Labels of the pods that belong to it.", cell: (object) => formatLabelSelector(templateOf(object).selector) || "<none>" },
+    {
+      name: "Containers",
+      type: "string",
+      priority: 1,
+      description: "Names of the containers.",
+      cell: (object) => (templateOf(object).spec?.containers ?? []).map((container) => container.name).join(","),
+    },
+    {
+      name: "Images",
+      type: "string",
+      priority: 1,
+      description: "Images of the containers.",
+      cell: (object) => (templateOf(object).spec?.containers ?? []).map((container) => container.image ?? "").join(","),
+    },
+    {
+      name: "Selector",
+      type: "string",
+      priority: 1,
+      description: "Labels of the pods that belong to it.",
+      cell: (object) => formatLabelSelector(templateOf(object).selector) || "<none>",
+    },
   ];
 }
 
 /** Where a load balancer is reachable: each address once, in order. */
-export function balancerAddresses(balancer: { readonly ingress?: readonly { readonly ip?: string; readonly hostname?: string }[] } | undefined): readonly string[] {
+export function balancerAddresses(
+  balancer: { readonly ingress?: readonly { readonly ip?: string; readonly hostname?: string }[] } | undefined,
+): readonly string[] {
   const addresses = (balancer?.ingress ?? []).map(({ ip, hostname }) => ip || hostname || "");
   return [...new Set(addresses)].filter((address) => address !== "").sort();
 }

@@ -6,7 +6,12 @@ const DATA_BYTES_MAX = 1 << 20;
 const KEY_LENGTH_MAX = 253;
 
 /** Rules for the keys and the total size of ConfigMaps and Secrets. `encoded` values are base64. */
-export function validateData(plain: Readonly<Record<string, string>> | undefined, encoded: Readonly<Record<string, string>> | undefined, plainField = "data", encodedField = "binaryData"): FieldError[] {
+export function validateData(
+  plain: Readonly<Record<string, string>> | undefined,
+  encoded: Readonly<Record<string, string>> | undefined,
+  plainField = "data",
+  encodedField = "binaryData",
+): FieldError[] {
   const errors: FieldError[] = [];
   let bytes = 0;
   for (const [field, data, size] of [
@@ -38,7 +43,10 @@ export function validateImmutable<T extends Immutable>(object: T, old: T, fields
 /** Why a text cannot be a key of a ConfigMap or Secret, in upstream's words. */
 export function dataKeyProblems(key: string): string[] {
   const problems = key.length > KEY_LENGTH_MAX ? [`must be no more than ${KEY_LENGTH_MAX} characters`] : [];
-  if (!/^[-._a-zA-Z0-9]+$/.test(key)) problems.push("a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')");
+  if (!/^[-._a-zA-Z0-9]+$/.test(key))
+    problems.push(
+      "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')",
+    );
   if (key === "." || key === "..") problems.push(`must not be '${key}'`);
   else if (key.startsWith("..")) problems.push("must not start with '..'");
   return problems;

@@ -6,7 +6,9 @@ export type DeclaredFeature = "InPlacePodLevelResourcesVerticalScaling" | "InPla
 
 /** What a node must be able to do for a change of a pod that it runs. Pure. */
 export function featuresOfUpdate(spec: PodSpec, old: PodSpec): readonly DeclaredFeature[] {
-  const isResized = (old.initContainers ?? []).some((container, index) => container.restartPolicy !== "Always" && !jsonEqual(container.resources ?? {}, spec.initContainers?.[index]?.resources ?? {}));
+  const isResized = (old.initContainers ?? []).some(
+    (container, index) => container.restartPolicy !== "Always" && !jsonEqual(container.resources ?? {}, spec.initContainers?.[index]?.resources ?? {}),
+  );
   return [
     ...(jsonEqual(spec.resources ?? {}, old.resources ?? {}) ? [] : (["InPlacePodLevelResourcesVerticalScaling"] as const)),
     ...(isResized ? (["InPlacePodVerticalScalingInitContainers"] as const) : []),

@@ -161,11 +161,13 @@ export interface ScaleAccess<T extends KubeObject> {
 
 export const ALL_VERBS: readonly Verb[] = ["get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"];
 
-export type ResourceInput<T extends KubeObject> = Omit<ResourceDefinition<T>, "singular" | "listKind" | "shortNames" | "categories" | "verbs" | "subresources" | "selectableFields" | "strategy" | "schema"> & {
+export type ResourceInput<T extends KubeObject> = Omit<
+  ResourceDefinition<T>,
+  "singular" | "listKind" | "shortNames" | "categories" | "verbs" | "subresources" | "selectableFields" | "strategy" | "schema"
+> & {
   /** As a function where it is read from a file: few starts need every kind's. */
   readonly schema: Schema | (() => Schema);
-} &
-  Partial<Pick<ResourceDefinition<T>, "singular" | "listKind" | "shortNames" | "categories" | "verbs" | "subresources" | "selectableFields" | "strategy">>;
+} & Partial<Pick<ResourceDefinition<T>, "singular" | "listKind" | "shortNames" | "categories" | "verbs" | "subresources" | "selectableFields" | "strategy">>;
 
 /** Fills in what follows from the kind's name, and upstream's common behaviour where nothing else is said. */
 export function defineResource<T extends KubeObject>(input: ResourceInput<T>): ResourceDefinition<T> {

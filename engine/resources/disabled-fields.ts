@@ -38,10 +38,16 @@ const POD_SPECS: Readonly<Record<string, Path>> = {
 };
 
 const OF_KINDS: Readonly<Record<string, readonly Feature[]>> = {
-  "/pods": [{ paths: ["containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"].map((list) => path(`status.${list}.*.volumeMounts.*.volumeStatus`)) }, { paths: [path("status.nodeAllocatableResourceClaimStatuses")] }],
+  "/pods": [
+    { paths: ["containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"].map((list) => path(`status.${list}.*.volumeMounts.*.volumeStatus`)) },
+    { paths: [path("status.nodeAllocatableResourceClaimStatuses")] },
+  ],
   "apps/statefulsets": [{ gate: "MaxUnavailableStatefulSet", paths: [path("spec.updateStrategy.rollingUpdate.maxUnavailable")] }],
   "coordination.k8s.io/leases": [{ paths: [path("spec.strategy")] }, { paths: [path("spec.preferredHolder")] }],
-  "resource.k8s.io/resourceslices": [{ paths: [path("spec.devices.*.nodeAllocatableResourceMappings")] }, { paths: ["bools", "ints", "strings", "versions"].map((list) => path(`spec.devices.*.attributes.*.${list}`)) }],
+  "resource.k8s.io/resourceslices": [
+    { paths: [path("spec.devices.*.nodeAllocatableResourceMappings")] },
+    { paths: ["bools", "ints", "strings", "versions"].map((list) => path(`spec.devices.*.attributes.*.${list}`)) },
+  ],
   "storage.k8s.io/csidrivers": [{ gate: "VolumeLimitScaling", paths: [path("spec.preventPodSchedulingIfMissing")] }],
 };
 
@@ -54,7 +60,12 @@ const FEATURES: ReadonlyMap<string, readonly Feature[]> = new Map(
 );
 
 /** The object without the fields of features that are off, as upstream drops them. An object that has such fields already keeps them. Pure. */
-export function withoutDisabledFields<T extends KubeObject>({ group, resource }: { readonly group: string; readonly resource: string }, object: T, old: T | undefined, disabled: FeatureGates): T {
+export function withoutDisabledFields<T extends KubeObject>(
+  { group, resource }: { readonly group: string; readonly resource: string },
+  object: T,
+  old: T | undefined,
+  disabled: FeatureGates,
+): T {
   let kept: unknown = object;
   for (const { gate, paths, goesEmpty } of FEATURES.get(`${group}/${resource}`) ?? []) {
     if (gate !== undefined && !disabled.has(gate)) continue;

@@ -16,14 +16,24 @@ export function effectiveSpec(pod: Pod, { countsWhole }: { readonly countsWhole:
     requests: largest([isInfeasible ? undefined : asked?.requests, has.requests, granted]),
     limits: largest([isInfeasible ? undefined : asked?.limits, has.limits]),
   });
-  const withStatus = (statuses: readonly ContainerStatus[] | undefined) => (container: Container): Container => {
-    const known = statuses?.find(({ name }) => name === container.name);
-    return known?.resources === undefined ? container : { ...container, resources: effective(container.resources, known.resources, known.allocatedResources) };
-  };
+  const withStatus =
+    (statuses: readonly ContainerStatus[] | undefined) =>
+    (container: Container): Container => {
+      const known = statuses?.find(({ name }) => name === container.name);
+      return known?.resources === undefined
+        ? container
+        : { ...container, resources: effective(container.resources, known.resources, known.allocatedResources) };
+    };
   const containers = mapChanged(spec.containers, withStatus(status.containerStatuses));
   const sidecar = withStatus(status.initContainerStatuses);
-  const initContainers = spec.initContainers === undefined ? undefined : mapChanged(spec.initContainers, (container) => (container.restartPolicy === "Always" ? sidecar(container) : container));
-  const whole = countsWhole && spec.resources !== undefined && status.resources !== undefined ? sameNames(spec.resources, effective(spec.resources, status.resources, status.allocatedResources)) : spec.resources;
+  const initContainers =
+    spec.initContainers === undefined
+      ? undefined
+      : mapChanged(spec.initContainers, (container) => (container.restartPolicy === "Always" ? sidecar(container) : container));
+  const whole =
+    countsWhole && spec.resources !== undefined && status.resources !== undefined
+      ? sameNames(spec.resources, effective(spec.resources, status.resources, status.allocatedResources))
+      : spec.resources;
   if (containers === spec.containers && initContainers === spec.initContainers && whole === spec.resources) return spec;
   return { ...spec, containers, ...(initContainers === undefined ? {} : { initContainers }), ...(whole === undefined ? {} : { resources: whole }) };
 }

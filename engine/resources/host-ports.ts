@@ -9,7 +9,9 @@ export interface HostPort {
 
 export function hostPortsOf({ spec }: Pick<Pod, "spec">): HostPort[] {
   return spec.containers.flatMap((container) =>
-    (container.ports ?? []).filter((port) => (port.hostPort ?? 0) > 0).map((port) => ({ ip: port.hostIP || "0.0.0.0", protocol: port.protocol ?? "TCP", port: port.hostPort ?? 0 })),
+    (container.ports ?? [])
+      .filter((port) => (port.hostPort ?? 0) > 0)
+      .map((port) => ({ ip: port.hostIP || "0.0.0.0", protocol: port.protocol ?? "TCP", port: port.hostPort ?? 0 })),
   );
 }
 

@@ -14,7 +14,9 @@ export function withLabelKeySelectors(pod: Pod): Pod {
     spec: {
       ...pod.spec,
       ...(affinity === undefined ? {} : { affinity: mergeAffinity(affinity, labels) }),
-      ...(topologySpreadConstraints === undefined ? {} : { topologySpreadConstraints: topologySpreadConstraints.map((constraint) => mergeKeys(constraint, labels)) }),
+      ...(topologySpreadConstraints === undefined
+        ? {}
+        : { topologySpreadConstraints: topologySpreadConstraints.map((constraint) => mergeKeys(constraint, labels)) }),
     },
   };
 }
@@ -40,7 +42,11 @@ function mergeAffinity(affinity: Affinity, labels: Labels): Affinity {
     const { requiredDuringSchedulingIgnoredDuringExecution: required, preferredDuringSchedulingIgnoredDuringExecution: preferred } = terms ?? {};
     return {
       ...(required === undefined ? {} : { requiredDuringSchedulingIgnoredDuringExecution: required.map((term) => mergeKeys(term, labels)) }),
-      ...(preferred === undefined ? {} : { preferredDuringSchedulingIgnoredDuringExecution: preferred.map((wish) => ({ ...wish, podAffinityTerm: mergeKeys(wish.podAffinityTerm, labels) })) }),
+      ...(preferred === undefined
+        ? {}
+        : {
+            preferredDuringSchedulingIgnoredDuringExecution: preferred.map((wish) => ({ ...wish, podAffinityTerm: mergeKeys(wish.podAffinityTerm, labels) })),
+          }),
     };
   };
   return {
@@ -53,7 +59,8 @@ function mergeAffinity(affinity: Affinity, labels: Labels): Affinity {
 /** Without a selector nothing is selected, whatever the keys; labels that the pod has not got say nothing. */
 function mergeKeys<T extends LabelKeys & (PodAffinityTerm | TopologySpreadConstraint)>(term: T, labels: Labels): T {
   const { labelSelector, matchLabelKeys = [], mismatchLabelKeys = [] } = term;
-  const expressions = (keys: readonly string[], operator: string) => keys.flatMap((key) => (labels[key] === undefined ? [] : [{ key, operator, values: [labels[key]] }]));
+  const expressions = (keys: readonly string[], operator: string) =>
+    keys.flatMap((key) => (labels[key] === undefined ? [] : [{ key, operator, values: [labels[key]] }]));
   const added = [...expressions(matchLabelKeys, "In"), ...expressions(mismatchLabelKeys, "NotIn")];
   if (labelSelector === undefined || added.length === 0) return term;
   return { ...term, labelSelector: { ...labelSelector, matchExpressions: [...(labelSelector.matchExpressions ?? []), ...added] } };

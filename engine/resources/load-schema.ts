@@ -53,7 +53,8 @@ function resolveNode(node: RawSchema, file: string): Schema {
   const out: Record<string, unknown> = { ...own };
   if (isNode(own["items"])) out["items"] = resolveNode(own["items"], file);
   if (isNode(own["additionalProperties"])) out["additionalProperties"] = resolveNode(own["additionalProperties"], file);
-  if (isNode(own["properties"])) out["properties"] = Object.fromEntries(Object.entries(own["properties"]).map(([name, property]) => [name, resolveNode(property as RawSchema, file)]));
+  if (isNode(own["properties"]))
+    out["properties"] = Object.fromEntries(Object.entries(own["properties"]).map(([name, property]) => [name, resolveNode(property as RawSchema, file)]));
   return out as Schema;
 }
 

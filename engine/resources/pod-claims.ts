@@ -12,7 +12,8 @@ export interface PodClaim {
 /** The claims that a pod's volumes name, or that are made for them. */
 export function podClaims({ metadata, spec }: Pod): readonly PodClaim[] {
   return (spec.volumes ?? []).flatMap((volume): PodClaim[] => {
-    if (volume.persistentVolumeClaim !== undefined) return [{ volume, claimName: volume.persistentVolumeClaim.claimName, isEphemeral: false, readOnly: volume.persistentVolumeClaim.readOnly === true }];
+    if (volume.persistentVolumeClaim !== undefined)
+      return [{ volume, claimName: volume.persistentVolumeClaim.claimName, isEphemeral: false, readOnly: volume.persistentVolumeClaim.readOnly === true }];
     return volume.ephemeral === undefined ? [] : [{ volume, claimName: `${metadata.name ?? ""}-${volume.name}`, isEphemeral: true, readOnly: false }];
   });
 }

@@ -31,15 +31,24 @@ export function validatePodLevel(spec: PodSpec, path: string, claims: ReadonlySe
   const { requests = {}, limits = {} } = resources;
   const tooLow = Object.entries(containerQuantities(spec)).flatMap(([name, sum]) => {
     const whole = requests[name];
-    return whole === undefined || compareQuantities(sum, whole) <= 0 ? [] : [invalidField(`${path}.requests[${name}]`, whole, `must be greater than or equal to aggregate container requests of ${sum}`)];
+    return whole === undefined || compareQuantities(sum, whole) <= 0
+      ? []
+      : [invalidField(`${path}.requests[${name}]`, whole, `must be greater than or equal to aggregate container requests of ${sum}`)];
   });
   const tooHigh = spec.containers.flatMap((container, index) =>
     Object.entries(container.resources?.limits ?? {}).flatMap(([name, limit]) => {
       const whole = limits[name];
-      return whole === undefined || compareQuantities(limit, whole) <= 0 ? [] : [invalidField(`${path}.containers[${index}][${name}].limits`, limit, `must be less than or equal to pod limits of ${whole}`)];
+      return whole === undefined || compareQuantities(limit, whole) <= 0
+        ? []
+        : [invalidField(`${path}.containers[${index}][${name}].limits`, limit, `must be less than or equal to pod limits of ${whole}`)];
     }),
   );
-  return [...(resources.claims === undefined ? [] : [forbiddenField(`${path}.claims`, "claims may not be set for Resources at pod-level")]), ...validateWholeRequirements(spec, path, claims), ...tooLow, ...tooHigh];
+  return [
+    ...(resources.claims === undefined ? [] : [forbiddenField(`${path}.claims`, "claims may not be set for Resources at pod-level")]),
+    ...validateWholeRequirements(spec, path, claims),
+    ...tooLow,
+    ...tooHigh,
+  ];
 }
 
 const WHOLE_RESOURCES = ["cpu", "hugepages-", "memory"];
@@ -47,12 +56,19 @@ const WHOLE_RESOURCES = ["cpu", "hugepages-", "memory"];
 /** Upstream tells of a name that is none for a whole pod as of a value out of a list. */
 function validateWholeRequirements({ resources }: PodSpec, path: string, claims: ReadonlySet<string>): FieldError[] {
   const names = (["limits", "requests"] as const).flatMap((list) =>
-    Object.keys(resources?.[list] ?? {}).flatMap((name) => (isPodLevel(name) || anyResourceNameErrors(name).length > 0 ? [] : [unsupportedValue(`${path}.${list}[${name}]`, name, WHOLE_RESOURCES)])),
+    Object.keys(resources?.[list] ?? {}).flatMap((name) =>
+      isPodLevel(name) || anyResourceNameErrors(name).length > 0 ? [] : [unsupportedValue(`${path}.${list}[${name}]`, name, WHOLE_RESOURCES)],
+    ),
   );
   return [...names, ...validateRequirements(resources, path, claims, anyResourceNameErrors)];
 }
 
 /** What the containers of a pod ask for together, as quantities. */
 function containerQuantities(spec: PodSpec): Readonly<Record<string, string>> {
-  return Object.fromEntries(Object.entries(containerRequests(spec)).map(([name, amount]) => [name, name === "cpu" ? formatQuantity(amount / 1000, "DecimalSI") : formatQuantity(amount, "BinarySI")]));
+  return Object.fromEntries(
+    Object.entries(containerRequests(spec)).map(([name, amount]) => [
+      name,
+      name === "cpu" ? formatQuantity(amount / 1000, "DecimalSI") : formatQuantity(amount, "BinarySI"),
+    ]),
+  );
 }

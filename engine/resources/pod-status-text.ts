@@ -37,8 +37,16 @@ export function summarizePod(pod: Pod): PodSummary {
     return { text: withDeletion(pod, starting), readyCount: readySidecars.length, totalCount, ...restartsOf(initStatuses) };
   }
   const containers = status?.containerStatuses ?? [];
-  const ready = [...containers.filter((container) => container.ready && isRunning(container)), ...sidecarStatuses.filter((container) => container.started === true && container.ready)];
-  return { text: withDeletion(pod, containersText(pod, phaseText(pod))), readyCount: ready.length, totalCount, ...restartsOf([...sidecarStatuses, ...containers]) };
+  const ready = [
+    ...containers.filter((container) => container.ready && isRunning(container)),
+    ...sidecarStatuses.filter((container) => container.started === true && container.ready),
+  ];
+  return {
+    text: withDeletion(pod, containersText(pod, phaseText(pod))),
+    readyCount: ready.length,
+    totalCount,
+    ...restartsOf([...sidecarStatuses, ...containers]),
+  };
 }
 
 function phaseText(pod: Pod): string {

@@ -29,7 +29,9 @@ export function withContainersOfPod(spec: PodSpec): PodSpec {
       return {
         ...container,
         ...(limits === undefined ? {} : { resources: { ...container.resources, requests: { ...limits, ...container.resources?.requests } } }),
-        ...(isHostNetwork && container.ports !== undefined ? { ports: container.ports.map((port) => ({ ...port, hostPort: port.hostPort || port.containerPort })) } : {}),
+        ...(isHostNetwork && container.ports !== undefined
+          ? { ports: container.ports.map((port) => ({ ...port, hostPort: port.hostPort || port.containerPort })) }
+          : {}),
       };
     }),
   };

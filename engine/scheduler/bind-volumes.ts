@@ -21,7 +21,11 @@ export function chooseVolumes(delayed: readonly DelayedClaim[], node: Node): rea
   const choices: VolumeChoice[] = [];
   const taken = new Set<PersistentVolume>();
   for (const { claim, storageClass, candidates, capacities } of delayed) {
-    const volume = chooseVolume(claim, candidates.filter((candidate) => !taken.has(candidate)), node);
+    const volume = chooseVolume(
+      claim,
+      candidates.filter((candidate) => !taken.has(candidate)),
+      node,
+    );
     if (volume !== undefined) {
       taken.add(volume);
       choices.push({ do: "take", claim, volume });
@@ -35,7 +39,9 @@ function canProvision(claim: PersistentVolumeClaim, { provisioner, allowedTopolo
   const selected = claim.metadata.annotations?.[SELECTED_NODE_ANNOTATION];
   if (selected !== undefined && selected !== node.metadata.name) return false;
   if (provisioner === "kubernetes.io/no-provisioner") return false;
-  const terms = allowedTopologies.map((term): NodeSelectorTerm => ({ matchExpressions: (term.matchLabelExpressions ?? []).map(({ key, values }) => ({ key, operator: "In", values })) }));
+  const terms = allowedTopologies.map((term): NodeSelectorTerm => ({
+    matchExpressions: (term.matchLabelExpressions ?? []).map(({ key, values }) => ({ key, operator: "In", values })),
+  }));
   return terms.length === 0 || terms.some((term) => matchesTerm(term, node));
 }
 
@@ -45,7 +51,12 @@ function hasRoom({ spec }: PersistentVolumeClaim, capacities: DelayedClaim["capa
   if (capacities === undefined || wanted === undefined) return true;
   return capacities.some(({ capacity, maximumVolumeSize, nodeTopology }) => {
     const limit = maximumVolumeSize ?? capacity;
-    return limit !== undefined && nodeTopology !== undefined && compareQuantities(limit, wanted) >= 0 && labelSelectorPredicate(nodeTopology)(node.metadata.labels ?? {});
+    return (
+      limit !== undefined &&
+      nodeTopology !== undefined &&
+      compareQuantities(limit, wanted) >= 0 &&
+      labelSelectorPredicate(nodeTopology)(node.metadata.labels ?? {})
+    );
   });
 }
 
@@ -55,13 +66,21 @@ export async function writeVolumeChoices(client: Client, choices: readonly Volum
     const claim = choice.claim as PersistentVolumeClaim & KubeObject; // stored, so it has its names
     if (choice.do === "provision") {
       if (claim.metadata.annotations?.[SELECTED_NODE_ANNOTATION] === nodeName) continue;
-      await client.for(persistentVolumeClaimResource).update(withMetadata(claim, { annotations: { ...claim.metadata.annotations, [SELECTED_NODE_ANNOTATION]: nodeName } }));
+      await client
+        .for(persistentVolumeClaimResource)
+        .update(withMetadata(claim, { annotations: { ...claim.metadata.annotations, [SELECTED_NODE_ANNOTATION]: nodeName } }));
       continue;
     }
     const volume = choice.volume as PersistentVolume & KubeObject; // likewise
     if (volume.spec?.claimRef?.uid === claim.metadata.uid) continue;
     const { namespace = "", name = "", uid = "", resourceVersion = "" } = claim.metadata;
-    const annotations = volume.spec?.claimRef === undefined ? { ...volume.metadata.annotations, [BOUND_BY_CONTROLLER_ANNOTATION]: "yes" } : volume.metadata.annotations;
-    await client.for(persistentVolumeResource).update({ ...withMetadata(volume, { annotations }), spec: { ...volume.spec, claimRef: { kind: "PersistentVolumeClaim", apiVersion: "v1", namespace, name, uid, resourceVersion } } });
+    const annotations =
+      volume.spec?.claimRef === undefined ? { ...volume.metadata.annotations, [BOUND_BY_CONTROLLER_ANNOTATION]: "yes" } : volume.metadata.annotations;
+    await client
+      .for(persistentVolumeResource)
+      .update({
+        ...withMetadata(volume, { annotations }),
+        spec: { ...volume.spec, claimRef: { kind: "PersistentVolumeClaim", apiVersion: "v1", namespace, name, uid, resourceVersion } },
+      });
   }
 }

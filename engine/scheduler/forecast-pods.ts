@@ -42,11 +42,19 @@ const REASONS_MAX = 8;
  * Where the real scheduler would put pods that do not exist yet: the same filters and scores, on a copy of the cluster in which the
  * leaving pods are gone and each placed pod counts for the next. Pure; the order of `planned` is the order of arrival.
  */
-export function forecastPods(nodes: readonly Node[], pods: readonly Pod[], planned: readonly PlannedPods[], leaving: readonly LeavingPods[] = [], namespaceLabels?: NamespaceLabels, settings: SchedulerSettings = DEFAULT_SETTINGS): readonly PodForecast[] {
+export function forecastPods(
+  nodes: readonly Node[],
+  pods: readonly Pod[],
+  planned: readonly PlannedPods[],
+  leaving: readonly LeavingPods[] = [],
+  namespaceLabels?: NamespaceLabels,
+  settings: SchedulerSettings = DEFAULT_SETTINGS,
+): readonly PodForecast[] {
   const snapshot = new ClusterSnapshot();
   for (const node of nodes) snapshot.setNode(node);
   const gone = leaving.map(({ namespace, selector }) => ({ namespace, matches: labelSelectorPredicate(selector) }));
-  for (const pod of pods) if (!gone.some(({ namespace, matches }) => namespace === pod.metadata.namespace && matches(pod.metadata.labels))) snapshot.setPod(podInfo(pod));
+  for (const pod of pods)
+    if (!gone.some(({ namespace, matches }) => namespace === pod.metadata.namespace && matches(pod.metadata.labels))) snapshot.setPod(podInfo(pod));
   const deciding = new Map(settings.profiles.map((each) => [each.schedulerName, { profile: createProfile(each), cache: new FilterCache() }]));
   const [first = { profile: createProfile(), cache: new FilterCache() }] = deciding.values();
   let start = 0;
@@ -57,7 +65,10 @@ export function forecastPods(nodes: readonly Node[], pods: readonly Pod[], plann
     // Where somebody else's scheduler decides, what ours would say is the best guess.
     const { profile, cache } = deciding.get(group.pod.spec.schedulerName ?? SCHEDULER_NAME) ?? first;
     for (let index = 0; index < wanted; index++) {
-      const info: PodInfo = { ...podInfo({ ...group.pod, metadata: { ...group.pod.metadata, name: `${group.pod.metadata.name ?? "pod"}-${index}-planned` } }), namespaceLabels };
+      const info: PodInfo = {
+        ...podInfo({ ...group.pod, metadata: { ...group.pod.metadata, name: `${group.pod.metadata.name ?? "pod"}-${index}-planned` } }),
+        namespaceLabels,
+      };
       const decision = schedulePod(info, snapshot.nodes(), profile, start, cache);
       if (decision.is === "unschedulable") {
         reasons = explainNodes(info, snapshot.nodes(), profile);

@@ -27,7 +27,9 @@ export class Nominations {
   /** The node as it will be when the pods that come before this one are there; undefined when there are none. */
   withReserved(pod: PodInfo, node: NodeInfo): NodeInfo | undefined {
     if (this.#nominated.size === 0) return undefined;
-    const before = [...this.#nominated.values()].filter((entry) => entry.nodeName === node.name && entry.pod.key !== pod.key && priorityOf(entry.pod) >= priorityOf(pod));
+    const before = [...this.#nominated.values()].filter(
+      (entry) => entry.nodeName === node.name && entry.pod.key !== pod.key && priorityOf(entry.pod) >= priorityOf(pod),
+    );
     return before.length === 0 ? undefined : before.reduce((info, entry) => withPod(info, entry.pod), node);
   }
 }

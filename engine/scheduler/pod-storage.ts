@@ -47,9 +47,16 @@ export function resolvePodStorage(pod: Pod, facts: StorageFacts): PodStorage | u
   const stuck = (problem: string): PodStorage => ({ problem, bound, delayed, exclusive, facts });
   for (const { claimName, isEphemeral } of uses) {
     const claim = facts.claim(namespace, claimName);
-    if (claim === undefined) return stuck(isEphemeral ? `waiting for ephemeral volume controller to create the persistentvolumeclaim "${claimName}"` : `persistentvolumeclaim "${claimName}" not found`);
-    if (isEphemeral && controllerOf(claim)?.uid !== pod.metadata.uid) return stuck(`PVC ${namespace}/${claimName} was not created for pod ${namespace}/${pod.metadata.name} (pod is not owner)`);
-    if (claim.status?.phase === "Lost") return stuck(`persistentvolumeclaim "${claimName}" bound to non-existent persistentvolume "${claim.spec?.volumeName ?? ""}"`);
+    if (claim === undefined)
+      return stuck(
+        isEphemeral
+          ? `waiting for ephemeral volume controller to create the persistentvolumeclaim "${claimName}"`
+          : `persistentvolumeclaim "${claimName}" not found`,
+      );
+    if (isEphemeral && controllerOf(claim)?.uid !== pod.metadata.uid)
+      return stuck(`PVC ${namespace}/${claimName} was not created for pod ${namespace}/${pod.metadata.name} (pod is not owner)`);
+    if (claim.status?.phase === "Lost")
+      return stuck(`persistentvolumeclaim "${claimName}" bound to non-existent persistentvolume "${claim.spec?.volumeName ?? ""}"`);
     if (claim.metadata.deletionTimestamp !== undefined) return stuck(`persistentvolumeclaim "${claimName}" is being deleted`);
     if (claim.spec?.accessModes?.includes("ReadWriteOncePod") === true) exclusive.add(claimName);
     const volume = claim.spec?.volumeName ? facts.volume(claim.spec.volumeName) : undefined;

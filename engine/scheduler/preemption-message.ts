@@ -21,7 +21,13 @@ const isFinal = new WeakMap<Rejection, boolean>();
  * Why no room was made for a pod that fits nowhere, in upstream's words: the end of the message that says why it fits nowhere. `refused`
  * is empty where the pod was refused before any node was looked at. Pure, but for what it remembers.
  */
-export function explainPreemption(pod: PodInfo, nodes: readonly NodeInfo[], refused: readonly RefusedNode[], profile: Profile, isRoomBeingMade: boolean): string {
+export function explainPreemption(
+  pod: PodInfo,
+  nodes: readonly NodeInfo[],
+  refused: readonly RefusedNode[],
+  profile: Profile,
+  isRoomBeingMade: boolean,
+): string {
   const devices = explainDevices(pod, refused, profile);
   if (pod.pod.spec.preemptionPolicy === "Never") return `${devices}preemption: not eligible due to preemptionPolicy=Never.`;
   if (isRoomBeingMade) return `${devices}preemption: not eligible due to a terminating pod on the nominated node.`;
@@ -46,7 +52,8 @@ function isUnchangeable(pod: PodInfo, { node }: NodeInfo, rejection: Rejection, 
   // No pod that goes gives its devices to another at once.
   if (rejection.by === DYNAMIC_RESOURCES) return true;
   let known = isFinal.get(rejection);
-  if (known === undefined) isFinal.set(rejection, (known = rejection.reasons.some((reason) => UNCHANGEABLE.test(reason)) || localRefusal(pod, nodeInfo(node), profile) !== undefined));
+  if (known === undefined)
+    isFinal.set(rejection, (known = rejection.reasons.some((reason) => UNCHANGEABLE.test(reason)) || localRefusal(pod, nodeInfo(node), profile) !== undefined));
   return known;
 }
 

@@ -80,7 +80,10 @@ function selectVictims({ pod, nodes, profile, budgets, withReserved }: Preemptio
 }
 
 /** Which pods their budgets cannot spare, when the more important ones are asked first. An eviction that was granted already counts no more. */
-function splitByBudgets(pods: readonly PodInfo[], budgets: readonly PodDisruptionBudget[]): { readonly violating: readonly PodInfo[]; readonly others: readonly PodInfo[] } {
+function splitByBudgets(
+  pods: readonly PodInfo[],
+  budgets: readonly PodDisruptionBudget[],
+): { readonly violating: readonly PodInfo[]; readonly others: readonly PodInfo[] } {
   const left = new Map(budgets.map((budget) => [budget, budget.status?.disruptionsAllowed ?? 0]));
   const violating: PodInfo[] = [];
   const others: PodInfo[] = [];
@@ -125,5 +128,8 @@ function startMs({ pod }: PodInfo): number {
 }
 
 function isLeavingForAnother({ pod }: PodInfo): boolean {
-  return pod.metadata.deletionTimestamp !== undefined && pod.status?.conditions?.some(({ type, status, reason }) => type === "DisruptionTarget" && status === "True" && reason === PREEMPTION_REASON) === true;
+  return (
+    pod.metadata.deletionTimestamp !== undefined &&
+    pod.status?.conditions?.some(({ type, status, reason }) => type === "DisruptionTarget" && status === "True" && reason === PREEMPTION_REASON) === true
+  );
 }

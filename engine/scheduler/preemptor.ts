@@ -40,7 +40,9 @@ export class Preemptor {
   }
 
   async execute(pod: PodInfo, { nodeName, victims }: Preemption, displaced: readonly PodInfo[]): Promise<void> {
-    await Promise.all(displaced.map((other) => this.#attempt(other.pod, "nomination not taken back", () => this.#patchStatus(other.pod, { nominatedNodeName: null }))));
+    await Promise.all(
+      displaced.map((other) => this.#attempt(other.pod, "nomination not taken back", () => this.#patchStatus(other.pod, { nominatedNodeName: null }))),
+    );
     await Promise.all(victims.map((victim) => this.#attempt(victim.pod, "pod not preempted", () => this.#remove(victim.pod, pod.pod, nodeName))));
   }
 
@@ -48,7 +50,13 @@ export class Preemptor {
     const { client, clock, events, logger } = this.#options;
     const { namespace = "", name = "", uid = "", deletionTimestamp } = victim.metadata;
     if (deletionTimestamp !== undefined) return;
-    const condition = { type: "DisruptionTarget", status: "True", reason: PREEMPTION_REASON, message: `${by.spec.schedulerName ?? SCHEDULER_NAME}: preempting to accommodate a higher priority pod`, lastTransitionTime: formatTime(clock.now()) };
+    const condition = {
+      type: "DisruptionTarget",
+      status: "True",
+      reason: PREEMPTION_REASON,
+      message: `${by.spec.schedulerName ?? SCHEDULER_NAME}: preempting to accommodate a higher priority pod`,
+      lastTransitionTime: formatTime(clock.now()),
+    };
     await this.#patchStatus(victim, { conditions: [condition] });
     await client.for(podResource).delete(namespace, name, { preconditions: { uid } });
     logger.info("preempted", { pod: describeObject(victim), by: describeObject(by), node: nodeName });

@@ -28,11 +28,19 @@ export interface Rejection {
  * Picks a node for a pod: filter, score, choose. Pure apart from the cache, which only saves repeated work.
  * `start` rotates where the search begins, so that equal nodes take turns; with many nodes only a sample is scored, as upstream does.
  */
-export function schedulePod(pod: PodInfo, nodes: readonly NodeInfo[], profile: Profile, start: number, cache: FilterCache, reserve: Reserve = NOTHING_RESERVED): Decision {
+export function schedulePod(
+  pod: PodInfo,
+  nodes: readonly NodeInfo[],
+  profile: Profile,
+  start: number,
+  cache: FilterCache,
+  reserve: Reserve = NOTHING_RESERVED,
+): Decision {
   const prepared = profile.filters.map((filter): PreparedFilter => ({ filter, state: filter.prepare?.(pod, nodes) }));
   for (const { filter, state } of prepared) {
     const refusal = filter.refuse?.(pod, state);
-    if (refusal !== undefined) return { is: "unschedulable", message: `0/${nodes.length} nodes are available: ${refusal}.`, rejectedBy: new Set([filter.name]), refused: [] };
+    if (refusal !== undefined)
+      return { is: "unschedulable", message: `0/${nodes.length} nodes are available: ${refusal}.`, rejectedBy: new Set([filter.name]), refused: [] };
   }
   const local = prepared.filter(({ filter }) => filter.prepare === undefined);
   const global = prepared.filter(({ filter }) => filter.prepare !== undefined);
@@ -44,12 +52,24 @@ export function schedulePod(pod: PodInfo, nodes: readonly NodeInfo[], profile: P
   for (; examined < nodes.length && feasible.length < wanted; examined++) {
     const place = (start + examined) % nodes.length;
     const node = nodes[place] as NodeInfo; // the index is within bounds
-    const rejection = localRejection(pod, node, local, remembered, place) ?? firstRejection(pod, node, global) ?? rejectionOfReserved(pod, reserve(node), prepared);
+    const rejection =
+      localRejection(pod, node, local, remembered, place) ?? firstRejection(pod, node, global) ?? rejectionOfReserved(pod, reserve(node), prepared);
     if (rejection === undefined) feasible.push(node);
     else refused.push({ node, rejection });
   }
   if (feasible.length === 0) {
-    return { is: "unschedulable", message: nodes.length === 0 ? "no nodes available to schedule pods" : explainUnfit(nodes.length, refused.map(({ rejection }) => rejection.reasons)), rejectedBy: new Set(refused.map(({ rejection }) => rejection.by)), refused };
+    return {
+      is: "unschedulable",
+      message:
+        nodes.length === 0
+          ? "no nodes available to schedule pods"
+          : explainUnfit(
+              nodes.length,
+              refused.map(({ rejection }) => rejection.reasons),
+            ),
+      rejectedBy: new Set(refused.map(({ rejection }) => rejection.by)),
+      refused,
+    };
   }
   const chosen = feasible.length === 1 ? feasible[0] : chooseBest(pod, feasible, nodes, profile.scores);
   const nextStart = nodes.length === 0 ? 0 : (start + examined + (examined === nodes.length ? 1 : 0)) % nodes.length;
@@ -103,7 +123,13 @@ export class FilterCache {
   }
 }
 
-function localRejection(pod: PodInfo, node: NodeInfo, filters: readonly PreparedFilter[], { versions, results }: LocalResults, place: number): Rejection | undefined {
+function localRejection(
+  pod: PodInfo,
+  node: NodeInfo,
+  filters: readonly PreparedFilter[],
+  { versions, results }: LocalResults,
+  place: number,
+): Rejection | undefined {
   if (versions[place] !== node.version) {
     results[place] = firstRejection(pod, node, filters) ?? "fits";
     versions[place] = node.version;

@@ -44,7 +44,9 @@ export interface FitArgs {
   readonly strategy: ScoringStrategy;
 }
 
-export type ScoringStrategy = { readonly resources: readonly WeightedResource[] } & ({ readonly type: "LeastAllocated" | "MostAllocated" } | { readonly type: "RequestedToCapacityRatio"; readonly shape: readonly ShapePoint[] });
+export type ScoringStrategy = { readonly resources: readonly WeightedResource[] } & (
+  { readonly type: "LeastAllocated" | "MostAllocated" } | { readonly type: "RequestedToCapacityRatio"; readonly shape: readonly ShapePoint[] }
+);
 
 export interface WeightedResource {
   readonly name: string;
@@ -85,6 +87,13 @@ export const DEFAULT_ARGS: PluginArgs = {
 const FILTERS = KNOWN_PLUGINS.filter(({ points }) => points.includes("filter")).map(({ name }) => name);
 const SCORES = KNOWN_PLUGINS.flatMap(({ name, weight }) => (weight === undefined ? [] : [[name, weight] as const]));
 
-export const DEFAULT_PROFILE: ProfileSettings = { schedulerName: SCHEDULER_NAME, percentageOfNodes: 0, filters: new Set(FILTERS), scores: new Map(SCORES), preempts: true, args: DEFAULT_ARGS };
+export const DEFAULT_PROFILE: ProfileSettings = {
+  schedulerName: SCHEDULER_NAME,
+  percentageOfNodes: 0,
+  filters: new Set(FILTERS),
+  scores: new Map(SCORES),
+  preempts: true,
+  args: DEFAULT_ARGS,
+};
 
 export const DEFAULT_SETTINGS: SchedulerSettings = { profiles: [DEFAULT_PROFILE], initialBackoffMs: 1_000, maxBackoffMs: 10_000 };

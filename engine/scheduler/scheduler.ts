@@ -97,15 +97,30 @@ class Scheduler {
     const pods = informers.informer(podResource);
     const namespaces = informers.informer(namespaceResource);
     const removeHandlers = [
-      nodes.addHandler({ add: (node) => this.#nodeChanged(undefined, node), update: (old, node) => this.#nodeChanged(old, node), delete: (node) => this.#snapshot.removeNode(node.metadata.name ?? "") }),
-      pods.addHandler({ add: (pod) => this.#podChanged(undefined, pod), update: (old, pod) => this.#podChanged(old, pod), delete: (pod) => this.#podDeleted(pod) }),
+      nodes.addHandler({
+        add: (node) => this.#nodeChanged(undefined, node),
+        update: (old, node) => this.#nodeChanged(old, node),
+        delete: (node) => this.#snapshot.removeNode(node.metadata.name ?? ""),
+      }),
+      pods.addHandler({
+        add: (pod) => this.#podChanged(undefined, pod),
+        update: (old, pod) => this.#podChanged(old, pod),
+        delete: (pod) => this.#podDeleted(pod),
+      }),
       this.#volumes.onChange(() => this.#wake({ is: "storage-changed" })),
       this.#devices.onChange((event) => this.#wake(event)),
       this.#metrics.followPending(() => ({ ...this.#queue.sizes, gated: this.#gated.size })),
     ];
     try {
       // Without all nodes and placements the first decisions would be made on half a cluster.
-      await Promise.all([nodes.waitForSync(signal), pods.waitForSync(signal), namespaces.waitForSync(signal), this.#preemptor.waitForSync(signal), this.#volumes.waitForSync(signal), this.#devices.waitForSync(signal)]);
+      await Promise.all([
+        nodes.waitForSync(signal),
+        pods.waitForSync(signal),
+        namespaces.waitForSync(signal),
+        this.#preemptor.waitForSync(signal),
+        this.#volumes.waitForSync(signal),
+        this.#devices.waitForSync(signal),
+      ]);
       for (;;) {
         const pod = await this.#queue.next(signal);
         if (pod === undefined) break;
@@ -131,7 +146,8 @@ class Scheduler {
       this.#queue.giveBack(queued, decision.rejectedBy.size > 0 ? decision.rejectedBy : new Set(this.#of(pod).filters.keys()));
       const { nominatedNode, explanation } = this.#preempt(pod, decision.refused);
       this.#track(this.#reportUnschedulable(pod, `${decision.message}${explanation}`, nominatedNode));
-      if (pod.devices !== undefined && decision.rejectedBy.has(DYNAMIC_RESOURCES)) this.#track(this.#attempt(pod, "devices not released", this.#devices.releaseIdle(pod.pod, pod.devices)));
+      if (pod.devices !== undefined && decision.rejectedBy.has(DYNAMIC_RESOURCES))
+        this.#track(this.#attempt(pod, "devices not released", this.#devices.releaseIdle(pod.pod, pod.devices)));
       return;
     }
     this.#start = decision.nextStart;
@@ -172,7 +188,8 @@ class Scheduler {
     const { profile, settings } = this.#of(pod);
     if (nodes.length === 0 || !settings.preempts) return { nominatedNode, explanation: "" };
     const found = choosePreemption({ pod, nodes, profile, budgets: this.#preemptor.budgets(), start: this.#start, withReserved, nominatedNode });
-    if (found === undefined) return { nominatedNode, explanation: ` ${explainPreemption(pod, nodes, refused, profile, isRoomBeingMade(pod, nodes, nominatedNode))}` };
+    if (found === undefined)
+      return { nominatedNode, explanation: ` ${explainPreemption(pod, nodes, refused, profile, isRoomBeingMade(pod, nodes, nominatedNode))}` };
     const displaced = this.#nominations.below(found.nodeName, priorityOf(pod));
     for (const other of displaced) this.#nominations.remove(other.key);
     this.#nominations.set(pod, found.nodeName);
@@ -183,10 +200,12 @@ class Scheduler {
   /** Volumes and devices first: a pod that has a node must find them there. */
   async #prepareAndBind(queued: PodInfo, pod: PodInfo, nodeName: string, chosen: NodeDevices | undefined, signal: AbortSignal): Promise<void> {
     const node = this.#snapshot.node(nodeName)?.node;
-    const isReady = node !== undefined && (await this.#prepare(pod, node, chosen, signal).catch((error: unknown) => {
-      this.#options.logger.warn("volumes or devices not bound, will retry", { pod: pod.key, node: nodeName, error: describeError(error) });
-      return false;
-    }));
+    const isReady =
+      node !== undefined &&
+      (await this.#prepare(pod, node, chosen, signal).catch((error: unknown) => {
+        this.#options.logger.warn("volumes or devices not bound, will retry", { pod: pod.key, node: nodeName, error: describeError(error) });
+        return false;
+      }));
     if (signal.aborted) return;
     // A pod that was deleted meanwhile is assumed no more.
     const isAssumed = this.#snapshot.isAssumed(pod.key);
@@ -218,7 +237,12 @@ class Scheduler {
         metadata: { name, namespace, ...(uid === undefined ? {} : { uid }) },
         target: { apiVersion: "v1", kind: "Node", name: nodeName },
       } as Parameters<ReturnType<Client["for"]>["createSubresource"]>[3]); // a Binding, which no kind of the catalog types
-      this.#options.events.record(pod.pod, { type: "Normal", reason: "Scheduled", action: "Binding", message: `Successfully assigned ${namespace}/${name} to ${nodeName}` });
+      this.#options.events.record(pod.pod, {
+        type: "Normal",
+        reason: "Scheduled",
+        action: "Binding",
+        message: `Successfully assigned ${namespace}/${name} to ${nodeName}`,
+      });
       return true;
     } catch (error) {
       this.#takeBack(pod);
@@ -240,17 +264,37 @@ class Scheduler {
     const known = findCondition(pod.status?.conditions, "PodScheduled");
     const isNominated = nominatedNodeName === undefined || pod.status?.nominatedNodeName === nominatedNodeName;
     if (isNominated && known?.status === "False" && known.reason === "Unschedulable" && known.message === message) return;
-    const condition = { type: "PodScheduled", status: "False", reason: "Unschedulable", message, observedGeneration: pod.metadata.generation ?? 1, lastTransitionTime: formatTime(this.#options.clock.now()) };
+    const condition = {
+      type: "PodScheduled",
+      status: "False",
+      reason: "Unschedulable",
+      message,
+      observedGeneration: pod.metadata.generation ?? 1,
+      lastTransitionTime: formatTime(this.#options.clock.now()),
+    };
     try {
-      await this.#options.client.for(podResource).patch(pod.metadata.namespace ?? "", pod.metadata.name ?? "", "strategic", { status: { conditions: [condition], ...(nominatedNodeName === undefined ? {} : { nominatedNodeName }) } }, { subresource: "status" });
+      await this.#options.client
+        .for(podResource)
+        .patch(
+          pod.metadata.namespace ?? "",
+          pod.metadata.name ?? "",
+          "strategic",
+          { status: { conditions: [condition], ...(nominatedNodeName === undefined ? {} : { nominatedNodeName }) } },
+          { subresource: "status" },
+        );
     } catch (error) {
-      if (!hasReason(error, "NotFound", "Conflict")) this.#options.logger.warn("pod condition not written", { pod: describeObject(pod), error: describeError(error) });
+      if (!hasReason(error, "NotFound", "Conflict"))
+        this.#options.logger.warn("pod condition not written", { pod: describeObject(pod), error: describeError(error) });
     }
   }
 
   #nodeChanged(old: Node | undefined, node: Node): void {
     // Heartbeats change only conditions and images; they must not wake anyone, nor cost a new snapshot value.
-    const matters = old === undefined || !jsonEqual(old.spec, node.spec) || !jsonEqual(old.metadata.labels, node.metadata.labels) || !jsonEqual(old.status?.allocatable, node.status?.allocatable);
+    const matters =
+      old === undefined ||
+      !jsonEqual(old.spec, node.spec) ||
+      !jsonEqual(old.metadata.labels, node.metadata.labels) ||
+      !jsonEqual(old.status?.allocatable, node.status?.allocatable);
     if (!matters && jsonEqual(old.status?.images, node.status?.images)) return;
     const info = this.#snapshot.setNode(node);
     if (matters) this.#wake({ is: old === undefined ? "node-added" : "node-changed", node: info });
@@ -282,7 +326,11 @@ class Scheduler {
     // Known from before a restart; later ones are our own.
     if (old === undefined && pod.status?.nominatedNodeName) this.#nominations.set(info, pod.status.nominatedNodeName);
     // Our own condition on the pod comes back as a status change; only what decisions are made of brings a pod back to the queue.
-    const isSame = old !== undefined && jsonEqual(old.spec, pod.spec) && jsonEqual(old.metadata.labels, pod.metadata.labels) && jsonEqual(old.status?.resourceClaimStatuses, pod.status?.resourceClaimStatuses);
+    const isSame =
+      old !== undefined &&
+      jsonEqual(old.spec, pod.spec) &&
+      jsonEqual(old.metadata.labels, pod.metadata.labels) &&
+      jsonEqual(old.status?.resourceClaimStatuses, pod.status?.resourceClaimStatuses);
     if (!isSame && !this.#snapshot.isAssumed(info.key)) this.#queue.add(info);
   }
 

@@ -24,7 +24,8 @@ export class ClusterSnapshot {
 
   setNode(node: Node): NodeInfo {
     const name = node.metadata.name ?? "";
-    const pods = this.#nodes.get(name)?.pods ?? [...this.#placements.values()].filter((placement) => placement.nodeName === name).map((placement) => placement.pod);
+    const pods =
+      this.#nodes.get(name)?.pods ?? [...this.#placements.values()].filter((placement) => placement.nodeName === name).map((placement) => placement.pod);
     const info = nodeInfo(node, pods);
     this.#put(name, info);
     return info;
@@ -97,7 +98,15 @@ export class ClusterSnapshot {
 
 /** Whether decisions cannot tell two states of a placed pod apart: that it is bound, and most changes of its status, are such. Who has to make room depends on when pods began, and on who is making room already. */
 function isAlike(one: PodInfo, other: PodInfo): boolean {
-  const factsOf = ({ pod: { metadata, status }, requests, scoredRequests }: PodInfo) => [metadata.uid, metadata.labels, metadata.deletionTimestamp, requests, scoredRequests, status?.startTime, findCondition(status?.conditions, "DisruptionTarget")];
+  const factsOf = ({ pod: { metadata, status }, requests, scoredRequests }: PodInfo) => [
+    metadata.uid,
+    metadata.labels,
+    metadata.deletionTimestamp,
+    requests,
+    scoredRequests,
+    status?.startTime,
+    findCondition(status?.conditions, "DisruptionTarget"),
+  ];
   return jsonEqual(factsOf(one), factsOf(other));
 }
 

@@ -3,7 +3,15 @@ import { invalid, invalidField, type FieldError } from "../apimachinery/field-er
 import { escapeFieldValue } from "../apimachinery/selectors.ts";
 import { badRequest, joinProblems } from "../apimachinery/status-error.ts";
 import type { AuthorizationAttributes } from "../auth/authorize.ts";
-import type { LocalSubjectAccessReview, NonResourceAttributes, ResourceAttributes, SelfSubjectAccessReview, SelfSubjectRulesReview, SubjectAccessReview, SubjectAccessReviewSpec } from "../resources/types.ts";
+import type {
+  LocalSubjectAccessReview,
+  NonResourceAttributes,
+  ResourceAttributes,
+  SelfSubjectAccessReview,
+  SelfSubjectRulesReview,
+  SubjectAccessReview,
+  SubjectAccessReviewSpec,
+} from "../resources/types.ts";
 import type { ServerParts } from "./exchange.ts";
 
 const GROUP = "authorization.k8s.io";
@@ -25,8 +33,12 @@ export function reviewLocally(parts: ServerParts, namespace: string, { spec }: L
   refuse("LocalSubjectAccessReview", [
     ...targetErrors(spec),
     ...subjectErrors(spec),
-    ...(spec.resourceAttributes !== undefined && (spec.resourceAttributes.namespace ?? "") !== namespace ? [invalidField("spec.resourceAttributes.namespace", spec.resourceAttributes.namespace ?? "", "must match metadata.namespace")] : []),
-    ...(spec.nonResourceAttributes === undefined ? [] : [invalidField("spec.nonResourceAttributes", spec.nonResourceAttributes, "disallowed on this kind of request")]),
+    ...(spec.resourceAttributes !== undefined && (spec.resourceAttributes.namespace ?? "") !== namespace
+      ? [invalidField("spec.resourceAttributes.namespace", spec.resourceAttributes.namespace ?? "", "must match metadata.namespace")]
+      : []),
+    ...(spec.nonResourceAttributes === undefined
+      ? []
+      : [invalidField("spec.nonResourceAttributes", spec.nonResourceAttributes, "disallowed on this kind of request")]),
   ]);
   return decide(parts, userOf(spec), spec);
 }
@@ -38,8 +50,15 @@ export async function reviewRules({ authorizer }: ServerParts, user: UserInfo, {
   return {
     resourceRules: rules
       .filter(({ resources = [] }) => resources.length > 0)
-      .map(({ verbs, apiGroups = [], resources = [], resourceNames = [] }) => ({ verbs, apiGroups, resources, ...(resourceNames.length === 0 ? {} : { resourceNames }) })),
-    nonResourceRules: rules.filter(({ nonResourceURLs = [] }) => nonResourceURLs.length > 0).map(({ verbs, nonResourceURLs = [] }) => ({ verbs, nonResourceURLs })),
+      .map(({ verbs, apiGroups = [], resources = [], resourceNames = [] }) => ({
+        verbs,
+        apiGroups,
+        resources,
+        ...(resourceNames.length === 0 ? {} : { resourceNames }),
+      })),
+    nonResourceRules: rules
+      .filter(({ nonResourceURLs = [] }) => nonResourceURLs.length > 0)
+      .map(({ verbs, nonResourceURLs = [] }) => ({ verbs, nonResourceURLs })),
     incomplete,
     ...(errors.length === 0 ? {} : { evaluationError: joinProblems(errors) }),
   };
@@ -61,8 +80,17 @@ function attributesOf(user: UserInfo, { resourceAttributes: asked, nonResourceAt
   const fields = fieldSelector?.rawSelector ?? fieldText(fieldSelector?.requirements ?? []);
   const labels = labelSelector?.rawSelector ?? labelText(labelSelector?.requirements ?? []);
   return {
-    is: "resource", user, verb, group, version, resource, namespace, name,
-    ...(subresource ? { subresource } : {}), ...(fields === "" ? {} : { fieldSelector: fields }), ...(labels === "" ? {} : { labelSelector: labels }),
+    is: "resource",
+    user,
+    verb,
+    group,
+    version,
+    resource,
+    namespace,
+    name,
+    ...(subresource ? { subresource } : {}),
+    ...(fields === "" ? {} : { fieldSelector: fields }),
+    ...(labels === "" ? {} : { labelSelector: labels }),
   };
 }
 
@@ -94,8 +122,10 @@ function userOf({ user = "", groups = [], uid, extra }: SubjectAccessReviewSpec)
 }
 
 function targetErrors({ resourceAttributes: asked, nonResourceAttributes: path }: Target): FieldError[] {
-  if (asked !== undefined && path !== undefined) return [invalidField("spec.nonResourceAttributes", path, "cannot be specified in combination with resourceAttributes")];
-  if (asked === undefined && path === undefined) return [invalidField("spec.resourceAttributes", null, "exactly one of nonResourceAttributes or resourceAttributes must be specified")];
+  if (asked !== undefined && path !== undefined)
+    return [invalidField("spec.nonResourceAttributes", path, "cannot be specified in combination with resourceAttributes")];
+  if (asked === undefined && path === undefined)
+    return [invalidField("spec.resourceAttributes", null, "exactly one of nonResourceAttributes or resourceAttributes must be specified")];
   return (["fieldSelector", "labelSelector"] as const).flatMap((name) => {
     const selector = asked?.[name];
     if (selector === undefined || !selector.rawSelector || (selector.requirements ?? []).length === 0) return [];

@@ -2,7 +2,8 @@ import type { AdmissionAttributes } from "../admission/admission.ts";
 import type { DeleteOptions, WriteOptions } from "../apimachinery/api-request.ts";
 import { namespaceOf, type Exchange } from "./exchange.ts";
 
-type Own = Pick<AdmissionAttributes, "operation" | "name" | "object" | "old"> & Partial<Pick<AdmissionAttributes, "kind" | "isOfCollection" | "options" | "subresource">>;
+type Own = Pick<AdmissionAttributes, "operation" | "name" | "object" | "old"> &
+  Partial<Pick<AdmissionAttributes, "kind" | "isOfCollection" | "options" | "subresource">>;
 
 /** The request as admission sees it; the caller says what it knows of the object. */
 export function admissionAttributes(exchange: Exchange, own: Own, options: WriteOptions | DeleteOptions): AdmissionAttributes {
@@ -15,7 +16,8 @@ export function admissionAttributes(exchange: Exchange, own: Own, options: Write
     namespace: namespaceOf(exchange),
     assumedNamespaces: isDryRun && "assumedNamespaces" in options ? options.assumedNamespaces : undefined,
     isDryRun,
-    options: own.operation === "DELETE" ? deleteOptionsObject(options) : writeOptionsObject(own.operation === "CREATE" ? "CreateOptions" : "UpdateOptions", options),
+    options:
+      own.operation === "DELETE" ? deleteOptionsObject(options) : writeOptionsObject(own.operation === "CREATE" ? "CreateOptions" : "UpdateOptions", options),
     notes,
     ...("name" in request && request.name !== undefined ? { addressName: request.name } : {}),
     ...(request.signal === undefined ? {} : { signal: request.signal }),
@@ -24,8 +26,17 @@ export function admissionAttributes(exchange: Exchange, own: Own, options: Write
   };
 }
 
-function writeOptionsObject(kind: "CreateOptions" | "UpdateOptions", { dryRun, fieldManager, fieldValidation }: WriteOptions): Readonly<Record<string, unknown>> {
-  return { kind, apiVersion: "meta.k8s.io/v1", ...dryRunList(dryRun), ...(fieldManager ? { fieldManager } : {}), ...(fieldValidation === undefined ? {} : { fieldValidation }) };
+function writeOptionsObject(
+  kind: "CreateOptions" | "UpdateOptions",
+  { dryRun, fieldManager, fieldValidation }: WriteOptions,
+): Readonly<Record<string, unknown>> {
+  return {
+    kind,
+    apiVersion: "meta.k8s.io/v1",
+    ...dryRunList(dryRun),
+    ...(fieldManager ? { fieldManager } : {}),
+    ...(fieldValidation === undefined ? {} : { fieldValidation }),
+  };
 }
 
 function deleteOptionsObject({ dryRun, gracePeriodSeconds, preconditions, propagationPolicy }: DeleteOptions): Readonly<Record<string, unknown>> {

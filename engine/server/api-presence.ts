@@ -63,18 +63,30 @@ export function createApiPresence(options: ApiPresenceOptions): ApiPresence {
   const renew = async () => {
     const labels = { ...IDENTITY, "kubernetes.io/hostname": name };
     const metadata = { namespace: NAMESPACE, name: leaseName, labels, annotations: { [ADDRESS]: hostAndPort(address, port) } };
-    const lease: Lease & KubeObject = { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata, spec: { holderIdentity: name, leaseDurationSeconds: isAlone ? DURATION_ALONE_SECONDS : DURATION_SECONDS, renewTime: formatMicroTime(clock.now()) } };
+    const lease: Lease & KubeObject = {
+      apiVersion: "coordination.k8s.io/v1",
+      kind: "Lease",
+      metadata,
+      spec: { holderIdentity: name, leaseDurationSeconds: isAlone ? DURATION_ALONE_SECONDS : DURATION_SECONDS, renewTime: formatMicroTime(clock.now()) },
+    };
     await leases.apply(lease, { fieldManager: "kube-apiserver", force: true });
   };
   const publish = async () => {
-    const { items } = await leases.list(NAMESPACE, { labelSelector: Object.entries(IDENTITY).map(([key, value]) => `${key}=${value}`).join(",") });
+    const { items } = await leases.list(NAMESPACE, {
+      labelSelector: Object.entries(IDENTITY)
+        .map(([key, value]) => `${key}=${value}`)
+        .join(","),
+    });
     const { alive, gone } = isAlone ? judgeAlone(leaseName, items, clock.now()) : seen.judge(items);
     if (!isUnpublished) {
       const planned = planApiSlices(alive.map((lease) => parseAddress(lease.metadata.annotations?.[ADDRESS])).filter((found) => found !== undefined));
       await writeSlices(client, planned);
       await writeEndpoints(client, planned);
     }
-    for (const { metadata } of gone) await leases.delete(NAMESPACE, metadata.name ?? "", { preconditions: { resourceVersion: metadata.resourceVersion ?? "" } }).catch(ignoring("NotFound", "Conflict"));
+    for (const { metadata } of gone)
+      await leases
+        .delete(NAMESPACE, metadata.name ?? "", { preconditions: { resourceVersion: metadata.resourceVersion ?? "" } })
+        .catch(ignoring("NotFound", "Conflict"));
   };
   const announce = async () => {
     await renew();
@@ -83,15 +95,19 @@ export function createApiPresence(options: ApiPresenceOptions): ApiPresence {
   return {
     announce,
     service: service("api presence", async (signal) => {
-      for (let renewedMs = clock.monotonic(); !signal.aborted; ) {
+      for (let renewedMs = clock.monotonic(); !signal.aborted;) {
         await sleep(clock, RENEW_MS, signal).catch(() => {});
         if (signal.aborted) break;
         const isDue = !isAlone || clock.monotonic() - renewedMs >= RENEW_ALONE_MS;
         if (isDue) renewedMs = clock.monotonic();
-        await (isDue ? announce() : publish()).catch((error: unknown) => logger.warn("this server's presence is not renewed, will retry", { error: describeError(error) }));
+        await (isDue ? announce() : publish()).catch((error: unknown) =>
+          logger.warn("this server's presence is not renewed, will retry", { error: describeError(error) }),
+        );
       }
       // The others, or the next start, make the slices without it.
-      await leases.delete(NAMESPACE, leaseName).catch((error: unknown) => logger.debug("the lease of this server stays until it expires", { error: describeError(error) }));
+      await leases
+        .delete(NAMESPACE, leaseName)
+        .catch((error: unknown) => logger.debug("the lease of this server stays until it expires", { error: describeError(error) }));
     }),
   };
 }
@@ -124,7 +140,8 @@ class LeaseObserver {
       const known = before.get(metadata.uid ?? "");
       this.#changes.set(metadata.uid ?? "", known !== undefined && known.renewTime === spec?.renewTime ? known : { renewTime: spec?.renewTime, atMs: nowMs });
     }
-    const isAlive = ({ metadata, spec }: Lease & KubeObject) => nowMs - (this.#changes.get(metadata.uid ?? "")?.atMs ?? nowMs) < (spec?.leaseDurationSeconds ?? DURATION_SECONDS) * 1000;
+    const isAlive = ({ metadata, spec }: Lease & KubeObject) =>
+      nowMs - (this.#changes.get(metadata.uid ?? "")?.atMs ?? nowMs) < (spec?.leaseDurationSeconds ?? DURATION_SECONDS) * 1000;
     return { alive: leases.filter(isAlive), gone: leases.filter((lease) => !isAlive(lease)) };
   }
 }
@@ -158,20 +175,28 @@ async function writeSlices(client: Client, wanted: readonly (EndpointSlice & Kub
   for (const slice of wanted) {
     const found = items.find(({ metadata }) => metadata.name === slice.metadata.name);
     if (found === undefined) await slices.create(slice).catch(ignoring("AlreadyExists"));
-    else if (!jsonEqual(content(found), content(slice))) await slices.update({ ...slice, metadata: { ...slice.metadata, resourceVersion: found.metadata.resourceVersion } }).catch(ignoring("Conflict", "NotFound"));
+    else if (!jsonEqual(content(found), content(slice)))
+      await slices
+        .update({ ...slice, metadata: { ...slice.metadata, resourceVersion: found.metadata.resourceVersion } })
+        .catch(ignoring("Conflict", "NotFound"));
   }
-  for (const { metadata } of items) if (!wanted.some((slice) => slice.metadata.name === metadata.name)) await slices.delete("default", metadata.name ?? "").catch(ignoring("NotFound"));
+  for (const { metadata } of items)
+    if (!wanted.some((slice) => slice.metadata.name === metadata.name)) await slices.delete("default", metadata.name ?? "").catch(ignoring("NotFound"));
 }
 
 /** The same once more in the older form, for clients that know no slices. */
 async function writeEndpoints(client: Client, slices: readonly EndpointSlice[]): Promise<void> {
-  const subsets = slices.map(({ endpoints, ports }) => ({ addresses: (endpoints ?? []).flatMap(({ addresses }) => addresses.map((ip) => ({ ip }))), ports: (ports ?? []).map(({ name = "", port = 0, protocol = "TCP" }) => ({ name, port, protocol })) }));
+  const subsets = slices.map(({ endpoints, ports }) => ({
+    addresses: (endpoints ?? []).flatMap(({ addresses }) => addresses.map((ip) => ({ ip }))),
+    ports: (ports ?? []).map(({ name = "", port = 0, protocol = "TCP" }) => ({ name, port, protocol })),
+  }));
   const metadata = { name: SERVICE, namespace: "default", labels: { "endpointslice.kubernetes.io/skip-mirror": "true" } };
   const wanted: Endpoints & KubeObject = { apiVersion: "v1", kind: "Endpoints", metadata, subsets };
   const objects = client.for<Endpoints & KubeObject>(endpointsResource);
   const found = await objects.get("default", SERVICE).catch(ignoring("NotFound"));
   if (found === undefined && subsets.length > 0) await objects.create(wanted).catch(ignoring("AlreadyExists"));
-  else if (found !== undefined && !jsonEqual(found.subsets ?? [], subsets)) await objects.update({ ...wanted, metadata: { ...metadata, resourceVersion: found.metadata.resourceVersion } }).catch(ignoring("Conflict", "NotFound"));
+  else if (found !== undefined && !jsonEqual(found.subsets ?? [], subsets))
+    await objects.update({ ...wanted, metadata: { ...metadata, resourceVersion: found.metadata.resourceVersion } }).catch(ignoring("Conflict", "NotFound"));
 }
 
 function content({ endpoints, ports }: EndpointSlice): unknown {

@@ -205,7 +205,13 @@ export class ApiServer implements ApiHandler {
   /** An error that no rule foresaw is our bug: it is logged in full and told in brief. */
   #unexpected(request: ApiRequest, error: unknown): StatusError {
     const { verb, resource, namespace } = request;
-    this.parts.logger.error("request failed unexpectedly", { verb, resource: resource.resource, namespace, error, stack: error instanceof Error ? error.stack : undefined });
+    this.parts.logger.error("request failed unexpectedly", {
+      verb,
+      resource: resource.resource,
+      namespace,
+      error,
+      stack: error instanceof Error ? error.stack : undefined,
+    });
     return internalError(error instanceof Error ? error.message : String(error));
   }
 }
@@ -226,22 +232,48 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const rbac = followRbac(store);
   const authorizer = createAuthorizer(currentModes(options, rbac), new AuthorizationMetrics(options.metrics, clock));
   const tokens = new ServiceAccountTokens(options.tokenSigner ?? options.tokenKey, clock, random, options.tokenSettings);
-  const signerCheck: SignerCheck = (user, verb, name) => authorizer.allows({ is: "resource", user, verb, group: "certificates.k8s.io", version: "*", resource: "signers", namespace: "", name });
+  const signerCheck: SignerCheck = (user, verb, name) =>
+    authorizer.allows({ is: "resource", user, verb, group: "certificates.k8s.io", version: "*", resource: "signers", namespace: "", name });
   const escalation = rbacEscalation({ index: rbac, authorizer, catchUp: () => store.caughtUp() });
-  const webhookClient = (users?: KubeconfigUsers) => new WebhookClient({ resolveService: serviceResolver(store, random), clock, loopback: options.loopback, egress: options.egress, tracer, ...(users === undefined ? {} : { users }) });
+  const webhookClient = (users?: KubeconfigUsers) =>
+    new WebhookClient({
+      resolveService: serviceResolver(store, random),
+      clock,
+      loopback: options.loopback,
+      egress: options.egress,
+      tracer,
+      ...(users === undefined ? {} : { users }),
+    });
   const webhooks = options.webhooks ?? webhookClient();
-  const resources = new ResourceIndex(options.catalog, [...virtualResources, ...computedResources].map(({ definition }) => definition));
-  const policyParts = { equivalents: equivalentResources(resources), askRights: rightsAnswers(authorizer), findKind: (apiVersion: string, kind: string) => resources.findKind(apiVersion, kind), metrics: { validating: new PolicyMetrics(options.metrics, clock, "validating"), mutating: new PolicyMetrics(options.metrics, clock, "mutating") } };
+  const resources = new ResourceIndex(
+    options.catalog,
+    [...virtualResources, ...computedResources].map(({ definition }) => definition),
+  );
+  const policyParts = {
+    equivalents: equivalentResources(resources),
+    askRights: rightsAnswers(authorizer),
+    findKind: (apiVersion: string, kind: string) => resources.findKind(apiVersion, kind),
+    metrics: { validating: new PolicyMetrics(options.metrics, clock, "validating"), mutating: new PolicyMetrics(options.metrics, clock, "mutating") },
+  };
   const webhookParts = { ...policyParts, transport: webhooks, tracer, random, clock, logger, metrics: new WebhookMetrics(options.metrics, clock) };
   const callingAs = (users: KubeconfigUsers | undefined) => (users === undefined ? {} : { transport: webhookClient(users) });
-  if (options.catalog.includes(customResourceDefinitionResource as unknown as ResourceDefinition)) new CustomKinds({ store, resources, webhooks, tracer, random, logger }).follow();
+  if (options.catalog.includes(customResourceDefinitionResource as unknown as ResourceDefinition))
+    new CustomKinds({ store, resources, webhooks, tracer, random, logger }).follow();
   const gitFields = new GitFieldPlaces();
-  const aggregator = new Aggregator({ resolveService: serviceResolver(store, random), allowsRedirects: options.allowsRemoteRedirects === true, dial: options.egress?.get("cluster"), ...(options.frontProxy === undefined ? {} : { certificate: options.frontProxy }) });
+  const aggregator = new Aggregator({
+    resolveService: serviceResolver(store, random),
+    allowsRedirects: options.allowsRemoteRedirects === true,
+    dial: options.egress?.get("cluster"),
+    ...(options.frontProxy === undefined ? {} : { certificate: options.frontProxy }),
+  });
   if (options.catalog.includes(apiServiceResource as unknown as ResourceDefinition)) aggregator.follow(store);
   const makeNamespace = async (name: string) => {
-    await createLocalClient(server, API_SERVER_USER, "kube-apiserver").for(namespaceResource).create({ apiVersion: "v1", kind: "Namespace", metadata: { name } }).catch((error: unknown) => {
-      if (!hasReason(error, "AlreadyExists")) throw error;
-    });
+    await createLocalClient(server, API_SERVER_USER, "kube-apiserver")
+      .for(namespaceResource)
+      .create({ apiVersion: "v1", kind: "Namespace", metadata: { name } })
+      .catch((error: unknown) => {
+        if (!hasReason(error, "AlreadyExists")) throw error;
+      });
   };
   const parts: ServerParts = {
     store,
@@ -254,13 +286,59 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     authorizer,
     impersonator: new Impersonator(authorizer, new ImpersonationMetrics(options.metrics, clock)),
     rbac,
-    admission: new AdmissionChain(choosePlugins(admissionPlugins({ random, clock, mayUseSigner: signerCheck, changeQuota: changeQuota(store), policies: { ...followPolicies(store), parts: policyParts }, webhooks: { ...followWebhooks(store), mutatingParts: { ...webhookParts, ...callingAs(options.webhookUsers?.mutating) }, validatingParts: { ...webhookParts, ...callingAs(options.webhookUsers?.validating) } }, settings: options.admissionSettings ?? USUAL_SETTINGS, logger, podSecurityMetrics: new PodSecurityMetrics(options.metrics, Number(KUBERNETES_VERSION.minor)), makeNamespace, owners: policyParts, askImagePolicy: options.askImagePolicy, always: [gitOwnedFields(clock, new Set([GITOPS_USER, CONTROLLER_USER]), gitFields), signingRequestor, escalation, deviceClaimRights(policyParts.askRights), deviceTaintTimes(clock), ...(options.allowsPrivileged === false ? [privilegeBan] : [])] }), options.admissionChoice ?? { enabled: [], disabled: [] }), {
-      get: async (definition, namespace, name, fresh) => (await store.get(definition, namespace, name, fresh?.fresh === true ? {} : { resourceVersion: "0" }))?.object,
-      list: async (definition, namespace, fresh) => (await store.list(definition, namespace, fresh?.fresh === true ? {} : { resourceVersion: "0" })).items.map(({ object }) => object),
-    }, new AdmissionMetrics(options.metrics, clock)),
-    addresses: new ServiceAddresses(store.storage, followServiceRanges(store, options.serviceCidr), options.serviceNodePorts ?? USUAL_NODE_PORTS, random, clock),
+    admission: new AdmissionChain(
+      choosePlugins(
+        admissionPlugins({
+          random,
+          clock,
+          mayUseSigner: signerCheck,
+          changeQuota: changeQuota(store),
+          policies: { ...followPolicies(store), parts: policyParts },
+          webhooks: {
+            ...followWebhooks(store),
+            mutatingParts: { ...webhookParts, ...callingAs(options.webhookUsers?.mutating) },
+            validatingParts: { ...webhookParts, ...callingAs(options.webhookUsers?.validating) },
+          },
+          settings: options.admissionSettings ?? USUAL_SETTINGS,
+          logger,
+          podSecurityMetrics: new PodSecurityMetrics(options.metrics, Number(KUBERNETES_VERSION.minor)),
+          makeNamespace,
+          owners: policyParts,
+          askImagePolicy: options.askImagePolicy,
+          always: [
+            gitOwnedFields(clock, new Set([GITOPS_USER, CONTROLLER_USER]), gitFields),
+            signingRequestor,
+            escalation,
+            deviceClaimRights(policyParts.askRights),
+            deviceTaintTimes(clock),
+            ...(options.allowsPrivileged === false ? [privilegeBan] : []),
+          ],
+        }),
+        options.admissionChoice ?? { enabled: [], disabled: [] },
+      ),
+      {
+        get: async (definition, namespace, name, fresh) =>
+          (await store.get(definition, namespace, name, fresh?.fresh === true ? {} : { resourceVersion: "0" }))?.object,
+        list: async (definition, namespace, fresh) =>
+          (await store.list(definition, namespace, fresh?.fresh === true ? {} : { resourceVersion: "0" })).items.map(({ object }) => object),
+      },
+      new AdmissionMetrics(options.metrics, clock),
+    ),
+    addresses: new ServiceAddresses(
+      store.storage,
+      followServiceRanges(store, options.serviceCidr),
+      options.serviceNodePorts ?? USUAL_NODE_PORTS,
+      random,
+      clock,
+    ),
     tokens,
-    authenticator: new Authenticator({ ...options.authentication, tokens, lookup: tokenLookup(store, clock, logger, options.metrics), clock, metrics: new AuthenticationMetrics(options.metrics, clock) }),
+    authenticator: new Authenticator({
+      ...options.authentication,
+      tokens,
+      lookup: tokenLookup(store, clock, logger, options.metrics),
+      clock,
+      metrics: new AuthenticationMetrics(options.metrics, clock),
+    }),
     order: requestOrder(options),
     ...(options.auditor === undefined ? {} : { auditor: options.auditor }),
     tracer,

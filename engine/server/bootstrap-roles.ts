@@ -23,7 +23,12 @@ export async function bootstrapRoles(client: Client, roles: DefaultRoles = defau
   await reconcile(client, roleBindingResource, roles.roleBindings, planBinding);
 }
 
-async function reconcile<T extends KubeObject>(client: Client, resource: ResourceReference<T>, expected: readonly T[], plan: (expected: T, existing: T | undefined) => Reconciliation<T>): Promise<void> {
+async function reconcile<T extends KubeObject>(
+  client: Client,
+  resource: ResourceReference<T>,
+  expected: readonly T[],
+  plan: (expected: T, existing: T | undefined) => Reconciliation<T>,
+): Promise<void> {
   const api = client.for(resource);
   const known = new Map((await api.list("")).items.map((object) => [keyOf(object), object]));
   const apply = async (object: T): Promise<void> => {

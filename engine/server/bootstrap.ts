@@ -44,7 +44,11 @@ const KUBERNETES = "kubernetes";
 /** What every cluster has from the beginning: the system's namespaces, and the API itself as a Service; `api-presence.ts` gives it its endpoints. Harmless to repeat. */
 export async function bootstrapCluster(handler: ApiHandler, options: BootstrapOptions): Promise<void> {
   const client = createLocalClient(handler, API_SERVER_USER, "kube-apiserver");
-  await ensureAll(client, namespaceResource, IMMORTAL_NAMESPACES.map((name) => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } })));
+  await ensureAll(
+    client,
+    namespaceResource,
+    IMMORTAL_NAMESPACES.map((name) => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } })),
+  );
   const { authenticationFacts: facts, flowControlClock: clock } = options;
   // Together: the store commits at once what is written at the same time.
   await Promise.all([
@@ -52,8 +56,12 @@ export async function bootstrapCluster(handler: ApiHandler, options: BootstrapOp
     ensureAll(client, priorityClassResource, systemPriorityClasses),
     ...(facts === undefined ? [] : [publishFacts(client, facts)]),
     ...(options.hasMachines === false ? [] : [ensureStorageClass(client), ensureDnsService(client, parseServiceRanges(options.serviceCidr).map(dnsAddress))]),
-    ...(options.registersApis === true ? [ensureAll(client, apiServiceResource, localApiServices([...catalog, ...virtualResources.map(({ definition }) => definition)]))] : []),
-    ...(clock === undefined ? [] : [ensureFlowControl(client, clock), ensureServiceRange(client, options.serviceCidr, clock), ensureTokenTracking(client, clock)]),
+    ...(options.registersApis === true
+      ? [ensureAll(client, apiServiceResource, localApiServices([...catalog, ...virtualResources.map(({ definition }) => definition)]))]
+      : []),
+    ...(clock === undefined
+      ? []
+      : [ensureFlowControl(client, clock), ensureServiceRange(client, options.serviceCidr, clock), ensureTokenTracking(client, clock)]),
     ensure<Service & KubeObject>(client, serviceResource, kubernetesService(options)),
   ]);
 }
@@ -78,7 +86,8 @@ export async function ensureStorageClass(client: Client): Promise<void> {
 export async function publishFacts(client: Client, data: Readonly<Record<string, string>>): Promise<void> {
   const metadata = { name: "extension-apiserver-authentication", namespace: "kube-system" };
   const found = await ensure<ConfigMap & KubeObject>(client, configMapResource, { apiVersion: "v1", kind: "ConfigMap", metadata, data });
-  if (Object.entries(data).some(([key, value]) => found.data?.[key] !== value)) await client.for(configMapResource).patch(metadata.namespace, metadata.name, "merge", { data });
+  if (Object.entries(data).some(([key, value]) => found.data?.[key] !== value))
+    await client.for(configMapResource).patch(metadata.namespace, metadata.name, "merge", { data });
 }
 
 /**

@@ -43,23 +43,41 @@ export function componentPages({ clock, disabled, flags }: ComponentPagesOptions
   });
   const contents: Readonly<Record<string, { readonly kind: string; readonly object: () => object; readonly text: () => string }>> = {
     "/statusz": { kind: "Statusz", object: status, text: () => statusText(status()) },
-    "/flagz": { kind: "Flagz", object: () => ({ flags }), text: () => Object.entries(flags).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => `${name}=${value}\n`).join("") },
+    "/flagz": {
+      kind: "Flagz",
+      object: () => ({ flags }),
+      text: () =>
+        Object.entries(flags)
+          .sort(([a], [b]) => (a < b ? -1 : 1))
+          .map(([name, value]) => `${name}=${value}\n`)
+          .join(""),
+    },
   };
   return pages.flatMap((path) => {
     const content = contents[path];
     if (content === undefined) return [];
     const { kind, object, text } = content;
-    return [{
-      method: "GET",
-      path,
-      handle(request) {
-        const form = chooseForm(header(request, "accept"), kind);
-        if (form === "text") return { code: 200, contentType: `${TEXT_TYPE}; charset=utf-8`, body: Buffer.from(`\n${NAME} ${kind.toLowerCase()}\nWarning: This endpoint is not meant to be machine parseable, has no formatting compatibility guarantees and is for debugging purposes only.\n${text()}`) };
-        if (form.version !== VERSIONS[0]) request.notes?.warn(`This version of the ${kind.toLowerCase()} endpoint is deprecated. Please use a newer version.`);
-        const whole = { kind, apiVersion: `${GROUP}/${form.version}`, metadata: { name: NAME }, ...object() };
-        return { code: 200, contentType: form.type, body: Buffer.from(form.type === YAML_TYPE ? formatYaml(whole) : `${JSON.stringify(whole)}\n`) };
+    return [
+      {
+        method: "GET",
+        path,
+        handle(request) {
+          const form = chooseForm(header(request, "accept"), kind);
+          if (form === "text")
+            return {
+              code: 200,
+              contentType: `${TEXT_TYPE}; charset=utf-8`,
+              body: Buffer.from(
+                `\n${NAME} ${kind.toLowerCase()}\nWarning: This endpoint is not meant to be machine parseable, has no formatting compatibility guarantees and is for debugging purposes only.\n${text()}`,
+              ),
+            };
+          if (form.version !== VERSIONS[0])
+            request.notes?.warn(`This version of the ${kind.toLowerCase()} endpoint is deprecated. Please use a newer version.`);
+          const whole = { kind, apiVersion: `${GROUP}/${form.version}`, metadata: { name: NAME }, ...object() };
+          return { code: 200, contentType: form.type, body: Buffer.from(form.type === YAML_TYPE ? formatYaml(whole) : `${JSON.stringify(whole)}\n`) };
+        },
       },
-    }];
+    ];
   });
 }
 
@@ -76,7 +94,19 @@ function chooseForm(accept: string | undefined, kind: string): "text" | { readon
   throw new StatusError("NotAcceptable", `only the following media types are accepted: ${[JSON_TYPE, YAML_TYPE, TEXT_TYPE].join(", ")}`);
 }
 
-function statusText({ startTime, uptimeSeconds, binaryVersion, emulationVersion, paths }: { readonly startTime: string; readonly uptimeSeconds: number; readonly binaryVersion: string; readonly emulationVersion: string; readonly paths: readonly string[] }): string {
+function statusText({
+  startTime,
+  uptimeSeconds,
+  binaryVersion,
+  emulationVersion,
+  paths,
+}: {
+  readonly startTime: string;
+  readonly uptimeSeconds: number;
+  readonly binaryVersion: string;
+  readonly emulationVersion: string;
+  readonly paths: readonly string[];
+}): string {
   const [hours, minutes, seconds] = [Math.floor(uptimeSeconds / 3600), Math.floor(uptimeSeconds / 60) % 60, uptimeSeconds % 60];
   const two = (value: number) => String(value).padStart(2, "0");
   return `\nStarted: ${startTime}\nUp: ${hours} hr ${two(minutes)} min ${two(seconds)} sec\nBinary version: ${binaryVersion}\nEmulation version: ${emulationVersion}\nPaths: ${paths.join(" ")}\n`;

@@ -12,12 +12,16 @@ const POLICIES: readonly string[] = ["Foreground", "Background", "Orphan"];
 /** DeleteOptions out of a body, or of the query where there is no body: as upstream, one of the two. Throws 400 for a wrong shape, 422 for wrong values. */
 export function parseDeleteOptions(body: unknown, query: URLSearchParams | undefined): DeleteOptions {
   const { value, errors } = conform(deleteOptionsSchema, body ?? {}, { defaults: false, prune: true });
-  if (errors.length > 0) throw badRequest(`DeleteOptions in version "v1" cannot be handled as a DeleteOptions: ${errors.map((error) => `${error.field}: ${error.message}`).join(", ")}`);
+  if (errors.length > 0)
+    throw badRequest(
+      `DeleteOptions in version "v1" cannot be handled as a DeleteOptions: ${errors.map((error) => `${error.field}: ${error.message}`).join(", ")}`,
+    );
   const given = body === undefined ? fromQuery(query) : (value as DeleteOptionsBody); // conforms to the schema
   const problems: FieldError[] = [];
   const policy = given.propagationPolicy;
   if (policy !== undefined && !POLICIES.includes(policy)) problems.push(unsupportedValue("propagationPolicy", policy, [...POLICIES, "nil"]));
-  if (policy !== undefined && given.orphanDependents !== undefined) problems.push(invalidField("propagationPolicy", policy, "orphanDependents and deletionPropagation cannot be both set"));
+  if (policy !== undefined && given.orphanDependents !== undefined)
+    problems.push(invalidField("propagationPolicy", policy, "orphanDependents and deletionPropagation cannot be both set"));
   problems.push(...dryRunErrors(given.dryRun));
   if (problems.length > 0) throw invalid("meta.k8s.io", "DeleteOptions", "", problems);
   // orphanDependents is the older form of the policy.
@@ -50,6 +54,8 @@ function fromQuery(query: URLSearchParams | undefined): DeleteOptionsBody {
     ...(policy === null ? {} : { propagationPolicy: policy }),
     ...(orphan === null ? {} : { orphanDependents: orphan !== "false" && orphan !== "0" }),
     ...(query.has("dryRun") ? { dryRun: query.getAll("dryRun") } : {}),
-    ...(uid === undefined && resourceVersion === undefined ? {} : { preconditions: { ...(uid === undefined ? {} : { uid }), ...(resourceVersion === undefined ? {} : { resourceVersion }) } }),
+    ...(uid === undefined && resourceVersion === undefined
+      ? {}
+      : { preconditions: { ...(uid === undefined ? {} : { uid }), ...(resourceVersion === undefined ? {} : { resourceVersion }) } }),
   };
 }

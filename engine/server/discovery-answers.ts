@@ -54,6 +54,9 @@ function inForm({ body }: Document, type: string): Buffer {
   if (type === JSON_TYPE) return body;
   const value = JSON.parse(body.toString("utf8")) as { readonly apiVersion?: string; readonly kind: string }; // a document of our own
   if (type === YAML_TYPE) return Buffer.from(formatYaml(value));
-  const schema = value.kind === "APIGroupDiscoveryList" ? loadSchema("apidiscovery.k8s.io/v2/api-group-discovery-list.yaml") : loadSchema("meta/v1/discovery.yaml", value.kind);
+  const schema =
+    value.kind === "APIGroupDiscoveryList"
+      ? loadSchema("apidiscovery.k8s.io/v2/api-group-discovery-list.yaml")
+      : loadSchema("meta/v1/discovery.yaml", value.kind);
   return wrapUnknown(value.apiVersion ?? "", value.kind, encodeProtobuf(schema, value));
 }

@@ -44,7 +44,11 @@ export class Discovery {
 
   /** `/api`. `address` is how the client reached us. */
   coreVersions(address: string): Document {
-    return this.#document(`api ${address}`, () => ({ kind: "APIVersions", versions: this.#groups("api").flatMap(([, versions]) => versions), serverAddressByClientCIDRs: [{ clientCIDR: "0.0.0.0/0", serverAddress: address }] }));
+    return this.#document(`api ${address}`, () => ({
+      kind: "APIVersions",
+      versions: this.#groups("api").flatMap(([, versions]) => versions),
+      serverAddressByClientCIDRs: [{ clientCIDR: "0.0.0.0/0", serverAddress: address }],
+    }));
   }
 
   /** Whether some kind of the group is ours, whoever else has some in it. */
@@ -54,7 +58,11 @@ export class Discovery {
 
   /** `/apis`. */
   groupList(): Document {
-    return this.#document("apis", () => ({ kind: "APIGroupList", apiVersion: "v1", groups: this.#groups("apis").map(([group, versions]) => apiGroup(group, versions)) }));
+    return this.#document("apis", () => ({
+      kind: "APIGroupList",
+      apiVersion: "v1",
+      groups: this.#groups("apis").map(([group, versions]) => apiGroup(group, versions)),
+    }));
   }
 
   /** `/apis/GROUP`; undefined for a group that is not served. */
@@ -67,13 +75,20 @@ export class Discovery {
   resourceList(group: string, version: string): Document | undefined {
     if (!this.#resources.hasGroupVersion(group, version)) return undefined;
     const groupVersion = formatApiVersion(group, version);
-    return this.#document(`list ${groupVersion}`, () => ({ kind: "APIResourceList", ...(group === "" ? {} : { apiVersion: "v1" }), groupVersion, resources: this.#kinds(group, version).flatMap(legacyResources) }));
+    return this.#document(`list ${groupVersion}`, () => ({
+      kind: "APIResourceList",
+      ...(group === "" ? {} : { apiVersion: "v1" }),
+      groupVersion,
+      resources: this.#kinds(group, version).flatMap(legacyResources),
+    }));
   }
 
   /** Every group version with its path below the root: `api/v1`, `apis/apps/v1`. */
   groupVersions(): readonly { readonly path: string; readonly group: string; readonly version: string }[] {
     return (["api", "apis"] as const).flatMap((root) =>
-      this.#groups(root).flatMap(([group, versions]) => versions.map((version) => ({ path: group === "" ? `api/${version}` : `apis/${group}/${version}`, group, version }))),
+      this.#groups(root).flatMap(([group, versions]) =>
+        versions.map((version) => ({ path: group === "" ? `api/${version}` : `apis/${group}/${version}`, group, version })),
+      ),
     );
   }
 
@@ -168,11 +183,27 @@ function responseKind({ group, version, content }: ResourceDefinition, answered:
 function legacyResources(definition: ResourceDefinition): object[] {
   const { group, version, kind, resource, namespaced, singular, verbs, shortNames, categories } = definition;
   return [
-    { name: resource, singularName: singular, namespaced, kind, verbs: sortedVerbs(verbs), ...(shortNames.length === 0 ? {} : { shortNames }), ...(categories.length === 0 ? {} : { categories }), ...storageVersionHash(definition) },
+    {
+      name: resource,
+      singularName: singular,
+      namespaced,
+      kind,
+      verbs: sortedVerbs(verbs),
+      ...(shortNames.length === 0 ? {} : { shortNames }),
+      ...(categories.length === 0 ? {} : { categories }),
+      ...storageVersionHash(definition),
+    },
     ...inOrder(definition).map((subresource) => {
       const facts = subresourceFacts(definition, subresource);
       const isForeign = facts.group !== group || facts.version !== version;
-      return { name: `${resource}/${subresource.name}`, singularName: "", namespaced, ...(isForeign ? { group: facts.group, version: facts.version } : {}), kind: facts.kind, verbs: sortedVerbs(facts.verbs) };
+      return {
+        name: `${resource}/${subresource.name}`,
+        singularName: "",
+        namespaced,
+        ...(isForeign ? { group: facts.group, version: facts.version } : {}),
+        kind: facts.kind,
+        verbs: sortedVerbs(facts.verbs),
+      };
     }),
   ];
 }

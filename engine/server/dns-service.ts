@@ -34,14 +34,22 @@ function dnsService(addresses: readonly string[]): Service {
     metadata: {
       name: NAME,
       namespace: NAMESPACE,
-      labels: { "k8s-app": NAME, "kubernetes.io/cluster-service": "true", "kubernetes.io/name": "KubeDNS", "service.kubernetes.io/service-proxy-name": "mainstay-dns" },
+      labels: {
+        "k8s-app": NAME,
+        "kubernetes.io/cluster-service": "true",
+        "kubernetes.io/name": "KubeDNS",
+        "service.kubernetes.io/service-proxy-name": "mainstay-dns",
+      },
     },
     spec: {
       type: "ClusterIP",
       clusterIP: addresses[0] ?? "",
       clusterIPs: [...addresses],
       ...(addresses.length > 1 ? { ipFamilyPolicy: "RequireDualStack" } : {}),
-      ports: [{ name: "dns", protocol: "UDP", ...port }, { name: "dns-tcp", protocol: "TCP", ...port }],
+      ports: [
+        { name: "dns", protocol: "UDP", ...port },
+        { name: "dns-tcp", protocol: "TCP", ...port },
+      ],
     },
   };
 }

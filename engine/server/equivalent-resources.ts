@@ -8,7 +8,8 @@ export function equivalentResources(resources: ResourceIndex): EquivalentResourc
   // Most kinds have one version; what is known of them holds until custom kinds change.
   let known = new Map<ResourceDefinition, readonly ResourceDefinition[]>();
   let generation = resources.generation;
-  const find = (definition: ResourceDefinition) => resources.all.filter((other) => other !== definition && other.resource === definition.resource && storedKind(other) === storedKind(definition));
+  const find = (definition: ResourceDefinition) =>
+    resources.all.filter((other) => other !== definition && other.resource === definition.resource && storedKind(other) === storedKind(definition));
   return {
     of(definition) {
       if (generation !== resources.generation) [known, generation] = [new Map(), resources.generation];

@@ -29,7 +29,8 @@ export async function evict(exchange: Exchange<RequestOf<"create">>, { object, v
     } catch (error) {
       // What the client itself insists on is not tried again; what we saw of the pod is looked at anew.
       if (!hasReason(error, "Conflict") || options.preconditions !== undefined) throw error;
-      if (tries === TRIES_MAX) throw new StatusError("ServerTimeout", `Pod ${namespaceOf(exchange)}/${name} changes too fast to be evicted; try again`, { retryAfterSeconds: 1 });
+      if (tries === TRIES_MAX)
+        throw new StatusError("ServerTimeout", `Pod ${namespaceOf(exchange)}/${name} changes too fast to be evicted; try again`, { retryAfterSeconds: 1 });
     }
   }
 }
@@ -42,13 +43,20 @@ async function evictOnce(exchange: Exchange<RequestOf<"create">>, name: string, 
   const pod = found.object;
   checkPreconditions(podResource, pod, options);
   const { items } = await store.list(podDisruptionBudgetResource, namespace, {});
-  const plan = planEviction(pod, items.map(({ object }) => object));
+  const plan = planEviction(
+    pod,
+    items.map(({ object }) => object),
+  );
   if (options.dryRun === true) {
     if (plan.do === "spend") spendDisruption(plan.budget, name, nowText(exchange));
     await deleteNamed(exchange, name, options, "admitted");
     return;
   }
-  if (plan.do === "spend") await store.update(podDisruptionBudgetResource, namespace, plan.budget.metadata.name ?? "", ({ object }) => ({ do: "write", object: spendDisruption(object, name, nowText(exchange)) }));
+  if (plan.do === "spend")
+    await store.update(podDisruptionBudgetResource, namespace, plan.budget.metadata.name ?? "", ({ object }) => ({
+      do: "write",
+      object: spendDisruption(object, name, nowText(exchange)),
+    }));
   const isFixed = options.preconditions?.resourceVersion !== undefined || (plan.do === "delete" && plan.ifUnchanged);
   const marked = await mark(exchange, pod, isFixed);
   const preconditions = { ...options.preconditions, ...(isFixed ? { resourceVersion: marked } : {}) };

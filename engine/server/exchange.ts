@@ -98,8 +98,11 @@ export function namespaceOf({ request, definition }: Exchange): string {
 export function placeInNamespace<T extends KubeObject>(exchange: Exchange, object: T): T {
   const namespace = namespaceOf(exchange);
   const own = object.metadata.namespace ?? "";
-  if (own !== "" && namespace !== "" && own !== namespace) throw badRequest("the namespace of the provided object does not match the namespace sent on the request");
-  return own === namespace && (namespace !== "" || object.metadata.namespace === undefined) ? object : withMetadata(object, { namespace: namespace === "" ? undefined : namespace });
+  if (own !== "" && namespace !== "" && own !== namespace)
+    throw badRequest("the namespace of the provided object does not match the namespace sent on the request");
+  return own === namespace && (namespace !== "" || object.metadata.namespace === undefined)
+    ? object
+    : withMetadata(object, { namespace: namespace === "" ? undefined : namespace });
 }
 
 /** Who is written into managed fields: the name the writer gives itself, or its user agent up to the version. */

@@ -54,7 +54,11 @@ async function dispatch(request: ApiRequest, parts: ServerParts): Promise<ApiRes
   if (request.subresource === undefined && !definition.verbs.includes(request.verb)) throw unsupportedMethod();
   if (!hasScope(request, definition)) {
     // Addresses over all namespaces are for reading only. Of custom kinds upstream does not even know the others.
-    const isKnown = definition.content === undefined && definition.namespaced && request.subresource === undefined && (request.verb === "deletecollection" || request.verb === "create");
+    const isKnown =
+      definition.content === undefined &&
+      definition.namespaced &&
+      request.subresource === undefined &&
+      (request.verb === "deletecollection" || request.verb === "create");
     throw isKnown ? unsupportedMethod() : new StatusError("NotFound", "the server could not find the requested resource", {});
   }
   if (definition.deprecationWarning !== undefined) {
@@ -78,8 +82,10 @@ function validateFieldManager(request: Extract<ApiRequest, { readonly verb: "cre
   const isApply = request.verb === "patch" && request.patchType === "apply";
   const errors = [];
   if (isApply && !fieldManager) errors.push(requiredField("fieldManager", "is required for apply patch"));
-  if (!isApply && force !== undefined && request.verb === "patch") errors.push({ type: "FieldValueForbidden" as const, field: "force", message: "Forbidden: may not be specified for non-apply patch" });
+  if (!isApply && force !== undefined && request.verb === "patch")
+    errors.push({ type: "FieldValueForbidden" as const, field: "force", message: "Forbidden: may not be specified for non-apply patch" });
   if (fieldManager !== undefined && fieldManager.length > 128) errors.push(tooLong("fieldManager", 128));
-  if (fieldManager !== undefined && /[^\P{C}\t]/u.test(fieldManager)) errors.push(invalidField("fieldManager", fieldManager, "should only contain printable characters"));
+  if (fieldManager !== undefined && /[^\P{C}\t]/u.test(fieldManager))
+    errors.push(invalidField("fieldManager", fieldManager, "should only contain printable characters"));
   if (errors.length > 0) throw invalid("meta.k8s.io", `${{ create: "Create", update: "Update", patch: "Patch" }[request.verb]}Options`, "", errors);
 }

@@ -53,7 +53,11 @@ export interface ServerLife {
 }
 
 /** The checks behind the three endpoints, by upstream's names, where each may be asked for or excluded alone. */
-export function healthChecks(store: ObjectStore, { isStarted, isEnding }: ServerLife, more: readonly HealthCheck[] = []): Readonly<Record<HealthEndpoint, readonly HealthCheck[]>> {
+export function healthChecks(
+  store: ObjectStore,
+  { isStarted, isEnding }: ServerLife,
+  more: readonly HealthCheck[] = [],
+): Readonly<Record<HealthEndpoint, readonly HealthCheck[]>> {
   // A server that answers at all does both: its log is written by the loop that answers.
   const alive: readonly HealthCheck[] = ["ping", "log"].map((name) => ({ name, check: () => {} }));
   const storage: HealthCheck = { name: "etcd", check: async () => void (await store.storage.currentRevision()) };
@@ -91,7 +95,12 @@ export class HealthMetrics {
  * The page: `ok`, or a line for each check when asked for or when one fails.
  * Anybody may read it, so why one fails is only in the log.
  */
-export async function runHealthChecks(endpoint: HealthEndpoint, checks: readonly HealthCheck[], query: URLSearchParams, { metrics, logger }: HealthRecords): Promise<HealthPage> {
+export async function runHealthChecks(
+  endpoint: HealthEndpoint,
+  checks: readonly HealthCheck[],
+  query: URLSearchParams,
+  { metrics, logger }: HealthRecords,
+): Promise<HealthPage> {
   const excluded = new Set(query.getAll("exclude"));
   const lines: string[] = [];
   let failures = 0;

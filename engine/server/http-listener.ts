@@ -91,7 +91,12 @@ const HEADER_BYTES_MAX = 1 << 20;
 /** How long a client may take to shake hands, and to say what it wants; upstream's. */
 const HEADERS_MS = 32_000;
 /** Spread, for the types of the HTTP/2 listener leave out what it hands on to that of HTTP/1.1. */
-const http1Bounds = (idleMs: number) => ({ maxHeaderSize: HEADER_BYTES_MAX, headersTimeout: HEADERS_MS, keepAliveTimeout: idleMs, connectionsCheckingInterval: 5_000 });
+const http1Bounds = (idleMs: number) => ({
+  maxHeaderSize: HEADER_BYTES_MAX,
+  headersTimeout: HEADERS_MS,
+  keepAliveTimeout: idleMs,
+  connectionsCheckingInterval: 5_000,
+});
 /** How long a connection may be open without a request; upstream's. */
 const IDLE_MS = 90_000;
 /** What may wait to be sent on one connection: node's own 10 MB are a few large lists, and beyond it streams are broken off. */
@@ -117,7 +122,16 @@ export async function openHttpListener(options: HttpListenerOptions): Promise<Ht
     schemas: new KindSchemas(server.parts.resources),
     watchTurns: new WatchTurns(clock),
     yamlThread: new YamlThread(),
-    paths: new Paths({ server, isStarted: options.isStarted ?? (() => true), ...(options.isEnding === undefined ? {} : { isEnding: options.isEnding }), ...(options.signer === undefined ? {} : { signer: options.signer }), ...(options.network === undefined ? {} : { network: options.network }), ...(options.admitServer === undefined ? {} : { admitServer: options.admitServer }), ...(options.jwksUri === undefined ? {} : { jwksUri: options.jwksUri }), ...(options.flags === undefined ? {} : { flags: options.flags }) }),
+    paths: new Paths({
+      server,
+      isStarted: options.isStarted ?? (() => true),
+      ...(options.isEnding === undefined ? {} : { isEnding: options.isEnding }),
+      ...(options.signer === undefined ? {} : { signer: options.signer }),
+      ...(options.network === undefined ? {} : { network: options.network }),
+      ...(options.admitServer === undefined ? {} : { admitServer: options.admitServer }),
+      ...(options.jwksUri === undefined ? {} : { jwksUri: options.jwksUri }),
+      ...(options.flags === undefined ? {} : { flags: options.flags }),
+    }),
     ...(options.nodes === undefined ? {} : { nodes: options.nodes }),
     ...(options.requestTimeoutMs === undefined ? {} : { requestTimeoutMs: options.requestTimeoutMs }),
     ...(options.minRequestTimeoutSeconds === undefined ? {} : { minRequestTimeoutSeconds: options.minRequestTimeoutSeconds }),
@@ -152,8 +166,23 @@ export async function openHttpListener(options: HttpListenerOptions): Promise<Ht
 
 function createFront(certificates: ServingCertificates, listening: Listening): Http2SecureServer {
   const { isHttp1Only = false, streamsMax = STREAMS_MAX, goawayChance = 0, idleMs = IDLE_MS, server } = listening.options;
-  const front = nodeJs.http2.createSecureServer({ noDelay: true, maxSessionMemory: SESSION_MEGABYTES_MAX, handshakeTimeout: HEADERS_MS, allowHTTP1: true, ...(isHttp1Only ? { ALPNCallback: ({ protocols }: { readonly protocols: readonly string[] }) => protocols.find((protocol) => protocol === "http/1.1") } : {}), ...certificates.options(), requestCert: true, rejectUnauthorized: false, ...http1Bounds(idleMs), settings: { maxConcurrentStreams: streamsMax || STREAMS_MAX, maxHeaderListSize: HEADER_BYTES_MAX } });
-  front.on("request", (request, response) => answer(listening, fromHttp1(request as unknown as IncomingMessage, response as unknown as ServerResponse, alwaysFor(listening, request.headers)))); // only HTTP/1.1 comes here, see below
+  const front = nodeJs.http2.createSecureServer({
+    noDelay: true,
+    maxSessionMemory: SESSION_MEGABYTES_MAX,
+    handshakeTimeout: HEADERS_MS,
+    allowHTTP1: true,
+    ...(isHttp1Only
+      ? { ALPNCallback: ({ protocols }: { readonly protocols: readonly string[] }) => protocols.find((protocol) => protocol === "http/1.1") }
+      : {}),
+    ...certificates.options(),
+    requestCert: true,
+    rejectUnauthorized: false,
+    ...http1Bounds(idleMs),
+    settings: { maxConcurrentStreams: streamsMax || STREAMS_MAX, maxHeaderListSize: HEADER_BYTES_MAX },
+  });
+  front.on("request", (request, response) =>
+    answer(listening, fromHttp1(request as unknown as IncomingMessage, response as unknown as ServerResponse, alwaysFor(listening, request.headers))),
+  ); // only HTTP/1.1 comes here, see below
   // For that listener Node imitates HTTP/1.1 on the streams of HTTP/2 as well, which would take a tenth of a read's time.
   front.removeAllListeners("stream");
   front.on("session", (session) => endWhenIdle(session, idleMs));
@@ -209,7 +238,7 @@ async function respond(listening: Listening, incoming: Incoming, work: AbortCont
   const { auditor, authenticator, tracer, clock } = options.server.parts;
   const beganMs = clock.monotonic();
   // A browser asks beforehand whether a page may call, without any credentials.
-  if (method === "OPTIONS" && crossOriginHeaders(options.allowedOrigins ?? [], headers) !== undefined) return void raw.writeHead(204, {}), void raw.end();
+  if (method === "OPTIONS" && crossOriginHeaders(options.allowedOrigins ?? [], headers) !== undefined) return (void raw.writeHead(204, {}), void raw.end());
   // What is passed on to pods, services and nodes is neither read nor bounded here.
   const isProxied = proxiedPath(address) !== undefined;
   const body = new RequestBody(incoming);
@@ -233,7 +262,9 @@ async function respond(listening: Listening, incoming: Incoming, work: AbortCont
   try {
     if (tracer.isPassive && !hasContext(headers)) return await respondTo(listening, proven);
     const { target } = proven;
-    await answerTraced(tracer, { method, url: address, target, headers, connection, caller, auditId, beganMs }, { raw, body }, (trace) => respondTo(listening, proven, trace));
+    await answerTraced(tracer, { method, url: address, target, headers, connection, caller, auditId, beganMs }, { raw, body }, (trace) =>
+      respondTo(listening, proven, trace),
+    );
   } finally {
     if (!isProxied) body.drop();
   }
@@ -254,7 +285,11 @@ interface ProvenRequest {
   readonly work: AbortController;
 }
 
-async function respondTo({ options, parts }: Listening, { incoming, arrival, beganMs, target, shown, caller, isProxied, body, work }: ProvenRequest, trace?: RequestTrace): Promise<void> {
+async function respondTo(
+  { options, parts }: Listening,
+  { incoming, arrival, beganMs, target, shown, caller, isProxied, body, work }: ProvenRequest,
+  trace?: RequestTrace,
+): Promise<void> {
   const { auditor, impersonator } = options.server.parts;
   const { method, url: address, headers, remoteAddress, auditId, notes } = arrival;
   const { raw } = incoming;
@@ -264,8 +299,33 @@ async function respondTo({ options, parts }: Listening, { incoming, arrival, beg
     await auditor?.requireStored(audit);
     const { user, constraint } = await impersonator.userOf(caller, shown, () => attributesOfAddress(method, target, caller));
     if (user !== caller) audit?.actsAs(user, constraint);
-    if (isProxied) return await serveProxy(parts, { method, url: address, headers: incoming.headers, user, audit, notes, ...(incoming.hasBody ? { body: incoming.body } : {}) }, raw, { auditId, signal: work.signal });
-    await serve(parts, { method, path: target.pathname, query: target.searchParams, headers, body: () => within(options.server.parts.clock, bodyLimitMs(options), body.read(), () => work.abort()), user, signal: work.signal, giveUp: () => work.abort(), beganMs, remoteAddress, notes, audit, trace }, raw, auditId);
+    if (isProxied)
+      return await serveProxy(
+        parts,
+        { method, url: address, headers: incoming.headers, user, audit, notes, ...(incoming.hasBody ? { body: incoming.body } : {}) },
+        raw,
+        { auditId, signal: work.signal },
+      );
+    await serve(
+      parts,
+      {
+        method,
+        path: target.pathname,
+        query: target.searchParams,
+        headers,
+        body: () => within(options.server.parts.clock, bodyLimitMs(options), body.read(), () => work.abort()),
+        user,
+        signal: work.signal,
+        giveUp: () => work.abort(),
+        beganMs,
+        remoteAddress,
+        notes,
+        audit,
+        trace,
+      },
+      raw,
+      auditId,
+    );
   } catch (error) {
     await writeFailure(parts, incoming, arrival, error, audit);
   } finally {
@@ -278,8 +338,18 @@ function bodyLimitMs({ requestTimeoutMs = REQUEST_TIMEOUT_MS }: HttpListenerOpti
   return requestTimeoutMs === 0 ? undefined : requestTimeoutMs;
 }
 
-function writeFailure(parts: ServeParts, { method, headers, raw }: Incoming, { url, auditId, notes }: Pick<Arrival, "url" | "auditId" | "notes">, error: unknown, audit: AuditRecord | undefined): Promise<void> {
-  return writeAnswer(raw, { ...failureAnswer(parts, { headers, path: url }, error, audit), warnings: notes.warnings }, { auditId, acceptEncoding: "", isHead: method === "HEAD" });
+function writeFailure(
+  parts: ServeParts,
+  { method, headers, raw }: Incoming,
+  { url, auditId, notes }: Pick<Arrival, "url" | "auditId" | "notes">,
+  error: unknown,
+  audit: AuditRecord | undefined,
+): Promise<void> {
+  return writeAnswer(
+    raw,
+    { ...failureAnswer(parts, { headers, path: url }, error, audit), warnings: notes.warnings },
+    { auditId, acceptEncoding: "", isHead: method === "HEAD" },
+  );
 }
 
 /** Throws a 400 for what is no address. */
@@ -290,7 +360,12 @@ function requestTarget(text: string): { readonly pathname: string; readonly sear
 }
 
 /** WebSockets and SPDY, both over HTTP/1.1. Never rejects. */
-async function respondUpgrade({ options, parts }: Listening, raw: IncomingMessage, caller: { readonly socket: Duplex; readonly head: Buffer }, signal: AbortSignal): Promise<void> {
+async function respondUpgrade(
+  { options, parts }: Listening,
+  raw: IncomingMessage,
+  caller: { readonly socket: Duplex; readonly head: Buffer },
+  signal: AbortSignal,
+): Promise<void> {
   const headers = takeProtocolToken(raw.headers);
   const url = raw.url ?? "/";
   const { authenticator, impersonator, random, auditor, tracer, clock } = options.server.parts;

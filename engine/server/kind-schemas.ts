@@ -22,7 +22,8 @@ export class KindSchemas {
   readonly #byKind = new Map<string, { readonly schema: Schema }>();
 
   constructor(resources: ResourceIndex) {
-    for (const kind of [...resources.all, scaleKind, bindingKind, evictionKind, tokenRequestKind]) this.#byKind.set(key(formatApiVersion(kind.group, kind.version), kind.kind), kind);
+    for (const kind of [...resources.all, scaleKind, bindingKind, evictionKind, tokenRequestKind])
+      this.#byKind.set(key(formatApiVersion(kind.group, kind.version), kind.kind), kind);
     for (const apiVersion of evictionKind.alsoAs ?? []) this.#byKind.set(key(apiVersion, evictionKind.kind), evictionKind);
     this.#byKind.set(key("v1", "Status"), { schema: loadSchema("meta/v1/meta.yaml", "Status") });
     for (const version of ["v1", "v1beta1"]) this.#byKind.set(key(`meta.k8s.io/${version}`, "PartialObjectMetadata"), { schema: partialSchema });

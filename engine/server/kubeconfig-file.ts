@@ -18,5 +18,11 @@ export interface KubeconfigFile {
 /** Writes a kubeconfig that holds everything it needs, readable by its owner alone. */
 export async function writeKubeconfigFile(file: string, { server, ca, serverName, credentials, clusterName, userName }: KubeconfigFile): Promise<void> {
   await mkdir(path.dirname(file), { recursive: true });
-  await writePrivate(file, formatKubeconfig({ server, ca, ...(serverName === undefined ? {} : { serverName }), certificate: credentials.certificate, key: credentials.key }, { cluster: clusterName, user: userName }));
+  await writePrivate(
+    file,
+    formatKubeconfig(
+      { server, ca, ...(serverName === undefined ? {} : { serverName }), certificate: credentials.certificate, key: credentials.key },
+      { cluster: clusterName, user: userName },
+    ),
+  );
 }

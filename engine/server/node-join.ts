@@ -35,7 +35,8 @@ export async function joinNode(user: UserInfo, body: unknown, signer: Certificat
   const { nodeName, nodePassword, csr, servingCsr, addresses } = parseJoin(body);
   const own = nodeNameOf(user);
   const mayName = own === undefined ? user.groups.includes(JOINERS_GROUP) || user.groups.includes(MASTERS_GROUP) : own === nodeName;
-  if (!mayName) throw new StatusError("Forbidden", `User ${JSON.stringify(user.username)} cannot ask for the certificate of node ${JSON.stringify(nodeName)}`, {});
+  if (!mayName)
+    throw new StatusError("Forbidden", `User ${JSON.stringify(user.username)} cannot ask for the certificate of node ${JSON.stringify(nodeName)}`, {});
   if (own === undefined) await names.claim(nodeName, requiredPassword(nodePassword));
   const commonName = nodeUsername(nodeName);
   const sign = async (request: string, what: PkiRequest) => {
@@ -47,8 +48,17 @@ export async function joinNode(user: UserInfo, body: unknown, signer: Certificat
   };
   const certificate = await sign(csr, { commonName, organizations: [NODES_GROUP], usage: "client" });
   if (servingCsr === undefined) return { certificate, ca: signer.ca };
-  await names.checkAddresses(nodeName, addresses.filter((address) => !isCallersOwn(address, remoteAddress)));
-  const servingCertificate = await sign(servingCsr, { commonName, organizations: [NODES_GROUP], usage: "serving", dnsNames: [nodeName], ipAddresses: addresses });
+  await names.checkAddresses(
+    nodeName,
+    addresses.filter((address) => !isCallersOwn(address, remoteAddress)),
+  );
+  const servingCertificate = await sign(servingCsr, {
+    commonName,
+    organizations: [NODES_GROUP],
+    usage: "serving",
+    dnsNames: [nodeName],
+    ipAddresses: addresses,
+  });
   return { certificate, servingCertificate, ca: signer.ca };
 }
 
@@ -59,14 +69,21 @@ function isCallersOwn(address: string, remoteAddress: string | undefined): boole
 
 /** With a certificate in such a name a machine could pass for the API server. */
 function isNameOfServices(nodeName: string): boolean {
-  return nodeName === "localhost" || nodeName === "kubernetes" || nodeName.startsWith("kubernetes.") || /(^|\.)(svc|cluster\.local)$/.test(nodeName) || nodeName.includes(".svc.");
+  return (
+    nodeName === "localhost" ||
+    nodeName === "kubernetes" ||
+    nodeName.startsWith("kubernetes.") ||
+    /(^|\.)(svc|cluster\.local)$/.test(nodeName) ||
+    nodeName.includes(".svc.")
+  );
 }
 
 /** Short ones could be guessed by another machine. */
 const PASSWORD_LENGTH_MIN = 16;
 
 function requiredPassword(password: string | undefined): string {
-  if (password === undefined || password.length < PASSWORD_LENGTH_MIN) throw badRequest(`nodePassword: Required value: a secret of the machine's own, of at least ${PASSWORD_LENGTH_MIN} characters`);
+  if (password === undefined || password.length < PASSWORD_LENGTH_MIN)
+    throw badRequest(`nodePassword: Required value: a secret of the machine's own, of at least ${PASSWORD_LENGTH_MIN} characters`);
   return password;
 }
 
@@ -88,6 +105,7 @@ function parseJoin(body: unknown): JoinRequest {
   if (typeof csr !== "string" || csr === "") throw badRequest("csr: Required value: a PEM encoded PKCS #10 request");
   if (nodePassword !== undefined && typeof nodePassword !== "string") throw badRequest("nodePassword: must be a text");
   if (servingCsr !== undefined && typeof servingCsr !== "string") throw badRequest("servingCsr: must be a PEM encoded PKCS #10 request");
-  if (!Array.isArray(addresses) || addresses.some((address) => typeof address !== "string" || isIP(address) === 0)) throw badRequest("addresses: must be a list of IP addresses");
+  if (!Array.isArray(addresses) || addresses.some((address) => typeof address !== "string" || isIP(address) === 0))
+    throw badRequest("addresses: must be a list of IP addresses");
   return { nodeName, nodePassword, csr, servingCsr, addresses: (addresses as readonly string[]).map(canonicalAddress) };
 }

@@ -7,7 +7,8 @@ import type { ObjectStore } from "../storage/object-store.ts";
 export function nodeObjects(store: ObjectStore, catalog: readonly ResourceDefinition[]): NodeObjects {
   const cached = { resourceVersion: "0" };
   return {
-    podsOn: async (nodeName) => (await store.list(podResource, "", { ...cached, fieldSelector: `spec.nodeName=${nodeName}` })).items.map(({ object }) => object),
+    podsOn: async (nodeName) =>
+      (await store.list(podResource, "", { ...cached, fieldSelector: `spec.nodeName=${nodeName}` })).items.map(({ object }) => object),
     pod: async (namespace, name) => ((await store.get(podResource, namespace, name, cached)) ?? (await store.get(podResource, namespace, name)))?.object,
     async find(group, resource, namespace, name) {
       const definition = catalog.find((candidate) => candidate.group === group && candidate.resource === resource);

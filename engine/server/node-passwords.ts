@@ -39,7 +39,14 @@ export class NodePasswords {
     if (!isFree) throw taken(nodeName);
     if (known !== undefined) await unlessGone(secrets.delete(NAMESPACE, name, { preconditions: { uid: known.metadata.uid ?? "" } }));
     try {
-      await secrets.create({ apiVersion: "v1", kind: "Secret", metadata: { name, namespace: NAMESPACE }, type: "Opaque", immutable: true, data: { hash: Buffer.from(hash).toString("base64") } });
+      await secrets.create({
+        apiVersion: "v1",
+        kind: "Secret",
+        metadata: { name, namespace: NAMESPACE },
+        type: "Opaque",
+        immutable: true,
+        data: { hash: Buffer.from(hash).toString("base64") },
+      });
     } catch (error) {
       // Two machines at the same moment: one of them has the name.
       throw hasReason(error, "AlreadyExists") ? taken(nodeName) : error;
@@ -57,7 +64,8 @@ export class NodePasswords {
       ...own.flatMap(({ endpoints }) => (endpoints ?? []).flatMap((endpoint) => endpoint.addresses)),
     ]);
     const found = addresses.find((address) => used.has(address));
-    if (found !== undefined) throw new StatusError("Forbidden", `the address ${found} is somebody else's in this cluster; give this machine its own with --node-ip`, {});
+    if (found !== undefined)
+      throw new StatusError("Forbidden", `the address ${found} is somebody else's in this cluster; give this machine its own with --node-ip`, {});
   }
 }
 
@@ -74,5 +82,9 @@ function hashOf(secret: Secret): string {
 }
 
 function taken(nodeName: string): StatusError {
-  return new StatusError("Forbidden", `the name ${JSON.stringify(nodeName)} belongs to another machine: give this one another --node-name, or delete the Node and the Secret ${NAMESPACE}/${secretName(nodeName)} if that machine is gone`, {});
+  return new StatusError(
+    "Forbidden",
+    `the name ${JSON.stringify(nodeName)} belongs to another machine: give this one another --node-name, or delete the Node and the Secret ${NAMESPACE}/${secretName(nodeName)} if that machine is gone`,
+    {},
+  );
 }

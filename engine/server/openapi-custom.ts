@@ -39,7 +39,9 @@ function converted(schema: Json, writer: SchemaWriter, openApi: 2 | 3, isWhole: 
   const inner = (value: unknown) => converted(value as Json, writer, openApi, false); // parts of a schema that was validated
   if (isJson(schema["items"])) out["items"] = inner(schema["items"]);
   if (isJson(schema["additionalProperties"])) out["additionalProperties"] = inner(schema["additionalProperties"]);
-  const properties = isJson(schema["properties"]) ? Object.fromEntries(Object.entries(schema["properties"]).map(([name, property]) => [name, inner(property)])) : undefined;
+  const properties = isJson(schema["properties"])
+    ? Object.fromEntries(Object.entries(schema["properties"]).map(([name, property]) => [name, inner(property)]))
+    : undefined;
   if (properties !== undefined) out["properties"] = properties;
   if (isWhole || schema["x-kubernetes-embedded-resource"] === true) out["properties"] = { ...properties, ...wholeProperties(writer) };
   return out;
@@ -49,7 +51,10 @@ function wholeProperties(writer: SchemaWriter): Json {
   return {
     apiVersion: { type: "string", description: "APIVersion defines in which version of the API the object is written." },
     kind: { type: "string", description: "Kind of the object." },
-    metadata: { allOf: [writer.reference(loadSchema("meta/v1/meta.yaml", "ObjectMeta"))], description: "Standard object's metadata: name, labels, owners and history." },
+    metadata: {
+      allOf: [writer.reference(loadSchema("meta/v1/meta.yaml", "ObjectMeta"))],
+      description: "Standard object's metadata: name, labels, owners and history.",
+    },
   };
 }
 

@@ -45,11 +45,25 @@ export const TEXT: OpenApiSchema = { type: "string" };
 /** One address with all that may be done there. What every operation may be asked for is said once. `name` is the kind that a name in the address belongs to. */
 export function pathItem(path: string, operations: readonly Operation[], name: string, place: OperationPlace): Record<string, unknown> {
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, found = ""]) => (found === "path" ? "rest" : found));
-  const asked = operations.map((operation) => [...actionParameters(operation.action, place.isCustom), ...(operation.asks ?? []), ...(operation.action === "connect" ? [] : ["pretty"])]);
+  const asked = operations.map((operation) => [
+    ...actionParameters(operation.action, place.isCustom),
+    ...(operation.asks ?? []),
+    ...(operation.action === "connect" ? [] : ["pretty"]),
+  ]);
   const shared = (asked[0] ?? []).filter((candidate) => asked.every((names) => names.includes(candidate)));
   const common = [...inPath, ...shared].sort(bySentName);
   const parameters = common.map((found) => (found === "name" ? nameParameter(name, place.openApi) : parameter(found, place.openApi)));
-  const item = operations.map((operation, index) => [operation.method, operationOf(operation, (asked[index] ?? []).filter((found) => !shared.includes(found)), place)] as const);
+  const item = operations.map(
+    (operation, index) =>
+      [
+        operation.method,
+        operationOf(
+          operation,
+          (asked[index] ?? []).filter((found) => !shared.includes(found)),
+          place,
+        ),
+      ] as const,
+  );
   return { ...Object.fromEntries(item), ...(parameters.length === 0 ? {} : { parameters }) };
 }
 
@@ -59,25 +73,38 @@ function operationOf(operation: Operation, names: readonly string[], place: Oper
   const [consumes, produces] = mediaTypes(operation, isCustom);
   const content = (schema: OpenApiSchema, types: readonly string[]) => Object.fromEntries(types.map((type) => [type, { schema }]));
   const body = bodyOf(operation, place);
-  const bodyParameter = body === undefined || openApi === 3 ? [] : [{ name: "body", in: "body", ...(body.isRequired ? { required: true } : {}), schema: body.schema }];
+  const bodyParameter =
+    body === undefined || openApi === 3 ? [] : [{ name: "body", in: "body", ...(body.isRequired ? { required: true } : {}), schema: body.schema }];
   const parameters = [...bodyParameter, ...[...names].sort(bySentName).map((name) => parameter(name, openApi))];
-  const answers = answerCodes(operation, isCustom).map(([code, text]) => [code, { description: text, ...(openApi === 3 ? { content: content(answer, produces) } : { schema: answer }) }] as const);
+  const answers = answerCodes(operation, isCustom).map(
+    ([code, text]) => [code, { description: text, ...(openApi === 3 ? { content: content(answer, produces) } : { schema: answer }) }] as const,
+  );
   return {
     description,
     tags: [groupWords(group, version)],
     operationId: operationId(operation.name, group, version),
     ...(openApi === 2 ? { consumes, produces, schemes: ["https"] } : {}),
     ...(parameters.length === 0 ? {} : { parameters }), // an empty list does not survive clients that read and write the document
-    ...(body !== undefined && openApi === 3 ? { requestBody: { ...(body.isRequired ? { required: true } : {}), content: content(body.schema, consumes) } } : {}),
+    ...(body !== undefined && openApi === 3
+      ? { requestBody: { ...(body.isRequired ? { required: true } : {}), content: content(body.schema, consumes) } }
+      : {}),
     responses: { ...Object.fromEntries(answers), "401": { description: "Unauthorized" } },
     "x-kubernetes-action": action,
     "x-kubernetes-group-version-kind": gvk,
   };
 }
 
-function bodyOf({ action, body }: Operation, { writer, isCustom }: OperationPlace): { readonly schema: OpenApiSchema; readonly isRequired: boolean } | undefined {
-  if (action === "patch") return { schema: writer.add("io.k8s.apimachinery.pkg.apis.meta.v1.Patch", { description: "A patch, in one of the forms that there are.", type: "object" }), isRequired: true };
-  if (action === "delete" || (action === "deletecollection" && !isCustom)) return { schema: writer.reference(loadSchema("meta/v1/meta.yaml", "DeleteOptions")), isRequired: false };
+function bodyOf(
+  { action, body }: Operation,
+  { writer, isCustom }: OperationPlace,
+): { readonly schema: OpenApiSchema; readonly isRequired: boolean } | undefined {
+  if (action === "patch")
+    return {
+      schema: writer.add("io.k8s.apimachinery.pkg.apis.meta.v1.Patch", { description: "A patch, in one of the forms that there are.", type: "object" }),
+      isRequired: true,
+    };
+  if (action === "delete" || (action === "deletecollection" && !isCustom))
+    return { schema: writer.reference(loadSchema("meta/v1/meta.yaml", "DeleteOptions")), isRequired: false };
   return body && { schema: body, isRequired: true };
 }
 

@@ -15,7 +15,8 @@ interface Page {
   readonly answer: OpenApiSchema;
 }
 
-export type PagePlace = { readonly group: string; readonly version?: string } | "api" | "apis" | "version" | ".well-known/openid-configuration" | "openid/v1/jwks";
+export type PagePlace =
+  { readonly group: string; readonly version?: string } | "api" | "apis" | "version" | ".well-known/openid-configuration" | "openid/v1/jwks";
 
 export const OTHER_PAGES = [".well-known/openid-configuration", "openid/v1/jwks", "version"] as const;
 
@@ -26,7 +27,17 @@ export function pagePath(place: PagePlace, writer: SchemaWriter, openApi: 2 | 3)
   const page = pageAt(place, writer, openApi);
   const answer = openApi === 2 ? { schema: page.answer } : { content: Object.fromEntries(page.types.map((type) => [type, { schema: page.answer }])) };
   const types = openApi === 2 ? { ...(page.takes ? { consumes: page.types } : {}), produces: page.types, schemes: ["https"] } : {};
-  return { [page.path]: { get: { description: page.description, tags: [page.tag], operationId: page.operationId, ...types, responses: { "200": { description: "OK", ...answer }, "401": { description: "Unauthorized" } } } } };
+  return {
+    [page.path]: {
+      get: {
+        description: page.description,
+        tags: [page.tag],
+        operationId: page.operationId,
+        ...types,
+        responses: { "200": { description: "OK", ...answer }, "401": { description: "Unauthorized" } },
+      },
+    },
+  };
 }
 
 function pageAt(place: PagePlace, writer: SchemaWriter, openApi: 2 | 3): Page {
@@ -34,21 +45,59 @@ function pageAt(place: PagePlace, writer: SchemaWriter, openApi: 2 | 3): Page {
   const text = (type: string) => ({ types: [type], takes: false, answer: { type: "string" } });
   switch (place) {
     case "api":
-      return { path: "/api/", operationId: "getCoreAPIVersions", tag: "core", description: "Tells the versions of the core group.", ...discovery("APIVersions") };
+      return {
+        path: "/api/",
+        operationId: "getCoreAPIVersions",
+        tag: "core",
+        description: "Tells the versions of the core group.",
+        ...discovery("APIVersions"),
+      };
     case "apis":
       return { path: "/apis/", operationId: "getAPIVersions", tag: "apis", description: "Tells all groups but the core one.", ...discovery("APIGroupList") };
     case "version":
-      return { path: "/version/", operationId: "getCodeVersion", tag: "version", description: "Tells the version of this server.", types: ["application/json"], takes: true, answer: writer.add(VERSION_TYPE, versionSchema(openApi)) };
+      return {
+        path: "/version/",
+        operationId: "getCodeVersion",
+        tag: "version",
+        description: "Tells the version of this server.",
+        types: ["application/json"],
+        takes: true,
+        answer: writer.add(VERSION_TYPE, versionSchema(openApi)),
+      };
     case ".well-known/openid-configuration":
-      return { path: "/.well-known/openid-configuration/", operationId: "getServiceAccountIssuerOpenIDConfiguration", tag: "WellKnown", description: "Tells who issues the tokens of service accounts.", ...text("application/json") };
+      return {
+        path: "/.well-known/openid-configuration/",
+        operationId: "getServiceAccountIssuerOpenIDConfiguration",
+        tag: "WellKnown",
+        description: "Tells who issues the tokens of service accounts.",
+        ...text("application/json"),
+      };
     case "openid/v1/jwks":
-      return { path: "/openid/v1/jwks/", operationId: "getServiceAccountIssuerOpenIDKeyset", tag: "openid", description: "Tells the keys that tokens of service accounts are checked with.", ...text("application/jwk-set+json") };
+      return {
+        path: "/openid/v1/jwks/",
+        operationId: "getServiceAccountIssuerOpenIDKeyset",
+        tag: "openid",
+        description: "Tells the keys that tokens of service accounts are checked with.",
+        ...text("application/jwk-set+json"),
+      };
     default: {
       const { group, version } = place;
       const root = group === "" ? "/api" : `/apis/${group}`;
       return version === undefined
-        ? { path: `${root}/`, operationId: operationId("getAPIGroup", group), tag: groupWords(group), description: "Tells the versions of a group.", ...discovery("APIGroup") }
-        : { path: `${root}/${version}/`, operationId: operationId("getAPIResources", group, version), tag: groupWords(group, version), description: "Tells the resources of a group in one version.", ...discovery("APIResourceList") };
+        ? {
+            path: `${root}/`,
+            operationId: operationId("getAPIGroup", group),
+            tag: groupWords(group),
+            description: "Tells the versions of a group.",
+            ...discovery("APIGroup"),
+          }
+        : {
+            path: `${root}/${version}/`,
+            operationId: operationId("getAPIResources", group, version),
+            tag: groupWords(group, version),
+            description: "Tells the resources of a group in one version.",
+            ...discovery("APIResourceList"),
+          };
     }
   }
 }

@@ -30,7 +30,11 @@ const PARAMETERS: Readonly<Record<string, Parameter>> = {
   gracePeriodSeconds: query("gracePeriodSeconds", "integer", "Time the object gets to end itself; 0 for at once."),
   propagationPolicy: query("propagationPolicy", "string", "What becomes of its dependents: Orphan, Background or Foreground."),
   orphanDependents: query("orphanDependents", "boolean", "Older form of propagationPolicy: true for Orphan, false for Background."),
-  ignoreStoreReadErrorWithClusterBreakingPotential: query("ignoreStoreReadErrorWithClusterBreakingPotential", "boolean", "Deletes what can no longer be read, whatever depends on it."),
+  ignoreStoreReadErrorWithClusterBreakingPotential: query(
+    "ignoreStoreReadErrorWithClusterBreakingPotential",
+    "boolean",
+    "Deletes what can no longer be read, whatever depends on it.",
+  ),
   force: query("force", "boolean", "Takes over fields that an apply finds owned by others."),
   command: query("command", "string", "The command and its arguments; no shell looks at them."),
   container: query("container", "string", "Name of the container; none where the pod has only one."),
@@ -51,7 +55,19 @@ const PARAMETERS: Readonly<Record<string, Parameter>> = {
   timestamps: query("timestamps", "boolean", "Puts its moment before each line."),
 };
 
-const OF_LISTS = ["allowWatchBookmarks", "continue", "fieldSelector", "labelSelector", "limit", "resourceVersion", "resourceVersionMatch", "sendInitialEvents", "shardSelector", "timeoutSeconds", "watch"];
+const OF_LISTS = [
+  "allowWatchBookmarks",
+  "continue",
+  "fieldSelector",
+  "labelSelector",
+  "limit",
+  "resourceVersion",
+  "resourceVersionMatch",
+  "sendInitialEvents",
+  "shardSelector",
+  "timeoutSeconds",
+  "watch",
+];
 const OF_DELETES = ["dryRun", "gracePeriodSeconds", "ignoreStoreReadErrorWithClusterBreakingPotential", "orphanDependents", "propagationPolicy"];
 const OF_WRITES = ["dryRun", "fieldManager", "fieldValidation"];
 
@@ -100,7 +116,11 @@ export function sentName(name: string): string {
 
 /** What `parameter` refers to in version 2. */
 export function sharedParameters(): Readonly<Record<string, object>> {
-  return Object.fromEntries(Object.entries(PARAMETERS).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, value]) => [name, described(value, 2)]));
+  return Object.fromEntries(
+    Object.entries(PARAMETERS)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, value]) => [name, described(value, 2)]),
+  );
 }
 
 function described({ in: place, name, type, description }: Parameter, openApi: 2 | 3): object {

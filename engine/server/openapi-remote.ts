@@ -72,7 +72,12 @@ function freeName(name: string, type: unknown, taken: Json): string {
 function withReferences(value: unknown, rename: (name: string) => string): unknown {
   if (Array.isArray(value)) return value.map((item) => withReferences(item, rename));
   if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, key === "$ref" && typeof part === "string" && part.startsWith(PREFIX) ? PREFIX + rename(part.slice(PREFIX.length)) : withReferences(part, rename)]));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, part]) => [
+      key,
+      key === "$ref" && typeof part === "string" && part.startsWith(PREFIX) ? PREFIX + rename(part.slice(PREFIX.length)) : withReferences(part, rename),
+    ]),
+  );
 }
 
 function objectAt(from: Json, name: string): Json {

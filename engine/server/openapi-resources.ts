@@ -19,27 +19,59 @@ export function pathsOf(definition: ResourceDefinition, writer: SchemaWriter, na
   const root = group === "" ? `/api/${version}` : `/apis/${formatApiVersion(group, version)}`;
   const inNamespace = namespaced ? "/namespaces/{namespace}" : "";
   const collection = `${root}${inNamespace}/${resource}`;
-  const object = isCustom ? writer.add(customTypeName(definition), customSchema(definition, writer, openApi)) : writer.reference(namedType(definition.schema) ?? definition.schema);
+  const object = isCustom
+    ? writer.add(customTypeName(definition), customSchema(definition, writer, openApi))
+    : writer.reference(namedType(definition.schema) ?? definition.schema);
   const listName = `${isCustom ? customTypeName(definition) : names.nameOf(namedType(definition.schema) ?? definition.schema, group, version)}List`;
   const list = verbs.includes("list") ? writer.add(listName, listSchema(definition, object, writer)) : object;
   const status = verbs.includes("delete") || verbs.includes("deletecollection") ? writer.reference(loadSchema("meta/v1/meta.yaml", "Status")) : object;
   const gvk = { group, version, kind };
   const scoped = namespaced ? "Namespaced" : "";
-  const listed: Operation = { method: "get", action: "list", name: `list${scoped}${kind}`, description: `Lists ${verbs.includes("watch") ? "or watches " : ""}objects of kind ${kind}.`, gvk, answer: list };
+  const listed: Operation = {
+    method: "get",
+    action: "list",
+    name: `list${scoped}${kind}`,
+    description: `Lists ${verbs.includes("watch") ? "or watches " : ""}objects of kind ${kind}.`,
+    gvk,
+    answer: list,
+  };
   // Upstream says so of all such kinds but namespaces, which are answered in the same way.
   const deleted = isReturnedWhenGone(definition) && kind !== "Namespace" ? object : status;
   const ofCollection: readonly (readonly [string, Operation])[] = [
     ["list", listed],
-    ["create", { method: "post", action: "post", name: `create${scoped}${kind}`, description: `Creates an object of kind ${kind}.`, gvk, answer: object, body: object }],
-    ["deletecollection", { method: "delete", action: "deletecollection", name: `deleteCollection${scoped}${kind}`, description: `Deletes all objects of kind ${kind} that are meant.`, gvk, answer: status }],
+    [
+      "create",
+      { method: "post", action: "post", name: `create${scoped}${kind}`, description: `Creates an object of kind ${kind}.`, gvk, answer: object, body: object },
+    ],
+    [
+      "deletecollection",
+      {
+        method: "delete",
+        action: "deletecollection",
+        name: `deleteCollection${scoped}${kind}`,
+        description: `Deletes all objects of kind ${kind} that are meant.`,
+        gvk,
+        answer: status,
+      },
+    ],
   ];
   const ofObject: readonly (readonly [string, Operation])[] = [
     ["get", { method: "get", action: "get", name: `read${scoped}${kind}`, description: `Reads one object of kind ${kind}.`, gvk, answer: object }],
-    ["update", { method: "put", action: "put", name: `replace${scoped}${kind}`, description: `Replaces one object of kind ${kind}.`, gvk, answer: object, body: object }],
-    ["patch", { method: "patch", action: "patch", name: `patch${scoped}${kind}`, description: `Changes parts of one object of kind ${kind}.`, gvk, answer: object }],
-    ["delete", { method: "delete", action: "delete", name: `delete${scoped}${kind}`, description: `Deletes one object of kind ${kind}.`, gvk, answer: deleted }],
+    [
+      "update",
+      { method: "put", action: "put", name: `replace${scoped}${kind}`, description: `Replaces one object of kind ${kind}.`, gvk, answer: object, body: object },
+    ],
+    [
+      "patch",
+      { method: "patch", action: "patch", name: `patch${scoped}${kind}`, description: `Changes parts of one object of kind ${kind}.`, gvk, answer: object },
+    ],
+    [
+      "delete",
+      { method: "delete", action: "delete", name: `delete${scoped}${kind}`, description: `Deletes one object of kind ${kind}.`, gvk, answer: deleted },
+    ],
   ];
-  const served = (operations: readonly (readonly [string, Operation])[]) => operations.filter(([verb]) => verbs.some((known) => known === verb)).map(([, operation]) => operation);
+  const served = (operations: readonly (readonly [string, Operation])[]) =>
+    operations.filter(([verb]) => verbs.some((known) => known === verb)).map(([, operation]) => operation);
   const paths: Record<string, readonly Operation[]> = { [collection]: served(ofCollection) };
   if (verbs.includes("get")) paths[`${collection}/{name}`] = served(ofObject);
   if (namespaced && verbs.includes("list")) paths[`${root}/${resource}`] = [{ ...listed, name: `list${kind}ForAllNamespaces` }];
@@ -50,21 +82,49 @@ export function pathsOf(definition: ResourceDefinition, writer: SchemaWriter, na
     const operations = subresourceOperations(definition, subresource, object, writer);
     const name = operations[0]?.gvk.kind ?? kind;
     items.push([at, pathItem(at, operations, name, place)]);
-    if (subresource.name === "proxy") items.push([`${at}/{path}`, pathItem(`${at}/{path}`, operations.map((operation) => ({ ...operation, name: `${operation.name}WithPath` })), name, place)]);
+    if (subresource.name === "proxy")
+      items.push([
+        `${at}/{path}`,
+        pathItem(
+          `${at}/{path}`,
+          operations.map((operation) => ({ ...operation, name: `${operation.name}WithPath` })),
+          name,
+          place,
+        ),
+      ]);
   }
   return Object.fromEntries(items);
 }
 
 /** The older addresses of watches, which say in the path what a query says today. */
-function watchPaths({ group, version, kind, resource, namespaced, verbs }: ResourceDefinition, root: string, writer: SchemaWriter): Record<string, readonly Operation[]> {
+function watchPaths(
+  { group, version, kind, resource, namespaced, verbs }: ResourceDefinition,
+  root: string,
+  writer: SchemaWriter,
+): Record<string, readonly Operation[]> {
   const answer = writer.reference(loadSchema("meta/v1/meta.yaml", "WatchEvent"));
   const scoped = namespaced ? "Namespaced" : "";
   const gvk = { group, version, kind };
-  const list = (name: string): readonly Operation[] => [{ method: "get", action: "watchlist", name, description: `Watches all objects of kind ${kind}; lists with the parameter watch do the same.`, gvk, answer }];
+  const list = (name: string): readonly Operation[] => [
+    { method: "get", action: "watchlist", name, description: `Watches all objects of kind ${kind}; lists with the parameter watch do the same.`, gvk, answer },
+  ];
   const collection = `${root}/watch${namespaced ? "/namespaces/{namespace}" : ""}/${resource}`;
   return {
     [collection]: list(`watch${scoped}${kind}List`),
-    ...(verbs.includes("get") ? { [`${collection}/{name}`]: [{ method: "get", action: "watch", name: `watch${scoped}${kind}`, description: `Watches one object of kind ${kind}; lists with the parameter watch and a fieldSelector do the same.`, gvk, answer }] } : {}),
+    ...(verbs.includes("get")
+      ? {
+          [`${collection}/{name}`]: [
+            {
+              method: "get",
+              action: "watch",
+              name: `watch${scoped}${kind}`,
+              description: `Watches one object of kind ${kind}; lists with the parameter watch and a fieldSelector do the same.`,
+              gvk,
+              answer,
+            },
+          ],
+        }
+      : {}),
     ...(namespaced ? { [`${root}/watch/${resource}`]: list(`watch${kind}ListForAllNamespaces`) } : {}),
   };
 }
@@ -80,15 +140,29 @@ const PART_OPERATIONS = {
 /** Everything that HTTP has goes through a proxy. */
 const PROXIED = ["delete", "get", "head", "options", "patch", "post", "put"] as const;
 
-function subresourceOperations(definition: ResourceDefinition, subresource: Subresource<KubeObject>, object: OpenApiSchema, writer: SchemaWriter): readonly Operation[] {
+function subresourceOperations(
+  definition: ResourceDefinition,
+  subresource: Subresource<KubeObject>,
+  object: OpenApiSchema,
+  writer: SchemaWriter,
+): readonly Operation[] {
   const { group, resource, kind, namespaced, content, schema: ownSchema } = definition;
   const { verbs, ...facts } = subresourceFacts(definition, subresource);
   const scoped = namespaced ? "Namespaced" : "";
   const title = subresource.name.charAt(0).toUpperCase() + subresource.name.slice(1);
   const asks = SUBRESOURCE_PARAMETERS[subresource.name] ?? [];
-  const connected = subresource.name === "proxy" ? PROXIED : ["attach", "exec", "portforward"].includes(subresource.name) ? (["get", "post"] as const) : undefined;
+  const connected =
+    subresource.name === "proxy" ? PROXIED : ["attach", "exec", "portforward"].includes(subresource.name) ? (["get", "post"] as const) : undefined;
   if (connected !== undefined) {
-    return connected.map((method) => ({ method, action: "connect", name: `connect${method.charAt(0).toUpperCase()}${method.slice(1)}${scoped}${kind}${title}`, description: `Connects to the ${subresource.name} of one object of kind ${kind}, with ${method.toUpperCase()}.`, gvk: facts, answer: TEXT, asks }));
+    return connected.map((method) => ({
+      method,
+      action: "connect",
+      name: `connect${method.charAt(0).toUpperCase()}${method.slice(1)}${scoped}${kind}${title}`,
+      description: `Connects to the ${subresource.name} of one object of kind ${kind}, with ${method.toUpperCase()}.`,
+      gvk: facts,
+      answer: TEXT,
+      asks,
+    }));
   }
   const schema = bodyKindOf(group, resource, subresource.name)?.schema ?? ("scale" in subresource ? scaleKind.schema : ownSchema);
   const part = subresource.name === "log" ? TEXT : content !== undefined && schema === ownSchema ? object : writer.reference(namedType(schema) ?? schema);
@@ -97,7 +171,18 @@ function subresourceOperations(definition: ResourceDefinition, subresource: Subr
   return verbs.flatMap((known): readonly Operation[] => {
     if (known !== "get" && known !== "create" && known !== "update" && known !== "patch") return [];
     const { method, verb, says } = PART_OPERATIONS[known];
-    return [{ method, action: method, name: `${verb}${scoped}${kind}${title}`, description: `${says} the ${subresource.name} of one object of kind ${kind}.`, gvk, answer: part, asks, ...(method === "post" || method === "put" ? { body: part } : {}) }];
+    return [
+      {
+        method,
+        action: method,
+        name: `${verb}${scoped}${kind}${title}`,
+        description: `${says} the ${subresource.name} of one object of kind ${kind}.`,
+        gvk,
+        answer: part,
+        asks,
+        ...(method === "post" || method === "put" ? { body: part } : {}),
+      },
+    ];
   });
 }
 

@@ -5,20 +5,59 @@ export type OpenApiSchema = Readonly<Record<string, unknown>>;
 
 /** Types that every group uses; they are named after the package they come from upstream. */
 const META_TYPES: ReadonlySet<string> = new Set([
-  "ObjectMeta", "OwnerReference", "ManagedFieldsEntry", "ListMeta", "ShardInfo", "LabelSelector", "LabelSelectorRequirement", "Condition",
-  "Status", "StatusDetails", "StatusCause", "DeleteOptions", "WatchEvent", "APIVersions", "APIGroupList", "APIGroup", "GroupVersionForDiscovery",
-  "ServerAddressByClientCIDR", "APIResourceList", "APIResource", "Preconditions", "MicroTime", "Time", "FieldSelectorRequirement",
+  "ObjectMeta",
+  "OwnerReference",
+  "ManagedFieldsEntry",
+  "ListMeta",
+  "ShardInfo",
+  "LabelSelector",
+  "LabelSelectorRequirement",
+  "Condition",
+  "Status",
+  "StatusDetails",
+  "StatusCause",
+  "DeleteOptions",
+  "WatchEvent",
+  "APIVersions",
+  "APIGroupList",
+  "APIGroup",
+  "GroupVersionForDiscovery",
+  "ServerAddressByClientCIDR",
+  "APIResourceList",
+  "APIResource",
+  "Preconditions",
+  "MicroTime",
+  "Time",
+  "FieldSelectorRequirement",
 ]);
 
 /** Types that other groups share, and the package whose they are. */
-const PACKAGE_OF_TYPE: Readonly<Record<string, string>> = { TopologySelectorTerm: "io.k8s.api.core.v1", TopologySelectorLabelRequirement: "io.k8s.api.core.v1" };
+const PACKAGE_OF_TYPE: Readonly<Record<string, string>> = {
+  TopologySelectorTerm: "io.k8s.api.core.v1",
+  TopologySelectorLabelRequirement: "io.k8s.api.core.v1",
+};
 
 /** Names that are longer here, as equal ones of other groups are in the same folder. */
 const LONGER_NAME = /^(ApiextensionsV1|ApiregistrationV1)/;
 
 /** What upstream says is required, where it is less than is judged here, or more: by that generated clients tell what may be left out. */
 const REQUIRED: Readonly<Record<string, readonly string[]>> = {
-  ...Object.fromEntries(["core.v1.Pod", "core.v1.ReplicationController", "apps.v1.DaemonSet", "apps.v1.Deployment", "apps.v1.ReplicaSet", "apps.v1.StatefulSet", "batch.v1.Job", "policy.v1.PodDisruptionBudgetStatus", "scheduling.v1.PriorityClass", "admissionregistration.v1.MutatingAdmissionPolicy", "admissionregistration.v1.MutatingAdmissionPolicyBinding", "admissionregistration.v1.ValidatingAdmissionPolicy"].map((name) => [`io.k8s.api.${name}`, []])),
+  ...Object.fromEntries(
+    [
+      "core.v1.Pod",
+      "core.v1.ReplicationController",
+      "apps.v1.DaemonSet",
+      "apps.v1.Deployment",
+      "apps.v1.ReplicaSet",
+      "apps.v1.StatefulSet",
+      "batch.v1.Job",
+      "policy.v1.PodDisruptionBudgetStatus",
+      "scheduling.v1.PriorityClass",
+      "admissionregistration.v1.MutatingAdmissionPolicy",
+      "admissionregistration.v1.MutatingAdmissionPolicyBinding",
+      "admissionregistration.v1.ValidatingAdmissionPolicy",
+    ].map((name) => [`io.k8s.api.${name}`, []]),
+  ),
   "io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.APIService": [],
   "io.k8s.api.core.v1.Event": ["metadata", "involvedObject"],
   "io.k8s.api.events.v1.Event": ["eventTime"],
@@ -37,11 +76,24 @@ const REQUIRED: Readonly<Record<string, readonly string[]>> = {
 const SCALAR_TYPES: Readonly<Record<string, { readonly name: string; readonly schema: OpenApiSchema }>> = {
   "int-or-string": {
     name: "io.k8s.apimachinery.pkg.util.intstr.IntOrString",
-    schema: { description: "A number, or a text such as 25% or the name of a port.", format: "int-or-string", oneOf: [{ type: "integer" }, { type: "string" }] },
+    schema: {
+      description: "A number, or a text such as 25% or the name of a port.",
+      format: "int-or-string",
+      oneOf: [{ type: "integer" }, { type: "string" }],
+    },
   },
-  quantity: { name: "io.k8s.apimachinery.pkg.api.resource.Quantity", schema: { description: "An amount, such as 500m, 2 or 1Gi.", oneOf: [{ type: "string" }, { type: "number" }] } },
-  "date-time": { name: "io.k8s.apimachinery.pkg.apis.meta.v1.Time", schema: { description: "A moment, such as 2026-01-31T12:00:00Z.", type: "string", format: "date-time" } },
-  "micro-time": { name: "io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime", schema: { description: "A moment with microseconds.", type: "string", format: "date-time" } },
+  quantity: {
+    name: "io.k8s.apimachinery.pkg.api.resource.Quantity",
+    schema: { description: "An amount, such as 500m, 2 or 1Gi.", oneOf: [{ type: "string" }, { type: "number" }] },
+  },
+  "date-time": {
+    name: "io.k8s.apimachinery.pkg.apis.meta.v1.Time",
+    schema: { description: "A moment, such as 2026-01-31T12:00:00Z.", type: "string", format: "date-time" },
+  },
+  "micro-time": {
+    name: "io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime",
+    schema: { description: "A moment with microseconds.", type: "string", format: "date-time" },
+  },
 };
 
 /** Groups whose types upstream keeps with the servers that brought them. */
@@ -53,7 +105,10 @@ const APIEXTENSIONS = `${PACKAGES["apiextensions.k8s.io"]}.v1`;
 
 /** Values of any shape that have a name of their own upstream, by what they are in protobuf. */
 const OPAQUE_TYPES: Readonly<Record<string, { readonly name: string; readonly schema: OpenApiSchema }>> = {
-  FieldsV1: { name: "io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1", schema: { description: "A set of fields, as a tree of f:, k: and v: keys.", type: "object" } },
+  FieldsV1: {
+    name: "io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1",
+    schema: { description: "A set of fields, as a tree of f:, k: and v: keys.", type: "object" },
+  },
   RawExtension: { name: "io.k8s.apimachinery.pkg.runtime.RawExtension", schema: { description: "An object of any kind.", type: "object" } },
   SchemaOrArray: { name: `${APIEXTENSIONS}.JSONSchemaPropsOrArray`, schema: { description: "A schema, or a list of them." } },
   SchemaOrBoolean: { name: `${APIEXTENSIONS}.JSONSchemaPropsOrBool`, schema: { description: "A schema, or whether anything is allowed." } },
@@ -142,10 +197,12 @@ export class SchemaWriter {
     if (schema.format !== undefined) out["format"] = schema.format;
     if (schema.items !== undefined) out["items"] = this.#property(schema.items);
     if (typeof schema.additionalProperties === "object") out["additionalProperties"] = this.#property(schema.additionalProperties);
-    if (Object.keys(schema.properties ?? {}).length > 0) out["properties"] = Object.fromEntries(Object.entries(schema.properties ?? {}).map(([name, property]) => [name, this.#property(property)]));
+    if (Object.keys(schema.properties ?? {}).length > 0)
+      out["properties"] = Object.fromEntries(Object.entries(schema.properties ?? {}).map(([name, property]) => [name, this.#property(property)]));
     // The address of an object says its kind; a reference to another one has to.
     const isKind = schema["x-kubernetes-group-version-kind"] !== undefined;
-    if (schema.required !== undefined && schema.required.length > 0) out["required"] = schema.required.filter((name) => !isKind || !["apiVersion", "kind", "metadata"].includes(name));
+    if (schema.required !== undefined && schema.required.length > 0)
+      out["required"] = schema.required.filter((name) => !isKind || !["apiVersion", "kind", "metadata"].includes(name));
     if (Array.isArray(out["required"]) && out["required"].length === 0) delete out["required"];
     return out;
   }

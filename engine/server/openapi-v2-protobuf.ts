@@ -18,7 +18,11 @@ export function encodeOpenApiV2(document: Json): Buffer {
   // SecurityRequirement.additional_properties, each a name with a list of scopes.
   for (const requirement of list(document["security"]).map(object)) nested(writer, 12, (item) => named(item, 1, requirement, () => undefined));
   // SecurityDefinitionsItem.api_key_security
-  nested(writer, 13, (definitions) => named(definitions, 1, document["securityDefinitions"], (item, scheme) => nested(item, 2, (inner) => ["type", "name", "in", "description"].forEach((field, index) => text(inner, index + 1, scheme[field])))));
+  nested(writer, 13, (definitions) =>
+    named(definitions, 1, document["securityDefinitions"], (item, scheme) =>
+      nested(item, 2, (inner) => ["type", "name", "in", "description"].forEach((field, index) => text(inner, index + 1, scheme[field]))),
+    ),
+  );
   return Buffer.from(writer.finish());
 }
 
@@ -55,7 +59,11 @@ function writeOperation(writer: BinaryWriter, operation: Json): void {
 /** ParametersItem: a parameter, or in its second field a reference to one of the document's. */
 function writeParameters(writer: BinaryWriter, field: number, { parameters }: Json): void {
   for (const parameter of list(parameters).map(object)) {
-    nested(writer, field, (item) => (parameter["$ref"] === undefined ? nested(item, 1, (inner) => writeParameter(inner, parameter)) : nested(item, 2, (reference) => text(reference, 1, parameter["$ref"]))));
+    nested(writer, field, (item) =>
+      parameter["$ref"] === undefined
+        ? nested(item, 1, (inner) => writeParameter(inner, parameter))
+        : nested(item, 2, (reference) => text(reference, 1, parameter["$ref"])),
+    );
   }
 }
 
@@ -94,7 +102,8 @@ function writeSchema(writer: BinaryWriter, schema: Json): void {
   const additional = schema["additionalProperties"];
   if (typeof additional === "boolean") nested(writer, 21, (item) => flag(item, 2, additional));
   else if (additional !== undefined) nested(writer, 21, (item) => nested(item, 1, (inner) => writeSchema(inner, object(additional))));
-  if (schema["type"] !== undefined) nested(writer, 22, (types) => (Array.isArray(schema["type"]) ? schema["type"] : [schema["type"]]).forEach((type) => text(types, 1, type)));
+  if (schema["type"] !== undefined)
+    nested(writer, 22, (types) => (Array.isArray(schema["type"]) ? schema["type"] : [schema["type"]]).forEach((type) => text(types, 1, type)));
   if (schema["items"] !== undefined) nested(writer, 23, (items) => nested(items, 1, (inner) => writeSchema(inner, object(schema["items"]))));
   if (schema["properties"] !== undefined) nested(writer, 25, (properties) => named(properties, 1, schema["properties"], writeSchema));
   writeExtensions(writer, 31, schema);

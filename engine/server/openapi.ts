@@ -41,7 +41,8 @@ export class OpenApi {
     if (this.#typeNames === undefined) {
       this.#typeNames = new TypeNames();
       // In the catalog's order, so that shared types are named after the group they belong to.
-      for (const definition of this.#resources.all) if (definition.content === undefined) new SchemaWriter(this.#typeNames, "", definition).reference(namedType(definition.schema) ?? definition.schema);
+      for (const definition of this.#resources.all)
+        if (definition.content === undefined) new SchemaWriter(this.#typeNames, "", definition).reference(namedType(definition.schema) ?? definition.schema);
     }
     return this.#typeNames;
   }
@@ -68,14 +69,23 @@ export class OpenApi {
   combined(): Document {
     return this.#document(`v2 ${this.#generation}`, () => {
       const parts = (this.#aggregator?.versions() ?? []).reduce(withRemoteV2, this.#ownV2());
-      return { swagger: "2.0", info: { title: "Mainstay", version: this.#version }, ...parts, parameters: sharedParameters(), securityDefinitions: { BearerToken: BEARER_TOKEN }, security: [{ BearerToken: [] }] };
+      return {
+        swagger: "2.0",
+        info: { title: "Mainstay", version: this.#version },
+        ...parts,
+        parameters: sharedParameters(),
+        securityDefinitions: { BearerToken: BEARER_TOKEN },
+        security: [{ BearerToken: [] }],
+      };
     });
   }
 
   /** The same in protobuf, for clients that read nothing else. */
   async combinedProtobuf(): Promise<Document> {
     const { encodeOpenApiV2 } = await import("./openapi-v2-protobuf.ts");
-    return this.#document(`v2 protobuf ${this.#generation}`, () => encodeOpenApiV2(JSON.parse(Buffer.from(this.combined().body).toString("utf8")) as Record<string, unknown>)); // we wrote it
+    return this.#document(`v2 protobuf ${this.#generation}`, () =>
+      encodeOpenApiV2(JSON.parse(Buffer.from(this.combined().body).toString("utf8")) as Record<string, unknown>),
+    ); // we wrote it
   }
 
   /** Of the kinds that are served here; custom ones last, for whoever defines a kind must not say what a type of another one is. */
@@ -119,10 +129,13 @@ export class OpenApi {
       return openApi && { body: openApi.body, hash, etag: `"${hash}"` };
     }
     const place = this.#discovery.groupVersions().find((candidate) => candidate.path === path);
-    return place && this.#document(`v3 ${path} ${this.#resources.generationOf(place.group, place.version)}`, () => {
-      const writer = new SchemaWriter(this.#names, V3_PREFIX, place, this.#hasEnums);
-      return this.#documentV3(this.#paths(place.group, place.version, writer, 3), writer);
-    });
+    return (
+      place &&
+      this.#document(`v3 ${path} ${this.#resources.generationOf(place.group, place.version)}`, () => {
+        const writer = new SchemaWriter(this.#names, V3_PREFIX, place, this.#hasEnums);
+        return this.#documentV3(this.#paths(place.group, place.version, writer, 3), writer);
+      })
+    );
   }
 
   #documentV3(paths: Record<string, unknown>, writer: SchemaWriter): object {
@@ -134,7 +147,12 @@ export class OpenApi {
   /** What is described besides the resources, by its path: discovery's own pages, and a few more. Groups of which only custom kinds are served have none. */
   #pages(): ReadonlyMap<string, PagePlace> {
     const groups = [...new Set(this.#resources.all.filter(({ content }) => content === undefined).map(({ group }) => group))].filter((group) => group !== "");
-    return new Map<string, PagePlace>([["api", "api"], ["apis", "apis"], ...groups.map((group) => [`apis/${group}`, { group }] as const), ...OTHER_PAGES.map((page) => [page, page] as const)]);
+    return new Map<string, PagePlace>([
+      ["api", "api"],
+      ["apis", "apis"],
+      ...groups.map((group) => [`apis/${group}`, { group }] as const),
+      ...OTHER_PAGES.map((page) => [page, page] as const),
+    ]);
   }
 
   /** Keys end in the generation of what they were made of; former ones are forgotten. */
@@ -166,7 +184,11 @@ function v2Form(schema: OpenApiSchema): OpenApiSchema {
   return {
     ...rest,
     ...(items === undefined ? {} : { items: v2Form(items) }),
-    ...(typeof additionalProperties === "object" ? { additionalProperties: v2Form(additionalProperties) } : additionalProperties === undefined ? {} : { additionalProperties }),
+    ...(typeof additionalProperties === "object"
+      ? { additionalProperties: v2Form(additionalProperties) }
+      : additionalProperties === undefined
+        ? {}
+        : { additionalProperties }),
     ...(properties === undefined ? {} : { properties: v2Forms(properties) }),
     ...(oneOf === undefined ? {} : { type: "string" }),
     ...(allOf?.[0] === undefined ? {} : v2Form(allOf[0])),

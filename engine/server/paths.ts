@@ -74,7 +74,13 @@ export class Paths {
     const discovery = new Discovery(resources, aggregator);
     this.#discovery = discovery;
     const openApi = new OpenApi(resources, discovery, GIT_VERSION, aggregator, !disabled.has("OpenAPIEnums"));
-    this.#routes = [...discoveryRoutes(discovery), ...openApiRoutes(openApi), ...healthRoutes(options), ...componentPages({ clock, disabled, flags: options.flags ?? {} }), ...serverRoutes(options)];
+    this.#routes = [
+      ...discoveryRoutes(discovery),
+      ...openApiRoutes(openApi),
+      ...healthRoutes(options),
+      ...componentPages({ clock, disabled, flags: options.flags ?? {} }),
+      ...serverRoutes(options),
+    ];
   }
 
   /** Undefined for a path that is not served. */
@@ -104,15 +110,35 @@ function discoveryRoutes(discovery: Discovery): readonly Route[] {
   const address = (request: HttpRequest) => header(request, ":authority") ?? header(request, "host") ?? "";
   const plain = (request: HttpRequest, document: Document | undefined, isCustom = false) => document && discoveryAnswer(request, document, isCustom);
   return [
-    { method: "GET", path: "/api", handle: (request) => rootAnswer(request, () => discovery.coreVersions(address(request)), () => discovery.aggregated("api")) },
-    { method: "GET", path: "/apis", handle: (request) => rootAnswer(request, () => discovery.groupList(), () => discovery.aggregated("apis")) },
+    {
+      method: "GET",
+      path: "/api",
+      handle: (request) =>
+        rootAnswer(
+          request,
+          () => discovery.coreVersions(address(request)),
+          () => discovery.aggregated("api"),
+        ),
+    },
+    {
+      method: "GET",
+      path: "/apis",
+      handle: (request) =>
+        rootAnswer(
+          request,
+          () => discovery.groupList(),
+          () => discovery.aggregated("apis"),
+        ),
+    },
     { method: "GET", path: "/api/*", handle: (request, rest) => plain(request, discovery.resourceList("", rest)) },
     {
       method: "GET",
       path: "/apis/*",
       handle(request, rest) {
         const [group = "", version, more] = rest.split("/");
-        return more !== undefined ? undefined : plain(request, version === undefined ? discovery.group(group) : discovery.resourceList(group, version), !discovery.isOwn(group));
+        return more !== undefined
+          ? undefined
+          : plain(request, version === undefined ? discovery.group(group) : discovery.resourceList(group, version), !discovery.isOwn(group));
       },
     },
   ];
@@ -142,7 +168,8 @@ function openApiRoutes(openApi: OpenApi): readonly Route[] {
       async handle(request) {
         const ranges = parseAccept(header(request, "accept") || "*/*");
         const range = ranges.find(({ type }) => [JSON_TYPE, OPENAPI_V2_PROTOBUF, OPENAPI_V2_PROTOBUF_OLD, "*/*", "application/*"].includes(type));
-        if (range === undefined) throw new StatusError("NotAcceptable", `406: Not Acceptable\n\nAvailable representations: ${JSON_TYPE}, ${OPENAPI_V2_PROTOBUF}`, {});
+        if (range === undefined)
+          throw new StatusError("NotAcceptable", `406: Not Acceptable\n\nAvailable representations: ${JSON_TYPE}, ${OPENAPI_V2_PROTOBUF}`, {});
         const isProtobuf = range.type === OPENAPI_V2_PROTOBUF || range.type === OPENAPI_V2_PROTOBUF_OLD;
         const document = isProtobuf ? await openApi.combinedProtobuf() : openApi.combined();
         return cachedAnswer(request, document, isProtobuf ? OPENAPI_V2_PROTOBUF : JSON_TYPE);
@@ -189,8 +216,18 @@ function serverRoutes(options: PathOptions): readonly Route[] {
     if (network !== undefined) await ensureDnsService(client, network.clusterDns.split(","));
     return json(answer, 201);
   };
-  const join: Route[] = signer === undefined ? [] : [{ method: "POST", path: JOIN_PATH, handle: (request) => admitNode(signer, request) }, { method: "GET", path: AUTHORITY_PATH, handle: () => plainText(200, signer.ca) }];
-  const admit: Route = { method: "POST", path: SERVERS_PATH, handle: async ({ body }) => json(await (options.admitServer ?? refuseServers)(await parseJsonBody(body)), 201) };
+  const join: Route[] =
+    signer === undefined
+      ? []
+      : [
+          { method: "POST", path: JOIN_PATH, handle: (request) => admitNode(signer, request) },
+          { method: "GET", path: AUTHORITY_PATH, handle: () => plainText(200, signer.ca) },
+        ];
+  const admit: Route = {
+    method: "POST",
+    path: SERVERS_PATH,
+    handle: async ({ body }) => json(await (options.admitServer ?? refuseServers)(await parseJsonBody(body)), 201),
+  };
   const tell: Route[] = network === undefined ? [] : [{ method: "GET", path: NETWORK_PATH, handle: () => json(network) }];
   const remembered = () => ({ "cache-control": `public, max-age=${tokens.keySetSeconds}` });
   return [
@@ -201,9 +238,22 @@ function serverRoutes(options: PathOptions): readonly Route[] {
     {
       method: "GET",
       path: "/.well-known/openid-configuration",
-      handle: () => ({ ...json({ issuer: tokens.issuer, jwks_uri: options.jwksUri ?? `${tokens.issuer.replace(/\/$/, "")}/openid/v1/jwks`, response_types_supported: ["id_token"], subject_types_supported: ["public"], id_token_signing_alg_values_supported: tokens.algorithms }), headers: remembered() }),
+      handle: () => ({
+        ...json({
+          issuer: tokens.issuer,
+          jwks_uri: options.jwksUri ?? `${tokens.issuer.replace(/\/$/, "")}/openid/v1/jwks`,
+          response_types_supported: ["id_token"],
+          subject_types_supported: ["public"],
+          id_token_signing_alg_values_supported: tokens.algorithms,
+        }),
+        headers: remembered(),
+      }),
     },
-    { method: "GET", path: "/openid/v1/jwks", handle: async () => ({ ...json(await tokens.keySet()), contentType: "application/jwk-set+json", headers: remembered() }) },
+    {
+      method: "GET",
+      path: "/openid/v1/jwks",
+      handle: async () => ({ ...json(await tokens.keySet()), contentType: "application/jwk-set+json", headers: remembered() }),
+    },
     {
       method: "GET",
       path: "/debug/api_priority_and_fairness/*",
@@ -230,7 +280,11 @@ function requireAccepted(request: HttpRequest, types: readonly string[]): void {
 }
 
 function refuseServers(): Promise<never> {
-  throw new StatusError("Conflict", "this server keeps the cluster's state for itself, or in a store of its own: to share it with others, start it again with --cluster-init", {});
+  throw new StatusError(
+    "Conflict",
+    "this server keeps the cluster's state for itself, or in a store of its own: to share it with others, start it again with --cluster-init",
+    {},
+  );
 }
 
 function json(value: unknown, code = 200): PathAnswer {

@@ -22,7 +22,10 @@ export interface EscalationParts {
 type RoleLike = KubeObject & { readonly rules?: readonly PolicyRule[]; readonly aggregationRule?: AggregationRule };
 type BindingLike = KubeObject & { readonly roleRef: RoleRef; readonly subjects?: readonly Subject[] };
 
-const EVERYTHING: readonly PolicyRule[] = [{ verbs: ["*"], apiGroups: ["*"], resources: ["*"] }, { verbs: ["*"], nonResourceURLs: ["*"] }];
+const EVERYTHING: readonly PolicyRule[] = [
+  { verbs: ["*"], apiGroups: ["*"], resources: ["*"] },
+  { verbs: ["*"], nonResourceURLs: ["*"] },
+];
 
 /**
  * Nobody grants what he does not hold himself, unless he was given the verbs `escalate` or `bind`. It stands in the chain as a
@@ -34,7 +37,8 @@ export function rbacEscalation(parts: EscalationParts): AdmissionPlugin {
     async mutate(attributes) {
       const { definition, object, subresource, user } = attributes;
       if (definition.group !== RBAC_GROUP || subresource !== undefined || user.groups.includes(MASTERS_GROUP)) return object;
-      if (definition.resource === "roles" || definition.resource === "clusterroles") await checkRole(parts, attributes, object as RoleLike); // of those kinds
+      if (definition.resource === "roles" || definition.resource === "clusterroles")
+        await checkRole(parts, attributes, object as RoleLike); // of those kinds
       else await checkBinding(parts, attributes, object as BindingLike); // the two other kinds of the group
       return object;
     },
@@ -51,7 +55,8 @@ async function checkRole(parts: EscalationParts, attributes: AdmissionAttributes
   if (problem !== undefined) throw forbidden(attributes.definition, role.metadata.name ?? "", problem);
   // What an aggregated role will hold is decided by labels that others set, and what it holds may not be made less either.
   const isAggregated = [old, role].some((one) => (one?.aggregationRule?.clusterRoleSelectors ?? []).length > 0);
-  if (isAggregated && escalation(parts.index, attributes.user, "", EVERYTHING) !== undefined) throw forbidden(attributes.definition, role.metadata.name ?? "", "must have cluster-admin privileges to use the aggregationRule");
+  if (isAggregated && escalation(parts.index, attributes.user, "", EVERYTHING) !== undefined)
+    throw forbidden(attributes.definition, role.metadata.name ?? "", "must have cluster-admin privileges to use the aggregationRule");
 }
 
 async function checkBinding(parts: EscalationParts, attributes: AdmissionAttributes, binding: BindingLike): Promise<void> {

@@ -15,16 +15,28 @@ export function attributesOf(request: ApiRequest): AuthorizationAttributes {
 }
 
 /** The same, as far as an HTTP request's method and address tell it before anybody has looked into it. */
-export function attributesOfInfo({ user, method, query }: { readonly user: UserInfo; readonly method: string; readonly query: URLSearchParams }, info: RequestInfo): AuthorizationAttributes {
+export function attributesOfInfo(
+  { user, method, query }: { readonly user: UserInfo; readonly method: string; readonly query: URLSearchParams },
+  info: RequestInfo,
+): AuthorizationAttributes {
   if (info.is === "path") return { is: "path", user, verb: method.toLowerCase(), path: info.path };
   const verb = requestVerb(method, info, query);
   const isSelection = verb === "list" || verb === "watch" || verb === "deletecollection";
   // Whoever answers for the address may not look at the selector of a deletion as he should: as upstream, only reading it makes a name.
-  return resourceAttributes({ user, verb }, info, verb === "deletecollection" ? { ...info, name: "" } : info, isSelection ? { fieldSelector: query.get("fieldSelector") ?? undefined, labelSelector: query.get("labelSelector") ?? undefined } : undefined);
+  return resourceAttributes(
+    { user, verb },
+    info,
+    verb === "deletecollection" ? { ...info, name: "" } : info,
+    isSelection ? { fieldSelector: query.get("fieldSelector") ?? undefined, labelSelector: query.get("labelSelector") ?? undefined } : undefined,
+  );
 }
 
 /** The same of an address that nobody has read yet. */
-export function attributesOfAddress(method: string, { pathname, searchParams }: { readonly pathname: string; readonly searchParams: URLSearchParams }, user: UserInfo): AuthorizationAttributes {
+export function attributesOfAddress(
+  method: string,
+  { pathname, searchParams }: { readonly pathname: string; readonly searchParams: URLSearchParams },
+  user: UserInfo,
+): AuthorizationAttributes {
   return attributesOfInfo({ user, method, query: searchParams }, parseRequestPath(pathname));
 }
 

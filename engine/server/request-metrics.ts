@@ -7,7 +7,16 @@ import { GIT_VERSION } from "./version.ts";
 const SECONDS = [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60];
 const LIST_SECONDS = [0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 2, 4, 6, 8, 10, 15, 20, 30, 45, 60];
 const BYTES = [1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000];
-const VERBS: Readonly<Record<ApiRequest["verb"], string>> = { get: "GET", list: "LIST", watch: "WATCH", create: "POST", update: "PUT", patch: "PATCH", delete: "DELETE", deletecollection: "DELETECOLLECTION" };
+const VERBS: Readonly<Record<ApiRequest["verb"], string>> = {
+  get: "GET",
+  list: "LIST",
+  watch: "WATCH",
+  create: "POST",
+  update: "PUT",
+  patch: "PATCH",
+  delete: "DELETE",
+  deletecollection: "DELETECOLLECTION",
+};
 /** Upstream tells its own components apart from all others, by their user agents. */
 const SYSTEM_CLIENTS: ReadonlySet<string> = new Set(["kube-apiserver", "kube-controller-manager", "kube-scheduler"]);
 const READING: ReadonlySet<ApiRequest["verb"]> = new Set(["get", "list", "watch"]);
@@ -34,7 +43,9 @@ export class RequestMetrics {
     this.#deprecated = registry.gauge("apiserver_requested_deprecated_apis", "Deprecated parts of the API that somebody has asked for: always 1.");
     const inFlight = registry.gauge("apiserver_current_inflight_requests", "Requests that are being served, watches up to their start.");
     const longRunning = registry.gauge("apiserver_longrunning_requests", "Watches that are open.");
-    registry.gauge("kubernetes_build_info", "What runs here: always 1.").set(1, { git_version: GIT_VERSION, major: "1", minor: GIT_VERSION.split(".")[1] ?? "", platform: `${process.platform}/${process.arch}` });
+    registry
+      .gauge("kubernetes_build_info", "What runs here: always 1.")
+      .set(1, { git_version: GIT_VERSION, major: "1", minor: GIT_VERSION.split(".")[1] ?? "", platform: `${process.platform}/${process.arch}` });
     registry.beforeRender(() => {
       for (const [kind, count] of Object.entries(this.#inFlight)) inFlight.set(count, { request_kind: kind });
       longRunning.clear();
@@ -68,7 +79,9 @@ export class RequestMetrics {
   listed(request: ApiRequest, seconds: number): void {
     const { group, version, resource } = request.resource;
     const scope = scopeOf(request);
-    this.#registry.histogram("apiserver_watch_list_duration_seconds", "Time until a watch had shown everything that was there at its beginning.", LIST_SECONDS).observe(seconds, { group, version, resource, scope });
+    this.#registry
+      .histogram("apiserver_watch_list_duration_seconds", "Time until a watch had shown everything that was there at its beginning.", LIST_SECONDS)
+      .observe(seconds, { group, version, resource, scope });
   }
 
   /** Counts an open watch; the result ends it. */
@@ -88,7 +101,8 @@ export class RequestMetrics {
     const key = `${systemClient} ${verb} ${group}/${version}/${resource}/${subresource} ${scope}${isDryRun ? " dry" : ""}`;
     let series = this.#series.get(key);
     if (series === undefined) {
-      if (this.#series.size >= SERIES_MAX) return this.#make({ verb, group: "", version: "", resource: "other", subresource: "", scope, component: "apiserver" }, isDryRun, systemClient);
+      if (this.#series.size >= SERIES_MAX)
+        return this.#make({ verb, group: "", version: "", resource: "other", subresource: "", scope, component: "apiserver" }, isDryRun, systemClient);
       this.#series.set(key, (series = this.#make({ verb, group, version, resource, subresource, scope, component: "apiserver" }, isDryRun, systemClient)));
     }
     return series;

@@ -51,7 +51,9 @@ export class ResourceIndex {
 
   /** The stored resource whose objects are of this kind. */
   findKind(apiVersion: string, kind: string): ResourceDefinition | undefined {
-    return this.all.find((definition) => definition.kind === kind && formatApiVersion(definition.group, definition.version) === apiVersion && definition.verbs.includes("list"));
+    return this.all.find(
+      (definition) => definition.kind === kind && formatApiVersion(definition.group, definition.version) === apiVersion && definition.verbs.includes("list"),
+    );
   }
 
   hasGroupVersion(group: string, version: string): boolean {

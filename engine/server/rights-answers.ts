@@ -6,7 +6,11 @@ export function rightsAnswers(authorizer: Authorizer): AskRights {
   return async (user, { verb, path, group = "", resource = "", subresource, namespace = "", name = "", fieldSelector, labelSelector }) => {
     const selectors = { ...(fieldSelector === undefined ? {} : { fieldSelector }), ...(labelSelector === undefined ? {} : { labelSelector }) };
     try {
-      const { is, reason } = await authorizer.decide(path === undefined ? { is: "resource", user, verb, group, version: "*", resource, ...(subresource === undefined ? {} : { subresource }), namespace, name, ...selectors } : { is: "path", user, verb, path });
+      const { is, reason } = await authorizer.decide(
+        path === undefined
+          ? { is: "resource", user, verb, group, version: "*", resource, ...(subresource === undefined ? {} : { subresource }), namespace, name, ...selectors }
+          : { is: "path", user, verb, path },
+      );
       return { isAllowed: is === "allow", reason };
     } catch (error) {
       return { isAllowed: false, reason: "", error: error instanceof Error ? error.message : String(error) };

@@ -19,7 +19,8 @@ const NAME = "kubernetes";
 export function followServiceRanges(store: ObjectStore, serviceCidr: string): ServiceRanges {
   const own = parseServiceRanges(serviceCidr);
   const known = new Map<string, { readonly ranges: readonly IpRange[]; readonly isReady: boolean }>();
-  const put = (object: ServiceCIDR): void => void known.set(object.metadata.name ?? "", { ranges: (object.spec?.cidrs ?? []).flatMap(usableRange), isReady: isReady(object) });
+  const put = (object: ServiceCIDR): void =>
+    void known.set(object.metadata.name ?? "", { ranges: (object.spec?.cidrs ?? []).flatMap(usableRange), isReady: isReady(object) });
   store.follow(serviceCidrResource, {
     replaced: (objects) => {
       known.clear();
@@ -63,7 +64,14 @@ export async function ensureServiceRange(client: Client, serviceCidr: string, cl
       return;
     }
     const made = await ranges.create({ apiVersion: "networking.k8s.io/v1", kind: "ServiceCIDR", metadata: { name: NAME }, spec: { cidrs } });
-    await ranges.updateStatus({ ...made, status: { conditions: [{ type: "Ready", status: "True", reason: "", message: "Kubernetes default Service CIDR is ready", lastTransitionTime: formatTime(clock.now()) }] } });
+    await ranges.updateStatus({
+      ...made,
+      status: {
+        conditions: [
+          { type: "Ready", status: "True", reason: "", message: "Kubernetes default Service CIDR is ready", lastTransitionTime: formatTime(clock.now()) },
+        ],
+      },
+    });
   } catch (error) {
     if (!hasReason(error, "AlreadyExists", "Conflict")) throw error; // another server was faster
   }

@@ -14,8 +14,14 @@ export class SigningDurations {
   readonly #requested: Counter;
 
   constructor(registry: MetricsRegistry) {
-    this.#honored = registry.counter("apiserver_certificates_registry_csr_honored_duration_total", "Certificates that were issued for about as long as was asked for, by signer.");
-    this.#requested = registry.counter("apiserver_certificates_registry_csr_requested_duration_total", "Certificates that were issued where a duration was asked for, by signer.");
+    this.#honored = registry.counter(
+      "apiserver_certificates_registry_csr_honored_duration_total",
+      "Certificates that were issued for about as long as was asked for, by signer.",
+    );
+    this.#requested = registry.counter(
+      "apiserver_certificates_registry_csr_requested_duration_total",
+      "Certificates that were issued where a duration was asked for, by signer.",
+    );
   }
 
   /** Counts a write that has given a request its certificate; of all others it knows nothing. */

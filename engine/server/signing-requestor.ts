@@ -12,7 +12,8 @@ export const signingRequestor: AdmissionPlugin = {
     if (!isCreateOf(attributes, GROUP, "certificatesigningrequests")) return attributes.object;
     const request = attributes.object as CertificateSigningRequest; // isCreateOf
     const problem = await problemOf(request.spec.request);
-    if (problem !== undefined) throw invalid(GROUP, "CertificateSigningRequest", request.metadata.name ?? "", [invalidField("spec.request", request.spec.request || null, problem)]);
+    if (problem !== undefined)
+      throw invalid(GROUP, "CertificateSigningRequest", request.metadata.name ?? "", [invalidField("spec.request", request.spec.request || null, problem)]);
     const { username, uid, groups, extra } = attributes.user;
     const { username: _username, uid: _uid, groups: _groups, extra: _extra, ...asked } = request.spec;
     const requestor = { username, ...(uid === undefined ? {} : { uid }), groups, ...(extra === undefined ? {} : { extra }) };
@@ -22,7 +23,9 @@ export const signingRequestor: AdmissionPlugin = {
 
 async function problemOf(base64: string): Promise<string | undefined> {
   try {
-    return (await isSelfSigned(parseCertificateRequest(Buffer.from(base64, "base64").toString("latin1")))) ? undefined : "the request is not signed by its own key";
+    return (await isSelfSigned(parseCertificateRequest(Buffer.from(base64, "base64").toString("latin1"))))
+      ? undefined
+      : "the request is not signed by its own key";
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }

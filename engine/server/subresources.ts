@@ -49,7 +49,10 @@ export function bodyKindOf(group: string, resource: string, subresource: string 
 
 export async function createSubresource(exchange: Exchange<RequestOf<"create">>): Promise<ApiResult> {
   const { request, definition } = exchange;
-  const found = definition.group === "" ? createSubresources.find((candidate) => candidate.resource === definition.resource && candidate.name === request.subresource) : undefined;
+  const found =
+    definition.group === ""
+      ? createSubresources.find((candidate) => candidate.resource === definition.resource && candidate.name === request.subresource)
+      : undefined;
   if (found === undefined) throw unsupportedMethod();
   if (request.name === undefined) throw badRequest("name must be provided");
   return found.create(exchange, await admitBody(exchange, found.kind, request.name), request.name);
@@ -69,7 +72,11 @@ async function admitBody(exchange: Exchange<RequestOf<"create">>, kind: Decodabl
   for (const warning of warnings) exchange.notes.warn(warning);
   if (schemaErrors.length > 0) refuseShape(kind, decoded, schemaErrors);
   const placed = placeInNamespace(exchange, decoded);
-  const attributes = admissionAttributes(exchange, { operation: "CREATE", name: name ?? placed.metadata.name ?? "", object: placed, old: undefined, kind }, request.options);
+  const attributes = admissionAttributes(
+    exchange,
+    { operation: "CREATE", name: name ?? placed.metadata.name ?? "", object: placed, old: undefined, kind },
+    request.options,
+  );
   const object = await parts.admission.mutate({ ...attributes, object: placed }, placed);
   return { object, validate: async (final) => parts.admission.validate({ ...attributes, object: final }) };
 }
@@ -103,7 +110,11 @@ async function issueToken(exchange: Exchange<RequestOf<"create">>, { object, val
   const secret = bound?.kind === "Secret" ? await parts.store.get(secretResource, namespace, bound.name ?? "") : undefined;
   const nodeName = bound?.kind === "Node" ? bound.name : pod?.object.spec.nodeName;
   const node = nodeName ? await parts.store.get(nodeResource, "", nodeName) : undefined;
-  const found = { ...(pod === undefined ? {} : { pod: pod.object }), ...(secret === undefined ? {} : { secret: secret.object }), ...(node === undefined ? {} : { node: node.object }) };
+  const found = {
+    ...(pod === undefined ? {} : { pod: pod.object }),
+    ...(secret === undefined ? {} : { secret: secret.object }),
+    ...(node === undefined ? {} : { node: node.object }),
+  };
   const plan = planToken(account.object, request, found, parts.tokens.secondsMax);
   if (plan.seconds < plan.askedSeconds) notes.warn(`requested expiration of ${plan.askedSeconds} seconds shortened to ${plan.seconds} seconds`);
   const { token, expiresMs, id } = await parts.tokens.issue(plan.subject, plan.audiences, plan.seconds).catch((error: unknown) => {

@@ -33,27 +33,43 @@ export interface TokenPlan {
 
 /** Throws a 422 for a request that names another account than its address. */
 export function refuseOtherName({ metadata }: TokenRequest, name: string): void {
-  if (metadata?.name && metadata.name !== name) throw invalid(GROUP, KIND, name, [invalidField("metadata.name", metadata.name, "must match the service account name if specified")]);
+  if (metadata?.name && metadata.name !== name)
+    throw invalid(GROUP, KIND, name, [invalidField("metadata.name", metadata.name, "must match the service account name if specified")]);
 }
 
 /** The request with all that it leaves open. Throws a 409 for another account of this name, and a 422 for a bad lifetime. */
 export function completeTokenRequest(account: ServiceAccount, request: TokenRequest, audiences: readonly string[], nowText: string): TokenRequest & KubeObject {
   const { name = "", namespace = "", uid = "" } = account.metadata;
   const asked = request.metadata?.uid;
-  if (asked && asked !== uid) throw conflict({ group: GROUP, resource: KIND }, name, `the UID in the token request (${asked}) does not match the UID of the service account (${uid})`);
+  if (asked && asked !== uid)
+    throw conflict({ group: GROUP, resource: KIND }, name, `the UID in the token request (${asked}) does not match the UID of the service account (${uid})`);
   const seconds = request.spec?.expirationSeconds ?? SECONDS_DEFAULT;
-  const problem = seconds < SECONDS_MIN ? "may not specify a duration less than 10 minutes" : seconds > SECONDS_MAX ? "may not specify a duration larger than 2^32 seconds" : undefined;
+  const problem =
+    seconds < SECONDS_MIN
+      ? "may not specify a duration less than 10 minutes"
+      : seconds > SECONDS_MAX
+        ? "may not specify a duration larger than 2^32 seconds"
+        : undefined;
   if (problem !== undefined) throw invalid(GROUP, KIND, "", [invalidField("spec.expirationSeconds", seconds, problem)]);
   const given = request.spec?.audiences ?? [];
   const { status: _status, ...rest } = request;
-  return { ...rest, metadata: { ...request.metadata, name, namespace, uid, creationTimestamp: nowText }, spec: { ...request.spec, audiences: given.length === 0 ? audiences : given, expirationSeconds: seconds } };
+  return {
+    ...rest,
+    metadata: { ...request.metadata, name, namespace, uid, creationTimestamp: nowText },
+    spec: { ...request.spec, audiences: given.length === 0 ? audiences : given, expirationSeconds: seconds },
+  };
 }
 
 /** What token a complete request is to get. Throws 400, 404 and 409 for what it is to be bound to. */
 export function planToken(account: ServiceAccount, request: TokenRequest, bound: BoundObjects, secondsMax: number | undefined): TokenPlan {
   const { name = "", namespace = "", uid = "" } = account.metadata;
   const askedSeconds = request.spec?.expirationSeconds ?? SECONDS_DEFAULT;
-  return { subject: { namespace, serviceaccount: { name, uid }, ...bindings(account, request, bound) }, audiences: request.spec?.audiences ?? [], seconds: Math.min(askedSeconds, secondsMax ?? askedSeconds), askedSeconds };
+  return {
+    subject: { namespace, serviceaccount: { name, uid }, ...bindings(account, request, bound) },
+    audiences: request.spec?.audiences ?? [],
+    seconds: Math.min(askedSeconds, secondsMax ?? askedSeconds),
+    askedSeconds,
+  };
 }
 
 function bindings(account: ServiceAccount, request: TokenRequest, { pod, secret, node }: BoundObjects): Partial<TokenSubject> {
@@ -62,14 +78,21 @@ function bindings(account: ServiceAccount, request: TokenRequest, { pod, secret,
   const { kind = "", apiVersion = "", name = "" } = reference;
   const resources: Readonly<Record<string, string>> = { Pod: "pods", Secret: "secrets", Node: "nodes" };
   const resource = resources[kind];
-  if (resource === undefined || (apiVersion !== "v1" && apiVersion !== "")) throw badRequest(`cannot bind token to object of type ${apiVersion.includes("/") ? apiVersion : `/${apiVersion}`}, Kind=${kind}`);
+  if (resource === undefined || (apiVersion !== "v1" && apiVersion !== ""))
+    throw badRequest(`cannot bind token to object of type ${apiVersion.includes("/") ? apiVersion : `/${apiVersion}`}, Kind=${kind}`);
   const found = kind === "Pod" ? pod : kind === "Secret" ? secret : node;
   if (found === undefined) throw notFound({ group: "", resource }, name);
   const accountName = account.metadata.name ?? "";
   const podAccount = pod?.spec.serviceAccountName || "default";
-  if (kind === "Pod" && podAccount !== accountName) throw badRequest(`cannot bind token for serviceaccount ${JSON.stringify(accountName)} to pod running with different serviceaccount name.`);
+  if (kind === "Pod" && podAccount !== accountName)
+    throw badRequest(`cannot bind token for serviceaccount ${JSON.stringify(accountName)} to pod running with different serviceaccount name.`);
   const uid = found.metadata.uid ?? "";
-  if (reference.uid && reference.uid !== uid) throw conflict({ group: "", resource: kind }, name, `the UID in the bound object reference (${reference.uid}) does not match the UID in record. The object might have been deleted and then recreated`);
+  if (reference.uid && reference.uid !== uid)
+    throw conflict(
+      { group: "", resource: kind },
+      name,
+      `the UID in the bound object reference (${reference.uid}) does not match the UID in record. The object might have been deleted and then recreated`,
+    );
   if (kind === "Secret") return { secret: { name, uid } };
   if (kind === "Node") return { node: { name, uid } };
   return { pod: { name, uid }, ...nodeOf(pod, node) };

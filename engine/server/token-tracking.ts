@@ -22,7 +22,10 @@ export async function ensureTokenTracking(client: Client, clock: Clock): Promise
   const data = { [SINCE]: dayOf(clock.now()) };
   const found = await unlessGone(maps.get(NAMESPACE, NAME));
   if (found !== undefined && DAY.test(found.data?.[SINCE] ?? "")) return;
-  const written = found === undefined ? maps.create({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: NAME, namespace: NAMESPACE }, data }) : maps.patch(NAMESPACE, NAME, "merge", { data });
+  const written =
+    found === undefined
+      ? maps.create({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: NAME, namespace: NAMESPACE }, data })
+      : maps.patch(NAMESPACE, NAME, "merge", { data });
   await written.catch((error: unknown) => {
     // Another server was first.
     if (!hasReason(error, "AlreadyExists", "NotFound", "Conflict")) throw error;
@@ -35,13 +38,20 @@ export function createTokenTrackingKeeper(handler: ApiHandler, clock: Clock, log
   return service("token tracking", async (signal) => {
     while (!signal.aborted) {
       await sleep(clock, REPEAT_MS, signal);
-      await ensureTokenTracking(client, clock).catch((error: unknown) => logger.warn("the use of tokens is not said to be tracked, will try again", { error: describeError(error) }));
+      await ensureTokenTracking(client, clock).catch((error: unknown) =>
+        logger.warn("the use of tokens is not said to be tracked, will try again", { error: describeError(error) }),
+      );
     }
   });
 }
 
 /** Notes on a Secret that its token was used today. What goes wrong is logged: the token is as good without. */
-export async function noteTokenUse(store: ObjectStore, { metadata: { namespace = "", name = "", uid, labels } }: LegacyTokenSecret, clock: Clock, logger: Logger): Promise<void> {
+export async function noteTokenUse(
+  store: ObjectStore,
+  { metadata: { namespace = "", name = "", uid, labels } }: LegacyTokenSecret,
+  clock: Clock,
+  logger: Logger,
+): Promise<void> {
   const today = dayOf(clock.now());
   const known = labels?.[LAST_USED_LABEL] ?? "";
   // Another server's clock may be ahead of midnight.

@@ -5,7 +5,14 @@ import { decodeObject } from "../registry/decode-object.ts";
 import { refuseShape } from "../registry/validate-object.ts";
 import { defineResource, type ResourceDefinition } from "../resources/define-resource.ts";
 import { loadSchema } from "../resources/load-schema.ts";
-import type { LocalSubjectAccessReview, SelfSubjectAccessReview, SelfSubjectReview, SelfSubjectRulesReview, SubjectAccessReview, TokenReview } from "../resources/types.ts";
+import type {
+  LocalSubjectAccessReview,
+  SelfSubjectAccessReview,
+  SelfSubjectReview,
+  SelfSubjectRulesReview,
+  SubjectAccessReview,
+  TokenReview,
+} from "../resources/types.ts";
 import { admissionAttributes } from "./admission-attributes.ts";
 import { reviewLocally, reviewRules, reviewSelf, reviewSubject } from "./access-reviews.ts";
 import { createBinding } from "./subresources.ts";
@@ -26,9 +33,21 @@ interface QuestionAddress {
   readonly isDated?: true;
 }
 
-function question<T extends KubeObject>({ group, kind, file, namespaced, isDated }: QuestionAddress, answer: (exchange: Exchange<RequestOf<"create">>, object: T) => Promise<object> | object): VirtualResource {
+function question<T extends KubeObject>(
+  { group, kind, file, namespaced, isDated }: QuestionAddress,
+  answer: (exchange: Exchange<RequestOf<"create">>, object: T) => Promise<object> | object,
+): VirtualResource {
   const resource = `${kind.toLowerCase()}s`;
-  const definition = defineResource<T>({ group, version: "v1", resource, kind, namespaced: namespaced === true, verbs: ["create"], schema: () => loadSchema(`${group}/v1/${file}.yaml`), columns: [] }) as unknown as ResourceDefinition;
+  const definition = defineResource<T>({
+    group,
+    version: "v1",
+    resource,
+    kind,
+    namespaced: namespaced === true,
+    verbs: ["create"],
+    schema: () => loadSchema(`${group}/v1/${file}.yaml`),
+    columns: [],
+  }) as unknown as ResourceDefinition;
   return {
     definition,
     async create(exchange) {
@@ -37,11 +56,18 @@ function question<T extends KubeObject>({ group, kind, file, namespaced, isDated
       if (schemaErrors.length > 0) refuseShape(definition, decoded, schemaErrors);
       const asked = placeInNamespace(exchange, decoded);
       const { admission } = exchange.parts;
-      const attributes = admissionAttributes(exchange, { operation: "CREATE", name: asked.metadata.name ?? "", object: asked, old: undefined }, exchange.request.options);
+      const attributes = admissionAttributes(
+        exchange,
+        { operation: "CREATE", name: asked.metadata.name ?? "", object: asked, old: undefined },
+        exchange.request.options,
+      );
       const object = await admission.mutate(attributes, asked);
       await admission.validate({ ...attributes, object });
       const status = await answer(exchange, object as T); // decoded by this very definition
-      return objectResult(201, madeUp({ ...object, ...(isDated === true ? { metadata: { creationTimestamp: nowText(exchange) } } : {}), status } as KubeObject));
+      return objectResult(
+        201,
+        madeUp({ ...object, ...(isDated === true ? { metadata: { creationTimestamp: nowText(exchange) } } : {}), status } as KubeObject),
+      );
     },
   };
 }
@@ -57,17 +83,39 @@ const AUTHENTICATION = "authentication.k8s.io";
 const AUTHORIZATION = "authorization.k8s.io";
 
 const reviews: readonly VirtualResource[] = [
-  question<SelfSubjectReview & KubeObject>({ group: AUTHENTICATION, kind: "SelfSubjectReview", file: "self-subject-review", isDated: true }, ({ request }) => ({ userInfo: userStatus(request.user) })),
+  question<SelfSubjectReview & KubeObject>({ group: AUTHENTICATION, kind: "SelfSubjectReview", file: "self-subject-review", isDated: true }, ({ request }) => ({
+    userInfo: userStatus(request.user),
+  })),
   question<TokenReview & KubeObject>({ group: AUTHENTICATION, kind: "TokenReview", file: "token-review" }, reviewToken),
-  question<SelfSubjectAccessReview & KubeObject>({ group: AUTHORIZATION, kind: "SelfSubjectAccessReview", file: "self-subject-access-review" }, ({ parts, request }, review) => reviewSelf(parts, request.user, review)),
-  question<SelfSubjectRulesReview & KubeObject>({ group: AUTHORIZATION, kind: "SelfSubjectRulesReview", file: "self-subject-rules-review" }, ({ parts, request }, review) => reviewRules(parts, request.user, review)),
-  question<SubjectAccessReview & KubeObject>({ group: AUTHORIZATION, kind: "SubjectAccessReview", file: "subject-access-review" }, ({ parts }, review) => reviewSubject(parts, review)),
-  question<LocalSubjectAccessReview & KubeObject>({ group: AUTHORIZATION, kind: "LocalSubjectAccessReview", file: "local-subject-access-review", namespaced: true }, ({ parts, request }, review) => reviewLocally(parts, request.namespace ?? "", review)),
+  question<SelfSubjectAccessReview & KubeObject>(
+    { group: AUTHORIZATION, kind: "SelfSubjectAccessReview", file: "self-subject-access-review" },
+    ({ parts, request }, review) => reviewSelf(parts, request.user, review),
+  ),
+  question<SelfSubjectRulesReview & KubeObject>(
+    { group: AUTHORIZATION, kind: "SelfSubjectRulesReview", file: "self-subject-rules-review" },
+    ({ parts, request }, review) => reviewRules(parts, request.user, review),
+  ),
+  question<SubjectAccessReview & KubeObject>({ group: AUTHORIZATION, kind: "SubjectAccessReview", file: "subject-access-review" }, ({ parts }, review) =>
+    reviewSubject(parts, review),
+  ),
+  question<LocalSubjectAccessReview & KubeObject>(
+    { group: AUTHORIZATION, kind: "LocalSubjectAccessReview", file: "local-subject-access-review", namespaced: true },
+    ({ parts, request }, review) => reviewLocally(parts, request.namespace ?? "", review),
+  ),
 ];
 
 /** The older address of pods/binding. */
 const bindings: VirtualResource = {
-  definition: defineResource({ group: "", version: "v1", resource: "bindings", kind: "Binding", namespaced: true, verbs: ["create"], schema: () => loadSchema("core/v1/binding.yaml"), columns: [] }) as unknown as ResourceDefinition,
+  definition: defineResource({
+    group: "",
+    version: "v1",
+    resource: "bindings",
+    kind: "Binding",
+    namespaced: true,
+    verbs: ["create"],
+    schema: () => loadSchema("core/v1/binding.yaml"),
+    columns: [],
+  }) as unknown as ResourceDefinition,
   create: createBinding,
 };
 

@@ -15,14 +15,25 @@ export interface AdmissionSetup {
   readonly askImagePolicy?: AskImagePolicy;
 }
 
-type AdmissionOptions = Pick<ApiConfig, "admissionControlConfigFile" | "enableAdmissionPlugins" | "defaultNotReadyTolerationSeconds" | "defaultUnreachableTolerationSeconds">;
+type AdmissionOptions = Pick<
+  ApiConfig,
+  "admissionControlConfigFile" | "enableAdmissionPlugins" | "defaultNotReadyTolerationSeconds" | "defaultUnreachableTolerationSeconds"
+>;
 
 /** As often as upstream. */
 const TRIES_MAX = 5;
 const TIMEOUT_MS = 30_000;
 
 /** Reads the file of `--admission-control-config-file` and those that it names, as they are below its folder. Throws a UsageError for what cannot be. */
-export function setUpAdmission({ admissionControlConfigFile: file, enableAdmissionPlugins, defaultNotReadyTolerationSeconds: notReady, defaultUnreachableTolerationSeconds: unreachable }: AdmissionOptions, parts: Pick<EngineParts, "clock" | "random">): AdmissionSetup {
+export function setUpAdmission(
+  {
+    admissionControlConfigFile: file,
+    enableAdmissionPlugins,
+    defaultNotReadyTolerationSeconds: notReady,
+    defaultUnreachableTolerationSeconds: unreachable,
+  }: AdmissionOptions,
+  parts: Pick<EngineParts, "clock" | "random">,
+): AdmissionSetup {
   const { admissionSettings, ...others } = file === undefined ? { admissionSettings: USUAL_SETTINGS, webhookUsers: {} } : readSetup(file, parts);
   const lacking = missingSettings(admissionSettings, enableAdmissionPlugins);
   if (lacking !== undefined) throw new UsageError(`--enable-admission-plugins: ${lacking} needs settings: name them in --admission-control-config-file`);
@@ -32,10 +43,16 @@ export function setUpAdmission({ admissionControlConfigFile: file, enableAdmissi
 function readSetup(file: string, parts: Pick<EngineParts, "clock" | "random">): AdmissionSetup {
   try {
     const admissionSettings = parseAdmissionConfiguration(readFileSync(file, "utf8"), (other) => readFileSync(path.resolve(path.dirname(file), other), "utf8"));
-    const { webhookKubeconfigs: { mutating, validating }, imagePolicy } = admissionSettings;
+    const {
+      webhookKubeconfigs: { mutating, validating },
+      imagePolicy,
+    } = admissionSettings;
     return {
       admissionSettings,
-      webhookUsers: { ...(mutating === undefined ? {} : { mutating: usersIn(mutating) }), ...(validating === undefined ? {} : { validating: usersIn(validating) }) },
+      webhookUsers: {
+        ...(mutating === undefined ? {} : { mutating: usersIn(mutating) }),
+        ...(validating === undefined ? {} : { validating: usersIn(validating) }),
+      },
       ...(imagePolicy === undefined ? {} : { askImagePolicy: imagePolicyAsker(imagePolicy, parts) }),
     };
   } catch (error) {
@@ -49,5 +66,9 @@ function usersIn(file: string): KubeconfigUsers {
 
 function imagePolicyAsker({ kubeconfigFile, retryMs }: ImagePolicySettings, { clock, random }: Pick<EngineParts, "clock" | "random">): AskImagePolicy {
   const { server, ...credentials } = inFile(kubeconfigFile, () => readKubeconfig(kubeconfigFile));
-  return (body, signal) => fetchRemoteJsonRetried({ url: server, ...credentials, method: "POST", body, timeoutMs: TIMEOUT_MS }, { firstMs: retryMs, triesMax: TRIES_MAX, clock, random, signal });
+  return (body, signal) =>
+    fetchRemoteJsonRetried(
+      { url: server, ...credentials, method: "POST", body, timeoutMs: TIMEOUT_MS },
+      { firstMs: retryMs, triesMax: TRIES_MAX, clock, random, signal },
+    );
 }

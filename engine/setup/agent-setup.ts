@@ -19,7 +19,11 @@ import { agentNetwork, familiesOf } from "../options/network-options.ts";
 import { nodeResource } from "../resources/core/node.ts";
 
 /** The addresses of this machine towards others, one of each family that pods have, as far as there are any; the first is what others come to. */
-export function nodeAddresses({ nodeIp, bindAddress, clusterCidr }: Pick<ServerConfig, "nodeIp" | "bindAddress" | "clusterCidr">): readonly [string, ...string[]] {
+export function nodeAddresses({
+  nodeIp,
+  bindAddress,
+  clusterCidr,
+}: Pick<ServerConfig, "nodeIp" | "bindAddress" | "clusterCidr">): readonly [string, ...string[]] {
   const named = nodeIp?.split(",") ?? (isLoopback(bindAddress) || isUnspecified(bindAddress) ? [] : [bindAddress]);
   const missing = nodeIp === undefined ? familiesOf(clusterCidr).filter((family) => !named.some((address) => familyOf(address) === family)) : [];
   const [first = loopbackOf(bindAddress), ...others] = [...named, ...missing.flatMap((family) => machineAddress(family) ?? [])];
@@ -27,20 +31,55 @@ export function nodeAddresses({ nodeIp, bindAddress, clusterCidr }: Pick<ServerC
 }
 
 /** The agent of this machine gets its certificates straight from the authority, and everything else as any agent would. */
-export async function setUpAgent(config: ServerConfig, { clock, logger }: EngineParts, pki: ClusterPki, nodeIps: readonly string[], apiUrl: string): Promise<Service> {
+export async function setUpAgent(
+  config: ServerConfig,
+  { clock, logger }: EngineParts,
+  pki: ClusterPki,
+  nodeIps: readonly string[],
+  apiUrl: string,
+): Promise<Service> {
   const agentDir = path.join(config.dataDir, "agent");
   const folder = path.join(agentDir, "pki");
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const commonName = nodeUsername(config.nodeName);
   const client = await pki.certificate(`node-${config.nodeName}`, { commonName, organizations: [NODES_GROUP], usage: "client" });
-  const serving = await pki.certificate(`node-${config.nodeName}-serving`, { commonName, organizations: [NODES_GROUP], usage: "serving", dnsNames: [config.nodeName], ipAddresses: nodeIps });
+  const serving = await pki.certificate(`node-${config.nodeName}-serving`, {
+    commonName,
+    organizations: [NODES_GROUP],
+    usage: "serving",
+    dnsNames: [config.nodeName],
+    ipAddresses: nodeIps,
+  });
   const write = (name: string, text: string) => writeFileSync(path.join(folder, name), text, { mode: 0o600 });
   write("ca.crt", pki.ca);
   write("serving.crt", serving.certificate);
   write("serving.key", serving.key);
-  write("kubeconfig.yaml", formatKubeconfig({ server: apiUrl, ca: pki.ca, serverName: API_SERVER_NAME, certificate: client.certificate, key: client.key }, { cluster: config.clusterName, user: commonName }));
+  write(
+    "kubeconfig.yaml",
+    formatKubeconfig(
+      { server: apiUrl, ca: pki.ca, serverName: API_SERVER_NAME, certificate: client.certificate, key: client.key },
+      { cluster: config.clusterName, user: commonName },
+    ),
+  );
   const { clusterCidr, clusterDns, clusterDomain } = agentNetwork(config);
-  const args = ["--kubeconfig", path.join(folder, "kubeconfig.yaml"), "--data-dir", agentDir, "--node-name", config.nodeName, "--node-ip", nodeIps.join(","), "--cluster-cidr", clusterCidr, "--cluster-dns", clusterDns, "--cluster-domain", clusterDomain, "--log-level", config.logLevel];
+  const args = [
+    "--kubeconfig",
+    path.join(folder, "kubeconfig.yaml"),
+    "--data-dir",
+    agentDir,
+    "--node-name",
+    config.nodeName,
+    "--node-ip",
+    nodeIps.join(","),
+    "--cluster-cidr",
+    clusterCidr,
+    "--cluster-dns",
+    clusterDns,
+    "--cluster-domain",
+    clusterDomain,
+    "--log-level",
+    config.logLevel,
+  ];
   if (config.containerRuntimeEndpoint !== undefined) args.push("--container-runtime-endpoint", config.containerRuntimeEndpoint);
   return createAgentProcess(args, agentLog(agentDir), clock, logger);
 }
@@ -49,7 +88,10 @@ export async function setUpAgent(config: ServerConfig, { clock, logger }: Engine
 export async function awaitNode(config: ServerConfig, { clock, progress }: EngineParts, client: Client, signal: AbortSignal): Promise<void> {
   await during(progress, "start the node agent", config.nodeName, async () => {
     for (;;) {
-      const node = await client.for(nodeResource).get("", config.nodeName).catch(() => undefined);
+      const node = await client
+        .for(nodeResource)
+        .get("", config.nodeName)
+        .catch(() => undefined);
       if (node?.status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True") === true) return;
       await sleep(clock, 100, signal);
     }

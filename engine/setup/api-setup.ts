@@ -62,40 +62,131 @@ export interface ServedApi {
 }
 
 /** The API over HTTPS, as the options want it; it answers when this resolves, and ends with the scope. */
-export async function serveApi(config: ServerConfig, { clock, random, logger, told, flags }: EngineParts, { store, metrics, pki, nodeIps, quorum, healthChecks, admission, egress, tracer }: ApiParts, scope: ServiceScope): Promise<ServedApi> {
+export async function serveApi(
+  config: ServerConfig,
+  { clock, random, logger, told, flags }: EngineParts,
+  { store, metrics, pki, nodeIps, quorum, healthChecks, admission, egress, tracer }: ApiParts,
+  scope: ServiceScope,
+): Promise<ServedApi> {
   await store.ready(scope.signal);
-  const auth = setUpAuth(config, { egress, clusterCa: pki.ca, joinToken: await pki.joinToken(), serverToken: await pki.serverSecret(), tokenKey: await pki.tokenKey(), clock, random, logger, metrics, serverName: config.nodeName });
+  const auth = setUpAuth(config, {
+    egress,
+    clusterCa: pki.ca,
+    joinToken: await pki.joinToken(),
+    serverToken: await pki.serverSecret(),
+    tokenKey: await pki.tokenKey(),
+    clock,
+    random,
+    logger,
+    metrics,
+    serverName: config.nodeName,
+  });
   scope.start(...auth.services);
-  const external = config.serviceAccountSigningEndpoint === undefined ? undefined : await (await import("./signer-setup.ts")).setUpExternalSigner(config.serviceAccountSigningEndpoint, config, { clock, logger, metrics });
+  const external =
+    config.serviceAccountSigningEndpoint === undefined
+      ? undefined
+      : await (await import("./signer-setup.ts")).setUpExternalSigner(config.serviceAccountSigningEndpoint, config, { clock, logger, metrics });
   if (external !== undefined) scope.start(external.service);
   const auditor = await setUpAudit(config, { clock, logger, metrics, egress });
   scope.defer(async () => auditor?.close());
-  const toAgents = () => pki.certificate("apiserver-kubelet-client", { commonName: "kube-apiserver-kubelet-client", organizations: [MASTERS_GROUP], usage: "client" });
+  const toAgents = () =>
+    pki.certificate("apiserver-kubelet-client", { commonName: "kube-apiserver-kubelet-client", organizations: [MASTERS_GROUP], usage: "client" });
   const nodes = createNodeTransport(pki.ca, toAgents, clock, egress?.get("cluster"));
   const { frontProxy: ownFrontProxy, services: _followed, ...given } = auth;
   const frontProxy = async () => ownFrontProxy ?? pki.certificate(FRONT_PROXY_NAME, { commonName: FRONT_PROXY_NAME, organizations: [], usage: "client" });
   const served = Promise.withResolvers<number>();
-  const loopback = async () => ({ host: config.bindAddress, port: await served.promise, ca: pki.ca, ...(await pki.certificate("apiserver-loopback-client", { commonName: API_SERVER_USER.username, organizations: [MASTERS_GROUP], usage: "client" })) });
-  const server = createApiServer({ loopback, nodes, store, catalog, clock, random, logger, metrics, serviceCidr: config.serviceCidr, serviceNodePorts: config.serviceNodePortRange, allowsPrivileged: config.allowPrivileged, ...given, ...(external === undefined ? {} : { tokenSigner: external.signer, tokenSettings: { ...given.tokenSettings, secondsMax: external.secondsMax } }), frontProxy, egress, allowsRemoteRedirects: !config.aggregatorRejectForwardingRedirect, disabledFeatures: disabledFeatures(config.featureGates), requestLimits: requestLimits(config), healthChecks, components: controlPlaneChecks(quorum !== undefined || config.datastoreEndpoint !== undefined, store, clock), admissionChoice: { enabled: config.enableAdmissionPlugins, disabled: config.disableAdmissionPlugins }, ...admission, ...(auditor === undefined ? {} : { auditor }), ...(tracer === undefined ? {} : { tracer }) });
-  scope.start(availabilityService({ aggregator: server.parts.aggregator, store, client: createLocalClient(server, API_SERVER_USER, "kube-aggregator"), clock, logger }));
+  const loopback = async () => ({
+    host: config.bindAddress,
+    port: await served.promise,
+    ca: pki.ca,
+    ...(await pki.certificate("apiserver-loopback-client", { commonName: API_SERVER_USER.username, organizations: [MASTERS_GROUP], usage: "client" })),
+  });
+  const server = createApiServer({
+    loopback,
+    nodes,
+    store,
+    catalog,
+    clock,
+    random,
+    logger,
+    metrics,
+    serviceCidr: config.serviceCidr,
+    serviceNodePorts: config.serviceNodePortRange,
+    allowsPrivileged: config.allowPrivileged,
+    ...given,
+    ...(external === undefined ? {} : { tokenSigner: external.signer, tokenSettings: { ...given.tokenSettings, secondsMax: external.secondsMax } }),
+    frontProxy,
+    egress,
+    allowsRemoteRedirects: !config.aggregatorRejectForwardingRedirect,
+    disabledFeatures: disabledFeatures(config.featureGates),
+    requestLimits: requestLimits(config),
+    healthChecks,
+    components: controlPlaneChecks(quorum !== undefined || config.datastoreEndpoint !== undefined, store, clock),
+    admissionChoice: { enabled: config.enableAdmissionPlugins, disabled: config.disableAdmissionPlugins },
+    ...admission,
+    ...(auditor === undefined ? {} : { auditor }),
+    ...(tracer === undefined ? {} : { tracer }),
+  });
+  scope.start(
+    availabilityService({ aggregator: server.parts.aggregator, store, client: createLocalClient(server, API_SERVER_USER, "kube-aggregator"), clock, logger }),
+  );
   scope.start(createTokenTrackingKeeper(server, clock, logger));
   if (config.enablePriorityAndFairness) scope.start(createFlowControlKeeper({ handler: server, store, clock, logger }));
   const { order } = server.parts;
   if (order instanceof Fairness) scope.start(service("priority and fairness", (signal) => order.run(signal)));
   const dnsNames = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", `kubernetes.default.svc.${config.clusterDomain}`, "localhost", os.hostname()];
-  const ipAddresses = certificateAddresses([...nodeIps, ...(config.advertiseAddress === undefined ? [] : [config.advertiseAddress]), config.bindAddress, ...parseServiceRanges(config.serviceCidr).map(firstAddress)]);
-  const serving = await openOwnCertificate("apiserver", () => pki.certificate("apiserver", { commonName: "kube-apiserver", organizations: [], usage: "serving", dnsNames, ipAddresses }), clock, logger);
+  const ipAddresses = certificateAddresses([
+    ...nodeIps,
+    ...(config.advertiseAddress === undefined ? [] : [config.advertiseAddress]),
+    config.bindAddress,
+    ...parseServiceRanges(config.serviceCidr).map(firstAddress),
+  ]);
+  const serving = await openOwnCertificate(
+    "apiserver",
+    () => pki.certificate("apiserver", { commonName: "kube-apiserver", organizations: [], usage: "serving", dnsNames, ipAddresses }),
+    clock,
+    logger,
+  );
   scope.start(serving.service);
   const presented = await setUpOperatorCertificate(config, clock, logger, scope);
-  const named = await Promise.all(config.tlsSniCertKey.map(async ({ names, ...files }) => {
-    const { shown, service: following } = await openOperatorCertificate(files, clock, logger);
-    scope.start(following);
-    return { names, pair: shown };
-  }));
+  const named = await Promise.all(
+    config.tlsSniCertKey.map(async ({ names, ...files }) => {
+      const { shown, service: following } = await openOperatorCertificate(files, clock, logger);
+      scope.start(following);
+      return { names, pair: shown };
+    }),
+  );
   let isStarted = false;
   const tls = { minVersion: config.tlsMinVersion, ciphers: config.tlsCipherSuites, groups: config.tlsCurvePreferences };
-  const manners = { allowedOrigins: config.corsAllowedOrigins, streamsMax: config.http2MaxStreamsPerConnection, isHttp1Only: config.disableHttp2Serving, goawayChance: config.goawayChance, sharesPort: config.permitPortSharing, isEnding: () => told?.aborted === true, isStarted: () => isStarted, ...(flags === undefined ? {} : { flags }) };
-  const listener = await openHttpListener({ ...manners, tls, named, ...(presented === undefined ? {} : { presented }), server, host: config.bindAddress, port: config.apiPort, ca: auth.clientCas, ...jwksPlace(config), serving: serving.shown, signer: pki, network: agentNetwork(config), nodes, requestTimeoutMs: config.requestTimeout, minRequestTimeoutSeconds: config.minRequestTimeout, transportSecurity: config.strictTransportSecurityDirectives, ...(quorum === undefined ? {} : { admitServer: (body: unknown) => quorum.admit(body) }) });
+  const manners = {
+    allowedOrigins: config.corsAllowedOrigins,
+    streamsMax: config.http2MaxStreamsPerConnection,
+    isHttp1Only: config.disableHttp2Serving,
+    goawayChance: config.goawayChance,
+    sharesPort: config.permitPortSharing,
+    isEnding: () => told?.aborted === true,
+    isStarted: () => isStarted,
+    ...(flags === undefined ? {} : { flags }),
+  };
+  const listener = await openHttpListener({
+    ...manners,
+    tls,
+    named,
+    ...(presented === undefined ? {} : { presented }),
+    server,
+    host: config.bindAddress,
+    port: config.apiPort,
+    ca: auth.clientCas,
+    ...jwksPlace(config),
+    serving: serving.shown,
+    signer: pki,
+    network: agentNetwork(config),
+    nodes,
+    requestTimeoutMs: config.requestTimeout,
+    minRequestTimeoutSeconds: config.minRequestTimeout,
+    transportSecurity: config.strictTransportSecurityDirectives,
+    ...(quorum === undefined ? {} : { admitServer: (body: unknown) => quorum.admit(body) }),
+  });
   served.resolve(listener.port);
   await pki.writeTokens();
   scope.defer(() => listener.close());
@@ -103,7 +194,9 @@ export async function serveApi(config: ServerConfig, { clock, random, logger, to
 }
 
 /** Where others find the keys of service account tokens; nothing where that is at the issuer. As upstream, a host without a port is asked at the API's own. */
-export function jwksPlace({ serviceAccountJwksUri, externalHostname, apiPort }: Pick<ServerConfig, "serviceAccountJwksUri" | "externalHostname" | "apiPort">): { readonly jwksUri?: string } {
+export function jwksPlace({ serviceAccountJwksUri, externalHostname, apiPort }: Pick<ServerConfig, "serviceAccountJwksUri" | "externalHostname" | "apiPort">): {
+  readonly jwksUri?: string;
+} {
   if (serviceAccountJwksUri !== undefined) return { jwksUri: serviceAccountJwksUri };
   if (externalHostname === undefined) return {};
   const hasPort = /:\d+$/.test(externalHostname) && !isIPv6(externalHostname);
@@ -126,10 +219,21 @@ function operatorFiles({ tlsCertFile, tlsPrivateKeyFile, certDir }: ServerConfig
 }
 
 /** What the hosted repositories are served with beyond the loopback: the operator's certificate, or one of the cluster's own authority. Undefined on the loopback. */
-export async function gitCertificate(presented: Following<KeyPair> | undefined, { gitAddress }: Pick<ServerConfig, "gitAddress">, { pki, nodeIps }: Pick<ApiParts, "pki" | "nodeIps">, { clock, logger }: Pick<EngineParts, "clock" | "logger">, scope: ServiceScope): Promise<Following<KeyPair> | undefined> {
+export async function gitCertificate(
+  presented: Following<KeyPair> | undefined,
+  { gitAddress }: Pick<ServerConfig, "gitAddress">,
+  { pki, nodeIps }: Pick<ApiParts, "pki" | "nodeIps">,
+  { clock, logger }: Pick<EngineParts, "clock" | "logger">,
+  scope: ServiceScope,
+): Promise<Following<KeyPair> | undefined> {
   if (presented !== undefined || isLoopback(gitAddress)) return presented;
   const ipAddresses = certificateAddresses([...nodeIps, gitAddress]);
-  const { shown, service } = await openOwnCertificate("git", () => pki.certificate("git", { commonName: "mainstay-git", organizations: [], usage: "serving", dnsNames: ["localhost", os.hostname()], ipAddresses }), clock, logger);
+  const { shown, service } = await openOwnCertificate(
+    "git",
+    () => pki.certificate("git", { commonName: "mainstay-git", organizations: [], usage: "serving", dnsNames: ["localhost", os.hostname()], ipAddresses }),
+    clock,
+    logger,
+  );
   scope.start(service);
   return shown;
 }
@@ -140,6 +244,10 @@ function certificateAddresses(others: readonly string[]): readonly string[] {
   return [...new Set([...loopback, ...others.filter((address) => !isUnspecified(address))])];
 }
 
-function requestLimits({ maxRequestsInflight: readingMax, maxMutatingRequestsInflight: writingMax, enablePriorityAndFairness: isFair }: ServerConfig): RequestLimits {
+function requestLimits({
+  maxRequestsInflight: readingMax,
+  maxMutatingRequestsInflight: writingMax,
+  enablePriorityAndFairness: isFair,
+}: ServerConfig): RequestLimits {
   return { readingMax, writingMax, isFair };
 }

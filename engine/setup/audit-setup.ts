@@ -25,7 +25,9 @@ interface AuditParts {
 /** Who keeps the record that the switches ask for; undefined without a policy. Throws a UsageError for files that cannot be used. */
 export async function setUpAudit(config: ApiConfig, parts: AuditParts): Promise<Auditor | undefined> {
   const { auditLogPath, auditWebhookConfigFile } = config;
-  const policy = readOption("--audit-policy-file", config.auditPolicyFile, (text) => parseAuditPolicy(text, (problem) => parts.logger.warn("the audit policy says something that nobody knows", { file: config.auditPolicyFile, problem })));
+  const policy = readOption("--audit-policy-file", config.auditPolicyFile, (text) =>
+    parseAuditPolicy(text, (problem) => parts.logger.warn("the audit policy says something that nobody knows", { file: config.auditPolicyFile, problem })),
+  );
   if (policy === undefined) return undefined;
   const sinks: AuditSink[] = [];
   if (auditLogPath !== undefined) sinks.push(sinkOf(config, "Log", await openLog(config, auditLogPath, parts), parts));
@@ -37,18 +39,38 @@ export async function setUpAudit(config: ApiConfig, parts: AuditParts): Promise<
 function sinkOf(config: ApiConfig, name: "Log" | "Webhook", backend: AuditBackend, { clock, metrics }: AuditParts): AuditSink {
   const mode = config[`audit${name}Mode`];
   const isTruncated = config[`audit${name}TruncateEnabled`];
-  const throttle = config[`audit${name}BatchThrottleEnable`] && config[`audit${name}BatchThrottleQps`] > 0 ? { throttle: { perSecond: config[`audit${name}BatchThrottleQps`], burst: config[`audit${name}BatchThrottleBurst`] } } : {};
+  const throttle =
+    config[`audit${name}BatchThrottleEnable`] && config[`audit${name}BatchThrottleQps`] > 0
+      ? { throttle: { perSecond: config[`audit${name}BatchThrottleQps`], burst: config[`audit${name}BatchThrottleBurst`] } }
+      : {};
   const sink =
     mode !== "batch"
       ? blockingSink(backend, mode === "blocking-strict")
-      : new AuditBatch({ backend, clock, metrics, batchMax: config[`audit${name}BatchMaxSize`], batchBytesMax: isTruncated ? config[`audit${name}TruncateMaxBatchSize`] : 0, waitMs: config[`audit${name}BatchMaxWait`], bufferMax: config[`audit${name}BatchBufferSize`], ...throttle });
+      : new AuditBatch({
+          backend,
+          clock,
+          metrics,
+          batchMax: config[`audit${name}BatchMaxSize`],
+          batchBytesMax: isTruncated ? config[`audit${name}TruncateMaxBatchSize`] : 0,
+          waitMs: config[`audit${name}BatchMaxWait`],
+          bufferMax: config[`audit${name}BatchBufferSize`],
+          ...throttle,
+        });
   if (!isTruncated) return sink;
   const failures = metrics.counter("apiserver_audit_error_total", "Audit events that a backend could not keep.");
   return truncatingSink(sink, { eventBytesMax: config[`audit${name}TruncateMaxEventSize`], dropped: () => failures.add({ plugin: "truncate" }) });
 }
 
 async function openLog(config: ApiConfig, file: string, parts: AuditParts): Promise<AuditBackend> {
-  const log = new AuditLogFile({ ...parts, file, format: config.auditLogFormat, megabytesMax: config.auditLogMaxsize, daysMax: config.auditLogMaxage, backupsMax: config.auditLogMaxbackup, isCompressed: config.auditLogCompress });
+  const log = new AuditLogFile({
+    ...parts,
+    file,
+    format: config.auditLogFormat,
+    megabytesMax: config.auditLogMaxsize,
+    daysMax: config.auditLogMaxage,
+    backupsMax: config.auditLogMaxbackup,
+    isCompressed: config.auditLogCompress,
+  });
   await log.open().catch((error: unknown) => {
     throw new UsageError(`--audit-log-path "${file}": ${error instanceof Error ? error.message : String(error)}`);
   });

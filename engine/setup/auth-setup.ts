@@ -50,7 +50,18 @@ export function setUpAuth(config: AuthConfig, { clusterCa, joinToken, serverToke
   const staticTokens = readOption("--token-auth-file", config.tokenAuthFile, parseTokenFile);
   const provided = setUpProviders(config, parts);
   const tokenSettings = tokenSettingsOf(config);
-  const webhook = config.authenticationTokenWebhookConfigFile === undefined ? [] : [new TokenWebhook({ version: config.authenticationTokenWebhookVersion, target: webhookTarget("--authentication-token-webhook-config-file", config.authenticationTokenWebhookConfigFile, parts.egress), audiences: tokenSettings.audiences ?? config.serviceAccountIssuer, cacheTtlMs: config.authenticationTokenWebhookCacheTtl, ...parts })];
+  const webhook =
+    config.authenticationTokenWebhookConfigFile === undefined
+      ? []
+      : [
+          new TokenWebhook({
+            version: config.authenticationTokenWebhookVersion,
+            target: webhookTarget("--authentication-token-webhook-config-file", config.authenticationTokenWebhookConfigFile, parts.egress),
+            audiences: tokenSettings.audiences ?? config.serviceAccountIssuer,
+            cacheTtlMs: config.authenticationTokenWebhookCacheTtl,
+            ...parts,
+          }),
+        ];
   const tokenAuthenticators = [provided.authenticator, ...webhook];
   return {
     authentication: {
@@ -82,7 +93,10 @@ function setUpAuthorities(config: AuthConfig, clusterCa: string, parts: Pick<Aut
   const clients = new CertificateVerifier(withCluster());
   const proxies = proxyCa === undefined ? undefined : new CertificateVerifier(proxyCa);
   const all = () => [clusterCa, clientCa, proxyCa ?? ""].join("\n");
-  const told = (): AuthenticationFacts => ({ "client-ca-file": `${clusterCa.trim()}\n${clientCa.trim()}`.trim(), ...(proxyCa === undefined ? ownProxyFacts(clusterCa) : proxyFacts(config, proxyCa)) });
+  const told = (): AuthenticationFacts => ({
+    "client-ca-file": `${clusterCa.trim()}\n${clientCa.trim()}`.trim(),
+    ...(proxyCa === undefined ? ownProxyFacts(clusterCa) : proxyFacts(config, proxyCa)),
+  });
   const clientCas = new ChangingValue(all());
   const facts = new ChangingValue(told());
   const follow = (what: string, file: string | undefined, text: string, apply: (pem: string) => void) => {
@@ -154,8 +168,12 @@ export function approvedSigning({ clusterSigningCertFile, clusterSigningKeyFile,
 }
 
 /** Two files that belong together, each beside its option. */
-function readPair([certificateOption, certificateFile]: readonly [string, string | undefined], [keyOption, keyFile]: readonly [string, string | undefined]): KeyPair | undefined {
-  if ((certificateFile === undefined) !== (keyFile === undefined)) throw new UsageError(`${certificateOption} and ${keyOption} belong together: one of them is missing`);
+function readPair(
+  [certificateOption, certificateFile]: readonly [string, string | undefined],
+  [keyOption, keyFile]: readonly [string, string | undefined],
+): KeyPair | undefined {
+  if ((certificateFile === undefined) !== (keyFile === undefined))
+    throw new UsageError(`${certificateOption} and ${keyOption} belong together: one of them is missing`);
   const certificate = readOption(certificateOption, certificateFile, (text) => text);
   const key = readOption(keyOption, keyFile, (text) => text);
   if (certificate === undefined || key === undefined) return undefined;

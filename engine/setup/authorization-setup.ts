@@ -33,8 +33,10 @@ export function setUpAuthorization(config: AuthConfig, parts: AuthorizationParts
   const structured = readOption("--authorization-config", file, (text) => ({ text, authorizers: parseAuthorizationConfig(text) }));
   const authorizers = structured?.authorizers ?? legacyAuthorizers(config);
   const types = authorizers.map(({ type }) => type);
-  if (config.authorizationWebhookConfigFile !== undefined && (file !== undefined || !types.includes("Webhook"))) throw new UsageError("--authorization-webhook-config-file belongs to --authorization-mode Webhook");
-  if (config.authorizationPolicyFile !== undefined && !types.includes("ABAC")) throw new UsageError("--authorization-policy-file belongs to --authorization-mode ABAC");
+  if (config.authorizationWebhookConfigFile !== undefined && (file !== undefined || !types.includes("Webhook")))
+    throw new UsageError("--authorization-webhook-config-file belongs to --authorization-mode Webhook");
+  if (config.authorizationPolicyFile !== undefined && !types.includes("ABAC"))
+    throw new UsageError("--authorization-policy-file belongs to --authorization-mode ABAC");
   const webhookMetrics = new AuthorizationWebhookMetrics(parts.metrics, parts.clock);
   const kept = new Map<AuthorizerType, ModeChoice>();
   const modesOf = (list: readonly ConfiguredAuthorizer[]) =>
@@ -47,7 +49,10 @@ export function setUpAuthorization(config: AuthConfig, parts: AuthorizationParts
   if (file === undefined || structured === undefined) return { modes, services: [] };
   const parse = (text: string) => {
     const next = parseAuthorizationConfig(text);
-    requireSameTypes(types, next.map(({ type }) => type));
+    requireSameTypes(
+      types,
+      next.map(({ type }) => type),
+    );
     return modesOf(next);
   };
   return { modes, services: [followFile({ what: "authorization", file, text: structured.text, parse, apply: (next) => modes.set(next) }, parts)] };
@@ -61,17 +66,33 @@ function requireSameTypes(first: readonly AuthorizerType[], next: readonly Autho
   if (added !== undefined) throw new Error(`authorizer type ${added} is not allowed if it was not enabled at initial server startup`);
 }
 
-function legacyAuthorizers({ authorizationMode, authorizationWebhookConfigFile, authorizationWebhookVersion, authorizationWebhookCacheAuthorizedTtl, authorizationWebhookCacheUnauthorizedTtl }: AuthConfig): readonly ConfiguredAuthorizer[] {
+function legacyAuthorizers({
+  authorizationMode,
+  authorizationWebhookConfigFile,
+  authorizationWebhookVersion,
+  authorizationWebhookCacheAuthorizedTtl,
+  authorizationWebhookCacheUnauthorizedTtl,
+}: AuthConfig): readonly ConfiguredAuthorizer[] {
   return authorizationMode.map((type): ConfiguredAuthorizer => {
     if (type !== "Webhook") return { type, name: type.toLowerCase() };
     if (authorizationWebhookConfigFile === undefined) throw new UsageError("--authorization-mode Webhook needs --authorization-webhook-config-file");
     const ttls = { allowedTtlMs: authorizationWebhookCacheAuthorizedTtl, refusedTtlMs: authorizationWebhookCacheUnauthorizedTtl };
     const name = "webhook";
-    return { type, name, kubeconfigFile: authorizationWebhookConfigFile, settings: { name, version: authorizationWebhookVersion, timeoutMs: WEBHOOK_TIMEOUT_MS, ...ttls, deniesOnFailure: false, conditions: [] } };
+    return {
+      type,
+      name,
+      kubeconfigFile: authorizationWebhookConfigFile,
+      settings: { name, version: authorizationWebhookVersion, timeoutMs: WEBHOOK_TIMEOUT_MS, ...ttls, deniesOnFailure: false, conditions: [] },
+    };
   });
 }
 
-function modeOf(authorizer: ConfiguredAuthorizer, config: AuthConfig, { clock, random, logger, egress }: AuthorizationParts, metrics: AuthorizationWebhookMetrics): ModeChoice {
+function modeOf(
+  authorizer: ConfiguredAuthorizer,
+  config: AuthConfig,
+  { clock, random, logger, egress }: AuthorizationParts,
+  metrics: AuthorizationWebhookMetrics,
+): ModeChoice {
   switch (authorizer.type) {
     case "Node":
     case "RBAC":

@@ -10,7 +10,13 @@ import type { EngineParts } from "../engine-parts.ts";
 import type { Service } from "../lib/service.ts";
 
 /** Every server fills its own folder; a repository is everybody's, and one server's task. */
-export function setUpBackups(config: ServerConfig, parts: EngineParts, as: (username: string) => Client, saved: BackupSource, isShared: boolean): readonly Service[] {
+export function setUpBackups(
+  config: ServerConfig,
+  parts: EngineParts,
+  as: (username: string) => Client,
+  saved: BackupSource,
+  isShared: boolean,
+): readonly Service[] {
   const { backupDir, backupRepo: url, backupRecipient: recipients, backupSchedule: schedule, backupKeep: keep } = config;
   const { clock, logger } = parts;
   const to = (place: BackupPlace) => createBackupSchedule({ ...saved, place, schedule, keep, recipients, logger });

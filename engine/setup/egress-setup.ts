@@ -20,7 +20,10 @@ const NAMES = ["cluster", "controlplane", "etcd"] as const;
 const BUCKETS = [0.005, 0.025, 0.1, 0.5, 2.5, 12.5];
 
 /** How connections leave this server, as the file of --egress-selector-config-file says; undefined without one. Throws a UsageError for what cannot be. */
-export function setUpEgress({ egressSelectorConfigFile }: Pick<ServingConfig, "egressSelectorConfigFile">, { metrics, clock }: { readonly metrics: MetricsRegistry; readonly clock: Clock }): Egress | undefined {
+export function setUpEgress(
+  { egressSelectorConfigFile }: Pick<ServingConfig, "egressSelectorConfigFile">,
+  { metrics, clock }: { readonly metrics: MetricsRegistry; readonly clock: Clock },
+): Egress | undefined {
   const proxies = readOption("--egress-selector-config-file", egressSelectorConfigFile, parseEgressSelectorConfig);
   if (proxies === undefined) return undefined;
   const measured = measure(metrics, clock);
@@ -82,7 +85,8 @@ function tcpProxy(tcp: ConfigFields): ConnectProxy {
   tcp.refuseOthers(["url", "tlsConfig"]);
   const url = tcp.requiredParsed("url", (text) => {
     const parsed = URL.parse(text);
-    if (parsed === null || (parsed.protocol !== "http:" && parsed.protocol !== "https:")) throw new Error("supported connection protocols are http:// and https://");
+    if (parsed === null || (parsed.protocol !== "http:" && parsed.protocol !== "https:"))
+      throw new Error("supported connection protocols are http:// and https://");
     return parsed;
   });
   const tls = tcp.part("tlsConfig");
@@ -97,7 +101,12 @@ function tcpProxy(tcp: ConfigFields): ConnectProxy {
 function proxyTls(tls: ConfigFields): ProxyTls {
   tls.refuseOthers(["caBundle", "clientKey", "clientCert", "tlsServerName"]);
   const read = (file: string) => readFileSync(file, "utf8");
-  return { ca: tls.parsed("caBundle", read), certificate: tls.requiredParsed("clientCert", read), key: tls.requiredParsed("clientKey", read), serverName: tls.text("tlsServerName") || undefined };
+  return {
+    ca: tls.parsed("caBundle", read),
+    certificate: tls.requiredParsed("clientCert", read),
+    key: tls.requiredParsed("clientKey", read),
+    serverName: tls.text("tlsServerName") || undefined,
+  };
 }
 
 /** Counts and times what goes through proxies, by upstream's names. */

@@ -32,7 +32,12 @@ export interface EncryptionSetup {
  * Puts the encryption that the switches ask for before a store. Rejects with a UsageError for a file that cannot be used, and with an
  * Error when a key management plugin does not answer in time.
  */
-export async function setUpEncryption(config: Pick<ApiConfig, "encryptionProviderConfig" | "encryptionProviderConfigAutomaticReload">, inner: Storage, parts: Parts, signal: AbortSignal): Promise<EncryptionSetup> {
+export async function setUpEncryption(
+  config: Pick<ApiConfig, "encryptionProviderConfig" | "encryptionProviderConfigAutomaticReload">,
+  inner: Storage,
+  parts: Parts,
+  signal: AbortSignal,
+): Promise<EncryptionSetup> {
   const file = config.encryptionProviderConfig;
   if (file === undefined) return { storage: inner, services: [], healthChecks: [] };
   let text: string;
@@ -70,7 +75,10 @@ async function awaitWell(plugins: readonly KmsProvider[], { clock }: Parts, sign
   const deadlineMs = clock.monotonic() + PLUGIN_PATIENCE_MS;
   for (const plugin of plugins) {
     for (;;) {
-      const failure = await plugin.ask().then(() => undefined, (error: unknown) => error);
+      const failure = await plugin.ask().then(
+        () => undefined,
+        (error: unknown) => error,
+      );
       if (failure === undefined) break;
       if (clock.monotonic() >= deadlineMs) throw new Error(`key management plugin ${plugin.name}`, { cause: failure });
       await sleep(clock, PLUGIN_RETRY_MS, signal);

@@ -38,9 +38,19 @@ export function followFile<T>(followed: FollowedFile<T>, parts: FollowingParts):
 }
 
 /** The same for any file: `what` is what a log calls it, and `heard` is told what becomes of each change. */
-export function followText<T>({ what, file, text: first, parse, apply, heard }: Omit<FollowedFile<T>, "what"> & { readonly what: string; readonly heard?: Pick<ReloadMetrics, "succeeded" | "failed"> }, { clock, logger }: Pick<FollowingParts, "clock" | "logger">): Service {
+export function followText<T>(
+  {
+    what,
+    file,
+    text: first,
+    parse,
+    apply,
+    heard,
+  }: Omit<FollowedFile<T>, "what"> & { readonly what: string; readonly heard?: Pick<ReloadMetrics, "succeeded" | "failed"> },
+  { clock, logger }: Pick<FollowingParts, "clock" | "logger">,
+): Service {
   return service(what.replaceAll(" ", "-"), async (signal) => {
-    for (let known = first; !signal.aborted; ) {
+    for (let known = first; !signal.aborted;) {
       await sleep(clock, LOOK_MS, signal).catch(() => {});
       if (signal.aborted) return;
       try {

@@ -59,12 +59,41 @@ export async function setUpGit(config: ServerConfig, parts: EngineParts, as: Cli
   return { services: gitops.services, gitops: async () => gitops, gitNote: "" };
 }
 
-function openGitOps(config: ServerConfig, { clock, random, logger, progress }: EngineParts, as: ClientsByUser, { nodeIp, isShared, certificate, gitFields, scheduling }: GitFoundation): Promise<GitOps> {
+function openGitOps(
+  config: ServerConfig,
+  { clock, random, logger, progress }: EngineParts,
+  as: ClientsByUser,
+  { nodeIp, isShared, certificate, gitFields, scheduling }: GitFoundation,
+): Promise<GitOps> {
   const client = as(GITOPS_USER);
   const { clusterName, dataDir, branch, path, gitPort, gitAddress, gitAnonymous, repo, repoSecret, webhookPort, webhookAddress } = config;
   return during(progress, repo === undefined ? "host the Git repository" : "follow the Git repository", repo ?? `port ${gitPort}`, async () => {
     // Its code, and what it needs, is an eighth of what a server keeps in memory.
     const { createGitOps } = await import("../gitops/gitops.ts");
-    return createGitOps({ client, impersonate: as, clock, random, logger, forecastPods: createPodForecast(client, scheduling), provideFieldPlaces: (locate) => gitFields.provide(locate), writers: gitFields.writers, config: { clusterName, dataDir, branch, path, gitPort, ageKeys: { file: config.sopsAgeKeyFile, secret: config.sopsAgeSecret }, bindAddress: gitAddress, allowsAnonymous: gitAnonymous, ...(certificate === undefined ? {} : { certificate }), isMovable: isShared && repo !== undefined, ...(isUnspecified(gitAddress) ? { publicAddress: nodeIp } : {}), ...(webhookPort === undefined ? {} : { webhook: { address: webhookAddress, port: webhookPort } }), ...(repo === undefined ? { seedFolder } : { repo, repoSecret }) } });
+    return createGitOps({
+      client,
+      impersonate: as,
+      clock,
+      random,
+      logger,
+      forecastPods: createPodForecast(client, scheduling),
+      provideFieldPlaces: (locate) => gitFields.provide(locate),
+      writers: gitFields.writers,
+      config: {
+        clusterName,
+        dataDir,
+        branch,
+        path,
+        gitPort,
+        ageKeys: { file: config.sopsAgeKeyFile, secret: config.sopsAgeSecret },
+        bindAddress: gitAddress,
+        allowsAnonymous: gitAnonymous,
+        ...(certificate === undefined ? {} : { certificate }),
+        isMovable: isShared && repo !== undefined,
+        ...(isUnspecified(gitAddress) ? { publicAddress: nodeIp } : {}),
+        ...(webhookPort === undefined ? {} : { webhook: { address: webhookAddress, port: webhookPort } }),
+        ...(repo === undefined ? { seedFolder } : { repo, repoSecret }),
+      },
+    });
   });
 }

@@ -6,7 +6,8 @@ import { readOption } from "../options/option-files.ts";
 
 /** A registry of what the options want to be shown. Throws a UsageError with the option for what cannot be. */
 export function setUpMetrics({ disabledMetrics, allowMetricLabels, allowMetricLabelsManifest }: MetricsConfig): MetricsRegistry {
-  if (allowMetricLabels !== undefined && allowMetricLabelsManifest !== undefined) throw new UsageError("--allow-metric-labels and --allow-metric-labels-manifest exclude each other: leave one of them out");
+  if (allowMetricLabels !== undefined && allowMetricLabelsManifest !== undefined)
+    throw new UsageError("--allow-metric-labels and --allow-metric-labels-manifest exclude each other: leave one of them out");
   const allowed = allowMetricLabels ?? readOption("--allow-metric-labels-manifest", allowMetricLabelsManifest, readManifest);
   return new MetricsRegistry({ disabled: disabledMetrics, ...(allowed === undefined ? {} : { allowed }) });
 }

@@ -14,7 +14,17 @@ const ABSENT_CHECK_MS = 500;
  * Keeps the role of a server on the Node of its machine, as k3s does: `kubectl get nodes` shows it, and pods that belong beside a server find their
  * place by it. No agent may say so of itself. A value that is there already stays.
  */
-export function createNodeRole({ client, clock, logger, nodeName }: { readonly client: Client; readonly clock: Clock; readonly logger: Logger; readonly nodeName: string }): Service {
+export function createNodeRole({
+  client,
+  clock,
+  logger,
+  nodeName,
+}: {
+  readonly client: Client;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly nodeName: string;
+}): Service {
   const nodes = client.for(nodeResource);
   let told = "";
   let isThere = false;
@@ -22,7 +32,8 @@ export function createNodeRole({ client, clock, logger, nodeName }: { readonly c
     isThere = false;
     const { metadata } = await nodes.get("", nodeName);
     isThere = true;
-    if (metadata.labels?.[CONTROL_PLANE_LABEL] === undefined) await nodes.patch("", nodeName, "merge", { metadata: { labels: { [CONTROL_PLANE_LABEL]: "true" } } });
+    if (metadata.labels?.[CONTROL_PLANE_LABEL] === undefined)
+      await nodes.patch("", nodeName, "merge", { metadata: { labels: { [CONTROL_PLANE_LABEL]: "true" } } });
     told = "";
   };
   return service("node role", async (signal) => {

@@ -11,7 +11,11 @@ import { service } from "../lib/service.ts";
 const LOOK_MS = 10_000;
 
 /** The certificate that the operator has given, which may be renewed in its place. Rejects, naming the files, when they cannot be used. */
-export async function openOperatorCertificate(files: { readonly certificate: string; readonly key: string }, clock: Clock, logger: Logger): Promise<FollowedCertificate> {
+export async function openOperatorCertificate(
+  files: { readonly certificate: string; readonly key: string },
+  clock: Clock,
+  logger: Logger,
+): Promise<FollowedCertificate> {
   const read = async (): Promise<KeyPair> => {
     const pair = { certificate: await readFile(files.certificate, "utf8"), key: await readFile(files.key, "utf8") };
     nodeJs.tls.createSecureContext({ cert: pair.certificate, key: pair.key }); // throws when they do not belong together, as in the middle of a renewal
@@ -23,7 +27,7 @@ export async function openOperatorCertificate(files: { readonly certificate: str
     }),
   );
   const follow = async (signal: AbortSignal) => {
-    for (let complaint = ""; !signal.aborted; ) {
+    for (let complaint = ""; !signal.aborted;) {
       await sleep(clock, LOOK_MS, signal).catch(() => {});
       if (signal.aborted) return;
       try {
@@ -35,7 +39,8 @@ export async function openOperatorCertificate(files: { readonly certificate: str
       } catch (error) {
         // Said once for each reason: the files may stay like this for long.
         const reason = describeError(error);
-        if (reason !== complaint) logger.warn("the operator's new certificate cannot be used, going on with the old one", { file: files.certificate, error: reason });
+        if (reason !== complaint)
+          logger.warn("the operator's new certificate cannot be used, going on with the old one", { file: files.certificate, error: reason });
         complaint = reason;
       }
     }

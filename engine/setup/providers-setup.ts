@@ -29,40 +29,46 @@ export function setUpProviders(config: AuthConfig, parts: ProvidersParts): Provi
   const file = config.authenticationConfig;
   const parse = (text: string) => parseAuthenticationConfig(text, config.serviceAccountIssuer);
   const metrics = new JwtMetrics(parts.metrics, parts.clock, parts.serverName);
-  const authenticatorsOf = (providers: readonly OidcProvider[]) => providers.map((provider) => new OidcAuthenticator(provider, parts.clock, parts.logger, dialOf(provider, parts.egress), metrics.of(provider.issuer)));
+  const authenticatorsOf = (providers: readonly OidcProvider[]) =>
+    providers.map((provider) => new OidcAuthenticator(provider, parts.clock, parts.logger, dialOf(provider, parts.egress), metrics.of(provider.issuer)));
   const structured = readOption("--authentication-config", file, (text) => {
     const { providers, anonymous } = parse(text);
     return { text, anonymous, authenticators: authenticatorsOf(providers) };
   });
-  if (structured !== undefined && config.oidcIssuerUrl !== undefined) throw new UsageError("--authentication-config and --oidc-issuer-url exclude each other: the file can name the provider");
+  if (structured !== undefined && config.oidcIssuerUrl !== undefined)
+    throw new UsageError("--authentication-config and --oidc-issuer-url exclude each other: the file can name the provider");
   let current = structured?.authenticators ?? authenticatorsOf(oidcProviderOf(config));
   const authenticator = { authenticate: (token: string) => firstUser(current, token) };
   const anonymous = structured?.anonymous ?? anonymousBySwitch(config, parts);
   if (file === undefined || structured === undefined) return { authenticator, anonymous, services: [] };
-  const follower = followFile({
-    what: "authentication",
-    file,
-    text: structured.text,
-    parse: (text) => {
-      const next = parse(text);
-      if (!isDeepStrictEqual(next.anonymous, structured.anonymous)) throw new Error("anonymous: changed from initial configuration file");
-      return next.providers;
+  const follower = followFile(
+    {
+      what: "authentication",
+      file,
+      text: structured.text,
+      parse: (text) => {
+        const next = parse(text);
+        if (!isDeepStrictEqual(next.anonymous, structured.anonymous)) throw new Error("anonymous: changed from initial configuration file");
+        return next.providers;
+      },
+      // As upstream: nobody is shut out for a provider that cannot be asked yet.
+      apply: async (providers) => {
+        const next = authenticatorsOf(providers);
+        await Promise.all(next.map((one) => one.prepare()));
+        current = next;
+        metrics.keep(providers.map(({ issuer }) => issuer));
+      },
     },
-    // As upstream: nobody is shut out for a provider that cannot be asked yet.
-    apply: async (providers) => {
-      const next = authenticatorsOf(providers);
-      await Promise.all(next.map((one) => one.prepare()));
-      current = next;
-      metrics.keep(providers.map(({ issuer }) => issuer));
-    },
-  }, parts);
+    parts,
+  );
   return { authenticator, anonymous, services: [follower] };
 }
 
 /** The way that a provider's configuration names. Throws where there is none, as upstream: whoever chooses one means it. */
 function dialOf({ issuer, egress: name }: OidcProvider, egress: Egress | undefined): Dial | undefined {
   if (name === undefined) return undefined;
-  if (egress === undefined) throw new Error(`${issuer}: egress lookup required with egress selector type ${JSON.stringify(name)}: there is no --egress-selector-config-file`);
+  if (egress === undefined)
+    throw new Error(`${issuer}: egress lookup required with egress selector type ${JSON.stringify(name)}: there is no --egress-selector-config-file`);
   if (!egress.has(name)) throw new Error(`${issuer}: egress lookup for ${JSON.stringify(name)} is not configured`);
   return egress.get(name);
 }
@@ -85,7 +91,8 @@ function anonymousBySwitch({ anonymousAuth, authorizationMode }: AuthConfig, { l
 function oidcProviderOf(config: AuthConfig): readonly OidcProvider[] {
   const { oidcIssuerUrl: issuer, oidcClientId, oidcUsernameClaim, oidcUsernamePrefix, oidcGroupsClaim } = config;
   if (issuer === undefined && oidcClientId === undefined) return [];
-  if (issuer === undefined || oidcClientId === undefined) throw new UsageError("--oidc-issuer-url and --oidc-client-id belong together: one of them is missing");
+  if (issuer === undefined || oidcClientId === undefined)
+    throw new UsageError("--oidc-issuer-url and --oidc-client-id belong together: one of them is missing");
   refuseIssuer(issuer, config.serviceAccountIssuer);
   const ca = readOption("--oidc-ca-file", config.oidcCaFile, checkedAuthorities);
   // As upstream: an address is a name of its own, other claims are told apart by their issuer.

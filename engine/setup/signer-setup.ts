@@ -18,13 +18,21 @@ const SECONDS_MIN = 600;
  * Who signs tokens at the other end of --service-account-signing-endpoint. Rejects when he does not answer in time or not as he should, and
  * with a UsageError when he does not sign for as long as --service-account-max-token-expiration says.
  */
-export async function setUpExternalSigner(endpoint: string, { serviceAccountMaxTokenExpiration: wanted }: Pick<AuthConfig, "serviceAccountMaxTokenExpiration">, parts: ExternalSignerParts): Promise<SignerSetup> {
+export async function setUpExternalSigner(
+  endpoint: string,
+  { serviceAccountMaxTokenExpiration: wanted }: Pick<AuthConfig, "serviceAccountMaxTokenExpiration">,
+  parts: ExternalSignerParts,
+): Promise<SignerSetup> {
   const signer = new ExternalSigner(endpoint, parts);
   try {
     await signer.fetchKeys();
     const secondsMax = await signer.secondsMax();
-    if (secondsMax < SECONDS_MIN) throw new Error(`max token life supported by external-jwt-signer (${secondsMax}s) is less than acceptable (min ${SECONDS_MIN}s)`);
-    if (wanted !== undefined && wanted > secondsMax) throw new UsageError(`--service-account-max-token-expiration cannot be set longer than the token expiration supported by --service-account-signing-endpoint: ${wanted}s > ${secondsMax}s`);
+    if (secondsMax < SECONDS_MIN)
+      throw new Error(`max token life supported by external-jwt-signer (${secondsMax}s) is less than acceptable (min ${SECONDS_MIN}s)`);
+    if (wanted !== undefined && wanted > secondsMax)
+      throw new UsageError(
+        `--service-account-max-token-expiration cannot be set longer than the token expiration supported by --service-account-signing-endpoint: ${wanted}s > ${secondsMax}s`,
+      );
     return { signer, secondsMax: wanted ?? secondsMax, service: service("external signer of tokens", (signal) => signer.run(signal)) };
   } catch (error) {
     signer.close();

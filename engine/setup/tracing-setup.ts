@@ -45,12 +45,21 @@ const MILLION = 1_000_000;
 const INT32_MAX = 2 ** 31 - 1;
 
 /** Who measures requests, and who sends that on, as the file of --tracing-config-file says; undefined without one. Throws a UsageError for what cannot be. */
-export function setUpTracing({ tracingConfigFile, nodeName }: TracingConfig & { readonly nodeName: string }, { clock, random, logger, metrics, egress }: TracingParts): TracingSetup | undefined {
+export function setUpTracing(
+  { tracingConfigFile, nodeName }: TracingConfig & { readonly nodeName: string },
+  { clock, random, logger, metrics, egress }: TracingParts,
+): TracingSetup | undefined {
   const configuration = readOption("--tracing-config-file", tracingConfigFile, parseTracingConfig);
   if (configuration === undefined) return undefined;
   const { address, sampledShare } = configuration;
   const channel = openGrpcChannel(address, undefined, undefined, egress?.get("controlplane"));
-  const exporter = new SpanExporter({ channel, resource: { "service.name": "apiserver", "service.instance.id": serverIdentity(nodeName) }, clock, logger, metrics });
+  const exporter = new SpanExporter({
+    channel,
+    resource: { "service.name": "apiserver", "service.instance.id": serverIdentity(nodeName) },
+    clock,
+    logger,
+    metrics,
+  });
   return { tracer: new Tracer({ clock, random, sampledShare, ended: (span) => exporter.add(span) }), service: exporter.asService() };
 }
 
@@ -58,7 +67,8 @@ export function setUpTracing({ tracingConfigFile, nodeName }: TracingConfig & { 
 export function parseTracingConfig(text: string): TracingConfiguration {
   const root = new ConfigFields(text.trim() === "" ? { apiVersion: VERSIONS[0], kind: "TracingConfiguration" } : yaml.load(text), "");
   const [kind, version] = [root.text("kind") ?? "", root.text("apiVersion") ?? ""];
-  if (kind !== "TracingConfiguration" || !VERSIONS.includes(version)) throw new Error(`no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(version)}: must be a TracingConfiguration of ${VERSIONS[0]}`);
+  if (kind !== "TracingConfiguration" || !VERSIONS.includes(version))
+    throw new Error(`no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(version)}: must be a TracingConfiguration of ${VERSIONS[0]}`);
   const unknown = root.names.filter((name) => !["kind", "apiVersion", "endpoint", "samplingRatePerMillion"].includes(name));
   if (unknown.length > 0) throw new Error(`strict decoding error: ${unknown.map((name) => `unknown field ${JSON.stringify(name)}`).join(", ")}`);
   const rate = root.whole("samplingRatePerMillion", -INT32_MAX - 1) ?? 0;
@@ -79,7 +89,13 @@ function endpointProblems(given: string): readonly FieldError[] {
   if (problem !== undefined) return [invalidField("endpoint", endpoint, `parse ${JSON.stringify(endpoint)}: ${problem}`)];
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):/.exec(endpoint)?.[1]?.toLowerCase() ?? "";
   if (["dns", "unix", "unix-abstract"].includes(scheme)) return [];
-  return [invalidField("endpoint", endpoint, `unsupported scheme: ${scheme}.  Options are none, dns, unix, or unix-abstract.  See https://github.com/grpc/grpc/blob/master/doc/naming.md`)];
+  return [
+    invalidField(
+      "endpoint",
+      endpoint,
+      `unsupported scheme: ${scheme}.  Options are none, dns, unix, or unix-abstract.  See https://github.com/grpc/grpc/blob/master/doc/naming.md`,
+    ),
+  ];
 }
 
 /** As Go reads any URL, which need not be one that a request could be sent to. */

@@ -17,7 +17,7 @@ const FILLERS_AT_ONCE = 64;
 export async function readSnapshot(storage: Storage): Promise<StorageSnapshot> {
   const revision = await storage.currentRevision();
   const entries: Entry[] = [];
-  for (let afterKey = ""; ; ) {
+  for (let afterKey = ""; ;) {
     const page = await storage.list(ROOT, { revision, limit: PAGE, ...(afterKey === "" ? {} : { afterKey }) });
     entries.push(...page.entries.filter(({ key }) => key !== FILLER_KEY));
     const last = page.entries.at(-1);
@@ -39,17 +39,23 @@ export async function writeSnapshot(storage: Storage, { revision, entries }: Sto
   const advance = async (to: number) => {
     while (current < to) {
       const count = Math.min(FILLERS_AT_ONCE, to - current);
-      await Promise.all(Array.from({ length: count }, (_, index) => storage.commit([], [{ do: "put", key: FILLER_KEY, value: Buffer.from(String(current + index)) }])));
+      await Promise.all(
+        Array.from({ length: count }, (_, index) => storage.commit([], [{ do: "put", key: FILLER_KEY, value: Buffer.from(String(current + index)) }])),
+      );
       current += count;
     }
   };
-  for (let index = 0; index < entries.length; ) {
+  for (let index = 0; index < entries.length;) {
     const modRevision = entries[index]?.modRevision ?? 0;
-    if (modRevision <= current) throw new Error(`the store to write to is at revision ${current} already, beyond the first object's ${modRevision}: it must be a new one`);
+    if (modRevision <= current)
+      throw new Error(`the store to write to is at revision ${current} already, beyond the first object's ${modRevision}: it must be a new one`);
     let end = index;
     while (entries[end]?.modRevision === modRevision) end++;
     await advance(modRevision - 1);
-    const result = await storage.commit([], entries.slice(index, end).map(({ key, value }) => ({ do: "put", key, value })));
+    const result = await storage.commit(
+      [],
+      entries.slice(index, end).map(({ key, value }) => ({ do: "put", key, value })),
+    );
     if (result.revision !== modRevision) throw new Error(`somebody else writes to the store: revision ${result.revision} where ${modRevision} was due`);
     current = modRevision;
     index = end;

@@ -43,11 +43,15 @@ export function requireStorable(definition: Pick<ResourceDefinition, "group" | "
     else if (typeof value !== "object" || value === null) left -= 1;
     else {
       left -= partBytes;
-      if (Array.isArray(value)) for (const item of value as readonly unknown[]) (left -= 1, count(item));
-      else for (const key in value) (left -= key.length + 3, count((value as Record<string, unknown>)[key])); // an object
+      if (Array.isArray(value)) for (const item of value as readonly unknown[]) ((left -= 1), count(item));
+      else for (const key in value) ((left -= key.length + 3), count((value as Record<string, unknown>)[key])); // an object
     }
   };
-  const { status: _status, metadata, ...content } = (typeof object === "object" && object !== null ? object : {}) as { readonly status?: unknown; readonly metadata?: unknown }; // looked at as what it is
+  const {
+    status: _status,
+    metadata,
+    ...content
+  } = (typeof object === "object" && object !== null ? object : {}) as { readonly status?: unknown; readonly metadata?: unknown }; // looked at as what it is
   const { managedFields: _managed, ...about } = (typeof metadata === "object" && metadata !== null ? metadata : {}) as { readonly managedFields?: unknown }; // likewise
   count([about, content]);
   if (left < 0) throw tooLarge(definition, name, "too many bytes");
@@ -63,7 +67,10 @@ export function encodeStorable(resource: Pick<ResourceDefinition, "group" | "res
 function tooLarge({ group, resource }: Pick<ResourceDefinition, "group" | "resource">, name: string | undefined, size: string): StatusError {
   const what = `${resource}${group === "" ? "" : `.${group}`} ${JSON.stringify(name ?? "")}`;
   // The first words are etcd's, by which clients know what has happened.
-  return new StatusError("RequestEntityTooLarge", `etcdserver: request is too large: ${what} takes ${size} in the store, where no object may take more than ${STORED_BYTES_MAX} bytes`);
+  return new StatusError(
+    "RequestEntityTooLarge",
+    `etcdserver: request is too large: ${what} takes ${size} in the store, where no object may take more than ${STORED_BYTES_MAX} bytes`,
+  );
 }
 
 /**

@@ -5,7 +5,18 @@ import { findCompactRevision, watchEtcd } from "./etcd/etcd-watch.ts";
 import { EtcdEndpoints, type EtcdTls } from "./etcd/etcd-endpoints.ts";
 import { FIRST_KEY, keyBytes, prefixRangeEnd, toEntry } from "./etcd/etcd-entries.ts";
 import { classifyEtcdError } from "./etcd/etcd-errors.ts";
-import { Compare_CompareResult, Compare_CompareTarget, KV, Maintenance, type CompareSchema, type RangeRequestSchema, type RangeResponse, type RequestOpSchema, type TxnRequestSchema, type TxnResponse } from "./etcd/rpc_pb.ts";
+import {
+  Compare_CompareResult,
+  Compare_CompareTarget,
+  KV,
+  Maintenance,
+  type CompareSchema,
+  type RangeRequestSchema,
+  type RangeResponse,
+  type RequestOpSchema,
+  type TxnRequestSchema,
+  type TxnResponse,
+} from "./etcd/rpc_pb.ts";
 import {
   CompactedError,
   FutureRevisionError,
@@ -124,8 +135,14 @@ class EtcdStorage implements Storage {
     } catch (error) {
       const failure = classifyEtcdError(error);
       if (this.#closing.signal.aborted && !isLost) throw closedError();
-      if (!isLost && failure.is === "refused" && failure.isTooLarge === true) throw new CommitTooLargeError(`etcd refused a commit of ${operations.length} operations: ${failure.why}`, { cause: error });
-      if (!isLost) throw new StorageUnavailableError(failure.is === "refused" ? `etcd refused a commit of ${operations.length} operations: ${failure.why}` : "no etcd member takes writes", "none", { cause: error });
+      if (!isLost && failure.is === "refused" && failure.isTooLarge === true)
+        throw new CommitTooLargeError(`etcd refused a commit of ${operations.length} operations: ${failure.why}`, { cause: error });
+      if (!isLost)
+        throw new StorageUnavailableError(
+          failure.is === "refused" ? `etcd refused a commit of ${operations.length} operations: ${failure.why}` : "no etcd member takes writes",
+          "none",
+          { cause: error },
+        );
       return this.#settle(conditions, operations, error);
     }
     const revision = Number(answer.header?.revision ?? 0n);
@@ -231,21 +248,21 @@ function revisionWrittenBy(conditions: readonly Condition[], operations: readonl
   if (revision === undefined || revisions.size > 1) return undefined;
   const isNewer = conditions.every(({ modRevision }) => revision > modRevision);
   // What had to be created must have been created by this very write.
-  const isCreated = conditions.every(({ key, modRevision }) => modRevision > 0 || found.every((entry) => entry?.key !== key || entry.createRevision === revision));
+  const isCreated = conditions.every(
+    ({ key, modRevision }) => modRevision > 0 || found.every((entry) => entry?.key !== key || entry.createRevision === revision),
+  );
   const isGuarded = conditions.some(({ key }) => operations.some((operation) => operation.key === key));
   return isNewer && isCreated && isGuarded ? revision : undefined;
 }
 
 function transaction(conditions: readonly Condition[], operations: readonly Operation[]): MessageInitShape<typeof TxnRequestSchema> {
   return {
-    compare: conditions.map(
-      ({ key, modRevision }): MessageInitShape<typeof CompareSchema> => ({
-        result: Compare_CompareResult.EQUAL,
-        target: Compare_CompareTarget.MOD,
-        key: keyBytes(key),
-        targetUnion: { case: "modRevision", value: BigInt(modRevision) },
-      }),
-    ),
+    compare: conditions.map(({ key, modRevision }): MessageInitShape<typeof CompareSchema> => ({
+      result: Compare_CompareResult.EQUAL,
+      target: Compare_CompareTarget.MOD,
+      key: keyBytes(key),
+      targetUnion: { case: "modRevision", value: BigInt(modRevision) },
+    })),
     success: operations.map((operation) => (operation.do === "put" ? putOf(operation.key, operation.value) : deletionOf(operation.key))),
     failure: conditions.map(({ key }) => rangeOf(key)),
   };

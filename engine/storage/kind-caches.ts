@@ -46,7 +46,7 @@ export class KindCaches {
    */
   async run(signal: AbortSignal): Promise<void> {
     let isFilled = false;
-    for (let failures = 0; !signal.aborted; ) {
+    for (let failures = 0; !signal.aborted;) {
       try {
         if (!isFilled) await this.#fill();
         isFilled = true;
@@ -60,7 +60,10 @@ export class KindCaches {
         if (signal.aborted) return;
         failures++;
         if (error instanceof CompactedError || error instanceof FutureRevisionError) isFilled = false;
-        this.#logger.warn(isFilled ? "the store's watch was interrupted, will go on" : "the store has to be read from the beginning", { error: describeError(error), failures });
+        this.#logger.warn(isFilled ? "the store's watch was interrupted, will go on" : "the store has to be read from the beginning", {
+          error: describeError(error),
+          failures,
+        });
         await sleep(this.#clock, backoffMs(RETRY, failures), signal).catch(() => {}); // the loop ends by itself
       }
     }
@@ -144,7 +147,11 @@ export class KindCaches {
     try {
       return decode();
     } catch (error) {
-      this.#logger.error("the store holds something that is no object; delete the key", { key: entry.key, revision: entry.modRevision, error: describeError(error) });
+      this.#logger.error("the store holds something that is no object; delete the key", {
+        key: entry.key,
+        revision: entry.modRevision,
+        error: describeError(error),
+      });
       return undefined;
     }
   }

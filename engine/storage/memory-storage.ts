@@ -87,7 +87,8 @@ class MemoryStorage implements Storage {
     for (const watcher of this.#watchers) {
       // A watch may begin at a revision that has not happened yet.
       const seen = revision > watcher.afterRevision ? events.filter((event) => keyOf(event).startsWith(watcher.prefix)) : [];
-      if (seen.length > 0 && !watcher.mailbox.push({ revision, events: seen })) watcher.mailbox.close(new StorageUnavailableError("watcher is too far behind", "none"));
+      if (seen.length > 0 && !watcher.mailbox.push({ revision, events: seen }))
+        watcher.mailbox.close(new StorageUnavailableError("watcher is too far behind", "none"));
     }
     return { is: "committed", revision };
   }
@@ -152,7 +153,8 @@ class MemoryStorage implements Storage {
   #apply(operation: Operation, revision: number): StorageEvent {
     const { key } = operation;
     const previous = this.#latest(key);
-    const entry: Entry | undefined = operation.do === "put" ? { key, value: operation.value, modRevision: revision, createRevision: previous?.createRevision ?? revision } : undefined;
+    const entry: Entry | undefined =
+      operation.do === "put" ? { key, value: operation.value, modRevision: revision, createRevision: previous?.createRevision ?? revision } : undefined;
     const versions = this.#versions.get(key);
     if (versions === undefined) this.#versions.set(key, [{ revision, entry }]);
     else versions.push({ revision, entry });

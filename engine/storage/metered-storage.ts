@@ -27,7 +27,10 @@ export function withStorageMetrics(inner: Storage, registry: MetricsRegistry, cl
     ...(inner.knownRevision === undefined ? {} : { knownRevision: () => inner.knownRevision?.() }),
     get: (key) => measure("get", key, () => inner.get(key)),
     list: (prefix, options) => measure("list", prefix, () => inner.list(prefix, options)),
-    commit: (conditions, operations) => measure(operationOf(conditions.length === 0 ? undefined : conditions[0], operations), operations[0]?.key ?? "", () => inner.commit(conditions, operations)),
+    commit: (conditions, operations) =>
+      measure(operationOf(conditions.length === 0 ? undefined : conditions[0], operations), operations[0]?.key ?? "", () =>
+        inner.commit(conditions, operations),
+      ),
     watch: (prefix, afterRevision, signal) => counted(inner.watch(prefix, afterRevision, signal), countEvent),
     compact: (revision) => measure("compact", "", () => inner.compact(revision)),
     close: () => inner.close(),

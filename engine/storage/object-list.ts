@@ -43,7 +43,7 @@ export async function listStored<T extends KubeObject>(storage: Storage, cache: 
   const prefix = namespacePrefix(cache.definition, request.namespace);
   const chunk = request.limit > 0 ? (request.selection.isEmpty ? request.limit : CHUNK) : undefined;
   const page = new Page(request);
-  for (let afterKey = request.afterKey === "" ? undefined : prefix + request.afterKey; ; ) {
+  for (let afterKey = request.afterKey === "" ? undefined : prefix + request.afterKey; ;) {
     const { entries, remaining } = await withStatusErrors(() =>
       storage.list(prefix, { revision: request.revision, ...(chunk === undefined ? {} : { limit: chunk }), ...(afterKey === undefined ? {} : { afterKey }) }),
     );

@@ -111,7 +111,12 @@ export class ObjectStore {
   }
 
   /** `resourceVersion` unset reads the newest state, "0" whatever is cached, a number nothing older than it. */
-  async get<T extends KubeObject>(definition: ResourceDefinition<T>, namespace: string, name: string, options: { readonly resourceVersion?: string } = {}): Promise<EncodedObject<T> | undefined> {
+  async get<T extends KubeObject>(
+    definition: ResourceDefinition<T>,
+    namespace: string,
+    name: string,
+    options: { readonly resourceVersion?: string } = {},
+  ): Promise<EncodedObject<T> | undefined> {
     const { storedAs } = definition;
     if (storedAs !== undefined) {
       const stored = await this.get(storedAs.definition, namespace, name, options);
@@ -135,7 +140,13 @@ export class ObjectStore {
   }
 
   /** Only conversion tells what is selected: with a selection everything is read, and the limit is left to the reader's patience. */
-  async #listConverted<T extends KubeObject>(definition: ResourceDefinition<T>, form: StoredForm<T>, namespace: string, options: ListOptions, selection: Selection<T>): Promise<ObjectList<T>> {
+  async #listConverted<T extends KubeObject>(
+    definition: ResourceDefinition<T>,
+    form: StoredForm<T>,
+    namespace: string,
+    options: ListOptions,
+    selection: Selection<T>,
+  ): Promise<ObjectList<T>> {
     const { limit, ...unlimited } = options;
     const list = await this.#list(form.definition, namespace, selection.isEmpty && limit !== undefined ? options : unlimited, EVERYTHING);
     const items = await viewsOf(definition, form, list.items);
@@ -147,7 +158,13 @@ export class ObjectStore {
     return inSpan(span, this.#page(definition, namespace, options, selection, span));
   }
 
-  async #page<T extends KubeObject>(definition: ResourceDefinition<T>, namespace: string, options: ListOptions, selection: Selection<T>, span: Span | undefined): Promise<ObjectList<T>> {
+  async #page<T extends KubeObject>(
+    definition: ResourceDefinition<T>,
+    namespace: string,
+    options: ListOptions,
+    selection: Selection<T>,
+    span: Span | undefined,
+  ): Promise<ObjectList<T>> {
     const cache = this.#kinds.of(definition);
     const token = options.continue === undefined ? undefined : decodeContinueToken(options.continue);
     await this.#kinds.freshness.freshen(token === undefined ? options.resourceVersion : undefined);
@@ -164,7 +181,11 @@ export class ObjectStore {
     if (transaction !== undefined && token === undefined && revision === undefined) return cached(stagedView(cache, transaction));
     if (revision === undefined) return cached(cache);
     try {
-      if (cache.lastChange > revision) return await inSpan(span?.child("List(recursive=true) etcd3", pastListAttributes(namespacePrefix(definition, namespace), options)), listStored(this.#storage, cache, request));
+      if (cache.lastChange > revision)
+        return await inSpan(
+          span?.child("List(recursive=true) etcd3", pastListAttributes(namespacePrefix(definition, namespace), options)),
+          listStored(this.#storage, cache, request),
+        );
       // Nothing of this kind has changed since: the cache still is that moment. It ends for readers when it is compacted, as every other one does.
       await withStatusErrors(() => this.#storage.inner.list(cache.prefix, { revision, limit: 1 }));
       return cached(cache);
@@ -175,17 +196,43 @@ export class ObjectStore {
   }
 
   /** See `openWatch`. Without a resourceVersion it begins with the newest state, never with a cached older one. */
-  async watch<T extends KubeObject>(definition: ResourceDefinition<T>, namespace: string, options: ListOptions & { readonly name?: string }, signal?: AbortSignal): Promise<WatchStream<T>> {
+  async watch<T extends KubeObject>(
+    definition: ResourceDefinition<T>,
+    namespace: string,
+    options: ListOptions & { readonly name?: string },
+    signal?: AbortSignal,
+  ): Promise<WatchStream<T>> {
     const selection = compileSelection(definition, options);
     requireVersion(options.resourceVersion);
     const span = this.#tracer?.start("cacher.Watch", kindAttributes(definition));
     await inSpan(span, this.#kinds.freshness.freshen(options.resourceVersion));
     const { storedAs } = definition;
     if (storedAs?.later !== undefined) {
-      return convertedStream(definition, storedAs, openWatch({ cache: this.#kinds.of(storedAs.definition), namespace, options, selection: EVERYTHING, clock: this.#clock, signal, revision: () => this.revision() }), selection);
+      return convertedStream(
+        definition,
+        storedAs,
+        openWatch({
+          cache: this.#kinds.of(storedAs.definition),
+          namespace,
+          options,
+          selection: EVERYTHING,
+          clock: this.#clock,
+          signal,
+          revision: () => this.revision(),
+        }),
+        selection,
+      );
     }
     if (storedAs !== undefined) {
-      const inner = openWatch({ cache: this.#kinds.of(storedAs.definition), namespace, options, selection: storedSelection(storedAs, selection), clock: this.#clock, signal, revision: () => this.revision() });
+      const inner = openWatch({
+        cache: this.#kinds.of(storedAs.definition),
+        namespace,
+        options,
+        selection: storedSelection(storedAs, selection),
+        clock: this.#clock,
+        signal,
+        revision: () => this.revision(),
+      });
       return viewStream(definition, storedAs, inner);
     }
     return openWatch({ cache: this.#kinds.of(definition), namespace, options, selection, clock: this.#clock, signal, revision: () => this.revision() });
@@ -225,7 +272,10 @@ export class ObjectStore {
   follow<T extends KubeObject>(definition: ResourceDefinition<T>, follower: Follower<T>): void {
     const { storedAs } = definition;
     if (storedAs !== undefined) {
-      return this.follow(storedAs.definition, { replaced: (objects) => follower.replaced(objects.map(storedAs.fromStored)), changed: (object, wasDeleted) => follower.changed(storedAs.fromStored(object), wasDeleted) });
+      return this.follow(storedAs.definition, {
+        replaced: (objects) => follower.replaced(objects.map(storedAs.fromStored)),
+        changed: (object, wasDeleted) => follower.changed(storedAs.fromStored(object), wasDeleted),
+      });
     }
     const cache = this.#kinds.of(definition);
     const tellAll = () => follower.replaced(cache.range(cache.prefix).map(({ object }) => object));
@@ -271,7 +321,13 @@ export class ObjectStore {
     return inSpan(span, this.#insert(definition, object, key, extra, span));
   }
 
-  async #insert<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, key: string, extra: ExtraWrites | undefined, span: Span | undefined): Promise<EncodedObject<T>> {
+  async #insert<T extends KubeObject>(
+    definition: ResourceDefinition<T>,
+    object: T,
+    key: string,
+    extra: ExtraWrites | undefined,
+    span: Span | undefined,
+  ): Promise<EncodedObject<T>> {
     const value = encodeInSpan(definition, object, span);
     const result = await this.#commit([{ key, modRevision: 0 }, ...(extra?.conditions ?? [])], [{ do: "put", key, value }, ...(extra?.operations ?? [])], span);
     if (result.is === "committed") return new StoredObject<T>(value, result.revision, object);
@@ -303,7 +359,13 @@ export class ObjectStore {
     return inSpan(span, this.#change(definition, key, name, change, span));
   }
 
-  async #change<T extends KubeObject>(definition: ResourceDefinition<T>, key: string, name: string, change: (current: EncodedObject<T>) => Promise<Change<T>> | Change<T>, span: Span | undefined): Promise<ChangeResult<T>> {
+  async #change<T extends KubeObject>(
+    definition: ResourceDefinition<T>,
+    key: string,
+    name: string,
+    change: (current: EncodedObject<T>) => Promise<Change<T>> | Change<T>,
+    span: Span | undefined,
+  ): Promise<ChangeResult<T>> {
     let current = this.#known(definition, key);
     // The cache may lag: what is decided on its word alone is only good for a write, which the store checks.
     let isNewest = current !== undefined && isStagedRevision(current.revision);
@@ -334,7 +396,13 @@ export class ObjectStore {
     throw conflict(definition, name);
   }
 
-  async #tryChange<T extends KubeObject>(definition: ResourceDefinition<T>, key: string, current: StoredObject<T>, change: (current: EncodedObject<T>) => Promise<Change<T>> | Change<T>, span: Span | undefined): Promise<ChangeOutcome<T>> {
+  async #tryChange<T extends KubeObject>(
+    definition: ResourceDefinition<T>,
+    key: string,
+    current: StoredObject<T>,
+    change: (current: EncodedObject<T>) => Promise<Change<T>> | Change<T>,
+    span: Span | undefined,
+  ): Promise<ChangeOutcome<T>> {
     let decision: Change<T>;
     try {
       decision = await change(current);
@@ -343,7 +411,8 @@ export class ObjectStore {
     }
     if (decision.do === "keep") return { is: "unchanged" };
     const value = decision.do === "write" ? encodeInSpan(definition, decision.object, span) : undefined;
-    if (decision.do === "write" && value !== undefined && decision.extra === undefined && isSameContent(decision.object, value, current) && !this.#isStale(key)) return { is: "unchanged" };
+    if (decision.do === "write" && value !== undefined && decision.extra === undefined && isSameContent(decision.object, value, current) && !this.#isStale(key))
+      return { is: "unchanged" };
     const operation: Operation = value === undefined ? { do: "delete", key } : { do: "put", key, value };
     const { conditions = [], operations = [] } = decision.extra ?? {};
     span?.event("Transaction prepared");
@@ -352,7 +421,8 @@ export class ObjectStore {
       if (result.found.has(key)) return { is: "raced", found: result.found.get(key) };
       throw new ExtraConditionFailed([...result.found.keys()]);
     }
-    if (decision.do === "write" && value !== undefined) return { is: "done", result: { encoded: new StoredObject<T>(value, result.revision, decision.object), wasDeleted: false } };
+    if (decision.do === "write" && value !== undefined)
+      return { is: "done", result: { encoded: new StoredObject<T>(value, result.revision, decision.object), wasDeleted: false } };
     return { is: "done", result: { encoded: current.at(result.revision), wasDeleted: true } };
   }
 
@@ -387,7 +457,12 @@ export class ObjectStore {
 
 /** Of kinds that upstream keeps in its cache, whoever takes any state gets all of it, whatever limit he names. It keeps no events there. */
 function isWhole({ resource }: { readonly resource: string }, { resourceVersion, resourceVersionMatch }: ListOptions): boolean {
-  return resource !== "events" && resourceVersion !== undefined && /^0+$/.test(resourceVersion) && (resourceVersionMatch === undefined || resourceVersionMatch === "NotOlderThan");
+  return (
+    resource !== "events" &&
+    resourceVersion !== undefined &&
+    /^0+$/.test(resourceVersion) &&
+    (resourceVersionMatch === undefined || resourceVersionMatch === "NotOlderThan")
+  );
 }
 
 /** The one revision that a list has to show: as asked with Exact, and, as upstream reads it, with a limit beside a resourceVersion. */
@@ -400,5 +475,8 @@ function exactRevision({ resourceVersion, resourceVersionMatch }: ListOptions, l
 /** Whether writing would change nothing: the bytes are the same, or the values are and only the order of their fields is not. */
 function isSameContent<T extends KubeObject>(next: T, bytes: Buffer, current: StoredObject<T>): boolean {
   if (current.isStoredAs(bytes)) return true;
-  return jsonEqual({ ...next, metadata: { ...next.metadata, resourceVersion: "" } }, { ...current.object, metadata: { ...current.object.metadata, resourceVersion: "" } });
+  return jsonEqual(
+    { ...next, metadata: { ...next.metadata, resourceVersion: "" } },
+    { ...current.object, metadata: { ...current.object.metadata, resourceVersion: "" } },
+  );
 }

@@ -21,7 +21,11 @@ export function viewOf<T extends KubeObject>(definition: ResourceDefinition<T>, 
 }
 
 /** The same for several, also where the way to them takes time; all that are not known yet go it together. */
-export async function viewsOf<T extends KubeObject>(definition: ResourceDefinition<T>, form: StoredForm<T>, stored: readonly EncodedObject[]): Promise<readonly EncodedObject<T>[]> {
+export async function viewsOf<T extends KubeObject>(
+  definition: ResourceDefinition<T>,
+  form: StoredForm<T>,
+  stored: readonly EncodedObject[],
+): Promise<readonly EncodedObject<T>[]> {
   const { later } = form;
   if (later === undefined) return stored.map((object) => viewOf(definition, form, object));
   const found = stored.map((object) => knownView(definition, object));
@@ -53,7 +57,10 @@ function remember<T extends KubeObject>(definition: ResourceDefinition<T>, objec
 }
 
 /** A selection of what is served, as one of what is stored. Names and labels mean the same in both; other fields have no index. */
-export function storedSelection<T extends KubeObject>({ fromStored }: StoredForm<T>, { isEmpty, equals, matches, matchesLabels, matchesFields }: Selection<T>): Selection<KubeObject> {
+export function storedSelection<T extends KubeObject>(
+  { fromStored }: StoredForm<T>,
+  { isEmpty, equals, matches, matchesLabels, matchesFields }: Selection<T>,
+): Selection<KubeObject> {
   const name = equals.get("metadata.name");
   return {
     isEmpty,
@@ -94,11 +101,21 @@ function viewEvent<T extends KubeObject>(definition: ResourceDefinition<T>, form
  * A watch of everything that is stored, as one of what is served and selected, where only conversion tells what is selected. Of an
  * object that is not selected and was not seen before, nobody knows whether it once was: then it is said to be gone.
  */
-export function convertedStream<T extends KubeObject>(definition: ResourceDefinition<T>, form: StoredForm<T>, stream: WatchStream, selection: Selection<T>): WatchStream<T> {
+export function convertedStream<T extends KubeObject>(
+  definition: ResourceDefinition<T>,
+  form: StoredForm<T>,
+  stream: WatchStream,
+  selection: Selection<T>,
+): WatchStream<T> {
   return streamOf(convertedEvents(definition, form, stream, selection), () => stream.close());
 }
 
-async function* convertedEvents<T extends KubeObject>(definition: ResourceDefinition<T>, form: StoredForm<T>, stream: WatchStream, selection: Selection<T>): AsyncGenerator<EncodedWatchEvent<T>> {
+async function* convertedEvents<T extends KubeObject>(
+  definition: ResourceDefinition<T>,
+  form: StoredForm<T>,
+  stream: WatchStream,
+  selection: Selection<T>,
+): AsyncGenerator<EncodedWatchEvent<T>> {
   const selected = new Map<string, boolean>();
   try {
     for await (const event of eventsOf(stream)) {

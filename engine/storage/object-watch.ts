@@ -35,12 +35,14 @@ export interface WatchRequest<T extends KubeObject> {
  */
 export function openWatch<T extends KubeObject>(request: WatchRequest<T>): WatchStream<T> {
   const { cache, namespace, options, selection, clock, signal, revision } = request;
-  const isSelected = (stored: StoredObject<T>) => (namespace === "" || stored.object.metadata.namespace === namespace) && (selection.isEmpty || selects(selection, stored));
+  const isSelected = (stored: StoredObject<T>) =>
+    (namespace === "" || stored.object.metadata.namespace === namespace) && (selection.isEmpty || selects(selection, stored));
   const asked = parseResourceVersion(options.resourceVersion) ?? 0;
   const withInitialEvents = options.sendInitialEvents === true || (asked === 0 && options.sendInitialEvents !== false);
   const initial = withInitialEvents ? selectInitial(request, isSelected) : [];
   const queue = new WatchQueue<T>();
-  if (options.sendInitialEvents === true && options.allowWatchBookmarks === true) queue.push(bookmark(cache, revision(), { [INITIAL_EVENTS_END_ANNOTATION]: "true" }));
+  if (options.sendInitialEvents === true && options.allowWatchBookmarks === true)
+    queue.push(bookmark(cache, revision(), { [INITIAL_EVENTS_END_ANNOTATION]: "true" }));
   if (!withInitialEvents) {
     const missed = cache.changesAfter(asked === 0 ? revision() : asked);
     if (missed === undefined) {
@@ -126,7 +128,10 @@ function sizeOf<T extends KubeObject>(event: EncodedWatchEvent<T>): number {
 }
 
 /** Oldest change first, so that a reader that is cut off can go on from the last one it saw. */
-function selectInitial<T extends KubeObject>({ cache, namespace, selection }: WatchRequest<T>, isSelected: (stored: StoredObject<T>) => boolean): StoredObject<T>[] {
+function selectInitial<T extends KubeObject>(
+  { cache, namespace, selection }: WatchRequest<T>,
+  isSelected: (stored: StoredObject<T>) => boolean,
+): StoredObject<T>[] {
   const field = cache.indexedField(selection.equals);
   const candidates = field === undefined ? cache.range(namespacePrefix(cache.definition, namespace)) : cache.withField(field.name, field.value);
   return candidates.filter(isSelected).sort((a, b) => a.revision - b.revision);
@@ -156,7 +161,11 @@ function stream<T extends KubeObject>(initial: readonly StoredObject<T>[], queue
 }
 
 function bookmark<T extends KubeObject>({ definition }: WatchCache<T>, revision: number, annotations?: Readonly<Record<string, string>>): EncodedWatchEvent<T> {
-  const object = { kind: definition.kind, apiVersion: formatApiVersion(definition.group, definition.version), metadata: { resourceVersion: String(revision), ...(annotations === undefined ? {} : { annotations }) } };
+  const object = {
+    kind: definition.kind,
+    apiVersion: formatApiVersion(definition.group, definition.version),
+    metadata: { resourceVersion: String(revision), ...(annotations === undefined ? {} : { annotations }) },
+  };
   return { type: "BOOKMARK", object: object as unknown as T }; // a bookmark's object holds metadata only, by definition
 }
 

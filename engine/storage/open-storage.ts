@@ -21,7 +21,10 @@ export function storeFile(dataDir: string): string {
 /** Opens the store that the options ask for. Rejects with what is wrong: a file in use, endpoints that do not answer. */
 export async function openStorage({ dataDir, endpoint, caFile, certFile, keyFile }: StorageLocation, embedded: SqliteOptions = {}): Promise<Storage> {
   if (endpoint === undefined) return openSqliteStorage(storeFile(dataDir), embedded);
-  const endpoints = endpoint.split(",").map((url) => url.trim()).filter((url) => url !== "");
+  const endpoints = endpoint
+    .split(",")
+    .map((url) => url.trim())
+    .filter((url) => url !== "");
   const { openEtcdStorage } = await import("./etcd-storage.ts"); // which takes protobuf along
   return openEtcdStorage(endpoints, await readTls(caFile, certFile, keyFile));
 }

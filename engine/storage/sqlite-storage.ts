@@ -127,7 +127,9 @@ class SqliteStorage implements Storage {
     this.#revision = revision;
     this.#compactRevision = compactRevision;
     thread.onReply((reply) => this.#receive(reply));
-    thread.onEnd((error) => this.#end(error === undefined ? closedError() : new StorageUnavailableError("the store's thread failed", "unknown", { cause: error })));
+    thread.onEnd((error) =>
+      this.#end(error === undefined ? closedError() : new StorageUnavailableError("the store's thread failed", "unknown", { cause: error })),
+    );
     thread.hold(this.#pending.size > 0);
     this.#thread = thread;
     this.#flush();
@@ -175,7 +177,8 @@ class SqliteStorage implements Storage {
   async commit(conditions: readonly Condition[], operations: readonly Operation[]): Promise<CommitResult> {
     assert(operations.length < 2 || new Set(operations.map(({ key }) => key)).size === operations.length, "a commit changes a key once");
     const reply = await this.#ask({ do: "commit", conditions, operations: operations.map(toWire) });
-    if (reply.is === "failed") return { is: "failed", revision: reply.revision, found: new Map(reply.found.map(([key, entry]) => [key, entry && toEntry(entry)])) };
+    if (reply.is === "failed")
+      return { is: "failed", revision: reply.revision, found: new Map(reply.found.map(([key, entry]) => [key, entry && toEntry(entry)])) };
     assert(reply.is === "committed", "a commit is answered with its outcome");
     return { is: "committed", revision: reply.revision };
   }
@@ -190,7 +193,7 @@ class SqliteStorage implements Storage {
     const caughtUp = this.#revision;
     const cancelProgress = this.#progress(mailbox);
     try {
-      for (let seen = afterRevision; seen < caughtUp && !signal.aborted; ) {
+      for (let seen = afterRevision; seen < caughtUp && !signal.aborted;) {
         const reply = await this.#ask({ do: "after", prefix, afterRevision: seen, upTo: caughtUp });
         if (reply.is === "compacted") throw new CompactedError(seen, reply.compactRevision);
         assert(reply.is === "events", "history is answered with events");
@@ -258,7 +261,8 @@ class SqliteStorage implements Storage {
     if (reply.is !== "error") return pending.resolve(reply);
     const error = new StorageUnavailableError(`the store refused: ${reply.message}`, reply.outcome);
     pending.reject(error);
-    if (reply.outcome === "unknown") this.#end(new StorageUnavailableError("the store's file can no longer be written reliably; check the disk, and start again", "none", { cause: error }));
+    if (reply.outcome === "unknown")
+      this.#end(new StorageUnavailableError("the store's file can no longer be written reliably; check the disk, and start again", "none", { cause: error }));
   }
 
   #publish(revision: number, operations: readonly WireOperation[], changes: readonly WireChange[]): void {

@@ -67,9 +67,7 @@ export interface Condition {
   readonly modRevision: number;
 }
 
-export type Operation =
-  | { readonly do: "put"; readonly key: string; readonly value: Buffer }
-  | { readonly do: "delete"; readonly key: string };
+export type Operation = { readonly do: "put"; readonly key: string; readonly value: Buffer } | { readonly do: "delete"; readonly key: string };
 
 export type CommitResult =
   | { readonly is: "committed"; readonly revision: number }

@@ -26,7 +26,7 @@ export async function renewStoredForm(storage: Storage, definitions: readonly Re
   if (found?.value.toString("utf8") === FORM) return;
   const kinds = new Map(definitions.filter(({ storedAs }) => storedAs === undefined).map((definition) => [resourcePrefix(definition), definition]));
   let renewed = 0;
-  for (let afterKey: string | undefined; ; ) {
+  for (let afterKey: string | undefined; ;) {
     const { entries, remaining } = await storage.list(ROOT, { limit: PAGE, ...(afterKey === undefined ? {} : { afterKey }) });
     const outcomes = await Promise.all(entries.map((entry) => renewEntry(storage, kinds.get(prefixOfKey(entry.key)), entry)));
     renewed += outcomes.filter(Boolean).length;
@@ -68,6 +68,9 @@ function withTemplateInForm(revision: ControllerRevision & KubeObject): KubeObje
   const { $patch, ...plain } = template;
   const { value } = conform(loadSchema("core/v1/pod.yaml", "PodTemplateSpec"), plain, { defaults: false, prune: true });
   if (value === plain) return revision;
-  const renewed: ControllerRevision = { ...revision, data: { ...data, spec: { ...data?.spec, template: { ...($patch === undefined ? {} : { $patch }), ...(value as object) } } } };
+  const renewed: ControllerRevision = {
+    ...revision,
+    data: { ...data, spec: { ...data?.spec, template: { ...($patch === undefined ? {} : { $patch }), ...(value as object) } } },
+  };
   return renewed as ControllerRevision & KubeObject; // what it was
 }

@@ -60,7 +60,10 @@ export class StoreTransaction {
       const folder = folderOf(key) ?? "";
       const keys = this.#byFolder.get(folder) ?? new Set();
       this.#byFolder.set(folder, keys.add(key));
-      this.#staged.set(key, operation.do === "delete" ? undefined : { key, value: operation.value, modRevision: this.#revision, createRevision: this.#revision });
+      this.#staged.set(
+        key,
+        operation.do === "delete" ? undefined : { key, value: operation.value, modRevision: this.#revision, createRevision: this.#revision },
+      );
     }
     return { is: "committed", revision: this.#revision };
   }
@@ -70,7 +73,9 @@ export class StoreTransaction {
     this.#isOver = true;
     return {
       conditions: [...this.#conditions].map(([key, modRevision]) => ({ key, modRevision })),
-      operations: [...this.#staged].flatMap(([key, entry]): Operation[] => (entry !== undefined ? [{ do: "put", key, value: entry.value }] : this.#conditions.get(key) === 0 ? [] : [{ do: "delete", key }])),
+      operations: [...this.#staged].flatMap(([key, entry]): Operation[] =>
+        entry !== undefined ? [{ do: "put", key, value: entry.value }] : this.#conditions.get(key) === 0 ? [] : [{ do: "delete", key }],
+      ),
     };
   }
 }

@@ -50,7 +50,8 @@ export async function keepContainerd(agentDir: string, clock: Clock, logger: Log
 /** With its configuration written, as it is by now. */
 function containerdProgram(agentDir: string): Program {
   const paths = containerdPaths(agentDir);
-  for (const directory of [paths.root, path.join(paths.root, "root"), path.join(paths.root, "state"), paths.cniConfigDir]) mkdirSync(directory, { recursive: true, mode: 0o711 });
+  for (const directory of [paths.root, path.join(paths.root, "root"), path.join(paths.root, "state"), paths.cniConfigDir])
+    mkdirSync(directory, { recursive: true, mode: 0o711 });
   const configFile = path.join(paths.root, "config.toml");
   writeFileSync(configFile, containerdConfig(paths, chooseOciRuntime()));
   return {

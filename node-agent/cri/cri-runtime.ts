@@ -9,7 +9,12 @@ const CALL_MS = 30_000;
 const SANDBOX_MS = 120_000;
 const PULL_MS = 15 * 60_000;
 const NAMESPACE_EVENTS = 'namespace==k8s.io,topic~="^/tasks/"';
-const STATES: Readonly<Record<number, ContainerState["state"]>> = { [CriContainerState.CONTAINER_CREATED]: "created", [CriContainerState.CONTAINER_RUNNING]: "running", [CriContainerState.CONTAINER_EXITED]: "exited", [CriContainerState.CONTAINER_UNKNOWN]: "unknown" };
+const STATES: Readonly<Record<number, ContainerState["state"]>> = {
+  [CriContainerState.CONTAINER_CREATED]: "created",
+  [CriContainerState.CONTAINER_RUNNING]: "running",
+  [CriContainerState.CONTAINER_EXITED]: "exited",
+  [CriContainerState.CONTAINER_UNKNOWN]: "unknown",
+};
 
 /** The container runtime behind a CRI socket (runtime.v1), such as containerd's. Connecting is lazy and outlives restarts of the runtime. */
 export function openCriRuntime(socket: string): Runtime & { close(): void } {
@@ -33,10 +38,17 @@ export function openCriRuntime(socket: string): Runtime & { close(): void } {
     stopSandbox: (id) => unlessGone(channel.unary(call.stopPodSandbox, { podSandboxId: id }, { timeoutMs: SANDBOX_MS })),
     removeSandbox: (id) => unlessGone(channel.unary(call.removePodSandbox, { podSandboxId: id }, { timeoutMs: SANDBOX_MS })),
     async glance() {
-      const [{ items }, { containers }] = await Promise.all([channel.unary(call.listPodSandbox, {}, { timeoutMs: CALL_MS }), channel.unary(call.listContainers, {}, { timeoutMs: CALL_MS })]);
+      const [{ items }, { containers }] = await Promise.all([
+        channel.unary(call.listPodSandbox, {}, { timeoutMs: CALL_MS }),
+        channel.unary(call.listContainers, {}, { timeoutMs: CALL_MS }),
+      ]);
       return {
-        sandboxes: items.flatMap(({ id, labels, state }) => (labels[RuntimeLabel.podUid] === undefined ? [] : [{ id, uid: labels[RuntimeLabel.podUid] ?? "", isReady: state === PodSandboxState.SANDBOX_READY }])),
-        containers: containers.flatMap(({ id, labels, state }) => (labels[RuntimeLabel.podUid] === undefined ? [] : [{ id, podUid: labels[RuntimeLabel.podUid] ?? "", state: STATES[state] ?? "unknown" }])),
+        sandboxes: items.flatMap(({ id, labels, state }) =>
+          labels[RuntimeLabel.podUid] === undefined ? [] : [{ id, uid: labels[RuntimeLabel.podUid] ?? "", isReady: state === PodSandboxState.SANDBOX_READY }],
+        ),
+        containers: containers.flatMap(({ id, labels, state }) =>
+          labels[RuntimeLabel.podUid] === undefined ? [] : [{ id, podUid: labels[RuntimeLabel.podUid] ?? "", state: STATES[state] ?? "unknown" }],
+        ),
       };
     },
     async listSandboxes(podUid) {
@@ -50,7 +62,14 @@ export function openCriRuntime(socket: string): Runtime & { close(): void } {
     async startContainer(id) {
       await channel.unary(call.startContainer, { containerId: id }, { timeoutMs: SANDBOX_MS });
     },
-    stopContainer: (id, graceSeconds) => unlessGone(channel.unary(call.stopContainer, { containerId: id, timeout: BigInt(Math.max(0, Math.round(graceSeconds))) }, { timeoutMs: graceSeconds * 1000 + SANDBOX_MS })),
+    stopContainer: (id, graceSeconds) =>
+      unlessGone(
+        channel.unary(
+          call.stopContainer,
+          { containerId: id, timeout: BigInt(Math.max(0, Math.round(graceSeconds))) },
+          { timeoutMs: graceSeconds * 1000 + SANDBOX_MS },
+        ),
+      ),
     async updateResources(id, resources) {
       await channel.unary(call.updateContainerResources, { containerId: id, linux: resources }, { timeoutMs: CALL_MS });
     },
@@ -63,7 +82,11 @@ export function openCriRuntime(socket: string): Runtime & { close(): void } {
       return states.filter((state) => state !== undefined);
     },
     async execSync(containerId, command, timeoutSeconds) {
-      const answer = await channel.unary(call.execSync, { containerId, cmd: [...command], timeout: BigInt(Math.ceil(timeoutSeconds)) }, { timeoutMs: timeoutSeconds * 1000 + 10_000 });
+      const answer = await channel.unary(
+        call.execSync,
+        { containerId, cmd: [...command], timeout: BigInt(Math.ceil(timeoutSeconds)) },
+        { timeoutMs: timeoutSeconds * 1000 + 10_000 },
+      );
       return { exitCode: answer.exitCode, output: Buffer.concat([answer.stdout, answer.stderr]).toString("utf8") };
     },
     async reopenLog(containerId) {
@@ -71,10 +94,14 @@ export function openCriRuntime(socket: string): Runtime & { close(): void } {
     },
     async imageStatus(name) {
       const found = (await channel.unary(image.imageStatus, { image: { image: name } }, { timeoutMs: CALL_MS })).image;
-      return found === undefined ? undefined : { id: found.id, username: found.username, bytes: Number(found.size), ...(found.uid === undefined ? {} : { uid: Number(found.uid.value) }) };
+      return found === undefined
+        ? undefined
+        : { id: found.id, username: found.username, bytes: Number(found.size), ...(found.uid === undefined ? {} : { uid: Number(found.uid.value) }) };
     },
     async pullImage(name, credentials) {
-      return (await channel.unary(image.pullImage, { image: { image: name }, ...(credentials === undefined ? {} : { auth: credentials }) }, { timeoutMs: PULL_MS })).imageRef;
+      return (
+        await channel.unary(image.pullImage, { image: { image: name }, ...(credentials === undefined ? {} : { auth: credentials }) }, { timeoutMs: PULL_MS })
+      ).imageRef;
     },
     async listImages() {
       const { images } = await channel.unary(image.listImages, {}, { timeoutMs: CALL_MS });
@@ -128,13 +155,25 @@ async function containerState(channel: GrpcChannel, id: string, sandboxId: strin
     message: status.message,
     logPath: status.logPath,
     annotations: status.annotations,
-    ...(status.resources?.linux === undefined ? {} : { resources: { cpuShares: Number(status.resources.linux.cpuShares), cpuQuota: Number(status.resources.linux.cpuQuota), memoryLimitBytes: Number(status.resources.linux.memoryLimitInBytes) } }),
+    ...(status.resources?.linux === undefined
+      ? {}
+      : {
+          resources: {
+            cpuShares: Number(status.resources.linux.cpuShares),
+            cpuQuota: Number(status.resources.linux.cpuQuota),
+            memoryLimitBytes: Number(status.resources.linux.memoryLimitInBytes),
+          },
+        }),
   };
 }
 
 /** Whoever asked for its start died meanwhile, and containerd gave the start up: it shows the container, which has never run, as ended. */
 export function isBrokenOff({ state, startedAt, message }: Pick<ContainerStatus, "state" | "startedAt" | "message">): boolean {
-  return state === CriContainerState.CONTAINER_EXITED && startedAt <= 0n && /context (canceled|deadline exceeded)|failed to start shim: .*signal: killed/.test(message);
+  return (
+    state === CriContainerState.CONTAINER_EXITED &&
+    startedAt <= 0n &&
+    /context (canceled|deadline exceeded)|failed to start shim: .*signal: killed/.test(message)
+  );
 }
 
 function podSelector(podUid: string | undefined): Record<string, string> {

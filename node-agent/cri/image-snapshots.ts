@@ -32,7 +32,8 @@ const NAMESPACE = { metadata: { "containerd-namespace": "k8s.io" }, timeoutMs: C
 export function openImageSnapshots(socket: string): ImageSnapshots {
   const channel = openGrpcChannel(`unix:${socket.replace(/^unix:\/\//, "")}`);
   let snapshotter: string | undefined;
-  const ownSnapshotter = async () => (snapshotter ??= readSnapshotter((await channel.unary(RuntimeService.method.status, { verbose: true }, { timeoutMs: CALL_MS })).info));
+  const ownSnapshotter = async () =>
+    (snapshotter ??= readSnapshotter((await channel.unary(RuntimeService.method.status, { verbose: true }, { timeoutMs: CALL_MS })).info));
   const drop = async (key: string) => {
     await channel.unary(Snapshots.method.remove, { snapshotter: await ownSnapshotter(), key }, NAMESPACE).catch(unlessGone);
   };
@@ -43,7 +44,11 @@ export function openImageSnapshots(socket: string): ImageSnapshots {
       if (parent === undefined) throw new Error(`image ${image} is not on this machine`);
       // What an agent left that died before it mounted it may be another image by now.
       await drop(key);
-      const { mounts } = await channel.unary(Snapshots.method.view, { snapshotter: await ownSnapshotter(), key, parent, labels: { [POD_LABEL]: podUid, [ROOT_LABEL]: "mainstay" } }, NAMESPACE);
+      const { mounts } = await channel.unary(
+        Snapshots.method.view,
+        { snapshotter: await ownSnapshotter(), key, parent, labels: { [POD_LABEL]: podUid, [ROOT_LABEL]: "mainstay" } },
+        NAMESPACE,
+      );
       return mounts.map(({ type, source, options }) => ({ type, source, options }));
     },
     async list() {

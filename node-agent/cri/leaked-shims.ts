@@ -27,7 +27,13 @@ const PATIENCE_MS = 300_000;
  * The shims that belong to no sandbox, and have for long enough. `unknownSince` says when each was first seen so, in milliseconds, and
  * is kept up here; `orphans` were there before this agent began, so nobody waits for them. Pure but for that map.
  */
-export function chooseLeaked(shims: readonly Shim[], sandboxes: ReadonlySet<string>, orphans: ReadonlySet<number>, unknownSince: Map<number, number>, nowMs: number): readonly Shim[] {
+export function chooseLeaked(
+  shims: readonly Shim[],
+  sandboxes: ReadonlySet<string>,
+  orphans: ReadonlySet<number>,
+  unknownSince: Map<number, number>,
+  nowMs: number,
+): readonly Shim[] {
   const unknown = shims.filter(({ id }) => !sandboxes.has(id));
   for (const pid of unknownSince.keys()) if (!unknown.some((shim) => shim.pid === pid)) unknownSince.delete(pid);
   for (const { pid } of unknown) if (!unknownSince.has(pid)) unknownSince.set(pid, nowMs);
@@ -62,12 +68,17 @@ export function createShimReaper(runtime: Pick<Runtime, "glance">, { root, socke
 
 /** The shims of the containerd behind a socket. */
 function findShims(socket: string): readonly Shim[] {
-  return readdirSync("/proc").map(Number).filter((pid) => pid > 1).flatMap((pid) => {
-    const args = commandLine(pid);
-    const [program = ""] = args;
-    const value = (flag: string) => args[args.indexOf(flag) + 1] ?? "";
-    return path.basename(program).startsWith("containerd-shim") && args.includes("-address") && value("-address") === socket ? [{ pid, id: value("-id"), program }] : [];
-  });
+  return readdirSync("/proc")
+    .map(Number)
+    .filter((pid) => pid > 1)
+    .flatMap((pid) => {
+      const args = commandLine(pid);
+      const [program = ""] = args;
+      const value = (flag: string) => args[args.indexOf(flag) + 1] ?? "";
+      return path.basename(program).startsWith("containerd-shim") && args.includes("-address") && value("-address") === socket
+        ? [{ pid, id: value("-id"), program }]
+        : [];
+    });
 }
 
 function commandLine(pid: number): readonly string[] {
@@ -83,5 +94,7 @@ async function endShim({ pid, id, program }: Shim, root: string, socket: string)
   process.kill(pid, "SIGKILL");
   const bundle = path.join(root, "state", "io.containerd.runtime.v2.task", "k8s.io", id);
   if (!existsSync(bundle)) return;
-  await promisify(execFile)(program, ["-namespace", "k8s.io", "-address", socket, "-publish-binary", "containerd", "-id", id, "-bundle", bundle, "delete"], { cwd: bundle });
+  await promisify(execFile)(program, ["-namespace", "k8s.io", "-address", socket, "-publish-binary", "containerd", "-id", id, "-bundle", bundle, "delete"], {
+    cwd: bundle,
+  });
 }

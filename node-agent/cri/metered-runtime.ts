@@ -5,7 +5,11 @@ import type { Runtime } from "./runtime.ts";
 type ClosableRuntime = Runtime & { close(): void };
 
 /** A runtime that counts and times what is asked of it; operations are called as upstream calls them. */
-export function withRuntimeMetrics(inner: ClosableRuntime, { runtimeOperations, runtimeErrors, runtimeSeconds }: Pick<AgentMetrics, "runtimeOperations" | "runtimeErrors" | "runtimeSeconds">, clock: Clock): ClosableRuntime {
+export function withRuntimeMetrics(
+  inner: ClosableRuntime,
+  { runtimeOperations, runtimeErrors, runtimeSeconds }: Pick<AgentMetrics, "runtimeOperations" | "runtimeErrors" | "runtimeSeconds">,
+  clock: Clock,
+): ClosableRuntime {
   const measured = <A extends readonly unknown[], T>(operation_type: string, work: (...args: A) => Promise<T>) => {
     const count = runtimeOperations.bind({ operation_type });
     const observe = runtimeSeconds.bind({ operation_type });

@@ -16,7 +16,13 @@ export class RunningContainers {
     const running = (await this.#runtime.glance()).containers.filter(({ state }) => state === "running");
     const pods = new Set(running.filter(({ id }) => !this.#known.has(id)).map(({ podUid }) => podUid));
     const found = await Promise.all([...pods].map((podUid) => this.#runtime.listContainers(podUid)));
-    const states = new Map([...this.#known, ...found.flat().filter(({ state }) => state === "running").map((state) => [state.id, state] as const)]);
+    const states = new Map([
+      ...this.#known,
+      ...found
+        .flat()
+        .filter(({ state }) => state === "running")
+        .map((state) => [state.id, state] as const),
+    ]);
     // Not more than run: what has ended is forgotten.
     this.#known = new Map(running.flatMap(({ id }) => (states.has(id) ? [[id, states.get(id)!] as const] : [])));
     return [...this.#known.values()];

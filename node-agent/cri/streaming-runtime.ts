@@ -25,7 +25,8 @@ export function openStreamingRuntime(socket: string): StreamingRuntime {
   const { exec, attach, portForward } = RuntimeService.method;
   return {
     close: () => channel.close(),
-    exec: async (containerId, command, options) => new URL((await channel.unary(exec, { containerId, cmd: [...command], ...options }, { timeoutMs: CALL_MS })).url),
+    exec: async (containerId, command, options) =>
+      new URL((await channel.unary(exec, { containerId, cmd: [...command], ...options }, { timeoutMs: CALL_MS })).url),
     attach: async (containerId, options) => new URL((await channel.unary(attach, { containerId, ...options }, { timeoutMs: CALL_MS })).url),
     portForward: async (podSandboxId, port) => new URL((await channel.unary(portForward, { podSandboxId, port: [...port] }, { timeoutMs: CALL_MS })).url),
   };

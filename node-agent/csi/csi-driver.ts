@@ -1,7 +1,15 @@
 import type { CallOptions, GrpcChannel } from "../../engine/lib/grpc.ts";
 import { GrpcCode, grpcCode, GrpcError } from "../../engine/lib/grpc-error.ts";
 import { MountError } from "../volumes/volume-plugin.ts";
-import { Node, NodeServiceCapability_RPC_Type, type NodeExpandVolumeRequest, type NodeGetInfoResponse, type NodePublishVolumeRequest, type NodeStageVolumeRequest, type VolumeUsage } from "./csi_pb.ts";
+import {
+  Node,
+  NodeServiceCapability_RPC_Type,
+  type NodeExpandVolumeRequest,
+  type NodeGetInfoResponse,
+  type NodePublishVolumeRequest,
+  type NodeStageVolumeRequest,
+  type VolumeUsage,
+} from "./csi_pb.ts";
 
 type Plain<M> = Omit<M, "$typeName" | "$unknown">;
 
@@ -69,7 +77,12 @@ export function openCsiDriver(name: string, channel: GrpcChannel, signal: AbortS
       await asked("NodeExpandVolume", channel.unary(method.nodeExpandVolume, request, options));
     },
     async usage(volumeId, volumePath, stagingTargetPath) {
-      return (await asked("NodeGetVolumeStats", channel.unary(method.nodeGetVolumeStats, { volumeId, volumePath, stagingTargetPath }, { ...options, timeoutMs: USAGE_MS }))).usage;
+      return (
+        await asked(
+          "NodeGetVolumeStats",
+          channel.unary(method.nodeGetVolumeStats, { volumeId, volumePath, stagingTargetPath }, { ...options, timeoutMs: USAGE_MS }),
+        )
+      ).usage;
     },
     close: () => channel.close(),
   };

@@ -66,7 +66,8 @@ export class CsiDrivers implements PluginHandler {
   }
 
   validate({ name, endpoint, versions }: PluginInfo): void {
-    if (!versions.some((version) => /^v?1\.\d+/.test(version))) throw new Error(`none of the versions ${versions.join(", ")} of CSI driver ${name} is supported; 1.x is`);
+    if (!versions.some((version) => /^v?1\.\d+/.test(version)))
+      throw new Error(`none of the versions ${versions.join(", ")} of CSI driver ${name} is supported; 1.x is`);
     const known = this.#drivers.get(name);
     if (known !== undefined && known.plugin.endpoint !== endpoint) throw new Error(`another CSI driver with the name ${name} is already registered`);
   }
@@ -75,7 +76,9 @@ export class CsiDrivers implements PluginHandler {
     const { client, clock, metrics, nodeName } = this.#options;
     const { name, endpoint } = plugin;
     // No volume here was one of a kind that upstream had before there were drivers.
-    const channel = withCallTimes(openGrpcChannel(`unix:${endpoint.replace(/^unix:\/\//, "")}`), clock, (seconds, end) => metrics.csiCallSeconds.observe(seconds, { driver_name: name, ...end, migrated: "false" }));
+    const channel = withCallTimes(openGrpcChannel(`unix:${endpoint.replace(/^unix:\/\//, "")}`), clock, (seconds, end) =>
+      metrics.csiCallSeconds.observe(seconds, { driver_name: name, ...end, migrated: "false" }),
+    );
     const driver = openCsiDriver(name, channel, this.#ended.signal);
     try {
       await this.#writes.run([name], async () => {

@@ -18,7 +18,22 @@ import { isFinal, type CsiDriver, type NodeCapability } from "./csi-driver.ts";
 import type { CsiDrivers } from "./csi-drivers.ts";
 import type { VolumeUsage } from "./csi_pb.ts";
 import { VolumesInUse } from "./volumes-in-use.ts";
-import { allPodVolumes, deviceDataDir, deviceLink, devicePublishPath, deviceStagingPath, podVolumes, publishPath, removeEmpty, removeMountFolder, stagedVolumes, stagingPath, writeVolumeData, type PodVolume, type VolumeData } from "./volume-places.ts";
+import {
+  allPodVolumes,
+  deviceDataDir,
+  deviceLink,
+  devicePublishPath,
+  deviceStagingPath,
+  podVolumes,
+  publishPath,
+  removeEmpty,
+  removeMountFolder,
+  stagedVolumes,
+  stagingPath,
+  writeVolumeData,
+  type PodVolume,
+  type VolumeData,
+} from "./volume-places.ts";
 import { checkLifecycle, computeCapability, computeContext, givesToGroup, type CsiVolume } from "./volume-request.ts";
 
 export interface CsiVolumesOptions {
@@ -128,9 +143,12 @@ export class CsiVolumes {
       while (!signal.aborted) {
         await sleep(clock, SWEEP_MS, signal).catch(() => {});
         for (const { data } of signal.aborted ? [] : this.#unused()) {
-          await this.#locks.run([keyOf(data)], () => this.#unstage(data)).catch((error: unknown) => {
-            if (!signal.aborted) logger.warn("volume not unstaged, will retry", { driver: data.driverName, volume: data.volumeHandle, error: describeError(error) });
-          });
+          await this.#locks
+            .run([keyOf(data)], () => this.#unstage(data))
+            .catch((error: unknown) => {
+              if (!signal.aborted)
+                logger.warn("volume not unstaged, will retry", { driver: data.driverName, volume: data.volumeHandle, error: describeError(error) });
+            });
         }
       }
     });
@@ -237,7 +255,14 @@ export class CsiVolumes {
     if (!capabilities.has("EXPAND_VOLUME")) throw new MountError(`NodeExpand is not supported by the CSI driver ${volume.driver}`);
     const secrets = await this.#secret(volume.secrets.expand);
     await executeExpansion(this.#options, pod, claimed, plan, (bytes) =>
-      driver.expand({ volumeId: volume.handle, volumePath: target, capacityRange: { requiredBytes: BigInt(bytes), limitBytes: 0n } as never, stagingTargetPath: this.#stagingOf(volume, capabilities), volumeCapability: computeCapability(volume, capabilities, undefined) as never, secrets }),
+      driver.expand({
+        volumeId: volume.handle,
+        volumePath: target,
+        capacityRange: { requiredBytes: BigInt(bytes), limitBytes: 0n } as never,
+        stagingTargetPath: this.#stagingOf(volume, capabilities),
+        volumeCapability: computeCapability(volume, capabilities, undefined) as never,
+        secrets,
+      }),
     );
     return plan.size;
   }
@@ -263,10 +288,12 @@ export class CsiVolumes {
   async #tokens(pod: Pod, spec: CSIDriver["spec"] | undefined): Promise<Record<string, string>> {
     const requests = spec?.tokenRequests ?? [];
     if (requests.length === 0) return {};
-    const tokens = await Promise.all(requests.map(async ({ audience, expirationSeconds = TOKEN_SECONDS }) => {
-      const { token, expiresAtMs } = await this.#options.token(pod, audience === "" ? undefined : audience, expirationSeconds);
-      return [audience, { token, expirationTimestamp: formatTime(expiresAtMs) }] as const;
-    }));
+    const tokens = await Promise.all(
+      requests.map(async ({ audience, expirationSeconds = TOKEN_SECONDS }) => {
+        const { token, expiresAtMs } = await this.#options.token(pod, audience === "" ? undefined : audience, expirationSeconds);
+        return [audience, { token, expirationTimestamp: formatTime(expiresAtMs) }] as const;
+      }),
+    );
     return { "csi.storage.k8s.io/serviceAccount.tokens": JSON.stringify(Object.fromEntries(tokens)) };
   }
 }

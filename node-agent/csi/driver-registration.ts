@@ -29,7 +29,9 @@ export function computeNodeDrivers(drivers: readonly CSINodeDriver[], name: stri
     ...(info.volumesMax > 0 ? { allocatable: { count: Math.min(info.volumesMax, COUNT_MAX) } } : {}),
   };
   const before = drivers.find((candidate) => candidate.name === name);
-  return before !== undefined && jsonEqual({ ...before, topologyKeys: [...(before.topologyKeys ?? [])].sort() }, { ...driver, topologyKeys }) ? drivers : [...others, driver];
+  return before !== undefined && jsonEqual({ ...before, topologyKeys: [...(before.topologyKeys ?? [])].sort() }, { ...driver, topologyKeys })
+    ? drivers
+    : [...others, driver];
 }
 
 /** What of a Node's metadata a driver changes; undefined when nothing does. Throws when a label of its topology is taken. Pure. */
@@ -40,7 +42,8 @@ export function computeNodePatch({ metadata }: Node, name: string, info: DriverN
   const labels: Record<string, string> = {};
   for (const [key, value] of Object.entries(info?.topology ?? {})) {
     const current = metadata.labels?.[key];
-    if (current !== undefined && current !== value) throw new Error(`detected topology value collision: driver reported "${key}":"${value}" but existing label is "${key}":"${current}"`);
+    if (current !== undefined && current !== value)
+      throw new Error(`detected topology value collision: driver reported "${key}":"${value}" but existing label is "${key}":"${current}"`);
     if (current === undefined) labels[key] = value;
   }
   const isSame = known === info?.nodeId && Object.keys(labels).length === 0;
@@ -75,7 +78,12 @@ export async function ensureCsiNode(client: Client, { metadata: { name = "", uid
   } catch (error) {
     if (!hasReason(error, "NotFound")) throw error;
   }
-  return api.create({ apiVersion: "storage.k8s.io/v1", kind: "CSINode", metadata: { name, ownerReferences: [{ apiVersion: "v1", kind: "Node", name, uid }] }, spec: { drivers: [] } });
+  return api.create({
+    apiVersion: "storage.k8s.io/v1",
+    kind: "CSINode",
+    metadata: { name, ownerReferences: [{ apiVersion: "v1", kind: "Node", name, uid }] },
+    spec: { drivers: [] },
+  });
 }
 
 async function retryConflicts<T>(work: () => Promise<T>): Promise<T> {

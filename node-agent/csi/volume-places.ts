@@ -81,15 +81,19 @@ export function nodeVolumes(rootDir: string): readonly VolumeData[] {
 /** What is staged, or was about to be. */
 export function stagedVolumes(rootDir: string): readonly { readonly data: VolumeData; readonly place: string; readonly isBlock: boolean }[] {
   const drivers = namesIn(csiDir(rootDir)).filter((name) => name !== DEVICES);
-  const mounts = drivers.flatMap((driver) => namesIn(path.join(csiDir(rootDir), driver)).flatMap((hash) => {
-    const folder = path.join(csiDir(rootDir), driver, hash);
-    const data = readVolumeData(folder);
-    return data === undefined ? [] : [{ data, place: path.join(folder, "globalmount"), isBlock: false }];
-  }));
-  const devices = namesIn(path.join(csiDir(rootDir), DEVICES)).filter((name) => name !== "staging" && name !== "publish").flatMap((name) => {
-    const data = readVolumeData(deviceDataDir(rootDir, name));
-    return data === undefined ? [] : [{ data, place: deviceStagingPath(rootDir, name), isBlock: true }];
-  });
+  const mounts = drivers.flatMap((driver) =>
+    namesIn(path.join(csiDir(rootDir), driver)).flatMap((hash) => {
+      const folder = path.join(csiDir(rootDir), driver, hash);
+      const data = readVolumeData(folder);
+      return data === undefined ? [] : [{ data, place: path.join(folder, "globalmount"), isBlock: false }];
+    }),
+  );
+  const devices = namesIn(path.join(csiDir(rootDir), DEVICES))
+    .filter((name) => name !== "staging" && name !== "publish")
+    .flatMap((name) => {
+      const data = readVolumeData(deviceDataDir(rootDir, name));
+      return data === undefined ? [] : [{ data, place: deviceStagingPath(rootDir, name), isBlock: true }];
+    });
   return [...mounts, ...devices];
 }
 

@@ -37,7 +37,11 @@ export function persistentCsiVolume({ metadata, spec = {} }: PersistentVolume, r
     accessModes: spec.accessModes ?? [],
     mountOptions: spec.mountOptions ?? [],
     attributes: csi.volumeAttributes ?? {},
-    secrets: { ...(csi.nodeStageSecretRef === undefined ? {} : { stage: csi.nodeStageSecretRef }), ...(csi.nodePublishSecretRef === undefined ? {} : { publish: csi.nodePublishSecretRef }), ...(csi.nodeExpandSecretRef === undefined ? {} : { expand: csi.nodeExpandSecretRef }) },
+    secrets: {
+      ...(csi.nodeStageSecretRef === undefined ? {} : { stage: csi.nodeStageSecretRef }),
+      ...(csi.nodePublishSecretRef === undefined ? {} : { publish: csi.nodePublishSecretRef }),
+      ...(csi.nodeExpandSecretRef === undefined ? {} : { expand: csi.nodeExpandSecretRef }),
+    },
   };
 }
 
@@ -70,10 +74,16 @@ export function checkLifecycle({ driver, lifecycle }: CsiVolume, spec: DriverSpe
 }
 
 /** How a driver is told what a volume is used for. The group is for drivers that give files to it themselves. Pure. */
-export function computeCapability({ isBlock, fsType, accessModes, mountOptions }: CsiVolume, capabilities: ReadonlySet<NodeCapability>, group: number | undefined) {
+export function computeCapability(
+  { isBlock, fsType, accessModes, mountOptions }: CsiVolume,
+  capabilities: ReadonlySet<NodeCapability>,
+  group: number | undefined,
+) {
   const volumeMountGroup = group !== undefined && capabilities.has("VOLUME_MOUNT_GROUP") ? String(group) : "";
   return {
-    accessType: isBlock ? { case: "block" as const, value: {} } : { case: "mount" as const, value: { fsType, mountFlags: [...mountOptions], volumeMountGroup } },
+    accessType: isBlock
+      ? { case: "block" as const, value: {} }
+      : { case: "mount" as const, value: { fsType, mountFlags: [...mountOptions], volumeMountGroup } },
     accessMode: { mode: accessModeOf(accessModes[0] ?? "ReadWriteOnce", capabilities.has("SINGLE_NODE_MULTI_WRITER")) },
   };
 }
@@ -95,7 +105,11 @@ function accessModeOf(mode: string, knowsSingleWriter: boolean): (typeof Mode)[k
 }
 
 /** What a driver is told beside the volume's own attributes: about the pod, if it wants to know. Pure. */
-export function computeContext({ attributes, lifecycle }: CsiVolume, spec: DriverSpec, { metadata, spec: { serviceAccountName = "" } }: Pod): Record<string, string> {
+export function computeContext(
+  { attributes, lifecycle }: CsiVolume,
+  spec: DriverSpec,
+  { metadata, spec: { serviceAccountName = "" } }: Pod,
+): Record<string, string> {
   if (spec?.podInfoOnMount !== true) return { ...attributes };
   return {
     ...attributes,
@@ -111,7 +125,11 @@ export function computeContext({ attributes, lifecycle }: CsiVolume, spec: Drive
  * Whether the volume's files are given to the pod's group here: not when the driver does it, nor when its policy is against it. By the usual
  * policy only those of a file system that one node alone writes to. Pure.
  */
-export function givesToGroup({ readOnly, fsType, accessModes, isBlock, lifecycle }: CsiVolume, spec: DriverSpec, capabilities: ReadonlySet<NodeCapability>): boolean {
+export function givesToGroup(
+  { readOnly, fsType, accessModes, isBlock, lifecycle }: CsiVolume,
+  spec: DriverSpec,
+  capabilities: ReadonlySet<NodeCapability>,
+): boolean {
   const policy = spec?.fsGroupPolicy ?? "ReadWriteOnceWithFSType";
   if (isBlock || readOnly || policy === "None" || capabilities.has("VOLUME_MOUNT_GROUP")) return false;
   if (policy === "File") return true;

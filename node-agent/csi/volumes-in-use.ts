@@ -64,11 +64,14 @@ export class VolumesInUse {
     if (!this.#reported.has(name)) await this.#report(name, signal);
     const attachment = attachmentName(handle, driver, nodeName);
     for (const endMs = clock.monotonic() + ATTACH_WAIT_MS; ; await sleep(clock, ATTACH_LOOK_MS, signal)) {
-      const found = await client.for(volumeAttachmentResource).get("", attachment).catch((error: unknown) => {
-        // One that is not there yet is nobody's, which for a node looks the same as another's.
-        if (hasReason(error, "NotFound", "Forbidden")) return undefined;
-        throw error;
-      });
+      const found = await client
+        .for(volumeAttachmentResource)
+        .get("", attachment)
+        .catch((error: unknown) => {
+          // One that is not there yet is nobody's, which for a node looks the same as another's.
+          if (hasReason(error, "NotFound", "Forbidden")) return undefined;
+          throw error;
+        });
       const { attached, attachError, attachmentMetadata } = found?.status ?? {};
       if (attached === true && (await this.#isListed(name))) return attachmentMetadata ?? {};
       if (attached !== true && attachError?.message) throw new MountError(attachError.message);

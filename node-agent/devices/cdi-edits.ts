@@ -42,8 +42,12 @@ export function applyCdiDevices(config: ContainerConfig, names: readonly string[
   return edits.reduce(applyEdits, config);
 }
 
-function applyEdits(config: ContainerConfig, { env = [], deviceNodes = [], mounts = [], additionalGids = [], hooks = [], netDevices = [], intelRdt }: ContainerEdits): ContainerConfig {
-  if (hooks.length > 0 || netDevices.length > 0 || intelRdt !== undefined) throw new Error("a CDI device wants hooks, network devices or cache settings, for which containerd 1.7 or newer is needed");
+function applyEdits(
+  config: ContainerConfig,
+  { env = [], deviceNodes = [], mounts = [], additionalGids = [], hooks = [], netDevices = [], intelRdt }: ContainerEdits,
+): ContainerConfig {
+  if (hooks.length > 0 || netDevices.length > 0 || intelRdt !== undefined)
+    throw new Error("a CDI device wants hooks, network devices or cache settings, for which containerd 1.7 or newer is needed");
   const envs = env.map((entry) => {
     const at = entry.indexOf("=");
     return { key: at < 0 ? entry : entry.slice(0, at), value: at < 0 ? "" : entry.slice(at + 1) };
@@ -53,21 +57,50 @@ function applyEdits(config: ContainerConfig, { env = [], deviceNodes = [], mount
   return {
     ...config,
     envs: [...(config.envs ?? []).filter(({ key }) => !envs.some((other) => other.key === key)), ...envs],
-    devices: [...(config.devices ?? []), ...deviceNodes.map((node) => ({ containerPath: node.path, hostPath: node.hostPath || node.path, permissions: node.permissions || "rwm" }))],
-    mounts: [...(config.mounts ?? []), ...mounts.map(({ hostPath, containerPath, options = [] }) => ({ hostPath, containerPath, readonly: options.includes("ro"), propagation: options.includes("rshared") ? MountPropagation.PROPAGATION_BIDIRECTIONAL : options.includes("rslave") ? MountPropagation.PROPAGATION_HOST_TO_CONTAINER : MountPropagation.PROPAGATION_PRIVATE }))],
-    ...(groups.length === 0 ? {} : { linux: { ...linux, securityContext: { ...linux?.securityContext, supplementalGroups: [...(linux?.securityContext?.supplementalGroups ?? []), ...groups] } } }),
+    devices: [
+      ...(config.devices ?? []),
+      ...deviceNodes.map((node) => ({ containerPath: node.path, hostPath: node.hostPath || node.path, permissions: node.permissions || "rwm" })),
+    ],
+    mounts: [
+      ...(config.mounts ?? []),
+      ...mounts.map(({ hostPath, containerPath, options = [] }) => ({
+        hostPath,
+        containerPath,
+        readonly: options.includes("ro"),
+        propagation: options.includes("rshared")
+          ? MountPropagation.PROPAGATION_BIDIRECTIONAL
+          : options.includes("rslave")
+            ? MountPropagation.PROPAGATION_HOST_TO_CONTAINER
+            : MountPropagation.PROPAGATION_PRIVATE,
+      })),
+    ],
+    ...(groups.length === 0
+      ? {}
+      : {
+          linux: {
+            ...linux,
+            securityContext: { ...linux?.securityContext, supplementalGroups: [...(linux?.securityContext?.supplementalGroups ?? []), ...groups] },
+          },
+        }),
   } as ContainerConfig; // the same message with longer lists
 }
 
 /** Descriptions that cannot be read are somebody else's trouble, unless a device of theirs is asked for. */
 function readSpecs(folders: readonly string[]): readonly CdiSpec[] {
-  return folders.filter((folder) => existsSync(folder)).flatMap((folder) => readdirSync(folder).filter((name) => /\.(json|yaml)$/.test(name)).sort().flatMap((name): CdiSpec[] => {
-    try {
-      const [document] = parseYamlDocuments(readFileSync(path.join(folder, name), "utf8"));
-      const spec = document?.value as CdiSpec | undefined; // read field by field below
-      return typeof spec?.kind === "string" ? [spec] : [];
-    } catch {
-      return [];
-    }
-  }));
+  return folders
+    .filter((folder) => existsSync(folder))
+    .flatMap((folder) =>
+      readdirSync(folder)
+        .filter((name) => /\.(json|yaml)$/.test(name))
+        .sort()
+        .flatMap((name): CdiSpec[] => {
+          try {
+            const [document] = parseYamlDocuments(readFileSync(path.join(folder, name), "utf8"));
+            const spec = document?.value as CdiSpec | undefined; // read field by field below
+            return typeof spec?.kind === "string" ? [spec] : [];
+          } catch {
+            return [];
+          }
+        }),
+    );
 }

@@ -13,7 +13,10 @@ function computeClaimsInUse(claims: readonly PreparedClaim[]): ReadonlyMap<strin
 }
 
 export function meterClaims(registry: MetricsRegistry, claims: Pick<PreparedClaims, "all">): void {
-  const gauge = registry.gauge("dra_resource_claims_in_use", "ResourceClaims that are prepared on the node, by driver; under <any> each once, however many drivers it has devices of.");
+  const gauge = registry.gauge(
+    "dra_resource_claims_in_use",
+    "ResourceClaims that are prepared on the node, by driver; under <any> each once, however many drivers it has devices of.",
+  );
   registry.beforeRender(() => {
     gauge.clear();
     for (const [driver_name, count] of computeClaimsInUse(claims.all())) gauge.set(count, { driver_name });

@@ -69,14 +69,20 @@ export class DeviceDrivers implements PluginHandler {
   }
 
   validate({ name, versions }: PluginInfo): void {
-    if (chooseService(versions) === undefined) throw new Error(`invalid supported gRPC versions of DRA driver plugin ${name}: none of services supported by the plugin (${versions.join(", ")}) are supported by the kubelet (${Object.keys(SERVICES).join(", ")})`);
+    if (chooseService(versions) === undefined)
+      throw new Error(
+        `invalid supported gRPC versions of DRA driver plugin ${name}: none of services supported by the plugin (${versions.join(", ")}) are supported by the kubelet (${Object.keys(SERVICES).join(", ")})`,
+      );
   }
 
   register(plugin: PluginInfo, _signal: AbortSignal): Promise<void> {
     const running = this.#drivers.get(plugin.name) ?? [];
-    if (running.some((other) => other.plugin.endpoint === plugin.endpoint)) return Promise.reject(new Error(`endpoint ${plugin.endpoint} already registered for DRA driver plugin ${plugin.name}`));
+    if (running.some((other) => other.plugin.endpoint === plugin.endpoint))
+      return Promise.reject(new Error(`endpoint ${plugin.endpoint} already registered for DRA driver plugin ${plugin.name}`));
     const { clock, metrics } = this.#options;
-    const channel = withCallTimes(openGrpcChannel(`unix:${plugin.endpoint}`), clock, (seconds, end) => metrics.draCallSeconds.observe(seconds, { driver_name: plugin.name, ...end }));
+    const channel = withCallTimes(openGrpcChannel(`unix:${plugin.endpoint}`), clock, (seconds, end) =>
+      metrics.draCallSeconds.observe(seconds, { driver_name: plugin.name, ...end }),
+    );
     const added: Running = { plugin, channel, service: chooseService(plugin.versions) ?? "v1.DRAPlugin", stop: new AbortController(), isConnected: true };
     this.#drivers.set(plugin.name, [...running, added]);
     this.#connectionChanged(plugin.name);
@@ -164,10 +170,13 @@ export class DeviceDrivers implements PluginHandler {
       this.#wipes.get(name)?.();
       this.#wipes.delete(name);
     } else if (!this.#wipes.has(name)) {
-      this.#wipes.set(name, this.#options.clock.after(WIPE_MS, () => {
-        this.#wipes.delete(name);
-        this.#track(this.#wipe(name));
-      }));
+      this.#wipes.set(
+        name,
+        this.#options.clock.after(WIPE_MS, () => {
+          this.#wipes.delete(name);
+          this.#track(this.#wipe(name));
+        }),
+      );
     }
   }
 
@@ -191,10 +200,14 @@ export class DeviceDrivers implements PluginHandler {
       logger.info("removed the devices of a driver that is gone", { driver });
     } catch (error) {
       logger.warn("devices of a driver that is gone not removed, will retry", { driver, error: describeError(error) });
-      if (!this.#wipes.has(driver)) this.#wipes.set(driver, clock.after(WIPE_MS, () => {
-        this.#wipes.delete(driver);
-        if (!this.#isUsable(driver)) this.#track(this.#wipe(driver));
-      }));
+      if (!this.#wipes.has(driver))
+        this.#wipes.set(
+          driver,
+          clock.after(WIPE_MS, () => {
+            this.#wipes.delete(driver);
+            if (!this.#isUsable(driver)) this.#track(this.#wipe(driver));
+          }),
+        );
     }
   }
 

@@ -33,11 +33,16 @@ export class DeviceHealthBook {
     const before = this.#known.get(driver) ?? new Map<string, Known>();
     const told = devices.map(({ device, health, message, healthCheckTimeoutSeconds }): [string, Known] => [
       keyOf(device?.poolName ?? "", device?.deviceName ?? ""),
-      { health: NAMES[health] ?? "Unknown", ...(message === "" ? {} : { message: message.length > MESSAGE_MAX ? `${message.slice(0, MESSAGE_MAX - 3)}...` : message }), untilMs: nowMs + (Number(healthCheckTimeoutSeconds) || TIMEOUT_SECONDS) * 1000 },
+      {
+        health: NAMES[health] ?? "Unknown",
+        ...(message === "" ? {} : { message: message.length > MESSAGE_MAX ? `${message.slice(0, MESSAGE_MAX - 3)}...` : message }),
+        untilMs: nowMs + (Number(healthCheckTimeoutSeconds) || TIMEOUT_SECONDS) * 1000,
+      },
     ]);
     const now = new Map([...[...before].filter(([, { untilMs }]) => untilMs >= nowMs), ...told]);
     this.#known.set(driver, now);
-    if (before.size !== now.size || [...now].some(([key, { health, message }]) => before.get(key)?.health !== health || before.get(key)?.message !== message)) this.#onChange();
+    if (before.size !== now.size || [...now].some(([key, { health, message }]) => before.get(key)?.health !== health || before.get(key)?.message !== message))
+      this.#onChange();
   }
 
   of(driver: string, pool: string, device: string, nowMs: number): DeviceFare {
@@ -56,8 +61,14 @@ export interface HeldDevice extends DeviceFare {
 }
 
 /** What a container's status says of the devices behind its claims; undefined for containers without any. */
-export function resourcesStatus({ resources }: Container, held: (claim: string, request: string | undefined) => readonly HeldDevice[]): ContainerStatus["allocatedResourcesStatus"] {
-  const told = (resources?.claims ?? []).map(({ name, request }) => ({ name: `claim:${name}${request === undefined ? "" : `/${request}`}`, resources: oncePerId(held(name, request)).map(({ id, ...fare }) => ({ resourceID: id, ...fare })) }));
+export function resourcesStatus(
+  { resources }: Container,
+  held: (claim: string, request: string | undefined) => readonly HeldDevice[],
+): ContainerStatus["allocatedResourcesStatus"] {
+  const told = (resources?.claims ?? []).map(({ name, request }) => ({
+    name: `claim:${name}${request === undefined ? "" : `/${request}`}`,
+    resources: oncePerId(held(name, request)).map(({ id, ...fare }) => ({ resourceID: id, ...fare })),
+  }));
   const known = told.filter(({ resources }) => resources.length > 0);
   return known.length === 0 ? undefined : known;
 }

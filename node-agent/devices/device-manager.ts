@@ -41,7 +41,12 @@ export class DeviceManager {
   /** Makes the pod's devices ready. Rejects with what a driver, or the API, has against it; to be tried again. */
   prepare(pod: Pod): Promise<void> {
     if (!hasDeviceClaims(pod)) return Promise.resolve();
-    return this.#timed("PrepareResources", () => this.#locks.run(deviceClaimNames(pod).map((name) => keyOf(pod.metadata.namespace, name)), () => this.#prepare(pod)));
+    return this.#timed("PrepareResources", () =>
+      this.#locks.run(
+        deviceClaimNames(pod).map((name) => keyOf(pod.metadata.namespace, name)),
+        () => this.#prepare(pod),
+      ),
+    );
   }
 
   /** The pod runs no more: what nobody else uses is taken back. Rejects when a driver cannot; to be tried again. */
@@ -63,7 +68,12 @@ export class DeviceManager {
   held(pod: Pod, entryName: string, request: string | undefined): readonly HeldDevice[] {
     const { claims, health, clock } = this.#options;
     const claim = claims.get(pod.metadata.namespace ?? "", nameOfEntry(pod, entryName) ?? "");
-    return claim === undefined ? [] : devicesFor(claim, request).map(({ driver, device }) => ({ id: device.cdiIds[0] ?? `${driver}/${device.pool}/${device.device}`, ...health.of(driver, device.pool, device.device, clock.now()) }));
+    return claim === undefined
+      ? []
+      : devicesFor(claim, request).map(({ driver, device }) => ({
+          id: device.cdiIds[0] ?? `${driver}/${device.pool}/${device.device}`,
+          ...health.of(driver, device.pool, device.device, clock.now()),
+        }));
   }
 
   /** Takes back what was prepared for pods that are no longer on this node; `alive` gives the uids of those that are, once it is known. */
@@ -76,7 +86,13 @@ export class DeviceManager {
         const here = alive();
         if (here === undefined) continue;
         const gone = new Set(claims.all().flatMap(({ pods }) => pods.filter((uid) => !here.has(uid))));
-        await Promise.all([...gone].map((uid) => this.#takeBack(uid).catch((error: unknown) => logger.warn("devices of a pod that is gone not given back, will retry", { pod: uid, error: describeError(error) }))));
+        await Promise.all(
+          [...gone].map((uid) =>
+            this.#takeBack(uid).catch((error: unknown) =>
+              logger.warn("devices of a pod that is gone not given back, will retry", { pod: uid, error: describeError(error) }),
+            ),
+          ),
+        );
       }
     });
   }
@@ -85,14 +101,20 @@ export class DeviceManager {
     const { clock, metrics } = this.#options;
     const startMs = clock.monotonic();
     const ended = (is_error: "true" | "false") => metrics.draSeconds.observe((clock.monotonic() - startMs) / 1000, { operation_name, is_error });
-    await work().then(() => ended("false"), (error: unknown) => {
-      ended("true");
-      throw error;
-    });
+    await work().then(
+      () => ended("false"),
+      (error: unknown) => {
+        ended("true");
+        throw error;
+      },
+    );
   }
 
   #takeBack(podUid: string): Promise<void> {
-    return this.#locks.run(this.#claimsFor(podUid).map(({ namespace, name }) => keyOf(namespace, name)), () => this.#unprepare(podUid));
+    return this.#locks.run(
+      this.#claimsFor(podUid).map(({ namespace, name }) => keyOf(namespace, name)),
+      () => this.#unprepare(podUid),
+    );
   }
 
   async #prepare(pod: Pod): Promise<void> {
@@ -104,13 +126,18 @@ export class DeviceManager {
     for (const claim of found) {
       const { name = "", uid = "" } = claim.metadata;
       const known = claims.get(namespace, name);
-      if (known !== undefined && known.uid !== uid) throw new Error(`old ResourceClaim with same name ${name} and different UID ${known.uid} still exists (previous pod force-deleted?!)`);
+      if (known !== undefined && known.uid !== uid)
+        throw new Error(`old ResourceClaim with same name ${name} and different UID ${known.uid} still exists (previous pod force-deleted?!)`);
       const pods = [...new Set([...(known?.pods ?? []), podUid])];
       // Written before a driver is asked: whatever comes of it, it must be taken back some day.
-      if (known?.pods.includes(podUid) !== true) claims.put({ namespace, name, uid, pods, drivers: known?.drivers ?? Object.fromEntries(driversOf(claim).map((driver) => [driver, []])) });
+      if (known?.pods.includes(podUid) !== true)
+        claims.put({ namespace, name, uid, pods, drivers: known?.drivers ?? Object.fromEntries(driversOf(claim).map((driver) => [driver, []])) });
       if (!this.#isPrepared.has(uid)) todo.push(claim);
     }
-    const byDriver = Map.groupBy(todo.flatMap((claim) => driversOf(claim).map((driver) => ({ driver, claim }))), ({ driver }) => driver);
+    const byDriver = Map.groupBy(
+      todo.flatMap((claim) => driversOf(claim).map((driver) => ({ driver, claim }))),
+      ({ driver }) => driver,
+    );
     for (const [driver, wanted] of byDriver) {
       const answer = await drivers.get(driver).prepare(wanted.map(({ claim }) => identityOf(claim)));
       for (const { claim } of wanted) this.#note(driver, claim, answer.claims[claim.metadata.uid ?? ""]);
@@ -124,7 +151,13 @@ export class DeviceManager {
     if (answer.error !== "") throw new Error(`NodePrepareResources failed for ResourceClaim ${name}: ${answer.error}`);
     const known = claims.get(namespace, name);
     if (known === undefined) return;
-    const devices = answer.devices.map((device): PreparedDevice => ({ pool: device.poolName, device: device.deviceName, ...(device.shareId === undefined ? {} : { shareId: device.shareId }), requests: device.requestNames, cdiIds: device.cdiDeviceIds }));
+    const devices = answer.devices.map((device): PreparedDevice => ({
+      pool: device.poolName,
+      device: device.deviceName,
+      ...(device.shareId === undefined ? {} : { shareId: device.shareId }),
+      requests: device.requestNames,
+      cdiIds: device.cdiDeviceIds,
+    }));
     claims.put({ ...known, drivers: { ...known.drivers, [driver]: devices } });
   }
 
@@ -137,7 +170,10 @@ export class DeviceManager {
     }
     // Whatever the drivers answer: who needs them next has them asked again.
     for (const { uid } of lastUses) this.#isPrepared.delete(uid);
-    const byDriver = Map.groupBy(lastUses.flatMap((claim) => Object.keys(claim.drivers).map((driver) => ({ driver, claim }))), ({ driver }) => driver);
+    const byDriver = Map.groupBy(
+      lastUses.flatMap((claim) => Object.keys(claim.drivers).map((driver) => ({ driver, claim }))),
+      ({ driver }) => driver,
+    );
     for (const [driver, wanted] of byDriver) {
       const answer = await drivers.get(driver).unprepare(wanted.map(({ claim: { namespace, name, uid } }) => ({ namespace, name, uid })));
       for (const { claim } of wanted) {
@@ -151,11 +187,15 @@ export class DeviceManager {
 
   async #fetch(pod: Pod, name: string): Promise<ResourceClaim> {
     const { namespace = "", name: podName, uid } = pod.metadata;
-    const claim = await this.#options.client.for(resourceClaimResource).get(namespace, name).catch((error: unknown) => {
-      throw new Error(`fetch ResourceClaim ${name}`, { cause: error });
-    });
+    const claim = await this.#options.client
+      .for(resourceClaimResource)
+      .get(namespace, name)
+      .catch((error: unknown) => {
+        throw new Error(`fetch ResourceClaim ${name}`, { cause: error });
+      });
     const isGenerated = claimsOfPod(pod).some((entry) => entry.is === "named" && entry.name === name && entry.isGenerated);
-    if (isGenerated && !isClaimOf(claim, pod)) throw new Error(`ResourceClaim ${namespace}/${name} was not created for Pod ${namespace}/${podName} (Pod is not owner)`);
+    if (isGenerated && !isClaimOf(claim, pod))
+      throw new Error(`ResourceClaim ${namespace}/${name} was not created for Pod ${namespace}/${podName} (Pod is not owner)`);
     if (!isReservedFor(claim, pod)) throw new Error(`pod ${podName} (${uid}) is not allowed to use ResourceClaim ${name} (${claim.metadata.uid})`);
     if (claim.status?.allocation === undefined) throw new Error(`ResourceClaim ${name}: not allocated`);
     return claim;
@@ -192,11 +232,14 @@ function nameOfEntry(pod: Pod, entryName: string): string | undefined {
 
 function extendedRequests({ status }: Pod, container: Container): readonly { readonly claim: string; readonly request: string }[] {
   const { resourceClaimName = "", requestMappings } = status?.extendedResourceClaimStatus ?? {};
-  return (requestMappings ?? []).filter(({ containerName, resourceName }) => containerName === container.name && container.resources?.requests?.[resourceName] !== undefined).map(({ requestName }) => ({ claim: resourceClaimName, request: requestName }));
+  return (requestMappings ?? [])
+    .filter(({ containerName, resourceName }) => containerName === container.name && container.resources?.requests?.[resourceName] !== undefined)
+    .map(({ requestName }) => ({ claim: resourceClaimName, request: requestName }));
 }
 
 /** The devices for a request, or for all. An alternative that was chosen is for the request that it is one of. */
 function devicesFor({ drivers }: PreparedClaim, request: string | undefined): readonly { readonly driver: string; readonly device: PreparedDevice }[] {
-  const isFor = ({ requests }: PreparedDevice) => request === undefined || request === "" || requests.length === 0 || requests.some((name) => name === request || name.startsWith(`${request}/`));
+  const isFor = ({ requests }: PreparedDevice) =>
+    request === undefined || request === "" || requests.length === 0 || requests.some((name) => name === request || name.startsWith(`${request}/`));
   return Object.entries(drivers).flatMap(([driver, devices]) => devices.filter(isFor).map((device) => ({ driver, device })));
 }

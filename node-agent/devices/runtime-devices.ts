@@ -12,6 +12,9 @@ export async function withCdiDevices(runtime: Pick<Runtime, "describe">, config:
 
 function readsCdi({ name, version }: { readonly name: string; readonly version: string }): boolean {
   if (name !== "containerd") return true;
-  const [major = 0, minor = 0] = version.replace(/^v/, "").split(".").map((part) => Number.parseInt(part, 10));
+  const [major = 0, minor = 0] = version
+    .replace(/^v/, "")
+    .split(".")
+    .map((part) => Number.parseInt(part, 10));
   return major > CONTAINERD_MIN[0] || (major === CONTAINERD_MIN[0] && minor >= CONTAINERD_MIN[1]);
 }

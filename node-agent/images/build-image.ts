@@ -26,7 +26,9 @@ export function buildImage(name: string, rootfs: string, config: ImageConfig, ar
       writeFileSync(path.join(blobs, digest), content);
       return { digest: `sha256:${digest}`, size: content.length };
     };
-    const tar = execFileSync("tar", ["--sort=name", "--mtime=@0", "--numeric-owner", "--owner=0", "--group=0", "-C", rootfs, "-cf", "-", "."], { maxBuffer: 2 ** 31 - 1 });
+    const tar = execFileSync("tar", ["--sort=name", "--mtime=@0", "--numeric-owner", "--owner=0", "--group=0", "-C", rootfs, "-cf", "-", "."], {
+      maxBuffer: 2 ** 31 - 1,
+    });
     const layer = put(gzipSync(tar, { level: 1 }));
     const diffId = `sha256:${createHash("sha256").update(tar).digest("hex")}`;
     const architecture = process.arch === "x64" ? "amd64" : process.arch;
@@ -42,7 +44,10 @@ export function buildImage(name: string, rootfs: string, config: ImageConfig, ar
     );
     const annotations = { "io.containerd.image.name": name, "org.opencontainers.image.ref.name": name.split(":").pop() ?? "latest" };
     writeFileSync(path.join(folder, "oci-layout"), '{"imageLayoutVersion":"1.0.0"}');
-    writeFileSync(path.join(folder, "index.json"), json({ schemaVersion: 2, manifests: [{ mediaType: "application/vnd.oci.image.manifest.v1+json", ...manifest, annotations }] }));
+    writeFileSync(
+      path.join(folder, "index.json"),
+      json({ schemaVersion: 2, manifests: [{ mediaType: "application/vnd.oci.image.manifest.v1+json", ...manifest, annotations }] }),
+    );
     execFileSync("tar", ["-C", folder, "-cf", archive, "."]);
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -25,7 +25,8 @@ export function createImageMounts(snapshots: ImageSnapshots): ImageMounts {
     async mount(image, podUid, volumeName, place) {
       if (isMountPoint(place)) return;
       const [mount, ...others] = await snapshots.keep(`mainstay/${podUid}/${volumeName}`, image, podUid);
-      if (mount === undefined || others.length > 0) throw new Error(`mount image ${image}: the runtime gives ${others.length === 0 ? "no mount" : "several mounts"} for it`);
+      if (mount === undefined || others.length > 0)
+        throw new Error(`mount image ${image}: the runtime gives ${others.length === 0 ? "no mount" : "several mounts"} for it`);
       mkdirSync(place, { recursive: true, mode: 0o755 });
       const { args, cwd } = planMount(mount, place);
       try {
@@ -48,10 +49,20 @@ const LAYERS = "lowerdir=";
  * options, which an image of many layers would exceed: layers are named from the folder that they have in common. Pure.
  */
 export function planMount({ type, source, options }: SnapshotMount, place: string): { readonly args: readonly string[]; readonly cwd: string } {
-  const layers = options.find((option) => option.startsWith(LAYERS))?.slice(LAYERS.length).split(":") ?? [];
+  const layers =
+    options
+      .find((option) => option.startsWith(LAYERS))
+      ?.slice(LAYERS.length)
+      .split(":") ?? [];
   const cwd = layers.length === 0 ? "/" : commonFolder(layers);
   const own = options.filter((option) => option !== "ro" && option !== "rw" && !option.startsWith(LAYERS) && option !== "bind" && option !== "rbind");
-  const all = [...(type === "bind" ? ["bind"] : []), "ro", "noexec", ...own, ...(layers.length === 0 ? [] : [`${LAYERS}${layers.map((layer) => path.relative(cwd, layer)).join(":")}`])];
+  const all = [
+    ...(type === "bind" ? ["bind"] : []),
+    "ro",
+    "noexec",
+    ...own,
+    ...(layers.length === 0 ? [] : [`${LAYERS}${layers.map((layer) => path.relative(cwd, layer)).join(":")}`]),
+  ];
   return { args: [...(type === "bind" ? [] : ["-t", type]), "-o", all.join(","), source, place], cwd };
 }
 

@@ -20,7 +20,8 @@ export function imageNameFault(image: string): string | undefined {
   const colon = named.indexOf(":", named.lastIndexOf("/") + 1);
   const [name, tag] = colon < 0 ? [named, undefined] : [named.slice(0, colon), named.slice(colon + 1)];
   if (name !== name.toLowerCase()) return `invalid reference format: repository name (${name}) must be lowercase`;
-  if (!DOMAIN.test(domain) || !PATH.test(name) || (tag !== undefined && !TAG.test(tag)) || (digest !== undefined && !DIGEST.test(digest))) return "invalid reference format";
+  if (!DOMAIN.test(domain) || !PATH.test(name) || (tag !== undefined && !TAG.test(tag)) || (digest !== undefined && !DIGEST.test(digest)))
+    return "invalid reference format";
   return name.length > NAME_MAX ? `repository name must not be more than ${NAME_MAX} characters` : undefined;
 }
 

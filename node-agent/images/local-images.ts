@@ -10,7 +10,43 @@ import { buildImage, type ImageConfig } from "./build-image.ts";
 const run = promisify(execFile);
 const BUSYBOX = ["/bin/busybox", "/usr/bin/busybox"];
 /** Commands that the images offer; each is a link to the one busybox program. */
-const APPLETS = ["sh", "sleep", "cat", "echo", "ls", "httpd", "wget", "nc", "nslookup", "id", "env", "hostname", "date", "touch", "rm", "mkdir", "head", "tail", "grep", "true", "false", "kill", "ps", "test", "printf", "seq", "stat", "dd", "tar", "cp", "mv", "ln", "wc", "md5sum", "tee"];
+const APPLETS = [
+  "sh",
+  "sleep",
+  "cat",
+  "echo",
+  "ls",
+  "httpd",
+  "wget",
+  "nc",
+  "nslookup",
+  "id",
+  "env",
+  "hostname",
+  "date",
+  "touch",
+  "rm",
+  "mkdir",
+  "head",
+  "tail",
+  "grep",
+  "true",
+  "false",
+  "kill",
+  "ps",
+  "test",
+  "printf",
+  "seq",
+  "stat",
+  "dd",
+  "tar",
+  "cp",
+  "mv",
+  "ln",
+  "wc",
+  "md5sum",
+  "tee",
+];
 
 export interface LocalImage {
   readonly name: string;

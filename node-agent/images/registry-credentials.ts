@@ -34,7 +34,9 @@ function entriesOf(secret: Secret): Entry[] {
     const url = URL.parse(/^https?:\/\//.test(place) ? place : `https://${place}`);
     const credentials = credentialsOf(asObject(entry));
     // Registries' versions of the protocol are not part of a place.
-    return url === null || credentials === undefined ? [] : [{ host: decodeURIComponent(url.host), path: url.pathname.replace(/^\/v[12](?=\/|$)/, "").replace(/^\/$/, ""), credentials }];
+    return url === null || credentials === undefined
+      ? []
+      : [{ host: decodeURIComponent(url.host), path: url.pathname.replace(/^\/v[12](?=\/|$)/, "").replace(/^\/$/, ""), credentials }];
   });
 }
 
@@ -47,7 +49,12 @@ function credentialsOf(entry: Readonly<Record<string, unknown>>): RegistryCreden
 
 function fits(entry: Entry, target: { readonly host: string; readonly path: string }): boolean {
   const [pattern, host] = [split(entry.host), split(target.host)];
-  return pattern.port === host.port && pattern.parts.length === host.parts.length && target.path.startsWith(entry.path) && pattern.parts.every((part, index) => path.matchesGlob(host.parts[index] ?? "", part));
+  return (
+    pattern.port === host.port &&
+    pattern.parts.length === host.parts.length &&
+    target.path.startsWith(entry.path) &&
+    pattern.parts.every((part, index) => path.matchesGlob(host.parts[index] ?? "", part))
+  );
 }
 
 function split(host: string): { readonly parts: readonly string[]; readonly port: string } {

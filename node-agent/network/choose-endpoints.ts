@@ -30,7 +30,11 @@ export interface ChosenEndpoints {
  * The endpoints for new connections: ready ones, and when there is none – in the cluster, or with a Local policy on this node – those
  * that terminate but still serve, so that the last connections of a Service that is being replaced are not refused. Pure.
  */
-export function chooseEndpoints(all: readonly KnownEndpoint[], place: ProxyPlace, uses: { readonly cluster: boolean; readonly local: boolean }): ChosenEndpoints {
+export function chooseEndpoints(
+  all: readonly KnownEndpoint[],
+  place: ProxyPlace,
+  uses: { readonly cluster: boolean; readonly local: boolean },
+): ChosenEndpoints {
   const ready = all.filter((endpoint) => endpoint.ready);
   const draining = all.filter((endpoint) => !endpoint.ready && endpoint.serving && endpoint.terminating);
   const isHere = ({ nodeName }: KnownEndpoint) => nodeName === place.nodeName;

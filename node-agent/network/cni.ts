@@ -10,7 +10,12 @@ const FILE = "10-mainstay.conflist";
  * No bridge, so that packets between pods of one node pass iptables like all others; masquerading is one rule per node, not one per pod.
  */
 export function cniConfig(podCidrs: readonly string[], ipamDir: string): string {
-  const ipam = { type: "host-local", dataDir: ipamDir, ranges: podCidrs.map((subnet) => [{ subnet }]), routes: podCidrs.map((range) => ({ dst: familyOf(range) === "IPv6" ? "::/0" : "0.0.0.0/0" })) };
+  const ipam = {
+    type: "host-local",
+    dataDir: ipamDir,
+    ranges: podCidrs.map((subnet) => [{ subnet }]),
+    routes: podCidrs.map((range) => ({ dst: familyOf(range) === "IPv6" ? "::/0" : "0.0.0.0/0" })),
+  };
   return JSON.stringify({
     cniVersion: "0.4.0",
     name: "mainstay",

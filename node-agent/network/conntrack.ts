@@ -23,7 +23,11 @@ export async function listUdpFlows(family: IpFamily): Promise<readonly FlowGroup
 export async function forgetUdpFlows(family: IpFamily, groups: readonly FlowGroup[]): Promise<void> {
   for (const { to, toPort, from, fromPort } of groups) {
     try {
-      await run("conntrack", ["-D", "-f", FAMILY[family], "-p", "udp", "--orig-dst", to, "--dport", String(toPort), "--reply-src", from, "--reply-port-src", String(fromPort)], { maxBuffer: TABLE_BYTES_MAX });
+      await run(
+        "conntrack",
+        ["-D", "-f", FAMILY[family], "-p", "udp", "--orig-dst", to, "--dport", String(toPort), "--reply-src", from, "--reply-port-src", String(fromPort)],
+        { maxBuffer: TABLE_BYTES_MAX },
+      );
     } catch (error) {
       const said = (error as { stderr?: unknown }).stderr;
       if (typeof said === "string" && said.includes("0 flow entries")) continue;

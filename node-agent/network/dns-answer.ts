@@ -19,7 +19,7 @@ export type DnsDecision =
 /** What to say to one question. Pure; the rotation of addresses is by `turn`, so that clients which take the first one spread. */
 export function decideAnswer(question: Question, records: DnsRecords, domain: string, turn: number): DnsDecision {
   const aliases: Answer[] = [];
-  for (let name = question.name; ; ) {
+  for (let name = question.name; ;) {
     const decision = answerName({ ...question, name }, records, domain, turn);
     const alias = decision.do === "answer" && question.type !== "CNAME" && aliases.length < ALIASES_MAX ? decision.answers[0] : undefined;
     if (alias?.type !== "CNAME") return decision.do === "answer" ? { ...decision, answers: [...aliases, ...decision.answers] } : { ...decision, aliases };
@@ -49,7 +49,14 @@ function answerName(question: Question, records: DnsRecords, domain: string, tur
     return found(rotate(ofType, turn).map((data) => ({ type, name: question.name, ttl: TTL_SECONDS, data })));
   }
   if (question.type === "SRV" && targets !== undefined) {
-    return found(targets.map(({ port, target }) => ({ type: "SRV", name: question.name, ttl: TTL_SECONDS, data: { port, target, priority: 0, weight: Math.max(1, Math.floor(100 / targets.length)) } })));
+    return found(
+      targets.map(({ port, target }) => ({
+        type: "SRV",
+        name: question.name,
+        ttl: TTL_SECONDS,
+        data: { port, target, priority: 0, weight: Math.max(1, Math.floor(100 / targets.length)) },
+      })),
+    );
   }
   // The name exists, but not with this type (an address of the other family, most often): an empty answer, never a name error.
   return { do: "answer", answers: [], authorities: [authority(domain)], rcode: 0 };

@@ -21,7 +21,12 @@ export interface SrvTarget {
  * and pointers back. Pure.
  */
 export function computeDnsRecords(services: readonly Service[], slices: readonly EndpointSlice[], domain: string): DnsRecords {
-  const records = { addresses: new ListsByName<string>(), services: new ListsByName<SrvTarget>(), aliases: new Map<string, string>(), pointers: new Map<string, string>() };
+  const records = {
+    addresses: new ListsByName<string>(),
+    services: new ListsByName<SrvTarget>(),
+    aliases: new Map<string, string>(),
+    pointers: new Map<string, string>(),
+  };
   const slicesOf = Map.groupBy(slices, (slice) => `${slice.metadata.namespace}/${slice.metadata.labels?.["kubernetes.io/service-name"] ?? ""}`);
   for (const service of services) {
     const { name, namespace } = service.metadata;

@@ -78,7 +78,10 @@ export class DnsServer {
     const answer = await this.#resolve(query, message, { transport: "udp", address: from.address });
     if (answer === undefined) return;
     const limit = advertisedSize(query);
-    const bytes = answer.length <= limit ? answer : packet.encode({ type: "response", id: query.id ?? 0, flags: (query.flags ?? 0) | FLAG_TRUNCATED, questions: query.questions ?? [] });
+    const bytes =
+      answer.length <= limit
+        ? answer
+        : packet.encode({ type: "response", id: query.id ?? 0, flags: (query.flags ?? 0) | FLAG_TRUNCATED, questions: query.questions ?? [] });
     sendAnswer(socket, bytes, from);
   }
 
@@ -205,13 +208,22 @@ function encodeFitting(answer: Packet): Buffer {
   const bytes = packet.encodingLength(answer);
   if (bytes <= MESSAGE_BYTES_MAX) return packet.encode(answer);
   if (authorities.length > 0) return encodeFitting({ ...answer, authorities: [], flags: (answer.flags ?? 0) | FLAG_TRUNCATED });
-  return encodeFitting({ ...answer, answers: answers.slice(0, Math.min(answers.length - 1, Math.floor((answers.length * MESSAGE_BYTES_MAX) / bytes))), flags: (answer.flags ?? 0) | FLAG_TRUNCATED });
+  return encodeFitting({
+    ...answer,
+    answers: answers.slice(0, Math.min(answers.length - 1, Math.floor((answers.length * MESSAGE_BYTES_MAX) / bytes))),
+    flags: (answer.flags ?? 0) | FLAG_TRUNCATED,
+  });
 }
 
 /** Aliases of the cluster and what the outside says of the name they lead to; without that they are still true. */
 function behindAliases(aliases: readonly Answer[], raw: Buffer | undefined): Extract<DnsDecision, { do: "answer" }> {
   const outside = raw === undefined ? undefined : decodePacket(raw);
-  return { do: "answer", answers: [...aliases, ...(outside?.answers ?? [])], authorities: outside?.authorities ?? [], rcode: (outside?.flags ?? 0) & RCODE_MASK };
+  return {
+    do: "answer",
+    answers: [...aliases, ...(outside?.answers ?? [])],
+    authorities: outside?.authorities ?? [],
+    rcode: (outside?.flags ?? 0) & RCODE_MASK,
+  };
 }
 
 function failure(query: Packet, rcode: number): Buffer {
@@ -244,7 +256,8 @@ function askUpstream(upstream: string, raw: Buffer, transport: "udp" | "tcp", cl
     } else {
       // Only the resolver's answer to this very question counts; the port is fresh, and the id is the client's.
       socket.on("message", (message, from) => {
-        if (canonicalAddress(from.address) === canonicalAddress(host) && message.length >= 2 && message.readUInt16BE(0) === raw.readUInt16BE(0)) finish(message);
+        if (canonicalAddress(from.address) === canonicalAddress(host) && message.length >= 2 && message.readUInt16BE(0) === raw.readUInt16BE(0))
+          finish(message);
       });
       socket.send(raw, port, host, (error) => error && finish(undefined));
     }

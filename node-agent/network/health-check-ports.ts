@@ -28,7 +28,10 @@ export class HealthCheckPorts {
     for (const check of checks) {
       const open = this.#open.get(check.port);
       if (open !== undefined) open.check = check;
-      else await this.#listen(check).catch((error: unknown) => this.#logger.warn("health check port not opened", { service: `${check.namespace}/${check.name}`, port: check.port, error: describeError(error) }));
+      else
+        await this.#listen(check).catch((error: unknown) =>
+          this.#logger.warn("health check port not opened", { service: `${check.namespace}/${check.name}`, port: check.port, error: describeError(error) }),
+        );
     }
   }
 
@@ -47,7 +50,11 @@ export class HealthCheckPorts {
     if (check === undefined) return void response.destroy();
     const { namespace, name, localEndpoints } = check;
     const serviceProxyHealthy = this.#isProxyHealthy();
-    response.writeHead(localEndpoints > 0 && serviceProxyHealthy ? 200 : 503, { "Content-Type": "application/json", "X-Content-Type-Options": "nosniff", "X-Load-Balancing-Endpoint-Weight": String(localEndpoints) });
+    response.writeHead(localEndpoints > 0 && serviceProxyHealthy ? 200 : 503, {
+      "Content-Type": "application/json",
+      "X-Content-Type-Options": "nosniff",
+      "X-Load-Balancing-Endpoint-Weight": String(localEndpoints),
+    });
     response.end(`${JSON.stringify({ service: { namespace, name }, localEndpoints, serviceProxyHealthy }, undefined, 2)}\n`);
   }
 

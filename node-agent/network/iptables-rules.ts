@@ -62,9 +62,13 @@ export function computeChains(ports: readonly ServicePort[], ranges: NetworkRang
     if (!port.hasEndpoints) continue;
     const external = chainName("EXT", port.id);
     const internal = internalChain(port);
-    if (internal !== undefined) for (const ip of port.clusterIps) services.push(`${comment(port, "cluster address")} -d ${only(ip)} ${match(port, port.port)} -j ${internal}`);
+    if (internal !== undefined)
+      for (const ip of port.clusterIps) services.push(`${comment(port, "cluster address")} -d ${only(ip)} ${match(port, port.port)} -j ${internal}`);
     for (const ip of port.externalIps) services.push(`${comment(port, "external address")} -d ${only(ip)} ${match(port, port.port)} -j ${external}`);
-    for (const ip of port.balancerIps) services.push(`${comment(port, "load balancer")} -d ${only(ip)} ${match(port, port.port)} -j ${port.sourceRanges.length > 0 ? chainName("FW", port.id) : external}`);
+    for (const ip of port.balancerIps)
+      services.push(
+        `${comment(port, "load balancer")} -d ${only(ip)} ${match(port, port.port)} -j ${port.sourceRanges.length > 0 ? chainName("FW", port.id) : external}`,
+      );
     if (port.nodePort > 0) nodePorts.push(`${comment(port, "node port")} ${match(port, port.nodePort)} -j ${external}`);
     addServiceChains(nat, port, ranges);
   }
@@ -91,7 +95,10 @@ export function computeChains(ports: readonly ServicePort[], ranges: NetworkRang
  * rewritten, chains no longer wanted are removed, each table atomically. Undefined when nothing differs.
  * A previous chain with unknown rules is given as undefined.
  */
-export function planRestore(previous: { readonly [T in keyof ChainTable]: ReadonlyMap<string, readonly string[] | undefined> }, desired: ChainTable): string | undefined {
+export function planRestore(
+  previous: { readonly [T in keyof ChainTable]: ReadonlyMap<string, readonly string[] | undefined> },
+  desired: ChainTable,
+): string | undefined {
   const sections = (["nat", "filter"] as const).map((table) => planTable(table, previous[table], desired[table])).filter((text) => text !== "");
   return sections.length === 0 ? undefined : sections.join("");
 }
@@ -105,7 +112,11 @@ export function chainName(role: "SVC" | "SVL" | "EXT" | "FW" | "SEP", subject: s
 }
 
 /** The same for one table; empty when nothing differs. */
-export function planTable(table: string, previous: ReadonlyMap<string, readonly string[] | undefined>, desired: ReadonlyMap<string, readonly string[]>): string {
+export function planTable(
+  table: string,
+  previous: ReadonlyMap<string, readonly string[] | undefined>,
+  desired: ReadonlyMap<string, readonly string[]>,
+): string {
   const changed = [...desired].filter(([chain, rules]) => !sameRules(previous.get(chain), rules));
   const removed = [...previous.keys()].filter((chain) => !desired.has(chain));
   if (changed.length + removed.length === 0) return "";
@@ -119,13 +130,16 @@ function addServiceChains(nat: Map<string, string[]>, port: ServicePort, ranges:
   const cluster = chainName("SVC", port.id);
   const local = chainName("SVL", port.id);
   const internal = internalChain(port);
-  const fromOutside = port.clusterIps.map((ip) => `! -s ${ranges.clusterCidr} -d ${singleBlock(ip, ranges.family)} ${match(port, port.port)} -j MAINSTAY-MARK-MASQ`);
+  const fromOutside = port.clusterIps.map(
+    (ip) => `! -s ${ranges.clusterCidr} -d ${singleBlock(ip, ranges.family)} ${match(port, port.port)} -j MAINSTAY-MARK-MASQ`,
+  );
   const entry = (chain: string) => (chain === internal ? fromOutside : []);
   if (port.clusterEndpoints.length > 0) nat.set(cluster, [...entry(cluster), ...balance(port, port.clusterEndpoints)]);
   if (port.localEndpoints.length > 0) nat.set(local, [...entry(local), ...balance(port, port.localEndpoints)]);
   if (port.nodePort > 0 || port.externalIps.length > 0 || port.balancerIps.length > 0) nat.set(chainName("EXT", port.id), externalRules(port, ranges));
   if (port.balancerIps.length > 0 && port.sourceRanges.length > 0) nat.set(chainName("FW", port.id), sourceRangeRules(port));
-  for (const endpoint of [...port.clusterEndpoints, ...port.localEndpoints]) nat.set(endpointChain(port, endpoint), endpointRules(port, endpoint, ranges.family));
+  for (const endpoint of [...port.clusterEndpoints, ...port.localEndpoints])
+    nat.set(endpointChain(port, endpoint), endpointRules(port, endpoint, ranges.family));
 }
 
 /** Where traffic to the cluster address goes; undefined when a Local policy finds nothing here. */
@@ -156,7 +170,10 @@ function balance(port: ServicePort, endpoints: readonly Endpoint[]): string[] {
   const sticky =
     port.affinitySeconds === undefined
       ? []
-      : endpoints.map((endpoint) => `-m recent --name ${endpointChain(port, endpoint)} --rcheck --seconds ${port.affinitySeconds} --reap --rsource -j ${endpointChain(port, endpoint)}`);
+      : endpoints.map(
+          (endpoint) =>
+            `-m recent --name ${endpointChain(port, endpoint)} --rcheck --seconds ${port.affinitySeconds} --reap --rsource -j ${endpointChain(port, endpoint)}`,
+        );
   const random = endpoints.map((endpoint, index) => {
     const left = endpoints.length - index;
     return `${left > 1 ? `-m statistic --mode random --probability ${(1 / left).toFixed(10)} ` : ""}-j ${endpointChain(port, endpoint)}`;
@@ -182,9 +199,11 @@ function endpointChain(port: ServicePort, endpoint: Endpoint): string {
  * no endpoint here it is dropped, so that a load balancer tries another node. Traffic that was rewritten comes by with its new destination.
  */
 function refusalRules(port: ServicePort, family: IpFamily): string[] {
-  const to = (ips: readonly string[], why: string, verdict: string) => ips.map((ip) => `${comment(port, why)} -d ${singleBlock(ip, family)} ${match(port, port.port)} -j ${verdict}`);
+  const to = (ips: readonly string[], why: string, verdict: string) =>
+    ips.map((ip) => `${comment(port, why)} -d ${singleBlock(ip, family)} ${match(port, port.port)} -j ${verdict}`);
   const outside = [...port.externalIps, ...port.balancerIps];
-  const onNodePort = (why: string, verdict: string) => (port.nodePort > 0 ? [`${comment(port, why)} -m addrtype --dst-type LOCAL ${match(port, port.nodePort)} -j ${verdict}`] : []);
+  const onNodePort = (why: string, verdict: string) =>
+    port.nodePort > 0 ? [`${comment(port, why)} -m addrtype --dst-type LOCAL ${match(port, port.nodePort)} -j ${verdict}`] : [];
   if (!port.hasEndpoints) return [...to([...port.clusterIps, ...outside], "has no endpoints", "REJECT"), ...onNodePort("has no endpoints", "REJECT")];
   const isMissingHere = port.localEndpoints.length === 0;
   return [

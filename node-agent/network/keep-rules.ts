@@ -43,7 +43,7 @@ export class RuleKeeper {
 
   /** Keeps the rules until the signal fires. */
   async run(signal: AbortSignal): Promise<void> {
-    for (let failures = 0; !signal.aborted; ) {
+    for (let failures = 0; !signal.aborted;) {
       this.#bell.take();
       try {
         await this.#rules.sync(signal);

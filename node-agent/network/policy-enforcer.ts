@@ -50,7 +50,12 @@ class PolicyEnforcer {
     this.#options = options;
     this.#families = familiesIn(options.clusterCidrs);
     this.#policies = options.informers.informer(networkPolicyResource);
-    const rules = { name: "network policy rules", sync: (signal: AbortSignal) => this.#sync(this.#policies.list(), signal), forget: () => this.#applied.clear(), restoreJumps: () => restoreJumps(this.#families, POLICY_JUMPS) };
+    const rules = {
+      name: "network policy rules",
+      sync: (signal: AbortSignal) => this.#sync(this.#policies.list(), signal),
+      forget: () => this.#applied.clear(),
+      restoreJumps: () => restoreJumps(this.#families, POLICY_JUMPS),
+    };
     this.#keeper = new RuleKeeper(rules, options);
   }
 
@@ -82,7 +87,10 @@ class PolicyEnforcer {
   /** Other nodes' pods are followed only once there is a policy that may ask for them. */
   async #look(signal: AbortSignal): Promise<{ readonly pods: readonly PodAddress[]; readonly namespaces: readonly Namespace[] }> {
     const { informers } = this.#options;
-    this.#world ??= { pods: this.#follow(informers.informer(podAddressResource), isSamePlace), namespaces: this.#follow(informers.informer(namespaceResource)) };
+    this.#world ??= {
+      pods: this.#follow(informers.informer(podAddressResource), isSamePlace),
+      namespaces: this.#follow(informers.informer(namespaceResource)),
+    };
     const { pods, namespaces } = this.#world;
     // Half of the pods would cut the connections of the other half.
     await Promise.all([pods.waitForSync(signal), namespaces.waitForSync(signal)]);
@@ -98,7 +106,12 @@ class PolicyEnforcer {
 
 /** Most changes of a pod change nothing here. */
 function isSamePlace(old: PodAddress, now: PodAddress): boolean {
-  return jsonEqual(old.addresses, now.addresses) && old.nodeName === now.nodeName && jsonEqual(old.metadata.labels, now.metadata.labels) && jsonEqual(old.ports, now.ports);
+  return (
+    jsonEqual(old.addresses, now.addresses) &&
+    old.nodeName === now.nodeName &&
+    jsonEqual(old.metadata.labels, now.metadata.labels) &&
+    jsonEqual(old.ports, now.ports)
+  );
 }
 
 const NOBODY = { pods: [], namespaces: [] };

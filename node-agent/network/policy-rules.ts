@@ -59,7 +59,13 @@ export function computePolicyChains(input: PolicyInput): ReadonlyMap<string, rea
     const [own, other] = direction === "Ingress" ? (["-d", "-s"] as const) : (["-s", "-d"] as const);
     for (const [pod, policies] of [...isolated].sort(([a], [b]) => byName(a, b))) {
       const chain = chainName(direction === "Ingress" ? "PI" : "PE", keyOf(pod));
-      chains.set(chain, [`${other} ${pod.block} -j RETURN`, FORGET, ...policies.map((name) => `-j ${name}`), `-m mark ! --mark ${ALLOWED}/${ALLOWED} -j DROP`, FORGET]);
+      chains.set(chain, [
+        `${other} ${pod.block} -j RETURN`,
+        FORGET,
+        ...policies.map((name) => `-j ${name}`),
+        `-m mark ! --mark ${ALLOWED}/${ALLOWED} -j DROP`,
+        FORGET,
+      ]);
       entry.push(`${own} ${pod.block} -j ${chain}`);
     }
   }
@@ -70,7 +76,10 @@ export function computePolicyChains(input: PolicyInput): ReadonlyMap<string, rea
 /** One direction of a policy: a chain that marks what any of its rules allows. */
 function addPolicy(chains: Map<string, readonly string[]>, world: World, policy: NetworkPolicy, direction: Direction, chosen: readonly Located[]): string {
   const { ingress = [], egress = [] } = policy.spec ?? {};
-  const rules: readonly Rule[] = direction === "Ingress" ? ingress.map(({ ports = [], from = [] }) => ({ ports, peers: from })) : egress.map(({ ports = [], to = [] }) => ({ ports, peers: to }));
+  const rules: readonly Rule[] =
+    direction === "Ingress"
+      ? ingress.map(({ ports = [], from = [] }) => ({ ports, peers: from }))
+      : egress.map(({ ports = [], to = [] }) => ({ ports, peers: to }));
   const id = `${keyOf(policy)} ${direction}`;
   const chain = chainName(direction === "Ingress" ? "NI" : "NE", id);
   const side = direction === "Ingress" ? "-s" : "-d";
@@ -84,7 +93,14 @@ function addPolicy(chains: Map<string, readonly string[]>, world: World, policy:
 }
 
 /** The other ends of a rule, as a chain that marks packets from them, or to them. */
-function addPeers(chains: Map<string, readonly string[]>, world: World, policy: NetworkPolicy, peers: readonly NetworkPolicyPeer[], id: string, side: "-s" | "-d"): string {
+function addPeers(
+  chains: Map<string, readonly string[]>,
+  world: World,
+  policy: NetworkPolicy,
+  peers: readonly NetworkPolicyPeer[],
+  id: string,
+  side: "-s" | "-d",
+): string {
   const chain = chainName("NP", id);
   const lines = peers.flatMap((peer, index) => {
     if (peer.ipBlock === undefined) return world.peers(policy, peer).map(({ block }) => `${side} ${block} ${ALLOW}`);
@@ -102,14 +118,25 @@ function addPeers(chains: Map<string, readonly string[]>, world: World, policy: 
 }
 
 /** A named port is another number in every pod: of the chosen ones for what comes in, of the other ends for what goes out. */
-function portLines(port: NetworkPolicyPort, direction: Direction, chosen: readonly Located[], world: World, policy: NetworkPolicy, { peers }: Rule, target: string): readonly string[] {
+function portLines(
+  port: NetworkPolicyPort,
+  direction: Direction,
+  chosen: readonly Located[],
+  world: World,
+  policy: NetworkPolicy,
+  { peers }: Rule,
+  target: string,
+): readonly string[] {
   const protocol = (port.protocol ?? "TCP").toLowerCase();
   const match = `-p ${protocol} -m ${protocol} --dport`;
   if (port.port === undefined) return [`-p ${protocol} ${target}`];
   if (typeof port.port === "number") return [`${match} ${port.endPort === undefined ? port.port : `${port.port}:${port.endPort}`} ${target}`];
-  const holders = direction === "Ingress" ? chosen : peers.length === 0 ? world.all : peers.flatMap((peer) => (peer.ipBlock === undefined ? world.peers(policy, peer) : []));
+  const holders =
+    direction === "Ingress" ? chosen : peers.length === 0 ? world.all : peers.flatMap((peer) => (peer.ipBlock === undefined ? world.peers(policy, peer) : []));
   const lines = holders.flatMap((pod) =>
-    (pod.ports ?? []).filter((candidate) => candidate.name === port.port && candidate.protocol === (port.protocol ?? "TCP")).map((found) => `-d ${pod.block} ${match} ${found.port} ${target}`),
+    (pod.ports ?? [])
+      .filter((candidate) => candidate.name === port.port && candidate.protocol === (port.protocol ?? "TCP"))
+      .map((found) => `-d ${pod.block} ${match} ${found.port} ${target}`),
   );
   return [...new Set(lines)];
 }
@@ -143,7 +170,13 @@ class World {
 
   peers({ metadata }: NetworkPolicy, { podSelector, namespaceSelector }: NetworkPolicyPeer): readonly Located[] {
     const isChosen = labelSelectorPredicate(namespaceSelector ?? {});
-    const namespaces = namespaceSelector === undefined ? [metadata.namespace ?? ""] : this.#namespaces.filter((namespace) => isChosen(namespace.metadata.labels)).map((namespace) => namespace.metadata.name ?? "").sort();
+    const namespaces =
+      namespaceSelector === undefined
+        ? [metadata.namespace ?? ""]
+        : this.#namespaces
+            .filter((namespace) => isChosen(namespace.metadata.labels))
+            .map((namespace) => namespace.metadata.name ?? "")
+            .sort();
     const matches = labelSelectorPredicate(podSelector ?? {});
     return namespaces.flatMap((namespace) => (this.#byNamespace.get(namespace) ?? []).filter((pod) => matches(pod.metadata.labels)));
   }

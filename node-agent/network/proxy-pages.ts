@@ -22,7 +22,10 @@ const STATUS: ListenAddress = { host: "127.0.0.1", port: 10_249 };
 const RETRY_MS = 30_000;
 
 /** `/healthz` and `/livez` for load balancers at `host`, which stands for all addresses of the machine; `/proxyMode` for tools on the machine. */
-export function createProxyPages(health: () => ProxyHealth, parts: { readonly host: string; readonly clock: Clock; readonly logger: Logger }): readonly Service[] {
+export function createProxyPages(
+  health: () => ProxyHealth,
+  parts: { readonly host: string; readonly clock: Clock; readonly logger: Logger },
+): readonly Service[] {
   return [
     service("proxy-health", (signal) => serve({ host: parts.host, port: HEALTH_PORT }, (path) => healthPage(path, health(), parts.clock.now()), parts, signal)),
     service("proxy-status", (signal) => serve(STATUS, (path) => statusPage(path, health()), parts, signal)),
@@ -30,7 +33,12 @@ export function createProxyPages(health: () => ProxyHealth, parts: { readonly ho
 }
 
 /** A port that somebody else has is tried again: rules do not wait for it. */
-async function serve(address: ListenAddress, answer: (path: string) => Page, { clock, logger }: { readonly clock: Clock; readonly logger: Logger }, signal: AbortSignal): Promise<void> {
+async function serve(
+  address: ListenAddress,
+  answer: (path: string) => Page,
+  { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
+  signal: AbortSignal,
+): Promise<void> {
   while (!signal.aborted) {
     const server = nodeJs.http.createServer((request, response) => write(response, answer(request.url?.split("?")[0] ?? "/")));
     try {
@@ -55,7 +63,11 @@ interface Page {
 function healthPage(path: string, { isHealthy, lastUpdatedMs, isNodeEligible }: ProxyHealth, nowMs: number): Page {
   if (path !== "/healthz" && path !== "/livez") return NOT_FOUND;
   const isNodeAsked = path === "/healthz";
-  const body = { lastUpdated: lastUpdatedMs === undefined ? null : new Date(lastUpdatedMs).toISOString(), currentTime: new Date(nowMs).toISOString(), ...(isNodeAsked ? { nodeEligible: isNodeEligible } : {}) };
+  const body = {
+    lastUpdated: lastUpdatedMs === undefined ? null : new Date(lastUpdatedMs).toISOString(),
+    currentTime: new Date(nowMs).toISOString(),
+    ...(isNodeAsked ? { nodeEligible: isNodeEligible } : {}),
+  };
   return { status: isHealthy && (isNodeEligible || !isNodeAsked) ? 200 : 503, type: "application/json", text: JSON.stringify(body) };
 }
 

@@ -59,8 +59,15 @@ export function computeHealthChecks(services: readonly Service[], slices: readon
   return asked.map((service) => {
     const family = familyOf(service.spec?.clusterIP ?? "") ?? "IPv4";
     const endpoints = (slicesOf.get(keyOf(service)) ?? []).flatMap((slice) => (slice.addressType === family ? (slice.endpoints ?? []) : []));
-    const local = new Set(endpoints.filter((endpoint) => endpoint.nodeName === nodeName && endpoint.conditions?.ready !== false).map((endpoint) => endpoint.addresses[0]));
-    return { namespace: service.metadata.namespace ?? "", name: service.metadata.name ?? "", port: service.spec?.healthCheckNodePort ?? 0, localEndpoints: local.size };
+    const local = new Set(
+      endpoints.filter((endpoint) => endpoint.nodeName === nodeName && endpoint.conditions?.ready !== false).map((endpoint) => endpoint.addresses[0]),
+    );
+    return {
+      namespace: service.metadata.namespace ?? "",
+      name: service.metadata.name ?? "",
+      port: service.spec?.healthCheckNodePort ?? 0,
+      localEndpoints: local.size,
+    };
   });
 }
 
@@ -70,7 +77,14 @@ function slicesByService(slices: readonly EndpointSlice[]): Map<string, Endpoint
 }
 
 function isProxied({ spec, metadata }: Service): boolean {
-  return spec !== undefined && spec.type !== "ExternalName" && spec.clusterIP !== undefined && spec.clusterIP !== "" && spec.clusterIP !== "None" && !isNotOurs(metadata.labels);
+  return (
+    spec !== undefined &&
+    spec.type !== "ExternalName" &&
+    spec.clusterIP !== undefined &&
+    spec.clusterIP !== "" &&
+    spec.clusterIP !== "None" &&
+    !isNotOurs(metadata.labels)
+  );
 }
 
 function isNotOurs(labels: Readonly<Record<string, string>> | undefined): boolean {
@@ -102,7 +116,10 @@ function portsOf(service: Service, slices: readonly EndpointSlice[], place: Prox
       internalLocalOnly,
       externalLocalOnly,
       // From outside, a Local policy still lets this machine and its pods use every endpoint.
-      ...chooseEndpoints(endpointsOf(slices, port.name ?? "", port.protocol ?? "TCP"), place, { cluster: !internalLocalOnly || isOpen, local: internalLocalOnly || externalLocalOnly }),
+      ...chooseEndpoints(endpointsOf(slices, port.name ?? "", port.protocol ?? "TCP"), place, {
+        cluster: !internalLocalOnly || isOpen,
+        local: internalLocalOnly || externalLocalOnly,
+      }),
     };
   });
 }
@@ -111,7 +128,10 @@ function portsOf(service: Service, slices: readonly EndpointSlice[], place: Prox
 function sourceRangesOf({ spec, metadata }: Service, family: IpFamily): readonly string[] {
   const ranges = spec?.loadBalancerSourceRanges ?? [];
   const chosen = ranges.length > 0 ? ranges : (metadata.annotations?.[SOURCE_RANGES_ANNOTATION] ?? "").split(",");
-  return chosen.flatMap((range) => parseLooseCidr(range.trim()) ?? []).filter((range) => range.family === family).map(formatCidr);
+  return chosen
+    .flatMap((range) => parseLooseCidr(range.trim()) ?? [])
+    .filter((range) => range.family === family)
+    .map(formatCidr);
 }
 
 /** Endpoints of one port, each address once: what is in two slices for a moment counts as it is in the one where it is ready. */

@@ -34,7 +34,10 @@ const OVERDUE_MS = 60_000;
 /** Keeps the machine's iptables rules equal to the cluster's Services, and says so to who asks. Level-triggered: every round computes all, applies the difference. */
 export function createServiceProxy(options: ServiceProxyOptions): readonly Service[] {
   const proxy = new ServiceProxy(options);
-  return [service("service-proxy", (signal) => proxy.run(signal)), ...createProxyPages(() => proxy.health(), { ...options, host: anyAddress(options.clusterCidrs) })];
+  return [
+    service("service-proxy", (signal) => proxy.run(signal)),
+    ...createProxyPages(() => proxy.health(), { ...options, host: anyAddress(options.clusterCidrs) }),
+  ];
 }
 
 class ServiceProxy {
@@ -56,7 +59,15 @@ class ServiceProxy {
     this.#nodes = options.informers.informer(nodeResource);
     this.#rules = familiesIn(options.clusterCidrs).map((family) => new ServiceRules(family));
     this.#healthChecks = new HealthCheckPorts(() => this.health().isHealthy, anyAddress(options.clusterCidrs), options.logger);
-    this.#keeper = new RuleKeeper({ name: "service rules", sync: () => this.#sync(), forget: () => this.#rules.forEach((rules) => rules.forget()), restoreJumps: () => restoreJumps(this.#rules.map(({ family }) => family)) }, options);
+    this.#keeper = new RuleKeeper(
+      {
+        name: "service rules",
+        sync: () => this.#sync(),
+        forget: () => this.#rules.forEach((rules) => rules.forget()),
+        restoreJumps: () => restoreJumps(this.#rules.map(({ family }) => family)),
+      },
+      options,
+    );
   }
 
   health(): ProxyHealth {
@@ -65,7 +76,8 @@ class ServiceProxy {
     return {
       isHealthy: this.#waitingSinceMs === undefined || clock.monotonic() - this.#waitingSinceMs < OVERDUE_MS,
       lastUpdatedMs: this.#lastUpdatedMs,
-      isNodeEligible: node !== undefined && node.metadata.deletionTimestamp === undefined && !(node.spec?.taints ?? []).some(({ key }) => key === TO_BE_DELETED_TAINT),
+      isNodeEligible:
+        node !== undefined && node.metadata.deletionTimestamp === undefined && !(node.spec?.taints ?? []).some(({ key }) => key === TO_BE_DELETED_TAINT),
     };
   }
 
@@ -73,7 +85,11 @@ class ServiceProxy {
     const onChange = () => this.#requestSync();
     const all = { add: onChange, update: onChange, delete: onChange };
     const isElsewhere = ({ metadata }: Node) => metadata.name !== this.#options.nodeName;
-    const own = { add: (node: Node) => isElsewhere(node) || onChange(), update: (old: Node, node: Node) => isElsewhere(node) || jsonEqual(placeOf(old), placeOf(node)) || onChange(), delete: () => {} };
+    const own = {
+      add: (node: Node) => isElsewhere(node) || onChange(),
+      update: (old: Node, node: Node) => isElsewhere(node) || jsonEqual(placeOf(old), placeOf(node)) || onChange(),
+      delete: () => {},
+    };
     const removeHandlers = [this.#services.addHandler(all), this.#slices.addHandler(all), this.#nodes.addHandler(own)];
     try {
       // Half a cluster's Services would cut the connections of the other half after a restart of the agent.
@@ -111,7 +127,12 @@ class ServiceProxy {
     for (const rules of this.#rules) {
       const { family } = rules;
       const ports = computeServicePorts(services, slices, { nodeName, zone: node?.metadata.labels?.[ZONE_LABEL] }, family);
-      const bytes = await rules.apply(ports, { clusterCidr: clusterCidrs[family] ?? "", podCidr: podCidrsOf(node).map(standardBlock).find((range) => familyOf(range) === family) });
+      const bytes = await rules.apply(ports, {
+        clusterCidr: clusterCidrs[family] ?? "",
+        podCidr: podCidrsOf(node)
+          .map(standardBlock)
+          .find((range) => familyOf(range) === family),
+      });
       if (bytes > 0) logger.debug("service rules applied", { family, services: ports.length, bytes });
     }
     await this.#healthChecks.sync(computeHealthChecks(services, slices, nodeName));

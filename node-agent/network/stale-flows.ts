@@ -34,14 +34,26 @@ export function computeStaleFlows(flows: readonly FlowGroup[], ports: readonly S
 
 /** What decides about UDP flows: as long as this stays the same, no flow becomes stale. */
 export function udpFingerprint(ports: readonly ServicePort[]): string {
-  const facts = ports.filter(({ protocol }) => protocol === "udp").map(({ id, clusterIps, externalIps, balancerIps, port, nodePort, servingEndpoints }) => [id, clusterIps, externalIps, balancerIps, port, nodePort, servingEndpoints]);
+  const facts = ports
+    .filter(({ protocol }) => protocol === "udp")
+    .map(({ id, clusterIps, externalIps, balancerIps, port, nodePort, servingEndpoints }) => [
+      id,
+      clusterIps,
+      externalIps,
+      balancerIps,
+      port,
+      nodePort,
+      servingEndpoints,
+    ]);
   return JSON.stringify(facts);
 }
 
 /** Reads what `conntrack -L` says, each group once. Lines of another shape are left out. */
 export function parseFlows(text: string): readonly FlowGroup[] {
   const groups = new Map<string, FlowGroup>();
-  for (const [, to = "", toPort, from = "", fromPort] of text.matchAll(/ src=\S+ dst=(\S+) sport=\d+ dport=(\d+) .*?src=(\S+) dst=\S+ sport=(\d+) dport=\d+/g)) {
+  for (const [, to = "", toPort, from = "", fromPort] of text.matchAll(
+    / src=\S+ dst=(\S+) sport=\d+ dport=(\d+) .*?src=(\S+) dst=\S+ sport=(\d+) dport=\d+/g,
+  )) {
     groups.set(`${to}:${toPort} ${from}:${fromPort}`, { to, toPort: Number(toPort), from, fromPort: Number(fromPort) });
   }
   return [...groups.values()];

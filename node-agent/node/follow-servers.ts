@@ -27,7 +27,11 @@ export function readServers(file: string, first: string): readonly [string, ...s
 /** The URLs of the cluster's servers: the endpoints of default/kubernetes. Pure. */
 export function serverUrls(slices: readonly EndpointSlice[]): readonly string[] {
   const own = slices.filter(({ metadata }) => metadata.namespace === "default" && metadata.labels?.["kubernetes.io/service-name"] === "kubernetes");
-  return own.flatMap(({ endpoints, ports }) => (endpoints ?? []).flatMap(({ addresses }) => addresses.map((address) => `https://${hostAndPort(address, ports?.[0]?.port ?? 443)}`))).sort();
+  return own
+    .flatMap(({ endpoints, ports }) =>
+      (endpoints ?? []).flatMap(({ addresses }) => addresses.map((address) => `https://${hostAndPort(address, ports?.[0]?.port ?? 443)}`)),
+    )
+    .sort();
 }
 
 /** Keeps the list of servers true while the cluster's servers come and go. */

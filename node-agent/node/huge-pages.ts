@@ -10,10 +10,14 @@ export function readHugePages(folder = FOLDER): Readonly<Record<string, string>>
     const kibibytes = /^hugepages-(\d+)kB$/.exec(name)?.[1];
     return kibibytes === undefined ? [] : [{ name, bytes: Number(kibibytes) * 1024 }];
   });
-  return Object.fromEntries(sizes.sort((a, b) => b.bytes - a.bytes).map(({ name, bytes }) => {
-    const pages = Number(readFileSync(path.join(folder, name, "nr_hugepages"), "utf8"));
-    return [`hugepages-${formatQuantity(bytes, "BinarySI")}`, formatQuantity(bytes * pages, "BinarySI")];
-  }));
+  return Object.fromEntries(
+    sizes
+      .sort((a, b) => b.bytes - a.bytes)
+      .map(({ name, bytes }) => {
+        const pages = Number(readFileSync(path.join(folder, name, "nr_hugepages"), "utf8"));
+        return [`hugepages-${formatQuantity(bytes, "BinarySI")}`, formatQuantity(bytes * pages, "BinarySI")];
+      }),
+  );
 }
 
 function readFolder(folder: string): readonly string[] {

@@ -28,7 +28,8 @@ export function nodeEvents(seen: Node | undefined, before: Node, after: Node): r
     if (status !== statusOf(before, type)) told.push(is(status === "True" ? present : absent));
   }
   const ready = statusOf(after, "Ready");
-  if (ready !== statusOf(before, "Ready") && (ready === "True" || statusOf(before, "Ready") !== undefined)) told.push(is(ready === "True" ? "NodeReady" : "NodeNotReady"));
+  if (ready !== statusOf(before, "Ready") && (ready === "True" || statusOf(before, "Ready") !== undefined))
+    told.push(is(ready === "True" ? "NodeReady" : "NodeNotReady"));
   const isCordoned = after.spec?.unschedulable === true;
   if (seen !== undefined && (seen.spec?.unschedulable === true) !== isCordoned) told.push(is(isCordoned ? "NodeNotSchedulable" : "NodeSchedulable"));
   return told;

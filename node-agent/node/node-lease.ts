@@ -30,7 +30,13 @@ export function createNodeLease(client: Client, clock: Clock, logger: Logger, no
 
   /** It goes with its Node. A node that is only about to register has none yet; the next renewal looks again. */
   async function withOwner(lease: Lease): Promise<Lease> {
-    const uid = await client.for(nodeResource).get("", nodeName).then((node) => node.metadata.uid, () => undefined);
+    const uid = await client
+      .for(nodeResource)
+      .get("", nodeName)
+      .then(
+        (node) => node.metadata.uid,
+        () => undefined,
+      );
     if (uid === undefined) return lease;
     return api.update({ ...lease, metadata: { ...lease.metadata, ownerReferences: [{ apiVersion: "v1", kind: "Node", name: nodeName, uid }] } });
   }

@@ -64,10 +64,26 @@ const LOOK_MS = 10_000;
 const LOOK_UNREADY_MS = 250;
 const IMAGES_MAX = 50;
 
-const PRESSURES: readonly { readonly type: Pressure; readonly present: { readonly reason: string; readonly message: string }; readonly absent: { readonly reason: string; readonly message: string } }[] = [
-  { type: "MemoryPressure", present: { reason: "KubeletHasInsufficientMemory", message: "kubelet has insufficient memory available" }, absent: { reason: "KubeletHasSufficientMemory", message: "kubelet has sufficient memory available" } },
-  { type: "DiskPressure", present: { reason: "KubeletHasDiskPressure", message: "kubelet has disk pressure" }, absent: { reason: "KubeletHasNoDiskPressure", message: "kubelet has no disk pressure" } },
-  { type: "PIDPressure", present: { reason: "KubeletHasInsufficientPID", message: "kubelet has insufficient PID available" }, absent: { reason: "KubeletHasSufficientPID", message: "kubelet has sufficient PID available" } },
+const PRESSURES: readonly {
+  readonly type: Pressure;
+  readonly present: { readonly reason: string; readonly message: string };
+  readonly absent: { readonly reason: string; readonly message: string };
+}[] = [
+  {
+    type: "MemoryPressure",
+    present: { reason: "KubeletHasInsufficientMemory", message: "kubelet has insufficient memory available" },
+    absent: { reason: "KubeletHasSufficientMemory", message: "kubelet has sufficient memory available" },
+  },
+  {
+    type: "DiskPressure",
+    present: { reason: "KubeletHasDiskPressure", message: "kubelet has disk pressure" },
+    absent: { reason: "KubeletHasNoDiskPressure", message: "kubelet has no disk pressure" },
+  },
+  {
+    type: "PIDPressure",
+    present: { reason: "KubeletHasInsufficientPID", message: "kubelet has insufficient PID available" },
+    absent: { reason: "KubeletHasSufficientPID", message: "kubelet has sufficient PID available" },
+  },
 ];
 
 /** Registers the machine as a Node, and keeps its status true. */
@@ -120,29 +136,45 @@ interface MachineFacts {
 }
 
 /** What the API may ask of this agent beyond what every agent can. */
-const DECLARED_FEATURES: readonly DeclaredFeature[] = ["InPlacePodLevelResourcesVerticalScaling", "InPlacePodVerticalScalingInitContainers", "RestartAllContainersOnContainerExits"];
+const DECLARED_FEATURES: readonly DeclaredFeature[] = [
+  "InPlacePodLevelResourcesVerticalScaling",
+  "InPlacePodVerticalScalingInitContainers",
+  "RestartAllContainersOnContainerExits",
+];
 
 /** A Node's status from what is known of its machine. `problem` is why pods cannot run here. Pure. */
 export function computeNodeStatus(node: Node, facts: MachineFacts, problem: string | undefined, nowMs: number): NodeStatus {
-  const capacity = { cpu: String(facts.cpus), memory: `${Math.floor(facts.memoryBytes / 1024)}Ki`, pods: String(facts.podsMax), "ephemeral-storage": `${Math.floor(facts.diskBytes / 1024)}Ki`, ...facts.hugePages, ...extendedResources(node.status?.capacity) };
+  const capacity = {
+    cpu: String(facts.cpus),
+    memory: `${Math.floor(facts.memoryBytes / 1024)}Ki`,
+    pods: String(facts.podsMax),
+    "ephemeral-storage": `${Math.floor(facts.diskBytes / 1024)}Ki`,
+    ...facts.hugePages,
+    ...extendedResources(node.status?.capacity),
+  };
   let conditions: readonly NodeCondition[] = node.status?.conditions ?? [];
   const set = (condition: NodeCondition) => {
     const known = findCondition(conditions, condition.type);
-    const heartbeat = known !== undefined && known.status === condition.status && known.message === condition.message ? (known.lastHeartbeatTime ?? formatTime(nowMs)) : formatTime(nowMs);
+    const heartbeat =
+      known !== undefined && known.status === condition.status && known.message === condition.message
+        ? (known.lastHeartbeatTime ?? formatTime(nowMs))
+        : formatTime(nowMs);
     conditions = withCondition(conditions, { ...condition, lastHeartbeatTime: heartbeat }, formatTime(nowMs));
   };
-  for (const { type, present, absent } of PRESSURES) set({ type, status: facts.pressures.has(type) ? "True" : "False", ...(facts.pressures.has(type) ? present : absent) });
-  set(problem === undefined ? { type: "Ready", status: "True", reason: "KubeletReady", message: "kubelet is posting ready status" } : { type: "Ready", status: "False", reason: "KubeletNotReady", message: problem });
+  for (const { type, present, absent } of PRESSURES)
+    set({ type, status: facts.pressures.has(type) ? "True" : "False", ...(facts.pressures.has(type) ? present : absent) });
+  set(
+    problem === undefined
+      ? { type: "Ready", status: "True", reason: "KubeletReady", message: "kubelet is posting ready status" }
+      : { type: "Ready", status: "False", reason: "KubeletNotReady", message: problem },
+  );
   const { volumesInUse: _before, ...rest } = node.status ?? {};
   return {
     ...rest,
     ...(facts.volumesInUse.length === 0 ? {} : { volumesInUse: [...facts.volumesInUse] }),
     capacity,
     allocatable: computeAllocatable(capacity, facts.reserved),
-    addresses: [
-      ...facts.identity.ips.map((address) => ({ type: "InternalIP", address })),
-      { type: "Hostname", address: facts.identity.name },
-    ],
+    addresses: [...facts.identity.ips.map((address) => ({ type: "InternalIP", address })), { type: "Hostname", address: facts.identity.name }],
     daemonEndpoints: { kubeletEndpoint: { Port: facts.identity.port } },
     nodeInfo: {
       architecture: process.arch === "x64" ? "amd64" : process.arch,
@@ -181,7 +213,12 @@ async function getOrCreate({ client, identity, volumesDir, registration }: NodeR
     if (!hasReason(error, "NotFound") || !registration.makesNode) throw error;
     const { taints, providerId } = registration;
     const spec = { ...(taints.length === 0 ? {} : { taints: [...taints] }), ...(providerId === undefined ? {} : { providerID: providerId }) };
-    return api.create({ apiVersion: "v1", kind: "Node", metadata: { name: identity.name, labels, annotations }, ...(Object.keys(spec).length === 0 ? {} : { spec }) });
+    return api.create({
+      apiVersion: "v1",
+      kind: "Node",
+      metadata: { name: identity.name, labels, annotations },
+      ...(Object.keys(spec).length === 0 ? {} : { spec }),
+    });
   }
 }
 
@@ -204,13 +241,25 @@ async function runtimeProblem(runtime: Runtime, node: Node): Promise<string | un
   }
 }
 
-async function machineFacts({ identity, runtime, dataDir, pressures, reserved, podsMax, imagesMax = IMAGES_MAX, volumesInUse }: NodeReporterOptions): Promise<MachineFacts> {
+async function machineFacts({
+  identity,
+  runtime,
+  dataDir,
+  pressures,
+  reserved,
+  podsMax,
+  imagesMax = IMAGES_MAX,
+  volumesInUse,
+}: NodeReporterOptions): Promise<MachineFacts> {
   const disk = statfsSync(dataDir);
   const images = await runtime.listImages().catch(() => []);
   return {
     identity,
     runtime: await runtime.describe().catch(() => ({ name: "containerd", version: "unknown" })),
-    images: [...images].sort((a, b) => b.bytes - a.bytes).slice(0, imagesMax < 0 ? Infinity : imagesMax).map((image) => ({ names: [...image.names], sizeBytes: image.bytes })),
+    images: [...images]
+      .sort((a, b) => b.bytes - a.bytes)
+      .slice(0, imagesMax < 0 ? Infinity : imagesMax)
+      .map((image) => ({ names: [...image.names], sizeBytes: image.bytes })),
     memoryBytes: os.totalmem(),
     cpus: os.availableParallelism(),
     hugePages: readHugePages(),

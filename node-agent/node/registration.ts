@@ -45,7 +45,10 @@ export function parseTaints(text: string): readonly Taint[] {
 }
 
 function partsOf(text: string): readonly string[] {
-  return text.split(",").map((part) => part.trim()).filter((part) => part !== "");
+  return text
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
 }
 
 function splitOnce(text: string, separator: string): readonly string[] {

@@ -17,7 +17,8 @@ export function withCallTimes(channel: GrpcChannel, clock: Clock, observe: (seco
     ...channel,
     async unary(method, request, options) {
       const startMs = clock.monotonic();
-      const ended = (error?: unknown) => observe((clock.monotonic() - startMs) / 1000, { method_name: methodPath(method), grpc_status_code: error === undefined ? "OK" : codeName(error) });
+      const ended = (error?: unknown) =>
+        observe((clock.monotonic() - startMs) / 1000, { method_name: methodPath(method), grpc_status_code: error === undefined ? "OK" : codeName(error) });
       try {
         const answer = await channel.unary(method, request, options);
         ended();

@@ -9,7 +9,10 @@ export interface KnownSocket extends FoundSocket {
   readonly state: { readonly is: "registering" } | { readonly is: "registered" } | { readonly is: "refused"; readonly retryAtMs: number };
 }
 
-export type RegistrationAction = { readonly do: "forget"; readonly socket: KnownSocket } | { readonly do: "register"; readonly socket: FoundSocket } | { readonly do: "wait"; readonly untilMs: number };
+export type RegistrationAction =
+  | { readonly do: "forget"; readonly socket: KnownSocket }
+  | { readonly do: "register"; readonly socket: FoundSocket }
+  | { readonly do: "wait"; readonly untilMs: number };
 
 /** What to do about the sockets of the registry. What is replaced is let go before its successor is asked: both may have one name. Pure. */
 export function planRegistrations(found: readonly FoundSocket[], known: readonly KnownSocket[], nowMs: number): readonly RegistrationAction[] {

@@ -11,7 +11,12 @@ const SHARES_MIN = 2;
  * What the runtime does not know stays as `old`, the status before, told it of the same container. Nothing says what request for memory
  * holds while a resize is being done (`isResizing`): the one before it. Pure.
  */
-export function actualResources(granted: ResourceRequirements = {}, container: ContainerState | undefined, old: ContainerStatus | undefined, isResizing: boolean): ResourceRequirements {
+export function actualResources(
+  granted: ResourceRequirements = {},
+  container: ContainerState | undefined,
+  old: ContainerStatus | undefined,
+  isResizing: boolean,
+): ResourceRequirements {
   if (container?.state !== "running") return granted;
   const before = old?.state?.running !== undefined && old.containerID === `containerd://${container.id}` ? old.resources : undefined;
   const { cpuShares = 0, cpuQuota = 0, memoryLimitBytes = 0 } = container.resources ?? {};
@@ -21,10 +26,22 @@ export function actualResources(granted: ResourceRequirements = {}, container: C
   const { limits, requests } = granted;
   return {
     ...granted,
-    ...(limits === undefined ? {} : { limits: amounts(limits, { cpu: cpuLimitMilli > 0 ? processors(cpuLimitMilli, limits["cpu"], LIMIT_MILLI_MIN) : (before?.limits?.["cpu"] ?? limits["cpu"]), memory: memoryLimitBytes > 0 ? formatQuantity(memoryLimitBytes, "BinarySI") : (before?.limits?.["memory"] ?? limits["memory"]) }) }),
+    ...(limits === undefined
+      ? {}
+      : {
+          limits: amounts(limits, {
+            cpu: cpuLimitMilli > 0 ? processors(cpuLimitMilli, limits["cpu"], LIMIT_MILLI_MIN) : (before?.limits?.["cpu"] ?? limits["cpu"]),
+            memory: memoryLimitBytes > 0 ? formatQuantity(memoryLimitBytes, "BinarySI") : (before?.limits?.["memory"] ?? limits["memory"]),
+          }),
+        }),
     ...(requests === undefined
       ? {}
-      : { requests: amounts(requests, { cpu: cpuMilli > 0 ? processors(cpuMilli, requests["cpu"], SHARES_MIN) : (before?.requests?.["cpu"] ?? requests["cpu"]), memory: isResizing || !knows ? (before?.requests?.["memory"] ?? requests["memory"]) : requests["memory"] }) }),
+      : {
+          requests: amounts(requests, {
+            cpu: cpuMilli > 0 ? processors(cpuMilli, requests["cpu"], SHARES_MIN) : (before?.requests?.["cpu"] ?? requests["cpu"]),
+            memory: isResizing || !knows ? (before?.requests?.["memory"] ?? requests["memory"]) : requests["memory"],
+          }),
+        }),
   };
 }
 

@@ -21,7 +21,12 @@ export class BackOffEvents {
       const ended = lastState?.terminated?.containerID;
       if (state?.waiting?.reason !== "CrashLoopBackOff" || ended === undefined || this.#told.get(name) === ended) continue;
       this.#told.set(name, ended);
-      this.#events.record(pod, { type: "Warning", reason: "BackOff", message: `Back-off restarting failed container ${name} in pod ${podName}_${namespace}(${uid})`, fieldPath: containerFieldPath(pod.spec, name) });
+      this.#events.record(pod, {
+        type: "Warning",
+        reason: "BackOff",
+        message: `Back-off restarting failed container ${name} in pod ${podName}_${namespace}(${uid})`,
+        fieldPath: containerFieldPath(pod.spec, name),
+      });
     }
   }
 

@@ -45,7 +45,8 @@ function v1Files(controller: string, { cpuShares, cpuQuotaUs, memoryBytes, pidsM
 }
 
 function unifiedFiles({ cpuShares, cpuQuotaUs, memoryBytes, pidsMax }: CgroupLimits): LimitFile[] {
-  const one = (file: string, amount: number | undefined, text = amount === -1 ? "max" : String(amount)): LimitFile[] => (amount === undefined ? [] : [{ file, text, amount }]);
+  const one = (file: string, amount: number | undefined, text = amount === -1 ? "max" : String(amount)): LimitFile[] =>
+    amount === undefined ? [] : [{ file, text, amount }];
   return [
     ...one("cpu.weight", cpuShares === undefined ? undefined : sharesToWeight(cpuShares)),
     ...one("cpu.max", cpuQuotaUs, `${cpuQuotaUs === -1 ? "max" : cpuQuotaUs} ${PERIOD_US}`),
@@ -76,7 +77,10 @@ function makeCgroup(folder: string, isUnified: boolean): void {
   if (existsSync(folder)) return;
   mkdirSync(folder, { recursive: true });
   if (!isUnified) return;
-  const steps = path.relative(CGROUPS, path.dirname(folder)).split("/").filter((step) => step !== "");
+  const steps = path
+    .relative(CGROUPS, path.dirname(folder))
+    .split("/")
+    .filter((step) => step !== "");
   for (let depth = 0; depth <= steps.length; depth++) {
     const above = path.join(CGROUPS, ...steps.slice(0, depth));
     for (const controller of ["cpu", "memory", "pids"]) {
@@ -124,7 +128,9 @@ function removeIfEmpty(folder: string): void {
 
 /** Processes and threads in a cgroup; 0 when it is gone or nobody counts them. */
 export function readProcessCount(cgroup: string): number {
-  const counts = foldersOf(cgroup).filter(({ controller }) => controller === "" || controller === "pids").map(({ folder }) => path.join(folder, "pids.current"));
+  const counts = foldersOf(cgroup)
+    .filter(({ controller }) => controller === "" || controller === "pids")
+    .map(({ folder }) => path.join(folder, "pids.current"));
   const file = counts.find((candidate) => existsSync(candidate));
   return file === undefined ? 0 : Number(readFileSync(file, "utf8"));
 }

@@ -47,7 +47,14 @@ export type PodAction =
  * The next steps that bring a pod's containers to what its spec says; none when all is as it should be. Pure: the same pod, state
  * and time give the same steps, whatever happened before, so an agent that was killed goes on where it was.
  */
-export function computePodActions(pod: Pod, state: PodState, probes: ProbeResults, failures: ReadonlyMap<string, StartFailure>, nowMs: number, restartMaxMs = RESTART_MAX_MS): PodAction[] {
+export function computePodActions(
+  pod: Pod,
+  state: PodState,
+  probes: ProbeResults,
+  failures: ReadonlyMap<string, StartFailure>,
+  nowMs: number,
+  restartMaxMs = RESTART_MAX_MS,
+): PodAction[] {
   const sandbox = currentSandbox(state);
   const reset = planReset(pod, state);
   if (reset.length > 0) return reset;
@@ -56,7 +63,9 @@ export function computePodActions(pod: Pod, state: PodState, probes: ProbeResult
   if (sandbox === undefined || !sandbox.isReady) {
     const attempt = Math.max(-1, ...state.sandboxes.map((other) => other.attempt)) + 1;
     // Containers of a sandbox that died lost their network with it.
-    const strays = state.containers.filter((container) => container.state === "running").map((container) => ({ do: "killContainer", state: container, why: `Container ${container.name} lost its sandbox` }) as const);
+    const strays = state.containers
+      .filter((container) => container.state === "running")
+      .map((container) => ({ do: "killContainer", state: container, why: `Container ${container.name} lost its sandbox` }) as const);
     // What of them ends for good is known when they have ended.
     if (strays.length > 0) return [...cleanup, ...strays];
     // Also one that died with its machine still holds its addresses.
@@ -93,7 +102,9 @@ function planReset(pod: Pod, state: PodState): PodAction[] {
   const sources = resetSources(pod, state);
   if (sources.length === 0) return [];
   const others = state.containers.filter(({ name, id }) => own.some((container) => container.name === name) && !sources.some((source) => source.id === id));
-  const kills = others.filter((container) => container.state === "running").map((container) => ({ do: "killContainer", state: container, why: `Container ${container.name} is restarted with its pod` }) as const);
+  const kills = others
+    .filter((container) => container.state === "running")
+    .map((container) => ({ do: "killContainer", state: container, why: `Container ${container.name} is restarted with its pod` }) as const);
   // How they ended is shown before they are forgotten: the pod's status is all that remembers it.
   return kills.length > 0 ? kills : [...others, ...sources].map(({ id }) => ({ do: "removeContainer", id }) as const);
 }
@@ -109,22 +120,32 @@ export function resetSources(pod: Pod, state: PodState): readonly ContainerState
 
 /** What must not go on running as it is. A container whose image was changed comes back whatever its policy. */
 function planKills(pod: Pod, state: PodState, probes: ProbeResults): PodAction[] {
-  return state.containers.filter((container) => container.state === "running").flatMap((current): PodAction[] => {
-    const container = lasting(pod).find(({ name }) => name === current.name);
-    const failure = probes.failed.get(current.id);
-    if (container !== undefined && hasOtherImage(container, current)) {
+  return state.containers
+    .filter((container) => container.state === "running")
+    .flatMap((current): PodAction[] => {
+      const container = lasting(pod).find(({ name }) => name === current.name);
+      const failure = probes.failed.get(current.id);
+      if (container !== undefined && hasOtherImage(container, current)) {
+        const attempt = current.attempt + 1;
+        return [
+          { do: "killContainer", state: current, why: `Container ${current.name} definition changed, will be restarted` },
+          { do: "startContainer", container, attempt, backoffBase: attempt },
+        ];
+      }
+      if (failure === undefined) return [];
+      const policy = container?.restartPolicy ?? pod.spec.restartPolicy;
+      const returns = container === undefined || policy !== "Never";
+      const kill: PodAction = {
+        do: "killContainer",
+        state: current,
+        why: `Container ${current.name} ${failure.why}${returns ? ", will be restarted" : ""}`,
+        graceSeconds: failure.graceSeconds,
+      };
+      // Asked to end it may end well, and would be taken for one that has done its work.
+      if (container === undefined || policy !== "OnFailure") return [kill];
       const attempt = current.attempt + 1;
-      return [{ do: "killContainer", state: current, why: `Container ${current.name} definition changed, will be restarted` }, { do: "startContainer", container, attempt, backoffBase: attempt }];
-    }
-    if (failure === undefined) return [];
-    const policy = container?.restartPolicy ?? pod.spec.restartPolicy;
-    const returns = container === undefined || policy !== "Never";
-    const kill: PodAction = { do: "killContainer", state: current, why: `Container ${current.name} ${failure.why}${returns ? ", will be restarted" : ""}`, graceSeconds: failure.graceSeconds };
-    // Asked to end it may end well, and would be taken for one that has done its work.
-    if (container === undefined || policy !== "OnFailure") return [kill];
-    const attempt = current.attempt + 1;
-    return [kill, { do: "startContainer", container, attempt, backoffBase: nextBackoffBase(container, current, attempt) }];
-  });
+      return [kill, { do: "startContainer", container, attempt, backoffBase: nextBackoffBase(container, current, attempt) }];
+    });
 }
 
 /** A pod's containers that are to run all the time: sidecars and main ones. */
@@ -144,7 +165,14 @@ export function currentSandbox(state: PodState): SandboxState | undefined {
 
 /** The newest container of that name; one that was created and has never run is nothing to go by. */
 export function latestOf(state: PodState, name: string, sandbox?: SandboxState): ContainerState | undefined {
-  return state.containers.filter((container) => container.name === name && container.state !== "created" && (sandbox === undefined || container.sandboxId === sandbox.id || container.state === "exited")).sort((a, b) => b.attempt - a.attempt || b.createdAtMs - a.createdAtMs)[0];
+  return state.containers
+    .filter(
+      (container) =>
+        container.name === name &&
+        container.state !== "created" &&
+        (sandbox === undefined || container.sandboxId === sandbox.id || container.state === "exited"),
+    )
+    .sort((a, b) => b.attempt - a.attempt || b.createdAtMs - a.createdAtMs)[0];
 }
 
 export function isTerminal(pod: Pod): boolean {
@@ -176,11 +204,21 @@ export function isFinished(pod: Pod, state: PodState): boolean {
     const latest = latestOf(state, container.name);
     return latest?.state === "exited" && !restartsAfter(pod, container, latest.exitCode);
   };
-  const failedInit = (pod.spec.initContainers ?? []).some((container) => container.restartPolicy !== "Always" && isOver(container) && latestOf(state, container.name)?.exitCode !== 0);
+  const failedInit = (pod.spec.initContainers ?? []).some(
+    (container) => container.restartPolicy !== "Always" && isOver(container) && latestOf(state, container.name)?.exitCode !== 0,
+  );
   return failedInit || pod.spec.containers.every(isOver);
 }
 
-function planStart(pod: Pod, container: Container, state: PodState, sandbox: SandboxState, failures: ReadonlyMap<string, StartFailure>, nowMs: number, restartMaxMs: number): PodAction[] {
+function planStart(
+  pod: Pod,
+  container: Container,
+  state: PodState,
+  sandbox: SandboxState,
+  failures: ReadonlyMap<string, StartFailure>,
+  nowMs: number,
+  restartMaxMs: number,
+): PodAction[] {
   const latest = latestOf(state, container.name, sandbox);
   if (latest?.state === "running") return [];
   // A pod that got another sandbox is initialised again.
@@ -214,7 +252,8 @@ function cleanUp(state: PodState, sandbox: SandboxState | undefined): PodAction[
   const actions: PodAction[] = [];
   for (const containers of Map.groupBy(state.containers, (container) => container.name).values()) {
     const dead = containers.filter((container) => container.state === "exited" || container.state === "created").sort((a, b) => b.attempt - a.attempt);
-    for (const container of dead.slice(containers.some((other) => other.state === "running") ? 1 : 2)) actions.push({ do: "removeContainer", id: container.id });
+    for (const container of dead.slice(containers.some((other) => other.state === "running") ? 1 : 2))
+      actions.push({ do: "removeContainer", id: container.id });
   }
   for (const other of state.sandboxes) {
     if (other === sandbox) continue;

@@ -49,7 +49,11 @@ export interface VolumeMountPoint {
 }
 
 /** What is remembered with a container in the runtime: the image its spec named, the memory it asked for, and the start from which its back-off counts. */
-export const ContainerAnnotation = { image: "mainstay.dev/image", memoryRequest: "mainstay.dev/memory-request", backoffBase: "mainstay.dev/backoff-base" } as const;
+export const ContainerAnnotation = {
+  image: "mainstay.dev/image",
+  memoryRequest: "mainstay.dev/memory-request",
+  backoffBase: "mainstay.dev/backoff-base",
+} as const;
 
 export function podLogDir(pod: Pod, logsDir: string): string {
   const { namespace, name, uid } = pod.metadata;
@@ -72,7 +76,12 @@ export function computeSandboxConfig(pod: Pod, attempt: number, settings: NodeSe
       : pod.spec.containers.flatMap((container) =>
           (container.ports ?? [])
             .filter((port) => (port.hostPort ?? 0) > 0)
-            .map((port) => ({ protocol: port.protocol === "UDP" ? Protocol.UDP : port.protocol === "SCTP" ? Protocol.SCTP : Protocol.TCP, containerPort: port.containerPort, hostPort: port.hostPort ?? 0, hostIp: port.hostIP ?? "" })),
+            .map((port) => ({
+              protocol: port.protocol === "UDP" ? Protocol.UDP : port.protocol === "SCTP" ? Protocol.SCTP : Protocol.TCP,
+              containerPort: port.containerPort,
+              hostPort: port.hostPort ?? 0,
+              hostIp: port.hostIP ?? "",
+            })),
         ),
     // What runtimes, their plugins and networks do otherwise for one pod, its own labels and annotations say.
     labels: { ...pod.metadata.labels, ...labelsOf(pod) },
@@ -97,7 +106,14 @@ export function podCgroup(pod: Pod, settings: Pick<NodeSettings, "cgroupRoot">):
 }
 
 /** One container of a pod, ready for the runtime. Throws a ContainerConfigError for what cannot be. Pure. */
-export function computeContainerConfig(pod: Pod, container: Container, { image, attempt, backoffBase }: ContainerStart, environment: ReadonlyMap<string, string>, mounts: readonly VolumeMountPoint[], settings: NodeSettings): ContainerConfig {
+export function computeContainerConfig(
+  pod: Pod,
+  container: Container,
+  { image, attempt, backoffBase }: ContainerStart,
+  environment: ReadonlyMap<string, string>,
+  mounts: readonly VolumeMountPoint[],
+  settings: NodeSettings,
+): ContainerConfig {
   return {
     metadata: { name: container.name, attempt },
     image: { image: image.name },
@@ -109,10 +125,19 @@ export function computeContainerConfig(pod: Pod, container: Container, { image, 
       hostPath: mount.hostPath,
       containerPath: mount.containerPath,
       readonly: mount.readOnly,
-      propagation: mount.propagation === "Bidirectional" ? MountPropagation.PROPAGATION_BIDIRECTIONAL : mount.propagation === "HostToContainer" ? MountPropagation.PROPAGATION_HOST_TO_CONTAINER : MountPropagation.PROPAGATION_PRIVATE,
+      propagation:
+        mount.propagation === "Bidirectional"
+          ? MountPropagation.PROPAGATION_BIDIRECTIONAL
+          : mount.propagation === "HostToContainer"
+            ? MountPropagation.PROPAGATION_HOST_TO_CONTAINER
+            : MountPropagation.PROPAGATION_PRIVATE,
     })),
     labels: { ...labelsOf(pod), [RuntimeLabel.containerName]: container.name },
-    annotations: { [ContainerAnnotation.image]: container.image ?? "", [ContainerAnnotation.memoryRequest]: String(memoryRequest(container)), [ContainerAnnotation.backoffBase]: String(backoffBase) },
+    annotations: {
+      [ContainerAnnotation.image]: container.image ?? "",
+      [ContainerAnnotation.memoryRequest]: String(memoryRequest(container)),
+      [ContainerAnnotation.backoffBase]: String(backoffBase),
+    },
     logPath: `${container.name}/${attempt}.log`,
     stdin: container.stdin ?? false,
     stdinOnce: container.stdinOnce ?? false,
@@ -147,7 +172,9 @@ function oomScoreAdjustment(pod: Pod, container: Container, memoryBytes: number)
   if (pod.status?.qosClass === "BestEffort") return 1000;
   const scoreFor = (bytes: number) => 1000 - Math.floor((1000 * (bytes + unclaimedMemory(pod))) / memoryBytes);
   const isSidecar = container.restartPolicy === "Always" && pod.spec.initContainers?.some(({ name }) => name === container.name) === true;
-  const adjustment = isSidecar ? Math.min(scoreFor(memoryRequest(container)), scoreFor(Math.min(...pod.spec.containers.map(memoryRequest)))) : scoreFor(memoryRequest(container));
+  const adjustment = isSidecar
+    ? Math.min(scoreFor(memoryRequest(container)), scoreFor(Math.min(...pod.spec.containers.map(memoryRequest))))
+    : scoreFor(memoryRequest(container));
   return Math.min(999, Math.max(3, adjustment));
 }
 

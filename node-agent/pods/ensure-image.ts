@@ -17,9 +17,14 @@ export interface WantedImage {
 }
 
 /** Pulls an image when its policy asks for that. Gives what is on the machine then. Throws a StartError; tells the story in events. */
-export async function ensureImage(context: PodContext, pod: Pod, { image, pullPolicy, fieldPath }: WantedImage): Promise<ImageStatus & { readonly name: string }> {
+export async function ensureImage(
+  context: PodContext,
+  pod: Pod,
+  { image, pullPolicy, fieldPath }: WantedImage,
+): Promise<ImageStatus & { readonly name: string }> {
   const { runtime, events, clock } = context;
-  const record = (type: "Normal" | "Warning", reason: string, message: string) => events.record(pod, { type, reason, message, ...(fieldPath === undefined ? {} : { fieldPath }) });
+  const record = (type: "Normal" | "Warning", reason: string, message: string) =>
+    events.record(pod, { type, reason, message, ...(fieldPath === undefined ? {} : { fieldPath }) });
   const fault = imageNameFault(image);
   if (fault !== undefined) {
     const message = `Failed to apply default image tag "${image}": couldn't parse image name "${image}": ${fault}`;
@@ -58,7 +63,11 @@ export async function ensureImage(context: PodContext, pod: Pod, { image, pullPo
   const waitedMs = clock.monotonic() - startedMs;
   const pulled = await runtime.imageStatus(name);
   if (pulled === undefined) throw new StartError("ErrImagePull", `image "${image}" was taken away as soon as it had been pulled`);
-  record("Normal", "Pulled", `Successfully pulled image "${image}" in ${took(pullMs)} (${took(waitedMs)} including waiting). Image size: ${pulled.bytes} bytes.`);
+  record(
+    "Normal",
+    "Pulled",
+    `Successfully pulled image "${image}" in ${took(pullMs)} (${took(waitedMs)} including waiting). Image size: ${pulled.bytes} bytes.`,
+  );
   return { ...pulled, name };
 }
 
@@ -84,8 +93,20 @@ async function pull({ runtime }: PodContext, image: string, secrets: readonly Se
 /** The pod's Secrets for registries, as far as they are there. */
 async function pullSecrets({ client, events }: PodContext, pod: Pod): Promise<Secret[]> {
   const names = (pod.spec.imagePullSecrets ?? []).flatMap(({ name }) => (name ? [name] : []));
-  const found = await Promise.all(names.map((name) => client.for(secretResource).get(pod.metadata.namespace ?? "", name).catch(() => undefined)));
+  const found = await Promise.all(
+    names.map((name) =>
+      client
+        .for(secretResource)
+        .get(pod.metadata.namespace ?? "", name)
+        .catch(() => undefined),
+    ),
+  );
   const missing = names.filter((_name, index) => found[index] === undefined);
-  if (missing.length > 0) events.record(pod, { type: "Warning", reason: "FailedToRetrieveImagePullSecret", message: `Unable to retrieve some image pull secrets (${missing.join(", ")}); attempting to pull the image may not succeed.` });
+  if (missing.length > 0)
+    events.record(pod, {
+      type: "Warning",
+      reason: "FailedToRetrieveImagePullSecret",
+      message: `Unable to retrieve some image pull secrets (${missing.join(", ")}); attempting to pull the image may not succeed.`,
+    });
   return found.filter((secret) => secret !== undefined);
 }

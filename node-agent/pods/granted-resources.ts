@@ -22,17 +22,35 @@ export function grantedByStatus(pod: Pod): PodSpec {
   const { spec, status = {} } = pod;
   const { pending, inProgress } = progressOf(pod);
   if (pending === undefined && inProgress !== undefined && inProgress.observedGeneration === pod.metadata.generation) return spec;
-  const of = (asked: ResourceRequirements | undefined, known: Pick<ContainerStatus, "resources" | "allocatedResources"> | undefined): ResourceRequirements | undefined => {
+  const of = (
+    asked: ResourceRequirements | undefined,
+    known: Pick<ContainerStatus, "resources" | "allocatedResources"> | undefined,
+  ): ResourceRequirements | undefined => {
     if (known?.resources === undefined && known?.allocatedResources === undefined) return asked;
     const { requests: _requests, limits: _limits, ...others } = asked ?? {};
     const requests = known.allocatedResources ?? known.resources?.requests;
     const shown = known.resources?.limits ?? asked?.limits;
     // A container is held to the pod's limit where it has none of its own; a guaranteed one may use exactly what it asks for.
-    const limits = shown && Object.fromEntries(Object.entries(shown).flatMap(([name, amount]) => (asked?.limits?.[name] === undefined && spec.resources?.limits?.[name] !== undefined ? [] : [[name, status.qosClass === "Guaranteed" ? (requests?.[name] ?? amount) : amount]])));
+    const limits =
+      shown &&
+      Object.fromEntries(
+        Object.entries(shown).flatMap(([name, amount]) =>
+          asked?.limits?.[name] === undefined && spec.resources?.limits?.[name] !== undefined
+            ? []
+            : [[name, status.qosClass === "Guaranteed" ? (requests?.[name] ?? amount) : amount]],
+        ),
+      );
     return { ...others, ...(requests === undefined ? {} : { requests }), ...(limits === undefined ? {} : { limits }) };
   };
   const named = (containers: readonly Container[], statuses: readonly ContainerStatus[] = []): PodSpec["containers"] =>
-    containers.map((container) => ({ ...container, resources: of(container.resources, statuses.find(({ name }) => name === container.name)) ?? {} }));
+    containers.map((container) => ({
+      ...container,
+      resources:
+        of(
+          container.resources,
+          statuses.find(({ name }) => name === container.name),
+        ) ?? {},
+    }));
   const whole = spec.resources === undefined ? undefined : of(spec.resources, status);
   return {
     ...spec,
@@ -45,9 +63,14 @@ export function grantedByStatus(pod: Pod): PodSpec {
 /** The pod with the resources of `granted`, a specification of the same containers; the pod itself where it asks for nothing else. Pure. */
 export function withGranted(pod: Pod, granted: PodSpec): Pod {
   if (!asksForOther(pod.spec, granted)) return pod;
-  const named = (containers: readonly Container[], like: readonly Container[] = []) => containers.map((container) => withResources(container, like.find(({ name }) => name === container.name) ?? container));
+  const named = (containers: readonly Container[], like: readonly Container[] = []) =>
+    containers.map((container) => withResources(container, like.find(({ name }) => name === container.name) ?? container));
   const { initContainers } = pod.spec;
-  const spec = { ...pod.spec, containers: named(pod.spec.containers, granted.containers), ...(initContainers === undefined ? {} : { initContainers: named(initContainers, granted.initContainers) }) };
+  const spec = {
+    ...pod.spec,
+    containers: named(pod.spec.containers, granted.containers),
+    ...(initContainers === undefined ? {} : { initContainers: named(initContainers, granted.initContainers) }),
+  };
   return { ...pod, spec: withResources(spec, granted) };
 }
 
@@ -66,7 +89,9 @@ export function asksForOther(spec: PodSpec, granted: PodSpec): boolean {
       const other = others.find(({ name }) => name === container.name);
       return other !== undefined && differs(container.resources, other.resources);
     });
-  return differs(spec.resources, granted.resources) || anyDiffers(spec.containers, granted.containers) || anyDiffers(spec.initContainers, granted.initContainers);
+  return (
+    differs(spec.resources, granted.resources) || anyDiffers(spec.containers, granted.containers) || anyDiffers(spec.initContainers, granted.initContainers)
+  );
 }
 
 function isSameAmount(one: string | undefined, other: string | undefined): boolean {
@@ -78,7 +103,12 @@ function isSameAmount(one: string | undefined, other: string | undefined): boole
  * what has waited longest. Pure.
  */
 export function orderResizes<T extends ResizeRequest>(requests: readonly T[]): T[] {
-  const rank = ({ pod, granted, waitsSinceMs = Infinity }: T) => [growth(pod, granted), -(pod.spec.priority ?? 0), pod.status?.qosClass === "Guaranteed" ? 0 : 1, waitsSinceMs];
+  const rank = ({ pod, granted, waitsSinceMs = Infinity }: T) => [
+    growth(pod, granted),
+    -(pod.spec.priority ?? 0),
+    pod.status?.qosClass === "Guaranteed" ? 0 : 1,
+    waitsSinceMs,
+  ];
   const ranked = requests.map((request) => ({ request, rank: rank(request) }));
   return ranked.sort((a, b) => compareRanks(a.rank, b.rank)).map(({ request }) => request);
 }

@@ -27,9 +27,19 @@ export function kernelHostname(pod: Pod, clusterDomain: string): string {
  */
 export function hostsFile(pod: Pod, podIps: readonly string[], clusterDomain: string, nodeHosts: string): string {
   const { hostname, fqdn } = hostNamesOf(pod, clusterDomain);
-  const lines = pod.spec.hostNetwork === true
-    ? ["# Kubernetes-managed hosts file (host network).", nodeHosts.trimEnd()]
-    : ["# Kubernetes-managed hosts file.", "127.0.0.1\tlocalhost", "::1\tlocalhost ip6-localhost ip6-loopback", "fe00::0\tip6-localnet", "fe00::0\tip6-mcastprefix", "fe00::1\tip6-allnodes", "fe00::2\tip6-allrouters", ...podIps.map((ip) => [ip, ...(fqdn === undefined ? [] : [fqdn]), hostname].join("\t"))];
+  const lines =
+    pod.spec.hostNetwork === true
+      ? ["# Kubernetes-managed hosts file (host network).", nodeHosts.trimEnd()]
+      : [
+          "# Kubernetes-managed hosts file.",
+          "127.0.0.1\tlocalhost",
+          "::1\tlocalhost ip6-localhost ip6-loopback",
+          "fe00::0\tip6-localnet",
+          "fe00::0\tip6-mcastprefix",
+          "fe00::1\tip6-allnodes",
+          "fe00::2\tip6-allrouters",
+          ...podIps.map((ip) => [ip, ...(fqdn === undefined ? [] : [fqdn]), hostname].join("\t")),
+        ];
   if ((pod.spec.hostAliases ?? []).length > 0) lines.push("", "# Entries added by HostAliases.");
   for (const { ip, hostnames } of pod.spec.hostAliases ?? []) lines.push([ip, ...(hostnames ?? [])].join("\t"));
   return `${lines.join("\n")}\n`;

@@ -30,7 +30,12 @@ const BODY_BYTES_MAX = 10 * 1024;
  */
 export async function callContainer({ action, container, podIp, timeoutMs, agent }: HttpCall): Promise<HttpAnswer> {
   const host = action.host || podIp;
-  const headers = { "user-agent": `${agent}/1.36`, accept: "*/*", connection: "close", ...Object.fromEntries((action.httpHeaders ?? []).map((header) => [header.name, header.value])) };
+  const headers = {
+    "user-agent": `${agent}/1.36`,
+    accept: "*/*",
+    connection: "close",
+    ...Object.fromEntries((action.httpHeaders ?? []).map((header) => [header.name, header.value])),
+  };
   const late = AbortSignal.timeout(timeoutMs);
   const place = `${action.scheme === "HTTPS" ? "https" : "http"}://${hostAndPort(host, portNumber(action.port, container))}`;
   // What a pod asks for is sent as it stands: a path that is no valid address is the server's to judge.
@@ -61,7 +66,11 @@ function ask({ url, path }: Target, headers: Readonly<Record<string, string>>, s
   return new Promise((resolve, reject) => {
     const outgoing = (isTls ? nodeJs.https.request : nodeJs.http.request)(
       {
-        host: bareHost(url), port: url.port || (isTls ? 443 : 80), path, headers, signal,
+        host: bareHost(url),
+        port: url.port || (isTls ? 443 : 80),
+        path,
+        headers,
+        signal,
         // Small servers end their lines without a carriage return, and upstream's client does not mind.
         insecureHTTPParser: true,
         ...(isTls ? { rejectUnauthorized: false } : {}),

@@ -12,7 +12,12 @@ import { StartError } from "./start-error.ts";
  * The places of a pod's volumes, with those that are images and that this container mounts: they are pulled and mounted when the first container
  * needs them, and an image that is missing holds up no other container, as upstream has it. Throws a StartError.
  */
-export async function withImageVolumes(context: PodContext, pod: Pod, container: Container, volumes: ReadonlyMap<string, string>): Promise<ReadonlyMap<string, string>> {
+export async function withImageVolumes(
+  context: PodContext,
+  pod: Pod,
+  container: Container,
+  volumes: ReadonlyMap<string, string>,
+): Promise<ReadonlyMap<string, string>> {
   const places = new Map(volumes);
   const { uid = "" } = pod.metadata;
   for (const { name, image } of pod.spec.volumes ?? []) {

@@ -4,7 +4,11 @@ import type { ContainerState } from "../cri/runtime.ts";
 import { restartsPodAfter } from "./restart-policy.ts";
 
 /** What upstream shows of a container that was running and of which nobody knows how it ended. */
-const UNKNOWN_END = { exitCode: 137, reason: "ContainerStatusUnknown", message: "The container could not be located when the pod was deleted.  The container used to be Running" } as const;
+const UNKNOWN_END = {
+  exitCode: 137,
+  reason: "ContainerStatusUnknown",
+  message: "The container could not be located when the pod was deleted.  The container used to be Running",
+} as const;
 
 /**
  * The containers that ran, as the pod's status says, and of which the runtime has no record any more, as ended ones: what may run only once
@@ -29,11 +33,26 @@ function beginsAgain(container: Container, { state }: ContainerStatus): boolean 
 function endOf(container: Container, { containerID = "", image, imageID, restartCount, state }: ContainerStatus, podUid: string): ContainerState[] {
   const ended = state?.terminated ?? (state?.running === undefined ? undefined : { ...UNKNOWN_END, startedAt: state.running.startedAt });
   if (ended === undefined) return [];
-  return [{
-    id: containerID.replace(/^[^:]*:\/\//, ""), sandboxId: "", podUid, name: container.name, attempt: restartCount, state: "exited", image, imageId: imageID,
-    createdAtMs: 0, startedAtMs: milliseconds(ended.startedAt), finishedAtMs: milliseconds("finishedAt" in ended ? ended.finishedAt : undefined),
-    exitCode: ended.exitCode, reason: ended.reason ?? "", message: ended.message ?? "", logPath: "", annotations: {},
-  }];
+  return [
+    {
+      id: containerID.replace(/^[^:]*:\/\//, ""),
+      sandboxId: "",
+      podUid,
+      name: container.name,
+      attempt: restartCount,
+      state: "exited",
+      image,
+      imageId: imageID,
+      createdAtMs: 0,
+      startedAtMs: milliseconds(ended.startedAt),
+      finishedAtMs: milliseconds("finishedAt" in ended ? ended.finishedAt : undefined),
+      exitCode: ended.exitCode,
+      reason: ended.reason ?? "",
+      message: ended.message ?? "",
+      logPath: "",
+      annotations: {},
+    },
+  ];
 }
 
 /** Zero for a time that nobody knows. */

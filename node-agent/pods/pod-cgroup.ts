@@ -28,7 +28,9 @@ export function computePodLimits({ spec, ...pod }: Pod, podPidsMax?: number): Cg
   const requests = podRequests(spec);
   const limits = podLimits(spec);
   const all = podContainers(spec);
-  const isBounded = (name: string) => spec.resources?.limits?.[name] !== undefined || all.every(({ resources }) => resources?.limits?.[name] !== undefined && milliValue(resources.limits[name]) > 0);
+  const isBounded = (name: string) =>
+    spec.resources?.limits?.[name] !== undefined ||
+    all.every(({ resources }) => resources?.limits?.[name] !== undefined && milliValue(resources.limits[name]) > 0);
   const isBestEffort = qosOf({ ...pod, spec }) === "BestEffort";
   return {
     cpuShares: isBestEffort ? SHARES_MIN : toShares(requests["cpu"] ?? 0),
@@ -40,7 +42,9 @@ export function computePodLimits({ spec, ...pod }: Pod, podPidsMax?: number): Cg
 
 /** Burstable pods share as much as they asked for together; best effort gets what nobody else wants. Pure. */
 export function computeQosShares(pods: readonly Pod[]): { readonly burstable: number; readonly besteffort: number } {
-  const asked = pods.filter((pod) => qosOf(pod) === "Burstable" && pod.status?.phase !== "Succeeded" && pod.status?.phase !== "Failed").reduce((sum, { spec }) => sum + (podRequests(spec)["cpu"] ?? 0), 0);
+  const asked = pods
+    .filter((pod) => qosOf(pod) === "Burstable" && pod.status?.phase !== "Succeeded" && pod.status?.phase !== "Failed")
+    .reduce((sum, { spec }) => sum + (podRequests(spec)["cpu"] ?? 0), 0);
   return { burstable: toShares(asked), besteffort: SHARES_MIN };
 }
 

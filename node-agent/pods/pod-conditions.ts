@@ -15,7 +15,12 @@ type Verdict = Pick<PodCondition, "status" | "reason" | "message">;
 const TRUE: Verdict = { status: "True" };
 
 /** A pod's conditions in upstream's words, with those that others have written. `containers` and `inits` are what its status says of them. Pure. */
-export function computeConditions({ pod, state, nowMs }: ConditionInputs, phase: string, containers: readonly ContainerStatus[], inits: readonly ContainerStatus[]): PodCondition[] {
+export function computeConditions(
+  { pod, state, nowMs }: ConditionInputs,
+  phase: string,
+  containers: readonly ContainerStatus[],
+  inits: readonly ContainerStatus[],
+): PodCondition[] {
   const containersReady = judgeContainers(pod, phase, containers, inits);
   const verdicts: [string, Verdict][] = [
     ["PodReadyToStartContainers", { status: currentSandbox(state)?.isReady === true ? "True" : "False" }],
@@ -24,7 +29,8 @@ export function computeConditions({ pod, state, nowMs }: ConditionInputs, phase:
     ["ContainersReady", containersReady],
     ["PodScheduled", TRUE],
   ];
-  if (podContainers(pod.spec).some(({ restartPolicyRules = [] }) => restartPolicyRules.some(({ action }) => action === "RestartAllContainers"))) verdicts.push(["AllContainersRestarting", judgeReset(pod, state, phase)]);
+  if (podContainers(pod.spec).some(({ restartPolicyRules = [] }) => restartPolicyRules.some(({ action }) => action === "RestartAllContainers")))
+    verdicts.push(["AllContainersRestarting", judgeReset(pod, state, phase)]);
   let conditions: readonly PodCondition[] = pod.status?.conditions ?? [];
   for (const [type, verdict] of verdicts) {
     // Reasons and words that no longer hold must not linger beside the new ones.
@@ -69,5 +75,7 @@ function judgeInitialization({ spec, status }: Pod, phase: string, containers: r
 function judgeReset(pod: Pod, state: PodState, phase: string): Verdict {
   if (phase === "Succeeded") return { status: "False", reason: "PodCompleted" };
   if (phase === "Failed") return { status: "False", reason: "PodFailed" };
-  return resetSources(pod, state).length === 0 ? { status: "False" } : { status: "True", reason: "RestartAllContainersStarted", message: "container exited with restart policy rule" };
+  return resetSources(pod, state).length === 0
+    ? { status: "False" }
+    : { status: "True", reason: "RestartAllContainersStarted", message: "container exited with restart policy rule" };
 }

@@ -24,13 +24,22 @@ export class ContainerConfigError extends Error {
 }
 
 /** The environment of a container: Services first, then envFrom, then env, later ones winning and seeing the earlier ones. `volumes` are the pod's, for files of variables. */
-export async function computeEnvironment(pod: Pod, container: Container, sources: EnvironmentSources, volumes: ReadonlyMap<string, string> = new Map()): Promise<Map<string, string>> {
+export async function computeEnvironment(
+  pod: Pod,
+  container: Container,
+  sources: EnvironmentSources,
+  volumes: ReadonlyMap<string, string> = new Map(),
+): Promise<Map<string, string>> {
   const values = new Map<string, string>();
   const namespace = pod.metadata.namespace ?? "";
   addServices(values, sources.services(), namespace, pod.spec.enableServiceLinks !== false);
   for (const source of container.envFrom ?? []) {
     const { configMapRef, secretRef, prefix = "" } = source;
-    const data = configMapRef ? await mapData(sources, namespace, configMapRef.name ?? "", configMapRef.optional) : secretRef ? await secretData(sources, namespace, secretRef.name ?? "", secretRef.optional) : undefined;
+    const data = configMapRef
+      ? await mapData(sources, namespace, configMapRef.name ?? "", configMapRef.optional)
+      : secretRef
+        ? await secretData(sources, namespace, secretRef.name ?? "", secretRef.optional)
+        : undefined;
     for (const [key, value] of data ?? []) values.set(prefix + key, value);
   }
   for (const variable of container.env ?? []) {
@@ -53,7 +62,10 @@ export function podField(pod: Pod, path: string, { podIps, hostIps }: Pick<Envir
       return pod.metadata.uid ?? "";
     case "metadata.labels":
     case "metadata.annotations":
-      return Object.entries(pod.metadata[path === "metadata.labels" ? "labels" : "annotations"] ?? {}).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, value]) => `${key}=${JSON.stringify(value)}`).join("\n");
+      return Object.entries(pod.metadata[path === "metadata.labels" ? "labels" : "annotations"] ?? {})
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([key, value]) => `${key}=${JSON.stringify(value)}`)
+        .join("\n");
     case "spec.nodeName":
       return pod.spec.nodeName ?? "";
     case "spec.serviceAccountName":
@@ -72,7 +84,13 @@ export function podField(pod: Pod, path: string, { podIps, hostIps }: Pick<Envir
 }
 
 /** A container's request or limit in units of the divisor, rounded up; a limit that is not set is the pod's, else what the node can give. */
-export function resourceField(pod: Pod, container: Container, resource: string, divisor: string | undefined, allocatable: Readonly<Record<string, string>>): string {
+export function resourceField(
+  pod: Pod,
+  container: Container,
+  resource: string,
+  divisor: string | undefined,
+  allocatable: Readonly<Record<string, string>>,
+): string {
   const [kind = "", name = ""] = resource.split(".", 2);
   const list = kind === "limits" ? container.resources?.limits : container.resources?.requests;
   const value = list?.[name] ?? (kind === "limits" ? (pod.spec.resources?.limits?.[name] ?? allocatable[name]) : undefined) ?? "0";
@@ -88,18 +106,34 @@ function resourceOwner({ spec }: Pod, container: Container, name: string | undef
   return named;
 }
 
-async function referenced(variable: EnvVar, pod: Pod, container: Container, sources: EnvironmentSources, volumes: ReadonlyMap<string, string>): Promise<string | undefined> {
+async function referenced(
+  variable: EnvVar,
+  pod: Pod,
+  container: Container,
+  sources: EnvironmentSources,
+  volumes: ReadonlyMap<string, string>,
+): Promise<string | undefined> {
   const { fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef, fileKeyRef } = variable.valueFrom ?? {};
   const namespace = pod.metadata.namespace ?? "";
   if (fieldRef) return podField(pod, fieldRef.fieldPath, sources);
-  if (resourceFieldRef) return resourceField(pod, resourceOwner(pod, container, resourceFieldRef.containerName), resourceFieldRef.resource, resourceFieldRef.divisor, sources.allocatable);
+  if (resourceFieldRef)
+    return resourceField(
+      pod,
+      resourceOwner(pod, container, resourceFieldRef.containerName),
+      resourceFieldRef.resource,
+      resourceFieldRef.divisor,
+      sources.allocatable,
+    );
   if (fileKeyRef) return fromFile(fileKeyRef, volumes);
   const reference = configMapKeyRef ?? secretKeyRef;
   if (reference === undefined) return undefined;
   const kind = configMapKeyRef ? "ConfigMap" : "Secret";
-  const data = configMapKeyRef ? await mapData(sources, namespace, reference.name ?? "", reference.optional) : await secretData(sources, namespace, reference.name ?? "", reference.optional);
+  const data = configMapKeyRef
+    ? await mapData(sources, namespace, reference.name ?? "", reference.optional)
+    : await secretData(sources, namespace, reference.name ?? "", reference.optional);
   const value = data?.get(reference.key);
-  if (value === undefined && reference.optional !== true) throw new ContainerConfigError(`couldn't find key ${reference.key} in ${kind} ${namespace}/${reference.name}`);
+  if (value === undefined && reference.optional !== true)
+    throw new ContainerConfigError(`couldn't find key ${reference.key} in ${kind} ${namespace}/${reference.name}`);
   return value;
 }
 
@@ -112,18 +146,34 @@ function fromFile({ volumeName, path, key, optional }: FileKeySelector, volumes:
   } catch (error) {
     throw new ContainerConfigError(`couldn't parse env file ${path}: ${describeError(error)}`, { cause: error });
   }
-  if (value === undefined && optional !== true) throw new ContainerConfigError(`environment variable key ${JSON.stringify(key)} not found in file ${JSON.stringify(path)}`);
+  if (value === undefined && optional !== true)
+    throw new ContainerConfigError(`environment variable key ${JSON.stringify(key)} not found in file ${JSON.stringify(path)}`);
   return value;
 }
 
 async function mapData(sources: EnvironmentSources, namespace: string, name: string, optional: boolean | undefined): Promise<Map<string, string> | undefined> {
-  const map = await readOptional(() => sources.configMap(namespace, name), optional, () => new ContainerConfigError(`configmap "${name}" not found`));
+  const map = await readOptional(
+    () => sources.configMap(namespace, name),
+    optional,
+    () => new ContainerConfigError(`configmap "${name}" not found`),
+  );
   return map === undefined ? undefined : new Map(Object.entries(map.data ?? {}));
 }
 
-async function secretData(sources: EnvironmentSources, namespace: string, name: string, optional: boolean | undefined): Promise<Map<string, string> | undefined> {
-  const secret = await readOptional(() => sources.secret(namespace, name), optional, () => new ContainerConfigError(`secret "${name}" not found`));
-  return secret === undefined ? undefined : new Map(Object.entries(secret.data ?? {}).map(([key, value]) => [key, Buffer.from(value, "base64").toString("utf8")]));
+async function secretData(
+  sources: EnvironmentSources,
+  namespace: string,
+  name: string,
+  optional: boolean | undefined,
+): Promise<Map<string, string> | undefined> {
+  const secret = await readOptional(
+    () => sources.secret(namespace, name),
+    optional,
+    () => new ContainerConfigError(`secret "${name}" not found`),
+  );
+  return secret === undefined
+    ? undefined
+    : new Map(Object.entries(secret.data ?? {}).map(([key, value]) => [key, Buffer.from(value, "base64").toString("utf8")]));
 }
 
 /** `WEB_SERVICE_HOST` and its kin, for Services of the pod's namespace and the API's own. */
@@ -143,7 +193,11 @@ function addServices(values: Map<string, string>, services: readonly Service[], 
       const protocol = port.protocol ?? "TCP";
       const at = `${prefix}_PORT_${port.port}_${protocol}`;
       if (port.name) values.set(`${prefix}_SERVICE_PORT_${port.name.toUpperCase().replaceAll("-", "_")}`, String(port.port));
-      values.set(at, `${protocol.toLowerCase()}://${hostAndPort(ip, port.port)}`).set(`${at}_PROTO`, protocol.toLowerCase()).set(`${at}_PORT`, String(port.port)).set(`${at}_ADDR`, ip);
+      values
+        .set(at, `${protocol.toLowerCase()}://${hostAndPort(ip, port.port)}`)
+        .set(`${at}_PROTO`, protocol.toLowerCase())
+        .set(`${at}_PORT`, String(port.port))
+        .set(`${at}_ADDR`, ip);
     }
   }
 }

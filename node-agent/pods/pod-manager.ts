@@ -73,7 +73,8 @@ export class PodManager {
     for (const pod of this.#statics.values()) {
       const known = this.#workers.get(pod.metadata.uid ?? "")?.worker;
       // One with a uid of its own may change and stay what it is.
-      if (known !== undefined && !jsonEqual(known.pod.spec, pod.spec) && known.pod.metadata.deletionTimestamp === undefined) known.update({ ...pod, ...(known.pod.status === undefined ? {} : { status: known.pod.status }) });
+      if (known !== undefined && !jsonEqual(known.pod.spec, pod.spec) && known.pod.metadata.deletionTimestamp === undefined)
+        known.update({ ...pod, ...(known.pod.status === undefined ? {} : { status: known.pod.status }) });
       // One of the same name that is still ending has what this one needs; its end comes back here.
       const isTaken = [...this.#workers.values()].some(({ worker }) => hasSameName(worker.pod, pod));
       if (isTaken) continue;
@@ -106,7 +107,7 @@ export class PodManager {
 
   /** Gives pods the other resources that they ask for, as far as there is room. What one of them gives up is another's at once. */
   #grantResizes(): void {
-    for (let hasGranted = true; hasGranted; ) {
+    for (let hasGranted = true; hasGranted;) {
       const requests = [...this.#workers.values()].flatMap(({ worker }) => {
         const request = worker.resizeRequest;
         return request === undefined ? [] : [{ ...request, worker }];
@@ -124,7 +125,8 @@ export class PodManager {
   contentChanged(object: ConfigMap | Secret): void {
     const { namespace, name = "" } = object.metadata;
     const kind = object.kind === "ConfigMap" ? "ConfigMap" : "Secret";
-    for (const { worker } of this.#workers.values()) if (worker.pod.metadata.namespace === namespace && showsContent(worker.pod, kind, name)) worker.refreshVolumes();
+    for (const { worker } of this.#workers.values())
+      if (worker.pod.metadata.namespace === namespace && showsContent(worker.pod, kind, name)) worker.refreshVolumes();
   }
 
   /** What the node has is known from now on: pods may have waited for that. */
@@ -226,7 +228,9 @@ export class PodManager {
         const alive = new Set([...known, ...sandboxes.map(({ uid }) => uid)].filter((uid) => uid !== undefined));
         const left = await sweepOrphans({ podsDir, logsDir: settings.logsDir, cgroupRoot: settings.cgroupRoot }, alive, this.#context.csi, logger);
         for (const uid of left) this.#start(formerPod({ uid, name: uid, namespace: "" })).orphan();
-        await this.#context.images.releaseOthers(alive).catch((error: unknown) => logger.warn("images of pods that are gone not released", { error: describeError(error) }));
+        await this.#context.images
+          .releaseOthers(alive)
+          .catch((error: unknown) => logger.warn("images of pods that are gone not released", { error: describeError(error) }));
         return true;
       } catch (error) {
         logger.warn("the runtime does not answer, will retry", { error: describeError(error) });
@@ -296,7 +300,8 @@ export class PodManager {
     this.#relistedAtMs = nowMs;
     metrics.relistAt.set(clock.now() / 1000);
     metrics.runningPods.set(sandboxes.filter(({ isReady }) => isReady).length);
-    for (const container_state of ["created", "running", "exited", "unknown"] as const) metrics.runningContainers.set(containers.filter(({ state }) => state === container_state).length, { container_state });
+    for (const container_state of ["created", "running", "exited", "unknown"] as const)
+      metrics.runningContainers.set(containers.filter(({ state }) => state === container_state).length, { container_state });
   }
 }
 

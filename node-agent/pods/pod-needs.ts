@@ -11,19 +11,31 @@ export interface NodeAbilities {
 
 /** Parameters that belong to a pod's own namespaces and cannot hurt its neighbours. */
 const SAFE_SYSCTLS: ReadonlySet<string> = new Set([
-  "kernel.shm_rmid_forced", "net.ipv4.ip_local_port_range", "net.ipv4.tcp_syncookies", "net.ipv4.ping_group_range", "net.ipv4.ip_unprivileged_port_start",
-  "net.ipv4.ip_local_reserved_ports", "net.ipv4.tcp_keepalive_time", "net.ipv4.tcp_fin_timeout", "net.ipv4.tcp_keepalive_intvl", "net.ipv4.tcp_keepalive_probes",
-  "net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem",
+  "kernel.shm_rmid_forced",
+  "net.ipv4.ip_local_port_range",
+  "net.ipv4.tcp_syncookies",
+  "net.ipv4.ping_group_range",
+  "net.ipv4.ip_unprivileged_port_start",
+  "net.ipv4.ip_local_reserved_ports",
+  "net.ipv4.tcp_keepalive_time",
+  "net.ipv4.tcp_fin_timeout",
+  "net.ipv4.tcp_keepalive_intvl",
+  "net.ipv4.tcp_keepalive_probes",
+  "net.ipv4.tcp_rmem",
+  "net.ipv4.tcp_wmem",
 ]);
 
 /** Why a pod cannot run here, however much room there is; undefined when it can. Pure. */
 export function refuseNeeds(pod: Pod, { unsafeSysctls }: NodeAbilities): Refusal | undefined {
   const { os, securityContext } = pod.spec;
-  if ((pod.metadata.labels?.["kubernetes.io/os"] ?? "linux") !== "linux") return { reason: "PodOSSelectorNodeLabelDoesNotMatch", message: "Failed to admit pod as the `kubernetes.io/os` label doesn't match node label" };
+  if ((pod.metadata.labels?.["kubernetes.io/os"] ?? "linux") !== "linux")
+    return { reason: "PodOSSelectorNodeLabelDoesNotMatch", message: "Failed to admit pod as the `kubernetes.io/os` label doesn't match node label" };
   if (os !== undefined && os.name !== "linux") return { reason: "PodOSNotSupported", message: "Failed to admit pod as the OS field doesn't match node OS" };
   // The version of the runtime's interface that is spoken here has no word for it.
-  if (securityContext?.supplementalGroupsPolicy === "Strict") return { reason: "SupplementalGroupsPolicyNotSupported", message: "SupplementalGroupsPolicy=Strict is not supported in this node" };
-  const isAllowed = (name: string) => SAFE_SYSCTLS.has(name) || unsafeSysctls.some((pattern) => (pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : name === pattern));
+  if (securityContext?.supplementalGroupsPolicy === "Strict")
+    return { reason: "SupplementalGroupsPolicyNotSupported", message: "SupplementalGroupsPolicy=Strict is not supported in this node" };
+  const isAllowed = (name: string) =>
+    SAFE_SYSCTLS.has(name) || unsafeSysctls.some((pattern) => (pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : name === pattern));
   const forbidden = (securityContext?.sysctls ?? []).map(({ name }) => normalSysctl(name)).find((name) => !isAllowed(name));
   if (forbidden !== undefined) return { reason: "SysctlForbidden", message: `forbidden sysctl: ${JSON.stringify(forbidden)} not allowlisted` };
   // Profiles are not handed to the runtime: better no container than one that is not held.

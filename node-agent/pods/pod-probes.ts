@@ -57,10 +57,28 @@ export class PodProbes {
         podIp,
         report: (kind, isOk) => this.#record(spec, id, kind, isOk),
         probed: (kind, isOk, seconds) => this.#meter(pod, spec.name, kind, isOk, seconds),
-        unhealthy: (kind, message) => events.record(pod, { type: "Warning", reason: "Unhealthy", message: `${NAMES[kind]} probe failed: ${message}`, fieldPath: containerFieldPath(pod.spec, spec.name) }),
-        unknown: (kind, message) => events.record(pod, { type: "Warning", reason: "Unhealthy", message: `${NAMES[kind]} probe errored and resulted in unknown state: ${message}`, fieldPath: containerFieldPath(pod.spec, spec.name) }),
+        unhealthy: (kind, message) =>
+          events.record(pod, {
+            type: "Warning",
+            reason: "Unhealthy",
+            message: `${NAMES[kind]} probe failed: ${message}`,
+            fieldPath: containerFieldPath(pod.spec, spec.name),
+          }),
+        unknown: (kind, message) =>
+          events.record(pod, {
+            type: "Warning",
+            reason: "Unhealthy",
+            message: `${NAMES[kind]} probe errored and resulted in unknown state: ${message}`,
+            fieldPath: containerFieldPath(pod.spec, spec.name),
+          }),
         hasStarted: known?.started === true,
-        warn: (kind, message) => events.record(pod, { type: "Warning", reason: "ProbeWarning", message: `${NAMES[kind]} probe warning: ${message}`, fieldPath: containerFieldPath(pod.spec, spec.name) }),
+        warn: (kind, message) =>
+          events.record(pod, {
+            type: "Warning",
+            reason: "ProbeWarning",
+            message: `${NAMES[kind]} probe warning: ${message}`,
+            fieldPath: containerFieldPath(pod.spec, spec.name),
+          }),
       });
       this.#probers.set(id, prober);
     }
@@ -96,7 +114,11 @@ export class PodProbes {
   #record(container: Container, id: string, kind: ProbeKind, isOk: boolean): void {
     if (kind === "readinessProbe") this.#ready.set(container.name, isOk);
     else if (kind === "startupProbe" && isOk) this.#started.set(container.name, true);
-    else if (!isOk && !this.#isEnding) this.#failed.set(id, { why: `failed ${kind === "startupProbe" ? "startup" : "liveness"} probe`, graceSeconds: container[kind]?.terminationGracePeriodSeconds });
+    else if (!isOk && !this.#isEnding)
+      this.#failed.set(id, {
+        why: `failed ${kind === "startupProbe" ? "startup" : "liveness"} probe`,
+        graceSeconds: container[kind]?.terminationGracePeriodSeconds,
+      });
     this.#onChange();
   }
 }

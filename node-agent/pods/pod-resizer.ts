@@ -8,7 +8,16 @@ import { latestOf, type PodState } from "./compute-pod-actions.ts";
 import { podCgroup } from "./container-config.ts";
 import { asksForOther, grantedByStatus, withGranted, type ResizeRequest } from "./granted-resources.ts";
 import type { PodContext } from "./pod-context.ts";
-import { describeResize, memoryProblem, planResizes, progressOf, RESIZE_PENDING, type ContainerResize, type ResizeProgress, type ResizeStep } from "./resize.ts";
+import {
+  describeResize,
+  memoryProblem,
+  planResizes,
+  progressOf,
+  RESIZE_PENDING,
+  type ContainerResize,
+  type ResizeProgress,
+  type ResizeStep,
+} from "./resize.ts";
 
 export interface ResizeEffects {
   /** Shows the pod's status anew. */
@@ -82,7 +91,10 @@ export class PodResizer {
     }
     if (refusal === "not known yet") return { isGranted: false, isNews: false };
     this.#waitsSinceMs ??= clock.now();
-    return { isGranted: false, isNews: this.#refused(pod, { reason: refuseForever(pod) === undefined ? "Deferred" : "Infeasible", message: refusal.message, observedGeneration }) };
+    return {
+      isGranted: false,
+      isNews: this.#refused(pod, { reason: refuseForever(pod) === undefined ? "Deferred" : "Infeasible", message: refusal.message, observedGeneration }),
+    };
   }
 
   /** Whether anything was changed; what could not be is in `progress`. */
@@ -156,7 +168,8 @@ export class PodResizer {
     const before = this.#pending;
     this.#pending = pending;
     const isAnother = before?.reason !== pending.reason || before?.observedGeneration !== pending.observedGeneration;
-    if (isAnother) this.#record(pod, "Warning", `Resize${pending.reason}`, describeResize(`Pod resize ${pending.reason}`, pod, pending.observedGeneration, pending.message));
+    if (isAnother)
+      this.#record(pod, "Warning", `Resize${pending.reason}`, describeResize(`Pod resize ${pending.reason}`, pod, pending.observedGeneration, pending.message));
     return isAnother || before?.message !== pending.message;
   }
 
@@ -166,7 +179,8 @@ export class PodResizer {
     const before = this.#inProgress;
     const observedGeneration = before?.observedGeneration ?? generationOf(pod);
     this.#inProgress = { reason: "Error", message, observedGeneration };
-    if (before?.reason !== "Error" || before.message !== message) this.#record(pod, "Warning", "ResizeError", describeResize("Pod resize error", pod, observedGeneration, message));
+    if (before?.reason !== "Error" || before.message !== message)
+      this.#record(pod, "Warning", "ResizeError", describeResize("Pod resize error", pod, observedGeneration, message));
     return false;
   }
 

@@ -5,7 +5,18 @@ import { podContainers } from "../../engine/resources/pod-containers.ts";
 import { podLimits, podRequests, type ResourceAmounts } from "../../engine/resources/pod-requests.ts";
 import type { Container, ContainerStatus, Pod, PodCondition, PodSpec, PodStatus, VolumeMount, VolumeMountStatus } from "../../engine/resources/types.ts";
 import type { ContainerState } from "../cri/runtime.ts";
-import { currentSandbox, ephemeralContainers, failureOf, hasRunning, isFinished, isTerminal, latestOf, type PodState, type ProbeResults, type StartFailure } from "./compute-pod-actions.ts";
+import {
+  currentSandbox,
+  ephemeralContainers,
+  failureOf,
+  hasRunning,
+  isFinished,
+  isTerminal,
+  latestOf,
+  type PodState,
+  type ProbeResults,
+  type StartFailure,
+} from "./compute-pod-actions.ts";
 import { resourcesStatus, type HeldDevice } from "../devices/device-health.ts";
 import { actualResources } from "./actual-resources.ts";
 import { podAddresses } from "./pod-addresses.ts";
@@ -80,7 +91,9 @@ function byName(a: ContainerStatus, b: ContainerStatus): number {
 
 /** What the API is to be told of a status in the place of another: a merge keeps what is not named. */
 export function statusPatch(before: PodStatus | undefined, status: PodStatus): object {
-  const gone = (["reason", "message", "initContainerStatuses", "containerStatuses"] as const).filter((key) => before?.[key] !== undefined && status[key] === undefined);
+  const gone = (["reason", "message", "initContainerStatuses", "containerStatuses"] as const).filter(
+    (key) => before?.[key] !== undefined && status[key] === undefined,
+  );
   return { ...Object.fromEntries(gone.map((key) => [key, null])), ...status };
 }
 
@@ -91,7 +104,10 @@ function isWithoutContainers({ refusal, pod, state }: StatusInputs): boolean {
 
 /** What the pod as a whole was granted, itself or by its containers together; and what it has, which is what it had before while a resize is being done. */
 function wholeResources({ pod: { spec, status }, resize }: StatusInputs): Pick<PodStatus, "resources" | "allocatedResources"> {
-  const granted = spec.resources === undefined ? sumOfContainers(spec) : { resources: spec.resources, ...(spec.resources.requests === undefined ? {} : { allocatedResources: spec.resources.requests }) };
+  const granted =
+    spec.resources === undefined
+      ? sumOfContainers(spec)
+      : { resources: spec.resources, ...(spec.resources.requests === undefined ? {} : { allocatedResources: spec.resources.requests }) };
   return resize?.inProgress === undefined || status?.resources === undefined ? granted : { ...granted, resources: status.resources };
 }
 
@@ -114,12 +130,17 @@ function sumOfContainers(spec: PodSpec): Pick<PodStatus, "resources" | "allocate
 
 /** Undefined for none. */
 function quantities(amounts: ResourceAmounts): Readonly<Record<string, string>> | undefined {
-  const entries = Object.entries(amounts).map(([name, amount]) => [name, name === "cpu" ? formatQuantity(amount / 1000, "DecimalSI") : formatQuantity(amount, name.includes("/") ? "DecimalSI" : "BinarySI")]);
+  const entries = Object.entries(amounts).map(([name, amount]) => [
+    name,
+    name === "cpu" ? formatQuantity(amount / 1000, "DecimalSI") : formatQuantity(amount, name.includes("/") ? "DecimalSI" : "BinarySI"),
+  ]);
   return entries.length === 0 ? undefined : Object.fromEntries(entries);
 }
 
 function withDisruption(conditions: PodCondition[], { disruption, nowMs }: StatusInputs): PodCondition[] {
-  return disruption === undefined ? conditions : [...withCondition(conditions, { type: "DisruptionTarget", status: "True", reason: "TerminationByKubelet", message: disruption }, formatTime(nowMs))];
+  return disruption === undefined
+    ? conditions
+    : [...withCondition(conditions, { type: "DisruptionTarget", status: "True", reason: "TerminationByKubelet", message: disruption }, formatTime(nowMs))];
 }
 
 /** Why it failed, said by whoever said that it did. */
@@ -142,7 +163,11 @@ function computePhase({ pod, state }: StatusInputs): string {
   return initDone && latest.every((container) => container !== undefined) ? "Running" : "Pending";
 }
 
-function containerStatus({ pod, state, probes, failures, terminationMessages, nowMs, blocker, resize, restartMaxMs, held = () => [] }: StatusInputs, container: Container, isInit: boolean): ContainerStatus {
+function containerStatus(
+  { pod, state, probes, failures, terminationMessages, nowMs, blocker, resize, restartMaxMs, held = () => [] }: StatusInputs,
+  container: Container,
+  isInit: boolean,
+): ContainerStatus {
   const all = state.containers.filter((other) => other.name === container.name).sort((a, b) => b.attempt - a.attempt);
   const latest = all.find((other) => other.state !== "created");
   const previous = all.find((other) => other !== latest && other.state === "exited" && (latest === undefined || other.attempt < latest.attempt));
@@ -151,7 +176,10 @@ function containerStatus({ pod, state, probes, failures, terminationMessages, no
   if (latest === undefined && old?.state?.terminated !== undefined && (isTerminal(pod) || pod.metadata.deletionTimestamp !== undefined)) return old;
   const isSidecar = isInit && container.restartPolicy === "Always";
   const started = latest?.state === "running" && (container.startupProbe === undefined || probes.started.get(container.name) === true);
-  const ready = isInit && !isSidecar ? latest?.state === "exited" && latest.exitCode === 0 : started && (container.readinessProbe === undefined || probes.ready.get(container.name) === true);
+  const ready =
+    isInit && !isSidecar
+      ? latest?.state === "exited" && latest.exitCode === 0
+      : started && (container.readinessProbe === undefined || probes.ready.get(container.name) === true);
   const allocated = container.resources?.requests;
   const devices = resourcesStatus(container, held);
   const base = {
@@ -184,7 +212,16 @@ function containerStatus({ pod, state, probes, failures, terminationMessages, no
   const wait = waitingReason(pod, state, container, latest, failure, nowMs, restartMaxMs);
   if (wait !== undefined) return { ...base, state: { waiting: wait }, ...(latest?.state === "exited" ? { lastState: ended(latest) } : last) };
   if (latest?.state === "exited") return { ...base, state: ended(latest), ...last };
-  return { ...base, state: { waiting: { reason: (pod.spec.initContainers ?? []).length > 0 ? "PodInitializing" : "ContainerCreating", ...(blocker === undefined ? {} : { message: blocker }) } }, ...last };
+  return {
+    ...base,
+    state: {
+      waiting: {
+        reason: (pod.spec.initContainers ?? []).length > 0 ? "PodInitializing" : "ContainerCreating",
+        ...(blocker === undefined ? {} : { message: blocker }),
+      },
+    },
+    ...last,
+  };
 }
 
 /** Of mounts below it nothing is promised: the version of the runtime's interface that is spoken here has no word for that. */
@@ -196,7 +233,17 @@ function mountStatus({ name, mountPath, readOnly }: VolumeMount): VolumeMountSta
 function lastWordsOf({ message }: ContainerState, left: string, spec: PodSpec): { readonly message?: string } {
   const text = [message, left].filter((part) => part !== "").join(": ");
   const bytesMax = Math.floor(POD_MESSAGES_BYTES_MAX / (podContainers(spec).length + (spec.ephemeralContainers?.length ?? 0)));
-  return text === "" ? {} : { message: Buffer.byteLength(text) <= bytesMax ? text : Buffer.from(text).subarray(0, bytesMax).toString("utf8").replace(/\uFFFD$/, "") };
+  return text === ""
+    ? {}
+    : {
+        message:
+          Buffer.byteLength(text) <= bytesMax
+            ? text
+            : Buffer.from(text)
+                .subarray(0, bytesMax)
+                .toString("utf8")
+                .replace(/\uFFFD$/, ""),
+      };
 }
 
 /** How a container ended that the runtime has forgotten. */
@@ -207,18 +254,36 @@ function rememberedEnd(old: ContainerStatus | undefined, latest: ContainerState 
   return lastState?.terminated === undefined ? {} : { lastState };
 }
 
-function waitingReason(pod: Pod, state: PodState, container: Container, latest: ContainerState | undefined, failure: StartFailure | undefined, nowMs: number, restartMaxMs: number | undefined): { reason: string; message: string } | undefined {
+function waitingReason(
+  pod: Pod,
+  state: PodState,
+  container: Container,
+  latest: ContainerState | undefined,
+  failure: StartFailure | undefined,
+  nowMs: number,
+  restartMaxMs: number | undefined,
+): { reason: string; message: string } | undefined {
   const backOff = crashLoop(pod, state, container, latest, nowMs, restartMaxMs);
   // One that cannot be started after it was made has ended, too: when it may be tried again, it backs off like others.
   return failure === undefined || (backOff !== undefined && failure.retryAtMs <= nowMs) ? backOff : { reason: failure.reason, message: failure.message };
 }
 
 /** Undefined when the container is not to be started again, or may be at once. */
-function crashLoop(pod: Pod, state: PodState, container: Container, latest: ContainerState | undefined, nowMs: number, restartMaxMs: number | undefined): { reason: string; message: string } | undefined {
+function crashLoop(
+  pod: Pod,
+  state: PodState,
+  container: Container,
+  latest: ContainerState | undefined,
+  nowMs: number,
+  restartMaxMs: number | undefined,
+): { reason: string; message: string } | undefined {
   if (latest?.state !== "exited" || pod.metadata.deletionTimestamp !== undefined || isFinished(pod, state)) return undefined;
   const backoffMs = hasOtherImage(container, latest) ? 0 : restartBackoffMs(latest, restartMaxMs);
   if (!restartsAfter(pod, container, latest.exitCode) || backoffMs === 0 || latest.finishedAtMs + backoffMs <= nowMs) return undefined;
-  return { reason: "CrashLoopBackOff", message: `back-off ${humanSeconds(backoffMs)} restarting failed container=${container.name} pod=${pod.metadata.name}_${pod.metadata.namespace}(${pod.metadata.uid})` };
+  return {
+    reason: "CrashLoopBackOff",
+    message: `back-off ${humanSeconds(backoffMs)} restarting failed container=${container.name} pod=${pod.metadata.name}_${pod.metadata.namespace}(${pod.metadata.uid})`,
+  };
 }
 
 /** An init container whose record is gone has done its work if a later one has started. */

@@ -54,7 +54,15 @@ export class PodVolumes {
     const folder = this.#folder(pod);
     mkdirSync(folder, { recursive: true, mode: 0o750 });
     try {
-      this.#mounted = await mountVolumes(pod, folder, sources(pod, (pod.status?.podIPs ?? []).map(({ ip }) => ip)), this.#mounted);
+      this.#mounted = await mountVolumes(
+        pod,
+        folder,
+        sources(
+          pod,
+          (pod.status?.podIPs ?? []).map(({ ip }) => ip),
+        ),
+        this.#mounted,
+      );
       this.#mountedAtMs = clock.now();
       this.#blocker = undefined;
     } catch (error) {

@@ -15,7 +15,20 @@ import { readHostDns } from "../network/resolv-conf.ts";
 import { isStatic } from "../static-pods/static-pod.ts";
 import { showsItself } from "../volumes/volumes.ts";
 import { removePodCgroup } from "./cgroups.ts";
-import { activeDeadlineMs, computePodActions, currentSandbox, deadlineExceeded, ephemeralContainers, failureOf, hasRunning, isFinished, isTerminal, type PodAction, type PodState, type StartFailure } from "./compute-pod-actions.ts";
+import {
+  activeDeadlineMs,
+  computePodActions,
+  currentSandbox,
+  deadlineExceeded,
+  ephemeralContainers,
+  failureOf,
+  hasRunning,
+  isFinished,
+  isTerminal,
+  type PodAction,
+  type PodState,
+  type StartFailure,
+} from "./compute-pod-actions.ts";
 import { BackOffEvents } from "./back-off-events.ts";
 import { computeSandboxConfig, podLogDir } from "./container-config.ts";
 import { containerType } from "./container-place.ts";
@@ -77,11 +90,15 @@ export class PodWorker {
     this.#backOffs = new BackOffEvents(context.events);
     this.#volumes = new PodVolumes(context);
     this.#probes = new PodProbes(context, () => this.wake());
-    this.#resizer = new PodResizer(context, {
-      tell: async () => this.#report(computePodStatus(this.#statusInputs(await this.#observe()))),
-      stop: (container, message, state) => this.#stop(container, message, this.#pod.spec.terminationGracePeriodSeconds ?? 30, state),
-      ask: askForRoom,
-    }, pod);
+    this.#resizer = new PodResizer(
+      context,
+      {
+        tell: async () => this.#report(computePodStatus(this.#statusInputs(await this.#observe()))),
+        stop: (container, message, state) => this.#stop(container, message, this.#pod.spec.terminationGracePeriodSeconds ?? 30, state),
+        ask: askForRoom,
+      },
+      pod,
+    );
   }
 
   get pod(): Pod {
@@ -113,7 +130,8 @@ export class PodWorker {
   /** The API's newest state of the pod. */
   update(pod: Pod): void {
     // What a pod is told of itself in a volume may be what it waits for.
-    if (showsItself(pod) && !(jsonEqual(pod.metadata.labels, this.#pod.metadata.labels) && jsonEqual(pod.metadata.annotations, this.#pod.metadata.annotations))) this.#volumes.refresh();
+    if (showsItself(pod) && !(jsonEqual(pod.metadata.labels, this.#pod.metadata.labels) && jsonEqual(pod.metadata.annotations, this.#pod.metadata.annotations)))
+      this.#volumes.refresh();
     this.#pod = pod;
     if (this.#operation === "sync") this.#operation = "update";
     this.wake();
@@ -123,7 +141,10 @@ export class PodWorker {
   retire(): void {
     if (this.#pod.metadata.deletionTimestamp !== undefined) return;
     const { metadata, spec } = this.#pod;
-    this.#pod = { ...this.#pod, metadata: { ...metadata, deletionTimestamp: formatTime(this.#context.clock.now()), deletionGracePeriodSeconds: spec.terminationGracePeriodSeconds ?? 30 } };
+    this.#pod = {
+      ...this.#pod,
+      metadata: { ...metadata, deletionTimestamp: formatTime(this.#context.clock.now()), deletionGracePeriodSeconds: spec.terminationGracePeriodSeconds ?? 30 },
+    };
     this.wake();
   }
 
@@ -164,7 +185,7 @@ export class PodWorker {
   async run(signal: AbortSignal): Promise<void> {
     const { logger } = this.#context;
     try {
-      for (let failures = 0; !signal.aborted; ) {
+      for (let failures = 0; !signal.aborted;) {
         this.#bell.take();
         let againMs: number;
         try {
@@ -235,7 +256,9 @@ export class PodWorker {
     if (overdue !== undefined || isOver) await this.#context.devices.unprepare(this.#pod);
     if (overdue !== undefined) {
       if (this.#eviction === undefined) this.#context.events.record(this.#pod, { type: "Normal", reason: overdue.reason, message: overdue.message });
-      await this.#report(computePodStatus({ ...this.#statusInputs(state), refusal: overdue, ...(this.#eviction === undefined ? {} : { disruption: overdue.message }) }));
+      await this.#report(
+        computePodStatus({ ...this.#statusInputs(state), refusal: overdue, ...(this.#eviction === undefined ? {} : { disruption: overdue.message }) }),
+      );
       this.#eviction?.ended();
       return 0;
     }
@@ -264,7 +287,8 @@ export class PodWorker {
     await this.#report(status);
     if (trouble !== undefined) throw trouble;
     this.#backOffs.restarts(this.#pod, status);
-    for (const [name, failure] of this.#failures) if (failure.reason === "ErrImagePull") this.#failures.set(name, this.#backOffs.pull(this.#pod, name, failure));
+    for (const [name, failure] of this.#failures)
+      if (failure.reason === "ErrImagePull") this.#failures.set(name, this.#backOffs.pull(this.#pod, name, failure));
     return hasActed || resized ? Math.min(againMs, 50) : againMs;
   }
 
@@ -295,7 +319,9 @@ export class PodWorker {
 
   /** As it is to be ended: an eviction may leave it less time than it asked for. */
   #endingPod(): Pod {
-    return this.#eviction === undefined || this.#pod.metadata.deletionTimestamp !== undefined ? this.#pod : { ...this.#pod, metadata: { ...this.#pod.metadata, deletionGracePeriodSeconds: this.#eviction.graceSeconds } };
+    return this.#eviction === undefined || this.#pod.metadata.deletionTimestamp !== undefined
+      ? this.#pod
+      : { ...this.#pod, metadata: { ...this.#pod.metadata, deletionGracePeriodSeconds: this.#eviction.graceSeconds } };
   }
 
   /** What keeps the pod from starting is for its status too: events pass, and nobody asks for them first. */
@@ -357,7 +383,14 @@ export class PodWorker {
   async #stop(container: ContainerState, message: string, graceSeconds: number, state: PodState): Promise<void> {
     const endsMs = this.#context.clock.now() + graceSeconds * 1000;
     const leftSeconds = () => Math.max(1, (endsMs - this.#context.clock.now()) / 1000);
-    await stopContainer(this.#context, { pod: this.#pod, state: container, podIp: podAddresses(this.#pod, currentSandbox(state), this.#context.settings.hostIps)[0] ?? "", message, leftSeconds, cutShort: NEVER });
+    await stopContainer(this.#context, {
+      pod: this.#pod,
+      state: container,
+      podIp: podAddresses(this.#pod, currentSandbox(state), this.#context.settings.hostIps)[0] ?? "",
+      message,
+      leftSeconds,
+      cutShort: NEVER,
+    });
   }
 
   async #start({ container: asked, attempt, backoffBase }: Extract<PodAction, { do: "startContainer" }>, state: PodState): Promise<void> {
@@ -378,7 +411,13 @@ export class PodWorker {
       const isPull = error.reason === "ErrImagePull";
       const failures = isPull ? (failureOf(container, this.#failures)?.failures ?? 0) + 1 : 0;
       const retryAtMs = this.#context.clock.now() + (isPull ? backoffMs(PULL_RETRY, failures) : START_RETRY_MS);
-      this.#failures.set(container.name, { reason: error.reason, message: error.message, failures, retryAtMs, ...(container.image === undefined ? {} : { image: container.image }) });
+      this.#failures.set(container.name, {
+        reason: error.reason,
+        message: error.message,
+        failures,
+        retryAtMs,
+        ...(container.image === undefined ? {} : { image: container.image }),
+      });
     }
   }
 
@@ -400,9 +439,13 @@ export class PodWorker {
     // Of a pod that only the runtime knew, the class is not known either.
     for (const qos of ["Guaranteed", "Burstable", "BestEffort"] as const) removePodCgroup(`${qosFolder(settings.cgroupRoot, qos)}/pod${uid}`);
     // Only now nothing of the pod is left, and its name may be given to another.
-    if (!this.#isOrphan && !isStatic(this.#pod)) await client.for(podResource).delete(namespace, name, { gracePeriodSeconds: 0, preconditions: { uid } }).catch((error: unknown) => {
-      if (!hasReason(error, "NotFound", "Conflict")) throw error;
-    });
+    if (!this.#isOrphan && !isStatic(this.#pod))
+      await client
+        .for(podResource)
+        .delete(namespace, name, { gracePeriodSeconds: 0, preconditions: { uid } })
+        .catch((error: unknown) => {
+          if (!hasReason(error, "NotFound", "Conflict")) throw error;
+        });
     logger.info("pod ended", { pod: `${namespace}/${name}` });
   }
 
@@ -414,7 +457,16 @@ export class PodWorker {
     // What is lost has its last words from the pod's status.
     for (const id of this.#messages.keys()) if (!containers.some((container) => container.id === id)) this.#messages.delete(id);
     for (const container of containers) {
-      if (container.state === "exited" && !this.#messages.has(container.id)) this.#messages.set(container.id, readTerminationMessage(this.#context, this.#pod, specs.find((spec) => spec.name === container.name), container));
+      if (container.state === "exited" && !this.#messages.has(container.id))
+        this.#messages.set(
+          container.id,
+          readTerminationMessage(
+            this.#context,
+            this.#pod,
+            specs.find((spec) => spec.name === container.name),
+            container,
+          ),
+        );
     }
     return { sandboxes, containers: [...containers, ...lostContainers(this.#pod, containers)] };
   }
@@ -422,7 +474,19 @@ export class PodWorker {
   #statusInputs(state: PodState) {
     const { clock, settings, devices } = this.#context;
     const blocker = this.#whyBlocked();
-    return { pod: this.granted, state, probes: this.#probes.results(), failures: this.#failures, hostIps: settings.hostIps, nowMs: clock.now(), terminationMessages: this.#messages, restartMaxMs: this.#context.restartMaxMs, resize: this.#resizer.progress, held: (claim: string, request: string | undefined) => devices.held(this.#pod, claim, request), ...(blocker === undefined ? {} : { blocker }) };
+    return {
+      pod: this.granted,
+      state,
+      probes: this.#probes.results(),
+      failures: this.#failures,
+      hostIps: settings.hostIps,
+      nowMs: clock.now(),
+      terminationMessages: this.#messages,
+      restartMaxMs: this.#context.restartMaxMs,
+      resize: this.#resizer.progress,
+      held: (claim: string, request: string | undefined) => devices.held(this.#pod, claim, request),
+      ...(blocker === undefined ? {} : { blocker }),
+    };
   }
 
   /** What keeps the pod from starting. */
@@ -443,13 +507,16 @@ export class PodWorker {
     }
     const { uid, namespace = "", name = "" } = shown;
     try {
-      const written = await this.#context.client.for(podResource).patch(namespace, name, "merge", { metadata: { uid }, status: statusPatch(this.#pod.status, status) }, { subresource: "status" });
+      const written = await this.#context.client
+        .for(podResource)
+        .patch(namespace, name, "merge", { metadata: { uid }, status: statusPatch(this.#pod.status, status) }, { subresource: "status" });
       if (status.phase === "Running" && before?.phase === "Pending") this.#meterStart();
       for (const end of computeTerminations(before, status)) this.#context.metrics.terminatedContainers.add({ ...end });
       this.#reported = status;
       this.#toldUid = uid;
       // The next decision must see this status, also when the watch is late.
-      if (Number(written.metadata.resourceVersion) > Number(this.#pod.metadata.resourceVersion ?? 0)) this.#pod = { ...this.#pod, status: written.status ?? status };
+      if (Number(written.metadata.resourceVersion) > Number(this.#pod.metadata.resourceVersion ?? 0))
+        this.#pod = { ...this.#pod, status: written.status ?? status };
     } catch (error) {
       if (!hasReason(error, "NotFound", "Conflict")) throw error;
     }

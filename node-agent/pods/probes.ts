@@ -38,7 +38,8 @@ async function tryProbe(runtime: Runtime, probe: Probe, container: Container, co
   try {
     if (probe.exec !== undefined) return await probeExec(runtime, probe.exec.command ?? [], container, containerId, timeoutMs);
     const named = probe.httpGet?.port ?? probe.tcpSocket?.port;
-    if (typeof named === "string" && container.ports?.some(({ name }) => name === named) !== true) return { isOk: false, isUnknown: true, message: `couldn't find port: ${named}` };
+    if (typeof named === "string" && container.ports?.some(({ name }) => name === named) !== true)
+      return { isOk: false, isUnknown: true, message: `couldn't find port: ${named}` };
     if (probe.httpGet !== undefined) return await probeHttp(probe.httpGet, container, podIp, timeoutMs);
     if (probe.tcpSocket !== undefined) return await probeTcp(probe.tcpSocket.host || podIp, portNumber(probe.tcpSocket.port, container), timeoutMs);
     if (probe.grpc !== undefined) {
@@ -149,7 +150,11 @@ export class ContainerProber {
 async function probeExec(runtime: Runtime, command: readonly string[], { env = [] }: Container, containerId: string, timeoutMs: number): Promise<ProbeOutcome> {
   const written = new Map(env.map(({ name, value = "" }) => [name, value]));
   try {
-    const { exitCode, output } = await runtime.execSync(containerId, command.map((word) => expand(word, written)), timeoutMs / 1000);
+    const { exitCode, output } = await runtime.execSync(
+      containerId,
+      command.map((word) => expand(word, written)),
+      timeoutMs / 1000,
+    );
     return { isOk: exitCode === 0, message: output.trim() };
   } catch (error) {
     return { isOk: false, ...(grpcCode(error) === GrpcCode.deadlineExceeded ? {} : { isUnknown: true }), message: describeError(error) };
@@ -159,7 +164,11 @@ async function probeExec(runtime: Runtime, command: readonly string[], { env = [
 async function probeHttp(action: HTTPGetAction, container: Container, podIp: string, timeoutMs: number): Promise<ProbeOutcome> {
   const { code, body } = await callContainer({ action, container, podIp, timeoutMs, agent: "kube-probe" });
   const isRedirect = code >= 300 && code < 400;
-  return { isOk: code >= 200 && code < 400, message: `HTTP probe failed with statuscode: ${code}`, ...(isRedirect ? { warning: `Probe terminated redirects, Response body: ${body}` } : {}) };
+  return {
+    isOk: code >= 200 && code < 400,
+    message: `HTTP probe failed with statuscode: ${code}`,
+    ...(isRedirect ? { warning: `Probe terminated redirects, Response body: ${body}` } : {}),
+  };
 }
 
 function probeTcp(host: string, port: number, timeoutMs: number): Promise<ProbeOutcome> {

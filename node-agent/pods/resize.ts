@@ -27,7 +27,8 @@ export function planResizes(pod: Pod, state: PodState, settings: NodeSettings): 
     const differs = (wanted: bigint, actual: number) => wanted > 0n && wanted !== BigInt(actual);
     const cpu = differs(resources.cpuShares, current.resources.cpuShares) || differs(resources.cpuQuota, current.resources.cpuQuota);
     const memory = differs(resources.memoryLimitInBytes, current.resources.memoryLimitBytes);
-    const restarts = (name: string) => container.resizePolicy?.some((policy) => policy.resourceName === name && policy.restartPolicy === "RestartContainer") === true;
+    const restarts = (name: string) =>
+      container.resizePolicy?.some((policy) => policy.resourceName === name && policy.restartPolicy === "RestartContainer") === true;
     // A request for memory means nothing to the kernel; a container that wants to hear of it hears of it by its start.
     const asked = current.annotations[ContainerAnnotation.memoryRequest];
     const isAskedAnew = restarts("memory") && asked !== undefined && asked !== String(memoryRequest(container));
@@ -66,7 +67,13 @@ const RESIZE_IN_PROGRESS = "PodResizeInProgress";
 export function progressOf({ status }: Pod): ResizeProgress {
   const step = (type: string): ResizeStep | undefined => {
     const told = findCondition(status?.conditions, type);
-    return told && { observedGeneration: told.observedGeneration ?? 0, ...(told.reason === undefined ? {} : { reason: told.reason }), ...(told.message === undefined ? {} : { message: told.message }) };
+    return (
+      told && {
+        observedGeneration: told.observedGeneration ?? 0,
+        ...(told.reason === undefined ? {} : { reason: told.reason }),
+        ...(told.message === undefined ? {} : { message: told.message }),
+      }
+    );
   };
   return { pending: step(RESIZE_PENDING), inProgress: step(RESIZE_IN_PROGRESS) };
 }
@@ -78,14 +85,28 @@ export function withResizeConditions(conditions: readonly PodCondition[], { pend
     if (step === undefined) return [];
     const old = findCondition(conditions, type);
     if (old !== undefined && old.reason === step.reason && old.message === step.message && old.observedGeneration === step.observedGeneration) return [old];
-    return [{ type, status: "True", ...step, lastProbeTime: nowText, lastTransitionTime: old !== undefined && old.reason === step.reason ? (old.lastTransitionTime ?? nowText) : nowText }];
+    return [
+      {
+        type,
+        status: "True",
+        ...step,
+        lastProbeTime: nowText,
+        lastTransitionTime: old !== undefined && old.reason === step.reason ? (old.lastTransitionTime ?? nowText) : nowText,
+      },
+    ];
   };
   return [...others, ...shown(RESIZE_PENDING, pending), ...shown(RESIZE_IN_PROGRESS, inProgress)];
 }
 
 /** What an event says of a resize: its step, and in upstream's JSON what the containers are to have. Pure. */
 export function describeResize(what: string, { spec }: Pod, generation: number, error?: string): string {
-  const summary = (containers: readonly Container[] = []) => (containers.length === 0 ? undefined : containers.map(({ name, resources }) => ({ name, resources: { limits: sorted(resources?.limits), requests: sorted(resources?.requests), claims: resources?.claims } })));
+  const summary = (containers: readonly Container[] = []) =>
+    containers.length === 0
+      ? undefined
+      : containers.map(({ name, resources }) => ({
+          name,
+          resources: { limits: sorted(resources?.limits), requests: sorted(resources?.requests), claims: resources?.claims },
+        }));
   return `${what}: ${goJson({ initContainers: summary(spec.initContainers), containers: summary(spec.containers), generation, error: error || undefined })}`;
 }
 

@@ -29,7 +29,9 @@ export function createLogRotation({ runtime, clock, logger, bytesMax, filesMax, 
       const containers = await running.list().catch(() => []); // a runtime that does not answer writes no logs either
       for (const { id, logPath } of containers) {
         if (logPath === "") continue;
-        await rotateLog(logPath, () => runtime.reopenLog(id), clock.now(), bytesMax, filesMax).catch((error: unknown) => logger.warn("log not rotated, will retry", { log: logPath, error: describeError(error) }));
+        await rotateLog(logPath, () => runtime.reopenLog(id), clock.now(), bytesMax, filesMax).catch((error: unknown) =>
+          logger.warn("log not rotated, will retry", { log: logPath, error: describeError(error) }),
+        );
       }
     }
   });
@@ -39,7 +41,10 @@ export function createLogRotation({ runtime, clock, logger, bytesMax, filesMax, 
 export async function rotateLog(file: string, reopen: () => Promise<void>, nowMs: number, bytesMax: number, filesMax: number): Promise<boolean> {
   const size = (await stat(file).catch(() => undefined))?.size ?? 0;
   if (size < bytesMax) return false;
-  const aside = `${file}.${new Date(nowMs).toISOString().replace(/[-:]/g, "").replace(/\.\d+Z$/, "Z")}`;
+  const aside = `${file}.${new Date(nowMs)
+    .toISOString()
+    .replace(/[-:]/g, "")
+    .replace(/\.\d+Z$/, "Z")}`;
   await rename(file, aside);
   try {
     await reopen();

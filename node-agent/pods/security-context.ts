@@ -5,7 +5,20 @@ import type { ImageStatus } from "../cri/runtime.ts";
 import { ContainerConfigError } from "./pod-environment.ts";
 
 /** What of /proc and /sys tells of the machine, or of what others do on it. */
-const MASKED_PATHS = ["/proc/asound", "/proc/acpi", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap"];
+const MASKED_PATHS = [
+  "/proc/asound",
+  "/proc/acpi",
+  "/proc/interrupts",
+  "/proc/kcore",
+  "/proc/keys",
+  "/proc/latency_stats",
+  "/proc/timer_list",
+  "/proc/timer_stats",
+  "/proc/sched_debug",
+  "/proc/scsi",
+  "/sys/firmware",
+  "/sys/devices/virtual/powercap",
+];
 
 /** What of /proc would change the machine if it could be written. */
 const READ_ONLY_PATHS = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
@@ -17,7 +30,8 @@ const READ_ONLY_PATHS = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/pr
 export function computeSecurityContext(pod: Pod, container: Container, image: Pick<ImageStatus, "uid" | "username">, seccompDir: string) {
   const security = effectiveSecurity(pod, container);
   const problem = rootProblem(security, image);
-  if (problem !== undefined) throw new ContainerConfigError(`${problem} (pod: "${pod.metadata.name}_${pod.metadata.namespace}(${pod.metadata.uid})", container: ${container.name})`);
+  if (problem !== undefined)
+    throw new ContainerConfigError(`${problem} (pod: "${pod.metadata.name}_${pod.metadata.namespace}(${pod.metadata.uid})", container: ${container.name})`);
   const isUnmasked = security.procMount === "Unmasked";
   return {
     privileged: security.privileged ?? false,
@@ -54,7 +68,11 @@ export function groupsOf(pod: Pod): bigint[] {
 function effectiveSecurity({ spec }: Pod, container: Container): SecurityContext {
   const shared = spec.securityContext ?? {};
   const own = container.securityContext ?? {};
-  const inherited = Object.fromEntries((["runAsUser", "runAsGroup", "runAsNonRoot", "seccompProfile", "seLinuxOptions"] as const).filter((field) => shared[field] !== undefined).map((field) => [field, shared[field]]));
+  const inherited = Object.fromEntries(
+    (["runAsUser", "runAsGroup", "runAsNonRoot", "seccompProfile", "seLinuxOptions"] as const)
+      .filter((field) => shared[field] !== undefined)
+      .map((field) => [field, shared[field]]),
+  );
   return { ...inherited, ...own };
 }
 
@@ -80,7 +98,8 @@ function userOf({ runAsUser, runAsGroup }: SecurityContext, image: Pick<ImageSta
 function seccompOf({ seccompProfile, privileged }: SecurityContext, seccompDir: string) {
   const profile: SeccompProfile = seccompProfile ?? { type: "RuntimeDefault" };
   if (privileged === true || profile.type === "Unconfined") return { profileType: SecurityProfile_ProfileType.Unconfined };
-  if (profile.type === "Localhost") return { profileType: SecurityProfile_ProfileType.Localhost, localhostRef: path.join(seccompDir, profile.localhostProfile ?? "") };
+  if (profile.type === "Localhost")
+    return { profileType: SecurityProfile_ProfileType.Localhost, localhostRef: path.join(seccompDir, profile.localhostProfile ?? "") };
   return { profileType: SecurityProfile_ProfileType.RuntimeDefault };
 }
 

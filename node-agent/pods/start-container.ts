@@ -29,12 +29,26 @@ import { terminationFile } from "./termination-message.ts";
 const POST_START_SECONDS_MAX = 30;
 
 /** A debugging container that names another one sees that one's processes. */
-async function withTarget({ runtime }: PodContext, pod: Pod, container: Container & { readonly targetContainerName?: string | undefined }, config: ContainerConfig): Promise<ContainerConfig> {
+async function withTarget(
+  { runtime }: PodContext,
+  pod: Pod,
+  container: Container & { readonly targetContainerName?: string | undefined },
+  config: ContainerConfig,
+): Promise<ContainerConfig> {
   if (!container.targetContainerName) return config;
   const target = latestOf({ sandboxes: [], containers: await runtime.listContainers(pod.metadata.uid ?? "") }, container.targetContainerName);
   if (target?.state !== "running") throw new Error(`target container ${container.targetContainerName} is not running`);
   const { linux } = config;
-  return { ...config, linux: { ...linux, securityContext: { ...linux?.securityContext, namespaceOptions: { ...linux?.securityContext?.namespaceOptions, pid: NamespaceMode.TARGET, targetId: target.id } } } } as ContainerConfig; // the same message with one part replaced
+  return {
+    ...config,
+    linux: {
+      ...linux,
+      securityContext: {
+        ...linux?.securityContext,
+        namespaceOptions: { ...linux?.securityContext?.namespaceOptions, pid: NamespaceMode.TARGET, targetId: target.id },
+      },
+    },
+  } as ContainerConfig; // the same message with one part replaced
 }
 
 export interface StartRequest {
@@ -59,8 +73,15 @@ export async function startContainer(context: PodContext, { pod, container, atte
   try {
     const environment = await computeEnvironment(pod, container, context.sources(pod, podIps), places);
     const mounts = [...(await volumeMounts(context, pod, container, places, environment)), ...managedMounts(context, pod, container, attempt, podIps)];
-    const config = { ...computeContainerConfig(pod, container, { image, attempt, backoffBase }, environment, mounts, settings), devices: volumeDevices(container, places) } as ContainerConfig; // the same message with one more part
-    id = await runtime.createContainer(sandbox.id, await withTarget(context, pod, container, await withCdiDevices(runtime, config, context.devices.cdiDevices(pod, container))), sandboxConfig);
+    const config = {
+      ...computeContainerConfig(pod, container, { image, attempt, backoffBase }, environment, mounts, settings),
+      devices: volumeDevices(container, places),
+    } as ContainerConfig; // the same message with one more part
+    id = await runtime.createContainer(
+      sandbox.id,
+      await withTarget(context, pod, container, await withCdiDevices(runtime, config, context.devices.cdiDevices(pod, container))),
+      sandboxConfig,
+    );
   } catch (error) {
     const reason = error instanceof ContainerConfigError ? "CreateContainerConfigError" : "CreateContainerError";
     const message = runtimeWords(error);
@@ -94,19 +115,33 @@ function runtimeWords(error: unknown): string {
   return error instanceof GrpcError ? error.details : describeError(error);
 }
 
-async function volumeMounts(context: PodContext, pod: Pod, container: Container, volumes: ReadonlyMap<string, string>, environment: ReadonlyMap<string, string>): Promise<VolumeMountPoint[]> {
+async function volumeMounts(
+  context: PodContext,
+  pod: Pod,
+  container: Container,
+  volumes: ReadonlyMap<string, string>,
+  environment: ReadonlyMap<string, string>,
+): Promise<VolumeMountPoint[]> {
   const points: VolumeMountPoint[] = [];
   for (const [index, mount] of (container.volumeMounts ?? []).entries()) {
     const root = volumes.get(mount.name);
     if (root === undefined) throw new ContainerConfigError(`volume "${mount.name}" is not mounted`);
-    if (mount.recursiveReadOnly === "Enabled") throw new ContainerConfigError(`failed to resolve recursive read-only mode: volume "${mount.name}" requested recursive read-only mode, but it is not supported by the runtime`);
+    if (mount.recursiveReadOnly === "Enabled")
+      throw new ContainerConfigError(
+        `failed to resolve recursive read-only mode: volume "${mount.name}" requested recursive read-only mode, but it is not supported by the runtime`,
+      );
     const sub = mount.subPathExpr === undefined ? (mount.subPath ?? "") : expand(mount.subPathExpr, environment);
     const place = path.join(context.podsDir, pod.metadata.uid ?? "", SUB_PATHS, container.name, String(index));
     const hostPath = sub === "" ? root : await bindSubPath(root, sub, place, mount.name);
     // An image's mount can neither be written nor run from. Asked to make it read-only once more, runtimes would forget the latter.
     const isImage = pod.spec.volumes?.some(({ name, image }) => name === mount.name && image !== undefined) === true;
     const readOnly = !isImage && (mount.readOnly === true || isReadOnlyVolume(pod, mount.name));
-    points.push({ hostPath, containerPath: mount.mountPath, readOnly, ...(mount.mountPropagation === undefined ? {} : { propagation: mount.mountPropagation }) });
+    points.push({
+      hostPath,
+      containerPath: mount.mountPath,
+      readOnly,
+      ...(mount.mountPropagation === undefined ? {} : { propagation: mount.mountPropagation }),
+    });
   }
   return points;
 }
@@ -117,7 +152,10 @@ function isReadOnlyVolume(pod: Pod, name: string): boolean {
 }
 
 /** Raw devices, for volumes in block mode. */
-function volumeDevices(container: Container, volumes: ReadonlyMap<string, string>): readonly { readonly hostPath: string; readonly containerPath: string; readonly permissions: string }[] {
+function volumeDevices(
+  container: Container,
+  volumes: ReadonlyMap<string, string>,
+): readonly { readonly hostPath: string; readonly containerPath: string; readonly permissions: string }[] {
   return (container.volumeDevices ?? []).map(({ name, devicePath }) => {
     const hostPath = volumes.get(name);
     if (hostPath === undefined || !statSync(hostPath).isBlockDevice()) throw new ContainerConfigError(`volume "${name}" is no block device`);

@@ -16,7 +16,12 @@ export interface OrphanPlaces {
  * Removes what a dead agent left of pods that neither the API nor the runtime knows any more: volumes, logs, cgroups. Persistent volumes are
  * not among them. Gives the pods of which something could not be removed, such as a volume whose driver is not there yet.
  */
-export async function sweepOrphans({ podsDir, logsDir, cgroupRoot }: OrphanPlaces, known: ReadonlySet<string>, drivers: DriverVolumes, logger: Logger): Promise<readonly string[]> {
+export async function sweepOrphans(
+  { podsDir, logsDir, cgroupRoot }: OrphanPlaces,
+  known: ReadonlySet<string>,
+  drivers: DriverVolumes,
+  logger: Logger,
+): Promise<readonly string[]> {
   const left: string[] = [];
   const orphans = new Set(namesIn(podsDir).filter((uid) => !known.has(uid)));
   const logs = namesIn(logsDir).filter((name) => !known.has(uidOfLogs(name)));

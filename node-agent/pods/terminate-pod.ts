@@ -36,7 +36,19 @@ export async function terminatePod(context: PodContext, termination: Termination
   };
   const hooks = new Map(running.map((container) => [container.id, new AbortController()]));
   // Neither a hook nor a container's last words hold up an agent that ends.
-  const stop = (container: ContainerState, turn?: Promise<unknown>) => raceAbort(stopContainer(context, { pod, state: container, podIp: podAddresses(pod, currentSandbox(state), context.settings.hostIps)[0] ?? "", message: `Stopping container ${container.name}`, leftSeconds, ...(turn === undefined ? {} : { turn }), cutShort: hooks.get(container.id)?.signal ?? signal }), signal);
+  const stop = (container: ContainerState, turn?: Promise<unknown>) =>
+    raceAbort(
+      stopContainer(context, {
+        pod,
+        state: container,
+        podIp: podAddresses(pod, currentSandbox(state), context.settings.hostIps)[0] ?? "",
+        message: `Stopping container ${container.name}`,
+        leftSeconds,
+        ...(turn === undefined ? {} : { turn }),
+        cutShort: hooks.get(container.id)?.signal ?? signal,
+      }),
+      signal,
+    );
   const ended = new AbortController();
   const watching = watch(termination, AbortSignal.any([signal, ended.signal]), (now, isShorter) => {
     for (const container of running) {
@@ -47,10 +59,14 @@ export async function terminatePod(context: PodContext, termination: Termination
     }
   });
   try {
-    const sidecars = (pod.spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === "Always").flatMap(({ name }) => running.filter((container) => container.name === name));
+    const sidecars = (pod.spec.initContainers ?? [])
+      .filter(({ restartPolicy }) => restartPolicy === "Always")
+      .flatMap(({ name }) => running.filter((container) => container.name === name));
     const others = running.filter((container) => !sidecars.includes(container)).map((container) => ({ name: container.name, ended: stop(container) }));
     // Whoever looks at the pod for debugging is served by no sidecar.
-    let turn: Promise<unknown> = Promise.allSettled(others.filter(({ name }) => pod.spec.containers.some((main) => main.name === name)).map(({ ended }) => ended));
+    let turn: Promise<unknown> = Promise.allSettled(
+      others.filter(({ name }) => pod.spec.containers.some((main) => main.name === name)).map(({ ended }) => ended),
+    );
     const ends = others.map(({ ended }) => ended);
     for (const sidecar of sidecars.reverse()) {
       const ended = stop(sidecar, turn);

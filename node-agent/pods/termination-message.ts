@@ -36,6 +36,9 @@ export function readTerminationMessage(context: Pick<PodContext, "podsDir">, pod
 
 function readLogEnd(file: string): string {
   const lines = readTail(file, LOG_TAIL_BYTES).split("\n").slice(0, -1).slice(-LOG_LINES_MAX);
-  const text = lines.map(parseLogLine).map((line) => (line === undefined ? "" : `${line.text}${line.isPartial ? "" : "\n"}`)).join("");
+  const text = lines
+    .map(parseLogLine)
+    .map((line) => (line === undefined ? "" : `${line.text}${line.isPartial ? "" : "\n"}`))
+    .join("");
   return Buffer.from(text).subarray(-LOG_BYTES_MAX).toString("utf8");
 }

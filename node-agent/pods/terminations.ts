@@ -9,7 +9,11 @@ export interface Termination {
 
 /** The containers that the later status shows as ended and the earlier did not. Pure. */
 export function computeTerminations(before: PodStatus | undefined, now: PodStatus): Termination[] {
-  const ended = (container_type: Termination["container_type"], old: readonly ContainerStatus[] = [], statuses: readonly ContainerStatus[] = []): Termination[] =>
+  const ended = (
+    container_type: Termination["container_type"],
+    old: readonly ContainerStatus[] = [],
+    statuses: readonly ContainerStatus[] = [],
+  ): Termination[] =>
     statuses.flatMap(({ name, state }) => {
       const end = state?.terminated;
       const isKnown = old.some((status) => status.name === name && status.state?.terminated !== undefined);

@@ -75,7 +75,8 @@ export class EvictionManager {
     const first = verdict.due[0];
     if (first === undefined) return this.#evictOverfull(signal);
     const about = node();
-    if (about !== undefined) events.record(about, { type: "Warning", reason: "EvictionThresholdMet", message: `Attempting to reclaim ${resourceOf(first.signal)}` });
+    if (about !== undefined)
+      events.record(about, { type: "Warning", reason: "EvictionThresholdMet", message: `Attempting to reclaim ${resourceOf(first.signal)}` });
     if (verdict.due.some(({ signal: name }) => name.includes("fs."))) {
       await freeDisk();
       measured = await measure();
@@ -86,7 +87,8 @@ export class EvictionManager {
     if (threshold === undefined || measurement === undefined) return;
     const consumption = await this.#consumption(pods(), resourceOf(threshold.signal) !== "memory");
     const eviction = chooseEviction(threshold, measurement, pods(), consumption, this.#options.softGraceSeconds);
-    if (eviction === undefined) this.#options.logger.error("the node is short and no pod may be evicted", { signal: threshold.signal, available: measurement.available });
+    if (eviction === undefined)
+      this.#options.logger.error("the node is short and no pod may be evicted", { signal: threshold.signal, available: measurement.available });
     else await this.#evict(eviction, signal);
   }
 
@@ -122,7 +124,10 @@ export class EvictionManager {
 
   async #consumption(pods: readonly Pod[], withDisk: boolean): Promise<ReadonlyMap<string, PodConsumption>> {
     const { usage, runtime, places } = this.#options;
-    const sample = await usage.now().then(({ current }) => current).catch(() => undefined);
+    const sample = await usage
+      .now()
+      .then(({ current }) => current)
+      .catch(() => undefined);
     const containers = await runtime.listContainers();
     const measured: [string, PodConsumption][] = [];
     // One after the other: looking at every file of every pod at once would be a pressure of its own.

@@ -32,14 +32,26 @@ const CRITICAL_PRIORITY = 2_000_000_000;
 const HARD_GRACE_SECONDS = 1;
 
 /** The pod that has to go for a threshold; undefined when none may. `softGraceSeconds` bounds the time that a soft eviction gives. Pure. */
-export function chooseEviction(threshold: Threshold, measured: Measurement, pods: readonly Pod[], consumption: ReadonlyMap<string, PodConsumption>, softGraceSeconds: number): Eviction | undefined {
+export function chooseEviction(
+  threshold: Threshold,
+  measured: Measurement,
+  pods: readonly Pod[],
+  consumption: ReadonlyMap<string, PodConsumption>,
+  softGraceSeconds: number,
+): Eviction | undefined {
   const pod = rankPods(threshold, pods.filter(mayGo), consumption)[0];
   if (pod === undefined) return undefined;
   const resource = resourceOf(threshold.signal);
-  const show = (amount: number) => formatQuantity(Math.max(0, Math.floor(amount)), resource === "memory" || resource === "ephemeral-storage" ? "BinarySI" : "DecimalSI");
+  const show = (amount: number) =>
+    formatQuantity(Math.max(0, Math.floor(amount)), resource === "memory" || resource === "ephemeral-storage" ? "BinarySI" : "DecimalSI");
   const shortage = `The node was low on resource: ${resource}. Threshold quantity: ${show(thresholdAmount(threshold, measured.capacity))}, available: ${show(measured.available)}. `;
   const own = pod.spec.terminationGracePeriodSeconds ?? 30;
-  return { pod, signal: threshold.signal, message: `${shortage}${describeContainers(pod, resource, consumption.get(pod.metadata.uid ?? ""))}`, graceSeconds: threshold.graceMs === 0 ? HARD_GRACE_SECONDS : Math.min(own, softGraceSeconds) };
+  return {
+    pod,
+    signal: threshold.signal,
+    message: `${shortage}${describeContainers(pod, resource, consumption.get(pod.metadata.uid ?? ""))}`,
+    graceSeconds: threshold.graceMs === 0 ? HARD_GRACE_SECONDS : Math.min(own, softGraceSeconds),
+  };
 }
 
 /** Who uses more than it asked for goes first, then who matters less, then who is furthest above what it asked for. Pure. */
@@ -66,23 +78,34 @@ export function chooseOverfull(pods: readonly Pod[], consumption: ReadonlyMap<st
 
 /** Whether it is worth measuring what the pod writes although the disk has room. */
 export function boundsDisk({ spec }: Pod): boolean {
-  return spec.volumes?.some(({ emptyDir }) => emptyDir?.sizeLimit !== undefined && !emptyDir.medium) === true || podLimits(spec)["ephemeral-storage"] !== undefined;
+  return (
+    spec.volumes?.some(({ emptyDir }) => emptyDir?.sizeLimit !== undefined && !emptyDir.medium) === true || podLimits(spec)["ephemeral-storage"] !== undefined
+  );
 }
 
 function describeExcess({ spec }: Pod, used: PodConsumption): Pick<Eviction, "signal" | "message"> | undefined {
   for (const { name, emptyDir } of spec.volumes ?? []) {
     const limit = emptyDir?.sizeLimit === undefined || emptyDir.medium ? undefined : amounts({ size: emptyDir.sizeLimit })["size"];
-    if (limit !== undefined && limit > 0 && (used.emptyDirs.get(name) ?? 0) > limit) return { signal: "emptydirfs.limit", message: `Usage of EmptyDir volume "${name}" exceeds the limit "${emptyDir?.sizeLimit}". ` };
+    if (limit !== undefined && limit > 0 && (used.emptyDirs.get(name) ?? 0) > limit)
+      return { signal: "emptydirfs.limit", message: `Usage of EmptyDir volume "${name}" exceeds the limit "${emptyDir?.sizeLimit}". ` };
   }
   const limitOf = (limits: Readonly<Record<string, string>> | undefined) => amounts(limits)["ephemeral-storage"];
   const all = [...spec.containers, ...(spec.initContainers ?? [])];
   const bounded = all.map(({ resources }) => limitOf(resources?.limits));
   const total = podLimits(spec)["ephemeral-storage"];
   // A sum over some containers says nothing about the pod.
-  if (total !== undefined && bounded.every((limit) => limit !== undefined) && used.diskBytes > total) return { signal: "ephemeralpodfs.limit", message: `Pod ephemeral local storage usage exceeds the total limit of containers ${formatQuantity(total, "BinarySI")}. ` };
+  if (total !== undefined && bounded.every((limit) => limit !== undefined) && used.diskBytes > total)
+    return {
+      signal: "ephemeralpodfs.limit",
+      message: `Pod ephemeral local storage usage exceeds the total limit of containers ${formatQuantity(total, "BinarySI")}. `,
+    };
   for (const [index, { name }] of all.entries()) {
     const limit = bounded[index];
-    if (limit !== undefined && (used.containers.get(name)?.diskBytes ?? 0) > limit) return { signal: "ephemeralcontainerfs.limit", message: `Container ${name} exceeded its local ephemeral storage limit "${formatQuantity(limit, "BinarySI")}". ` };
+    if (limit !== undefined && (used.containers.get(name)?.diskBytes ?? 0) > limit)
+      return {
+        signal: "ephemeralcontainerfs.limit",
+        message: `Container ${name} exceeded its local ephemeral storage limit "${formatQuantity(limit, "BinarySI")}". `,
+      };
   }
   return undefined;
 }
@@ -96,7 +119,9 @@ function describeContainers({ spec }: Pod, resource: ReturnType<typeof resourceO
       const found = used?.containers.get(name);
       const usage = resource === "memory" ? (found?.memoryBytes ?? 0) : (found?.diskBytes ?? 0);
       const asked = amounts(resources?.requests)[resource] ?? 0;
-      return usage > asked ? `Container ${name} was using ${show(usage)}, request is ${formatQuantity(asked, "BinarySI")}, has larger consumption of ${resource}. ` : "";
+      return usage > asked
+        ? `Container ${name} was using ${show(usage)}, request is ${formatQuantity(asked, "BinarySI")}, has larger consumption of ${resource}. `
+        : "";
     })
     .join("");
 }
@@ -111,7 +136,9 @@ export function refuseUnderPressure(pod: Pod, pressures: ReadonlySet<Pressure>):
   if (pressures.size === 0 || isCritical(pod)) return undefined;
   const refusal = { reason: "Evicted", message: `The node had condition: [${[...pressures].sort().join(", ")}]. ` };
   if (pressures.size > 1 || !pressures.has("MemoryPressure")) return refusal;
-  const isTolerated = (pod.spec.tolerations ?? []).some(({ key, operator, effect }) => (key === "node.kubernetes.io/memory-pressure" || (!key && operator === "Exists")) && (!effect || effect === "NoSchedule"));
+  const isTolerated = (pod.spec.tolerations ?? []).some(
+    ({ key, operator, effect }) => (key === "node.kubernetes.io/memory-pressure" || (!key && operator === "Exists")) && (!effect || effect === "NoSchedule"),
+  );
   return qosOf(pod) !== "BestEffort" || isTolerated ? undefined : refusal;
 }
 

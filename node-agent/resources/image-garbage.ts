@@ -43,7 +43,7 @@ export class ImageGarbage {
   asService(): Service {
     return service("image-garbage", async (signal) => {
       const { clock, logger } = this.#options;
-      for (let lookedMs = -Infinity; !signal.aborted; ) {
+      for (let lookedMs = -Infinity; !signal.aborted;) {
         try {
           const seen = await this.#look();
           if (clock.monotonic() - lookedMs >= LOOK_MS) {
@@ -81,7 +81,12 @@ export class ImageGarbage {
     const { runtime, clock, mounted } = this.#options;
     // Images first: one that is pulled in between is then not among them.
     const images = await runtime.listImages();
-    const used = new Set((await runtime.listContainers()).flatMap(({ image, imageId }) => [image, imageId]).concat(mounted()).filter((name) => name !== ""));
+    const used = new Set(
+      (await runtime.listContainers())
+        .flatMap(({ image, imageId }) => [image, imageId])
+        .concat(mounted())
+        .filter((name) => name !== ""),
+    );
     this.#history = noteImages(images, used, this.#history, clock.now());
     return { images, used };
   }

@@ -5,7 +5,9 @@ import type { Measurement, Measurements, Signal } from "./thresholds.ts";
 /** Looks at the machine. What cannot be measured is left out, and no threshold about it is crossed. */
 export async function measureNode(nodeDir: string, imageDir: string, memoryBytes: number): Promise<Measurements> {
   const [memory, node, images, pids] = await Promise.all([
-    readNodeUsage().then(({ availableBytes }): Measurement => ({ available: availableBytes, capacity: memoryBytes })).catch(() => undefined),
+    readNodeUsage()
+      .then(({ availableBytes }): Measurement => ({ available: availableBytes, capacity: memoryBytes }))
+      .catch(() => undefined),
     measureDisk(nodeDir),
     measureDisk(imageDir),
     measurePids().catch(() => undefined),
@@ -32,7 +34,9 @@ export async function measureDisk(folder: string): Promise<{ readonly bytes: Mea
 }
 
 async function measurePids(): Promise<Measurement> {
-  const [load, pidMax, threadsMax] = await Promise.all(["loadavg", "sys/kernel/pid_max", "sys/kernel/threads-max"].map((name) => readFile(`/proc/${name}`, "utf8")));
+  const [load, pidMax, threadsMax] = await Promise.all(
+    ["loadavg", "sys/kernel/pid_max", "sys/kernel/threads-max"].map((name) => readFile(`/proc/${name}`, "utf8")),
+  );
   const capacity = Math.min(Number(pidMax), Number(threadsMax));
   const running = Number(/\d+\/(\d+)/.exec(load ?? "")?.[1] ?? 0);
   return { available: capacity - running, capacity };

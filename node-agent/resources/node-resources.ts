@@ -62,12 +62,39 @@ export interface NodeResources {
   readonly services: readonly Service[];
 }
 
-export function createNodeResources({ config, runtime, clock, logger, events, metrics, usage, manager, node, places, imageDir, memoryBytes }: NodeResourcesOptions): NodeResources {
+export function createNodeResources({
+  config,
+  runtime,
+  clock,
+  logger,
+  events,
+  metrics,
+  usage,
+  manager,
+  node,
+  places,
+  imageDir,
+  memoryBytes,
+}: NodeResourcesOptions): NodeResources {
   const hard = parseThresholds(config.evictionHard);
   const soft = parseThresholds(config.evictionSoft, parseGracePeriods(config.evictionSoftGracePeriod));
   const reclaim = parseMinimumReclaim(config.evictionMinimumReclaim);
   const reserved: Reserved = { processes: addReserved(parseReserved(config.systemReserved), parseReserved(config.kubeReserved)), hard };
-  const images = new ImageGarbage({ runtime, clock, logger, events, node, mounted: () => manager.pods().flatMap(imagesOfVolumes), imageDir, settings: { highPercent: config.imageGcHighThreshold, lowPercent: config.imageGcLowThreshold, minAgeMs: config.minimumImageTtlDuration, maxAgeMs: config.imageMaximumGcAge } });
+  const images = new ImageGarbage({
+    runtime,
+    clock,
+    logger,
+    events,
+    node,
+    mounted: () => manager.pods().flatMap(imagesOfVolumes),
+    imageDir,
+    settings: {
+      highPercent: config.imageGcHighThreshold,
+      lowPercent: config.imageGcLowThreshold,
+      minAgeMs: config.minimumImageTtlDuration,
+      maxAgeMs: config.imageMaximumGcAge,
+    },
+  });
   const listeners = new Set<() => void>();
   const eviction = new EvictionManager({
     runtime,
@@ -101,6 +128,10 @@ export function createNodeResources({ config, runtime, clock, logger, events, me
       listeners.add(changed);
       return () => void listeners.delete(changed);
     },
-    services: [eviction.asService(), images.asService(), createQosCgroups({ clock, logger, cgroupRoot: places.cgroupRoot, pods: () => manager.pods(), memoryBytes: computePodsMemory(memoryBytes, reserved) })],
+    services: [
+      eviction.asService(),
+      images.asService(),
+      createQosCgroups({ clock, logger, cgroupRoot: places.cgroupRoot, pods: () => manager.pods(), memoryBytes: computePodsMemory(memoryBytes, reserved) }),
+    ],
   };
 }

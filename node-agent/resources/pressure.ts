@@ -34,7 +34,13 @@ const URGENCY: readonly Pressure[] = ["MemoryPressure", "DiskPressure", "PIDPres
  * Judges a look at the machine. A pressure is told of for a while after it has gone, so that it does not come and go with every pod; a threshold
  * that was due stays crossed until so much more is free as it says. Pure.
  */
-export function judgePressure(thresholds: readonly Threshold[], measured: Measurements, before: PressureState, nowMs: number, transitionMs: number): PressureVerdict {
+export function judgePressure(
+  thresholds: readonly Threshold[],
+  measured: Measurements,
+  before: PressureState,
+  nowMs: number,
+  transitionMs: number,
+): PressureVerdict {
   const crossed = thresholds.filter((threshold) => {
     const measurement = measured.get(threshold.signal);
     const sinceMs = before.crossedSinceMs.get(threshold);
@@ -47,7 +53,11 @@ export function judgePressure(thresholds: readonly Threshold[], measured: Measur
   for (const pressure of now) lastSeenMs.set(pressure, nowMs);
   const due = crossed.filter((threshold) => nowMs - (crossedSinceMs.get(threshold) ?? nowMs) >= threshold.graceMs);
   const urgency = ({ signal }: Threshold) => URGENCY.indexOf(PRESSURE_OF[signal]);
-  return { state: { crossedSinceMs, lastSeenMs }, pressures: new Set(lastSeenMs.keys()), due: [...due].sort((a, b) => urgency(a) - urgency(b) || a.graceMs - b.graceMs) };
+  return {
+    state: { crossedSinceMs, lastSeenMs },
+    pressures: new Set(lastSeenMs.keys()),
+    due: [...due].sort((a, b) => urgency(a) - urgency(b) || a.graceMs - b.graceMs),
+  };
 }
 
 /** The resource that people know a signal by. */

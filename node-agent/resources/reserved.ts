@@ -11,12 +11,18 @@ const RESERVABLE = ["cpu", "memory", "ephemeral-storage", "pid"];
 
 /** `cpu=200m,memory=500Mi`. Throws an Error that names what is wrong. */
 export function parseReserved(text: string): Readonly<Record<string, string>> {
-  return Object.fromEntries(text.split(",").map((part) => part.trim()).filter((part) => part !== "").map((part) => {
-    const [name = "", amount = ""] = part.split("=");
-    if (!RESERVABLE.includes(name)) throw new Error(`reserved "${part}": only ${RESERVABLE.join(", ")} can be reserved`);
-    if (parseQuantity(amount) < 0) throw new Error(`reserved "${part}": the amount must not be negative`);
-    return [name, amount] as const;
-  }));
+  return Object.fromEntries(
+    text
+      .split(",")
+      .map((part) => part.trim())
+      .filter((part) => part !== "")
+      .map((part) => {
+        const [name = "", amount = ""] = part.split("=");
+        if (!RESERVABLE.includes(name)) throw new Error(`reserved "${part}": only ${RESERVABLE.join(", ")} can be reserved`);
+        if (parseQuantity(amount) < 0) throw new Error(`reserved "${part}": the amount must not be negative`);
+        return [name, amount] as const;
+      }),
+  );
 }
 
 /** Both lists as one. Pure. */
@@ -30,7 +36,8 @@ export function addReserved(...lists: readonly Readonly<Record<string, string>>[
 export function computeAllocatable(capacity: Readonly<Record<string, string>>, { processes, hard }: Reserved): Record<string, string> {
   const memory = parseQuantity(capacity["memory"] ?? "0");
   const disk = parseQuantity(capacity["ephemeral-storage"] ?? "0");
-  const kept = (signal: Threshold["signal"], of: number) => Math.max(0, ...hard.filter((threshold) => threshold.signal === signal).map((threshold) => thresholdAmount(threshold, of)));
+  const kept = (signal: Threshold["signal"], of: number) =>
+    Math.max(0, ...hard.filter((threshold) => threshold.signal === signal).map((threshold) => thresholdAmount(threshold, of)));
   const hugePages = Object.entries(capacity).reduce((sum, [name, amount]) => (name.startsWith("hugepages-") ? sum + parseQuantity(amount) : sum), 0);
   const freeMemory = memory - parseQuantity(processes["memory"] ?? "0") - kept("memory.available", memory) - hugePages;
   const freeDisk = disk - parseQuantity(processes["ephemeral-storage"] ?? "0") - kept("nodefs.available", disk);

@@ -16,8 +16,16 @@ export interface AgentUser {
   readonly extra?: Readonly<Record<string, readonly string[]>>;
 }
 
-const tokenReviews = { group: "authentication.k8s.io", version: "v1", resource: "tokenreviews", kind: "TokenReview", namespaced: false } as ResourceReference<TokenReview & KubeObject>;
-const accessReviews = { group: "authorization.k8s.io", version: "v1", resource: "subjectaccessreviews", kind: "SubjectAccessReview", namespaced: false } as ResourceReference<SubjectAccessReview & KubeObject>;
+const tokenReviews = { group: "authentication.k8s.io", version: "v1", resource: "tokenreviews", kind: "TokenReview", namespaced: false } as ResourceReference<
+  TokenReview & KubeObject
+>;
+const accessReviews = {
+  group: "authorization.k8s.io",
+  version: "v1",
+  resource: "subjectaccessreviews",
+  kind: "SubjectAccessReview",
+  namespaced: false,
+} as ResourceReference<SubjectAccessReview & KubeObject>;
 
 /** How long the API server's word is believed. */
 export interface AccessMemory {
@@ -54,27 +62,45 @@ export class AgentAccess {
     // They may do anything also while no API server answers: the API server itself is one of them.
     if (user.groups.includes(MASTERS_GROUP)) return 200;
     const verb = verbOf(request.method ?? "GET");
-    for (const subresource of subresourcesOf(parseRequestUrl(request.url ?? "/")?.pathname ?? "/")) if (await this.#isAllowed(user, verb, subresource)) return 200;
+    for (const subresource of subresourcesOf(parseRequestUrl(request.url ?? "/")?.pathname ?? "/"))
+      if (await this.#isAllowed(user, verb, subresource)) return 200;
     return 403;
   }
 
   async #tokenUser({ headers }: IncomingMessage): Promise<AgentUser | undefined> {
     const token = /^bearer +(\S+)$/i.exec(headers.authorization ?? "")?.[1];
     if (token === undefined) return undefined;
-    return this.#remember(`token ${token}`, () => this.#memory.tokenMs, async () => {
-      const { status } = await this.#client.for(tokenReviews).create({ kind: "TokenReview", apiVersion: "authentication.k8s.io/v1", metadata: {}, spec: { token } });
-      if (status?.authenticated !== true || status.user?.username === undefined) return undefined;
-      const { username, groups = [], uid, extra } = status.user;
-      return { username, groups, ...(uid === undefined ? {} : { uid }), ...(extra === undefined ? {} : { extra }) };
-    });
+    return this.#remember(
+      `token ${token}`,
+      () => this.#memory.tokenMs,
+      async () => {
+        const { status } = await this.#client
+          .for(tokenReviews)
+          .create({ kind: "TokenReview", apiVersion: "authentication.k8s.io/v1", metadata: {}, spec: { token } });
+        if (status?.authenticated !== true || status.user?.username === undefined) return undefined;
+        const { username, groups = [], uid, extra } = status.user;
+        return { username, groups, ...(uid === undefined ? {} : { uid }), ...(extra === undefined ? {} : { extra }) };
+      },
+    );
   }
 
   async #isAllowed({ username, groups, uid, extra }: AgentUser, verb: string, subresource: string): Promise<boolean> {
-    return this.#remember(JSON.stringify([username, groups, uid, extra, verb, subresource]), (isAllowed) => (isAllowed ? this.#memory.allowedMs : this.#memory.deniedMs), async () => {
-      const resourceAttributes = { verb, group: "", version: "v1", resource: "nodes", subresource, name: this.#nodeName };
-      const review = await this.#client.for(accessReviews).create({ kind: "SubjectAccessReview", apiVersion: "authorization.k8s.io/v1", metadata: {}, spec: { user: username, groups: [...groups], ...(uid === undefined ? {} : { uid }), ...(extra === undefined ? {} : { extra }), resourceAttributes } });
-      return review.status?.allowed === true;
-    });
+    return this.#remember(
+      JSON.stringify([username, groups, uid, extra, verb, subresource]),
+      (isAllowed) => (isAllowed ? this.#memory.allowedMs : this.#memory.deniedMs),
+      async () => {
+        const resourceAttributes = { verb, group: "", version: "v1", resource: "nodes", subresource, name: this.#nodeName };
+        const review = await this.#client
+          .for(accessReviews)
+          .create({
+            kind: "SubjectAccessReview",
+            apiVersion: "authorization.k8s.io/v1",
+            metadata: {},
+            spec: { user: username, groups: [...groups], ...(uid === undefined ? {} : { uid }), ...(extra === undefined ? {} : { extra }), resourceAttributes },
+          });
+        return review.status?.allowed === true;
+      },
+    );
   }
 
   async #remember<T>(key: string, lifeMs: (value: T) => number, ask: () => Promise<T>): Promise<T> {

@@ -59,10 +59,17 @@ async function summaryOf({ usage, nodeName, clock }: AgentPageParts, volumes: re
 /** What the runtime runs, whether the API knows of it or not, in upstream's reduced form. */
 async function runningPods(runtime: Runtime): Promise<readonly object[]> {
   const [sandboxes, containers] = await Promise.all([runtime.listSandboxes(), runtime.listContainers()]);
-  const running = Map.groupBy(containers.filter((container) => container.state === "running"), (container) => container.podUid);
+  const running = Map.groupBy(
+    containers.filter((container) => container.state === "running"),
+    (container) => container.podUid,
+  );
   return sandboxes
     .filter((sandbox) => sandbox.isReady)
-    .map(({ name, namespace, uid }) => ({ metadata: { name, namespace, uid }, spec: { containers: (running.get(uid) ?? []).map((container) => ({ name: container.name, image: container.image, resources: {} })) }, status: {} }));
+    .map(({ name, namespace, uid }) => ({
+      metadata: { name, namespace, uid },
+      spec: { containers: (running.get(uid) ?? []).map((container) => ({ name: container.name, image: container.image, resources: {} })) },
+      status: {},
+    }));
 }
 
 function podList(items: readonly object[]): object {

@@ -51,13 +51,16 @@ const CONTAINERS_CLOSED = "Debug endpoints are disabled.";
 export function createAgentServer(options: AgentServerOptions): Service {
   return service("agent-endpoint", async (signal) => {
     const context = () => ({ cert: options.certificate.current.certificate, key: options.certificate.current.key, ca: options.clientCa });
-    const server = nodeJs.https.createServer({ ...context(), ...options.tls, requestCert: true, rejectUnauthorized: false, maxHeaderSize: HEADER_BYTES_MAX }, (request, response) => {
-      answer(options, request, response, signal).catch((error: unknown) => {
-        options.logger.warn("agent request failed", { path: request.url, error: describeError(error) });
-        if (!response.headersSent) response.writeHead(500, { "content-type": "text/plain" });
-        response.end();
-      });
-    });
+    const server = nodeJs.https.createServer(
+      { ...context(), ...options.tls, requestCert: true, rejectUnauthorized: false, maxHeaderSize: HEADER_BYTES_MAX },
+      (request, response) => {
+        answer(options, request, response, signal).catch((error: unknown) => {
+          options.logger.warn("agent request failed", { path: request.url, error: describeError(error) });
+          if (!response.headersSent) response.writeHead(500, { "content-type": "text/plain" });
+          response.end();
+        });
+      },
+    );
     options.certificate.onChange(() => server.setSecureContext({ ...context(), ...options.tls }), signal);
     const streams = new Set<Duplex>();
     server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -81,7 +84,10 @@ export function createAgentServer(options: AgentServerOptions): Service {
 }
 
 /** exec, attach and port-forward. Rejects while nothing has been answered. */
-async function upgrade(options: AgentServerOptions, client: { readonly request: IncomingMessage; readonly socket: Duplex; readonly head: Buffer }): Promise<void> {
+async function upgrade(
+  options: AgentServerOptions,
+  client: { readonly request: IncomingMessage; readonly socket: Duplex; readonly head: Buffer },
+): Promise<void> {
   const judgement = await options.access.judge(client.request);
   if (judgement !== 200) throw new StreamRefusal(judgement, nodeJs.http.STATUS_CODES[judgement] ?? "");
   const url = parseRequestUrl(client.request.url ?? "/");
@@ -92,7 +98,9 @@ async function upgrade(options: AgentServerOptions, client: { readonly request: 
 }
 
 function refuse(socket: Duplex, code: number, text: string): void {
-  socket.end(`HTTP/1.1 ${code} ${nodeJs.http.STATUS_CODES[code] ?? ""}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`);
+  socket.end(
+    `HTTP/1.1 ${code} ${nodeJs.http.STATUS_CODES[code] ?? ""}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`,
+  );
 }
 
 async function answer(options: AgentServerOptions, request: IncomingMessage, response: ServerResponse, signal: AbortSignal): Promise<void> {
@@ -122,7 +130,15 @@ export function closedPath({ serves }: Pick<AgentServerOptions, "serves">, path:
   return serves?.machineLogs === false && isMachineLog ? "logs endpoint is disabled." : undefined;
 }
 
-async function sendLogs({ runtime, pods, clock }: AgentServerOptions, response: ServerResponse, signal: AbortSignal, namespace: string, name: string, container: string, params: URLSearchParams): Promise<void> {
+async function sendLogs(
+  { runtime, pods, clock }: AgentServerOptions,
+  response: ServerResponse,
+  signal: AbortSignal,
+  namespace: string,
+  name: string,
+  container: string,
+  params: URLSearchParams,
+): Promise<void> {
   const closed = new AbortController();
   response.on("close", () => closed.abort());
   const pod = pods().find((candidate) => candidate.metadata.namespace === namespace && candidate.metadata.name === name);
@@ -134,8 +150,14 @@ async function sendLogs({ runtime, pods, clock }: AgentServerOptions, response: 
   if (chosen === undefined) return plain(response, 400, missingLogs(pod, container, params.get("previous") === "true"));
   response.writeHead(200, { "content-type": "text/plain", "transfer-encoding": "chunked" });
   response.flushHeaders();
-  const isRunning = async () => latestOf({ sandboxes: [], containers: (await runtime.listContainers(pod.metadata.uid ?? "")).filter((candidate) => candidate.id === chosen.id) }, container)?.state === "running";
-  await writeParts(response, readLogs(chosen.logPath, logQuery(params, clock.now()), clock, isRunning, AbortSignal.any([signal, closed.signal])), closed.signal);
+  const isRunning = async () =>
+    latestOf({ sandboxes: [], containers: (await runtime.listContainers(pod.metadata.uid ?? "")).filter((candidate) => candidate.id === chosen.id) }, container)
+      ?.state === "running";
+  await writeParts(
+    response,
+    readLogs(chosen.logPath, logQuery(params, clock.now()), clock, isRunning, AbortSignal.any([signal, closed.signal])),
+    closed.signal,
+  );
   response.end();
 }
 

@@ -18,7 +18,10 @@ export type MachineLog =
  * Things that are neither files nor directories are missing too, for reading them may never end.
  */
 export async function findMachineLog(directory: string, pathname: string): Promise<MachineLog> {
-  const parts = pathname.split("/").filter((part) => part !== "").map(decodePathPart);
+  const parts = pathname
+    .split("/")
+    .filter((part) => part !== "")
+    .map(decodePathPart);
   if (parts.some((part) => part === undefined || part === "." || part === ".." || part.includes("/") || part.includes("\0"))) return { is: "missing" };
   try {
     const root = await realpath(directory);
@@ -45,7 +48,9 @@ export async function sendMachineLog(pathname: string, response: ServerResponse,
       return void response.end("404 page not found\n");
     case "directory":
       response.writeHead(200, { "content-type": "text/html; charset=utf-8" });
-      return void response.end(`<pre>\n${found.names.map((name) => `<a href="${encodeURI(name).replaceAll("#", "%23").replaceAll("?", "%3F")}">${escapeHtml(name)}</a>\n`).join("")}</pre>\n`);
+      return void response.end(
+        `<pre>\n${found.names.map((name) => `<a href="${encodeURI(name).replaceAll("#", "%23").replaceAll("?", "%3F")}">${escapeHtml(name)}</a>\n`).join("")}</pre>\n`,
+      );
     case "file":
       response.writeHead(200, { "content-type": "text/plain; charset=utf-8", "content-length": found.bytes });
       if (found.bytes === 0) return void response.end();

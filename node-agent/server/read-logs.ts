@@ -55,7 +55,8 @@ export function parseLogLine(line: string): LogLine | undefined {
 }
 
 async function* selected(file: string, query: LogQuery, clock: Clock, isRunning: () => Promise<boolean>, signal: AbortSignal): AsyncGenerator<LogLine> {
-  const matches = (line: LogLine) => (query.sinceMs === undefined || Date.parse(line.time) >= query.sinceMs) && (query.stream === "All" || line.stream === query.stream.toLowerCase());
+  const matches = (line: LogLine) =>
+    (query.sinceMs === undefined || Date.parse(line.time) >= query.sinceMs) && (query.stream === "All" || line.stream === query.stream.toLowerCase());
   // Opened first: what is rotated away meanwhile is still read to its end.
   let current = await FollowedFile.open(file);
   try {

@@ -46,7 +46,11 @@ export class ManifestFolder {
       const bell = new Bell(clock);
       let watcher: FSWatcher | undefined;
       while (!signal.aborted) {
-        watcher ??= follow(place, () => bell.ring(), () => (watcher = undefined));
+        watcher ??= follow(
+          place,
+          () => bell.ring(),
+          () => (watcher = undefined),
+        );
         const isTold = await bell.wait(lookMs, signal);
         if (isTold) await new Bell(clock).wait(SETTLE_MS, signal);
         if (signal.aborted) break;
@@ -69,7 +73,9 @@ export class ManifestFolder {
     this.#files = now;
     if (now.size === before.size && [...now].every(([file, { pod }]) => before.get(file)?.pod === pod)) return;
     // Of two files with one name the later counts.
-    const byName = new Map([...now.values()].flatMap(({ pod }) => (pod === undefined ? [] : [[`${pod.metadata.namespace}/${pod.metadata.name}`, pod] as const])));
+    const byName = new Map(
+      [...now.values()].flatMap(({ pod }) => (pod === undefined ? [] : [[`${pod.metadata.namespace}/${pod.metadata.name}`, pod] as const])),
+    );
     onPods([...byName.values()]);
   }
 

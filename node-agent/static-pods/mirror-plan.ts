@@ -19,7 +19,10 @@ export interface MirrorInputs {
 export function planMirrors({ statics, ending, mirrors, node }: MirrorInputs): readonly MirrorAction[] {
   const wrong = mirrors.filter((mirror) => ![...statics, ...ending].some((pod) => isMirrorOf(mirror, pod)));
   const missing = statics.filter((pod) => !ending.some((other) => hasSameName(other, pod)) && !mirrors.some((mirror) => isMirrorOf(mirror, pod)));
-  return [...wrong.map((pod) => ({ do: "delete", pod }) as const), ...(node?.metadata.uid === undefined ? [] : missing.map((pod) => ({ do: "create", pod: mirrorFor(pod, node) }) as const))];
+  return [
+    ...wrong.map((pod) => ({ do: "delete", pod }) as const),
+    ...(node?.metadata.uid === undefined ? [] : missing.map((pod) => ({ do: "create", pod: mirrorFor(pod, node) }) as const)),
+  ];
 }
 
 /** The pod that shows a static pod in the API. It belongs to the Node, as the API server demands of what a node makes. */
@@ -27,5 +30,9 @@ function mirrorFor({ metadata, spec, ...pod }: Pod, node: Node): Pod {
   const { uid: _uid, annotations = {}, ...about } = metadata;
   const { status: _status, ...rest } = pod;
   const owner = { apiVersion: "v1", kind: "Node", name: node.metadata.name ?? "", uid: node.metadata.uid ?? "", controller: true };
-  return { ...rest, metadata: { ...about, annotations: { ...annotations, [MIRROR_ANNOTATION]: annotations[HASH_ANNOTATION] ?? "" }, ownerReferences: [owner] }, spec };
+  return {
+    ...rest,
+    metadata: { ...about, annotations: { ...annotations, [MIRROR_ANNOTATION]: annotations[HASH_ANNOTATION] ?? "" }, ownerReferences: [owner] },
+    spec,
+  };
 }

@@ -45,7 +45,12 @@ export function isMirror({ metadata }: Pick<Pod, "metadata">): boolean {
 
 /** Whether it is a mirror that shows this very pod; one that is being deleted shows nothing any more. */
 export function isMirrorOf(mirror: Pod, pod: Pod): boolean {
-  return isMirror(mirror) && mirror.metadata.deletionTimestamp === undefined && hasSameName(mirror, pod) && mirror.metadata.annotations?.[MIRROR_ANNOTATION] === pod.metadata.annotations?.[HASH_ANNOTATION];
+  return (
+    isMirror(mirror) &&
+    mirror.metadata.deletionTimestamp === undefined &&
+    hasSameName(mirror, pod) &&
+    mirror.metadata.annotations?.[MIRROR_ANNOTATION] === pod.metadata.annotations?.[HASH_ANNOTATION]
+  );
 }
 
 export function hasSameName(one: Pod, other: Pod): boolean {
@@ -54,5 +59,8 @@ export function hasSameName(one: Pod, other: Pod): boolean {
 
 /** Of a pod with the order of its fields settled; 32 hexadecimal digits, as upstream's are. */
 function hashOf(pod: Pod, file: string, nodeName: string): string {
-  return createHash("sha256").update(`${JSON.stringify(withSortedKeys(pod))}\nhost:${nodeName}\nfile:${file}`).digest("hex").slice(0, 32);
+  return createHash("sha256")
+    .update(`${JSON.stringify(withSortedKeys(pod))}\nhost:${nodeName}\nfile:${file}`)
+    .digest("hex")
+    .slice(0, 32);
 }

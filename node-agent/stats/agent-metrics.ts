@@ -73,8 +73,16 @@ export function createAgentMetrics(nodeName: string): AgentMetrics {
     imageVolumesMounted: registry.counter("kubelet_image_volume_mounted_succeed_total", "Images that were mounted as volumes."),
     imageVolumeErrors: registry.counter("kubelet_image_volume_mounted_errors_total", "Images that could not be mounted as volumes."),
     evictions: registry.counter("kubelet_evictions", "Pods that had to go, by what the node was short of."),
-    draSeconds: registry.histogram("dra_operations_duration_seconds", "Time until all devices of a pod were prepared, or taken back, by whether that failed.", DEVICES),
-    draCallSeconds: registry.histogram("dra_grpc_operations_duration_seconds", "Time that drivers of devices took for a call, by driver, method and how it ended.", DEVICES),
+    draSeconds: registry.histogram(
+      "dra_operations_duration_seconds",
+      "Time until all devices of a pod were prepared, or taken back, by whether that failed.",
+      DEVICES,
+    ),
+    draCallSeconds: registry.histogram(
+      "dra_grpc_operations_duration_seconds",
+      "Time that drivers of devices took for a call, by driver, method and how it ended.",
+      DEVICES,
+    ),
     csiCallSeconds: registry.histogram("csi_operations_seconds", "Time that drivers of volumes took for a call, by driver, method and how it ended.", VOLUMES),
     probeResults: probes.counter("prober_probe_total", "Probes of containers, by their kind and result."),
     probeSeconds: probes.histogram("prober_probe_duration_seconds", "Time of probes that succeeded.", USUAL),

@@ -73,8 +73,22 @@ export class UsageSampler {
         const running = containers.get(uid) ?? [];
         const usage = running.length === 0 ? undefined : await readCgroupUsage(cgroup);
         if (usage === undefined) return undefined;
-        const each = await Promise.all(running.map(async ({ id, name: container, startedAtMs }) => ({ name: container, id, startedAtMs, usage: await readCgroupUsage(path.join(cgroup, id)) })));
-        return { namespace, name, uid, startedAt: pod.status?.startTime ?? "", usage, containers: each.flatMap((one) => (one.usage === undefined ? [] : [{ ...one, usage: one.usage }])) };
+        const each = await Promise.all(
+          running.map(async ({ id, name: container, startedAtMs }) => ({
+            name: container,
+            id,
+            startedAtMs,
+            usage: await readCgroupUsage(path.join(cgroup, id)),
+          })),
+        );
+        return {
+          namespace,
+          name,
+          uid,
+          startedAt: pod.status?.startTime ?? "",
+          usage,
+          containers: each.flatMap((one) => (one.usage === undefined ? [] : [{ ...one, usage: one.usage }])),
+        };
       }),
     );
     const node = await readNodeUsage();

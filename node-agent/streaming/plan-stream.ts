@@ -21,23 +21,36 @@ export class StreamRefusal extends Error {
  * before the container's name as upstream has it. Throws a StreamRefusal.
  */
 export async function planStreamTarget({ pods, runtime }: { readonly pods: () => readonly Pod[]; readonly runtime: Runtime }, url: URL): Promise<StreamTarget> {
-  const [verb = "", namespace = "", name = "", ...rest] = url.pathname.split("/").slice(1).map((part) => decodePathPart(part) ?? "");
+  const [verb = "", namespace = "", name = "", ...rest] = url.pathname
+    .split("/")
+    .slice(1)
+    .map((part) => decodePathPart(part) ?? "");
   const container = rest.at(-1);
   const isForward = verb === "portForward";
-  if (!["exec", "attach", "portForward"].includes(verb) || name === "" || rest.length > (isForward ? 1 : 2) || (!isForward && container === undefined)) throw new StreamRefusal(404, `there is nothing at ${url.pathname}`);
+  if (!["exec", "attach", "portForward"].includes(verb) || name === "" || rest.length > (isForward ? 1 : 2) || (!isForward && container === undefined))
+    throw new StreamRefusal(404, `there is nothing at ${url.pathname}`);
   const pod = pods().find((candidate) => candidate.metadata.namespace === namespace && candidate.metadata.name === name);
   const uid = pod?.metadata.uid ?? "";
   if (pod === undefined) throw new StreamRefusal(404, "pod does not exist");
   if (isForward) {
     const sandbox = (await runtime.listSandboxes(uid)).filter((candidate) => candidate.isReady).sort((a, b) => b.attempt - a.attempt)[0];
     if (sandbox === undefined) throw new StreamRefusal(500, `pod ${name} is not running`);
-    return { do: "portForward", sandboxId: sandbox.id, ports: url.searchParams.getAll("port").flatMap((text) => text.split(",")).map(Number) };
+    return {
+      do: "portForward",
+      sandboxId: sandbox.id,
+      ports: url.searchParams
+        .getAll("port")
+        .flatMap((text) => text.split(","))
+        .map(Number),
+    };
   }
   const found = latestOf({ sandboxes: [], containers: await runtime.listContainers(uid) }, container ?? "");
   if (found === undefined) throw new StreamRefusal(404, `container not found (${JSON.stringify(container)})`);
   if (verb === "exec" && found.state !== "running") throw new StreamRefusal(500, `container not found (${JSON.stringify(container)})`);
   const options = streamOptions(url.searchParams, verb === "attach" && isTerminal(pod, container ?? ""));
-  return verb === "attach" ? { do: "attach", containerId: found.id, options } : { do: "exec", containerId: found.id, command: url.searchParams.getAll("command"), options };
+  return verb === "attach"
+    ? { do: "attach", containerId: found.id, options }
+    : { do: "exec", containerId: found.id, command: url.searchParams.getAll("command"), options };
 }
 
 /** Upstream's names for the streams. A terminal has one output. Attaching takes the terminal of the container as it was made. */

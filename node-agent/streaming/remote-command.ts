@@ -16,7 +16,11 @@ const NORMAL_CLOSURE = 1000;
  * Connects a WebSocket that speaks `v5.channel.k8s.io` with the runtime's SPDY streams of one process, until the process has ended or either
  * side is gone. Unlike v4 it can say that stdin has ended while output goes on. Never rejects.
  */
-export async function bridgeRemoteCommand(websocket: WebSocket, runtime: { readonly connection: Duplex; readonly head: Buffer }, options: StreamOptions): Promise<void> {
+export async function bridgeRemoteCommand(
+  websocket: WebSocket,
+  runtime: { readonly connection: Duplex; readonly head: Buffer },
+  options: StreamOptions,
+): Promise<void> {
   const channels = new Map<number, number>(); // stream → channel
   const streams = new Map<number, number>(); // channel → stream
   let hasStatus = false;

@@ -28,7 +28,15 @@ export interface UpgradeRequest {
   readonly head: Buffer;
 }
 
-const loadHandshakes = late(() => new (loadWebSockets().WebSocketServer)({ noServer: true, maxPayload: MESSAGE_BYTES_MAX, perMessageDeflate: false, handleProtocols: (offered) => (offered.has(V5_PROTOCOL) ? V5_PROTOCOL : false) }));
+const loadHandshakes = late(
+  () =>
+    new (loadWebSockets().WebSocketServer)({
+      noServer: true,
+      maxPayload: MESSAGE_BYTES_MAX,
+      perMessageDeflate: false,
+      handleProtocols: (offered) => (offered.has(V5_PROTOCOL) ? V5_PROTOCOL : false),
+    }),
+);
 /** `/` is no character of a protocol's name by the standard, but upstream's has one: it is answered by hand. */
 const loadTunnels = late(() => {
   const tunnels = new (loadWebSockets().WebSocketServer)({ noServer: true, maxPayload: MESSAGE_BYTES_MAX, perMessageDeflate: false });
@@ -91,7 +99,8 @@ async function passOn(url: URL, { request, socket, head }: UpgradeRequest): Prom
   const { authorization: _, host: __, ...headers } = request.headers;
   const answer = await upgrade(url, request.method ?? "GET", headers);
   const lines = [`HTTP/1.1 ${answer.response.statusCode ?? 502} ${answer.response.statusMessage ?? ""}`];
-  for (let index = 0; index < answer.response.rawHeaders.length; index += 2) lines.push(`${answer.response.rawHeaders[index] ?? ""}: ${answer.response.rawHeaders[index + 1] ?? ""}`);
+  for (let index = 0; index < answer.response.rawHeaders.length; index += 2)
+    lines.push(`${answer.response.rawHeaders[index] ?? ""}: ${answer.response.rawHeaders[index + 1] ?? ""}`);
   if (answer.socket === undefined) {
     const text = await textOf(answer.response);
     return void socket.end(`${lines[0] ?? ""}\r\ncontent-type: text/plain\r\ncontent-length: ${Buffer.byteLength(text)}\r\nconnection: close\r\n\r\n${text}`);
@@ -102,7 +111,8 @@ async function passOn(url: URL, { request, socket, head }: UpgradeRequest): Prom
   return copyBoth(socket, answer.socket);
 }
 
-type Upgraded = { readonly response: IncomingMessage; readonly socket: Duplex; readonly head: Buffer } | { readonly response: IncomingMessage; readonly socket: undefined };
+type Upgraded =
+  { readonly response: IncomingMessage; readonly socket: Duplex; readonly head: Buffer } | { readonly response: IncomingMessage; readonly socket: undefined };
 
 function upgrade(url: URL, method: string, headers: OutgoingHttpHeaders): Promise<Upgraded> {
   return new Promise((resolve, reject) => {

@@ -20,7 +20,8 @@ export async function mountClaim(pod: Pod, volume: Volume, podDir: string, sourc
   const { spec = {} } = persistent;
   const problem = modeProblem(pod, volume.name, spec.volumeMode ?? "Filesystem");
   if (problem !== undefined) throw new MountError(problem);
-  if (spec.accessModes?.includes("ReadWriteOncePod") === true && !sources.takeExclusively(pod, claim.metadata.name ?? "")) throw new MountError("volume uses the ReadWriteOncePod access mode and is already in use by another pod");
+  if (spec.accessModes?.includes("ReadWriteOncePod") === true && !sources.takeExclusively(pod, claim.metadata.name ?? ""))
+    throw new MountError("volume uses the ReadWriteOncePod access mode and is already in use by another pod");
   if (spec.csi !== undefined) return sources.csi.mount(pod, volume.name, persistentCsiVolume(persistent, readOnly), podDir, { claim, persistent });
   if (spec.hostPath !== undefined) return provideHostPath(spec.hostPath);
   if (spec.nfs !== undefined) return mountNfs(spec.nfs, volumeFolder(podDir, "nfs", persistent.metadata.name ?? ""), spec.mountOptions);
@@ -54,12 +55,17 @@ async function provideLocal(pod: Pod, volume: Volume, podDir: string, { metadata
   return place;
 }
 
-async function volumeOf(pod: Pod, volume: Volume, sources: VolumeSources): Promise<{ readonly claim: PersistentVolumeClaim; readonly persistent: PersistentVolume; readonly readOnly: boolean }> {
+async function volumeOf(
+  pod: Pod,
+  volume: Volume,
+  sources: VolumeSources,
+): Promise<{ readonly claim: PersistentVolumeClaim; readonly persistent: PersistentVolume; readonly readOnly: boolean }> {
   const namespace = pod.metadata.namespace ?? "";
   const use = podClaims(pod).find((candidate) => candidate.volume.name === volume.name);
   const claimName = use?.claimName ?? "";
   const claim = await orMountError(sources.claim(namespace, claimName), `persistentvolumeclaim "${claimName}" not found`);
-  if (use?.isEphemeral === true && controllerOf(claim)?.uid !== pod.metadata.uid) throw new MountError(`PVC ${namespace}/${claimName} was not created for pod ${namespace}/${pod.metadata.name} (pod is not owner)`);
+  if (use?.isEphemeral === true && controllerOf(claim)?.uid !== pod.metadata.uid)
+    throw new MountError(`PVC ${namespace}/${claimName} was not created for pod ${namespace}/${pod.metadata.name} (pod is not owner)`);
   const name = boundVolume(claim);
   if (name === undefined) throw new MountError(`PVC ${namespace}/${claimName} is not bound`);
   const persistent = await orMountError(sources.persistentVolume(name), `persistentvolume "${name}" not found`);
@@ -74,7 +80,8 @@ function boundVolume({ spec, status }: PersistentVolumeClaim): string | undefine
 /** Made open to every user of the pod's containers, as nobody knows yet which; nobody else gets to it. */
 function provideFolder({ metadata, spec }: PersistentVolume, { volumesDir, nodeName }: VolumeSources): void {
   const place = spec?.local?.path ?? "";
-  if (metadata.labels?.[LOCAL_PATH_NODE_LABEL] !== nodeName || path.dirname(place) !== volumesDir) throw new MountError(`volume "${metadata.name}" is a folder of another node`);
+  if (metadata.labels?.[LOCAL_PATH_NODE_LABEL] !== nodeName || path.dirname(place) !== volumesDir)
+    throw new MountError(`volume "${metadata.name}" is a folder of another node`);
   if (existsSync(place)) return;
   mkdirSync(volumesDir, { recursive: true, mode: 0o700 });
   mkdirSync(place, { mode: 0o777 });
@@ -82,7 +89,17 @@ function provideFolder({ metadata, spec }: PersistentVolume, { volumesDir, nodeN
 }
 
 function sourceOf({ spec = {} }: PersistentVolume): string {
-  const others = ["capacity", "accessModes", "claimRef", "persistentVolumeReclaimPolicy", "storageClassName", "mountOptions", "volumeMode", "nodeAffinity", "volumeAttributesClassName"];
+  const others = [
+    "capacity",
+    "accessModes",
+    "claimRef",
+    "persistentVolumeReclaimPolicy",
+    "storageClassName",
+    "mountOptions",
+    "volumeMode",
+    "nodeAffinity",
+    "volumeAttributesClassName",
+  ];
   return Object.keys(spec).find((key) => !others.includes(key)) ?? "unknown";
 }
 

@@ -60,7 +60,8 @@ export function chooseFileSystem(asked: string | undefined): string {
 
 /** The program that makes the file system; undefined when it is there. Throws a MountError when something else is. Pure. */
 export function planFormat(device: string, { type, partitions }: DeviceContent, fsType: string): Command | undefined {
-  if (type === undefined && partitions !== undefined) throw new MountError(`device "${device}" has a partition table (${partitions}) and no file system; name one of its partitions`);
+  if (type === undefined && partitions !== undefined)
+    throw new MountError(`device "${device}" has a partition table (${partitions}) and no file system; name one of its partitions`);
   if (type !== undefined && type !== fsType) throw new MountError(`device "${device}" holds ${type} and not ${fsType}`);
   if (type !== undefined) return undefined;
   // What is empty has been looked at already: -F keeps mkfs from asking whether a whole device is meant. Nothing is kept for root.

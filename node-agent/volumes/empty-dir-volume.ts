@@ -30,7 +30,9 @@ async function provide(pod: Pod, volume: Volume, folder: string): Promise<void> 
 
 /** Whether a container wants to see what others mount in the volume, or to be seen. */
 function isPropagated({ spec }: Pod, name: string): boolean {
-  return podContainers(spec).some(({ volumeMounts }) => volumeMounts?.some((mount) => mount.name === name && (mount.mountPropagation === "Bidirectional" || mount.mountPropagation === "HostToContainer")));
+  return podContainers(spec).some(({ volumeMounts }) =>
+    volumeMounts?.some((mount) => mount.name === name && (mount.mountPropagation === "Bidirectional" || mount.mountPropagation === "HostToContainer")),
+  );
 }
 
 /** What to mount for the medium; nothing for the disk. Memory is bounded by what the volume or else the pod may use, and sticky as the kernel and upstream have it. */

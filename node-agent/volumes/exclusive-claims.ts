@@ -19,7 +19,9 @@ export class ExclusiveClaims {
     for (const [key, holder] of this.#holders) if (!users.some(({ metadata }) => metadata.uid === holder)) this.#holders.delete(key);
     const key = `${namespace}/${claimName}`;
     const holder = this.#holders.get(key);
-    const others = users.filter((other) => other.metadata.uid !== uid && other.metadata.namespace === namespace && podClaims(other).some((use) => use.claimName === claimName));
+    const others = users.filter(
+      (other) => other.metadata.uid !== uid && other.metadata.namespace === namespace && podClaims(other).some((use) => use.claimName === claimName),
+    );
     // Who has started had it under an earlier agent, of which nothing else is remembered.
     if (others.some((other) => other.metadata.uid === holder || (holder === undefined && hasStarted(other)))) return false;
     this.#holders.set(key, uid);
@@ -28,5 +30,7 @@ export class ExclusiveClaims {
 }
 
 function hasStarted({ status }: Pod): boolean {
-  return [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])].some(({ containerID }) => containerID !== undefined && containerID !== "");
+  return [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])].some(
+    ({ containerID }) => containerID !== undefined && containerID !== "",
+  );
 }

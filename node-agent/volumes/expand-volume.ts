@@ -60,7 +60,11 @@ export function computeGrownStatus(status: PersistentVolumeClaimStatus, size: st
 export function computeFailedStatus(status: PersistentVolumeClaimStatus, message: string, isInfeasible: boolean, nowMs: number): object {
   return {
     ...(isInfeasible ? { allocatedResourceStatuses: { storage: "NodeResizeInfeasible" } } : {}),
-    conditions: withCondition(status.conditions ?? [], { type: "NodeResizeError", status: "True", message: `failed to expand pvc with ${message}` }, formatTime(nowMs)),
+    conditions: withCondition(
+      status.conditions ?? [],
+      { type: "NodeResizeError", status: "True", message: `failed to expand pvc with ${message}` },
+      formatTime(nowMs),
+    ),
   };
 }
 
@@ -71,7 +75,13 @@ export interface ExpansionParts {
 }
 
 /** Has a volume grown, by its driver or by this agent, and tells of it in the claim. Rejects when it would not, unless a driver only would not while it is in use. */
-export async function executeExpansion({ client, events, clock }: ExpansionParts, pod: Pod, { claim }: ClaimedVolume, { size, marks }: PlannedExpansion, expand: (bytes: number) => Promise<void>): Promise<void> {
+export async function executeExpansion(
+  { client, events, clock }: ExpansionParts,
+  pod: Pod,
+  { claim }: ClaimedVolume,
+  { size, marks }: PlannedExpansion,
+  expand: (bytes: number) => Promise<void>,
+): Promise<void> {
   const api = client.for(persistentVolumeClaimResource);
   const { namespace = "", name = "" } = claim.metadata;
   const write = (status: object) => api.patch(namespace, name, "merge", { metadata: { uid: claim.metadata.uid }, status }, { subresource: "status" });
@@ -83,12 +93,18 @@ export async function executeExpansion({ client, events, clock }: ExpansionParts
     const message = describeError(error);
     events.record(pod, { type: "Warning", reason: "VolumeResizeFailed", message: `NodeExpandVolume failed for volume of claim "${name}": ${message}` });
     // Of what the agent does itself, nothing goes on after it has failed.
-    if (marks === "steps" && (code === undefined || isFinal(error))) await write(computeFailedStatus((await api.get(namespace, name)).status ?? {}, message, isInfeasible(code) || hasGivenUp(claim, size), clock.now()));
+    if (marks === "steps" && (code === undefined || isFinal(error)))
+      await write(computeFailedStatus((await api.get(namespace, name)).status ?? {}, message, isInfeasible(code) || hasGivenUp(claim, size), clock.now()));
     // It can grow when no pod has it; that is no reason for this one to wait.
     if (code === GrpcCode.failedPrecondition) return;
     throw error;
   }
-  for (const object of [pod, claim]) events.record(object, { type: "Normal", reason: "FileSystemResizeSuccessful", message: `MountVolume.NodeExpandVolume succeeded for volume of claim "${name}"` });
+  for (const object of [pod, claim])
+    events.record(object, {
+      type: "Normal",
+      reason: "FileSystemResizeSuccessful",
+      message: `MountVolume.NodeExpandVolume succeeded for volume of claim "${name}"`,
+    });
   if (marks !== "nothing") await write(computeGrownStatus((await api.get(namespace, name)).status ?? {}, size));
 }
 

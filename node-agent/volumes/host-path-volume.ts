@@ -3,7 +3,15 @@ import type { HostPathVolumeSource, Pod, Volume } from "../../engine/resources/t
 import { MountError } from "./volume-plugin.ts";
 
 /** What upstream calls the types that are checked. */
-const NAMES: Readonly<Record<string, string>> = { Directory: "directory", DirectoryOrCreate: "directory", File: "file", FileOrCreate: "file", Socket: "socket file", CharDevice: "character device", BlockDevice: "block device" };
+const NAMES: Readonly<Record<string, string>> = {
+  Directory: "directory",
+  DirectoryOrCreate: "directory",
+  File: "file",
+  FileOrCreate: "file",
+  Socket: "socket file",
+  CharDevice: "character device",
+  BlockDevice: "block device",
+};
 
 export async function mountHostPath(_pod: Pod, volume: Volume): Promise<string> {
   return provideHostPath(volume.hostPath ?? { path: "" });
@@ -17,7 +25,15 @@ export function provideHostPath({ path: place, type = "" }: HostPathVolumeSource
   else if (!isThere && type === "FileOrCreate") writeFileSync(place, "", { mode: 0o644 });
   else if (!isThere) throw refuse();
   const stat = statSync(place);
-  const fits: Readonly<Record<string, boolean>> = { Directory: stat.isDirectory(), DirectoryOrCreate: stat.isDirectory(), File: stat.isFile(), FileOrCreate: stat.isFile(), Socket: stat.isSocket(), CharDevice: stat.isCharacterDevice(), BlockDevice: stat.isBlockDevice() };
+  const fits: Readonly<Record<string, boolean>> = {
+    Directory: stat.isDirectory(),
+    DirectoryOrCreate: stat.isDirectory(),
+    File: stat.isFile(),
+    FileOrCreate: stat.isFile(),
+    Socket: stat.isSocket(),
+    CharDevice: stat.isCharacterDevice(),
+    BlockDevice: stat.isBlockDevice(),
+  };
   if (fits[type] === false) throw refuse();
   return place;
 }

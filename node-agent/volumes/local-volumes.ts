@@ -33,7 +33,11 @@ export function createLocalVolumes({ client, informers, clock, logger, nodeName,
     const { name = "", finalizers = [] } = volume.metadata;
     await deleteFolder(volumesDir, volume.spec?.local?.path ?? "");
     const left = finalizers.filter((finalizer) => finalizer !== LOCAL_PATH_FINALIZER);
-    await client.for(persistentVolumeResource).patch("", name, "merge", { metadata: { uid: volume.metadata.uid, resourceVersion: volume.metadata.resourceVersion, finalizers: left.length === 0 ? null : left } });
+    await client
+      .for(persistentVolumeResource)
+      .patch("", name, "merge", {
+        metadata: { uid: volume.metadata.uid, resourceVersion: volume.metadata.resourceVersion, finalizers: left.length === 0 ? null : left },
+      });
     logger.info("folder of a deleted volume removed", { volume: name });
   };
 
@@ -42,12 +46,15 @@ export function createLocalVolumes({ client, informers, clock, logger, nodeName,
     const remove = volumes.addHandler({ add: () => wake(), update: () => wake() });
     try {
       await volumes.waitForSync(signal);
-      await clearDoomed(volumesDir).catch((error: unknown) => logger.warn("leftovers of deleted volumes not removed, will retry", { error: describeError(error) }));
+      await clearDoomed(volumesDir).catch((error: unknown) =>
+        logger.warn("leftovers of deleted volumes not removed, will retry", { error: describeError(error) }),
+      );
       while (!signal.aborted) {
         const changed = new Promise<void>((resolve) => (wake = resolve));
         for (const volume of volumes.list().filter(isDue)) {
           await finish(volume).catch((error: unknown) => {
-            if (!hasReason(error, "NotFound", "Conflict")) logger.warn("folder of a deleted volume not removed, will retry", { volume: volume.metadata.name, error: describeError(error) });
+            if (!hasReason(error, "NotFound", "Conflict"))
+              logger.warn("folder of a deleted volume not removed, will retry", { volume: volume.metadata.name, error: describeError(error) });
           });
         }
         await Promise.race([changed, sleep(clock, LOOK_MS, signal).catch(() => {})]);

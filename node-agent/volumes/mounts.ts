@@ -52,7 +52,9 @@ async function mountOnItself(folder: string): Promise<void> {
 /** The mount that a path lies in. Pure. */
 function mountAround(mounts: readonly Mount[], place: string): Mount | undefined {
   // Of two in one place, the later hides the earlier.
-  return mounts.filter((mount) => mount.place === "/" || mount.place === place || place.startsWith(`${mount.place}/`)).reduce<Mount | undefined>((nearest, mount) => (nearest === undefined || mount.place.length >= nearest.place.length ? mount : nearest), undefined);
+  return mounts
+    .filter((mount) => mount.place === "/" || mount.place === place || place.startsWith(`${mount.place}/`))
+    .reduce<Mount | undefined>((nearest, mount) => (nearest === undefined || mount.place.length >= nearest.place.length ? mount : nearest), undefined);
 }
 
 export function isMountPoint(place: string): boolean {
@@ -61,7 +63,10 @@ export function isMountPoint(place: string): boolean {
 
 /** Mounts below a folder, the innermost first. */
 export function mountsBelow(folder: string): readonly string[] {
-  return readMounts().map(({ place }) => place).filter((place) => place.startsWith(`${folder}/`)).sort((a, b) => b.length - a.length);
+  return readMounts()
+    .map(({ place }) => place)
+    .filter((place) => place.startsWith(`${folder}/`))
+    .sort((a, b) => b.length - a.length);
 }
 
 /** Spaces and their like are written as three octal digits. */

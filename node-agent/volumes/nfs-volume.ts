@@ -17,7 +17,8 @@ export async function mountNfsVolume(_pod: Pod, volume: Volume, podDir: string):
 /** A folder of an NFS server, mounted for one pod by the node's own mount.nfs. Who may do what in it is the server's business. */
 export async function mountNfs(source: NFSVolumeSource, folder: string, options: readonly string[] = []): Promise<string> {
   if (isMountPoint(folder)) return folder;
-  if (!PROGRAMS.some((program) => existsSync(program))) throw new MountError("volumes of type nfs need mount.nfs on the node; install the Debian package nfs-common");
+  if (!PROGRAMS.some((program) => existsSync(program)))
+    throw new MountError("volumes of type nfs need mount.nfs on the node; install the Debian package nfs-common");
   mkdirSync(folder, { recursive: true, mode: 0o750 });
   try {
     await run("mount", planNfsMount(source, folder, options), { timeout: MOUNT_MS });

@@ -20,7 +20,15 @@ export async function mountProjected(pod: Pod, volume: Volume, podDir: string, s
   const parts: readonly VolumeProjection[] = volume.projected?.sources ?? [
     {
       ...(volume.configMap === undefined ? {} : { configMap: volume.configMap }),
-      ...(volume.secret === undefined ? {} : { secret: { ...(volume.secret.secretName === undefined ? {} : { name: volume.secret.secretName }), ...(volume.secret.items === undefined ? {} : { items: volume.secret.items }), ...(volume.secret.optional === undefined ? {} : { optional: volume.secret.optional }) } }),
+      ...(volume.secret === undefined
+        ? {}
+        : {
+            secret: {
+              ...(volume.secret.secretName === undefined ? {} : { name: volume.secret.secretName }),
+              ...(volume.secret.items === undefined ? {} : { items: volume.secret.items }),
+              ...(volume.secret.optional === undefined ? {} : { optional: volume.secret.optional }),
+            },
+          }),
       ...(volume.downwardAPI === undefined ? {} : { downwardAPI: volume.downwardAPI }),
     },
   ];
@@ -55,12 +63,20 @@ async function filesOf(pod: Pod, part: VolumeProjection, mode: number, folder: s
   const namespace = pod.metadata.namespace ?? "";
   if (part.configMap !== undefined) {
     const { name = "", items, optional } = part.configMap;
-    const map = await readOptional(() => sources.configMap(namespace, name), optional, () => new MountError(`configmap "${name}" not found`));
+    const map = await readOptional(
+      () => sources.configMap(namespace, name),
+      optional,
+      () => new MountError(`configmap "${name}" not found`),
+    );
     return map === undefined ? new Map() : choose(mapContent(map), items, optional, mode, `configmap "${name}"`);
   }
   if (part.secret !== undefined) {
     const { name = "", items, optional } = part.secret;
-    const secret = await readOptional(() => sources.secret(namespace, name), optional, () => new MountError(`secret "${name}" not found`));
+    const secret = await readOptional(
+      () => sources.secret(namespace, name),
+      optional,
+      () => new MountError(`secret "${name}" not found`),
+    );
     return secret === undefined ? new Map() : choose(secretContent(secret), items, optional, mode, `secret "${name}"`);
   }
   if (part.serviceAccountToken !== undefined) {
@@ -75,7 +91,12 @@ async function filesOf(pod: Pod, part: VolumeProjection, mode: number, folder: s
   const files = new Map<string, VolumeFile>();
   for (const item of part.downwardAPI.items ?? []) {
     const container = podContainers(pod.spec).find((candidate) => candidate.name === item.resourceFieldRef?.containerName);
-    const text = item.fieldRef !== undefined ? podField(pod, item.fieldRef.fieldPath, sources) : container !== undefined && item.resourceFieldRef !== undefined ? resourceField(pod, container, item.resourceFieldRef.resource, item.resourceFieldRef.divisor, sources.allocatable) : "";
+    const text =
+      item.fieldRef !== undefined
+        ? podField(pod, item.fieldRef.fieldPath, sources)
+        : container !== undefined && item.resourceFieldRef !== undefined
+          ? resourceField(pod, container, item.resourceFieldRef.resource, item.resourceFieldRef.divisor, sources.allocatable)
+          : "";
     files.set(item.path, { content: Buffer.from(text), mode: item.mode ?? mode });
   }
   return files;
@@ -94,14 +115,23 @@ async function currentToken(pod: Pod, file: string, audience: string | undefined
 }
 
 function mapContent(map: ConfigMap): Map<string, Buffer> {
-  return new Map([...Object.entries(map.data ?? {}).map(([key, text]) => [key, Buffer.from(text)] as const), ...Object.entries(map.binaryData ?? {}).map(([key, text]) => [key, Buffer.from(text, "base64")] as const)]);
+  return new Map([
+    ...Object.entries(map.data ?? {}).map(([key, text]) => [key, Buffer.from(text)] as const),
+    ...Object.entries(map.binaryData ?? {}).map(([key, text]) => [key, Buffer.from(text, "base64")] as const),
+  ]);
 }
 
 function secretContent(secret: Secret): Map<string, Buffer> {
   return new Map(Object.entries(secret.data ?? {}).map(([key, text]) => [key, Buffer.from(text, "base64")]));
 }
 
-function choose(content: ReadonlyMap<string, Buffer>, items: readonly KeyToPath[] | undefined, optional: boolean | undefined, mode: number, what: string): Map<string, VolumeFile> {
+function choose(
+  content: ReadonlyMap<string, Buffer>,
+  items: readonly KeyToPath[] | undefined,
+  optional: boolean | undefined,
+  mode: number,
+  what: string,
+): Map<string, VolumeFile> {
   if (items === undefined || items.length === 0) return new Map([...content].map(([key, bytes]) => [key, { content: bytes, mode }]));
   const files = new Map<string, VolumeFile>();
   for (const item of items) {

@@ -88,7 +88,10 @@ function make(folder: string, missing: () => Error): void {
 function isBoundInside(place: string, top: string): boolean {
   const mounts = readMounts();
   const bound = mounts.findLast((mount) => mount.place === place);
-  const over = mounts.filter((mount) => mount.place !== place && (top === mount.place || top.startsWith(mount.place === "/" ? "/" : `${mount.place}/`))).sort((a, b) => a.place.length - b.place.length).at(-1);
+  const over = mounts
+    .filter((mount) => mount.place !== place && (top === mount.place || top.startsWith(mount.place === "/" ? "/" : `${mount.place}/`)))
+    .sort((a, b) => a.place.length - b.place.length)
+    .at(-1);
   if (bound === undefined || over === undefined || bound.device !== over.device) return false;
   const own = path.join(over.root, path.relative(over.place, top));
   return bound.root === own || bound.root.startsWith(own === "/" ? "/" : `${own}/`);

@@ -36,7 +36,12 @@ const UMOUNT_MS = 30_000;
  * agent has provided before and follows nothing stays as it is. When one cannot be brought up to date, the others are, before it rejects. A
  * MountError begins with the volume that it is about.
  */
-export async function mountVolumes(pod: Pod, podDir: string, sources: VolumeSources, before: ReadonlyMap<string, string> = new Map()): Promise<Map<string, string>> {
+export async function mountVolumes(
+  pod: Pod,
+  podDir: string,
+  sources: VolumeSources,
+  before: ReadonlyMap<string, string> = new Map(),
+): Promise<Map<string, string>> {
   const places = new Map<string, string>();
   let trouble: unknown;
   for (const volume of provided(pod)) {
@@ -47,7 +52,12 @@ export async function mountVolumes(pod: Pod, podDir: string, sources: VolumeSour
     }
     try {
       const plugin = plugins.find(({ field }) => volume[field] !== undefined);
-      if (plugin === undefined) throw new MountError(`volumes of type ${Object.keys(volume).filter((key) => key !== "name").join(", ")} are not supported on this node`);
+      if (plugin === undefined)
+        throw new MountError(
+          `volumes of type ${Object.keys(volume)
+            .filter((key) => key !== "name")
+            .join(", ")} are not supported on this node`,
+        );
       places.set(volume.name, await plugin.mount(pod, volume, podDir, sources));
     } catch (error) {
       const named = error instanceof MountError ? await withVolumeName(error, pod, volume, sources) : error;
@@ -62,7 +72,13 @@ export async function mountVolumes(pod: Pod, podDir: string, sources: VolumeSour
 /** What went wrong, and with which volume: a claim's is called by the name of what is behind it, as upstream calls it. */
 async function withVolumeName(error: MountError, pod: Pod, volume: Volume, sources: VolumeSources): Promise<MountError> {
   const claim = volume.persistentVolumeClaim?.claimName;
-  const behind = claim === undefined ? undefined : await sources.claim(pod.metadata.namespace ?? "", claim).then(({ spec }) => spec?.volumeName, () => undefined);
+  const behind =
+    claim === undefined
+      ? undefined
+      : await sources.claim(pod.metadata.namespace ?? "", claim).then(
+          ({ spec }) => spec?.volumeName,
+          () => undefined,
+        );
   return new MountError(`for volume "${behind ?? volume.name}" : ${error.message}`, { cause: error });
 }
 
@@ -84,7 +100,9 @@ export function hasLiveVolumes(pod: Pod, drivers: DriverVolumes, places: Readonl
 
 /** Whether a volume shows something of the pod itself. */
 export function showsItself({ spec }: Pod): boolean {
-  return (spec.volumes ?? []).some(({ downwardAPI, projected }) => downwardAPI !== undefined || projected?.sources?.some((part) => part.downwardAPI !== undefined) === true);
+  return (spec.volumes ?? []).some(
+    ({ downwardAPI, projected }) => downwardAPI !== undefined || projected?.sources?.some((part) => part.downwardAPI !== undefined) === true,
+  );
 }
 
 function isFollowed(pod: Pod, volume: Volume, drivers: DriverVolumes, place: string | undefined): boolean {

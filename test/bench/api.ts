@@ -63,7 +63,14 @@ async function benchWrites({ name, pid, maps }: Bench, rawWrites: number, { writ
   const others: Readonly<Record<string, (index: number, clients: number) => Promise<unknown>>> = {
     updates: (index, clients) => maps.update({ ...manifest(`base-${index}`), data: { value: String(clients).padEnd(300, "y") } }),
     "merge patches": (index, clients) => maps.patch(NAMESPACE, `base-${index}`, "merge", { data: { more: `z${clients}` } }),
-    applies: (index, clients) => maps.patch(NAMESPACE, `base-${index}`, "apply", { apiVersion: "v1", kind: "ConfigMap", metadata: { name: `base-${index}` }, data: { applied: `w${clients}` } }, { fieldManager: "bench", force: true }),
+    applies: (index, clients) =>
+      maps.patch(
+        NAMESPACE,
+        `base-${index}`,
+        "apply",
+        { apiVersion: "v1", kind: "ConfigMap", metadata: { name: `base-${index}` }, data: { applied: `w${clients}` } },
+        { fieldManager: "bench", force: true },
+      ),
     deletes: (index) => maps.delete(NAMESPACE, `base-${index}`),
   };
   for (const [verb, task] of Object.entries(others)) {
@@ -81,17 +88,19 @@ async function benchReads({ name, pid, maps }: Bench, { writes, objects, samples
   const rows: Row[] = [];
   let gets = 0;
   for (const clients of CLIENTS) {
-    const measured = await rateRows(`${name}: gets, ${clients} clients`, pid, { count: requestsOf(clients, writes * 2), concurrency: clients, task: (index) => maps.get(NAMESPACE, `o-${index % (objects - items.length)}`) }, { floor: creates, peer: "creates, 64 clients" });
+    const measured = await rateRows(
+      `${name}: gets, ${clients} clients`,
+      pid,
+      { count: requestsOf(clients, writes * 2), concurrency: clients, task: (index) => maps.get(NAMESPACE, `o-${index % (objects - items.length)}`) },
+      { floor: creates, peer: "creates, 64 clients" },
+    );
     rows.push(...measured.rows);
     gets = measured.rate;
   }
   const lists: number[] = [];
   for (let index = 0; index < Math.max(3, samples / 4); index++) lists.push(await timed(() => maps.list(NAMESPACE)));
   const listed = objects / (median(lists) / 1000);
-  return [
-    ...rows,
-    toRow({ what: `${name}: objects listed in lists of ${objects}`, value: listed, unit: "/s", floor: gets, peer: "gets, 64 clients" }),
-  ];
+  return [...rows, toRow({ what: `${name}: objects listed in lists of ${objects}`, value: listed, unit: "/s", floor: gets, peer: "gets, 64 clients" })];
 }
 
 async function benchWatch(name: string, maps: ResourceClient<ConfigMap>, { samples, watchers }: Scale): Promise<readonly Row[]> {
@@ -114,11 +123,7 @@ async function benchWatch(name: string, maps: ResourceClient<ConfigMap>, { sampl
     seen.set(watched, { left: watchers, first: first.resolve, all: all.resolve });
     const startedMs = performance.now();
     const since = () => performance.now() - startedMs;
-    await Promise.all([
-      maps.create(manifest(watched)).then(() => costs.push(since())),
-      first.promise.then(() => firsts.push(since())),
-      all.promise.then(() => alls.push(since())),
-    ]);
+    await Promise.all([maps.create(manifest(watched)).then(() => costs.push(since())), first.promise.then(() => firsts.push(since())), all.promise.then(() => alls.push(since()))]);
   }
   stop.abort();
   await Promise.allSettled(watching);
@@ -131,7 +136,9 @@ async function benchWatch(name: string, maps: ResourceClient<ConfigMap>, { sampl
 /** Processor time that a process and its threads have taken so far. */
 export function cpuSeconds(pid: number): number {
   // The name in parentheses may hold blanks; utime and stime are fields 14 and 15, in hundredths of a second.
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\) /s, "").split(" ");
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+    .replace(/^.*\) /s, "")
+    .split(" ");
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 

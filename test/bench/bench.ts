@@ -53,7 +53,11 @@ async function benchCluster(): Promise<readonly Row[]> {
     const started = performance.now();
     mainstay = await startMainstay(host, dataDir, ["--bind-address", host.address]);
     const healthy = (performance.now() - started) / 1000;
-    const bench = execFileSync("nsenter", [`--net=/run/netns/${host.name}`, process.execPath, "--disable-warning=ExperimentalWarning", new URL("inside.ts", import.meta.url).pathname, dataDir, work, String(scale.samples)], { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
+    const bench = execFileSync(
+      "nsenter",
+      [`--net=/run/netns/${host.name}`, process.execPath, "--disable-warning=ExperimentalWarning", new URL("inside.ts", import.meta.url).pathname, dataDir, work, String(scale.samples)],
+      { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] },
+    );
     return [
       toRow({ what: "start → first application healthy", value: healthy, unit: "s" }),
       ...(JSON.parse(bench.trim().split("\n").pop() ?? "[]") as Row[]), // inside.ts prints rows

@@ -43,7 +43,8 @@ async function benchPushes(): Promise<readonly Row[]> {
     try {
       const client = createHttpClient(readKubeconfig(server.kubeconfig), "bench").for(configMapResource);
       const revision = async () => Number((await client.list("default", { limit: 1 })).resourceVersion ?? 0);
-      const git = (...args: readonly string[]) => execFileSync("git", ["-C", work, "-c", "user.name=bench", "-c", "user.email=bench@example.org", ...args], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"], maxBuffer: 1 << 28 });
+      const git = (...args: readonly string[]) =>
+        execFileSync("git", ["-C", work, "-c", "user.name=bench", "-c", "user.email=bench@example.org", ...args], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"], maxBuffer: 1 << 28 });
       execFileSync("git", ["clone", "-q", "http://127.0.0.1:6497/cluster.git", work]);
       git("rm", "-r", "-q", ".");
       for (let index = 0; index < count; index++) write(work, ...files(index));
@@ -83,7 +84,11 @@ async function benchOneFile(): Promise<readonly Row[]> {
       const gitDir = path.join(folder, "r.git");
       await ensureHostedRepository(gitDir, "main");
       const name = (index: number) => `apps/a${Math.floor(index / 50)}/m${index}.yaml`;
-      const first = importCommit(gitDir, Array.from({ length: count }, (_, index) => [name(index), configMap(`m${index}`, "1")]), undefined);
+      const first = importCommit(
+        gitDir,
+        Array.from({ length: count }, (_, index) => [name(index), configMap(`m${index}`, "1")]),
+        undefined,
+      );
       const loader = new ManifestLoader({ catalog, cluster: "local", basePath: "." });
       const { objects } = openGitStore(gitDir);
       await loader.load(objects, await objects.commit(first));
@@ -117,7 +122,9 @@ async function benchStatusBranch({ samples }: Scale): Promise<readonly Row[]> {
     const ms = await timed(async () => {
       for (let change = 0; change < changes; change++) {
         const at = change % 50;
-        files.set(`apps/app-${at}.md`, app(at, change % 100 < 50 ? "Progressing" : "Healthy")).set("README.md", `# home: change ${change}\n\n${[...files.keys()].map((name) => `| ${name} | ${change % 7} |`).join("\n")}\n`);
+        files
+          .set(`apps/app-${at}.md`, app(at, change % 100 < 50 ? "Progressing" : "Healthy"))
+          .set("README.md", `# home: change ${change}\n\n${[...files.keys()].map((name) => `| ${name} | ${change % 7} |`).join("\n")}\n`);
         await writer.write({ files: new Map(files), message: `status: change ${change}\n`, signature: { name: "m", email: "m@example.org", time: Date.UTC(2026, 0, 1) + change * 10_000 } });
       }
     });

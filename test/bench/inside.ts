@@ -41,7 +41,11 @@ async function benchPush(): Promise<Row> {
     floors.push(performance.now() - started);
     started = performance.now();
     git("push", "-q", "-o", "no-wait");
-    await eventually(() => maps.get("web", "pushed"), (map) => map.data?.["index"] === String(index), 20_000);
+    await eventually(
+      () => maps.get("web", "pushed"),
+      (map) => map.data?.["index"] === String(index),
+      20_000,
+    );
     stored.push(performance.now() - started);
   }
   return toRow({ what: "push → object stored", value: median(stored), unit: "ms", floor: median(floors), peer: "the same push to a bare repository on disk" });
@@ -65,14 +69,23 @@ async function benchRunning(): Promise<readonly Row[]> {
     await runtime.removeSandbox(sandbox);
     const name = `bench-${index}`;
     started = performance.now();
-    await pods.create({ apiVersion: "v1", kind: "Pod", metadata: { namespace: "default", name }, spec: { terminationGracePeriodSeconds: 0, containers: [{ name: "c", image: "mainstay.local/busybox:1", command: ["sleep", "1000"] }] } });
+    await pods.create({
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { namespace: "default", name },
+      spec: { terminationGracePeriodSeconds: 0, containers: [{ name: "c", image: "mainstay.local/busybox:1", command: ["sleep", "1000"] }] },
+    });
     await poll(async () => (await pods.get("default", name)).status?.phase === "Running");
     running.push(performance.now() - started);
     await pods.delete("default", name, { gracePeriodSeconds: 0 });
     await poll(async () => (await pods.list("default", { fieldSelector: `metadata.name=${name}` })).items.length === 0);
     // The same pod out of a commit.
     const file = `apps/web/pod-${index}.yaml`;
-    commit(file, `apiVersion: v1\nkind: Pod\nmetadata: {name: pushed-${index}}\nspec:\n  terminationGracePeriodSeconds: 0\n  containers: [{name: c, image: "mainstay.local/busybox:1", command: [sleep, "1000"]}]\n`, `pod ${index}`);
+    commit(
+      file,
+      `apiVersion: v1\nkind: Pod\nmetadata: {name: pushed-${index}}\nspec:\n  terminationGracePeriodSeconds: 0\n  containers: [{name: c, image: "mainstay.local/busybox:1", command: [sleep, "1000"]}]\n`,
+      `pod ${index}`,
+    );
     started = performance.now();
     git("push", "-q", "-o", "no-wait");
     await poll(async () => (await pods.get("web", `pushed-${index}`).catch(() => undefined))?.status?.phase === "Running");

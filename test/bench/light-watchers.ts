@@ -20,9 +20,11 @@ export class LightWatchers implements Disposable {
         this.#seen += countEvents(chunk, last);
         last = chunk[chunk.length - 1] ?? last;
       });
-      socket.on("error", () => {}).on("close", () => {
-        if (!this.#isEnding) this.cutOff++;
-      });
+      socket
+        .on("error", () => {})
+        .on("close", () => {
+          if (!this.#isEnding) this.cutOff++;
+        });
     }
   }
 

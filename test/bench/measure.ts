@@ -47,14 +47,22 @@ export function toRow({ what, value, unit, floor, peer = "" }: Measured): Row {
 }
 
 /** A rate as a row, and what it cost the server: on a machine that others use too, processor time says more than time. */
-export async function rateRows(what: string, pid: number, tasks: { readonly count: number; readonly concurrency: number; readonly task: (index: number) => Promise<unknown> }, peer: Pick<Measured, "floor" | "peer">): Promise<{ readonly rate: number; readonly rows: readonly Row[] }> {
+export async function rateRows(
+  what: string,
+  pid: number,
+  tasks: { readonly count: number; readonly concurrency: number; readonly task: (index: number) => Promise<unknown> },
+  peer: Pick<Measured, "floor" | "peer">,
+): Promise<{ readonly rate: number; readonly rows: readonly Row[] }> {
   const before = [processorMs(pid), processorMs(process.pid)] as const;
   const perSecond = await rate(tasks.count, tasks.concurrency, tasks.task);
   const [server, client] = [processorMs(pid) - before[0], processorMs(process.pid) - before[1]];
   const each = (ms: number) => (ms * 1000) / tasks.count;
   return {
     rate: perSecond,
-    rows: [toRow({ what, value: perSecond, unit: "/s", ...peer }), toRow({ what: `  processor time of the server for each`, value: each(server), unit: "µs", floor: each(client), peer: "of the client" })],
+    rows: [
+      toRow({ what, value: perSecond, unit: "/s", ...peer }),
+      toRow({ what: `  processor time of the server for each`, value: each(server), unit: "µs", floor: each(client), peer: "of the client" }),
+    ],
   };
 }
 
@@ -94,5 +102,11 @@ export async function poll(isDone: () => Promise<boolean>, everyMs = 5): Promise
 export function printTable(rows: readonly Row[]): void {
   const cells = [["what", "value", "floor or peer", "ratio"], ...rows.map((row) => [row.what, row.value, row.floor, row.ratio])];
   const widths = [0, 1, 2, 3].map((column) => Math.max(...cells.map((row) => (row[column] ?? "").length)));
-  for (const row of cells) console.log(row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd());
+  for (const row of cells)
+    console.log(
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    );
 }

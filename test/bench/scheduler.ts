@@ -21,7 +21,10 @@ const KINDS: readonly (readonly [what: string, spec: Partial<PodSpec>])[] = [
   ["spread over three zones", { topologySpreadConstraints: [{ maxSkew: 1, topologyKey: ZONE, whenUnsatisfiable: "DoNotSchedule", ...selector }] }],
   ["none beside another of its kind", { affinity: { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: HOST, ...selector }] } } }],
   ["all in the zone of their kind", { affinity: { podAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: ZONE, ...selector }] } } }],
-  ["rather not beside another of its kind", { affinity: { podAntiAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100, podAffinityTerm: { topologyKey: HOST, ...selector } }] } } }],
+  [
+    "rather not beside another of its kind",
+    { affinity: { podAntiAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100, podAffinityTerm: { topologyKey: HOST, ...selector } }] } } },
+  ],
 ];
 
 /** Decisions of the scheduler in a large cluster, without API and bindings, per second of processor time. The floor is pods that ask nothing of others. */
@@ -38,13 +41,24 @@ export function benchScheduler(scale: Scale): readonly Row[] {
 /** By processor time, which says more than time where others use the machine too. */
 function decisionsPerSecond(spec: Partial<PodSpec>, pods: number): number {
   const snapshot = new ClusterSnapshot();
-  for (let index = 0; index < NODES; index++) snapshot.setNode({ apiVersion: "v1", kind: "Node", metadata: { name: `n${index}`, labels: { [HOST]: `n${index}`, [ZONE]: `z${index % 3}` } }, status: { allocatable: { cpu: "8", memory: "32Gi", pods: "110" }, images: IMAGES } });
+  for (let index = 0; index < NODES; index++)
+    snapshot.setNode({
+      apiVersion: "v1",
+      kind: "Node",
+      metadata: { name: `n${index}`, labels: { [HOST]: `n${index}`, [ZONE]: `z${index % 3}` } },
+      status: { allocatable: { cpu: "8", memory: "32Gi", pods: "110" }, images: IMAGES },
+    });
   const cache = new FilterCache();
   const profile = createProfile();
   let start = 0;
   const begun = process.cpuUsage();
   for (let index = 0; index < pods; index++) {
-    const pod: Pod = { apiVersion: "v1", kind: "Pod", metadata: { name: `p${index}`, namespace: "default", labels }, spec: { containers: [{ name: "c", image: IMAGE, resources: { requests: { cpu: "100m", memory: "64Mi" } } }], ...spec } };
+    const pod: Pod = {
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name: `p${index}`, namespace: "default", labels },
+      spec: { containers: [{ name: "c", image: IMAGE, resources: { requests: { cpu: "100m", memory: "64Mi" } } }], ...spec },
+    };
     const info = podInfo(pod);
     const decision = schedulePod(info, snapshot.nodes(), profile, start, cache);
     if (decision.is === "unschedulable") throw new Error(`pod ${index}: ${decision.message}`);

@@ -73,7 +73,10 @@ async function measure(start: () => Promise<Peer>, { writes, objects, manyObject
   await using peer = await start();
   const figures: Figure[] = peer.starts.flatMap(({ ms, cpuMs }, index): Figure[] => {
     const which = index === 0 ? "first start" : "later start";
-    return [{ what: `${which} → ready`, value: ms / 1000, unit: "s" }, { what: `CPU of the server, of its ${which}`, value: cpuMs, unit: "ms" }];
+    return [
+      { what: `${which} → ready`, value: ms / 1000, unit: "s" },
+      { what: `CPU of the server, of its ${which}`, value: cpuMs, unit: "ms" },
+    ];
   });
   const client = createHttpClient(peer.connection, "bench");
   await defineSamples(client);
@@ -101,8 +104,12 @@ async function measure(start: () => Promise<Peer>, { writes, objects, manyObject
   const lists: number[] = [];
   const cpuBefore = cpuMs(peer.pids);
   for (let index = 0; index < Math.max(3, count / 4); index++) lists.push(await timed(() => kind.list(NAMESPACE)));
-  figures.push({ what: `a list of ${objects}`, value: median(lists), unit: "ms" }, { what: `CPU of the servers, of a list of ${objects}`, value: (cpuMs(peer.pids) - cpuBefore) / lists.length, unit: "ms" });
-  const memoryWith = async (held: number) => figures.push({ what: `memory with ${held} objects, at once`, value: memory(), unit: "MiB" }, { what: `memory with ${held} objects, idle`, value: await idleMemory(memory), unit: "MiB" });
+  figures.push(
+    { what: `a list of ${objects}`, value: median(lists), unit: "ms" },
+    { what: `CPU of the servers, of a list of ${objects}`, value: (cpuMs(peer.pids) - cpuBefore) / lists.length, unit: "ms" },
+  );
+  const memoryWith = async (held: number) =>
+    figures.push({ what: `memory with ${held} objects, at once`, value: memory(), unit: "MiB" }, { what: `memory with ${held} objects, idle`, value: await idleMemory(memory), unit: "MiB" });
   await memoryWith(objects);
   figures.push({ what: "write → event at a watcher", value: await watchLatency(client, count), unit: "ms" });
   await perSecondWatched(peer.connection, client, watchers, count, perSecond);
@@ -125,7 +132,13 @@ async function watchLatency(client: Client, writes: number): Promise<number> {
 }
 
 /** Every watcher sees every write; no writer goes on before all have seen his last one, or the slower server would cut watchers off. */
-async function perSecondWatched(connection: Connection, client: Client, watchers: number, writes: number, perSecond: (what: string, times: number, clients: number, task: (index: number) => Promise<unknown>) => Promise<void>): Promise<void> {
+async function perSecondWatched(
+  connection: Connection,
+  client: Client,
+  watchers: number,
+  writes: number,
+  perSecond: (what: string, times: number, clients: number, task: (index: number) => Promise<unknown>) => Promise<void>,
+): Promise<void> {
   const kind = client.for(samples);
   const { resourceVersion } = await kind.list(NAMESPACE, { limit: 1 });
   using watching = await LightWatchers.open(connection, `/apis/${samples.group}/${samples.version}/namespaces/${NAMESPACE}/${samples.resource}?watch=1&resourceVersion=${resourceVersion}`, watchers);
@@ -146,9 +159,24 @@ async function defineSamples(client: Client): Promise<void> {
     apiVersion: "apiextensions.k8s.io/v1",
     kind: "CustomResourceDefinition",
     metadata: { name: `${samples.resource}.${samples.group}` },
-    spec: { group: samples.group, scope: "Namespaced", names: { plural: samples.resource, kind: samples.kind }, versions: [{ name: samples.version, served: true, storage: true, schema: { openAPIV3Schema: schema } }] },
+    spec: {
+      group: samples.group,
+      scope: "Namespaced",
+      names: { plural: samples.resource, kind: samples.kind },
+      versions: [{ name: samples.version, served: true, storage: true, schema: { openAPIV3Schema: schema } }],
+    },
   });
-  await poll(() => client.for(samples).create(sample("first")).then(() => true, () => false), 50);
+  await poll(
+    () =>
+      client
+        .for(samples)
+        .create(sample("first"))
+        .then(
+          () => true,
+          () => false,
+        ),
+    50,
+  );
 }
 
 /** Both give memory back some time after they had work. */
@@ -177,7 +205,12 @@ async function startOurs(store: "SQLite" | "etcd"): Promise<Peer> {
     await etcd?.stop();
     rmSync(dataDir, { recursive: true, force: true });
   };
-  return { connection: readKubeconfig(server.kubeconfig), pids: [server.process.pid!, ...(etcd?.members ?? []).map((member) => member.pid)], starts: [first.figures, figures], [Symbol.asyncDispose]: dispose };
+  return {
+    connection: readKubeconfig(server.kubeconfig),
+    pids: [server.process.pid!, ...(etcd?.members ?? []).map((member) => member.pid)],
+    starts: [first.figures, figures],
+    [Symbol.asyncDispose]: dispose,
+  };
 }
 
 async function startUpstream(program: (typeof PROGRAMS)[number]): Promise<Peer> {
@@ -193,12 +226,31 @@ async function startUpstream(program: (typeof PROGRAMS)[number]): Promise<Peer> 
   const operator = await issueCertificate(authority, { commonName: "bench", organizations: ["system:masters"], usage: "client", ...lifetime });
   const [port] = await freePorts(1);
   const connection: Connection = { server: `https://127.0.0.1:${port}`, ca: authority.certificate, ...operator };
-  const serve = ["--etcd-servers", etcd.endpoints.join(","), "--bind-address", "127.0.0.1", "--secure-port", String(port), "--tls-cert-file", file("serving.crt", serving.certificate), "--tls-private-key-file", file("serving.key", serving.key), "--client-ca-file", file("ca.crt", authority.certificate)];
+  const serve = [
+    "--etcd-servers",
+    etcd.endpoints.join(","),
+    "--bind-address",
+    "127.0.0.1",
+    "--secure-port",
+    String(port),
+    "--tls-cert-file",
+    file("serving.crt", serving.certificate),
+    "--tls-private-key-file",
+    file("serving.key", serving.key),
+    "--client-ca-file",
+    file("ca.crt", authority.certificate),
+  ];
   const isWhole = program === "kube-apiserver";
   const args = [...serve, ...(isWhole ? wholeServer(file, serving) : genericServer(file, connection.server))];
   const definitions = createHttpClient(connection, "bench").for(customResourceDefinitionResource);
   // Its generic half, which lacks the core API, need not become ready to serve what it has.
-  const isReady = () => (isWhole ? answersOk(connection, "/readyz") : definitions.list("").then(() => true, () => false));
+  const isReady = () =>
+    isWhole
+      ? answersOk(connection, "/readyz")
+      : definitions.list("").then(
+          () => true,
+          () => false,
+        );
   const start = async () => {
     const startMs = performance.now();
     const child = spawn(program, args, { stdio: "ignore" });
@@ -230,12 +282,26 @@ async function answersOk({ server, ca, certificate, key, insecureSkipVerify }: C
 type WriteFile = (name: string, text?: string) => string;
 
 function wholeServer(file: WriteFile, { certificate, key }: KeyPair): readonly string[] {
-  return ["--service-cluster-ip-range", "10.96.0.0/16", "--authorization-mode", "Node,RBAC", "--service-account-issuer", "https://kubernetes.default.svc", "--service-account-key-file", file("accounts.crt", certificate), "--service-account-signing-key-file", file("accounts.key", key)];
+  return [
+    "--service-cluster-ip-range",
+    "10.96.0.0/16",
+    "--authorization-mode",
+    "Node,RBAC",
+    "--service-account-issuer",
+    "https://kubernetes.default.svc",
+    "--service-account-key-file",
+    file("accounts.crt", certificate),
+    "--service-account-signing-key-file",
+    file("accounts.key", key),
+  ];
 }
 
 /** Without the core API of a whole server, that which would ask it is switched off. */
 function genericServer(file: WriteFile, server: string): readonly string[] {
-  const nobody = file("nobody.yaml", `apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts: [{name: a, context: {cluster: a, user: a}}]\nclusters: [{name: a, cluster: {server: "${server}", insecure-skip-tls-verify: true}}]\nusers: [{name: a, user: {}}]\n`);
+  const nobody = file(
+    "nobody.yaml",
+    `apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts: [{name: a, context: {cluster: a, user: a}}]\nclusters: [{name: a, cluster: {server: "${server}", insecure-skip-tls-verify: true}}]\nusers: [{name: a, user: {}}]\n`,
+  );
   const kubeconfigs = ["--kubeconfig", nobody, "--authentication-kubeconfig", nobody, "--authorization-kubeconfig", nobody];
   const plugins = "NamespaceLifecycle,MutatingAdmissionWebhook,ValidatingAdmissionWebhook,ValidatingAdmissionPolicy,MutatingAdmissionPolicy";
   return [...kubeconfigs, "--authentication-skip-lookup", "--enable-priority-and-fairness=false", "--disable-admission-plugins", plugins];

@@ -34,26 +34,42 @@ let told: object | number | undefined;
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { headers, method = "", url = "" } = request;
   const certificate = (request.socket as TLSSocket).getPeerCertificate();
-  seen.push({ method, url, user: String(headers["x-remote-user"]), groups: String(headers["x-remote-group"]), proxy: certificate.subject === undefined ? undefined : String(certificate.subject.CN), authorization: headers.authorization });
+  seen.push({
+    method,
+    url,
+    user: String(headers["x-remote-user"]),
+    groups: String(headers["x-remote-group"]),
+    proxy: certificate.subject === undefined ? undefined : String(certificate.subject.CN),
+    authorization: headers.authorization,
+  });
   traceparents.push(headers["traceparent"]);
   const send = (code: number, body: object) => response.writeHead(code, { "content-type": "application/json" }).end(JSON.stringify(body));
   const path = url.split("?")[0] ?? "";
   if (path.endsWith("/flunders/moved")) return void response.writeHead(307, { location: "https://elsewhere.example/" }).end();
-  if (path === "/apis" && told !== undefined) return void response.writeHead(typeof told === "number" ? told : 200, { "content-type": "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList" }).end(JSON.stringify(told));
-  if (path === FLUNDERS) return void send(200, { kind: "APIResourceList", apiVersion: "v1", groupVersion: "wardle.example.com/v1alpha1", resources: [{ name: "flunders", singularName: "flunder", namespaced: true, kind: "Flunder", verbs: ["create", "delete", "get", "list", "watch"], shortNames: ["fl"] }] });
+  if (path === "/apis" && told !== undefined)
+    return void response.writeHead(typeof told === "number" ? told : 200, { "content-type": "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList" }).end(JSON.stringify(told));
+  if (path === FLUNDERS)
+    return void send(200, {
+      kind: "APIResourceList",
+      apiVersion: "v1",
+      groupVersion: "wardle.example.com/v1alpha1",
+      resources: [{ name: "flunders", singularName: "flunder", namespaced: true, kind: "Flunder", verbs: ["create", "delete", "get", "list", "watch"], shortNames: ["fl"] }],
+    });
   if (path === `/openapi/v3${FLUNDERS}`) return void send(200, { openapi: "3.0.0", info: { title: "Wardle", version: "1" }, paths: {}, components: { schemas: {} } });
   const meta = { apiVersion: "wardle.example.com/v1alpha1" };
   if (method === "POST") {
     const chunks: Buffer[] = [];
     for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
     const body = JSON.parse(Buffer.concat(chunks).toString()) as { metadata: { name: string }; request?: { uid: string } };
-    if (path === `${FLUNDERS}/reviews`) return void send(200, { kind: "AdmissionReview", apiVersion: "admission.k8s.io/v1", response: { uid: body.request?.uid, allowed: false, status: { message: "not today" } } });
+    if (path === `${FLUNDERS}/reviews`)
+      return void send(200, { kind: "AdmissionReview", apiVersion: "admission.k8s.io/v1", response: { uid: body.request?.uid, allowed: false, status: { message: "not today" } } });
     objects.set(body.metadata.name, { ...meta, kind: "Flunder", ...body });
     return void send(201, objects.get(body.metadata.name) ?? {});
   }
   const name = path.split("/flunders/")[1];
   const found = name === undefined ? undefined : objects.get(name);
-  if (name !== undefined) return void (found === undefined ? send(404, { kind: "Status", apiVersion: "v1", status: "Failure", reason: "NotFound", message: "no such flunder", code: 404 }) : send(200, found));
+  if (name !== undefined)
+    return void (found === undefined ? send(404, { kind: "Status", apiVersion: "v1", status: "Failure", reason: "NotFound", message: "no such flunder", code: 404 }) : send(200, found));
   send(200, { ...meta, kind: "FlunderList", metadata: { resourceVersion: "1" }, items: [...objects.values()] });
 }
 
@@ -87,14 +103,24 @@ const wardle = (spec: object = {}): APIService & KubeObject => ({
   apiVersion: "apiregistration.k8s.io/v1",
   kind: "APIService",
   metadata: { name: "v1alpha1.wardle.example.com" },
-  spec: { group: "wardle.example.com", version: "v1alpha1", groupPriorityMinimum: 2000, versionPriority: 200, caBundle: Buffer.from(api.pki.ca).toString("base64"), service: { namespace: "wardle", name: "api", port }, ...spec },
+  spec: {
+    group: "wardle.example.com",
+    version: "v1alpha1",
+    groupPriorityMinimum: 2000,
+    versionPriority: 200,
+    caBundle: Buffer.from(api.pki.ca).toString("base64"),
+    service: { namespace: "wardle", name: "api", port },
+    ...spec,
+  },
 });
 /** What users asked; the aggregator looks at the server, and fetches what it describes, whenever it likes. */
 const asked = () => seen.filter(({ user }) => user !== "system:kube-aggregator");
 /** What discovery tells of it. */
 const versions = async () => {
   const { text } = await admin.send("/apis", { headers: { accept: "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList" } });
-  return (JSON.parse(text) as { readonly items: readonly { readonly metadata: { readonly name: string }; readonly versions: readonly object[] }[] }).items.find(({ metadata }) => metadata.name === "wardle.example.com")?.versions;
+  return (JSON.parse(text) as { readonly items: readonly { readonly metadata: { readonly name: string }; readonly versions: readonly object[] }[] }).items.find(
+    ({ metadata }) => metadata.name === "wardle.example.com",
+  )?.versions;
 };
 const condition = async () => findCondition((await api.client.for(apiServiceResource).get("", "v1alpha1.wardle.example.com")).status?.conditions, "Available");
 const until = async (reason: string) => {
@@ -109,30 +135,72 @@ test("a server behind the API is checked, asked with the user's name, and shown 
   expect((await admin.send("/apis")).text).toContain("wardle.example.com");
 
   await api.client.for(namespaceResource).create({ apiVersion: "v1", kind: "Namespace", metadata: { name: "wardle" } });
-  await api.client.for(serviceResource).create({ apiVersion: "v1", kind: "Service", metadata: { name: "api", namespace: "wardle" }, spec: { type: "ExternalName", externalName: "localhost", ports: [{ port }] } });
+  await api.client
+    .for(serviceResource)
+    .create({ apiVersion: "v1", kind: "Service", metadata: { name: "api", namespace: "wardle" }, spec: { type: "ExternalName", externalName: "localhost", ports: [{ port }] } });
   await until("Passed");
   expect(seen).toContainEqual(expect.objectContaining({ url: FLUNDERS, user: "system:kube-aggregator", groups: "system:masters", proxy: "front-proxy-client" }));
 
-  const created = await admin.send(`${FLUNDERS}/namespaces/default/flunders?fieldManager=x`, { method: "POST", body: JSON.stringify({ metadata: { name: "one" } }), headers: { "content-type": "application/json" } });
+  const created = await admin.send(`${FLUNDERS}/namespaces/default/flunders?fieldManager=x`, {
+    method: "POST",
+    body: JSON.stringify({ metadata: { name: "one" } }),
+    headers: { "content-type": "application/json" },
+  });
   expect([created.code, JSON.parse(created.text)]).toMatchObject([201, { kind: "Flunder" }]);
-  expect(asked().at(-1)).toEqual({ method: "POST", url: `${FLUNDERS}/namespaces/default/flunders?fieldManager=x`, user: "boss", groups: "system:masters, system:authenticated", proxy: "front-proxy-client", authorization: undefined });
+  expect(asked().at(-1)).toEqual({
+    method: "POST",
+    url: `${FLUNDERS}/namespaces/default/flunders?fieldManager=x`,
+    user: "boss",
+    groups: "system:masters, system:authenticated",
+    proxy: "front-proxy-client",
+    authorization: undefined,
+  });
   expect((await admin.send(`${FLUNDERS}/namespaces/default/flunders/none`)).code).toBe(404);
 
   expect((JSON.parse((await admin.send("/")).text) as { readonly paths: readonly string[] }).paths).toEqual(expect.arrayContaining(["/apis/wardle.example.com", FLUNDERS, "/apis/apps/v1", "/api/v1"]));
-  await expect.poll(versions).toEqual([
-    { version: "v1alpha1", freshness: "Current", resources: [{ resource: "flunders", responseKind: { group: "wardle.example.com", version: "v1alpha1", kind: "Flunder" }, scope: "Namespaced", singularResource: "flunder", verbs: ["create", "delete", "get", "list", "watch"], shortNames: ["fl"] }] },
-  ]);
+  await expect
+    .poll(versions)
+    .toEqual([
+      {
+        version: "v1alpha1",
+        freshness: "Current",
+        resources: [
+          {
+            resource: "flunders",
+            responseKind: { group: "wardle.example.com", version: "v1alpha1", kind: "Flunder" },
+            scope: "Namespaced",
+            singularResource: "flunder",
+            verbs: ["create", "delete", "get", "list", "watch"],
+            shortNames: ["fl"],
+          },
+        ],
+      },
+    ]);
   await expect.poll(async () => (await admin.send(`/openapi/v3${FLUNDERS}`)).text).toContain("Wardle");
   expect((await admin.send("/openapi/v3")).text).toContain(`/openapi/v3${FLUNDERS}?hash=`);
 });
 
 test("a server behind the API may be a webhook by the API's own Service, and is asked in the API server's name", async () => {
-  const webhook = { name: "review.wardle.example.com", clientConfig: { service: { namespace: "default", name: "kubernetes", path: `${FLUNDERS}/reviews` } }, rules: [{ apiGroups: [""], apiVersions: ["v1"], operations: ["CREATE"], resources: ["configmaps"] }], sideEffects: "None", admissionReviewVersions: ["v1"] } as const;
-  await api.client.for(validatingWebhookConfigurationResource).create({ apiVersion: "admissionregistration.k8s.io/v1", kind: "ValidatingWebhookConfiguration", metadata: { name: "own" }, webhooks: [webhook] });
+  const webhook = {
+    name: "review.wardle.example.com",
+    clientConfig: { service: { namespace: "default", name: "kubernetes", path: `${FLUNDERS}/reviews` } },
+    rules: [{ apiGroups: [""], apiVersions: ["v1"], operations: ["CREATE"], resources: ["configmaps"] }],
+    sideEffects: "None",
+    admissionReviewVersions: ["v1"],
+  } as const;
+  await api.client
+    .for(validatingWebhookConfigurationResource)
+    .create({ apiVersion: "admissionregistration.k8s.io/v1", kind: "ValidatingWebhookConfiguration", metadata: { name: "own" }, webhooks: [webhook] });
   try {
     const refused = await admin.send("/api/v1/namespaces/default/configmaps", { method: "POST", body: JSON.stringify({ metadata: { name: "a" } }), headers: { "content-type": "application/json" } });
     expect(refused.text).toContain('admission webhook \\"review.wardle.example.com\\" denied the request: not today');
-    expect(asked().at(-1)).toMatchObject({ method: "POST", url: `${FLUNDERS}/reviews?timeout=10s`, user: "system:apiserver", groups: "system:masters, system:authenticated", proxy: "front-proxy-client" });
+    expect(asked().at(-1)).toMatchObject({
+      method: "POST",
+      url: `${FLUNDERS}/reviews?timeout=10s`,
+      user: "system:apiserver",
+      groups: "system:masters, system:authenticated",
+      proxy: "front-proxy-client",
+    });
   } finally {
     await api.client.for(validatingWebhookConfigurationResource).delete("", "own");
   }
@@ -146,7 +214,11 @@ test("what a server serves is what it last told of itself, which is stale while 
   await askAnew(199);
   await expect.poll(versions).toMatchObject([{ version: "v1alpha1", freshness: "Stale", resources: [{ resource: "flunders" }] }]);
   expect((await condition())?.reason).toBe("Passed");
-  told = { kind: "APIGroupDiscoveryList", apiVersion: "apidiscovery.k8s.io/v2", items: [{ metadata: { name: "wardle.example.com" }, versions: [{ version: "v1alpha1", resources: [boats], freshness: "Current" }] }] };
+  told = {
+    kind: "APIGroupDiscoveryList",
+    apiVersion: "apidiscovery.k8s.io/v2",
+    items: [{ metadata: { name: "wardle.example.com" }, versions: [{ version: "v1alpha1", resources: [boats], freshness: "Current" }] }],
+  };
   await expect.poll(versions).toEqual([{ version: "v1alpha1", freshness: "Current", resources: [boats] }]);
   told = undefined;
   await askAnew(200);
@@ -160,17 +232,40 @@ test("a server behind the API is told of the trace that a request belongs to, an
   // The answer is there a moment before the span ends.
   await expect.poll(() => spans.map(({ name }) => name)).toEqual(["priorityandfairness", "HTTP GET", "GET /apis/wardle.example.com/v1alpha1/namespaces/{:namespace}/flunders/{:name}"]);
   const [, call, request] = spans;
-  expect(call).toMatchObject({ kind: "client", parentId: request?.context.spanId, failure: "", attributes: { "url.full": expect.stringMatching(/^https:\/\/.+\/flunders\/none\?pretty=true$/) as unknown, "http.response.status_code": 404, "error.type": "404" } });
+  expect(call).toMatchObject({
+    kind: "client",
+    parentId: request?.context.spanId,
+    failure: "",
+    attributes: { "url.full": expect.stringMatching(/^https:\/\/.+\/flunders\/none\?pretty=true$/) as unknown, "http.response.status_code": 404, "error.type": "404" },
+  });
   expect(traceparents[seen.findIndex(({ url }) => url === path)]).toBe(`00-${traceId}-${call?.context.spanId}-01`);
 });
 
 test("only those who may are passed on", async () => {
   const user = await rawClient(api.url, api.pki, { commonName: "jane", organizations: ["staff"] });
   const before = asked().length;
-  expect(JSON.parse((await user.send(`${FLUNDERS}/namespaces/default/flunders`)).text)).toMatchObject({ reason: "Forbidden", message: 'flunders.wardle.example.com is forbidden: User "jane" cannot list resource "flunders" in API group "wardle.example.com" in the namespace "default"' });
+  expect(JSON.parse((await user.send(`${FLUNDERS}/namespaces/default/flunders`)).text)).toMatchObject({
+    reason: "Forbidden",
+    message: 'flunders.wardle.example.com is forbidden: User "jane" cannot list resource "flunders" in API group "wardle.example.com" in the namespace "default"',
+  });
   expect(asked()).toHaveLength(before);
-  await api.client.for(clusterRoleResource).create({ apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole", metadata: { name: "flunders" }, rules: [{ apiGroups: ["wardle.example.com"], resources: ["flunders"], verbs: ["list"] }] });
-  await api.client.for(clusterRoleBindingResource).create({ apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRoleBinding", metadata: { name: "flunders" }, roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "flunders" }, subjects: [{ kind: "User", apiGroup: "rbac.authorization.k8s.io", name: "jane" }] });
+  await api.client
+    .for(clusterRoleResource)
+    .create({
+      apiVersion: "rbac.authorization.k8s.io/v1",
+      kind: "ClusterRole",
+      metadata: { name: "flunders" },
+      rules: [{ apiGroups: ["wardle.example.com"], resources: ["flunders"], verbs: ["list"] }],
+    });
+  await api.client
+    .for(clusterRoleBindingResource)
+    .create({
+      apiVersion: "rbac.authorization.k8s.io/v1",
+      kind: "ClusterRoleBinding",
+      metadata: { name: "flunders" },
+      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "flunders" },
+      subjects: [{ kind: "User", apiGroup: "rbac.authorization.k8s.io", name: "jane" }],
+    });
   expect((await user.send(`${FLUNDERS}/namespaces/default/flunders`, { headers: { "x-remote-user": "boss" } })).code).toBe(200);
   expect(asked().at(-1)).toMatchObject({ user: "jane", groups: "staff, system:authenticated" });
   user.close();
@@ -184,7 +279,7 @@ test("clients are not sent elsewhere by it, whether they ask or want another pro
   const answered = await new Promise<IncomingMessage>((resolve, reject) => {
     https.get(`${api.url}${moved}`, { ca: api.pki.ca, cert: certificate, key, agent: false, headers: { connection: "upgrade", upgrade: "SPDY/3.1" } }, resolve).on("error", reject);
   });
-  expect([answered.statusCode, Buffer.concat(await answered.toArray() as Buffer[]).toString()]).toEqual([502, refusal]);
+  expect([answered.statusCode, Buffer.concat((await answered.toArray()) as Buffer[]).toString()]).toEqual([502, refusal]);
 });
 
 test("kubectl lists its objects and its APIService", async () => {
@@ -215,6 +310,8 @@ test("a server whose certificate is not known is not trusted, and one that is go
 
 test("what cannot be registered is refused in upstream's words", async () => {
   const services = api.client.for(apiServiceResource);
-  await expect(services.create({ ...wardle({ versionPriority: 0 }), metadata: { name: "wrong" } })).rejects.toThrow('metadata.name: Invalid value: "wrong": must be `spec.version+"."+spec.group`: "v1alpha1.wardle.example.com"');
+  await expect(services.create({ ...wardle({ versionPriority: 0 }), metadata: { name: "wrong" } })).rejects.toThrow(
+    'metadata.name: Invalid value: "wrong": must be `spec.version+"."+spec.group`: "v1alpha1.wardle.example.com"',
+  );
   await expect(services.create(wardle({ insecureSkipTLSVerify: true }))).rejects.toThrow("spec.insecureSkipTLSVerify: Invalid value: true: may not be true if caBundle is present");
 });

@@ -37,13 +37,27 @@ let ended: Promise<void>;
 
 beforeAll(async () => {
   api = await startTestListener();
-  const proxied = { verifier: new CertificateVerifier(api.pki.ca), allowedNames: ["front-proxy-client"], usernameHeaders: ["x-remote-user"], uidHeaders: ["x-remote-uid"], groupHeaders: ["x-remote-group"], extraHeaderPrefixes: ["x-remote-extra-"] };
+  const proxied = {
+    verifier: new CertificateVerifier(api.pki.ca),
+    allowedNames: ["front-proxy-client"],
+    usernameHeaders: ["x-remote-user"],
+    uidHeaders: ["x-remote-uid"],
+    groupHeaders: ["x-remote-group"],
+    extraHeaderPrefixes: ["x-remote-extra-"],
+  };
   behind = await startTestListener({ clientCa: api.pki.ca, authentication: { frontProxy: proxied }, admissionChoice: { enabled: [], disabled: ["NamespaceLifecycle"] } });
   await establish(behind.client, cronTabs(schema));
   const client = api.as(CONTROLLER_USER, [], "kube-controller-manager");
   const base = { client, clock: systemClock, random: seededRandom(1), logger: silentLogger };
   const informers = new InformerFactory(base);
-  const context: ControllerContext = { ...base, informers, events: new EventRecorder({ ...base, component: "test" }), consistency: new ConsistencyStore(), metrics: new MetricsRegistry(), timings: { ...DEFAULT_TIMINGS, namespacePeriodMs: 100 } };
+  const context: ControllerContext = {
+    ...base,
+    informers,
+    events: new EventRecorder({ ...base, component: "test" }),
+    consistency: new ConsistencyStore(),
+    metrics: new MetricsRegistry(),
+    timings: { ...DEFAULT_TIMINGS, namespacePeriodMs: 100 },
+  };
   const remoteKinds = new RemoteKinds(context);
   running = new AbortController();
   ended = runServices(
@@ -68,7 +82,9 @@ afterAll(async () => {
 async function register(): Promise<void> {
   const port = Number(new URL(behind.url).port);
   await api.client.for(namespaceResource).create({ apiVersion: "v1", kind: "Namespace", metadata: { name: "behind" } });
-  await api.client.for(serviceResource).create({ apiVersion: "v1", kind: "Service", metadata: { name: "api", namespace: "behind" }, spec: { type: "ExternalName", externalName: "localhost", ports: [{ port }] } });
+  await api.client
+    .for(serviceResource)
+    .create({ apiVersion: "v1", kind: "Service", metadata: { name: "api", namespace: "behind" }, spec: { type: "ExternalName", externalName: "localhost", ports: [{ port }] } });
   const spec = { group: "stable.example.com", version: "v1", groupPriorityMinimum: 2000, versionPriority: 200, insecureSkipTLSVerify: true, service: { namespace: "behind", name: "api", port } };
   await api.client.for(apiServiceResource).create({ apiVersion: "apiregistration.k8s.io/v1", kind: "APIService", metadata: { name: "v1.stable.example.com" }, spec });
   await vi.waitFor(async () => expect(await availability()).toBe("True"), SECONDS);
@@ -160,7 +176,12 @@ test("a namespace ends with what is kept of it elsewhere, and not before that is
   await api.client.for(serviceResource).delete("behind", "api");
   await expect.poll(availability, SECONDS).toBe("False");
   await namespaces.delete("", "tidal");
-  const failing = { type: "NamespaceDeletionDiscoveryFailure", status: "True", reason: "DiscoveryFailed", message: expect.stringContaining("Discovery failed for some groups, 1 failing: unable to retrieve the complete list of server APIs: stable.example.com/v1: ") as unknown };
+  const failing = {
+    type: "NamespaceDeletionDiscoveryFailure",
+    status: "True",
+    reason: "DiscoveryFailed",
+    message: expect.stringContaining("Discovery failed for some groups, 1 failing: unable to retrieve the complete list of server APIs: stable.example.com/v1: ") as unknown,
+  };
   await expect.poll(async () => (await namespaces.get("", "tidal")).status?.conditions, SECONDS).toContainEqual(expect.objectContaining(failing));
   await api.client.for(serviceResource).create({ apiVersion: "v1", kind: "Service", metadata: { name: "api", namespace: "behind" }, spec: service.spec ?? {} });
   await expect.poll(availability, SECONDS).toBe("True");

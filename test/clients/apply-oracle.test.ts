@@ -44,7 +44,11 @@ function byKubectl(type: "json" | "merge", target: Loose, patch: unknown): unkno
 function withoutNulls(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutNulls);
   if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== null).map(([key, item]) => [key, withoutNulls(item)]));
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, item]) => item !== null)
+      .map(([key, item]) => [key, withoutNulls(item)]),
+  );
 }
 
 const key = fc.constantFrom("a", "b", "c", "d/e", "f~g");
@@ -72,7 +76,10 @@ describe.skipIf(kubectl === undefined)("patches agree with kubectl's own", () =>
   });
 
   test("merge patches", () => {
-    const patches = fc.record({ data: fc.option(fc.dictionary(key, fc.option(text), { maxKeys: 4 })), metadata: fc.record({ labels: fc.option(fc.dictionary(key, fc.option(text), { maxKeys: 3 })) }) });
+    const patches = fc.record({
+      data: fc.option(fc.dictionary(key, fc.option(text), { maxKeys: 4 })),
+      metadata: fc.record({ labels: fc.option(fc.dictionary(key, fc.option(text), { maxKeys: 3 })) }),
+    });
     for (const [target, patch] of fc.sample(fc.tuple(configMap, patches), { numRuns: 30, seed: SEED })) {
       expect({ patch, target, result: plain(withoutNulls(applyMergePatch(deepFreeze(target), patch))) }).toEqual({ patch, target, result: plain(byKubectl("merge", target, patch)) });
     }
@@ -88,7 +95,10 @@ function plain(value: unknown): unknown {
 }
 
 const environment = fc.uniqueArray(fc.record({ name: fc.constantFrom("A", "B", "C"), value: fc.constantFrom("1", "2") }), { selector: ({ name }) => name, maxLength: 3 });
-const container = fc.record({ name: fc.constantFrom("x", "y", "z"), image: fc.constantFrom("nginx:1", "nginx:2"), env: environment, args: fc.array(fc.constantFrom("p", "q"), { maxLength: 2 }) }, { requiredKeys: ["name", "image", "env"] });
+const container = fc.record(
+  { name: fc.constantFrom("x", "y", "z"), image: fc.constantFrom("nginx:1", "nginx:2"), env: environment, args: fc.array(fc.constantFrom("p", "q"), { maxLength: 2 }) },
+  { requiredKeys: ["name", "image", "env"] },
+);
 const wanted = fc.record(
   {
     replicas: fc.integer({ min: 0, max: 3 }),
@@ -106,7 +116,12 @@ const manifest = (name: string, { replicas, paused, labels, nodeSelector, contai
   apiVersion: "apps/v1",
   kind: "Deployment",
   metadata: { name, ...(labels === undefined ? {} : { labels }) },
-  spec: { ...(replicas === undefined ? {} : { replicas }), ...(paused === undefined ? {} : { paused }), selector: { matchLabels: { app: "web" } }, template: { metadata: { labels: { app: "web" } }, spec: { containers, ...(nodeSelector === undefined ? {} : { nodeSelector }) } } },
+  spec: {
+    ...(replicas === undefined ? {} : { replicas }),
+    ...(paused === undefined ? {} : { paused }),
+    selector: { matchLabels: { app: "web" } },
+    template: { metadata: { labels: { app: "web" } }, spec: { containers, ...(nodeSelector === undefined ? {} : { nodeSelector }) } },
+  },
 });
 
 describe.skipIf(kubectl === undefined)("applying", () => {
@@ -138,17 +153,31 @@ describe.skipIf(kubectl === undefined)("applying", () => {
 
   test("by the server ends where kubectl's three-way merge ends, and leaves what others have added", async () => {
     // The container that others add to stays: without its image it would be no container, and who owns what is left of it cannot help that.
-    const keeping = ([first, second]: readonly [Wanted, Wanted]): readonly [Wanted, Wanted] => [first, { ...second, containers: [...first.containers.slice(0, 1).filter(({ name }) => !second.containers.some((other) => other.name === name)), ...second.containers] }];
+    const keeping = ([first, second]: readonly [Wanted, Wanted]): readonly [Wanted, Wanted] => [
+      first,
+      { ...second, containers: [...first.containers.slice(0, 1).filter(({ name }) => !second.containers.some((other) => other.name === name)), ...second.containers] },
+    ];
     const histories = fc.sample(fc.tuple(wanted, wanted).map(keeping), { numRuns: 40, seed: SEED });
     const deployments = api.client.for(deploymentResource);
     const others = api.client.as("other").for(deploymentResource);
     for (const [namespace, ...flags] of [["by-kubectl"], ["by-server", "--server-side"]] as const) {
-      await applyAll(histories.map(([first], index) => manifest(`d${index}`, first)), namespace, ...flags);
+      await applyAll(
+        histories.map(([first], index) => manifest(`d${index}`, first)),
+        namespace,
+        ...flags,
+      );
       for (const [index, [first]] of histories.entries()) {
-        const added = { metadata: { labels: { other: "yes" }, annotations: { note: "mine" } }, spec: { template: { spec: { containers: [{ name: first.containers[0]?.name ?? "", env: [{ name: "OTHER", value: "yes" }] }] } } } };
+        const added = {
+          metadata: { labels: { other: "yes" }, annotations: { note: "mine" } },
+          spec: { template: { spec: { containers: [{ name: first.containers[0]?.name ?? "", env: [{ name: "OTHER", value: "yes" }] }] } } },
+        };
         await others.patch(namespace, `d${index}`, "strategic", added);
       }
-      await applyAll(histories.map(([, second], index) => manifest(`d${index}`, second)), namespace, ...flags);
+      await applyAll(
+        histories.map(([, second], index) => manifest(`d${index}`, second)),
+        namespace,
+        ...flags,
+      );
     }
     for (const [index, history] of histories.entries()) {
       const [client, server] = [await deployments.get("by-kubectl", `d${index}`), await deployments.get("by-server", `d${index}`)];

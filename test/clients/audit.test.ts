@@ -17,7 +17,12 @@ const all: AuditEvent[] = [];
 const events = () => all.filter(({ userAgent }) => userAgent === "outside");
 
 beforeAll(async () => {
-  const auditor = new Auditor({ policy: { rules: [{ level: "RequestResponse" }] }, sinks: [{ write: (event) => void all.push(event), close: async () => {} }], clock: systemClock, metrics: new MetricsRegistry() });
+  const auditor = new Auditor({
+    policy: { rules: [{ level: "RequestResponse" }] },
+    sinks: [{ write: (event) => void all.push(event), close: async () => {} }],
+    clock: systemClock,
+    metrics: new MetricsRegistry(),
+  });
   api = await startTestListener({ auditor });
   admin = await rawClient(api.url, api.pki, { commonName: "root", organizations: ["system:masters"] });
 });
@@ -50,10 +55,19 @@ test("a body that cannot be read is recorded with its refusal", async () => {
 
 test("a deletion is recorded with the options that it came with, and without any where the address holds them", async () => {
   const options = { kind: "DeleteOptions", apiVersion: "v1", propagationPolicy: "Foreground", preconditions: { uid: "other" } };
-  for (const [address, body] of [["configmaps/none", JSON.stringify(options)], ["configmaps?labelSelector=a%3Db", JSON.stringify({ gracePeriodSeconds: 0 })], ["configmaps/none?gracePeriodSeconds=0", ""]] as const) await admin.send(`/api/v1/namespaces/default/${address}`, { method: "DELETE", headers: { ...headers, "content-type": "application/json" }, body });
+  for (const [address, body] of [
+    ["configmaps/none", JSON.stringify(options)],
+    ["configmaps?labelSelector=a%3Db", JSON.stringify({ gracePeriodSeconds: 0 })],
+    ["configmaps/none?gracePeriodSeconds=0", ""],
+  ] as const)
+    await admin.send(`/api/v1/namespaces/default/${address}`, { method: "DELETE", headers: { ...headers, "content-type": "application/json" }, body });
   await until(() => events().length === 6);
   const ended = events().filter(({ stage }) => stage === "ResponseComplete");
-  expect(ended.map(({ verb, requestObject }) => [verb, requestObject])).toEqual([["delete", options], ["deletecollection", { kind: "DeleteOptions", apiVersion: "v1", gracePeriodSeconds: 0 }], ["delete", undefined]]);
+  expect(ended.map(({ verb, requestObject }) => [verb, requestObject])).toEqual([
+    ["delete", options],
+    ["deletecollection", { kind: "DeleteOptions", apiVersion: "v1", gracePeriodSeconds: 0 }],
+    ["delete", undefined],
+  ]);
 });
 
 test("pages are recorded by their paths", async () => {
@@ -80,9 +94,17 @@ test("who may not act as somebody else is recorded as himself", async () => {
 });
 
 test("a policy is about who asks, whomever he acts as", async () => {
-  for (const [user, isRecorded] of [["root", true], ["eve", false]] as const) {
+  for (const [user, isRecorded] of [
+    ["root", true],
+    ["eve", false],
+  ] as const) {
     const seen: AuditEvent[] = [];
-    const auditor = new Auditor({ policy: { rules: [{ level: "Metadata", users: [user] }] }, sinks: [{ write: (event) => void seen.push(event), close: async () => {} }], clock: systemClock, metrics: new MetricsRegistry() });
+    const auditor = new Auditor({
+      policy: { rules: [{ level: "Metadata", users: [user] }] },
+      sinks: [{ write: (event) => void seen.push(event), close: async () => {} }],
+      clock: systemClock,
+      metrics: new MetricsRegistry(),
+    });
     const other = await startTestListener({ auditor });
     try {
       const root = await rawClient(other.url, other.pki, { commonName: "root", organizations: ["system:masters"] });
@@ -97,11 +119,15 @@ test("a policy is about who asks, whomever he acts as", async () => {
 
 test("an answer ends when its record has been kept, where the record is waited for", async () => {
   const order: string[] = [];
-  const slow = { name: "log" as const, close: async () => {}, deliver: async ([event]: readonly AuditEvent[]) => {
-    if (event?.userAgent !== "outside" || event.stage !== "ResponseComplete") return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    order.push("kept");
-  } };
+  const slow = {
+    name: "log" as const,
+    close: async () => {},
+    deliver: async ([event]: readonly AuditEvent[]) => {
+      if (event?.userAgent !== "outside" || event.stage !== "ResponseComplete") return;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      order.push("kept");
+    },
+  };
   const auditor = new Auditor({ policy: { rules: [{ level: "Metadata" }] }, sinks: [blockingSink(slow, false)], clock: systemClock, metrics: new MetricsRegistry() });
   const other = await startTestListener({ auditor });
   try {
@@ -154,14 +180,28 @@ test("a token without an end is recorded by the Secret that holds it, and who us
     const answer = await stranger.send("/version", { headers: { ...headers, authorization } });
     await until(() => events().length === 2);
     bearers.set(name, authorization);
-    return [answer.code, answer.headers["warning"], Object.entries(events()[1]?.annotations ?? {}).flatMap(([key, value]) => (key.startsWith("authentication.k8s.io/legacy-token-") ? [`${key.slice("authentication.k8s.io/legacy-token-".length)}=${value}`] : []))];
+    return [
+      answer.code,
+      answer.headers["warning"],
+      Object.entries(events()[1]?.annotations ?? {}).flatMap(([key, value]) =>
+        key.startsWith("authentication.k8s.io/legacy-token-") ? [`${key.slice("authentication.k8s.io/legacy-token-".length)}=${value}`] : [],
+      ),
+    ];
   };
   const warning = '299 - "Use tokens from the TokenRequest API or manually created secret-based tokens instead of auto-generated secret-based tokens."';
   expect(await use("robot-made")).toEqual([200, warning, ["autogenerated-secret=robot-made"]]);
   expect(await use("robot-asked")).toEqual([200, undefined, ["manual-secret=robot-asked"]]);
   expect(await use("robot-old", { "kubernetes.io/legacy-token-invalid-since": "2026-01-01" })).toEqual([401, undefined, ["invalidated=robot-old/default"]]);
   all.splice(0);
-  await api.client.for(clusterRoleBindingResource).create({ apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRoleBinding", metadata: { name: "robot" }, roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "cluster-admin" }, subjects: [{ kind: "ServiceAccount", name: "robot", namespace: "default" }] });
+  await api.client
+    .for(clusterRoleBindingResource)
+    .create({
+      apiVersion: "rbac.authorization.k8s.io/v1",
+      kind: "ClusterRoleBinding",
+      metadata: { name: "robot" },
+      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "cluster-admin" },
+      subjects: [{ kind: "ServiceAccount", name: "robot", namespace: "default" }],
+    });
   const watch = await stranger.send("/api/v1/namespaces/default/configmaps?watch=1&timeoutSeconds=1", { headers: { ...headers, authorization: bearers.get("robot-made") ?? "" } });
   expect([watch.code, watch.headers["warning"]]).toEqual([200, warning]);
   await until(() => stages().includes("ResponseComplete"));

@@ -36,9 +36,15 @@ test("it patches in the four ways", async () => {
   await apps.createNamespacedDeployment({ namespace, body: { apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "x" }, spec: { selector: { matchLabels: { app: "x" } }, template } } });
   const merged = await apps.patchNamespacedDeployment({ namespace, name: "x", body: { spec: { replicas: 2 } } }, setHeaderOptions("Content-Type", PatchStrategy.MergePatch));
   expect(merged.spec?.replicas).toBe(2);
-  const json = await apps.patchNamespacedDeployment({ namespace, name: "x", body: [{ op: "add", path: "/metadata/labels", value: { a: "b" } }] }, setHeaderOptions("Content-Type", PatchStrategy.JsonPatch));
+  const json = await apps.patchNamespacedDeployment(
+    { namespace, name: "x", body: [{ op: "add", path: "/metadata/labels", value: { a: "b" } }] },
+    setHeaderOptions("Content-Type", PatchStrategy.JsonPatch),
+  );
   expect(json.metadata?.labels).toEqual({ a: "b" });
-  const strategic = await apps.patchNamespacedDeployment({ namespace, name: "x", body: { spec: { template: { spec: { containers: [{ name: "d", image: "busybox" }] } } } } }, setHeaderOptions("Content-Type", PatchStrategy.StrategicMergePatch));
+  const strategic = await apps.patchNamespacedDeployment(
+    { namespace, name: "x", body: { spec: { template: { spec: { containers: [{ name: "d", image: "busybox" }] } } } } },
+    setHeaderOptions("Content-Type", PatchStrategy.StrategicMergePatch),
+  );
   expect(strategic.spec?.template.spec?.containers).toHaveLength(2);
   const body = { apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "x", annotations: { by: "ssa" } } };
   const applied = await apps.patchNamespacedDeployment({ namespace, name: "x", body, fieldManager: "js", force: true }, setHeaderOptions("Content-Type", PatchStrategy.ServerSideApply));
@@ -78,7 +84,12 @@ test("a raw watch ends when the server says so", async () => {
   await core.createNamespacedConfigMap({ namespace, body: map("seen", {}) });
   const types: string[] = [];
   await new Promise<void>((resolve, reject) => {
-    void new Watch(config).watch(`/api/v1/namespaces/${namespace}/configmaps`, { timeoutSeconds: 1, fieldSelector: "metadata.name=seen" }, (type) => types.push(type), (error: unknown) => (error instanceof Error && !/aborted/.test(error.message) ? reject(error) : resolve()));
+    void new Watch(config).watch(
+      `/api/v1/namespaces/${namespace}/configmaps`,
+      { timeoutSeconds: 1, fieldSelector: "metadata.name=seen" },
+      (type) => types.push(type),
+      (error: unknown) => (error instanceof Error && !/aborted/.test(error.message) ? reject(error) : resolve()),
+    );
   });
   expect(types).toEqual(["ADDED"]);
 });
@@ -92,7 +103,12 @@ test("it reads kinds it does not know, by discovery", async () => {
 
 test("leases are created by PUT and renewed", async () => {
   const leases = config.makeApiClient(CoordinationV1Api);
-  const body = { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: { name: "leader", namespace }, spec: { holderIdentity: "a", renewTime: new V1MicroTime("2026-01-01T00:00:00.123456Z") } };
+  const body = {
+    apiVersion: "coordination.k8s.io/v1",
+    kind: "Lease",
+    metadata: { name: "leader", namespace },
+    spec: { holderIdentity: "a", renewTime: new V1MicroTime("2026-01-01T00:00:00.123456Z") },
+  };
   const made = await leases.replaceNamespacedLease({ namespace, name: "leader", body });
   expect(made.spec?.holderIdentity).toBe("a");
   const renewed = await leases.replaceNamespacedLease({ namespace, name: "leader", body: { ...made, spec: { ...made.spec, holderIdentity: "b" } } });

@@ -27,7 +27,11 @@ const calls: Review["request"][] = [];
 let answerOf: (review: Review) => unknown;
 let traceparent: unknown;
 const { tracer, spans } = recordSpans();
-const converted = ({ apiVersion, request }: Review): object => ({ apiVersion, kind: "ConversionReview", response: { uid: request.uid, result: { status: "Success" }, convertedObjects: request.objects.map((object) => convert(object, request.desiredAPIVersion)) } });
+const converted = ({ apiVersion, request }: Review): object => ({
+  apiVersion,
+  kind: "ConversionReview",
+  response: { uid: request.uid, result: { status: "Success" }, convertedObjects: request.objects.map((object) => convert(object, request.desiredAPIVersion)) },
+});
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const chunks: Buffer[] = [];
@@ -55,7 +59,13 @@ afterAll(async () => {
 });
 
 const text = { type: "string" };
-const version = (name: string, properties: object, storage: boolean) => ({ name, served: true, storage, schema: { openAPIV3Schema: { type: "object", properties: { spec: { type: "object", properties } } } }, selectableFields: [{ jsonPath: name === "v1" ? ".spec.host" : ".spec.address" }] });
+const version = (name: string, properties: object, storage: boolean) => ({
+  name,
+  served: true,
+  storage,
+  schema: { openAPIV3Schema: { type: "object", properties: { spec: { type: "object", properties } } } },
+  selectableFields: [{ jsonPath: name === "v1" ? ".spec.host" : ".spec.address" }],
+});
 function definition(caBundle: string): CustomResourceDefinition {
   const base = cronTabs({});
   const versions = [version("v1", { host: text, port: text }, true), version("v2", { address: text }, false)];
@@ -65,7 +75,12 @@ function definition(caBundle: string): CustomResourceDefinition {
 const bundle = () => Buffer.from(api.pki.ca).toString("base64");
 const old = () => api.client.for(tabs);
 const fresh = () => api.client.for(v2);
-const tab = (name: string, apiVersion: string, spec: object): CronTab => ({ apiVersion: `stable.example.com/${apiVersion}`, kind: "CronTab", metadata: { name, namespace: "default" }, spec: spec as Record<string, unknown> });
+const tab = (name: string, apiVersion: string, spec: object): CronTab => ({
+  apiVersion: `stable.example.com/${apiVersion}`,
+  kind: "CronTab",
+  metadata: { name, namespace: "default" },
+  spec: spec as Record<string, unknown>,
+});
 
 beforeEach(async () => {
   calls.length = 0;
@@ -104,7 +119,11 @@ describe("a conversion webhook", () => {
     await admin.send("/apis/stable.example.com/v2/namespaces/default/crontabs/a", { headers: { traceparent: `00-${traceId}-00f067aa0ba902b7-01` } });
     admin.close();
     const [post, call, get] = ["HTTP POST", "Call conversion webhook", "Get"].map((name) => spans.find((span) => span.name === name));
-    expect(call).toMatchObject({ parentId: get?.context.spanId, attributes: { "custom-resource-definition": "crontabs.stable.example.com", "desired-api-version": "stable.example.com/v2", "object-count": 1, UID: calls[0]?.uid }, events: [{ name: "Request completed" }] });
+    expect(call).toMatchObject({
+      parentId: get?.context.spanId,
+      attributes: { "custom-resource-definition": "crontabs.stable.example.com", "desired-api-version": "stable.example.com/v2", "object-count": 1, UID: calls[0]?.uid },
+      events: [{ name: "Request completed" }],
+    });
     expect(post).toMatchObject({ parentId: call?.context.spanId, attributes: { "http.response.status_code": 200 } });
     expect(traceparent).toBe(`00-${traceId}-${post?.context.spanId}-01`);
   });
@@ -123,15 +142,43 @@ describe("a conversion webhook", () => {
       if (seen.length === 3) break;
     }
     stop.abort();
-    expect(seen).toEqual([["ADDED", "b:1"], ["DELETED", "b:2"], ["ADDED", "b:1"]]);
+    expect(seen).toEqual([
+      ["ADDED", "b:1"],
+      ["DELETED", "b:2"],
+      ["ADDED", "b:1"],
+    ]);
   });
 
   test.each<[string, (review: Review) => unknown, string]>([
-    ["fails", ({ apiVersion, request }) => ({ apiVersion, kind: "ConversionReview", response: { uid: request.uid, result: { status: "Failure", message: "no way" } } }), "conversion webhook for stable.example.com/v1, Kind=CronTab failed: no way"],
+    [
+      "fails",
+      ({ apiVersion, request }) => ({ apiVersion, kind: "ConversionReview", response: { uid: request.uid, result: { status: "Failure", message: "no way" } } }),
+      "conversion webhook for stable.example.com/v1, Kind=CronTab failed: no way",
+    ],
     ["answers somebody else", ({ apiVersion }) => ({ apiVersion, kind: "ConversionReview", response: { uid: "other", result: { status: "Success" } } }), 'failed: expected response.uid="'],
-    ["loses objects", ({ apiVersion, request }) => ({ apiVersion, kind: "ConversionReview", response: { uid: request.uid, result: { status: "Success" }, convertedObjects: [] } }), "returned 0 objects, expected 1"],
-    ["gives another version", ({ apiVersion, request }) => ({ apiVersion, kind: "ConversionReview", response: { uid: request.uid, result: { status: "Success" }, convertedObjects: request.objects } }), "invalid groupVersion (expected stable.example.com/v2, received stable.example.com/v1)"],
-    ["gives another object", ({ apiVersion, request }) => ({ apiVersion, kind: "ConversionReview", response: { uid: request.uid, result: { status: "Success" }, convertedObjects: request.objects.map((object) => ({ ...convert(object, request.desiredAPIVersion), metadata: { ...object.metadata, name: "z" } })) } }), "must have the same name: a != z"],
+    [
+      "loses objects",
+      ({ apiVersion, request }) => ({ apiVersion, kind: "ConversionReview", response: { uid: request.uid, result: { status: "Success" }, convertedObjects: [] } }),
+      "returned 0 objects, expected 1",
+    ],
+    [
+      "gives another version",
+      ({ apiVersion, request }) => ({ apiVersion, kind: "ConversionReview", response: { uid: request.uid, result: { status: "Success" }, convertedObjects: request.objects } }),
+      "invalid groupVersion (expected stable.example.com/v2, received stable.example.com/v1)",
+    ],
+    [
+      "gives another object",
+      ({ apiVersion, request }) => ({
+        apiVersion,
+        kind: "ConversionReview",
+        response: {
+          uid: request.uid,
+          result: { status: "Success" },
+          convertedObjects: request.objects.map((object) => ({ ...convert(object, request.desiredAPIVersion), metadata: { ...object.metadata, name: "z" } })),
+        },
+      }),
+      "must have the same name: a != z",
+    ],
     ["answers something else", () => ({ kind: "Pod" }), "expected webhook response of apiextensions.k8s.io/v1, Kind=ConversionReview, got"],
   ])("that %s makes the request fail and says so", async (_what, broken, message) => {
     await old().create(tab("a", "v1", { host: "h", port: "1" }));
@@ -154,7 +201,11 @@ describe("a conversion webhook", () => {
     await old().create({ ...tab("a", "v1", { host: "h", port: "1" }), metadata: { name: "a", namespace: "default", labels: { a: "1" }, finalizers: ["example.com/x"] } });
     answerOf = (review) => {
       const { response } = converted(review) as { response: { convertedObjects: CronTab[] } };
-      return { apiVersion: review.apiVersion, kind: "ConversionReview", response: { ...response, convertedObjects: response.convertedObjects.map((object) => ({ ...object, metadata: { ...object.metadata, labels: { b: "2" }, finalizers: [] } })) } };
+      return {
+        apiVersion: review.apiVersion,
+        kind: "ConversionReview",
+        response: { ...response, convertedObjects: response.convertedObjects.map((object) => ({ ...object, metadata: { ...object.metadata, labels: { b: "2" }, finalizers: [] } })) },
+      };
     };
     expect((await fresh().get("default", "a")).metadata).toMatchObject({ labels: { b: "2" }, finalizers: ["example.com/x"] });
     await old().patch("default", "a", "merge", { metadata: { finalizers: null } });
@@ -172,5 +223,7 @@ test("without a webhook only the version of objects changes, and each version ha
   const versions = moved.spec.versions.map((one) => ({ ...one, storage: one.name === "v2" }));
   const stored = await definitions.update({ ...moved, spec: { ...moved.spec, versions } });
   expect(stored.status?.storedVersions).toEqual(["v1", "v2"]);
-  await expect(definitions.update({ ...stored, spec: { ...stored.spec, versions: versions.slice(1) } })).rejects.toThrow("status.storedVersions[0]: Invalid value: \"v1\": missing from spec.versions; v1 was previously a storage version");
+  await expect(definitions.update({ ...stored, spec: { ...stored.spec, versions: versions.slice(1) } })).rejects.toThrow(
+    'status.storedVersions[0]: Invalid value: "v1": missing from spec.versions; v1 was previously a storage version',
+  );
 });

@@ -22,7 +22,12 @@ const schema = {
       type: "object",
       description: "What is to be run.",
       required: ["cronSpec"],
-      properties: { cronSpec: { type: "string", description: "When it runs." }, replicas: { type: "integer", default: 1 }, port: { "x-kubernetes-int-or-string": true, anyOf: [{ type: "integer" }, { type: "string" }] }, extra: { type: "object", "x-kubernetes-preserve-unknown-fields": true } },
+      properties: {
+        cronSpec: { type: "string", description: "When it runs." },
+        replicas: { type: "integer", default: 1 },
+        port: { "x-kubernetes-int-or-string": true, anyOf: [{ type: "integer" }, { type: "string" }] },
+        extra: { type: "object", "x-kubernetes-preserve-unknown-fields": true },
+      },
     },
     status: { type: "object", properties: { active: { type: "integer" } } },
   },
@@ -30,7 +35,11 @@ const schema = {
 const version = {
   selectableFields: [{ jsonPath: ".spec.cronSpec" }],
   subresources: { status: {}, scale: { specReplicasPath: ".spec.replicas", statusReplicasPath: ".status.active" } },
-  additionalPrinterColumns: [{ name: "Spec", type: "string", jsonPath: ".spec.cronSpec" }, { name: "Replicas", type: "integer", jsonPath: ".spec.replicas" }, { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" }],
+  additionalPrinterColumns: [
+    { name: "Spec", type: "string", jsonPath: ".spec.cronSpec" },
+    { name: "Replicas", type: "integer", jsonPath: ".spec.replicas" },
+    { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" },
+  ],
 };
 const TAB = `
 apiVersion: stable.example.com/v1
@@ -65,9 +74,13 @@ describe.skipIf(kubectls.length === 0).each(kubectls)("kubectl $version", (kubec
   test("is told what each item of a list is, which fields select, and discovers in YAML", async () => {
     const client = await rawClient(api.url, api.pki, { commonName: "admin", organizations: ["system:masters"] });
     await k("apply -f -", TAB.replace("one", "typed"));
-    expect(JSON.parse(await k("get --raw /apis/stable.example.com/v1/namespaces/default/crontabs"))).toMatchObject({ items: expect.arrayContaining([expect.objectContaining({ kind: "CronTab", apiVersion: "stable.example.com/v1" })]) as unknown });
+    expect(JSON.parse(await k("get --raw /apis/stable.example.com/v1/namespaces/default/crontabs"))).toMatchObject({
+      items: expect.arrayContaining([expect.objectContaining({ kind: "CronTab", apiVersion: "stable.example.com/v1" })]) as unknown,
+    });
     expect(await k("get --raw /openapi/v3/apis/stable.example.com/v1")).toContain('"x-kubernetes-selectable-fields":[{"fieldPath":"spec.cronSpec"}]');
-    expect((await client.send("/apis/stable.example.com/v1", { headers: { accept: "application/yaml" } })).text).toMatch(/^apiVersion: v1\ngroupVersion: stable\.example\.com\/v1\nkind: APIResourceList\n/);
+    expect((await client.send("/apis/stable.example.com/v1", { headers: { accept: "application/yaml" } })).text).toMatch(
+      /^apiVersion: v1\ngroupVersion: stable\.example\.com\/v1\nkind: APIResourceList\n/,
+    );
     client.close();
   });
 
@@ -117,10 +130,14 @@ describe("over the wire", () => {
   test("the official JavaScript client works with custom objects and definitions", async () => {
     const objects = config.makeApiClient(CustomObjectsApi);
     const place = { group: "stable.example.com", version: "v1", namespace: "default", plural: "crontabs" };
-    const made = (await objects.createNamespacedCustomObject({ ...place, body: { apiVersion: "stable.example.com/v1", kind: "CronTab", metadata: { name: "js" }, spec: { cronSpec: "@daily" } } })) as { spec: object };
+    const made = (await objects.createNamespacedCustomObject({ ...place, body: { apiVersion: "stable.example.com/v1", kind: "CronTab", metadata: { name: "js" }, spec: { cronSpec: "@daily" } } })) as {
+      spec: object;
+    };
     expect(made.spec).toEqual({ cronSpec: "@daily", replicas: 1 });
     expect(await objects.getNamespacedCustomObjectScale({ ...place, name: "js" })).toMatchObject({ kind: "Scale", spec: { replicas: 1 } });
-    expect((await config.makeApiClient(ApiextensionsV1Api).readCustomResourceDefinition({ name: "crontabs.stable.example.com" })).spec.versions[0]?.schema?.openAPIV3Schema?.properties?.["spec"]?.required).toEqual(["cronSpec"]);
+    expect(
+      (await config.makeApiClient(ApiextensionsV1Api).readCustomResourceDefinition({ name: "crontabs.stable.example.com" })).spec.versions[0]?.schema?.openAPIV3Schema?.properties?.["spec"]?.required,
+    ).toEqual(["cronSpec"]);
   });
 
   test("protobuf is refused for custom objects and understood for their definitions", async () => {
@@ -135,25 +152,50 @@ describe("over the wire", () => {
     const definition = decodeProtobuf(customResourceDefinitionResource.schema, unwrapUnknown(read.body).raw) as unknown as CustomResourceDefinition;
     expect(definition.spec.versions[0]?.schema?.openAPIV3Schema).toEqual(schema);
     const other = { ...definition, metadata: { name: "others.stable.example.com" }, spec: { ...definition.spec, names: { plural: "others", kind: "Other" } } };
-    const created = await send("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", { method: "POST", body: wrapUnknown("apiextensions.k8s.io/v1", "CustomResourceDefinition", encodeProtobuf(customResourceDefinitionResource.schema, other)), headers: { "content-type": protobuf } });
+    const created = await send("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", {
+      method: "POST",
+      body: wrapUnknown("apiextensions.k8s.io/v1", "CustomResourceDefinition", encodeProtobuf(customResourceDefinitionResource.schema, other)),
+      headers: { "content-type": protobuf },
+    });
     expect([created.code, JSON.parse(created.text).spec?.names]).toEqual([201, { plural: "others", singular: "other", kind: "Other", listKind: "OtherList" }]);
   });
 
   test("discovery and OpenAPI show the kind within the moment, and forget it with its definition", async () => {
-    const get = async (path: string) => JSON.parse((await raw.send(path)).text) as { readonly groups?: readonly { name: string }[]; readonly paths?: Record<string, unknown>; readonly components?: { schemas: Record<string, { properties?: object }> }; readonly resources?: readonly { name: string }[]; readonly definitions?: Record<string, object> };
+    const get = async (path: string) =>
+      JSON.parse((await raw.send(path)).text) as {
+        readonly groups?: readonly { name: string }[];
+        readonly paths?: Record<string, unknown>;
+        readonly components?: { schemas: Record<string, { properties?: object }> };
+        readonly resources?: readonly { name: string }[];
+        readonly definitions?: Record<string, object>;
+      };
     const groups = async () => (await get("/apis")).groups?.map(({ name }) => name) ?? [];
     const { selectableFields: _none, ...plain } = version;
-    await establish(api.client, { ...cronTabs(schema, plain), metadata: { name: "things.new.example.com" }, spec: { ...cronTabs(schema, plain).spec, group: "new.example.com", names: { plural: "things", kind: "Thing" } } });
+    await establish(api.client, {
+      ...cronTabs(schema, plain),
+      metadata: { name: "things.new.example.com" },
+      spec: { ...cronTabs(schema, plain).spec, group: "new.example.com", names: { plural: "things", kind: "Thing" } },
+    });
     expect(await groups()).toContain("new.example.com");
     expect((await get("/apis/new.example.com/v1")).resources?.map(({ name }) => name)).toEqual(["things", "things/status", "things/scale"]);
     const document = await get("/openapi/v3/apis/new.example.com/v1");
     expect(Object.keys(document.components?.schemas["com.example.new.v1.Thing"]?.properties ?? {})).toEqual(expect.arrayContaining(["apiVersion", "kind", "metadata", "spec", "status"]));
     // `kubectl explain` of any custom kind is looked through for these words.
-    expect(document.components?.schemas["com.example.new.v1.Thing"]?.properties).toMatchObject({ apiVersion: { description: expect.stringMatching(/^APIVersion defines/) as unknown }, metadata: { description: expect.stringMatching(/^Standard object's metadata/) as unknown } });
+    expect(document.components?.schemas["com.example.new.v1.Thing"]?.properties).toMatchObject({
+      apiVersion: { description: expect.stringMatching(/^APIVersion defines/) as unknown },
+      metadata: { description: expect.stringMatching(/^Standard object's metadata/) as unknown },
+    });
     expect(Object.keys((await get("/openapi/v2")).definitions ?? {})).toContain("com.example.new.v1.Thing");
-    await api.client.for(customResourceDefinitionResource).patch("", "things.new.example.com", "json", [{ op: "replace", path: "/spec/versions/0/schema/openAPIV3Schema", value: { type: "object", "x-kubernetes-preserve-unknown-fields": true, properties: { a: { type: "string" } } } }]);
+    await api.client
+      .for(customResourceDefinitionResource)
+      .patch("", "things.new.example.com", "json", [
+        { op: "replace", path: "/spec/versions/0/schema/openAPIV3Schema", value: { type: "object", "x-kubernetes-preserve-unknown-fields": true, properties: { a: { type: "string" } } } },
+      ]);
     // What keeps everything tells old clients nothing: they would refuse all else.
-    expect((await get("/openapi/v2")).definitions?.["com.example.new.v1.Thing"]).toEqual({ type: "object", "x-kubernetes-group-version-kind": [{ group: "new.example.com", version: "v1", kind: "Thing" }] });
+    expect((await get("/openapi/v2")).definitions?.["com.example.new.v1.Thing"]).toEqual({
+      type: "object",
+      "x-kubernetes-group-version-kind": [{ group: "new.example.com", version: "v1", kind: "Thing" }],
+    });
     await api.client.for(customResourceDefinitionResource).delete("", "things.new.example.com");
     await api.client.for(customResourceDefinitionResource).patch("", "things.new.example.com", "merge", { metadata: { finalizers: null } });
     expect(await groups()).not.toContain("new.example.com");

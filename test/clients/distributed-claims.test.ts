@@ -35,9 +35,19 @@ describe("groups that a provider keeps at another address", () => {
 
   const sign = ({ kid, privateKey }: ReturnType<typeof makeKey>, issuer: string, claims: object, { audience = "us", lifetime = "10m" } = {}) =>
     new SignJWT({ ...claims }).setProtectedHeader({ alg: "RS256", kid }).setIssuer(issuer).setAudience(audience).setExpirationTime(lifetime).sign(privateKey);
-  const at = (endpoint: string, more: object = {}) => sign(own, provider.url, { sub: "jane", _claim_names: { groups: "src1" }, _claim_sources: { src1: { endpoint, access_token: "let me in" } }, ...more });
+  const at = (endpoint: string, more: object = {}) =>
+    sign(own, provider.url, { sub: "jane", _claim_names: { groups: "src1" }, _claim_sources: { src1: { endpoint, access_token: "let me in" } }, ...more });
   const authenticator = (claimMappings: object = {}) => {
-    const config = { apiVersion: "apiserver.config.k8s.io/v1", kind: "AuthenticationConfiguration", jwt: [{ issuer: { url: provider.url, audiences: ["us"], certificateAuthority: provider.authority.certificate }, claimMappings: { username: { claim: "sub", prefix: "" }, groups: { claim: "groups", prefix: "id:" }, ...claimMappings } }] };
+    const config = {
+      apiVersion: "apiserver.config.k8s.io/v1",
+      kind: "AuthenticationConfiguration",
+      jwt: [
+        {
+          issuer: { url: provider.url, audiences: ["us"], certificateAuthority: provider.authority.certificate },
+          claimMappings: { username: { claim: "sub", prefix: "" }, groups: { claim: "groups", prefix: "id:" }, ...claimMappings },
+        },
+      ],
+    };
     return new OidcAuthenticator(parseAuthenticationConfig(JSON.stringify(config), []).providers[0]!, clock, silentLogger);
   };
   const answerWith = async (answer: unknown) => {
@@ -106,7 +116,8 @@ describe("groups that a provider keeps at another address", () => {
     const open = createServer((_request, response) => response.end(answer));
     await new Promise<void>((resolve) => open.listen(0, "127.0.0.1", resolve));
     try {
-      for (const endpoint of [`${stranger.url}/groups`, `http://127.0.0.1:${(open.address() as AddressInfo).port}/groups`]) expect(await authenticator().authenticate(await at(endpoint))).toBeUndefined();
+      for (const endpoint of [`${stranger.url}/groups`, `http://127.0.0.1:${(open.address() as AddressInfo).port}/groups`])
+        expect(await authenticator().authenticate(await at(endpoint))).toBeUndefined();
     } finally {
       await stranger.stop();
       open.close();

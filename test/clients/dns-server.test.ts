@@ -39,19 +39,33 @@ const framed = (message: Buffer): Buffer => Buffer.concat([Buffer.from([message.
 
 beforeAll(async () => {
   const [outside = 0, nobody = 0, own = 0] = await freePorts(3);
-  resolver = createSocket("udp4").on("message", (message, from) => resolver.send(answerOf(message), from.port, from.address)).bind(outside, HOST);
+  resolver = createSocket("udp4")
+    .on("message", (message, from) => resolver.send(answerOf(message), from.port, from.address))
+    .bind(outside, HOST);
   silent = createSocket("udp4").bind(nobody, HOST);
   resolverTcp = createServer((socket) => void socket.on("data", (chunk) => socket.end(framed(answerOf(chunk.subarray(2)))))).listen(outside, HOST);
   await Promise.all([once(resolver, "listening"), once(silent, "listening"), once(resolverTcp, "listening")]);
   const headless = { apiVersion: "v1", kind: "Service", metadata: { name: "many", namespace: "shop" }, spec: { clusterIP: "None", ports: [] } } as Service;
-  const slice = { apiVersion: "discovery.k8s.io/v1", kind: "EndpointSlice", addressType: "IPv4", metadata: { name: "many-1", namespace: "shop", labels: { "kubernetes.io/service-name": "many" } }, endpoints: Array.from({ length: MANY }, (_, index) => ({ addresses: [`10.42.0.${index + 1}`] })) } as EndpointSlice;
+  const slice = {
+    apiVersion: "discovery.k8s.io/v1",
+    kind: "EndpointSlice",
+    addressType: "IPv4",
+    metadata: { name: "many-1", namespace: "shop", labels: { "kubernetes.io/service-name": "many" } },
+    endpoints: Array.from({ length: MANY }, (_, index) => ({ addresses: [`10.42.0.${index + 1}`] })),
+  } as EndpointSlice;
   const crowd = { ...headless, metadata: { name: "crowd", namespace: "shop" } };
-  const crowdSlice = { ...slice, metadata: { name: "crowd-1", namespace: "shop", labels: { "kubernetes.io/service-name": "crowd" } }, endpoints: Array.from({ length: 3_000 }, (_, index) => ({ addresses: [`10.43.${index >> 8}.${index & 255}`] })) };
+  const crowdSlice = {
+    ...slice,
+    metadata: { name: "crowd-1", namespace: "shop", labels: { "kubernetes.io/service-name": "crowd" } },
+    endpoints: Array.from({ length: 3_000 }, (_, index) => ({ addresses: [`10.43.${index >> 8}.${index & 255}`] })),
+  };
   const alias = { apiVersion: "v1", kind: "Service", metadata: { name: "outside", namespace: "shop" }, spec: { type: "ExternalName", externalName: "www.example.com" } } as Service;
   const longAlias = { ...alias, metadata: { name: "long", namespace: "shop" }, spec: { type: "ExternalName", externalName: "long.example.com" } } as Service;
   const records = computeDnsRecords([headless, crowd, alias, longAlias], [slice, crowdSlice], DOMAIN);
   port = own;
-  running = new DnsServer({ address: HOST, port, domain: DOMAIN, upstreams: [`${HOST}:${nobody}`, `${HOST}:${outside}`], clock: systemClock, logger: silentLogger }, () => (looks++, records)).run(stop.signal);
+  running = new DnsServer({ address: HOST, port, domain: DOMAIN, upstreams: [`${HOST}:${nobody}`, `${HOST}:${outside}`], clock: systemClock, logger: silentLogger }, () => (looks++, records)).run(
+    stop.signal,
+  );
   await vi.waitFor(() => askTcp(`many.shop.svc.${DOMAIN}`), { timeout: 30_000 });
 });
 
@@ -151,7 +165,13 @@ test("who reads no answers is asked no more, until he reads on", async () => {
   expect(looks - before).toBeLessThan(questions);
   let bytes = 0;
   socket.on("data", (chunk) => void (bytes += chunk.length)).resume();
-  const size = 2 + packet.encodingLength({ type: "response", questions: [{ type: "A", name: `many.shop.svc.${DOMAIN}` }], answers: Array.from({ length: MANY }, () => ({ type: "A", name: `many.shop.svc.${DOMAIN}`, data: OUTSIDE })) });
+  const size =
+    2 +
+    packet.encodingLength({
+      type: "response",
+      questions: [{ type: "A", name: `many.shop.svc.${DOMAIN}` }],
+      answers: Array.from({ length: MANY }, () => ({ type: "A", name: `many.shop.svc.${DOMAIN}`, data: OUTSIDE })),
+    });
   await vi.waitUntil(() => bytes === questions * size, { timeout: 60_000 });
   socket.destroy();
 });

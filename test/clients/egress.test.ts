@@ -36,7 +36,8 @@ const now = systemClock.now();
 const FAR = "192.0.2.7";
 let folder: string;
 let authority: KeyPair;
-const certificateOf = (commonName: string, usage: "serving" | "client", names: { readonly dnsNames?: readonly string[]; readonly ipAddresses?: readonly string[] } = {}) => issueCertificate(authority, { commonName, usage, notBeforeMs: now - 60_000, notAfterMs: now + 3_600_000, ...names });
+const certificateOf = (commonName: string, usage: "serving" | "client", names: { readonly dnsNames?: readonly string[]; readonly ipAddresses?: readonly string[] } = {}) =>
+  issueCertificate(authority, { commonName, usage, notBeforeMs: now - 60_000, notAfterMs: now + 3_600_000, ...names });
 const portOf = (server: Server) => (server.address() as AddressInfo).port;
 const write = async (name: string, text: string) => {
   await writeFile(path.join(folder, name), text);
@@ -56,7 +57,10 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 /** One that answers with where it was asked, and lets streams be switched to; its certificate is for `names`. */
-async function startFar(names: { readonly dnsNames?: readonly string[]; readonly ipAddresses?: readonly string[] }, answer: (url: string, request: IncomingMessage) => unknown = (url) => ({ url })): Promise<ReturnType<typeof createServer>> {
+async function startFar(
+  names: { readonly dnsNames?: readonly string[]; readonly ipAddresses?: readonly string[] },
+  answer: (url: string, request: IncomingMessage) => unknown = (url) => ({ url }),
+): Promise<ReturnType<typeof createServer>> {
   const { certificate, key } = await certificateOf("far", "serving", names);
   const server = createServer({ cert: certificate, key }, (incoming, response) => response.end(JSON.stringify(answer(incoming.url ?? "", incoming))));
   server.on("upgrade", (incoming: IncomingMessage, socket: Duplex) => void socket.end(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${incoming.headers.upgrade}\r\n\r\nhello`));
@@ -73,9 +77,18 @@ describe("a proxy for connections out of this server", () => {
     await using open = await ConnectProxyServer.start();
     await using sealed = await ConnectProxyServer.start({ tls: { cert: serving.certificate, key: serving.key, ca: authority.certificate, requestCert: true, rejectUnauthorized: true } });
     await using local = await ConnectProxyServer.start({ socket });
-    const tlsConfig = { caBundle: await write("ca.crt", authority.certificate), clientCert: await write("us.crt", ours.certificate), clientKey: await write("us.key", ours.key), tlsServerName: "proxy.example" };
+    const tlsConfig = {
+      caBundle: await write("ca.crt", authority.certificate),
+      clientCert: await write("us.crt", ours.certificate),
+      clientKey: await write("us.key", ours.key),
+      tlsServerName: "proxy.example",
+    };
     try {
-      for (const [proxy, transport] of [[open, { tcp: { url: `http://127.0.0.1:${open.port}` } }], [sealed, { tcp: { url: `https://127.0.0.1:${sealed.port}`, tlsConfig } }], [local, { uds: { udsName: socket } }]] as const) {
+      for (const [proxy, transport] of [
+        [open, { tcp: { url: `http://127.0.0.1:${open.port}` } }],
+        [sealed, { tcp: { url: `https://127.0.0.1:${sealed.port}`, tlsConfig } }],
+        [local, { uds: { udsName: socket } }],
+      ] as const) {
         const { egress } = await setUp(by("controlplane", transport));
         const text = await fetchRemoteText({ url: `https://${FAR}:${portOf(far)}/here`, ca: authority.certificate, timeoutMs: 10_000, dial: egress.get("controlplane") });
         expect([JSON.parse(text), proxy.asked]).toEqual([{ url: "/here" }, [`${FAR}:${portOf(far)}`]]);
@@ -96,7 +109,13 @@ describe("a proxy for connections out of this server", () => {
     const { egress, metrics } = await setUp(by("cluster", { tcp: { url: `http://127.0.0.1:${proxy.port}` } }), by("controlplane", { uds: { udsName: path.join(folder, "absent.sock") } }));
     await expect(egress.get("cluster")?.("a", 1)).rejects.toThrow(ProxyRefusal);
     await expect(egress.get("controlplane")?.("a", 1)).rejects.toThrow("ENOENT");
-    expect(metrics.render().split("\n")).toEqual(expect.arrayContaining(['apiserver_egress_dialer_dial_start_total{protocol="http_connect",transport="tcp"} 1', 'apiserver_egress_dialer_dial_failure_count{protocol="http_connect",stage="proxy",transport="tcp"} 1', 'apiserver_egress_dialer_dial_failure_count{protocol="http_connect",stage="connect",transport="uds"} 1']));
+    expect(metrics.render().split("\n")).toEqual(
+      expect.arrayContaining([
+        'apiserver_egress_dialer_dial_start_total{protocol="http_connect",transport="tcp"} 1',
+        'apiserver_egress_dialer_dial_failure_count{protocol="http_connect",stage="proxy",transport="tcp"} 1',
+        'apiserver_egress_dialer_dial_failure_count{protocol="http_connect",stage="connect",transport="uds"} 1',
+      ]),
+    );
     proxy.answer = () => undefined;
     (await egress.get("cluster")?.("a", proxy.port))?.destroy();
     expect(metrics.render()).toContain('apiserver_egress_dialer_dial_duration_seconds_count{protocol="http_connect",transport="tcp"} 1');
@@ -127,8 +146,17 @@ describe("what the API asks of the cluster", () => {
     const web = createHttpServer((incoming, response) => response.end(`pod ${incoming.url}`));
     for (const server of [agent, web]) await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     await createTestNamespace(api.client, "shop");
-    await api.client.for(nodeResource).create({ apiVersion: "v1", kind: "Node", metadata: { name: "n1" }, status: { addresses: [{ type: "InternalIP", address: FAR }], daemonEndpoints: { kubeletEndpoint: { Port: portOf(agent) } } } });
-    await api.client.for(podResource).create({ apiVersion: "v1", kind: "Pod", metadata: { name: "web", namespace: "shop" }, spec: { nodeName: "n1", containers: [{ name: "c", image: "nginx" }] } } as KubeObject as never); // nothing else is needed
+    await api.client
+      .for(nodeResource)
+      .create({
+        apiVersion: "v1",
+        kind: "Node",
+        metadata: { name: "n1" },
+        status: { addresses: [{ type: "InternalIP", address: FAR }], daemonEndpoints: { kubeletEndpoint: { Port: portOf(agent) } } },
+      });
+    await api.client
+      .for(podResource)
+      .create({ apiVersion: "v1", kind: "Pod", metadata: { name: "web", namespace: "shop" }, spec: { nodeName: "n1", containers: [{ name: "c", image: "nginx" }] } } as KubeObject as never); // nothing else is needed
     await api.client.for(podResource).updateStatus({ ...(await api.client.for(podResource).get("shop", "web")), status: { phase: "Running", podIP: FAR, podIPs: [{ ip: FAR }] } } as never);
     const admin = await rawClient(api.url, api.pki, { commonName: "root", organizations: ["system:masters"] });
     try {
@@ -137,7 +165,13 @@ describe("what the API asks of the cluster", () => {
       expect((await admin.send("/api/v1/namespaces/shop/pods/web/log")).text).toContain("agent /containerLogs/shop/web/c");
       const identity = await api.pki.certificate("root", { commonName: "root", organizations: ["system:masters"], usage: "client" });
       const said = await new Promise<string>((resolve, reject) => {
-        const outgoing = request(`${api.url}/api/v1/namespaces/shop/pods/web/exec?command=a&stdout=true`, { ca: api.pki.ca, cert: identity.certificate, key: identity.key, agent: false, headers: { connection: "Upgrade", upgrade: "websocket", "sec-websocket-protocol": "v5.channel.k8s.io" } });
+        const outgoing = request(`${api.url}/api/v1/namespaces/shop/pods/web/exec?command=a&stdout=true`, {
+          ca: api.pki.ca,
+          cert: identity.certificate,
+          key: identity.key,
+          agent: false,
+          headers: { connection: "Upgrade", upgrade: "websocket", "sec-websocket-protocol": "v5.channel.k8s.io" },
+        });
         outgoing.on("upgrade", (_response, socket, head) => (head.length > 0 ? resolve(String(head)) : socket.once("data", (data: Buffer) => resolve(String(data)))));
         outgoing.on("error", reject).end();
       });
@@ -148,7 +182,7 @@ describe("what the API asks of the cluster", () => {
       expect(metrics.render()).toContain(`apiserver_egress_dialer_dial_duration_seconds_count{${labels}} ${proxy.asked.length}`);
     } finally {
       admin.close();
-      for (const server of [agent, web]) server.closeAllConnections(), server.close();
+      for (const server of [agent, web]) (server.closeAllConnections(), server.close());
     }
   });
 
@@ -161,7 +195,8 @@ describe("what the API asks of the cluster", () => {
     const webhooks = new WebhookClient({ resolveService, clock: systemClock, egress });
     const caBundle = Buffer.from(authority.certificate).toString("base64");
     try {
-      for (let calls = 0; calls < 2; calls++) expect(await webhooks.post({ endpoint: { service: { namespace: "shop", name: "hook", path: "/a" }, caBundle }, body: {}, timeoutSeconds: 5 })).toEqual({ url: "/a?timeout=5s" });
+      for (let calls = 0; calls < 2; calls++)
+        expect(await webhooks.post({ endpoint: { service: { namespace: "shop", name: "hook", path: "/a" }, caBundle }, body: {}, timeoutSeconds: 5 })).toEqual({ url: "/a?timeout=5s" });
       expect(cluster.asked).toEqual([`${FAR}:${portOf(far)}`]); // connections are kept
       expect(await webhooks.post({ endpoint: { url: `https://hook.example:${portOf(far)}/b`, caBundle }, body: {}, timeoutSeconds: 5 })).toEqual({ url: "/b?timeout=5s" });
       expect(controlPlane.asked).toEqual([`hook.example:${portOf(far)}`]);
@@ -178,7 +213,17 @@ describe("what the API asks of the cluster", () => {
 
 test("other servers of the control plane are those that options name with a kubeconfig", async () => {
   const { egress } = await setUp(by("controlplane", { uds: { udsName: "/run/proxy.sock" } }));
-  const file = await write("webhook.yaml", JSON.stringify({ apiVersion: "v1", kind: "Config", clusters: [{ name: "c", cluster: { server: "https://hook.example" } }], users: [{ name: "u", user: {} }], contexts: [{ name: "x", context: { cluster: "c", user: "u" } }], "current-context": "x" }));
+  const file = await write(
+    "webhook.yaml",
+    JSON.stringify({
+      apiVersion: "v1",
+      kind: "Config",
+      clusters: [{ name: "c", cluster: { server: "https://hook.example" } }],
+      users: [{ name: "u", user: {} }],
+      contexts: [{ name: "x", context: { cluster: "c", user: "u" } }],
+      "current-context": "x",
+    }),
+  );
   expect(webhookTarget("--audit-webhook-config-file", file, egress)).toMatchObject({ url: "https://hook.example", dial: egress.get("controlplane") });
   expect(egress.get("controlplane")).toBeTypeOf("function");
 });
@@ -193,7 +238,14 @@ describe("an identity provider", () => {
     const { egress } = await setUp(by("cluster", { tcp: { url: `http://127.0.0.1:${proxy.port}` } }));
     const token = await new SignJWT({ sub: "jane" }).setProtectedHeader({ alg: "RS256", kid: "one" }).setIssuer(issuer).setAudience("us").setExpirationTime("5m").sign(privateKey);
     const userOf = async (egressSelectorType: string, ways: Egress | undefined) => {
-      const authenticationConfig = await write("authn.json", JSON.stringify({ apiVersion: "apiserver.config.k8s.io/v1", kind: "AuthenticationConfiguration", jwt: [{ issuer: { url: issuer, audiences: ["us"], certificateAuthority: authority.certificate, egressSelectorType }, claimMappings: { username: { claim: "sub", prefix: "" } } }] }));
+      const authenticationConfig = await write(
+        "authn.json",
+        JSON.stringify({
+          apiVersion: "apiserver.config.k8s.io/v1",
+          kind: "AuthenticationConfiguration",
+          jwt: [{ issuer: { url: issuer, audiences: ["us"], certificateAuthority: authority.certificate, egressSelectorType }, claimMappings: { username: { claim: "sub", prefix: "" } } }],
+        }),
+      );
       const parts = { clock: systemClock, logger: silentLogger, metrics: new MetricsRegistry(), serverName: "m1", egress: ways };
       return setUpProviders(resolveServerConfig({ authenticationConfig }, {}), parts).authenticator.authenticate(token);
     };

@@ -31,11 +31,19 @@ async function serve(program: TokenSignerProgram) {
     await api.stop();
   });
   const ask = async (seconds = 3600) => {
-    const { code, text } = await admin.send("/api/v1/namespaces/default/serviceaccounts/default/token", { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest", spec: { expirationSeconds: seconds } }) });
+    const { code, text } = await admin.send("/api/v1/namespaces/default/serviceaccounts/default/token", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest", spec: { expirationSeconds: seconds } }),
+    });
     return { code, answer: JSON.parse(text) as { readonly message?: string; readonly spec: { readonly expirationSeconds: number }; readonly status: { readonly token: string } } };
   };
   const whoIs = async (token: string) => {
-    const { text } = await admin.send("/apis/authentication.k8s.io/v1/tokenreviews", { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ apiVersion: "authentication.k8s.io/v1", kind: "TokenReview", spec: { token } }) });
+    const { text } = await admin.send("/apis/authentication.k8s.io/v1/tokenreviews", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ apiVersion: "authentication.k8s.io/v1", kind: "TokenReview", spec: { token } }),
+    });
     return (JSON.parse(text) as { readonly status: { readonly user?: { readonly username?: string } } }).status.user?.username;
   };
   return { admin, ask, whoIs, signer, metrics };
@@ -48,7 +56,11 @@ test("tokens are signed by it, and known by the keys that it tells", async () =>
   const { code, answer } = await ask();
   const { token } = answer.status;
   expect([code, JSON.parse(Buffer.from(token.split(".")[0] ?? "", "base64url").toString())]).toEqual([201, { alg: "ES256", kid: "key-1", typ: "JWT" }]);
-  expect(JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString())).toMatchObject({ iss: "https://kubernetes.default.svc.cluster.local", sub: "system:serviceaccount:default:default", "kubernetes.io": { namespace: "default" } });
+  expect(JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString())).toMatchObject({
+    iss: "https://kubernetes.default.svc.cluster.local",
+    sub: "system:serviceaccount:default:default",
+    "kubernetes.io": { namespace: "default" },
+  });
   expect(await whoIs(token)).toBe("system:serviceaccount:default:default");
   expect(await whoIs(`${token.slice(0, -8)}AAAAAAAA`)).toBeUndefined();
 
@@ -60,7 +72,14 @@ test("tokens are signed by it, and known by the keys that it tells", async () =>
   expect((await admin.send("/.well-known/openid-configuration")).headers["cache-control"]).toMatch(/^public, max-age=3[56]\d\d$/);
 
   const text = metrics.render();
-  for (const line of [`apiserver_externaljwt_fetch_keys_data_timestamp 1000000000.5`, `apiserver_externaljwt_fetch_keys_request_total{code="OK"} 1`, `apiserver_externaljwt_sign_request_total{code="OK"} 2`, `apiserver_externaljwt_request_duration_seconds_count{code="OK",method="${METHOD}/Sign"} 2`, `apiserver_externaljwt_request_duration_seconds_count{code="OK",method="${METHOD}/Metadata"} 1`]) expect(text).toContain(line);
+  for (const line of [
+    `apiserver_externaljwt_fetch_keys_data_timestamp 1000000000.5`,
+    `apiserver_externaljwt_fetch_keys_request_total{code="OK"} 1`,
+    `apiserver_externaljwt_sign_request_total{code="OK"} 2`,
+    `apiserver_externaljwt_request_duration_seconds_count{code="OK",method="${METHOD}/Sign"} 2`,
+    `apiserver_externaljwt_request_duration_seconds_count{code="OK",method="${METHOD}/Metadata"} 1`,
+  ])
+    expect(text).toContain(line);
   expect(text).toMatch(/^apiserver_externaljwt_fetch_keys_success_timestamp \d{10}\.\d+$/m);
 });
 
@@ -135,7 +154,12 @@ test("keys that cannot be are refused in upstream's words", async () => {
   await using program = await TokenSignerProgram.start();
   const refusal = (change: Partial<Pick<TokenSignerProgram, "keys" | "refreshSeconds" | "dataSeconds" | "secondsMax">>) => {
     Object.assign(program, { keys: [signingKey("key-1")], refreshSeconds: 60, dataSeconds: 1, secondsMax: 600 }, change);
-    return expect(setUp(program).then(() => undefined, (error: Error) => [error, error.cause, (error.cause as Error).cause].map((one) => (one as Error | undefined)?.message).join(": "))).resolves;
+    return expect(
+      setUp(program).then(
+        () => undefined,
+        (error: Error) => [error, error.cause, (error.cause as Error).cause].map((one) => (one as Error | undefined)?.message).join(": "),
+      ),
+    ).resolves;
   };
   const fetching = `set up --service-account-signing-endpoint ${JSON.stringify(program.endpoint)}: while fetching token verification keys: `;
   await refusal({ keys: [] }).toBe(`${fetching}found no keys`);
@@ -163,6 +187,7 @@ test("it excludes keys of our own, and its socket is named as upstream's", () =>
   const key = generateTokenKey(); // a file's name will do as well
   expect(resolveServerConfig({ serviceAccountSigningEndpoint: "@sign.example" }, {}).serviceAccountSigningEndpoint).toBe("@sign.example");
   expect(resolveServerConfig({ serviceAccountSigningEndpoint: "" }, {}).serviceAccountSigningEndpoint).toBeUndefined();
-  for (const more of [{ serviceAccountSigningKeyFile: key }, { serviceAccountKeyFile: "a.pem" }]) expect(() => resolveServerConfig({ serviceAccountSigningEndpoint: "/run/sign.sock", ...more }, {})).toThrow("they exclude each other");
+  for (const more of [{ serviceAccountSigningKeyFile: key }, { serviceAccountKeyFile: "a.pem" }])
+    expect(() => resolveServerConfig({ serviceAccountSigningEndpoint: "/run/sign.sock", ...more }, {})).toThrow("they exclude each other");
   expect(() => resolveServerConfig({ serviceAccountSigningEndpoint: "@a b" }, {})).toThrow("must be a valid abstract socket name");
 });

@@ -26,7 +26,8 @@ beforeAll(async () => {
   api = await startTestListener({ storage: slowStorage(), staticTokens, authorization: [alwaysAllowMode], requestLimits: { readingMax: 4, writingMax: 4, isFair: true } });
   await ensureFlowControl(api.client, systemClock);
   await createTestNamespace(api.client, "many");
-  for (let i = 0; i < 40; i++) await api.client.for(configMapResource).create({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: `map-${i}`, namespace: "many" }, data: { a: "x".repeat(1_000) } });
+  for (let i = 0; i < 40; i++)
+    await api.client.for(configMapResource).create({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: `map-${i}`, namespace: "many" }, data: { a: "x".repeat(1_000) } });
 });
 afterAll(async () => {
   for (const session of sessions) session.destroy();
@@ -51,7 +52,9 @@ function slowStorage(): Storage {
 async function confine(name: string, precedence: number, limited: object): Promise<void> {
   await api.client.for(priorityLevelConfigurationResource).create({ apiVersion: API_VERSION, kind: "PriorityLevelConfiguration", metadata: { name }, spec: { type: "Limited", limited } });
   const rules = [{ subjects: [{ kind: "User", user: { name: "greedy" } }], resourceRules: [{ verbs: ["*"], apiGroups: ["*"], resources: ["*"], namespaces: ["*"] }] }];
-  await api.client.for(flowSchemaResource).create({ apiVersion: API_VERSION, kind: "FlowSchema", metadata: { name }, spec: { priorityLevelConfiguration: { name }, matchingPrecedence: precedence, rules } });
+  await api.client
+    .for(flowSchemaResource)
+    .create({ apiVersion: API_VERSION, kind: "FlowSchema", metadata: { name }, spec: { priorityLevelConfiguration: { name }, matchingPrecedence: precedence, rules } });
   await api.store.caughtUp();
 }
 
@@ -117,6 +120,18 @@ test("watches take a seat only until they have begun", async () => {
 test("the suggested objects are there as upstream has them, each schema with a level", async () => {
   const { items } = await api.client.for(flowSchemaResource).list("");
   const suggested = items.filter(({ metadata }) => metadata.annotations?.["apf.kubernetes.io/autoupdate-spec"] === "true");
-  expect(suggested.map(({ metadata }) => metadata.name)).toEqual(["catch-all", "exempt", "global-default", "kube-controller-manager", "kube-scheduler", "kube-system-service-accounts", "probes", "service-accounts", "system-leader-election", "system-node-high", "system-nodes"]);
+  expect(suggested.map(({ metadata }) => metadata.name)).toEqual([
+    "catch-all",
+    "exempt",
+    "global-default",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kube-system-service-accounts",
+    "probes",
+    "service-accounts",
+    "system-leader-election",
+    "system-node-high",
+    "system-nodes",
+  ]);
   expect(suggested.map(({ status }) => status?.conditions?.[0]?.status)).toEqual(suggested.map(() => "False"));
 });

@@ -52,9 +52,26 @@ describe.skipIf(kubectl === undefined)("kubectl, as written down", () => {
     kubelets.startMs = 50;
     kubelets.stopMs = 50;
     kubelets.exitCode = ({ metadata }) => (metadata.labels?.["ends"] === undefined ? undefined : Number(metadata.labels["ends"]));
-    ended = runServices([...createControlPlane({ as, clock: systemClock, random: systemRandom, logger: silentLogger, metrics: new MetricsRegistry(), rootCa: new ChangingValue("test CA"), podRanges: parsePodRanges("10.42.0.0/16") }), kubelets.asService()], running.signal);
+    ended = runServices(
+      [
+        ...createControlPlane({
+          as,
+          clock: systemClock,
+          random: systemRandom,
+          logger: silentLogger,
+          metrics: new MetricsRegistry(),
+          rootCa: new ChangingValue("test CA"),
+          podRanges: parsePodRanges("10.42.0.0/16"),
+        }),
+        kubelets.asService(),
+      ],
+      running.signal,
+    );
     for (const name of ["n1", "n2"]) await kubelets.up(name, { "kubernetes.io/hostname": name });
-    for (const name of ["n1", "n2"]) await api.client.for(nodeResource).patch("", name, "strategic", { status: { addresses: [{ type: "InternalIP", address: "192.0.2.1" }], capacity: FIGURES, allocatable: FIGURES } }, { subresource: "status" });
+    for (const name of ["n1", "n2"])
+      await api.client
+        .for(nodeResource)
+        .patch("", name, "strategic", { status: { addresses: [{ type: "InternalIP", address: "192.0.2.1" }], capacity: FIGURES, allocatable: FIGURES } }, { subresource: "status" });
     bin = path.join(api.directory, "bin");
     await mkdir(bin);
     await symlink(await whereIs(kubectl?.binary ?? "kubectl"), path.join(bin, "kubectl"));
@@ -73,7 +90,8 @@ describe.skipIf(kubectl === undefined)("kubectl, as written down", () => {
     const name = file.replace(/\.txt$/, "");
     const home = path.join(api.directory, name);
     await mkdir(home);
-    const shell = (command: string): Promise<Step["outcome"]> => run(command, home, { PATH: `${bin}:${process.env["PATH"] ?? ""}`, HOME: home, KUBECONFIG: path.join(home, "config"), SERVER: api.url, KUBE_EDITOR: "false" });
+    const shell = (command: string): Promise<Step["outcome"]> =>
+      run(command, home, { PATH: `${bin}:${process.env["PATH"] ?? ""}`, HOME: home, KUBECONFIG: path.join(home, "config"), SERVER: api.url, KUBE_EDITOR: "false" });
     await writeFile(path.join(home, "config"), await readFile(api.kubeconfig, "utf8"));
     await shell(`kubectl create namespace ${name} && kubectl config set-context --current --namespace ${name}`);
     await shell("until kubectl get serviceaccount default; do sleep 0.1; done");
@@ -81,7 +99,16 @@ describe.skipIf(kubectl === undefined)("kubectl, as written down", () => {
     const replayed: Step[] = [];
     for (const step of parseTranscript(written)) {
       const { code, text } = await shell(step.command);
-      replayed.push({ ...step, outcome: { code, text: normalize(text, [[api.url, "https://SERVER"], [api.directory, "/TMP"]]) } });
+      replayed.push({
+        ...step,
+        outcome: {
+          code,
+          text: normalize(text, [
+            [api.url, "https://SERVER"],
+            [api.directory, "/TMP"],
+          ]),
+        },
+      });
     }
     const text = formatTranscript(replayed);
     if (process.env["UPDATE_GOLDEN"] !== undefined) return writeFile(path.join(FOLDER, file), text);
@@ -95,8 +122,16 @@ const FIGURES = { cpu: "2", memory: "4Gi" };
 function pretendedUsage(client: () => Client): NodeTransport {
   const summaryOf = async (nodeName: string): Promise<UsageSummary> => {
     const use = (milliCores: number, mebibytes: number) => ({ cpu: { time: new Date().toISOString(), usageNanoCores: milliCores * 1_000_000 }, memory: { workingSetBytes: mebibytes << 20 } });
-    const pods = (await client().for(podResource).list("", { fieldSelector: `spec.nodeName=${nodeName}` })).items;
-    return { node: use(250, 512), windowSeconds: 10, pods: pods.map(({ metadata, spec }) => ({ podRef: { uid: metadata.uid ?? "" }, containers: spec.containers.map(({ name }) => ({ name, ...use(5, 12) })) })) };
+    const pods = (
+      await client()
+        .for(podResource)
+        .list("", { fieldSelector: `spec.nodeName=${nodeName}` })
+    ).items;
+    return {
+      node: use(250, 512),
+      windowSeconds: 10,
+      pods: pods.map(({ metadata, spec }) => ({ podRef: { uid: metadata.uid ?? "" }, containers: spec.containers.map(({ name }) => ({ name, ...use(5, 12) })) })),
+    };
   };
   return {
     open: async ({ nodeName }) => Readable.from([Buffer.from(JSON.stringify(await summaryOf(nodeName)))]) as IncomingMessage, // only its bytes are read
@@ -107,7 +142,9 @@ function pretendedUsage(client: () => Client): NodeTransport {
 function run(command: string, cwd: string, env: Readonly<Record<string, string>>): Promise<Step["outcome"]> {
   return new Promise((resolve) => {
     // Both streams as a reader of the screen sees them.
-    execFile("/bin/sh", ["-c", `exec 2>&1\n${command}`], { cwd, env, timeout: 90_000, maxBuffer: 16 << 20 }, (error, stdout) => resolve({ code: error === null ? 0 : typeof error.code === "number" ? error.code : -1, text: stdout }));
+    execFile("/bin/sh", ["-c", `exec 2>&1\n${command}`], { cwd, env, timeout: 90_000, maxBuffer: 16 << 20 }, (error, stdout) =>
+      resolve({ code: error === null ? 0 : typeof error.code === "number" ? error.code : -1, text: stdout }),
+    );
   });
 }
 

@@ -20,9 +20,23 @@ describe("a gRPC health check", () => {
   let port = 0;
   let barePort = 0;
   const bytes = (buffer: Buffer) => buffer;
-  const bind = (on: Server) => new Promise<number>((resolve, reject) => on.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) => (error === null ? resolve(bound) : reject(error))));
+  const bind = (on: Server) =>
+    new Promise<number>((resolve, reject) => on.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) => (error === null ? resolve(bound) : reject(error))));
   beforeAll(async () => {
-    server.addService({ Check: { path: "/grpc.health.v1.Health/Check", requestStream: false, responseStream: false, requestSerialize: bytes, requestDeserialize: bytes, responseSerialize: bytes, responseDeserialize: bytes } }, { Check: serve });
+    server.addService(
+      {
+        Check: {
+          path: "/grpc.health.v1.Health/Check",
+          requestStream: false,
+          responseStream: false,
+          requestSerialize: bytes,
+          requestDeserialize: bytes,
+          responseSerialize: bytes,
+          responseDeserialize: bytes,
+        },
+      },
+      { Check: serve },
+    );
     [port, barePort] = await Promise.all([bind(server), bind(bare)]);
   });
   afterAll(() => {

@@ -73,7 +73,11 @@ describe("the gRPC client", () => {
     return channel;
   }
 
-  const failure = (answer: Promise<unknown>) => answer.then(() => expect.unreachable("it should have failed"), (error: unknown) => error as GrpcError);
+  const failure = (answer: Promise<unknown>) =>
+    answer.then(
+      () => expect.unreachable("it should have failed"),
+      (error: unknown) => error as GrpcError,
+    );
 
   test("carries many calls on one connection, with the headers that servers expect", async () => {
     const { server, channel } = await start();
@@ -82,7 +86,9 @@ describe("the gRPC client", () => {
       seen.push(headers);
       echo(stream, headers);
     };
-    const answers = await Promise.all(Array.from({ length: 50 }, (_, index) => channel.unaryBytes("/a.B/C", frameMessage(Buffer.from(`call ${index}`)), { timeoutMs: 20_000, metadata: { hasleader: "true" } })));
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, (_, index) => channel.unaryBytes("/a.B/C", frameMessage(Buffer.from(`call ${index}`)), { timeoutMs: 20_000, metadata: { hasleader: "true" } })),
+    );
     expect(answers.map(String)).toEqual(Array.from({ length: 50 }, (_, index) => `call ${index}`));
     expect(server.sessions).toHaveLength(1);
     expect(seen[0]).toMatchObject({ ":method": "POST", ":path": "/a.B/C", ":scheme": "http", "content-type": "application/grpc", te: "trailers", "grpc-timeout": "20000m", hasleader: "true" });
@@ -97,10 +103,18 @@ describe("the gRPC client", () => {
   });
 
   test.each<readonly [string, Answer, Partial<GrpcError>]>([
-    ["what the server says", (stream) => reply(stream, [], { "grpc-status": "5", "grpc-message": "no such thing%3A caf%C3%A9" }), { code: 5, details: "no such thing: café", message: "rpc error: code = NotFound desc = no such thing: café" }],
+    [
+      "what the server says",
+      (stream) => reply(stream, [], { "grpc-status": "5", "grpc-message": "no such thing%3A caf%C3%A9" }),
+      { code: 5, details: "no such thing: café", message: "rpc error: code = NotFound desc = no such thing: café" },
+    ],
     ["what it says without a body", (stream) => stream.respond({ ...HEAD, "grpc-status": "9", "grpc-message": "100%" }, { endStream: true }), { code: 9, details: "100%", isUnsent: false }],
     ["a stream that was turned away, which nobody worked on", (stream) => stream.close(http2.constants.NGHTTP2_REFUSED_STREAM), { code: 14, isUnsent: true }],
-    ["a stream that was broken off, which somebody may have", (stream) => stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR), { code: 13, details: "Received RST_STREAM with code 2", isUnsent: false }],
+    [
+      "a stream that was broken off, which somebody may have",
+      (stream) => stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR),
+      { code: 13, details: "Received RST_STREAM with code 2", isUnsent: false },
+    ],
     ["a connection that breaks meanwhile", (stream) => stream.session?.destroy(), { code: 14, details: "Connection dropped", isUnsent: false }],
     ["a server that does not speak gRPC", (stream) => (stream.respond({ ":status": 404 }), stream.end("not here")), { code: 12, details: "Received HTTP status code 404" }],
     ["no message", (stream) => reply(stream, [], { "grpc-status": "0" }), { code: 13, details: "/a.B/C: no answer" }],
@@ -191,7 +205,12 @@ describe("the gRPC client", () => {
   test("gives a whole stream of answers, and then what became of it", async () => {
     const { server, channel } = await start();
     const message = (count: bigint) => Buffer.from(toBinary(RangeResponseSchema, create(RangeResponseSchema, { count })));
-    server.answer = (stream) => reply(stream, Array.from({ length: 300 }, (_, index) => message(BigInt(index))), { "grpc-status": "10", "grpc-message": "enough" });
+    server.answer = (stream) =>
+      reply(
+        stream,
+        Array.from({ length: 300 }, (_, index) => message(BigInt(index))),
+        { "grpc-status": "10", "grpc-message": "enough" },
+      );
     const counts: bigint[] = [];
     const read = async () => {
       for await (const { count } of channel.serverStream(KV.method.range, {})) counts.push(count);

@@ -57,7 +57,10 @@ test("a watcher that does not read holds up nobody", async () => {
   const stuck = session.request({ ":path": WATCH + resourceVersion });
   await new Promise((resolve) => stuck.once("response", resolve));
   stuck.pause();
-  const other = connect(api.url, { ca: api.pki.ca, ...(await api.pki.certificate("h2", { commonName: "admin", organizations: ["system:masters"], usage: "client" }).then(({ certificate, key }) => ({ cert: certificate, key }))) });
+  const other = connect(api.url, {
+    ca: api.pki.ca,
+    ...(await api.pki.certificate("h2", { commonName: "admin", organizations: ["system:masters"], usage: "client" }).then(({ certificate, key }) => ({ cert: certificate, key }))),
+  });
   const names: string[] = [];
   const reading = other.request({ ":path": WATCH + resourceVersion });
   follow(reading, names);

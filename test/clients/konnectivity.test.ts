@@ -134,6 +134,11 @@ test("a connection that is not made is told apart from a proxy that is not there
   const away = dialThroughTunnel(`${socket}.absent`)("a.example", 443);
   await expect(away).rejects.toThrow("ENOENT");
   await expect(away).rejects.not.toBeInstanceOf(ProxyRefusal);
-  for (const [reason, count] of [["endpoint", 2], ["dialclosed", 1], ["tunnelclosed", 1]]) expect(metrics.render()).toContain(`konnectivity_network_proxy_client_dial_failure_total{reason="${reason}"} ${count}`);
+  for (const [reason, count] of [
+    ["endpoint", 2],
+    ["dialclosed", 1],
+    ["tunnelclosed", 1],
+  ])
+    expect(metrics.render()).toContain(`konnectivity_network_proxy_client_dial_failure_total{reason="${reason}"} ${count}`);
   expect(metrics.render()).toContain('konnectivity_network_proxy_client_client_connections{status="dialing"} 0');
 });

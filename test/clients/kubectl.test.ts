@@ -130,7 +130,12 @@ describe.skipIf(kubectls.length === 0).each(kubectls)("kubectl $version", (kubec
   });
 
   test("applies a List, and finds mistakes in it before it sends anything", async () => {
-    const items = (field: string) => JSON.stringify({ kind: "List", apiVersion: "v1", items: ["one", "two"].map((name) => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace: "shop" }, [field]: { key: "value" } })) });
+    const items = (field: string) =>
+      JSON.stringify({
+        kind: "List",
+        apiVersion: "v1",
+        items: ["one", "two"].map((name) => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace: "shop" }, [field]: { key: "value" } })),
+      });
     expect((await k("apply -f -", items("data"))).trim().split("\n")).toEqual(["configmap/one created", "configmap/two created"]);
     const mistaken = await raw("apply -f -", { input: items("dada") });
     expect(mistaken.stderr).toContain('unknown field "dada" in io.k8s.api.core.v1.ConfigMap');

@@ -36,7 +36,12 @@ describe("a certificate that bears its authority's name", () => {
     const socket = connectTls({ host: HOST, port: portOf(server), servername, ...(ca === undefined ? {} : { ca }) });
     socket.write("for you alone");
     let outcome = "trusted";
-    await new Promise((resolve) => socket.on("error", (error) => (outcome = error.message)).on("close", resolve).resume());
+    await new Promise((resolve) =>
+      socket
+        .on("error", (error) => (outcome = error.message))
+        .on("close", resolve)
+        .resume(),
+    );
     return { outcome, heard };
   }
 
@@ -68,7 +73,11 @@ describe("a certificate that bears its authority's name", () => {
 describe("such a certificate is trusted by who asks", () => {
   const start = async () => {
     const pair = await makeNamesakes(NAME);
-    const server = await listening(createServer({ cert: pair.certificate, key: pair.key }, ({ url }, response) => response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ kind: "Asked", url, metadata: {}, items: [] }))));
+    const server = await listening(
+      createServer({ cert: pair.certificate, key: pair.key }, ({ url }, response) =>
+        response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ kind: "Asked", url, metadata: {}, items: [] })),
+      ),
+    );
     onTestFinished(() => server.closeAllConnections());
     return { ...pair, port: portOf(server), other: (await makeNamesakes(NAME)).authority };
   };
@@ -93,7 +102,10 @@ describe("such a certificate is trusted by who asks", () => {
 
   test("API servers", async () => {
     const { port, authority, other } = await start();
-    const list = (ca: string) => createHttpClient({ server: `https://${HOST}:${port}`, ca, serverName: NAME }, "test").for(configMapResource).list("default");
+    const list = (ca: string) =>
+      createHttpClient({ server: `https://${HOST}:${port}`, ca, serverName: NAME }, "test")
+        .for(configMapResource)
+        .list("default");
     expect((await list(authority)).items).toEqual([]);
     await expect(list(other)).rejects.toThrow(UNKNOWN);
   });

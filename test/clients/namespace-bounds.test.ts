@@ -26,7 +26,15 @@ describe.skipIf(kubectl === undefined)("a bounded namespace", () => {
   beforeAll(async () => {
     api = await startTestListener();
     const running = new AbortController();
-    const services = createControlPlane({ as: (username) => api.as(username), clock: systemClock, random: systemRandom, logger: silentLogger, metrics: new MetricsRegistry(), rootCa: new ChangingValue("test CA"), podRanges: parsePodRanges("10.42.0.0/16") });
+    const services = createControlPlane({
+      as: (username) => api.as(username),
+      clock: systemClock,
+      random: systemRandom,
+      logger: silentLogger,
+      metrics: new MetricsRegistry(),
+      rootCa: new ChangingValue("test CA"),
+      podRanges: parsePodRanges("10.42.0.0/16"),
+    });
     const ended = runServices(services, running.signal);
     stop = async () => {
       running.abort();
@@ -50,11 +58,13 @@ describe.skipIf(kubectl === undefined)("a bounded namespace", () => {
   test("shows what its quota leaves, and says what was too much", async () => {
     await k("create quota team --hard=pods=2,requests.cpu=300m,count/deployments.apps=1");
     await expect.poll(() => described("quota team"), WAIT).toEqual(expect.arrayContaining(["count/deployments.apps 0 1", "pods 0 2", "requests.cpu 0 300m"]));
-    await k("run a --image=nginx --overrides={\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"nginx\",\"resources\":{\"requests\":{\"cpu\":\"200m\"}}}]}}");
+    await k('run a --image=nginx --overrides={"spec":{"containers":[{"name":"a","image":"nginx","resources":{"requests":{"cpu":"200m"}}}]}}');
     expect(await described("quota team")).toEqual(expect.arrayContaining(["pods 1 2", "requests.cpu 200m 300m"]));
     expect((await raw("run b --image=nginx")).stderr.trim()).toBe('Error from server (Forbidden): pods "b" is forbidden: failed quota: team: must specify requests.cpu for: b');
     await k("create deployment one --image=nginx --replicas=0");
-    expect((await raw("create deployment two --image=nginx --replicas=0")).stderr).toContain('deployments.apps "two" is forbidden: exceeded quota: team, requested: count/deployments.apps=1, used: count/deployments.apps=1, limited: count/deployments.apps=1');
+    expect((await raw("create deployment two --image=nginx --replicas=0")).stderr).toContain(
+      'deployments.apps "two" is forbidden: exceeded quota: team, requested: count/deployments.apps=1, used: count/deployments.apps=1, limited: count/deployments.apps=1',
+    );
     expect(await k("get quota team --no-headers")).toMatch(/^team +count\/deployments\.apps: 1\/1, pods: 1\/2, requests\.cpu: 200m\/300m +\S+/);
     await k("delete pod/a deployment/one --force --grace-period=0");
     await expect.poll(() => described("quota team"), WAIT).toEqual(expect.arrayContaining(["count/deployments.apps 0 1", "pods 0 2", "requests.cpu 0 300m"]));
@@ -62,7 +72,12 @@ describe.skipIf(kubectl === undefined)("a bounded namespace", () => {
   }, 120_000);
 
   test("fills in what its limits say, and shows them", async () => {
-    await apply({ apiVersion: "v1", kind: "LimitRange", metadata: { name: "sizes" }, spec: { limits: [{ type: "Container", default: { memory: "128Mi" }, defaultRequest: { memory: "64Mi" }, max: { memory: "1Gi" } }] } });
+    await apply({
+      apiVersion: "v1",
+      kind: "LimitRange",
+      metadata: { name: "sizes" },
+      spec: { limits: [{ type: "Container", default: { memory: "128Mi" }, defaultRequest: { memory: "64Mi" }, max: { memory: "1Gi" } }] },
+    });
     expect(await described("limits sizes")).toContain("Container memory - 1Gi 64Mi 128Mi -");
     await k("run sized --image=nginx");
     expect(JSON.parse(await k("get pod sized -o jsonpath={.spec.containers[0].resources}"))).toEqual({ limits: { memory: "128Mi" }, requests: { memory: "64Mi" } });
@@ -74,19 +89,36 @@ describe.skipIf(kubectl === undefined)("a bounded namespace", () => {
     const raised = await raw("label ns shop pod-security.kubernetes.io/enforce=restricted pod-security.kubernetes.io/enforce-version=v1.35");
     expect(raised.stderr).toContain('Warning: existing pods in namespace "shop" violate the new PodSecurity enforce level "restricted:v1.35"');
     expect(raised.stderr).toContain("Warning: open: allowPrivilegeEscalation != false, unrestricted capabilities, runAsNonRoot != true, seccompProfile");
-    expect((await raw("run closed --image=nginx")).stderr).toContain('pods "closed" is forbidden: violates PodSecurity "restricted:v1.35": allowPrivilegeEscalation != false (container "closed" must set securityContext.allowPrivilegeEscalation=false)');
+    expect((await raw("run closed --image=nginx")).stderr).toContain(
+      'pods "closed" is forbidden: violates PodSecurity "restricted:v1.35": allowPrivilegeEscalation != false (container "closed" must set securityContext.allowPrivilegeEscalation=false)',
+    );
     await k("label ns shop pod-security.kubernetes.io/enforce- pod-security.kubernetes.io/warn=baseline");
     expect((await raw("create deployment host --image=nginx --dry-run=server")).stderr).toBe("");
-    const bad = { apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "host" }, spec: { replicas: 0, selector: { matchLabels: { app: "h" } }, template: { metadata: { labels: { app: "h" } }, spec: { hostPID: true, containers: [{ name: "c", image: "i" }] } } } };
+    const bad = {
+      apiVersion: "apps/v1",
+      kind: "Deployment",
+      metadata: { name: "host" },
+      spec: { replicas: 0, selector: { matchLabels: { app: "h" } }, template: { metadata: { labels: { app: "h" } }, spec: { hostPID: true, containers: [{ name: "c", image: "i" }] } } },
+    };
     expect((await raw("apply -f -", JSON.stringify(bad))).stderr.trim()).toBe('Warning: would violate PodSecurity "baseline:latest": host namespaces (hostPID=true)');
     await k("delete pod/open deploy/host --force --grace-period=0");
   }, 60_000);
 
   test("shows claims, volumes and classes as they come and go", async () => {
     expect(await k("get sc --no-headers")).toMatch(/^local-path \(default\) +mainstay\.dev\/local-path +Delete +WaitForFirstConsumer +true /);
-    await apply({ apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: { name: "data" }, spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Gi" } }, storageClassName: "manual" } });
+    await apply({
+      apiVersion: "v1",
+      kind: "PersistentVolumeClaim",
+      metadata: { name: "data" },
+      spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Gi" } }, storageClassName: "manual" },
+    });
     expect(await k("get pvc data --no-headers")).toMatch(/^data +Pending +manual +<unset> /);
-    await apply({ apiVersion: "v1", kind: "PersistentVolume", metadata: { name: "disk" }, spec: { capacity: { storage: "2Gi" }, accessModes: ["ReadWriteOnce"], storageClassName: "manual", hostPath: { path: "/tmp/disk" } } });
+    await apply({
+      apiVersion: "v1",
+      kind: "PersistentVolume",
+      metadata: { name: "disk" },
+      spec: { capacity: { storage: "2Gi" }, accessModes: ["ReadWriteOnce"], storageClassName: "manual", hostPath: { path: "/tmp/disk" } },
+    });
     await expect.poll(() => k("get pvc data --no-headers"), WAIT).toMatch(/^data +Bound +disk +2Gi +RWO +manual +<unset> /);
     await expect.poll(() => k("get pv disk --no-headers"), WAIT).toMatch(/^disk +2Gi +RWO +Retain +Bound +shop\/data +manual +<unset> /);
     await k("delete pvc data --wait=true");

@@ -54,7 +54,24 @@ describe("a running node whose certificates grow old", () => {
     };
     const runtime = new FakeRuntime({ clock });
     const usage = new UsageSampler({ runtime, pods: () => [], cgroupRoot: "/none", clock });
-    const endpoint = createAgentServer({ address: "127.0.0.1", port, certificate: identity.serving, clientCa: api.pki.ca, runtime, streaming: openStreamingRuntime(path.join(folder, "none.sock")), usage, access: new AgentAccess({ client: api.client, clock, nodeName: "m1" }), nodeName: "m1", pods: () => [], metrics: createAgentMetrics("m1"), volumes: async () => [], measure: async () => {}, configuration: {}, clock, logger: silentLogger });
+    const endpoint = createAgentServer({
+      address: "127.0.0.1",
+      port,
+      certificate: identity.serving,
+      clientCa: api.pki.ca,
+      runtime,
+      streaming: openStreamingRuntime(path.join(folder, "none.sock")),
+      usage,
+      access: new AgentAccess({ client: api.client, clock, nodeName: "m1" }),
+      nodeName: "m1",
+      pods: () => [],
+      metrics: createAgentMetrics("m1"),
+      volumes: async () => [],
+      measure: async () => {},
+      configuration: {},
+      clock,
+      logger: silentLogger,
+    });
     ended = runServices([endpoint, createIdentityRenewal(identity, { renew, clock, random: seededRandom(1), logger: silentLogger })], stop.signal);
   });
   afterAll(async () => {

@@ -30,11 +30,22 @@ beforeAll(async () => {
   });
   await new Promise<void>((resolve) => agent.listen(0, "127.0.0.1", resolve));
   await createTestNamespace(api.client, "shop");
-  const node = (name: string, port: number) => ({ apiVersion: "v1", kind: "Node", metadata: { name }, status: { addresses: [{ type: "InternalIP", address: "127.0.0.1" }], daemonEndpoints: { kubeletEndpoint: { Port: port } } } });
+  const node = (name: string, port: number) => ({
+    apiVersion: "v1",
+    kind: "Node",
+    metadata: { name },
+    status: { addresses: [{ type: "InternalIP", address: "127.0.0.1" }], daemonEndpoints: { kubeletEndpoint: { Port: port } } },
+  });
   await api.client.for(nodeResource).create(node("n1", (agent.address() as AddressInfo).port));
   await api.client.for(nodeResource).create(node("gone", 1));
-  const pod = (name: string, nodeName: string | undefined, ...containers: string[]) => ({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "shop" }, spec: { ...(nodeName === undefined ? {} : { nodeName }), containers: containers.map((container) => ({ name: container, image: "nginx" })) } });
-  for (const made of [pod("web", "n1", "c", "waiting"), pod("single", "n1", "only"), pod("pending", undefined, "c"), pod("cut-off", "gone", "c")]) await api.client.for(podResource).create(made as KubeObject as never);
+  const pod = (name: string, nodeName: string | undefined, ...containers: string[]) => ({
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name, namespace: "shop" },
+    spec: { ...(nodeName === undefined ? {} : { nodeName }), containers: containers.map((container) => ({ name: container, image: "nginx" })) },
+  });
+  for (const made of [pod("web", "n1", "c", "waiting"), pod("single", "n1", "only"), pod("pending", undefined, "c"), pod("cut-off", "gone", "c")])
+    await api.client.for(podResource).create(made as KubeObject as never);
   admin = await rawClient(api.url, api.pki, { commonName: "admin", organizations: ["system:masters"] });
 });
 afterAll(async () => {
@@ -66,11 +77,16 @@ test("a followed log ends at the agent when its reader goes away", async () => {
 
 test("a log comes over a WebSocket too, as bytes or as text, and ends at the agent when its reader goes away", async () => {
   const { certificate, key } = await api.pki.certificate("reader", { commonName: "admin", organizations: ["system:masters"], usage: "client" });
-  const open = (query: string, protocols: string[] = []) => new WebSocket(`${api.url.replace("https", "wss")}/api/v1/namespaces/shop/pods/single/log${query}`, protocols, { ca: api.pki.ca, cert: certificate, key });
-  const readAll = (socket: WebSocket) => new Promise<string[]>((resolve, reject) => {
-    const frames: string[] = [];
-    socket.on("message", (data: Buffer, isBinary) => frames.push(`${isBinary ? "bytes" : "text"}:${data.toString()}`)).on("close", () => resolve(frames)).on("error", reject);
-  });
+  const open = (query: string, protocols: string[] = []) =>
+    new WebSocket(`${api.url.replace("https", "wss")}/api/v1/namespaces/shop/pods/single/log${query}`, protocols, { ca: api.pki.ca, cert: certificate, key });
+  const readAll = (socket: WebSocket) =>
+    new Promise<string[]>((resolve, reject) => {
+      const frames: string[] = [];
+      socket
+        .on("message", (data: Buffer, isBinary) => frames.push(`${isBinary ? "bytes" : "text"}:${data.toString()}`))
+        .on("close", () => resolve(frames))
+        .on("error", reject);
+    });
   const text = "log for kube-apiserver-kubelet-client\n";
   expect(await readAll(open("?container=only", ["binary.k8s.io"]))).toEqual(["bytes:", `bytes:${text}`]);
   expect(await readAll(open("", ["other", "base64.binary.k8s.io"]))).toEqual(["text:", `text:${Buffer.from(text).toString("base64")}`]);
@@ -91,7 +107,11 @@ test("the only container needs no name, one of several does, and it must exist",
 test("what cannot be read is said clearly", async () => {
   expect(JSON.parse((await logs("absent")).text)).toMatchObject({ code: 404, message: 'pods "absent" not found' });
   expect(JSON.parse((await logs("pending")).text)).toMatchObject({ code: 400, message: expect.stringContaining("does not have a host assigned") as unknown });
-  expect(JSON.parse((await logs("web", "?container=waiting")).text)).toMatchObject({ code: 400, reason: "BadRequest", message: 'container "waiting" in pod "web" is waiting to start: ContainerCreating' });
+  expect(JSON.parse((await logs("web", "?container=waiting")).text)).toMatchObject({
+    code: 400,
+    reason: "BadRequest",
+    message: 'container "waiting" in pod "web" is waiting to start: ContainerCreating',
+  });
   expect(JSON.parse((await logs("cut-off")).text)).toMatchObject({ code: 503, message: expect.stringMatching(/^node gone cannot be reached at 127\.0\.0\.1:1: .*ECONNREFUSED/) as unknown });
   expect(JSON.parse((await logs("single", "?tailLines=-1")).text)).toMatchObject({ code: 422, message: expect.stringContaining("tailLines: Invalid value: -1") as unknown });
 });
@@ -103,7 +123,9 @@ test("an agent that takes a connection and says nothing is given up after ten se
   const own = () => api.pki.certificate("node-client", { commonName: "kube-apiserver-kubelet-client", usage: "client" });
   const connected = new Promise<void>((resolve) => mute.once("connection", () => resolve()));
   let refusal: Error | undefined;
-  const opening = createNodeTransport(api.pki.ca, own, clock).open({ nodeName: "n9", host: "127.0.0.1", port: (mute.address() as AddressInfo).port, path: "/", isStreamed: false }, new AbortController().signal).catch((error: Error) => void (refusal = error));
+  const opening = createNodeTransport(api.pki.ca, own, clock)
+    .open({ nodeName: "n9", host: "127.0.0.1", port: (mute.address() as AddressInfo).port, path: "/", isStreamed: false }, new AbortController().signal)
+    .catch((error: Error) => void (refusal = error));
   await connected;
   await clock.advance(9_999);
   expect(refusal).toBeUndefined();

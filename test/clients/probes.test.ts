@@ -23,7 +23,13 @@ describe("an HTTP probe", () => {
   const probe = (port: number) => runProbe({} as Runtime, { httpGet: { port, path: "/x" }, timeoutSeconds: 1 }, { name: "main" }, "id", "127.0.0.1"); // the runtime is for probes by command
 
   test("is content with any code from 200 to 399, and says which other it got", async () => {
-    for (const [code, isOk] of [[200, true], [302, true], [399, true], [400, false], [503, false]] as const) {
+    for (const [code, isOk] of [
+      [200, true],
+      [302, true],
+      [399, true],
+      [400, false],
+      [503, false],
+    ] as const) {
       const port = await serve((_, response) => void response.writeHead(code).end());
       expect(await probe(port)).toMatchObject({ isOk, ...(isOk ? {} : { message: `HTTP probe failed with statuscode: ${code}` }) });
     }
@@ -68,9 +74,20 @@ test("a hook asks with its headers, at the port that has the name, and fails by 
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   const container = { name: "main", ports: [{ name: "web", containerPort: (server.address() as AddressInfo).port }] };
-  const run = (path: string) => runHook({} as PodContext, { hook: { httpGet: { path, port: "web", httpHeaders: [{ name: "X-From", value: "hook" }] } }, container, containerId: "id", podIp: "127.0.0.1", timeoutSeconds: 5, signal: new AbortController().signal }); // a hook over HTTP needs nothing of the node
+  const run = (path: string) =>
+    runHook({} as PodContext, {
+      hook: { httpGet: { path, port: "web", httpHeaders: [{ name: "X-From", value: "hook" }] } },
+      container,
+      containerId: "id",
+      podIp: "127.0.0.1",
+      timeoutSeconds: 5,
+      signal: new AbortController().signal,
+    }); // a hook over HTTP needs nothing of the node
   await run("/begin?a=b");
   await expect(run("/bad")).rejects.toThrow("hook answered 500");
-  expect(asked).toEqual([["/begin?a=b", "hook", "kube-lifecycle/1.36"], ["/bad", "hook", "kube-lifecycle/1.36"]]);
+  expect(asked).toEqual([
+    ["/begin?a=b", "hook", "kube-lifecycle/1.36"],
+    ["/bad", "hook", "kube-lifecycle/1.36"],
+  ]);
   server.close();
 });

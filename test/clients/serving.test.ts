@@ -17,7 +17,10 @@ test("browsers are told that pages of allowed origins may call, before they call
   await using api = await startTestListener({ manners: { allowedOrigins: [/\/\/example\.com(:|$)/] } });
   const stranger = await rawClient(api.url, api.pki, undefined);
   const from = (origin: string, method = "GET") => stranger.send("/version", { method, headers: { origin } });
-  expect(await from("https://example.com:8443", "OPTIONS")).toMatchObject({ code: 204, headers: { "access-control-allow-origin": "https://example.com:8443", "access-control-allow-methods": "POST, GET, OPTIONS, PUT, DELETE, PATCH", "access-control-allow-credentials": "true" } });
+  expect(await from("https://example.com:8443", "OPTIONS")).toMatchObject({
+    code: 204,
+    headers: { "access-control-allow-origin": "https://example.com:8443", "access-control-allow-methods": "POST, GET, OPTIONS, PUT, DELETE, PATCH", "access-control-allow-credentials": "true" },
+  });
   expect(await from("https://example.com")).toMatchObject({ code: 200, headers: { "access-control-allow-origin": "https://example.com", "access-control-expose-headers": "Date" } });
   expect((await from("https://example.com.evil.org")).headers).not.toHaveProperty("access-control-allow-origin");
   stranger.close();
@@ -37,7 +40,9 @@ test("a request of HTTP/2 may be the last of its connection, and is answered all
 });
 
 test("HTTP/1.1 may be all that is spoken, by the ciphers that were chosen", async () => {
-  await using api = await startTestListener({ manners: { isHttp1Only: true, tls: { minVersion: "TLSv1.2", ciphers: parseTlsCiphers(["TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"]) } } });
+  await using api = await startTestListener({
+    manners: { isHttp1Only: true, tls: { minVersion: "TLSv1.2", ciphers: parseTlsCiphers(["TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"]) } },
+  });
   const greet = async (options: object) => {
     const socket = connectTls({ port: Number(new URL(api.url).port), host: "127.0.0.1", ca: api.pki.ca, ALPNProtocols: ["h2", "http/1.1"], ...options });
     try {
@@ -117,7 +122,15 @@ test("who may change a namespace by a role in it is told what is wrong with what
   await createTestNamespace(api.client, "shop");
   const [apiVersion, metadata] = ["rbac.authorization.k8s.io/v1", { name: "keeper", namespace: "shop" }];
   await api.client.for(roleResource).create({ apiVersion, kind: "Role", metadata, rules: [{ verbs: ["update"], apiGroups: [""], resources: ["namespaces"] }] });
-  await api.client.for(roleBindingResource).create({ apiVersion, kind: "RoleBinding", metadata, roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: "keeper" }, subjects: [{ kind: "User", apiGroup: "rbac.authorization.k8s.io", name: "keeper" }] });
+  await api.client
+    .for(roleBindingResource)
+    .create({
+      apiVersion,
+      kind: "RoleBinding",
+      metadata,
+      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: "keeper" },
+      subjects: [{ kind: "User", apiGroup: "rbac.authorization.k8s.io", name: "keeper" }],
+    });
   const keeper = await rawClient(api.url, api.pki, { commonName: "keeper", organizations: [] });
   const broken = { method: "PUT", body: "{", headers: { "content-type": "application/json" } };
   expect((await keeper.send("/api/v1/namespaces/shop", broken)).code).toBe(400);

@@ -26,7 +26,8 @@ function setUp(dial?: Parameters<typeof openGrpcChannel>[3]) {
   const running = new AbortController();
   const ended = exporter.asService().run(running.signal);
   const record = (count: number, name = "GET") => {
-    for (let index = 0; index < count; index++) tracer.begin({ kind: "server", baggage: "", beganMs: clock.monotonic(), describe: () => ({ name: `${name} ${index}`, attributes: {}, inherited: {} }) }).end();
+    for (let index = 0; index < count; index++)
+      tracer.begin({ kind: "server", baggage: "", beganMs: clock.monotonic(), describe: () => ({ name: `${name} ${index}`, attributes: {}, inherited: {} }) }).end();
   };
   const figure = (metric: string, type: string) => Number(new RegExp(`^${metric}\\{error_type="${type}"\\} (\\d+)$`, "m").exec(metrics.render())?.[1] ?? 0);
   const stop = () => {

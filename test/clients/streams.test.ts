@@ -22,7 +22,12 @@ let agent: Server;
 const asked: { readonly method: string; readonly url: string; readonly headers: IncomingMessage["headers"]; readonly body: string }[] = [];
 
 beforeAll(async () => {
-  api = await startTestListener({ staticTokens: new Map([["looker-token", { username: "looker", groups: ["system:authenticated"] }], ["doer-token", { username: "doer", groups: ["system:authenticated"] }]]) });
+  api = await startTestListener({
+    staticTokens: new Map([
+      ["looker-token", { username: "looker", groups: ["system:authenticated"] }],
+      ["doer-token", { username: "doer", groups: ["system:authenticated"] }],
+    ]),
+  });
   const { certificate, key } = await api.pki.certificate("agent", { commonName: "system:node:n1", usage: "serving", dnsNames: ["n1"], ipAddresses: ["127.0.0.1"] });
   agent = createServer({ cert: certificate, key, ca: api.pki.ca, requestCert: true, rejectUnauthorized: true }, async (incoming, response) => {
     let body = "";
@@ -43,11 +48,34 @@ beforeAll(async () => {
   });
   await new Promise<void>((resolve) => agent.listen(0, "127.0.0.1", resolve));
   await createTestNamespace(api.client, "shop");
-  await api.client.for(nodeResource).create({ apiVersion: "v1", kind: "Node", metadata: { name: "n1" }, status: { addresses: [{ type: "InternalIP", address: "127.0.0.1" }], daemonEndpoints: { kubeletEndpoint: { Port: (agent.address() as AddressInfo).port } } } });
-  for (const name of ["web", "refused"]) await api.client.for(podResource).create({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "shop" }, spec: { nodeName: "n1", containers: [{ name: "c", image: "nginx" }] } } as KubeObject as never);
-  for (const [user, verbs] of [["looker", ["get"]], ["doer", ["get", "create"]]] as const) {
-    await api.client.for(clusterRoleResource).create({ apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole", metadata: { name: user }, rules: [{ apiGroups: [""], resources: ["pods/exec"], verbs: [...verbs] }] });
-    await api.client.for(clusterRoleBindingResource).create({ apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRoleBinding", metadata: { name: user }, roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: user }, subjects: [{ kind: "User", apiGroup: "rbac.authorization.k8s.io", name: user }] });
+  await api.client
+    .for(nodeResource)
+    .create({
+      apiVersion: "v1",
+      kind: "Node",
+      metadata: { name: "n1" },
+      status: { addresses: [{ type: "InternalIP", address: "127.0.0.1" }], daemonEndpoints: { kubeletEndpoint: { Port: (agent.address() as AddressInfo).port } } },
+    });
+  for (const name of ["web", "refused"])
+    await api.client
+      .for(podResource)
+      .create({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "shop" }, spec: { nodeName: "n1", containers: [{ name: "c", image: "nginx" }] } } as KubeObject as never);
+  for (const [user, verbs] of [
+    ["looker", ["get"]],
+    ["doer", ["get", "create"]],
+  ] as const) {
+    await api.client
+      .for(clusterRoleResource)
+      .create({ apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole", metadata: { name: user }, rules: [{ apiGroups: [""], resources: ["pods/exec"], verbs: [...verbs] }] });
+    await api.client
+      .for(clusterRoleBindingResource)
+      .create({
+        apiVersion: "rbac.authorization.k8s.io/v1",
+        kind: "ClusterRoleBinding",
+        metadata: { name: user },
+        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: user },
+        subjects: [{ kind: "User", apiGroup: "rbac.authorization.k8s.io", name: user }],
+      });
   }
 });
 afterAll(async () => {
@@ -66,7 +94,10 @@ interface Answer {
   readonly socket?: Duplex;
 }
 
-async function send(path: string, { method = "GET", headers = {}, body, encoding = "utf8" }: { readonly method?: string; readonly headers?: Record<string, string>; readonly body?: Buffer; readonly encoding?: BufferEncoding } = {}): Promise<Answer> {
+async function send(
+  path: string,
+  { method = "GET", headers = {}, body, encoding = "utf8" }: { readonly method?: string; readonly headers?: Record<string, string>; readonly body?: Buffer; readonly encoding?: BufferEncoding } = {},
+): Promise<Answer> {
   const { certificate, key } = await api.pki.certificate("admin", { commonName: "kubernetes-admin", organizations: ["system:masters"], usage: "client" });
   const isAdmin = headers["authorization"] === undefined && headers["sec-websocket-protocol"]?.startsWith("base64url.bearer") !== true;
   return new Promise((resolve, reject) => {
@@ -89,7 +120,11 @@ test("a request to switch protocols is passed on with the agent's names, and the
   const { code, headers, socket } = await send(exec, { headers: websocket });
   expect(code).toBe(101);
   expect(headers["x-kept"]).toBe("As-It-Came");
-  expect(asked.at(-1)).toMatchObject({ method: "GET", url: "/exec/shop/web/c?input=1&output=1&tty=1&command=a&command=b+c", headers: { upgrade: "websocket", "sec-websocket-protocol": "v5.channel.k8s.io" } });
+  expect(asked.at(-1)).toMatchObject({
+    method: "GET",
+    url: "/exec/shop/web/c?input=1&output=1&tty=1&command=a&command=b+c",
+    headers: { upgrade: "websocket", "sec-websocket-protocol": "v5.channel.k8s.io" },
+  });
   const sent = Buffer.alloc(3 << 20, "0123456789");
   const echoed = new Promise<Buffer>((resolve) => {
     const chunks: Buffer[] = [];
@@ -116,10 +151,23 @@ test("policies look at streams before anything else is wrong with them, and what
   const rules = [{ operations: ["CONNECT"], apiGroups: [""], apiVersions: ["v1"], resources: ["pods/exec", "nodes/proxy"] }];
   // Connections have no options: what is asked of null is not there.
   const expression = "object.kind != '' && has(request.options.kind)";
-  await api.client.for(validatingAdmissionPolicyResource).create({ ...admissionregistration, kind: "ValidatingAdmissionPolicy", metadata: { name: "streams" }, spec: { matchConstraints: { resourceRules: rules }, validations: [{ expression, message: "seen" }] } });
-  await api.client.for(validatingAdmissionPolicyBindingResource).create({ ...admissionregistration, kind: "ValidatingAdmissionPolicyBinding", metadata: { name: "streams" }, spec: { policyName: "streams", validationActions: ["Warn"] } });
+  await api.client
+    .for(validatingAdmissionPolicyResource)
+    .create({
+      ...admissionregistration,
+      kind: "ValidatingAdmissionPolicy",
+      metadata: { name: "streams" },
+      spec: { matchConstraints: { resourceRules: rules }, validations: [{ expression, message: "seen" }] },
+    });
+  await api.client
+    .for(validatingAdmissionPolicyBindingResource)
+    .create({ ...admissionregistration, kind: "ValidatingAdmissionPolicyBinding", metadata: { name: "streams" }, spec: { policyName: "streams", validationActions: ["Warn"] } });
   const warnings = [`299 - "Validation failed for ValidatingAdmissionPolicy 'streams' with binding 'streams': seen"`];
-  for (const [path, headers, message] of [[exec, {}, "Upgrade request required"], ["/api/v1/namespaces/shop/pods/web/exec?stdout=true", websocket, "you must specify a command"], ["/api/v1/nodes/none/proxy/x", {}, "not found"]] as const) {
+  for (const [path, headers, message] of [
+    [exec, {}, "Upgrade request required"],
+    ["/api/v1/namespaces/shop/pods/web/exec?stdout=true", websocket, "you must specify a command"],
+    ["/api/v1/nodes/none/proxy/x", {}, "not found"],
+  ] as const) {
     const answer = await send(path, { headers });
     expect([answer.text, answer.headers["warning"]]).toEqual([expect.stringContaining(message), warnings.join()]);
   }
@@ -167,7 +215,8 @@ test.each([
 
 test("a watch comes over a WebSocket too, a message for each event, until its reader or its time ends it", async () => {
   const { certificate, key } = await api.pki.certificate("admin", { commonName: "kubernetes-admin", organizations: ["system:masters"], usage: "client" });
-  const open = (query: string, protocols: string[] = [], credentials: object = { cert: certificate, key }) => new WebSocket(`${api.url.replace("https", "wss")}/api/v1/namespaces/shop/configmaps${query}`, protocols, { ca: api.pki.ca, ...credentials });
+  const open = (query: string, protocols: string[] = [], credentials: object = { cert: certificate, key }) =>
+    new WebSocket(`${api.url.replace("https", "wss")}/api/v1/namespaces/shop/configmaps${query}`, protocols, { ca: api.pki.ca, ...credentials });
   const maps = api.client.for(configMapResource);
   await maps.create({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "seen", namespace: "shop" } });
   const events: string[] = [];

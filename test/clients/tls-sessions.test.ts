@@ -32,7 +32,9 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("a server that has got another au
 
   beforeAll(async () => {
     trusted = await createAuthority("trusted", times.notBeforeMs, times.notAfterMs);
-    server = createServer(await show(trusted), (_, response) => response.writeHead(200, { "content-type": "application/json", connection: "close" }).end(JSON.stringify({ kind: "List", apiVersion: "v1", metadata: {}, items: [] })));
+    server = createServer(await show(trusted), (_, response) =>
+      response.writeHead(200, { "content-type": "application/json", connection: "close" }).end(JSON.stringify({ kind: "List", apiVersion: "v1", metadata: {}, items: [] })),
+    );
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     ({ port } = server.address() as AddressInfo); // it listens on a port
   });
@@ -42,29 +44,42 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("a server that has got another au
   });
 
   test.each<[string, () => () => Promise<unknown>]>([
-    ["clients of the API", () => {
-      const client = createHttpClient({ server: `https://127.0.0.1:${port}`, ca: trusted.certificate }, "test");
-      return () => client.for(configMapResource).list("default");
-    }],
+    [
+      "clients of the API",
+      () => {
+        const client = createHttpClient({ server: `https://127.0.0.1:${port}`, ca: trusted.certificate }, "test");
+        return () => client.for(configMapResource).list("default");
+      },
+    ],
     ["who asks identity providers and webhooks about tokens", () => () => fetchRemoteJson({ url: `https://127.0.0.1:${port}/keys`, ca: trusted.certificate, timeoutMs: 5_000 })],
-    ["who reads from nodes", () => {
-      const own = issueCertificate(trusted, { commonName: "client", usage: "client", ...times });
-      const nodes = createNodeTransport(trusted.certificate, () => own, systemClock);
-      return async () => (await nodes.open({ nodeName: "n1", host: "127.0.0.1", port, path: "/", isStreamed: false }, new AbortController().signal)).resume();
-    }],
+    [
+      "who reads from nodes",
+      () => {
+        const own = issueCertificate(trusted, { commonName: "client", usage: "client", ...times });
+        const nodes = createNodeTransport(trusted.certificate, () => own, systemClock);
+        return async () => (await nodes.open({ nodeName: "n1", host: "127.0.0.1", port, path: "/", isStreamed: false }, new AbortController().signal)).resume();
+      },
+    ],
   ])("%s", async (_who, start) => {
     server.setSecureContext(await show(trusted));
     const ask = start();
     for (let times = 0; times < 3; times++) await ask();
     await showAnother();
-    const refusal = await ask().then(() => undefined, (error: Error) => error);
+    const refusal = await ask().then(
+      () => undefined,
+      (error: Error) => error,
+    );
     expect(`${refusal?.message} ${String(refusal?.cause)}`).toContain("certificate signed by unknown authority");
   });
 
   test("as it would not be by who resumes sessions", async () => {
     server.setSecureContext(await show(trusted));
     const agent = new Agent({ ca: trusted.certificate });
-    const ask = () => new Promise<boolean>((resolve, reject) => void get({ host: "127.0.0.1", port, agent }, (response) => response.resume().on("end", () => resolve((response.socket as TLSSocket).isSessionReused()))).on("error", reject));
+    const ask = () =>
+      new Promise<boolean>(
+        (resolve, reject) =>
+          void get({ host: "127.0.0.1", port, agent }, (response) => response.resume().on("end", () => resolve((response.socket as TLSSocket).isSessionReused()))).on("error", reject),
+      );
     for (let times = 0; times < 3; times++) await ask();
     await showAnother();
     expect(await ask()).toBe(true);

@@ -32,14 +32,28 @@ const impatientClock = { ...systemClock, after: (ms: number, callback: () => voi
 beforeAll(async () => {
   collector = new TraceCollector();
   await collector.start();
-  const exporter = new SpanExporter({ channel: openGrpcChannel(collector.address), resource: { "service.name": "apiserver" }, clock: impatientClock, logger: silentLogger, metrics: new MetricsRegistry() });
+  const exporter = new SpanExporter({
+    channel: openGrpcChannel(collector.address),
+    resource: { "service.name": "apiserver" },
+    clock: impatientClock,
+    logger: silentLogger,
+    metrics: new MetricsRegistry(),
+  });
   const exporting: Service = exporter.asService();
   sent = exporting.run(running.signal);
   api = await startTestListener({ tracer: new Tracer({ clock: systemClock, random: systemRandom, sampledShare: 0, ended: (span) => exporter.add(span) }) });
   admin = await rawClient(api.url, api.pki, { commonName: "root", organizations: ["system:masters"] });
   eve = await rawClient(api.url, api.pki, { commonName: "eve", organizations: ["devs"] });
   await createTestNamespace(api.client, "shop");
-  await api.client.for(clusterRoleBindingResource).create({ apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRoleBinding", metadata: { name: "eve" }, roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "cluster-admin" }, subjects: [{ kind: "User", apiGroup: "rbac.authorization.k8s.io", name: "eve" }] });
+  await api.client
+    .for(clusterRoleBindingResource)
+    .create({
+      apiVersion: "rbac.authorization.k8s.io/v1",
+      kind: "ClusterRoleBinding",
+      metadata: { name: "eve" },
+      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "cluster-admin" },
+      subjects: [{ kind: "User", apiGroup: "rbac.authorization.k8s.io", name: "eve" }],
+    });
 });
 afterAll(async () => {
   admin.close();
@@ -64,19 +78,29 @@ interface Traced {
 }
 
 /** A request that the administrator wants to be recorded, and its spans: they have all ended before that of the request. */
-async function traced(path: string, { method = "GET", body, headers = {} }: { readonly method?: string; readonly body?: object | string; readonly headers?: RawOptions["headers"] } = {}): Promise<Traced> {
+async function traced(
+  path: string,
+  { method = "GET", body, headers = {} }: { readonly method?: string; readonly body?: object | string; readonly headers?: RawOptions["headers"] } = {},
+): Promise<Traced> {
   const traceId = newTraceId();
-  const answer = await admin.send(path, { method, headers: { "user-agent": "probe/1 (x)", "content-type": "application/json", traceparent: `00-${traceId}-${SPAN}-01`, ...headers }, ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }) });
+  const answer = await admin.send(path, {
+    method,
+    headers: { "user-agent": "probe/1 (x)", "content-type": "application/json", traceparent: `00-${traceId}-${SPAN}-01`, ...headers },
+    ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+  });
   const root = await collector.until((spans) => spans.find((span) => span.traceId === traceId && span.kind === 2));
   return { answer, traceId, root, spans: collector.spans.filter((span) => span.traceId === traceId) };
 }
 
 /** `name`, and what is below it. */
 function treeOf({ spans }: Traced, parentId = SPAN): readonly unknown[] {
-  return spans.filter((span) => span.parentId === parentId).sort((a, b) => a.startMs - b.startMs).map(({ name, spanId }) => {
-    const below = treeOf({ spans } as Traced, spanId);
-    return below.length === 0 ? name : [name, ...below];
-  });
+  return spans
+    .filter((span) => span.parentId === parentId)
+    .sort((a, b) => a.startMs - b.startMs)
+    .map(({ name, spanId }) => {
+      const below = treeOf({ spans } as Traced, spanId);
+      return below.length === 0 ? name : [name, ...below];
+    });
 }
 const spanNamed = ({ spans }: Traced, name: string) => {
   const found = spans.find((span) => span.name === name);
@@ -110,11 +134,36 @@ describe("the spans of", () => {
       "http.response.body.size": trace.answer.body.length,
       "http.response.status_code": 201,
     });
-    expect(spanNamed(trace, "Create").attributes).toEqual({ accept: "", client: "127.0.0.1", "api-group": "", "api-version": "v1", name: "", subresource: "", namespace: "shop", protocol: "HTTP/1.1", resource: "configmaps", scope: "resource", url: PATH, "user-agent": "probe/1 (x)", verb: "POST", "audit-id": auditId });
-    expect(eventsOf(trace, "Create")).toEqual(["About to convert to expected version", "Conversion done", "About to store object in database", "Write to database call succeeded", "About to write a response", "Writing http response done"]);
+    expect(spanNamed(trace, "Create").attributes).toEqual({
+      accept: "",
+      client: "127.0.0.1",
+      "api-group": "",
+      "api-version": "v1",
+      name: "",
+      subresource: "",
+      namespace: "shop",
+      protocol: "HTTP/1.1",
+      resource: "configmaps",
+      scope: "resource",
+      url: PATH,
+      "user-agent": "probe/1 (x)",
+      verb: "POST",
+      "audit-id": auditId,
+    });
+    expect(eventsOf(trace, "Create")).toEqual([
+      "About to convert to expected version",
+      "Conversion done",
+      "About to store object in database",
+      "Write to database call succeeded",
+      "About to write a response",
+      "Writing http response done",
+    ]);
     expect(spanNamed(trace, "Create etcd3").attributes).toMatchObject({ key: "/registry/core/configmaps/shop/a", group: "", resource: "configmaps", "audit-id": auditId });
     expect(eventsOf(trace, "Create etcd3")).toEqual(["About to Encode", "Encode succeeded", "Txn call succeeded"]);
-    expect(spanNamed(trace, "SerializeObject")).toMatchObject({ attributes: { method: "POST", url: PATH, protocol: "HTTP/1.1", mediaType: "application/json" }, events: [{ name: "About to start writing response", attributes: { size: trace.answer.body.length } }, { name: "Write call succeeded" }] });
+    expect(spanNamed(trace, "SerializeObject")).toMatchObject({
+      attributes: { method: "POST", url: PATH, protocol: "HTTP/1.1", mediaType: "application/json" },
+      events: [{ name: "About to start writing response", attributes: { size: trace.answer.body.length } }, { name: "Write call succeeded" }],
+    });
     for (const { startMs, endMs } of trace.spans) {
       expect(startMs).toBeGreaterThanOrEqual(trace.root.startMs);
       expect(endMs).toBeLessThanOrEqual(trace.root.endMs);
@@ -132,7 +181,10 @@ describe("the spans of", () => {
     const list = await traced("/apis/apps/v1/deployments");
     expect(treeOf(list)).toEqual([["GET /apis/apps/v1/deployments", "priorityandfairness", "authorization", ["List", "cacher.GetList", "SerializeObject"]]]);
     expect(spanNamed(list, "List").attributes).toMatchObject({ "api-group": "apps", scope: "cluster", verb: "LIST" });
-    expect(spanNamed(list, "cacher.GetList")).toMatchObject({ attributes: { type: "deployments.apps" }, events: [{ name: "watchCache fresh enough" }, { name: "Filtered items", attributes: { count: 0 } }] });
+    expect(spanNamed(list, "cacher.GetList")).toMatchObject({
+      attributes: { type: "deployments.apps" },
+      events: [{ name: "watchCache fresh enough" }, { name: "Filtered items", attributes: { count: 0 } }],
+    });
   });
 
   test("a list of the past", async () => {
@@ -140,14 +192,27 @@ describe("the spans of", () => {
     await admin.send(PATH, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(map("later")) });
     const past = await traced(`${PATH}?resourceVersion=${first.metadata.resourceVersion}&resourceVersionMatch=Exact`);
     expect(treeOf(past)).toMatchObject([[expect.any(String), "priorityandfairness", "authorization", ["List", ["cacher.GetList", "List(recursive=true) etcd3"], "SerializeObject"]]]);
-    expect(spanNamed(past, "List(recursive=true) etcd3").attributes).toMatchObject({ key: "/registry/core/configmaps/shop/", resourceVersion: first.metadata.resourceVersion, resourceVersionMatch: "Exact", limit: 0, continue: "" });
+    expect(spanNamed(past, "List(recursive=true) etcd3").attributes).toMatchObject({
+      key: "/registry/core/configmaps/shop/",
+      resourceVersion: first.metadata.resourceVersion,
+      resourceVersionMatch: "Exact",
+      limit: 0,
+      continue: "",
+    });
   });
 
   test("an update, a patch and an apply", async () => {
     await admin.send(PATH, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(map("c")) });
     const update = await traced(`${PATH}/c`, { method: "PUT", body: map("c", { a: "1" }) });
     expect(treeOf(update)).toEqual([["PUT /api/v1/namespaces/{:namespace}/configmaps/{:name}", "priorityandfairness", "authorization", ["Update", "GuaranteedUpdate etcd3", "SerializeObject"]]]);
-    expect(eventsOf(update, "Update")).toEqual(["About to convert to expected version", "Conversion done", "About to store object in database", "Write to database call succeeded", "About to write a response", "Writing http response done"]);
+    expect(eventsOf(update, "Update")).toEqual([
+      "About to convert to expected version",
+      "Conversion done",
+      "About to store object in database",
+      "Write to database call succeeded",
+      "About to write a response",
+      "Writing http response done",
+    ]);
     expect(eventsOf(update, "GuaranteedUpdate etcd3")).toEqual(["initial value restored", "About to Encode", "Encode succeeded", "Transaction prepared", "Txn call succeeded"]);
     const patch = await traced(`${PATH}/c`, { method: "PATCH", body: { data: { a: "2" } }, headers: { "content-type": "application/merge-patch+json" } });
     expect(eventsOf(patch, "Patch")).toEqual(["About to apply patch", "About to check admission control", "Object stored in database", "About to write a response", "Writing http response done"]);
@@ -159,7 +224,13 @@ describe("the spans of", () => {
   test("a delete, and one of a collection", async () => {
     await admin.send(PATH, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(map("d")) });
     const remove = await traced(`${PATH}/d`, { method: "DELETE", body: { apiVersion: "v1", kind: "DeleteOptions" } });
-    expect(eventsOf(remove, "Delete")).toEqual(["Decoded delete options", "About to delete object from database", "Object deleted from database", "About to write a response", "Writing http response done"]);
+    expect(eventsOf(remove, "Delete")).toEqual([
+      "Decoded delete options",
+      "About to delete object from database",
+      "Object deleted from database",
+      "About to write a response",
+      "Writing http response done",
+    ]);
     const collection = await traced(`${PATH}?labelSelector=none=such`, { method: "DELETE" });
     expect(spanNamed(collection, "Delete").attributes["verb"]).toBe("DELETECOLLECTION");
   });
@@ -205,11 +276,16 @@ describe("the spans of", () => {
     await new Promise((resolve) => stream.on("close", resolve));
     session.close();
     const span = await collector.until((spans) => spans.find((one) => one.traceId === traceId && one.kind === 2));
-    expect(span).toMatchObject({ name: "BREW", attributes: { "http.request.method": "GET", "http.request.method_original": "BREW", "network.protocol.version": "2.0", "client.address": "192.0.2.9", "network.peer.address": "127.0.0.1" } });
+    expect(span).toMatchObject({
+      name: "BREW",
+      attributes: { "http.request.method": "GET", "http.request.method_original": "BREW", "network.protocol.version": "2.0", "client.address": "192.0.2.9", "network.peer.address": "127.0.0.1" },
+    });
   });
 
   test("a request to switch protocols", async () => {
-    const trace = await traced("/api/v1/namespaces/shop/pods/absent/exec?command=ls", { headers: { connection: "Upgrade", upgrade: "websocket", "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==", "sec-websocket-version": "13" } });
+    const trace = await traced("/api/v1/namespaces/shop/pods/absent/exec?command=ls", {
+      headers: { connection: "Upgrade", upgrade: "websocket", "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==", "sec-websocket-version": "13" },
+    });
     expect(trace.root).toMatchObject({ name: "GET /api/v1/namespaces/{:namespace}/pods/{:name}/exec", attributes: { "http.response.status_code": trace.answer.code } });
     expect(trace.answer.code).toBe(404);
   });
@@ -271,7 +347,14 @@ describe("a webhook that is asked because of a request", () => {
     await new Promise<void>((resolve) => hook.listen(0, "127.0.0.1", resolve));
     const url = `https://127.0.0.1:${(hook.address() as AddressInfo).port}/judge`;
     const rule = { operations: ["CREATE"], apiGroups: [""], apiVersions: ["v1"], resources: ["configmaps"] };
-    await api.client.for(validatingWebhookConfigurationResource).create({ apiVersion: "admissionregistration.k8s.io/v1", kind: "ValidatingWebhookConfiguration", metadata: { name: "judges" }, webhooks: [{ name: "judge.example.com", clientConfig: { url, caBundle: Buffer.from(api.pki.ca).toString("base64") }, rules: [rule], sideEffects: "None", admissionReviewVersions: ["v1"] }] });
+    await api.client
+      .for(validatingWebhookConfigurationResource)
+      .create({
+        apiVersion: "admissionregistration.k8s.io/v1",
+        kind: "ValidatingWebhookConfiguration",
+        metadata: { name: "judges" },
+        webhooks: [{ name: "judge.example.com", clientConfig: { url, caBundle: Buffer.from(api.pki.ca).toString("base64") }, rules: [rule], sideEffects: "None", admissionReviewVersions: ["v1"] }],
+      });
   });
   afterAll(async () => {
     await api.client.for(validatingWebhookConfigurationResource).delete("", "judges");
@@ -283,16 +366,33 @@ describe("a webhook that is asked because of a request", () => {
   test("is told of the trace, and its call is in it", async () => {
     const trace = await traced(PATH, { method: "POST", body: map("hooked"), headers: { tracestate: "rojo=1", baggage: "userId=alice" } });
     expect(trace.answer.code).toBe(201);
-    expect(treeOf(trace)).toEqual([["POST /api/v1/namespaces/{:namespace}/configmaps", "priorityandfairness", "authorization", ["Create", ["Call validating webhook", "HTTP POST"], "Create etcd3", "SerializeObject"]]]);
+    expect(treeOf(trace)).toEqual([
+      ["POST /api/v1/namespaces/{:namespace}/configmaps", "priorityandfairness", "authorization", ["Create", ["Call validating webhook", "HTTP POST"], "Create etcd3", "SerializeObject"]],
+    ]);
     const [call, post] = [spanNamed(trace, "Call validating webhook"), spanNamed(trace, "HTTP POST")];
-    expect(call).toMatchObject({ attributes: { configuration: "judges", webhook: "judge.example.com", resource: "/v1, Resource=configmaps", subresource: "", operation: "CREATE", UID: expect.any(String) as unknown }, events: [{ name: "Request completed" }] });
-    expect(post).toMatchObject({ kind: 3, failure: undefined, traceState: "rojo=1", attributes: { "http.request.method": "POST", "url.full": expect.stringMatching(/^https:\/\/127\.0\.0\.1:\d+\/judge\?timeout=10s$/) as unknown, "server.address": "127.0.0.1", "http.response.status_code": 200 } });
+    expect(call).toMatchObject({
+      attributes: { configuration: "judges", webhook: "judge.example.com", resource: "/v1, Resource=configmaps", subresource: "", operation: "CREATE", UID: expect.any(String) as unknown },
+      events: [{ name: "Request completed" }],
+    });
+    expect(post).toMatchObject({
+      kind: 3,
+      failure: undefined,
+      traceState: "rojo=1",
+      attributes: {
+        "http.request.method": "POST",
+        "url.full": expect.stringMatching(/^https:\/\/127\.0\.0\.1:\d+\/judge\?timeout=10s$/) as unknown,
+        "server.address": "127.0.0.1",
+        "http.response.status_code": 200,
+      },
+    });
     expect(asked[0]?.headers).toMatchObject({ traceparent: `00-${trace.traceId}-${post.spanId}-01`, tracestate: "rojo=1", baggage: "userId=alice" });
   });
 
   test("is called by what it does", async () => {
     const { webhooks = [] } = await api.client.for(validatingWebhookConfigurationResource).get("", "judges");
-    await api.client.for(mutatingWebhookConfigurationResource).create({ apiVersion: "admissionregistration.k8s.io/v1", kind: "MutatingWebhookConfiguration", metadata: { name: "menders" }, webhooks: [...webhooks] });
+    await api.client
+      .for(mutatingWebhookConfigurationResource)
+      .create({ apiVersion: "admissionregistration.k8s.io/v1", kind: "MutatingWebhookConfiguration", metadata: { name: "menders" }, webhooks: [...webhooks] });
     const trace = await traced(PATH, { method: "POST", body: map("mended") });
     await api.client.for(mutatingWebhookConfigurationResource).delete("", "menders");
     expect(spanNamed(trace, "Call mutating webhook").attributes).toMatchObject({ configuration: "menders", webhook: "judge.example.com" });

@@ -25,7 +25,15 @@ let port: number;
 let caBundle: string;
 /** As whom webhooks are called. */
 const users = new Map<string, KubeconfigUser>();
-const asked: { readonly trace: readonly unknown[]; readonly authorization: string; readonly caller: string; readonly url: string; readonly host: string; readonly servername: string; readonly review: { readonly request: Readonly<Record<string, unknown>> & { readonly uid: string } } }[] = [];
+const asked: {
+  readonly trace: readonly unknown[];
+  readonly authorization: string;
+  readonly caller: string;
+  readonly url: string;
+  readonly host: string;
+  readonly servername: string;
+  readonly review: { readonly request: Readonly<Record<string, unknown>> & { readonly uid: string } };
+}[] = [];
 
 beforeAll(async () => {
   api = await startTestListener({ webhookUsers: { mutating: { byName: users, current: undefined } } });
@@ -36,15 +44,29 @@ beforeAll(async () => {
     for await (const chunk of incoming) text += String(chunk);
     const url = new URL(incoming.url ?? "/", "https://unused");
     const review = JSON.parse(text) as (typeof asked)[number]["review"];
-    asked.push({ trace: [incoming.headers["traceparent"], incoming.headers["baggage"]], authorization: incoming.headers.authorization ?? "", caller: callerOf(incoming.socket as TLSSocket), url: incoming.url ?? "", host: incoming.headers.host ?? "", servername: String((incoming.socket as { readonly servername?: unknown }).servername), review });
-    const answer = (body: object) => void response.setHeader("content-type", "application/json").end(JSON.stringify({ apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview", response: { uid: review.request.uid, ...body } }));
+    asked.push({
+      trace: [incoming.headers["traceparent"], incoming.headers["baggage"]],
+      authorization: incoming.headers.authorization ?? "",
+      caller: callerOf(incoming.socket as TLSSocket),
+      url: incoming.url ?? "",
+      host: incoming.headers.host ?? "",
+      servername: String((incoming.socket as { readonly servername?: unknown }).servername),
+      review,
+    });
+    const answer = (body: object) =>
+      void response.setHeader("content-type", "application/json").end(JSON.stringify({ apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview", response: { uid: review.request.uid, ...body } }));
     if (url.pathname === "/hang") return;
     if (url.pathname === "/broken") return void response.writeHead(500).end("out of order");
     if (url.pathname === "/nowhere") return void response.writeHead(404).end("404");
     if (url.pathname === "/text") return void response.end("no json");
     if (url.pathname === "/cut") return void incoming.socket.destroy();
-    if (url.pathname === "/deny") return answer({ allowed: false, status: { message: "no exec here", code: 403, reason: "Forbidden" }, warnings: ["a \"quoted\" wärning"] });
-    answer({ allowed: true, warnings: ["mind the gap"], patchType: "JSONPatch", patch: Buffer.from(JSON.stringify([{ op: "add", path: "/metadata/labels", value: { hooked: "yes" } }])).toString("base64") });
+    if (url.pathname === "/deny") return answer({ allowed: false, status: { message: "no exec here", code: 403, reason: "Forbidden" }, warnings: ['a "quoted" wärning'] });
+    answer({
+      allowed: true,
+      warnings: ["mind the gap"],
+      patchType: "JSONPatch",
+      patch: Buffer.from(JSON.stringify([{ op: "add", path: "/metadata/labels", value: { hooked: "yes" } }])).toString("base64"),
+    });
   });
   await new Promise<void>((resolve) => hook.listen(0, "127.0.0.1", resolve));
   port = (hook.address() as AddressInfo).port;
@@ -64,11 +86,24 @@ function callerOf(socket: TLSSocket): string {
 }
 
 const RULE = { operations: ["CREATE"], apiGroups: [""], apiVersions: ["v1"], resources: ["configmaps"] };
-const webhook = (clientConfig: AdmissionregistrationV1WebhookClientConfig, more: Partial<MutatingWebhook> = {}): MutatingWebhook => ({ name: "hook.example.com", clientConfig: { caBundle, ...clientConfig }, rules: [RULE], sideEffects: "None", admissionReviewVersions: ["v1"], ...more });
+const webhook = (clientConfig: AdmissionregistrationV1WebhookClientConfig, more: Partial<MutatingWebhook> = {}): MutatingWebhook => ({
+  name: "hook.example.com",
+  clientConfig: { caBundle, ...clientConfig },
+  rules: [RULE],
+  sideEffects: "None",
+  admissionReviewVersions: ["v1"],
+  ...more,
+});
 
 /** A create while the webhook is configured; its answer's status, warnings and body. */
-async function createWith(hooked: MutatingWebhook, kind: "mutating" | "validating" = "mutating", headers: Readonly<Record<string, string>> = {}, timeout = "1m"): Promise<{ readonly code: number; readonly warnings: readonly string[]; readonly body: Readonly<Record<string, unknown>> }> {
-  const [resource, name] = kind === "mutating" ? ([mutatingWebhookConfigurationResource, "MutatingWebhookConfiguration"] as const) : ([validatingWebhookConfigurationResource, "ValidatingWebhookConfiguration"] as const);
+async function createWith(
+  hooked: MutatingWebhook,
+  kind: "mutating" | "validating" = "mutating",
+  headers: Readonly<Record<string, string>> = {},
+  timeout = "1m",
+): Promise<{ readonly code: number; readonly warnings: readonly string[]; readonly body: Readonly<Record<string, unknown>> }> {
+  const [resource, name] =
+    kind === "mutating" ? ([mutatingWebhookConfigurationResource, "MutatingWebhookConfiguration"] as const) : ([validatingWebhookConfigurationResource, "ValidatingWebhookConfiguration"] as const);
   const configuration = { apiVersion: "admissionregistration.k8s.io/v1", kind: name, metadata: { name: "a" }, webhooks: [hooked] };
   await api.client.for(resource as typeof mutatingWebhookConfigurationResource).create(configuration);
   try {
@@ -78,14 +113,22 @@ async function createWith(hooked: MutatingWebhook, kind: "mutating" | "validatin
   }
 }
 
-function post(path: string, body: object | undefined, headers: Readonly<Record<string, string>> = {}): Promise<{ readonly code: number; readonly warnings: readonly string[]; readonly body: Readonly<Record<string, unknown>> }> {
+function post(
+  path: string,
+  body: object | undefined,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<{ readonly code: number; readonly warnings: readonly string[]; readonly body: Readonly<Record<string, unknown>> }> {
   return new Promise((resolve, reject) => {
-    const outgoing = request(`${api.url}${path}`, { method: "POST", ca: api.pki.ca, cert: admin.certificate, key: admin.key, headers: { ...headers, "content-type": "application/json" } }, async (response) => {
-      let text = "";
-      for await (const chunk of response) text += String(chunk);
-      const warnings = response.rawHeaders.flatMap((name, index) => (index % 2 === 0 && name.toLowerCase() === "warning" ? [response.rawHeaders[index + 1] ?? ""] : []));
-      resolve({ code: response.statusCode ?? 0, warnings, body: JSON.parse(text) as Readonly<Record<string, unknown>> });
-    });
+    const outgoing = request(
+      `${api.url}${path}`,
+      { method: "POST", ca: api.pki.ca, cert: admin.certificate, key: admin.key, headers: { ...headers, "content-type": "application/json" } },
+      async (response) => {
+        let text = "";
+        for await (const chunk of response) text += String(chunk);
+        const warnings = response.rawHeaders.flatMap((name, index) => (index % 2 === 0 && name.toLowerCase() === "warning" ? [response.rawHeaders[index + 1] ?? ""] : []));
+        resolve({ code: response.statusCode ?? 0, warnings, body: JSON.parse(text) as Readonly<Record<string, unknown>> });
+      },
+    );
     outgoing.on("error", reject);
     outgoing.end(body === undefined ? undefined : JSON.stringify(body));
   });
@@ -103,7 +146,11 @@ test("a webhook is asked at its address, and its warnings are in the answer's he
   expect(asked.at(-1)).toMatchObject({ url: "/ok?timeout=10s", host: `127.0.0.1:${port}` });
 });
 
-test.each([["9s", 20, "9s"], ["3500ms", 20, "4s"], ["9s", 5, "5s"]])("within a request that may take %s, a webhook that may take %d seconds is told %s", async (timeout, timeoutSeconds, told) => {
+test.each([
+  ["9s", 20, "9s"],
+  ["3500ms", 20, "4s"],
+  ["9s", 5, "5s"],
+])("within a request that may take %s, a webhook that may take %d seconds is told %s", async (timeout, timeoutSeconds, told) => {
   expect((await createWith(webhook({ url: `https://127.0.0.1:${port}/ok` }, { timeoutSeconds }), "mutating", {}, timeout)).code).toBe(201);
   expect(asked.at(-1)).toMatchObject({ url: `/ok?timeout=${told}` });
 });
@@ -162,7 +209,9 @@ test.each(failures)("what a webhook that answers with %s means is told in words 
   const { code, body } = await createWith(webhook(clientConfig(port), { timeoutSeconds: 1 }));
   expect(code).toBe(500);
   const message = String(body["message"]).replaceAll(`:${port}`, ":PORT");
-  expect(message.slice(0, `Internal error occurred: failed calling webhook "hook.example.com": failed to call webhook: ${why}`.length)).toBe(`Internal error occurred: failed calling webhook "hook.example.com": failed to call webhook: ${why}`);
+  expect(message.slice(0, `Internal error occurred: failed calling webhook "hook.example.com": failed to call webhook: ${why}`.length)).toBe(
+    `Internal error occurred: failed calling webhook "hook.example.com": failed to call webhook: ${why}`,
+  );
   expect((await createWith(webhook(clientConfig(port), { timeoutSeconds: 1, failurePolicy: "Ignore" }))).code).toBe(201);
 });
 
@@ -205,19 +254,45 @@ test("connections to a pod are asked about before they are made", async () => {
   await api.client.for(nodeResource).create({ apiVersion: "v1", kind: "Node", metadata: { name: "n1" } });
   await api.client.for(podResource).create({ apiVersion: "v1", kind: "Pod", metadata: { name: "web", namespace: "shop" }, spec: { nodeName: "n1", containers: [{ name: "c", image: "nginx" }] } });
   const rules = [{ operations: ["CONNECT"], apiGroups: [""], apiVersions: ["v1"], resources: ["pods/exec", "pods/attach"] }];
-  await api.client.for(validatingWebhookConfigurationResource).create({ apiVersion: "admissionregistration.k8s.io/v1", kind: "ValidatingWebhookConfiguration", metadata: { name: "exec" }, webhooks: [webhook({ url: `https://127.0.0.1:${port}/deny` }, { rules })] });
-  const refused = await new Promise<{ readonly code: number; readonly text: string }>((resolve, reject) => {
-    const outgoing = request(`${api.url}/api/v1/namespaces/shop/pods/web/exec?command=sh&command=-c&stdout=1&container=c`, { ca: api.pki.ca, cert: admin.certificate, key: admin.key, headers: { connection: "Upgrade", upgrade: "websocket", "sec-websocket-version": "13", "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==", "sec-websocket-protocol": "v4.channel.k8s.io" } }, async (response) => {
-      let text = "";
-      for await (const chunk of response) text += String(chunk);
-      resolve({ code: response.statusCode ?? 0, text });
+  await api.client
+    .for(validatingWebhookConfigurationResource)
+    .create({
+      apiVersion: "admissionregistration.k8s.io/v1",
+      kind: "ValidatingWebhookConfiguration",
+      metadata: { name: "exec" },
+      webhooks: [webhook({ url: `https://127.0.0.1:${port}/deny` }, { rules })],
     });
+  const refused = await new Promise<{ readonly code: number; readonly text: string }>((resolve, reject) => {
+    const outgoing = request(
+      `${api.url}/api/v1/namespaces/shop/pods/web/exec?command=sh&command=-c&stdout=1&container=c`,
+      {
+        ca: api.pki.ca,
+        cert: admin.certificate,
+        key: admin.key,
+        headers: { connection: "Upgrade", upgrade: "websocket", "sec-websocket-version": "13", "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==", "sec-websocket-protocol": "v4.channel.k8s.io" },
+      },
+      async (response) => {
+        let text = "";
+        for await (const chunk of response) text += String(chunk);
+        resolve({ code: response.statusCode ?? 0, text });
+      },
+    );
     outgoing.on("error", reject);
     outgoing.end();
   });
   expect(refused.code).toBe(403);
   expect(refused.text).toContain("no exec here");
-  expect(asked.at(-1)?.review.request).toMatchObject({ operation: "CONNECT", name: "web", namespace: "shop", subResource: "exec", kind: { group: "", version: "v1", kind: "PodExecOptions" }, resource: { resource: "pods" }, object: { kind: "PodExecOptions", apiVersion: "v1", stdout: true, container: "c", command: ["sh", "-c"] }, oldObject: null, options: null });
+  expect(asked.at(-1)?.review.request).toMatchObject({
+    operation: "CONNECT",
+    name: "web",
+    namespace: "shop",
+    subResource: "exec",
+    kind: { group: "", version: "v1", kind: "PodExecOptions" },
+    resource: { resource: "pods" },
+    object: { kind: "PodExecOptions", apiVersion: "v1", stdout: true, container: "c", command: ["sh", "-c"] },
+    oldObject: null,
+    options: null,
+  });
   await api.client.for(validatingWebhookConfigurationResource).delete("", "exec");
   expect((await api.client.for(configMapResource).list("shop")).items).toHaveLength(0);
 });

@@ -21,7 +21,10 @@ beforeAll(async () => {
   runtime = createServer();
   runtime.on("upgrade", (_request: IncomingMessage, socket: Duplex) => {
     opened.add(socket);
-    socket.on("close", () => opened.delete(socket)).on("end", () => socket.destroy()).on("error", () => socket.destroy());
+    socket
+      .on("close", () => opened.delete(socket))
+      .on("end", () => socket.destroy())
+      .on("error", () => socket.destroy());
     socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\n");
     const reader = new SpdyReader();
     socket.on("data", (bytes: Buffer) => {
@@ -31,12 +34,20 @@ beforeAll(async () => {
     let next = -1;
   });
   const url = await listen(runtime);
-  const streaming: StreamingRuntime = { exec: async () => new URL(`${url}/exec/1`), attach: async () => new URL(`${url}/attach/1`), portForward: async () => new URL(`${url}/portforward/1`), close: () => {} };
+  const streaming: StreamingRuntime = {
+    exec: async () => new URL(`${url}/exec/1`),
+    attach: async () => new URL(`${url}/attach/1`),
+    portForward: async () => new URL(`${url}/portforward/1`),
+    close: () => {},
+  };
   agent = createServer((_request, response) => void response.end("plain"));
   agent.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     clients.add(socket);
     socket.on("close", () => clients.delete(socket)).on("error", () => socket.destroy());
-    const target: StreamTarget = request.url === "/forward" ? { do: "portForward", sandboxId: "s", ports: [80] } : { do: "exec", containerId: "c", command: ["x"], options: { stdin: true, stdout: true, stderr: true, tty: false } };
+    const target: StreamTarget =
+      request.url === "/forward"
+        ? { do: "portForward", sandboxId: "s", ports: [80] }
+        : { do: "exec", containerId: "c", command: ["x"], options: { stdin: true, stdout: true, stderr: true, tty: false } };
     connectStream(streaming, target, { request, socket, head }).catch((error: unknown) => {
       failures.push(error);
       socket.destroy();
@@ -67,7 +78,8 @@ function reply(streamId: number): Buffer {
   return frame;
 }
 
-const handshake = (path: string, protocol: string) => `GET ${path} HTTP/1.1\r\nHost: agent\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: ${protocol}\r\n\r\n`;
+const handshake = (path: string, protocol: string) =>
+  `GET ${path} HTTP/1.1\r\nHost: agent\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: ${protocol}\r\n\r\n`;
 
 /** A client's frame: masked, as the protocol wants it. */
 function frame(opcode: number, payload: Buffer): Buffer {
@@ -80,7 +92,10 @@ function talk(chunks: readonly (string | Buffer)[]): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect((agent.address() as AddressInfo).port, "127.0.0.1");
     let text = "";
-    socket.on("error", () => {}).on("data", (bytes) => (text += bytes.toString("latin1"))).on("close", () => resolve(text));
+    socket
+      .on("error", () => {})
+      .on("data", (bytes) => (text += bytes.toString("latin1")))
+      .on("close", () => resolve(text));
     for (const chunk of chunks) socket.write(chunk);
     socket.once("data", () => setTimeout(() => socket.destroy(), 30));
     setTimeout(() => socket.destroy(), 3_000).unref();
@@ -88,12 +103,23 @@ function talk(chunks: readonly (string | Buffer)[]): Promise<string> {
 }
 
 test("spoilt frames end their own stream, and what the runtime had opened for it", async () => {
-  const valid = Buffer.concat([frame(2, Buffer.from([0, 104, 105])), frame(2, Buffer.from([4, 123, 125])), frame(9, Buffer.from("ping")), frame(2, Buffer.from([255, 0])), frame(8, Buffer.from([3, 232]))]);
+  const valid = Buffer.concat([
+    frame(2, Buffer.from([0, 104, 105])),
+    frame(2, Buffer.from([4, 123, 125])),
+    frame(9, Buffer.from("ping")),
+    frame(2, Buffer.from([255, 0])),
+    frame(8, Buffer.from([3, 232])),
+  ]);
   for (let round = 0; round < 120; round += 8) {
     await Promise.all(
       Array.from({ length: 8 }, (_, index) => {
         const random = seededRandom(SEED * 1_000 + round + index);
-        const hello = pick(random, [handshake("/exec", "v5.channel.k8s.io"), handshake("/exec", "v5.channel.k8s.io"), handshake("/forward", "SPDY/3.1+portforward.k8s.io"), handshake("/exec", "v4.channel.k8s.io")]);
+        const hello = pick(random, [
+          handshake("/exec", "v5.channel.k8s.io"),
+          handshake("/exec", "v5.channel.k8s.io"),
+          handshake("/forward", "SPDY/3.1+portforward.k8s.io"),
+          handshake("/exec", "v4.channel.k8s.io"),
+        ]);
         const start = random.next() < 0.2 ? mutateBytes(random, Buffer.from(hello)) : hello;
         return talk([start, ...Array.from({ length: 1 + randomInteger(random, 3) }, () => mutateBytes(random, valid))]);
       }),

@@ -82,15 +82,20 @@ describe.each(kubectls)("kubectl $version", (kubectl) => {
   });
 
   test("is refused in upstream's words", async () => {
-    expect((await raw("get secrets --as joe -n default")).stderr).toBe('Error from server (Forbidden): secrets is forbidden: User "joe" cannot list resource "secrets" in API group "" in the namespace "default"\n');
+    expect((await raw("get secrets --as joe -n default")).stderr).toBe(
+      'Error from server (Forbidden): secrets is forbidden: User "joe" cannot list resource "secrets" in API group "" in the namespace "default"\n',
+    );
     expect((await raw("get nodes --as system:node:n1 --as-group system:nodes --as-group system:authenticated -o name")).stderr).toBe("");
     expect((await raw("get secret x --as system:node:n1 --as-group system:nodes")).stderr).toContain("no relationship found between node 'n1' and this object");
   });
 
   test("reconciles roles", async () => {
-    const roles = await file("roles.yaml", "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: made, namespace: default}\nrules: [{apiGroups: [''], resources: [pods], verbs: [get]}]\n---\napiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: made, namespace: default}\nroleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: made}\nsubjects: [{kind: User, name: joe}]\n");
+    const roles = await file(
+      "roles.yaml",
+      "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: made, namespace: default}\nrules: [{apiGroups: [''], resources: [pods], verbs: [get]}]\n---\napiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: made, namespace: default}\nroleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: made}\nsubjects: [{kind: User, name: joe}]\n",
+    );
     expect(await k(`auth reconcile -f ${roles}`)).toMatch(/role.rbac.authorization.k8s.io\/made reconciled/);
-    await k("patch role made --type=merge -p {\"rules\":[]}");
+    await k('patch role made --type=merge -p {"rules":[]}');
     expect(await raw("auth can-i get pods --as joe")).toMatchObject({ code: 1 });
     await k(`auth reconcile -f ${roles}`);
     expect(await k("auth can-i get pods --as joe")).toBe("yes\n");
@@ -98,7 +103,8 @@ describe.each(kubectls)("kubectl $version", (kubectl) => {
 
   test("approves and denies signing requests", async () => {
     const { request } = await createSigningRequest("joe", ["dev"]);
-    const csr = (name: string) => `apiVersion: certificates.k8s.io/v1\nkind: CertificateSigningRequest\nmetadata: {name: ${name}}\nspec: {signerName: kubernetes.io/kube-apiserver-client, usages: [client auth], request: ${Buffer.from(request).toString("base64")}}\n`;
+    const csr = (name: string) =>
+      `apiVersion: certificates.k8s.io/v1\nkind: CertificateSigningRequest\nmetadata: {name: ${name}}\nspec: {signerName: kubernetes.io/kube-apiserver-client, usages: [client auth], request: ${Buffer.from(request).toString("base64")}}\n`;
     await k(`create -f ${await file("a.yaml", csr("good"))} -f ${await file("b.yaml", csr("bad"))}`);
     expect(await k("get csr good")).toMatch(/good +\S+ +kubernetes.io\/kube-apiserver-client +kubernetes-admin +<none> +Pending/);
     expect(await k("certificate approve good")).toContain("approved");
@@ -119,14 +125,25 @@ describe.each(kubectls)("kubectl $version", (kubectl) => {
 });
 
 function kubeconfigOf({ url, pki }: TestListener, user: object): string {
-  return JSON.stringify({ apiVersion: "v1", kind: "Config", clusters: [{ name: "c", cluster: { server: url, "certificate-authority-data": Buffer.from(pki.ca).toString("base64") } }], users: [{ name: "u", user }], contexts: [{ name: "c", context: { cluster: "c", user: "u" } }], "current-context": "c" });
+  return JSON.stringify({
+    apiVersion: "v1",
+    kind: "Config",
+    clusters: [{ name: "c", cluster: { server: url, "certificate-authority-data": Buffer.from(pki.ca).toString("base64") } }],
+    users: [{ name: "u", user }],
+    contexts: [{ name: "c", context: { cluster: "c", user: "u" } }],
+    "current-context": "c",
+  });
 }
 
 /** Asks the API who it takes the sender for: username and groups, or the code of the refusal. */
 async function whoami(api: TestListener, headers: Readonly<Record<string, string>>, certificate?: Parameters<typeof rawClient>[2]): Promise<unknown> {
   const client = await rawClient(api.url, api.pki, certificate);
   try {
-    const { code, text } = await client.send("/apis/authentication.k8s.io/v1/selfsubjectreviews", { method: "POST", headers: { "content-type": "application/json", ...headers }, body: JSON.stringify({ apiVersion: "authentication.k8s.io/v1", kind: "SelfSubjectReview" }) });
+    const { code, text } = await client.send("/apis/authentication.k8s.io/v1/selfsubjectreviews", {
+      method: "POST",
+      headers: { "content-type": "application/json", ...headers },
+      body: JSON.stringify({ apiVersion: "authentication.k8s.io/v1", kind: "SelfSubjectReview" }),
+    });
     const { userInfo } = (JSON.parse(text) as { readonly status: { readonly userInfo?: { readonly username: string; readonly groups: readonly string[] } } }).status; // a review or a Status
     return userInfo === undefined ? code : [userInfo.username, ...userInfo.groups];
   } finally {
@@ -138,14 +155,33 @@ describe("OpenID Connect", () => {
   test("lets people in by their provider's tokens, also after it has changed its keys", async () => {
     const makeKey = (kid: string) => ({ kid, ...generateKeyPairSync("rsa", { modulusLength: 2048 }) });
     let current = makeKey("one");
-    const provider: OtherServer = await OtherServer.start((where) => (where === "/.well-known/openid-configuration" ? { issuer: provider.url, jwks_uri: `${provider.url}/keys` } : where === "/keys" ? { keys } : undefined));
+    const provider: OtherServer = await OtherServer.start((where) =>
+      where === "/.well-known/openid-configuration" ? { issuer: provider.url, jwks_uri: `${provider.url}/keys` } : where === "/keys" ? { keys } : undefined,
+    );
     let keys: readonly object[] = [{ ...(await exportJWK(current.publicKey)), kid: current.kid, alg: "RS256", use: "sig" }];
     let nowMs = systemClock.monotonic();
     const clock = { ...systemClock, monotonic: () => nowMs };
-    const oidc = new OidcAuthenticator({ issuer: provider.url, audiences: ["mainstay"], ca: provider.authority.certificate, username: { claim: "email", prefix: "id:" }, groups: { claim: "roles", prefix: "id:" }, requiredClaims: { hd: "example.com" }, algorithms: ["RS256"] }, clock, silentLogger);
+    const oidc = new OidcAuthenticator(
+      {
+        issuer: provider.url,
+        audiences: ["mainstay"],
+        ca: provider.authority.certificate,
+        username: { claim: "email", prefix: "id:" },
+        groups: { claim: "roles", prefix: "id:" },
+        requiredClaims: { hd: "example.com" },
+        algorithms: ["RS256"],
+      },
+      clock,
+      silentLogger,
+    );
     const api = await startTestListener({ authentication: { tokenAuthenticators: [oidc] } });
     const token = (claims: object = {}, audience = "mainstay", lifetime = "10m") =>
-      new SignJWT({ email: "jane@example.com", roles: ["dev"], hd: "example.com", ...claims }).setProtectedHeader({ alg: "RS256", kid: current.kid }).setIssuer(provider.url).setAudience(audience).setExpirationTime(lifetime).sign(current.privateKey);
+      new SignJWT({ email: "jane@example.com", roles: ["dev"], hd: "example.com", ...claims })
+        .setProtectedHeader({ alg: "RS256", kid: current.kid })
+        .setIssuer(provider.url)
+        .setAudience(audience)
+        .setExpirationTime(lifetime)
+        .sign(current.privateKey);
     const as = async (bearer: string) => whoami(api, { authorization: `Bearer ${bearer}` });
     try {
       expect(await as(await token())).toEqual(["id:jane@example.com", "id:dev", "system:authenticated"]);
@@ -173,7 +209,19 @@ describe("OpenID Connect", () => {
       const provider: OtherServer = await OtherServer.start((where) => (where === "/keys" ? { keys: [jwk] } : { issuer, jwks_uri: `${provider.url}/keys` }));
       const token = await new SignJWT({ sub: "jane" }).setProtectedHeader({ alg: "RS256", kid: "one" }).setIssuer(written).setAudience("us").setExpirationTime("5m").sign(privateKey);
       try {
-        return await new OidcAuthenticator({ issuer, discoveryUrl: `${provider.url}/discovery`, audiences: ["us"], ca: provider.authority.certificate, username: { claim: "sub", prefix: "" }, requiredClaims: {}, algorithms: ["RS256"] }, systemClock, silentLogger).authenticate(token);
+        return await new OidcAuthenticator(
+          {
+            issuer,
+            discoveryUrl: `${provider.url}/discovery`,
+            audiences: ["us"],
+            ca: provider.authority.certificate,
+            username: { claim: "sub", prefix: "" },
+            requiredClaims: {},
+            algorithms: ["RS256"],
+          },
+          systemClock,
+          silentLogger,
+        ).authenticate(token);
       } finally {
         await provider.stop();
       }
@@ -214,12 +262,20 @@ describe("OpenID Connect", () => {
       expect(await authenticator.authenticate(token)).toEqual({ username: "id:jane", groups: [] });
       const sha = (text: string) => `sha256:${createHash("sha256").update(text).digest("hex")}`;
       const of = `jwt_issuer_hash="${sha(provider.url)}"`;
-      const ours = () => metrics.render().split("\n").filter((line) => line.startsWith("apiserver_authentication_jwt_authenticator_") && !line.includes("_bucket"));
-      expect(ours()).toEqual(expect.arrayContaining([
-        expect.stringMatching(new RegExp(`_latency_seconds_count\\{.*${of}.*\\} 1$`)),
-        expect.stringMatching(new RegExp(`_jwks_fetch_last_timestamp_seconds\\{.*result="success".*\\} \\d`)),
-        ...[of, `apiserver_id_hash="${sha("m1")}"`, `hash="${sha(JSON.stringify({ keys: [jwk] }))}"`].map((label) => expect.stringMatching(new RegExp(`_jwks_fetch_last_key_set_info\\{.*${label}.*\\} 1$`))),
-      ]));
+      const ours = () =>
+        metrics
+          .render()
+          .split("\n")
+          .filter((line) => line.startsWith("apiserver_authentication_jwt_authenticator_") && !line.includes("_bucket"));
+      expect(ours()).toEqual(
+        expect.arrayContaining([
+          expect.stringMatching(new RegExp(`_latency_seconds_count\\{.*${of}.*\\} 1$`)),
+          expect.stringMatching(new RegExp(`_jwks_fetch_last_timestamp_seconds\\{.*result="success".*\\} \\d`)),
+          ...[of, `apiserver_id_hash="${sha("m1")}"`, `hash="${sha(JSON.stringify({ keys: [jwk] }))}"`].map((label) =>
+            expect.stringMatching(new RegExp(`_jwks_fetch_last_key_set_info\\{.*${label}.*\\} 1$`)),
+          ),
+        ]),
+      );
       await write();
       await until(() => reloads("success") === 2);
       expect(await authenticator.authenticate(token)).toBeUndefined();
@@ -242,27 +298,57 @@ describe("other servers", () => {
     const [user, clock, logger] = [{ username: "ann", groups: ["ops"] }, systemClock, silentLogger];
     const registry = new MetricsRegistry();
     const metrics = new AuthorizationWebhookMetrics(registry, clock);
-    const [configured] = parseAuthorizationConfig(JSON.stringify({
-      apiVersion: "apiserver.config.k8s.io/v1", kind: "AuthorizationConfiguration",
-      authorizers: [{ type: "Webhook", name: "other", webhook: { timeout: "10s", subjectAccessReviewVersion: "v1beta1", matchConditionSubjectAccessReviewVersion: "v1", failurePolicy: "Deny", connectionInfo: { type: "KubeConfigFile", kubeConfigFile: "/hook" }, matchConditions: [{ expression: "request.resourceAttributes.namespace != 'free'" }] } }],
-    }));
+    const [configured] = parseAuthorizationConfig(
+      JSON.stringify({
+        apiVersion: "apiserver.config.k8s.io/v1",
+        kind: "AuthorizationConfiguration",
+        authorizers: [
+          {
+            type: "Webhook",
+            name: "other",
+            webhook: {
+              timeout: "10s",
+              subjectAccessReviewVersion: "v1beta1",
+              matchConditionSubjectAccessReviewVersion: "v1",
+              failurePolicy: "Deny",
+              connectionInfo: { type: "KubeConfigFile", kubeConfigFile: "/hook" },
+              matchConditions: [{ expression: "request.resourceAttributes.namespace != 'free'" }],
+            },
+          },
+        ],
+      }),
+    );
     const settings = configured?.type === "Webhook" ? configured.settings : { ...ASKED_AT_ONCE };
     const asks = (namespace: string) => ({ is: "resource" as const, user, verb: "get", group: "", resource: "pods", namespace, name: "" });
     try {
       const mode = webhookMode({ ...settings, target: { url: `${other.url}/review`, ca: authority }, clock, random: systemRandom, logger, metrics });
       expect(await mode.decide(asks("shop"))).toEqual({ is: "allow", reason: "" });
-      expect(other.asked).toEqual([expect.objectContaining({ apiVersion: "authorization.k8s.io/v1beta1", spec: { user: "ann", group: ["ops"], resourceAttributes: { namespace: "shop", verb: "get", resource: "pods" } } })]);
+      expect(other.asked).toEqual([
+        expect.objectContaining({ apiVersion: "authorization.k8s.io/v1beta1", spec: { user: "ann", group: ["ops"], resourceAttributes: { namespace: "shop", verb: "get", resource: "pods" } } }),
+      ]);
       expect(await mode.decide(asks("free"))).toEqual({ is: "none", reason: "" });
       // A condition about a resource fails for a path, which has none.
       expect(await mode.decide({ is: "path", user, verb: "get", path: "/x" })).toEqual({ is: "deny", reason: "" });
       expect(await webhookMode({ ...settings, target: { url: `${other.url}/none`, ca: authority }, clock, random: systemRandom, logger }).decide(asks("shop"))).toEqual({ is: "deny", reason: "" });
-      expect(await webhookMode({ ...ASKED_AT_ONCE, target: { url: `${other.url}/none`, ca: authority }, clock, random: systemRandom, logger }).decide(asks("shop"))).toEqual({ is: "none", reason: "" });
+      expect(await webhookMode({ ...ASKED_AT_ONCE, target: { url: `${other.url}/none`, ca: authority }, clock, random: systemRandom, logger }).decide(asks("shop"))).toEqual({
+        is: "none",
+        reason: "",
+      });
       expect(other.asked).toHaveLength(3);
       expect(registry.render()).toContain('apiserver_authorization_webhook_evaluations_total{name="other",result="success"} 1\n');
       let failures = 2;
       const busy = await OtherServer.start(() => (failures-- > 0 ? 500 : { status: { allowed: true } }));
       const soon = { ...systemClock, after: (_delayMs: number, callback: () => void) => systemClock.after(0, callback) };
-      const impatient = webhookMode({ ...ASKED_AT_ONCE, name: "busy", allowedTtlMs: 60_000, target: { url: busy.url, ca: busy.authority.certificate }, clock: soon, random: systemRandom, logger, metrics });
+      const impatient = webhookMode({
+        ...ASKED_AT_ONCE,
+        name: "busy",
+        allowedTtlMs: 60_000,
+        target: { url: busy.url, ca: busy.authority.certificate },
+        clock: soon,
+        random: systemRandom,
+        logger,
+        metrics,
+      });
       expect(await impatient.decide(asks("shop"))).toEqual({ is: "allow", reason: "" });
       failures = 5;
       expect(await impatient.decide(asks("other"))).toEqual({ is: "none", reason: "" });
@@ -281,7 +367,11 @@ describe("other servers", () => {
   test("are asked again when they failed for the moment, and not when they refused", async () => {
     let failures = 2;
     const other = await OtherServer.start((where) => (where === "/busy" && failures-- > 0 ? 500 : where === "/busy" ? { status: { allowed: true } } : undefined));
-    const ask = (where: string) => fetchRemoteJsonRetried({ url: `${other.url}${where}`, ca: other.authority.certificate, method: "POST", body: {}, timeoutMs: 10_000 }, { firstMs: 1, triesMax: 3, clock: systemClock, random: systemRandom });
+    const ask = (where: string) =>
+      fetchRemoteJsonRetried(
+        { url: `${other.url}${where}`, ca: other.authority.certificate, method: "POST", body: {}, timeoutMs: 10_000 },
+        { firstMs: 1, triesMax: 3, clock: systemClock, random: systemRandom },
+      );
     try {
       expect(await ask("/busy")).toMatchObject({ status: { allowed: true } });
       expect(other.asked).toHaveLength(3);
@@ -304,7 +394,10 @@ describe("other servers", () => {
     const target = { url: `${other.url}/review`, ca: other.authority.certificate };
     const clock = systemClock;
     const webhook = new TokenWebhook({ version: "v1", target, audiences: ["https://kubernetes.default.svc.cluster.local"], cacheTtlMs: 60_000, clock, random: systemRandom, logger: silentLogger });
-    const api = await startTestListener({ authentication: { tokenAuthenticators: [webhook] }, authorization: [webhookMode({ ...ASKED_AT_ONCE, target, allowedTtlMs: 60_000, refusedTtlMs: 60_000, clock, random: systemRandom, logger: silentLogger }), "RBAC"] });
+    const api = await startTestListener({
+      authentication: { tokenAuthenticators: [webhook] },
+      authorization: [webhookMode({ ...ASKED_AT_ONCE, target, allowedTtlMs: 60_000, refusedTtlMs: 60_000, clock, random: systemRandom, logger: silentLogger }), "RBAC"],
+    });
     try {
       expect(await whoami(api, { authorization: "Bearer good" })).toEqual(["hook", "hooked", "system:authenticated"]);
       expect(await whoami(api, { authorization: "Bearer bad" })).toBe(401);
@@ -315,7 +408,10 @@ describe("other servers", () => {
       expect((await get("/api/v1/namespaces/default/pods")).code).toBe(200);
       expect(other.asked.length).toBe(before);
       const denied = await get("/api/v1/namespaces/default/secrets");
-      expect([denied.code, JSON.parse(denied.text)]).toMatchObject([403, { message: 'secrets is forbidden: User "hook" cannot list resource "secrets" in API group "" in the namespace "default": said so' }]);
+      expect([denied.code, JSON.parse(denied.text)]).toMatchObject([
+        403,
+        { message: 'secrets is forbidden: User "hook" cannot list resource "secrets" in API group "" in the namespace "default": said so' },
+      ]);
       client.close();
     } finally {
       await api.stop();
@@ -331,7 +427,15 @@ describe("another server's word about a token", () => {
     let count = 0;
     const other = await OtherServer.start(() => answers[Math.min(count++, answers.length - 1)]);
     const clock = { ...systemClock, after: (_delayMs: number, callback: () => void) => systemClock.after(0, callback) };
-    const webhook = new TokenWebhook({ version: "v1", target: { url: other.url, ca: other.authority.certificate }, audiences: [OURS], cacheTtlMs: 60_000, clock, random: systemRandom, logger: silentLogger });
+    const webhook = new TokenWebhook({
+      version: "v1",
+      target: { url: other.url, ca: other.authority.certificate },
+      audiences: [OURS],
+      cacheTtlMs: 60_000,
+      clock,
+      random: systemRandom,
+      logger: silentLogger,
+    });
     try {
       let found: unknown;
       for (let time = 0; time < times; time++) found = await webhook.authenticateFor("asked", audiences);
@@ -370,7 +474,14 @@ describe("a server that knows no strangers", () => {
     const now = systemClock.now();
     const proxies = await createAuthority("proxies", now - 60_000, now + 3_600_000);
     const front = await issueCertificate(proxies, { commonName: "front", usage: "client", notBeforeMs: now - 60_000, notAfterMs: now + 3_600_000 });
-    const frontProxy = { verifier: new CertificateVerifier(proxies.certificate), allowedNames: ["front"], usernameHeaders: ["X-Remote-User"], uidHeaders: [], groupHeaders: ["X-Remote-Group"], extraHeaderPrefixes: ["X-Remote-Extra-"] };
+    const frontProxy = {
+      verifier: new CertificateVerifier(proxies.certificate),
+      allowedNames: ["front"],
+      usernameHeaders: ["X-Remote-User"],
+      uidHeaders: [],
+      groupHeaders: ["X-Remote-Group"],
+      extraHeaderPrefixes: ["X-Remote-Extra-"],
+    };
     const api = await startTestListener({ authentication: { anonymous: { isEnabled: false }, frontProxy } });
     try {
       expect(await whoami(api, {})).toBe(401);

@@ -55,7 +55,8 @@ describe.skipIf(kubectls.length === 0).each(kubectls)("kubectl $version", (kubec
     await plane.stop();
   });
 
-  const raw = (args: string, input?: string): Promise<KubectlResult> => runKubectl(kubectl, (plane.api as TestListener).kubeconfig, args.split(" "), { timeoutMs: 90_000, ...(input === undefined ? {} : { input }) });
+  const raw = (args: string, input?: string): Promise<KubectlResult> =>
+    runKubectl(kubectl, (plane.api as TestListener).kubeconfig, args.split(" "), { timeoutMs: 90_000, ...(input === undefined ? {} : { input }) });
   /** Fails with what kubectl said. */
   const k = async (args: string, input?: string): Promise<string> => {
     const { code, stdout, stderr } = await raw(args, input);
@@ -118,7 +119,7 @@ describe.skipIf(kubectls.length === 0).each(kubectls)("kubectl $version", (kubec
     await k("autoscale deployment web --min=2 --max=4 --cpu-percent=70");
     expect(await k("get hpa web")).toMatch(/^NAME +REFERENCE +TARGETS +MINPODS +MAXPODS +REPLICAS +AGE\nweb +Deployment\/web +cpu: <unknown>\/70% +2 +4 /);
     expect(await k("get horizontalpodautoscalers.v1.autoscaling web -o jsonpath={.apiVersion},{.spec.targetCPUUtilizationPercentage}")).toBe("autoscaling/v1,70");
-    await k("wait hpa/web --for=jsonpath={.status.conditions[?(@.type==\"ScalingActive\")].status}=False --timeout=60s");
+    await k('wait hpa/web --for=jsonpath={.status.conditions[?(@.type=="ScalingActive")].status}=False --timeout=60s');
     expect(await k("describe hpa web")).toMatch(/ScalingActive +False +FailedGetResourceMetric/);
     await k("delete hpa web");
   });

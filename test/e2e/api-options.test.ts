@@ -18,25 +18,42 @@ describe("the switches of the API", () => {
     if (text !== "") writeFileSync(full, text, { mode: 0o600 });
     return full;
   };
-  const encryption = (...providers: string[]) => file("encryption.yaml", `apiVersion: apiserver.config.k8s.io/v1\nkind: EncryptionConfiguration\nresources:\n- resources: [secrets]\n  providers:\n${providers.map((provider) => `  - ${provider}\n`).join("")}`);
+  const encryption = (...providers: string[]) =>
+    file(
+      "encryption.yaml",
+      `apiVersion: apiserver.config.k8s.io/v1\nkind: EncryptionConfiguration\nresources:\n- resources: [secrets]\n  providers:\n${providers.map((provider) => `  - ${provider}\n`).join("")}`,
+    );
   const start = () =>
     startMainstay(thisMachine, file("data"), [
       ...BARE,
-      "--encryption-provider-config", file("encryption.yaml"),
-      "--audit-policy-file", file("policy.yaml", "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules:\n- {level: None, nonResourceURLs: ['*']}\n- {level: Metadata, resources: [{resources: [secrets]}]}\n- {level: None}\n"),
-      "--audit-log-path", file("audit.log"),
-      "--enable-admission-plugins", "AlwaysPullImages,NodeRestriction",
-      "--disable-admission-plugins", "DefaultTolerationSeconds",
-      "--feature-gates", "SomeFeature=true,OpenAPIEnums=false,StrictIPCIDRValidation=false",
-      "--max-requests-inflight", "100",
+      "--encryption-provider-config",
+      file("encryption.yaml"),
+      "--audit-policy-file",
+      file(
+        "policy.yaml",
+        "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules:\n- {level: None, nonResourceURLs: ['*']}\n- {level: Metadata, resources: [{resources: [secrets]}]}\n- {level: None}\n",
+      ),
+      "--audit-log-path",
+      file("audit.log"),
+      "--enable-admission-plugins",
+      "AlwaysPullImages,NodeRestriction",
+      "--disable-admission-plugins",
+      "DefaultTolerationSeconds",
+      "--feature-gates",
+      "SomeFeature=true,OpenAPIEnums=false,StrictIPCIDRValidation=false",
+      "--max-requests-inflight",
+      "100",
     ]);
-  const stored = () => ["state.db", "state.db-wal"].map((name) => {
-    try {
-      return readFileSync(path.join(folder, "data", "server", name), "latin1");
-    } catch {
-      return "";
-    }
-  }).join("");
+  const stored = () =>
+    ["state.db", "state.db-wal"]
+      .map((name) => {
+        try {
+          return readFileSync(path.join(folder, "data", "server", name), "latin1");
+        } catch {
+          return "";
+        }
+      })
+      .join("");
   let server: Mainstay;
 
   beforeAll(async () => {
@@ -58,7 +75,11 @@ describe("the switches of the API", () => {
 
   it("write who touched Secrets into the log, and nothing else", async () => {
     const events = await eventually(
-      async () => readFileSync(file("audit.log"), "utf8").trim().split("\n").map((line) => JSON.parse(line) as { verb: string; stage: string; objectRef: { resource: string; name?: string }; user: { username: string } }),
+      async () =>
+        readFileSync(file("audit.log"), "utf8")
+          .trim()
+          .split("\n")
+          .map((line) => JSON.parse(line) as { verb: string; stage: string; objectRef: { resource: string; name?: string }; user: { username: string } }),
       (found) => found.some(({ verb, objectRef }) => verb === "get" && objectRef.name === "door"),
     );
     expect(new Set(events.map(({ objectRef }) => objectRef.resource))).toEqual(new Set(["secrets"]));
@@ -101,7 +122,12 @@ describe("the switches of the API", () => {
     const odd = file("odd.json", JSON.stringify({ apiVersion: "v1", kind: "Service", metadata: { name: "odd" }, spec: { clusterIP: "010.43.0.77", ports: [{ port: 80 }] } }));
     await kubectl(thisMachine, server, "create", "-f", odd);
     expect(await kubectl(thisMachine, server, "get", "service", "odd", "-o", "jsonpath={.spec.clusterIP}")).toBe("010.43.0.77");
-    expect(await eventually(() => kubectl(thisMachine, server, "get", "ipaddresses", "-o", "name"), (found) => found.includes("ipaddress.networking.k8s.io/10.43.0.77"))).not.toContain("010.43");
+    expect(
+      await eventually(
+        () => kubectl(thisMachine, server, "get", "ipaddresses", "-o", "name"),
+        (found) => found.includes("ipaddress.networking.k8s.io/10.43.0.77"),
+      ),
+    ).not.toContain("010.43");
   });
 
   it("refuse what cannot be, by the switch's name", async () => {
@@ -117,14 +143,34 @@ it("reaches others through a konnectivity proxy where it is told to", async () =
     return path.join(folder, name);
   };
   const udsName = path.join(folder, "proxy.sock");
-  const selections = file("egress.json", { apiVersion: "apiserver.k8s.io/v1beta1", kind: "EgressSelectorConfiguration", egressSelections: [{ name: "controlplane", connection: { proxyProtocol: "GRPC", transport: { uds: { udsName } } } }] });
+  const selections = file("egress.json", {
+    apiVersion: "apiserver.k8s.io/v1beta1",
+    kind: "EgressSelectorConfiguration",
+    egressSelections: [{ name: "controlplane", connection: { proxyProtocol: "GRPC", transport: { uds: { udsName } } } }],
+  });
   await using proxy = await KonnectivityServer.start(udsName);
   proxy.refusal = (random) => ({ case: "dialResponse", value: { error: "nobody is there", connectID: 0n, random } });
   const server = await startMainstay(thisMachine, path.join(folder, "data"), [...BARE, "--egress-selector-config-file", selections]);
   try {
     const rules = [{ operations: ["CREATE"], apiGroups: [""], apiVersions: ["v1"], resources: ["configmaps"] }];
-    const webhooks = [{ name: "hook.example.com", rules, clientConfig: { url: "https://hook.example:8443/" }, failurePolicy: "Fail", sideEffects: "None", admissionReviewVersions: ["v1"], namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "default" } } }];
-    await kubectl(thisMachine, server, "create", "-f", file("hook.json", { apiVersion: "admissionregistration.k8s.io/v1", kind: "ValidatingWebhookConfiguration", metadata: { name: "hook" }, webhooks }));
+    const webhooks = [
+      {
+        name: "hook.example.com",
+        rules,
+        clientConfig: { url: "https://hook.example:8443/" },
+        failurePolicy: "Fail",
+        sideEffects: "None",
+        admissionReviewVersions: ["v1"],
+        namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "default" } },
+      },
+    ];
+    await kubectl(
+      thisMachine,
+      server,
+      "create",
+      "-f",
+      file("hook.json", { apiVersion: "admissionregistration.k8s.io/v1", kind: "ValidatingWebhookConfiguration", metadata: { name: "hook" }, webhooks }),
+    );
     await expect(kubectl(thisMachine, server, "create", "configmap", "asked")).rejects.toThrow("nobody is there");
     expect(proxy.asked).toEqual(["hook.example:8443"]);
   } finally {

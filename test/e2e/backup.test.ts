@@ -8,7 +8,6 @@ import { skipWithoutEtcd, startEtcd } from "../kit/etcd.ts";
 import { thisMachine as here } from "../kit/hosts.ts";
 import { eventually, kubectl, nodeArgs, startMainstay, type Mainstay } from "../kit/mainstay.ts";
 
-
 /** Everything of a cluster in one file, and its way from store to store. */
 describe("a cluster's data", () => {
   const folder = mkdtempSync(path.join(os.tmpdir(), "ms-"));
@@ -23,7 +22,16 @@ describe("a cluster's data", () => {
     return { status, output: stdout + stderr };
   };
   /** What nobody changes while a server starts and stops, with resourceVersions. */
-  const look = (of: Mainstay) => kubectl(here, of, "get", "configmaps,secrets,services,deployments", "-A", "-o", "jsonpath={range .items[*]}{.kind}/{.metadata.namespace}/{.metadata.name} {.metadata.uid} {.metadata.generation}{'\\n'}{end}");
+  const look = (of: Mainstay) =>
+    kubectl(
+      here,
+      of,
+      "get",
+      "configmaps,secrets,services,deployments",
+      "-A",
+      "-o",
+      "jsonpath={range .items[*]}{.kind}/{.metadata.namespace}/{.metadata.name} {.metadata.uid} {.metadata.generation}{'\\n'}{end}",
+    );
   const versions = (of: Mainstay) => kubectl(here, of, "get", "configmaps,secrets", "-n", "default", "-o", "jsonpath={range .items[*]}{.metadata.name} {.metadata.resourceVersion}{'\\n'}{end}");
   const log = (name: string) => execFileSync("git", ["--git-dir", at(`${name}/git/cluster.git`), "log", "--format=%H", "main"], { encoding: "utf8" });
 
@@ -31,7 +39,10 @@ describe("a cluster's data", () => {
     server = await start("one");
     await kubectl(here, server, "create", "secret", "generic", "password", "--from-literal=value=hunter2");
     for (let index = 0; index < 5; index++) await kubectl(here, server, "create", "configmap", `map-${index}`);
-    await eventually(() => look(server), (text) => text.includes("Deployment/web/web"));
+    await eventually(
+      () => look(server),
+      (text) => text.includes("Deployment/web/web"),
+    );
     objects = await look(server);
     history = log("one");
   });
@@ -68,9 +79,15 @@ describe("a cluster's data", () => {
     const saved = await start("two", "--backup-repo", remote, "--backup-recipient", await identityToRecipient(key), "--backup-schedule", "@every 1s", "--backup-keep", "2");
     await kubectl(here, saved, "create", "configmap", "saved-in-git");
     const shown = () => spawnSync("git", ["--git-dir", remote, "ls-tree", "--name-only", "backups/local"], { encoding: "utf8" }).stdout;
-    const atFirst = await eventually(async () => shown(), (text) => text.includes(".backup.age"));
+    const atFirst = await eventually(
+      async () => shown(),
+      (text) => text.includes(".backup.age"),
+    );
     // Two further ones, since the first of them may have begun before the object was there.
-    await eventually(async () => shown(), (text) => text.split("\n").filter((name) => name.endsWith(".age") && !atFirst.includes(name)).length === 2);
+    await eventually(
+      async () => shown(),
+      (text) => text.split("\n").filter((name) => name.endsWith(".age") && !atFirst.includes(name)).length === 2,
+    );
     objects = await look(saved);
     await saved.stop();
     expect(command("restore", remote, "--data-dir", at("from-git"))).toMatchObject({ status: 1, output: expect.stringContaining("give the file with its age key as --age-key-file") });
@@ -89,14 +106,20 @@ describe("a cluster's data", () => {
   });
 
   it("is not made of a directory without a cluster, which stays as it is", () => {
-    expect(command("backup", at("none.backup"), "--data-dir", at("nowhere"))).toMatchObject({ status: 2, output: expect.stringContaining(`there is no cluster in ${at("nowhere")}; name the server's directory with --data-dir`) });
+    expect(command("backup", at("none.backup"), "--data-dir", at("nowhere"))).toMatchObject({
+      status: 2,
+      output: expect.stringContaining(`there is no cluster in ${at("nowhere")}; name the server's directory with --data-dir`),
+    });
     expect([existsSync(at("none.backup")), existsSync(at("nowhere"))]).toEqual([false, false]);
   });
 
   it.skipIf(skipWithoutEtcd())("moves to etcd and back, with its revisions", async () => {
     await using etcd = await startEtcd({ members: 1 });
     const endpoint = etcd.endpoints.join(",");
-    expect(command("migrate", "--from", "sqlite", "--to", endpoint, "--data-dir", at("two"))).toMatchObject({ status: 0, output: expect.stringContaining(`start the server with --datastore-endpoint ${endpoint}`) });
+    expect(command("migrate", "--from", "sqlite", "--to", endpoint, "--data-dir", at("two"))).toMatchObject({
+      status: 0,
+      output: expect.stringContaining(`start the server with --datastore-endpoint ${endpoint}`),
+    });
     const moved = await start("two", "--datastore-endpoint", endpoint);
     expect(await look(moved)).toBe(objects);
     const before = await versions(moved);
@@ -107,7 +130,11 @@ describe("a cluster's data", () => {
     expect(command("migrate", "--from", endpoint, "--to", "sqlite", "--data-dir", at("two"))).toMatchObject({ status: 0 });
     const back = await start("two");
     const after = await versions(back);
-    for (const line of before.trim().split("\n").filter((text) => !text.startsWith("kube-root-ca"))) expect(after).toContain(line);
+    for (const line of before
+      .trim()
+      .split("\n")
+      .filter((text) => !text.startsWith("kube-root-ca")))
+      expect(after).toContain(line);
     expect(after).toContain("written-to-etcd");
     await back.stop();
   });

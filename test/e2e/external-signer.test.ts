@@ -24,7 +24,10 @@ describe("tokens that somebody else signs", () => {
   });
 
   it("let accounts in, also those of a server that has started anew", async () => {
-    const token = await eventually(() => kubectl(thisMachine, server, "create", "token", "default"), (text) => text !== "");
+    const token = await eventually(
+      () => kubectl(thisMachine, server, "create", "token", "default"),
+      (text) => text !== "",
+    );
     const review = path.join(folder, "review.json");
     writeFileSync(review, JSON.stringify({ apiVersion: "authentication.k8s.io/v1", kind: "TokenReview", spec: { token } }));
     const whoIs = () => kubectl(thisMachine, server, "create", "-f", review, "-o", "jsonpath={.status.user.username}");
@@ -38,10 +41,16 @@ describe("tokens that somebody else signs", () => {
 
   it("have an end: Secrets get none", async () => {
     const secret = path.join(folder, "secret.json");
-    writeFileSync(secret, JSON.stringify({ apiVersion: "v1", kind: "Secret", type: "kubernetes.io/service-account-token", metadata: { name: "robot", annotations: { "kubernetes.io/service-account.name": "default" } } }));
+    writeFileSync(
+      secret,
+      JSON.stringify({ apiVersion: "v1", kind: "Secret", type: "kubernetes.io/service-account-token", metadata: { name: "robot", annotations: { "kubernetes.io/service-account.name": "default" } } }),
+    );
     await kubectl(thisMachine, server, "create", "-f", secret);
     await kubectl(thisMachine, server, "create", "namespace", "later");
-    await eventually(() => kubectl(thisMachine, server, "get", "configmaps", "-n", "later", "-o", "name"), (text) => text.includes("kube-root-ca.crt"));
+    await eventually(
+      () => kubectl(thisMachine, server, "get", "configmaps", "-n", "later", "-o", "name"),
+      (text) => text.includes("kube-root-ca.crt"),
+    );
     expect(await kubectl(thisMachine, server, "get", "secret", "robot", "-o", "jsonpath={.data}")).toBe("");
   });
 

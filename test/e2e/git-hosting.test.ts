@@ -21,9 +21,16 @@ import { clusterRoleResource } from "../../engine/resources/rbac/cluster-role.ts
 import { configMapYaml } from "../kit/git.ts";
 import { startGitCluster, type GitCluster, type WorkingCopy } from "../kit/git-cluster.ts";
 
-const CONFIG = "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nprotectedBranches: [release/*]\nteams:\n- {name: shop, paths: [apps/shop], members: ['user:system:serviceaccount:default:pusher']}\nstatus: {minInterval: 100ms}\n";
+const CONFIG =
+  "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nprotectedBranches: [release/*]\nteams:\n- {name: shop, paths: [apps/shop], members: ['user:system:serviceaccount:default:pusher']}\nstatus: {minInterval: 100ms}\n";
 const file = (name: string, value = "1") => ({ [`apps/${name}/${name}.yaml`]: configMapYaml(name, { key: value }) });
-const value = async (name: string) => (await cluster.client.for(configMapResource).get("default", name).catch(() => undefined))?.data?.["key"];
+const value = async (name: string) =>
+  (
+    await cluster.client
+      .for(configMapResource)
+      .get("default", name)
+      .catch(() => undefined)
+  )?.data?.["key"];
 
 let cluster: GitCluster;
 const tokens = new Map<string, string>();
@@ -41,11 +48,34 @@ beforeAll(async () => {
   cluster = await startGitCluster({ allowsAnonymous: false });
   const { client } = cluster;
   await client.for(namespaceResource).create({ apiVersion: "v1", kind: "Namespace", metadata: { name: "mainstay-system" } });
-  for (const [name, verbs] of [["reader", ["fetch"]], ["proposer", ["propose"]], ["pusher", ["push"]], ["owner", ["*"]], ["stranger", []]] as const) {
-    const { metadata: { uid = "" } } = await client.for(serviceAccountResource).create({ apiVersion: "v1", kind: "ServiceAccount", metadata: { name, namespace: "default" } });
+  for (const [name, verbs] of [
+    ["reader", ["fetch"]],
+    ["proposer", ["propose"]],
+    ["pusher", ["push"]],
+    ["owner", ["*"]],
+    ["stranger", []],
+  ] as const) {
+    const {
+      metadata: { uid = "" },
+    } = await client.for(serviceAccountResource).create({ apiVersion: "v1", kind: "ServiceAccount", metadata: { name, namespace: "default" } });
     tokens.set(name, (await cluster.api.server.parts.tokens.issue({ namespace: "default", serviceaccount: { name, uid } }, cluster.api.server.parts.tokens.audiences, 3600)).token);
-    await client.for(clusterRoleResource).create({ apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole", metadata: { name }, rules: verbs.length === 0 ? [] : [{ apiGroups: ["mainstay.dev"], resources: ["repositories"], resourceNames: ["local"], verbs: [...verbs] }] });
-    await client.for(clusterRoleBindingResource).create({ apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRoleBinding", metadata: { name }, roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name }, subjects: [{ kind: "ServiceAccount", name, namespace: "default" }] });
+    await client
+      .for(clusterRoleResource)
+      .create({
+        apiVersion: "rbac.authorization.k8s.io/v1",
+        kind: "ClusterRole",
+        metadata: { name },
+        rules: verbs.length === 0 ? [] : [{ apiGroups: ["mainstay.dev"], resources: ["repositories"], resourceNames: ["local"], verbs: [...verbs] }],
+      });
+    await client
+      .for(clusterRoleBindingResource)
+      .create({
+        apiVersion: "rbac.authorization.k8s.io/v1",
+        kind: "ClusterRoleBinding",
+        metadata: { name },
+        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name },
+        subjects: [{ kind: "ServiceAccount", name, namespace: "default" }],
+      });
   }
   const first = await cluster.clone("owner", { password: tokens.get("owner") ?? "" });
   copies.set("owner", first);
@@ -59,7 +89,9 @@ describe("a hosted repository that asks who comes", () => {
   test("lets in nobody without a token or with a wrong one, and says how to get one", async () => {
     const anonymous = await cluster.git(".", "clone", cluster.gitops.gitUrl ?? "", "anonymous");
     expect(anonymous).toMatchObject({ code: 128 });
-    expect(anonymous.text).toMatch(/remote: this repository is not open to everyone: log in with any user name and, as password, a token of the cluster \(kubectl create token NAME\)|could not read Username/);
+    expect(anonymous.text).toMatch(
+      /remote: this repository is not open to everyone: log in with any user name and, as password, a token of the cluster \(kubectl create token NAME\)|could not read Username/,
+    );
     const wrong = await cluster.git(".", "clone", (cluster.gitops.gitUrl ?? "").replace("://", "://a:wrong@"), "wrong");
     expect(wrong.text).toContain("Authentication failed");
     const answer = await fetch(`${cluster.gitops.gitUrl}/info/refs?service=git-upload-pack`);
@@ -106,7 +138,13 @@ describe("a hosted repository that asks who comes", () => {
     const url = (cluster.gitops.gitUrl ?? "").replace("://", "://key:k3y-of-the-build@");
     const look = () => cluster.git(".", "ls-remote", url, "refs/heads/main");
     expect((await look()).code).not.toBe(0);
-    const secret = { apiVersion: "v1", kind: "Secret", type: "mainstay.dev/git-token", metadata: { name: "build", namespace: "mainstay-system" }, stringData: { token: "k3y-of-the-build", repository: "local" } } as const;
+    const secret = {
+      apiVersion: "v1",
+      kind: "Secret",
+      type: "mainstay.dev/git-token",
+      metadata: { name: "build", namespace: "mainstay-system" },
+      stringData: { token: "k3y-of-the-build", repository: "local" },
+    } as const;
     await secrets.create(secret);
     expect(await look()).toMatchObject({ code: 0, text: expect.stringContaining("refs/heads/main") });
     const copy = await copyOf("owner");
@@ -127,7 +165,9 @@ describe("a hosted repository that asks who comes", () => {
     await pusher.git("reset", "-q", "--hard", "HEAD~1");
     await pusher.commit(file("web", "6"), "another five");
     const rewrite = await pusher.push("--force", "-o", "force");
-    expect(rewrite.text).toMatch(/remote: refused: this push would rewrite main and drop [0-9a-f]{10}; go forward with git pull --rebase, or go back with git revert; system:serviceaccount:default:pusher may not force repository local *\n/);
+    expect(rewrite.text).toMatch(
+      /remote: refused: this push would rewrite main and drop [0-9a-f]{10}; go forward with git pull --rebase, or go back with git revert; system:serviceaccount:default:pusher may not force repository local *\n/,
+    );
     const owner = await copyOf("owner");
     await owner.git("reset", "-q", "--hard", "HEAD~1");
     await owner.commit(file("web", "7"), "rewritten");
@@ -149,9 +189,15 @@ describe("native git over HTTP", () => {
       await copy.commit(file("web", `by ${index}`), `by ${index}`);
     }
     const apart = await Promise.all(pushers.map((copy, index) => copy.git("push", "origin", `HEAD:topic-${index}`)));
-    expect(apart.map(({ code }) => code), apart.map(({ text }) => text).join("\n")).toEqual([0, 0, 0, 0]);
+    expect(
+      apart.map(({ code }) => code),
+      apart.map(({ text }) => text).join("\n"),
+    ).toEqual([0, 0, 0, 0]);
     const together = await Promise.all(pushers.map((copy) => copy.push()));
-    expect(together.filter(({ code }) => code === 0), together.map(({ text }) => text).join("\n")).toHaveLength(1);
+    expect(
+      together.filter(({ code }) => code === 0),
+      together.map(({ text }) => text).join("\n"),
+    ).toHaveLength(1);
     expect(await value("web")).toBe(`by ${together.findIndex(({ code }) => code === 0)}`);
     const heads = (await pushers[0]?.git("ls-remote", "origin", "refs/heads/topic-*"))?.text.trim().split("\n");
     expect(heads).toHaveLength(4);
@@ -182,10 +228,19 @@ describe("native git over HTTP", () => {
 
   test("goes over TLS beyond the loopback, with a certificate that is checked", async () => {
     const authority = await createAuthority("test", Date.now() - 60_000, Date.now() + 3_600_000);
-    const issue = (commonName: string) => issueCertificate(authority, { commonName, organizations: [], usage: "serving", ipAddresses: ["127.0.0.1"], dnsNames: [], notBeforeMs: Date.now() - 60_000, notAfterMs: Date.now() + 3_600_000 });
+    const issue = (commonName: string) =>
+      issueCertificate(authority, { commonName, organizations: [], usage: "serving", ipAddresses: ["127.0.0.1"], dnsNames: [], notBeforeMs: Date.now() - 60_000, notAfterMs: Date.now() + 3_600_000 });
     const shown = new ChangingValue(await issue("git"));
     const stop = new AbortController();
-    const server = await startGitServer({ root: path.join(cluster.folder, "data/git"), address: "127.0.0.1", port: 0, logger: silentLogger, repositoryOf: () => "local", access: { users: createGitAccess(cluster.client, false), random: systemRandom }, certificate: shown });
+    const server = await startGitServer({
+      root: path.join(cluster.folder, "data/git"),
+      address: "127.0.0.1",
+      port: 0,
+      logger: silentLogger,
+      repositoryOf: () => "local",
+      access: { users: createGitAccess(cluster.client, false), random: systemRandom },
+      certificate: shown,
+    });
     const running = server.run(stop.signal);
     try {
       await writeFile(path.join(cluster.folder, "ca.crt"), authority.certificate);

@@ -20,7 +20,11 @@ const MAINSTAY = "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunits: [{
 const WEB = { "mainstay.yaml": MAINSTAY, "apps/web/namespace.yaml": namespaceYaml("web"), "apps/web/deployment.yaml": deploymentYaml("web"), "apps/web/settings.yaml": configMapYaml("settings") };
 
 const deployment = () => cluster.client.for(deploymentResource).get("web", "web");
-const remoteLines = (text: string) => text.split("\n").filter((line) => line.startsWith("remote: ")).map((line) => line.slice(8).trimEnd());
+const remoteLines = (text: string) =>
+  text
+    .split("\n")
+    .filter((line) => line.startsWith("remote: "))
+    .map((line) => line.slice(8).trimEnd());
 async function deployWeb(): Promise<void> {
   await copy.commit(WEB, "deploy web");
   const result = await copy.push();
@@ -32,7 +36,16 @@ describe("a push that is valid", () => {
     await copy.commit(WEB, "deploy web");
     const first = await copy.push();
     expect(first.code, first.text).toBe(0);
-    expect(remoteLines(first.text)).toEqual(expect.arrayContaining(["+ Namespace web", "+ ConfigMap web/settings", "+ Deployment web/web", expect.stringMatching(/^plan for [0-9a-f]{7}: 3 new objects, 0 unchanged$/), expect.stringMatching(/^applied in /), expect.stringMatching(/^healthy after /)]));
+    expect(remoteLines(first.text)).toEqual(
+      expect.arrayContaining([
+        "+ Namespace web",
+        "+ ConfigMap web/settings",
+        "+ Deployment web/web",
+        expect.stringMatching(/^plan for [0-9a-f]{7}: 3 new objects, 0 unchanged$/),
+        expect.stringMatching(/^applied in /),
+        expect.stringMatching(/^healthy after /),
+      ]),
+    );
 
     await copy.commit({ "apps/web/deployment.yaml": deploymentYaml("web", 5, "mainstay.local/web:2") }, "scale web to 5");
     const second = await copy.push();
@@ -57,7 +70,9 @@ describe("a push that is valid", () => {
     expect(log).toContain(`Mainstay-Desired-Commit: ${head}\nMainstay-Commit: ${head}\n`);
     expect(log).toMatch(/Mainstay-Etcd-Revision: \d+\nMainstay-Result: applied\nMainstay-Duration-Ms: \d+/);
     const readme = (await copy.git("show", "origin/status/local:README.md")).text;
-    expect(readme).toMatch(new RegExp(`^# local: 🟩 Healthy · commit \\[\`${head.slice(0, 10)}\`\\]\\(deploys/\\d{4}/\\d{2}/${head.slice(0, 10)}\\.md\\) "deploy web" · applied in .*, healthy after `));
+    expect(readme).toMatch(
+      new RegExp(`^# local: 🟩 Healthy · commit \\[\`${head.slice(0, 10)}\`\\]\\(deploys/\\d{4}/\\d{2}/${head.slice(0, 10)}\\.md\\) "deploy web" · applied in .*, healthy after `),
+    );
     expect(readme).toContain("1 app: 1 🟩 · 0 🟧 · 0 🟥");
     expect(readme).toMatch(/\| 🟩 \[web\]\(apps\/web\.md\) \| Healthy \| 3\/3 \|/);
     const files = (await copy.git("ls-tree", "-r", "--name-only", "origin/status/local")).text.trim().split("\n");
@@ -138,15 +153,26 @@ describe("a push that is refused changes nothing, in the repository or in the cl
     ["a name that breaks the rules", { "apps/web/settings.yaml": configMapYaml("Set_tings") }, /^apps\/web\/settings\.yaml:4 metadata\.name: a lowercase RFC 1123 subdomain/],
     ["a namespace that does not exist", { "apps/other/c.yaml": configMapYaml("c") }, /^apps\/other\/c\.yaml:\d metadata\.namespace: there is no Namespace other; add a manifest for it/],
     ["an unknown kind", { "apps/web/x.yaml": "apiVersion: apps/v1\nkind: Deploymnet\nmetadata: {name: x}\n" }, /^apps\/web\/x\.yaml:2 no kind Deploymnet in apps\/v1/],
-    ["an immutable field", { "apps/web/deployment.yaml": deploymentYaml("web").replace(/\{app: web\}/g, "{app: web, tier: front}") }, /^apps\/web\/deployment\.yaml:7 spec\.selector: cannot change in place; to delete Deployment web\/web and make it anew, .*Allow-Replace: Deployment\/web/],
-    ["a protected deletion", { "apps/web/namespace.yaml": undefined, "apps/web/deployment.yaml": undefined, "apps/web/settings.yaml": undefined }, /^apps\/web\/namespace\.yaml:1 deletes Namespace web, and Namespace is protected; .*Allow-Delete: Namespace\/web/],
+    [
+      "an immutable field",
+      { "apps/web/deployment.yaml": deploymentYaml("web").replace(/\{app: web\}/g, "{app: web, tier: front}") },
+      /^apps\/web\/deployment\.yaml:7 spec\.selector: cannot change in place; to delete Deployment web\/web and make it anew, .*Allow-Replace: Deployment\/web/,
+    ],
+    [
+      "a protected deletion",
+      { "apps/web/namespace.yaml": undefined, "apps/web/deployment.yaml": undefined, "apps/web/settings.yaml": undefined },
+      /^apps\/web\/namespace\.yaml:1 deletes Namespace web, and Namespace is protected; .*Allow-Delete: Namespace\/web/,
+    ],
   ])("%s", async (_name, files, expected) => {
     await deployWeb();
     const before = { tip: await tip(), version: (await deployment()).metadata.resourceVersion };
     await copy.commit(files);
     const result = await copy.push();
     expect(result.code).toBe(1);
-    expect(remoteLines(result.text).some((line) => expected.test(line)), result.text).toBe(true);
+    expect(
+      remoteLines(result.text).some((line) => expected.test(line)),
+      result.text,
+    ).toBe(true);
     expect(result.text).toContain("nothing has changed, in the repository or in the cluster");
     expect({ tip: await tip(), version: (await deployment()).metadata.resourceVersion }).toEqual(before);
   });
@@ -154,7 +180,14 @@ describe("a push that is refused changes nothing, in the repository or in the cl
   test("all problems are told at once, also those of the server", async () => {
     await copy.commit({ ...WEB, "apps/web/deployment.yaml": deploymentYaml("web", -1), "apps/web/a.yaml": deploymentYaml("a", "many"), "apps/web/b.yaml": "a: [" });
     const result = await copy.push();
-    expect(remoteLines(result.text)).toEqual(expect.arrayContaining([expect.stringMatching(/^apps\/web\/a\.yaml:6 /), expect.stringMatching(/^apps\/web\/b\.yaml:\d /), expect.stringMatching(/^apps\/web\/deployment\.yaml:6 /), expect.stringMatching(/^refused: 3 problems;/)]));
+    expect(remoteLines(result.text)).toEqual(
+      expect.arrayContaining([
+        expect.stringMatching(/^apps\/web\/a\.yaml:6 /),
+        expect.stringMatching(/^apps\/web\/b\.yaml:\d /),
+        expect.stringMatching(/^apps\/web\/deployment\.yaml:6 /),
+        expect.stringMatching(/^refused: 3 problems;/),
+      ]),
+    );
   });
 
   test("a dry run prints the plan and is refused on purpose", async () => {
@@ -227,7 +260,10 @@ describe("pushes that meet", () => {
 describe("drift", () => {
   test("a live change of what the repository says is put back, with the writer named", async () => {
     await deployWeb();
-    await cluster.api.as("kubernetes-admin", ["system:masters"], "kubectl-edit").for(deploymentResource).patch("web", "web", "merge", { spec: { replicas: 1 } });
+    await cluster.api
+      .as("kubernetes-admin", ["system:masters"], "kubectl-edit")
+      .for(deploymentResource)
+      .patch("web", "web", "merge", { spec: { replicas: 1 } });
     await eventually("replicas to be 3 again", async () => (await deployment()).spec?.replicas === 3);
     // The write is seen before whoever made it has heard that it was stored.
     const drift = await eventually("the drift to be told", () => cluster.gitops.facts().drift[0]);
@@ -241,7 +277,10 @@ describe("drift", () => {
     await cluster.client.for(configMapResource).delete("web", "settings");
     await eventually("the config map to be back", async () => (await cluster.client.for(configMapResource).list("web")).items.some((map) => map.metadata.name === "settings"));
     const other = cluster.client.for(deploymentResource);
-    await other.apply({ apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "web", namespace: "web", labels: { extra: "yes" } }, spec: { replicas: 7 } } as never, { fieldManager: "scaler", force: true });
+    await other.apply({ apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "web", namespace: "web", labels: { extra: "yes" } }, spec: { replicas: 7 } } as never, {
+      fieldManager: "scaler",
+      force: true,
+    });
     await copy.commit({ "apps/web/deployment.yaml": deploymentYaml("web", 3, "mainstay.local/web:9") });
     const result = await copy.push();
     expect(remoteLines(result.text)).toContain("~ Deployment web/web: image 1→9 (left to others: spec.replicas (scaler))");

@@ -27,7 +27,11 @@ afterEach(async () => {
 });
 
 const follow = async (repo: string, basePath = ".") => (cluster = await startGitCluster({ repo, pollIntervalMs: 50, path: basePath }));
-const names = async (): Promise<string> => ((await cluster?.client.for(configMapResource).list("default"))?.items ?? []).map((map) => map.metadata.name).sort().join(",");
+const names = async (): Promise<string> =>
+  ((await cluster?.client.for(configMapResource).list("default"))?.items ?? [])
+    .map((map) => map.metadata.name)
+    .sort()
+    .join(",");
 const isRunning = (expected: string) => eventually(`config maps ${expected}`, async () => (await names()) === expected);
 const readme = async () => {
   const tip = await repository.tip("status/local");
@@ -36,7 +40,13 @@ const readme = async () => {
   const entry = tree.find(({ name }) => name === "README.md");
   return entry === undefined ? "" : (await store.objects.blob(entry.id)).toString("utf8");
 };
-const observed = async () => (await cluster?.client.for(repositoryResource).get("", "local").catch(() => undefined))?.observed;
+const observed = async () =>
+  (
+    await cluster?.client
+      .for(repositoryResource)
+      .get("", "local")
+      .catch(() => undefined)
+  )?.observed;
 
 describe("a remote over the file system", () => {
   test("is followed, its status branch written back to it", async () => {
@@ -73,7 +83,15 @@ describe("a remote over the file system", () => {
     await isRunning("a");
     const blob = await store.writeBlob(configMapYaml("z"));
     const settings = await store.writeBlob(SETTINGS["mainstay.yaml"]);
-    const other = await store.writeCommit({ tree: await store.writeTree([{ name: "mainstay.yaml", id: settings, is: "file" }, { name: "z.yaml", id: blob, is: "file" }]), parents: [], message: "rewritten", signature: { name: "x", email: "x@x", time: 0 } });
+    const other = await store.writeCommit({
+      tree: await store.writeTree([
+        { name: "mainstay.yaml", id: settings, is: "file" },
+        { name: "z.yaml", id: blob, is: "file" },
+      ]),
+      parents: [],
+      message: "rewritten",
+      signature: { name: "x", email: "x@x", time: 0 },
+    });
     await store.pushRef("refs/heads/main", await repository.tip(), other);
     await isRunning("z");
     await eventually("the note", async () => /the branch was rewritten: [0-9a-f]{10} is no longer part of it/.test(await readme()));
@@ -187,7 +205,9 @@ describe("the Git server", () => {
     const server = await startGitServer({ root, address: "127.0.0.1", port: 0, logger: silentLogger });
     const running = server.run(stop.signal);
     try {
-      await expect(startGitServer({ root, address: "127.0.0.1", port: server.port, logger: silentLogger })).rejects.toThrow(`port ${server.port} on 127.0.0.1 is taken by another program; stop it, or choose another port with --git-port`);
+      await expect(startGitServer({ root, address: "127.0.0.1", port: server.port, logger: silentLogger })).rejects.toThrow(
+        `port ${server.port} on 127.0.0.1 is taken by another program; stop it, or choose another port with --git-port`,
+      );
       const get = async (url: string, headers: Record<string, string> = {}) => (await fetch(`http://127.0.0.1:${server.port}${url}`, { headers })).status;
       expect([await get("/"), await get("/r.git/config"), await get("/r.git/HEAD"), await get("/../x.git/info/refs")]).toEqual([404, 404, 404, 404]);
       expect(await get("/r.git/info/refs?service=git-upload-pack", { origin: "http://evil.example" })).toBe(403);

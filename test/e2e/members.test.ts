@@ -15,13 +15,17 @@ describe.skipIf(!requireRoot() || skipWithoutEtcd())("servers that keep the stat
   let versionBefore = "";
   const host = (index: number) => fabric.hosts[index]!;
   const token = () => readFileSync(path.join(dirs[0]!, "server/pki/server-token"), "utf8").trim();
-  const start = async (index: number, ...args: string[]) => (servers[index] = await startMainstay(host(index), dirs[index]!, ["--no-agent", "--no-git", "--bind-address", host(index).address, ...args]));
+  const start = async (index: number, ...args: string[]) =>
+    (servers[index] = await startMainstay(host(index), dirs[index]!, ["--no-agent", "--no-git", "--bind-address", host(index).address, ...args]));
   const join = (index: number, ...args: string[]) => start(index, "--server", `https://${host(0).address}:6443`, "--token", token(), ...args);
   const on = (index: number, ...args: string[]) => kubectl(host(index), servers[index]!, "--request-timeout=20s", ...args);
   const create = (index: number, name: string) => on(index, "create", "configmap", name);
   const members = (index: number) => runMainstay(host(index), "members", "--data-dir", dirs[index]!);
   const healthy = (table: string) => table.split("\n").filter((line) => line.includes(" healthy ")).length;
-  const endMember = (index: number) => host(index).exec("pkill", "-9", "-f", `^etcd .*${dirs[index]}/`).catch(() => "");
+  const endMember = (index: number) =>
+    host(index)
+      .exec("pkill", "-9", "-f", `^etcd .*${dirs[index]}/`)
+      .catch(() => "");
 
   beforeAll(async () => {
     fabric = await createFabric("qm", 4);
@@ -69,17 +73,29 @@ describe.skipIf(!requireRoot() || skipWithoutEtcd())("servers that keep the stat
   });
 
   it("all stand behind the Service of the API", async () => {
-    await eventually(() => on(0, "get", "endpointslice", "kubernetes", "-o", "jsonpath={.endpoints[*].addresses[0]}"), (text) => text === [0, 1, 2].map((index) => host(index).address).join(" "), 60_000);
+    await eventually(
+      () => on(0, "get", "endpointslice", "kubernetes", "-o", "jsonpath={.endpoints[*].addresses[0]}"),
+      (text) => text === [0, 1, 2].map((index) => host(index).address).join(" "),
+      60_000,
+    );
   });
 
   it("go on when a machine dies, its nodes at another server, and it comes back without being told anything", { timeout: 240_000 }, async () => {
     agent = await startAgent(host(3), agentDir, ["--server", `https://${host(0).address}:6443`, "--token", readFileSync(path.join(dirs[0]!, "server/pki/node-token"), "utf8").trim()]);
     const renewals = () => on(1, "get", "lease", "-n", "kube-node-lease", host(3).name, "-o", "jsonpath={.spec.renewTime}");
     await eventually(renewals, (text) => text !== "", 60_000);
-    await eventually(async () => readFileSync(path.join(agentDir, "pki/servers.json"), "utf8"), (text) => text.includes(host(1).address), 60_000);
+    await eventually(
+      async () => readFileSync(path.join(agentDir, "pki/servers.json"), "utf8"),
+      (text) => text.includes(host(1).address),
+      60_000,
+    );
     await servers[0]!.kill();
     await endMember(0);
-    await eventually(() => create(1, "without-zero"), (answer) => answer.includes("created"), 60_000);
+    await eventually(
+      () => create(1, "without-zero"),
+      (answer) => answer.includes("created"),
+      60_000,
+    );
     const before = await renewals();
     await eventually(renewals, (text) => text !== "" && text !== before, 60_000);
     await start(0);
@@ -97,13 +113,36 @@ describe.skipIf(!requireRoot() || skipWithoutEtcd())("servers that keep the stat
     await host(2).setLink("down");
     // The server's own answer is waited for. It may say that it does not know: what is on its way to another member arrives when the link is back.
     await expect(kubectl(host(2), servers[2]!, "--request-timeout=60s", "create", "configmap", "doubtful")).rejects.toThrow(/failed to create|Error from server/);
-    await eventually(() => on(2, "get", "--raw", "/readyz").then(() => "ready", () => "not ready"), (answer) => answer === "not ready", 60_000);
-    await eventually(() => create(0, "meanwhile"), (answer) => answer.includes("created"), 60_000);
+    await eventually(
+      () =>
+        on(2, "get", "--raw", "/readyz").then(
+          () => "ready",
+          () => "not ready",
+        ),
+      (answer) => answer === "not ready",
+      60_000,
+    );
+    await eventually(
+      () => create(0, "meanwhile"),
+      (answer) => answer.includes("created"),
+      60_000,
+    );
     await host(2).setLink("up");
-    await eventually(() => on(2, "get", "configmap", "meanwhile", "-o", "name"), (answer) => answer === "configmap/meanwhile\n", 60_000);
+    await eventually(
+      () => on(2, "get", "configmap", "meanwhile", "-o", "name"),
+      (answer) => answer === "configmap/meanwhile\n",
+      60_000,
+    );
     const seen = (index: number) => on(index, "get", "configmaps", "-o", "name");
-    await eventually(async () => [await seen(0), await seen(2)], ([there, here]) => there === here);
-    await eventually(() => create(2, "back"), (answer) => answer.includes("created"), 60_000);
+    await eventually(
+      async () => [await seen(0), await seen(2)],
+      ([there, here]) => there === here,
+    );
+    await eventually(
+      () => create(2, "back"),
+      (answer) => answer.includes("created"),
+      60_000,
+    );
   });
 
   it("give a machine that has lost its disk its place back", { timeout: 240_000 }, async () => {
@@ -112,7 +151,11 @@ describe.skipIf(!requireRoot() || skipWithoutEtcd())("servers that keep the stat
     rmSync(dirs[2]!, { recursive: true, force: true });
     await join(2);
     expect(await on(2, "get", "configmap", "back", "-o", "name")).toBe("configmap/back\n");
-    await eventually(() => members(0), (table) => healthy(table) === 3, 60_000);
+    await eventually(
+      () => members(0),
+      (table) => healthy(table) === 3,
+      60_000,
+    );
   });
 
   it("take one out that is to go: it ends with the reason, and may join anew", { timeout: 240_000 }, async () => {
@@ -123,7 +166,11 @@ describe.skipIf(!requireRoot() || skipWithoutEtcd())("servers that keep the stat
     expect(healthy(await members(0))).toBe(2);
     await join(1);
     expect(await on(1, "get", "configmap", "back", "-o", "name")).toBe("configmap/back\n");
-    await eventually(() => members(0), (shown) => healthy(shown) === 3, 60_000);
+    await eventually(
+      () => members(0),
+      (shown) => healthy(shown) === 3,
+      60_000,
+    );
   });
 
   it("go on from one machine's data when the others are gone for good", { timeout: 240_000 }, async () => {

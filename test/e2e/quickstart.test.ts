@@ -33,7 +33,11 @@ describe.skipIf(!isRoot)("the quick start", () => {
       async () => (await kubectl(host, mainstay, "-n", "web", "get", "pods", "-l", "app=web", "--no-headers")).trim().split("\n"),
       (lines) => lines.length === count && lines.every((line) => / 1\/1 +Running /.test(line)),
     );
-  const readyPods = async () => (await kubectl(host, mainstay, "-n", "web", "get", "pods", "-l", "app=web", "--no-headers")).trim().split("\n").filter((line) => / 1\/1 +Running /.test(line)).length;
+  const readyPods = async () =>
+    (await kubectl(host, mainstay, "-n", "web", "get", "pods", "-l", "app=web", "--no-headers"))
+      .trim()
+      .split("\n")
+      .filter((line) => / 1\/1 +Running /.test(line)).length;
 
   beforeAll(async () => {
     fabric = await createFabric("qs", 1);
@@ -73,10 +77,13 @@ describe.skipIf(!isRoot)("the quick start", () => {
   });
 
   it("keeps the status branch as a page worth reading", async () => {
-    const page = await eventually(async () => {
-      await git("fetch", "-q");
-      return git("show", "origin/status/local:README.md");
-    }, (text) => /Healthy/.test(text) && /web/.test(text));
+    const page = await eventually(
+      async () => {
+        await git("fetch", "-q");
+        return git("show", "origin/status/local:README.md");
+      },
+      (text) => /Healthy/.test(text) && /web/.test(text),
+    );
     expect(page).toContain("3/3");
     expect(await git("log", "-1", "--format=%B", "origin/status/local")).toMatch(/Mainstay-Desired-Commit: [0-9a-f]{40}/);
   });
@@ -95,7 +102,11 @@ describe.skipIf(!isRoot)("the quick start", () => {
     edit("apps/web/pages.yaml", "It stays that way.", "It changed.");
     expect((await push("another page")).isAccepted).toBe(true);
     const address = /curl (http:\S+)/.exec(mainstay.output())?.[1] ?? "";
-    await eventually(() => host.exec("curl", "-sf", "--max-time", "5", address), (text) => text.includes("It changed."), 90_000);
+    await eventually(
+      () => host.exec("curl", "-sf", "--max-time", "5", address),
+      (text) => text.includes("It changed."),
+      90_000,
+    );
     expect(await names()).toBe(before);
   });
 
@@ -123,30 +134,55 @@ describe.skipIf(!isRoot)("the quick start", () => {
     await git("add", "-A");
     await git("commit", "-q", "-m", "drop the service\n\nAllow-Delete: web");
     await host.exec("sh", "-c", `git -C ${clone} push 2>&1`);
-    await eventually(() => kubectl(host, mainstay, "-n", "web", "get", "services", "-o", "name"), (names) => names.trim() === "");
+    await eventually(
+      () => kubectl(host, mainstay, "-n", "web", "get", "services", "-o", "name"),
+      (names) => names.trim() === "",
+    );
     expect(await kubectl(host, mainstay, "-n", "web", "get", "configmap", "by-hand", "-o", "name")).toContain("by-hand");
   });
 
   it("undoes a change by hand", async () => {
     await kubectl(host, mainstay, "-n", "web", "scale", "deployment", "web", "--replicas=1");
-    await eventually(() => kubectl(host, mainstay, "-n", "web", "get", "deployment", "web", "-o", "jsonpath={.spec.replicas}"), (replicas) => replicas === "3", 15_000);
+    await eventually(
+      () => kubectl(host, mainstay, "-n", "web", "get", "deployment", "web", "-o", "jsonpath={.spec.replicas}"),
+      (replicas) => replicas === "3",
+      15_000,
+    );
   });
 
   it("reads logs through kubectl", async () => {
     await kubectl(host, mainstay, "-n", "web", "run", "teller", "--image=mainstay.local/busybox:1", "--restart=Never", "--", "sh", "-c", "echo one; echo two");
-    await eventually(() => kubectl(host, mainstay, "-n", "web", "get", "pod", "teller", "-o", "jsonpath={.status.phase}"), (phase) => phase === "Succeeded");
+    await eventually(
+      () => kubectl(host, mainstay, "-n", "web", "get", "pod", "teller", "-o", "jsonpath={.status.phase}"),
+      (phase) => phase === "Succeeded",
+    );
     expect(await kubectl(host, mainstay, "-n", "web", "logs", "teller")).toBe("one\ntwo\n");
     expect(await kubectl(host, mainstay, "-n", "web", "logs", "teller", "--tail=1")).toBe("two\n");
   });
 
   it("shows a crash loop", async () => {
     await kubectl(host, mainstay, "-n", "web", "run", "crash", "--image=mainstay.local/busybox:1", "--", "sh", "-c", "exit 3");
-    await eventually(() => kubectl(host, mainstay, "-n", "web", "get", "pod", "crash", "--no-headers"), (line) => /CrashLoopBackOff +[1-9]/.test(line));
+    await eventually(
+      () => kubectl(host, mainstay, "-n", "web", "get", "pod", "crash", "--no-headers"),
+      (line) => /CrashLoopBackOff +[1-9]/.test(line),
+    );
     await kubectl(host, mainstay, "-n", "web", "delete", "pod", "crash", "--grace-period=0", "--force");
   });
 
   it("leaves the pods running when it stops, and adopts them when it starts again", async () => {
-    const look = () => kubectl(host, mainstay, "-n", "web", "get", "pods", "-l", "app=web", "-o", "jsonpath={range .items[*]}{.metadata.name} {.status.podIP} {.status.containerStatuses[0].containerID} {.status.containerStatuses[0].restartCount}{\"\\n\"}{end}");
+    const look = () =>
+      kubectl(
+        host,
+        mainstay,
+        "-n",
+        "web",
+        "get",
+        "pods",
+        "-l",
+        "app=web",
+        "-o",
+        'jsonpath={range .items[*]}{.metadata.name} {.status.podIP} {.status.containerStatuses[0].containerID} {.status.containerStatuses[0].restartCount}{"\\n"}{end}',
+      );
     await settle(3);
     const before = await look();
     const ip = before.split(" ")[1] ?? "";

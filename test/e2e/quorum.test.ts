@@ -24,13 +24,20 @@ describe.skipIf(skipWithoutEtcd())("a control plane over three etcd members", ()
   });
 
   it("admits and stores the first commit of the repository", async () => {
-    await eventually(() => kubectl(here, mainstay, "-n", "web", "get", "deployment", "web", "-o", "jsonpath={.spec.replicas}"), (replicas) => replicas === "3");
+    await eventually(
+      () => kubectl(here, mainstay, "-n", "web", "get", "deployment", "web", "-o", "jsonpath={.spec.replicas}"),
+      (replicas) => replicas === "3",
+    );
   });
 
   it("goes on when a member dies, and keeps what was written", async () => {
     await create("before");
     await (await etcd.leader()).kill();
-    await eventually(() => create("after"), (answer) => answer.includes("created"), 20_000);
+    await eventually(
+      () => create("after"),
+      (answer) => answer.includes("created"),
+      20_000,
+    );
     await eventually(names, (list) => list.includes("configmap/before") && list.includes("configmap/after"));
   });
 

@@ -23,7 +23,8 @@ describe.skipIf(skipWithoutEtcd())("two servers over one store", () => {
     git("commit", "-q", "-m", file);
     git("push", "-q", "origin", "HEAD:main");
   };
-  const start = (index: number, ...args: string[]) => startMainstay(here, dirs[index]!, ["--no-agent", "--api-port", "0", "--git-port", "0", "--node-name", `server-${index}`, "--datastore-endpoint", etcd.endpoints.join(","), ...args]);
+  const start = (index: number, ...args: string[]) =>
+    startMainstay(here, dirs[index]!, ["--no-agent", "--api-port", "0", "--git-port", "0", "--node-name", `server-${index}`, "--datastore-endpoint", etcd.endpoints.join(","), ...args]);
   const leader = async (lease: string, by: Mainstay) => (await kubectl(here, by, "-n", "kube-system", "get", "lease", lease, "-o", "jsonpath={.spec.holderIdentity}")).split("_")[0];
 
   beforeAll(async () => {
@@ -52,7 +53,10 @@ describe.skipIf(skipWithoutEtcd())("two servers over one store", () => {
   it("have one leader each for the controllers and for Git", async () => {
     const [first] = servers as [Mainstay];
     for (const lease of ["mainstay-control-plane", "mainstay-gitops"]) expect(await leader(lease, first)).toMatch(/^server-[01]$/);
-    await eventually(() => kubectl(here, first, "get", "configmap", "a", "-o", "name"), (name) => name === "configmap/a\n");
+    await eventually(
+      () => kubectl(here, first, "get", "configmap", "a", "-o", "name"),
+      (name) => name === "configmap/a\n",
+    );
   });
 
   it("go on controlling and following the repository when the leader dies without a word", { timeout: 150_000 }, async () => {
@@ -62,7 +66,11 @@ describe.skipIf(skipWithoutEtcd())("two servers over one store", () => {
     await servers[dead]!.kill();
     await kubectl(here, survivor, "create", "configmap", "meanwhile");
     push("web.yaml", deploymentYaml("web", 2));
-    await eventually(async () => (await kubectl(here, survivor, "get", "pods", "-l", "app=web", "-o", "name")).trim().split("\n").length, (count) => count === 2, 90_000);
+    await eventually(
+      async () => (await kubectl(here, survivor, "get", "pods", "-l", "app=web", "-o", "name")).trim().split("\n").length,
+      (count) => count === 2,
+      90_000,
+    );
     expect(await leader("mainstay-control-plane", survivor)).toBe(`server-${1 - dead}`);
     expect(await leader("mainstay-gitops", survivor)).toBe(`server-${1 - dead}`);
   });

@@ -24,7 +24,22 @@ describe("a server with a certificate of its operator", () => {
     const other = await operator.certificate("ops", { commonName: "ops", usage: "serving", dnsNames: ["*.ops.example.org"] });
     writeFileSync(at("ops.crt"), other.certificate);
     writeFileSync(at("ops.key"), other.key);
-    server = await startMainstay(here, at("data"), ["--no-agent", "--no-git", "--api-port", "0", "--cert-dir", at("certs"), "--tls-sni-cert-key", `${at("ops.crt")},${at("ops.key")}`, "--tls-min-version=VersionTLS13", "--profiling", "--shutdown-delay-duration=1s", "--event-ttl=2h", "--allow-privileged=false", "--v=2"]);
+    server = await startMainstay(here, at("data"), [
+      "--no-agent",
+      "--no-git",
+      "--api-port",
+      "0",
+      "--cert-dir",
+      at("certs"),
+      "--tls-sni-cert-key",
+      `${at("ops.crt")},${at("ops.key")}`,
+      "--tls-min-version=VersionTLS13",
+      "--profiling",
+      "--shutdown-delay-duration=1s",
+      "--event-ttl=2h",
+      "--allow-privileged=false",
+      "--v=2",
+    ]);
     address = (await kubectl(here, server, "config", "view", "-o", "jsonpath={.clusters[0].cluster.server}")).trim();
   });
   afterAll(async () => {
@@ -48,8 +63,14 @@ describe("a server with a certificate of its operator", () => {
 
   it("takes upstream's switches that mean nothing here, and says so", async () => {
     expect(readFileSync(at("data/mainstay.log"), "utf8")).toContain("--profiling changes nothing: there are no profiles to be had over HTTP");
-    writeFileSync(at("pod.json"), JSON.stringify({ apiVersion: "v1", kind: "Pod", metadata: { name: "root" }, spec: { containers: [{ name: "c", image: "i", securityContext: { privileged: true } }] } }));
-    await eventually(() => kubectl(here, server, "get", "serviceaccount", "default", "-o", "name"), (text) => text.includes("default"));
+    writeFileSync(
+      at("pod.json"),
+      JSON.stringify({ apiVersion: "v1", kind: "Pod", metadata: { name: "root" }, spec: { containers: [{ name: "c", image: "i", securityContext: { privileged: true } }] } }),
+    );
+    await eventually(
+      () => kubectl(here, server, "get", "serviceaccount", "default", "-o", "name"),
+      (text) => text.includes("default"),
+    );
     await expect(kubectl(here, server, "create", "-f", at("pod.json"))).rejects.toThrow("spec.containers[0].securityContext.privileged: Forbidden: disallowed by cluster policy");
   });
 
@@ -57,11 +78,16 @@ describe("a server with a certificate of its operator", () => {
     expect(await kubectl(here, server, "get", "namespace", "default", "-o", "name")).toBe("namespace/default\n");
     expect(await runMainstay(here, "status", "--data-dir", at("data"))).toContain("No applications yet");
     const { port } = new URL(address);
-    expect(await here.exec("curl", "-sS", "--cacert", at("data/server/pki/ca.crt"), "--resolve", `kubernetes.default.svc:${port}:127.0.0.1`, `https://kubernetes.default.svc:${port}/version`)).toContain("gitVersion");
+    expect(
+      await here.exec("curl", "-sS", "--cacert", at("data/server/pki/ca.crt"), "--resolve", `kubernetes.default.svc:${port}:127.0.0.1`, `https://kubernetes.default.svc:${port}/version`),
+    ).toContain("gitVersion");
   });
 
   it("gives pods the operator's certificate to trust as well", async () => {
-    const bundle = await eventually(() => kubectl(here, server, "get", "configmap", "kube-root-ca.crt", "-o", "jsonpath={.data['ca\\.crt']}"), (text) => text.includes("BEGIN"));
+    const bundle = await eventually(
+      () => kubectl(here, server, "get", "configmap", "kube-root-ca.crt", "-o", "jsonpath={.data['ca\\.crt']}"),
+      (text) => text.includes("BEGIN"),
+    );
     expect(bundle.match(/BEGIN CERTIFICATE/g)?.length).toBeGreaterThan(1);
   });
 
@@ -72,11 +98,19 @@ describe("a server with a certificate of its operator", () => {
     writeFileSync(at("next-ca.crt"), next.ca);
     writeFileSync(at("certs/apiserver.key"), pair.key);
     writeFileSync(at("certs/apiserver.crt"), pair.certificate);
-    await eventually(() => here.exec("curl", "-sS", "--cacert", at("next-ca.crt"), `${address}/version`), (text) => text.includes("gitVersion"));
-    await eventually(() => kubectl(here, server, "get", "configmap", "kube-root-ca.crt", "-o", "jsonpath={.data['ca\\.crt']}"), (text) => text.includes(pair.certificate.trim()));
+    await eventually(
+      () => here.exec("curl", "-sS", "--cacert", at("next-ca.crt"), `${address}/version`),
+      (text) => text.includes("gitVersion"),
+    );
+    await eventually(
+      () => kubectl(here, server, "get", "configmap", "kube-root-ca.crt", "-o", "jsonpath={.data['ca\\.crt']}"),
+      (text) => text.includes(pair.certificate.trim()),
+    );
   });
 
   it("needs both files", async () => {
-    await expect(startMainstay(here, at("other"), ["--no-agent", "--no-git", "--api-port", "0", "--tls-cert-file", at("certs/apiserver.crt")])).rejects.toThrow("--tls-cert-file and --tls-private-key-file belong together");
+    await expect(startMainstay(here, at("other"), ["--no-agent", "--no-git", "--api-port", "0", "--tls-cert-file", at("certs/apiserver.crt")])).rejects.toThrow(
+      "--tls-cert-file and --tls-private-key-file belong together",
+    );
   });
 });

@@ -60,7 +60,8 @@ async function withTakenPort<T>(use: (port: number) => Promise<T>): Promise<T> {
   }
 }
 
-const git = (cwd: string, ...args: string[]) => execFileSync("git", ["-C", cwd, "-c", "user.name=Ada", "-c", "user.email=ada@example.org", ...args], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+const git = (cwd: string, ...args: string[]) =>
+  execFileSync("git", ["-C", cwd, "-c", "user.name=Ada", "-c", "user.email=ada@example.org", ...args], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
 
 /** A bare repository with one commit, as a forge would hold it, and a clone of it. */
 function createRemote(name = "remote.git"): { readonly bare: string; readonly clone: string } {
@@ -106,11 +107,19 @@ describe("the program", () => {
 describe("a server on the store of an earlier release", () => {
   it("brings what is there into today's form before anybody can look, and rolls nothing out for it", async () => {
     const applied = (mainstay: Mainstay) => kubectl(thisMachine, mainstay, "apply", "--server-side", "-f", path.join(folder, "web.yaml"));
-    writeFileSync(path.join(folder, "web.yaml"), `apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {selector: {matchLabels: {app: web}}, template: {metadata: {labels: {app: web}}, spec: {hostNetwork: false, containers: [{name: web, image: web, resources: {limits: {cpu: 1000m}}}]}}}\n`);
+    writeFileSync(
+      path.join(folder, "web.yaml"),
+      `apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {selector: {matchLabels: {app: web}}, template: {metadata: {labels: {app: web}}, spec: {hostNetwork: false, containers: [{name: web, image: web, resources: {limits: {cpu: 1000m}}}]}}}\n`,
+    );
     const first = await start(["--no-git"]);
     await applied(first);
-    const sets = (mainstay: Mainstay) => kubectl(thisMachine, mainstay, "get", "replicasets", "-o", "jsonpath={range .items[*]}{.metadata.uid} {.spec.template.spec.containers[0].resources.limits.cpu} {.metadata.generation}{end}");
-    const before = await eventually(() => sets(first), (text) => text !== "", 30_000);
+    const sets = (mainstay: Mainstay) =>
+      kubectl(thisMachine, mainstay, "get", "replicasets", "-o", "jsonpath={range .items[*]}{.metadata.uid} {.spec.template.spec.containers[0].resources.limits.cpu} {.metadata.generation}{end}");
+    const before = await eventually(
+      () => sets(first),
+      (text) => text !== "",
+      30_000,
+    );
     expect(before).toMatch(/ 1 1$/);
     await first.stop();
     const storage = await openSqliteStorage(path.join(dataDir, "server/state.db"));
@@ -124,7 +133,11 @@ describe("a server on the store of an earlier release", () => {
     expect(await sets(second)).toBe(before);
     await applied(second);
     await kubectl(thisMachine, second, "label", "replicasets", "-l", "app=web", "seen=yes");
-    await eventually(() => kubectl(thisMachine, second, "get", "deployment", "web", "-o", "jsonpath={.metadata.generation} {.status.observedGeneration}"), (text) => text === "1 1", 30_000);
+    await eventually(
+      () => kubectl(thisMachine, second, "get", "deployment", "web", "-o", "jsonpath={.metadata.generation} {.status.observedGeneration}"),
+      (text) => text === "1 1",
+      30_000,
+    );
     expect(await sets(second)).toBe(before);
   });
 });
@@ -204,7 +217,11 @@ describe("a start", () => {
     const { bare } = createRemote("away.git");
     const url = path.join(folder, "later.git");
     const child = run(["--repo", url], /^mainstay is ready: 1 of 1 application healthy/m);
-    await eventually(() => thisMachine.exec("cat", path.join(dataDir, "mainstay.log")), (text) => text.includes("later.git"), 60_000);
+    await eventually(
+      () => thisMachine.exec("cat", path.join(dataDir, "mainstay.log")),
+      (text) => text.includes("later.git"),
+      60_000,
+    );
     execFileSync("mv", [bare, url]);
     expect((await child).code).toBe(0);
   });
@@ -222,7 +239,11 @@ describe("a status branch that someone else wrote to", () => {
     const { bare, clone } = createRemote();
     await start(["--repo", bare]);
     const fetch = () => git(clone, "fetch", "-q", "origin", "+refs/heads/status/local:refs/remotes/origin/status/local");
-    await eventually(async () => (fetch(), git(clone, "show", "origin/status/local:README.md")), (text) => text.includes("Healthy"), 30_000);
+    await eventually(
+      async () => (fetch(), git(clone, "show", "origin/status/local:README.md")),
+      (text) => text.includes("Healthy"),
+      30_000,
+    );
     git(clone, "worktree", "add", "-q", "-B", "status/local", path.join(folder, "status"), "origin/status/local");
     const status = path.join(folder, "status");
     writeFileSync(path.join(status, "README.md"), "all is well, believe me\n");
@@ -230,7 +251,11 @@ describe("a status branch that someone else wrote to", () => {
     git(status, "push", "-q", "--force", "origin", "status/local");
     const foreign = git(status, "rev-parse", "HEAD").trim();
     commit(clone, { "c.yaml": configMapYaml("c") });
-    const page = await eventually(async () => (fetch(), git(clone, "show", "origin/status/local:README.md")), (text) => text.includes('"c.yaml"') || text.includes("c.yaml"), 60_000);
+    const page = await eventually(
+      async () => (fetch(), git(clone, "show", "origin/status/local:README.md")),
+      (text) => text.includes('"c.yaml"') || text.includes("c.yaml"),
+      60_000,
+    );
     expect(page).not.toContain("believe me");
     expect(git(clone, "merge-base", "--is-ancestor", foreign, "origin/status/local")).toBe("");
   });
@@ -241,7 +266,10 @@ describe("a scheduler that is told how to decide", () => {
 
   it("has profiles for the pods that name them, and each speaks under its own name", async () => {
     const file = path.join(folder, "scheduler.yaml");
-    writeFileSync(file, `${HEAD}parallelism: 4\nprofiles:\n- schedulerName: default-scheduler\n- schedulerName: gpus\n  pluginConfig: [{name: NodeResourcesFit, args: {ignoredResources: [example.com/gpu]}}]\n`);
+    writeFileSync(
+      file,
+      `${HEAD}parallelism: 4\nprofiles:\n- schedulerName: default-scheduler\n- schedulerName: gpus\n  pluginConfig: [{name: NodeResourcesFit, args: {ignoredResources: [example.com/gpu]}}]\n`,
+    );
     const server = await start(["--scheduler-config", file]);
     const k = (...args: string[]) => kubectl(thisMachine, server, ...args);
     const apply = async (object: object) => {
@@ -249,16 +277,42 @@ describe("a scheduler that is told how to decide", () => {
       writeFileSync(manifest, JSON.stringify(object));
       await k("apply", "-f", manifest);
     };
-    await eventually(() => k("get", "serviceaccount", "default", "-o", "name"), (text) => text.includes("default"));
+    await eventually(
+      () => k("get", "serviceaccount", "default", "-o", "name"),
+      (text) => text.includes("default"),
+    );
     await apply({ apiVersion: "v1", kind: "Node", metadata: { name: "n1" } });
-    await k("patch", "node", "n1", "--subresource=status", "--type=merge", "--patch", JSON.stringify({ status: { allocatable: { cpu: "4", memory: "8Gi", pods: "10" }, capacity: { cpu: "4", memory: "8Gi", pods: "10" } } }));
-    const pod = (name: string, schedulerName: string) => ({ apiVersion: "v1", kind: "Pod", metadata: { name }, spec: { schedulerName, tolerations: [{ operator: "Exists" }], containers: [{ name: "c", image: "i", resources: { limits: { "example.com/gpu": "1" } } }] } });
+    await k(
+      "patch",
+      "node",
+      "n1",
+      "--subresource=status",
+      "--type=merge",
+      "--patch",
+      JSON.stringify({ status: { allocatable: { cpu: "4", memory: "8Gi", pods: "10" }, capacity: { cpu: "4", memory: "8Gi", pods: "10" } } }),
+    );
+    const pod = (name: string, schedulerName: string) => ({
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name },
+      spec: { schedulerName, tolerations: [{ operator: "Exists" }], containers: [{ name: "c", image: "i", resources: { limits: { "example.com/gpu": "1" } } }] },
+    });
     await apply(pod("counted", "default-scheduler"));
     await apply(pod("ignored", "gpus"));
-    await eventually(() => k("get", "pod", "ignored", "-o", "jsonpath={.spec.nodeName}"), (node) => node === "n1");
-    const told = (name: string) => k("get", "events", "--field-selector", `involvedObject.name=${name}`, "-o", "jsonpath={range .items[*]}{.reportingComponent}{.source.component} {.reason}{\"\\n\"}{end}");
-    await eventually(() => told("ignored"), (text) => /gpus Scheduled/.test(text));
-    await eventually(() => told("counted"), (text) => /default-scheduler FailedScheduling/.test(text));
+    await eventually(
+      () => k("get", "pod", "ignored", "-o", "jsonpath={.spec.nodeName}"),
+      (node) => node === "n1",
+    );
+    const told = (name: string) =>
+      k("get", "events", "--field-selector", `involvedObject.name=${name}`, "-o", 'jsonpath={range .items[*]}{.reportingComponent}{.source.component} {.reason}{"\\n"}{end}');
+    await eventually(
+      () => told("ignored"),
+      (text) => /gpus Scheduled/.test(text),
+    );
+    await eventually(
+      () => told("counted"),
+      (text) => /default-scheduler FailedScheduling/.test(text),
+    );
     expect(await k("get", "pod", "counted", "-o", "jsonpath={.spec.nodeName}{.status.conditions[0].message}")).toMatch(/^0\/1 nodes are available: 1 Insufficient example.com\/gpu/);
     expect(readFileSync(path.join(dataDir, "mainstay.log"), "utf8")).toContain(`${file}:3 parallelism changes nothing`);
   });
@@ -277,7 +331,11 @@ describe.skipIf(!requireRoot())("a full disk under the whole server", () => {
     execFileSync("mount", ["-t", "tmpfs", "-o", "size=24m", "tmpfs", dataDir]);
     try {
       const server = await start();
-      const create = (name: string) => kubectl(thisMachine, server, "create", "configmap", name, `--from-literal=key=${"x".repeat(20_000)}`).then(() => name, (error: Error) => error);
+      const create = (name: string) =>
+        kubectl(thisMachine, server, "create", "configmap", name, `--from-literal=key=${"x".repeat(20_000)}`).then(
+          () => name,
+          (error: Error) => error,
+        );
       const ballast = path.join(dataDir, "ballast");
       execFileSync("sh", ["-c", `dd if=/dev/zero of=${ballast} bs=64k 2>/dev/null || true`]);
       const created: string[] = [];
@@ -290,7 +348,11 @@ describe.skipIf(!requireRoot())("a full disk under the whole server", () => {
       expect(refusal?.message).toMatch(/full/i);
       expect((await kubectl(thisMachine, server, "get", "configmaps", "-o", "name")).match(/full-/g)?.length ?? 0).toBe(created.length);
       rmSync(ballast);
-      await eventually(() => create("after"), (result) => result === "after", 30_000);
+      await eventually(
+        () => create("after"),
+        (result) => result === "after",
+        30_000,
+      );
       await server.kill();
       const again = await start();
       const names = await kubectl(thisMachine, again, "get", "configmaps", "-o", "name");

@@ -39,16 +39,25 @@ describe("the switches of who may", () => {
     await thisMachine.exec("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", file("signer.key"), "-out", file("signer.crt"), "-subj", "/CN=signer", "-days", "1");
     server = await startMainstay(thisMachine, file("data"), [
       ...BARE,
-      "--client-ca-file", file("people.crt", `${people.certificate.trim()}\n${readFileSync(file("signer.crt"), "utf8")}`),
-      "--cluster-signing-cert-file", file("signer.crt"),
-      "--cluster-signing-key-file", file("signer.key"),
-      "--token-auth-file", file("tokens.csv", 'robot-token,robot,7,"dev,ops"\n'),
+      "--client-ca-file",
+      file("people.crt", `${people.certificate.trim()}\n${readFileSync(file("signer.crt"), "utf8")}`),
+      "--cluster-signing-cert-file",
+      file("signer.crt"),
+      "--cluster-signing-key-file",
+      file("signer.key"),
+      "--token-auth-file",
+      file("tokens.csv", 'robot-token,robot,7,"dev,ops"\n'),
       "--anonymous-auth=false",
-      "--service-account-issuer", "https://issuer.example",
-      "--service-account-issuer", "https://older.example",
-      "--service-account-signing-key-file", file("sa.key"),
-      "--service-account-key-file", file("old.pub"),
-      "--authorization-mode", "RBAC,Node",
+      "--service-account-issuer",
+      "https://issuer.example",
+      "--service-account-issuer",
+      "https://older.example",
+      "--service-account-signing-key-file",
+      file("sa.key"),
+      "--service-account-key-file",
+      file("old.pub"),
+      "--authorization-mode",
+      "RBAC,Node",
     ]);
   });
   afterAll(async () => {
@@ -58,7 +67,9 @@ describe("the switches of who may", () => {
 
   it("let in whom they name, and nobody else", async () => {
     expect(await kubectl(thisMachine, as("robot", { token: "robot-token" }), "auth", "whoami")).toMatch(/Username +robot\nUID +7\nGroups +\[dev ops system:authenticated\]/);
-    expect(await kubectl(thisMachine, as("joe", { certificate: readFileSync(file("joe.crt"), "utf8"), key: readFileSync(file("joe.key"), "utf8") }), "auth", "whoami")).toMatch(/Username +joe\nGroups +\[ops system:authenticated\]/);
+    expect(await kubectl(thisMachine, as("joe", { certificate: readFileSync(file("joe.crt"), "utf8"), key: readFileSync(file("joe.key"), "utf8") }), "auth", "whoami")).toMatch(
+      /Username +joe\nGroups +\[ops system:authenticated\]/,
+    );
     // kubectl without credentials would ask a person for them.
     expect(await thisMachine.exec("curl", "-sk", "-o", "/dev/null", "-w", "%{http_code}", `${readKubeconfig(server.kubeconfig).server}/version`)).toBe("401");
     await expect(kubectl(thisMachine, as("guess", { token: "guess" }), "get", "nodes")).rejects.toThrow(/Unauthorized|logged in/);
@@ -66,8 +77,16 @@ describe("the switches of who may", () => {
 
   it("make tokens of their issuer, with their key, which others can check", async () => {
     const [, payload = ""] = (await kubectl(thisMachine, server, "create", "token", "default")).split(".");
-    expect(JSON.parse(Buffer.from(payload, "base64url").toString())).toMatchObject({ iss: "https://issuer.example", aud: ["https://issuer.example", "https://older.example"], sub: "system:serviceaccount:default:default" });
-    expect(JSON.parse(await kubectl(thisMachine, server, "get", "--raw", "/.well-known/openid-configuration"))).toMatchObject({ issuer: "https://issuer.example", jwks_uri: "https://issuer.example/openid/v1/jwks", id_token_signing_alg_values_supported: ["RS256"] });
+    expect(JSON.parse(Buffer.from(payload, "base64url").toString())).toMatchObject({
+      iss: "https://issuer.example",
+      aud: ["https://issuer.example", "https://older.example"],
+      sub: "system:serviceaccount:default:default",
+    });
+    expect(JSON.parse(await kubectl(thisMachine, server, "get", "--raw", "/.well-known/openid-configuration"))).toMatchObject({
+      issuer: "https://issuer.example",
+      jwks_uri: "https://issuer.example/openid/v1/jwks",
+      id_token_signing_alg_values_supported: ["RS256"],
+    });
     expect((JSON.parse(await kubectl(thisMachine, server, "get", "--raw", "/openid/v1/jwks")) as { keys: readonly { kty: string }[] }).keys.map(({ kty }) => kty)).toEqual(["RSA"]);
   });
 
@@ -86,7 +105,15 @@ describe("the switches of who may", () => {
 
   it("answer signing requests, by the authority that they name", async () => {
     const key = await thisMachine.exec("openssl", "req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", file("ann.key"), "-subj", "/O=ops/CN=ann");
-    file("csr.json", JSON.stringify({ apiVersion: "certificates.k8s.io/v1", kind: "CertificateSigningRequest", metadata: { name: "ann" }, spec: { request: Buffer.from(key).toString("base64"), signerName: "kubernetes.io/kube-apiserver-client", usages: ["client auth", "digital signature"], expirationSeconds: 3600 } }));
+    file(
+      "csr.json",
+      JSON.stringify({
+        apiVersion: "certificates.k8s.io/v1",
+        kind: "CertificateSigningRequest",
+        metadata: { name: "ann" },
+        spec: { request: Buffer.from(key).toString("base64"), signerName: "kubernetes.io/kube-apiserver-client", usages: ["client auth", "digital signature"], expirationSeconds: 3600 },
+      }),
+    );
     await kubectl(thisMachine, server, "create", "-f", file("csr.json"));
     await kubectl(thisMachine, server, "certificate", "approve", "ann");
     await kubectl(thisMachine, server, "wait", "--for=jsonpath={.status.certificate}", "csr/ann", "--timeout=20s");
@@ -114,14 +141,24 @@ describe("the switches of who may", () => {
     file("people.crt", successors.certificate);
     await expect.poll(() => whoIs("sue", sue), { timeout: 20_000 }).toMatch(/Username +sue/);
     expect(await whoIs("joe", joe)).toMatch(/Unauthorized|logged in/);
-    await expect.poll(() => kubectl(thisMachine, server, "get", "configmap", "extension-apiserver-authentication", "-n", "kube-system", "-o", "jsonpath={.data.client-ca-file}")).toContain(successors.certificate.trim());
+    await expect
+      .poll(() => kubectl(thisMachine, server, "get", "configmap", "extension-apiserver-authentication", "-n", "kube-system", "-o", "jsonpath={.data.client-ca-file}"))
+      .toContain(successors.certificate.trim());
   });
 
   it("may leave all to a file of policies, which the server obeys itself", async () => {
-    const policies = file("policies.jsonl", `# who may\n{"apiVersion":"abac.authorization.kubernetes.io/v1beta1","kind":"Policy","spec":{"group":"ops","namespace":"*","resource":"configmaps","readonly":true}}\n{"apiVersion":"abac.authorization.kubernetes.io/v1beta1","kind":"Policy","spec":{"group":"ops","nonResourcePath":"*","readonly":true}}\n`);
+    const policies = file(
+      "policies.jsonl",
+      `# who may\n{"apiVersion":"abac.authorization.kubernetes.io/v1beta1","kind":"Policy","spec":{"group":"ops","namespace":"*","resource":"configmaps","readonly":true}}\n{"apiVersion":"abac.authorization.kubernetes.io/v1beta1","kind":"Policy","spec":{"group":"ops","nonResourcePath":"*","readonly":true}}\n`,
+    );
     const strict = await startMainstay(thisMachine, file("strict"), [...BARE, "--authorization-mode=ABAC", "--authorization-policy-file", policies, "--token-auth-file", file("tokens.csv")]);
     try {
-      const robot = { kubeconfig: file("strict.yaml", formatKubeconfig({ server: readKubeconfig(strict.kubeconfig).server, ca: readKubeconfig(strict.kubeconfig).ca ?? "", token: "robot-token" }, { cluster: "c", user: "robot" })) };
+      const robot = {
+        kubeconfig: file(
+          "strict.yaml",
+          formatKubeconfig({ server: readKubeconfig(strict.kubeconfig).server, ca: readKubeconfig(strict.kubeconfig).ca ?? "", token: "robot-token" }, { cluster: "c", user: "robot" }),
+        ),
+      };
       expect(await kubectl(thisMachine, robot, "get", "configmaps", "-n", "kube-system", "-o", "name")).toContain("configmap/");
       await expect(kubectl(thisMachine, robot, "get", "secrets")).rejects.toThrow("No policy matched");
     } finally {
@@ -137,7 +174,10 @@ describe("the switches of who may", () => {
       const [code] = (await once(child, "close")) as [number | null];
       return { code, output };
     };
-    expect(await run("--cluster-signing-cert-file", file("signer.crt"), "--cluster-signing-key-file", file("joe.key"))).toMatchObject({ code: 2, output: expect.stringMatching(/--cluster-signing-key-file.*is not the key of/) as unknown });
+    expect(await run("--cluster-signing-cert-file", file("signer.crt"), "--cluster-signing-key-file", file("joe.key"))).toMatchObject({
+      code: 2,
+      output: expect.stringMatching(/--cluster-signing-key-file.*is not the key of/) as unknown,
+    });
     expect(existsSync(path.join(file("other"), "server"))).toBe(false);
     expect(await run("--authorization-mode", "Everybody")).toMatchObject({ code: 2, output: expect.stringContaining("--authorization-mode") as unknown });
     expect(await run("--token-auth-file", file("tokens.bad", "just-a-token\n"))).toMatchObject({ code: 2, output: expect.stringMatching(/--token-auth-file .*line 1/) as unknown });

@@ -18,7 +18,14 @@ export async function runClusterBasics(api: TestApi): Promise<AsyncDisposable> {
   const client = api.as(CONTROLLER_USER, [], "kube-controller-manager");
   const parts = { client, clock: systemClock, random: systemRandom, logger: silentLogger };
   const informers = new InformerFactory(parts);
-  const context = { ...parts, informers, events: new EventRecorder({ ...parts, component: "controller-manager" }), consistency: new ConsistencyStore(), metrics: new MetricsRegistry(), timings: DEFAULT_TIMINGS };
+  const context = {
+    ...parts,
+    informers,
+    events: new EventRecorder({ ...parts, component: "controller-manager" }),
+    consistency: new ConsistencyStore(),
+    metrics: new MetricsRegistry(),
+    timings: DEFAULT_TIMINGS,
+  };
   const running = new AbortController();
   const ended = runServices([runController(namespaceController(context), context), runController(clusterRoleAggregation(context), context), informers.asService()], running.signal);
   return {

@@ -110,7 +110,12 @@ export class CsiTestDriver {
       },
       nodeGetVolumeStats: ({ volumePath }) => {
         const found = statfsSync(volumePath);
-        return { usage: [{ unit: VolumeUsage_Unit.BYTES, total: 1000n, used: 250n, available: 750n }, { unit: VolumeUsage_Unit.INODES, total: BigInt(found.files), used: 1n, available: BigInt(found.ffree) }] };
+        return {
+          usage: [
+            { unit: VolumeUsage_Unit.BYTES, total: 1000n, used: 250n, available: 750n },
+            { unit: VolumeUsage_Unit.INODES, total: BigInt(found.files), used: 1n, available: BigInt(found.ffree) },
+          ],
+        };
       },
     };
   }
@@ -159,7 +164,9 @@ export class CsiTestDriver {
 }
 
 function isMounted(place: string): boolean {
-  return readFileSync("/proc/self/mountinfo", "utf8").split("\n").some((line) => line.split(" ")[4] === place);
+  return readFileSync("/proc/self/mountinfo", "utf8")
+    .split("\n")
+    .some((line) => line.split(" ")[4] === place);
 }
 
 function run(program: string, ...args: readonly string[]): string {

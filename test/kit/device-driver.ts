@@ -43,7 +43,10 @@ export class DeviceDriver {
       nodeUnprepareResources: ({ claims }: { readonly claims: readonly Claim[] }) => ({ claims: Object.fromEntries(claims.map((claim) => [claim.uid, this.#unprepare(claim)])) }),
     };
     const stopService = await serveGrpc(endpoint, served(DRAPluginV1, answers), served(DRAPluginV1beta1, answers));
-    const stopRegistration = await serveGrpc(path.join(registry, `${name}-reg.sock`), served(Registration, { getInfo: () => ({ type: "DRAPlugin", name, endpoint, supportedVersions: [...versions] }), notifyRegistrationStatus: () => ({}) }));
+    const stopRegistration = await serveGrpc(
+      path.join(registry, `${name}-reg.sock`),
+      served(Registration, { getInfo: () => ({ type: "DRAPlugin", name, endpoint, supportedVersions: [...versions] }), notifyRegistrationStatus: () => ({}) }),
+    );
     this.#stop = [stopRegistration, stopService];
   }
 

@@ -5,7 +5,12 @@ export const DRIVER = "gpu.example.com";
 
 export function aSlice(name: string, devices: readonly Device[], spec: Partial<ResourceSliceSpec> = {}): ResourceSlice {
   const place = spec.allNodes === true || spec.nodeSelector !== undefined || spec.perDeviceNodeSelection === true ? {} : { nodeName: "n1" };
-  return { apiVersion: "resource.k8s.io/v1", kind: "ResourceSlice", metadata: { name, uid: name }, spec: { driver: DRIVER, pool: { name: "n1", generation: 1, resourceSliceCount: 1 }, devices, ...place, ...spec } };
+  return {
+    apiVersion: "resource.k8s.io/v1",
+    kind: "ResourceSlice",
+    metadata: { name, uid: name },
+    spec: { driver: DRIVER, pool: { name: "n1", generation: 1, resourceSliceCount: 1 }, devices, ...place, ...spec },
+  };
 }
 
 export function aDeviceClass(name: string, spec: DeviceClass["spec"] = {}): DeviceClass {

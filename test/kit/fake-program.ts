@@ -26,7 +26,10 @@ export function readScript(command: readonly string[]): FakeProgram {
   let exitCode = 0;
   let output = "";
   let onTerm: number | undefined;
-  for (const step of text.split(/;|&&|\n/).map((part) => part.trim()).filter((part) => part !== "")) {
+  for (const step of text
+    .split(/;|&&|\n/)
+    .map((part) => part.trim())
+    .filter((part) => part !== "")) {
     const [word = "", ...rest] = step.split(/\s+/);
     const trapped = /^trap\s+['"]?exit (\d+)['"]?\s+(?:SIG)?TERM$/.exec(step);
     if (trapped !== null) onTerm = Number(trapped[1]);

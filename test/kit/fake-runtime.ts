@@ -101,7 +101,9 @@ export class FakeRuntime implements Runtime {
     if (taken !== undefined) throw new Error(`failed to reserve sandbox name "${name}_${namespace}_${uid}_${attempt}": name is reserved for "${taken.state.id}"`);
     const isHost = config.linux?.securityContext?.namespaceOptions?.network === 2;
     const id = this.#id("sandbox");
-    this.#sandboxes.set(id, { state: { id, uid, name, namespace, attempt, isReady: true, ips: isHost ? [] : [`${this.#options.subnet ?? "10.42.0"}.${this.#nextAddress++}`], createdAtMs: this.#clock.now() } });
+    this.#sandboxes.set(id, {
+      state: { id, uid, name, namespace, attempt, isReady: true, ips: isHost ? [] : [`${this.#options.subnet ?? "10.42.0"}.${this.#nextAddress++}`], createdAtMs: this.#clock.now() },
+    });
     return id;
   }
 
@@ -121,7 +123,10 @@ export class FakeRuntime implements Runtime {
 
   async glance(): Promise<Glance> {
     this.#answer();
-    return { sandboxes: [...this.#sandboxes.values()].map(({ state: { id, uid, isReady } }) => ({ id, uid, isReady })), containers: [...this.#containers.values()].map(({ state: { id, podUid, state } }) => ({ id, podUid, state })) };
+    return {
+      sandboxes: [...this.#sandboxes.values()].map(({ state: { id, uid, isReady } }) => ({ id, uid, isReady })),
+      containers: [...this.#containers.values()].map(({ state: { id, podUid, state } }) => ({ id, podUid, state })),
+    };
   }
 
   async listSandboxes(podUid?: string): Promise<SandboxState[]> {
@@ -137,9 +142,23 @@ export class FakeRuntime implements Runtime {
     if (!this.#images.has(image)) throw new Error(`failed to resolve image "${image}": not found`);
     const id = this.#id("container");
     const state: ContainerState = {
-      id, sandboxId, podUid: config.labels?.[RuntimeLabel.podUid] ?? "", name: config.metadata?.name ?? "", attempt: config.metadata?.attempt ?? 0,
-      state: "created", image, imageId: imageIdOf(image), createdAtMs: this.#clock.now(), startedAtMs: 0, finishedAtMs: 0, exitCode: 0, reason: "", message: "",
-      logPath: "", annotations: config.annotations ?? {}, resources: amountsOf(config.linux?.resources),
+      id,
+      sandboxId,
+      podUid: config.labels?.[RuntimeLabel.podUid] ?? "",
+      name: config.metadata?.name ?? "",
+      attempt: config.metadata?.attempt ?? 0,
+      state: "created",
+      image,
+      imageId: imageIdOf(image),
+      createdAtMs: this.#clock.now(),
+      startedAtMs: 0,
+      finishedAtMs: 0,
+      exitCode: 0,
+      reason: "",
+      message: "",
+      logPath: "",
+      annotations: config.annotations ?? {},
+      resources: amountsOf(config.linux?.resources),
     };
     this.#containers.set(id, { state, program: readScript([...(config.command ?? []), ...(config.args ?? [])]), cancel: () => {}, ended: [] });
     return id;

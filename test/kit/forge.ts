@@ -40,7 +40,11 @@ export async function startFakeForge(type: ForgeType): Promise<FakeForge> {
     return { status, body: comment };
   };
   const setStatus = (commit: string, { state, context, name, description }: Readonly<Record<string, string>>): Answer => {
-    const allowed = { github: ["error", "failure", "pending", "success"], gitea: ["error", "failure", "pending", "success", "warning"], gitlab: ["pending", "running", "success", "failed", "canceled"] }[type];
+    const allowed = {
+      github: ["error", "failure", "pending", "success"],
+      gitea: ["error", "failure", "pending", "success", "warning"],
+      gitlab: ["pending", "running", "success", "failed", "canceled"],
+    }[type];
     if (!allowed.includes(state ?? "") || (description ?? "").length > 140) return { status: 422, body: { message: `bad status ${state}` } };
     const known = forge.statuses.findLast((status) => status.commit === commit && status.context === (type === "gitlab" ? name : context));
     if (type === "gitlab" && known?.state === state) return { status: 400, body: { message: `Cannot transition status via :${state} from :${state}` } };
@@ -53,22 +57,36 @@ export async function startFakeForge(type: ForgeType): Promise<FakeForge> {
     const number = (expression: RegExp) => Number(expression.exec(rest)?.[1] ?? NaN);
     if (type === "gitlab") {
       const [, request, note] = /^\/merge_requests\/(\d+)\/notes(?:\/(\d+))?$/.exec(rest) ?? [];
-      if (method === "GET" && rest === "/merge_requests") return { status: 200, body: forge.requests.map((one) => ({ id: one.number + 9000, iid: one.number, sha: one.head, target_branch: one.base, labels: one.labels })) };
+      if (method === "GET" && rest === "/merge_requests")
+        return { status: 200, body: forge.requests.map((one) => ({ id: one.number + 9000, iid: one.number, sha: one.head, target_branch: one.base, labels: one.labels })) };
       if (method === "GET" && request !== undefined) return { status: 200, body: [{ id: 1, body: "assigned to @ada", system: true }, ...(forge.comments.get(Number(request)) ?? [])] };
       if (method === "POST" && request !== undefined) return add(Number(request), body["body"] ?? "");
       if (method === "PUT" && note !== undefined) return edit(Number(note), body["body"] ?? "");
     } else {
-      if (method === "GET" && rest === "/pulls") return { status: 200, body: forge.requests.map((one) => ({ id: one.number + 9000, number: one.number, head: { ref: "topic", sha: one.head }, base: { ref: one.base }, labels: one.labels.map((name, id) => ({ id, name })) })) };
-      if (/^\/issues\/\d+\/comments$/.test(rest)) return method === "POST" ? add(number(/^\/issues\/(\d+)/), body["body"] ?? "") : { status: 200, body: forge.comments.get(number(/^\/issues\/(\d+)/)) ?? [] };
+      if (method === "GET" && rest === "/pulls")
+        return {
+          status: 200,
+          body: forge.requests.map((one) => ({
+            id: one.number + 9000,
+            number: one.number,
+            head: { ref: "topic", sha: one.head },
+            base: { ref: one.base },
+            labels: one.labels.map((name, id) => ({ id, name })),
+          })),
+        };
+      if (/^\/issues\/\d+\/comments$/.test(rest))
+        return method === "POST" ? add(number(/^\/issues\/(\d+)/), body["body"] ?? "") : { status: 200, body: forge.comments.get(number(/^\/issues\/(\d+)/)) ?? [] };
       if (method === "PATCH" && /^\/issues\/comments\/\d+$/.test(rest)) return edit(number(/comments\/(\d+)$/), body["body"] ?? "");
     }
     const commit = /^\/statuses\/([0-9a-f]{40})$/.exec(rest)?.[1];
     return method === "POST" && commit !== undefined ? setStatus(commit, body) : { status: 404, body: { message: "Not Found" } };
   };
   const isAllowed = (request: IncomingMessage) =>
-    type === "github" ? request.headers.authorization === `Bearer ${TOKEN}` && request.headers["x-github-api-version"] === "2022-11-28" && request.headers["user-agent"] !== undefined
-    : type === "gitlab" ? request.headers["private-token"] === TOKEN
-    : request.headers.authorization === `token ${TOKEN}`;
+    type === "github"
+      ? request.headers.authorization === `Bearer ${TOKEN}` && request.headers["x-github-api-version"] === "2022-11-28" && request.headers["user-agent"] !== undefined
+      : type === "gitlab"
+        ? request.headers["private-token"] === TOKEN
+        : request.headers.authorization === `token ${TOKEN}`;
 
   const server = http.createServer((request, response) => {
     const chunks: Buffer[] = [];
@@ -78,8 +96,13 @@ export async function startFakeForge(type: ForgeType): Promise<FakeForge> {
       forge.calls.push(`${request.method} ${url.pathname}`);
       const text = Buffer.concat(chunks).toString("utf8");
       const isFailing = failures.count-- > 0;
-      const answer = isFailing ? { status: failures.status, body: { message: "not now" } } : !isAllowed(request) ? { status: 401, body: { message: "Bad credentials" } }
-        : url.searchParams.get("page") !== null && url.searchParams.get("page") !== "1" ? { status: 200, body: [] } : route(request.method ?? "GET", url.pathname, text === "" ? {} : JSON.parse(text));
+      const answer = isFailing
+        ? { status: failures.status, body: { message: "not now" } }
+        : !isAllowed(request)
+          ? { status: 401, body: { message: "Bad credentials" } }
+          : url.searchParams.get("page") !== null && url.searchParams.get("page") !== "1"
+            ? { status: 200, body: [] }
+            : route(request.method ?? "GET", url.pathname, text === "" ? {} : JSON.parse(text));
       response.writeHead(answer.status, { "content-type": "application/json", ...(isFailing ? failures.headers : {}) });
       response.end(JSON.stringify(answer.body));
     });

@@ -2,8 +2,47 @@ import { randomInteger, type Random } from "../../engine/lib/random.ts";
 
 /** Values that decoders have stumbled over before. */
 const ODD_VALUES: readonly unknown[] = [
-  null, true, false, 0, -1, 1.5, 1e300, -1e-300, 2 ** 31, 2 ** 53, -(2 ** 63), "", " ", "\u0000", "\ud800", "a".repeat(5000), "💥", "%00", "../../etc", "0x10", "1e999", "9".repeat(400), "NaN", "1Ki.5", "-0", "2026-13-45T99:99:99Z",
-  [], {}, [[]], [null], [{}], { "": "" }, { __proto__x: 1 }, { constructor: { prototype: 1 } }, { $patch: "delete" }, { $patch: "nonsense" }, { $retainKeys: 1 }, { "$setElementOrder/containers": [{}] }, { "$deleteFromPrimitiveList/finalizers": 3 }, [{ name: null }], { "f:": {} },
+  null,
+  true,
+  false,
+  0,
+  -1,
+  1.5,
+  1e300,
+  -1e-300,
+  2 ** 31,
+  2 ** 53,
+  -(2 ** 63),
+  "",
+  " ",
+  "\u0000",
+  "\ud800",
+  "a".repeat(5000),
+  "💥",
+  "%00",
+  "../../etc",
+  "0x10",
+  "1e999",
+  "9".repeat(400),
+  "NaN",
+  "1Ki.5",
+  "-0",
+  "2026-13-45T99:99:99Z",
+  [],
+  {},
+  [[]],
+  [null],
+  [{}],
+  { "": "" },
+  { __proto__x: 1 },
+  { constructor: { prototype: 1 } },
+  { $patch: "delete" },
+  { $patch: "nonsense" },
+  { $retainKeys: 1 },
+  { "$setElementOrder/containers": [{}] },
+  { "$deleteFromPrimitiveList/finalizers": 3 },
+  [{ name: null }],
+  { "f:": {} },
 ];
 
 const ODD_KEYS: readonly string[] = ["", "a/b", "~1", "$patch", "__proto__", "constructor", "toString", "metadata", "apiVersion", "kind", "k:{}", "f:x", "\u0000", ".", "x".repeat(300)];
@@ -39,7 +78,35 @@ function changeOnce(random: Random, value: unknown, depth: number): unknown {
   return Object.fromEntries(entries.map(([key, item], index) => [key, index === at ? changeOnce(random, item, depth - 1) : item]));
 }
 
-const ODD_TEXTS: readonly string[] = ["\u0000", "\r\n", "{", "}", "[", "]", "&a", "*a", "!!binary", "<<: ", "---\n", "%", "%zz", ",", "=", "!=", " in (", ")", "\\", "\"", "'", "💥", "\ufeff", "9".repeat(30), "-", ":", "\t"];
+const ODD_TEXTS: readonly string[] = [
+  "\u0000",
+  "\r\n",
+  "{",
+  "}",
+  "[",
+  "]",
+  "&a",
+  "*a",
+  "!!binary",
+  "<<: ",
+  "---\n",
+  "%",
+  "%zz",
+  ",",
+  "=",
+  "!=",
+  " in (",
+  ")",
+  "\\",
+  '"',
+  "'",
+  "💥",
+  "\ufeff",
+  "9".repeat(30),
+  "-",
+  ":",
+  "\t",
+];
 
 /** The text with a few characters cut, repeated, or put in. */
 export function mutateText(random: Random, text: string, changes = 1 + randomInteger(random, 4)): string {

@@ -59,19 +59,34 @@ export async function startGitCluster(config: Partial<GitOpsConfig> = {}): Promi
   const start = async () => {
     const gitops = await createGitOps({
       // With the rights that the engine gives it, not an administrator's.
-      client: api.as(GITOPS_USER), impersonate: (username, groups) => api.as(username, groups), clock: systemClock, random: systemRandom, logger, forecastPods: createPodForecast(api.client), provideFieldPlaces: (locate) => api.server.parts.gitFields.provide(locate), writers: api.server.parts.gitFields.writers,
+      client: api.as(GITOPS_USER),
+      impersonate: (username, groups) => api.as(username, groups),
+      clock: systemClock,
+      random: systemRandom,
+      logger,
+      forecastPods: createPodForecast(api.client),
+      provideFieldPlaces: (locate) => api.server.parts.gitFields.provide(locate),
+      writers: api.server.parts.gitFields.writers,
       config: { clusterName: "local", dataDir: path.join(folder, "data"), branch: "main", path: ".", gitPort, ...config },
     });
     gitPort = Number(new URL(gitops.gitUrl ?? "http://localhost:0").port);
     const abort = new AbortController();
     const ended = runServices(gitops.services, abort.signal);
-    running = { gitops, stop: async () => { abort.abort(); await ended; } };
+    running = {
+      gitops,
+      stop: async () => {
+        abort.abort();
+        await ended;
+      },
+    };
   };
   await start();
   const rollouts = runRollouts(api.client);
   const git = (cwd: string, ...args: readonly string[]) => runRealGit(path.join(folder, cwd), args);
   return {
-    api, folder, git,
+    api,
+    folder,
+    git,
     client: api.client,
     get gitops() {
       if (running === undefined) throw new Error("gitops is stopped");
@@ -110,7 +125,8 @@ export async function eventually<T>(what: string, probe: () => Promise<T | undef
 
 function workingCopy(name: string, folder: string, git: (...args: readonly string[]) => Promise<GitResult>): WorkingCopy {
   return {
-    folder, git,
+    folder,
+    git,
     async commit(files, message = "change") {
       for (const [file, content] of Object.entries(files)) {
         const at = path.join(folder, file);

@@ -21,7 +21,8 @@ export async function createTestRepository(): Promise<TestRepository> {
   const store = openGitStore(gitDir);
   let time = Date.UTC(2026, 0, 1);
   return {
-    gitDir, store,
+    gitDir,
+    store,
     tip: (branch = "main") => readRef(gitDir, `refs/heads/${branch}`),
     async commit(files, message = "change", branch = "main") {
       const ref = `refs/heads/${branch}`;
@@ -59,6 +60,8 @@ kind: ConfigMap
 metadata:
   name: ${name}
 data:
-${Object.entries(data).map(([key, value]) => `  ${key}: ${JSON.stringify(value)}`).join("\n")}
+${Object.entries(data)
+  .map(([key, value]) => `  ${key}: ${JSON.stringify(value)}`)
+  .join("\n")}
 `;
 export const namespaceYaml = (name: string) => `apiVersion: v1\nkind: Namespace\nmetadata:\n  name: ${name}\n`;

@@ -13,7 +13,9 @@ export class GrpcFailure extends Error {
 
 /** The answers of a service, by the names of its methods as generated code has them. */
 export type GrpcAnswers<S extends DescService> = {
-  readonly [M in keyof S["method"]]?: S["method"][M] extends { readonly input: infer I extends DescMessage; readonly output: infer O extends DescMessage } ? (request: MessageShape<I>) => MessageInitShape<O> | Promise<MessageInitShape<O>> : never;
+  readonly [M in keyof S["method"]]?: S["method"][M] extends { readonly input: infer I extends DescMessage; readonly output: infer O extends DescMessage }
+    ? (request: MessageShape<I>) => MessageInitShape<O> | Promise<MessageInitShape<O>>
+    : never;
 };
 
 export interface GrpcServed {
@@ -35,7 +37,10 @@ export function served<S extends DescService>(service: S, answers: GrpcAnswers<S
           const answer = answers[method.localName as keyof S["method"]] as (request: unknown) => unknown; // filtered above
           Promise.resolve()
             .then(() => answer(request))
-            .then((value) => done(null, create(method.output, value as Record<string, unknown>)), (error: unknown) => done({ code: error instanceof GrpcFailure ? error.code : status.UNKNOWN, message: error instanceof Error ? error.message : String(error) }));
+            .then(
+              (value) => done(null, create(method.output, value as Record<string, unknown>)),
+              (error: unknown) => done({ code: error instanceof GrpcFailure ? error.code : status.UNKNOWN, message: error instanceof Error ? error.message : String(error) }),
+            );
         },
       ]),
     ) as unknown as UntypedServiceImplementation, // all of them are unary
@@ -53,5 +58,13 @@ export async function serveGrpc(socket: string, ...services: readonly GrpcServed
 function definitionOf(service: DescService, { name, input, output }: DescMethod) {
   const encode = (type: DescMessage) => (message: unknown) => Buffer.from(toBinary(type, message as MessageShape<DescMessage>)); // what the answers are made into
   const decode = (type: DescMessage) => (bytes: Buffer) => fromBinary(type, bytes);
-  return { path: `/${service.typeName}/${name}`, requestStream: false, responseStream: false, requestSerialize: encode(input), requestDeserialize: decode(input), responseSerialize: encode(output), responseDeserialize: decode(output) } as const;
+  return {
+    path: `/${service.typeName}/${name}`,
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: encode(input),
+    requestDeserialize: decode(input),
+    responseSerialize: encode(output),
+    responseDeserialize: decode(output),
+  } as const;
 }

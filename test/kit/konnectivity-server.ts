@@ -28,7 +28,9 @@ export class KonnectivityServer implements AsyncDisposable {
     const server = new KonnectivityServer();
     const encode = (packet: Packet) => Buffer.from(toBinary(PacketSchema, packet));
     const decode = (bytes: Buffer) => fromBinary(PacketSchema, bytes);
-    const definition = { Proxy: { path: "/ProxyService/Proxy", requestStream: true, responseStream: true, requestSerialize: encode, requestDeserialize: decode, responseSerialize: encode, responseDeserialize: decode } };
+    const definition = {
+      Proxy: { path: "/ProxyService/Proxy", requestStream: true, responseStream: true, requestSerialize: encode, requestDeserialize: decode, responseSerialize: encode, responseDeserialize: decode },
+    };
     const implementation = { Proxy: (stream: Stream) => server.#serve(stream) };
     // Its only method is a stream both ways.
     server.#close = await serveGrpc(socket, { definition: definition as unknown as ServiceDefinition, implementation: implementation as unknown as UntypedServiceImplementation });
@@ -44,7 +46,10 @@ export class KonnectivityServer implements AsyncDisposable {
     const id = BigInt(this.asked.length + 1);
     let other: Socket | undefined;
     const send = (payload: Payload) => stream.write(create(PacketSchema, { type: TYPES[payload.case ?? ""] ?? PacketType.DRAIN, payload }));
-    stream.on("error", () => other?.destroy()).on("end", () => stream.end()).on("close", () => other?.destroy());
+    stream
+      .on("error", () => other?.destroy())
+      .on("end", () => stream.end())
+      .on("close", () => other?.destroy());
     stream.on("data", ({ type, payload }: Packet) => {
       this.came.push(type);
       if (payload.case === "dialRequest") {

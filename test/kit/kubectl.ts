@@ -31,13 +31,22 @@ export async function findKubectls(): Promise<readonly Kubectl[]> {
 }
 
 /** Runs kubectl with a kubeconfig and a home of its own; a failure is a result, not an error. */
-export async function runKubectl({ binary }: Kubectl, kubeconfig: string, args: readonly string[], options: { readonly input?: string; readonly env?: Readonly<Record<string, string>>; readonly timeoutMs?: number } = {}): Promise<KubectlResult> {
+export async function runKubectl(
+  { binary }: Kubectl,
+  kubeconfig: string,
+  args: readonly string[],
+  options: { readonly input?: string; readonly env?: Readonly<Record<string, string>>; readonly timeoutMs?: number } = {},
+): Promise<KubectlResult> {
   const home = path.dirname(kubeconfig);
   const child = run(binary, [...args], { env: { PATH: process.env["PATH"] ?? "", HOME: home, KUBECONFIG: kubeconfig, ...options.env }, timeout: options.timeoutMs ?? 30_000, maxBuffer: 16 << 20 });
   child.child.stdin?.end(options.input ?? "");
   return child.then(
     ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
-    (error: { readonly code?: number; readonly stdout?: string; readonly stderr?: string }) => ({ code: typeof error.code === "number" ? error.code : -1, stdout: error.stdout ?? "", stderr: error.stderr ?? "" }),
+    (error: { readonly code?: number; readonly stdout?: string; readonly stderr?: string }) => ({
+      code: typeof error.code === "number" ? error.code : -1,
+      stdout: error.stdout ?? "",
+      stderr: error.stderr ?? "",
+    }),
   );
 }
 
@@ -69,7 +78,15 @@ async function download(binary: string): Promise<boolean> {
     await writeFile(path.join(work, "sid.sources"), `Types: deb\nURIs: ${debianMirror()}\nSuites: sid\nComponents: main\nSigned-By: ${DEBIAN_KEYRING}\n`);
     const settings = { "Dir::Etc::sourcelist": "sid.sources", "Dir::State::lists": "lists", "Dir::State::status": "status", "Dir::Cache": "cache" };
     // A mirror that is itself a snapshot carries signatures whose time is over; they are checked all the same.
-    const options = [...Object.entries(settings).map(([name, file]) => `${name}=${path.join(work, file)}`), "Dir::Etc::sourceparts=-", "APT::Sandbox::User=", "Acquire::Languages=none", "Acquire::Check-Valid-Until=false", "Acquire::Retries=0", "Acquire::http::Timeout=10"].flatMap((option) => ["-o", option]);
+    const options = [
+      ...Object.entries(settings).map(([name, file]) => `${name}=${path.join(work, file)}`),
+      "Dir::Etc::sourceparts=-",
+      "APT::Sandbox::User=",
+      "Acquire::Languages=none",
+      "Acquire::Check-Valid-Until=false",
+      "Acquire::Retries=0",
+      "Acquire::http::Timeout=10",
+    ].flatMap((option) => ["-o", option]);
     await run("apt-get", [...options, "-q", "update"], { cwd: work, timeout: 60_000 });
     await run("apt-get", [...options, "-q", "download", "kubectl"], { cwd: work, timeout: 120_000 });
     const archive = (await readdir(work)).find((file) => file.endsWith(".deb"));

@@ -18,12 +18,14 @@ export function memoryFiles(files: Files): RepositoryFiles {
   const folders = new Set([""]);
   for (const file of Object.keys(files)) for (let at = path.posix.dirname(file); at !== "." && at !== ""; at = path.posix.dirname(at)) folders.add(at);
   const byId = new Map<string, Buffer>();
-  const entries = new Map(Object.entries(files).map(([file, content]) => {
-    const bytes = Buffer.from(content);
-    const id = createHash("sha1").update(bytes).digest("hex");
-    byId.set(id, bytes);
-    return [file, id];
-  }));
+  const entries = new Map(
+    Object.entries(files).map(([file, content]) => {
+      const bytes = Buffer.from(content);
+      const id = createHash("sha1").update(bytes).digest("hex");
+      byId.set(id, bytes);
+      return [file, id];
+    }),
+  );
   return {
     look: async (file) => {
       const id = entries.get(file);
@@ -59,7 +61,12 @@ export function buildByKubectl(oracle: Kubectl, files: Files, folder = "."): rea
       mkdirSync(path.join(root, path.dirname(file)), { recursive: true });
       writeFileSync(path.join(root, file), content);
     }
-    const text = execFileSync(oracle.binary, ["kustomize", "--load-restrictor=LoadRestrictionsNone", path.join(root, folder)], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"], env: { PATH: process.env["PATH"] ?? "", HOME: root }, maxBuffer: 1 << 26 });
+    const text = execFileSync(oracle.binary, ["kustomize", "--load-restrictor=LoadRestrictionsNone", path.join(root, folder)], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { PATH: process.env["PATH"] ?? "", HOME: root },
+      maxBuffer: 1 << 26,
+    });
     return parseYamlDocuments(text).map((document) => document.value);
   } finally {
     rmSync(root, { recursive: true, force: true });

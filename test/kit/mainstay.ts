@@ -28,7 +28,15 @@ export function makeDataDir(): string {
 
 /** Runs `mainstay server` on a host and waits until it says that it is ready. */
 export async function startMainstay(host: Host, dataDir: string, args: readonly string[] = [], timeoutMs = 90_000, environment: Readonly<Record<string, string>> = {}): Promise<Mainstay> {
-  return startProcess(host, dataDir, ["server", "--data-dir", dataDir, "--node-name", host.name, "--node-ip", nodeIps(host), ...args], path.join(dataDir, "kubeconfig.yaml"), /^mainstay is ready/m, timeoutMs, environment);
+  return startProcess(
+    host,
+    dataDir,
+    ["server", "--data-dir", dataDir, "--node-name", host.name, "--node-ip", nodeIps(host), ...args],
+    path.join(dataDir, "kubeconfig.yaml"),
+    /^mainstay is ready/m,
+    timeoutMs,
+    environment,
+  );
 }
 
 /** Runs `mainstay agent` on a host; it is ready when the API says so. */
@@ -83,9 +91,21 @@ export async function eventually<T>(ask: () => Promise<T>, isRight: (answer: T) 
   }
 }
 
-async function startProcess(host: Host, dataDir: string, args: readonly string[], kubeconfig: string, ready: RegExp | undefined, timeoutMs: number, environment: Readonly<Record<string, string>> = {}): Promise<Mainstay> {
+async function startProcess(
+  host: Host,
+  dataDir: string,
+  args: readonly string[],
+  kubeconfig: string,
+  ready: RegExp | undefined,
+  timeoutMs: number,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Mainstay> {
   const [enter = "", ...words] = host.enter;
-  const child = spawn(enter, [...words, process.execPath, ...(args[0] === "agent" ? agentNodeArgs : nodeArgs), ...args], { stdio: ["ignore", "pipe", "pipe"], detached: true, env: { ...programEnvironment, ...process.env, ...environment } });
+  const child = spawn(enter, [...words, process.execPath, ...(args[0] === "agent" ? agentNodeArgs : nodeArgs), ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
+    env: { ...programEnvironment, ...process.env, ...environment },
+  });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (chunk: string) => (output += chunk));
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
@@ -104,7 +124,7 @@ async function startProcess(host: Host, dataDir: string, args: readonly string[]
       await ended;
     },
   };
-  for (const deadline = performance.now() + timeoutMs; ready !== undefined && !ready.test(output); ) {
+  for (const deadline = performance.now() + timeoutMs; ready !== undefined && !ready.test(output);) {
     if (isOver() || performance.now() > deadline) {
       await mainstay.stop();
       throw new Error(`the server did not become ready:\n${output}\n${tail(path.join(dataDir, "mainstay.log"))}\n${tail(path.join(dataDir, "agent", "agent.log"))}`);

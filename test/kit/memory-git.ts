@@ -71,7 +71,12 @@ export class MemoryGit {
     return {
       objects: this.#objects(check),
       writeBlob: async (content) => keep(this.#blobs, Buffer.from(content), (value) => `blob ${value.toString("base64")}`),
-      writeTree: async (entries) => keep(this.#trees, [...entries].sort((a, b) => (a.name < b.name ? -1 : 1)), (value) => `tree ${JSON.stringify(value)}`),
+      writeTree: async (entries) =>
+        keep(
+          this.#trees,
+          [...entries].sort((a, b) => (a.name < b.name ? -1 : 1)),
+          (value) => `tree ${JSON.stringify(value)}`,
+        ),
       writeCommit: async (commit: NewCommit) => {
         check();
         const { tree, parents, message, signature } = commit;

@@ -26,9 +26,29 @@ export async function makeNamesakes(name: string, options: NamesakeOptions = {})
   const [ours, theirs] = [await webcrypto.subtle.generateKey(signingAlgorithm, true, ["sign", "verify"]), await webcrypto.subtle.generateKey(signingAlgorithm, true, ["sign", "verify"])];
   const subject = `CN=${name}`;
   const common = { notBefore: new Date(Date.now() - 7_200_000), signingAlgorithm };
-  const authority = await x509.X509CertificateGenerator.createSelfSigned({ ...common, notAfter: new Date(authorityNotAfterMs), serialNumber: "01", name: subject, keys: ours, extensions: [new x509.BasicConstraintsExtension(isAuthority, undefined, true), await x509.SubjectKeyIdentifierExtension.create(ours.publicKey)] });
-  const extensions = [new x509.BasicConstraintsExtension(false, undefined, true), new x509.SubjectAlternativeNameExtension([{ type: "dns", value: name }]), ...(isForClients ? [new x509.ExtendedKeyUsageExtension([CLIENT_AUTH])] : [])];
-  const certificate = await x509.X509CertificateGenerator.create({ ...common, notAfter: new Date(notAfterMs), serialNumber: "02", subject, issuer: subject, signingKey: ours.privateKey, publicKey: theirs.publicKey, extensions });
+  const authority = await x509.X509CertificateGenerator.createSelfSigned({
+    ...common,
+    notAfter: new Date(authorityNotAfterMs),
+    serialNumber: "01",
+    name: subject,
+    keys: ours,
+    extensions: [new x509.BasicConstraintsExtension(isAuthority, undefined, true), await x509.SubjectKeyIdentifierExtension.create(ours.publicKey)],
+  });
+  const extensions = [
+    new x509.BasicConstraintsExtension(false, undefined, true),
+    new x509.SubjectAlternativeNameExtension([{ type: "dns", value: name }]),
+    ...(isForClients ? [new x509.ExtendedKeyUsageExtension([CLIENT_AUTH])] : []),
+  ];
+  const certificate = await x509.X509CertificateGenerator.create({
+    ...common,
+    notAfter: new Date(notAfterMs),
+    serialNumber: "02",
+    subject,
+    issuer: subject,
+    signingKey: ours.privateKey,
+    publicKey: theirs.publicKey,
+    extensions,
+  });
   const key = Buffer.from(await webcrypto.subtle.exportKey("pkcs8", theirs.privateKey)).toString("base64");
   return { authority: authority.toString("pem"), certificate: certificate.toString("pem"), key: `-----BEGIN PRIVATE KEY-----\n${key}\n-----END PRIVATE KEY-----\n` };
 }

@@ -61,14 +61,22 @@ export interface ReplicaSetShape extends Shape {
   readonly status?: Partial<NonNullable<ReplicaSet["status"]>>;
 }
 
-export function aReplicaSet(name: string, { replicas = 1, has = replicas, available = has, ready = available, revision, image = "app:1", app = "web", minReadySeconds, status, ...shape }: ReplicaSetShape = {}): ReplicaSet {
+export function aReplicaSet(
+  name: string,
+  { replicas = 1, has = replicas, available = has, ready = available, revision, image = "app:1", app = "web", minReadySeconds, status, ...shape }: ReplicaSetShape = {},
+): ReplicaSet {
   const labels = { app, ...shape.labels };
   const annotations = { ...(revision === undefined ? {} : { "deployment.kubernetes.io/revision": String(revision) }), ...shape.annotations };
   return {
     apiVersion: "apps/v1",
     kind: "ReplicaSet",
     metadata: metadataOf(name, { generation: 1, ...shape, labels, annotations }),
-    spec: { replicas, selector: { matchLabels: { app } }, template: { metadata: { labels: { app } }, spec: { containers: [{ name: "app", image }] } }, ...(minReadySeconds === undefined ? {} : { minReadySeconds }) },
+    spec: {
+      replicas,
+      selector: { matchLabels: { app } },
+      template: { metadata: { labels: { app } }, spec: { containers: [{ name: "app", image }] } },
+      ...(minReadySeconds === undefined ? {} : { minReadySeconds }),
+    },
     status: { replicas: has, readyReplicas: ready, availableReplicas: available, fullyLabeledReplicas: has, terminatingReplicas: 0, observedGeneration: shape.generation ?? 1, ...status },
   };
 }

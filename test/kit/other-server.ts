@@ -28,7 +28,9 @@ export class OtherServer {
         const body: unknown = text === "" ? undefined : JSON.parse(text);
         if (body !== undefined) other.asked.push(body);
         const value = answer(request.url ?? "", body, request.headers.authorization);
-        response.writeHead(value === undefined ? 404 : typeof value === "number" ? value : 200, { "content-type": typeof value === "string" ? "text/plain" : "application/json" }).end(typeof value === "string" ? value : JSON.stringify(value ?? {}));
+        response
+          .writeHead(value === undefined ? 404 : typeof value === "number" ? value : 200, { "content-type": typeof value === "string" ? "text/plain" : "application/json" })
+          .end(typeof value === "string" ? value : JSON.stringify(value ?? {}));
       });
     });
     const other = new OtherServer(authority, server);

@@ -15,7 +15,6 @@ export interface RawOptions {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-
 /** One request after the other, exactly as written: for what no client library would send. The user's certificate is made by the cluster's authority, unless it is given. */
 export async function rawClient(url: string, pki: ClusterPki, user: { readonly commonName: string; readonly organizations: readonly string[] } | KeyPair | undefined) {
   const credentials = user === undefined || "certificate" in user ? user : await pki.certificate(`raw-${user.commonName.replace(/\W/g, "-")}`, { ...user, usage: "client" });

@@ -46,7 +46,14 @@ export async function encryptTree(tree: Tree, { recipient }: AgePair, { isEncryp
   const enc = armor.encode(await encrypter.encrypt(key));
   return {
     values,
-    metadata: { age: [{ recipient, enc }], lastmodified: LAST_MODIFIED, mac: seal(mac.digest("hex").toUpperCase(), "str", key, LAST_MODIFIED), version: "3.9.0", ...(macOnlyEncrypted ? { mac_only_encrypted: true } : {}), ...metadata },
+    metadata: {
+      age: [{ recipient, enc }],
+      lastmodified: LAST_MODIFIED,
+      mac: seal(mac.digest("hex").toUpperCase(), "str", key, LAST_MODIFIED),
+      version: "3.9.0",
+      ...(macOnlyEncrypted ? { mac_only_encrypted: true } : {}),
+      ...metadata,
+    },
   };
 }
 
@@ -57,7 +64,13 @@ export function toSopsYaml({ values, metadata }: Encrypted): string {
 
 function yamlLines(tree: Tree, indent: string): string[] {
   return Object.entries(tree).flatMap(([key, value]) => {
-    if (Array.isArray(value)) return [`${indent}${key}:`, ...value.flatMap((item: Leaf | Tree) => (typeof item === "object" ? yamlLines(item, `${indent}      `).map((line, index) => (index === 0 ? `${indent}    - ${line.trimStart()}` : line)) : [`${indent}    - ${scalar(item)}`]))];
+    if (Array.isArray(value))
+      return [
+        `${indent}${key}:`,
+        ...value.flatMap((item: Leaf | Tree) =>
+          typeof item === "object" ? yamlLines(item, `${indent}      `).map((line, index) => (index === 0 ? `${indent}    - ${line.trimStart()}` : line)) : [`${indent}    - ${scalar(item)}`],
+        ),
+      ];
     if (typeof value === "object") return [`${indent}${key}:`, ...yamlLines(value as Tree, `${indent}    `)];
     return [`${indent}${key}: ${scalar(value)}`];
   });

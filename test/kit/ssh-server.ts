@@ -41,7 +41,20 @@ export async function startSshServer(): Promise<SshServer> {
   const [host, other, client, stranger] = [key("host"), key("other"), key("client"), key("stranger")];
   writeFileSync(path.join(folder, "authorized_keys"), `restrict ${client.open}\n`);
   const config = path.join(folder, "sshd_config");
-  writeFileSync(config, [`HostKey ${path.join(folder, "host")}`, `AuthorizedKeysFile ${path.join(folder, "authorized_keys")}`, "PidFile none", "UsePAM no", "StrictModes no", "PasswordAuthentication no", "KbdInteractiveAuthentication no", "PermitRootLogin prohibit-password", ""].join("\n"));
+  writeFileSync(
+    config,
+    [
+      `HostKey ${path.join(folder, "host")}`,
+      `AuthorizedKeysFile ${path.join(folder, "authorized_keys")}`,
+      "PidFile none",
+      "UsePAM no",
+      "StrictModes no",
+      "PasswordAuthentication no",
+      "KbdInteractiveAuthentication no",
+      "PermitRootLogin prohibit-password",
+      "",
+    ].join("\n"),
+  );
   const isFolderOurs = process.getuid?.() === 0 && !existsSync(PRIVILEGE_FOLDER);
   if (isFolderOurs) mkdirSync(PRIVILEGE_FOLDER, { mode: 0o755 });
   const children = new Map<ChildProcess, Socket>();

@@ -99,9 +99,50 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
   };
 }
 
-type Given = "authentication" | "authorization" | "tokenSettings" | "tokenSigner" | "webhooks" | "requestLimits" | "auditor" | "tracer" | "admissionChoice" | "admissionSettings" | "askImagePolicy" | "webhookUsers" | "allowsPrivileged" | "allowsRemoteRedirects" | "egress" | "disabledFeatures" | "serviceNodePorts" | "frontProxy" | "loopback" | "nodes";
+type Given =
+  | "authentication"
+  | "authorization"
+  | "tokenSettings"
+  | "tokenSigner"
+  | "webhooks"
+  | "requestLimits"
+  | "auditor"
+  | "tracer"
+  | "admissionChoice"
+  | "admissionSettings"
+  | "askImagePolicy"
+  | "webhookUsers"
+  | "allowsPrivileged"
+  | "allowsRemoteRedirects"
+  | "egress"
+  | "disabledFeatures"
+  | "serviceNodePorts"
+  | "frontProxy"
+  | "loopback"
+  | "nodes";
 
-function given({ authentication, authorization, tokenSettings, tokenSigner, webhooks, requestLimits, auditor, tracer, admissionChoice, admissionSettings, askImagePolicy, webhookUsers, allowsPrivileged, allowsRemoteRedirects, egress, disabledFeatures, serviceNodePorts, frontProxy, loopback, nodes }: TestApiOptions): Pick<ApiServerOptions, Given> {
+function given({
+  authentication,
+  authorization,
+  tokenSettings,
+  tokenSigner,
+  webhooks,
+  requestLimits,
+  auditor,
+  tracer,
+  admissionChoice,
+  admissionSettings,
+  askImagePolicy,
+  webhookUsers,
+  allowsPrivileged,
+  allowsRemoteRedirects,
+  egress,
+  disabledFeatures,
+  serviceNodePorts,
+  frontProxy,
+  loopback,
+  nodes,
+}: TestApiOptions): Pick<ApiServerOptions, Given> {
   return {
     ...(authentication === undefined ? {} : { authentication }),
     ...(authorization === undefined ? {} : { authorization: "current" in authorization ? authorization : new ChangingValue(authorization) }),

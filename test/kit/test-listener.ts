@@ -44,8 +44,18 @@ export async function startTestListener(options: TestListenerOptions = {}): Prom
   const clientAuthority = new CertificateVerifier(`${pki.ca}${options.clientCa ?? ""}`);
   const frontProxy = () => pki.certificate("front-proxy-client", { commonName: "front-proxy-client", organizations: [], usage: "client" });
   const served = Promise.withResolvers<number>();
-  const loopback = async () => ({ host: "127.0.0.1", port: await served.promise, ca: pki.ca, ...(await pki.certificate("loopback", { commonName: "system:apiserver", organizations: ["system:masters"], usage: "client" })) });
-  const api = await startTestApi({ frontProxy, loopback, ...options, authentication: { clientAuthority, joinToken, ...(options.staticTokens === undefined ? {} : { staticTokens: options.staticTokens }), ...options.authentication } });
+  const loopback = async () => ({
+    host: "127.0.0.1",
+    port: await served.promise,
+    ca: pki.ca,
+    ...(await pki.certificate("loopback", { commonName: "system:apiserver", organizations: ["system:masters"], usage: "client" })),
+  });
+  const api = await startTestApi({
+    frontProxy,
+    loopback,
+    ...options,
+    authentication: { clientAuthority, joinToken, ...(options.staticTokens === undefined ? {} : { staticTokens: options.staticTokens }), ...options.authentication },
+  });
   const { server } = api;
   const clientCertificate = () => pki.certificate("node-client", { commonName: "kube-apiserver-kubelet-client", organizations: ["system:masters"], usage: "client" });
   const listener = await openHttpListener({

@@ -60,7 +60,11 @@ export class TokenSignerProgram implements AsyncDisposable {
           this.calls.fetchKeys++;
           const { dataSeconds } = this;
           const timestamp = dataSeconds === undefined ? {} : { dataTimestamp: { seconds: BigInt(Math.floor(dataSeconds)), nanos: (dataSeconds % 1) * 1e9 } };
-          return { keys: this.keys.map(({ id, der, isHidden = false }) => ({ keyId: id, key: der, excludeFromOidcDiscovery: isHidden })), refreshHintSeconds: BigInt(this.refreshSeconds), ...timestamp };
+          return {
+            keys: this.keys.map(({ id, der, isHidden = false }) => ({ keyId: id, key: der, excludeFromOidcDiscovery: isHidden })),
+            refreshHintSeconds: BigInt(this.refreshSeconds),
+            ...timestamp,
+          };
         },
         metadata: () => {
           this.calls.metadata++;

@@ -35,17 +35,65 @@ type Field = readonly [name: string, number: number, type: FieldDescriptorProto_
 const MESSAGES: Readonly<Record<string, readonly Field[]>> = {
   ExportTraceServiceRequest: [["resource_spans", 1, "ResourceSpans", "repeated"]],
   ExportTraceServiceResponse: [["partial_success", 1, "ExportTracePartialSuccess"]],
-  ExportTracePartialSuccess: [["rejected_spans", 1, INT64], ["error_message", 2, STRING]],
-  ResourceSpans: [["resource", 1, "Resource"], ["scope_spans", 2, "ScopeSpans", "repeated"]],
+  ExportTracePartialSuccess: [
+    ["rejected_spans", 1, INT64],
+    ["error_message", 2, STRING],
+  ],
+  ResourceSpans: [
+    ["resource", 1, "Resource"],
+    ["scope_spans", 2, "ScopeSpans", "repeated"],
+  ],
   Resource: [["attributes", 1, "KeyValue", "repeated"]],
-  ScopeSpans: [["scope", 1, "InstrumentationScope"], ["spans", 2, "Span", "repeated"]],
-  InstrumentationScope: [["name", 1, STRING], ["version", 2, STRING]],
-  Span: [["trace_id", 1, BYTES], ["span_id", 2, BYTES], ["trace_state", 3, STRING], ["parent_span_id", 4, BYTES], ["name", 5, STRING], ["kind", 6, INT32], ["start_time_unix_nano", 7, FIXED64], ["end_time_unix_nano", 8, FIXED64], ["attributes", 9, "KeyValue", "repeated"], ["events", 11, "Event", "repeated"], ["dropped_events_count", 12, UINT32], ["links", 13, "Link", "repeated"], ["status", 15, "Status"], ["flags", 16, FIXED32]],
-  Event: [["time_unix_nano", 1, FIXED64], ["name", 2, STRING], ["attributes", 3, "KeyValue", "repeated"]],
-  Link: [["trace_id", 1, BYTES], ["span_id", 2, BYTES], ["trace_state", 3, STRING], ["attributes", 4, "KeyValue", "repeated"], ["flags", 6, FIXED32]],
-  Status: [["message", 2, STRING], ["code", 3, INT32]],
-  KeyValue: [["key", 1, STRING], ["value", 2, "AnyValue"]],
-  AnyValue: [["string_value", 1, STRING], ["bool_value", 2, BOOL], ["int_value", 3, INT64], ["double_value", 4, DOUBLE]],
+  ScopeSpans: [
+    ["scope", 1, "InstrumentationScope"],
+    ["spans", 2, "Span", "repeated"],
+  ],
+  InstrumentationScope: [
+    ["name", 1, STRING],
+    ["version", 2, STRING],
+  ],
+  Span: [
+    ["trace_id", 1, BYTES],
+    ["span_id", 2, BYTES],
+    ["trace_state", 3, STRING],
+    ["parent_span_id", 4, BYTES],
+    ["name", 5, STRING],
+    ["kind", 6, INT32],
+    ["start_time_unix_nano", 7, FIXED64],
+    ["end_time_unix_nano", 8, FIXED64],
+    ["attributes", 9, "KeyValue", "repeated"],
+    ["events", 11, "Event", "repeated"],
+    ["dropped_events_count", 12, UINT32],
+    ["links", 13, "Link", "repeated"],
+    ["status", 15, "Status"],
+    ["flags", 16, FIXED32],
+  ],
+  Event: [
+    ["time_unix_nano", 1, FIXED64],
+    ["name", 2, STRING],
+    ["attributes", 3, "KeyValue", "repeated"],
+  ],
+  Link: [
+    ["trace_id", 1, BYTES],
+    ["span_id", 2, BYTES],
+    ["trace_state", 3, STRING],
+    ["attributes", 4, "KeyValue", "repeated"],
+    ["flags", 6, FIXED32],
+  ],
+  Status: [
+    ["message", 2, STRING],
+    ["code", 3, INT32],
+  ],
+  KeyValue: [
+    ["key", 1, STRING],
+    ["value", 2, "AnyValue"],
+  ],
+  AnyValue: [
+    ["string_value", 1, STRING],
+    ["bool_value", 2, BOOL],
+    ["int_value", 3, INT64],
+    ["double_value", 4, DOUBLE],
+  ],
 };
 const PACKAGE = "opentelemetry.proto.collector.trace.v1";
 
@@ -55,7 +103,13 @@ function describeProtocol(): { readonly service: DescService; readonly request: 
     name,
     // Values say by their presence which of several they are.
     ...(name === "AnyValue" ? { oneofDecl: [{ name: "value" }] } : {}),
-    field: fields.map(([field, number, type, repeated]) => ({ name: field, number, label: repeated === undefined ? FieldDescriptorProto_Label.OPTIONAL : FieldDescriptorProto_Label.REPEATED, ...(typeof type === "string" ? { type: MESSAGE, typeName: typeName(type) } : { type }), ...(name === "AnyValue" ? { oneofIndex: 0 } : {}) })),
+    field: fields.map(([field, number, type, repeated]) => ({
+      name: field,
+      number,
+      label: repeated === undefined ? FieldDescriptorProto_Label.OPTIONAL : FieldDescriptorProto_Label.REPEATED,
+      ...(typeof type === "string" ? { type: MESSAGE, typeName: typeName(type) } : { type }),
+      ...(name === "AnyValue" ? { oneofIndex: 0 } : {}),
+    })),
   }));
   const service = [{ name: "TraceService", method: [{ name: "Export", inputType: typeName("ExportTraceServiceRequest"), outputType: typeName("ExportTraceServiceResponse") }] }];
   const registry = createFileRegistry(create(FileDescriptorSetSchema, { file: [{ name: "trace.proto", package: PACKAGE, syntax: "proto3", messageType, service }] }));
@@ -70,7 +124,9 @@ export function readExport(bytes: Uint8Array): readonly Collected[] {
 }
 
 function collectedOf(request: Message): readonly Collected[] {
-  const { resourceSpans } = request as unknown as { readonly resourceSpans: readonly { readonly resource: Fields; readonly scopeSpans: readonly { readonly scope: Fields; readonly spans: readonly Fields[] }[] }[] }; // as described above
+  const { resourceSpans } = request as unknown as {
+    readonly resourceSpans: readonly { readonly resource: Fields; readonly scopeSpans: readonly { readonly scope: Fields; readonly spans: readonly Fields[] }[] }[];
+  }; // as described above
   return resourceSpans.flatMap(({ resource, scopeSpans }) => scopeSpans.map(({ scope, spans }) => ({ resource: attributesOf(resource), scope: String(scope["name"]), spans: spans.map(spanOf) })));
 }
 
@@ -126,15 +182,19 @@ export class TraceCollector {
   async start(): Promise<void> {
     const { service } = describeProtocol();
     const server = (this.#server = new Server());
-    const answers = { export: async (request: Message) => {
-      const answer = await this.manner();
-      this.exports.push(...collectedOf(request));
-      for (const wake of this.#waiting) wake();
-      return answer;
-    } };
+    const answers = {
+      export: async (request: Message) => {
+        const answer = await this.manner();
+        this.exports.push(...collectedOf(request));
+        for (const wake of this.#waiting) wake();
+        return answer;
+      },
+    };
     const { definition, implementation } = served(service, answers as unknown as Parameters<typeof served>[1]); // its one method
     server.addService(definition, implementation);
-    this.#port = await new Promise<number>((resolve, reject) => server.bindAsync(`127.0.0.1:${this.#port}`, ServerCredentials.createInsecure(), (error, port) => (error === null ? resolve(port) : reject(error))));
+    this.#port = await new Promise<number>((resolve, reject) =>
+      server.bindAsync(`127.0.0.1:${this.#port}`, ServerCredentials.createInsecure(), (error, port) => (error === null ? resolve(port) : reject(error))),
+    );
   }
 
   /** At once, whatever is under way. */

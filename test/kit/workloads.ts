@@ -37,7 +37,8 @@ export interface JobShape extends Shape {
 }
 
 export function aJob(name: string, { spec, status, ended, ...shape }: JobShape = {}): Job {
-  const conditions = ended === undefined ? {} : { conditions: [{ type: ended[0], status: "True", lastTransitionTime: at(ended[1]) }], ...(ended[0] === "Complete" ? { completionTime: at(ended[1]) } : {}) };
+  const conditions =
+    ended === undefined ? {} : { conditions: [{ type: ended[0], status: "True", lastTransitionTime: at(ended[1]) }], ...(ended[0] === "Complete" ? { completionTime: at(ended[1]) } : {}) };
   const labels = { "batch.kubernetes.io/controller-uid": `uid-${name}` };
   return {
     apiVersion: "batch/v1",

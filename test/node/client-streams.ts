@@ -33,7 +33,9 @@ const forward = new PortForward(config, true);
 const server = createServer((connection) => void forward.portForward("default", "box", [8080], connection, null, connection));
 await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
 const page = collect();
-connect((server.address() as AddressInfo).port, "127.0.0.1").on("data", (chunk: Buffer) => void page.stream.write(chunk)).write("GET / HTTP/1.1\r\nHost: box\r\n\r\n");
+connect((server.address() as AddressInfo).port, "127.0.0.1")
+  .on("data", (chunk: Buffer) => void page.stream.write(chunk))
+  .write("GET / HTTP/1.1\r\nHost: box\r\n\r\n");
 await until(() => page.text().includes("\r\n"));
 
 const log = collect();
@@ -42,5 +44,12 @@ await until(() => log.text().includes("started\n"));
 following.abort();
 
 const exitCode = status.details?.causes?.find((cause) => cause.reason === "ExitCode")?.message;
-console.log(JSON.stringify({ exec: { out: out.text(), status: status.status, exitCode }, input: attached.text().replace(/^.*heard (.*)\n$/s, "$1"), forward: page.text().split("\r\n")[0], log: log.text().replace("warned\n", "") }));
+console.log(
+  JSON.stringify({
+    exec: { out: out.text(), status: status.status, exitCode },
+    input: attached.text().replace(/^.*heard (.*)\n$/s, "$1"),
+    forward: page.text().split("\r\n")[0],
+    log: log.text().replace("warned\n", ""),
+  }),
+);
 process.exit(0);

@@ -22,7 +22,11 @@ describe.skipIf(!requireRoot())("containerd", () => {
     const containerd = await startContainerd(dataDir, systemClock, silentLogger, stop.signal);
     const runtime = openCriRuntime(containerd.socket);
     await ensureLocalImages(runtime, containerd.socket);
-    await eventually(() => runtime.problem(), (problem) => problem === undefined, 20_000);
+    await eventually(
+      () => runtime.problem(),
+      (problem) => problem === undefined,
+      20_000,
+    );
     return {
       runtime,
       image: "mainstay.local/busybox:1",

@@ -58,7 +58,12 @@ describe.skipIf(containerd === undefined)("our CRI protocol against the installe
 
 function differences(ours: FileDescriptorProto, theirs: readonly FileDescriptorProto[]): readonly string[] {
   const messages = new Map(theirs.flatMap((file) => flatten(file.messageType)));
-  const enums = new Map(theirs.flatMap((file) => [...file.enumType.map((type) => [type.name, type] as const), ...flatten(file.messageType).flatMap(([name, { enumType }]) => enumType.map((type) => [`${name}.${type.name}`, type] as const))]));
+  const enums = new Map(
+    theirs.flatMap((file) => [
+      ...file.enumType.map((type) => [type.name, type] as const),
+      ...flatten(file.messageType).flatMap(([name, { enumType }]) => enumType.map((type) => [`${name}.${type.name}`, type] as const)),
+    ]),
+  );
   const methods = new Map(theirs.flatMap((file) => file.service.flatMap((service) => service.method.map((method) => [`${service.name}.${method.name}`, method] as const))));
   const found: string[] = [];
   for (const [name, message] of flatten(ours.messageType)) {
@@ -80,7 +85,8 @@ function differences(ours: FileDescriptorProto, theirs: readonly FileDescriptorP
   for (const service of ours.service) {
     for (const method of service.method) {
       const match = methods.get(`${service.name}.${method.name}`);
-      if (match?.inputType !== method.inputType || match.outputType !== method.outputType || match.serverStreaming !== method.serverStreaming) found.push(`method ${service.name}.${method.name} is not theirs`);
+      if (match?.inputType !== method.inputType || match.outputType !== method.outputType || match.serverStreaming !== method.serverStreaming)
+        found.push(`method ${service.name}.${method.name} is not theirs`);
     }
   }
   return found;

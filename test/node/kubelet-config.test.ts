@@ -17,7 +17,10 @@ describe.skipIf(!requireRoot())("an agent with a KubeletConfiguration", () => {
 
   beforeAll(async () => {
     writeFileSync(path.join(folder, "resolv.conf"), "nameserver 192.0.2.53\nsearch corp.example\n");
-    writeFileSync(file, `${HEAD}maxPods: 20\npodLogsDir: ${folder}/pods\ncontainerLogMaxSize: 10Ki\ncontainerLogMaxFiles: 2\ncontainerLogMonitorInterval: 3s\ncrashLoopBackOff: {maxContainerRestartPeriod: 1s}\nresolvConf: resolv.conf\nnodeLeaseDurationSeconds: 20\nenableSystemLogHandler: false\nproviderID: cloud://7\ntlsMinVersion: VersionTLS13\nserializeImagePulls: true\nkubeAPIQPS: 7\n`);
+    writeFileSync(
+      file,
+      `${HEAD}maxPods: 20\npodLogsDir: ${folder}/pods\ncontainerLogMaxSize: 10Ki\ncontainerLogMaxFiles: 2\ncontainerLogMonitorInterval: 3s\ncrashLoopBackOff: {maxContainerRestartPeriod: 1s}\nresolvConf: resolv.conf\nnodeLeaseDurationSeconds: 20\nenableSystemLogHandler: false\nproviderID: cloud://7\ntlsMinVersion: VersionTLS13\nserializeImagePulls: true\nkubeAPIQPS: 7\n`,
+    );
     mkdirSync(path.join(folder, "conf.d"));
     writeFileSync(path.join(folder, "conf.d", "10-pods.conf"), `${HEAD}maxPods: 30\n`);
     node = await startRealNode("kc", undefined, { MAINSTAY_KUBELET_CONFIG: file, MAINSTAY_KUBELET_CONFIG_DIR: path.join(folder, "conf.d") });
@@ -33,7 +36,9 @@ describe.skipIf(!requireRoot())("an agent with a KubeletConfiguration", () => {
     const lease = JSON.parse(await node.kubectl("get", "lease", "-n", "kube-node-lease", node.host.name, "-o", "json")) as Lease;
     expect(lease.spec?.leaseDurationSeconds).toBe(20);
     const proxy = (page: string) => node.kubectl("get", "--raw", `/api/v1/nodes/${node.host.name}/proxy${page}`);
-    expect(JSON.parse(await proxy("/configz"))).toMatchObject({ kubeletconfig: { maxPods: 30, containerLogMaxSize: "10Ki", crashLoopBackOff: { maxContainerRestartPeriod: "1s" }, serializeImagePulls: true } });
+    expect(JSON.parse(await proxy("/configz"))).toMatchObject({
+      kubeletconfig: { maxPods: 30, containerLogMaxSize: "10Ki", crashLoopBackOff: { maxContainerRestartPeriod: "1s" }, serializeImagePulls: true },
+    });
     await expect(proxy("/logs/")).rejects.toThrow("MethodNotAllowed");
     expect(await node.host.exec("sh", "-c", `curl -sk --tlsv1.2 --tls-max 1.2 https://${node.host.address}:10250/healthz; echo $?`)).toBe("35\n");
     expect(await node.host.exec("grep", "-c", `${file}:15 kubeAPIQPS changes nothing`, path.join(node.dataDir, "agent", "agent.log"))).toBe("1\n");
@@ -49,11 +54,15 @@ describe.skipIf(!requireRoot())("an agent with a KubeletConfiguration", () => {
 
   it("asks that resolver for names outside of the cluster", async () => {
     await node.host.exec("ip", "addr", "add", "192.0.2.53/32", "dev", "lo");
-    const answering = 'import { createSocket } from "node:dgram"; import packet from "dns-packet"; const socket = createSocket("udp4"); socket.on("message", (bytes, from) => { const { id, questions } = packet.decode(bytes); socket.send(packet.encode({ type: "response", id, questions, answers: questions[0].type === "A" ? [{ type: "A", name: questions[0].name, data: "198.51.100.7" }] : [] }), from.port, from.address); }); socket.bind(53, "192.0.2.53");';
+    const answering =
+      'import { createSocket } from "node:dgram"; import packet from "dns-packet"; const socket = createSocket("udp4"); socket.on("message", (bytes, from) => { const { id, questions } = packet.decode(bytes); socket.send(packet.encode({ type: "response", id, questions, answers: questions[0].type === "A" ? [{ type: "A", name: questions[0].name, data: "198.51.100.7" }] : [] }), from.port, from.address); }); socket.bind(53, "192.0.2.53");';
     const [enter = "", ...words] = node.host.enter;
     const resolver = spawn(enter, [...words, process.execPath, "--input-type=module", "--eval", answering], { stdio: "inherit" });
     try {
-      await eventually(() => node.kubectl("exec", "cluster", "--", "nslookup", "www.example.com").catch(String), (said) => said.includes("198.51.100.7"));
+      await eventually(
+        () => node.kubectl("exec", "cluster", "--", "nslookup", "www.example.com").catch(String),
+        (said) => said.includes("198.51.100.7"),
+      );
     } finally {
       const ended = once(resolver, "exit");
       resolver.kill();
@@ -67,6 +76,10 @@ describe.skipIf(!requireRoot())("an agent with a KubeletConfiguration", () => {
     await node.until("crash", (pod) => (container(pod)?.restartCount ?? 0) >= 5, 25_000);
     const { metadata } = await node.pod("writer");
     const logs = path.join(folder, "pods", `default_writer_${metadata.uid}`, "main");
-    await eventually(async () => readdirSync(logs), (files) => files.length === 2, 30_000);
+    await eventually(
+      async () => readdirSync(logs),
+      (files) => files.length === 2,
+      30_000,
+    );
   });
 });

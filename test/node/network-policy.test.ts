@@ -22,7 +22,10 @@ describe.skipIf(!isRoot)("network policies", () => {
       const pod = await node.until(name, ({ status }) => status?.phase === "Running" && Boolean(status.podIP), 60_000);
       addresses.set(name, pod.status?.podIP ?? "");
     }
-    await eventually(() => asks("stranger", 9090), (isReached) => isReached);
+    await eventually(
+      () => asks("stranger", 9090),
+      (isReached) => isReached,
+    );
   }, 120_000);
   afterAll(async () => {
     await node?.stop();
@@ -30,7 +33,10 @@ describe.skipIf(!isRoot)("network policies", () => {
 
   /** Whether a pod gets the page of the server. */
   const asks = (client: string, port: number): Promise<boolean> =>
-    node.kubectl("exec", client, "--", "sh", "-c", `printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 2 ${addresses.get("server")} ${port}`).then((page) => page.includes("hello"), () => false);
+    node.kubectl("exec", client, "--", "sh", "-c", `printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 2 ${addresses.get("server")} ${port}`).then(
+      (page) => page.includes("hello"),
+      () => false,
+    );
   const setPolicy = (spec: NetworkPolicySpec, name = "guard") => node.apply({ apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy", metadata: { name, namespace: "default" }, spec });
   /** Waits until all of these are as said: rules follow the API a moment later. */
   const reaches = async (expected: Readonly<Record<string, boolean>>): Promise<void> => {
@@ -51,7 +57,11 @@ describe.skipIf(!isRoot)("network policies", () => {
   });
 
   it("let in blocks but for their holes, on a range of ports", async () => {
-    await setPolicy({ ...server, policyTypes: ["Ingress"], ingress: [{ from: [{ ipBlock: { cidr: "10.42.0.0/16", except: [`${addresses.get("stranger")}/32`] } }], ports: [{ port: 9000, endPort: 9099 }] }] });
+    await setPolicy({
+      ...server,
+      policyTypes: ["Ingress"],
+      ingress: [{ from: [{ ipBlock: { cidr: "10.42.0.0/16", except: [`${addresses.get("stranger")}/32`] } }], ports: [{ port: 9000, endPort: 9099 }] }],
+    });
     await reaches({ "friend:9090": true, "friend:8080": false, "stranger:9090": false });
   });
 
@@ -66,14 +76,20 @@ describe.skipIf(!isRoot)("network policies", () => {
     await setPolicy({ podSelector: { matchLabels: { app: "friend" } }, policyTypes: ["Egress"] }, "closed");
     await reaches({ "friend:8080": false, "stranger:8080": true });
     expect(await node.kubectl("exec", "friend", "--", "nslookup", "kubernetes.default.svc.cluster.local")).toContain("10.43.0.1");
-    await setPolicy({ podSelector: { matchLabels: { app: "friend" } }, policyTypes: ["Egress"], egress: [{ to: [{ podSelector: { matchLabels: { app: "server" } } }], ports: [{ port: 8080 }] }] }, "closed");
+    await setPolicy(
+      { podSelector: { matchLabels: { app: "friend" } }, policyTypes: ["Egress"], egress: [{ to: [{ podSelector: { matchLabels: { app: "server" } } }], ports: [{ port: 8080 }] }] },
+      "closed",
+    );
     await reaches({ "friend:8080": true, "friend:9090": false });
   });
 
   it("leave nothing behind when they go", async () => {
     await node.kubectl("delete", "networkpolicy", "--all");
     await reaches({ "friend:9090": true, "stranger:9090": true });
-    const rules = await eventually(() => node.host.exec("iptables-save", "-t", "mangle"), (text) => !text.includes("MS-P"));
+    const rules = await eventually(
+      () => node.host.exec("iptables-save", "-t", "mangle"),
+      (text) => !text.includes("MS-P"),
+    );
     expect(rules).toContain("MAINSTAY-POLICY");
   });
 });

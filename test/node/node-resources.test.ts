@@ -38,7 +38,12 @@ const cgroupSays = (folder: string, v1: string, v2: string) => {
 
 describe.skipIf(!canRun)("a pod's cgroup", () => {
   test("lies under its class and holds all of its containers together", async () => {
-    await node.create("bounded", { containers: [shell("sleep 1000", { resources: { requests: { cpu: "100m", memory: "16Mi" }, limits: { cpu: "200m", memory: "32Mi" } } }), shell("sleep 1000", { name: "other", resources: { requests: { cpu: "50m" }, limits: { cpu: "100m", memory: "32Mi" } } })] });
+    await node.create("bounded", {
+      containers: [
+        shell("sleep 1000", { resources: { requests: { cpu: "100m", memory: "16Mi" }, limits: { cpu: "200m", memory: "32Mi" } } }),
+        shell("sleep 1000", { name: "other", resources: { requests: { cpu: "50m" }, limits: { cpu: "100m", memory: "32Mi" } } }),
+      ],
+    });
     await node.create("free", { containers: [shell("sleep 1000")] });
     const bounded = await node.until("bounded", isReady);
     const free = await node.until("free", isReady);
@@ -50,7 +55,11 @@ describe.skipIf(!canRun)("a pod's cgroup", () => {
     // Upstream's figures of who dies first.
     const adjustment = async (name: string) => (await node.kubectl("exec", name, "-c", "main", "--", "cat", "/proc/1/oom_score_adj")).trim();
     expect([await adjustment("free"), Number(await adjustment("bounded")) > 900]).toEqual(["1000", true]);
-    await eventually(async () => cgroupSays("burstable", "cpu.shares", "cpu.weight"), (text) => Number(text) >= (isUnified ? 6 : 153), 30_000);
+    await eventually(
+      async () => cgroupSays("burstable", "cpu.shares", "cpu.weight"),
+      (text) => Number(text) >= (isUnified ? 6 : 153),
+      30_000,
+    );
     for (const name of ["bounded", "free"]) await node.kubectl("delete", "pod", name, "--wait=true");
     expect(() => cgroupSays(place, "memory.limit_in_bytes", "memory.max")).toThrow("ENOENT");
   }, 90_000);
@@ -58,7 +67,10 @@ describe.skipIf(!canRun)("a pod's cgroup", () => {
 
 describe.skipIf(!canRun)("a pod that writes more than it may", () => {
   test("into an empty folder is evicted, and says why", async () => {
-    await node.create("hoarder", { containers: [shell("dd if=/dev/zero of=/cache/big bs=1M count=3 2>/dev/null; sleep 1000", { volumeMounts: [{ name: "cache", mountPath: "/cache" }] })], volumes: [{ name: "cache", emptyDir: { sizeLimit: "1Mi" } }] });
+    await node.create("hoarder", {
+      containers: [shell("dd if=/dev/zero of=/cache/big bs=1M count=3 2>/dev/null; sleep 1000", { volumeMounts: [{ name: "cache", mountPath: "/cache" }] })],
+      volumes: [{ name: "cache", emptyDir: { sizeLimit: "1Mi" } }],
+    });
     const pod = await node.until("hoarder", isFailed, 90_000);
     expect(pod.status).toMatchObject({ reason: "Evicted", message: 'Usage of EmptyDir volume "cache" exceeds the limit "1Mi". ' });
     expect(pod.status?.conditions?.find(({ type }) => type === "DisruptionTarget")).toMatchObject({ status: "True", reason: "TerminationByKubelet" });
@@ -81,7 +93,11 @@ test.skipIf(!canRun)("a node says what it has for pods and that it is short of n
   const [allocatable, capacity] = [status?.allocatable, status?.capacity].map((amounts) => parseQuantity(amounts?.["ephemeral-storage"] ?? "0"));
   expect(allocatable).toBeGreaterThan(0);
   expect(allocatable).toBeLessThan(capacity ?? 0);
-  expect(status?.conditions?.filter(({ type }) => type.endsWith("Pressure")).map(({ type, status: is, reason }) => `${type} ${is} ${reason}`)).toEqual(["MemoryPressure False KubeletHasSufficientMemory", "DiskPressure False KubeletHasNoDiskPressure", "PIDPressure False KubeletHasSufficientPID"]);
+  expect(status?.conditions?.filter(({ type }) => type.endsWith("Pressure")).map(({ type, status: is, reason }) => `${type} ${is} ${reason}`)).toEqual([
+    "MemoryPressure False KubeletHasSufficientMemory",
+    "DiskPressure False KubeletHasNoDiskPressure",
+    "PIDPressure False KubeletHasSufficientPID",
+  ]);
 });
 
 describe.skipIf(!canRun)("a driver's device", () => {
@@ -90,21 +106,43 @@ describe.skipIf(!canRun)("a driver's device", () => {
     await driver.start();
     try {
       const [machine] = (JSON.parse(await node.kubectl("get", "nodes", "-o", "json")) as { items: Node[] }).items;
-      const slice = { apiVersion: "resource.k8s.io/v1", kind: "ResourceSlice", metadata: { name: "gpus" }, spec: { driver: "gpu.mainstay.test", nodeName: machine?.metadata.name, pool: { name: "pool", generation: 1, resourceSliceCount: 1 }, devices: [{ name: "device" }] } };
+      const slice = {
+        apiVersion: "resource.k8s.io/v1",
+        kind: "ResourceSlice",
+        metadata: { name: "gpus" },
+        spec: { driver: "gpu.mainstay.test", nodeName: machine?.metadata.name, pool: { name: "pool", generation: 1, resourceSliceCount: 1 }, devices: [{ name: "device" }] },
+      };
       const deviceClass = { apiVersion: "resource.k8s.io/v1", kind: "DeviceClass", metadata: { name: "gpu" }, spec: { selectors: [{ cel: { expression: 'device.driver == "gpu.mainstay.test"' } }] } };
-      const template = { apiVersion: "resource.k8s.io/v1", kind: "ResourceClaimTemplate", metadata: { name: "gpu", namespace: "default" }, spec: { spec: { devices: { requests: [{ name: "gpu", exactly: { deviceClassName: "gpu" } }] } } } };
+      const template = {
+        apiVersion: "resource.k8s.io/v1",
+        kind: "ResourceClaimTemplate",
+        metadata: { name: "gpu", namespace: "default" },
+        spec: { spec: { devices: { requests: [{ name: "gpu", exactly: { deviceClassName: "gpu" } }] } } },
+      };
       await node.apply(slice, deviceClass, template);
       driver.failure = "still warming up";
-      const spec = { restartPolicy: "Never" as const, resourceClaims: [{ name: "gpu", resourceClaimTemplateName: "gpu" }], containers: [shell("echo $DEVICE_OF_CLAIM > /dev/termination-log", { resources: { claims: [{ name: "gpu" }] } })] };
+      const spec = {
+        restartPolicy: "Never" as const,
+        resourceClaims: [{ name: "gpu", resourceClaimTemplateName: "gpu" }],
+        containers: [shell("echo $DEVICE_OF_CLAIM > /dev/termination-log", { resources: { claims: [{ name: "gpu" }] } })],
+      };
       await node.create("renderer", spec);
-      await eventually(() => node.events("renderer"), (events) => events.some((event) => /^FailedPrepareDynamicResources: .*still warming up/.test(event)), 60_000);
+      await eventually(
+        () => node.events("renderer"),
+        (events) => events.some((event) => /^FailedPrepareDynamicResources: .*still warming up/.test(event)),
+        60_000,
+      );
       driver.failure = "";
       const over = await node.until("renderer", (pod) => pod.status?.phase === "Succeeded", 60_000);
       const claim = over.status?.resourceClaimStatuses?.[0]?.resourceClaimName ?? "";
       expect(claim).toMatch(/^renderer-gpu-/);
       expect(container(over)?.state?.terminated?.message).toBe(`${claim}\n`);
       expect(driver.calls.slice(-2)).toEqual([`prepare ${claim}`, `unprepare ${claim}`]);
-      await eventually(() => node.kubectl("get", "resourceclaims", "--no-headers", "--ignore-not-found"), (text) => text.trim() === "", 30_000);
+      await eventually(
+        () => node.kubectl("get", "resourceclaims", "--no-headers", "--ignore-not-found"),
+        (text) => text.trim() === "",
+        30_000,
+      );
     } finally {
       driver.destroy();
     }
@@ -116,12 +154,19 @@ describe.skipIf(!canRun)("a node whose disk fills up", () => {
   test("ends the pod that fills it, keeps the others, and takes no more until it has recovered", async () => {
     await node.create("modest", { containers: [shell("sleep 1000", { resources: { requests: { "ephemeral-storage": "1Mi" } } })] });
     await node.until("modest", (pod) => container(pod)?.ready === true);
-    await node.create("filler", { containers: [shell("dd if=/dev/zero of=/cache/big bs=1M 2>/dev/null; sleep 1000", { volumeMounts: [{ name: "cache", mountPath: "/cache" }] })], volumes: [{ name: "cache", emptyDir: {} }] });
+    await node.create("filler", {
+      containers: [shell("dd if=/dev/zero of=/cache/big bs=1M 2>/dev/null; sleep 1000", { volumeMounts: [{ name: "cache", mountPath: "/cache" }] })],
+      volumes: [{ name: "cache", emptyDir: {} }],
+    });
     const filler = await node.until("filler", (pod: Pod) => pod.status?.phase === "Failed", 120_000);
     expect(filler.status?.reason).toBe("Evicted");
     expect(filler.status?.message).toMatch(/^The node was low on resource: ephemeral-storage\. Threshold quantity: \S+, available: \S+\. /);
-    const status = async () => (JSON.parse(await node.kubectl("get", "node", node.host.name, "-o", "json")) as Node); // kubectl printed it
-    const pressed = await eventually(status, (seen) => findCondition(seen.status?.conditions, "DiskPressure")?.status === "True" && seen.spec?.taints?.some(({ key }) => key === "node.kubernetes.io/disk-pressure") === true, 60_000);
+    const status = async () => JSON.parse(await node.kubectl("get", "node", node.host.name, "-o", "json")) as Node; // kubectl printed it
+    const pressed = await eventually(
+      status,
+      (seen) => findCondition(seen.status?.conditions, "DiskPressure")?.status === "True" && seen.spec?.taints?.some(({ key }) => key === "node.kubernetes.io/disk-pressure") === true,
+      60_000,
+    );
     expect(findCondition(pressed.status?.conditions, "DiskPressure")?.reason).toBe("KubeletHasDiskPressure");
     expect(container(await node.pod("modest"))?.ready).toBe(true);
     // What it wrote is gone although the pod is still shown: nobody else has to go.

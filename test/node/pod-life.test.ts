@@ -95,7 +95,9 @@ describe.skipIf(!requireRoot())("a pod on a real machine", () => {
 
   it("is ready only while its readiness probe passes, and its Service follows", async () => {
     await node.apply({ apiVersion: "v1", kind: "Service", metadata: { name: "probed", namespace: "default" }, spec: { selector: { app: "probed" }, ports: [{ port: 80 }] } });
-    await node.create("probed", { containers: [shell("touch /tmp/ok; sleep 5; rm /tmp/ok; sleep 1000", { readinessProbe: { exec: { command: ["test", "-f", "/tmp/ok"] }, periodSeconds: 1, failureThreshold: 1 } })] });
+    await node.create("probed", {
+      containers: [shell("touch /tmp/ok; sleep 5; rm /tmp/ok; sleep 1000", { readinessProbe: { exec: { command: ["test", "-f", "/tmp/ok"] }, periodSeconds: 1, failureThreshold: 1 } })],
+    });
     const endpoints = () => node.kubectl("get", "endpointslices", "-l", "kubernetes.io/service-name=probed", "-o", "jsonpath={.items[*].endpoints[*].conditions.ready}");
     await node.until("probed", isReady);
     await eventually(endpoints, (text) => text === "true");
@@ -105,8 +107,17 @@ describe.skipIf(!requireRoot())("a pod on a real machine", () => {
   });
 
   it("is restarted when its liveness probe fails, over HTTP and TCP alike; a startup probe holds it back", async () => {
-    await node.create("http", { containers: [shell("mkdir /www; echo ok > /www/health; (sleep 4; rm /www/health) & httpd -f -p 8080 -h /www", { livenessProbe: { httpGet: { path: "/health", port: 8080 }, periodSeconds: 1, failureThreshold: 1 }, startupProbe: { httpGet: { path: "/health", port: 8080 }, periodSeconds: 1, failureThreshold: 20 } })] });
-    await node.create("tcp", { containers: [shell("nc -l -p 9000 -e true; sleep 1000", { livenessProbe: { tcpSocket: { port: 9000 }, initialDelaySeconds: 1, periodSeconds: 1, failureThreshold: 2 } })] });
+    await node.create("http", {
+      containers: [
+        shell("mkdir /www; echo ok > /www/health; (sleep 4; rm /www/health) & httpd -f -p 8080 -h /www", {
+          livenessProbe: { httpGet: { path: "/health", port: 8080 }, periodSeconds: 1, failureThreshold: 1 },
+          startupProbe: { httpGet: { path: "/health", port: 8080 }, periodSeconds: 1, failureThreshold: 20 },
+        }),
+      ],
+    });
+    await node.create("tcp", {
+      containers: [shell("nc -l -p 9000 -e true; sleep 1000", { livenessProbe: { tcpSocket: { port: 9000 }, initialDelaySeconds: 1, periodSeconds: 1, failureThreshold: 2 } })],
+    });
     await node.until("http", (pod) => container(pod)?.started === true);
     await node.until("http", (pod) => (container(pod)?.restartCount ?? 0) >= 1);
     await node.until("tcp", (pod) => (container(pod)?.restartCount ?? 0) >= 1);
@@ -118,7 +129,12 @@ describe.skipIf(!requireRoot())("a pod on a real machine", () => {
     await node.create("polite", {
       terminationGracePeriodSeconds: 20,
       volumes: [{ name: "out", hostPath: { path: node.dataDir } }],
-      containers: [shell("trap 'echo term >> /out/story; exit 0' TERM; while true; do sleep 0.1; done", { volumeMounts: [{ name: "out", mountPath: "/out" }], lifecycle: { preStop: { exec: { command: ["sh", "-c", "echo hook >> /out/story"] } } } })],
+      containers: [
+        shell("trap 'echo term >> /out/story; exit 0' TERM; while true; do sleep 0.1; done", {
+          volumeMounts: [{ name: "out", mountPath: "/out" }],
+          lifecycle: { preStop: { exec: { command: ["sh", "-c", "echo hook >> /out/story"] } } },
+        }),
+      ],
     });
     await node.create("deaf", { terminationGracePeriodSeconds: 2, containers: [shell("sleep 1000")] });
     await Promise.all(["polite", "deaf"].map((name) => node.until(name, isReady)));
@@ -128,7 +144,10 @@ describe.skipIf(!requireRoot())("a pod on a real machine", () => {
 
   it("tells while it ends whether it is still ready: it may take long, and serve meanwhile", async () => {
     const lifecycle = { preStop: { exec: { command: ["sh", "-c", "rm /tmp/ok; sleep 1000"] } } };
-    await node.create("slow", { terminationGracePeriodSeconds: 1000, containers: [shell("touch /tmp/ok; sleep 1000", { lifecycle, readinessProbe: { exec: { command: ["test", "-f", "/tmp/ok"] }, periodSeconds: 1, failureThreshold: 1 } })] });
+    await node.create("slow", {
+      terminationGracePeriodSeconds: 1000,
+      containers: [shell("touch /tmp/ok; sleep 1000", { lifecycle, readinessProbe: { exec: { command: ["test", "-f", "/tmp/ok"] }, periodSeconds: 1, failureThreshold: 1 } })],
+    });
     await node.until("slow", isReady);
     await node.kubectl("delete", "pod", "slow", "--wait=false");
     const ending = await node.until("slow", (pod) => !isReady(pod));
@@ -139,10 +158,18 @@ describe.skipIf(!requireRoot())("a pod on a real machine", () => {
   it("has the cgroup limits and the identity that it asks for", async () => {
     await node.create("limits", {
       securityContext: { runAsUser: 1234, runAsGroup: 2345, fsGroup: 3456 },
-      containers: [shell("id -u; id -g; cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/cpu.max 2>/dev/null || cat /sys/fs/cgroup/memory/memory.limit_in_bytes; touch /forbidden 2>&1; sleep 1000", { securityContext: { readOnlyRootFilesystem: true }, resources: { limits: { memory: "64Mi", cpu: "250m" } } })],
+      containers: [
+        shell("id -u; id -g; cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/cpu.max 2>/dev/null || cat /sys/fs/cgroup/memory/memory.limit_in_bytes; touch /forbidden 2>&1; sleep 1000", {
+          securityContext: { readOnlyRootFilesystem: true },
+          resources: { limits: { memory: "64Mi", cpu: "250m" } },
+        }),
+      ],
     });
     await node.until("limits", isReady);
-    const text = await eventually(() => node.kubectl("logs", "limits"), (logs) => logs.includes("forbidden"));
+    const text = await eventually(
+      () => node.kubectl("logs", "limits"),
+      (logs) => logs.includes("forbidden"),
+    );
     expect(text).toMatch(/^1234\n2345\n67108864\n/);
     expect(text).toMatch(/Read-only file system/i);
   });
@@ -153,12 +180,22 @@ describe.skipIf(!requireRoot())("a pod on a real machine", () => {
       { apiVersion: "v1", kind: "Secret", metadata: { name: "sec", namespace: "default" }, stringData: { word: "hush" } },
     );
     await node.create("sees", {
-      volumes: [{ name: "all", projected: { sources: [{ configMap: { name: "conf" } }, { secret: { name: "sec" } }, { downwardAPI: { items: [{ path: "labels", fieldRef: { fieldPath: "metadata.labels" } }] } }] } }],
+      volumes: [
+        {
+          name: "all",
+          projected: { sources: [{ configMap: { name: "conf" } }, { secret: { name: "sec" } }, { downwardAPI: { items: [{ path: "labels", fieldRef: { fieldPath: "metadata.labels" } }] } }] },
+        },
+      ],
       containers: [
         shell("echo $KEY $WORD $NAME $LIMIT; cat /all/word; echo; cat /all/labels; echo; while true; do cat /all/key; echo; sleep 0.5; done", {
           volumeMounts: [{ name: "all", mountPath: "/all" }],
           resources: { limits: { memory: "32Mi" } },
-          env: [{ name: "KEY", valueFrom: { configMapKeyRef: { name: "conf", key: "key" } } }, { name: "WORD", valueFrom: { secretKeyRef: { name: "sec", key: "word" } } }, { name: "NAME", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } }, { name: "LIMIT", valueFrom: { resourceFieldRef: { resource: "limits.memory", divisor: "1Mi" } } }],
+          env: [
+            { name: "KEY", valueFrom: { configMapKeyRef: { name: "conf", key: "key" } } },
+            { name: "WORD", valueFrom: { secretKeyRef: { name: "sec", key: "word" } } },
+            { name: "NAME", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } },
+            { name: "LIMIT", valueFrom: { resourceFieldRef: { resource: "limits.memory", divisor: "1Mi" } } },
+          ],
         }),
       ],
     });
@@ -178,9 +215,15 @@ describe.skipIf(!requireRoot())("a pod on a real machine", () => {
   });
 
   it("whose volume cannot be made says so in its status", async () => {
-    await node.create("unmounted", { volumes: [{ name: "v", hostPath: { path: "/no/such/place", type: "Directory" } }], containers: [shell("sleep 1000", { volumeMounts: [{ name: "v", mountPath: "/v" }] })] });
+    await node.create("unmounted", {
+      volumes: [{ name: "v", hostPath: { path: "/no/such/place", type: "Directory" } }],
+      containers: [shell("sleep 1000", { volumeMounts: [{ name: "v", mountPath: "/v" }] })],
+    });
     const pod = await node.until("unmounted", (seen) => container(seen)?.state?.waiting?.message !== undefined);
-    expect(container(pod)?.state?.waiting).toMatchObject({ reason: "ContainerCreating", message: 'MountVolume.SetUp failed for volume "v" : hostPath type check failed: /no/such/place is not a directory' });
+    expect(container(pod)?.state?.waiting).toMatchObject({
+      reason: "ContainerCreating",
+      message: 'MountVolume.SetUp failed for volume "v" : hostPath type check failed: /no/such/place is not a directory',
+    });
   });
 
   it("of a RuntimeClass runs by its handler, and says when the node has none of that name", async () => {
@@ -189,7 +232,10 @@ describe.skipIf(!requireRoot())("a pod on a real machine", () => {
     await node.create("classy", { runtimeClassName: "plain", containers: [shell("sleep 1000")] });
     await node.create("classless", { runtimeClassName: "strange", containers: [shell("sleep 1000")] });
     await node.until("classy", isReady);
-    await eventually(() => node.events("classless"), (events) => events.some((event) => event.includes('no runtime for "no-such-handler" is configured')));
+    await eventually(
+      () => node.events("classless"),
+      (events) => events.some((event) => event.includes('no runtime for "no-such-handler" is configured')),
+    );
   });
 
   it("that writes much has its log rotated, and can still be read to its end", async () => {
@@ -197,7 +243,11 @@ describe.skipIf(!requireRoot())("a pod on a real machine", () => {
     await node.until("chatty", isReady);
     const files = async () => (await node.host.exec("sh", "-c", `ls ${node.dataDir}/agent/logs/*chatty*/*/`).catch(() => "")).trim().split("\n");
     await eventually(files, (names) => names.length === 2 && names[1]?.startsWith("0.log.20") === true, 40_000);
-    await eventually(() => node.kubectl("logs", "chatty", "--tail=1"), (text) => text === "the end\n", 40_000);
+    await eventually(
+      () => node.kubectl("logs", "chatty", "--tail=1"),
+      (text) => text === "the end\n",
+      40_000,
+    );
     expect((await node.kubectl("logs", "chatty")).split("\n")).toHaveLength(300_002);
   });
 });

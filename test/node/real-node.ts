@@ -28,7 +28,8 @@ export interface RealNode {
 /** A busybox container that runs a shell script. */
 export const shell = (script: string, more: object = {}) => ({ name: "main", image: IMAGE, command: ["sh", "-c", script], ...more });
 
-export const container = (pod: Pod, name = "main"): ContainerStatus | undefined => [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])].find((status) => status.name === name);
+export const container = (pod: Pod, name = "main"): ContainerStatus | undefined =>
+  [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])].find((status) => status.name === name);
 
 /**
  * `tag` keeps the machines of different test files apart; two letters. `prepare` is called with the data directory before anything is in
@@ -62,14 +63,17 @@ export async function startRealNode(tag: string, prepare?: (dataDir: string) => 
     throw error;
   }
   const node: RealNode = {
-    host, dataDir, mainstay,
+    host,
+    dataDir,
+    mainstay,
     kubectl: (...args) => kubectl(host, mainstay, ...args),
     async apply(...objects) {
       const file = path.join(folder, `${++serial}.json`);
       writeFileSync(file, JSON.stringify({ apiVersion: "v1", kind: "List", items: objects }));
       await node.kubectl("apply", "-f", file);
     },
-    create: (name, spec, metadata = {}) => node.apply({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "default", labels: { app: name }, ...metadata }, spec: { terminationGracePeriodSeconds: 1, ...spec } }),
+    create: (name, spec, metadata = {}) =>
+      node.apply({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "default", labels: { app: name }, ...metadata }, spec: { terminationGracePeriodSeconds: 1, ...spec } }),
     pod: async (name) => JSON.parse(await node.kubectl("get", "pod", name, "-o", "json")) as Pod, // kubectl printed it
     until: (name, isRight, timeoutMs = 30_000) => eventually(() => node.pod(name), isRight, timeoutMs),
     async events(name) {
@@ -79,6 +83,9 @@ export async function startRealNode(tag: string, prepare?: (dataDir: string) => 
     stop: () => cleanUp(() => mainstay.stop(), clean),
   };
   // The first pods need the service account that a controller makes.
-  await eventually(() => node.kubectl("get", "serviceaccount", "default", "-o", "name"), (text) => text.includes("default"));
+  await eventually(
+    () => node.kubectl("get", "serviceaccount", "default", "-o", "name"),
+    (text) => text.includes("default"),
+  );
   return node;
 }

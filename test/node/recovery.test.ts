@@ -23,7 +23,10 @@ describe.skipIf(!requireRoot())("a machine whose parts die", () => {
   const isReady = (pod: Pod) => findCondition(pod.status?.conditions, "Ready")?.status === "True";
   /** Without what one of them has just forked, which bears its name until it becomes another program. */
   const pidsOf = async (pattern: string) => {
-    const pids = (await node.host.exec("pgrep", "-f", pattern).catch(() => "")).trim().split("\n").filter((line) => line !== "");
+    const pids = (await node.host.exec("pgrep", "-f", pattern).catch(() => ""))
+      .trim()
+      .split("\n")
+      .filter((line) => line !== "");
     return pids.filter((pid) => {
       const parent = parentOf(pid);
       return parent !== undefined && !pids.includes(parent);
@@ -41,7 +44,11 @@ describe.skipIf(!requireRoot())("a machine whose parts die", () => {
     const before = await identity("steady");
     const [pid = ""] = await pidsOf(`containerd -c ${node.dataDir}`);
     await node.host.exec("kill", "-9", pid);
-    await eventually(() => pidsOf(`containerd -c ${node.dataDir}`), (pids) => pids.length > 0 && !pids.includes(pid), 40_000);
+    await eventually(
+      () => pidsOf(`containerd -c ${node.dataDir}`),
+      (pids) => pids.length > 0 && !pids.includes(pid),
+      40_000,
+    );
     await node.create("after", { containers: [shell("sleep 1000")] });
     await node.until("after", isReady, 40_000);
     expect(await identity("steady")).toBe(before);
@@ -66,7 +73,10 @@ describe.skipIf(!requireRoot())("a machine whose parts die", () => {
     await node.host.exec("rm", `${node.dataDir}/agent/containerd/pid`);
     await node.host.exec("kill", "-STOP", pid);
     await killAgent();
-    await eventually(() => pidsOf(`main.ts agent.*${node.dataDir}`), (pids) => pids.length > 0);
+    await eventually(
+      () => pidsOf(`main.ts agent.*${node.dataDir}`),
+      (pids) => pids.length > 0,
+    );
     await node.host.exec("sleep", "2"); // the new agent asks, and gets no answer
     await node.host.exec("kill", "-CONT", pid);
     await node.create("adopted", { containers: [shell("sleep 1000")] });

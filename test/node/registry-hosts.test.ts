@@ -29,7 +29,11 @@ test.skipIf(!requireRoot())("a registry is asked where the machine's hosts.toml 
   try {
     containerd = await startContainerd(dataDir, systemClock, silentLogger, new AbortController().signal);
     const opened = (runtime = openCriRuntime(containerd.socket));
-    await eventually(() => opened.describe(), ({ name }) => name === "containerd", 20_000);
+    await eventually(
+      () => opened.describe(),
+      ({ name }) => name === "containerd",
+      20_000,
+    );
     await expect(opened.pullImage(`${host}/team/app:1`)).rejects.toThrow("not found");
     expect(asked[0]).toBe(`/v2/team/app/manifests/1?ns=${host}`);
   } finally {

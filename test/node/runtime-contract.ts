@@ -31,7 +31,13 @@ export function describeRuntime(name: string, open: () => Promise<RuntimeUnderTe
 
     const sandboxConfig = (): SandboxConfig => {
       const uid = `contract-${++serial}`;
-      return { metadata: { name: uid, namespace: "contract", uid, attempt: 0 }, hostname: uid, logDirectory: "", labels: { [RuntimeLabel.podUid]: uid, [RuntimeLabel.podName]: uid, [RuntimeLabel.podNamespace]: "contract" }, linux: LINUX };
+      return {
+        metadata: { name: uid, namespace: "contract", uid, attempt: 0 },
+        hostname: uid,
+        logDirectory: "",
+        labels: { [RuntimeLabel.podUid]: uid, [RuntimeLabel.podName]: uid, [RuntimeLabel.podNamespace]: "contract" },
+        linux: LINUX,
+      };
     };
     /** Latencies are virtual in the fake: whatever takes time goes on while time passes. */
     const eventually = async <T>(work: Promise<T>): Promise<T> => {
@@ -41,13 +47,27 @@ export function describeRuntime(name: string, open: () => Promise<RuntimeUnderTe
       await under.until("the operation to end", async () => isDone);
       return settled;
     };
-    async function withPod<T>(use: (pod: { config: SandboxConfig; sandbox: string; uid: string; run: (...command: string[]) => Promise<string>; create: (...command: string[]) => Promise<string> }) => Promise<T>): Promise<T> {
+    async function withPod<T>(
+      use: (pod: { config: SandboxConfig; sandbox: string; uid: string; run: (...command: string[]) => Promise<string>; create: (...command: string[]) => Promise<string> }) => Promise<T>,
+    ): Promise<T> {
       const config = sandboxConfig();
       const uid = config.metadata?.uid ?? "";
       const sandbox = await eventually(runtime.runSandbox(config));
       let attempt = 0;
       const create = (...command: string[]) =>
-        eventually(runtime.createContainer(sandbox, { metadata: { name: "main", attempt: attempt++ }, image: { image: under.image }, command, labels: { [RuntimeLabel.podUid]: uid, [RuntimeLabel.podName]: uid, [RuntimeLabel.podNamespace]: "contract", [RuntimeLabel.containerName]: "main" }, linux: LINUX }, config));
+        eventually(
+          runtime.createContainer(
+            sandbox,
+            {
+              metadata: { name: "main", attempt: attempt++ },
+              image: { image: under.image },
+              command,
+              labels: { [RuntimeLabel.podUid]: uid, [RuntimeLabel.podName]: uid, [RuntimeLabel.podNamespace]: "contract", [RuntimeLabel.containerName]: "main" },
+              linux: LINUX,
+            },
+            config,
+          ),
+        );
       const run = async (...command: string[]) => {
         const id = await create(...command);
         await eventually(runtime.startContainer(id));
@@ -80,7 +100,17 @@ export function describeRuntime(name: string, open: () => Promise<RuntimeUnderTe
         await ended(uid, short);
         const { sandboxes, containers } = await runtime.glance();
         expect(sandboxes.filter((seen) => seen.uid === uid)).toEqual([{ id: sandbox, uid, isReady: true }]);
-        expect(containers.filter(({ podUid }) => podUid === uid).map(({ id, state }) => [id, state]).sort()).toEqual([[long, "running"], [short, "exited"]].sort());
+        expect(
+          containers
+            .filter(({ podUid }) => podUid === uid)
+            .map(({ id, state }) => [id, state])
+            .sort(),
+        ).toEqual(
+          [
+            [long, "running"],
+            [short, "exited"],
+          ].sort(),
+        );
       }));
 
     test("says what it is, and that it is ready", async () => {

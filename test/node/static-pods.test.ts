@@ -19,7 +19,10 @@ describe.skipIf(!requireRoot())("pods of a machine's own files", () => {
 
   /** Writes when it started into a file of its name, and runs on. */
   const write = (name: string, word: string) =>
-    writeFileSync(path.join(folder, `${name}.yaml`), `apiVersion: v1\nkind: Pod\nmetadata: {name: ${name}, labels: {word: ${word}}}\nspec:\n  hostNetwork: true\n  terminationGracePeriodSeconds: 1\n  volumes: [{name: traces, hostPath: {path: ${traces}}}]\n  containers: [{name: main, image: "mainstay.local/busybox:1", imagePullPolicy: Never, command: [sh, -c, "echo ${word} >> /traces/${name}; echo said ${word}; sleep 1000"], volumeMounts: [{name: traces, mountPath: /traces}]}]\n`);
+    writeFileSync(
+      path.join(folder, `${name}.yaml`),
+      `apiVersion: v1\nkind: Pod\nmetadata: {name: ${name}, labels: {word: ${word}}}\nspec:\n  hostNetwork: true\n  terminationGracePeriodSeconds: 1\n  volumes: [{name: traces, hostPath: {path: ${traces}}}]\n  containers: [{name: main, image: "mainstay.local/busybox:1", imagePullPolicy: Never, command: [sh, -c, "echo ${word} >> /traces/${name}; echo said ${word}; sleep 1000"], volumeMounts: [{name: traces, mountPath: /traces}]}]\n`,
+    );
   const trace = (name: string) => (existsSync(path.join(traces, name)) ? readFileSync(path.join(traces, name), "utf8") : "");
   const k = (...args: string[]) => kubectl(host, server, ...args);
   const mirror = async (name: string) => JSON.parse(await k("get", "pod", `${name}-${host.name}`, "-o", "json")) as Pod;
@@ -33,7 +36,14 @@ describe.skipIf(!requireRoot())("pods of a machine's own files", () => {
     writeFileSync(path.join(folder, ".web.yaml.swp"), "not for us");
     mkdirSync(path.join(folder, "folder"));
     server = await startServer();
-    agent = await startAgent(host, agentDir, ["--server", `https://${host.address}:6443`, "--token", readFileSync(path.join(serverDir, "server/pki/node-token"), "utf8").trim(), "--pod-manifest-path", folder]);
+    agent = await startAgent(host, agentDir, [
+      "--server",
+      `https://${host.address}:6443`,
+      "--token",
+      readFileSync(path.join(serverDir, "server/pki/node-token"), "utf8").trim(),
+      "--pod-manifest-path",
+      folder,
+    ]);
   }, 120_000);
   afterAll(
     () =>
@@ -62,40 +72,68 @@ describe.skipIf(!requireRoot())("pods of a machine's own files", () => {
   it("go on when their mirror is deleted, and get another", async () => {
     const before = await mirror("web");
     await k("delete", "pod", `web-${host.name}`, "--wait=false");
-    const after = await eventually(() => mirror("web"), (pod) => pod.metadata.uid !== before.metadata.uid && isReady(pod));
-    expect([after.status?.containerStatuses?.[0]?.containerID, after.status?.startTime, trace("web")]).toEqual([before.status?.containerStatuses?.[0]?.containerID, before.status?.startTime, "first\n"]);
+    const after = await eventually(
+      () => mirror("web"),
+      (pod) => pod.metadata.uid !== before.metadata.uid && isReady(pod),
+    );
+    expect([after.status?.containerStatuses?.[0]?.containerID, after.status?.startTime, trace("web")]).toEqual([
+      before.status?.containerStatuses?.[0]?.containerID,
+      before.status?.startTime,
+      "first\n",
+    ]);
   });
 
   it("begin anew when their file says something else, and end when it is gone", async () => {
     write("web", "second");
-    const after = await eventually(() => mirror("web"), (pod) => pod.metadata.labels?.["word"] === "second" && isReady(pod));
+    const after = await eventually(
+      () => mirror("web"),
+      (pod) => pod.metadata.labels?.["word"] === "second" && isReady(pod),
+    );
     expect([trace("web"), after.status?.containerStatuses?.[0]?.restartCount]).toEqual(["first\nsecond\n", 0]);
     write("gone", "here");
     await eventually(() => mirror("gone"), isReady);
     rmSync(path.join(folder, "gone.yaml"));
-    await eventually(() => k("get", "pods", "-o", "name"), (names) => names === `pod/web-${host.name}\n`);
+    await eventually(
+      () => k("get", "pods", "-o", "name"),
+      (names) => names === `pod/web-${host.name}\n`,
+    );
   });
 
   it("run and end without an API server, also after the agent's own end, and are shown when one is back", async () => {
     const { uid } = (await mirror("web")).metadata;
     await server.stop();
     write("alone", "started");
-    await eventually(async () => trace("alone"), (text) => text === "started\n");
+    await eventually(
+      async () => trace("alone"),
+      (text) => text === "started\n",
+    );
     await agent.kill();
     write("later", "started");
     agent = await startAgent(host, agentDir, ["--server", `https://${host.address}:6443`, "--token", "none", "--pod-manifest-path", folder]);
-    await eventually(async () => trace("later"), (text) => text === "started\n");
+    await eventually(
+      async () => trace("later"),
+      (text) => text === "started\n",
+    );
     rmSync(path.join(folder, "alone.yaml"));
     server = await startServer();
     await eventually(() => mirror("later"), isReady);
-    await eventually(() => mirror("web"), (pod) => pod.metadata.uid === uid && isReady(pod));
+    await eventually(
+      () => mirror("web"),
+      (pod) => pod.metadata.uid === uid && isReady(pod),
+    );
     expect((await k("get", "pods", "-o", "name")).split("\n").filter(Boolean)).toEqual([`pod/later-${host.name}`, `pod/web-${host.name}`]);
     // Nothing was started twice.
     expect([trace("web"), trace("later"), trace("alone")]).toEqual(["first\nsecond\n", "started\n", "started\n"]);
   }, 180_000);
 
   it("that would need the API to run are refused, and said to be in the log", async () => {
-    writeFileSync(path.join(folder, "secret.yaml"), "apiVersion: v1\nkind: Pod\nmetadata: {name: secret}\nspec:\n  volumes: [{name: s, secret: {secretName: s}}]\n  containers: [{name: main, image: i}]\n");
-    await eventually(() => host.exec("grep", "-c", "static pods may not reference secrets", path.join(agentDir, "agent.log")), (count) => Number(count) > 0);
+    writeFileSync(
+      path.join(folder, "secret.yaml"),
+      "apiVersion: v1\nkind: Pod\nmetadata: {name: secret}\nspec:\n  volumes: [{name: s, secret: {secretName: s}}]\n  containers: [{name: main, image: i}]\n",
+    );
+    await eventually(
+      () => host.exec("grep", "-c", "static pods may not reference secrets", path.join(agentDir, "agent.log")),
+      (count) => Number(count) > 0,
+    );
   });
 });

@@ -184,22 +184,26 @@ describe.skipIf(!isRoot)("streams of a real container", () => {
     it("exec -it gives a terminal of the size of one's own, also when that changes, passes Ctrl-C on and ends with the shell's exit code", async () => {
       const grow = path.join(mkdtempSync(path.join(folder, "tty-")), "grow");
       const sized = `stty rows 33 cols 77; (until test -e ${grow}; do sleep 0.1; done; stty rows 50 cols 120 < /dev/tty) &`;
-      await atTerminal("exec -it box -- sh", async (terminal) => {
-        await terminal.shows(/# /);
-        terminal.type("until stty size | grep -x '33 77'; do sleep 0.1; done\n");
-        await terminal.shows(/\n33 77\r/);
-        writeFileSync(grow, "");
-        terminal.type("until stty size | grep -x '50 120'; do sleep 0.1; done\n");
-        await terminal.shows(/\n50 120\r/);
-        terminal.type("sh -c 'echo now; exec sleep 1000'\n"); // says so itself: a shell that is still starting a program may keep the Ctrl-C
-        await terminal.shows(/\nnow\r/);
-        terminal.type("\x03");
-        await terminal.shows(/# /);
-        terminal.type("echo after $?\n");
-        await terminal.shows(/\nafter 130\r/);
-        terminal.type("exit 5\n");
-        expect(await terminal.ended).toBe(5);
-      }, sized);
+      await atTerminal(
+        "exec -it box -- sh",
+        async (terminal) => {
+          await terminal.shows(/# /);
+          terminal.type("until stty size | grep -x '33 77'; do sleep 0.1; done\n");
+          await terminal.shows(/\n33 77\r/);
+          writeFileSync(grow, "");
+          terminal.type("until stty size | grep -x '50 120'; do sleep 0.1; done\n");
+          await terminal.shows(/\n50 120\r/);
+          terminal.type("sh -c 'echo now; exec sleep 1000'\n"); // says so itself: a shell that is still starting a program may keep the Ctrl-C
+          await terminal.shows(/\nnow\r/);
+          terminal.type("\x03");
+          await terminal.shows(/# /);
+          terminal.type("echo after $?\n");
+          await terminal.shows(/\nafter 130\r/);
+          terminal.type("exit 5\n");
+          expect(await terminal.ended).toBe(5);
+        },
+        sized,
+      );
     });
 
     it("attach -it reaches the terminal of the container itself", async () => {
@@ -226,7 +230,21 @@ describe.skipIf(!isRoot)("streams of a real container", () => {
     });
 
     it("run --attach shows the output of a command and removes its pod", async () => {
-      const { stdout } = await withInput(binary, "from here\n", "run", "once", "--image=mainstay.local/busybox:1", "--restart=Never", "--rm", "-i", "--quiet", "--", "sh", "-c", "read word; echo $word arrived");
+      const { stdout } = await withInput(
+        binary,
+        "from here\n",
+        "run",
+        "once",
+        "--image=mainstay.local/busybox:1",
+        "--restart=Never",
+        "--rm",
+        "-i",
+        "--quiet",
+        "--",
+        "sh",
+        "-c",
+        "read word; echo $word arrived",
+      );
       expect(stdout).toContain("from here arrived");
     });
 
@@ -288,7 +306,9 @@ describe.skipIf(!isRoot)("streams of a real container", () => {
     await withInput("kubectl", "", "debug", "box", "--image=mainstay.local/busybox:1", "--target=web", "-c", "looker", "--attach=false", "--", "ps");
     await k("wait", "--for=jsonpath={.status.ephemeralContainerStatuses[0].state.terminated.exitCode}=0", "pod/box", "--timeout=20s");
     expect(await k("logs", "box", "-c", "looker")).toContain("httpd -f -p 8080");
-    await expect(k("patch", "pod", "box", "--subresource=ephemeralcontainers", "--type=json", "--patch", '[{"op": "remove", "path": "/spec/ephemeralContainers"}]')).rejects.toThrow("may not be removed");
+    await expect(k("patch", "pod", "box", "--subresource=ephemeralcontainers", "--type=json", "--patch", '[{"op": "remove", "path": "/spec/ephemeralContainers"}]')).rejects.toThrow(
+      "may not be removed",
+    );
   });
 
   it("debug copies a pod, and makes one that sees the node's files", async () => {
@@ -302,7 +322,14 @@ describe.skipIf(!isRoot)("streams of a real container", () => {
   });
 
   it("resize changes what a running container may use, and is refused where there can never be room", async () => {
-    const limits = ["exec", "sized", "--", "sh", "-c", "cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null || cat /sys/fs/cgroup/cpu.max /sys/fs/cgroup/memory.max"];
+    const limits = [
+      "exec",
+      "sized",
+      "--",
+      "sh",
+      "-c",
+      "cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null || cat /sys/fs/cgroup/cpu.max /sys/fs/cgroup/memory.max",
+    ];
     expect(await k(...limits)).toMatch(/^20000( 100000)?\n67108864\n$/);
     const resize = (resources: object, pod = "sized") => k("patch", "pod", pod, "--subresource=resize", "--patch", JSON.stringify({ spec: { containers: [{ name: "main", resources }] } }));
     await resize({ limits: { cpu: "500m", memory: "128Mi" } });
@@ -316,10 +343,23 @@ describe.skipIf(!isRoot)("streams of a real container", () => {
     await k("wait", "--for=jsonpath={.status.containerStatuses[0].restartCount}=1", "pod/restarted", "--timeout=60s");
     await k("wait", "--for=jsonpath={.status.containerStatuses[0].resources.limits.memory}=96Mi", "pod/restarted", "--timeout=60s");
     // Nothing says that it goes on once it is done; what went on is in the events.
-    await eventually(() => k("get", "pod", "restarted", "-o", "jsonpath={.status.conditions[*].type}"), (types) => !types.includes("Resize"));
-    const reasons = async (pod: string) => (await k("get", "events", "--field-selector", `involvedObject.name=${pod}`, "-o", "jsonpath={.items[*].reason}")).split(" ").filter((reason) => reason.startsWith("Resize")).sort();
-    await eventually(() => reasons("restarted"), (seen) => String(seen) === "ResizeCompleted,ResizeStarted");
-    await eventually(() => reasons("sized"), (seen) => String(seen) === "ResizeCompleted,ResizeStarted");
+    await eventually(
+      () => k("get", "pod", "restarted", "-o", "jsonpath={.status.conditions[*].type}"),
+      (types) => !types.includes("Resize"),
+    );
+    const reasons = async (pod: string) =>
+      (await k("get", "events", "--field-selector", `involvedObject.name=${pod}`, "-o", "jsonpath={.items[*].reason}"))
+        .split(" ")
+        .filter((reason) => reason.startsWith("Resize"))
+        .sort();
+    await eventually(
+      () => reasons("restarted"),
+      (seen) => String(seen) === "ResizeCompleted,ResizeStarted",
+    );
+    await eventually(
+      () => reasons("sized"),
+      (seen) => String(seen) === "ResizeCompleted,ResizeStarted",
+    );
   }, 150_000);
 
   it("resize that cannot be done yet shows what is granted and what there is, also while a newer one waits for room", async () => {
@@ -329,7 +369,12 @@ describe.skipIf(!isRoot)("streams of a real container", () => {
     const told = async () => {
       const { metadata, status } = JSON.parse(await k("get", "pod", "full", "-o", "json")) as Pod;
       const { allocatedResources, resources } = status?.containerStatuses?.[0] ?? {};
-      return { generation: metadata.generation ?? 0, allocated: allocatedResources?.["memory"], has: resources?.limits?.["memory"], conditions: (status?.conditions ?? []).filter(({ type }) => type.startsWith("PodResize")).map(({ type, reason, observedGeneration }) => `${type} ${reason ?? ""} ${observedGeneration}`) };
+      return {
+        generation: metadata.generation ?? 0,
+        allocated: allocatedResources?.["memory"],
+        has: resources?.limits?.["memory"],
+        conditions: (status?.conditions ?? []).filter(({ type }) => type.startsWith("PodResize")).map(({ type, reason, observedGeneration }) => `${type} ${reason ?? ""} ${observedGeneration}`),
+      };
     };
     const { generation } = await told();
     await resize({ requests: { memory: "20Mi" }, limits: { memory: "30Mi" } });
@@ -343,17 +388,35 @@ describe.skipIf(!isRoot)("streams of a real container", () => {
     await eventually(told, ({ conditions }) => String(conditions) === `PodResizePending Deferred ${generation + 2},${inProgress}`);
     await k("exec", "full", "--", "rm", "/memory/file");
     await eventually(told, ({ conditions, has }) => String(conditions) === `PodResizePending Deferred ${generation + 2}` && has === "30Mi", 60_000);
-    const messages = (await k("get", "events", "--field-selector", "involvedObject.name=full", "-o", "jsonpath={range .items[*]}{.reason}: {.message}{\"\\n\"}{end}")).split("\n").filter((line) => line.startsWith("ResizeError"));
+    const messages = (await k("get", "events", "--field-selector", "involvedObject.name=full", "-o", 'jsonpath={range .items[*]}{.reason}: {.message}{"\\n"}{end}'))
+      .split("\n")
+      .filter((line) => line.startsWith("ResizeError"));
     // What is used changes, and is told anew then.
     const summary = '{"containers":[{"name":"main","resources":{"limits":{"memory":"30Mi"},"requests":{"cpu":"10m","memory":"20Mi"}}}]';
     const error = 'cannot decrease memory limits: attempting to set container \\"main\\" memory limit (31457280) below current usage (N)';
-    expect(new Set(messages.map((line) => line.replace(/usage \(\d+\)/, "usage (N)")))).toEqual(new Set([`ResizeError: Pod resize error: ${summary},"generation":${generation + 1},"error":"${error}"}`]));
+    expect(new Set(messages.map((line) => line.replace(/usage \(\d+\)/, "usage (N)")))).toEqual(
+      new Set([`ResizeError: Pod resize error: ${summary},"generation":${generation + 1},"error":"${error}"}`]),
+    );
   }, 150_000);
 
   it("top shows what nodes and containers use", async () => {
-    const table = async (...args: string[]) => (await k("top", ...args, "--no-headers")).trim().split("\n").map((line) => line.split(/\s+/));
-    expect(await eventually(() => table("node"), ([row]) => row?.[0] === host.name)).toEqual([[host.name, expect.stringMatching(/^\d+m$/), expect.stringMatching(/^\d+%$/), expect.stringMatching(/^\d+Mi$/), expect.stringMatching(/^\d+%$/)]]);
-    expect(await eventually(() => table("pod", "talker", "--containers"), ([row]) => row?.[0] === "talker")).toEqual([["talker", "main", expect.stringMatching(/^\d+m$/), expect.stringMatching(/^\d+Mi$/)]]);
+    const table = async (...args: string[]) =>
+      (await k("top", ...args, "--no-headers"))
+        .trim()
+        .split("\n")
+        .map((line) => line.split(/\s+/));
+    expect(
+      await eventually(
+        () => table("node"),
+        ([row]) => row?.[0] === host.name,
+      ),
+    ).toEqual([[host.name, expect.stringMatching(/^\d+m$/), expect.stringMatching(/^\d+%$/), expect.stringMatching(/^\d+Mi$/), expect.stringMatching(/^\d+%$/)]]);
+    expect(
+      await eventually(
+        () => table("pod", "talker", "--containers"),
+        ([row]) => row?.[0] === "talker",
+      ),
+    ).toEqual([["talker", "main", expect.stringMatching(/^\d+m$/), expect.stringMatching(/^\d+Mi$/)]]);
   });
 
   it("the agent's own pages are for those whom the API server allows them", async () => {

@@ -75,7 +75,10 @@ describe("backups in a Git repository", () => {
     const stop = new AbortController();
     const done = Promise.withResolvers<void>();
     const logger: Logger = { ...silentLogger, info: () => done.resolve(), error: (_, fields) => done.reject(new Error(JSON.stringify(fields))) };
-    const running = runServices([createBackupSchedule({ storage, dataDir: at("data"), cluster: "local", clock, schedule: "@daily", place: place(), keep: 2, recipients: [await identityToRecipient(key)], logger })], stop.signal);
+    const running = runServices(
+      [createBackupSchedule({ storage, dataDir: at("data"), cluster: "local", clock, schedule: "@daily", place: place(), keep: 2, recipients: [await identityToRecipient(key)], logger })],
+      stop.signal,
+    );
     await clock.advance(24 * 3_600_000);
     await done.promise;
     stop.abort();

@@ -9,7 +9,13 @@ import { GitMirror } from "./git-mirror.ts";
 import type { SimCluster } from "./sim-cluster.ts";
 
 const FOLDERS = ["infra/base", "apps/api", "apps/cart", "apps/shop", "apps/web"];
-const PARTS: readonly (readonly [SimObject["kind"], string])[] = [["ConfigMap", "one"], ["ConfigMap", "two"], ["ConfigMap", "three"], ["Service", "main"], ["Deployment", "main"]];
+const PARTS: readonly (readonly [SimObject["kind"], string])[] = [
+  ["ConfigMap", "one"],
+  ["ConfigMap", "two"],
+  ["ConfigMap", "three"],
+  ["Service", "main"],
+  ["Deployment", "main"],
+];
 /** It belongs now to one application and now to another, and must never be made anew on the way. */
 const ROAMING = "roaming";
 const RESOURCES = { ConfigMap: configMapResource, Deployment: deploymentResource, Service: serviceResource } as const;
@@ -19,10 +25,22 @@ const MISTAKES: readonly (readonly [string, (repository: SimRepository) => Reado
   ["text that is no YAML", () => ({ "apps/bad/bad.yaml": "kind: [\n" })],
   ["a field that does not exist", () => ({ "apps/bad/bad.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndatum: {}\n" })],
   ["a number that cannot be", () => ({ "apps/bad/bad.yaml": manifestOf({ kind: "Deployment", name: "bad", value: 1 }).replace("replicas: 0", "replicas: -1") })],
-  ["an object described twice", ({ units }) => ({ "apps/bad/bad.yaml": `${manifestOf(units[0]?.objects[0] ?? { kind: "ConfigMap", name: "x", value: 1 })}---\n${manifestOf({ kind: "ConfigMap", name: "twice", value: 1 })}---\n${manifestOf({ kind: "ConfigMap", name: "twice", value: 2 })}` })],
+  [
+    "an object described twice",
+    ({ units }) => ({
+      "apps/bad/bad.yaml": `${manifestOf(units[0]?.objects[0] ?? { kind: "ConfigMap", name: "x", value: 1 })}---\n${manifestOf({ kind: "ConfigMap", name: "twice", value: 1 })}---\n${manifestOf({ kind: "ConfigMap", name: "twice", value: 2 })}`,
+    }),
+  ],
   ["a reference to nothing", () => ({ "apps/bad/bad.yaml": manifestOf({ kind: "Deployment", name: "bad", value: 1 }).replace('value: "1"', "valueFrom: {configMapKeyRef: {name: nowhere, key: x}}") })],
   ["a kustomization of a file that is missing", () => ({ "apps/bad/kustomization.yaml": "resources: [missing.yaml]\n" })],
-  ["a circle of applications", () => ({ "mainstay.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunits:\n- {path: apps/api, dependsOn: [infra/base]}\n- {path: infra/base, dependsOn: [apps/api]}\n", "apps/api/x.yaml": manifestOf({ kind: "ConfigMap", name: "x", value: 1 }), "infra/base/y.yaml": manifestOf({ kind: "ConfigMap", name: "y", value: 1 }) })],
+  [
+    "a circle of applications",
+    () => ({
+      "mainstay.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunits:\n- {path: apps/api, dependsOn: [infra/base]}\n- {path: infra/base, dependsOn: [apps/api]}\n",
+      "apps/api/x.yaml": manifestOf({ kind: "ConfigMap", name: "x", value: 1 }),
+      "infra/base/y.yaml": manifestOf({ kind: "ConfigMap", name: "y", value: 1 }),
+    }),
+  ],
 ];
 
 /** What people and misfortune do to a repository and to the cluster that follows it. Each step has chance of its own, so that one can be left out and the others stay. */
@@ -56,7 +74,10 @@ export class GitHistory {
   async step(index: number): Promise<void> {
     this.#random = seededRandom(this.#seed * 10_000 + index);
     const actions = this.#actions();
-    let chosen = randomInteger(this.#random, actions.reduce((sum, [weight]) => sum + weight, 0));
+    let chosen = randomInteger(
+      this.#random,
+      actions.reduce((sum, [weight]) => sum + weight, 0),
+    );
     for (const [weight, act] of actions) {
       if ((chosen -= weight) < 0) {
         await act();
@@ -84,9 +105,36 @@ export class GitHistory {
       [3, () => this.#commit(this.#changed(this.#changed(this.#changed(this.#repository))), "change much")],
       [2, () => this.#commitPast()],
       [5, () => this.#commitMistake()],
-      [3, () => this.#for("the store is away", 20_000, () => faults.breakDown(() => "before"), () => faults.mend())],
-      [3, () => this.#for("the store fails now and then", 40_000, () => faults.breakDown(() => (this.#chance(0.8) ? undefined : this.#chance(0.5) ? "before" : "after")), () => faults.mend())],
-      [2, () => this.#for("the repository is out of reach", 60_000, () => (git.isReachable = false), () => (git.isReachable = true))],
+      [
+        3,
+        () =>
+          this.#for(
+            "the store is away",
+            20_000,
+            () => faults.breakDown(() => "before"),
+            () => faults.mend(),
+          ),
+      ],
+      [
+        3,
+        () =>
+          this.#for(
+            "the store fails now and then",
+            40_000,
+            () => faults.breakDown(() => (this.#chance(0.8) ? undefined : this.#chance(0.5) ? "before" : "after")),
+            () => faults.mend(),
+          ),
+      ],
+      [
+        2,
+        () =>
+          this.#for(
+            "the repository is out of reach",
+            60_000,
+            () => (git.isReachable = false),
+            () => (git.isReachable = true),
+          ),
+      ],
       [8, () => this.#crashAtWrite()],
       [8, () => this.#drift()],
       [2, () => this.#makeByHand()],
@@ -132,13 +180,20 @@ export class GitHistory {
     const free = FOLDERS.filter((folder) => !units.some((unit) => unit.folder === folder));
     const value = this.#between(1, 900);
     switch (this.#between(0, 7)) {
-      case 0: return free.length === 0 ? replace(this.#unit(some.folder)) : { ...repository, units: [...units, this.#unit(this.#pick(free))].sort((a, b) => (a.folder < b.folder ? -1 : 1)) };
-      case 1: return units.length < 2 ? replace(this.#unit(some.folder)) : { ...repository, units: others };
-      case 2: return replace({ ...some, isKustomized: !some.isKustomized });
-      case 3: return free.length === 0 ? replace(this.#unit(some.folder)) : replace({ ...some, folder: this.#pick(free) });
-      case 4: return this.#moved(repository, value);
-      case 5: return some.objects.length < 2 ? replace(this.#unit(some.folder)) : replace({ ...some, objects: some.objects.slice(1) });
-      default: return replace({ ...some, objects: some.objects.map((object) => (this.#chance(0.5) ? { ...object, value } : object)) });
+      case 0:
+        return free.length === 0 ? replace(this.#unit(some.folder)) : { ...repository, units: [...units, this.#unit(this.#pick(free))].sort((a, b) => (a.folder < b.folder ? -1 : 1)) };
+      case 1:
+        return units.length < 2 ? replace(this.#unit(some.folder)) : { ...repository, units: others };
+      case 2:
+        return replace({ ...some, isKustomized: !some.isKustomized });
+      case 3:
+        return free.length === 0 ? replace(this.#unit(some.folder)) : replace({ ...some, folder: this.#pick(free) });
+      case 4:
+        return this.#moved(repository, value);
+      case 5:
+        return some.objects.length < 2 ? replace(this.#unit(some.folder)) : replace({ ...some, objects: some.objects.slice(1) });
+      default:
+        return replace({ ...some, objects: some.objects.map((object) => (this.#chance(0.5) ? { ...object, value } : object)) });
     }
   }
 
@@ -155,14 +210,18 @@ export class GitHistory {
 
   #unit(folder: string): SimUnit {
     const late = this.#repository.isOrdered ? "-late" : "";
-    const objects = PARTS.filter(() => this.#chance(0.7)).map(([kind, part]): SimObject => ({ kind, name: `${folder.split("/")[1]}-${part}${part === "two" ? late : ""}`, value: this.#between(1, 900) }));
+    const objects = PARTS.filter(() => this.#chance(0.7)).map(([kind, part]): SimObject => ({
+      kind,
+      name: `${folder.split("/")[1]}-${part}${part === "two" ? late : ""}`,
+      value: this.#between(1, 900),
+    }));
     return { folder, isKustomized: this.#chance(0.25), objects: objects.length > 0 ? objects : [{ kind: "ConfigMap", name: `${folder.split("/")[1]}-one`, value: 1 }] };
   }
 
   #crashAtWrite(): void {
     const { faults, engine } = this.#cluster;
     if (engine === undefined) return;
-    const [writes, moment, pauseMs] = [this.#between(1, 25), this.#chance(0.5) ? "before" as const : "after" as const, this.#between(0, 20_000)];
+    const [writes, moment, pauseMs] = [this.#between(1, 25), this.#chance(0.5) ? ("before" as const) : ("after" as const), this.#between(0, 20_000)];
     this.#note(`the engine will die ${moment} write ${writes} from now`);
     faults.crashAt(writes, moment, () => {
       if (this.#cluster.engine !== engine) return;
@@ -190,7 +249,10 @@ export class GitHistory {
     const client = this.#cluster.admin.for(RESOURCES[kind as SimObject["kind"]] as typeof configMapResource); // all three have these verbs
     const changes: readonly (readonly [string, () => Promise<unknown>])[] = [
       ["deleted", () => client.delete(NAMESPACE, name, { propagationPolicy: "Background" })],
-      ["changed", () => client.patch(NAMESPACE, name, "merge", kind === "ConfigMap" ? { data: { value: "drift" } } : kind === "Service" ? { spec: { selector: { value: "drift" } } } : { spec: { replicas: 2 } })],
+      [
+        "changed",
+        () => client.patch(NAMESPACE, name, "merge", kind === "ConfigMap" ? { data: { value: "drift" } } : kind === "Service" ? { spec: { selector: { value: "drift" } } } : { spec: { replicas: 2 } }),
+      ],
       ["taken over", () => client.patch(NAMESPACE, name, "merge", { metadata: { labels: { "mainstay.dev/application": null } } })],
       ["annotated", () => client.patch(NAMESPACE, name, "merge", { metadata: { annotations: { note: String(++this.#serial) } } })],
     ];
@@ -207,7 +269,11 @@ export class GitHistory {
     const name = `by-hand-${++this.#serial}`;
     this.mirror.madeByHand(`ConfigMap/${name}`, "web 7");
     this.#note(`${name} is made by hand`);
-    await this.#try(() => this.#cluster.admin.for(configMapResource).create({ apiVersion: "v1", kind: "ConfigMap", metadata: { namespace: NAMESPACE, name, labels: { "mainstay.dev/application": "web" } }, data: { value: "7" } }));
+    await this.#try(() =>
+      this.#cluster.admin
+        .for(configMapResource)
+        .create({ apiVersion: "v1", kind: "ConfigMap", metadata: { namespace: NAMESPACE, name, labels: { "mainstay.dev/application": "web" } }, data: { value: "7" } }),
+    );
   }
 
   /** Only where objects are compared one by one: what is held stays behind its commit on purpose. */
@@ -223,9 +289,11 @@ export class GitHistory {
   async #try(work: () => Promise<unknown>): Promise<void> {
     if (this.#cluster.engine?.server === undefined) return;
     let isOver = false;
-    const done = work().catch((error: unknown) => {
-      if (!hasReason(error, "NotFound", "Conflict", "ServiceUnavailable", "AlreadyExists", "InternalError", "Timeout", "ServerTimeout", "TooManyRequests")) throw error;
-    }).finally(() => (isOver = true));
+    const done = work()
+      .catch((error: unknown) => {
+        if (!hasReason(error, "NotFound", "Conflict", "ServiceUnavailable", "AlreadyExists", "InternalError", "Timeout", "ServerTimeout", "TooManyRequests")) throw error;
+      })
+      .finally(() => (isOver = true));
     await this.#cluster.clock.runUntil(() => isOver, 120_000, "an answer");
     await done;
   }

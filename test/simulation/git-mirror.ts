@@ -139,7 +139,9 @@ export class GitMirror {
       return;
     }
     const [last] = this.#wanted.slice(-1);
-    const differing = (only ?? [...new Set([...(last?.keys() ?? []), ...this.objects().keys()])]).filter((key) => this.contentOf(key) !== last?.get(key)).map((key) => `${key} is ${this.contentOf(key)}, the newest says ${last?.get(key)}${this.#disturbed.has(key) ? " (disturbed)" : ""}`);
+    const differing = (only ?? [...new Set([...(last?.keys() ?? []), ...this.objects().keys()])])
+      .filter((key) => this.contentOf(key) !== last?.get(key))
+      .map((key) => `${key} is ${this.contentOf(key)}, the newest says ${last?.get(key)}${this.#disturbed.has(key) ? " (disturbed)" : ""}`);
     this.breaches.push(`revision ${revision}: what is there is no commit since number ${floor}: ${differing.join("; ")}`);
     this.#floors.set(group, Math.max(floor, 0));
   }

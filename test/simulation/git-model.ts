@@ -83,7 +83,11 @@ export interface StoredForm {
   readonly kind: string;
   readonly metadata: { readonly name: string; readonly namespace?: string; readonly uid?: string; readonly labels?: Readonly<Record<string, string>> };
   readonly data?: Readonly<Record<string, string>>;
-  readonly spec?: { readonly replicas?: number; readonly selector?: { readonly value?: string }; readonly template?: { readonly spec: { readonly containers: readonly { readonly env?: readonly { readonly value?: string }[] }[] } } };
+  readonly spec?: {
+    readonly replicas?: number;
+    readonly selector?: { readonly value?: string };
+    readonly template?: { readonly spec: { readonly containers: readonly { readonly env?: readonly { readonly value?: string }[] }[] } };
+  };
 }
 
 export function contentOf({ kind, metadata, data, spec }: StoredForm): string {

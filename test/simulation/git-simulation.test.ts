@@ -57,10 +57,15 @@ async function breachesAtRest(cluster: SimCluster, { mirror, repository }: GitHi
   if ([...mirror.units].sort().join() !== units.join()) breaches.push(`there are Applications ${[...mirror.units].sort().join()}, and Git has ${units.join()}`);
   for (const unit of units) {
     const held = [...(mirror.inventory(unit) ?? [])].sort().join();
-    const own = [...wanted].filter(([, content]) => content.startsWith(`${unit} `)).map(([key]) => key).sort().join();
+    const own = [...wanted]
+      .filter(([, content]) => content.startsWith(`${unit} `))
+      .map(([key]) => key)
+      .sort()
+      .join();
     if (held !== own) breaches.push(`the inventory of ${unit} is ${held}, and Git has ${own}`);
   }
-  for (const { metadata, status } of (await cluster.admin.for(applicationResource).list("")).items) if (status?.health !== "Healthy") breaches.push(`Application ${metadata.name} is ${status?.health}: ${status?.message}`);
+  for (const { metadata, status } of (await cluster.admin.for(applicationResource).list("")).items)
+    if (status?.health !== "Healthy") breaches.push(`Application ${metadata.name} is ${status?.health}: ${status?.message}`);
   return [...breaches, ...(await lies(cluster, mirror.commits.at(-1)?.id ?? "", mirror.commits, wanted))];
 }
 
@@ -75,7 +80,8 @@ interface Report {
 async function lies(cluster: SimCluster, newest: string, commits: GitHistory["mirror"]["commits"], wanted: ReadonlyMap<string, string>): Promise<readonly string[]> {
   const told: string[] = [];
   const report = JSON.parse((await cluster.git.read("status/local", "status.json")) ?? "{}") as Report;
-  if (report.commit?.id !== newest || report.sync?.state !== "applied") told.push(`the status branch says ${report.sync?.state} ${report.commit?.id.slice(0, 7)} (${report.sync?.problems?.join("; ") ?? ""}), and ${newest.slice(0, 7)} is what runs`);
+  if (report.commit?.id !== newest || report.sync?.state !== "applied")
+    told.push(`the status branch says ${report.sync?.state} ${report.commit?.id.slice(0, 7)} (${report.sync?.problems?.join("; ") ?? ""}), and ${newest.slice(0, 7)} is what runs`);
   for (const { commit, result } of report.deploys ?? []) {
     const verdict = commits.find(({ id }) => id === commit)?.verdict;
     if (verdict === "bad" ? result !== "rejected" : verdict === "good" && result === "rejected") told.push(`the status branch says ${commit.slice(0, 7)} was ${result}, and it was ${verdict}`);
@@ -83,10 +89,13 @@ async function lies(cluster: SimCluster, newest: string, commits: GitHistory["mi
   const objects = new Map<string, string>();
   for (const { name, health } of report.applications ?? []) {
     if (health !== "Healthy") told.push(`the status branch says ${name} is ${health}`);
-    const page = JSON.parse((await cluster.git.read("status/local", `apps/${name}.json`)) ?? "{}") as { readonly objects?: readonly { readonly kind: string; readonly name: string; readonly health: string }[] };
+    const page = JSON.parse((await cluster.git.read("status/local", `apps/${name}.json`)) ?? "{}") as {
+      readonly objects?: readonly { readonly kind: string; readonly name: string; readonly health: string }[];
+    };
     for (const object of page.objects ?? []) objects.set(`${object.kind}/${object.name}`, name);
   }
-  for (const key of new Set([...objects.keys(), ...wanted.keys()])) if (objects.get(key) !== wanted.get(key)?.split(" ")[0]) told.push(`the status branch has ${key} with ${objects.get(key)}, and Git says ${wanted.get(key)}`);
+  for (const key of new Set([...objects.keys(), ...wanted.keys()]))
+    if (objects.get(key) !== wanted.get(key)?.split(" ")[0]) told.push(`the status branch has ${key} with ${objects.get(key)}, and Git says ${wanted.get(key)}`);
   return told;
 }
 

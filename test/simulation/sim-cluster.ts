@@ -47,8 +47,9 @@ export class SimCluster implements AsyncDisposable {
     const handler = { handle: (request: Parameters<NonNullable<SimEngine["server"]>["handle"]>[0]) => this.#server().handle(request) };
     this.admin = createLocalClient(handler, adminUser, "kubectl");
     const { clock, random } = this;
-    this.nodes = Array.from({ length: nodeCount }, (_, index) =>
-      new SimNode({ name: `n${index + 1}`, index, clock, random, logger: silentLogger, images: IMAGES, registry: [PULLED_IMAGE], folder: this.#folder, api: () => this.engine?.server }),
+    this.nodes = Array.from(
+      { length: nodeCount },
+      (_, index) => new SimNode({ name: `n${index + 1}`, index, clock, random, logger: silentLogger, images: IMAGES, registry: [PULLED_IMAGE], folder: this.#folder, api: () => this.engine?.server }),
     );
   }
 
@@ -62,7 +63,12 @@ export class SimCluster implements AsyncDisposable {
   startEngine(): void {
     const { clock, random, faults, git, failures } = this;
     const engine = SimEngine.begin({
-      clock, random, storage: faults, git, failures, logger: silentLogger,
+      clock,
+      random,
+      storage: faults,
+      git,
+      failures,
+      logger: silentLogger,
       onFailedStart: () => {
         if (this.engine !== engine) return;
         void this.killEngine();

@@ -76,7 +76,10 @@ export class SimEngine {
 
   async #assemble({ clock, random, logger, git }: SimParts): Promise<void> {
     const store = new ObjectStore({ storage: this.#storage, resources: catalog, clock, logger });
-    this.#scope.start(service("store", (signal) => store.run(signal)), createCompactor({ storage: this.#storage, cache: store, clock, logger }));
+    this.#scope.start(
+      service("store", (signal) => store.run(signal)),
+      createCompactor({ storage: this.#storage, cache: store, clock, logger }),
+    );
     await store.ready(this.#scope.signal);
     tokenKey ??= generateTokenKey();
     const metrics = new MetricsRegistry();
@@ -86,7 +89,15 @@ export class SimEngine {
     const source = git.source(() => {
       if (this.#isDead) throw new Error("the engine is dead");
     });
-    const gitops = await createGitOps({ client: as(GITOPS_USER), clock, random, logger, source, forecastPods: createPodForecast(as(GITOPS_USER)), config: { clusterName: "local", dataDir: "/nowhere", branch: "main", path: "." } });
+    const gitops = await createGitOps({
+      client: as(GITOPS_USER),
+      clock,
+      random,
+      logger,
+      source,
+      forecastPods: createPodForecast(as(GITOPS_USER)),
+      config: { clusterName: "local", dataDir: "/nowhere", branch: "main", path: "." },
+    });
     const keys = { signApproved: () => Promise.reject(new Error("nobody asks for certificates here")), issueAccountToken: server.parts.tokens.issueLegacy.bind(server.parts.tokens) };
     this.#server = server;
     this.gitops = gitops;

@@ -97,11 +97,46 @@ export class SimHistory {
       [2, () => this.#commitBroken(apps)],
       [3, () => this.#restartEngine()],
       [2, () => this.#restartAgent(node)],
-      [2, () => this.#for(`cut ${node.name} off`, () => node.link.cut(), () => node.link.heal(), this.#between(5_000, 120_000))],
-      [1, () => this.#for(`stop the runtime of ${node.name}`, () => node.runtime.down(), () => node.runtime.up(), this.#between(1_000, 20_000))],
+      [
+        2,
+        () =>
+          this.#for(
+            `cut ${node.name} off`,
+            () => node.link.cut(),
+            () => node.link.heal(),
+            this.#between(5_000, 120_000),
+          ),
+      ],
+      [
+        1,
+        () =>
+          this.#for(
+            `stop the runtime of ${node.name}`,
+            () => node.runtime.down(),
+            () => node.runtime.up(),
+            this.#between(1_000, 20_000),
+          ),
+      ],
       [1, () => (this.#note(`power cut at ${node.name}`), node.runtime.crash())],
-      [1, () => this.#for("cut the repository off", () => (git.isReachable = false), () => (git.isReachable = true), this.#between(5_000, 60_000))],
-      [2, () => (this.#note(`failures at ${node.name}`), node.runtime.failNext("runSandbox", "no space for a network"), node.runtime.failNext("createContainer", "no space"), node.runtime.failNext("pullImage", "connection reset"))],
+      [
+        1,
+        () =>
+          this.#for(
+            "cut the repository off",
+            () => (git.isReachable = false),
+            () => (git.isReachable = true),
+            this.#between(5_000, 60_000),
+          ),
+      ],
+      [
+        2,
+        () => (
+          this.#note(`failures at ${node.name}`),
+          node.runtime.failNext("runSandbox", "no space for a network"),
+          node.runtime.failNext("createContainer", "no space"),
+          node.runtime.failNext("pullImage", "connection reset")
+        ),
+      ],
       [2, () => this.#crashContainer()],
       [3, () => this.#drift(name)],
       [2, () => this.#makeByHand()],
@@ -117,7 +152,11 @@ export class SimHistory {
     const commit = await this.#cluster.git.commit({ "README.md": `${++this.#serial}\n`, [`apps/${DAEMON}/all.yaml`]: daemon(daemonImage), ...files }, message);
     this.wanted = { apps, daemonImage, commit };
     this.#past.push(apps);
-    this.#note(`commit ${commit.slice(0, 7)}: ${message}: ${Object.entries(apps).map(([name, { replicas, image }]) => `${name} ${replicas}×${image.slice(-1)}`).join(", ")}`);
+    this.#note(
+      `commit ${commit.slice(0, 7)}: ${message}: ${Object.entries(apps)
+        .map(([name, { replicas, image }]) => `${name} ${replicas}×${image.slice(-1)}`)
+        .join(", ")}`,
+    );
   }
 
   async #commitBroken(apps: SimApps): Promise<void> {

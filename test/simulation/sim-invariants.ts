@@ -41,7 +41,15 @@ export async function breachesAtRest(cluster: SimCluster, history: SimHistory): 
     if (deployment?.spec?.replicas !== app.replicas || image !== app.image) breaches.push(`${name} is ${deployment?.spec?.replicas}×${image}, and Git says ${app.replicas}×${app.image}`);
     const setting = maps.find(({ metadata }) => metadata.name === name)?.data?.["setting"];
     if (setting !== app.setting) breaches.push(`${name}'s setting is ${setting}, and Git says ${app.setting}`);
-    breaches.push(...(await podBreaches(cluster, name, app.replicas, app.image, pods.filter(({ metadata }) => metadata.labels?.["app"] === name))));
+    breaches.push(
+      ...(await podBreaches(
+        cluster,
+        name,
+        app.replicas,
+        app.image,
+        pods.filter(({ metadata }) => metadata.labels?.["app"] === name),
+      )),
+    );
   }
   for (const { kind, metadata } of workloads) if (apps[metadata.name ?? ""] === undefined) breaches.push(`${kind} ${metadata.name} is in no commit any more`);
   const daemons = pods.filter(({ metadata }) => metadata.labels?.["app"] === DAEMON);
@@ -53,9 +61,14 @@ export async function breachesAtRest(cluster: SimCluster, history: SimHistory): 
   for (const name of history.byHand) if (!maps.some(({ metadata }) => metadata.name === name)) breaches.push(`ConfigMap ${name} was made by hand, acknowledged, and is gone`);
 
   const known = new Set(pods.map(({ metadata }) => metadata.uid));
-  for (const node of cluster.nodes) for (const sandbox of await node.runtime.listSandboxes()) if (!known.has(sandbox.uid)) breaches.push(`${node.name} still holds a sandbox of ${sandbox.name}, which the API does not know`);
+  for (const node of cluster.nodes)
+    for (const sandbox of await node.runtime.listSandboxes()) if (!known.has(sandbox.uid)) breaches.push(`${node.name} still holds a sandbox of ${sandbox.name}, which the API does not know`);
 
-  const page = JSON.parse((await git.read("status/local", "status.json")) ?? "{}") as { readonly commit?: { readonly id: string }; readonly sync?: { readonly state: string }; readonly applications?: readonly { readonly name: string; readonly health: string; readonly ready: string }[] };
+  const page = JSON.parse((await git.read("status/local", "status.json")) ?? "{}") as {
+    readonly commit?: { readonly id: string };
+    readonly sync?: { readonly state: string };
+    readonly applications?: readonly { readonly name: string; readonly health: string; readonly ready: string }[];
+  };
   if (page.commit?.id !== commit || page.sync?.state !== "applied") breaches.push(`the status branch says ${page.sync?.state} ${page.commit?.id.slice(0, 7)}, and ${commit.slice(0, 7)} is what runs`);
   for (const [name, { replicas }] of Object.entries(apps)) {
     const told = page.applications?.find((application) => application.name === name);
@@ -67,14 +80,22 @@ export async function breachesAtRest(cluster: SimCluster, history: SimHistory): 
 async function podBreaches(cluster: SimCluster, name: string, replicas: number, image: string, pods: readonly Pod[]): Promise<readonly string[]> {
   const breaches: string[] = [];
   const ready = pods.filter((pod) => pod.status?.phase === "Running" && findCondition(pod.status.conditions, "Ready")?.status === "True" && pod.metadata.deletionTimestamp === undefined);
-  if (pods.length !== replicas || ready.length !== replicas) breaches.push(`${name} has ${pods.length} pods, ${ready.length} of them ready, instead of ${replicas}: ${pods.map((pod) => `${pod.metadata.name} on ${pod.spec.nodeName} ${pod.status?.phase}${pod.metadata.deletionTimestamp === undefined ? "" : ` ending since ${pod.metadata.deletionTimestamp}`} ${JSON.stringify(pod.status?.containerStatuses?.[0]?.state)}`).join("; ")}`);
+  if (pods.length !== replicas || ready.length !== replicas)
+    breaches.push(
+      `${name} has ${pods.length} pods, ${ready.length} of them ready, instead of ${replicas}: ${pods.map((pod) => `${pod.metadata.name} on ${pod.spec.nodeName} ${pod.status?.phase}${pod.metadata.deletionTimestamp === undefined ? "" : ` ending since ${pod.metadata.deletionTimestamp}`} ${JSON.stringify(pod.status?.containerStatuses?.[0]?.state)}`).join("; ")}`,
+    );
   for (const pod of ready) {
     const node = cluster.nodes.find((candidate) => candidate.name === pod.spec.nodeName);
     const running = (await node?.runtime.listContainers(pod.metadata.uid))?.filter(({ state }) => state === "running") ?? [];
-    if (running.length !== 1 || running[0]?.image !== image) breaches.push(`the API says ${pod.metadata.name} runs ${image}; ${node?.name} runs ${running.map((container) => container.image).join(", ") || "nothing"} for it`);
+    if (running.length !== 1 || running[0]?.image !== image)
+      breaches.push(`the API says ${pod.metadata.name} runs ${image}; ${node?.name} runs ${running.map((container) => container.image).join(", ") || "nothing"} for it`);
   }
   const slices = (await cluster.admin.for(endpointSliceResource).list("default", { labelSelector: `kubernetes.io/service-name=${name}` })).items;
-  const addresses = slices.flatMap(({ endpoints }) => endpoints ?? []).filter(({ conditions }) => conditions?.ready !== false).flatMap((endpoint) => endpoint.addresses).sort();
+  const addresses = slices
+    .flatMap(({ endpoints }) => endpoints ?? [])
+    .filter(({ conditions }) => conditions?.ready !== false)
+    .flatMap((endpoint) => endpoint.addresses)
+    .sort();
   const expected = ready.map((pod) => pod.status?.podIP ?? "").sort();
   if (addresses.join() !== expected.join()) breaches.push(`${name}'s endpoints are ${addresses.join() || "none"}, and its ready pods ${expected.join() || "none"}`);
   return breaches;

@@ -41,7 +41,13 @@ export function describeStorage(name: string, open: () => Promise<Storage>): voi
     test("keeps every byte of a value", async () => {
       const prefix = newPrefix();
       const value = Buffer.from(Array.from({ length: 70_000 }, (_, index) => index % 256));
-      await storage.commit([], [{ do: "put", key: `${prefix}bytes`, value }, { do: "put", key: `${prefix}empty`, value: Buffer.alloc(0) }]);
+      await storage.commit(
+        [],
+        [
+          { do: "put", key: `${prefix}bytes`, value },
+          { do: "put", key: `${prefix}empty`, value: Buffer.alloc(0) },
+        ],
+      );
       expect((await storage.get(`${prefix}bytes`))?.value.equals(value)).toBe(true);
       expect((await storage.get(`${prefix}empty`))?.value).toHaveLength(0);
     });
@@ -62,7 +68,10 @@ export function describeStorage(name: string, open: () => Promise<Storage>): voi
       const revision = await write(put(`${prefix}a`, "1"), put(`${prefix}b`, "2"), remove(`${prefix}gone`));
       expect(revision).toBe(before + 1);
       const page = await storage.list(prefix);
-      expect(page.entries.map(({ key, modRevision }) => [key, modRevision])).toEqual([[`${prefix}a`, revision], [`${prefix}b`, revision]]);
+      expect(page.entries.map(({ key, modRevision }) => [key, modRevision])).toEqual([
+        [`${prefix}a`, revision],
+        [`${prefix}b`, revision],
+      ]);
       expect(page.revision).toBe(revision);
     });
 
@@ -79,16 +88,32 @@ export function describeStorage(name: string, open: () => Promise<Storage>): voi
       const a = await write(put(`${prefix}a`, "1"));
       const b = await write(put(`${prefix}b`, "1"));
       const failed = await storage.commit(
-        [{ key: `${prefix}a`, modRevision: a }, { key: `${prefix}b`, modRevision: a }, { key: `${prefix}c`, modRevision: b }, { key: `${prefix}d`, modRevision: 0 }],
+        [
+          { key: `${prefix}a`, modRevision: a },
+          { key: `${prefix}b`, modRevision: a },
+          { key: `${prefix}c`, modRevision: b },
+          { key: `${prefix}d`, modRevision: 0 },
+        ],
         [put(`${prefix}a`, "2"), remove(`${prefix}b`)],
       );
       expect(failed).toEqual({
         is: "failed",
         revision: b,
-        found: new Map([[`${prefix}b`, { key: `${prefix}b`, value: Buffer.from("1"), modRevision: b, createRevision: b }], [`${prefix}c`, undefined]]),
+        found: new Map([
+          [`${prefix}b`, { key: `${prefix}b`, value: Buffer.from("1"), modRevision: b, createRevision: b }],
+          [`${prefix}c`, undefined],
+        ]),
       });
       expect(await values(prefix)).toEqual(["a=1", "b=1"]);
-      expect(await storage.commit([{ key: `${prefix}a`, modRevision: a }, { key: `${prefix}c`, modRevision: 0 }], [put(`${prefix}c`, "3")])).toEqual({ is: "committed", revision: b + 1 });
+      expect(
+        await storage.commit(
+          [
+            { key: `${prefix}a`, modRevision: a },
+            { key: `${prefix}c`, modRevision: 0 },
+          ],
+          [put(`${prefix}c`, "3")],
+        ),
+      ).toEqual({ is: "committed", revision: b + 1 });
     });
 
     test("lets exactly one of many concurrent writers win", async () => {
@@ -169,7 +194,11 @@ export function describeStorage(name: string, open: () => Promise<Storage>): voi
       const created = await write(put(`${prefix}b`, "1"), put(`${prefix.slice(0, -1)}0/other`, "1"));
       const deleted = await write(remove(`${prefix}a`));
       await watcher.until(3);
-      expect(watcher.events.map(({ type, previous }) => [type, previous?.value.toString()])).toEqual([["put", "1"], ["put", undefined], ["delete", "2"]]);
+      expect(watcher.events.map(({ type, previous }) => [type, previous?.value.toString()])).toEqual([
+        ["put", "1"],
+        ["put", undefined],
+        ["delete", "2"],
+      ]);
       expect(watcher.events[1]).toEqual({ type: "put", entry: { key: `${prefix}b`, value: Buffer.from("1"), modRevision: created, createRevision: created }, previous: undefined });
       expect(watcher.events[2]).toMatchObject({ key: `${prefix}a`, revision: deleted, previous: { modRevision: start + 1, createRevision: start } });
     });
@@ -193,9 +222,11 @@ export function describeStorage(name: string, open: () => Promise<Storage>): voi
       const prefix = newPrefix();
       const start = await storage.currentRevision();
       const early = follow(storage, prefix, start);
-      await Promise.all(Array.from({ length: 10 }, async (_, writer) => {
-        for (let round = 0; round < 10; round++) await write(put(`${prefix}${writer}`, String(round)));
-      }));
+      await Promise.all(
+        Array.from({ length: 10 }, async (_, writer) => {
+          for (let round = 0; round < 10; round++) await write(put(`${prefix}${writer}`, String(round)));
+        }),
+      );
       const late = follow(storage, prefix, start);
       await Promise.all([early.until(100), late.until(100)]);
       expect(early.events).toEqual(late.events);

@@ -27,7 +27,10 @@ describe.skipIf(skipWithoutEtcd())("etcd", () => {
 
   test("names the flag to raise when a commit has too many operations, and does none of them", async () => {
     const storage = await open(single);
-    const refused = storage.commit([], Array.from({ length: 200 }, (_, index) => ({ do: "put", key: `/many/${index}`, value: Buffer.from("x") })));
+    const refused = storage.commit(
+      [],
+      Array.from({ length: 200 }, (_, index) => ({ do: "put", key: `/many/${index}`, value: Buffer.from("x") })),
+    );
     await expect(refused).rejects.toThrow("--max-txn-ops");
     await expect(refused).rejects.toMatchObject({ name: "CommitTooLargeError" });
     await expect(storage.commit([], [{ do: "put", key: "/many/big", value: Buffer.alloc(3_000_000) }])).rejects.toThrow("--max-request-bytes");
@@ -50,7 +53,10 @@ describe.skipIf(skipWithoutEtcd())("etcd", () => {
       expect(await storage.commit([], operations)).toEqual({ is: "committed", revision: start + 2 });
       await watcher.until(1400);
       const full = watcher.batches.filter(({ events }) => events.length > 0);
-      expect(full.map(({ revision, events }) => [revision, events.length])).toEqual([[start + 1, 700], [start + 2, 700]]);
+      expect(full.map(({ revision, events }) => [revision, events.length])).toEqual([
+        [start + 1, 700],
+        [start + 2, 700],
+      ]);
     } finally {
       await storage.close();
     }

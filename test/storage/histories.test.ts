@@ -32,7 +32,14 @@ async function checkReplicas(storage: Storage, prefix: string, commits: number, 
     while (left-- > 0) {
       const key = `${prefix}${left % 20}`;
       const other = `${prefix}w${id}`;
-      if (left % 7 === 0) await storage.commit([], [{ do: "delete", key }, { do: "put", key: other, value: Buffer.from(String(left)) }]);
+      if (left % 7 === 0)
+        await storage.commit(
+          [],
+          [
+            { do: "delete", key },
+            { do: "put", key: other, value: Buffer.from(String(left)) },
+          ],
+        );
       else await storage.commit([], [{ do: "put", key, value: Buffer.from(String(left)) }]);
       if (left % 50 === 0) await storage.compact((await storage.currentRevision()) - keptRevisions).catch(() => {}); // another writer may have compacted further
     }

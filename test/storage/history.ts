@@ -78,7 +78,10 @@ export interface HistoryOptions {
 const KEYS = ["a", "b", "c"];
 
 /** Lets clients loose on a few keys, and writes down every call with its answer and its place among all others. */
-export async function recordHistory(storage: Storage, { prefix, seed, clients, callsPerClient, pauseMs = 0 }: HistoryOptions): Promise<{ readonly initial: StoreState; readonly calls: readonly Call<StoreCall, StoreAnswer>[] }> {
+export async function recordHistory(
+  storage: Storage,
+  { prefix, seed, clients, callsPerClient, pauseMs = 0 }: HistoryOptions,
+): Promise<{ readonly initial: StoreState; readonly calls: readonly Call<StoreCall, StoreAnswer>[] }> {
   const initial: StoreState = { revision: await storage.currentRevision(), entries: {} };
   const calls: Call<StoreCall, StoreAnswer>[] = [];
   let instant = 0;
@@ -113,8 +116,24 @@ function chooseCall(chance: number, below: (bound: number) => number, seen: Read
   if (chance < 0.35) return { do: "list" };
   if (chance < 0.4) return { do: "revision" };
   if (chance < 0.7) return { do: "commit", conditions: [expected(key)], writes: [{ key, value }] };
-  if (chance < 0.8) return { do: "commit", conditions: [expected(key)], writes: [{ key, value }, { key: other, value }] };
-  if (chance < 0.85) return { do: "commit", conditions: [expected(key), expected(other)], writes: [{ key, value: undefined }, { key: other, value }] };
+  if (chance < 0.8)
+    return {
+      do: "commit",
+      conditions: [expected(key)],
+      writes: [
+        { key, value },
+        { key: other, value },
+      ],
+    };
+  if (chance < 0.85)
+    return {
+      do: "commit",
+      conditions: [expected(key), expected(other)],
+      writes: [
+        { key, value: undefined },
+        { key: other, value },
+      ],
+    };
   if (chance < 0.95) return { do: "commit", conditions: [], writes: [{ key, value }] };
   return { do: "commit", conditions: [], writes: [{ key, value: undefined }] };
 }

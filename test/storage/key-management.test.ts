@@ -24,10 +24,17 @@ afterEach(async () => {
 });
 
 /** An API whose Secrets are sealed with the plugin's help, over a store that may hold some already. */
-async function startSealed(plugin: KmsPlugin, storage: Storage, clock = new VirtualClock()): Promise<{ readonly api: TestApi; readonly file: string; readonly clock: VirtualClock; readonly check: () => void }> {
+async function startSealed(
+  plugin: KmsPlugin,
+  storage: Storage,
+  clock = new VirtualClock(),
+): Promise<{ readonly api: TestApi; readonly file: string; readonly clock: VirtualClock; readonly check: () => void }> {
   const directory = await mkdtemp(path.join(os.tmpdir(), "kms-config-"));
   const file = path.join(directory, "encryption.yaml");
-  await writeFile(file, `apiVersion: apiserver.config.k8s.io/v1\nkind: EncryptionConfiguration\nresources:\n- resources: [secrets]\n  providers:\n  - kms: {apiVersion: v2, name: vault, endpoint: "${plugin.endpoint}"}\n`);
+  await writeFile(
+    file,
+    `apiVersion: apiserver.config.k8s.io/v1\nkind: EncryptionConfiguration\nresources:\n- resources: [secrets]\n  providers:\n  - kms: {apiVersion: v2, name: vault, endpoint: "${plugin.endpoint}"}\n`,
+  );
   const running = new AbortController();
   const parts = { clock, random: seededRandom(1), logger: silentLogger };
   const setup = await setUpEncryption({ encryptionProviderConfig: file, encryptionProviderConfigAutomaticReload: true }, storage, parts, running.signal);
@@ -73,11 +80,16 @@ it("seals by the plugin's new key when that has changed, and by no other what is
   plugin.keyId = "key-2";
   const asked = plugin.calls.encrypt;
   await expect.poll(async () => (await clock.advance(20_000), plugin.calls.encrypt), { timeout: 20_000 }).toBeGreaterThan(asked);
-  await expect.poll(async () => {
-    await clock.advance(20_000);
-    await secrets.update(await secrets.get("default", "a"));
-    return decodeEnvelope(((await storage.get(KEY))?.value ?? Buffer.alloc(0)).subarray(PREFIX.length)).keyID;
-  }, { timeout: 20_000 }).toBe("key-2");
+  await expect
+    .poll(
+      async () => {
+        await clock.advance(20_000);
+        await secrets.update(await secrets.get("default", "a"));
+        return decodeEnvelope(((await storage.get(KEY))?.value ?? Buffer.alloc(0)).subarray(PREFIX.length)).keyID;
+      },
+      { timeout: 20_000 },
+    )
+    .toBe("key-2");
   expect((await secrets.get("default", "a")).data).toEqual(secret("a").data);
 });
 
@@ -88,20 +100,36 @@ it("goes on reading without the plugin, writes for three minutes more, and says 
   await secrets.create(secret("a"));
   check();
   plugin.healthz = "the vault is sealed";
-  await expect.poll(async () => {
-    await clock.advance(30_000);
-    try {
-      check();
-      return "";
-    } catch (error) {
-      return (error as Error).message;
-    }
-  }, { timeout: 20_000 }).toBe("kmsv2 Provider vault is not healthy, error: got unexpected healthz status: the vault is sealed");
+  await expect
+    .poll(
+      async () => {
+        await clock.advance(30_000);
+        try {
+          check();
+          return "";
+        } catch (error) {
+          return (error as Error).message;
+        }
+      },
+      { timeout: 20_000 },
+    )
+    .toBe("kmsv2 Provider vault is not healthy, error: got unexpected healthz status: the vault is sealed");
   await clock.advance(4 * 60_000);
   await expect(secrets.create(secret("b"))).rejects.toThrow("encryptedDEKSource expired");
   expect((await secrets.get("default", "a")).data).toEqual(secret("a").data);
   plugin.healthz = "ok";
-  await expect.poll(async () => (await clock.advance(10_000), secrets.create(secret("b")).then(() => true, () => false)), { timeout: 20_000 }).toBe(true);
+  await expect
+    .poll(
+      async () => (
+        await clock.advance(10_000),
+        secrets.create(secret("b")).then(
+          () => true,
+          () => false,
+        )
+      ),
+      { timeout: 20_000 },
+    )
+    .toBe(true);
   check();
 });
 
@@ -114,7 +142,12 @@ it("does not take for absent what the plugin will not open", async () => {
   const running = new AbortController();
   const file = path.join(os.tmpdir(), `kms-${process.pid}.yaml`);
   await writeFile(file, `apiVersion: v1\nkind: EncryptionConfig\nresources:\n- resources: [secrets]\n  providers:\n  - kms: {apiVersion: v2, name: vault, endpoint: "${plugin.endpoint}"}\n`);
-  const other = await setUpEncryption({ encryptionProviderConfig: file, encryptionProviderConfigAutomaticReload: false }, storage, { clock: new VirtualClock(), random: seededRandom(2), logger: silentLogger }, running.signal);
+  const other = await setUpEncryption(
+    { encryptionProviderConfig: file, encryptionProviderConfigAutomaticReload: false },
+    storage,
+    { clock: new VirtualClock(), random: seededRandom(2), logger: silentLogger },
+    running.signal,
+  );
   await rm(file);
   const ended = runServices(other.services, running.signal);
   await expect(other.storage.list("/registry/core/secrets/")).rejects.toThrow(`${KEY} is stored as ${PREFIX}… and cannot be read`);

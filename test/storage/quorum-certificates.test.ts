@@ -44,7 +44,11 @@ test.skipIf(skipWithoutEtcd())("a member whose certificates end while it runs is
     passHours();
     await new Promise((resolve) => setTimeout(resolve, begunMs + LEFT_MS + 1_000 - Date.now()));
     await quorum.stop();
-    await eventually(() => put("/after"), (result) => result.is === "committed", 30_000);
+    await eventually(
+      () => put("/after"),
+      (result) => result.is === "committed",
+      30_000,
+    );
     expect((await quorum.storage.list("/")).entries.map(({ key }) => key)).toEqual(["/after", "/before"]);
   } finally {
     stop.abort();

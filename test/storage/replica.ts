@@ -40,7 +40,8 @@ export function replicate(storage: Storage, prefix: string, stumble: () => Promi
     for await (const batch of storage.watch(prefix, from, stop.signal)) {
       if (batch.revision < last || (batch.events.length > 0 && batch.revision <= last)) throw new Error(`revision ${batch.revision} came after ${last}`);
       for (const event of batch.events) {
-        const { key, at, after } = event.type === "put" ? { key: event.entry.key, at: event.entry.modRevision, after: event.entry.modRevision } : { key: event.key, at: event.revision, after: undefined };
+        const { key, at, after } =
+          event.type === "put" ? { key: event.entry.key, at: event.entry.modRevision, after: event.entry.modRevision } : { key: event.key, at: event.revision, after: undefined };
         if (at !== batch.revision) throw new Error(`an event of revision ${at} came with revision ${batch.revision}`);
         const before = event.previous?.modRevision;
         if (before !== entries.get(key)) throw new Error(`at revision ${at}, ${key} was at ${before}, but the events before left it at ${entries.get(key)}`);

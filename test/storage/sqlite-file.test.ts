@@ -35,7 +35,13 @@ function inspect<R>(read: (database: DatabaseSync) => R): R {
   }
 }
 
-const versions = () => inspect((database) => database.prepare("SELECT key, rev, deleted FROM changes ORDER BY key, rev").all().map((row) => `${row["key"]}@${row["rev"]}${row["deleted"] === 1 ? " gone" : ""}`));
+const versions = () =>
+  inspect((database) =>
+    database
+      .prepare("SELECT key, rev, deleted FROM changes ORDER BY key, rev")
+      .all()
+      .map((row) => `${row["key"]}@${row["rev"]}${row["deleted"] === 1 ? " gone" : ""}`),
+  );
 
 describe("a store file that cannot be opened", () => {
   test("names the process that has it", async () => {
@@ -126,7 +132,12 @@ describe("what comes out of the store", () => {
     const storage = await open();
     const start = await storage.currentRevision();
     await Promise.all(Array.from({ length: 2_500 }, (_, index) => put(storage, `/test/${index % 7}`, Buffer.from(String(index)))));
-    const big = (await storage.commit([], Array.from({ length: 1_500 }, (_, index) => ({ do: "put" as const, key: `/test/big/${index}`, value: Buffer.from("x") })))).revision;
+    const big = (
+      await storage.commit(
+        [],
+        Array.from({ length: 1_500 }, (_, index) => ({ do: "put" as const, key: `/test/big/${index}`, value: Buffer.from("x") })),
+      )
+    ).revision;
     const watcher = follow(storage, "/test/", start);
     await watcher.until(4_000);
     const revisions = watcher.batches.filter(({ events }) => events.length > 0).map(({ revision }) => revision);
@@ -136,13 +147,19 @@ describe("what comes out of the store", () => {
 
   test("is a list of one moment however long it is", async () => {
     const storage = await open();
-    await storage.commit([], Array.from({ length: 5_000 }, (_, index) => ({ do: "put" as const, key: `/test/${String(index).padStart(5, "0")}`, value: Buffer.from("x") })));
+    await storage.commit(
+      [],
+      Array.from({ length: 5_000 }, (_, index) => ({ do: "put" as const, key: `/test/${String(index).padStart(5, "0")}`, value: Buffer.from("x") })),
+    );
     // The first and the last entry are always written together, and come on different pages of the answer.
     let rounds = 0;
     let isDone = false;
     const writing = (async () => {
       for (; !isDone; rounds++) {
-        await storage.commit([], ["/test/00000", "/test/04999"].map((key) => ({ do: "put" as const, key, value: Buffer.from(String(rounds)) })));
+        await storage.commit(
+          [],
+          ["/test/00000", "/test/04999"].map((key) => ({ do: "put" as const, key, value: Buffer.from(String(rounds)) })),
+        );
       }
     })();
     const seen = new Set<number>();

@@ -169,7 +169,9 @@ describe("a SQLite file that is opened before its thread is begun", () => {
       thief.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE");
     });
     start.resolve();
-    await expect.poll(() => storage.get("/test/a").catch((error: unknown) => error)).toMatchObject({ message: "the store's thread could not take over its file", cause: { message: `${file} is in use by this process itself; stop it, or choose another --data-dir` } });
+    await expect
+      .poll(() => storage.get("/test/a").catch((error: unknown) => error))
+      .toMatchObject({ message: "the store's thread could not take over its file", cause: { message: `${file} is in use by this process itself; stop it, or choose another --data-dir` } });
   });
 
   test("has a thread at once where a writer that was killed has left much to do", async () => {

@@ -39,7 +39,20 @@ const LINES_MAX = 500;
 
 /** What a start does not wait for, and the one file that loads it. */
 const LATE_MODULES = "engine/lib/late-modules.ts";
-const LATE: readonly string[] = ["node:http", "node:https", "node:http2", "node:tls", "node:sqlite", "ws", "@peculiar/x509", "reflect-metadata", "jose", "cron", "@bufbuild/re2", "parse5-html-rewriting-stream"];
+const LATE: readonly string[] = [
+  "node:http",
+  "node:https",
+  "node:http2",
+  "node:tls",
+  "node:sqlite",
+  "ws",
+  "@peculiar/x509",
+  "reflect-metadata",
+  "jose",
+  "cron",
+  "@bufbuild/re2",
+  "parse5-html-rewriting-stream",
+];
 
 function roomOf(name: string): string {
   if (isComposition(name)) return "composition";
@@ -68,7 +81,9 @@ function earlyImports(file: SourceFile): string[] {
 }
 
 function anyUses(file: SourceFile): string[] {
-  return [...file.code.matchAll(/(?:[:<,|&(=]|\bas|\bextends)\s*(any)\b(?!\s*[(:?.])|\b(any)\[\]/g)].map((match) => `${place(file, match.index + match[0].indexOf("any"))} uses any; take unknown and narrow it`);
+  return [...file.code.matchAll(/(?:[:<,|&(=]|\bas|\bextends)\s*(any)\b(?!\s*[(:?.])|\b(any)\[\]/g)].map(
+    (match) => `${place(file, match.index + match[0].indexOf("any"))} uses any; take unknown and narrow it`,
+  );
 }
 
 function ambientUses(file: SourceFile): string[] {
@@ -119,17 +134,26 @@ describe("the rules", () => {
 
   test("let types of late modules in, and nothing else", () => {
     expect(earlyImports(sourceFile("engine/a.ts", 'import type { IncomingMessage } from "node:http";\nimport path from "node:path";\n'))).toEqual([]);
-    expect(earlyImports(sourceFile("engine/a.ts", '\nimport http, { type IncomingMessage } from "node:http";\n'))).toEqual(["engine/a.ts:2 imports node:http; take it from engine/lib/late-modules.ts"]);
+    expect(earlyImports(sourceFile("engine/a.ts", '\nimport http, { type IncomingMessage } from "node:http";\n'))).toEqual([
+      "engine/a.ts:2 imports node:http; take it from engine/lib/late-modules.ts",
+    ]);
   });
 
   test("find any as a type, and not as a word, a method or a name", () => {
-    const text = 'const a: any = 1;\nfunction f(b: Map<string, any>) {}\n// any of these\nconst c = AbortSignal.any([]);\nconst d = { any: 1 };\nconst e = "x as any";\nconst g = h as any;\nlet i: any[];\n';
+    const text =
+      'const a: any = 1;\nfunction f(b: Map<string, any>) {}\n// any of these\nconst c = AbortSignal.any([]);\nconst d = { any: 1 };\nconst e = "x as any";\nconst g = h as any;\nlet i: any[];\n';
     expect(anyUses(sourceFile("a.ts", text)).map((line) => line.split(" ")[0])).toEqual(["a.ts:1", "a.ts:2", "a.ts:7", "a.ts:8"]);
   });
 
   test("find the machine's clock and chance outside of strings, comments and regular expressions", () => {
-    const text = 'const a = Date.now();\n// Date.now()\nconst b = "Math.random()";\nconst c = /setTimeout(a)/;\nclock.setTimeout(1);\nsetTimeout(f, 1);\nconst d = `${Math.random()} Date.now()`;\nconst e = new Date();\nconst g = new Date(0);\n';
-    expect(ambientUses(sourceFile("engine/server/a.ts", text)).map((line) => line.split(" ")[0])).toEqual(["engine/server/a.ts:1", "engine/server/a.ts:6", "engine/server/a.ts:7", "engine/server/a.ts:8"]);
+    const text =
+      'const a = Date.now();\n// Date.now()\nconst b = "Math.random()";\nconst c = /setTimeout(a)/;\nclock.setTimeout(1);\nsetTimeout(f, 1);\nconst d = `${Math.random()} Date.now()`;\nconst e = new Date();\nconst g = new Date(0);\n';
+    expect(ambientUses(sourceFile("engine/server/a.ts", text)).map((line) => line.split(" ")[0])).toEqual([
+      "engine/server/a.ts:1",
+      "engine/server/a.ts:6",
+      "engine/server/a.ts:7",
+      "engine/server/a.ts:8",
+    ]);
     expect(ambientUses(sourceFile("engine/lib/a.ts", text))).toEqual([]);
   });
 

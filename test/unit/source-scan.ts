@@ -48,7 +48,11 @@ export function importsOf(file: SourceFile): Import[] {
     const specifier = /^(["'])(.*?)\1/.exec(file.text.slice(at))?.[2];
     if (specifier === undefined) continue;
     const clause = match[0];
-    const names = /\{([^}]*)\}/.exec(clause)?.[1]?.split(",").map((name) => name.trim()).filter((name) => name !== "");
+    const names = /\{([^}]*)\}/
+      .exec(clause)?.[1]
+      ?.split(",")
+      .map((name) => name.trim())
+      .filter((name) => name !== "");
     const isTypeOnly = match[1] !== undefined || (names !== undefined && !/\bimport\s+\w+\s*,/.test(clause) && names.every((name) => name.startsWith("type ")));
     found.push({ specifier, offset: at, isTypeOnly });
   }

@@ -26,7 +26,12 @@ export function admissionRequest({ attributes, definition }: MatchedRequest): Re
     ...(name === "" ? {} : { name }),
     ...(namespace === "" ? {} : { namespace }),
     operation,
-    userInfo: { username: user.username, ...(user.uid === undefined ? {} : { uid: user.uid }), groups: user.groups, ...(user.extra === undefined ? {} : { extra: user.extra }) },
+    userInfo: {
+      username: user.username,
+      ...(user.uid === undefined ? {} : { uid: user.uid }),
+      groups: user.groups,
+      ...(user.extra === undefined ? {} : { extra: user.extra }),
+    },
     options: options ?? null,
     dryRun: isDryRun === true,
   };

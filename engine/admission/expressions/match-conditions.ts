@@ -13,7 +13,11 @@ export const OUT_OF_BUDGET = "validation failed due to running out of cost budge
 export type ConditionsOutcome = { readonly is: "match" } | { readonly is: "no match" } | { readonly is: "error"; readonly message: string };
 
 /** Whether all conditions are true. One that is false decides at once, whatever others failed with. */
-export async function evaluateConditions(conditions: readonly MatchCondition[], programs: ProgramCache, bindings: Readonly<Record<string, unknown>>): Promise<ConditionsOutcome> {
+export async function evaluateConditions(
+  conditions: readonly MatchCondition[],
+  programs: ProgramCache,
+  bindings: Readonly<Record<string, unknown>>,
+): Promise<ConditionsOutcome> {
   const errors: string[] = [];
   let budget = CONDITIONS_COST_MAX;
   for (const { expression } of conditions) {

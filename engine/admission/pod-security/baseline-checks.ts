@@ -2,11 +2,37 @@ import { APP_ARMOR_CONTAINER, SECCOMP_CONTAINER, SECCOMP_POD } from "../../resou
 import type { Container, LifecycleHandler, Probe, SELinuxOptions } from "../../resources/types.ts";
 import { allContainers, containersThat, distinct, plural, quoted, sayContainers, saySetters, type Check, type PodParts, type Violation } from "./check.ts";
 
-const CAPABILITIES = new Set(["AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT"]);
+const CAPABILITIES = new Set([
+  "AUDIT_WRITE",
+  "CHOWN",
+  "DAC_OVERRIDE",
+  "FOWNER",
+  "FSETID",
+  "KILL",
+  "MKNOD",
+  "NET_BIND_SERVICE",
+  "SETFCAP",
+  "SETGID",
+  "SETPCAP",
+  "SETUID",
+  "SYS_CHROOT",
+]);
 
-const SYSCTLS = ["kernel.shm_rmid_forced", "net.ipv4.ip_local_port_range", "net.ipv4.tcp_syncookies", "net.ipv4.ping_group_range", "net.ipv4.ip_unprivileged_port_start"];
+const SYSCTLS = [
+  "kernel.shm_rmid_forced",
+  "net.ipv4.ip_local_port_range",
+  "net.ipv4.tcp_syncookies",
+  "net.ipv4.ping_group_range",
+  "net.ipv4.ip_unprivileged_port_start",
+];
 const SYSCTLS_1_27 = [...SYSCTLS, "net.ipv4.ip_local_reserved_ports"];
-const SYSCTLS_1_29 = [...SYSCTLS_1_27, "net.ipv4.tcp_keepalive_time", "net.ipv4.tcp_fin_timeout", "net.ipv4.tcp_keepalive_intvl", "net.ipv4.tcp_keepalive_probes"];
+const SYSCTLS_1_29 = [
+  ...SYSCTLS_1_27,
+  "net.ipv4.tcp_keepalive_time",
+  "net.ipv4.tcp_fin_timeout",
+  "net.ipv4.tcp_keepalive_intvl",
+  "net.ipv4.tcp_keepalive_probes",
+];
 const SYSCTLS_1_32 = [...SYSCTLS_1_29, "net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem"];
 
 const SELINUX_TYPES = ["", "container_t", "container_init_t", "container_kvm_t"];
@@ -21,9 +47,27 @@ export const baselineChecks: readonly Check[] = [
   { id: "hostProbesAndHostLifecycle", revisions: [{ since: 34, test: probeHosts }] },
   { id: "privileged", revisions: [{ since: 0, test: privileged }] },
   // With its own user namespace, a process that sees all of /proc still is nobody on the machine.
-  { id: "procMount_baseline", revisions: [{ since: 0, test: procMount }, { since: 35, test: (pod) => (pod.spec.hostUsers === false ? undefined : procMount(pod)) }] },
-  { id: "seLinuxOptions", revisions: [{ since: 0, test: (pod) => seLinuxOptions(pod, SELINUX_TYPES) }, { since: 31, test: (pod) => seLinuxOptions(pod, [...SELINUX_TYPES, "container_engine_t"]) }] },
-  { id: "seccompProfile_baseline", revisions: [{ since: 0, test: seccompAnnotations }, { since: 19, test: seccompProfile }] },
+  {
+    id: "procMount_baseline",
+    revisions: [
+      { since: 0, test: procMount },
+      { since: 35, test: (pod) => (pod.spec.hostUsers === false ? undefined : procMount(pod)) },
+    ],
+  },
+  {
+    id: "seLinuxOptions",
+    revisions: [
+      { since: 0, test: (pod) => seLinuxOptions(pod, SELINUX_TYPES) },
+      { since: 31, test: (pod) => seLinuxOptions(pod, [...SELINUX_TYPES, "container_engine_t"]) },
+    ],
+  },
+  {
+    id: "seccompProfile_baseline",
+    revisions: [
+      { since: 0, test: seccompAnnotations },
+      { since: 19, test: seccompProfile },
+    ],
+  },
   {
     id: "sysctls",
     revisions: [
@@ -46,15 +90,27 @@ function appArmorProfile(pod: PodParts): Violation | undefined {
     .map(([key, value]) => `${key}=${JSON.stringify(value)}`);
   const values = [...distinct([...(isBad(ofPod) ? [ofPod ?? ""] : []), ...bad.map((container) => typeOf(container) ?? "")]), ...annotations.sort()];
   if (values.length === 0) return undefined;
-  const setters = [saySetters(isBad(ofPod), bad.map(({ name }) => name)), annotations.length > 0 ? plural(annotations.length, "annotation") : ""].filter((setter) => setter !== "");
-  return { reason: plural(values.length, "forbidden AppArmor profile"), detail: `${setters.join(" and ")} must not set AppArmor profile type to ${quoted(values)}` };
+  const setters = [
+    saySetters(
+      isBad(ofPod),
+      bad.map(({ name }) => name),
+    ),
+    annotations.length > 0 ? plural(annotations.length, "annotation") : "",
+  ].filter((setter) => setter !== "");
+  return {
+    reason: plural(values.length, "forbidden AppArmor profile"),
+    detail: `${setters.join(" and ")} must not set AppArmor profile type to ${quoted(values)}`,
+  };
 }
 
 function capabilities(pod: PodParts): Violation | undefined {
   const added = (container: Container) => (container.securityContext?.capabilities?.add ?? []).filter((name) => !CAPABILITIES.has(name));
   const bad = containersThat(pod, (container) => added(container).length > 0);
   if (bad.length === 0) return undefined;
-  return { reason: "non-default capabilities", detail: `${sayContainers(bad)} must not include ${quoted(distinct(allContainers(pod.spec).flatMap(added)))} in securityContext.capabilities.add` };
+  return {
+    reason: "non-default capabilities",
+    detail: `${sayContainers(bad)} must not include ${quoted(distinct(allContainers(pod.spec).flatMap(added)))} in securityContext.capabilities.add`,
+  };
 }
 
 function hostNamespaces({ spec }: PodParts): Violation | undefined {
@@ -78,11 +134,16 @@ function hostPorts(pod: PodParts): Violation | undefined {
 /** A probe or hook with a host of its own would have the node agent call anything it can reach. */
 function probeHosts(pod: PodParts): Violation | undefined {
   const hostsOf = ({ livenessProbe, readinessProbe, startupProbe, lifecycle }: Container) =>
-    [livenessProbe, readinessProbe, startupProbe, lifecycle?.postStart, lifecycle?.preStop].flatMap((handler: Probe | LifecycleHandler | undefined) => [handler?.httpGet?.host, handler?.tcpSocket?.host].filter((host) => host !== undefined && host !== "")) as string[]; // undefined is filtered out
+    [livenessProbe, readinessProbe, startupProbe, lifecycle?.postStart, lifecycle?.preStop].flatMap((handler: Probe | LifecycleHandler | undefined) =>
+      [handler?.httpGet?.host, handler?.tcpSocket?.host].filter((host) => host !== undefined && host !== ""),
+    ) as string[]; // undefined is filtered out
   const bad = distinct(containersThat(pod, (container) => hostsOf(container).length > 0));
   if (bad.length === 0) return undefined;
   const hosts = distinct(allContainers(pod.spec).flatMap(hostsOf));
-  return { reason: "probe or lifecycle host", detail: `${sayContainers(bad)} ${plural(bad.length, "uses", "use")} ${plural(hosts.length, "probe or lifecycle host")} ${quoted(hosts)}` };
+  return {
+    reason: "probe or lifecycle host",
+    detail: `${sayContainers(bad)} ${plural(bad.length, "uses", "use")} ${plural(hosts.length, "probe or lifecycle host")} ${quoted(hosts)}`,
+  };
 }
 
 function privileged(pod: PodParts): Violation | undefined {
@@ -95,12 +156,17 @@ export function procMount(pod: PodParts): Violation | undefined {
   const typeOf = (container: Container) => container.securityContext?.procMount ?? "Default";
   const bad = containersThat(pod, (container) => typeOf(container) !== "Default");
   if (bad.length === 0) return undefined;
-  const types = distinct(allContainers(pod.spec).map(typeOf).filter((type) => type !== "Default"));
+  const types = distinct(
+    allContainers(pod.spec)
+      .map(typeOf)
+      .filter((type) => type !== "Default"),
+  );
   return { reason: "procMount", detail: `${sayContainers(bad)} must not set securityContext.procMount to ${quoted(types)}` };
 }
 
 function seLinuxOptions(pod: PodParts, allowed: readonly string[]): Violation | undefined {
-  const isBad = (options: SELinuxOptions | undefined) => options !== undefined && (!allowed.includes(options.type ?? "") || Boolean(options.user) || Boolean(options.role));
+  const isBad = (options: SELinuxOptions | undefined) =>
+    options !== undefined && (!allowed.includes(options.type ?? "") || Boolean(options.user) || Boolean(options.role));
   const ofPod = pod.spec.securityContext?.seLinuxOptions;
   const bad = containersThat(pod, ({ securityContext }) => isBad(securityContext?.seLinuxOptions));
   if (!isBad(ofPod) && bad.length === 0) return undefined;
@@ -118,7 +184,11 @@ function seLinuxOptions(pod: PodParts, allowed: readonly string[]): Violation | 
 function seccompAnnotations({ metadata, spec }: PodParts): Violation | undefined {
   const isGood = (value: string) => value === "runtime/default" || value === "docker/default" || value.startsWith("localhost/");
   const keys = [SECCOMP_POD, ...allContainers(spec).map(({ name }) => `${SECCOMP_CONTAINER}${name}`)];
-  const bad = distinct(keys.flatMap((key) => (metadata.annotations?.[key] === undefined || isGood(metadata.annotations[key]) ? [] : [`${key}=${JSON.stringify(metadata.annotations[key])}`])));
+  const bad = distinct(
+    keys.flatMap((key) =>
+      metadata.annotations?.[key] === undefined || isGood(metadata.annotations[key]) ? [] : [`${key}=${JSON.stringify(metadata.annotations[key])}`],
+    ),
+  );
   return bad.length === 0 ? undefined : { reason: "seccompProfile", detail: `forbidden ${plural(bad.length, "annotation")} ${bad.join(", ")}` };
 }
 
@@ -143,5 +213,7 @@ function sysctls({ spec }: PodParts, allowed: readonly string[]): Violation | un
 function windowsHostProcess(pod: PodParts): Violation | undefined {
   const ofPod = pod.spec.securityContext?.windowsOptions?.hostProcess === true;
   const bad = containersThat(pod, ({ securityContext }) => securityContext?.windowsOptions?.hostProcess === true);
-  return !ofPod && bad.length === 0 ? undefined : { reason: "hostProcess", detail: `${saySetters(ofPod, bad)} must not set securityContext.windowsOptions.hostProcess=true` };
+  return !ofPod && bad.length === 0
+    ? undefined
+    : { reason: "hostProcess", detail: `${saySetters(ofPod, bad)} must not set securityContext.windowsOptions.hostProcess=true` };
 }

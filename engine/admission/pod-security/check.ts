@@ -25,7 +25,9 @@ export function allContainers({ initContainers = [], containers, ephemeralContai
 
 /** Names of the containers that do something. */
 export function containersThat({ spec }: PodParts, does: (container: Container) => boolean): readonly string[] {
-  return allContainers(spec).filter(does).map(({ name }) => name);
+  return allContainers(spec)
+    .filter(does)
+    .map(({ name }) => name);
 }
 
 /** `container "a"`, `containers "a", "b"`. */

@@ -19,7 +19,10 @@ export class PodSecurityMetrics {
     this.#errors = registry.counter("pod_security_errors_total", "What kept pods and their makers from being held against the level that was meant.");
     // As upstream's, those that every cluster has are there from the beginning.
     for (const request_operation of WRITES) {
-      this.#evaluations.add({ decision: "allow", policy_level: "privileged", policy_version: "latest", mode: "enforce", request_operation, resource: "pod", subresource: "" }, 0);
+      this.#evaluations.add(
+        { decision: "allow", policy_level: "privileged", policy_version: "latest", mode: "enforce", request_operation, resource: "pod", subresource: "" },
+        0,
+      );
       for (const resource of ["pod", "controller"]) this.#exemptions.add({ request_operation, resource, subresource: "" }, 0);
     }
   }
@@ -40,5 +43,9 @@ export class PodSecurityMetrics {
 }
 
 function labelsOf(attributes: AdmissionAttributes): Readonly<Record<string, string>> {
-  return { request_operation: attributes.operation.toLowerCase(), resource: isKind(attributes, "", "pods") ? "pod" : "controller", subresource: attributes.subresource ?? "" };
+  return {
+    request_operation: attributes.operation.toLowerCase(),
+    resource: isKind(attributes, "", "pods") ? "pod" : "controller",
+    subresource: attributes.subresource ?? "",
+  };
 }

@@ -15,11 +15,17 @@ export const OPEN_SETTINGS: PodSecuritySettings = { defaults: OPEN_POLICY, exemp
 
 /** Reads the plugin's PodSecurityConfiguration. Throws with the field for what is wrong. */
 export function podSecuritySettingsOf(fields: ConfigFields): PodSecuritySettings {
-  fields.requireKind("PodSecurityConfiguration", ["v1", "v1beta1", "v1alpha1"].map((version) => `pod-security.admission.config.k8s.io/${version}`));
+  fields.requireKind(
+    "PodSecurityConfiguration",
+    ["v1", "v1beta1", "v1alpha1"].map((version) => `pod-security.admission.config.k8s.io/${version}`),
+  );
   fields.refuseOthers(["kind", "apiVersion", "defaults", "exemptions"]);
   const defaults = fields.part("defaults");
   defaults?.refuseOthers(MODES.flatMap((mode) => [mode, `${mode}-version`]));
-  const of = (mode: Mode): LevelVersion => ({ level: defaults?.parsed(mode, parseLevel) ?? "privileged", minor: defaults?.parsed(`${mode}-version`, parseVersion) ?? Infinity });
+  const of = (mode: Mode): LevelVersion => ({
+    level: defaults?.parsed(mode, parseLevel) ?? "privileged",
+    minor: defaults?.parsed(`${mode}-version`, parseVersion) ?? Infinity,
+  });
   const exemptions = fields.part("exemptions");
   exemptions?.refuseOthers(["usernames", "namespaces", "runtimeClasses"]);
   return {

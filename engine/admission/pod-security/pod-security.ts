@@ -50,7 +50,13 @@ async function validateNamespace(attributes: AdmissionAttributes, reader: Admiss
   if (before !== undefined && !isRaised(policy.enforce, before.policy.enforce)) return;
   const warnings = settings.exemptions.namespaces.includes(name)
     ? describeIgnored(name, labels, policy, settings)
-    : before === undefined ? [] : describeMisfits(name, (await reader.list(podResource, name)).filter(({ spec }) => !isExemptClass(spec, settings)), policy.enforce);
+    : before === undefined
+      ? []
+      : describeMisfits(
+          name,
+          (await reader.list(podResource, name)).filter(({ spec }) => !isExemptClass(spec, settings)),
+          policy.enforce,
+        );
   for (const warning of warnings) attributes.notes?.warn(warning);
 }
 
@@ -60,17 +66,26 @@ function isRaised(enforce: LevelVersion, before: LevelVersion): boolean {
 }
 
 /** Who asks for something in an exempt namespace is told that nothing comes of it. Pure. */
-function describeIgnored(namespace: string, labels: Readonly<Record<string, string>> | undefined, policy: Policy, { defaults }: PodSecuritySettings): readonly string[] {
+function describeIgnored(
+  namespace: string,
+  labels: Readonly<Record<string, string>> | undefined,
+  policy: Policy,
+  { defaults }: PodSecuritySettings,
+): readonly string[] {
   if (asksForNothing(policy) || MODES.every((mode) => isSameLevel(policy[mode], defaults[mode]))) return [];
   const asked = MODES.filter((mode) => policy[mode].level !== "privileged" && labelsOf(mode).some((label) => labels?.[label] !== undefined));
-  return [`namespace ${JSON.stringify(namespace)} is exempt from Pod Security, and the policy (${asked.map((mode) => `${mode}=${formatLevel(policy[mode])}`).join(", ")}) will be ignored`];
+  return [
+    `namespace ${JSON.stringify(namespace)} is exempt from Pod Security, and the policy (${asked.map((mode) => `${mode}=${formatLevel(policy[mode])}`).join(", ")}) will be ignored`,
+  ];
 }
 
 /** What to say about the pods of a namespace that its new level would not have let in. Pods that fail alike share a line. Pure. */
 export function describeMisfits(namespace: string, pods: readonly Pod[], enforce: LevelVersion): readonly string[] {
   const byReason = new Map<string, string[]>();
   for (const pod of pods.slice(0, PODS_MAX)) {
-    const reasons = evaluatePod(pod, enforce).map(({ reason }) => reason).join(", ");
+    const reasons = evaluatePod(pod, enforce)
+      .map(({ reason }) => reason)
+      .join(", ");
     if (reasons !== "") byReason.set(reasons, [...(byReason.get(reasons) ?? []), pod.metadata.name ?? ""].sort());
   }
   const others = (count: number) => (count === 0 ? "" : count === 1 ? " (and 1 other pod)" : ` (and ${count} other pods)`);
@@ -105,7 +120,13 @@ async function validateWorkload(attributes: AdmissionAttributes, place: readonly
 }
 
 /** Notes for the audit log what a pod breaks, and tells its writer, by an error when it `isEnforced`. */
-function judge(attributes: AdmissionAttributes, pod: PodParts, { policy, problem }: FoundPolicy, { settings, metrics }: PodSecurityParts, isEnforced: boolean): void {
+function judge(
+  attributes: AdmissionAttributes,
+  pod: PodParts,
+  { policy, problem }: FoundPolicy,
+  { settings, metrics }: PodSecurityParts,
+  isEnforced: boolean,
+): void {
   const { notes } = attributes;
   if (isExemptClass(pod.spec, settings)) {
     notes?.annotate(EXEMPT, "runtimeClass");
@@ -161,7 +182,11 @@ interface FoundPolicy {
 }
 
 /** A commit may bring the namespace itself; then its labels are judged when it comes. */
-async function policyOf(attributes: AdmissionAttributes, reader: AdmissionReader, { settings, metrics }: PodSecurityParts): Promise<FoundPolicy | { readonly is: "failed"; readonly problem: string }> {
+async function policyOf(
+  attributes: AdmissionAttributes,
+  reader: AdmissionReader,
+  { settings, metrics }: PodSecurityParts,
+): Promise<FoundPolicy | { readonly is: "failed"; readonly problem: string }> {
   const { namespace, assumedNamespaces, notes } = attributes;
   const found = await readNamespace(attributes, reader).catch((error: unknown) => describeError(error));
   if (typeof found === "string" || (found === undefined && assumedNamespaces?.has(namespace) !== true)) {
@@ -171,7 +196,11 @@ async function policyOf(attributes: AdmissionAttributes, reader: AdmissionReader
     return { is: "failed", problem };
   }
   const { policy, errors } = readPolicy(found?.metadata.labels, settings.defaults);
-  return { is: "found", policy, problem: errors.length === 0 ? undefined : `Failed to parse policy: ${joinProblems(errors.map(({ field, message }) => `${field}: ${message}`))}` };
+  return {
+    is: "found",
+    policy,
+    problem: errors.length === 0 ? undefined : `Failed to parse policy: ${joinProblems(errors.map(({ field, message }) => `${field}: ${message}`))}`,
+  };
 }
 
 function templateAt(object: KubeObject | undefined, place: readonly string[]): PodParts | undefined {
@@ -181,7 +210,8 @@ function templateAt(object: KubeObject | undefined, place: readonly string[]): P
 
 /** Whether an update changes what is run; the rest of what a pod may do cannot change. */
 function isSignificant(pod: Pod, old: Pod): boolean {
-  const differs = (now: readonly Container[] = [], before: readonly Container[] = []) => now.length !== before.length || now.some(({ image }, index) => image !== before[index]?.image);
+  const differs = (now: readonly Container[] = [], before: readonly Container[] = []) =>
+    now.length !== before.length || now.some(({ image }, index) => image !== before[index]?.image);
   const debuggers = old.spec.ephemeralContainers ?? [];
   return (
     differs(pod.spec.containers, old.spec.containers) ||

@@ -26,7 +26,10 @@ export const OPEN_POLICY: Policy = { enforce: OPEN, audit: OPEN, warn: OPEN };
  * The policy in a namespace's labels. There always is one: what cannot be read is as strict as can be where it is enforced, and asks for
  * nothing where it would only be remarked. Who enforces more than is warned of is warned of as much. Pure.
  */
-export function readPolicy(labels: Readonly<Record<string, string>> | undefined, defaults: Policy = OPEN_POLICY): { readonly policy: Policy; readonly errors: readonly FieldError[] } {
+export function readPolicy(
+  labels: Readonly<Record<string, string>> | undefined,
+  defaults: Policy = OPEN_POLICY,
+): { readonly policy: Policy; readonly errors: readonly FieldError[] } {
   const errors: FieldError[] = [];
   const parsed = <T>(key: string, parse: (text: string) => T, fallback: T, mistaken: T): T => {
     const value = labels?.[`${PREFIX}${key}`];

@@ -11,10 +11,14 @@ export function applyConfiguration(schema: Schema, object: KubeObject, value: un
   checkTypeNames(value);
   const intent = { ...(toJson(value) as Readonly<Record<string, unknown>>), apiVersion: object.apiVersion, kind: object.kind }; // the compiler has checked that it is an Object
   const { unknown, errors } = conform(schema, { metadata: {}, ...intent }, { defaults: false, prune: false });
-  const problems = [...unknown.map((field) => `.${field}: field not declared in schema`), ...errors.filter(({ type }) => type === "FieldValueTypeInvalid").map(({ field, message }) => `.${field}: ${message}`)];
+  const problems = [
+    ...unknown.map((field) => `.${field}: field not declared in schema`),
+    ...errors.filter(({ type }) => type === "FieldValueTypeInvalid").map(({ field, message }) => `.${field}: ${message}`),
+  ];
   if (problems.length > 0) throw new Error(`error applying patch: failed to convert patch object to typed object: ${problems.join(", ")}`);
   const atomics = findAtomics(schema, intent, "");
-  if (atomics.length > 0) throw new Error(`error applying patch: invalid ApplyConfiguration: may not mutate atomic arrays, maps or structs: ${atomics.join(", ")}`);
+  if (atomics.length > 0)
+    throw new Error(`error applying patch: invalid ApplyConfiguration: may not mutate atomic arrays, maps or structs: ${atomics.join(", ")}`);
   return mergeIntent(schema, object, intent);
 }
 
@@ -25,7 +29,10 @@ export function checkTypeNames(value: unknown): void {
 }
 
 function checkParts(map: CelMap, path: string): void {
-  if (map.typeName !== undefined && map.typeName !== path) throw new Error(`type mismatch: unexpected type name ${JSON.stringify(map.typeName)}, expected ${JSON.stringify(path)}, which matches field name path from root Object type`);
+  if (map.typeName !== undefined && map.typeName !== path)
+    throw new Error(
+      `type mismatch: unexpected type name ${JSON.stringify(map.typeName)}, expected ${JSON.stringify(path)}, which matches field name path from root Object type`,
+    );
   for (const key of map.keys()) checkPart(map.get(key), map.typeName === undefined ? path : `${path}.${String(key)}`);
 }
 
@@ -39,5 +46,7 @@ function findAtomics(schema: Schema | undefined, value: unknown, path: string): 
   const shape = shapeOf(schema, value);
   if (shape.is === "leaf") return typeof value === "object" && value !== null ? [path] : [];
   if (shape.is === "map") return isMap(value) ? Object.keys(value).flatMap((key) => findAtomics(schemaOfKey(shape, key), value[key], `${path}.${key}`)) : [];
-  return Array.isArray(value) ? value.flatMap((item, index) => (isMap(item) ? findAtomics(shape.is === "keyed" ? shape.item : undefined, item, `${path}[${index}]`) : [])) : [];
+  return Array.isArray(value)
+    ? value.flatMap((item, index) => (isMap(item) ? findAtomics(shape.is === "keyed" ? shape.item : undefined, item, `${path}[${index}]`) : []))
+    : [];
 }

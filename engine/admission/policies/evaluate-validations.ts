@@ -34,7 +34,8 @@ export async function evaluateValidations({ spec }: ValidatingAdmissionPolicy, i
   const expressions = validatingExpressions(spec);
   const isLenient = spec.failurePolicy === "Ignore";
   const run = new PolicyRun(input, expressions.variables, spec.paramKind !== undefined);
-  const failed = (message: string): ValidationResult => (isLenient ? { ...NOTHING, passedErrors: [message] } : { ...NOTHING, denials: [{ index: 0, message, reason: "", isError: true }] });
+  const failed = (message: string): ValidationResult =>
+    isLenient ? { ...NOTHING, passedErrors: [message] } : { ...NOTHING, denials: [{ index: 0, message, reason: "", isError: true }] };
   if ((spec.matchConditions ?? []).length > 0) {
     const outcome = await run.conditions(spec.matchConditions ?? []);
     if (outcome.is !== "match") return outcome.is === "error" ? failed(outcome.message) : NOTHING;
@@ -85,7 +86,8 @@ async function annotate(run: PolicyRun, { annotations }: Expressions, isLenient:
   for (const { annotation, value: expression } of annotations) {
     const outcome = await run.evaluate(expression, budget);
     if (outcome.is === "error" && !isLenient) failedNotes.push(outcome.message);
-    if (outcome.is === "value" && typeof outcome.value === "string" && outcome.value.trim() !== "") notes.push({ key: annotation.key, value: outcome.value.trim() });
+    if (outcome.is === "value" && typeof outcome.value === "string" && outcome.value.trim() !== "")
+      notes.push({ key: annotation.key, value: outcome.value.trim() });
   }
   return { notes, failedNotes };
 }

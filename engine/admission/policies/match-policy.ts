@@ -44,7 +44,12 @@ export function isExemptFromPolicies({ definition: { group, resource } }: Admiss
 }
 
 /** Which policies are about a request, and which would be if they were sound. */
-export async function matchPolicies<P extends PolicyLike, B extends BindingLike>(bound: readonly BoundPolicy<P, B>[], attributes: AdmissionAttributes, parts: PolicyParts, reader: AdmissionReader): Promise<PolicyMatches<P, B>> {
+export async function matchPolicies<P extends PolicyLike, B extends BindingLike>(
+  bound: readonly BoundPolicy<P, B>[],
+  attributes: AdmissionAttributes,
+  parts: PolicyParts,
+  reader: AdmissionReader,
+): Promise<PolicyMatches<P, B>> {
   const invocations: PolicyInvocation<P, B>[] = [];
   const errors: ConfigurationError<P, B>[] = [];
   for (const { policy, bindings } of bound) {
@@ -54,7 +59,12 @@ export async function matchPolicies<P extends PolicyLike, B extends BindingLike>
     for (const binding of bindings) {
       const matched = await matchResources(binding.spec.matchResources, attributes, parts.equivalents, reader);
       if (matched === undefined) continue;
-      const params = matched instanceof Error ? matched : await collectParams(policy.spec.paramKind, binding.spec.paramRef, attributes.namespace, parts.findKind, reader).catch((error: unknown) => (error instanceof Error ? error : new Error(String(error))));
+      const params =
+        matched instanceof Error
+          ? matched
+          : await collectParams(policy.spec.paramKind, binding.spec.paramRef, attributes.namespace, parts.findKind, reader).catch((error: unknown) =>
+              error instanceof Error ? error : new Error(String(error)),
+            );
       if (params instanceof Error) errors.push({ policy, binding, message: `failed to configure binding: ${params.message}` });
       else invocations.push({ policy, binding, definition, params });
     }
@@ -63,7 +73,12 @@ export async function matchPolicies<P extends PolicyLike, B extends BindingLike>
 }
 
 /** The resource as which a request matches; undefined when it does not, an error when that cannot be told. */
-async function matchResources(match: MatchResources | undefined, attributes: AdmissionAttributes, equivalents: EquivalentResources, reader: AdmissionReader): Promise<ResourceDefinition | StatusError | undefined> {
+async function matchResources(
+  match: MatchResources | undefined,
+  attributes: AdmissionAttributes,
+  equivalents: EquivalentResources,
+  reader: AdmissionReader,
+): Promise<ResourceDefinition | StatusError | undefined> {
   if (match === undefined) return attributes.definition;
   const { excludeResourceRules = [], resourceRules = [], matchPolicy, namespaceSelector, objectSelector } = match;
   const find = (rules: typeof resourceRules) => findMatch(rules, matchPolicy, attributes, equivalents, (rule) => matchesName(rule, attributes));

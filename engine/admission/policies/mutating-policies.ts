@@ -28,11 +28,18 @@ const NAME = "MutatingAdmissionPolicy";
 export function mutatingPolicies(list: MutatingPolicies, parts: PolicyParts): AdmissionPlugin {
   return {
     name: NAME,
-    mutate: (attributes, reader, reinvocation) => (list.bound.length === 0 || isExemptFromPolicies(attributes) ? attributes.object : run(list, attributes, parts, reader, reinvocation)),
+    mutate: (attributes, reader, reinvocation) =>
+      list.bound.length === 0 || isExemptFromPolicies(attributes) ? attributes.object : run(list, attributes, parts, reader, reinvocation),
   };
 }
 
-async function run(list: MutatingPolicies, attributes: AdmissionAttributes & { readonly object: KubeObject }, parts: PolicyParts, reader: AdmissionReader, reinvocation: Reinvocation): Promise<KubeObject> {
+async function run(
+  list: MutatingPolicies,
+  attributes: AdmissionAttributes & { readonly object: KubeObject },
+  parts: PolicyParts,
+  reader: AdmissionReader,
+  reinvocation: Reinvocation,
+): Promise<KubeObject> {
   const { invocations, errors } = await matchPolicies(list.bound, attributes, parts, reader);
   const rounds = reinvocation.memory(NAME, () => new Rounds());
   let { object } = attributes;
@@ -60,12 +67,20 @@ async function run(list: MutatingPolicies, attributes: AdmissionAttributes & { r
     }
   }
   rounds.last = object;
-  refuseFor(failures.filter(({ policy }) => policy.spec.failurePolicy !== "Ignore"), attributes);
+  refuseFor(
+    failures.filter(({ policy }) => policy.spec.failurePolicy !== "Ignore"),
+    attributes,
+  );
   return object;
 }
 
 /** The object after all mutations of a policy; those that failed have left it as it was. */
-async function mutate(invocation: Invocation, attributes: AdmissionAttributes & { readonly object: KubeObject }, parts: PolicyParts, shared: Pick<RunInput, "namespace" | "params" | "rights">): Promise<{ readonly object: KubeObject; readonly failures: readonly string[] } | "no match"> {
+async function mutate(
+  invocation: Invocation,
+  attributes: AdmissionAttributes & { readonly object: KubeObject },
+  parts: PolicyParts,
+  shared: Pick<RunInput, "namespace" | "params" | "rights">,
+): Promise<{ readonly object: KubeObject; readonly failures: readonly string[] } | "no match"> {
   const { policy, definition } = invocation;
   const expressions = mutatingExpressions(policy.spec);
   const failures: string[] = [];
@@ -84,8 +99,16 @@ async function mutate(invocation: Invocation, attributes: AdmissionAttributes & 
   for (const mutation of expressions.mutations) {
     const { request, objects, run: current } = await runOf();
     try {
-      const changed = restoreObject(request, objects.object ?? object, await patched(current, mutation, objects.object ?? object, attributes.kind?.schema ?? definition.schema), "strict");
-      object = definition === attributes.definition || attributes.kind !== undefined ? changed : await parts.equivalents.convert(changed, definition, attributes.definition);
+      const changed = restoreObject(
+        request,
+        objects.object ?? object,
+        await patched(current, mutation, objects.object ?? object, attributes.kind?.schema ?? definition.schema),
+        "strict",
+      );
+      object =
+        definition === attributes.definition || attributes.kind !== undefined
+          ? changed
+          : await parts.equivalents.convert(changed, definition, attributes.definition);
     } catch (error) {
       if (error instanceof StatusError || !(error instanceof Error)) throw error;
       failures.push(error.message);
@@ -94,7 +117,12 @@ async function mutate(invocation: Invocation, attributes: AdmissionAttributes & 
   return { object, failures };
 }
 
-async function patched(run: PolicyRun, { mutation, patch }: MutatingExpressions["mutations"][number], object: KubeObject, schema: Parameters<typeof applyConfiguration>[0]): Promise<unknown> {
+async function patched(
+  run: PolicyRun,
+  { mutation, patch }: MutatingExpressions["mutations"][number],
+  object: KubeObject,
+  schema: Parameters<typeof applyConfiguration>[0],
+): Promise<unknown> {
   const outcome = await run.evaluate(patch, new Budget()).catch((error: unknown) => {
     if (error instanceof OutOfBudget) return { is: "error" as const, message: error.message };
     throw error;
@@ -116,17 +144,34 @@ function operationOf(item: unknown): Readonly<Record<string, unknown>> {
   checkTypeNames(item.get("value"));
   const from = item.get("from");
   try {
-    return { op: item.get("op"), path: item.get("path"), ...(from ? { from } : {}), ...(item.get("value") === undefined ? {} : { value: toJson(item.get("value")) }) };
+    return {
+      op: item.get("op"),
+      path: item.get("path"),
+      ...(from ? { from } : {}),
+      ...(item.get("value") === undefined ? {} : { value: toJson(item.get("value")) }),
+    };
   } catch (error) {
     if (error instanceof CelError) throw new Error(`JSON Patch value evaluated to a type that could not marshal to JSON: ${error.message}`, { cause: error });
     throw error;
   }
 }
 
-function refuseFor(failures: readonly { readonly policy: Policy; readonly binding: Binding | undefined; readonly message: string; readonly reason: string }[], attributes: AdmissionAttributes): void {
-  const messages = failures.map(({ policy, binding, message }) => (binding === undefined ? `policy '${policy.metadata.name}' denied request: ${message}` : `policy '${policy.metadata.name}' with binding '${binding.metadata.name}' denied request: ${message}`));
+function refuseFor(
+  failures: readonly { readonly policy: Policy; readonly binding: Binding | undefined; readonly message: string; readonly reason: string }[],
+  attributes: AdmissionAttributes,
+): void {
+  const messages = failures.map(({ policy, binding, message }) =>
+    binding === undefined
+      ? `policy '${policy.metadata.name}' denied request: ${message}`
+      : `policy '${policy.metadata.name}' with binding '${binding.metadata.name}' denied request: ${message}`,
+  );
   const [first] = messages;
   if (first === undefined) return;
-  const { status } = forbidden(attributes.definition, requestName(attributes), "", messages.map((message) => ({ message })));
+  const { status } = forbidden(
+    attributes.definition,
+    requestName(attributes),
+    "",
+    messages.map((message) => ({ message })),
+  );
   throw StatusError.from({ ...status, message: first, ...(failures[0]?.reason === "Invalid" ? { reason: "Invalid" as const } : {}) });
 }

@@ -33,7 +33,11 @@ async function checkPolicy(attributes: AdmissionAttributes, parts: PolicyParts):
   const before = (attributes.old as PolicyLike | undefined)?.spec.paramKind; // as above
   if (paramKind === undefined || jsonEqual(before, paramKind)) return;
   if (await mayRead(attributes.user, { verb: "get", ...addressOf(paramKind, parts), namespace: "*", name: "*" }, parts)) return;
-  refuse(attributes, "spec.paramKind", `user ${describeUser(attributes.user)} must have "get" permission on all objects of the referenced paramKind (kind=${paramKind.kind}, apiVersion=${paramKind.apiVersion})`);
+  refuse(
+    attributes,
+    "spec.paramKind",
+    `user ${describeUser(attributes.user)} must have "get" permission on all objects of the referenced paramKind (kind=${paramKind.kind}, apiVersion=${paramKind.apiVersion})`,
+  );
 }
 
 async function checkBinding(attributes: AdmissionAttributes, index: PolicyIndex, parts: PolicyParts): Promise<void> {

@@ -4,12 +4,26 @@ import { mutatingAdmissionPolicyResource } from "../../resources/admissionregist
 import { validatingAdmissionPolicyBindingResource } from "../../resources/admissionregistration/validating-admission-policy-binding.ts";
 import { validatingAdmissionPolicyResource } from "../../resources/admissionregistration/validating-admission-policy.ts";
 import type { ResourceDefinition } from "../../resources/define-resource.ts";
-import type { MatchCondition, MatchResources, MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding, ParamKind, ParamRef, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding } from "../../resources/types.ts";
+import type {
+  MatchCondition,
+  MatchResources,
+  MutatingAdmissionPolicy,
+  MutatingAdmissionPolicyBinding,
+  ParamKind,
+  ParamRef,
+  ValidatingAdmissionPolicy,
+  ValidatingAdmissionPolicyBinding,
+} from "../../resources/types.ts";
 import type { ObjectStore } from "../../storage/object-store.ts";
 
 /** What all policies have, of whichever kind. */
 export interface PolicyLike extends KubeObject {
-  readonly spec: { readonly failurePolicy?: string; readonly paramKind?: ParamKind; readonly matchConstraints?: MatchResources; readonly matchConditions?: readonly MatchCondition[] };
+  readonly spec: {
+    readonly failurePolicy?: string;
+    readonly paramKind?: ParamKind;
+    readonly matchConstraints?: MatchResources;
+    readonly matchConditions?: readonly MatchCondition[];
+  };
 }
 
 export interface BindingLike extends KubeObject {

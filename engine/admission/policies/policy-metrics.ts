@@ -30,7 +30,12 @@ export class PolicyMetrics {
   begin(): (check: PolicyCheck) => void {
     const start = this.#clock.monotonic();
     return ({ policy, binding, errorType, action }) => {
-      const labels = { policy: policy.metadata.name ?? "", policy_binding: binding.metadata.name ?? "", error_type: errorType, ...(action === undefined ? {} : { enforcement_action: action }) };
+      const labels = {
+        policy: policy.metadata.name ?? "",
+        policy_binding: binding.metadata.name ?? "",
+        error_type: errorType,
+        ...(action === undefined ? {} : { enforcement_action: action }),
+      };
       this.#checks.add(labels);
       this.#durations.observe((this.#clock.monotonic() - start) / 1000, labels);
     };

@@ -11,7 +11,13 @@ export type FindKind = (apiVersion: string, kind: string) => ResourceDefinition 
  * The objects that a policy is evaluated with, once for each; null where it has none. An empty list: nothing is to be evaluated. Throws
  * an Error in upstream's words for what is wrong with the binding.
  */
-export async function collectParams(paramKind: ParamKind | undefined, paramRef: ParamRef | undefined, namespace: string, findKind: FindKind, reader: AdmissionReader): Promise<readonly (KubeObject | null)[]> {
+export async function collectParams(
+  paramKind: ParamKind | undefined,
+  paramRef: ParamRef | undefined,
+  namespace: string,
+  findKind: FindKind,
+  reader: AdmissionReader,
+): Promise<readonly (KubeObject | null)[]> {
   if (paramKind === undefined || paramRef === undefined) return [null];
   const { apiVersion = "", kind = "" } = paramKind;
   const definition = findKind(apiVersion, kind);
@@ -19,8 +25,11 @@ export async function collectParams(paramKind: ParamKind | undefined, paramRef: 
   if (!definition.namespaced && paramRef.namespace) throw new Error("paramRef.namespace must not be provided for a cluster-scoped `paramKind`");
   const place = definition.namespaced ? paramRef.namespace || namespace : "";
   if (definition.namespaced && place === "") throw new Error("cannot use namespaced paramRef in policy binding that matches cluster-scoped resources");
-  const found = paramRef.name ? await readOne(definition, place, paramRef.name, reader) : (await reader.list(definition, place)).filter((object) => labelSelectorPredicate(paramRef.selector)(object.metadata.labels));
-  if (found.length === 0 && paramRef.parameterNotFoundAction === "Deny") throw new Error("no params found for policy binding with `Deny` parameterNotFoundAction");
+  const found = paramRef.name
+    ? await readOne(definition, place, paramRef.name, reader)
+    : (await reader.list(definition, place)).filter((object) => labelSelectorPredicate(paramRef.selector)(object.metadata.labels));
+  if (found.length === 0 && paramRef.parameterNotFoundAction === "Deny")
+    throw new Error("no params found for policy binding with `Deny` parameterNotFoundAction");
   return found;
 }
 

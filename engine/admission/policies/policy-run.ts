@@ -82,7 +82,8 @@ export class PolicyRun {
   }
 
   #variable({ name, expression }: CompiledVariable, bindings: Readonly<Record<string, unknown>>): unknown {
-    if ("error" in expression) throw new CelError(`composited variable ${JSON.stringify(name)} fails to compile: ${expressionFailure(expression.source, expression.error)}`);
+    if ("error" in expression)
+      throw new CelError(`composited variable ${JSON.stringify(name)} fails to compile: ${expressionFailure(expression.source, expression.error)}`);
     try {
       const { value, cost } = expression.program.evaluate(bindings);
       this.#variablesCost += cost;

@@ -61,7 +61,8 @@ function act({ policy, binding }: Invocation, { denials, failedNotes }: Validati
   for (const denial of denials) {
     for (const action of binding.spec.validationActions) {
       if (action === "Deny") denied.push({ policy, binding, message: denial.message, reason: denial.reason });
-      if (action === "Warn") notes?.warn(`Validation failed for ValidatingAdmissionPolicy '${policy.metadata.name}' with binding '${binding.metadata.name}': ${denial.message}`);
+      if (action === "Warn")
+        notes?.warn(`Validation failed for ValidatingAdmissionPolicy '${policy.metadata.name}' with binding '${binding.metadata.name}': ${denial.message}`);
       if (action === "Audit") notes?.annotate(FAILURE_KEY, failureNote(binding, denial));
     }
   }
@@ -71,7 +72,8 @@ function act({ policy, binding }: Invocation, { denials, failedNotes }: Validati
 function count({ policy, binding }: Invocation, { denials, passedErrors }: ValidationResult, check: (made: PolicyCheck) => void): void {
   for (const message of passedErrors) check({ policy, binding, errorType: errorTypeOf(message), action: "allow" });
   for (const denial of denials) {
-    for (const action of binding.spec.validationActions) check({ policy, binding, errorType: denial.isError ? errorTypeOf(denial.message) : "no_error", action: ACTIONS[action] ?? "deny" });
+    for (const action of binding.spec.validationActions)
+      check({ policy, binding, errorType: denial.isError ? errorTypeOf(denial.message) : "no_error", action: ACTIONS[action] ?? "deny" });
   }
 }
 

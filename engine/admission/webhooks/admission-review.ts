@@ -24,9 +24,18 @@ export function chooseReviewVersion(versions: readonly string[]): ReviewVersion 
 }
 
 /** What is posted to a webhook. */
-export function admissionReview(version: ReviewVersion, uid: string, request: MatchedRequest, objects: { readonly object: KubeObject | undefined; readonly old: KubeObject | undefined }): object {
+export function admissionReview(
+  version: ReviewVersion,
+  uid: string,
+  request: MatchedRequest,
+  objects: { readonly object: KubeObject | undefined; readonly old: KubeObject | undefined },
+): object {
   const { dryRun, options, ...about } = admissionRequest(request);
-  return { kind: "AdmissionReview", apiVersion: `${GROUP}/${version}`, request: { uid, ...about, object: objects.object ?? null, oldObject: objects.old ?? null, dryRun, options } };
+  return {
+    kind: "AdmissionReview",
+    apiVersion: `${GROUP}/${version}`,
+    request: { uid, ...about, object: objects.object ?? null, oldObject: objects.old ?? null, dryRun, options },
+  };
 }
 
 /** Reads a webhook's answer. Throws an Error that says, in upstream's words, why it is none. */
@@ -44,7 +53,9 @@ export function readVerdict(version: ReviewVersion, uid: string, isMutating: boo
     allowed: response["allowed"] === true,
     status: recordOf(response["status"]),
     warnings: Array.isArray(response["warnings"]) ? response["warnings"].filter((item): item is string => typeof item === "string") : [],
-    auditAnnotations: Object.fromEntries(Object.entries(recordOf(response["auditAnnotations"]) ?? {}).filter((entry): entry is [string, string] => typeof entry[1] === "string")),
+    auditAnnotations: Object.fromEntries(
+      Object.entries(recordOf(response["auditAnnotations"]) ?? {}).filter((entry): entry is [string, string] => typeof entry[1] === "string"),
+    ),
     // The older version may leave the type out, and only ever had the one.
     patch: isMutating ? patch : "",
     patchType: patchType ?? (version === "v1beta1" ? "JSONPatch" : ""),
@@ -55,7 +66,8 @@ function checkIdentity(uid: string, review: Readonly<Record<string, unknown>>, r
   const given = typeof response["uid"] === "string" ? response["uid"] : "";
   if (given !== uid) throw new Error(`expected response.uid=${JSON.stringify(uid)}, got ${JSON.stringify(given)}`);
   const { apiVersion = "", kind = "" } = review;
-  if (apiVersion !== `${GROUP}/v1` || kind !== "AdmissionReview") throw new Error(`expected webhook response of ${GROUP}/v1, Kind=AdmissionReview, got ${String(apiVersion)}, Kind=${String(kind)}`);
+  if (apiVersion !== `${GROUP}/v1` || kind !== "AdmissionReview")
+    throw new Error(`expected webhook response of ${GROUP}/v1, Kind=AdmissionReview, got ${String(apiVersion)}, Kind=${String(kind)}`);
 }
 
 function checkPatch(isMutating: boolean, patch: string, patchType: string | undefined): void {

@@ -33,24 +33,42 @@ const DEFAULT_TIMEOUT_SECONDS = 10;
  * Asks a webhook about a request, and keeps what it remarks. Throws a WebhookCallError when it could not be asked, and a StatusError
  * when it refuses the request or must not be asked about it.
  */
-export async function callWebhook({ transport, tracer, random, clock }: WebhookCaller, { hook, request, objects }: WebhookMatch & { readonly objects: MatchedObjects }, isMutating: boolean): Promise<Verdict> {
+export async function callWebhook(
+  { transport, tracer, random, clock }: WebhookCaller,
+  { hook, request, objects }: WebhookMatch & { readonly objects: MatchedObjects },
+  isMutating: boolean,
+): Promise<Verdict> {
   const { name, sideEffects, admissionReviewVersions, clientConfig } = hook.webhook;
   const { isDryRun, signal, untilMs = Infinity, notes } = request.attributes;
   const timeoutSeconds = Math.min(hook.webhook.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS, secondsLeft(untilMs - clock.monotonic()));
-  if (isDryRun === true && sideEffects !== "None" && sideEffects !== "NoneOnDryRun") throw badRequest(`admission webhook ${JSON.stringify(name)} does not support dry run`);
+  if (isDryRun === true && sideEffects !== "None" && sideEffects !== "NoneOnDryRun")
+    throw badRequest(`admission webhook ${JSON.stringify(name)} does not support dry run`);
   const version = chooseReviewVersion(admissionReviewVersions);
-  if (version === undefined) throw new WebhookCallError(name, "could not create admission objects: webhook does not accept known AdmissionReview versions (v1, v1beta1)", undefined, 400);
+  if (version === undefined)
+    throw new WebhookCallError(
+      name,
+      "could not create admission objects: webhook does not accept known AdmissionReview versions (v1, v1beta1)",
+      undefined,
+      400,
+    );
   const uid = random.uuid();
-  return measured(tracer, `Call ${isMutating ? "mutating" : "validating"} webhook`, () => spanAttributes(hook, request, uid), async (span) => {
-    const answer = await transport.post({ endpoint: clientConfig, body: admissionReview(version, uid, request, objects), timeoutSeconds, ...(signal === undefined ? {} : { signal }) }).catch((error: unknown) => {
-      throw new WebhookCallError(name, `failed to call webhook: ${messageOf(error)}`, error);
-    });
-    span?.event("Request completed");
-    const verdict = read(name, () => readVerdict(version, uid, isMutating, answer));
-    remark(name, verdict, notes);
-    if (!verdict.allowed) throw refusal(name, verdict.status ?? {});
-    return verdict;
-  });
+  return measured(
+    tracer,
+    `Call ${isMutating ? "mutating" : "validating"} webhook`,
+    () => spanAttributes(hook, request, uid),
+    async (span) => {
+      const answer = await transport
+        .post({ endpoint: clientConfig, body: admissionReview(version, uid, request, objects), timeoutSeconds, ...(signal === undefined ? {} : { signal }) })
+        .catch((error: unknown) => {
+          throw new WebhookCallError(name, `failed to call webhook: ${messageOf(error)}`, error);
+        });
+      span?.event("Request completed");
+      const verdict = read(name, () => readVerdict(version, uid, isMutating, answer));
+      remark(name, verdict, notes);
+      if (!verdict.allowed) throw refusal(name, verdict.status ?? {});
+      return verdict;
+    },
+  );
 }
 
 /** What is left of the request's time, in whole seconds, as a webhook is told: begun ones count, and one at least. When that time is over, the request's signal ends the call. */
@@ -58,8 +76,19 @@ function secondsLeft(ms: number): number {
   return Math.max(1, Math.ceil(ms / 1000));
 }
 
-function spanAttributes({ configuration, webhook }: WebhookMatch["hook"], { attributes, definition: { group, version, resource } }: WebhookMatch["request"], uid: string): Attributes {
-  return { configuration, webhook: webhook.name, resource: `${group}/${version}, Resource=${resource}`, subresource: attributes.subresource ?? "", operation: attributes.operation, UID: uid };
+function spanAttributes(
+  { configuration, webhook }: WebhookMatch["hook"],
+  { attributes, definition: { group, version, resource } }: WebhookMatch["request"],
+  uid: string,
+): Attributes {
+  return {
+    configuration,
+    webhook: webhook.name,
+    resource: `${group}/${version}, Resource=${resource}`,
+    subresource: attributes.subresource ?? "",
+    operation: attributes.operation,
+    UID: uid,
+  };
 }
 
 function read(name: string, reading: () => Verdict): Verdict {

@@ -20,7 +20,11 @@ export interface MatchContext {
 }
 
 /** Whether a webhook is to be asked. Throws a StatusError when that cannot be told and the webhook must not be passed over. */
-export async function matchWebhook<W extends Webhook>(hook: Hook<W>, attributes: AdmissionAttributes, context: MatchContext): Promise<WebhookMatch<W> | undefined> {
+export async function matchWebhook<W extends Webhook>(
+  hook: Hook<W>,
+  attributes: AdmissionAttributes,
+  context: MatchContext,
+): Promise<WebhookMatch<W> | undefined> {
   const { rules = [], matchPolicy, namespaceSelector, objectSelector, matchConditions = [] } = hook.webhook;
   // What costs nothing comes first; the order does not show.
   const definition = findMatch(rules, matchPolicy, attributes, context.equivalents);
@@ -35,7 +39,13 @@ export async function matchWebhook<W extends Webhook>(hook: Hook<W>, attributes:
 async function conditionsHold({ webhook }: Hook, request: MatchedRequest, { equivalents, askRights }: MatchContext): Promise<boolean> {
   const { attributes } = request;
   const { object, old } = await matchedObjects(request, equivalents);
-  const bindings = { object: object ?? null, oldObject: old ?? null, request: admissionRequest(request), namespaceObject: null, ...authorizerBindings(attributes, askRights) };
+  const bindings = {
+    object: object ?? null,
+    oldObject: old ?? null,
+    request: admissionRequest(request),
+    namespaceObject: null,
+    ...authorizerBindings(attributes, askRights),
+  };
   const outcome = await evaluateConditions(webhook.matchConditions ?? [], conditionPrograms(false), bindings);
   if (outcome.is !== "error") return outcome.is === "match";
   if (webhook.failurePolicy === "Ignore") return false;

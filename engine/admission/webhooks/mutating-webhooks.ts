@@ -53,7 +53,8 @@ export function mutatingWebhooks(list: WebhookList<MutatingWebhook>, parts: Webh
   return {
     name: NAME,
     seesConnections: true,
-    mutate: async (attributes, reader, reinvocation) => (isIdle(attributes) ? attributes.object : ((await run(attributes, reader, reinvocation)) ?? attributes.object)),
+    mutate: async (attributes, reader, reinvocation) =>
+      isIdle(attributes) ? attributes.object : ((await run(attributes, reader, reinvocation)) ?? attributes.object),
     beforeDelete: async (attributes, reader) => {
       if (!isIdle(attributes)) await run(attributes, reader, new Reinvocation());
     },
@@ -71,11 +72,17 @@ async function ask(match: WebhookMatch<MutatingWebhook>, place: string, parts: W
       const objects = await matchedObjects(request, parts.equivalents);
       const operations = patchOperations(name, await callWebhook(parts, { ...match, objects }, true));
       if (operations.length === 0) return attributes.object;
-      if (objects.object === undefined) throw internalError(`admission webhook ${JSON.stringify(name)} attempted to modify the object, which is not supported for this operation`);
+      if (objects.object === undefined)
+        throw internalError(`admission webhook ${JSON.stringify(name)} attempted to modify the object, which is not supported for this operation`);
       const patched = patchObject(match, objects.object, operations);
       isMutated = !jsonEqual(patched, objects.object);
-      attributes.notes?.annotateContents(`${PATCH_KEY}${place}`, JSON.stringify({ configuration: hook.configuration, webhook: name, patch: operations, patchType: "JSONPatch" }));
-      return request.definition === attributes.definition || attributes.kind !== undefined ? patched : await parts.equivalents.convert(patched, request.definition, attributes.definition);
+      attributes.notes?.annotateContents(
+        `${PATCH_KEY}${place}`,
+        JSON.stringify({ configuration: hook.configuration, webhook: name, patch: operations, patchType: "JSONPatch" }),
+      );
+      return request.definition === attributes.definition || attributes.kind !== undefined
+        ? patched
+        : await parts.equivalents.convert(patched, request.definition, attributes.definition);
     });
   } catch (error) {
     if (!(error instanceof WebhookCallError)) throw error;
@@ -97,8 +104,10 @@ function patchOperations(name: string, { patch, patchType }: Verdict): readonly 
   } catch (cause) {
     throw new WebhookCallError(name, `received undecodable patch in webhook response: ${cause instanceof Error ? cause.message : String(cause)}`, cause);
   }
-  if (operations !== null && !Array.isArray(operations)) throw new WebhookCallError(name, "received undecodable patch in webhook response: json: cannot unmarshal object into Go value of type jsonpatch.Patch");
-  if (Array.isArray(operations) && operations.length > 0 && patchType !== "JSONPatch") throw new WebhookCallError(name, `unsupported patch type ${JSON.stringify(patchType)}`);
+  if (operations !== null && !Array.isArray(operations))
+    throw new WebhookCallError(name, "received undecodable patch in webhook response: json: cannot unmarshal object into Go value of type jsonpatch.Patch");
+  if (Array.isArray(operations) && operations.length > 0 && patchType !== "JSONPatch")
+    throw new WebhookCallError(name, `unsupported patch type ${JSON.stringify(patchType)}`);
   return operations ?? [];
 }
 

@@ -28,7 +28,12 @@ export function validatingWebhooks(list: WebhookList<ValidatingWebhook>, parts: 
   };
 }
 
-async function ask(match: WebhookMatch<ValidatingWebhook>, index: number, { notes, signal }: AdmissionAttributes, parts: WebhookParts): Promise<StatusError | undefined> {
+async function ask(
+  match: WebhookMatch<ValidatingWebhook>,
+  index: number,
+  { notes, signal }: AdmissionAttributes,
+  parts: WebhookParts,
+): Promise<StatusError | undefined> {
   const { name, failurePolicy } = match.hook.webhook;
   try {
     const objects = await matchedObjects(match.request, parts.equivalents);

@@ -27,7 +27,14 @@ export class WebhookList<W extends Webhook> {
 
   set({ metadata: { name = "" }, webhooks = [] }: { readonly metadata: KubeObject["metadata"]; readonly webhooks?: readonly W[] }): void {
     this.#hooks = undefined;
-    this.#configurations.set(name, webhooks.map((webhook, index) => ({ id: `${name}/${webhook.name}/${webhooks.slice(0, index).filter((other) => other.name === webhook.name).length}`, configuration: name, webhook })));
+    this.#configurations.set(
+      name,
+      webhooks.map((webhook, index) => ({
+        id: `${name}/${webhook.name}/${webhooks.slice(0, index).filter((other) => other.name === webhook.name).length}`,
+        configuration: name,
+        webhook,
+      })),
+    );
   }
 
   delete({ metadata: { name = "" } }: { readonly metadata: KubeObject["metadata"] }): void {
@@ -50,7 +57,10 @@ export interface WebhookIndex {
 export function followWebhooks(store: Pick<ObjectStore, "follow">): WebhookIndex {
   const index: WebhookIndex = { mutating: new WebhookList(), validating: new WebhookList() };
   const follow = <T extends KubeObject>(definition: ResourceDefinition<T>, list: { set(object: T): void; delete(object: T): void; clear(): void }) =>
-    store.follow(definition, { replaced: (objects) => (list.clear(), objects.forEach((object) => list.set(object))), changed: (object, wasDeleted) => (wasDeleted ? list.delete(object) : list.set(object)) });
+    store.follow(definition, {
+      replaced: (objects) => (list.clear(), objects.forEach((object) => list.set(object))),
+      changed: (object, wasDeleted) => (wasDeleted ? list.delete(object) : list.set(object)),
+    });
   follow<MutatingWebhookConfiguration & KubeObject>(mutatingWebhookConfigurationResource, index.mutating);
   follow<ValidatingWebhookConfiguration & KubeObject>(validatingWebhookConfigurationResource, index.validating);
   return index;

@@ -20,7 +20,10 @@ export class WebhookMetrics {
     this.#clock = clock;
     this.#durations = registry.histogram("apiserver_admission_webhook_admission_duration_seconds", "Time that a webhook took to answer.", SECONDS);
     this.#requests = registry.counter("apiserver_admission_webhook_request_total", "Requests that webhooks were asked about, by what they answered.");
-    this.#rejections = registry.counter("apiserver_admission_webhook_rejection_count", "Requests that webhooks refused, or that were refused because they could not be asked.");
+    this.#rejections = registry.counter(
+      "apiserver_admission_webhook_rejection_count",
+      "Requests that webhooks refused, or that were refused because they could not be asked.",
+    );
     this.#failedOpen = registry.counter("apiserver_admission_webhook_fail_open_count", "Requests that went on although a webhook could not be asked.");
   }
 
@@ -34,7 +37,8 @@ export class WebhookMetrics {
       this.#durations.observe((this.#clock.monotonic() - start) / 1000, { name, type, operation, rejected });
       this.#requests.add({ name, type, operation, code: String(Math.min(code, CODE_MAX)), rejected });
     };
-    const rejected = (error_type: string, code: number) => this.#rejections.add({ name, type, operation, error_type, rejection_code: String(Math.min(code, CODE_MAX)) });
+    const rejected = (error_type: string, code: number) =>
+      this.#rejections.add({ name, type, operation, error_type, rejection_code: String(Math.min(code, CODE_MAX)) });
     try {
       const answer = await ask();
       observe(200, false);

@@ -31,8 +31,14 @@ export function parseAuthenticationConfig(text: string, ownIssuers: readonly str
   const list = root.list("jwt");
   if (list.length > PROVIDERS_MAX) throw new Error(`jwt: must have at most ${PROVIDERS_MAX} items`);
   const providers = list.map((fields) => provider(fields, ownIssuers));
-  refuseRepeated(list.map((fields) => fields.requiredPart("issuer")), "url");
-  refuseRepeated(list.map((fields) => fields.requiredPart("issuer")), "discoveryURL");
+  refuseRepeated(
+    list.map((fields) => fields.requiredPart("issuer")),
+    "url",
+  );
+  refuseRepeated(
+    list.map((fields) => fields.requiredPart("issuer")),
+    "discoveryURL",
+  );
   const anonymous = root.part("anonymous");
   return { providers, anonymous: anonymous === undefined ? undefined : anonymousPolicy(anonymous) };
 }
@@ -74,10 +80,17 @@ function issuerOf(fields: ConfigFields, ownIssuers: readonly string[]): Pick<Oid
   fields.refuseOthers(["url", "discoveryURL", "certificateAuthority", "audiences", "audienceMatchPolicy", "egressSelectorType"]);
   const issuer = fields.requiredParsed("url", (url) => checkedIssuer(url, ownIssuers));
   const discoveryUrl = fields.parsed("discoveryURL", (url) => checkedIssuer(url, []));
-  if (discoveryUrl !== undefined && withoutSlashes(discoveryUrl) === withoutSlashes(issuer)) throw new Error(`${fields.path}.discoveryURL: discoveryURL must be different from URL`);
+  if (discoveryUrl !== undefined && withoutSlashes(discoveryUrl) === withoutSlashes(issuer))
+    throw new Error(`${fields.path}.discoveryURL: discoveryURL must be different from URL`);
   const ca = fields.parsed("certificateAuthority", checkedAuthorities);
   const egress = fields.parsed("egressSelectorType", egressName);
-  return { issuer, audiences: audiencesOf(fields), ...(egress === undefined ? {} : { egress }), ...(discoveryUrl === undefined ? {} : { discoveryUrl }), ...(ca === undefined ? {} : { ca }) };
+  return {
+    issuer,
+    audiences: audiencesOf(fields),
+    ...(egress === undefined ? {} : { egress }),
+    ...(discoveryUrl === undefined ? {} : { discoveryUrl }),
+    ...(ca === undefined ? {} : { ca }),
+  };
 }
 
 /** Throws in upstream's words for an address that no provider can have. */
@@ -109,8 +122,10 @@ function audiencesOf(fields: ConfigFields): readonly string[] {
     if (audience === "") throw new Error(`${fields.path}.audiences[${index}]: must be set`);
     if (audiences.indexOf(audience) < index) throw new Error(`${fields.path}.audiences[${index}]: ${JSON.stringify(audience)} is there twice`);
   });
-  if (policy !== "MatchAny" && audiences.length > 1) throw new Error(`${fields.path}.audienceMatchPolicy: audienceMatchPolicy must be MatchAny for multiple audiences`);
-  if (policy !== "MatchAny" && policy !== "") throw new Error(`${fields.path}.audienceMatchPolicy: audienceMatchPolicy must be empty or MatchAny for single audience`);
+  if (policy !== "MatchAny" && audiences.length > 1)
+    throw new Error(`${fields.path}.audienceMatchPolicy: audienceMatchPolicy must be MatchAny for multiple audiences`);
+  if (policy !== "MatchAny" && policy !== "")
+    throw new Error(`${fields.path}.audienceMatchPolicy: audienceMatchPolicy must be empty or MatchAny for single audience`);
   return audiences;
 }
 
@@ -126,7 +141,8 @@ function mapping(fields: ConfigFields, many: boolean): ClaimMapping | CelProgram
   const prefix = fields.text("prefix");
   if (claim === "") return undefined;
   // Without a prefix somebody else's user could be one of ours: it has to be said that this is meant.
-  if (prefix === undefined) throw new Error(`${fields.path}.prefix: prefix is required when claim is set. It can be set to an empty string to disable prefixing`);
+  if (prefix === undefined)
+    throw new Error(`${fields.path}.prefix: prefix is required when claim is set. It can be set to an empty string to disable prefixing`);
   return { claim, prefix };
 }
 
@@ -156,7 +172,11 @@ function claimRulesOf(rules: readonly ConfigFields[]): Required<Pick<OidcProvide
   refuseRepeated(rules, "claim");
   return {
     requiredClaims: Object.fromEntries(rules.filter((rule) => isSet(rule, "claim")).map((rule) => [rule.required("claim"), rule.text("requiredValue") ?? ""])),
-    claimRules: expressionRules(rules.filter((rule) => isSet(rule, "expression")), ["requiredValue", "expression", "message"], compileClaimRule),
+    claimRules: expressionRules(
+      rules.filter((rule) => isSet(rule, "expression")),
+      ["requiredValue", "expression", "message"],
+      compileClaimRule,
+    ),
   };
 }
 
@@ -177,7 +197,12 @@ function refuseRepeated(list: readonly ConfigFields[], name: string): void {
 function extraValues(list: readonly ConfigFields[]): Readonly<Record<string, CelProgram>> {
   for (const fields of list) fields.refuseOthers(["key", "valueExpression"]);
   refuseRepeated(list, "key");
-  return Object.fromEntries(list.map((fields) => [fields.requiredParsed("key", extraKey), compileConfigExpression(fields, "valueExpression", (source) => compileClaimValue(source, true))]));
+  return Object.fromEntries(
+    list.map((fields) => [
+      fields.requiredParsed("key", extraKey),
+      compileConfigExpression(fields, "valueExpression", (source) => compileClaimValue(source, true)),
+    ]),
+  );
 }
 
 /** Upstream's rules: others' values stand under domains of their own, and what this cluster says of a user cannot be said by a provider. */
@@ -193,5 +218,7 @@ function extraKey(key: string): string {
 function checkEmailIsVerified(mappings: ConfigFields, username: ClaimMapping | CelProgram, others: readonly CelProgram[]): void {
   if ("claim" in username || !username.uses("claims.email")) return;
   if ([username, ...others].some((program) => program.uses("claims.email_verified"))) return;
-  throw new Error(`${mappings.path}.username.expression: claims.email_verified must be used in claimMappings.username.expression or claimMappings.extra[*].valueExpression or claimValidationRules[*].expression when claims.email is used in claimMappings.username.expression`);
+  throw new Error(
+    `${mappings.path}.username.expression: claims.email_verified must be used in claimMappings.username.expression or claimMappings.extra[*].valueExpression or claimValidationRules[*].expression when claims.email is used in claimMappings.username.expression`,
+  );
 }

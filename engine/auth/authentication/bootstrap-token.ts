@@ -18,12 +18,18 @@ export function bootstrapSecretName(id: string): string {
 }
 
 /** Who a bootstrap token stands for, by the Secret that defines it; undefined when it is wrong, over, or not meant for this. */
-export function userOfBootstrapToken({ type, metadata, data = {} }: Secret, token: { readonly id: string; readonly secret: string }, nowMs: number): UserInfo | undefined {
+export function userOfBootstrapToken(
+  { type, metadata, data = {} }: Secret,
+  token: { readonly id: string; readonly secret: string },
+  nowMs: number,
+): UserInfo | undefined {
   const text = (key: string) => Buffer.from(data[key] ?? "", "base64").toString("utf8");
   if (type !== BOOTSTRAP_TOKEN_TYPE || metadata.name !== bootstrapSecretName(token.id) || metadata.deletionTimestamp !== undefined) return undefined;
   if (text("token-id") !== token.id || !isSameSecret(text("token-secret"), token.secret)) return undefined;
   if (isExpired(text("expiration"), nowMs) || text("usage-bootstrap-authentication") !== "true") return undefined;
-  const extra = text("auth-extra-groups").split(",").filter((group) => group !== "");
+  const extra = text("auth-extra-groups")
+    .split(",")
+    .filter((group) => group !== "");
   // A group of another shape would let a token become anybody.
   if (!extra.every((group) => /^system:bootstrappers:[a-z0-9:-]{0,255}[a-z0-9]$/.test(group))) return undefined;
   return { username: `system:bootstrap:${token.id}`, groups: [JOINERS_GROUP, ...extra] };

@@ -32,7 +32,8 @@ export function claimValue(program: CelProgram, claims: Readonly<Record<string, 
 
 /** Throws with the message of the first rule that does not hold. */
 export function checkClaimRules(rules: readonly ExpressionRule[], claims: Readonly<Record<string, unknown>>): void {
-  for (const rule of rules) if (claimValue(rule.program, claims) !== true) throw new Error(`validation expression '${rule.program.source}' failed: ${rule.message}`);
+  for (const rule of rules)
+    if (claimValue(rule.program, claims) !== true) throw new Error(`validation expression '${rule.program.source}' failed: ${rule.message}`);
 }
 
 export function checkUserRules(rules: readonly ExpressionRule[], { username, uid = "", groups, extra = {} }: UserInfo): void {

@@ -71,7 +71,15 @@ export class DistributedClaim {
 
   async #fetch({ url, accessToken }: ClaimEndpoint): Promise<unknown> {
     const { ca } = this.#provider;
-    const token = (await fetchRemoteText({ url, timeoutMs: PROVIDER_TIMEOUT_MS, dial: this.#parts.dial, ...(ca === undefined ? {} : { ca }), ...(accessToken === "" ? {} : { token: accessToken }) })).trim();
+    const token = (
+      await fetchRemoteText({
+        url,
+        timeoutMs: PROVIDER_TIMEOUT_MS,
+        dial: this.#parts.dial,
+        ...(ca === undefined ? {} : { ca }),
+        ...(accessToken === "" ? {} : { token: accessToken }),
+      })
+    ).trim();
     const issuer = claimedIssuer(token);
     if (issuer === undefined) throw new Error(`what ${url} answers for the claim ${this.#claim} is no token that names its issuer`);
     const found = await this.#verifierOf(issuer).verify(token);
@@ -111,7 +119,8 @@ function sourcesByClaim(claims: Claims): ReadonlyMap<string, ClaimEndpoint | und
   const sources = new Map(Object.entries(mapOf("_claim_sources", claims["_claim_sources"])).map(([name, source]) => [name, endpointOf(name, source)]));
   return new Map(
     Object.entries(names).map(([claim, source]) => {
-      if (typeof source !== "string" || !sources.has(source)) throw new Error(`_claim_names names the source ${JSON.stringify(source)} for ${claim}, which is not among _claim_sources`);
+      if (typeof source !== "string" || !sources.has(source))
+        throw new Error(`_claim_names names the source ${JSON.stringify(source)} for ${claim}, which is not among _claim_sources`);
       return [claim, sources.get(source)];
     }),
   );
@@ -119,7 +128,8 @@ function sourcesByClaim(claims: Claims): ReadonlyMap<string, ClaimEndpoint | und
 
 function endpointOf(name: string, source: unknown): ClaimEndpoint | undefined {
   const { endpoint: url = "", access_token: accessToken = "", JWT = "" } = mapOf(`_claim_sources.${name}`, source);
-  if (typeof url !== "string" || typeof accessToken !== "string" || typeof JWT !== "string") throw new Error(`_claim_sources.${name}: endpoint, access_token and JWT must be texts`);
+  if (typeof url !== "string" || typeof accessToken !== "string" || typeof JWT !== "string")
+    throw new Error(`_claim_sources.${name}: endpoint, access_token and JWT must be texts`);
   return url === "" ? undefined : { url, accessToken };
 }
 

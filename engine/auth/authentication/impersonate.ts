@@ -3,7 +3,13 @@ import { badRequest, StatusError } from "../../apimachinery/status-error.ts";
 import { BoundedCache } from "../../lib/bounded-cache.ts";
 import type { ImpersonationMetrics } from "../auth-metrics.ts";
 import { accessDenied, type AuthorizationAttributes, type Authorizer, type Decision } from "../authorize.ts";
-import { ANONYMOUS_USER, AUTHENTICATED_GROUP, serviceAccountGroups, splitServiceAccountUsername, UNAUTHENTICATED_GROUP } from "../../apimachinery/known-users.ts";
+import {
+  ANONYMOUS_USER,
+  AUTHENTICATED_GROUP,
+  serviceAccountGroups,
+  splitServiceAccountUsername,
+  UNAUTHENTICATED_GROUP,
+} from "../../apimachinery/known-users.ts";
 import { extraProblem, groupProblem, impersonationModes, type ImpersonationMode } from "./impersonation-modes.ts";
 import { decodeKey, type Headers } from "./request-header.ts";
 
@@ -83,7 +89,14 @@ export class Impersonator {
     const named = isConstrained ? {} : { group: "" }; // users, accounts and groups, since before there was that group
 
     const account = splitServiceAccountUsername(username);
-    await this.#require(mode, account !== undefined ? part("serviceaccounts", account.name, { ...named, namespace: account.namespace }) : mode.nodeName !== undefined ? part("nodes", mode.nodeName(username)) : part("users", username, named));
+    await this.#require(
+      mode,
+      account !== undefined
+        ? part("serviceaccounts", account.name, { ...named, namespace: account.namespace })
+        : mode.nodeName !== undefined
+          ? part("nodes", mode.nodeName(username))
+          : part("users", username, named),
+    );
     if (uid !== undefined) await this.#require(mode, part("uids", uid));
 
     const badGroup = isConstrained ? groupProblem(groups) : undefined;
@@ -132,7 +145,9 @@ function readHeaders(headers: Headers): UserInfo | undefined {
   const first = (name: string) => [headers[name] ?? []].flat()[0] ?? "";
   const all = (value: Headers[string]) => [value ?? []].flat();
   const [username, uid, groups] = [first("impersonate-user"), first("impersonate-uid"), all(headers["impersonate-group"])];
-  const extra = Object.entries(headers).filter(([name]) => name.startsWith(EXTRA_PREFIX)).map(([name, value]) => [decodeKey(name.slice(EXTRA_PREFIX.length)), all(value)] as const);
+  const extra = Object.entries(headers)
+    .filter(([name]) => name.startsWith(EXTRA_PREFIX))
+    .map(([name, value]) => [decodeKey(name.slice(EXTRA_PREFIX.length)), all(value)] as const);
   if (username !== "") return { username, groups, ...(uid === "" ? {} : { uid }), ...(extra.length === 0 ? {} : { extra: Object.fromEntries(extra) }) };
   if (groups.length === 0 && uid === "" && extra.length === 0) return undefined;
   throw badRequest("requested impersonation of groups, uid or extra without impersonating a user name");

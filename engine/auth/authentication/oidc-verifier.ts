@@ -71,7 +71,13 @@ export class OidcVerifier {
   async #verifySignature(token: string): Promise<JWTPayload> {
     const { issuer, audiences, algorithms } = this.#issuer;
     const written = issuer === GOOGLE ? [GOOGLE, GOOGLE_WITHOUT_SCHEME] : issuer;
-    const options = { issuer: written, audience: [...audiences], algorithms: [...algorithms], currentDate: new Date(this.#clock.now()), clockTolerance: BEGIN_LEEWAY_SECONDS };
+    const options = {
+      issuer: written,
+      audience: [...audiences],
+      algorithms: [...algorithms],
+      currentDate: new Date(this.#clock.now()),
+      clockTolerance: BEGIN_LEEWAY_SECONDS,
+    };
     try {
       return (await loadJose().jwtVerify(token, await this.#currentKeys(KEYS_TTL_MS), options)).payload;
     } catch (error) {
@@ -96,7 +102,10 @@ export class OidcVerifier {
   async #fetch(): Promise<KeyLookup> {
     const { issuer, discoveryUrl, ca } = this.#issuer;
     const common = { timeoutMs: PROVIDER_TIMEOUT_MS, dial: this.#dial, ...(ca === undefined ? {} : { ca }) };
-    const description = (await fetchRemoteJson({ ...common, url: discoveryUrl ?? `${issuer.replace(/\/$/, "")}/.well-known/openid-configuration` })) as { readonly issuer?: unknown; readonly jwks_uri?: unknown }; // both are checked
+    const description = (await fetchRemoteJson({ ...common, url: discoveryUrl ?? `${issuer.replace(/\/$/, "")}/.well-known/openid-configuration` })) as {
+      readonly issuer?: unknown;
+      readonly jwks_uri?: unknown;
+    }; // both are checked
     if (description.issuer !== issuer) throw new Error(`the provider calls itself ${String(description.issuer)}, not ${issuer}`);
     if (typeof description.jwks_uri !== "string") throw new Error("the provider does not say where its keys are (jwks_uri)");
     const keys = await this.#fetchKeys({ ...common, url: description.jwks_uri });

@@ -42,7 +42,8 @@ export class OidcAuthenticator {
     this.#verifier = new OidcVerifier(provider, clock, logger, dial, metrics?.fetched);
     const { groups } = provider;
     // As upstream: an expression sees the token's own claims only.
-    this.#groups = groups !== undefined && "claim" in groups ? new DistributedClaim(groups.claim, provider, this.#verifier, { clock, logger, dial }) : undefined;
+    this.#groups =
+      groups !== undefined && "claim" in groups ? new DistributedClaim(groups.claim, provider, this.#verifier, { clock, logger, dial }) : undefined;
   }
 
   /** Undefined for tokens that are not of this provider, not for us, or not good. */
@@ -75,7 +76,8 @@ export function userOfClaims(provider: OidcProvider, claims: Readonly<Record<str
   const username = textOf(provider.username, claims);
   if (username === undefined || username === "") return undefined;
   // Whoever could choose his own address unchecked would be whom he likes.
-  if ("claim" in provider.username && provider.username.claim === "email" && claims["email_verified"] !== undefined && claims["email_verified"] !== true) return undefined;
+  if ("claim" in provider.username && provider.username.claim === "email" && claims["email_verified"] !== undefined && claims["email_verified"] !== true)
+    return undefined;
   const groups = provider.groups === undefined ? [] : textsOf(provider.groups, claims);
   const uid = provider.uid === undefined ? "" : textOf(provider.uid, claims);
   const extra = extraOf(provider, claims);

@@ -43,7 +43,12 @@ function firstOf(headers: Headers, names: readonly string[]): string | undefined
 
 /** What a header says, one value each time it came: commas are part of names. */
 function valuesOf(value: string | readonly string[] | undefined): readonly string[] {
-  return value === undefined ? [] : [value].flat().map((part) => part.trim()).filter((part) => part !== "");
+  return value === undefined
+    ? []
+    : [value]
+        .flat()
+        .map((part) => part.trim())
+        .filter((part) => part !== "");
 }
 
 /** Keys of extras may hold what headers may not, percent-encoded. */

@@ -19,12 +19,21 @@ export function parseTokenFile(text: string): ReadonlyMap<string, UserInfo> {
     if (line.trim() === "" || line.startsWith("#")) return;
     const [token = "", username = "", uid = "", groups = ""] = parseCsvLine(line);
     if (token === "" || username === "") throw new Error(`line ${index + 1}: a token and a user are needed: token,user,uid,"group1,group2"`);
-    tokens.set(token, { username, ...(uid === "" ? {} : { uid }), groups: groups.split(",").map((group) => group.trim()).filter((group) => group !== "") });
+    tokens.set(token, {
+      username,
+      ...(uid === "" ? {} : { uid }),
+      groups: groups
+        .split(",")
+        .map((group) => group.trim())
+        .filter((group) => group !== ""),
+    });
   });
   return tokens;
 }
 
 /** One line of comma-separated values, quoted where they hold commas (RFC 4180). */
 function parseCsvLine(line: string): readonly string[] {
-  return [...line.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^,]*))/g)].map(([, quoted, plain]) => (quoted === undefined ? (plain ?? "").trim() : quoted.replaceAll('""', '"')));
+  return [...line.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^,]*))/g)].map(([, quoted, plain]) =>
+    quoted === undefined ? (plain ?? "").trim() : quoted.replaceAll('""', '"'),
+  );
 }

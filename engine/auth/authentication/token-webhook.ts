@@ -40,7 +40,9 @@ export class TokenWebhook implements AudienceAuthenticator {
 
   async authenticateFor(token: string, audiences: readonly string[]): Promise<AuthenticatedToken | undefined> {
     const { version, target, cacheTtlMs, clock, random, logger } = this.#options;
-    const key = createHash("sha256").update(JSON.stringify([token, audiences])).digest("hex");
+    const key = createHash("sha256")
+      .update(JSON.stringify([token, audiences]))
+      .digest("hex");
     const known = this.#cache.get(key);
     if (known !== undefined) return known.found;
     const body = { apiVersion: `authentication.k8s.io/${version}`, kind: "TokenReview", metadata: {}, spec: { token, audiences } };
@@ -58,7 +60,14 @@ export class TokenWebhook implements AudienceAuthenticator {
 
 /** What a TokenReview answers; throws for what is no answer. A server that knows audiences says for which of those in question the token is. */
 function readVerdict(answer: unknown, audiences: readonly string[], implied: readonly string[]): AuthenticatedToken | undefined {
-  const { status = {} } = (answer ?? {}) as { readonly status?: { readonly authenticated?: unknown; readonly audiences?: unknown; readonly error?: unknown; readonly user?: Partial<Record<keyof UserInfo, unknown>> } }; // each field is checked
+  const { status = {} } = (answer ?? {}) as {
+    readonly status?: {
+      readonly authenticated?: unknown;
+      readonly audiences?: unknown;
+      readonly error?: unknown;
+      readonly user?: Partial<Record<keyof UserInfo, unknown>>;
+    };
+  }; // each field is checked
   const said = status.audiences ?? [];
   if (!isTexts(said)) throw new Error("status.audiences: must be a list of texts");
   const accepted = audiences.filter((audience) => (said.length === 0 ? implied : said).includes(audience));
@@ -69,7 +78,15 @@ function readVerdict(answer: unknown, audiences: readonly string[], implied: rea
   }
   const { username, uid = "", groups, extra } = status.user ?? {};
   if (typeof username !== "string" || typeof uid !== "string" || !isTexts(groups ?? []) || !isExtra(extra ?? {})) throw new Error("status.user: is no user");
-  return { user: { username, groups: (groups ?? []) as readonly string[], ...(uid === "" ? {} : { uid }), ...(extra === undefined || extra === null ? {} : { extra: extra as NonNullable<UserInfo["extra"]> }) }, audiences: accepted }; // just checked
+  return {
+    user: {
+      username,
+      groups: (groups ?? []) as readonly string[],
+      ...(uid === "" ? {} : { uid }),
+      ...(extra === undefined || extra === null ? {} : { extra: extra as NonNullable<UserInfo["extra"]> }),
+    },
+    audiences: accepted,
+  }; // just checked
 }
 
 function isTexts(value: unknown): value is readonly string[] {

@@ -23,22 +23,11 @@ export const componentRoles: readonly ClusterRole[] = [
   clusterRole("system:certificates.k8s.io:kube-apiserver-client-kubelet-approver", [
     rule("approve", "certificates.k8s.io", "signers", "kubernetes.io/kube-apiserver-client-kubelet"),
   ]),
-  clusterRole("system:certificates.k8s.io:kubelet-serving-approver", [
-    rule("approve", "certificates.k8s.io", "signers", "kubernetes.io/kubelet-serving"),
-  ]),
-  clusterRole("system:certificates.k8s.io:legacy-unknown-approver", [
-    rule("approve", "certificates.k8s.io", "signers", "kubernetes.io/legacy-unknown"),
-  ]),
-  clusterRole("system:discovery", [
-    paths("get", "/api,/api/*,/apis,/apis/*,/healthz,/livez,/openapi,/openapi/*,/readyz,/version,/version/"),
-  ]),
-  clusterRole("system:heapster", [
-    rule(READ, "core", "events,namespaces,nodes,pods"),
-    rule(READ, "extensions", "deployments"),
-  ]),
-  clusterRole("system:kube-aggregator", [
-    rule(READ, "core", "endpoints,services"),
-  ]),
+  clusterRole("system:certificates.k8s.io:kubelet-serving-approver", [rule("approve", "certificates.k8s.io", "signers", "kubernetes.io/kubelet-serving")]),
+  clusterRole("system:certificates.k8s.io:legacy-unknown-approver", [rule("approve", "certificates.k8s.io", "signers", "kubernetes.io/legacy-unknown")]),
+  clusterRole("system:discovery", [paths("get", "/api,/api/*,/apis,/apis/*,/healthz,/livez,/openapi,/openapi/*,/readyz,/version,/version/")]),
+  clusterRole("system:heapster", [rule(READ, "core", "events,namespaces,nodes,pods"), rule(READ, "extensions", "deployments")]),
+  clusterRole("system:kube-aggregator", [rule(READ, "core", "endpoints,services")]),
   clusterRole("system:kube-controller-manager", [
     writeEvents,
     rule("create", "coordination.k8s.io", "leases"),
@@ -52,9 +41,7 @@ export const componentRoles: readonly ClusterRole[] = [
     rule("list,watch", "*", "*"),
     rule("create", "core", "serviceaccounts/token"),
   ]),
-  clusterRole("system:kube-dns", [
-    rule("list,watch", "core", "endpoints,services"),
-  ]),
+  clusterRole("system:kube-dns", [rule("list,watch", "core", "endpoints,services")]),
   clusterRole("system:kube-scheduler", [
     writeEvents,
     rule("create", "coordination.k8s.io", "leases"),
@@ -121,14 +108,8 @@ export const componentRoles: readonly ClusterRole[] = [
     rule("deletecollection", "resource.k8s.io", "resourceslices"),
     rule("get", "core", "serviceaccounts"),
   ]),
-  clusterRole("system:node-bootstrapper", [
-    rule("create,get,list,watch", "certificates.k8s.io", "certificatesigningrequests"),
-  ]),
-  clusterRole("system:node-problem-detector", [
-    rule("get", "core", "nodes"),
-    rule("patch", "core", "nodes/status"),
-    writeEvents,
-  ]),
+  clusterRole("system:node-bootstrapper", [rule("create,get,list,watch", "certificates.k8s.io", "certificatesigningrequests")]),
+  clusterRole("system:node-problem-detector", [rule("get", "core", "nodes"), rule("patch", "core", "nodes/status"), writeEvents]),
   clusterRole("system:node-proxier", [
     rule("list,watch", "core", "endpoints,services"),
     rule(READ, "core", "nodes"),
@@ -143,9 +124,7 @@ export const componentRoles: readonly ClusterRole[] = [
     rule("watch", "core", "events"),
     writeEvents,
   ]),
-  clusterRole("system:public-info-viewer", [
-    paths("get", "/healthz,/livez,/readyz,/version,/version/"),
-  ]),
+  clusterRole("system:public-info-viewer", [paths("get", "/healthz,/livez,/readyz,/version,/version/")]),
   clusterRole("system:service-account-issuer-discovery", [
     paths("get", "/.well-known/openid-configuration,/.well-known/openid-configuration/,/openid/v1/jwks,/openid/v1/jwks/"),
   ]),

@@ -17,7 +17,12 @@ export const controllerRoles: readonly ClusterRole[] = [
     rule("delete,get,list,watch", "certificates.k8s.io", "certificatesigningrequests"),
     rule("update", "certificates.k8s.io", "certificatesigningrequests/approval,certificatesigningrequests/status"),
     rule("approve", "certificates.k8s.io", "signers", "kubernetes.io/kube-apiserver-client-kubelet"),
-    rule("sign", "certificates.k8s.io", "signers", "kubernetes.io/kube-apiserver-client,kubernetes.io/kube-apiserver-client-kubelet,kubernetes.io/kubelet-serving,kubernetes.io/legacy-unknown"),
+    rule(
+      "sign",
+      "certificates.k8s.io",
+      "signers",
+      "kubernetes.io/kube-apiserver-client,kubernetes.io/kube-apiserver-client-kubelet,kubernetes.io/kubelet-serving,kubernetes.io/legacy-unknown",
+    ),
     rule("create", "authorization.k8s.io", "subjectaccessreviews"),
     writeEvents,
   ]),
@@ -102,10 +107,7 @@ export const controllerRoles: readonly ClusterRole[] = [
     rule(READ, "core", "persistentvolumeclaims"),
     writeEvents,
   ]),
-  clusterRole("system:controller:generic-garbage-collector", [
-    rule("delete,get,list,patch,update,watch", "*", "*"),
-    writeEvents,
-  ]),
+  clusterRole("system:controller:generic-garbage-collector", [rule("delete,get,list,patch,update,watch", "*", "*"), writeEvents]),
   clusterRole("system:controller:horizontal-pod-autoscaler", [
     rule(READ, "autoscaling", "horizontalpodautoscalers"),
     rule("update", "autoscaling", "horizontalpodautoscalers/status"),
@@ -155,10 +157,7 @@ export const controllerRoles: readonly ClusterRole[] = [
     rule(READ, "core", "nodes"),
     rule("patch", "core", "pods/status"),
   ]),
-  clusterRole("system:controller:pv-protection-controller", [
-    rule("get,list,update,watch", "core", "persistentvolumes"),
-    writeEvents,
-  ]),
+  clusterRole("system:controller:pv-protection-controller", [rule("get,list,update,watch", "core", "persistentvolumes"), writeEvents]),
   clusterRole("system:controller:pvc-protection-controller", [
     rule("get,list,update,watch", "core", "persistentvolumeclaims"),
     rule("update", "core", "persistentvolumeclaims/status"),
@@ -188,20 +187,9 @@ export const controllerRoles: readonly ClusterRole[] = [
     writeEvents,
     rule("patch,update", "resource.k8s.io", "resourceclaims/binding"),
   ]),
-  clusterRole("system:controller:resourcequota-controller", [
-    rule("list,watch", "*", "*"),
-    rule("update", "core", "resourcequotas/status"),
-    writeEvents,
-  ]),
-  clusterRole("system:controller:root-ca-cert-publisher", [
-    rule("create,update", "core", "configmaps"),
-    writeEvents,
-  ]),
-  clusterRole("system:controller:route-controller", [
-    rule("list,watch", "core", "nodes"),
-    rule("patch", "core", "nodes/status"),
-    writeEvents,
-  ]),
+  clusterRole("system:controller:resourcequota-controller", [rule("list,watch", "*", "*"), rule("update", "core", "resourcequotas/status"), writeEvents]),
+  clusterRole("system:controller:root-ca-cert-publisher", [rule("create,update", "core", "configmaps"), writeEvents]),
+  clusterRole("system:controller:route-controller", [rule("list,watch", "core", "nodes"), rule("patch", "core", "nodes/status"), writeEvents]),
   clusterRole("system:controller:selinux-warning-controller", [
     writeEvents,
     rule(READ, "core", "persistentvolumes"),
@@ -209,14 +197,8 @@ export const controllerRoles: readonly ClusterRole[] = [
     rule(READ, "core", "pods"),
     rule(READ, "storage.k8s.io", "csidrivers"),
   ]),
-  clusterRole("system:controller:service-account-controller", [
-    rule("create", "core", "serviceaccounts"),
-    writeEvents,
-  ]),
-  clusterRole("system:controller:service-ca-cert-publisher", [
-    rule("create,update", "core", "configmaps"),
-    writeEvents,
-  ]),
+  clusterRole("system:controller:service-account-controller", [rule("create", "core", "serviceaccounts"), writeEvents]),
+  clusterRole("system:controller:service-ca-cert-publisher", [rule("create,update", "core", "configmaps"), writeEvents]),
   clusterRole("system:controller:service-cidrs-controller", [
     rule("get,list,patch,update,watch", "networking.k8s.io", "servicecidrs"),
     rule("patch,update", "networking.k8s.io", "servicecidrs/finalizers"),
@@ -242,14 +224,8 @@ export const controllerRoles: readonly ClusterRole[] = [
     rule("update", "core", "pods/finalizers"),
     writeEvents,
   ]),
-  clusterRole("system:controller:ttl-after-finished-controller", [
-    rule("delete,get,list,watch", "batch", "jobs"),
-    writeEvents,
-  ]),
-  clusterRole("system:controller:ttl-controller", [
-    rule("list,patch,update,watch", "core", "nodes"),
-    writeEvents,
-  ]),
+  clusterRole("system:controller:ttl-after-finished-controller", [rule("delete,get,list,watch", "batch", "jobs"), writeEvents]),
+  clusterRole("system:controller:ttl-controller", [rule("list,patch,update,watch", "core", "nodes"), writeEvents]),
   clusterRole("system:controller:validatingadmissionpolicy-status-controller", [
     rule(READ, "admissionregistration.k8s.io", "validatingadmissionpolicies"),
     rule("get,patch,update", "admissionregistration.k8s.io", "validatingadmissionpolicies/status"),

@@ -1,5 +1,12 @@
 import type { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from "../../resources/types.ts";
-import { AUTHENTICATED_GROUP, CONTROLLER_USER, MASTERS_GROUP, SCHEDULER_USER, SERVICE_ACCOUNTS_GROUP, UNAUTHENTICATED_GROUP } from "../../apimachinery/known-users.ts";
+import {
+  AUTHENTICATED_GROUP,
+  CONTROLLER_USER,
+  MASTERS_GROUP,
+  SCHEDULER_USER,
+  SERVICE_ACCOUNTS_GROUP,
+  UNAUTHENTICATED_GROUP,
+} from "../../apimachinery/known-users.ts";
 import { componentRoles } from "./component-roles.ts";
 import { controllerRoles } from "./controller-roles.ts";
 import { account, clusterRoleBinding, group, roleBinding, user } from "./define-role.ts";
@@ -39,8 +46,17 @@ export const kubernetesRoles: DefaultRoles = {
   roles: namespacedRoles,
   roleBindings: [
     roleBinding("kube-public", "system:controller:bootstrap-signer", [account("bootstrap-signer")]),
-    roleBinding("kube-system", "extension-apiserver-authentication-reader", [user(CONTROLLER_USER), user(SCHEDULER_USER)], "system::extension-apiserver-authentication-reader"),
-    roleBinding("kube-system", "system::leader-locking-kube-controller-manager", [user(CONTROLLER_USER), account("kube-controller-manager"), account("leader-election-controller")]),
+    roleBinding(
+      "kube-system",
+      "extension-apiserver-authentication-reader",
+      [user(CONTROLLER_USER), user(SCHEDULER_USER)],
+      "system::extension-apiserver-authentication-reader",
+    ),
+    roleBinding("kube-system", "system::leader-locking-kube-controller-manager", [
+      user(CONTROLLER_USER),
+      account("kube-controller-manager"),
+      account("leader-election-controller"),
+    ]),
     roleBinding("kube-system", "system::leader-locking-kube-scheduler", [user(SCHEDULER_USER), account("kube-scheduler")]),
     roleBinding("kube-system", "system:controller:bootstrap-signer", [account("bootstrap-signer")]),
     roleBinding("kube-system", "system:controller:cloud-provider", [account("cloud-provider")]),

@@ -51,12 +51,24 @@ export const account = (name: string): Subject => ({ kind: "ServiceAccount", nam
 
 /** Grants a cluster role everywhere, under the role's own name unless another is said. */
 export function clusterRoleBinding(roleName: string, subjects: readonly Subject[], name = roleName): ClusterRoleBinding {
-  return { apiVersion: API_VERSION, kind: "ClusterRoleBinding", metadata: metadata(name), ...(subjects.length === 0 ? {} : { subjects }), roleRef: { apiGroup: GROUP, kind: "ClusterRole", name: roleName } };
+  return {
+    apiVersion: API_VERSION,
+    kind: "ClusterRoleBinding",
+    metadata: metadata(name),
+    ...(subjects.length === 0 ? {} : { subjects }),
+    roleRef: { apiGroup: GROUP, kind: "ClusterRole", name: roleName },
+  };
 }
 
 /** Grants a role in its namespace, under the role's own name unless another is said. */
 export function roleBinding(namespace: string, roleName: string, subjects: readonly Subject[], name = roleName): RoleBinding {
-  return { apiVersion: API_VERSION, kind: "RoleBinding", metadata: { namespace, ...metadata(name) }, subjects, roleRef: { apiGroup: GROUP, kind: "Role", name: roleName } };
+  return {
+    apiVersion: API_VERSION,
+    kind: "RoleBinding",
+    metadata: { namespace, ...metadata(name) },
+    subjects,
+    roleRef: { apiGroup: GROUP, kind: "Role", name: roleName },
+  };
 }
 
 function metadata(name: string) {

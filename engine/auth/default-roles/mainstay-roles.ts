@@ -1,6 +1,15 @@
 import type { ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding } from "../../resources/types.ts";
 import { AUTHORITY_PATH, JOIN_PATH, NETWORK_PATH, SERVERS_PATH } from "../join-paths.ts";
-import { AUTHENTICATED_GROUP, CONTROLLER_USER, GITOPS_USER, JOINERS_GROUP, NODES_GROUP, SCHEDULER_USER, SERVERS_GROUP, UNAUTHENTICATED_GROUP } from "../../apimachinery/known-users.ts";
+import {
+  AUTHENTICATED_GROUP,
+  CONTROLLER_USER,
+  GITOPS_USER,
+  JOINERS_GROUP,
+  NODES_GROUP,
+  SCHEDULER_USER,
+  SERVERS_GROUP,
+  UNAUTHENTICATED_GROUP,
+} from "../../apimachinery/known-users.ts";
 import { controllerRoles } from "./controller-roles.ts";
 import { clusterRole, clusterRoleBinding, group, paths, READ, role, roleBinding, rule, user, writeEvents } from "./define-role.ts";
 
@@ -26,14 +35,27 @@ export const mainstayRoles: readonly ClusterRole[] = [
     rule("create", "apiregistration.k8s.io", "apiservices"),
     writeEvents,
   ]),
-  clusterRole("mainstay:scheduler", [rule(READ, "core", "namespaces,nodes,pods,services"), rule("patch,update", "core", "pods/status"), rule("delete", "core", "pods")]),
+  clusterRole("mainstay:scheduler", [
+    rule(READ, "core", "namespaces,nodes,pods,services"),
+    rule("patch,update", "core", "pods/status"),
+    rule("delete", "core", "pods"),
+  ]),
   // An agent is the network's proxy and its names' server as well. Its own pods and what they name are the node authorizer's matter.
-  clusterRole("mainstay:node-agent", [rule(READ, "core", "nodes,services,namespaces"), rule(READ, "discovery.k8s.io", "endpointslices"), rule(READ, "networking.k8s.io", "networkpolicies"), rule(READ, "mainstay.dev", "podaddresses")]),
+  clusterRole("mainstay:node-agent", [
+    rule(READ, "core", "nodes,services,namespaces"),
+    rule(READ, "discovery.k8s.io", "endpointslices"),
+    rule(READ, "networking.k8s.io", "networkpolicies"),
+    rule(READ, "mainstay.dev", "podaddresses"),
+  ]),
   clusterRole("mainstay:node-join", [paths("post", JOIN_PATH), paths("get", NETWORK_PATH)]),
   clusterRole("mainstay:server-join", [paths("post", SERVERS_PATH)]),
   clusterRole("mainstay:authority-viewer", [paths("get", AUTHORITY_PATH)]),
   // A repository says what the cluster is: whoever may push to it may have made anything that is written there.
-  clusterRole("mainstay:gitops", [rule(`${READ},${WRITE}`, "*", "*"), rule("bind,escalate", "rbac.authorization.k8s.io", "clusterroles,roles"), paths("get", "*")]),
+  clusterRole("mainstay:gitops", [
+    rule(`${READ},${WRITE}`, "*", "*"),
+    rule("bind,escalate", "rbac.authorization.k8s.io", "clusterroles,roles"),
+    paths("get", "*"),
+  ]),
 ];
 
 export const mainstayBindings: readonly ClusterRoleBinding[] = [
@@ -50,6 +72,10 @@ export const mainstayBindings: readonly ClusterRoleBinding[] = [
   clusterRoleBinding("system:certificates.k8s.io:certificatesigningrequests:selfnodeclient", [group(NODES_GROUP)], "mainstay:approve-node-renewals"),
 ];
 
-export const mainstayNamespacedRoles: readonly Role[] = [role("kube-system", "mainstay:leader-election", [rule(`${READ},create,update,patch`, "coordination.k8s.io", "leases")])];
+export const mainstayNamespacedRoles: readonly Role[] = [
+  role("kube-system", "mainstay:leader-election", [rule(`${READ},create,update,patch`, "coordination.k8s.io", "leases")]),
+];
 
-export const mainstayNamespacedBindings: readonly RoleBinding[] = [roleBinding("kube-system", "mainstay:leader-election", [user(CONTROLLER_USER), user(SCHEDULER_USER), user(GITOPS_USER)])];
+export const mainstayNamespacedBindings: readonly RoleBinding[] = [
+  roleBinding("kube-system", "mainstay:leader-election", [user(CONTROLLER_USER), user(SCHEDULER_USER), user(GITOPS_USER)]),
+];

@@ -105,7 +105,7 @@ export class ExternalSigner implements TokenSigner {
   /** Keeps fetching the keys until the signal fires. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, logger } = this.#parts;
-    for (let retryMs = 0; !signal.aborted; ) {
+    for (let retryMs = 0; !signal.aborted;) {
       await sleep(clock, retryMs || Math.max(0, this.#fetched.refreshAtMs - clock.now()), signal).catch(() => {}); // the loop ends by itself
       if (signal.aborted) break;
       retryMs = await this.fetchKeys().then(
@@ -125,7 +125,9 @@ export class ExternalSigner implements TokenSigner {
   }
 
   async #sign(claims: string): Promise<string> {
-    const answer = await this.#ask(ExternalJWTSigner.method.sign, { claims }, CALL_MS).catch((cause: unknown) => Promise.reject(new Error("while signing jwt", { cause })));
+    const answer = await this.#ask(ExternalJWTSigner.method.sign, { claims }, CALL_MS).catch((cause: unknown) =>
+      Promise.reject(new Error("while signing jwt", { cause })),
+    );
     await this.#requireGoodHeader(answer).catch((cause: unknown) => Promise.reject(new Error("while validating header", { cause })));
     if (answer.signature === "") throw new Error("empty signature returned");
     return `${answer.header}.${claims}.${answer.signature}`;
@@ -140,7 +142,9 @@ export class ExternalSigner implements TokenSigner {
   async #fetch(): Promise<void> {
     const { clock } = this.#parts;
     try {
-      const answer = await this.#ask(ExternalJWTSigner.method.fetchKeys, {}, CALL_MS).catch((cause: unknown) => Promise.reject(new Error("while getting externally supported jwt signing keys", { cause })));
+      const answer = await this.#ask(ExternalJWTSigner.method.fetchKeys, {}, CALL_MS).catch((cause: unknown) =>
+        Promise.reject(new Error("while getting externally supported jwt signing keys", { cause })),
+      );
       const before = this.#fetched;
       this.#fetched = readKeys(answer, clock.now());
       if (areOther(before, this.#fetched)) this.#generation++;
@@ -164,7 +168,12 @@ export class ExternalSigner implements TokenSigner {
         return answer;
       } catch (error) {
         const isAway = error instanceof GrpcError && error.isUnsent && leftMs > READY_RETRY_MS;
-        const goesOn = isAway && (await sleep(clock, READY_RETRY_MS, this.#closing.signal).then(() => true, () => false));
+        const goesOn =
+          isAway &&
+          (await sleep(clock, READY_RETRY_MS, this.#closing.signal).then(
+            () => true,
+            () => false,
+          ));
         if (goesOn) continue;
         note(error);
         throw error;

@@ -50,7 +50,12 @@ export class AuthorizerValue extends OpaqueValue {
   readonly #ask: Ask;
   readonly #answers: Map<string, AuthorizationAnswer>;
 
-  constructor(ask: Ask, question: Builder = {}, typeName = AUTHORIZER.kind === "opaque" ? AUTHORIZER.name : "", answers = new Map<string, AuthorizationAnswer>()) {
+  constructor(
+    ask: Ask,
+    question: Builder = {},
+    typeName = AUTHORIZER.kind === "opaque" ? AUTHORIZER.name : "",
+    answers = new Map<string, AuthorizationAnswer>(),
+  ) {
     super();
     this.#ask = ask;
     this.question = question;
@@ -99,8 +104,16 @@ type Named = readonly [AuthorizerValue, string];
 type Decided = readonly [DecisionValue];
 const CHECK_COST = 350_000;
 
-const part = (name: "subresource" | "namespace" | "name" | "fieldSelector" | "labelSelector") => method<Named>(name, [RESOURCE_CHECK, STRING], RESOURCE_CHECK, ([check, value]) => check.with({ [name]: value }, RESOURCE_CHECK));
-const check = (type: typeof AUTHORIZER) => method<Named>("check", [type, STRING], DECISION, ([builder, verb]) => builder.check(verb), () => CHECK_COST);
+const part = (name: "subresource" | "namespace" | "name" | "fieldSelector" | "labelSelector") =>
+  method<Named>(name, [RESOURCE_CHECK, STRING], RESOURCE_CHECK, ([check, value]) => check.with({ [name]: value }, RESOURCE_CHECK));
+const check = (type: typeof AUTHORIZER) =>
+  method<Named>(
+    "check",
+    [type, STRING],
+    DECISION,
+    ([builder, verb]) => builder.check(verb),
+    () => CHECK_COST,
+  );
 
 function serviceAccount(authorizer: AuthorizerValue, namespace: string, name: string): AuthorizerValue {
   if (namespace === "" || name === "") throw new CelError(`Invalid service account ${namespace === "" ? "namespace" : "name"}`);
@@ -110,7 +123,9 @@ function serviceAccount(authorizer: AuthorizerValue, namespace: string, name: st
 export const authorizerLibrary: Library = [
   method<Named>("path", [AUTHORIZER, STRING], PATH_CHECK, ([authorizer, path]) => authorizer.with({ path }, PATH_CHECK)),
   method<Named>("group", [AUTHORIZER, STRING], GROUP_CHECK, ([authorizer, group]) => authorizer.with({ group }, GROUP_CHECK)),
-  method<readonly [AuthorizerValue, string, string]>("serviceAccount", [AUTHORIZER, STRING, STRING], AUTHORIZER, ([authorizer, namespace, name]) => serviceAccount(authorizer, namespace, name)),
+  method<readonly [AuthorizerValue, string, string]>("serviceAccount", [AUTHORIZER, STRING, STRING], AUTHORIZER, ([authorizer, namespace, name]) =>
+    serviceAccount(authorizer, namespace, name),
+  ),
   method<Named>("resource", [GROUP_CHECK, STRING], RESOURCE_CHECK, ([group, resource]) => group.with({ resource }, RESOURCE_CHECK)),
   part("subresource"),
   part("namespace"),
@@ -124,4 +139,3 @@ export const authorizerLibrary: Library = [
   method<Decided>("errored", [DECISION], BOOL, ([{ answer }]) => answer.error !== undefined),
   method<Decided>("error", [DECISION], STRING, ([{ answer }]) => answer.error ?? ""),
 ];
-

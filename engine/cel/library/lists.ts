@@ -25,7 +25,13 @@ const sums: Library = [
   method<readonly [readonly bigint[]]>("sum", [listOf(INT)], INT, ([list]) => checkedInt(list.reduce((sum, item) => sum + item, 0n)), listCost),
   method<readonly [readonly Uint[]]>("sum", [listOf(UINT)], UINT, ([list]) => checkedUint(list.reduce((sum, item) => sum + item.value, 0n)), listCost),
   method<readonly [readonly number[]]>("sum", [listOf(DOUBLE)], DOUBLE, ([list]) => list.reduce((sum, item) => sum + item, 0), listCost),
-  method<readonly [readonly Duration[]]>("sum", [listOf(DURATION)], DURATION, ([list]) => new Duration(checkedInt(list.reduce((sum, item) => sum + item.nanos, 0n))), listCost),
+  method<readonly [readonly Duration[]]>(
+    "sum",
+    [listOf(DURATION)],
+    DURATION,
+    ([list]) => new Duration(checkedInt(list.reduce((sum, item) => sum + item.nanos, 0n))),
+    listCost,
+  ),
 ];
 
 function find(text: string, pattern: string): string {
@@ -37,7 +43,7 @@ function find(text: string, pattern: string): string {
 function findAll(text: string, pattern: string, limit = -1n): readonly string[] {
   const regex = compileRegex(pattern);
   const found: string[] = [];
-  for (let at = 0, last = -1; at <= text.length && (limit < 0n || BigInt(found.length) < limit); ) {
+  for (let at = 0, last = -1; at <= text.length && (limit < 0n || BigInt(found.length) < limit);) {
     const match = findMatch(regex, text, at);
     if (match === undefined) break;
     const [start, end] = match;
@@ -59,11 +65,35 @@ export const listLibrary: Library = [
   ]),
   ...sums,
   method<readonly [List, unknown]>("indexOf", [listOf(T), T], INT, ([list, item]) => BigInt(list.findIndex((other) => celEquals(item, other))), listCost),
-  method<readonly [List, unknown]>("lastIndexOf", [listOf(T), T], INT, ([list, item]) => BigInt(list.findLastIndex((other) => celEquals(item, other))), listCost),
+  method<readonly [List, unknown]>(
+    "lastIndexOf",
+    [listOf(T), T],
+    INT,
+    ([list, item]) => BigInt(list.findLastIndex((other) => celEquals(item, other))),
+    listCost,
+  ),
   method<readonly [string, string]>("find", [STRING, STRING], STRING, ([text, pattern]) => find(text, pattern), regexCost),
   method<readonly [string, string]>("findAll", [STRING, STRING], listOf(STRING), ([text, pattern]) => findAll(text, pattern), regexCost),
-  method<readonly [string, string, bigint]>("findAll", [STRING, STRING, INT], listOf(STRING), ([text, pattern, limit]) => findAll(text, pattern, limit), regexCost),
-  fn<readonly [List, List]>("sets.contains", [listOf(T), listOf(T)], BOOL, ([list, part]) => part.every((item) => list.some((other) => celEquals(item, other))), both),
-  fn<readonly [List, List]>("sets.equivalent", [listOf(T), listOf(T)], BOOL, ([a, b]) => a.every((item) => b.some((other) => celEquals(item, other))) && b.every((item) => a.some((other) => celEquals(item, other))), (args) => 2 * both(args)),
+  method<readonly [string, string, bigint]>(
+    "findAll",
+    [STRING, STRING, INT],
+    listOf(STRING),
+    ([text, pattern, limit]) => findAll(text, pattern, limit),
+    regexCost,
+  ),
+  fn<readonly [List, List]>(
+    "sets.contains",
+    [listOf(T), listOf(T)],
+    BOOL,
+    ([list, part]) => part.every((item) => list.some((other) => celEquals(item, other))),
+    both,
+  ),
+  fn<readonly [List, List]>(
+    "sets.equivalent",
+    [listOf(T), listOf(T)],
+    BOOL,
+    ([a, b]) => a.every((item) => b.some((other) => celEquals(item, other))) && b.every((item) => a.some((other) => celEquals(item, other))),
+    (args) => 2 * both(args),
+  ),
   fn<readonly [List, List]>("sets.intersects", [listOf(T), listOf(T)], BOOL, ([a, b]) => a.some((item) => b.some((other) => celEquals(item, other))), both),
 ];

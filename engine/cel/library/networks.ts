@@ -74,21 +74,33 @@ function canonicalV6(bits: bigint): string {
     while (end < 8 && groups[end] === 0n) end++;
     if (end - at > length) [start, length] = [at, end - at];
   }
-  const hex = (from: number, to: number) => groups.slice(from, to).map((group) => group.toString(16)).join(":");
+  const hex = (from: number, to: number) =>
+    groups
+      .slice(from, to)
+      .map((group) => group.toString(16))
+      .join(":");
   return start < 0 ? hex(0, 8) : `${hex(0, start)}::${hex(start + length, 8)}`;
 }
 
 function parseIp(text: string): IpValue | { readonly problem: string } {
   const family = text.includes("%") ? 0 : isIP(text);
   if (text.includes("%") && isIP(text.split("%")[0] ?? "") === 6) return { problem: `IP address ${JSON.stringify(text)} with zone value is not allowed` };
-  if (family === 4) return new IpValue(4, text.split(".").reduce((bits, part) => (bits << 8n) | BigInt(part), 0n));
-  if (family !== 6) return { problem: `IP Address ${JSON.stringify(text)} parse error during conversion from string: ParseAddr(${JSON.stringify(text)}): unable to parse IP` };
+  if (family === 4)
+    return new IpValue(
+      4,
+      text.split(".").reduce((bits, part) => (bits << 8n) | BigInt(part), 0n),
+    );
+  if (family !== 6)
+    return { problem: `IP Address ${JSON.stringify(text)} parse error during conversion from string: ParseAddr(${JSON.stringify(text)}): unable to parse IP` };
   const bits = bitsOfV6(text);
   return bits >> 32n === 0xffffn ? { problem: `IPv4-mapped IPv6 address ${JSON.stringify(text)} is not allowed` } : new IpValue(6, bits);
 }
 
 function bitsOfV6(text: string): bigint {
-  const plain = text.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, a: string, b: string, c: string, d: string) => `${((Number(a) << 8) | Number(b)).toString(16)}:${((Number(c) << 8) | Number(d)).toString(16)}`);
+  const plain = text.replace(
+    /(\d+)\.(\d+)\.(\d+)\.(\d+)$/,
+    (_, a: string, b: string, c: string, d: string) => `${((Number(a) << 8) | Number(b)).toString(16)}:${((Number(c) << 8) | Number(d)).toString(16)}`,
+  );
   const [head = "", tail] = plain.split("::");
   const left = head === "" ? [] : head.split(":");
   const right = tail === undefined || tail === "" ? [] : tail.split(":");
@@ -99,7 +111,8 @@ function bitsOfV6(text: string): bigint {
 function parseCidr(text: string): CidrValue | { readonly problem: string } {
   const [, address = "", length = ""] = /^(.*)\/(0|[1-9]\d{0,2})$/.exec(text) ?? [];
   const ip = parseIp(address);
-  if (!(ip instanceof IpValue) || Number(length) > (ip.family === 4 ? 32 : 128)) return { problem: `network address parse error during conversion from string: netip.ParsePrefix(${JSON.stringify(text)}): no '/'` };
+  if (!(ip instanceof IpValue) || Number(length) > (ip.family === 4 ? 32 : 128))
+    return { problem: `network address parse error during conversion from string: netip.ParsePrefix(${JSON.stringify(text)}): no '/'` };
   return new CidrValue(ip, Number(length));
 }
 
@@ -108,13 +121,15 @@ function orThrow<T extends OpaqueValue>(parsed: T | { readonly problem: string }
   return parsed;
 }
 
-const within = (v4: string, v4Length: number, v6: string, v6Length: number) => (ip: IpValue) => (ip.family === 4 ? ip.isWithin(v4, v4Length) : ip.isWithin(v6, v6Length));
+const within = (v4: string, v4Length: number, v6: string, v6Length: number) => (ip: IpValue) =>
+  ip.family === 4 ? ip.isWithin(v4, v4Length) : ip.isWithin(v6, v6Length);
 const isUnspecified = (ip: IpValue) => ip.bits === 0n;
 const isLoopback = within("127.0.0.0", 8, "::1", 128);
-const isLinkLocalMulticast = (ip: IpValue) => (ip.family === 4 ? ip.isWithin("224.0.0.0", 24) : (ip.bits >> 112n & 0xff0fn) === 0xff02n);
+const isLinkLocalMulticast = (ip: IpValue) => (ip.family === 4 ? ip.isWithin("224.0.0.0", 24) : ((ip.bits >> 112n) & 0xff0fn) === 0xff02n);
 const isLinkLocalUnicast = within("169.254.0.0", 16, "fe80::", 10);
 const isMulticast = within("224.0.0.0", 4, "ff00::", 8);
-const isGlobalUnicast = (ip: IpValue) => !(ip.family === 4 && ip.bits === 0xffffffffn) && !isUnspecified(ip) && !isLoopback(ip) && !isMulticast(ip) && !isLinkLocalUnicast(ip);
+const isGlobalUnicast = (ip: IpValue) =>
+  !(ip.family === 4 && ip.bits === 0xffffffffn) && !isUnspecified(ip) && !isLoopback(ip) && !isMulticast(ip) && !isLinkLocalUnicast(ip);
 
 const CHECKS: Readonly<Record<string, (ip: IpValue) => boolean>> = { isUnspecified, isLoopback, isLinkLocalMulticast, isLinkLocalUnicast, isGlobalUnicast };
 

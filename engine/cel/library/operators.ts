@@ -66,34 +66,81 @@ const shorter = (args: readonly unknown[]) => Math.ceil(Math.min(sizeOf(args[0])
 const equality: Library = [
   fn<readonly [unknown, unknown]>("_==_", [T, T], BOOL, ([a, b]) => celEquals(a, b), shorter),
   fn<readonly [unknown, unknown]>("_!=_", [T, T], BOOL, ([a, b]) => !celEquals(a, b), shorter),
-  ...NUMBERS.flatMap((left) => NUMBERS.filter((right) => right !== left).flatMap((right) => [
-    fn<readonly [unknown, unknown]>("_==_", [left, right], BOOL, ([a, b]) => celEquals(a, b)),
-    fn<readonly [unknown, unknown]>("_!=_", [left, right], BOOL, ([a, b]) => !celEquals(a, b)),
-  ])),
+  ...NUMBERS.flatMap((left) =>
+    NUMBERS.filter((right) => right !== left).flatMap((right) => [
+      fn<readonly [unknown, unknown]>("_==_", [left, right], BOOL, ([a, b]) => celEquals(a, b)),
+      fn<readonly [unknown, unknown]>("_!=_", [left, right], BOOL, ([a, b]) => !celEquals(a, b)),
+    ]),
+  ),
 ];
 
 const membership: Library = [
-  fn<readonly [unknown, readonly unknown[]]>("@in", [T, listOf(T)], BOOL, ([item, list]) => list.some((other) => celEquals(item, other)), ([, list]) => sizeOf(list)),
+  fn<readonly [unknown, readonly unknown[]]>(
+    "@in",
+    [T, listOf(T)],
+    BOOL,
+    ([item, list]) => list.some((other) => celEquals(item, other)),
+    ([, list]) => sizeOf(list),
+  ),
   fn<readonly [unknown, CelMap]>("@in", [K, mapOf(K, param("V"))], BOOL, ([key, map]) => map.has?.(key) ?? map.get(key) !== undefined),
 ];
 
-const sizes: Library = ([
-  [STRING, (value: string) => BigInt([...value].length)],
-  [BYTES, (value: Uint8Array) => BigInt(value.length)],
-  [listOf(T), (value: readonly unknown[]) => BigInt(value.length)],
-  [mapOf(K, T), (value: CelMap) => BigInt(value.size)],
-] as readonly (readonly [CelType, (value: never) => bigint])[]).flatMap(([type, size]) => [fn<readonly [never]>("size", [type], INT, ([value]) => size(value)), method<readonly [never]>("size", [type], INT, ([value]) => size(value))]);
+const sizes: Library = (
+  [
+    [STRING, (value: string) => BigInt([...value].length)],
+    [BYTES, (value: Uint8Array) => BigInt(value.length)],
+    [listOf(T), (value: readonly unknown[]) => BigInt(value.length)],
+    [mapOf(K, T), (value: CelMap) => BigInt(value.size)],
+  ] as readonly (readonly [CelType, (value: never) => bigint])[]
+).flatMap(([type, size]) => [
+  fn<readonly [never]>("size", [type], INT, ([value]) => size(value)),
+  method<readonly [never]>("size", [type], INT, ([value]) => size(value)),
+]);
 
 /** What every expression has: arithmetic, order, membership, sizes and types. */
 export const operatorLibrary: Library = [
-  ...arithmetic("_+_", (a, b) => a + b, (a, b) => a + b),
-  fn<readonly [string, string]>("_+_", [STRING, STRING], STRING, ([a, b]) => a + b, ([a, b]) => Math.ceil((sizeOf(a) + sizeOf(b)) * 0.1)),
-  fn<readonly [Uint8Array, Uint8Array]>("_+_", [BYTES, BYTES], BYTES, ([a, b]) => new Uint8Array(Buffer.concat([a, b])), ([a, b]) => Math.ceil((sizeOf(a) + sizeOf(b)) * 0.1)),
-  fn<readonly [readonly unknown[], readonly unknown[]]>("_+_", [listOf(T), listOf(T)], listOf(T), ([a, b]) => joinLists(a, b), ([a, b]) => sizeOf(a) + sizeOf(b)),
+  ...arithmetic(
+    "_+_",
+    (a, b) => a + b,
+    (a, b) => a + b,
+  ),
+  fn<readonly [string, string]>(
+    "_+_",
+    [STRING, STRING],
+    STRING,
+    ([a, b]) => a + b,
+    ([a, b]) => Math.ceil((sizeOf(a) + sizeOf(b)) * 0.1),
+  ),
+  fn<readonly [Uint8Array, Uint8Array]>(
+    "_+_",
+    [BYTES, BYTES],
+    BYTES,
+    ([a, b]) => new Uint8Array(Buffer.concat([a, b])),
+    ([a, b]) => Math.ceil((sizeOf(a) + sizeOf(b)) * 0.1),
+  ),
+  fn<readonly [readonly unknown[], readonly unknown[]]>(
+    "_+_",
+    [listOf(T), listOf(T)],
+    listOf(T),
+    ([a, b]) => joinLists(a, b),
+    ([a, b]) => sizeOf(a) + sizeOf(b),
+  ),
   ...timeArithmetic,
-  ...arithmetic("_-_", (a, b) => a - b, (a, b) => a - b),
-  ...arithmetic("_*_", (a, b) => a * b, (a, b) => a * b),
-  ...arithmetic("_/_", (a, b) => a / nonZero(b, "division by zero"), (a, b) => a / b),
+  ...arithmetic(
+    "_-_",
+    (a, b) => a - b,
+    (a, b) => a - b,
+  ),
+  ...arithmetic(
+    "_*_",
+    (a, b) => a * b,
+    (a, b) => a * b,
+  ),
+  ...arithmetic(
+    "_/_",
+    (a, b) => a / nonZero(b, "division by zero"),
+    (a, b) => a / b,
+  ),
   ...arithmetic("_%_", (a, b) => a % nonZero(b, "modulus by zero")),
   fn<readonly [boolean]>("!_", [BOOL], BOOL, ([a]) => !a),
   fn<readonly [bigint]>("-_", [INT], INT, ([a]) => checkedInt(-a)),

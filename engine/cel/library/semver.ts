@@ -4,7 +4,8 @@ import { BOOL, INT, opaque, STRING } from "../types.ts";
 import { OpaqueValue } from "../values.ts";
 
 const SEMVER = opaque("kubernetes.Semver");
-const PATTERN = /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-((?:0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*)(?:\.(?:0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*))*))?(?:\+([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?$/;
+const PATTERN =
+  /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-((?:0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*)(?:\.(?:0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*))*))?(?:\+([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?$/;
 
 class SemverValue extends OpaqueValue {
   readonly typeName = "kubernetes.Semver";
@@ -25,7 +26,8 @@ class SemverValue extends OpaqueValue {
 /** By semver.org's precedence: a pre-release comes before its release, numbers before words. */
 function compare(left: SemverValue, right: SemverValue): bigint {
   for (const index of [0, 1, 2] as const) if (left.numbers[index] !== right.numbers[index]) return left.numbers[index] < right.numbers[index] ? -1n : 1n;
-  if (left.preRelease.length === 0 || right.preRelease.length === 0) return BigInt(right.preRelease.length === 0 ? 0 : 1) - BigInt(left.preRelease.length === 0 ? 0 : 1);
+  if (left.preRelease.length === 0 || right.preRelease.length === 0)
+    return BigInt(right.preRelease.length === 0 ? 0 : 1) - BigInt(left.preRelease.length === 0 ? 0 : 1);
   for (const [index, part] of left.preRelease.entries()) {
     const other = right.preRelease[index];
     if (other === undefined) return 1n;
@@ -71,7 +73,9 @@ export const semverLibrary: Library = [
   fn<readonly [string, boolean]>("semver", [STRING, BOOL], SEMVER, ([text, normalizes]) => semverOf(text, normalizes), traversal()),
   fn<readonly [string]>("isSemver", [STRING], BOOL, ([text]) => parse(text, false) !== undefined, traversal()),
   fn<readonly [string, boolean]>("isSemver", [STRING, BOOL], BOOL, ([text, normalizes]) => parse(text, normalizes) !== undefined, traversal()),
-  ...(["major", "minor", "patch"] as const).map((name, index) => method<readonly [SemverValue]>(name, [SEMVER], INT, ([version]) => version.numbers[index as 0 | 1 | 2])),
+  ...(["major", "minor", "patch"] as const).map((name, index) =>
+    method<readonly [SemverValue]>(name, [SEMVER], INT, ([version]) => version.numbers[index as 0 | 1 | 2]),
+  ),
   method<Pair>("isGreaterThan", [SEMVER, SEMVER], BOOL, ([a, b]) => compare(a, b) > 0n),
   method<Pair>("isLessThan", [SEMVER, SEMVER], BOOL, ([a, b]) => compare(a, b) < 0n),
   method<Pair>("compareTo", [SEMVER, SEMVER], INT, ([a, b]) => compare(a, b)),

@@ -20,7 +20,8 @@ function lastIndexOf(text: string, part: string, until?: bigint): bigint {
   const all = characters(text);
   if (until !== undefined && (until < 0n || until >= BigInt(Math.max(all.length, 1)))) throw new CelError(`index out of range: ${until}`);
   const partLength = characters(part).length;
-  for (let at = Math.min(all.length - partLength, until === undefined ? all.length : Number(until)); at >= 0; at--) if (all.slice(at, at + partLength).join("") === part) return BigInt(at);
+  for (let at = Math.min(all.length - partLength, until === undefined ? all.length : Number(until)); at >= 0; at--)
+    if (all.slice(at, at + partLength).join("") === part) return BigInt(at);
   return -1n;
 }
 
@@ -59,7 +60,10 @@ const lower = (text: string) => text.replace(/[A-Z]/g, (letter) => letter.toLowe
 const upper = (text: string) => text.replace(/[a-z]/g, (letter) => letter.toUpperCase());
 
 function quote(text: string): string {
-  const escaped = text.replace(/[\\"\x07\b\f\n\r\t\v]/g, (letter) => `\\${{ "\x07": "a", "\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t", "\v": "v" }[letter] ?? letter}`);
+  const escaped = text.replace(
+    /[\\"\x07\b\f\n\r\t\v]/g,
+    (letter) => `\\${{ "\x07": "a", "\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t", "\v": "v" }[letter] ?? letter}`,
+  );
   return `"${escaped}"`;
 }
 
@@ -83,9 +87,21 @@ export const stringLibrary: Library = [
   method<Text>("lowerAscii", [STRING], STRING, ([text]) => lower(text), traversal()),
   method<Text>("upperAscii", [STRING], STRING, ([text]) => upper(text), traversal()),
   method<readonly [string, string, string]>("replace", [STRING, STRING, STRING], STRING, ([text, old, by]) => replace(text, old, by), traversal(0, 2)),
-  method<readonly [string, string, string, bigint]>("replace", [STRING, STRING, STRING, INT], STRING, ([text, old, by, limit]) => replace(text, old, by, limit), traversal(0, 2)),
+  method<readonly [string, string, string, bigint]>(
+    "replace",
+    [STRING, STRING, STRING, INT],
+    STRING,
+    ([text, old, by, limit]) => replace(text, old, by, limit),
+    traversal(0, 2),
+  ),
   method<Texts>("split", [STRING, STRING], listOf(STRING), ([text, separator]) => split(text, separator), traversal(0, 2)),
-  method<readonly [string, string, bigint]>("split", [STRING, STRING, INT], listOf(STRING), ([text, separator, limit]) => split(text, separator, limit), traversal(0, 2)),
+  method<readonly [string, string, bigint]>(
+    "split",
+    [STRING, STRING, INT],
+    listOf(STRING),
+    ([text, separator, limit]) => split(text, separator, limit),
+    traversal(0, 2),
+  ),
   method<readonly [string, bigint]>("substring", [STRING, INT], STRING, ([text, from]) => substring(text, from), traversal()),
   method<readonly [string, bigint, bigint]>("substring", [STRING, INT, INT], STRING, ([text, from, to]) => substring(text, from, to), traversal()),
   method<Text>("trim", [STRING], STRING, ([text]) => text.trim(), traversal()),

@@ -101,7 +101,11 @@ function queryOf(query: string): MapValue {
 /** As it was written, if it may be written so. */
 function escapedPath(path: string): string {
   if (PATH_AS_WRITTEN.test(path)) return path;
-  return [...unescaped(path)].map((byte) => (/[A-Za-z0-9$&+,/:;=@\-_.~]/.test(String.fromCharCode(byte)) ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`)).join("");
+  return [...unescaped(path)]
+    .map((byte) =>
+      /[A-Za-z0-9$&+,/:;=@\-_.~]/.test(String.fromCharCode(byte)) ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`,
+    )
+    .join("");
 }
 
 type One = readonly [UrlValue];

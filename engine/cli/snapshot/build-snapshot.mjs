@@ -16,7 +16,12 @@ const THREADS = { "sqlite-worker": "engine/storage/sqlite/sqlite-worker.ts", "ya
 const LIBRARY = "\0library";
 const CREATE_REQUIRE = "const require = createRequire(import.meta.url);";
 // Names stay as they are: they are what a stack is read by.
-const FORM = { format: "cjs", entryFileNames: "[name].cjs", chunkFileNames: "[name]-[hash].cjs", minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } } };
+const FORM = {
+  format: "cjs",
+  entryFileNames: "[name].cjs",
+  chunkFileNames: "[name]-[hash].cjs",
+  minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } },
+};
 
 const folder = path.resolve(process.argv[2]);
 const chunks = await bundle();
@@ -30,7 +35,9 @@ async function bundle() {
   const options = { external: (id) => id.startsWith(path.join(folder, "library-")), plugins: [placed(libraries)] };
   const program = await generate(PROGRAMS, options);
   const threads = await Promise.all(Object.entries(THREADS).map(([name, file]) => generate({ [name]: file }, options, { codeSplitting: false })));
-  const late = await Promise.all([...libraries].map(([name, file]) => generate({ [path.basename(file, ".cjs")]: LIBRARY }, { plugins: [entryOf(name)] }, { codeSplitting: false })));
+  const late = await Promise.all(
+    [...libraries].map(([name, file]) => generate({ [path.basename(file, ".cjs")]: LIBRARY }, { plugins: [entryOf(name)] }, { codeSplitting: false })),
+  );
   return [program, ...threads, ...late].flat();
 }
 
@@ -46,7 +53,9 @@ function placed(libraries) {
   return {
     name: "placed",
     transform(code, id) {
-      let text = code.replace(/new URL\("\.\/([\w-]+)\.ts", import\.meta\.url\)/g, (call, name) => (name in THREADS ? `new URL(${JSON.stringify(pathToFileURL(path.join(folder, `${name}.cjs`)).href)})` : call));
+      let text = code.replace(/new URL\("\.\/([\w-]+)\.ts", import\.meta\.url\)/g, (call, name) =>
+        name in THREADS ? `new URL(${JSON.stringify(pathToFileURL(path.join(folder, `${name}.cjs`)).href)})` : call,
+      );
       if (text.includes(CREATE_REQUIRE)) {
         text = text.replace(CREATE_REQUIRE, "").replace(/\brequire\("([^"]+)"\)/g, (_, name) => {
           if (!libraries.has(name)) libraries.set(name, path.join(folder, `library-${name.replace(/\W+/g, "-")}.cjs`));
@@ -60,7 +69,11 @@ function placed(libraries) {
 }
 
 function entryOf(name) {
-  return { name: "library", resolveId: (id) => (id === LIBRARY ? id : undefined), load: (id) => (id === LIBRARY ? `module.exports = require(${JSON.stringify(name)});` : undefined) };
+  return {
+    name: "library",
+    resolveId: (id) => (id === LIBRARY ? id : undefined),
+    load: (id) => (id === LIBRARY ? `module.exports = require(${JSON.stringify(name)});` : undefined),
+  };
 }
 
 /** A single character beyond Latin-1 would have V8 keep two bytes for each of the text's. */
@@ -72,7 +85,11 @@ function takeSnapshot(name) {
   const script = path.join(folder, `${name}-snapshot.cjs`);
   writeFileSync(script, snapshotScript(`${name}.cjs`));
   // Nothing of this environment is to be found in the snapshot.
-  const { status, stderr } = spawnSync(process.execPath, ["--no-warnings", ...nodeFlags, "--snapshot-blob", path.join(folder, `${name}.blob`), "--build-snapshot", script], { env: {}, encoding: "utf8" });
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    ["--no-warnings", ...nodeFlags, "--snapshot-blob", path.join(folder, `${name}.blob`), "--build-snapshot", script],
+    { env: {}, encoding: "utf8" },
+  );
   if (status !== 0) throw new Error(`node --build-snapshot failed for the ${name}:\n${stderr}`);
 }
 
@@ -95,7 +112,8 @@ function atOnce(fileName, found = new Map()) {
 /** Each file of the project that the program was made of, with what tells whether it has changed; packages change with package-lock.json. */
 function inputs() {
   const files = new Set(chunks.flatMap((chunk) => Object.keys(chunk.modules)).filter((id) => id.startsWith(projectRoot) && !id.includes("/node_modules/")));
-  for (const file of readdirSync(path.join(projectRoot, "schemas"), { recursive: true })) if (file.endsWith(".yaml")) files.add(path.join(projectRoot, "schemas", file));
+  for (const file of readdirSync(path.join(projectRoot, "schemas"), { recursive: true }))
+    if (file.endsWith(".yaml")) files.add(path.join(projectRoot, "schemas", file));
   for (const file of ["build-snapshot.mjs", "snapshot-loader.cjs"]) files.add(fileURLToPath(new URL(file, import.meta.url)));
   return [...files].map((file) => [path.relative(projectRoot, file), statSync(file).mtimeMs, statSync(file).size]);
 }

@@ -24,7 +24,11 @@ export const nodeFlags = ["--disable-warning=ExperimentalWarning", "--max-semi-s
  */
 export function programArguments(command, say) {
   const folder = freshSnapshot(say);
-  return [...nodeFlags, ...(folder === undefined ? [] : ["--snapshot-blob", path.join(folder, command === "agent" ? "agent.blob" : "server.blob")]), path.join(projectRoot, "engine/main.ts")];
+  return [
+    ...nodeFlags,
+    ...(folder === undefined ? [] : ["--snapshot-blob", path.join(folder, command === "agent" ? "agent.blob" : "server.blob")]),
+    path.join(projectRoot, "engine/main.ts"),
+  ];
 }
 
 /** For scripts that are run from their sources. */
@@ -71,7 +75,10 @@ function makeSnapshot(say) {
   say("preparing the program (once, and after each change of its sources)");
   mkdirSync(cache, { recursive: true });
   const folder = mkdtempSync(path.join(cache, "v"));
-  const { status, stderr, error } = spawnSync(projectNode, ["--no-warnings", fileURLToPath(new URL("./build-snapshot.mjs", import.meta.url)), folder], { encoding: "utf8", stdio: ["ignore", "ignore", "pipe"] });
+  const { status, stderr, error } = spawnSync(projectNode, ["--no-warnings", fileURLToPath(new URL("./build-snapshot.mjs", import.meta.url)), folder], {
+    encoding: "utf8",
+    stdio: ["ignore", "ignore", "pipe"],
+  });
   if (status !== 0) {
     rmSync(folder, { recursive: true, force: true });
     throw error ?? new Error(stderr.trim());
@@ -85,7 +92,9 @@ function makeSnapshot(say) {
 
 /** All but those that processes run from, which may load more of them, and those that others are about to use. */
 function removeOthers(current) {
-  const commandLines = readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map(commandLineOf);
+  const commandLines = readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(commandLineOf);
   for (const { name } of readdirSync(cache, { withFileTypes: true }).filter((entry) => entry.isDirectory())) {
     const folder = path.join(cache, name);
     const isYoung = Date.now() - statSync(folder).mtimeMs < BUILD_MAX_MS;

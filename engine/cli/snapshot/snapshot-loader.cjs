@@ -31,7 +31,8 @@ function loadProgram(folder, entry, chunks) {
       const { createRequire, Module } = process.getBuiltinModule("node:module");
       const file = (chunk) => `${folder}/${chunk}`;
       fromFolder = createRequire(file(entry));
-      for (const [chunk, { exports }] of modules) fromFolder.cache[file(chunk)] = Object.assign(new Module(file(chunk)), { exports, filename: file(chunk), loaded: true });
+      for (const [chunk, { exports }] of modules)
+        fromFolder.cache[file(chunk)] = Object.assign(new Module(file(chunk)), { exports, filename: file(chunk), loaded: true });
     }
     return fromFolder;
   }

@@ -63,12 +63,31 @@ export function decideReplicas(inputs: AutoscalerInputs, nowMs: number): Autosca
   const idle = { metrics: autoscaler.status?.currentMetrics ?? [], recommendation: undefined, tales: [], why: "" };
   if ("error" in target) {
     const message = `the HPA controller was unable to get the target's current scale: ${target.error}`;
-    return { ...idle, current: known, desired: autoscaler.status?.desiredReplicas ?? 0, conditions: [{ type: "AbleToScale", status: "False", reason: "FailedGetScale", message }], tales: [{ reason: "FailedGetScale", message: target.error }] };
+    return {
+      ...idle,
+      current: known,
+      desired: autoscaler.status?.desiredReplicas ?? 0,
+      conditions: [{ type: "AbleToScale", status: "False", reason: "FailedGetScale", message }],
+      tales: [{ reason: "FailedGetScale", message: target.error }],
+    };
   }
-  const able: Fact = { type: "AbleToScale", status: "True", reason: "SucceededGetScale", message: "the HPA controller was able to get the target's current scale" };
+  const able: Fact = {
+    type: "AbleToScale",
+    status: "True",
+    reason: "SucceededGetScale",
+    message: "the HPA controller was able to get the target's current scale",
+  };
   const current = target.replicas;
   if (current === 0 && minReplicas !== 0) {
-    return { ...idle, current, desired: 0, conditions: [able, { type: "ScalingActive", status: "False", reason: "ScalingDisabled", message: "scaling is disabled since the replica count of the target is zero" }] };
+    return {
+      ...idle,
+      current,
+      desired: 0,
+      conditions: [
+        able,
+        { type: "ScalingActive", status: "False", reason: "ScalingDisabled", message: "scaling is disabled since the replica count of the target is zero" },
+      ],
+    };
   }
   if (current > maxReplicas) return { ...idle, current, desired: maxReplicas, conditions: [able], why: "Current number of replicas above Spec.MaxReplicas" };
   if (current < minReplicas) return { ...idle, current, desired: minReplicas, conditions: [able], why: "Current number of replicas below Spec.MinReplicas" };
@@ -80,7 +99,15 @@ function decideByMetrics(inputs: AutoscalerInputs, target: ScaleTarget, able: Fa
   const current = target.replicas;
   if (target.selector === "") {
     const inactive: Fact = { type: "ScalingActive", status: "False", reason: "InvalidSelector", message: "the HPA target's scale is missing a selector" };
-    return { current, desired: current, recommendation: undefined, metrics: [], conditions: [able, inactive], tales: [{ reason: "SelectorRequired", message: "selector is required" }], why: "" };
+    return {
+      current,
+      desired: current,
+      recommendation: undefined,
+      metrics: [],
+      conditions: [able, inactive],
+      tales: [{ reason: "SelectorRequired", message: "selector is required" }],
+      why: "",
+    };
   }
   const { results, failures } = askMetrics(inputs, target, nowMs);
   const best = results.reduce<MetricResult | undefined>((most, next) => (most === undefined || next.replicas > most.replicas ? next : most), undefined);
@@ -88,11 +115,32 @@ function decideByMetrics(inputs: AutoscalerInputs, target: ScaleTarget, able: Fa
   // With figures missing there may still be more pods, but not fewer: nobody knows what the missing ones would have asked for.
   if (best === undefined || (failure !== undefined && best.replicas < current)) {
     const why = failure?.message ?? "no metrics";
-    const inactive: Fact = { type: "ScalingActive", status: "False", reason: failure?.reason ?? "InvalidMetricSourceType", message: `the HPA was unable to compute the replica count: ${why}` };
-    const all = { reason: "FailedComputeMetricsReplicas", message: `invalid metrics (${failures.length} invalid out of ${(autoscaler.spec.metrics ?? []).length}), first error is: ${failure?.summary ?? why}` };
-    return { current, desired: current, recommendation: undefined, metrics: results.map(({ status }) => status), conditions: [able, inactive], tales: [...failures.map(storyOf), all], why: "" };
+    const inactive: Fact = {
+      type: "ScalingActive",
+      status: "False",
+      reason: failure?.reason ?? "InvalidMetricSourceType",
+      message: `the HPA was unable to compute the replica count: ${why}`,
+    };
+    const all = {
+      reason: "FailedComputeMetricsReplicas",
+      message: `invalid metrics (${failures.length} invalid out of ${(autoscaler.spec.metrics ?? []).length}), first error is: ${failure?.summary ?? why}`,
+    };
+    return {
+      current,
+      desired: current,
+      recommendation: undefined,
+      metrics: results.map(({ status }) => status),
+      conditions: [able, inactive],
+      tales: [...failures.map(storyOf), all],
+      why: "",
+    };
   }
-  const active: Fact = { type: "ScalingActive", status: "True", reason: "ValidMetricFound", message: `the HPA was able to successfully calculate a replica count from ${best.name}` };
+  const active: Fact = {
+    type: "ScalingActive",
+    status: "True",
+    reason: "ValidMetricFound",
+    message: `the HPA was able to successfully calculate a replica count from ${best.name}`,
+  };
   const { replicas: desired, stabilized, limit } = limitReplicas(autoscaler, current, best.replicas, history, nowMs);
   const ready: Fact = {
     ...able,
@@ -102,8 +150,19 @@ function decideByMetrics(inputs: AutoscalerInputs, target: ScaleTarget, able: Fa
         ? { reason: "ScaleUpStabilized", message: "recent recommendations were lower than current one, applying the lowest recent recommendation" }
         : { reason: "ReadyForNewScale", message: "recommended size matches current size" }),
   };
-  const limited: Fact = limit === undefined ? { type: "ScalingLimited", status: "False", reason: "DesiredWithinRange", message: "the desired count is within the acceptable range" } : { type: "ScalingLimited", status: "True", ...limit };
-  return { current, desired, recommendation: best.replicas, metrics: results.map(({ status }) => status), conditions: [ready, active, limited], tales: failures.map(storyOf), why: desired > current ? `${best.name} above target` : "All metrics below target" };
+  const limited: Fact =
+    limit === undefined
+      ? { type: "ScalingLimited", status: "False", reason: "DesiredWithinRange", message: "the desired count is within the acceptable range" }
+      : { type: "ScalingLimited", status: "True", ...limit };
+  return {
+    current,
+    desired,
+    recommendation: best.replicas,
+    metrics: results.map(({ status }) => status),
+    conditions: [ready, active, limited],
+    tales: failures.map(storyOf),
+    why: desired > current ? `${best.name} above target` : "All metrics below target",
+  };
 }
 
 function storyOf({ reason, message }: MetricFailure): AutoscalerDecision["tales"][number] {
@@ -116,7 +175,11 @@ interface MetricFailure {
   readonly summary: string;
 }
 
-function askMetrics({ autoscaler, pods, metrics, figures }: AutoscalerInputs, { replicas, statusReplicas }: ScaleTarget, nowMs: number): { readonly results: readonly MetricResult[]; readonly failures: readonly MetricFailure[] } {
+function askMetrics(
+  { autoscaler, pods, metrics, figures }: AutoscalerInputs,
+  { replicas, statusReplicas }: ScaleTarget,
+  nowMs: number,
+): { readonly results: readonly MetricResult[]; readonly failures: readonly MetricFailure[] } {
   const results: MetricResult[] = [];
   const failures: MetricFailure[] = [];
   const inputs = { currentReplicas: replicas, statusReplicas, pods, metrics, tolerances: tolerancesOf(autoscaler) };
@@ -148,11 +211,20 @@ export function planAutoscaler({ autoscaler, target, periodMs }: AutoscalerInput
   const again: Action = { do: "wait", forMs: periodMs };
   const stories = tales.map(({ reason, message }) => tell(autoscaler, "Warning", reason, message));
   if ("error" in target || desired === current) return [again, ...stories];
-  return [again, ...stories, { do: "patch", resource: target.resource, object: target.object, patch: { spec: { replicas: desired } }, type: "merge", subresource: "scale" }];
+  return [
+    again,
+    ...stories,
+    { do: "patch", resource: target.resource, object: target.object, patch: { spec: { replicas: desired } }, type: "merge", subresource: "scale" },
+  ];
 }
 
 /** What the autoscaler says of itself, given how the change went. Pure. */
-export function concludeAutoscaler({ autoscaler, target }: AutoscalerInputs, decision: AutoscalerDecision, { failure }: Outcome, nowMs: number): readonly Action[] {
+export function concludeAutoscaler(
+  { autoscaler, target }: AutoscalerInputs,
+  decision: AutoscalerDecision,
+  { failure }: Outcome,
+  nowMs: number,
+): readonly Action[] {
   const { current, desired, metrics, why } = decision;
   const now = formatTime(nowMs);
   const isChange = !("error" in target) && desired !== current;
@@ -160,8 +232,18 @@ export function concludeAutoscaler({ autoscaler, target }: AutoscalerInputs, dec
     ? []
     : failure === undefined
       ? [{ type: "AbleToScale", status: "True", reason: "SucceededRescale", message: `the HPA controller was able to update the target scale to ${desired}` }]
-      : [{ type: "AbleToScale", status: "False", reason: "FailedUpdateScale", message: `the HPA controller was unable to update the target scale: ${describeError(failure)}` }];
-  const conditions = [...decision.conditions, ...outcome].reduce<readonly HorizontalPodAutoscalerCondition[]>((list, fact) => withCondition(list, fact, now), autoscaler.status?.conditions ?? []);
+      : [
+          {
+            type: "AbleToScale",
+            status: "False",
+            reason: "FailedUpdateScale",
+            message: `the HPA controller was unable to update the target scale: ${describeError(failure)}`,
+          },
+        ];
+  const conditions = [...decision.conditions, ...outcome].reduce<readonly HorizontalPodAutoscalerCondition[]>(
+    (list, fact) => withCondition(list, fact, now),
+    autoscaler.status?.conditions ?? [],
+  );
   const { lastScaleTime, observedGeneration } = autoscaler.status ?? {};
   const scaledAt = isChange && failure === undefined ? now : lastScaleTime;
   const status = {
@@ -173,7 +255,11 @@ export function concludeAutoscaler({ autoscaler, target }: AutoscalerInputs, dec
     ...(conditions.length === 0 ? {} : { conditions }),
   };
   return [
-    ...(!isChange ? [] : failure === undefined ? [tell(autoscaler, "Normal", "SuccessfulRescale", `New size: ${desired}; reason: ${why}`)] : [tell(autoscaler, "Warning", "FailedRescale", `New size: ${desired}; reason: ${why}; error: ${describeError(failure)}`)]),
+    ...(!isChange
+      ? []
+      : failure === undefined
+        ? [tell(autoscaler, "Normal", "SuccessfulRescale", `New size: ${desired}; reason: ${why}`)]
+        : [tell(autoscaler, "Warning", "FailedRescale", `New size: ${desired}; reason: ${why}; error: ${describeError(failure)}`)]),
     ...(hasStatus(horizontalPodAutoscalerResource, autoscaler, status) ? [] : [update(horizontalPodAutoscalerResource, { ...autoscaler, status }, "status")]),
   ];
 }

@@ -28,12 +28,22 @@ export function autoscalerController({ informers, client, timings }: ControllerC
   /** What the plan of a look decided, for its conclusion. */
   const decisions = new WeakMap<AutoscalerInputs, AutoscalerDecision>();
 
-  const findTarget = async ({ metadata: { namespace = "" }, spec: { scaleTargetRef } }: HorizontalPodAutoscaler): Promise<ScaleTarget | { readonly error: string }> => {
+  const findTarget = async ({
+    metadata: { namespace = "" },
+    spec: { scaleTargetRef },
+  }: HorizontalPodAutoscaler): Promise<ScaleTarget | { readonly error: string }> => {
     const scalable = findScalable(scaleTargetRef, definitions.list());
-    if (scalable === undefined) return { error: `no matches for kind ${JSON.stringify(scaleTargetRef.kind)} in version ${JSON.stringify(scaleTargetRef.apiVersion ?? "")}` };
+    if (scalable === undefined)
+      return { error: `no matches for kind ${JSON.stringify(scaleTargetRef.kind)} in version ${JSON.stringify(scaleTargetRef.apiVersion ?? "")}` };
     try {
       const object = await client.for(scalable.resource).get(namespace, scaleTargetRef.name);
-      return { resource: scalable.resource, object, replicas: scalable.scale.specReplicas(object), statusReplicas: scalable.scale.statusReplicas(object), selector: scalable.scale.selector(object) };
+      return {
+        resource: scalable.resource,
+        object,
+        replicas: scalable.scale.specReplicas(object),
+        statusReplicas: scalable.scale.statusReplicas(object),
+        selector: scalable.scale.selector(object),
+      };
     } catch (error) {
       return { error: describeError(error) };
     }
@@ -42,7 +52,13 @@ export function autoscalerController({ informers, client, timings }: ControllerC
   return {
     name: "horizontal-pod-autoscaler",
     // Its own status is no news; figures are asked for at intervals.
-    watches: [watch(autoscalers, (autoscaler) => [objectKey(autoscaler)], (old, next) => next === undefined || old === undefined || !jsonEqual(old.spec, next.spec))],
+    watches: [
+      watch(
+        autoscalers,
+        (autoscaler) => [objectKey(autoscaler)],
+        (old, next) => next === undefined || old === undefined || !jsonEqual(old.spec, next.spec),
+      ),
+    ],
     reads: [read(pods), read(definitions), read(services)],
     async observe(key) {
       const { namespace, name } = splitKey(key);
@@ -56,11 +72,28 @@ export function autoscalerController({ informers, client, timings }: ControllerC
       const target = await findTarget(autoscaler);
       const selector = "error" in target || target.selector === "" ? undefined : parseLabelSelector(target.selector);
       const own = selector === undefined ? [] : pods.list(namespace).filter((pod) => selector(pod.metadata.labels));
-      const metrics = own.length === 0 ? [] : await client.for(podMetricsResource).list(namespace).then(({ items }) => items, () => [] as readonly PodMetrics[]); // no answer is no figure, and the plan says so
+      const metrics =
+        own.length === 0
+          ? []
+          : await client
+              .for(podMetricsResource)
+              .list(namespace)
+              .then(
+                ({ items }) => items,
+                () => [] as readonly PodMetrics[],
+              ); // no answer is no figure, and the plan says so
       const query = { namespace, podSelector: "error" in target ? "" : target.selector, definitions: definitions.list(), services: services.list() };
       const figures = "error" in target ? [] : await Promise.all((autoscaler.spec.metrics ?? []).map((spec) => readCustomFigures(client, spec, query)));
       const names = new Set(own.map((pod) => pod.metadata.name));
-      return { autoscaler, target, pods: own, metrics: metrics.filter((figure) => names.has(figure.metadata.name)), figures, history: histories.get(autoscaler.metadata.uid ?? "") ?? NOTHING, periodMs: timings.autoscalerPeriodMs };
+      return {
+        autoscaler,
+        target,
+        pods: own,
+        metrics: metrics.filter((figure) => names.has(figure.metadata.name)),
+        figures,
+        history: histories.get(autoscaler.metadata.uid ?? "") ?? NOTHING,
+        periodMs: timings.autoscalerPeriodMs,
+      };
     },
     plan(inputs, nowMs) {
       const decision = decideReplicas(inputs, nowMs);

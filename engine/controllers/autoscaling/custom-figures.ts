@@ -40,7 +40,8 @@ export async function readCustomFigures(client: Client, spec: MetricSpec, query:
     const { items } = (await client.read(path)) as { readonly items?: readonly RawFigure[] | null }; // a list of values, by protocol
     const figures = (items ?? []).map(figureOf);
     if (figures.length === 0) return { error: `no metrics returned from ${api} metrics API` };
-    if (spec.type === "Object" && figures.length !== 1) return { error: fetching(api, `the custom metrics API server returned ${figures.length} results when we asked for exactly one`) };
+    if (spec.type === "Object" && figures.length !== 1)
+      return { error: fetching(api, `the custom metrics API server returned ${figures.length} results when we asked for exactly one`) };
     return { figures };
   } catch (error) {
     return { error: fetching(api, describeError(error)) };
@@ -60,11 +61,17 @@ function figureOf({ describedObject, timestamp = "", windowSeconds, window, valu
 }
 
 /** Where the figures of a metric stand. Pure. */
-export function planFigurePath({ type, pods, object, external }: MetricSpec, query: CustomFigureQuery): { readonly path: string; readonly api: "custom" | "external" } | { readonly error: string } | undefined {
+export function planFigurePath(
+  { type, pods, object, external }: MetricSpec,
+  query: CustomFigureQuery,
+): { readonly path: string; readonly api: "custom" | "external" } | { readonly error: string } | undefined {
   const namespace = encodeURIComponent(query.namespace);
   if (type === "External" && external !== undefined) {
     const { name, selector } = external.metric;
-    return { path: `/apis/${EXTERNAL}/v1beta1/namespaces/${namespace}/${encodeURIComponent(name)}${queryOf({ labelSelector: selectorText(selector) })}`, api: "external" };
+    return {
+      path: `/apis/${EXTERNAL}/v1beta1/namespaces/${namespace}/${encodeURIComponent(name)}${queryOf({ labelSelector: selectorText(selector) })}`,
+      api: "external",
+    };
   }
   if ((type !== "Pods" || pods === undefined) && (type !== "Object" || object === undefined)) return undefined;
   const registered = new Set(query.services.map(({ metadata }) => metadata.name));
@@ -72,20 +79,32 @@ export function planFigurePath({ type, pods, object, external }: MetricSpec, que
   if (version === undefined) return { error: fetching("custom", `no custom metrics API (${CUSTOM}) registered`) };
   const root = `/apis/${CUSTOM}/${version}/namespaces/${namespace}`;
   if (pods !== undefined) {
-    return { path: `${root}/pods/*/${encodeURIComponent(pods.metric.name)}${queryOf({ labelSelector: query.podSelector, metricLabelSelector: selectorText(pods.metric.selector) })}`, api: "custom" };
+    return {
+      path: `${root}/pods/*/${encodeURIComponent(pods.metric.name)}${queryOf({ labelSelector: query.podSelector, metricLabelSelector: selectorText(pods.metric.selector) })}`,
+      api: "custom",
+    };
   }
   const { metric, describedObject } = object ?? { metric: { name: "" }, describedObject: { kind: "", name: "" } };
   const tail = `${encodeURIComponent(metric.name)}${queryOf({ metricLabelSelector: selectorText(metric.selector) })}`;
   // A namespace describes itself only: whatever its name, nobody asks beyond the autoscaler's own.
-  if (describedObject.kind === "Namespace" && parseApiVersion(describedObject.apiVersion ?? "").group === "") return { path: `${root}/metrics/${tail}`, api: "custom" };
+  if (describedObject.kind === "Namespace" && parseApiVersion(describedObject.apiVersion ?? "").group === "")
+    return { path: `${root}/metrics/${tail}`, api: "custom" };
   const resource = resourceOf(describedObject, query.definitions);
-  if (resource === undefined) return { error: fetching("custom", `no matches for kind ${JSON.stringify(describedObject.kind)} in group ${JSON.stringify(parseApiVersion(describedObject.apiVersion ?? "").group)}`) };
+  if (resource === undefined)
+    return {
+      error: fetching(
+        "custom",
+        `no matches for kind ${JSON.stringify(describedObject.kind)} in group ${JSON.stringify(parseApiVersion(describedObject.apiVersion ?? "").group)}`,
+      ),
+    };
   return { path: `${root}/${resource}/${encodeURIComponent(describedObject.name)}/${tail}`, api: "custom" };
 }
 
 function resourceOf({ apiVersion = "", kind }: CrossVersionObjectReference, definitions: readonly CustomResourceDefinition[]): string | undefined {
   const { group } = parseApiVersion(apiVersion);
-  const resource = catalog.find((definition) => definition.kind === kind && definition.group === group)?.resource ?? definitions.find(({ spec }) => spec.group === group && spec.names.kind === kind)?.spec.names.plural;
+  const resource =
+    catalog.find((definition) => definition.kind === kind && definition.group === group)?.resource ??
+    definitions.find(({ spec }) => spec.group === group && spec.names.kind === kind)?.spec.names.plural;
   return resource === undefined || group === "" ? resource : `${resource}.${group}`;
 }
 

@@ -92,5 +92,8 @@ function isMisleading({ status }: Pod, { timestamp, window }: PodMetrics, nowMs:
 
 /** A duration as the metrics API writes it: `10s`, `1m0s`. */
 function secondsOf(text: string): number {
-  return [...text.matchAll(/(\d+(?:\.\d+)?)(h|m(?!s)|s)/g)].reduce((sum, [, value, unit]) => sum + Number(value) * (unit === "h" ? 3600 : unit === "m" ? 60 : 1), 0);
+  return [...text.matchAll(/(\d+(?:\.\d+)?)(h|m(?!s)|s)/g)].reduce(
+    (sum, [, value, unit]) => sum + Number(value) * (unit === "h" ? 3600 : unit === "m" ? 60 : 1),
+    0,
+  );
 }

@@ -48,7 +48,11 @@ export function replicasOfResource(spec: MetricSpec, inputs: MetricInputs, nowMs
   if (spec.type === "ContainerResource" && containerResource !== undefined) {
     const { name, container, target } = containerResource;
     const { replicas, current } = byResource({ resource: name, container }, target, inputs, nowMs, "FailedGetContainerResourceMetric");
-    return { replicas, name: nameOf(name, "container resource", target), status: { type: "ContainerResource", containerResource: { name, container, current } } };
+    return {
+      replicas,
+      name: nameOf(name, "container resource", target),
+      status: { type: "ContainerResource", containerResource: { name, container, current } },
+    };
   }
   return undefined;
 }
@@ -57,10 +61,20 @@ function nameOf(resource: string, kind: string, target: MetricTarget): string {
   return target.averageValue === undefined ? `${resource} ${kind} utilization (percentage of request)` : `${resource} ${kind}`;
 }
 
-function byResource(query: UsageQuery, target: MetricTarget, inputs: MetricInputs, nowMs: number, reason: string): { readonly replicas: number; readonly current: MetricValueStatus } {
+function byResource(
+  query: UsageQuery,
+  target: MetricTarget,
+  inputs: MetricInputs,
+  nowMs: number,
+  reason: string,
+): { readonly replicas: number; readonly current: MetricValueStatus } {
   const fail = (why: string) => {
     const message = `failed to get ${query.resource} ${target.averageValue === undefined ? "utilization" : "usage"}: ${why}`;
-    return new MetricError(reason, message, `failed to get ${query.resource} ${query.container === undefined ? "" : "container "}resource metric value: ${message}`);
+    return new MetricError(
+      reason,
+      message,
+      `failed to get ${query.resource} ${query.container === undefined ? "" : "container "}resource metric value: ${message}`,
+    );
   };
   const groups = groupPods(inputs.pods, inputs.metrics, query, nowMs);
   if (inputs.pods.length === 0) throw fail("no pods returned by selector while calculating replica count");
@@ -69,7 +83,15 @@ function byResource(query: UsageQuery, target: MetricTarget, inputs: MetricInput
   const average = sum(groups.usage) / groups.usage.size;
   if (target.averageValue !== undefined) {
     const goal = query.resource === "cpu" ? parseQuantity(target.averageValue) * 1000 : parseQuantity(target.averageValue);
-    return { replicas: judgeUsage(groups, inputs, (usage) => sum(usage) / usage.size / goal, () => goal), current: { averageValue: quantityOf(query.resource, average) } };
+    return {
+      replicas: judgeUsage(
+        groups,
+        inputs,
+        (usage) => sum(usage) / usage.size / goal,
+        () => goal,
+      ),
+      current: { averageValue: quantityOf(query.resource, average) },
+    };
   }
   let requests: ReadonlyMap<string, number>;
   try {
@@ -82,7 +104,12 @@ function byResource(query: UsageQuery, target: MetricTarget, inputs: MetricInput
     const asked = [...usage.keys()].reduce((total, name) => total + (requests.get(name) ?? 0), 0);
     return Math.floor((sum(usage) * 100) / asked);
   };
-  const replicas = judgeUsage(groups, inputs, (usage) => utilization(usage) / goal, (name) => ((requests.get(name) ?? 0) * Math.max(100, goal)) / 100);
+  const replicas = judgeUsage(
+    groups,
+    inputs,
+    (usage) => utilization(usage) / goal,
+    (name) => ((requests.get(name) ?? 0) * Math.max(100, goal)) / 100,
+  );
   return { replicas, current: { averageUtilization: utilization(groups.usage), averageValue: quantityOf(query.resource, average) } };
 }
 
@@ -90,7 +117,12 @@ function byResource(query: UsageQuery, target: MetricTarget, inputs: MetricInput
  * From use to replicas. Pods without figures are taken to use nothing when there should be more, and `full` when there should be fewer;
  * pods that start, nothing: so a guess never makes a change larger, only smaller. When it would turn the change round, nothing changes.
  */
-export function judgeUsage({ usage, ready, unready, missing }: PodGroups, { currentReplicas, tolerances }: MetricInputs, ratioOf: (usage: ReadonlyMap<string, number>) => number, full: (name: string) => number): number {
+export function judgeUsage(
+  { usage, ready, unready, missing }: PodGroups,
+  { currentReplicas, tolerances }: MetricInputs,
+  ratioOf: (usage: ReadonlyMap<string, number>) => number,
+  full: (name: string) => number,
+): number {
   const ratio = ratioOf(usage);
   const hasStarting = unready.length > 0 && ratio > 1;
   if (!hasStarting && missing.length === 0) return isWithin(ratio, tolerances) ? currentReplicas : Math.ceil(rounded(ratio * ready));
@@ -119,5 +151,7 @@ function sum(usage: ReadonlyMap<string, number>): number {
 
 /** As upstream writes averages: cpu in thousandths, everything else in whole units. */
 function quantityOf(resource: string, amount: number): string {
-  return resource === "cpu" ? formatQuantity(Math.floor(amount) / 1000, "DecimalSI") : formatQuantity(Math.floor(amount), resource === "memory" ? "BinarySI" : "DecimalSI");
+  return resource === "cpu"
+    ? formatQuantity(Math.floor(amount) / 1000, "DecimalSI")
+    : formatQuantity(Math.floor(amount), resource === "memory" ? "BinarySI" : "DecimalSI");
 }

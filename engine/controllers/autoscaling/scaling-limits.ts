@@ -61,7 +61,14 @@ export function limitReplicas({ spec }: HorizontalPodAutoscaler, current: number
 }
 
 /** Up to what every recommendation of the window agrees to, down to what none of the window asks for more than. */
-function stabilize(up: HPAScalingRules | undefined, down: HPAScalingRules | undefined, current: number, wanted: number, { recommendations }: ScalingHistory, nowMs: number): number {
+function stabilize(
+  up: HPAScalingRules | undefined,
+  down: HPAScalingRules | undefined,
+  current: number,
+  wanted: number,
+  { recommendations }: ScalingHistory,
+  nowMs: number,
+): number {
   const within = (seconds: number) => [wanted, ...recommendations.filter(({ atMs }) => nowMs - atMs < seconds * 1000).map(({ replicas }) => replicas)];
   const lowest = Math.min(...within(up?.stabilizationWindowSeconds ?? 0));
   const highest = Math.max(...within(down?.stabilizationWindowSeconds ?? DOWN_WINDOW_SECONDS));

@@ -18,11 +18,15 @@ export function claimCreationCounter(metrics: MetricsRegistry): (status: "succes
 /** How many claims there are, by what has become of them and where they come from; counted when somebody asks. */
 export function claimGauge({ informers, metrics }: ControllerContext): Service {
   const claims = informers.informer(resourceClaimResource);
-  const gauge = metrics.gauge(`${PREFIX}_resource_claims`, "Number of ResourceClaims, categorized by allocation status, admin access, and source. Source can be 'resource_claim_template' (created from a template), 'extended_resource' (extended resources), or empty (manually created by a user).");
+  const gauge = metrics.gauge(
+    `${PREFIX}_resource_claims`,
+    "Number of ResourceClaims, categorized by allocation status, admin access, and source. Source can be 'resource_claim_template' (created from a template), 'extended_resource' (extended resources), or empty (manually created by a user).",
+  );
   return service("resource-claim-gauge", async (signal) => {
     const forget = metrics.beforeRender(() => {
       gauge.clear();
-      for (const group of Map.groupBy(claims.list(), (claim) => JSON.stringify(labelsOf(claim))).values()) gauge.set(group.length, labelsOf(group[0] as ResourceClaim)); // no group is empty
+      for (const group of Map.groupBy(claims.list(), (claim) => JSON.stringify(labelsOf(claim))).values())
+        gauge.set(group.length, labelsOf(group[0] as ResourceClaim)); // no group is empty
     });
     await aborted(signal);
     forget();

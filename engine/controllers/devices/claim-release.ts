@@ -42,7 +42,10 @@ function concludeClaimRelease({ claim }: ClaimReleaseInputs, { updated }: Pick<O
 
 function withStatus(claim: StoredClaim, reservedFor: readonly ResourceClaimConsumerReference[], isFreed: boolean): StoredClaim {
   const { allocation, reservedFor: _users, ...rest } = claim.status ?? {};
-  return { ...claim, status: { ...rest, ...(isFreed || allocation === undefined ? {} : { allocation }), ...(reservedFor.length === 0 ? {} : { reservedFor }) } };
+  return {
+    ...claim,
+    status: { ...rest, ...(isFreed || allocation === undefined ? {} : { allocation }), ...(reservedFor.length === 0 ? {} : { reservedFor }) },
+  };
 }
 
 function withoutFinalizer(claim: StoredClaim): StoredClaim {
@@ -67,7 +70,11 @@ export function claimReleaseController({ client, informers }: ControllerContext)
   return {
     name: "resource-claim-release",
     watches: [
-      watch(claims, (claim) => [objectKey(claim)], (_old, claim) => claim !== undefined),
+      watch(
+        claims,
+        (claim) => [objectKey(claim)],
+        (_old, claim) => claim !== undefined,
+      ),
       watch(pods, deviceClaimKeys, (old, pod) => hasDeviceClaims((pod ?? old) as Pod) && (pod === undefined || isDone(pod))), // a change has an object before or after it
     ],
     async observe(key) {

@@ -1,7 +1,15 @@
 import { objectKey, splitKey, type KubeObject } from "../../apimachinery/object-meta.ts";
 import { describeError } from "../../lib/log.ts";
 import { podResource } from "../../resources/core/pod.ts";
-import { claimsOfPod, deviceClaimKeys, findDeviceClaims, isClaimOf, isReservedFor, POD_CLAIM_ANNOTATION, withReservation } from "../../resources/device/pod-device-claims.ts";
+import {
+  claimsOfPod,
+  deviceClaimKeys,
+  findDeviceClaims,
+  isClaimOf,
+  isReservedFor,
+  POD_CLAIM_ANNOTATION,
+  withReservation,
+} from "../../resources/device/pod-device-claims.ts";
 import { resourceClaimTemplateResource } from "../../resources/device/resource-claim-template.ts";
 import { resourceClaimResource } from "../../resources/device/resource-claim.ts";
 import type { Pod, PodResourceClaim, ResourceClaim, ResourceClaimTemplate } from "../../resources/types.ts";
@@ -32,7 +40,13 @@ function planPodClaims(inputs: ClaimTemplateInputs): readonly Action[] {
   const { pod, templates, claims } = inputs;
   const untemplated = missingEntries(inputs).filter(({ resourceClaimTemplateName: name = "" }) => !templates.has(name));
   const actions = [
-    ...untemplated.map((entry) => failed(pod, entry, `resource claim template "${entry.resourceClaimTemplateName}": resourceclaimtemplate.resource.k8s.io "${entry.resourceClaimTemplateName}" not found`)),
+    ...untemplated.map((entry) =>
+      failed(
+        pod,
+        entry,
+        `resource claim template "${entry.resourceClaimTemplateName}": resourceclaimtemplate.resource.k8s.io "${entry.resourceClaimTemplateName}" not found`,
+      ),
+    ),
     ...plannedClaims(inputs).map((claim) => create(resourceClaimResource, claim)),
   ];
   if (!pod.spec.nodeName) return actions;
@@ -51,7 +65,9 @@ function concludePodClaims(inputs: ClaimTemplateInputs, { created, failure }: Pi
   });
   const stuck = failure === undefined ? undefined : awaited.find((entry) => madeFor(own, entry) === undefined);
   return [
-    ...(statuses.length === 0 ? [] : [{ do: "patch", resource: podResource, object: pod, patch: { status: { resourceClaimStatuses: statuses } }, subresource: "status" } as const]),
+    ...(statuses.length === 0
+      ? []
+      : [{ do: "patch", resource: podResource, object: pod, patch: { status: { resourceClaimStatuses: statuses } }, subresource: "status" } as const]),
     ...(stuck === undefined ? [] : [failed(pod, stuck, `create ResourceClaim: ${describeError(failure)}`)]),
   ];
 }
@@ -86,10 +102,15 @@ function failed(pod: Stored<Pod>, entry: PodResourceClaim, why: string): Action 
   return tell(pod, "Warning", "FailedResourceClaimCreation", `PodResourceClaim ${entry.name}: ${why}`);
 }
 
-function claimFrom({ metadata: { name: podName = "", namespace = "", uid = "" } }: Stored<Pod>, entry: PodResourceClaim, { spec: { metadata, spec } }: ResourceClaimTemplate): Stored<ResourceClaim> {
+function claimFrom(
+  { metadata: { name: podName = "", namespace = "", uid = "" } }: Stored<Pod>,
+  entry: PodResourceClaim,
+  { spec: { metadata, spec } }: ResourceClaimTemplate,
+): Stored<ResourceClaim> {
   const full = `${podName}-${entry.name}-`;
   const share = BASE_NAME_MAX / full.length;
-  const generateName = share >= 1 ? full : `${podName.slice(0, Math.floor(podName.length * share))}-${entry.name.slice(0, Math.floor(entry.name.length * share))}`;
+  const generateName =
+    share >= 1 ? full : `${podName.slice(0, Math.floor(podName.length * share))}-${entry.name.slice(0, Math.floor(entry.name.length * share))}`;
   return {
     apiVersion: "resource.k8s.io/v1",
     kind: "ResourceClaim",
@@ -111,16 +132,26 @@ export function claimTemplateController({ informers, metrics }: ControllerContex
   const templates = informers.informer(resourceClaimTemplateResource);
   const countCreation = claimCreationCounter(metrics);
   pods.addIndex(CLAIM_INDEX, deviceClaimKeys);
-  pods.addIndex(TEMPLATE_INDEX, (pod) => (pod.spec.resourceClaims ?? []).flatMap(({ resourceClaimTemplateName: name }) => (name === undefined ? [] : [`${pod.metadata.namespace ?? ""}/${name}`])));
+  pods.addIndex(TEMPLATE_INDEX, (pod) =>
+    (pod.spec.resourceClaims ?? []).flatMap(({ resourceClaimTemplateName: name }) => (name === undefined ? [] : [`${pod.metadata.namespace ?? ""}/${name}`])),
+  );
   claims.addIndex(OWNER_INDEX, ownerIndex);
   return {
     name: "resource-claim-templates",
     component: "resource_claim",
     watches: [
-      watch(pods, (pod) => [objectKey(pod)], (_old, pod) => (pod?.spec.resourceClaims?.length ?? 0) > 0),
+      watch(
+        pods,
+        (pod) => [objectKey(pod)],
+        (_old, pod) => (pod?.spec.resourceClaims?.length ?? 0) > 0,
+      ),
       // One that is lost is made again, and one that got its devices may have to be reserved.
       watch(claims, (claim) => pods.byIndex(CLAIM_INDEX, objectKey(claim)).map(objectKey)),
-      watch(templates, (template) => pods.byIndex(TEMPLATE_INDEX, objectKey(template)).map(objectKey), (_old, template) => template !== undefined),
+      watch(
+        templates,
+        (template) => pods.byIndex(TEMPLATE_INDEX, objectKey(template)).map(objectKey),
+        (_old, template) => template !== undefined,
+      ),
     ],
     observe(key) {
       const { namespace, name } = splitKey(key);

@@ -13,8 +13,10 @@ import { disruption, isPodFinished } from "../pods.ts";
 
 const POOL_INDEX = "devicePools";
 const poolKey = (driver: string, pool: string) => `${driver}/${pool}`;
-const usersOf = ({ metadata: { namespace = "" }, status }: ResourceClaim) => (status?.reservedFor ?? []).flatMap(({ apiGroup = "", resource, name }) => (apiGroup === "" && resource === "pods" ? [`${namespace}/${name}`] : []));
-const evictingTaints = (slice: ResourceSlice | undefined) => (slice?.spec.devices ?? []).flatMap(({ name, taints = [] }) => taints.flatMap((taint) => (taint.effect === "NoExecute" ? [{ name, taint }] : [])));
+const usersOf = ({ metadata: { namespace = "" }, status }: ResourceClaim) =>
+  (status?.reservedFor ?? []).flatMap(({ apiGroup = "", resource, name }) => (apiGroup === "" && resource === "pods" ? [`${namespace}/${name}`] : []));
+const evictingTaints = (slice: ResourceSlice | undefined) =>
+  (slice?.spec.devices ?? []).flatMap(({ name, taints = [] }) => taints.flatMap((taint) => (taint.effect === "NoExecute" ? [{ name, taint }] : [])));
 
 /** A device that a pod was given, and the taints that it has now. */
 export interface TaintedAllocation {
@@ -66,16 +68,29 @@ export function deviceTaintController({ informers }: ControllerContext): Control
   return {
     name: "device-taint-eviction",
     watches: [
-      watch(slices, ({ spec }) => claims.byIndex(POOL_INDEX, poolKey(spec.driver, spec.pool.name)).flatMap(usersOf), (old, slice) => !jsonEqual(evictingTaints(old), evictingTaints(slice))),
+      watch(
+        slices,
+        ({ spec }) => claims.byIndex(POOL_INDEX, poolKey(spec.driver, spec.pool.name)).flatMap(usersOf),
+        (old, slice) => !jsonEqual(evictingTaints(old), evictingTaints(slice)),
+      ),
       watch(claims, usersOf, (old, claim) => claim?.status?.allocation !== undefined && !jsonEqual(old?.status, claim.status)),
-      watch(pods, (pod) => [objectKey(pod)], (old, pod) => (pod?.spec.resourceClaims?.length ?? 0) > 0 && Boolean(pod?.spec.nodeName) && (old?.spec.nodeName !== pod?.spec.nodeName || !jsonEqual(old?.status?.resourceClaimStatuses, pod?.status?.resourceClaimStatuses))),
+      watch(
+        pods,
+        (pod) => [objectKey(pod)],
+        (old, pod) =>
+          (pod?.spec.resourceClaims?.length ?? 0) > 0 &&
+          Boolean(pod?.spec.nodeName) &&
+          (old?.spec.nodeName !== pod?.spec.nodeName || !jsonEqual(old?.status?.resourceClaimStatuses, pod?.status?.resourceClaimStatuses)),
+      ),
     ],
     observe(key) {
       const { namespace, name } = splitKey(key);
       const pod = pods.get(namespace, name);
       if (pod === undefined || !pod.spec.nodeName || isPodFinished(pod) || isBeingDeleted(pod as KubeObject)) return undefined; // stored, so it has its names
       const reserved = findDeviceClaims(pod, (claimName) => claims.get(namespace, claimName)).filter((claim) => isReservedFor(claim, pod));
-      const allocations = reserved.flatMap(({ status }) => (status?.allocation?.devices?.results ?? []).map((given) => ({ given, taints: deviceOf(given)?.taints ?? [] })));
+      const allocations = reserved.flatMap(({ status }) =>
+        (status?.allocation?.devices?.results ?? []).map((given) => ({ given, taints: deviceOf(given)?.taints ?? [] })),
+      );
       return { pod: pod as Pod & KubeObject, allocations }; // likewise
     },
     plan: planDeviceEviction,

@@ -41,26 +41,43 @@ export function planDisruptionBudget({ budget, pods, scales }: DisruptionInputs,
   try {
     expectation = computeExpectation(budget, pods, scales);
   } catch (error) {
-    const failed = { type: "DisruptionAllowed", status: "False", reason: "SyncFailed", message: describeError(error), observedGeneration: before.observedGeneration ?? 0, lastTransitionTime: now };
+    const failed = {
+      type: "DisruptionAllowed",
+      status: "False",
+      reason: "SyncFailed",
+      message: describeError(error),
+      observedGeneration: before.observedGeneration ?? 0,
+      lastTransitionTime: now,
+    };
     const status = { ...before, disruptionsAllowed: 0, conditions: withCondition(before.conditions, failed, now) };
-    return hasStatus(podDisruptionBudgetResource, budget, status) ? [] : [tell(budget, "Warning", "CalculateExpectedPodCountFailed", `Failed to calculate the number of expected pods: ${describeError(error)}`), writeStatus(budget, status)];
+    return hasStatus(podDisruptionBudgetResource, budget, status)
+      ? []
+      : [
+          tell(budget, "Warning", "CalculateExpectedPodCountFailed", `Failed to calculate the number of expected pods: ${describeError(error)}`),
+          writeStatus(budget, status),
+        ];
   }
   const disrupted = computeDisrupted(before, pods, nowMs);
   const { expected, desired, unmanaged } = expectation;
   const healthy = pods.filter((pod) => !isBeingDeleted(pod) && isPodReady(pod) && disrupted.pods[pod.metadata.name ?? ""] === undefined).length;
-  const status = withDisruptionAllowed({
-    ...(before.conditions === undefined ? {} : { conditions: before.conditions }),
-    observedGeneration: budget.metadata.generation ?? 0,
-    ...(Object.keys(disrupted.pods).length === 0 ? {} : { disruptedPods: disrupted.pods }),
-    // A budget that selects nothing allows nothing: its first pods may come before this controller looks again.
-    disruptionsAllowed: expected <= 0 ? 0 : Math.max(0, healthy - desired),
-    currentHealthy: healthy,
-    desiredHealthy: desired,
-    expectedPods: expected,
-  }, now);
+  const status = withDisruptionAllowed(
+    {
+      ...(before.conditions === undefined ? {} : { conditions: before.conditions }),
+      observedGeneration: budget.metadata.generation ?? 0,
+      ...(Object.keys(disrupted.pods).length === 0 ? {} : { disruptedPods: disrupted.pods }),
+      // A budget that selects nothing allows nothing: its first pods may come before this controller looks again.
+      disruptionsAllowed: expected <= 0 ? 0 : Math.max(0, healthy - desired),
+      currentHealthy: healthy,
+      desiredHealthy: desired,
+      expectedPods: expected,
+    },
+    now,
+  );
   return [
     ...(disrupted.againMs === undefined ? [] : [{ do: "wait", forMs: disrupted.againMs } as const]),
-    ...disrupted.survivors.map((pod) => tell(pod, "Warning", "NotDeleted", `Pod was expected by PDB ${budget.metadata.namespace}/${budget.metadata.name} to be deleted but it wasn't`)),
+    ...disrupted.survivors.map((pod) =>
+      tell(pod, "Warning", "NotDeleted", `Pod was expected by PDB ${budget.metadata.namespace}/${budget.metadata.name} to be deleted but it wasn't`),
+    ),
     ...(hasStatus(podDisruptionBudgetResource, budget, status) ? [] : [...tellOddities(budget, pods, unmanaged), writeStatus(budget, status)]),
   ];
 }
@@ -95,7 +112,11 @@ function sumScales(pods: readonly Pod[], scales: ReadonlyMap<string, number>): {
 }
 
 /** Granted evictions that are still under way, and pods whose time for that is over. */
-function computeDisrupted({ disruptedPods = {} }: PodDisruptionBudgetStatus, pods: readonly Pod[], nowMs: number): { pods: Record<string, string>; survivors: readonly Pod[]; againMs: number | undefined } {
+function computeDisrupted(
+  { disruptedPods = {} }: PodDisruptionBudgetStatus,
+  pods: readonly Pod[],
+  nowMs: number,
+): { pods: Record<string, string>; survivors: readonly Pod[]; againMs: number | undefined } {
   const waiting: Record<string, string> = {};
   const survivors: Pod[] = [];
   let againMs: number | undefined;
@@ -116,7 +137,14 @@ function computeDisrupted({ disruptedPods = {} }: PodDisruptionBudgetStatus, pod
 function tellOddities(budget: PodDisruptionBudget, pods: readonly Pod[], unmanaged: readonly string[]): readonly Action[] {
   if (pods.length === 0) return [tell(budget, "Normal", "NoPods", "No matching pods found")];
   if (unmanaged.length === 0) return [];
-  return [tell(budget, "Warning", "UnmanagedPods", `No controller wants the pods ${unmanaged.join(", ")}, so their number cannot be told: give the budget a whole number as minAvailable`)];
+  return [
+    tell(
+      budget,
+      "Warning",
+      "UnmanagedPods",
+      `No controller wants the pods ${unmanaged.join(", ")}, so their number cannot be told: give the budget a whole number as minAvailable`,
+    ),
+  ];
 }
 
 function writeStatus(budget: PodDisruptionBudget, status: PodDisruptionBudgetStatus): Action {

@@ -25,12 +25,19 @@ export function disruptionController({ informers, client }: ControllerContext): 
 
   const definitions = informers.informer(customResourceDefinitionResource);
 
-  const budgetsOf = (pod: Pod): string[] => budgets.list(pod.metadata.namespace).filter((budget) => labelSelectorPredicate(budget.spec?.selector)(pod.metadata.labels)).map(objectKey);
+  const budgetsOf = (pod: Pod): string[] =>
+    budgets
+      .list(pod.metadata.namespace)
+      .filter((budget) => labelSelectorPredicate(budget.spec?.selector)(pod.metadata.labels))
+      .map(objectKey);
   const budgetsIn = ({ metadata: { namespace } }: { readonly metadata: { readonly namespace?: string } }): string[] => budgets.list(namespace).map(objectKey);
 
   /** Who decides how many pods like this there are, and how many that is. Several ReplicaSets of one Deployment have one wish. */
   const scaleOf = (namespace: string, owner: OwnerReference): { readonly uid: string; readonly replicas: number } | undefined => {
-    const known = { ReplicaSet: sets, StatefulSet: statefulSets, ReplicationController: replicationControllers, Deployment: deployments }[owner.kind]?.get(namespace, owner.name);
+    const known = { ReplicaSet: sets, StatefulSet: statefulSets, ReplicationController: replicationControllers, Deployment: deployments }[owner.kind]?.get(
+      namespace,
+      owner.name,
+    );
     if (known === undefined || known.metadata.uid !== owner.uid) return undefined;
     const above = owner.kind === "ReplicaSet" ? controllerOf(known) : undefined;
     return above?.kind === "Deployment" ? scaleOf(namespace, above) : { uid: owner.uid, replicas: known.spec?.replicas ?? 1 };
@@ -43,7 +50,8 @@ export function disruptionController({ informers, client }: ControllerContext): 
     return scalable === undefined || object?.metadata.uid !== owner.uid ? undefined : { uid: owner.uid, replicas: scalable.scale.specReplicas(object) };
   };
 
-  const resized = <T extends { readonly spec?: { readonly replicas?: number } }>(old: T | undefined, next: T | undefined): boolean => old?.spec?.replicas !== next?.spec?.replicas;
+  const resized = <T extends { readonly spec?: { readonly replicas?: number } }>(old: T | undefined, next: T | undefined): boolean =>
+    old?.spec?.replicas !== next?.spec?.replicas;
   return {
     name: "disruption-controller",
     component: "controllermanager",
@@ -82,7 +90,13 @@ export function staleDisruptionController({ informers }: ControllerContext): Con
   const isMarked = (pod: Pod | undefined) => pod?.status?.conditions?.some(({ type, status }) => type === "DisruptionTarget" && status === "True") === true;
   return {
     name: "stale-disruption-controller",
-    watches: [watch(pods, (pod) => [objectKey(pod)], (_old, pod) => isMarked(pod))],
+    watches: [
+      watch(
+        pods,
+        (pod) => [objectKey(pod)],
+        (_old, pod) => isMarked(pod),
+      ),
+    ],
     observe(key) {
       const { namespace, name } = splitKey(key);
       return pods.get(namespace, name);

@@ -59,11 +59,13 @@ export function computeSubsets(service: Service, pods: readonly Pod[]): readonly
     if (group === undefined) groups.set(key, (group = { ports, ready: [], notReady: [] }));
     (publishes || isConditionTrue(pod.status?.conditions, "Ready") ? group.ready : group.notReady).push(addressOf(service, pod, ip));
   }
-  return [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, { ports, ready, notReady }]) => ({
-    ...(ready.length === 0 ? {} : { addresses: ready.sort(byAddress) }),
-    ...(notReady.length === 0 ? {} : { notReadyAddresses: notReady.sort(byAddress) }),
-    ...(ports.length === 0 ? {} : { ports }),
-  }));
+  return [...groups]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, { ports, ready, notReady }]) => ({
+      ...(ready.length === 0 ? {} : { addresses: ready.sort(byAddress) }),
+      ...(notReady.length === 0 ? {} : { notReadyAddresses: notReady.sort(byAddress) }),
+      ...(ports.length === 0 ? {} : { ports }),
+    }));
 }
 
 /** Endpoints know one family: the Service's first. */

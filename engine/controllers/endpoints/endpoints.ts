@@ -13,7 +13,11 @@ export function endpointsController({ informers }: ControllerContext): Controlle
   const services = informers.informer(serviceResource);
   const pods = informers.informer(podResource);
   const endpoints = informers.informer(endpointsResource);
-  const selecting = (pod: Pod) => services.list(pod.metadata.namespace).filter((service) => selects(service, pod)).map(objectKey);
+  const selecting = (pod: Pod) =>
+    services
+      .list(pod.metadata.namespace)
+      .filter((service) => selects(service, pod))
+      .map(objectKey);
   return {
     name: "endpoint-controller",
     watches: [watch(services, (service) => [objectKey(service)]), watch(pods, selecting, isEndpointChange), watch(endpoints, (object) => [objectKey(object)])],

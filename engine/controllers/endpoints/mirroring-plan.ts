@@ -43,28 +43,57 @@ export function planMirror({ endpoints, slices }: MirrorInputs): readonly Action
 
 function wantedSlices({ subsets = [] }: Endpoints): readonly Wanted[] {
   return subsets.flatMap(({ addresses = [], notReadyAddresses = [], ports = [] }) => {
-    const all = [...addresses.map((address) => endpointOf(address, true)), ...notReadyAddresses.map((address) => endpointOf(address, false))].slice(0, ADDRESSES_MAX);
-    const slicePorts = ports.map(({ name = "", port, protocol = "TCP", appProtocol }): EndpointPort => ({ name, port, protocol, ...(appProtocol === undefined ? {} : { appProtocol }) }));
+    const all = [...addresses.map((address) => endpointOf(address, true)), ...notReadyAddresses.map((address) => endpointOf(address, false))].slice(
+      0,
+      ADDRESSES_MAX,
+    );
+    const slicePorts = ports.map(({ name = "", port, protocol = "TCP", appProtocol }): EndpointPort => ({
+      name,
+      port,
+      protocol,
+      ...(appProtocol === undefined ? {} : { appProtocol }),
+    }));
     return (["IPv4", "IPv6"] as const).flatMap((addressType) => {
       const own = all.filter(({ addresses: [address = ""] }) => familyOf(address) === addressType);
       const parts: Wanted[] = [];
-      for (let at = 0; at < own.length; at += ENDPOINTS_PER_SLICE_MAX) parts.push({ addressType, ports: slicePorts, endpoints: own.slice(at, at + ENDPOINTS_PER_SLICE_MAX) });
+      for (let at = 0; at < own.length; at += ENDPOINTS_PER_SLICE_MAX)
+        parts.push({ addressType, ports: slicePorts, endpoints: own.slice(at, at + ENDPOINTS_PER_SLICE_MAX) });
       return parts;
     });
   });
 }
 
 function endpointOf({ ip, hostname, nodeName, targetRef }: EndpointAddress, ready: boolean): Endpoint {
-  return { addresses: [ip], conditions: { ready }, ...(hostname ? { hostname } : {}), ...(nodeName === undefined ? {} : { nodeName }), ...(targetRef === undefined ? {} : { targetRef }) };
+  return {
+    addresses: [ip],
+    conditions: { ready },
+    ...(hostname ? { hostname } : {}),
+    ...(nodeName === undefined ? {} : { nodeName }),
+    ...(targetRef === undefined ? {} : { targetRef }),
+  };
 }
 
-function render({ metadata: { name = "", namespace = "", uid, labels = {}, annotations = {} } }: Endpoints, base: EndpointSlice | undefined, { addressType, ports, endpoints }: Wanted): EndpointSlice {
+function render(
+  { metadata: { name = "", namespace = "", uid, labels = {}, annotations = {} } }: Endpoints,
+  base: EndpointSlice | undefined,
+  { addressType, ports, endpoints }: Wanted,
+): EndpointSlice {
   const mirrored = Object.fromEntries(Object.entries(annotations).filter(([key]) => !UNMIRRORED.has(key)));
-  const metadata = { labels: { ...labels, [SERVICE_LABEL]: name, [MANAGER_LABEL]: MIRROR_MANAGER }, ...(Object.keys(mirrored).length === 0 ? {} : { annotations: mirrored }) };
+  const metadata = {
+    labels: { ...labels, [SERVICE_LABEL]: name, [MANAGER_LABEL]: MIRROR_MANAGER },
+    ...(Object.keys(mirrored).length === 0 ? {} : { annotations: mirrored }),
+  };
   if (base !== undefined) {
     const { labels: _labels, annotations: _annotations, ...rest } = base.metadata;
     return { ...base, metadata: { ...rest, ...metadata }, endpoints: listOrNull(endpoints), ports: listOrNull(ports) };
   }
   const owner = newControllerRef({ apiVersion: "v1", kind: "Endpoints", metadata: { name, ...(uid === undefined ? {} : { uid }) } });
-  return { apiVersion: "discovery.k8s.io/v1", kind: "EndpointSlice", metadata: { generateName: `${name}-`, namespace, ...metadata, ownerReferences: [owner] }, addressType, endpoints: listOrNull(endpoints), ports: listOrNull(ports) };
+  return {
+    apiVersion: "discovery.k8s.io/v1",
+    kind: "EndpointSlice",
+    metadata: { generateName: `${name}-`, namespace, ...metadata, ownerReferences: [owner] },
+    addressType,
+    endpoints: listOrNull(endpoints),
+    ports: listOrNull(ports),
+  };
 }

@@ -18,7 +18,11 @@ export function mirroringController({ informers }: ControllerContext): Controlle
   slices.addIndex(SERVICE_INDEX, (slice) => (isMine(slice) ? [keyOf(slice)] : []));
   return {
     name: "endpointslicemirroring-controller",
-    watches: [watch(endpoints, (object) => [objectKey(object)]), watch(services, (service) => [objectKey(service)]), watch(slices, (slice) => (isMine(slice) ? [keyOf(slice)] : []))],
+    watches: [
+      watch(endpoints, (object) => [objectKey(object)]),
+      watch(services, (service) => [objectKey(service)]),
+      watch(slices, (slice) => (isMine(slice) ? [keyOf(slice)] : [])),
+    ],
     observe(key) {
       const { namespace, name } = splitKey(key);
       const found = endpoints.get(namespace, name);

@@ -31,7 +31,8 @@ const MACHINE_PORTS: ReadonlySet<string> = new Set([22, 2379, 2380, 6443, 10_249
  */
 export function planNodeBalancer({ service, services, slices, nodes }: NodeBalancerInputs): readonly Action[] {
   const taken = isBalanced(service) ? findTaken(service, services) : undefined;
-  const ingress = isBalanced(service) && taken === undefined ? chooseAddresses(service, slices, nodes).map((ip): LoadBalancerIngress => ({ ip, ipMode: "VIP" })) : [];
+  const ingress =
+    isBalanced(service) && taken === undefined ? chooseAddresses(service, slices, nodes).map((ip): LoadBalancerIngress => ({ ip, ipMode: "VIP" })) : [];
   const warning = taken === undefined ? [] : [tell(service, "Warning", "LoadBalancerPortTaken", `No load balancer address: ${taken}`)];
   if (jsonEqual(service.status?.loadBalancer?.ingress ?? [], ingress)) return warning;
   return [update(serviceResource, { ...service, status: { ...service.status, loadBalancer: ingress.length === 0 ? {} : { ingress } } }, "status"), ...warning];
@@ -54,7 +55,10 @@ function findTaken(service: Service, services: readonly Service[]): string | und
   if (ofMachine !== undefined) return `port ${ofMachine} is the machines' own`;
   for (const other of services) {
     if (objectKey(other) === objectKey(service)) continue;
-    const claimed = new Set([...(isBalanced(other) && isBefore(other, service) ? portsOf(other) : []), ...(other.spec?.ports ?? []).filter(({ nodePort }) => nodePort).map(({ nodePort, protocol = "TCP" }) => `${protocol}/${nodePort}`)]);
+    const claimed = new Set([
+      ...(isBalanced(other) && isBefore(other, service) ? portsOf(other) : []),
+      ...(other.spec?.ports ?? []).filter(({ nodePort }) => nodePort).map(({ nodePort, protocol = "TCP" }) => `${protocol}/${nodePort}`),
+    ]);
     const port = wanted.find((candidate) => claimed.has(candidate));
     if (port !== undefined) return `port ${port} of the nodes is Service ${objectKey(other)}'s`;
   }
@@ -74,15 +78,29 @@ function isBefore(a: Service, b: Service): boolean {
 function chooseAddresses(service: Service, slices: readonly EndpointSlice[], nodes: readonly Node[]): readonly string[] {
   const { spec } = service;
   const families = serviceFamilies(service);
-  const holders = new Set(slices.flatMap((slice) => (slice.endpoints ?? []).filter(({ conditions }) => conditions?.ready !== false).map(({ nodeName }) => nodeName)));
+  const holders = new Set(
+    slices.flatMap((slice) => (slice.endpoints ?? []).filter(({ conditions }) => conditions?.ready !== false).map(({ nodeName }) => nodeName)),
+  );
   const chosen = nodes.filter((node) => takesTraffic(node) && (spec?.externalTrafficPolicy !== "Local" || holders.has(node.metadata.name)));
-  const ofType = (type: string) => chosen.flatMap(({ status }) => (status?.addresses ?? []).filter((address) => address.type === type && families.some((family) => family === familyOf(address.address))).map(({ address }) => address)).sort();
+  const ofType = (type: string) =>
+    chosen
+      .flatMap(({ status }) =>
+        (status?.addresses ?? [])
+          .filter((address) => address.type === type && families.some((family) => family === familyOf(address.address)))
+          .map(({ address }) => address),
+      )
+      .sort();
   const external = ofType("ExternalIP");
   return external.length > 0 ? external : ofType("InternalIP");
 }
 
 function takesTraffic({ metadata, spec, status }: Node): boolean {
-  return isConditionTrue(status?.conditions, "Ready") && metadata.deletionTimestamp === undefined && metadata.labels?.[EXCLUDED_LABEL] === undefined && !(spec?.taints ?? []).some(({ key }) => key === TO_BE_DELETED_TAINT);
+  return (
+    isConditionTrue(status?.conditions, "Ready") &&
+    metadata.deletionTimestamp === undefined &&
+    metadata.labels?.[EXCLUDED_LABEL] === undefined &&
+    !(spec?.taints ?? []).some(({ key }) => key === TO_BE_DELETED_TAINT)
+  );
 }
 
 /** The controller for clusters without a load balancer of their own; off unless it is asked for. */

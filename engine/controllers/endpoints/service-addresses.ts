@@ -23,7 +23,9 @@ function planServiceAddress({ address, service, existing }: ServiceAddressInputs
   const wanted = serviceAddressObject(address, { namespace, name });
   if (existing === undefined) return [create(ipAddressResource, wanted)];
   // Its parent cannot be changed: it goes, and the next look makes it anew.
-  return jsonEqual(existing.spec?.parentRef, wanted.spec?.parentRef) || !isOurs ? [] : [{ do: "delete", resource: ipAddressResource, object: existing, ifUnchanged: true }];
+  return jsonEqual(existing.spec?.parentRef, wanted.spec?.parentRef) || !isOurs
+    ? []
+    : [{ do: "delete", resource: ipAddressResource, object: existing, ifUnchanged: true }];
 }
 
 /** Keeps an IPAddress for every address of a Service, as people and tools expect to find them. */
@@ -37,7 +39,9 @@ export function serviceAddressController({ informers }: ControllerContext): Cont
     observe(address) {
       const service = services.byIndex(ADDRESS_INDEX, address).find((candidate) => !isBeingDeleted(candidate));
       const existing = addresses.get("", address);
-      return service === undefined && existing === undefined ? undefined : { address, service, existing: existing !== undefined && isBeingDeleted(existing) ? undefined : existing };
+      return service === undefined && existing === undefined
+        ? undefined
+        : { address, service, existing: existing !== undefined && isBeingDeleted(existing) ? undefined : existing };
     },
     plan: planServiceAddress,
   };

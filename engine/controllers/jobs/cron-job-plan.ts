@@ -65,10 +65,13 @@ function tellNews({ cron, jobs }: CronJobInputs): Action[] {
   const news: Action[] = [];
   for (const job of jobs) {
     const ended = finishedCondition(job);
-    if (ended !== undefined && known.has(job.metadata.uid)) news.push(tell(cron, "Normal", "SawCompletedJob", `Saw completed job: ${job.metadata.name}, condition: ${ended.type}`));
-    if (ended === undefined && !known.has(job.metadata.uid) && scheduledMs(job) !== Date.parse(cron.status?.lastScheduleTime ?? "")) news.push(tell(cron, "Warning", "UnexpectedJob", `Saw a job that the controller did not create or forgot: ${job.metadata.name}`));
+    if (ended !== undefined && known.has(job.metadata.uid))
+      news.push(tell(cron, "Normal", "SawCompletedJob", `Saw completed job: ${job.metadata.name}, condition: ${ended.type}`));
+    if (ended === undefined && !known.has(job.metadata.uid) && scheduledMs(job) !== Date.parse(cron.status?.lastScheduleTime ?? ""))
+      news.push(tell(cron, "Warning", "UnexpectedJob", `Saw a job that the controller did not create or forgot: ${job.metadata.name}`));
   }
-  for (const { uid, name } of active) if (!jobs.some((job) => job.metadata.uid === uid)) news.push(tell(cron, "Normal", "MissingJob", `Active job went missing: ${name}`));
+  for (const { uid, name } of active)
+    if (!jobs.some((job) => job.metadata.uid === uid)) news.push(tell(cron, "Normal", "MissingJob", `Active job went missing: ${name}`));
   return news;
 }
 
@@ -83,12 +86,15 @@ function planStart({ cron, jobs }: CronJobInputs, nowMs: number): readonly Actio
   }
   const next = schedule(nowMs);
   // Upstream finds the same by the distance of two starts, which are both the beginning of time.
-  if (next === undefined) return [tell(cron, "Warning", "InvalidSchedule", `invalid schedule: ${spec.schedule} : time difference between two schedules is less than 1 second`)];
+  if (next === undefined)
+    return [tell(cron, "Warning", "InvalidSchedule", `invalid schedule: ${spec.schedule} : time difference between two schedules is less than 1 second`)];
   const again: Action[] = [{ do: "wait", forMs: next - nowMs }];
   const sinceMs = Date.parse(status?.lastScheduleTime ?? metadata.creationTimestamp ?? "");
   const { dueMs, isManyMissed } = computeDueTime(schedule, sinceMs, nowMs);
   if (dueMs === undefined) return again;
-  const late: Action[] = isManyMissed ? [tell(cron, "Warning", "TooManyMissedTimes", "too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock skew")] : [];
+  const late: Action[] = isManyMissed
+    ? [tell(cron, "Warning", "TooManyMissedTimes", "too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock skew")]
+    : [];
   if (spec.startingDeadlineSeconds !== undefined && dueMs + spec.startingDeadlineSeconds * 1000 < nowMs) {
     return [...again, ...late, tell(cron, "Warning", "MissSchedule", `Missed scheduled time to start a job: ${httpDate(dueMs)}`)];
   }
@@ -96,9 +102,19 @@ function planStart({ cron, jobs }: CronJobInputs, nowMs: number): readonly Actio
   const running = runningOf(cron, jobs);
   if (running.some((job) => job.metadata.name === name) || jobs.some((job) => job.metadata.name === name)) return again;
   if (spec.concurrencyPolicy === "Forbid" && running.length > 0) {
-    return [...again, ...late, tell(cron, "Normal", "JobAlreadyActive", "Not starting job because prior execution is running and concurrency policy is Forbid")];
+    return [
+      ...again,
+      ...late,
+      tell(cron, "Normal", "JobAlreadyActive", "Not starting job because prior execution is running and concurrency policy is Forbid"),
+    ];
   }
-  const replaced = spec.concurrencyPolicy === "Replace" ? running.flatMap((job): Action[] => [{ do: "delete", resource: jobResource, object: job, options: { propagationPolicy: "Background" } }, tell(cron, "Normal", "SuccessfulDelete", `Deleted job ${job.metadata.name}`)]) : [];
+  const replaced =
+    spec.concurrencyPolicy === "Replace"
+      ? running.flatMap((job): Action[] => [
+          { do: "delete", resource: jobResource, object: job, options: { propagationPolicy: "Background" } },
+          tell(cron, "Normal", "SuccessfulDelete", `Deleted job ${job.metadata.name}`),
+        ])
+      : [];
   return [...again, ...late, ...replaced, create(jobResource, newJob(cron, dueMs))];
 }
 
@@ -107,7 +123,9 @@ function planHistory({ cron, jobs }: CronJobInputs): readonly Action[] {
   const { successfulJobsHistoryLimit, failedJobsHistoryLimit } = cron.spec;
   const surplus = (type: string, limit: number | undefined): readonly Job[] => {
     if (limit === undefined) return [];
-    const ended = jobs.filter((job) => finishedCondition(job)?.type === type && !isBeingDeleted(job)).sort((a, b) => startMs(a) - startMs(b) || ((a.metadata.name ?? "") < (b.metadata.name ?? "") ? -1 : 1));
+    const ended = jobs
+      .filter((job) => finishedCondition(job)?.type === type && !isBeingDeleted(job))
+      .sort((a, b) => startMs(a) - startMs(b) || ((a.metadata.name ?? "") < (b.metadata.name ?? "") ? -1 : 1));
     return ended.slice(0, Math.max(0, ended.length - limit));
   };
   return [...surplus("Complete", successfulJobsHistoryLimit), ...surplus("Failed", failedJobsHistoryLimit)].flatMap((job): Action[] => [

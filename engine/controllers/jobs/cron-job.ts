@@ -27,7 +27,7 @@ export function cronJobController({ informers, client }: ControllerContext): Con
       // Before a Job that is called active counts as gone, the API itself is asked.
       const unseen = (cron.status?.active ?? []).filter(({ uid }) => !children.some((job) => job.metadata.uid === uid));
       const found = await Promise.all(unseen.map(({ name: jobName = "" }) => unlessGone(client.for(jobResource).get(namespace, jobName))));
-      return { cron, jobs: [...children, ...found.filter((job) => job !== undefined && unseen.some(({ uid }) => uid === job.metadata.uid)) as Job[]] }; // undefined was filtered out
+      return { cron, jobs: [...children, ...(found.filter((job) => job !== undefined && unseen.some(({ uid }) => uid === job.metadata.uid)) as Job[])] }; // undefined was filtered out
     },
     plan: planCronJob,
     conclude: concludeCronJob,

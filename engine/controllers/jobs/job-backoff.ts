@@ -9,7 +9,10 @@ const BACKOFF = { initialMs: 10_000, maxMs: 10 * 60_000 };
 /** What is left of the wait before the next pod may be made; failures count from the last pod that succeeded. Pure. */
 export function computeBackoffMs(job: Job, pods: readonly Pod[], nowMs: number): number {
   const lastSuccess = Math.max(-Infinity, ...pods.filter((pod) => pod.status?.phase === "Succeeded").map(finishedAtMs));
-  const failures = pods.filter((pod) => isFailed(job, pod)).map(finishedAtMs).filter((time) => time > lastSuccess);
+  const failures = pods
+    .filter((pod) => isFailed(job, pod))
+    .map(finishedAtMs)
+    .filter((time) => time > lastSuccess);
   if (failures.length === 0) return 0;
   return Math.max(0, Math.max(...failures) + backoffMs(BACKOFF, failures.length) - nowMs);
 }
@@ -22,7 +25,9 @@ export function computeIndexBackoffMs(job: Job, lastFailed: Pod, nowMs: number):
 
 /** When the last container ended, or else the best guess there is. */
 function finishedAtMs({ metadata, status }: Pod): number {
-  const ends = [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])].map((container) => Date.parse(container.state?.terminated?.finishedAt ?? "")).filter((time) => !Number.isNaN(time));
+  const ends = [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])]
+    .map((container) => Date.parse(container.state?.terminated?.finishedAt ?? ""))
+    .filter((time) => !Number.isNaN(time));
   if (ends.length > 0) return Math.max(...ends);
   if (metadata.deletionTimestamp !== undefined) return Date.parse(metadata.deletionTimestamp) - (metadata.deletionGracePeriodSeconds ?? 0) * 1000;
   const unready = findCondition(status?.conditions, "Ready")?.lastTransitionTime;

@@ -23,12 +23,15 @@ function matchExitCodes({ onExitCodes }: PodFailurePolicyRule, { metadata, statu
   for (const container of [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])]) {
     const code = container.state?.terminated?.exitCode;
     if (code === undefined || code === 0 || (containerName !== undefined && containerName !== container.name)) continue;
-    if (values.includes(code) === (operator === "In")) return `Container ${container.name} for pod ${metadata.namespace}/${metadata.name} failed with exit code ${code}`;
+    if (values.includes(code) === (operator === "In"))
+      return `Container ${container.name} for pod ${metadata.namespace}/${metadata.name} failed with exit code ${code}`;
   }
   return undefined;
 }
 
 function matchConditions({ onPodConditions = [] }: PodFailurePolicyRule, { metadata, status }: Pod): string | undefined {
-  const found = onPodConditions.find((pattern) => (status?.conditions ?? []).some((condition) => condition.type === pattern.type && condition.status === (pattern.status ?? "True")));
+  const found = onPodConditions.find((pattern) =>
+    (status?.conditions ?? []).some((condition) => condition.type === pattern.type && condition.status === (pattern.status ?? "True")),
+  );
   return found === undefined ? undefined : `Pod ${metadata.namespace}/${metadata.name} has condition ${found.type}`;
 }

@@ -52,7 +52,10 @@ export function letGo(object: Pod): Action {
 }
 
 function remove(job: Job, object: Pod): Action {
-  return { do: "inOrder", actions: [{ do: "delete", resource: podResource, object }, tell(job, "Normal", "SuccessfulDelete", `Deleted pod: ${object.metadata.name}`)] };
+  return {
+    do: "inOrder",
+    actions: [{ do: "delete", resource: podResource, object }, tell(job, "Normal", "SuccessfulDelete", `Deleted pod: ${object.metadata.name}`)],
+  };
 }
 
 function together(actions: readonly Action[]): readonly Action[] {

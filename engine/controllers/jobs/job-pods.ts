@@ -42,7 +42,10 @@ export interface IndexFailures {
 
 /** As the pod was told when it was made: failures before it. */
 export function failuresBefore(pod: Pod): IndexFailures {
-  return { counted: Number(pod.metadata.annotations?.[INDEX_FAILURE_COUNT] ?? 0) || 0, ignored: Number(pod.metadata.annotations?.[INDEX_IGNORED_FAILURE_COUNT] ?? 0) || 0 };
+  return {
+    counted: Number(pod.metadata.annotations?.[INDEX_FAILURE_COUNT] ?? 0) || 0,
+    ignored: Number(pod.metadata.annotations?.[INDEX_IGNORED_FAILURE_COUNT] ?? 0) || 0,
+  };
 }
 
 export function failuresWith(job: Job, pod: Pod): IndexFailures {
@@ -56,8 +59,15 @@ export function newJobPod(job: Job, index?: number, before?: Pod): Pod {
   const metadata = { ...pod.metadata, finalizers: [...(pod.metadata.finalizers ?? []), JOB_TRACKING_FINALIZER] };
   if (index === undefined) return { ...pod, metadata, spec };
   const name = `${job.metadata.name ?? ""}-${index}`;
-  const perIndex = job.spec.backoffLimitPerIndex === undefined ? {} : failureAnnotations(before === undefined ? { counted: 0, ignored: 0 } : failuresWith(job, before));
-  const withIndex = <C extends Pick<Container, "env">>(container: C): C => ({ ...container, env: [...(container.env ?? []).filter((variable) => variable.name !== INDEX_VARIABLE), { name: INDEX_VARIABLE, valueFrom: { fieldRef: { apiVersion: "v1", fieldPath: `metadata.labels['${COMPLETION_INDEX}']` } } }] });
+  const perIndex =
+    job.spec.backoffLimitPerIndex === undefined ? {} : failureAnnotations(before === undefined ? { counted: 0, ignored: 0 } : failuresWith(job, before));
+  const withIndex = <C extends Pick<Container, "env">>(container: C): C => ({
+    ...container,
+    env: [
+      ...(container.env ?? []).filter((variable) => variable.name !== INDEX_VARIABLE),
+      { name: INDEX_VARIABLE, valueFrom: { fieldRef: { apiVersion: "v1", fieldPath: `metadata.labels['${COMPLETION_INDEX}']` } } },
+    ],
+  });
   return {
     ...pod,
     metadata: {
@@ -66,7 +76,12 @@ export function newJobPod(job: Job, index?: number, before?: Pod): Pod {
       labels: { ...metadata.labels, [COMPLETION_INDEX]: String(index) },
       annotations: { ...metadata.annotations, [COMPLETION_INDEX]: String(index), ...perIndex },
     },
-    spec: { ...spec, hostname: name, containers: spec.containers.map(withIndex), ...(spec.initContainers === undefined ? {} : { initContainers: spec.initContainers.map(withIndex) }) },
+    spec: {
+      ...spec,
+      hostname: name,
+      containers: spec.containers.map(withIndex),
+      ...(spec.initContainers === undefined ? {} : { initContainers: spec.initContainers.map(withIndex) }),
+    },
   };
 }
 

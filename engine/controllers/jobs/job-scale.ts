@@ -24,7 +24,8 @@ export function planJobScale(job: Job, view: JobView, nowMs: number): JobScale {
   if (spec.suspend === true) return { ...NOTHING, remove: active };
   const parallelism = spec.parallelism ?? 1;
   // Without a number of completions one success is enough: then what runs may go on, and nothing new begins.
-  const wanted = spec.completions === undefined ? (succeeded > 0 ? active.length : parallelism) : Math.max(0, Math.min(parallelism, spec.completions - succeeded));
+  const wanted =
+    spec.completions === undefined ? (succeeded > 0 ? active.length : parallelism) : Math.max(0, Math.min(parallelism, spec.completions - succeeded));
   const remove = chooseSurplus(job, view, active.length - wanted, nowMs).slice(0, BURST_MAX);
   if (remove.length > 0) return { ...NOTHING, remove };
   const missing = Math.min(BURST_MAX, wanted - active.length - (replacesOnlyFailed(job) ? terminating.length : 0));
@@ -33,7 +34,12 @@ export function planJobScale(job: Job, view: JobView, nowMs: number): JobScale {
   const backoffMs = computeBackoffMs(job, view.members, nowMs);
   if (backoffMs > 0) return { ...NOTHING, waitMs: backoffMs };
   if (!isIndexed(job)) return { ...NOTHING, add: Array.from({ length: missing }, () => newJobPod(job)) };
-  return { ...NOTHING, add: pendingIndexes(job, view).slice(0, missing).map((index) => newJobPod(job, index)) };
+  return {
+    ...NOTHING,
+    add: pendingIndexes(job, view)
+      .slice(0, missing)
+      .map((index) => newJobPod(job, index)),
+  };
 }
 
 /** Each index waits for itself. */

@@ -40,11 +40,24 @@ export function computeJobStatus(inputs: JobInputs, { created, failure }: Pick<O
   const is = findCondition(conditions, "Suspended")?.status;
   const hasResumed = was === "True" && is === "False";
   const hasStopped = was !== "True" && is === "True";
-  const startTime = hasResumed ? now : hasStopped ? undefined : (job.status?.startTime ?? (job.spec.suspend === true && verdict === undefined ? undefined : now));
+  const startTime = hasResumed
+    ? now
+    : hasStopped
+      ? undefined
+      : (job.status?.startTime ?? (job.spec.suspend === true && verdict === undefined ? undefined : now));
   const uncounted = listUncounted(job, view, verdict);
   const isListed = uncounted.succeeded.length + uncounted.failed.length > 0;
   const isOver = verdict !== undefined && !isListed && view.active.length + view.terminating.length === 0 && !view.members.some(hasFinalizer);
-  const end: JobCondition | undefined = isOver ? { type: verdict.type === "FailureTarget" ? "Failed" : "Complete", status: "True", lastProbeTime: now, lastTransitionTime: now, reason: verdict.reason, message: verdict.message } : undefined;
+  const end: JobCondition | undefined = isOver
+    ? {
+        type: verdict.type === "FailureTarget" ? "Failed" : "Complete",
+        status: "True",
+        lastProbeTime: now,
+        lastTransitionTime: now,
+        reason: verdict.reason,
+        message: verdict.message,
+      }
+    : undefined;
   const all = [...conditions, ...(end === undefined ? [] : [end])];
   const succeeded = isIndexed(job) ? view.succeeded : view.counted.succeeded;
   const leaving = new Set(failure === undefined ? chooseLeaving(job, view, verdict) : []);
@@ -60,7 +73,10 @@ export function computeJobStatus(inputs: JobInputs, { created, failure }: Pick<O
     terminating: view.terminating.length + leaving.size,
     ...(view.succeededIndexes.length === 0 ? {} : { completedIndexes: formatIndexSet(view.succeededIndexes) }),
     ...(job.spec.backoffLimitPerIndex === undefined ? {} : { failedIndexes: formatIndexSet(view.failedIndexes) }),
-    uncountedTerminatedPods: { ...(uncounted.succeeded.length === 0 ? {} : { succeeded: uncounted.succeeded }), ...(uncounted.failed.length === 0 ? {} : { failed: uncounted.failed }) },
+    uncountedTerminatedPods: {
+      ...(uncounted.succeeded.length === 0 ? {} : { succeeded: uncounted.succeeded }),
+      ...(uncounted.failed.length === 0 ? {} : { failed: uncounted.failed }),
+    },
     ready: staying.filter(isPodReady).length,
   };
 }
@@ -72,7 +88,10 @@ function listUncounted(job: Job, view: JobView, verdict: Verdict | undefined): {
   const known = pending.succeeded.length + pending.failed.length;
   const uidsOf = (pods: readonly Pod[], room: number) => pods.slice(0, Math.max(0, room)).map((pod) => pod.metadata.uid ?? "");
   const succeeded = isIndexed(job) ? [] : uidsOf(uncounted.succeeded, UNCOUNTED_MAX - known);
-  return { succeeded: [...pending.succeeded, ...succeeded], failed: [...pending.failed, ...uidsOf(uncounted.failed, UNCOUNTED_MAX - known - succeeded.length)] };
+  return {
+    succeeded: [...pending.succeeded, ...succeeded],
+    failed: [...pending.failed, ...uidsOf(uncounted.failed, UNCOUNTED_MAX - known - succeeded.length)],
+  };
 }
 
 /** Pods that go with this step and still run in what was observed. */
@@ -91,12 +110,20 @@ function withSuspension({ spec }: Job, conditions: readonly JobCondition[], verd
   const known = findCondition(conditions, "Suspended");
   const isSuspended = spec.suspend === true;
   if (verdict !== undefined || (known === undefined ? !isSuspended : (known.status === "True") === isSuspended)) return conditions;
-  const next = { type: "Suspended", status: isSuspended ? "True" : "False", lastProbeTime: now, lastTransitionTime: now, reason: isSuspended ? "JobSuspended" : "JobResumed", message: isSuspended ? "Job suspended" : "Job resumed" };
+  const next = {
+    type: "Suspended",
+    status: isSuspended ? "True" : "False",
+    lastProbeTime: now,
+    lastTransitionTime: now,
+    reason: isSuspended ? "JobSuspended" : "JobResumed",
+    message: isSuspended ? "Job suspended" : "Job resumed",
+  };
   return known === undefined ? [...conditions, next] : conditions.map((condition) => (condition === known ? next : condition));
 }
 
 function tellChanges(job: Job, status: JobStatus): readonly Action[] {
-  const turned = (type: string, to: string) => findCondition(status.conditions, type)?.status === to && findCondition(job.status?.conditions, type)?.status !== to;
+  const turned = (type: string, to: string) =>
+    findCondition(status.conditions, type)?.status === to && findCondition(job.status?.conditions, type)?.status !== to;
   const failed = findCondition(status.conditions, "Failed");
   return [
     ...(turned("Suspended", "True") ? [tell(job, "Normal", "Suspended", "Job suspended")] : []),

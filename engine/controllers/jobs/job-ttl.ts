@@ -10,7 +10,13 @@ export function jobTtlController({ informers }: ControllerContext): ControllerDe
   const jobs = informers.informer(jobResource);
   return {
     name: "ttl-after-finished-controller",
-    watches: [watch(jobs, (job) => [objectKey(job)], (_old, job) => job?.spec.ttlSecondsAfterFinished !== undefined)],
+    watches: [
+      watch(
+        jobs,
+        (job) => [objectKey(job)],
+        (_old, job) => job?.spec.ttlSecondsAfterFinished !== undefined,
+      ),
+    ],
     observe(key) {
       const { namespace, name } = splitKey(key);
       return jobs.get(namespace, name);

@@ -21,23 +21,28 @@ export function computeVerdict(job: Job, view: JobView, nowMs: number): Verdict 
   const { spec } = job;
   const failure = policyFailure(job, view.members);
   if (failure !== undefined) return fail("PodFailurePolicy", failure);
-  if (view.failed > (spec.backoffLimit ?? 6) || hasRestartedTooOften(job, view.active)) return fail("BackoffLimitExceeded", "Job has reached the specified backoff limit");
+  if (view.failed > (spec.backoffLimit ?? 6) || hasRestartedTooOften(job, view.active))
+    return fail("BackoffLimitExceeded", "Job has reached the specified backoff limit");
   if (deadlineMs(job, nowMs) === 0) return fail("DeadlineExceeded", "Job was active longer than specified deadline");
   if (spec.backoffLimitPerIndex !== undefined) {
     const failed = indexCount(view.failedIndexes);
-    if (spec.maxFailedIndexes !== undefined && failed > spec.maxFailedIndexes) return fail("MaxFailedIndexesExceeded", "Job has exceeded the specified maximal number of failed indexes");
+    if (spec.maxFailedIndexes !== undefined && failed > spec.maxFailedIndexes)
+      return fail("MaxFailedIndexesExceeded", "Job has exceeded the specified maximal number of failed indexes");
     if (failed > 0 && failed + view.succeeded >= (spec.completions ?? 0)) return fail("FailedIndexes", "Job has failed indexes");
   }
   const rule = matchSuccessPolicy(job, view.succeededIndexes);
   if (rule !== undefined) return { type: "SuccessCriteriaMet", reason: "SuccessPolicy", message: `Matched rules at index ${rule}` };
   // Without a number, one success is enough, and the pods that run may end in their own time.
   const isReached = spec.completions === undefined ? view.succeeded > 0 : view.succeeded >= spec.completions;
-  return isReached && view.active.length === 0 ? { type: "SuccessCriteriaMet", reason: "CompletionsReached", message: "Reached expected number of succeeded pods" } : undefined;
+  return isReached && view.active.length === 0
+    ? { type: "SuccessCriteriaMet", reason: "CompletionsReached", message: "Reached expected number of succeeded pods" }
+    : undefined;
 }
 
 /** Time until the deadline, 0 when it has passed; undefined without one, and while the Job is suspended or not begun. */
 export function deadlineMs({ spec, status }: Job, nowMs: number): number | undefined {
-  if (spec.activeDeadlineSeconds === undefined || status?.startTime === undefined || spec.suspend === true || isConditionTrue(status.conditions, "Suspended")) return undefined;
+  if (spec.activeDeadlineSeconds === undefined || status?.startTime === undefined || spec.suspend === true || isConditionTrue(status.conditions, "Suspended"))
+    return undefined;
   return Math.max(0, Date.parse(status.startTime) + spec.activeDeadlineSeconds * 1000 - nowMs);
 }
 
@@ -57,7 +62,9 @@ function policyFailure(job: Job, pods: readonly Pod[]): string | undefined {
 /** Containers that are started again in their pod count by their restarts. */
 function hasRestartedTooOften({ spec }: Job, active: readonly Pod[]): boolean {
   if (spec.template.spec?.restartPolicy !== "OnFailure") return false;
-  const restarts = active.flatMap(({ status }) => [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])]).reduce((sum, { restartCount = 0 }) => sum + restartCount, 0);
+  const restarts = active
+    .flatMap(({ status }) => [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])])
+    .reduce((sum, { restartCount = 0 }) => sum + restartCount, 0);
   const limit = spec.backoffLimit ?? 6;
   return limit === 0 ? restarts > 0 : restarts >= limit;
 }

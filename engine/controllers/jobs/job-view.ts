@@ -86,7 +86,10 @@ export function knownIndexes(job: Job, field: "completedIndexes" | "failedIndexe
 
 function computeSucceededIndexes(job: Job, members: readonly Pod[]): IndexSet {
   if (!isIndexed(job)) return [];
-  const fresh = members.filter((pod) => pod.status?.phase === "Succeeded" && hasFinalizer(pod)).map((pod) => indexOf(job, pod)).filter((index) => index !== undefined);
+  const fresh = members
+    .filter((pod) => pod.status?.phase === "Succeeded" && hasFinalizer(pod))
+    .map((pod) => indexOf(job, pod))
+    .filter((index) => index !== undefined);
   return withIndexes(knownIndexes(job, "completedIndexes"), fresh);
 }
 
@@ -99,7 +102,10 @@ function computeFailedIndexes(job: Job, members: readonly Pod[]): IndexSet {
     return judgeFailure(job, pod).action === "FailIndex" || failuresWith(job, pod).counted > Math.max(backoffLimitPerIndex, failuresBefore(pod).counted);
   });
   const known = knownIndexes(job, "failedIndexes");
-  return withIndexes(known, fresh.map((pod) => indexOf(job, pod)).filter((index) => index !== undefined && !hasIndex(knownIndexes(job, "completedIndexes"), index)) as number[]); // undefined was filtered out
+  return withIndexes(
+    known,
+    fresh.map((pod) => indexOf(job, pod)).filter((index) => index !== undefined && !hasIndex(knownIndexes(job, "completedIndexes"), index)) as number[],
+  ); // undefined was filtered out
 }
 
 function computeLastFailed(job: Job, members: readonly Pod[], active: readonly Pod[], succeeded: IndexSet, failed: IndexSet): ReadonlyMap<number, Pod> {
@@ -110,7 +116,8 @@ function computeLastFailed(job: Job, members: readonly Pod[], active: readonly P
   const failuresOf = (pod: Pod) => failuresBefore(pod).counted + failuresBefore(pod).ignored;
   for (const pod of members) {
     const index = indexOf(job, pod);
-    if (index === undefined || !hasFinalizer(pod) || !isFailed(job, pod) || running.has(index) || hasIndex(succeeded, index) || hasIndex(failed, index)) continue;
+    if (index === undefined || !hasFinalizer(pod) || !isFailed(job, pod) || running.has(index) || hasIndex(succeeded, index) || hasIndex(failed, index))
+      continue;
     const known = last.get(index);
     if (known === undefined || failuresOf(known) <= failuresOf(pod)) last.set(index, pod);
   }

@@ -45,7 +45,11 @@ export function jobOrphanController({ informers, client }: ControllerContext): C
     name: "job-orphan-controller",
     watches: [
       watch(pods, keyOf, (_old, pod) => pod !== undefined),
-      watch(jobs, (job) => pods.byIndex(OWNER_INDEX, job.metadata.uid ?? "").flatMap(keyOf), (_old, job) => job === undefined),
+      watch(
+        jobs,
+        (job) => pods.byIndex(OWNER_INDEX, job.metadata.uid ?? "").flatMap(keyOf),
+        (_old, job) => job === undefined,
+      ),
     ],
     async observe(key) {
       const { namespace, name } = splitKey(key);

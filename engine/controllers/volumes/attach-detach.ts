@@ -41,11 +41,27 @@ export function attachDetachController({ client, clock, informers }: ControllerC
     name: "attach-detach",
     component: "attachdetach-controller",
     watches: [
-      watch(volumes, ({ metadata }) => [metadata.name ?? ""], (old, volume) => (volume ?? old)?.spec?.csi !== undefined),
-      watch(claims, ({ spec }) => (spec?.volumeName ? [spec.volumeName] : []), (old, claim) => old?.spec?.volumeName !== claim?.spec?.volumeName),
-      watch(pods, volumesOf, (old, pod) => old === undefined || pod === undefined || old.spec.nodeName !== pod.spec.nodeName || usesVolumes(old) !== usesVolumes(pod)),
+      watch(
+        volumes,
+        ({ metadata }) => [metadata.name ?? ""],
+        (old, volume) => (volume ?? old)?.spec?.csi !== undefined,
+      ),
+      watch(
+        claims,
+        ({ spec }) => (spec?.volumeName ? [spec.volumeName] : []),
+        (old, claim) => old?.spec?.volumeName !== claim?.spec?.volumeName,
+      ),
+      watch(
+        pods,
+        volumesOf,
+        (old, pod) => old === undefined || pod === undefined || old.spec.nodeName !== pod.spec.nodeName || usesVolumes(old) !== usesVolumes(pod),
+      ),
       watch(attachments, ({ spec }) => (spec.source.persistentVolumeName === undefined ? [] : [spec.source.persistentVolumeName])),
-      watch(nodes, ({ metadata }) => attachments.byIndex(NODE_INDEX, metadata.name ?? "").flatMap(({ spec }) => spec.source.persistentVolumeName ?? []), attachmentChanged),
+      watch(
+        nodes,
+        ({ metadata }) => attachments.byIndex(NODE_INDEX, metadata.name ?? "").flatMap(({ spec }) => spec.source.persistentVolumeName ?? []),
+        attachmentChanged,
+      ),
     ],
     reads: [read(drivers)],
     async observe(name) {
@@ -80,12 +96,20 @@ export function attachDetachController({ client, clock, informers }: ControllerC
 
 /** From when it has a node until its containers have ended; one that the node has still to take down uses them. */
 function usesVolumes(pod: Pod): boolean {
-  const isDown = isBeingDeleted(pod) && pod.status?.containerStatuses !== undefined && pod.status.containerStatuses.every(({ state }) => state?.running === undefined && state?.waiting === undefined);
+  const isDown =
+    isBeingDeleted(pod) &&
+    pod.status?.containerStatuses !== undefined &&
+    pod.status.containerStatuses.every(({ state }) => state?.running === undefined && state?.waiting === undefined);
   return Boolean(pod.spec.nodeName) && !isPodFinished(pod) && !isDown;
 }
 
 /** Since when no pod on the node wants each attachment: those that are unwanted now, with what was known of them before. */
-function timesUnwanted(attachments: readonly VolumeAttachment[], pods: readonly Pod[], before: ReadonlyMap<string, number> | undefined, nowMs: number): ReadonlyMap<string, number> {
+function timesUnwanted(
+  attachments: readonly VolumeAttachment[],
+  pods: readonly Pod[],
+  before: ReadonlyMap<string, number> | undefined,
+  nowMs: number,
+): ReadonlyMap<string, number> {
   const wanted = new Set(pods.map(({ spec }) => spec.nodeName));
   const unwanted = attachments.filter(({ spec }) => !wanted.has(spec.nodeName)).map(({ metadata }) => metadata.name ?? "");
   return new Map(unwanted.map((name) => [name, before?.get(name) ?? nowMs]));
@@ -93,6 +117,11 @@ function timesUnwanted(attachments: readonly VolumeAttachment[], pods: readonly 
 
 /** Whether two states of a node differ in what attaching depends on. */
 function attachmentChanged(old: Node | undefined, node: Node | undefined): boolean {
-  const facts = (seen: Node | undefined) => [seen?.status?.volumesInUse, seen?.status?.volumesAttached, seen?.spec?.taints?.map(({ key }) => key), isConditionTrue(seen?.status?.conditions, "Ready")];
+  const facts = (seen: Node | undefined) => [
+    seen?.status?.volumesInUse,
+    seen?.status?.volumesAttached,
+    seen?.spec?.taints?.map(({ key }) => key),
+    isConditionTrue(seen?.status?.conditions, "Ready"),
+  ];
   return old === undefined || node === undefined || !jsonEqual(facts(old), facts(node));
 }

@@ -32,7 +32,10 @@ const SHARED_MODES = ["ReadWriteMany", "ReadOnlyMany"];
 export function planAttachments(inputs: AttachInputs, nowMs: number): readonly Action[] {
   const { attachments, pods, isAttachable, volume } = inputs;
   const wanted = isAttachable && volume?.spec?.csi !== undefined ? new Set(pods.map(({ spec }) => spec.nodeName ?? "")) : new Set<string>();
-  return [...attachments.flatMap((attachment) => (wanted.has(attachment.spec.nodeName) ? planWanted(inputs, attachment) : planUnwanted(inputs, attachment, nowMs))), ...[...wanted].flatMap((node) => planMissing(inputs, node))];
+  return [
+    ...attachments.flatMap((attachment) => (wanted.has(attachment.spec.nodeName) ? planWanted(inputs, attachment) : planUnwanted(inputs, attachment, nowMs))),
+    ...[...wanted].flatMap((node) => planMissing(inputs, node)),
+  ];
 }
 
 /** Whether two nodes may have the volume at once. Pure. */
@@ -49,7 +52,14 @@ function planMissing({ volume, attachments, pods, nodes }: AttachInputs, nodeNam
   // Of nodes that want it at the same moment, one gets it.
   if (!isShared(volume) && [...new Set(pods.map(({ spec }) => spec.nodeName ?? ""))].sort()[0] !== nodeName) return [];
   const { driver, volumeHandle } = volume.spec.csi;
-  return [create(volumeAttachmentResource, { apiVersion: "storage.k8s.io/v1", kind: "VolumeAttachment", metadata: { name: attachmentName(volumeHandle, driver, nodeName) }, spec: { attacher: driver, nodeName, source: { persistentVolumeName: name } } })];
+  return [
+    create(volumeAttachmentResource, {
+      apiVersion: "storage.k8s.io/v1",
+      kind: "VolumeAttachment",
+      metadata: { name: attachmentName(volumeHandle, driver, nodeName) },
+      spec: { attacher: driver, nodeName, source: { persistentVolumeName: name } },
+    }),
+  ];
 }
 
 function multiAttachMessage(name: string, pod: Pod, pods: readonly Pod[]): string {
@@ -57,7 +67,8 @@ function multiAttachMessage(name: string, pod: Pod, pods: readonly Pod[]): strin
   const near = others.filter(({ metadata }) => metadata.namespace === pod.metadata.namespace).map(({ metadata }) => metadata.name);
   const far = others.length - near.length;
   // Whoever may see this pod need not be allowed to see those of other namespaces.
-  const users = near.length === 0 ? `${far} pod(s) in different namespaces` : `pod(s) ${near.join(", ")}${far === 0 ? "" : ` and ${far} pod(s) in different namespaces`}`;
+  const users =
+    near.length === 0 ? `${far} pod(s) in different namespaces` : `pod(s) ${near.join(", ")}${far === 0 ? "" : ` and ${far} pod(s) in different namespaces`}`;
   return `Multi-Attach error for volume "${name}" ${others.length === 0 ? "Volume is already exclusively attached to one node and can't be attached to another" : `Volume is already used by ${users}`}`;
 }
 
@@ -69,11 +80,19 @@ function planWanted({ volume, pods, nodes }: AttachInputs, attachment: VolumeAtt
   if (node === undefined || csi === undefined || isBeingDeleted(attachment)) return [];
   const here = pods.filter(({ spec }) => spec.nodeName === nodeName);
   const { attached, attachError } = attachment.status ?? {};
-  if (attached !== true) return attachError?.message ? here.map((pod) => tell(pod, "Warning", "FailedAttachVolume", `AttachVolume.Attach failed for volume "${volume?.metadata.name}" : ${attachError.message}`)) : [];
+  if (attached !== true)
+    return attachError?.message
+      ? here.map((pod) =>
+          tell(pod, "Warning", "FailedAttachVolume", `AttachVolume.Attach failed for volume "${volume?.metadata.name}" : ${attachError.message}`),
+        )
+      : [];
   const name = attachedVolumeName(csi.driver, csi.volumeHandle);
   if (node.status?.volumesAttached?.some((listed) => listed.name === name) === true) return [];
   const volumesAttached = [...(node.status?.volumesAttached ?? []), { name, devicePath: "" }];
-  return [update(nodeResource, { ...node, status: { ...node.status, volumesAttached } }, "status"), ...here.map((pod) => tell(pod, "Normal", "SuccessfulAttachVolume", `AttachVolume.Attach succeeded for volume "${volume?.metadata.name}" `))];
+  return [
+    update(nodeResource, { ...node, status: { ...node.status, volumesAttached } }, "status"),
+    ...here.map((pod) => tell(pod, "Normal", "SuccessfulAttachVolume", `AttachVolume.Attach succeeded for volume "${volume?.metadata.name}" `)),
+  ];
 }
 
 function planUnwanted({ nodes, unwantedSinceMs }: AttachInputs, attachment: VolumeAttachment, nowMs: number): readonly Action[] {
@@ -87,7 +106,8 @@ function planUnwanted({ nodes, unwantedSinceMs }: AttachInputs, attachment: Volu
   const listed = node?.status?.volumesAttached ?? [];
   const others = listed.filter(({ name }) => !isOf(attachment, name));
   // Fails when the node has written meanwhile, perhaps that it uses the volume after all.
-  if (node !== undefined && others.length < listed.length) return [update(nodeResource, { ...node, status: { ...node.status, volumesAttached: others } }, "status")];
+  if (node !== undefined && others.length < listed.length)
+    return [update(nodeResource, { ...node, status: { ...node.status, volumesAttached: others } }, "status")];
   return [{ do: "delete", resource: volumeAttachmentResource, object: attachment }];
 }
 

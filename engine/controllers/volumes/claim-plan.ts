@@ -6,7 +6,14 @@ import { CLASS_ANNOTATION } from "../../resources/access-modes.ts";
 import { claimClassName, persistentVolumeClaimResource } from "../../resources/core/persistent-volume-claim.ts";
 import { persistentVolumeResource } from "../../resources/core/persistent-volume.ts";
 import { isLocalPathVolume, LOCAL_PATH_PROVISIONER, SELECTED_NODE_ANNOTATION } from "../../resources/storage/local-path.ts";
-import { BIND_COMPLETED_ANNOTATION, BOUND_BY_CONTROLLER_ANNOTATION, chooseVolume, describeMismatch, isBindCompleted, isVolumeFor } from "../../resources/storage/volume-matching.ts";
+import {
+  BIND_COMPLETED_ANNOTATION,
+  BOUND_BY_CONTROLLER_ANNOTATION,
+  chooseVolume,
+  describeMismatch,
+  isBindCompleted,
+  isVolumeFor,
+} from "../../resources/storage/volume-matching.ts";
 import type { Node, PersistentVolume, PersistentVolumeClaim, PersistentVolumeClaimStatus, StorageClass } from "../../resources/types.ts";
 import { isBeingDeleted, tell, update, type Action } from "../define-controller.ts";
 import { planLocalPath } from "./local-path-plan.ts";
@@ -36,7 +43,8 @@ export function planClaim(inputs: ClaimInputs): readonly Action[] {
   // One that came before there was a default class gets it now.
   const { defaultClass } = inputs;
   const isOpen = claim.spec?.storageClassName === undefined && claim.metadata.annotations?.[CLASS_ANNOTATION] === undefined;
-  if (isOpen && defaultClass !== undefined) return [update(persistentVolumeClaimResource, { ...claim, spec: { ...claim.spec, storageClassName: defaultClass.metadata.name ?? "" } })];
+  if (isOpen && defaultClass !== undefined)
+    return [update(persistentVolumeClaimResource, { ...claim, spec: { ...claim.spec, storageClassName: defaultClass.metadata.name ?? "" } })];
   return claim.spec?.volumeName ? planNamed(inputs) : planUnbound(inputs);
 }
 
@@ -52,7 +60,9 @@ function planUnbound(inputs: ClaimInputs): readonly Action[] {
 }
 
 function waiting(claim: Claim, hasWaitingPod: boolean): Action {
-  return hasWaitingPod ? tell(claim, "Normal", "WaitForPodScheduled", "waiting for pod to be scheduled") : tell(claim, "Normal", "WaitForFirstConsumer", "waiting for first consumer to be created before binding");
+  return hasWaitingPod
+    ? tell(claim, "Normal", "WaitForPodScheduled", "waiting for pod to be scheduled")
+    : tell(claim, "Normal", "WaitForFirstConsumer", "waiting for first consumer to be created before binding");
 }
 
 function provision({ claim, storageClass, nodes }: ClaimInputs, node: Node | undefined, selected: string | undefined): readonly Action[] {
@@ -62,26 +72,40 @@ function provision({ claim, storageClass, nodes }: ClaimInputs, node: Node | und
   const { provisioner } = storageClass;
   if (provisioner === LOCAL_PATH_PROVISIONER) return planLocalPath(claim, storageClass, nodes, node, selected);
   if (provisioner === "kubernetes.io/no-provisioner") return [tell(claim, "Warning", "ProvisioningFailed", `no volume plugin matched name: ${provisioner}`)];
-  const annotations = { ...claim.metadata.annotations, "volume.beta.kubernetes.io/storage-provisioner": provisioner, "volume.kubernetes.io/storage-provisioner": provisioner };
+  const annotations = {
+    ...claim.metadata.annotations,
+    "volume.beta.kubernetes.io/storage-provisioner": provisioner,
+    "volume.kubernetes.io/storage-provisioner": provisioner,
+  };
   return [
     ...(jsonEqual(annotations, claim.metadata.annotations) ? [] : [update(persistentVolumeClaimResource, withMetadata(claim, { annotations }))]),
-    tell(claim, "Normal", "ExternalProvisioning", `Waiting for a volume to be created either by the external provisioner '${provisioner}' or manually by the system administrator. If volume creation is delayed, please verify that the provisioner is running and correctly registered.`),
+    tell(
+      claim,
+      "Normal",
+      "ExternalProvisioning",
+      `Waiting for a volume to be created either by the external provisioner '${provisioner}' or manually by the system administrator. If volume creation is delayed, please verify that the provisioner is running and correctly registered.`,
+    ),
   ];
 }
 
 /** A claim that names its volume waits for it, takes it if it is free and fits, and never takes another. Where each names the other somebody wants just that, whatever class was put in since. */
 function planNamed({ claim, named }: ClaimInputs): readonly Action[] {
   if (named === undefined) return phase(claim, "Pending");
-  if (named.spec?.claimRef !== undefined) return isVolumeFor(named, claim) ? bind(named, claim) : [...phase(claim, "Pending"), tell(claim, "Warning", "FailedBinding", `volume "${named.metadata.name}" already bound to a different claim.`)];
+  if (named.spec?.claimRef !== undefined)
+    return isVolumeFor(named, claim)
+      ? bind(named, claim)
+      : [...phase(claim, "Pending"), tell(claim, "Warning", "FailedBinding", `volume "${named.metadata.name}" already bound to a different claim.`)];
   const mismatch = describeMismatch(named, claim);
-  if (mismatch !== undefined) return [...phase(claim, "Pending"), tell(claim, "Warning", "VolumeMismatch", `Cannot bind to requested volume "${named.metadata.name}": ${mismatch}`)];
+  if (mismatch !== undefined)
+    return [...phase(claim, "Pending"), tell(claim, "Warning", "VolumeMismatch", `Cannot bind to requested volume "${named.metadata.name}": ${mismatch}`)];
   return bind(named, claim);
 }
 
 function planBound({ claim, named }: ClaimInputs): readonly Action[] {
   if (!claim.spec?.volumeName) return lost(claim, "ClaimLost", "Bound claim has lost reference to PersistentVolume. Data on the volume is lost!");
   if (named === undefined) return lost(claim, "ClaimLost", "Bound claim has lost its PersistentVolume. Data on the volume is lost!");
-  if (named.spec?.claimRef !== undefined && !isVolumeFor(named, claim)) return lost(claim, "ClaimMisbound", "Two claims are bound to the same volume, this one is bound incorrectly");
+  if (named.spec?.claimRef !== undefined && !isVolumeFor(named, claim))
+    return lost(claim, "ClaimMisbound", "Two claims are bound to the same volume, this one is bound incorrectly");
   return grow(named, claim) ?? bind(named, claim);
 }
 
@@ -104,7 +128,9 @@ function bind(volume: Volume, claim: Claim): readonly Action[] {
   if (claim.spec?.volumeName !== volume.metadata.name || !isBindCompleted(claim)) {
     const byController: Readonly<Record<string, string>> = claim.spec?.volumeName ? {} : { [BOUND_BY_CONTROLLER_ANNOTATION]: "yes" };
     const annotations = { ...claim.metadata.annotations, [BIND_COMPLETED_ANNOTATION]: "yes", ...byController };
-    actions.push(update(persistentVolumeClaimResource, { ...withMetadata(claim, { annotations }), spec: { ...claim.spec, volumeName: volume.metadata.name ?? "" } }));
+    actions.push(
+      update(persistentVolumeClaimResource, { ...withMetadata(claim, { annotations }), spec: { ...claim.spec, volumeName: volume.metadata.name ?? "" } }),
+    );
   }
   return [...actions, ...boundStatus(volume, claim)];
 }
@@ -114,15 +140,21 @@ function boundStatus(volume: Volume, claim: Claim): readonly Action[] {
   const { spec } = volume;
   const attributesClass = spec?.volumeAttributesClassName;
   const size = spec?.capacity?.["storage"];
-  const isNew = claim.status?.phase !== "Bound" || (size !== undefined && isLocalPathVolume(volume) && compareQuantities(size, claim.status.capacity?.["storage"] ?? "0") > 0);
+  const isNew =
+    claim.status?.phase !== "Bound" ||
+    (size !== undefined && isLocalPathVolume(volume) && compareQuantities(size, claim.status.capacity?.["storage"] ?? "0") > 0);
   const status: PersistentVolumeClaimStatus = {
     ...claim.status,
     phase: "Bound",
     accessModes: [...(spec?.accessModes ?? [])],
     ...(isNew && size !== undefined ? { capacity: { ...claim.status?.capacity, storage: size } } : {}),
-    ...(claim.status?.phase !== "Bound" && attributesClass !== undefined && attributesClass !== "" ? { currentVolumeAttributesClassName: attributesClass } : {}),
+    ...(claim.status?.phase !== "Bound" && attributesClass !== undefined && attributesClass !== ""
+      ? { currentVolumeAttributesClassName: attributesClass }
+      : {}),
   };
-  return jsonEqual(status, claim.status) ? [] : [{ do: "patch", resource: persistentVolumeClaimResource, object: claim, patch: { status }, type: "merge", subresource: "status" }];
+  return jsonEqual(status, claim.status)
+    ? []
+    : [{ do: "patch", resource: persistentVolumeClaimResource, object: claim, patch: { status }, type: "merge", subresource: "status" }];
 }
 
 export function referenceTo(claim: Claim) {
@@ -131,9 +163,23 @@ export function referenceTo(claim: Claim) {
 }
 
 function phase(claim: Claim, phase: string): readonly Action[] {
-  return claim.status?.phase === phase ? [] : [{ do: "patch", resource: persistentVolumeClaimResource, object: claim, patch: { status: { phase } }, type: "merge", subresource: "status" }];
+  return claim.status?.phase === phase
+    ? []
+    : [{ do: "patch", resource: persistentVolumeClaimResource, object: claim, patch: { status: { phase } }, type: "merge", subresource: "status" }];
 }
 
 function lost(claim: Claim, reason: string, message: string): readonly Action[] {
-  return claim.status?.phase === "Lost" ? [] : [{ do: "patch", resource: persistentVolumeClaimResource, object: claim, patch: { status: { phase: "Lost", accessModes: null, capacity: null } }, type: "merge", subresource: "status" }, tell(claim, "Warning", reason, message)];
+  return claim.status?.phase === "Lost"
+    ? []
+    : [
+        {
+          do: "patch",
+          resource: persistentVolumeClaimResource,
+          object: claim,
+          patch: { status: { phase: "Lost", accessModes: null, capacity: null } },
+          type: "merge",
+          subresource: "status",
+        },
+        tell(claim, "Warning", reason, message),
+      ];
 }

@@ -21,11 +21,24 @@ function planEphemeralClaims({ pod, claims }: EphemeralInputs): readonly Action[
     if (!isEphemeral || template === undefined) return [];
     const present = claims.get(claimName);
     if (present === undefined) return [create(persistentVolumeClaimResource, claimFor(pod, claimName, template))];
-    return controllerOf(present)?.uid === pod.metadata.uid ? [] : [tell(pod, "Warning", "ConflictingPersistentVolumeClaim", `PVC ${pod.metadata.namespace}/${claimName} was not created for pod ${pod.metadata.namespace}/${pod.metadata.name} (pod is not owner)`)];
+    return controllerOf(present)?.uid === pod.metadata.uid
+      ? []
+      : [
+          tell(
+            pod,
+            "Warning",
+            "ConflictingPersistentVolumeClaim",
+            `PVC ${pod.metadata.namespace}/${claimName} was not created for pod ${pod.metadata.namespace}/${pod.metadata.name} (pod is not owner)`,
+          ),
+        ];
   });
 }
 
-function claimFor(pod: Pod & KubeObject, name: string, { metadata, spec }: NonNullable<NonNullable<ReturnType<typeof podClaims>[number]["volume"]["ephemeral"]>["volumeClaimTemplate"]>): PersistentVolumeClaim & KubeObject {
+function claimFor(
+  pod: Pod & KubeObject,
+  name: string,
+  { metadata, spec }: NonNullable<NonNullable<ReturnType<typeof podClaims>[number]["volume"]["ephemeral"]>["volumeClaimTemplate"]>,
+): PersistentVolumeClaim & KubeObject {
   const { name: podName = "", namespace = "", uid = "" } = pod.metadata;
   return {
     apiVersion: "v1",
@@ -48,9 +61,17 @@ export function ephemeralVolumeController({ informers }: ControllerContext): Con
     name: "ephemeral-volume",
     component: "ephemeral_volume",
     watches: [
-      watch(pods, (pod) => [objectKey(pod)], (_old, pod) => pod !== undefined && podClaims(pod).some(({ isEphemeral }) => isEphemeral)),
+      watch(
+        pods,
+        (pod) => [objectKey(pod)],
+        (_old, pod) => pod !== undefined && podClaims(pod).some(({ isEphemeral }) => isEphemeral),
+      ),
       // One that is deleted while its pod lives is made again.
-      watch(claims, (claim) => pods.byIndex(POD_CLAIM_INDEX, objectKey(claim)).map(objectKey), (_old, claim) => claim === undefined),
+      watch(
+        claims,
+        (claim) => pods.byIndex(POD_CLAIM_INDEX, objectKey(claim)).map(objectKey),
+        (_old, claim) => claim === undefined,
+      ),
     ],
     observe(key) {
       const { namespace, name } = splitKey(key);

@@ -3,7 +3,14 @@ import { isConditionTrue } from "../../apimachinery/conditions.ts";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { persistentVolumeClaimResource } from "../../resources/core/persistent-volume-claim.ts";
 import { persistentVolumeResource } from "../../resources/core/persistent-volume.ts";
-import { LOCAL_PATH_FINALIZER, LOCAL_PATH_NODE_LABEL, LOCAL_PATH_PROVISIONER, PROVISIONED_BY_ANNOTATION, SELECTED_NODE_ANNOTATION, VOLUMES_FOLDER_ANNOTATION } from "../../resources/storage/local-path.ts";
+import {
+  LOCAL_PATH_FINALIZER,
+  LOCAL_PATH_NODE_LABEL,
+  LOCAL_PATH_PROVISIONER,
+  PROVISIONED_BY_ANNOTATION,
+  SELECTED_NODE_ANNOTATION,
+  VOLUMES_FOLDER_ANNOTATION,
+} from "../../resources/storage/local-path.ts";
 import type { Node, PersistentVolume, PersistentVolumeClaim, StorageClass } from "../../resources/types.ts";
 import { create, tell, update, type Action } from "../define-controller.ts";
 import { referenceTo } from "./claim-plan.ts";
@@ -15,8 +22,15 @@ const HOSTNAME = "kubernetes.io/hostname";
  * A new volume for a claim: a folder on the node that its pod was given, or, where nothing waits for a pod, on a node that is up. The node's
  * agent makes the folder when the first pod mounts it, and deletes it with the volume. Pure.
  */
-export function planLocalPath(claim: PersistentVolumeClaim & KubeObject, storageClass: StorageClass, nodes: readonly Node[], selectedNode: Node | undefined, selected: string | undefined): readonly Action[] {
-  const fail = (why: string) => tell(claim, "Warning", "ProvisioningFailed", `failed to provision volume with StorageClass "${storageClass.metadata.name}": ${why}`);
+export function planLocalPath(
+  claim: PersistentVolumeClaim & KubeObject,
+  storageClass: StorageClass,
+  nodes: readonly Node[],
+  selectedNode: Node | undefined,
+  selected: string | undefined,
+): readonly Action[] {
+  const fail = (why: string) =>
+    tell(claim, "Warning", "ProvisioningFailed", `failed to provision volume with StorageClass "${storageClass.metadata.name}": ${why}`);
   const modes = claim.spec?.accessModes ?? [];
   if (!modes.every((mode) => SERVABLE_MODES.includes(mode))) return [fail(`a folder of one node serves ${SERVABLE_MODES.join(" and ")} only`)];
   if (claim.spec?.volumeMode === "Block") return [fail("a folder is no block device")];
@@ -34,7 +48,12 @@ export function planLocalPath(claim: PersistentVolumeClaim & KubeObject, storage
   const volume: PersistentVolume & KubeObject = {
     apiVersion: "v1",
     kind: "PersistentVolume",
-    metadata: { name, labels: { [LOCAL_PATH_NODE_LABEL]: node.metadata.name ?? "" }, annotations: { [PROVISIONED_BY_ANNOTATION]: LOCAL_PATH_PROVISIONER }, finalizers: [LOCAL_PATH_FINALIZER] },
+    metadata: {
+      name,
+      labels: { [LOCAL_PATH_NODE_LABEL]: node.metadata.name ?? "" },
+      annotations: { [PROVISIONED_BY_ANNOTATION]: LOCAL_PATH_PROVISIONER },
+      finalizers: [LOCAL_PATH_FINALIZER],
+    },
     spec: {
       capacity: { storage: claim.spec?.resources?.requests?.["storage"] ?? "0" },
       accessModes: [...modes],
@@ -43,7 +62,13 @@ export function planLocalPath(claim: PersistentVolumeClaim & KubeObject, storage
       storageClassName: storageClass.metadata.name ?? "",
       claimRef: referenceTo(claim),
       local: { path: `${folder}/${name}` },
-      nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [{ key: HOSTNAME, operator: "In", values: [node.metadata.labels?.[HOSTNAME] ?? node.metadata.name ?? ""] }] }] } },
+      nodeAffinity: {
+        required: {
+          nodeSelectorTerms: [
+            { matchExpressions: [{ key: HOSTNAME, operator: "In", values: [node.metadata.labels?.[HOSTNAME] ?? node.metadata.name ?? ""] }] },
+          ],
+        },
+      },
     },
   };
   return [create(persistentVolumeResource, volume), tell(claim, "Normal", "ProvisioningSucceeded", `Successfully provisioned volume ${name}`)];

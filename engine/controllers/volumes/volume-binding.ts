@@ -35,7 +35,11 @@ export function claimController({ client, informers }: ControllerContext): Contr
     component: "persistentvolume-controller",
     workers: 1,
     watches: [
-      watch(claims, (claim) => [objectKey(claim)], (_old, claim) => claim !== undefined),
+      watch(
+        claims,
+        (claim) => [objectKey(claim)],
+        (_old, claim) => claim !== undefined,
+      ),
       // A volume concerns the claim that it names; a free one, whoever may want it.
       watch(volumes, (volume) => (volume.spec?.claimRef === undefined ? unboundOf(volumeClassName(volume)) : claimKeys(volume))),
       watch(classes, (storageClass) => [...unboundOf(storageClass.metadata.name ?? ""), ...(isDefaultClass(storageClass) ? unboundOf("") : [])]),
@@ -50,7 +54,9 @@ export function claimController({ client, informers }: ControllerContext): Contr
       return {
         claim: claim as ClaimInputs["claim"], // stored, so it has its names
         candidates: [...new Set([...volumes.byIndex(CLASS_INDEX, className), ...volumes.byIndex(CLAIM_INDEX, key)])] as ClaimInputs["candidates"], // likewise
-        named: wanted ? ((volumes.get("", wanted) ?? (await unlessGone(client.for(persistentVolumeResource).get("", wanted)))) as ClaimInputs["named"]) : undefined, // likewise
+        named: wanted
+          ? ((volumes.get("", wanted) ?? (await unlessGone(client.for(persistentVolumeResource).get("", wanted)))) as ClaimInputs["named"])
+          : undefined, // likewise
         storageClass: className === "" ? undefined : classes.get("", className),
         defaultClass: chooseDefaultClass(classes.list()),
         nodes: nodes.list(),
@@ -80,19 +86,42 @@ export function volumeController({ client, informers }: ControllerContext): Cont
   };
   const isNodeGone = async (volume: KubeObject): Promise<boolean> => {
     const name = volume.metadata.labels?.[LOCAL_PATH_NODE_LABEL];
-    return isBeingDeleted(volume) && name !== undefined && nodes.get("", name) === undefined && (await unlessGone(client.for(nodeResource).get("", name))) === undefined;
+    return (
+      isBeingDeleted(volume) &&
+      name !== undefined &&
+      nodes.get("", name) === undefined &&
+      (await unlessGone(client.for(nodeResource).get("", name))) === undefined
+    );
   };
   return {
     name: "volume-reclaimer",
     component: "persistentvolume-controller",
     watches: [
-      watch(volumes, ({ metadata }) => [metadata.name ?? ""], (_old, volume) => volume !== undefined),
-      watch(claims, (claim) => volumes.byIndex(CLAIM_INDEX, objectKey(claim)).map(({ metadata }) => metadata.name ?? ""), (old, claim) => old?.spec?.volumeName !== claim?.spec?.volumeName || old?.metadata.uid !== claim?.metadata.uid),
-      watch(nodes, ({ metadata }) => volumes.list().filter((volume) => volume.metadata.labels?.[LOCAL_PATH_NODE_LABEL] === metadata.name).map((volume) => volume.metadata.name ?? ""), (_old, node) => node === undefined),
+      watch(
+        volumes,
+        ({ metadata }) => [metadata.name ?? ""],
+        (_old, volume) => volume !== undefined,
+      ),
+      watch(
+        claims,
+        (claim) => volumes.byIndex(CLAIM_INDEX, objectKey(claim)).map(({ metadata }) => metadata.name ?? ""),
+        (old, claim) => old?.spec?.volumeName !== claim?.spec?.volumeName || old?.metadata.uid !== claim?.metadata.uid,
+      ),
+      watch(
+        nodes,
+        ({ metadata }) =>
+          volumes
+            .list()
+            .filter((volume) => volume.metadata.labels?.[LOCAL_PATH_NODE_LABEL] === metadata.name)
+            .map((volume) => volume.metadata.name ?? ""),
+        (_old, node) => node === undefined,
+      ),
     ],
     async observe(name) {
       const volume = volumes.get("", name);
-      return volume === undefined ? undefined : { volume: volume as VolumeInputs["volume"], claim: await findClaim(volume), isNodeGone: await isNodeGone(volume as KubeObject) }; // stored, so it has its names
+      return volume === undefined
+        ? undefined
+        : { volume: volume as VolumeInputs["volume"], claim: await findClaim(volume), isNodeGone: await isNodeGone(volume as KubeObject) }; // stored, so it has its names
     },
     plan: planVolume,
   };
@@ -107,5 +136,11 @@ export function podsByClaim(informers: ControllerContext["informers"]) {
 
 /** Whether two states of a pod use other claims, or use them in another way. */
 export function claimUseChanged(old: Parameters<typeof podClaims>[0] | undefined, pod: Parameters<typeof podClaims>[0] | undefined): boolean {
-  return old === undefined || pod === undefined || old.spec.nodeName !== pod.spec.nodeName || old.status?.phase !== pod.status?.phase || !jsonEqual(podClaims(old), podClaims(pod));
+  return (
+    old === undefined ||
+    pod === undefined ||
+    old.spec.nodeName !== pod.spec.nodeName ||
+    old.status?.phase !== pod.status?.phase ||
+    !jsonEqual(podClaims(old), podClaims(pod))
+  );
 }

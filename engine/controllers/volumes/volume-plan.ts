@@ -26,11 +26,17 @@ export function planVolume({ volume, claim, isNodeGone }: VolumeInputs, nowMs: n
   if (!claim.spec?.volumeName) return []; // the claim is about to take it
   if (claim.spec.volumeName === volume.metadata.name) return phase(volume, "Bound", nowMs);
   // The claim has taken another volume meanwhile.
-  if (volume.metadata.annotations?.[PROVISIONED_BY_ANNOTATION] !== undefined && volume.spec?.persistentVolumeReclaimPolicy === "Delete") return reclaim(volume, nowMs);
+  if (volume.metadata.annotations?.[PROVISIONED_BY_ANNOTATION] !== undefined && volume.spec?.persistentVolumeReclaimPolicy === "Delete")
+    return reclaim(volume, nowMs);
   const { [BOUND_BY_CONTROLLER_ANNOTATION]: chosen, ...annotations } = volume.metadata.annotations ?? {};
   const { claimRef: _claim, ...free } = volume.spec ?? {};
   const { uid: _uid, resourceVersion: _version, ...reserved } = named;
-  return [update(persistentVolumeResource, chosen === undefined ? { ...volume, spec: { ...free, claimRef: reserved } } : { ...withMetadata(volume, { annotations }), spec: free })];
+  return [
+    update(
+      persistentVolumeResource,
+      chosen === undefined ? { ...volume, spec: { ...free, claimRef: reserved } } : { ...withMetadata(volume, { annotations }), spec: free },
+    ),
+  ];
 }
 
 function reclaim(volume: Volume, nowMs: number): readonly Action[] {
@@ -41,17 +47,31 @@ function reclaim(volume: Volume, nowMs: number): readonly Action[] {
   // Who made it deletes it.
   if (policy === "Delete" && (volume.metadata.annotations?.[PROVISIONED_BY_ANNOTATION] !== undefined || volume.spec?.csi !== undefined)) return released;
   if (volume.status?.phase === "Failed") return [];
-  const [reason, message] = policy === "Delete" ? ["VolumeFailedDelete", `error getting deleter volume plugin for volume "${volume.metadata.name}": no deletable volume plugin matched`] : ["VolumeFailedRecycle", "No recycler plugin found for the volume!"];
+  const [reason, message] =
+    policy === "Delete"
+      ? ["VolumeFailedDelete", `error getting deleter volume plugin for volume "${volume.metadata.name}": no deletable volume plugin matched`]
+      : ["VolumeFailedRecycle", "No recycler plugin found for the volume!"];
   return [...phase(volume, "Failed", nowMs, message), tell(volume, "Warning", reason, message)];
 }
 
 /** The folder is gone with its node. */
 function releaseFolder(volume: Volume): readonly Action[] {
   const finalizers = volume.metadata.finalizers ?? [];
-  return finalizers.includes(LOCAL_PATH_FINALIZER) ? [update(persistentVolumeResource, withMetadata(volume, { finalizers: finalizers.filter((finalizer) => finalizer !== LOCAL_PATH_FINALIZER) }))] : [];
+  return finalizers.includes(LOCAL_PATH_FINALIZER)
+    ? [update(persistentVolumeResource, withMetadata(volume, { finalizers: finalizers.filter((finalizer) => finalizer !== LOCAL_PATH_FINALIZER) }))]
+    : [];
 }
 
 function phase(volume: Volume, phase: string, nowMs: number, message?: string): readonly Action[] {
   if (volume.status?.phase === phase && (volume.status.message ?? "") === (message ?? "")) return [];
-  return [{ do: "patch", resource: persistentVolumeResource, object: volume, patch: { status: { phase, message: message ?? null, lastPhaseTransitionTime: formatTime(nowMs) } }, type: "merge", subresource: "status" }];
+  return [
+    {
+      do: "patch",
+      resource: persistentVolumeResource,
+      object: volume,
+      patch: { status: { phase, message: message ?? null, lastPhaseTransitionTime: formatTime(nowMs) } },
+      type: "merge",
+      subresource: "status",
+    },
+  ];
 }

@@ -36,14 +36,23 @@ export function claimProtectionController({ client, informers }: ControllerConte
   const pods = podsByClaim(informers);
   return {
     name: "claim-protection",
-    watches: [watch(claims, (claim) => [objectKey(claim)], (_old, claim) => claim !== undefined), watch(pods, (pod) => podClaims(pod).map(({ claimName }) => `${pod.metadata.namespace ?? ""}/${claimName}`), claimUseChanged)],
+    watches: [
+      watch(
+        claims,
+        (claim) => [objectKey(claim)],
+        (_old, claim) => claim !== undefined,
+      ),
+      watch(pods, (pod) => podClaims(pod).map(({ claimName }) => `${pod.metadata.namespace ?? ""}/${claimName}`), claimUseChanged),
+    ],
     async observe(key) {
       const { namespace, name } = splitKey(key);
       const object = claims.get(namespace, name);
       if (object === undefined) return undefined;
       if (!isBeingDeleted(object as KubeObject)) return { object: object as KubeObject, isInUse: true }; // stored, so it has its names
       // A cache that lags must not take a claim from under a pod.
-      const isInUse = pods.byIndex(POD_CLAIM_INDEX, key).some(usesClaims) || (await client.for(podResource).list(namespace)).items.some((pod) => usesClaims(pod) && podClaims(pod).some(({ claimName }) => claimName === name));
+      const isInUse =
+        pods.byIndex(POD_CLAIM_INDEX, key).some(usesClaims) ||
+        (await client.for(podResource).list(namespace)).items.some((pod) => usesClaims(pod) && podClaims(pod).some(({ claimName }) => claimName === name));
       return { object: object as KubeObject, isInUse }; // likewise
     },
     plan: (inputs) => planProtection(persistentVolumeClaimResource, CLAIM_PROTECTION, inputs),
@@ -54,7 +63,13 @@ export function volumeProtectionController({ informers }: ControllerContext): Co
   const volumes = informers.informer(persistentVolumeResource);
   return {
     name: "volume-protection",
-    watches: [watch(volumes, ({ metadata }) => [metadata.name ?? ""], (_old, volume) => volume !== undefined)],
+    watches: [
+      watch(
+        volumes,
+        ({ metadata }) => [metadata.name ?? ""],
+        (_old, volume) => volume !== undefined,
+      ),
+    ],
     observe(name) {
       const object = volumes.get("", name);
       return object === undefined ? undefined : { object: object as KubeObject, isInUse: object.status?.phase === "Bound" }; // stored, so it has its names
@@ -71,13 +86,23 @@ export function attributesClassProtectionController({ informers }: ControllerCon
   const claims = informers.informer(persistentVolumeClaimResource);
   const volumes = informers.informer(persistentVolumeResource);
   const named = (name: string | undefined) => (name ? [name] : []);
-  const ofClaim = ({ spec, status }: PersistentVolumeClaim) => [...new Set([...named(spec?.volumeAttributesClassName), ...named(status?.currentVolumeAttributesClassName), ...named(status?.modifyVolumeStatus?.targetVolumeAttributesClassName)])];
+  const ofClaim = ({ spec, status }: PersistentVolumeClaim) => [
+    ...new Set([
+      ...named(spec?.volumeAttributesClassName),
+      ...named(status?.currentVolumeAttributesClassName),
+      ...named(status?.modifyVolumeStatus?.targetVolumeAttributesClassName),
+    ]),
+  ];
   claims.addIndex(ATTRIBUTES_INDEX, ofClaim);
   volumes.addIndex(ATTRIBUTES_INDEX, ({ spec }) => named(spec?.volumeAttributesClassName));
   return {
     name: "attributes-class-protection",
     watches: [
-      watch(classes, ({ metadata }) => [metadata.name ?? ""], (_old, found) => found !== undefined),
+      watch(
+        classes,
+        ({ metadata }) => [metadata.name ?? ""],
+        (_old, found) => found !== undefined,
+      ),
       watch(claims, ofClaim),
       watch(volumes, ({ spec }) => named(spec?.volumeAttributesClassName)),
     ],

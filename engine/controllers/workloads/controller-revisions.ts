@@ -37,7 +37,12 @@ export function planRevisions(set: RevisedSet, resource: ResourceReference, know
   if (isBeingDeleted(set)) return { revisions, update: findEqual(set, revisions), actions: [] };
   const matches = labelSelectorPredicate(set.spec.selector);
   const orphans = known.filter((revision) => controllerOf(revision) === undefined && !isBeingDeleted(revision) && matches(revision.metadata.labels));
-  if (orphans.length > 0) return { revisions, update: undefined, actions: orphans.map((object): Action => ({ do: "adopt", resource: controllerRevisionResource, object, owner: set, ownerResource: resource })) };
+  if (orphans.length > 0)
+    return {
+      revisions,
+      update: undefined,
+      actions: orphans.map((object): Action => ({ do: "adopt", resource: controllerRevisionResource, object, owner: set, ownerResource: resource })),
+    };
   const found = findEqual(set, revisions);
   const newest = revisions.at(-1)?.revision ?? 0;
   if (found === undefined) return { revisions, update: undefined, actions: [create(controllerRevisionResource, newRevision(set, newest + 1))] };
@@ -46,9 +51,15 @@ export function planRevisions(set: RevisedSet, resource: ResourceReference, know
 }
 
 /** The oldest revisions beyond the limit that nothing is made from any more. Pure. */
-export function planRevisionHistory(set: RevisedSet, revisions: readonly ControllerRevision[], isLive: (revision: ControllerRevision) => boolean): readonly Action[] {
+export function planRevisionHistory(
+  set: RevisedSet,
+  revisions: readonly ControllerRevision[],
+  isLive: (revision: ControllerRevision) => boolean,
+): readonly Action[] {
   const past = revisions.filter((revision) => !isLive(revision));
-  return past.slice(0, Math.max(0, past.length - (set.spec.revisionHistoryLimit ?? 10))).map((object): Action => ({ do: "delete", resource: controllerRevisionResource, object }));
+  return past
+    .slice(0, Math.max(0, past.length - (set.spec.revisionHistoryLimit ?? 10)))
+    .map((object): Action => ({ do: "delete", resource: controllerRevisionResource, object }));
 }
 
 /** Whether a revision that was found under the name of a new one is that very one; if not, two templates have one hash. */
@@ -98,5 +109,9 @@ function revisionData(template: PodTemplateSpec): { spec: { template: PodTemplat
 }
 
 function compareRevisions(a: ControllerRevision, b: ControllerRevision): number {
-  return a.revision - b.revision || Date.parse(a.metadata.creationTimestamp ?? "") - Date.parse(b.metadata.creationTimestamp ?? "") || ((a.metadata.name ?? "") < (b.metadata.name ?? "") ? -1 : 1);
+  return (
+    a.revision - b.revision ||
+    Date.parse(a.metadata.creationTimestamp ?? "") - Date.parse(b.metadata.creationTimestamp ?? "") ||
+    ((a.metadata.name ?? "") < (b.metadata.name ?? "") ? -1 : 1)
+  );
 }

@@ -40,7 +40,10 @@ export function newDaemonPod(set: DaemonSet, nodeName: string, hash: string): Po
   const generation = set.metadata.annotations?.[TEMPLATE_GENERATION];
   return {
     ...pod,
-    metadata: { ...metadata, labels: { ...metadata.labels, [REVISION_HASH_LABEL]: hash, ...(generation === undefined ? {} : { "pod-template-generation": generation }) } },
+    metadata: {
+      ...metadata,
+      labels: { ...metadata.labels, [REVISION_HASH_LABEL]: hash, ...(generation === undefined ? {} : { "pod-template-generation": generation }) },
+    },
     spec: { ...spec, tolerations: tolerationsOf(spec), affinity: pinned(spec.affinity, nodeName) },
   };
 }
@@ -59,7 +62,10 @@ export function targetNode({ spec }: Pod): string | undefined {
 function tolerationsOf(spec: PodSpec): readonly Toleration[] {
   const own = spec.tolerations ?? [];
   const added = [...TOLERATED, ...(spec.hostNetwork === true ? [NETWORK_UNAVAILABLE] : [])];
-  const isKnown = ({ key, effect, operator }: Toleration) => own.some((toleration) => toleration.key === key && toleration.effect === effect && toleration.operator === operator && toleration.tolerationSeconds === undefined);
+  const isKnown = ({ key, effect, operator }: Toleration) =>
+    own.some(
+      (toleration) => toleration.key === key && toleration.effect === effect && toleration.operator === operator && toleration.tolerationSeconds === undefined,
+    );
   return [...own, ...added.filter((toleration) => !isKnown(toleration))];
 }
 

@@ -53,7 +53,11 @@ export function planDaemonSet(inputs: DaemonSetInputs, nowMs: number): DaemonSet
 }
 
 /** The nodes in a stable order with the pods on or for them; nodes that should have one are always there, and `meant` names them. */
-export function podsByNodeOf(set: DaemonSet, nodes: readonly Node[], members: readonly Pod[]): { readonly podsByNode: PodsByNode; readonly meant: ReadonlySet<string> } {
+export function podsByNodeOf(
+  set: DaemonSet,
+  nodes: readonly Node[],
+  members: readonly Pod[],
+): { readonly podsByNode: PodsByNode; readonly meant: ReadonlySet<string> } {
   const podsByNode = new Map<string, Pod[]>();
   const meant = new Set<string>();
   for (const node of nodes) {
@@ -103,7 +107,21 @@ function planNodes({ set, nodes, pods, failureDelaysMs }: DaemonSetInputs, hash:
       if (delayMs > 0) tales.push({ do: "wait", forMs: delayMs });
       else {
         remove.push(pod);
-        tales.push(pod.status?.phase === "Failed" ? tell(set, "Warning", "FailedDaemonPod", `Found failed daemon pod ${pod.metadata.namespace}/${pod.metadata.name} on node ${name}, will try to kill it`) : tell(set, "Normal", "SucceededDaemonPod", `Found succeeded daemon pod ${pod.metadata.namespace}/${pod.metadata.name} on node ${name}, will try to delete it`));
+        tales.push(
+          pod.status?.phase === "Failed"
+            ? tell(
+                set,
+                "Warning",
+                "FailedDaemonPod",
+                `Found failed daemon pod ${pod.metadata.namespace}/${pod.metadata.name} on node ${name}, will try to kill it`,
+              )
+            : tell(
+                set,
+                "Normal",
+                "SucceededDaemonPod",
+                `Found succeeded daemon pod ${pod.metadata.namespace}/${pod.metadata.name} on node ${name}, will try to delete it`,
+              ),
+        );
       }
     }
     const running = there.filter(isPodActive).sort(compareAge);
@@ -130,9 +148,17 @@ function lost(nodes: readonly Node[], pods: readonly Pod[]): readonly Pod[] {
 }
 
 function planChange(set: DaemonSet, hash: string, { remove, add }: DaemonSetChange): Action[] {
-  const removals = remove.slice(0, BURST_MAX).map((pod): Action => ({ do: "inOrder", actions: [{ do: "delete", resource: podResource, object: pod }, tell(set, "Normal", "SuccessfulDelete", `Deleted pod: ${pod.metadata.name}`)] }));
+  const removals = remove
+    .slice(0, BURST_MAX)
+    .map((pod): Action => ({
+      do: "inOrder",
+      actions: [{ do: "delete", resource: podResource, object: pod }, tell(set, "Normal", "SuccessfulDelete", `Deleted pod: ${pod.metadata.name}`)],
+    }));
   const objects = add.slice(0, BURST_MAX).map((node) => newDaemonPod(set, node, hash));
-  return [...(removals.length === 0 ? [] : [{ do: "together", actions: removals } as const]), ...(objects.length === 0 ? [] : [{ do: "createMany", resource: podResource, objects } as const])];
+  return [
+    ...(removals.length === 0 ? [] : [{ do: "together", actions: removals } as const]),
+    ...(objects.length === 0 ? [] : [{ do: "createMany", resource: podResource, objects } as const]),
+  ];
 }
 
 function planClaims({ set, pods }: DaemonSetInputs): { readonly members: readonly Pod[]; readonly actions: readonly Action[] } {
@@ -152,5 +178,9 @@ function planClaims({ set, pods }: DaemonSetInputs): { readonly members: readonl
 /** Placed before unplaced, then the older first. */
 export function compareAge(a: Pod, b: Pod): number {
   const placed = (pod: Pod) => (pod.spec.nodeName ? 0 : 1);
-  return placed(a) - placed(b) || Date.parse(a.metadata.creationTimestamp ?? "") - Date.parse(b.metadata.creationTimestamp ?? "") || ((a.metadata.name ?? "") < (b.metadata.name ?? "") ? -1 : 1);
+  return (
+    placed(a) - placed(b) ||
+    Date.parse(a.metadata.creationTimestamp ?? "") - Date.parse(b.metadata.creationTimestamp ?? "") ||
+    ((a.metadata.name ?? "") < (b.metadata.name ?? "") ? -1 : 1)
+  );
 }

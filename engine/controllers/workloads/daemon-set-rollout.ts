@@ -44,7 +44,8 @@ function planReplacing(podsByNode: PodsByNode, hash: string, maxUnavailable: num
   const candidates: Pod[] = [];
   for (const pods of podsByNode.values()) {
     const pair = pairOn(pods, hash);
-    if (pair === undefined || (pair.old === undefined) === (pair.new === undefined)) unavailable++; // in between; its node is looked after
+    if (pair === undefined || (pair.old === undefined) === (pair.new === undefined))
+      unavailable++; // in between; its node is looked after
     else if (pair.new !== undefined) unavailable += isAvailable(pair.new) ? 0 : 1;
     else if (pair.old !== undefined) (isAvailable(pair.old) ? candidates : useless).push(pair.old);
   }
@@ -78,7 +79,10 @@ function planSurging({ hash, podsByNode, meant }: RolloutInputs, maxSurge: numbe
     } else if (!meant.has(node)) (serves ? stranded : remove).push(pair.old);
     else (serves ? candidates : useless).push(node);
   }
-  return { remove: [...remove, ...stranded.slice(0, Math.max(0, available - meant.size))], add: [...useless, ...candidates.slice(0, Math.max(0, maxSurge - surged))] };
+  return {
+    remove: [...remove, ...stranded.slice(0, Math.max(0, available - meant.size))],
+    add: [...useless, ...candidates.slice(0, Math.max(0, maxSurge - surged))],
+  };
 }
 
 /** The one pod of the current template and the one of an older one; undefined when there are more. Pods on their way out don't count. */

@@ -32,7 +32,8 @@ export function daemonSetController({ informers, clock }: ControllerContext): Co
   const ownersOf = ownerKeys(sets, ({ spec }) => spec.selector);
   const all = () => sets.list().map(objectKey);
   // What heartbeats change is of no interest; what may decide about a node is.
-  const matters = (old: Node | undefined, node: Node | undefined) => old === undefined || node === undefined || !jsonEqual(old.metadata.labels, node.metadata.labels) || !jsonEqual(old.spec, node.spec);
+  const matters = (old: Node | undefined, node: Node | undefined) =>
+    old === undefined || node === undefined || !jsonEqual(old.metadata.labels, node.metadata.labels) || !jsonEqual(old.spec, node.spec);
 
   return {
     name: "daemonset-controller",
@@ -47,7 +48,11 @@ export function daemonSetController({ informers, clock }: ControllerContext): Co
         nodes: nodes.list(),
         pods: [...own, ...pods.byIndex(ORPHAN_INDEX, namespace)],
         revisions: revisions.list(namespace).filter((revision) => isControlledBy(revision, set) || controllerOf(revision) === undefined),
-        failureDelaysMs: new Map(own.filter((pod) => pod.status?.phase === "Failed" && !isBeingDeleted(pod)).map((pod) => [pod.metadata.uid ?? "", delays.delayMs(`${set.metadata.uid}/${targetNode(pod)}`, pod.metadata.uid ?? "", clock.now())])),
+        failureDelaysMs: new Map(
+          own
+            .filter((pod) => pod.status?.phase === "Failed" && !isBeingDeleted(pod))
+            .map((pod) => [pod.metadata.uid ?? "", delays.delayMs(`${set.metadata.uid}/${targetNode(pod)}`, pod.metadata.uid ?? "", clock.now())]),
+        ),
       };
     },
     plan: (inputs, nowMs) => planDaemonSet(inputs, nowMs).actions,
@@ -65,7 +70,9 @@ function concludeDaemonSet(inputs: DaemonSetInputs, { created, existing, failure
   }
   const step = planDaemonSet(inputs, nowMs);
   const status = computeDaemonSetStatus(set, inputs.nodes, step.members, step.hash, nowMs);
-  const waits = step.members.map((pod) => millisecondsToAvailable(pod, set.spec.minReadySeconds ?? 0, nowMs)).filter((wait) => wait !== undefined && wait > 0) as number[]; // undefined was filtered out
+  const waits = step.members
+    .map((pod) => millisecondsToAvailable(pod, set.spec.minReadySeconds ?? 0, nowMs))
+    .filter((wait) => wait !== undefined && wait > 0) as number[]; // undefined was filtered out
   return [
     ...created.filter((object) => object.kind === "Pod").map((pod) => tell(set, "Normal", "SuccessfulCreate", `Created pod: ${pod.metadata.name}`)),
     ...(failure === undefined ? [] : [tell(set, "Warning", "FailedCreate", `Error creating: ${describeError(failure)}`)]),

@@ -22,7 +22,8 @@ export class FailureDelays {
   /** What is left of the delay for this failed object, in milliseconds; asking again about the same one counts no new failure. */
   delayMs(place: string, uid: string, nowMs: number): number {
     const known = this.#entries.get(place);
-    const entry = known?.uid === uid ? known : { failures: known === undefined || nowMs - known.sinceMs > FORGET_MS ? 1 : known.failures + 1, uid, sinceMs: nowMs };
+    const entry =
+      known?.uid === uid ? known : { failures: known === undefined || nowMs - known.sinceMs > FORGET_MS ? 1 : known.failures + 1, uid, sinceMs: nowMs };
     this.#entries.delete(place);
     this.#entries.set(place, entry);
     if (this.#entries.size > ENTRIES_MAX) this.#entries.delete(this.#entries.keys().next().value ?? "");

@@ -28,7 +28,12 @@ export function replicationControllerController({ informers }: ControllerContext
       const members = pods.byIndex(OWNER_INDEX, controller.metadata.uid ?? "");
       const siblingsPerNode = new Map<string, number>();
       for (const pod of members) if (isPodActive(pod)) siblingsPerNode.set(pod.spec.nodeName ?? "", (siblingsPerNode.get(pod.spec.nodeName ?? "") ?? 0) + 1);
-      return { set: asReplicaSet(controller), pods: [...members, ...pods.byIndex(ORPHAN_INDEX, namespace)], siblingsPerNode, writtenAs: { resource: replicationControllerResource, convert: asReplicationController } };
+      return {
+        set: asReplicaSet(controller),
+        pods: [...members, ...pods.byIndex(ORPHAN_INDEX, namespace)],
+        siblingsPerNode,
+        writtenAs: { resource: replicationControllerResource, convert: asReplicationController },
+      };
     },
     plan: planReplicaSet,
     conclude: concludeReplicaSet,

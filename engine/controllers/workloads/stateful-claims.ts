@@ -15,7 +15,12 @@ export function planMissingClaims(set: StatefulSet, ordinal: number, known: Know
   const name = `${set.metadata.name}-${ordinal}`;
   const wanted = newClaims(set, ordinal);
   const found = wanted.map((claim) => known.get(claim.metadata.name ?? ""));
-  if (found.some((claim) => claim !== undefined && (isBeingDeleted(claim) || claim.metadata.ownerReferences?.some((owner) => owner.kind === "Pod" && owner.name === name)))) return undefined;
+  if (
+    found.some(
+      (claim) => claim !== undefined && (isBeingDeleted(claim) || claim.metadata.ownerReferences?.some((owner) => owner.kind === "Pod" && owner.name === name)),
+    )
+  )
+    return undefined;
   return wanted.filter((_claim, index) => found[index] === undefined).map((claim) => create(persistentVolumeClaimResource, claim));
 }
 
@@ -28,7 +33,8 @@ export function planClaimOwners(set: StatefulSet, pod: Pod, ordinal: number, isC
     const claim = known.get(name);
     if (claim === undefined || isBeingDeleted(claim)) return [];
     const before = claim.metadata.ownerReferences ?? [];
-    const isManaged = (owner: OwnerReference) => (owner.kind === "StatefulSet" && owner.name === set.metadata.name) || (owner.kind === "Pod" && owner.name === pod.metadata.name);
+    const isManaged = (owner: OwnerReference) =>
+      (owner.kind === "StatefulSet" && owner.name === set.metadata.name) || (owner.kind === "Pod" && owner.name === pod.metadata.name);
     const others = before.filter((owner) => !isManaged(owner));
     // Somebody else manages the claim: it is not for us to hand out.
     if (others.some((owner) => owner.controller === true)) return [];

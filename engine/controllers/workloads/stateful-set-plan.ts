@@ -120,7 +120,18 @@ function planNewPod({ set, revisions, claims }: ReplicaInputs, ordinal: number):
 function planMember({ set, claims }: ReplicaInputs, pod: Pod, ordinal: number): { readonly actions: readonly Action[]; readonly isWaiting: boolean } {
   if (isPodFinished(pod)) {
     if (isBeingDeleted(pod)) return { actions: [], isWaiting: true };
-    return { actions: [tell(set, "Warning", "RecreatingTerminatedPod", `StatefulSet ${set.metadata.namespace}/${set.metadata.name} is recreating terminated Pod ${pod.metadata.name}`), remove(set, pod)], isWaiting: true };
+    return {
+      actions: [
+        tell(
+          set,
+          "Warning",
+          "RecreatingTerminatedPod",
+          `StatefulSet ${set.metadata.namespace}/${set.metadata.name} is recreating terminated Pod ${pod.metadata.name}`,
+        ),
+        remove(set, pod),
+      ],
+      isWaiting: true,
+    };
   }
   if (isBeingDeleted(pod)) return { actions: [], isWaiting: false };
   const isPending = (pod.status?.phase ?? "Pending") === "Pending";
@@ -140,7 +151,8 @@ function planRollout(set: StatefulSet, members: ReadonlyMap<number, Pod>, { upda
   const replicas = set.spec.replicas ?? 1;
   const { partition = 0, maxUnavailable = 1 } = set.spec.updateStrategy?.rollingUpdate ?? {};
   const pods = Array.from({ length: replicas }, (_, index) => members.get(startOrdinal(set) + index));
-  const isAvailable = (pod: Pod | undefined) => pod !== undefined && !isBeingDeleted(pod) && pod.status?.phase === "Running" && isPodAvailable(pod, set.spec.minReadySeconds ?? 0, nowMs);
+  const isAvailable = (pod: Pod | undefined) =>
+    pod !== undefined && !isBeingDeleted(pod) && pod.status?.phase === "Running" && isPodAvailable(pod, set.spec.minReadySeconds ?? 0, nowMs);
   let left = Math.max(1, scaledValue(maxUnavailable, replicas, false)) - pods.filter((pod) => !isAvailable(pod)).length;
   const actions: Action[] = [];
   for (let index = replicas - 1; index >= partition; index--) {
@@ -153,7 +165,13 @@ function planRollout(set: StatefulSet, members: ReadonlyMap<number, Pod>, { upda
 }
 
 function remove(set: StatefulSet, pod: Pod): Action {
-  return { do: "inOrder", actions: [{ do: "delete", resource: podResource, object: pod }, tell(set, "Normal", "SuccessfulDelete", `delete Pod ${pod.metadata.name} in StatefulSet ${set.metadata.name} successful`)] };
+  return {
+    do: "inOrder",
+    actions: [
+      { do: "delete", resource: podResource, object: pod },
+      tell(set, "Normal", "SuccessfulDelete", `delete Pod ${pod.metadata.name} in StatefulSet ${set.metadata.name} successful`),
+    ],
+  };
 }
 
 /** Only pods with a name of the set can be its own: the name is the identity. */

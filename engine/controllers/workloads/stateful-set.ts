@@ -28,12 +28,21 @@ export function statefulSetController({ informers }: ControllerContext): Control
   pods.addIndex(ORPHAN_INDEX, orphanIndex);
 
   const ownersOf = ownerKeys(sets, ({ spec }) => spec.selector);
-  const claiming = (claim: KubeObject) => sets.list(claim.metadata.namespace).filter(({ spec }) => (spec.volumeClaimTemplates ?? []).length > 0).map(objectKey);
+  const claiming = (claim: KubeObject) =>
+    sets
+      .list(claim.metadata.namespace)
+      .filter(({ spec }) => (spec.volumeClaimTemplates ?? []).length > 0)
+      .map(objectKey);
 
   return {
     name: "statefulset-controller",
     // A claim that goes may be what a pod waits for, or be needed again.
-    watches: [watch(sets, (set) => [objectKey(set)]), watch(pods, ownersOf), watch(revisions, ownersOf), watch(claims, claiming, (_old, claim) => claim === undefined)],
+    watches: [
+      watch(sets, (set) => [objectKey(set)]),
+      watch(pods, ownersOf),
+      watch(revisions, ownersOf),
+      watch(claims, claiming, (_old, claim) => claim === undefined),
+    ],
     observe(key) {
       const { namespace, name } = splitKey(key);
       const set = sets.get(namespace, name);
@@ -55,17 +64,33 @@ export function statefulSetController({ informers }: ControllerContext): Control
 export function concludeStatefulSet(inputs: StatefulSetInputs, { created, existing, failure }: Outcome, nowMs: number): readonly Action[] {
   const { set } = inputs;
   if (existing?.kind === "ControllerRevision" && !isRevisionOf(set, existing as ControllerRevision)) {
-    return [update(statefulSetResource, { ...set, status: { ...(set.status ?? { replicas: 0 }), collisionCount: (set.status?.collisionCount ?? 0) + 1 } }, "status")];
+    return [
+      update(statefulSetResource, { ...set, status: { ...(set.status ?? { replicas: 0 }), collisionCount: (set.status?.collisionCount ?? 0) + 1 } }, "status"),
+    ];
   }
   // A stranger has the name, and only he can give it up.
   const isTaken = existing?.kind === "Pod" && !isControlledBy(existing, set);
   const step = planStatefulSet(inputs, nowMs);
   const status = computeStatefulSetStatus(set, step, nowMs);
-  const waits = [...step.members.values()].map((pod) => millisecondsToAvailable(pod, set.spec.minReadySeconds ?? 0, nowMs)).filter((wait) => wait !== undefined && wait > 0) as number[]; // undefined was filtered out
+  const waits = [...step.members.values()]
+    .map((pod) => millisecondsToAvailable(pod, set.spec.minReadySeconds ?? 0, nowMs))
+    .filter((wait) => wait !== undefined && wait > 0) as number[]; // undefined was filtered out
   return [
     ...created.flatMap((object) => tellCreated(set, object)),
-    ...(failure === undefined ? [] : [tell(set, "Warning", "FailedCreate", `create Pod in StatefulSet ${set.metadata.name} failed error: ${describeError(failure)}`)]),
-    ...(isTaken ? [tell(set, "Warning", "FailedCreate", `create Pod ${existing.metadata.name} in StatefulSet ${set.metadata.name} failed error: the name is taken by another pod`), { do: "wait", forMs: TAKEN_RETRY_MS } as const] : []),
+    ...(failure === undefined
+      ? []
+      : [tell(set, "Warning", "FailedCreate", `create Pod in StatefulSet ${set.metadata.name} failed error: ${describeError(failure)}`)]),
+    ...(isTaken
+      ? [
+          tell(
+            set,
+            "Warning",
+            "FailedCreate",
+            `create Pod ${existing.metadata.name} in StatefulSet ${set.metadata.name} failed error: the name is taken by another pod`,
+          ),
+          { do: "wait", forMs: TAKEN_RETRY_MS } as const,
+        ]
+      : []),
     ...(hasStatus(statefulSetResource, set, status) ? [] : [update(statefulSetResource, { ...set, status }, "status")]),
     ...(waits.length === 0 ? [] : [{ do: "wait", forMs: Math.min(...waits) } as const]),
   ];
@@ -107,5 +132,7 @@ function podOfClaim(set: StatefulSet, claim: string): string {
 
 function tellCreated(set: StatefulSet, { kind, metadata: { name = "" } }: KubeObject): readonly Action[] {
   if (kind === "Pod") return [tell(set, "Normal", "SuccessfulCreate", `create Pod ${name} in StatefulSet ${set.metadata.name} successful`)];
-  return kind === "PersistentVolumeClaim" ? [tell(set, "Normal", "SuccessfulCreate", `create Claim ${name} Pod ${podOfClaim(set, name)} in StatefulSet ${set.metadata.name} success`)] : [];
+  return kind === "PersistentVolumeClaim"
+    ? [tell(set, "Normal", "SuccessfulCreate", `create Claim ${name} Pod ${podOfClaim(set, name)} in StatefulSet ${set.metadata.name} success`)]
+    : [];
 }

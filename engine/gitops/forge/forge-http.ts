@@ -24,7 +24,11 @@ export function createForgeHttp(api: string, token: string, type: ForgeType): Fo
   const headers: Readonly<Record<string, string>> = {
     "user-agent": "mainstay",
     accept: type === "github" ? "application/vnd.github+json" : "application/json",
-    ...(type === "github" ? { authorization: `Bearer ${token}`, "x-github-api-version": "2022-11-28" } : type === "gitlab" ? { "private-token": token } : { authorization: `token ${token}` }),
+    ...(type === "github"
+      ? { authorization: `Bearer ${token}`, "x-github-api-version": "2022-11-28" }
+      : type === "gitlab"
+        ? { "private-token": token }
+        : { authorization: `token ${token}` }),
   };
   const call = async (method: string, path: string, body: unknown, signal: AbortSignal): Promise<unknown> => {
     const response = await fetch(`${api}${path}`, {
@@ -37,7 +41,8 @@ export function createForgeHttp(api: string, token: string, type: ForgeType): Fo
     });
     const text = await readText(response);
     const retryAfter = Number(response.headers.get("retry-after"));
-    if (response.status === 429 || (response.status === 403 && (retryAfter > 0 || response.headers.get("x-ratelimit-remaining") === "0"))) throw new ForgeLimitError(`${method} ${path}: the forge's limit is reached`, retryAfter > 0 ? retryAfter * 1000 : DEFAULT_RETRY_MS);
+    if (response.status === 429 || (response.status === 403 && (retryAfter > 0 || response.headers.get("x-ratelimit-remaining") === "0")))
+      throw new ForgeLimitError(`${method} ${path}: the forge's limit is reached`, retryAfter > 0 ? retryAfter * 1000 : DEFAULT_RETRY_MS);
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${messageIn(text)}`);
     return text === "" ? undefined : (JSON.parse(text) as unknown);
   };
@@ -66,7 +71,12 @@ function messageIn(text: string): string {
 const ITEMS_MAX = 1_000;
 
 /** The items of all pages, up to a bound: a page that is not full is the last. */
-export async function allPages(http: ForgeHttp, path: string, signal: AbortSignal, { size, parameter } = { size: 100, parameter: "per_page" }): Promise<readonly Readonly<Record<string, unknown>>[]> {
+export async function allPages(
+  http: ForgeHttp,
+  path: string,
+  signal: AbortSignal,
+  { size, parameter } = { size: 100, parameter: "per_page" },
+): Promise<readonly Readonly<Record<string, unknown>>[]> {
   const items: Readonly<Record<string, unknown>>[] = [];
   for (let page = 1; items.length < ITEMS_MAX; page++) {
     const answer = await http.get(`${path}${path.includes("?") ? "&" : "?"}${parameter}=${size}&page=${page}`, signal);

@@ -82,7 +82,9 @@ export class ForgeReporter {
     const facts = this.#options.facts();
     // The forge is asked which requests are open only when there is something to say in one.
     const maybe = computeForgeReports(facts, planned, undefined, forge.commentMax);
-    const isNews = maybe.comments.some(({ request, body }) => this.#said.get(`comment ${request}`) !== body) || maybe.statuses.some((status) => this.#said.get(statusKey(status)) !== statusText(status));
+    const isNews =
+      maybe.comments.some(({ request, body }) => this.#said.get(`comment ${request}`) !== body) ||
+      maybe.statuses.some((status) => this.#said.get(statusKey(status)) !== statusText(status));
     if (!isNews) return;
     const open = maybe.comments.length === 0 ? [] : await forge.openRequests(signal);
     const { comments, statuses } = computeForgeReports(facts, planned, open, forge.commentMax);

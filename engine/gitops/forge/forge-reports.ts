@@ -20,7 +20,12 @@ export function commentMark(cluster: string): string {
 }
 
 /** What the forge should say: a plan in each open request (undefined: all that are planned), and on each commit how it fares. Pure. */
-export function computeForgeReports(facts: StatusFacts, planned: PlannedPages | undefined, open: readonly OpenRequest[] | undefined, commentMax: number): ForgeReports {
+export function computeForgeReports(
+  facts: StatusFacts,
+  planned: PlannedPages | undefined,
+  open: readonly OpenRequest[] | undefined,
+  commentMax: number,
+): ForgeReports {
   const { cluster } = facts;
   const numbers = open === undefined ? undefined : new Set(open.map((request) => request.number));
   const plans = (planned?.plans ?? []).flatMap((plan) => {
@@ -28,17 +33,36 @@ export function computeForgeReports(facts: StatusFacts, planned: PlannedPages | 
     return Number.isNaN(request) || numbers?.has(request) === false ? [] : [{ plan, request, page: planned?.pages.get(plan.file) ?? "" }];
   });
   const previewOf = (branch: string) => facts.previews?.find(({ name }) => name === branch);
-  const whole = (page: string, preview: PreviewFacts | undefined) => `${page.replace(/^# /, "### ")}${preview === undefined ? "" : `\n${renderPreviewSummary(preview).replace(/^## /, "### ")}\n`}`;
+  const whole = (page: string, preview: PreviewFacts | undefined) =>
+    `${page.replace(/^# /, "### ")}${preview === undefined ? "" : `\n${renderPreviewSummary(preview).replace(/^## /, "### ")}\n`}`;
   return {
-    comments: plans.map(({ plan, request, page }) => ({ request, body: shorten(`${commentMark(cluster)}\n${whole(page, previewOf(plan.branch))}`, commentMax, `… cut here; the whole plan is \`${plan.file}\` on the status branch.`) })),
-    statuses: [...plans.map(({ plan }): CommitStatus => ({ commit: plan.commit, context: `mainstay/${cluster}/plan`, state: plan.summary.startsWith("would be refused") ? "failure" : "success", description: oneLine(plan.summary) })), ...(facts.previews ?? []).flatMap((preview) => previewStatus(preview, cluster)), ...deployStatus(facts)],
+    comments: plans.map(({ plan, request, page }) => ({
+      request,
+      body: shorten(
+        `${commentMark(cluster)}\n${whole(page, previewOf(plan.branch))}`,
+        commentMax,
+        `… cut here; the whole plan is \`${plan.file}\` on the status branch.`,
+      ),
+    })),
+    statuses: [
+      ...plans.map(({ plan }): CommitStatus => ({
+        commit: plan.commit,
+        context: `mainstay/${cluster}/plan`,
+        state: plan.summary.startsWith("would be refused") ? "failure" : "success",
+        description: oneLine(plan.summary),
+      })),
+      ...(facts.previews ?? []).flatMap((preview) => previewStatus(preview, cluster)),
+      ...deployStatus(facts),
+    ],
   };
 }
 
 /** Of a preview's commit: pending until it has settled. One that waits or has left says nothing about it. */
 function previewStatus({ state, commit, reason, namespace }: PreviewFacts, cluster: string): readonly CommitStatus[] {
   if (state === "Waiting" || state === "Expired" || state === "Leaving") return [];
-  const of = (result: CommitStatus["state"], description: string): readonly CommitStatus[] => [{ commit, context: `mainstay/${cluster}/preview`, state: result, description: oneLine(description) }];
+  const of = (result: CommitStatus["state"], description: string): readonly CommitStatus[] => [
+    { commit, context: `mainstay/${cluster}/preview`, state: result, description: oneLine(description) },
+  ];
   if (state === "Healthy" || state === "Suspended") return of("success", `runs in ${namespace}`);
   return state === "Progressing" || state === "Unknown" ? of("pending", "is coming up") : of("failure", `${state}: ${reason}`);
 }
@@ -46,7 +70,10 @@ function previewStatus({ state, commit, reason, namespace }: PreviewFacts, clust
 /** Of the newest commit of the desired branch: pending until something final was observed, never green before. */
 function deployStatus(facts: StatusFacts): readonly CommitStatus[] {
   const context = `mainstay/${facts.cluster}`;
-  const rejected = facts.sync.state === "rejected" && facts.sync.newest !== undefined ? [{ commit: facts.sync.newest, context, state: "failure" as const, description: oneLine(`rejected: ${facts.sync.problems?.[0] ?? ""}`) }] : [];
+  const rejected =
+    facts.sync.state === "rejected" && facts.sync.newest !== undefined
+      ? [{ commit: facts.sync.newest, context, state: "failure" as const, description: oneLine(`rejected: ${facts.sync.problems?.[0] ?? ""}`) }]
+      : [];
   const deploy = facts.deploys.find((candidate) => candidate.commit === facts.commit?.id && candidate.result !== "rejected");
   if (deploy === undefined || facts.commit === undefined) return rejected;
   const unwell = facts.applications.find((app) => app.health === "Degraded" && app.commit === deploy.commit);

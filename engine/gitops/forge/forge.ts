@@ -69,8 +69,20 @@ export function forgeOf(url: string, given: ForgeSettings = {}): ForgeAddress | 
   const [, host = "", path = ""] = match ?? [];
   const project = given.project ?? path;
   if (!project.includes("/")) return undefined;
-  const type = given.type ?? (host === "github.com" ? "github" : host === "gitlab.com" || host.startsWith("gitlab.") ? "gitlab" : host === "codeberg.org" || /^(gitea|forgejo)\./.test(host) ? "gitea" : undefined);
+  const type =
+    given.type ??
+    (host === "github.com"
+      ? "github"
+      : host === "gitlab.com" || host.startsWith("gitlab.")
+        ? "gitlab"
+        : host === "codeberg.org" || /^(gitea|forgejo)\./.test(host)
+          ? "gitea"
+          : undefined);
   if (type !== "github" && type !== "gitlab" && type !== "gitea") return undefined;
-  const bases = { github: host === "github.com" ? "https://api.github.com" : `https://${host}/api/v3`, gitlab: `https://${host}/api/v4`, gitea: `https://${host}/api/v1` };
+  const bases = {
+    github: host === "github.com" ? "https://api.github.com" : `https://${host}/api/v3`,
+    gitlab: `https://${host}/api/v4`,
+    gitea: `https://${host}/api/v1`,
+  };
   return { type, project, api: withoutEndSlashes(given.api ?? bases[type]) };
 }

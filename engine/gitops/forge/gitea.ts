@@ -9,7 +9,9 @@ export function giteaForge(project: string, http: ForgeHttp): Forge {
     async openRequests(signal) {
       const pulls = await allPages(http, `${repository}/pulls?state=open`, signal, { size: 50, parameter: "limit" });
       return pulls.map(({ number, head, base, labels }) => ({
-        number: numberOf(number), head: textOf(fieldOf(head, "sha")), base: textOf(fieldOf(base, "ref")),
+        number: numberOf(number),
+        head: textOf(fieldOf(head, "sha")),
+        base: textOf(fieldOf(base, "ref")),
         labels: Array.isArray(labels) ? labels.map((label: unknown) => textOf(fieldOf(label, "name"))) : [],
       }));
     },
@@ -19,6 +21,7 @@ export function giteaForge(project: string, http: ForgeHttp): Forge {
     },
     addComment: async (request, body, signal) => void (await http.send("POST", `${repository}/issues/${request}/comments`, { body }, signal)),
     editComment: async (_request, id, body, signal) => void (await http.send("PATCH", `${repository}/issues/comments/${id}`, { body }, signal)),
-    setStatus: async ({ commit, context, state, description }, signal) => void (await http.send("POST", `${repository}/statuses/${commit}`, { state, context, description }, signal)),
+    setStatus: async ({ commit, context, state, description }, signal) =>
+      void (await http.send("POST", `${repository}/statuses/${commit}`, { state, context, description }, signal)),
   };
 }

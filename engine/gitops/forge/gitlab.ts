@@ -9,7 +9,12 @@ export function gitlabForge(project: string, http: ForgeHttp): Forge {
     commentMax: 1_000_000,
     async openRequests(signal) {
       const requests = await allPages(http, `${base}/merge_requests?state=opened`, signal);
-      return requests.map(({ iid, sha, target_branch, labels }) => ({ number: numberOf(iid), head: textOf(sha), base: textOf(target_branch), labels: Array.isArray(labels) ? labels.map(textOf) : [] }));
+      return requests.map(({ iid, sha, target_branch, labels }) => ({
+        number: numberOf(iid),
+        head: textOf(sha),
+        base: textOf(target_branch),
+        labels: Array.isArray(labels) ? labels.map(textOf) : [],
+      }));
     },
     async comments(request, signal) {
       const notes = await allPages(http, `${base}/merge_requests/${request}/notes`, signal);

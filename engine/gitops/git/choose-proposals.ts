@@ -46,7 +46,8 @@ export function chooseProposals(refs: ReadonlyMap<string, string>, branch: strin
   const proposals: Proposal[] = [];
   for (const [ref, head] of refs) {
     const name = /^refs\/heads\/(.+)$/.exec(ref)?.[1];
-    if (name !== undefined && name !== branch && !name.startsWith("status/")) proposals.push({ name: REQUEST_NAME.test(name) ? `heads/${name}` : name, ref, head });
+    if (name !== undefined && name !== branch && !name.startsWith("status/"))
+      proposals.push({ name: REQUEST_NAME.test(name) ? `heads/${name}` : name, ref, head });
   }
   for (const { pattern, prefix } of REQUESTS) {
     const heads: (Proposal & { readonly number: number })[] = [];
@@ -56,7 +57,12 @@ export function chooseProposals(refs: ReadonlyMap<string, string>, branch: strin
       if (kind === "merge") open.add(Number(number));
       else if (kind === "head") heads.push({ name: `${prefix}${number ?? ""}`, ref, head, number: Number(number) });
     }
-    const chosen = openRequests !== undefined ? heads.filter((request) => openRequests.has(request.number)) : open.size > 0 ? heads.filter((request) => open.has(request.number)) : heads.sort((a, b) => b.number - a.number).slice(0, REQUESTS_MAX);
+    const chosen =
+      openRequests !== undefined
+        ? heads.filter((request) => openRequests.has(request.number))
+        : open.size > 0
+          ? heads.filter((request) => open.has(request.number))
+          : heads.sort((a, b) => b.number - a.number).slice(0, REQUESTS_MAX);
     proposals.push(...chosen.map(({ name, ref, head }) => ({ name, ref, head })));
   }
   return proposals;

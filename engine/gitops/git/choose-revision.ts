@@ -73,7 +73,13 @@ type Matcher = (version: Version) => boolean;
 function parseRange(text: string): Matcher {
   const alternatives = text.split("||").map((part) => {
     const hyphen = /^\s*(\S+)\s+-\s+(\S+)\s*$/.exec(part);
-    const comparators = hyphen === null ? part.replace(/([<>=~^]+)\s+/g, "$1").split(/[\s,]+/).filter((one) => one !== "") : [`>=${hyphen[1]}`, `<=${hyphen[2]}`];
+    const comparators =
+      hyphen === null
+        ? part
+            .replace(/([<>=~^]+)\s+/g, "$1")
+            .split(/[\s,]+/)
+            .filter((one) => one !== "")
+        : [`>=${hyphen[1]}`, `<=${hyphen[2]}`];
     const tests = (comparators.length === 0 ? ["*"] : comparators).map(parseComparator);
     // A version before a release is chosen only where the range speaks of one.
     const allowsPre = comparators.some((one) => one.includes("-"));
@@ -89,19 +95,41 @@ function parseComparator(text: string): Matcher {
   const [major, minor, patch] = parts;
   const pre = match[5]?.split(".") ?? [];
   const low: Version = { numbers: [major ?? 0, minor ?? 0, patch ?? 0], pre };
-  const below = (numbers: Version["numbers"]): Matcher => (version) => compareVersions({ ...version, pre: [] }, { numbers, pre: [] }) < 0;
+  const below =
+    (numbers: Version["numbers"]): Matcher =>
+    (version) =>
+      compareVersions({ ...version, pre: [] }, { numbers, pre: [] }) < 0;
   const atLeast: Matcher = (version) => compareVersions(version, low) >= 0;
-  const upTo: Matcher = major === undefined ? () => true : minor === undefined ? below([major + 1, 0, 0]) : patch === undefined ? below([major, minor + 1, 0]) : (version) => compareVersions(version, low) <= 0;
-  const both = (...tests: readonly Matcher[]): Matcher => (version) => tests.every((test) => test(version));
+  const upTo: Matcher =
+    major === undefined
+      ? () => true
+      : minor === undefined
+        ? below([major + 1, 0, 0])
+        : patch === undefined
+          ? below([major, minor + 1, 0])
+          : (version) => compareVersions(version, low) <= 0;
+  const both =
+    (...tests: readonly Matcher[]): Matcher =>
+    (version) =>
+      tests.every((test) => test(version));
   switch (match[1]) {
-    case ">=": return atLeast;
-    case ">": return (version) => atLeast(version) && !upTo(version);
-    case "<": return (version) => compareVersions(version, low) < 0;
-    case "<=": return upTo;
-    case "~": return major === undefined ? () => true : both(atLeast, below(minor === undefined ? [major + 1, 0, 0] : [major, minor + 1, 0]));
+    case ">=":
+      return atLeast;
+    case ">":
+      return (version) => atLeast(version) && !upTo(version);
+    case "<":
+      return (version) => compareVersions(version, low) < 0;
+    case "<=":
+      return upTo;
+    case "~":
+      return major === undefined ? () => true : both(atLeast, below(minor === undefined ? [major + 1, 0, 0] : [major, minor + 1, 0]));
     case "^":
       if (major === undefined) return () => true;
-      return both(atLeast, below(major > 0 || minor === undefined ? [major + 1, 0, 0] : minor > 0 || patch === undefined ? [0, minor + 1, 0] : [0, 0, patch + 1]));
-    default: return both(atLeast, upTo);
+      return both(
+        atLeast,
+        below(major > 0 || minor === undefined ? [major + 1, 0, 0] : minor > 0 || patch === undefined ? [0, minor + 1, 0] : [0, 0, patch + 1]),
+      );
+    default:
+      return both(atLeast, upTo);
   }
 }

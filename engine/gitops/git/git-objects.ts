@@ -52,8 +52,19 @@ export function overlayEnvironment(overlay: ObjectOverlay): Record<string, strin
   return { GIT_OBJECT_DIRECTORY: overlay.objectDir, GIT_ALTERNATE_OBJECT_DIRECTORIES: overlay.alternates.join(":") };
 }
 
-function toCommitInfo(id: string, commit: { tree: string; parent: string[]; message: string; author: { name: string; email: string; timestamp: number } }): CommitInfo {
-  return { id, tree: commit.tree, parents: commit.parent, message: commit.message, author: commit.author.name, email: commit.author.email, time: commit.author.timestamp * 1000 };
+function toCommitInfo(
+  id: string,
+  commit: { tree: string; parent: string[]; message: string; author: { name: string; email: string; timestamp: number } },
+): CommitInfo {
+  return {
+    id,
+    tree: commit.tree,
+    parents: commit.parent,
+    message: commit.message,
+    author: commit.author.name,
+    email: commit.author.email,
+    time: commit.author.timestamp * 1000,
+  };
 }
 
 function entryKind(mode: string): TreeEntry["is"] {
@@ -63,7 +74,12 @@ function entryKind(mode: string): TreeEntry["is"] {
 }
 
 async function readBatch(gitDir: string, environment: Record<string, string>, ids: readonly string[]): Promise<Buffer[]> {
-  const output = await runGit({ gitDir, args: ["cat-file", "--batch", "--buffer"], environment: { ...inheritedEnvironment(), ...environment }, input: `${ids.join("\n")}\n` });
+  const output = await runGit({
+    gitDir,
+    args: ["cat-file", "--batch", "--buffer"],
+    environment: { ...inheritedEnvironment(), ...environment },
+    input: `${ids.join("\n")}\n`,
+  });
   if (output.code !== 0) throw new Error("read objects with git cat-file", { cause: new Error(lastLines(output.stderr)) });
   const found: Buffer[] = [];
   let offset = 0;
@@ -83,20 +99,28 @@ async function readBatch(gitDir: string, environment: Record<string, string>, id
 function overlayFileSystem(objects: string, quarantine: string): typeof fs {
   const moved = (file: string) => path.join(quarantine, path.relative(objects, file));
   const isObject = (file: unknown): file is string => typeof file === "string" && path.resolve(file).startsWith(`${path.resolve(objects)}${path.sep}`);
-  const first = <A extends unknown[], R>(call: (file: string, ...rest: A) => Promise<R>) => async (file: string, ...rest: A): Promise<R> => {
-    if (!isObject(file)) return call(file, ...rest);
-    try {
-      return await call(moved(file), ...rest);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-      return call(file, ...rest);
-    }
-  };
+  const first =
+    <A extends unknown[], R>(call: (file: string, ...rest: A) => Promise<R>) =>
+    async (file: string, ...rest: A): Promise<R> => {
+      if (!isObject(file)) return call(file, ...rest);
+      try {
+        return await call(moved(file), ...rest);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+        return call(file, ...rest);
+      }
+    };
   const readdir = async (directory: string): Promise<string[]> => {
     if (!isObject(directory)) return fs.readdir(directory);
     const lists = await Promise.all([directory, moved(directory)].map((place) => fs.readdir(place).catch(() => [] as string[])));
     return [...new Set(lists.flat())];
   };
   // isomorphic-git calls these functions by name and with these arguments only; nothing is ever written through an overlay.
-  return { ...fs, readFile: first(fs.readFile as (file: string, options?: object) => Promise<Buffer>), stat: first(fs.stat as (file: string) => Promise<never>), lstat: first(fs.lstat as (file: string) => Promise<never>), readdir } as unknown as typeof fs;
+  return {
+    ...fs,
+    readFile: first(fs.readFile as (file: string, options?: object) => Promise<Buffer>),
+    stat: first(fs.stat as (file: string) => Promise<never>),
+    lstat: first(fs.lstat as (file: string) => Promise<never>),
+    readdir,
+  } as unknown as typeof fs;
 }

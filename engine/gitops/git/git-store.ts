@@ -15,7 +15,8 @@ export function openGitStore(gitDir: string): GitStore {
   return {
     objects,
     writeBlob: (content) => git.writeBlob({ ...at, blob: typeof content === "string" ? Buffer.from(content, "utf8") : content }),
-    writeTree: (entries) => git.writeTree({ ...at, tree: entries.map((entry) => ({ path: entry.name, oid: entry.id, mode: MODES[entry.is], type: TYPES[entry.is] })) }),
+    writeTree: (entries) =>
+      git.writeTree({ ...at, tree: entries.map((entry) => ({ path: entry.name, oid: entry.id, mode: MODES[entry.is], type: TYPES[entry.is] })) }),
     writeCommit: (commit) => git.writeCommit({ ...at, commit: toGitCommit(commit) }),
     fetchRef: (ref) => readRef(gitDir, ref),
     pushRef: (ref, from, to) => compareAndSwapRef(gitDir, ref, from, to),

@@ -41,7 +41,8 @@ export async function readFileOf(objects: GitObjects, tree: string, path: string
 export async function listFilesOf(objects: GitObjects, tree: string, folder: string): Promise<readonly string[]> {
   let current: string | undefined = tree;
   for (const name of folder.split("/").filter((part) => part !== "")) {
-    const entry: TreeEntry | undefined = current === undefined ? undefined : (await objects.tree(current)).find((child) => child.name === name && child.is === "directory");
+    const entry: TreeEntry | undefined =
+      current === undefined ? undefined : (await objects.tree(current)).find((child) => child.name === name && child.is === "directory");
     current = entry?.id;
   }
   if (current === undefined) return [];

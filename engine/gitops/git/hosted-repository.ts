@@ -37,7 +37,10 @@ const REPOSITORY_CONFIG = `[core]
 
 /** Creates the bare repository when it does not exist. Returns whether it was created just now. */
 export async function ensureHostedRepository(gitDir: string, branch: string): Promise<boolean> {
-  const exists = await fs.stat(path.join(gitDir, "HEAD")).then(() => true, () => false);
+  const exists = await fs.stat(path.join(gitDir, "HEAD")).then(
+    () => true,
+    () => false,
+  );
   if (!exists) {
     await fs.mkdir(gitDir, { recursive: true, mode: 0o700 });
     await git.init({ fs, gitdir: gitDir, bare: true, defaultBranch: branch });
@@ -47,7 +50,13 @@ export async function ensureHostedRepository(gitDir: string, branch: string): Pr
 }
 
 /** Makes `files` the first commit of a branch. Does nothing when the branch exists; returns the commit, or undefined then. */
-export async function seedRepository(gitDir: string, branch: string, files: ReadonlyMap<string, Buffer | string>, signature: Signature, message: string): Promise<string | undefined> {
+export async function seedRepository(
+  gitDir: string,
+  branch: string,
+  files: ReadonlyMap<string, Buffer | string>,
+  signature: Signature,
+  message: string,
+): Promise<string | undefined> {
   if ((await readRef(gitDir, `refs/heads/${branch}`)) !== undefined) return undefined;
   const store = openGitStore(gitDir);
   const tree = await writeChangedTree(store, undefined, files);
@@ -81,7 +90,8 @@ async function pusherOf(gitDir: string, branch: string, commit: string): Promise
 export function openHostedSource(gitDir: string, branch: string, url: string): GitSource {
   let last: string | undefined;
   return {
-    url, branch,
+    url,
+    branch,
     store: openGitStore(gitDir),
     pollIntervalMs: Infinity,
     pusherOf: (commit) => pusherOf(gitDir, branch, commit),

@@ -56,7 +56,11 @@ export async function gitText(command: GitCommand): Promise<string> {
 
 /** What Git says went wrong: its own error lines without the advice below them, or the end of its output. */
 export function lastLines(text: string, count = 3): string {
-  const lines = text.trim().split("\n").map((line) => line.trim()).filter((line) => line !== "");
+  const lines = text
+    .trim()
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "");
   const errors = lines.filter((line) => /^(fatal|error|remote|ssh):| ! \[|\[.*rejected\]/.test(line));
   return (errors.length > 0 ? errors : lines).slice(-count).join(" ");
 }
@@ -64,6 +68,7 @@ export function lastLines(text: string, count = 3): string {
 /** Without the variables that would point Git at another repository, as when the engine itself is started from a hook. */
 export function inheritedEnvironment(): Record<string, string> {
   const kept: Record<string, string> = {};
-  for (const [name, value] of Object.entries(process.env)) if (value !== undefined && (!name.startsWith("GIT_") || name === "GIT_SSH_COMMAND")) kept[name] = value;
+  for (const [name, value] of Object.entries(process.env))
+    if (value !== undefined && (!name.startsWith("GIT_") || name === "GIT_SSH_COMMAND")) kept[name] = value;
   return kept;
 }

@@ -72,7 +72,10 @@ function remoteStore(gitDir: string, transport: RemoteTransport): GitStore {
     async fetchRef(ref) {
       const tip = (await transport.listRefs(ref, NEVER)).get(ref);
       if (tip === undefined) return undefined;
-      const isHere = await local.objects.commit(tip).then(() => true, () => false);
+      const isHere = await local.objects.commit(tip).then(
+        () => true,
+        () => false,
+      );
       return isHere ? tip : transport.fetch(ref, NEVER);
     },
     pushRef: (ref, from, to) => transport.push(ref, from, to),

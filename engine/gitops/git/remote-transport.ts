@@ -22,7 +22,11 @@ const REQUEST_TIMEOUT_MS = 60_000;
  * Open HTTP and HTTPS by isomorphic-git, without a process; everything else (ssh, file, plain paths), and whatever needs credentials of a
  * Secret, by the machine's Git. The Secret is read for each request: a token that was rotated counts at once.
  */
-export function openRemoteTransport(gitDir: string, url: string, environment: () => Promise<Readonly<Record<string, string>> | undefined> = async () => undefined): RemoteTransport {
+export function openRemoteTransport(
+  gitDir: string,
+  url: string,
+  environment: () => Promise<Readonly<Record<string, string>> | undefined> = async () => undefined,
+): RemoteTransport {
   const native = nativeTransport(gitDir, url, async () => (await environment()) ?? {});
   if (!/^https?:\/\//i.test(url)) return native;
   const http = httpTransport(gitDir, url);
@@ -44,7 +48,11 @@ function httpTransport(gitDir: string, fullUrl: string): RemoteTransport {
       return new Map(refs.map((ref) => [ref.ref, ref.oid]));
     },
     async fetch(ref, signal, depth) {
-      const result = await withTimeout(git.fetch({ ...at, ...access, ref, remoteRef: ref, singleBranch: true, tags: false, ...(depth === undefined ? {} : { depth }) }), signal, "fetch from the remote");
+      const result = await withTimeout(
+        git.fetch({ ...at, ...access, ref, remoteRef: ref, singleBranch: true, tags: false, ...(depth === undefined ? {} : { depth }) }),
+        signal,
+        "fetch from the remote",
+      );
       return result.fetchHead === null ? undefined : peel(at, result.fetchHead);
     },
     async push(ref, from, to) {
@@ -56,7 +64,9 @@ function httpTransport(gitDir: string, fullUrl: string): RemoteTransport {
         if (remote?.oid !== from) return { is: "conflict", reason: `${ref} is at ${remote?.oid ?? "nothing"}` };
         const result = await git.push({ ...at, ...access, ref: carrier, remoteRef: ref, force: true, delete: to === undefined });
         const outcome = result.refs[ref];
-        return result.ok && (outcome === undefined || outcome.ok) ? { is: "pushed" } : { is: "conflict", reason: outcome?.error ?? result.error ?? "refused by the remote" };
+        return result.ok && (outcome === undefined || outcome.ok)
+          ? { is: "pushed" }
+          : { is: "conflict", reason: outcome?.error ?? result.error ?? "refused by the remote" };
       } catch (error) {
         if (error instanceof git.Errors.PushRejectedError || error instanceof git.Errors.GitPushError) return { is: "conflict", reason: error.message };
         throw new Error(`push ${ref} to the remote`, { cause: error });
@@ -80,14 +90,35 @@ function nativeTransport(gitDir: string, url: string, environment: () => Promise
   return {
     async listRefs(prefix, signal) {
       const text = await reach(["ls-remote", "--", url, `${prefix}*`], AbortSignal.any([signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]));
-      return new Map(text.split("\n").filter((line) => line !== "").map((line) => line.split("\t").reverse() as [string, string]));
+      return new Map(
+        text
+          .split("\n")
+          .filter((line) => line !== "")
+          .map((line) => line.split("\t").reverse() as [string, string]),
+      );
     },
     async fetch(ref, signal, depth) {
-      await reach(["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", ...(depth === undefined ? [] : [`--depth=${depth}`]), "--", url, `+${ref}:refs/mainstay/fetched`], AbortSignal.any([signal, AbortSignal.timeout(10 * REQUEST_TIMEOUT_MS)]));
+      await reach(
+        [
+          "fetch",
+          "--quiet",
+          "--no-tags",
+          "--no-write-fetch-head",
+          ...(depth === undefined ? [] : [`--depth=${depth}`]),
+          "--",
+          url,
+          `+${ref}:refs/mainstay/fetched`,
+        ],
+        AbortSignal.any([signal, AbortSignal.timeout(10 * REQUEST_TIMEOUT_MS)]),
+      );
       return (await gitText({ gitDir, args: ["rev-parse", "refs/mainstay/fetched^{commit}"] })).trim();
     },
     async push(ref, from, to) {
-      const output = await runGit({ gitDir, environment: await environment(), args: ["push", "--quiet", `--force-with-lease=${ref}:${from ?? NONE}`, "--", url, `${to ?? ""}:${ref}`] });
+      const output = await runGit({
+        gitDir,
+        environment: await environment(),
+        args: ["push", "--quiet", `--force-with-lease=${ref}:${from ?? NONE}`, "--", url, `${to ?? ""}:${ref}`],
+      });
       if (output.code === 0) return { is: "pushed" };
       if (/\[(remote )?rejected\]|stale info|cannot lock ref/.test(output.stderr)) return { is: "conflict", reason: lastLines(output.stderr) };
       throw new Error(`push ${ref} to the remote`, { cause: new Error(explainFailure(output.stderr)) });
@@ -97,10 +128,14 @@ function nativeTransport(gitDir: string, url: string, environment: () => Promise
 
 /** What SSH says before Git gives up, in the words of the Secret that has to be mended; Git's own last words otherwise. */
 function explainFailure(stderr: string): string {
-  if (/REMOTE HOST IDENTIFICATION HAS CHANGED|key for .* has changed/i.test(stderr)) return "the host shows another key than the one that known_hosts of the Secret has for it: either it has a new one, or someone stands between; compare, then write the right one into the Secret";
-  if (/Host key verification failed|No .*host key is known/i.test(stderr)) return "known_hosts of the Secret has no key for the host; ask the host's owner for it, and write it there (ssh-keyscan shows what answers now)";
-  if (/^Load key .*(invalid format|error in libcrypto|bad permissions|passphrase)/im.test(stderr)) return "the SSH key of the Secret (identity) cannot be read; it must be a private key without a passphrase, as ssh-keygen writes it";
-  if (/Permission denied \(/.test(stderr)) return "the host does not accept the SSH key of the Secret (identity), or there is none; give its public half to the host";
+  if (/REMOTE HOST IDENTIFICATION HAS CHANGED|key for .* has changed/i.test(stderr))
+    return "the host shows another key than the one that known_hosts of the Secret has for it: either it has a new one, or someone stands between; compare, then write the right one into the Secret";
+  if (/Host key verification failed|No .*host key is known/i.test(stderr))
+    return "known_hosts of the Secret has no key for the host; ask the host's owner for it, and write it there (ssh-keyscan shows what answers now)";
+  if (/^Load key .*(invalid format|error in libcrypto|bad permissions|passphrase)/im.test(stderr))
+    return "the SSH key of the Secret (identity) cannot be read; it must be a private key without a passphrase, as ssh-keygen writes it";
+  if (/Permission denied \(/.test(stderr))
+    return "the host does not accept the SSH key of the Secret (identity), or there is none; give its public half to the host";
   return lastLines(stderr);
 }
 

@@ -20,8 +20,16 @@ export interface RepositoryAccess {
 }
 
 const KEYS: Readonly<Record<string, keyof RepositoryAccess>> = {
-  username: "username", password: "password", bearerToken: "bearerToken", "ca.crt": "ca", caFile: "ca",
-  identity: "identity", "ssh-privatekey": "identity", known_hosts: "knownHosts", webhookSecret: "webhookSecret", forgeToken: "forgeToken",
+  username: "username",
+  password: "password",
+  bearerToken: "bearerToken",
+  "ca.crt": "ca",
+  caFile: "ca",
+  identity: "identity",
+  "ssh-privatekey": "identity",
+  known_hosts: "knownHosts",
+  webhookSecret: "webhookSecret",
+  forgeToken: "forgeToken",
 };
 
 /** Reads a Secret named `namespace/name`, anew each time: a rotated token counts at once. One that is not there says nothing. */
@@ -29,7 +37,9 @@ export async function readRepositoryAccess(client: Client, secret: string): Prom
   const [namespace = "", name = ""] = secret.split("/");
   try {
     const { data = {} } = await client.for(secretResource).get(namespace, name);
-    return Object.fromEntries(Object.entries(data).flatMap(([key, value]) => (KEYS[key] === undefined ? [] : [[KEYS[key], Buffer.from(value, "base64").toString("utf8")]])));
+    return Object.fromEntries(
+      Object.entries(data).flatMap(([key, value]) => (KEYS[key] === undefined ? [] : [[KEYS[key], Buffer.from(value, "base64").toString("utf8")]])),
+    );
   } catch (error) {
     if (hasReason(error, "NotFound")) return {};
     throw error;
@@ -44,14 +54,27 @@ export async function gitAccessEnvironment(access: RepositoryAccess, folder: str
   const header = bearerToken !== undefined ? `Bearer ${bearerToken.trim()}` : basic === undefined ? undefined : `Basic ${basic}`;
   if (header !== undefined) settings.push(["http.extraHeader", `Authorization: ${header}`]);
   if (ca !== undefined) settings.push(["http.sslCAInfo", await keepFile(folder, "ca.crt", ca)]);
-  const ssh: Readonly<Record<string, string>> = identity === undefined && knownHosts === undefined ? {} : { GIT_SSH_COMMAND: await sshCommand(folder, identity, knownHosts) };
-  return { ...ssh, GIT_CONFIG_COUNT: String(settings.length), ...Object.fromEntries(settings.flatMap(([key, value], index) => [[`GIT_CONFIG_KEY_${index}`, key], [`GIT_CONFIG_VALUE_${index}`, value]])) };
+  const ssh: Readonly<Record<string, string>> =
+    identity === undefined && knownHosts === undefined ? {} : { GIT_SSH_COMMAND: await sshCommand(folder, identity, knownHosts) };
+  return {
+    ...ssh,
+    GIT_CONFIG_COUNT: String(settings.length),
+    ...Object.fromEntries(
+      settings.flatMap(([key, value], index) => [
+        [`GIT_CONFIG_KEY_${index}`, key],
+        [`GIT_CONFIG_VALUE_${index}`, value],
+      ]),
+    ),
+  };
 }
 
 /** Without known hosts nothing is connected to: whoever answered first would be believed. */
 async function sshCommand(folder: string, identity: string | undefined, knownHosts: string | undefined): Promise<string> {
   const hosts = await keepFile(folder, "known_hosts", knownHosts ?? "");
-  const key = identity === undefined ? [] : ["-i", quote(await keepFile(folder, "identity", identity.endsWith("\n") ? identity : `${identity}\n`)), "-o", "IdentitiesOnly=yes"];
+  const key =
+    identity === undefined
+      ? []
+      : ["-i", quote(await keepFile(folder, "identity", identity.endsWith("\n") ? identity : `${identity}\n`)), "-o", "IdentitiesOnly=yes"];
   return ["ssh", ...key, "-o", quote(`UserKnownHostsFile=${hosts}`), "-o", "StrictHostKeyChecking=yes", "-o", "BatchMode=yes"].join(" ");
 }
 

@@ -11,14 +11,20 @@ export type SignatureVerdict = { readonly is: "trusted"; readonly signer: string
  * keys. The machine's Git checks, with `ssh-keygen` or `gpg`, knowing these keys and no others. Fails closed: whatever keeps it from
  * checking is a refusal.
  */
-export async function verifySignature(gitDir: string, commit: string, signers: string, environment: Readonly<Record<string, string>>): Promise<SignatureVerdict> {
+export async function verifySignature(
+  gitDir: string,
+  commit: string,
+  signers: string,
+  environment: Readonly<Record<string, string>>,
+): Promise<SignatureVerdict> {
   const folder = await mkdtemp(path.join(os.tmpdir(), "mainstay-signers-"));
   try {
     const isGpg = signers.includes("-----BEGIN PGP PUBLIC KEY BLOCK-----");
     const raw = (await runGit({ gitDir, args: ["cat-file", "commit", commit], environment })).stdout.toString("utf8");
     const signature = /^gpgsig(?:-sha256)? (.*)$/m.exec(raw.split("\n\n", 1)[0] ?? "")?.[1];
     if (signature === undefined) return { is: "refused", why: "it is not signed" };
-    if (signature.includes("SSH SIGNATURE") === isGpg) return { is: "refused", why: isGpg ? "it is signed with SSH, and the signers are GPG keys" : "it is not signed with SSH, and the signers are SSH keys" };
+    if (signature.includes("SSH SIGNATURE") === isGpg)
+      return { is: "refused", why: isGpg ? "it is signed with SSH, and the signers are GPG keys" : "it is not signed with SSH, and the signers are SSH keys" };
     const file = path.join(folder, "signers");
     await writeFile(file, signers, { mode: 0o600 });
     // An empty home, so that no key of the machine counts.
@@ -27,7 +33,11 @@ export async function verifySignature(gitDir: string, commit: string, signers: s
       const problem = await importKeys(file, folder);
       if (problem !== undefined) return { is: "refused", why: `the signers' keys cannot be read: ${problem}` };
     }
-    const output = await runGit({ gitDir, args: ["-c", "gpg.program=gpg", "-c", "gpg.ssh.program=ssh-keygen", "-c", `gpg.ssh.allowedSignersFile=${file}`, "verify-commit", "--raw", commit], environment: home });
+    const output = await runGit({
+      gitDir,
+      args: ["-c", "gpg.program=gpg", "-c", "gpg.ssh.program=ssh-keygen", "-c", `gpg.ssh.allowedSignersFile=${file}`, "verify-commit", "--raw", commit],
+      environment: home,
+    });
     if (output.code !== 0) return { is: "refused", why: `its signature is not one of the allowed signers' (${reasonIn(output.stderr)})` };
     return { is: "trusted", signer: signerIn(`${output.stdout.toString("utf8")}\n${output.stderr}`) };
   } finally {
@@ -39,7 +49,12 @@ export async function verifySignature(gitDir: string, commit: string, signers: s
 /** Returns what went wrong. */
 function importKeys(file: string, home: string): Promise<string | undefined> {
   return new Promise((resolve) => {
-    execFile("gpg", ["--batch", "--quiet", "--no-autostart", "--homedir", home, "--import", file], { env: { ...inheritedEnvironment(), HOME: home } }, (error, _stdout, stderr) => resolve(error === null ? undefined : lastLines(stderr) || error.message));
+    execFile(
+      "gpg",
+      ["--batch", "--quiet", "--no-autostart", "--homedir", home, "--import", file],
+      { env: { ...inheritedEnvironment(), HOME: home } },
+      (error, _stdout, stderr) => resolve(error === null ? undefined : lastLines(stderr) || error.message),
+    );
   });
 }
 

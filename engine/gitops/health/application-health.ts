@@ -34,7 +34,8 @@ export function computeUnitHealth(observation: UnitObservation, now: number): Un
   const all = objects.map((desired) => {
     const health = computeDesiredHealth(desired, observation, now);
     // What the unit may not create yet is not missing.
-    if (health.state === "Missing" && (holdup?.isWaiting === true || holdup?.state === "Suspended")) return { desired, health: { ...health, state: holdup.state === "Suspended" ? "Suspended" as const : "Progressing" as const, reason: holdup.reason } };
+    if (health.state === "Missing" && (holdup?.isWaiting === true || holdup?.state === "Suspended"))
+      return { desired, health: { ...health, state: holdup.state === "Suspended" ? ("Suspended" as const) : ("Progressing" as const), reason: holdup.reason } };
     return { desired, health };
   });
   const worst = worstHealth([...(holdup === undefined ? [] : [holdup]), ...all.map(({ health }) => health)]);
@@ -51,10 +52,15 @@ export function computeUnitHealth(observation: UnitObservation, now: number): Un
 }
 
 /** One object's health, by the commit: what an older copy says is not about it. */
-export function computeDesiredHealth(desired: DesiredObject, { liveOf, writtenRevisionOf, isFinished, lookup }: Pick<UnitObservation, "liveOf" | "writtenRevisionOf" | "isFinished" | "lookup">, now: number): ObjectHealth {
+export function computeDesiredHealth(
+  desired: DesiredObject,
+  { liveOf, writtenRevisionOf, isFinished, lookup }: Pick<UnitObservation, "liveOf" | "writtenRevisionOf" | "isFinished" | "lookup">,
+  now: number,
+): ObjectHealth {
   const live = liveOf(desired);
   // What has done its work may go, at once or after its pods.
-  if ((live === undefined || live.metadata.deletionTimestamp !== undefined) && isFinished(desired)) return { state: "Healthy", reason: "", chain: [], images: [] };
+  if ((live === undefined || live.metadata.deletionTimestamp !== undefined) && isFinished(desired))
+    return { state: "Healthy", reason: "", chain: [], images: [] };
   const isSettling = Number(live?.metadata.resourceVersion ?? 0) < writtenRevisionOf(desired.identity);
   if (isSettling) return { state: "Progressing", reason: "just written", chain: [], images: [] };
   const health = computeHealth(live, lookup, now);

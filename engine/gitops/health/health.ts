@@ -1,6 +1,17 @@
 import { findCondition } from "../../apimachinery/conditions.ts";
 import { describeObject, type KubeObject } from "../../apimachinery/object-meta.ts";
-import type { CronJob, DaemonSet, Deployment, HorizontalPodAutoscaler, Job, PersistentVolumeClaim, Pod, ReplicaSet, Service, StatefulSet } from "./health-types.ts";
+import type {
+  CronJob,
+  DaemonSet,
+  Deployment,
+  HorizontalPodAutoscaler,
+  Job,
+  PersistentVolumeClaim,
+  Pod,
+  ReplicaSet,
+  Service,
+  StatefulSet,
+} from "./health-types.ts";
 import { computeJobHealth } from "./job-health.ts";
 import { computePodHealth, isFailingForGood } from "./pod-health.ts";
 import { computeAutoscalerHealth, computeCronJobHealth, computeDaemonSetHealth, computeStatefulSetHealth } from "./workload-health.ts";
@@ -36,14 +47,22 @@ const healthy: ObjectHealth = { state: "Healthy", reason: "", chain: [], images:
  */
 export function computeHealth(object: KubeObject | undefined, lookup: HealthLookup, now: number): ObjectHealth {
   if (object === undefined) return { ...healthy, state: "Missing", reason: "not in the cluster" };
-  if (object.metadata.deletionTimestamp !== undefined) return { ...healthy, state: "Progressing", reason: `being deleted${(object.metadata.finalizers ?? []).length === 0 ? "" : `, waits for ${object.metadata.finalizers?.join(", ")}`}` };
+  if (object.metadata.deletionTimestamp !== undefined)
+    return {
+      ...healthy,
+      state: "Progressing",
+      reason: `being deleted${(object.metadata.finalizers ?? []).length === 0 ? "" : `, waits for ${object.metadata.finalizers?.join(", ")}`}`,
+    };
   const rule = RULES[`${object.apiVersion.split("/").slice(0, -1).join("/")}/${object.kind}`];
   return rule === undefined ? computeGenericHealth(object) : rule(object, lookup, now);
 }
 
 /** The worst of several; of equally bad ones the first. All of them healthy, or none at all, is Healthy. */
 export function worstHealth<T extends { readonly state: HealthState }>(all: readonly T[]): T | undefined {
-  return all.reduce<T | undefined>((worst, next) => (worst === undefined || HEALTH_ORDER.indexOf(next.state) > HEALTH_ORDER.indexOf(worst.state) ? next : worst), undefined);
+  return all.reduce<T | undefined>(
+    (worst, next) => (worst === undefined || HEALTH_ORDER.indexOf(next.state) > HEALTH_ORDER.indexOf(worst.state) ? next : worst),
+    undefined,
+  );
 }
 
 type Rule = (object: KubeObject, lookup: HealthLookup, now: number) => ObjectHealth;
@@ -56,7 +75,8 @@ const RULES: Readonly<Record<string, Rule>> = {
   "apps/DaemonSet": (object, lookup, now) => computeDaemonSetHealth(object as DaemonSet, (uid) => worstChild(uid, lookup, now)),
   // What it says of itself and its pods is a ReplicaSet's.
   "/ReplicationController": (object, lookup, now) => replicaSetHealth(object as ReplicaSet, lookup, now),
-  "batch/CronJob": (object, lookup, now) => computeCronJobHealth(object as CronJob, lookup.childrenOf(object.metadata.uid ?? ""), (uid) => worstChild(uid, lookup, now)),
+  "batch/CronJob": (object, lookup, now) =>
+    computeCronJobHealth(object as CronJob, lookup.childrenOf(object.metadata.uid ?? ""), (uid) => worstChild(uid, lookup, now)),
   "autoscaling/HorizontalPodAutoscaler": (object) => computeAutoscalerHealth(object as HorizontalPodAutoscaler),
   "/Pod": (object, _lookup, now) => computePodHealth(object as Pod, now),
   "batch/Job": (object, lookup, now) => computeJobHealth(object as Job, (uid) => worstChild(uid, lookup, now)?.health),
@@ -78,10 +98,16 @@ function deploymentHealth(deployment: Deployment, lookup: HealthLookup, now: num
   if ((status.observedGeneration ?? 0) < (metadata.generation ?? 0)) return { ...progressing("the controller has not seen this version yet"), ...facts };
   if (spec?.paused === true) return { state: "Suspended", reason: "paused", chain: [], ...facts };
   const condition = findCondition(status.conditions, "Progressing");
-  if (condition?.reason === "ProgressDeadlineExceeded") return withCause({ state: "Degraded", reason: `not rolled out within ${spec?.progressDeadlineSeconds ?? 600} s`, chain: [], ...facts });
+  if (condition?.reason === "ProgressDeadlineExceeded")
+    return withCause({ state: "Degraded", reason: `not rolled out within ${spec?.progressDeadlineSeconds ?? 600} s`, chain: [], ...facts });
   const { replicas = 0, updatedReplicas = 0, availableReplicas = 0, readyReplicas = 0 } = status;
   if (replicas < wanted && findCondition(status.conditions, "ReplicaFailure")?.status === "True") {
-    return withCause({ state: "Degraded", reason: findCondition(status.conditions, "ReplicaFailure")?.message ?? "pods cannot be created", chain: [], ...facts });
+    return withCause({
+      state: "Degraded",
+      reason: findCondition(status.conditions, "ReplicaFailure")?.message ?? "pods cannot be created",
+      chain: [],
+      ...facts,
+    });
   }
   if (updatedReplicas < wanted) return progressing(`${updatedReplicas} of ${wanted} replicas updated`);
   if (replicas > updatedReplicas) return progressing(`${replicas - updatedReplicas} old replica${replicas - updatedReplicas === 1 ? "" : "s"} still there`);
@@ -94,13 +120,16 @@ function replicaSetHealth(set: ReplicaSet, lookup: HealthLookup, now: number): O
   const { spec, status, metadata } = set;
   const wanted = spec?.replicas ?? 1;
   const facts = { ready: { ready: Math.min(status?.readyReplicas ?? 0, wanted), wanted }, images: imagesOf(set) };
-  if ((status?.observedGeneration ?? 0) < (metadata.generation ?? 0)) return { state: "Progressing", reason: "the controller has not seen this version yet", chain: [], ...facts };
+  if ((status?.observedGeneration ?? 0) < (metadata.generation ?? 0))
+    return { state: "Progressing", reason: "the controller has not seen this version yet", chain: [], ...facts };
   const failure = findCondition(status?.conditions, "ReplicaFailure");
   if (failure?.status === "True") return { state: "Degraded", reason: failure.message ?? failure.reason ?? "pods cannot be created", chain: [], ...facts };
   if ((status?.availableReplicas ?? 0) >= wanted && (status?.replicas ?? 0) === wanted) return { ...healthy, ...facts };
   const reason = `${status?.readyReplicas ?? 0} of ${wanted} replicas ready`;
   const cause = worstChild(metadata.uid ?? "", lookup, now);
-  return cause === undefined ? { state: "Progressing", reason, chain: [], ...facts } : { state: cause.isFinal ? "Degraded" : "Progressing", reason: cause.health.reason, chain: [reason, ...cause.health.chain], ...facts };
+  return cause === undefined
+    ? { state: "Progressing", reason, chain: [], ...facts }
+    : { state: cause.isFinal ? "Degraded" : "Progressing", reason: cause.health.reason, chain: [reason, ...cause.health.chain], ...facts };
 }
 
 /** The pod below an owner that is worst off, through its ReplicaSets; newest first, so that a rollout's own pods are blamed. */
@@ -116,7 +145,18 @@ function worstChild(ownerUid: string, lookup: HealthLookup, now: number): { read
     const inner = worstChild(child.metadata.uid ?? "", lookup, now);
     const below = inner === undefined ? [] : [{ ...inner, health: { ...inner.health, chain: [describeObject(child), ...inner.health.chain] } }];
     if (failure?.status !== "True") return below;
-    return [{ health: { ...healthy, state: "Degraded" as const, reason: `${child.metadata.name ?? ""}: ${failure.message ?? "pods cannot be created"}`, chain: [describeObject(child), failure.message ?? ""] }, isFinal: false }, ...below];
+    return [
+      {
+        health: {
+          ...healthy,
+          state: "Degraded" as const,
+          reason: `${child.metadata.name ?? ""}: ${failure.message ?? "pods cannot be created"}`,
+          chain: [describeObject(child), failure.message ?? ""],
+        },
+        isFinal: false,
+      },
+      ...below,
+    ];
   });
   const unwell = found.filter(({ health }) => health.state !== "Healthy");
   return unwell.reduce<(typeof unwell)[number] | undefined>((worst, next) => {
@@ -150,10 +190,12 @@ interface GenericStatus {
 /** The conventions that most kinds follow. A kind without conditions is healthy by existing. */
 function computeGenericHealth(object: KubeObject): ObjectHealth {
   const status = (object as KubeObject & { readonly status?: GenericStatus }).status;
-  if (status?.observedGeneration !== undefined && status.observedGeneration < (object.metadata.generation ?? 0)) return { ...healthy, state: "Progressing", reason: "its controller has not seen this version yet" };
+  if (status?.observedGeneration !== undefined && status.observedGeneration < (object.metadata.generation ?? 0))
+    return { ...healthy, state: "Progressing", reason: "its controller has not seen this version yet" };
   const conditions = Array.isArray(status?.conditions) ? status.conditions : [];
   const find = (type: string) => conditions.find((condition) => condition.type === type);
-  const text = (condition: { readonly reason?: string; readonly message?: string } | undefined, fallback: string) => condition?.message || condition?.reason || fallback;
+  const text = (condition: { readonly reason?: string; readonly message?: string } | undefined, fallback: string) =>
+    condition?.message || condition?.reason || fallback;
   if (find("Reconciling")?.status === "True") return { ...healthy, state: "Progressing", reason: text(find("Reconciling"), "reconciling") };
   if (find("Stalled")?.status === "True") return { ...healthy, state: "Degraded", reason: text(find("Stalled"), "stalled") };
   const ready = find("Ready");

@@ -18,8 +18,12 @@ export function computePodHealth(pod: Pod, now: number): ObjectHealth {
   const node = pod.spec?.nodeName === undefined ? "" : ` on ${pod.spec.nodeName}`;
   const images = (pod.spec?.containers ?? []).map((container) => container.image ?? "").filter((image) => image !== "");
   const base = { images, chain: [] as readonly string[] };
-  const told = (state: HealthState, reason: string, detail: readonly string[]): ObjectHealth =>
-    ({ ...base, state, reason: `${name}: ${reason}${node}`, chain: [`${describeObject(pod)}${node}`, ...detail] });
+  const told = (state: HealthState, reason: string, detail: readonly string[]): ObjectHealth => ({
+    ...base,
+    state,
+    reason: `${name}: ${reason}${node}`,
+    chain: [`${describeObject(pod)}${node}`, ...detail],
+  });
   const { phase, conditions, message, reason } = pod.status ?? {};
   if (phase === "Succeeded") return { ...base, state: "Healthy", reason: "" };
   if (phase === "Failed") {
@@ -30,7 +34,9 @@ export function computePodHealth(pod: Pod, now: number): ObjectHealth {
   if (pod.spec?.nodeName === undefined && scheduled?.status === "False") {
     const since = Date.parse(pod.metadata.creationTimestamp ?? "");
     const state = now - since > UNSCHEDULED_GRACE_MS ? "Degraded" : "Progressing";
-    return told(state, `no node for it: ${scheduled.message ?? scheduled.reason ?? "unschedulable"}`, [scheduled.message ?? scheduled.reason ?? "unschedulable"]);
+    return told(state, `no node for it: ${scheduled.message ?? scheduled.reason ?? "unschedulable"}`, [
+      scheduled.message ?? scheduled.reason ?? "unschedulable",
+    ]);
   }
   if (pod.spec?.nodeName === undefined) return told("Progressing", "waits for a node", ["waits for a node"]);
   const trouble = describeContainers(pod);
@@ -73,7 +79,12 @@ function describeContainer(status: ContainerStatus): Trouble | undefined {
     const words = [message, runtimeMessage(last)].filter((text) => text !== undefined && text !== "").join("; ");
     // A container that is merely being made has no message; one that cannot be made has.
     const blocker = reason === "ContainerCreating" && waiting.message !== undefined ? `: ${waiting.message.slice(0, BLOCKER_MAX)}` : "";
-    return { container, short: `${reason}${exit}${blocker}`, long: `${reason}${exit}${words === "" ? "" : `: ${words}`}`, isFailing: FAILING_REASON.test(reason) };
+    return {
+      container,
+      short: `${reason}${exit}${blocker}`,
+      long: `${reason}${exit}${words === "" ? "" : `: ${words}`}`,
+      isFailing: FAILING_REASON.test(reason),
+    };
   }
   const ended = status.state?.terminated;
   if (ended === undefined || ended.exitCode === 0) return undefined;

@@ -84,7 +84,10 @@ export async function buildKustomization(folder: string, options: BuildOptions):
     return { resources, isComponent, isMixed: build.isMixed, dependencies: build.files.dependencies };
   } catch (thrown) {
     // Whatever the input's fault is, it has a place: at worst the kustomization as a whole.
-    const error = thrown instanceof BuildFault ? new KustomizeError([{ file: `${folder === "" ? "" : `${folder}/`}kustomization.yaml`, line: 1, message: thrown.message }]) : thrown;
+    const error =
+      thrown instanceof BuildFault
+        ? new KustomizeError([{ file: `${folder === "" ? "" : `${folder}/`}kustomization.yaml`, line: 1, message: thrown.message }])
+        : thrown;
     return { error, dependencies: build.files.dependencies };
   }
 }
@@ -135,7 +138,11 @@ export class KustomizationBuild {
       map.keep((resource) => ["false", undefined].includes(resource.annotations["config.kubernetes.io/local-config"]));
     });
     at(target.file.placeOf(["sortOptions"]), () => sortResources(map, kustomization.sortOptions satisfies SortOptions | undefined));
-    if (kustomization.buildMetadata.includes("managedByLabel")) setEntries({ "app.kubernetes.io/managed-by": VERSION_LABEL }, [{ group: "", version: "", kind: "", path: "metadata/labels", create: true }])(map, target.file.placeOf(["buildMetadata"]));
+    if (kustomization.buildMetadata.includes("managedByLabel"))
+      setEntries({ "app.kubernetes.io/managed-by": VERSION_LABEL }, [{ group: "", version: "", kind: "", path: "metadata/labels", create: true }])(
+        map,
+        target.file.placeOf(["buildMetadata"]),
+      );
     for (const resource of map.resources) writeOriginNotes(resource, kustomization.buildMetadata);
     return { resources: map.resources, isComponent: kustomization.kind === "Component" };
   }
@@ -158,7 +165,11 @@ export class KustomizationBuild {
     const full = isRemote(path) ? undefined : resolvePath(target.folder, path, place);
     const entry = full === undefined ? undefined : await this.files.look(full);
     if (full === undefined || entry === undefined) {
-      if (isRemote(path)) fail(place, `${path} lies outside the repository and is not fetched: what is deployed must be in the commit. Copy it in, for example with kustomize localize`);
+      if (isRemote(path))
+        fail(
+          place,
+          `${path} lies outside the repository and is not fetched: what is deployed must be in the commit. Copy it in, for example with kustomize localize`,
+        );
       fail(place, `there is no ${full ?? path}`);
     }
     if (entry.is === "directory") await this.#accumulateFolder(target, full, path, place, gathered, false);
@@ -190,11 +201,17 @@ export class KustomizationBuild {
   }
 
   async #accumulateFolder(parent: Target, folder: string, path: string, place: Place, gathered: Accumulator, isComponent: boolean): Promise<void> {
-    if ([...parent.above, parent.folder].includes(folder)) fail(place, `${path} leads back to a kustomization that leads here: ${[...parent.above, parent.folder, folder].join(" → ")}`);
+    if ([...parent.above, parent.folder].includes(folder))
+      fail(place, `${path} leads back to a kustomization that leads here: ${[...parent.above, parent.folder, folder].join(" → ")}`);
     const { kustomization } = parent.file;
-    const target = await this.#load(folder, place, { originPath: joinPath(parent.originPath, path), chartNamespace: kustomization.namespace || parent.chartNamespace, above: [...parent.above, parent.folder] });
+    const target = await this.#load(folder, place, {
+      originPath: joinPath(parent.originPath, path),
+      chartNamespace: kustomization.namespace || parent.chartNamespace,
+      above: [...parent.above, parent.folder],
+    });
     const isKind = target.file.kustomization.kind === "Component";
-    if (isKind !== isComponent) fail(place, isComponent ? `${folder} is no Component; list it below resources` : `${folder} is a Component; list it below components`);
+    if (isKind !== isComponent)
+      fail(place, isComponent ? `${folder} is no Component; list it below resources` : `${folder} is a Component; list it below components`);
     // A component sees, and changes, what its parent has gathered so far.
     if (isComponent) return this.#accumulate(target, gathered);
     const own = newAccumulator();

@@ -22,14 +22,20 @@ export async function buildChart(request: ChartFolder, options: BuildOptions): P
     if (options.renderChart === undefined) throw new KustomizeError([{ ...place, message: "charts cannot be rendered here" }]);
     const values: ChartValues[] = [];
     for (const path of request.values) values.push({ is: "file", path, content: await build.readFile(path, place) });
-    const text = await options.renderChart({ folder, releaseName, namespace, values, includeCrds: true, skipHooks: false, skipTests: true, apiVersions: [], kubeVersion: undefined }, build, place);
+    const text = await options.renderChart(
+      { folder, releaseName, namespace, values, includeCrds: true, skipHooks: false, skipTests: true, apiVersions: [], kubeVersion: undefined },
+      build,
+      place,
+    );
     const sources = templatesOf(text);
-    const resources = resourcesOf(parseDocuments(text, `${folder}/Chart.yaml`).map((document) => {
-      const template = sources.findLast((source) => source.line <= document.line)?.file;
-      // A template has other lines than what came of it, so only the file is known.
-      const at = { file: template === undefined ? `${folder}/Chart.yaml` : `${folder}/${template}`, line: 1 };
-      return { ...document, ...at, lineOf: () => 1 };
-    }));
+    const resources = resourcesOf(
+      parseDocuments(text, `${folder}/Chart.yaml`).map((document) => {
+        const template = sources.findLast((source) => source.line <= document.line)?.file;
+        // A template has other lines than what came of it, so only the file is known.
+        const at = { file: template === undefined ? `${folder}/Chart.yaml` : `${folder}/${template}`, line: 1 };
+        return { ...document, ...at, lineOf: () => 1 };
+      }),
+    );
     return { resources, isComponent: false, isMixed: true, dependencies: build.files.dependencies };
   } catch (error) {
     return { error, dependencies: build.files.dependencies };

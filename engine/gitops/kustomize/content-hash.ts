@@ -11,13 +11,18 @@ const SAFE: Readonly<Record<string, string>> = { "0": "g", "1": "h", "3": "k", a
  * not part of what is hashed: upstream looks for it in a place where it never is, and every hash in use depends on that.
  */
 export function contentHash({ kind, value }: Resource): string {
-  return encodeHash(createHash("sha256").update(sortedGoJson(hashedForm(kind, value))).digest("hex"));
+  return encodeHash(
+    createHash("sha256")
+      .update(sortedGoJson(hashedForm(kind, value)))
+      .digest("hex"),
+  );
 }
 
 function hashedForm(kind: string, value: JsonMap): unknown {
   const part = (key: string) => (value[key] === undefined || value[key] === null ? "" : value[key]);
   if (kind === "ConfigMap") return { kind, name: "", data: part("data"), ...(isMap(value["binaryData"]) ? { binaryData: value["binaryData"] } : {}) };
-  if (kind === "Secret") return { kind, type: part("type"), name: "", data: part("data"), ...(isMap(value["stringData"]) ? { stringData: value["stringData"] } : {}) };
+  if (kind === "Secret")
+    return { kind, type: part("type"), name: "", data: part("data"), ...(isMap(value["stringData"]) ? { stringData: value["stringData"] } : {}) };
   return value;
 }
 

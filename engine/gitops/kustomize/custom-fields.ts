@@ -47,7 +47,8 @@ export function readCrdDefinitions(value: unknown): TransformerConfig {
 
 function readProperties(definitions: JsonMap, name: string, kind: string, path: readonly string[]): TransformerConfig {
   let config = EMPTY_CONFIG;
-  const add = (table: "commonAnnotations" | "commonLabels" | "namePrefix", spec: FieldSpec) => void (config = { ...config, [table]: mergeFieldSpecs(config[table], [spec]) });
+  const add = (table: "commonAnnotations" | "commonLabels" | "namePrefix", spec: FieldSpec) =>
+    void (config = { ...config, [table]: mergeFieldSpecs(config[table], [spec]) });
   for (const [property, raw] of Object.entries(propertiesOf(definitions[name]))) {
     if (!isMap(raw)) continue;
     const at = [...path, property];
@@ -57,7 +58,12 @@ function readProperties(definitions: JsonMap, name: string, kind: string, path: 
     if (typeof raw["x-kubernetes-identity"] === "string") add("namePrefix", spec(at));
     const [version, referred] = [raw["x-kubernetes-object-ref-api-version"], raw["x-kubernetes-object-ref-kind"]];
     if (typeof version === "string" && typeof referred === "string") {
-      const reference: NameReference = { group: "", version, kind: referred, fieldSpecs: [spec([...at, textOf(raw["x-kubernetes-object-ref-name-key"]) || "name"])] };
+      const reference: NameReference = {
+        group: "",
+        version,
+        kind: referred,
+        fieldSpecs: [spec([...at, textOf(raw["x-kubernetes-object-ref-name-key"]) || "name"])],
+      };
       config = { ...config, nameReference: mergeNameReferences(config.nameReference, [reference]) };
     }
     const target = textOf(raw["$ref"]).replace("#/definitions/", "");

@@ -19,7 +19,8 @@ export function readCustomSchemas(value: unknown): SchemaLookup {
     const schema: JsonMap = {};
     schemas.set(name, schema);
     const kinds = isMap(definition) ? definition["x-kubernetes-group-version-kind"] : undefined;
-    for (const gvk of Array.isArray(kinds) ? kinds.filter(isMap) : []) byKind.set(`${apiVersionOf({ group: textOf(gvk["group"]), version: textOf(gvk["version"]), kind: "" })} ${textOf(gvk["kind"])}`, schema);
+    for (const gvk of Array.isArray(kinds) ? kinds.filter(isMap) : [])
+      byKind.set(`${apiVersionOf({ group: textOf(gvk["group"]), version: textOf(gvk["version"]), kind: "" })} ${textOf(gvk["kind"])}`, schema);
   }
   for (const [name, definition] of Object.entries(definitions)) Object.assign(schemas.get(name) ?? {}, convert(definition, schemas));
   // Built from the known fields of Schema only.
@@ -34,7 +35,8 @@ function convert(source: unknown, schemas: ReadonlyMap<string, JsonMap>): JsonMa
     if (target !== undefined) return target;
   }
   const schema: JsonMap = Object.fromEntries(MERGE_FIELDS.filter((field) => source[field] !== undefined).map((field) => [field, source[field]]));
-  if (isMap(source["properties"])) schema["properties"] = Object.fromEntries(Object.entries(source["properties"]).map(([name, property]) => [name, convert(property, schemas)]));
+  if (isMap(source["properties"]))
+    schema["properties"] = Object.fromEntries(Object.entries(source["properties"]).map(([name, property]) => [name, convert(property, schemas)]));
   if (isMap(source["items"])) schema["items"] = convert(source["items"], schemas);
   if (isMap(source["additionalProperties"])) schema["additionalProperties"] = convert(source["additionalProperties"], schemas);
   return schema;

@@ -42,7 +42,9 @@ const COMMON_LABELS: readonly FieldSpec[] = [
   spec("spec/selector/matchLabels", kind("Job", "batch")),
   spec("spec/jobTemplate/spec/selector/matchLabels", kind("CronJob", "batch")),
   spec("spec/selector/matchLabels", kind("PodDisruptionBudget", "policy")),
-  ...["spec/podSelector", "spec/ingress/from/podSelector", "spec/egress/to/podSelector"].map((path) => spec(`${path}/matchLabels`, kind("NetworkPolicy", "networking.k8s.io"))),
+  ...["spec/podSelector", "spec/ingress/from/podSelector", "spec/egress/to/podSelector"].map((path) =>
+    spec(`${path}/matchLabels`, kind("NetworkPolicy", "networking.k8s.io")),
+  ),
   ...METADATA_LABELS,
   ...CLAIM_TEMPLATE_LABELS,
 ];
@@ -59,7 +61,10 @@ const COMMON_ANNOTATIONS: readonly FieldSpec[] = [
 const VAR_FIELDS = [
   ...["containers", "initContainers"].flatMap((list) => [`${list}/args`, `${list}/command`, `${list}/env/value`, `${list}/volumeMounts/mountPath`]),
 ];
-const varFields = (name: string, pod: string, nfs: string): readonly FieldSpec[] => [...VAR_FIELDS.map((field) => spec(`${pod}/${field}`, kind(name))), spec(nfs, kind(name))];
+const varFields = (name: string, pod: string, nfs: string): readonly FieldSpec[] => [
+  ...VAR_FIELDS.map((field) => spec(`${pod}/${field}`, kind(name))),
+  spec(nfs, kind(name)),
+];
 const VAR_REFERENCES: readonly FieldSpec[] = [
   ...varFields("CronJob", "spec/jobTemplate/spec/template/spec", "spec/jobTemplate/spec/template/volumes/nfs/server"),
   ...["DaemonSet", "Deployment", "Job", "ReplicaSet"].flatMap((name) => varFields(name, "spec/template/spec", "spec/template/spec/volumes/nfs/server")),
@@ -87,7 +92,11 @@ export const DEFAULT_FIELD_SPECS: Partial<FieldTables> = {
   volumeClaimTemplateLabels: CLAIM_TEMPLATE_LABELS,
   commonAnnotations: COMMON_ANNOTATIONS,
   varReference: VAR_REFERENCES,
-  images: ["spec", "spec/template/spec"].flatMap((pod) => [spec(`${pod}/containers[]/image`, {}, true), spec(`${pod}/initContainers[]/image`, {}, true), spec(`${pod}/volumes[]/image/reference`, {}, true)]),
+  images: ["spec", "spec/template/spec"].flatMap((pod) => [
+    spec(`${pod}/containers[]/image`, {}, true),
+    spec(`${pod}/initContainers[]/image`, {}, true),
+    spec(`${pod}/volumes[]/image/reference`, {}, true),
+  ]),
   replicas: ["Deployment", "ReplicationController", "ReplicaSet", "StatefulSet"].map((name) => spec("spec/replicas", kind(name), true)),
 };
 
@@ -103,23 +112,39 @@ const WORKLOADS: readonly (readonly [Selector, string])[] = [
   ...["StatefulSet", "Deployment", "ReplicationController", "Job", "DaemonSet"].map((name) => [kind(name), "spec/template/spec"] as const),
   [kind("CronJob"), "spec/jobTemplate/spec/template/spec"],
 ];
-const inPods = (fields: readonly string[], pods = POD_SPECS): readonly FieldSpec[] => pods.flatMap(([selector, path]) => fields.map((field) => spec(`${path}/${field}`, selector)));
+const inPods = (fields: readonly string[], pods = POD_SPECS): readonly FieldSpec[] =>
+  pods.flatMap(([selector, path]) => fields.map((field) => spec(`${path}/${field}`, selector)));
 const containerFields = (field: string): readonly string[] => [`containers/${field}`, `initContainers/${field}`];
 const reference = (selector: Selector, fieldSpecs: readonly FieldSpec[]): NameReference => ({ group: "", version: "", kind: "", ...selector, fieldSpecs });
 const RULES = [spec("rules/resourceNames", kind("Role")), spec("rules/resourceNames", kind("ClusterRole"))];
 
 export const DEFAULT_NAME_REFERENCES: readonly NameReference[] = [
-  ...["Deployment", "ReplicationController", "ReplicaSet", "StatefulSet"].map((name) => reference(kind(name), [spec("spec/scaleTargetRef/name", kind("HorizontalPodAutoscaler"))])),
+  ...["Deployment", "ReplicationController", "ReplicaSet", "StatefulSet"].map((name) =>
+    reference(kind(name), [spec("spec/scaleTargetRef/name", kind("HorizontalPodAutoscaler"))]),
+  ),
   reference({ version: "v1", kind: "ConfigMap" }, [
-    ...inPods(["volumes/configMap/name", ...containerFields("env/valueFrom/configMapKeyRef/name"), ...containerFields("envFrom/configMapRef/name"), "volumes/projected/sources/configMap/name"]),
+    ...inPods([
+      "volumes/configMap/name",
+      ...containerFields("env/valueFrom/configMapKeyRef/name"),
+      ...containerFields("envFrom/configMapRef/name"),
+      "volumes/projected/sources/configMap/name",
+    ]),
     spec("spec/configSource/configMap", kind("Node")),
     ...RULES,
     spec("metadata/annotations/nginx.ingress.kubernetes.io\\/fastcgi-params-configmap", kind("Ingress")),
   ]),
   reference({ version: "v1", kind: "Secret" }, [
-    ...inPods(["volumes/secret/secretName", ...containerFields("env/valueFrom/secretKeyRef/name"), ...containerFields("envFrom/secretRef/name"), "imagePullSecrets/name", "volumes/projected/sources/secret/name"]),
+    ...inPods([
+      "volumes/secret/secretName",
+      ...containerFields("env/valueFrom/secretKeyRef/name"),
+      ...containerFields("envFrom/secretRef/name"),
+      "imagePullSecrets/name",
+      "volumes/projected/sources/secret/name",
+    ]),
     spec("spec/tls/secretName", kind("Ingress")),
-    ...["ingress.kubernetes.io\\/auth-secret", "nginx.ingress.kubernetes.io\\/auth-secret", "nginx.ingress.kubernetes.io\\/auth-tls-secret"].map((name) => spec(`metadata/annotations/${name}`, kind("Ingress"))),
+    ...["ingress.kubernetes.io\\/auth-secret", "nginx.ingress.kubernetes.io\\/auth-secret", "nginx.ingress.kubernetes.io\\/auth-tls-secret"].map((name) =>
+      spec(`metadata/annotations/${name}`, kind("Ingress")),
+    ),
     spec("imagePullSecrets/name", kind("ServiceAccount")),
     ...["secretName", "adminSecretName", "userSecretName", "secretRef"].map((name) => spec(`parameters/${name}`, kind("StorageClass"))),
     ...RULES,
@@ -128,9 +153,16 @@ export const DEFAULT_NAME_REFERENCES: readonly NameReference[] = [
   ]),
   reference({ version: "v1", kind: "Service" }, [
     spec("spec/serviceName", kind("StatefulSet", "apps")),
-    ...["spec/rules/http/paths/backend/serviceName", "spec/backend/serviceName", "spec/rules/http/paths/backend/service/name", "spec/defaultBackend/service/name"].map((path) => spec(path, kind("Ingress"))),
+    ...[
+      "spec/rules/http/paths/backend/serviceName",
+      "spec/backend/serviceName",
+      "spec/rules/http/paths/backend/service/name",
+      "spec/defaultBackend/service/name",
+    ].map((path) => spec(path, kind("Ingress"))),
     spec("spec/service/name", kind("APIService", "apiregistration.k8s.io")),
-    ...["ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"].map((name) => spec("webhooks/clientConfig/service", kind(name, "admissionregistration.k8s.io"))),
+    ...["ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"].map((name) =>
+      spec("webhooks/clientConfig/service", kind(name, "admissionregistration.k8s.io")),
+    ),
   ]),
   reference(kind("Role", RBAC), [spec("roleRef/name", kind("RoleBinding", RBAC))]),
   reference(kind("ClusterRole", RBAC), [spec("roleRef/name", kind("RoleBinding", RBAC)), spec("roleRef/name", kind("ClusterRoleBinding", RBAC))]),
@@ -140,7 +172,10 @@ export const DEFAULT_NAME_REFERENCES: readonly NameReference[] = [
     ...inPods(["serviceAccountName"], WORKLOADS),
   ]),
   reference({ version: "v1", kind: "PersistentVolumeClaim" }, inPods(["volumes/persistentVolumeClaim/claimName"], WORKLOADS)),
-  reference({ version: "v1", kind: "PersistentVolume" }, [spec("spec/volumeName", kind("PersistentVolumeClaim")), spec("rules/resourceNames", kind("ClusterRole"))]),
+  reference({ version: "v1", kind: "PersistentVolume" }, [
+    spec("spec/volumeName", kind("PersistentVolumeClaim")),
+    spec("rules/resourceNames", kind("ClusterRole")),
+  ]),
   reference({ group: "storage.k8s.io", version: "v1", kind: "StorageClass" }, [
     spec("spec/storageClassName", kind("PersistentVolume")),
     spec("spec/storageClassName", kind("PersistentVolumeClaim")),
@@ -148,5 +183,7 @@ export const DEFAULT_NAME_REFERENCES: readonly NameReference[] = [
   ]),
   reference({ group: "scheduling.k8s.io", version: "v1", kind: "PriorityClass" }, inPods(["priorityClassName"], WORKLOADS)),
   reference({ group: "networking.k8s.io/v1", version: "v1", kind: "IngressClass" }, [spec("spec/ingressClassName", kind("Ingress"))]),
-  reference(kind("ValidatingAdmissionPolicy", "admissionregistration.k8s.io"), [spec("spec/policyName", kind("ValidatingAdmissionPolicyBinding", "admissionregistration.k8s.io"))]),
+  reference(kind("ValidatingAdmissionPolicy", "admissionregistration.k8s.io"), [
+    spec("spec/policyName", kind("ValidatingAdmissionPolicyBinding", "admissionregistration.k8s.io")),
+  ]),
 ];

@@ -19,7 +19,9 @@ export function locateField(resource: Pick<Resource, "value" | "documents" | "to
       if (own !== undefined && jsonEqual(valueAt(document.value, own), value)) return { file: document.file, line: document.lineOf(own) };
     }
   }
-  const touch = resource.touches.findLast((one) => one.steps.every((step, index) => step === steps[index]) || steps.every((step, index) => step === one.steps[index]));
+  const touch = resource.touches.findLast(
+    (one) => one.steps.every((step, index) => step === steps[index]) || steps.every((step, index) => step === one.steps[index]),
+  );
   if (touch !== undefined) return { file: touch.file, line: touch.line };
   for (let length = steps.length; length > 0; length--) {
     for (const document of documents) {

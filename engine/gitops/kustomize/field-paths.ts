@@ -43,7 +43,9 @@ export function lookUp(value: unknown, path: readonly string[]): unknown {
     } else if (isCondition(part)) {
       const { key, value: wanted } = splitCondition(part);
       if (!Array.isArray(current)) throw new BuildFault(`${part} looks into a list, but there is none`);
-      current = current.find((item) => (key === "" ? !isMap(item) && textOf(item) === wanted : isMap(item) && item[key] !== undefined && textOf(item[key]) === wanted));
+      current = current.find((item) =>
+        key === "" ? !isMap(item) && textOf(item) === wanted : isMap(item) && item[key] !== undefined && textOf(item[key]) === wanted,
+      );
     } else if (isMap(current)) current = Object.hasOwn(current, part) ? current[part] : undefined;
     else throw new BuildFault(`${part} looks into a map, but there is none`);
   }
@@ -81,14 +83,20 @@ export function findFields(root: JsonMap, path: readonly string[], create: NewFi
       descend(value, part, isNew);
     }
   };
-  const walkCondition = (list: unknown[], part: string, make: NewField | undefined, descend: (holder: unknown[], key: number, isNew: boolean) => void): void => {
+  const walkCondition = (
+    list: unknown[],
+    part: string,
+    make: NewField | undefined,
+    descend: (holder: unknown[], key: number, isNew: boolean) => void,
+  ): void => {
     const { key, value: pattern } = splitCondition(part);
     const fits = compilePattern(pattern);
     const before = found.length;
-    const visit = () => list.forEach((item, index) => {
-      const text = key === "" ? item : isMap(item) ? item[key] : undefined;
-      if (isScalar(text) && fits(textOf(text))) descend(list, index, false);
-    });
+    const visit = () =>
+      list.forEach((item, index) => {
+        const text = key === "" ? item : isMap(item) ? item[key] : undefined;
+        if (isScalar(text) && fits(textOf(text))) descend(list, index, false);
+      });
     visit();
     if (found.length > before || make === undefined) return;
     list.push(key === "" ? pattern : { [key]: pattern });

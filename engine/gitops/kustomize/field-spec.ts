@@ -34,7 +34,8 @@ export function mergeFieldSpecs(specs: readonly FieldSpec[], more: readonly Fiel
 export function mergeNameReferences(references: readonly NameReference[], more: readonly NameReference[]): readonly NameReference[] {
   let result = [...references];
   for (const reference of more) {
-    if (result.some((known) => equalGvk(known, reference))) result = result.map((known) => (equalGvk(known, reference) ? { ...known, fieldSpecs: mergeFieldSpecs(known.fieldSpecs, reference.fieldSpecs) } : known));
+    if (result.some((known) => equalGvk(known, reference)))
+      result = result.map((known) => (equalGvk(known, reference) ? { ...known, fieldSpecs: mergeFieldSpecs(known.fieldSpecs, reference.fieldSpecs) } : known));
     else result.push(reference);
   }
   return result;

@@ -28,5 +28,11 @@ export function childMap(parent: JsonMap, key: string): JsonMap {
 
 /** A map of scalars as text, as upstream rewrites labels and annotations: a null is the word. What holds no scalar is left out. */
 export function stringMap(value: unknown): Record<string, string> {
-  return isMap(value) ? Object.fromEntries(Object.entries(value).filter(([, item]) => item === null || isScalar(item)).map(([key, item]) => [key, item === null ? "null" : textOf(item)])) : {};
+  return isMap(value)
+    ? Object.fromEntries(
+        Object.entries(value)
+          .filter(([, item]) => item === null || isScalar(item))
+          .map(([key, item]) => [key, item === null ? "null" : textOf(item)]),
+      )
+    : {};
 }

@@ -30,7 +30,11 @@ const chart = object({
   ...fields("additionalValuesFiles apiVersions", texts),
   valuesInline: anything,
 });
-const oldChart = object({ ...fields("chartName chartVersion chartRepoUrl chartHome chartRepoName helmBin helmHome values valuesMerge releaseName releaseNamespace"), valuesLocal: anything, extraArgs: texts });
+const oldChart = object({
+  ...fields("chartName chartVersion chartRepoUrl chartHome chartRepoName helmBin helmHome values valuesMerge releaseName releaseNamespace"),
+  valuesLocal: anything,
+  extraArgs: texts,
+});
 
 export const REPLACEMENT_SCHEMA: Schema = replacement;
 
@@ -46,7 +50,9 @@ export const KUSTOMIZATION_SCHEMA: Schema = object({
   imageTags: list(image),
   replacements: list(replacement),
   replicas: list(object({ name: text, count: { type: "integer" } })),
-  vars: list(object({ name: text, objref: object(fields("apiVersion group version kind name namespace")), fieldref: object({ fieldPath: text }) }, ["name", "objref"])),
+  vars: list(
+    object({ name: text, objref: object(fields("apiVersion group version kind name namespace")), fieldref: object({ fieldPath: text }) }, ["name", "objref"]),
+  ),
   sortOptions: object({ order: text, legacySortOptions: object(fields("orderFirst orderLast", texts)) }),
   configMapGenerator: list(generator),
   secretGenerator: list(generator),

@@ -132,10 +132,16 @@ export function parseKustomization(content: Buffer, file: string): Kustomization
   const wanted = kind === "Component" ? "kustomize.config.k8s.io/v1alpha1" : "kustomize.config.k8s.io/v1beta1";
   if (kind !== "Kustomization" && kind !== "Component") report("kind", "must be Kustomization or Component");
   else if (value["apiVersion"] !== undefined && value["apiVersion"] !== wanted) report("apiVersion", `must be ${wanted} for a ${kind}`);
-  if (Object.keys(value).every((key) => key === "apiVersion" || key === "kind")) problems.push({ file, line: document.line, message: "the kustomization is empty; name resources in it" });
+  if (Object.keys(value).every((key) => key === "apiVersion" || key === "kind"))
+    problems.push({ file, line: document.line, message: "the kustomization is empty; name resources in it" });
   if (problems.length > 0) throw new KustomizeError(problems);
   // The schema was just found to hold, and states exactly these fields.
-  return { file, line: document.line, kustomization: normalised(checked.value as Partial<Kustomization> & Deprecated), placeOf: (steps) => ({ file, line: document.lineOf(steps) }) };
+  return {
+    file,
+    line: document.line,
+    kustomization: normalised(checked.value as Partial<Kustomization> & Deprecated),
+    placeOf: (steps) => ({ file, line: document.lineOf(steps) }),
+  };
 }
 
 /** Upstream's reader takes field names in any case, and `fieldpath` is often written so. */
@@ -144,11 +150,13 @@ export function withKnownNames(schema: Schema, value: unknown): unknown {
   if (!isMap(value) || schema.properties === undefined) return value;
   const { properties } = schema;
   const byLowerCase = new Map(Object.keys(properties).map((name) => [name.toLowerCase(), name]));
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => {
-    const known = Object.hasOwn(properties, key) ? key : byLowerCase.get(key.toLowerCase());
-    const own = known === undefined || (known !== key && Object.hasOwn(value, known)) ? undefined : properties[known];
-    return own === undefined || known === undefined ? [key, item] : [known, withKnownNames(own, item)];
-  }));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => {
+      const known = Object.hasOwn(properties, key) ? key : byLowerCase.get(key.toLowerCase());
+      const own = known === undefined || (known !== key && Object.hasOwn(value, known)) ? undefined : properties[known];
+      return own === undefined || known === undefined ? [key, item] : [known, withKnownNames(own, item)];
+    }),
+  );
 }
 
 function onlyDocument(content: Buffer, file: string): YamlDocument {
@@ -166,7 +174,17 @@ function onlyDocument(content: Buffer, file: string): YamlDocument {
 interface Deprecated {
   readonly bases?: readonly string[];
   readonly imageTags?: readonly ImageChange[];
-  readonly helmChartInflationGenerator?: readonly { readonly chartName?: string; readonly chartVersion?: string; readonly chartRepoUrl?: string; readonly chartHome?: string; readonly values?: string; readonly valuesLocal?: Readonly<Record<string, unknown>>; readonly valuesMerge?: string; readonly releaseName?: string; readonly releaseNamespace?: string }[];
+  readonly helmChartInflationGenerator?: readonly {
+    readonly chartName?: string;
+    readonly chartVersion?: string;
+    readonly chartRepoUrl?: string;
+    readonly chartHome?: string;
+    readonly values?: string;
+    readonly valuesLocal?: Readonly<Record<string, unknown>>;
+    readonly valuesMerge?: string;
+    readonly releaseName?: string;
+    readonly releaseNamespace?: string;
+  }[];
 }
 
 function normalised(source: Partial<Kustomization> & Deprecated): Kustomization {
@@ -206,7 +224,16 @@ function normalised(source: Partial<Kustomization> & Deprecated): Kustomization 
 }
 
 function chartOf(old: NonNullable<Deprecated["helmChartInflationGenerator"]>[number]): HelmChartRow {
-  const row = { name: old.chartName, version: old.chartVersion, repo: old.chartRepoUrl, valuesFile: old.values, valuesInline: old.valuesLocal, valuesMerge: old.valuesMerge, releaseName: old.releaseName, namespace: old.releaseNamespace };
+  const row = {
+    name: old.chartName,
+    version: old.chartVersion,
+    repo: old.chartRepoUrl,
+    valuesFile: old.values,
+    valuesInline: old.valuesLocal,
+    valuesMerge: old.valuesMerge,
+    releaseName: old.releaseName,
+    namespace: old.releaseNamespace,
+  };
   // What is not stated is left out, so that it counts as absent.
   return Object.fromEntries(Object.entries(row).filter(([, value]) => value !== undefined)) as HelmChartRow;
 }

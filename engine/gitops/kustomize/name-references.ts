@@ -53,14 +53,26 @@ function rewrite(search: Search, current: unknown): unknown {
 function rewriteOne(search: Search, current: unknown): unknown {
   if (current === null) return current;
   if (isMap(current)) return rewriteMap(search, current);
-  return select(search, textOf(current), (candidates) => candidates, (resource) => resource.name)?.name ?? current;
+  return (
+    select(
+      search,
+      textOf(current),
+      (candidates) => candidates,
+      (resource) => resource.name,
+    )?.name ?? current
+  );
 }
 
 /** A reference with a namespace of its own, such as a subject of a binding. */
 function rewriteMap(search: Search, current: JsonMap): JsonMap {
   if (current["name"] === undefined) throw new BuildFault(`${search.path} of ${describeId(search.referrer.id)} has no field name`);
   const stated = current["namespace"];
-  const referral = select(search, textOf(current["name"]), (candidates) => (stated === undefined ? candidates : inNamespace(candidates, textOf(stated))), (resource) => `${resource.namespace}/${resource.name}`);
+  const referral = select(
+    search,
+    textOf(current["name"]),
+    (candidates) => (stated === undefined ? candidates : inNamespace(candidates, textOf(stated))),
+    (resource) => `${resource.namespace}/${resource.name}`,
+  );
   if (referral === undefined) return current;
   return { ...current, name: referral.name, ...(referral.namespace === "" ? {} : { namespace: referral.namespace }) };
 }
@@ -72,10 +84,17 @@ function inNamespace(candidates: readonly Resource[], namespace: string): readon
 }
 
 /** The object that a name means: by what it was called, its kind, its namespace, and where that leaves several, by the same prefixes and suffixes. */
-function select(search: Search, name: string, narrow: (candidates: readonly Resource[]) => readonly Resource[], sameness: (resource: Resource) => string): Resource | undefined {
+function select(
+  search: Search,
+  name: string,
+  narrow: (candidates: readonly Resource[]) => readonly Resource[],
+  sameness: (resource: Resource) => string,
+): Resource | undefined {
   const { referrer, target } = search;
   const all = narrow((search.byName.get(name) ?? []).filter(search.isReferable));
-  let candidates = all.filter((resource) => resource.previousIds.some((id) => isSelected(id, target)) && fitsRole(search, resource) && sharesNamespace(referrer, resource));
+  let candidates = all.filter(
+    (resource) => resource.previousIds.some((id) => isSelected(id, target)) && fitsRole(search, resource) && sharesNamespace(referrer, resource),
+  );
   if (candidates.length > 1) candidates = candidates.filter((resource) => sameAffixes(referrer, resource, true));
   else return candidates[0];
   if (candidates.length > 1) candidates = candidates.filter((resource) => sameAffixes(referrer, resource, false));

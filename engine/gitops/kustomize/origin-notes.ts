@@ -7,7 +7,8 @@ const TRANSFORMATIONS_ANNOTATION = "alpha.config.kubernetes.io/transformations";
 export function writeOriginNotes(resource: Resource, buildMetadata: readonly string[]): void {
   const notes: Record<string, string> = {};
   if (buildMetadata.includes("originAnnotations") && resource.origin !== undefined) notes[ORIGIN_ANNOTATION] = formatNote(resource.origin);
-  if (buildMetadata.includes("transformerAnnotations") && resource.transformations.length > 0) notes[TRANSFORMATIONS_ANNOTATION] = resource.transformations.map(formatItem).join("");
+  if (buildMetadata.includes("transformerAnnotations") && resource.transformations.length > 0)
+    notes[TRANSFORMATIONS_ANNOTATION] = resource.transformations.map(formatItem).join("");
   // Upstream writes all annotations anew here, which makes text of numbers and leaves no empty map behind.
   if ("metadata" in resource.value) resource.setMetadata("annotations", { ...resource.annotations, ...notes });
 }
@@ -20,7 +21,8 @@ function formatNote(note: OriginNote): string {
   if (configuredIn !== undefined && configuredIn !== "") lines.push(`configuredIn: ${configuredIn}`);
   if (configuredBy !== undefined) {
     lines.push("configuredBy:");
-    for (const key of ["apiVersion", "kind", "name", "namespace"] as const) if (configuredBy[key] !== undefined && configuredBy[key] !== "") lines.push(`  ${key}: ${configuredBy[key]}`);
+    for (const key of ["apiVersion", "kind", "name", "namespace"] as const)
+      if (configuredBy[key] !== undefined && configuredBy[key] !== "") lines.push(`  ${key}: ${configuredBy[key]}`);
   }
   return lines.map((line) => `${line}\n`).join("");
 }

@@ -33,7 +33,9 @@ export class PatchReader {
       if (row.target === undefined) return fail(place, "a JSON patch needs a target");
       return patchSelected(patch.operations, row.target, true);
     }
-    return row.target === undefined ? mergeIntoNamed(patch.patches, row.options ?? {}, schemas) : mergeIntoSelected(patch.patches, row.target, row.options ?? {}, schemas);
+    return row.target === undefined
+      ? mergeIntoNamed(patch.patches, row.options ?? {}, schemas)
+      : mergeIntoSelected(patch.patches, row.target, row.options ?? {}, schemas);
   }
 
   /** A row of `patchesJson6902`. */

@@ -32,7 +32,8 @@ export function readPatch(documents: readonly SourceDocument[], at: Place): Patc
   if (more.length > 0) return fail(first, "a JSON patch must be one document");
   const operations = first.value.map((value: unknown, index): Operation => {
     const place = { file: first.file, line: first.lineOf([index]) };
-    if (!isMap(value) || typeof value["op"] !== "string" || typeof value["path"] !== "string") return fail(place, "an operation of a JSON patch needs op and path");
+    if (!isMap(value) || typeof value["op"] !== "string" || typeof value["path"] !== "string")
+      return fail(place, "an operation of a JSON patch needs op and path");
     return { ...place, value };
   });
   if (operations.length === 0) return fail(first, "the patch is empty");
@@ -105,7 +106,10 @@ function applyOperations(resource: Resource, operations: readonly Operation[]): 
     try {
       value = applyJsonPatch(value, [op]);
     } catch {
-      fail(operation, `${textOf(op["op"])} ${textOf(op["path"])} does not fit ${describeId(resource.id)}: ${op["op"] === "test" ? "the value is another" : "there is no such field"}`);
+      fail(
+        operation,
+        `${textOf(op["op"])} ${textOf(op["path"])} does not fit ${describeId(resource.id)}: ${op["op"] === "test" ? "the value is another" : "there is no such field"}`,
+      );
     }
     resource.touches.push({ steps: stepsOf(textOf(op["path"])), file: operation.file, line: operation.line });
   }

@@ -42,9 +42,17 @@ export async function configureGenerator(build: KustomizationBuild, target: Targ
   const named = { ...args, name: args.name ?? config.name, namespace: args.namespace ?? config.namespace };
   if (config.kind === "ConfigMapGenerator" || config.kind === "SecretGenerator") {
     const pairs = await readKeyValues(build, target, args, place);
-    return [generate(config.kind === "SecretGenerator" ? "Secret" : "ConfigMap", named, pairs, config.documents[0] ?? { ...place, value: {}, lineOf: () => place.line })];
+    return [
+      generate(
+        config.kind === "SecretGenerator" ? "Secret" : "ConfigMap",
+        named,
+        pairs,
+        config.documents[0] ?? { ...place, value: {}, lineOf: () => place.line },
+      ),
+    ];
   }
-  if (config.kind === "HelmChartInflationGenerator") return chartResources(build, target, config.value as HelmChartRow, textOf(config.value["chartHome"]) || "charts", place);
+  if (config.kind === "HelmChartInflationGenerator")
+    return chartResources(build, target, config.value as HelmChartRow, textOf(config.value["chartHome"]) || "charts", place);
   return fail(place, `${config.kind} is none of the built-in generators ConfigMapGenerator, SecretGenerator and HelmChartInflationGenerator`);
 }
 
@@ -65,7 +73,14 @@ export async function configureTransformers(build: KustomizationBuild, reader: P
     case "AnnotationsTransformer":
       return [setEntries(stringMap(config.value["annotations"]), fieldSpecs)];
     case "NamespaceTransformer":
-      return [setNamespace({ namespace: config.namespace, fieldSpecs, unsetOnly: args.unsetOnly === true, ...(args.setRoleBindingSubjects === undefined ? {} : { setRoleBindingSubjects: args.setRoleBindingSubjects }) })];
+      return [
+        setNamespace({
+          namespace: config.namespace,
+          fieldSpecs,
+          unsetOnly: args.unsetOnly === true,
+          ...(args.setRoleBindingSubjects === undefined ? {} : { setRoleBindingSubjects: args.setRoleBindingSubjects }),
+        }),
+      ];
     case "ImageTagTransformer":
       return [setImage(args.imageTag ?? {}, fieldSpecs)];
     case "ReplicaCountTransformer":
@@ -95,5 +110,6 @@ function inlinePatches(text: string | undefined, config: Resource, build: Kustom
 
 /** Programs that a repository brings are never run. */
 function assertBuiltIn(config: Resource): void {
-  if (config.value["apiVersion"] !== "builtin" || !isMap(config.value)) fail(config.place, `${config.kind} would run a program; only kustomize's built-in generators and transformers (apiVersion: builtin) are possible`);
+  if (config.value["apiVersion"] !== "builtin" || !isMap(config.value))
+    fail(config.place, `${config.kind} would run a program; only kustomize's built-in generators and transformers (apiVersion: builtin) are possible`);
 }

@@ -10,7 +10,12 @@ import type { Replacement } from "./replacements.ts";
 import type { SourceDocument } from "./resource.ts";
 
 /** Replacements with the lines they stand in; those in files of their own are read. */
-export async function readReplacements(reader: PatchReader, target: Target, rows: Kustomization["replacements"], field = "replacements"): Promise<readonly { readonly replacement: Replacement; readonly place: Place }[]> {
+export async function readReplacements(
+  reader: PatchReader,
+  target: Target,
+  rows: Kustomization["replacements"],
+  field = "replacements",
+): Promise<readonly { readonly replacement: Replacement; readonly place: Place }[]> {
   const result: { replacement: Replacement; place: Place }[] = [];
   for (const [index, row] of rows.entries()) {
     const place = target.file.placeOf([field, index]);
@@ -33,7 +38,10 @@ export async function readReplacements(reader: PatchReader, target: Target, rows
 function checked(value: unknown, document: SourceDocument, steps: readonly number[]): Replacement {
   const result = conform(REPLACEMENT_SCHEMA, withKnownNames(REPLACEMENT_SCHEMA, value), { defaults: false, prune: false });
   const problem = (field: string, message: string) => ({ file: document.file, line: document.lineOf([...steps, ...structuralPathOf(field)]), field, message });
-  const problems = [...result.unknown.map((field) => problem(field, unknownFieldMessage(field, REPLACEMENT_SCHEMA))), ...result.errors.map((error) => problem(error.field, plainMessage(error.message, error.field)))];
+  const problems = [
+    ...result.unknown.map((field) => problem(field, unknownFieldMessage(field, REPLACEMENT_SCHEMA))),
+    ...result.errors.map((error) => problem(error.field, plainMessage(error.message, error.field))),
+  ];
   if (problems.length > 0) throw new KustomizeError(problems);
   return result.value as Replacement; // the schema was just found to hold
 }

@@ -34,7 +34,8 @@ const DEFAULT_PATH = "metadata.name";
 export function replace(replacement: Replacement): Transformer {
   return (map, at) => {
     const { source, sourceValue, targets } = replacement;
-    if ((source === undefined && sourceValue === undefined) || targets === undefined) throw new BuildFault("a replacement needs a source and at least one target");
+    if ((source === undefined && sourceValue === undefined) || targets === undefined)
+      throw new BuildFault("a replacement needs a source and at least one target");
     if (source !== undefined && sourceValue !== undefined) throw new BuildFault("source and sourceValue exclude each other");
     const value = source === undefined ? sourceValue : sourceOf(map, source);
     for (const target of targets) copyToTarget(map, value, target, at);
@@ -49,7 +50,8 @@ function sourceOf(map: ResourceMap, source: NonNullable<Replacement["source"]>):
   if (matches.length > 1) throw new BuildFault(`several objects could be the source ${what}`);
   const path = source.fieldPath ?? DEFAULT_PATH;
   const value = lookUp(resource.value, splitFieldPath(path));
-  if (value === undefined || value === null || (typeof value === "object" && Object.keys(value).length === 0)) throw new BuildFault(`the source ${what} has no ${path}`);
+  if (value === undefined || value === null || (typeof value === "object" && Object.keys(value).length === 0))
+    throw new BuildFault(`the source ${what} has no ${path}`);
   const { delimiter, index = 0 } = source.options ?? {};
   if (delimiter === undefined || delimiter === "") return value;
   if (!isScalar(value)) throw new BuildFault("a delimiter fits single values only");
@@ -60,7 +62,10 @@ function sourceOf(map: ResourceMap, source: NonNullable<Replacement["source"]>):
 }
 
 function isChosen(id: ResourceId, source: Selector): boolean {
-  const hasNamespace = source.namespace === undefined || source.namespace === "" || effectiveNamespace({ group: "", version: "", kind: "", name: "", namespace: source.namespace }) === effectiveNamespace(id);
+  const hasNamespace =
+    source.namespace === undefined ||
+    source.namespace === "" ||
+    effectiveNamespace({ group: "", version: "", kind: "", name: "", namespace: source.namespace }) === effectiveNamespace(id);
   return (source.name === undefined || source.name === "" || source.name === id.name) && hasNamespace && isSelected(id, source);
 }
 
@@ -83,7 +88,8 @@ function targetPredicate(select: Selector, reject: readonly Selector[]): (resour
   type Compiled = ReturnType<typeof compile>;
   const fitsId = ({ patterns }: Compiled, id: ResourceId) => patterns.fitsKind(id) && patterns.name.fits(id.name) && patterns.namespace.fits(id.namespace);
   const fitsMarks = ({ labels, annotations }: Compiled, resource: Resource) => labels(resource.labels) && annotations(resource.annotations);
-  const hasId = ({ selector }: Compiled) => [selector.group, selector.version, selector.kind, selector.name, selector.namespace].some((part) => part !== undefined && part !== "");
+  const hasId = ({ selector }: Compiled) =>
+    [selector.group, selector.version, selector.kind, selector.name, selector.namespace].some((part) => part !== undefined && part !== "");
   const hasMarks = ({ selector }: Compiled) => (selector.labelSelector ?? "") !== "" || (selector.annotationSelector ?? "") !== "";
   const wanted = compile(select);
   const unwanted = reject.map(compile);
@@ -98,7 +104,10 @@ function copyToField(resource: Resource, value: unknown, path: string, options: 
   const kind = Array.isArray(value) ? "list" : isMap(value) ? "map" : "scalar";
   if (setInsideText(resource, value, splitFieldPath(path), options, kind, at)) return;
   const fields = findFields(resource.value, splitFieldPath(path), options.create === true ? kind : undefined);
-  if (fields.length === 0) throw new BuildFault(`${resource.kind} ${resource.name} has no field ${path}${options.create === true ? ", and it cannot be made" : "; set options.create to make it"}`);
+  if (fields.length === 0)
+    throw new BuildFault(
+      `${resource.kind} ${resource.name} has no field ${path}${options.create === true ? ", and it cannot be made" : "; set options.create to make it"}`,
+    );
   for (const field of fields) {
     setField(field, value, options);
     resource.touches.push({ steps: field.steps, file: at.file, line: at.line });

@@ -44,7 +44,11 @@ export class RecordedFiles {
   }
 
   /** A file of a listing, as it counts for whoever reads files here. */
-  async readId(id: string, path: string, reader: { readonly options?: { readonly transformFile?: ((content: Buffer, path: string) => Promise<Buffer>) | undefined } }): Promise<Buffer> {
+  async readId(
+    id: string,
+    path: string,
+    reader: { readonly options?: { readonly transformFile?: ((content: Buffer, path: string) => Promise<Buffer>) | undefined } },
+  ): Promise<Buffer> {
     const content = await this.#files.read(id);
     return reader.options?.transformFile === undefined ? content : reader.options.transformFile(content, path);
   }
@@ -84,5 +88,7 @@ export function resolvePath(folder: string, path: string, at: Place): string {
 
 /** Whether a resource names something on the network rather than in the repository. */
 export function isRemote(path: string): boolean {
-  return /^[a-z][a-z0-9+.-]*::?\/?\/|^git@|^git::|[?&](ref|version|submodules|timeout)=|\.git(\/|$)|^(www\.)?(github|gitlab|bitbucket|codeberg)\.(com|org)[:/]/i.test(path);
+  return /^[a-z][a-z0-9+.-]*::?\/?\/|^git@|^git::|[?&](ref|version|submodules|timeout)=|\.git(\/|$)|^(www\.)?(github|gitlab|bitbucket|codeberg)\.(com|org)[:/]/i.test(
+    path,
+  );
 }

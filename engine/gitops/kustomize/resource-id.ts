@@ -68,7 +68,9 @@ export function effectiveNamespace(id: ResourceId): string {
 
 /** Whether a kind fits a pattern whose empty fields fit everything. */
 export function isSelected(gvk: Gvk, pattern: Partial<Gvk>): boolean {
-  return (!pattern.group || gvk.group === pattern.group) && (!pattern.version || gvk.version === pattern.version) && (!pattern.kind || gvk.kind === pattern.kind);
+  return (
+    (!pattern.group || gvk.group === pattern.group) && (!pattern.version || gvk.version === pattern.version) && (!pattern.kind || gvk.kind === pattern.kind)
+  );
 }
 
 export function equalGvk(a: Gvk, b: Gvk): boolean {

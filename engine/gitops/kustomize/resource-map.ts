@@ -56,10 +56,12 @@ export class ResourceMap {
     const [old] = matches;
     if (matches.length > 1) throw new BuildFault(`${describeId(made.id)} could be merged into several objects`);
     if (old === undefined) {
-      if (made.behavior === "merge" || made.behavior === "replace") throw new BuildFault(`${describeId(made.id)} does not exist, so there is nothing to ${made.behavior}`);
+      if (made.behavior === "merge" || made.behavior === "replace")
+        throw new BuildFault(`${describeId(made.id)} does not exist, so there is nothing to ${made.behavior}`);
       return this.append(made);
     }
-    if (made.behavior !== "merge" && made.behavior !== "replace") throw new BuildFault(`${describeId(made.id)} exists already; its behavior must be merge or replace`);
+    if (made.behavior !== "merge" && made.behavior !== "replace")
+      throw new BuildFault(`${describeId(made.id)} exists already; its behavior must be merge or replace`);
     const isMerge = made.behavior === "merge";
     inheritFrom(made, old);
     if (isMerge) {
@@ -107,10 +109,14 @@ export class ResourceMap {
     return this.#resources.filter((resource) => {
       const [now, then] = [resource.id, resource.originalId];
       if (!patterns.namespace.fits(effectiveNamespace(then)) && !patterns.namespace.fits(effectiveNamespace(now))) return false;
-      return (patterns.name.fits(then.name) || patterns.name.fits(now.name)) && patterns.fitsKind(now) && labels(resource.labels) && annotations(resource.annotations);
+      return (
+        (patterns.name.fits(then.name) || patterns.name.fits(now.name)) &&
+        patterns.fitsKind(now) &&
+        labels(resource.labels) &&
+        annotations(resource.annotations)
+      );
     });
   }
-
 }
 
 /** Whether a field of `referrer` can name an object: one of its namespace, of none, or of where a RoleBinding's subjects live. */
@@ -173,5 +179,9 @@ function mergeData(made: Resource, old: Resource): void {
 function subjectNamespaces(referrer: Resource): ReadonlySet<string> {
   const subjects = referrer.kind === "RoleBinding" ? referrer.value["subjects"] : undefined;
   if (!Array.isArray(subjects)) return new Set();
-  return new Set(subjects.filter((subject) => isMap(subject) && subject["kind"] === "ServiceAccount" && subject["namespace"] !== undefined).map((subject) => textOf((subject as Record<string, unknown>)["namespace"]))); // filtered to maps
+  return new Set(
+    subjects
+      .filter((subject) => isMap(subject) && subject["kind"] === "ServiceAccount" && subject["namespace"] !== undefined)
+      .map((subject) => textOf((subject as Record<string, unknown>)["namespace"])),
+  ); // filtered to maps
 }

@@ -13,7 +13,8 @@ export function sortResources(map: ResourceMap, options: SortOptions | undefined
     if (options?.legacySortOptions !== undefined) throw new BuildFault("sortOptions.legacySortOptions goes with the order legacy only");
     return;
   }
-  const { orderFirst = options?.legacySortOptions === undefined ? ORDER_FIRST : [], orderLast = options?.legacySortOptions === undefined ? ORDER_LAST : [] } = options?.legacySortOptions ?? {};
+  const { orderFirst = options?.legacySortOptions === undefined ? ORDER_FIRST : [], orderLast = options?.legacySortOptions === undefined ? ORDER_LAST : [] } =
+    options?.legacySortOptions ?? {};
   map.sort((a, b) => compare(a, b, orderFirst, orderLast));
 }
 

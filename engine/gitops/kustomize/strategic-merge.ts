@@ -20,14 +20,17 @@ const DIRECTIVE = "$patch";
 function walk(pair: Pair, schema: Schema | undefined): unknown {
   const lead = pair.find((value) => value !== null && value !== undefined);
   if (Array.isArray(lead)) {
-    if (!pair.every((value) => value === null || value === undefined || Array.isArray(value))) throw new BuildFault("the patch and its target disagree: one has a list where the other has something else");
+    if (!pair.every((value) => value === null || value === undefined || Array.isArray(value)))
+      throw new BuildFault("the patch and its target disagree: one has a list where the other has something else");
     return isMergingList(schema) ? walkList(pair, schema) : pair[1] !== undefined ? pair[1] : pair[0];
   }
   if (lead === undefined || isMap(lead)) {
-    if (!pair.every((value) => value === null || value === undefined || isMap(value))) throw new BuildFault("the patch and its target disagree: one has a map where the other has something else");
+    if (!pair.every((value) => value === null || value === undefined || isMap(value)))
+      throw new BuildFault("the patch and its target disagree: one has a map where the other has something else");
     return walkMap(pair, schema);
   }
-  if (pair.some((value) => typeof value === "object" && value !== null)) throw new BuildFault("the patch and its target disagree: one has a single value where the other has a map or list");
+  if (pair.some((value) => typeof value === "object" && value !== null))
+    throw new BuildFault("the patch and its target disagree: one has a single value where the other has a map or list");
   return pair[1] !== undefined ? pair[1] : pair[0];
 }
 
@@ -63,7 +66,8 @@ type Directive = "merge" | "replace" | "delete";
 function takeDirective(patch: JsonMap): Directive {
   const directive = patch[DIRECTIVE];
   if (directive === undefined || directive === null) return "merge";
-  if (directive !== "merge" && directive !== "replace" && directive !== "delete") throw new BuildFault(`$patch: ${textOf(directive)} is none of merge, replace and delete`);
+  if (directive !== "merge" && directive !== "replace" && directive !== "delete")
+    throw new BuildFault(`$patch: ${textOf(directive)} is none of merge, replace and delete`);
   delete patch[DIRECTIVE];
   return directive;
 }
@@ -76,7 +80,9 @@ function walkList(pair: Pair, schema: Schema | undefined): unknown {
   // The patch's items come first.
   const lists = [pair[1], pair[0]].filter(Array.isArray);
   const isKeyed = keys.length > 0;
-  const values = isKeyed ? distinct(lists.flatMap((list) => list.map((item: unknown) => keys.map((key) => (isMap(item) ? textOf(item[key]) : ""))))) : distinct(lists.flatMap((list) => list.map((item: unknown) => [textOf(item)])));
+  const values = isKeyed
+    ? distinct(lists.flatMap((list) => list.map((item: unknown) => keys.map((key) => (isMap(item) ? textOf(item[key]) : "")))))
+    : distinct(lists.flatMap((list) => list.map((item: unknown) => [textOf(item)])));
   return mergeItems(pair, merged, isKeyed ? keys : [""], values, schema?.items);
 }
 
@@ -90,7 +96,13 @@ function chooseList([target, patch]: Pair): unknown {
   return directive === "delete" ? undefined : directive === "replace" ? patch : target;
 }
 
-function mergeItems(pair: Pair, target: readonly unknown[], keys: readonly string[], found: readonly (readonly string[])[], itemSchema: Schema | undefined): unknown {
+function mergeItems(
+  pair: Pair,
+  target: readonly unknown[],
+  keys: readonly string[],
+  found: readonly (readonly string[])[],
+  itemSchema: Schema | undefined,
+): unknown {
   const values = keys.length > 1 ? completed(found) : found;
   const items: unknown[] = [];
   let rest = [...target];
@@ -105,7 +117,9 @@ function mergeItems(pair: Pair, target: readonly unknown[], keys: readonly strin
       rest = setItem(rest, undefined, valid.keys, valid.values);
       continue;
     }
-    if (isMap(value)) for (const [index, key] of valid.keys.entries()) if (key !== "" && value[key] === undefined && valid.values[index] !== "") value[key] = valid.values[index];
+    if (isMap(value))
+      for (const [index, key] of valid.keys.entries())
+        if (key !== "" && value[key] === undefined && valid.values[index] !== "") value[key] = valid.values[index];
     replaceItems(items, setItem(items, value, valid.keys, valid.values));
   }
   if (values.length === 0) return [...rest];
@@ -169,11 +183,17 @@ function matches(element: unknown, keys: readonly string[], values: readonly str
 function findItem(list: unknown, { keys, values }: { readonly keys: readonly string[]; readonly values: readonly string[] }): unknown {
   if (!Array.isArray(list)) return undefined;
   if (keys[0] === "") return list.find((item) => !isMap(item) && textOf(item) === values[0]);
-  return list.find((item) => isMap(item) && keys.every((key, index) => item[key] !== undefined && item[key] !== null && textOf(item[key]) === (values[index] ?? "")));
+  return list.find(
+    (item) => isMap(item) && keys.every((key, index) => item[key] !== undefined && item[key] !== null && textOf(item[key]) === (values[index] ?? "")),
+  );
 }
 
 /** Of several keys, those that any item states; all of them when none is stated. */
-function validKeys(all: readonly (readonly string[])[], tuple: readonly string[], keys: readonly string[]): { readonly keys: readonly string[]; readonly values: readonly string[] } {
+function validKeys(
+  all: readonly (readonly string[])[],
+  tuple: readonly string[],
+  keys: readonly string[],
+): { readonly keys: readonly string[]; readonly values: readonly string[] } {
   const stated = new Set(all.flatMap((values) => values.flatMap((value, index) => (value === "" ? [] : [keys[index] ?? ""]))));
   if (stated.size === 0) return { keys, values: tuple };
   return { keys: keys.filter((key) => stated.has(key)), values: tuple.filter((value, index) => value !== "" || stated.has(keys[index] ?? "")) };

@@ -35,10 +35,12 @@ export function openStructuredText(text: string): StructuredText | undefined {
 function replaceOnLine(text: string, line: number, steps: Steps, root: unknown): string {
   const lines = text.split("\n");
   const name = String(steps.at(-1) ?? "").replace(/[.*+?^${}()|[\]\\/]/g, "\\$&");
-  const pattern = typeof steps.at(-1) === "number" ? /^(\s*(?:- +)+)(.*?)(\s+#.*)?$/ : new RegExp(`^(\\s*(?:- +)*(?:${name}|"${name}"|'${name}')\\s*: *)(.*?)(\\s+#.*)?$`);
+  const pattern =
+    typeof steps.at(-1) === "number" ? /^(\s*(?:- +)+)(.*?)(\s+#.*)?$/ : new RegExp(`^(\\s*(?:- +)*(?:${name}|"${name}"|'${name}')\\s*: *)(.*?)(\\s+#.*)?$`);
   const match = pattern.exec(lines[line - 1] ?? "");
   const value = valueAt(root, steps);
-  if (match === null || !isScalar(value) || /^[|>[{&*]/.test(match[2] ?? "")) throw new BuildFault(`${steps.join(".")} cannot be set inside this YAML text; write it as JSON, or on a line of its own`);
+  if (match === null || !isScalar(value) || /^[|>[{&*]/.test(match[2] ?? ""))
+    throw new BuildFault(`${steps.join(".")} cannot be set inside this YAML text; write it as JSON, or on a line of its own`);
   lines[line - 1] = `${match[1] ?? ""}${scalarText(value, match[2] ?? "")}${match[3] ?? ""}`;
   return lines.join("\n");
 }
@@ -47,7 +49,9 @@ function scalarText(value: string | number | boolean, before: string): string {
   const quote = before.charAt(0);
   if (quote === '"') return JSON.stringify(textOf(value));
   if (quote === "'") return `'${textOf(value).replaceAll("'", "''")}'`;
-  return typeof value === "string" && (value === "" || parseYamlDocuments(value, undefined, goYamlSchema)[0]?.value !== value) ? JSON.stringify(value) : textOf(value);
+  return typeof value === "string" && (value === "" || parseYamlDocuments(value, undefined, goYamlSchema)[0]?.value !== value)
+    ? JSON.stringify(value)
+    : textOf(value);
 }
 
 function valueAt(root: unknown, steps: Steps): unknown {

@@ -40,7 +40,10 @@ export class TargetSteps {
   async configuration(target: Target): Promise<TransformerConfig> {
     const { kustomization, placeOf } = target.file;
     let config = DEFAULT_CONFIG;
-    for (const [field, paths, read] of [["configurations", kustomization.configurations, readConfiguration], ["crds", kustomization.crds, readCrdDefinitions]] as const) {
+    for (const [field, paths, read] of [
+      ["configurations", kustomization.configurations, readConfiguration],
+      ["crds", kustomization.crds, readCrdDefinitions],
+    ] as const) {
       for (const [index, path] of paths.entries()) {
         const place = placeOf([field, index]);
         const { documents } = await this.#patches.documents(target, path, place);
@@ -52,7 +55,10 @@ export class TargetSteps {
 
   async runGenerators(target: Target, gathered: Accumulator): Promise<void> {
     const { kustomization, placeOf } = target.file;
-    for (const [kind, field] of [["ConfigMap", "configMapGenerator"], ["Secret", "secretGenerator"]] as const) {
+    for (const [kind, field] of [
+      ["ConfigMap", "configMapGenerator"],
+      ["Secret", "secretGenerator"],
+    ] as const) {
       for (const [index, args] of kustomization[field].entries()) {
         const made = await this.#generate(target, kind, { ...args, ...optionsOf(mergeOptions(args.options, kustomization.generatorOptions)) }, [field, index]);
         made.origin = generatorOrigin(target, `${kind}Generator`);
@@ -62,7 +68,13 @@ export class TargetSteps {
     for (const [index, chart] of kustomization.helmCharts.entries()) {
       const place = placeOf(["helmCharts", index]);
       const namespace = chart.namespace || kustomization.namespace || target.chartNamespace;
-      const made = await chartResources(this.#build, target, { ...chart, ...(namespace === "" ? {} : { namespace }) }, kustomization.helmGlobals?.chartHome ?? "charts", place);
+      const made = await chartResources(
+        this.#build,
+        target,
+        { ...chart, ...(namespace === "" ? {} : { namespace }) },
+        kustomization.helmGlobals?.chartHome ?? "charts",
+        place,
+      );
       absorbAll(gathered, made, generatorOrigin(target, "HelmChartInflationGenerator"), place);
     }
     for (const { config } of await this.#configurations(target, "generators")) {
@@ -95,8 +107,14 @@ export class TargetSteps {
     const { schemas } = this.#build;
     const list: PreparedTransformer[] = [];
     const add = (plugin: string, steps: Steps, run: Transformer) => void list.push({ plugin, run, at: placeOf(steps) });
-    if (kustomization.patchesStrategicMerge.length > 0) add("PatchStrategicMergeTransformer", ["patchesStrategicMerge"], inTurn(await this.#patches.mergePatches(target, kustomization.patchesStrategicMerge, schemas)));
-    for (const [index, row] of kustomization.patches.entries()) add("PatchTransformer", ["patches", index], await this.#patches.patch(target, row, placeOf(["patches", index]), ["patches", index], schemas));
+    if (kustomization.patchesStrategicMerge.length > 0)
+      add(
+        "PatchStrategicMergeTransformer",
+        ["patchesStrategicMerge"],
+        inTurn(await this.#patches.mergePatches(target, kustomization.patchesStrategicMerge, schemas)),
+      );
+    for (const [index, row] of kustomization.patches.entries())
+      add("PatchTransformer", ["patches", index], await this.#patches.patch(target, row, placeOf(["patches", index]), ["patches", index], schemas));
     if (namespace !== "") add("NamespaceTransformer", ["namespace"], setNamespace({ namespace, fieldSpecs: config.namespace }));
     if (namePrefix !== "") add("PrefixTransformer", ["namePrefix"], addAffix("prefix", namePrefix, config.namePrefix));
     if (nameSuffix !== "") add("SuffixTransformer", ["nameSuffix"], addAffix("suffix", nameSuffix, config.nameSuffix));
@@ -104,18 +122,48 @@ export class TargetSteps {
       const specs = at(placeOf(["labels", index]), () => labelSpecs(row, config));
       add("LabelTransformer", ["labels", index], setEntries(row.pairs ?? {}, specs));
     }
-    if (kustomization.labels.length > 0 || Object.keys(commonLabels).length > 0) add("LabelTransformer", ["commonLabels"], setEntries(commonLabels, config.commonLabels));
-    if (Object.keys(commonAnnotations).length > 0) add("AnnotationsTransformer", ["commonAnnotations"], setEntries(commonAnnotations, config.commonAnnotations));
-    for (const [index, row] of kustomization.patchesJson6902.entries()) add("PatchJson6902Transformer", ["patchesJson6902", index], await this.#patches.jsonPatch(target, row, placeOf(["patchesJson6902", index]), ["patchesJson6902", index]));
-    for (const [index, { name, count }] of kustomization.replicas.entries()) add("ReplicaCountTransformer", ["replicas", index], setReplicas(name, count, config.replicas));
-    for (const [index, image] of kustomization.images.entries()) add("ImageTagTransformer", ["images", index], at(placeOf(["images", index]), () => setImage(image, config.images)));
-    if (kustomization.replacements.length > 0) add("ReplacementTransformer", ["replacements"], inTurn((await readReplacements(this.#patches, target, kustomization.replacements)).map(({ replacement, place }) => (map) => at(place, () => replace(replacement)(map, place)))));
+    if (kustomization.labels.length > 0 || Object.keys(commonLabels).length > 0)
+      add("LabelTransformer", ["commonLabels"], setEntries(commonLabels, config.commonLabels));
+    if (Object.keys(commonAnnotations).length > 0)
+      add("AnnotationsTransformer", ["commonAnnotations"], setEntries(commonAnnotations, config.commonAnnotations));
+    for (const [index, row] of kustomization.patchesJson6902.entries())
+      add(
+        "PatchJson6902Transformer",
+        ["patchesJson6902", index],
+        await this.#patches.jsonPatch(target, row, placeOf(["patchesJson6902", index]), ["patchesJson6902", index]),
+      );
+    for (const [index, { name, count }] of kustomization.replicas.entries())
+      add("ReplicaCountTransformer", ["replicas", index], setReplicas(name, count, config.replicas));
+    for (const [index, image] of kustomization.images.entries())
+      add(
+        "ImageTagTransformer",
+        ["images", index],
+        at(placeOf(["images", index]), () => setImage(image, config.images)),
+      );
+    if (kustomization.replacements.length > 0)
+      add(
+        "ReplacementTransformer",
+        ["replacements"],
+        inTurn(
+          (await readReplacements(this.#patches, target, kustomization.replacements)).map(
+            ({ replacement, place }) =>
+              (map) =>
+                at(place, () => replace(replacement)(map, place)),
+          ),
+        ),
+      );
     return list;
   }
 
   async #configured(target: Target, field: "transformers" | "validators"): Promise<readonly PreparedTransformer[]> {
     const list: PreparedTransformer[] = [];
-    for (const { config } of await this.#configurations(target, field)) list.push({ plugin: config.kind, run: inTurn(await configureTransformers(this.#build, this.#patches, target, config)), at: config.place, configured: config });
+    for (const { config } of await this.#configurations(target, field))
+      list.push({
+        plugin: config.kind,
+        run: inTurn(await configureTransformers(this.#build, this.#patches, target, config)),
+        at: config.place,
+        configured: config,
+      });
     return list;
   }
 
@@ -128,7 +176,8 @@ export class TargetSteps {
       if (inline === undefined) paths.push([index, entry]);
       else for (const resource of resourcesOf(inline)) gathered.map.append(withOrigin(resource, target));
     }
-    for (const [index, path] of paths) await this.#build.accumulatePaths({ ...target, file: { ...target.file, placeOf: () => target.file.placeOf([field, index]) } }, [path], gathered, field);
+    for (const [index, path] of paths)
+      await this.#build.accumulatePaths({ ...target, file: { ...target.file, placeOf: () => target.file.placeOf([field, index]) } }, [path], gathered, field);
     return gathered.map.resources.map((config) => ({ config }));
   }
 
@@ -182,7 +231,10 @@ function generatorOrigin(target: Target, plugin: string) {
 }
 
 function customOrigin(config: Resource) {
-  return { configuredIn: config.origin?.path ?? "", configuredBy: { apiVersion: String(config.value["apiVersion"]), kind: config.kind, name: config.name, namespace: config.namespace } };
+  return {
+    configuredIn: config.origin?.path ?? "",
+    configuredBy: { apiVersion: String(config.value["apiVersion"]), kind: config.kind, name: config.name, namespace: config.namespace },
+  };
 }
 
 function withOrigin(resource: Resource, target: Target): Resource {

@@ -21,16 +21,59 @@ export interface FieldTables {
   readonly replicas: readonly FieldSpec[];
 }
 
-export const FIELD_TABLES: readonly (keyof FieldTables)[] = ["namePrefix", "nameSuffix", "namespace", "commonLabels", "labels", "templateLabels", "volumeClaimTemplateLabels", "commonAnnotations", "varReference", "images", "replicas"];
+export const FIELD_TABLES: readonly (keyof FieldTables)[] = [
+  "namePrefix",
+  "nameSuffix",
+  "namespace",
+  "commonLabels",
+  "labels",
+  "templateLabels",
+  "volumeClaimTemplateLabels",
+  "commonAnnotations",
+  "varReference",
+  "images",
+  "replicas",
+];
 
 export const EMPTY_CONFIG: TransformerConfig = {
-  namePrefix: [], nameSuffix: [], namespace: [], commonLabels: [], labels: [], templateLabels: [], volumeClaimTemplateLabels: [], commonAnnotations: [], varReference: [], images: [], replicas: [], nameReference: [],
+  namePrefix: [],
+  nameSuffix: [],
+  namespace: [],
+  commonLabels: [],
+  labels: [],
+  templateLabels: [],
+  volumeClaimTemplateLabels: [],
+  commonAnnotations: [],
+  varReference: [],
+  images: [],
+  replicas: [],
+  nameReference: [],
 };
 
 /** The order in which upstream lists kinds: what others need first, webhooks last. */
 export const ORDER_FIRST = [
-  "Namespace", "ResourceQuota", "StorageClass", "CustomResourceDefinition", "ServiceAccount", "PodSecurityPolicy", "Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding", "ConfigMap", "Secret",
-  "Endpoints", "Service", "LimitRange", "PriorityClass", "PersistentVolume", "PersistentVolumeClaim", "Deployment", "StatefulSet", "CronJob", "PodDisruptionBudget",
+  "Namespace",
+  "ResourceQuota",
+  "StorageClass",
+  "CustomResourceDefinition",
+  "ServiceAccount",
+  "PodSecurityPolicy",
+  "Role",
+  "ClusterRole",
+  "RoleBinding",
+  "ClusterRoleBinding",
+  "ConfigMap",
+  "Secret",
+  "Endpoints",
+  "Service",
+  "LimitRange",
+  "PriorityClass",
+  "PersistentVolume",
+  "PersistentVolumeClaim",
+  "Deployment",
+  "StatefulSet",
+  "CronJob",
+  "PodDisruptionBudget",
 ] as const;
 export const ORDER_LAST = ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"] as const;
 
@@ -66,5 +109,3 @@ export function sortText(gvk: Gvk): string {
 export function gvkText(gvk: Gvk): string {
   return [gvk.kind || "[noKind]", gvk.version || "[noVer]", gvk.group || "[noGrp]"].join(".");
 }
-
-

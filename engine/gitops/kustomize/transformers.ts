@@ -46,7 +46,8 @@ export function setNamespace(options: NamespaceOptions): Transformer {
 }
 
 function moveToNamespace(resource: Resource, options: NamespaceOptions, at: Place): void {
-  const value = (current: unknown) => (options.unsetOnly === true && textOf(current) !== "" ? current : (scalarOrFault(current, "namespace"), options.namespace));
+  const value = (current: unknown) =>
+    options.unsetOnly === true && textOf(current) !== "" ? current : (scalarOrFault(current, "namespace"), options.namespace);
   if (!isClusterScoped(resource.id)) touch(resource, { group: "", version: "", kind: "", path: "metadata/namespace", create: true }, "text", at, value);
   const isBinding = ROLE_BINDINGS.includes(resource.kind);
   if (isBinding) moveSubjects(resource, options, value);
@@ -69,7 +70,11 @@ function moveSubjects(resource: Resource, options: NamespaceOptions, value: (cur
 }
 
 /** Kinds whose names mean something outside the build. */
-const KEEP_NAMES: readonly Partial<Gvk>[] = [{ kind: "CustomResourceDefinition" }, { group: "apiregistration.k8s.io", kind: "APIService" }, { kind: "Namespace" }];
+const KEEP_NAMES: readonly Partial<Gvk>[] = [
+  { kind: "CustomResourceDefinition" },
+  { group: "apiregistration.k8s.io", kind: "APIService" },
+  { kind: "Namespace" },
+];
 
 /** Puts text before or behind names; what refers to them follows at the end of the build. */
 export function addAffix(side: "prefix" | "suffix", text: string, fieldSpecs: readonly FieldSpec[]): Transformer {
@@ -84,7 +89,9 @@ export function addAffix(side: "prefix" | "suffix", text: string, fieldSpecs: re
           else resource.suffixes = [...resource.suffixes, text];
           resource.rememberId();
         }
-        touch(resource, spec, "text", at, (current) => (side === "prefix" ? text + scalarOrFault(current, spec.path) : scalarOrFault(current, spec.path) + text));
+        touch(resource, spec, "text", at, (current) =>
+          side === "prefix" ? text + scalarOrFault(current, spec.path) : scalarOrFault(current, spec.path) + text,
+        );
       }
     }
   };
@@ -128,7 +135,8 @@ export function setImage(change: ImageChange, fieldSpecs: readonly FieldSpec[]):
         resource.touches.push({ steps: [...steps, "image"], file: at.file, line: at.line });
       });
       // Upstream never makes image fields, whatever their specs say.
-      for (const spec of fieldSpecs) touch(resource, spec, undefined, at, (current) => (current === null || current === undefined ? current : replace(scalarOrFault(current, spec.path))));
+      for (const spec of fieldSpecs)
+        touch(resource, spec, undefined, at, (current) => (current === null || current === undefined ? current : replace(scalarOrFault(current, spec.path))));
     }
   };
 }
@@ -138,7 +146,8 @@ function walkContainers(value: unknown, steps: Steps, visit: (container: Record<
   if (!isMap(value)) return;
   for (const [key, child] of Object.entries(value)) {
     walkContainers(child, [...steps, key], visit);
-    if ((key === "containers" || key === "initContainers") && Array.isArray(child)) child.forEach((item, index) => void (isMap(item) && visit(item, [...steps, key, index])));
+    if ((key === "containers" || key === "initContainers") && Array.isArray(child))
+      child.forEach((item, index) => void (isMap(item) && visit(item, [...steps, key, index])));
   }
 }
 

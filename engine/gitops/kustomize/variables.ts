@@ -8,7 +8,14 @@ import { equalGvk, equalIds, gvkOf, isClusterScoped, type ResourceId } from "./r
 /** A row of `vars`: a name for a field of an object. */
 export interface Variable {
   readonly name: string;
-  readonly objref: { readonly apiVersion?: string; readonly group?: string; readonly version?: string; readonly kind?: string; readonly name: string; readonly namespace?: string };
+  readonly objref: {
+    readonly apiVersion?: string;
+    readonly group?: string;
+    readonly version?: string;
+    readonly kind?: string;
+    readonly name: string;
+    readonly namespace?: string;
+  };
   readonly fieldref?: { readonly fieldPath?: string };
 }
 
@@ -19,9 +26,15 @@ export type DeclaredVariable = Variable & { readonly place: Place };
 export function bindVariables(map: ResourceMap, variables: readonly DeclaredVariable[]): void {
   for (const variable of variables) {
     const { objref } = variable;
-    const gvk = objref.apiVersion === undefined ? { group: objref.group ?? "", version: objref.version ?? "", kind: objref.kind ?? "" } : gvkOf(objref.apiVersion, objref.kind ?? "");
+    const gvk =
+      objref.apiVersion === undefined
+        ? { group: objref.group ?? "", version: objref.version ?? "", kind: objref.kind ?? "" }
+        : gvkOf(objref.apiVersion, objref.kind ?? "");
     const id: ResourceId = { ...gvk, name: objref.name, namespace: objref.namespace ?? "" };
-    const fits = id.namespace !== "" || isClusterScoped(id) ? (other: ResourceId) => equalIds(id, other) : (other: ResourceId) => id.name === other.name && equalGvk(id, other);
+    const fits =
+      id.namespace !== "" || isClusterScoped(id)
+        ? (other: ResourceId) => equalIds(id, other)
+        : (other: ResourceId) => id.name === other.name && equalGvk(id, other);
     const matches = map.matchingAny(fits);
     if (matches.length > 1) fail(variable.place, `var ${variable.name} could mean several objects`);
     const [resource] = matches;
@@ -52,7 +65,8 @@ function splitIndex(part: string): readonly string[] {
 
 function substitute(current: unknown, values: ReadonlyMap<string, unknown>): unknown {
   if (typeof current === "string") return expand(current, values);
-  if (isMap(current)) return Object.fromEntries(Object.entries(current).map(([key, value]) => [key, typeof value === "string" ? expand(value, values) : value]));
+  if (isMap(current))
+    return Object.fromEntries(Object.entries(current).map(([key, value]) => [key, typeof value === "string" ? expand(value, values) : value]));
   if (!Array.isArray(current)) return current;
   return current.map((item: unknown) => {
     if (typeof item !== "string") throw new BuildFault("a list that may hold variables must hold text only");

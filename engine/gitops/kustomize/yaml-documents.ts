@@ -54,16 +54,23 @@ export function resourcesOf(documents: readonly SourceDocument[]): Resource[] {
 function itemsOf(list: SourceDocument, items: unknown): readonly SourceDocument[] {
   if (items === null || items === undefined) return [];
   if (!Array.isArray(items)) return fail({ file: list.file, line: list.lineOf(["items"]) }, "items must be a list");
-  return items.map((value: unknown, index) => ({ value, file: list.file, line: list.lineOf(["items", index]), lineOf: (steps: Steps) => list.lineOf(["items", index, ...steps]) }));
+  return items.map((value: unknown, index) => ({
+    value,
+    file: list.file,
+    line: list.lineOf(["items", index]),
+    lineOf: (steps: Steps) => list.lineOf(["items", index, ...steps]),
+  }));
 }
 
 function checked(document: SourceDocument, value: JsonMap): JsonMap {
   const kind = textOf(value["kind"]);
   if (kind === "") fail(document, "has no kind");
   const metadata = value["metadata"];
-  if (!kind.endsWith("List") && (!isMap(metadata) || textOf(metadata["name"]) === "")) fail({ file: document.file, line: document.lineOf(["metadata"]) }, `${kind} has no metadata.name`);
+  if (!kind.endsWith("List") && (!isMap(metadata) || textOf(metadata["name"]) === ""))
+    fail({ file: document.file, line: document.lineOf(["metadata"]) }, `${kind} has no metadata.name`);
   const empty = emptyItem(value);
-  if (empty !== undefined) fail({ file: document.file, line: document.lineOf(empty.slice(0, -1)) }, `the list ${empty.slice(0, -1).join(".")} has an empty item`);
+  if (empty !== undefined)
+    fail({ file: document.file, line: document.lineOf(empty.slice(0, -1)) }, `the list ${empty.slice(0, -1).join(".")} has an empty item`);
   return structuredClone(value);
 }
 

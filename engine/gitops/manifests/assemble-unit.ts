@@ -45,7 +45,11 @@ export interface UnitContent {
 export function outermost(folders: readonly string[], all: readonly RenderedFolder[]): readonly RenderedFolder[] {
   return all.filter((rendered, index) => {
     const folder = folders[index] ?? "";
-    const isUsed = all.some((other) => other !== rendered && KUSTOMIZATION_FILES.some((name) => !["none", undefined].includes(other.dependencies.get(folder === "" ? name : `${folder}/${name}`))));
+    const isUsed = all.some(
+      (other) =>
+        other !== rendered &&
+        KUSTOMIZATION_FILES.some((name) => !["none", undefined].includes(other.dependencies.get(folder === "" ? name : `${folder}/${name}`))),
+    );
     return !isUsed && !rendered.isComponent;
   });
 }
@@ -56,16 +60,30 @@ export function parsedKey(file: FileRef, transform: FileTransform): string {
 
 /** A folder that is a chart: its release is called after the application, unless mainstay.yaml says otherwise. */
 export function chartFolder(unit: Unit, folder: string, helm: HelmSettings): ChartFolder {
-  return { folder, releaseName: helm.releaseName ?? unit.name.slice(unit.source === undefined ? 0 : unit.source.length + 1), namespace: unit.namespace ?? "default", values: helm.values, place: { file: `${folder === "" ? "" : `${folder}/`}Chart.yaml`, line: 1 } };
+  return {
+    folder,
+    releaseName: helm.releaseName ?? unit.name.slice(unit.source === undefined ? 0 : unit.source.length + 1),
+    namespace: unit.namespace ?? "default",
+    values: helm.values,
+    place: { file: `${folder === "" ? "" : `${folder}/`}Chart.yaml`, line: 1 },
+  };
 }
 
 export function assembleUnit({ unit, listing, rendered, files, transform }: UnitDraft, parsed: ReadonlyMap<string, ParsedFile>): UnitContent {
   const objects: DesiredObject[] = [];
   const problems: Problem[] = [...listing.problems];
-  const notices: string[] = [...listing.notices, ...(unit.helm === undefined ? listing.charts : []).map((folder) => `${folder === "" ? "" : `${folder}/`}Chart.yaml: a Helm chart, left out; to render it, give its unit in mainstay.yaml a field helm`)];
-  const encrypted: EncryptedInput[] = rendered.flatMap(({ confidential, dependencies, isSealed }) => [...confidential].map((file) => ({ file, ...(isSealed ? { unbuilt: dependencies } : {}) })));
+  const notices: string[] = [
+    ...listing.notices,
+    ...(unit.helm === undefined ? listing.charts : []).map(
+      (folder) => `${folder === "" ? "" : `${folder}/`}Chart.yaml: a Helm chart, left out; to render it, give its unit in mainstay.yaml a field helm`,
+    ),
+  ];
+  const encrypted: EncryptedInput[] = rendered.flatMap(({ confidential, dependencies, isSealed }) =>
+    [...confidential].map((file) => ({ file, ...(isSealed ? { unbuilt: dependencies } : {}) })),
+  );
   const substitutions: Substitution[] = rendered.flatMap((folder) => folder.substitutions);
-  const add = (desired: ReturnType<typeof toDesiredObject>) => void (isLeftOut(desired) ? notices.push(desired.leftOut) : isProblem(desired) ? problems.push(desired) : objects.push(desired));
+  const add = (desired: ReturnType<typeof toDesiredObject>) =>
+    void (isLeftOut(desired) ? notices.push(desired.leftOut) : isProblem(desired) ? problems.push(desired) : objects.push(desired));
   for (const { path, blob } of files) {
     const file = parsed.get(parsedKey({ path, blob }, transform));
     if (file?.isConfidential === true) encrypted.push({ file: path });
@@ -78,7 +96,13 @@ export function assembleUnit({ unit, listing, rendered, files, transform }: Unit
     problems.push(...folder.problems);
     for (const object of folder.objects) add(toDesiredObject(object, unit, object.file, ""));
   }
-  return { objects: nameHooks(objects), problems, notices: [...notices, ...findUnheededHooks(objects), ...findUndeclaredVariables(objects, unit.variables ?? {})], substitutions, encrypted };
+  return {
+    objects: nameHooks(objects),
+    problems,
+    notices: [...notices, ...findUnheededHooks(objects), ...findUndeclaredVariables(objects, unit.variables ?? {})],
+    substitutions,
+    encrypted,
+  };
 }
 
 /** What became of an object of a file the last time: where one file of a unit changes, the others' objects stay the same values. */
@@ -109,7 +133,10 @@ export function findDuplicates(objects: readonly DesiredObject[]): readonly Prob
       const { kind, metadata } = object.object;
       const name = `${kind} ${metadata.namespace === undefined ? "" : `${metadata.namespace}/`}${metadata.name ?? ""}`;
       const where = `${earlier.file}:${earlier.line}`;
-      const message = earlier.unit === object.unit ? `${name} is already described in ${where}; keep one of them` : `${name} of application ${object.unit} is already described by application ${earlier.unit} in ${where}; keep one of them, or name only one of their folders in units of mainstay.yaml`;
+      const message =
+        earlier.unit === object.unit
+          ? `${name} is already described in ${where}; keep one of them`
+          : `${name} of application ${object.unit} is already described by application ${earlier.unit} in ${where}; keep one of them, or name only one of their folders in units of mainstay.yaml`;
       problems.push({ file: object.file, line: object.line, message });
     }
   }

@@ -21,7 +21,16 @@ export type ManifestCheck =
   | { readonly is: "other"; readonly what: string };
 
 /** Set by the server or by exports such as `kubectl get -o yaml`; never part of what a file asks for. */
-const SERVER_METADATA = ["uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields", "selfLink"];
+const SERVER_METADATA = [
+  "uid",
+  "resourceVersion",
+  "generation",
+  "creationTimestamp",
+  "deletionTimestamp",
+  "deletionGracePeriodSeconds",
+  "managedFields",
+  "selfLink",
+];
 
 /** Checks a value of a file against its kind's schema. The object is what the file asks for, without what only the server may set, frozen. */
 export function checkManifest(value: unknown, kinds: ServedKinds): ManifestCheck {
@@ -30,14 +39,17 @@ export function checkManifest(value: unknown, kinds: ServedKinds): ManifestCheck
   const faulty = (...faults: readonly ManifestFault[]): ManifestCheck => ({ is: "faulty", faults });
   if (typeof kind !== "string" || typeof apiVersion !== "string") {
     // Other programs keep YAML too. Only what also has metadata was surely meant as a manifest.
-    if (metadata !== undefined && (kind !== undefined || apiVersion !== undefined)) return faulty({ steps: [], field: typeof kind === "string" ? "apiVersion" : "kind", message: "is required and must be text" });
+    if (metadata !== undefined && (kind !== undefined || apiVersion !== undefined))
+      return faulty({ steps: [], field: typeof kind === "string" ? "apiVersion" : "kind", message: "is required and must be text" });
     return { is: "other", what: "no apiVersion and kind, left out" };
   }
-  if (/^kustomize\.config\.k8s\.io\//.test(apiVersion)) return faulty({ steps: [], message: "a kustomization must be called kustomization.yaml; otherwise nothing builds it" });
+  if (/^kustomize\.config\.k8s\.io\//.test(apiVersion))
+    return faulty({ steps: [], message: "a kustomization must be called kustomization.yaml; otherwise nothing builds it" });
   const refusal = kinds.refusal(apiVersion, kind);
   const resource = kinds.find(apiVersion, kind);
   // Nothing here can be applied without a name: it is another program's file.
-  if (resource === undefined && metadata === undefined) return { is: "other", what: `${kind} of ${apiVersion} is no kind of this cluster and has no name, left out` };
+  if (resource === undefined && metadata === undefined)
+    return { is: "other", what: `${kind} of ${apiVersion} is no kind of this cluster and has no name, left out` };
   if (refusal !== undefined || resource === undefined) return faulty({ steps: ["kind"], message: refusal ?? `no kind ${kind} in ${apiVersion}` });
   return checkObject(withHookName(stripServerFields(value), resource), resource);
 }
@@ -61,7 +73,10 @@ function checkObject(value: Record<string, unknown>, resource: ResourceDefinitio
   for (const error of checked.errors) report(error.field, plainMessage(error.message, error.field));
   const metadata = isRecord(value["metadata"]) ? value["metadata"] : {};
   if (metadata["name"] === undefined || metadata["name"] === "") {
-    report("metadata.name", metadata["generateName"] === undefined ? "is required" : "is required: an object in Git needs a fixed name, generateName makes a new one each time");
+    report(
+      "metadata.name",
+      metadata["generateName"] === undefined ? "is required" : "is required: an object in Git needs a fixed name, generateName makes a new one each time",
+    );
   }
   if (faults.length > 0) return { is: "faulty", faults };
   // The schema was just found to hold, and every kind's schema is that of a KubeObject.

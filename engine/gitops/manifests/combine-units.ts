@@ -23,7 +23,11 @@ export function combineUnits(lists: ObjectsByUnit, before: CombinedUnits | undef
 
 function combineAll(lists: ObjectsByUnit): CombinedUnits {
   const all = [...lists.values()].flat();
-  return { lists, objects: PersistentMap.empty<DesiredObject>().with(all.map((object) => [object.identity, object] as const)), duplicates: findDuplicates(all) };
+  return {
+    lists,
+    objects: PersistentMap.empty<DesiredObject>().with(all.map((object) => [object.identity, object] as const)),
+    duplicates: findDuplicates(all),
+  };
 }
 
 /** Undefined when everything must be looked at: something is described twice, or was. */

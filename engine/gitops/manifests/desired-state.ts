@@ -73,7 +73,8 @@ export function toDesiredObject(parsed: ParsedObject, unit: Unit, file: string, 
   const reading = readOrder(object);
   if (reading.is === "left out") return { leftOut: `${file}:${parsed.line} ${reading.why}` };
   if (reading.is === "faulty") return { file, line: parsed.line, ...reading.problem };
-  if (!resource.namespaced && metadata.namespace !== undefined) return { file, line: parsed.line, field: "metadata.namespace", message: `${resource.kind} objects belong to the whole cluster and have no namespace` };
+  if (!resource.namespaced && metadata.namespace !== undefined)
+    return { file, line: parsed.line, field: "metadata.namespace", message: `${resource.kind} objects belong to the whole cluster and have no namespace` };
   const namespace = resource.namespaced ? (metadata.namespace ?? unit.namespace ?? "default") : undefined;
   const intent: KubeObject = {
     ...withoutGatheredRules(object),
@@ -81,12 +82,21 @@ export function toDesiredObject(parsed: ParsedObject, unit: Unit, file: string, 
       ...metadata,
       ...(namespace === undefined ? {} : { namespace }),
       labels: { ...metadata.labels, [APPLICATION_LABEL]: unit.name },
-      annotations: { ...metadata.annotations, [SOURCE_ANNOTATION]: `${unit.source === undefined ? "" : `${unit.source}//`}${file}:${parsed.line}`, ...driftMarks(object, unit) },
+      annotations: {
+        ...metadata.annotations,
+        [SOURCE_ANNOTATION]: `${unit.source === undefined ? "" : `${unit.source}//`}${file}:${parsed.line}`,
+        ...driftMarks(object, unit),
+      },
     },
   };
   return {
     identity: identityOf(resource.group, resource.kind, namespace, metadata.name ?? ""),
-    unit: unit.name, file, line: parsed.line, blob, place: parsed.place, resource,
+    unit: unit.name,
+    file,
+    line: parsed.line,
+    blob,
+    place: parsed.place,
+    resource,
     order: reading.order,
     ...(parsed.locate === undefined ? {} : { locate: parsed.locate }),
     ...(parsed.isConfidential === true ? { isConfidential: true } : {}),

@@ -15,12 +15,18 @@ export function editManifest(text: string, document: number, prefix: readonly St
   const target = documents[document];
   if (target === undefined) return text;
   const path = resolveNames(target.value, [...prefix, ...steps]);
-  return (isSingle(value) ? replaceScalar(text, target, path, value) : undefined) ?? documents.map((one, index) => formatYaml(index === document ? withValue(one.value, path, value) : one.value)).join("---\n");
+  return (
+    (isSingle(value) ? replaceScalar(text, target, path, value) : undefined) ??
+    documents.map((one, index) => formatYaml(index === document ? withValue(one.value, path, value) : one.value)).join("---\n")
+  );
 }
 
 /** A value by steps in which list items may be named by their keys. */
 export function valueByNames(value: unknown, steps: readonly Step[]): unknown {
-  return resolveNames(value, steps).reduce<unknown>((current, step) => (typeof current === "object" && current !== null ? (current as Record<string, unknown>)[String(step)] : undefined), value); // lists are read by index the same way
+  return resolveNames(value, steps).reduce<unknown>(
+    (current, step) => (typeof current === "object" && current !== null ? (current as Record<string, unknown>)[String(step)] : undefined),
+    value,
+  ); // lists are read by index the same way
 }
 
 /** Undefined where the value does not stand on one line by itself, or more than one place could be meant. */
@@ -30,7 +36,9 @@ function replaceScalar(text: string, document: YamlDocument, path: readonly Step
   const walked = walkScalars(text);
   const keys = path.filter((step) => typeof step === "string");
   const line = document.lineOf(path);
-  const sites = walked.scalars.filter((site) => site.line === line && site.text === written && site.keys.length === keys.length && site.keys.every((key, index) => key === keys[index]));
+  const sites = walked.scalars.filter(
+    (site) => site.line === line && site.text === written && site.keys.length === keys.length && site.keys.every((key, index) => key === keys[index]),
+  );
   const [site] = sites;
   if (walked.text !== text || sites.length !== 1 || site === undefined || text.slice(site.start, site.end).includes("\n")) return undefined;
   return `${text.slice(0, site.start)}${formatYaml(value).trimEnd()}${text.slice(site.end)}`;
@@ -57,7 +65,9 @@ function withValue(value: unknown, path: readonly Step[], next: unknown): unknow
   if (step === undefined) return next;
   if (typeof step === "number") {
     const list = Array.isArray(value) ? (value as readonly unknown[]) : [];
-    return rest.length === 0 && next === undefined ? list.toSpliced(step, 1) : [...list.slice(0, step), withValue(list[step], rest, next), ...list.slice(step + 1)];
+    return rest.length === 0 && next === undefined
+      ? list.toSpliced(step, 1)
+      : [...list.slice(0, step), withValue(list[step], rest, next), ...list.slice(step + 1)];
   }
   const record = typeof value === "object" && value !== null ? (value as Readonly<Record<string, unknown>>) : {}; // a JSON object
   const { [step]: before, ...others } = record;

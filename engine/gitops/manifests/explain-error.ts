@@ -10,7 +10,8 @@ const SIGNED_FIELDS: ReadonlySet<string> = new Set(["priority", "value", "values
 export function plainMessage(message: string, field: string): string {
   const name = String(structuralPathOf(field).at(-1) ?? "");
   const [, detail = message] = /^(?:Invalid value: (?:"(?:[^"\\]|\\.)*"|\{.*?\}|\[.*?\]|[^:]*): |Forbidden: |Required value: )(.*)$/s.exec(message) ?? [];
-  if (detail === "must be an integer" || detail === "must be greater than or equal to 0") return SIGNED_FIELDS.has(name) ? "must be an integer" : "must be a non-negative integer";
+  if (detail === "must be an integer" || detail === "must be greater than or equal to 0")
+    return SIGNED_FIELDS.has(name) ? "must be an integer" : "must be a non-negative integer";
   if (detail === "Required value") return "is required";
   const unsupported = /^Unsupported value: (.*?): supported values: (.*)$/s.exec(detail);
   if (unsupported !== null) return `must be one of ${unsupported[2]}`;
@@ -23,7 +24,11 @@ export function unknownFieldMessage(field: string, schema: Schema): string {
   const steps = structuralPathOf(field);
   const name = String(steps.at(-1) ?? "");
   let parent: Schema | undefined = schema;
-  for (const step of steps.slice(0, -1)) parent = typeof step === "number" ? parent?.items : (parent?.properties?.[step] ?? (typeof parent?.additionalProperties === "object" ? parent.additionalProperties : undefined));
+  for (const step of steps.slice(0, -1))
+    parent =
+      typeof step === "number"
+        ? parent?.items
+        : (parent?.properties?.[step] ?? (typeof parent?.additionalProperties === "object" ? parent.additionalProperties : undefined));
   const closest = Object.keys(parent?.properties ?? {})
     .map((candidate) => ({ candidate, distance: editDistance(name.toLowerCase(), candidate.toLowerCase()) }))
     .filter(({ distance }) => distance <= (name.length < 5 ? 1 : Math.max(2, Math.floor(name.length / 3))))
@@ -52,12 +57,17 @@ export function complaintsOf(error: unknown): readonly Complaint[] {
   if (!(error instanceof StatusError)) return [{ message: describeError(error), isImmutable: false }];
   const causes = (error.status.details?.causes ?? []).filter((cause) => cause.field !== undefined && cause.field !== "");
   if (error.reason === "Invalid" && causes.length > 0) {
-    return causes.map((cause) => ({ field: cause.field ?? "", message: plainMessage(cause.message ?? "", cause.field ?? ""), isImmutable: IMMUTABLE.test(cause.message ?? "") }));
+    return causes.map((cause) => ({
+      field: cause.field ?? "",
+      message: plainMessage(cause.message ?? "", cause.field ?? ""),
+      isImmutable: IMMUTABLE.test(cause.message ?? ""),
+    }));
   }
   const unknown = [...error.message.matchAll(/unknown field "([^"]+)"/g)].map((match) => match[1] ?? "");
   if (unknown.length > 0) return unknown.map((field) => ({ field, message: "unknown field", isImmutable: false }));
   const missing = /^namespaces "([^"]+)" not found$/.exec(error.message);
-  if (missing !== null) return [{ field: "metadata.namespace", message: `there is no Namespace ${missing[1]}; add a manifest for it to the repository`, isImmutable: false }];
+  if (missing !== null)
+    return [{ field: "metadata.namespace", message: `there is no Namespace ${missing[1]}; add a manifest for it to the repository`, isImmutable: false }];
   return [{ message: error.message, isImmutable: false }];
 }
 
@@ -65,7 +75,8 @@ function editDistance(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);
   for (let i = 1; i <= from.length; i++) {
     const next = [i];
-    for (let j = 1; j <= to.length; j++) next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (from[i - 1] === to[j - 1] ? 0 : 1)));
+    for (let j = 1; j <= to.length; j++)
+      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (from[i - 1] === to[j - 1] ? 0 : 1)));
     row = next;
   }
   return row[to.length] ?? 0;

@@ -14,7 +14,8 @@ export function valueAt(value: unknown, steps: readonly (string | number)[]): un
   let current = value;
   for (const step of steps) {
     if (Array.isArray(current)) current = current[indexIn(current, step)];
-    else if (typeof current === "object" && current !== null) current = (current as Record<string, unknown>)[String(step)]; // a JSON object
+    else if (typeof current === "object" && current !== null)
+      current = (current as Record<string, unknown>)[String(step)]; // a JSON object
     else return undefined;
   }
   return current;

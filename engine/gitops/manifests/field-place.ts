@@ -7,7 +7,11 @@ import { locateField } from "./parse-manifests.ts";
  * Where a field of an object is written; of the nearest field around it that is, where it is not. Items of lists may be named by their
  * keys, as changes name them. Of objects that were rendered, the place that the rendering recorded.
  */
-export async function fieldPlace(objects: GitObjects, desired: DesiredObject, steps: readonly (string | number)[]): Promise<{ readonly file: string; readonly line: number }> {
+export async function fieldPlace(
+  objects: GitObjects,
+  desired: DesiredObject,
+  steps: readonly (string | number)[],
+): Promise<{ readonly file: string; readonly line: number }> {
   const path = resolveNames(desired.object, steps);
   return desired.locate?.(path) ?? { file: desired.file, line: locateField(await objects.blob(desired.blob), desired.place, path) };
 }

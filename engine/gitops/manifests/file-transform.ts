@@ -26,7 +26,12 @@ export interface FileTransform {
 /** A transform with these age keys and variables. Keys are compared by their digest only. */
 export function createFileTransform(keys: readonly string[], variables: Variables): FileTransform {
   const hasVariables = Object.keys(variables).length > 0;
-  const variant = keys.length === 0 && !hasVariables ? "" : createHash("sha256").update(JSON.stringify([keys, variables])).digest("base64");
+  const variant =
+    keys.length === 0 && !hasVariables
+      ? ""
+      : createHash("sha256")
+          .update(JSON.stringify([keys, variables]))
+          .digest("base64");
   return {
     variant,
     async apply(content, path) {

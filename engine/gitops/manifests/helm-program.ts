@@ -19,7 +19,11 @@ const NAME = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
 export function createChartRenderer(program = "helm"): RenderChart {
   return async (request, build, place) => {
     // A name that begins with a dash would be an option of helm, and some of its options run programs.
-    for (const name of [request.releaseName, request.namespace]) if (!NAME.test(name)) throw new KustomizeError([{ ...place, message: `${JSON.stringify(name)} cannot be the name of a release or namespace; use lower-case letters, digits, - and .` }]);
+    for (const name of [request.releaseName, request.namespace])
+      if (!NAME.test(name))
+        throw new KustomizeError([
+          { ...place, message: `${JSON.stringify(name)} cannot be the name of a release or namespace; use lower-case letters, digits, - and .` },
+        ]);
     const work = await mkdtemp(path.join(os.tmpdir(), "mainstay-chart-"));
     try {
       const chart = path.join(work, "chart");
@@ -43,7 +47,10 @@ export function createChartRenderer(program = "helm"): RenderChart {
 
 function chartArgs(request: ChartRequest, chart: string): readonly string[] {
   return [
-    "template", ...(request.nameTemplate === undefined ? [request.releaseName, chart] : [chart, `--name-template=${request.nameTemplate}`]), "--namespace", request.namespace,
+    "template",
+    ...(request.nameTemplate === undefined ? [request.releaseName, chart] : [chart, `--name-template=${request.nameTemplate}`]),
+    "--namespace",
+    request.namespace,
     ...(request.includeCrds ? ["--include-crds"] : []),
     ...(request.skipHooks ? ["--no-hooks"] : []),
     // A chart's tests are for people to run; deployed, they would run at every sync.
@@ -56,7 +63,12 @@ function chartArgs(request: ChartRequest, chart: string): readonly string[] {
 function run(program: string, args: readonly string[], work: string, place: Place): Promise<string> {
   const failed = (message: string, isTransient = false) => new KustomizeError([{ ...place, message }], isTransient);
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { cwd: work, timeout: TIMEOUT_MS, stdio: ["ignore", "pipe", "pipe"], env: { ...inheritedEnvironment(), HOME: work, HELM_CONFIG_HOME: work, HELM_CACHE_HOME: work, HELM_DATA_HOME: work, KUBECONFIG: path.join(work, "none") } });
+    const child = spawn(program, args, {
+      cwd: work,
+      timeout: TIMEOUT_MS,
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...inheritedEnvironment(), HOME: work, HELM_CONFIG_HOME: work, HELM_CACHE_HOME: work, HELM_DATA_HOME: work, KUBECONFIG: path.join(work, "none") },
+    });
     const out: Buffer[] = [];
     let [bytes, errors] = [0, ""];
     child.stdout.on("data", (chunk: Buffer) => {
@@ -65,10 +77,27 @@ function run(program: string, args: readonly string[], work: string, place: Plac
       else out.push(chunk);
     });
     child.stderr.on("data", (chunk: Buffer) => void (errors = `${errors}${chunk.toString("utf8")}`.slice(-4000)));
-    child.on("error", (error: NodeJS.ErrnoException) => reject(error.code === "ENOENT" ? failed(`this is a Helm chart, and the program ${program} is not installed on the machine of the engine; install it, or commit what helm template makes of the chart`, true) : failed(`run ${program}: ${error.message}`, true)));
+    child.on("error", (error: NodeJS.ErrnoException) =>
+      reject(
+        error.code === "ENOENT"
+          ? failed(
+              `this is a Helm chart, and the program ${program} is not installed on the machine of the engine; install it, or commit what helm template makes of the chart`,
+              true,
+            )
+          : failed(`run ${program}: ${error.message}`, true),
+      ),
+    );
     child.on("close", (code, signal) => {
       if (code === 0) resolve(Buffer.concat(out).toString("utf8"));
-      else reject(failed(signal !== null ? `${program} was stopped: it took more than ${TIMEOUT_MS / 1000} s or wrote more than ${OUTPUT_BYTES_MAX >> 20} MiB` : `helm: ${lastLine(errors).replaceAll(`${work}/`, "")}`, signal !== null));
+      else
+        reject(
+          failed(
+            signal !== null
+              ? `${program} was stopped: it took more than ${TIMEOUT_MS / 1000} s or wrote more than ${OUTPUT_BYTES_MAX >> 20} MiB`
+              : `helm: ${lastLine(errors).replaceAll(`${work}/`, "")}`,
+            signal !== null,
+          ),
+        );
     });
   });
 }

@@ -29,21 +29,33 @@ export function findUnheededHooks(objects: readonly DesiredObject[]): readonly s
     const lost = momentsOf(desired.object).filter((moment) => !isMomentHere(moment) && !moment.endsWith("-rollback"));
     const unknown = policiesOf(desired).filter((policy) => ![BEFORE, SUCCEEDED, FAILED].some((known) => known.has(policy)));
     return [
-      ...(lost.length === 0 ? [] : [`${placeOf(desired)} hook ${lost.join(", ")} has no moment here; it runs only ${(desired.order.hook ?? []).map((phase) => (phase === "main" ? "with the others" : phase)).join(" and ")}`]),
+      ...(lost.length === 0
+        ? []
+        : [
+            `${placeOf(desired)} hook ${lost.join(", ")} has no moment here; it runs only ${(desired.order.hook ?? []).map((phase) => (phase === "main" ? "with the others" : phase)).join(" and ")}`,
+          ]),
       ...(unknown.length === 0 ? [] : [`${placeOf(desired)} ${unknown.join(", ")} is no policy of hooks, and does nothing`]),
     ];
   });
-  const asking = (policies: ReadonlySet<string>, isOfRuns: boolean) => hooks.filter((desired) => isRun(desired) === isOfRuns && policiesOf(desired).some((policy) => policies.has(policy)));
+  const asking = (policies: ReadonlySet<string>, isOfRuns: boolean) =>
+    hooks.filter((desired) => isRun(desired) === isOfRuns && policiesOf(desired).some((policy) => policies.has(policy)));
   const failing = asking(FAILED, true);
   const used = asking(SUCCEEDED, false);
-  if (failing.length > 0) notices.push(`${placeOf(failing[0])} a hook that fails stays, so that its log can be read, until something of its application changes; ${policiesOf(failing[0]).filter((policy) => FAILED.has(policy)).join()} is not carried out${others(failing)}`);
+  if (failing.length > 0)
+    notices.push(
+      `${placeOf(failing[0])} a hook that fails stays, so that its log can be read, until something of its application changes; ${policiesOf(failing[0])
+        .filter((policy) => FAILED.has(policy))
+        .join()} is not carried out${others(failing)}`,
+    );
   if (used.length > 0) notices.push(`${placeOf(used[0])} ${used[0]?.object.kind ?? ""} stays when the hooks are over; only Jobs and Pods go${others(used)}`);
   return notices;
 }
 
 function policiesOf(desired: DesiredObject | undefined): readonly string[] {
   const annotations = desired?.object.metadata.annotations ?? {};
-  return POLICY_ANNOTATIONS.flatMap((key) => (annotations[key] ?? "").split(",")).map((policy) => policy.trim()).filter((policy) => policy !== "");
+  return POLICY_ANNOTATIONS.flatMap((key) => (annotations[key] ?? "").split(","))
+    .map((policy) => policy.trim())
+    .filter((policy) => policy !== "");
 }
 
 function placeOf(desired: DesiredObject | undefined): string {

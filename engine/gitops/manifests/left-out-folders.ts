@@ -55,9 +55,14 @@ export class LeftOutFolders {
       const batch = unread.slice(start, start + BLOBS_PER_READ);
       for (const [index, content] of (await objects.blobs(batch)).entries()) this.#isManifest.set(batch[index] ?? "", isManifest(content.toString("utf8")));
     }
-    const counts = [...walk.found].map(([folder, blobs]) => [folder, blobs.filter((blob) => this.#isManifest.get(blob) === true).length] as const).filter(([, count]) => count > 0);
+    const counts = [...walk.found]
+      .map(([folder, blobs]) => [folder, blobs.filter((blob) => this.#isManifest.get(blob) === true).length] as const)
+      .filter(([, count]) => count > 0);
     if (counts.length === 0) return [];
-    const named = counts.slice(0, FOLDERS_TOLD).map(([folder, count]) => `${prefix}${folder} (${count})`).join(", ");
+    const named = counts
+      .slice(0, FOLDERS_TOLD)
+      .map(([folder, count]) => `${prefix}${folder} (${count})`)
+      .join(", ");
     const more = counts.length > FOLDERS_TOLD ? ` and ${counts.length - FOLDERS_TOLD} more` : "";
     return [`manifests of no application are left out: ${named}${more}; name their folders in units of ${CONFIG_FILE}, or list them in .mainstayignore`];
   }

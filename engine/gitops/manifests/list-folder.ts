@@ -50,7 +50,9 @@ async function walk(request: ListRequest, tree: string, path: string, depth: num
   if (depth > DEPTH_MAX) return void out.problems.push({ file: here, line: 1, message: `lies deeper than ${DEPTH_MAX} folders` });
   const entries = await request.tree(tree);
   if (entries.some((entry) => entry.name === "Chart.yaml" && entry.is === "file")) return void out.charts.push(here);
-  const isKustomized = entries.some((entry) => KUSTOMIZATION_FILES.includes(entry.name) && entry.is === "file" && !isIgnored(path === "" ? entry.name : `${path}/${entry.name}`, false));
+  const isKustomized = entries.some(
+    (entry) => KUSTOMIZATION_FILES.includes(entry.name) && entry.is === "file" && !isIgnored(path === "" ? entry.name : `${path}/${entry.name}`, false),
+  );
   if (isKustomized) out.kustomizations.push(here);
   for (const entry of entries) {
     const child = path === "" ? entry.name : `${path}/${entry.name}`;

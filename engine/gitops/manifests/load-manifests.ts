@@ -166,7 +166,10 @@ export class ManifestLoader {
     const keys = this.#options.isSealed === true ? undefined : ((await this.#options.ageKeys?.()) ?? []);
     const transforms = new Map<Unit["variables"], FileTransform>();
     const request: UnitsRequest = {
-      objects, prefix, isIgnored, walk,
+      objects,
+      prefix,
+      isIgnored,
+      walk,
       units: resolved.units,
       treeOf: (unit) => (unit.path === "" ? root : folders.get(unit.path)) ?? root,
       ignoreId: ignoreEntry?.id ?? "",
@@ -178,24 +181,56 @@ export class ManifestLoader {
       files: this.filesOf(objects, commit),
     };
     const { contents, taken } = await this.#contents(request);
-    const combined = combineUnits(new Map(resolved.units.map((unit, index) => [unit.name, contents[index]?.objects ?? []])), adaptUnits === undefined ? this.#combined : undefined);
+    const combined = combineUnits(
+      new Map(resolved.units.map((unit, index) => [unit.name, contents[index]?.objects ?? []])),
+      adaptUnits === undefined ? this.#combined : undefined,
+    );
     if (adaptUnits === undefined) this.#combined = combined;
     const desired = combined.objects;
     return {
-      commit, config,
+      commit,
+      config,
       units: resolved.units,
       objects: desired,
-      problems: sortProblems([...problems, ...resolved.problems, ...contents.flatMap((content) => content.problems), ...combined.duplicates, ...findOutOfBounds(resolved.units, combined.lists), ...findOutOfSource(this.#options.source, config, resolved.units, combined.lists, `${prefix}${CONFIG_FILE}`), ...(resolved.problems.length > 0 || !hasDependencies(desired) ? [] : findOrderProblems(resolved.units, desired))]),
-      substitutions: new Map(resolved.units.map((unit, index) => [unit.name, contents[index]?.substitutions ?? []] as const).filter(([, uses]) => uses.length > 0)),
+      problems: sortProblems([
+        ...problems,
+        ...resolved.problems,
+        ...contents.flatMap((content) => content.problems),
+        ...combined.duplicates,
+        ...findOutOfBounds(resolved.units, combined.lists),
+        ...findOutOfSource(this.#options.source, config, resolved.units, combined.lists, `${prefix}${CONFIG_FILE}`),
+        ...(resolved.problems.length > 0 || !hasDependencies(desired) ? [] : findOrderProblems(resolved.units, desired)),
+      ]),
+      substitutions: new Map(
+        resolved.units.map((unit, index) => [unit.name, contents[index]?.substitutions ?? []] as const).filter(([, uses]) => uses.length > 0),
+      ),
       encrypted: new Map(resolved.units.map((unit, index) => [unit.name, contents[index]?.encrypted ?? []] as const).filter(([, inputs]) => inputs.length > 0)),
-      notices: [...notices, ...resolved.notices, ...(await this.#looseFiles(objects, entries, resolved.units, prefix, isIgnored)), ...(adaptUnits === undefined ? await this.#leftOut.find({ objects, tree: (id) => this.#tree(objects, id), root, units: resolved.units.map(({ path }) => path), taken, isTold: isBesideApplications(resolved.units), isIgnored, prefix }) : []), ...contents.flatMap((content) => content.notices)],
+      notices: [
+        ...notices,
+        ...resolved.notices,
+        ...(await this.#looseFiles(objects, entries, resolved.units, prefix, isIgnored)),
+        ...(adaptUnits === undefined
+          ? await this.#leftOut.find({
+              objects,
+              tree: (id) => this.#tree(objects, id),
+              root,
+              units: resolved.units.map(({ path }) => path),
+              taken,
+              isTold: isBesideApplications(resolved.units),
+              isIgnored,
+              prefix,
+            })
+          : []),
+        ...contents.flatMap((content) => content.notices),
+      ],
     };
   }
 
   /** The same units for the same folders and rules: what is kept of a unit is found by it. */
   #resolve(config: RepositoryConfig, folders: readonly string[], file: string): ResolvedUnits {
     const known = this.#resolved;
-    if (known?.config === config && known.folders.length === folders.length && known.folders.every((folder, index) => folder === folders[index])) return known.resolved;
+    if (known?.config === config && known.folders.length === folders.length && known.folders.every((folder, index) => folder === folders[index]))
+      return known.resolved;
     const { source } = this.#options;
     const named = resolveUnits(config, folders, file);
     const resolved = source === undefined ? named : { ...named, units: adaptToSource(named.units, source) };
@@ -203,7 +238,11 @@ export class ManifestLoader {
     return resolved;
   }
 
-  async #config(objects: GitObjects, entries: readonly TreeEntry[], prefix: string): Promise<{ config: RepositoryConfig; problems: readonly Problem[]; notices: readonly string[] }> {
+  async #config(
+    objects: GitObjects,
+    entries: readonly TreeEntry[],
+    prefix: string,
+  ): Promise<{ config: RepositoryConfig; problems: readonly Problem[]; notices: readonly string[] }> {
     const fallback = this.#fallback;
     const entry = entries.find(({ name }) => name === CONFIG_FILE);
     if (entry === undefined) return { config: fallback, problems: [], notices: [] };
@@ -213,14 +252,17 @@ export class ManifestLoader {
     this.#configs.set(entry.id, known);
     const { config, problems } = known;
     const meant = config.source?.cluster ?? "";
-    if (meant !== "" && meant !== this.#options.cluster) return { config: fallback, problems, notices: [`${file} is for cluster ${meant}; this is ${this.#options.cluster}, so its settings are left out`] };
+    if (meant !== "" && meant !== this.#options.cluster)
+      return { config: fallback, problems, notices: [`${file} is for cluster ${meant}; this is ${this.#options.cluster}, so its settings are left out`] };
     return { config, problems, notices: [] };
   }
 
   /** The folders that rules may mean, with their trees; no deeper than the deepest rule looks. */
   async #folders(treeOf: UnitsRequest["walk"], root: string, config: RepositoryConfig, isIgnored: IgnoreRule): Promise<ReadonlyMap<string, string>> {
     const patterns = config.units?.map((unit) => unit.path) ?? DEFAULT_PARENTS.map((parent) => `${parent}/*`);
-    const depth = patterns.some((pattern) => pattern.includes("**")) ? DEPTH_MAX : Math.max(0, ...patterns.map((pattern) => (pattern === "" ? 0 : pattern.split("/").length)));
+    const depth = patterns.some((pattern) => pattern.includes("**"))
+      ? DEPTH_MAX
+      : Math.max(0, ...patterns.map((pattern) => (pattern === "" ? 0 : pattern.split("/").length)));
     const heads = new Set(patterns.map((pattern) => pattern.split("/")[0] ?? ""));
     const mayMatch = (name: string) => [...heads].some((head) => /[*?[]/.test(head) || head === name);
     const found = new Map<string, string>();
@@ -264,17 +306,36 @@ export class ManifestLoader {
       // A repository with more units than are kept still gets all of them.
       const content = this.#units.get(draft.key) ?? assembleUnit(draft, parsed);
       const isWhole = isWithin(draft, `${request.prefix}${unit.path}`) && content.problems.length === 0;
-      current.set(unit.name, { unit, content, isWhole, tree: request.treeOf(unit), ignoreId: request.ignoreId, variant: draft.transform.variant, generation: this.kinds.generation });
+      current.set(unit.name, {
+        unit,
+        content,
+        isWhole,
+        tree: request.treeOf(unit),
+        ignoreId: request.ignoreId,
+        variant: draft.transform.variant,
+        generation: this.kinds.generation,
+      });
       return content;
     });
     this.#current = current;
-    const taken = new Set([...drafts.values()].flatMap(({ rendered }) => rendered.flatMap(({ dependencies }) => [...dependencies].filter(([, id]) => id !== "none").map(([path]) => path))));
+    const taken = new Set(
+      [...drafts.values()].flatMap(({ rendered }) =>
+        rendered.flatMap(({ dependencies }) => [...dependencies].filter(([, id]) => id !== "none").map(([path]) => path)),
+      ),
+    );
     return { contents, taken };
   }
 
   /** Whether nothing that a unit was made from can have changed, seen without looking at any of its files. */
   #isStill(known: CurrentUnit, unit: Unit, { treeOf, ignoreId, transformOf }: UnitsRequest): boolean {
-    return known.isWhole && known.unit === unit && known.tree === treeOf(unit) && known.ignoreId === ignoreId && known.generation === this.kinds.generation && known.variant === transformOf(unit).variant;
+    return (
+      known.isWhole &&
+      known.unit === unit &&
+      known.tree === treeOf(unit) &&
+      known.ignoreId === ignoreId &&
+      known.generation === this.kinds.generation &&
+      known.variant === transformOf(unit).variant
+    );
   }
 
   async #draft(unit: Unit, request: UnitsRequest): Promise<UnitDraft> {
@@ -289,11 +350,19 @@ export class ManifestLoader {
     for (const folder of listing.kustomizations) all.push(await this.#renderer.render(files, folder, transform));
     const rendered = [...outermost(listing.kustomizations, all)];
     const { helm } = unit;
-    if (helm !== undefined) for (const folder of listing.charts) rendered.push(await this.#renderer.renderChart(files, chartFolder(unit, folder, helm), transform));
+    if (helm !== undefined)
+      for (const folder of listing.charts) rendered.push(await this.#renderer.renderChart(files, chartFolder(unit, folder, helm), transform));
     this.counters.foldersRendered = this.#renderer.rendered;
     // A file that a kustomization has taken is not applied by itself as well.
     const taken = new Set(rendered.flatMap((folder) => [...folder.dependencies.keys()]));
-    return { unit, listing, rendered, transform, key: `${key} ${rendered.map((folder) => folder.serial).join(" ")}`, files: listing.files.filter((file) => !taken.has(file.path)) };
+    return {
+      unit,
+      listing,
+      rendered,
+      transform,
+      key: `${key} ${rendered.map((folder) => folder.serial).join(" ")}`,
+      files: listing.files.filter((file) => !taken.has(file.path)),
+    };
   }
 
   /** Parsed files by `variant blob`: the same blob may stand for different things in different units. */
@@ -327,14 +396,21 @@ export class ManifestLoader {
   }
 
   /** Manifests beside the application folders are easily taken for deployed ones, so they are named. */
-  async #looseFiles(objects: GitObjects, entries: readonly TreeEntry[], units: readonly Unit[], prefix: string, isIgnored: IgnoreRule): Promise<readonly string[]> {
+  async #looseFiles(
+    objects: GitObjects,
+    entries: readonly TreeEntry[],
+    units: readonly Unit[],
+    prefix: string,
+    isIgnored: IgnoreRule,
+  ): Promise<readonly string[]> {
     if (!hasDefaultLayout(units)) return [];
     const loose: string[] = [];
     for (const parent of DEFAULT_PARENTS) {
       const tree = entries.find((entry) => entry.name === parent && entry.is === "directory");
       for (const entry of tree === undefined ? [] : await this.#tree(objects, tree.id)) {
         const path = `${parent}/${entry.name}`;
-        if (entry.is === "file" && isManifestName(entry.name) && !entry.name.startsWith(".") && !isIgnored(path, false)) loose.push(`${prefix}${path}: lies beside the application folders, left out; move it into a folder below ${parent}/`);
+        if (entry.is === "file" && isManifestName(entry.name) && !entry.name.startsWith(".") && !isIgnored(path, false))
+          loose.push(`${prefix}${path}: lies beside the application folders, left out; move it into a folder below ${parent}/`);
       }
     }
     return loose;
@@ -385,5 +461,14 @@ function isDefinition(object: KubeObject): object is CustomResourceDefinition & 
 }
 
 function emptyState(commit: CommitInfo, cluster: string, message: string): DesiredState {
-  return { commit, config: defaultRepositoryConfig(cluster), units: [], objects: new Map(), problems: [{ file: ".", line: 1, message }], notices: [], substitutions: new Map(), encrypted: new Map() };
+  return {
+    commit,
+    config: defaultRepositoryConfig(cluster),
+    units: [],
+    objects: new Map(),
+    problems: [{ file: ".", line: 1, message }],
+    notices: [],
+    substitutions: new Map(),
+    encrypted: new Map(),
+  };
 }

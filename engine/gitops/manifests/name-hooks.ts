@@ -15,9 +15,25 @@ const NAME_MAX = 63;
 export function nameHooks(objects: readonly DesiredObject[]): readonly DesiredObject[] {
   if (!objects.some(isRun)) return objects;
   const content = createHash("sha256");
-  for (const text of objects.filter((desired) => !isRun(desired)).map((desired) => `${desired.identity} ${contentDigest(desired.object)}`).sort()) content.update(`${text}\n`);
+  for (const text of objects
+    .filter((desired) => !isRun(desired))
+    .map((desired) => `${desired.identity} ${contentDigest(desired.object)}`)
+    .sort())
+    content.update(`${text}\n`);
   const base = content.digest("hex");
-  return objects.flatMap((desired) => (isRun(desired) ? atEachMoment(desired).map((hook, index) => renamed(hook, createHash("sha256").update(`${base} ${contentDigest(hook.object)}${index === 0 ? "" : ` ${hook.order.phase}`}`).digest("hex").slice(0, 8))) : [desired]));
+  return objects.flatMap((desired) =>
+    isRun(desired)
+      ? atEachMoment(desired).map((hook, index) =>
+          renamed(
+            hook,
+            createHash("sha256")
+              .update(`${base} ${contentDigest(hook.object)}${index === 0 ? "" : ` ${hook.order.phase}`}`)
+              .digest("hex")
+              .slice(0, 8),
+          ),
+        )
+      : [desired],
+  );
 }
 
 function atEachMoment(desired: DesiredObject): readonly DesiredObject[] {
@@ -28,12 +44,20 @@ function atEachMoment(desired: DesiredObject): readonly DesiredObject[] {
 /** Of what an object says, not of where it says it: moving a manifest changes nothing. */
 export function contentDigest(object: KubeObject): string {
   const { [SOURCE_ANNOTATION]: _source, ...annotations } = object.metadata.annotations ?? {};
-  return createHash("sha1").update(JSON.stringify({ ...object, metadata: { ...object.metadata, annotations } })).digest("base64url");
+  return createHash("sha1")
+    .update(JSON.stringify({ ...object, metadata: { ...object.metadata, annotations } }))
+    .digest("base64url");
 }
 
 function renamed(desired: DesiredObject, suffix: string): DesiredObject {
   const { object, resource } = desired;
   const name = `${(object.metadata.name ?? "").slice(0, NAME_MAX - suffix.length - 1).replace(/[^a-z0-9]+$/, "")}-${suffix}`;
   const intent: KubeObject = { ...object, metadata: { ...object.metadata, name } };
-  return { ...desired, hookName: object.metadata.name ?? "", identity: identityOf(resource.group, resource.kind, object.metadata.namespace, name), object: Object.freeze(intent), digest: createHash("sha1").update(JSON.stringify(intent)).digest("base64") };
+  return {
+    ...desired,
+    hookName: object.metadata.name ?? "",
+    identity: identityOf(resource.group, resource.kind, object.metadata.namespace, name),
+    object: Object.freeze(intent),
+    digest: createHash("sha1").update(JSON.stringify(intent)).digest("base64"),
+  };
 }

@@ -9,13 +9,25 @@ export const REPLACE_ANNOTATION = "mainstay.dev/replace";
 const APPLY_ANNOTATION = "mainstay.dev/apply";
 
 /** The same in the words of Flux, which also leaves objects out altogether; here what shall be left alone is at least made. */
-const APPLIED_ONCE: readonly (readonly [key: string, value: string])[] = [[APPLY_ANNOTATION, "once"], ["kustomize.toolkit.fluxcd.io/ssa", "IfNotPresent"], ["kustomize.toolkit.fluxcd.io/ssa", "Ignore"], ["kustomize.toolkit.fluxcd.io/reconcile", "disabled"]];
+const APPLIED_ONCE: readonly (readonly [key: string, value: string])[] = [
+  [APPLY_ANNOTATION, "once"],
+  ["kustomize.toolkit.fluxcd.io/ssa", "IfNotPresent"],
+  ["kustomize.toolkit.fluxcd.io/ssa", "Ignore"],
+  ["kustomize.toolkit.fluxcd.io/reconcile", "disabled"],
+];
 
 const ARGO_OPTIONS = "argocd.argoproj.io/sync-options";
 
 /** Which annotation keeps an object from being pruned, ours or one of the tools that a repository may come from; undefined: none. */
 export function pruneProtection({ metadata }: Pick<KubeObject, "metadata">): string | undefined {
-  const found = ([[PRUNE_ANNOTATION, "disabled"], ["kustomize.toolkit.fluxcd.io/prune", "disabled"], ["kustomize.toolkit.fluxcd.io/reconcile", "disabled"], ["helm.sh/resource-policy", "keep"]] as const).find(([key, value]) => isMarked(metadata, key, value));
+  const found = (
+    [
+      [PRUNE_ANNOTATION, "disabled"],
+      ["kustomize.toolkit.fluxcd.io/prune", "disabled"],
+      ["kustomize.toolkit.fluxcd.io/reconcile", "disabled"],
+      ["helm.sh/resource-policy", "keep"],
+    ] as const
+  ).find(([key, value]) => isMarked(metadata, key, value));
   if (found !== undefined) return `${found[0]} is ${found[1]}`;
   const option = optionsOf(metadata.annotations ?? {}).find((text) => text === "Prune=false" || text === "Prune=confirm" || text === "Delete=false");
   return option === undefined ? undefined : `${ARGO_OPTIONS} has ${option}`;

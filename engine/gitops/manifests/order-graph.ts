@@ -30,7 +30,9 @@ export function findOrderProblems(units: readonly Unit[], objects: ReadonlyMap<s
   const problems: Problem[] = [];
   const graph = new Map<string, Node>();
   const unitsByName = new Map(units.map((unit) => [unit.name, unit]));
-  const found = ofAllUnits(objects, dependentsOf).flatMap((desired) => desired.order.dependsOn.map((wanted) => ({ desired, wanted, target: findNamed(objects, fullName(wanted, desired)) })));
+  const found = ofAllUnits(objects, dependentsOf).flatMap((desired) =>
+    desired.order.dependsOn.map((wanted) => ({ desired, wanted, target: findNamed(objects, fullName(wanted, desired)) })),
+  );
   // Of a unit of which nothing names others, and nothing is named, it is enough to know as a whole.
   const entangled = new Set(found.flatMap(({ desired, target }) => [desired.unit, target?.unit ?? desired.unit]));
   for (const [name, members] of objectsByUnit(objects)) addUnit(graph, name, entangled.has(name) ? members : [], unitsByName.get(name)?.dependsOn ?? []);
@@ -87,7 +89,12 @@ function findCycle(graph: ReadonlyMap<string, Node>): readonly string[] | undefi
  * Which changing objects have to wait, and for what. What must be ready first is what this commit changes or has changed, and hooks
  * that come before; something else that is not well does not hold a commit back, for the commit may be what mends it.
  */
-export function computeBlocked(objects: ReadonlyMap<string, DesiredObject>, changing: ReadonlySet<string>, readinessOf: (desired: DesiredObject) => Readiness, isRolling: (identity: string) => boolean): ReadonlyMap<string, string> {
+export function computeBlocked(
+  objects: ReadonlyMap<string, DesiredObject>,
+  changing: ReadonlySet<string>,
+  readinessOf: (desired: DesiredObject) => Readiness,
+  isRolling: (identity: string) => boolean,
+): ReadonlyMap<string, string> {
   const blocked = new Map<string, string>();
   const holdsBack = (desired: DesiredObject): boolean => {
     if (changing.has(desired.identity)) return true;
@@ -103,7 +110,9 @@ export function computeBlocked(objects: ReadonlyMap<string, DesiredObject>, chan
       const [before] = blocker === undefined ? [] : [blocker];
       for (const desired of inWave) {
         if (!changing.has(desired.identity)) continue;
-        const own = desired.order.dependsOn.map((name) => findNamed(objects, fullName(name, desired))).find((target) => target !== undefined && holdsBack(target));
+        const own = desired.order.dependsOn
+          .map((name) => findNamed(objects, fullName(name, desired)))
+          .find((target) => target !== undefined && holdsBack(target));
         const cause = before ?? own;
         if (cause !== undefined) blocked.set(desired.identity, describeDesired(cause));
       }
@@ -117,7 +126,15 @@ export function computeBlocked(objects: ReadonlyMap<string, DesiredObject>, chan
 const wavesOf = perUnit((objects) => [...Map.groupBy(objects, (desired) => rankOf(desired.order))].sort(([a], [b]) => a - b));
 
 /** Objects by the name under which others may name them. */
-const namesOf = perUnit((objects) => new Map(objects.map((desired) => [`${desired.object.kind}/${desired.object.metadata.namespace ?? ""}/${desired.hookName ?? desired.object.metadata.name ?? ""}`, desired])));
+const namesOf = perUnit(
+  (objects) =>
+    new Map(
+      objects.map((desired) => [
+        `${desired.object.kind}/${desired.object.metadata.namespace ?? ""}/${desired.hookName ?? desired.object.metadata.name ?? ""}`,
+        desired,
+      ]),
+    ),
+);
 
 function findNamed(objects: ReadonlyMap<string, DesiredObject>, name: string): DesiredObject | undefined {
   for (const list of objectsByUnit(objects).values()) {
@@ -131,7 +148,17 @@ function findNamed(objects: ReadonlyMap<string, DesiredObject>, name: string): D
 function fullName(wanted: string, from: DesiredObject): string {
   const [kind = "", first = "", second] = wanted.split("/");
   if (second !== undefined) return `${kind}/${first}/${second}`;
-  const isClusterWide = ["Namespace", "CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding", "PersistentVolume", "StorageClass", "PriorityClass", "IngressClass", "RuntimeClass"].includes(kind);
+  const isClusterWide = [
+    "Namespace",
+    "CustomResourceDefinition",
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "PersistentVolume",
+    "StorageClass",
+    "PriorityClass",
+    "IngressClass",
+    "RuntimeClass",
+  ].includes(kind);
   return `${kind}/${isClusterWide ? "" : (from.object.metadata.namespace ?? "")}/${first}`;
 }
 

@@ -47,14 +47,19 @@ const FILE_BYTES_MAX = BUNDLE_YAML_LIMITS.bytesMax;
 /** Reads one manifest file. Never throws: everything wrong with it is a problem with a line. */
 function parseManifests(content: Buffer, kinds: ServedKinds): ParsedFile {
   const failed = (line: number, message: string): ParsedFile => ({ objects: [], problems: [{ line, message }], notices: [] });
-  if (content.byteLength > FILE_BYTES_MAX) return failed(1, `the file has ${content.byteLength} bytes; at most ${FILE_BYTES_MAX} (${FILE_BYTES_MAX >> 20} MiB) are allowed. Split it`);
+  if (content.byteLength > FILE_BYTES_MAX)
+    return failed(1, `the file has ${content.byteLength} bytes; at most ${FILE_BYTES_MAX} (${FILE_BYTES_MAX >> 20} MiB) are allowed. Split it`);
   const text = decodeText(content);
   if (text === undefined) return failed(1, "the file is binary, not YAML text; rename it or list it in .mainstayignore");
   let documents: YamlDocument[];
   try {
     documents = parseYamlDocuments(text, BUNDLE_YAML_LIMITS);
   } catch (error) {
-    if (error instanceof YamlError) return failed(error.line, `YAML: ${error.message}${/\{\{.*\}\}/.test(text) ? "; what has {{ … }} looks like a template, which nothing fills in here unless it is a chart's: commit what comes out of it, or list it in .mainstayignore" : ""}`);
+    if (error instanceof YamlError)
+      return failed(
+        error.line,
+        `YAML: ${error.message}${/\{\{.*\}\}/.test(text) ? "; what has {{ … }} looks like a template, which nothing fills in here unless it is a chart's: commit what comes out of it, or list it in .mainstayignore" : ""}`,
+      );
     throw error;
   }
   const pass = new FilePass(kinds);
@@ -69,10 +74,23 @@ export async function parseTransformed(content: Buffer, path: string, transform:
     const parsed = parseManifests(plain, kinds);
     if (plain === content) return parsed;
     // The blob in the repository has other text, but the same lines.
-    const lines = (place: Place): LocateField => (steps) => ({ file: path, line: locateField(plain, place, steps) });
+    const lines =
+      (place: Place): LocateField =>
+      (steps) => ({ file: path, line: locateField(plain, place, steps) });
     // An outline lacks what its kind may require.
-    const problems = transform.isSealed === true && isConfidential ? [] : isConfidential ? parsed.problems.map((problem) => ({ ...problem, message: withoutValues(problem.message) })) : parsed.problems;
-    return { ...parsed, isConfidential, problems, substitutions, objects: parsed.objects.map((object) => ({ ...object, isConfidential, locate: lines(object.place) })) };
+    const problems =
+      transform.isSealed === true && isConfidential
+        ? []
+        : isConfidential
+          ? parsed.problems.map((problem) => ({ ...problem, message: withoutValues(problem.message) }))
+          : parsed.problems;
+    return {
+      ...parsed,
+      isConfidential,
+      problems,
+      substitutions,
+      objects: parsed.objects.map((object) => ({ ...object, isConfidential, locate: lines(object.place) })),
+    };
   } catch (error) {
     if (error instanceof SealedFileError) return { objects: [], problems: [], notices: [], isConfidential: true };
     if (error instanceof KustomizeError) return { objects: [], problems: error.problems.map(({ line, message }) => ({ line, message })), notices: [] };
@@ -112,7 +130,14 @@ class FilePass {
     const check = checkManifest(value, this.#kinds);
     if (check.is === "other") this.notices.push(`line ${line}: ${check.what}`);
     else if (check.is === "object") this.objects.push({ object: check.object, resource: check.resource, line, place });
-    else this.problems.push(...check.faults.map(({ steps, field, message }) => ({ line: steps.length === 0 ? line : lineOf(steps), ...(field === undefined ? {} : { field }), message })));
+    else
+      this.problems.push(
+        ...check.faults.map(({ steps, field, message }) => ({
+          line: steps.length === 0 ? line : lineOf(steps),
+          ...(field === undefined ? {} : { field }),
+          message,
+        })),
+      );
   }
 }
 

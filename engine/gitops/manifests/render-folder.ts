@@ -75,7 +75,12 @@ export class FolderRenderer {
     return this.#render(files, `${transform.variant} ${JSON.stringify(request)}`, transform, (options) => buildChart(request, options));
   }
 
-  async #render(files: RepositoryFiles, key: string, transform: FileTransform, run: (options: BuildOptions) => ReturnType<typeof buildKustomization>): Promise<RenderedFolder> {
+  async #render(
+    files: RepositoryFiles,
+    key: string,
+    transform: FileTransform,
+    run: (options: BuildOptions) => ReturnType<typeof buildKustomization>,
+  ): Promise<RenderedFolder> {
     const { openLookups, generation } = this.#kinds;
     const ofGeneration = `${key} ${generation}`;
     const known = this.#builds.get(key) ?? [];
@@ -120,18 +125,41 @@ export class FolderRenderer {
     return { serial, dependencies, substitutions, confidential, isSealed, isComponent: result.isComponent, objects, problems };
   }
 
-  #check(resource: Resource, confidential: { readonly files: ReadonlySet<string>; readonly isMixed: boolean; readonly isOutlined: boolean }, objects: RenderedObject[], problems: Problem[]): void {
+  #check(
+    resource: Resource,
+    confidential: { readonly files: ReadonlySet<string>; readonly isMixed: boolean; readonly isOutlined: boolean },
+    objects: RenderedObject[],
+    problems: Problem[],
+  ): void {
     // Only what finding lines needs is kept; the build itself goes.
     const { documents, touches, place } = resource;
     const value = this.#withoutNeedlessNamespace(resource);
     const origin = { value, documents, touches, place };
     const check = checkManifest(withoutNulls(value), this.#kinds);
     // A generated ConfigMap may hold any file that was read; and any object may, where values are copied.
-    const isConfidential = [...documents, ...touches].some(({ file }) => confidential.files.has(file)) || (confidential.files.size > 0 && (confidential.isMixed || resource.kind === "ConfigMap"));
-    if (check.is === "object") objects.push({ object: check.object, resource: check.resource, file: place.file, line: place.line, place: { document: 0, prefix: [] }, locate: (steps) => locateField(origin, steps), isConfidential });
+    const isConfidential =
+      [...documents, ...touches].some(({ file }) => confidential.files.has(file)) ||
+      (confidential.files.size > 0 && (confidential.isMixed || resource.kind === "ConfigMap"));
+    if (check.is === "object")
+      objects.push({
+        object: check.object,
+        resource: check.resource,
+        file: place.file,
+        line: place.line,
+        place: { document: 0, prefix: [] },
+        locate: (steps) => locateField(origin, steps),
+        isConfidential,
+      });
     // An outline lacks what its kind may require.
     else if (confidential.isOutlined && isConfidential) return;
-    else if (check.is === "faulty") problems.push(...check.faults.map(({ steps, field, message }) => ({ ...(steps.length === 0 ? place : locateField(origin, steps)), ...(field === undefined ? {} : { field }), message: isConfidential ? withoutValues(message) : message })));
+    else if (check.is === "faulty")
+      problems.push(
+        ...check.faults.map(({ steps, field, message }) => ({
+          ...(steps.length === 0 ? place : locateField(origin, steps)),
+          ...(field === undefined ? {} : { field }),
+          message: isConfidential ? withoutValues(message) : message,
+        })),
+      );
     else problems.push({ ...place, message: check.what });
   }
 
@@ -149,5 +177,9 @@ export class FolderRenderer {
 function withoutNulls(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutNulls);
   if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== null).map(([key, item]) => [key, withoutNulls(item)]));
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, item]) => item !== null)
+      .map(([key, item]) => [key, withoutNulls(item)]),
+  );
 }

@@ -94,7 +94,11 @@ export function defaultRepositoryConfig(cluster: string): RepositoryConfig {
 }
 
 /** Reads mainstay.yaml. With problems, the defaults are returned beside them and nothing may be applied. */
-export function parseRepositoryConfig(content: Buffer, cluster: string, file: string): { readonly config: RepositoryConfig; readonly problems: readonly Problem[] } {
+export function parseRepositoryConfig(
+  content: Buffer,
+  cluster: string,
+  file: string,
+): { readonly config: RepositoryConfig; readonly problems: readonly Problem[] } {
   const fallback = defaultRepositoryConfig(cluster);
   const problems: Problem[] = [];
   const failed = (line: number, message: string, field?: string) => void problems.push({ file, line, message, ...(field === undefined ? {} : { field }) });
@@ -104,26 +108,35 @@ export function parseRepositoryConfig(content: Buffer, cluster: string, file: st
     if (document === undefined) return { config: fallback, problems };
     if (documents.length > 1) failed(documents[1]?.line ?? 1, "the file must hold one document");
     const checked = conform(loadSchema("mainstay.dev/v1alpha1/repository.yaml", "Repository"), document.value, { defaults: true, prune: false });
-    for (const field of checked.unknown) failed(document.lineOf(structuralPathOf(field)), unknownFieldMessage(field, loadSchema("mainstay.dev/v1alpha1/repository.yaml", "Repository")), field);
+    for (const field of checked.unknown)
+      failed(document.lineOf(structuralPathOf(field)), unknownFieldMessage(field, loadSchema("mainstay.dev/v1alpha1/repository.yaml", "Repository")), field);
     for (const error of checked.errors) failed(document.lineOf(structuralPathOf(error.field)), plainMessage(error.message, error.field), error.field);
     if (problems.length > 0) return { config: fallback, problems };
     const repository = checked.value as Repository; // the schema was just found to hold
-    if (repository.apiVersion !== "mainstay.dev/v1alpha1" || repository.kind !== "Repository") failed(document.lineOf(["kind"]), "must be kind Repository of apiVersion mainstay.dev/v1alpha1");
+    if (repository.apiVersion !== "mainstay.dev/v1alpha1" || repository.kind !== "Repository")
+      failed(document.lineOf(["kind"]), "must be kind Repository of apiVersion mainstay.dev/v1alpha1");
     if (repository.observed !== undefined) failed(document.lineOf(["observed"]), "is set by the system", "observed");
     for (const [index, unit] of (repository.units ?? []).entries()) {
-      for (const [name, value] of Object.entries(unit.variables ?? {})) if (typeof value === "object") failed(document.lineOf(["units", index, "variables", name]), "must be text, a number or a boolean", `units[${index}].variables.${name}`);
+      for (const [name, value] of Object.entries(unit.variables ?? {}))
+        if (typeof value === "object")
+          failed(document.lineOf(["units", index, "variables", name]), "must be text, a number or a boolean", `units[${index}].variables.${name}`);
       for (const [number, { schedule, timeZone }] of (unit.windows ?? []).entries()) {
         const fault = scheduleFault(schedule, timeZone);
         if (fault !== undefined) failed(document.lineOf(["units", index, "windows", number, "schedule"]), fault, `units[${index}].windows[${number}].schedule`);
       }
-      if (!isRelativePath(unit.path)) failed(document.lineOf(["units", index, "path"]), "must be a path inside the repository, without a leading / and without ..", `units[${index}].path`);
+      if (!isRelativePath(unit.path))
+        failed(document.lineOf(["units", index, "path"]), "must be a path inside the repository, without a leading / and without ..", `units[${index}].path`);
     }
-    for (const [name, value] of Object.entries(repository.previews?.variables ?? {})) if (typeof value === "object") failed(document.lineOf(["previews", "variables", name]), "must be text, a number or a boolean", `previews.variables.${name}`);
+    for (const [name, value] of Object.entries(repository.previews?.variables ?? {}))
+      if (typeof value === "object")
+        failed(document.lineOf(["previews", "variables", name]), "must be text, a number or a boolean", `previews.variables.${name}`);
     for (const [index, source] of (repository.sources ?? []).entries()) {
-      for (const { field, message } of findSourceFaults(source, cluster)) failed(document.lineOf(["sources", index, field]), message, `sources[${index}].${field}`);
+      for (const { field, message } of findSourceFaults(source, cluster))
+        failed(document.lineOf(["sources", index, field]), message, `sources[${index}].${field}`);
     }
     const branch = repository.status?.branch ?? fallback.status.branch;
-    if (!/^status\/[A-Za-z0-9][A-Za-z0-9._/-]*$/.test(branch) || /\.\.|\/\/|\/$|\.lock$/.test(branch)) failed(document.lineOf(["status", "branch"]), "must begin with status/ and be a valid branch name", "status.branch");
+    if (!/^status\/[A-Za-z0-9][A-Za-z0-9._/-]*$/.test(branch) || /\.\.|\/\/|\/$|\.lock$/.test(branch))
+      failed(document.lineOf(["status", "branch"]), "must begin with status/ and be a valid branch name", "status.branch");
     return { config: problems.length > 0 ? fallback : toConfig(repository, fallback, (index) => document.lineOf(["units", index])), problems };
   } catch (error) {
     if (!(error instanceof YamlError)) throw error;
@@ -163,7 +176,14 @@ function toConfig(repository: Repository, fallback: RepositoryConfig, lineOfUnit
     teams: repository.teams ?? [],
     sources: (repository.sources ?? []).map((source) => readSourceRule(source, parseDurationMs(source.interval))),
     protectedBranches: repository.protectedBranches ?? [],
-    notifications: (repository.notifications ?? []).map(({ name, type, secret, events, template, maxPerHour }) => ({ name, secret, template, type: type === "slack" ? "slack" as const : "generic" as const, events: events ?? NOTIFICATION_EVENTS, maxPerHour: maxPerHour ?? 60 })),
+    notifications: (repository.notifications ?? []).map(({ name, type, secret, events, template, maxPerHour }) => ({
+      name,
+      secret,
+      template,
+      type: type === "slack" ? ("slack" as const) : ("generic" as const),
+      events: events ?? NOTIFICATION_EVENTS,
+      maxPerHour: maxPerHour ?? 60,
+    })),
     source: repository,
   };
 }
@@ -173,7 +193,16 @@ function policiesOf({ replace, suspend, windows, ignore, drift, serviceAccount, 
   return {
     ...(replace === undefined ? {} : { replace }),
     ...(suspend === undefined ? {} : { suspend }),
-    ...(windows === undefined || windows.length === 0 ? {} : { windows: windows.map(({ kind, schedule, duration, timeZone }) => ({ kind: kind === "deny" ? "deny" as const : "allow" as const, schedule, timeZone: timeZone ?? "UTC", durationMs: parseDurationMs(duration) ?? 0 })) }),
+    ...(windows === undefined || windows.length === 0
+      ? {}
+      : {
+          windows: windows.map(({ kind, schedule, duration, timeZone }) => ({
+            kind: kind === "deny" ? ("deny" as const) : ("allow" as const),
+            schedule,
+            timeZone: timeZone ?? "UTC",
+            durationMs: parseDurationMs(duration) ?? 0,
+          })),
+        }),
     ...(ignore === undefined ? {} : { ignore }),
     ...(serviceAccount === undefined || serviceAccount === "" ? {} : { serviceAccount }),
     ...(bounds === undefined ? {} : { bounds }),
@@ -202,5 +231,8 @@ function isRelativePath(path: string): boolean {
 
 /** Without `./` and trailing slashes; the root is the empty path. */
 export function normalisePath(path: string): string {
-  return path.split("/").filter((part) => part !== "" && part !== ".").join("/");
+  return path
+    .split("/")
+    .filter((part) => part !== "" && part !== ".")
+    .join("/");
 }

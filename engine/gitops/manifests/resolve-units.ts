@@ -66,8 +66,26 @@ export interface ResolvedUnits {
 
 /** The folders whose children are applications when mainstay.yaml says nothing. */
 export const DEFAULT_PARENTS = ["infra", "apps"];
-const DEFAULT_RULES: readonly UnitRule[] = DEFAULT_PARENTS.map((parent) => ({ path: `${parent}/*`, namespace: undefined, prune: true, dependsOn: [], deadlineMs: DEFAULT_DEADLINE_MS, variables: {}, helm: undefined, line: 1 }));
-const ROOT_RULE: UnitRule = { path: "", namespace: undefined, prune: true, dependsOn: [], deadlineMs: DEFAULT_DEADLINE_MS, variables: {}, helm: undefined, line: 1 };
+const DEFAULT_RULES: readonly UnitRule[] = DEFAULT_PARENTS.map((parent) => ({
+  path: `${parent}/*`,
+  namespace: undefined,
+  prune: true,
+  dependsOn: [],
+  deadlineMs: DEFAULT_DEADLINE_MS,
+  variables: {},
+  helm: undefined,
+  line: 1,
+}));
+const ROOT_RULE: UnitRule = {
+  path: "",
+  namespace: undefined,
+  prune: true,
+  dependsOn: [],
+  deadlineMs: DEFAULT_DEADLINE_MS,
+  variables: {},
+  helm: undefined,
+  line: 1,
+};
 
 /**
  * Which folders are units: those that mainstay.yaml names, or each folder below apps/ and infra/, or the root.
@@ -91,7 +109,12 @@ export function resolveUnits(config: Pick<RepositoryConfig, "units">, folders: r
   const paths = [...found.keys()].sort();
   for (const path of paths) {
     const outer = foldersAbove(path).find((folder) => found.has(folder));
-    if (outer !== undefined) problems.push({ file: configFile, line: found.get(path)?.line ?? 1, message: `unit ${path} lies inside unit ${outer === "" ? "." : outer}; one file must belong to one unit` });
+    if (outer !== undefined)
+      problems.push({
+        file: configFile,
+        line: found.get(path)?.line ?? 1,
+        message: `unit ${path} lies inside unit ${outer === "" ? "." : outer}; one file must belong to one unit`,
+      });
   }
   const names = nameUnits(paths);
   const units = paths.map((path): Unit => {
@@ -109,7 +132,13 @@ export function resolveUnits(config: Pick<RepositoryConfig, "units">, folders: r
     };
   });
   const cycle = findCycle(units);
-  if (cycle !== undefined) problems.push({ file: configFile, line: found.get(cycle[0]?.path ?? "")?.line ?? 1, field: "dependsOn", message: `units wait for each other: ${cycle.map((unit) => unit.name).join(" → ")}` });
+  if (cycle !== undefined)
+    problems.push({
+      file: configFile,
+      line: found.get(cycle[0]?.path ?? "")?.line ?? 1,
+      field: "dependsOn",
+      message: `units wait for each other: ${cycle.map((unit) => unit.name).join(" → ")}`,
+    });
   return { units, problems, notices };
 }
 
@@ -188,5 +217,11 @@ function baseName(path: string): string {
 
 /** Text as a DNS label: what names of Applications, namespaces and label values all accept. */
 function dnsLabel(text: string): string {
-  return text.toLowerCase().replace(/[^a-z0-9-]+/g, "-").slice(0, 63).replace(/^-+|-+$/g, "") || "unit";
+  return (
+    text
+      .toLowerCase()
+      .replace(/[^a-z0-9-]+/g, "-")
+      .slice(0, 63)
+      .replace(/^-+|-+$/g, "") || "unit"
+  );
 }

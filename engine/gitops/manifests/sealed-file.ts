@@ -45,7 +45,12 @@ function outlineOf(value: unknown): Fields | undefined {
   const { name, namespace } = metadata;
   if (!isOpen(apiVersion) || !isOpen(kind) || !isOpen(name) || (namespace !== undefined && !isOpen(namespace))) return undefined;
   const data = ["data", "stringData", "binaryData"].flatMap((field) => (isFields(value[field]) ? [[field, withoutValues(value[field])] as const] : []));
-  return { apiVersion, kind, metadata: { name, ...(namespace === undefined ? {} : { namespace }), ...openEntries(metadata, "labels"), ...openEntries(metadata, "annotations") }, ...(kind === "Secret" || kind === "ConfigMap" ? Object.fromEntries(data) : {}) };
+  return {
+    apiVersion,
+    kind,
+    metadata: { name, ...(namespace === undefined ? {} : { namespace }), ...openEntries(metadata, "labels"), ...openEntries(metadata, "annotations") },
+    ...(kind === "Secret" || kind === "ConfigMap" ? Object.fromEntries(data) : {}),
+  };
 }
 
 function openEntries(metadata: Fields, field: string): Fields {

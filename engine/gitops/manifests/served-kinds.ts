@@ -6,7 +6,15 @@ import type { ResourceDefinition } from "../../resources/define-resource.ts";
 import type { CustomResourceDefinition } from "../../resources/types.ts";
 
 /** Kinds that only the system itself writes; a manifest of one would fight it. */
-const SYSTEM_KINDS: ReadonlySet<string> = new Set(["mainstay.dev/Application", "mainstay.dev/Repository", "/Event", "events.k8s.io/Event", "discovery.k8s.io/EndpointSlice", "coordination.k8s.io/Lease", "/Node"]);
+const SYSTEM_KINDS: ReadonlySet<string> = new Set([
+  "mainstay.dev/Application",
+  "mainstay.dev/Repository",
+  "/Event",
+  "events.k8s.io/Event",
+  "discovery.k8s.io/EndpointSlice",
+  "coordination.k8s.io/Lease",
+  "/Node",
+]);
 
 /** Kinds of programs that do what this one does; a repository that comes from one of them still has its objects. */
 const DELIVERY_GROUPS: readonly { readonly pattern: RegExp; readonly program: string }[] = [
@@ -55,7 +63,9 @@ export class ServedKinds {
     const known = this.#custom.get(name);
     if (known?.isServed !== true) return this.#put(name, definition, false);
     const kinds = customKind(definition, undefined).served;
-    const isNews = kinds.length !== known.kinds.length || kinds.some((kind, index) => !jsonEqual(kind.published, known.kinds[index]?.published) || kind.version !== known.kinds[index]?.version);
+    const isNews =
+      kinds.length !== known.kinds.length ||
+      kinds.some((kind, index) => !jsonEqual(kind.published, known.kinds[index]?.published) || kind.version !== known.kinds[index]?.version);
     if (isNews) this.#put(name, definition, true);
   }
 
@@ -66,7 +76,9 @@ export class ServedKinds {
   /** Whether the API can be asked for objects of the kind now. */
   isServed({ group, resource, version }: ResourceDefinition): boolean {
     const custom = this.#custom.get(`${resource}.${group}`);
-    return custom === undefined ? this.#builtIn.some((known) => known.group === group && known.resource === resource && known.version === version) : custom.isServed;
+    return custom === undefined
+      ? this.#builtIn.some((known) => known.group === group && known.resource === resource && known.version === version)
+      : custom.isServed;
   }
 
   #put(name: string, { spec, status, metadata }: CustomResourceDefinition, isServed: boolean): void {
@@ -103,14 +115,21 @@ export class ServedKinds {
   refusal(apiVersion: string, kind: string): string | undefined {
     const { group } = parseApiVersion(apiVersion);
     const resource = this.find(apiVersion, kind);
-    if (resource !== undefined) return SYSTEM_KINDS.has(`${group}/${kind}`) || !resource.verbs.includes("create") ? `${kind} objects are made by the system and cannot come from the repository` : undefined;
+    if (resource !== undefined)
+      return SYSTEM_KINDS.has(`${group}/${kind}`) || !resource.verbs.includes("create")
+        ? `${kind} objects are made by the system and cannot come from the repository`
+        : undefined;
     const delivery = DELIVERY_GROUPS.find(({ pattern }) => pattern.test(`${group}/${kind}`));
-    if (delivery !== undefined) return `no kind ${kind} in ${apiVersion}: it tells ${delivery.program} what to deploy, and here the repository itself says that, folder by folder: take it out, or list it in .mainstayignore, and name its folder in units of mainstay.yaml`;
+    if (delivery !== undefined)
+      return `no kind ${kind} in ${apiVersion}: it tells ${delivery.program} what to deploy, and here the repository itself says that, folder by folder: take it out, or list it in .mainstayignore, and name its folder in units of mainstay.yaml`;
     const sameKind = [...this.#byKind.values()].filter((served) => served.kind.toLowerCase() === kind.toLowerCase());
-    if (sameKind.length > 0) return `no kind ${kind} in ${apiVersion}; served is ${sameKind.map((served) => `${formatApiVersion(served.group, served.version)} ${served.kind}`).join(" or ")}`;
+    if (sameKind.length > 0)
+      return `no kind ${kind} in ${apiVersion}; served is ${sameKind.map((served) => `${formatApiVersion(served.group, served.version)} ${served.kind}`).join(" or ")}`;
     const inGroup = [...this.#byKind.values()].filter((served) => formatApiVersion(served.group, served.version) === apiVersion).map((served) => served.kind);
     if (inGroup.length > 0) return `no kind ${kind} in ${apiVersion}; that version serves ${inGroup.sort().join(", ")}`;
-    return [...this.#byKind.values()].some((served) => served.group === group) ? `version ${apiVersion} is not served` : `no kind ${kind} in ${apiVersion}: this cluster does not serve that API group`;
+    return [...this.#byKind.values()].some((served) => served.group === group)
+      ? `version ${apiVersion} is not served`
+      : `no kind ${kind} in ${apiVersion}: this cluster does not serve that API group`;
   }
 }
 

@@ -32,7 +32,18 @@ const LABEL_MAX = 63;
 /** A source with everything filled in. The interval is parsed by the caller. */
 export function readSourceRule(source: RepositorySource, intervalMs: number | undefined): SourceRule {
   const { name, url, ref, path, secret, namespace, serviceAccount, bounds, status } = source;
-  return { name, url, revision: revisionOf(ref), path: path ?? ".", secret, intervalMs, namespace, serviceAccount, bounds, writesStatus: status ?? url === undefined };
+  return {
+    name,
+    url,
+    revision: revisionOf(ref),
+    path: path ?? ".",
+    secret,
+    intervalMs,
+    namespace,
+    serviceAccount,
+    bounds,
+    writesStatus: status ?? url === undefined,
+  };
 }
 
 /** What is wrong with one of the sources; the schema holds. */
@@ -40,11 +51,15 @@ export function findSourceFaults(source: RepositorySource, cluster: string): rea
   const faults: SourceFault[] = [];
   const { name, url, ref = {}, path = ".", namespace, serviceAccount } = source;
   if (RESERVED.has(name) || name === cluster) faults.push({ field: "name", message: `${name} stands for the cluster's own repository` });
-  if (url !== undefined && !/^(https?:\/\/|ssh:\/\/|file:\/\/\/|\/|[A-Za-z0-9._-]+@[A-Za-z0-9.-]+:)/.test(url)) faults.push({ field: "url", message: "must be an address of https, ssh (user@host:path) or a path from the root" });
-  if (url !== undefined && withoutCredentials(url) !== url) faults.push({ field: "url", message: "holds credentials; put them into a Secret and name it as secret" });
+  if (url !== undefined && !/^(https?:\/\/|ssh:\/\/|file:\/\/\/|\/|[A-Za-z0-9._-]+@[A-Za-z0-9.-]+:)/.test(url))
+    faults.push({ field: "url", message: "must be an address of https, ssh (user@host:path) or a path from the root" });
+  if (url !== undefined && withoutCredentials(url) !== url)
+    faults.push({ field: "url", message: "holds credentials; put them into a Secret and name it as secret" });
   if (Object.keys(ref).length > 1) faults.push({ field: "ref", message: "must have one of branch, tag, semver and commit" });
-  if (url === undefined && Object.keys(ref).some((key) => key !== "branch")) faults.push({ field: "ref", message: "of a hosted repository a branch is followed" });
-  if (path.startsWith("/") || path.split("/").includes("..")) faults.push({ field: "path", message: "must be a path inside the repository, without a leading / and without .." });
+  if (url === undefined && Object.keys(ref).some((key) => key !== "branch"))
+    faults.push({ field: "ref", message: "of a hosted repository a branch is followed" });
+  if (path.startsWith("/") || path.split("/").includes(".."))
+    faults.push({ field: "path", message: "must be a path inside the repository, without a leading / and without .." });
   if (serviceAccount !== undefined && namespace === undefined) faults.push({ field: "serviceAccount", message: "needs the namespace that it is in" });
   try {
     parseRevision(revisionOf(ref));

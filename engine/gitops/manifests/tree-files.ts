@@ -12,7 +12,8 @@ async function listTree(tree: string, prefix: string, walk: TreeReader["tree"]):
   const files: (readonly [string, string])[] = [];
   for (const entry of await walk(tree)) {
     // Charts are written to the disk.
-    if (!isSafeName(entry.name)) throw new TreeFault(`${prefix}${entry.name}: the tree holds a name that leaves its folder; the commit was made by a broken or hostile program`);
+    if (!isSafeName(entry.name))
+      throw new TreeFault(`${prefix}${entry.name}: the tree holds a name that leaves its folder; the commit was made by a broken or hostile program`);
     if (entry.is === "directory") for (const file of await listTree(entry.id, `${prefix}${entry.name}/`, walk)) files.push(file);
     else if (entry.is === "file") files.push([`${prefix}${entry.name}`, entry.id]);
   }
@@ -34,7 +35,13 @@ export function treeFiles(root: string, reader: TreeReader): RepositoryFiles {
     read: (id) => reader.blob(id),
     async list(path) {
       const folder = await this.look(path);
-      return folder?.is === "directory" ? listTree(folder.id, "", boundedWalk((id) => reader.tree(id))) : [];
+      return folder?.is === "directory"
+        ? listTree(
+            folder.id,
+            "",
+            boundedWalk((id) => reader.tree(id)),
+          )
+        : [];
     },
   };
 }

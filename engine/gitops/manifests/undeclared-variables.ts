@@ -18,9 +18,11 @@ export function findUndeclaredVariables(objects: readonly DesiredObject[], varia
     if (desired.isConfidential === true) continue;
     const walk = (value: unknown, steps: readonly (string | number)[]): void => {
       if (typeof value === "string") {
-        for (const [text, name = ""] of value.matchAll(REFERENCE)) if (!Object.hasOwn(variables, name) && !found.has(text)) found.set(text, placeOf(desired, steps));
+        for (const [text, name = ""] of value.matchAll(REFERENCE))
+          if (!Object.hasOwn(variables, name) && !found.has(text)) found.set(text, placeOf(desired, steps));
       } else if (Array.isArray(value)) value.forEach((item, index) => walk(item, [...steps, index]));
-      else if (typeof value === "object" && value !== null) for (const [key, child] of Object.entries(value)) if (!FREE_TEXT.has(key)) walk(child, [...steps, key]);
+      else if (typeof value === "object" && value !== null)
+        for (const [key, child] of Object.entries(value)) if (!FREE_TEXT.has(key)) walk(child, [...steps, key]);
     };
     walk(desired.object, []);
   }

@@ -32,17 +32,27 @@ export async function withholdSealed({ state, files }: CommitFiles, base: Commit
       withheld.add(desired.identity);
     }
   }
-  const notices = [...changed].sort(([a], [b]) => (a < b ? -1 : 1)).map(([file, { unbuilt }]) => `${file}: is encrypted and was not opened for this plan, so ${unbuilt === undefined ? "what it changes is not shown" : "nothing is shown of the folder that is built with it"}; ${remedy}`);
+  const notices = [...changed]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(
+      ([file, { unbuilt }]) =>
+        `${file}: is encrypted and was not opened for this plan, so ${unbuilt === undefined ? "what it changes is not shown" : "nothing is shown of the folder that is built with it"}; ${remedy}`,
+    );
   return { ...state, objects, withheld, notices: [...notices, ...state.notices] };
 }
 
 /** Encrypted files that are other ones than in what runs, or without which a folder cannot be built that is another one. */
-async function changedInputs(inputs: readonly EncryptedInput[], files: RepositoryFiles, base: RepositoryFiles | undefined): Promise<ReadonlyMap<string, EncryptedInput>> {
+async function changedInputs(
+  inputs: readonly EncryptedInput[],
+  files: RepositoryFiles,
+  base: RepositoryFiles | undefined,
+): Promise<ReadonlyMap<string, EncryptedInput>> {
   const changed = new Map<string, EncryptedInput>();
   for (const input of inputs) {
     const { file, unbuilt } = input;
     const before = await base?.look(file);
-    const isSame = base !== undefined && before !== undefined && before.id === (await files.look(file))?.id && (unbuilt === undefined || (await stillHolds(base, unbuilt)));
+    const isSame =
+      base !== undefined && before !== undefined && before.id === (await files.look(file))?.id && (unbuilt === undefined || (await stillHolds(base, unbuilt)));
     if (!isSame && (changed.get(file)?.unbuilt === undefined || unbuilt !== undefined)) changed.set(file, input);
   }
   return changed;
@@ -51,11 +61,22 @@ async function changedInputs(inputs: readonly EncryptedInput[], files: Repositor
 /** A hook is called after what its unit holds, and what is encrypted is part of it: where nothing of the unit changes, it is the one that has run. */
 function keepHooks(own: UnitObjects, runs: UnitObjects, objects: Map<string, DesiredObject>): void {
   const isPlain = (desired: DesiredObject) => desired.hookName === undefined && desired.isConfidential !== true;
-  const plainOf = (list: UnitObjects) => list.filter(isPlain).map((desired) => `${desired.identity} ${contentDigest(desired.object)}`).sort().join("\n");
+  const plainOf = (list: UnitObjects) =>
+    list
+      .filter(isPlain)
+      .map((desired) => `${desired.identity} ${contentDigest(desired.object)}`)
+      .sort()
+      .join("\n");
   const hooks = own.filter(({ hookName }) => hookName !== undefined);
   if (hooks.length === 0 || plainOf(own) !== plainOf(runs)) return;
   for (const hook of hooks) {
-    const same = runs.find((desired) => desired.hookName === hook.hookName && desired.order.phase === hook.order.phase && desired.object.metadata.namespace === hook.object.metadata.namespace && contentWithoutName(desired) === contentWithoutName(hook));
+    const same = runs.find(
+      (desired) =>
+        desired.hookName === hook.hookName &&
+        desired.order.phase === hook.order.phase &&
+        desired.object.metadata.namespace === hook.object.metadata.namespace &&
+        contentWithoutName(desired) === contentWithoutName(hook),
+    );
     if (same === undefined) continue;
     objects.delete(hook.identity);
     objects.set(same.identity, same);

@@ -27,8 +27,8 @@ export interface Notification {
 }
 
 const DEFAULT_TEMPLATES: Readonly<Record<NotificationEvent, string>> = {
-  deployed: "✅ ${cluster}: ${commit} \"${subject}\" by ${author} is deployed and healthy (${reason})",
-  rejected: "⛔ ${cluster}: ${commit} \"${subject}\" by ${author} is rejected: ${reason}",
+  deployed: '✅ ${cluster}: ${commit} "${subject}" by ${author} is deployed and healthy (${reason})',
+  rejected: '⛔ ${cluster}: ${commit} "${subject}" by ${author} is rejected: ${reason}',
   degraded: "🔴 ${cluster}: ${application} is degraded: ${reason}",
   recovered: "🟢 ${cluster}: ${application} is healthy again",
 };
@@ -43,7 +43,8 @@ export function computeNotifications(before: StatusFacts, after: StatusFacts, al
     const base = { cluster, application: "", commit: deploy.commit.slice(0, 10), subject: deploy.subject, author: deploy.author };
     if (deploy.result === "rejected" && was?.result !== "rejected") found.push({ ...base, event: "rejected", reason: deploy.problems[0] ?? "" });
     // Nothing to tell of a commit that changed nothing, nor of one that was told before a restart.
-    else if (deploy.result !== "rejected" && deploy.healthyMs !== undefined && was?.healthyMs === undefined && deploy.plan.length > 0) found.push({ ...base, event: "deployed", reason: `healthy after ${(deploy.healthyMs / 1000).toFixed(1)} s` });
+    else if (deploy.result !== "rejected" && deploy.healthyMs !== undefined && was?.healthyMs === undefined && deploy.plan.length > 0)
+      found.push({ ...base, event: "deployed", reason: `healthy after ${(deploy.healthyMs / 1000).toFixed(1)} s` });
   }
   const health = new Map(before.applications.map((app) => [app.name, app.health]));
   for (const app of after.applications) {

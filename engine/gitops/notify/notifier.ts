@@ -105,20 +105,36 @@ export class Notifier {
 
   async #post({ secret, type }: NotificationRule, body: string, signal: AbortSignal): Promise<void> {
     const { url, hmac } = await this.#receiver(secret);
-    const signature: Readonly<Record<string, string>> = hmac === undefined || type === "slack" ? {} : { "x-signature": `sha256=${createHmac("sha256", hmac).update(body).digest("hex")}` };
-    const response = await fetch(url, { method: "POST", body, headers: { "content-type": "application/json", "user-agent": "mainstay", ...signature }, redirect: "error", signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]) })
+    const signature: Readonly<Record<string, string>> =
+      hmac === undefined || type === "slack" ? {} : { "x-signature": `sha256=${createHmac("sha256", hmac).update(body).digest("hex")}` };
+    const response = await fetch(url, {
+      method: "POST",
+      body,
+      headers: { "content-type": "application/json", "user-agent": "mainstay", ...signature },
+      redirect: "error",
+      signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
+    })
       // The address is a secret, and fetch likes to quote it.
-      .catch((error: unknown) => Promise.reject(new Error(`the receiver was not reached (${error instanceof Error && error.cause instanceof Error ? ((error.cause as NodeJS.ErrnoException).code ?? error.cause.name) : "no answer"})`)));
+      .catch((error: unknown) =>
+        Promise.reject(
+          new Error(
+            `the receiver was not reached (${error instanceof Error && error.cause instanceof Error ? ((error.cause as NodeJS.ErrnoException).code ?? error.cause.name) : "no answer"})`,
+          ),
+        ),
+      );
     await response.arrayBuffer();
     if (!response.ok) throw new Error(`the receiver answered ${response.status}`);
   }
 
   async #receiver(secret: string): Promise<{ readonly url: string; readonly hmac: string | undefined }> {
     const [namespace = "", name = ""] = secret.split("/");
-    const found = await this.#options.client.for(secretResource).get(namespace, name).catch((error: unknown) => {
-      if (hasReason(error, "NotFound")) throw new Error(`there is no Secret ${secret}`);
-      throw error;
-    });
+    const found = await this.#options.client
+      .for(secretResource)
+      .get(namespace, name)
+      .catch((error: unknown) => {
+        if (hasReason(error, "NotFound")) throw new Error(`there is no Secret ${secret}`);
+        throw error;
+      });
     const read = (key: string) => (found.data?.[key] === undefined ? undefined : Buffer.from(found.data[key], "base64").toString("utf8").trim());
     const url = read("url");
     if (url === undefined || !URL.canParse(url)) throw new Error(`Secret ${secret} has no key url with an address`);

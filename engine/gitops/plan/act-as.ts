@@ -14,7 +14,13 @@ export type Impersonate = (username: string, groups: readonly string[]) => Clien
  * are taken apart in the system's name: nobody knows their account any more, and they hold only what was admitted once.
  */
 export function createActAs(client: Client, impersonate: Impersonate | undefined, units: readonly Unit[]): ActAs {
-  const accounts = new Map(units.flatMap((unit) => (unit.serviceAccount === undefined ? [] : [[unit.name, { namespace: unit.accountNamespace ?? unit.namespace ?? "default", name: unit.serviceAccount }] as const])));
+  const accounts = new Map(
+    units.flatMap((unit) =>
+      unit.serviceAccount === undefined
+        ? []
+        : [[unit.name, { namespace: unit.accountNamespace ?? unit.namespace ?? "default", name: unit.serviceAccount }] as const],
+    ),
+  );
   const known = new Map<string, Client>();
   return ({ unit }) => {
     const account = accounts.get(unit);

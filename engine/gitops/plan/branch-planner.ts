@@ -118,8 +118,16 @@ export class BranchPlanner {
     const { source } = this.#options;
     const refs = await listProposalRefs(source.store);
     const open = hasRequests(refs) ? await this.#options.openRequests?.(signal).catch(() => undefined) : undefined;
-    const dated = await Promise.all(chooseProposals(refs, source.branch, open).map(async (proposal) => ({ proposal, time: (await source.store.objects.commit(proposal.head).catch(() => undefined))?.time ?? Infinity })));
-    return dated.sort((a, b) => b.time - a.time || (a.proposal.name < b.proposal.name ? -1 : 1)).slice(0, BRANCHES_MAX).map(({ proposal }) => ({ ...proposal, isOwn: isOwnProposal(proposal, refs) }));
+    const dated = await Promise.all(
+      chooseProposals(refs, source.branch, open).map(async (proposal) => ({
+        proposal,
+        time: (await source.store.objects.commit(proposal.head).catch(() => undefined))?.time ?? Infinity,
+      })),
+    );
+    return dated
+      .sort((a, b) => b.time - a.time || (a.proposal.name < b.proposal.name ? -1 : 1))
+      .slice(0, BRANCHES_MAX)
+      .map(({ proposal }) => ({ ...proposal, isOwn: isOwnProposal(proposal, refs) }));
   }
 
   async #plan({ name, ref, head, isOwn }: PlannedProposal): Promise<BranchPlan | undefined> {

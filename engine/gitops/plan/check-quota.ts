@@ -12,15 +12,36 @@ export async function checkQuota(client: Client, kinds: ServedKinds, plan: SyncP
   const created = actionsOf(plan).flatMap((action) => (action.do === "create" ? [action.desired] : []));
   if (resource === undefined || created.length === 0) return [];
   // Loosened by the same commit, a quota counts as it will be.
-  const coming = new Map(actionsOf(plan).flatMap((action) => (action.do !== "prune" && action.desired.object.kind === "ResourceQuota" ? [[`${action.desired.object.metadata.namespace ?? ""}/${action.desired.object.metadata.name ?? ""}`, action.desired.object as QuotaObject] as const] : [])));
+  const coming = new Map(
+    actionsOf(plan).flatMap((action) =>
+      action.do !== "prune" && action.desired.object.kind === "ResourceQuota"
+        ? [[`${action.desired.object.metadata.namespace ?? ""}/${action.desired.object.metadata.name ?? ""}`, action.desired.object as QuotaObject] as const]
+        : [],
+    ),
+  );
   const live = (await client.for(resource).list("")).items as readonly QuotaObject[]; // the kind says so
-  const quotas = live.map((quota) => ({ ...quota, spec: coming.get(`${quota.metadata.namespace ?? ""}/${quota.metadata.name ?? ""}`)?.spec ?? quota.spec ?? {} }));
+  const quotas = live.map((quota) => ({
+    ...quota,
+    spec: coming.get(`${quota.metadata.namespace ?? ""}/${quota.metadata.name ?? ""}`)?.spec ?? quota.spec ?? {},
+  }));
   return computeQuotaAfter(quotas, plan, [], []).flatMap((forecast): readonly Refusal[] => {
     if (forecast.after <= forecast.hard || forecast.after <= forecast.used) return [];
     const [namespace] = forecast.quota.split("/");
     const counted = created.filter((desired) => desired.object.metadata.namespace === namespace && isCounted(forecast.resource, desired.resource));
     const last = counted.at(-1);
-    return last === undefined ? [] : [{ desired: last, complaint: { message: formatQuota(forecast).replace(/^! /, "").replace(/, so some.*$/, "; raise the quota, or create fewer"), isImmutable: false } }];
+    return last === undefined
+      ? []
+      : [
+          {
+            desired: last,
+            complaint: {
+              message: formatQuota(forecast)
+                .replace(/^! /, "")
+                .replace(/, so some.*$/, "; raise the quota, or create fewer"),
+              isImmutable: false,
+            },
+          },
+        ];
   });
 }
 

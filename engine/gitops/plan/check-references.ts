@@ -20,10 +20,14 @@ const EVERYWHERE: ReadonlySet<string> = new Set(["ConfigMap/kube-root-ca.crt", "
 export async function checkReferences(client: Client, kinds: ServedKinds, state: DesiredState, plan: SyncPlan): Promise<readonly Refusal[]> {
   const going = new Map(actionsOf(plan).flatMap((action) => (action.do === "prune" ? [[action.entry.identity, action] as const] : [])));
   const changing = actionsOf(plan).flatMap((action) => (action.do === "prune" ? [] : [action.desired]));
-  const referring = [...objectsByUnit(state.objects).values()].flatMap((list) => [...going.keys()].flatMap((identity) => referrersIn(list).get(identity) ?? []));
+  const referring = [...objectsByUnit(state.objects).values()].flatMap((list) =>
+    [...going.keys()].flatMap((identity) => referrersIn(list).get(identity) ?? []),
+  );
   const looked = new Set([...changing, ...referring]);
   const made = ofAllUnits(state.objects, (list) => [namesInCustomObjects(list)]).filter((names) => names.size > 0);
-  const open = [...looked].flatMap((desired) => referencesOf(desired.object).map((reference) => ({ desired, reference }))).filter(({ reference }) => !isExpected(reference, made));
+  const open = [...looked]
+    .flatMap((desired) => referencesOf(desired.object).map((reference) => ({ desired, reference })))
+    .filter(({ reference }) => !isExpected(reference, made));
   const live = new Map<string, Promise<KubeObject | undefined>>();
   const find = (reference: ObjectReference, identity: string) => {
     const resource = kinds.ofGroupKind(reference.group, reference.kind);
@@ -45,7 +49,9 @@ export async function checkReferences(client: Client, kinds: ServedKinds, state:
     const target = coming?.object ?? (await find(reference, identity));
     if (coming !== undefined && isLate(coming, desired) && (await find(reference, identity)) === undefined) return refuseLate(desired, reference, coming);
     if (target === undefined) return refuse(desired, reference, `there is no ${describe(reference)}, neither in the cluster nor in this commit`);
-    return reference.key === undefined || hasKey(target, reference.key) ? undefined : refuse(desired, reference, `${describe(reference)} has no key ${reference.key}`);
+    return reference.key === undefined || hasKey(target, reference.key)
+      ? undefined
+      : refuse(desired, reference, `${describe(reference)} has no key ${reference.key}`);
   });
   return refusals.filter((refusal) => refusal !== undefined);
 }
@@ -66,10 +72,11 @@ function identityOfReference({ group, kind, namespace, name }: ObjectReference):
 /** By the identity of what is referred to: who refers to it. */
 const referrersIn = perUnit((objects) => {
   const referrers = new Map<string, DesiredObject[]>();
-  for (const desired of objects) for (const reference of referencesOf(desired.object)) {
-    const identity = identityOfReference(reference);
-    referrers.set(identity, [...(referrers.get(identity) ?? []), desired]);
-  }
+  for (const desired of objects)
+    for (const reference of referencesOf(desired.object)) {
+      const identity = identityOfReference(reference);
+      referrers.set(identity, [...(referrers.get(identity) ?? []), desired]);
+    }
   return referrers;
 });
 
@@ -88,7 +95,8 @@ const namesInCustomObjects = perUnit((objects): ReadonlySet<string> => {
 });
 
 function hasKey(target: KubeObject, key: string): boolean {
-  const { data, stringData, binaryData } = target as KubeObject & Readonly<Record<"data" | "stringData" | "binaryData", Readonly<Record<string, unknown>> | undefined>>; // ConfigMaps and Secrets only
+  const { data, stringData, binaryData } = target as KubeObject &
+    Readonly<Record<"data" | "stringData" | "binaryData", Readonly<Record<string, unknown>> | undefined>>; // ConfigMaps and Secrets only
   return [data, stringData, binaryData].some((values) => values !== undefined && Object.hasOwn(values, key));
 }
 
@@ -98,10 +106,25 @@ function describe({ kind, namespace, name }: ObjectReference): string {
 
 function refuse(desired: DesiredObject, reference: ObjectReference, message: string): Refusal {
   const isOptionalPossible = reference.kind === "ConfigMap" || reference.kind === "Secret";
-  return { desired, complaint: { field: reference.field, message: `${message}; add it${isOptionalPossible ? ", make the reference optional" : ""}, or set references: warn in mainstay.yaml`, isImmutable: false } };
+  return {
+    desired,
+    complaint: {
+      field: reference.field,
+      message: `${message}; add it${isOptionalPossible ? ", make the reference optional" : ""}, or set references: warn in mainstay.yaml`,
+      isImmutable: false,
+    },
+  };
 }
 
 function refuseLate(desired: DesiredObject, reference: ObjectReference, { file, line, order }: DesiredObject): Refusal {
-  const earlier = desired.order.phase === order.phase ? `the annotation ${WAVE_ANNOTATION}: "${desired.order.wave}"` : `the annotations of this object's hook and wave`;
-  return { desired, complaint: { field: reference.field, message: `${describe(reference)} is not there yet and comes only after this object, which cannot be ready without it; give ${file}:${line} ${earlier}, or set references: warn in mainstay.yaml`, isImmutable: false } };
+  const earlier =
+    desired.order.phase === order.phase ? `the annotation ${WAVE_ANNOTATION}: "${desired.order.wave}"` : `the annotations of this object's hook and wave`;
+  return {
+    desired,
+    complaint: {
+      field: reference.field,
+      message: `${describe(reference)} is not there yet and comes only after this object, which cannot be ready without it; give ${file}:${line} ${earlier}, or set references: warn in mainstay.yaml`,
+      isImmutable: false,
+    },
+  };
 }

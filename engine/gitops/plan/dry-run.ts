@@ -37,23 +37,49 @@ export interface Assumed {
 }
 
 /** Asks the API server what each object would become, except those that are plainly as they should be. Rejects when the server cannot answer; what it refuses is an outcome. */
-export async function dryRunObjects(client: Client, actAs: ActAs, objects: readonly DesiredObject[], assumed: Assumed, liveFieldsOf: LiveFields = () => []): Promise<ReadonlyMap<string, Outcome>> {
-  const outcomes = await mapConcurrently(objects, CONCURRENCY, async (desired) => [desired.identity, await dryRunObject(client, actAs(desired), desired, assumed, liveFieldsOf)] as const);
+export async function dryRunObjects(
+  client: Client,
+  actAs: ActAs,
+  objects: readonly DesiredObject[],
+  assumed: Assumed,
+  liveFieldsOf: LiveFields = () => [],
+): Promise<ReadonlyMap<string, Outcome>> {
+  const outcomes = await mapConcurrently(
+    objects,
+    CONCURRENCY,
+    async (desired) => [desired.identity, await dryRunObject(client, actAs(desired), desired, assumed, liveFieldsOf)] as const,
+  );
   return new Map(outcomes);
 }
 
-async function dryRunObject(client: Client, acting: Client, desired: DesiredObject, { namespaces: assumedNamespaces, kinds }: Assumed, liveFieldsOf: LiveFields): Promise<Outcome> {
+async function dryRunObject(
+  client: Client,
+  acting: Client,
+  desired: DesiredObject,
+  { namespaces: assumedNamespaces, kinds }: Assumed,
+  liveFieldsOf: LiveFields,
+): Promise<Outcome> {
   const live = await readLive(client, desired);
   if (live !== undefined && isAppliedOnce(desired.object, live)) return { is: "unchanged", live, isOwned: false };
   const resource = acting.for(desired.resource);
   const stated = live === undefined ? desired.object : withLiveFields(desired.object, live, liveFieldsOf(desired));
   const isRedefined = kinds.has(`${desired.resource.group}/${desired.resource.kind}`);
   if (live !== undefined && !isRedefined && isApplied(desired.resource, stated, live)) return { is: "unchanged", live, isOwned: true };
-  const run = (intent: KubeObject, force: boolean, takesItemsOf?: readonly string[]) => resource.apply(intent, { dryRun: true, fieldManager: FIELD_MANAGER, fieldValidation: "Strict", assumedNamespaces, force, ...(takesItemsOf === undefined ? {} : { takesItemsOf }) });
+  const run = (intent: KubeObject, force: boolean, takesItemsOf?: readonly string[]) =>
+    resource.apply(intent, {
+      dryRun: true,
+      fieldManager: FIELD_MANAGER,
+      fieldValidation: "Strict",
+      assumedNamespaces,
+      force,
+      ...(takesItemsOf === undefined ? {} : { takesItemsOf }),
+    });
   try {
     const result = await run(stated, false);
     if (live === undefined) return { is: "create", result };
-    return isSameIntent(live, result) ? { is: "unchanged", live, isOwned: false } : { is: "update", live, result, intent: stated, force: false, leftToOthers: [] };
+    return isSameIntent(live, result)
+      ? { is: "unchanged", live, isOwned: false }
+      : { is: "update", live, result, intent: stated, force: false, leftToOthers: [] };
   } catch (error) {
     if (live !== undefined && hasReason(error, "Conflict")) return resolveConflict(stated, live, error, run);
     if (isRedefined && (isNotServed(error) || hasReason(error, "Invalid", "BadRequest"))) return judgeByDefinition(desired, live, stated);
@@ -72,7 +98,9 @@ async function withoutItemsByHand(stated: KubeObject, live: KubeObject, error: u
   if (!hasReason(error, "Invalid")) return refusal(error, live);
   try {
     const result = await run(stated, true, BY_HAND);
-    return isSameIntent(live, result) ? { is: "unchanged", live, isOwned: false } : { is: "update", live, result, intent: stated, force: true, leftToOthers: [], takesItemsOf: BY_HAND };
+    return isSameIntent(live, result)
+      ? { is: "unchanged", live, isOwned: false }
+      : { is: "update", live, result, intent: stated, force: true, leftToOthers: [], takesItemsOf: BY_HAND };
   } catch {
     return refusal(error, live);
   }
@@ -92,7 +120,14 @@ function judgeByDefinition({ resource, object }: DesiredObject, live: KubeObject
   const errors = (resource.content?.validate(complete, live, false) ?? []).filter(({ field }) => field !== "<nil>");
   if (errors.length > 0) return refusal(invalid(resource.group, resource.kind, object.metadata.name ?? "", errors), live);
   if (live === undefined) return { is: "create", result: complete };
-  return { is: "update", live, result: { ...live, ...complete, metadata: { ...live.metadata, ...complete.metadata } }, intent: stated, force: true, leftToOthers: [] };
+  return {
+    is: "update",
+    live,
+    result: { ...live, ...complete, metadata: { ...live.metadata, ...complete.metadata } },
+    intent: stated,
+    force: true,
+    leftToOthers: [],
+  };
 }
 
 /** The object as it is stored now; undefined when there is none. */
@@ -124,7 +159,11 @@ async function resolveConflict(stated: KubeObject, live: KubeObject, error: Stat
 }
 
 function isOwnerByDesign(entries: readonly ManagedFieldsEntry[], manager: string): boolean {
-  return entries.some((entry) => entry.manager === manager && ((entry.operation === "Apply" && entry.subresource === undefined) || (entry.subresource === "scale" && /autoscaler|keda/i.test(manager))));
+  return entries.some(
+    (entry) =>
+      entry.manager === manager &&
+      ((entry.operation === "Apply" && entry.subresource === undefined) || (entry.subresource === "scale" && /autoscaler|keda/i.test(manager))),
+  );
 }
 
 /** What does not fit its kind's schema is told without a reason, as if the server had failed. */
@@ -134,7 +173,11 @@ function isOfNoType(error: unknown): boolean {
 
 /** Failures that the manifest caused. All others (the server is down, a write raced ours) are thrown, to be tried again. */
 function refusal(error: unknown, live: KubeObject | undefined): Outcome {
-  if (!hasReason(error, "Invalid", "BadRequest", "Forbidden", "NotFound", "MethodNotAllowed", "RequestEntityTooLarge", "UnsupportedMediaType") && !isOfNoType(error)) throw error;
+  if (
+    !hasReason(error, "Invalid", "BadRequest", "Forbidden", "NotFound", "MethodNotAllowed", "RequestEntityTooLarge", "UnsupportedMediaType") &&
+    !isOfNoType(error)
+  )
+    throw error;
   const complaints = complaintsOf(error);
   if (live !== undefined && complaints.length > 0 && complaints.every((complaint) => complaint.isImmutable)) return { is: "immutable", live, complaints };
   return { is: "refused", complaints };

@@ -16,7 +16,16 @@ export interface FieldChange {
 }
 
 /** Set by the server on every write; equal intents differ in them. */
-const SERVER_FIELDS: ReadonlySet<string> = new Set(["managedFields", "resourceVersion", "uid", "generation", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"]);
+const SERVER_FIELDS: ReadonlySet<string> = new Set([
+  "managedFields",
+  "resourceVersion",
+  "uid",
+  "generation",
+  "creationTimestamp",
+  "deletionTimestamp",
+  "deletionGracePeriodSeconds",
+  "selfLink",
+]);
 const SHOWN_MAX = 60;
 
 /**
@@ -70,7 +79,10 @@ export function isSameIntent(live: KubeObject, next: KubeObject): boolean {
 /** Whether only the marks changed that say where an object comes from. */
 export function isBookkeeping(change: FieldChange): boolean {
   const [head, group, key] = change.steps;
-  return head === "metadata" && ((group === "annotations" && (key === SOURCE_ANNOTATION || key === undefined)) || (group === "labels" && (key === APPLICATION_LABEL || key === undefined)));
+  return (
+    head === "metadata" &&
+    ((group === "annotations" && (key === SOURCE_ANNOTATION || key === undefined)) || (group === "labels" && (key === APPLICATION_LABEL || key === undefined)))
+  );
 }
 
 /** `replicas 3→5`, `+data.mode`, `-env[MODE]`. */
@@ -86,7 +98,12 @@ function comparable(object: KubeObject): Record<string, unknown> {
   return { ...rest, metadata };
 }
 
-function compare(from: unknown, to: unknown, steps: readonly (string | number)[], report: (steps: readonly (string | number)[], from: unknown, to: unknown) => void): void {
+function compare(
+  from: unknown,
+  to: unknown,
+  steps: readonly (string | number)[],
+  report: (steps: readonly (string | number)[], from: unknown, to: unknown) => void,
+): void {
   if (jsonEqual(from, to)) return;
   if (isRecord(from) && isRecord(to)) {
     for (const name of new Set([...Object.keys(from), ...Object.keys(to)])) compare(from[name], to[name], [...steps, name], report);
@@ -113,7 +130,13 @@ function compare(from: unknown, to: unknown, steps: readonly (string | number)[]
 
 /** The field by which both lists' items can be paired; undefined when they cannot. */
 function itemKey(from: readonly unknown[], to: readonly unknown[]): string | undefined {
-  return ITEM_KEYS.find((key) => [from, to].every((list) => list.every((item) => isRecord(item) && ["string", "number"].includes(typeof item[key])) && new Set(list.map((item) => (item as Record<string, unknown>)[key])).size === list.length));
+  return ITEM_KEYS.find((key) =>
+    [from, to].every(
+      (list) =>
+        list.every((item) => isRecord(item) && ["string", "number"].includes(typeof item[key])) &&
+        new Set(list.map((item) => (item as Record<string, unknown>)[key])).size === list.length,
+    ),
+  );
 }
 
 /** Leaves out what every reader knows: `spec`, the pod template, and the container's name when there is only one. */
@@ -131,7 +154,8 @@ function labelOf(steps: readonly (string | number)[], object: KubeObject): strin
 }
 
 function containersOf(object: KubeObject): readonly unknown[] {
-  const spec = (object as { readonly spec?: { readonly containers?: unknown; readonly template?: { readonly spec?: { readonly containers?: unknown } } } }).spec;
+  const spec = (object as { readonly spec?: { readonly containers?: unknown; readonly template?: { readonly spec?: { readonly containers?: unknown } } } })
+    .spec;
   const containers = spec?.containers ?? spec?.template?.spec?.containers;
   return Array.isArray(containers) ? containers : [];
 }

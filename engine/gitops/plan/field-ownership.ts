@@ -23,6 +23,12 @@ export function isApplied(resource: ResourceDefinition, intent: KubeObject, live
  * as this stays the same, all of our fields have the values that we gave them.
  */
 export function ownershipOf(live: KubeObject): string | undefined {
-  const own = live.metadata.managedFields?.find(({ manager, operation, subresource }) => manager === FIELD_MANAGER && operation === "Apply" && (subresource ?? "") === "");
-  return own === undefined ? undefined : createHash("sha1").update(JSON.stringify(own.fieldsV1 ?? {})).digest("base64");
+  const own = live.metadata.managedFields?.find(
+    ({ manager, operation, subresource }) => manager === FIELD_MANAGER && operation === "Apply" && (subresource ?? "") === "",
+  );
+  return own === undefined
+    ? undefined
+    : createHash("sha1")
+        .update(JSON.stringify(own.fieldsV1 ?? {}))
+        .digest("base64");
 }

@@ -58,7 +58,9 @@ export interface CommitPlan {
 export async function planCommit(request: PlanRequest): Promise<CommitPlan> {
   const { client, kinds, state, examine, applications, knownOutcomes, messages, restraints = NO_RESTRAINTS } = request;
   const asked = examine.filter(({ desired }) => !knownOutcomes.has(desired.identity)).map(({ desired }) => desired);
-  const fresh = await dryRunObjects(client, request.actAs ?? (() => client), asked, { namespaces: namespacesOf(state), kinds: kindsOf(state) }, (desired) => restraints.liveFieldsOf(desired));
+  const fresh = await dryRunObjects(client, request.actAs ?? (() => client), asked, { namespaces: namespacesOf(state), kinds: kindsOf(state) }, (desired) =>
+    restraints.liveFieldsOf(desired),
+  );
   const outcomes = new Map([...knownOutcomes, ...(request.secrecy?.runs === undefined ? fresh : withoutStrangeValues(fresh, request.secrecy.runs))]);
   const stale = await readStale(client, kinds, staleEntries(applications, state.objects));
   const units = new Map(state.units.map((unit) => [unit.name, unit]));
@@ -66,7 +68,10 @@ export async function planCommit(request: PlanRequest): Promise<CommitPlan> {
     const outcome = outcomes.get(desired.identity);
     return outcome === undefined ? [] : [{ desired, cause, outcome }];
   });
-  const changing = new Set([...candidates.filter((candidate) => candidate.outcome.is !== "unchanged").map((candidate) => candidate.desired.unit), ...stale.map((entry) => entry.unit)]);
+  const changing = new Set([
+    ...candidates.filter((candidate) => candidate.outcome.is !== "unchanged").map((candidate) => candidate.desired.unit),
+    ...stale.map((entry) => entry.unit),
+  ]);
   const plan = planSync({
     candidates,
     untouched: state.objects.size - examine.length,
@@ -84,22 +89,35 @@ export async function planCommit(request: PlanRequest): Promise<CommitPlan> {
     ...(request.secrecy === undefined ? {} : { secrecy: request.secrecy }),
     allowReplace: trailerValues(messages, "Allow-Replace"),
     waiting: request.waiting(changing),
-    ...(request.blocked === undefined ? {} : { blocked: request.blocked(new Set(candidates.filter(({ outcome }) => outcome.is !== "unchanged").map(({ desired }) => desired.identity))) }),
+    ...(request.blocked === undefined
+      ? {}
+      : { blocked: request.blocked(new Set(candidates.filter(({ outcome }) => outcome.is !== "unchanged").map(({ desired }) => desired.identity))) }),
   });
   return { plan, outcomes };
 }
 
 /** Of objects that are in the cluster, but not by the repository, what the API says may name values that no manifest holds. */
 function withoutStrangeValues(outcomes: ReadonlyMap<string, Outcome>, runs: ReadonlyMap<string, DesiredObject>): ReadonlyMap<string, Outcome> {
-  return new Map([...outcomes].map(([identity, outcome]) => {
-    if (!("complaints" in outcome) || runs.has(identity)) return [identity, outcome];
-    return [identity, { ...outcome, complaints: outcome.complaints.map((complaint) => ({ ...complaint, message: complaint.message.split(":", 1)[0] ?? "" })) }];
-  }));
+  return new Map(
+    [...outcomes].map(([identity, outcome]) => {
+      if (!("complaints" in outcome) || runs.has(identity)) return [identity, outcome];
+      return [
+        identity,
+        { ...outcome, complaints: outcome.complaints.map((complaint) => ({ ...complaint, message: complaint.message.split(":", 1)[0] ?? "" })) },
+      ];
+    }),
+  );
 }
 
 /** What only the commit as a whole shows: objects that it needs and that will not be there, quotas that it exceeds. */
-export async function checkWhole({ client, kinds, state }: Pick<PlanRequest, "client" | "kinds" | "state">, plan: SyncPlan): Promise<{ readonly refusals: readonly Refusal[]; readonly warnings: readonly Refusal[] }> {
-  const [references, quotas] = await Promise.all([state.config.references === "ignore" ? [] : checkReferences(client, kinds, state, plan), checkQuota(client, kinds, plan)]);
+export async function checkWhole(
+  { client, kinds, state }: Pick<PlanRequest, "client" | "kinds" | "state">,
+  plan: SyncPlan,
+): Promise<{ readonly refusals: readonly Refusal[]; readonly warnings: readonly Refusal[] }> {
+  const [references, quotas] = await Promise.all([
+    state.config.references === "ignore" ? [] : checkReferences(client, kinds, state, plan),
+    checkQuota(client, kinds, plan),
+  ]);
   return state.config.references === "warn" ? { refusals: quotas, warnings: references } : { refusals: [...references, ...quotas], warnings: [] };
 }
 
@@ -122,12 +140,20 @@ function namespacesOf(state: DesiredState): ReadonlySet<string> {
   return new Set(ofAllUnits(state.objects, namespacesIn));
 }
 
-const namespacesIn = perUnit((objects) => objects.filter(({ resource }) => resource.kind === "Namespace" && resource.group === "").map(({ object }) => object.metadata.name ?? ""));
-const definitionsIn = perUnit((objects) => objects.filter(({ resource }) => resource.kind === customResourceDefinitionResource.kind && resource.group === customResourceDefinitionResource.group));
+const namespacesIn = perUnit((objects) =>
+  objects.filter(({ resource }) => resource.kind === "Namespace" && resource.group === "").map(({ object }) => object.metadata.name ?? ""),
+);
+const definitionsIn = perUnit((objects) =>
+  objects.filter(({ resource }) => resource.kind === customResourceDefinitionResource.kind && resource.group === customResourceDefinitionResource.group),
+);
 
 /** Kinds that the commit itself defines. */
 function kindsOf(state: DesiredState): ReadonlySet<string> {
-  return new Set(ofAllUnits(state.objects, definitionsIn).map(({ object }) => (object as KubeObject & CustomResourceDefinition).spec).map(({ group, names }) => `${group}/${names.kind}`)); // found by its kind
+  return new Set(
+    ofAllUnits(state.objects, definitionsIn)
+      .map(({ object }) => (object as KubeObject & CustomResourceDefinition).spec)
+      .map(({ group, names }) => `${group}/${names.kind}`),
+  ); // found by its kind
 }
 
 async function readStale(client: Client, kinds: ServedKinds, entries: readonly OwnedEntry[]): Promise<readonly StaleEntry[]> {

@@ -51,15 +51,27 @@ export function planDeletions(stale: readonly StaleEntry[], rules: DeletionRules
     else if (live.metadata.deletionTimestamp !== undefined) kept.push({ ...entry, why: whyStillThere(live) });
     else if (rules.protectedKinds.has(entry.entry.kind) && !isAllowed(entry, rules)) {
       kept.push({ ...entry, why: "its kind is protected" });
-      problems.push(refusal(live, `deletes ${describeEntry(entry.entry)}, and ${entry.entry.kind} is protected; to delete it, ${trailerHint("Allow-Delete", `${entry.entry.kind}/${entry.entry.name}`)}`));
+      problems.push(
+        refusal(
+          live,
+          `deletes ${describeEntry(entry.entry)}, and ${entry.entry.kind} is protected; to delete it, ${trailerHint("Allow-Delete", `${entry.entry.kind}/${entry.entry.name}`)}`,
+        ),
+      );
     } else prune.push({ ...entry, live });
   }
   const prunable = withoutOccupied(prune, kept);
   for (const [unit, entries] of Map.groupBy(prunable, (entry) => entry.unit)) {
     const size = Math.max(entries.length, rules.inventorySizes.get(unit) ?? 0);
-    if (entries.length <= DELETES_ALWAYS_ALLOWED || entries.length * 100 <= rules.maxPercent * size || entries.every((entry) => isAllowed(entry, rules))) continue;
+    if (entries.length <= DELETES_ALWAYS_ALLOWED || entries.length * 100 <= rules.maxPercent * size || entries.every((entry) => isAllowed(entry, rules)))
+      continue;
     const [first] = entries;
-    if (first !== undefined) problems.push(refusal(first.live, `deletes ${entries.length} of the ${size} objects of ${unit}, more than ${rules.maxPercent} %; to delete them, ${trailerHint("Allow-Delete", unit)}`));
+    if (first !== undefined)
+      problems.push(
+        refusal(
+          first.live,
+          `deletes ${entries.length} of the ${size} objects of ${unit}, more than ${rules.maxPercent} %; to delete them, ${trailerHint("Allow-Delete", unit)}`,
+        ),
+      );
   }
   return { prune: prunable, forget, kept, problems };
 }
@@ -73,7 +85,10 @@ export function whyStillThere({ metadata }: KubeObject): string {
 /** What may go, without the namespaces in which something is kept: these are kept as well. */
 export function withoutOccupied<E extends StaleEntry>(prune: readonly E[], kept: KeptEntry[]): readonly E[] {
   return prune.filter((entry) => {
-    const inside = entry.entry.kind === "Namespace" ? kept.find(({ entry: other, live }) => other.namespace === entry.entry.name && live?.metadata.deletionTimestamp === undefined) : undefined;
+    const inside =
+      entry.entry.kind === "Namespace"
+        ? kept.find(({ entry: other, live }) => other.namespace === entry.entry.name && live?.metadata.deletionTimestamp === undefined)
+        : undefined;
     if (inside !== undefined) kept.push({ ...entry, why: `${describeEntry(inside.entry)} in it stays` });
     return inside === undefined;
   });

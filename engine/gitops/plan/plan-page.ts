@@ -33,7 +33,11 @@ export function summariseForecast({ plan, problems }: Pick<CommitForecast, "plan
 /** The forecast as a terminal shows it, without the summary. */
 export function renderForecast(forecast: CommitForecast, linesMax?: number): readonly string[] {
   const { plan, problems, state } = forecast;
-  if (problems.length > 0) return problems.slice(0, PROBLEMS_MAX).map(formatProblem).concat(problems.length > PROBLEMS_MAX ? [`… and ${problems.length - PROBLEMS_MAX} more`] : []);
+  if (problems.length > 0)
+    return problems
+      .slice(0, PROBLEMS_MAX)
+      .map(formatProblem)
+      .concat(problems.length > PROBLEMS_MAX ? [`… and ${problems.length - PROBLEMS_MAX} more`] : []);
   return [
     ...renderPlan(plan, linesMax),
     ...podLines(forecast),
@@ -44,11 +48,20 @@ export function renderForecast(forecast: CommitForecast, linesMax?: number): rea
 
 /** `web: 3 of 4 pods fit: n2 lacks 212Mi of memory`, what would be pulled, and what would be left of quotas. */
 export function podLines({ pods, planned, quotas }: Pick<CommitForecast, "pods" | "planned" | "quotas">): readonly string[] {
-  return [...pods.flatMap((pod) => {
-    const rollout = planned.find((group) => group.workload === pod.workload)?.rollout ?? "at once";
-    const fit = pod.fits === pod.count ? `${count(pod.count, "pod")} fit${pod.count === 1 ? "s" : ""} (${rollout})` : `${pod.fits} of ${count(pod.count, "pod")} fit: ${pod.reasons.join("; ")}`;
-    return [`${pod.fits === pod.count ? "✓" : "!"} ${pod.workload}: ${fit}`, ...pod.pulls.map(({ image, nodes }) => `  ${image} is not on ${nodes.join(", ")} yet and will be pulled`)];
-  }), ...quotas.map(formatQuota)];
+  return [
+    ...pods.flatMap((pod) => {
+      const rollout = planned.find((group) => group.workload === pod.workload)?.rollout ?? "at once";
+      const fit =
+        pod.fits === pod.count
+          ? `${count(pod.count, "pod")} fit${pod.count === 1 ? "s" : ""} (${rollout})`
+          : `${pod.fits} of ${count(pod.count, "pod")} fit: ${pod.reasons.join("; ")}`;
+      return [
+        `${pod.fits === pod.count ? "✓" : "!"} ${pod.workload}: ${fit}`,
+        ...pod.pulls.map(({ image, nodes }) => `  ${image} is not on ${nodes.join(", ")} yet and will be pulled`),
+      ];
+    }),
+    ...quotas.map(formatQuota),
+  ];
 }
 
 export interface PlanPageFacts extends CommitForecast {
@@ -63,9 +76,15 @@ export interface PlanPageFacts extends CommitForecast {
 export function renderPlanPage(facts: PlanPageFacts): string {
   const { cluster, branch, base, state, plan, problems } = facts;
   const head = `# Plan for ${plain(branch)} on ${plain(cluster)}: ${summariseForecast(facts)}\n\nhead ${code(shortId(state.commit.id))} ${plain(state.commit.message.split("\n", 1)[0] ?? "")} · ${base === undefined ? "nothing runs yet" : `base ${code(shortId(base))}`}`;
-  if (problems.length > 0) return `${head}\n\n🟥 The commit would be refused as it is:\n\n${list(problems.slice(0, PROBLEMS_MAX).map((problem) => code(formatProblem(problem))))}\n`;
+  if (problems.length > 0)
+    return `${head}\n\n🟥 The commit would be refused as it is:\n\n${list(problems.slice(0, PROBLEMS_MAX).map((problem) => code(formatProblem(problem))))}\n`;
   const actions = actionsOf(plan);
-  const sections = [head, warnings(facts), fits(facts), actions.length === 0 ? "Nothing changes in the cluster." : actions.slice(0, ACTIONS_MAX).map(renderDetails).join("\n")];
+  const sections = [
+    head,
+    warnings(facts),
+    fits(facts),
+    actions.length === 0 ? "Nothing changes in the cluster." : actions.slice(0, ACTIONS_MAX).map(renderDetails).join("\n"),
+  ];
   if (actions.length > ACTIONS_MAX) sections.push(`… and ${actions.length - ACTIONS_MAX} more`);
   const uses = usedVariables(facts);
   if (uses.length > 0) sections.push(`## Variables\n\n${list(uses.map((use) => code(formatSubstitution(use))))}`);
@@ -74,13 +93,24 @@ export function renderPlanPage(facts: PlanPageFacts): string {
 }
 
 function warnings({ plan }: PlanPageFacts): string {
-  const lines = actionsOf(plan).filter((action) => action.do === "prune" || action.do === "replace").map((action) => `⚠️ ${plain(renderAction(action).slice(2))}${action.do === "prune" ? " is deleted" : ""}`);
+  const lines = actionsOf(plan)
+    .filter((action) => action.do === "prune" || action.do === "replace")
+    .map((action) => `⚠️ ${plain(renderAction(action).slice(2))}${action.do === "prune" ? " is deleted" : ""}`);
   const kept = plan.kept.map(({ entry, why }) => `⚠️ ${plain(`${entry.kind} ${entry.name}`)} stays although it left the repository: ${plain(why)}`);
   return list([...lines, ...kept]);
 }
 
 function fits(facts: PlanPageFacts): string {
-  return list(podLines(facts).filter((line) => !line.startsWith("  ")).map((line) => plain(line).replace(/^✓/, "✅").replace(/^!/, "🟥")).concat(podLines(facts).filter((line) => line.startsWith("  ")).map((line) => `📦 ${plain(line.trim())}`)));
+  return list(
+    podLines(facts)
+      .filter((line) => !line.startsWith("  "))
+      .map((line) => plain(line).replace(/^✓/, "✅").replace(/^!/, "🟥"))
+      .concat(
+        podLines(facts)
+          .filter((line) => line.startsWith("  "))
+          .map((line) => `📦 ${plain(line.trim())}`),
+      ),
+  );
 }
 
 /** The summary of one object, its fields folded below. */
@@ -95,7 +125,10 @@ function renderDetails(action: Action): string {
 /** Variables in the files of what changes; all others changed nothing. */
 function usedVariables({ plan, state }: CommitForecast): readonly Substitution[] {
   const files = new Set(actionsOf(plan).flatMap((action) => (action.do === "prune" ? [] : [action.desired.file])));
-  return [...state.substitutions.values()].flat().filter((use) => files.has(use.file)).slice(0, SUBSTITUTIONS_MAX);
+  return [...state.substitutions.values()]
+    .flat()
+    .filter((use) => files.has(use.file))
+    .slice(0, SUBSTITUTIONS_MAX);
 }
 
 function formatSubstitution({ file, line, name, value }: Substitution): string {

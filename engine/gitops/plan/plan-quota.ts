@@ -22,13 +22,25 @@ export interface QuotaForecast {
 }
 
 /** Objects that quotas count by short names; all others are counted as `count/<resource>.<group>`. */
-const COUNTED: Readonly<Record<string, string>> = { Service: "services", ConfigMap: "configmaps", Secret: "secrets", PersistentVolumeClaim: "persistentvolumeclaims", ReplicationController: "replicationcontrollers", ResourceQuota: "resourcequotas" };
+const COUNTED: Readonly<Record<string, string>> = {
+  Service: "services",
+  ConfigMap: "configmaps",
+  Secret: "secrets",
+  PersistentVolumeClaim: "persistentvolumeclaims",
+  ReplicationController: "replicationcontrollers",
+  ResourceQuota: "resourcequotas",
+};
 
 /**
  * What would be used of each quota once a plan is done and its workloads have their pods, where that differs from now.
  * Quotas with scopes count some pods only and are left out rather than guessed at.
  */
-export function computeQuotaAfter(quotas: readonly QuotaObject[], plan: Pick<SyncPlan, "waves">, planned: readonly PlannedPods[], leaving: readonly Pod[]): readonly QuotaForecast[] {
+export function computeQuotaAfter(
+  quotas: readonly QuotaObject[],
+  plan: Pick<SyncPlan, "waves">,
+  planned: readonly PlannedPods[],
+  leaving: readonly Pod[],
+): readonly QuotaForecast[] {
   const result: QuotaForecast[] = [];
   for (const { metadata, spec, status } of quotas) {
     if ((spec?.scopes ?? []).length > 0 || spec?.scopeSelector !== undefined) continue;
@@ -54,7 +66,8 @@ function changesIn(namespace: string, plan: Pick<SyncPlan, "waves">, planned: re
   const changes: Record<string, number> = {};
   const add = (resource: string, amount: number) => void (changes[resource] = (changes[resource] ?? 0) + amount);
   for (const { pod, count } of planned) if (pod.metadata.namespace === namespace) addPod(pod, count, add);
-  for (const pod of leaving) if (pod.metadata.namespace === namespace && pod.status?.phase !== "Succeeded" && pod.status?.phase !== "Failed") addPod(pod, -1, add);
+  for (const pod of leaving)
+    if (pod.metadata.namespace === namespace && pod.status?.phase !== "Succeeded" && pod.status?.phase !== "Failed") addPod(pod, -1, add);
   for (const action of actionsOf(plan)) {
     if (action.do !== "create" && action.do !== "prune") continue;
     const object = action.do === "create" ? action.desired.object : action.live;
@@ -62,7 +75,8 @@ function changesIn(namespace: string, plan: Pick<SyncPlan, "waves">, planned: re
     const sign = action.do === "create" ? 1 : -1;
     const short = object.apiVersion.includes("/") ? undefined : COUNTED[object.kind];
     if (short !== undefined) add(short, sign);
-    if (action.do === "create") add(`count/${action.desired.resource.resource}${action.desired.resource.group === "" ? "" : `.${action.desired.resource.group}`}`, sign);
+    if (action.do === "create")
+      add(`count/${action.desired.resource.resource}${action.desired.resource.group === "" ? "" : `.${action.desired.resource.group}`}`, sign);
   }
   return changes;
 }
@@ -74,7 +88,8 @@ function addPod(pod: Pod, count: number, add: (resource: string, amount: number)
     add(`requests.${name}`, amount * count);
     if (name === "cpu" || name === "memory" || name === "ephemeral-storage") add(name, amount * count);
   }
-  for (const container of pod.spec.containers) for (const [name, amount] of Object.entries(amounts(container.resources?.limits))) add(`limits.${name}`, amount * count);
+  for (const container of pod.spec.containers)
+    for (const [name, amount] of Object.entries(amounts(container.resources?.limits))) add(`limits.${name}`, amount * count);
 }
 
 function valueOf(resource: string, quantity: string | number): number {

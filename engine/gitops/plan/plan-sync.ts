@@ -40,7 +40,16 @@ export interface Candidate {
 
 export type Action =
   | { readonly do: "create"; readonly candidate: Candidate; readonly desired: DesiredObject }
-  | { readonly do: "update"; readonly candidate: Candidate; readonly desired: DesiredObject; readonly live: KubeObject; readonly intent: KubeObject; readonly force: boolean; readonly takesItemsOf?: readonly string[]; readonly changes: readonly FieldChange[] }
+  | {
+      readonly do: "update";
+      readonly candidate: Candidate;
+      readonly desired: DesiredObject;
+      readonly live: KubeObject;
+      readonly intent: KubeObject;
+      readonly force: boolean;
+      readonly takesItemsOf?: readonly string[];
+      readonly changes: readonly FieldChange[];
+    }
   | { readonly do: "replace"; readonly candidate: Candidate; readonly desired: DesiredObject; readonly live: KubeObject; readonly why: string }
   | { readonly do: "prune"; readonly entry: StaleEntry; readonly live: KubeObject };
 
@@ -139,7 +148,11 @@ export function planSync(input: PlanInput): SyncPlan {
   let unchanged = input.untouched;
   for (const candidate of input.candidates) {
     const { desired, outcome } = candidate;
-    const action = planObject(candidate, { allowReplace: input.allowReplace, replaceFreely: input.replaceFreely ?? (() => false), secrecy: input.secrecy }, refusals);
+    const action = planObject(
+      candidate,
+      { allowReplace: input.allowReplace, replaceFreely: input.replaceFreely ?? (() => false), secrecy: input.secrecy },
+      refusals,
+    );
     if (outcome.is === "unchanged") unchanged++;
     else if (action !== undefined) {
       const { kind, metadata } = desired.object;
@@ -167,7 +180,9 @@ export function planSync(input: PlanInput): SyncPlan {
     if (restraint !== undefined) kept.push({ ...entry, why: restraint.why });
     return restraint === undefined;
   };
-  const prunes = withoutOccupied(deletions.prune.filter(isFree), kept).filter((entry) => !input.waiting.has(entry.unit) && !unfinished.has(entry.unit)).map((entry): Action => ({ do: "prune", entry, live: entry.live }));
+  const prunes = withoutOccupied(deletions.prune.filter(isFree), kept)
+    .filter((entry) => !input.waiting.has(entry.unit) && !unfinished.has(entry.unit))
+    .map((entry): Action => ({ do: "prune", entry, live: entry.live }));
   return {
     waves: [...intoWaves(applies, 1), ...intoWaves(prunes, -1)],
     refusals,
@@ -176,7 +191,13 @@ export function planSync(input: PlanInput): SyncPlan {
     kept,
     held,
     left,
-    waiting: new Map([...input.waiting].filter(([unit]) => input.candidates.some((candidate) => candidate.desired.unit === unit && candidate.outcome.is !== "unchanged") || deletions.prune.some((entry) => entry.unit === unit))),
+    waiting: new Map(
+      [...input.waiting].filter(
+        ([unit]) =>
+          input.candidates.some((candidate) => candidate.desired.unit === unit && candidate.outcome.is !== "unchanged") ||
+          deletions.prune.some((entry) => entry.unit === unit),
+      ),
+    ),
     blocked,
     unchanged,
   };
@@ -205,7 +226,16 @@ function planObject(candidate: Candidate, input: ReplaceRules & { readonly secre
     case "create":
       return { do: "create", candidate, desired };
     case "update":
-      return { do: "update", candidate, desired, live: outcome.live, intent: outcome.intent, force: outcome.force, ...(outcome.takesItemsOf === undefined ? {} : { takesItemsOf: outcome.takesItemsOf }), changes: shownChanges(desired, outcome.live, outcome.result, input.secrecy) };
+      return {
+        do: "update",
+        candidate,
+        desired,
+        live: outcome.live,
+        intent: outcome.intent,
+        force: outcome.force,
+        ...(outcome.takesItemsOf === undefined ? {} : { takesItemsOf: outcome.takesItemsOf }),
+        changes: shownChanges(desired, outcome.live, outcome.result, input.secrecy),
+      };
     case "immutable":
       return planReplacement(candidate, outcome.live, outcome.complaints, input, refusals);
     case "refused":
@@ -217,20 +247,42 @@ function planObject(candidate: Candidate, input: ReplaceRules & { readonly secre
 function shownChanges(desired: DesiredObject, live: KubeObject, result: KubeObject, secrecy: Secrecy | undefined): readonly FieldChange[] {
   const wasConfidential = secrecy?.wasConfidential(desired.identity) === true;
   const before = wasConfidential ? undefined : secrecy?.runs?.get(desired.identity)?.object;
-  return computeFieldChanges(live, result, desired.isConfidential === true || wasConfidential, secrecy?.runs === undefined ? undefined : { before, after: desired.object });
+  return computeFieldChanges(
+    live,
+    result,
+    desired.isConfidential === true || wasConfidential,
+    secrecy?.runs === undefined ? undefined : { before, after: desired.object },
+  );
 }
 
 type ReplaceRules = Required<Pick<PlanInput, "allowReplace" | "replaceFreely">>;
 
-function planReplacement(candidate: Candidate, live: KubeObject, complaints: readonly Complaint[], input: ReplaceRules, refusals: Refusal[]): Action | undefined {
+function planReplacement(
+  candidate: Candidate,
+  live: KubeObject,
+  complaints: readonly Complaint[],
+  input: ReplaceRules,
+  refusals: Refusal[],
+): Action | undefined {
   const { desired } = candidate;
   const { kind, metadata } = desired.object;
   const names = [`${kind}/${metadata.name ?? ""}`, `${kind}/${metadata.namespace ?? ""}/${metadata.name ?? ""}`, desired.unit];
-  const fields = complaints.map((complaint) => complaint.field).filter((field) => field !== undefined).join(", ");
+  const fields = complaints
+    .map((complaint) => complaint.field)
+    .filter((field) => field !== undefined)
+    .join(", ");
   const policy = replacePolicy(desired.object);
-  const isAllowed = REPLACED_FREELY.has(kind) || isMadeAnew(desired) || policy === "allowed" || input.replaceFreely(desired) || input.allowReplace.some((value) => names.includes(value));
+  const isAllowed =
+    REPLACED_FREELY.has(kind) ||
+    isMadeAnew(desired) ||
+    policy === "allowed" ||
+    input.replaceFreely(desired) ||
+    input.allowReplace.some((value) => names.includes(value));
   if (isAllowed && policy !== "never") return { do: "replace", candidate, desired, live, why: `${fields} cannot change in place` };
-  const remedy = policy === "never" ? `, and the annotation ${REPLACE_ANNOTATION} is never; undo the change` : `; to delete ${describeDesired(desired)} and make it anew, ${trailerHint("Allow-Replace", names[0] ?? "")}`;
+  const remedy =
+    policy === "never"
+      ? `, and the annotation ${REPLACE_ANNOTATION} is never; undo the change`
+      : `; to delete ${describeDesired(desired)} and make it anew, ${trailerHint("Allow-Replace", names[0] ?? "")}`;
   for (const complaint of complaints) refusals.push({ desired, complaint: { ...complaint, message: `cannot change in place${remedy}` } });
   return undefined;
 }
@@ -238,6 +290,9 @@ function planReplacement(candidate: Candidate, live: KubeObject, complaints: rea
 function intoWaves(actions: readonly Action[], direction: 1 | -1): readonly Wave[] {
   const kindOf = (action: Action) => (action.do === "prune" ? action.entry.entry.kind : action.desired.object.kind);
   const identityOf = (action: Action) => (action.do === "prune" ? action.entry.identity : action.desired.identity);
-  const groups = Map.groupBy([...actions].sort((a, b) => (identityOf(a) < identityOf(b) ? -1 : 1)), (action) => kindRank(kindOf(action)));
+  const groups = Map.groupBy(
+    [...actions].sort((a, b) => (identityOf(a) < identityOf(b) ? -1 : 1)),
+    (action) => kindRank(kindOf(action)),
+  );
   return [...groups].sort(([a], [b]) => direction * (a - b)).map(([rank, members]) => ({ rank, actions: members }));
 }

@@ -12,7 +12,8 @@ export function renderPlan(plan: SyncPlan, linesMax = LINES_MAX): readonly strin
   const lines = actions.slice(0, linesMax).map(renderAction);
   if (actions.length > linesMax) lines.push(`… and ${actions.length - linesMax} more`);
   for (const { entry, why } of plan.kept) lines.push(`! ${describeEntry(entry)} stays although it left the repository: ${why}`);
-  for (const [why, held] of Map.groupBy(plan.held, ({ unit, why: reason }) => `${unit}: ${reason}`)) lines.push(`= ${why}; ${plural(held.length, "change")} waits`.replace(/s waits$/, "s wait"));
+  for (const [why, held] of Map.groupBy(plan.held, ({ unit, why: reason }) => `${unit}: ${reason}`))
+    lines.push(`= ${why}; ${plural(held.length, "change")} waits`.replace(/s waits$/, "s wait"));
   for (const { desired, by } of plan.blocked.values()) lines.push(`… ${describeDesired(desired)} waits for ${by}`);
   for (const [unit, dependency] of plan.waiting) lines.push(`… ${unit} waits until ${dependency} is healthy`);
   return lines;
@@ -22,7 +23,9 @@ export function renderPlan(plan: SyncPlan, linesMax = LINES_MAX): readonly strin
 export function summarisePlan(plan: SyncPlan): string {
   const actions = actionsOf(plan);
   const count = (kinds: readonly Action["do"][]) => actions.filter((action) => kinds.includes(action.do)).length;
-  const parts = [plural(count(["create"]), "new object"), plural(count(["update", "replace"]), "change"), plural(count(["prune"]), "delete")].filter((part) => part !== "");
+  const parts = [plural(count(["create"]), "new object"), plural(count(["update", "replace"]), "change"), plural(count(["prune"]), "delete")].filter(
+    (part) => part !== "",
+  );
   return parts.length === 0 ? "no changes" : `${parts.join(", ")}, ${plan.unchanged} unchanged`;
 }
 
@@ -36,9 +39,13 @@ export function renderAction(action: Action): string {
       return `- ${describeEntry(action.entry.entry)}`;
     case "update": {
       const shown = action.changes.filter((change) => !isBookkeeping(change));
-      const what = shown.length === 0 ? `now from ${action.desired.file}:${action.desired.line}` : shown.slice(0, CHANGES_MAX).map(formatFieldChange).join(", ");
+      const what =
+        shown.length === 0 ? `now from ${action.desired.file}:${action.desired.line}` : shown.slice(0, CHANGES_MAX).map(formatFieldChange).join(", ");
       const more = shown.length > CHANGES_MAX ? `, and ${shown.length - CHANGES_MAX} more` : "";
-      const left = action.candidate.outcome.is === "update" && action.candidate.outcome.leftToOthers.length > 0 ? ` (left to others: ${action.candidate.outcome.leftToOthers.join(", ")})` : "";
+      const left =
+        action.candidate.outcome.is === "update" && action.candidate.outcome.leftToOthers.length > 0
+          ? ` (left to others: ${action.candidate.outcome.leftToOthers.join(", ")})`
+          : "";
       return `~ ${describeDesired(action.desired)}: ${what}${more}${left}${ownerChange(action)}`;
     }
   }

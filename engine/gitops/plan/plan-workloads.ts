@@ -69,7 +69,13 @@ export function planPods(plan: Pick<SyncPlan, "waves">): { readonly planned: rea
     const count = isSame ? Math.max(0, next.count - old.count) : next.count;
     // A changed template replaces every pod; what fits in the end is asked, not how tight it is meanwhile.
     if (old !== undefined && !isSame && before !== undefined) leaving.push(...leavingOf(before));
-    if (count > 0) planned.push({ workload: action.do === "update" || action.do === "create" || action.do === "replace" ? describeDesired(action.desired) : "", count, pod: next.pod, rollout: old === undefined || isSame ? "at once" : rolloutOf(after) });
+    if (count > 0)
+      planned.push({
+        workload: action.do === "update" || action.do === "create" || action.do === "replace" ? describeDesired(action.desired) : "",
+        count,
+        pod: next.pod,
+        rollout: old === undefined || isSame ? "at once" : rolloutOf(after),
+      });
   }
   return { planned, leaving };
 }
@@ -92,7 +98,15 @@ function podsOf(object: KubeObject): { readonly count: number; readonly pod: Pod
   const isJob = group === "batch" && object.kind === "Job";
   if (!isJob && !REPLICATED.has(`${group}/${object.kind}`)) return undefined;
   const count = isJob ? (spec.suspend === true ? 0 : (spec.parallelism ?? 1)) : (spec.replicas ?? 1);
-  return { count, pod: { apiVersion: "v1", kind: "Pod", metadata: { name, namespace, ...(template.metadata?.labels === undefined ? {} : { labels: template.metadata.labels }) }, spec: withPodLevelRequests(withContainersOfPod(template.spec)) } };
+  return {
+    count,
+    pod: {
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name, namespace, ...(template.metadata?.labels === undefined ? {} : { labels: template.metadata.labels }) },
+      spec: withPodLevelRequests(withContainersOfPod(template.spec)),
+    },
+  };
 }
 
 function withoutPlacement(pod: Pod): Pod {
@@ -106,7 +120,9 @@ function leavingOf(object: KubeObject): readonly LeavingPods[] {
   const labels = object.kind === "Pod" ? object.metadata.labels : template?.metadata?.labels;
   const chosen = selector ?? (labels === undefined ? undefined : { matchLabels: labels });
   // A selector that fits everything would make room that is not there.
-  return chosen === undefined || Object.keys(chosen.matchLabels ?? {}).length + (chosen.matchExpressions ?? []).length === 0 ? [] : [{ namespace, selector: chosen }];
+  return chosen === undefined || Object.keys(chosen.matchLabels ?? {}).length + (chosen.matchExpressions ?? []).length === 0
+    ? []
+    : [{ namespace, selector: chosen }];
 }
 
 function rolloutOf(object: KubeObject): string {

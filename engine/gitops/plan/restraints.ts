@@ -50,14 +50,20 @@ export function computeRestraints(units: readonly Unit[], applications: readonly
     ofObject(unit, kind, namespace, name) {
       const whole = ofUnit.get(unit);
       if (whole !== undefined) return whole;
-      const hold = holds.get(unit)?.find((candidate) => candidate.field === undefined && candidate.object !== undefined && namesObject(candidate.object, kind, namespace, name));
+      const hold = holds
+        .get(unit)
+        ?.find((candidate) => candidate.field === undefined && candidate.object !== undefined && namesObject(candidate.object, kind, namespace, name));
       return hold === undefined ? undefined : { why: describeHold(hold), untilMs: Date.parse(hold.until) };
     },
     isPlain: (unit) => (ignored.get(unit) ?? []).length === 0 && (holds.get(unit) ?? []).every((hold) => hold.field === undefined),
     liveFieldsOf({ unit, object }) {
       const { namespace, name = "" } = object.metadata;
-      const rules = (ignored.get(unit) ?? []).filter((rule) => (rule.kind ?? object.kind) === object.kind && (rule.name ?? name) === name).flatMap((rule) => rule.fields);
-      const held = (holds.get(unit) ?? []).flatMap((hold) => (hold.field !== undefined && (hold.object === undefined || namesObject(hold.object, object.kind, namespace, name)) ? [hold.field] : []));
+      const rules = (ignored.get(unit) ?? [])
+        .filter((rule) => (rule.kind ?? object.kind) === object.kind && (rule.name ?? name) === name)
+        .flatMap((rule) => rule.fields);
+      const held = (holds.get(unit) ?? []).flatMap((hold) =>
+        hold.field !== undefined && (hold.object === undefined || namesObject(hold.object, object.kind, namespace, name)) ? [hold.field] : [],
+      );
       return [...rules, ...held].map(fieldSteps);
     },
   };
@@ -82,7 +88,10 @@ function namesObject(text: string, kind: string, namespace: string | undefined, 
 /** `spec.replicas`, `spec.containers[name="web"].image`, or a JSON pointer. */
 function fieldSteps(field: string): readonly (string | number)[] {
   if (!field.startsWith("/")) return structuralPathOf(field);
-  return field.slice(1).split("/").map((step) => (/^\d+$/.test(step) ? Number(step) : step.replaceAll("~1", "/").replaceAll("~0", "~")));
+  return field
+    .slice(1)
+    .split("/")
+    .map((step) => (/^\d+$/.test(step) ? Number(step) : step.replaceAll("~1", "/").replaceAll("~0", "~")));
 }
 
 interface WindowState {
@@ -108,9 +117,18 @@ export function computeWindow(windows: readonly SyncWindow[], now: number): Wind
     } else if (isActive && (denied === undefined || nextMs > denied.untilMs)) denied = { untilMs: nextMs, schedule: window.schedule };
   }
   const change = Number.isFinite(changesMs) ? changesMs : undefined;
-  if (denied !== undefined) return { closed: { why: `a sync window (${denied.schedule}) is closed until ${shortTime(denied.untilMs)}`, untilMs: denied.untilMs }, changesMs: change };
+  if (denied !== undefined)
+    return { closed: { why: `a sync window (${denied.schedule}) is closed until ${shortTime(denied.untilMs)}`, untilMs: denied.untilMs }, changesMs: change };
   if (isAllowed) return { closed: undefined, changesMs: change };
-  return { closed: { why: Number.isFinite(opensMs) ? `outside of its sync windows; the next opens at ${shortTime(opensMs)}` : "outside of its sync windows, and none will ever open", untilMs: Number.isFinite(opensMs) ? opensMs : undefined }, changesMs: change };
+  return {
+    closed: {
+      why: Number.isFinite(opensMs)
+        ? `outside of its sync windows; the next opens at ${shortTime(opensMs)}`
+        : "outside of its sync windows, and none will ever open",
+      untilMs: Number.isFinite(opensMs) ? opensMs : undefined,
+    },
+    changesMs: change,
+  };
 }
 
 /** Windows that follow each other without a gap are one. */

@@ -50,11 +50,14 @@ export interface PreviewQuestion {
  * stays away until its head moves, or until it was not wanted for a moment: its label taken away and put back. Pure.
  */
 export function choosePreviews({ rules, proposals, requests, existing, expired, now }: PreviewQuestion): PreviewChoice {
-  const wanted = rules === undefined ? [] : proposals.flatMap((proposal): readonly (Proposal & PreviewIdentity)[] => {
-    const namespace = previewNamespace(proposal.name, proposal.ref);
-    const runs = existing.some((preview) => preview.ref === proposal.ref && !preview.isTerminating);
-    return isWanted(proposal, rules, requests, runs) ? [{ ...proposal, namespace }] : [];
-  });
+  const wanted =
+    rules === undefined
+      ? []
+      : proposals.flatMap((proposal): readonly (Proposal & PreviewIdentity)[] => {
+          const namespace = previewNamespace(proposal.name, proposal.ref);
+          const runs = existing.some((preview) => preview.ref === proposal.ref && !preview.isTerminating);
+          return isWanted(proposal, rules, requests, runs) ? [{ ...proposal, namespace }] : [];
+        });
   const stillExpired = new Map(expired.filter((one) => wanted.some(({ ref, head }) => ref === one.ref && head === one.head)).map((one) => [one.ref, one]));
   const run: ChosenPreview[] = [];
   const remove: { preview: ExistingPreview; why: string }[] = [];
@@ -62,7 +65,8 @@ export function choosePreviews({ rules, proposals, requests, existing, expired, 
   for (const preview of existing) {
     const proposal = wanted.find(({ ref }) => ref === preview.ref);
     if (preview.isTerminating) continue;
-    if (proposal === undefined || rules === undefined) remove.push({ preview, why: rules === undefined ? "mainstay.yaml has no previews any more" : "it is closed, or no longer chosen" });
+    if (proposal === undefined || rules === undefined)
+      remove.push({ preview, why: rules === undefined ? "mainstay.yaml has no previews any more" : "it is closed, or no longer chosen" });
     else {
       const movedMs = proposal.head === preview.head ? preview.movedMs : now;
       const dueMs = movedMs + rules.expireAfterMs;
@@ -76,7 +80,8 @@ export function choosePreviews({ rules, proposals, requests, existing, expired, 
     }
   }
   const kept = run.sort(byName).slice(0, rules?.max ?? 0);
-  for (const { namespace } of run.slice(kept.length)) remove.push(...existing.filter((preview) => preview.namespace === namespace).map((preview) => ({ preview, why: "mainstay.yaml allows fewer now" })));
+  for (const { namespace } of run.slice(kept.length))
+    remove.push(...existing.filter((preview) => preview.namespace === namespace).map((preview) => ({ preview, why: "mainstay.yaml allows fewer now" })));
   const waiting: PreviewIdentity[] = [];
   for (const { name, ref, namespace, head } of [...wanted].sort(byName)) {
     // One whose namespace is still on its way out comes again when it is gone.

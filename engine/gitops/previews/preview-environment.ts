@@ -98,17 +98,31 @@ export class PreviewEnvironment {
   facts(): PreviewFacts {
     const { name, ref, namespace, head } = this.#chosen;
     const applications = this.#synchroniser.units.facts();
-    const worst = applications.reduce<HealthState>((state, { health }) => (HEALTH_ORDER.indexOf(health) > HEALTH_ORDER.indexOf(state) ? health : state), "Healthy");
+    const worst = applications.reduce<HealthState>(
+      (state, { health }) => (HEALTH_ORDER.indexOf(health) > HEALTH_ORDER.indexOf(state) ? health : state),
+      "Healthy",
+    );
     const unwell = applications.find(({ health }) => health === worst);
     const { problems = [], notices = [] } = this.#outcome ?? {};
     const isAdmitted = this.#synchroniser.state !== undefined;
     const state = problems.length > 0 ? "Refused" : !isAdmitted || !this.#synchroniser.isInformed ? "Progressing" : worst;
     return {
-      name, ref, namespace, state,
+      name,
+      ref,
+      namespace,
+      state,
       commit: this.#outcome?.head ?? head,
-      reason: problems.length > 0 ? (problems[0] ?? "") : !isAdmitted ? "is being made" : applications.length === 0 ? "none of its applications is chosen" : (unwell?.reason ?? ""),
+      reason:
+        problems.length > 0
+          ? (problems[0] ?? "")
+          : !isAdmitted
+            ? "is being made"
+            : applications.length === 0
+              ? "none of its applications is chosen"
+              : (unwell?.reason ?? ""),
       expires: this.#expiresMs === undefined ? "" : formatTime(this.#expiresMs),
-      problems, notices,
+      problems,
+      notices,
       applications: isAdmitted ? applications : [],
     };
   }
@@ -118,7 +132,8 @@ export class PreviewEnvironment {
     const { client, kinds } = this.#parts.sync;
     const { namespace, head, movedMs } = this.#chosen;
     const known = await client.for(namespaceResource).get("", namespace).catch(notFound);
-    if (known !== undefined && known.metadata.labels?.[PREVIEW_LABEL] !== namespace) return `there is a namespace ${namespace} already that is no preview; rename or delete it`;
+    if (known !== undefined && known.metadata.labels?.[PREVIEW_LABEL] !== namespace)
+      return `there is a namespace ${namespace} already that is no preview; rename or delete it`;
     if (known?.metadata.deletionTimestamp !== undefined) return `namespace ${namespace} is still being deleted`;
     const frame = previewFrame(this.#chosen, head, formatTime(movedMs), rules);
     try {

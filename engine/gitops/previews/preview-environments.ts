@@ -104,7 +104,11 @@ export class PreviewEnvironments {
     const rules = state.config.previews;
     if (rules === undefined && this.#isSwept) return INTERVAL_MS;
     const existing = await this.#existing();
-    const expired = this.#choice?.expired ?? remembered().filter((preview) => preview.state === "Expired").map(({ name, ref, commit }): ExpiredPreview => ({ name, ref, head: commit }));
+    const expired =
+      this.#choice?.expired ??
+      remembered()
+        .filter((preview) => preview.state === "Expired")
+        .map(({ name, ref, commit }): ExpiredPreview => ({ name, ref, head: commit }));
     const requests = await openRequests(signal).catch((error: unknown) => {
       logger.warn("open requests not known; previews stay as they are", { error: describeError(error) });
       return undefined;
@@ -116,7 +120,9 @@ export class PreviewEnvironments {
     this.#isSwept = existing.length === 0 && choice.run.length === 0;
     for (const chosen of choice.run) {
       if (signal.aborted || rules === undefined) break;
-      await this.#environment(chosen).update(chosen, rules, state).catch((error: unknown) => logger.warn("preview not brought up to date, will retry", { preview: chosen.name, error: describeError(error) }));
+      await this.#environment(chosen)
+        .update(chosen, rules, state)
+        .catch((error: unknown) => logger.warn("preview not brought up to date, will retry", { preview: chosen.name, error: describeError(error) }));
     }
     const isRefused = [...this.#running.values()].some((environment) => environment.isRefused);
     return Math.max(0, Math.min(isRefused ? REFUSED_INTERVAL_MS : INTERVAL_MS, choice.nextDueMs - clock.now() + 1));
@@ -133,7 +139,10 @@ export class PreviewEnvironments {
 
   /** The namespace takes everything in it along; its Applications are forgotten once it is gone, so that a crash in between loses nothing. */
   async #remove({ run, remove }: PreviewChoice, existing: readonly ExistingPreview[]): Promise<void> {
-    const { sync: { client }, logger } = this.#options;
+    const {
+      sync: { client },
+      logger,
+    } = this.#options;
     const kept = new Set(run.map(({ namespace }) => namespace));
     for (const [namespace, environment] of this.#running) {
       if (kept.has(namespace)) continue;
@@ -146,7 +155,12 @@ export class PreviewEnvironments {
     }
     const held = new Set([...kept, ...existing.map(({ namespace }) => namespace)]);
     const { items } = await client.for(applicationResource).list("", { labelSelector: PREVIEW_LABEL });
-    for (const { metadata } of items) if (!held.has(metadata.labels?.[PREVIEW_LABEL] ?? "")) await client.for(applicationResource).delete("", metadata.name ?? "").catch(ignoreGone);
+    for (const { metadata } of items)
+      if (!held.has(metadata.labels?.[PREVIEW_LABEL] ?? ""))
+        await client
+          .for(applicationResource)
+          .delete("", metadata.name ?? "")
+          .catch(ignoreGone);
   }
 
   async #existing(): Promise<readonly ExistingPreview[]> {
@@ -161,20 +175,38 @@ export class PreviewEnvironments {
   }
 
   #tell(): void {
-    const bare = ({ name, ref, namespace }: PreviewIdentity, state: PreviewFacts["state"], commit: string, reason: string): PreviewFacts => ({ name, ref, namespace, state, commit, reason, expires: "", problems: [], notices: [], applications: [] });
+    const bare = ({ name, ref, namespace }: PreviewIdentity, state: PreviewFacts["state"], commit: string, reason: string): PreviewFacts => ({
+      name,
+      ref,
+      namespace,
+      state,
+      commit,
+      reason,
+      expires: "",
+      problems: [],
+      notices: [],
+      applications: [],
+    });
     // After a start, what was told before holds until more is known.
-    const told = ({ ref, commit }: PreviewFacts) => this.#options.remembered().find((preview) => preview.ref === ref && preview.commit === commit && preview.namespace !== "");
+    const told = ({ ref, commit }: PreviewFacts) =>
+      this.#options.remembered().find((preview) => preview.ref === ref && preview.commit === commit && preview.namespace !== "");
     const leaving = this.#leaving.filter(({ namespace }) => !this.#running.has(namespace));
     const { waiting = [], expired = [] } = this.#choice ?? {};
-    this.#options.onChange([
-      ...[...this.#running.values()].map((environment) => {
-        const facts = environment.facts();
-        return environment.isInformed ? facts : (told(facts) ?? facts);
-      }),
-      ...leaving.map((preview) => bare(preview, "Leaving", preview.head, "its namespace is being deleted")),
-      ...waiting.map((preview) => bare(preview, "Waiting", "", "as many previews run as mainstay.yaml allows")),
-      ...expired.filter(({ ref }) => !leaving.some((preview) => preview.ref === ref)).map(({ name, ref, head }) => bare({ name, ref, namespace: "" }, "Expired", head, "nothing was pushed to it for too long; a push, or its label put on again, brings it back")),
-    ].sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true })));
+    this.#options.onChange(
+      [
+        ...[...this.#running.values()].map((environment) => {
+          const facts = environment.facts();
+          return environment.isInformed ? facts : (told(facts) ?? facts);
+        }),
+        ...leaving.map((preview) => bare(preview, "Leaving", preview.head, "its namespace is being deleted")),
+        ...waiting.map((preview) => bare(preview, "Waiting", "", "as many previews run as mainstay.yaml allows")),
+        ...expired
+          .filter(({ ref }) => !leaving.some((preview) => preview.ref === ref))
+          .map(({ name, ref, head }) =>
+            bare({ name, ref, namespace: "" }, "Expired", head, "nothing was pushed to it for too long; a push, or its label put on again, brings it back"),
+          ),
+      ].sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true })),
+    );
   }
 }
 
@@ -184,7 +216,16 @@ function readPreview({ metadata }: Namespace): readonly ExistingPreview[] {
   // Someone else's, whatever its label says.
   if (ref === undefined || labels?.[PREVIEW_LABEL] !== namespace) return [];
   const movedMs = Date.parse(annotations[MOVED_ANNOTATION] ?? "");
-  return [{ name: annotations[NAME_ANNOTATION] ?? ref, ref, namespace, head: annotations[HEAD_ANNOTATION] ?? "", movedMs: Number.isNaN(movedMs) ? 0 : movedMs, isTerminating: deletionTimestamp !== undefined }];
+  return [
+    {
+      name: annotations[NAME_ANNOTATION] ?? ref,
+      ref,
+      namespace,
+      head: annotations[HEAD_ANNOTATION] ?? "",
+      movedMs: Number.isNaN(movedMs) ? 0 : movedMs,
+      isTerminating: deletionTimestamp !== undefined,
+    },
+  ];
 }
 
 function ignoreGone(error: unknown): void {

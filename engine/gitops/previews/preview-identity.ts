@@ -30,7 +30,11 @@ export interface PreviewIdentity {
 export function previewNamespace(name: string, ref: string): string {
   if (!ref.startsWith("refs/heads/")) return `preview-${name}`;
   const digest = createHash("sha256").update(ref).digest("hex").slice(0, 8);
-  const slug = name.toLowerCase().replace(/[^a-z0-9]+/g, "-").slice(0, NAMESPACE_MAX - "preview--".length - digest.length).replace(/^-+|-+$/g, "");
+  const slug = name
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .slice(0, NAMESPACE_MAX - "preview--".length - digest.length)
+    .replace(/^-+|-+$/g, "");
   return `preview-${slug === "" ? "" : `${slug}-`}${digest}`;
 }
 
@@ -45,13 +49,23 @@ export function previewApplication(unit: string, namespace: string): string {
 /** What stands in a preview's namespace before anything of the repository does: who it may act as, and how much it may take. */
 export function previewFrame({ name, ref, namespace }: PreviewIdentity, head: string, movedAt: string, rules: PreviewRules): readonly KubeObject[] {
   const inside = { namespace, labels: { [PREVIEW_LABEL]: namespace } };
-  const of = (apiVersion: string, kind: string, fields: Readonly<Record<string, unknown>>, metadata: KubeObject["metadata"] = { name: PREVIEW_ACCOUNT, ...inside }): KubeObject => ({ apiVersion, kind, metadata, ...fields });
+  const of = (
+    apiVersion: string,
+    kind: string,
+    fields: Readonly<Record<string, unknown>>,
+    metadata: KubeObject["metadata"] = { name: PREVIEW_ACCOUNT, ...inside },
+  ): KubeObject => ({ apiVersion, kind, metadata, ...fields });
   return [
-    of("v1", "Namespace", {}, {
-      name: namespace,
-      labels: { [PREVIEW_LABEL]: namespace, "pod-security.kubernetes.io/enforce": rules.podSecurity },
-      annotations: { [REF_ANNOTATION]: ref, [HEAD_ANNOTATION]: head, [MOVED_ANNOTATION]: movedAt, [NAME_ANNOTATION]: name },
-    }),
+    of(
+      "v1",
+      "Namespace",
+      {},
+      {
+        name: namespace,
+        labels: { [PREVIEW_LABEL]: namespace, "pod-security.kubernetes.io/enforce": rules.podSecurity },
+        annotations: { [REF_ANNOTATION]: ref, [HEAD_ANNOTATION]: head, [MOVED_ANNOTATION]: movedAt, [NAME_ANNOTATION]: name },
+      },
+    ),
     of("v1", "ServiceAccount", {}),
     of("rbac.authorization.k8s.io/v1", "RoleBinding", {
       roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: rules.role },

@@ -8,7 +8,10 @@ export function hostsOf(object: KubeObject): readonly string[] {
   const spec = recordOf((object as { readonly spec?: unknown }).spec);
   if (object.kind === "Ingress") return recordsOf(spec["rules"]).flatMap((rule) => textOf(rule["host"]));
   if (!object.apiVersion.startsWith("gateway.networking.k8s.io/")) return [];
-  return [...(Array.isArray(spec["hostnames"]) ? spec["hostnames"] : []).flatMap(textOf), ...recordsOf(spec["listeners"]).flatMap((listener) => textOf(listener["hostname"]))];
+  return [
+    ...(Array.isArray(spec["hostnames"]) ? spec["hostnames"] : []).flatMap(textOf),
+    ...recordsOf(spec["listeners"]).flatMap((listener) => textOf(listener["hostname"])),
+  ];
 }
 
 /** The object without what only one of its kind can have, and with accounts of its own namespaces (`spaces`) looked for in the preview. */
@@ -16,7 +19,9 @@ export function withoutPlaces(object: KubeObject, namespace: string, spaces: Rea
   const { spec, subjects, ...rest } = object as KubeObject & { readonly spec?: unknown; readonly subjects?: unknown };
   if (object.kind === "Service" && object.apiVersion === "v1") return { ...rest, spec: freeService(recordOf(spec)) } as KubeObject; // a Service with fewer fields
   if (object.kind !== "RoleBinding" || !Array.isArray(subjects)) return object;
-  const moved = recordsOf(subjects).map((subject) => (subject["kind"] === "ServiceAccount" && spaces.has(String(subject["namespace"])) ? { ...subject, namespace } : subject));
+  const moved = recordsOf(subjects).map((subject) =>
+    subject["kind"] === "ServiceAccount" && spaces.has(String(subject["namespace"])) ? { ...subject, namespace } : subject,
+  );
   return { ...object, subjects: moved } as KubeObject; // a RoleBinding with other subjects
 }
 

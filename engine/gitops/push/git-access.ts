@@ -28,10 +28,23 @@ export interface GitAccess {
 const GIT_TOKEN_TYPE = "mainstay.dev/git-token";
 const GIT_TOKEN_NAMESPACE = "mainstay-system";
 
-const tokenReviews: ResourceReference<TokenReview & KubeObject> = { group: "authentication.k8s.io", version: "v1", resource: "tokenreviews", kind: "TokenReview", namespaced: false };
-const accessReviews: ResourceReference<SubjectAccessReview & KubeObject> = { group: "authorization.k8s.io", version: "v1", resource: "subjectaccessreviews", kind: "SubjectAccessReview", namespaced: false };
+const tokenReviews: ResourceReference<TokenReview & KubeObject> = {
+  group: "authentication.k8s.io",
+  version: "v1",
+  resource: "tokenreviews",
+  kind: "TokenReview",
+  namespaced: false,
+};
+const accessReviews: ResourceReference<SubjectAccessReview & KubeObject> = {
+  group: "authorization.k8s.io",
+  version: "v1",
+  resource: "subjectaccessreviews",
+  kind: "SubjectAccessReview",
+  namespaced: false,
+};
 
-const HOW = "log in with any user name and, as password, a token of the cluster (kubectl create token NAME) or of a deploy key (a Secret of type mainstay.dev/git-token)";
+const HOW =
+  "log in with any user name and, as password, a token of the cluster (kubectl create token NAME) or of a deploy key (a Secret of type mainstay.dev/git-token)";
 
 /** Whoever reaches the loopback of this machine without saying who they are: what the owner of the machine may, but for what is asked for by name. */
 export const LOCAL_IDENTITY: GitIdentity = { name: ANONYMOUS, may: async (right) => right !== "force" };
@@ -43,13 +56,16 @@ export const LOCAL_IDENTITY: GitIdentity = { name: ANONYMOUS, may: async (right)
 export function createGitAccess(client: Client, allowsAnonymous: boolean): GitAccess {
   return {
     async authenticate(authorization) {
-      if (authorization === undefined) return allowsAnonymous ? { is: "known", identity: LOCAL_IDENTITY } : { is: "refused", why: `this repository is not open to everyone: ${HOW}` };
+      if (authorization === undefined)
+        return allowsAnonymous ? { is: "known", identity: LOCAL_IDENTITY } : { is: "refused", why: `this repository is not open to everyone: ${HOW}` };
       const token = readToken(authorization);
       if (token === undefined) return { is: "refused", why: `neither Basic nor Bearer: ${HOW}` };
       const deployKey = chooseDeployKey(await deployKeys(client), token);
       if (deployKey !== undefined) return { is: "known", identity: identityOfKey(deployKey) };
       const identity = await reviewToken(client, token);
-      return identity === undefined ? { is: "refused", why: `the password is no token that this cluster knows, or it has expired: ${HOW}` } : { is: "known", identity };
+      return identity === undefined
+        ? { is: "refused", why: `the password is no token that this cluster knows, or it has expired: ${HOW}` }
+        : { is: "known", identity };
     },
   };
 }
@@ -97,7 +113,12 @@ async function reviewToken(client: Client, token: string): Promise<GitIdentity |
   const user = status?.authenticated === true ? status.user : undefined;
   if (user?.username === undefined) return undefined;
   const { username, groups, uid, extra } = user;
-  const asker = { user: username, ...(groups === undefined ? {} : { groups }), ...(uid === undefined ? {} : { uid }), ...(extra === undefined ? {} : { extra }) };
+  const asker = {
+    user: username,
+    ...(groups === undefined ? {} : { groups }),
+    ...(uid === undefined ? {} : { uid }),
+    ...(extra === undefined ? {} : { extra }),
+  };
   const isAllowed = async (verb: GitRight, name: string) => {
     const spec = { ...asker, resourceAttributes: { group: "mainstay.dev", resource: "repositories", verb, name } };
     const answer = await client.for(accessReviews).create({ apiVersion: "authorization.k8s.io/v1", kind: "SubjectAccessReview", metadata: {}, spec });

@@ -48,20 +48,25 @@ export class GitHost {
 
   /** Listens, if it does not yet. Rejects when the port is taken. */
   async open(): Promise<void> {
-    this.#opening = this.#opening.catch(() => {}).then(async () => {
-      if (this.#server !== undefined) return;
-      const { root, address, port, certificate, allowsAnonymous, client, random, logger } = this.#options;
-      const isOpen = isLoopback(address);
-      if (!isOpen && certificate === undefined) throw new Error(`serve Git on ${address}: there is no certificate for HTTPS`);
-      await fs.mkdir(root, { recursive: true, mode: 0o700 });
-      this.#server = await startGitServer({
-        root, address, port, logger,
-        access: { users: createGitAccess(client, isOpen && allowsAnonymous), random },
-        repositoryOf: (folder) => this.#hosted.get(folder)?.repository,
-        ...(isOpen || certificate === undefined ? {} : { certificate }),
+    this.#opening = this.#opening
+      .catch(() => {})
+      .then(async () => {
+        if (this.#server !== undefined) return;
+        const { root, address, port, certificate, allowsAnonymous, client, random, logger } = this.#options;
+        const isOpen = isLoopback(address);
+        if (!isOpen && certificate === undefined) throw new Error(`serve Git on ${address}: there is no certificate for HTTPS`);
+        await fs.mkdir(root, { recursive: true, mode: 0o700 });
+        this.#server = await startGitServer({
+          root,
+          address,
+          port,
+          logger,
+          access: { users: createGitAccess(client, isOpen && allowsAnonymous), random },
+          repositoryOf: (folder) => this.#hosted.get(folder)?.repository,
+          ...(isOpen || certificate === undefined ? {} : { certificate }),
+        });
+        this.#opened.resolve(this.#server);
       });
-      this.#opened.resolve(this.#server);
-    });
     await this.#opening;
   }
 
@@ -96,7 +101,10 @@ export class GitHost {
     const { logger } = this.#options;
     const server = await Promise.race([this.#opened.promise, aborted(signal).then(() => undefined)]);
     if (server === undefined) return;
-    const hooks = runHookServer({ socketPath: this.#socketPath, gateOf: (folder) => this.#hosted.get(folder)?.gate, identityOf: (push) => server.identityOf(push), logger }, signal);
+    const hooks = runHookServer(
+      { socketPath: this.#socketPath, gateOf: (folder) => this.#hosted.get(folder)?.gate, identityOf: (push) => server.identityOf(push), logger },
+      signal,
+    );
     await Promise.all([server.run(signal), hooks]);
   }
 

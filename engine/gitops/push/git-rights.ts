@@ -60,13 +60,22 @@ export function computeNeed(update: RefUpdate, isForward: boolean, rules: Branch
 }
 
 /** Why an update is refused that needs a right, and what to do instead. */
-export function explainRefusal(update: RefUpdate, right: GitRight, rules: BranchRules, who: { readonly pusher: string; readonly repository: string; readonly mayForce: boolean; readonly isForced?: boolean }): string {
+export function explainRefusal(
+  update: RefUpdate,
+  right: GitRight,
+  rules: BranchRules,
+  who: { readonly pusher: string; readonly repository: string; readonly mayForce: boolean; readonly isForced?: boolean },
+): string {
   const name = branchOf(update.ref) ?? update.ref;
   const lacks = `${who.pusher} may not ${right} repository ${who.repository}`;
-  if (right !== "force") return `refused: ${name}: ${lacks}; ${right === "push" ? "push a branch of another name for others to merge" : "ask for a role with the verb propose or push on repositories.mainstay.dev"}`;
+  if (right !== "force")
+    return `refused: ${name}: ${lacks}; ${right === "push" ? "push a branch of another name for others to merge" : "ask for a role with the verb propose or push on repositories.mainstay.dev"}`;
   const byForce = who.mayForce ? "; if it must be: git push --force -o force" : who.isForced === true ? `; ${lacks}` : "";
   if (name.startsWith("status/")) return `refused: ${name} is written by the cluster alone${byForce}`;
-  if (isDeletion(update)) return name === rules.branch ? `refused: deleting ${name} would leave the cluster without a desired state; to remove everything, push a commit without manifests${byForce}` : `refused: ${name} is protected and stays${byForce}`;
+  if (isDeletion(update))
+    return name === rules.branch
+      ? `refused: deleting ${name} would leave the cluster without a desired state; to remove everything, push a commit without manifests${byForce}`
+      : `refused: ${name} is protected and stays${byForce}`;
   return `refused: this push would rewrite ${name} and drop ${update.from.slice(0, 10)}; go forward with git pull --rebase, or go back with git revert${byForce}`;
 }
 

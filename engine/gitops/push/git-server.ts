@@ -70,7 +70,8 @@ export async function startGitServer(options: GitServerOptions): Promise<GitServ
   const { certificate } = options;
   const secure = certificate === undefined ? undefined : nodeJs.https.createServer(tlsOptions(certificate));
   const app = Fastify({
-    bodyLimit: Number.MAX_SAFE_INTEGER, forceCloseConnections: true,
+    bodyLimit: Number.MAX_SAFE_INTEGER,
+    forceCloseConnections: true,
     // A pack takes as long as it takes.
     serverFactory: (handler) => Object.assign((secure ?? nodeJs.http.createServer()).on("request", handler), { requestTimeout: 0 }),
   });
@@ -110,7 +111,10 @@ async function serve(request: FastifyRequest, reply: FastifyReply, serving: Serv
   reply.hijack();
   const push = access?.random.uuid() ?? "";
   if (identity !== undefined) pushers.set(push, identity);
-  const child = spawn(backend, [], { env: { ...cgiEnvironment(request, url, serving), REMOTE_USER: identity?.name ?? ANONYMOUS, [PUSH_VARIABLE]: push }, stdio: ["pipe", "pipe", "pipe"] });
+  const child = spawn(backend, [], {
+    env: { ...cgiEnvironment(request, url, serving), REMOTE_USER: identity?.name ?? ANONYMOUS, [PUSH_VARIABLE]: push },
+    stdio: ["pipe", "pipe", "pipe"],
+  });
   children.add(child);
   child.on("close", () => {
     children.delete(child);
@@ -131,7 +135,11 @@ async function serve(request: FastifyRequest, reply: FastifyReply, serving: Serv
 }
 
 /** Answers what cannot be served, and gives back what can. Texts reach the person as `remote:` lines. */
-async function admit(request: FastifyRequest, reply: FastifyReply, { access, repositoryOf = (folder) => folder.replace(/\.git$/, ""), logger }: Serving): Promise<Admitted | undefined> {
+async function admit(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { access, repositoryOf = (folder) => folder.replace(/\.git$/, ""), logger }: Serving,
+): Promise<Admitted | undefined> {
   const refuse = (code: number, text: string) => void reply.code(code).type("text/plain").send(`${text}\n`);
   const url = parseRequestUrl(request.url);
   const [, folder, service] = SERVED_PATH.exec(url?.pathname ?? "") ?? [];
@@ -153,7 +161,12 @@ async function admit(request: FastifyRequest, reply: FastifyReply, { access, rep
     if (repository !== undefined && (await identity.may(right, repository))) return { url, identity };
     logger.warn("git request refused", { from: request.ip, user: identity.name, repository: repository ?? folder, right });
     const isReader = right === "propose" && repository !== undefined && (await identity.may("fetch", repository));
-    return refuse(403, isReader ? `${identity.name} may read repository ${repository}, but not push to it; that takes the verb propose or push on repositories.mainstay.dev, or a deploy key with access: push` : `${identity.name} may not ${right === "fetch" ? "read" : "push to"} repository ${repository ?? folder.replace(/\.git$/, "")}, or there is none; that takes the verb ${right} on repositories.mainstay.dev`);
+    return refuse(
+      403,
+      isReader
+        ? `${identity.name} may read repository ${repository}, but not push to it; that takes the verb propose or push on repositories.mainstay.dev, or a deploy key with access: push`
+        : `${identity.name} may not ${right === "fetch" ? "read" : "push to"} repository ${repository ?? folder.replace(/\.git$/, "")}, or there is none; that takes the verb ${right} on repositories.mainstay.dev`,
+    );
   } catch (error) {
     logger.warn("git request not decided", { from: request.ip, error: describeError(error) });
     return refuse(503, "the API cannot be asked who you are and what you may; try again in a moment");
@@ -166,13 +179,23 @@ function cgiEnvironment(request: FastifyRequest, url: URL, options: GitServerOpt
     return typeof value === "string" ? value : undefined;
   };
   const optional: Record<string, string | undefined> = {
-    CONTENT_TYPE: header("content-type"), CONTENT_LENGTH: header("content-length"), HTTP_CONTENT_ENCODING: header("content-encoding"), HTTP_ACCEPT_ENCODING: header("accept-encoding"),
-    GIT_PROTOCOL: header("git-protocol"), HTTP_USER_AGENT: header("user-agent"),
+    CONTENT_TYPE: header("content-type"),
+    CONTENT_LENGTH: header("content-length"),
+    HTTP_CONTENT_ENCODING: header("content-encoding"),
+    HTTP_ACCEPT_ENCODING: header("accept-encoding"),
+    GIT_PROTOCOL: header("git-protocol"),
+    HTTP_USER_AGENT: header("user-agent"),
   };
   return {
-    ...inheritedEnvironment(), ...GIT_ENVIRONMENT,
-    GIT_PROJECT_ROOT: options.root, GIT_HTTP_EXPORT_ALL: "1",
-    PATH_INFO: url.pathname, QUERY_STRING: url.search.slice(1), REQUEST_METHOD: request.method, REMOTE_ADDR: request.ip, SERVER_PROTOCOL: "HTTP/1.1",
+    ...inheritedEnvironment(),
+    ...GIT_ENVIRONMENT,
+    GIT_PROJECT_ROOT: options.root,
+    GIT_HTTP_EXPORT_ALL: "1",
+    PATH_INFO: url.pathname,
+    QUERY_STRING: url.search.slice(1),
+    REQUEST_METHOD: request.method,
+    REMOTE_ADDR: request.ip,
+    SERVER_PROTOCOL: "HTTP/1.1",
     ...Object.fromEntries(Object.entries(optional).filter((entry): entry is [string, string] => entry[1] !== undefined)),
   };
 }

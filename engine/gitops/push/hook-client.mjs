@@ -9,10 +9,14 @@ process.stdin.on("data", (chunk) => (input += chunk));
 process.stdin.on("end", send);
 
 function send() {
-  const updates = input.trim().split("\n").filter(Boolean).map((line) => {
-    const [from, to, ref] = line.split(" ");
-    return { from, to, ref };
-  });
+  const updates = input
+    .trim()
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => {
+      const [from, to, ref] = line.split(" ");
+      return { from, to, ref };
+    });
   const count = Number(process.env.GIT_PUSH_OPTION_COUNT ?? 0);
   const options = Array.from({ length: count }, (_, index) => process.env[`GIT_PUSH_OPTION_${index}`] ?? "");
   const objectDir = process.env.GIT_OBJECT_DIRECTORY;
@@ -20,7 +24,11 @@ function send() {
   const socket = net.connect(socketPath);
   let exitCode;
   let text = "";
-  socket.on("connect", () => socket.write(`${JSON.stringify({ hook, repository, push: process.env.MAINSTAY_PUSH ?? "", updates, options, overlay: objectDir && hook === "pre-receive" ? { objectDir, alternates } : undefined })}\n`));
+  socket.on("connect", () =>
+    socket.write(
+      `${JSON.stringify({ hook, repository, push: process.env.MAINSTAY_PUSH ?? "", updates, options, overlay: objectDir && hook === "pre-receive" ? { objectDir, alternates } : undefined })}\n`,
+    ),
+  );
   socket.on("data", (chunk) => {
     text += chunk;
     const lines = text.split("\n");
@@ -33,7 +41,8 @@ function send() {
   });
   socket.on("error", () => {});
   socket.on("close", () => {
-    if (exitCode === undefined && hook === "pre-receive") process.stdout.write("refused: the engine is not running, so the push cannot be checked; start it with npm start\n");
+    if (exitCode === undefined && hook === "pre-receive")
+      process.stdout.write("refused: the engine is not running, so the push cannot be checked; start it with npm start\n");
     process.exitCode = exitCode ?? (hook === "pre-receive" ? 1 : 0);
   });
 }

@@ -48,7 +48,8 @@ export async function installHooks(gitDir: string, socketPath: string): Promise<
 /** Answers hooks on a Unix socket until the signal fires. Resolves when every connection has ended. */
 export async function runHookServer(options: HookServerOptions, signal: AbortSignal): Promise<void> {
   const { socketPath } = options;
-  if (Buffer.byteLength(socketPath) > SOCKET_PATH_MAX) throw new Error(`listen for pushes: the path ${socketPath} is longer than Unix sockets allow; choose a shorter --data-dir`);
+  if (Buffer.byteLength(socketPath) > SOCKET_PATH_MAX)
+    throw new Error(`listen for pushes: the path ${socketPath} is longer than Unix sockets allow; choose a shorter --data-dir`);
   await fs.rm(socketPath, { force: true });
   const sessions = new Set<Promise<void>>();
   const sockets = new Set<net.Socket>();
@@ -119,7 +120,14 @@ async function readRequest(socket: net.Socket, signal: AbortSignal): Promise<Hoo
   });
   // Only our own hook, run by the same user, can reach the socket; what it sends is checked for shape all the same.
   const request = JSON.parse(text) as Partial<HookRequest>;
-  if (!HOOKS.some((hook) => hook === request.hook) || typeof request.repository !== "string" || typeof request.push !== "string" || !Array.isArray(request.updates) || !Array.isArray(request.options)) throw new Error("read hook request: not understood");
+  if (
+    !HOOKS.some((hook) => hook === request.hook) ||
+    typeof request.repository !== "string" ||
+    typeof request.push !== "string" ||
+    !Array.isArray(request.updates) ||
+    !Array.isArray(request.options)
+  )
+    throw new Error("read hook request: not understood");
   return request as HookRequest;
 }
 

@@ -113,7 +113,14 @@ export class PushGate {
         if (last !== undefined) return session.print(last);
       }
       const left = deadline - clock.monotonic();
-      if (left <= 0 || session.signal.aborted) return session.print(timeoutLine(shown ?? { appliedMs: undefined, healthyMs: undefined, isSuperseded: false, isHeldUp: false, units: [] }, waitMs, reporter.branch ?? "status"));
+      if (left <= 0 || session.signal.aborted)
+        return session.print(
+          timeoutLine(
+            shown ?? { appliedMs: undefined, healthyMs: undefined, isSuperseded: false, isHeldUp: false, units: [] },
+            waitMs,
+            reporter.branch ?? "status",
+          ),
+        );
       // Changes come in swarms, and nobody reads faster than this.
       await sleep(clock, Math.min(left, VIEW_GATHER_MS), session.signal).catch(() => {});
       const stop = new AbortController();
@@ -146,7 +153,10 @@ export class PushGate {
   async #plan(update: RefUpdate, objects: GitObjects, session: PushSession, isDesired: boolean): Promise<boolean> {
     const { follower } = this.#options;
     const { print } = session;
-    const prepared = await follower.prepare(update.to, objects, { pusher: session.pusher === LOCAL_IDENTITY ? undefined : session.pusher.name, isSealed: !isDesired && !(await follower.mayOpen(true)) });
+    const prepared = await follower.prepare(update.to, objects, {
+      pusher: session.pusher === LOCAL_IDENTITY ? undefined : session.pusher.name,
+      isSealed: !isDesired && !(await follower.mayOpen(true)),
+    });
     const name = update.ref.slice("refs/heads/".length);
     if (!isDesired) print(`if ${name} were merged:`);
     if (prepared.problems.length > 0) {
@@ -210,11 +220,29 @@ export class PushGate {
     const { synchroniser } = this.#options;
     const rollout = synchroniser.rollouts.find(commit);
     if (rollout === undefined) return undefined;
-    const units = synchroniser.units.facts().filter((app) => rollout.units.has(app.name)).map((app) => ({
-      name: app.name, health: app.health, ready: app.ready, reason: app.reason,
-      detail: app.health === "Healthy" ? "" : app.objects.filter((object) => object.health === app.health).map((object) => object.chain.at(-1) ?? "").find((text) => text !== "") ?? "",
-    }));
-    return { appliedMs: rollout.appliedMs, healthyMs: rollout.healthyMs, isSuperseded: rollout.isSuperseded, isHeldUp: isLate && rollout.appliedMs === undefined, units };
+    const units = synchroniser.units
+      .facts()
+      .filter((app) => rollout.units.has(app.name))
+      .map((app) => ({
+        name: app.name,
+        health: app.health,
+        ready: app.ready,
+        reason: app.reason,
+        detail:
+          app.health === "Healthy"
+            ? ""
+            : (app.objects
+                .filter((object) => object.health === app.health)
+                .map((object) => object.chain.at(-1) ?? "")
+                .find((text) => text !== "") ?? ""),
+      }));
+    return {
+      appliedMs: rollout.appliedMs,
+      healthyMs: rollout.healthyMs,
+      isSuperseded: rollout.isSuperseded,
+      isHeldUp: isLate && rollout.appliedMs === undefined,
+      units,
+    };
   }
 
   get #ref(): string {

@@ -46,7 +46,8 @@ export function finalLine(view: RolloutView): string | undefined {
   if (view.isSuperseded) return "a newer commit has taken over";
   if (view.healthyMs !== undefined) return `healthy after ${duration(view.healthyMs)}`;
   const [open] = view.units.filter((unit) => unit.health !== "Healthy");
-  if (open !== undefined && view.units.every((unit) => unit.health === "Healthy" || unit.health === "Suspended")) return `${open.name} is left as it is: ${open.reason}`;
+  if (open !== undefined && view.units.every((unit) => unit.health === "Healthy" || unit.health === "Suspended"))
+    return `${open.name} is left as it is: ${open.reason}`;
   const failed = view.appliedMs === undefined ? undefined : view.units.find((unit) => unit.health === "Degraded");
   return failed === undefined ? undefined : `${failed.name} is degraded; fix it with another push, or go back with: git revert HEAD && git push`;
 }

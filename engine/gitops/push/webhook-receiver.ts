@@ -50,7 +50,9 @@ export async function startWebhookReceiver(options: WebhookReceiverOptions): Pro
     return reply.code(202).send({ message: "looking" });
   };
   app.post("/hook", (request, reply) => answer(request, reply, undefined));
-  app.post<{ Params: { source: string } }>("/hook/:source", (request, reply) => answer(request as FastifyRequest, reply as FastifyReply, request.params.source));
+  app.post<{ Params: { source: string } }>("/hook/:source", (request, reply) =>
+    answer(request as FastifyRequest, reply as FastifyReply, request.params.source),
+  );
   try {
     await app.listen({ host: options.address, port: options.port });
   } catch (error) {

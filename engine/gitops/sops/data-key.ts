@@ -14,7 +14,10 @@ export function parseAgeKeys(text: string): readonly string[] {
 export async function openDataKey(metadata: SopsMetadata, keys: readonly string[]): Promise<Buffer> {
   const recipients = metadata.age.map((entry) => entry.recipient).join(", ");
   if (metadata.age.length === 0) throw new SopsError("the file is not encrypted to an age key; add one with sops updatekeys");
-  if (keys.length === 0) throw new SopsError(`the file is encrypted to ${recipients}, and there is no age key here: start with --sops-age-key-file, or keep the key in the Secret that --sops-age-secret names`);
+  if (keys.length === 0)
+    throw new SopsError(
+      `the file is encrypted to ${recipients}, and there is no age key here: start with --sops-age-key-file, or keep the key in the Secret that --sops-age-secret names`,
+    );
   for (const entry of metadata.age) {
     try {
       const decrypter = new Decrypter();

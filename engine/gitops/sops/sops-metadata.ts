@@ -17,11 +17,22 @@ export function readMetadata(value: unknown): SopsMetadata {
   if (!isRecord(value)) throw new SopsError("the field sops is no map, so the file cannot be opened");
   const groups = Array.isArray(value["key_groups"]) ? value["key_groups"] : [];
   if (groups.length > 1) throw new SopsError("the file needs keys of several groups; only files that one age key opens can be used");
-  const text = (field: string) => (typeof value[field] === "string" ? value[field] : typeof value[field] === "object" && value[field] instanceof Date ? value[field].toISOString() : "");
-  for (const field of ["encrypted_comment_regex", "unencrypted_comment_regex"]) if (text(field) !== "") throw new SopsError(`${field} is not understood here; use encrypted_regex`);
+  const text = (field: string) =>
+    typeof value[field] === "string" ? value[field] : typeof value[field] === "object" && value[field] instanceof Date ? value[field].toISOString() : "";
+  for (const field of ["encrypted_comment_regex", "unencrypted_comment_regex"])
+    if (text(field) !== "") throw new SopsError(`${field} is not understood here; use encrypted_regex`);
   const lists = [value["age"], ...groups.map((group) => (isRecord(group) ? group["age"] : undefined))].filter(Array.isArray);
-  const age = lists.flat().filter(isRecord).map((entry) => ({ recipient: String(entry["recipient"] ?? ""), enc: String(entry["enc"] ?? "") }));
-  return { age, mac: text("mac"), lastModified: text("lastmodified"), macOnlyEncrypted: value["mac_only_encrypted"] === true || value["mac_only_encrypted"] === "true", isEncrypted: rule(text) };
+  const age = lists
+    .flat()
+    .filter(isRecord)
+    .map((entry) => ({ recipient: String(entry["recipient"] ?? ""), enc: String(entry["enc"] ?? "") }));
+  return {
+    age,
+    mac: text("mac"),
+    lastModified: text("lastmodified"),
+    macOnlyEncrypted: value["mac_only_encrypted"] === true || value["mac_only_encrypted"] === "true",
+    isEncrypted: rule(text),
+  };
 }
 
 /** Upstream's rules in upstream's order: a later one decides anew. Without any, keys that end in `_unencrypted` stay open. */

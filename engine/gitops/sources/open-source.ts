@@ -29,5 +29,12 @@ export function openRemote({ url, revision, gitDir, access, pollIntervalMs, logg
     const isNeeded = [given.password, given.bearerToken, given.ca, given.identity, given.knownHosts].some((value) => value !== undefined);
     return isNeeded ? gitAccessEnvironment(given, path.join(path.dirname(gitDir), `${path.basename(gitDir, ".git")}.access`)) : undefined;
   };
-  return openRemoteSource({ gitDir, url, branch: revision, transport: openRemoteTransport(gitDir, url, environment), logger, ...(pollIntervalMs === undefined ? {} : { pollIntervalMs }) });
+  return openRemoteSource({
+    gitDir,
+    url,
+    branch: revision,
+    transport: openRemoteTransport(gitDir, url, environment),
+    logger,
+    ...(pollIntervalMs === undefined ? {} : { pollIntervalMs }),
+  });
 }

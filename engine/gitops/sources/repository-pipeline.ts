@@ -86,16 +86,60 @@ export function createPipeline(parts: PipelineParts, options: PipelineOptions): 
   const known = Promise.withResolvers<void>();
   const name = rule?.name ?? cluster;
   const writesStatus = rule?.writesStatus ?? true;
-  const reading = { catalog, kindsKnown: () => known.promise, cluster, basePath: options.path, renderChart: createChartRenderer(), ...(rule === undefined ? {} : { source: rule }) };
+  const reading = {
+    catalog,
+    kindsKnown: () => known.promise,
+    cluster,
+    basePath: options.path,
+    renderChart: createChartRenderer(),
+    ...(rule === undefined ? {} : { source: rule }),
+  };
   const loader = new ManifestLoader({ ...reading, ...(options.ageKeys === undefined ? {} : { ageKeys: options.ageKeys }) });
   // What strangers bring, such as definitions of kinds, is kept apart from what is deployed.
   const sealedLoader = new ManifestLoader({ ...reading, isSealed: true });
-  const synchroniser = new Synchroniser({ client, view, kinds: loader.kinds, events, clock, logger, claims, repositoryUrl: source.url, writers, proposer: new DriftProposer(source, clock, writers), ...(impersonate === undefined ? {} : { impersonate }), ...(rule === undefined ? {} : { repository: rule.name }) });
-  const reporter = new StatusReporter({ cluster, source, synchroniser, view, eventsOf, clock, logger, awaitsPlans: writesStatus, isSilent: !writesStatus, ...(rule === undefined ? {} : { repository: rule.name }), ...(sources === undefined ? {} : { composed: sources.composed }) });
+  const synchroniser = new Synchroniser({
+    client,
+    view,
+    kinds: loader.kinds,
+    events,
+    clock,
+    logger,
+    claims,
+    repositoryUrl: source.url,
+    writers,
+    proposer: new DriftProposer(source, clock, writers),
+    ...(impersonate === undefined ? {} : { impersonate }),
+    ...(rule === undefined ? {} : { repository: rule.name }),
+  });
+  const reporter = new StatusReporter({
+    cluster,
+    source,
+    synchroniser,
+    view,
+    eventsOf,
+    clock,
+    logger,
+    awaitsPlans: writesStatus,
+    isSilent: !writesStatus,
+    ...(rule === undefined ? {} : { repository: rule.name }),
+    ...(sources === undefined ? {} : { composed: sources.composed }),
+  });
   const record = new RepositoryRecord(client, name, rule !== undefined);
-  const follower = new SourceFollower({ source, loader, sealedLoader, synchroniser, reporter, record, clock, logger, ...(sources === undefined ? {} : { sources }) });
+  const follower = new SourceFollower({
+    source,
+    loader,
+    sealedLoader,
+    synchroniser,
+    reporter,
+    record,
+    clock,
+    logger,
+    ...(sources === undefined ? {} : { sources }),
+  });
   const forge = new ForgeReporter({
-    cluster, clock, logger,
+    cluster,
+    clock,
+    logger,
     forge: async () => {
       const { forgeToken } = await access();
       const address = options.remote === undefined ? undefined : forgeOf(options.remote, synchroniser.state?.config.forge);
@@ -106,26 +150,70 @@ export function createPipeline(parts: PipelineParts, options: PipelineOptions): 
     subscribe: (listener) => reporter.subscribe(listener),
   });
   const planner = new BranchPlanner({
-    source, follower, synchroniser, reporter, view, forecastPods, cluster, clock, logger,
-    openRequests: async (signal) => (await forge.openRequests(signal).then((open) => (open === undefined ? undefined : new Set(open.map(({ number }) => number))))),
+    source,
+    follower,
+    synchroniser,
+    reporter,
+    view,
+    forecastPods,
+    cluster,
+    clock,
+    logger,
+    openRequests: async (signal) =>
+      await forge.openRequests(signal).then((open) => (open === undefined ? undefined : new Set(open.map(({ number }) => number)))),
     onPlanned: () => forge.trigger(),
   });
   // Namespaces of previews are named after requests, of which every repository may have the same.
-  const previews = rule !== undefined ? undefined : new PreviewEnvironments({
-    source, loader, sealedLoader, follower, synchroniser, clock, logger,
-    sync: { client, view, kinds: loader.kinds, events, clock, logger, writers, repositoryUrl: source.url, ...(impersonate === undefined ? {} : { impersonate }) },
-    openRequests: (signal) => forge.openRequests(signal),
-    onChange: (all) => reporter.setPreviews(all),
-    remembered: () => reporter.toldPreviews,
-  });
+  const previews =
+    rule !== undefined
+      ? undefined
+      : new PreviewEnvironments({
+          source,
+          loader,
+          sealedLoader,
+          follower,
+          synchroniser,
+          clock,
+          logger,
+          sync: {
+            client,
+            view,
+            kinds: loader.kinds,
+            events,
+            clock,
+            logger,
+            writers,
+            repositoryUrl: source.url,
+            ...(impersonate === undefined ? {} : { impersonate }),
+          },
+          openRequests: (signal) => forge.openRequests(signal),
+          onChange: (all) => reporter.setPreviews(all),
+          remembered: () => reporter.toldPreviews,
+        });
   if (previews === undefined) reporter.setPreviews([]);
   const onBranchMoved = () => {
     planner.trigger();
     previews?.trigger();
   };
-  const gate = hosted === undefined ? undefined : new PushGate({ gitDir: hosted.gitDir, repository: name, branch: source.branch, follower, synchroniser, reporter, forecastPods, onBranchMoved, clock, logger });
+  const gate =
+    hosted === undefined
+      ? undefined
+      : new PushGate({
+          gitDir: hosted.gitDir,
+          repository: name,
+          branch: source.branch,
+          follower,
+          synchroniser,
+          reporter,
+          forecastPods,
+          onBranchMoved,
+          clock,
+          logger,
+        });
   const notifier = new Notifier({
-    client, clock, logger,
+    client,
+    clock,
+    logger,
     facts: () => reporter.facts(),
     rules: () => synchroniser.state?.config.notifications ?? [],
     isInformed: () => synchroniser.isInformed,
@@ -149,7 +237,12 @@ export function createPipeline(parts: PipelineParts, options: PipelineOptions): 
     service("status branch", (signal) => reporter.run(signal)),
   ];
   return {
-    services, follower, synchroniser, reporter, record, gate,
+    services,
+    follower,
+    synchroniser,
+    reporter,
+    record,
+    gate,
     trigger() {
       follower.trigger();
       onBranchMoved();
@@ -164,7 +257,8 @@ function followCustomKinds(definitions: Informer<CustomResourceDefinition>, kind
   };
   const drop = ({ metadata, spec }: CustomResourceDefinition) => {
     kinds.forget(metadata.name ?? "");
-    for (const { name: version } of spec.versions) view.forget({ group: spec.group, version, resource: spec.names.plural, kind: spec.names.kind, namespaced: spec.scope === "Namespaced" });
+    for (const { name: version } of spec.versions)
+      view.forget({ group: spec.group, version, resource: spec.names.plural, kind: spec.names.kind, namespaced: spec.scope === "Namespaced" });
   };
   return definitions.addHandler({ add: put, update: (_old, definition) => put(definition), delete: drop });
 }

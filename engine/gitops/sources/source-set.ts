@@ -60,7 +60,14 @@ export class SourceSet implements FurtherSources {
 
   check({ config }: DesiredState): readonly Problem[] {
     if (this.#options.host !== undefined) return [];
-    return config.sources.filter(({ url }) => url === undefined).map(({ name }) => ({ file: CONFIG_FILE, line: 1, field: "sources", message: `source ${name} has no url, and a cluster of several servers that follows a repository elsewhere hosts none; give it one` }));
+    return config.sources
+      .filter(({ url }) => url === undefined)
+      .map(({ name }) => ({
+        file: CONFIG_FILE,
+        line: 1,
+        field: "sources",
+        message: `source ${name} has no url, and a cluster of several servers that follows a repository elsewhere hosts none; give it one`,
+      }));
   }
 
   async retain(rules: readonly SourceRule[]): Promise<void> {
@@ -117,7 +124,7 @@ export class SourceSet implements FurtherSources {
 
   async run(signal: AbortSignal): Promise<void> {
     try {
-      for (let failures = 0, hasStrangers = false; !signal.aborted; ) {
+      for (let failures = 0, hasStrangers = false; !signal.aborted;) {
         if (this.#failure !== undefined) throw this.#failure.error;
         if (this.#bell.take()) hasStrangers = true;
         const isComplete = await this.#openMissing();
@@ -136,11 +143,14 @@ export class SourceSet implements FurtherSources {
     let isComplete = true;
     for (const rule of this.#wanted) {
       if (this.#running.has(rule.name) || !this.#wanted.includes(rule)) continue;
-      const opening = this.#open(rule).then(() => void this.#faults.delete(rule.name), (error: unknown) => {
-        isComplete = false;
-        this.#faults.set(rule.name, describeError(error));
-        logger.warn("source not followed, will retry", { source: rule.name, error: describeError(error) });
-      });
+      const opening = this.#open(rule).then(
+        () => void this.#faults.delete(rule.name),
+        (error: unknown) => {
+          isComplete = false;
+          this.#faults.set(rule.name, describeError(error));
+          logger.warn("source not followed, will retry", { source: rule.name, error: describeError(error) });
+        },
+      );
       this.#opening = opening;
       await opening;
       this.#options.onChange();
@@ -157,7 +167,10 @@ export class SourceSet implements FurtherSources {
     const source = hosted === undefined ? await this.#openRemote(rule, access) : await openHosted(rule, hosted.host);
     const { secret } = rule;
     const pipeline = createPipeline(parts, {
-      source, rule, access, path: rule.path,
+      source,
+      rule,
+      access,
+      path: rule.path,
       ...(hosted === undefined ? {} : { hosted }),
       ...(rule.url === undefined ? {} : { remote: rule.url }),
       // Keys of the cluster's own repository would open what someone has copied from it.
@@ -166,11 +179,13 @@ export class SourceSet implements FurtherSources {
     if (pipeline.gate !== undefined) host?.setGate(rule.name, pipeline.gate);
     const stop = new AbortController();
     const unsubscribe = pipeline.reporter.subscribe(onChange);
-    const ended = runServices(pipeline.services, stop.signal).catch((error: unknown) => {
-      if (isAbort(error)) return;
-      this.#failure ??= { error };
-      this.#bell.ring();
-    }).finally(unsubscribe);
+    const ended = runServices(pipeline.services, stop.signal)
+      .catch((error: unknown) => {
+        if (isAbort(error)) return;
+        this.#failure ??= { error };
+        this.#bell.ring();
+      })
+      .finally(unsubscribe);
     this.#running.set(rule.name, { rule, pipeline, stop, ended });
     parts.logger.info("source followed", { source: rule.name, url: source.url });
   }
@@ -180,7 +195,8 @@ export class SourceSet implements FurtherSources {
     // Of another address, nothing that was seen before is true. Names have no dots.
     const folder = `${name}.${createHash("sha256").update(url).digest("hex").slice(0, 8)}`;
     await fs.mkdir(mirrors, { recursive: true, mode: 0o700 });
-    for (const other of await fs.readdir(mirrors)) if (other.startsWith(`${name}.`) && !other.startsWith(folder)) await fs.rm(path.join(mirrors, other), { recursive: true, force: true });
+    for (const other of await fs.readdir(mirrors))
+      if (other.startsWith(`${name}.`) && !other.startsWith(folder)) await fs.rm(path.join(mirrors, other), { recursive: true, force: true });
     return openRemote({ url, revision, gitDir: path.join(mirrors, `${folder}.git`), access, pollIntervalMs: intervalMs, logger: parts.logger });
   }
 
@@ -197,7 +213,8 @@ export class SourceSet implements FurtherSources {
     const { client, logger } = this.#options.parts;
     try {
       const { items } = await client.for(repositoryResource).list("", { labelSelector: REPOSITORY_LABEL });
-      for (const { metadata } of items) if (!this.#wanted.some(({ name }) => name === metadata.name)) await client.for(repositoryResource).delete("", metadata.name ?? "");
+      for (const { metadata } of items)
+        if (!this.#wanted.some(({ name }) => name === metadata.name)) await client.for(repositoryResource).delete("", metadata.name ?? "");
       return true;
     } catch (error) {
       logger.warn("repositories that are gone not forgotten, will retry", { error: describeError(error) });

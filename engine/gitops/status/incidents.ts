@@ -8,7 +8,11 @@ export const INCIDENT_AFTER_MS = 120_000;
 const CLOSED_KEPT = 10;
 
 /** Opens and closes incidents. `nextDueMs` is when the answer changes by time alone; Infinity: not at all. */
-export function computeIncidents(known: readonly IncidentFacts[], applications: readonly ApplicationFacts[], now: number): { readonly incidents: readonly IncidentFacts[]; readonly nextDueMs: number } {
+export function computeIncidents(
+  known: readonly IncidentFacts[],
+  applications: readonly ApplicationFacts[],
+  now: number,
+): { readonly incidents: readonly IncidentFacts[]; readonly nextDueMs: number } {
   let nextDueMs = Infinity;
   const open = known.filter((incident) => incident.closed === undefined);
   const closed = known.filter((incident) => incident.closed !== undefined);

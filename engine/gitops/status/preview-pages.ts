@@ -15,7 +15,14 @@ export function previewPage({ namespace }: Pick<PreviewFacts, "namespace">): str
 export function previewTable(previews: readonly PreviewFacts[], at: string): string {
   return markdownTable(
     ["Preview", "State", "Commit", "Namespace", "Until (UTC)", "Why"],
-    previews.map((preview) => [preview.namespace === "" ? plain(preview.name) : link(plain(preview.name), at, previewPage(preview)), `${mark(preview)} ${preview.state}`, preview.commit === "" ? "" : code(preview.commit.slice(0, 7)), preview.namespace === "" ? "" : code(preview.namespace), shortTime(preview.expires), plain(preview.reason)]),
+    previews.map((preview) => [
+      preview.namespace === "" ? plain(preview.name) : link(plain(preview.name), at, previewPage(preview)),
+      `${mark(preview)} ${preview.state}`,
+      preview.commit === "" ? "" : code(preview.commit.slice(0, 7)),
+      preview.namespace === "" ? "" : code(preview.namespace),
+      shortTime(preview.expires),
+      plain(preview.reason),
+    ]),
   );
 }
 
@@ -24,10 +31,36 @@ export function renderPreviewSummary(preview: PreviewFacts): string {
   const { name, namespace, state, commit, problems, notices, applications, reason, expires } = preview;
   const where = namespace === "" ? "" : ` in namespace ${code(namespace)}`;
   const why = state === "Healthy" || state === "Refused" || reason === "" ? "" : `: ${plain(reason)}`;
-  const lines = [`## Preview: ${mark(preview)} ${state}${where}`, `${commit === "" ? plain(name) : `commit ${code(commit.slice(0, 10))}`}${expires === "" ? "" : ` · until ${shortTime(expires)} UTC unless something is pushed`}${why}`];
-  if (problems.length > 0) lines.push("The commit cannot be applied there; what ran before goes on:", problems.slice(0, PROBLEMS_SHOWN).map((problem) => `- ${code(problem)}`).join("\n"));
-  else if (applications.length > 0) lines.push(markdownTable(["App", "State", "Why"], applications.map((app) => [plain(shortName(app.name, namespace)), `${healthMark(app.health)} ${app.health}`, app.health === "Progressing" ? "" : plain(app.reason)])));
-  if (notices.length > 0) lines.push(notices.slice(0, PROBLEMS_SHOWN).map((notice) => `- ${plain(notice)}`).join("\n"));
+  const lines = [
+    `## Preview: ${mark(preview)} ${state}${where}`,
+    `${commit === "" ? plain(name) : `commit ${code(commit.slice(0, 10))}`}${expires === "" ? "" : ` · until ${shortTime(expires)} UTC unless something is pushed`}${why}`,
+  ];
+  if (problems.length > 0)
+    lines.push(
+      "The commit cannot be applied there; what ran before goes on:",
+      problems
+        .slice(0, PROBLEMS_SHOWN)
+        .map((problem) => `- ${code(problem)}`)
+        .join("\n"),
+    );
+  else if (applications.length > 0)
+    lines.push(
+      markdownTable(
+        ["App", "State", "Why"],
+        applications.map((app) => [
+          plain(shortName(app.name, namespace)),
+          `${healthMark(app.health)} ${app.health}`,
+          app.health === "Progressing" ? "" : plain(app.reason),
+        ]),
+      ),
+    );
+  if (notices.length > 0)
+    lines.push(
+      notices
+        .slice(0, PROBLEMS_SHOWN)
+        .map((notice) => `- ${plain(notice)}`)
+        .join("\n"),
+    );
   return lines.join("\n\n");
 }
 
@@ -35,7 +68,11 @@ export function renderPreviewSummary(preview: PreviewFacts): string {
 export function renderPreviewPage(preview: PreviewFacts, cluster: string): string {
   const [, ...summary] = renderPreviewSummary(preview).split("\n\n");
   const parts = [`# ${plain(cluster)}: preview of ${plain(preview.name)}: ${mark(preview)} ${preview.state}`, ...summary];
-  for (const app of preview.applications) parts.push(`## ${plain(shortName(app.name, preview.namespace))}: ${healthMark(app.health)} ${app.health}${app.ready === "" ? "" : ` · ${app.ready} ready`}`, ...renderApplicationParts(app));
+  for (const app of preview.applications)
+    parts.push(
+      `## ${plain(shortName(app.name, preview.namespace))}: ${healthMark(app.health)} ${app.health}${app.ready === "" ? "" : ` · ${app.ready} ready`}`,
+      ...renderApplicationParts(app),
+    );
   return `${[...parts, link("All applications", previewPage(preview), "README.md")].filter((part) => part !== "").join("\n\n")}\n`;
 }
 

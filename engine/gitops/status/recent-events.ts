@@ -86,7 +86,10 @@ export class RecentEvents {
 }
 
 /** An event as it may be told: of pods, the object that made them; words of strangers and of containers are left out. Pure. */
-export function eventFacts({ involvedObject, type, reason, message, source, reportingComponent, firstTimestamp, eventTime, metadata }: CoreEvent, root: Pick<KubeObject, "kind" | "metadata">): EventFacts {
+export function eventFacts(
+  { involvedObject, type, reason, message, source, reportingComponent, firstTimestamp, eventTime, metadata }: CoreEvent,
+  root: Pick<KubeObject, "kind" | "metadata">,
+): EventFacts {
   const reporter = source?.component || (reportingComponent ?? "");
   const text = OWN_REPORTERS.test(reporter) ? (message ?? "").replace(ANSWERS, "$1").replace(/\s+/g, " ").trim() : "";
   const owner = `${root.kind} ${root.metadata.namespace === undefined ? "" : `${root.metadata.namespace}/`}${root.metadata.name ?? ""}`;

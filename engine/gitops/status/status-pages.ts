@@ -13,17 +13,57 @@ export function renderReadme(facts: StatusFacts): string {
     `# ${headline(facts)}`,
     summaryLine(facts),
     ...syncNotes(facts),
-    apps.length === 0 ? (facts.sync.state === "empty" || facts.sync.state === "applied" ? "Nothing to run yet: push manifests to the branch " + code(facts.repository.branch) + "." : "") : applicationTable(apps.slice(0, ROWS_MAX), facts, "README.md"),
-    ...(apps.length > ROWS_MAX ? [`${apps.length - ROWS_MAX} more: ${pageNames(apps.length).map((name) => link(name, "README.md", name)).join(", ")}`] : []),
+    apps.length === 0
+      ? facts.sync.state === "empty" || facts.sync.state === "applied"
+        ? "Nothing to run yet: push manifests to the branch " + code(facts.repository.branch) + "."
+        : ""
+      : applicationTable(apps.slice(0, ROWS_MAX), facts, "README.md"),
+    ...(apps.length > ROWS_MAX
+      ? [
+          `${apps.length - ROWS_MAX} more: ${pageNames(apps.length)
+            .map((name) => link(name, "README.md", name))
+            .join(", ")}`,
+        ]
+      : []),
     ...(facts.incidents.some((incident) => incident.closed === undefined) ? ["## Incidents", incidentList(facts)] : []),
     ...(facts.applications.every((app) => (app.holds ?? []).length === 0) ? [] : ["## Held", holdList(facts)]),
     ...(facts.repositories === undefined ? [] : ["## Repositories", repositoryTable(facts.repositories)]),
     ...(facts.nodes.length === 0 ? [] : ["## Nodes", nodeTable(facts)]),
     ...(facts.deploys.length === 0 ? [] : ["## Last deploys", deployTable(facts.deploys.slice(0, DEPLOYS_SHOWN), "README.md")]),
-    ...(facts.plans === undefined ? [] : ["## Open plans", markdownTable(["Branch", "Plan", "Commit"], facts.plans.map((plan) => [link(plain(plan.branch), "README.md", plan.file), plain(plan.summary), code(plan.commit.slice(0, 7))]))]),
+    ...(facts.plans === undefined
+      ? []
+      : [
+          "## Open plans",
+          markdownTable(
+            ["Branch", "Plan", "Commit"],
+            facts.plans.map((plan) => [link(plain(plan.branch), "README.md", plan.file), plain(plan.summary), code(plan.commit.slice(0, 7))]),
+          ),
+        ]),
     ...(facts.previews === undefined ? [] : ["## Previews", previewTable(facts.previews, "README.md")]),
-    ...(facts.drift.length === 0 ? [] : ["## Put back", markdownTable(["When (UTC)", "Object", "Change", "By", "From"], facts.drift.map((drift) => [shortTime(drift.time), plain(drift.object), plain(drift.change), plain(drift.writer), drift.source === undefined ? "" : code(drift.source)]))]),
-    ...(facts.notices.length === 0 ? [] : ["## Notes", facts.notices.slice(0, 20).map((notice) => `- ${plain(notice)}`).join("\n")]),
+    ...(facts.drift.length === 0
+      ? []
+      : [
+          "## Put back",
+          markdownTable(
+            ["When (UTC)", "Object", "Change", "By", "From"],
+            facts.drift.map((drift) => [
+              shortTime(drift.time),
+              plain(drift.object),
+              plain(drift.change),
+              plain(drift.writer),
+              drift.source === undefined ? "" : code(drift.source),
+            ]),
+          ),
+        ]),
+    ...(facts.notices.length === 0
+      ? []
+      : [
+          "## Notes",
+          facts.notices
+            .slice(0, 20)
+            .map((notice) => `- ${plain(notice)}`)
+            .join("\n"),
+        ]),
     `Written by Mainstay. Times are UTC. As data: ${link("status.json", "README.md", "status.json")}.`,
   ]);
 }
@@ -31,7 +71,12 @@ export function renderReadme(facts: StatusFacts): string {
 /** Pages two and on of the application table, for clusters with very many. */
 export function renderFurtherPages(facts: StatusFacts): ReadonlyMap<string, string> {
   const apps = worstFirst(facts.applications);
-  return new Map(pageNames(apps.length).map((name, index) => [name, page([`# ${facts.cluster}: applications, page ${index + 2}`, applicationTable(apps.slice((index + 1) * ROWS_MAX, (index + 2) * ROWS_MAX), facts, name)])]));
+  return new Map(
+    pageNames(apps.length).map((name, index) => [
+      name,
+      page([`# ${facts.cluster}: applications, page ${index + 2}`, applicationTable(apps.slice((index + 1) * ROWS_MAX, (index + 2) * ROWS_MAX), facts, name)]),
+    ]),
+  );
 }
 
 export function renderApplicationPage(app: ApplicationFacts, facts: StatusFacts): string {
@@ -55,7 +100,14 @@ export function renderNodesPage(facts: StatusFacts): string {
 export function renderDeployPage(deploy: DeployFacts, cluster: string): string {
   const how = deploy.appliedMs === undefined ? "" : ` in ${duration(deploy.appliedMs)}`;
   const words = { applied: `applied${how}`, rejected: "rejected, nothing changed", "rolled-back": `rolled back${how}` };
-  const healthy = deploy.healthyMs !== undefined ? `healthy after ${duration(deploy.healthyMs)}` : deploy.result === "rejected" ? "" : deploy.superseded === true ? "superseded before it was healthy" : "not healthy yet";
+  const healthy =
+    deploy.healthyMs !== undefined
+      ? `healthy after ${duration(deploy.healthyMs)}`
+      : deploy.result === "rejected"
+        ? ""
+        : deploy.superseded === true
+          ? "superseded before it was healthy"
+          : "not healthy yet";
   return page([
     `# ${cluster}: ${code(deploy.commit.slice(0, 10))} ${plain(deploy.subject)}`,
     `${plain(deploy.author)}${pushedBy(deploy)} · ${deploy.time.replace("T", " ").replace("Z", " UTC")} · ${[words[deploy.result], healthy].filter((part) => part !== "").join(", ")}${revisionText(deploy)}`,
@@ -66,18 +118,27 @@ export function renderDeployPage(deploy: DeployFacts, cluster: string): string {
 
 function revisionText({ revisions = [] }: DeployFacts): string {
   if (revisions.length === 0) return "";
-  return revisions.length === 1 ? ` · stored whole as revision ${revisions[0]}` : ` · a large commit, stored in ${revisions.length} parts up to revision ${revisions.at(-1)}`;
+  return revisions.length === 1
+    ? ` · stored whole as revision ${revisions[0]}`
+    : ` · a large commit, stored in ${revisions.length} parts up to revision ${revisions.at(-1)}`;
 }
 
 /** What people keep as it is, application by application. */
 function holdList(facts: StatusFacts): string {
-  return facts.applications.flatMap((app) => (app.holds ?? []).map((hold) => `- ${link(plain(app.name), "README.md", `apps/${app.name}.md`)}: ${plain(hold)}`)).join("\n");
+  return facts.applications
+    .flatMap((app) => (app.holds ?? []).map((hold) => `- ${link(plain(app.name), "README.md", `apps/${app.name}.md`)}: ${plain(hold)}`))
+    .join("\n");
 }
 
 function headline(facts: StatusFacts): string {
   const state = overallHealth(facts, HEALTH_ORDER);
   const deploy = facts.deploys.find((candidate) => candidate.commit === facts.commit?.id && candidate.result !== "rejected");
-  const timings = [deploy?.appliedMs === undefined ? "" : `applied in ${duration(deploy.appliedMs)}`, deploy?.healthyMs === undefined ? "" : `healthy after ${duration(deploy.healthyMs)}`].filter((part) => part !== "").join(", ");
+  const timings = [
+    deploy?.appliedMs === undefined ? "" : `applied in ${duration(deploy.appliedMs)}`,
+    deploy?.healthyMs === undefined ? "" : `healthy after ${duration(deploy.healthyMs)}`,
+  ]
+    .filter((part) => part !== "")
+    .join(", ");
   const commit = facts.commit === undefined ? "" : ` · commit ${commitLink(facts.commit.id, facts, "README.md", 10)} "${plain(facts.commit.subject)}"`;
   return `${facts.cluster}: ${healthMark(state)} ${state}${commit}${timings === "" ? "" : ` · ${timings}`}`;
 }
@@ -95,7 +156,9 @@ function syncNotes(facts: StatusFacts): readonly string[] {
   const { state, message, problems = [], newest } = facts.sync;
   const commit = newest === undefined ? "" : ` ${code(newest.slice(0, 10))}`;
   const lead = {
-    empty: "", applied: "", syncing: `Commit${commit} is being applied.`,
+    empty: "",
+    applied: "",
+    syncing: `Commit${commit} is being applied.`,
     rejected: `**Commit${commit} is rejected; the one before keeps running.**`,
     unreachable: "**The repository cannot be reached; its last known state keeps running.**",
     deleted: `**The branch ${code(facts.repository.branch)} is gone; its last state keeps running.**`,
@@ -108,19 +171,44 @@ function syncNotes(facts: StatusFacts): readonly string[] {
 function applicationTable(apps: readonly ApplicationFacts[], facts: StatusFacts, at: string): string {
   return markdownTable(
     ["App", "State", "Ready", "Commit", "Image", "Since (UTC)", "Why"],
-    apps.map((app) => [`${healthMark(app.health)} ${link(app.name, at, `apps/${app.name}.md`)}`, app.health, app.ready, commitLink(app.commit, facts, at), plain(app.images.map(shortImage).join(", ")), shortTime(app.since), plain(app.reason)]),
+    apps.map((app) => [
+      `${healthMark(app.health)} ${link(app.name, at, `apps/${app.name}.md`)}`,
+      app.health,
+      app.ready,
+      commitLink(app.commit, facts, at),
+      plain(app.images.map(shortImage).join(", ")),
+      shortTime(app.since),
+      plain(app.reason),
+    ]),
   );
 }
 
 function nodeTable(facts: StatusFacts): string {
   const rows = [...facts.nodes].sort((a, b) => Number(a.ready) - Number(b.ready) || (a.name < b.name ? -1 : 1)).slice(0, ROWS_MAX);
-  return markdownTable(["Node", "State", "Since (UTC)", "Address", "Capacity", "Version", "Why"], rows.map((node) => [plain(node.name), node.ready ? "🟩 Ready" : "🟥 NotReady", shortTime(node.since), node.address, plain(node.capacity), plain(node.version), plain(node.reason)]));
+  return markdownTable(
+    ["Node", "State", "Since (UTC)", "Address", "Capacity", "Version", "Why"],
+    rows.map((node) => [
+      plain(node.name),
+      node.ready ? "🟩 Ready" : "🟥 NotReady",
+      shortTime(node.since),
+      node.address,
+      plain(node.capacity),
+      plain(node.version),
+      plain(node.reason),
+    ]),
+  );
 }
 
 function deployTable(deploys: readonly DeployFacts[], at: string): string {
   return markdownTable(
     ["When (UTC)", "Commit", "What", "By", "Result"],
-    deploys.map((deploy) => [shortTime(deploy.time), link(code(deploy.commit.slice(0, 7)), at, deployPage(deploy)), plain(deploy.subject), `${plain(deploy.author)}${pushedBy(deploy)}`, resultOf(deploy)]),
+    deploys.map((deploy) => [
+      shortTime(deploy.time),
+      link(code(deploy.commit.slice(0, 7)), at, deployPage(deploy)),
+      plain(deploy.subject),
+      `${plain(deploy.author)}${pushedBy(deploy)}`,
+      resultOf(deploy),
+    ]),
   );
 }
 
@@ -131,7 +219,10 @@ function resultOf(deploy: DeployFacts): string {
 }
 
 function incidentList(facts: StatusFacts): string {
-  return facts.incidents.filter((incident) => incident.closed === undefined).map((incident) => `- ${link(plain(incident.application), "README.md", incident.file)} since ${shortTime(incident.opened)}: ${plain(incident.reason)}`).join("\n");
+  return facts.incidents
+    .filter((incident) => incident.closed === undefined)
+    .map((incident) => `- ${link(plain(incident.application), "README.md", incident.file)} since ${shortTime(incident.opened)}: ${plain(incident.reason)}`)
+    .join("\n");
 }
 
 function commitLink(commit: string, facts: StatusFacts, at: string, length = 7): string {
@@ -163,5 +254,15 @@ function pushedBy({ pusher, author }: DeployFacts): string {
 }
 
 function repositoryTable(repositories: readonly RepositoryFacts[]): string {
-  return markdownTable(["Repository", "State", "Commit", "Applications", "From", "Why"], repositories.map(({ name, url, branch, state, commit, applications, healthy, message }) => [plain(name), state, commit === undefined ? "" : `${code(commit.id.slice(0, 7))} ${plain(commit.subject)}`, `${healthy}/${applications} healthy`, plain(`${url} ${branch}`), plain(message ?? "")]));
+  return markdownTable(
+    ["Repository", "State", "Commit", "Applications", "From", "Why"],
+    repositories.map(({ name, url, branch, state, commit, applications, healthy, message }) => [
+      plain(name),
+      state,
+      commit === undefined ? "" : `${code(commit.id.slice(0, 7))} ${plain(commit.subject)}`,
+      `${healthy}/${applications} healthy`,
+      plain(`${url} ${branch}`),
+      plain(message ?? ""),
+    ]),
+  );
 }

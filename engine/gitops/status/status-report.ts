@@ -14,7 +14,13 @@ export const PAST_FOLDERS: readonly string[] = ["deploys", "incidents"];
 export function renderStatusReport(facts: StatusFacts): ReadonlyMap<string, string> {
   // Each object and event is told once, in its application's own file: the summary stays small however much runs.
   const withoutObjects = (apps: readonly ApplicationFacts[]) => apps.map(({ events: _events, ...app }) => ({ ...app, objects: [] }));
-  const summary = { ...facts, applications: withoutObjects(facts.applications), ...(facts.previews === undefined ? {} : { previews: facts.previews.map((preview) => ({ ...preview, applications: withoutObjects(preview.applications) })) }) };
+  const summary = {
+    ...facts,
+    applications: withoutObjects(facts.applications),
+    ...(facts.previews === undefined
+      ? {}
+      : { previews: facts.previews.map((preview) => ({ ...preview, applications: withoutObjects(preview.applications) })) }),
+  };
   const files = new Map<string, string>([
     ["README.md", renderReadme(facts)],
     ["status.json", json(summary)],
@@ -50,7 +56,12 @@ export function statusMessage(before: StatusFacts | undefined, facts: StatusFact
   const { desiredCommit, revision, result, durationMs } = trailers;
   return formatMessage(`status(${facts.cluster}): ${whatChanged(before, facts)}`, "[skip ci]", [
     { key: "Mainstay-Cluster", value: facts.cluster },
-    ...(desiredCommit === undefined ? [] : [{ key: "Mainstay-Desired-Commit", value: desiredCommit }, { key: "Mainstay-Commit", value: desiredCommit }]),
+    ...(desiredCommit === undefined
+      ? []
+      : [
+          { key: "Mainstay-Desired-Commit", value: desiredCommit },
+          { key: "Mainstay-Commit", value: desiredCommit },
+        ]),
     { key: "Mainstay-Etcd-Revision", value: revision },
     { key: "Mainstay-Result", value: result },
     ...(durationMs === undefined ? [] : [{ key: "Mainstay-Duration-Ms", value: String(Math.round(durationMs)) }]),
@@ -62,11 +73,15 @@ function whatChanged(before: StatusFacts | undefined, facts: StatusFacts): strin
   const commit = facts.commit === undefined ? "" : ` (${facts.commit.id.slice(0, 7)})`;
   if (before === undefined) return facts.commit === undefined ? "nothing to run yet" : `first report${commit}`;
   if (before.sync.state !== facts.sync.state && ["rejected", "unreachable", "deleted"].includes(facts.sync.state)) {
-    return { rejected: `commit ${(facts.sync.newest ?? "").slice(0, 7)} rejected`, unreachable: "repository unreachable", deleted: "branch deleted" }[facts.sync.state as "rejected" | "unreachable" | "deleted"];
+    return { rejected: `commit ${(facts.sync.newest ?? "").slice(0, 7)} rejected`, unreachable: "repository unreachable", deleted: "branch deleted" }[
+      facts.sync.state as "rejected" | "unreachable" | "deleted"
+    ];
   }
   const old = new Map(before.applications.map((app) => [app.name, app.health]));
   const changes = [
-    ...facts.applications.filter((app) => old.get(app.name) !== app.health).map((app) => `${app.name} ${old.has(app.name) ? `${old.get(app.name)} → ` : ""}${app.health}`),
+    ...facts.applications
+      .filter((app) => old.get(app.name) !== app.health)
+      .map((app) => `${app.name} ${old.has(app.name) ? `${old.get(app.name)} → ` : ""}${app.health}`),
     ...before.applications.filter((app) => !facts.applications.some((other) => other.name === app.name)).map((app) => `${app.name} removed`),
   ];
   if (changes.length > 3) return `${changes.length} applications changed${commit}`;
@@ -80,7 +95,14 @@ function whatChanged(before: StatusFacts | undefined, facts: StatusFacts): strin
 
 /** In the form that shields.io and its kin read. */
 function badge(label: string, health: HealthState, message?: string): string {
-  const colours: Readonly<Record<HealthState, string>> = { Healthy: "green", Suspended: "lightgrey", Progressing: "orange", Unknown: "lightgrey", Missing: "red", Degraded: "red" };
+  const colours: Readonly<Record<HealthState, string>> = {
+    Healthy: "green",
+    Suspended: "lightgrey",
+    Progressing: "orange",
+    Unknown: "lightgrey",
+    Missing: "red",
+    Degraded: "red",
+  };
   return json({ schemaVersion: 1, label, message: message === undefined || message === "" ? health : message, color: colours[health] });
 }
 

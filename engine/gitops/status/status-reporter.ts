@@ -14,7 +14,18 @@ import { computeNote, writeNote } from "./commit-notes.ts";
 import { computeIncidents } from "./incidents.ts";
 import { subjectOf } from "../git/commit-message.ts";
 import type { RepositoryConfig } from "../manifests/repository-config.ts";
-import { overallHealth, type ApplicationFacts, type EventFacts, type ComposedFacts, type IncidentFacts, type NodeFacts, type PlanFacts, type PreviewFacts, type StatusFacts, type SyncFacts } from "./status-facts.ts";
+import {
+  overallHealth,
+  type ApplicationFacts,
+  type EventFacts,
+  type ComposedFacts,
+  type IncidentFacts,
+  type NodeFacts,
+  type PlanFacts,
+  type PreviewFacts,
+  type StatusFacts,
+  type SyncFacts,
+} from "./status-facts.ts";
 import { renderStatusReport, statusMessage } from "./status-report.ts";
 import { StatusWriter } from "./status-writer.ts";
 import type { Synchroniser } from "../sync/synchroniser.ts";
@@ -193,13 +204,18 @@ export class StatusReporter {
       ...(commit === undefined ? {} : { commit: { id: commit.id, subject: subjectOf(commit.message), author: commit.author } }),
       ...(further === undefined || further.repositories.length === 0 ? {} : { repositories: further.repositories }),
       applications,
-      nodes: view.nodes().map(nodeFacts).sort((a, b) => (a.name < b.name ? -1 : 1)),
+      nodes: view
+        .nodes()
+        .map(nodeFacts)
+        .sort((a, b) => (a.name < b.name ? -1 : 1)),
       deploys: synchroniser.rollouts.facts(),
       drift: synchroniser.drift,
       incidents,
       notices: [...this.#notices, ...synchroniser.orphans],
       ...(this.#planned === undefined || this.#planned.plans.length === 0 ? {} : { plans: this.#planned.plans }),
-      ...(this.#previews === undefined || this.#previews.length === 0 ? {} : { previews: this.#previews.map((preview) => ({ ...preview, applications: preview.applications.map(this.#withEvents) })) }),
+      ...(this.#previews === undefined || this.#previews.length === 0
+        ? {}
+        : { previews: this.#previews.map((preview) => ({ ...preview, applications: preview.applications.map(this.#withEvents) })) }),
     };
     return { facts, nextDueMs };
   }
@@ -213,7 +229,12 @@ export class StatusReporter {
     const { clock, logger, cluster, view } = this.#options;
     if (this.#writer === undefined) return;
     const deploy = facts.deploys[0];
-    const trailers = { desiredCommit: facts.commit?.id, revision: String(view.revision()), result: facts.sync.state === "rejected" ? "rejected" : (deploy?.result ?? "applied"), durationMs: deploy?.healthyMs ?? deploy?.appliedMs };
+    const trailers = {
+      desiredCommit: facts.commit?.id,
+      revision: String(view.revision()),
+      result: facts.sync.state === "rejected" ? "rejected" : (deploy?.result ?? "applied"),
+      durationMs: deploy?.healthyMs ?? deploy?.appliedMs,
+    };
     try {
       const result = await this.#writer.write({
         files: new Map([...renderStatusReport(facts), ...(this.#planned?.pages ?? [])]),
@@ -241,7 +262,8 @@ export class StatusReporter {
       const key = `${deploy.commit} ${note?.result ?? ""}`;
       if (note === undefined || this.#noted.get(key) !== undefined) continue;
       try {
-        if (await writeNote(source.store, deploy.commit, note, { name: "Mainstay", email: `mainstay@${cluster}.invalid`, time: clock.now() })) this.#noted.set(key, true);
+        if (await writeNote(source.store, deploy.commit, note, { name: "Mainstay", email: `mainstay@${cluster}.invalid`, time: clock.now() }))
+          this.#noted.set(key, true);
       } catch (error) {
         logger.warn("note not written", { commit: deploy.commit, error: describeError(error) });
         return;
@@ -286,7 +308,13 @@ function isTerminal(before: StatusFacts | undefined, facts: StatusFacts): boolea
 function hasTurned(before: StatusFacts | undefined, facts: StatusFacts): boolean {
   if (before === undefined) return false;
   const isSettled = ({ state }: PreviewFacts) => state === "Healthy" || state === "Degraded" || state === "Refused";
-  if ((facts.previews ?? []).some((preview) => isSettled(preview) && before.previews?.some((known) => known.name === preview.name && known.commit === preview.commit && isSettled(known)) !== true)) return true;
+  if (
+    (facts.previews ?? []).some(
+      (preview) =>
+        isSettled(preview) && before.previews?.some((known) => known.name === preview.name && known.commit === preview.commit && isSettled(known)) !== true,
+    )
+  )
+    return true;
   const state = overallHealth(facts, HEALTH_ORDER);
   return state !== overallHealth(before, HEALTH_ORDER) && (state === "Healthy" || state === "Degraded");
 }
@@ -301,7 +329,13 @@ function nodeFacts(node: Node): NodeFacts {
     since: ready?.lastTransitionTime ?? "",
     address: node.status?.addresses?.find((address) => address.type === "InternalIP")?.address ?? "",
     version: node.status?.nodeInfo?.kubeletVersion ?? "",
-    capacity: [cpu === undefined ? "" : `${cpu} CPU`, memory === undefined ? "" : `${(parseQuantity(memory) / 2 ** 30).toFixed(1)} GiB`, pods === undefined ? "" : `${pods} pods`].filter((part) => part !== "").join(", "),
+    capacity: [
+      cpu === undefined ? "" : `${cpu} CPU`,
+      memory === undefined ? "" : `${(parseQuantity(memory) / 2 ** 30).toFixed(1)} GiB`,
+      pods === undefined ? "" : `${pods} pods`,
+    ]
+      .filter((part) => part !== "")
+      .join(", "),
   };
 }
 
@@ -309,7 +343,14 @@ function nodeFacts(node: Node): NodeFacts {
 function parseFacts(text: string): StatusFacts | undefined {
   try {
     const value = JSON.parse(text) as Partial<StatusFacts> | null; // checked below as far as it is used
-    const isUsable = value?.schemaVersion === 1 && Array.isArray(value.deploys) && Array.isArray(value.incidents) && Array.isArray(value.applications) && Array.isArray(value.nodes) && Array.isArray(value.drift) && value.sync !== undefined;
+    const isUsable =
+      value?.schemaVersion === 1 &&
+      Array.isArray(value.deploys) &&
+      Array.isArray(value.incidents) &&
+      Array.isArray(value.applications) &&
+      Array.isArray(value.nodes) &&
+      Array.isArray(value.drift) &&
+      value.sync !== undefined;
     return isUsable ? (value as StatusFacts) : undefined;
   } catch {
     return undefined;

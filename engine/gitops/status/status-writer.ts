@@ -95,7 +95,14 @@ export class StatusWriter {
       return writeChangedTree(store, await store.writeTree(past), files);
     }
     const gone = [...known.keys()].filter((path) => !files.has(path) && !PAST_FOLDERS.includes(path.split("/")[0] ?? ""));
-    return writeChangedTree(store, base, new Map<string, string | undefined>([...gone.map((path) => [path, undefined] as const), ...[...files].filter(([path, content]) => known.get(path) !== content)]));
+    return writeChangedTree(
+      store,
+      base,
+      new Map<string, string | undefined>([
+        ...gone.map((path) => [path, undefined] as const),
+        ...[...files].filter(([path, content]) => known.get(path) !== content),
+      ]),
+    );
   }
 
   /** Keeps the history that is cut off for a while, and drops what was kept long enough. */

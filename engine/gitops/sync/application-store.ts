@@ -26,7 +26,9 @@ export class ApplicationStore {
   async load(): Promise<void> {
     const resource = this.#client.for(applicationResource);
     this.#known.clear();
-    const labelSelector = [PREVIEW_LABEL, REPOSITORY_LABEL].map((label) => (this.#labels[label] === undefined ? `!${label}` : `${label}=${this.#labels[label]}`)).join(",");
+    const labelSelector = [PREVIEW_LABEL, REPOSITORY_LABEL]
+      .map((label) => (this.#labels[label] === undefined ? `!${label}` : `${label}=${this.#labels[label]}`))
+      .join(",");
     let page = await resource.list("", { limit: 500, labelSelector });
     for (;;) {
       for (const application of page.items) this.#known.set(application.metadata.name ?? "", application);
@@ -60,7 +62,12 @@ export class ApplicationStore {
     const known = this.#known.get(name);
     const { holds: _holds, ...before } = known?.spec ?? {};
     if (known !== undefined && jsonEqual(before, spec)) return known;
-    const intent: Application = { apiVersion: "mainstay.dev/v1alpha1", kind: "Application", metadata: { name, ...(Object.keys(this.#labels).length === 0 ? {} : { labels: this.#labels }) }, spec };
+    const intent: Application = {
+      apiVersion: "mainstay.dev/v1alpha1",
+      kind: "Application",
+      metadata: { name, ...(Object.keys(this.#labels).length === 0 ? {} : { labels: this.#labels }) },
+      spec,
+    };
     return this.#remember(await this.#client.for(applicationResource).apply(intent, { fieldManager: FIELD_MANAGER, force: true }));
   }
 
@@ -87,7 +94,12 @@ export class ApplicationStore {
   observe(application: Application): boolean {
     const name = application.metadata.name ?? "";
     const known = this.#known.get(name);
-    if (known === undefined || known.metadata.uid !== application.metadata.uid || Number(known.metadata.resourceVersion) >= Number(application.metadata.resourceVersion)) return false;
+    if (
+      known === undefined ||
+      known.metadata.uid !== application.metadata.uid ||
+      Number(known.metadata.resourceVersion) >= Number(application.metadata.resourceVersion)
+    )
+      return false;
     this.#known.set(name, application);
     return !jsonEqual(known.spec?.holds ?? [], application.spec?.holds ?? []);
   }

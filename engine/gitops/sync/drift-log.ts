@@ -36,7 +36,13 @@ export class DriftLog {
     const { events, clock, logger, writers = UNKNOWN_WRITERS } = this.#options;
     const { desired } = action;
     const object = describeDesired(desired);
-    const change = action.do === "update" ? action.changes.filter((one) => !isBookkeeping(one)).map(formatFieldChange).join(", ") || "labels or annotations" : "was deleted, made again";
+    const change =
+      action.do === "update"
+        ? action.changes
+            .filter((one) => !isBookkeeping(one))
+            .map(formatFieldChange)
+            .join(", ") || "labels or annotations"
+        : "was deleted, made again";
     const user = writers.of(writtenName(desired));
     const writer = action.do === "update" ? writerOf(action.live, action.changes, user) : (user ?? "someone");
     writers.forget(writtenName(desired));

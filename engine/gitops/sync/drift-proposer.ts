@@ -53,10 +53,18 @@ export class DriftProposer {
       const before = files.get(desired.file) ?? (await readFileOf(store.objects, state.commit.tree, desired.file))?.toString("utf8");
       if (before === undefined) continue;
       const shown = changes.filter((change) => !isBookkeeping(change));
-      files.set(desired.file, shown.reduce((text, change) => editManifest(text, desired.place.document, desired.place.prefix, change.steps, valueByNames(live, change.steps)), before));
+      files.set(
+        desired.file,
+        shown.reduce(
+          (text, change) => editManifest(text, desired.place.document, desired.place.prefix, change.steps, valueByNames(live, change.steps)),
+          before,
+        ),
+      );
       const first = shown[0];
       const { line } = first === undefined ? desired : await fieldPlace(store.objects, desired, first.steps);
-      told.push(`- ${desired.file}:${line} ${describeDesired(desired)}: ${shown.map((change) => formatFieldChange({ ...change, from: change.to, to: change.from })).join(", ")} (by ${writerOf(live, changes, this.#writers.of(writtenName(desired)))})`);
+      told.push(
+        `- ${desired.file}:${line} ${describeDesired(desired)}: ${shown.map((change) => formatFieldChange({ ...change, from: change.to, to: change.from })).join(", ")} (by ${writerOf(live, changes, this.#writers.of(writtenName(desired)))})`,
+      );
     }
     if (told.length === 0) return undefined;
     const branch = `mainstay/drift/${unit}`;
@@ -67,7 +75,8 @@ export class DriftProposer {
     const last = tip === undefined ? undefined : await store.objects.commit(tip);
     if (last?.tree === tree) return branch;
     const commit = await store.writeCommit({
-      tree, parents: [state.commit.id],
+      tree,
+      parents: [state.commit.id],
       message: formatMessage(`Keep what was changed in ${unit}`, told.join("\n"), [{ key: "Mainstay-Proposal", value: unit }]),
       signature: { name: "Mainstay", email: "mainstay@localhost.invalid", time: this.#clock.now() },
     });

@@ -70,7 +70,12 @@ export class DriftLimiter {
   /** How long the correction of this object has to wait, in milliseconds. */
   delayMs(identity: string, nowMs: number): number {
     const recent = this.#recent.get(identity);
-    if (recent === undefined || nowMs - recent.lastMs > CALM_MS + backoffMs(FIGHT_BACKOFF, recent.count - FREE_CORRECTIONS + 1) || recent.count < FREE_CORRECTIONS) return 0;
+    if (
+      recent === undefined ||
+      nowMs - recent.lastMs > CALM_MS + backoffMs(FIGHT_BACKOFF, recent.count - FREE_CORRECTIONS + 1) ||
+      recent.count < FREE_CORRECTIONS
+    )
+      return 0;
     return Math.max(0, recent.lastMs + backoffMs(FIGHT_BACKOFF, recent.count - FREE_CORRECTIONS + 1) - nowMs);
   }
 

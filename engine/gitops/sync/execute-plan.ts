@@ -58,7 +58,8 @@ export async function executePlan(plan: Pick<SyncPlan, "waves">, execution: Exec
   const revisions: number[] = [];
   for (const batch of planBatches(plan.waves)) {
     if (execution.isSuperseded() || execution.signal.aborted) break;
-    const done = batch.isApart || execution.isApart === true ? { results: await runWaves(batch.waves, execution), revisions: [] } : await runBatch(batch.waves, execution);
+    const done =
+      batch.isApart || execution.isApart === true ? { results: await runWaves(batch.waves, execution), revisions: [] } : await runBatch(batch.waves, execution);
     results.push(...done.results);
     revisions.push(...done.revisions);
     if (done.results.some((result) => result.is === "failed")) break;
@@ -159,7 +160,7 @@ async function runInParts(waves: readonly Wave[], execution: Execution, transact
   const results: ActionResult[] = [];
   const revisions: number[] = [];
   let size = Math.ceil(actions.length / 2);
-  for (let begin = 0; begin < actions.length && !execution.isSuperseded(); ) {
+  for (let begin = 0; begin < actions.length && !execution.isSuperseded();) {
     const part = actions.slice(begin, begin + size);
     const partWaves = [...Map.groupBy(part, ({ rank }) => rank)].map(([rank, members]): Wave => ({ rank, actions: members.map(({ action }) => action) }));
     const done = await runTogether(partWaves, execution, transaction);
@@ -177,7 +178,10 @@ async function runInParts(waves: readonly Wave[], execution: Execution, transact
 
 /** Whether nothing at all could be written: going on object by object would only leave half of a commit behind. */
 export function isOutage(error: unknown): boolean {
-  return hasReason(error, "ServiceUnavailable", "Timeout", "ServerTimeout", "TooManyRequests") || (error instanceof Error && error.cause !== undefined && isOutage(error.cause));
+  return (
+    hasReason(error, "ServiceUnavailable", "Timeout", "ServerTimeout", "TooManyRequests") ||
+    (error instanceof Error && error.cause !== undefined && isOutage(error.cause))
+  );
 }
 
 /** Inside the transaction, what was written had a revision beyond all real ones; what was as it should be kept its own. */
@@ -190,14 +194,19 @@ async function runAction(action: Action, execution: Execution): Promise<ActionRe
   try {
     return await perform(action, execution);
   } catch (error) {
-    return { action, is: "failed", error: new Error(`${action.do} ${action.do === "prune" ? describeEntry(action.entry.entry) : describeDesired(action.desired)}`, { cause: error }) };
+    return {
+      action,
+      is: "failed",
+      error: new Error(`${action.do} ${action.do === "prune" ? describeEntry(action.entry.entry) : describeDesired(action.desired)}`, { cause: error }),
+    };
   }
 }
 
 async function perform(action: Action, execution: Execution): Promise<ActionResult> {
   const { clock, kinds, signal } = execution;
   const client = execution.actAs?.(action.do === "prune" ? action.entry : action.desired) ?? execution.client;
-  const apply = (resource: ResourceReference, intent: KubeObject, force: boolean, takesItemsOf: readonly string[] = []) => client.for(resource).apply(intent, { fieldManager: FIELD_MANAGER, fieldValidation: "Strict", force, takesItemsOf });
+  const apply = (resource: ResourceReference, intent: KubeObject, force: boolean, takesItemsOf: readonly string[] = []) =>
+    client.for(resource).apply(intent, { fieldManager: FIELD_MANAGER, fieldValidation: "Strict", force, takesItemsOf });
   switch (action.do) {
     case "create":
       return { action, is: "done", stored: await apply(action.desired.resource, action.desired.object, true) };
@@ -220,7 +229,9 @@ async function perform(action: Action, execution: Execution): Promise<ActionResu
 export async function deleteSeen(client: Client, resource: ResourceReference, live: KubeObject): Promise<boolean> {
   const { namespace = "", name = "", uid } = live.metadata;
   try {
-    const answer = await client.for(resource).delete(namespace, name, { propagationPolicy: "Background", ...(uid === undefined ? {} : { preconditions: { uid } }) });
+    const answer = await client
+      .for(resource)
+      .delete(namespace, name, { propagationPolicy: "Background", ...(uid === undefined ? {} : { preconditions: { uid } }) });
     return answer.kind === "Status";
   } catch (error) {
     if (hasReason(error, "NotFound")) return true;

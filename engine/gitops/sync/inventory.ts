@@ -32,7 +32,9 @@ export function ownedEntries(applications: readonly Application[]): readonly Own
  */
 export function staleEntries(applications: readonly Application[], objects: ReadonlyMap<string, DesiredObject>): readonly OwnedEntry[] {
   const lists = objectsByUnit(objects);
-  return applications.flatMap((application) => foreignEntries(application, lists.get(application.metadata.name ?? "") ?? NOTHING).filter(({ identity }) => !objects.has(identity)));
+  return applications.flatMap((application) =>
+    foreignEntries(application, lists.get(application.metadata.name ?? "") ?? NOTHING).filter(({ identity }) => !objects.has(identity)),
+  );
 }
 
 /** What an application holds and its own unit does not want: it left the repository, or belongs to another unit now. */
@@ -70,7 +72,12 @@ export function heldKinds(applications: readonly Application[]): readonly Pick<I
  * A unit's inventory before or after an apply: what it wants now, and what it held and has not been seen to be gone.
  * Written before objects are created, so that a crash in between cannot leave objects that nobody would prune.
  */
-export function nextInventory(unit: string, desired: Iterable<DesiredObject>, held: readonly InventoryEntry[], isReleased: (identity: string) => boolean): readonly InventoryEntry[] {
+export function nextInventory(
+  unit: string,
+  desired: Iterable<DesiredObject>,
+  held: readonly InventoryEntry[],
+  isReleased: (identity: string) => boolean,
+): readonly InventoryEntry[] {
   const entries = new Map<string, InventoryEntry>();
   for (const entry of held) if (!isReleased(entryIdentity(entry))) entries.set(entryIdentity(entry), entry);
   for (const object of desired) if (object.unit === unit) entries.set(object.identity, entryOf(object));

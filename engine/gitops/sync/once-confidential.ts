@@ -19,7 +19,10 @@ export class OnceConfidential {
 
   /** What the plan of a commit must not show, beside what runs. */
   secrecyOf({ withheld }: DesiredState, runs: DesiredState | undefined): Secrecy {
-    return { wasConfidential: (identity) => this.#identities.has(identity), ...(withheld === undefined ? {} : { runs: runs?.objects ?? new Map<string, DesiredObject>() }) };
+    return {
+      wasConfidential: (identity) => this.#identities.has(identity),
+      ...(withheld === undefined ? {} : { runs: runs?.objects ?? new Map<string, DesiredObject>() }),
+    };
   }
 }
 

@@ -36,13 +36,18 @@ export class RepositoryClaims {
   /** What speaks against a commit for the sake of the other repositories. */
   findForeign(repository: string, state: DesiredState): readonly Problem[] {
     const held = Map.groupBy(this.#ofRepositories(), repositoryOf);
-    const others = [...new Set([...held.keys(), ...this.#states.keys()])].filter((name) => name !== repository && !(repository === OWN_REPOSITORY && isAbandoned(name, state)));
+    const others = [...new Set([...held.keys(), ...this.#states.keys()])].filter(
+      (name) => name !== repository && !(repository === OWN_REPOSITORY && isAbandoned(name, state)),
+    );
     if (others.length === 0) return [];
-    return findForeignObjects(state, others.map((name) => ({
-      repository: name,
-      wanted: this.#states.get(name)?.()?.objects,
-      held: new Map(ownedEntries(held.get(name) ?? []).map(({ identity, unit }) => [identity, unit])),
-    })));
+    return findForeignObjects(
+      state,
+      others.map((name) => ({
+        repository: name,
+        wanted: this.#states.get(name)?.()?.objects,
+        held: new Map(ownedEntries(held.get(name) ?? []).map(({ identity, unit }) => [identity, unit])),
+      })),
+    );
   }
 
   /** Applications of sources that the commit of the cluster's own repository does not name: what they hold is its to take away. */
@@ -77,7 +82,11 @@ export function findForeignObjects(state: Pick<DesiredState, "objects">, others:
       if (unit === undefined || desired === undefined) continue;
       const place = there === undefined ? "" : ` (${there.file}:${there.line})`;
       const whose = repository === OWN_REPOSITORY ? "the cluster's own repository" : `repository ${repository}`;
-      problems.push({ file: desired.file, line: desired.line, message: `${describeDesired(desired)} belongs to application ${unit} of ${whose}${place}; take it out there first, with the annotation mainstay.dev/prune: disabled if it shall stay meanwhile` });
+      problems.push({
+        file: desired.file,
+        line: desired.line,
+        message: `${describeDesired(desired)} belongs to application ${unit} of ${whose}${place}; take it out there first, with the annotation mainstay.dev/prune: disabled if it shall stay meanwhile`,
+      });
     }
   }
   return problems;

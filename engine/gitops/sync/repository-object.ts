@@ -26,9 +26,12 @@ export class RepositoryRecord {
   /** For a repository that is followed no longer. */
   async remove(): Promise<void> {
     this.#known = undefined;
-    await this.#client.for(repositoryResource).delete("", this.#name).catch((error: unknown) => {
-      if (!hasReason(error, "NotFound")) throw error;
-    });
+    await this.#client
+      .for(repositoryResource)
+      .delete("", this.#name)
+      .catch((error: unknown) => {
+        if (!hasReason(error, "NotFound")) throw error;
+      });
   }
 
   /** The commit that was admitted last, also before a restart. */
@@ -44,7 +47,14 @@ export class RepositoryRecord {
   /** The rules of the commit that was admitted last, which the next one is held against. */
   async admissionBase(): Promise<(SignatureBase & { readonly teams: readonly TeamRule[]; readonly plans: Partial<RepositoryConfig["plans"]> }) | undefined> {
     const commit = await this.lastAdmitted();
-    return commit === undefined ? undefined : { commit, rule: { require: this.#known?.signatures?.require ?? false, keys: this.#known?.signatures?.keys ?? DEFAULT_SIGNERS_FILE }, teams: this.#known?.teams ?? [], plans: (this.#known?.plans ?? {}) as Partial<RepositoryConfig["plans"]> }; // the schema admits its three words only
+    return commit === undefined
+      ? undefined
+      : {
+          commit,
+          rule: { require: this.#known?.signatures?.require ?? false, keys: this.#known?.signatures?.keys ?? DEFAULT_SIGNERS_FILE },
+          teams: this.#known?.teams ?? [],
+          plans: (this.#known?.plans ?? {}) as Partial<RepositoryConfig["plans"]>,
+        }; // the schema admits its three words only
   }
 
   /** Writes only when something other than the time differs. Without a `config`, nothing was admitted since the start: what was before, and its rules, stay. */
@@ -54,7 +64,13 @@ export class RepositoryRecord {
     const { observed: before, metadata: _metadata, ...settings } = this.#known ?? WITHOUT_SETTINGS;
     const { metadata: _unused, ...source } = config === undefined ? { ...settings, metadata: {} } : (config.source ?? WITHOUT_SETTINGS);
     if (this.#known !== undefined && jsonEqual(settings, source) && jsonEqual({ ...before, time: "" }, { ...observed, time: "" })) return;
-    const intent: RepositoryObject = { ...source, apiVersion: "mainstay.dev/v1alpha1", kind: "Repository", metadata: { name: this.#name, ...(this.#labels === undefined ? {} : { labels: this.#labels }) }, observed };
+    const intent: RepositoryObject = {
+      ...source,
+      apiVersion: "mainstay.dev/v1alpha1",
+      kind: "Repository",
+      metadata: { name: this.#name, ...(this.#labels === undefined ? {} : { labels: this.#labels }) },
+      observed,
+    };
     this.#known = await this.#client.for(repositoryResource).apply(intent, { fieldManager: FIELD_MANAGER, force: true });
   }
 }

@@ -45,19 +45,48 @@ export class Rollouts {
   begin(commit: CommitInfo, nowMs: number, startedMs: number, pusher?: string): void {
     if (this.current?.commit.id === commit.id) return;
     this.#rollouts = this.#rollouts.map((rollout) => (rollout.healthyMs === undefined && !rollout.isRejected ? { ...rollout, isSuperseded: true } : rollout));
-    this.#add({ commit, time: formatTime(nowMs), startedMs, units: new Set(), plan: [], problems: [], revisions: [], appliedMs: undefined, healthyMs: undefined, isSuperseded: false, isRejected: false, ...(pusher === undefined ? {} : { pusher }) });
+    this.#add({
+      commit,
+      time: formatTime(nowMs),
+      startedMs,
+      units: new Set(),
+      plan: [],
+      problems: [],
+      revisions: [],
+      appliedMs: undefined,
+      healthyMs: undefined,
+      isSuperseded: false,
+      isRejected: false,
+      ...(pusher === undefined ? {} : { pusher }),
+    });
   }
 
   reject(commit: CommitInfo, nowMs: number, startedMs: number, problems: readonly string[]): void {
     const known = this.find(commit.id);
     if (known?.isRejected === true && known.problems.join("\n") === problems.join("\n")) return;
     this.#rollouts = this.#rollouts.filter((rollout) => rollout.commit.id !== commit.id);
-    this.#add({ commit, time: formatTime(nowMs), startedMs, units: new Set(), plan: [], problems, revisions: [], appliedMs: undefined, healthyMs: undefined, isSuperseded: false, isRejected: true });
+    this.#add({
+      commit,
+      time: formatTime(nowMs),
+      startedMs,
+      units: new Set(),
+      plan: [],
+      problems,
+      revisions: [],
+      appliedMs: undefined,
+      healthyMs: undefined,
+      isSuperseded: false,
+      isRejected: true,
+    });
   }
 
   /** Adds what a pass for the commit is about to do. */
   extend(commit: string, units: Iterable<string>, plan: readonly string[]): void {
-    this.#change(commit, (rollout) => ({ ...rollout, units: new Set([...rollout.units, ...units]), plan: [...rollout.plan, ...plan.filter((line) => !rollout.plan.includes(line))].slice(0, 200) }));
+    this.#change(commit, (rollout) => ({
+      ...rollout,
+      units: new Set([...rollout.units, ...units]),
+      plan: [...rollout.plan, ...plan.filter((line) => !rollout.plan.includes(line))].slice(0, 200),
+    }));
   }
 
   stored(commit: string, revisions: readonly number[]): void {
@@ -81,7 +110,10 @@ export class Rollouts {
   #add(rollout: Rollout): void {
     const again = this.#remembered.find((deploy) => deploy.commit === rollout.commit.id && deploy.result !== "rejected");
     // After a restart the same commit is looked at again; its story is told already.
-    const known = again === undefined || rollout.isRejected ? rollout : { ...rollout, time: again.time, plan: again.plan, revisions: again.revisions ?? [], appliedMs: again.appliedMs, healthyMs: again.healthyMs };
+    const known =
+      again === undefined || rollout.isRejected
+        ? rollout
+        : { ...rollout, time: again.time, plan: again.plan, revisions: again.revisions ?? [], appliedMs: again.appliedMs, healthyMs: again.healthyMs };
     this.#rollouts = [known, ...this.#rollouts].slice(0, DEPLOYS_KEPT);
   }
 

@@ -96,7 +96,11 @@ export class SourceFollower {
    * Reads and plans a commit. `objects` may see a push that is not accepted yet; `pusher` is who brings it, where that is known.
    * Sealed, no encrypted file is opened, and the plan shows nothing that no manifest holds.
    */
-  async prepare(id: string, objects: GitObjects, { pusher, isSealed = false }: { readonly pusher?: string | undefined; readonly isSealed?: boolean } = {}): Promise<Prepared> {
+  async prepare(
+    id: string,
+    objects: GitObjects,
+    { pusher, isSealed = false }: { readonly pusher?: string | undefined; readonly isSealed?: boolean } = {},
+  ): Promise<Prepared> {
     const { loader, synchroniser, record, clock } = this.#options;
     const startedMs = clock.monotonic();
     const commit = await objects.commit(id);
@@ -107,16 +111,31 @@ export class SourceFollower {
     const known = synchroniser.state;
     const base = known === undefined ? await record.admissionBase() : { commit: known.commit.id, rule: known.config.signatures, teams: known.config.teams };
     const signature = await checkSignature(objects, commit, state.config.signatures, base, loader.prefix);
-    const teams = await checkTeams(objects, added.filter(({ id: one }) => one !== base?.commit), base?.teams ?? state.config.teams, pusher);
+    const teams = await checkTeams(
+      objects,
+      added.filter(({ id: one }) => one !== base?.commit),
+      base?.teams ?? state.config.teams,
+      pusher,
+    );
     const preview = await synchroniser.preview(state, objects, messages);
-    return { ...preview, problems: [...signature, ...teams, ...preview.problems, ...synchroniser.findForeign(state), ...(await this.#options.sources?.check(state) ?? [])], state, messages, startedMs };
+    return {
+      ...preview,
+      problems: [...signature, ...teams, ...preview.problems, ...synchroniser.findForeign(state), ...((await this.#options.sources?.check(state)) ?? [])],
+      state,
+      messages,
+      startedMs,
+    };
   }
 
   async #loadSealed(objects: GitObjects, commit: CommitInfo): Promise<DesiredState> {
     const { sealedLoader, synchroniser, source } = this.#options;
     const base = synchroniser.state;
     const runs = base === undefined ? undefined : { state: base, files: sealedLoader.filesOf(source.store.objects, base.commit) };
-    return withholdSealed({ state: await sealedLoader.load(objects, commit), files: sealedLoader.filesOf(objects, commit) }, runs, `plans.encrypted in the ${CONFIG_FILE} of ${source.branch} decides for whose plans it is`);
+    return withholdSealed(
+      { state: await sealedLoader.load(objects, commit), files: sealedLoader.filesOf(objects, commit) },
+      runs,
+      `plans.encrypted in the ${CONFIG_FILE} of ${source.branch} decides for whose plans it is`,
+    );
   }
 
   /** After a restart, nobody else knows what of the cluster came out of encrypted files. */
@@ -197,7 +216,14 @@ export class SourceFollower {
     const foreign = prepared.problems.length === 0 ? synchroniser.findForeign(prepared.state) : [];
     if (prepared.problems.length + foreign.length === 0) {
       await this.#options.sources?.retain(prepared.state.config.sources);
-      synchroniser.admit({ state: prepared.state, objects, messages: prepared.messages, outcomes: prepared.outcomes, startedMs: prepared.startedMs, ...(pusher === undefined ? {} : { pusher }) });
+      synchroniser.admit({
+        state: prepared.state,
+        objects,
+        messages: prepared.messages,
+        outcomes: prepared.outcomes,
+        startedMs: prepared.startedMs,
+        ...(pusher === undefined ? {} : { pusher }),
+      });
       this.#prepared.delete(id);
       this.#handled = id;
       this.#isRejected = false;
@@ -210,7 +236,10 @@ export class SourceFollower {
     synchroniser.rollouts.reject(prepared.state.commit, clock.now(), prepared.startedMs, problems);
     this.#isRejected = true;
     this.#tell({ state: "rejected", newest: id, problems }, []);
-    await record.write(synchroniser.state?.config, this.#observed(synchroniser.state?.commit.id, "rejected", `${shortId(id)}: ${problems.slice(0, 5).join("; ")}`));
+    await record.write(
+      synchroniser.state?.config,
+      this.#observed(synchroniser.state?.commit.id, "rejected", `${shortId(id)}: ${problems.slice(0, 5).join("; ")}`),
+    );
   }
 
   /** After a restart with a bad newest commit: the last one that was admitted goes on. */
@@ -235,9 +264,20 @@ export class SourceFollower {
     this.#options.reporter.setSync(sync, [...notes, ...(this.#options.synchroniser.state?.notices ?? [])]);
   }
 
-  #observed(commit: string | undefined, result: string, message?: string): { url: string; branch: string; commit?: string; result: string; message?: string; time: string } {
+  #observed(
+    commit: string | undefined,
+    result: string,
+    message?: string,
+  ): { url: string; branch: string; commit?: string; result: string; message?: string; time: string } {
     const { source, clock } = this.#options;
-    return { url: source.url, branch: source.branch, ...(commit === undefined ? {} : { commit }), result, ...(message === undefined ? {} : { message }), time: formatTime(clock.now()) };
+    return {
+      url: source.url,
+      branch: source.branch,
+      ...(commit === undefined ? {} : { commit }),
+      result,
+      ...(message === undefined ? {} : { message }),
+      time: formatTime(clock.now()),
+    };
   }
 }
 

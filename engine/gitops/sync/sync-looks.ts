@@ -29,7 +29,11 @@ export class SyncLooks {
     const { memory, limiter, isFinished, later, clock } = this.#options;
     const nowMs = clock.monotonic();
     const looks: Look[] = [];
-    for (const look of memory.toLook(state.objects, (desired) => withFields(desired, restraints), (unit) => restraints.isPlain(unit))) {
+    for (const look of memory.toLook(
+      state.objects,
+      (desired) => withFields(desired, restraints),
+      (unit) => restraints.isPlain(unit),
+    )) {
       const { desired } = look;
       const cause = this.#causeOf(look);
       if (isFinished(desired) && this.#liveOf(desired) === undefined) continue;
@@ -48,7 +52,8 @@ export class SyncLooks {
       if (outcome === undefined || outcome.is === "refused" || outcome.is === "immutable") continue;
       const expected = outcome.is === "create" ? undefined : outcome.live.metadata.resourceVersion;
       // What is watched may be behind what was written here.
-      if (this.#liveOf(desired)?.metadata.resourceVersion === expected && this.#options.memory.writtenRevision(desired.identity) <= Number(expected ?? 0)) known.set(desired.identity, outcome);
+      if (this.#liveOf(desired)?.metadata.resourceVersion === expected && this.#options.memory.writtenRevision(desired.identity) <= Number(expected ?? 0))
+        known.set(desired.identity, outcome);
     }
     return known;
   }

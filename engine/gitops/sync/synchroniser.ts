@@ -136,8 +136,22 @@ export class Synchroniser {
     this.#timers = new Timers(options.clock);
     this.#drift = new DriftLog(options);
     this.#applications = new ApplicationStore(options.client, options);
-    this.units = new UnitReporter({ applications: this.#applications, view: options.view, memory: this.#memory, clock: options.clock, repositoryUrl: options.repositoryUrl, writers: options.writers ?? UNKNOWN_WRITERS, remove: (desired, live) => this.#removeDone(desired, live) });
-    this.#looks = new SyncLooks({ ...options, memory: this.#memory, limiter: this.#limiter, isFinished: (desired) => this.units.isFinished(desired), later: (delayMs) => this.#timers.after(delayMs, () => this.#requestPass()) });
+    this.units = new UnitReporter({
+      applications: this.#applications,
+      view: options.view,
+      memory: this.#memory,
+      clock: options.clock,
+      repositoryUrl: options.repositoryUrl,
+      writers: options.writers ?? UNKNOWN_WRITERS,
+      remove: (desired, live) => this.#removeDone(desired, live),
+    });
+    this.#looks = new SyncLooks({
+      ...options,
+      memory: this.#memory,
+      limiter: this.#limiter,
+      isFinished: (desired) => this.units.isFinished(desired),
+      later: (delayMs) => this.#timers.after(delayMs, () => this.#requestPass()),
+    });
     // Nobody may be waiting when the service ends before it has started.
     this.#started.promise.catch(() => {});
   }
@@ -176,11 +190,35 @@ export class Synchroniser {
   /** What a commit would do, and everything that speaks against it. Changes nothing. */
   async preview(state: DesiredState, objects: GitObjects, messages: readonly string[]): Promise<Preview> {
     await this.#started.promise;
-    const examine = this.#looks.choose(state, this.#restraints(state.units)).filter(({ desired }) => state.withheld?.has(desired.identity) !== true).map(({ desired }) => ({ desired, cause: "commit" as const }));
-    const { plan, outcomes } = await planCommit({ ...this.#options, state, examine, knownOutcomes: new Map(), applications: [...this.#applications.all(), ...this.#abandoned(state)], messages, waiting: () => new Map(), actAs: this.#actAs(state.units), restraints: this.#restraints(state.units), isForecast: true, secrecy: this.onceConfidential.secrecyOf(state, this.state) });
+    const examine = this.#looks
+      .choose(state, this.#restraints(state.units))
+      .filter(({ desired }) => state.withheld?.has(desired.identity) !== true)
+      .map(({ desired }) => ({ desired, cause: "commit" as const }));
+    const { plan, outcomes } = await planCommit({
+      ...this.#options,
+      state,
+      examine,
+      knownOutcomes: new Map(),
+      applications: [...this.#applications.all(), ...this.#abandoned(state)],
+      messages,
+      waiting: () => new Map(),
+      actAs: this.#actAs(state.units),
+      restraints: this.#restraints(state.units),
+      isForecast: true,
+      secrecy: this.onceConfidential.secrecyOf(state, this.state),
+    });
     const whole = await checkWhole({ ...this.#options, state }, plan);
     const warnings = await problemsOf(objects, { problems: [], refusals: whole.warnings });
-    return { plan, outcomes, warnings, problems: sortProblems([...state.problems, ...(await problemsOf(objects, plan)), ...(await problemsOf(objects, { problems: [], refusals: whole.refusals }))]) };
+    return {
+      plan,
+      outcomes,
+      warnings,
+      problems: sortProblems([
+        ...state.problems,
+        ...(await problemsOf(objects, plan)),
+        ...(await problemsOf(objects, { problems: [], refusals: whole.refusals })),
+      ]),
+    };
   }
 
   /** What speaks against a commit because another repository of the cluster has it. */
@@ -196,7 +234,8 @@ export class Synchroniser {
     this.#admitted = admitted;
     this.onceConfidential.follow(admitted.state);
     const changed = this.#memory.follow(admitted.state.objects);
-    const isSource = (application: Application) => this.#options.repository === undefined && admitted.state.config.sources.some(({ name }) => name === repositoryOf(application));
+    const isSource = (application: Application) =>
+      this.#options.repository === undefined && admitted.state.config.sources.some(({ name }) => name === repositoryOf(application));
     for (const application of this.#applications.all()) if (isSource(application)) this.#applications.release(application.metadata.name ?? "");
     this.rollouts.begin(admitted.state.commit, clock.now(), admitted.startedMs, admitted.pusher);
     this.units.setState(admitted.state, changed);
@@ -209,7 +248,10 @@ export class Synchroniser {
     const onAbort = () => this.#wake();
     signal.addEventListener("abort", onAbort, { once: true });
     const leave = this.#options.preview === undefined ? this.#options.claims?.enter(this.#options.repository ?? OWN_REPOSITORY, () => this.state) : undefined;
-    const unlisten = this.#options.view.listen((object, identity, isGone) => this.#observe(object, identity, isGone), () => this.#notify());
+    const unlisten = this.#options.view.listen(
+      (object, identity, isGone) => this.#observe(object, identity, isGone),
+      () => this.#notify(),
+    );
     try {
       await this.#start(signal);
       while (!signal.aborted) {
@@ -277,28 +319,69 @@ export class Synchroniser {
     const { client, view, kinds, logger } = this.#options;
     for (const application of this.#abandoned(state)) await this.#applications.adopt(application.metadata.name ?? "");
     const applications = this.#applications.all();
-    const inUse = new Set([...ofAllUnits(state.objects, resourcesIn), ...heldKinds(applications).map(({ group = "", kind }) => kinds.ofGroupKind(group, kind)).filter((resource) => resource !== undefined)]);
+    const inUse = new Set([
+      ...ofAllUnits(state.objects, resourcesIn),
+      ...heldKinds(applications)
+        .map(({ group = "", kind }) => kinds.ofGroupKind(group, kind))
+        .filter((resource) => resource !== undefined),
+    ]);
     const served = () => [...inUse].filter((resource) => kinds.isServed(resource));
     await view.ensure(new Set<ResourceDefinition>([...served(), applicationResource as unknown as ResourceDefinition]), signal); // all objects are read as KubeObject there
     this.#isViewReady = true;
     const restraints = this.#restraints(state.units);
-    if (restraints.nextChangeMs < Infinity) this.#timers.after(Math.min(restraints.nextChangeMs - this.#options.clock.now(), RESTRAINT_LOOK_MAX_MS) + 1, () => this.#requestPass(), "restraints");
+    if (restraints.nextChangeMs < Infinity)
+      this.#timers.after(Math.min(restraints.nextChangeMs - this.#options.clock.now(), RESTRAINT_LOOK_MAX_MS) + 1, () => this.#requestPass(), "restraints");
     const examine = this.#looks.choose(state, restraints);
     for (const { desired } of examine) this.#memory.looking(desired.identity);
-    const blocked = (changing: ReadonlySet<string>) => computeBlocked(state.objects, changing, (desired) => this.units.readinessOf(desired), (identity) => this.#rolling.has(identity));
-    const { plan, outcomes } = await planCommit({ client, kinds, state, examine, knownOutcomes: this.#looks.stillTrue(admitted.outcomes, examine), applications, messages, waiting: (changing) => this.#waitingUnits(state.units, changing), blocked, restraints, actAs: this.#actAs(state.units), secrecy: this.onceConfidential.secrecyOf(state, this.state) });
+    const blocked = (changing: ReadonlySet<string>) =>
+      computeBlocked(
+        state.objects,
+        changing,
+        (desired) => this.units.readinessOf(desired),
+        (identity) => this.#rolling.has(identity),
+      );
+    const { plan, outcomes } = await planCommit({
+      client,
+      kinds,
+      state,
+      examine,
+      knownOutcomes: this.#looks.stillTrue(admitted.outcomes, examine),
+      applications,
+      messages,
+      waiting: (changing) => this.#waitingUnits(state.units, changing),
+      blocked,
+      restraints,
+      actAs: this.#actAs(state.units),
+      secrecy: this.onceConfidential.secrecyOf(state, this.state),
+    });
     if (this.#admitted !== admitted) return true;
     for (const { desired } of examine) {
       const outcome = outcomes.get(desired.identity);
-      if (outcome?.is === "unchanged" && this.#memory.settle(withFields(desired, restraints), { live: outcome.live, isWritten: false, isOwned: outcome.isOwned })) this.#requestPass();
+      if (
+        outcome?.is === "unchanged" &&
+        this.#memory.settle(withFields(desired, restraints), { live: outcome.live, isWritten: false, isOwned: outcome.isOwned })
+      )
+        this.#requestPass();
     }
-    for (const identity of [...plan.held.map((held) => held.identity), ...plan.left.map(({ desired }) => desired.identity)]) this.#memory.mustLookAgain(identity);
+    for (const identity of [...plan.held.map((held) => held.identity), ...plan.left.map(({ desired }) => desired.identity)])
+      this.#memory.mustLookAgain(identity);
     await this.#options.proposer?.proposeAll(plan.left, state, logger);
     const refused = await problemsOf(objects, plan);
     this.units.planned(plan, refused);
     this.#announce(plan, state);
-    await this.units.holdInventory(state, examine.map(({ desired }) => desired.unit));
-    const { results, revisions } = await executePlan(plan, { client, clock: this.#options.clock, kinds, actAs: this.#actAs(state.units), isSuperseded: () => this.#admitted !== admitted, isApart: this.#refusals >= FAILURES_TOGETHER, signal });
+    await this.units.holdInventory(
+      state,
+      examine.map(({ desired }) => desired.unit),
+    );
+    const { results, revisions } = await executePlan(plan, {
+      client,
+      clock: this.#options.clock,
+      kinds,
+      actAs: this.#actAs(state.units),
+      isSuperseded: () => this.#admitted !== admitted,
+      isApart: this.#refusals >= FAILURES_TOGETHER,
+      signal,
+    });
     const turns = new Turns(RESULTS_PER_TURN);
     for (const result of results) {
       await turns.next();
@@ -315,7 +398,13 @@ export class Synchroniser {
     if (this.#ending(plan, results).some((entry) => !this.#isInView(entry))) this.#requestPass();
     // A preview is taken away with its namespace.
     if (this.#options.preview === undefined && this.#options.repository === undefined) this.#orphans.look(state, this.#options.view);
-    const isDone = failed.length === 0 && refused.length === 0 && plan.waiting.size === 0 && plan.blocked.size === 0 && plan.held.length === 0 && results.length === actionsOf(plan).length;
+    const isDone =
+      failed.length === 0 &&
+      refused.length === 0 &&
+      plan.waiting.size === 0 &&
+      plan.blocked.size === 0 &&
+      plan.held.length === 0 &&
+      results.length === actionsOf(plan).length;
     this.rollouts.stored(state.commit.id, revisions);
     if (isDone) this.rollouts.applied(state.commit.id, this.#options.clock.monotonic());
     return failed.length === 0 && refused.length === 0;
@@ -323,7 +412,10 @@ export class Synchroniser {
 
   /** Objects that were last seen being deleted. */
   #ending(plan: SyncPlan, results: readonly ActionResult[]): readonly OwnedEntry[] {
-    return [...plan.kept.filter(({ live }) => live?.metadata.deletionTimestamp !== undefined), ...results.flatMap(({ is, action }) => (is === "terminating" && action.do === "prune" ? [action.entry] : []))];
+    return [
+      ...plan.kept.filter(({ live }) => live?.metadata.deletionTimestamp !== undefined),
+      ...results.flatMap(({ is, action }) => (is === "terminating" && action.do === "prune" ? [action.entry] : [])),
+    ];
   }
 
   #isInView({ entry }: OwnedEntry): boolean {
@@ -354,7 +446,9 @@ export class Synchroniser {
     const waiting = new Map<string, string>();
     const rolling = this.rollouts.current?.units ?? new Set<string>();
     for (const unit of orderUnits(units)) {
-      const dependency = unit.dependsOn.find((name) => changing.has(name) || waiting.has(name) || (rolling.has(name) && this.units.healthOf(name) !== "Healthy"));
+      const dependency = unit.dependsOn.find(
+        (name) => changing.has(name) || waiting.has(name) || (rolling.has(name) && this.units.healthOf(name) !== "Healthy"),
+      );
       if (dependency !== undefined) waiting.set(unit.name, dependency);
     }
     return waiting;
@@ -364,7 +458,12 @@ export class Synchroniser {
     const byCommit = actionsOf(plan).filter((action) => action.do === "prune" || action.candidate.cause === "commit");
     const units = byCommit.map((action) => (action.do === "prune" ? action.entry.unit : action.desired.unit));
     const later = [...plan.waiting.keys(), ...plan.held.map(({ unit }) => unit), ...[...plan.blocked.values()].map(({ desired }) => desired.unit)];
-    if (byCommit.length + later.length > 0) this.rollouts.extend(state.commit.id, [...units, ...later], renderPlan({ ...plan, waves: [{ rank: 0, actions: byCommit }], kept: [], waiting: new Map(), blocked: new Map(), held: [] }));
+    if (byCommit.length + later.length > 0)
+      this.rollouts.extend(
+        state.commit.id,
+        [...units, ...later],
+        renderPlan({ ...plan, waves: [{ rank: 0, actions: byCommit }], kept: [], waiting: new Map(), blocked: new Map(), held: [] }),
+      );
   }
 
   async #conclude(result: ActionResult, { state, objects }: Admitted, restraints: Restraints): Promise<void> {
@@ -377,7 +476,12 @@ export class Synchroniser {
     if (action.do === "prune") {
       logger.info("pruned", { object: describeEntry(action.entry.entry), unit: action.entry.unit });
       const application = this.#applications.get(action.entry.unit);
-      if (application !== undefined) events.record(application, { type: "Normal", reason: "Pruned", message: `${describeEntry(action.entry.entry)} left the repository with commit ${state.commit.id.slice(0, 10)}` });
+      if (application !== undefined)
+        events.record(application, {
+          type: "Normal",
+          reason: "Pruned",
+          message: `${describeEntry(action.entry.entry)} left the repository with commit ${state.commit.id.slice(0, 10)}`,
+        });
       return;
     }
     if (result.is !== "done" || result.stored === undefined) return;
@@ -396,7 +500,11 @@ export class Synchroniser {
     try {
       const changed = await this.units.review();
       const rollout = this.rollouts.current;
-      if (rollout?.appliedMs !== undefined && rollout.healthyMs === undefined && [...rollout.units].every((unit) => (this.units.healthOf(unit) ?? "Healthy") === "Healthy")) {
+      if (
+        rollout?.appliedMs !== undefined &&
+        rollout.healthyMs === undefined &&
+        [...rollout.units].every((unit) => (this.units.healthOf(unit) ?? "Healthy") === "Healthy")
+      ) {
         this.rollouts.healthy(rollout.commit.id, this.#options.clock.monotonic());
         this.#notify();
       }

@@ -12,9 +12,18 @@ const SHOWN_MAX = 10;
  * Authors are as true as the commits are: together with required signatures this is a protection, without it an agreement. A member
  * `user:NAME` is who pushes to the hosted repository, and has logged in.
  */
-export async function checkTeams(objects: GitObjects, commits: readonly CommitInfo[], teams: readonly TeamRule[], pusher?: string): Promise<readonly Problem[]> {
+export async function checkTeams(
+  objects: GitObjects,
+  commits: readonly CommitInfo[],
+  teams: readonly TeamRule[],
+  pusher?: string,
+): Promise<readonly Problem[]> {
   if (teams.length === 0) return [];
-  const rules = teams.map((team) => ({ ...team, expressions: team.paths.map((path) => globExpression(path.replace(/\/$/, ""))), authors: team.members.map((member) => globExpression(member.toLowerCase())) }));
+  const rules = teams.map((team) => ({
+    ...team,
+    expressions: team.paths.map((path) => globExpression(path.replace(/\/$/, ""))),
+    authors: team.members.map((member) => globExpression(member.toLowerCase())),
+  }));
   const problems: Problem[] = [];
   for (const commit of commits) {
     const email = (commit.email ?? "").toLowerCase();
@@ -25,7 +34,11 @@ export async function checkTeams(objects: GitObjects, commits: readonly CommitIn
       const owners = rules.filter(({ expressions }) => expressions.some((expression) => prefixes.some((prefix) => expression.test(prefix))));
       const isPushedByMember = pusher !== undefined && owners.some(({ authors }) => authors.some((author) => author.test(`user:${pusher.toLowerCase()}`)));
       if (owners.length === 0 || isPushedByMember || owners.some(({ authors }) => authors.some((author) => author.test(email)))) continue;
-      problems.push({ file: path, line: 1, message: `changed by ${email || "nobody"} in ${shortId(commit.id)}${pusher === undefined ? "" : `, pushed by ${pusher}`}, but it belongs to team ${owners.map(({ name }) => name).join(", ")} (teams in mainstay.yaml); ask one of its members to commit or push this` });
+      problems.push({
+        file: path,
+        line: 1,
+        message: `changed by ${email || "nobody"} in ${shortId(commit.id)}${pusher === undefined ? "" : `, pushed by ${pusher}`}, but it belongs to team ${owners.map(({ name }) => name).join(", ")} (teams in mainstay.yaml); ask one of its members to commit or push this`,
+      });
       if (problems.length >= SHOWN_MAX) return problems;
     }
   }
@@ -49,12 +62,15 @@ async function pathsOf(objects: GitObjects, commit: CommitInfo): Promise<Readonl
 
 async function compareTrees(objects: GitObjects, before: string | undefined, after: string | undefined, at: string, found: Set<string>): Promise<void> {
   if (before === after || found.size > PATHS_MAX) return;
-  const [old, now] = await Promise.all([before, after].map(async (tree) => new Map((tree === undefined ? [] : await objects.tree(tree)).map((entry) => [entry.name, entry]))));
+  const [old, now] = await Promise.all(
+    [before, after].map(async (tree) => new Map((tree === undefined ? [] : await objects.tree(tree)).map((entry) => [entry.name, entry]))),
+  );
   for (const name of new Set([...(old?.keys() ?? []), ...(now?.keys() ?? [])])) {
     const [was, is] = [old?.get(name), now?.get(name)];
     if (was?.id === is?.id && was?.is === is?.is) continue;
     const path = at === "" ? name : `${at}/${name}`;
-    if (was?.is === "directory" || is?.is === "directory") await compareTrees(objects, was?.is === "directory" ? was.id : undefined, is?.is === "directory" ? is.id : undefined, path, found);
+    if (was?.is === "directory" || is?.is === "directory")
+      await compareTrees(objects, was?.is === "directory" ? was.id : undefined, is?.is === "directory" ? is.id : undefined, path, found);
     if ((was !== undefined && was.is !== "directory") || (is !== undefined && is.is !== "directory")) found.add(path);
   }
 }

@@ -114,7 +114,26 @@ export class UnitReporter {
     for (const unit of state.units) {
       const known = before.get(unit.name);
       const isSame = known?.unit === unit && !changed.has(unit.name);
-      this.#units.set(unit.name, isSame ? known : { holdup: undefined, kept: [], leftToOthers: new Map(), health: undefined, appliedCommit: undefined, inventory: undefined, finished: undefined, told: undefined, ...known, progressingSinceMs: undefined, unit, spec: undefined, objects: lists.get(unit.name) ?? [] });
+      this.#units.set(
+        unit.name,
+        isSame
+          ? known
+          : {
+              holdup: undefined,
+              kept: [],
+              leftToOthers: new Map(),
+              health: undefined,
+              appliedCommit: undefined,
+              inventory: undefined,
+              finished: undefined,
+              told: undefined,
+              ...known,
+              progressingSinceMs: undefined,
+              unit,
+              spec: undefined,
+              objects: lists.get(unit.name) ?? [],
+            },
+      );
       if (!isSame) this.#dirty.add(unit.name);
     }
   }
@@ -172,7 +191,16 @@ export class UnitReporter {
       const [problem] = problems.get(name) ?? [];
       const held = holds.get(name) ?? [];
       const [blocked] = blocks.get(name) ?? [];
-      const holdup: Holdup | undefined = problem !== undefined ? { state: "Degraded", reason: formatProblem(problem), isWaiting: false } : dependency !== undefined ? { state: "Progressing", reason: `waits until ${dependency} is healthy`, isWaiting: true } : blocked !== undefined ? { state: "Progressing", reason: `${describeDesired(blocked.desired)} waits for ${blocked.by}`, isWaiting: true } : held[0] !== undefined ? { state: "Suspended", reason: `${held[0].why}; ${held.length} change${held.length === 1 ? " waits" : "s wait"}`, isWaiting: false } : undefined;
+      const holdup: Holdup | undefined =
+        problem !== undefined
+          ? { state: "Degraded", reason: formatProblem(problem), isWaiting: false }
+          : dependency !== undefined
+            ? { state: "Progressing", reason: `waits until ${dependency} is healthy`, isWaiting: true }
+            : blocked !== undefined
+              ? { state: "Progressing", reason: `${describeDesired(blocked.desired)} waits for ${blocked.by}`, isWaiting: true }
+              : held[0] !== undefined
+                ? { state: "Suspended", reason: `${held[0].why}; ${held.length} change${held.length === 1 ? " waits" : "s wait"}`, isWaiting: false }
+                : undefined;
       const kept = (keeps.get(name) ?? []).map(({ entry, why }) => `${describeEntry(entry)}: ${why}`);
       const isKeptSame = kept.join() === record.kept.join();
       if (holdup?.reason !== record.holdup?.reason || !isKeptSame) this.#dirty.add(name);
@@ -180,12 +208,21 @@ export class UnitReporter {
       if (!isKeptSame) record.kept = kept;
     }
     for (const { desired, live, changes } of plan.left) {
-      this.#leave(desired, changes.filter((change) => !isBookkeeping(change)).map((change) => `${formatFieldChange({ ...change, from: change.to, to: change.from })} (${writerOf(live, changes, this.#options.writers.of(writtenName(desired)))})`));
+      this.#leave(
+        desired,
+        changes
+          .filter((change) => !isBookkeeping(change))
+          .map(
+            (change) =>
+              `${formatFieldChange({ ...change, from: change.to, to: change.from })} (${writerOf(live, changes, this.#options.writers.of(writtenName(desired)))})`,
+          ),
+      );
       this.#dirty.add(desired.unit);
     }
-    for (const wave of plan.waves) for (const action of wave.actions) {
-      if (action.do === "update" && action.candidate.outcome.is === "update") this.#leave(action.desired, action.candidate.outcome.leftToOthers);
-    }
+    for (const wave of plan.waves)
+      for (const action of wave.actions) {
+        if (action.do === "update" && action.candidate.outcome.is === "update") this.#leave(action.desired, action.candidate.outcome.leftToOthers);
+      }
   }
 
   #leave({ unit, identity }: DesiredObject, fields: readonly string[]): void {
@@ -198,18 +235,30 @@ export class UnitReporter {
     const { applications, clock, repositoryUrl } = this.#options;
     const touched = new Set(examined);
     // Several at once: the store puts what arrives together on the disk together.
-    const isAsSeen = ({ name }: Unit) => applications.get(name)?.spec === this.#units.get(name)?.spec && applications.get(name)?.status?.inventory !== undefined;
-    await mapConcurrently(state.units.filter((unit) => touched.has(unit.name) || !isAsSeen(unit)), CONCURRENCY, async (unit) => {
-      const { name } = unit;
-      const application = await applications.ensure(name, specOf(unit, repositoryUrl));
-      const record = this.#units.get(name);
-      if (record !== undefined) record.spec = application.spec;
-      // An Application that someone deleted comes back without its inventory, whether or not anything else changed.
-      if (record === undefined || (!touched.has(name) && application.status?.inventory !== undefined)) return;
-      const inventory = nextInventory(name, record.objects, application.status?.inventory ?? [], () => false);
-      if (inventory.length === (application.status?.inventory ?? []).length) return;
-      await applications.writeStatus(name, { health: "Progressing", message: "", ready: "", since: formatTime(clock.now()), ...application.status, inventory });
-    });
+    const isAsSeen = ({ name }: Unit) =>
+      applications.get(name)?.spec === this.#units.get(name)?.spec && applications.get(name)?.status?.inventory !== undefined;
+    await mapConcurrently(
+      state.units.filter((unit) => touched.has(unit.name) || !isAsSeen(unit)),
+      CONCURRENCY,
+      async (unit) => {
+        const { name } = unit;
+        const application = await applications.ensure(name, specOf(unit, repositoryUrl));
+        const record = this.#units.get(name);
+        if (record !== undefined) record.spec = application.spec;
+        // An Application that someone deleted comes back without its inventory, whether or not anything else changed.
+        if (record === undefined || (!touched.has(name) && application.status?.inventory !== undefined)) return;
+        const inventory = nextInventory(name, record.objects, application.status?.inventory ?? [], () => false);
+        if (inventory.length === (application.status?.inventory ?? []).length) return;
+        await applications.writeStatus(name, {
+          health: "Progressing",
+          message: "",
+          ready: "",
+          since: formatTime(clock.now()),
+          ...application.status,
+          inventory,
+        });
+      },
+    );
   }
 
   /** After a pass: what has gone leaves the inventory, what was changed carries the commit. */
@@ -232,8 +281,14 @@ export class UnitReporter {
       const held = application.status?.inventory ?? [];
       // Additions were written before; most units hold exactly what they want, and need no new list.
       if (record !== undefined && foreignEntries(application, record.objects).length === 0) continue;
-      const inventory = nextInventory(name, record?.objects ?? [], held, (identity) => pruned.has(identity) || forgotten.get(name)?.some((entry) => entry.identity === identity) === true || hasMoved(identity, name));
-      for (const identity of inventory.map(entryIdentity)) if (state.objects.get(identity)?.unit !== name) (state.objects.has(identity) ? moving : stale).add(identity);
+      const inventory = nextInventory(
+        name,
+        record?.objects ?? [],
+        held,
+        (identity) => pruned.has(identity) || forgotten.get(name)?.some((entry) => entry.identity === identity) === true || hasMoved(identity, name),
+      );
+      for (const identity of inventory.map(entryIdentity))
+        if (state.objects.get(identity)?.unit !== name) (state.objects.has(identity) ? moving : stale).add(identity);
       if (inventory.length === held.length && record !== undefined) continue;
       if (record !== undefined) record.inventory = inventory;
       else this.#leaving.set(name, inventory);
@@ -246,9 +301,11 @@ export class UnitReporter {
       const record = this.#units.get(action.do === "prune" ? action.entry.unit : action.desired.unit);
       if (record === undefined) continue;
       this.#dirty.add(record.unit.name);
-      if (result.is === "terminating" && action.do === "prune") record.kept = [...record.kept, `${describeEntry(action.entry.entry)}: ${whyStillThere(action.live)}`];
+      if (result.is === "terminating" && action.do === "prune")
+        record.kept = [...record.kept, `${describeEntry(action.entry.entry)}: ${whyStillThere(action.live)}`];
       // Others that wait for it are no news beside why it is not there.
-      if (result.is === "failed" && record.holdup?.state !== "Degraded") record.holdup = { state: "Degraded", reason: describeError(result.error), isWaiting: false };
+      if (result.is === "failed" && record.holdup?.state !== "Degraded")
+        record.holdup = { state: "Degraded", reason: describeError(result.error), isWaiting: false };
       if (result.is !== "failed" && (action.do === "prune" || action.candidate.cause === "commit")) record.appliedCommit = state.commit.id;
     }
   }
@@ -259,15 +316,19 @@ export class UnitReporter {
   /** Brings the Applications of all dirty units up to date. Returns the names of those whose status was written. */
   async review(): Promise<readonly string[]> {
     const names = [...this.#dirty];
-    const reviewed = await mapConcurrently(names, CONCURRENCY, async (name): Promise<{ readonly name: string; readonly hasChanged: boolean; readonly error?: unknown }> => {
-      this.#dirty.delete(name);
-      try {
-        return { name, hasChanged: await this.#reviewUnit(name) };
-      } catch (error) {
-        this.#dirty.add(name);
-        return { name, hasChanged: false, error };
-      }
-    });
+    const reviewed = await mapConcurrently(
+      names,
+      CONCURRENCY,
+      async (name): Promise<{ readonly name: string; readonly hasChanged: boolean; readonly error?: unknown }> => {
+        this.#dirty.delete(name);
+        try {
+          return { name, hasChanged: await this.#reviewUnit(name) };
+        } catch (error) {
+          this.#dirty.add(name);
+          return { name, hasChanged: false, error };
+        }
+      },
+    );
     const failed = reviewed.find((review) => review.error !== undefined);
     if (failed !== undefined) throw failed.error;
     return reviewed.filter(({ hasChanged }) => hasChanged).map(({ name }) => name);
@@ -276,10 +337,23 @@ export class UnitReporter {
   /** For the report. Units that are leaving are shown as long as they hold something. */
   facts(): readonly ApplicationFacts[] {
     const { applications } = this.#options;
-    return [...this.#units.values()].map((record) => this.#factsOf(record)).concat([...this.#leaving].map(([name, inventory]): ApplicationFacts => ({
-      name, path: "", health: "Progressing", ready: "", reason: "left the repository", since: applications.get(name)?.status?.since ?? "", commit: applications.get(name)?.status?.appliedCommit ?? "",
-      images: [], objects: [], kept: inventory.map(describeEntry), dependsOn: [],
-    })));
+    return [...this.#units.values()]
+      .map((record) => this.#factsOf(record))
+      .concat(
+        [...this.#leaving].map(([name, inventory]): ApplicationFacts => ({
+          name,
+          path: "",
+          health: "Progressing",
+          ready: "",
+          reason: "left the repository",
+          since: applications.get(name)?.status?.since ?? "",
+          commit: applications.get(name)?.status?.appliedCommit ?? "",
+          images: [],
+          objects: [],
+          kept: inventory.map(describeEntry),
+          dependsOn: [],
+        })),
+      );
   }
 
   #factsOf(record: UnitRecord): ApplicationFacts {
@@ -299,8 +373,14 @@ export class UnitReporter {
       commit: status?.appliedCommit ?? "",
       images: health?.images ?? [],
       objects: (health?.objects ?? []).map(({ desired, health: own }) => ({
-        kind: desired.object.kind, namespace: desired.object.metadata.namespace ?? "", name: desired.object.metadata.name ?? "", source: `${desired.file}:${desired.line}`,
-        health: own.state, reason: own.reason, chain: own.chain, leftToOthers: leftToOthers.get(desired.identity) ?? [],
+        kind: desired.object.kind,
+        namespace: desired.object.metadata.namespace ?? "",
+        name: desired.object.metadata.name ?? "",
+        source: `${desired.file}:${desired.line}`,
+        health: own.state,
+        reason: own.reason,
+        chain: own.chain,
+        leftToOthers: leftToOthers.get(desired.identity) ?? [],
       })),
       kept,
       dependsOn: unit.dependsOn,
@@ -361,7 +441,13 @@ export class UnitReporter {
   async #removeDone({ objects }: UnitRecord): Promise<void> {
     for (const desired of goingWhenDone(objects)) {
       const live = this.#observation.liveOf(desired);
-      if (live === undefined || live.metadata.deletionTimestamp !== undefined || !this.isFinished(desired) || live.metadata.labels?.[APPLICATION_LABEL] !== desired.unit) continue;
+      if (
+        live === undefined ||
+        live.metadata.deletionTimestamp !== undefined ||
+        !this.isFinished(desired) ||
+        live.metadata.labels?.[APPLICATION_LABEL] !== desired.unit
+      )
+        continue;
       await this.#options.remove(desired, live);
     }
   }
@@ -389,7 +475,9 @@ export class UnitReporter {
       images,
       inventory: record.inventory ?? before?.inventory ?? [],
       kept: record.kept,
-      ...(record.finished === undefined ? { finished: before?.finished ?? [] } : { finished: [...record.finished].map(([object, content]) => ({ object, content })) }),
+      ...(record.finished === undefined
+        ? { finished: before?.finished ?? [] }
+        : { finished: [...record.finished].map(([object, content]) => ({ object, content })) }),
     };
   }
 }

@@ -20,7 +20,12 @@ type PacketInit = MessageInitShape<typeof PacketSchema>;
 type Payload = NonNullable<PacketInit["payload"]>;
 type OwnPayload = Extract<Payload, { readonly case: "dialRequest" | "data" | "closeRequest" | "closeDial" }>;
 
-const TYPES: Readonly<Record<OwnPayload["case"], PacketType>> = { dialRequest: PacketType.DIAL_REQ, data: PacketType.DATA, closeRequest: PacketType.CLOSE_REQ, closeDial: PacketType.DIAL_CLS };
+const TYPES: Readonly<Record<OwnPayload["case"], PacketType>> = {
+  dialRequest: PacketType.DIAL_REQ,
+  data: PacketType.DATA,
+  closeRequest: PacketType.CLOSE_REQ,
+  closeDial: PacketType.DIAL_CLS,
+};
 const NAMES = new Map<number, string>(Object.entries(PacketType).map(([name, number]) => [number, name]));
 
 /** What a client sends. */

@@ -33,7 +33,8 @@ export class TunnelSocket extends Duplex {
   receive({ payload }: Packet): void {
     if (payload.case === "data" && payload.value.connectID === this.#id) {
       if (payload.value.data.length > 0 && !this.destroyed && !this.readableEnded && !this.push(Buffer.from(payload.value.data))) this.#call.pause();
-    } else if (payload.case === "data" && payload.value.connectID !== 0n) this.#call.send(packetOf({ case: "closeRequest", value: { connectID: payload.value.connectID } }, this.#watcher));
+    } else if (payload.case === "data" && payload.value.connectID !== 0n)
+      this.#call.send(packetOf({ case: "closeRequest", value: { connectID: payload.value.connectID } }, this.#watcher));
     else if (payload.case === "closeResponse" && payload.value.connectID === this.#id) this.#closed();
   }
 

@@ -34,8 +34,10 @@ export function decodeAnswer(bytes: Uint8Array): { readonly rejected: number; re
   eachField(new BinaryReader(bytes), (field, reader) => {
     if (field !== 1) return false; // partial_success
     eachField(new BinaryReader(reader.bytes()), (inner, part) => {
-      if (inner === 1) answer.rejected = Number(part.int64()); // rejected_spans
-      else if (inner === 2) answer.message = part.string(); // error_message
+      if (inner === 1)
+        answer.rejected = Number(part.int64()); // rejected_spans
+      else if (inner === 2)
+        answer.message = part.string(); // error_message
       else return false;
       return true;
     });
@@ -52,7 +54,10 @@ function eachField(reader: BinaryReader, read: (field: number, reader: BinaryRea
   }
 }
 
-function writeSpan(writer: BinaryWriter, { context, parentId, hasRemoteParent, name, kind, startMs, endMs, attributes, events, eventsDropped, links, failure }: EndedSpan): BinaryWriter {
+function writeSpan(
+  writer: BinaryWriter,
+  { context, parentId, hasRemoteParent, name, kind, startMs, endMs, attributes, events, eventsDropped, links, failure }: EndedSpan,
+): BinaryWriter {
   writePlace(writer, context);
   if (parentId !== "") writer.tag(4, LENGTH_DELIMITED).bytes(Buffer.from(parentId, "hex")); // parent_span_id
   writer.tag(5, LENGTH_DELIMITED).string(name); // name

@@ -29,7 +29,15 @@ const TRIES_MAX = 2;
 /** How long the end of the server may wait for a collector that is slow, or away. */
 const FLUSH_MAX_MS = 3_000;
 /** Failures that a later try may not meet, by OpenTelemetry's rule. */
-const PASSING: ReadonlySet<number> = new Set([GrpcCode.cancelled, GrpcCode.deadlineExceeded, GrpcCode.resourceExhausted, GrpcCode.aborted, GrpcCode.outOfRange, GrpcCode.unavailable, GrpcCode.dataLoss]);
+const PASSING: ReadonlySet<number> = new Set([
+  GrpcCode.cancelled,
+  GrpcCode.deadlineExceeded,
+  GrpcCode.resourceExhausted,
+  GrpcCode.aborted,
+  GrpcCode.outOfRange,
+  GrpcCode.unavailable,
+  GrpcCode.dataLoss,
+]);
 
 /**
  * Sends spans to a collector, in batches. What comes while too many wait, and what the collector does not take, is dropped and counted:
@@ -47,8 +55,14 @@ export class SpanExporter {
   constructor(options: SpanExporterOptions) {
     this.#options = options;
     this.#full = new Bell(options.clock);
-    this.#processed = options.metrics.counter("otel_sdk_processor_span_processed_total", "Spans that were recorded; with an error_type, those that were dropped before they could be sent.");
-    this.#exported = options.metrics.counter("otel_sdk_exporter_span_exported_total", "Spans that were sent to the collector; with an error_type, those that it did not take.");
+    this.#processed = options.metrics.counter(
+      "otel_sdk_processor_span_processed_total",
+      "Spans that were recorded; with an error_type, those that were dropped before they could be sent.",
+    );
+    this.#exported = options.metrics.counter(
+      "otel_sdk_exporter_span_exported_total",
+      "Spans that were sent to the collector; with an error_type, those that it did not take.",
+    );
   }
 
   /** Never waits. */

@@ -74,7 +74,11 @@ export class RecordedSpan implements Span {
   #failure: string | undefined;
   #hasEnded = false;
 
-  constructor(context: TraceContext, parts: TraceParts, { attributes, ...begun }: Pick<EndedSpan, "name" | "kind" | "parentId" | "hasRemoteParent" | "startMs" | "links" | "attributes">) {
+  constructor(
+    context: TraceContext,
+    parts: TraceParts,
+    { attributes, ...begun }: Pick<EndedSpan, "name" | "kind" | "parentId" | "hasRemoteParent" | "startMs" | "links" | "attributes">,
+  ) {
     this.context = context;
     this.#parts = parts;
     this.#begun = begun;
@@ -87,7 +91,15 @@ export class RecordedSpan implements Span {
 
   child(name: string, attributes: Attributes = {}, kind: SpanKind = "internal"): Span {
     const { newSpanId, nowMs, inherited } = this.#parts;
-    const begun = { name, kind, parentId: this.context.spanId, hasRemoteParent: false, startMs: nowMs(), links: [], attributes: { ...inherited, ...attributes } };
+    const begun = {
+      name,
+      kind,
+      parentId: this.context.spanId,
+      hasRemoteParent: false,
+      startMs: nowMs(),
+      links: [],
+      attributes: { ...inherited, ...attributes },
+    };
     return new RecordedSpan({ ...this.context, spanId: newSpanId() }, this.#parts, begun);
   }
 
@@ -108,7 +120,15 @@ export class RecordedSpan implements Span {
   end(): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
-    this.#parts.ended({ ...this.#begun, context: this.context, endMs: this.#parts.nowMs(), attributes: this.#attributes, events: this.#events, eventsDropped: this.#eventsDropped, failure: this.#failure });
+    this.#parts.ended({
+      ...this.#begun,
+      context: this.context,
+      endMs: this.#parts.nowMs(),
+      attributes: this.#attributes,
+      events: this.#events,
+      eventsDropped: this.#eventsDropped,
+      failure: this.#failure,
+    });
   }
 }
 

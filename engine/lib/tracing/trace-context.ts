@@ -24,8 +24,10 @@ type Headers = Readonly<Record<string, string | readonly string[] | undefined>>;
 const STATE_MEMBERS_MAX = 32;
 const BAGGAGE_MEMBERS_MAX = 64;
 const BAGGAGE_BYTES_MAX = 8_192;
-const STATE_MEMBER = /^(?:[a-z][a-z0-9_\-*/]{0,255}|[a-z0-9][a-z0-9_\-*/]{0,240}@[a-z][a-z0-9_\-*/]{0,13})=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]$/;
-const BAGGAGE_MEMBER = /^[\w!#$%&'*+\-.^`|~]+[ \t]*=[ \t]*[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*(?:[ \t]*;[\x20\x09\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]+)*$/;
+const STATE_MEMBER =
+  /^(?:[a-z][a-z0-9_\-*/]{0,255}|[a-z0-9][a-z0-9_\-*/]{0,240}@[a-z][a-z0-9_\-*/]{0,13})=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]$/;
+const BAGGAGE_MEMBER =
+  /^[\w!#$%&'*+\-.^`|~]+[ \t]*=[ \t]*[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*(?:[ \t]*;[\x20\x09\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]+)*$/;
 
 /** Reads the headers of a request. What cannot be read counts as not sent. */
 export function readContext(headers: Headers): ReceivedContext {
@@ -62,7 +64,10 @@ function readParent(text: string): Omit<TraceContext, "state"> | undefined {
 
 /** All of it, or nothing when a part of it is wrong. */
 function readState(text: string): string {
-  const members = text.split(",").map((member) => member.replace(/^[ \t]+|[ \t]+$/g, "")).filter((member) => member !== "");
+  const members = text
+    .split(",")
+    .map((member) => member.replace(/^[ \t]+|[ \t]+$/g, ""))
+    .filter((member) => member !== "");
   const keys = new Set(members.map((member) => member.split("=", 1)[0]));
   return members.length <= STATE_MEMBERS_MAX && keys.size === members.length && members.every((member) => STATE_MEMBER.test(member)) ? members.join(",") : "";
 }

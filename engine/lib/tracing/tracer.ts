@@ -72,7 +72,15 @@ export class Tracer {
     // The clock of the day may jump while the request is answered.
     const epochMs = clock.now() - clock.monotonic();
     const parts = { newSpanId: () => this.#newId(2), nowMs: () => epochMs + clock.monotonic(), baggage, inherited, ended };
-    return new RecordedSpan(context, parts, { name, kind, parentId: parent?.spanId ?? "", hasRemoteParent: parent !== undefined, startMs: epochMs + beganMs, links: link === undefined ? [] : [link], attributes });
+    return new RecordedSpan(context, parts, {
+      name,
+      kind,
+      parentId: parent?.spanId ?? "",
+      hasRemoteParent: parent !== undefined,
+      startMs: epochMs + beganMs,
+      links: link === undefined ? [] : [link],
+      attributes,
+    });
   }
 
   /** A span below the one that the caller runs in; undefined where that is none, or not recorded. The caller does not run in it. */
@@ -86,14 +94,22 @@ export class Tracer {
     let id = "";
     do {
       id = "";
-      for (let word = 0; word < words; word++) id += randomInteger(this.#options.random, 2 ** 32).toString(16).padStart(8, "0");
+      for (let word = 0; word < words; word++)
+        id += randomInteger(this.#options.random, 2 ** 32)
+          .toString(16)
+          .padStart(8, "0");
     } while (/^0+$/.test(id));
     return id;
   }
 }
 
 /** Does work in a span of its own below the one that the caller runs in, where there is one to be recorded. */
-export async function measured<R>(tracer: Tracer | undefined, name: string, attributes: () => Attributes, work: (span: Span | undefined) => Promise<R>): Promise<R> {
+export async function measured<R>(
+  tracer: Tracer | undefined,
+  name: string,
+  attributes: () => Attributes,
+  work: (span: Span | undefined) => Promise<R>,
+): Promise<R> {
   const parent = tracer?.current;
   if (tracer === undefined || parent?.isRecorded !== true) return work(undefined);
   const span = parent.child(name, attributes());

@@ -7,7 +7,29 @@ import type { Compiled, CompiledVariable } from "./policy-expressions.ts";
 import type { MatchCondition, Variable } from "../types.ts";
 
 const CONDITIONS_MAX = 64;
-const RESERVED = new Set(["true", "false", "null", "in", "as", "break", "const", "continue", "else", "for", "function", "if", "import", "let", "loop", "package", "namespace", "return", "var", "void", "while"]);
+const RESERVED = new Set([
+  "true",
+  "false",
+  "null",
+  "in",
+  "as",
+  "break",
+  "const",
+  "continue",
+  "else",
+  "for",
+  "function",
+  "if",
+  "import",
+  "let",
+  "loop",
+  "package",
+  "namespace",
+  "return",
+  "var",
+  "void",
+  "while",
+]);
 
 /** Named conditions of a webhook or a policy. */
 export function validateMatchConditions(conditions: readonly MatchCondition[], { hasParams }: Pick<ExpressionScope, "hasParams">, at: string): FieldError[] {
@@ -17,7 +39,9 @@ export function validateMatchConditions(conditions: readonly MatchCondition[], {
     ...conditions.flatMap(({ name, expression }, index) => {
       const problem = name === "" ? undefined : qualifiedNameError(name);
       return [
-        ...(expression.trim() === "" ? [requiredField(`${at}[${index}].expression`)] : compileError(compileCondition(expression, hasParams), `${at}[${index}].expression`)),
+        ...(expression.trim() === ""
+          ? [requiredField(`${at}[${index}].expression`)]
+          : compileError(compileCondition(expression, hasParams), `${at}[${index}].expression`)),
         ...(name === "" ? [requiredField(`${at}[${index}].name`)] : []),
         ...(problem === undefined ? [] : [invalidField(`${at}[${index}].name`, name, problem)]),
         ...(name !== "" && repeats[index] === true ? [duplicateField(`${at}[${index}].name`, name)] : []),
@@ -49,8 +73,14 @@ function compileCondition(expression: string, hasParams: boolean): Compiled {
 /** Named expressions of a policy. */
 export function validateVariables(variables: readonly Variable[], compiled: readonly CompiledVariable[], at: string): FieldError[] {
   return variables.flatMap(({ name, expression }, index) => [
-    ...(name.trim() === "" ? [requiredField(`${at}[${index}].name`, "name is not specified")] : isIdentifier(name) ? [] : [invalidField(`${at}[${index}].name`, name, "name is not a valid CEL identifier")]),
-    ...(expression.trim() === "" ? [requiredField(`${at}[${index}].expression`, "expression is not specified")] : compileError(compiled[index]?.expression, `${at}[${index}].expression`)),
+    ...(name.trim() === ""
+      ? [requiredField(`${at}[${index}].name`, "name is not specified")]
+      : isIdentifier(name)
+        ? []
+        : [invalidField(`${at}[${index}].name`, name, "name is not a valid CEL identifier")]),
+    ...(expression.trim() === ""
+      ? [requiredField(`${at}[${index}].expression`, "expression is not specified")]
+      : compileError(compiled[index]?.expression, `${at}[${index}].expression`)),
   ]);
 }
 

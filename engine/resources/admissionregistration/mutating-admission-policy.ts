@@ -21,7 +21,14 @@ export const mutatingAdmissionPolicyResource = defineResource<MutatingAdmissionP
   namespaced: false,
   categories: ["api-extensions"],
   schema: () => loadSchema("admissionregistration.k8s.io/v1/mutating-admission-policy.yaml"),
-  strategy: { metadataOnUpdate: "new", anyFinalizers: true, hasGeneration: true, unconditionalUpdate: false, validate: validatePolicy, warnings: staticNameWarnings },
+  strategy: {
+    metadataOnUpdate: "new",
+    anyFinalizers: true,
+    hasGeneration: true,
+    unconditionalUpdate: false,
+    validate: validatePolicy,
+    warnings: staticNameWarnings,
+  },
   columns: [
     nameColumn,
     { name: "Mutations", type: "integer", description: "How many changes the policy makes.", cell: ({ spec }) => (spec.mutations ?? []).length },
@@ -40,7 +47,10 @@ function validatePolicy({ spec }: MutatingAdmissionPolicy): FieldError[] {
     ...validateMatchConditions(spec.matchConditions ?? [], scope, "spec.matchConditions"),
     ...validateVariables(spec.variables ?? [], compiled.variables, "spec.variables"),
     ...(mutations.length === 0 ? [requiredField("spec.mutations", "mutations must contain at least one item")] : []),
-    ...mutations.flatMap((mutation, index) => [...validateMutation(mutation, `spec.mutations[${index}]`), ...patchError(mutation, compiled.mutations[index]?.patch, `spec.mutations[${index}]`)]),
+    ...mutations.flatMap((mutation, index) => [
+      ...validateMutation(mutation, `spec.mutations[${index}]`),
+      ...patchError(mutation, compiled.mutations[index]?.patch, `spec.mutations[${index}]`),
+    ]),
     ...validateChoice(spec.reinvocationPolicy || undefined, REINVOCATION_POLICIES, "spec.reinvocationPolicy"),
   ];
 }
@@ -57,7 +67,11 @@ function validateMutation({ patchType, applyConfiguration, jsonPatch }: Mutation
   const [wanted, field] = isApply ? [applyConfiguration, "applyConfiguration"] : [jsonPatch, "jsonPatch"];
   const [other, otherField] = isApply ? [jsonPatch, "jsonPatch"] : [applyConfiguration, "applyConfiguration"];
   return [
-    ...(wanted === undefined ? [requiredField(`${at}.${field}`, `must be specified when patchType is ${patchType}`)] : (wanted.expression ?? "").trim() === "" ? [requiredField(`${at}.${field}.expression`)] : []),
+    ...(wanted === undefined
+      ? [requiredField(`${at}.${field}`, `must be specified when patchType is ${patchType}`)]
+      : (wanted.expression ?? "").trim() === ""
+        ? [requiredField(`${at}.${field}.expression`)]
+        : []),
     ...(other === undefined ? [] : [invalidField(`${at}.${otherField}`, `{${otherField}}`, `must not be specified when patchType is ${patchType}`)]),
   ];
 }

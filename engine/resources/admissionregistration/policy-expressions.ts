@@ -56,7 +56,10 @@ function compileValidating(spec: ValidatingAdmissionPolicySpec): ValidatingExpre
       expression: compile(validation.expression, { variables: asking, results: [BOOL] }),
       message: validation.messageExpression ? compile(validation.messageExpression, { variables: telling, results: [STRING] }) : undefined,
     })),
-    annotations: (spec.auditAnnotations ?? []).map((annotation) => ({ annotation, value: compile(annotation.valueExpression, { variables: asking, results: [STRING, NULL] }) })),
+    annotations: (spec.auditAnnotations ?? []).map((annotation) => ({
+      annotation,
+      value: compile(annotation.valueExpression, { variables: asking, results: [STRING, NULL] }),
+    })),
   };
 }
 
@@ -76,7 +79,10 @@ function compileMutating(spec: MutatingAdmissionPolicySpec): MutatingExpressions
 }
 
 /** Variables may use those before them. */
-function compileVariables({ paramKind, variables = [] }: { readonly paramKind?: unknown; readonly variables?: readonly Variable[] }): { readonly variables: readonly CompiledVariable[]; readonly declared: CelType } {
+function compileVariables({ paramKind, variables = [] }: { readonly paramKind?: unknown; readonly variables?: readonly Variable[] }): {
+  readonly variables: readonly CompiledVariable[];
+  readonly declared: CelType;
+} {
   const types: Record<string, CelType> = {};
   const base = admissionVariables({ hasParams: paramKind !== undefined, hasAuthorizer: true });
   const compiled = variables.map(({ name, expression: source }) => {

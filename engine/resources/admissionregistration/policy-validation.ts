@@ -27,7 +27,9 @@ export function validatePolicySpec({ failurePolicy, paramKind, matchConstraints 
 /** What is deleted cannot be changed on its way. */
 export function validateMutableOperations(match: MatchResources | undefined, at: string): FieldError[] {
   const operations = (match?.resourceRules ?? []).flatMap((rule) => rule.operations ?? []);
-  return operations.filter((operation) => !MUTABLE_OPERATIONS.includes(operation)).map((operation) => unsupportedValue(`${at}.resourceRules.operations`, operation, MUTABLE_OPERATIONS));
+  return operations
+    .filter((operation) => !MUTABLE_OPERATIONS.includes(operation))
+    .map((operation) => unsupportedValue(`${at}.resourceRules.operations`, operation, MUTABLE_OPERATIONS));
 }
 
 interface BindingSpec {
@@ -49,7 +51,11 @@ function validateParamKind({ apiVersion = "", kind = "" }: ParamKind, at: string
   const kindProblem = dns1035LabelError(kind.toLowerCase());
   return [
     ...validateParamVersion(apiVersion, `${at}.apiVersion`),
-    ...(kind === "" ? [requiredField(`${at}.kind`)] : kindProblem === undefined ? [] : [invalidField(`${at}.kind`, kind, `may have mixed case, but should otherwise match: ${kindProblem}`)]),
+    ...(kind === ""
+      ? [requiredField(`${at}.kind`)]
+      : kindProblem === undefined
+        ? []
+        : [invalidField(`${at}.kind`, kind, `may have mixed case, but should otherwise match: ${kindProblem}`)]),
   ];
 }
 
@@ -61,7 +67,11 @@ function validateParamVersion(text: string, at: string): FieldError[] {
   const versionProblem = dns1035LabelError(version);
   return [
     ...(groupProblem === undefined ? [] : [invalidField(at, group, groupProblem)]),
-    ...(version === "" ? [invalidField(at, text, "version must be specified")] : versionProblem === undefined ? [] : [invalidField(at, version, versionProblem)]),
+    ...(version === ""
+      ? [invalidField(at, text, "version must be specified")]
+      : versionProblem === undefined
+        ? []
+        : [invalidField(at, version, versionProblem)]),
   ];
 }
 

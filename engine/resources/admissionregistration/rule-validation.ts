@@ -15,7 +15,9 @@ export function validateRule(rule: RuleWithOperations, at: string): FieldError[]
   const { operations = [], apiGroups = [], apiVersions = [], resources = [], scope } = rule;
   return [
     ...validateWildcardList(operations, `${at}.operations`, "operations"),
-    ...operations.flatMap((operation, index) => (OPERATIONS.includes(operation) ? [] : [unsupportedValue(`${at}.operations[${index}]`, operation, OPERATIONS)])),
+    ...operations.flatMap((operation, index) =>
+      OPERATIONS.includes(operation) ? [] : [unsupportedValue(`${at}.operations[${index}]`, operation, OPERATIONS)],
+    ),
     ...validateWildcardList(apiGroups, `${at}.apiGroups`, "API groups"),
     ...validateWildcardList(apiVersions, `${at}.apiVersions`, "API versions"),
     ...apiVersions.flatMap((version, index) => (version === "" ? [requiredField(`${at}.apiVersions[${index}]`)] : [])),
@@ -46,7 +48,8 @@ function validateResources(resources: readonly string[], at: string): FieldError
   }
   if (resources.length > 1 && resources.includes("*/*")) errors.push(invalidField(at, resources, "if '*/*' is present, must not specify other resources"));
   const plain = resources.filter((text) => text !== "" && !text.includes("/"));
-  if (plain.includes("*") && plain.at(-1) !== "*") errors.push(invalidField(at, resources, "if '*' is present, must not specify other resources without subresources"));
+  if (plain.includes("*") && plain.at(-1) !== "*")
+    errors.push(invalidField(at, resources, "if '*' is present, must not specify other resources without subresources"));
   return errors;
 }
 

@@ -38,7 +38,15 @@ function validateActions(actions: readonly string[]): FieldError[] {
   const at = "spec.validationActions";
   return [
     ...actions.flatMap((action, index) => (ACTIONS.includes(action) ? [] : [unsupportedValue(`${at}[${index}]`, action, ACTIONS)])),
-    ...(actions.includes("Deny") && actions.includes("Warn") ? [invalidField(at, actions, "must not contain both Deny and Warn (repeating the same validation failure information in the API response and headers serves no purpose)")] : []),
+    ...(actions.includes("Deny") && actions.includes("Warn")
+      ? [
+          invalidField(
+            at,
+            actions,
+            "must not contain both Deny and Warn (repeating the same validation failure information in the API response and headers serves no purpose)",
+          ),
+        ]
+      : []),
     ...(actions.length === 0 ? [requiredField(at, "at least one validation action is required")] : []),
   ];
 }

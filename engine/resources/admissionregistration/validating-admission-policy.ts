@@ -35,7 +35,9 @@ export const validatingAdmissionPolicyResource = defineResource<ValidatingAdmiss
     prepareForCreate: ({ status: _status, ...policy }) => ({ ...policy, status: {} }),
     validate: validatePolicy,
     validateStatusUpdate: ({ status }) => [
-      ...(status?.typeChecking?.expressionWarnings ?? []).flatMap((warning, index) => validateWarning(warning, `status.typeChecking.expressionWarnings[${index}]`)),
+      ...(status?.typeChecking?.expressionWarnings ?? []).flatMap((warning, index) =>
+        validateWarning(warning, `status.typeChecking.expressionWarnings[${index}]`),
+      ),
       ...validateConditions(status?.conditions ?? [], "status.conditions"),
     ],
   },
@@ -62,9 +64,13 @@ function validatePolicy({ metadata, spec }: ValidatingAdmissionPolicy): FieldErr
     ...validations.flatMap((validation, index) => [
       ...validateValidation(validation, `spec.validations[${index}]`),
       ...(validation.expression.trim() === "" ? [] : compileError(compiled.validations[index]?.expression, `spec.validations[${index}].expression`)),
-      ...((validation.messageExpression ?? "").trim() === "" ? [] : compileError(compiled.validations[index]?.message, `spec.validations[${index}].messageExpression`)),
+      ...((validation.messageExpression ?? "").trim() === ""
+        ? []
+        : compileError(compiled.validations[index]?.message, `spec.validations[${index}].messageExpression`)),
     ]),
-    ...(auditAnnotations.length > AUDIT_ANNOTATIONS_MAX ? [invalidField("spec.auditAnnotations", auditAnnotations, `must not have more than ${AUDIT_ANNOTATIONS_MAX} auditAnnotations`)] : []),
+    ...(auditAnnotations.length > AUDIT_ANNOTATIONS_MAX
+      ? [invalidField("spec.auditAnnotations", auditAnnotations, `must not have more than ${AUDIT_ANNOTATIONS_MAX} auditAnnotations`)]
+      : []),
     ...auditAnnotations.flatMap((annotation, index) => [
       ...validateAuditAnnotation(annotation, metadata.name ?? "", `spec.auditAnnotations[${index}]`),
       ...(annotation.valueExpression.trim() === "" ? [] : compileError(compiled.annotations[index]?.value, `spec.auditAnnotations[${index}].valueExpression`)),
@@ -76,7 +82,8 @@ function validatePolicy({ metadata, spec }: ValidatingAdmissionPolicy): FieldErr
 function validateValidation({ expression, message = "", messageExpression = "", reason }: Validation, at: string): FieldError[] {
   const errors: FieldError[] = [];
   if (expression.trim() === "") errors.push(requiredField(`${at}.expression`, "expression is not specified"));
-  if (messageExpression !== "" && messageExpression.trim() === "") errors.push(invalidField(`${at}.messageExpression`, messageExpression, "must be non-empty if specified"));
+  if (messageExpression !== "" && messageExpression.trim() === "")
+    errors.push(invalidField(`${at}.messageExpression`, messageExpression, "must be non-empty if specified"));
   if (message !== "" && message.trim() === "") errors.push(invalidField(`${at}.message`, message, "message must be non-empty if specified"));
   else if (/[\n\r]/.test(message.trim())) errors.push(invalidField(`${at}.message`, message, "message must not contain line breaks"));
   if (reason !== undefined && !REASONS.includes(reason)) errors.push(unsupportedValue(`${at}.reason`, reason, REASONS));
@@ -89,7 +96,9 @@ function validateAuditAnnotation({ key, valueExpression }: AuditAnnotation, poli
   return [
     ...(problem === undefined ? [] : [invalidField(`${at}.key`, policyName === "" ? key : `${policyName}/${key}`, problem)]),
     ...(expression === "" ? [requiredField(`${at}.valueExpression`, "valueExpression is not specified")] : []),
-    ...(Buffer.byteLength(expression) > AUDIT_EXPRESSION_BYTES_MAX ? [requiredField(`${at}.valueExpression`, `must not exceed ${AUDIT_EXPRESSION_BYTES_MAX} bytes in length`)] : []),
+    ...(Buffer.byteLength(expression) > AUDIT_EXPRESSION_BYTES_MAX
+      ? [requiredField(`${at}.valueExpression`, `must not exceed ${AUDIT_EXPRESSION_BYTES_MAX} bytes in length`)]
+      : []),
   ];
 }
 

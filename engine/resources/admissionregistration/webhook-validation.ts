@@ -23,7 +23,9 @@ export function validateWebhook(hook: Webhook, at: string): FieldError[] {
     ...validateChoice(hook.failurePolicy, FAILURE_POLICIES, `${at}.failurePolicy`),
     ...validateChoice(hook.matchPolicy, MATCH_POLICIES, `${at}.matchPolicy`),
     ...validateChoice(hook.sideEffects, SIDE_EFFECTS, `${at}.sideEffects`),
-    ...(timeoutSeconds !== undefined && (timeoutSeconds < 1 || timeoutSeconds > TIMEOUT_SECONDS_MAX) ? [invalidField(`${at}.timeoutSeconds`, timeoutSeconds, "the timeout value must be between 1 and 30 seconds")] : []),
+    ...(timeoutSeconds !== undefined && (timeoutSeconds < 1 || timeoutSeconds > TIMEOUT_SECONDS_MAX)
+      ? [invalidField(`${at}.timeoutSeconds`, timeoutSeconds, "the timeout value must be between 1 and 30 seconds")]
+      : []),
     ...(namespaceSelector === undefined ? [] : validateLabelSelector(namespaceSelector, `${at}.namespaceSelector`)),
     ...(objectSelector === undefined ? [] : validateLabelSelector(objectSelector, `${at}.objectSelector`)),
     ...("reinvocationPolicy" in hook ? validateChoice(hook.reinvocationPolicy, REINVOCATION_POLICIES, `${at}.reinvocationPolicy`) : []),
@@ -48,7 +50,8 @@ function validateReviewVersions(versions: readonly string[], at: string): FieldE
     const problem = dns1035LabelError(version);
     return problem === undefined ? [] : [invalidField(`${at}[${index}]`, version, problem)];
   });
-  if (!versions.some((version) => REVIEW_VERSIONS.includes(version))) errors.push(invalidField(at, versions, `must include at least one of ${REVIEW_VERSIONS.join(", ")}`));
+  if (!versions.some((version) => REVIEW_VERSIONS.includes(version)))
+    errors.push(invalidField(at, versions, `must include at least one of ${REVIEW_VERSIONS.join(", ")}`));
   return errors;
 }
 
@@ -62,7 +65,10 @@ export function validateWebhookUrl(text: string, at: string): FieldError[] {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined) {
     const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(text)?.[1]?.toLowerCase() ?? "";
-    return [...(scheme === "https" ? [] : [invalidField(at, scheme, `'https' is the only allowed URL scheme${URL_FORM}`)]), invalidField(at, "", `host must be specified${URL_FORM}`)];
+    return [
+      ...(scheme === "https" ? [] : [invalidField(at, scheme, `'https' is the only allowed URL scheme${URL_FORM}`)]),
+      invalidField(at, "", `host must be specified${URL_FORM}`),
+    ];
   }
   const user = [url.username, ...(url.password === "" ? [] : [url.password])].join(":");
   return [
@@ -79,7 +85,9 @@ export function validateWebhookService({ name, namespace, path, port }: Admissio
   return [
     ...(name === "" ? [requiredField(`${at}.name`, "service name is required")] : []),
     ...(namespace === "" ? [requiredField(`${at}.namespace`, "service namespace is required")] : []),
-    ...(port !== undefined && (port < 1 || port > 65_535) ? [invalidField(`${at}.port`, port, "port is not valid: must be between 1 and 65535, inclusive")] : []),
+    ...(port !== undefined && (port < 1 || port > 65_535)
+      ? [invalidField(`${at}.port`, port, "port is not valid: must be between 1 and 65535, inclusive")]
+      : []),
     ...validateServicePath(path ?? "", `${at}.path`),
   ];
 }

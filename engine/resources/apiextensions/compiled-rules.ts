@@ -45,7 +45,11 @@ export function hasRules(schema: JsonSchema): boolean {
   let known = withRules.get(schema);
   if (known === undefined) {
     const { items, properties = {}, additionalProperties } = schema;
-    const inner = [...Object.values(properties), ...(items === undefined ? [] : [items]), ...(typeof additionalProperties === "object" ? [additionalProperties] : [])];
+    const inner = [
+      ...Object.values(properties),
+      ...(items === undefined ? [] : [items]),
+      ...(typeof additionalProperties === "object" ? [additionalProperties] : []),
+    ];
     known = (schema["x-kubernetes-validations"] ?? []).length > 0 || inner.some(hasRules);
     withRules.set(schema, known);
   }

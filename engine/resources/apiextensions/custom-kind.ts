@@ -28,7 +28,8 @@ export function customKind(definition: CustomResourceDefinition, convert: Conver
   const storage = versions.find((version) => version.storage) ?? versions[0];
   if (storage === undefined) throw new Error(`invariant broken: the definition ${definition.metadata.name} has no version`);
   const schemas = new Map(versions.map((version) => [formatApiVersion(definition.spec.group, version.name), servingSchema(schemaOf(version))]));
-  const base = (version: CustomResourceDefinitionVersion) => baseOf(definition, version, schemas.get(formatApiVersion(definition.spec.group, version.name)) ?? {});
+  const base = (version: CustomResourceDefinitionVersion) =>
+    baseOf(definition, version, schemas.get(formatApiVersion(definition.spec.group, version.name)) ?? {});
   const stored = defineResource<KubeObject>(base(storage));
   const served = versions
     .filter((version) => version.served)
@@ -42,11 +43,18 @@ export function customKind(definition: CustomResourceDefinition, convert: Conver
   return { stored, served };
 }
 
-function baseOf({ spec, status, metadata }: CustomResourceDefinition, version: CustomResourceDefinitionVersion, schema: Schema): Parameters<typeof defineResource<KubeObject>>[0] {
+function baseOf(
+  { spec, status, metadata }: CustomResourceDefinition,
+  version: CustomResourceDefinitionVersion,
+  schema: Schema,
+): Parameters<typeof defineResource<KubeObject>>[0] {
   const names = { ...spec.names, ...status?.acceptedNames };
   const { subresources: parts, selectableFields = [] } = version;
   const hasStatus = parts?.status !== undefined;
-  const subresources: Subresource<KubeObject>[] = [...(hasStatus ? [{ name: "status" as const }] : []), ...(parts?.scale === undefined ? [] : [{ name: "scale" as const, scale: customScale(parts.scale) }])];
+  const subresources: Subresource<KubeObject>[] = [
+    ...(hasStatus ? [{ name: "status" as const }] : []),
+    ...(parts?.scale === undefined ? [] : [{ name: "scale" as const, scale: customScale(parts.scale) }]),
+  ];
   return {
     group: spec.group,
     version: version.name,
@@ -86,7 +94,13 @@ function fieldReader(jsonPath: string): (object: KubeObject) => string {
  * Objects are pruned by their schema as it is now, for it may have changed since they were stored. Defaults are those of the version that
  * they are stored in: a reader of another version gets what was there.
  */
-function storedForm(stored: ResourceDefinition, storageVersion: string, apiVersion: string, schemas: ReadonlyMap<string, Schema>, convert: ConvertObjects | undefined): StoredForm<KubeObject> {
+function storedForm(
+  stored: ResourceDefinition,
+  storageVersion: string,
+  apiVersion: string,
+  schemas: ReadonlyMap<string, Schema>,
+  convert: ConvertObjects | undefined,
+): StoredForm<KubeObject> {
   const shaped = (object: KubeObject, defaults: boolean): KubeObject => {
     const schema = schemas.get(object.apiVersion);
     return schema === undefined ? object : (conform(schema, object, { defaults, prune: true }).value as KubeObject); // conforming keeps an object what it is
@@ -104,7 +118,14 @@ function storedForm(stored: ResourceDefinition, storageVersion: string, apiVersi
   return {
     ...plain,
     later: {
-      fromStored: async (objects) => (await convertSome(objects.map((object) => shaped(object, true)), apiVersion, convert)).map((object) => shaped(object, false)),
+      fromStored: async (objects) =>
+        (
+          await convertSome(
+            objects.map((object) => shaped(object, true)),
+            apiVersion,
+            convert,
+          )
+        ).map((object) => shaped(object, false)),
       toStored: async (object) => (await convertSome([object], storageVersion, convert))[0] ?? object,
     },
   };
@@ -120,8 +141,9 @@ async function convertSome(objects: readonly KubeObject[], apiVersion: string, c
 }
 
 function deprecation({ spec }: CustomResourceDefinition, { name }: CustomResourceDefinitionVersion): string {
-  const better = spec.versions.filter((version) => version.served && version.deprecated !== true && compareVersions(version.name, name) < 0).sort((a, b) => compareVersions(a.name, b.name))[0];
+  const better = spec.versions
+    .filter((version) => version.served && version.deprecated !== true && compareVersions(version.name, name) < 0)
+    .sort((a, b) => compareVersions(a.name, b.name))[0];
   const message = `${spec.group}/${name} ${spec.names.kind} is deprecated`;
   return better === undefined ? message : `${message}; use ${spec.group}/${better.name} ${spec.names.kind}`;
 }
-

@@ -34,7 +34,10 @@ export const customResourceDefinitionResource = defineResource<CustomResourceDef
     prepareForDelete: (definition, nowText) => withFinalizer(marked(definition, nowText), CLEANUP_FINALIZER),
     warnings,
   },
-  columns: [nameColumn, { name: "Created At", type: "date", description: "When the kind was defined.", cell: ({ metadata }) => metadata.creationTimestamp ?? null }],
+  columns: [
+    nameColumn,
+    { name: "Created At", type: "date", description: "When the kind was defined.", cell: ({ metadata }) => metadata.creationTimestamp ?? null },
+  ],
 });
 
 /** Names that follow from the kind; how versions are converted unless somebody says otherwise. */
@@ -51,7 +54,12 @@ function setDefaults(definition: CustomResourceDefinition): CustomResourceDefini
 /** Every version that was ever the stored one is remembered, for objects may still be in it. */
 /** From here on nothing of the kind is created any more. */
 function marked(definition: CustomResourceDefinition, nowText: string): CustomResourceDefinition {
-  const pending = { type: "Terminating", status: "True", reason: "InstanceDeletionPending", message: "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon" } as const;
+  const pending = {
+    type: "Terminating",
+    status: "True",
+    reason: "InstanceDeletionPending",
+    message: "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
+  } as const;
   return { ...definition, status: { ...definition.status, conditions: withCondition(definition.status?.conditions, pending, nowText) } };
 }
 
@@ -67,7 +75,8 @@ function warnings(definition: CustomResourceDefinition): readonly string[] {
   const look = (schema: JsonSchema) => {
     if (schema.format && !isKnownFormat(schema.format, schema.type)) found.add(`unrecognized format ${JSON.stringify(schema.format)}`);
     const item = schema.items?.type;
-    if (schema["x-kubernetes-list-type"] === "set" && (item === "object" || item === "array")) found.add(`x-kubernetes-list-type: set for items of type ${JSON.stringify(item)} is not supported by server-side apply or CEL validation rules`);
+    if (schema["x-kubernetes-list-type"] === "set" && (item === "object" || item === "array"))
+      found.add(`x-kubernetes-list-type: set for items of type ${JSON.stringify(item)} is not supported by server-side apply or CEL validation rules`);
     for (const inner of subschemas(schema)) look(inner.schema);
   };
   for (const version of definition.spec.versions) {

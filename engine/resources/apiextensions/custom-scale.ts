@@ -22,19 +22,32 @@ export function customScale({ specReplicasPath, statusReplicasPath, labelSelecto
 }
 
 /** Replicas are whole numbers from zero on; what is wanted is judged by writes of the object, what is counted also by those of its status. */
-export function scaleErrors(object: KubeObject, { specReplicasPath, statusReplicasPath, labelSelectorPath = "" }: CustomResourceSubresourceScale, isStatus: boolean): FieldError[] {
+export function scaleErrors(
+  object: KubeObject,
+  { specReplicasPath, statusReplicasPath, labelSelectorPath = "" }: CustomResourceSubresourceScale,
+  isStatus: boolean,
+): FieldError[] {
   const selector = labelSelectorPath === "" ? undefined : valueAt(object, labelSelectorPath);
   return [
     ...(isStatus ? [] : replicasErrors(object, specReplicasPath)),
     ...replicasErrors(object, statusReplicasPath),
-    ...(selector === undefined || typeof selector === "string" ? [] : [invalidField(labelSelectorPath, "", `${labelSelectorPath} accessor error: ${JSON.stringify(selector)} is of the type ${typeOf(selector)}, expected string`)]),
+    ...(selector === undefined || typeof selector === "string"
+      ? []
+      : [
+          invalidField(
+            labelSelectorPath,
+            "",
+            `${labelSelectorPath} accessor error: ${JSON.stringify(selector)} is of the type ${typeOf(selector)}, expected string`,
+          ),
+        ]),
   ];
 }
 
 function replicasErrors(object: KubeObject, path: string): FieldError[] {
   const value = valueAt(object, path);
   if (value === undefined) return [];
-  if (!Number.isInteger(value)) return [invalidField(path, 0, `${path} accessor error: ${JSON.stringify(value)} is of the type ${typeOf(value)}, expected int64`)];
+  if (!Number.isInteger(value))
+    return [invalidField(path, 0, `${path} accessor error: ${JSON.stringify(value)} is of the type ${typeOf(value)}, expected int64`)];
   if (Number(value) < 0) return [invalidField(path, value, "should be a non-negative integer")];
   return Number(value) > REPLICAS_MAX ? [invalidField(path, value, `should be less than or equal to ${REPLICAS_MAX}`)] : [];
 }

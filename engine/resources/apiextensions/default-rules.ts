@@ -17,14 +17,21 @@ export function defaultErrors(schema: JsonSchema, path: string, isInMetadata = f
   return [
     ...own,
     ...(schema.items === undefined ? [] : defaultErrors(schema.items, `${path}.items`, isInMetadata, false)),
-    ...Object.entries(schema.properties ?? {}).flatMap(([name, property]) => defaultErrors(property, `${path}.properties[${name}]`, isWhole ? ["metadata", "apiVersion", "kind"].includes(name) : isInMetadata, false)),
+    ...Object.entries(schema.properties ?? {}).flatMap(([name, property]) =>
+      defaultErrors(property, `${path}.properties[${name}]`, isWhole ? ["metadata", "apiVersion", "kind"].includes(name) : isInMetadata, false),
+    ),
   ];
 }
 
 function oneDefault(schema: JsonSchema, value: unknown, path: string, isInMetadata: boolean): FieldError[] {
   // What metadata may hold is not for the author to say: it is judged below.
-  const pruned = conform(servingSchema(schema, false, () => ANY_METADATA), value, { defaults: false, prune: true });
-  const unknown = !isInMetadata && pruned.unknown.length > 0 && !jsonEqual(pruned.value, value) ? [invalidField(path, value, "must not have unknown fields")] : [];
+  const pruned = conform(
+    servingSchema(schema, false, () => ANY_METADATA),
+    value,
+    { defaults: false, prune: true },
+  );
+  const unknown =
+    !isInMetadata && pruned.unknown.length > 0 && !jsonEqual(pruned.value, value) ? [invalidField(path, value, "must not have unknown fields")] : [];
   const embedded = embeddedErrors(schema, value, path);
   if (embedded.length > 0) return [...unknown, ...embedded];
   const shape = validateValue(schema, value, path);

@@ -10,7 +10,8 @@ import { isJsonObject } from "./value-errors.ts";
 
 /** What is wrong with the kind, version and metadata of objects inside of objects. */
 export function embeddedErrors(schema: JsonSchema, value: unknown, path = ""): FieldError[] {
-  if (Array.isArray(value)) return schema.items === undefined ? [] : value.flatMap((item, index) => embeddedErrors(schema.items ?? {}, item, `${path}[${index}]`));
+  if (Array.isArray(value))
+    return schema.items === undefined ? [] : value.flatMap((item, index) => embeddedErrors(schema.items ?? {}, item, `${path}[${index}]`));
   if (!isJsonObject(value)) return [];
   const own = schema["x-kubernetes-embedded-resource"] === true ? resourceErrors(value, path) : [];
   const { properties = {}, additionalProperties } = schema;
@@ -36,11 +37,19 @@ function resourceErrors(value: Readonly<Record<string, unknown>>, path: string):
     const problem = dns1035LabelError(kind.toLowerCase());
     if (problem !== undefined) errors.push(invalidField(name("kind"), kind, `may have mixed case, but should otherwise match: ${problem}`));
   }
-  const wrong = metadata === undefined ? undefined : conform(metaSchema(), metadata, { defaults: false, prune: false }).errors.find(({ type }) => type === "FieldValueTypeInvalid");
+  const wrong =
+    metadata === undefined
+      ? undefined
+      : conform(metaSchema(), metadata, { defaults: false, prune: false }).errors.find(({ type }) => type === "FieldValueTypeInvalid");
   if (wrong !== undefined) errors.push(invalidField(name("metadata"), metadata, `${wrong.field === "" ? "" : `${wrong.field}: `}${wrong.message}`));
   else if (isJsonObject(metadata)) {
     const meta: ObjectMeta = { ...metadata, name: typeof metadata["name"] === "string" && metadata["name"] !== "" ? metadata["name"] : "fakename" };
-    errors.push(...validateObjectMeta(meta, { nameRule: "pathSegment", namespaced: typeof meta.namespace === "string" && meta.namespace !== "" }).map((error) => ({ ...error, field: at(path, error.field) })));
+    errors.push(
+      ...validateObjectMeta(meta, { nameRule: "pathSegment", namespaced: typeof meta.namespace === "string" && meta.namespace !== "" }).map((error) => ({
+        ...error,
+        field: at(path, error.field),
+      })),
+    );
   }
   return errors;
 }

@@ -40,14 +40,23 @@ class Check {
     const { items, properties = {}, additionalProperties } = schema;
     if (typeof additionalProperties === "object") this.visit(additionalProperties, { ...place, ...inside, path: `${path}.additionalProperties` });
     for (const [name, property] of Object.entries(properties)) this.visit(property, { ...place, ...inside, path: `${path}.properties[${name}]` });
-    if (items !== undefined) this.visit(items, { ...place, ...inside, path: `${path}.items`, uncorrelatable: place.uncorrelatable ?? (schema["x-kubernetes-list-type"] === "map" ? undefined : path) });
+    if (items !== undefined)
+      this.visit(items, {
+        ...place,
+        ...inside,
+        path: `${path}.items`,
+        uncorrelatable: place.uncorrelatable ?? (schema["x-kubernetes-list-type"] === "map" ? undefined : path),
+      });
     this.#checkRules(schema, place);
   }
 
   totalErrors(path: string): FieldError[] {
     const total = this.#costs.reduce((sum, { cost }) => sum + cost, 0);
     if (total <= SCHEMA_COST_MAX) return [];
-    const expensive = this.#costs.filter(({ cost }) => cost >= SCHEMA_COST_MAX / 100).sort((a, b) => b.cost - a.cost).slice(0, 4);
+    const expensive = this.#costs
+      .filter(({ cost }) => cost >= SCHEMA_COST_MAX / 100)
+      .sort((a, b) => b.cost - a.cost)
+      .slice(0, 4);
     return [
       ...expensive.map((rule) => forbiddenField(rule.path, "contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema")),
       forbiddenField(path, tooExpensive("x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema", total, SCHEMA_COST_MAX)),
@@ -63,8 +72,10 @@ class Check {
       if (compiled.problem !== undefined) this.errors.push(invalidField(`${at}.rule`, rule, compiled.problem));
       if (compiled.messageProblem !== undefined) this.errors.push(invalidField(`${at}.messageExpression`, rule, compiled.messageProblem));
       else if (message !== undefined) this.#observe(`${at}.messageExpression`, "estimated messageExpression cost", message.estimate.max);
-      if (compiled.usesOldSelf && uncorrelatable !== undefined) this.errors.push(invalidField(`${at}.rule`, rule.rule, `oldSelf cannot be used on the uncorrelatable portion of the schema within ${uncorrelatable}`));
-      if (program !== undefined && !compiled.usesOldSelf && rule.optionalOldSelf !== undefined) this.errors.push(invalidField(`${at}.optionalOldSelf`, rule.optionalOldSelf, "may not be set if oldSelf is not used in rule"));
+      if (compiled.usesOldSelf && uncorrelatable !== undefined)
+        this.errors.push(invalidField(`${at}.rule`, rule.rule, `oldSelf cannot be used on the uncorrelatable portion of the schema within ${uncorrelatable}`));
+      if (program !== undefined && !compiled.usesOldSelf && rule.optionalOldSelf !== undefined)
+        this.errors.push(invalidField(`${at}.optionalOldSelf`, rule.optionalOldSelf, "may not be set if oldSelf is not used in rule"));
     }
   }
 

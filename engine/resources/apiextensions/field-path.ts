@@ -1,6 +1,7 @@
 import type { JsonSchema } from "./json-schema.ts";
 
-export type FieldPath = { readonly is: "found"; readonly path: string; readonly root: string; readonly schema: JsonSchema } | { readonly is: "wrong"; readonly why: string };
+export type FieldPath =
+  { readonly is: "found"; readonly path: string; readonly root: string; readonly schema: JsonSchema } | { readonly is: "wrong"; readonly why: string };
 
 /**
  * The field that a path of dots and quoted names in brackets (`.spec.labels['a/b']`) means in a schema, in the notation of messages.
@@ -11,7 +12,7 @@ export function findFieldPath(text: string, schema: JsonSchema, options: { reado
   let current = schema;
   let path = "";
   let root = "";
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     const step = readStep(text, at, options.allowsBrackets);
     if ("why" in step) return wrong(step.why);
     at = step.next;
@@ -36,13 +37,19 @@ type Step = { readonly name: string; readonly next: number } | { readonly why: s
 function readStep(text: string, at: number, allowsBrackets: boolean): Step {
   if (text[at] === ".") {
     const name = /^[^.[\]]*/.exec(text.slice(at + 1))?.[0] ?? "";
-    return name === "" ? { why: at + 1 >= text.length ? "unexpected end of JSON path" : "does not refer to a valid field" } : { name, next: at + 1 + name.length };
+    return name === ""
+      ? { why: at + 1 >= text.length ? "unexpected end of JSON path" : "does not refer to a valid field" }
+      : { name, next: at + 1 + name.length };
   }
   if (text[at] !== "[") return { why: `expected [ or . but got: ${/^[^.[\]]+|^\]/.exec(text.slice(at))?.[0] ?? ""}` };
   if (!allowsBrackets) return { why: "array notation is not allowed" };
   const quoted = /^\['((?:[^'\\]|\\.)*)'(\])?/.exec(text.slice(at));
-  if (quoted === null) return { why: text.length === at + 1 ? "unexpected end of JSON path" : `expected single quoted string but got ${/^[^.[\]]*/.exec(text.slice(at + 1))?.[0] ?? ""}` };
-  if (quoted[2] === undefined) return { why: at + quoted[0].length >= text.length ? "unexpected end of JSON path" : `expected ] but got ${text[at + quoted[0].length] ?? ""}` };
+  if (quoted === null)
+    return {
+      why: text.length === at + 1 ? "unexpected end of JSON path" : `expected single quoted string but got ${/^[^.[\]]*/.exec(text.slice(at + 1))?.[0] ?? ""}`,
+    };
+  if (quoted[2] === undefined)
+    return { why: at + quoted[0].length >= text.length ? "unexpected end of JSON path" : `expected ] but got ${text[at + quoted[0].length] ?? ""}` };
   const bad = [...(quoted[1] ?? "").matchAll(/\\(.)/g)].find(([, letter]) => letter === undefined || !(letter in ESCAPES));
   if (bad !== undefined) return { why: `invalid string literal: invalid escape char ${bad[0]}` };
   return { name: (quoted[1] ?? "").replace(/\\(.)/g, (_whole, letter: string) => ESCAPES[letter] ?? letter), next: at + quoted[0].length };

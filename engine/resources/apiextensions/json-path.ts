@@ -9,7 +9,7 @@ type Step = (values: readonly unknown[]) => readonly unknown[];
 /** Undefined for text that is no such path. */
 export function parseJsonPath(text: string): JsonPath | undefined {
   const steps: Step[] = [];
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     const found = readDot(text, at) ?? readBrackets(text, at);
     if (found === undefined) return undefined;
     if (found.step !== undefined) steps.push(found.step);
@@ -58,7 +58,12 @@ function readSelector(text: string): Step | undefined {
   if (slice === null) return undefined;
   const [from, to] = [slice[1] === "" ? 0 : Number(slice[1]), slice[2] === "" ? undefined : Number(slice[2])];
   const every = Number(slice[3] ?? 1);
-  return (values) => values.flatMap((value) => listOf(value).slice(from, to).filter((_item, index) => index % every === 0));
+  return (values) =>
+    values.flatMap((value) =>
+      listOf(value)
+        .slice(from, to)
+        .filter((_item, index) => index % every === 0),
+    );
 }
 
 const COMPARE: Readonly<Record<string, (left: unknown, right: unknown) => boolean>> = {
@@ -78,7 +83,10 @@ function parseFilter(text: string): ((item: unknown) => boolean) | undefined {
   const compare = COMPARE[match[2] ?? ""];
   if (compare === undefined) return (item) => path(item).length > 0;
   const wanted = literal(match[3] ?? "");
-  return (item) => path(item).slice(0, 1).some((value) => compare(value, wanted));
+  return (item) =>
+    path(item)
+      .slice(0, 1)
+      .some((value) => compare(value, wanted));
 }
 
 function literal(text: string): unknown {
@@ -89,7 +97,12 @@ function literal(text: string): unknown {
 }
 
 function named(name: string): Step {
-  return (values) => values.flatMap((value) => (typeof value === "object" && value !== null && !Array.isArray(value) && Object.hasOwn(value, name) ? [(value as Readonly<Record<string, unknown>>)[name]] : []));
+  return (values) =>
+    values.flatMap((value) =>
+      typeof value === "object" && value !== null && !Array.isArray(value) && Object.hasOwn(value, name)
+        ? [(value as Readonly<Record<string, unknown>>)[name]]
+        : [],
+    );
 }
 
 const children: Step = (values) => values.flatMap((value) => (typeof value === "object" && value !== null ? Object.values(value) : []));

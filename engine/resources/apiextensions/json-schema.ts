@@ -2,7 +2,10 @@ import type { Schema } from "../../apimachinery/schema.ts";
 import type { ValidationRule } from "../types.ts";
 
 /** The schema of a custom kind as its author wrote it: OpenAPI version 3 with Kubernetes' extensions, so far as it is supported. */
-export interface JsonSchema extends Omit<Schema, "properties" | "items" | "additionalProperties" | "type" | "x-kubernetes-list-type" | "x-kubernetes-map-type"> {
+export interface JsonSchema extends Omit<
+  Schema,
+  "properties" | "items" | "additionalProperties" | "type" | "x-kubernetes-list-type" | "x-kubernetes-map-type"
+> {
   readonly type?: string;
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly items?: JsonSchema;
@@ -38,7 +41,8 @@ export function subschemas(schema: JsonSchema): readonly Subschema[] {
   add(schema.items, ".items");
   for (const [name, property] of Object.entries(schema.properties ?? {})) add(property, `.properties[${name}]`);
   add(schema.additionalProperties, ".additionalProperties");
-  for (const junctor of ["allOf", "anyOf", "oneOf"] as const) for (const [index, branch] of (schema[junctor] ?? []).entries()) add(branch, `.${junctor}[${index}]`, true);
+  for (const junctor of ["allOf", "anyOf", "oneOf"] as const)
+    for (const [index, branch] of (schema[junctor] ?? []).entries()) add(branch, `.${junctor}[${index}]`, true);
   add(schema.not, ".not", true);
   return out;
 }

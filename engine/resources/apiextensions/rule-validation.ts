@@ -44,7 +44,8 @@ class Run {
       const { items } = schema;
       if (items === undefined) return;
       const oldItem = oldItemOf(schema, place.old?.value);
-      for (const [index, item] of value.entries()) this.visit(items, { value: item, old: oldItem(item), path: `${place.path}[${index}]`, isResource: false, isUnchanged });
+      for (const [index, item] of value.entries())
+        this.visit(items, { value: item, old: oldItem(item), path: `${place.path}[${index}]`, isResource: false, isUnchanged });
     } else if (isJsonObject(value)) this.#visitFields(schema, value, { ...place, isUnchanged });
   }
 
@@ -56,7 +57,13 @@ class Run {
       const property = isProperty ? properties[name] : typeof additionalProperties === "object" ? additionalProperties : undefined;
       if (property === undefined) continue;
       const inner = isProperty ? (path === "" ? name : `${path}.${name}`) : `${path}[${name}]`;
-      this.visit(property, { value: child, old: before !== undefined && Object.hasOwn(before, name) ? { value: before[name] } : undefined, path: inner, isResource: false, isUnchanged: isUnchanged && old !== undefined });
+      this.visit(property, {
+        value: child,
+        old: before !== undefined && Object.hasOwn(before, name) ? { value: before[name] } : undefined,
+        path: inner,
+        isResource: false,
+        isUnchanged: isUnchanged && old !== undefined,
+      });
     }
   }
 
@@ -92,8 +99,10 @@ class Run {
     } catch (error) {
       if (!(error instanceof CelError)) throw error;
       const text = rule.message ? rule.message.trim() : rule.rule.trim();
-      if (error.isFatal) this.#stop(schema, path, `'${error.message}': no further validation rules will be run due to call cost exceeds limit for rule: ${text}`);
-      else if (error.message.startsWith("no such overload")) this.#refuse(schema, path, `'${error.message}': call arguments did not match a supported operator, function or macro signature for rule: ${text}`);
+      if (error.isFatal)
+        this.#stop(schema, path, `'${error.message}': no further validation rules will be run due to call cost exceeds limit for rule: ${text}`);
+      else if (error.message.startsWith("no such overload"))
+        this.#refuse(schema, path, `'${error.message}': call arguments did not match a supported operator, function or macro signature for rule: ${text}`);
       else this.#refuse(schema, path, `${error.message} evaluating rule: ${text}`);
       return undefined;
     }
@@ -115,14 +124,22 @@ class Run {
     } catch (error) {
       if (!(error instanceof CelError)) throw error;
       if (!error.isFatal) return fallback;
-      this.#stop(schema, path, `no further validation rules will be run due to call cost exceeds limit for messageExpression: ${JSON.stringify(rule.messageExpression)}`);
+      this.#stop(
+        schema,
+        path,
+        `no further validation rules will be run due to call cost exceeds limit for messageExpression: ${JSON.stringify(rule.messageExpression)}`,
+      );
       return undefined;
     }
   }
 
   /** Of objects and lists, the type stands for the value. */
   #refuse(schema: JsonSchema, path: string, detail: string): void {
-    this.errors.push({ type: "FieldValueInvalid", field: path === "" ? "<nil>" : path, message: `Invalid value: ${JSON.stringify(schema.type ?? "")}: ${detail}` });
+    this.errors.push({
+      type: "FieldValueInvalid",
+      field: path === "" ? "<nil>" : path,
+      message: `Invalid value: ${JSON.stringify(schema.type ?? "")}: ${detail}`,
+    });
   }
 
   #stop(schema: JsonSchema, path: string, detail: string): void {

@@ -12,7 +12,9 @@ const NUMBER_OR_TEXT = [{ type: "integer" }, { type: "string" }];
  * defaulting need to look nowhere else. Rules and sentences are upstream's.
  */
 export function structuralErrors(schema: JsonSchema, path: string): FieldError[] {
-  return [...invariantErrors(schema, "root", path), ...completenessErrors(schema, schema, path, path)].sort((a, b) => (`${a.field}: ${a.message}` < `${b.field}: ${b.message}` ? -1 : 1));
+  return [...invariantErrors(schema, "root", path), ...completenessErrors(schema, schema, path, path)].sort((a, b) =>
+    `${a.field}: ${a.message}` < `${b.field}: ${b.message}` ? -1 : 1,
+  );
 }
 
 function invariantErrors(schema: JsonSchema, level: Level, path: string): FieldError[] {
@@ -25,14 +27,25 @@ function invariantErrors(schema: JsonSchema, level: Level, path: string): FieldE
   if (typeof additionalProperties === "object") errors.push(...invariantErrors(additionalProperties, "field", `${path}.additionalProperties`));
   const isNumberOrText = schema["x-kubernetes-int-or-string"] === true;
   const keepsUnknown = schema["x-kubernetes-preserve-unknown-fields"] === true;
-  if (isNumberOrText && keepsUnknown) errors.push(invalidField(`${path}.x-kubernetes-preserve-unknown-fields`, true, "must be false if x-kubernetes-int-or-string is true"));
-  if (isNumberOrText && schema["x-kubernetes-embedded-resource"] === true) errors.push(invalidField(`${path}.x-kubernetes-embedded-resource`, true, "must be false if x-kubernetes-int-or-string is true"));
-  errors.push(...junctorErrors(schema, level, path, { skipsAnyOf: jsonEqual(schema.anyOf, NUMBER_OR_TEXT), skipsFirstAllOf: jsonEqual(schema.allOf?.[0]?.anyOf, NUMBER_OR_TEXT) }));
+  if (isNumberOrText && keepsUnknown)
+    errors.push(invalidField(`${path}.x-kubernetes-preserve-unknown-fields`, true, "must be false if x-kubernetes-int-or-string is true"));
+  if (isNumberOrText && schema["x-kubernetes-embedded-resource"] === true)
+    errors.push(invalidField(`${path}.x-kubernetes-embedded-resource`, true, "must be false if x-kubernetes-int-or-string is true"));
+  errors.push(
+    ...junctorErrors(schema, level, path, {
+      skipsAnyOf: jsonEqual(schema.anyOf, NUMBER_OR_TEXT),
+      skipsFirstAllOf: jsonEqual(schema.allOf?.[0]?.anyOf, NUMBER_OR_TEXT),
+    }),
+  );
   errors.push(...typeErrors(schema, level, path), ...metadataErrors(schema, level, path));
   return errors;
 }
 
-const PLACES: Readonly<Record<Level, string>> = { root: "must not be empty at the root", items: "must not be empty for specified array items", field: "must not be empty for specified object fields" };
+const PLACES: Readonly<Record<Level, string>> = {
+  root: "must not be empty at the root",
+  items: "must not be empty for specified array items",
+  field: "must not be empty for specified object fields",
+};
 
 function typeErrors(schema: JsonSchema, level: Level, path: string): FieldError[] {
   const { type } = schema;
@@ -41,8 +54,10 @@ function typeErrors(schema: JsonSchema, level: Level, path: string): FieldError[
   if (isEmbedded && type !== "object") {
     const detail = "must be object if x-kubernetes-embedded-resource is true";
     errors.push(type === undefined ? requiredField(`${path}.type`, detail) : invalidField(`${path}.type`, type, detail));
-  } else if (type === undefined && schema["x-kubernetes-int-or-string"] !== true && schema["x-kubernetes-preserve-unknown-fields"] !== true) errors.push(requiredField(`${path}.type`, PLACES[level]));
-  if (isEmbedded && schema.additionalProperties !== undefined) errors.push(forbiddenField(`${path}.additionalProperties`, "must not be used if x-kubernetes-embedded-resource is set"));
+  } else if (type === undefined && schema["x-kubernetes-int-or-string"] !== true && schema["x-kubernetes-preserve-unknown-fields"] !== true)
+    errors.push(requiredField(`${path}.type`, PLACES[level]));
+  if (isEmbedded && schema.additionalProperties !== undefined)
+    errors.push(forbiddenField(`${path}.additionalProperties`, "must not be used if x-kubernetes-embedded-resource is set"));
   if (level === "root" && type !== undefined && type !== "object") errors.push(invalidField(`${path}.type`, type, "must be object at the root"));
   return errors;
 }
@@ -54,14 +69,21 @@ function metadataErrors(schema: JsonSchema, level: Level, path: string): FieldEr
   if (level === "root" || isEmbedded) {
     for (const name of ["kind", "apiVersion"] as const) {
       const property = properties[name];
-      if (property !== undefined && property.type !== "string") errors.push(invalidField(`${path}.properties[${name}].type`, property.type ?? "", "must be string"));
+      if (property !== undefined && property.type !== "string")
+        errors.push(invalidField(`${path}.properties[${name}].type`, property.type ?? "", "must be string"));
     }
     const { metadata } = properties;
-    if (metadata !== undefined && metadata.type !== "object") errors.push(invalidField(`${path}.properties[metadata].type`, metadata.type ?? "", "must be object"));
-    if (metadata !== undefined && level === "root" && !onlyNames(metadata)) errors.push(forbiddenField(`${path}.properties[metadata]`, "must not specify anything other than name and generateName, but metadata is implicitly specified"));
+    if (metadata !== undefined && metadata.type !== "object")
+      errors.push(invalidField(`${path}.properties[metadata].type`, metadata.type ?? "", "must be object"));
+    if (metadata !== undefined && level === "root" && !onlyNames(metadata))
+      errors.push(
+        forbiddenField(`${path}.properties[metadata]`, "must not specify anything other than name and generateName, but metadata is implicitly specified"),
+      );
   }
   if (isEmbedded && schema["x-kubernetes-preserve-unknown-fields"] !== true && Object.keys(properties).length === 0) {
-    errors.push(requiredField(`${path}.properties`, "must not be empty if x-kubernetes-embedded-resource is true without x-kubernetes-preserve-unknown-fields"));
+    errors.push(
+      requiredField(`${path}.properties`, "must not be empty if x-kubernetes-embedded-resource is true without x-kubernetes-preserve-unknown-fields"),
+    );
   }
   return errors;
 }
@@ -80,8 +102,10 @@ const NO_EXCEPTIONS: Exceptions = { skipsAnyOf: false, skipsFirstAllOf: false };
 
 function junctorErrors(schema: JsonSchema, level: Level, path: string, { skipsAnyOf, skipsFirstAllOf }: Exceptions): FieldError[] {
   const errors: FieldError[] = [];
-  if (!skipsAnyOf) for (const [index, branch] of (schema.anyOf ?? []).entries()) errors.push(...nestedErrors(branch, level, `${path}.anyOf[${index}]`, NO_EXCEPTIONS));
-  for (const [index, branch] of (schema.allOf ?? []).entries()) errors.push(...nestedErrors(branch, level, `${path}.allOf[${index}]`, { ...NO_EXCEPTIONS, skipsAnyOf: skipsFirstAllOf && index === 0 }));
+  if (!skipsAnyOf)
+    for (const [index, branch] of (schema.anyOf ?? []).entries()) errors.push(...nestedErrors(branch, level, `${path}.anyOf[${index}]`, NO_EXCEPTIONS));
+  for (const [index, branch] of (schema.allOf ?? []).entries())
+    errors.push(...nestedErrors(branch, level, `${path}.allOf[${index}]`, { ...NO_EXCEPTIONS, skipsAnyOf: skipsFirstAllOf && index === 0 }));
   for (const [index, branch] of (schema.oneOf ?? []).entries()) errors.push(...nestedErrors(branch, level, `${path}.oneOf[${index}]`, NO_EXCEPTIONS));
   if (schema.not !== undefined) errors.push(...nestedErrors(schema.not, level, `${path}.not`, NO_EXCEPTIONS));
   const problem = schema.pattern === undefined ? undefined : patternProblem(schema.pattern);
@@ -93,7 +117,8 @@ function junctorErrors(schema: JsonSchema, level: Level, path: string, { skipsAn
 function nestedErrors(schema: JsonSchema, level: Level, path: string, exceptions: Exceptions): FieldError[] {
   const errors = junctorErrors(schema, level, path, exceptions);
   if (schema.items !== undefined) errors.push(...nestedErrors(schema.items, level, `${path}.items`, NO_EXCEPTIONS));
-  for (const [name, property] of Object.entries(schema.properties ?? {})) errors.push(...nestedErrors(property, "field", `${path}.properties[${name}]`, NO_EXCEPTIONS));
+  for (const [name, property] of Object.entries(schema.properties ?? {}))
+    errors.push(...nestedErrors(property, "field", `${path}.properties[${name}]`, NO_EXCEPTIONS));
   for (const [name, isSet, detail] of [
     ["type", schema.type !== undefined, "must be empty to be structural"],
     ["additionalProperties", schema.additionalProperties !== undefined, "must be undefined to be structural"],
@@ -108,7 +133,8 @@ function nestedErrors(schema: JsonSchema, level: Level, path: string, exceptions
     ["x-kubernetes-list-type", schema["x-kubernetes-list-type"] !== undefined, "must be undefined to be structural"],
     ["x-kubernetes-map-type", schema["x-kubernetes-map-type"] !== undefined, "must be undefined to be structural"],
     ["x-kubernetes-validations", (schema["x-kubernetes-validations"] ?? []).length > 0, "must be empty to be structural"],
-  ] as const) if (isSet) errors.push(forbiddenField(`${path}.${name}`, detail));
+  ] as const)
+    if (isSet) errors.push(forbiddenField(`${path}.${name}`, detail));
   if (schema.properties?.["metadata"] !== undefined) errors.push(forbiddenField(`${path}.properties[metadata]`, "must not be specified in a nested context"));
   return errors;
 }
@@ -118,7 +144,8 @@ function completenessErrors(judge: JsonSchema, described: JsonSchema, path: stri
   const errors: FieldError[] = [];
   if (judge.not !== undefined) errors.push(...nestedCompleteness(judge.not, described, path, `${judgePath}.not`));
   for (const junctor of ["allOf", "anyOf", "oneOf"] as const) {
-    for (const [index, branch] of (judge[junctor] ?? []).entries()) errors.push(...nestedCompleteness(branch, described, path, `${judgePath}.${junctor}[${index}]`));
+    for (const [index, branch] of (judge[junctor] ?? []).entries())
+      errors.push(...nestedCompleteness(branch, described, path, `${judgePath}.${junctor}[${index}]`));
   }
   return errors;
 }
@@ -128,6 +155,8 @@ function nestedCompleteness(judge: JsonSchema, described: JsonSchema | undefined
   return [
     ...completenessErrors(judge, described, path, judgePath),
     ...(judge.items === undefined ? [] : nestedCompleteness(judge.items, described.items, `${path}.items`, `${judgePath}.items`)),
-    ...Object.entries(judge.properties ?? {}).flatMap(([name, property]) => nestedCompleteness(property, described.properties?.[name], `${path}.properties[${name}]`, `${judgePath}.properties[${name}]`)),
+    ...Object.entries(judge.properties ?? {}).flatMap(([name, property]) =>
+      nestedCompleteness(property, described.properties?.[name], `${path}.properties[${name}]`, `${judgePath}.properties[${name}]`),
+    ),
   ];
 }

@@ -7,7 +7,12 @@ import type { JsonSchema } from "./json-schema.ts";
 const SELECTABLE_FIELDS_MAX = 8;
 
 /** What a version says about parts of its objects: the paths of a scale, the fields that lists are narrowed by. */
-export function subresourceErrors(version: CustomResourceDefinitionVersion, old: CustomResourceDefinitionVersion | undefined, schema: JsonSchema | undefined, at: string): FieldError[] {
+export function subresourceErrors(
+  version: CustomResourceDefinitionVersion,
+  old: CustomResourceDefinitionVersion | undefined,
+  schema: JsonSchema | undefined,
+  at: string,
+): FieldError[] {
   const { subresources, selectableFields = [] } = version;
   return [
     ...(subresources?.scale === undefined ? [] : scaleErrors(subresources.scale, `${at}.subresources.scale`)),
@@ -19,7 +24,9 @@ function scaleErrors({ specReplicasPath, statusReplicasPath, labelSelectorPath =
   return [
     ...pathErrors(specReplicasPath, [".spec."], "should be a json path under .spec", `${at}.specReplicasPath`),
     ...pathErrors(statusReplicasPath, [".status."], "should be a json path under .status", `${at}.statusReplicasPath`),
-    ...(labelSelectorPath === "" ? [] : pathErrors(labelSelectorPath, [".spec.", ".status."], "should be a json path under either .spec or .status", `${at}.labelSelectorPath`)),
+    ...(labelSelectorPath === ""
+      ? []
+      : pathErrors(labelSelectorPath, [".spec.", ".status."], "should be a json path under either .spec or .status", `${at}.labelSelectorPath`)),
   ];
 }
 
@@ -44,7 +51,10 @@ function selectableErrors(fields: readonly SelectableField[], old: readonly Sele
       continue;
     }
     if (found.root === "metadata") errors.push(invalidField(where, jsonPath, "must not point to fields in metadata"));
-    if (!["string", "boolean", "integer"].includes(found.schema.type ?? "")) errors.push(invalidField(where, jsonPath, "must point to a field of type string, boolean or integer. Enum string fields and strings with formats are allowed."));
+    if (!["string", "boolean", "integer"].includes(found.schema.type ?? ""))
+      errors.push(
+        invalidField(where, jsonPath, "must point to a field of type string, boolean or integer. Enum string fields and strings with formats are allowed."),
+      );
     if (seen.has(found.path)) errors.push(duplicateField(where, jsonPath));
     seen.add(found.path);
   }

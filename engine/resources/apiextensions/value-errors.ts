@@ -43,7 +43,8 @@ export function typeOf(value: unknown): string {
 function typeError(schema: JsonSchema, value: unknown, path: Path): FieldError[] {
   const wanted = schema["x-kubernetes-int-or-string"] === true ? ["integer", "string"] : schema.type === undefined ? [] : [schema.type];
   const actual = typeOf(value);
-  if (wanted.length === 0 || wanted.includes(actual) || (actual === "null" && schema.nullable === true) || (actual === "integer" && wanted.includes("number"))) return [];
+  if (wanted.length === 0 || wanted.includes(actual) || (actual === "null" && schema.nullable === true) || (actual === "integer" && wanted.includes("number")))
+    return [];
   return [typeInvalid(path, actual, `${path} in body must be of type ${wanted.join(",")}: ${JSON.stringify(actual)}`)];
 }
 
@@ -55,34 +56,47 @@ function textErrors(schema: JsonSchema, value: string, path: Path): FieldError[]
   if (maxLength !== undefined && length > maxLength) errors.push(tooLong(path, maxLength));
   else if (minLength !== undefined && length < minLength) errors.push(invalidField(path, value, `${path} in body should be at least ${minLength} chars long`));
   else if (pattern !== undefined && !hasPattern(pattern, value)) errors.push(invalidField(path, value, `${path} in body should match '${pattern}'`));
-  if (format !== undefined && isKnownFormat(format, schema.type) && hasFormat(format, value) === false) errors.push(typeInvalid(path, value, `${path} in body must be of type ${format}: ${JSON.stringify(value)}`));
+  if (format !== undefined && isKnownFormat(format, schema.type) && hasFormat(format, value) === false)
+    errors.push(typeInvalid(path, value, `${path} in body must be of type ${format}: ${JSON.stringify(value)}`));
   return errors;
 }
 
 function numberErrors(schema: JsonSchema, value: number, path: Path): FieldError[] {
   const errors: FieldError[] = [];
   const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf, format } = schema;
-  if (schema.type === "integer" && format === "int32" && (value > 2147483647 || value < -2147483648)) errors.push(invalidField(path, value, `Checked value must be of type integer with format int32 in ${path}`));
-  if (multipleOf !== undefined && !Number.isInteger(Number((value / multipleOf).toPrecision(15)))) errors.push(invalidField(path, value, `${path} in body should be a multiple of ${multipleOf}`));
-  if (maximum !== undefined && (exclusiveMaximum === true ? value >= maximum : value > maximum)) errors.push(invalidField(path, value, `${path} in body should be less than ${exclusiveMaximum === true ? "" : "or equal to "}${maximum}`));
-  if (minimum !== undefined && (exclusiveMinimum === true ? value <= minimum : value < minimum)) errors.push(invalidField(path, value, `${path} in body should be greater than ${exclusiveMinimum === true ? "" : "or equal to "}${minimum}`));
+  if (schema.type === "integer" && format === "int32" && (value > 2147483647 || value < -2147483648))
+    errors.push(invalidField(path, value, `Checked value must be of type integer with format int32 in ${path}`));
+  if (multipleOf !== undefined && !Number.isInteger(Number((value / multipleOf).toPrecision(15))))
+    errors.push(invalidField(path, value, `${path} in body should be a multiple of ${multipleOf}`));
+  if (maximum !== undefined && (exclusiveMaximum === true ? value >= maximum : value > maximum))
+    errors.push(invalidField(path, value, `${path} in body should be less than ${exclusiveMaximum === true ? "" : "or equal to "}${maximum}`));
+  if (minimum !== undefined && (exclusiveMinimum === true ? value <= minimum : value < minimum))
+    errors.push(invalidField(path, value, `${path} in body should be greater than ${exclusiveMinimum === true ? "" : "or equal to "}${minimum}`));
   return errors;
 }
 
 function sizeOfListErrors({ minItems, maxItems, uniqueItems }: JsonSchema, value: readonly unknown[], path: Path): FieldError[] {
   const errors: FieldError[] = [];
-  if (minItems !== undefined && value.length < minItems) errors.push(invalidField(path, value.length, `${path} in body should have at least ${minItems} items`));
+  if (minItems !== undefined && value.length < minItems)
+    errors.push(invalidField(path, value.length, `${path} in body should have at least ${minItems} items`));
   if (maxItems !== undefined && value.length > maxItems) errors.push(tooMany(path, value.length, maxItems));
-  if (uniqueItems === true && new Set(value.map((item) => JSON.stringify(item))).size < value.length) errors.push(invalidField(path, "", `${path} in body shouldn't contain duplicates`));
+  if (uniqueItems === true && new Set(value.map((item) => JSON.stringify(item))).size < value.length)
+    errors.push(invalidField(path, "", `${path} in body shouldn't contain duplicates`));
   return errors;
 }
 
-function sizeOfObjectErrors({ minProperties, maxProperties, properties, additionalProperties }: JsonSchema, value: Readonly<Record<string, unknown>>, path: Path): FieldError[] {
+function sizeOfObjectErrors(
+  { minProperties, maxProperties, properties, additionalProperties }: JsonSchema,
+  value: Readonly<Record<string, unknown>>,
+  path: Path,
+): FieldError[] {
   const names = Object.keys(value);
   const errors: FieldError[] = [];
-  if (minProperties !== undefined && names.length < minProperties) errors.push(invalidField(path, names.length, `${path} in body should have at least ${minProperties} properties`));
+  if (minProperties !== undefined && names.length < minProperties)
+    errors.push(invalidField(path, names.length, `${path} in body should have at least ${minProperties} properties`));
   if (maxProperties !== undefined && names.length > maxProperties) errors.push(tooMany(path, names.length, maxProperties));
-  if (additionalProperties === false) for (const name of names) if (properties?.[name] === undefined) errors.push(invalidField(path, "", `${below(path, name)} in body is a forbidden property`));
+  if (additionalProperties === false)
+    for (const name of names) if (properties?.[name] === undefined) errors.push(invalidField(path, "", `${below(path, name)} in body is a forbidden property`));
   return errors;
 }
 
@@ -93,7 +107,15 @@ function missingErrors({ required = [] }: JsonSchema, value: Readonly<Record<str
 function enumErrors({ enum: allowed }: JsonSchema, value: unknown, path: Path): FieldError[] {
   if (allowed === undefined) return [];
   const shown = JSON.stringify(value);
-  return allowed.some((candidate) => JSON.stringify(candidate) === shown) ? [] : [unsupportedValue(path, value, allowed.map((candidate) => (typeof candidate === "string" ? candidate : JSON.stringify(candidate))))];
+  return allowed.some((candidate) => JSON.stringify(candidate) === shown)
+    ? []
+    : [
+        unsupportedValue(
+          path,
+          value,
+          allowed.map((candidate) => (typeof candidate === "string" ? candidate : JSON.stringify(candidate))),
+        ),
+      ];
 }
 
 function tooMany(field: Path, count: number, max: number): FieldError {

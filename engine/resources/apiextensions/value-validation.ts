@@ -24,7 +24,15 @@ function insideErrors(schema: JsonSchema, value: unknown, path: string, old: Old
   const before = isJsonObject(old?.value) ? old.value : undefined;
   for (const [name, child] of Object.entries(value)) {
     const property = childSchema(schema, name);
-    if (property !== undefined) errors.push(...validateValue(property, child, path === "" ? name : `${path}.${name}`, before !== undefined && Object.hasOwn(before, name) ? { value: before[name] } : undefined));
+    if (property !== undefined)
+      errors.push(
+        ...validateValue(
+          property,
+          child,
+          path === "" ? name : `${path}.${name}`,
+          before !== undefined && Object.hasOwn(before, name) ? { value: before[name] } : undefined,
+        ),
+      );
   }
   return errors;
 }
@@ -97,7 +105,8 @@ function nearest(outcomes: readonly FieldError[][]): readonly FieldError[] {
 export function listTypeErrors(schema: JsonSchema, value: unknown, path = ""): FieldError[] {
   if (Array.isArray(value)) {
     const type = schema["x-kubernetes-list-type"];
-    const own = type === "set" ? repeated(value).map((index) => duplicateField(`${path}[${index}]`, value[index])) : type === "map" ? mapErrors(schema, value, path) : [];
+    const own =
+      type === "set" ? repeated(value).map((index) => duplicateField(`${path}[${index}]`, value[index])) : type === "map" ? mapErrors(schema, value, path) : [];
     return [...own, ...(schema.items === undefined ? [] : value.flatMap((item, index) => listTypeErrors(schema.items ?? {}, item, `${path}[${index}]`)))];
   }
   if (!isJsonObject(value)) return [];
@@ -112,7 +121,9 @@ function mapErrors(schema: JsonSchema, items: readonly unknown[], path: string):
   const wrong = items.findIndex((item) => item !== null && !isJsonObject(item));
   if (wrong >= 0) return [invalidField(`${path}[${wrong}]`, items[wrong], "must be an object for an array of list-type map")];
   const keys = [...(schema["x-kubernetes-list-map-keys"] ?? [])].sort(); // as Go writes a map
-  const identities = items.map((item) => Object.fromEntries(keys.filter((key) => isJsonObject(item) && item[key] !== undefined).map((key) => [key, (item as Record<string, unknown>)[key]])));
+  const identities = items.map((item) =>
+    Object.fromEntries(keys.filter((key) => isJsonObject(item) && item[key] !== undefined).map((key) => [key, (item as Record<string, unknown>)[key]])),
+  );
   return repeated(identities).map((index) => duplicateField(`${path}[${index}]`, identities[index]));
 }
 

@@ -25,14 +25,30 @@ export const apiServiceResource = defineResource<APIService>({
     metadataOnUpdate: "both",
     nameRule: "pathSegment",
     unconditionalUpdate: false,
-    prepareForCreate: (service) => ({ ...service, status: service.spec.service === undefined ? { conditions: withCondition(undefined, LOCAL, service.metadata.creationTimestamp ?? "") } : {} }),
+    prepareForCreate: (service) => ({
+      ...service,
+      status: service.spec.service === undefined ? { conditions: withCondition(undefined, LOCAL, service.metadata.creationTimestamp ?? "") } : {},
+    }),
     validate,
-    validateStatusUpdate: ({ status }) => (status?.conditions ?? []).flatMap((condition, index) => (STATUSES.includes(condition.status) ? [] : [unsupportedValue(`status.conditions[${index}].status`, condition.status, STATUSES)])),
+    validateStatusUpdate: ({ status }) =>
+      (status?.conditions ?? []).flatMap((condition, index) =>
+        STATUSES.includes(condition.status) ? [] : [unsupportedValue(`status.conditions[${index}].status`, condition.status, STATUSES)],
+      ),
   },
   columns: [
     nameColumn,
-    { name: "Service", type: "string", description: "The Service that answers, or Local for this server itself.", cell: ({ spec }) => (spec.service === undefined ? "Local" : `${spec.service.namespace ?? ""}/${spec.service.name ?? ""}`) },
-    { name: "Available", type: "string", description: "Whether it can be reached.", cell: ({ status }) => availability(findCondition(status?.conditions, "Available")) },
+    {
+      name: "Service",
+      type: "string",
+      description: "The Service that answers, or Local for this server itself.",
+      cell: ({ spec }) => (spec.service === undefined ? "Local" : `${spec.service.namespace ?? ""}/${spec.service.name ?? ""}`),
+    },
+    {
+      name: "Available",
+      type: "string",
+      description: "Whether it can be reached.",
+      cell: ({ status }) => availability(findCondition(status?.conditions, "Available")),
+    },
     ageColumn,
   ],
 });
@@ -48,12 +64,18 @@ function validate({ metadata, spec }: APIService): FieldError[] {
   const groupProblem = group === "" ? undefined : dnsSubdomainError(group);
   const versionProblem = dns1035LabelError(version);
   const errors: FieldError[] = [
-    ...(metadata.name === wanted ? [] : [invalidField("metadata.name", metadata.name ?? "", `must be \`spec.version+"."+spec.group\`: ${JSON.stringify(wanted)}`)]),
+    ...(metadata.name === wanted
+      ? []
+      : [invalidField("metadata.name", metadata.name ?? "", `must be \`spec.version+"."+spec.group\`: ${JSON.stringify(wanted)}`)]),
     ...(group === "" && version !== "v1" ? [requiredField("spec.group", "only v1 may have an empty group and it better be legacy kube")] : []),
     ...(groupProblem === undefined ? [] : [invalidField("spec.group", group, groupProblem)]),
     ...(versionProblem === undefined ? [] : [invalidField("spec.version", version, versionProblem)]),
-    ...(groupPriorityMinimum > 0 && groupPriorityMinimum <= GROUP_PRIORITY_MAX ? [] : [invalidField("spec.groupPriorityMinimum", groupPriorityMinimum, "must be positive and less than 20000")]),
-    ...(versionPriority > 0 && versionPriority <= VERSION_PRIORITY_MAX ? [] : [invalidField("spec.versionPriority", versionPriority, "must be positive and less than 1000")]),
+    ...(groupPriorityMinimum > 0 && groupPriorityMinimum <= GROUP_PRIORITY_MAX
+      ? []
+      : [invalidField("spec.groupPriorityMinimum", groupPriorityMinimum, "must be positive and less than 20000")]),
+    ...(versionPriority > 0 && versionPriority <= VERSION_PRIORITY_MAX
+      ? []
+      : [invalidField("spec.versionPriority", versionPriority, "must be positive and less than 1000")]),
   ];
   if (service === undefined) {
     if (caBundle) errors.push(invalidField("spec.caBundle", `${Buffer.byteLength(caBundle, "base64")} bytes`, "local APIServices may not have a caBundle"));

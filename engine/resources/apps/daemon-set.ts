@@ -32,7 +32,8 @@ export const daemonSetResource = defineResource<DaemonSet>({
     prepareForCreate: (set) => withTemplateGeneration({ ...set, status: NOTHING_YET }, 1),
     prepareForUpdate: (set, old) => withTemplateGeneration(set, generationOf(old) + (jsonEqual(set.spec.template, old.spec.template) ? 0 : 1)),
     validate: validateDaemonSet,
-    validateUpdate: (set, old) => (jsonEqual(set.spec.selector, old.spec.selector) ? [] : [invalidField("spec.selector", set.spec.selector, "field is immutable")]),
+    validateUpdate: (set, old) =>
+      jsonEqual(set.spec.selector, old.spec.selector) ? [] : [invalidField("spec.selector", set.spec.selector, "field is immutable")],
     validateStatusUpdate: ({ status }, old) => collisionErrors(status, old.status),
     warnings: ({ spec }, old) => (old !== undefined && jsonEqual(spec.template, old.spec.template) ? [] : podWarnings(spec.template, "spec.template")),
   },
@@ -42,7 +43,12 @@ export const daemonSetResource = defineResource<DaemonSet>({
     { name: "Desired", type: "integer", description: "Nodes that should have a pod.", cell: (set) => set.status?.desiredNumberScheduled ?? 0 },
     { name: "Current", type: "integer", description: "Nodes that have the pod they should have.", cell: (set) => set.status?.currentNumberScheduled ?? 0 },
     { name: "Ready", type: "integer", description: "Nodes with a ready pod.", cell: (set) => set.status?.numberReady ?? 0 },
-    { name: "Up-to-date", type: "integer", description: "Nodes with a pod made from the current template.", cell: (set) => set.status?.updatedNumberScheduled ?? 0 },
+    {
+      name: "Up-to-date",
+      type: "integer",
+      description: "Nodes with a pod made from the current template.",
+      cell: (set) => set.status?.updatedNumberScheduled ?? 0,
+    },
     { name: "Available", type: "integer", description: "Nodes with a pod that has been ready long enough.", cell: (set) => set.status?.numberAvailable ?? 0 },
     { name: "Node Selector", type: "string", description: "Labels of the nodes it is for.", cell: (set) => formatLabels(set.spec.template.spec?.nodeSelector) },
     ageColumn,
@@ -63,7 +69,10 @@ function generationOf(set: DaemonSet): number {
 
 function withDefaults(set: DaemonSet): DaemonSet {
   const { spec } = set;
-  const updateStrategy = spec.updateStrategy?.type === "OnDelete" ? spec.updateStrategy : { ...spec.updateStrategy, rollingUpdate: { maxUnavailable: 1, maxSurge: 0, ...spec.updateStrategy?.rollingUpdate } };
+  const updateStrategy =
+    spec.updateStrategy?.type === "OnDelete"
+      ? spec.updateStrategy
+      : { ...spec.updateStrategy, rollingUpdate: { maxUnavailable: 1, maxSurge: 0, ...spec.updateStrategy?.rollingUpdate } };
   return { ...set, spec: { ...spec, updateStrategy, template: withTemplateDefaults(spec.template) } };
 }
 
@@ -77,6 +86,7 @@ function validateDaemonSet({ spec }: DaemonSet): FieldError[] {
   errors.push(...amountErrors(maxUnavailable, `${at}.maxUnavailable`), ...amountErrors(maxSurge, `${at}.maxSurge`));
   // Exactly one of the two: either a node goes without for a moment, or it has two.
   if (isNoAmount(maxUnavailable) && isNoAmount(maxSurge)) errors.push(requiredField(`${at}.maxUnavailable`, "cannot be 0 when maxSurge is 0"));
-  if (!isNoAmount(maxUnavailable) && !isNoAmount(maxSurge)) errors.push(invalidField(`${at}.maxSurge`, maxSurge, "may not be set when maxUnavailable is non-zero"));
+  if (!isNoAmount(maxUnavailable) && !isNoAmount(maxSurge))
+    errors.push(invalidField(`${at}.maxSurge`, maxSurge, "may not be set when maxUnavailable is non-zero"));
   return errors;
 }

@@ -10,7 +10,9 @@ export function negativeCounts<K extends string>(status: Counts<K>, fields: read
 /** `parts` are some of all the pods, and none are available that are not ready. */
 export function partErrors<K extends string>(status: Counts<K | "replicas" | "readyReplicas" | "availableReplicas">, parts: readonly K[]): FieldError[] {
   const { replicas = 0, readyReplicas: ready = 0, availableReplicas: available = 0 } = status;
-  const errors = parts.flatMap((field) => ((status[field] ?? 0) > replicas ? [invalidField(`status.${field}`, status[field], "cannot be greater than status.replicas")] : []));
+  const errors = parts.flatMap((field) =>
+    (status[field] ?? 0) > replicas ? [invalidField(`status.${field}`, status[field], "cannot be greater than status.replicas")] : [],
+  );
   return available > ready ? [...errors, invalidField("status.availableReplicas", available, "cannot be greater than readyReplicas")] : errors;
 }
 
@@ -22,7 +24,13 @@ interface Strategy {
 /** Of a strategy that nobody knows, upstream shows the whole as its Go type. */
 export function strategyErrors(field: string, { type, rollingUpdate }: Strategy, known: readonly string[]): FieldError[] {
   if (type === undefined || known.includes(type)) return [];
-  return [unsupportedValue(field, { Type: type, RollingUpdate: rollingUpdate === undefined ? null : { MaxUnavailable: rollingUpdate.maxUnavailable, MaxSurge: rollingUpdate.maxSurge } }, known)];
+  return [
+    unsupportedValue(
+      field,
+      { Type: type, RollingUpdate: rollingUpdate === undefined ? null : { MaxUnavailable: rollingUpdate.maxUnavailable, MaxSurge: rollingUpdate.maxSurge } },
+      known,
+    ),
+  ];
 }
 
 /** How often a name was taken is counted for good. */

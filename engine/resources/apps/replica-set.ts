@@ -29,7 +29,8 @@ export const replicaSetResource = defineResource<ReplicaSet>({
       const template = set.spec.template ?? {};
       return validateSelected(set.spec.selector, template, "deployment", () => validatePodTemplate(template, "spec.template"));
     },
-    validateUpdate: (set, old) => (jsonEqual(set.spec.selector, old.spec.selector) ? [] : [invalidField("spec.selector", set.spec.selector, "field is immutable")]),
+    validateUpdate: (set, old) =>
+      jsonEqual(set.spec.selector, old.spec.selector) ? [] : [invalidField("spec.selector", set.spec.selector, "field is immutable")],
     validateStatusUpdate: ({ status = { replicas: 0 } }) => [
       ...negativeCounts(status, ["replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas", "observedGeneration", "terminatingReplicas"]),
       ...partErrors(status, ["fullyLabeledReplicas", "readyReplicas", "availableReplicas"]),

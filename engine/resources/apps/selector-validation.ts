@@ -11,7 +11,12 @@ export function validateSelector(selector: LabelSelector | undefined, template: 
 }
 
 /** The selector, and what `judge` finds in the template unless a malformed selector leaves open which pods are meant. */
-export function validateSelected(selector: LabelSelector | undefined, template: PodTemplateSpec, kind: "deployment" | "statefulset", judge: () => readonly FieldError[]): FieldError[] {
+export function validateSelected(
+  selector: LabelSelector | undefined,
+  template: PodTemplateSpec,
+  kind: "deployment" | "statefulset",
+  judge: () => readonly FieldError[],
+): FieldError[] {
   const malformed = malformedErrors(selector);
   if (malformed.length > 0) return [...malformed, invalidField("spec.selector", selector, kind === "statefulset" ? "" : "invalid label selector")];
   return [...choiceErrors(selector, template, kind), ...judge()];

@@ -44,11 +44,21 @@ export const statefulSetResource = defineResource<StatefulSet>({
   ],
 });
 
-const FIXED = "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden";
+const FIXED =
+  "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden";
 
 /** Everything that pods and claims which exist already depend on. */
 function fixedPart({ spec }: StatefulSet): object {
-  const { replicas: _r, ordinals: _o, template: _t, updateStrategy: _u, revisionHistoryLimit: _h, persistentVolumeClaimRetentionPolicy: _p, minReadySeconds: _m, ...fixed } = spec;
+  const {
+    replicas: _r,
+    ordinals: _o,
+    template: _t,
+    updateStrategy: _u,
+    revisionHistoryLimit: _h,
+    persistentVolumeClaimRetentionPolicy: _p,
+    minReadySeconds: _m,
+    ...fixed
+  } = spec;
   return fixed;
 }
 
@@ -56,9 +66,18 @@ function withDefaults(set: StatefulSet): StatefulSet {
   const { spec } = set;
   const strategy = spec.updateStrategy;
   // Who says the type says the bounds as well, or has none.
-  const updateStrategy = strategy?.type === undefined ? { type: "RollingUpdate" as const, rollingUpdate: { partition: 0, ...strategy?.rollingUpdate } } : strategy;
+  const updateStrategy =
+    strategy?.type === undefined ? { type: "RollingUpdate" as const, rollingUpdate: { partition: 0, ...strategy?.rollingUpdate } } : strategy;
   const { volumeClaimTemplates: claims } = spec;
-  return { ...set, spec: { ...spec, updateStrategy, template: withTemplateDefaults(spec.template), ...(claims === undefined ? {} : { volumeClaimTemplates: claims.map(withClaimDefaults) }) } };
+  return {
+    ...set,
+    spec: {
+      ...spec,
+      updateStrategy,
+      template: withTemplateDefaults(spec.template),
+      ...(claims === undefined ? {} : { volumeClaimTemplates: claims.map(withClaimDefaults) }),
+    },
+  };
 }
 
 /** Templates are claims in full, and read as those that will be made from them. */
@@ -80,10 +99,15 @@ function specErrors(spec: StatefulSet["spec"], since: "new" | "kept" | "spoilt")
   errors.push(...validateStrategy(spec.updateStrategy ?? {}));
   for (const field of ["whenDeleted", "whenScaled"] as const) {
     const kept = spec.persistentVolumeClaimRetentionPolicy?.[field];
-    if (kept !== undefined && kept !== "Retain" && kept !== "Delete") errors.push(unsupportedValue(`spec.persistentVolumeClaimRetentionPolicy.${field}`, kept, ["Retain", "Delete"]));
+    if (kept !== undefined && kept !== "Retain" && kept !== "Delete")
+      errors.push(unsupportedValue(`spec.persistentVolumeClaimRetentionPolicy.${field}`, kept, ["Retain", "Delete"]));
   }
   if (since === "new") errors.push(...claims.flatMap((claim, index) => validateClaimSpec(claim.spec ?? {}, `spec.volumeClaimTemplates[${index}].spec`)));
-  for (const [field, count] of [["replicas", spec.replicas], ["minReadySeconds", spec.minReadySeconds], ["ordinals.start", ordinals?.start]] as const) {
+  for (const [field, count] of [
+    ["replicas", spec.replicas],
+    ["minReadySeconds", spec.minReadySeconds],
+    ["ordinals.start", ordinals?.start],
+  ] as const) {
     if ((count ?? 0) < 0) errors.push(invalidField(`spec.${field}`, count, "must be greater than or equal to 0"));
   }
   if (since === "new" && serviceName) errors.push(...invalidFields("spec.serviceName", serviceName, dnsLabelProblems(serviceName)));
@@ -112,7 +136,11 @@ function validateStrategy(strategy: NonNullable<StatefulSet["spec"]["updateStrat
   const at = "spec.updateStrategy.rollingUpdate";
   if (type === "OnDelete") return [invalidField(at, rollingUpdate, "only allowed for updateStrategy 'RollingUpdate'")];
   const { maxUnavailable, partition = 0 } = rollingUpdate;
-  return [...(partition < 0 ? [invalidField(`${at}.partition`, partition, "must be greater than or equal to 0")] : []), ...amountErrors(maxUnavailable, `${at}.maxUnavailable`), ...(maxUnavailable !== undefined && isNoAmount(maxUnavailable) ? [invalidField(`${at}.maxUnavailable`, maxUnavailable, "cannot be 0")] : [])];
+  return [
+    ...(partition < 0 ? [invalidField(`${at}.partition`, partition, "must be greater than or equal to 0")] : []),
+    ...amountErrors(maxUnavailable, `${at}.maxUnavailable`),
+    ...(maxUnavailable !== undefined && isNoAmount(maxUnavailable) ? [invalidField(`${at}.maxUnavailable`, maxUnavailable, "cannot be 0")] : []),
+  ];
 }
 
 function validateStatus(status: StatefulSetStatus, old: StatefulSetStatus | undefined): FieldError[] {
@@ -120,6 +148,7 @@ function validateStatus(status: StatefulSetStatus, old: StatefulSetStatus | unde
   for (const field of ["readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas"] as const) {
     if ((status[field] ?? 0) > status.replicas) errors.push(invalidField(`status.${field}`, status[field], "cannot be greater than status.replicas"));
   }
-  if ((status.availableReplicas ?? 0) > (status.readyReplicas ?? 0)) errors.push(invalidField("status.availableReplicas", status.availableReplicas, "cannot be greater than status.readyReplicas"));
+  if ((status.availableReplicas ?? 0) > (status.readyReplicas ?? 0))
+    errors.push(invalidField("status.availableReplicas", status.availableReplicas, "cannot be greater than status.readyReplicas"));
   return [...errors, ...collisionErrors(status, old)];
 }

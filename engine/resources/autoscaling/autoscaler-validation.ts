@@ -4,7 +4,14 @@ import { canonicalQuantity, parseQuantity } from "../../apimachinery/quantity.ts
 import { negativeCounts } from "../apps/replica-counts.ts";
 import { resourceNameErrors } from "../validation/resource-requirements.ts";
 import type {
-  ContainerResourceMetricSource, CrossVersionObjectReference, HorizontalPodAutoscaler, HPAScalingRules, MetricIdentifier, MetricSpec, MetricTarget, ResourceMetricSource,
+  ContainerResourceMetricSource,
+  CrossVersionObjectReference,
+  HorizontalPodAutoscaler,
+  HPAScalingRules,
+  MetricIdentifier,
+  MetricSpec,
+  MetricTarget,
+  ResourceMetricSource,
 } from "../types.ts";
 
 const WINDOW_SECONDS_MAX = 3600;
@@ -16,17 +23,23 @@ const TYPES = Object.keys(SOURCES).sort();
 export function validateAutoscaler({ spec }: HorizontalPodAutoscaler, old?: HorizontalPodAutoscaler): FieldError[] {
   const { minReplicas, maxReplicas, scaleTargetRef, metrics = [], behavior } = spec;
   const fewest = old?.spec.minReplicas === 0 ? 0 : 1;
-  const isSameTarget = old?.spec.scaleTargetRef.kind === scaleTargetRef.kind && (old.spec.scaleTargetRef.apiVersion ?? "") === (scaleTargetRef.apiVersion ?? "");
+  const isSameTarget =
+    old?.spec.scaleTargetRef.kind === scaleTargetRef.kind && (old.spec.scaleTargetRef.apiVersion ?? "") === (scaleTargetRef.apiVersion ?? "");
   const wasStrange = (old?.spec.metrics ?? []).some(({ object }) => object !== undefined && versionProblem(object.describedObject, "any") !== undefined);
   const errors: FieldError[] = [];
-  if (minReplicas !== undefined && minReplicas < fewest) errors.push(invalidField("spec.minReplicas", minReplicas, `must be greater than or equal to ${fewest}`));
+  if (minReplicas !== undefined && minReplicas < fewest)
+    errors.push(invalidField("spec.minReplicas", minReplicas, `must be greater than or equal to ${fewest}`));
   if (maxReplicas === 0) errors.push(requiredField("spec.maxReplicas", "must be set and greater than 0"));
   if (maxReplicas < 0) errors.push(invalidField("spec.maxReplicas", maxReplicas, "must be greater than or equal to 1"));
-  if (minReplicas !== undefined && maxReplicas < minReplicas) errors.push(invalidField("spec.maxReplicas", maxReplicas, "must be greater than or equal to `minReplicas`"));
-  errors.push(...referenceErrors(scaleTargetRef, "spec.scaleTargetRef", isSameTarget ? "unjudged" : scaleTargetRef.kind === "ReplicationController" ? "any" : "grouped"));
+  if (minReplicas !== undefined && maxReplicas < minReplicas)
+    errors.push(invalidField("spec.maxReplicas", maxReplicas, "must be greater than or equal to `minReplicas`"));
+  errors.push(
+    ...referenceErrors(scaleTargetRef, "spec.scaleTargetRef", isSameTarget ? "unjudged" : scaleTargetRef.kind === "ReplicationController" ? "any" : "grouped"),
+  );
   errors.push(...metrics.flatMap((metric, index) => metricErrors(metric, `spec.metrics[${index}]`, wasStrange ? "unjudged" : "any")));
   const seesNobody = metrics.every(({ type }) => type !== "Object" && type !== "External");
-  if (minReplicas === 0 && seesNobody) errors.push(forbiddenField("spec.metrics", "must specify at least one Object or External metric to support scaling to zero replicas"));
+  if (minReplicas === 0 && seesNobody)
+    errors.push(forbiddenField("spec.metrics", "must specify at least one Object or External metric to support scaling to zero replicas"));
   if (behavior?.scaleUp !== undefined) errors.push(...rulesErrors(behavior.scaleUp, "spec.behavior.scaleUp"));
   if (behavior?.scaleDown !== undefined) errors.push(...rulesErrors(behavior.scaleDown, "spec.behavior.scaleDown"));
   return errors;
@@ -63,17 +76,31 @@ function metricErrors(metric: MetricSpec, path: string, rule: VersionRule): Fiel
   const errors: FieldError[] = type === "" ? [requiredField(`${path}.type`, "must specify a metric source type")] : [];
   if (expected === undefined) errors.push(unsupportedValue(`${path}.type`, type, TYPES));
   if (first !== undefined) errors.push(...sourceErrors(metric, first, `${path}.${first}`, rule));
-  if (expected !== undefined && metric[expected] === undefined) errors.push(requiredField(`${path}.${expected}`, "must populate information for the given metric source"));
-  if (present.length > 1) errors.push(...present.filter((field) => field !== expected).map((field) => forbiddenField(`${path}.${field}`, "must populate the given metric source only")));
+  if (expected !== undefined && metric[expected] === undefined)
+    errors.push(requiredField(`${path}.${expected}`, "must populate information for the given metric source"));
+  if (present.length > 1)
+    errors.push(
+      ...present.filter((field) => field !== expected).map((field) => forbiddenField(`${path}.${field}`, "must populate the given metric source only")),
+    );
   return errors;
 }
 
-function sourceErrors({ object, external, pods, resource, containerResource }: MetricSpec, field: (typeof SOURCES)[keyof typeof SOURCES], path: string, rule: VersionRule): FieldError[] {
+function sourceErrors(
+  { object, external, pods, resource, containerResource }: MetricSpec,
+  field: (typeof SOURCES)[keyof typeof SOURCES],
+  path: string,
+  rule: VersionRule,
+): FieldError[] {
   const at = `${path}.target`;
   if (field === "object" && object !== undefined) {
     const { describedObject, metric, target } = object;
     const isMissing = target.value === undefined && target.averageValue === undefined;
-    return [...referenceErrors(describedObject, `${path}.describedObject`, rule), ...identifierErrors(metric, `${path}.metric`), ...targetErrors(target, at), ...(isMissing ? [requiredField(`${at}.averageValue`, "must set either a target value or averageValue")] : [])];
+    return [
+      ...referenceErrors(describedObject, `${path}.describedObject`, rule),
+      ...identifierErrors(metric, `${path}.metric`),
+      ...targetErrors(target, at),
+      ...(isMissing ? [requiredField(`${at}.averageValue`, "must set either a target value or averageValue")] : []),
+    ];
   }
   if (field === "external" && external !== undefined) {
     const { metric, target } = external;
@@ -87,7 +114,11 @@ function sourceErrors({ object, external, pods, resource, containerResource }: M
   }
   if (field === "pods" && pods !== undefined) {
     const { metric, target } = pods;
-    return [...identifierErrors(metric, `${path}.metric`), ...targetErrors(target, at), ...(target.averageValue === undefined ? [requiredField(`${at}.averageValue`, "must specify a positive target averageValue")] : [])];
+    return [
+      ...identifierErrors(metric, `${path}.metric`),
+      ...targetErrors(target, at),
+      ...(target.averageValue === undefined ? [requiredField(`${at}.averageValue`, "must specify a positive target averageValue")] : []),
+    ];
   }
   if (field === "resource" && resource !== undefined) return useErrors(resource, path);
   return containerResource === undefined ? [] : useErrors(containerResource, path);
@@ -104,8 +135,10 @@ function useErrors(source: ResourceMetricSource | ContainerResourceMetricSource,
     errors.push(...requiredName(`${path}.container`, container, dnsLabelProblems, "must specify a container"));
   }
   errors.push(...targetErrors(target, at));
-  if (target.averageUtilization === undefined && target.averageValue === undefined) errors.push(requiredField(`${at}.averageUtilization`, "must set either a target raw value or a target utilization"));
-  if (target.averageUtilization !== undefined && target.averageValue !== undefined) errors.push(forbiddenField(`${at}.averageValue`, "may not set both a target raw value and a target utilization"));
+  if (target.averageUtilization === undefined && target.averageValue === undefined)
+    errors.push(requiredField(`${at}.averageUtilization`, "must set either a target raw value or a target utilization"));
+  if (target.averageUtilization !== undefined && target.averageValue !== undefined)
+    errors.push(forbiddenField(`${at}.averageValue`, "may not set both a target raw value and a target utilization"));
   return errors;
 }
 
@@ -119,8 +152,10 @@ function targetErrors({ type, value, averageValue, averageUtilization }: MetricT
   const errors: FieldError[] = type === "" ? [requiredField(`${path}.type`, "must specify a metric target type")] : [];
   if (!TARGETS.includes(type)) errors.push(invalidField(`${path}.type`, type, "must be either Utilization, Value, or AverageValue"));
   if (value !== undefined && isNotPositive(value)) errors.push(invalidField(`${path}.value`, canonicalQuantity(value), "must be positive"));
-  if (averageValue !== undefined && isNotPositive(averageValue)) errors.push(invalidField(`${path}.averageValue`, canonicalQuantity(averageValue), "must be positive"));
-  if (averageUtilization !== undefined && averageUtilization < 1) errors.push(invalidField(`${path}.averageUtilization`, averageUtilization, "must be greater than 0"));
+  if (averageValue !== undefined && isNotPositive(averageValue))
+    errors.push(invalidField(`${path}.averageValue`, canonicalQuantity(averageValue), "must be positive"));
+  if (averageUtilization !== undefined && averageUtilization < 1)
+    errors.push(invalidField(`${path}.averageUtilization`, averageUtilization, "must be greater than 0"));
   return errors;
 }
 
@@ -139,9 +174,11 @@ function rulesErrors({ stabilizationWindowSeconds: seconds, selectPolicy, polici
     if (!POLICIES.includes(type)) errors.push(unsupportedValue(`${where}.type`, type, POLICIES));
     if (value <= 0) errors.push(invalidField(`${where}.value`, value, "must be greater than zero"));
     if (periodSeconds <= 0) errors.push(invalidField(`${where}.periodSeconds`, periodSeconds, "must be greater than zero"));
-    if (periodSeconds > PERIOD_SECONDS_MAX) errors.push(invalidField(`${where}.periodSeconds`, periodSeconds, `must be less than or equal to ${PERIOD_SECONDS_MAX}`));
+    if (periodSeconds > PERIOD_SECONDS_MAX)
+      errors.push(invalidField(`${where}.periodSeconds`, periodSeconds, `must be less than or equal to ${PERIOD_SECONDS_MAX}`));
   }
-  if (tolerance !== undefined && parseQuantity(tolerance) < 0) errors.push(invalidField(`${path}.tolerance`, canonicalQuantity(tolerance), "must be greater than or equal to 0"));
+  if (tolerance !== undefined && parseQuantity(tolerance) < 0)
+    errors.push(invalidField(`${path}.tolerance`, canonicalQuantity(tolerance), "must be greater than or equal to 0"));
   return errors;
 }
 

@@ -1,7 +1,15 @@
 import { withMetadata } from "../../apimachinery/object-copy.ts";
 import { defineResource, storedForm } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
-import type { HPAScalingRules, HorizontalPodAutoscaler, HorizontalPodAutoscalerBehavior, HorizontalPodAutoscalerCondition, HorizontalPodAutoscalerV1, MetricSpec, MetricStatus } from "../types.ts";
+import type {
+  HPAScalingRules,
+  HorizontalPodAutoscaler,
+  HorizontalPodAutoscalerBehavior,
+  HorizontalPodAutoscalerCondition,
+  HorizontalPodAutoscalerV1,
+  MetricSpec,
+  MetricStatus,
+} from "../types.ts";
 import { validateAutoscaler, validateAutoscalerStatus } from "./autoscaler-validation.ts";
 import { horizontalPodAutoscalerResource } from "./horizontal-pod-autoscaler.ts";
 import { fromV1Metric, fromV1MetricStatus, toV1Metric, toV1MetricStatus, type V1Metric, type V1MetricStatus } from "./v1-metrics.ts";
@@ -31,7 +39,10 @@ export const horizontalPodAutoscalerV1Resource = defineResource<HorizontalPodAut
     validateStatusUpdate: (autoscaler) => validateAutoscalerStatus(fromV1(autoscaler)),
   },
   subresources: [{ name: "status" }],
-  columns: horizontalPodAutoscalerResource.columns.map((column) => ({ ...column, cell: (autoscaler: HorizontalPodAutoscalerV1, now: number) => column.cell(fromV1(autoscaler), now) })),
+  columns: horizontalPodAutoscalerResource.columns.map((column) => ({
+    ...column,
+    cell: (autoscaler: HorizontalPodAutoscalerV1, now: number) => column.cell(fromV1(autoscaler), now),
+  })),
 });
 
 export function toV1({ metadata, spec, status }: HorizontalPodAutoscaler): HorizontalPodAutoscalerV1 {
@@ -64,10 +75,16 @@ export function fromV1(autoscaler: HorizontalPodAutoscalerV1): HorizontalPodAuto
   const { currentCPUUtilizationPercentage: now, ...status } = autoscaler.status ?? { currentReplicas: 0, desiredReplicas: 0 };
   const { [METRICS]: _m, [CURRENT_METRICS]: _c, [CONDITIONS]: _k, [BEHAVIOR]: _b, ...annotations } = autoscaler.metadata.annotations ?? {};
   const listed = (key: string): readonly unknown[] => readList(autoscaler.metadata.annotations?.[key]);
-  const others = listed(METRICS).map((metric) => fromV1Metric(metric as V1Metric)).filter((metric) => metric !== undefined) as MetricSpec[]; // undefined was filtered out
-  const cpu: readonly MetricSpec[] = target === undefined ? [] : [{ type: "Resource", resource: { name: "cpu", target: { type: "Utilization", averageUtilization: target } } }];
-  const known = listed(CURRENT_METRICS).map((metric) => fromV1MetricStatus(metric as V1MetricStatus)).filter((metric) => metric !== undefined) as MetricStatus[]; // as above
-  const currentMetrics: readonly MetricStatus[] = known.length > 0 || now === undefined ? known : [{ type: "Resource", resource: { name: "cpu", current: { averageUtilization: now } } }];
+  const others = listed(METRICS)
+    .map((metric) => fromV1Metric(metric as V1Metric))
+    .filter((metric) => metric !== undefined) as MetricSpec[]; // undefined was filtered out
+  const cpu: readonly MetricSpec[] =
+    target === undefined ? [] : [{ type: "Resource", resource: { name: "cpu", target: { type: "Utilization", averageUtilization: target } } }];
+  const known = listed(CURRENT_METRICS)
+    .map((metric) => fromV1MetricStatus(metric as V1MetricStatus))
+    .filter((metric) => metric !== undefined) as MetricStatus[]; // as above
+  const currentMetrics: readonly MetricStatus[] =
+    known.length > 0 || now === undefined ? known : [{ type: "Resource", resource: { name: "cpu", current: { averageUtilization: now } } }];
   const conditions = listed(CONDITIONS) as readonly HorizontalPodAutoscalerCondition[]; // written by us, or else validated as any status
   const behavior = fromOldBehavior(readObject(autoscaler.metadata.annotations?.[BEHAVIOR])) as HorizontalPodAutoscalerBehavior | undefined; // as above
   const metrics = [...cpu, ...others];
@@ -101,7 +118,9 @@ function toOldBehavior({ scaleUp, scaleDown }: HorizontalPodAutoscalerBehavior):
 function fromOldBehavior(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(fromOldBehavior);
   if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).flatMap(([name, part]) => (part === null ? [] : [[`${name.charAt(0).toLowerCase()}${name.slice(1)}`, fromOldBehavior(part)]])));
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([name, part]) => (part === null ? [] : [[`${name.charAt(0).toLowerCase()}${name.slice(1)}`, fromOldBehavior(part)]])),
+  );
 }
 
 function isCpuUse({ type, resource }: MetricSpec): boolean {

@@ -11,7 +11,10 @@ const CPU_UTILIZATION_DEFAULT = 80;
 export const SCALE_UP_DEFAULTS: HPAScalingRules = {
   stabilizationWindowSeconds: 0,
   selectPolicy: "Max",
-  policies: [{ type: "Pods", value: 4, periodSeconds: 15 }, { type: "Percent", value: 100, periodSeconds: 15 }],
+  policies: [
+    { type: "Pods", value: 4, periodSeconds: 15 },
+    { type: "Percent", value: 100, periodSeconds: 15 },
+  ],
 };
 export const SCALE_DOWN_DEFAULTS: HPAScalingRules = { selectPolicy: "Max", policies: [{ type: "Percent", value: 100, periodSeconds: 15 }] };
 
@@ -35,8 +38,18 @@ export const horizontalPodAutoscalerResource = defineResource<HorizontalPodAutos
   columns: [
     nameColumn,
     { name: "Reference", type: "string", description: "What is scaled.", cell: ({ spec }) => `${spec.scaleTargetRef.kind}/${spec.scaleTargetRef.name}` },
-    { name: "Targets", type: "string", description: "Each figure, as it is and as it should be.", cell: ({ spec, status }) => describeMetrics(spec.metrics ?? [], status?.currentMetrics ?? []) },
-    { name: "MinPods", type: "string", description: "The fewest replicas.", cell: ({ spec }) => (spec.minReplicas === undefined ? "<unset>" : String(spec.minReplicas)) },
+    {
+      name: "Targets",
+      type: "string",
+      description: "Each figure, as it is and as it should be.",
+      cell: ({ spec, status }) => describeMetrics(spec.metrics ?? [], status?.currentMetrics ?? []),
+    },
+    {
+      name: "MinPods",
+      type: "string",
+      description: "The fewest replicas.",
+      cell: ({ spec }) => (spec.minReplicas === undefined ? "<unset>" : String(spec.minReplicas)),
+    },
     { name: "MaxPods", type: "string", description: "The most replicas.", cell: ({ spec }) => spec.maxReplicas },
     { name: "Replicas", type: "string", description: "How many there are.", cell: ({ status }) => status?.currentReplicas ?? 0 },
     ageColumn,
@@ -45,7 +58,10 @@ export const horizontalPodAutoscalerResource = defineResource<HorizontalPodAutos
 
 function withDefaults(autoscaler: HorizontalPodAutoscaler): HorizontalPodAutoscaler {
   const { spec } = autoscaler;
-  const metrics: readonly MetricSpec[] = (spec.metrics ?? []).length === 0 ? [{ type: "Resource", resource: { name: "cpu", target: { type: "Utilization", averageUtilization: CPU_UTILIZATION_DEFAULT } } }] : (spec.metrics ?? []);
+  const metrics: readonly MetricSpec[] =
+    (spec.metrics ?? []).length === 0
+      ? [{ type: "Resource", resource: { name: "cpu", target: { type: "Utilization", averageUtilization: CPU_UTILIZATION_DEFAULT } } }]
+      : (spec.metrics ?? []);
   const behavior = spec.behavior === undefined ? {} : { behavior: withBehaviorDefaults(spec.behavior) };
   return { ...autoscaler, spec: { ...spec, minReplicas: spec.minReplicas ?? 1, metrics, ...behavior } };
 }

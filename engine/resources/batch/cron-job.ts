@@ -37,10 +37,16 @@ export const cronJobResource = defineResource<CronJob>({
     { name: "Timezone", type: "string", description: "Where the clock of the schedule is.", cell: (cron) => cron.spec.timeZone ?? "<none>" },
     { name: "Suspend", type: "boolean", description: "Whether it starts nothing for now.", cell: (cron) => (cron.spec.suspend === true ? "True" : "False") },
     { name: "Active", type: "integer", description: "Jobs that run.", cell: (cron) => cron.status?.active?.length ?? 0 },
-    { name: "Last Schedule", type: "string", description: "Time since the last start.", cell: (cron, now) => (cron.status?.lastScheduleTime === undefined ? "<none>" : ageSince(cron.status.lastScheduleTime, now)) },
+    {
+      name: "Last Schedule",
+      type: "string",
+      description: "Time since the last start.",
+      cell: (cron, now) => (cron.status?.lastScheduleTime === undefined ? "<none>" : ageSince(cron.status.lastScheduleTime, now)),
+    },
     ageColumn,
-    ...templateColumns<CronJob>((cron) => ({ spec: cron.spec.jobTemplate.spec?.template.spec, selector: cron.spec.jobTemplate.spec?.selector })).map((column) =>
-      column.name === "Selector" ? { ...column, cell: (cron: CronJob) => formatLabelSelector(cron.spec.jobTemplate.spec?.selector) || "<none>" } : column,
+    ...templateColumns<CronJob>((cron) => ({ spec: cron.spec.jobTemplate.spec?.template.spec, selector: cron.spec.jobTemplate.spec?.selector })).map(
+      (column) =>
+        column.name === "Selector" ? { ...column, cell: (cron: CronJob) => formatLabelSelector(cron.spec.jobTemplate.spec?.selector) || "<none>" } : column,
     ),
   ],
 });
@@ -53,7 +59,16 @@ function withTemplate(template: JobTemplateSpec): JobTemplateSpec {
 function scheduleErrors({ schedule, timeZone }: CronJobSpec): FieldError[] {
   if (schedule === "") return [requiredField("spec.schedule")];
   // Zones inside of the schedule are of old; a field has taken their place.
-  if (schedule.includes("TZ")) return [invalidField("spec.schedule", schedule, timeZone === undefined ? "cannot use TZ or CRON_TZ in schedule, use timeZone field instead" : "cannot use both timeZone field and TZ or CRON_TZ in schedule")];
+  if (schedule.includes("TZ"))
+    return [
+      invalidField(
+        "spec.schedule",
+        schedule,
+        timeZone === undefined
+          ? "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"
+          : "cannot use both timeZone field and TZ or CRON_TZ in schedule",
+      ),
+    ];
   try {
     parseCronSchedule(schedule);
     return [];
@@ -66,7 +81,8 @@ function zoneErrors(timeZone: string | undefined): FieldError[] {
   const at = "spec.timeZone";
   if (timeZone === undefined) return [];
   if (timeZone === "") return [invalidField(at, timeZone, "timeZone must be nil or non-empty string")];
-  if (timeZone.toLowerCase() === "local") return [invalidField(at, timeZone, "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones")];
+  if (timeZone.toLowerCase() === "local")
+    return [invalidField(at, timeZone, "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones")];
   const isName = timeZone.split("/").every((part) => part !== "." && part !== ".." && /^[A-Za-z._0-9+][A-Za-z.\-_0-9+]{0,13}$/.test(part));
   try {
     if (isName) createZone(timeZone);
@@ -88,5 +104,7 @@ function templateErrors({ spec }: JobTemplateSpec): FieldError[] {
 /** Only of new ones: an old one with a longer name must still be changed and deleted. */
 function nameErrors({ metadata }: CronJob): FieldError[] {
   const isNew = metadata.resourceVersion === undefined;
-  return isNew && (metadata.name ?? "").length > NAME_LENGTH_MAX ? [invalidField("metadata.name", metadata.name, `must be no more than ${NAME_LENGTH_MAX} characters`)] : [];
+  return isNew && (metadata.name ?? "").length > NAME_LENGTH_MAX
+    ? [invalidField("metadata.name", metadata.name, `must be no more than ${NAME_LENGTH_MAX} characters`)]
+    : [];
 }

@@ -9,7 +9,8 @@ export function parseIndexSet(text: string, count: number): IndexSet {
   const intervals: (readonly [number, number])[] = [];
   for (const part of text.split(",")) {
     const limits = part.split("-");
-    if (limits.length > 2) throw new Error(`the fragment ${JSON.stringify(part)} violates the requirement that an index interval can have at most two parts separated by '-'`);
+    if (limits.length > 2)
+      throw new Error(`the fragment ${JSON.stringify(part)} violates the requirement that an index interval can have at most two parts separated by '-'`);
     const [first, last] = [parseIndex(limits[0] ?? "", count, part), parseIndex(limits[1] ?? limits[0] ?? "", count, part)];
     if (limits.length === 2 && first >= last) throw new Error(`non-increasing order, previous: ${first}, current: ${last}`);
     const previous = intervals.at(-1);
@@ -54,13 +55,15 @@ export function withIndexes(set: IndexSet, indexes: Iterable<number>): IndexSet 
 
 /** Where the two sets meet first; undefined when they have nothing in common. */
 export function firstCommonIndex(left: IndexSet, right: IndexSet): number | undefined {
-  for (const [first, last] of left) for (const [otherFirst, otherLast] of right) if (first <= otherLast && otherFirst <= last) return Math.max(first, otherFirst);
+  for (const [first, last] of left)
+    for (const [otherFirst, otherLast] of right) if (first <= otherLast && otherFirst <= last) return Math.max(first, otherFirst);
   return undefined;
 }
 
 /** How many indexes the two sets have in common. */
 export function commonIndexCount(left: IndexSet, right: IndexSet): number {
   let count = 0;
-  for (const [first, last] of left) for (const [otherFirst, otherLast] of right) count += Math.max(0, Math.min(last, otherLast) - Math.max(first, otherFirst) + 1);
+  for (const [first, last] of left)
+    for (const [otherFirst, otherLast] of right) count += Math.max(0, Math.min(last, otherLast) - Math.max(first, otherFirst) + 1);
   return count;
 }

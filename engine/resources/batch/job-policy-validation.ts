@@ -14,7 +14,10 @@ const INDEXES_LENGTH_MAX = 65_536;
 export function validatePodFailurePolicy(spec: JobSpec, path: string): FieldError[] {
   const rules = spec.podFailurePolicy?.rules ?? [];
   const names = new Set([...(spec.template.spec?.containers ?? []), ...(spec.template.spec?.initContainers ?? [])].map((container) => container.name));
-  return [...tooMany(rules.length, RULES_MAX, `${path}.rules`), ...rules.flatMap((rule, index) => failureRuleErrors(rule, `${path}.rules[${index}]`, names, spec.backoffLimitPerIndex !== undefined))];
+  return [
+    ...tooMany(rules.length, RULES_MAX, `${path}.rules`),
+    ...rules.flatMap((rule, index) => failureRuleErrors(rule, `${path}.rules[${index}]`, names, spec.backoffLimitPerIndex !== undefined)),
+  ];
 }
 
 function failureRuleErrors(rule: PodFailurePolicyRule, path: string, names: ReadonlySet<string>, isPerIndex: boolean): FieldError[] {
@@ -26,7 +29,10 @@ function failureRuleErrors(rule: PodFailurePolicyRule, path: string, names: Read
   errors.push(...tooMany(patterns.length, PATTERNS_MAX, `${path}.onPodConditions`));
   for (const [index, pattern] of patterns.entries()) {
     const at = `${path}.onPodConditions[${index}]`;
-    errors.push(...invalidFields(`${at}.type`, pattern.type, qualifiedNameProblems(pattern.type)), ...choiceErrors(`${at}.status`, pattern.status ?? "", STATUSES, oneOf(STATUSES)));
+    errors.push(
+      ...invalidFields(`${at}.type`, pattern.type, qualifiedNameProblems(pattern.type)),
+      ...choiceErrors(`${at}.status`, pattern.status ?? "", STATUSES, oneOf(STATUSES)),
+    );
   }
   if (rule.onExitCodes !== undefined && patterns.length > 0) errors.push(invalidRule(path, "specifying both OnExitCodes and OnPodConditions is not supported"));
   if (rule.onExitCodes === undefined && patterns.length === 0) errors.push(invalidRule(path, "specifying one of OnExitCodes and OnPodConditions is required"));
@@ -36,7 +42,8 @@ function failureRuleErrors(rule: PodFailurePolicyRule, path: string, names: Read
 function exitCodeErrors(requirement: PodFailurePolicyOnExitCodesRequirement, path: string, names: ReadonlySet<string>): FieldError[] {
   const { containerName, operator, values } = requirement;
   const errors = choiceErrors(`${path}.operator`, operator, OPERATORS, oneOf(OPERATORS));
-  if (containerName !== undefined && !names.has(containerName)) errors.push(invalidField(`${path}.containerName`, containerName, "must be one of the container or initContainer names in the pod template"));
+  if (containerName !== undefined && !names.has(containerName))
+    errors.push(invalidField(`${path}.containerName`, containerName, "must be one of the container or initContainer names in the pod template"));
   if (values.length === 0) errors.push(invalidField(`${path}.values`, null, "at least one value is required"));
   errors.push(...tooMany(values.length, EXIT_CODES_MAX, `${path}.values`));
   const seen = new Set<number>();
@@ -52,7 +59,11 @@ function exitCodeErrors(requirement: PodFailurePolicyOnExitCodesRequirement, pat
 export function validateSuccessPolicy(spec: JobSpec, path: string): FieldError[] {
   const rules = spec.successPolicy?.rules ?? [];
   const errors = rules.length === 0 ? [requiredField(`${path}.rules`, "at least one rules must be specified when the successPolicy is specified")] : [];
-  return [...errors, ...tooMany(rules.length, RULES_MAX, `${path}.rules`), ...rules.flatMap((rule, index) => successRuleErrors(rule, `${path}.rules[${index}]`, spec.completions ?? 0))];
+  return [
+    ...errors,
+    ...tooMany(rules.length, RULES_MAX, `${path}.rules`),
+    ...rules.flatMap((rule, index) => successRuleErrors(rule, `${path}.rules[${index}]`, spec.completions ?? 0)),
+  ];
 }
 
 function successRuleErrors(rule: SuccessPolicyRule, path: string, completions: number): FieldError[] {
@@ -72,7 +83,8 @@ function successRuleErrors(rule: SuccessPolicyRule, path: string, completions: n
   const at = `${path}.succeededCount`;
   if (count < 0) errors.push(invalidField(at, count, "must be greater than or equal to 0"));
   if (count > completions) errors.push(invalidField(at, count, `must be less than or equal to ${completions} (the number of specified completions)`));
-  if (indexes !== undefined && count > total) errors.push(invalidField(at, count, `must be less than or equal to ${total} (the number of indexes in the specified succeededIndexes field)`));
+  if (indexes !== undefined && count > total)
+    errors.push(invalidField(at, count, `must be less than or equal to ${total} (the number of indexes in the specified succeededIndexes field)`));
   return errors;
 }
 

@@ -25,12 +25,14 @@ export function validateJob(job: Job): FieldError[] {
   else {
     errors.push(...validateLabelSelector(spec.selector, "spec.selector"));
     const labels = spec.template.metadata?.labels;
-    if (!labelSelectorPredicate(spec.selector)(labels)) errors.push(invalidField("spec.template.metadata.labels", labels ?? {}, "`selector` does not match template `labels`"));
+    if (!labelSelectorPredicate(spec.selector)(labels))
+      errors.push(invalidField("spec.template.metadata.labels", labels ?? {}, "`selector` does not match template `labels`"));
   }
   if (spec.completionMode === "Indexed" && (spec.completions ?? 0) > 0) {
     // The highest index makes the longest host name.
     const hostname = `${metadata.name}-${(spec.completions ?? 0) - 1}`;
-    if (dnsLabelError(hostname) !== undefined) errors.push(invalidField("metadata.name", metadata.name, `will not able to create pod with invalid DNS label: ${hostname}`));
+    if (dnsLabelError(hostname) !== undefined)
+      errors.push(invalidField("metadata.name", metadata.name, `will not able to create pod with invalid DNS label: ${hostname}`));
   }
   return errors;
 }
@@ -52,21 +54,32 @@ function validateGeneratedSelector({ spec, metadata }: Job): FieldError[] {
 /** Everything about a Job's spec but its selector, which templates of CronJobs do not have. */
 export function validateJobSpec(spec: JobSpec, path: string): FieldError[] {
   const errors: FieldError[] = [];
-  if (spec.maxFailedIndexes !== undefined && spec.backoffLimitPerIndex === undefined) errors.push(requiredField(`${path}.backoffLimitPerIndex`, "when maxFailedIndexes is specified"));
-  if (spec.managedBy !== undefined) errors.push(...domainPrefixedPathErrors(spec.managedBy, `${path}.managedBy`), ...(spec.managedBy.length > MANAGED_BY_LENGTH_MAX ? [tooLong(`${path}.managedBy`, MANAGED_BY_LENGTH_MAX)] : []));
+  if (spec.maxFailedIndexes !== undefined && spec.backoffLimitPerIndex === undefined)
+    errors.push(requiredField(`${path}.backoffLimitPerIndex`, "when maxFailedIndexes is specified"));
+  if (spec.managedBy !== undefined)
+    errors.push(
+      ...domainPrefixedPathErrors(spec.managedBy, `${path}.managedBy`),
+      ...(spec.managedBy.length > MANAGED_BY_LENGTH_MAX ? [tooLong(`${path}.managedBy`, MANAGED_BY_LENGTH_MAX)] : []),
+    );
   errors.push(...(spec.completionMode === "Indexed" ? indexedErrors(spec, path) : plainErrors(spec, path)));
   if (spec.podFailurePolicy !== undefined) errors.push(...validatePodFailurePolicy(spec, `${path}.podFailurePolicy`));
   if (spec.successPolicy !== undefined) {
     const isIndexed = spec.completionMode === "Indexed";
-    errors.push(...(isIndexed ? validateSuccessPolicy(spec, `${path}.successPolicy`) : [invalidField(`${path}.successPolicy`, spec.successPolicy, "requires indexed completion mode")]));
+    errors.push(
+      ...(isIndexed
+        ? validateSuccessPolicy(spec, `${path}.successPolicy`)
+        : [invalidField(`${path}.successPolicy`, spec.successPolicy, "requires indexed completion mode")]),
+    );
   }
-  if (spec.podFailurePolicy !== undefined && spec.podReplacementPolicy !== undefined && spec.podReplacementPolicy !== "Failed") errors.push(unsupportedValue(`${path}.podReplacementPolicy`, spec.podReplacementPolicy, ["Failed"]));
+  if (spec.podFailurePolicy !== undefined && spec.podReplacementPolicy !== undefined && spec.podReplacementPolicy !== "Failed")
+    errors.push(unsupportedValue(`${path}.podReplacementPolicy`, spec.podReplacementPolicy, ["Failed"]));
   errors.push(...validateAnyTemplate(spec.template, `${path}.template`));
   const restartPolicy = spec.template.spec?.restartPolicy ?? "Always";
   const at = `${path}.template.spec.restartPolicy`;
   if (restartPolicy === "Always") errors.push(requiredField(at, 'valid values: "OnFailure", "Never"'));
   else if (restartPolicy !== "OnFailure" && restartPolicy !== "Never") errors.push(unsupportedValue(at, restartPolicy, ["OnFailure", "Never"]));
-  else if (spec.podFailurePolicy !== undefined && restartPolicy !== "Never") errors.push(invalidField(at, restartPolicy, 'only "Never" is supported when podFailurePolicy is specified'));
+  else if (spec.podFailurePolicy !== undefined && restartPolicy !== "Never")
+    errors.push(invalidField(at, restartPolicy, 'only "Never" is supported when podFailurePolicy is specified'));
   return errors;
 }
 
@@ -74,19 +87,26 @@ function indexedErrors(spec: JobSpec, path: string): FieldError[] {
   const { completions, parallelism = 1, maxFailedIndexes, backoffLimitPerIndex } = spec;
   const errors: FieldError[] = [];
   if (completions === undefined) errors.push(requiredField(`${path}.completions`, "when completion mode is Indexed"));
-  if (parallelism > INDEXED_PARALLELISM_MAX) errors.push(invalidField(`${path}.parallelism`, parallelism, `must be less than or equal to ${INDEXED_PARALLELISM_MAX} when completion mode is Indexed`));
-  if (completions !== undefined && maxFailedIndexes !== undefined && maxFailedIndexes > completions) errors.push(invalidField(`${path}.maxFailedIndexes`, maxFailedIndexes, "must be less than or equal to completions"));
-  if (maxFailedIndexes !== undefined && maxFailedIndexes > FAILED_INDEXES_MAX) errors.push(invalidField(`${path}.maxFailedIndexes`, maxFailedIndexes, `must be less than or equal to ${FAILED_INDEXES_MAX}`));
+  if (parallelism > INDEXED_PARALLELISM_MAX)
+    errors.push(invalidField(`${path}.parallelism`, parallelism, `must be less than or equal to ${INDEXED_PARALLELISM_MAX} when completion mode is Indexed`));
+  if (completions !== undefined && maxFailedIndexes !== undefined && maxFailedIndexes > completions)
+    errors.push(invalidField(`${path}.maxFailedIndexes`, maxFailedIndexes, "must be less than or equal to completions"));
+  if (maxFailedIndexes !== undefined && maxFailedIndexes > FAILED_INDEXES_MAX)
+    errors.push(invalidField(`${path}.maxFailedIndexes`, maxFailedIndexes, `must be less than or equal to ${FAILED_INDEXES_MAX}`));
   if (completions === undefined || completions <= MANY_COMPLETIONS || backoffLimitPerIndex === undefined) return errors;
   const many = `when completions are above ${MANY_COMPLETIONS} and used with backoff limit per index`;
   if (maxFailedIndexes === undefined) errors.push(requiredField(`${path}.maxFailedIndexes`, `must be specified when completions is above ${MANY_COMPLETIONS}`));
-  if (parallelism > MANY_PARALLELISM_MAX) errors.push(invalidField(`${path}.parallelism`, parallelism, `must be less than or equal to ${MANY_PARALLELISM_MAX} ${many}`));
-  if (maxFailedIndexes !== undefined && maxFailedIndexes > MANY_FAILED_INDEXES_MAX) errors.push(invalidField(`${path}.maxFailedIndexes`, maxFailedIndexes, `must be less than or equal to ${MANY_FAILED_INDEXES_MAX} ${many}`));
+  if (parallelism > MANY_PARALLELISM_MAX)
+    errors.push(invalidField(`${path}.parallelism`, parallelism, `must be less than or equal to ${MANY_PARALLELISM_MAX} ${many}`));
+  if (maxFailedIndexes !== undefined && maxFailedIndexes > MANY_FAILED_INDEXES_MAX)
+    errors.push(invalidField(`${path}.maxFailedIndexes`, maxFailedIndexes, `must be less than or equal to ${MANY_FAILED_INDEXES_MAX} ${many}`));
   return errors;
 }
 
 function plainErrors(spec: JobSpec, path: string): FieldError[] {
-  return (["backoffLimitPerIndex", "maxFailedIndexes"] as const).filter((field) => spec[field] !== undefined).map((field) => invalidField(`${path}.${field}`, spec[field], "requires indexed completion mode"));
+  return (["backoffLimitPerIndex", "maxFailedIndexes"] as const)
+    .filter((field) => spec[field] !== undefined)
+    .map((field) => invalidField(`${path}.${field}`, spec[field], "requires indexed completion mode"));
 }
 
 /** What an update may not change: what pods that exist were counted by. */
@@ -95,9 +115,11 @@ export function validateJobUpdate(job: Job, old: Job): FieldError[] {
   const errors: FieldError[] = [];
   const isIndexed = next.completionMode === "Indexed";
   if (next.completions !== before.completions && !isIndexed) errors.push(invalidField("spec.completions", next.completions, "field is immutable"));
-  if (next.completions !== before.completions && isIndexed && next.completions !== undefined && next.completions !== next.parallelism) errors.push(invalidField("spec.completions", next.completions, "can only be modified in tandem with spec.parallelism"));
+  if (next.completions !== before.completions && isIndexed && next.completions !== undefined && next.completions !== next.parallelism)
+    errors.push(invalidField("spec.completions", next.completions, "can only be modified in tandem with spec.parallelism"));
   if (!jsonEqual(next.selector, before.selector)) errors.push(invalidField("spec.selector", next.selector, "field is immutable"));
-  if (!jsonEqual(next.template, withChangeable(before.template, next.template, canReshape(old)))) errors.push(invalidField("spec.template", next.template, "field is immutable"));
+  if (!jsonEqual(next.template, withChangeable(before.template, next.template, canReshape(old))))
+    errors.push(invalidField("spec.template", next.template, "field is immutable"));
   for (const field of ["completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy"] as const) {
     if (!jsonEqual(next[field], before[field])) errors.push(invalidField(`spec.${field}`, next[field], "field is immutable"));
   }
@@ -119,10 +141,15 @@ function withChangeable(old: PodTemplateSpec, next: PodTemplateSpec, mayChange: 
   const nodeAffinity = next.spec.affinity?.nodeAffinity;
   const hasAffinity = nodeAffinity !== undefined || Object.keys(otherAffinity).length > 0 || (affinity !== undefined && next.spec.affinity !== undefined);
   const resources = new Map(podContainers(next.spec).map((container) => [container.name, container.resources]));
-  const withResources = <C extends { readonly name: string; readonly resources?: unknown }>({ resources: _r, ...container }: C) => ({ ...container, ...(resources.get(container.name) === undefined ? {} : { resources: resources.get(container.name) }) });
+  const withResources = <C extends { readonly name: string; readonly resources?: unknown }>({ resources: _r, ...container }: C) => ({
+    ...container,
+    ...(resources.get(container.name) === undefined ? {} : { resources: resources.get(container.name) }),
+  });
   return {
     ...old,
-    ...(next.metadata === undefined && Object.keys(metadata).length === 0 ? {} : { metadata: { ...metadata, ...defined({ labels: next.metadata?.labels, annotations: next.metadata?.annotations }) } }),
+    ...(next.metadata === undefined && Object.keys(metadata).length === 0
+      ? {}
+      : { metadata: { ...metadata, ...defined({ labels: next.metadata?.labels, annotations: next.metadata?.annotations }) } }),
     spec: {
       ...spec,
       ...defined({ nodeSelector: next.spec.nodeSelector, tolerations: next.spec.tolerations, schedulingGates: next.spec.schedulingGates }),

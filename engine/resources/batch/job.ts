@@ -24,7 +24,10 @@ export const jobResource = defineResource<Job>({
   strategy: {
     metadataOnUpdate: "both",
     hasGeneration: true,
-    orphansByDefault: { warning: "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning" },
+    orphansByDefault: {
+      warning:
+        "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning",
+    },
     setDefaults: withDefaults,
     prepareForCreate: (job) => withGeneratedSelector({ ...job, status: {} }),
     validate: validateJob,
@@ -73,10 +76,23 @@ function withGeneratedSelector(job: Job): Job {
   if (job.spec.manualSelector === true) return job;
   const { uid = "", name = "" } = job.metadata;
   const { template, selector } = job.spec;
-  const labels = { [JOB_LABELS.controllerUid]: uid, [JOB_LABELS.legacyControllerUid]: uid, [JOB_LABELS.jobName]: name, [JOB_LABELS.legacyJobName]: name, ...template.metadata?.labels };
-  const matchLabels = { ...selector?.matchLabels, ...(selector?.matchLabels?.[JOB_LABELS.controllerUid] === undefined ? { [JOB_LABELS.controllerUid]: uid } : {}) };
+  const labels = {
+    [JOB_LABELS.controllerUid]: uid,
+    [JOB_LABELS.legacyControllerUid]: uid,
+    [JOB_LABELS.jobName]: name,
+    [JOB_LABELS.legacyJobName]: name,
+    ...template.metadata?.labels,
+  };
+  const matchLabels = {
+    ...selector?.matchLabels,
+    ...(selector?.matchLabels?.[JOB_LABELS.controllerUid] === undefined ? { [JOB_LABELS.controllerUid]: uid } : {}),
+  };
   const metadata = isEmpty(job.metadata.labels) ? { ...job.metadata, labels } : job.metadata;
-  return { ...job, metadata, spec: { ...job.spec, selector: { ...selector, matchLabels }, template: { ...template, metadata: { ...template.metadata, labels } } } };
+  return {
+    ...job,
+    metadata,
+    spec: { ...job.spec, selector: { ...selector, matchLabels }, template: { ...template, metadata: { ...template.metadata, labels } } },
+  };
 }
 
 function isEmpty(labels: Readonly<Record<string, string>> | undefined): boolean {

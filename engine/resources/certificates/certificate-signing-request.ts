@@ -1,4 +1,13 @@
-import { duplicateField, forbiddenField, invalidField, invalidFields, requiredField, tooLong, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
+import {
+  duplicateField,
+  forbiddenField,
+  invalidField,
+  invalidFields,
+  requiredField,
+  tooLong,
+  unsupportedValue,
+  type FieldError,
+} from "../../apimachinery/field-error.ts";
 import { dnsLabelProblems, dnsSubdomainProblems } from "../../apimachinery/names.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { repeatsOf } from "../../lib/repeats.ts";
@@ -16,8 +25,29 @@ const PATH_LENGTH_MAX = 571;
 
 /** What a certificate's key may be used for, by the names of the API. */
 const USAGES = [
-  "any", "cert sign", "client auth", "code signing", "content commitment", "crl sign", "data encipherment", "decipher only", "digital signature", "email protection", "encipher only",
-  "ipsec end system", "ipsec tunnel", "ipsec user", "key agreement", "key encipherment", "microsoft sgc", "netscape sgc", "ocsp signing", "s/mime", "server auth", "signing", "timestamping",
+  "any",
+  "cert sign",
+  "client auth",
+  "code signing",
+  "content commitment",
+  "crl sign",
+  "data encipherment",
+  "decipher only",
+  "digital signature",
+  "email protection",
+  "encipher only",
+  "ipsec end system",
+  "ipsec tunnel",
+  "ipsec user",
+  "key agreement",
+  "key encipherment",
+  "microsoft sgc",
+  "netscape sgc",
+  "ocsp signing",
+  "s/mime",
+  "server auth",
+  "signing",
+  "timestamping",
 ];
 
 export const certificateSigningRequestResource = defineResource<CertificateSigningRequest>({
@@ -38,7 +68,10 @@ export const certificateSigningRequestResource = defineResource<CertificateSigni
     validateStatusUpdate: (request, old) => [...validateConditions(request, old, ["Approved", "Denied"]), ...validateCertificate(request, old)],
     withTimes: withConditionTimes,
     // Who signs says nothing about approval, and the other way round.
-    prepareForStatusUpdate: (request, old) => ({ ...request, status: { ...request.status, conditions: withConditionsOf(request, old, ["Approved", "Denied"]) } }),
+    prepareForStatusUpdate: (request, old) => ({
+      ...request,
+      status: { ...request.status, conditions: withConditionsOf(request, old, ["Approved", "Denied"]) },
+    }),
   },
   subresources: [
     { name: "status" },
@@ -46,7 +79,11 @@ export const certificateSigningRequestResource = defineResource<CertificateSigni
       name: "approval",
       part: {
         // Whoever decides may say more about it in annotations, as upstream lets him.
-        scope: (request, old) => ({ ...old, metadata: request.metadata, status: { ...old.status, ...(request.status?.conditions === undefined ? {} : { conditions: request.status.conditions }) } }),
+        scope: (request, old) => ({
+          ...old,
+          metadata: request.metadata,
+          status: { ...old.status, ...(request.status?.conditions === undefined ? {} : { conditions: request.status.conditions }) },
+        }),
         validate: (request, old) => validateConditions(request, old, ["Failed"]),
       },
     },
@@ -56,7 +93,12 @@ export const certificateSigningRequestResource = defineResource<CertificateSigni
     ageColumn,
     { name: "SignerName", type: "string", description: "Who shall sign.", cell: ({ spec }) => spec.signerName },
     { name: "Requestor", type: "string", description: "Who asks.", cell: ({ spec }) => spec.username ?? "" },
-    { name: "RequestedDuration", type: "string", description: "How long the certificate should be valid.", cell: ({ spec }) => (spec.expirationSeconds === undefined ? "<none>" : humanDuration(spec.expirationSeconds * 1000)) },
+    {
+      name: "RequestedDuration",
+      type: "string",
+      description: "How long the certificate should be valid.",
+      cell: ({ spec }) => (spec.expirationSeconds === undefined ? "<none>" : humanDuration(spec.expirationSeconds * 1000)),
+    },
     { name: "Condition", type: "string", description: "What was decided.", cell: conditionText },
   ],
   selectableFields: { "spec.signerName": ({ spec }) => spec.signerName },
@@ -77,7 +119,8 @@ function validateRequest({ spec }: CertificateSigningRequest): readonly FieldErr
     if (!USAGES.includes(usage)) errors.push(unsupportedValue(`spec.usages[${index}]`, usage, USAGES));
     else if (repeats[index] === true) errors.push(duplicateField(`spec.usages[${index}]`, usage));
   });
-  if (spec.expirationSeconds !== undefined && spec.expirationSeconds < EXPIRATION_SECONDS_MIN) errors.push(invalidField("spec.expirationSeconds", spec.expirationSeconds, "may not specify a duration less than 600 seconds (10 minutes)"));
+  if (spec.expirationSeconds !== undefined && spec.expirationSeconds < EXPIRATION_SECONDS_MIN)
+    errors.push(invalidField("spec.expirationSeconds", spec.expirationSeconds, "may not specify a duration less than 600 seconds (10 minutes)"));
   return [...errors, ...validateSignerName(spec.signerName, "spec.signerName")];
 }
 
@@ -85,7 +128,8 @@ function validateRequest({ spec }: CertificateSigningRequest): readonly FieldErr
 export function validateSignerName(name: string, field: string): FieldError[] {
   if (name === "") return [requiredField(field)];
   const [domain = "", path, ...more] = name.split("/");
-  if (path === undefined || more.length > 0) return [invalidField(field, name, "must be a fully qualified domain and path of the form 'example.com/signer-name'")];
+  if (path === undefined || more.length > 0)
+    return [invalidField(field, name, "must be a fully qualified domain and path of the form 'example.com/signer-name'")];
   return [
     ...(domain.length > DOMAIN_LENGTH_MAX ? [tooLong(field, DOMAIN_LENGTH_MAX)] : []),
     ...partErrors(domain, field, dnsLabelProblems),
@@ -97,7 +141,13 @@ export function validateSignerName(name: string, field: string): FieldError[] {
 
 function partErrors(text: string, field: string, problemsOf: (part: string) => readonly string[]): FieldError[] {
   const bad = text.split(".").find((part) => problemsOf(part).length > 0);
-  return bad === undefined ? [] : invalidFields(field, text, problemsOf(bad).map((problem) => `validating label ${JSON.stringify(bad)}: ${problem}`));
+  return bad === undefined
+    ? []
+    : invalidFields(
+        field,
+        text,
+        problemsOf(bad).map((problem) => `validating label ${JSON.stringify(bad)}: ${problem}`),
+      );
 }
 
 /** Decisions are never taken back by saying that they are not so. */
@@ -108,7 +158,11 @@ function conditionStatusErrors({ type, status }: CertificateSigningRequestCondit
 }
 
 /** Decisions are for good. `foreign` are the types that this address may not touch. */
-function validateConditions({ status = {} }: CertificateSigningRequest, { status: oldStatus = {} }: CertificateSigningRequest, foreign: readonly string[]): FieldError[] {
+function validateConditions(
+  { status = {} }: CertificateSigningRequest,
+  { status: oldStatus = {} }: CertificateSigningRequest,
+  foreign: readonly string[],
+): FieldError[] {
   const field = "status.conditions";
   const conditions = status.conditions ?? [];
   const repeats = repeatsOf(conditions, ({ type }) => type);
@@ -117,23 +171,29 @@ function validateConditions({ status = {} }: CertificateSigningRequest, { status
     ...conditionStatusErrors(condition, `${field}[${index}].status`),
     ...(repeats[index] === true ? [duplicateField(`${field}[${index}].type`, condition.type)] : []),
   ]);
-  if (has(conditions, "Approved") && has(conditions, "Denied")) errors.push(invalidField(field, "Approved,Denied", "Approved and Denied conditions are mutually exclusive"));
+  if (has(conditions, "Approved") && has(conditions, "Denied"))
+    errors.push(invalidField(field, "Approved,Denied", "Approved and Denied conditions are mutually exclusive"));
   for (const type of ["Approved", "Denied", "Failed"]) {
     const before = oldStatus.conditions?.find((condition) => condition.type === type);
     const after = conditions.find((condition) => condition.type === type);
     if (before !== undefined && after === undefined) errors.push(forbiddenField(field, `updates may not remove a condition of type ${JSON.stringify(type)}`));
-    if (before === undefined && after !== undefined && foreign.includes(type)) errors.push(forbiddenField(field, `updates may not add a condition of type ${JSON.stringify(type)}`));
-    if (before !== undefined && after !== undefined && foreign.includes(type) && !jsonEqual(before, after)) errors.push(forbiddenField(field, `updates may not modify a condition of type ${JSON.stringify(type)}`));
+    if (before === undefined && after !== undefined && foreign.includes(type))
+      errors.push(forbiddenField(field, `updates may not add a condition of type ${JSON.stringify(type)}`));
+    if (before !== undefined && after !== undefined && foreign.includes(type) && !jsonEqual(before, after))
+      errors.push(forbiddenField(field, `updates may not modify a condition of type ${JSON.stringify(type)}`));
   }
   return errors;
 }
 
 function validateCertificate({ status = {} }: CertificateSigningRequest, { status: old = {} }: CertificateSigningRequest): FieldError[] {
   const { certificate = "" } = status;
-  if (old.certificate && certificate !== old.certificate) return [forbiddenField("status.certificate", "updates may not set certificate content if existing certificate content is present")];
+  if (old.certificate && certificate !== old.certificate)
+    return [forbiddenField("status.certificate", "updates may not set certificate content if existing certificate content is present")];
   if (certificate === "") return [];
   const pem = Buffer.from(certificate, "base64").toString("latin1");
-  return /^-----BEGIN CERTIFICATE-----\r?\n[^-]+-----END CERTIFICATE-----/m.test(pem) ? [] : [invalidField("status.certificate", "<certificate data>", 'must contain at least one PEM block of type "CERTIFICATE"')];
+  return /^-----BEGIN CERTIFICATE-----\r?\n[^-]+-----END CERTIFICATE-----/m.test(pem)
+    ? []
+    : [invalidField("status.certificate", "<certificate data>", 'must contain at least one PEM block of type "CERTIFICATE"')];
 }
 
 function has(conditions: readonly CertificateSigningRequestCondition[], type: string): boolean {
@@ -146,13 +206,21 @@ function withConditionTimes(request: CertificateSigningRequest, { status: old = 
   if (conditions.every(({ lastUpdateTime, lastTransitionTime }) => lastUpdateTime && lastTransitionTime)) return request;
   const stamped = conditions.map((condition) => {
     const before = old.conditions?.find(({ type, status }) => type === condition.type && status === condition.status);
-    return { ...condition, lastUpdateTime: condition.lastUpdateTime || nowText, lastTransitionTime: condition.lastTransitionTime || before?.lastTransitionTime || nowText };
+    return {
+      ...condition,
+      lastUpdateTime: condition.lastUpdateTime || nowText,
+      lastTransitionTime: condition.lastTransitionTime || before?.lastTransitionTime || nowText,
+    };
   });
   return { ...request, status: { ...request.status, conditions: stamped } };
 }
 
 /** The written conditions, those of `kept` types as they were. */
-function withConditionsOf({ status = {} }: CertificateSigningRequest, { status: old = {} }: CertificateSigningRequest, kept: readonly string[]): readonly CertificateSigningRequestCondition[] {
+function withConditionsOf(
+  { status = {} }: CertificateSigningRequest,
+  { status: old = {} }: CertificateSigningRequest,
+  kept: readonly string[],
+): readonly CertificateSigningRequestCondition[] {
   const written = (status.conditions ?? []).filter(({ type }) => !kept.includes(type));
   return [...(old.conditions ?? []).filter(({ type }) => kept.includes(type)), ...written];
 }

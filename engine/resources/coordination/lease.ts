@@ -16,8 +16,12 @@ export const leaseResource = defineResource<Lease>({
     createOnUpdate: true,
     unconditionalUpdate: false,
     validate: ({ spec = {} }) => [
-      ...(spec.leaseDurationSeconds !== undefined && spec.leaseDurationSeconds <= 0 ? [invalidField("spec.leaseDurationSeconds", spec.leaseDurationSeconds, "must be greater than 0")] : []),
-      ...(spec.leaseTransitions !== undefined && spec.leaseTransitions < 0 ? [invalidField("spec.leaseTransitions", spec.leaseTransitions, "must be greater than or equal to 0")] : []),
+      ...(spec.leaseDurationSeconds !== undefined && spec.leaseDurationSeconds <= 0
+        ? [invalidField("spec.leaseDurationSeconds", spec.leaseDurationSeconds, "must be greater than 0")]
+        : []),
+      ...(spec.leaseTransitions !== undefined && spec.leaseTransitions < 0
+        ? [invalidField("spec.leaseTransitions", spec.leaseTransitions, "must be greater than or equal to 0")]
+        : []),
     ],
   },
   columns: [nameColumn, { name: "Holder", type: "string", description: "Who holds it.", cell: (lease) => lease.spec?.holderIdentity ?? "" }, ageColumn],

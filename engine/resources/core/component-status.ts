@@ -18,7 +18,12 @@ export const componentStatusResource = defineResource<ComponentStatus>({
   deprecationWarning: "v1 ComponentStatus is deprecated in v1.19+",
   columns: [
     nameColumn,
-    { name: "Status", type: "string", description: "Healthy or not.", cell: (component) => ({ True: "Healthy", False: "Unhealthy" })[healthy(component)?.status ?? ""] ?? "Unknown" },
+    {
+      name: "Status",
+      type: "string",
+      description: "Healthy or not.",
+      cell: (component) => ({ True: "Healthy", False: "Unhealthy" })[healthy(component)?.status ?? ""] ?? "Unknown",
+    },
     { name: "Message", type: "string", description: "What it answered.", cell: (component) => healthy(component)?.message ?? "" },
     { name: "Error", type: "string", description: "What went wrong.", cell: (component) => healthy(component)?.error ?? "" },
   ],

@@ -19,7 +19,12 @@ export const configMapResource = defineResource<ConfigMap>({
   },
   columns: [
     nameColumn,
-    { name: "Data", type: "string", description: "Number of keys.", cell: (map) => Object.keys(map.data ?? {}).length + Object.keys(map.binaryData ?? {}).length },
+    {
+      name: "Data",
+      type: "string",
+      description: "Number of keys.",
+      cell: (map) => Object.keys(map.data ?? {}).length + Object.keys(map.binaryData ?? {}).length,
+    },
     ageColumn,
   ],
 });

@@ -27,7 +27,11 @@ export const endpointsResource = defineResource<Endpoints>({
     validateNew: ({ subsets = [] }) => validateSubsets(subsets, new Set()),
     validateUpdate: ({ subsets = [] }, old) => validateSubsets(subsets, new Set(addressesOf(old.subsets ?? []))),
   },
-  columns: [nameColumn, { name: "Endpoints", type: "string", description: "Addresses that are ready.", cell: ({ subsets = [] }) => endpointsText(subsets) }, ageColumn],
+  columns: [
+    nameColumn,
+    { name: "Endpoints", type: "string", description: "Addresses that are ready.", cell: ({ subsets = [] }) => endpointsText(subsets) },
+    ageColumn,
+  ],
 });
 
 function addressesOf(subsets: readonly EndpointSubset[]): readonly string[] {
@@ -67,6 +71,10 @@ function validatePort({ name = "", port, appProtocol }: CoreV1EndpointPort, isNa
 
 function endpointsText(subsets: readonly EndpointSubset[]): string {
   if (subsets.length === 0) return "<none>";
-  const all = subsets.flatMap(({ addresses = [], ports = [] }) => (ports.length === 0 ? addresses.map(({ ip }) => ip) : ports.flatMap(({ port }) => addresses.map(({ ip }) => (isIPv6(ip) ? `[${ip}]:${port}` : `${ip}:${port}`)))));
+  const all = subsets.flatMap(({ addresses = [], ports = [] }) =>
+    ports.length === 0
+      ? addresses.map(({ ip }) => ip)
+      : ports.flatMap(({ port }) => addresses.map(({ ip }) => (isIPv6(ip) ? `[${ip}]:${port}` : `${ip}:${port}`))),
+  );
   return all.length <= SHOWN_MAX ? all.join(",") : `${all.slice(0, SHOWN_MAX).join(",")} + ${all.length - SHOWN_MAX} more...`;
 }

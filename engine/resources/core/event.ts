@@ -13,7 +13,13 @@ function sourceText({ source, reportingComponent, reportingInstance }: CoreEvent
   return `${source?.component || reportingComponent || ""}${from === "" ? "" : `, ${from}`}`;
 }
 
-const column = (name: string, description: string, cell: Column<CoreEvent>["cell"], priority: 0 | 1 = 0): Column<CoreEvent> => ({ name, type: "string", description, priority, cell });
+const column = (name: string, description: string, cell: Column<CoreEvent>["cell"], priority: 0 | 1 = 0): Column<CoreEvent> => ({
+  name,
+  type: "string",
+  description,
+  priority,
+  cell,
+});
 
 export const eventResource = defineResource<CoreEvent>({
   group: "",
@@ -28,7 +34,9 @@ export const eventResource = defineResource<CoreEvent>({
     column("Last Seen", "Time since it happened last.", (event, now) => ageSince(lastSeen(event), now)),
     column("Type", "Normal or Warning.", (event) => event.type ?? ""),
     column("Reason", "One word, for programs.", (event) => event.reason ?? ""),
-    column("Object", "The object it is about.", (event) => [(event.involvedObject.kind ?? "").toLowerCase(), event.involvedObject.name ?? ""].filter((part) => part !== "").join("/")),
+    column("Object", "The object it is about.", (event) =>
+      [(event.involvedObject.kind ?? "").toLowerCase(), event.involvedObject.name ?? ""].filter((part) => part !== "").join("/"),
+    ),
     column("Subobject", "Part of the object it is about.", (event) => event.involvedObject.fieldPath ?? "", 1),
     column("Source", "Who reported it, and from where.", sourceText, 1),
     column("Message", "A sentence, for people.", (event) => (event.message ?? "").trim()),

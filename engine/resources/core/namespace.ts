@@ -28,10 +28,17 @@ export const namespaceResource = defineResource<Namespace>({
     },
     validate: ({ spec }) => (spec?.finalizers ?? []).flatMap(finalizerErrors),
     validateStatusUpdate: phaseErrors,
-    prepareForUpdate: (namespace, old) => ({ ...namespace, ...(old.spec === undefined ? {} : { spec: { ...namespace.spec, finalizers: old.spec.finalizers ?? [] } }) }),
+    prepareForUpdate: (namespace, old) => ({
+      ...namespace,
+      ...(old.spec === undefined ? {} : { spec: { ...namespace.spec, finalizers: old.spec.finalizers ?? [] } }),
+    }),
   },
   subresources: [{ name: "status" }, { name: "finalize", kind: "Namespace", group: "", version: "v1", verbs: ["update"] }],
-  columns: [nameColumn, { name: "Status", type: "string", description: "Active, or Terminating while its content is deleted.", cell: (namespace) => namespace.status?.phase ?? "" }, ageColumn],
+  columns: [
+    nameColumn,
+    { name: "Status", type: "string", description: "Active, or Terminating while its content is deleted.", cell: (namespace) => namespace.status?.phase ?? "" },
+    ageColumn,
+  ],
   selectableFields: { "status.phase": (namespace) => namespace.status?.phase ?? "" },
 });
 
@@ -39,7 +46,9 @@ export const namespaceResource = defineResource<Namespace>({
 function finalizerErrors(name: string): FieldError[] {
   const problems = qualifiedNameProblems(name);
   if (problems.length > 0) return invalidFields("spec.finalizers", name, problems);
-  return name.includes("/") || STANDARD_FINALIZERS.includes(name) ? [] : [invalidField("spec.finalizers", name, "name is neither a standard finalizer name nor is it fully qualified")];
+  return name.includes("/") || STANDARD_FINALIZERS.includes(name)
+    ? []
+    : [invalidField("spec.finalizers", name, "name is neither a standard finalizer name nor is it fully qualified")];
 }
 
 const STANDARD_FINALIZERS = ["kubernetes", "orphan", "foregroundDeletion"];

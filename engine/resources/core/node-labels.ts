@@ -2,9 +2,18 @@ import { REGION_LABEL, ZONE_LABEL } from "../../apimachinery/known-labels.ts";
 
 /** Labels that agents set on their own Node; of Kubernetes' names no others. */
 const AGENT_LABELS: ReadonlySet<string> = new Set([
-  "kubernetes.io/hostname", "kubernetes.io/os", "kubernetes.io/arch",
-  ZONE_LABEL, REGION_LABEL, "node.kubernetes.io/instance-type", "node.kubernetes.io/windows-build",
-  "beta.kubernetes.io/os", "beta.kubernetes.io/arch", "beta.kubernetes.io/instance-type", "failure-domain.beta.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/region",
+  "kubernetes.io/hostname",
+  "kubernetes.io/os",
+  "kubernetes.io/arch",
+  ZONE_LABEL,
+  REGION_LABEL,
+  "node.kubernetes.io/instance-type",
+  "node.kubernetes.io/windows-build",
+  "beta.kubernetes.io/os",
+  "beta.kubernetes.io/arch",
+  "beta.kubernetes.io/instance-type",
+  "failure-domain.beta.kubernetes.io/zone",
+  "failure-domain.beta.kubernetes.io/region",
 ]);
 const AGENT_NAMESPACES = ["kubelet.kubernetes.io", "node.kubernetes.io"];
 /** Labels below this name steer isolation between nodes; that is for others to say. */

@@ -31,7 +31,10 @@ export const nodeResource = defineResource<Node>({
     validateStatusUpdate: ({ status }) => featureErrors(status?.declaredFeatures ?? []),
     warnings: nodeWarnings,
   },
-  subresources: [{ name: "status" }, { name: "proxy", kind: "NodeProxyOptions", group: "", version: "v1", verbs: ["create", "delete", "get", "patch", "update"] }],
+  subresources: [
+    { name: "status" },
+    { name: "proxy", kind: "NodeProxyOptions", group: "", version: "v1", verbs: ["create", "delete", "get", "patch", "update"] },
+  ],
   columns: [
     nameColumn,
     { name: "Status", type: "string", description: "Whether it is ready, and whether pods may be placed on it.", cell: nodeStatus },
@@ -64,7 +67,18 @@ function withDefaults(node: Node): Node {
   };
 }
 
-const NO_SYSTEM: NodeSystemInfo = { machineID: "", systemUUID: "", bootID: "", kernelVersion: "", osImage: "", containerRuntimeVersion: "", kubeletVersion: "", kubeProxyVersion: "", operatingSystem: "", architecture: "" };
+const NO_SYSTEM: NodeSystemInfo = {
+  machineID: "",
+  systemUUID: "",
+  bootID: "",
+  kernelVersion: "",
+  osImage: "",
+  containerRuntimeVersion: "",
+  kubeletVersion: "",
+  kubeProxyVersion: "",
+  operatingSystem: "",
+  architecture: "",
+};
 
 /** Go cannot leave out what a machine tells of itself: before it does, all of that is empty. */
 function withSystem(status: NodeStatus = {}): NodeStatus {
@@ -82,7 +96,15 @@ const FEATURE = /^[A-Z][a-zA-Z0-9]*(\/[a-zA-Z][a-zA-Z0-9]*)*$/;
 function featureErrors(features: readonly string[]): FieldError[] {
   return features.flatMap((name, index) => {
     const [at, next] = [`status.declaredFeatures[${index}]`, features[index + 1]];
-    const errors = FEATURE.test(name) ? [] : [invalidField(at, name, `invalid feature name ${JSON.stringify(name)}: must start with an UpperCamelCase segment, with subsequent segments separated by '/' (e.g., MyFeature or MyFeature/mySubFeature), and contain only alphanumeric characters and slashes`)];
+    const errors = FEATURE.test(name)
+      ? []
+      : [
+          invalidField(
+            at,
+            name,
+            `invalid feature name ${JSON.stringify(name)}: must start with an UpperCamelCase segment, with subsequent segments separated by '/' (e.g., MyFeature or MyFeature/mySubFeature), and contain only alphanumeric characters and slashes`,
+          ),
+        ];
     if (next === undefined || name < next) return errors;
     const nextAt = `status.declaredFeatures[${index + 1}]`;
     return [...errors, name === next ? duplicateField(nextAt, next) : invalidField(nextAt, next, "list must be sorted alphabetically")];
@@ -91,7 +113,10 @@ function featureErrors(features: readonly string[]): FieldError[] {
 
 function rangeErrors(ranges: readonly string[]): FieldError[] {
   const isTwice = new Set(ranges.map((range) => familyOf(range))).size < ranges.length;
-  return [...ranges.flatMap((range, index) => cidrErrors(range, `spec.podCIDRs[${index}]`)), ...(isTwice ? [invalidField("spec.podCIDRs", ranges, "may specify no more than one CIDR for each IP family")] : [])];
+  return [
+    ...ranges.flatMap((range, index) => cidrErrors(range, `spec.podCIDRs[${index}]`)),
+    ...(isTwice ? [invalidField("spec.podCIDRs", ranges, "may specify no more than one CIDR for each IP family")] : []),
+  ];
 }
 
 function taintErrors(taints: readonly Taint[]): FieldError[] {
@@ -114,8 +139,10 @@ function taintErrors(taints: readonly Taint[]): FieldError[] {
 function validateNodeUpdate(node: Node, old: Node): FieldError[] {
   const errors: FieldError[] = [];
   const ranges = old.spec?.podCIDRs ?? [];
-  if (ranges.length > 0 && !jsonEqual(node.spec?.podCIDRs, ranges)) errors.push(forbiddenField("spec.podCIDRs", 'node updates may not change podCIDR except from "" to valid'));
-  if (old.spec?.providerID && node.spec?.providerID !== old.spec.providerID) errors.push(forbiddenField("spec.providerID", 'node updates may not change providerID except from "" to valid'));
+  if (ranges.length > 0 && !jsonEqual(node.spec?.podCIDRs, ranges))
+    errors.push(forbiddenField("spec.podCIDRs", 'node updates may not change podCIDR except from "" to valid'));
+  if (old.spec?.providerID && node.spec?.providerID !== old.spec.providerID)
+    errors.push(forbiddenField("spec.providerID", 'node updates may not change providerID except from "" to valid'));
   if ((node.spec?.externalID ?? "") !== (old.spec?.externalID ?? "")) errors.push(forbiddenField("spec.externalID", "may not be updated"));
   return errors;
 }
@@ -133,7 +160,10 @@ function kernelText({ status }: Node): string {
 
 function nodeRoles(node: Node): string {
   const labels = node.metadata.labels ?? {};
-  const roles = Object.keys(labels).filter((label) => label.startsWith(ROLE_PREFIX)).map((label) => label.slice(ROLE_PREFIX.length)).filter((role) => role !== "");
+  const roles = Object.keys(labels)
+    .filter((label) => label.startsWith(ROLE_PREFIX))
+    .map((label) => label.slice(ROLE_PREFIX.length))
+    .filter((role) => role !== "");
   if (labels["kubernetes.io/role"]) roles.push(labels["kubernetes.io/role"]);
   return roles.length === 0 ? "<none>" : roles.sort().join(",");
 }

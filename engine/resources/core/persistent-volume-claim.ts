@@ -27,12 +27,32 @@ export const persistentVolumeClaimResource = defineResource<PersistentVolumeClai
   subresources: [{ name: "status" }],
   columns: [
     nameColumn,
-    { name: "Status", type: "string", description: "Whether it has a volume.", cell: (claim) => (claim.metadata.deletionTimestamp === undefined ? (claim.status?.phase ?? "") : "Terminating") },
+    {
+      name: "Status",
+      type: "string",
+      description: "Whether it has a volume.",
+      cell: (claim) => (claim.metadata.deletionTimestamp === undefined ? (claim.status?.phase ?? "") : "Terminating"),
+    },
     { name: "Volume", type: "string", description: "The volume.", cell: (claim) => claim.spec?.volumeName ?? "" },
-    { name: "Capacity", type: "string", description: "Size of the volume.", cell: (claim) => (claim.spec?.volumeName ? canonicalQuantity(claim.status?.capacity?.["storage"] ?? "0") : "") },
-    { name: "Access Modes", type: "string", description: "How the volume can be mounted.", cell: (claim) => (claim.spec?.volumeName ? accessModesText(claim.status?.accessModes) : "") },
+    {
+      name: "Capacity",
+      type: "string",
+      description: "Size of the volume.",
+      cell: (claim) => (claim.spec?.volumeName ? canonicalQuantity(claim.status?.capacity?.["storage"] ?? "0") : ""),
+    },
+    {
+      name: "Access Modes",
+      type: "string",
+      description: "How the volume can be mounted.",
+      cell: (claim) => (claim.spec?.volumeName ? accessModesText(claim.status?.accessModes) : ""),
+    },
     { name: "StorageClass", type: "string", description: "Class that it asks for.", cell: claimClassName },
-    { name: "VolumeAttributesClass", type: "string", description: "Class of changeable attributes.", cell: (claim) => claim.spec?.volumeAttributesClassName ?? "<unset>" },
+    {
+      name: "VolumeAttributesClass",
+      type: "string",
+      description: "Class of changeable attributes.",
+      cell: (claim) => claim.spec?.volumeAttributesClassName ?? "<unset>",
+    },
     ageColumn,
     { name: "VolumeMode", type: "string", priority: 1, description: "File system or raw device.", cell: (claim) => claim.spec?.volumeMode ?? "<unset>" },
   ],
@@ -48,9 +68,14 @@ function withSpec(claim: PersistentVolumeClaim, old?: PersistentVolumeClaim): Pe
 }
 
 /** The old field for a source alone never took more than claims and snapshots, and the new one takes nothing from another namespace: what is there is dropped, unless it was there before. */
-function withKnownSources({ dataSource, dataSourceRef, ...rest }: PersistentVolumeClaimSpec, old: PersistentVolumeClaimSpec | undefined): PersistentVolumeClaimSpec {
+function withKnownSources(
+  { dataSource, dataSourceRef, ...rest }: PersistentVolumeClaimSpec,
+  old: PersistentVolumeClaimSpec | undefined,
+): PersistentVolumeClaimSpec {
   const keepsRef = dataSourceRef !== undefined && (!dataSourceRef.namespace || old?.dataSourceRef !== undefined);
-  const isKnown = (dataSource?.kind === "PersistentVolumeClaim" && !dataSource.apiGroup) || (dataSource?.kind === "VolumeSnapshot" && dataSource.apiGroup === "snapshot.storage.k8s.io");
+  const isKnown =
+    (dataSource?.kind === "PersistentVolumeClaim" && !dataSource.apiGroup) ||
+    (dataSource?.kind === "VolumeSnapshot" && dataSource.apiGroup === "snapshot.storage.k8s.io");
   const keepsSource = dataSource !== undefined && (isKnown || keepsRef || old?.dataSource !== undefined);
   return { ...rest, ...(keepsSource ? { dataSource } : {}), ...(keepsRef ? { dataSourceRef } : {}) };
 }
@@ -65,5 +90,7 @@ function withBothSources(spec: PersistentVolumeClaimSpec): PersistentVolumeClaim
 }
 
 function annotationWarnings(claim: PersistentVolumeClaim): string[] {
-  return claim.metadata.annotations?.[CLASS_ANNOTATION] === undefined ? [] : [`metadata.annotations[${CLASS_ANNOTATION}]: deprecated since v1.8; use "storageClassName" attribute instead`];
+  return claim.metadata.annotations?.[CLASS_ANNOTATION] === undefined
+    ? []
+    : [`metadata.annotations[${CLASS_ANNOTATION}]: deprecated since v1.8; use "storageClassName" attribute instead`];
 }

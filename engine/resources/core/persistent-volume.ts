@@ -17,7 +17,10 @@ export const persistentVolumeResource = defineResource<PersistentVolume>({
   schema: () => loadSchema("core/v1/persistent-volume.yaml"),
   strategy: {
     metadataOnUpdate: "both",
-    prepareForCreate: (volume) => ({ ...volume, status: { phase: "Pending", ...(volume.metadata.creationTimestamp === undefined ? {} : { lastPhaseTransitionTime: volume.metadata.creationTimestamp }) } }),
+    prepareForCreate: (volume) => ({
+      ...volume,
+      status: { phase: "Pending", ...(volume.metadata.creationTimestamp === undefined ? {} : { lastPhaseTransitionTime: volume.metadata.creationTimestamp }) },
+    }),
     validate: ({ metadata, spec }) => validateVolumeSpec(spec ?? {}, "spec", metadata.name ?? ""),
     validateUpdate: validateVolumeUpdate,
     warnings: volumeWarnings,
@@ -27,11 +30,31 @@ export const persistentVolumeResource = defineResource<PersistentVolume>({
     nameColumn,
     { name: "Capacity", type: "string", description: "Its size.", cell: (volume) => canonicalQuantity(volume.spec?.capacity?.["storage"] ?? "0") },
     { name: "Access Modes", type: "string", description: "How it can be mounted.", cell: (volume) => accessModesText(volume.spec?.accessModes) },
-    { name: "Reclaim Policy", type: "string", description: "What becomes of it when its claim goes.", cell: (volume) => volume.spec?.persistentVolumeReclaimPolicy ?? "" },
-    { name: "Status", type: "string", description: "Whether it is in use.", cell: (volume) => (volume.metadata.deletionTimestamp === undefined ? (volume.status?.phase ?? "") : "Terminating") },
-    { name: "Claim", type: "string", description: "Claim that has it.", cell: ({ spec }) => (spec?.claimRef === undefined ? "" : `${spec.claimRef.namespace ?? ""}/${spec.claimRef.name ?? ""}`) },
+    {
+      name: "Reclaim Policy",
+      type: "string",
+      description: "What becomes of it when its claim goes.",
+      cell: (volume) => volume.spec?.persistentVolumeReclaimPolicy ?? "",
+    },
+    {
+      name: "Status",
+      type: "string",
+      description: "Whether it is in use.",
+      cell: (volume) => (volume.metadata.deletionTimestamp === undefined ? (volume.status?.phase ?? "") : "Terminating"),
+    },
+    {
+      name: "Claim",
+      type: "string",
+      description: "Claim that has it.",
+      cell: ({ spec }) => (spec?.claimRef === undefined ? "" : `${spec.claimRef.namespace ?? ""}/${spec.claimRef.name ?? ""}`),
+    },
     { name: "StorageClass", type: "string", description: "Class it belongs to.", cell: volumeClassName },
-    { name: "VolumeAttributesClass", type: "string", description: "Class of changeable attributes.", cell: (volume) => volume.spec?.volumeAttributesClassName ?? "<unset>" },
+    {
+      name: "VolumeAttributesClass",
+      type: "string",
+      description: "Class of changeable attributes.",
+      cell: (volume) => volume.spec?.volumeAttributesClassName ?? "<unset>",
+    },
     { name: "Reason", type: "string", description: "Why it is as it is.", cell: (volume) => volume.status?.reason ?? "" },
     ageColumn,
     { name: "VolumeMode", type: "string", priority: 1, description: "File system or raw device.", cell: (volume) => volume.spec?.volumeMode ?? "<unset>" },
@@ -54,10 +77,20 @@ const GONE_SOURCES: Readonly<Record<string, string>> = {
 
 function volumeWarnings({ metadata, spec }: PersistentVolume): string[] {
   const warnings: string[] = [];
-  if (metadata.annotations?.[CLASS_ANNOTATION] !== undefined) warnings.push(`metadata.annotations[${CLASS_ANNOTATION}]: deprecated since v1.8; use "storageClassName" attribute instead`);
-  if (metadata.annotations?.["volume.beta.kubernetes.io/mount-options"] !== undefined) warnings.push('metadata.annotations[volume.beta.kubernetes.io/mount-options]: deprecated since v1.31; use "mountOptions" attribute instead');
-  if (spec?.persistentVolumeReclaimPolicy === "Recycle") warnings.push("spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use dynamic provisioning.");
-  warnings.push(...(spec?.nodeAffinity?.required?.nodeSelectorTerms ?? []).flatMap((term, index) => termWarnings(term, `spec.nodeAffinity.required.nodeSelectorTerms[${index}]`, false)));
-  for (const [source, sentence] of Object.entries(GONE_SOURCES)) if (spec?.[source as keyof typeof spec] !== undefined) warnings.push(`spec.${source}: ${sentence}`);
+  if (metadata.annotations?.[CLASS_ANNOTATION] !== undefined)
+    warnings.push(`metadata.annotations[${CLASS_ANNOTATION}]: deprecated since v1.8; use "storageClassName" attribute instead`);
+  if (metadata.annotations?.["volume.beta.kubernetes.io/mount-options"] !== undefined)
+    warnings.push('metadata.annotations[volume.beta.kubernetes.io/mount-options]: deprecated since v1.31; use "mountOptions" attribute instead');
+  if (spec?.persistentVolumeReclaimPolicy === "Recycle")
+    warnings.push(
+      "spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use dynamic provisioning.",
+    );
+  warnings.push(
+    ...(spec?.nodeAffinity?.required?.nodeSelectorTerms ?? []).flatMap((term, index) =>
+      termWarnings(term, `spec.nodeAffinity.required.nodeSelectorTerms[${index}]`, false),
+    ),
+  );
+  for (const [source, sentence] of Object.entries(GONE_SOURCES))
+    if (spec?.[source as keyof typeof spec] !== undefined) warnings.push(`spec.${source}: ${sentence}`);
   return warnings;
 }

@@ -22,8 +22,18 @@ export const podTemplateResource = defineResource<PodTemplate>({
   },
   columns: [
     nameColumn,
-    { name: "Containers", type: "string", description: "Names of the containers.", cell: ({ template }) => (template?.spec?.containers ?? []).map((container) => container.name).join(",") },
-    { name: "Images", type: "string", description: "Images of the containers.", cell: ({ template }) => (template?.spec?.containers ?? []).map((container) => container.image ?? "").join(",") },
+    {
+      name: "Containers",
+      type: "string",
+      description: "Names of the containers.",
+      cell: ({ template }) => (template?.spec?.containers ?? []).map((container) => container.name).join(","),
+    },
+    {
+      name: "Images",
+      type: "string",
+      description: "Images of the containers.",
+      cell: ({ template }) => (template?.spec?.containers ?? []).map((container) => container.image ?? "").join(","),
+    },
     { name: "Pod Labels", type: "string", description: "Labels of the pods.", cell: ({ template }) => formatLabels(template?.metadata?.labels) },
   ],
 });

@@ -38,13 +38,22 @@ export const podResource = defineResource<Pod>({
   strategy: {
     hasGeneration: true,
     // Upstream settles these for pods alone: templates do not say them.
-    setDefaults: (pod) => ({ ...withAddresses(pod), spec: { enableServiceLinks: true, ...withPodLevelRequests(withContainersOfPod(withPodSpecDefaults(pod.spec))) } }),
-    prepareForCreate: (pod) => ({ ...withAppArmorFields(withLabelKeySelectors(pod)), status: { phase: "Pending", qosClass: qosClass(pod.spec), ...gatedStatus(pod) } }),
+    setDefaults: (pod) => ({
+      ...withAddresses(pod),
+      spec: { enableServiceLinks: true, ...withPodLevelRequests(withContainersOfPod(withPodSpecDefaults(pod.spec))) },
+    }),
+    prepareForCreate: (pod) => ({
+      ...withAppArmorFields(withLabelKeySelectors(pod)),
+      status: { phase: "Pending", qosClass: qosClass(pod.spec), ...gatedStatus(pod) },
+    }),
     validate: validatePod,
     validateNew: newPodErrors,
     validateUpdate: validatePodUpdate,
     // Node agents of other versions send a status without it, and it never changes.
-    prepareForStatusUpdate: (pod, old) => ({ ...pod, status: { ...withPodAddresses(pod.status ?? {}), ...(old.status?.qosClass === undefined ? {} : { qosClass: old.status.qosClass }) } }),
+    prepareForStatusUpdate: (pod, old) => ({
+      ...pod,
+      status: { ...withPodAddresses(pod.status ?? {}), ...(old.status?.qosClass === undefined ? {} : { qosClass: old.status.qosClass }) },
+    }),
     validateStatusUpdate: validatePodStatusUpdate,
     // As upstream: people make pods, and hardly change them.
     warnings: (pod, old) => (old === undefined ? [...nameWarnings(pod.metadata.name, "in the Pod's hostname"), ...podWarnings(pod, "")] : []),
@@ -107,7 +116,10 @@ function newPodErrors({ metadata, spec }: Pod): FieldError[] {
 
 /** Guaranteed when every container's limits for cpu and memory equal its requests, BestEffort without any of them, else Burstable. Zeros count as none. */
 export function qosClass(spec: PodSpec): string {
-  const lists = spec.resources?.requests === undefined && spec.resources?.limits === undefined ? podContainers(spec).map((container) => container.resources) : [spec.resources];
+  const lists =
+    spec.resources?.requests === undefined && spec.resources?.limits === undefined
+      ? podContainers(spec).map((container) => container.resources)
+      : [spec.resources];
   const amounts = lists.map((resources) => ({ requests: positive(resources?.requests), limits: positive(resources?.limits) }));
   if (amounts.every(({ requests, limits }) => requests.size + limits.size === 0)) return "BestEffort";
   const isGuaranteed = amounts.every(({ requests, limits }) =>
@@ -130,7 +142,17 @@ function withAddresses(pod: Pod): Pod {
 
 function gatedStatus(pod: Pod): Partial<NonNullable<Pod["status"]>> {
   if ((pod.spec.schedulingGates ?? []).length === 0) return {};
-  return { conditions: [{ type: "PodScheduled", status: "False", reason: "SchedulingGated", message: "Scheduling is blocked due to non-empty scheduling gates", lastTransitionTime: pod.metadata.creationTimestamp }] };
+  return {
+    conditions: [
+      {
+        type: "PodScheduled",
+        status: "False",
+        reason: "SchedulingGated",
+        message: "Scheduling is blocked due to non-empty scheduling gates",
+        lastTransitionTime: pod.metadata.creationTimestamp,
+      },
+    ],
+  };
 }
 
 function readyText(pod: Pod): string {

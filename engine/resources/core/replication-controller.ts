@@ -35,7 +35,10 @@ export const replicationControllerResource = defineResource<ReplicationControlle
     { name: "Current", type: "integer", description: "Pods that there are.", cell: (controller) => controller.status?.replicas ?? 0 },
     { name: "Ready", type: "integer", description: "Pods that are ready.", cell: (controller) => controller.status?.readyReplicas ?? 0 },
     ageColumn,
-    ...templateColumns<ReplicationController>((controller) => ({ spec: controller.spec.template?.spec, selector: { matchLabels: controller.spec.selector ?? {} } })),
+    ...templateColumns<ReplicationController>((controller) => ({
+      spec: controller.spec.template?.spec,
+      selector: { matchLabels: controller.spec.selector ?? {} },
+    })),
   ],
   selectableFields: { "status.replicas": (controller) => String(controller.status?.replicas ?? 0) },
 });
@@ -60,6 +63,7 @@ function validateController({ spec }: ReplicationController): FieldError[] {
   const errors = entries.length === 0 ? [requiredField("spec.selector")] : [];
   if (template === undefined) return [...errors, requiredField("spec.template")];
   const labels = template.metadata?.labels ?? {};
-  if (entries.some(([key, value]) => labels[key] !== value)) errors.push(invalidField("spec.template.metadata.labels", labels, "`selector` does not match template `labels`"));
+  if (entries.some(([key, value]) => labels[key] !== value))
+    errors.push(invalidField("spec.template.metadata.labels", labels, "`selector` does not match template `labels`"));
   return [...errors, ...validatePodTemplate(template, "spec.template", "ReplicationController")];
 }

@@ -20,7 +20,10 @@ export const resourceQuotaResource = defineResource<ResourceQuota>({
   strategy: {
     prepareForCreate: (quota) => ({ ...quota, status: {} }),
     validate: (quota) => validateSpec(quota.spec ?? {}),
-    validateUpdate: (quota, old) => (jsonEqual([...new Set(quota.spec?.scopes)].sort(), [...new Set(old.spec?.scopes)].sort()) ? [] : [invalidField("spec.scopes", quota.spec?.scopes ?? null, "field is immutable")]),
+    validateUpdate: (quota, old) =>
+      jsonEqual([...new Set(quota.spec?.scopes)].sort(), [...new Set(old.spec?.scopes)].sort())
+        ? []
+        : [invalidField("spec.scopes", quota.spec?.scopes ?? null, "field is immutable")],
     validateStatusUpdate: (quota) => [...validateHard(quota.status?.hard ?? {}, "status.hard"), ...validateHard(quota.status?.used ?? {}, "status.used")],
   },
   subresources: [{ name: "status" }],
@@ -51,14 +54,23 @@ function validateHard(amounts: Amounts, path: string): FieldError[] {
   return Object.entries(amounts).flatMap(([name, amount]) => {
     const at = `${path}[${name}]`;
     const problems = qualifiedNameProblems(name);
-    const errors = problems.length > 0 ? invalidFields(at, name, problems) : !name.includes("/") && !isStandardQuotaResource(name) ? [invalidField(at, name, "must be a standard resource for quota")] : [];
+    const errors =
+      problems.length > 0
+        ? invalidFields(at, name, problems)
+        : !name.includes("/") && !isStandardQuotaResource(name)
+          ? [invalidField(at, name, "must be a standard resource for quota")]
+          : [];
     if (parseQuantity(amount) < 0) errors.push(invalidField(at, canonicalQuantity(amount), "must be greater than or equal to 0"));
-    if ((isCountedResource(name) || isExtendedResource(name)) && !Number.isInteger(parseQuantity(amount))) errors.push(invalidField(at, canonicalQuantity(amount), "must be an integer"));
+    if ((isCountedResource(name) || isExtendedResource(name)) && !Number.isInteger(parseQuantity(amount)))
+      errors.push(invalidField(at, canonicalQuantity(amount), "must be an integer"));
     return errors;
   });
 }
 
-const CONTRADICTIONS = [["BestEffort", "NotBestEffort"], ["Terminating", "NotTerminating"]] as const;
+const CONTRADICTIONS = [
+  ["BestEffort", "NotBestEffort"],
+  ["Terminating", "NotTerminating"],
+] as const;
 
 const contradict = (scopes: readonly string[]) => CONTRADICTIONS.some((pair) => pair.every((scope) => scopes.includes(scope)));
 
@@ -102,7 +114,8 @@ function operatorErrors({ scopeName, operator, values = [] }: ScopedResourceSele
   if (operator === "In" || operator === "NotIn") {
     if (values.length === 0) errors.push(requiredField(`${at}.values`, "must be at least one value when `operator` is 'In' or 'NotIn' for scope selector"));
   } else if (operator === "Exists" || operator === "DoesNotExist") {
-    if (values.length > 0) errors.push(invalidField(`${at}.values`, values, "must be no value when `operator` is 'Exist' or 'DoesNotExist' for scope selector"));
+    if (values.length > 0)
+      errors.push(invalidField(`${at}.values`, values, "must be no value when `operator` is 'Exist' or 'DoesNotExist' for scope selector"));
   } else errors.push(invalidField(`${at}.operator`, operator, "not a valid selector operator"));
   return errors;
 }

@@ -71,7 +71,10 @@ function validateType({ type = "", data = {}, metadata }: Secret): FieldError[] 
   const missing = keys.filter((key) => data[key] === undefined || (type === "kubernetes.io/ssh-auth" && data[key] === ""));
   const isJson = type === "kubernetes.io/dockercfg" || type === "kubernetes.io/dockerconfigjson";
   const broken = isJson ? keys.filter((key) => data[key] !== undefined && !isJsonText(data[key])) : [];
-  return [...missing.map((key) => requiredField(`data[${key}]`)), ...broken.map((key) => invalidField(`data[${key}]`, "<secret contents redacted>", "must be JSON"))];
+  return [
+    ...missing.map((key) => requiredField(`data[${key}]`)),
+    ...broken.map((key) => invalidField(`data[${key}]`, "<secret contents redacted>", "must be JSON")),
+  ];
 }
 
 function isJsonText(base64: string): boolean {

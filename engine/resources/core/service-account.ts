@@ -17,7 +17,10 @@ export const serviceAccountResource = defineResource<ServiceAccount>({
   subresources: [{ name: "token", kind: "TokenRequest", group: "authentication.k8s.io", version: "v1", verbs: ["create"] }],
   strategy: {
     metadataOnUpdate: "both",
-    warnings: ({ metadata }, old) => (metadata.annotations?.[MOUNTABLE_SECRETS] === undefined || old?.metadata.annotations?.[MOUNTABLE_SECRETS] !== undefined ? [] : [`metadata.annotations[${MOUNTABLE_SECRETS}]: deprecated in v1.32+; prefer separate namespaces to isolate access to mounted secrets`]),
+    warnings: ({ metadata }, old) =>
+      metadata.annotations?.[MOUNTABLE_SECRETS] === undefined || old?.metadata.annotations?.[MOUNTABLE_SECRETS] !== undefined
+        ? []
+        : [`metadata.annotations[${MOUNTABLE_SECRETS}]: deprecated in v1.32+; prefer separate namespaces to isolate access to mounted secrets`],
   },
   columns: [nameColumn, ageColumn],
 });

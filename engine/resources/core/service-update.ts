@@ -41,7 +41,17 @@ function withNodePort(port: ServicePort, ports: readonly ServicePort[], old: rea
 }
 
 function dropped(spec: ServiceSpec, old: ServiceSpec): ServiceSpec {
-  const { clusterIP, clusterIPs, ipFamilies, ipFamilyPolicy, healthCheckNodePort, externalTrafficPolicy, allocateLoadBalancerNodePorts, loadBalancerClass, ...rest } = spec;
+  const {
+    clusterIP,
+    clusterIPs,
+    ipFamilies,
+    ipFamilyPolicy,
+    healthCheckNodePort,
+    externalTrafficPolicy,
+    allocateLoadBalancerNodePorts,
+    loadBalancerClass,
+    ...rest
+  } = spec;
   const losesAddress = hasClusterIp(old) && !hasClusterIp(spec);
   const isSame = (...fields: readonly (keyof ServiceSpec)[]) => fields.every((field) => jsonEqual(spec[field], old[field]));
   const losesPorts = hasNodePorts(old) && !hasNodePorts(spec);

@@ -27,7 +27,10 @@ export const serviceResource = defineResource<Service>({
     validateStatusUpdate: validateServiceStatus,
     warnings: serviceWarnings,
   },
-  subresources: [{ name: "status" }, { name: "proxy", kind: "ServiceProxyOptions", group: "", version: "v1", verbs: ["create", "delete", "get", "patch", "update"] }],
+  subresources: [
+    { name: "status" },
+    { name: "proxy", kind: "ServiceProxyOptions", group: "", version: "v1", verbs: ["create", "delete", "get", "patch", "update"] },
+  ],
   columns: [
     nameColumn,
     { name: "Type", type: "string", description: "How it is reached.", cell: (service) => service.spec?.type ?? "" },
@@ -35,7 +38,17 @@ export const serviceResource = defineResource<Service>({
     { name: "External-IP", type: "string", description: "Address from outside.", cell: externalText },
     { name: "Port(s)", type: "string", description: "Ports, with the node's port after a colon.", cell: portsText },
     ageColumn,
-    { name: "Selector", type: "string", priority: 1, description: "Labels of the pods that answer.", cell: (service) => Object.entries(service.spec?.selector ?? {}).map(([key, value]) => `${key}=${value}`).sort().join(",") || "<none>" },
+    {
+      name: "Selector",
+      type: "string",
+      priority: 1,
+      description: "Labels of the pods that answer.",
+      cell: (service) =>
+        Object.entries(service.spec?.selector ?? {})
+          .map(([key, value]) => `${key}=${value}`)
+          .sort()
+          .join(",") || "<none>",
+    },
   ],
   selectableFields: { "spec.clusterIP": (service) => service.spec?.clusterIP ?? "", "spec.type": (service) => service.spec?.type ?? "" },
 });
@@ -45,7 +58,13 @@ function withBalancerModes(service: Service): Service {
   const { spec, status } = service;
   const ingress = status?.loadBalancer?.ingress;
   if (spec?.type !== "LoadBalancer" || ingress === undefined || ingress.every(({ ip, ipMode }) => !ip || ipMode !== undefined)) return service;
-  return { ...service, status: { ...status, loadBalancer: { ...status?.loadBalancer, ingress: ingress.map((one) => (one.ip && one.ipMode === undefined ? { ...one, ipMode: "VIP" } : one)) } } };
+  return {
+    ...service,
+    status: {
+      ...status,
+      loadBalancer: { ...status?.loadBalancer, ingress: ingress.map((one) => (one.ip && one.ipMode === undefined ? { ...one, ipMode: "VIP" } : one)) },
+    },
+  };
 }
 
 function withDefaults({ sessionAffinityConfig: affinity, ...spec }: ServiceSpec): ServiceSpec {
@@ -54,8 +73,17 @@ function withDefaults({ sessionAffinityConfig: affinity, ...spec }: ServiceSpec)
   const isOpen = spec.type === "NodePort" || spec.type === "LoadBalancer" || (spec.type === "ClusterIP" && (spec.externalIPs ?? []).length > 0);
   return {
     ...spec,
-    ...(spec.ports === undefined ? {} : { ports: spec.ports.map((port) => ({ ...port, targetPort: port.targetPort === undefined || port.targetPort === "" || port.targetPort === 0 ? port.port : port.targetPort })) }),
-    ...(spec.sessionAffinity === "ClientIP" ? { sessionAffinityConfig: affinity?.clientIP?.timeoutSeconds === undefined ? { clientIP: { timeoutSeconds: 10_800 } } : affinity } : {}),
+    ...(spec.ports === undefined
+      ? {}
+      : {
+          ports: spec.ports.map((port) => ({
+            ...port,
+            targetPort: port.targetPort === undefined || port.targetPort === "" || port.targetPort === 0 ? port.port : port.targetPort,
+          })),
+        }),
+    ...(spec.sessionAffinity === "ClientIP"
+      ? { sessionAffinityConfig: affinity?.clientIP?.timeoutSeconds === undefined ? { clientIP: { timeoutSeconds: 10_800 } } : affinity }
+      : {}),
     ...(isExternalName ? {} : { internalTrafficPolicy: spec.internalTrafficPolicy ?? "Cluster" }),
     ...(isOpen ? { externalTrafficPolicy: spec.externalTrafficPolicy ?? "Cluster" } : {}),
     ...(spec.type === "LoadBalancer" ? { allocateLoadBalancerNodePorts: spec.allocateLoadBalancerNodePorts ?? true } : {}),

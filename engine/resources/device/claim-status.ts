@@ -1,11 +1,29 @@
-import { duplicateField, forbiddenField, invalidField, requiredField, tooLong, tooMany, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
+import {
+  duplicateField,
+  forbiddenField,
+  invalidField,
+  requiredField,
+  tooLong,
+  tooMany,
+  unsupportedValue,
+  type FieldError,
+} from "../../apimachinery/field-error.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { repeatsOf } from "../../lib/repeats.ts";
 import type { AllocatedDeviceStatus, AllocationResult, DeviceRequestAllocationResult, ResourceClaim, ResourceClaimStatus } from "../types.ts";
 import { interfaceAddressErrors } from "../validation/ip.ts";
 import { validateConditions } from "../validation/conditions.ts";
 import { driverNameErrors } from "../validation/driver-name.ts";
-import { bindingErrors, configurationErrors, countErrors, deviceNameErrors, LIST_MAX, poolNameErrors, referenceErrors, requestNames } from "./device-validation.ts";
+import {
+  bindingErrors,
+  configurationErrors,
+  countErrors,
+  deviceNameErrors,
+  LIST_MAX,
+  poolNameErrors,
+  referenceErrors,
+  requestNames,
+} from "./device-validation.ts";
 
 const USERS_MAX = 256;
 const RESULTS_MAX = 32;
@@ -43,13 +61,15 @@ export function validateClaimStatus(claim: ResourceClaim, old: ResourceClaim): F
   }
   if (allocation === undefined && reservedFor.length > 0) errors.push(forbiddenField("status.reservedFor", "may not be specified when `allocated` is not set"));
   const added = reservedFor.filter((user) => !known.has(user.uid));
-  if (allocation !== undefined && claim.metadata.deletionTimestamp !== undefined && added.length > 0) errors.push(forbiddenField("status.reservedFor", "new entries may not be added while `deallocationRequested` or `deletionTimestamp` are set"));
+  if (allocation !== undefined && claim.metadata.deletionTimestamp !== undefined && added.length > 0)
+    errors.push(forbiddenField("status.reservedFor", "new entries may not be added while `deallocationRequested` or `deletionTimestamp` are set"));
   const given = givenDevices(claim.status);
   for (const [index, device] of devices.entries()) {
     if (sameDevice[index] === true) errors.push(duplicateField(`status.devices[${index}]`, device));
     errors.push(...deviceStatusErrors(device, given, `status.devices[${index}]`));
   }
-  if (old.status?.allocation !== undefined && allocation !== undefined) return jsonEqual(allocation, old.status.allocation) ? errors : [...errors, invalidField("status.allocation", allocation, "field is immutable")];
+  if (old.status?.allocation !== undefined && allocation !== undefined)
+    return jsonEqual(allocation, old.status.allocation) ? errors : [...errors, invalidField("status.allocation", allocation, "field is immutable")];
   return allocation === undefined ? errors : [...errors, ...allocationErrors(allocation, requestNames(claim.spec.devices ?? {}))];
 }
 
@@ -59,7 +79,14 @@ function allocationErrors({ devices, nodeSelector }: AllocationResult, names: Re
   const errors = [...countErrors(results, RESULTS_MAX, `${at}.results`), ...countErrors(config, 2 * LIST_MAX, `${at}.config`)];
   for (const [index, result] of results.entries()) {
     const path = `${at}.results[${index}]`;
-    if (!names.has(result.request)) errors.push(invalidField(`${path}.request`, result.request, "must be the name of a request in the claim or the name of a request and a subrequest separated by '/'"));
+    if (!names.has(result.request))
+      errors.push(
+        invalidField(
+          `${path}.request`,
+          result.request,
+          "must be the name of a request in the claim or the name of a request and a subrequest separated by '/'",
+        ),
+      );
     errors.push(...nameErrors(result, path), ...bindingErrors(result.bindingConditions, result.bindingFailureConditions, path));
   }
   for (const [index, entry] of config.entries()) {
@@ -68,7 +95,8 @@ function allocationErrors({ devices, nodeSelector }: AllocationResult, names: Re
     else if (!SOURCES.includes(entry.source)) errors.push(unsupportedValue(`${path}.source`, entry.source, SOURCES));
     errors.push(...referenceErrors(entry.requests ?? [], names, `${path}.requests`), ...configurationErrors(entry, path));
   }
-  if (nodeSelector !== undefined && nodeSelector.nodeSelectorTerms.length === 0) errors.push(requiredField("status.allocation.nodeSelector.nodeSelectorTerms", "must have at least one node selector term"));
+  if (nodeSelector !== undefined && nodeSelector.nodeSelectorTerms.length === 0)
+    errors.push(requiredField("status.allocation.nodeSelector.nodeSelectorTerms", "must have at least one node selector term"));
   return errors;
 }
 
@@ -77,7 +105,15 @@ function nameErrors({ driver, pool, device, shareID }: DeviceName, at: string): 
     ...driverNameErrors(driver, `${at}.driver`),
     ...poolNameErrors(pool, `${at}.pool`),
     ...deviceNameErrors(device, `${at}.device`),
-    ...(shareID === undefined || UUID.test(shareID) ? [] : [invalidField(`${at}.shareID`, shareID, "uid must be in RFC 4122 normalized form, `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx` with lowercase hexadecimal characters")]),
+    ...(shareID === undefined || UUID.test(shareID)
+      ? []
+      : [
+          invalidField(
+            `${at}.shareID`,
+            shareID,
+            "uid must be in RFC 4122 normalized form, `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx` with lowercase hexadecimal characters",
+          ),
+        ]),
   ];
 }
 
@@ -85,11 +121,19 @@ function deviceStatusErrors(status: AllocatedDeviceStatus, given: ReadonlySet<st
   const { data, networkData = {} } = status;
   const conditions = status.conditions ?? [];
   const errors = nameErrors(status, at);
-  if (!given.has(keyOf(status))) errors.push(invalidField(at, `${status.driver}/${status.pool}/${status.device}${status.shareID === undefined ? "" : `/${status.shareID}`}`, "must be an allocated device in the claim"));
+  if (!given.has(keyOf(status)))
+    errors.push(
+      invalidField(
+        at,
+        `${status.driver}/${status.pool}/${status.device}${status.shareID === undefined ? "" : `/${status.shareID}`}`,
+        "must be an allocated device in the claim",
+      ),
+    );
   if (conditions.length > CONDITIONS_MAX) errors.push(tooMany(`${at}.conditions`, conditions.length, CONDITIONS_MAX));
   errors.push(...validateConditions(conditions, `${at}.conditions`));
   if (data !== undefined && Buffer.byteLength(JSON.stringify(data)) > DATA_BYTES_MAX) errors.push(tooLong(`${at}.data`, DATA_BYTES_MAX));
-  if (data !== undefined && (typeof data !== "object" || data === null || Array.isArray(data))) errors.push(invalidField(`${at}.data`, "<value omitted>", "must be a valid JSON object"));
+  if (data !== undefined && (typeof data !== "object" || data === null || Array.isArray(data)))
+    errors.push(invalidField(`${at}.data`, "<value omitted>", "must be a valid JSON object"));
   const { interfaceName = "", hardwareAddress = "", ips = [] } = networkData;
   if (Buffer.byteLength(interfaceName) > INTERFACE_NAME_MAX) errors.push(tooLong(`${at}.networkData.interfaceName`, INTERFACE_NAME_MAX));
   if (Buffer.byteLength(hardwareAddress) > HARDWARE_ADDRESS_MAX) errors.push(tooLong(`${at}.networkData.hardwareAddress`, HARDWARE_ADDRESS_MAX));

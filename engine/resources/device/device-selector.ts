@@ -43,7 +43,12 @@ export function selectorProblem(expression: string): { readonly is: "invalid" | 
     return compileSelector(expression).estimate.max > SELECTOR_COST_MAX ? { is: "too-costly", why: "too complex, exceeds cost limit" } : undefined;
   } catch (error) {
     if (!(error instanceof CelCompileError)) throw error;
-    return { is: "invalid", why: error.issues.some(({ message }) => message.startsWith("must evaluate to")) ? (error.issues[0]?.message ?? "") : `compilation failed: ${error.message}` };
+    return {
+      is: "invalid",
+      why: error.issues.some(({ message }) => message.startsWith("must evaluate to"))
+        ? (error.issues[0]?.message ?? "")
+        : `compilation failed: ${error.message}`,
+    };
   }
 }
 
@@ -68,8 +73,14 @@ function deviceValue(driver: string, { attributes = {}, capacity = {}, allowMult
   return {
     driver,
     allowMultipleAllocations,
-    attributes: new DomainMap(driver, Object.entries(attributes).map(([name, attribute]) => [name, attributeValue(name, attribute)])),
-    capacity: new DomainMap(driver, Object.entries(capacity).map(([name, { value }]) => [name, new QuantityValue(exactQuantity(value))])),
+    attributes: new DomainMap(
+      driver,
+      Object.entries(attributes).map(([name, attribute]) => [name, attributeValue(name, attribute)]),
+    ),
+    capacity: new DomainMap(
+      driver,
+      Object.entries(capacity).map(([name, { value }]) => [name, new QuantityValue(exactQuantity(value))]),
+    ),
   };
 }
 

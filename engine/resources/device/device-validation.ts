@@ -1,7 +1,25 @@
-import { duplicateField, forbiddenField, invalidField, requiredField, requiredName, tooLong, tooMany, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
+import {
+  duplicateField,
+  forbiddenField,
+  invalidField,
+  requiredField,
+  requiredName,
+  tooLong,
+  tooMany,
+  unsupportedValue,
+  type FieldError,
+} from "../../apimachinery/field-error.ts";
 import { dnsLabelProblems, dnsSubdomainError, labelValueError, qualifiedNameError } from "../../apimachinery/names.ts";
 import { repeatsOf } from "../../lib/repeats.ts";
-import type { DeviceClaim, DeviceClaimConfiguration, DeviceClassConfiguration, DeviceSelector, DeviceTaint, DeviceToleration, ExactDeviceRequest } from "../types.ts";
+import type {
+  DeviceClaim,
+  DeviceClaimConfiguration,
+  DeviceClassConfiguration,
+  DeviceSelector,
+  DeviceTaint,
+  DeviceToleration,
+  ExactDeviceRequest,
+} from "../types.ts";
 import { driverNameErrors } from "../validation/driver-name.ts";
 import { selectorProblem } from "./device-selector.ts";
 
@@ -21,13 +39,18 @@ export function validateDeviceClaim(claim: DeviceClaim | undefined, at: string):
   const { constraints = [], config = [] } = claim;
   const requests = claim.requests ?? [];
   const names = requestNames(claim);
-  const errors = [...countErrors(requests, LIST_MAX, `${at}.requests`), ...countErrors(constraints, LIST_MAX, `${at}.constraints`), ...countErrors(config, LIST_MAX, `${at}.config`)];
+  const errors = [
+    ...countErrors(requests, LIST_MAX, `${at}.requests`),
+    ...countErrors(constraints, LIST_MAX, `${at}.constraints`),
+    ...countErrors(config, LIST_MAX, `${at}.config`),
+  ];
   errors.push(...uniqueNames(requests, `${at}.requests`));
   for (const [index, request] of requests.entries()) {
     const path = `${at}.requests[${index}]`;
     const { exactly, firstAvailable = [] } = request;
     if (exactly === undefined && firstAvailable.length === 0) errors.push(requiredField(path, "exactly one of `exactly` or `firstAvailable` is required"));
-    else if (exactly !== undefined && firstAvailable.length > 0) errors.push(invalidField(path, null, "exactly one of `exactly` or `firstAvailable` is required, but multiple fields are set"));
+    else if (exactly !== undefined && firstAvailable.length > 0)
+      errors.push(invalidField(path, null, "exactly one of `exactly` or `firstAvailable` is required, but multiple fields are set"));
     if (exactly !== undefined) errors.push(...wishErrors(exactly, `${path}.exactly`));
     errors.push(...countErrors(firstAvailable, ALTERNATIVES_MAX, `${path}.firstAvailable`), ...uniqueNames(firstAvailable, `${path}.firstAvailable`));
     for (const [position, sub] of firstAvailable.entries()) errors.push(...wishErrors(sub, `${path}.firstAvailable[${position}]`));
@@ -54,17 +77,31 @@ export function factNameErrors(name: string, at: string): FieldError[] {
   const [first = "", second, ...more] = name.split("/");
   if (more.length > 0) return [invalidField(at, name, "must be a name, or a domain and a name separated by a slash")];
   if (second === undefined) return idErrors(first, at);
-  return [...(first === "" ? [invalidField(at, "", "the domain must not be empty")] : driverNameErrors(first, at)), ...(second === "" ? [invalidField(at, "", "the name must not be empty")] : idErrors(second, at))];
+  return [
+    ...(first === "" ? [invalidField(at, "", "the domain must not be empty")] : driverNameErrors(first, at)),
+    ...(second === "" ? [invalidField(at, "", "the name must not be empty")] : idErrors(second, at)),
+  ];
 }
 
 function fullNameErrors(name: string, at: string): FieldError[] {
-  return [...factNameErrors(name, at), ...(name.includes("/") ? [] : [invalidField(at, name, "a fully qualified name must be a domain and a name separated by a slash")])];
+  return [
+    ...factNameErrors(name, at),
+    ...(name.includes("/") ? [] : [invalidField(at, name, "a fully qualified name must be a domain and a name separated by a slash")]),
+  ];
 }
 
 function idErrors(id: string, at: string): FieldError[] {
   return [
     ...(id.length > ID_MAX ? [tooLong(at, ID_MAX)] : []),
-    ...(/^[A-Za-z_][A-Za-z0-9_]*$/.test(id) ? [] : [invalidField(at, id, "a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric characters or '_' (e.g. 'my_name',  or 'MY_NAME',  or 'MyName', regex used for validation is '[A-Za-z_][A-Za-z0-9_]*')")]),
+    ...(/^[A-Za-z_][A-Za-z0-9_]*$/.test(id)
+      ? []
+      : [
+          invalidField(
+            at,
+            id,
+            "a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric characters or '_' (e.g. 'my_name',  or 'MY_NAME',  or 'MyName', regex used for validation is '[A-Za-z_][A-Za-z0-9_]*')",
+          ),
+        ]),
   ];
 }
 
@@ -91,7 +128,10 @@ export function bindingErrors(conditions: readonly string[] | undefined, failure
     const repeats = repeatsOf(list);
     return list.flatMap((name, index): FieldError[] => {
       const problem = qualifiedNameError(name);
-      return [...(problem === undefined ? [] : [invalidField(path, name, problem)]), ...(repeats[index] === true ? [duplicateField(`${path}[${index}]`, name)] : [])];
+      return [
+        ...(problem === undefined ? [] : [invalidField(path, name, problem)]),
+        ...(repeats[index] === true ? [duplicateField(`${path}[${index}]`, name)] : []),
+      ];
     });
   };
   return [
@@ -99,9 +139,17 @@ export function bindingErrors(conditions: readonly string[] | undefined, failure
     ...countErrors(bad, BINDING_CONDITIONS_MAX, `${at}.bindingFailureConditions`),
     ...named(wanted, `${at}.bindingConditions`),
     ...named(bad, `${at}.bindingFailureConditions`),
-    ...bad.flatMap((name, index) => (wanted.includes(name) ? [invalidField(`${at}.bindingFailureConditions[${index}]`, name, "bindingFailureConditions must not overlap with bindingConditions")] : [])),
-    ...(wanted.length === 0 && bad.length > 0 ? [invalidField(`${at}.bindingConditions`, wanted, "bindingConditions are required to use bindingFailureConditions")] : []),
-    ...(bad.length === 0 && wanted.length > 0 ? [invalidField(`${at}.bindingFailureConditions`, bad, "bindingFailureConditions are required to use bindingConditions")] : []),
+    ...bad.flatMap((name, index) =>
+      wanted.includes(name)
+        ? [invalidField(`${at}.bindingFailureConditions[${index}]`, name, "bindingFailureConditions must not overlap with bindingConditions")]
+        : [],
+    ),
+    ...(wanted.length === 0 && bad.length > 0
+      ? [invalidField(`${at}.bindingConditions`, wanted, "bindingConditions are required to use bindingFailureConditions")]
+      : []),
+    ...(bad.length === 0 && wanted.length > 0
+      ? [invalidField(`${at}.bindingFailureConditions`, bad, "bindingFailureConditions are required to use bindingConditions")]
+      : []),
   ];
 }
 
@@ -124,7 +172,9 @@ export function configurationErrors({ opaque }: DeviceClassConfiguration, at: st
   if (opaque === undefined) return [requiredField(`${at}.opaque`)];
   const errors = driverNameErrors(opaque.driver, `${at}.opaque.driver`);
   if ((opaque.parameters as unknown) === undefined) return [...errors, requiredField(`${at}.opaque.parameters`)];
-  return Buffer.byteLength(JSON.stringify(opaque.parameters)) > PARAMETER_BYTES_MAX ? [...errors, tooLong(`${at}.opaque.parameters`, PARAMETER_BYTES_MAX)] : errors;
+  return Buffer.byteLength(JSON.stringify(opaque.parameters)) > PARAMETER_BYTES_MAX
+    ? [...errors, tooLong(`${at}.opaque.parameters`, PARAMETER_BYTES_MAX)]
+    : errors;
 }
 
 export function countErrors(list: readonly unknown[], max: number, at: string): FieldError[] {
@@ -149,7 +199,13 @@ function configErrors(entry: DeviceClaimConfiguration, names: ReadonlySet<string
 export function referenceErrors(references: readonly string[], names: ReadonlySet<string>, at: string): FieldError[] {
   const repeats = repeatsOf(references);
   const repeated = references.flatMap((name, index) => (repeats[index] === true ? [duplicateField(`${at}[${index}]`, name)] : []));
-  return repeated.concat(references.flatMap((name, index) => (names.has(name) ? [] : [invalidField(`${at}[${index}]`, name, "must be the name of a request in the claim or the name of a request and a subrequest separated by '/'")])));
+  return repeated.concat(
+    references.flatMap((name, index) =>
+      names.has(name)
+        ? []
+        : [invalidField(`${at}[${index}]`, name, "must be the name of a request in the claim or the name of a request and a subrequest separated by '/'")],
+    ),
+  );
 }
 
 function wishErrors(wish: ExactDeviceRequest, at: string): FieldError[] {
@@ -183,11 +239,16 @@ export function taintErrors({ key, value = "", effect }: DeviceTaint, at: string
 
 function labelErrors(key: string, value: string, at: string): FieldError[] {
   const [badKey, badValue] = [key === "" ? undefined : qualifiedNameError(key), labelValueError(value)];
-  return [...(badKey === undefined ? [] : [invalidField(`${at}.key`, key, badKey)]), ...(badValue === undefined ? [] : [invalidField(`${at}.value`, value, badValue)])];
+  return [
+    ...(badKey === undefined ? [] : [invalidField(`${at}.key`, key, badKey)]),
+    ...(badValue === undefined ? [] : [invalidField(`${at}.value`, value, badValue)]),
+  ];
 }
 
 /** Exactly one of several ways to say where devices can be used. */
 export function exactlyOne(given: readonly string[], choices: string, at: string): FieldError[] {
   if (given.length === 0) return [requiredField(at, `exactly one of ${choices} is required`)];
-  return given.length === 1 ? [] : [invalidField(at, `{${given.map((field) => `\`${field}\``).join(", ")}}`, `exactly one of ${choices} is required, but multiple fields are set`)];
+  return given.length === 1
+    ? []
+    : [invalidField(at, `{${given.map((field) => `\`${field}\``).join(", ")}}`, `exactly one of ${choices} is required, but multiple fields are set`)];
 }

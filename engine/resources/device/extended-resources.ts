@@ -14,7 +14,10 @@ export function classesByResource(classes: readonly DeviceClass[]): ReadonlyMap<
     return a - b || ((one.metadata.name ?? "") < (other.metadata.name ?? "") ? 1 : -1);
   };
   const named = classes.filter(({ spec }) => Boolean(spec.extendedResourceName)).sort(isOlder);
-  return new Map([...classes.map((deviceClass) => [ownResourceOf(deviceClass.metadata.name ?? ""), deviceClass] as const), ...named.map((deviceClass) => [deviceClass.spec.extendedResourceName ?? "", deviceClass] as const)]);
+  return new Map([
+    ...classes.map((deviceClass) => [ownResourceOf(deviceClass.metadata.name ?? ""), deviceClass] as const),
+    ...named.map((deviceClass) => [deviceClass.spec.extendedResourceName ?? "", deviceClass] as const),
+  ]);
 }
 
 /** The name of the pod whose extended resources a claim stands for; undefined for other claims. */

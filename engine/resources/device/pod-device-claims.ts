@@ -10,7 +10,12 @@ export const CLAIM_FINALIZER = "resource.kubernetes.io/delete-protection";
 
 /** Which ResourceClaim stands behind an entry of a pod. */
 export type ClaimOfPod =
-  | { readonly is: "named"; readonly entry: PodResourceClaim; readonly name: string; /** Made for this pod, so it must be the pod's own. */ readonly isGenerated: boolean }
+  | {
+      readonly is: "named";
+      readonly entry: PodResourceClaim;
+      readonly name: string;
+      /** Made for this pod, so it must be the pod's own. */ readonly isGenerated: boolean;
+    }
   /** It is still to be made from its template. */
   | { readonly is: "awaited"; readonly entry: PodResourceClaim }
   /** Whoever makes it found that none is needed. */

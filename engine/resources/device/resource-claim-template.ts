@@ -19,7 +19,9 @@ export const resourceClaimTemplateResource = defineResource<ResourceClaimTemplat
     metadataOnUpdate: "both",
     setDefaults: (template) => {
       const { devices } = template.spec.spec;
-      return devices === undefined ? template : { ...template, spec: { ...template.spec, spec: { ...template.spec.spec, devices: withClaimDefaults(devices) } } };
+      return devices === undefined
+        ? template
+        : { ...template, spec: { ...template.spec, spec: { ...template.spec.spec, devices: withClaimDefaults(devices) } } };
     },
     validate: ({ spec }) => [...templateMetadataErrors(spec.metadata, "spec.metadata"), ...validateDeviceClaim(spec.spec.devices, "spec.spec.devices")],
     validateUpdate: (template, old) => (jsonEqual(template.spec, old.spec) ? [] : [invalidField("spec", template.spec, "field is immutable")]),

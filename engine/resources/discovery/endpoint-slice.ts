@@ -1,4 +1,13 @@
-import { choiceErrors, duplicateField, invalidField, invalidFields, requiredField, thenErrors, tooMany, type FieldError } from "../../apimachinery/field-error.ts";
+import {
+  choiceErrors,
+  duplicateField,
+  invalidField,
+  invalidFields,
+  requiredField,
+  thenErrors,
+  tooMany,
+  type FieldError,
+} from "../../apimachinery/field-error.ts";
 import { dnsLabelProblems, dnsSubdomainProblems, labelValueProblems, qualifiedNameProblems } from "../../apimachinery/names.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { familyOf } from "../../lib/ip-address.ts";
@@ -31,13 +40,34 @@ export const endpointSliceResource = defineResource<EndpointSlice>({
     validateNew: endpointErrors,
     warnings: endpointSliceWarnings,
     // What was good when it was written stays good, for as long as it is what it was.
-    validateUpdate: (slice, old) => [...(jsonEqual(slice.endpoints ?? [], old.endpoints ?? []) ? [] : endpointErrors(slice)), ...(slice.addressType === old.addressType ? [] : [invalidField("addressType", slice.addressType, "field is immutable")])],
+    validateUpdate: (slice, old) => [
+      ...(jsonEqual(slice.endpoints ?? [], old.endpoints ?? []) ? [] : endpointErrors(slice)),
+      ...(slice.addressType === old.addressType ? [] : [invalidField("addressType", slice.addressType, "field is immutable")]),
+    ],
   },
   columns: [
     nameColumn,
     { name: "AddressType", type: "string", description: "Kind of addresses in it.", cell: (slice) => slice.addressType },
-    { name: "Ports", type: "string", description: "Ports of the endpoints.", cell: (slice) => shorten((slice.ports ?? []).map((port) => (port.port === undefined ? port.name || "*" : String(port.port))), "<unset>") },
-    { name: "Endpoints", type: "string", description: "Addresses of the endpoints.", cell: (slice) => shorten((slice.endpoints ?? []).flatMap((endpoint) => endpoint.addresses), "<unset>") },
+    {
+      name: "Ports",
+      type: "string",
+      description: "Ports of the endpoints.",
+      cell: (slice) =>
+        shorten(
+          (slice.ports ?? []).map((port) => (port.port === undefined ? port.name || "*" : String(port.port))),
+          "<unset>",
+        ),
+    },
+    {
+      name: "Endpoints",
+      type: "string",
+      description: "Addresses of the endpoints.",
+      cell: (slice) =>
+        shorten(
+          (slice.endpoints ?? []).flatMap((endpoint) => endpoint.addresses),
+          "<unset>",
+        ),
+    },
     ageColumn,
   ],
 });
@@ -58,7 +88,10 @@ function endpointErrors(slice: EndpointSlice): FieldError[] {
     const { nodeName, hostname, hints } = endpoint;
     if (nodeName !== undefined) errors.push(...invalidFields(`${at}.nodeName`, nodeName, dnsSubdomainProblems(nodeName)));
     if (hostname !== undefined) errors.push(...invalidFields(`${at}.hostname`, hostname, dnsLabelProblems(hostname)));
-    errors.push(...hintErrors(hints?.forZones ?? [], `${at}.hints.forZones`, labelValueProblems), ...hintErrors(hints?.forNodes ?? [], `${at}.hints.forNodes`, dnsSubdomainProblems));
+    errors.push(
+      ...hintErrors(hints?.forZones ?? [], `${at}.hints.forZones`, labelValueProblems),
+      ...hintErrors(hints?.forNodes ?? [], `${at}.hints.forNodes`, dnsSubdomainProblems),
+    );
   }
   return errors;
 }
@@ -90,5 +123,8 @@ function endpointAddressErrors(address: string, addressType: string, path: strin
     return invalidFields(at, address, dnsSubdomainProblems(address));
   }
   const errors = addressType === "IPv6" ? canonicalAddressErrors(address, at) : addressErrors(address, at);
-  return thenErrors(errors, () => [...(familyOf(address) === addressType ? [] : [invalidField(path, address, `must be an ${addressType} address`)]), ...specialAddressErrors(address, at)]);
+  return thenErrors(errors, () => [
+    ...(familyOf(address) === addressType ? [] : [invalidField(path, address, `must be an ${addressType} address`)]),
+    ...specialAddressErrors(address, at),
+  ]);
 }

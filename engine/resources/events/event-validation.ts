@@ -5,7 +5,19 @@ import type { CoreEvent } from "../types.ts";
 
 const LENGTH_MAX = 128;
 const NOTE_LENGTH_MAX = 1024;
-const UNCHANGEABLE = ["involvedObject", "reason", "message", "source", "firstTimestamp", "lastTimestamp", "count", "type", "eventTime", "action", "related"] as const;
+const UNCHANGEABLE = [
+  "involvedObject",
+  "reason",
+  "message",
+  "source",
+  "firstTimestamp",
+  "lastTimestamp",
+  "count",
+  "type",
+  "eventTime",
+  "action",
+  "related",
+] as const;
 
 /** What holds for every event, whichever of the two addresses it comes by. An event with an eventTime is of the newer kind and must be complete. */
 export function validateEvent(event: CoreEvent): FieldError[] {
@@ -32,8 +44,10 @@ export function validateStrictly(event: CoreEvent): FieldError[] {
 /** An event that came by events.k8s.io only ever continues its series. */
 export function validateContinuation(event: CoreEvent, old: CoreEvent): FieldError[] {
   const changed = UNCHANGEABLE.filter((field) => !jsonEqual(event[field], old[field])).map((field) => invalidField(field, event[field], "field is immutable"));
-  if ((event.reportingComponent ?? "") !== (old.reportingComponent ?? "")) changed.push(invalidField("reportingController", event.reportingComponent, "field is immutable"));
-  if ((event.reportingInstance ?? "") !== (old.reportingInstance ?? "")) changed.push(invalidField("reportingInstance", event.reportingInstance, "field is immutable"));
+  if ((event.reportingComponent ?? "") !== (old.reportingComponent ?? ""))
+    changed.push(invalidField("reportingController", event.reportingComponent, "field is immutable"));
+  if ((event.reportingInstance ?? "") !== (old.reportingInstance ?? ""))
+    changed.push(invalidField("reportingInstance", event.reportingInstance, "field is immutable"));
   return jsonEqual(event.series, old.series) ? changed : [...seriesErrors(event), ...changed];
 }
 
@@ -42,12 +56,24 @@ function olderErrors({ metadata, involvedObject }: CoreEvent): FieldError[] {
   return metadata.namespace === (involvedObject.namespace || "default") ? [] : [mismatch(involvedObject.namespace)];
 }
 
-function newerErrors({ metadata, involvedObject, reportingComponent = "", reportingInstance = "", action = "", reason = "", message = "" }: CoreEvent): FieldError[] {
+function newerErrors({
+  metadata,
+  involvedObject,
+  reportingComponent = "",
+  reportingInstance = "",
+  action = "",
+  reason = "",
+  message = "",
+}: CoreEvent): FieldError[] {
   const errors: FieldError[] = [];
   if (!involvedObject.namespace && metadata.namespace !== "default" && metadata.namespace !== "kube-system") errors.push(mismatch(involvedObject.namespace));
   if (reportingComponent === "") errors.push(requiredField("reportingController"));
   errors.push(...invalidFields("reportingController", reportingComponent, qualifiedNameProblems(reportingComponent)));
-  for (const [field, value] of [["reportingInstance", reportingInstance], ["action", action], ["reason", reason]] as const) {
+  for (const [field, value] of [
+    ["reportingInstance", reportingInstance],
+    ["action", action],
+    ["reason", reason],
+  ] as const) {
     if (value === "") errors.push(requiredField(field));
     if (value.length > LENGTH_MAX) errors.push(invalidField(field, "", `can have at most ${LENGTH_MAX} characters`));
   }

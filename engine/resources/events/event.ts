@@ -36,7 +36,20 @@ export const eventsV1EventResource = defineResource<EventsV1Event>({
 });
 
 function fromCore(event: CoreEvent): EventsV1Event {
-  const { apiVersion: _version, metadata, kind, involvedObject, message, source, firstTimestamp, lastTimestamp, count, reportingComponent, series, ...same } = event;
+  const {
+    apiVersion: _version,
+    metadata,
+    kind,
+    involvedObject,
+    message,
+    source,
+    firstTimestamp,
+    lastTimestamp,
+    count,
+    reportingComponent,
+    series,
+    ...same
+  } = event;
   return {
     apiVersion: "events.k8s.io/v1",
     kind,
@@ -55,7 +68,20 @@ function fromCore(event: CoreEvent): EventsV1Event {
 }
 
 function toCore(event: EventsV1Event): CoreEvent {
-  const { apiVersion: _version, metadata, kind, regarding, note, deprecatedSource, deprecatedFirstTimestamp, deprecatedLastTimestamp, deprecatedCount, reportingController, series, ...same } = event;
+  const {
+    apiVersion: _version,
+    metadata,
+    kind,
+    regarding,
+    note,
+    deprecatedSource,
+    deprecatedFirstTimestamp,
+    deprecatedLastTimestamp,
+    deprecatedCount,
+    reportingController,
+    series,
+    ...same
+  } = event;
   return {
     apiVersion: "v1",
     kind,

@@ -12,7 +12,9 @@ export function validateRule({ subjects, resourceRules = [], nonResourceRules = 
   return [
     ...(subjects.length === 0 ? [requiredField(`${path}.subjects`, "subjects must contain at least one value")] : []),
     ...subjects.flatMap((subject, index) => validateSubject(subject, `${path}.subjects[${index}]`)),
-    ...(resourceRules.length + nonResourceRules.length === 0 ? [requiredField(path, "at least one of resourceRules and nonResourceRules has to be non-empty")] : []),
+    ...(resourceRules.length + nonResourceRules.length === 0
+      ? [requiredField(path, "at least one of resourceRules and nonResourceRules has to be non-empty")]
+      : []),
     ...resourceRules.flatMap((rule, index) => validateResourceRule(rule, `${path}.resourceRules[${index}]`)),
     ...nonResourceRules.flatMap((rule, index) => validatePathRule(rule, `${path}.nonResourceRules[${index}]`)),
   ];
@@ -24,16 +26,21 @@ function validateSubject(subject: FlowcontrolV1Subject, path: string): FieldErro
   const own = SUBJECT_FIELDS[kind];
   const errors: FieldError[] = [];
   if (subject[own] === undefined) errors.push(requiredField(`${path}.${own}`, `${own} is required when subject kind is '${kind}'`));
-  else if (subject.kind === "ServiceAccount" && subject.serviceAccount !== undefined) errors.push(...validateAccount(subject.serviceAccount, `${path}.serviceAccount`));
+  else if (subject.kind === "ServiceAccount" && subject.serviceAccount !== undefined)
+    errors.push(...validateAccount(subject.serviceAccount, `${path}.serviceAccount`));
   else if (subject[own]?.name === "") errors.push(requiredField(`${path}.${own}.name`));
   for (const [otherKind, other] of Object.entries(SUBJECT_FIELDS)) {
-    if (other !== own && subject[other] !== undefined) errors.push(forbiddenField(`${path}.${other}`, `${other} is forbidden when subject kind is not '${otherKind}'`));
+    if (other !== own && subject[other] !== undefined)
+      errors.push(forbiddenField(`${path}.${other}`, `${other} is forbidden when subject kind is not '${otherKind}'`));
   }
   return errors;
 }
 
 function validateAccount({ namespace, name }: ServiceAccountSubject, path: string): FieldError[] {
-  return [...(name === ALL ? [] : requiredName(`${path}.name`, name, dnsSubdomainProblems)), ...requiredName(`${path}.namespace`, namespace, dnsLabelProblems, "must specify namespace for service account")];
+  return [
+    ...(name === ALL ? [] : requiredName(`${path}.name`, name, dnsSubdomainProblems)),
+    ...requiredName(`${path}.namespace`, namespace, dnsLabelProblems, "must specify namespace for service account"),
+  ];
 }
 
 function validateResourceRule({ verbs, apiGroups, resources, clusterScope = false, namespaces: given }: ResourcePolicyRule, path: string): FieldError[] {
@@ -43,11 +50,13 @@ function validateResourceRule({ verbs, apiGroups, resources, clusterScope = fals
   errors.push(...aloneErrors(apiGroups, `${path}.apiGroups`, "api groups"));
   if (resources.length === 0) errors.push(requiredField(`${path}.resources`, "resource rules must supply at least one resource"));
   errors.push(...aloneErrors(resources, `${path}.resources`, "resources"));
-  if (namespaces.length === 0 && !clusterScope) errors.push(requiredField(`${path}.namespaces`, "resource rules that are not cluster scoped must supply at least one namespace"));
+  if (namespaces.length === 0 && !clusterScope)
+    errors.push(requiredField(`${path}.namespaces`, "resource rules that are not cluster scoped must supply at least one namespace"));
   if (namespaces.includes(ALL)) return [...errors, ...aloneErrors(namespaces, `${path}.namespaces`, "namespaces")];
   for (const [index, namespace] of namespaces.entries()) {
     const problem = dnsLabelError(namespace);
-    if (problem !== undefined) errors.push(invalidField(`${path}.namespaces[${index}]`, namespace, `each member of this list must be '*' or a DNS-1123 label; ${problem}`));
+    if (problem !== undefined)
+      errors.push(invalidField(`${path}.namespaces[${index}]`, namespace, `each member of this list must be '*' or a DNS-1123 label; ${problem}`));
   }
   return errors;
 }

@@ -1,4 +1,11 @@
-import type { FlowSchemaSpec, FlowcontrolV1Subject, NonResourcePolicyRule, PolicyRulesWithSubjects, PriorityLevelConfigurationSpec, ResourcePolicyRule } from "../types.ts";
+import type {
+  FlowSchemaSpec,
+  FlowcontrolV1Subject,
+  NonResourcePolicyRule,
+  PolicyRulesWithSubjects,
+  PriorityLevelConfigurationSpec,
+  ResourcePolicyRule,
+} from "../types.ts";
 
 /*
  * What every cluster has from the beginning, as a Kubernetes API server has it: reference data, not taste. The mandatory ones cannot
@@ -13,12 +20,23 @@ const SYSTEM_ACCOUNTS: FlowcontrolV1Subject = { kind: "ServiceAccount", serviceA
 
 export const MANDATORY_SCHEMAS: Readonly<Record<string, FlowSchemaSpec>> = {
   exempt: { priorityLevelConfiguration: { name: "exempt" }, matchingPrecedence: 1, rules: everything(group("system:masters")) },
-  "catch-all": { priorityLevelConfiguration: { name: "catch-all" }, matchingPrecedence: 10_000, distinguisherMethod: { type: "ByUser" }, rules: everything(...EVERYBODY) },
+  "catch-all": {
+    priorityLevelConfiguration: { name: "catch-all" },
+    matchingPrecedence: 10_000,
+    distinguisherMethod: { type: "ByUser" },
+    rules: everything(...EVERYBODY),
+  },
 };
 
 export const SUGGESTED_SCHEMAS: Readonly<Record<string, FlowSchemaSpec>> = {
-  probes: { priorityLevelConfiguration: { name: "exempt" }, matchingPrecedence: 2, rules: [{ subjects: EVERYBODY, nonResourceRules: [{ verbs: ["get"], nonResourceURLs: ["/healthz", "/readyz", "/livez"] }] }] },
-  "system-leader-election": schema("leader-election", 100, "ByUser", [{ subjects: [user("system:kube-controller-manager"), user("system:kube-scheduler"), SYSTEM_ACCOUNTS], resourceRules: [LEASES] }]),
+  probes: {
+    priorityLevelConfiguration: { name: "exempt" },
+    matchingPrecedence: 2,
+    rules: [{ subjects: EVERYBODY, nonResourceRules: [{ verbs: ["get"], nonResourceURLs: ["/healthz", "/readyz", "/livez"] }] }],
+  },
+  "system-leader-election": schema("leader-election", 100, "ByUser", [
+    { subjects: [user("system:kube-controller-manager"), user("system:kube-scheduler"), SYSTEM_ACCOUNTS], resourceRules: [LEASES] },
+  ]),
   "system-node-high": schema("node-high", 400, "ByUser", [
     {
       subjects: [group("system:nodes")],
@@ -51,7 +69,10 @@ export const SUGGESTED_LEVELS: Readonly<Record<string, PriorityLevelConfiguratio
 };
 
 function level(nominalConcurrencyShares: number, lendablePercent: number, queues: number, handSize: number): PriorityLevelConfigurationSpec {
-  return { type: "Limited", limited: { nominalConcurrencyShares, limitResponse: { type: "Queue", queuing: { queues, handSize, queueLengthLimit: 50 } }, lendablePercent } };
+  return {
+    type: "Limited",
+    limited: { nominalConcurrencyShares, limitResponse: { type: "Queue", queuing: { queues, handSize, queueLengthLimit: 50 } }, lendablePercent },
+  };
 }
 
 function schema(name: string, matchingPrecedence: number, type: "ByUser" | "ByNamespace", rules: readonly PolicyRulesWithSubjects[]): FlowSchemaSpec {

@@ -18,7 +18,12 @@ export const applicationResource = defineResource<Application>({
     nameColumn,
     { name: "Health", type: "string", description: "How it fares.", cell: (application) => application.status?.health ?? "Unknown" },
     { name: "Ready", type: "string", description: "Ready replicas of all wanted.", cell: (application) => application.status?.ready ?? "" },
-    { name: "Commit", type: "string", description: "Newest commit that changed it.", cell: (application) => (application.status?.appliedCommit ?? "").slice(0, 10) },
+    {
+      name: "Commit",
+      type: "string",
+      description: "Newest commit that changed it.",
+      cell: (application) => (application.status?.appliedCommit ?? "").slice(0, 10),
+    },
     { name: "Why", type: "string", description: "What keeps it from being healthy.", cell: (application) => application.status?.message ?? "" },
     ageColumn,
   ],

@@ -35,7 +35,11 @@ export function addressOf({ metadata, spec, status }: Pod): PodAddress {
   const isOver = status?.phase === "Succeeded" || status?.phase === "Failed";
   const hasOwn = spec.hostNetwork !== true && !isOver && Boolean(status?.podIP);
   const containers = [...spec.containers, ...(spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === "Always")];
-  const ports = containers.flatMap((container) => (container.ports ?? []).flatMap((port) => (port.name === undefined ? [] : [{ name: port.name, port: port.containerPort, protocol: port.protocol ?? "TCP" }])));
+  const ports = containers.flatMap((container) =>
+    (container.ports ?? []).flatMap((port) =>
+      port.name === undefined ? [] : [{ name: port.name, port: port.containerPort, protocol: port.protocol ?? "TCP" }],
+    ),
+  );
   return {
     apiVersion: "mainstay.dev/v1alpha1",
     kind: "PodAddress",

@@ -24,8 +24,12 @@ export const ingressClassResource = defineResource<IngressClass>({
     metadataOnUpdate: "both",
     hasGeneration: true,
     setDefaults: withScope,
-    validate: ({ spec }) => [...validateController(spec?.controller ?? ""), ...(spec?.parameters === undefined ? [] : validateParameters(spec.parameters, "spec.parameters"))],
-    validateUpdate: ({ spec }, old) => (spec?.controller === old.spec?.controller ? [] : [invalidField("spec.controller", spec?.controller ?? "", "field is immutable")]),
+    validate: ({ spec }) => [
+      ...validateController(spec?.controller ?? ""),
+      ...(spec?.parameters === undefined ? [] : validateParameters(spec.parameters, "spec.parameters")),
+    ],
+    validateUpdate: ({ spec }, old) =>
+      spec?.controller === old.spec?.controller ? [] : [invalidField("spec.controller", spec?.controller ?? "", "field is immutable")],
   },
   columns: [
     { ...nameColumn, cell: ({ metadata: { name = "", annotations = {} } }) => (annotations[DEFAULT_CLASS_ANNOTATION] === "true" ? `${name} (default)` : name) },
@@ -37,7 +41,9 @@ export const ingressClassResource = defineResource<IngressClass>({
 
 function withScope(ingressClass: IngressClass): IngressClass {
   const parameters = ingressClass.spec?.parameters;
-  return parameters === undefined || parameters.scope !== undefined ? ingressClass : { ...ingressClass, spec: { ...ingressClass.spec, parameters: { ...parameters, scope: "Cluster" } } };
+  return parameters === undefined || parameters.scope !== undefined
+    ? ingressClass
+    : { ...ingressClass, spec: { ...ingressClass.spec, parameters: { ...parameters, scope: "Cluster" } } };
 }
 
 function validateController(controller: string): FieldError[] {

@@ -46,7 +46,9 @@ export const ingressResource = defineResource<Ingress>({
 /** What an update may keep because it was stored before the rule was made. */
 function allowances({ spec }: Ingress): { readonly wildcardRules: boolean; readonly secretNames: boolean } {
   return {
-    wildcardRules: (spec?.rules ?? []).some((rule: IngressRule, index) => (rule.host ?? "").includes("*") && validateRule(rule, `spec.rules[${index}]`).length > 0),
+    wildcardRules: (spec?.rules ?? []).some(
+      (rule: IngressRule, index) => (rule.host ?? "").includes("*") && validateRule(rule, `spec.rules[${index}]`).length > 0,
+    ),
     secretNames: (spec?.tls ?? []).some(({ secretName }) => secretName !== undefined && secretName !== "" && dnsSubdomainError(secretName) !== undefined),
   };
 }

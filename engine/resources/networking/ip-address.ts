@@ -20,7 +20,8 @@ export const ipAddressResource = defineResource<IPAddress>({
     metadataOnUpdate: "both",
     nameRule: "pathSegment",
     validateNew: (address) => [...nameErrors(address), ...parentErrors(address.spec?.parentRef)],
-    validateUpdate: ({ spec }, old) => (jsonEqual(spec?.parentRef, old.spec?.parentRef) ? [] : [invalidField("spec.parentRef", spec?.parentRef, "field is immutable")]),
+    validateUpdate: ({ spec }, old) =>
+      jsonEqual(spec?.parentRef, old.spec?.parentRef) ? [] : [invalidField("spec.parentRef", spec?.parentRef, "field is immutable")],
   },
   columns: [nameColumn, { name: "ParentRef", type: "string", description: "The object whose address it is.", cell: ({ spec }) => parentText(spec?.parentRef) }],
 });

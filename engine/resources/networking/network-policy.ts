@@ -17,12 +17,19 @@ export const networkPolicyResource = defineResource<NetworkPolicy>({
   schema: () => loadSchema("networking.k8s.io/v1/network-policy.yaml"),
   strategy: {
     hasGeneration: true,
-    setDefaults: (policy) => (policy.spec === undefined || (policy.spec.policyTypes ?? []).length > 0 ? policy : { ...policy, spec: { ...policy.spec, policyTypes: policyTypesOf(policy.spec) } }),
+    setDefaults: (policy) =>
+      policy.spec === undefined || (policy.spec.policyTypes ?? []).length > 0
+        ? policy
+        : { ...policy, spec: { ...policy.spec, policyTypes: policyTypesOf(policy.spec) } },
     validateNew: ({ spec }) => validatePolicySpec(spec ?? {}, new Set()),
     validateUpdate: ({ spec }, old) => validatePolicySpec(spec ?? {}, new Set(blocksOf(old.spec ?? {}))),
     warnings: networkPolicyWarnings,
   },
-  columns: [nameColumn, { name: "Pod-Selector", type: "string", description: "The pods it is about.", cell: ({ spec }) => formatLabelSelector(spec?.podSelector) || "<none>" }, ageColumn],
+  columns: [
+    nameColumn,
+    { name: "Pod-Selector", type: "string", description: "The pods it is about.", cell: ({ spec }) => formatLabelSelector(spec?.podSelector) || "<none>" },
+    ageColumn,
+  ],
 });
 
 /** Egress only counts where somebody wrote rules for it, since policies are older than it is. */

@@ -22,7 +22,11 @@ export const serviceCidrResource = defineResource<ServiceCIDR>({
     validateUpdate: ({ spec }, old) => changeErrors(spec?.cidrs ?? [], old.spec?.cidrs ?? []),
   },
   subresources: [{ name: "status", keeps: ALL_METADATA }],
-  columns: [nameColumn, { name: "CIDRs", type: "string", description: "The blocks that addresses are given from.", cell: ({ spec }) => (spec?.cidrs ?? []).join(",") }, ageColumn],
+  columns: [
+    nameColumn,
+    { name: "CIDRs", type: "string", description: "The blocks that addresses are given from.", cell: ({ spec }) => (spec?.cidrs ?? []).join(",") },
+    ageColumn,
+  ],
 });
 
 function rangeErrors(cidrs: readonly string[]): FieldError[] {
@@ -30,7 +34,8 @@ function rangeErrors(cidrs: readonly string[]): FieldError[] {
   if (cidrs.length > 2) return [invalidField(AT, { cidrs }, "may only hold up to 2 values")];
   const errors = cidrs.flatMap((cidr, index) => canonicalCidrErrors(cidr, `${AT}[${index}]`));
   const [first, second] = cidrs.map((cidr) => parseCidr(cidr)?.family);
-  if (first !== undefined && first === second) errors.push(invalidField(AT, cidrs, "may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64"));
+  if (first !== undefined && first === second)
+    errors.push(invalidField(AT, cidrs, "may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64"));
   return errors;
 }
 

@@ -35,10 +35,15 @@ export const runtimeClassResource = defineResource<RuntimeClass>({
     validate({ handler, overhead, scheduling }) {
       const errors = requiredName("handler", handler, dnsLabelProblems);
       if (overhead?.podFixed !== undefined) errors.push(...validateResources({ limits: overhead.podFixed }, "overhead", new Set()));
-      if (scheduling !== undefined) errors.push(...labelErrors(scheduling.nodeSelector ?? {}, "scheduling.nodeSelector"), ...tolerationErrors(scheduling.tolerations ?? []));
+      if (scheduling !== undefined)
+        errors.push(...labelErrors(scheduling.nodeSelector ?? {}, "scheduling.nodeSelector"), ...tolerationErrors(scheduling.tolerations ?? []));
       return errors;
     },
     validateUpdate: ({ handler }, old) => (handler === old.handler ? [] : [invalidField("handler", handler, "field is immutable")]),
   },
-  columns: [nameColumn, { name: "Handler", type: "string", description: "Its name in the runtime's configuration.", cell: ({ handler }) => handler }, ageColumn],
+  columns: [
+    nameColumn,
+    { name: "Handler", type: "string", description: "Its name in the runtime's configuration.", cell: ({ handler }) => handler },
+    ageColumn,
+  ],
 });

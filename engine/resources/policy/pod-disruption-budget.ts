@@ -39,7 +39,10 @@ export const podDisruptionBudgetResource = defineResource<PodDisruptionBudget>({
 });
 
 function validateBudget({ spec = {} }: PodDisruptionBudget): FieldError[] {
-  const errors = spec.minAvailable !== undefined && spec.maxUnavailable !== undefined ? [invalidField("spec", spec, "minAvailable and maxUnavailable cannot be both set")] : [];
+  const errors =
+    spec.minAvailable !== undefined && spec.maxUnavailable !== undefined
+      ? [invalidField("spec", spec, "minAvailable and maxUnavailable cannot be both set")]
+      : [];
   return [
     ...errors,
     ...amountErrors(spec.minAvailable, "spec.minAvailable"),

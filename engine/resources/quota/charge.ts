@@ -16,9 +16,7 @@ export interface QuotaWrite {
 }
 
 export type Charge =
-  | { readonly is: "none" }
-  | { readonly is: "refused"; readonly why: string }
-  | { readonly is: "charged"; readonly used: Record<string, string> };
+  { readonly is: "none" } | { readonly is: "refused"; readonly why: string } | { readonly is: "charged"; readonly used: Record<string, string> };
 
 /** Amounts that every container must say when a quota bounds them; a mistake of old that upstream keeps. */
 const MUST_SAY = new Set(["cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory"]);
@@ -32,7 +30,8 @@ export function computeCharge(quota: ResourceQuota, { kind, object, old, isStatu
   const unsaid = kind.group === "" && kind.resource === "pods" ? describeUnsaid(object as Pod, bounded) : undefined; // the kind decides
   if (unsaid !== undefined) return { is: "refused", why: `failed quota: ${name}: must specify ${unsaid}` };
   const used = toQuotaAmounts(quota.status?.used);
-  if (bounded.some((resource) => used[resource] === undefined)) return { is: "refused", why: `status unknown for quota: ${name}, resources: ${[...bounded].sort().join(",")}` };
+  if (bounded.some((resource) => used[resource] === undefined))
+    return { is: "refused", why: `status unknown for quota: ${name}, resources: ${[...bounded].sort().join(",")}` };
   const before = old !== undefined && doesQuotaMatch(quota, kind, old) ? quotaUsage(kind, old, facts) : {};
   const delta = increase(quotaUsage(kind, object, facts), before, bounded);
   const names = Object.keys(delta).sort();
@@ -67,7 +66,11 @@ function describeUnsaid({ spec }: Pod, bounded: readonly string[]): string | und
 }
 
 /** The usage of everything that a quota counts: `hard` as it is asked for now, and what is used of it. Pure. */
-export function countQuota(quota: ResourceQuota, objects: readonly { readonly kind: Pick<ResourceReference, "group" | "resource">; readonly objects: readonly KubeObject[] }[], facts: QuotaFacts): { readonly hard: Record<string, string>; readonly used: Record<string, string> } {
+export function countQuota(
+  quota: ResourceQuota,
+  objects: readonly { readonly kind: Pick<ResourceReference, "group" | "resource">; readonly objects: readonly KubeObject[] }[],
+  facts: QuotaFacts,
+): { readonly hard: Record<string, string>; readonly used: Record<string, string> } {
   const hard = { ...quota.spec?.hard };
   // The spec may just have changed; what is counted follows it, not what the status still says.
   const asked: ResourceQuota = { ...quota, status: { ...quota.status, hard } };

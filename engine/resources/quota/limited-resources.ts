@@ -21,17 +21,37 @@ export interface Uncovered {
 }
 
 /** What of a write no quota covers although one must; undefined when nothing is open. Pure. */
-export function describeUncovered(limited: readonly LimitedResource[], quotas: readonly ResourceQuota[], { kind, object, old }: QuotaWrite, facts: QuotaFacts): Uncovered | undefined {
+export function describeUncovered(
+  limited: readonly LimitedResource[],
+  quotas: readonly ResourceQuota[],
+  { kind, object, old }: QuotaWrite,
+  facts: QuotaFacts,
+): Uncovered | undefined {
   const ofKind = limited.filter(({ group, resource }) => group === kind.group && resource === kind.resource);
   const scopes = limited.flatMap(({ matchScopes }) => matchScopes.filter((scope) => doesScopeMatch(scope, kind, object)));
   if (ofKind.length === 0 && scopes.length === 0) return undefined;
   const usage = quotaUsage(kind, object, facts);
   const before = old === undefined ? {} : quotaUsage(kind, old, facts);
   if (Object.entries(usage).every(([name, amount]) => amount <= (before[name] ?? 0))) return undefined;
-  const covered = new Set(quotas.filter((quota) => doesQuotaMatch(quota, kind, object)).flatMap(({ status }) => quotaNamesOf(kind, Object.keys(status?.hard ?? {}))));
-  const bare = Object.keys(usage).filter((name) => (usage[name] ?? 0) > 0 && !covered.has(name) && ofKind.some(({ matchContains }) => matchContains.some((part) => name.includes(part))));
+  const covered = new Set(
+    quotas.filter((quota) => doesQuotaMatch(quota, kind, object)).flatMap(({ status }) => quotaNamesOf(kind, Object.keys(status?.hard ?? {}))),
+  );
+  const bare = Object.keys(usage).filter(
+    (name) => (usage[name] ?? 0) > 0 && !covered.has(name) && ofKind.some(({ matchContains }) => matchContains.some((part) => name.includes(part))),
+  );
   if (bare.length > 0) return { of: "amounts", why: `insufficient quota to consume: ${bare.sort().join(",")}` };
-  const chosen = new Set(quotas.flatMap((quota) => scopesOf(quota).filter((scope) => doesScopeMatch(scope, kind, object)).map(({ scopeName }) => scopeName)));
+  const chosen = new Set(
+    quotas.flatMap((quota) =>
+      scopesOf(quota)
+        .filter((scope) => doesScopeMatch(scope, kind, object))
+        .map(({ scopeName }) => scopeName),
+    ),
+  );
   const open = scopes.filter(({ scopeName }) => !chosen.has(scopeName));
-  return open.length === 0 ? undefined : { of: "scopes", why: `insufficient quota to match these scopes: [${open.map(({ scopeName, operator, values = [] }) => `{${scopeName} ${operator} [${values.join(" ")}]}`).join(" ")}]` };
+  return open.length === 0
+    ? undefined
+    : {
+        of: "scopes",
+        why: `insufficient quota to match these scopes: [${open.map(({ scopeName, operator, values = [] }) => `{${scopeName} ${operator} [${values.join(" ")}]}`).join(" ")}]`,
+      };
 }

@@ -14,12 +14,16 @@ export function doesQuotaMatch(quota: ResourceQuota, kind: Kind, object: KubeObj
 
 /** Both ways of naming scopes as one. */
 export function scopesOf({ spec }: ResourceQuota): readonly ScopedResourceSelectorRequirement[] {
-  return [...(spec?.scopes ?? []).map((scopeName): ScopedResourceSelectorRequirement => ({ scopeName, operator: "Exists" })), ...(spec?.scopeSelector?.matchExpressions ?? [])];
+  return [
+    ...(spec?.scopes ?? []).map((scopeName): ScopedResourceSelectorRequirement => ({ scopeName, operator: "Exists" })),
+    ...(spec?.scopeSelector?.matchExpressions ?? []),
+  ];
 }
 
 export function doesScopeMatch(scope: ScopedResourceSelectorRequirement, { group, resource }: Kind, object: KubeObject): boolean {
   if (group === "" && resource === "pods") return doesPodMatch(scope, object as Pod); // the kind decides
-  if (group === "" && resource === "persistentvolumeclaims" && scope.scopeName === "VolumeAttributesClass") return chooses(scope, attributesClassesOf(object as PersistentVolumeClaim)); // likewise
+  if (group === "" && resource === "persistentvolumeclaims" && scope.scopeName === "VolumeAttributesClass")
+    return chooses(scope, attributesClassesOf(object as PersistentVolumeClaim)); // likewise
   return false;
 }
 
@@ -57,9 +61,14 @@ function chooses({ operator, values = [] }: ScopedResourceSelectorRequirement, a
 }
 
 function attributesClassesOf({ spec, status }: PersistentVolumeClaim): readonly string[] {
-  return [spec?.volumeAttributesClassName, status?.currentVolumeAttributesClassName, status?.modifyVolumeStatus?.targetVolumeAttributesClassName].filter((name) => name !== undefined && name !== "") as string[]; // undefined is filtered out
+  return [spec?.volumeAttributesClassName, status?.currentVolumeAttributesClassName, status?.modifyVolumeStatus?.targetVolumeAttributesClassName].filter(
+    (name) => name !== undefined && name !== "",
+  ) as string[]; // undefined is filtered out
 }
 
 function affinityTerms({ affinity }: Pod["spec"]): readonly PodAffinityTerm[] {
-  return [affinity?.podAffinity, affinity?.podAntiAffinity].flatMap((rules) => [...(rules?.requiredDuringSchedulingIgnoredDuringExecution ?? []), ...(rules?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map(({ podAffinityTerm }) => podAffinityTerm)]);
+  return [affinity?.podAffinity, affinity?.podAntiAffinity].flatMap((rules) => [
+    ...(rules?.requiredDuringSchedulingIgnoredDuringExecution ?? []),
+    ...(rules?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map(({ podAffinityTerm }) => podAffinityTerm),
+  ]);
 }

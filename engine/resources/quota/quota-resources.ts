@@ -1,11 +1,29 @@
 /** What a ResourceQuota may count, and which objects each of its scopes can choose. */
 
 const COMPUTE = ["cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory"];
-const COUNTS = ["pods", "services", "replicationcontrollers", "resourcequotas", "secrets", "configmaps", "persistentvolumeclaims", "services.nodeports", "services.loadbalancers"];
+const COUNTS = [
+  "pods",
+  "services",
+  "replicationcontrollers",
+  "resourcequotas",
+  "secrets",
+  "configmaps",
+  "persistentvolumeclaims",
+  "services.nodeports",
+  "services.loadbalancers",
+];
 const STORAGE = ["requests.storage", "ephemeral-storage", "requests.ephemeral-storage", "limits.ephemeral-storage"];
 const STANDARD = new Set([...COMPUTE, ...COUNTS, ...STORAGE]);
 
-export const QUOTA_SCOPES = ["Terminating", "NotTerminating", "BestEffort", "NotBestEffort", "PriorityClass", "CrossNamespacePodAffinity", "VolumeAttributesClass"];
+export const QUOTA_SCOPES = [
+  "Terminating",
+  "NotTerminating",
+  "BestEffort",
+  "NotBestEffort",
+  "PriorityClass",
+  "CrossNamespacePodAffinity",
+  "VolumeAttributesClass",
+];
 
 /** Names without a domain that a quota knows. */
 export const isStandardQuotaResource = (name: string) => STANDARD.has(name) || name.startsWith("hugepages-") || name.startsWith("requests.hugepages-");

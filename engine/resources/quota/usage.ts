@@ -90,9 +90,20 @@ export function quotaNamesOf(kind: Pick<ResourceReference, "group" | "resource">
     if (name === countName(kind)) return true;
     if (needsDeviceFacts(kind)) return isDeviceCount(name);
     if (kind.group !== "") return false;
-    if (kind.resource === "pods") return name === "pods" || /^((requests|limits)\.)?(cpu|memory|ephemeral-storage)$/.test(name) || /^(requests\.)?hugepages-/.test(name) || isExtendedResourceBound(name);
+    if (kind.resource === "pods")
+      return (
+        name === "pods" ||
+        /^((requests|limits)\.)?(cpu|memory|ephemeral-storage)$/.test(name) ||
+        /^(requests\.)?hugepages-/.test(name) ||
+        isExtendedResourceBound(name)
+      );
     if (kind.resource === "services") return name === "services" || name.startsWith("services.");
-    if (kind.resource === "persistentvolumeclaims") return name === "persistentvolumeclaims" || name === "requests.storage" || /\.storageclass\.storage\.k8s\.io\/(persistentvolumeclaims|requests\.storage)$/.test(name);
+    if (kind.resource === "persistentvolumeclaims")
+      return (
+        name === "persistentvolumeclaims" ||
+        name === "requests.storage" ||
+        /\.storageclass\.storage\.k8s\.io\/(persistentvolumeclaims|requests\.storage)$/.test(name)
+      );
     return PLAIN_COUNTS.has(kind.resource) && name === kind.resource;
   });
 }

@@ -12,12 +12,26 @@ export const bindingColumns: readonly Column<Binding>[] = [
   ageColumn,
   { name: "Users", type: "string", priority: 1, description: "Users who are granted it.", cell: (binding) => names(binding, "User") },
   { name: "Groups", type: "string", priority: 1, description: "Groups that are granted it.", cell: (binding) => names(binding, "Group") },
-  { name: "ServiceAccounts", type: "string", priority: 1, description: "Service accounts that are granted it.", cell: (binding) => names(binding, "ServiceAccount") },
+  {
+    name: "ServiceAccounts",
+    type: "string",
+    priority: 1,
+    description: "Service accounts that are granted it.",
+    cell: (binding) => names(binding, "ServiceAccount"),
+  },
 ];
 
 function names({ subjects = [] }: Binding, kind: string): string {
-  return subjects.filter((subject) => subject.kind === kind).map(({ name, namespace }) => (kind === "ServiceAccount" ? `${namespace ?? ""}/${name}` : name)).join(", ");
+  return subjects
+    .filter((subject) => subject.kind === kind)
+    .map(({ name, namespace }) => (kind === "ServiceAccount" ? `${namespace ?? ""}/${name}` : name))
+    .join(", ");
 }
 
 /** Roles show no age but the moment. */
-export const createdColumn: Column<KubeObject> = { name: "Created At", type: "date", description: "When the object was created.", cell: ({ metadata }) => metadata.creationTimestamp ?? "" };
+export const createdColumn: Column<KubeObject> = {
+  name: "Created At",
+  type: "date",
+  description: "When the object was created.",
+  cell: ({ metadata }) => metadata.creationTimestamp ?? "",
+};

@@ -10,11 +10,16 @@ export function validateRules(rules: readonly PolicyRule[], namespaced: boolean)
   return rules.flatMap((rule, index) => validateRule(rule, namespaced, `rules[${index}]`));
 }
 
-function validateRule({ verbs, apiGroups = [], resources = [], resourceNames = [], nonResourceURLs = [] }: PolicyRule, namespaced: boolean, field: string): FieldError[] {
+function validateRule(
+  { verbs, apiGroups = [], resources = [], resourceNames = [], nonResourceURLs = [] }: PolicyRule,
+  namespaced: boolean,
+  field: string,
+): FieldError[] {
   const errors: FieldError[] = verbs.length === 0 ? [requiredField(`${field}.verbs`, "verbs must contain at least one value")] : [];
   if (nonResourceURLs.length > 0) {
     if (namespaced) errors.push(invalidField(`${field}.nonResourceURLs`, nonResourceURLs, "namespaced rules cannot apply to non-resource URLs"));
-    if (apiGroups.length + resources.length + resourceNames.length > 0) errors.push(invalidField(`${field}.nonResourceURLs`, nonResourceURLs, "rules cannot apply to both regular resources and non-resource URLs"));
+    if (apiGroups.length + resources.length + resourceNames.length > 0)
+      errors.push(invalidField(`${field}.nonResourceURLs`, nonResourceURLs, "rules cannot apply to both regular resources and non-resource URLs"));
     return errors;
   }
   if (apiGroups.length === 0) errors.push(requiredField(`${field}.apiGroups`, "resource rules must supply at least one api group"));
@@ -64,6 +69,7 @@ function validateSubject({ kind, name, namespace = "", apiGroup = "" }: Subject,
 /** Upstream's defaults: everything but a service account is of the group itself. */
 export function withBindingDefaults<T extends Binding>(binding: T): T {
   const roleRef = binding.roleRef?.apiGroup ? binding.roleRef : { ...binding.roleRef, apiGroup: RBAC_GROUP };
-  const complete = (subject: Subject): Subject => (subject.apiGroup || (subject.kind !== "User" && subject.kind !== "Group") ? subject : { ...subject, apiGroup: RBAC_GROUP });
+  const complete = (subject: Subject): Subject =>
+    subject.apiGroup || (subject.kind !== "User" && subject.kind !== "Group") ? subject : { ...subject, apiGroup: RBAC_GROUP };
   return { ...binding, roleRef, ...(Array.isArray(binding.subjects) ? { subjects: binding.subjects.map(complete) } : {}) };
 }

@@ -30,14 +30,20 @@ export const priorityClassResource = defineResource<PriorityClass>({
     prepareForCreate: (priority) => withMetadata(priority, { generation: 1 }),
     validate: validateClass,
     validateUpdate,
-    refuseDelete: (name) => (systemPriorityClasses.some(({ metadata }) => metadata.name === name) ? "this is a system priority class and cannot be deleted" : undefined),
+    refuseDelete: (name) =>
+      systemPriorityClasses.some(({ metadata }) => metadata.name === name) ? "this is a system priority class and cannot be deleted" : undefined,
   },
   columns: [
     nameColumn,
     { name: "Value", type: "integer", description: "The priority of its pods.", cell: (priority) => priority.value },
     { name: "Global-Default", type: "boolean", description: "Whether pods without a class get it.", cell: (priority) => priority.globalDefault ?? false },
     ageColumn,
-    { name: "PreemptionPolicy", type: "string", description: "Whether its pods may push others off a node.", cell: (priority) => priority.preemptionPolicy ?? "" },
+    {
+      name: "PreemptionPolicy",
+      type: "string",
+      description: "Whether its pods may push others off a node.",
+      cell: (priority) => priority.preemptionPolicy ?? "",
+    },
   ],
 });
 
@@ -50,9 +56,17 @@ function validateClass(priority: PriorityClass): FieldError[] {
   if (name.startsWith(SYSTEM_PREFIX)) {
     const known = systemPriorityClasses.find((candidate) => candidate.metadata.name === name);
     const problem = known === undefined ? `${name} is not a known system priority class` : systemProblem(priority, known);
-    return problem === undefined ? policyErrors(priority) : [forbiddenField("metadata.name", `priority class names with 'system-' prefix are reserved for system use only. error: ${problem}`), ...policyErrors(priority)];
+    return problem === undefined
+      ? policyErrors(priority)
+      : [
+          forbiddenField("metadata.name", `priority class names with 'system-' prefix are reserved for system use only. error: ${problem}`),
+          ...policyErrors(priority),
+        ];
   }
-  return [...(priority.value > USER_PRIORITY_MAX ? [forbiddenField("value", `maximum allowed value of a user defined priority is ${USER_PRIORITY_MAX}`)] : []), ...policyErrors(priority)];
+  return [
+    ...(priority.value > USER_PRIORITY_MAX ? [forbiddenField("value", `maximum allowed value of a user defined priority is ${USER_PRIORITY_MAX}`)] : []),
+    ...policyErrors(priority),
+  ];
 }
 
 function policyErrors({ preemptionPolicy }: PriorityClass): FieldError[] {
@@ -67,5 +81,7 @@ function systemProblem(priority: PriorityClass, known: PriorityClass): string | 
 
 function validateUpdate(priority: PriorityClass, old: PriorityClass): FieldError[] {
   const errors = priority.value === old.value ? [] : [forbiddenField("value", "may not be changed in an update.")];
-  return jsonEqual(priority.preemptionPolicy, old.preemptionPolicy) ? errors : [...errors, invalidField("preemptionPolicy", priority.preemptionPolicy, "field is immutable")];
+  return jsonEqual(priority.preemptionPolicy, old.preemptionPolicy)
+    ? errors
+    : [...errors, invalidField("preemptionPolicy", priority.preemptionPolicy, "field is immutable")];
 }

@@ -34,7 +34,8 @@ export const csiNodeResource = defineResource<CSINode>({
 function driverErrors(driver: CSINodeDriver, at: string): FieldError[] {
   const errors = driverNameErrors(driver.name, `${at}.name`);
   if (driver.nodeID === "") errors.push(requiredField(`${at}.nodeID`));
-  if (Buffer.byteLength(driver.nodeID) > NODE_ID_BYTES_MAX) errors.push(invalidField(`${at}.nodeID`, driver.nodeID, `must be ${NODE_ID_BYTES_MAX} characters or less`));
+  if (Buffer.byteLength(driver.nodeID) > NODE_ID_BYTES_MAX)
+    errors.push(invalidField(`${at}.nodeID`, driver.nodeID, `must be ${NODE_ID_BYTES_MAX} characters or less`));
   const keys = new Set<string>();
   for (const key of driver.topologyKeys ?? []) {
     // Upstream tells of a key as of the whole driver.

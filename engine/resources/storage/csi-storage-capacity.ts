@@ -22,17 +22,24 @@ export const csiStorageCapacityResource = defineResource<CSIStorageCapacity>({
     validate: validateCapacity,
     warnings: storageCapacityWarnings,
     validateUpdate: (capacity, old) => [
-      ...(jsonEqual(capacity.nodeTopology ?? null, old.nodeTopology ?? null) ? [] : [invalidField("nodeTopology", capacity.nodeTopology ?? null, "field is immutable")]),
+      ...(jsonEqual(capacity.nodeTopology ?? null, old.nodeTopology ?? null)
+        ? []
+        : [invalidField("nodeTopology", capacity.nodeTopology ?? null, "field is immutable")]),
       ...(capacity.storageClassName === old.storageClassName ? [] : [invalidField("storageClassName", capacity.storageClassName, "field is immutable")]),
     ],
   },
-  columns: [nameColumn, { name: "Created At", type: "date", description: "When it was created.", cell: (capacity) => capacity.metadata.creationTimestamp ?? null }],
+  columns: [
+    nameColumn,
+    { name: "Created At", type: "date", description: "When it was created.", cell: (capacity) => capacity.metadata.creationTimestamp ?? null },
+  ],
 });
 
 function validateCapacity(capacity: CSIStorageCapacity): FieldError[] {
   return [
     ...invalidFields("storageClassName", capacity.storageClassName, dnsSubdomainProblems(capacity.storageClassName)),
     ...(capacity.nodeTopology === undefined ? [] : validateLabelSelector(capacity.nodeTopology, "nodeTopology")),
-    ...(parseQuantity(capacity.capacity ?? "0") < 0 ? [invalidField("capacity", canonicalQuantity(capacity.capacity ?? "0"), "must be greater than or equal to 0")] : []),
+    ...(parseQuantity(capacity.capacity ?? "0") < 0
+      ? [invalidField("capacity", canonicalQuantity(capacity.capacity ?? "0"), "must be greater than or equal to 0")]
+      : []),
   ];
 }

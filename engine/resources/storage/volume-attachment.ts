@@ -37,7 +37,12 @@ export const volumeAttachmentResource = defineResource<VolumeAttachment>({
 });
 
 function validateAttachment({ spec, status }: VolumeAttachment): FieldError[] {
-  return [...driverNameErrors(spec.attacher, "spec.attacher"), ...sourceErrors(spec.source), ...invalidFields("spec.nodeName", spec.nodeName, dnsSubdomainProblems(spec.nodeName)), ...statusErrors(status)];
+  return [
+    ...driverNameErrors(spec.attacher, "spec.attacher"),
+    ...sourceErrors(spec.source),
+    ...invalidFields("spec.nodeName", spec.nodeName, dnsSubdomainProblems(spec.nodeName)),
+    ...statusErrors(status),
+  ];
 }
 
 function sourceErrors({ inlineVolumeSpec, persistentVolumeName }: VolumeAttachmentSource): FieldError[] {
@@ -46,7 +51,10 @@ function sourceErrors({ inlineVolumeSpec, persistentVolumeName }: VolumeAttachme
   if (inlineVolumeSpec !== undefined) return validateVolumeSpec(inlineVolumeSpec, "spec.source.inlineVolumeSpec", "", true);
   if (persistentVolumeName === undefined) return [requiredField("spec.source", choice)];
   const at = "spec.source.persistentVolumeName";
-  return [...(persistentVolumeName === "" ? [requiredField(at, "must specify non empty persistentVolumeName")] : []), ...invalidFields(at, persistentVolumeName, dnsSubdomainProblems(persistentVolumeName))];
+  return [
+    ...(persistentVolumeName === "" ? [requiredField(at, "must specify non empty persistentVolumeName")] : []),
+    ...invalidFields(at, persistentVolumeName, dnsSubdomainProblems(persistentVolumeName)),
+  ];
 }
 
 function statusErrors(status: VolumeAttachmentStatus | undefined): FieldError[] {

@@ -20,7 +20,9 @@ export const volumeAttributesClassResource = defineResource<VolumeAttributesClas
     metadataOnUpdate: "both",
     validate: ({ driverName, parameters = {} }) => [
       ...provisionerErrors(driverName, "driverName"),
-      ...(Object.keys(parameters).length === 0 ? [requiredField("parameters", "must contain at least one key/value pair")] : parameterErrors(parameters, "parameters")),
+      ...(Object.keys(parameters).length === 0
+        ? [requiredField("parameters", "must contain at least one key/value pair")]
+        : parameterErrors(parameters, "parameters")),
     ],
     validateUpdate: (attributes, old) => [
       ...(attributes.driverName === old.driverName ? [] : [forbiddenField("driverName", "updates to driverName are forbidden.")]),

@@ -39,7 +39,10 @@ export function doesNodeReach({ spec }: PersistentVolume, node: Node): boolean {
  * first by name. With a node, only volumes that it reaches. Pure.
  */
 export function chooseVolume(claim: PersistentVolumeClaim, volumes: readonly PersistentVolume[], node?: Node): PersistentVolume | undefined {
-  const fitting = volumes.filter((volume) => volume.metadata.deletionTimestamp === undefined && describeMismatch(volume, claim) === undefined && (node === undefined || doesNodeReach(volume, node)));
+  const fitting = volumes.filter(
+    (volume) =>
+      volume.metadata.deletionTimestamp === undefined && describeMismatch(volume, claim) === undefined && (node === undefined || doesNodeReach(volume, node)),
+  );
   const own = fitting.find((volume) => isVolumeFor(volume, claim));
   if (own !== undefined) return own;
   const isChosen = claim.spec?.selector === undefined ? () => true : labelSelectorPredicate(claim.spec.selector);

@@ -34,7 +34,8 @@ export function validateClaimSpec(spec: PersistentVolumeClaimSpec, path: string)
 export function validateAccessModes(modes: readonly string[], path: string): FieldError[] {
   const errors = modes.filter((mode) => !ACCESS_MODES.includes(mode)).map((mode) => unsupportedValue(path, mode, ACCESS_MODES));
   const known = modes.filter((mode) => ACCESS_MODES.includes(mode));
-  if (known.includes("ReadWriteOncePod") && known.some((mode) => mode !== "ReadWriteOncePod")) errors.push(forbiddenField(path, "may not use ReadWriteOncePod with other access modes"));
+  if (known.includes("ReadWriteOncePod") && known.some((mode) => mode !== "ReadWriteOncePod"))
+    errors.push(forbiddenField(path, "may not use ReadWriteOncePod with other access modes"));
   return errors;
 }
 
@@ -46,17 +47,30 @@ export function validateClaimUpdate(claim: PersistentVolumeClaim, old: Persisten
   const oldAnnotation = old.metadata.annotations?.[CLASS_ANNOTATION];
   const isUpgrade = oldAnnotation !== undefined && old.spec?.storageClassName === undefined && claim.spec?.storageClassName === oldAnnotation;
   const annotation = claim.metadata.annotations?.[CLASS_ANNOTATION];
-  if (annotation !== oldAnnotation && !(isUpgrade && annotation === undefined)) errors.push(invalidField(`metadata.annotations.${CLASS_ANNOTATION}`, annotation ?? "", "field is immutable"));
+  if (annotation !== oldAnnotation && !(isUpgrade && annotation === undefined))
+    errors.push(invalidField(`metadata.annotations.${CLASS_ANNOTATION}`, annotation ?? "", "field is immutable"));
   const changed = changedFields(comparable(claim, old), old.spec ?? {});
-  if (changed.length > 0) errors.push(forbiddenField("spec", `spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims; changed: ${changed.join(", ")}`));
+  if (changed.length > 0)
+    errors.push(
+      forbiddenField(
+        "spec",
+        `spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims; changed: ${changed.join(", ")}`,
+      ),
+    );
   if (size !== undefined && compareQuantities(size, storageOf(old.spec) ?? 0) < 0 && compareQuantities(size, old.status?.capacity?.["storage"] ?? 0) <= 0) {
     errors.push(forbiddenField(at, "field can not be less than status.capacity"));
   }
-  if ((claim.spec?.volumeMode ?? "Filesystem") !== (old.spec?.volumeMode ?? "Filesystem")) errors.push(invalidField("volumeMode", claim.spec?.volumeMode, "field is immutable"));
+  if ((claim.spec?.volumeMode ?? "Filesystem") !== (old.spec?.volumeMode ?? "Filesystem"))
+    errors.push(invalidField("volumeMode", claim.spec?.volumeMode, "field is immutable"));
   const [attributes, oldAttributes] = [claim.spec?.volumeAttributesClassName, old.spec?.volumeAttributesClassName];
   // Before the first class has been put into effect, there is nothing to hold on to.
   if (attributes !== oldAttributes && !attributes && old.status?.currentVolumeAttributesClassName !== undefined) {
-    errors.push(forbiddenField("spec.volumeAttributesClassName", `update to ${attributes === undefined ? "nil" : "empty string"} is forbidden when status.currentVolumeAttributesClassName is not nil`));
+    errors.push(
+      forbiddenField(
+        "spec.volumeAttributesClassName",
+        `update to ${attributes === undefined ? "nil" : "empty string"} is forbidden when status.currentVolumeAttributesClassName is not nil`,
+      ),
+    );
   }
   return errors;
 }
@@ -93,7 +107,8 @@ function comparable(claim: PersistentVolumeClaim, old: PersistentVolumeClaim): P
   const spec = claim.spec ?? {};
   const isBound = claim.status?.phase === "Bound";
   const oldClass = old.metadata.annotations?.[CLASS_ANNOTATION];
-  const mayGetClass = old.spec?.storageClassName === undefined && spec.storageClassName !== undefined && (oldClass === undefined || oldClass === spec.storageClassName);
+  const mayGetClass =
+    old.spec?.storageClassName === undefined && spec.storageClassName !== undefined && (oldClass === undefined || oldClass === spec.storageClassName);
   return {
     ...spec,
     ...(old.spec?.volumeName ? {} : { volumeName: old.spec?.volumeName }),
@@ -105,14 +120,17 @@ function comparable(claim: PersistentVolumeClaim, old: PersistentVolumeClaim): P
 
 function changedFields(spec: PersistentVolumeClaimSpec, old: PersistentVolumeClaimSpec): string[] {
   const fields = new Set([...Object.keys(spec), ...Object.keys(old)]) as Set<keyof PersistentVolumeClaimSpec>; // both are claims' specs
-  return [...fields].filter((field) => (field === "resources" ? !sameAmounts(spec.resources, old.resources) : !jsonEqual(spec[field] ?? null, old[field] ?? null))).sort();
+  return [...fields]
+    .filter((field) => (field === "resources" ? !sameAmounts(spec.resources, old.resources) : !jsonEqual(spec[field] ?? null, old[field] ?? null)))
+    .sort();
 }
 
 type Amounts = Readonly<Record<string, string>>;
 
 /** Texts such as 1Gi and 1024Mi say the same. */
 function sameAmounts(left: PersistentVolumeClaimSpec["resources"], right: PersistentVolumeClaimSpec["resources"]): boolean {
-  const isSame = (a: Amounts = {}, b: Amounts = {}) => Object.keys(a).length === Object.keys(b).length && Object.entries(a).every(([name, amount]) => compareQuantities(amount, b[name] ?? -1) === 0);
+  const isSame = (a: Amounts = {}, b: Amounts = {}) =>
+    Object.keys(a).length === Object.keys(b).length && Object.entries(a).every(([name, amount]) => compareQuantities(amount, b[name] ?? -1) === 0);
   return isSame(left?.requests, right?.requests) && isSame(left?.limits, right?.limits);
 }
 
@@ -126,7 +144,8 @@ function sourceErrors(source: TypedObjectReference, path: string): FieldError[] 
   const errors: FieldError[] = [];
   if (!source.name) errors.push(requiredField(`${path}.name`));
   if (!source.kind) errors.push(requiredField(`${path}.kind`));
-  if (!source.apiGroup && source.kind !== "PersistentVolumeClaim") errors.push(invalidField(path, source.kind, "must be 'PersistentVolumeClaim' when referencing the default apiGroup"));
+  if (!source.apiGroup && source.kind !== "PersistentVolumeClaim")
+    errors.push(invalidField(path, source.kind, "must be 'PersistentVolumeClaim' when referencing the default apiGroup"));
   if (source.apiGroup) errors.push(...invalidFields(`${path}.apiGroup`, source.apiGroup, dnsSubdomainProblems(source.apiGroup)));
   if (source.namespace) errors.push(...invalidFields(`${path}.namespace`, source.namespace, dnsLabelProblems(source.namespace)));
   return errors;

@@ -39,7 +39,9 @@ export function validateHostNetworkPorts(spec: PodSpec, path: string, isPod: boo
   if (spec.hostNetwork !== true) return [];
   return spec.containers.flatMap(({ ports = [] }, c) =>
     ports.flatMap(({ hostPort = 0, containerPort }, p) =>
-      hostPort === containerPort || (hostPort === 0 && !isPod) ? [] : [invalidField(`${path}.containers[${c}].ports[${p}].hostPort`, hostPort, "must match `containerPort` when `hostNetwork` is true")],
+      hostPort === containerPort || (hostPort === 0 && !isPod)
+        ? []
+        : [invalidField(`${path}.containers[${c}].ports[${p}].hostPort`, hostPort, "must match `containerPort` when `hostNetwork` is true")],
     ),
   );
 }

@@ -1,4 +1,13 @@
-import { duplicateField, forbiddenField, invalidField, requiredField, requiredName, tooMany, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
+import {
+  duplicateField,
+  forbiddenField,
+  invalidField,
+  requiredField,
+  requiredName,
+  tooMany,
+  unsupportedValue,
+  type FieldError,
+} from "../../apimachinery/field-error.ts";
 import { dnsLabelProblems } from "../../apimachinery/names.ts";
 import type { Container, EphemeralContainer, PodSpec, Volume } from "../types.ts";
 import { hostPortConflicts, validatePorts } from "./container-ports.ts";
@@ -63,7 +72,13 @@ function initContainerErrors(spec: PodSpec, path: string, context: PodContext): 
       ...(isTaken ? [duplicateField(`${at}.name`, name)] : []),
       ...hostPortConflicts([container], `${path}.initContainers`),
       ...(isSidecar ? validateHooks(container, at, context) : forbidHooks(container, at)),
-      ...(isSidecar ? [] : resizePolicy.flatMap(({ restartPolicy: policy }, p) => (policy === "RestartContainer" ? [invalidField(`${at}.resizePolicy[${p}].restartPolicy`, policy, "must not be set to 'RestartContainer' for non-sidecar initContainers")] : []))),
+      ...(isSidecar
+        ? []
+        : resizePolicy.flatMap(({ restartPolicy: policy }, p) =>
+            policy === "RestartContainer"
+              ? [invalidField(`${at}.resizePolicy[${p}].restartPolicy`, policy, "must not be set to 'RestartContainer' for non-sidecar initContainers")]
+              : [],
+          )),
     ];
   });
 }
@@ -102,7 +117,8 @@ function validateResizes({ resizePolicy = [] }: Pick<Container, "resizePolicy">,
     else if (!RESIZED.includes(resourceName)) errors.push(unsupportedValue(path, resourceName, RESIZED));
     if (restartPolicy === "") errors.push(requiredField(path));
     else if (!RESIZE_POLICIES.includes(restartPolicy)) errors.push(unsupportedValue(path, restartPolicy, RESIZE_POLICIES));
-    if (podPolicy === "Never" && restartPolicy !== "NotRequired") errors.push(invalidField(path, restartPolicy, "must be 'NotRequired' when pod `restartPolicy` is 'Never'"));
+    if (podPolicy === "Never" && restartPolicy !== "NotRequired")
+      errors.push(invalidField(path, restartPolicy, "must be 'NotRequired' when pod `restartPolicy` is 'Never'"));
     return errors;
   });
 }
@@ -117,8 +133,10 @@ const EXIT_CODE_OPERATORS = ["In", "NotIn"];
 /** Exceptions from a policy need one to be exceptions from. */
 function validateRestarts({ restartPolicy, restartPolicyRules: rules = [] }: Container, path: string): FieldError[] {
   const errors: FieldError[] = [];
-  if (rules.length > 0 && restartPolicy === undefined) errors.push(requiredField(`${path}.restartPolicy`, "must specify restartPolicy when restart rules are used"));
-  if (restartPolicy !== undefined && !RESTART_POLICIES.includes(restartPolicy)) errors.push(unsupportedValue(`${path}.restartPolicy`, restartPolicy, RESTART_POLICIES));
+  if (rules.length > 0 && restartPolicy === undefined)
+    errors.push(requiredField(`${path}.restartPolicy`, "must specify restartPolicy when restart rules are used"));
+  if (restartPolicy !== undefined && !RESTART_POLICIES.includes(restartPolicy))
+    errors.push(unsupportedValue(`${path}.restartPolicy`, restartPolicy, RESTART_POLICIES));
   if (rules.length > RESTART_RULES_MAX) errors.push(tooMany(`${path}.restartPolicyRules`, rules.length, RESTART_RULES_MAX));
   for (const [index, { action, exitCodes }] of rules.entries()) {
     const ruleAt = `${path}.restartPolicyRules[${index}]`;

@@ -2,11 +2,31 @@ import { fieldNotFound, invalidField, invalidFields, requiredField, requiredName
 import { dnsLabelProblems, dnsSubdomainProblems, qualifiedNameProblems } from "../../apimachinery/names.ts";
 import { canonicalQuantity, parseQuantity } from "../../apimachinery/quantity.ts";
 import { dataKeyProblems } from "../data-validation.ts";
-import type { ConfigMapKeySelector, Container, EnvFromSource, EnvVar, FileKeySelector, ObjectFieldSelector, ResourceFieldSelector, SecretKeySelector, Volume } from "../types.ts";
+import type {
+  ConfigMapKeySelector,
+  Container,
+  EnvFromSource,
+  EnvVar,
+  FileKeySelector,
+  ObjectFieldSelector,
+  ResourceFieldSelector,
+  SecretKeySelector,
+  Volume,
+} from "../types.ts";
 import { localPathErrors } from "./mounts.ts";
 
 /** Fields of a pod that its containers may see as variables. */
-const ENV_FIELDS = ["metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName", "status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs"];
+const ENV_FIELDS = [
+  "metadata.name",
+  "metadata.namespace",
+  "metadata.uid",
+  "spec.nodeName",
+  "spec.serviceAccountName",
+  "status.hostIP",
+  "status.hostIPs",
+  "status.podIP",
+  "status.podIPs",
+];
 
 /** Fields of a pod that may become files. */
 const FILE_FIELDS = ["metadata.annotations", "metadata.labels", "metadata.name", "metadata.namespace", "metadata.uid"];
@@ -16,7 +36,10 @@ const CONTAINER_RESOURCES = ["limits.cpu", "limits.ephemeral-storage", "limits.m
 const nameRule = "a valid environment variable name must consist only of printable ASCII characters other than '='";
 
 export function validateEnv(variables: readonly EnvVar[], path: string): FieldError[] {
-  return variables.flatMap((variable, index) => [...envNameErrors(variable.name, `${path}[${index}].name`), ...sourceErrors(variable, `${path}[${index}].valueFrom`)]);
+  return variables.flatMap((variable, index) => [
+    ...envNameErrors(variable.name, `${path}[${index}].name`),
+    ...sourceErrors(variable, `${path}[${index}].valueFrom`),
+  ]);
 }
 
 /** How many sources an entry has, upstream tells of the list and not of the entry. */
@@ -64,9 +87,14 @@ export function validateFieldRef({ apiVersion, fieldPath }: ObjectFieldSelector,
 export function validateResourceFieldRef(selector: ResourceFieldSelector, path: string, use: "env" | "file"): FieldError[] {
   const { resource, containerName } = selector;
   const isKnown = CONTAINER_RESOURCES.includes(resource) || /^(requests|limits)\.hugepages-/.test(resource);
-  const errors = use === "file" && !containerName ? [requiredField(`${path}.containerName`)]
-    : resource === "" ? [requiredField(`${path}.resource`)]
-    : isKnown ? [] : [unsupportedValue(`${path}.resource`, resource, CONTAINER_RESOURCES)];
+  const errors =
+    use === "file" && !containerName
+      ? [requiredField(`${path}.containerName`)]
+      : resource === ""
+        ? [requiredField(`${path}.resource`)]
+        : isKnown
+          ? []
+          : [unsupportedValue(`${path}.resource`, resource, CONTAINER_RESOURCES)];
   return [...errors, ...divisorErrors(selector, `${path}.divisor`)];
 }
 
@@ -77,10 +105,19 @@ const BYTE_DIVISORS = ["1", "1k", "1M", "1G", "1T", "1P", "1E", "1Ki", "1Mi", "1
 function divisorErrors({ resource, divisor = "0" }: ResourceFieldSelector, at: string): FieldError[] {
   if (parseQuantity(divisor) === 0) return [];
   const [, name = ""] = /^(?:limits|requests)\.(.*)$/.exec(resource) ?? [];
-  const what = name === "cpu" || name === "memory" ? name : name === "ephemeral-storage" ? "local ephemeral storage" : name.startsWith("hugepages-") ? "hugepages" : undefined;
+  const what =
+    name === "cpu" || name === "memory"
+      ? name
+      : name === "ephemeral-storage"
+        ? "local ephemeral storage"
+        : name.startsWith("hugepages-")
+          ? "hugepages"
+          : undefined;
   const allowed = name === "cpu" ? PROCESSOR_DIVISORS : BYTE_DIVISORS;
   if (what === undefined || allowed.includes(canonicalQuantity(divisor))) return [];
-  return [invalidField(at, resource, `only divisor's values ${name === "cpu" ? allowed.join(" and ") : allowed.join(", ")} are supported with the ${what} resource`)];
+  return [
+    invalidField(at, resource, `only divisor's values ${name === "cpu" ? allowed.join(" and ") : allowed.join(", ")} are supported with the ${what} resource`),
+  ];
 }
 
 /** The name of a ConfigMap or Secret that something refers to. */
@@ -96,7 +133,8 @@ function sourceErrors({ value, valueFrom: source }: EnvVar, path: string): Field
   for (const field of ["configMapKeyRef", "secretKeyRef"] as const) errors.push(...keyRefErrors(source[field], `${path}.${field}`));
   if (source.fileKeyRef !== undefined) errors.push(...fileRefErrors(source.fileKeyRef, `${path}.fileKeyRef`));
   const count = Object.values(source).filter((part) => part !== undefined).length;
-  if (count === 0) errors.push(invalidField(path, "", "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`"));
+  if (count === 0)
+    errors.push(invalidField(path, "", "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`"));
   else if (value) errors.push(invalidField(path, "", "may not be specified when `value` is not empty"));
   else if (count > 1) errors.push(invalidField(path, "", "may not have more than one field specified at a time"));
   return errors;
@@ -112,7 +150,13 @@ function fileRefErrors({ key, volumeName, path: file }: FileKeySelector, at: str
   return [
     ...envNameErrors(key, `${at}.key`),
     ...requiredName(`${at}.volumeName`, volumeName, dnsLabelProblems),
-    ...(file === "" ? [requiredField(`${at}.path`)] : invalidFields(`${at}.path`, file, localPathErrors(file).filter((rule) => rule.includes("..")))),
+    ...(file === ""
+      ? [requiredField(`${at}.path`)]
+      : invalidFields(
+          `${at}.path`,
+          file,
+          localPathErrors(file).filter((rule) => rule.includes("..")),
+        )),
   ];
 }
 

@@ -4,7 +4,16 @@ import type { Container, EphemeralContainer, PodSpec } from "../types.ts";
 import { validateContainer, validateImage, type PodContext } from "./containers.ts";
 
 /** What a debugging container may not have, for it lives outside the pod's plan. */
-const FORBIDDEN = ["ports", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "resizePolicy", "restartPolicy", "restartPolicyRules"] as const satisfies readonly (keyof Container)[];
+const FORBIDDEN = [
+  "ports",
+  "livenessProbe",
+  "readinessProbe",
+  "startupProbe",
+  "lifecycle",
+  "resizePolicy",
+  "restartPolicy",
+  "restartPolicyRules",
+] as const satisfies readonly (keyof Container)[];
 const BECAUSE = "cannot be set for an Ephemeral Container";
 
 /** Debugging containers have names of their own, and look into containers that are there. */

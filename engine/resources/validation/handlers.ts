@@ -3,7 +3,13 @@ import type { ExecAction, GRPCAction, HTTPGetAction, Lifecycle, LifecycleHandler
 import { portNameErrors } from "./port-name.ts";
 import { stopSignals } from "./stop-signals.ts";
 
-type Handler = { readonly exec?: ExecAction; readonly httpGet?: HTTPGetAction; readonly tcpSocket?: TCPSocketAction; readonly grpc?: GRPCAction; readonly sleep?: SleepAction };
+type Handler = {
+  readonly exec?: ExecAction;
+  readonly httpGet?: HTTPGetAction;
+  readonly tcpSocket?: TCPSocketAction;
+  readonly grpc?: GRPCAction;
+  readonly sleep?: SleepAction;
+};
 
 /** What handlers of one pod are judged by. */
 export interface HandlerContext {
@@ -21,7 +27,8 @@ export function validateProbe(probe: Probe | undefined, path: string, kind: "liv
   }
   const { terminationGracePeriodSeconds: grace, successThreshold } = probe;
   if (grace !== undefined && grace <= 0) errors.push(invalidField(`${path}.terminationGracePeriodSeconds`, grace, "must be greater than 0"));
-  if (grace !== undefined && kind === "readiness") errors.push(invalidField(`${path}.terminationGracePeriodSeconds`, grace, "must not be set for readinessProbes"));
+  if (grace !== undefined && kind === "readiness")
+    errors.push(invalidField(`${path}.terminationGracePeriodSeconds`, grace, "must not be set for readinessProbes"));
   if (kind !== "readiness" && (successThreshold || 1) !== 1) errors.push(invalidField(`${path}.successThreshold`, successThreshold, "must be 1"));
   return errors;
 }
@@ -29,7 +36,11 @@ export function validateProbe(probe: Probe | undefined, path: string, kind: "liv
 export function validateLifecycle(lifecycle: Lifecycle | undefined, path: string, context: HandlerContext): FieldError[] {
   const validate = (handler: LifecycleHandler | undefined, at: string) => (handler === undefined ? [] : validateHandler(handler, at, context));
   const signal = lifecycle?.stopSignal;
-  return [...validate(lifecycle?.postStart, `${path}.postStart`), ...validate(lifecycle?.preStop, `${path}.preStop`), ...(signal === undefined ? [] : signalErrors(signal, `${path}.stopSignal`, context.osName))];
+  return [
+    ...validate(lifecycle?.postStart, `${path}.postStart`),
+    ...validate(lifecycle?.preStop, `${path}.preStop`),
+    ...(signal === undefined ? [] : signalErrors(signal, `${path}.stopSignal`, context.osName)),
+  ];
 }
 
 function validateHandler(handler: Handler, path: string, { graceSeconds }: HandlerContext): FieldError[] {
@@ -57,7 +68,13 @@ function validatePort(port: number | string | undefined, path: string): FieldErr
 function headerErrors(action: HTTPGetAction | undefined, path: string): FieldError[] {
   return (action?.httpHeaders ?? [])
     .filter(({ name }) => !/^[-A-Za-z0-9]+$/.test(name))
-    .map(({ name }) => invalidField(path, name, "a valid HTTP header must consist of alphanumeric characters or '-' (e.g. 'X-Header-Name', regex used for validation is '[-A-Za-z0-9]+')"));
+    .map(({ name }) =>
+      invalidField(
+        path,
+        name,
+        "a valid HTTP header must consist of alphanumeric characters or '-' (e.g. 'X-Header-Name', regex used for validation is '[-A-Za-z0-9]+')",
+      ),
+    );
 }
 
 /** Signals have names that differ between systems, so the pod must say which it is for. */

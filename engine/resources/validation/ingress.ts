@@ -18,7 +18,8 @@ const FORBIDDEN_ENDS = ["/..", "/."];
 export function validateIngressSpec(spec: IngressSpec, allow: IngressAllowances = { wildcardRules: false, secretNames: false }): FieldError[] {
   const rules = spec.rules ?? [];
   const errors: FieldError[] = [];
-  if (rules.length === 0 && spec.defaultBackend === undefined) errors.push(invalidField("spec", spec.rules, "either `defaultBackend` or `rules` must be specified"));
+  if (rules.length === 0 && spec.defaultBackend === undefined)
+    errors.push(invalidField("spec", spec.rules, "either `defaultBackend` or `rules` must be specified"));
   if (spec.defaultBackend !== undefined) errors.push(...validateBackend(spec.defaultBackend, "spec.defaultBackend"));
   for (const [index, rule] of rules.entries()) {
     const at = `spec.rules[${index}]`;

@@ -1,5 +1,20 @@
 import { invalidField, type FieldError } from "../../apimachinery/field-error.ts";
-import { ADDRESS_BITS, canonicalAddress, cidrContains, formatAddress, formatCidr, isMapped, parseAddress, parseCidr, parseLooseAddress, standardAddress, standardBlock, withoutLeadingZerosInCidr, type Cidr, type IpAddress } from "../../lib/ip-address.ts";
+import {
+  ADDRESS_BITS,
+  canonicalAddress,
+  cidrContains,
+  formatAddress,
+  formatCidr,
+  isMapped,
+  parseAddress,
+  parseCidr,
+  parseLooseAddress,
+  standardAddress,
+  standardBlock,
+  withoutLeadingZerosInCidr,
+  type Cidr,
+  type IpAddress,
+} from "../../lib/ip-address.ts";
 
 const ADDRESS_RULE = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
 const CIDR_RULE = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)";
@@ -38,7 +53,9 @@ export function addressWarnings(text: string, field: string): string[] {
   const shown = formatAddress(loose.family, loose.value);
   const strict = parseAddress(text);
   if (strict === undefined || isMapped(strict)) return [`${field}: non-standard IP address ${JSON.stringify(text)} is invalid: use ${JSON.stringify(shown)}`];
-  return loose.family === "IPv6" && shown !== text ? [`${field}: IPv6 address ${JSON.stringify(text)} should be in RFC 5952 canonical format (${JSON.stringify(shown)})`] : [];
+  return loose.family === "IPv6" && shown !== text
+    ? [`${field}: IPv6 address ${JSON.stringify(text)} should be in RFC 5952 canonical format (${JSON.stringify(shown)})`]
+    : [];
 }
 
 /** Addresses in newer fields have one way to be written. */
@@ -56,7 +73,8 @@ export function cidrErrors(text: string, field: string, known: readonly string[]
 
 function cidrProblem(text: string): Problem | undefined {
   const cidr = parseCidr(text);
-  if (cidr === undefined) return parseWithoutZeros(text) === undefined ? { detail: CIDR_RULE } : { detail: "must not have leading 0s in IP or prefix length", isLoose: true };
+  if (cidr === undefined)
+    return parseWithoutZeros(text) === undefined ? { detail: CIDR_RULE } : { detail: "must not have leading 0s in IP or prefix length", isLoose: true };
   const address = addressOfCidr(text);
   if (address !== undefined && isMapped(address)) return { detail: "must not have an IPv4-mapped IPv6 address", isLoose: true };
   return address?.value === cidr.network ? undefined : { detail: "must not have bits set beyond the prefix length", isLoose: true };
@@ -71,8 +89,12 @@ export function cidrWarnings(text: string, field: string): string[] {
   const single = standardAddress(formatAddress(address.family, address.value));
   const alone = `${single}/${ADDRESS_BITS[isMapped(address) ? "IPv4" : address.family]}`;
   const shown = JSON.stringify(text);
-  const ambiguous = address.value === cidr.network ? [] : [`${field}: CIDR value ${shown} is ambiguous in this context (should be ${JSON.stringify(canonical)} or ${JSON.stringify(alone)}?)`];
-  if (parseCidr(text) === undefined || isMapped(address)) return [...ambiguous, `${field}: non-standard CIDR value ${shown} is invalid: use ${JSON.stringify(canonical)}`];
+  const ambiguous =
+    address.value === cidr.network
+      ? []
+      : [`${field}: CIDR value ${shown} is ambiguous in this context (should be ${JSON.stringify(canonical)} or ${JSON.stringify(alone)}?)`];
+  if (parseCidr(text) === undefined || isMapped(address))
+    return [...ambiguous, `${field}: non-standard CIDR value ${shown} is invalid: use ${JSON.stringify(canonical)}`];
   if (ambiguous.length > 0 || cidr.family === "IPv4" || canonical === text) return ambiguous;
   return [`${field}: IPv6 CIDR value ${shown} should be in RFC 5952 canonical format (${JSON.stringify(canonical)})`];
 }
@@ -105,14 +127,16 @@ export function interfaceAddressErrors(text: string, field: string): FieldError[
   return problem === undefined ? [] : [invalidField(field, text.slice(0, text.indexOf("/")), problem.detail)];
 }
 
-const SPECIAL: readonly { readonly block: Cidr; readonly why: string }[] = ([
-  ["127.0.0.0/8", "may not be in the loopback range (127.0.0.0/8, ::1/128)"],
-  ["::1/128", "may not be in the loopback range (127.0.0.0/8, ::1/128)"],
-  ["169.254.0.0/16", "may not be in the link-local range (169.254.0.0/16, fe80::/10)"],
-  ["fe80::/10", "may not be in the link-local range (169.254.0.0/16, fe80::/10)"],
-  ["224.0.0.0/24", "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)"],
-  ["ff02::/16", "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)"],
-] as const).map(([text, why]) => ({ block: parseCidr(text) as Cidr, why })); // all are blocks
+const SPECIAL: readonly { readonly block: Cidr; readonly why: string }[] = (
+  [
+    ["127.0.0.0/8", "may not be in the loopback range (127.0.0.0/8, ::1/128)"],
+    ["::1/128", "may not be in the loopback range (127.0.0.0/8, ::1/128)"],
+    ["169.254.0.0/16", "may not be in the link-local range (169.254.0.0/16, fe80::/10)"],
+    ["fe80::/10", "may not be in the link-local range (169.254.0.0/16, fe80::/10)"],
+    ["224.0.0.0/24", "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)"],
+    ["ff02::/16", "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)"],
+  ] as const
+).map(([text, why]) => ({ block: parseCidr(text) as Cidr, why })); // all are blocks
 
 /** Addresses that mean something else on every machine are nobody's endpoint. What is no address is none either. */
 export function specialAddressErrors(text: string, field: string): FieldError[] {

@@ -11,11 +11,15 @@ const PORT_RULE = "must be between 1 and 65535, inclusive";
 /** Rules of a NetworkPolicy beyond its schema. `known` are blocks that an update may keep, whatever they look like. */
 export function validatePolicySpec(spec: NetworkPolicySpec, known: ReadonlySet<string>): FieldError[] {
   const errors = validateLabelSelector(spec.podSelector ?? {}, "spec.podSelector");
-  for (const [index, { ports = [], from = [] }] of (spec.ingress ?? []).entries()) errors.push(...validateRule(ports, from, `spec.ingress[${index}]`, "from", known));
+  for (const [index, { ports = [], from = [] }] of (spec.ingress ?? []).entries())
+    errors.push(...validateRule(ports, from, `spec.ingress[${index}]`, "from", known));
   for (const [index, { ports = [], to = [] }] of (spec.egress ?? []).entries()) errors.push(...validateRule(ports, to, `spec.egress[${index}]`, "to", known));
   const types = spec.policyTypes ?? [];
   if (types.length > POLICY_TYPES.length) return [...errors, invalidField("spec.policyTypes", types, "may not specify more than two policyTypes")];
-  return [...errors, ...types.flatMap((type, index) => (POLICY_TYPES.includes(type) ? [] : [unsupportedValue(`spec.policyTypes[${index}]`, type, POLICY_TYPES)]))];
+  return [
+    ...errors,
+    ...types.flatMap((type, index) => (POLICY_TYPES.includes(type) ? [] : [unsupportedValue(`spec.policyTypes[${index}]`, type, POLICY_TYPES)])),
+  ];
 }
 
 /** Every block of addresses that a policy names. */
@@ -24,7 +28,13 @@ export function blocksOf({ ingress = [], egress = [] }: NetworkPolicySpec): read
   return peers.flatMap(({ ipBlock }) => (ipBlock === undefined ? [] : [ipBlock.cidr, ...(ipBlock.except ?? [])]));
 }
 
-function validateRule(ports: readonly NetworkPolicyPort[], peers: readonly NetworkPolicyPeer[], path: string, side: "from" | "to", known: ReadonlySet<string>): FieldError[] {
+function validateRule(
+  ports: readonly NetworkPolicyPort[],
+  peers: readonly NetworkPolicyPeer[],
+  path: string,
+  side: "from" | "to",
+  known: ReadonlySet<string>,
+): FieldError[] {
   return [
     ...ports.flatMap((port, index) => validatePort(port, `${path}.ports[${index}]`)),
     ...peers.flatMap((peer, index) => validatePeer(peer, `${path}.${side}[${index}]`, known)),
@@ -63,7 +73,8 @@ function validateBlock({ cidr, except = [] }: IPBlock, path: string, known: Read
     const at = `${path}.except[${index}]`;
     const inner = parseLooseCidr(text);
     if (!known.has(text)) errors.push(...cidrErrors(text, at));
-    if (inner !== undefined && (!cidrContains(outer, inner) || outer.prefix >= inner.prefix)) errors.push(invalidField(at, text, "must be a strict subset of `cidr`"));
+    if (inner !== undefined && (!cidrContains(outer, inner) || outer.prefix >= inner.prefix))
+      errors.push(invalidField(at, text, "must be a strict subset of `cidr`"));
   }
   return errors;
 }

@@ -8,13 +8,47 @@ import { validateAccessModes } from "./claim.ts";
 import { driverNameErrors } from "./driver-name.ts";
 import { validateNodeTerm } from "./scheduling.ts";
 import {
-  azureDiskErrors, azureFileErrors, cloudDiskErrors, fcErrors, flexErrors, flockerErrors, glusterErrors, hostPathErrors, iscsiErrors, nfsErrors, PLAIN_SOURCES, quobyteErrors, requiredText, secretErrors, storageOsErrors,
+  azureDiskErrors,
+  azureFileErrors,
+  cloudDiskErrors,
+  fcErrors,
+  flexErrors,
+  flockerErrors,
+  glusterErrors,
+  hostPathErrors,
+  iscsiErrors,
+  nfsErrors,
+  PLAIN_SOURCES,
+  quobyteErrors,
+  requiredText,
+  secretErrors,
+  storageOsErrors,
 } from "./volume-sources.ts";
 
 /** The fields of a PersistentVolume's spec that say where its data is. */
 const VOLUME_SOURCES = [
-  "hostPath", "gcePersistentDisk", "awsElasticBlockStore", "glusterfs", "flocker", "nfs", "rbd", "quobyte", "cephfs", "iscsi", "cinder",
-  "fc", "flexVolume", "azureFile", "vsphereVolume", "photonPersistentDisk", "portworxVolume", "azureDisk", "scaleIO", "local", "storageos", "csi",
+  "hostPath",
+  "gcePersistentDisk",
+  "awsElasticBlockStore",
+  "glusterfs",
+  "flocker",
+  "nfs",
+  "rbd",
+  "quobyte",
+  "cephfs",
+  "iscsi",
+  "cinder",
+  "fc",
+  "flexVolume",
+  "azureFile",
+  "vsphereVolume",
+  "photonPersistentDisk",
+  "portworxVolume",
+  "azureDisk",
+  "scaleIO",
+  "local",
+  "storageos",
+  "csi",
 ] as const satisfies readonly (keyof PersistentVolumeSpec)[];
 
 /** Rules for a volume. An inline one stands in a VolumeAttachment and has neither claim nor class. */
@@ -25,7 +59,11 @@ export function validateVolumeSpec(spec: PersistentVolumeSpec, at: string, name:
   errors.push(...validateAccessModes(spec.accessModes ?? [], `${at}.accessModes`));
   if (!isInline) errors.push(...capacityErrors(spec, at), ...affinityErrors(spec, at));
   errors.push(...sourceErrors(spec, at, name));
-  if (spec.hostPath !== undefined && path.posix.normalize(spec.hostPath.path).replace(/(.)\/$/, "$1") === "/" && spec.persistentVolumeReclaimPolicy === "Recycle") {
+  if (
+    spec.hostPath !== undefined &&
+    path.posix.normalize(spec.hostPath.path).replace(/(.)\/$/, "$1") === "/" &&
+    spec.persistentVolumeReclaimPolicy === "Recycle"
+  ) {
     errors.push(forbiddenField(`${at}.persistentVolumeReclaimPolicy`, "may not be 'recycle' for a hostPath mount of '/'"));
   }
   if (!isInline) errors.push(...classNameErrors(spec, at));
@@ -38,10 +76,14 @@ export function validateVolumeUpdate(volume: PersistentVolume, old: PersistentVo
   const spec = volume.spec ?? {};
   const oldSpec = old.spec ?? {};
   const changed = VOLUME_SOURCES.filter((source) => !jsonEqual(comparableSource(spec, oldSpec, source), oldSpec[source]));
-  if (changed.length > 0) errors.push(forbiddenField("spec.persistentvolumesource", `spec.persistentvolumesource is immutable after creation; changed: ${changed.join(", ")}`));
-  if ((spec.volumeMode ?? "Filesystem") !== (oldSpec.volumeMode ?? "Filesystem")) errors.push(invalidField("volumeMode", spec.volumeMode, "field is immutable"));
-  if (oldSpec.nodeAffinity !== undefined && !jsonEqual(spec.nodeAffinity, oldSpec.nodeAffinity)) errors.push(invalidField("nodeAffinity", spec.nodeAffinity ?? null, "field is immutable"));
-  if (oldSpec.volumeAttributesClassName !== undefined && spec.volumeAttributesClassName === undefined) errors.push(forbiddenField("spec.volumeAttributesClassName", "update from non-nil value to nil is forbidden"));
+  if (changed.length > 0)
+    errors.push(forbiddenField("spec.persistentvolumesource", `spec.persistentvolumesource is immutable after creation; changed: ${changed.join(", ")}`));
+  if ((spec.volumeMode ?? "Filesystem") !== (oldSpec.volumeMode ?? "Filesystem"))
+    errors.push(invalidField("volumeMode", spec.volumeMode, "field is immutable"));
+  if (oldSpec.nodeAffinity !== undefined && !jsonEqual(spec.nodeAffinity, oldSpec.nodeAffinity))
+    errors.push(invalidField("nodeAffinity", spec.nodeAffinity ?? null, "field is immutable"));
+  if (oldSpec.volumeAttributesClassName !== undefined && spec.volumeAttributesClassName === undefined)
+    errors.push(forbiddenField("spec.volumeAttributesClassName", "update from non-nil value to nil is forbidden"));
   return errors;
 }
 
@@ -57,8 +99,12 @@ function inlineErrors(spec: PersistentVolumeSpec, at: string): FieldError[] {
   return [
     ...given.map((field) => forbiddenField(`${at}.${field}`, "may not be specified in the context of inline volumes")),
     ...(spec.csi === undefined ? [requiredField(`${at}.csi`, "has to be specified in the context of inline volumes")] : []),
-    ...(spec.persistentVolumeReclaimPolicy !== undefined && spec.persistentVolumeReclaimPolicy !== "Retain" ? [forbiddenField(`${at}.persistentVolumeReclaimPolicy`, "may only be Retain in the context of inline volumes")] : []),
-    ...(spec.volumeMode !== undefined && spec.volumeMode !== "Filesystem" ? [forbiddenField(`${at}.volumeMode`, "may not specify volumeMode other than Filesystem in the context of inline volumes")] : []),
+    ...(spec.persistentVolumeReclaimPolicy !== undefined && spec.persistentVolumeReclaimPolicy !== "Retain"
+      ? [forbiddenField(`${at}.persistentVolumeReclaimPolicy`, "may only be Retain in the context of inline volumes")]
+      : []),
+    ...(spec.volumeMode !== undefined && spec.volumeMode !== "Filesystem"
+      ? [forbiddenField(`${at}.volumeMode`, "may not specify volumeMode other than Filesystem in the context of inline volumes")]
+      : []),
   ];
 }
 
@@ -118,7 +164,11 @@ function sourceErrors(spec: PersistentVolumeSpec, at: string, name: string): Fie
     ...judge(spec[first], `${at}.${first}`, name),
     ...(needsNodes ? [requiredField(`${at}.nodeAffinity`, "Local volume requires node affinity")] : []),
     // A FlexVolume beside another source is not counted, as upstream has it.
-    ...others.flatMap((source) => (source === "flexVolume" && spec.flexVolume !== undefined ? flexErrors(spec.flexVolume, `${at}.flexVolume`) : [forbiddenField(`${at}.${source === "cephfs" ? "cephFS" : source}`, "may not specify more than 1 volume type")])),
+    ...others.flatMap((source) =>
+      source === "flexVolume" && spec.flexVolume !== undefined
+        ? flexErrors(spec.flexVolume, `${at}.flexVolume`)
+        : [forbiddenField(`${at}.${source === "cephfs" ? "cephFS" : source}`, "may not specify more than 1 volume type")],
+    ),
   ];
 }
 
@@ -134,7 +184,9 @@ function csiErrors(csi: CSIPersistentVolumeSource, at: string): FieldError[] {
     if (reference === undefined) continue;
     const { name, namespace } = reference;
     errors.push(...(name ? invalidFields(`${at}.${field}.name`, name, dnsSubdomainProblems(name)) : [requiredField(`${at}.${field}.name`)]));
-    errors.push(...(namespace ? invalidFields(`${at}.${field}.namespace`, namespace, dnsLabelProblems(namespace)) : [requiredField(`${at}.${field}.namespace`)]));
+    errors.push(
+      ...(namespace ? invalidFields(`${at}.${field}.namespace`, namespace, dnsLabelProblems(namespace)) : [requiredField(`${at}.${field}.namespace`)]),
+    );
   }
   return errors;
 }

@@ -12,9 +12,13 @@ const COST_MAX = 2_147_483_647;
 export function podAnnotationErrors(annotations: Readonly<Record<string, string>>, spec: PodSpec, path: string): FieldError[] {
   const { [MIRROR]: mirrored, [DELETION_COST]: cost } = annotations;
   return [
-    ...(mirrored === undefined || spec.nodeName ? [] : [invalidField(`${path}[${MIRROR}]`, mirrored, "must set spec.nodeName if mirror pod annotation is set")]),
+    ...(mirrored === undefined || spec.nodeName
+      ? []
+      : [invalidField(`${path}[${MIRROR}]`, mirrored, "must set spec.nodeName if mirror pod annotation is set")]),
     ...(cost === undefined || isCost(cost) ? [] : [invalidField(`${path}[${DELETION_COST}]`, cost, "must be a 32bit integer")]),
-    ...Object.entries(annotations).flatMap(([key, value]) => (key === SECCOMP_POD || key.startsWith(SECCOMP_CONTAINER) ? seccompErrors(value, `${path}.${key}`) : [])),
+    ...Object.entries(annotations).flatMap(([key, value]) =>
+      key === SECCOMP_POD || key.startsWith(SECCOMP_CONTAINER) ? seccompErrors(value, `${path}.${key}`) : [],
+    ),
     ...Object.entries(annotations).flatMap(([key, value]) => (key.startsWith(APP_ARMOR_CONTAINER) ? appArmorErrors(key, value, spec, path) : [])),
   ];
 }
@@ -43,6 +47,16 @@ function appArmorErrors(key: string, profile: string, spec: PodSpec, path: strin
 /** Annotations that a pod keeps as it was made with them. */
 export function annotationChangeErrors(annotations: Readonly<Record<string, string>>, old: Readonly<Record<string, string>>): FieldError[] {
   const fixed = (key: string) => (key.startsWith(APP_ARMOR_CONTAINER) ? "AppArmor annotations" : key === MIRROR ? "mirror pod annotation" : undefined);
-  const forbidden = (keys: readonly string[], verb: string) => keys.flatMap((key) => (fixed(key) === undefined ? [] : [forbiddenField(`metadata.annotations[${key}]`, `may not ${verb} ${fixed(key)}`)]));
-  return [...forbidden(Object.keys(old).filter((key) => annotations[key] !== old[key]), "remove or update"), ...forbidden(Object.keys(annotations).filter((key) => old[key] === undefined), "add")];
+  const forbidden = (keys: readonly string[], verb: string) =>
+    keys.flatMap((key) => (fixed(key) === undefined ? [] : [forbiddenField(`metadata.annotations[${key}]`, `may not ${verb} ${fixed(key)}`)]));
+  return [
+    ...forbidden(
+      Object.keys(old).filter((key) => annotations[key] !== old[key]),
+      "remove or update",
+    ),
+    ...forbidden(
+      Object.keys(annotations).filter((key) => old[key] === undefined),
+      "add",
+    ),
+  ];
 }

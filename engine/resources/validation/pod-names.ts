@@ -13,12 +13,15 @@ export function validateDns({ dnsPolicy, dnsConfig }: PodSpec, path: string): Fi
   const { nameservers = [], searches = [], options = [] } = dnsConfig ?? {};
   const at = `${path}.dnsConfig`;
   if (dnsPolicy === "None" && dnsConfig === undefined) return [requiredField(at, "must provide `dnsConfig` when `dnsPolicy` is None")];
-  if (dnsPolicy === "None" && nameservers.length === 0) return [requiredField(`${at}.nameservers`, "must provide at least one DNS nameserver when `dnsPolicy` is None")];
+  if (dnsPolicy === "None" && nameservers.length === 0)
+    return [requiredField(`${at}.nameservers`, "must provide at least one DNS nameserver when `dnsPolicy` is None")];
   const errors: FieldError[] = [];
-  if (nameservers.length > NAMESERVERS_MAX) errors.push(invalidField(`${at}.nameservers`, nameservers, `must not have more than ${NAMESERVERS_MAX} nameservers`));
+  if (nameservers.length > NAMESERVERS_MAX)
+    errors.push(invalidField(`${at}.nameservers`, nameservers, `must not have more than ${NAMESERVERS_MAX} nameservers`));
   errors.push(...nameservers.flatMap((address, index) => addressErrors(address, `${at}.nameservers[${index}]`)));
   if (searches.length > SEARCHES_MAX) errors.push(invalidField(`${at}.searches`, searches, `must not have more than ${SEARCHES_MAX} search paths`));
-  if (searches.join(" ").length > SEARCH_CHARACTERS_MAX) errors.push(invalidField(`${at}.searches`, searches, `must not have more than ${SEARCH_CHARACTERS_MAX} characters (including spaces) in the search list`));
+  if (searches.join(" ").length > SEARCH_CHARACTERS_MAX)
+    errors.push(invalidField(`${at}.searches`, searches, `must not have more than ${SEARCH_CHARACTERS_MAX} characters (including spaces) in the search list`));
   for (const [index, search] of searches.entries()) {
     const name = search.replace(/\.$/, "");
     if (search !== ".") errors.push(...invalidFields(`${at}.searches[${index}]`, name, underscoredSubdomainProblems(name)));

@@ -17,8 +17,11 @@ export function validateEphemeralContainers(pod: Pod, old: Pod): FieldError[] {
   const added = new Map((pod.spec.ephemeralContainers ?? []).map((container) => [container.name, container]));
   const errors = (old.spec.ephemeralContainers ?? []).flatMap((container) => {
     const now = added.get(container.name);
-    if (now === undefined) return [forbiddenField("spec.ephemeralContainers", `existing ephemeral containers ${JSON.stringify(container.name)} may not be removed`)];
-    return jsonEqual(now, container) ? [] : [forbiddenField("spec.ephemeralContainers", `existing ephemeral containers ${JSON.stringify(container.name)} may not be changed`)];
+    if (now === undefined)
+      return [forbiddenField("spec.ephemeralContainers", `existing ephemeral containers ${JSON.stringify(container.name)} may not be removed`)];
+    return jsonEqual(now, container)
+      ? []
+      : [forbiddenField("spec.ephemeralContainers", `existing ephemeral containers ${JSON.stringify(container.name)} may not be changed`)];
   });
   return [...errors, ...validatePod(pod)];
 }
@@ -32,7 +35,11 @@ export function withResources(pod: Pod, old: Pod): Pod {
     const found = wanted?.find((candidate) => candidate.name === container.name);
     if (found === undefined) return container;
     const { resources: _resources, resizePolicy: _policy, ...rest } = container;
-    return { ...rest, ...(found.resources === undefined ? {} : { resources: found.resources }), ...(found.resizePolicy === undefined ? {} : { resizePolicy: found.resizePolicy }) } as T; // the same container with two fields replaced
+    return {
+      ...rest,
+      ...(found.resources === undefined ? {} : { resources: found.resources }),
+      ...(found.resizePolicy === undefined ? {} : { resizePolicy: found.resizePolicy }),
+    } as T; // the same container with two fields replaced
   };
   const { resources: _whole, ...spec } = old.spec;
   const { initContainers } = spec;
@@ -53,11 +60,21 @@ export function validateResize(pod: Pod, old: Pod, qosOf: (spec: Pod["spec"]) =>
   if (misplaced.length > 0) return misplaced;
   const isReclassed = qosOf(pod.spec) !== (old.status?.qosClass ?? qosOf(old.spec));
   const classErrors = isReclassed ? [invalidField("spec", qosOf(pod.spec), "Pod QOS Class may not change as a result of resizing")] : [];
-  if (old.spec.resources !== undefined && pod.spec.resources === undefined) return [...classErrors, forbiddenField(WHOLE_POD, "pod-level resources cannot be removed")];
+  if (old.spec.resources !== undefined && pod.spec.resources === undefined)
+    return [...classErrors, forbiddenField(WHOLE_POD, "pod-level resources cannot be removed")];
   const errors = (["initContainers", "containers"] as const).flatMap((list) =>
-    (pod.spec[list] ?? []).flatMap((container, index) => resourceErrors(container.resources, old.spec[list]?.[index]?.resources, `spec.${list}[${index}].resources`)),
+    (pod.spec[list] ?? []).flatMap((container, index) =>
+      resourceErrors(container.resources, old.spec[list]?.[index]?.resources, `spec.${list}[${index}].resources`),
+    ),
   );
-  return [...classErrors, ...errors, ...resourceErrors(pod.spec.resources, old.spec.resources, WHOLE_POD), ...initErrors(pod, old), ...validatePod(pod), ...validatePodUpdate(withResources(old, pod), old)];
+  return [
+    ...classErrors,
+    ...errors,
+    ...resourceErrors(pod.spec.resources, old.spec.resources, WHOLE_POD),
+    ...initErrors(pod, old),
+    ...validatePod(pod),
+    ...validatePodUpdate(withResources(old, pod), old),
+  ];
 }
 
 /** The containers of a pod, and their order, are what they were. */
@@ -65,7 +82,9 @@ function orderErrors(pod: Pod, old: Pod): FieldError[] {
   return (["containers", "initContainers"] as const).flatMap((list) => {
     const [now, before] = [pod.spec[list] ?? [], old.spec[list] ?? []];
     if (now.length !== before.length) return [forbiddenField(`spec.${list}`, `${list} may not be added or removed on resize`)];
-    return now.flatMap(({ name }, index) => (name === before[index]?.name ? [] : [forbiddenField(`spec.${list}[${index}].name`, `${list} may not be renamed or reordered on resize`)]));
+    return now.flatMap(({ name }, index) =>
+      name === before[index]?.name ? [] : [forbiddenField(`spec.${list}[${index}].name`, `${list} may not be renamed or reordered on resize`)],
+    );
   });
 }
 
@@ -74,7 +93,9 @@ function initErrors(pod: Pod, old: Pod): FieldError[] {
   return (pod.spec.initContainers ?? []).flatMap((container, index) => {
     const isResized = !jsonEqual(container.resources ?? {}, old.spec.initContainers?.[index]?.resources ?? {});
     const restarts = container.resizePolicy?.some(({ restartPolicy }) => restartPolicy === "RestartContainer") === true;
-    return isResized && restarts && container.restartPolicy !== "Always" ? [forbiddenField(`spec.initContainers[${index}]`, "non-sidecar init containers with a resize policy of RestartContainer cannot be resized")] : [];
+    return isResized && restarts && container.restartPolicy !== "Always"
+      ? [forbiddenField(`spec.initContainers[${index}]`, "non-sidecar init containers with a resize policy of RestartContainer cannot be resized")]
+      : [];
   });
 }
 
@@ -89,7 +110,8 @@ function resourceErrors(now: ResourceRequirements | undefined, old: ResourceRequ
     const isWhole = path === WHOLE_POD;
     return [...new Set([...Object.keys(wanted), ...Object.keys(known)])].flatMap((name) => {
       const [amount, before] = [wanted[name], known[name]];
-      if (RESIZABLE.has(name)) return amount === undefined ? [forbiddenField(`${path}.${list}`, `${isWhole ? "pod-level " : ""}resource ${list} cannot be removed`)] : [];
+      if (RESIZABLE.has(name))
+        return amount === undefined ? [forbiddenField(`${path}.${list}`, `${isWhole ? "pod-level " : ""}resource ${list} cannot be removed`)] : [];
       const isSame = amount !== undefined && before !== undefined && compareQuantities(amount, before) === 0;
       return isSame ? [] : [forbiddenField(`${path}.${list}`, `only cpu and memory resources are mutable${isWhole ? " at pod-level" : ""}`)];
     });

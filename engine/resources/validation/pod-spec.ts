@@ -1,4 +1,13 @@
-import { choiceErrors, forbiddenField, invalidField, invalidFields, requiredField, requiredName, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
+import {
+  choiceErrors,
+  forbiddenField,
+  invalidField,
+  invalidFields,
+  requiredField,
+  requiredName,
+  unsupportedValue,
+  type FieldError,
+} from "../../apimachinery/field-error.ts";
 import { dnsLabelProblems, dnsSubdomainProblems } from "../../apimachinery/names.ts";
 import { annotationErrors, labelErrors } from "../../apimachinery/object-meta-validation.ts";
 import { validatePodLevel } from "../pod-level-resources.ts";
@@ -22,8 +31,15 @@ const SECONDS_MAX = 2_147_483_647;
 
 /** Rules for a pod beyond its schema. */
 export function validatePod({ metadata, spec }: Pod): FieldError[] {
-  const images = (["containers", "initContainers"] as const).flatMap((list) => (spec[list] ?? []).flatMap((container, index) => validateImage(container, `spec.${list}[${index}]`)));
-  return [...podAnnotationErrors(metadata.annotations ?? {}, spec, "metadata.annotations"), ...validatePodSpec(spec, "spec", metadata.name ?? ""), ...tokenErrors(spec), ...images];
+  const images = (["containers", "initContainers"] as const).flatMap((list) =>
+    (spec[list] ?? []).flatMap((container, index) => validateImage(container, `spec.${list}[${index}]`)),
+  );
+  return [
+    ...podAnnotationErrors(metadata.annotations ?? {}, spec, "metadata.annotations"),
+    ...validatePodSpec(spec, "spec", metadata.name ?? ""),
+    ...tokenErrors(spec),
+    ...images,
+  ];
 }
 
 /** Rules for a pod's spec beyond its schema, as upstream states them. `path` is the spec's place, such as `spec.template.spec`; `podName` is there for pods, not for templates of them. */
@@ -50,7 +66,9 @@ export function validatePodSpec(spec: PodSpec, path: string, podName?: string): 
     ...validateHostnameOverride(spec, path),
     ...validateNames(spec, path),
     ...validateForSystem(spec, path),
-    ...(["initContainers", "containers", "ephemeralContainers"] as const).flatMap((list) => (spec[list] ?? []).flatMap((container, index) => validateEnvFiles(container, `${path}.${list}[${index}]`, spec.volumes ?? []))),
+    ...(["initContainers", "containers", "ephemeralContainers"] as const).flatMap((list) =>
+      (spec[list] ?? []).flatMap((container, index) => validateEnvFiles(container, `${path}.${list}[${index}]`, spec.volumes ?? [])),
+    ),
   ];
 }
 
@@ -79,18 +97,22 @@ export function validateAnyTemplate(template: PodTemplateSpec, path: string): Fi
     ...validatePodSpec(template.spec, `${path}.spec`),
     ...profileMismatches(template.metadata, template.spec, `${path}.spec`),
   ];
-  if ((template.spec.ephemeralContainers ?? []).length > 0) errors.push(forbiddenField(`${path}.spec.ephemeralContainers`, "ephemeral containers not allowed in pod template"));
+  if ((template.spec.ephemeralContainers ?? []).length > 0)
+    errors.push(forbiddenField(`${path}.spec.ephemeralContainers`, "ephemeral containers not allowed in pod template"));
   return errors;
 }
 
 function validateNames(spec: PodSpec, path: string): FieldError[] {
-  const subdomain = (field: "serviceAccountName" | "nodeName" | "priorityClassName") => invalidFields(`${path}.${field}`, spec[field], spec[field] ? dnsSubdomainProblems(spec[field] ?? "") : []);
+  const subdomain = (field: "serviceAccountName" | "nodeName" | "priorityClassName") =>
+    invalidFields(`${path}.${field}`, spec[field], spec[field] ? dnsSubdomainProblems(spec[field] ?? "") : []);
   const label = (field: "hostname" | "subdomain") => invalidFields(`${path}.${field}`, spec[field], spec[field] ? dnsLabelProblems(spec[field] ?? "") : []);
   const { activeDeadlineSeconds: seconds, preemptionPolicy, runtimeClassName } = spec;
   return [
     ...subdomain("serviceAccountName"),
     ...subdomain("nodeName"),
-    ...(seconds !== undefined && (seconds < 1 || seconds > SECONDS_MAX) ? [invalidField(`${path}.activeDeadlineSeconds`, seconds, `must be between 1 and ${SECONDS_MAX}, inclusive`)] : []),
+    ...(seconds !== undefined && (seconds < 1 || seconds > SECONDS_MAX)
+      ? [invalidField(`${path}.activeDeadlineSeconds`, seconds, `must be between 1 and ${SECONDS_MAX}, inclusive`)]
+      : []),
     ...label("hostname"),
     ...label("subdomain"),
     ...validateTolerations(spec.tolerations ?? [], `${path}.tolerations`),
@@ -108,8 +130,12 @@ function claimErrors(spec: PodSpec, path: string): FieldError[] {
     const { name, resourceClaimName: own, resourceClaimTemplateName: template } = claim;
     return [
       ...requiredName(`${at}.name`, name, dnsLabelProblems),
-      ...(own !== undefined && template !== undefined ? [invalidField(at, claim, "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified")] : []),
-      ...(own === undefined && template === undefined ? [invalidField(at, claim, "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`")] : []),
+      ...(own !== undefined && template !== undefined
+        ? [invalidField(at, claim, "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified")]
+        : []),
+      ...(own === undefined && template === undefined
+        ? [invalidField(at, claim, "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`")]
+        : []),
       ...(own === undefined ? [] : invalidFields(`${at}.resourceClaimName`, own, dnsSubdomainProblems(own))),
       ...(template === undefined ? [] : invalidFields(`${at}.resourceClaimTemplateName`, template, dnsSubdomainProblems(template))),
     ];
@@ -121,7 +147,9 @@ function tokenErrors({ serviceAccountName, volumes = [] }: PodSpec): FieldError[
   if (serviceAccountName) return [];
   return volumes.flatMap(({ projected }, v) =>
     (projected?.sources ?? []).flatMap(({ serviceAccountToken }, s) =>
-      serviceAccountToken === undefined ? [] : [forbiddenField(`spec.volumes[${v}].projected.sources[${s}].serviceAccountToken`, "must not be specified when serviceAccountName is not set")],
+      serviceAccountToken === undefined
+        ? []
+        : [forbiddenField(`spec.volumes[${v}].projected.sources[${s}].serviceAccountToken`, "must not be specified when serviceAccountName is not set")],
     ),
   );
 }

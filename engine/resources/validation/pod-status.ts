@@ -24,7 +24,13 @@ export function withPodAddresses(status: PodStatus): PodStatus {
 type Addresses = readonly { readonly ip: string }[];
 
 function addressListErrors(field: string, addresses: Addresses = [], known: Addresses = []): FieldError[] {
-  const errors = addresses.flatMap(({ ip }, index) => addressErrors(ip, `${field}[${index}]`, known.map((one) => one.ip)));
+  const errors = addresses.flatMap(({ ip }, index) =>
+    addressErrors(
+      ip,
+      `${field}[${index}]`,
+      known.map((one) => one.ip),
+    ),
+  );
   if (addresses.length < 2) return errors;
   const families = addresses.map(({ ip }) => familyOf(ip));
   const isPair = addresses.length === 2 && families[0] !== undefined && families[1] !== undefined && families[0] !== families[1];

@@ -10,10 +10,18 @@ const CHANGEABLE =
 export function validatePodUpdate(pod: Pod, old: Pod): FieldError[] {
   const { spec } = pod;
   const annotations = annotationChangeErrors(pod.metadata.annotations ?? {}, old.metadata.annotations ?? {});
-  if (spec.containers.length !== old.spec.containers.length) return [...annotations, forbiddenField("spec.containers", "pod updates may not add or remove containers")];
-  if ((spec.initContainers ?? []).length !== (old.spec.initContainers ?? []).length) return [...annotations, forbiddenField("spec.initContainers", "pod updates may not add or remove containers")];
+  if (spec.containers.length !== old.spec.containers.length)
+    return [...annotations, forbiddenField("spec.containers", "pod updates may not add or remove containers")];
+  if ((spec.initContainers ?? []).length !== (old.spec.initContainers ?? []).length)
+    return [...annotations, forbiddenField("spec.initContainers", "pod updates may not add or remove containers")];
   const isGated = (old.spec.schedulingGates ?? []).length > 0;
-  const errors = [...annotations, ...deadlineErrors(spec, old.spec), ...tolerationErrors(spec, old.spec), ...gateErrors(spec, old.spec), ...(isGated ? narrowingErrors(spec, old.spec) : [])];
+  const errors = [
+    ...annotations,
+    ...deadlineErrors(spec, old.spec),
+    ...tolerationErrors(spec, old.spec),
+    ...gateErrors(spec, old.spec),
+    ...(isGated ? narrowingErrors(spec, old.spec) : []),
+  ];
   const changed = changedFields(withChangeable(spec, old.spec, isGated), old.spec);
   return changed.length === 0 ? errors : [...errors, forbiddenField("spec", `${CHANGEABLE}; changed: ${changed.join(", ")}`)];
 }
@@ -27,7 +35,9 @@ function withChangeable(spec: PodSpec, old: PodSpec, isGated: boolean): PodSpec 
     activeDeadlineSeconds: old.activeDeadlineSeconds,
     tolerations: old.tolerations,
     schedulingGates: old.schedulingGates,
-    ...(spec.terminationGracePeriodSeconds === 1 && (old.terminationGracePeriodSeconds ?? 0) < 0 ? { terminationGracePeriodSeconds: old.terminationGracePeriodSeconds } : {}),
+    ...(spec.terminationGracePeriodSeconds === 1 && (old.terminationGracePeriodSeconds ?? 0) < 0
+      ? { terminationGracePeriodSeconds: old.terminationGracePeriodSeconds }
+      : {}),
     ...(isGated ? { nodeSelector: old.nodeSelector, affinity: withNodeAffinityOf(spec.affinity, old.affinity) } : {}),
   };
 }
@@ -57,13 +67,17 @@ function deadlineErrors({ activeDeadlineSeconds: seconds }: PodSpec, { activeDea
 function tolerationErrors(spec: PodSpec, old: PodSpec): FieldError[] {
   const lasting = ({ tolerationSeconds: _seconds, ...rest }: Toleration) => rest;
   const isKept = (toleration: Toleration) => (spec.tolerations ?? []).some((candidate) => jsonEqual(lasting(candidate), lasting(toleration)));
-  return (old.tolerations ?? []).every(isKept) ? [] : [forbiddenField("spec.tolerations", "existing toleration can not be modified except its tolerationSeconds")];
+  return (old.tolerations ?? []).every(isKept)
+    ? []
+    : [forbiddenField("spec.tolerations", "existing toleration can not be modified except its tolerationSeconds")];
 }
 
 function gateErrors(spec: PodSpec, old: PodSpec): FieldError[] {
   const known = new Set((old.schedulingGates ?? []).map((gate) => gate.name));
   return (spec.schedulingGates ?? []).flatMap((gate, index) =>
-    known.has(gate.name) ? [] : [forbiddenField(`spec.schedulingGates[${index}].name`, `only deletion is allowed, but found new scheduling gate '${gate.name}'`)],
+    known.has(gate.name)
+      ? []
+      : [forbiddenField(`spec.schedulingGates[${index}].name`, `only deletion is allowed, but found new scheduling gate '${gate.name}'`)],
   );
 }
 
@@ -71,12 +85,14 @@ function gateErrors(spec: PodSpec, old: PodSpec): FieldError[] {
 function narrowingErrors(spec: PodSpec, old: PodSpec): FieldError[] {
   const errors: FieldError[] = [];
   const keepsLabels = Object.entries(old.nodeSelector ?? {}).every(([key, value]) => spec.nodeSelector?.[key] === value);
-  if (!keepsLabels) errors.push(invalidField("spec.nodeSelector", spec.nodeSelector ?? {}, "only additions are allowed to spec.nodeSelector (no mutations or deletions)"));
+  if (!keepsLabels)
+    errors.push(invalidField("spec.nodeSelector", spec.nodeSelector ?? {}, "only additions are allowed to spec.nodeSelector (no mutations or deletions)"));
   const terms = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
   const oldTerms = old.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
   if (oldTerms === undefined) return errors;
   const at = "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms";
-  if (terms?.length !== oldTerms.length) return [...errors, invalidField(at, terms ?? [], "no additions/deletions to non-empty NodeSelectorTerms list are allowed")];
+  if (terms?.length !== oldTerms.length)
+    return [...errors, invalidField(at, terms ?? [], "no additions/deletions to non-empty NodeSelectorTerms list are allowed")];
   for (const [index, oldTerm] of oldTerms.entries()) {
     for (const field of ["matchExpressions", "matchFields"] as const) {
       const kept = (oldTerm[field] ?? []).every((requirement) => (terms[index]?.[field] ?? []).some((candidate) => jsonEqual(candidate, requirement)));

@@ -1,6 +1,13 @@
 import { forbiddenField, invalidField, invalidFields, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
 import { dnsSubdomainProblems } from "../../apimachinery/names.ts";
-import type { ClusterTrustBundleProjection, DownwardAPIVolumeFile, KeyToPath, ProjectedVolumeSource, ServiceAccountTokenProjection, VolumeProjection } from "../types.ts";
+import type {
+  ClusterTrustBundleProjection,
+  DownwardAPIVolumeFile,
+  KeyToPath,
+  ProjectedVolumeSource,
+  ServiceAccountTokenProjection,
+  VolumeProjection,
+} from "../types.ts";
 import { validateFieldRef, validateResourceFieldRef } from "./environment.ts";
 import { validateLabelSelector } from "./scheduling.ts";
 import { localPathErrors } from "./mounts.ts";
@@ -28,7 +35,8 @@ export function downwardFileErrors(files: readonly DownwardAPIVolumeFile[], at: 
   return files.flatMap(({ path, fieldRef, resourceFieldRef, mode }) => {
     const errors = [...requiredText(path, `${at}.path`), ...filePathErrors(path, `${at}.path`)];
     if (fieldRef !== undefined) errors.push(...validateFieldRef(fieldRef, `${at}.fieldRef`, "file"));
-    if (fieldRef !== undefined && resourceFieldRef !== undefined) errors.push(invalidField(at, "resource", "fieldRef and resourceFieldRef can not be specified simultaneously"));
+    if (fieldRef !== undefined && resourceFieldRef !== undefined)
+      errors.push(invalidField(at, "resource", "fieldRef and resourceFieldRef can not be specified simultaneously"));
     else if (resourceFieldRef !== undefined) errors.push(...validateResourceFieldRef(resourceFieldRef, `${at}.resourceFieldRef`, "file"));
     else if (fieldRef === undefined) errors.push(requiredField(at, "one of fieldRef and resourceFieldRef is required"));
     return [...errors, ...modeErrors(mode, `${at}.mode`)];
@@ -46,7 +54,8 @@ export function projectedErrors({ sources, defaultMode }: ProjectedVolumeSource,
       if (files.has(file)) errors.push(invalidField(path, told, "conflicting duplicate paths"));
       files.add(file);
     }
-    if (Object.values(source).filter((part) => part !== undefined).length > 1) errors.push(forbiddenField(at, "may not specify more than 1 volume type per source"));
+    if (Object.values(source).filter((part) => part !== undefined).length > 1)
+      errors.push(forbiddenField(at, "may not specify more than 1 volume type per source"));
   }
   return errors;
 }
@@ -54,7 +63,9 @@ export function projectedErrors({ sources, defaultMode }: ProjectedVolumeSource,
 function sourceErrors({ configMap, secret, downwardAPI, serviceAccountToken, clusterTrustBundle }: VolumeProjection, at: string, volume: string): FieldError[] {
   return [
     ...(secret === undefined ? [] : [...requiredText(secret.name, `${at}.secret.name`), ...itemErrors(secret.items ?? [], `${at}.secret.items`)]),
-    ...(configMap === undefined ? [] : [...requiredText(configMap.name, `${at}.configMap.name`), ...itemErrors(configMap.items ?? [], `${at}.configMap.items`)]),
+    ...(configMap === undefined
+      ? []
+      : [...requiredText(configMap.name, `${at}.configMap.name`), ...itemErrors(configMap.items ?? [], `${at}.configMap.items`)]),
     ...(downwardAPI === undefined ? [] : downwardFileErrors(downwardAPI.items ?? [], `${at}.downwardAPI`)),
     ...(serviceAccountToken === undefined ? [] : tokenErrors(serviceAccountToken, `${at}.serviceAccountToken`, volume)),
     ...(clusterTrustBundle === undefined ? [] : trustErrors(clusterTrustBundle, `${at}.clusterTrustBundle`)),
@@ -75,10 +86,20 @@ function trustErrors(bundle: ClusterTrustBundleProjection, at: string): FieldErr
   const errors: FieldError[] = [];
   if (name !== undefined && signerName !== undefined) errors.push(invalidField(at, bundle, "only one of name and signerName may be used"));
   else if (name !== undefined) {
-    errors.push(...requiredText(name, `${at}.name`, "must be a valid object name"), ...invalidFields(`${at}.name`, name, dnsSubdomainProblems(name.replaceAll(":", ".")).map((problem) => `not a valid clustertrustbundlename: ${problem}`)));
+    errors.push(
+      ...requiredText(name, `${at}.name`, "must be a valid object name"),
+      ...invalidFields(
+        `${at}.name`,
+        name,
+        dnsSubdomainProblems(name.replaceAll(":", ".")).map((problem) => `not a valid clustertrustbundlename: ${problem}`),
+      ),
+    );
     if (labelSelector !== undefined) errors.push(invalidField(`${at}.labelSelector`, labelSelector, "labelSelector must be unset if name is specified"));
   } else if (signerName !== undefined) {
-    errors.push(...requiredText(signerName, `${at}.signerName`, "must be a valid signer name"), ...(labelSelector === undefined ? [] : validateLabelSelector(labelSelector, `${at}.labelSelector`)));
+    errors.push(
+      ...requiredText(signerName, `${at}.signerName`, "must be a valid signer name"),
+      ...(labelSelector === undefined ? [] : validateLabelSelector(labelSelector, `${at}.labelSelector`)),
+    );
   } else errors.push(requiredField(at, "either name or signerName must be specified"));
   return [...errors, ...requiredText(path, `${at}.path`), ...filePathErrors(path, `${at}.path`)];
 }

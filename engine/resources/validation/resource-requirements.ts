@@ -10,14 +10,27 @@ export function validateResources(requirements: ResourceRequirements | undefined
 }
 
 /** `nameErrors` says which resources may be asked for here. */
-export function validateRequirements(requirements: ResourceRequirements | undefined, path: string, claims: ReadonlySet<string>, nameErrors: (name: string) => readonly string[]): FieldError[] {
+export function validateRequirements(
+  requirements: ResourceRequirements | undefined,
+  path: string,
+  claims: ReadonlySet<string>,
+  nameErrors: (name: string) => readonly string[],
+): FieldError[] {
   const { limits = {}, requests = {} } = requirements ?? {};
-  const errors = Object.entries(limits).flatMap(([name, amount]) => [...amountErrors(name, amount, `${path}.limits[${name}]`, nameErrors), ...pageErrors(name, amount, `${path}.limits[${name}]`)]);
+  const errors = Object.entries(limits).flatMap(([name, amount]) => [
+    ...amountErrors(name, amount, `${path}.limits[${name}]`, nameErrors),
+    ...pageErrors(name, amount, `${path}.limits[${name}]`),
+  ]);
   for (const [name, amount] of Object.entries(requests)) {
-    errors.push(...amountErrors(name, amount, `${path}.requests[${name}]`, nameErrors), ...compareWithLimit(name, amount, limits[name], path), ...pageErrors(name, amount, `${path}.requests[${name}]`));
+    errors.push(
+      ...amountErrors(name, amount, `${path}.requests[${name}]`, nameErrors),
+      ...compareWithLimit(name, amount, limits[name], path),
+      ...pageErrors(name, amount, `${path}.requests[${name}]`),
+    );
   }
   const names = [...Object.keys(limits), ...Object.keys(requests)];
-  if (names.some(isHugePages) && !names.some((name) => name === "cpu" || name === "memory")) errors.push(forbiddenField(path, "HugePages require cpu or memory"));
+  if (names.some(isHugePages) && !names.some((name) => name === "cpu" || name === "memory"))
+    errors.push(forbiddenField(path, "HugePages require cpu or memory"));
   return [...errors, ...claimErrors(requirements?.claims ?? [], `${path}.claims`, claims)];
 }
 
@@ -25,7 +38,8 @@ export function validateRequirements(requirements: ResourceRequirements | undefi
 function amountErrors(name: string, amount: string, at: string, nameErrors: (name: string) => readonly string[]): FieldError[] {
   const errors = invalidFields(at, name, nameErrors(name));
   if (parseQuantity(amount) < 0) errors.push(invalidField(at, canonicalQuantity(amount), "must be greater than or equal to 0"));
-  if ((isExtendedResource(name) || isCountedResource(name)) && !Number.isInteger(parseQuantity(amount))) errors.push(invalidField(at, canonicalQuantity(amount), "must be an integer"));
+  if ((isExtendedResource(name) || isCountedResource(name)) && !Number.isInteger(parseQuantity(amount)))
+    errors.push(invalidField(at, canonicalQuantity(amount), "must be an integer"));
   return errors;
 }
 
@@ -43,8 +57,10 @@ function compareWithLimit(name: string, request: string, limit: string | undefin
   const mayDiffer = isNative(name) && !isHugePages(name);
   if (limit === undefined) return mayDiffer ? [] : [requiredField(`${path}.limits`, "Limit must be set for non overcommitable resources")];
   const order = compareQuantities(request, limit);
-  if (order > 0 && mayDiffer) return [invalidField(`${path}.requests`, canonicalQuantity(request), `must be less than or equal to ${name} limit of ${canonicalQuantity(limit)}`)];
-  if (order !== 0 && !mayDiffer) return [invalidField(`${path}.requests`, canonicalQuantity(request), `must be equal to ${name} limit of ${canonicalQuantity(limit)}`)];
+  if (order > 0 && mayDiffer)
+    return [invalidField(`${path}.requests`, canonicalQuantity(request), `must be less than or equal to ${name} limit of ${canonicalQuantity(limit)}`)];
+  if (order !== 0 && !mayDiffer)
+    return [invalidField(`${path}.requests`, canonicalQuantity(request), `must be equal to ${name} limit of ${canonicalQuantity(limit)}`)];
   return [];
 }
 
@@ -66,7 +82,12 @@ function claimErrors(used: NonNullable<ResourceRequirements["claims"]>, path: st
       seen.add(key);
       if (request) inParts.add(name);
     }
-    if (!claims.has(name)) errors.push({ type: "FieldValueNotFound", field: at, message: `Not found: ${JSON.stringify(name)}: must be one of the names in pod.spec.resourceClaims${known}` });
+    if (!claims.has(name))
+      errors.push({
+        type: "FieldValueNotFound",
+        field: at,
+        message: `Not found: ${JSON.stringify(name)}: must be one of the names in pod.spec.resourceClaims${known}`,
+      });
     return errors;
   });
 }
@@ -97,4 +118,5 @@ const isHugePages = (name: string): boolean => name.startsWith("hugepages-");
 const isNative = (name: string) => !name.includes("/") || name.includes("kubernetes.io/");
 
 /** Resources of somebody else's domain, such as example.com/gpu. */
-export const isExtendedResource = (name: string): boolean => !isNative(name) && !name.startsWith("requests.") && qualifiedNameProblems(`requests.${name}`).length === 0;
+export const isExtendedResource = (name: string): boolean =>
+  !isNative(name) && !name.startsWith("requests.") && qualifiedNameProblems(`requests.${name}`).length === 0;

@@ -1,4 +1,12 @@
-import { duplicateField, forbiddenField, invalidField, invalidFields, requiredField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
+import {
+  duplicateField,
+  forbiddenField,
+  invalidField,
+  invalidFields,
+  requiredField,
+  unsupportedValue,
+  type FieldError,
+} from "../../apimachinery/field-error.ts";
 import { labelErrors } from "../../apimachinery/object-meta-validation.ts";
 import { dnsLabelProblems, dnsSubdomainProblems, labelValueError, labelValueProblems, qualifiedNameProblems } from "../../apimachinery/names.ts";
 import { repeatsOf } from "../../lib/repeats.ts";
@@ -10,8 +18,10 @@ export function validateTolerations(tolerations: readonly Toleration[], path: st
     const at = `${path}[${index}]`;
     const { key = "", operator = "", value = "", effect = "" } = toleration;
     const errors = key === "" ? [] : keyErrors(key, `${at}.key`);
-    if (key === "" && operator !== "Exists") errors.push(invalidField(`${at}.operator`, operator, "operator must be Exists when `key` is empty, which means \"match all values and all keys\""));
-    if (toleration.tolerationSeconds !== undefined && effect !== "NoExecute") errors.push(invalidField(`${at}.effect`, effect, "effect must be 'NoExecute' when `tolerationSeconds` is set"));
+    if (key === "" && operator !== "Exists")
+      errors.push(invalidField(`${at}.operator`, operator, 'operator must be Exists when `key` is empty, which means "match all values and all keys"'));
+    if (toleration.tolerationSeconds !== undefined && effect !== "NoExecute")
+      errors.push(invalidField(`${at}.effect`, effect, "effect must be 'NoExecute' when `tolerationSeconds` is set"));
     if (operator === "Exists" && value !== "") errors.push(invalidField(`${at}.operator`, value, "value must be empty when `operator` is 'Exists'"));
     const problem = operator === "Equal" || operator === "" ? labelValueError(value) : undefined;
     if (problem !== undefined) errors.push(invalidField(`${at}.operator`, value, problem.replace("; ", ";")));
@@ -27,8 +37,10 @@ export function validateLabelSelector(selector: LabelSelector, path: string): Fi
     const at = `${path}.matchExpressions[${index}]`;
     const needsValues = operator === "In" || operator === "NotIn";
     if (needsValues && values.length === 0) errors.push(requiredField(`${at}.values`, "must be specified when `operator` is 'In' or 'NotIn'"));
-    if (!needsValues && operator !== "Exists" && operator !== "DoesNotExist") errors.push(invalidField(`${at}.operator`, operator, "not a valid selector operator"));
-    else if (!needsValues && values.length > 0) errors.push(forbiddenField(`${at}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"));
+    if (!needsValues && operator !== "Exists" && operator !== "DoesNotExist")
+      errors.push(invalidField(`${at}.operator`, operator, "not a valid selector operator"));
+    else if (!needsValues && values.length > 0)
+      errors.push(forbiddenField(`${at}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"));
     errors.push(...keyErrors(key, `${at}.key`));
     for (const [v, value] of values.entries()) errors.push(...invalidFields(`${at}.values[${v}]`, value, labelValueProblems(value)));
   }
@@ -47,9 +59,16 @@ export function validateAffinity({ nodeAffinity, podAffinity, podAntiAffinity }:
     // A wish that no node can fulfil does no harm, so its values are anything.
     errors.push(...weightErrors(weight, preferredAt), ...validateNodeTerm(preference, `${preferredAt}.preference`, true));
   }
-  for (const [field, affinity] of [["podAffinity", podAffinity], ["podAntiAffinity", podAntiAffinity]] as const) {
+  for (const [field, affinity] of [
+    ["podAffinity", podAffinity],
+    ["podAntiAffinity", podAntiAffinity],
+  ] as const) {
     const at = `${path}.${field}`;
-    errors.push(...(affinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []).flatMap((term, index) => validatePodTerm(term, `${at}.requiredDuringSchedulingIgnoredDuringExecution[${index}]`)));
+    errors.push(
+      ...(affinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []).flatMap((term, index) =>
+        validatePodTerm(term, `${at}.requiredDuringSchedulingIgnoredDuringExecution[${index}]`),
+      ),
+    );
     errors.push(
       ...(affinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).flatMap(({ weight, podAffinityTerm }, index) => {
         const preferredAt = `${at}.preferredDuringSchedulingIgnoredDuringExecution[${index}]`;
@@ -76,9 +95,12 @@ export function validateNodeTerm(term: NodeSelectorTerm, path: string, takesAnyV
 
 function validateRequirement({ key, operator, values = [] }: NodeSelectorRequirement, path: string, takesAnyValue: boolean): FieldError[] {
   const errors: FieldError[] = [];
-  if ((operator === "In" || operator === "NotIn") && values.length === 0) errors.push(requiredField(`${path}.values`, "must be specified when `operator` is 'In' or 'NotIn'"));
-  if ((operator === "Exists" || operator === "DoesNotExist") && values.length > 0) errors.push(forbiddenField(`${path}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"));
-  if ((operator === "Gt" || operator === "Lt") && values.length !== 1) errors.push(requiredField(`${path}.values`, "must be specified single value when `operator` is 'Lt' or 'Gt'"));
+  if ((operator === "In" || operator === "NotIn") && values.length === 0)
+    errors.push(requiredField(`${path}.values`, "must be specified when `operator` is 'In' or 'NotIn'"));
+  if ((operator === "Exists" || operator === "DoesNotExist") && values.length > 0)
+    errors.push(forbiddenField(`${path}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"));
+  if ((operator === "Gt" || operator === "Lt") && values.length !== 1)
+    errors.push(requiredField(`${path}.values`, "must be specified single value when `operator` is 'Lt' or 'Gt'"));
   errors.push(...keyErrors(key, `${path}.key`));
   return takesAnyValue ? errors : [...errors, ...values.flatMap((value, index) => invalidFields(`${path}.values[${index}]`, value, labelValueProblems(value)))];
 }
@@ -87,7 +109,8 @@ function validateRequirement({ key, operator, values = [] }: NodeSelectorRequire
 function validateFieldRequirement({ key, operator, values = [] }: NodeSelectorRequirement, path: string): FieldError[] {
   const errors: FieldError[] = [];
   if (operator !== "In" && operator !== "NotIn") errors.push(invalidField(`${path}.operator`, operator, "not a valid selector operator"));
-  else if (values.length !== 1) errors.push(requiredField(`${path}.values`, "must be only one value when `operator` is 'In' or 'NotIn' for node field selector"));
+  else if (values.length !== 1)
+    errors.push(requiredField(`${path}.values`, "must be only one value when `operator` is 'In' or 'NotIn' for node field selector"));
   if (key !== "metadata.name") return [...errors, invalidField(`${path}.key`, key, "not a valid field selector key")];
   return [...errors, ...values.flatMap((name, index) => invalidFields(`${path}.values[${index}]`, name, dnsSubdomainProblems(name)))];
 }
@@ -122,9 +145,14 @@ function validateSpread(constraint: TopologySpreadConstraint, path: string, isRe
   if (isRepeated) errors.push(duplicateField(`${path}.{topologyKey, whenUnsatisfiable}`, `{${topologyKey}, ${whenUnsatisfiable}}`));
   if (minDomains !== undefined) {
     if (minDomains <= 0) errors.push(invalidField(`${path}.minDomains`, minDomains, "must be greater than zero"));
-    if (whenUnsatisfiable !== "DoNotSchedule") errors.push(invalidField(`${path}.minDomains`, minDomains, `can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ${whenUnsatisfiable}`));
+    if (whenUnsatisfiable !== "DoNotSchedule")
+      errors.push(invalidField(`${path}.minDomains`, minDomains, `can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ${whenUnsatisfiable}`));
   }
-  return [...errors, ...labelKeyErrors(constraint, path), ...(labelSelector === undefined ? [] : validateLabelSelector(labelSelector, `${path}.labelSelector`))];
+  return [
+    ...errors,
+    ...labelKeyErrors(constraint, path),
+    ...(labelSelector === undefined ? [] : validateLabelSelector(labelSelector, `${path}.labelSelector`)),
+  ];
 }
 
 /** Keys of labels whose values a pod brings itself. Of a pod, the selector holds an expression for each of them already: a second one would be the user's. */
@@ -139,7 +167,9 @@ function labelKeyErrors({ labelSelector, matchLabelKeys = [], mismatchLabelKeys 
     const isTwice = (labelSelector?.matchExpressions ?? []).some((expression) => expression.key === key) && selected.filter((each) => each === key).length > 1;
     return isTwice ? [invalidField(`${path}[${index}]`, key, "exists in both matchLabelKeys and labelSelector")] : [];
   });
-  const both = matchLabelKeys.flatMap((key, index) => (mismatchLabelKeys.includes(key) ? [invalidField(`${path}.matchLabelKeys[${index}]`, key, "exists in both matchLabelKeys and mismatchLabelKeys")] : []));
+  const both = matchLabelKeys.flatMap((key, index) =>
+    mismatchLabelKeys.includes(key) ? [invalidField(`${path}.matchLabelKeys[${index}]`, key, "exists in both matchLabelKeys and mismatchLabelKeys")] : [],
+  );
   return [...names, ...twice, ...both];
 }
 

@@ -20,7 +20,8 @@ export function serviceFamilyErrors(spec: ServiceSpec, before: ServiceSpec | und
   const { clusterIPs = [], ipFamilies = [] } = spec;
   const repeats = repeatsOf(ipFamilies);
   const errors = [...pairErrors(spec), ...ipFamilies.flatMap((family, index) => familyErrors(family, repeats[index] === true, index))];
-  const misplaced = clusterIPs[0] === "None" && clusterIPs.length > 1 ? [invalidField(AT_ADDRESSES, clusterIPs, "'None' must be the first and only value")] : [];
+  const misplaced =
+    clusterIPs[0] === "None" && clusterIPs.length > 1 ? [invalidField(AT_ADDRESSES, clusterIPs, "'None' must be the first and only value")] : [];
   const known = before?.clusterIPs ?? [];
   const wrong = clusterIPs.flatMap((address, index) => (index === 0 && address === "None" ? [] : addressErrors(address, `${AT_ADDRESSES}[${index}]`, known)));
   const tooMany = clusterIPs.length > 2 ? [invalidField(AT_ADDRESSES, clusterIPs, "may only hold up to 2 values")] : [];
@@ -33,11 +34,13 @@ export function serviceFamilyErrors(spec: ServiceSpec, before: ServiceSpec | und
 function addressFamilyErrors(spec: ServiceSpec): FieldError[] {
   const { clusterIPs = [], ipFamilies = [] } = spec;
   const errors: FieldError[] = [];
-  if (clusterIPs.length > 1 && new Set(clusterIPs.map(familyOf)).size < clusterIPs.length) errors.push(invalidField(AT_ADDRESSES, clusterIPs, "may specify no more than one IP for each IP family"));
+  if (clusterIPs.length > 1 && new Set(clusterIPs.map(familyOf)).size < clusterIPs.length)
+    errors.push(invalidField(AT_ADDRESSES, clusterIPs, "may specify no more than one IP for each IP family"));
   if (isHeadless(spec)) return errors;
   for (const [index, address] of clusterIPs.entries()) {
     const family = ipFamilies[index];
-    if (family !== undefined && family !== familyOf(address)) errors.push(invalidField(`${AT_ADDRESSES}[${index}]`, address, `expected an ${family} value as indicated by \`ipFamilies[${index}]\``));
+    if (family !== undefined && family !== familyOf(address))
+      errors.push(invalidField(`${AT_ADDRESSES}[${index}]`, address, `expected an ${family} value as indicated by \`ipFamilies[${index}]\``));
   }
   return errors;
 }
@@ -74,7 +77,9 @@ function addressChangeErrors(spec: ServiceSpec, before: ServiceSpec): FieldError
   if (now.length === 0) return [invalidField(`${AT_ADDRESSES}[0]`, now, "primary clusterIP can not be unset")];
   const errors = old.length > 0 && now[0] !== old[0] ? [changed(0)] : [];
   const isReleased = now.length === 1 && old.length > 1 && spec.ipFamilyPolicy !== "SingleStack";
-  return isReleased ? [...errors, invalidField(AT_POLICY, spec.ipFamilyPolicy ?? null, "must be set to 'SingleStack' when releasing the secondary clusterIP")] : errors;
+  return isReleased
+    ? [...errors, invalidField(AT_POLICY, spec.ipFamilyPolicy ?? null, "must be set to 'SingleStack' when releasing the secondary clusterIP")]
+    : errors;
 }
 
 function familyChangeErrors(spec: ServiceSpec, before: ServiceSpec): FieldError[] {
@@ -84,5 +89,7 @@ function familyChangeErrors(spec: ServiceSpec, before: ServiceSpec): FieldError[
   if (now.length === old.length) return old.flatMap((family, index) => (now[index] === family ? [] : [invalidField(at, now, UNCHANGEABLE)]));
   const errors = now.length > 0 && old.length > 0 && now[0] !== old[0] ? [invalidField(at, now, UNCHANGEABLE)] : [];
   const isReleased = now.length === 1 && old.length > 1 && spec.ipFamilyPolicy !== "SingleStack";
-  return isReleased ? [...errors, invalidField(AT_POLICY, spec.ipFamilyPolicy ?? null, "must be set to 'SingleStack' when releasing the secondary ipFamily")] : errors;
+  return isReleased
+    ? [...errors, invalidField(AT_POLICY, spec.ipFamilyPolicy ?? null, "must be set to 'SingleStack' when releasing the secondary ipFamily")]
+    : errors;
 }

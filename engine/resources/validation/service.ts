@@ -1,4 +1,14 @@
-import { duplicateField, forbiddenField, invalidField, invalidFields, requiredField, requiredName, thenErrors, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
+import {
+  duplicateField,
+  forbiddenField,
+  invalidField,
+  invalidFields,
+  requiredField,
+  requiredName,
+  thenErrors,
+  unsupportedValue,
+  type FieldError,
+} from "../../apimachinery/field-error.ts";
 import { labelErrors } from "../../apimachinery/object-meta-validation.ts";
 import { dnsLabelProblems, dnsSubdomainProblems, qualifiedNameProblems } from "../../apimachinery/names.ts";
 import { parseAddress } from "../../lib/ip-address.ts";
@@ -23,7 +33,9 @@ export function validateService(service: Service): FieldError[] {
     ...labelErrors(spec.selector ?? {}, "spec.selector"),
     ...validateAffinity(spec),
     ...validateExternal(spec),
-    ...(spec.trafficDistribution === undefined || TRAFFIC_DISTRIBUTIONS.includes(spec.trafficDistribution) ? [] : [unsupportedValue("spec.trafficDistribution", spec.trafficDistribution, TRAFFIC_DISTRIBUTIONS)]),
+    ...(spec.trafficDistribution === undefined || TRAFFIC_DISTRIBUTIONS.includes(spec.trafficDistribution)
+      ? []
+      : [unsupportedValue("spec.trafficDistribution", spec.trafficDistribution, TRAFFIC_DISTRIBUTIONS)]),
   ];
 }
 
@@ -37,13 +49,22 @@ export function validateNewService(service: Service): FieldError[] {
 export function validateServiceUpdate(service: Service, old: Service): FieldError[] {
   const [spec, before] = [service.spec ?? {}, old.spec ?? {}];
   const isMoved = spec.type === "LoadBalancer" && before.type === "LoadBalancer" && spec.loadBalancerClass !== before.loadBalancerClass;
-  return [...serviceFamilyErrors(spec, before), ...outsideErrors(spec, before), ...annotatedRangeErrors(service, old), ...serviceFamilyChangeErrors(spec, before), ...(isMoved ? [invalidField("spec.loadBalancerClass", spec.loadBalancerClass ?? null, "may not change once set")] : []), ...healthPortErrors(spec, before)];
+  return [
+    ...serviceFamilyErrors(spec, before),
+    ...outsideErrors(spec, before),
+    ...annotatedRangeErrors(service, old),
+    ...serviceFamilyChangeErrors(spec, before),
+    ...(isMoved ? [invalidField("spec.loadBalancerClass", spec.loadBalancerClass ?? null, "may not change once set")] : []),
+    ...healthPortErrors(spec, before),
+  ];
 }
 
 /** The port of a balancer's checks is given once. */
 function healthPortErrors(spec: ServiceSpec, before: ServiceSpec): FieldError[] {
   const isChecked = [spec, before].every(({ type, externalTrafficPolicy }) => type === "LoadBalancer" && externalTrafficPolicy === "Local");
-  return isChecked && before.healthCheckNodePort && spec.healthCheckNodePort !== before.healthCheckNodePort ? [forbiddenField("spec.healthCheckNodePort", "field is immutable")] : [];
+  return isChecked && before.healthCheckNodePort && spec.healthCheckNodePort !== before.healthCheckNodePort
+    ? [forbiddenField("spec.healthCheckNodePort", "field is immutable")]
+    : [];
 }
 
 /** Where a balancer can be reached; addresses that were there before stay good. */
@@ -55,7 +76,12 @@ export function validateServiceStatus({ spec, status }: Service, old: Service): 
   return ingress.flatMap(({ ip, ipMode, hostname }, index) => [
     ...(ip ? addressErrors(ip, `${at}[${index}].ip`, known) : []),
     ...modeErrors(ip, ipMode, `${at}[${index}].ipMode`),
-    ...(hostname ? invalidFields(`${at}[${index}].hostname`, hostname, [...dnsSubdomainProblems(hostname), ...(parseAddress(hostname) === undefined ? [] : ["must be a DNS name, not an IP address"])]) : []),
+    ...(hostname
+      ? invalidFields(`${at}[${index}].hostname`, hostname, [
+          ...dnsSubdomainProblems(hostname),
+          ...(parseAddress(hostname) === undefined ? [] : ["must be a DNS name, not an IP address"]),
+        ])
+      : []),
   ]);
 }
 
@@ -74,7 +100,10 @@ function outsideErrors(spec: ServiceSpec, before: ServiceSpec | undefined): Fiel
     return thenErrors(addressErrors(address, at, before?.externalIPs ?? []), () => specialAddressErrors(address, at));
   });
   const known = (before?.loadBalancerSourceRanges ?? []).map((range) => range.trim());
-  return [...addresses, ...(spec.loadBalancerSourceRanges ?? []).flatMap((range, index) => cidrErrors(range.trim(), `spec.LoadBalancerSourceRanges[${index}]`, known))];
+  return [
+    ...addresses,
+    ...(spec.loadBalancerSourceRanges ?? []).flatMap((range, index) => cidrErrors(range.trim(), `spec.LoadBalancerSourceRanges[${index}]`, known)),
+  ];
 }
 
 /** The same in the annotation of old, where the field says nothing: one that cannot be read would let everybody in. */
@@ -89,9 +118,16 @@ function annotatedRangeErrors({ metadata, spec = {} }: Service, old: Service | u
 
 /** What a type cannot do without, and what it cannot have. */
 function validateType(spec: ServiceSpec): FieldError[] {
-  if (spec.type !== "ExternalName") return isHeadless(spec) && spec.type !== "ClusterIP" ? [invalidField("spec.clusterIPs[0]", "None", `may not be set to 'None' for ${spec.type} services`)] : [];
+  if (spec.type !== "ExternalName")
+    return isHeadless(spec) && spec.type !== "ClusterIP"
+      ? [invalidField("spec.clusterIPs[0]", "None", `may not be set to 'None' for ${spec.type} services`)]
+      : [];
   const name = (spec.externalName ?? "").replace(/\.$/, "");
-  const unwanted = [["clusterIPs", (spec.clusterIPs ?? []).length > 0], ["ipFamilies", (spec.ipFamilies ?? []).length > 0], ["ipFamilyPolicy", spec.ipFamilyPolicy !== undefined]] as const;
+  const unwanted = [
+    ["clusterIPs", (spec.clusterIPs ?? []).length > 0],
+    ["ipFamilies", (spec.ipFamilies ?? []).length > 0],
+    ["ipFamilyPolicy", spec.ipFamilyPolicy !== undefined],
+  ] as const;
   return [
     ...unwanted.flatMap(([field, isSet]) => (isSet ? [forbiddenField(`spec.${field}`, "may not be set for ExternalName services")] : [])),
     ...requiredName("spec.externalName", name, dnsSubdomainProblems),
@@ -125,7 +161,8 @@ function validatePort(port: ServicePort, path: string, spec: ServiceSpec, needsN
   if (!port.name && needsName) errors.push(requiredField(`${path}.name`));
   else if (port.name) errors.push(...invalidFields(`${path}.name`, port.name, dnsLabelProblems(port.name)));
   const { targetPort, appProtocol } = port;
-  if (typeof targetPort === "number" && (targetPort < 1 || targetPort > 65_535)) errors.push(invalidField(`${path}.targetPort`, targetPort, "must be between 1 and 65535, inclusive"));
+  if (typeof targetPort === "number" && (targetPort < 1 || targetPort > 65_535))
+    errors.push(invalidField(`${path}.targetPort`, targetPort, "must be between 1 and 65535, inclusive"));
   if (typeof targetPort === "string") errors.push(...portNameErrors(targetPort).map((why) => invalidField(`${path}.targetPort`, targetPort, why)));
   if (appProtocol !== undefined) errors.push(...invalidFields(`${path}.appProtocol`, appProtocol, qualifiedNameProblems(appProtocol)));
   if (port.nodePort && spec.type === "ClusterIP") errors.push(forbiddenField(`${path}.nodePort`, `may not be used when \`type\` is '${spec.type}'`));
@@ -146,16 +183,26 @@ function validateExternal(spec: ServiceSpec): FieldError[] {
   const errors: FieldError[] = [];
   const isBalanced = spec.type === "LoadBalancer";
   const isExternal = isBalanced || spec.type === "NodePort" || (spec.externalIPs ?? []).length > 0;
-  if (spec.externalTrafficPolicy !== undefined && !isExternal) errors.push(invalidField("spec.externalTrafficPolicy", spec.externalTrafficPolicy, "may only be set for externally-accessible services"));
+  if (spec.externalTrafficPolicy !== undefined && !isExternal)
+    errors.push(invalidField("spec.externalTrafficPolicy", spec.externalTrafficPolicy, "may only be set for externally-accessible services"));
   if (spec.healthCheckNodePort && !(isBalanced && spec.externalTrafficPolicy === "Local")) {
-    errors.push(invalidField("spec.healthCheckNodePort", spec.healthCheckNodePort, "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"));
+    errors.push(
+      invalidField(
+        "spec.healthCheckNodePort",
+        spec.healthCheckNodePort,
+        "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'",
+      ),
+    );
   } else if (spec.healthCheckNodePort !== undefined && (spec.healthCheckNodePort < 0 || spec.healthCheckNodePort > 65_535)) {
     errors.push(invalidField("spec.healthCheckNodePort", spec.healthCheckNodePort, "must be between 1 and 65535, inclusive"));
   }
-  if (isBalanced && spec.loadBalancerClass !== undefined) errors.push(...invalidFields("spec.loadBalancerClass", spec.loadBalancerClass, qualifiedNameProblems(spec.loadBalancerClass)));
-  if (!isBalanced && spec.loadBalancerClass !== undefined) errors.push(forbiddenField("spec.loadBalancerClass", "may only be used when `type` is 'LoadBalancer'"));
-  if (!isBalanced && spec.allocateLoadBalancerNodePorts !== undefined) errors.push(forbiddenField("spec.allocateLoadBalancerNodePorts", "may only be used when `type` is 'LoadBalancer'"));
-  if (!isBalanced && (spec.loadBalancerSourceRanges ?? []).length > 0) errors.push(forbiddenField("spec.LoadBalancerSourceRanges", "may only be used when `type` is 'LoadBalancer'"));
+  if (isBalanced && spec.loadBalancerClass !== undefined)
+    errors.push(...invalidFields("spec.loadBalancerClass", spec.loadBalancerClass, qualifiedNameProblems(spec.loadBalancerClass)));
+  if (!isBalanced && spec.loadBalancerClass !== undefined)
+    errors.push(forbiddenField("spec.loadBalancerClass", "may only be used when `type` is 'LoadBalancer'"));
+  if (!isBalanced && spec.allocateLoadBalancerNodePorts !== undefined)
+    errors.push(forbiddenField("spec.allocateLoadBalancerNodePorts", "may only be used when `type` is 'LoadBalancer'"));
+  if (!isBalanced && (spec.loadBalancerSourceRanges ?? []).length > 0)
+    errors.push(forbiddenField("spec.LoadBalancerSourceRanges", "may only be used when `type` is 'LoadBalancer'"));
   return errors;
 }
-

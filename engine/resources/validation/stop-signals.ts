@@ -1,7 +1,45 @@
 const LINUX = [
-  "ABRT", "ALRM", "BUS", "CHLD", "CLD", "CONT", "FPE", "HUP", "ILL", "INT", "IO", "IOT", "KILL", "PIPE", "POLL", "PROF", "PWR", "QUIT", "SEGV", "STKFLT", "STOP", "SYS", "TERM", "TRAP", "TSTP", "TTIN", "TTOU", "URG", "USR1",
-  "USR2", "VTALRM", "WINCH", "XCPU", "XFSZ", "RTMIN", ...Array.from({ length: 15 }, (_, index) => `RTMIN+${index + 1}`), ...Array.from({ length: 14 }, (_, index) => `RTMAX-${index + 1}`), "RTMAX",
-].map((name) => `SIG${name}`).sort();
+  "ABRT",
+  "ALRM",
+  "BUS",
+  "CHLD",
+  "CLD",
+  "CONT",
+  "FPE",
+  "HUP",
+  "ILL",
+  "INT",
+  "IO",
+  "IOT",
+  "KILL",
+  "PIPE",
+  "POLL",
+  "PROF",
+  "PWR",
+  "QUIT",
+  "SEGV",
+  "STKFLT",
+  "STOP",
+  "SYS",
+  "TERM",
+  "TRAP",
+  "TSTP",
+  "TTIN",
+  "TTOU",
+  "URG",
+  "USR1",
+  "USR2",
+  "VTALRM",
+  "WINCH",
+  "XCPU",
+  "XFSZ",
+  "RTMIN",
+  ...Array.from({ length: 15 }, (_, index) => `RTMIN+${index + 1}`),
+  ...Array.from({ length: 14 }, (_, index) => `RTMAX-${index + 1}`),
+  "RTMAX",
+]
+  .map((name) => `SIG${name}`)
+  .sort();
 
 const WINDOWS = ["SIGKILL", "SIGTERM"];
 

@@ -1,7 +1,15 @@
 import { invalidField, invalidFields, requiredField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
 import { dnsLabelProblems } from "../../apimachinery/names.ts";
 import type {
-  AWSElasticBlockStoreVolumeSource, AzureDiskVolumeSource, FCVolumeSource, FlockerVolumeSource, GCEPersistentDiskVolumeSource, HostPathVolumeSource, ISCSIVolumeSource, NFSVolumeSource, QuobyteVolumeSource,
+  AWSElasticBlockStoreVolumeSource,
+  AzureDiskVolumeSource,
+  FCVolumeSource,
+  FlockerVolumeSource,
+  GCEPersistentDiskVolumeSource,
+  HostPathVolumeSource,
+  ISCSIVolumeSource,
+  NFSVolumeSource,
+  QuobyteVolumeSource,
 } from "../types.ts";
 
 /** Rules for the sources that pods' volumes and PersistentVolumes have in common. */
@@ -19,18 +27,24 @@ const monitorErrors = ({ monitors }: Monitored, at: string): FieldError[] => (mo
 
 /** Sources that only name what they need, in the same words for pods and for PersistentVolumes. */
 export const PLAIN_SOURCES = {
-  rbd: (source: Monitored & { readonly image: string }, at: string): FieldError[] => [...monitorErrors(source, at), ...requiredText(source.image, `${at}.image`)],
+  rbd: (source: Monitored & { readonly image: string }, at: string): FieldError[] => [
+    ...monitorErrors(source, at),
+    ...requiredText(source.image, `${at}.image`),
+  ],
   cephfs: monitorErrors,
   vsphereVolume: ({ volumePath }: { readonly volumePath: string }, at: string): FieldError[] => requiredText(volumePath, `${at}.volumePath`),
   photonPersistentDisk: ({ pdID }: { readonly pdID: string }, at: string): FieldError[] => requiredText(pdID, `${at}.pdID`),
   portworxVolume: ({ volumeID }: { readonly volumeID: string }, at: string): FieldError[] => requiredText(volumeID, `${at}.volumeID`),
-  scaleIO: (source: { readonly gateway: string; readonly system: string; readonly volumeName?: string }, at: string): FieldError[] => requiredTexts(source, at, "gateway", "system", "volumeName"),
+  scaleIO: (source: { readonly gateway: string; readonly system: string; readonly volumeName?: string }, at: string): FieldError[] =>
+    requiredTexts(source, at, "gateway", "system", "volumeName"),
 };
 
 /** What its endpoints are called, and where they are. */
-export const glusterErrors = (source: { readonly endpoints: string; readonly path: string }, at: string): FieldError[] => requiredTexts(source, at, "endpoints", "path");
+export const glusterErrors = (source: { readonly endpoints: string; readonly path: string }, at: string): FieldError[] =>
+  requiredTexts(source, at, "endpoints", "path");
 
-export const azureFileErrors = (share: { readonly secretName: string; readonly shareName: string }, at: string): FieldError[] => requiredTexts(share, at, "secretName", "shareName");
+export const azureFileErrors = (share: { readonly secretName: string; readonly shareName: string }, at: string): FieldError[] =>
+  requiredTexts(share, at, "secretName", "shareName");
 
 const backsteps = (text: string, at: string): FieldError[] => (text.split("/").includes("..") ? [invalidField(at, text, "must not contain '..'")] : []);
 
@@ -39,7 +53,10 @@ export function hostPathErrors({ path }: Pick<HostPathVolumeSource, "path">, at:
 }
 
 export function nfsErrors({ server, path }: NFSVolumeSource, at: string): FieldError[] {
-  return [...requiredTexts({ server, path }, at, "server", "path"), ...(path.startsWith("/") ? [] : [invalidField(`${at}.path`, path, "must be an absolute path")])];
+  return [
+    ...requiredTexts({ server, path }, at, "server", "path"),
+    ...(path.startsWith("/") ? [] : [invalidField(`${at}.path`, path, "must be an absolute path")]),
+  ];
 }
 
 const BYTE = "must be between 0 and 255, inclusive";
@@ -47,7 +64,11 @@ const PARTITION = "must be between 1 and 255, inclusive";
 const isByte = (value: number) => value >= 0 && value <= 255;
 
 /** Disks that clouds attach: a name of theirs, and perhaps a partition. */
-export function cloudDiskErrors(disk: Partial<GCEPersistentDiskVolumeSource & AWSElasticBlockStoreVolumeSource>, at: string, name: "pdName" | "volumeID"): FieldError[] {
+export function cloudDiskErrors(
+  disk: Partial<GCEPersistentDiskVolumeSource & AWSElasticBlockStoreVolumeSource>,
+  at: string,
+  name: "pdName" | "volumeID",
+): FieldError[] {
   const { partition = 0 } = disk;
   return [...requiredText(disk[name], `${at}.${name}`), ...(isByte(partition) ? [] : [invalidField(`${at}.partition`, partition, PARTITION)])];
 }
@@ -87,7 +108,8 @@ export const INTERFACE_TOO_LONG = "Total length of <volume name>:<iscsi.targetPo
 export function fcErrors({ targetWWNs = [], wwids = [], lun }: FCVolumeSource, at: string): FieldError[] {
   const errors: FieldError[] = [];
   if (targetWWNs.length === 0 && wwids.length === 0) errors.push(requiredField(`${at}.targetWWNs`, "must specify either targetWWNs or wwids, but not both"));
-  if (targetWWNs.length > 0 && wwids.length > 0) errors.push(invalidField(`${at}.targetWWNs`, targetWWNs, "targetWWNs and wwids can not be specified simultaneously"));
+  if (targetWWNs.length > 0 && wwids.length > 0)
+    errors.push(invalidField(`${at}.targetWWNs`, targetWWNs, "targetWWNs and wwids can not be specified simultaneously"));
   if (targetWWNs.length > 0 && lun === undefined) errors.push(requiredField(`${at}.lun`, "lun is required if targetWWNs is specified"));
   if (targetWWNs.length > 0 && lun !== undefined && !isByte(lun)) errors.push(invalidField(`${at}.lun`, lun, BYTE));
   return errors;
@@ -105,22 +127,40 @@ const TENANT_LENGTH_MAX = 64;
 const PAIRS = "must be a host:port pair or multiple pairs separated by commas";
 
 export function quobyteErrors({ registry, tenant = "", volume }: QuobyteVolumeSource, at: string): FieldError[] {
-  const registryErrors = registry === "" ? [requiredField(`${at}.registry`, PAIRS)]
-    : tenant.length > TENANT_LENGTH_MAX ? [requiredField(`${at}.tenant`, "must be a UUID and may not exceed a length of 64 characters")]
-    : registry.split(",").filter((pair) => !/^([^:[\]]*|\[[^[\]]*\]):[^:[\]]*$/.test(pair)).map(() => invalidField(`${at}.registry`, registry, PAIRS));
+  const registryErrors =
+    registry === ""
+      ? [requiredField(`${at}.registry`, PAIRS)]
+      : tenant.length > TENANT_LENGTH_MAX
+        ? [requiredField(`${at}.tenant`, "must be a UUID and may not exceed a length of 64 characters")]
+        : registry
+            .split(",")
+            .filter((pair) => !/^([^:[\]]*|\[[^[\]]*\]):[^:[\]]*$/.test(pair))
+            .map(() => invalidField(`${at}.registry`, registry, PAIRS));
   return [...registryErrors, ...requiredText(volume, `${at}.volume`)];
 }
 
 /** Drivers' options must not be taken for the system's own. */
-export function flexErrors({ driver, options = {} }: { readonly driver: string; readonly options?: Readonly<Record<string, string>> }, at: string): FieldError[] {
-  const reserved = Object.keys(options).filter((key) => /\.(kubernetes|k8s)\.io$/.test(`.${(key.includes("/") ? key.slice(0, key.indexOf("/")) : key).toLowerCase()}`));
-  return [...requiredText(driver, `${at}.driver`), ...reserved.map((key) => invalidField(`${at}.options[${key}]`, key, "kubernetes.io and k8s.io namespaces are reserved"))];
+export function flexErrors(
+  { driver, options = {} }: { readonly driver: string; readonly options?: Readonly<Record<string, string>> },
+  at: string,
+): FieldError[] {
+  const reserved = Object.keys(options).filter((key) =>
+    /\.(kubernetes|k8s)\.io$/.test(`.${(key.includes("/") ? key.slice(0, key.indexOf("/")) : key).toLowerCase()}`),
+  );
+  return [
+    ...requiredText(driver, `${at}.driver`),
+    ...reserved.map((key) => invalidField(`${at}.options[${key}]`, key, "kubernetes.io and k8s.io namespaces are reserved")),
+  ];
 }
 
 export function azureDiskErrors({ diskName, diskURI, kind }: AzureDiskVolumeSource, at: string): FieldError[] {
   const errors = requiredTexts({ diskName, diskURI }, at, "diskName", "diskURI");
-  if (kind === "Managed" && !diskURI.startsWith("/subscriptions/")) errors.push(unsupportedValue(`${at}.diskURI`, diskURI, ["/subscriptions/{sub-id}/resourcegroups/{group-name}/providers/microsoft.compute/disks/{disk-id}"]));
-  if ((kind === "Shared" || kind === "Dedicated") && !diskURI.startsWith("https://")) errors.push(unsupportedValue(`${at}.diskURI`, diskURI, ["https://{account-name}.blob.core.windows.net/{container-name}/{disk-name}.vhd"]));
+  if (kind === "Managed" && !diskURI.startsWith("/subscriptions/"))
+    errors.push(
+      unsupportedValue(`${at}.diskURI`, diskURI, ["/subscriptions/{sub-id}/resourcegroups/{group-name}/providers/microsoft.compute/disks/{disk-id}"]),
+    );
+  if ((kind === "Shared" || kind === "Dedicated") && !diskURI.startsWith("https://"))
+    errors.push(unsupportedValue(`${at}.diskURI`, diskURI, ["https://{account-name}.blob.core.windows.net/{container-name}/{disk-name}.vhd"]));
   return errors;
 }
 

@@ -8,7 +8,23 @@ import { localPathErrors } from "./mounts.ts";
 import { downwardFileErrors, itemErrors, modeErrors, projectedErrors } from "./projected-volume.ts";
 import { templateMetadataErrors } from "./template-metadata.ts";
 import {
-  azureDiskErrors, azureFileErrors, cloudDiskErrors, fcErrors, flexErrors, flockerErrors, glusterErrors, hostPathErrors, INTERFACE_LENGTH_MAX, INTERFACE_TOO_LONG, iscsiErrors, nfsErrors, PLAIN_SOURCES, quobyteErrors, requiredText, secretErrors, storageOsErrors,
+  azureDiskErrors,
+  azureFileErrors,
+  cloudDiskErrors,
+  fcErrors,
+  flexErrors,
+  flockerErrors,
+  glusterErrors,
+  hostPathErrors,
+  INTERFACE_LENGTH_MAX,
+  INTERFACE_TOO_LONG,
+  iscsiErrors,
+  nfsErrors,
+  PLAIN_SOURCES,
+  quobyteErrors,
+  requiredText,
+  secretErrors,
+  storageOsErrors,
 } from "./volume-sources.ts";
 
 /** What is known of the pod; a template's has no name yet. */
@@ -21,12 +37,20 @@ type SourceRules = { readonly [key in Source]: (source: NonNullable<Volume[key]>
 
 /** In upstream's order: of several sources, the first is judged and the others are too many. */
 const SOURCES: SourceRules = {
-  emptyDir: ({ sizeLimit }, at) => (sizeLimit !== undefined && parseQuantity(sizeLimit) < 0 ? [forbiddenField(`${at}.sizeLimit`, "SizeLimit field must be a valid resource quantity")] : []),
+  emptyDir: ({ sizeLimit }, at) =>
+    sizeLimit !== undefined && parseQuantity(sizeLimit) < 0 ? [forbiddenField(`${at}.sizeLimit`, "SizeLimit field must be a valid resource quantity")] : [],
   hostPath: hostPathErrors,
-  gitRepo: ({ repository, directory = "" }, at) => [...requiredText(repository, `${at}.repository`), ...invalidFields(`${at}.directory`, directory, localPathErrors(directory))],
+  gitRepo: ({ repository, directory = "" }, at) => [
+    ...requiredText(repository, `${at}.repository`),
+    ...invalidFields(`${at}.directory`, directory, localPathErrors(directory)),
+  ],
   gcePersistentDisk: (disk, at) => cloudDiskErrors(disk, at.replace(/gcePersistentDisk$/, "persistentDisk"), "pdName"),
   awsElasticBlockStore: (disk, at) => cloudDiskErrors(disk, at, "volumeID"),
-  secret: ({ secretName, defaultMode, items = [] }, at) => [...requiredText(secretName, `${at}.secretName`), ...modeErrors(defaultMode, `${at}.defaultMode`), ...itemErrors(items, `${at}.items`)],
+  secret: ({ secretName, defaultMode, items = [] }, at) => [
+    ...requiredText(secretName, `${at}.secretName`),
+    ...modeErrors(defaultMode, `${at}.defaultMode`),
+    ...itemErrors(items, `${at}.items`),
+  ],
   nfs: nfsErrors,
   iscsi: (disk, at, volume) => iscsiErrors(disk, at, { name: volume.name, isPersistent: false }),
   glusterfs: glusterErrors,
@@ -39,7 +63,11 @@ const SOURCES: SourceRules = {
   downwardAPI: ({ defaultMode, items = [] }, at) => [...modeErrors(defaultMode, `${at}.defaultMode`), ...downwardFileErrors(items, at)],
   fc: fcErrors,
   flexVolume: flexErrors,
-  configMap: ({ name, defaultMode, items = [] }, at) => [...requiredText(name, `${at}.name`), ...modeErrors(defaultMode, `${at}.defaultMode`), ...itemErrors(items, `${at}.items`)],
+  configMap: ({ name, defaultMode, items = [] }, at) => [
+    ...requiredText(name, `${at}.name`),
+    ...modeErrors(defaultMode, `${at}.defaultMode`),
+    ...itemErrors(items, `${at}.items`),
+  ],
   azureFile: azureFileErrors,
   vsphereVolume: PLAIN_SOURCES.vsphereVolume,
   photonPersistentDisk: PLAIN_SOURCES.photonPersistentDisk,
@@ -69,7 +97,9 @@ export interface JudgedVolumes {
 export function judgeVolumes(volumes: readonly Volume[], path: string, owner: VolumeOwner): JudgedVolumes {
   const good = new Map<string, Volume>();
   const errors: FieldError[] = [];
-  const made = new Set(owner.podName === undefined ? [] : volumes.filter(({ ephemeral }) => ephemeral !== undefined).map(({ name }) => `${owner.podName}-${name}`));
+  const made = new Set(
+    owner.podName === undefined ? [] : volumes.filter(({ ephemeral }) => ephemeral !== undefined).map(({ name }) => `${owner.podName}-${name}`),
+  );
   for (const [index, volume] of volumes.entries()) {
     const { name, persistentVolumeClaim } = volume;
     const at = `${path}[${index}]`;
@@ -78,7 +108,13 @@ export function judgeVolumes(volumes: readonly Volume[], path: string, owner: Vo
     if (own.length === 0) good.set(name, volume);
     errors.push(...own);
     if (persistentVolumeClaim !== undefined && made.has(persistentVolumeClaim.claimName)) {
-      errors.push(invalidField(`${at}.persistentVolumeClaim.claimName`, persistentVolumeClaim.claimName, "must not reference a PVC that gets created for an ephemeral volume"));
+      errors.push(
+        invalidField(
+          `${at}.persistentVolumeClaim.claimName`,
+          persistentVolumeClaim.claimName,
+          "must not reference a PVC that gets created for an ephemeral volume",
+        ),
+      );
     }
   }
   return { good, errors };
@@ -100,7 +136,10 @@ function sourceErrors(volume: Volume, at: string, owner: VolumeOwner): FieldErro
 function csiErrors({ driver, nodePublishSecretRef: secret }: CSIVolumeSource, at: string): FieldError[] {
   const errors = driverNameErrors(driver, `${at}.driver`);
   if (secret === undefined) return errors;
-  return [...errors, ...(secret.name ? invalidFields(`${at}.name`, secret.name, dnsSubdomainProblems(secret.name)) : [requiredField(`${at}.nodePublishSecretRef.name`)])];
+  return [
+    ...errors,
+    ...(secret.name ? invalidFields(`${at}.name`, secret.name, dnsSubdomainProblems(secret.name)) : [requiredField(`${at}.nodePublishSecretRef.name`)]),
+  ];
 }
 
 function claimTemplateErrors({ metadata, spec }: PersistentVolumeClaimTemplate, at: string): FieldError[] {
@@ -111,5 +150,9 @@ function claimTemplateErrors({ metadata, spec }: PersistentVolumeClaimTemplate, 
 function claimNameErrors(name: string, at: string, { podName }: VolumeOwner): FieldError[] {
   if (!podName || name === "") return [];
   const claim = `${podName}-${name}`;
-  return invalidFields(at, name, dnsSubdomainProblems(claim).map((problem) => `PVC name ${JSON.stringify(claim)}: ${problem}`));
+  return invalidFields(
+    at,
+    name,
+    dnsSubdomainProblems(claim).map((problem) => `PVC name ${JSON.stringify(claim)}: ${problem}`),
+  );
 }

@@ -34,8 +34,14 @@ function userProblems(text: string): string[] {
   const domain = parts.length === 2 ? (parts[0] ?? "") : undefined;
   return [
     ...((domain ?? "").length > DOMAIN_LENGTH_MAX ? ["runAsUserName's Domain length must be under 256 characters"] : []),
-    ...(domain === undefined || NETBIOS_NAME.test(domain) || DOMAIN_NAME.test(domain) ? [] : ["runAsUserName's Domain doesn't match the NetBios nor the DNS format"]),
-    ...(user === "" ? ["runAsUserName's User cannot be empty"] : user.length > USER_LENGTH_MAX ? [`runAsUserName's User length must not be longer than ${USER_LENGTH_MAX} characters`] : []),
+    ...(domain === undefined || NETBIOS_NAME.test(domain) || DOMAIN_NAME.test(domain)
+      ? []
+      : ["runAsUserName's Domain doesn't match the NetBios nor the DNS format"]),
+    ...(user === ""
+      ? ["runAsUserName's User cannot be empty"]
+      : user.length > USER_LENGTH_MAX
+        ? [`runAsUserName's User length must not be longer than ${USER_LENGTH_MAX} characters`]
+        : []),
     ...(/^[. ]+$/.test(user) ? ["runAsUserName's User cannot contain only periods or spaces"] : []),
     ...(/["/\\:;|=,+*?<>@[\]]/.test(user) ? ["runAsUserName's User cannot contain the following characters: \"/\\:;|=,+*?<>@[]"] : []),
   ];
@@ -53,11 +59,14 @@ export function validateHostProcesses(spec: PodSpec, path: string): FieldError[]
   const whole = spec.securityContext?.windowsOptions?.hostProcess;
   const containers = placedContainers(spec, path).map(({ context, at }) => ({ own: context?.windowsOptions?.hostProcess, at }));
   const errors = containers.flatMap(({ own, at }) =>
-    whole !== undefined && own !== undefined && whole !== own ? [invalidField(`${at}.windowsOptions.hostProcess`, own, `pod hostProcess value must be identical if both are specified, was ${whole}`)] : [],
+    whole !== undefined && own !== undefined && whole !== own
+      ? [invalidField(`${at}.windowsOptions.hostProcess`, own, `pod hostProcess value must be identical if both are specified, was ${whole}`)]
+      : [],
   );
   const count = containers.filter(({ own }) => own ?? whole).length;
   if (count === 0) return errors;
-  if (count !== containers.length) errors.push(invalidField(path, "", "If pod contains any hostProcess containers then all containers must be HostProcess containers"));
+  if (count !== containers.length)
+    errors.push(invalidField(path, "", "If pod contains any hostProcess containers then all containers must be HostProcess containers"));
   if (spec.hostNetwork !== true) errors.push(invalidField(`${path}.hostNetwork`, false, "hostNetwork must be true if pod contains any hostProcess containers"));
   return errors;
 }
@@ -65,10 +74,29 @@ export function validateHostProcesses(spec: PodSpec, path: string): FieldError[]
 const SYSTEMS = ["linux", "windows"];
 
 const POD_CONTEXT_LINUX = [
-  "appArmorProfile", "seLinuxOptions", "seccompProfile", "fsGroup", "fsGroupChangePolicy", "sysctls", "runAsUser", "runAsGroup", "supplementalGroups", "supplementalGroupsPolicy", "seLinuxChangePolicy",
+  "appArmorProfile",
+  "seLinuxOptions",
+  "seccompProfile",
+  "fsGroup",
+  "fsGroupChangePolicy",
+  "sysctls",
+  "runAsUser",
+  "runAsGroup",
+  "supplementalGroups",
+  "supplementalGroupsPolicy",
+  "seLinuxChangePolicy",
 ] as const satisfies readonly (keyof PodSecurityContext)[];
 const CONTEXT_LINUX = [
-  "appArmorProfile", "seLinuxOptions", "seccompProfile", "capabilities", "readOnlyRootFilesystem", "privileged", "allowPrivilegeEscalation", "procMount", "runAsUser", "runAsGroup",
+  "appArmorProfile",
+  "seLinuxOptions",
+  "seccompProfile",
+  "capabilities",
+  "readOnlyRootFilesystem",
+  "privileged",
+  "allowPrivilegeEscalation",
+  "procMount",
+  "runAsUser",
+  "runAsGroup",
 ] as const satisfies readonly (keyof SecurityContext)[];
 
 /** What a pod cannot have that says for which system it is. */
@@ -80,7 +108,10 @@ export function validateForSystem(spec: PodSpec, path: string): FieldError[] {
   const containers = placedContainers(spec, path);
   if (os.name === "linux") {
     const told = (at: string) => forbiddenField(`${at}.windowsOptions`, "windows options cannot be set for a linux pod");
-    return [...(whole.windowsOptions === undefined ? [] : [told(`${path}.securityContext`)]), ...containers.filter(({ context }) => context?.windowsOptions !== undefined).map(({ at }) => told(at))];
+    return [
+      ...(whole.windowsOptions === undefined ? [] : [told(`${path}.securityContext`)]),
+      ...containers.filter(({ context }) => context?.windowsOptions !== undefined).map(({ at }) => told(at)),
+    ];
   }
   const cannot = (at: string) => forbiddenField(at, "cannot be set for a windows pod");
   return [

@@ -6,7 +6,9 @@ export type PlacedContainers = readonly (readonly [string, Container])[];
 
 /** What each container asks for and is told, by itself. */
 export function containerWarnings(container: Container, path: string): string[] {
-  const amounts = (["memory", "ephemeral-storage"] as const).flatMap((name) => (["limits", "requests"] as const).flatMap((list) => fractionWarnings(container.resources?.[list]?.[name], `${path}.resources.${list}[${name}]`)));
+  const amounts = (["memory", "ephemeral-storage"] as const).flatMap((name) =>
+    (["limits", "requests"] as const).flatMap((list) => fractionWarnings(container.resources?.[list]?.[name], `${path}.resources.${list}[${name}]`)),
+  );
   return [...amounts, ...envWarnings(container.env ?? [], path)];
 }
 
@@ -42,7 +44,9 @@ export function portWarnings(containers: PlacedContainers): string[] {
   const names = ports.flatMap(({ at, port: { name = "" } }) => {
     const taken = first.get(name);
     if (name !== "" && taken === undefined) first.set(name, at);
-    return taken === undefined ? [] : [`${at}: duplicate port name ${JSON.stringify(name)} with ${taken}, services and probes that select ports by name will use ${taken}`];
+    return taken === undefined
+      ? []
+      : [`${at}: duplicate port name ${JSON.stringify(name)} with ${taken}, services and probes that select ports by name will use ${taken}`];
   });
   return [...numbers.take(OVERLAPS_MAX), ...names];
 }

@@ -20,17 +20,23 @@ export function nodeLabelProblem(label: string): string | undefined {
 
 /** Labels that nodes are chosen by, by letter. */
 export function selectorWarnings(labels: Readonly<Record<string, string>>, shown: (label: string) => string): string[] {
-  return Object.keys(labels).sort().flatMap((label) => {
-    const problem = nodeLabelProblem(label);
-    return problem === undefined ? [] : [`${shown(label)}: ${problem}`];
-  });
+  return Object.keys(labels)
+    .sort()
+    .flatMap((label) => {
+      const problem = nodeLabelProblem(label);
+      return problem === undefined ? [] : [`${shown(label)}: ${problem}`];
+    });
 }
 
 /** The same in expressions, of which preferences may have any values. */
 export function termWarnings({ matchExpressions = [] }: Pick<NodeSelectorTerm, "matchExpressions">, at: string, checksValues: boolean): string[] {
   return matchExpressions.flatMap(({ key, values = [] }, index) => {
     const problem = nodeLabelProblem(key);
-    const wrong = checksValues ? values.flatMap((value, v) => withProblem(labelValueError(value), (what) => `${at}.matchExpressions[${index}].values[${v}]: ${value} is invalid, ${what}`)) : [];
+    const wrong = checksValues
+      ? values.flatMap((value, v) =>
+          withProblem(labelValueError(value), (what) => `${at}.matchExpressions[${index}].values[${v}]: ${value} is invalid, ${what}`),
+        )
+      : [];
     return [...(problem === undefined ? [] : [`${at}.matchExpressions[${index}].key: ${key} is ${problem}`]), ...wrong];
   });
 }

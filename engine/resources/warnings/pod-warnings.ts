@@ -38,7 +38,12 @@ export function podWarnings({ metadata, spec }: PodLike, at: string): string[] {
   if (spec === undefined) return [];
   const [of, annotations] = [at === "" ? "spec" : `${at}.spec`, metadata?.annotations ?? {}];
   const annotationAt = (key: string) => `${at === "" ? "" : `${at}.`}metadata.annotations[${key}]`;
-  const containers: PlacedContainers = ([["initContainers", spec.initContainers], ["containers", spec.containers]] as const).flatMap(([list, all = []]) => all.map((container, index) => [`${of}.${list}[${index}]`, container] as const));
+  const containers: PlacedContainers = (
+    [
+      ["initContainers", spec.initContainers],
+      ["containers", spec.containers],
+    ] as const
+  ).flatMap(([list, all = []]) => all.map((container, index) => [`${of}.${list}[${index}]`, container] as const));
   return [
     ...placementWarnings(spec, of),
     ...Object.entries(GONE_ANNOTATIONS).flatMap(([key, sentence]) => (annotations[key] === undefined ? [] : [`${annotationAt(key)}: ${sentence}`])),
@@ -46,11 +51,15 @@ export function podWarnings({ metadata, spec }: PodLike, at: string): string[] {
     ...volumePathWarnings(spec.volumes ?? []),
     ...listWarnings(spec, of),
     ...["memory", "ephemeral-storage"].flatMap((name) => fractionWarnings(spec.overhead?.[name], `${of}.overhead[${name}]`)),
-    ...(annotations[SECCOMP_POD] === undefined || spec.securityContext?.seccompProfile !== undefined ? [] : [`${annotationAt(SECCOMP_POD)}: non-functional in v1.27+; use the "seccompProfile" field instead`]),
+    ...(annotations[SECCOMP_POD] === undefined || spec.securityContext?.seccompProfile !== undefined
+      ? []
+      : [`${annotationAt(SECCOMP_POD)}: non-functional in v1.27+; use the "seccompProfile" field instead`]),
     ...containers.flatMap(([path, container]) => [...seccompWarnings(container, annotations, annotationAt), ...containerWarnings(container, path)]),
     ...(at === "" ? [] : appArmorWarnings({ metadata, spec }, at)),
     ...portWarnings(containers),
-    ...((spec.terminationGracePeriodSeconds ?? 0) < 0 ? [`${of}.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1`] : []),
+    ...((spec.terminationGracePeriodSeconds ?? 0) < 0
+      ? [`${of}.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1`]
+      : []),
     ...affinityWarnings(spec, of),
     ...(spec.dnsConfig?.nameservers ?? []).flatMap((address, index) => addressWarnings(address, `${of}.dnsConfig.nameservers[${index}]`)),
     ...(spec.hostAliases ?? []).flatMap(({ ip }, index) => addressWarnings(ip, `${of}.hostAliases[${index}].ip`)),
@@ -65,11 +74,16 @@ export function isSameGeneration({ generation }: ObjectMeta, old: { readonly met
 /** By which labels nodes are chosen. */
 function placementWarnings({ nodeSelector = {}, affinity, topologySpreadConstraints = [] }: PodSpec, of: string): string[] {
   const at = `${of}.affinity.nodeAffinity`;
-  const { requiredDuringSchedulingIgnoredDuringExecution: required, preferredDuringSchedulingIgnoredDuringExecution: preferred = [] } = affinity?.nodeAffinity ?? {};
+  const { requiredDuringSchedulingIgnoredDuringExecution: required, preferredDuringSchedulingIgnoredDuringExecution: preferred = [] } =
+    affinity?.nodeAffinity ?? {};
   return [
     ...selectorWarnings(nodeSelector, (label) => `${of}.nodeSelector[${label}]`),
-    ...(required?.nodeSelectorTerms ?? []).flatMap((term, index) => termWarnings(term, `${at}.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[${index}]`, false)),
-    ...preferred.flatMap(({ preference }, index) => termWarnings(preference, `${at}.preferredDuringSchedulingIgnoredDuringExecution[${index}].preference`, true)),
+    ...(required?.nodeSelectorTerms ?? []).flatMap((term, index) =>
+      termWarnings(term, `${at}.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[${index}]`, false),
+    ),
+    ...preferred.flatMap(({ preference }, index) =>
+      termWarnings(preference, `${at}.preferredDuringSchedulingIgnoredDuringExecution[${index}].preference`, true),
+    ),
     ...topologySpreadConstraints.flatMap(({ topologyKey, labelSelector }, index) => {
       const [constraint, problem] = [`${of}.topologySpreadConstraints[${index}]`, nodeLabelProblem(topologyKey)];
       return [...(problem === undefined ? [] : [`${constraint}.topologyKey: ${topologyKey} is ${problem}`]), ...nullSelector(labelSelector, constraint)];
@@ -79,11 +93,14 @@ function placementWarnings({ nodeSelector = {}, affinity, topologySpreadConstrai
 
 function affinityWarnings({ affinity }: PodSpec, of: string): string[] {
   return (["podAffinity", "podAntiAffinity"] as const).flatMap((kind) => {
-    const { requiredDuringSchedulingIgnoredDuringExecution: required = [], preferredDuringSchedulingIgnoredDuringExecution: preferred = [] } = affinity?.[kind] ?? {};
+    const { requiredDuringSchedulingIgnoredDuringExecution: required = [], preferredDuringSchedulingIgnoredDuringExecution: preferred = [] } =
+      affinity?.[kind] ?? {};
     const at = `${of}.affinity.${kind}`;
     return [
       ...required.flatMap(({ labelSelector }, index) => nullSelector(labelSelector, `${at}.requiredDuringSchedulingIgnoredDuringExecution[${index}]`)),
-      ...preferred.flatMap(({ podAffinityTerm }, index) => nullSelector(podAffinityTerm.labelSelector, `${at}.preferredDuringSchedulingIgnoredDuringExecution[${index}].podAffinityTerm`)),
+      ...preferred.flatMap(({ podAffinityTerm }, index) =>
+        nullSelector(podAffinityTerm.labelSelector, `${at}.preferredDuringSchedulingIgnoredDuringExecution[${index}].podAffinityTerm`),
+      ),
     ];
   });
 }
@@ -93,7 +110,9 @@ function nullSelector(selector: unknown, at: string): string[] {
 }
 
 function volumeWarnings(volume: Volume, at: string): string[] {
-  const gone = Object.entries(GONE_VOLUMES).flatMap(([source, sentence]) => (volume[source as keyof typeof GONE_VOLUMES] === undefined ? [] : [`${at}.${source === "storageos" ? "storageOS" : source}: ${sentence}`])); // the table's own names; of one upstream tells another spelling
+  const gone = Object.entries(GONE_VOLUMES).flatMap(([source, sentence]) =>
+    volume[source as keyof typeof GONE_VOLUMES] === undefined ? [] : [`${at}.${source === "storageos" ? "storageOS" : source}: ${sentence}`],
+  ); // the table's own names; of one upstream tells another spelling
   return [...gone, ...claimSpecWarnings(volume.ephemeral?.volumeClaimTemplate?.spec, `${at}.ephemeral.volumeClaimTemplate.spec`)];
 }
 
@@ -114,7 +133,9 @@ function repeated(texts: readonly string[]): readonly (readonly [number, string]
 
 function seccompWarnings({ name, securityContext }: Container, annotations: Readonly<Record<string, string>>, annotationAt: (key: string) => string): string[] {
   const key = `${SECCOMP_CONTAINER}${name}`;
-  return annotations[key] === undefined || securityContext?.seccompProfile !== undefined ? [] : [`${annotationAt(key)}: non-functional in v1.27+; use the "seccompProfile" field instead`];
+  return annotations[key] === undefined || securityContext?.seccompProfile !== undefined
+    ? []
+    : [`${annotationAt(key)}: non-functional in v1.27+; use the "seccompProfile" field instead`];
 }
 
 /** Of annotations that have no field beside them: said of templates, and of pods as they were written, for they are kept with the fields. */
@@ -124,7 +145,10 @@ export function appArmorWarnings({ metadata, spec }: PodLike, at: string): strin
   return [...(spec.initContainers ?? []), ...spec.containers].flatMap(({ name, securityContext }) => {
     const key = `${APP_ARMOR_CONTAINER}${name}`;
     const asked = annotations[key];
-    const isAnswered = asked === undefined || securityContext?.appArmorProfile !== undefined || (spec.securityContext?.appArmorProfile !== undefined && jsonEqual(spec.securityContext.appArmorProfile, appArmorProfileOf(asked)));
+    const isAnswered =
+      asked === undefined ||
+      securityContext?.appArmorProfile !== undefined ||
+      (spec.securityContext?.appArmorProfile !== undefined && jsonEqual(spec.securityContext.appArmorProfile, appArmorProfileOf(asked)));
     return isAnswered ? [] : [`${at === "" ? "" : `${at}.`}metadata.annotations[${key}]: deprecated since v1.30; use the "appArmorProfile" field instead`];
   });
 }

@@ -9,7 +9,10 @@ export function serviceWarnings({ metadata, spec = {} }: Service): string[] {
   const hasNone = type === "ClusterIP" && isHeadless(spec);
   const when = (isSo: boolean, text: string) => (isSo ? [text] : []);
   return [
-    ...when(metadata.annotations?.["service.kubernetes.io/topology-aware-hints"] !== undefined, "annotation service.kubernetes.io/topology-aware-hints is deprecated, please use service.kubernetes.io/topology-mode instead"),
+    ...when(
+      metadata.annotations?.["service.kubernetes.io/topology-aware-hints"] !== undefined,
+      "annotation service.kubernetes.io/topology-aware-hints is deprecated, please use service.kubernetes.io/topology-mode instead",
+    ),
     ...(isAlias || isHeadless(spec) ? [] : clusterIPs.flatMap((address, index) => addressWarnings(address, `spec.clusterIPs[${index}]`))),
     ...when(hasNone && loadBalancerIP !== "", "spec.loadBalancerIP is ignored for headless services"),
     ...when(hasNone && externalIPs.length > 0, "spec.externalIPs is ignored for headless services"),

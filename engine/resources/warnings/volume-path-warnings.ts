@@ -15,7 +15,9 @@ export function volumePathWarnings(volumes: readonly Volume[]): string[] {
       ...say(`ConfigMap ${JSON.stringify(configMap?.name ?? "")}`, places(configMap?.items)),
       ...say(`Secret ${JSON.stringify(secret?.secretName ?? "")}`, places(secret?.items)),
       ...say("DownwardAPI", places(downwardAPI?.items)),
-      ...(projected?.sources ?? []).flatMap((source) => (Object.values(source).some((value) => value !== undefined) ? [] : [`volume ${JSON.stringify(name)} (Projected) has no sources provided`])),
+      ...(projected?.sources ?? []).flatMap((source) =>
+        Object.values(source).some((value) => value !== undefined) ? [] : [`volume ${JSON.stringify(name)} (Projected) has no sources provided`],
+      ),
       ...say("Projected", (projected?.sources ?? []).flatMap(projectedPlaces)),
     ];
   });
@@ -30,8 +32,13 @@ function projectedPlaces({ configMap, secret, downwardAPI, serviceAccountToken, 
   if (secret?.items !== undefined) return places(secret.items, `Secret ${JSON.stringify(secret.name ?? "")}`);
   if (downwardAPI?.items !== undefined) return places(downwardAPI.items, "DownwardAPI");
   if (serviceAccountToken !== undefined) return [{ path: serviceAccountToken.path, source: "ServiceAccountToken" }];
-  if (clusterTrustBundle !== undefined) return [{ path: clusterTrustBundle.path, source: `ClusterTrustBundle ${JSON.stringify(clusterTrustBundle.name ?? clusterTrustBundle.signerName ?? "")}` }];
-  const parts = [[podCertificate?.certificateChainPath, "chain"], [podCertificate?.keyPath, "key"], [podCertificate?.credentialBundlePath, "credential bundle"]] as const;
+  if (clusterTrustBundle !== undefined)
+    return [{ path: clusterTrustBundle.path, source: `ClusterTrustBundle ${JSON.stringify(clusterTrustBundle.name ?? clusterTrustBundle.signerName ?? "")}` }];
+  const parts = [
+    [podCertificate?.certificateChainPath, "chain"],
+    [podCertificate?.keyPath, "key"],
+    [podCertificate?.credentialBundlePath, "credential bundle"],
+  ] as const;
   return parts.flatMap(([path = "", part]) => (path === "" ? [] : [{ path, source: `PodCertificate ${part}` }]));
 }
 
@@ -42,7 +49,14 @@ const OVERLAPS_MAX = 100;
 /** Each place with those before it that are the same, above or below it. */
 function overlaps(places: readonly Place[]): readonly string[] {
   const bare = places.slice(0, COMPARED_MAX).map(({ path, source }) => ({ path: withoutEndSlashes(path), source }));
-  const found = bare.values().flatMap((place, index) => (place.path === "" ? [] : bare.slice(0, index).filter((other) => other.path !== "" && (isWithin(other.path, place.path) || isWithin(place.path, other.path))).map((other) => `${shown(place)} with ${shown(other)}`)));
+  const found = bare.values().flatMap((place, index) =>
+    place.path === ""
+      ? []
+      : bare
+          .slice(0, index)
+          .filter((other) => other.path !== "" && (isWithin(other.path, place.path) || isWithin(place.path, other.path)))
+          .map((other) => `${shown(place)} with ${shown(other)}`),
+  );
   return found.take(OVERLAPS_MAX).toArray();
 }
 

@@ -17,7 +17,12 @@ interface PluginSet {
 const POINTS = Object.keys(EXTENSION_POINTS) as readonly ExtensionPoint[]; // its own keys
 const NONE: PluginSet = { enabled: [], disabled: [] };
 /** Points that say the same here: what a plugin does at the first, it does at the second as well. */
-const TOGETHER: readonly (readonly [one: ExtensionPoint, other: ExtensionPoint])[] = [["preFilter", "filter"], ["preScore", "score"], ["reserve", "filter"], ["preBind", "filter"]];
+const TOGETHER: readonly (readonly [one: ExtensionPoint, other: ExtensionPoint])[] = [
+  ["preFilter", "filter"],
+  ["preScore", "score"],
+  ["reserve", "filter"],
+  ["preBind", "filter"],
+];
 /** What its filter needs is part of it. */
 const DEVICES = "DynamicResources";
 const GATES = "SchedulingGates";
@@ -41,7 +46,11 @@ export function choosePlugins(plugins: ConfigFields | undefined, at: string, sch
   const chosen = new Map(POINTS.map((point) => [point, expand(point, sets.get(point) ?? NONE, everywhere.enabled, `${at}.${point}`, errors)] as const));
   const names = (point: ExtensionPoint) => (chosen.get(point) ?? []).map(({ name }) => name);
   errors.push(...partedProblems(names, at), ...unservedProblems(names, at, schedulerName));
-  return { filters: new Set(names("filter")), scores: new Map((chosen.get("score") ?? []).filter(({ name }) => name !== VOLUMES).map(({ name, weight }) => [name, weight || 1])), preempts: names("postFilter").includes(PREEMPTION) };
+  return {
+    filters: new Set(names("filter")),
+    scores: new Map((chosen.get("score") ?? []).filter(({ name }) => name !== VOLUMES).map(({ name, weight }) => [name, weight || 1])),
+    preempts: names("postFilter").includes(PREEMPTION),
+  };
 }
 
 function readSet(set: ConfigFields | undefined): PluginSet {
@@ -58,36 +67,70 @@ function readSet(set: ConfigFields | undefined): PluginSet {
 
 /** `point` is undefined for multiPoint, which means all that the plugin has. */
 function nameProblem(name: string, point: ExtensionPoint | undefined, at: string): readonly FieldError[] {
-  if (REMOVED_PLUGINS.includes(name)) return [invalidField(at, name, 'was invalid in version "kubescheduler.config.k8s.io/v1" (KubeSchedulerConfiguration is version "kubescheduler.config.k8s.io/v1")')];
+  if (REMOVED_PLUGINS.includes(name))
+    return [
+      invalidField(
+        at,
+        name,
+        'was invalid in version "kubescheduler.config.k8s.io/v1" (KubeSchedulerConfiguration is version "kubescheduler.config.k8s.io/v1")',
+      ),
+    ];
   const known = KNOWN_PLUGINS.find((plugin) => plugin.name === name);
   if (known === undefined) return [invalidField(at, name, `${EXTENSION_POINTS[point ?? "preEnqueue"]} ${JSON.stringify(name)} does not exist`)];
-  return point === undefined || known.points.includes(point) ? [] : [invalidField(at, name, `plugin ${JSON.stringify(name)} does not extend ${EXTENSION_POINTS[point]} plugin`)];
+  return point === undefined || known.points.includes(point)
+    ? []
+    : [invalidField(at, name, `plugin ${JSON.stringify(name)} does not extend ${EXTENSION_POINTS[point]} plugin`)];
 }
 
 /** What is said laid over what is usual: a usual plugin that is named keeps its place, others come at the end. */
 function mergeSets(usual: PluginSet, said: PluginSet): PluginSet {
   const named = new Map(said.enabled.map((plugin) => [plugin.name, plugin]));
-  const kept = said.disabled.includes("*") ? [] : usual.enabled.filter(({ name }) => !said.disabled.includes(name)).map((plugin) => named.get(plugin.name) ?? plugin);
+  const kept = said.disabled.includes("*")
+    ? []
+    : usual.enabled.filter(({ name }) => !said.disabled.includes(name)).map((plugin) => named.get(plugin.name) ?? plugin);
   return { enabled: [...kept, ...said.enabled.filter((plugin) => !kept.includes(plugin))], disabled: said.disabled };
 }
 
 /** The plugins of one point: first those of multiPoint that it names itself, then the others of multiPoint, then what it alone names. */
-function expand(point: ExtensionPoint, { enabled, disabled }: PluginSet, everywhere: readonly ChosenPlugin[], at: string, errors: FieldError[]): readonly ChosenPlugin[] {
+function expand(
+  point: ExtensionPoint,
+  { enabled, disabled }: PluginSet,
+  everywhere: readonly ChosenPlugin[],
+  at: string,
+  errors: FieldError[],
+): readonly ChosenPlugin[] {
   const twice = (list: readonly ChosenPlugin[]) => list.find(({ name }, index) => list.findIndex((other) => other.name === name) < index);
-  const here = disabled.includes("*") ? [] : everywhere.filter(({ name }) => !disabled.includes(name) && KNOWN_PLUGINS.find((plugin) => plugin.name === name)?.points.includes(point) === true);
+  const here = disabled.includes("*")
+    ? []
+    : everywhere.filter(({ name }) => !disabled.includes(name) && KNOWN_PLUGINS.find((plugin) => plugin.name === name)?.points.includes(point) === true);
   const repeated = twice(enabled) ?? twice(here);
-  if (repeated !== undefined) errors.push(invalidField(at, repeated.name, `plugin ${JSON.stringify(repeated.name)} already registered as ${JSON.stringify(EXTENSION_POINTS[point])}`));
+  if (repeated !== undefined)
+    errors.push(invalidField(at, repeated.name, `plugin ${JSON.stringify(repeated.name)} already registered as ${JSON.stringify(EXTENSION_POINTS[point])}`));
   const overriding = enabled.filter(({ name }) => here.some((other) => other.name === name));
-  return [...overriding, ...here.filter(({ name }) => !enabled.some((other) => other.name === name)), ...enabled.filter((plugin) => !overriding.includes(plugin))];
+  return [
+    ...overriding,
+    ...here.filter(({ name }) => !enabled.some((other) => other.name === name)),
+    ...enabled.filter((plugin) => !overriding.includes(plugin)),
+  ];
 }
 
 /** What would be done by halves. */
 function partedProblems(names: (point: ExtensionPoint) => readonly string[], at: string): readonly FieldError[] {
   return TOGETHER.flatMap(([one, other]) =>
-    KNOWN_PLUGINS.filter(({ name, points }) => points.includes(one) && points.includes(other) && name !== (one === "preScore" ? VOLUMES : "")).flatMap(({ name }) => {
-      const [isOne, isOther] = [names(one).includes(name), names(other).includes(name)];
-      return isOne === isOther ? [] : [invalidField(`${at}.${isOne ? other : one}`, name, `what it does at ${one} and at ${other} belongs together: enable or disable it at both, or with multiPoint`)];
-    }),
+    KNOWN_PLUGINS.filter(({ name, points }) => points.includes(one) && points.includes(other) && name !== (one === "preScore" ? VOLUMES : "")).flatMap(
+      ({ name }) => {
+        const [isOne, isOther] = [names(one).includes(name), names(other).includes(name)];
+        return isOne === isOther
+          ? []
+          : [
+              invalidField(
+                `${at}.${isOne ? other : one}`,
+                name,
+                `what it does at ${one} and at ${other} belongs together: enable or disable it at both, or with multiPoint`,
+              ),
+            ];
+      },
+    ),
   );
 }
 
@@ -95,12 +138,27 @@ function partedProblems(names: (point: ExtensionPoint) => readonly string[], at:
 function unservedProblems(names: (point: ExtensionPoint) => readonly string[], at: string, schedulerName: string): readonly FieldError[] {
   const errors: FieldError[] = [];
   const sorts = names("queueSort");
-  if (sorts.length !== 1) errors.push(invalidField(`${at}.queueSort`, sorts, `only one queue sort plugin required for profile with scheduler name ${JSON.stringify(schedulerName)}, but got ${sorts.length}`));
-  if (names("bind").length === 0) errors.push(invalidField(`${at}.bind`, [], `at least one bind plugin is needed for profile with scheduler name ${JSON.stringify(schedulerName)}`));
-  if (!names("preEnqueue").includes(GATES)) errors.push(invalidField(`${at}.preEnqueue`, GATES, "pods with scheduling gates always wait: it cannot be disabled"));
+  if (sorts.length !== 1)
+    errors.push(
+      invalidField(
+        `${at}.queueSort`,
+        sorts,
+        `only one queue sort plugin required for profile with scheduler name ${JSON.stringify(schedulerName)}, but got ${sorts.length}`,
+      ),
+    );
+  if (names("bind").length === 0)
+    errors.push(invalidField(`${at}.bind`, [], `at least one bind plugin is needed for profile with scheduler name ${JSON.stringify(schedulerName)}`));
+  if (!names("preEnqueue").includes(GATES))
+    errors.push(invalidField(`${at}.preEnqueue`, GATES, "pods with scheduling gates always wait: it cannot be disabled"));
   for (const point of ["preEnqueue", "postFilter"] as const) {
-    if (names(point).includes(DEVICES) !== names("filter").includes(DEVICES)) errors.push(invalidField(`${at}.${point}`, DEVICES, `what it does at ${point} and at filter belongs together: enable or disable it at both, or with multiPoint`));
+    if (names(point).includes(DEVICES) !== names("filter").includes(DEVICES))
+      errors.push(
+        invalidField(`${at}.${point}`, DEVICES, `what it does at ${point} and at filter belongs together: enable or disable it at both, or with multiPoint`),
+      );
   }
-  if (names("preEnqueue").includes(PREEMPTION) !== names("postFilter").includes(PREEMPTION)) errors.push(invalidField(`${at}.preEnqueue`, PREEMPTION, "what it does at preEnqueue and at postFilter belongs together: enable or disable it with multiPoint"));
+  if (names("preEnqueue").includes(PREEMPTION) !== names("postFilter").includes(PREEMPTION))
+    errors.push(
+      invalidField(`${at}.preEnqueue`, PREEMPTION, "what it does at preEnqueue and at postFilter belongs together: enable or disable it with multiPoint"),
+    );
   return errors;
 }

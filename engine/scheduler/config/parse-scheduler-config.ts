@@ -41,7 +41,10 @@ export function parseSchedulerConfig(text: string, file: string): ParsedSchedule
   }
   if (problems.length > 0) throw new Error(problems.join("\n"));
   const { settings, root } = read;
-  return { settings, notices: Object.entries(IDLE).flatMap(([name, why]) => (root.value(name) === undefined ? [] : [`${place(name)} changes nothing: ${why}`])) };
+  return {
+    settings,
+    notices: Object.entries(IDLE).flatMap(([name, why]) => (root.value(name) === undefined ? [] : [`${place(name)} changes nothing: ${why}`])),
+  };
 }
 
 /** The settings, or what could not be read; `errors` gets what could be read and cannot be. */
@@ -49,7 +52,16 @@ function readRoot(value: unknown, errors: FieldError[]): { readonly settings: Sc
   try {
     const root = new ConfigFields(value, "");
     root.requireKind(KIND, [API_VERSION]);
-    root.refuseOthers(["apiVersion", "kind", "profiles", "percentageOfNodesToScore", "podInitialBackoffSeconds", "podMaxBackoffSeconds", "extenders", ...Object.keys(IDLE)]);
+    root.refuseOthers([
+      "apiVersion",
+      "kind",
+      "profiles",
+      "percentageOfNodesToScore",
+      "podInitialBackoffSeconds",
+      "podMaxBackoffSeconds",
+      "extenders",
+      ...Object.keys(IDLE),
+    ]);
     return { settings: readSettings(root, errors), root };
   } catch (error) {
     if (error instanceof Error) return error;
@@ -69,8 +81,13 @@ function readSettings(root: ConfigFields, errors: FieldError[]): SchedulerSettin
   const max = root.whole("podMaxBackoffSeconds", ANY) ?? DEFAULT_SETTINGS.maxBackoffMs / 1000;
   if (initial <= 0) errors.push(invalidField("podInitialBackoffSeconds", initial, "must be greater than 0"));
   if (max < initial) errors.push(invalidField("podMaxBackoffSeconds", max, "must be greater than or equal to PodInitialBackoffSeconds"));
-  if (root.list("extenders").length > 0) errors.push(invalidField("extenders", root.list("extenders").length, "cannot be asked: a decision waits for nobody over the network"));
-  return { profiles: profiles.length === 0 ? DEFAULT_SETTINGS.profiles.map((profile) => ({ ...profile, percentageOfNodes })) : profiles, initialBackoffMs: initial * 1000, maxBackoffMs: max * 1000 };
+  if (root.list("extenders").length > 0)
+    errors.push(invalidField("extenders", root.list("extenders").length, "cannot be asked: a decision waits for nobody over the network"));
+  return {
+    profiles: profiles.length === 0 ? DEFAULT_SETTINGS.profiles.map((profile) => ({ ...profile, percentageOfNodes })) : profiles,
+    initialBackoffMs: initial * 1000,
+    maxBackoffMs: max * 1000,
+  };
 }
 
 function readProfile(part: ConfigFields, isAlone: boolean, usualPercentage: number, errors: FieldError[]): ProfileSettings {
@@ -96,12 +113,15 @@ function readArgs(profile: ConfigFields, errors: FieldError[]): PluginArgs {
     if (seen.has(name)) errors.push(duplicateField(part.path, name));
     seen.add(name);
     const read = pluginArgs[name];
-    if (REMOVED_PLUGINS.includes(name)) errors.push(invalidField(part.path, name, `was invalid in version "${API_VERSION}" (${KIND} is version "${API_VERSION}")`));
-    else if (read === undefined) errors.push(invalidField(part.path, name, KNOWN_PLUGINS.some((plugin) => plugin.name === name) ? "takes no arguments" : "does not exist"));
+    if (REMOVED_PLUGINS.includes(name))
+      errors.push(invalidField(part.path, name, `was invalid in version "${API_VERSION}" (${KIND} is version "${API_VERSION}")`));
+    else if (read === undefined)
+      errors.push(invalidField(part.path, name, KNOWN_PLUGINS.some((plugin) => plugin.name === name) ? "takes no arguments" : "does not exist"));
     const given = part.part("args");
     if (read === undefined || given === undefined) return args;
     const [apiVersion, kind] = [given.text("apiVersion") ?? API_VERSION, given.text("kind") ?? `${name}Args`];
-    if (apiVersion !== API_VERSION || kind !== `${name}Args`) errors.push(invalidField(`${part.path}.args`, `${apiVersion} ${kind}`, "has to match plugin args"));
+    if (apiVersion !== API_VERSION || kind !== `${name}Args`)
+      errors.push(invalidField(`${part.path}.args`, `${apiVersion} ${kind}`, "has to match plugin args"));
     return read(given, args, errors);
   }, DEFAULT_ARGS);
 }
@@ -118,5 +138,8 @@ function readDocument(text: string, file: string): YamlDocument {
 
 /** `profiles[0].plugins` as the steps to it. */
 function stepsOf(field: string): readonly (string | number)[] {
-  return field.split(/[.[\]]+/).filter((step) => step !== "").map((step) => (/^\d+$/.test(step) ? Number(step) : step));
+  return field
+    .split(/[.[\]]+/)
+    .filter((step) => step !== "")
+    .map((step) => (/^\d+$/.test(step) ? Number(step) : step));
 }

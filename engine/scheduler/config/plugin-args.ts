@@ -57,7 +57,12 @@ export const pluginArgs: Readonly<Record<string, ReadArgs>> = {
     if (args.part("addedAffinity") === undefined) return usual;
     const read = readPart(args, "addedAffinity", (value) => ({ affinity: { nodeAffinity: value } }));
     const addedAffinity = read.value as NodeAffinity; // conforms, or an error says where it does not
-    const problems = read.errors.length > 0 ? read.errors : validatePodSpec({ containers: [{ name: "c", image: "i" }], affinity: { nodeAffinity: addedAffinity } } as Pod["spec"], "spec").filter(({ field }) => field.startsWith("spec.affinity.nodeAffinity"));
+    const problems =
+      read.errors.length > 0
+        ? read.errors
+        : validatePodSpec({ containers: [{ name: "c", image: "i" }], affinity: { nodeAffinity: addedAffinity } } as Pod["spec"], "spec").filter(({ field }) =>
+            field.startsWith("spec.affinity.nodeAffinity"),
+          );
     errors.push(...problems.map((error) => ({ ...error, field: error.field.replace("spec.affinity.nodeAffinity", `${args.path}.addedAffinity`) })));
     return { ...usual, addedAffinity };
   },
@@ -68,21 +73,32 @@ export const pluginArgs: Readonly<Record<string, ReadArgs>> = {
     const [percentAt, minAt] = [`${args.path}.minCandidateNodesPercentage`, `${args.path}.minCandidateNodesAbsolute`];
     if (nodesPercent < 0 || nodesPercent > 100) errors.push(invalidField(percentAt, nodesPercent, "not in valid range [0, 100]"));
     if (nodesMin < 0) errors.push(invalidField(minAt, nodesMin, "not in valid range [0, inf)"));
-    if (nodesPercent === 0 && nodesMin === 0) errors.push(invalidField(percentAt, 0, "cannot be zero at the same time as minCandidateNodesAbsolute"), invalidField(minAt, 0, "cannot be zero at the same time as minCandidateNodesPercentage"));
+    if (nodesPercent === 0 && nodesMin === 0)
+      errors.push(
+        invalidField(percentAt, 0, "cannot be zero at the same time as minCandidateNodesAbsolute"),
+        invalidField(minAt, 0, "cannot be zero at the same time as minCandidateNodesPercentage"),
+      );
     return { ...usual, preemption: { nodesPercent, nodesMin } };
   },
   VolumeBinding(args, usual, errors) {
     args.refuseOthers(known("bindTimeoutSeconds", "shape"));
     const seconds = args.whole("bindTimeoutSeconds", ANY) ?? usual.volumesMs / 1000;
     if (seconds < 0) errors.push(invalidField(`${args.path}.bindTimeoutSeconds`, seconds, "invalid BindTimeoutSeconds, should not be a negative value"));
-    if (args.list("shape").length > 0) errors.push(invalidField(`${args.path}.shape`, args.value("shape"), "unexpected field `shape`, remove it or turn on the feature gate StorageCapacityScoring"));
+    if (args.list("shape").length > 0)
+      errors.push(
+        invalidField(`${args.path}.shape`, args.value("shape"), "unexpected field `shape`, remove it or turn on the feature gate StorageCapacityScoring"),
+      );
     return { ...usual, volumesMs: seconds * 1000 };
   },
   DynamicResources(args, usual, errors) {
     args.refuseOthers(known("filterTimeout", "bindingTimeout"));
-    for (const [name, usualMs] of [["filterTimeout", 10_000], ["bindingTimeout", 600_000]] as const) {
+    for (const [name, usualMs] of [
+      ["filterTimeout", 10_000],
+      ["bindingTimeout", 600_000],
+    ] as const) {
       const text = args.text(name);
-      if (text !== undefined && parseGoDurationMs(text) !== usualMs) errors.push(invalidField(`${args.path}.${name}`, text, `must be ${usualMs / 1000}s: it cannot be chosen here`));
+      if (text !== undefined && parseGoDurationMs(text) !== usualMs)
+        errors.push(invalidField(`${args.path}.${name}`, text, `must be ${usualMs / 1000}s: it cannot be chosen here`));
     }
     return usual;
   },
@@ -99,7 +115,8 @@ function readStrategy(strategy: ConfigFields, usual: PluginArgs, errors: FieldEr
   if (type === undefined) errors.push(unsupportedValue(`${strategy.path}.type`, told, STRATEGIES));
   const listed = readResources(strategy);
   listed.forEach(({ name, weight }, index) => {
-    if (weight <= 0 || weight > 100) errors.push(invalidField(`${strategy.path}.resources[${index}].weight`, weight, `resource weight of ${name} not in valid range (0, 100]`));
+    if (weight <= 0 || weight > 100)
+      errors.push(invalidField(`${strategy.path}.resources[${index}].weight`, weight, `resource weight of ${name} not in valid range (0, 100]`));
   });
   const resources = listed.length === 0 ? usual.fit.strategy.resources : listed;
   const ratio = strategy.part("requestedToCapacityRatio");
@@ -136,16 +153,23 @@ function readShape(ratio: ConfigFields, errors: FieldError[]): readonly ShapePoi
   return shape;
 }
 
-function constraintErrors({ maxSkew, topologyKey, whenUnsatisfiable, labelSelector }: TopologySpreadConstraint, list: readonly TopologySpreadConstraint[], index: number, path: string): readonly FieldError[] {
+function constraintErrors(
+  { maxSkew, topologyKey, whenUnsatisfiable, labelSelector }: TopologySpreadConstraint,
+  list: readonly TopologySpreadConstraint[],
+  index: number,
+  path: string,
+): readonly FieldError[] {
   const at = `${path}[${index}]`;
   const errors: FieldError[] = [];
   if (!(maxSkew > 0)) errors.push(invalidField(`${at}.maxSkew`, maxSkew, "not in valid range (0, inf)"));
   if (!topologyKey) errors.push(requiredField(`${at}.topologyKey`, "can not be empty"));
   else errors.push(...nameErrors(`${at}.topologyKey`, topologyKey));
   if (!whenUnsatisfiable) errors.push(requiredField(`${at}.whenUnsatisfiable`, "can not be empty"));
-  else if (!["DoNotSchedule", "ScheduleAnyway"].includes(whenUnsatisfiable)) errors.push(unsupportedValue(`${at}.whenUnsatisfiable`, whenUnsatisfiable, ["DoNotSchedule", "ScheduleAnyway"]));
+  else if (!["DoNotSchedule", "ScheduleAnyway"].includes(whenUnsatisfiable))
+    errors.push(unsupportedValue(`${at}.whenUnsatisfiable`, whenUnsatisfiable, ["DoNotSchedule", "ScheduleAnyway"]));
   if (labelSelector !== undefined) errors.push(forbiddenField(`${at}.labelSelector`, "constraint must not define a selector, as they deduced for each pod"));
-  if (list.slice(0, index).some((other) => other.topologyKey === topologyKey && other.whenUnsatisfiable === whenUnsatisfiable)) errors.push(duplicateField(at, `{${topologyKey}, ${whenUnsatisfiable}}`));
+  if (list.slice(0, index).some((other) => other.topologyKey === topologyKey && other.whenUnsatisfiable === whenUnsatisfiable))
+    errors.push(duplicateField(at, `{${topologyKey}, ${whenUnsatisfiable}}`));
   return errors;
 }
 
@@ -160,7 +184,12 @@ function readPart(args: ConfigFields, name: string, specOf: (value: unknown) => 
   const value = args.value(name);
   if (value === undefined || value === null) return { value: [], errors: [] };
   const at = `${args.path}.${name}`;
-  const pod = (inner: unknown) => ({ apiVersion: "v1", kind: "Pod", metadata: { name: "p" }, spec: { containers: [{ name: "c", image: "i" }], ...specOf(inner) } });
+  const pod = (inner: unknown) => ({
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: "p" },
+    spec: { containers: [{ name: "c", image: "i" }], ...specOf(inner) },
+  });
   const prefix = name === "addedAffinity" ? "spec.affinity.nodeAffinity" : "spec.topologySpreadConstraints";
   const { value: conformed, unknown, errors } = conform(podResource.schema, pod(value), { defaults: true, prune: true });
   const strange = unknown.find((field) => field.startsWith(prefix));
@@ -168,11 +197,13 @@ function readPart(args: ConfigFields, name: string, specOf: (value: unknown) => 
   const wrong = errors.find(({ type, field }) => type === "FieldValueTypeInvalid" && field.startsWith(prefix));
   if (wrong !== undefined) throw new Error(`${wrong.field.replace(prefix, at)}: ${wrong.message}`);
   const { spec } = conformed as Pod; // the shape of one, as far as it is looked at
-  return { value: name === "addedAffinity" ? (spec.affinity?.nodeAffinity ?? {}) : (spec.topologySpreadConstraints ?? []), errors: errors.filter(({ field }) => field.startsWith(prefix)) };
+  return {
+    value: name === "addedAffinity" ? (spec.affinity?.nodeAffinity ?? {}) : (spec.topologySpreadConstraints ?? []),
+    errors: errors.filter(({ field }) => field.startsWith(prefix)),
+  };
 }
 
 function nameErrors(at: string, name: string): readonly FieldError[] {
   const problem = qualifiedNameError(name);
   return problem === undefined ? [] : [invalidField(at, name, problem)];
 }
-

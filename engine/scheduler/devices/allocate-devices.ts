@@ -71,7 +71,9 @@ class Search {
     this.#inputs = inputs;
     this.#node = node;
     this.pools = gatherPools(inputs.slices, node);
-    this.#candidates = this.pools.flatMap((pool) => pool.slices.flatMap((slice) => (slice.spec.devices ?? []).map((device) => ({ id: deviceId(pool.driver, pool.name, device.name), device, slice, pool }))));
+    this.#candidates = this.pools.flatMap((pool) =>
+      pool.slices.flatMap((slice) => (slice.spec.devices ?? []).map((device) => ({ id: deviceId(pool.driver, pool.name, device.name), device, slice, pool }))),
+    );
     this.#constraints = inputs.claims.map(({ devices }) => (devices.constraints ?? []).map((constraint) => new AttributeConstraint(constraint)));
     this.#counters = new SharedCounters(inputs.inUse);
     this.given = inputs.claims.map(() => []);
@@ -79,8 +81,14 @@ class Search {
 
   run(): boolean {
     for (const { claim, requests } of this.#inputs.claims) {
-      const least = requests.reduce((sum, { alternatives }) => sum + Math.min(...alternatives.map((wish) => this.#countOf(wish, claim.metadata.name ?? ""))), 0);
-      if (least > RESULTS_MAX) throw new AllocationError(`claim ${claim.metadata.namespace}/${claim.metadata.name}: number of requested devices ${least} exceeds the claim limit of ${RESULTS_MAX}`);
+      const least = requests.reduce(
+        (sum, { alternatives }) => sum + Math.min(...alternatives.map((wish) => this.#countOf(wish, claim.metadata.name ?? ""))),
+        0,
+      );
+      if (least > RESULTS_MAX)
+        throw new AllocationError(
+          `claim ${claim.metadata.namespace}/${claim.metadata.name}: number of requested devices ${least} exceeds the claim limit of ${RESULTS_MAX}`,
+        );
     }
     return this.#nextRequest(0, 0) === "yes";
   }
@@ -88,7 +96,10 @@ class Search {
   #countOf(wish: DeviceWish, claimName: string): number {
     if (wish.count !== "all") return wish.count;
     const unready = this.pools.find(({ state }) => state !== "usable");
-    if (unready !== undefined) throw new AllocationError(`claim ${claimName}, request ${wish.reference}: asks for all devices, but resource pool ${unready.driver}/${unready.name} is currently ${unready.state === "invalid" ? "invalid" : "being updated"}`);
+    if (unready !== undefined)
+      throw new AllocationError(
+        `claim ${claimName}, request ${wish.reference}: asks for all devices, but resource pool ${unready.driver}/${unready.name} is currently ${unready.state === "invalid" ? "invalid" : "being updated"}`,
+      );
     const all = this.#candidates.filter((candidate) => this.#fits(wish, candidate) && computeShare(wish.capacity, candidate.device) !== undefined);
     this.#all.set(wish, all);
     return all.length;
@@ -140,14 +151,18 @@ class Search {
     if (!this.#fits(wish, candidate)) return undefined;
     const share = computeShare(wish.capacity, device);
     if (share === undefined || !hasRoomFor(share, device, [inUse.consumed(id), this.#consumed.get(id)])) return undefined;
-    if ((device.taints ?? []).some((taint) => isEffective(taint) && !wish.tolerations.some((toleration) => toleratesTaint(toleration, taint)))) return undefined;
+    if ((device.taints ?? []).some((taint) => isEffective(taint) && !wish.tolerations.some((toleration) => toleratesTaint(toleration, taint))))
+      return undefined;
     // The counters of a shared device are drawn by whoever comes first.
     const draws = (device.consumesCounters?.length ?? 0) > 0 && !(isShared && (inUse.consumed(id) !== undefined || this.#consumed.has(id)));
     if (draws && !this.#counters.draw(pool, device)) return undefined;
     const constraints = this.#constrain(wish, candidate, claimIndex);
     if (constraints === undefined) {
       if (draws) this.#counters.giveBack(pool, device);
-      if (isMust) throw new AllocationError(`claim ${this.#inputs.claims[claimIndex]?.claim.metadata.name}, request ${wish.reference}: cannot add device ${id} because a claim constraint would not be satisfied`);
+      if (isMust)
+        throw new AllocationError(
+          `claim ${this.#inputs.claims[claimIndex]?.claim.metadata.name}, request ${wish.reference}: cannot add device ${id} because a claim constraint would not be satisfied`,
+        );
       return undefined;
     }
     const before = this.#consumed.get(id);
@@ -187,7 +202,10 @@ class Search {
   }
 
   #isSelected({ deviceClass, selectors, reference }: DeviceWish, { device, pool, slice }: Candidate): boolean {
-    const rules = [...(deviceClass.spec.selectors ?? []).map((rule) => ({ rule, of: `class ${deviceClass.metadata.name}` })), ...selectors.map((rule) => ({ rule, of: `request ${reference}` }))];
+    const rules = [
+      ...(deviceClass.spec.selectors ?? []).map((rule) => ({ rule, of: `class ${deviceClass.metadata.name}` })),
+      ...selectors.map((rule) => ({ rule, of: `request ${reference}` })),
+    ];
     for (const [index, { rule, of }] of rules.entries()) {
       try {
         if (rule.cel === undefined || !matchesSelector(rule.cel.expression, pool.driver, device)) return false;

@@ -1,5 +1,11 @@
 import { jsonEqual } from "../../lib/freeze.ts";
-import type { AllocationResult, DeviceAllocationConfiguration, DeviceRequestAllocationResult, NodeSelector, NodeSelectorRequirement } from "../../resources/types.ts";
+import type {
+  AllocationResult,
+  DeviceAllocationConfiguration,
+  DeviceRequestAllocationResult,
+  NodeSelector,
+  NodeSelectorRequirement,
+} from "../../resources/types.ts";
 import type { Candidate } from "./allocate-devices.ts";
 import { formatAmounts, type Amounts } from "./device-capacity.ts";
 import type { ClaimWishes, DeviceWish } from "./device-wish.ts";
@@ -42,7 +48,13 @@ function configurationOf({ requests, devices }: ClaimWishes, given: readonly Giv
   const granted = new Set(given.map(({ wish }) => wish));
   const chosen = requests.flatMap(({ isChoice, alternatives }) => (isChoice ? alternatives.filter((wish) => granted.has(wish)) : alternatives));
   const byClass = Map.groupBy(chosen, ({ deviceClass }) => deviceClass);
-  const ofClasses = [...byClass].flatMap(([deviceClass, wishes]) => (deviceClass.spec.config ?? []).map(({ opaque }): DeviceAllocationConfiguration => ({ source: "FromClass", requests: wishes.map(({ reference }) => reference), ...(opaque === undefined ? {} : { opaque }) })));
+  const ofClasses = [...byClass].flatMap(([deviceClass, wishes]) =>
+    (deviceClass.spec.config ?? []).map(({ opaque }): DeviceAllocationConfiguration => ({
+      source: "FromClass",
+      requests: wishes.map(({ reference }) => reference),
+      ...(opaque === undefined ? {} : { opaque }),
+    })),
+  );
   const references = new Set(chosen.flatMap(({ request, reference }) => [request, reference]));
   const ofClaim = (devices.config ?? []).filter(({ requests: about = [] }) => about.length === 0 || about.some((reference) => references.has(reference)));
   return [...ofClasses, ...ofClaim.map((entry): DeviceAllocationConfiguration => ({ source: "FromClaim", ...entry }))];
@@ -55,9 +67,12 @@ function nodesOf(given: readonly GivenDevice[], nodeName: string): NodeSelector 
   const add = (from: readonly NodeSelectorRequirement[] | undefined, to: NodeSelectorRequirement[]) => {
     for (const requirement of from ?? []) if (!to.some((known) => jsonEqual(known, requirement))) to.push(requirement);
   };
-  for (const { candidate: { device, slice } } of given) {
+  for (const {
+    candidate: { device, slice },
+  } of given) {
     const place = slice.spec.perDeviceNodeSelection === true ? device : slice.spec;
-    if (place.nodeName || device.bindsToNode === true) return { nodeSelectorTerms: [{ matchFields: [{ key: "metadata.name", operator: "In", values: [nodeName] }] }] };
+    if (place.nodeName || device.bindsToNode === true)
+      return { nodeSelectorTerms: [{ matchFields: [{ key: "metadata.name", operator: "In", values: [nodeName] }] }] };
     for (const term of place.nodeSelector?.nodeSelectorTerms ?? []) {
       add(term.matchFields, fields);
       add(term.matchExpressions, labels);

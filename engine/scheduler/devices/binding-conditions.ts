@@ -27,7 +27,9 @@ function bindingState({ status }: ResourceClaim): "ready" | "pending" | "failed"
   let state: "ready" | "pending" = "ready";
   for (const { driver, pool, device, shareID, bindingConditions = [], bindingFailureConditions = [] } of status?.allocation?.devices?.results ?? []) {
     if (bindingConditions.length === 0) continue;
-    const conditions = status?.devices?.find((told) => told.driver === driver && told.pool === pool && told.device === device && (told.shareID ?? "") === (shareID ?? ""))?.conditions;
+    const conditions = status?.devices?.find(
+      (told) => told.driver === driver && told.pool === pool && told.device === device && (told.shareID ?? "") === (shareID ?? ""),
+    )?.conditions;
     if (bindingFailureConditions.some((type) => findCondition(conditions, type)?.status === "True")) return "failed";
     if (!bindingConditions.every((type) => isConditionTrue(conditions, type))) state = "pending";
   }

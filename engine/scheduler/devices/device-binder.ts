@@ -129,7 +129,8 @@ export class DeviceBinder {
     for (const claim of devices.claims) {
       const uid = claim.metadata.uid ?? "";
       const allocation = chosen.allocations.get(uid);
-      if (allocation === undefined && isReservedFor(claim, pod)) bound.push(claim as StoredClaim); // stored, so it has its names
+      if (allocation === undefined && isReservedFor(claim, pod))
+        bound.push(claim as StoredClaim); // stored, so it has its names
       else bound.push(await this.#write(claim as StoredClaim, pod, allocation)); // likewise
       this.#pending.delete(uid);
     }
@@ -155,7 +156,10 @@ export class DeviceBinder {
     const idle = [...devices.blocking()].find(({ status }) => (status?.reservedFor ?? []).every(({ uid }) => uid === pod.metadata.uid));
     if (idle === undefined) return;
     const { allocation: _devices, reservedFor: _users, devices: _told, ...status } = idle.status ?? {};
-    await this.#options.client.for(resourceClaimResource).updateStatus({ ...(idle as StoredClaim), status }).catch(unlessOvertaken); // likewise
+    await this.#options.client
+      .for(resourceClaimResource)
+      .updateStatus({ ...(idle as StoredClaim), status })
+      .catch(unlessOvertaken); // likewise
   }
 
   /** The claim with the pod among its users, and with its devices when it gets them now. A write that was overtaken looks again. */
@@ -164,11 +168,15 @@ export class DeviceBinder {
     const { namespace = "", name = "", uid } = claim.metadata;
     let current = claim;
     for (let tries = 1; ; tries++) {
-      if (current.metadata.uid !== uid || current.metadata.deletionTimestamp !== undefined) throw new Error(`claim ${namespace}/${name} got deleted in the meantime`);
-      if (allocation !== undefined && current.status?.allocation !== undefined) throw new Error(`claim ${namespace}/${name} got allocated elsewhere in the meantime`);
-      if (allocation === undefined && current.status?.allocation === undefined) throw new Error(`claim ${namespace}/${name} got deallocated elsewhere in the meantime`);
+      if (current.metadata.uid !== uid || current.metadata.deletionTimestamp !== undefined)
+        throw new Error(`claim ${namespace}/${name} got deleted in the meantime`);
+      if (allocation !== undefined && current.status?.allocation !== undefined)
+        throw new Error(`claim ${namespace}/${name} got allocated elsewhere in the meantime`);
+      if (allocation === undefined && current.status?.allocation === undefined)
+        throw new Error(`claim ${namespace}/${name} got deallocated elsewhere in the meantime`);
       try {
-        if (allocation !== undefined && current.metadata.finalizers?.includes(CLAIM_FINALIZER) !== true) current = (await api.update(withMetadata(current, { finalizers: [...(current.metadata.finalizers ?? []), CLAIM_FINALIZER] }))) as StoredClaim; // as stored
+        if (allocation !== undefined && current.metadata.finalizers?.includes(CLAIM_FINALIZER) !== true)
+          current = (await api.update(withMetadata(current, { finalizers: [...(current.metadata.finalizers ?? []), CLAIM_FINALIZER] }))) as StoredClaim; // as stored
         const given = allocation ?? current.status?.allocation ?? {};
         const timed = { allocationTimestamp: formatTime(this.#options.clock.now()), ...given };
         const written = (await api.updateStatus(withReservation({ ...current, status: { ...current.status, allocation: timed } }, pod))) as StoredClaim; // as stored
@@ -198,18 +206,29 @@ export class DeviceBinder {
     this.#drop(extendedClaimUid(pod), undefined);
     const { namespace = "", name = "", uid } = pod.metadata;
     const extendedResourceClaimStatus = { resourceClaimName: written.metadata.name ?? "", requestMappings: mappings };
-    await client.for(podResource).patch(namespace, name, "strategic", { metadata: { uid }, status: { extendedResourceClaimStatus } }, { subresource: "status" });
+    await client
+      .for(podResource)
+      .patch(namespace, name, "strategic", { metadata: { uid }, status: { extendedResourceClaimStatus } }, { subresource: "status" });
     return written;
   }
 
   async #areReady(bound: readonly StoredClaim[], pod: Pod, nodeName: string, signal: AbortSignal): Promise<boolean> {
     if (!bound.some(hasBindingConditions)) return true;
     const { clock, events } = this.#options;
-    events.record(pod as Pod & KubeObject, { type: "Normal", reason: "BindingConditionsPending", action: "Scheduling", message: `waiting for binding conditions for device on node ${nodeName}` }); // stored, so it has its names
+    events.record(pod as Pod & KubeObject, {
+      type: "Normal",
+      reason: "BindingConditionsPending",
+      action: "Scheduling",
+      message: `waiting for binding conditions for device on node ${nodeName}`,
+    }); // stored, so it has its names
     const startedMs = clock.monotonic();
     const enough = new AbortController();
     const cancel = clock.after(DEVICE_BINDING_MS_MAX, () => enough.abort());
-    const result = () => bindingResult(bound.map((claim) => this.#newest(objectKey(claim))), clock.now());
+    const result = () =>
+      bindingResult(
+        bound.map((claim) => this.#newest(objectKey(claim))),
+        clock.now(),
+      );
     try {
       await this.#claims.waitUntil(() => result() !== undefined, AbortSignal.any([signal, enough.signal]));
     } catch {
@@ -232,7 +251,8 @@ export class DeviceBinder {
     const api = this.#options.client.for(resourceClaimResource);
     const { namespace = "", name = "", uid = "", finalizers = [] } = claim.metadata;
     try {
-      if (finalizers.includes(CLAIM_FINALIZER)) await api.update(withMetadata(claim, { finalizers: finalizers.filter((finalizer) => finalizer !== CLAIM_FINALIZER) }));
+      if (finalizers.includes(CLAIM_FINALIZER))
+        await api.update(withMetadata(claim, { finalizers: finalizers.filter((finalizer) => finalizer !== CLAIM_FINALIZER) }));
       await api.delete(namespace, name, { preconditions: { uid } });
     } catch (error) {
       unlessOvertaken(error);
@@ -241,7 +261,9 @@ export class DeviceBinder {
 
   #extendedClaimsOf(pod: Pod): readonly StoredClaim[] {
     const written = [...this.#written.values()].filter(({ metadata }) => metadata.ownerReferences?.some(({ uid }) => uid === pod.metadata.uid) === true);
-    const known = new Map([...(this.#claims.byIndex(OWNER_INDEX, pod.metadata.uid ?? "") as StoredClaim[]), ...written].map((claim) => [claim.metadata.uid, claim])); // stored, so they have their names
+    const known = new Map(
+      [...(this.#claims.byIndex(OWNER_INDEX, pod.metadata.uid ?? "") as StoredClaim[]), ...written].map((claim) => [claim.metadata.uid, claim]),
+    ); // stored, so they have their names
     return [...known.values()].filter(({ metadata }) => metadata.annotations?.[EXTENDED_CLAIM_ANNOTATION] === "true");
   }
 

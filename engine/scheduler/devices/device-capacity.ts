@@ -24,7 +24,9 @@ export function computeShare(requirements: CapacityRequirements | undefined, { c
 
 /** Whether the share fits beside what others have of the device. */
 export function hasRoomFor(share: Amounts, { capacity = {} }: Device, taken: readonly (ReadonlyMap<string, bigint> | undefined)[]): boolean {
-  return [...share].every(([name, { nanos }]) => taken.reduce((sum, others) => sum + (others?.get(name) ?? 0n), nanos) <= exactQuantity(capacity[name]?.value ?? "0").nanos);
+  return [...share].every(
+    ([name, { nanos }]) => taken.reduce((sum, others) => sum + (others?.get(name) ?? 0n), nanos) <= exactQuantity(capacity[name]?.value ?? "0").nanos,
+  );
 }
 
 export function formatAmounts(amounts: Amounts): Readonly<Record<string, string>> {
@@ -53,7 +55,9 @@ function violates({ nanos }: ExactQuantity, policy: CapacityRequestPolicy | unde
   const { validRange, validValues = [] } = policy;
   if (validRange === undefined) return validValues.length > 0 && !validValues.some((value) => exactQuantity(value).nanos === nanos);
   if (validRange.max !== undefined && nanos > exactQuantity(validRange.max).nanos) return true;
-  return validRange.step !== undefined && (unitsOf(nanos) - unitsOf(exactQuantity(validRange.min).nanos)) % unitsOf(exactQuantity(validRange.step).nanos) !== 0n;
+  return (
+    validRange.step !== undefined && (unitsOf(nanos) - unitsOf(exactQuantity(validRange.min).nanos)) % unitsOf(exactQuantity(validRange.step).nanos) !== 0n
+  );
 }
 
 /** Steps are counted in whole units. */

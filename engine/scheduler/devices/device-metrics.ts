@@ -13,8 +13,15 @@ export class DeviceMetrics {
 
   constructor(metrics: MetricsRegistry) {
     this.#creations = metrics.counter("scheduler_resourceclaim_creates_total", "Number of ResourceClaims creation requests within scheduler");
-    this.#bindings = metrics.counter("scheduler_dra_bindingconditions_allocations_total", "Number of allocations using devices with BindingConditions, counted per driver per scheduling attempt");
-    this.#waits = metrics.histogram("scheduler_dra_bindingconditions_wait_duration_seconds", "Time in seconds spent waiting for BindingConditions to be satisfied during PreBind.", WAIT_BUCKETS_SECONDS);
+    this.#bindings = metrics.counter(
+      "scheduler_dra_bindingconditions_allocations_total",
+      "Number of allocations using devices with BindingConditions, counted per driver per scheduling attempt",
+    );
+    this.#waits = metrics.histogram(
+      "scheduler_dra_bindingconditions_wait_duration_seconds",
+      "Time in seconds spent waiting for BindingConditions to be satisfied during PreBind.",
+      WAIT_BUCKETS_SECONDS,
+    );
   }
 
   /** A claim for extended resources. */

@@ -77,7 +77,10 @@ function poolOf(relevant: readonly ResourceSlice[], all: readonly ResourceSlice[
   const slices = current.filter((slice) => !hasCounters(slice));
   const elsewhere = complete.filter((slice) => !hasCounters(slice) && !current.includes(slice));
   const names = slices.flatMap(({ spec }) => (spec.devices ?? []).map(({ name }) => name));
-  const isSound = new Set(names).size === names.length && counterSets.size === sets.length && complete.every(({ spec }) => (spec.devices ?? []).every((device) => drawsFromKnown(device, counterSets)));
+  const isSound =
+    new Set(names).size === names.length &&
+    counterSets.size === sets.length &&
+    complete.every(({ spec }) => (spec.devices ?? []).every((device) => drawsFromKnown(device, counterSets)));
   return [isSound ? { driver, name: pool.name, state: "usable", slices, elsewhere, counterSets } : { ...none, state: "invalid" }];
 }
 

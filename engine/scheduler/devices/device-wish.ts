@@ -36,7 +36,8 @@ export function readWishes(claim: ResourceClaim, classOf: ClassLister): ClaimWis
       if (deviceClass === undefined) return { problem: `request ${wish.reference}: device class ${wish.deviceClassName} does not exist` };
       alternatives.push({ ...wish, deviceClass });
     }
-    if (alternatives.length === 0) return { problem: `resource claim ${claim.metadata.namespace}/${claim.metadata.name}, request ${request.name}: unknown request type` };
+    if (alternatives.length === 0)
+      return { problem: `resource claim ${claim.metadata.namespace}/${claim.metadata.name}, request ${request.name}: unknown request type` };
     requests.push({ isChoice: request.exactly === undefined, alternatives });
   }
   return { claim, devices, requests };

@@ -48,7 +48,8 @@ export class DevicesInUse {
       }
       const share = this.#shares.get(id) ?? { count: 0, consumed: new Map<string, bigint>() };
       share.count += sign;
-      for (const [name, amount] of Object.entries(consumedCapacity)) share.consumed.set(name, (share.consumed.get(name) ?? 0n) + BigInt(sign) * exactQuantity(amount).nanos);
+      for (const [name, amount] of Object.entries(consumedCapacity))
+        share.consumed.set(name, (share.consumed.get(name) ?? 0n) + BigInt(sign) * exactQuantity(amount).nanos);
       if (share.count > 0) this.#shares.set(id, share);
       else this.#shares.delete(id);
     }

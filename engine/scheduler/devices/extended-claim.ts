@@ -29,7 +29,8 @@ export function computeExtendedClaim(pod: Pod, resources: ReadonlyMap<string, De
   for (const resource of [...resources.keys()].sort()) {
     const className = resources.get(resource)?.metadata.name ?? "";
     const lasting = containers.map((container, index) => (isShortLived(index) ? undefined : requestOf(container, index, resource, className, 0)));
-    for (const [index, request] of lasting.entries()) if (request !== undefined) mappings.push({ containerName: containers[index]?.name ?? "", resourceName: resource, requestName: request.name });
+    for (const [index, request] of lasting.entries())
+      if (request !== undefined) mappings.push({ containerName: containers[index]?.name ?? "", resourceName: resource, requestName: request.name });
     const extra = largestExtra(containers, isShortLived, lasting, resource, className);
     for (const [index, container] of containers.entries()) {
       if (!isShortLived(index)) continue;
@@ -47,14 +48,26 @@ export function computeExtendedClaim(pod: Pod, resources: ReadonlyMap<string, De
   const claim: ResourceClaim = {
     apiVersion: "resource.k8s.io/v1",
     kind: "ResourceClaim",
-    metadata: { generateName: `${name}-extended-resources-`, namespace, uid: extendedClaimUid(pod), annotations: { [EXTENDED_CLAIM_ANNOTATION]: "true" }, ownerReferences: [{ apiVersion: "v1", kind: "Pod", name, uid, controller: true }] },
+    metadata: {
+      generateName: `${name}-extended-resources-`,
+      namespace,
+      uid: extendedClaimUid(pod),
+      annotations: { [EXTENDED_CLAIM_ANNOTATION]: "true" },
+      ownerReferences: [{ apiVersion: "v1", kind: "Pod", name, uid, controller: true }],
+    },
     spec: { devices: { requests } },
   };
   return { claim, mappings };
 }
 
 /** What init containers need beyond the devices of those after them; they run one after another, so the largest need is enough. */
-function largestExtra(containers: readonly Container[], isShortLived: (index: number) => boolean, lasting: readonly (NamedRequest | undefined)[], resource: string, className: string): NamedRequest | undefined {
+function largestExtra(
+  containers: readonly Container[],
+  isShortLived: (index: number) => boolean,
+  lasting: readonly (NamedRequest | undefined)[],
+  resource: string,
+  className: string,
+): NamedRequest | undefined {
   let largest: NamedRequest | undefined;
   for (const [index, container] of containers.entries()) {
     if (!isShortLived(index)) continue;
@@ -68,7 +81,9 @@ function largestExtra(containers: readonly Container[], isShortLived: (index: nu
 function requestOf(container: Container, index: number, resource: string, className: string, reusable: number): NamedRequest | undefined {
   const count = amountOf(container, resource) - reusable;
   if (count <= 0) return undefined;
-  const position = Object.keys(container.resources?.requests ?? {}).sort().indexOf(resource);
+  const position = Object.keys(container.resources?.requests ?? {})
+    .sort()
+    .indexOf(resource);
   return { name: `container-${index}-request-${position}`, exactly: { deviceClassName: className, allocationMode: "ExactCount", count } };
 }
 

@@ -56,18 +56,38 @@ export interface PodDevices {
 /** Looks up everything about a pod's devices; undefined for pods that want none. */
 export function resolvePodDevices(info: PodInfo, facts: DeviceFacts): PodDevices | undefined {
   const { pod } = info;
-  const extended = new Map(Object.entries(info.requests).flatMap(([name, amount]) => {
-    const deviceClass = amount > 0 && name.includes("/") ? facts.classOfResource(name) : undefined;
-    return deviceClass === undefined ? [] : [[name, deviceClass] as const];
-  }));
+  const extended = new Map(
+    Object.entries(info.requests).flatMap(([name, amount]) => {
+      const deviceClass = amount > 0 && name.includes("/") ? facts.classOfResource(name) : undefined;
+      return deviceClass === undefined ? [] : [[name, deviceClass] as const];
+    }),
+  );
   if ((pod.spec.resourceClaims?.length ?? 0) === 0 && extended.size === 0) return undefined;
   const found = findClaims(pod, facts);
-  const leftover = extended.size === 0 ? undefined : facts.claimsOwnedBy(pod.metadata.uid ?? "").find(({ metadata }) => metadata.annotations?.[EXTENDED_CLAIM_ANNOTATION] === "true");
+  const leftover =
+    extended.size === 0
+      ? undefined
+      : facts.claimsOwnedBy(pod.metadata.uid ?? "").find(({ metadata }) => metadata.annotations?.[EXTENDED_CLAIM_ANNOTATION] === "true");
   const claims = "problem" in found ? [] : found.claims;
-  const wishes = claims.filter(({ status }) => status?.allocation === undefined).map((claim) => (facts.isPending(claim.metadata.uid ?? "") ? { problem: `resource claim ${claim.metadata.namespace}/${claim.metadata.name} is in the process of being allocated` } : readWishes(claim, facts.deviceClass)));
+  const wishes = claims
+    .filter(({ status }) => status?.allocation === undefined)
+    .map((claim) =>
+      facts.isPending(claim.metadata.uid ?? "")
+        ? { problem: `resource claim ${claim.metadata.namespace}/${claim.metadata.name} is in the process of being allocated` }
+        : readWishes(claim, facts.deviceClass),
+    );
   const stuck = "problem" in found ? found : wishes.find((wish) => "problem" in wish);
   const problem = stuck?.problem ?? (leftover === undefined ? undefined : "cannot schedule extended resource claim");
-  return new ResolvedDevices({ pod, facts, claims, wishes: wishes.flatMap((wish) => ("problem" in wish ? [] : [wish])), problem, leftover, extended, isAwaited: "isAwaited" in found && found.isAwaited === true });
+  return new ResolvedDevices({
+    pod,
+    facts,
+    claims,
+    wishes: wishes.flatMap((wish) => ("problem" in wish ? [] : [wish])),
+    problem,
+    leftover,
+    extended,
+    isAwaited: "isAwaited" in found && found.isAwaited === true,
+  });
 }
 
 type FoundClaims = { readonly claims: readonly ResourceClaim[] } | { readonly problem: string; readonly isAwaited?: boolean };
@@ -81,7 +101,8 @@ function findClaims(pod: Pod, facts: DeviceFacts): FoundClaims {
     const claim = facts.claim(namespace, wanted.name);
     if (claim === undefined) return { problem: `resourceclaim "${wanted.name}" not found`, isAwaited: wanted.isGenerated };
     if (claim.metadata.deletionTimestamp !== undefined) return { problem: `resourceclaim "${wanted.name}" is being deleted` };
-    if (wanted.isGenerated && !isClaimOf(claim, pod)) return { problem: `ResourceClaim ${namespace}/${wanted.name} was not created for Pod ${namespace}/${podName} (Pod is not owner)` };
+    if (wanted.isGenerated && !isClaimOf(claim, pod))
+      return { problem: `ResourceClaim ${namespace}/${wanted.name} was not created for Pod ${namespace}/${podName} (Pod is not owner)` };
     claims.push(claim);
   }
   return { claims };
@@ -129,7 +150,9 @@ class ResolvedDevices implements PodDevices {
     return this.claims.reduce((sum, claim) => {
       const { results = [] } = (claim.status?.allocation ?? known.allocations.get(claim.metadata.uid ?? ""))?.devices ?? {};
       const granted = new Set(results.map(({ request }) => request));
-      const ranks = (claim.spec.devices?.requests ?? []).flatMap(({ name, firstAvailable = [] }) => firstAvailable.flatMap((option, index) => (granted.has(`${name}/${option.name}`) ? [ALTERNATIVES_MAX - index] : [])));
+      const ranks = (claim.spec.devices?.requests ?? []).flatMap(({ name, firstAvailable = [] }) =>
+        firstAvailable.flatMap((option, index) => (granted.has(`${name}/${option.name}`) ? [ALTERNATIVES_MAX - index] : [])),
+      );
       return sum + ranks.reduce((total, rank) => total + rank, 0);
     }, 0);
   }

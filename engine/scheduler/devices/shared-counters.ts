@@ -30,7 +30,8 @@ export class SharedCounters {
     let left = this.#left.get(pool);
     if (left === undefined) {
       left = new Map();
-      for (const [set, { counters }] of pool.counterSets) for (const [name, { value }] of Object.entries(counters)) left.set(`${set}/${name}`, exactQuantity(value).nanos);
+      for (const [set, { counters }] of pool.counterSets)
+        for (const [name, { value }] of Object.entries(counters)) left.set(`${set}/${name}`, exactQuantity(value).nanos);
       for (const { spec } of [...pool.slices, ...pool.elsewhere]) {
         for (const device of spec.devices ?? []) {
           if (!this.#inUse.isAllocated(deviceId(pool.driver, pool.name, device.name))) continue;
@@ -44,5 +45,7 @@ export class SharedCounters {
 }
 
 function needsOf({ consumesCounters = [] }: Device): readonly (readonly [string, bigint])[] {
-  return consumesCounters.flatMap(({ counterSet, counters }) => Object.entries(counters).map(([name, { value }]) => [`${counterSet}/${name}`, exactQuantity(value).nanos] as const));
+  return consumesCounters.flatMap(({ counterSet, counters }) =>
+    Object.entries(counters).map(([name, { value }]) => [`${counterSet}/${name}`, exactQuantity(value).nanos] as const),
+  );
 }

@@ -25,7 +25,10 @@ export function requiredTerms(pod: Pod, side: Side, weight = 1): readonly OwnedT
 /** Both sides, anti-affinity with weights below 0. */
 export function preferredTerms(pod: Pod): readonly OwnedTerm[] {
   const of = (side: Side): readonly WeightedPodAffinityTerm[] => pod.spec.affinity?.[side]?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
-  return [...of("podAffinity").map(({ podAffinityTerm, weight }) => ownedTerm(podAffinityTerm, pod, weight)), ...of("podAntiAffinity").map(({ podAffinityTerm, weight }) => ownedTerm(podAffinityTerm, pod, -weight))];
+  return [
+    ...of("podAffinity").map(({ podAffinityTerm, weight }) => ownedTerm(podAffinityTerm, pod, weight)),
+    ...of("podAntiAffinity").map(({ podAffinityTerm, weight }) => ownedTerm(podAffinityTerm, pod, -weight)),
+  ];
 }
 
 /** Which pods: those of the namespaces that the term names or whose labels it asks for, and of the owner's where it says neither. */

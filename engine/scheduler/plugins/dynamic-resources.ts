@@ -19,7 +19,12 @@ export const dynamicResources: FilterPlugin<PodDevices | undefined> = {
     const found = devices.on(node);
     return found.is === "available" ? undefined : [found.why];
   },
-  wokenBy: (event, pod) => event.is === "node-added" || event.is === "node-changed" || event.is === "devices-changed" || event.is === "device-classes-changed" || (event.is === "claim-changed" && mayHelp(event, pod)),
+  wokenBy: (event, pod) =>
+    event.is === "node-added" ||
+    event.is === "node-changed" ||
+    event.is === "devices-changed" ||
+    event.is === "device-classes-changed" ||
+    (event.is === "claim-changed" && mayHelp(event, pod)),
 };
 
 /** Prefers nodes where the pod gets the better of the alternatives it names. */

@@ -19,7 +19,12 @@ export function nodeResourcesFit({ ignored, ignoredGroups }: Pick<FitArgs, "igno
       }
       return short.length === 0 ? undefined : short;
     },
-    wokenBy: (event) => event.is === "node-added" || event.is === "node-changed" || event.is === "pod-removed" || event.is === "pod-shrunk" || event.is === "device-classes-changed",
+    wokenBy: (event) =>
+      event.is === "node-added" ||
+      event.is === "node-changed" ||
+      event.is === "pod-removed" ||
+      event.is === "pod-shrunk" ||
+      event.is === "device-classes-changed",
   };
 }
 
@@ -35,7 +40,12 @@ function scoreOf(strategy: ScoringStrategy, pod: PodInfo, node: NodeInfo): numbe
   for (const { name, weight } of strategy.resources) {
     const use = useOf(pod, node, name);
     if (use === undefined) continue;
-    const score = strategy.type === "RequestedToCapacityRatio" ? onLine(strategy.shape, use.used > use.all ? 100 : Math.floor((use.used * 100) / use.all)) : strategy.type === "MostAllocated" ? Math.floor((Math.min(use.used, use.all) * 100) / use.all) : Math.max(0, Math.floor(((use.all - use.used) * 100) / use.all));
+    const score =
+      strategy.type === "RequestedToCapacityRatio"
+        ? onLine(strategy.shape, use.used > use.all ? 100 : Math.floor((use.used * 100) / use.all))
+        : strategy.type === "MostAllocated"
+          ? Math.floor((Math.min(use.used, use.all) * 100) / use.all)
+          : Math.max(0, Math.floor(((use.all - use.used) * 100) / use.all));
     if (strategy.type === "RequestedToCapacityRatio" && score <= 0) continue;
     sum += score * weight;
     weights += weight;

@@ -30,7 +30,9 @@ export const nodeVolumeLimits: FilterPlugin<State | undefined> = {
     if (state === undefined) return undefined;
     const { facts, wanted } = state;
     const drivers = facts.csiNode(node.name)?.spec.drivers ?? [];
-    const missing = wanted.find(({ driver }) => facts.csiDriver(driver)?.spec.preventPodSchedulingIfMissing === true && !drivers.some(({ name }) => name === driver));
+    const missing = wanted.find(
+      ({ driver }) => facts.csiDriver(driver)?.spec.preventPodSchedulingIfMissing === true && !drivers.some(({ name }) => name === driver),
+    );
     if (missing !== undefined) return [`${missing.driver} CSI driver is not installed on the node`];
     const limited = drivers.filter(({ name, allocatable }) => allocatable?.count !== undefined && wanted.some(({ driver }) => driver === name));
     if (limited.length === 0) return undefined; // what is there need not be counted

@@ -34,7 +34,10 @@ type ConstraintsOf = (pod: PodInfo, sort: "DoNotSchedule" | "ScheduleAnyway") =>
  * Spreading over the domains of a topology, as a filter and as a score; both keep up counts of the pods that are placed. A pod without
  * constraints has `defaults`, among the pods of its own kind.
  */
-export function podTopologySpread(defaults: readonly TopologySpreadConstraint[] = USUAL_CONSTRAINTS): { readonly filter: FilterPlugin<readonly HardSpread[]>; readonly score: ScorePlugin } {
+export function podTopologySpread(defaults: readonly TopologySpreadConstraint[] = USUAL_CONSTRAINTS): {
+  readonly filter: FilterPlugin<readonly HardSpread[]>;
+  readonly score: ScorePlugin;
+} {
   const known = new BoundedCache<DomainTally>(CONSTRAINTS_MAX);
   const measure: MeasureSpread = (pod, constraint, nodes) => {
     const matches = constraintPredicate(pod.pod, constraint);
@@ -125,7 +128,12 @@ class DomainTally {
       (info) => {
         const domain = info.node.metadata.labels?.[constraint.topologyKey];
         if (domain === undefined || !countsFor(owner, constraint, info)) return undefined;
-        return { domain, pods: info.pods.filter(({ pod: { metadata } }) => metadata.namespace === namespace && metadata.deletionTimestamp === undefined && matches(metadata.labels)).length };
+        return {
+          domain,
+          pods: info.pods.filter(
+            ({ pod: { metadata } }) => metadata.namespace === namespace && metadata.deletionTimestamp === undefined && matches(metadata.labels),
+          ).length,
+        };
       },
       ({ domain, pods }, sign) => {
         addCount(this.#nodes, domain, sign);
@@ -143,9 +151,22 @@ class DomainTally {
 }
 
 /** Everything that decides which pods and nodes a constraint counts. */
-function tallyKey({ metadata: { namespace, labels }, spec }: Pod, { topologyKey, labelSelector, matchLabelKeys = [], nodeAffinityPolicy, nodeTaintsPolicy }: TopologySpreadConstraint): string {
+function tallyKey(
+  { metadata: { namespace, labels }, spec }: Pod,
+  { topologyKey, labelSelector, matchLabelKeys = [], nodeAffinityPolicy, nodeTaintsPolicy }: TopologySpreadConstraint,
+): string {
   const shared = matchLabelKeys.map((key) => [key, labels?.[key]]);
-  return JSON.stringify([namespace, topologyKey, labelSelector, shared, nodeAffinityPolicy, spec.nodeSelector, spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution, nodeTaintsPolicy, spec.tolerations]);
+  return JSON.stringify([
+    namespace,
+    topologyKey,
+    labelSelector,
+    shared,
+    nodeAffinityPolicy,
+    spec.nodeSelector,
+    spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution,
+    nodeTaintsPolicy,
+    spec.tolerations,
+  ]);
 }
 
 function constraintPredicate(pod: Pod, constraint: TopologySpreadConstraint): LabelPredicate {

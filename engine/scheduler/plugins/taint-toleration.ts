@@ -16,7 +16,9 @@ export const taintTolerationScore: ScorePlugin = {
   name: "TaintToleration",
   weight: 3,
   score: ({ pod }, candidates) => {
-    const counts = candidates.map(({ node }) => (node.spec?.taints ?? []).filter((t) => t.effect === "PreferNoSchedule" && !tolerates(pod.spec.tolerations, t)).length);
+    const counts = candidates.map(
+      ({ node }) => (node.spec?.taints ?? []).filter((t) => t.effect === "PreferNoSchedule" && !tolerates(pod.spec.tolerations, t)).length,
+    );
     return counts.every((count) => count === 0) ? undefined : normalise(counts, true);
   },
 };

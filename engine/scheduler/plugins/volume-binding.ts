@@ -23,6 +23,10 @@ export const volumeBinding: FilterPlugin<PodStorage | undefined> = {
 };
 
 function describeLack(delayed: readonly DelayedClaim[], node: Node): string {
-  const isFull = chooseVolumes(delayed.map((claim) => ({ ...claim, capacities: undefined })), node) !== undefined;
+  const isFull =
+    chooseVolumes(
+      delayed.map((claim) => ({ ...claim, capacities: undefined })),
+      node,
+    ) !== undefined;
   return isFull ? "node(s) did not have enough free storage" : "node(s) didn't find available persistent volumes to bind";
 }

@@ -12,5 +12,12 @@ export const volumeRestrictions: FilterPlugin<boolean> = {
 
 function isTaken({ pod, storage, key }: PodInfo, nodes: readonly NodeInfo[]): boolean {
   if (storage === undefined || storage.exclusive.size === 0) return false;
-  return nodes.some(({ pods }) => pods.some((other) => other.key !== key && other.pod.metadata.namespace === pod.metadata.namespace && podClaims(other.pod).some(({ claimName }) => storage.exclusive.has(claimName))));
+  return nodes.some(({ pods }) =>
+    pods.some(
+      (other) =>
+        other.key !== key &&
+        other.pod.metadata.namespace === pod.metadata.namespace &&
+        podClaims(other.pod).some(({ claimName }) => storage.exclusive.has(claimName)),
+    ),
+  );
 }

@@ -15,7 +15,8 @@ const PLACES: Readonly<Record<string, string>> = {
 export const volumeZone: FilterPlugin<PodStorage | undefined> = {
   name: "VolumeZone",
   prepare: (pod) => pod.storage,
-  test: (_pod, { node }, storage) => (storage === undefined || storage.bound.every((volume) => isNear(volume, node)) ? undefined : ["node(s) had no available volume zone"]),
+  test: (_pod, { node }, storage) =>
+    storage === undefined || storage.bound.every((volume) => isNear(volume, node)) ? undefined : ["node(s) had no available volume zone"],
   wokenBy: (event) => event.is === "node-added" || event.is === "node-changed" || event.is === "storage-changed",
 };
 

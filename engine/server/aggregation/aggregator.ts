@@ -89,7 +89,11 @@ export class Aggregator {
   /** Groups in the order of their priority, versions of a group in the order of theirs. */
   versions(): readonly RemoteVersion[] {
     const all = [...this.#services.values()].map((service) => this.#version(service));
-    return all.sort((a, b) => priority(b, all) - priority(a, all) || (a.group < b.group ? -1 : a.group > b.group ? 1 : b.service.spec.versionPriority - a.service.spec.versionPriority));
+    return all.sort(
+      (a, b) =>
+        priority(b, all) - priority(a, all) ||
+        (a.group < b.group ? -1 : a.group > b.group ? 1 : b.service.spec.versionPriority - a.service.spec.versionPriority),
+    );
   }
 
   find(group: string, version: string): RemoteVersion | undefined {
@@ -108,16 +112,32 @@ export class Aggregator {
   learned(name: string, news: Partial<RemoteDocuments>): void {
     const known = this.#documents.get(name);
     const documents: RemoteDocuments = { ...(known ?? NOTHING), ...news };
-    const isSame = known !== undefined && known.isFresh === documents.isFresh && known.openApi === documents.openApi && known.openApiV2 === documents.openApiV2 && jsonEqual(known.resources, documents.resources);
+    const isSame =
+      known !== undefined &&
+      known.isFresh === documents.isFresh &&
+      known.openApi === documents.openApi &&
+      known.openApiV2 === documents.openApiV2 &&
+      jsonEqual(known.resources, documents.resources);
     if (isSame || !this.#services.has(name)) return;
-    const hash = createHash("sha512").update(JSON.stringify(documents.resources?.list ?? [])).update(documents.openApi?.body ?? "").update(documents.openApiV2?.body ?? "").digest("hex").toUpperCase();
+    const hash = createHash("sha512")
+      .update(JSON.stringify(documents.resources?.list ?? []))
+      .update(documents.openApi?.body ?? "")
+      .update(documents.openApiV2?.body ?? "")
+      .digest("hex")
+      .toUpperCase();
     this.#documents.set(name, { ...documents, hash });
     if (known?.hash !== hash || known.isFresh !== documents.isFresh) this.#generation++;
   }
 
   #version(service: APIService): RemoteVersion {
     const { group = "", version = "" } = service.spec;
-    return { group, version, service, isAvailable: isConditionTrue(service.status?.conditions, "Available"), documents: this.#documents.get(service.metadata.name ?? "") };
+    return {
+      group,
+      version,
+      service,
+      isAvailable: isConditionTrue(service.status?.conditions, "Available"),
+      documents: this.#documents.get(service.metadata.name ?? ""),
+    };
   }
 
   #put(service: APIService): void {

@@ -54,11 +54,18 @@ class AvailabilityRunner {
     const { aggregator, store } = this.#options;
     const disconnect = aggregator.onChange((name) => this.#queue.add(name));
     const touched = (namespace: string, name: string) => {
-      for (const { metadata, spec } of aggregator.services()) if (spec.service?.namespace === namespace && spec.service.name === name) this.#queue.add(metadata.name ?? "");
+      for (const { metadata, spec } of aggregator.services())
+        if (spec.service?.namespace === namespace && spec.service.name === name) this.#queue.add(metadata.name ?? "");
     };
     store.follow(serviceResource, { replaced: () => {}, changed: ({ metadata }) => touched(metadata.namespace ?? "", metadata.name ?? "") });
-    store.follow(endpointSliceResource, { replaced: () => {}, changed: ({ metadata }) => touched(metadata.namespace ?? "", metadata.labels?.["kubernetes.io/service-name"] ?? "") });
-    const working = Array.from({ length: WORKERS }, () => [this.#work(this.#queue, (name) => this.#check(name)), this.#work(this.#learning, (name) => this.#learn(name))]).flat();
+    store.follow(endpointSliceResource, {
+      replaced: () => {},
+      changed: ({ metadata }) => touched(metadata.namespace ?? "", metadata.labels?.["kubernetes.io/service-name"] ?? ""),
+    });
+    const working = Array.from({ length: WORKERS }, () => [
+      this.#work(this.#queue, (name) => this.#check(name)),
+      this.#work(this.#learning, (name) => this.#learn(name)),
+    ]).flat();
     await aborted(this.#signal);
     disconnect();
     for (const queue of [this.#queue, this.#learning]) queue.close();
@@ -126,7 +133,11 @@ class AvailabilityRunner {
         this.#learning.retry(name);
       },
     );
-    await Promise.all([resources, fetchOpenApi(api, known?.openApi, ask).then((openApi) => aggregator.learned(name, { openApi })), fetchOpenApiV2(api, known?.openApiV2, ask).then((openApiV2) => aggregator.learned(name, { openApiV2 }))]);
+    await Promise.all([
+      resources,
+      fetchOpenApi(api, known?.openApi, ask).then((openApi) => aggregator.learned(name, { openApi })),
+      fetchOpenApiV2(api, known?.openApiV2, ask).then((openApiV2) => aggregator.learned(name, { openApiV2 })),
+    ]);
   }
 
   #ask(): RemoteAsk {

@@ -25,11 +25,18 @@ export function userHeaders({ username, uid, groups, extra = {} }: UserInfo): Re
 
 /** Keys may hold what names of headers may not. */
 function encodeExtraKey(key: string): string {
-  return key.replace(/[^A-Za-z0-9!#$&'*+\-.^_`|~]/g, (letter) => [...Buffer.from(letter)].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`).join(""));
+  return key.replace(/[^A-Za-z0-9!#$&'*+\-.^_`|~]/g, (letter) =>
+    [...Buffer.from(letter)].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`).join(""),
+  );
 }
 
 /** Where a request of a user for this part of the API goes. Rejects with an Error when its Service has no ready end. */
-export async function aggregationTarget({ spec, metadata }: APIService, user: UserInfo, path: string, { certificate, resolveService, dial, allowsRedirects = false }: FrontProxyIdentity): Promise<ProxyTarget> {
+export async function aggregationTarget(
+  { spec, metadata }: APIService,
+  user: UserInfo,
+  path: string,
+  { certificate, resolveService, dial, allowsRedirects = false }: FrontProxyIdentity,
+): Promise<ProxyTarget> {
   const { namespace = "", name = "", port = 443 } = spec.service ?? {};
   const { host, port: endPort } = await resolveService({ namespace, name, port });
   const pair = await certificate?.();

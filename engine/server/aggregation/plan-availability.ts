@@ -17,7 +17,9 @@ export function findObstacle({ spec }: APIService, { service, slices }: Availabi
   if (slices.length === 0) return unavailable("EndpointsNotFound", `cannot find endpointslices for ${where}`);
   const portName = found.name ?? "";
   const isReady = slices.some(
-    (slice) => (slice.endpoints ?? []).some((endpoint) => endpoint.conditions?.ready !== false) && (slice.ports ?? []).some((candidate) => (candidate.name ?? "") === portName && candidate.port !== undefined),
+    (slice) =>
+      (slice.endpoints ?? []).some((endpoint) => endpoint.conditions?.ready !== false) &&
+      (slice.ports ?? []).some((candidate) => (candidate.name ?? "") === portName && candidate.port !== undefined),
   );
   return isReady ? undefined : unavailable("MissingEndpoints", `endpointslices for ${where} have no addresses with port name ${JSON.stringify(portName)}`);
 }

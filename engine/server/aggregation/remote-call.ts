@@ -26,13 +26,15 @@ const READS: ReadonlySet<string> = new Set(["get", "list", "watch"]);
 /** Asks the server that answers for this part of the API, in the user's name, as the same request over HTTP would be passed on to it. Rejects with StatusErrors. */
 export async function callRemote(request: ApiRequest, remote: RemoteVersion, parts: RemoteCallParts): Promise<ApiResult> {
   // What another server has written cannot be taken back when the commit around it fails.
-  if (parts.store.isInTransaction && !READS.has(request.verb)) throw badRequest(`${request.resource.resource}.${request.resource.group} is kept by another server: it cannot be written in one commit with others`);
+  if (parts.store.isInTransaction && !READS.has(request.verb))
+    throw badRequest(`${request.resource.resource}.${request.resource.group} is kept by another server: it cannot be written in one commit with others`);
   const { path, ...message } = planRemoteRequest(request);
   if (request.verb === "watch") return { is: "watch", stream: await watchRemote(path, request.user, remote, parts, request.signal) };
   const { code, answer } = await ask(path, message, request.user, remote, parts, request.signal);
   const object = answer as KubeObject; // what an API server answers, if not a Status, is an object or a list
   if (object.kind === "Status") return { is: "status", status: answer as Status, warnings: [] }; // by its kind
-  if (request.verb === "deletecollection") return { is: "status", status: { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 200 }, warnings: [] };
+  if (request.verb === "deletecollection")
+    return { is: "status", status: { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 200 }, warnings: [] };
   if (request.verb === "list") return { is: "list", list: listOf(answer), warnings: [] };
   return { is: "object", code: code === 201 || code === 202 ? code : 200, encoded: unstoredObject(object), warnings: [] };
 }
@@ -47,10 +49,19 @@ function planRemoteRequest(request: ApiRequest): RemoteRequest & { readonly path
   const { resource, namespace = "", subresource } = request;
   const collection = collectionPath(resource, namespace);
   const item = (name: string) => itemPath(resource, namespace, name, subresource);
-  const withBody = (method: string, path: string, body: unknown, type = "application/json") => ({ method, path, headers: { "content-type": type }, body: Buffer.from(JSON.stringify(body)) });
+  const withBody = (method: string, path: string, body: unknown, type = "application/json") => ({
+    method,
+    path,
+    headers: { "content-type": type },
+    body: Buffer.from(JSON.stringify(body)),
+  });
   switch (request.verb) {
     case "get":
-      return { method: "GET", path: `${item(request.name)}${request.resourceVersion === undefined ? "" : `?resourceVersion=${encodeURIComponent(request.resourceVersion)}`}`, headers: {} };
+      return {
+        method: "GET",
+        path: `${item(request.name)}${request.resourceVersion === undefined ? "" : `?resourceVersion=${encodeURIComponent(request.resourceVersion)}`}`,
+        headers: {},
+      };
     case "list":
     case "watch":
       return { method: "GET", path: `${collection}${listQuery(request.options, request.verb === "watch")}`, headers: {} };
@@ -67,7 +78,14 @@ function planRemoteRequest(request: ApiRequest): RemoteRequest & { readonly path
   }
 }
 
-async function ask(path: string, message: RemoteRequest, user: UserInfo, remote: RemoteVersion, parts: RemoteCallParts, signal: AbortSignal | undefined): Promise<{ readonly code: number; readonly answer: unknown }> {
+async function ask(
+  path: string,
+  message: RemoteRequest,
+  user: UserInfo,
+  remote: RemoteVersion,
+  parts: RemoteCallParts,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly code: number; readonly answer: unknown }> {
   const deadline = new AbortController();
   const cancel = parts.clock.after(TIMEOUT_MS, () => deadline.abort());
   try {
@@ -81,7 +99,14 @@ async function ask(path: string, message: RemoteRequest, user: UserInfo, remote:
   }
 }
 
-async function open(path: string, message: RemoteRequest, user: UserInfo, remote: RemoteVersion, { aggregator }: RemoteCallParts, signal: AbortSignal | undefined): Promise<IncomingMessage> {
+async function open(
+  path: string,
+  message: RemoteRequest,
+  user: UserInfo,
+  remote: RemoteVersion,
+  { aggregator }: RemoteCallParts,
+  signal: AbortSignal | undefined,
+): Promise<IncomingMessage> {
   if (!remote.isAvailable) throw new StatusError("ServiceUnavailable", `service unavailable: ${remote.service.metadata.name ?? ""}`);
   try {
     const target = await aggregationTarget(remote.service, user, path, aggregator.identity);
@@ -100,8 +125,10 @@ async function watchRemote(path: string, user: UserInfo, remote: RemoteVersion, 
   async function* events(): AsyncGenerator<EncodedWatchEvent> {
     for await (const line of answerLines(response)) {
       const { type, object } = parseJson(line) as WatchEvent<KubeObject>; // one frame per line, by protocol
-      if (type === "ERROR") yield { type, object: object as Status }; // by its type
-      else if (type === "BOOKMARK") yield { type, object: object as KubeObject }; // likewise
+      if (type === "ERROR")
+        yield { type, object: object as Status }; // by its type
+      else if (type === "BOOKMARK")
+        yield { type, object: object as KubeObject }; // likewise
       else yield { type, object: object as KubeObject, encoded: unstoredObject(object as KubeObject) }; // likewise
     }
   }
@@ -120,7 +147,17 @@ function watchRefusal(code: number, text: string): StatusError {
 
 /** Items of a list come without their type, which everybody downstream expects. */
 function listOf(answer: unknown): Extract<ApiResult, { readonly is: "list" }>["list"] {
-  const { kind = "", apiVersion, metadata = {}, items } = answer as { kind?: string; apiVersion: string; metadata?: { resourceVersion?: string; continue?: string; remainingItemCount?: number }; items?: readonly KubeObject[] | null }; // a list, by protocol
+  const {
+    kind = "",
+    apiVersion,
+    metadata = {},
+    items,
+  } = answer as {
+    kind?: string;
+    apiVersion: string;
+    metadata?: { resourceVersion?: string; continue?: string; remainingItemCount?: number };
+    items?: readonly KubeObject[] | null;
+  }; // a list, by protocol
   const type = { kind: kind.replace(/List$/, ""), apiVersion };
   return {
     resourceVersion: metadata.resourceVersion ?? "",
@@ -131,7 +168,10 @@ function listOf(answer: unknown): Extract<ApiResult, { readonly is: "list" }>["l
 }
 
 function unreachable(remote: RemoteVersion, cause: unknown): StatusError {
-  const error = new StatusError("ServiceUnavailable", `error trying to reach APIService ${remote.service.metadata.name ?? ""}: ${cause instanceof Error ? cause.message : String(cause)}`);
+  const error = new StatusError(
+    "ServiceUnavailable",
+    `error trying to reach APIService ${remote.service.metadata.name ?? ""}: ${cause instanceof Error ? cause.message : String(cause)}`,
+  );
   error.cause = cause;
   return error;
 }

@@ -21,7 +21,10 @@ const JSON_ONLY = { accept: "application/json" };
 export async function requirePresence(api: APIService, ask: RemoteAsk): Promise<void> {
   const path = pathOf(api);
   const { code } = await get(api, path, {}, ask); // whatever form it answers in: some serve discovery in one form only
-  if (code < 200 || code > 299) throw new Error(`failing or missing response from ${await shown(api, path, ask.identity)}: bad status from ${await shown(api, path, ask.identity)}: ${code}`);
+  if (code < 200 || code > 299)
+    throw new Error(
+      `failing or missing response from ${await shown(api, path, ask.identity)}: bad status from ${await shown(api, path, ask.identity)}: ${code}`,
+    );
 }
 
 /**
@@ -82,10 +85,18 @@ async function get(api: APIService, path: string, headers: Readonly<Record<strin
   const cancel = clock.after(TIMEOUT_MS, () => deadline.abort());
   try {
     const response = await openRemote(target, { method: "GET", headers }, AbortSignal.any([signal, deadline.signal]));
-    return { code: response.statusCode ?? 0, body: await readRemoteBody(response), etag: response.headers.etag, contentType: response.headers["content-type"] ?? "" };
+    return {
+      code: response.statusCode ?? 0,
+      body: await readRemoteBody(response),
+      etag: response.headers.etag,
+      contentType: response.headers["content-type"] ?? "",
+    };
   } catch (error) {
     if (deadline.signal.aborted) throw new Error(`timed out waiting for ${urlOf(target)}`, { cause: error });
-    throw new Error(`failing or missing response from ${urlOf(target)}: Get ${JSON.stringify(urlOf(target))}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new Error(
+      `failing or missing response from ${urlOf(target)}: Get ${JSON.stringify(urlOf(target))}: ${error instanceof Error ? error.message : String(error)}`,
+      { cause: error },
+    );
   } finally {
     cancel();
   }

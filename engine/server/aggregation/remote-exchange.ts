@@ -12,12 +12,28 @@ export interface RemoteRequest {
 }
 
 /** Asks another server; resolves with its answer's beginning. Rejects with node's own error when there is none. */
-export function openRemote({ host, port, path, tls, headers, dial }: ProxyTarget, request: RemoteRequest, signal: AbortSignal | undefined): Promise<IncomingMessage> {
+export function openRemote(
+  { host, port, path, tls, headers, dial }: ProxyTarget,
+  request: RemoteRequest,
+  signal: AbortSignal | undefined,
+): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const { method, body } = request;
     const own = headers as Record<string, string | string[]>; // lists of names are copied
     const length = body === undefined ? {} : { "content-length": body.length };
-    const outgoing = nodeJs.https.request({ host, port, path, method, ...connectionBy(dial, "https"), ...(signal === undefined ? {} : { signal }), ...tls, headers: { ...request.headers, ...length, ...own } }, resolve);
+    const outgoing = nodeJs.https.request(
+      {
+        host,
+        port,
+        path,
+        method,
+        ...connectionBy(dial, "https"),
+        ...(signal === undefined ? {} : { signal }),
+        ...tls,
+        headers: { ...request.headers, ...length, ...own },
+      },
+      resolve,
+    );
     outgoing.on("error", reject);
     outgoing.end(body);
   });

@@ -6,7 +6,10 @@ export function resourcesOfDiscovery(document: unknown, group: string, version: 
   if (!Array.isArray(items)) throw new Error("the discovery document has no items");
   const named = items.filter(isJson).find(({ metadata }) => isJson(metadata) && metadata["name"] === group);
   const found = jsonList(named?.["versions"]).find((one) => one["version"] === version);
-  return jsonList(found?.["resources"]).map((resource) => ({ ...withKind(resource), ...(Array.isArray(resource["subresources"]) ? { subresources: jsonList(resource["subresources"]).map(withKind) } : {}) }));
+  return jsonList(found?.["resources"]).map((resource) => ({
+    ...withKind(resource),
+    ...(Array.isArray(resource["subresources"]) ? { subresources: jsonList(resource["subresources"]).map(withKind) } : {}),
+  }));
 }
 
 /** Clients of some versions fail where there is none, so upstream adds an empty one. */
@@ -20,7 +23,10 @@ export function resourcesOfList(document: unknown, group: string, version: strin
   if (!Array.isArray(listed)) throw new Error("the list of resources has none");
   const entries = (listed as unknown[]).filter(isJson);
   const nameOf = (entry: Json) => String(entry["name"] ?? "");
-  const partsOf = Map.groupBy(entries.filter((entry) => nameOf(entry).includes("/")), (entry) => nameOf(entry).slice(0, nameOf(entry).indexOf("/")));
+  const partsOf = Map.groupBy(
+    entries.filter((entry) => nameOf(entry).includes("/")),
+    (entry) => nameOf(entry).slice(0, nameOf(entry).indexOf("/")),
+  );
   return entries
     .filter((entry) => nameOf(entry) !== "" && !nameOf(entry).includes("/"))
     .map((entry) => {
@@ -33,7 +39,15 @@ export function resourcesOfList(document: unknown, group: string, version: strin
         verbs: entry["verbs"] ?? [],
         ...given(entry, "shortNames"),
         ...given(entry, "categories"),
-        ...(parts.length === 0 ? {} : { subresources: parts.map((part) => ({ subresource: nameOf(part).slice(nameOf(entry).length + 1), responseKind: kindOf(part, group, version), verbs: part["verbs"] ?? [] })) }),
+        ...(parts.length === 0
+          ? {}
+          : {
+              subresources: parts.map((part) => ({
+                subresource: nameOf(part).slice(nameOf(entry).length + 1),
+                responseKind: kindOf(part, group, version),
+                verbs: part["verbs"] ?? [],
+              })),
+            }),
       };
     });
 }

@@ -16,7 +16,13 @@ const NOT_ASCII = /[^\x21-\x7e]+/g;
 const UNAVAILABLE = "service unavailable\n";
 
 /** Passes a request on to the server that answers for its part of the API, with the user's name. Undefined when the answer has been streamed. */
-export async function serveRemote(parts: ServeParts, http: HttpRequest, remote: RemoteVersion, info: RequestInfo, { raw, auditId }: { readonly raw: RawResponse; readonly auditId: string }): Promise<Answer | undefined> {
+export async function serveRemote(
+  parts: ServeParts,
+  http: HttpRequest,
+  remote: RemoteVersion,
+  info: RequestInfo,
+  { raw, auditId }: { readonly raw: RawResponse; readonly auditId: string },
+): Promise<Answer | undefined> {
   const { authorizer, aggregator } = parts.server.parts;
   await requireAllowed(authorizer, attributesOfInfo(http, info), http.notes);
   if (!remote.isAvailable) return plainText(503, UNAVAILABLE);
@@ -33,7 +39,15 @@ export async function serveRemote(parts: ServeParts, http: HttpRequest, remote: 
   const url = `https://${hostAndPort(target.host, target.port)}${target.path}`;
   await askTraced(parts.server.parts.tracer, { method: http.method, url }, async (asking) => {
     const headers = { ...http.headers, ...asking.headers } as Parameters<typeof forwardRequest>[1]["headers"]; // node's own, and texts
-    asking.answered(await forwardRequest(target, { method: http.method, headers, ...body }, raw, { identity: undefined, prefix: "", auditId, notes: http.notes, signal: http.signal }));
+    asking.answered(
+      await forwardRequest(target, { method: http.method, headers, ...body }, raw, {
+        identity: undefined,
+        prefix: "",
+        auditId,
+        notes: http.notes,
+        signal: http.signal,
+      }),
+    );
   });
   return undefined;
 }

@@ -40,7 +40,10 @@ export interface AuditObjectReference {
 export function withoutManagedFields(object: unknown): unknown {
   if (typeof object !== "object" || object === null) return object;
   const { metadata, items } = object as { readonly metadata?: unknown; readonly items?: unknown }; // any JSON object may have them
-  const cleaned = typeof metadata === "object" && metadata !== null && "managedFields" in metadata ? { metadata: Object.fromEntries(Object.entries(metadata).filter(([key]) => key !== "managedFields")) } : {};
+  const cleaned =
+    typeof metadata === "object" && metadata !== null && "managedFields" in metadata
+      ? { metadata: Object.fromEntries(Object.entries(metadata).filter(([key]) => key !== "managedFields")) }
+      : {};
   return { ...object, ...cleaned, ...(Array.isArray(items) ? { items: items.map(withoutManagedFields) } : {}) };
 }
 
@@ -61,5 +64,7 @@ export function legacyLine(event: AuditEvent): string {
     uri: event.requestURI,
     response: event.responseStatus?.code === undefined ? "<deferred>" : String(event.responseStatus.code),
   };
-  return `${event.requestReceivedTimestamp} AUDIT: ${Object.entries(quoted).map(([key, value]) => `${key}=${JSON.stringify(value)}`).join(" ")}`;
+  return `${event.requestReceivedTimestamp} AUDIT: ${Object.entries(quoted)
+    .map(([key, value]) => `${key}=${JSON.stringify(value)}`)
+    .join(" ")}`;
 }

@@ -135,7 +135,10 @@ export class AuditLogFile implements AuditBackend {
   async #removeOld(): Promise<void> {
     const { file, daysMax, backupsMax, clock } = this.#options;
     const { dir, name, ext } = path.parse(file);
-    const backups = (await readdir(dir)).filter((entry) => entry.startsWith(`${name}-2`) && (entry.endsWith(ext) || entry.endsWith(`${ext}.gz`))).sort().reverse();
+    const backups = (await readdir(dir))
+      .filter((entry) => entry.startsWith(`${name}-2`) && (entry.endsWith(ext) || entry.endsWith(`${ext}.gz`)))
+      .sort()
+      .reverse();
     for (const [index, backup] of backups.entries()) {
       const full = path.join(dir, backup);
       const isTooMany = backupsMax > 0 && index >= backupsMax;
@@ -146,5 +149,12 @@ export class AuditLogFile implements AuditBackend {
 }
 
 async function isThere(file: string): Promise<boolean> {
-  return stat(file).then(() => true, () => stat(`${file}.gz`).then(() => true, () => false));
+  return stat(file).then(
+    () => true,
+    () =>
+      stat(`${file}.gz`).then(
+        () => true,
+        () => false,
+      ),
+  );
 }

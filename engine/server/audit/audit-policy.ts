@@ -33,7 +33,16 @@ export interface AuditedRequest {
   readonly user: UserInfo | undefined;
   readonly verb: string;
   /** Undefined for paths that are no resources. */
-  readonly resource: { readonly group: string; readonly version: string; readonly resource: string; readonly subresource: string; readonly namespace: string; readonly name: string } | undefined;
+  readonly resource:
+    | {
+        readonly group: string;
+        readonly version: string;
+        readonly resource: string;
+        readonly subresource: string;
+        readonly namespace: string;
+        readonly name: string;
+      }
+    | undefined;
   readonly path: string;
 }
 
@@ -65,12 +74,17 @@ function matchesRule(rule: AuditRule, { user, verb, resource, path }: AuditedReq
   return nonResourceURLs.length === 0 || (resource === undefined && nonResourceURLs.some((url) => matchesPath(url, path)));
 }
 
-function matchesResource({ group = "", resources = [], resourceNames = [] }: NonNullable<AuditRule["resources"]>[number], asked: NonNullable<AuditedRequest["resource"]>): boolean {
+function matchesResource(
+  { group = "", resources = [], resourceNames = [] }: NonNullable<AuditRule["resources"]>[number],
+  asked: NonNullable<AuditedRequest["resource"]>,
+): boolean {
   if (group !== "*" && group !== asked.group) return false;
   if (resources.length === 0) return true;
   if (resourceNames.length > 0 && !resourceNames.includes(asked.name)) return false;
   const full = asked.subresource === "" ? asked.resource : `${asked.resource}/${asked.subresource}`;
-  return resources.some((pattern) => pattern === "*" || pattern === full || pattern === `${asked.resource}/*` || (asked.subresource !== "" && pattern === `*/${asked.subresource}`));
+  return resources.some(
+    (pattern) => pattern === "*" || pattern === full || pattern === `${asked.resource}/*` || (asked.subresource !== "" && pattern === `*/${asked.subresource}`),
+  );
 }
 
 function matchesPath(pattern: string, path: string): boolean {
@@ -92,7 +106,9 @@ export function parseAuditPolicy(text: string, warn: (text: string) => void = ()
     return fields;
   };
   const policy: AuditPolicy = {
-    rules: knownOf(root, ["apiVersion", "kind", "metadata", "rules", "omitStages", "omitManagedFields"]).list("rules").map((rule) => ruleOf(knownOf(rule, RULE_FIELDS), knownOf)),
+    rules: knownOf(root, ["apiVersion", "kind", "metadata", "rules", "omitStages", "omitManagedFields"])
+      .list("rules")
+      .map((rule) => ruleOf(knownOf(rule, RULE_FIELDS), knownOf)),
     omitStages: root.texts("omitStages") as readonly AuditStage[], // checked below
     omitManagedFields: root.flag("omitManagedFields"),
   };
@@ -128,12 +144,14 @@ function ruleErrors(rule: AuditRule, at: string): readonly FieldError[] {
   for (const [index, url] of (rule.nonResourceURLs ?? []).entries()) {
     if (url === "*") continue;
     if (!url.startsWith("/")) errors.push(invalidField(`${at}.nonResourceURLs[${index}]`, url, "non-resource URL rules must begin with a '/' character"));
-    if (url.slice(0, -1).includes("*")) errors.push(invalidField(`${at}.nonResourceURLs[${index}]`, url, "non-resource URL wildcards '*' must be the final character of the rule"));
+    if (url.slice(0, -1).includes("*"))
+      errors.push(invalidField(`${at}.nonResourceURLs[${index}]`, url, "non-resource URL wildcards '*' must be the final character of the rule"));
   }
   for (const { group = "", resources = [], resourceNames = [] } of rule.resources ?? []) {
     const problem = group === "" || group === "*" ? undefined : dnsSubdomainError(group);
     if (problem !== undefined || group.includes("/")) errors.push(invalidField(`${at}.resources.group`, group, problem ?? "must not name a version"));
-    if (resourceNames.length > 0 && resources.length === 0) errors.push(invalidField(`${at}.resources.resourceNames`, resourceNames, "using resourceNames requires at least one resource"));
+    if (resourceNames.length > 0 && resources.length === 0)
+      errors.push(invalidField(`${at}.resources.resourceNames`, resourceNames, "using resourceNames requires at least one resource"));
   }
   const isMixed = (rule.nonResourceURLs ?? []).length > 0 && (rule.resources ?? []).length + (rule.namespaces ?? []).length > 0;
   if (isMixed) errors.push(invalidField(`${at}.nonResourceURLs`, rule.nonResourceURLs, "rules cannot apply to both regular resources and non-resource URLs"));
@@ -141,5 +159,7 @@ function ruleErrors(rule: AuditRule, at: string): readonly FieldError[] {
 }
 
 function stageErrors(stages: readonly AuditStage[], at: string): readonly FieldError[] {
-  return stages.flatMap((stage, index) => (AUDIT_STAGES.includes(stage) ? [] : [invalidField(`${at}[${index}]`, stage, `allowed stages are ${AUDIT_STAGES.join(",")}`)]));
+  return stages.flatMap((stage, index) =>
+    AUDIT_STAGES.includes(stage) ? [] : [invalidField(`${at}[${index}]`, stage, `allowed stages are ${AUDIT_STAGES.join(",")}`)],
+  );
 }

@@ -82,7 +82,14 @@ export class Auditor {
     this.#events.add();
     const waits = this.#options.sinks.flatMap((sink) => {
       const writing = sink.write(event);
-      return writing instanceof Promise ? [writing.then(() => true, () => sink.isStrict !== true)] : [];
+      return writing instanceof Promise
+        ? [
+            writing.then(
+              () => true,
+              () => sink.isStrict !== true,
+            ),
+          ]
+        : [];
     });
     return waits.length === 0 ? undefined : Promise.all(waits).then((kept) => kept.every(Boolean));
   }
@@ -135,7 +142,11 @@ export class AuditRecord {
     if (result.is === "status") return this.failed(result.status);
     this.#status = { code: result.is === "object" ? result.code : 200 };
     if (!this.#keeps("RequestResponse")) return;
-    this.#responseObject = this.#cleaned(result.is === "object" ? result.encoded.object : { metadata: { resourceVersion: result.list.resourceVersion }, items: result.list.items.map(({ object }) => object) });
+    this.#responseObject = this.#cleaned(
+      result.is === "object"
+        ? result.encoded.object
+        : { metadata: { resourceVersion: result.list.resourceVersion }, items: result.list.items.map(({ object }) => object) },
+    );
   }
 
   /** The answer is a Status: of a failure, or of a deletion. */
@@ -199,10 +210,12 @@ export class AuditRecord {
   #refineReference(body: unknown): void {
     const metadata = typeof body === "object" && body !== null && "metadata" in body ? body.metadata : undefined;
     if (typeof metadata !== "object" || metadata === null || this.#objectRef === undefined) return;
-    const found = Object.fromEntries(["namespace", "name", "uid", "resourceVersion"].flatMap((key) => {
-      const value: unknown = Reflect.get(metadata, key);
-      return typeof value === "string" && value !== "" ? [[key, value]] : [];
-    }));
+    const found = Object.fromEntries(
+      ["namespace", "name", "uid", "resourceVersion"].flatMap((key) => {
+        const value: unknown = Reflect.get(metadata, key);
+        return typeof value === "string" && value !== "" ? [[key, value]] : [];
+      }),
+    );
     this.#objectRef = { ...found, ...this.#objectRef };
   }
 

@@ -47,7 +47,8 @@ export function conversionWebhook({ name, webhook, client, transport, tracer, ra
       throw internalError(`conversion webhook for ${what} failed: ${error instanceof Error ? error.message : String(error)}`);
     }
     const converted = readAnswer(answer, apiVersion, uid, what);
-    if (converted.length !== objects.length) throw internalError(`conversion webhook for ${what} returned ${converted.length} objects, expected ${objects.length}`);
+    if (converted.length !== objects.length)
+      throw internalError(`conversion webhook for ${what} returned ${converted.length} objects, expected ${objects.length}`);
     return objects.map((original, index) => checkedObject(original, converted[index], desiredAPIVersion, { what, index }));
   };
 }
@@ -71,22 +72,38 @@ function readAnswer(answer: unknown, apiVersion: string, uid: string, what: stri
   }
   const { response } = answer;
   if (!isObject(response)) throw fail("no response provided");
-  if (apiVersion.endsWith("/v1") && response["uid"] !== uid) throw fail(`expected response.uid=${JSON.stringify(uid)}, got ${JSON.stringify(response["uid"] ?? "")}`);
+  if (apiVersion.endsWith("/v1") && response["uid"] !== uid)
+    throw fail(`expected response.uid=${JSON.stringify(uid)}, got ${JSON.stringify(response["uid"] ?? "")}`);
   const result = isObject(response["result"]) ? response["result"] : {};
-  if (result["status"] !== "Success") throw fail(typeof result["message"] === "string" && result["message"] !== "" ? result["message"] : `response.result.status was '${String(result["status"] ?? "")}', not 'Success'`);
+  if (result["status"] !== "Success")
+    throw fail(
+      typeof result["message"] === "string" && result["message"] !== ""
+        ? result["message"]
+        : `response.result.status was '${String(result["status"] ?? "")}', not 'Success'`,
+    );
   return Array.isArray(response["convertedObjects"]) ? response["convertedObjects"] : [];
 }
 
 /** A webhook may change anything but who the object is; of its metadata only labels and annotations are taken. */
-function checkedObject(original: KubeObject, converted: unknown, apiVersion: string, { what, index }: { readonly what: string; readonly index: number }): KubeObject {
+function checkedObject(
+  original: KubeObject,
+  converted: unknown,
+  apiVersion: string,
+  { what, index }: { readonly what: string; readonly index: number },
+): KubeObject {
   const fail = (why: string, of = "invalid converted object") => internalError(`conversion webhook for ${what} returned ${of} at index ${index}: ${why}`);
   if (!isObject(converted)) throw fail("it is no object");
   if (converted["apiVersion"] !== apiVersion) throw fail(`invalid groupVersion (expected ${apiVersion}, received ${String(converted["apiVersion"] ?? "")})`);
   if (converted["kind"] !== original.kind) throw fail(`invalid kind (expected ${original.kind}, received ${String(converted["kind"] ?? "")})`);
   const { metadata } = converted;
   if (!isObject(metadata)) throw fail("missing metadata in converted object", "invalid metadata in object");
-  for (const [field, name] of [["name", "name"], ["namespace", "namespace"], ["uid", "UID"]] as const) {
-    if ((metadata[field] ?? "") !== (original.metadata[field] ?? "")) throw fail(`must have the same ${name}: ${original.metadata[field] ?? ""} != ${String(metadata[field] ?? "")}`);
+  for (const [field, name] of [
+    ["name", "name"],
+    ["namespace", "namespace"],
+    ["uid", "UID"],
+  ] as const) {
+    if ((metadata[field] ?? "") !== (original.metadata[field] ?? ""))
+      throw fail(`must have the same ${name}: ${original.metadata[field] ?? ""} != ${String(metadata[field] ?? "")}`);
   }
   const { labels: _labels, annotations: _annotations, ...kept } = original.metadata;
   const own = { ...textMap(metadata["labels"], "labels", fail), ...textMap(metadata["annotations"], "annotations", fail) };
@@ -95,6 +112,7 @@ function checkedObject(original: KubeObject, converted: unknown, apiVersion: str
 
 function textMap(value: unknown, name: "labels" | "annotations", fail: (why: string, of: string) => Error): Pick<ObjectMeta, "labels" | "annotations"> {
   if (value === undefined || value === null) return {};
-  if (!isObject(value) || Object.values(value).some((text) => typeof text !== "string")) throw fail(`invalid metadata.${name} in converted object`, "invalid metadata in object");
+  if (!isObject(value) || Object.values(value).some((text) => typeof text !== "string"))
+    throw fail(`invalid metadata.${name} in converted object`, "invalid metadata in object");
   return { [name]: value };
 }

@@ -58,7 +58,8 @@ export class CustomKinds {
     if (!isConditionTrue(definition.status?.conditions, "Established")) return this.#remove(name);
     if (known !== undefined && jsonEqual(servedPart(known.source), servedPart(definition))) return;
     const { store, resources, logger } = this.#options;
-    if (resources.isBuiltIn({ group: definition.spec.group, resource: definition.spec.names.plural })) return logger.warn("a custom kind would be stored where a built-in kind is, and is not served", { definition: name });
+    if (resources.isBuiltIn({ group: definition.spec.group, resource: definition.spec.names.plural }))
+      return logger.warn("a custom kind would be stored where a built-in kind is, and is not served", { definition: name });
     const kind = customKind(definition, this.#converter(definition));
     if (known?.isReady === true) {
       this.#known.set(name, { source: definition, kind, isReady: true });
@@ -95,15 +96,27 @@ export class CustomKinds {
   /** Groups by name, versions of a kind by Kubernetes' order: discovery prefers what comes first. */
   #publish(): void {
     const ready = [...this.#known.values()].filter(({ isReady }) => isReady);
-    const definitions: ResourceDefinition[] = ready.sort((a, b) => (a.kind.stored.group < b.kind.stored.group ? -1 : a.kind.stored.group > b.kind.stored.group ? 1 : 0)).flatMap(({ kind }) => kind.served);
-    this.#options.resources.setCustom(definitions, ready.map(({ kind }) => kind.stored));
+    const definitions: ResourceDefinition[] = ready
+      .sort((a, b) => (a.kind.stored.group < b.kind.stored.group ? -1 : a.kind.stored.group > b.kind.stored.group ? 1 : 0))
+      .flatMap(({ kind }) => kind.served);
+    this.#options.resources.setCustom(
+      definitions,
+      ready.map(({ kind }) => kind.stored),
+    );
   }
 
   #converter({ spec, metadata }: CustomResourceDefinition): ReturnType<typeof conversionWebhook> | undefined {
     const { conversion } = spec;
     if (conversion?.strategy !== "Webhook" || conversion.webhook?.clientConfig === undefined) return undefined;
     const { webhooks, tracer, random } = this.#options;
-    return conversionWebhook({ name: metadata.name ?? "", webhook: conversion.webhook, client: conversion.webhook.clientConfig, transport: webhooks, tracer, random });
+    return conversionWebhook({
+      name: metadata.name ?? "",
+      webhook: conversion.webhook,
+      client: conversion.webhook.clientConfig,
+      transport: webhooks,
+      tracer,
+      random,
+    });
   }
 }
 

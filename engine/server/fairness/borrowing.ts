@@ -33,11 +33,18 @@ export function computeBorrowing(levels: readonly Borrower[]): Borrowing {
   const left = all - [...exemptSeats.values()].reduce((sum, seats) => sum + seats, 0);
   const lowest = others.reduce((sum, { limits }) => sum + limits.lower, 0);
   const needed = others.reduce((sum, level) => sum + level.needed, 0);
-  const give = (seats: (level: (typeof others)[number], index: number) => number, fairFraction = 0): Borrowing => ({ current: new Map([...exemptSeats, ...others.map((level, index) => [level.name, Math.round(seats(level, index))] as const)]), targets, fairFraction });
+  const give = (seats: (level: (typeof others)[number], index: number) => number, fairFraction = 0): Borrowing => ({
+    current: new Map([...exemptSeats, ...others.map((level, index) => [level.name, Math.round(seats(level, index))] as const)]),
+    targets,
+    fairFraction,
+  });
   // Exempt requests ask nobody, and may have taken nearly everything.
   if (left <= lowest) return give(({ limits }) => limits.lower);
   if (left <= needed) return give((level) => level.limits.lower + ((level.needed - level.limits.lower) * (left - lowest)) / (needed - lowest));
-  const { seats, fraction } = shareOut(all, others.map((level) => ({ lower: level.needed, upper: level.limits.upper, target: targets.get(level.name) ?? 0 })));
+  const { seats, fraction } = shareOut(
+    all,
+    others.map((level) => ({ lower: level.needed, upper: level.limits.upper, target: targets.get(level.name) ?? 0 })),
+  );
   return give((_level, index) => seats[index] ?? 0, fraction);
 }
 

@@ -6,17 +6,33 @@ export function dumpPage(fairness: Fairness, page: string): string | undefined {
     case "dump_priority_levels":
       return table(
         ["PriorityLevelName", "ActiveQueues", "IsIdle", "IsQuiescing", "WaitingRequests", "ExecutingRequests", "DispatchedSeats", "NominalLimit", "UpperLimit"],
-        fairness.levels.map(({ name, queues, executing, inUse, isLeaving, limits }) => [name, queues.all.filter(({ waiting }) => waiting.length > 0).length, executing === 0 && queues.length === 0, isLeaving, queues.length, executing, inUse, limits.nominal, limits.upper]),
+        fairness.levels.map(({ name, queues, executing, inUse, isLeaving, limits }) => [
+          name,
+          queues.all.filter(({ waiting }) => waiting.length > 0).length,
+          executing === 0 && queues.length === 0,
+          isLeaving,
+          queues.length,
+          executing,
+          inUse,
+          limits.nominal,
+          limits.upper,
+        ]),
       );
     case "dump_queues":
       return table(
         ["PriorityLevelName", "Index", "PendingRequests", "ExecutingSeats", "ServedSeatSeconds"],
-        fairness.levels.flatMap(({ name, queues }) => queues.all.map(({ waiting, executing, served }, index) => [name, index, waiting.length, executing, served.toFixed(4)])),
+        fairness.levels.flatMap(({ name, queues }) =>
+          queues.all.map(({ waiting, executing, served }, index) => [name, index, waiting.length, executing, served.toFixed(4)]),
+        ),
       );
     case "dump_requests":
       return table(
         ["PriorityLevelName", "FlowSchemaName", "QueueIndex", "RequestIndexInQueue", "FlowDistinguisher", "Width"],
-        fairness.levels.flatMap(({ name, queues }) => queues.all.flatMap(({ waiting }, queue) => waiting.map(({ schema, distinguisher, width }, index) => [name, schema, queue, index, distinguisher, width]))),
+        fairness.levels.flatMap(({ name, queues }) =>
+          queues.all.flatMap(({ waiting }, queue) =>
+            waiting.map(({ schema, distinguisher, width }, index) => [name, schema, queue, index, distinguisher, width]),
+          ),
+        ),
       );
     default:
       return undefined;

@@ -39,7 +39,11 @@ export class FairnessMetrics {
     gauge("lower_limit_seats", "Seats of each priority level that are never lent.", ({ limits }) => limits.lower);
     gauge("upper_limit_seats", "Seats of each priority level with all that it may borrow.", ({ limits }) => limits.upper);
     gauge("current_limit_seats", "Seats that each priority level may use until they are shared out anew.", ({ current }) => current);
-    gauge("demand_seats_high_watermark", "The most seats that each priority level asked for at once between the last two times.", ({ demand }) => demand.last.high);
+    gauge(
+      "demand_seats_high_watermark",
+      "The most seats that each priority level asked for at once between the last two times.",
+      ({ demand }) => demand.last.high,
+    );
     gauge("demand_seats_average", "Seats that each priority level asked for then, on average.", ({ demand }) => demand.last.average);
     gauge("demand_seats_stdev", "The standard deviation of that.", ({ demand }) => demand.last.deviation);
     gauge("demand_seats_smoothed", "Seats that each priority level asked for lately.", ({ demand }) => demand.smoothed);
@@ -58,7 +62,9 @@ export class FairnessMetrics {
   }
 
   refused(level: string, schema: string, reason: string, seconds: number): void {
-    this.#registry.counter("apiserver_flowcontrol_rejected_requests_total", "Requests that were refused, by flow schema, priority level and reason.").add({ flow_schema: schema, priority_level: level, reason });
+    this.#registry
+      .counter("apiserver_flowcontrol_rejected_requests_total", "Requests that were refused, by flow schema, priority level and reason.")
+      .add({ flow_schema: schema, priority_level: level, reason });
     this.#waits().observe(seconds, { execute: "false", flow_schema: schema, priority_level: level });
   }
 
@@ -73,9 +79,13 @@ export class FairnessMetrics {
     if (series === undefined) {
       const labels = { flow_schema: schema, priority_level: level };
       series = {
-        dispatched: this.#registry.counter("apiserver_flowcontrol_dispatched_requests_total", "Requests that were served, by flow schema and priority level.").bind(labels),
+        dispatched: this.#registry
+          .counter("apiserver_flowcontrol_dispatched_requests_total", "Requests that were served, by flow schema and priority level.")
+          .bind(labels),
         waited: this.#waits().bind({ execute: "true", ...labels }),
-        executed: this.#registry.histogram("apiserver_flowcontrol_request_execution_seconds", "Time that requests were served for, watches up to their start.", SECONDS).bind(labels),
+        executed: this.#registry
+          .histogram("apiserver_flowcontrol_request_execution_seconds", "Time that requests were served for, watches up to their start.", SECONDS)
+          .bind(labels),
       };
       this.#series.set(id, series);
     }

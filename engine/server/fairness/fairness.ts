@@ -87,7 +87,11 @@ export class Fairness implements RequestOrder {
   constructor({ clock, metrics, seats }: FairnessOptions) {
     this.#clock = clock;
     this.#seats = seats;
-    this.#metrics = new FairnessMetrics(metrics, () => this.levels, () => this.#borrowing);
+    this.#metrics = new FairnessMetrics(
+      metrics,
+      () => this.levels,
+      () => this.#borrowing,
+    );
     this.configure([], []);
   }
 
@@ -105,7 +109,12 @@ export class Fairness implements RequestOrder {
     for (const level of this.#levels.values()) level.isLeaving = !specs.has(level.name);
     for (const [name, spec] of specs) this.#setLevel(name, objects.get(name)?.metadata.uid ?? "", spec, limits.get(name) ?? { nominal: 0, lower: 0, upper: 0 });
     const missing = Object.entries(MANDATORY_SCHEMAS).filter(([name]) => !schemas.some(({ metadata }) => metadata.name === name));
-    const mandatory = missing.map(([name, spec]): FlowSchema => ({ apiVersion: "flowcontrol.apiserver.k8s.io/v1", kind: "FlowSchema", metadata: { name }, spec }));
+    const mandatory = missing.map(([name, spec]): FlowSchema => ({
+      apiVersion: "flowcontrol.apiserver.k8s.io/v1",
+      kind: "FlowSchema",
+      metadata: { name },
+      spec,
+    }));
     this.#schemas = sortSchemas([...schemas, ...mandatory]).filter(({ spec }) => specs.has(spec?.priorityLevelConfiguration.name ?? ""));
     this.adjust();
   }
@@ -114,7 +123,15 @@ export class Fairness implements RequestOrder {
   adjust(): void {
     const nowMs = this.#clock.monotonic();
     const levels = [...this.#levels.values()];
-    this.#borrowing = computeBorrowing(levels.map(({ name, spec, limits, demand }) => ({ name, isExempt: spec.type === "Exempt", limits, high: demand.look(nowMs).high, smoothed: demand.smoothed })));
+    this.#borrowing = computeBorrowing(
+      levels.map(({ name, spec, limits, demand }) => ({
+        name,
+        isExempt: spec.type === "Exempt",
+        limits,
+        high: demand.look(nowMs).high,
+        smoothed: demand.smoothed,
+      })),
+    );
     for (const level of levels) level.current = this.#borrowing.current.get(level.name) ?? level.limits.nominal;
     this.#serve();
   }
@@ -210,7 +227,7 @@ export class Fairness implements RequestOrder {
 
   /** Starts whoever can be started. */
   #serve(): void {
-    for (let hasStarted = true; hasStarted; ) {
+    for (let hasStarted = true; hasStarted;) {
       hasStarted = false;
       for (const level of this.#levels.values()) {
         const next = level.queues.length === 0 ? undefined : level.queues.next();
@@ -239,7 +256,18 @@ export class Fairness implements RequestOrder {
   #setLevel(name: string, uid: string, spec: PriorityLevelConfigurationSpec, limits: LevelLimits): void {
     const known = this.#levels.get(name);
     if (known === undefined) {
-      this.#levels.set(name, { name, uid, spec, limits, current: limits.nominal, demand: new SeatDemand(this.#clock.monotonic()), queues: queuesOf(spec), inUse: 0, executing: 0, isLeaving: false });
+      this.#levels.set(name, {
+        name,
+        uid,
+        spec,
+        limits,
+        current: limits.nominal,
+        demand: new SeatDemand(this.#clock.monotonic()),
+        queues: queuesOf(spec),
+        inUse: 0,
+        executing: 0,
+        isLeaving: false,
+      });
       return;
     }
     const isRequeued = JSON.stringify(known.spec.limited?.limitResponse) !== JSON.stringify(spec.limited?.limitResponse);

@@ -4,14 +4,24 @@ import type { FlowSchema, FlowcontrolV1Subject, NonResourcePolicyRule, PolicyRul
 
 /** A request as far as its place in the order of service depends on it. */
 export type RequestDigest =
-  | { readonly is: "resource"; readonly user: UserInfo; readonly verb: string; readonly group: string; readonly resource: string; readonly subresource?: string; readonly namespace: string }
+  | {
+      readonly is: "resource";
+      readonly user: UserInfo;
+      readonly verb: string;
+      readonly group: string;
+      readonly resource: string;
+      readonly subresource?: string;
+      readonly namespace: string;
+    }
   | { readonly is: "path"; readonly user: UserInfo; readonly verb: string; readonly path: string };
 
 const ALL = "*";
 
 /** Schemas in the order in which they are asked: the lowest precedence first, then by name. */
 export function sortSchemas(schemas: readonly FlowSchema[]): readonly FlowSchema[] {
-  return [...schemas].sort((a, b) => (a.spec?.matchingPrecedence ?? 0) - (b.spec?.matchingPrecedence ?? 0) || ((a.metadata.name ?? "") < (b.metadata.name ?? "") ? -1 : 1));
+  return [...schemas].sort(
+    (a, b) => (a.spec?.matchingPrecedence ?? 0) - (b.spec?.matchingPrecedence ?? 0) || ((a.metadata.name ?? "") < (b.metadata.name ?? "") ? -1 : 1),
+  );
 }
 
 /** Whether any rule of the schema is about this request. */
@@ -39,7 +49,10 @@ function matchesSubject({ kind, user, group, serviceAccount }: FlowcontrolV1Subj
   return serviceAccount.name === ALL ? username.startsWith(prefix) : username === `${prefix}${serviceAccount.name}`;
 }
 
-function matchesResource({ verbs, apiGroups, resources, clusterScope = false, namespaces }: ResourcePolicyRule, digest: Extract<RequestDigest, { readonly is: "resource" }>): boolean {
+function matchesResource(
+  { verbs, apiGroups, resources, clusterScope = false, namespaces }: ResourcePolicyRule,
+  digest: Extract<RequestDigest, { readonly is: "resource" }>,
+): boolean {
   const resource = digest.subresource === undefined ? digest.resource : `${digest.resource}/${digest.subresource}`;
   if (!holds(verbs, digest.verb) || !holds(apiGroups, digest.group) || !holds(resources, resource)) return false;
   return digest.namespace === "" ? clusterScope : holds(namespaces ?? [], digest.namespace);

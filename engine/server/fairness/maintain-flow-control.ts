@@ -73,7 +73,9 @@ export function createFlowControlKeeper({ handler, store, clock, logger }: FlowC
       round.abort();
       if (signal.aborted) return;
       changed = Promise.withResolvers<void>();
-      await ensureFlowControl(client, clock, writes).catch((error: unknown) => logger.warn("the objects of priority and fairness could not be kept, will try again", { error: describeError(error) }));
+      await ensureFlowControl(client, clock, writes).catch((error: unknown) =>
+        logger.warn("the objects of priority and fairness could not be kept, will try again", { error: describeError(error) }),
+      );
     }
   });
 }
@@ -81,16 +83,40 @@ export function createFlowControlKeeper({ handler, store, clock, logger }: FlowC
 /** Brings the objects to where they should be, once, but for those that were written too often. Several servers may do so at the same time. */
 export async function ensureFlowControl(client: Client, clock: Clock, writes = new RecentWrites(clock)): Promise<void> {
   const apiVersion = "flowcontrol.apiserver.k8s.io/v1";
-  for (const [table, isMandatory] of [[MANDATORY_LEVELS, true], [SUGGESTED_LEVELS, false]] as const) {
-    await ensureAll<PriorityLevelConfiguration>(client, priorityLevelConfigurationResource, Object.entries(table).map(([name, spec]) => ({ apiVersion, kind: "PriorityLevelConfiguration", metadata: { name }, spec })), isMandatory, writes);
+  for (const [table, isMandatory] of [
+    [MANDATORY_LEVELS, true],
+    [SUGGESTED_LEVELS, false],
+  ] as const) {
+    await ensureAll<PriorityLevelConfiguration>(
+      client,
+      priorityLevelConfigurationResource,
+      Object.entries(table).map(([name, spec]) => ({ apiVersion, kind: "PriorityLevelConfiguration", metadata: { name }, spec })),
+      isMandatory,
+      writes,
+    );
   }
-  for (const [table, isMandatory] of [[MANDATORY_SCHEMAS, true], [SUGGESTED_SCHEMAS, false]] as const) {
-    await ensureAll<FlowSchema>(client, flowSchemaResource, Object.entries(table).map(([name, spec]) => ({ apiVersion, kind: "FlowSchema", metadata: { name }, spec })), isMandatory, writes);
+  for (const [table, isMandatory] of [
+    [MANDATORY_SCHEMAS, true],
+    [SUGGESTED_SCHEMAS, false],
+  ] as const) {
+    await ensureAll<FlowSchema>(
+      client,
+      flowSchemaResource,
+      Object.entries(table).map(([name, spec]) => ({ apiVersion, kind: "FlowSchema", metadata: { name }, spec })),
+      isMandatory,
+      writes,
+    );
   }
   await judgeSchemas(client, formatTime(clock.now()), writes);
 }
 
-async function ensureAll<T extends KubeObject & { readonly spec?: unknown }>(client: Client, resource: ResourceReference<T>, wanted: readonly T[], isMandatory: boolean, writes: RecentWrites): Promise<void> {
+async function ensureAll<T extends KubeObject & { readonly spec?: unknown }>(
+  client: Client,
+  resource: ResourceReference<T>,
+  wanted: readonly T[],
+  isMandatory: boolean,
+  writes: RecentWrites,
+): Promise<void> {
   const objects = client.for(resource);
   const { items } = await objects.list("");
   const annotations = { [AUTO_UPDATE_ANNOTATION]: "true" };
@@ -100,7 +126,13 @@ async function ensureAll<T extends KubeObject & { readonly spec?: unknown }>(cli
       if (found !== undefined && (!isOurs(found, isMandatory) || isKept(found, object))) return;
       if (!writes.begin(object)) return;
       if (found === undefined) return forgiving(objects.create({ ...object, metadata: { ...object.metadata, annotations } }));
-      return forgiving(objects.update({ ...found, metadata: { ...found.metadata, annotations: { ...found.metadata.annotations, ...annotations } }, spec: keepExempt(found.spec, object.spec) }));
+      return forgiving(
+        objects.update({
+          ...found,
+          metadata: { ...found.metadata, annotations: { ...found.metadata.annotations, ...annotations } },
+          spec: keepExempt(found.spec, object.spec),
+        }),
+      );
     }),
   );
 }
@@ -139,7 +171,11 @@ export function dangling(schema: FlowSchema, levelExists: boolean, nowText: stri
   const name = JSON.stringify(schema.spec?.priorityLevelConfiguration.name ?? "");
   const judged = levelExists
     ? { status: "False", reason: "Found", message: `This FlowSchema references the PriorityLevelConfiguration object named ${name} and it exists` }
-    : { status: "True", reason: "NotFound", message: `This FlowSchema references the PriorityLevelConfiguration object named ${name} but there is no such object` };
+    : {
+        status: "True",
+        reason: "NotFound",
+        message: `This FlowSchema references the PriorityLevelConfiguration object named ${name} but there is no such object`,
+      };
   const known = schema.status?.conditions?.find(({ type }) => type === "Dangling");
   if (known !== undefined && known.status === judged.status && known.reason === judged.reason && known.message === judged.message) return undefined;
   const lastTransitionTime = known?.status === judged.status ? (known.lastTransitionTime ?? nowText) : nowText;

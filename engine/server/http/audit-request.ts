@@ -34,7 +34,17 @@ export function beginRecord(auditor: Auditor | undefined, arrival: Arrival): Aud
     path: pathname,
     verb,
     user: arrival.caller,
-    resource: info.is === "resource" ? { group: info.group, version: info.version, resource: info.resource, subresource: info.subresource ?? "", namespace: info.namespace, name: info.name ?? "" } : undefined,
+    resource:
+      info.is === "resource"
+        ? {
+            group: info.group,
+            version: info.version,
+            resource: info.resource,
+            subresource: info.subresource ?? "",
+            namespace: info.namespace,
+            name: info.name ?? "",
+          }
+        : undefined,
     sourceIps: sourceAddresses(arrival),
     userAgent: typeof userAgent === "string" ? userAgent : "",
     isLongRunning: isLongRunning(info, searchParams),
@@ -59,7 +69,10 @@ export function observeAnswer(raw: RawResponse, record: AuditRecord | undefined)
 
 /** Where a request comes from, the first of its proxies' reports first; they may lie, and the last one is what we saw. */
 function sourceAddresses({ headers, remoteAddress }: Arrival): readonly string[] {
-  const forwarded = [headers["x-forwarded-for"] ?? []].flat().flatMap((text) => text.split(",")).map((address) => address.trim());
+  const forwarded = [headers["x-forwarded-for"] ?? []]
+    .flat()
+    .flatMap((text) => text.split(","))
+    .map((address) => address.trim());
   const real = [headers["x-real-ip"] ?? []].flat();
   const own = remoteAddress === undefined ? [] : [remoteAddress];
   return [...new Set([...forwarded, ...real, ...own])].filter((address) => address !== "");

@@ -37,9 +37,19 @@ export function encodeObject(encoded: EncodedObject, context: EncodeContext): Bu
   const { metaVersion } = representation;
   if (representation.form === "table") {
     const { resourceVersion } = encoded.object.metadata;
-    return toText(tableOf(columns, [encoded.object], { metadata: resourceVersion === undefined ? {} : { resourceVersion }, includeObject, now: now(), metaVersion, rowConditions: definition.rowConditions }), representation);
+    return toText(
+      tableOf(columns, [encoded.object], {
+        metadata: resourceVersion === undefined ? {} : { resourceVersion },
+        includeObject,
+        now: now(),
+        metaVersion,
+        rowConditions: definition.rowConditions,
+      }),
+      representation,
+    );
   }
-  if (representation.encoding === "protobuf") return representation.form === "partial" ? protobufOf(partialObjectMetadata(encoded.object, metaVersion), schemas) : objectProtobuf(encoded, schemas);
+  if (representation.encoding === "protobuf")
+    return representation.form === "partial" ? protobufOf(partialObjectMetadata(encoded.object, metaVersion), schemas) : objectProtobuf(encoded, schemas);
   if (representation.form === "partial") return toText(partialObjectMetadata(encoded.object, metaVersion), representation);
   return representation.encoding === "json" ? encoded.json() : toText(encoded.object, representation);
 }
@@ -56,11 +66,26 @@ export function encodeList(list: ObjectList, context: EncodeContext): Buffer | P
   const objects = () => list.items.map((item) => item.object);
   const apiVersion = formatApiVersion(definition.group, definition.version);
   const rows = () => (definition.rowOrder === undefined ? objects() : objects().sort(definition.rowOrder));
-  if (representation.form === "table") return toText(tableOf(columnsOf(definition), rows(), { metadata, includeObject, now: now(), metaVersion, rowConditions: definition.rowConditions }), representation);
+  if (representation.form === "table")
+    return toText(
+      tableOf(columnsOf(definition), rows(), { metadata, includeObject, now: now(), metaVersion, rowConditions: definition.rowConditions }),
+      representation,
+    );
   if (representation.encoding === "protobuf") {
-    if (representation.form === "object") return wrapProtobufList(apiVersion, definition.listKind, metadata, list.items.map((item) => rawProtobuf(item, schemas)));
+    if (representation.form === "object")
+      return wrapProtobufList(
+        apiVersion,
+        definition.listKind,
+        metadata,
+        list.items.map((item) => rawProtobuf(item, schemas)),
+      );
     const schema = schemas.find(META_VERSION, "PartialObjectMetadata") ?? {};
-    return wrapProtobufList(metaVersion, "PartialObjectMetadataList", metadata, objects().map((object) => encodeProtobuf(schema, { metadata: object.metadata })));
+    return wrapProtobufList(
+      metaVersion,
+      "PartialObjectMetadataList",
+      metadata,
+      objects().map((object) => encodeProtobuf(schema, { metadata: object.metadata })),
+    );
   }
   if (representation.form === "partial") return toText(partialObjectMetadataList(metadata, objects(), metaVersion), representation);
   // Custom kinds say of each item what it is, as upstream's do, for clients have no types to know it by; and of lists that they are whole.
@@ -111,7 +136,12 @@ export function columnsOf(definition: ResourceDefinition): readonly TableColumn<
 }
 
 function jsonList(kind: string, apiVersion: string, metadata: ListMetadata, items: readonly EncodedObject[], isTyped: boolean): Buffer | PiecewiseBytes {
-  return joinItems({ head: `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":${JSON.stringify(metadata)},"items":[`, tail: "]}\n", items, isTyped });
+  return joinItems({
+    head: `{"kind":${JSON.stringify(kind)},"apiVersion":${JSON.stringify(apiVersion)},"metadata":${JSON.stringify(metadata)},"items":[`,
+    tail: "]}\n",
+    items,
+    isTyped,
+  });
 }
 
 /** YAML takes long to write: of this many characters, some ten milliseconds. */

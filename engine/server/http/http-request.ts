@@ -86,7 +86,14 @@ export interface RequestContent {
 }
 
 /** The transport-independent request that an HTTP request with this content stands for, and whose sender is allowed to ask. Throws for what is none. */
-export function toApiRequest(http: HttpRequest, { body, readYaml }: RequestContent, info: ResourceInfo, definition: ResourceDefinition, schemas: SchemaLookup, span?: Span): ApiRequest {
+export function toApiRequest(
+  http: HttpRequest,
+  { body, readYaml }: RequestContent,
+  info: ResourceInfo,
+  definition: ResourceDefinition,
+  schemas: SchemaLookup,
+  span?: Span,
+): ApiRequest {
   const { query } = http;
   const verb = verbOf(http.method, info, query);
   // Upstream answers HEAD for pages and for custom objects, but not for its own.
@@ -181,4 +188,3 @@ function parseWriteOptions(query: URLSearchParams, kind: string): WriteOptions {
 function isTrue(text: string | null): boolean {
   return text !== null && text !== "false" && text !== "0";
 }
-

@@ -39,7 +39,12 @@ export function fromHttp1(request: IncomingMessage, response: ServerResponse, al
 }
 
 /** Streams themselves, without Node's imitation of HTTP/1.1 before them: that took a tenth of a read's time. */
-export function fromHttp2(stream: ServerHttp2Stream, headers: IncomingHttp2Headers, rawHeaders: readonly string[], always: Readonly<Record<string, string>>): Incoming {
+export function fromHttp2(
+  stream: ServerHttp2Stream,
+  headers: IncomingHttp2Headers,
+  rawHeaders: readonly string[],
+  always: Readonly<Record<string, string>>,
+): Incoming {
   const { session } = stream;
   if (headers.expect === "100-continue") stream.additionalHeaders({ ":status": 100 });
   return {

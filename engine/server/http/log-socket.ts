@@ -23,13 +23,22 @@ export interface LogPlace {
  * Answers a request to read a log over a WebSocket, as browsers do: an empty frame that says the log is open, then what it holds. Ends
  * with the log or with its reader. Rejects, with nothing written, when there is no log to be read.
  */
-export async function serveLogSocket({ server, nodes }: ServeParts, { namespace, pod, query }: LogPlace, request: StreamRequest, caller: { readonly socket: Duplex; readonly head: Buffer }, signal: AbortSignal): Promise<void> {
+export async function serveLogSocket(
+  { server, nodes }: ServeParts,
+  { namespace, pod, query }: LogPlace,
+  request: StreamRequest,
+  caller: { readonly socket: Duplex; readonly head: Buffer },
+  signal: AbortSignal,
+): Promise<void> {
   if (nodes === undefined) throw new StatusError("ServiceUnavailable", "this server reads no logs: it was started without credentials for nodes");
   const log = await nodes.open(await planLogs(server.parts, namespace, pod, query), signal);
   request.audit?.started(101);
   const socket = await accept(request, caller);
   if (socket === undefined) return void log.destroy();
-  socket.on("message", () => {}).on("error", () => log.destroy()).on("close", () => log.destroy());
+  socket
+    .on("message", () => {})
+    .on("error", () => log.destroy())
+    .on("close", () => log.destroy());
   try {
     await send(socket, Buffer.alloc(0));
     for await (const chunk of log) await send(socket, chunk as Buffer); // it has no encoding
@@ -40,7 +49,15 @@ export async function serveLogSocket({ server, nodes }: ServeParts, { namespace,
   }
 }
 
-const loadHandshakes = late(() => new (loadWebSockets().WebSocketServer)({ noServer: true, maxPayload: INCOMING_BYTES_MAX, perMessageDeflate: false, handleProtocols: (offered) => [BINARY, BASE64].find((known) => offered.has(known)) ?? false }));
+const loadHandshakes = late(
+  () =>
+    new (loadWebSockets().WebSocketServer)({
+      noServer: true,
+      maxPayload: INCOMING_BYTES_MAX,
+      perMessageDeflate: false,
+      handleProtocols: (offered) => [BINARY, BASE64].find((known) => offered.has(known)) ?? false,
+    }),
+);
 
 /** Undefined when the caller did not become a WebSocket; he has been told why. */
 function accept({ method, url, headers }: StreamRequest, { socket, head }: { readonly socket: Duplex; readonly head: Buffer }): Promise<WebSocket | undefined> {
@@ -53,5 +70,7 @@ function accept({ method, url, headers }: StreamRequest, { socket, head }: { rea
 
 /** Waits until the frame is on its way: a slow reader slows the log down. */
 function send(socket: WebSocket, chunk: Buffer): Promise<void> {
-  return new Promise((resolve, reject) => socket.send(socket.protocol === BASE64 ? chunk.toString("base64") : chunk, (error) => (error ? reject(error) : resolve())));
+  return new Promise((resolve, reject) =>
+    socket.send(socket.protocol === BASE64 ? chunk.toString("base64") : chunk, (error) => (error ? reject(error) : resolve())),
+  );
 }

@@ -32,13 +32,17 @@ interface MediaRange {
 export function negotiate(accept: string | undefined, available: Available): Representation {
   const found = tryNegotiate(accept, available);
   // YAML has no form for what never ends, and what a client would take instead is not looked for: so it is upstream.
-  if (found?.encoding === "yaml" && available.stream === true) throw new StatusError("NotAcceptable", `only the following media types are accepted: ${streamTypes(available).join(", ")}`);
+  if (found?.encoding === "yaml" && available.stream === true)
+    throw new StatusError("NotAcceptable", `only the following media types are accepted: ${streamTypes(available).join(", ")}`);
   if (found !== undefined) return found;
   const types = [JSON_TYPE, YAML_TYPE, ...(available.protobuf === false ? [] : [PROTOBUF_TYPE])];
   // Upstream has two places that refuse: one that looks at bare types, which custom kinds do not pass, and one behind it for all the rest.
   const isKnown = available.protobuf === "partial" || parseAccept(accept ?? "").some(({ type }) => type === "*/*" || types.includes(type));
   if (!isKnown) throw new StatusError("NotAcceptable", `406: Not Acceptable\n\nAvailable representations: ${types.join(", ")}`, {});
-  throw new StatusError("NotAcceptable", `only the following media types are accepted: ${(available.stream === true ? streamTypes(available) : types).join(", ")}`);
+  throw new StatusError(
+    "NotAcceptable",
+    `only the following media types are accepted: ${(available.stream === true ? streamTypes(available) : types).join(", ")}`,
+  );
 }
 
 function streamTypes({ protobuf }: Available): readonly string[] {
@@ -93,7 +97,15 @@ export function parseAccept(accept: string): readonly MediaRange[] {
  * Whether JSON is for the eyes of a person: `pretty` in the query says so, else a user agent that is a browser or one of the usual
  * tools, as upstream has it. Documents that only programs read, such as OpenAPI's, stay as they are.
  */
-export function isPretty({ path, query, headers }: { readonly path: string; readonly query: URLSearchParams; readonly headers: Readonly<Record<string, string | readonly string[] | undefined>> }): boolean {
+export function isPretty({
+  path,
+  query,
+  headers,
+}: {
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+}): boolean {
   if (!/^\/apis?(\/|$)/.test(path)) return false;
   const asked = query.get("pretty") ?? "";
   if (asked !== "") return ["1", "t", "true"].includes(asked.toLowerCase());
@@ -104,7 +116,9 @@ export function isPretty({ path, query, headers }: { readonly path: string; read
 export function parseIncludeObject(text: string | null): IncludeObject {
   if (text === null || text === "" || text === "Metadata") return "Metadata";
   if (text === "None" || text === "Object") return text;
-  throw badRequest(`Unable to convert to Table as requested: includeObject: Invalid value: ${JSON.stringify(text)}: must be 'Metadata', 'Object', 'None', or empty`);
+  throw badRequest(
+    `Unable to convert to Table as requested: includeObject: Invalid value: ${JSON.stringify(text)}: must be 'Metadata', 'Object', 'None', or empty`,
+  );
 }
 
 function encodingOf(type: string, available: Available): Representation["encoding"] | undefined {

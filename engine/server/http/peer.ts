@@ -23,7 +23,14 @@ export function connectionOf(owner: object, socketOf: () => object | undefined):
   if (connection === undefined) {
     const socket: Partial<TLSSocket> = socketOf() ?? {};
     const certificate = readPeer(socket);
-    connections.set(owner, (connection = { remoteAddress: socket.remoteAddress?.replace(/^::ffff:/, ""), remotePort: socket.remotePort, ...(certificate === undefined ? {} : { certificate }) }));
+    connections.set(
+      owner,
+      (connection = {
+        remoteAddress: socket.remoteAddress?.replace(/^::ffff:/, ""),
+        remotePort: socket.remotePort,
+        ...(certificate === undefined ? {} : { certificate }),
+      }),
+    );
   }
   return connection;
 }
@@ -51,7 +58,11 @@ function bearerOfHeader(authorization = ""): string | undefined {
 /** Browsers can give a WebSocket no headers, so the token comes as one of its protocols. */
 function bearerOfProtocols(protocols: string | readonly string[] | undefined): string | undefined {
   if (protocols === undefined) return undefined;
-  const given = [protocols].flat().flatMap((list) => list.split(",")).map((protocol) => protocol.trim()).find((protocol) => protocol.startsWith(TOKEN_PROTOCOL));
+  const given = [protocols]
+    .flat()
+    .flatMap((list) => list.split(","))
+    .map((protocol) => protocol.trim())
+    .find((protocol) => protocol.startsWith(TOKEN_PROTOCOL));
   return given === undefined ? undefined : Buffer.from(given.slice(TOKEN_PROTOCOL.length), "base64url").toString("utf8") || undefined;
 }
 
@@ -72,7 +83,11 @@ function readPeer(socket: Partial<TLSSocket>): ClientCertificate | undefined {
 function chainOf(peer: DetailedPeerCertificate): readonly Buffer[] {
   const chain: Buffer[] = [];
   const seen = new Set<DetailedPeerCertificate>();
-  for (let current: DetailedPeerCertificate | undefined = peer; current !== undefined && !seen.has(current) && chain.length < CHAIN_MAX; current = current.issuerCertificate) {
+  for (
+    let current: DetailedPeerCertificate | undefined = peer;
+    current !== undefined && !seen.has(current) && chain.length < CHAIN_MAX;
+    current = current.issuerCertificate
+  ) {
     seen.add(current);
     chain.push(current.raw);
   }

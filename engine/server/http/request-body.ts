@@ -38,7 +38,13 @@ export function mediaTypeOf(contentType: string | undefined): string {
 }
 
 /** The object in a request's body. Throws 415 for other types and upstream's 400 for text that cannot be read. */
-export function parseObjectBody(contentType: string | undefined, bytes: Buffer, kind: string, schemas: SchemaLookup, readYaml: YamlReader = readYamlBody): ParsedBody {
+export function parseObjectBody(
+  contentType: string | undefined,
+  bytes: Buffer,
+  kind: string,
+  schemas: SchemaLookup,
+  readYaml: YamlReader = readYamlBody,
+): ParsedBody {
   switch (mediaTypeOf(contentType)) {
     case "":
     case JSON_TYPE:
@@ -58,10 +64,16 @@ export function unsupportedMedia(accepted: readonly string[]): StatusError {
 }
 
 /** A patch and its type. Throws 415 for types that are none. */
-export function parsePatchBody(contentType: string | undefined, bytes: Buffer, isCustom = false, readYaml: YamlReader = readYamlBody): ParsedBody & { readonly patchType: PatchType } {
+export function parsePatchBody(
+  contentType: string | undefined,
+  bytes: Buffer,
+  isCustom = false,
+  readYaml: YamlReader = readYamlBody,
+): ParsedBody & { readonly patchType: PatchType } {
   const patchType = PATCH_TYPES[mediaTypeOf(contentType)];
   // Custom kinds do not know keys to merge lists by, and are served behind another door than upstream's own.
-  if (isCustom && (patchType === undefined || patchType === "strategic")) throw unsupportedMedia(Object.keys(PATCH_TYPES).filter((type) => PATCH_TYPES[type] !== "strategic"));
+  if (isCustom && (patchType === undefined || patchType === "strategic"))
+    throw unsupportedMedia(Object.keys(PATCH_TYPES).filter((type) => PATCH_TYPES[type] !== "strategic"));
   if (patchType === undefined) throw new StatusError("UnsupportedMediaType", "415: Unsupported Media Type", {});
   if (patchType === "apply") {
     try {
@@ -84,10 +96,14 @@ export function parseOptionsBody(contentType: string | undefined, bytes: Buffer 
   if (bytes === undefined || bytes.length === 0) return undefined;
   const { value } = parseObjectBody(contentType, bytes, "DeleteOptions", schemas, readYaml);
   if (value === null) return {};
-  if (typeof value !== "object" || Array.isArray(value)) throw badRequest(`couldn't get version/kind; json parse error: json: cannot unmarshal ${Array.isArray(value) ? "array" : typeof value} into Go value of type DeleteOptions`);
+  if (typeof value !== "object" || Array.isArray(value))
+    throw badRequest(
+      `couldn't get version/kind; json parse error: json: cannot unmarshal ${Array.isArray(value) ? "array" : typeof value} into Go value of type DeleteOptions`,
+    );
   // Clients send them under many group versions; only the kind says what they are.
   const { kind, apiVersion: _apiVersion, ...options } = value as Record<string, unknown>;
-  if (kind !== undefined && kind !== "DeleteOptions") throw badRequest(`decoded object cannot be converted to DeleteOptions: it is a ${typeof kind === "string" ? kind : typeof kind}`);
+  if (kind !== undefined && kind !== "DeleteOptions")
+    throw badRequest(`decoded object cannot be converted to DeleteOptions: it is a ${typeof kind === "string" ? kind : typeof kind}`);
   return options;
 }
 

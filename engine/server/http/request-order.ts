@@ -36,5 +36,9 @@ function widthOf({ resources, store }: ServerParts, { method, query }: HttpReque
   if (definition === undefined || !store.holds(definition)) return 1;
   const isWatch = query.has("watch") && query.get("sendInitialEvents") !== "true";
   if (isWatch) return 1;
-  return listWidth({ stored: store.count(definition), limit: Number(query.get("limit") ?? 0) || 0, isSelective: Boolean(query.get("labelSelector")) || Boolean(query.get("fieldSelector")) });
+  return listWidth({
+    stored: store.count(definition),
+    limit: Number(query.get("limit") ?? 0) || 0,
+    isSelective: Boolean(query.get("labelSelector")) || Boolean(query.get("fieldSelector")),
+  });
 }

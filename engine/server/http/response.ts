@@ -43,8 +43,21 @@ export function plainText(code: number, text: string): Answer & { readonly body:
 }
 
 /** Writes a complete answer. */
-export async function writeAnswer(raw: RawResponse, answer: Answer, request: { readonly auditId: string; readonly acceptEncoding: string; readonly isHead: boolean; readonly isPretty?: boolean; readonly headers?: Readonly<Record<string, string>> }): Promise<void> {
-  const plain = request.isPretty === true && answer.contentType.startsWith(JSON_TYPE) && answer.body.length <= PRETTY_BYTES_MAX ? indented(wholeOf(answer.body)) : answer.body;
+export async function writeAnswer(
+  raw: RawResponse,
+  answer: Answer,
+  request: {
+    readonly auditId: string;
+    readonly acceptEncoding: string;
+    readonly isHead: boolean;
+    readonly isPretty?: boolean;
+    readonly headers?: Readonly<Record<string, string>>;
+  },
+): Promise<void> {
+  const plain =
+    request.isPretty === true && answer.contentType.startsWith(JSON_TYPE) && answer.body.length <= PRETTY_BYTES_MAX
+      ? indented(wholeOf(answer.body))
+      : answer.body;
   const isCompressed = plain.length > GZIP_BYTES_MIN && /\bgzip\b/.test(request.acceptEncoding);
   const body = isCompressed ? await compress(plain) : plain;
   if (raw.destroyed) return;
@@ -114,6 +127,9 @@ function bounded(warnings: readonly string[]): readonly string[] {
 
 /** RFC 7234 warn-code 299, with the text as a quoted string that fits into a header. */
 function warningHeader(text: string): string {
-  const safe = text.replace(/[^\x20-\x7e]/g, "?").replace(/\\/g, "\\\\").replace(/"/g, '\\"');
+  const safe = text
+    .replace(/[^\x20-\x7e]/g, "?")
+    .replace(/\\/g, "\\\\")
+    .replace(/"/g, '\\"');
   return `299 - "${safe}"`;
 }

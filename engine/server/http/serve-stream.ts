@@ -39,7 +39,12 @@ export interface StreamRequest {
 type Transport = Pick<ForwardOptions, "auditId" | "signal">;
 
 /** Answers a request of `pods/proxy`, `services/proxy` or `nodes/proxy`, by any method. Rejects with what cannot be passed on. */
-export async function serveProxy(parts: ServeParts, request: StreamRequest & { readonly body?: Readable }, raw: RawResponse, transport: Transport): Promise<void> {
+export async function serveProxy(
+  parts: ServeParts,
+  request: StreamRequest & { readonly body?: Readable },
+  raw: RawResponse,
+  transport: Transport,
+): Promise<void> {
   const { target, prefix } = await planStream(parts, request, "request", transport.signal);
   const proxied = proxiedPath(request.url);
   if (proxied?.path === "" && (request.method === "GET" || request.method === "HEAD")) {
@@ -51,7 +56,12 @@ export async function serveProxy(parts: ServeParts, request: StreamRequest & { r
 }
 
 /** Answers a request to switch protocols: exec, attach, port-forward, proxies, logs and watches. Never rejects. */
-export async function serveUpgrade(parts: ServeParts, request: StreamRequest, caller: { readonly socket: Duplex; readonly head: Buffer }, transport: Transport): Promise<void> {
+export async function serveUpgrade(
+  parts: ServeParts,
+  request: StreamRequest,
+  caller: { readonly socket: Duplex; readonly head: Buffer },
+  transport: Transport,
+): Promise<void> {
   try {
     const log = await logPlace(parts, request);
     if (log !== undefined) return await serveLogSocket(parts, log, request, caller, transport.signal);
@@ -67,12 +77,24 @@ export async function serveUpgrade(parts: ServeParts, request: StreamRequest, ca
 }
 
 /** Answers a request to switch protocols with a failure, as a Status, and ends its connection. */
-export function refuseUpgrade(parts: ServeParts, { url, headers, audit, span, notes }: Pick<StreamRequest, "url" | "headers" | "audit" | "span" | "notes">, socket: Duplex, error: unknown): void {
+export function refuseUpgrade(
+  parts: ServeParts,
+  { url, headers, audit, span, notes }: Pick<StreamRequest, "url" | "headers" | "audit" | "span" | "notes">,
+  socket: Duplex,
+  error: unknown,
+): void {
   const { code, contentType, body } = failureAnswer(parts, { headers, path: url }, error, audit);
   span?.set({ "http.response.status_code": code });
   if (code >= 500) span?.fail();
   const warnings = (warningHeaders(notes?.warnings ?? []).warning ?? []).map((warning) => `warning: ${warning}\r\n`).join("");
-  socket.end(Buffer.concat([Buffer.from(`HTTP/1.1 ${code} ${(error instanceof StatusError && error.reason) || "InternalError"}\r\ncontent-type: ${contentType}\r\ncontent-length: ${body.length}\r\n${warnings}connection: close\r\n\r\n`), body]));
+  socket.end(
+    Buffer.concat([
+      Buffer.from(
+        `HTTP/1.1 ${code} ${(error instanceof StatusError && error.reason) || "InternalError"}\r\ncontent-type: ${contentType}\r\ncontent-length: ${body.length}\r\n${warnings}connection: close\r\n\r\n`,
+      ),
+      body,
+    ]),
+  );
 }
 
 /** The request as one to watch what this server keeps; undefined when it is another. */
@@ -89,12 +111,18 @@ function watchOf({ server }: ServeParts, { method, url: text, headers, user, aud
 async function logPlace({ server }: ServeParts, { url: text, user, method, audit }: StreamRequest): Promise<LogPlace | undefined> {
   const url = parseRequestTarget(text);
   const info = parseRequestPath(url?.pathname ?? "");
-  if (url === undefined || info.is !== "resource" || info.group !== "" || info.resource !== "pods" || info.subresource !== "log" || info.name === undefined) return undefined;
+  if (url === undefined || info.is !== "resource" || info.group !== "" || info.resource !== "pods" || info.subresource !== "log" || info.name === undefined)
+    return undefined;
   await requireAllowed(server.parts.authorizer, attributesOfInfo({ user, method, query: url.searchParams }, info), audit?.notes);
   return { namespace: info.namespace, pod: info.name, query: url.searchParams };
 }
 
-async function planStream({ server }: ServeParts, request: StreamRequest, form: "request" | "upgrade", signal: AbortSignal): Promise<{ readonly target: ProxyTarget; readonly prefix: string }> {
+async function planStream(
+  { server }: ServeParts,
+  request: StreamRequest,
+  form: "request" | "upgrade",
+  signal: AbortSignal,
+): Promise<{ readonly target: ProxyTarget; readonly prefix: string }> {
   const url = parseRequestTarget(request.url);
   if (url === undefined) throw badRequest("this address cannot be upgraded");
   const { pathname, searchParams: query } = url;

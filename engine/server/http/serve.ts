@@ -65,7 +65,9 @@ export async function serve(parts: ServeParts, http: HttpRequest, raw: RawRespon
     const info = parsed.is === "resource" && parts.server.parts.resources.hasGroupVersion(parsed.group, parsed.version) ? parsed : undefined;
     // Whoever registers a server for a part of the API means it, also where this one could answer.
     const remote = parts.server.parts.aggregator.owner(http.path);
-    ticket = await (http.trace === undefined ? awaitTurn(parts.server.parts, http, info) : http.trace.step("priorityandfairness", () => awaitTurn(parts.server.parts, http, info)));
+    ticket = await (http.trace === undefined
+      ? awaitTurn(parts.server.parts, http, info)
+      : http.trace.step("priorityandfairness", () => awaitTurn(parts.server.parts, http, info)));
     if (remote !== undefined) {
       // Another server does the work: what it costs here ends now, however long it takes there.
       ticket.leave();
@@ -107,14 +109,28 @@ interface Transport {
 }
 
 /** A failure as a Status, in the encoding that the client prefers. */
-export function failureAnswer({ schemas, server }: Pick<ServeParts, "schemas" | "server">, http: Pick<HttpRequest, "headers" | "path">, error: unknown, audit?: AuditRecord): Answer & { readonly body: Buffer } {
-  if (!(error instanceof StatusError)) server.parts.logger.error("request failed unexpectedly", { path: http.path, error, stack: error instanceof Error ? error.stack : undefined });
+export function failureAnswer(
+  { schemas, server }: Pick<ServeParts, "schemas" | "server">,
+  http: Pick<HttpRequest, "headers" | "path">,
+  error: unknown,
+  audit?: AuditRecord,
+): Answer & { readonly body: Buffer } {
+  if (!(error instanceof StatusError))
+    server.parts.logger.error("request failed unexpectedly", { path: http.path, error, stack: error instanceof Error ? error.stack : undefined });
   const { status } = error instanceof StatusError ? error : internalError(error instanceof Error ? error.message : String(error));
   audit?.failed(status);
   const accept = http.headers["accept"];
-  const representation = tryNegotiate(typeof accept === "string" ? accept : undefined, { protobuf: true, forms: false }) ?? { encoding: "json", form: "object" };
+  const representation = tryNegotiate(typeof accept === "string" ? accept : undefined, { protobuf: true, forms: false }) ?? {
+    encoding: "json",
+    form: "object",
+  };
   const retry = status.details?.retryAfterSeconds;
-  return { code: status.code, contentType: contentTypeOf(representation), body: encodeStatus(status, representation, schemas), headers: { ...(retry === undefined ? {} : { "retry-after": String(retry) }), ...(status.code === 403 ? NOT_SNIFFED : {}) } };
+  return {
+    code: status.code,
+    contentType: contentTypeOf(representation),
+    body: encodeStatus(status, representation, schemas),
+    headers: { ...(retry === undefined ? {} : { "retry-after": String(retry) }), ...(status.code === 403 ? NOT_SNIFFED : {}) },
+  };
 }
 
 /** Pages, and what is addressed as a resource of an API that is not served: who may not ask for such a thing is told no more. */
@@ -128,17 +144,35 @@ async function resourceAnswer(parts: ServeParts, http: HttpRequest, info: Resour
   const { server } = parts;
   const definition = server.parts.resources.find(info);
   // What can only be made has no place below its list.
-  if (definition === undefined || (info.name === undefined ? info.subresource !== undefined : info.subresource === undefined && definition.verbs.every((verb) => verb === "create"))) return refuseUnknown(server, http, info);
+  if (
+    definition === undefined ||
+    (info.name === undefined ? info.subresource !== undefined : info.subresource === undefined && definition.verbs.every((verb) => verb === "create"))
+  )
+    return refuseUnknown(server, http, info);
   if (info.resource === "pods" && info.group === "" && info.subresource === "log") return streamLogs(parts, http, info, raw, auditId);
   if (info.resource === "pods" && info.group === "" && isPodStream(info.subresource)) {
     await requireStream(server.parts.authorizer, attributesOfInfo(http, info), http.notes);
     if (http.method !== "GET" && http.method !== "POST") throw unsupportedMethod();
     // Admission sees the attempt nevertheless.
     const { user, query, signal, notes = new RequestNotes() } = http;
-    await admitConnection(server.parts, { user, resource: "pods", subresource: info.subresource, namespace: info.namespace, name: info.name ?? "", query, path: "", signal, notes });
+    await admitConnection(server.parts, {
+      user,
+      resource: "pods",
+      subresource: info.subresource,
+      namespace: info.namespace,
+      name: info.name ?? "",
+      query,
+      path: "",
+      signal,
+      notes,
+    });
     throw badRequest("Upgrade request required");
   }
-  if (info.rest.length > 0 || (info.subresource !== undefined && (info.isWatch === true || !definition.subresources.some((subresource) => subresource.name === info.subresource)))) return refuseUnknown(server, http, info, definition);
+  if (
+    info.rest.length > 0 ||
+    (info.subresource !== undefined && (info.isWatch === true || !definition.subresources.some((subresource) => subresource.name === info.subresource)))
+  )
+    return refuseUnknown(server, http, info, definition);
   // Before a body is read, and long before it is understood: both take memory and time.
   const authorize = () => requireAllowed(server.parts.authorizer, attributesOfInfo(http, info), http.notes);
   await (http.trace === undefined ? authorize() : http.trace.step("authorization", authorize));
@@ -152,7 +186,15 @@ async function resourceAnswer(parts: ServeParts, http: HttpRequest, info: Resour
     ticket.leave();
     const ended = server.requests.watching(request);
     const onListed = asksForList(request) ? () => noteListed(server, http, request) : undefined;
-    await writeWatch({ raw, stream: result.stream, framer: watchFramer(context), headers: { "audit-id": auditId, ...warningHeaders(http.notes?.warnings ?? []), ...ticket.headers }, clock: server.parts.clock, onListed, turns: parts.watchTurns }).finally(ended);
+    await writeWatch({
+      raw,
+      stream: result.stream,
+      framer: watchFramer(context),
+      headers: { "audit-id": auditId, ...warningHeaders(http.notes?.warnings ?? []), ...ticket.headers },
+      clock: server.parts.clock,
+      onListed,
+      turns: parts.watchTurns,
+    }).finally(ended);
     return undefined;
   }
   http.trace?.beginAnswer(http, contentTypeOf(context.representation));
@@ -189,14 +231,28 @@ async function readRequest({ schemas, yamlThread }: ServeParts, http: HttpReques
 /** Watches end at times of their own, so that watchers spread anew over servers, and not all at once. */
 function withWatchEnd({ server, minRequestTimeoutSeconds = WATCH_SECONDS_MIN }: ServeParts, request: ApiRequest): ApiRequest {
   if (request.verb !== "watch" || request.options.timeoutSeconds !== undefined || minRequestTimeoutSeconds === 0) return request;
-  return { ...request, options: { ...request.options, timeoutSeconds: minRequestTimeoutSeconds + randomInteger(server.parts.random, minRequestTimeoutSeconds) } };
+  return {
+    ...request,
+    options: { ...request.options, timeoutSeconds: minRequestTimeoutSeconds + randomInteger(server.parts.random, minRequestTimeoutSeconds) },
+  };
 }
 
 function contextOf({ schemas, server }: ServeParts, http: HttpRequest, info: ResourceInfo, definition: ResourceDefinition): EncodeContext {
   const schema = bodyKindOf(info.group, info.resource, info.subresource)?.schema ?? definition.schema;
   // Of what users define, only the metadata has a protobuf form.
-  const representation = negotiate(header(http, "accept"), { protobuf: hasProtobufForm(schema) ? true : definition.content === undefined ? false : "partial", forms: canBeShownInForms(definition, info), stream: info.subresource === undefined && http.method === "GET" && isLongRunning(info, http.query) });
-  return { definition, ...(info.subresource === "scale" ? { columns: scaleColumns(definition.content !== undefined) } : {}), schemas, representation, includeObject: representation.form === "table" ? parseIncludeObject(http.query.get("includeObject")) : "Metadata", now: () => server.parts.clock.now() };
+  const representation = negotiate(header(http, "accept"), {
+    protobuf: hasProtobufForm(schema) ? true : definition.content === undefined ? false : "partial",
+    forms: canBeShownInForms(definition, info),
+    stream: info.subresource === undefined && http.method === "GET" && isLongRunning(info, http.query),
+  });
+  return {
+    definition,
+    ...(info.subresource === "scale" ? { columns: scaleColumns(definition.content !== undefined) } : {}),
+    schemas,
+    representation,
+    includeObject: representation.form === "table" ? parseIncludeObject(http.query.get("includeObject")) : "Metadata",
+    now: () => server.parts.clock.now(),
+  };
 }
 
 /** Questions such as access reviews have no rows and no metadata to speak of. */
@@ -224,7 +280,12 @@ async function streamLogs(parts: ServeParts, http: HttpRequest, info: ResourceIn
   if (nodes === undefined) throw new StatusError("ServiceUnavailable", "this server reads no logs: it was started without credentials for nodes");
   const target = await planLogs(server.parts, info.namespace, info.name ?? "", http.query);
   const log = await nodes.open(target, http.signal);
-  raw.writeHead(200, { "audit-id": auditId, "cache-control": "no-cache, private", "content-type": "text/plain", ...warningHeaders(http.notes?.warnings ?? []) });
+  raw.writeHead(200, {
+    "audit-id": auditId,
+    "cache-control": "no-cache, private",
+    "content-type": "text/plain",
+    ...warningHeaders(http.notes?.warnings ?? []),
+  });
   raw.flushHeaders?.();
   try {
     await pipeline(log, sinkOf(raw));

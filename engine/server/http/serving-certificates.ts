@@ -58,7 +58,8 @@ export class ServingCertificates {
   #contextFor(name: string): SecureContext | undefined {
     if (name === API_SERVER_NAME && this.#sources.presented !== undefined) return this.#ownContext;
     const wildcard = name.replace(/^[^.]+/, "*").toLowerCase();
-    return [name.toLowerCase(), wildcard].map((wanted) => this.#named.find(({ names }) => names.includes(wanted))).find((found) => found !== undefined)?.context;
+    return [name.toLowerCase(), wildcard].map((wanted) => this.#named.find(({ names }) => names.includes(wanted))).find((found) => found !== undefined)
+      ?.context;
   }
 
   /** Shows newer ones to new connections until the signal fires; connections that are open stay as they are. */
@@ -84,7 +85,10 @@ export class ServingCertificates {
   }
 
   #contextsOfNamed() {
-    return (this.#sources.named ?? []).map(({ pair: { current }, names }) => ({ names: (names.length === 0 ? namesIn(current) : names).map((name) => name.toLowerCase()), context: this.#contextOf(current) }));
+    return (this.#sources.named ?? []).map(({ pair: { current }, names }) => ({
+      names: (names.length === 0 ? namesIn(current) : names).map((name) => name.toLowerCase()),
+      context: this.#contextOf(current),
+    }));
   }
 
   #contextOf(pair: KeyPair): SecureContext {
@@ -94,7 +98,14 @@ export class ServingCertificates {
   #contextOptions({ certificate, key }: KeyPair) {
     const { ca, tls: { minVersion, ciphers, groups } = USUAL_TLS } = this.#sources;
     // The order of the server's own list counts, as it does in upstream's.
-    return { cert: certificate, key, ca: ca.current, minVersion, ...(ciphers === undefined ? {} : { ciphers, honorCipherOrder: true }), ...(groups === undefined ? {} : { ecdhCurve: groups }) } as const;
+    return {
+      cert: certificate,
+      key,
+      ca: ca.current,
+      minVersion,
+      ...(ciphers === undefined ? {} : { ciphers, honorCipherOrder: true }),
+      ...(groups === undefined ? {} : { ecdhCurve: groups }),
+    } as const;
   }
 }
 

@@ -69,12 +69,16 @@ function framesOf(encoded: EncodedObject): Frames {
 }
 
 function jsonFrame(event: EncodedWatchEvent): Frame {
-  return shared(event, "json", (encoded) => frameOf(Buffer.from(`{"type":"${event.type}","object":`), trimmed(encoded.json()), Buffer.from("}\n"))) ?? line(event.type, event.object);
+  return (
+    shared(event, "json", (encoded) => frameOf(Buffer.from(`{"type":"${event.type}","object":`), trimmed(encoded.json()), Buffer.from("}\n"))) ??
+    line(event.type, event.object)
+  );
 }
 
 function protobufFrame(event: EncodedWatchEvent, { schemas, representation }: EncodeContext): Frame {
   if (event.type === "ERROR") return frameOf(frameProtobufWatchEvent("ERROR", protobufOf(event.object, schemas)));
-  if (representation.form === "partial") return frameOf(frameProtobufWatchEvent(event.type, protobufOf(partialObjectMetadata(event.object, representation.metaVersion), schemas)));
+  if (representation.form === "partial")
+    return frameOf(frameProtobufWatchEvent(event.type, protobufOf(partialObjectMetadata(event.object, representation.metaVersion), schemas)));
   const found = shared(event, "protobuf", (encoded) => frameOf(frameProtobufWatchEvent(event.type, objectProtobuf(encoded, schemas))));
   if (found !== undefined) return found;
   const { apiVersion, kind } = event.object;
@@ -86,7 +90,14 @@ function protobufFrame(event: EncodedWatchEvent, { schemas, representation }: En
 function reduced(object: KubeObject, context: EncodeContext, withColumns: boolean): unknown {
   if (context.representation.form === "partial") return partialObjectMetadata(object, context.representation.metaVersion);
   const { resourceVersion } = object.metadata;
-  return tableOf(columnsOf(context.definition), [object], { metadata: resourceVersion === undefined ? {} : { resourceVersion }, includeObject: context.includeObject, now: context.now(), metaVersion: context.representation.metaVersion, withColumns, rowConditions: context.definition.rowConditions });
+  return tableOf(columnsOf(context.definition), [object], {
+    metadata: resourceVersion === undefined ? {} : { resourceVersion },
+    includeObject: context.includeObject,
+    now: context.now(),
+    metaVersion: context.representation.metaVersion,
+    withColumns,
+    rowConditions: context.definition.rowConditions,
+  });
 }
 
 function line(type: string, object: unknown): Frame {

@@ -13,7 +13,15 @@ const INCOMING_BYTES_MAX = 4096;
 const WAITING_BYTES_MAX = 64 << 10;
 
 /** Browsers fail when none of the protocols that they name is taken; to a watch all are the same. */
-const loadHandshakes = late(() => new (loadWebSockets().WebSocketServer)({ noServer: true, maxPayload: INCOMING_BYTES_MAX, perMessageDeflate: false, handleProtocols: ([first]) => first ?? false }));
+const loadHandshakes = late(
+  () =>
+    new (loadWebSockets().WebSocketServer)({
+      noServer: true,
+      maxPayload: INCOMING_BYTES_MAX,
+      perMessageDeflate: false,
+      handleProtocols: ([first]) => first ?? false,
+    }),
+);
 
 /** A watch over a WebSocket, as browsers open it: a message for each event, of text where it is JSON. Whatever is no watch is answered in HTTP. */
 export class WatchSocket extends EventEmitter implements RawResponse {

@@ -17,8 +17,14 @@ interface ComputedResource {
 }
 
 export const computedResources: readonly ComputedResource[] = [
-  { definition: nodeMetricsResource as unknown as ResourceDefinition, read: (parts, _namespace, name) => usageOf(parts).nodes(name) as Promise<readonly KubeObject[]> },
-  { definition: podMetricsResource as unknown as ResourceDefinition, read: (parts, namespace, name) => usageOf(parts).pods(namespace, name) as Promise<readonly KubeObject[]> },
+  {
+    definition: nodeMetricsResource as unknown as ResourceDefinition,
+    read: (parts, _namespace, name) => usageOf(parts).nodes(name) as Promise<readonly KubeObject[]>,
+  },
+  {
+    definition: podMetricsResource as unknown as ResourceDefinition,
+    read: (parts, namespace, name) => usageOf(parts).pods(namespace, name) as Promise<readonly KubeObject[]>,
+  },
   { definition: componentStatusResource as unknown as ResourceDefinition, read: (parts, _namespace, name) => readComponentStatuses(parts, name) },
 ];
 
@@ -44,6 +50,7 @@ async function read(computed: ComputedResource, exchange: Exchange<RequestOf<"ge
 }
 
 function usageOf({ usage }: ServerParts): UsageReader {
-  if (usage === undefined) throw new StatusError("ServiceUnavailable", "this server asks no nodes for their usage: it was started without credentials for them");
+  if (usage === undefined)
+    throw new StatusError("ServiceUnavailable", "this server asks no nodes for their usage: it was started without credentials for them");
   return usage;
 }

@@ -10,7 +10,10 @@ import { agentAddress } from "../pod-logs.ts";
 /** What an agent's `/stats/summary` says, as far as it is used here; checked when it is read. */
 export interface UsageSummary {
   readonly node: { readonly cpu: UsageCpu; readonly memory: UsageMemory };
-  readonly pods: readonly { readonly podRef: { readonly uid: string }; readonly containers: readonly { readonly name: string; readonly cpu: UsageCpu; readonly memory: UsageMemory }[] }[];
+  readonly pods: readonly {
+    readonly podRef: { readonly uid: string };
+    readonly containers: readonly { readonly name: string; readonly cpu: UsageCpu; readonly memory: UsageMemory }[];
+  }[];
   readonly windowSeconds?: number;
 }
 interface UsageCpu {
@@ -51,7 +54,10 @@ export class UsageReader {
 
   /** Of the pods of a namespace or of all, or of one of them. Pods that have just started have no figures yet. */
   async pods(namespace: string, name?: string): Promise<PodMetrics[]> {
-    const pods = name === undefined ? (await this.#options.store.list(podResource, namespace, {})).items.map((item) => item.object) : [(await this.#options.store.get(podResource, namespace, name))?.object].filter((pod) => pod !== undefined);
+    const pods =
+      name === undefined
+        ? (await this.#options.store.list(podResource, namespace, {})).items.map((item) => item.object)
+        : [(await this.#options.store.get(podResource, namespace, name))?.object].filter((pod) => pod !== undefined);
     const onNodes = new Set(pods.map((pod) => pod.spec.nodeName ?? ""));
     const summaries = await this.#summaries((await this.#nodes()).filter((node) => onNodes.has(node.metadata.name ?? "")));
     return pods.flatMap((pod) => computePodMetrics(pod, summaries.get(pod.spec.nodeName ?? "")) ?? []);
@@ -92,7 +98,10 @@ export class UsageReader {
     const patience = new AbortController();
     const cancel = this.#options.clock.after(TIMEOUT_MS, () => patience.abort());
     try {
-      const answer = await this.#options.nodes.open({ nodeName: node.metadata.name ?? "", ...agentAddress(node), path: "/stats/summary", isStreamed: false }, patience.signal);
+      const answer = await this.#options.nodes.open(
+        { nodeName: node.metadata.name ?? "", ...agentAddress(node), path: "/stats/summary", isStreamed: false },
+        patience.signal,
+      );
       const chunks: Buffer[] = [];
       let size = 0;
       for await (const chunk of answer) {
@@ -129,7 +138,13 @@ export function computePodMetrics({ metadata: { name = "", namespace = "", uid, 
 }
 
 function head(kind: string, metadata: KubeObject["metadata"], { node, windowSeconds = 0 }: UsageSummary): Omit<NodeMetrics, "usage"> {
-  return { kind, apiVersion: "metrics.k8s.io/v1beta1", metadata: { ...metadata, creationTimestamp: node.cpu.time }, timestamp: formatTime(Date.parse(node.cpu.time)), window: `${Math.round(windowSeconds * 1000) / 1000}s` };
+  return {
+    kind,
+    apiVersion: "metrics.k8s.io/v1beta1",
+    metadata: { ...metadata, creationTimestamp: node.cpu.time },
+    timestamp: formatTime(Date.parse(node.cpu.time)),
+    window: `${Math.round(windowSeconds * 1000) / 1000}s`,
+  };
 }
 
 /** Processors in nanocores, as upstream's figures are written; memory in kibibytes. */

@@ -38,12 +38,28 @@ type Options = KubeObject & Readonly<Record<string, unknown>>;
  * Lets admission look at a connection before it is made. Gives its query as admission left it; the path of a proxy is not admission's
  * to change, as upstream has it. Throws what refuses it.
  */
-export async function admitConnection({ admission, resources }: ServerParts, { user, resource, subresource, namespace, name, query, path, signal, notes }: Connection): Promise<URLSearchParams> {
+export async function admitConnection(
+  { admission, resources }: ServerParts,
+  { user, resource, subresource, namespace, name, query, path, signal, notes }: Connection,
+): Promise<URLSearchParams> {
   const definition = resources.find({ group: "", version: "v1", resource });
   const kind = kinds[`${resource}/${subresource}`];
   if (definition === undefined || kind === undefined) return query;
   const object = optionsOf(kind, query, path);
-  const attributes = { operation: "CONNECT" as const, user, definition, subresource, namespace: definition.namespaced ? namespace : "", name, object, old: undefined, assumedNamespaces: undefined, kind, notes, signal };
+  const attributes = {
+    operation: "CONNECT" as const,
+    user,
+    definition,
+    subresource,
+    namespace: definition.namespaced ? namespace : "",
+    name,
+    object,
+    old: undefined,
+    assumedNamespaces: undefined,
+    kind,
+    notes,
+    signal,
+  };
   const admitted = await admission.mutate(attributes, object);
   await admission.validate({ ...attributes, object: admitted });
   return admitted === object ? query : queryOf(admitted as Options, query);
@@ -57,7 +73,13 @@ function optionsOf({ kind, schema }: BodyKind, query: URLSearchParams, path: str
     const values = query.getAll(field);
     if (field === "path") options[field] = path;
     else if (type.type === "array") {
-      const items = type.items?.type === "integer" ? values.flatMap((text) => text.split(",")).map(Number).filter(Number.isInteger) : values;
+      const items =
+        type.items?.type === "integer"
+          ? values
+              .flatMap((text) => text.split(","))
+              .map(Number)
+              .filter(Number.isInteger)
+          : values;
       if (items.length > 0) options[field] = items;
     } else if (type.type === "boolean") {
       if (values[0] !== undefined && values[0] !== "false" && values[0] !== "0") options[field] = true;

@@ -43,7 +43,13 @@ const OWN_HEADERS = /^(connection|keep-alive|proxy-.*|te|trailer|transfer-encodi
 
 /** Passes a request on and its answer back, both as they flow; resolves with the answer's status. Rejects with a 503 while nothing has been answered. */
 export async function forwardRequest(target: ProxyTarget, request: Forwarded, raw: RawResponse, options: ForwardOptions): Promise<number> {
-  const outgoing = await connect(target, request.method, { ...passedOn(request.headers), ...(target.headers as OutgoingHttpHeaders | undefined), host: hostHeader(target) }, options.identity, options.signal); // lists of values are copied
+  const outgoing = await connect(
+    target,
+    request.method,
+    { ...passedOn(request.headers), ...(target.headers as OutgoingHttpHeaders | undefined), host: hostHeader(target) },
+    options.identity,
+    options.signal,
+  ); // lists of values are copied
   const answered = answerOf(outgoing, target);
   const sending = request.body === undefined ? void outgoing.end() : pipeline(request.body, outgoing);
   // A body that broke off shows as a failed answer too.
@@ -60,7 +66,13 @@ export async function forwardRequest(target: ProxyTarget, request: Forwarded, ra
   const warning = [...[theirs].flat(), ...(warningHeaders(options.notes?.warnings ?? []).warning ?? [])];
   const isRewritten = options.prefix !== "" && request.method !== "HEAD" && hasLinks(response);
   const stages = isRewritten ? linkStages(response, (link) => within(link, target, options.prefix) ?? link) : ([response] as const);
-  raw.writeHead(code, { ...headers, ...(warning.length === 0 ? {} : { warning }), ...(isRewritten || length === undefined ? {} : { "content-length": length }), ...relocated(response, target, options.prefix), "audit-id": options.auditId });
+  raw.writeHead(code, {
+    ...headers,
+    ...(warning.length === 0 ? {} : { warning }),
+    ...(isRewritten || length === undefined ? {} : { "content-length": length }),
+    ...relocated(response, target, options.prefix),
+    "audit-id": options.auditId,
+  });
   raw.flushHeaders?.();
   await pipeline([...stages, sinkOf(raw)]).catch(() => raw.destroy()); // one side went away
   return code;
@@ -70,15 +82,28 @@ export async function forwardRequest(target: ProxyTarget, request: Forwarded, ra
  * Passes on a request to switch protocols (WebSocket, SPDY), then copies bytes both ways until either side ends, whatever they mean.
  * A refusal is shown to the caller as it came. Rejects with a 503 while nothing has been answered.
  */
-export async function forwardUpgrade(target: ProxyTarget, request: Forwarded, caller: { readonly socket: Duplex; readonly head: Buffer }, options: ForwardOptions): Promise<void> {
+export async function forwardUpgrade(
+  target: ProxyTarget,
+  request: Forwarded,
+  caller: { readonly socket: Duplex; readonly head: Buffer },
+  options: ForwardOptions,
+): Promise<void> {
   const { socket, head } = caller;
-  const headers = { ...passedOn(request.headers), ...(target.headers as OutgoingHttpHeaders | undefined), host: hostHeader(target), connection: "Upgrade", upgrade: request.headers.upgrade };
+  const headers = {
+    ...passedOn(request.headers),
+    ...(target.headers as OutgoingHttpHeaders | undefined),
+    host: hostHeader(target),
+    connection: "Upgrade",
+    upgrade: request.headers.upgrade,
+  };
   const outgoing = await connect(target, request.method, headers, options.identity, options.signal);
   outgoing.end();
   const answer = await answerOf(outgoing, target);
   if (isRefusedRedirect(answer.response, target)) {
     answer.response.destroy();
-    return void socket.end(`HTTP/1.1 502 Bad Gateway\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: ${REDIRECT_REFUSAL.length}\r\nconnection: close\r\n\r\n${REDIRECT_REFUSAL}`);
+    return void socket.end(
+      `HTTP/1.1 502 Bad Gateway\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: ${REDIRECT_REFUSAL.length}\r\nconnection: close\r\n\r\n${REDIRECT_REFUSAL}`,
+    );
   }
   socket.write(headText(answer.response, answer.is === "upgrade" ? {} : { connection: "close" }));
   if (answer.is === "response") return pipeline(answer.response, socket).catch(() => void socket.destroy());
@@ -99,12 +124,29 @@ async function copyBoth(left: Duplex, right: Duplex): Promise<void> {
   stop();
 }
 
-type Answered = { readonly is: "response"; readonly response: IncomingMessage } | { readonly is: "upgrade"; readonly response: IncomingMessage; readonly socket: Duplex; readonly head: Buffer };
+type Answered =
+  | { readonly is: "response"; readonly response: IncomingMessage }
+  | { readonly is: "upgrade"; readonly response: IncomingMessage; readonly socket: Duplex; readonly head: Buffer };
 
-async function connect(target: ProxyTarget, method: string, headers: OutgoingHttpHeaders, identity: ForwardOptions["identity"], signal: AbortSignal): Promise<ClientRequest> {
+async function connect(
+  target: ProxyTarget,
+  method: string,
+  headers: OutgoingHttpHeaders,
+  identity: ForwardOptions["identity"],
+  signal: AbortSignal,
+): Promise<ClientRequest> {
   if (target.isAgent && identity === undefined) throw new StatusError("ServiceUnavailable", "this server was started without credentials for nodes");
   const tls = target.tls !== undefined ? target.tls : target.isAgent ? { ...(await identity?.()), rejectUnauthorized: true } : { rejectUnauthorized: false };
-  const common = { host: target.host, port: target.port, path: target.path, method, headers, signal, timeout: CONNECT_TIMEOUT_MS, ...connectionBy(target.dial, target.scheme) };
+  const common = {
+    host: target.host,
+    port: target.port,
+    path: target.path,
+    method,
+    headers,
+    signal,
+    timeout: CONNECT_TIMEOUT_MS,
+    ...connectionBy(target.dial, target.scheme),
+  };
   return target.scheme === "https" ? nodeJs.https.request({ ...common, ...tls }) : nodeJs.http.request(common);
 }
 
@@ -116,7 +158,8 @@ function answerOf(outgoing: ClientRequest, target: ProxyTarget): Promise<Answere
     outgoing.on("timeout", onTimeout);
     const onConnected = () => void outgoing.off("timeout", onTimeout).setTimeout(0);
     outgoing.on("socket", (socket) => {
-      if (target.scheme === "http" && !socket.connecting) onConnected(); // a proxy has connected it before
+      if (target.scheme === "http" && !socket.connecting)
+        onConnected(); // a proxy has connected it before
       else socket.once(target.scheme === "https" ? "secureConnect" : "connect", onConnected);
     });
     outgoing.on("response", (response) => resolve({ is: "response", response }));

@@ -12,7 +12,11 @@ export function isPodStream(subresource: string | undefined): subresource is Pod
 }
 
 /** Where a pod's streams are opened, on its node. Throws 400 for what cannot be asked, 404 for what is not there. */
-export async function planConnect(parts: ServerParts, { namespace, name, stream }: { readonly namespace: string; readonly name: string; readonly stream: PodStream }, query: URLSearchParams): Promise<ProxyTarget> {
+export async function planConnect(
+  parts: ServerParts,
+  { namespace, name, stream }: { readonly namespace: string; readonly name: string; readonly stream: PodStream },
+  query: URLSearchParams,
+): Promise<ProxyTarget> {
   const found = await parts.store.get(podResource, namespace, name);
   if (found === undefined) throw notFound(podResource, name);
   const place = [namespace, name, ...(stream === "portforward" ? [] : [chooseContainer(found.object, query.get("container") ?? "")])];
@@ -29,7 +33,13 @@ export async function planConnect(parts: ServerParts, { namespace, name, stream 
 /** The agent's names for the options, which are the ones of upstream's. */
 function commandQuery(stream: "exec" | "attach", query: URLSearchParams): string {
   const asked = new URLSearchParams();
-  for (const [ours, theirs] of [["stdin", "input"], ["stdout", "output"], ["stderr", "error"], ["tty", "tty"]] as const) if (isTrue(query.get(ours))) asked.set(theirs, "1");
+  for (const [ours, theirs] of [
+    ["stdin", "input"],
+    ["stdout", "output"],
+    ["stderr", "error"],
+    ["tty", "tty"],
+  ] as const)
+    if (isTrue(query.get(ours))) asked.set(theirs, "1");
   if (!["input", "output", "error"].some((name) => asked.has(name))) throw badRequest("you must specify at least 1 of stdin, stdout, stderr");
   if (stream === "exec") {
     const command = query.getAll("command");
@@ -41,7 +51,9 @@ function commandQuery(stream: "exec" | "attach", query: URLSearchParams): string
 
 function portQuery(query: URLSearchParams): string {
   const ports = query.getAll("ports").flatMap((text) => text.split(","));
-  for (const port of ports) if (!/^\d+$/.test(port) || Number(port) < 1 || Number(port) > 65_535) throw badRequest(`invalid port ${JSON.stringify(port)}: it is a number from 1 to 65535`);
+  for (const port of ports)
+    if (!/^\d+$/.test(port) || Number(port) < 1 || Number(port) > 65_535)
+      throw badRequest(`invalid port ${JSON.stringify(port)}: it is a number from 1 to 65535`);
   return new URLSearchParams(ports.map((port): [string, string] => ["port", port])).toString();
 }
 

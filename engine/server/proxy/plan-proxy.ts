@@ -17,7 +17,11 @@ export function isProxied(resource: string): resource is Proxied {
 }
 
 /** Where a proxy's request goes. `rest` is the other end's path with its query, escaped. Throws 400, 404 and 503. */
-export async function planProxy(parts: ServerParts, { resource, namespace, name }: { readonly resource: Proxied; readonly namespace: string; readonly name: string }, rest: string): Promise<ProxyTarget> {
+export async function planProxy(
+  parts: ServerParts,
+  { resource, namespace, name }: { readonly resource: Proxied; readonly namespace: string; readonly name: string },
+  rest: string,
+): Promise<ProxyTarget> {
   const asked = parseProxyName(name);
   const path = rest.startsWith("/") ? rest : `/${rest}`;
   switch (resource) {
@@ -32,7 +36,11 @@ export async function planProxy(parts: ServerParts, { resource, namespace, name 
       const found = await parts.store.get(serviceResource, namespace, asked.name);
       if (found === undefined) throw notFound(serviceResource, asked.name);
       const slices = await parts.store.list(endpointSliceResource, namespace, { labelSelector: `kubernetes.io/service-name=${asked.name}` });
-      const ends = serviceEnds(found.object, slices.items.map((item) => item.object as EndpointSlice), asked); // listed by their own definition
+      const ends = serviceEnds(
+        found.object,
+        slices.items.map((item) => item.object as EndpointSlice),
+        asked,
+      ); // listed by their own definition
       const end = ends[randomInteger(parts.random, ends.length)];
       if (end === undefined) throw new StatusError("ServiceUnavailable", `no endpoints available for service ${JSON.stringify(asked.name)}`);
       requireProxyable(end.host);
@@ -65,14 +73,20 @@ export function podEnd(pod: Pod, { scheme, port }: ProxyName): End {
 }
 
 /** The ready ends of the Service's port; the unnamed port when none is named. Throws 503 for a port that it does not have. */
-export function serviceEnds(service: Service, slices: readonly EndpointSlice[], { name, port }: ProxyName): readonly { readonly host: string; readonly port: number }[] {
+export function serviceEnds(
+  service: Service,
+  slices: readonly EndpointSlice[],
+  { name, port }: ProxyName,
+): readonly { readonly host: string; readonly port: number }[] {
   const ports = service.spec?.ports ?? [];
   const named = /^\d+$/.test(port) ? ports.find((candidate) => candidate.port === Number(port)) : ports.find((candidate) => (candidate.name ?? "") === port);
   if (named === undefined) throw new StatusError("ServiceUnavailable", `no service port ${JSON.stringify(port)} found for service ${JSON.stringify(name)}`);
   return slices.flatMap((slice) => {
     const number = (slice.ports ?? []).find((candidate) => (candidate.name ?? "") === (named.name ?? ""))?.port;
     if (number === undefined) return [];
-    return (slice.endpoints ?? []).filter((endpoint) => endpoint.conditions?.ready !== false).flatMap((endpoint) => endpoint.addresses.slice(0, 1).map((host) => ({ host: standardAddress(host), port: number })));
+    return (slice.endpoints ?? [])
+      .filter((endpoint) => endpoint.conditions?.ready !== false)
+      .flatMap((endpoint) => endpoint.addresses.slice(0, 1).map((host) => ({ host: standardAddress(host), port: number })));
   });
 }
 

@@ -44,7 +44,11 @@ export function parseProxyName(text: string): ProxyName {
 /** Throws 400 for addresses that belong to the server's own machine or to nobody: nobody may reach them through it. */
 export function requireProxyable(address: string): void {
   // One address has many ways to be written, and one of IPv4 some of IPv6: none of them is a way around this.
-  const isOwn = isIPv4(address) ? /^(127\.|169\.254\.|0\.0\.0\.0$|22[4-9]\.|23\d\.|255\.255\.255\.255$)/.test(address) : isIPv6(address) ? address.includes("%") || /^(::1?$|::ffff:|fe[89ab]|ff)/.test(canonicalAddress(address)) || isIPv4(canonicalAddress(address)) : true;
+  const isOwn = isIPv4(address)
+    ? /^(127\.|169\.254\.|0\.0\.0\.0$|22[4-9]\.|23\d\.|255\.255\.255\.255$)/.test(address)
+    : isIPv6(address)
+      ? address.includes("%") || /^(::1?$|::ffff:|fe[89ab]|ff)/.test(canonicalAddress(address)) || isIPv4(canonicalAddress(address))
+      : true;
   if (isOwn) throw badRequest(`address not allowed: ${JSON.stringify(address)}`);
 }
 

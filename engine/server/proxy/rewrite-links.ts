@@ -5,10 +5,31 @@ import { loadHtmlRewriter } from "../../lib/late-modules.ts";
 
 /** Attributes that hold addresses, by element: those of HTML 4 and 5. Addresses in styles and scripts stay as they are. */
 const LINKS: Readonly<Record<string, readonly string[]>> = {
-  a: ["href"], applet: ["codebase"], area: ["href"], audio: ["src"], base: ["href"], blockquote: ["cite"], body: ["background"], button: ["formaction"],
-  command: ["icon"], del: ["cite"], embed: ["src"], form: ["action"], frame: ["longdesc", "src"], head: ["profile"], html: ["manifest"],
-  iframe: ["longdesc", "src"], img: ["longdesc", "src", "usemap"], input: ["src", "usemap", "formaction"], ins: ["cite"], link: ["href"],
-  object: ["classid", "codebase", "data", "usemap"], q: ["cite"], script: ["src"], source: ["src"], video: ["poster", "src"],
+  a: ["href"],
+  applet: ["codebase"],
+  area: ["href"],
+  audio: ["src"],
+  base: ["href"],
+  blockquote: ["cite"],
+  body: ["background"],
+  button: ["formaction"],
+  command: ["icon"],
+  del: ["cite"],
+  embed: ["src"],
+  form: ["action"],
+  frame: ["longdesc", "src"],
+  head: ["profile"],
+  html: ["manifest"],
+  iframe: ["longdesc", "src"],
+  img: ["longdesc", "src", "usemap"],
+  input: ["src", "usemap", "formaction"],
+  ins: ["cite"],
+  link: ["href"],
+  object: ["classid", "codebase", "data", "usemap"],
+  q: ["cite"],
+  script: ["src"],
+  source: ["src"],
+  video: ["poster", "src"],
 };
 
 const CODINGS: Readonly<Record<string, { readonly read: () => Transform; readonly write: () => Transform }>> = {
@@ -18,7 +39,10 @@ const CODINGS: Readonly<Record<string, { readonly read: () => Transform; readonl
 
 /** Whether the answer is a page whose links can be read: HTML in UTF-8, packed in a way that is known here. */
 export function hasLinks({ headers }: Pick<IncomingMessage, "headers">): boolean {
-  const [type = "", ...parameters] = (headers["content-type"] ?? "").toLowerCase().split(";").map((part) => part.trim());
+  const [type = "", ...parameters] = (headers["content-type"] ?? "")
+    .toLowerCase()
+    .split(";")
+    .map((part) => part.trim());
   const coding = headers["content-encoding"];
   const isUtf8 = parameters.every((parameter) => !parameter.startsWith("charset=") || /^charset="?utf-?8"?$/.test(parameter));
   return type === "text/html" && isUtf8 && (coding === undefined || coding in CODINGS);

@@ -11,13 +11,27 @@ export interface Asking {
 const SILENT: Asking = { headers: {}, answered() {} };
 
 /** Sends an HTTP request in a span of its own, below the one that the caller runs in. Where none is recorded, what there is of a trace is handed on. */
-export async function askTraced<R>(tracer: Tracer | undefined, { method, url }: { readonly method: string; readonly url: string }, work: (asking: Asking) => Promise<R>): Promise<R> {
+export async function askTraced<R>(
+  tracer: Tracer | undefined,
+  { method, url }: { readonly method: string; readonly url: string },
+  work: (asking: Asking) => Promise<R>,
+): Promise<R> {
   const parent = tracer?.current;
   if (parent === undefined) return work(SILENT);
   if (!parent.isRecorded) return work({ ...SILENT, headers: parent.headers });
   const asked = URL.parse(url) ?? { hostname: "", port: "" };
   let isRefused = false;
-  const span = parent.child(`HTTP ${method}`, { "http.request.method": method, "url.full": url, "server.address": bareHost(asked), ...(asked.port === "" ? {} : { "server.port": Number(asked.port) }), "network.protocol.version": "1.1" }, "client");
+  const span = parent.child(
+    `HTTP ${method}`,
+    {
+      "http.request.method": method,
+      "url.full": url,
+      "server.address": bareHost(asked),
+      ...(asked.port === "" ? {} : { "server.port": Number(asked.port) }),
+      "network.protocol.version": "1.1",
+    },
+    "client",
+  );
   try {
     return await work({ headers: span.headers, answered: (code) => (isRefused = noteAnswer(span, code)) });
   } catch (error) {

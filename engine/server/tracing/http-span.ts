@@ -99,7 +99,14 @@ function spanName({ method, target: { pathname, searchParams }, caller }: Traced
   if (info.is === "path") return method;
   const { namespace, name } = placeOf({ method, query: searchParams, user: caller }, info);
   const { group, version, resource, subresource } = info;
-  const place = [group === "" ? "/api" : `/apis/${group}`, version, ...(namespace === "" ? [] : ["namespaces/{:namespace}"]), resource, ...(name === "" ? [] : ["{:name}"]), ...(subresource === undefined ? [] : [subresource])];
+  const place = [
+    group === "" ? "/api" : `/apis/${group}`,
+    version,
+    ...(namespace === "" ? [] : ["namespaces/{:namespace}"]),
+    resource,
+    ...(name === "" ? [] : ["{:name}"]),
+    ...(subresource === undefined ? [] : [subresource]),
+  ];
   return `${method} ${place.join("/")}`;
 }
 

@@ -9,10 +9,23 @@ import { normalizedVerb } from "../request-metrics.ts";
 import { beginHttpSpan, clientAddress, describeAnswer, followAnswer, placeOf, protocolOf, type TracedRequest } from "./http-span.ts";
 
 /** Watches have none but while they list what is there: what takes time in them is waiting. */
-const NAMES: Readonly<Partial<Record<ApiRequest["verb"], string>>> = { get: "Get", list: "List", create: "Create", update: "Update", patch: "Patch", delete: "Delete", deletecollection: "Delete" };
+const NAMES: Readonly<Partial<Record<ApiRequest["verb"], string>>> = {
+  get: "Get",
+  list: "List",
+  create: "Create",
+  update: "Update",
+  patch: "Patch",
+  delete: "Delete",
+  deletecollection: "Delete",
+};
 
 /** Answers a request in a span of its own, and tells whoever does so where to note the steps, if they are recorded. */
-export async function answerTraced(tracer: Tracer, request: TracedRequest, { raw, body }: { readonly raw: RawResponse; readonly body: { readonly length: number } }, answer: (trace: RequestTrace | undefined) => Promise<void>): Promise<void> {
+export async function answerTraced(
+  tracer: Tracer,
+  request: TracedRequest,
+  { raw, body }: { readonly raw: RawResponse; readonly body: { readonly length: number } },
+  answer: (trace: RequestTrace | undefined) => Promise<void>,
+): Promise<void> {
   const span = beginHttpSpan(tracer, request);
   if (!span.isRecorded) return tracer.within(span, () => answer(undefined));
   const written = followAnswer(raw);
@@ -79,7 +92,11 @@ export class RequestTrace {
 function verbAttributes(http: HttpRequest, info: ResourceInfo, verb: ApiRequest["verb"]): Attributes {
   const { group, version, resource, subresource = "" } = info;
   const { namespace, name } = placeOf(http, info);
-  const [accept, userAgent, contentType] = ["accept", "user-agent", "content-type"].map((header) => [http.headers[header] ?? ""].flat()[0] ?? "") as [string, string, string]; // as many as were asked for
+  const [accept, userAgent, contentType] = ["accept", "user-agent", "content-type"].map((header) => [http.headers[header] ?? ""].flat()[0] ?? "") as [
+    string,
+    string,
+    string,
+  ]; // as many as were asked for
   return {
     accept,
     client: clientAddress(http.headers, { remoteAddress: http.remoteAddress }),

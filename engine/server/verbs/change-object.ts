@@ -40,7 +40,10 @@ const WHOLE_OBJECT: ObjectView = { of: (object) => object, into: (_object, shown
  * The common way of PUT and PATCH: wanted state → managed fields → admission → the kind's rules → store, all against one current state,
  * and again against a newer one when another writer was first. `want` sees the current object and decides.
  */
-export async function changeObject(exchange: Exchange<RequestOf<"update" | "patch">>, want: (current: KubeObject) => Promise<Wanted> | Wanted): Promise<ApiResult> {
+export async function changeObject(
+  exchange: Exchange<RequestOf<"update" | "patch">>,
+  want: (current: KubeObject) => Promise<Wanted> | Wanted,
+): Promise<ApiResult> {
   const { request, definition, parts } = exchange;
   const { dryRun } = request.options as WriteOptions;
   let written: KubeObject | undefined;
@@ -72,13 +75,23 @@ export async function changeObject(exchange: Exchange<RequestOf<"update" | "patc
 }
 
 /** Throws the 422 of a wanted object whose shape is wrong; of a part of one, nothing but its shape is judged. */
-export function refuseWanted({ request, definition, parts }: Exchange<RequestOf<"update" | "patch">>, object: KubeObject, errors: readonly FieldError[], current: KubeObject): void {
+export function refuseWanted(
+  { request, definition, parts }: Exchange<RequestOf<"update" | "patch">>,
+  object: KubeObject,
+  errors: readonly FieldError[],
+  current: KubeObject,
+): void {
   if (request.subresource === undefined) refuseMisshapen(definition, object, errors, parts.disabled, current);
   else refuseShape(definition, object, errors);
 }
 
 /** What becomes of the object, and what it would be: with the last finalizer it goes, and who took that is shown it without. */
-async function planChange(exchange: Exchange<RequestOf<"update" | "patch">>, wanted: Wanted, current: KubeObject, tries: number): Promise<{ readonly planned: Change<KubeObject>; readonly next: KubeObject }> {
+async function planChange(
+  exchange: Exchange<RequestOf<"update" | "patch">>,
+  wanted: Wanted,
+  current: KubeObject,
+  tries: number,
+): Promise<{ readonly planned: Change<KubeObject>; readonly next: KubeObject }> {
   const { request, definition, parts } = exchange;
   checkUpdatePreconditions(definition, request.name, wanted.object, current, request.verb === "patch");
   requireStorable(definition, request.name, wanted.object);
@@ -86,18 +99,29 @@ async function planChange(exchange: Exchange<RequestOf<"update" | "patch">>, wan
   const tracked = wanted.isTracked ? scoped : trackFields(exchange, scoped, current);
   const view = wanted.view ?? WHOLE_OBJECT;
   const kind = view.kind === undefined ? {} : { kind: view.kind };
-  const attributes = admissionAttributes(exchange, { operation: "UPDATE", name: request.name, object: undefined, old: view.of(current), ...kind }, request.options);
+  const attributes = admissionAttributes(
+    exchange,
+    { operation: "UPDATE", name: request.name, object: undefined, old: view.of(current), ...kind },
+    request.options,
+  );
   const shown = view.of(tracked);
   if (request.verb === "patch") request.span?.event("About to check admission control");
   const changed = await parts.admission.mutate({ ...attributes, object: shown }, shown);
-  const admitted = withOwnersOnce(changed === shown ? tracked : view.into(tracked, changed), (text) => exchange.notes.warn(text), " after mutating admission happens");
+  const admitted = withOwnersOnce(
+    changed === shown ? tracked : view.into(tracked, changed),
+    (text) => exchange.notes.warn(text),
+    " after mutating admission happens",
+  );
   const settled = request.subresource === undefined ? settleNumbers(parts, definition, admitted, current) : admitted;
   const next = beforeUpdate(definition, settled, current, request.subresource, parts.disabled, nowText(exchange));
   await parts.admission.validate({ ...attributes, object: view.of(next) });
   if (isDeletedByUpdate(next, current)) return { planned: { do: "delete", ...releaseNumbers(parts, definition, current) }, next };
   // Writing what is there already writes nothing, unless a newer key is to seal it.
   if (isSameState(next, current)) return { planned: exchange.definition.storedAs === undefined ? { do: "write", object: current } : { do: "keep" }, next };
-  const { object, extra } = request.subresource === undefined ? await allocateNumbers(parts, definition, next, current, tries, request.options.dryRun === true) : { object: next, extra: undefined };
+  const { object, extra } =
+    request.subresource === undefined
+      ? await allocateNumbers(parts, definition, next, current, tries, request.options.dryRun === true)
+      : { object: next, extra: undefined };
   return { planned: { do: "write", object, ...(extra === undefined ? {} : { extra }) }, next: object };
 }
 

@@ -11,7 +11,17 @@ import { decodeObject } from "../../registry/decode-object.ts";
 import { refuseMisshapen } from "../../registry/validate-object.ts";
 import { requireStorable } from "../../storage/encoded-object.ts";
 import { admissionAttributes } from "../admission-attributes.ts";
-import { fieldManagerOf, madeUp, nowText, objectResult, placeInNamespace, unsupportedMethod, type Exchange, type RequestOf, type VerbHandler } from "../exchange.ts";
+import {
+  fieldManagerOf,
+  madeUp,
+  nowText,
+  objectResult,
+  placeInNamespace,
+  unsupportedMethod,
+  type Exchange,
+  type RequestOf,
+  type VerbHandler,
+} from "../exchange.ts";
 import { createSubresource } from "../subresources.ts";
 import { virtualResource } from "../virtual-resources.ts";
 import { allocateNumbers, settleNumbers, withClaimRetries } from "./service-numbers.ts";
@@ -42,13 +52,25 @@ export const create: VerbHandler<"create"> = async (exchange) => {
 export function trackCreation(exchange: Exchange<RequestOf<"create" | "update">>, object: KubeObject): KubeObject {
   const { request, definition } = exchange;
   const apiVersion = formatApiVersion(definition.group, definition.version);
-  return trackUpdate({ schema: definition.schema, before: undefined, after: object, manager: fieldManagerOf(request, request.options), apiVersion, resetFields: resetFieldsOf(definition, undefined), nowText: nowText(exchange) });
+  return trackUpdate({
+    schema: definition.schema,
+    before: undefined,
+    after: object,
+    manager: fieldManagerOf(request, request.options),
+    apiVersion,
+    resetFields: resetFieldsOf(definition, undefined),
+    nowText: nowText(exchange),
+  });
 }
 
 /** Admits, completes and stores a decoded object whose managed fields are set. Also the way of an apply or a PUT that creates. */
 export async function createPrepared(exchange: Exchange<RequestOf<"create" | "update" | "patch">>, object: KubeObject): Promise<ApiResult> {
   const { definition, parts, request } = exchange;
-  const admitted = withOwnersOnce(await parts.admission.mutate(attributes(exchange, object), object), (text) => exchange.notes.warn(text), " after mutating admission happens");
+  const admitted = withOwnersOnce(
+    await parts.admission.mutate(attributes(exchange, object), object),
+    (text) => exchange.notes.warn(text),
+    " after mutating admission happens",
+  );
   exchange.notes.warn(...(definition.strategy.writtenWarnings?.(admitted) ?? []));
   for (let tries = 1; ; tries++) {
     try {
@@ -83,5 +105,9 @@ async function refuseExisting({ definition, parts }: Exchange, object: KubeObjec
 }
 
 function attributes(exchange: Exchange<RequestOf<"create" | "update" | "patch">>, object: KubeObject): AdmissionAttributes {
-  return admissionAttributes(exchange, { operation: "CREATE", subresource: undefined, name: object.metadata.name ?? "", object, old: undefined }, exchange.request.options);
+  return admissionAttributes(
+    exchange,
+    { operation: "CREATE", subresource: undefined, name: object.metadata.name ?? "", object, old: undefined },
+    exchange.request.options,
+  );
 }

@@ -12,7 +12,9 @@ import { releaseNumbers } from "./service-numbers.ts";
 
 /** Kinds whose delete answers with the object even when it is gone at once. */
 const RETURNED_WHEN_GONE: ReadonlySet<string> = new Set([
-  ...["namespaces", "persistentvolumeclaims", "persistentvolumes", "pods", "podtemplates", "resourcequotas", "serviceaccounts", "services"].map((resource) => `/${resource}`),
+  ...["namespaces", "persistentvolumeclaims", "persistentvolumes", "pods", "podtemplates", "resourcequotas", "serviceaccounts", "services"].map(
+    (resource) => `/${resource}`,
+  ),
   ...["deviceclasses", "resourceclaims", "resourceclaimtemplates", "resourceslices"].map((resource) => `resource.k8s.io/${resource}`),
   ...["csidrivers", "csinodes", "storageclasses", "volumeattachments", "volumeattributesclasses"].map((resource) => `storage.k8s.io/${resource}`),
 ]);
@@ -39,7 +41,10 @@ export async function deleteNamed(exchange: Exchange, name: string, options: Del
   const decide = async (current: KubeObject): Promise<Change<KubeObject>> => {
     await admit(exchange, name, current, options, as);
     plan = planDelete(definition, current, options, parts.clock.now());
-    if (plan.do === "remove") return isMarkedFirst(definition, plan.object, current) ? { do: "write", object: plan.object } : { do: "delete", ...releaseNumbers(parts, definition, current) };
+    if (plan.do === "remove")
+      return isMarkedFirst(definition, plan.object, current)
+        ? { do: "write", object: plan.object }
+        : { do: "delete", ...releaseNumbers(parts, definition, current) };
     return plan.do === "keep" || isSameState(plan.object, current) ? { do: "keep" } : { do: "write", object: plan.object };
   };
   if (options.dryRun === true) {
@@ -63,15 +68,30 @@ async function removeMarked(exchange: Exchange, name: string, marked: KubeObject
   const { definition, parts } = exchange;
   const namespace = namespaceOf(exchange);
   const removed = await unlessGone(
-    parts.store.update(definition, namespace, name, ({ object }): Change<KubeObject> => (isDeletedByUpdate(object, marked) && object.metadata.uid === marked.metadata.uid ? { do: "delete", ...releaseNumbers(parts, definition, object) } : { do: "keep" })),
+    parts.store.update(definition, namespace, name, ({ object }): Change<KubeObject> =>
+      isDeletedByUpdate(object, marked) && object.metadata.uid === marked.metadata.uid
+        ? { do: "delete", ...releaseNumbers(parts, definition, object) }
+        : { do: "keep" },
+    ),
   );
   return removed?.encoded.object ?? marked;
 }
 
-function answer({ definition }: Exchange, name: string, plan: DeletePlan<KubeObject> | undefined, object: KubeObject, { asksForCascade }: DeleteOptions): ApiResult {
+function answer(
+  { definition }: Exchange,
+  name: string,
+  plan: DeletePlan<KubeObject> | undefined,
+  object: KubeObject,
+  { asksForCascade }: DeleteOptions,
+): ApiResult {
   if (plan?.do !== "remove") return objectResult(asksForCascade === true ? 202 : 200, madeUp(object));
   if (isReturnedWhenGone(definition)) return objectResult(200, madeUp(withMetadata(plan.object, { resourceVersion: object.metadata.resourceVersion })));
-  const details = { name, ...(definition.group === "" ? {} : { group: definition.group }), kind: definition.resource, ...(object.metadata.uid === undefined ? {} : { uid: object.metadata.uid }) };
+  const details = {
+    name,
+    ...(definition.group === "" ? {} : { group: definition.group }),
+    kind: definition.resource,
+    ...(object.metadata.uid === undefined ? {} : { uid: object.metadata.uid }),
+  };
   return { is: "status", status: { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", details, code: 200 }, warnings: [] };
 }
 

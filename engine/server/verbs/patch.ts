@@ -25,7 +25,17 @@ import { isPartOfObject, resetFieldsOf } from "../../registry/before-update.ts";
 import { describeStrictProblems, orderOfCustom, strictProblems } from "../../registry/strict-problems.ts";
 import { scaleAccessOf, scaleKind, scaleOf } from "../../registry/scale.ts";
 import { refuseMisshapen, refuseShape } from "../../registry/validate-object.ts";
-import { kindIsEnding, madeUp, nowText, objectResult, placeInNamespace, unsupportedMethod, type Exchange, type RequestOf, type VerbHandler } from "../exchange.ts";
+import {
+  kindIsEnding,
+  madeUp,
+  nowText,
+  objectResult,
+  placeInNamespace,
+  unsupportedMethod,
+  type Exchange,
+  type RequestOf,
+  type VerbHandler,
+} from "../exchange.ts";
 import { requireStorable } from "../../storage/encoded-object.ts";
 import { changeObject, refuseWanted, type Wanted } from "./change-object.ts";
 import { createPrepared } from "./create.ts";
@@ -48,12 +58,24 @@ export const patch: VerbHandler<"patch"> = async (exchange) => {
 /** The current object with a JSON, merge or strategic merge patch applied. */
 function patched(exchange: Exchange<RequestOf<"patch">>, current: KubeObject): Wanted {
   const { definition } = exchange;
-  const object = patchedAs(exchange, definition, current, (misshapen, errors) => refuseWanted(exchange, misshapen, errors, current), exchange.request.subresource);
+  const object = patchedAs(
+    exchange,
+    definition,
+    current,
+    (misshapen, errors) => refuseWanted(exchange, misshapen, errors, current),
+    exchange.request.subresource,
+  );
   return { object: placeInNamespace(exchange, object), isTracked: false };
 }
 
 /** What the patch makes of an object of the kind; `refuse` throws what is wrong with its shape. Throws upstream's 422 for what is none any more and, when strict, for fields that nobody knows or that are there twice. */
-function patchedAs<T extends KubeObject>(exchange: Exchange<RequestOf<"patch">>, kind: Decodable<T>, current: T, refuse: (object: T, errors: readonly FieldError[]) => void, subresource?: string): T {
+function patchedAs<T extends KubeObject>(
+  exchange: Exchange<RequestOf<"patch">>,
+  kind: Decodable<T>,
+  current: T,
+  refuse: (object: T, errors: readonly FieldError[]) => void,
+  subresource?: string,
+): T {
   const { request } = exchange;
   const { fieldValidation } = request.options;
   const ofPatch = fieldValidation === "Ignore" ? [] : problemsOfPatch(request);
@@ -62,7 +84,14 @@ function patchedAs<T extends KubeObject>(exchange: Exchange<RequestOf<"patch">>,
   const result = withKindOf(kind, request, value);
   const { unknown, errors } = conform(kind.schema, result, { defaults: false, prune: false });
   const misfit = errors.find(({ type, field }) => type === "FieldValueTypeInvalid" && (kind.content === undefined || /^metadata\b/.test(field)));
-  if (misfit !== undefined) throw unusable(request, result, (request.patchType === "strategic" ? conversionProblem(kind.schema, result) : undefined) ?? (kind.content === undefined && request.patchType !== "strategic" ? decodingProblem(kind.schema, result, kind.version) : undefined) ?? `${misfit.field}: ${misfit.message}`);
+  if (misfit !== undefined)
+    throw unusable(
+      request,
+      result,
+      (request.patchType === "strategic" ? conversionProblem(kind.schema, result) : undefined) ??
+        (kind.content === undefined && request.patchType !== "strategic" ? decodingProblem(kind.schema, result, kind.version) : undefined) ??
+        `${misfit.field}: ${misfit.message}`,
+    );
   // A patch names its fields in an order of its own: what it repeats comes first.
   const problems = [...ofPatch, ...ordered(unknown, request, kind, inOrder).map((field) => `unknown field "${field}"`)];
   if (fieldValidation === "Strict" && problems.length > 0) throw unusable(request, result, `strict decoding error: ${problems.join(", ")}`);
@@ -84,7 +113,11 @@ function withKindOf<T extends KubeObject>(kind: Decodable<T>, request: RequestOf
   if (said.kind === "" || said.apiVersion === "") return value;
   const isKnown = catalog.some((known) => known.kind === said.kind && formatApiVersion(known.group, known.version) === said.apiVersion);
   if (isKnown) return value;
-  throw unusable(request, value, `no kind ${JSON.stringify(said.kind)} is registered for version ${JSON.stringify(said.apiVersion)} in scheme "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30"`);
+  throw unusable(
+    request,
+    value,
+    `no kind ${JSON.stringify(said.kind)} is registered for version ${JSON.stringify(said.apiVersion)} in scheme "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30"`,
+  );
 }
 
 /** What is wrong with the patch whatever it is applied to: fields that it names twice, and of a JSON patch those that no operation has. */
@@ -94,7 +127,12 @@ function problemsOfPatch({ patchType, body, options: { repeated } }: RequestOf<"
 }
 
 /** As upstream's ways to apply a patch come upon them: kinds that users define apart, of strategic patches by name, of others as the result is written. */
-function ordered<T extends KubeObject>(unknown: readonly string[], { patchType }: RequestOf<"patch">, kind: Decodable<T>, inOrder: PatchedJson["inOrder"]): readonly string[] {
+function ordered<T extends KubeObject>(
+  unknown: readonly string[],
+  { patchType }: RequestOf<"patch">,
+  kind: Decodable<T>,
+  inOrder: PatchedJson["inOrder"],
+): readonly string[] {
   if (unknown.length < 2) return unknown;
   if (kind.content !== undefined) return orderOfCustom(kind.schema, unknown);
   return patchType === "strategic" ? [...unknown].sort() : conform(kind.schema, inOrder(), { defaults: false, prune: false }).unknown;
@@ -121,12 +159,16 @@ function withPatch({ request }: Exchange<RequestOf<"patch">>, schema: Schema, cu
 }
 
 function objectPatch(body: unknown): Record<string, unknown> {
-  if (typeof body !== "object" || body === null || Array.isArray(body)) throw badRequest("error decoding patch: json: cannot unmarshal the patch into an object");
+  if (typeof body !== "object" || body === null || Array.isArray(body))
+    throw badRequest("error decoding patch: json: cannot unmarshal the patch into an object");
   return body as Record<string, unknown>; // checked above
 }
 
 /** The intent of an apply: of this kind and name, without managed fields, of the types that the kind has. Throws upstream's failures: what does not fit its schema is a 500 without a reason. */
-function checkedIntent(exchange: Exchange<RequestOf<"patch">>, kind: Pick<ResourceDefinition, "group" | "version" | "kind" | "schema" | "content">): KubeObject {
+function checkedIntent(
+  exchange: Exchange<RequestOf<"patch">>,
+  kind: Pick<ResourceDefinition, "group" | "version" | "kind" | "schema" | "content">,
+): KubeObject {
   const { request } = exchange;
   const body = objectPatch(request.body);
   const apiVersion = formatApiVersion(kind.group, kind.version);
@@ -134,7 +176,10 @@ function checkedIntent(exchange: Exchange<RequestOf<"patch">>, kind: Pick<Resour
   if (givenKind !== kind.kind || givenVersion !== apiVersion) throw badRequest(`invalid object type: ${kindText(givenVersion, givenKind)}`);
   requireStorable(exchange.definition, request.name, body);
   const { metadata } = body;
-  const told = typeof metadata === "object" && metadata !== null ? (metadata as { readonly name?: unknown; readonly namespace?: unknown; readonly managedFields?: unknown }) : {};
+  const told =
+    typeof metadata === "object" && metadata !== null
+      ? (metadata as { readonly name?: unknown; readonly namespace?: unknown; readonly managedFields?: unknown })
+      : {};
   if (Array.isArray(told.managedFields) && told.managedFields.length > 0) throw badRequest("metadata.managedFields must be nil");
   const where = `${typeof told.namespace === "string" ? told.namespace : ""}/${typeof told.name === "string" ? told.name : ""}; ${kindText(apiVersion, kind.kind)}`;
   const problem = typedPatchProblem(kind.schema, body);
@@ -142,9 +187,13 @@ function checkedIntent(exchange: Exchange<RequestOf<"patch">>, kind: Pick<Resour
   // A field that is applied as null is the manager's, though it has no value.
   const { value, errors } = conform(kind.schema, { ...body, metadata: withoutNulls(metadata) }, { defaults: false, prune: false, keepsNulls: "all" });
   const misfit = kind.content === undefined ? errors.find(({ type }) => type === "FieldValueTypeInvalid") : undefined;
-  if (misfit !== undefined) throw withoutReason(`failed to convert new object (${where}) to proper version: unable to convert unstructured object to ${kindText(apiVersion, kind.kind)}: ${conversionProblem(kind.schema, value) ?? textProblem(misfit)}`);
+  if (misfit !== undefined)
+    throw withoutReason(
+      `failed to convert new object (${where}) to proper version: unable to convert unstructured object to ${kindText(apiVersion, kind.kind)}: ${conversionProblem(kind.schema, value) ?? textProblem(misfit)}`,
+    );
   const intent = value as KubeObject; // kind, apiVersion and the schema have been checked
-  if (intent.metadata.name && intent.metadata.name !== request.name) throw badRequest(`the name of the object (${intent.metadata.name}) does not match the name on the URL (${request.name})`);
+  if (intent.metadata.name && intent.metadata.name !== request.name)
+    throw badRequest(`the name of the object (${intent.metadata.name}) does not match the name on the URL (${request.name})`);
   return placeInNamespace(exchange, withMetadata(intent, { name: request.name }));
 }
 
@@ -158,7 +207,8 @@ function textProblem({ message }: FieldError): string {
   if (message.includes("must be a quantity")) return "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
   const [, given = ""] = /^Invalid value: (.*): must be /s.exec(message) ?? [];
   if (message.includes("must be a time")) return `parsing time ${given} as "2006-01-02T15:04:05Z07:00": cannot parse ${given} as "2006"`;
-  if (message.includes("must be an integer or string")) return `json: cannot unmarshal ${given === "true" || given === "false" ? "bool" : "number"} into Go value of type int32`;
+  if (message.includes("must be an integer or string"))
+    return `json: cannot unmarshal ${given === "true" || given === "false" ? "bool" : "number"} into Go value of type int32`;
   return message;
 }
 
@@ -185,7 +235,8 @@ function applied(exchange: Exchange<RequestOf<"patch">>, intent: KubeObject, cur
 async function createApplied(exchange: Exchange<RequestOf<"patch">>, intent: KubeObject): Promise<ApiResult> {
   const { definition, parts, request } = exchange;
   if (definition.isEnding === true) throw kindIsEnding("create");
-  if (intent.metadata.uid) throw conflict(definition, request.name, `uid mismatch: the provided object specified uid ${intent.metadata.uid}, and no existing object was found`);
+  if (intent.metadata.uid)
+    throw conflict(definition, request.name, `uid mismatch: the provided object specified uid ${intent.metadata.uid}, and no existing object was found`);
   // The right to change what is there is not the right to make more.
   await requireAllowed(parts.authorizer, { ...attributesOf(request), verb: "create" });
   const made = applyIntent(exchange, withMetadata(intent, { resourceVersion: undefined }), undefined);
@@ -193,20 +244,32 @@ async function createApplied(exchange: Exchange<RequestOf<"patch">>, intent: Kub
   const { object, warnings, schemaErrors } = decodeObject(definition, made, repeatedFieldsOf(exchange));
   exchange.notes.warn(...warnings);
   if (schemaErrors.length > 0) {
-    await parts.admission.admitAddress(admissionAttributes(exchange, { operation: "CREATE", subresource: undefined, name: request.name, object, old: undefined }, request.options));
+    await parts.admission.admitAddress(
+      admissionAttributes(exchange, { operation: "CREATE", subresource: undefined, name: request.name, object, old: undefined }, request.options),
+    );
     refuseMisshapen(definition, object, schemaErrors, parts.disabled);
   }
   return createPrepared(exchange, object);
 }
 
 /** As upstream once the intent has been applied: that others own a field is said before that the text names one twice. */
-function refuseRepeated({ request: { options: { repeated, fieldValidation } } }: Exchange<RequestOf<"patch">>): void {
-  if (repeated !== undefined && fieldValidation === "Strict") throw badRequest(`error strict decoding YAML: error converting YAML to JSON: ${describeStrictProblems([], repeated, true)}`);
+function refuseRepeated({
+  request: {
+    options: { repeated, fieldValidation },
+  },
+}: Exchange<RequestOf<"patch">>): void {
+  if (repeated !== undefined && fieldValidation === "Strict")
+    throw badRequest(`error strict decoding YAML: error converting YAML to JSON: ${describeStrictProblems([], repeated, true)}`);
 }
 
 /** What the intent repeats is warned of; unknown fields it has none any more. */
 function repeatedFieldsOf({ request: { options, subresource } }: Exchange<RequestOf<"patch">>): DecodeOptions {
-  return { fieldValidation: "Warn", keepsNulls: true, subresource, ...(options.repeated === undefined || options.fieldValidation === "Ignore" ? {} : { repeated: options.repeated }) };
+  return {
+    fieldValidation: "Warn",
+    keepsNulls: true,
+    subresource,
+    ...(options.repeated === undefined || options.fieldValidation === "Ignore" ? {} : { repeated: options.repeated }),
+  };
 }
 
 function applyIntent(exchange: Exchange<RequestOf<"patch">>, intent: KubeObject, live: KubeObject | undefined): KubeObject {
@@ -233,7 +296,11 @@ async function patchScale(exchange: Exchange<RequestOf<"patch">>): Promise<ApiRe
   const result = await changeObject(exchange, (current) => {
     if (scaleIntent !== undefined) return { ...applied(exchange, scaleIntent(current), current), view: scaleView(access) };
     const scale = patchedAs(exchange, scaleKind, scaleOf(access, current), (misshapen, errors) => refuseShape(scaleKind, misshapen, errors));
-    return { object: withMetadata(access.withReplicas(current, scale.spec?.replicas ?? 0), { resourceVersion: scale.metadata.resourceVersion }), isTracked: false, view: scaleView(access) };
+    return {
+      object: withMetadata(access.withReplicas(current, scale.spec?.replicas ?? 0), { resourceVersion: scale.metadata.resourceVersion }),
+      isTracked: false,
+      view: scaleView(access),
+    };
   });
   return result.is === "object" ? objectResult(200, madeUp(scaleOf(access, result.encoded.object)), result.warnings) : result;
 }

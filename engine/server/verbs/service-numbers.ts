@@ -19,7 +19,14 @@ export function settleNumbers<T extends KubeObject>(parts: ServerParts, definiti
 }
 
 /** The object with its numbers, and what to commit with it. */
-export async function allocateNumbers<T extends KubeObject>(parts: ServerParts, definition: ResourceDefinition, object: T, old: T | undefined, tries: number, isDryRun = false): Promise<{ readonly object: T; readonly extra?: ExtraWrites }> {
+export async function allocateNumbers<T extends KubeObject>(
+  parts: ServerParts,
+  definition: ResourceDefinition,
+  object: T,
+  old: T | undefined,
+  tries: number,
+  isDryRun = false,
+): Promise<{ readonly object: T; readonly extra?: ExtraWrites }> {
   if (!isService(definition)) return { object };
   const { service, extra } = await parts.addresses.allocate(object as unknown as Service, old as unknown as Service | undefined, tries, isDryRun); // T is Service here
   return { object: service as unknown as T, ...(extra === undefined ? {} : { extra }) };
@@ -37,7 +44,8 @@ export async function withClaimRetries<R>(write: (tries: number) => Promise<R>):
       return await write(tries);
     } catch (error) {
       if (!(error instanceof ExtraConditionFailed) || hasReason(error)) throw error;
-      if (tries === CLAIM_TRIES_MAX) throw new StatusError("ServerTimeout", "other Services took every address or port that was tried; try again", { retryAfterSeconds: 1 });
+      if (tries === CLAIM_TRIES_MAX)
+        throw new StatusError("ServerTimeout", "other Services took every address or port that was tried; try again", { retryAfterSeconds: 1 });
     }
   }
 }

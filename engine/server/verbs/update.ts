@@ -72,7 +72,11 @@ async function updateScale(exchange: Exchange<RequestOf<"update">>) {
   const result = await changeObject(exchange, (current) => {
     if (schemaErrors.length > 0) refuseShape(scaleKind, scale, schemaErrors);
     const { uid, resourceVersion } = scale.metadata;
-    return { object: withMetadata(access.withReplicas(current, scale.spec?.replicas ?? 0), { uid: uid || current.metadata.uid, resourceVersion }), isTracked: false, view: scaleView(access) };
+    return {
+      object: withMetadata(access.withReplicas(current, scale.spec?.replicas ?? 0), { uid: uid || current.metadata.uid, resourceVersion }),
+      isTracked: false,
+      view: scaleView(access),
+    };
   });
   return result.is === "object" ? objectResult(200, madeUp(scaleOf(access, result.encoded.object)), result.warnings) : result;
 }

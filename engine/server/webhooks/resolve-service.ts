@@ -14,7 +14,11 @@ export function serviceResolver(store: ObjectStore, random: Random): WebhookClie
     const { type, externalName = "" } = found.object.spec ?? {};
     if (type === "ExternalName") return { host: externalName, port };
     const slices = await store.list(endpointSliceResource, namespace, { labelSelector: `kubernetes.io/service-name=${name}`, resourceVersion: "0" });
-    const ends = serviceEnds(found.object, slices.items.map(({ object }) => object as EndpointSlice), { scheme: "https", name, port: String(port) }); // listed by their own definition
+    const ends = serviceEnds(
+      found.object,
+      slices.items.map(({ object }) => object as EndpointSlice),
+      { scheme: "https", name, port: String(port) },
+    ); // listed by their own definition
     const end = ends[ends.length === 0 ? 0 : randomInteger(random, ends.length)];
     if (end === undefined) throw new Error(`no endpoints available for service ${JSON.stringify(name)}`);
     return end;

@@ -51,7 +51,11 @@ interface WebhookMessage {
 
 export interface WebhookClientOptions {
   /** An address of a ready end of the Service's port. Rejects with an Error that says why there is none. */
-  readonly resolveService: (service: { readonly namespace: string; readonly name: string; readonly port: number }) => Promise<{ readonly host: string; readonly port: number }>;
+  readonly resolveService: (service: {
+    readonly namespace: string;
+    readonly name: string;
+    readonly port: number;
+  }) => Promise<{ readonly host: string; readonly port: number }>;
   /** Who is called as whom; everyone as nobody when absent. */
   readonly users?: KubeconfigUsers;
   /** How the server that calls is reached itself, which is what the Service default/kubernetes means to its webhooks; as any Service when absent. */
@@ -86,7 +90,10 @@ export class WebhookClient implements WebhookTransport {
     try {
       const target = await this.#resolve(endpoint);
       const text = JSON.stringify(body);
-      const user = this.#options.users === undefined ? undefined : chooseUser(this.#options.users, target.serverName, endpoint.service === undefined ? target.port : (endpoint.service.port ?? HTTPS_PORT));
+      const user =
+        this.#options.users === undefined
+          ? undefined
+          : chooseUser(this.#options.users, target.serverName, endpoint.service === undefined ? target.port : (endpoint.service.port ?? HTTPS_PORT));
       const trust = target.loopback === undefined ? { caBundle: endpoint.caBundle, user } : trustOf(target.loopback, endpoint.caBundle);
       return await askTraced(this.#options.tracer, { method: "POST", url: shown }, async (asking) => {
         const message = { path: `${target.path}?timeout=${timeoutSeconds}s`, text, headers: asking.headers };
@@ -125,18 +132,35 @@ export class WebhookClient implements WebhookTransport {
     return { ...asked, ...(await this.#options.resolveService({ namespace, name, port })), egress: "cluster" };
   }
 
-  async #send(target: WebhookTarget, trust: WebhookTrust, { path, text, headers: traceHeaders }: WebhookMessage, signal: AbortSignal): Promise<IncomingMessage> {
+  async #send(
+    target: WebhookTarget,
+    trust: WebhookTrust,
+    { path, text, headers: traceHeaders }: WebhookMessage,
+    signal: AbortSignal,
+  ): Promise<IncomingMessage> {
     const agent = this.#agentFor(target, trust);
     const authorization = await authorizationOf(trust.user);
     const host = urlHost(target.serverName);
-    const headers = { ...traceHeaders, "content-type": "application/json", accept: "application/json", "content-length": Buffer.byteLength(text), ...(authorization === undefined ? {} : { authorization }), "user-agent": "kube-apiserver-admission", host: target.port === HTTPS_PORT ? host : `${host}:${target.port}` };
+    const headers = {
+      ...traceHeaders,
+      "content-type": "application/json",
+      accept: "application/json",
+      "content-length": Buffer.byteLength(text),
+      ...(authorization === undefined ? {} : { authorization }),
+      "user-agent": "kube-apiserver-admission",
+      host: target.port === HTTPS_PORT ? host : `${host}:${target.port}`,
+    };
     const attempt = (): Promise<IncomingMessage> =>
       new Promise((resolve, reject) => {
         const servername = tlsServerName(target.serverName);
         const request = nodeJs.https.request({ host: target.host, port: target.port, path, method: "POST", agent, servername, headers, signal });
         request.on("response", resolve);
         // A connection that was kept may have been closed by the other end just now: that says nothing about the webhook.
-        request.on("error", (error) => (request.reusedSocket && !signal.aborted && (error as { readonly code?: unknown }).code === "ECONNRESET" ? attempt().then(resolve, reject) : reject(error)));
+        request.on("error", (error) =>
+          request.reusedSocket && !signal.aborted && (error as { readonly code?: unknown }).code === "ECONNRESET"
+            ? attempt().then(resolve, reject)
+            : reject(error),
+        );
         request.end(text);
       });
     return attempt();
@@ -152,7 +176,13 @@ export class WebhookClient implements WebhookTransport {
       return known;
     }
     const ca = caBundle ? { ca: Buffer.from(caBundle, "base64") } : {};
-    const agent = new nodeJs.https.Agent({ keepAlive: true, keepAliveMsecs: 30_000, timeout: IDLE_MS, ...ca, ...(user?.certificate === undefined ? {} : { cert: user.certificate, key: user.key }) });
+    const agent = new nodeJs.https.Agent({
+      keepAlive: true,
+      keepAliveMsecs: 30_000,
+      timeout: IDLE_MS,
+      ...ca,
+      ...(user?.certificate === undefined ? {} : { cert: user.certificate, key: user.key }),
+    });
     agent.createConnection = secureConnectionsBy(target.egress === undefined ? undefined : this.#options.egress?.get(target.egress));
     const [oldest] = this.#agents.keys();
     if (this.#agents.size >= AGENTS_MAX && oldest !== undefined) {

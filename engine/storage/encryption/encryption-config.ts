@@ -26,7 +26,8 @@ const UNSERVED = ["apiserveripinfo", "serviceipallocations", "servicenodeportall
 /** Reads an EncryptionConfiguration of upstream's form. Throws with every problem, before any plugin is connected to, or with the first field that cannot be read; keys are never part of a message. */
 export function parseEncryptionConfig(text: string, openKms: OpenKms): readonly EncryptionRule[] {
   const root = new ConfigFields(parseYamlDocuments(text)[0]?.value, "");
-  if (!API_VERSIONS.includes(root.text("apiVersion") ?? "") || !KINDS.includes(root.text("kind") ?? "")) throw new Error("it must be an EncryptionConfiguration of apiserver.config.k8s.io/v1");
+  if (!API_VERSIONS.includes(root.text("apiVersion") ?? "") || !KINDS.includes(root.text("kind") ?? ""))
+    throw new Error("it must be an EncryptionConfiguration of apiserver.config.k8s.io/v1");
   root.refuseOthers(["apiVersion", "kind", "resources"]);
   const list = root.list("resources");
   if (list.length === 0) throw new Error("resources: Required value: at least one resource is required");
@@ -40,7 +41,10 @@ export function parseEncryptionConfig(text: string, openKms: OpenKms): readonly 
     return { resources, sealers: providers.flatMap((provider) => sealersOf(provider, names, errors)) };
   });
   if (errors.length > 0) throw new Error(errors.map(({ field, message }) => `${field}: ${message}`).join(", "));
-  return rules.map(({ resources: names, sealers }) => ({ resources: names, sealers: sealers.map((sealer) => ("endpoint" in sealer ? openKms(sealer) : sealer)) }));
+  return rules.map(({ resources: names, sealers }) => ({
+    resources: names,
+    sealers: sealers.map((sealer) => ("endpoint" in sealer ? openKms(sealer) : sealer)),
+  }));
 }
 
 /** The rule for a resource; undefined where it is stored as it is. */
@@ -56,14 +60,26 @@ function resourceErrors(resources: readonly string[], at: string): FieldError[] 
     if (name === "*") return [invalidField(field, name, "use '*.' to encrypt all the resources from core API group or *.* to encrypt all resources")];
     if (UNSERVED.includes(name)) return [invalidField(field, name, "resources which do not have REST API/s cannot be encrypted")];
     if (name !== name.toLowerCase()) return [invalidField(field, name, "resource name should not contain capital letters")];
-    if (name.startsWith("*") && name.split(".").includes("*", 1) && name !== "*.*") return [invalidField(field, name, "encrypting the same resource across groups is not supported")];
+    if (name.startsWith("*") && name.split(".").includes("*", 1) && name !== "*.*")
+      return [invalidField(field, name, "encrypting the same resource across groups is not supported")];
     if (name.endsWith(".*") && name !== "*.*") return [invalidField(field, name, "encrypting the same resource across groups is not supported")];
     if (name.endsWith(".extensions")) return [invalidField(field, name, "'extensions' group has been removed and cannot be used for encryption")];
-    return name.endsWith(".events.k8s.io") ? [invalidField(field, name, "'*.events.k8s.io' objects are stored using the 'events' API group in etcd. Use 'events' instead in the config file")] : [];
+    return name.endsWith(".events.k8s.io")
+      ? [invalidField(field, name, "'*.events.k8s.io' objects are stored using the 'events' API group in etcd. Use 'events' instead in the config file")]
+      : [];
   });
   if (new Set(resources).size < resources.length) errors.push(invalidField(at, resources, "the same resource cannot be specified multiple times"));
-  const isMasked = resources.some((name) => resources.some((other) => other !== name && (other === "*.*" || (other.startsWith("*.") && (name.includes(".") ? name.endsWith(other.slice(1)) && other !== "*." : other === "*.")))));
-  if (isMasked) errors.push(invalidField(at, resources, "using overlapping resources such as 'secrets' and '*.' in the same resource list is not allowed as they will be masked"));
+  const isMasked = resources.some((name) =>
+    resources.some(
+      (other) =>
+        other !== name &&
+        (other === "*.*" || (other.startsWith("*.") && (name.includes(".") ? name.endsWith(other.slice(1)) && other !== "*." : other === "*."))),
+    ),
+  );
+  if (isMasked)
+    errors.push(
+      invalidField(at, resources, "using overlapping resources such as 'secrets' and '*.' in the same resource list is not allowed as they will be masked"),
+    );
   return errors;
 }
 
@@ -72,7 +88,15 @@ function sealersOf(provider: ConfigFields, kmsNames: Set<string>, errors: FieldE
   const kinds = PROVIDERS.filter((name) => provider.part(name) !== undefined);
   const [kind] = kinds;
   if (kind === undefined || kinds.length > 1) {
-    errors.push(invalidField(provider.path, kinds, kind === undefined ? "provider does not contain any of the expected providers: KMS, AESGCM, AESCBC, Secretbox, Identity" : "more than one provider specified in a single element, should split into different list elements"));
+    errors.push(
+      invalidField(
+        provider.path,
+        kinds,
+        kind === undefined
+          ? "provider does not contain any of the expected providers: KMS, AESGCM, AESCBC, Secretbox, Identity"
+          : "more than one provider specified in a single element, should split into different list elements",
+      ),
+    );
     return [];
   }
   const settings = provider.requiredPart(kind);
@@ -92,17 +116,28 @@ const KMS_TIMEOUT = "3s";
 function kmsSettings(fields: ConfigFields, names: Set<string>, errors: FieldError[]): readonly KmsSettings[] {
   fields.refuseOthers(["apiVersion", "name", "cachesize", "endpoint", "timeout"]);
   const before = errors.length;
-  const [apiVersion, name, endpoint, timeout] = [fields.text("apiVersion") ?? "v1", fields.text("name") ?? "", fields.text("endpoint") ?? "", fields.text("timeout") ?? KMS_TIMEOUT];
+  const [apiVersion, name, endpoint, timeout] = [
+    fields.text("apiVersion") ?? "v1",
+    fields.text("name") ?? "",
+    fields.text("endpoint") ?? "",
+    fields.text("timeout") ?? KMS_TIMEOUT,
+  ];
   const at = fields.path;
-  if (apiVersion === "v1") errors.push(invalidField(`${at}.apiVersion`, apiVersion, "KMSv1 is deprecated and is not served here: use KMSv2 instead, with apiVersion v2"));
-  else if (apiVersion !== "v2") errors.push(invalidField(`${at}.apiVersion`, apiVersion, "unsupported apiVersion apiVersion for KMS provider, only v1 and v2 are supported"));
-  else if ((fields.value("cachesize") ?? undefined) !== undefined) errors.push(invalidField(`${at}.cachesize`, fields.value("cachesize"), "cachesize is not supported in v2"));
+  if (apiVersion === "v1")
+    errors.push(invalidField(`${at}.apiVersion`, apiVersion, "KMSv1 is deprecated and is not served here: use KMSv2 instead, with apiVersion v2"));
+  else if (apiVersion !== "v2")
+    errors.push(invalidField(`${at}.apiVersion`, apiVersion, "unsupported apiVersion apiVersion for KMS provider, only v1 and v2 are supported"));
+  else if ((fields.value("cachesize") ?? undefined) !== undefined)
+    errors.push(invalidField(`${at}.cachesize`, fields.value("cachesize"), "cachesize is not supported in v2"));
   if (name === "") errors.push(requiredField(`${at}.name`, "name is a mandatory field for a provider"));
   else if (name.includes(":")) errors.push(invalidField(`${at}.name`, name, `invalid KMS provider name ${name}, must not contain ':'`));
   else if (names.has(name)) errors.push(invalidField(`${at}.name`, name, `duplicate KMS provider name ${name}, names must be unique`));
   else names.add(name);
   if (endpoint === "") errors.push(invalidField(`${at}.endpoint`, "", "endpoint is a mandatory field for a kms"));
-  else if (!endpoint.startsWith("unix:///")) errors.push(invalidField(`${at}.endpoint`, endpoint, `unsupported scheme ${JSON.stringify(endpoint.split(":")[0])} for KMS provider, only unix is supported`));
+  else if (!endpoint.startsWith("unix:///"))
+    errors.push(
+      invalidField(`${at}.endpoint`, endpoint, `unsupported scheme ${JSON.stringify(endpoint.split(":")[0])} for KMS provider, only unix is supported`),
+    );
   const timeoutMs = parseGoDurationMs(timeout);
   if (timeoutMs === undefined || timeoutMs <= 0) errors.push(invalidField(`${at}.timeout`, timeout, "timeout should be a positive value"));
   return errors.length > before ? [] : [{ name, endpoint, timeoutMs: timeoutMs ?? 0 }];
@@ -118,7 +153,9 @@ function sealerOfKey(kind: SealerKind, fields: ConfigFields, errors: FieldError[
   if (errors.length > before) return [];
   const key = Buffer.from(secret, "base64");
   if (!KEY_BYTES[kind].includes(key.length)) {
-    errors.push(invalidField(`${at}.secret`, "REDACTED", `secret is not of the expected length, got ${key.length}, expected one of [${KEY_BYTES[kind].join(" ")}]`));
+    errors.push(
+      invalidField(`${at}.secret`, "REDACTED", `secret is not of the expected length, got ${key.length}, expected one of [${KEY_BYTES[kind].join(" ")}]`),
+    );
     return [];
   }
   return [sealerOf(kind, name, key)];

@@ -25,7 +25,8 @@ export function requireStorable({ keyId, source, annotations }: SealedKey): void
   if (source.length === 0) throw new Error("encrypted DEK source is empty");
   if (source.length > SOURCE_BYTES_MAX) throw new Error(`encrypted DEK source is ${source.length} bytes, which exceeds the max size of ${SOURCE_BYTES_MAX}`);
   if (keyId === "") throw new Error("keyID is empty");
-  if (Buffer.byteLength(keyId) > KEY_ID_BYTES_MAX) throw new Error(`keyID is ${Buffer.byteLength(keyId)} bytes, which exceeds the max size of ${KEY_ID_BYTES_MAX}`);
+  if (Buffer.byteLength(keyId) > KEY_ID_BYTES_MAX)
+    throw new Error(`keyID is ${Buffer.byteLength(keyId)} bytes, which exceeds the max size of ${KEY_ID_BYTES_MAX}`);
   if (size > ANNOTATIONS_BYTES_MAX) throw new Error(`total size of annotations is ${size}, which exceeds the max size of ${ANNOTATIONS_BYTES_MAX}`);
   const wrong = Object.keys(annotations).find((key) => key.length > 253 || !/^([a-z0-9]([-a-z0-9]*[a-z0-9])?\.)+[a-z0-9]([-a-z0-9]*[a-z0-9])?\.?$/.test(key));
   if (wrong !== undefined) throw new Error(`annotations: ${JSON.stringify(wrong)} must be a fully qualified domain name`);
@@ -48,7 +49,18 @@ export function openWithSource(type: number, source: Uint8Array, place: string, 
 }
 
 export function encodeEnvelope({ keyId, source, annotations }: SealedKey, sealed: Buffer): Buffer {
-  return Buffer.from(toBinary(EncryptedObjectSchema, create(EncryptedObjectSchema, { encryptedData: sealed, keyID: keyId, encryptedDEKSource: source, annotations: { ...annotations }, encryptedDEKSourceType: DEK_SEED })));
+  return Buffer.from(
+    toBinary(
+      EncryptedObjectSchema,
+      create(EncryptedObjectSchema, {
+        encryptedData: sealed,
+        keyID: keyId,
+        encryptedDEKSource: source,
+        annotations: { ...annotations },
+        encryptedDEKSourceType: DEK_SEED,
+      }),
+    ),
+  );
 }
 
 export function decodeEnvelope(bytes: Buffer): EncryptedObject {
@@ -57,7 +69,10 @@ export function decodeEnvelope(bytes: Buffer): EncryptedObject {
 
 /** The first block is all that is needed. */
 function expand(seed: Uint8Array, info: Buffer): Buffer {
-  return createHmac("sha256", seed).update(info).update(Buffer.from([1])).digest();
+  return createHmac("sha256", seed)
+    .update(info)
+    .update(Buffer.from([1]))
+    .digest();
 }
 
 function cipherOf(key: Buffer) {

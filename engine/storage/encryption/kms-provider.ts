@@ -124,7 +124,15 @@ export class KmsProvider implements Sealer {
 
   async #newKey(statusKeyId: string, expiresAtMs: number): Promise<Current> {
     const seed = randomBytes(SEED_BYTES);
-    const { ciphertext: source, keyId, annotations } = await this.#channel.unary(KeyManagementService.method.encrypt, { plaintext: seed, uid: this.#parts.random.uuid() }, { timeoutMs: this.#settings.timeoutMs });
+    const {
+      ciphertext: source,
+      keyId,
+      annotations,
+    } = await this.#channel.unary(
+      KeyManagementService.method.encrypt,
+      { plaintext: seed, uid: this.#parts.random.uuid() },
+      { timeoutMs: this.#settings.timeoutMs },
+    );
     const sealedKey: SealedKey = { keyId, source, annotations };
     requireStorable({ ...sealedKey, keyId: statusKeyId });
     requireStorable(sealedKey);
@@ -135,7 +143,11 @@ export class KmsProvider implements Sealer {
 
   async #openKey(id: string, { encryptedDEKSource, keyID, annotations }: EncryptedObject): Promise<void> {
     const { plaintext } = await this.#channel
-      .unary(KeyManagementService.method.decrypt, { ciphertext: encryptedDEKSource, uid: this.#parts.random.uuid(), keyId: keyID, annotations }, { timeoutMs: this.#settings.timeoutMs })
+      .unary(
+        KeyManagementService.method.decrypt,
+        { ciphertext: encryptedDEKSource, uid: this.#parts.random.uuid(), keyId: keyID, annotations },
+        { timeoutMs: this.#settings.timeoutMs },
+      )
       .catch((error: unknown) => Promise.reject(new Error("failed to decrypt DEK", { cause: error })));
     this.#remember(id, plaintext);
   }

@@ -32,7 +32,8 @@ export function toStorageEvent(event: Event): { readonly revision: number; reado
   if (kv === undefined) throw new Error("etcd sent an event without its key");
   const revision = Number(kv.modRevision);
   const previous = event.prevKv === undefined ? undefined : toEntry(event.prevKv);
-  if (event.type === Event_EventType.DELETE) return { revision, event: previous === undefined ? undefined : { type: "delete", key: keyText(kv), revision, previous } };
+  if (event.type === Event_EventType.DELETE)
+    return { revision, event: previous === undefined ? undefined : { type: "delete", key: keyText(kv), revision, previous } };
   const isCreation = kv.createRevision === kv.modRevision;
   return { revision, event: previous === undefined && !isCreation ? undefined : { type: "put", entry: toEntry(kv), previous } };
 }

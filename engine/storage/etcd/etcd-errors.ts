@@ -7,7 +7,8 @@ import { GrpcCode, GrpcError, grpcCode } from "../../lib/grpc-error.ts";
  * - `compacted`, `future`: the revision cannot be read.
  * - `refused`: etcd will not do it; `why` says what to change where that is known.
  */
-export type EtcdFailure = { readonly is: "unsent" | "lost" | "compacted" | "future" } | { readonly is: "refused"; readonly why: string; readonly isTooLarge?: true };
+export type EtcdFailure =
+  { readonly is: "unsent" | "lost" | "compacted" | "future" } | { readonly is: "refused"; readonly why: string; readonly isTooLarge?: true };
 
 /** Texts are those of etcd's api/v3rpc/rpctypes; they are part of its interface, for clients see nothing else. */
 export function classifyEtcdError(error: unknown): EtcdFailure {
@@ -17,12 +18,21 @@ export function classifyEtcdError(error: unknown): EtcdFailure {
   if (text.includes("required revision has been compacted")) return { is: "compacted" };
   if (text.includes("required revision is a future revision")) return { is: "future" };
   if (text.includes("too many operations in txn request")) {
-    return { is: "refused", why: "etcd allows fewer operations in one transaction; start its members with a larger --max-txn-ops (its default is 128, 4096 is a good value)", isTooLarge: true };
+    return {
+      is: "refused",
+      why: "etcd allows fewer operations in one transaction; start its members with a larger --max-txn-ops (its default is 128, 4096 is a good value)",
+      isTooLarge: true,
+    };
   }
   if (text.includes("request is too large") || (code === GrpcCode.resourceExhausted && text.includes("larger than max"))) {
-    return { is: "refused", why: "etcd allows only smaller requests; start its members with a larger --max-request-bytes (its default is 1572864)", isTooLarge: true };
+    return {
+      is: "refused",
+      why: "etcd allows only smaller requests; start its members with a larger --max-request-bytes (its default is 1572864)",
+      isTooLarge: true,
+    };
   }
-  if (text.includes("database space exceeded")) return { is: "refused", why: "etcd's database is full; compact and defragment it, or start its members with a larger --quota-backend-bytes" };
+  if (text.includes("database space exceeded"))
+    return { is: "refused", why: "etcd's database is full; compact and defragment it, or start its members with a larger --quota-backend-bytes" };
   switch (code) {
     case GrpcCode.invalidArgument:
     case GrpcCode.notFound:

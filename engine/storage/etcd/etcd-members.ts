@@ -34,14 +34,22 @@ export class EtcdMembers {
   }
 
   async list(signal: AbortSignal): Promise<readonly EtcdMember[]> {
-    const { members } = await this.#endpoints.call((channel, timeoutMs) => channel.unary(Cluster.method.memberList, {}, { timeoutMs, signal }), isUnanswered, signal);
+    const { members } = await this.#endpoints.call(
+      (channel, timeoutMs) => channel.unary(Cluster.method.memberList, {}, { timeoutMs, signal }),
+      isUnanswered,
+      signal,
+    );
     return members.map(toMember);
   }
 
   /** A learner: it gets the data first, and a vote when it is promoted. A quorum is never counted with a member that has nothing. */
   async addLearner(peerUrl: string, signal: AbortSignal): Promise<readonly EtcdMember[]> {
     const request = { peerURLs: [peerUrl], isLearner: true };
-    const { members } = await this.#endpoints.call((channel, timeoutMs) => channel.unary(Cluster.method.memberAdd, request, { timeoutMs, signal }), isUnsent, signal);
+    const { members } = await this.#endpoints.call(
+      (channel, timeoutMs) => channel.unary(Cluster.method.memberAdd, request, { timeoutMs, signal }),
+      isUnsent,
+      signal,
+    );
     return members.map(toMember);
   }
 
@@ -53,7 +61,11 @@ export class EtcdMembers {
   async promote(id: bigint, clock: Clock, signal: AbortSignal): Promise<void> {
     for (;;) {
       try {
-        await this.#endpoints.call((channel, timeoutMs) => channel.unary(Cluster.method.memberPromote, { ID: id }, { timeoutMs, signal }), isUnanswered, signal);
+        await this.#endpoints.call(
+          (channel, timeoutMs) => channel.unary(Cluster.method.memberPromote, { ID: id }, { timeoutMs, signal }),
+          isUnanswered,
+          signal,
+        );
         return;
       } catch (error) {
         const text = errorText(error);

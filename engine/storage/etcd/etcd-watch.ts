@@ -33,7 +33,7 @@ export async function* watchEtcd(options: EtcdWatchOptions): AsyncGenerator<Watc
   const { endpoints, clock, signal } = options;
   const position: Position = { delivered: options.afterRevision, announced: 0 };
   let servedAt = clock.monotonic();
-  for (let failures = 0; !signal.aborted; ) {
+  for (let failures = 0; !signal.aborted;) {
     const channel = endpoints.pick();
     let failure: unknown;
     try {
@@ -136,10 +136,19 @@ interface StreamOptions {
   readonly progressIntervalMs: number;
 }
 
-function openStream(channel: GrpcChannel, { clock, prefix, startRevision, progressIntervalMs }: StreamOptions): { readonly answers: Mailbox<WatchResponse>; close(): void } {
+function openStream(
+  channel: GrpcChannel,
+  { clock, prefix, startRevision, progressIntervalMs }: StreamOptions,
+): { readonly answers: Mailbox<WatchResponse>; close(): void } {
   const answers = new Mailbox<WatchResponse>(ANSWERS_MAX);
   const key = prefix === "" ? FIRST_KEY : keyBytes(prefix);
-  const request: MessageInitShape<typeof WatchCreateRequestSchema> = { key, rangeEnd: prefixRangeEnd(prefix), startRevision: BigInt(startRevision), prevKv: true, fragment: true };
+  const request: MessageInitShape<typeof WatchCreateRequestSchema> = {
+    key,
+    rangeEnd: prefixRangeEnd(prefix),
+    startRevision: BigInt(startRevision),
+    prevKv: true,
+    fragment: true,
+  };
   const silenceMaxMs = Math.max(SILENCE_MIN_MS, SILENT_INTERVALS_MAX * progressIntervalMs);
   let heardAt = clock.monotonic();
   let cancelTick = () => {};

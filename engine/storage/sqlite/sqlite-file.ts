@@ -29,7 +29,9 @@ export function openSqliteFile(path: string): DatabaseSync {
     // Must come before the file has its first page, or it does nothing.
     if (isNew) database.exec("PRAGMA auto_vacuum = INCREMENTAL");
     // WAL with FULL syncs the log before each commit returns.
-    database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -${CACHE_KIB}; PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}; PRAGMA journal_size_limit = ${LOG_BYTES_KEPT}`);
+    database.exec(
+      `PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -${CACHE_KIB}; PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}; PRAGMA journal_size_limit = ${LOG_BYTES_KEPT}`,
+    );
     // As one transaction, so that a file has all of it or nothing. `previous` is the revision of the version that this one replaced, 0 if it replaced none.
     if (isNew) {
       database.exec(`
@@ -56,7 +58,10 @@ export function isIoError(error: unknown): boolean {
 function checkFormat(database: DatabaseSync, path: string): boolean {
   const found = Number(database.prepare("PRAGMA user_version").get()?.["user_version"] ?? 0);
   if (found > FORMAT) throw new Error(`${path} was written by a newer Mainstay (format ${found}, this one reads ${FORMAT}); start that one again`);
-  const tables = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all().map((row) => row["name"]);
+  const tables = database
+    .prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")
+    .all()
+    .map((row) => row["name"]);
   if (tables.length > 0 && !tables.includes("changes")) throw new Error(`${path} is the database of another program; choose another --data-dir`);
   return tables.length === 0;
 }

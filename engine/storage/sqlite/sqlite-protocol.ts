@@ -43,22 +43,23 @@ export type SqliteRequest = { readonly id: number } & (
   | { readonly do: "close" }
 );
 
-export type SqliteReply = { readonly id: number } & (
+export type SqliteReply = { readonly id: number } &
   /** The thread has begun and waits for the name of its file. */
-  | { readonly is: "loaded" }
-  | { readonly is: "opened"; readonly revision: number; readonly compactRevision: number }
-  | { readonly is: "committed"; readonly revision: number; readonly changes: readonly WireChange[] }
-  | { readonly is: "failed"; readonly revision: number; readonly found: readonly (readonly [string, WireEntry | undefined])[] }
-  | { readonly is: "entry"; readonly entry: WireEntry | undefined }
-  | { readonly is: "page"; readonly entries: readonly WireEntry[]; readonly revision: number; readonly remaining: number }
-  /** All events up to `through`, which may be less than was asked for. */
-  | { readonly is: "events"; readonly events: readonly WireEvent[]; readonly through: number }
-  | { readonly is: "compactDone"; readonly compactRevision: number }
-  | { readonly is: "compacted"; readonly compactRevision: number }
-  | { readonly is: "future"; readonly current: number }
-  | { readonly is: "closed" }
-  /** With outcome "unknown" the file can no longer be trusted to keep what it is given, and the store ends. */
-  | { readonly is: "error"; readonly message: string; readonly outcome: "none" | "unknown" }
-  /** The thread ends, at whatever it was: the answer to nobody. As the first one, the file could not be opened. */
-  | { readonly is: "broken"; readonly message: string }
-);
+  (
+    | { readonly is: "loaded" }
+    | { readonly is: "opened"; readonly revision: number; readonly compactRevision: number }
+    | { readonly is: "committed"; readonly revision: number; readonly changes: readonly WireChange[] }
+    | { readonly is: "failed"; readonly revision: number; readonly found: readonly (readonly [string, WireEntry | undefined])[] }
+    | { readonly is: "entry"; readonly entry: WireEntry | undefined }
+    | { readonly is: "page"; readonly entries: readonly WireEntry[]; readonly revision: number; readonly remaining: number }
+    /** All events up to `through`, which may be less than was asked for. */
+    | { readonly is: "events"; readonly events: readonly WireEvent[]; readonly through: number }
+    | { readonly is: "compactDone"; readonly compactRevision: number }
+    | { readonly is: "compacted"; readonly compactRevision: number }
+    | { readonly is: "future"; readonly current: number }
+    | { readonly is: "closed" }
+    /** With outcome "unknown" the file can no longer be trusted to keep what it is given, and the store ends. */
+    | { readonly is: "error"; readonly message: string; readonly outcome: "none" | "unknown" }
+    /** The thread ends, at whatever it was: the answer to nobody. As the first one, the file could not be opened. */
+    | { readonly is: "broken"; readonly message: string }
+  );

@@ -45,24 +45,26 @@ const SUFFIX = "[bcdfghjklmnpqrstvwxz2456789]{5}";
 export function normalize(text: string, replacements: readonly (readonly [string, string])[]): string {
   let result = text;
   for (const [from, to] of replacements) result = result.replaceAll(from, to);
-  return result
-    // What kubectl's libraries log for themselves, when they feel like it.
-    .replace(/^[IWEF]\d{4} \d\d:\d\d:\d\d\.\d+ .*\n/gm, "")
-    .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, "UID")
-    .replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, "TIME")
-    .replace(/\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d \w{3} \d{4} \d\d:\d\d:\d\d [+-]\d{4}/g, "TIME")
-    .replace(/(resourceVersion"?: "?)\d+/g, "$1RV")
-    .replace(new RegExp(`\\b([a-z][a-z0-9-]*)-${SUFFIX}\\b`, "g"), "$1-XXXXX")
-    .replace(/\b10\.43\.\d+\.\d+\b/g, "CLUSTER-IP")
-    .replace(/\b10\.42\.\d+\.\d+\b/g, "POD-IP")
-    .replace(/:3[0-2]\d{3}\//g, ":NODEPORT/")
-    .replace(/\b3[0-2]\d{3}\/TCP\b/g, "NODEPORT/TCP")
-    .replace(/(?<=\s)(\d+m)?\d+s(?= |$)/gm, "AGE")
-    .replace(/X509SHA256=[0-9a-f]{64}/g, "X509SHA256=DIGEST")
-    .replace(/kubectl-edit-\d+/g, "kubectl-edit-N")
-    .replace(/\/tmp\/(LIVE|MERGED)-\d+/g, "/tmp/$1")
-    .replace(/\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ [+-]\d{4}/g, "TIME")
-    .replace(/\(AGE ago\)|AGE ago/g, "AGE ago")
-    .replace(/(\S) {2,}/g, "$1   ")
-    .replace(/ +$/gm, "");
+  return (
+    result
+      // What kubectl's libraries log for themselves, when they feel like it.
+      .replace(/^[IWEF]\d{4} \d\d:\d\d:\d\d\.\d+ .*\n/gm, "")
+      .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, "UID")
+      .replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, "TIME")
+      .replace(/\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d \w{3} \d{4} \d\d:\d\d:\d\d [+-]\d{4}/g, "TIME")
+      .replace(/(resourceVersion"?: "?)\d+/g, "$1RV")
+      .replace(new RegExp(`\\b([a-z][a-z0-9-]*)-${SUFFIX}\\b`, "g"), "$1-XXXXX")
+      .replace(/\b10\.43\.\d+\.\d+\b/g, "CLUSTER-IP")
+      .replace(/\b10\.42\.\d+\.\d+\b/g, "POD-IP")
+      .replace(/:3[0-2]\d{3}\//g, ":NODEPORT/")
+      .replace(/\b3[0-2]\d{3}\/TCP\b/g, "NODEPORT/TCP")
+      .replace(/(?<=\s)(\d+m)?\d+s(?= |$)/gm, "AGE")
+      .replace(/X509SHA256=[0-9a-f]{64}/g, "X509SHA256=DIGEST")
+      .replace(/kubectl-edit-\d+/g, "kubectl-edit-N")
+      .replace(/\/tmp\/(LIVE|MERGED)-\d+/g, "/tmp/$1")
+      .replace(/\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ [+-]\d{4}/g, "TIME")
+      .replace(/\(AGE ago\)|AGE ago/g, "AGE ago")
+      .replace(/(\S) {2,}/g, "$1   ")
+      .replace(/ +$/gm, "")
+  );
 }

@@ -27,13 +27,32 @@ const listed = async () => (await attachments().list("")).items.map(({ spec, met
 const attached = async (name: string) => (await nodes().get("", name)).status?.volumesAttached?.map((volume) => volume.name) ?? [];
 
 async function makeVolume(accessModes: readonly string[] = ["ReadWriteOnce"]): Promise<void> {
-  await plane.client.for(persistentVolumeResource).create({ apiVersion: "v1", kind: "PersistentVolume", metadata: { name: "pv" }, spec: { capacity: { storage: "1Gi" }, accessModes: [...accessModes], storageClassName: "", csi: { driver: DRIVER, volumeHandle: "handle-1" } } });
-  await plane.client.for(persistentVolumeClaimResource).create({ apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: { name: "data", namespace: "default" }, spec: { accessModes: [...accessModes], storageClassName: "", resources: { requests: { storage: "1Gi" } } } });
+  await plane.client
+    .for(persistentVolumeResource)
+    .create({
+      apiVersion: "v1",
+      kind: "PersistentVolume",
+      metadata: { name: "pv" },
+      spec: { capacity: { storage: "1Gi" }, accessModes: [...accessModes], storageClassName: "", csi: { driver: DRIVER, volumeHandle: "handle-1" } },
+    });
+  await plane.client
+    .for(persistentVolumeClaimResource)
+    .create({
+      apiVersion: "v1",
+      kind: "PersistentVolumeClaim",
+      metadata: { name: "data", namespace: "default" },
+      spec: { accessModes: [...accessModes], storageClassName: "", resources: { requests: { storage: "1Gi" } } },
+    });
   await plane.clock.settle();
 }
 
 async function place(name: string, nodeName: string): Promise<void> {
-  const pod: Pod = { apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "default" }, spec: { nodeName, containers: [{ name: "c", image: "i" }], volumes: [{ name: "v", persistentVolumeClaim: { claimName: "data" } }] } };
+  const pod: Pod = {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name, namespace: "default" },
+    spec: { nodeName, containers: [{ name: "c", image: "i" }], volumes: [{ name: "v", persistentVolumeClaim: { claimName: "data" } }] },
+  };
   await plane.client.for(podResource).create(pod);
   await plane.clock.settle();
 }
@@ -65,7 +84,10 @@ test("a volume is attached where its pod is, the node is told, and it is detache
   await makeVolume();
   expect(await listed()).toEqual([]);
   await place("web", "n1");
-  expect((await attachments().list("")).items[0]).toMatchObject({ metadata: { name: attachmentName("handle-1", DRIVER, "n1") }, spec: { attacher: DRIVER, nodeName: "n1", source: { persistentVolumeName: "pv" } } });
+  expect((await attachments().list("")).items[0]).toMatchObject({
+    metadata: { name: attachmentName("handle-1", DRIVER, "n1") },
+    spec: { attacher: DRIVER, nodeName: "n1", source: { persistentVolumeName: "pv" } },
+  });
   expect(await attached("n1")).toEqual([]);
   await attach("n1");
   expect(await attached("n1")).toEqual([NAME]);
@@ -115,7 +137,10 @@ test("a driver that attaches nothing has no attachments, and one that fails to i
 
 test("a node that is silent keeps its volume for six minutes, and one that is out of service loses it at once", async () => {
   await makeVolume();
-  for (const [pod, isOut] of [["slow", false], ["quick", true]] as const) {
+  for (const [pod, isOut] of [
+    ["slow", false],
+    ["quick", true],
+  ] as const) {
     await place(pod, "n1");
     await attach("n1");
     await say("n1", { volumesInUse: [NAME], conditions: [{ type: "Ready", status: "Unknown" }] });
@@ -132,7 +157,12 @@ test("a node that is silent keeps its volume for six minutes, and one that is ou
 });
 
 test("an attachment that somebody else has made under a name of his own stays", async () => {
-  await attachments().create({ apiVersion: "storage.k8s.io/v1", kind: "VolumeAttachment", metadata: { name: "by-hand" }, spec: { attacher: DRIVER, nodeName: "n1", source: { persistentVolumeName: "pv" } } });
+  await attachments().create({
+    apiVersion: "storage.k8s.io/v1",
+    kind: "VolumeAttachment",
+    metadata: { name: "by-hand" },
+    spec: { attacher: DRIVER, nodeName: "n1", source: { persistentVolumeName: "pv" } },
+  });
   await plane.clock.settle();
   await makeVolume();
   await plane.clock.advance(15 * 60_000);

@@ -22,11 +22,19 @@ const withFigures = (client: Client): Client => ({
     asked.push(path);
     return { kind: "ExternalMetricValueList", apiVersion: "external.metrics.k8s.io/v1beta1", items: waiting.map((value) => ({ metricName: "jobs", timestamp: formatTime(plane.clock.now()), value })) };
   },
-  for: (resource) => (resource as unknown === podMetricsResource ? { ...client.for(resource), list: async () => ({ items: (await figures()) as never, resourceVersion: "" }) } : client.for(resource)),
+  for: (resource) =>
+    (resource as unknown) === podMetricsResource ? { ...client.for(resource), list: async () => ({ items: (await figures()) as never, resourceVersion: "" }) } : client.for(resource),
 });
 async function figures(): Promise<PodMetrics[]> {
   const { items } = await plane.client.for(podResource).list("default");
-  return items.map((pod) => ({ apiVersion: "metrics.k8s.io/v1beta1", kind: "PodMetrics", metadata: { name: pod.metadata.name ?? "", namespace: "default" }, timestamp: formatTime(plane.clock.now()), window: "10s", containers: [{ name: "app", usage: { cpu: `${milliCores}m` } }] }));
+  return items.map((pod) => ({
+    apiVersion: "metrics.k8s.io/v1beta1",
+    kind: "PodMetrics",
+    metadata: { name: pod.metadata.name ?? "", namespace: "default" },
+    timestamp: formatTime(plane.clock.now()),
+    window: "10s",
+    containers: [{ name: "app", usage: { cpu: `${milliCores}m` } }],
+  }));
 }
 
 beforeEach(async () => {
@@ -39,7 +47,12 @@ test("a Deployment grows with its load, and shrinks minutes after it has gone", 
   const metadata = { name: "web", namespace: "default" };
   const template = { metadata: { labels: { app: "web" } }, spec: { containers: [{ name: "app", image: "app:1", resources: { requests: { cpu: "100m" } } }] } };
   await plane.client.for(deploymentResource).create({ apiVersion: "apps/v1", kind: "Deployment", metadata, spec: { replicas: 1, selector: { matchLabels: { app: "web" } }, template } });
-  const spec = { scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "web" }, minReplicas: 1, maxReplicas: 5, metrics: [{ type: "Resource", resource: { name: "cpu", target: { type: "Utilization", averageUtilization: 50 } } }] };
+  const spec = {
+    scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "web" },
+    minReplicas: 1,
+    maxReplicas: 5,
+    metrics: [{ type: "Resource", resource: { name: "cpu", target: { type: "Utilization", averageUtilization: 50 } } }],
+  };
   await plane.client.for(horizontalPodAutoscalerResource).create({ apiVersion: "autoscaling/v2", kind: "HorizontalPodAutoscaler", metadata, spec });
   const size = async () => (await plane.client.for(deploymentResource).get("default", "web")).spec.replicas;
   const state = async () => (await plane.client.for(horizontalPodAutoscalerResource).get("default", "web")).status;
@@ -70,11 +83,21 @@ test("a Deployment grows with a queue outside of the cluster, and says why when 
   const template = { metadata: { labels: { app: "worker" } }, spec: { containers: [{ name: "app", image: "app:1" }] } };
   await plane.client.for(deploymentResource).create({ apiVersion: "apps/v1", kind: "Deployment", metadata, spec: { replicas: 1, selector: { matchLabels: { app: "worker" } }, template } });
   const metrics = [{ type: "External", external: { metric: { name: "jobs", selector: { matchLabels: { queue: "mail" } } }, target: { type: "AverageValue", averageValue: "10" } } }];
-  await plane.client.for(horizontalPodAutoscalerResource).create({ apiVersion: "autoscaling/v2", kind: "HorizontalPodAutoscaler", metadata, spec: { scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "worker" }, minReplicas: 1, maxReplicas: 5, metrics } });
+  await plane.client
+    .for(horizontalPodAutoscalerResource)
+    .create({
+      apiVersion: "autoscaling/v2",
+      kind: "HorizontalPodAutoscaler",
+      metadata,
+      spec: { scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "worker" }, minReplicas: 1, maxReplicas: 5, metrics },
+    });
   const state = async () => (await plane.client.for(horizontalPodAutoscalerResource).get("default", "worker")).status;
   await plane.clock.advance(20_000);
-  const why = "unable to get external metric default/jobs/&LabelSelector{MatchLabels:map[string]string{queue: mail,},MatchExpressions:[]LabelSelectorRequirement{},}: no metrics returned from external metrics API";
-  expect((await state())?.conditions).toContainEqual(expect.objectContaining({ type: "ScalingActive", status: "False", reason: "FailedGetExternalMetric", message: `the HPA was unable to compute the replica count: ${why}` }));
+  const why =
+    "unable to get external metric default/jobs/&LabelSelector{MatchLabels:map[string]string{queue: mail,},MatchExpressions:[]LabelSelectorRequirement{},}: no metrics returned from external metrics API";
+  expect((await state())?.conditions).toContainEqual(
+    expect.objectContaining({ type: "ScalingActive", status: "False", reason: "FailedGetExternalMetric", message: `the HPA was unable to compute the replica count: ${why}` }),
+  );
 
   waiting = ["20", "12500m"];
   await plane.clock.advance(20_000);

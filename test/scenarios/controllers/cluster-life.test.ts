@@ -26,7 +26,18 @@ const web = (replicas: number, namespace = "default"): Deployment => ({
 });
 const pods = async (namespace = "default") => (await plane.client.for(podResource).list(namespace)).items;
 const createMap = (name: string, owners: readonly KubeObject[] = [], more: object = {}) =>
-  plane.client.for(configMapResource).create({ apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace: "default", ownerReferences: owners.map(({ apiVersion, kind, metadata }) => ({ apiVersion, kind, name: metadata.name ?? "", uid: metadata.uid ?? "", blockOwnerDeletion: true })), ...more } });
+  plane.client
+    .for(configMapResource)
+    .create({
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: {
+        name,
+        namespace: "default",
+        ownerReferences: owners.map(({ apiVersion, kind, metadata }) => ({ apiVersion, kind, name: metadata.name ?? "", uid: metadata.uid ?? "", blockOwnerDeletion: true })),
+        ...more,
+      },
+    });
 const hasMap = async (name: string) => (await plane.client.for(configMapResource).list("default")).items.some(({ metadata }) => metadata.name === name);
 
 describe("a node that falls silent", () => {
@@ -37,7 +48,11 @@ describe("a node that falls silent", () => {
     await plane.client.for(serviceResource).create({ apiVersion: "v1", kind: "Service", metadata: { name: "web", namespace: "default" }, spec: { selector: { app: "web" }, ports: [{ port: 80 }] } });
     await plane.clock.advance(10_000);
   });
-  const readyEndpoints = async () => (await plane.client.for(endpointSliceResource).list("default", { labelSelector: "kubernetes.io/service-name=web" })).items.flatMap((slice) => slice.endpoints ?? []).filter(({ conditions }) => conditions?.ready === true).map(({ nodeName }) => nodeName);
+  const readyEndpoints = async () =>
+    (await plane.client.for(endpointSliceResource).list("default", { labelSelector: "kubernetes.io/service-name=web" })).items
+      .flatMap((slice) => slice.endpoints ?? [])
+      .filter(({ conditions }) => conditions?.ready === true)
+      .map(({ nodeName }) => nodeName);
   const taints = async (name: string) => ((await plane.client.for(nodeResource).get("", name)).spec?.taints ?? []).map(({ key, effect }) => `${key.replace("node.kubernetes.io/", "")}:${effect}`);
 
   test("is out of service within a minute, loses its pods after five more, and gets them no earlier", async () => {
@@ -120,7 +135,9 @@ describe("garbage", () => {
   test("that owns itself in a circle goes in the foreground too", async () => {
     const a = await createMap("a");
     const b = await createMap("b", [a]);
-    await plane.client.for(configMapResource).patch("default", "a", "merge", { metadata: { ownerReferences: [{ apiVersion: "v1", kind: "ConfigMap", name: "b", uid: b.metadata.uid, blockOwnerDeletion: true }] } });
+    await plane.client
+      .for(configMapResource)
+      .patch("default", "a", "merge", { metadata: { ownerReferences: [{ apiVersion: "v1", kind: "ConfigMap", name: "b", uid: b.metadata.uid, blockOwnerDeletion: true }] } });
     await plane.clock.settle();
     await plane.client.for(configMapResource).delete("default", "a", { propagationPolicy: "Foreground" });
     await plane.clock.advance(5_000);
@@ -159,7 +176,8 @@ describe("a namespace", () => {
     expect((await plane.client.for(namespaceResource).get("", "shop")).status?.conditions).toContainEqual(expect.objectContaining({ type: "NamespaceContentRemaining", status: "True" }));
     await plane.clock.advance(10_000);
     expect((await plane.client.for(namespaceResource).list("")).items.map(({ metadata }) => metadata.name)).not.toContain("shop");
-    for (const resource of [deploymentResource, replicaSetResource, podResource, configMapResource, serviceAccountResource]) expect((await plane.client.for<KubeObject>(resource).list("shop")).items).toEqual([]);
+    for (const resource of [deploymentResource, replicaSetResource, podResource, configMapResource, serviceAccountResource])
+      expect((await plane.client.for<KubeObject>(resource).list("shop")).items).toEqual([]);
     expect(plane.warnings).toEqual([]);
   });
 });

@@ -56,7 +56,12 @@ export async function startControlPlane(timings: Partial<ControllerTimings> = {}
   const random = seededRandom(1);
   const api = await startApi({ clock, random, storage: openMemoryStorage({ clock }) });
   const warnings: string[] = [];
-  const logger: Logger = { ...silentLogger, warn: (message, fields) => void warnings.push(`${message} ${JSON.stringify(fields)}`), error: (message, fields) => void warnings.push(`${message} ${JSON.stringify(fields)}`), with: () => logger };
+  const logger: Logger = {
+    ...silentLogger,
+    warn: (message, fields) => void warnings.push(`${message} ${JSON.stringify(fields)}`),
+    error: (message, fields) => void warnings.push(`${message} ${JSON.stringify(fields)}`),
+    with: () => logger,
+  };
   const client = seenThrough(api.as(CONTROLLER_USER, [], "kube-controller-manager"));
   const informers = new InformerFactory({ client, clock, random, logger });
   const events = new EventRecorder({ client, clock, random, logger, component: "controller-manager" });
@@ -66,7 +71,10 @@ export async function startControlPlane(timings: Partial<ControllerTimings> = {}
   const tokens = api.server.parts.tokens;
   const keys = { signApproved, issueAccountToken: tokens.issueLegacy.bind(tokens) };
   const running = new AbortController();
-  const ended = runServices([...createControllers(context, { rootCa: new ChangingValue("test CA"), podRanges: parsePodRanges("10.42.0.0/16"), keys }), informers.asService(), kubelets.asService()], running.signal);
+  const ended = runServices(
+    [...createControllers(context, { rootCa: new ChangingValue("test CA"), podRanges: parsePodRanges("10.42.0.0/16"), keys }), informers.asService(), kubelets.asService()],
+    running.signal,
+  );
   await clock.settle();
   const stop = async () => {
     running.abort();

@@ -31,14 +31,24 @@ const offer = async (node: string, ...devices: readonly Device[]) => {
 const makeClaim = async (name: string, devices: DeviceClaim) => {
   await plane.client.for(resourceClaimResource).create({ apiVersion: "resource.k8s.io/v1", kind: "ResourceClaim", metadata: { name, namespace: "default" }, spec: { devices } });
 };
-const pod = (name: string, claim: { resourceClaimName: string } | { resourceClaimTemplateName: string }): Pod => ({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "default" }, spec: { resourceClaims: [{ name: "gpus", ...claim }], containers: [{ name: "c", image: "i", resources: { claims: [{ name: "gpus" }] } }] } });
+const pod = (name: string, claim: { resourceClaimName: string } | { resourceClaimTemplateName: string }): Pod => ({
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: { name, namespace: "default" },
+  spec: { resourceClaims: [{ name: "gpus", ...claim }], containers: [{ name: "c", image: "i", resources: { claims: [{ name: "gpus" }] } }] },
+});
 const makePod = (made: Pod) => plane.makePod(made);
 const podNamed = (name: string) => plane.podNamed(name);
 const nodeOf = (name: string) => plane.nodeOf(name);
 const claims = async () => (await plane.client.for(resourceClaimResource).list("default")).items;
 const devicesOf = (claim: ResourceClaim | undefined) => claim?.status?.allocation?.devices?.results?.map(({ device }) => device);
 /** Lines of the metrics page that begin so. */
-const metered = (prefix: string) => plane.metrics.render().split("\n").filter((line) => line.startsWith(prefix)).sort();
+const metered = (prefix: string) =>
+  plane.metrics
+    .render()
+    .split("\n")
+    .filter((line) => line.startsWith(prefix))
+    .sort();
 const finish = async (name: string) => {
   const found = await podNamed(name);
   await plane.client.for(podResource).updateStatus({ ...found, status: { ...found.status, phase: "Succeeded" } });
@@ -53,11 +63,23 @@ test("a pod gets a claim by its template and goes where the devices are; when it
   await plane.clock.advance(2_000);
   expect(await nodeOf("first")).toBe("n2");
   const [claim] = await claims();
-  const { metadata: { uid } } = await podNamed("first");
-  expect(claim?.metadata).toMatchObject({ annotations: { "resource.kubernetes.io/pod-claim-name": "gpus" }, finalizers: ["resource.kubernetes.io/delete-protection"], ownerReferences: [{ kind: "Pod", name: "first", uid, controller: true }] });
+  const {
+    metadata: { uid },
+  } = await podNamed("first");
+  expect(claim?.metadata).toMatchObject({
+    annotations: { "resource.kubernetes.io/pod-claim-name": "gpus" },
+    finalizers: ["resource.kubernetes.io/delete-protection"],
+    ownerReferences: [{ kind: "Pod", name: "first", uid, controller: true }],
+  });
   expect(claim?.metadata.name).toMatch(/^first-gpus-/);
   expect((await podNamed("first")).status?.resourceClaimStatuses).toEqual([{ name: "gpus", resourceClaimName: claim?.metadata.name }]);
-  expect(claim?.status).toMatchObject({ reservedFor: [{ resource: "pods", name: "first", uid }], allocation: { devices: { results: [{ request: "gpu", driver: DRIVER, pool: "n2", device: "gpu-0" }] }, nodeSelector: { nodeSelectorTerms: [{ matchFields: [{ key: "metadata.name", operator: "In", values: ["n2"] }] }] } } });
+  expect(claim?.status).toMatchObject({
+    reservedFor: [{ resource: "pods", name: "first", uid }],
+    allocation: {
+      devices: { results: [{ request: "gpu", driver: DRIVER, pool: "n2", device: "gpu-0" }] },
+      nodeSelector: { nodeSelectorTerms: [{ matchFields: [{ key: "metadata.name", operator: "In", values: ["n2"] }] }] },
+    },
+  });
 
   await makePod(pod("second", { resourceClaimTemplateName: "one-gpu" }));
   expect(await nodeOf("second")).toBe("");
@@ -124,11 +146,19 @@ test("an idle claim on a node that the pod cannot use gives its devices back, an
 test("what a container asks of an extended resource comes from a class that stands behind it", async () => {
   await plane.client.for(deviceClassResource).create(aDeviceClass("cards", { extendedResourceName: "example.com/card", selectors: [{ cel: { expression: `device.driver == "${DRIVER}"` } }] }));
   await offer("n2", { name: "gpu-0" }, { name: "gpu-1" });
-  await makePod({ apiVersion: "v1", kind: "Pod", metadata: { name: "a", namespace: "default" }, spec: { containers: [{ name: "c", image: "i", resources: { requests: { "example.com/card": "2" }, limits: { "example.com/card": "2" } } }] } });
+  await makePod({
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: "a", namespace: "default" },
+    spec: { containers: [{ name: "c", image: "i", resources: { requests: { "example.com/card": "2" }, limits: { "example.com/card": "2" } } }] },
+  });
   expect(await nodeOf("a")).toBe("n2");
   const [claim] = await claims();
   expect(devicesOf(claim)).toEqual(["gpu-0", "gpu-1"]);
-  expect((await podNamed("a")).status?.extendedResourceClaimStatus).toEqual({ resourceClaimName: claim?.metadata.name, requestMappings: [{ containerName: "c", resourceName: "example.com/card", requestName: "container-0-request-0" }] });
+  expect((await podNamed("a")).status?.extendedResourceClaimStatus).toEqual({
+    resourceClaimName: claim?.metadata.name,
+    requestMappings: [{ containerName: "c", resourceName: "example.com/card", requestName: "container-0-request-0" }],
+  });
   expect(metered("scheduler_resourceclaim_creates_total")).toEqual(['scheduler_resourceclaim_creates_total{status="success"} 1']);
   expect(metered("resourceclaim_controller_resource_claims")).toEqual(['resourceclaim_controller_resource_claims{admin_access="false",allocated="true",source="extended_resource"} 1']);
   await finish("a");
@@ -143,7 +173,12 @@ test("a pod is not bound before its device is ready, and another device is found
   const tell = async (type: string) => {
     const [claim] = await claims();
     const { driver = "", pool = "", device = "" } = claim?.status?.allocation?.devices?.results?.[0] ?? {};
-    await plane.client.for(resourceClaimResource).updateStatus({ ...(claim as ResourceClaim), status: { ...claim?.status, devices: [{ driver, pool, device, conditions: [{ type, status: "True", reason: "Told", message: "", lastTransitionTime: formatTime(plane.clock.now()) }] }] } });
+    await plane.client
+      .for(resourceClaimResource)
+      .updateStatus({
+        ...(claim as ResourceClaim),
+        status: { ...claim?.status, devices: [{ driver, pool, device, conditions: [{ type, status: "True", reason: "Told", message: "", lastTransitionTime: formatTime(plane.clock.now()) }] }] },
+      });
     await plane.clock.settle();
   };
   expect([await nodeOf("a"), devicesOf((await claims())[0])]).toEqual(["", ["gpu-0"]]);
@@ -156,7 +191,10 @@ test("a pod is not bound before its device is ready, and another device is found
   await tell("attached.example.com");
   expect(await nodeOf("a")).toBe("n2");
   const labels = (status: string) => `{driver="${DRIVER}",profile="default-scheduler",status="${status}"}`;
-  expect(metered("scheduler_dra_bindingconditions_allocations_total")).toEqual([`scheduler_dra_bindingconditions_allocations_total${labels("failure")} 1`, `scheduler_dra_bindingconditions_allocations_total${labels("success")} 1`]);
+  expect(metered("scheduler_dra_bindingconditions_allocations_total")).toEqual([
+    `scheduler_dra_bindingconditions_allocations_total${labels("failure")} 1`,
+    `scheduler_dra_bindingconditions_allocations_total${labels("success")} 1`,
+  ]);
   expect(metered("scheduler_dra_bindingconditions_wait_duration_seconds_count")).toHaveLength(2);
 });
 
@@ -170,7 +208,9 @@ test("claims that are made from templates are counted, and so are all that there
   expect(metered("resourceclaim_controller_resource_claims")).toEqual([known("", false), known("resource_claim_template", false)]);
   await offer("n1", { name: "gpu-0" });
   expect(metered("resourceclaim_controller_resource_claims")).toEqual([known("", false), known("resource_claim_template", true)]);
-  await plane.client.for(resourceQuotaResource).create({ apiVersion: "v1", kind: "ResourceQuota", metadata: { name: "q", namespace: "default" }, spec: { hard: { "count/resourceclaims.resource.k8s.io": "2" } } });
+  await plane.client
+    .for(resourceQuotaResource)
+    .create({ apiVersion: "v1", kind: "ResourceQuota", metadata: { name: "q", namespace: "default" }, spec: { hard: { "count/resourceclaims.resource.k8s.io": "2" } } });
   await plane.clock.settle();
   await makePod(pod("b", { resourceClaimTemplateName: "one-gpu" }));
   expect(metered("resourceclaim_controller_creates_total")[0]).toMatch(/^resourceclaim_controller_creates_total\{admin_access="false",status="failure"\} [1-9]/);
@@ -182,6 +222,8 @@ test("devices that are not ready after ten minutes are waited for no longer", as
   await makeClaim("mine", wants());
   await makePod(pod("a", { resourceClaimName: "mine" }));
   await plane.clock.advance(601_000);
-  expect(metered("scheduler_dra_bindingconditions_allocations_total")).toEqual([`scheduler_dra_bindingconditions_allocations_total{driver="${DRIVER}",profile="default-scheduler",status="timeout"} 1`]);
+  expect(metered("scheduler_dra_bindingconditions_allocations_total")).toEqual([
+    `scheduler_dra_bindingconditions_allocations_total{driver="${DRIVER}",profile="default-scheduler",status="timeout"} 1`,
+  ]);
   expect(await nodeOf("a")).toBe("");
 });

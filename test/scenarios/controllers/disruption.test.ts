@@ -35,8 +35,12 @@ async function evict(name: string): Promise<number> {
 }
 
 test("a budget lets pods be evicted one by one, as fast as others take their place", async () => {
-  await plane.client.for(deploymentResource).create({ apiVersion: "apps/v1", kind: "Deployment", metadata: metadata("web"), spec: { replicas: 3, selector: { matchLabels: { app: "web" } }, template: template("web") } });
-  await plane.client.for(podDisruptionBudgetResource).create({ apiVersion: "policy/v1", kind: "PodDisruptionBudget", metadata: metadata("web"), spec: { maxUnavailable: 1, selector: { matchLabels: { app: "web" } } } });
+  await plane.client
+    .for(deploymentResource)
+    .create({ apiVersion: "apps/v1", kind: "Deployment", metadata: metadata("web"), spec: { replicas: 3, selector: { matchLabels: { app: "web" } }, template: template("web") } });
+  await plane.client
+    .for(podDisruptionBudgetResource)
+    .create({ apiVersion: "policy/v1", kind: "PodDisruptionBudget", metadata: metadata("web"), spec: { maxUnavailable: 1, selector: { matchLabels: { app: "web" } } } });
   await plane.clock.advance(3_000);
   const budget = async () => (await plane.client.for(podDisruptionBudgetResource).get("default", "web")).status;
   expect(await budget()).toMatchObject({ disruptionsAllowed: 1, currentHealthy: 3, desiredHealthy: 2, expectedPods: 3 });
@@ -72,7 +76,10 @@ test("a CronJob starts a Job every minute, replaces it when told to, and its Job
   await plane.clock.advance(65_000);
   const [first] = await jobs();
   expect(first?.metadata).toMatchObject({ name: `tick-${Date.UTC(2030, 0, 1, 0, 1) / 60_000}`, annotations: { "batch.kubernetes.io/cronjob-scheduled-timestamp": "2030-01-01T00:01:00Z" } });
-  expect((await plane.client.for(cronJobResource).get("default", "tick")).status).toMatchObject({ lastScheduleTime: "2030-01-01T00:01:00Z", active: [{ name: first?.metadata.name, uid: first?.metadata.uid }] });
+  expect((await plane.client.for(cronJobResource).get("default", "tick")).status).toMatchObject({
+    lastScheduleTime: "2030-01-01T00:01:00Z",
+    active: [{ name: first?.metadata.name, uid: first?.metadata.uid }],
+  });
   await plane.clock.advance(60_000);
   expect((await jobs()).filter((job) => job.metadata.deletionTimestamp === undefined).map((job) => job.metadata.name)).toEqual([`tick-${Date.UTC(2030, 0, 1, 0, 2) / 60_000}`]);
   await plane.client.for(cronJobResource).delete("default", "tick", { propagationPolicy: "Background" });
@@ -83,15 +90,29 @@ test("a CronJob starts a Job every minute, replaces it when told to, and its Job
 
 test("a budget counts what owners of kinds that users define want, by their scale", async () => {
   const names = { plural: "fleets", singular: "fleet", kind: "Fleet", listKind: "FleetList" };
-  const schema = { openAPIV3Schema: { type: "object", properties: { spec: { type: "object", properties: { size: { type: "integer" } } }, status: { type: "object", properties: { size: { type: "integer" } } } } } };
+  const schema = {
+    openAPIV3Schema: { type: "object", properties: { spec: { type: "object", properties: { size: { type: "integer" } } }, status: { type: "object", properties: { size: { type: "integer" } } } } },
+  };
   const scale = { specReplicasPath: ".spec.size", statusReplicasPath: ".status.size" };
-  await plane.client.for(customResourceDefinitionResource).create({ apiVersion: "apiextensions.k8s.io/v1", kind: "CustomResourceDefinition", metadata: { name: "fleets.example.com" }, spec: { group: "example.com", scope: "Namespaced", names, versions: [{ name: "v1", served: true, storage: true, schema, subresources: { scale } }] } });
+  await plane.client
+    .for(customResourceDefinitionResource)
+    .create({
+      apiVersion: "apiextensions.k8s.io/v1",
+      kind: "CustomResourceDefinition",
+      metadata: { name: "fleets.example.com" },
+      spec: { group: "example.com", scope: "Namespaced", names, versions: [{ name: "v1", served: true, storage: true, schema, subresources: { scale } }] },
+    });
   await plane.clock.advance(1_000);
   const fleets = plane.client.for<KubeObject>({ group: "example.com", version: "v1", resource: "fleets", kind: "Fleet", namespaced: true });
   const fleet = await fleets.create({ apiVersion: "example.com/v1", kind: "Fleet", metadata: metadata("f"), spec: { size: 4 } } as KubeObject);
   const owner = { apiVersion: "example.com/v1", kind: "Fleet", name: "f", uid: fleet.metadata.uid ?? "", controller: true };
-  for (const name of ["a", "b", "c", "d"]) await plane.client.for(podResource).create({ apiVersion: "v1", kind: "Pod", metadata: { ...metadata(name), labels: { app: "f" }, ownerReferences: [owner] }, spec: { containers: [{ name: "app", image: "app:1" }] } });
-  await plane.client.for(podDisruptionBudgetResource).create({ apiVersion: "policy/v1", kind: "PodDisruptionBudget", metadata: metadata("f"), spec: { maxUnavailable: "25%", selector: { matchLabels: { app: "f" } } } });
+  for (const name of ["a", "b", "c", "d"])
+    await plane.client
+      .for(podResource)
+      .create({ apiVersion: "v1", kind: "Pod", metadata: { ...metadata(name), labels: { app: "f" }, ownerReferences: [owner] }, spec: { containers: [{ name: "app", image: "app:1" }] } });
+  await plane.client
+    .for(podDisruptionBudgetResource)
+    .create({ apiVersion: "policy/v1", kind: "PodDisruptionBudget", metadata: metadata("f"), spec: { maxUnavailable: "25%", selector: { matchLabels: { app: "f" } } } });
   await plane.clock.advance(3_000);
   expect((await plane.client.for(podDisruptionBudgetResource).get("default", "f")).status).toMatchObject({ expectedPods: 4, desiredHealthy: 3, currentHealthy: 4, disruptionsAllowed: 1 });
 });

@@ -6,7 +6,12 @@ import { endpointSliceResource } from "../../../engine/resources/discovery/endpo
 import type { Service } from "../../../engine/resources/types.ts";
 import { startControlPlane } from "./control-plane.ts";
 
-const service = (name: string, selector?: Record<string, string>): Service => ({ apiVersion: "v1", kind: "Service", metadata: { name, namespace: "default" }, spec: { ports: [{ port: 80, protocol: "TCP" }], ...(selector === undefined ? {} : { selector }) } });
+const service = (name: string, selector?: Record<string, string>): Service => ({
+  apiVersion: "v1",
+  kind: "Service",
+  metadata: { name, namespace: "default" },
+  spec: { ports: [{ port: 80, protocol: "TCP" }], ...(selector === undefined ? {} : { selector }) },
+});
 
 test("a Service that selects nobody yet has empty Endpoints, which go with it", async () => {
   await using plane = await startControlPlane();
@@ -20,9 +25,17 @@ test("a Service that selects nobody yet has empty Endpoints, which go with it", 
 
 test("Endpoints that somebody writes for a Service without a selector become slices, and follow it", async () => {
   await using plane = await startControlPlane();
-  const slices = async () => (await plane.client.for(endpointSliceResource).list("default", { labelSelector: "kubernetes.io/service-name=outside" })).items.map(({ endpoints }) => (endpoints ?? []).flatMap(({ addresses }) => addresses));
+  const slices = async () =>
+    (await plane.client.for(endpointSliceResource).list("default", { labelSelector: "kubernetes.io/service-name=outside" })).items.map(({ endpoints }) =>
+      (endpoints ?? []).flatMap(({ addresses }) => addresses),
+    );
   const endpoints = plane.client.for(endpointsResource);
-  const made = await endpoints.create({ apiVersion: "v1", kind: "Endpoints", metadata: { name: "outside", namespace: "default" }, subsets: [{ addresses: [{ ip: "192.0.2.1" }], ports: [{ port: 80, protocol: "TCP" }] }] });
+  const made = await endpoints.create({
+    apiVersion: "v1",
+    kind: "Endpoints",
+    metadata: { name: "outside", namespace: "default" },
+    subsets: [{ addresses: [{ ip: "192.0.2.1" }], ports: [{ port: 80, protocol: "TCP" }] }],
+  });
   await plane.clock.advance(2_000);
   expect(await slices()).toEqual([]);
   await plane.client.for(serviceResource).create(service("outside"));

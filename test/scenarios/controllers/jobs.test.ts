@@ -14,7 +14,8 @@ beforeEach(async () => {
 afterEach(() => plane.stop());
 
 const template = { spec: { restartPolicy: "Never", containers: [{ name: "app", image: "app:1" }] } };
-const create = (spec: Partial<Job["spec"]>) => plane.client.for(jobResource).create({ apiVersion: "batch/v1", kind: "Job", metadata: { name: "work", namespace: "default" }, spec: { template, ...spec } });
+const create = (spec: Partial<Job["spec"]>) =>
+  plane.client.for(jobResource).create({ apiVersion: "batch/v1", kind: "Job", metadata: { name: "work", namespace: "default" }, spec: { template, ...spec } });
 const job = () => plane.client.for(jobResource).get("default", "work");
 const pods = async () => (await plane.client.for(podResource).list("default")).items;
 const conditions = async () => (await job()).status?.conditions?.filter(({ status }) => status === "True").map(({ type, reason }) => `${type} ${reason}`);
@@ -121,7 +122,9 @@ test.each(["Background", "Foreground", "Orphan"] as const)("a Job that is delete
 test("a CronJob keeps as many of its ended Jobs as it is told to, and a Job with a time to live goes by itself", async () => {
   plane.kubelets.exitCode = () => 0;
   const metadata = { name: "tick", namespace: "default" };
-  await plane.client.for(cronJobResource).create({ apiVersion: "batch/v1", kind: "CronJob", metadata, spec: { schedule: "* * * * *", successfulJobsHistoryLimit: 2, jobTemplate: { spec: { template } } } });
+  await plane.client
+    .for(cronJobResource)
+    .create({ apiVersion: "batch/v1", kind: "CronJob", metadata, spec: { schedule: "* * * * *", successfulJobsHistoryLimit: 2, jobTemplate: { spec: { template } } } });
   await create({ ttlSecondsAfterFinished: 30 });
   await plane.clock.advance(20_000);
   expect(await conditions()).toEqual(["SuccessCriteriaMet CompletionsReached", "Complete CompletionsReached"]);

@@ -65,9 +65,12 @@ export class Kubelets {
     const now = () => formatTime(this.#clock.now());
     const ready = { type: "Ready", status: "True", reason: "KubeletReady", message: "up", lastHeartbeatTime: now(), lastTransitionTime: now() };
     const node: Node = { apiVersion: "v1", kind: "Node", metadata: { name, labels }, status: { conditions: [ready], capacity: { pods: "110" }, allocatable: { pods: "110" } } };
-    await this.#client.for(nodeResource).create(node).catch((error: unknown) => {
-      if (!hasReason(error, "AlreadyExists")) throw error;
-    });
+    await this.#client
+      .for(nodeResource)
+      .create(node)
+      .catch((error: unknown) => {
+        if (!hasReason(error, "AlreadyExists")) throw error;
+      });
     await this.#client.for(nodeResource).patch("", name, "strategic", { status: { conditions: [ready] } }, { subresource: "status" });
     let cancel = () => {};
     const beat = () => {
@@ -89,20 +92,28 @@ export class Kubelets {
   async #renew(name: string): Promise<void> {
     const leases = this.#client.for(leaseResource);
     const spec = { holderIdentity: name, leaseDurationSeconds: 40, renewTime: formatMicroTime(this.#clock.now()) };
-    await leases.patch(LEASE_NAMESPACE, name, "merge", { spec }).catch(() => leases.create({ apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: { name, namespace: LEASE_NAMESPACE }, spec }));
+    await leases
+      .patch(LEASE_NAMESPACE, name, "merge", { spec })
+      .catch(() => leases.create({ apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: { name, namespace: LEASE_NAMESPACE }, spec }));
   }
 
   #look(pod: Pod): void {
     const { namespace = "", name = "", uid = "", deletionTimestamp } = pod.metadata;
     const { nodeName } = pod.spec;
     if (deletionTimestamp !== undefined) {
-      if (nodeName && this.#up.has(nodeName)) this.#later(`${uid} stop`, this.stopMs, nodeName, () => this.#client.for(podResource).delete(namespace, name, { gracePeriodSeconds: 0, preconditions: { uid } }));
+      if (nodeName && this.#up.has(nodeName))
+        this.#later(`${uid} stop`, this.stopMs, nodeName, () => this.#client.for(podResource).delete(namespace, name, { gracePeriodSeconds: 0, preconditions: { uid } }));
     } else if (!nodeName) {
       if (!this.places) return;
       const isPinned = pod.spec.affinity?.nodeAffinity !== undefined;
-      const nodes = [...this.#up.keys()].filter((name) => (isPinned || !this.isCordoned(name)) && isNodeWanted(pod.spec, { apiVersion: "v1", kind: "Node", metadata: { name, labels: this.#labels.get(name) ?? {} } }));
+      const nodes = [...this.#up.keys()].filter(
+        (name) => (isPinned || !this.isCordoned(name)) && isNodeWanted(pod.spec, { apiVersion: "v1", kind: "Node", metadata: { name, labels: this.#labels.get(name) ?? {} } }),
+      );
       const target = nodes[this.#turn++ % Math.max(1, nodes.length)];
-      if (target !== undefined) this.#later(`${uid} bind`, 0, target, () => this.#client.for(podResource).createSubresource(namespace, name, "binding", { apiVersion: "v1", kind: "Binding", metadata: { name }, target: { kind: "Node", name: target } } as never)); // a Binding has a target
+      if (target !== undefined)
+        this.#later(`${uid} bind`, 0, target, () =>
+          this.#client.for(podResource).createSubresource(namespace, name, "binding", { apiVersion: "v1", kind: "Binding", metadata: { name }, target: { kind: "Node", name: target } } as never),
+        ); // a Binding has a target
     } else if (pod.status?.podIP === undefined && this.#up.has(nodeName) && this.becomesReady(pod)) {
       this.#later(`${uid} start`, this.startMs, nodeName, () => this.#report(pod));
     } else if (pod.status?.phase === "Running" && this.#up.has(nodeName) && this.exitCode(pod) !== undefined) {
@@ -122,7 +133,9 @@ export class Kubelets {
     const finishedAt = formatTime(this.#clock.now());
     const containerStatuses = [{ name: "app", image: "app:1", imageID: "", ready: false, restartCount: 0, state: { terminated: { exitCode, finishedAt } } }];
     const conditions = [{ type: "Ready", status: "False", lastTransitionTime: finishedAt }];
-    return this.#client.for(podResource).patch(namespace, name, "strategic", { metadata: { uid }, status: { phase: exitCode === 0 ? "Succeeded" : "Failed", containerStatuses, conditions } }, { subresource: "status" });
+    return this.#client
+      .for(podResource)
+      .patch(namespace, name, "strategic", { metadata: { uid }, status: { phase: exitCode === 0 ? "Succeeded" : "Failed", containerStatuses, conditions } }, { subresource: "status" });
   }
 
   /** Does something once, after a time, unless the node is down by then; what fails because the pod is gone is fine. */

@@ -36,7 +36,11 @@ beforeEach(async () => {
   const logger: Logger = { ...silentLogger, warn: (message, fields) => void warnings.push(`${message} ${JSON.stringify(fields)}`) };
   stopScheduler = startScheduler(plane, { seenThrough: withBindings, logger });
   await admin.for(nodeResource).create(readyNode(plane, { name: "n1" }, "1"));
-  for (const [name, value] of [["low", 10], ["high", 1_000]] as const) await admin.for(priorityClassResource).create({ apiVersion: "scheduling.k8s.io/v1", kind: "PriorityClass", metadata: { name }, value });
+  for (const [name, value] of [
+    ["low", 10],
+    ["high", 1_000],
+  ] as const)
+    await admin.for(priorityClassResource).create({ apiVersion: "scheduling.k8s.io/v1", kind: "PriorityClass", metadata: { name }, value });
   await clock.settle();
 });
 afterEach(async () => {
@@ -47,7 +51,12 @@ afterEach(async () => {
 
 const pods = () => plane.client.for(podResource);
 async function make(name: string, priorityClassName: string, cpu: string): Promise<void> {
-  await pods().create({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "default" }, spec: { priorityClassName, containers: [{ name: "c", image: "i", resources: { requests: { cpu } } }] } });
+  await pods().create({
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name, namespace: "default" },
+    spec: { priorityClassName, containers: [{ name: "c", image: "i", resources: { requests: { cpu } } }] },
+  });
   await plane.clock.advance(100);
 }
 const get = (name: string) => pods().get("default", name);
@@ -64,7 +73,9 @@ test("an important pod takes the place of a less important one, and nobody else 
   await make("urgent", "high", "500m");
   const victim = await get("a");
   expect(victim.metadata.deletionTimestamp).toBeDefined();
-  expect(victim.status?.conditions).toContainEqual(expect.objectContaining({ type: "DisruptionTarget", status: "True", reason: "PreemptionByScheduler", message: "default-scheduler: preempting to accommodate a higher priority pod" }));
+  expect(victim.status?.conditions).toContainEqual(
+    expect.objectContaining({ type: "DisruptionTarget", status: "True", reason: "PreemptionByScheduler", message: "default-scheduler: preempting to accommodate a higher priority pod" }),
+  );
   expect((await get("b")).metadata.deletionTimestamp).toBeUndefined();
   const waiting = await get("urgent");
   expect(waiting.spec.nodeName ?? "").toBe("");
@@ -92,7 +103,9 @@ test("pods that come with their node, before anybody could run there, get it in 
   const spec = { nodeSelector: { pool: "new" }, containers: [{ name: "c", image: "i" }] };
   const time = formatTime(plane.clock.now());
   const conditions = [{ type: "Ready", status: "True", reason: "KubeletReady", message: "up", lastHeartbeatTime: time, lastTransitionTime: time }];
-  await plane.client.for(nodeResource).create({ apiVersion: "v1", kind: "Node", metadata: { name: "n2", labels: { pool: "new" } }, status: { conditions, capacity: { pods: "1" }, allocatable: { pods: "1" } } });
+  await plane.client
+    .for(nodeResource)
+    .create({ apiVersion: "v1", kind: "Node", metadata: { name: "n2", labels: { pool: "new" } }, status: { conditions, capacity: { pods: "1" }, allocatable: { pods: "1" } } });
   for (const name of ["first", "second"]) await pods().create({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "default" }, spec });
   await plane.clock.advance(5_000);
   expect([(await get("first")).spec.nodeName, (await get("second")).spec.nodeName]).toEqual(["n2", undefined]);
@@ -114,7 +127,12 @@ test("pods that wait are counted by what they wait for", async () => {
   const waiting = () => [...plane.metrics.render().matchAll(/^scheduler_pending_pods\{queue="(\w+)"\} (\d+)$/gm)].map(([, queue, count]) => `${queue} ${count}`).sort();
   await make("a", "low", "1");
   await make("b", "low", "1");
-  await pods().create({ apiVersion: "v1", kind: "Pod", metadata: { name: "c", namespace: "default" }, spec: { schedulingGates: [{ name: "example.com/later" }], containers: [{ name: "c", image: "i" }] } });
+  await pods().create({
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: "c", namespace: "default" },
+    spec: { schedulingGates: [{ name: "example.com/later" }], containers: [{ name: "c", image: "i" }] },
+  });
   await plane.clock.advance(100);
   expect(waiting()).toEqual(["active 0", "backoff 0", "gated 1", "unschedulable 1"]);
   await pods().patch("default", "c", "merge", { spec: { schedulingGates: [] } });
@@ -126,7 +144,13 @@ test("a pod that waits for room gets what another gives back, when it has given 
   await make("a", "low", "700m");
   await make("b", "low", "600m");
   const has = async (cpu: string) => {
-    await pods().patch("default", "a", "merge", { status: { phase: "Running", containerStatuses: [{ name: "c", image: "i", imageID: "", ready: true, restartCount: 0, resources: { requests: { cpu } } }] } }, { subresource: "status" });
+    await pods().patch(
+      "default",
+      "a",
+      "merge",
+      { status: { phase: "Running", containerStatuses: [{ name: "c", image: "i", imageID: "", ready: true, restartCount: 0, resources: { requests: { cpu } } }] } },
+      { subresource: "status" },
+    );
     await plane.clock.advance(15_000);
   };
   await has("700m");

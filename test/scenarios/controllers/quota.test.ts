@@ -19,13 +19,25 @@ beforeEach(async () => {
 });
 afterEach(() => plane.stop());
 
-const pod = (name: string, cpu = "100m"): Pod => ({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "bounded" }, spec: { containers: [{ name: "c", image: "i", resources: { requests: { cpu } } }] } });
+const pod = (name: string, cpu = "100m"): Pod => ({
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: { name, namespace: "bounded" },
+  spec: { containers: [{ name: "c", image: "i", resources: { requests: { cpu } } }] },
+});
 const quotaOf = async (hard: Record<string, string>) => {
   await plane.client.for(resourceQuotaResource).create({ apiVersion: "v1", kind: "ResourceQuota", metadata: { name: "q", namespace: "bounded" }, spec: { hard } });
   await plane.clock.settle();
 };
 const used = async () => (await plane.client.for(resourceQuotaResource).get("bounded", "q")).status?.used;
-const create = (object: Pod) => plane.client.for(podResource).create(object).then(() => "made", (error: unknown) => (error as StatusError).message);
+const create = (object: Pod) =>
+  plane.client
+    .for(podResource)
+    .create(object)
+    .then(
+      () => "made",
+      (error: unknown) => (error as StatusError).message,
+    );
 
 test("a namespace gets what its quota leaves, and what goes is given to the next", async () => {
   await quotaOf({ pods: "2", "requests.cpu": "250m", "count/configmaps": "5" });
@@ -46,7 +58,13 @@ test("a pod that shrinks is counted with what it has until it has given it back"
   await create(pod("a", "600m"));
   const pods = plane.client.for(podResource);
   const has = async (cpu: string) => {
-    await pods.patch("bounded", "a", "merge", { status: { phase: "Running", containerStatuses: [{ name: "c", image: "i", imageID: "", ready: true, restartCount: 0, resources: { requests: { cpu } } }] } }, { subresource: "status" });
+    await pods.patch(
+      "bounded",
+      "a",
+      "merge",
+      { status: { phase: "Running", containerStatuses: [{ name: "c", image: "i", imageID: "", ready: true, restartCount: 0, resources: { requests: { cpu } } }] } },
+      { subresource: "status" },
+    );
     await plane.clock.settle();
   };
   await has("600m");
@@ -58,10 +76,19 @@ test("a pod that shrinks is counted with what it has until it has given it back"
 });
 
 test("a pod that is given a deadline is charged to those who bound pods with one", async () => {
-  await plane.client.for(resourceQuotaResource).create({ apiVersion: "v1", kind: "ResourceQuota", metadata: { name: "q", namespace: "bounded" }, spec: { hard: { pods: "1" }, scopes: ["Terminating"] } });
+  await plane.client
+    .for(resourceQuotaResource)
+    .create({ apiVersion: "v1", kind: "ResourceQuota", metadata: { name: "q", namespace: "bounded" }, spec: { hard: { pods: "1" }, scopes: ["Terminating"] } });
   await plane.clock.settle();
   for (const name of ["a", "b"]) expect(await create(pod(name))).toBe("made");
-  const end = (name: string) => plane.client.for(podResource).patch("bounded", name, "merge", { spec: { activeDeadlineSeconds: 600 } }).then(() => "ends", (error: unknown) => (error as StatusError).message);
+  const end = (name: string) =>
+    plane.client
+      .for(podResource)
+      .patch("bounded", name, "merge", { spec: { activeDeadlineSeconds: 600 } })
+      .then(
+        () => "ends",
+        (error: unknown) => (error as StatusError).message,
+      );
   expect(await end("a")).toBe("ends");
   expect(await used()).toEqual({ pods: "1" });
   expect(await end("b")).toBe('pods "b" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1');
@@ -95,10 +122,21 @@ test("objects of custom kinds are counted as all others, from when their kind is
   await quotaOf({ "count/crontabs.stable.example.com": "1" });
   const names = { plural: "crontabs", singular: "crontab", kind: "CronTab", listKind: "CronTabList" };
   const schema = { openAPIV3Schema: { type: "object", properties: { spec: { type: "object", properties: { cron: { type: "string" } } } } } } as const;
-  await plane.client.for(customResourceDefinitionResource).create({ apiVersion: "apiextensions.k8s.io/v1", kind: "CustomResourceDefinition", metadata: { name: "crontabs.stable.example.com" }, spec: { group: "stable.example.com", scope: "Namespaced", names, versions: [{ name: "v1", served: true, storage: true, schema }] } });
+  await plane.client
+    .for(customResourceDefinitionResource)
+    .create({
+      apiVersion: "apiextensions.k8s.io/v1",
+      kind: "CustomResourceDefinition",
+      metadata: { name: "crontabs.stable.example.com" },
+      spec: { group: "stable.example.com", scope: "Namespaced", names, versions: [{ name: "v1", served: true, storage: true, schema }] },
+    });
   await plane.clock.advance(5_000);
   const crontabs = plane.client.for({ group: "stable.example.com", version: "v1", resource: "crontabs", kind: "CronTab", namespaced: true });
-  const make = (name: string) => crontabs.create({ apiVersion: "stable.example.com/v1", kind: "CronTab", metadata: { name, namespace: "bounded" } }).then(() => "made", (error: unknown) => (error as StatusError).message);
+  const make = (name: string) =>
+    crontabs.create({ apiVersion: "stable.example.com/v1", kind: "CronTab", metadata: { name, namespace: "bounded" } }).then(
+      () => "made",
+      (error: unknown) => (error as StatusError).message,
+    );
   expect(await make("a")).toBe("made");
   expect(await make("b")).toContain("exceeded quota: q, requested: count/crontabs.stable.example.com=1, used: count/crontabs.stable.example.com=1, limited: count/crontabs.stable.example.com=1");
   await plane.clock.advance(15_000);
@@ -119,7 +157,12 @@ test("a changed quota is counted anew", async () => {
 
 test("a claim counts for the class that its volume has until the volume has another, and for what its volume was to grow to until that is given up", async () => {
   const claims = plane.client.for(persistentVolumeClaimResource);
-  const bound: PersistentVolumeClaim = { apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: { name: "data", namespace: "bounded" }, spec: { accessModes: ["ReadWriteOnce"], volumeAttributesClassName: "silver", volumeName: "pv", storageClassName: "", resources: { requests: { storage: "1Gi" } } } };
+  const bound: PersistentVolumeClaim = {
+    apiVersion: "v1",
+    kind: "PersistentVolumeClaim",
+    metadata: { name: "data", namespace: "bounded" },
+    spec: { accessModes: ["ReadWriteOnce"], volumeAttributesClassName: "silver", volumeName: "pv", storageClassName: "", resources: { requests: { storage: "1Gi" } } },
+  };
   await claims.create(bound);
   const tell = async (status: NonNullable<PersistentVolumeClaim["status"]>) => {
     await claims.updateStatus({ ...(await claims.get("bounded", "data")), status: { phase: "Bound", accessModes: ["ReadWriteOnce"], capacity: { storage: "1Gi" }, ...status } });
@@ -127,7 +170,9 @@ test("a claim counts for the class that its volume has until the volume has anot
   };
   await tell({ currentVolumeAttributesClassName: "gold", allocatedResources: { storage: "3Gi" } });
   const scopeSelector = { matchExpressions: [{ scopeName: "VolumeAttributesClass", operator: "In", values: ["gold"] }] };
-  await plane.client.for(resourceQuotaResource).create({ apiVersion: "v1", kind: "ResourceQuota", metadata: { name: "q", namespace: "bounded" }, spec: { hard: { persistentvolumeclaims: "2", "requests.storage": "9Gi" }, scopeSelector } });
+  await plane.client
+    .for(resourceQuotaResource)
+    .create({ apiVersion: "v1", kind: "ResourceQuota", metadata: { name: "q", namespace: "bounded" }, spec: { hard: { persistentvolumeclaims: "2", "requests.storage": "9Gi" }, scopeSelector } });
   await plane.clock.settle();
   expect(await used()).toEqual({ persistentvolumeclaims: "1", "requests.storage": "3Gi" });
   await tell({ currentVolumeAttributesClassName: "gold", allocatedResources: { storage: "1Gi" } });
@@ -140,7 +185,12 @@ test("devices count against the extended resource that their class stands behind
   await plane.client.for(deviceClassResource).create(aDeviceClass("cards", { extendedResourceName: "example.com/card" }));
   const [chosen, own] = ["requests.example.com/card", "requests.deviceclass.resource.kubernetes.io/cards"];
   await quotaOf({ [chosen]: "3", [own]: "9" });
-  const claim = (name: string, count: number): ResourceClaim => ({ apiVersion: "resource.k8s.io/v1", kind: "ResourceClaim", metadata: { name, namespace: "bounded" }, spec: { devices: { requests: [{ name: "a", exactly: { deviceClassName: "cards", count } }] } } });
+  const claim = (name: string, count: number): ResourceClaim => ({
+    apiVersion: "resource.k8s.io/v1",
+    kind: "ResourceClaim",
+    metadata: { name, namespace: "bounded" },
+    spec: { devices: { requests: [{ name: "a", exactly: { deviceClassName: "cards", count } }] } },
+  });
   const claims = plane.client.for(resourceClaimResource);
   await claims.create(claim("two", 2));
   expect(await used()).toEqual({ [chosen]: "2", [own]: "2" });
@@ -149,8 +199,18 @@ test("devices count against the extended resource that their class stands behind
   expect(await create(wanting("b"))).toContain(`exceeded quota: q, requested: ${chosen}=1, used: ${chosen}=3, limited: ${chosen}=3`);
   await expect(claims.create(claim("one", 1))).rejects.toThrow(`exceeded quota: q, requested: ${chosen}=1, used: ${chosen}=3, limited: ${chosen}=3`);
   // What the scheduler makes for the pod has been charged to it.
-  const { metadata: { uid = "" } } = await plane.client.for(podResource).get("bounded", "a");
-  await claims.create({ ...claim("for-a", 1), metadata: { name: "for-a", namespace: "bounded", annotations: { "resource.kubernetes.io/extended-resource-claim": "true" }, ownerReferences: [{ apiVersion: "v1", kind: "Pod", name: "a", uid, controller: true }] } });
+  const {
+    metadata: { uid = "" },
+  } = await plane.client.for(podResource).get("bounded", "a");
+  await claims.create({
+    ...claim("for-a", 1),
+    metadata: {
+      name: "for-a",
+      namespace: "bounded",
+      annotations: { "resource.kubernetes.io/extended-resource-claim": "true" },
+      ownerReferences: [{ apiVersion: "v1", kind: "Pod", name: "a", uid, controller: true }],
+    },
+  });
   expect(await used()).toEqual({ [chosen]: "3", [own]: "3" });
   await claims.delete("bounded", "two");
   await plane.clock.settle();

@@ -53,7 +53,9 @@ test("a new Deployment gets its pods and says when it is complete", async () => 
   expect(await plane.stories("web")).toEqual([expect.stringMatching(/^ScalingReplicaSet: Scaled up replica set web-\w{10} from 0 to 3$/)]);
   expect(plane.warnings).toEqual([]);
   const { items } = await plane.client.for(eventResource).list("default");
-  const reporters = items.filter(({ involvedObject }) => involvedObject.kind !== "Node").map(({ involvedObject, source, reportingComponent }) => `${involvedObject.kind} ${source?.component} ${reportingComponent}`);
+  const reporters = items
+    .filter(({ involvedObject }) => involvedObject.kind !== "Node")
+    .map(({ involvedObject, source, reportingComponent }) => `${involvedObject.kind} ${source?.component} ${reportingComponent}`);
   expect(new Set(reporters)).toEqual(new Set(["Deployment deployment-controller deployment-controller", "ReplicaSet replicaset-controller replicaset-controller"]));
 });
 

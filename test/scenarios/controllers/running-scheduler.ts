@@ -27,7 +27,10 @@ export function startScheduler({ api, clock, metrics }: ControlPlane, { seenThro
   const informers = new InformerFactory({ client, clock, random: seededRandom(3), logger });
   const events = new EventRecorder({ client, clock, random: seededRandom(4), logger, component: "default-scheduler" });
   const running = new AbortController();
-  const ended = runServices([createScheduler({ client, informers, events, clock, random: seededRandom(5), logger, metrics, ...(settings === undefined ? {} : { settings }) }), informers.asService()], running.signal);
+  const ended = runServices(
+    [createScheduler({ client, informers, events, clock, random: seededRandom(5), logger, metrics, ...(settings === undefined ? {} : { settings }) }), informers.asService()],
+    running.signal,
+  );
   return async () => {
     running.abort();
     await ended;

@@ -12,10 +12,18 @@ profiles:
   pluginConfig: [{name: NodeResourcesFit, args: {scoringStrategy: {type: MostAllocated, resources: [{name: cpu, weight: 100}]}}}]
 `;
 const { settings } = parseSchedulerConfig(CONFIG, "s.yaml");
-const pod = (name: string, cpu: string, spec: Partial<Pod["spec"]> = {}): Pod => ({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "default" }, spec: { containers: [{ name: "c", image: "app:1", resources: { requests: { cpu } } }], ...spec } });
+const pod = (name: string, cpu: string, spec: Partial<Pod["spec"]> = {}): Pod => ({
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: { name, namespace: "default" },
+  spec: { containers: [{ name: "c", image: "app:1", resources: { requests: { cpu } } }], ...spec },
+});
 
 test("pods go where the profile that they name wants them, and those of no profile wait for somebody else", async () => {
-  await using plane = await startScheduledPlane(["n1", "n2"].map((name) => ({ metadata: { name }, cpu: "8" })), { settings });
+  await using plane = await startScheduledPlane(
+    ["n1", "n2"].map((name) => ({ metadata: { name }, cpu: "8" })),
+    { settings },
+  );
   await plane.makePod(pod("first", "2"));
   const first = await plane.nodeOf("first");
   await plane.makePod(pod("packed", "1", { schedulerName: "packing" }));

@@ -14,12 +14,17 @@ test("a range of Services is ready, stays while an address needs it, and goes te
   const names = async () => (await ranges.list("")).items.map(({ metadata }) => metadata.name);
   await ranges.create(range("more", "10.99.0.0/24"));
   await plane.clock.settle();
-  expect(await ranges.get("", "more")).toMatchObject({ metadata: { finalizers: ["networking.k8s.io/service-cidr-finalizer"] }, status: { conditions: [{ type: "Ready", status: "True", message: "Kubernetes Service CIDR is ready" }] } });
+  expect(await ranges.get("", "more")).toMatchObject({
+    metadata: { finalizers: ["networking.k8s.io/service-cidr-finalizer"] },
+    status: { conditions: [{ type: "Ready", status: "True", message: "Kubernetes Service CIDR is ready" }] },
+  });
 
   await services.create({ apiVersion: "v1", kind: "Service", metadata: { name: "web", namespace: "default" }, spec: { clusterIP: "10.99.0.7", ports: [{ port: 80 }] } });
   await ranges.delete("", "more");
   await plane.clock.advance(30_000);
-  expect((await ranges.get("", "more")).status?.conditions).toMatchObject([{ type: "Ready", status: "False", reason: "Terminating", message: "There are still IPAddresses referencing the ServiceCIDR, please remove them or create a new ServiceCIDR" }]);
+  expect((await ranges.get("", "more")).status?.conditions).toMatchObject([
+    { type: "Ready", status: "False", reason: "Terminating", message: "There are still IPAddresses referencing the ServiceCIDR, please remove them or create a new ServiceCIDR" },
+  ]);
   expect((await services.create({ apiVersion: "v1", kind: "Service", metadata: { name: "next", namespace: "default" }, spec: { ports: [{ port: 80 }] } })).spec?.clusterIP).toMatch(/^10\.43\./);
 
   // Another range that contains it takes its addresses over.

@@ -19,8 +19,18 @@ afterEach(async () => {
 
 const claims = () => plane.client.for(persistentVolumeClaimResource);
 const volumes = () => plane.client.for(persistentVolumeResource);
-const claim = (name: string, spec: Partial<PersistentVolumeClaimSpec> = {}): PersistentVolumeClaim => ({ apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: { name, namespace: "default" }, spec: { accessModes: ["ReadWriteOnce"], storageClassName: "", resources: { requests: { storage: "1Gi" } }, ...spec } });
-const volume = (name: string, storage: string, spec: Partial<PersistentVolumeSpec> = {}, labels: Record<string, string> = {}): PersistentVolume => ({ apiVersion: "v1", kind: "PersistentVolume", metadata: { name, labels }, spec: { capacity: { storage }, accessModes: ["ReadWriteOnce", "ReadOnlyMany"], hostPath: { path: `/tmp/${name}` }, ...spec } });
+const claim = (name: string, spec: Partial<PersistentVolumeClaimSpec> = {}): PersistentVolumeClaim => ({
+  apiVersion: "v1",
+  kind: "PersistentVolumeClaim",
+  metadata: { name, namespace: "default" },
+  spec: { accessModes: ["ReadWriteOnce"], storageClassName: "", resources: { requests: { storage: "1Gi" } }, ...spec },
+});
+const volume = (name: string, storage: string, spec: Partial<PersistentVolumeSpec> = {}, labels: Record<string, string> = {}): PersistentVolume => ({
+  apiVersion: "v1",
+  kind: "PersistentVolume",
+  metadata: { name, labels },
+  spec: { capacity: { storage }, accessModes: ["ReadWriteOnce", "ReadOnlyMany"], hostPath: { path: `/tmp/${name}` }, ...spec },
+});
 const make = async (...objects: readonly (PersistentVolume | PersistentVolumeClaim)[]) => {
   for (const object of objects) await (object.kind === "PersistentVolume" ? volumes().create(object as PersistentVolume) : claims().create(object as PersistentVolumeClaim));
   await plane.clock.settle();
@@ -34,7 +44,12 @@ const remove = async (name: string) => {
   await claims().delete("default", name);
   await plane.clock.settle();
 };
-const podWith = (name: string, claimName: string, nodeName?: string): Pod => ({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "default" }, spec: { containers: [{ name: "c", image: "i" }], ...(nodeName === undefined ? {} : { nodeName }), volumes: [{ name: "v", persistentVolumeClaim: { claimName } }] } });
+const podWith = (name: string, claimName: string, nodeName?: string): Pod => ({
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: { name, namespace: "default" },
+  spec: { containers: [{ name: "c", image: "i" }], ...(nodeName === undefined ? {} : { nodeName }), volumes: [{ name: "v", persistentVolumeClaim: { claimName } }] },
+});
 
 describe("volumes made by hand", () => {
   test("a claim gets the smallest that is large enough and has its modes, and the others stay free", async () => {
@@ -67,13 +82,22 @@ describe("volumes made by hand", () => {
     await make(volume("mutual", "1Gi", { claimRef: { namespace: "default", name: "both" } }), claim("both", { volumeName: "mutual", storageClassName: "default-of-late" }));
     await make(volume("meant", "1Gi", { claimRef: { namespace: "default", name: "one" } }), claim("one", { storageClassName: "default-of-late" }));
     await make(volume("free", "1Gi"), claim("other", { volumeName: "free", storageClassName: "default-of-late" }));
-    expect(await Promise.all(["both", "one", "other"].map(claimState))).toEqual([["Bound", "mutual", "1Gi"], ["Bound", "meant", "1Gi"], ["Pending", "free", ""]]);
+    expect(await Promise.all(["both", "one", "other"].map(claimState))).toEqual([
+      ["Bound", "mutual", "1Gi"],
+      ["Bound", "meant", "1Gi"],
+      ["Pending", "free", ""],
+    ]);
   });
 
   test("two claims never get the same volume", async () => {
     await make(claim("a"), claim("b"), claim("c"), volume("x", "1Gi"), volume("y", "1Gi"));
     const states = await Promise.all(["a", "b", "c"].map(claimState));
-    expect(states.filter(([phase]) => phase === "Bound").map(([, name]) => name).sort()).toEqual(["x", "y"]);
+    expect(
+      states
+        .filter(([phase]) => phase === "Bound")
+        .map(([, name]) => name)
+        .sort(),
+    ).toEqual(["x", "y"]);
   });
 
   test("what becomes of a volume without its claim is its policy's to say", async () => {
@@ -95,7 +119,9 @@ describe("volumes made by hand", () => {
     await volumes().delete("", "v");
     // Whoever is faster: its protection comes back, and a person insists.
     await plane.clock.settle();
-    await volumes().patch("", "v", "merge", { metadata: { finalizers: null } }).catch(() => undefined);
+    await volumes()
+      .patch("", "v", "merge", { metadata: { finalizers: null } })
+      .catch(() => undefined);
     await plane.clock.settle();
     expect((await claimState("c"))[0]).toBe("Lost");
     expect((await plane.stories("c")).at(-1)).toBe("ClaimLost: Bound claim has lost its PersistentVolume. Data on the volume is lost!");
@@ -139,7 +165,12 @@ describe("folders of nodes", () => {
     const name = `pvc-${(await claims().get("default", "c")).metadata.uid}`;
     expect(await claimState("c")).toEqual(["Bound", name, "1Gi"]);
     const made = await volumes().get("", name);
-    expect(made.spec).toMatchObject({ local: { path: `/data/volumes/${name}` }, persistentVolumeReclaimPolicy: "Delete", storageClassName: "local-path", nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [{ key: "kubernetes.io/hostname", operator: "In", values: ["n1"] }] }] } } });
+    expect(made.spec).toMatchObject({
+      local: { path: `/data/volumes/${name}` },
+      persistentVolumeReclaimPolicy: "Delete",
+      storageClassName: "local-path",
+      nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [{ key: "kubernetes.io/hostname", operator: "In", values: ["n1"] }] }] } },
+    });
     expect([made.status?.phase, made.metadata.finalizers]).toEqual(["Bound", ["mainstay.dev/local-path-folder", "kubernetes.io/pv-protection"]]);
   });
 
@@ -174,7 +205,16 @@ describe("folders of nodes", () => {
   });
 
   test("of a class that waits for nobody are made at once, on a node that is up", async () => {
-    await plane.client.for(storageClassResource).create({ apiVersion: "storage.k8s.io/v1", kind: "StorageClass", metadata: { name: "at-once" }, provisioner: "mainstay.dev/local-path", volumeBindingMode: "Immediate", reclaimPolicy: "Retain" });
+    await plane.client
+      .for(storageClassResource)
+      .create({
+        apiVersion: "storage.k8s.io/v1",
+        kind: "StorageClass",
+        metadata: { name: "at-once" },
+        provisioner: "mainstay.dev/local-path",
+        volumeBindingMode: "Immediate",
+        reclaimPolicy: "Retain",
+      });
     await make(claim("c", { storageClassName: "at-once" }));
     expect((await claimState("c"))[0]).toBe("Bound");
   });
@@ -192,7 +232,15 @@ test("a claim that came before there was a default class gets it with the class,
   const { storageClassName: _none, ...open } = claim("open").spec ?? {};
   await make({ ...claim("open"), spec: open }, claim("none"));
   expect((await claims().get("default", "open")).spec?.storageClassName).toBeUndefined();
-  await plane.client.for(storageClassResource).create({ apiVersion: "storage.k8s.io/v1", kind: "StorageClass", metadata: { name: "late", annotations: { "storageclass.kubernetes.io/is-default-class": "true" } }, provisioner: "csi.example.com", volumeBindingMode: "WaitForFirstConsumer" });
+  await plane.client
+    .for(storageClassResource)
+    .create({
+      apiVersion: "storage.k8s.io/v1",
+      kind: "StorageClass",
+      metadata: { name: "late", annotations: { "storageclass.kubernetes.io/is-default-class": "true" } },
+      provisioner: "csi.example.com",
+      volumeBindingMode: "WaitForFirstConsumer",
+    });
   await plane.clock.settle();
   expect([(await claims().get("default", "open")).spec?.storageClassName, (await claims().get("default", "none")).spec?.storageClassName]).toEqual(["late", ""]);
 });
@@ -201,7 +249,15 @@ test("a pod's own volume gets a claim that goes with it, and never another's", a
   await plane.kubelets.up("n1");
   await make(claim("b-scratch"));
   const template = { spec: { accessModes: ["ReadWriteOnce"], storageClassName: "", resources: { requests: { storage: "1Mi" } } }, metadata: { labels: { kind: "scratch" } } };
-  for (const name of ["a", "b"]) await plane.client.for(podResource).create({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "default" }, spec: { containers: [{ name: "c", image: "i" }], volumes: [{ name: "scratch", ephemeral: { volumeClaimTemplate: template } }] } });
+  for (const name of ["a", "b"])
+    await plane.client
+      .for(podResource)
+      .create({
+        apiVersion: "v1",
+        kind: "Pod",
+        metadata: { name, namespace: "default" },
+        spec: { containers: [{ name: "c", image: "i" }], volumes: [{ name: "scratch", ephemeral: { volumeClaimTemplate: template } }] },
+      });
   await plane.clock.settle();
   const made = await claims().get("default", "a-scratch");
   expect([made.metadata.labels, made.metadata.ownerReferences?.[0]]).toMatchObject([{ kind: "scratch" }, { kind: "Pod", name: "a", controller: true }]);

@@ -21,14 +21,30 @@ beforeEach(async () => {
 afterEach(() => plane.stop());
 
 const RBAC = { apiVersion: "rbac.authorization.k8s.io/v1" };
-const clusterRole = (name: string, rules: readonly PolicyRule[], more: Partial<ClusterRole> = {}): ClusterRole => ({ ...RBAC, kind: "ClusterRole", rules, ...more, metadata: { name, ...more.metadata } });
-const roleBinding = (name: string, role: string, user: string, kind = "ClusterRole"): RoleBinding => ({ ...RBAC, kind: "RoleBinding", metadata: { name, namespace: "default" }, roleRef: { apiGroup: "rbac.authorization.k8s.io", kind, name: role }, subjects: [{ kind: "User", apiGroup: "rbac.authorization.k8s.io", name: user }] });
+const clusterRole = (name: string, rules: readonly PolicyRule[], more: Partial<ClusterRole> = {}): ClusterRole => ({
+  ...RBAC,
+  kind: "ClusterRole",
+  rules,
+  ...more,
+  metadata: { name, ...more.metadata },
+});
+const roleBinding = (name: string, role: string, user: string, kind = "ClusterRole"): RoleBinding => ({
+  ...RBAC,
+  kind: "RoleBinding",
+  metadata: { name, namespace: "default" },
+  roleRef: { apiGroup: "rbac.authorization.k8s.io", kind, name: role },
+  subjects: [{ kind: "User", apiGroup: "rbac.authorization.k8s.io", name: user }],
+});
 const readPods: PolicyRule = { verbs: ["get", "list"], apiGroups: [""], resources: ["pods"] };
 const grant = async (name: string, rules: readonly PolicyRule[], user: string) => {
   await plane.client.for(clusterRoleResource).create(clusterRole(name, rules));
   await plane.client.for(roleBindingResource).create(roleBinding(name, name, user));
 };
-const failure = async (work: Promise<unknown>): Promise<string> => work.then(() => "nothing failed", (error: unknown) => (error as Error).message);
+const failure = async (work: Promise<unknown>): Promise<string> =>
+  work.then(
+    () => "nothing failed",
+    (error: unknown) => (error as Error).message,
+  );
 
 const HOUR_MS = 3_600_000;
 
@@ -37,7 +53,7 @@ const SIGNING_MS_MAX = 15_000;
 
 /** Signatures take real time, of which the virtual clock knows nothing. */
 async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
-  for (const endMs = performance.now() + SIGNING_MS_MAX; performance.now() < endMs; ) {
+  for (const endMs = performance.now() + SIGNING_MS_MAX; performance.now() < endMs;) {
     await plane.clock.settle();
     const found = await look();
     if (found !== undefined) return found;
@@ -103,7 +119,9 @@ describe("nobody grants what he does not hold", () => {
   });
 
   test("by binding", async () => {
-    expect(await failure(jane.for(roleBindingResource).create(roleBinding("b", "cluster-admin", "jane")))).toContain('is attempting to grant RBAC permissions not currently held:\n{APIGroups:["*"], Resources:["*"], Verbs:["*"]}\n{NonResourceURLs:["*"], Verbs:["*"]}');
+    expect(await failure(jane.for(roleBindingResource).create(roleBinding("b", "cluster-admin", "jane")))).toContain(
+      'is attempting to grant RBAC permissions not currently held:\n{APIGroups:["*"], Resources:["*"], Verbs:["*"]}\n{NonResourceURLs:["*"], Verbs:["*"]}',
+    );
     expect(await failure(jane.for(roleBindingResource).create(roleBinding("b", "nothing", "jane")))).toBe('clusterroles.rbac.authorization.k8s.io "nothing" not found');
     await grant("binder", [{ verbs: ["bind"], apiGroups: ["rbac.authorization.k8s.io"], resources: ["clusterroles"], resourceNames: ["view"] }], "jane");
     expect((await jane.for(roleBindingResource).create(roleBinding("b", "view", "joe"))).metadata.name).toBe("b");
@@ -112,17 +130,28 @@ describe("nobody grants what he does not hold", () => {
 
   test("by a label, which would make others' rights his own", async () => {
     await plane.client.for(clusterRoleResource).create({ ...RBAC, kind: "ClusterRole", metadata: { name: "role-keeper" }, rules: [{ ...mayWriteRoles, resources: ["clusterroles"] }, readPods] });
-    await plane.client.for(clusterRoleBindingResource).create({ ...RBAC, kind: "ClusterRoleBinding", metadata: { name: "role-keeper" }, roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "role-keeper" }, subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "User", name: "jane" }] });
+    await plane.client
+      .for(clusterRoleBindingResource)
+      .create({
+        ...RBAC,
+        kind: "ClusterRoleBinding",
+        metadata: { name: "role-keeper" },
+        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "role-keeper" },
+        subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "User", name: "jane" }],
+      });
     const roles = jane.for(clusterRoleResource);
     const change = (name: string, patch: object) => roles.patch("", name, "merge", patch);
-    for (const metadata of [{ labels: { "rbac.authorization.k8s.io/aggregate-to-view": "true" } }, { annotations: { a: "b" } }]) expect(await failure(change("cluster-admin", { metadata }))).toContain("not currently held");
+    for (const metadata of [{ labels: { "rbac.authorization.k8s.io/aggregate-to-view": "true" } }, { annotations: { a: "b" } }])
+      expect(await failure(change("cluster-admin", { metadata }))).toContain("not currently held");
     // What the garbage collector takes away gives no rights.
     expect((await change("cluster-admin", { metadata: { finalizers: ["example.com/a"] } })).metadata.finalizers).toEqual(["example.com/a"]);
     const held: PolicyRule = { ...readPods, verbs: ["get"] };
     const aggregationRule = (...clusterRoleSelectors: readonly object[]) => ({ clusterRoleSelectors });
     const clusterRole = (name: string, more: object) => ({ ...RBAC, kind: "ClusterRole", metadata: { name }, rules: [held], ...more }) as Parameters<typeof roles.create>[0];
     const selector = { matchLabels: { a: "b" } };
-    expect(await failure(roles.create(clusterRole("gathers", { aggregationRule: aggregationRule(selector) })))).toBe('clusterroles.rbac.authorization.k8s.io "gathers" is forbidden: must have cluster-admin privileges to use the aggregationRule');
+    expect(await failure(roles.create(clusterRole("gathers", { aggregationRule: aggregationRule(selector) })))).toBe(
+      'clusterroles.rbac.authorization.k8s.io "gathers" is forbidden: must have cluster-admin privileges to use the aggregationRule',
+    );
     await plane.client.for(clusterRoleResource).create(clusterRole("gathers", { aggregationRule: aggregationRule(selector) }));
     expect(await failure(change("gathers", { aggregationRule: null }))).toContain("must have cluster-admin privileges to use the aggregationRule");
     // A rule that gathers nothing is nobody's to forbid; it is none, though.
@@ -200,18 +229,39 @@ describe("a signing request", () => {
   });
 
   test("is decided by those only who have a right on its signer", async () => {
-    await plane.client.for(clusterRoleResource).create(clusterRole("csr-all", [{ verbs: ["*"], apiGroups: ["certificates.k8s.io"], resources: ["certificatesigningrequests", "certificatesigningrequests/approval", "certificatesigningrequests/status"] }]));
+    await plane.client
+      .for(clusterRoleResource)
+      .create(
+        clusterRole("csr-all", [
+          { verbs: ["*"], apiGroups: ["certificates.k8s.io"], resources: ["certificatesigningrequests", "certificatesigningrequests/approval", "certificatesigningrequests/status"] },
+        ]),
+      );
     await plane.client.for(clusterRoleBindingResource).create({ ...roleBinding("csr-all", "csr-all", "jane"), kind: "ClusterRoleBinding", metadata: { name: "csr-all" } });
     await ask(plane.client, "theirs", "kubernetes.io/kube-apiserver-client", ["joe"], ["client auth"]);
-    expect(await failure(decide(plane.api.as("jane"), "theirs", "Approved"))).toBe('certificatesigningrequests.certificates.k8s.io "theirs" is forbidden: user not permitted to approve requests with signerName "kubernetes.io/kube-apiserver-client"');
-    await plane.client.for(clusterRoleResource).create(clusterRole("approver", [{ verbs: ["approve"], apiGroups: ["certificates.k8s.io"], resources: ["signers"], resourceNames: ["kubernetes.io/*"] }]));
+    expect(await failure(decide(plane.api.as("jane"), "theirs", "Approved"))).toBe(
+      'certificatesigningrequests.certificates.k8s.io "theirs" is forbidden: user not permitted to approve requests with signerName "kubernetes.io/kube-apiserver-client"',
+    );
+    await plane.client
+      .for(clusterRoleResource)
+      .create(clusterRole("approver", [{ verbs: ["approve"], apiGroups: ["certificates.k8s.io"], resources: ["signers"], resourceNames: ["kubernetes.io/*"] }]));
     await plane.client.for(clusterRoleBindingResource).create({ ...roleBinding("approver", "approver", "jane"), kind: "ClusterRoleBinding", metadata: { name: "approver" } });
     expect((await decide(plane.api.as("jane"), "theirs", "Approved")).status?.conditions).toHaveLength(1);
   });
 
   test("for a master, of no request at all, or of the wrong use fails", async () => {
-    expect(await failure(ask(plane.client, "root", "kubernetes.io/kube-apiserver-client", ["root", "system:masters"], ["client auth"]))).toContain("use of kubernetes.io/kube-apiserver-client signer with system:masters group is not allowed");
-    expect(await failure(requests().create({ apiVersion: "certificates.k8s.io/v1", kind: "CertificateSigningRequest", metadata: { name: "x" }, spec: { request: "eA==", signerName: "example.com/a", usages: ["any"] } }))).toContain("PEM block type must be CERTIFICATE REQUEST");
+    expect(await failure(ask(plane.client, "root", "kubernetes.io/kube-apiserver-client", ["root", "system:masters"], ["client auth"]))).toContain(
+      "use of kubernetes.io/kube-apiserver-client signer with system:masters group is not allowed",
+    );
+    expect(
+      await failure(
+        requests().create({
+          apiVersion: "certificates.k8s.io/v1",
+          kind: "CertificateSigningRequest",
+          metadata: { name: "x" },
+          spec: { request: "eA==", signerName: "example.com/a", usages: ["any"] },
+        }),
+      ),
+    ).toContain("PEM block type must be CERTIFICATE REQUEST");
     await ask(plane.client, "wrong", "kubernetes.io/kube-apiserver-client", ["joe"], ["server auth"]);
     await decide(plane.client, "wrong", "Approved");
     const failed = await until(async () => (await requests().get("", "wrong")).status?.conditions?.find(({ type }) => type === "Failed"));
@@ -229,7 +279,13 @@ describe("a signing request", () => {
 });
 
 describe("secrets with tokens", () => {
-  const secret = (name: string, type: string, namespace: string, more: Partial<KubeObject["metadata"]>, data: Readonly<Record<string, string>> = {}) => ({ apiVersion: "v1", kind: "Secret", metadata: { name, namespace, ...more }, type, data: Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(value).toString("base64")])) });
+  const secret = (name: string, type: string, namespace: string, more: Partial<KubeObject["metadata"]>, data: Readonly<Record<string, string>> = {}) => ({
+    apiVersion: "v1",
+    kind: "Secret",
+    metadata: { name, namespace, ...more },
+    type,
+    data: Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(value).toString("base64")])),
+  });
 
   test("of a service account are filled, and go with the account", async () => {
     await plane.client.for(serviceAccountResource).create({ apiVersion: "v1", kind: "ServiceAccount", metadata: { name: "robot", namespace: "default" } });
@@ -267,7 +323,17 @@ describe("secrets with tokens", () => {
 
   test("for machines that join let them in until their time is over, and then go", async () => {
     const expiration = new Date(plane.clock.now() + 3_600_000).toISOString();
-    await plane.client.for(secretResource).create(secret("bootstrap-token-abcdef", "bootstrap.kubernetes.io/token", "kube-system", {}, { "token-id": "abcdef", "token-secret": "0123456789abcdef", "usage-bootstrap-authentication": "true", expiration }));
+    await plane.client
+      .for(secretResource)
+      .create(
+        secret(
+          "bootstrap-token-abcdef",
+          "bootstrap.kubernetes.io/token",
+          "kube-system",
+          {},
+          { "token-id": "abcdef", "token-secret": "0123456789abcdef", "usage-bootstrap-authentication": "true", expiration },
+        ),
+      );
     const { authenticator } = plane.api.server.parts;
     expect(await authenticator.authenticate({ bearer: "abcdef.0123456789abcdef" })).toEqual({ username: "system:bootstrap:abcdef", groups: ["system:bootstrappers", "system:authenticated"] });
     await plane.clock.advance(3_601_000);

@@ -27,7 +27,19 @@ test("a StatefulSet starts its pods in order with their claims, rolls from the t
   await plane.kubelets.up("n1");
   const sets = plane.client.for(statefulSetResource);
   const claims = [{ metadata: { name: "data" }, spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Gi" } } } }] as never; // kind and version go without saying
-  await sets.create({ apiVersion: "apps/v1", kind: "StatefulSet", metadata: metadata("db"), spec: { replicas: 3, serviceName: "db", selector, template: template("app:1"), volumeClaimTemplates: claims, persistentVolumeClaimRetentionPolicy: { whenScaled: "Delete", whenDeleted: "Retain" } } });
+  await sets.create({
+    apiVersion: "apps/v1",
+    kind: "StatefulSet",
+    metadata: metadata("db"),
+    spec: {
+      replicas: 3,
+      serviceName: "db",
+      selector,
+      template: template("app:1"),
+      volumeClaimTemplates: claims,
+      persistentVolumeClaimRetentionPolicy: { whenScaled: "Delete", whenDeleted: "Retain" },
+    },
+  });
   await plane.clock.advance(500);
   expect(await view()).toEqual(["db-0 app:1?"]);
   await plane.clock.advance(5_000);
@@ -54,7 +66,12 @@ test("a StatefulSet starts its pods in order with their claims, rolls from the t
   await plane.clock.advance(10_000);
   expect(await view()).toEqual(["db-0 app:1", "db-1 app:1", "db-2 app:1"]);
   const revisions = (await plane.client.for(controllerRevisionResource).list("default")).items;
-  expect(revisions.map((revision) => [revision.metadata.name, revision.revision]).sort()).toEqual([[first?.currentRevision, 3], [second?.currentRevision, 2]].sort());
+  expect(revisions.map((revision) => [revision.metadata.name, revision.revision]).sort()).toEqual(
+    [
+      [first?.currentRevision, 3],
+      [second?.currentRevision, 2],
+    ].sort(),
+  );
 
   await sets.patch("default", "db", "merge", { spec: { replicas: 1 } }, { subresource: "scale" });
   await plane.clock.advance(10_000);
@@ -66,7 +83,9 @@ test("a StatefulSet starts its pods in order with their claims, rolls from the t
 
 test("a parallel StatefulSet starts all its pods at once, and one that fails is replaced under its name", async () => {
   await plane.kubelets.up("n1");
-  await plane.client.for(statefulSetResource).create({ apiVersion: "apps/v1", kind: "StatefulSet", metadata: metadata("db"), spec: { replicas: 2, serviceName: "db", podManagementPolicy: "Parallel", selector, template: template("app:1") } });
+  await plane.client
+    .for(statefulSetResource)
+    .create({ apiVersion: "apps/v1", kind: "StatefulSet", metadata: metadata("db"), spec: { replicas: 2, serviceName: "db", podManagementPolicy: "Parallel", selector, template: template("app:1") } });
   await plane.clock.advance(3_000);
   expect(await view()).toEqual(["db-0 app:1", "db-1 app:1"]);
   const before = (await pods()).find((pod) => pod.metadata.name === "db-1")?.metadata.uid;
@@ -88,7 +107,14 @@ test("a DaemonSet follows its nodes, rolls one by one, surges when told to, and 
   await plane.clock.advance(3_000);
   const places = async () => (await pods()).map((pod) => `${pod.spec.nodeName} ${pod.spec.containers[0]?.image}${isReady(pod) ? "" : "?"}`).sort();
   expect(await places()).toEqual(["n1 app:1", "n2 app:1", "n3 app:1"]);
-  expect((await sets.get("default", "agent")).status).toMatchObject({ desiredNumberScheduled: 3, currentNumberScheduled: 3, numberReady: 3, numberAvailable: 3, updatedNumberScheduled: 3, observedGeneration: 1 });
+  expect((await sets.get("default", "agent")).status).toMatchObject({
+    desiredNumberScheduled: 3,
+    currentNumberScheduled: 3,
+    numberReady: 3,
+    numberAvailable: 3,
+    updatedNumberScheduled: 3,
+    observedGeneration: 1,
+  });
 
   await sets.patch("default", "agent", "strategic", setImage("app:2"));
   for (let step = 0; step < 80; step++) {

@@ -108,8 +108,17 @@ describe("custom kinds that nobody can ask for go with their objects all the sam
     await define();
     await plane.client.for(tabs).create(cronTab("one"));
     const resourceRules = [{ apiGroups: ["stable.example.com"], apiVersions: ["*"], resources: ["*"], operations: ["DELETE" as const] }];
-    await plane.client.for(validatingAdmissionPolicyResource).create({ apiVersion: "admissionregistration.k8s.io/v1", kind: "ValidatingAdmissionPolicy", metadata: { name: "keep" }, spec: { matchConstraints: { resourceRules }, validations: [{ expression: "false" }] } });
-    await plane.client.for(validatingAdmissionPolicyBindingResource).create({ apiVersion: "admissionregistration.k8s.io/v1", kind: "ValidatingAdmissionPolicyBinding", metadata: { name: "keep" }, spec: { policyName: "keep", validationActions: ["Deny"] } });
+    await plane.client
+      .for(validatingAdmissionPolicyResource)
+      .create({
+        apiVersion: "admissionregistration.k8s.io/v1",
+        kind: "ValidatingAdmissionPolicy",
+        metadata: { name: "keep" },
+        spec: { matchConstraints: { resourceRules }, validations: [{ expression: "false" }] },
+      });
+    await plane.client
+      .for(validatingAdmissionPolicyBindingResource)
+      .create({ apiVersion: "admissionregistration.k8s.io/v1", kind: "ValidatingAdmissionPolicyBinding", metadata: { name: "keep" }, spec: { policyName: "keep", validationActions: ["Deny"] } });
     await plane.clock.settle();
     await expect(plane.client.for(tabs).delete("default", "one")).rejects.toThrow("denied");
     await remove();
@@ -124,7 +133,11 @@ describe("custom kinds that nobody can ask for go with their objects all the sam
     await plane.client.for(namespaceResource).delete("", "shop");
     await plane.clock.advance(10_000);
     const { conditions } = (await plane.client.for(namespaceResource).get("", "shop")).status ?? {};
-    expect(findCondition(conditions, "NamespaceDeletionDiscoveryFailure")).toMatchObject({ status: "True", reason: "DiscoveryFailed", message: "Discovery failed for some groups, 1 failing: unable to retrieve the complete list of server APIs: stable.example.com/v1: stale GroupVersion discovery: stable.example.com/v1" });
+    expect(findCondition(conditions, "NamespaceDeletionDiscoveryFailure")).toMatchObject({
+      status: "True",
+      reason: "DiscoveryFailed",
+      message: "Discovery failed for some groups, 1 failing: unable to retrieve the complete list of server APIs: stable.example.com/v1: stale GroupVersion discovery: stable.example.com/v1",
+    });
     expect(findCondition(conditions, "NamespaceDeletionContentFailure")).toMatchObject({ status: "False" });
     expect(await stored()).toBe(1);
     await plane.client.for(apiServiceResource).delete("", "v1.stable.example.com");
@@ -178,7 +191,9 @@ describe("custom objects", () => {
   test("stay when their owner leaves them behind", async () => {
     await define();
     const owner = await plane.client.for(configMapResource).create({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "owner", namespace: "default" } });
-    await plane.client.for(tabs).create(cronTab("child", {}, { metadata: { name: "child", namespace: "default", ownerReferences: [{ apiVersion: "v1", kind: "ConfigMap", name: "owner", uid: owner.metadata.uid ?? "" }] } }));
+    await plane.client
+      .for(tabs)
+      .create(cronTab("child", {}, { metadata: { name: "child", namespace: "default", ownerReferences: [{ apiVersion: "v1", kind: "ConfigMap", name: "owner", uid: owner.metadata.uid ?? "" }] } }));
     await plane.clock.settle();
     await plane.client.for(configMapResource).delete("default", "owner", { propagationPolicy: "Orphan" });
     await plane.clock.advance(2_000);

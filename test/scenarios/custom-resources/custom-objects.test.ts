@@ -25,7 +25,12 @@ const schema = {
         free: { type: "object", "x-kubernetes-preserve-unknown-fields": true, properties: { known: { type: "object", properties: { a: { type: "string" } } } } },
         template: { type: "object", "x-kubernetes-embedded-resource": true, "x-kubernetes-preserve-unknown-fields": true },
         tags: { type: "array", items: { type: "string" }, "x-kubernetes-list-type": "set" },
-        jobs: { type: "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"], items: { type: "object", required: ["name"], properties: { name: { type: "string" }, times: { type: "integer" } } } },
+        jobs: {
+          type: "array",
+          "x-kubernetes-list-type": "map",
+          "x-kubernetes-list-map-keys": ["name"],
+          items: { type: "object", required: ["name"], properties: { name: { type: "string" }, times: { type: "integer" } } },
+        },
         note: { type: "string", nullable: true },
       },
     },
@@ -55,8 +60,23 @@ describe("a custom kind", () => {
 
   test("is pruned, but not where its schema says that unknown fields stay", async () => {
     await establish(api.client, cronTabs(schema));
-    const { spec: kept } = await client().create(cronTab("one", { ...spec, other: 1, free: { any: { thing: 1 }, known: { a: "x", b: "y" } }, template: { apiVersion: "v1", kind: "Pod", metadata: { name: "x", wrong: 1 }, spec: {} }, note: null }));
-    expect(kept).toEqual({ ...spec, image: "cron:1", replicas: 1, free: { any: { thing: 1 }, known: { a: "x" } }, template: { apiVersion: "v1", kind: "Pod", metadata: { name: "x" }, spec: {} }, note: null });
+    const { spec: kept } = await client().create(
+      cronTab("one", {
+        ...spec,
+        other: 1,
+        free: { any: { thing: 1 }, known: { a: "x", b: "y" } },
+        template: { apiVersion: "v1", kind: "Pod", metadata: { name: "x", wrong: 1 }, spec: {} },
+        note: null,
+      }),
+    );
+    expect(kept).toEqual({
+      ...spec,
+      image: "cron:1",
+      replicas: 1,
+      free: { any: { thing: 1 }, known: { a: "x" } },
+      template: { apiVersion: "v1", kind: "Pod", metadata: { name: "x" }, spec: {} },
+      note: null,
+    });
     const strict = await failure(client().create(cronTab("two", { ...spec, other: 1 }), { fieldValidation: "Strict" }));
     expect(strict).toMatchObject({ code: 400, message: 'CronTab in version "v1" cannot be handled as a CronTab: strict decoding error: unknown field "spec.other"' });
   });
@@ -74,7 +94,11 @@ describe("a custom kind", () => {
       { reason: "FieldValueTypeInvalid", field: "spec.port", message: 'Invalid value: "number": spec.port in body must be of type integer,string: "number"' },
       { reason: "FieldValueDuplicate", field: "spec.tags[1]", message: 'Duplicate value: "a"' },
       { reason: "FieldValueDuplicate", field: "spec.jobs[1]", message: 'Duplicate value: {"name":"a"}' },
-      { reason: "FieldValueInvalid", field: "<nil>", message: 'Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation' },
+      {
+        reason: "FieldValueInvalid",
+        field: "<nil>",
+        message: "Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation",
+      },
     ]);
     expect((await failure(client().create(cronTab("bad", {})))).message).toContain("spec.cronSpec: Required value");
     expect((await failure(client().create({ ...cronTab("bad", { cronSpec: "* * * * *" }), metadata: { name: "Bad", namespace: "default" } }))).message).toContain("metadata.name: Invalid value");
@@ -98,15 +122,29 @@ describe("a custom kind", () => {
     expect((await apply({ free: { known: { a: "x" } }, note: null, replicas: null })).spec).toMatchObject({ note: null, replicas: 1 });
     // What the manager had put there goes, and its map stays, as with upstream.
     expect((await apply({ free: { known: null } })).spec).toMatchObject({ free: { known: {} } });
-    expect((await failure(client().apply(cronTab("three", { ...spec, free: { known: null } }), { fieldManager: "me" }))).message).toContain('spec.free.known: Invalid value: "null": spec.free.known in body must be of type object: "null"');
+    expect((await failure(client().apply(cronTab("three", { ...spec, free: { known: null } }), { fieldManager: "me" }))).message).toContain(
+      'spec.free.known: Invalid value: "null": spec.free.known in body must be of type object: "null"',
+    );
     expect((await client().create(cronTab("two", { ...spec, free: { known: null } }))).spec).not.toHaveProperty("free.known");
   });
 
   test("shows a reader of one version the defaults of the version that is stored, and no others", async () => {
-    const version = (field: string) => ({ type: "object", properties: { spec: { type: "object", default: {}, properties: { old: { type: "string" }, new: { type: "string" }, [field]: { type: "string", default: "yes" } } } } });
+    const version = (field: string) => ({
+      type: "object",
+      properties: { spec: { type: "object", default: {}, properties: { old: { type: "string" }, new: { type: "string" }, [field]: { type: "string", default: "yes" } } } },
+    });
     const { spec: both } = cronTabs(version("old"));
     const [served] = both.versions;
-    await establish(api.client, { ...cronTabs(version("old")), spec: { ...both, versions: [{ ...served!, storage: false }, { ...served!, name: "v2", schema: { openAPIV3Schema: version("new") }, storage: true }] } } as Parameters<typeof establish>[1]);
+    await establish(api.client, {
+      ...cronTabs(version("old")),
+      spec: {
+        ...both,
+        versions: [
+          { ...served!, storage: false },
+          { ...served!, name: "v2", schema: { openAPIV3Schema: version("new") }, storage: true },
+        ],
+      },
+    } as Parameters<typeof establish>[1]);
     expect((await client().create(cronTab("one"))).spec).toEqual({ old: "yes", new: "yes" });
     const second = api.client.for({ ...tabs, version: "v2" });
     await second.create({ ...cronTab("two"), apiVersion: "stable.example.com/v2" });
@@ -133,7 +171,13 @@ describe("a custom kind", () => {
     const scaled = await client().patch("default", "one", "merge", { spec: { replicas: 4 } }, { subresource: "scale" });
     expect(scaled).toMatchObject({ kind: "Scale", apiVersion: "autoscaling/v1", spec: { replicas: 4 }, status: { replicas: 3, selector: "app=x" } });
     expect(await client().get("default", "one")).toMatchObject({ metadata: { generation: 2 }, spec: { replicas: 4 }, status: { active: 3 } });
-    expect((await failure(client().updateStatus({ ...told, metadata: { ...told.metadata, resourceVersion: (await client().get("default", "one")).metadata.resourceVersion ?? "" }, status: { active: "many" } }))).message).toContain('active in body must be of type integer: "string"');
+    expect(
+      (
+        await failure(
+          client().updateStatus({ ...told, metadata: { ...told.metadata, resourceVersion: (await client().get("default", "one")).metadata.resourceVersion ?? "" }, status: { active: "many" } }),
+        )
+      ).message,
+    ).toContain('active in body must be of type integer: "string"');
   });
 
   test("is applied by the keys of its lists", async () => {
@@ -141,7 +185,10 @@ describe("a custom kind", () => {
     const apply = (manager: string, jobs: readonly object[], force = false) => client().apply(cronTab("one", { ...(manager === "a" ? spec : {}), jobs }), { fieldManager: manager, force });
     await apply("a", [{ name: "x", times: 1 }]);
     await apply("b", [{ name: "y", times: 2 }]);
-    expect((await client().get("default", "one")).spec?.["jobs"]).toEqual([{ name: "x", times: 1 }, { name: "y", times: 2 }]);
+    expect((await client().get("default", "one")).spec?.["jobs"]).toEqual([
+      { name: "x", times: 1 },
+      { name: "y", times: 2 },
+    ]);
     await expect(apply("b", [{ name: "x", times: 3 }])).rejects.toThrow("conflict");
     await apply("a", []);
     expect((await client().get("default", "one")).spec?.["jobs"]).toEqual([{ name: "y", times: 2 }]);
@@ -159,7 +206,19 @@ describe("a custom kind", () => {
     const definition = await establish(api.client, cronTabs({ type: "object", properties: { spec: { type: "object", properties: { a: { type: "string" }, b: { type: "string" } } } } }));
     await client().create(cronTab("one", { a: "long", b: "x" }));
     const { spec: was, metadata } = definition;
-    await api.client.for(customResourceDefinitionResource).update({ ...definition, metadata, spec: { ...was, versions: cronTabs({ type: "object", properties: { spec: { type: "object", properties: { a: { type: "string", maxLength: 2 }, b: { type: "string", maxLength: 2 }, c: { type: "string", default: "new" } } } } }).spec.versions } });
+    await api.client
+      .for(customResourceDefinitionResource)
+      .update({
+        ...definition,
+        metadata,
+        spec: {
+          ...was,
+          versions: cronTabs({
+            type: "object",
+            properties: { spec: { type: "object", properties: { a: { type: "string", maxLength: 2 }, b: { type: "string", maxLength: 2 }, c: { type: "string", default: "new" } } } },
+          }).spec.versions,
+        },
+      });
     expect((await client().get("default", "one")).spec).toEqual({ a: "long", b: "x", c: "new" });
     expect((await client().patch("default", "one", "merge", { spec: { b: "y" } })).spec).toMatchObject({ a: "long", b: "y" });
     expect((await failure(client().patch("default", "one", "merge", { spec: { a: "longer" } }))).message).toContain("spec.a: Too long: may not be more than 2 bytes");
@@ -172,7 +231,9 @@ describe("a custom kind", () => {
       for await (const { type } of client().watch("default", {}, AbortSignal.timeout(10_000))) seen.push(type);
     })();
     await client().create(cronTab("one", spec));
-    await api.client.for(customResourceDefinitionResource).update({ ...definition, spec: { ...definition.spec, names: { ...definition.spec.names, categories: ["all"] }, versions: cronTabs({ ...schema, description: "changed" }).spec.versions } });
+    await api.client
+      .for(customResourceDefinitionResource)
+      .update({ ...definition, spec: { ...definition.spec, names: { ...definition.spec.names, categories: ["all"] }, versions: cronTabs({ ...schema, description: "changed" }).spec.versions } });
     await watching;
     expect(seen.slice(0, 1)).toEqual(["ADDED"]);
     expect(api.server.parts.resources.all.some(({ group }) => group === "stable.example.com")).toBe(true);
@@ -195,7 +256,14 @@ describe("a custom kind", () => {
     await using other = await startTestApi({ storage: api.storage, defaultAccounts: false });
     const there = other.client.for(tabs);
     await establish(api.client, cronTabs(schema));
-    await vi.waitUntil(() => there.list("default").then(() => true, () => false), { timeout: 10_000 });
+    await vi.waitUntil(
+      () =>
+        there.list("default").then(
+          () => true,
+          () => false,
+        ),
+      { timeout: 10_000 },
+    );
     await there.create(cronTab("one", spec));
     await expect(client().get("default", "one")).resolves.toMatchObject({ spec });
     await client().delete("default", "one");
@@ -203,20 +271,34 @@ describe("a custom kind", () => {
     await definitions.delete("", "crontabs.stable.example.com");
     const ending = await definitions.get("", "crontabs.stable.example.com");
     await definitions.update({ ...ending, metadata: { ...ending.metadata, finalizers: [] } });
-    await vi.waitUntil(() => there.list("default").then(() => false, () => true), { timeout: 10_000 });
+    await vi.waitUntil(
+      () =>
+        there.list("default").then(
+          () => false,
+          () => true,
+        ),
+      { timeout: 10_000 },
+    );
     await expect(there.list("default")).rejects.toThrow("the server could not find the requested resource");
   });
 });
 
 describe("rules in CEL", () => {
-  const ruled = (rules: readonly object[], more: object = {}) => cronTabs({ type: "object", properties: { spec: { type: "object", "x-kubernetes-validations": rules, properties: { min: { type: "integer" }, max: { type: "integer" }, name: { type: "string", maxLength: 30, ...more } } } } });
+  const ruled = (rules: readonly object[], more: object = {}) =>
+    cronTabs({
+      type: "object",
+      properties: { spec: { type: "object", "x-kubernetes-validations": rules, properties: { min: { type: "integer" }, max: { type: "integer" }, name: { type: "string", maxLength: 30, ...more } } } },
+    });
 
   test("are asked, with their message, reason and place", async () => {
-    await establish(api.client, ruled([
-      { rule: "self.min <= self.max", messageExpression: "'min is %d, more than %d'.format([self.min, self.max])", fieldPath: ".min", reason: "FieldValueForbidden" },
-      { rule: "self.max < 100", message: "too much" },
-      { rule: "!has(self.name) || self.name != 'root'" },
-    ]));
+    await establish(
+      api.client,
+      ruled([
+        { rule: "self.min <= self.max", messageExpression: "'min is %d, more than %d'.format([self.min, self.max])", fieldPath: ".min", reason: "FieldValueForbidden" },
+        { rule: "self.max < 100", message: "too much" },
+        { rule: "!has(self.name) || self.name != 'root'" },
+      ]),
+    );
     const status = await failure(client().create(cronTab("one", { min: 200, max: 100, name: "root" })));
     expect(status.details?.causes).toEqual([
       { reason: "FieldValueForbidden", field: "spec.min", message: "Forbidden: min is 200, more than 100" },
@@ -227,10 +309,22 @@ describe("rules in CEL", () => {
   });
 
   test("see what was before, when they are about changes", async () => {
-    await establish(api.client, ruled([{ rule: "self.max >= oldSelf.max", message: "may only grow" }, { rule: "oldSelf.hasValue() || self.min == 1", optionalOldSelf: true, message: "begins at one" }], { "x-kubernetes-validations": [{ rule: "self == oldSelf", message: "is immutable" }] }));
+    await establish(
+      api.client,
+      ruled(
+        [
+          { rule: "self.max >= oldSelf.max", message: "may only grow" },
+          { rule: "oldSelf.hasValue() || self.min == 1", optionalOldSelf: true, message: "begins at one" },
+        ],
+        { "x-kubernetes-validations": [{ rule: "self == oldSelf", message: "is immutable" }] },
+      ),
+    );
     expect((await failure(client().create(cronTab("one", { min: 2, max: 5 })))).message).toContain("begins at one");
     await client().create(cronTab("one", { min: 1, max: 5, name: "a" }));
-    expect((await failure(client().patch("default", "one", "merge", { spec: { max: 4, name: "b" } }))).details?.causes?.map(({ field, message }) => `${field}: ${message}`)).toEqual(["spec: Invalid value: may only grow", 'spec.name: Invalid value: "b": is immutable']);
+    expect((await failure(client().patch("default", "one", "merge", { spec: { max: 4, name: "b" } }))).details?.causes?.map(({ field, message }) => `${field}: ${message}`)).toEqual([
+      "spec: Invalid value: may only grow",
+      'spec.name: Invalid value: "b": is immutable',
+    ]);
     await client().patch("default", "one", "merge", { spec: { max: 6, min: 3 } });
   });
 
@@ -240,8 +334,14 @@ describe("rules in CEL", () => {
     expect(status.message).toContain("compilation failed: ERROR: <input>:1:5: undefined field 'nothing'");
     expect(status.message).toContain("cel expression must evaluate to a bool");
     const list = { type: "array", items: { type: "string" } };
-    const costly = await failure(api.client.for(customResourceDefinitionResource).create(cronTabs({ type: "object", properties: { list: { ...list, "x-kubernetes-validations": [{ rule: "self.all(a, self.all(b, a == b))" }] } } })));
-    expect(costly.message).toContain("x-kubernetes-validations[0].rule: Forbidden: estimated rule cost exceeds budget by factor of more than 100x (try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared)");
+    const costly = await failure(
+      api.client
+        .for(customResourceDefinitionResource)
+        .create(cronTabs({ type: "object", properties: { list: { ...list, "x-kubernetes-validations": [{ rule: "self.all(a, self.all(b, a == b))" }] } } })),
+    );
+    expect(costly.message).toContain(
+      "x-kubernetes-validations[0].rule: Forbidden: estimated rule cost exceeds budget by factor of more than 100x (try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared)",
+    );
   });
 });
 

@@ -80,18 +80,19 @@ async function live(storage: Storage): Promise<{ admit(commit: string): Promise<
       if (problems.length === 0) synchroniser.admit({ state, objects, messages: [], outcomes, startedMs: 0 });
       return problems.map((problem) => problem.message);
     },
-    settled: () => new Promise((resolve, reject) => {
-      const late = setTimeout(() => reject(new Error("never applied")), 60_000);
-      late.unref();
-      const look = () => {
-        if (synchroniser.rollouts.current?.healthyMs === undefined) return;
-        clearTimeout(late);
-        unsubscribe();
-        resolve();
-      };
-      const unsubscribe = synchroniser.subscribe(look);
-      look();
-    }),
+    settled: () =>
+      new Promise((resolve, reject) => {
+        const late = setTimeout(() => reject(new Error("never applied")), 60_000);
+        late.unref();
+        const look = () => {
+          if (synchroniser.rollouts.current?.healthyMs === undefined) return;
+          clearTimeout(late);
+          unsubscribe();
+          resolve();
+        };
+        const unsubscribe = synchroniser.subscribe(look);
+        look();
+      }),
     async stop() {
       abort.abort();
       await ended;
@@ -118,7 +119,13 @@ async function eventsOf(storage: Storage, after: number): Promise<readonly Stora
 }
 
 const first = { "a.yaml": configMapYaml("a", { key: "1" }), "b.yaml": configMapYaml("b", { key: "1" }), "d.yaml": configMapYaml("d", { key: "1" }) };
-const second = { "a.yaml": configMapYaml("a", { key: "2" }), "b.yaml": configMapYaml("b", { key: "2" }), "d.yaml": undefined, "ns.yaml": namespaceYaml("shop"), "c.yaml": configMapYaml("c", { key: "2" }).replace("  name: c\n", "  name: c\n  namespace: shop\n") };
+const second = {
+  "a.yaml": configMapYaml("a", { key: "2" }),
+  "b.yaml": configMapYaml("b", { key: "2" }),
+  "d.yaml": undefined,
+  "ns.yaml": namespaceYaml("shop"),
+  "c.yaml": configMapYaml("c", { key: "2" }).replace("  name: c\n", "  name: c\n  namespace: shop\n"),
+};
 const AFTER_FIRST = { "configmaps/default/a": "1", "configmaps/default/b": "1", "configmaps/default/d": "1" };
 const AFTER_SECOND = { "configmaps/default/a": "2", "configmaps/default/b": "2", "configmaps/shop/c": "2", "namespaces/shop": "there" };
 
@@ -132,7 +139,9 @@ describe("a commit", () => {
     await engine.admit(await repository.commit(second));
     await engine.settled();
     expect(await desiredIn(store.storage)).toEqual(AFTER_SECOND);
-    const events = (await eventsOf(store.storage, before)).filter((event) => OWN.test(event.type === "put" ? event.entry.key : event.key) && OBJECTS.test(event.type === "put" ? event.entry.key : event.key));
+    const events = (await eventsOf(store.storage, before)).filter(
+      (event) => OWN.test(event.type === "put" ? event.entry.key : event.key) && OBJECTS.test(event.type === "put" ? event.entry.key : event.key),
+    );
     expect(events).toHaveLength(5);
     const revisions = new Set(events.map((event) => (event.type === "put" ? event.entry.modRevision : event.revision)));
     expect([...revisions]).toEqual(engine.synchroniser.rollouts.facts()[0]?.revisions);
@@ -207,19 +216,26 @@ describe("a transaction of the API", () => {
     }) ?? Promise.reject(new Error("no transactions")));
     expect(result).toEqual(["x", "z"]);
     const stored = (await maps.list("default")).items;
-    expect(stored.map(({ metadata }) => [metadata.name, metadata.resourceVersion])).toEqual([["x", String(revision)], ["z", String(revision)]]);
+    expect(stored.map(({ metadata }) => [metadata.name, metadata.resourceVersion])).toEqual([
+      ["x", String(revision)],
+      ["z", String(revision)],
+    ]);
     const names = async () => (await maps.list("default")).items.map((item) => item.metadata.name);
-    await expect(api.client.transaction?.(async () => {
-      await maps.create(map("w"));
-      throw new Error("changed my mind");
-    })).rejects.toThrow("changed my mind");
+    await expect(
+      api.client.transaction?.(async () => {
+        await maps.create(map("w"));
+        throw new Error("changed my mind");
+      }),
+    ).rejects.toThrow("changed my mind");
     await api.client.transaction?.(async () => maps.create(map("w")), true);
     expect(await names()).toEqual(["x", "z"]);
-    await expect(api.client.transaction?.(async () => {
-      await maps.update({ ...(await maps.get("default", "x")), data: { a: "inside" } });
-      await new Promise<void>((resolve) => setImmediate(resolve));
-      await outside(() => maps.update({ ...stored[0]!, data: { a: "outside" } }));
-    })).rejects.toMatchObject({ status: { reason: "Conflict" } });
+    await expect(
+      api.client.transaction?.(async () => {
+        await maps.update({ ...(await maps.get("default", "x")), data: { a: "inside" } });
+        await new Promise<void>((resolve) => setImmediate(resolve));
+        await outside(() => maps.update({ ...stored[0]!, data: { a: "outside" } }));
+      }),
+    ).rejects.toMatchObject({ status: { reason: "Conflict" } });
     expect((await maps.get("default", "x")).data).toEqual({ a: "outside" });
     await api.stop();
   });

@@ -13,7 +13,8 @@ beforeEach(async () => {
 });
 afterEach(() => cluster[Symbol.asyncDispose]());
 
-const withMemory = (name: string, replicas: number, memory: string) => deploymentYaml(name, replicas).replace(/( +)image: .*/, (line, indent: string) => `${line}\n${indent}resources: {requests: {memory: ${memory}}}`);
+const withMemory = (name: string, replicas: number, memory: string) =>
+  deploymentYaml(name, replicas).replace(/( +)image: .*/, (line, indent: string) => `${line}\n${indent}resources: {requests: {memory: ${memory}}}`);
 
 async function onStatusBranch(file: string): Promise<string | undefined> {
   await copy.git("fetch", "-q", "origin", "status/local");

@@ -40,7 +40,11 @@ async function refused(copy: WorkingCopy, files: Readonly<Record<string, string 
   await copy.git("reset", "-q", "--hard", "HEAD~1");
   return text;
 }
-const maps = async (namespace: string) => (await cluster.client.for(configMapResource).list(namespace)).items.map(({ metadata }) => metadata.name).sort().join(",");
+const maps = async (namespace: string) =>
+  (await cluster.client.for(configMapResource).list(namespace)).items
+    .map(({ metadata }) => metadata.name)
+    .sort()
+    .join(",");
 const hostedUrl = (name: string) => (cluster.gitops.gitUrl ?? "").replace("cluster.git", `${name}.git`);
 async function cloneOf(name: string): Promise<WorkingCopy> {
   await eventually(`the repository ${name}`, async () => (await cluster.git(".", "ls-remote", hostedUrl(name))).code === 0);
@@ -63,16 +67,24 @@ describe("a cluster of several repositories", () => {
       return items.length === 4 && items.every(({ status }) => status?.health === "Healthy") ? items : undefined;
     });
     expect(applications.map(({ metadata, spec }) => [metadata.name, metadata.labels?.["mainstay.dev/repository"], spec?.repository])).toEqual([
-      ["shop-space", undefined, cluster.gitops.gitUrl], ["shop.web", "shop", hostedUrl("shop")], ["tools.tool", "tools", remote.gitDir], ["web", undefined, cluster.gitops.gitUrl],
+      ["shop-space", undefined, cluster.gitops.gitUrl],
+      ["shop.web", "shop", hostedUrl("shop")],
+      ["tools.tool", "tools", remote.gitDir],
+      ["web", undefined, cluster.gitops.gitUrl],
     ]);
     const objects = (await cluster.client.for(repositoryResource).list("")).items;
-    expect(objects.map(({ metadata, observed }) => [metadata.name, observed?.commit, observed?.result])).toEqual([["local", await own.head(), "applied"], ["shop", await shop.head(), "applied"], ["tools", await remote.tip(), "applied"]]);
+    expect(objects.map(({ metadata, observed }) => [metadata.name, observed?.commit, observed?.result])).toEqual([
+      ["local", await own.head(), "applied"],
+      ["shop", await shop.head(), "applied"],
+      ["tools", await remote.tip(), "applied"],
+    ]);
     // Each repository's status branch tells of its own commits; the cluster's tells of all that runs.
-    const readme = async (copy: WorkingCopy, ...parts: string[]) => eventually(`${parts.join(", ")} on the page`, async () => {
-      await copy.git("fetch", "-q");
-      const page = (await copy.git("show", "origin/status/local:README.md")).text;
-      return parts.every((part) => page.includes(part)) ? page : undefined;
-    });
+    const readme = async (copy: WorkingCopy, ...parts: string[]) =>
+      eventually(`${parts.join(", ")} on the page`, async () => {
+        await copy.git("fetch", "-q");
+        const page = (await copy.git("show", "origin/status/local:README.md")).text;
+        return parts.every((part) => page.includes(part)) ? page : undefined;
+      });
     expect(await readme(shop, "[shop.web](apps/shop.web.md)")).not.toContain("tools");
     await readme(own, "| tools | applied |", "## Repositories", "1/1 healthy", "[web](apps/web.md)", "[shop.web](apps/shop.web.md)", "open the shop");
     await eventually("the status of the followed one", () => remote.tip("status/local"));
@@ -102,7 +114,9 @@ describe("a cluster of several repositories", () => {
     await pushed(own, { ...config("{name: shop}"), ...ownWeb });
     const shop = await cloneOf("shop");
     await pushed(shop, { "apps/web/mine.yaml": configMapYaml("mine") });
-    expect(await refused(shop, { "apps/web/web.yaml": configMapYaml("web") })).toMatch(/remote: apps\/web\/web\.yaml:1 ConfigMap default\/web belongs to application web of the cluster's own repository \(apps\/web\/web\.yaml:1\); take it out there first/);
+    expect(await refused(shop, { "apps/web/web.yaml": configMapYaml("web") })).toMatch(
+      /remote: apps\/web\/web\.yaml:1 ConfigMap default\/web belongs to application web of the cluster's own repository \(apps\/web\/web\.yaml:1\); take it out there first/,
+    );
     expect(await refused(own, { "apps/web/mine.yaml": configMapYaml("mine") })).toMatch(/ConfigMap default\/mine belongs to application shop\.web of repository shop \(apps\/web\/mine\.yaml:1\)/);
     // A move: kept while it belongs to nobody, then taken over by the other.
     await pushed(own, { "apps/web/web.yaml": configMapYaml("web").replace("  name: web", "  name: web\n  annotations: {mainstay.dev/prune: disabled}"), "apps/web/rest.yaml": configMapYaml("rest") });
@@ -116,15 +130,26 @@ describe("a cluster of several repositories", () => {
   });
 
   test("holds each to what its own rules say about it, whatever its mainstay.yaml says", async () => {
-    await pushed(own, { ...config("{name: shop, namespace: shop, serviceAccount: deployer, bounds: {namespaces: [shop]}}"), "apps/shop-space/n.yaml": namespaceYaml("shop"), "apps/shop-space/sa.yaml": "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: deployer, namespace: shop}\n" });
+    await pushed(own, {
+      ...config("{name: shop, namespace: shop, serviceAccount: deployer, bounds: {namespaces: [shop]}}"),
+      "apps/shop-space/n.yaml": namespaceYaml("shop"),
+      "apps/shop-space/sa.yaml": "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: deployer, namespace: shop}\n",
+    });
     const shop = await cloneOf("shop");
     await pushed(shop, { "README.md": "# Shop" });
-    expect(await refused(shop, { "mainstay.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunits: [{path: apps/*, namespace: default}]\n", ...ownWeb })).toMatch(/namespace default lies outside of the bounds of shop\.web: bounds\.namespaces has shop/);
+    expect(await refused(shop, { "mainstay.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunits: [{path: apps/*, namespace: default}]\n", ...ownWeb })).toMatch(
+      /namespace default lies outside of the bounds of shop\.web: bounds\.namespaces has shop/,
+    );
     expect(await refused(shop, { ...config("{name: more}"), ...ownWeb })).toContain("only the cluster's own repository may name further ones");
-    expect(await refused(shop, { "mainstay.yaml": `${HEAD}notifications: [{name: chat, secret: kube-system/s}]\n`, ...ownWeb })).toContain("the Secret kube-system/s lies outside of the bounds of source shop");
+    expect(await refused(shop, { "mainstay.yaml": `${HEAD}notifications: [{name: chat, secret: kube-system/s}]\n`, ...ownWeb })).toContain(
+      "the Secret kube-system/s lies outside of the bounds of source shop",
+    );
     // The account may do nothing yet.
     expect(await refused(shop, ownWeb)).toMatch(/system:serviceaccount:shop:deployer.*cannot/);
-    await pushed(own, { "apps/shop-space/role.yaml": "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: deployer, namespace: shop}\nrules: [{apiGroups: [''], resources: [configmaps], verbs: ['*']}]\n---\napiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: deployer, namespace: shop}\nroleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: deployer}\nsubjects: [{kind: ServiceAccount, name: deployer, namespace: shop}]\n" });
+    await pushed(own, {
+      "apps/shop-space/role.yaml":
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: deployer, namespace: shop}\nrules: [{apiGroups: [''], resources: [configmaps], verbs: ['*']}]\n---\napiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: deployer, namespace: shop}\nroleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: deployer}\nsubjects: [{kind: ServiceAccount, name: deployer, namespace: shop}]\n",
+    });
     await pushed(shop, ownWeb);
     expect(await maps("shop")).toBe("web");
     expect(await cluster.client.for(serviceAccountResource).get("shop", "deployer")).toBeDefined();
@@ -166,7 +191,14 @@ describe("a cluster of several repositories", () => {
     await pushed(own, config(`{name: tools, url: ${remote.gitDir}, interval: 1h, secret: mainstay-system/tools}`));
     await eventually("its first commit", async () => (await maps("default")) === "a");
     await remote.commit({ "b.yaml": configMapYaml("b") });
-    const post = async (path: string, secret: string) => (await fetch(`http://127.0.0.1:${cluster.gitops.webhookPort}${path}`, { method: "POST", body: "{}", headers: { "x-hub-signature-256": `sha256=${createHmac("sha256", secret).update("{}").digest("hex")}` } })).status;
+    const post = async (path: string, secret: string) =>
+      (
+        await fetch(`http://127.0.0.1:${cluster.gitops.webhookPort}${path}`, {
+          method: "POST",
+          body: "{}",
+          headers: { "x-hub-signature-256": `sha256=${createHmac("sha256", secret).update("{}").digest("hex")}` },
+        })
+      ).status;
     expect(await post("/hook", "of-tools")).toBe(503);
     expect(await post("/hook/others", "of-tools")).toBe(404);
     expect(await post("/hook/tools", "guessed")).toBe(401);

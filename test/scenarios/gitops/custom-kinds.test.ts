@@ -64,7 +64,13 @@ afterEach(async () => {
   await cluster[Symbol.asyncDispose]();
 });
 
-const objects = async () => (await cluster.client.for(tabs).list("default").catch(() => ({ items: [] }))).items.map(({ metadata, spec }) => [metadata.name, spec]);
+const objects = async () =>
+  (
+    await cluster.client
+      .for(tabs)
+      .list("default")
+      .catch(() => ({ items: [] }))
+  ).items.map(({ metadata, spec }) => [metadata.name, spec]);
 const push = async (files: Readonly<Record<string, string | undefined>>, message?: string) => {
   await copy.commit(files, message);
   return copy.push("origin", "HEAD:main");
@@ -75,9 +81,16 @@ describe("a commit with a kind and objects of it", () => {
     const first = await push({ "apps/cron/definition.yaml": DEFINITION, "apps/cron/one.yaml": tab("one", '{cronSpec: "* * * *"}') });
     expect([first.code, first.text]).toEqual([0, first.text]);
     await expect.poll(objects, { timeout: 30_000 }).toEqual([["one", { cronSpec: "* * * *", replicas: 1 }]]);
-    const second = await push({ "apps/cron/definition.yaml": DEFINITION.replace("maxLength: 9", "maxLength: 20"), "apps/cron/one.yaml": tab("one", '{cronSpec: "*/5 * * * * *", replicas: 2}'), "apps/cron/two.yaml": tab("two", "{}") });
+    const second = await push({
+      "apps/cron/definition.yaml": DEFINITION.replace("maxLength: 9", "maxLength: 20"),
+      "apps/cron/one.yaml": tab("one", '{cronSpec: "*/5 * * * * *", replicas: 2}'),
+      "apps/cron/two.yaml": tab("two", "{}"),
+    });
     expect([second.code, second.text]).toEqual([0, second.text]);
-    await expect.poll(objects, { timeout: 30_000 }).toEqual([["one", { cronSpec: "*/5 * * * * *", replicas: 2 }], ["two", { replicas: 1 }]]);
+    await expect.poll(objects, { timeout: 30_000 }).toEqual([
+      ["one", { cronSpec: "*/5 * * * * *", replicas: 2 }],
+      ["two", { replicas: 1 }],
+    ]);
     const third = await push({ "apps/cron/two.yaml": undefined });
     expect([third.code, third.text]).toEqual([0, third.text]);
     await expect.poll(objects, { timeout: 30_000 }).toHaveLength(1);

@@ -20,7 +20,9 @@ const data = async () => (await cluster.client.for(configMapResource).get("defau
 const scaleTo = (count: number) => cluster.client.for(deploymentResource).patch("default", "web", "merge", { spec: { replicas: count } });
 const app = () => cluster.gitops.applications()[0];
 async function hold(holds: readonly ApplicationHold[]): Promise<void> {
-  await cluster.client.for(applicationResource).update({ ...(await cluster.client.for(applicationResource).get("", "root")), spec: { ...(await cluster.client.for(applicationResource).get("", "root")).spec, holds } });
+  await cluster.client
+    .for(applicationResource)
+    .update({ ...(await cluster.client.for(applicationResource).get("", "root")), spec: { ...(await cluster.client.for(applicationResource).get("", "root")).spec, holds } });
 }
 const soon = (ms: number) => new Date(Date.now() + ms).toISOString().replace(/\.\d+Z$/, "Z");
 
@@ -48,7 +50,8 @@ describe("a change of what Git states", () => {
   test("is put back with the name of who made it, also of who took a field away, scaled, or deleted the object", async () => {
     await deploy({ "a.yaml": configMapYaml("a", { key: "value", other: "x" }), "web.yaml": deploymentYaml("web", 1) });
     const [alice, bob, carol] = ["alice", "bob", "carol"].map((user) => cluster.api.as(user, ["system:masters"], "kubectl-edit"));
-    const put = (object: string, change: string, writer: string) => eventually(`${change} by ${writer}`, () => cluster.gitops.facts().drift.some((drift) => drift.object === object && drift.change === change && drift.writer === writer));
+    const put = (object: string, change: string, writer: string) =>
+      eventually(`${change} by ${writer}`, () => cluster.gitops.facts().drift.some((drift) => drift.object === object && drift.change === change && drift.writer === writer));
     await alice?.for(configMapResource).patch("default", "a", "merge", { data: { key: null } });
     await put("ConfigMap default/a", "+data.key value", "alice");
     await bob?.for(configMapResource).patch("default", "a", "merge", { data: { key: "theirs" } });
@@ -88,24 +91,27 @@ describe("a change of what Git states", () => {
 });
 
 describe("an object that is only made once", () => {
-  test.each(["mainstay.dev/apply: once", "kustomize.toolkit.fluxcd.io/ssa: IfNotPresent", "kustomize.toolkit.fluxcd.io/reconcile: disabled"])("(%s) is made again when it is gone, and else what others make of it", async (annotation) => {
-    const map = (key: string) => configMapYaml("a", { key }).replace("  name: a", `  name: a\n  annotations: {${annotation}}`);
-    await cluster.client.for(configMapResource).create({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "theirs", namespace: "default" }, data: { key: "theirs" } });
-    await deploy({ "mainstay.yaml": config("drift: refuse"), "a.yaml": map("first"), "theirs.yaml": map("ours").replace("name: a\n", "name: theirs\n"), "b.yaml": configMapYaml("b") });
-    expect(await data()).toBe("first");
-    await cluster.client.for(configMapResource).patch("default", "a", "merge", { data: { key: "made by a program" } });
-    expect(await deploy({ "a.yaml": map("second"), "b.yaml": configMapYaml("b", { key: "2" }) })).not.toContain("ConfigMap default/a");
-    await eventually("the rest of the commit", async () => (await cluster.client.for(configMapResource).get("default", "b")).data?.["key"] === "2");
-    expect(await data()).toBe("made by a program");
-    expect((await cluster.client.for(configMapResource).get("default", "theirs")).data).toEqual({ key: "theirs" });
-    await cluster.client.for(configMapResource).delete("default", "a");
-    await eventually("it to be there again", async () => (await data().catch(() => undefined)) === "second");
-  });
+  test.each(["mainstay.dev/apply: once", "kustomize.toolkit.fluxcd.io/ssa: IfNotPresent", "kustomize.toolkit.fluxcd.io/reconcile: disabled"])(
+    "(%s) is made again when it is gone, and else what others make of it",
+    async (annotation) => {
+      const map = (key: string) => configMapYaml("a", { key }).replace("  name: a", `  name: a\n  annotations: {${annotation}}`);
+      await cluster.client.for(configMapResource).create({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "theirs", namespace: "default" }, data: { key: "theirs" } });
+      await deploy({ "mainstay.yaml": config("drift: refuse"), "a.yaml": map("first"), "theirs.yaml": map("ours").replace("name: a\n", "name: theirs\n"), "b.yaml": configMapYaml("b") });
+      expect(await data()).toBe("first");
+      await cluster.client.for(configMapResource).patch("default", "a", "merge", { data: { key: "made by a program" } });
+      expect(await deploy({ "a.yaml": map("second"), "b.yaml": configMapYaml("b", { key: "2" }) })).not.toContain("ConfigMap default/a");
+      await eventually("the rest of the commit", async () => (await cluster.client.for(configMapResource).get("default", "b")).data?.["key"] === "2");
+      expect(await data()).toBe("made by a program");
+      expect((await cluster.client.for(configMapResource).get("default", "theirs")).data).toEqual({ key: "theirs" });
+      await cluster.client.for(configMapResource).delete("default", "a");
+      await eventually("it to be there again", async () => (await data().catch(() => undefined)) === "second");
+    },
+  );
 });
 
 describe("what is left alone", () => {
   test("ignored fields keep their live value in plans and in applies (pain 3)", async () => {
-    await deploy({ "mainstay.yaml": config('ignore: [{kind: Deployment, fields: [spec.replicas]}]'), "web.yaml": deploymentYaml("web", 1) });
+    await deploy({ "mainstay.yaml": config("ignore: [{kind: Deployment, fields: [spec.replicas]}]"), "web.yaml": deploymentYaml("web", 1) });
     await scaleTo(5);
     expect(await deploy({ "web.yaml": deploymentYaml("web", 3) })).not.toContain("replicas");
     const text = await deploy({ "web.yaml": deploymentYaml("web", 3, "mainstay.local/web:2") });
@@ -143,7 +149,10 @@ describe("what is left alone", () => {
   });
 
   test("a window that cannot be read refuses the commit, with its line", async () => {
-    await copy.commit({ "mainstay.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunits:\n- path: .\n  windows:\n  - {schedule: 0 25 * * *, duration: 1h}\n", "a.yaml": configMapYaml("a") });
+    await copy.commit({
+      "mainstay.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunits:\n- path: .\n  windows:\n  - {schedule: 0 25 * * *, duration: 1h}\n",
+      "a.yaml": configMapYaml("a"),
+    });
     const { code, text } = await copy.push();
     expect(code).not.toBe(0);
     expect(text).toMatch(/mainstay\.yaml:6 units\[0\]\.windows\[0\]\.schedule: /);

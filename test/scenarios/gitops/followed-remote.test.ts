@@ -24,12 +24,21 @@ afterEach(async () => {
   repository[Symbol.dispose]();
 });
 
-const value = async (name = "a") => (await cluster?.client.for(configMapResource).get("default", name).catch(() => undefined))?.data?.["key"];
+const value = async (name = "a") =>
+  (
+    await cluster?.client
+      .for(configMapResource)
+      .get("default", name)
+      .catch(() => undefined)
+  )?.data?.["key"];
 const arrives = (expected: string) => eventually(`the value ${expected}`, async () => (await value()) === expected);
 const commit = (key: string) => repository.commit({ "a.yaml": configMapYaml("a", { key }) });
 const tag = (name: string, at: string, ...args: readonly string[]) => runGit({ gitDir: repository.gitDir, args: ["-c", "user.name=a", "-c", "user.email=a@example.org", "tag", ...args, name, at] });
 async function putSecret(data: Readonly<Record<string, string>>): Promise<void> {
-  await cluster?.client.for(namespaceResource).create({ apiVersion: "v1", kind: "Namespace", metadata: { name: "mainstay-system" } }).catch(() => {});
+  await cluster?.client
+    .for(namespaceResource)
+    .create({ apiVersion: "v1", kind: "Namespace", metadata: { name: "mainstay-system" } })
+    .catch(() => {});
   await cluster?.client.for(secretResource).create({ apiVersion: "v1", kind: "Secret", metadata: { name: "repository", namespace: "mainstay-system" }, stringData: data });
 }
 

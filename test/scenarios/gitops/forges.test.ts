@@ -18,7 +18,8 @@ afterEach(async () => {
   repository[Symbol.dispose]();
 });
 
-const config = (type: ForgeType) => `apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunits: [{path: app}]\nstatus: {minInterval: 50ms}\nforge: {type: ${type}, api: "${forge.api}", project: ada/cluster}\n`;
+const config = (type: ForgeType) =>
+  `apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunits: [{path: app}]\nstatus: {minInterval: 50ms}\nforge: {type: ${type}, api: "${forge.api}", project: ada/cluster}\n`;
 const refOf = (type: ForgeType, number: number) => (type === "gitlab" ? `refs/merge-requests/${number}/head` : `refs/pull/${number}/head`);
 
 /** A request as a forge makes one: a commit on top of main, kept under a ref of the request's number. */

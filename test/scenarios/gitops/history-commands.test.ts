@@ -20,7 +20,9 @@ async function deploy(files: Readonly<Record<string, string>>, message: string):
   // The report of it must be there before the next one, for a report may tell of several.
   await eventually("the report", async () => {
     await copy.git("fetch", "-q", "origin", "status/local");
-    return (await copy.git("log", "-1", "--format=%B", "FETCH_HEAD")).text.includes(`Mainstay-Desired-Commit: ${head}`) && (await copy.git("show", "FETCH_HEAD:README.md")).text.includes("🟩 Healthy ·");
+    return (
+      (await copy.git("log", "-1", "--format=%B", "FETCH_HEAD")).text.includes(`Mainstay-Desired-Commit: ${head}`) && (await copy.git("show", "FETCH_HEAD:README.md")).text.includes("🟩 Healthy ·")
+    );
   });
 }
 async function run(work: (flags: { dir: string; remote: string }, output: { write(text: string): unknown }) => Promise<void>): Promise<string> {
@@ -78,7 +80,12 @@ describe("the past, from the status branch of any clone", () => {
   test("names the commit that broke an application, and how to undo it; or says that no commit did", async () => {
     const degrade = async (name: string) => {
       const live = await cluster.client.for(deploymentResource).get("default", name);
-      await cluster.client.for(deploymentResource).updateStatus({ ...live, status: { observedGeneration: live.metadata.generation ?? 1, replicas: 1, conditions: [{ type: "Progressing", status: "False", reason: "ProgressDeadlineExceeded", message: "no image" }] } });
+      await cluster.client
+        .for(deploymentResource)
+        .updateStatus({
+          ...live,
+          status: { observedGeneration: live.metadata.generation ?? 1, replicas: 1, conditions: [{ type: "Progressing", status: "False", reason: "ProgressDeadlineExceeded", message: "no image" }] },
+        });
       await eventually("the report that it is degraded", async () => {
         await copy.git("fetch", "-q", "origin", "status/local");
         return (await copy.git("show", `FETCH_HEAD:apps/${name}.json`)).text.includes('"health": "Degraded"');
@@ -105,6 +112,8 @@ describe("the past, from the status branch of any clone", () => {
       `Undo it: mainstay rollback web --to ${commits[1]?.slice(0, 10)}`,
       "",
     ]);
-    expect(await run(async (flags, output) => void (isFound = await runBisectCommand("api", flags, output)))).toMatch(/No commit broke it|api itself was not changed\. What was deployed when it broke:\n  [0-9a-f]{10} ada: Try another image\n  [0-9a-f]{10} ada: Leave web alone/);
+    expect(await run(async (flags, output) => void (isFound = await runBisectCommand("api", flags, output)))).toMatch(
+      /No commit broke it|api itself was not changed\. What was deployed when it broke:\n  [0-9a-f]{10} ada: Try another image\n  [0-9a-f]{10} ada: Leave web alone/,
+    );
   });
 });

@@ -34,7 +34,9 @@ describe("an application that runs as a ServiceAccount", () => {
 
     const refused = await push({ "shop/web.yaml": deploymentYaml("web", 1), "shop/elsewhere.yaml": configMapYaml("b").replace("metadata:\n", "metadata:\n  namespace: default\n") });
     expect(refused.code).not.toBe(0);
-    expect(refused.text).toMatch(/shop\/elsewhere\.yaml:1 configmaps "b" is forbidden: User "system:serviceaccount:shop:deployer" cannot patch resource "configmaps" in API group "" in the namespace "default"/);
+    expect(refused.text).toMatch(
+      /shop\/elsewhere\.yaml:1 configmaps "b" is forbidden: User "system:serviceaccount:shop:deployer" cannot patch resource "configmaps" in API group "" in the namespace "default"/,
+    );
     expect(refused.text).toMatch(/shop\/web\.yaml:1 deployments\.apps "web" is forbidden/);
 
     expect((await push({ "shop/web.yaml": undefined, "shop/elsewhere.yaml": undefined, "shop/a.yaml": undefined })).code).toBe(0);
@@ -44,14 +46,18 @@ describe("an application that runs as a ServiceAccount", () => {
 
 test("a hook that is done and that its application's account may not delete stays, and holds up nobody's health", async () => {
   const account = `${namespaceYaml("shop")}---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: deployer, namespace: shop}\n---\napiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: deployer, namespace: shop}\nrules:\n- {apiGroups: [batch], resources: [jobs], verbs: [get, list, create, update, patch]}\n---\napiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {name: deployer, namespace: shop}\nroleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: deployer}\nsubjects: [{kind: ServiceAccount, name: deployer, namespace: shop}]\n`;
-  const hook = 'apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: check\n  annotations: {argocd.argoproj.io/hook: PostSync, argocd.argoproj.io/hook-delete-policy: HookSucceeded}\nspec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: mainstay.local/c:1}]}}}\n';
+  const hook =
+    "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: check\n  annotations: {argocd.argoproj.io/hook: PostSync, argocd.argoproj.io/hook-delete-policy: HookSucceeded}\nspec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: mainstay.local/c:1}]}}}\n";
   await push({ "mainstay.yaml": config("units:\n- {path: base}\n- {path: shop, namespace: shop, serviceAccount: deployer}\n"), "base/rights.yaml": account });
   await copy.commit({ "shop/check.yaml": hook });
   expect((await copy.push("-o", "no-wait")).code).toBe(0);
   const jobs = cluster.client.for(jobResource);
   const job = await eventually("the hook", async () => (await jobs.list("shop")).items[0]);
   const time = "2026-01-01T00:00:00Z";
-  await jobs.updateStatus({ ...job, status: { startTime: time, completionTime: time, succeeded: 1, conditions: ["SuccessCriteriaMet", "Complete"].map((type) => ({ type, status: "True", lastTransitionTime: time })) } });
+  await jobs.updateStatus({
+    ...job,
+    status: { startTime: time, completionTime: time, succeeded: 1, conditions: ["SuccessCriteriaMet", "Complete"].map((type) => ({ type, status: "True", lastTransitionTime: time })) },
+  });
   await copy.commit({ "base/a.yaml": configMapYaml("a") });
   expect((await copy.push("-o", "wait=10s")).text).toContain("healthy after");
   expect((await jobs.list("shop")).items).toHaveLength(1);
@@ -61,11 +67,18 @@ describe("bounds", () => {
   test("keep a folder within namespaces and kinds, and the refusal names the rule", async () => {
     const refused = await push({
       "mainstay.yaml": config("units:\n- {path: shop, namespace: shop-a, bounds: {namespaces: [shop-*]}}\n- {path: maps, bounds: {kinds: [ConfigMap]}}\n"),
-      "shop/ns.yaml": `${namespaceYaml("shop-a")}---\n${namespaceYaml("other")}`, "shop/a.yaml": configMapYaml("a"),
+      "shop/ns.yaml": `${namespaceYaml("shop-a")}---\n${namespaceYaml("other")}`,
+      "shop/a.yaml": configMapYaml("a"),
       "shop/b.yaml": configMapYaml("b").replace("metadata:\n", "metadata:\n  namespace: default\n"),
-      "maps/d.yaml": deploymentYaml("web", 1), "maps/c.yaml": configMapYaml("c"),
+      "maps/d.yaml": deploymentYaml("web", 1),
+      "maps/c.yaml": configMapYaml("c"),
     });
-    expect(refused.text.split("\n").map((line) => line.replace("remote: ", "").trim()).filter((line) => /\.yaml:\d+ /.test(line))).toEqual([
+    expect(
+      refused.text
+        .split("\n")
+        .map((line) => line.replace("remote: ", "").trim())
+        .filter((line) => /\.yaml:\d+ /.test(line)),
+    ).toEqual([
       "maps/d.yaml:1 Deployment lies outside of the bounds of maps: bounds.kinds has ConfigMap",
       "shop/b.yaml:1 namespace default lies outside of the bounds of shop: bounds.namespaces has shop-*",
       expect.stringContaining("shop/ns.yaml:6 Namespace other, which belongs to the whole cluster, lies outside of the bounds of shop: bounds.namespaces has shop-*"),
@@ -81,7 +94,9 @@ describe("teams", () => {
   }
 
   test("own folders: others' commits are refused by the rules of the commit before, merges by what they add themselves", async () => {
-    const teams = config('units: [{path: "apps/*"}]\nteams:\n- {name: shop, paths: [apps/shop-*], members: ["*@shop.example.org"]}\n- {name: platform, paths: [mainstay.yaml], members: [ada@example.org]}\n');
+    const teams = config(
+      'units: [{path: "apps/*"}]\nteams:\n- {name: shop, paths: [apps/shop-*], members: ["*@shop.example.org"]}\n- {name: platform, paths: [mainstay.yaml], members: [ada@example.org]}\n',
+    );
     const first = await push({ "mainstay.yaml": teams, "apps/free/a.yaml": configMapYaml("free") });
     expect(first.code, first.text).toBe(0);
 

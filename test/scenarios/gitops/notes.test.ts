@@ -29,11 +29,22 @@ describe("git notes", () => {
     const store = openGitStore(repository.gitDir);
     const note = (cluster: string, result: string) => ({ cluster, result, revisions: [], statusCommit: "s" });
     const by = { name: "M", email: "m@example.org", time: 0 };
-    for (const [name, result] of [["home", "applied"], ["work", "applied"], ["home", "superseded"]] as const) expect(await writeNote(store, commit, note(name, result), by)).toBe(true);
+    for (const [name, result] of [
+      ["home", "applied"],
+      ["work", "applied"],
+      ["home", "superseded"],
+    ] as const)
+      expect(await writeNote(store, commit, note(name, result), by)).toBe(true);
     const tip = await store.fetchRef("refs/notes/mainstay");
     expect(await writeNote(store, commit, note("home", "superseded"), by)).toBe(true);
     expect(await store.fetchRef("refs/notes/mainstay")).toBe(tip);
     const [entry] = await store.objects.tree((await store.objects.commit(tip ?? "")).tree);
-    expect((await store.objects.blob(entry?.id ?? "")).toString("utf8").trim().split("\n").map((line) => JSON.parse(line) as object)).toEqual([note("work", "applied"), note("home", "superseded")]);
+    expect(
+      (await store.objects.blob(entry?.id ?? ""))
+        .toString("utf8")
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line) as object),
+    ).toEqual([note("work", "applied"), note("home", "superseded")]);
   });
 });

@@ -28,7 +28,11 @@ const write = (files: Readonly<Record<string, string>>) => {
 const git = (...args: string[]) => execFileSync("git", ["-c", "user.name=ada", "-c", "user.email=ada@example.org", ...args], { cwd: folder, stdio: "pipe" });
 async function plan(flags: Partial<PlanFlags> = {}): Promise<{ isAccepted: boolean; text: string }> {
   let text = "";
-  const isAccepted = await runPlanCommand(folder, { dataDir: "/nonexistent", kubeconfig: api.kubeconfig, path: ".", sopsAgeSecret: "mainstay-system/sops-age", ...flags }, { write: (part) => (text += part) });
+  const isAccepted = await runPlanCommand(
+    folder,
+    { dataDir: "/nonexistent", kubeconfig: api.kubeconfig, path: ".", sopsAgeSecret: "mainstay-system/sops-age", ...flags },
+    { write: (part) => (text += part) },
+  );
   return { isAccepted, text };
 }
 
@@ -66,7 +70,11 @@ describe("mainstay plan", () => {
   });
 
   test("objects of a namespace that comes with them are no mistake", async () => {
-    write({ "apps/web/ns.yaml": namespaceYaml("fresh"), "apps/web/c.yaml": configMapYaml("c").replace("name: c", "name: c\n  namespace: fresh"), "apps/web/d.yaml": deploymentYaml("web", 1).replace("name: web", "name: web\n  namespace: fresh") });
+    write({
+      "apps/web/ns.yaml": namespaceYaml("fresh"),
+      "apps/web/c.yaml": configMapYaml("c").replace("name: c", "name: c\n  namespace: fresh"),
+      "apps/web/d.yaml": deploymentYaml("web", 1).replace("name: web", "name: web\n  namespace: fresh"),
+    });
     const { isAccepted, text } = await plan();
     expect(text).toContain("+ ConfigMap fresh/c\n");
     expect(isAccepted).toBe(true);
@@ -76,7 +84,8 @@ describe("mainstay plan", () => {
   });
 
   test("objects of a kind that comes with them are held against its definition", async () => {
-    const definition = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: cups.example.org}\nspec:\n  group: example.org\n  names: {kind: Cup, plural: cups, singular: cup, listKind: CupList}\n  scope: Namespaced\n  versions:\n    - name: v1\n      served: true\n      storage: true\n      schema: {openAPIV3Schema: {type: object, properties: {spec: {type: object, properties: {size: {type: integer, maximum: 3}}}}}}\n";
+    const definition =
+      "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: cups.example.org}\nspec:\n  group: example.org\n  names: {kind: Cup, plural: cups, singular: cup, listKind: CupList}\n  scope: Namespaced\n  versions:\n    - name: v1\n      served: true\n      storage: true\n      schema: {openAPIV3Schema: {type: object, properties: {spec: {type: object, properties: {size: {type: integer, maximum: 3}}}}}}\n";
     const cup = (size: number) => `apiVersion: example.org/v1\nkind: Cup\nmetadata: {name: mine, namespace: fresh}\nspec:\n  size: ${size}\n`;
     write({ "apps/cups/crd.yaml": definition, "apps/cups/ns.yaml": namespaceYaml("fresh"), "apps/cups/cup.yaml": cup(3) });
     const { isAccepted, text } = await plan();

@@ -19,10 +19,14 @@ let copy: WorkingCopy;
 let controllers: AsyncDisposable;
 
 const config = (previews: string, rest = "") => `apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nstatus: {minInterval: 10ms}\npreviews: ${previews}\n${rest}`;
-const deployment = (namespace: string, name: string) => cluster.client.for(deploymentResource).get(namespace, name).catch((error: unknown) => {
-  if (!hasReason(error, "NotFound")) throw error;
-  return undefined;
-});
+const deployment = (namespace: string, name: string) =>
+  cluster.client
+    .for(deploymentResource)
+    .get(namespace, name)
+    .catch((error: unknown) => {
+      if (!hasReason(error, "NotFound")) throw error;
+      return undefined;
+    });
 const previewSpaces = async () => (await cluster.client.for(namespaceResource).list("", { labelSelector: "mainstay.dev/preview" })).items.map(({ metadata }) => metadata.name ?? "");
 
 async function onStatusBranch(file: string): Promise<string | undefined> {
@@ -55,10 +59,18 @@ describe("a branch of the hosted repository", () => {
   });
 
   test("runs in a namespace of its own while it is there, moves with every push, and touches nothing else", async () => {
-    await copy.commit({ "mainstay.yaml": config("{branches: [try/*], quota: {pods: 7}}"), "apps/web/n.yaml": namespaceYaml("shop"), "apps/web/d.yaml": deploymentYaml("web", 1).replace("name: web", "name: web\n  namespace: shop"), "apps/web/c.yaml": configMapYaml("settings") });
+    await copy.commit({
+      "mainstay.yaml": config("{branches: [try/*], quota: {pods: 7}}"),
+      "apps/web/n.yaml": namespaceYaml("shop"),
+      "apps/web/d.yaml": deploymentYaml("web", 1).replace("name: web", "name: web\n  namespace: shop"),
+      "apps/web/c.yaml": configMapYaml("settings"),
+    });
     expect((await copy.push()).code).toBe(0);
     await branch("try/bigger", { "apps/web/d.yaml": deploymentYaml("web", 2).replace("name: web", "name: web\n  namespace: shop"), "apps/web/c.yaml": undefined });
-    const preview = await eventually("a healthy preview", async () => { const one = await told("try/bigger"); return one?.state === "Healthy" ? one : undefined; });
+    const preview = await eventually("a healthy preview", async () => {
+      const one = await told("try/bigger");
+      return one?.state === "Healthy" ? one : undefined;
+    });
     expect(preview.namespace).toMatch(/^preview-try-bigger-[0-9a-f]{8}$/);
     expect((await deployment(preview.namespace, "web"))?.spec?.replicas).toBe(2);
     expect((await deployment("shop", "web"))?.spec?.replicas).toBe(1);
@@ -72,7 +84,12 @@ describe("a branch of the hosted repository", () => {
 
     await branch("try/bigger", { "apps/web/d.yaml": deploymentYaml("web", 3), "apps/api/c.yaml": configMapYaml("api") });
     await eventually("the new commit in the preview", async () => (await deployment(preview.namespace, "web"))?.spec?.replicas === 3);
-    await eventually("its new application", () => cluster.client.for(configMapResource).get(preview.namespace, "api").catch(() => undefined));
+    await eventually("its new application", () =>
+      cluster.client
+        .for(configMapResource)
+        .get(preview.namespace, "api")
+        .catch(() => undefined),
+    );
     // A change by hand is put back there, too.
     const live = await cluster.client.for(deploymentResource).get(preview.namespace, "web");
     await cluster.client.for(deploymentResource).update({ ...live, spec: { ...live.spec, replicas: 9 } as NonNullable<typeof live.spec> });
@@ -101,21 +118,43 @@ describe("a branch of the hosted repository", () => {
     // Without rules nobody has one, and nothing of any stays.
     await copy.commit({ "mainstay.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nstatus: {minInterval: 10ms}\n" });
     await copy.push();
-    await eventually("nothing is left", async () => (await previewSpaces()).length === 0 && (await cluster.client.for(applicationResource).list("")).items.map(({ metadata }) => metadata.name).join() === "web");
+    await eventually(
+      "nothing is left",
+      async () => (await previewSpaces()).length === 0 && (await cluster.client.for(applicationResource).list("")).items.map(({ metadata }) => metadata.name).join() === "web",
+    );
     await eventually("nothing is told", async () => (await facts()).previews === undefined);
   });
 
   test("is refused with the lines of what belongs to the whole cluster, to others, or is beyond its rights; what ran before goes on", async () => {
-    const role = (name: string, verbs: string) => `apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata:\n  name: ${name}\nrules: [{apiGroups: [""], resources: [pods], verbs: [${verbs}]}]\n`;
-    const ingress = (host: string) => `apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: web}\nspec:\n  rules:\n    - host: ${host}\n      http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]}\n`;
+    const role = (name: string, verbs: string) =>
+      `apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata:\n  name: ${name}\nrules: [{apiGroups: [""], resources: [pods], verbs: [${verbs}]}]\n`;
+    const ingress = (host: string) =>
+      `apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: web}\nspec:\n  rules:\n    - host: ${host}\n      http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]}\n`;
     const service = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {type: NodePort, selector: {app: web}, ports: [{port: 80, nodePort: 30080}]}\n";
     const rest = "units: [{path: apps/*, variables: {host: shop.example.org}}]\n";
-    await copy.commit({ "mainstay.yaml": config("{branches: [try], variables: {host: '{name}.example.org'}}", rest), "apps/web/d.yaml": deploymentYaml("web", 1), "apps/web/s.yaml": service, "apps/web/i.yaml": ingress("${host}"), "apps/web/r.yaml": role("shared", "get") });
+    await copy.commit({
+      "mainstay.yaml": config("{branches: [try], variables: {host: '{name}.example.org'}}", rest),
+      "apps/web/d.yaml": deploymentYaml("web", 1),
+      "apps/web/s.yaml": service,
+      "apps/web/i.yaml": ingress("${host}"),
+      "apps/web/r.yaml": role("shared", "get"),
+    });
     expect((await copy.push()).code).toBe(0);
     await branch("try", {});
-    const first = await eventually("the preview", async () => { const one = await told("try"); return one?.state === "Healthy" ? one : undefined; });
-    await branch("try", { "apps/web/r.yaml": role("shared", "get, delete"), "apps/web/own.yaml": role("own", "get"), "apps/web/i.yaml": ingress("shop.example.org"), "apps/web/d.yaml": deploymentYaml("web", 5) });
-    const refused = await eventually("the refusal", async () => { const one = await told("try"); return one?.state === "Refused" ? one : undefined; });
+    const first = await eventually("the preview", async () => {
+      const one = await told("try");
+      return one?.state === "Healthy" ? one : undefined;
+    });
+    await branch("try", {
+      "apps/web/r.yaml": role("shared", "get, delete"),
+      "apps/web/own.yaml": role("own", "get"),
+      "apps/web/i.yaml": ingress("shop.example.org"),
+      "apps/web/d.yaml": deploymentYaml("web", 5),
+    });
+    const refused = await eventually("the refusal", async () => {
+      const one = await told("try");
+      return one?.state === "Refused" ? one : undefined;
+    });
     expect(refused.problems).toEqual([
       "apps/web/i.yaml:1 shop.example.org is served by Ingress default/web (apps/web/i.yaml:1): make the name a variable, and give previews another one with previews.variables in mainstay.yaml",
       "apps/web/own.yaml:1 ClusterRole own belongs to the whole cluster, and is not there yet: a preview cannot make or change it; merge it first",
@@ -123,7 +162,10 @@ describe("a branch of the hosted repository", () => {
     ]);
     expect((await deployment(first.namespace, "web"))?.spec?.replicas).toBe(1);
     await branch("try", { "apps/web/quota.yaml": "apiVersion: v1\nkind: ResourceQuota\nmetadata: {name: more}\nspec: {hard: {pods: '900'}}\n" });
-    const beyond = await eventually("what is beyond its rights", async () => { const one = await told("try"); return one?.problems[0]?.includes("quota.yaml") === true ? one : undefined; });
+    const beyond = await eventually("what is beyond its rights", async () => {
+      const one = await told("try");
+      return one?.problems[0]?.includes("quota.yaml") === true ? one : undefined;
+    });
     expect(beyond.problems[0]).toMatch(/^apps\/web\/quota\.yaml:1 .*mainstay-preview.* cannot patch resource "resourcequotas"/);
   });
 
@@ -134,7 +176,10 @@ describe("a branch of the hosted repository", () => {
     await copy.push();
     await branch("try-1", {});
     await branch("try-2", {});
-    await eventually("one is refused, one waits", async () => (await told("try-1"))?.problems[0]?.includes(`there is a namespace ${foreign} already that is no preview`) === true && (await told("try-2"))?.state === "Waiting");
+    await eventually(
+      "one is refused, one waits",
+      async () => (await told("try-1"))?.problems[0]?.includes(`there is a namespace ${foreign} already that is no preview`) === true && (await told("try-2"))?.state === "Waiting",
+    );
     await copy.commit({ "mainstay.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nstatus: {minInterval: 10ms}\n" });
     await copy.push();
     await eventually("nobody has previews any more", async () => (await facts()).previews === undefined);
@@ -162,7 +207,9 @@ describe("a request of a forge", () => {
     cluster = await startGitCluster({ repo: repository.gitDir, pollIntervalMs: 50, repoSecret: "mainstay-system/repository", webhook: { address: "127.0.0.1", port: 0 } });
     controllers = await runClusterBasics(cluster.api);
     await cluster.client.for(namespaceResource).create({ apiVersion: "v1", kind: "Namespace", metadata: { name: "mainstay-system" } });
-    await cluster.client.for(secretResource).create({ apiVersion: "v1", kind: "Secret", metadata: { name: "repository", namespace: "mainstay-system" }, stringData: { forgeToken: "forge-token\n", webhookSecret: "hush" } });
+    await cluster.client
+      .for(secretResource)
+      .create({ apiVersion: "v1", kind: "Secret", metadata: { name: "repository", namespace: "mainstay-system" }, stringData: { forgeToken: "forge-token\n", webhookSecret: "hush" } });
     const wake = async () => void (await fetch(`http://127.0.0.1:${cluster.gitops.webhookPort}/hook`, { method: "POST", body: "{}", headers: { "x-gitlab-token": "hush" } }));
     const main = (await repository.tip()) ?? "";
     await runGit({ gitDir: repository.gitDir, args: ["update-ref", "refs/heads/topic", main] });

@@ -15,7 +15,11 @@ beforeEach(async () => {
 });
 afterEach(() => cluster[Symbol.asyncDispose]());
 
-const app = { "bases/web/kustomization.yaml": "resources: [d.yaml]\n", "bases/web/d.yaml": deploymentYaml("web", 1), "apps/web/kustomization.yaml": "resources: [../../bases/web]\npatches:\n- path: patch.yaml\nconfigMapGenerator:\n- name: settings\n  literals: [mode=fast]\n" };
+const app = {
+  "bases/web/kustomization.yaml": "resources: [d.yaml]\n",
+  "bases/web/d.yaml": deploymentYaml("web", 1),
+  "apps/web/kustomization.yaml": "resources: [../../bases/web]\npatches:\n- path: patch.yaml\nconfigMapGenerator:\n- name: settings\n  literals: [mode=fast]\n",
+};
 const patch = (spec: string) => `apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\nspec:\n${spec}`;
 
 async function everythingOnStatusBranch(): Promise<string> {
@@ -49,7 +53,13 @@ describe("an application that a kustomization renders", () => {
 
 describe("an encrypted Secret", () => {
   let pair: AgePair;
-  const encrypted = async (password: string) => toSopsYaml(await encryptTree({ apiVersion: "v1", kind: "Secret", metadata: { name: "db" }, stringData: { password } }, pair, { isEncrypted: (steps) => steps[0] === "stringData", metadata: { encrypted_regex: "^(data|stringData)$" } }));
+  const encrypted = async (password: string) =>
+    toSopsYaml(
+      await encryptTree({ apiVersion: "v1", kind: "Secret", metadata: { name: "db" }, stringData: { password } }, pair, {
+        isEncrypted: (steps) => steps[0] === "stringData",
+        metadata: { encrypted_regex: "^(data|stringData)$" },
+      }),
+    );
 
   test("is refused until the cluster has the key, then applied; its value appears nowhere (pain 17)", async () => {
     pair = await newAgePair();
@@ -59,7 +69,9 @@ describe("an encrypted Secret", () => {
     expect(refused.text).toContain("remote: apps/db/secret.enc.yaml:1 the file is encrypted to age1");
 
     await cluster.client.for(namespaceResource).create({ apiVersion: "v1", kind: "Namespace", metadata: { name: "mainstay-system" } });
-    await cluster.client.for(secretResource).create({ apiVersion: "v1", kind: "Secret", metadata: { name: "sops-age", namespace: "mainstay-system" }, data: { "keys.txt": Buffer.from(`# key\n${pair.identity}\n`).toString("base64") } });
+    await cluster.client
+      .for(secretResource)
+      .create({ apiVersion: "v1", kind: "Secret", metadata: { name: "sops-age", namespace: "mainstay-system" }, data: { "keys.txt": Buffer.from(`# key\n${pair.identity}\n`).toString("base64") } });
     const first = await copy.push();
     expect(first.code).toBe(0);
     const secret = await eventually("the secret", async () => (await cluster.client.for(secretResource).list("default")).items.find((item) => item.metadata.name === "db"));
@@ -69,6 +81,7 @@ describe("an encrypted Secret", () => {
     const second = await copy.push();
     expect(second.text).toMatch(/remote: ~ Secret default\/db: .*<changed, 14 bytes>/);
     await eventually("the new deploy's page", async () => (await everythingOnStatusBranch()).includes("<changed, 14 bytes>"));
-    for (const text of [refused.text, first.text, second.text, await everythingOnStatusBranch()]) expect(text).not.toMatch(/correct-horse|battery-staple|AGE-SECRET-KEY|Y29ycmVjdC1ob3JzZQ|YmF0dGVyeS1zdGFwbGU/);
+    for (const text of [refused.text, first.text, second.text, await everythingOnStatusBranch()])
+      expect(text).not.toMatch(/correct-horse|battery-staple|AGE-SECRET-KEY|Y29ycmVjdC1ob3JzZQ|YmF0dGVyeS1zdGFwbGU/);
   });
 });

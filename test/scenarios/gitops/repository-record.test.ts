@@ -12,7 +12,10 @@ afterEach(() => api.stop());
 const observed = { url: "https://git.example.org/home", branch: "main", time: "2026-01-01T00:00:00Z" };
 
 test("what was admitted last, and its rules, outlive a start at which nothing can be admitted", async () => {
-  const config = { ...defaultRepositoryConfig("home"), source: { apiVersion: "mainstay.dev/v1alpha1" as const, kind: "Repository" as const, metadata: {}, signatures: { require: true }, plans: { encrypted: "never" as const } } };
+  const config = {
+    ...defaultRepositoryConfig("home"),
+    source: { apiVersion: "mainstay.dev/v1alpha1" as const, kind: "Repository" as const, metadata: {}, signatures: { require: true }, plans: { encrypted: "never" as const } },
+  };
   await new RepositoryRecord(api.client, "home").write(config, { ...observed, result: "applied", commit: "a1" });
   const after = new RepositoryRecord(api.client, "home");
   await after.write(undefined, { ...observed, result: "unreachable", message: "no route" });

@@ -31,8 +31,22 @@ test("an application's page tells what happened lately, each thing once, and a s
   const owner = { apiVersion: "apps/v1", kind: "Deployment", name: "web", uid: deployment.metadata.uid ?? "", controller: true };
   const controller = cluster.api.as(CONTROLLER_USER);
   for (const pod of ["web-aaa", "web-bbb"]) await controller.for(podResource).create({ apiVersion: "v1", kind: "Pod", metadata: { name: pod, namespace: "default", ownerReferences: [owner] }, spec });
-  const say = (count: number, pod: string, reason: string, message: string, component = "kubelet") => cluster.client.for(eventResource).create({ apiVersion: "v1", kind: "Event", metadata: { name: `${pod}.${reason.toLowerCase()}.${count}`, namespace: "default" }, involvedObject: { apiVersion: "v1", kind: "Pod", namespace: "default", name: pod }, type: "Warning", reason, message, source: { component }, firstTimestamp: `2026-01-01T10:00:${String(count).padStart(2, "0")}Z` });
-  for (let count = 0; count < 20; count++) await say(count, count % 2 === 0 ? "web-aaa" : "web-bbb", "BackOff", `Back-off ${count} s restarting container in ${count % 2 === 0 ? "web-aaa" : "web-bbb"}`);
+  const say = (count: number, pod: string, reason: string, message: string, component = "kubelet") =>
+    cluster.client
+      .for(eventResource)
+      .create({
+        apiVersion: "v1",
+        kind: "Event",
+        metadata: { name: `${pod}.${reason.toLowerCase()}.${count}`, namespace: "default" },
+        involvedObject: { apiVersion: "v1", kind: "Pod", namespace: "default", name: pod },
+        type: "Warning",
+        reason,
+        message,
+        source: { component },
+        firstTimestamp: `2026-01-01T10:00:${String(count).padStart(2, "0")}Z`,
+      });
+  for (let count = 0; count < 20; count++)
+    await say(count, count % 2 === 0 ? "web-aaa" : "web-bbb", "BackOff", `Back-off ${count} s restarting container in ${count % 2 === 0 ? "web-aaa" : "web-bbb"}`);
   await say(30, "web-aaa", "Unhealthy", "Readiness probe failed: token=hunter2");
   await say(31, "web-aaa", "Odd", "hunter2", "stranger");
   for (let count = 40; count < 55; count++) await say(count, "web-aaa", `Reason${count}`, "x");
@@ -47,7 +61,10 @@ test("an application's page tells what happened lately, each thing once, and a s
   await cluster.startGitOps();
   await copy.commit({ "mainstay.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nstatus: {minInterval: 10ms}\n" });
   await copy.push();
-  const shown = await eventually("the page", async () => { const text = await page("apps/web.md"); return text.includes("## Recent events") ? text : undefined; });
+  const shown = await eventually("the page", async () => {
+    const text = await page("apps/web.md");
+    return text.includes("## Recent events") ? text : undefined;
+  });
   expect(shown).toContain("Pod of Deployment default/web | ⚠️ Reason54 | x |");
   expect(await page("status.json")).not.toContain("Reason54");
 });
@@ -55,10 +72,26 @@ test("an application's page tells what happened lately, each thing once, and a s
 test("what repeats on one pod after another is one row, and words of containers are none", async () => {
   await copy.commit({ "mainstay.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nstatus: {minInterval: 10ms}\n", "apps/web/d.yaml": deploymentYaml("web", 1) });
   await copy.push();
-  const say = (count: number, reason: string, message: string) => cluster.client.for(eventResource).create({ apiVersion: "v1", kind: "Event", metadata: { name: `web.${count}`, namespace: "default" }, involvedObject: { apiVersion: "apps/v1", kind: "Deployment", namespace: "default", name: "web" }, type: "Warning", reason, message, source: { component: "kubelet" }, firstTimestamp: `2026-01-01T10:00:0${count}Z` });
+  const say = (count: number, reason: string, message: string) =>
+    cluster.client
+      .for(eventResource)
+      .create({
+        apiVersion: "v1",
+        kind: "Event",
+        metadata: { name: `web.${count}`, namespace: "default" },
+        involvedObject: { apiVersion: "apps/v1", kind: "Deployment", namespace: "default", name: "web" },
+        type: "Warning",
+        reason,
+        message,
+        source: { component: "kubelet" },
+        firstTimestamp: `2026-01-01T10:00:0${count}Z`,
+      });
   for (let count = 0; count < 5; count++) await say(count, "BackOff", `Back-off ${count} s in web-5d4f8c7b9-x${count}q7z`);
   await say(5, "Unhealthy", "Liveness probe failed: token=hunter2");
-  const shown = await eventually("the page", async () => { const text = await page("apps/web.md"); return text.includes("Unhealthy") ? text : undefined; });
+  const shown = await eventually("the page", async () => {
+    const text = await page("apps/web.md");
+    return text.includes("Unhealthy") ? text : undefined;
+  });
   expect(shown.match(/BackOff/g)).toHaveLength(1);
   expect(shown).toContain("| 01-01 10:00 | Deployment default/web | ⚠️ Unhealthy | Liveness probe failed |");
 });
@@ -73,7 +106,12 @@ test("an application that flaps is told at once, and then once per interval", as
     const live = await cluster.client.for(deploymentResource).get("default", "web");
     const condition = isWell ? { type: "Progressing", status: "True", reason: "NewReplicaSetAvailable" } : { type: "Progressing", status: "False", reason: "ProgressDeadlineExceeded" };
     const replicas = isWell ? 1 : 0;
-    await cluster.client.for(deploymentResource).updateStatus({ ...live, status: { observedGeneration: live.metadata.generation ?? 1, replicas: 1, updatedReplicas: 1, readyReplicas: replicas, availableReplicas: replicas, conditions: [condition] } });
+    await cluster.client
+      .for(deploymentResource)
+      .updateStatus({
+        ...live,
+        status: { observedGeneration: live.metadata.generation ?? 1, replicas: 1, updatedReplicas: 1, readyReplicas: replicas, availableReplicas: replicas, conditions: [condition] },
+      });
     await eventually("the change of health", () => (cluster.gitops.facts().applications[0]?.health === "Healthy") === isWell);
   };
   await turn(false);

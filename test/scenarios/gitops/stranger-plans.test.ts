@@ -14,7 +14,8 @@ let cluster: GitCluster;
 let pair: AgePair;
 let main: Readonly<Record<string, string>>;
 
-const encrypted = async (object: Tree) => toSopsYaml(await encryptTree(object, pair, { isEncrypted: (steps) => /^(data|stringData)$/.test(steps[0] ?? ""), metadata: { encrypted_regex: "^(data|stringData)$" } }));
+const encrypted = async (object: Tree) =>
+  toSopsYaml(await encryptTree(object, pair, { isEncrypted: (steps) => /^(data|stringData)$/.test(steps[0] ?? ""), metadata: { encrypted_regex: "^(data|stringData)$" } }));
 const secretOf = (name: string, password = VALUE) => encrypted({ apiVersion: "v1", kind: "Secret", metadata: { name }, stringData: { password } });
 const config = (more = "") => `apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nstatus: {minInterval: 10ms}\n${more}`;
 
@@ -32,12 +33,15 @@ beforeEach(async () => {
     "apps/gen/d.yaml": deploymentYaml("gen", 1),
     "apps/gen/values.enc.yaml": toSopsYaml(await encryptTree({ password: VALUE }, pair)),
     "apps/jobs/secret.enc.yaml": await secretOf("jobs"),
-    "apps/jobs/job.yaml": "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: migrate\n  annotations: {mainstay.dev/hook: after}\nspec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: mainstay.local/web:1}]}}}\n",
+    "apps/jobs/job.yaml":
+      "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: migrate\n  annotations: {mainstay.dev/hook: after}\nspec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: mainstay.local/web:1}]}}}\n",
   };
   await remote.commit(main);
   cluster = await startGitCluster({ repo: remote.gitDir, pollIntervalMs: 50, ageKeys: { file: undefined, secret: "mainstay-system/sops-age" } });
   await cluster.client.for(namespaceResource).create({ apiVersion: "v1", kind: "Namespace", metadata: { name: "mainstay-system" } });
-  await cluster.client.for(secretResource).create({ apiVersion: "v1", kind: "Secret", metadata: { name: "sops-age", namespace: "mainstay-system" }, data: { "keys.txt": Buffer.from(pair.identity).toString("base64") } });
+  await cluster.client
+    .for(secretResource)
+    .create({ apiVersion: "v1", kind: "Secret", metadata: { name: "sops-age", namespace: "mainstay-system" }, data: { "keys.txt": Buffer.from(pair.identity).toString("base64") } });
   // What was refused for want of the key is looked at again with the next commit.
   await remote.commit({ "README.md": "x" });
   await eventually("main applied", async () => (await cluster.client.for(secretResource).list("default")).items.some(({ metadata }) => metadata.name === "db"));
@@ -67,14 +71,22 @@ async function everythingTold(): Promise<string> {
   return (await runGit({ gitDir: remote.gitDir, args: ["log", "-p", "--format=%B", "status/local"] })).stdout.toString();
 }
 
-const replacement = (target: string) => `replacements: [{source: {kind: Secret, name: db, fieldPath: stringData.password}, targets: [{select: {kind: Deployment}, fieldPaths: [${target}], options: {create: true}}]}]\n`;
+const replacement = (target: string) =>
+  `replacements: [{source: {kind: Secret, name: db, fieldPath: stringData.password}, targets: [{select: {kind: Deployment}, fieldPaths: [${target}], options: {create: true}}]}]\n`;
 
 describe("the plan of a stranger's request", () => {
-  test.each(["metadata.name", "metadata.namespace", "metadata.labels.shown", "metadata.annotations.shown", "spec.template.spec.containers.0.image"])("holds nothing of an encrypted file that is copied to where %s shows it", async (field) => {
-    await openRequest(1, { "apps/thief/kustomization.yaml": `resources: [s.enc.yaml, d.yaml]\nnamePrefix: t-\n${replacement(field)}`, "apps/thief/d.yaml": deploymentYaml("thief", 1), "apps/thief/s.enc.yaml": main["apps/db/secret.enc.yaml"] });
-    expect(await planOf(1)).toContain("apps/thief/s.enc.yaml: is encrypted and was not opened for this plan");
-    expect(await everythingTold()).not.toContain(VALUE);
-  });
+  test.each(["metadata.name", "metadata.namespace", "metadata.labels.shown", "metadata.annotations.shown", "spec.template.spec.containers.0.image"])(
+    "holds nothing of an encrypted file that is copied to where %s shows it",
+    async (field) => {
+      await openRequest(1, {
+        "apps/thief/kustomization.yaml": `resources: [s.enc.yaml, d.yaml]\nnamePrefix: t-\n${replacement(field)}`,
+        "apps/thief/d.yaml": deploymentYaml("thief", 1),
+        "apps/thief/s.enc.yaml": main["apps/db/secret.enc.yaml"],
+      });
+      expect(await planOf(1)).toContain("apps/thief/s.enc.yaml: is encrypted and was not opened for this plan");
+      expect(await everythingTold()).not.toContain(VALUE);
+    },
+  );
 
   test("shows all else, and nothing of what is encrypted and stays as it is", async () => {
     await openRequest(1, { "apps/web/d.yaml": deploymentYaml("web", 3), "apps/gen/d.yaml": deploymentYaml("gen", 1), "apps/plain/c.yaml": configMapYaml("plain") });
@@ -86,9 +98,17 @@ describe("the plan of a stranger's request", () => {
   });
 
   test("names each encrypted file that it changes, and the switch; what is built with one is left out whole", async () => {
-    await openRequest(1, { "apps/web/d.yaml": deploymentYaml("web", 3), "apps/web/secret.enc.yaml": await secretOf("web", "another"), "apps/gen/d.yaml": deploymentYaml("gen", 7), "apps/new/s.enc.yaml": await secretOf("fresh"), "apps/new/d.yaml": deploymentYaml("new", 1).replace(/image: .*/, (image) => `${image}\n          envFrom: [{secretRef: {name: fresh}}]`) });
+    await openRequest(1, {
+      "apps/web/d.yaml": deploymentYaml("web", 3),
+      "apps/web/secret.enc.yaml": await secretOf("web", "another"),
+      "apps/gen/d.yaml": deploymentYaml("gen", 7),
+      "apps/new/s.enc.yaml": await secretOf("fresh"),
+      "apps/new/d.yaml": deploymentYaml("new", 1).replace(/image: .*/, (image) => `${image}\n          envFrom: [{secretRef: {name: fresh}}]`),
+    });
     const plan = await planOf(1);
-    expect(plan).toMatch(/- apps\/web\/secret\.enc\.yaml: is encrypted and was not opened for this plan, so what it changes is not shown; plans\.encrypted in the mainstay\.yaml of main decides for whose plans it is/);
+    expect(plan).toMatch(
+      /- apps\/web\/secret\.enc\.yaml: is encrypted and was not opened for this plan, so what it changes is not shown; plans\.encrypted in the mainstay\.yaml of main decides for whose plans it is/,
+    );
     expect(plan).toMatch(/- apps\/gen\/values\.enc\.yaml: .* so nothing is shown of the folder that is built with it;/);
     expect(plan).toContain("apps/new/s.enc.yaml: is encrypted");
     expect(plan).toContain("replicas 1→3");
@@ -99,7 +119,12 @@ describe("the plan of a stranger's request", () => {
 
   test("shows no value of the cluster that no manifest holds: not of what was encrypted, nor of what others made", async () => {
     await cluster.client.for(configMapResource).create({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "theirs", namespace: "default" }, data: { password: VALUE } });
-    await openRequest(1, { "apps/db/settings.enc.yaml": undefined, "apps/db/settings.yaml": configMapYaml("settings", { password: "x" }), "apps/db/theirs.yaml": configMapYaml("theirs", { password: "y" }), "apps/web/d.yaml": deploymentYaml("web", 2) });
+    await openRequest(1, {
+      "apps/db/settings.enc.yaml": undefined,
+      "apps/db/settings.yaml": configMapYaml("settings", { password: "x" }),
+      "apps/db/theirs.yaml": configMapYaml("theirs", { password: "y" }),
+      "apps/web/d.yaml": deploymentYaml("web", 2),
+    });
     const plan = await planOf(1);
     expect(plan).toContain("data.password <not from Git>→y");
     expect(plan).toContain("ConfigMap default/settings");
@@ -116,7 +141,9 @@ describe("the plan of a stranger's request", () => {
     await remote.commit({ "mainstay.yaml": config("plans: {encrypted: always}\n") });
     await eventually("the fork's plan with its Secret", async () => (await onStatusBranch("plans/pr-1.md"))?.includes("Secret default/fork-db"));
     await remote.commit({ "mainstay.yaml": config("plans: {encrypted: never}\n") });
-    await eventually("no plan with a Secret", async () => [await onStatusBranch("plans/pr-1.md"), await onStatusBranch("plans/pr-2.md"), await onStatusBranch("plans/work-2.md")].every((plan) => plan?.includes("was not opened")));
+    await eventually("no plan with a Secret", async () =>
+      [await onStatusBranch("plans/pr-1.md"), await onStatusBranch("plans/pr-2.md"), await onStatusBranch("plans/work-2.md")].every((plan) => plan?.includes("was not opened")),
+    );
   });
 });
 

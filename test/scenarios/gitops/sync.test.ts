@@ -47,7 +47,13 @@ function start(client: Client): typeof running {
   const synchroniser = new Synchroniser({ ...base, view: new ClusterView(informers), kinds: loader.kinds, events: new EventRecorder({ ...base, component: "test" }), repositoryUrl: "test" });
   const abort = new AbortController();
   const ended = runServices([informers.asService(), service("sync", (signal) => synchroniser.run(signal))], abort.signal);
-  return { synchroniser, stop: async () => { abort.abort(); await ended; } };
+  return {
+    synchroniser,
+    stop: async () => {
+      abort.abort();
+      await ended;
+    },
+  };
 }
 
 /** A client that notes every dry run, and every real write of an object other than Applications and Events; `failing` makes some fail. */
@@ -104,7 +110,9 @@ const health = (name: string) => running.synchroniser.units.facts().find((app) =
 async function finishRollout(name: string): Promise<void> {
   const found = await api.client.for(deploymentResource).get("default", name);
   const count = found.spec?.replicas ?? 1;
-  await api.client.for(deploymentResource).updateStatus({ ...found, status: { observedGeneration: found.metadata.generation ?? 1, replicas: count, updatedReplicas: count, readyReplicas: count, availableReplicas: count } });
+  await api.client
+    .for(deploymentResource)
+    .updateStatus({ ...found, status: { observedGeneration: found.metadata.generation ?? 1, replicas: count, updatedReplicas: count, readyReplicas: count, availableReplicas: count } });
 }
 const units = (text: string) => `apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunits:\n${text}`;
 
@@ -164,14 +172,20 @@ describe("writes", () => {
     await healthy();
     expect([writes, dryRuns]).toEqual([[], []]);
     for (const count of [1, 2]) {
-      await api.as("eve", ["system:masters"], "kubectl-edit").for(deploymentResource).patch("default", "web", "merge", { spec: { replicas: 5 } });
+      await api
+        .as("eve", ["system:masters"], "kubectl-edit")
+        .for(deploymentResource)
+        .patch("default", "web", "merge", { spec: { replicas: 5 } });
       await until(`correction ${count}`, ({ drift }) => drift.length === count);
     }
     // What is as wanted but no longer known to be ours is still watched.
     dryRuns.length = 0;
     await controller.patch("default", "web", "merge", { metadata: { managedFields: [{}] } });
     await until("the look at it", () => dryRuns.length === 1);
-    await api.as("eve", ["system:masters"], "kubectl-edit").for(deploymentResource).patch("default", "web", "merge", { spec: { replicas: 6 } });
+    await api
+      .as("eve", ["system:masters"], "kubectl-edit")
+      .for(deploymentResource)
+      .patch("default", "web", "merge", { spec: { replicas: 6 } });
     await until("the last correction", ({ drift }) => drift[0]?.change === "replicas 6→1");
     expect((await api.client.for(deploymentResource).get("default", "web")).spec?.replicas).toBe(1);
   });
@@ -181,7 +195,10 @@ describe("writes", () => {
     await until("the object", () => health("a")?.objects[0]?.health === "Healthy");
     const services = api.as("eve", ["system:masters"], "kubectl-edit").for(serviceResource);
     const [{ ports }] = [(await services.get("default", "web")).spec ?? {}];
-    await services.patch("default", "web", "json", [{ op: "replace", path: "/spec/ports", value: [{ ...ports?.[0], port: 81 }] }, { op: "add", path: "/metadata/labels", value: { by: "hand" } }]);
+    await services.patch("default", "web", "json", [
+      { op: "replace", path: "/spec/ports", value: [{ ...ports?.[0], port: 81 }] },
+      { op: "add", path: "/metadata/labels", value: { by: "hand" } },
+    ]);
     await until("the correction", ({ drift }) => drift.length === 1);
     const { spec, metadata } = await services.get("default", "web");
     expect(spec?.ports?.map(({ port }) => port)).toEqual([80]);
@@ -228,7 +245,8 @@ describe("leaving", () => {
   });
 
   test("needs the word of the commit for a large share", async () => {
-    const many = (content: (name: string) => string | undefined) => Object.fromEntries(Array.from({ length: 10 }, (_, index) => [`apps/a/${index}.yaml`, index < 8 ? content(`m${index}`) : configMapYaml(`m${index}`)]));
+    const many = (content: (name: string) => string | undefined) =>
+      Object.fromEntries(Array.from({ length: 10 }, (_, index) => [`apps/a/${index}.yaml`, index < 8 ? content(`m${index}`) : configMapYaml(`m${index}`)]));
     await deploy(many(configMapYaml));
     await healthy();
     expect(await deploy(many(() => undefined))).toEqual([expect.stringContaining("deletes 8 of the 10 objects of a, more than 20 %")]);
@@ -259,11 +277,17 @@ test("two writers that never agree are slowed down, and told of", async () => {
   await deploy({ "apps/a/one.yaml": configMapYaml("one", { key: "ours" }) });
   await healthy();
   for (let count = 1; count <= 5; count++) {
-    await api.as("eve", ["system:masters"], "fighter").for(configMapResource).patch("default", "one", "merge", { data: { key: `theirs ${count}` } });
+    await api
+      .as("eve", ["system:masters"], "fighter")
+      .for(configMapResource)
+      .patch("default", "one", "merge", { data: { key: `theirs ${count}` } });
     await until(`correction ${count}`, ({ drift }) => drift.length === count);
   }
   expect(running.synchroniser.drift[0]).toMatchObject({ object: "ConfigMap default/one", change: "data.key theirs 5→ours", writer: "fighter" });
-  await api.as("eve", ["system:masters"], "fighter").for(configMapResource).patch("default", "one", "merge", { data: { key: "theirs 6" } });
+  await api
+    .as("eve", ["system:masters"], "fighter")
+    .for(configMapResource)
+    .patch("default", "one", "merge", { data: { key: "theirs 6" } });
   await new Promise((resolve) => setTimeout(resolve, 300));
   expect(running.synchroniser.drift).toHaveLength(5);
   await until("the slow correction", ({ drift }) => drift.length === 6);

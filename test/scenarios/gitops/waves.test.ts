@@ -15,7 +15,10 @@ afterEach(() => cluster[Symbol.asyncDispose]());
 
 const annotated = (yaml: string, annotations: Readonly<Record<string, string>>) => yaml.replace(/^metadata:\n/m, `metadata:\n  annotations: ${JSON.stringify(annotations)}\n`);
 const jobYaml = (name: string, annotations: Readonly<Record<string, string>>) =>
-  annotated(`apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: ${name}\nspec:\n  template:\n    spec:\n      restartPolicy: Never\n      containers: [{name: m, image: mainstay.local/m:1}]\n`, annotations);
+  annotated(
+    `apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: ${name}\nspec:\n  template:\n    spec:\n      restartPolicy: Never\n      containers: [{name: m, image: mainstay.local/m:1}]\n`,
+    annotations,
+  );
 
 const jobs = async () => (await cluster.client.for(jobResource).list("default")).items;
 const maps = async () => (await cluster.client.for(configMapResource).list("default")).items.map((map) => map.metadata.name).filter((name) => name !== "kube-root-ca.crt");
@@ -23,16 +26,26 @@ const reason = () => cluster.gitops.applications()[0]?.reason;
 
 /** In place of the controller and a node. */
 async function endJob(type: "Complete" | "Failed", name?: string): Promise<string> {
-  const job = await eventually("a job that has not ended", async () => (await jobs()).find((one) => one.status?.conditions === undefined && (name === undefined || one.metadata.name?.startsWith(name) === true)));
+  const job = await eventually("a job that has not ended", async () =>
+    (await jobs()).find((one) => one.status?.conditions === undefined && (name === undefined || one.metadata.name?.startsWith(name) === true)),
+  );
   const time = "2026-01-01T00:00:00Z";
-  const conditions = [{ type: type === "Complete" ? "SuccessCriteriaMet" : "FailureTarget", status: "True", lastTransitionTime: time }, { type, status: "True", lastTransitionTime: time, message: type === "Failed" ? "the schema is locked" : "" }];
+  const conditions = [
+    { type: type === "Complete" ? "SuccessCriteriaMet" : "FailureTarget", status: "True", lastTransitionTime: time },
+    { type, status: "True", lastTransitionTime: time, message: type === "Failed" ? "the schema is locked" : "" },
+  ];
   await cluster.client.for(jobResource).updateStatus({ ...job, status: { startTime: time, ...(type === "Complete" ? { completionTime: time, succeeded: 1 } : { failed: 1 }), conditions } });
   return job.metadata.name ?? "";
 }
 
 describe("hooks", () => {
   test("before run first, and again only for another content; hooks after run when all else is ready", async () => {
-    await copy.commit({ "migrate.yaml": jobYaml("migrate", { "mainstay.dev/hook": "before" }), "smoke.yaml": jobYaml("smoke", { "argocd.argoproj.io/hook": "PostSync" }), "web.yaml": deploymentYaml("web", 1), "a.yaml": configMapYaml("a") });
+    await copy.commit({
+      "migrate.yaml": jobYaml("migrate", { "mainstay.dev/hook": "before" }),
+      "smoke.yaml": jobYaml("smoke", { "argocd.argoproj.io/hook": "PostSync" }),
+      "web.yaml": deploymentYaml("web", 1),
+      "a.yaml": configMapYaml("a"),
+    });
     expect((await copy.push("-o", "no-wait")).text).toContain("accepted");
     const first = await endJob("Complete", "migrate");
     expect(await maps()).toEqual([]);
@@ -85,7 +98,10 @@ describe("hooks", () => {
 
 describe("hooks of Argo CD and Helm", () => {
   test("run at each of their moments, and go once they are done where they say so, over a restart as well", async () => {
-    await copy.commit({ "check.yaml": jobYaml("check", { "helm.sh/hook": "pre-install,pre-upgrade,post-install,post-upgrade", "helm.sh/hook-delete-policy": "before-hook-creation,hook-succeeded" }), "a.yaml": configMapYaml("a") });
+    await copy.commit({
+      "check.yaml": jobYaml("check", { "helm.sh/hook": "pre-install,pre-upgrade,post-install,post-upgrade", "helm.sh/hook-delete-policy": "before-hook-creation,hook-succeeded" }),
+      "a.yaml": configMapYaml("a"),
+    });
     await copy.push("-o", "no-wait");
     const first = await endJob("Complete");
     await eventually("it to be gone", async () => !(await jobs()).some(({ metadata }) => metadata.name === first));
@@ -108,7 +124,11 @@ describe("hooks of Argo CD and Helm", () => {
   });
 
   test("that are pods are done when they end, and what they ask for in vain is told", async () => {
-    await copy.commit({ "check.yaml": "apiVersion: v1\nkind: Pod\nmetadata:\n  generateName: check-\n  annotations: {argocd.argoproj.io/hook: \"PreSync,SyncFail\"}\nspec: {restartPolicy: Never, containers: [{name: c, image: mainstay.local/c:1}]}\n", "a.yaml": configMapYaml("a") });
+    await copy.commit({
+      "check.yaml":
+        'apiVersion: v1\nkind: Pod\nmetadata:\n  generateName: check-\n  annotations: {argocd.argoproj.io/hook: "PreSync,SyncFail"}\nspec: {restartPolicy: Never, containers: [{name: c, image: mainstay.local/c:1}]}\n',
+      "a.yaml": configMapYaml("a"),
+    });
     const pushed = await copy.push("-o", "no-wait");
     expect(pushed.text).toContain("note: check.yaml:1 hook SyncFail has no moment here; it runs only before");
     const pods = cluster.client.for(podResource);
@@ -123,7 +143,11 @@ describe("hooks of Argo CD and Helm", () => {
 
 describe("what objects live in", () => {
   test("does not wait for the hook that runs before it", async () => {
-    await copy.commit({ "namespace.yaml": namespaceYaml("default2"), "migrate.yaml": jobYaml("migrate", { "argocd.argoproj.io/hook": "PreSync" }).replace("  name: migrate", "  name: migrate\n  namespace: default2"), "a.yaml": configMapYaml("a") });
+    await copy.commit({
+      "namespace.yaml": namespaceYaml("default2"),
+      "migrate.yaml": jobYaml("migrate", { "argocd.argoproj.io/hook": "PreSync" }).replace("  name: migrate", "  name: migrate\n  namespace: default2"),
+      "a.yaml": configMapYaml("a"),
+    });
     expect((await copy.push("-o", "wait=2s")).text).toMatch(/… root Progressing — ConfigMap default\/a waits for Job default2\/migrate-/);
     expect((await cluster.client.for(jobResource).list("default2")).items).toHaveLength(1);
     expect(await maps()).toEqual([]);
@@ -137,7 +161,9 @@ describe("what a hook needs", () => {
     await copy.commit({ "robot.yaml": account, "migrate.yaml": hook });
     const refused = await copy.push();
     expect(refused.code).not.toBe(0);
-    expect(refused.text).toContain("migrate.yaml:10 spec.template.spec.serviceAccountName: ServiceAccount default/robot is not there yet and comes only after this object, which cannot be ready without it; give robot.yaml:1 the annotations of this object's hook and wave");
+    expect(refused.text).toContain(
+      "migrate.yaml:10 spec.template.spec.serviceAccountName: ServiceAccount default/robot is not there yet and comes only after this object, which cannot be ready without it; give robot.yaml:1 the annotations of this object's hook and wave",
+    );
     await copy.commit({ "robot.yaml": annotated(account, { "mainstay.dev/hook": "before" }) });
     expect((await copy.push("-o", "no-wait")).code).toBe(0);
     await endJob("Complete");
@@ -163,7 +189,11 @@ describe("the deadline", () => {
 describe("waves", () => {
   test("go on by the event that the one before is ready with this commit (pain 20), and go on after a restart", async () => {
     cluster.setRollouts(false);
-    await copy.commit({ "db.yaml": annotated(deploymentYaml("db", 1), { "mainstay.dev/wave": "-1" }), "a.yaml": configMapYaml("a"), "z.yaml": annotated(configMapYaml("z"), { "mainstay.dev/wave": "2" }) });
+    await copy.commit({
+      "db.yaml": annotated(deploymentYaml("db", 1), { "mainstay.dev/wave": "-1" }),
+      "a.yaml": configMapYaml("a"),
+      "z.yaml": annotated(configMapYaml("z"), { "mainstay.dev/wave": "2" }),
+    });
     const pushed = await copy.push("-o", "no-wait");
     expect(pushed.text).toContain("+ ConfigMap default/z");
     await eventually("the first wave to be waited for", () => reason() === "ConfigMap default/a waits for Deployment default/db");

@@ -13,8 +13,15 @@ beforeEach(async () => {
 });
 afterEach(() => cluster[Symbol.asyncDispose]());
 
-const using = (name: string, key: string) => deploymentYaml("web", 1).replace("      containers:\n", `      serviceAccountName: robot\n      volumes: [{name: v, secret: {secretName: tls}}]\n      containers:\n`).replace("          image:", `          env:\n            - name: LEVEL\n              valueFrom: {configMapKeyRef: {name: ${name}, key: ${key}}}\n          image:`);
-const lines = (text: string) => text.split("\n").map((line) => line.replace(/^remote: /, "").trim()).filter((line) => /\.yaml:\d+ /.test(line));
+const using = (name: string, key: string) =>
+  deploymentYaml("web", 1)
+    .replace("      containers:\n", `      serviceAccountName: robot\n      volumes: [{name: v, secret: {secretName: tls}}]\n      containers:\n`)
+    .replace("          image:", `          env:\n            - name: LEVEL\n              valueFrom: {configMapKeyRef: {name: ${name}, key: ${key}}}\n          image:`);
+const lines = (text: string) =>
+  text
+    .split("\n")
+    .map((line) => line.replace(/^remote: /, "").trim())
+    .filter((line) => /\.yaml:\d+ /.test(line));
 
 describe("a commit is admitted whole", () => {
   test("what it refers to must be there or come with it; every missing thing is named with its line", async () => {
@@ -22,12 +29,18 @@ describe("a commit is admitted whole", () => {
     const { code, text } = await copy.push();
     expect(code).not.toBe(0);
     expect(lines(text)).toEqual([
-      expect.stringMatching(/^web\.yaml:13 spec\.template\.spec\.serviceAccountName: there is no ServiceAccount default\/robot, neither in the cluster nor in this commit; add it, or set references: warn/),
+      expect.stringMatching(
+        /^web\.yaml:13 spec\.template\.spec\.serviceAccountName: there is no ServiceAccount default\/robot, neither in the cluster nor in this commit; add it, or set references: warn/,
+      ),
       expect.stringMatching(/^web\.yaml:14 .*secretName: there is no Secret default\/tls.*make the reference optional/),
       expect.stringMatching(/^web\.yaml:19 .*configMapKeyRef\.name: there is no ConfigMap default\/settings/),
     ]);
-    await copy.commit({ "more.yaml": `${configMapYaml("settings", { other: "x" })}---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: robot}\n---\napiVersion: v1\nkind: Secret\nmetadata: {name: tls}\nstringData: {a: b}\n` });
-    expect(lines((await copy.push()).text)).toEqual([expect.stringContaining("web.yaml:19 spec.template.spec.containers[0].env[0].valueFrom.configMapKeyRef.name: ConfigMap default/settings has no key level")]);
+    await copy.commit({
+      "more.yaml": `${configMapYaml("settings", { other: "x" })}---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: robot}\n---\napiVersion: v1\nkind: Secret\nmetadata: {name: tls}\nstringData: {a: b}\n`,
+    });
+    expect(lines((await copy.push()).text)).toEqual([
+      expect.stringContaining("web.yaml:19 spec.template.spec.containers[0].env[0].valueFrom.configMapKeyRef.name: ConfigMap default/settings has no key level"),
+    ]);
     await copy.commit({ "web.yaml": using("settings", "other") });
     expect((await copy.push()).text).toContain("healthy after");
   });
@@ -73,7 +86,9 @@ describe("a commit is admitted whole", () => {
     const first = await uid();
     await copy.commit({ "web.yaml": selecting("two") });
     const refused = await copy.push();
-    expect(refused.text).toMatch(/web\.yaml:\d+ spec\.selector: cannot change in place; to delete Deployment default\/web and make it anew, say so in the commit message: .*Allow-Replace: Deployment\/web/);
+    expect(refused.text).toMatch(
+      /web\.yaml:\d+ spec\.selector: cannot change in place; to delete Deployment default\/web and make it anew, say so in the commit message: .*Allow-Replace: Deployment\/web/,
+    );
     await copy.commit({ "web.yaml": selecting("two", "  annotations: {mainstay.dev/replace: never}\n") });
     expect((await copy.push()).text).toContain("mainstay.dev/replace is never; undo the change");
     await copy.commit({ "web.yaml": selecting("two"), "mainstay.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunits:\n- {path: ., replace: [Deployment]}\n" });
@@ -94,7 +109,14 @@ describe("ownership", () => {
     const moved = await copy.push();
     expect(moved.text).toContain("~ ConfigMap default/a: now from apps/two/a.yaml:1 (moves here from one)");
     expect((await cluster.client.for(configMapResource).get("default", "a")).metadata.uid).toBe(made.metadata.uid);
-    await eventually("the old application to be gone", () => cluster.gitops.applications().map((app) => app.name).join() === "two");
+    await eventually(
+      "the old application to be gone",
+      () =>
+        cluster.gitops
+          .applications()
+          .map((app) => app.name)
+          .join() === "two",
+    );
   });
 });
 

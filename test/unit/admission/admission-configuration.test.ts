@@ -26,12 +26,19 @@ const noFile = (path: string): string => {
   throw new Error(`there is no ${path}`);
 };
 const parse = (text: string): AdmissionSettings => parseAdmissionConfiguration(text, noFile);
-const pod = (namespace: string, spec: Partial<PodSpec> = {}): Pod => ({ apiVersion: "v1", kind: "Pod", metadata: { generateName: "p-", namespace }, spec: { containers: [{ name: "c", image: "i" }], ...spec } });
+const pod = (namespace: string, spec: Partial<PodSpec> = {}): Pod => ({
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: { generateName: "p-", namespace },
+  spec: { containers: [{ name: "c", image: "i" }], ...spec },
+});
 
 describe("an AdmissionConfiguration", () => {
   test("may keep the settings of a plugin in a file of their own", () => {
     const other = "apiVersion: apiserver.config.k8s.io/v1\nkind: WebhookAdmissionConfiguration\nkubeConfigFile: /etc/hooks.yaml\n";
-    expect(parseAdmissionConfiguration(`${HEAD}- name: MutatingAdmissionWebhook\n  path: hooks/all.yaml\n`, (path) => (path === "hooks/all.yaml" ? other : noFile(path)))).toMatchObject({ webhookKubeconfigs: { mutating: "/etc/hooks.yaml" } });
+    expect(parseAdmissionConfiguration(`${HEAD}- name: MutatingAdmissionWebhook\n  path: hooks/all.yaml\n`, (path) => (path === "hooks/all.yaml" ? other : noFile(path)))).toMatchObject({
+      webhookKubeconfigs: { mutating: "/etc/hooks.yaml" },
+    });
   });
 
   test.each<[string, string, string]>([
@@ -43,22 +50,42 @@ describe("an AdmissionConfiguration", () => {
     ["a plugin twice", `${HEAD}- name: PodSecurity\n- name: PodSecurity\n`, 'plugins[1].name: "PodSecurity" is there twice'],
     ["a field that nobody knows", `${HEAD}- name: PodSecurity\n  config: {}\n`, "plugins[0].config: is not known"],
     ["a file that is not there", `${HEAD}- name: PodSecurity\n  path: x.yaml\n`, "plugins[0].path: x.yaml: there is no x.yaml"],
-    ["settings of another plugin", plugin("PodSecurity", { apiVersion: "apiserver.config.k8s.io/v1", kind: "ResourceQuotaConfiguration" }), "plugins[0].configuration: must be a PodSecurityConfiguration of pod-security.admission.config.k8s.io/v1"],
+    [
+      "settings of another plugin",
+      plugin("PodSecurity", { apiVersion: "apiserver.config.k8s.io/v1", kind: "ResourceQuotaConfiguration" }),
+      "plugins[0].configuration: must be a PodSecurityConfiguration of pod-security.admission.config.k8s.io/v1",
+    ],
     ["a level that is none", security({ defaults: { enforce: "strict" } }), "plugins[0].configuration.defaults.enforce: must be one of privileged, baseline, restricted"],
     ["a version that is none", security({ defaults: { "warn-version": "1.2" } }), 'plugins[0].configuration.defaults.warn-version: must be "latest" or "v1.x"'],
     ["an exempt namespace that cannot be", security({ exemptions: { namespaces: ["ok", "Not_ok"] } }), 'plugins[0].configuration.exemptions.namespaces[1]: "Not_ok": a lowercase RFC 1123 label'],
     ["an exempt user twice", security({ exemptions: { usernames: ["a", "a"] } }), 'plugins[0].configuration.exemptions.usernames[1]: "a": is there twice'],
     ["a limit of nothing", quota({ matchContains: ["cpu"] }), "plugins[0].configuration.limitedResources[0].resource: must be set"],
-    ["an operator that is none", quota({ resource: "pods", matchScopes: [{ scopeName: "PriorityClass", operator: "Is" }] }), "plugins[0].configuration.limitedResources[0].matchScopes[0].operator: must be one of In, NotIn, Exists, DoesNotExist"],
-    ["a kubeconfig that could be anywhere", plugin("ValidatingAdmissionWebhook", { apiVersion: "apiserver.config.k8s.io/v1", kind: "WebhookAdmissionConfiguration", kubeConfigFile: "hooks.yaml" }), 'plugins[0].configuration.kubeConfigFile: "hooks.yaml": must be an absolute file path'],
+    [
+      "an operator that is none",
+      quota({ resource: "pods", matchScopes: [{ scopeName: "PriorityClass", operator: "Is" }] }),
+      "plugins[0].configuration.limitedResources[0].matchScopes[0].operator: must be one of In, NotIn, Exists, DoesNotExist",
+    ],
+    [
+      "a kubeconfig that could be anywhere",
+      plugin("ValidatingAdmissionWebhook", { apiVersion: "apiserver.config.k8s.io/v1", kind: "WebhookAdmissionConfiguration", kubeConfigFile: "hooks.yaml" }),
+      'plugins[0].configuration.kubeConfigFile: "hooks.yaml": must be an absolute file path',
+    ],
     ["no limit for Events", events(), "plugins[0].configuration.limits: must be set"],
     ["a limit of nobody", events({ type: "Pod", qps: 1, burst: 1 }), "plugins[0].configuration.limits[0].type: must be one of Namespace, Server, SourceAndObject, User"],
     ["a limit that lets nothing in", events({ type: "Server", qps: 0, burst: 1 }), "plugins[0].configuration.limits[0].qps: must be a whole number from 1"],
     ["a limit without a burst", events({ type: "Server", qps: 1 }), "plugins[0].configuration.limits[0].burst: must be set"],
-    ["a toleration that cannot be", plugin("PodTolerationRestriction", { apiVersion: "podtolerationrestriction.admission.k8s.io/v1alpha1", kind: "Configuration", whitelist: [{ operator: "Equal", value: "x" }] }), "plugins[0].configuration.whitelist[0].operator: Invalid value"],
+    [
+      "a toleration that cannot be",
+      plugin("PodTolerationRestriction", { apiVersion: "podtolerationrestriction.admission.k8s.io/v1alpha1", kind: "Configuration", whitelist: [{ operator: "Equal", value: "x" }] }),
+      "plugins[0].configuration.whitelist[0].operator: Invalid value",
+    ],
     ["labels that are none", plugin("PodNodeSelector", { podNodeSelectorPluginConfig: { shop: "a=b,c" } }), "plugins[0].configuration.podNodeSelectorPluginConfig.shop: invalid selector: [c]"],
     ["nobody to ask about images", plugin("ImagePolicyWebhook", { imagePolicy: { allowTTL: 5 } }), "plugins[0].configuration.imagePolicy.kubeConfigFile: must be set"],
-    ["answers that are good for too long", plugin("ImagePolicyWebhook", { imagePolicy: { kubeConfigFile: "/k", allowTTL: 1801 } }), "plugins[0].configuration.imagePolicy.allowTTL: must be at most 1800"],
+    [
+      "answers that are good for too long",
+      plugin("ImagePolicyWebhook", { imagePolicy: { kubeConfigFile: "/k", allowTTL: 1801 } }),
+      "plugins[0].configuration.imagePolicy.allowTTL: must be at most 1800",
+    ],
   ])("with %s is refused", (_name, text, problem) => {
     expect(() => parse(text)).toThrow(problem);
   });
@@ -84,7 +111,9 @@ test("the files of the switch are read from beside it, and named with what is wr
 });
 
 test("a plugin that can do nothing without settings is not switched on without them", () => {
-  expect(() => setUpAdmission({ ...usual, enableAdmissionPlugins: ["EventRateLimit"], admissionControlConfigFile: undefined }, parts)).toThrow("--enable-admission-plugins: EventRateLimit needs settings");
+  expect(() => setUpAdmission({ ...usual, enableAdmissionPlugins: ["EventRateLimit"], admissionControlConfigFile: undefined }, parts)).toThrow(
+    "--enable-admission-plugins: EventRateLimit needs settings",
+  );
   expect(missingSettings(parse(events({ type: "Server", qps: 5, burst: 5 })), ["EventRateLimit", "PodNodeSelector"])).toBeUndefined();
   expect(missingSettings(parse(events({ type: "Server", qps: 5, burst: 5 })), ["ImagePolicyWebhook"])).toBe("ImagePolicyWebhook");
 });
@@ -139,8 +168,18 @@ describe("ResourceQuota with limited resources", () => {
     await api.client.for(priorityClassResource).create({ apiVersion: "scheduling.k8s.io/v1", kind: "PriorityClass", metadata: { name: "high" }, value: 10 });
     const pods = api.client.for(podResource);
     await pods.create(pod("shop"));
-    await expect(pods.create(pod("shop", { priorityClassName: "high" }))).rejects.toMatchObject({ status: { code: 500, message: "insufficient quota to match these scopes: [{PriorityClass In [high]}]" }, reason: undefined });
-    const made = await api.client.for(resourceQuotaResource).create({ apiVersion: "v1", kind: "ResourceQuota", metadata: { name: "q", namespace: "shop" }, spec: { hard: { pods: "5" }, scopeSelector: { matchExpressions: [{ scopeName: "PriorityClass", operator: "In", values: ["high"] }] } } });
+    await expect(pods.create(pod("shop", { priorityClassName: "high" }))).rejects.toMatchObject({
+      status: { code: 500, message: "insufficient quota to match these scopes: [{PriorityClass In [high]}]" },
+      reason: undefined,
+    });
+    const made = await api.client
+      .for(resourceQuotaResource)
+      .create({
+        apiVersion: "v1",
+        kind: "ResourceQuota",
+        metadata: { name: "q", namespace: "shop" },
+        spec: { hard: { pods: "5" }, scopeSelector: { matchExpressions: [{ scopeName: "PriorityClass", operator: "In", values: ["high"] }] } },
+      });
     await api.client.for(resourceQuotaResource).updateStatus({ ...made, status: { hard: { pods: "5" }, used: { pods: "0" } } });
     await pods.create(pod("shop", { priorityClassName: "high" }));
   });

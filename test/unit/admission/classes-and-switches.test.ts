@@ -12,7 +12,12 @@ import { runtimeClassResource } from "../../../engine/resources/node/runtime-cla
 import type { Ingress, Pod, PodSpec, RuntimeClass } from "../../../engine/resources/types.ts";
 import { startTestApi } from "../../kit/test-api.ts";
 
-const pod = (name: string, spec: Partial<PodSpec>): Pod => ({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "default" }, spec: { containers: [{ name: "c", image: "nginx:1" }], ...spec } });
+const pod = (name: string, spec: Partial<PodSpec>): Pod => ({
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: { name, namespace: "default" },
+  spec: { containers: [{ name: "c", image: "nginx:1" }], ...spec },
+});
 const kata: RuntimeClass = {
   apiVersion: "node.k8s.io/v1",
   kind: "RuntimeClass",
@@ -48,7 +53,13 @@ describe("a pod of a RuntimeClass", () => {
 });
 
 describe("an Ingress", () => {
-  const ingress = (name: string, more: object = {}): Ingress => ({ apiVersion: "networking.k8s.io/v1", kind: "Ingress", metadata: { name, namespace: "default" }, spec: { defaultBackend: { service: { name: "web", port: { number: 80 } } } }, ...more });
+  const ingress = (name: string, more: object = {}): Ingress => ({
+    apiVersion: "networking.k8s.io/v1",
+    kind: "Ingress",
+    metadata: { name, namespace: "default" },
+    spec: { defaultBackend: { service: { name: "web", port: { number: 80 } } } },
+    ...more,
+  });
 
   it("that names no class gets the default one, in whichever way classes are named", async () => {
     await using api = await startTestApi();
@@ -56,10 +67,17 @@ describe("an Ingress", () => {
     const ingresses = api.client.for(ingressResource);
     await classes.create({ apiVersion: "networking.k8s.io/v1", kind: "IngressClass", metadata: { name: "other" }, spec: { controller: "a.b/c" } });
     expect((await ingresses.create(ingress("none"))).spec?.ingressClassName).toBeUndefined();
-    await classes.create({ apiVersion: "networking.k8s.io/v1", kind: "IngressClass", metadata: { name: "main", annotations: { "ingressclass.kubernetes.io/is-default-class": "true" } }, spec: { controller: "a.b/c" } });
+    await classes.create({
+      apiVersion: "networking.k8s.io/v1",
+      kind: "IngressClass",
+      metadata: { name: "main", annotations: { "ingressclass.kubernetes.io/is-default-class": "true" } },
+      spec: { controller: "a.b/c" },
+    });
     await api.store.caughtUp();
     expect((await ingresses.create(ingress("silent"))).spec?.ingressClassName).toBe("main");
-    expect((await ingresses.create(ingress("old", { metadata: { name: "old", namespace: "default", annotations: { "kubernetes.io/ingress.class": "nginx" } } }))).spec?.ingressClassName).toBeUndefined();
+    expect(
+      (await ingresses.create(ingress("old", { metadata: { name: "old", namespace: "default", annotations: { "kubernetes.io/ingress.class": "nginx" } } }))).spec?.ingressClassName,
+    ).toBeUndefined();
     expect((await ingresses.create(ingress("own", { spec: { ...ingress("own").spec, ingressClassName: "other" } }))).spec?.ingressClassName).toBe("other");
   });
 });
@@ -78,7 +96,10 @@ describe("the tolerations that every pod gets", () => {
 
 describe("the switches of admission", () => {
   it("say how long pods wait for lost nodes", async () => {
-    const { admissionSettings } = setUpAdmission(resolveServerConfig({ defaultNotReadyTolerationSeconds: "30", defaultUnreachableTolerationSeconds: "60" }, {}), { clock: systemClock, random: systemRandom });
+    const { admissionSettings } = setUpAdmission(resolveServerConfig({ defaultNotReadyTolerationSeconds: "30", defaultUnreachableTolerationSeconds: "60" }, {}), {
+      clock: systemClock,
+      random: systemRandom,
+    });
     await using api = await startTestApi({ admissionSettings });
     expect((await api.client.for(podResource).create(pod("a", {}))).spec.tolerations?.map(({ tolerationSeconds }) => tolerationSeconds)).toEqual([30, 60]);
   });
@@ -98,7 +119,11 @@ describe("the switches of admission", () => {
 
   it("leave what is part of the server alone, and keep the order", () => {
     const plugins = ["NamespaceLifecycle", "AlwaysPullImages", "RBACEscalation", "ResourceQuota"].map((name) => ({ name }));
-    expect(choosePlugins(plugins, { enabled: ["AlwaysPullImages"], disabled: ["ResourceQuota", "Priority"] }).map(({ name }) => name)).toEqual(["NamespaceLifecycle", "AlwaysPullImages", "RBACEscalation"]);
+    expect(choosePlugins(plugins, { enabled: ["AlwaysPullImages"], disabled: ["ResourceQuota", "Priority"] }).map(({ name }) => name)).toEqual([
+      "NamespaceLifecycle",
+      "AlwaysPullImages",
+      "RBACEscalation",
+    ]);
     expect(choosePlugins(plugins, { enabled: [], disabled: [] }).map(({ name }) => name)).toEqual(["NamespaceLifecycle", "RBACEscalation", "ResourceQuota"]);
   });
 

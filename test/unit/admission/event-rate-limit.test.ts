@@ -7,7 +7,14 @@ import type { CoreEvent } from "../../../engine/resources/types.ts";
 import { createTestNamespace, startTestApi, type TestApi } from "../../kit/test-api.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";
 
-const event = (name: string, namespace = "default", more: Partial<CoreEvent> = {}): CoreEvent => ({ apiVersion: "v1", kind: "Event", metadata: { name, namespace }, involvedObject: { namespace }, reason: "Tested", ...more });
+const event = (name: string, namespace = "default", more: Partial<CoreEvent> = {}): CoreEvent => ({
+  apiVersion: "v1",
+  kind: "Event",
+  metadata: { name, namespace },
+  involvedObject: { namespace },
+  reason: "Tested",
+  ...more,
+});
 
 async function limited(...limits: readonly Partial<EventLimit>[]): Promise<TestApi & { readonly clock: VirtualClock }> {
   const clock = new VirtualClock();
@@ -69,7 +76,15 @@ describe("a limit of Events", () => {
     await expect(api.as("eve", ["system:masters"]).for(eventResource).create(event("c"))).rejects.toMatchObject(refusal("limit reached on type Namespace for key default"));
     const about = { source: { component: "kubelet", host: "n1" }, involvedObject: { kind: "Pod", namespace: "third", name: "web", uid: "1", apiVersion: "v1" } };
     await createTestNamespace(api.client, "third");
-    const write = (name: string) => api.as(name, ["system:masters"]).for(eventResource).create(event(name, "third", about)).then(() => "", (error: Error) => error.message);
+    const write = (name: string) =>
+      api
+        .as(name, ["system:masters"])
+        .for(eventResource)
+        .create(event(name, "third", about))
+        .then(
+          () => "",
+          (error: Error) => error.message,
+        );
     const answers: string[] = [];
     for (const name of ["u1", "u2", "u3", "u4"]) answers.push(await write(name));
     expect(answers.at(-1)).toBe("Too many requests: [limit reached on type Namespace for key third, limit reached on type SourceAndObject for key kubeletn1Podthirdweb1v1]");

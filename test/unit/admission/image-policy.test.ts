@@ -8,14 +8,24 @@ import type { Pod } from "../../../engine/resources/types.ts";
 import { startTestApi } from "../../kit/test-api.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";
 
-const pod = (name: string, image = "nginx:1", annotations: Readonly<Record<string, string>> = {}): Pod => ({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "default", annotations }, spec: { containers: [{ name: "c", image }], initContainers: [{ name: "i", image: "busybox:1" }] } });
+const pod = (name: string, image = "nginx:1", annotations: Readonly<Record<string, string>> = {}): Pod => ({
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: { name, namespace: "default", annotations },
+  spec: { containers: [{ name: "c", image }], initContainers: [{ name: "i", image: "busybox:1" }] },
+});
 const answer = (status: object) => ({ apiVersion: "imagepolicy.k8s.io/v1alpha1", kind: "ImageReview", status });
 
 async function guarded(answers: AskImagePolicy, allowsUnasked = false) {
   const asked: object[] = [];
   const clock = new VirtualClock();
   const audited: Readonly<Record<string, string>>[] = [];
-  const auditor = new Auditor({ policy: { rules: [{ level: "Metadata", resources: [{ resources: ["pods", "pods/*"] }], omitStages: ["RequestReceived"] }] }, sinks: [{ write: (event) => void audited.push(event.annotations ?? {}), close: async () => {} }], clock, metrics: new MetricsRegistry() });
+  const auditor = new Auditor({
+    policy: { rules: [{ level: "Metadata", resources: [{ resources: ["pods", "pods/*"] }], omitStages: ["RequestReceived"] }] },
+    sinks: [{ write: (event) => void audited.push(event.annotations ?? {}), close: async () => {} }],
+    clock,
+    metrics: new MetricsRegistry(),
+  });
   const ask: AskImagePolicy = (review) => {
     asked.push(review);
     return answers(review);
@@ -30,14 +40,22 @@ describe("an image policy", () => {
     await using api = await guarded(async () => answer({ allowed: true, auditAnnotations: { rule: "trusted" } }));
     await api.pods.create(pod("a", "nginx:1", { "team.image-policy.k8s.io/ticket": "7", other: "x" }));
     expect(api.asked).toEqual([
-      { apiVersion: "imagepolicy.k8s.io/v1alpha1", kind: "ImageReview", metadata: {}, spec: { containers: [{ image: "nginx:1" }, { image: "busybox:1" }], annotations: { "team.image-policy.k8s.io/ticket": "7" }, namespace: "default" }, status: { allowed: false } },
+      {
+        apiVersion: "imagepolicy.k8s.io/v1alpha1",
+        kind: "ImageReview",
+        metadata: {},
+        spec: { containers: [{ image: "nginx:1" }, { image: "busybox:1" }], annotations: { "team.image-policy.k8s.io/ticket": "7" }, namespace: "default" },
+        status: { allowed: false },
+      },
     ]);
     expect(api.audited.at(-1)).toMatchObject({ "imagepolicywebhook.image-policy.k8s.io/rule": "trusted" });
   });
 
   test("refuses with its reason, or without one", async () => {
     await using api = await guarded(async (review) => answer(JSON.stringify(review).includes("evil") ? { allowed: false, reason: "known bad" } : { allowed: false }));
-    await expect(api.pods.create(pod("a", "evil:1"))).rejects.toMatchObject({ status: { code: 403, message: 'pods "a" is forbidden: image policy webhook backend denied one or more images: known bad' } });
+    await expect(api.pods.create(pod("a", "evil:1"))).rejects.toMatchObject({
+      status: { code: 403, message: 'pods "a" is forbidden: image policy webhook backend denied one or more images: known bad' },
+    });
     await expect(api.pods.create(pod("a", "odd:1"))).rejects.toThrow('pods "a" is forbidden: one or more images rejected by webhook backend');
   });
 
@@ -54,7 +72,9 @@ describe("an image policy", () => {
     await using api = await guarded(async (review) => answer({ allowed: !JSON.stringify(review).includes("shell") }));
     const made = await api.pods.create(pod("a"));
     const debugged = { ...made, spec: { ...made.spec, ephemeralContainers: [{ name: "d", image: "shell:1" }] } };
-    await expect(api.client.for(podResource).patch("default", "a", "merge", { spec: { ephemeralContainers: debugged.spec.ephemeralContainers } }, { subresource: "ephemeralcontainers" })).rejects.toThrow("one or more images rejected");
+    await expect(
+      api.client.for(podResource).patch("default", "a", "merge", { spec: { ephemeralContainers: debugged.spec.ephemeralContainers } }, { subresource: "ephemeralcontainers" }),
+    ).rejects.toThrow("one or more images rejected");
     expect(api.asked.at(-1)).toMatchObject({ spec: { containers: [{ image: "shell:1" }] } });
   });
 

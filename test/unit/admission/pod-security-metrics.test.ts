@@ -24,7 +24,14 @@ interface Look extends Partial<AdmissionAttributes> {
 function watched(labels: Readonly<Record<string, string>> | undefined | "broken", settings = OPEN_SETTINGS) {
   const registry = new MetricsRegistry();
   const plugin = podSecurity({ settings, metrics: new PodSecurityMetrics(registry, 36) });
-  const namespace = labels === undefined ? undefined : { apiVersion: "v1", kind: "Namespace", metadata: { name: "n", labels: labels === "broken" ? {} : Object.fromEntries(Object.entries(labels).map(([key, value]) => [`pod-security.kubernetes.io/${key}`, value])) } };
+  const namespace =
+    labels === undefined
+      ? undefined
+      : {
+          apiVersion: "v1",
+          kind: "Namespace",
+          metadata: { name: "n", labels: labels === "broken" ? {} : Object.fromEntries(Object.entries(labels).map(([key, value]) => [`pod-security.kubernetes.io/${key}`, value])) },
+        };
   const reader: AdmissionReader = {
     get: async <T extends KubeObject>() => {
       if (labels === "broken") throw new Error("no store");
@@ -34,18 +41,42 @@ function watched(labels: Readonly<Record<string, string>> | undefined | "broken"
   };
   const notes = new RequestNotes();
   const look = ({ of = podResource as unknown as ResourceDefinition, ...more }: Look) => {
-    const attributes: AdmissionAttributes = { operation: "CREATE", user: { username: "ann", groups: [] }, definition: of, subresource: undefined, namespace: "n", name: "p", object: podOf(), old: undefined, assumedNamespaces: undefined, notes, ...more };
+    const attributes: AdmissionAttributes = {
+      operation: "CREATE",
+      user: { username: "ann", groups: [] },
+      definition: of,
+      subresource: undefined,
+      namespace: "n",
+      name: "p",
+      object: podOf(),
+      old: undefined,
+      assumedNamespaces: undefined,
+      notes,
+      ...more,
+    };
     return Promise.resolve(plugin.validate?.(attributes, reader)).catch((error: unknown) => (error as Error).message);
   };
   /** What was counted, without the names that are the same in all of a test. */
-  const counted = () => registry.render().split("\n").filter((line) => line.startsWith("pod_security_") && !line.endsWith(" 0"));
+  const counted = () =>
+    registry
+      .render()
+      .split("\n")
+      .filter((line) => line.startsWith("pod_security_") && !line.endsWith(" 0"));
   return { look, counted, registry, notes };
 }
 
 test("what every cluster counts is there from the beginning", () => {
   const { registry } = watched({});
-  expect(registry.render().split("\n").filter((line) => line.startsWith("pod_security_"))).toEqual([
-    ...["create", "update"].map((operation) => `pod_security_evaluations_total{decision="allow",mode="enforce",policy_level="privileged",policy_version="latest",request_operation="${operation}",resource="pod",subresource=""} 0`),
+  expect(
+    registry
+      .render()
+      .split("\n")
+      .filter((line) => line.startsWith("pod_security_")),
+  ).toEqual([
+    ...["create", "update"].map(
+      (operation) =>
+        `pod_security_evaluations_total{decision="allow",mode="enforce",policy_level="privileged",policy_version="latest",request_operation="${operation}",resource="pod",subresource=""} 0`,
+    ),
     ...["create", "update"].flatMap((operation) => ["pod", "controller"].map((resource) => `pod_security_exemptions_total{request_operation="${operation}",resource="${resource}",subresource=""} 0`)),
   ]);
 });
@@ -63,9 +94,13 @@ test("a pod is counted once for the level that is enforced, and for each other o
 test("a pod that is refused is not warned about, and its maker breaks no level that is enforced", async () => {
   const { look, counted } = watched({ enforce: "baseline" });
   expect(await look({ object: podOf(onHost) })).toContain('violates PodSecurity "baseline:latest": host namespaces');
-  expect(counted()).toEqual(['pod_security_evaluations_total{decision="deny",mode="enforce",policy_level="baseline",policy_version="latest",request_operation="create",resource="pod",subresource=""} 1']);
+  expect(counted()).toEqual([
+    'pod_security_evaluations_total{decision="deny",mode="enforce",policy_level="baseline",policy_version="latest",request_operation="create",resource="pod",subresource=""} 1',
+  ]);
   await look({ of: deploymentResource as unknown as ResourceDefinition, object: deploymentOf(onHost) });
-  expect(counted().slice(1)).toEqual(['pod_security_evaluations_total{decision="deny",mode="warn",policy_level="baseline",policy_version="latest",request_operation="create",resource="controller",subresource=""} 1']);
+  expect(counted().slice(1)).toEqual([
+    'pod_security_evaluations_total{decision="deny",mode="warn",policy_level="baseline",policy_version="latest",request_operation="create",resource="controller",subresource=""} 1',
+  ]);
 });
 
 test("where nothing is asked for, pods are counted, their makers are not, and what changes nothing of a pod is not looked at", async () => {
@@ -102,11 +137,18 @@ test("labels that cannot be read are an error that leaves a level to hold pods a
   const { look, counted, notes } = watched({ enforce: "strict", warn: "x" });
   expect(await look({})).toContain('violates PodSecurity "restricted:latest"');
   expect(counted()).toContain('pod_security_errors_total{fatal="false",request_operation="create",resource="pod",subresource=""} 1');
-  expect(counted()).toContain('pod_security_evaluations_total{decision="deny",mode="enforce",policy_level="restricted",policy_version="latest",request_operation="create",resource="pod",subresource=""} 1');
-  expect(notes.annotations.get("pod-security.kubernetes.io/error")).toMatch(/^Failed to parse policy: \[metadata.labels\[pod-security.kubernetes.io\/enforce\]: .*, metadata.labels\[pod-security.kubernetes.io\/warn\]: .*\]$/);
+  expect(counted()).toContain(
+    'pod_security_evaluations_total{decision="deny",mode="enforce",policy_level="restricted",policy_version="latest",request_operation="create",resource="pod",subresource=""} 1',
+  );
+  expect(notes.annotations.get("pod-security.kubernetes.io/error")).toMatch(
+    /^Failed to parse policy: \[metadata.labels\[pod-security.kubernetes.io\/enforce\]: .*, metadata.labels\[pod-security.kubernetes.io\/warn\]: .*\]$/,
+  );
 });
 
-test.each([["there is not", undefined, 'namespace "n" not found'], ["nobody can read", "broken", "no store"]] as const)("a namespace that %s keeps pods out, not their makers", async (_what, labels, why) => {
+test.each([
+  ["there is not", undefined, 'namespace "n" not found'],
+  ["nobody can read", "broken", "no store"],
+] as const)("a namespace that %s keeps pods out, not their makers", async (_what, labels, why) => {
   const { look, counted, notes } = watched(labels);
   expect(await look({})).toBe('Internal error occurred: failed to lookup namespace "n"');
   expect(await look({ of: deploymentResource as unknown as ResourceDefinition, object: deploymentOf() })).toBeUndefined();

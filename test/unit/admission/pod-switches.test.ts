@@ -7,7 +7,12 @@ import { podResource } from "../../../engine/resources/core/pod.ts";
 import type { Pod, PodSpec, Toleration } from "../../../engine/resources/types.ts";
 import { createTestNamespace, startTestApi, type TestApi } from "../../kit/test-api.ts";
 
-const pod = (spec: Partial<PodSpec> = {}, namespace = "shop"): Pod => ({ apiVersion: "v1", kind: "Pod", metadata: { generateName: "p-", namespace }, spec: { containers: [{ name: "c", image: "nginx" }], ...spec } });
+const pod = (spec: Partial<PodSpec> = {}, namespace = "shop"): Pod => ({
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: { generateName: "p-", namespace },
+  spec: { containers: [{ name: "c", image: "nginx" }], ...spec },
+});
 const taint = (key: string, more: Partial<Toleration> = {}): Toleration => ({ key, operator: "Exists", effect: "NoSchedule", ...more });
 
 async function switched(enabled: readonly string[], settings: Partial<AdmissionSettings> = {}, annotations: Readonly<Record<string, string>> = {}): Promise<TestApi> {
@@ -36,7 +41,11 @@ describe("tolerations", () => {
   });
 
   test("are merged without those that others cover", () => {
-    expect(mergeTolerations([taint("a"), taint("b", { operator: "Equal", value: "x" })], [{ key: "b", operator: "Exists" }, taint("a"), taint("c")])).toEqual([taint("a"), { key: "b", operator: "Exists" }, taint("c")]);
+    expect(mergeTolerations([taint("a"), taint("b", { operator: "Equal", value: "x" })], [{ key: "b", operator: "Exists" }, taint("a"), taint("c")])).toEqual([
+      taint("a"),
+      { key: "b", operator: "Exists" },
+      taint("c"),
+    ]);
   });
 });
 
@@ -69,7 +78,9 @@ describe("PodTolerationRestriction", () => {
     await using cluster = await on({}, { whitelist: [taint("a")] });
     await expect(cluster.client.for(podResource).create(pod({ tolerations: [taint("b")] }))).rejects.toMatchObject({ message: conflict("cluster"), reason: undefined });
     await using broken = await on({ [WHITELIST]: "[" });
-    await expect(broken.client.for(podResource).create(pod({ tolerations: [taint("b")] }))).rejects.toMatchObject({ status: { code: 500, message: expect.stringContaining(`annotation ${WHITELIST} of namespace shop`) } });
+    await expect(broken.client.for(podResource).create(pod({ tolerations: [taint("b")] }))).rejects.toMatchObject({
+      status: { code: 500, message: expect.stringContaining(`annotation ${WHITELIST} of namespace shop`) },
+    });
     await using nothing = await on({ [WHITELIST]: "null" }, { whitelist: [taint("a")] });
     await nothing.client.for(podResource).create(pod({ tolerations: [taint("b")] }));
   });
@@ -116,7 +127,9 @@ test("a pod keeps others off its node, not off a zone", async () => {
   await using api = await switched(["LimitPodHardAntiAffinityTopology"]);
   const apart = (topologyKey: string) => pod({ affinity: { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey, labelSelector: {} }] } } });
   await api.client.for(podResource).create(apart("kubernetes.io/hostname"));
-  await expect(api.client.for(podResource).create(apart("topology.kubernetes.io/zone"))).rejects.toThrow("affinity.PodAntiAffinity.RequiredDuringScheduling has TopologyKey topology.kubernetes.io/zone but only key kubernetes.io/hostname is allowed");
+  await expect(api.client.for(podResource).create(apart("topology.kubernetes.io/zone"))).rejects.toThrow(
+    "affinity.PodAntiAffinity.RequiredDuringScheduling has TopologyKey topology.kubernetes.io/zone but only key kubernetes.io/hostname is allowed",
+  );
 });
 
 describe("a pod that runs", () => {
@@ -133,7 +146,13 @@ describe("a pod that runs", () => {
     await using api = await switched([]);
     const made = await running(api, []);
     await resize(api, made, containers("1500m"));
-    await expect(resize(api, made, containers("3"))).rejects.toMatchObject({ status: { reason: "Forbidden", message: expect.stringContaining("node didn't have enough allocatable resources: cpu, requested: 3000, allocatable: 2000") as unknown, details: { causes: [{ reason: "NodeCapacity" }] } } });
+    await expect(resize(api, made, containers("3"))).rejects.toMatchObject({
+      status: {
+        reason: "Forbidden",
+        message: expect.stringContaining("node didn't have enough allocatable resources: cpu, requested: 3000, allocatable: 2000") as unknown,
+        details: { causes: [{ reason: "NodeCapacity" }] },
+      },
+    });
   });
 
   test("changes only in ways of which its node says that it can", async () => {

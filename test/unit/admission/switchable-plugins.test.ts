@@ -13,7 +13,12 @@ const map = (name: string, namespace = "default", metadata: object = {}): Config
 
 test("a Service takes over no address that it has not had before", async () => {
   await using open = await on();
-  const service = (name: string, externalIPs?: readonly string[]): Service => ({ apiVersion: "v1", kind: "Service", metadata: { name, namespace: "default" }, spec: { ports: [{ port: 80 }], ...(externalIPs === undefined ? {} : { externalIPs }) } });
+  const service = (name: string, externalIPs?: readonly string[]): Service => ({
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name, namespace: "default" },
+    spec: { ports: [{ port: 80 }], ...(externalIPs === undefined ? {} : { externalIPs }) },
+  });
   await open.client.for(serviceResource).create(service("free", ["192.0.2.1"]));
   await using api = await on("DenyServiceExternalIPs");
   const services = api.client.for(serviceResource);
@@ -46,8 +51,23 @@ describe("owners of objects", () => {
 
   async function withRights(...rules: PolicyRule[]): Promise<TestApi> {
     const api = await on("OwnerReferencesPermissionEnforcement");
-    await api.client.for(clusterRoleResource).create({ apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole", metadata: { name: "some" }, rules: [{ apiGroups: [""], resources: ["configmaps"], verbs: ["get", "create", "update", "patch"] }, ...rules] });
-    await api.client.for(clusterRoleBindingResource).create({ apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRoleBinding", metadata: { name: "some" }, roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "some" }, subjects: [{ kind: "User", apiGroup: "rbac.authorization.k8s.io", name: "ann" }] });
+    await api.client
+      .for(clusterRoleResource)
+      .create({
+        apiVersion: "rbac.authorization.k8s.io/v1",
+        kind: "ClusterRole",
+        metadata: { name: "some" },
+        rules: [{ apiGroups: [""], resources: ["configmaps"], verbs: ["get", "create", "update", "patch"] }, ...rules],
+      });
+    await api.client
+      .for(clusterRoleBindingResource)
+      .create({
+        apiVersion: "rbac.authorization.k8s.io/v1",
+        kind: "ClusterRoleBinding",
+        metadata: { name: "some" },
+        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "some" },
+        subjects: [{ kind: "User", apiGroup: "rbac.authorization.k8s.io", name: "ann" }],
+      });
     await api.store.caughtUp();
     return api;
   }
@@ -57,7 +77,7 @@ describe("owners of objects", () => {
     await using api = await withRights();
     await maps(api).create(map("born", "default", owner()));
     await maps(api).create(map("late"));
-    await expect(maps(api).patch("default", "late", "merge", { metadata: owner() })).rejects.toThrow("configmaps \"late\" is forbidden: cannot set an ownerRef on a resource you can't delete: ");
+    await expect(maps(api).patch("default", "late", "merge", { metadata: owner() })).rejects.toThrow('configmaps "late" is forbidden: cannot set an ownerRef on a resource you can\'t delete: ');
     await maps(api).patch("default", "late", "merge", { data: { a: "b" } });
     await using able = await withRights({ apiGroups: [""], resources: ["configmaps"], verbs: ["delete"] });
     await maps(able).create(map("late"));
@@ -68,7 +88,9 @@ describe("owners of objects", () => {
     const blocking = owner({ blockOwnerDeletion: true });
     await using api = await withRights();
     await expect(maps(api).create(map("a", "default", blocking))).rejects.toThrow("cannot set blockOwnerDeletion if an ownerReference refers to a resource you can't set finalizers on: ");
-    await expect(maps(api).create(map("a", "default", owner({ kind: "Ship", blockOwnerDeletion: true })))).rejects.toThrow('cannot set blockOwnerDeletion in this case because cannot find RESTMapping for APIVersion apps/v1 Kind Ship: no matches for kind "Ship" in version "apps/v1"');
+    await expect(maps(api).create(map("a", "default", owner({ kind: "Ship", blockOwnerDeletion: true })))).rejects.toThrow(
+      'cannot set blockOwnerDeletion in this case because cannot find RESTMapping for APIVersion apps/v1 Kind Ship: no matches for kind "Ship" in version "apps/v1"',
+    );
     await using able = await withRights({ apiGroups: ["apps"], resources: ["deployments/finalizers"], verbs: ["update"] });
     await maps(able).create(map("a", "default", blocking));
     await using all = await withRights({ apiGroups: ["*"], resources: ["*/finalizers"], verbs: ["update"] });

@@ -46,10 +46,24 @@ beforeEach(async () => {
 afterEach(() => api.stop());
 
 const RULE = { operations: ["CREATE", "UPDATE", "DELETE"], apiGroups: [""], apiVersions: ["v1"], resources: ["configmaps"] };
-const hook = (name: string, more: Partial<MutatingWebhook> = {}) => ({ name: `${name}.example.com`, clientConfig: { url: `https://${name}/` }, rules: [RULE], sideEffects: "None", admissionReviewVersions: ["v1"], ...more });
-const validating = (name: string, ...webhooks: readonly ValidatingWebhook[]) => api.client.for(validatingWebhookConfigurationResource).create({ apiVersion: "admissionregistration.k8s.io/v1", kind: "ValidatingWebhookConfiguration", metadata: { name }, webhooks });
-const mutating = (name: string, ...webhooks: readonly MutatingWebhook[]) => api.client.for(mutatingWebhookConfigurationResource).create({ apiVersion: "admissionregistration.k8s.io/v1", kind: "MutatingWebhookConfiguration", metadata: { name }, webhooks });
-const configMap = (name: string, data: Readonly<Record<string, string>> = {}, labels: Readonly<Record<string, string>> = {}) => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace: "shop", labels }, data });
+const hook = (name: string, more: Partial<MutatingWebhook> = {}) => ({
+  name: `${name}.example.com`,
+  clientConfig: { url: `https://${name}/` },
+  rules: [RULE],
+  sideEffects: "None",
+  admissionReviewVersions: ["v1"],
+  ...more,
+});
+const validating = (name: string, ...webhooks: readonly ValidatingWebhook[]) =>
+  api.client.for(validatingWebhookConfigurationResource).create({ apiVersion: "admissionregistration.k8s.io/v1", kind: "ValidatingWebhookConfiguration", metadata: { name }, webhooks });
+const mutating = (name: string, ...webhooks: readonly MutatingWebhook[]) =>
+  api.client.for(mutatingWebhookConfigurationResource).create({ apiVersion: "admissionregistration.k8s.io/v1", kind: "MutatingWebhookConfiguration", metadata: { name }, webhooks });
+const configMap = (name: string, data: Readonly<Record<string, string>> = {}, labels: Readonly<Record<string, string>> = {}) => ({
+  apiVersion: "v1",
+  kind: "ConfigMap",
+  metadata: { name, namespace: "shop", labels },
+  data,
+});
 const configMaps = () => api.client.for(configMapResource);
 const patch = (...operations: readonly object[]) => ({ allowed: true, patchType: "JSONPatch", patch: Buffer.from(JSON.stringify(operations)).toString("base64") });
 const addData = (key: string, value: string) => patch({ op: "add", path: `/data/${key}`, value });
@@ -97,11 +111,19 @@ describe("what a webhook is told", () => {
 
   test("a scale is shown as one, and what a webhook makes of it holds", async () => {
     const template = { metadata: { labels: { app: "web" } }, spec: { containers: [{ name: "c", image: "nginx" }] } };
-    await api.client.for(deploymentResource).create({ apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "web", namespace: "shop" }, spec: { replicas: 1, selector: { matchLabels: { app: "web" } }, template } });
+    await api.client
+      .for(deploymentResource)
+      .create({ apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "web", namespace: "shop" }, spec: { replicas: 1, selector: { matchLabels: { app: "web" } }, template } });
     await mutating("a", hook("scale", { rules: [{ operations: ["*"], apiGroups: ["*"], apiVersions: ["*"], resources: ["*/scale"] }] }));
     answers.set("https://scale/", () => patch({ op: "replace", path: "/spec/replicas", value: 2 }));
     await api.client.for(deploymentResource).patch("shop", "web", "merge", { spec: { replicas: 9 } }, { subresource: "scale" });
-    expect(asked[0]?.review.request).toMatchObject({ kind: { group: "autoscaling", version: "v1", kind: "Scale" }, resource: { resource: "deployments" }, subResource: "scale", object: { kind: "Scale", spec: { replicas: 9 } }, oldObject: { kind: "Scale", spec: { replicas: 1 } } });
+    expect(asked[0]?.review.request).toMatchObject({
+      kind: { group: "autoscaling", version: "v1", kind: "Scale" },
+      resource: { resource: "deployments" },
+      subResource: "scale",
+      object: { kind: "Scale", spec: { replicas: 9 } },
+      oldObject: { kind: "Scale", spec: { replicas: 1 } },
+    });
     expect((await api.client.for(deploymentResource).get("shop", "web")).spec.replicas).toBe(2);
   });
 
@@ -132,8 +154,26 @@ describe("which requests a webhook is asked about", () => {
     ["labels the object lacks", { objectSelector: { matchExpressions: [{ key: "app", operator: "In", values: ["other"] }] } }, 0],
     ["labels the object has", { objectSelector: { matchLabels: { app: "web" } } }, 1],
     ["a condition that is false", { matchConditions: [{ name: "no", expression: "request.userInfo.username == 'nobody'" }] }, 0],
-    ["conditions that are true", { matchConditions: [{ name: "yes", expression: "object.data.a == '1' && oldObject == null" }, { name: "may", expression: "authorizer.requestResource.check('create').allowed() && !authorizer.serviceAccount('shop','default').group('').resource('pods').check('get').allowed()" }] }, 1],
-    ["a false condition beside one that fails", { matchConditions: [{ name: "bad", expression: "object.nothing.here" }, { name: "no", expression: "false" }] }, 0],
+    [
+      "conditions that are true",
+      {
+        matchConditions: [
+          { name: "yes", expression: "object.data.a == '1' && oldObject == null" },
+          { name: "may", expression: "authorizer.requestResource.check('create').allowed() && !authorizer.serviceAccount('shop','default').group('').resource('pods').check('get').allowed()" },
+        ],
+      },
+      1,
+    ],
+    [
+      "a false condition beside one that fails",
+      {
+        matchConditions: [
+          { name: "bad", expression: "object.nothing.here" },
+          { name: "no", expression: "false" },
+        ],
+      },
+      0,
+    ],
     ["a condition that fails, where failures are ignored", { failurePolicy: "Ignore", matchConditions: [{ name: "bad", expression: "object.nothing.here" }] }, 0],
   ])("%s", async (_name, more, times) => expect(await count(more, () => configMaps().create(configMap("m", { a: "1" }, { app: "web" })))).toBe(times));
 
@@ -155,7 +195,11 @@ describe("which requests a webhook is asked about", () => {
 
   test("a condition that fails refuses what must not be missed", async () => {
     const error = await failure(count({ matchConditions: [{ name: "bad", expression: "object.nothing.here" }] }, () => configMaps().create(configMap("m"))));
-    expect(error.status).toMatchObject({ code: 403, reason: "Forbidden", message: expect.stringMatching(/^configmaps "m" is forbidden: expression 'object.nothing.here' resulted in error: no such key: nothing/) as string });
+    expect(error.status).toMatchObject({
+      code: 403,
+      reason: "Forbidden",
+      message: expect.stringMatching(/^configmaps "m" is forbidden: expression 'object.nothing.here' resulted in error: no such key: nothing/) as string,
+    });
   });
 
   test("labels that an update takes away still count", async () => {
@@ -164,7 +208,11 @@ describe("which requests a webhook is asked about", () => {
   });
 
   test("a namespace is chosen by the labels it will have", async () => {
-    expect(await count({ rules: [{ ...RULE, resources: ["namespaces"] }], namespaceSelector: { matchLabels: { team: "a" } } }, () => api.client.for(namespaceResource).create({ apiVersion: "v1", kind: "Namespace", metadata: { name: "n", labels: { team: "a" } } }))).toBe(1);
+    expect(
+      await count({ rules: [{ ...RULE, resources: ["namespaces"] }], namespaceSelector: { matchLabels: { team: "a" } } }, () =>
+        api.client.for(namespaceResource).create({ apiVersion: "v1", kind: "Namespace", metadata: { name: "n", labels: { team: "a" } } }),
+      ),
+    ).toBe(1);
     expect(asked[0]?.review.request).toMatchObject({ name: "n", namespace: "n" });
   });
 
@@ -179,13 +227,31 @@ describe("which requests a webhook is asked about", () => {
 
 describe("another version of the same resource", () => {
   const RULE_V1 = { operations: ["CREATE"], apiGroups: ["autoscaling"], apiVersions: ["v1"], resources: ["horizontalpodautoscalers"] };
-  const create = () => api.client.for(horizontalPodAutoscalerResource).create({ apiVersion: "autoscaling/v2", kind: "HorizontalPodAutoscaler", metadata: { name: "web", namespace: "shop" }, spec: { scaleTargetRef: { kind: "Deployment", name: "web", apiVersion: "apps/v1" }, maxReplicas: 5, metrics: [{ type: "Resource", resource: { name: "cpu", target: { type: "Utilization", averageUtilization: 70 } } }] } });
+  const create = () =>
+    api.client
+      .for(horizontalPodAutoscalerResource)
+      .create({
+        apiVersion: "autoscaling/v2",
+        kind: "HorizontalPodAutoscaler",
+        metadata: { name: "web", namespace: "shop" },
+        spec: {
+          scaleTargetRef: { kind: "Deployment", name: "web", apiVersion: "apps/v1" },
+          maxReplicas: 5,
+          metrics: [{ type: "Resource", resource: { name: "cpu", target: { type: "Utilization", averageUtilization: 70 } } }],
+        },
+      });
 
   test("is shown in the version that the webhook knows, and changed there", async () => {
     await mutating("a", hook("v1", { rules: [RULE_V1] }));
     answers.set("https://v1/", () => patch({ op: "replace", path: "/spec/targetCPUUtilizationPercentage", value: 50 }));
     const made = await create();
-    expect(asked[0]?.review.request).toMatchObject({ kind: { version: "v1" }, resource: { version: "v1" }, requestKind: { version: "v2" }, requestResource: { version: "v2" }, object: { apiVersion: "autoscaling/v1", spec: { targetCPUUtilizationPercentage: 70 } } });
+    expect(asked[0]?.review.request).toMatchObject({
+      kind: { version: "v1" },
+      resource: { version: "v1" },
+      requestKind: { version: "v2" },
+      requestResource: { version: "v2" },
+      object: { apiVersion: "autoscaling/v1", spec: { targetCPUUtilizationPercentage: 70 } },
+    });
     expect(made).toMatchObject({ apiVersion: "autoscaling/v2", spec: { metrics: [{ resource: { target: { averageUtilization: 50 } } }] } });
   });
 
@@ -202,9 +268,24 @@ describe("refusals and failures", () => {
   test.each<[string, Answer, object]>([
     ["without a word", { allowed: false }, { code: 400, message: 'admission webhook "no.example.com" denied the request without explanation' }],
     ["with a message", { allowed: false, status: { message: "not today", code: 418 } }, { code: 418, message: 'admission webhook "no.example.com" denied the request: not today' }],
-    ["with a reason", { allowed: false, status: { reason: "Forbidden", code: 403, status: "Success" } }, { code: 403, reason: "Forbidden", status: "Failure", message: 'admission webhook "no.example.com" denied the request: Forbidden' }],
-    ["with a wrong uid", { allowed: true, uid: "x" }, { code: 500, message: expect.stringMatching(/^Internal error occurred: failed calling webhook "no.example.com": received invalid webhook response: expected response.uid="[-0-9a-f]+", got "x"$/) as string }],
-    ["with a patch it may not give", { ...addData("x", "y") }, { code: 500, message: 'Internal error occurred: failed calling webhook "no.example.com": received invalid webhook response: validating webhook may not return response.patch' }],
+    [
+      "with a reason",
+      { allowed: false, status: { reason: "Forbidden", code: 403, status: "Success" } },
+      { code: 403, reason: "Forbidden", status: "Failure", message: 'admission webhook "no.example.com" denied the request: Forbidden' },
+    ],
+    [
+      "with a wrong uid",
+      { allowed: true, uid: "x" },
+      {
+        code: 500,
+        message: expect.stringMatching(/^Internal error occurred: failed calling webhook "no.example.com": received invalid webhook response: expected response.uid="[-0-9a-f]+", got "x"$/) as string,
+      },
+    ],
+    [
+      "with a patch it may not give",
+      { ...addData("x", "y") },
+      { code: 500, message: 'Internal error occurred: failed calling webhook "no.example.com": received invalid webhook response: validating webhook may not return response.patch' },
+    ],
   ])("%s", async (_name, answer, status) => {
     await validating("a", hook("no"));
     answers.set("https://no/", () => answer);
@@ -213,7 +294,11 @@ describe("refusals and failures", () => {
 
   test("one that cannot be asked refuses, or is passed over with a note", async () => {
     await validating("a", hook("gone"));
-    expect((await failure(create())).status).toMatchObject({ code: 500, reason: "InternalError", message: 'Internal error occurred: failed calling webhook "gone.example.com": failed to call webhook: Post "https://gone/?timeout=10s": dial tcp 192.0.2.9:443: connect: connection refused' });
+    expect((await failure(create())).status).toMatchObject({
+      code: 500,
+      reason: "InternalError",
+      message: 'Internal error occurred: failed calling webhook "gone.example.com": failed to call webhook: Post "https://gone/?timeout=10s": dial tcp 192.0.2.9:443: connect: connection refused',
+    });
     await api.client.for(validatingWebhookConfigurationResource).patch("", "a", "json", [{ op: "replace", path: "/webhooks/0/failurePolicy", value: "Ignore" }]);
     const notes = new RequestNotes();
     await api.server.handle({ verb: "create", user: adminUser, userAgent: "test", resource: configMapResource, namespace: "shop", body: configMap("m"), options: {}, notes });
@@ -268,16 +353,31 @@ describe("webhooks that change objects", () => {
     answers.set("https://pod/", () => patch({ op: "add", path: "/spec/containers/-", value: { name: "side", image: "busybox", ports: [{ containerPort: 80 }], unknown: 1 } }));
     const made = await api.client.for(podResource).create({ apiVersion: "v1", kind: "Pod", metadata: { name: "p", namespace: "shop" }, spec: { containers: [{ name: "c", image: "nginx" }] } });
     // The plugins before the webhooks have seen the second container too.
-    expect(made.spec.containers[1]).toMatchObject({ name: "side", imagePullPolicy: "Always", ports: [{ containerPort: 80, protocol: "TCP" }], volumeMounts: [{ mountPath: "/var/run/secrets/kubernetes.io/serviceaccount" }] });
+    expect(made.spec.containers[1]).toMatchObject({
+      name: "side",
+      imagePullPolicy: "Always",
+      ports: [{ containerPort: 80, protocol: "TCP" }],
+      volumeMounts: [{ mountPath: "/var/run/secrets/kubernetes.io/serviceaccount" }],
+    });
     expect(made.spec.containers[1]).not.toHaveProperty("unknown");
     answers.set("https://pod/", () => patch({ op: "replace", path: "/spec/containers/0/name", value: "Not A Name" }));
-    expect((await failure(api.client.for(podResource).create({ apiVersion: "v1", kind: "Pod", metadata: { name: "q", namespace: "shop" }, spec: { containers: [{ name: "c", image: "nginx" }] } }))).status).toMatchObject({ code: 422, reason: "Invalid" });
+    expect(
+      (await failure(api.client.for(podResource).create({ apiVersion: "v1", kind: "Pod", metadata: { name: "q", namespace: "shop" }, spec: { containers: [{ name: "c", image: "nginx" }] } }))).status,
+    ).toMatchObject({ code: 422, reason: "Invalid" });
   });
 
   test.each<[string, Answer, string]>([
     ["a patch that does not fit", patch({ op: "remove", path: "/data/none" }), "Internal error occurred: the server rejected our request due to an error in our request"],
-    ["a patch that is no list", { allowed: true, patchType: "JSONPatch", patch: Buffer.from("{").toString("base64") }, 'Internal error occurred: failed calling webhook "bad.example.com": received undecodable patch in webhook response:'],
-    ["a patch without a type", { allowed: true, patch: "W10=" }, 'Internal error occurred: failed calling webhook "bad.example.com": received invalid webhook response: webhook returned response.patch but not response.patchType'],
+    [
+      "a patch that is no list",
+      { allowed: true, patchType: "JSONPatch", patch: Buffer.from("{").toString("base64") },
+      'Internal error occurred: failed calling webhook "bad.example.com": received undecodable patch in webhook response:',
+    ],
+    [
+      "a patch without a type",
+      { allowed: true, patch: "W10=" },
+      'Internal error occurred: failed calling webhook "bad.example.com": received invalid webhook response: webhook returned response.patch but not response.patchType',
+    ],
     ["a patch of another type", { ...addData("x", "y"), patchType: "Merge" }, 'Internal error occurred: failed calling webhook "bad.example.com": unsupported patch type "Merge"'],
     ["values of another shape", patch({ op: "replace", path: "/data", value: [1] }), "Internal error occurred: data"],
     ["another kind", patch({ op: "replace", path: "/kind", value: "Secret" }), "Internal error occurred: the object became a v1 Secret on its way"],
@@ -293,7 +393,9 @@ describe("webhooks that change objects", () => {
     await create();
     await mutating("a", hook("bad"));
     answers.set("https://bad/", () => addData("x", "y"));
-    expect((await failure(configMaps().delete("shop", "m"))).message).toBe('Internal error occurred: admission webhook "bad.example.com" attempted to modify the object, which is not supported for this operation');
+    expect((await failure(configMaps().delete("shop", "m"))).message).toBe(
+      'Internal error occurred: admission webhook "bad.example.com" attempted to modify the object, which is not supported for this operation',
+    );
     answers.set("https://bad/", () => ({ allowed: false }));
     expect((await failure(configMaps().delete("shop", "m"))).message).toBe('admission webhook "bad.example.com" denied the request without explanation');
   });
@@ -304,7 +406,9 @@ describe("webhooks that change objects", () => {
     const notes = new RequestNotes();
     const result = await api.server.handle({ verb: "create", user: adminUser, userAgent: "me", resource: configMapResource, namespace: "shop", body: configMap("m", { a: "b" }), options: {}, notes });
     expect(result.is === "object" && result.encoded.object.metadata.managedFields?.map(({ manager }) => manager)).toEqual(["me"]);
-    expect(notes.warnings).toEqual([".metadata.managedFields was in an invalid state after admission; this could be caused by an outdated mutating admission controller; please fix your requests: operation must be `Apply` or `Update`"]);
+    expect(notes.warnings).toEqual([
+      ".metadata.managedFields was in an invalid state after admission; this could be caused by an outdated mutating admission controller; please fix your requests: operation must be `Apply` or `Update`",
+    ]);
     expect(admissionNotes(notes).map(([key]) => key)).toEqual(["patch.webhook.admission.k8s.io/round_0_index_0", "mutation.webhook.admission.k8s.io/round_0_index_0"]);
   });
 });
@@ -326,7 +430,12 @@ test("webhooks are counted by what they answered, and by what became of those th
   await configMaps().create(configMap("m", { a: "1" }));
   await mutating("c", hook("away", { failurePolicy: "Fail" }));
   await failure(configMaps().create(configMap("n", { a: "1" })));
-  const lines = api.server.metrics.render().split("\n").filter((line) => line.startsWith("apiserver_admission_webhook") && !/_bucket|_sum/.test(line)).map((line) => line.replaceAll(".example.com", "")).sort();
+  const lines = api.server.metrics
+    .render()
+    .split("\n")
+    .filter((line) => line.startsWith("apiserver_admission_webhook") && !/_bucket|_sum/.test(line))
+    .map((line) => line.replaceAll(".example.com", ""))
+    .sort();
   expect(lines).toEqual([
     'apiserver_admission_webhook_admission_duration_seconds_count{name="away",operation="CREATE",rejected="true",type="admit"} 1',
     'apiserver_admission_webhook_admission_duration_seconds_count{name="change",operation="CREATE",rejected="false",type="admit"} 3',
@@ -356,11 +465,23 @@ test("questions of who may what are shown to webhooks, but never to policies, an
   expect((await failure(ask(reviews, review))).message).toBe('admission webhook "no.example.com" denied the request: ask somebody else');
   expect(asked[0]?.review.request).toMatchObject({ operation: "CREATE", object: { kind: "SelfSubjectAccessReview" }, oldObject: null });
   answers.set("https://no/", allow);
-  const policy = { apiVersion: "admissionregistration.k8s.io/v1", kind: "ValidatingAdmissionPolicy", metadata: { name: "never" }, spec: { matchConstraints: { resourceRules: rules }, validations: [{ expression: "false" }] } };
+  const policy = {
+    apiVersion: "admissionregistration.k8s.io/v1",
+    kind: "ValidatingAdmissionPolicy",
+    metadata: { name: "never" },
+    spec: { matchConstraints: { resourceRules: rules }, validations: [{ expression: "false" }] },
+  };
   await api.client.for(validatingAdmissionPolicyResource).create(policy);
-  await api.client.for(validatingAdmissionPolicyBindingResource).create({ apiVersion: policy.apiVersion, kind: "ValidatingAdmissionPolicyBinding", metadata: { name: "never" }, spec: { policyName: "never", validationActions: ["Deny"] } });
+  await api.client
+    .for(validatingAdmissionPolicyBindingResource)
+    .create({ apiVersion: policy.apiVersion, kind: "ValidatingAdmissionPolicyBinding", metadata: { name: "never" }, spec: { policyName: "never", validationActions: ["Deny"] } });
   await api.store.caughtUp();
   expect(await ask(reviews, review)).toMatchObject({ code: 201 });
-  const local = { apiVersion: "authorization.k8s.io/v1", kind: "LocalSubjectAccessReview", metadata: { namespace: "none" }, spec: { user: "jane", resourceAttributes: { namespace: "none", verb: "get", resource: "pods" } } };
+  const local = {
+    apiVersion: "authorization.k8s.io/v1",
+    kind: "LocalSubjectAccessReview",
+    metadata: { namespace: "none" },
+    spec: { user: "jane", resourceAttributes: { namespace: "none", verb: "get", resource: "pods" } },
+  };
   expect(await ask({ ...reviews, resource: "localsubjectaccessreviews" }, local, "none")).toMatchObject({ code: 201, encoded: { object: { status: { allowed: false } } } });
 });

@@ -6,7 +6,8 @@ describe("conditions", () => {
   const ready = { type: "Ready", status: "True", reason: "Up", lastTransitionTime: "t0" };
   const list: readonly ConditionLike[] = [{ type: "Other", status: "False", lastTransitionTime: "t0" }, ready];
 
-  test("are found by type", () => expect([findCondition(list, "Ready"), findCondition(undefined, "Ready"), isConditionTrue(list, "Ready"), isConditionTrue(list, "Other")]).toEqual([ready, undefined, true, false]));
+  test("are found by type", () =>
+    expect([findCondition(list, "Ready"), findCondition(undefined, "Ready"), isConditionTrue(list, "Ready"), isConditionTrue(list, "Other")]).toEqual([ready, undefined, true, false]));
 
   test("keep their time while the status stays", () => {
     expect(withCondition(list, { type: "Ready", status: "True", reason: "Better" }, "t1")[1]).toEqual({ type: "Ready", status: "True", reason: "Better", lastTransitionTime: "t0" });
@@ -27,6 +28,7 @@ describe("conditions", () => {
 });
 
 describe("int or percentage", () => {
-  test("rounds as asked", () => expect([scaledValue(3, 10, true), scaledValue("25%", 10, true), scaledValue("25%", 10, false), scaledValue("0%", 10, true), scaledValue("100%", 0, true)]).toEqual([3, 3, 2, 0, 0]));
+  test("rounds as asked", () =>
+    expect([scaledValue(3, 10, true), scaledValue("25%", 10, true), scaledValue("25%", 10, false), scaledValue("0%", 10, true), scaledValue("100%", 0, true)]).toEqual([3, 3, 2, 0, 0]));
   test.each(["25", "x%", "-5%", "2.5%", ""])("refuses %j", (text) => expect(() => scaledValue(text, 10, true)).toThrow(/percentage/));
 });

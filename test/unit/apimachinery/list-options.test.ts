@@ -24,8 +24,14 @@ describe("options of lists and watches", () => {
     expect(statusOf(() => parseListOptions(new URLSearchParams("limit=x")))).toMatchObject({ code: 400, message: 'strconv.ParseInt: parsing "x": invalid syntax' });
   });
 
-  test.each<ListOptions>([{}, { resourceVersion: "0" }, { resourceVersion: "5", resourceVersionMatch: "Exact" }, { limit: 5, continue: token }, { resourceVersion: "0", continue: token }])("%j is a list", (options) => expect(() => validateListOptions(options, "list")).not.toThrow());
-  test.each<ListOptions>([{}, { resourceVersion: "5", allowWatchBookmarks: true }, { sendInitialEvents: true, resourceVersionMatch: "NotOlderThan", allowWatchBookmarks: true }])("%j is a watch", (options) => expect(() => validateListOptions(options, "watch")).not.toThrow());
+  test.each<ListOptions>([{}, { resourceVersion: "0" }, { resourceVersion: "5", resourceVersionMatch: "Exact" }, { limit: 5, continue: token }, { resourceVersion: "0", continue: token }])(
+    "%j is a list",
+    (options) => expect(() => validateListOptions(options, "list")).not.toThrow(),
+  );
+  test.each<ListOptions>([{}, { resourceVersion: "5", allowWatchBookmarks: true }, { sendInitialEvents: true, resourceVersionMatch: "NotOlderThan", allowWatchBookmarks: true }])(
+    "%j is a watch",
+    (options) => expect(() => validateListOptions(options, "watch")).not.toThrow(),
+  );
 
   test.each<[ListOptions, "list" | "watch", string]>([
     [{ resourceVersion: "0", resourceVersionMatch: "Exact" }, "list", 'Forbidden: resourceVersionMatch "exact" is forbidden for resourceVersion "0"'],
@@ -37,12 +43,19 @@ describe("options of lists and watches", () => {
   ])("%j is refused as a %s", (options, verb, message) => {
     const status = statusOf(() => validateListOptions(options, verb));
     expect(status).toMatchObject({ code: 422, reason: "Invalid", message: `ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: ${message}` });
-    expect(status.details).toEqual({ group: "meta.k8s.io", kind: "ListOptions", causes: [{ reason: message.startsWith("F") ? "FieldValueForbidden" : "FieldValueNotSupported", message, field: "resourceVersionMatch" }] });
+    expect(status.details).toEqual({
+      group: "meta.k8s.io",
+      kind: "ListOptions",
+      causes: [{ reason: message.startsWith("F") ? "FieldValueForbidden" : "FieldValueNotSupported", message, field: "resourceVersionMatch" }],
+    });
   });
 
   test("lists cannot ask for initial events, nor give a version beside a token", () => {
     expect(statusOf(() => validateListOptions({ sendInitialEvents: false }, "list")).message).toMatch(/sendInitialEvents is forbidden for list$/);
-    expect(statusOf(() => validateListOptions({ resourceVersion: "5", continue: token }, "list"))).toMatchObject({ code: 400, message: "specifying resource version is not allowed when using continue" });
+    expect(statusOf(() => validateListOptions({ resourceVersion: "5", continue: token }, "list"))).toMatchObject({
+      code: 400,
+      message: "specifying resource version is not allowed when using continue",
+    });
     expect(statusOf(() => validateListOptions({ resourceVersion: "5", continue: "t" }, "list")).message).toMatch(/^invalid continue token: continue key is not valid/);
   });
 });
@@ -50,14 +63,20 @@ describe("options of lists and watches", () => {
 describe("resource versions", () => {
   test("are whole numbers", () => {
     expect([parseResourceVersion(undefined), parseResourceVersion(""), parseResourceVersion("0"), parseResourceVersion("42")]).toEqual([undefined, undefined, 0, 42]);
-    expect(statusOf(() => parseResourceVersion("abc"))).toMatchObject({ code: 400, message: 'invalid resource version: resourceVersion: Invalid value: "abc": strconv.ParseUint: parsing "abc": invalid syntax' });
+    expect(statusOf(() => parseResourceVersion("abc"))).toMatchObject({
+      code: 400,
+      message: 'invalid resource version: resourceVersion: Invalid value: "abc": strconv.ParseUint: parsing "abc": invalid syntax',
+    });
     expect(statusOf(() => parseResourceVersion("-1"))).toMatchObject({ code: 400 });
     expect(statusOf(() => parseResourceVersion("99999999999999999999")).message).toMatch(/value out of range$/);
   });
 
   test("of the future and of the past are told apart", () => {
     expect(resourceVersionTooLarge(999999999, 4593).status).toMatchObject({
-      code: 504, reason: "Timeout", message: "Timeout: Too large resource version: 999999999, current: 4593", details: { causes: [{ reason: "ResourceVersionTooLarge", message: "Too large resource version" }], retryAfterSeconds: 1 },
+      code: 504,
+      reason: "Timeout",
+      message: "Timeout: Too large resource version: 999999999, current: 4593",
+      details: { causes: [{ reason: "ResourceVersionTooLarge", message: "Too large resource version" }], retryAfterSeconds: 1 },
     });
     expect(resourceVersionTooOld(1).status).toMatchObject({ code: 410, reason: "Expired", message: "too old resource version: 1 (RV)" });
   });
@@ -65,7 +84,11 @@ describe("resource versions", () => {
 
 describe("continue tokens", () => {
   test("say where to go on", () => {
-    fc.assert(fc.property(fc.integer({ min: 1 }), fc.stringMatching(/^[a-z0-9-]+(\/[a-z0-9-]+)?$/), (revision, afterKey) => { expect(decodeContinueToken(encodeContinueToken({ revision, afterKey }))).toEqual({ revision, afterKey }); }));
+    fc.assert(
+      fc.property(fc.integer({ min: 1 }), fc.stringMatching(/^[a-z0-9-]+(\/[a-z0-9-]+)?$/), (revision, afterKey) => {
+        expect(decodeContinueToken(encodeContinueToken({ revision, afterKey }))).toEqual({ revision, afterKey });
+      }),
+    );
   });
 
   test("have upstream's form", () => {
@@ -74,9 +97,15 @@ describe("continue tokens", () => {
 
   const token = (fields: unknown) => Buffer.from(JSON.stringify(fields)).toString("base64url");
   test.each([
-    ["abc", "invalid character 'i' looking for beginning of value"], ["a+c", "illegal base64 data at input byte 1"], [token({ v: "v9", rv: 1, start: "a" }), 'server does not recognize this encoded version v9'],
-    [token({ v: "meta.k8s.io/v1", rv: 0, start: "a" }), "incorrect encoded start resourceVersion (version meta.k8s.io/v1)"], [token({ v: "meta.k8s.io/v1", rv: 1, start: "" }), "encoded start key empty (version meta.k8s.io/v1)"], [token({ v: "meta.k8s.io/v1", rv: 1, start: "../x" }), "../x"],
-  ])("%s is refused", (text, why) => expect(statusOf(() => decodeContinueToken(text))).toMatchObject({ code: 400, reason: "BadRequest", message: `invalid continue token: continue key is not valid: ${why}` }));
+    ["abc", "invalid character 'i' looking for beginning of value"],
+    ["a+c", "illegal base64 data at input byte 1"],
+    [token({ v: "v9", rv: 1, start: "a" }), "server does not recognize this encoded version v9"],
+    [token({ v: "meta.k8s.io/v1", rv: 0, start: "a" }), "incorrect encoded start resourceVersion (version meta.k8s.io/v1)"],
+    [token({ v: "meta.k8s.io/v1", rv: 1, start: "" }), "encoded start key empty (version meta.k8s.io/v1)"],
+    [token({ v: "meta.k8s.io/v1", rv: 1, start: "../x" }), "../x"],
+  ])("%s is refused", (text, why) =>
+    expect(statusOf(() => decodeContinueToken(text))).toMatchObject({ code: 400, reason: "BadRequest", message: `invalid continue token: continue key is not valid: ${why}` }),
+  );
 
   test("that are too old give way to one that goes on at the newest revision", () => {
     const { code, reason, metadata } = expiredContinueToken({ revision: 5, afterKey: "shop/web" }).status;

@@ -10,13 +10,16 @@ const lines = (errors: readonly { field: string; message: string }[]) => errors.
 describe("metadata of a new object", () => {
   const check = (meta: ObjectMeta, namespaced = true) => lines(validateObjectMeta(meta, { nameRule: "dnsSubdomain", namespaced }));
 
-  test("is right with a name and a namespace", () => expect(check({ name: "web", namespace: "shop", generateName: "web-", labels: { app: "web" }, annotations: { "Example.com/A": "any text" } })).toEqual([]));
+  test("is right with a name and a namespace", () =>
+    expect(check({ name: "web", namespace: "shop", generateName: "web-", labels: { app: "web" }, annotations: { "Example.com/A": "any text" } })).toEqual([]));
 
   test("needs a name", () => expect(check({ namespace: "shop" })).toEqual(["metadata.name: Required value: name or generateName is required"]));
 
   test("follows the kind's rule for names", () => {
     expect(check({ name: "Web", namespace: "shop" })[0]).toMatch(/^metadata\.name: Invalid value: "Web": a lowercase RFC 1123 subdomain/);
-    expect(validateObjectMeta({ name: "a.b", namespace: "shop" }, { nameRule: "dnsLabel", namespaced: true })).toEqual([{ type: "FieldValueInvalid", field: "metadata.name", message: 'Invalid value: "a.b": must not contain dots' }]);
+    expect(validateObjectMeta({ name: "a.b", namespace: "shop" }, { nameRule: "dnsLabel", namespaced: true })).toEqual([
+      { type: "FieldValueInvalid", field: "metadata.name", message: 'Invalid value: "a.b": must not contain dots' },
+    ]);
     expect(validateObjectMeta({ name: "system:x" }, { nameRule: "pathSegment", namespaced: false })).toEqual([]);
   });
 
@@ -29,17 +32,26 @@ describe("metadata of a new object", () => {
     const owner = { apiVersion: "apps/v1", kind: "ReplicaSet", name: "r", uid: "u1", controller: true };
     expect(
       check({
-        name: "web", namespace: "shop", labels: { "-x": "a b" }, annotations: { big: "x".repeat(262_144) }, finalizers: ["orphan", "foregroundDeletion", "a/b/c"],
-        ownerReferences: [owner, { ...owner, name: "s", apiVersion: "a/b/c" }, { apiVersion: "", kind: "", name: "", uid: "" }], managedFields: [{ operation: "Replace" }],
+        name: "web",
+        namespace: "shop",
+        labels: { "-x": "a b" },
+        annotations: { big: "x".repeat(262_144) },
+        finalizers: ["orphan", "foregroundDeletion", "a/b/c"],
+        ownerReferences: [owner, { ...owner, name: "s", apiVersion: "a/b/c" }, { apiVersion: "", kind: "", name: "", uid: "" }],
+        managedFields: [{ operation: "Replace" }],
       }).map((line) => line.slice(0, 110)),
     ).toEqual([
-      expect.stringMatching(/^metadata\.labels: Invalid value: "-x": name part must consist/), expect.stringMatching(/^metadata\.labels: Invalid value: "a b": a valid label must be/),
+      expect.stringMatching(/^metadata\.labels: Invalid value: "-x": name part must consist/),
+      expect.stringMatching(/^metadata\.labels: Invalid value: "a b": a valid label must be/),
       "metadata.annotations: Too long: may not be more than 262144 bytes",
       'metadata.ownerReferences.apiVersion: Invalid value: "a/b/c": version must not be empty',
-      'metadata.ownerReferences.apiVersion: Invalid value: "": version must not be empty', 'metadata.ownerReferences.kind: Invalid value: "": must not be empty',
-      'metadata.ownerReferences.name: Invalid value: "": must not be empty', 'metadata.ownerReferences.uid: Invalid value: "": must not be empty',
+      'metadata.ownerReferences.apiVersion: Invalid value: "": version must not be empty',
+      'metadata.ownerReferences.kind: Invalid value: "": must not be empty',
+      'metadata.ownerReferences.name: Invalid value: "": must not be empty',
+      'metadata.ownerReferences.uid: Invalid value: "": must not be empty',
       expect.stringMatching(/^metadata\.ownerReferences: Invalid value: \[/),
-      expect.stringMatching(/^metadata\.finalizers: Invalid value: "a\/b\/c": a valid label key/), expect.stringMatching(/^metadata\.finalizers: Invalid value: .*finalizer orphan and foregroundDe$/),
+      expect.stringMatching(/^metadata\.finalizers: Invalid value: "a\/b\/c": a valid label key/),
+      expect.stringMatching(/^metadata\.finalizers: Invalid value: .*finalizer orphan and foregroundDe$/),
       'metadata.managedFields[0].operation: Unsupported value: "Replace": supported values: "Apply", "Update"',
     ]);
   });
@@ -54,13 +66,16 @@ describe("an update's metadata", () => {
 
   test("may not change what identifies the object", () => {
     expect(lines(validateObjectMetaUpdate({ ...old, name: "api", uid: "u2", generation: 1, resourceVersion: undefined }, old, { ...rules, metadataOnUpdate: "none" }))).toEqual([
-      'metadata.resourceVersion: Invalid value: "": must be specified for an update', "metadata.generation: Invalid value: 1: must not be decremented",
-      'metadata.name: Invalid value: "api": field is immutable', 'metadata.uid: Invalid value: "u2": field is immutable',
+      'metadata.resourceVersion: Invalid value: "": must be specified for an update',
+      "metadata.generation: Invalid value: 1: must not be decremented",
+      'metadata.name: Invalid value: "api": field is immutable',
+      'metadata.uid: Invalid value: "u2": field is immutable',
     ]);
   });
 
   test("is judged as a new object's and as a change, and by the kind's own rules once more, each of which tells what it finds", () => {
-    const fields = (onUpdate: MetadataRules["metadataOnUpdate"]) => validateObjectMetaUpdate({ ...old, labels: { "a/b/c": "" }, generateName: "a/_" }, old, { namespaced: true, metadataOnUpdate: onUpdate }).map(({ field }) => field.replace("metadata.", ""));
+    const fields = (onUpdate: MetadataRules["metadataOnUpdate"]) =>
+      validateObjectMetaUpdate({ ...old, labels: { "a/b/c": "" }, generateName: "a/_" }, old, { namespaced: true, metadataOnUpdate: onUpdate }).map(({ field }) => field.replace("metadata.", ""));
     expect(fields("none")).toEqual(["generateName", "labels", "labels"]);
     expect(fields(undefined)).toEqual(["generateName", "labels", "labels", "labels"]);
     expect(fields("new")).toEqual(["generateName", "labels", "labels", "generateName", "labels"]);
@@ -69,10 +84,13 @@ describe("an update's metadata", () => {
 
   test("cannot begin a deletion, nor name a finalizer without a domain that nobody knows, but keeps what it has", () => {
     expect(lines(validateObjectMetaUpdate({ ...old, deletionTimestamp: "2026-01-02T00:00:00Z", deletionGracePeriodSeconds: 3 }, old, { ...rules, metadataOnUpdate: "none" }))).toEqual([
-      'metadata.deletionTimestamp: Invalid value: "2026-01-02T00:00:00Z": field is immutable', "metadata.deletionGracePeriodSeconds: Invalid value: 3: field is immutable",
+      'metadata.deletionTimestamp: Invalid value: "2026-01-02T00:00:00Z": field is immutable',
+      "metadata.deletionGracePeriodSeconds: Invalid value: 3: field is immutable",
     ]);
     const named = { ...old, finalizers: ["orphan", "abc"] };
-    expect(lines(validateObjectMetaUpdate(named, old, { ...rules, anyFinalizers: false }))).toEqual(['metadata.finalizers[1]: Invalid value: "abc": name is neither a standard finalizer name nor is it fully qualified']);
+    expect(lines(validateObjectMetaUpdate(named, old, { ...rules, anyFinalizers: false }))).toEqual([
+      'metadata.finalizers[1]: Invalid value: "abc": name is neither a standard finalizer name nor is it fully qualified',
+    ]);
     expect(validateObjectMetaUpdate(named, old, { ...rules, anyFinalizers: true })).toEqual([]);
     expect(validateObjectMetaUpdate({ ...named, finalizers: ["orphan", "abc"] }, named, { ...rules, anyFinalizers: false })).toEqual([]);
   });

@@ -32,8 +32,12 @@ describe("names", () => {
 describe("label keys and values", () => {
   test.each(["app", "App_1.x", "example.com/app", "a/b"])("%s is a key", (key) => expect(qualifiedNameError(key)).toBeUndefined());
   test.each([
-    ["/app", /^prefix part must be non-empty$/], ["Example.com/app", /^prefix part a lowercase RFC 1123 subdomain/], ["a/", /^name part must be non-empty; name part must consist/],
-    ["a/b/c", /^a valid label key must consist .*with an optional DNS subdomain prefix and '\/'/], ["-a", /^name part must consist/], ["a".repeat(64), /^name part must be no more than 63 bytes$/],
+    ["/app", /^prefix part must be non-empty$/],
+    ["Example.com/app", /^prefix part a lowercase RFC 1123 subdomain/],
+    ["a/", /^name part must be non-empty; name part must consist/],
+    ["a/b/c", /^a valid label key must consist .*with an optional DNS subdomain prefix and '\/'/],
+    ["-a", /^name part must consist/],
+    ["a".repeat(64), /^name part must be no more than 63 bytes$/],
   ])("%s is no key", (key, problem) => expect(qualifiedNameError(key)).toMatch(problem));
 
   test("values may be empty, keys not", () => {

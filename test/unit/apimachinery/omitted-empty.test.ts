@@ -11,7 +11,10 @@ import { podResource } from "../../../engine/resources/core/pod.ts";
 test("lists and maps that are empty are left out, as Kubernetes' typed objects leave them out", () => {
   const { object } = decodeObject(configMapResource, { metadata: { name: "m", labels: {}, annotations: {}, finalizers: [], ownerReferences: [] }, data: {}, binaryData: {} });
   expect(object).toEqual({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "m" } });
-  const { object: pod } = decodeObject(podResource, { metadata: { name: "p" }, spec: { containers: [{ name: "c", image: "i", args: [], env: [] }], nodeSelector: {}, tolerations: [], securityContext: {} } });
+  const { object: pod } = decodeObject(podResource, {
+    metadata: { name: "p" },
+    spec: { containers: [{ name: "c", image: "i", args: [], env: [] }], nodeSelector: {}, tolerations: [], securityContext: {} },
+  });
   expect(pod.spec.containers[0]).not.toHaveProperty("args");
   expect(pod.spec).not.toHaveProperty("nodeSelector");
   // A struct that is there says something by being there.
@@ -35,6 +38,10 @@ test("what Go has no way to leave out is null where there is nothing in it, and 
 
 test("a null that Go writes is owned by nobody, and is nothing in protobuf", () => {
   const role = decodeObject(clusterRoleResource, { metadata: { name: "r" } }).object;
-  expect(trackUpdate({ schema: clusterRoleResource.schema, before: undefined, after: role, manager: "m", apiVersion: role.apiVersion, nowText: "2026-01-01T00:00:00Z" }).metadata.managedFields).toBeUndefined();
-  expect(conform(clusterRoleResource.schema, decodeProtobuf(clusterRoleResource.schema, encodeProtobuf(clusterRoleResource.schema, role)), { defaults: true, prune: true }).value).toMatchObject({ rules: null });
+  expect(
+    trackUpdate({ schema: clusterRoleResource.schema, before: undefined, after: role, manager: "m", apiVersion: role.apiVersion, nowText: "2026-01-01T00:00:00Z" }).metadata.managedFields,
+  ).toBeUndefined();
+  expect(conform(clusterRoleResource.schema, decodeProtobuf(clusterRoleResource.schema, encodeProtobuf(clusterRoleResource.schema, role)), { defaults: true, prune: true }).value).toMatchObject({
+    rules: null,
+  });
 });

@@ -11,17 +11,33 @@ const read = (name: string) => readFileSync(new URL(name, golden));
 
 /** Where the golden kinds have their schemas. */
 const SCHEMAS: Readonly<Record<string, readonly [file: string, definition?: string]>> = {
-  "core.v1.Pod": ["core/v1/pod.yaml"], "core.v1.Node": ["core/v1/node.yaml"], "core.v1.Service": ["core/v1/service.yaml"], "core.v1.ConfigMap": ["core/v1/config-map.yaml"], "core.v1.Secret": ["core/v1/secret.yaml"],
-  "core.v1.Namespace": ["core/v1/namespace.yaml"], "core.v1.ServiceAccount": ["core/v1/service-account.yaml"], "core.v1.Event": ["core/v1/event.yaml"], "core.v1.Binding": ["core/v1/binding.yaml"],
-  "core.v1.Status": ["meta/v1/meta.yaml", "Status"], "core.v1.DeleteOptions": ["meta/v1/meta.yaml", "DeleteOptions"], "apps.v1.Deployment": ["apps/v1/deployment.yaml"], "apps.v1.ReplicaSet": ["apps/v1/replica-set.yaml"],
-  "discovery.k8s.io.v1.EndpointSlice": ["discovery.k8s.io/v1/endpoint-slice.yaml"], "coordination.k8s.io.v1.Lease": ["coordination.k8s.io/v1/lease.yaml"], "autoscaling.v1.Scale": ["autoscaling/v1/scale.yaml"],
-  "authentication.k8s.io.v1.TokenReview": ["authentication.k8s.io/v1/token-review.yaml"], "authentication.k8s.io.v1.TokenRequest": ["authentication.k8s.io/v1/token-request.yaml"],
-  "authentication.k8s.io.v1.SelfSubjectReview": ["authentication.k8s.io/v1/self-subject-review.yaml"], "authorization.k8s.io.v1.SubjectAccessReview": ["authorization.k8s.io/v1/subject-access-review.yaml"],
+  "core.v1.Pod": ["core/v1/pod.yaml"],
+  "core.v1.Node": ["core/v1/node.yaml"],
+  "core.v1.Service": ["core/v1/service.yaml"],
+  "core.v1.ConfigMap": ["core/v1/config-map.yaml"],
+  "core.v1.Secret": ["core/v1/secret.yaml"],
+  "core.v1.Namespace": ["core/v1/namespace.yaml"],
+  "core.v1.ServiceAccount": ["core/v1/service-account.yaml"],
+  "core.v1.Event": ["core/v1/event.yaml"],
+  "core.v1.Binding": ["core/v1/binding.yaml"],
+  "core.v1.Status": ["meta/v1/meta.yaml", "Status"],
+  "core.v1.DeleteOptions": ["meta/v1/meta.yaml", "DeleteOptions"],
+  "apps.v1.Deployment": ["apps/v1/deployment.yaml"],
+  "apps.v1.ReplicaSet": ["apps/v1/replica-set.yaml"],
+  "discovery.k8s.io.v1.EndpointSlice": ["discovery.k8s.io/v1/endpoint-slice.yaml"],
+  "coordination.k8s.io.v1.Lease": ["coordination.k8s.io/v1/lease.yaml"],
+  "autoscaling.v1.Scale": ["autoscaling/v1/scale.yaml"],
+  "authentication.k8s.io.v1.TokenReview": ["authentication.k8s.io/v1/token-review.yaml"],
+  "authentication.k8s.io.v1.TokenRequest": ["authentication.k8s.io/v1/token-request.yaml"],
+  "authentication.k8s.io.v1.SelfSubjectReview": ["authentication.k8s.io/v1/self-subject-review.yaml"],
+  "authorization.k8s.io.v1.SubjectAccessReview": ["authorization.k8s.io/v1/subject-access-review.yaml"],
   "authorization.k8s.io.v1.SelfSubjectAccessReview": ["authorization.k8s.io/v1/self-subject-access-review.yaml"],
 };
 
 describe("upstream's objects with every field set", () => {
-  const kinds = readdirSync(golden).filter((name) => name.endsWith(".json")).map((name) => name.slice(0, -".json".length));
+  const kinds = readdirSync(golden)
+    .filter((name) => name.endsWith(".json"))
+    .map((name) => name.slice(0, -".json".length));
 
   test("are all tested", () => expect(kinds.sort()).toEqual(Object.keys(SCHEMAS).sort()));
 
@@ -46,11 +62,26 @@ const everything: Schema = {
   type: "object",
   required: ["count"],
   properties: {
-    text: field(1, text), number: field(2, integer), flag: field(3, { type: "boolean" }), ratio: field(4, { type: "number" }), bytes: field(5, { ...text, format: "byte" }), quantity: field(6, { ...text, format: "quantity" }),
-    port: field(7, { "x-kubernetes-int-or-string": true }), time: field(8, { ...text, format: "date-time" }), micro: field(9, { ...text, format: "micro-time" }), nested: field(10, inner), items: field(11, { type: "array", items: inner }),
-    numbers: field(12, { type: "array", items: integer }), map: field(13, { type: "object", additionalProperties: text }), nestedMap: field(14, { type: "object", additionalProperties: inner }),
-    raw: field(15, { type: "object", "x-kubernetes-preserve-unknown-fields": true }, { "x-protobuf-type": "RawExtension" }), lists: field(16, { type: "object", additionalProperties: { type: "array", items: text, "x-protobuf-type": "StringList" } }),
-    replicas: field(17, integer, { "x-protobuf-presence": true }), count: field(18, integer), embeddedA: field(1, text, { "x-protobuf-inline": 19 }), embeddedB: field(2, inner, { "x-protobuf-inline": 19 }),
+    text: field(1, text),
+    number: field(2, integer),
+    flag: field(3, { type: "boolean" }),
+    ratio: field(4, { type: "number" }),
+    bytes: field(5, { ...text, format: "byte" }),
+    quantity: field(6, { ...text, format: "quantity" }),
+    port: field(7, { "x-kubernetes-int-or-string": true }),
+    time: field(8, { ...text, format: "date-time" }),
+    micro: field(9, { ...text, format: "micro-time" }),
+    nested: field(10, inner),
+    items: field(11, { type: "array", items: inner }),
+    numbers: field(12, { type: "array", items: integer }),
+    map: field(13, { type: "object", additionalProperties: text }),
+    nestedMap: field(14, { type: "object", additionalProperties: inner }),
+    raw: field(15, { type: "object", "x-kubernetes-preserve-unknown-fields": true }, { "x-protobuf-type": "RawExtension" }),
+    lists: field(16, { type: "object", additionalProperties: { type: "array", items: text, "x-protobuf-type": "StringList" } }),
+    replicas: field(17, integer, { "x-protobuf-presence": true }),
+    count: field(18, integer),
+    embeddedA: field(1, text, { "x-protobuf-inline": 19 }),
+    embeddedB: field(2, inner, { "x-protobuf-inline": 19 }),
   },
 };
 
@@ -61,15 +92,37 @@ describe("protobuf messages", () => {
     const instant = fc.date({ min: new Date("1900-01-01"), max: new Date("2200-01-01"), noInvalidDate: true }).map((date) => date.toISOString());
     const object = fc.record(
       {
-        text: string, number: int, flag: fc.constant(true), ratio: fc.double({ noNaN: true, noDefaultInfinity: true }).filter((value) => value !== 0), bytes: fc.uint8Array({ minLength: 1 }).map((bytes) => Buffer.from(bytes).toString("base64")),
-        quantity: fc.constantFrom("1", "500m", "1Gi"), port: fc.oneof(fc.integer({ min: 1, max: 65535 }), string), time: instant.map((iso) => iso.replace(/\.\d+Z/, "Z")), micro: instant.map((iso) => iso.replace("Z", "123Z")),
-        nested: fc.record({ a: string, n: int }, { requiredKeys: [] }), items: fc.array(fc.record({ a: string, n: int }, { requiredKeys: [] }), { minLength: 1 }), numbers: fc.array(fc.maxSafeInteger(), { minLength: 1 }),
-        map: fc.dictionary(string.filter((key) => key !== "__proto__"), fc.string(), { minKeys: 1, noNullPrototype: true }), nestedMap: fc.dictionary(fc.constantFrom("x", "y"), fc.record({ a: string }), { minKeys: 1, noNullPrototype: true }),
-        raw: fc.dictionary(fc.constantFrom("x", "y"), fc.integer(), { noNullPrototype: true }), lists: fc.dictionary(fc.constantFrom("x", "y"), fc.array(fc.string()), { minKeys: 1, noNullPrototype: true }), replicas: fc.integer(), embeddedA: string, embeddedB: fc.record({ a: string }),
+        text: string,
+        number: int,
+        flag: fc.constant(true),
+        ratio: fc.double({ noNaN: true, noDefaultInfinity: true }).filter((value) => value !== 0),
+        bytes: fc.uint8Array({ minLength: 1 }).map((bytes) => Buffer.from(bytes).toString("base64")),
+        quantity: fc.constantFrom("1", "500m", "1Gi"),
+        port: fc.oneof(fc.integer({ min: 1, max: 65535 }), string),
+        time: instant.map((iso) => iso.replace(/\.\d+Z/, "Z")),
+        micro: instant.map((iso) => iso.replace("Z", "123Z")),
+        nested: fc.record({ a: string, n: int }, { requiredKeys: [] }),
+        items: fc.array(fc.record({ a: string, n: int }, { requiredKeys: [] }), { minLength: 1 }),
+        numbers: fc.array(fc.maxSafeInteger(), { minLength: 1 }),
+        map: fc.dictionary(
+          string.filter((key) => key !== "__proto__"),
+          fc.string(),
+          { minKeys: 1, noNullPrototype: true },
+        ),
+        nestedMap: fc.dictionary(fc.constantFrom("x", "y"), fc.record({ a: string }), { minKeys: 1, noNullPrototype: true }),
+        raw: fc.dictionary(fc.constantFrom("x", "y"), fc.integer(), { noNullPrototype: true }),
+        lists: fc.dictionary(fc.constantFrom("x", "y"), fc.array(fc.string()), { minKeys: 1, noNullPrototype: true }),
+        replicas: fc.integer(),
+        embeddedA: string,
+        embeddedB: fc.record({ a: string }),
       },
       { requiredKeys: [], noNullPrototype: true },
     );
-    fc.assert(fc.property(object, (value) => { expect(decodeProtobuf(everything, encodeProtobuf(everything, value))).toEqual(value); }));
+    fc.assert(
+      fc.property(object, (value) => {
+        expect(decodeProtobuf(everything, encodeProtobuf(everything, value))).toEqual(value);
+      }),
+    );
   });
 
   test("take zeros for absence, except where they say something", () => {
@@ -92,7 +145,15 @@ describe("protobuf messages", () => {
   test("keep the defaults that a custom kind's author wrote, nothing and no included", () => {
     const schema = loadSchema("apiextensions.k8s.io/v1/custom-resource-definition.yaml");
     const properties = { paused: { type: "boolean", default: false }, replicas: { type: "integer", default: 0, minimum: 0 }, note: { type: "string", default: "", maxLength: 0 } };
-    const definition = { metadata: { name: "tabs.example.com" }, spec: { group: "example.com", names: { plural: "tabs", kind: "Tab" }, scope: "Namespaced", versions: [{ name: "v1", served: true, storage: true, schema: { openAPIV3Schema: { type: "object", properties } } }] } };
+    const definition = {
+      metadata: { name: "tabs.example.com" },
+      spec: {
+        group: "example.com",
+        names: { plural: "tabs", kind: "Tab" },
+        scope: "Namespaced",
+        versions: [{ name: "v1", served: true, storage: true, schema: { openAPIV3Schema: { type: "object", properties } } }],
+      },
+    };
     expect(decodeProtobuf(schema, encodeProtobuf(schema, definition))).toEqual(definition);
   });
 
@@ -106,9 +167,15 @@ describe("protobuf messages", () => {
   });
 
   test.each<[string, Buffer, RegExp]>([
-    ["cut short in a field", hex(0x0a, 5, 0x61), /ends inside a field/], ["cut short in a number", hex(0x10, 0x80), /ends inside a number/], ["endless numbers", hex(0x10, ...Array(11).fill(0x80)), /longer than ten bytes/], ["groups", hex(0x7b), /wire type 3/],
-    ["another wire type", hex(0x08, 1), /wire type 0 where 2 is needed/], ["a field number of nothing", hex(0x00), /field number 0/], ["a prototype as a key", Buffer.concat([hex(0x6a, 11, 0x0a, 9), Buffer.from("__proto__")]), /__proto__/],
-    ["an impossible time", hex(0x42, 7, 0x08, 255, 255, 255, 255, 255, 127) /* the year 141000 */, /no time/], ["a raw object that is not JSON", hex(0x7a, 3, 0x0a, 1, 0x7b), /not JSON/],
+    ["cut short in a field", hex(0x0a, 5, 0x61), /ends inside a field/],
+    ["cut short in a number", hex(0x10, 0x80), /ends inside a number/],
+    ["endless numbers", hex(0x10, ...Array(11).fill(0x80)), /longer than ten bytes/],
+    ["groups", hex(0x7b), /wire type 3/],
+    ["another wire type", hex(0x08, 1), /wire type 0 where 2 is needed/],
+    ["a field number of nothing", hex(0x00), /field number 0/],
+    ["a prototype as a key", Buffer.concat([hex(0x6a, 11, 0x0a, 9), Buffer.from("__proto__")]), /__proto__/],
+    ["an impossible time", hex(0x42, 7, 0x08, 255, 255, 255, 255, 255, 127) /* the year 141000 */, /no time/],
+    ["a raw object that is not JSON", hex(0x7a, 3, 0x0a, 1, 0x7b), /not JSON/],
   ])("refuse %s", (_name, bytes, message) => expect(() => decodeProtobuf(everything, bytes)).toThrow(message));
 
   test("refuse to be nested without end", () => {
@@ -134,7 +201,15 @@ describe("envelopes and frames", () => {
     const meta: Schema = { type: "object", properties: { resourceVersion: field(2, text), continue: field(3, text), remainingItemCount: field(4, integer) } };
     const listSchema: Schema = { type: "object", properties: { metadata: field(1, meta), items: field(2, { type: "array", items: inner }) } };
     expect({ ...envelope, raw: decodeProtobuf(listSchema, envelope.raw) }).toEqual({
-      apiVersion: "v1", kind: "InnerList", raw: { metadata: { resourceVersion: "7", continue: "c", remainingItemCount: 3 }, items: [{ a: "a", n: 1 }, { a: "b", n: 1 }] },
+      apiVersion: "v1",
+      kind: "InnerList",
+      raw: {
+        metadata: { resourceVersion: "7", continue: "c", remainingItemCount: 3 },
+        items: [
+          { a: "a", n: 1 },
+          { a: "b", n: 1 },
+        ],
+      },
     });
   });
 

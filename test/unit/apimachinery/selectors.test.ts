@@ -6,8 +6,26 @@ const web = { app: "web", tier: "front", size: "3" };
 
 describe("label selectors in text form", () => {
   test.each([
-    ["", true], ["app=web", true], ["app==web", true], ["app!=web", false], ["other!=web", true], ["app", true], ["!app", false], ["!other", true], ["app in (web,db)", true], ["app notin (web)", false],
-    ["other notin (web)", true], ["app=web,tier=back", false], ["size>2", true], ["size<3", false], ["other>1", false], ["app=", false], ["app in ()", false], ["in in (in)", false], ["  app =  web , tier", true], ["app in (,web)", true],
+    ["", true],
+    ["app=web", true],
+    ["app==web", true],
+    ["app!=web", false],
+    ["other!=web", true],
+    ["app", true],
+    ["!app", false],
+    ["!other", true],
+    ["app in (web,db)", true],
+    ["app notin (web)", false],
+    ["other notin (web)", true],
+    ["app=web,tier=back", false],
+    ["size>2", true],
+    ["size<3", false],
+    ["other>1", false],
+    ["app=", false],
+    ["app in ()", false],
+    ["in in (in)", false],
+    ["  app =  web , tier", true],
+    ["app in (,web)", true],
   ])("%j matches: %s", (text, matches) => expect(parseLabelSelector(text)(web)).toBe(matches));
 
   test("treat absent labels as none", () => expect([parseLabelSelector("app")(undefined), parseLabelSelector("!app")(undefined)]).toEqual([false, true]));
@@ -22,7 +40,9 @@ describe("label selectors in text form", () => {
     ["a in (b c)", "unable to parse requirement: found 'c', expected: ',' or ')'"],
     ["a in (b", "unable to parse requirement: found '', expected: ',' or ')'"],
     ["a>x", "unable to parse requirement: values[0]: Invalid value: \"x\": for 'Gt', 'Lt' operators, the value must be an integer"],
-  ])("%j is refused: %s", (text, message) => expect(() => parseLabelSelector(text)).toThrow(expect.objectContaining({ message, status: expect.objectContaining({ code: 400, reason: "BadRequest" }) })));
+  ])("%j is refused: %s", (text, message) =>
+    expect(() => parseLabelSelector(text)).toThrow(expect.objectContaining({ message, status: expect.objectContaining({ code: 400, reason: "BadRequest" }) })),
+  );
 
   test("name the rule that a key or value breaks", () => {
     expect(() => parseLabelSelector("-a=b")).toThrow(/^unable to parse requirement: <nil>: Invalid value: "-a": name part must consist of alphanumeric/);
@@ -34,7 +54,13 @@ describe("label selectors in object form", () => {
   test("select nothing when absent and everything when empty", () => expect([labelSelectorPredicate(undefined)(web), labelSelectorPredicate({})(web)]).toEqual([false, true]));
 
   test("want all of their terms", () => {
-    const selector: LabelSelector = { matchLabels: { app: "web" }, matchExpressions: [{ key: "tier", operator: "NotIn", values: ["back"] }, { key: "old", operator: "DoesNotExist" }] };
+    const selector: LabelSelector = {
+      matchLabels: { app: "web" },
+      matchExpressions: [
+        { key: "tier", operator: "NotIn", values: ["back"] },
+        { key: "old", operator: "DoesNotExist" },
+      ],
+    };
     expect(labelSelectorPredicate(selector)(web)).toBe(true);
     expect(labelSelectorPredicate(selector)({ ...web, old: "yes" })).toBe(false);
     expect(formatLabelSelector(selector)).toBe("app=web,!old,tier notin (back)");
@@ -49,7 +75,11 @@ describe("label selectors in object form", () => {
     );
     const selector = fc.record({ matchLabels: fc.dictionary(key, value), matchExpressions: fc.array(expression, { maxLength: 4 }) });
     const labels = fc.dictionary(key, value);
-    fc.assert(fc.property(selector, labels, (object, set) => { expect(parseLabelSelector(formatLabelSelector(object))(set)).toBe(labelSelectorPredicate(object)(set)); }));
+    fc.assert(
+      fc.property(selector, labels, (object, set) => {
+        expect(parseLabelSelector(formatLabelSelector(object))(set)).toBe(labelSelectorPredicate(object)(set));
+      }),
+    );
   });
 });
 

@@ -37,12 +37,22 @@ describe("conforming to a schema reports", () => {
     ["empty lists where an item is needed", object({ a: list(text, { minItems: 1 }) }), { a: [] }, "Required spec.a: Required value"],
     ["long lists", list(text, { maxItems: 1 }), ["a", "b"], "TooMany spec: Too many: 2: must have at most 1 item"],
     ["map values by key", { type: "object", additionalProperties: integer }, { x: "y" }, 'TypeInvalid spec[x]: Invalid value: "y": must be an integer'],
-    ["quantities that are none", { ...text, format: "quantity" }, "1x", 'TypeInvalid spec: Invalid value: "1x": must be a quantity such as 500m or 1Gi: a number and one of the suffixes n, u, m, k, M, G, T, P, E, Ki, Mi, Gi, Ti, Pi, Ei'],
+    [
+      "quantities that are none",
+      { ...text, format: "quantity" },
+      "1x",
+      'TypeInvalid spec: Invalid value: "1x": must be a quantity such as 500m or 1Gi: a number and one of the suffixes n, u, m, k, M, G, T, P, E, Ki, Mi, Gi, Ti, Pi, Ei',
+    ],
     ["days that do not exist", { ...text, format: "date-time" }, "2026-02-30T00:00:00Z", 'TypeInvalid spec: Invalid value: "2026-02-30T00:00:00Z": must be a time such as 2026-01-31T12:00:00Z'],
     ["bytes that are not base64", { ...text, format: "byte" }, "a b", 'TypeInvalid spec: Invalid value: "a b": must be base64'],
     ["fractions of an int-or-string", { "x-kubernetes-int-or-string": true }, 1.5, "TypeInvalid spec: Invalid value: 1.5: must be an integer or string"],
     ["what a set holds twice", list(text, { "x-kubernetes-list-type": "set" }), ["a", "b", "a"], 'Duplicate spec[2]: Duplicate value: "a"'],
-    ["what a map holds twice", list(object({ name: text }), { "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"] }), [{ name: "a" }, { name: "a" }], 'Duplicate spec[1].name: Duplicate value: "a"'],
+    [
+      "what a map holds twice",
+      list(object({ name: text }), { "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"] }),
+      [{ name: "a" }, { name: "a" }],
+      'Duplicate spec[1].name: Duplicate value: "a"',
+    ],
     ["keys that would change the prototype", { type: "object", additionalProperties: text }, JSON.parse('{"__proto__":"x"}'), 'TypeInvalid spec: Invalid value: "__proto__": may not be used as a key'],
   ])("%s", (_name, schema, value, message) => expect(errorsOf(schema, value)).toEqual([message]));
 
@@ -57,7 +67,17 @@ describe("conforming to a schema reports", () => {
     const condition = object({ type: text, count: integer, when: { type: "string", format: "date-time" } }, { required: ["type", "count", "when"] });
     const schema = object({ spec: condition, status: object({ conditions: list(condition) }) });
     const pass = (value: unknown) => conform(schema, deepFreeze(value), { defaults: true, prune: true, zeroesWithin: "status" });
-    expect(pass({ status: { conditions: [{}, { type: "Ready", count: 2 }] } })).toMatchObject({ errors: [], value: { status: { conditions: [{ type: "", count: 0 }, { type: "Ready", count: 2 }] } } });
+    expect(pass({ status: { conditions: [{}, { type: "Ready", count: 2 }] } })).toMatchObject({
+      errors: [],
+      value: {
+        status: {
+          conditions: [
+            { type: "", count: 0 },
+            { type: "Ready", count: 2 },
+          ],
+        },
+      },
+    });
     expect(pass({ spec: { type: "Ready" } }).errors.map(({ field }) => field)).toEqual(["spec.count", "spec.when"]);
     expect(conform(object({ status: object({ list: list(text) }, { required: ["list"] }) }), { status: {} }, { defaults: true, prune: true, zeroesWithin: "status" }).errors).toHaveLength(1);
   });
@@ -133,9 +153,22 @@ describe("conforming to a schema changes", () => {
 
   test("zeros that Go leaves out to absence, and so to their default", () => {
     const ours = (schema: Schema, more: Partial<Schema> = {}): Schema => ({ ...schema, "x-protobuf-tag": 1, ...more });
-    const properties = { flag: ours({ type: "boolean" }), count: ours(integer), word: ours(text), choice: ours({ ...text, enum: ["A", "B"] }, { default: "A" }), pointer: ours(integer, { "x-protobuf-presence": true }), always: ours(text, { default: "" }), needed: ours(integer), foreign: text };
+    const properties = {
+      flag: ours({ type: "boolean" }),
+      count: ours(integer),
+      word: ours(text),
+      choice: ours({ ...text, enum: ["A", "B"] }, { default: "A" }),
+      pointer: ours(integer, { "x-protobuf-presence": true }),
+      always: ours(text, { default: "" }),
+      needed: ours(integer),
+      foreign: text,
+    };
     const value = { flag: false, count: 0, word: "", choice: "", pointer: 0, always: "", needed: 0, foreign: "" };
-    expect(conform(object(properties, { required: ["needed"] }), value, { defaults: true, prune: true })).toEqual({ value: { choice: "A", pointer: 0, always: "", needed: 0, foreign: "" }, unknown: [], errors: [] });
+    expect(conform(object(properties, { required: ["needed"] }), value, { defaults: true, prune: true })).toEqual({
+      value: { choice: "A", pointer: 0, always: "", needed: 0, foreign: "" },
+      unknown: [],
+      errors: [],
+    });
     expect(conform(object(properties, { required: ["needed"] }), value, { defaults: false, prune: false })).toEqual({ value, unknown: [], errors: [] });
     expect(conform(object(properties), { count: "", flag: 0 }, { defaults: true, prune: true }).errors.map(({ field }) => field)).toEqual(["count", "flag"]);
   });

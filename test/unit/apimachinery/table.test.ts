@@ -31,7 +31,11 @@ describe("tables", () => {
 
   test("carry as much of each object as was asked for", () => {
     const rowsOf = (includeObject: "None" | "Metadata" | "Object") => tableOf(columns, [thing], { metadata: {}, now: 6000, includeObject }).rows;
-    expect([rowsOf("None"), rowsOf("Metadata"), rowsOf("Object")]).toEqual([[{ cells: ["a", "5s"], object: null }], [{ cells: ["a", "5s"], object: partial }], [{ cells: ["a", "5s"], object: thing }]]);
+    expect([rowsOf("None"), rowsOf("Metadata"), rowsOf("Object")]).toEqual([
+      [{ cells: ["a", "5s"], object: null }],
+      [{ cells: ["a", "5s"], object: partial }],
+      [{ cells: ["a", "5s"], object: thing }],
+    ]);
   });
 
   test("name their columns once per watch", () => expect(tableOf(columns, [thing], { metadata: {}, now: 0, withColumns: false }).columnDefinitions).toBeNull());
@@ -39,5 +43,10 @@ describe("tables", () => {
 
 test("lists of metadata hold nothing else", () => {
   expect(partialObjectMetadataList({ resourceVersion: "7" }, []).items).toBeNull();
-  expect(partialObjectMetadataList({ resourceVersion: "7" }, [thing])).toEqual({ kind: "PartialObjectMetadataList", apiVersion: "meta.k8s.io/v1", metadata: { resourceVersion: "7" }, items: [partial] });
+  expect(partialObjectMetadataList({ resourceVersion: "7" }, [thing])).toEqual({
+    kind: "PartialObjectMetadataList",
+    apiVersion: "meta.k8s.io/v1",
+    metadata: { resourceVersion: "7" },
+    items: [partial],
+  });
 });

@@ -16,8 +16,33 @@ function problemOf(text: string): { message: string; line: number; column: numbe
 
 describe("reading plain words as kubectl does", () => {
   test.each<[string, unknown]>([
-    ["on", true], ["yes", true], ["Y", true], ["n", false], ["OFF", false], ["oN", "oN"], ["true", true], ["~", null], ["null", null], ["Null", null], ["0644", 420], ["0o644", 420], ["0888", 888], ["0b101", 5], ["0x1F", 31],
-    ["1_000", 1000], ["-5", -5], ["1e3", 1000], ["1.5", 1.5], [".5", 0.5], ["12:30", "12:30"], ["2026-01-01", "2026-01-01"], ["1.2.3", "1.2.3"], ["'1'", "1"], ['"on"', "on"], ["!!str 1", "1"], ["!!binary aGk=", "hi"],
+    ["on", true],
+    ["yes", true],
+    ["Y", true],
+    ["n", false],
+    ["OFF", false],
+    ["oN", "oN"],
+    ["true", true],
+    ["~", null],
+    ["null", null],
+    ["Null", null],
+    ["0644", 420],
+    ["0o644", 420],
+    ["0888", 888],
+    ["0b101", 5],
+    ["0x1F", 31],
+    ["1_000", 1000],
+    ["-5", -5],
+    ["1e3", 1000],
+    ["1.5", 1.5],
+    [".5", 0.5],
+    ["12:30", "12:30"],
+    ["2026-01-01", "2026-01-01"],
+    ["1.2.3", "1.2.3"],
+    ["'1'", "1"],
+    ['"on"', "on"],
+    ["!!str 1", "1"],
+    ["!!binary aGk=", "hi"],
   ])("%s is %j", (text, value) => expect(valueOf(`a: ${text}`)).toEqual({ a: value }));
 
   test("keys are text", () => expect(valueOf("1: a\nb c: d")).toEqual({ "1": "a", "b c": "d" }));
@@ -30,19 +55,33 @@ describe("reading plain words as kubectl does", () => {
 describe("streams of documents", () => {
   test("are read without their empty ones, each with its first line", () => {
     const documents = parseYamlDocuments('# head\na: 1\n---\n---\n# comment\n\nb: 2\n...\n---\n{"c": 3}\n');
-    expect(documents.map(({ value, line }) => [value, line])).toEqual([[{ a: 1 }, 2], [{ b: 2 }, 7], [{ c: 3 }, 10]]);
+    expect(documents.map(({ value, line }) => [value, line])).toEqual([
+      [{ a: 1 }, 2],
+      [{ b: 2 }, 7],
+      [{ c: 3 }, 10],
+    ]);
   });
 
   test("may be nothing at all", () => expect(parseYamlDocuments("# only a comment\n---\n")).toEqual([]));
 });
 
 describe("the way back to lines", () => {
-  const text = "---\napiVersion: v1\n---\nkind: Deployment\nmetadata:\n  labels:\n    app.kubernetes.io/name: web\nspec:\n  list:\n  - name: a\n    ports:\n    - 80\n    - 81\n  -\n    name: b\n  inline: {x: 1,\n    y: 2}\n  text: |\n    line\n    line\n  after: 1\n";
+  const text =
+    "---\napiVersion: v1\n---\nkind: Deployment\nmetadata:\n  labels:\n    app.kubernetes.io/name: web\nspec:\n  list:\n  - name: a\n    ports:\n    - 80\n    - 81\n  -\n    name: b\n  inline: {x: 1,\n    y: 2}\n  text: |\n    line\n    line\n  after: 1\n";
   const document = parseYamlDocuments(text)[1]!;
 
   test.each<[(string | number)[], number]>([
-    [[], 4], [["kind"], 4], [["metadata", "labels", "app.kubernetes.io/name"], 7], [["spec", "list", 0], 10], [["spec", "list", 0, "ports", 1], 13], [["spec", "list", 1, "name"], 15], [["spec", "inline", "y"], 17],
-    [["spec", "after"], 21], [["spec", "missing", "deeper"], 8], [["spec", "list", 7], 9], [["spec", "list", "name"], 9],
+    [[], 4],
+    [["kind"], 4],
+    [["metadata", "labels", "app.kubernetes.io/name"], 7],
+    [["spec", "list", 0], 10],
+    [["spec", "list", 0, "ports", 1], 13],
+    [["spec", "list", 1, "name"], 15],
+    [["spec", "inline", "y"], 17],
+    [["spec", "after"], 21],
+    [["spec", "missing", "deeper"], 8],
+    [["spec", "list", 7], 9],
+    [["spec", "list", "name"], 9],
   ])("%j is on line %d", (path, line) => expect(document.lineOf(path)).toBe(line));
 
   test("ends at an alias for what is written elsewhere", () => expect(parseYamlDocuments("a: &x\n  b: 1\nc: *x")[0]!.lineOf(["c", "b"])).toBe(3));
@@ -50,8 +89,13 @@ describe("the way back to lines", () => {
 
 describe("unacceptable text", () => {
   test.each<[string, string, RegExp, number, number]>([
-    ["a tab in the indentation", "a:\n\tb: 1", /tab characters/, 2, 1], ["a key that is there twice", "a: 1\nb: 2\na: 3", /duplicated mapping key/, 3, 1], ["a list without its end", "a: [1", /unexpected end/, 1, 6],
-    ["an alias of nothing", "a: *x", /unidentified alias/, 1, 5], ["wrong indentation", "  a: 1\n b: 2", /expected/, 2, 2], ["a number that JSON lacks", "a: .inf", /Infinity/, 1, 1], ["a key that is a list", "? [a]\n: 1", /complex keys/, 1, 1],
+    ["a tab in the indentation", "a:\n\tb: 1", /tab characters/, 2, 1],
+    ["a key that is there twice", "a: 1\nb: 2\na: 3", /duplicated mapping key/, 3, 1],
+    ["a list without its end", "a: [1", /unexpected end/, 1, 6],
+    ["an alias of nothing", "a: *x", /unidentified alias/, 1, 5],
+    ["wrong indentation", "  a: 1\n b: 2", /expected/, 2, 2],
+    ["a number that JSON lacks", "a: .inf", /Infinity/, 1, 1],
+    ["a key that is a list", "? [a]\n: 1", /complex keys/, 1, 1],
   ])("%s is named with its place", (_name, text, message, line, column) => expect(problemOf(text)).toEqual({ message: expect.stringMatching(message), line, column }));
 
   test("aliases that explode are stopped", () => {
@@ -92,9 +136,34 @@ describe("writing as kubectl does", () => {
   });
 
   test.each([
-    ["on", '"on"'], ["0644", '"0644"'], ["1e3", '"1e3"'], ["null", '"null"'], ["~", '"~"'], ["", '""'], ["2026-01-01", '"2026-01-01"'], ["2026-01-01T00:00:00Z", '"2026-01-01T00:00:00Z"'], ["12:30", '"12:30"'], ["1_000", '"1_000"'], ["1.0", '"1.0"'],
-    [".nan", '".nan"'], ["y", '"y"'], ["No", '"No"'], ["a: b", "'a: b'"], ["a #b", "'a #b'"], ["- x", "'- x'"], ["{a}", "'{a}'"], ["*b", "'*b'"], ["it's", "it's"], ["x:y", "x:y"], ["http://x:80/", "http://x:80/"], ["123abc", "123abc"], ["e3", "e3"],
-    ["---", "'---'"], ["tab\tx", '"tab\\tx"'], ["space \nline", '"space \\nline"'], ["é", "é"],
+    ["on", '"on"'],
+    ["0644", '"0644"'],
+    ["1e3", '"1e3"'],
+    ["null", '"null"'],
+    ["~", '"~"'],
+    ["", '""'],
+    ["2026-01-01", '"2026-01-01"'],
+    ["2026-01-01T00:00:00Z", '"2026-01-01T00:00:00Z"'],
+    ["12:30", '"12:30"'],
+    ["1_000", '"1_000"'],
+    ["1.0", '"1.0"'],
+    [".nan", '".nan"'],
+    ["y", '"y"'],
+    ["No", '"No"'],
+    ["a: b", "'a: b'"],
+    ["a #b", "'a #b'"],
+    ["- x", "'- x'"],
+    ["{a}", "'{a}'"],
+    ["*b", "'*b'"],
+    ["it's", "it's"],
+    ["x:y", "x:y"],
+    ["http://x:80/", "http://x:80/"],
+    ["123abc", "123abc"],
+    ["e3", "e3"],
+    ["---", "'---'"],
+    ["tab\tx", '"tab\\tx"'],
+    ["space \nline", '"space \\nline"'],
+    ["é", "é"],
   ])("%j becomes %s", (text, written) => expect(formatYaml({ k: text })).toBe(`k: ${written}\n`));
 
   test("quotes keys as well", () => expect(formatYaml({ on: 1, y: 4, "1": 2, "a b": 3 })).toBe('"1": 2\na b: 3\n"on": 1\n"y": 4\n'));
@@ -103,6 +172,11 @@ describe("writing as kubectl does", () => {
 
   test("writes what it reads back", () => {
     const json = fc.jsonValue({ maxDepth: 4 }).filter((value) => value !== null && !JSON.stringify(value).includes("__proto__"));
-    fc.assert(fc.property(json, (value) => { expect(valueOf(formatYaml(value))).toEqual(JSON.parse(JSON.stringify(value))); }), { numRuns: 300 });
+    fc.assert(
+      fc.property(json, (value) => {
+        expect(valueOf(formatYaml(value))).toEqual(JSON.parse(JSON.stringify(value)));
+      }),
+      { numRuns: 300 },
+    );
   });
 });

@@ -66,9 +66,18 @@ describe("policies line by line", () => {
   });
 
   test("tell what they give in a namespace", () => {
-    const mode = modeOf(policy({ user: "ann", namespace: "shop", resource: "pods", readonly: true }), policy({ group: "ops", namespace: "*", resource: "*", apiGroup: "*", nonResourcePath: "/logs/*" }), policy({ user: "ann", namespace: "other", resource: "secrets" }), policy({ user: "bob", namespace: "*", resource: "nodes" }));
+    const mode = modeOf(
+      policy({ user: "ann", namespace: "shop", resource: "pods", readonly: true }),
+      policy({ group: "ops", namespace: "*", resource: "*", apiGroup: "*", nonResourcePath: "/logs/*" }),
+      policy({ user: "ann", namespace: "other", resource: "secrets" }),
+      policy({ user: "bob", namespace: "*", resource: "nodes" }),
+    );
     expect(mode.rulesFor?.(ann, "shop")).toEqual({
-      rules: [{ verbs: ["get", "list", "watch"], apiGroups: [""], resources: ["pods"] }, { verbs: ["*"], apiGroups: ["*"], resources: ["*"] }, { verbs: ["*"], nonResourceURLs: ["/logs/*"] }],
+      rules: [
+        { verbs: ["get", "list", "watch"], apiGroups: [""], resources: ["pods"] },
+        { verbs: ["*"], apiGroups: ["*"], resources: ["*"] },
+        { verbs: ["*"], nonResourceURLs: ["/logs/*"] },
+      ],
       incomplete: false,
       errors: [],
     });

@@ -58,7 +58,9 @@ describe("the cluster's certificates", () => {
       return ClusterPki.open(own, clock).then(() => "opened", describeError);
     };
     expect(await opened({ crt: certificate, key })).toBe("opened");
-    expect(await opened({ crt: certificate, key: other.key })).toMatch(new RegExp(`^${own}/ca.crt and ca.key cannot be used; put those of a backup in their place .*: the key is that of another certificate$`));
+    expect(await opened({ crt: certificate, key: other.key })).toMatch(
+      new RegExp(`^${own}/ca.crt and ca.key cannot be used; put those of a backup in their place .*: the key is that of another certificate$`),
+    );
     expect(await opened({ crt: "garbage", key })).toContain(`${own}/ca.crt and ca.key cannot be used`);
     const leaf = await issueCertificate(other, { ...admin, notBeforeMs: nowMs - 1000, notAfterMs: nowMs + 1000 });
     expect(await opened({ crt: leaf.certificate, key: leaf.key })).toContain("the certificate is not one of an authority");
@@ -97,7 +99,8 @@ describe("the cluster's certificates", () => {
     expect([claimed, checked]).toEqual([["n2"], ["10.0.0.7"]]);
     await joinNode(joiner, { nodeName: "n2", nodePassword, csr: request, servingCsr, addresses: ["10.0.0.7"] }, pki, names, "10.0.0.7");
     expect(checked).toEqual(["10.0.0.7"]); // it calls from there
-    for (const name of ["kubernetes.default.svc", "localhost", "web.shop.svc.cluster.local"]) await expect(joinNode(joiner, { nodeName: name, nodePassword, csr: request }, pki, names)).rejects.toThrow("Services of the cluster are called so");
+    for (const name of ["kubernetes.default.svc", "localhost", "web.shop.svc.cluster.local"])
+      await expect(joinNode(joiner, { nodeName: name, nodePassword, csr: request }, pki, names)).rejects.toThrow("Services of the cluster are called so");
     await expect(joinNode(joiner, { nodeName: "n2", nodePassword: "short", csr: request }, pki, names)).rejects.toThrow("nodePassword: Required value");
     await expect(joinNode(joiner, { nodeName: "n2", nodePassword, csr: request }, pki, { ...names, claim: async () => Promise.reject(new Error("taken")) })).rejects.toThrow("taken");
     await expect(joinNode(joiner, { nodeName: "Not A Name", csr: request }, pki, names)).rejects.toThrow("nodeName: Invalid value");
@@ -112,13 +115,24 @@ describe("service account tokens", () => {
   const living: { account: string | undefined; pod: string | undefined; deleted?: string } = { account: "u1", pod: "u2" };
   const kept = new Map<string, Secret>();
   const existing = (uid: string | undefined, deletionTimestamp?: string) => (uid === undefined ? undefined : { metadata: { uid, ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }) } });
-  const lookup: AuthenticatorParts["lookup"] = { serviceAccount: async () => existing(living.account), pod: async () => existing(living.pod, living.deleted), secret: async (_namespace, name) => kept.get(name), secretObject: async (_namespace, name) => kept.get(name), node: async () => existing("n-uid") };
+  const lookup: AuthenticatorParts["lookup"] = {
+    serviceAccount: async () => existing(living.account),
+    pod: async () => existing(living.pod, living.deleted),
+    secret: async (_namespace, name) => kept.get(name),
+    secretObject: async (_namespace, name) => kept.get(name),
+    node: async () => existing("n-uid"),
+  };
 
   test("say who they are for, and end", async () => {
     const { token, expiresMs } = await tokens.issue(subject, [ISSUER], 600);
     expect(expiresMs).toBe(Math.floor(nowMs / 1000) * 1000 + 600_000);
     const verified = await tokens.verify(token, [ISSUER], lookup);
-    expect(verified?.user).toMatchObject({ username: "system:serviceaccount:shop:robot", uid: "u1", groups: ["system:serviceaccounts", "system:serviceaccounts:shop", "system:authenticated"], extra: { "authentication.kubernetes.io/pod-name": ["p"] } });
+    expect(verified?.user).toMatchObject({
+      username: "system:serviceaccount:shop:robot",
+      uid: "u1",
+      groups: ["system:serviceaccounts", "system:serviceaccounts:shop", "system:authenticated"],
+      extra: { "authentication.kubernetes.io/pod-name": ["p"] },
+    });
     expect(await tokens.verify(token, ["other"], lookup)).toBeUndefined();
     nowMs += 601_000;
     expect(await tokens.verify(token, [ISSUER], lookup)).toBeDefined(); // clocks of servers are not quite the same
@@ -200,7 +214,11 @@ describe("keys of service account tokens", () => {
     const tokens = new ServiceAccountTokens(generateTokenKey(), clock, seededRandom(6));
     const token = await tokens.issueLegacy("shop", { name: "robot", uid: "u1" }, "robot-token");
     const kept = { metadata: { uid: "s" }, data: { token: Buffer.from(token).toString("base64") } };
-    expect((await tokens.verify(token, [ISSUER], { ...lookup, secret: async () => kept }))?.user).toEqual({ username: "system:serviceaccount:shop:robot", uid: "u1", groups: ["system:serviceaccounts", "system:serviceaccounts:shop", "system:authenticated"] });
+    expect((await tokens.verify(token, [ISSUER], { ...lookup, secret: async () => kept }))?.user).toEqual({
+      username: "system:serviceaccount:shop:robot",
+      uid: "u1",
+      groups: ["system:serviceaccounts", "system:serviceaccounts:shop", "system:authenticated"],
+    });
     expect(await tokens.verify(token, [ISSUER], { ...lookup, secret: async () => ({ ...kept, data: { token: "" } }) })).toBeUndefined();
     expect(await tokens.verify(token, [ISSUER], lookup)).toBeUndefined();
   });
@@ -219,11 +237,20 @@ describe("a bootstrap token", () => {
   const base64 = (fields: Readonly<Record<string, string>>) => Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, Buffer.from(value).toString("base64")]));
   const fields = { "token-id": "abcdef", "token-secret": "0123456789abcdef", "usage-bootstrap-authentication": "true", "auth-extra-groups": "system:bootstrappers:workers" };
   const userWith = (changed: Readonly<Record<string, string>>, secret = "0123456789abcdef") =>
-    userOfBootstrapToken({ apiVersion: "v1", kind: "Secret", metadata: { name: "bootstrap-token-abcdef" }, type: "bootstrap.kubernetes.io/token", data: base64({ ...fields, ...changed }) }, { id: "abcdef", secret }, nowMs);
+    userOfBootstrapToken(
+      { apiVersion: "v1", kind: "Secret", metadata: { name: "bootstrap-token-abcdef" }, type: "bootstrap.kubernetes.io/token", data: base64({ ...fields, ...changed }) },
+      { id: "abcdef", secret },
+      nowMs,
+    );
 
-  test.each([[true, "system:bootstrap:abcdef"], [false, undefined]])("is taken unless that is switched off: %s", async (takesBootstrapTokens, username) => {
+  test.each([
+    [true, "system:bootstrap:abcdef"],
+    [false, undefined],
+  ])("is taken unless that is switched off: %s", async (takesBootstrapTokens, username) => {
     await using api = await startTestApi({ authentication: { takesBootstrapTokens } });
-    await api.client.for(secretResource).create({ apiVersion: "v1", kind: "Secret", metadata: { name: "bootstrap-token-abcdef", namespace: "kube-system" }, type: "bootstrap.kubernetes.io/token", data: base64(fields) });
+    await api.client
+      .for(secretResource)
+      .create({ apiVersion: "v1", kind: "Secret", metadata: { name: "bootstrap-token-abcdef", namespace: "kube-system" }, type: "bootstrap.kubernetes.io/token", data: base64(fields) });
     const caller = await api.server.parts.authenticator.authenticate({ bearer: "abcdef.0123456789abcdef" }).catch(() => undefined);
     expect(caller?.username).toBe(username);
   });
@@ -275,7 +302,10 @@ describe("a proxy before the server", () => {
   test("says who is calling, in headers", () => {
     const headers = { "x-remote-user": "jane", "x-remote-uid": "7", "x-remote-group": ["a", "b"], "x-remote-extra-acme.com%2fproject": "p" };
     expect(userOfProxy(proxy, front, headers, 0)).toEqual({ username: "jane", uid: "7", groups: ["a", "b"], extra: { "acme.com/project": ["p"] } });
-    expect(userOfProxy({ ...proxy, extraHeaderPrefixes: ["X-Remote-Extra-", "X-More-"] }, front, { ...headers, "x-more-acme.com%2fproject": "q", "x-more-constructor": "c" }, 0)?.extra).toEqual({ "acme.com/project": ["p", "q"], constructor: ["c"] });
+    expect(userOfProxy({ ...proxy, extraHeaderPrefixes: ["X-Remote-Extra-", "X-More-"] }, front, { ...headers, "x-more-acme.com%2fproject": "q", "x-more-constructor": "c" }, 0)?.extra).toEqual({
+      "acme.com/project": ["p", "q"],
+      constructor: ["c"],
+    });
     expect(userOfProxy(proxy, { ...front, commonName: "other" }, headers, 0)).toBeUndefined();
     expect(userOfProxy(proxy, front, {}, 0)).toBeUndefined();
     expect(userOfProxy({ ...proxy, verifier: { isTrusted: () => false } as unknown as CertificateVerifier }, front, headers, 0)).toBeUndefined(); // as above
@@ -284,23 +314,53 @@ describe("a proxy before the server", () => {
 
 describe("a file of tokens", () => {
   test("has a line for each, groups in quotes", () => {
-    expect([...parseTokenFile('# people\nt1,jane,1,"dev,ops"\nt2,joe\n')]).toEqual([["t1", { username: "jane", uid: "1", groups: ["dev", "ops"] }], ["t2", { username: "joe", groups: [] }]]);
+    expect([...parseTokenFile('# people\nt1,jane,1,"dev,ops"\nt2,joe\n')]).toEqual([
+      ["t1", { username: "jane", uid: "1", groups: ["dev", "ops"] }],
+      ["t2", { username: "joe", groups: [] }],
+    ]);
     expect(() => parseTokenFile("t1\n")).toThrow("line 1");
   });
 });
 
 describe("an AuthenticationConfiguration", () => {
-  const file = (jwt: string, anonymous = "{enabled: true, conditions: [{path: /livez}]}") => `apiVersion: apiserver.config.k8s.io/v1\nkind: AuthenticationConfiguration\nanonymous: ${anonymous}\njwt:\n${jwt}`;
+  const file = (jwt: string, anonymous = "{enabled: true, conditions: [{path: /livez}]}") =>
+    `apiVersion: apiserver.config.k8s.io/v1\nkind: AuthenticationConfiguration\nanonymous: ${anonymous}\njwt:\n${jwt}`;
   const parse = (text: string) => parseAuthenticationConfig(text, ["https://ours.example"]);
   /** One provider, in the flow style of YAML. */
-  const jwt = (parts: { readonly issuer?: string; readonly mappings?: string; readonly more?: string } = {}) => `- {issuer: {${parts.issuer ?? "url: https://id.example, audiences: [us]"}}, claimMappings: {${parts.mappings ?? "username: {claim: sub, prefix: ''}"}}${parts.more === undefined ? "" : `, ${parts.more}`}}\n`;
+  const jwt = (parts: { readonly issuer?: string; readonly mappings?: string; readonly more?: string } = {}) =>
+    `- {issuer: {${parts.issuer ?? "url: https://id.example, audiences: [us]"}}, claimMappings: {${parts.mappings ?? "username: {claim: sub, prefix: ''}"}}${parts.more === undefined ? "" : `, ${parts.more}`}}\n`;
 
   test("names providers and how claims become users", () => {
-    expect(parse(file("- issuer: {url: https://id.example, audiences: [us]}\n  claimMappings: {username: {claim: email, prefix: ''}, groups: {claim: roles, prefix: 'id:'}, uid: {claim: sub}}\n  claimValidationRules: [{claim: hd, requiredValue: example.com}]"))).toMatchObject({
-      providers: [{ issuer: "https://id.example", audiences: ["us"], username: { claim: "email", prefix: "" }, groups: { claim: "roles", prefix: "id:" }, uid: { claim: "sub", prefix: "" }, requiredClaims: { hd: "example.com" } }],
+    expect(
+      parse(
+        file(
+          "- issuer: {url: https://id.example, audiences: [us]}\n  claimMappings: {username: {claim: email, prefix: ''}, groups: {claim: roles, prefix: 'id:'}, uid: {claim: sub}}\n  claimValidationRules: [{claim: hd, requiredValue: example.com}]",
+        ),
+      ),
+    ).toMatchObject({
+      providers: [
+        {
+          issuer: "https://id.example",
+          audiences: ["us"],
+          username: { claim: "email", prefix: "" },
+          groups: { claim: "roles", prefix: "id:" },
+          uid: { claim: "sub", prefix: "" },
+          requiredClaims: { hd: "example.com" },
+        },
+      ],
       anonymous: { isEnabled: true, paths: ["/livez"] },
     });
-    expect(parse(file(jwt({ issuer: "url: https://id.example, audiences: [us, them], audienceMatchPolicy: MatchAny", mappings: "username: {claim: sub, prefix: '', expression: ''}, groups: {prefix: ''}, uid: {}" }), "{}"))).toMatchObject({ providers: [{ audiences: ["us", "them"] }], anonymous: { isEnabled: false } });
+    expect(
+      parse(
+        file(
+          jwt({
+            issuer: "url: https://id.example, audiences: [us, them], audienceMatchPolicy: MatchAny",
+            mappings: "username: {claim: sub, prefix: '', expression: ''}, groups: {prefix: ''}, uid: {}",
+          }),
+          "{}",
+        ),
+      ),
+    ).toMatchObject({ providers: [{ audiences: ["us", "them"] }], anonymous: { isEnabled: false } });
   });
 
   test.each([
@@ -310,7 +370,11 @@ describe("an AuthenticationConfiguration", () => {
     ["who may nowhere be goes nowhere", file("", "{conditions: [{path: /livez}]}"), "anonymous.conditions: enabled should be set to true when conditions are defined"],
     ["more providers than upstream takes", file(jwt().repeat(65)), "jwt: must have at most 64 items"],
     ["one provider twice", file(jwt() + jwt()), 'jwt[1].issuer.url: "https://id.example" is there twice'],
-    ["one description of two", file(["a", "b"].map((name) => jwt({ issuer: `url: https://${name}.example, discoveryURL: https://id.example, audiences: [us]` })).join("")), 'jwt[1].issuer.discoveryURL: "https://id.example" is there twice'],
+    [
+      "one description of two",
+      file(["a", "b"].map((name) => jwt({ issuer: `url: https://${name}.example, discoveryURL: https://id.example, audiences: [us]` })).join("")),
+      'jwt[1].issuer.discoveryURL: "https://id.example" is there twice',
+    ],
   ])("is refused as a whole: %s", (_what, text, message) => {
     expect(() => parse(text)).toThrow(message);
   });
@@ -379,21 +443,25 @@ describe("an AuthenticationConfiguration", () => {
     ["values of which one is no text", { tenants: ["acme", 7] }],
     ["groups of which one is no text", { roles: ["dev", 7] }],
   ])("makes nobody of claims that it cannot use: %s", (_what, changed) => {
-    const { providers } = parse(file(jwt({ mappings: "username: {claim: sub, prefix: ''}, groups: {expression: claims.roles}, uid: {claim: number}, extra: [{key: example.com/tenants, valueExpression: claims.tenants}]" })));
+    const { providers } = parse(
+      file(jwt({ mappings: "username: {claim: sub, prefix: ''}, groups: {expression: claims.roles}, uid: {claim: number}, extra: [{key: example.com/tenants, valueExpression: claims.tenants}]" })),
+    );
     const claims = { sub: "ada", number: "7", tenants: ["acme", ""], roles: ["", "dev"], jti: "" };
     expect(userOfClaims(providers[0]!, claims)).toEqual({ username: "ada", groups: ["dev"], uid: "7", extra: { "example.com/tenants": ["acme"] } });
     expect(userOfClaims(providers[0]!, { ...claims, ...changed })).toBeUndefined();
   });
 
   test("makes users of claims by expressions, and holds them against its rules", () => {
-    const { providers } = parse(file(`- issuer: {url: https://id.example, audiences: [us]}
+    const { providers } = parse(
+      file(`- issuer: {url: https://id.example, audiences: [us]}
   claimMappings:
     username: {expression: "claims.sub + '@' + claims.tenant"}
     groups: {expression: "claims.roles.filter(r, r.startsWith('k8s-')).map(r, r.substring(4))"}
     uid: {expression: "string(claims.number)"}
     extra: [{key: example.com/tenant, valueExpression: claims.tenant}, {key: example.com/none, valueExpression: "claims.?absent.orValue('') == '' ? [] : ['x']"}]
   claimValidationRules: [{expression: "claims.exp - claims.nbf <= 86400", message: tokens live for a day at most}, {claim: hd, requiredValue: x}]
-  userValidationRules: [{expression: "!user.username.startsWith('system:')", message: reserved}]`));
+  userValidationRules: [{expression: "!user.username.startsWith('system:')", message: reserved}]`),
+    );
     const provider = providers[0]!;
     const claims = { sub: "ada", tenant: "acme", roles: ["k8s-dev", "mail"], number: 7, exp: 100, nbf: 0, hd: "x" };
     expect(userOfClaims(provider, claims)).toEqual({ username: "ada@acme", groups: ["dev"], uid: "7", extra: { "example.com/tenant": ["acme"] } });
@@ -404,7 +472,14 @@ describe("an AuthenticationConfiguration", () => {
   });
 
   test("makes users of claims, and none of claims that say too little", () => {
-    const provider = { issuer: "https://id.example", audiences: ["us"], username: { claim: "email", prefix: "id:" }, groups: { claim: "roles", prefix: "g:" }, requiredClaims: { hd: "x" }, algorithms: ["RS256"] };
+    const provider = {
+      issuer: "https://id.example",
+      audiences: ["us"],
+      username: { claim: "email", prefix: "id:" },
+      groups: { claim: "roles", prefix: "g:" },
+      requiredClaims: { hd: "x" },
+      algorithms: ["RS256"],
+    };
     expect(userOfClaims(provider, { email: "a@x", hd: "x", roles: "dev", email_verified: true })).toEqual({ username: "id:a@x", groups: ["g:dev"] });
     expect(userOfClaims(provider, { email: "a@x", hd: "x", email_verified: false })).toBeUndefined();
     expect(userOfClaims(provider, { email: "a@x", hd: "y" })).toBeUndefined();

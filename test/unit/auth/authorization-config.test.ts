@@ -21,16 +21,27 @@ const expression = (text: string) => ({ matchConditionSubjectAccessReviewVersion
 
 describe("an AuthorizationConfiguration", () => {
   test("names who decides in their order, webhooks with their own times", () => {
-    const [first, second, third] = parseAuthorizationConfig(config({ type: "Node", name: "node" }, hook({ authorizedTTL: "1m", cacheUnauthorizedRequests: false }), { ...hook({ failurePolicy: "NoOpinion", subjectAccessReviewVersion: "v1beta1" }), name: "other" }));
+    const [first, second, third] = parseAuthorizationConfig(
+      config({ type: "Node", name: "node" }, hook({ authorizedTTL: "1m", cacheUnauthorizedRequests: false }), {
+        ...hook({ failurePolicy: "NoOpinion", subjectAccessReviewVersion: "v1beta1" }),
+        name: "other",
+      }),
+    );
     expect(first).toEqual({ type: "Node", name: "node" });
-    expect(second).toEqual({ type: "Webhook", name: "hook.example", kubeconfigFile: "/hook.yaml", settings: { name: "hook.example", version: "v1", timeoutMs: 3000, allowedTtlMs: 60_000, refusedTtlMs: 0, deniesOnFailure: true, conditions: [] } });
+    expect(second).toEqual({
+      type: "Webhook",
+      name: "hook.example",
+      kubeconfigFile: "/hook.yaml",
+      settings: { name: "hook.example", version: "v1", timeoutMs: 3000, allowedTtlMs: 60_000, refusedTtlMs: 0, deniesOnFailure: true, conditions: [] },
+    });
     expect(third).toMatchObject({ settings: { name: "other", version: "v1beta1", allowedTtlMs: 300_000, refusedTtlMs: 30_000, deniesOnFailure: false } });
   });
 
   test("has conditions over the review", () => {
     const [parsed] = parseAuthorizationConfig(config(hook(expression("has(request.resourceAttributes) && request.resourceAttributes.namespace == 'shop' && !('ops' in request.groups)"))));
     const condition = parsed?.type === "Webhook" ? parsed.settings.conditions[0] : undefined;
-    const holds = (namespace: string, ...groups: string[]) => condition?.evaluate({ request: conditionView(accessReviewSpec({ is: "resource", user: { username: "ann", groups }, verb: "get", group: "", resource: "pods", namespace, name: "" })) }).value;
+    const holds = (namespace: string, ...groups: string[]) =>
+      condition?.evaluate({ request: conditionView(accessReviewSpec({ is: "resource", user: { username: "ann", groups }, verb: "get", group: "", resource: "pods", namespace, name: "" })) }).value;
     expect([holds("shop"), holds("shop", "ops"), holds("other"), holds("")]).toEqual([true, false, false, false]);
   });
 
@@ -57,16 +68,45 @@ describe("an AuthorizationConfiguration", () => {
 });
 
 test("a request is told to others with its selectors as requirements", () => {
-  const spec = accessReviewSpec({ is: "resource", user: { username: "ann", uid: "7", groups: ["ops"], extra: { a: ["b"] } }, verb: "list", group: "apps", version: "v1", resource: "deployments", namespace: "", name: "", fieldSelector: "metadata.name=web,spec.x!=y", labelSelector: "app in (a,b),!old,size>3" });
+  const spec = accessReviewSpec({
+    is: "resource",
+    user: { username: "ann", uid: "7", groups: ["ops"], extra: { a: ["b"] } },
+    verb: "list",
+    group: "apps",
+    version: "v1",
+    resource: "deployments",
+    namespace: "",
+    name: "",
+    fieldSelector: "metadata.name=web,spec.x!=y",
+    labelSelector: "app in (a,b),!old,size>3",
+  });
   expect(spec).toEqual({
-    user: "ann", uid: "7", groups: ["ops"], extra: { a: ["b"] },
+    user: "ann",
+    uid: "7",
+    groups: ["ops"],
+    extra: { a: ["b"] },
     resourceAttributes: {
-      verb: "list", group: "apps", version: "v1", resource: "deployments",
-      fieldSelector: { requirements: [{ key: "metadata.name", operator: "In", values: ["web"] }, { key: "spec.x", operator: "NotIn", values: ["y"] }] },
-      labelSelector: { requirements: [{ key: "app", operator: "In", values: ["a", "b"] }, { key: "old", operator: "DoesNotExist" }] },
+      verb: "list",
+      group: "apps",
+      version: "v1",
+      resource: "deployments",
+      fieldSelector: {
+        requirements: [
+          { key: "metadata.name", operator: "In", values: ["web"] },
+          { key: "spec.x", operator: "NotIn", values: ["y"] },
+        ],
+      },
+      labelSelector: {
+        requirements: [
+          { key: "app", operator: "In", values: ["a", "b"] },
+          { key: "old", operator: "DoesNotExist" },
+        ],
+      },
     },
   });
-  expect(accessReviewSpec({ is: "resource", user: { username: "ann", groups: [] }, verb: "list", group: "", resource: "pods", namespace: "", name: "", fieldSelector: "odd" }).resourceAttributes).toEqual({ verb: "list", resource: "pods" });
+  expect(
+    accessReviewSpec({ is: "resource", user: { username: "ann", groups: [] }, verb: "list", group: "", resource: "pods", namespace: "", name: "", fieldSelector: "odd" }).resourceAttributes,
+  ).toEqual({ verb: "list", resource: "pods" });
 });
 
 describe("the switches of authorization", () => {
@@ -85,7 +125,12 @@ describe("the switches of authorization", () => {
       renameSync(`${file}.new`, file);
     };
     write(config({ type: "RBAC", name: "rbac" }));
-    const setup = setUpAuthorization(resolveServerConfig({ authorizationConfig: file }, {}), { ...parts, clock, metrics, logger: { ...silentLogger, warn: (_message, fields) => void said.push(String(fields?.["error"])) } });
+    const setup = setUpAuthorization(resolveServerConfig({ authorizationConfig: file }, {}), {
+      ...parts,
+      clock,
+      metrics,
+      logger: { ...silentLogger, warn: (_message, fields) => void said.push(String(fields?.["error"])) },
+    });
     const running = setup.services.map((service) => service.run(stop.signal));
     await using api = await startTestApi({ authorization: setup.modes });
     const pods = api.as("ann").for(podResource);

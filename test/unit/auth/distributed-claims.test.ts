@@ -19,7 +19,11 @@ describe("a claim that a provider keeps elsewhere", () => {
 
   test.each([
     ["a source that is not there", { _claim_names: names, _claim_sources: { src2: {} } }, '_claim_names names the source "src1" for groups, which is not among _claim_sources'],
-    ["another claim's source that is not there", { _claim_names: { ...names, roles: "src2" }, _claim_sources: sources }, '_claim_names names the source "src2" for roles, which is not among _claim_sources'],
+    [
+      "another claim's source that is not there",
+      { _claim_names: { ...names, roles: "src2" }, _claim_sources: sources },
+      '_claim_names names the source "src2" for roles, which is not among _claim_sources',
+    ],
     ["no source", { _claim_names: { groups: "" }, _claim_sources: sources }, '_claim_names names the source "" for groups, which is not among _claim_sources'],
     ["names that are no map", { _claim_names: ["groups"], _claim_sources: sources }, "_claim_names: must be a map"],
     ["sources that are no map", { _claim_names: {}, _claim_sources: "src1" }, "_claim_sources: must be a map"],

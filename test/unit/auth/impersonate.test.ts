@@ -21,19 +21,33 @@ function rightOf(attributes: AuthorizationAttributes): string {
 function allowing(...rights: readonly string[]) {
   const asked: string[] = [];
   const users: UserInfo[] = [];
-  const authorizer = createAuthorizer([{ decide: (attributes) => (asked.push(rightOf(attributes)), users.push(attributes.user), { is: rights.includes(rightOf(attributes)) ? "allow" : "none", reason: "" }) }]);
+  const authorizer = createAuthorizer([
+    { decide: (attributes) => (asked.push(rightOf(attributes)), users.push(attributes.user), { is: rights.includes(rightOf(attributes)) ? "allow" : "none", reason: "" }) },
+  ]);
   const metrics = new MetricsRegistry();
   const impersonator = new Impersonator(authorizer, new ImpersonationMetrics(metrics, new VirtualClock()));
   const as = (headers: Record<string, string | string[]>, caller = jane) => impersonator.userOf(caller, headers, list(caller));
   /** How often something was counted, under a metric's name after that of all of them. */
-  const counts = (name: string) => Object.fromEntries([...metrics.render().matchAll(new RegExp(`^apiserver_impersonation_${name}\\{decision="(\\w+)",mode="([\\w-]*)"\\} (\\d+)$`, "gm"))].map(([, decision = "", mode = "", count]) => [`${decision} ${mode}`.trim(), Number(count)]));
+  const counts = (name: string) =>
+    Object.fromEntries(
+      [...metrics.render().matchAll(new RegExp(`^apiserver_impersonation_${name}\\{decision="(\\w+)",mode="([\\w-]*)"\\} (\\d+)$`, "gm"))].map(([, decision = "", mode = "", count]) => [
+        `${decision} ${mode}`.trim(),
+        Number(count),
+      ]),
+    );
   return { as, asked, users, counts };
 }
 
 describe("the right to be somebody in everything", () => {
   test("is one to each part of him", async () => {
     const headers = { "impersonate-user": "joe", "impersonate-group": ["dev", "ops"], "impersonate-uid": "7", "impersonate-extra-example.com%2fscope": "view" };
-    const rights = ["impersonate /users /joe", "impersonate authentication.k8s.io/uids /7", "impersonate /groups /dev", "impersonate /groups /ops", "impersonate authentication.k8s.io/userextras/example.com/scope /view"];
+    const rights = [
+      "impersonate /users /joe",
+      "impersonate authentication.k8s.io/uids /7",
+      "impersonate /groups /dev",
+      "impersonate /groups /ops",
+      "impersonate authentication.k8s.io/userextras/example.com/scope /view",
+    ];
     const { as, asked } = allowing(...rights);
     expect(await as(headers)).toEqual({ user: { username: "joe", uid: "7", groups: ["dev", "ops", "system:authenticated"], extra: { "example.com/scope": ["view"] } } });
     expect(asked).toEqual(["impersonate-on:user-info:list /pods shop/", ...rights]);
@@ -61,16 +75,27 @@ describe("the right to be somebody for some verbs", () => {
   test("covers all parts of a user, who is none of the cluster's own", async () => {
     const { as } = allowing(onList("user-info"), "impersonate:user-info authentication.k8s.io/users /joe", "impersonate:user-info authentication.k8s.io/groups /dev");
     expect(await as({ "impersonate-user": "joe", "impersonate-group": "dev" })).toEqual({ user: { username: "joe", groups: ["dev", "system:authenticated"] }, constraint: "impersonate:user-info" });
-    await expect(as({ "impersonate-user": "system:serviceaccount:shop:robot" })).rejects.toMatchObject({ status: { message: expect.stringContaining("cannot impersonate-on:serviceaccount:list resource") } });
+    await expect(as({ "impersonate-user": "system:serviceaccount:shop:robot" })).rejects.toMatchObject({
+      status: { message: expect.stringContaining("cannot impersonate-on:serviceaccount:list resource") },
+    });
   });
 
   test("is refused with its first reason: a verb that is not among them, or a user who is not", async () => {
-    await expect(allowing("impersonate:user-info authentication.k8s.io/users /joe").as({ "impersonate-user": "joe" })).rejects.toMatchObject({ status: { code: 403, message: 'pods is forbidden: User "jane" cannot impersonate-on:user-info:list resource "pods" in API group "" in the namespace "shop"' } });
-    await expect(allowing(onList("user-info")).as({ "impersonate-user": "joe" })).rejects.toMatchObject({ status: { message: 'users.authentication.k8s.io "joe" is forbidden: User "jane" cannot impersonate:user-info resource "users" in API group "authentication.k8s.io" at the cluster scope' } });
+    await expect(allowing("impersonate:user-info authentication.k8s.io/users /joe").as({ "impersonate-user": "joe" })).rejects.toMatchObject({
+      status: { code: 403, message: 'pods is forbidden: User "jane" cannot impersonate-on:user-info:list resource "pods" in API group "" in the namespace "shop"' },
+    });
+    await expect(allowing(onList("user-info")).as({ "impersonate-user": "joe" })).rejects.toMatchObject({
+      status: { message: 'users.authentication.k8s.io "joe" is forbidden: User "jane" cannot impersonate:user-info resource "users" in API group "authentication.k8s.io" at the cluster scope' },
+    });
   });
 
   test("never makes an administrator, nor what has no name", async () => {
-    const rights = [onList("user-info"), "impersonate:user-info authentication.k8s.io/users /joe", "impersonate:user-info authentication.k8s.io/groups /*", "impersonate:user-info authentication.k8s.io/userextras/* /*"];
+    const rights = [
+      onList("user-info"),
+      "impersonate:user-info authentication.k8s.io/users /joe",
+      "impersonate:user-info authentication.k8s.io/groups /*",
+      "impersonate:user-info authentication.k8s.io/userextras/* /*",
+    ];
     const refused = (headers: Record<string, string | string[]>) => expect(allowing(...rights).as({ "impersonate-user": "joe", ...headers })).rejects;
     await refused({ "impersonate-group": ["a", "b", "c", "system:masters"] }).toMatchObject({ status: { message: expect.stringContaining("impersonating the system:masters group is not allowed") } });
     await refused({ "impersonate-extra-scope": "view" }).toMatchObject({ status: { message: expect.stringContaining("domain-prefixed path") } });
@@ -88,23 +113,37 @@ describe("the right to be somebody for some verbs", () => {
 
   test("is another one for service accounts and for nodes, which have the groups of their kind", async () => {
     const account = allowing(onList("serviceaccount"), "impersonate:serviceaccount authentication.k8s.io/serviceaccounts shop/robot");
-    expect(await account.as({ "impersonate-user": "system:serviceaccount:shop:robot" })).toMatchObject({ user: { groups: ["system:serviceaccounts", "system:serviceaccounts:shop", "system:authenticated"] }, constraint: "impersonate:serviceaccount" });
+    expect(await account.as({ "impersonate-user": "system:serviceaccount:shop:robot" })).toMatchObject({
+      user: { groups: ["system:serviceaccounts", "system:serviceaccounts:shop", "system:authenticated"] },
+      constraint: "impersonate:serviceaccount",
+    });
     const node = allowing(onList("arbitrary-node"), "impersonate:arbitrary-node authentication.k8s.io/nodes /n1");
-    expect(await node.as({ "impersonate-user": "system:node:n1" })).toEqual({ user: { username: "system:node:n1", groups: ["system:nodes", "system:authenticated"] }, constraint: "impersonate:arbitrary-node" });
+    expect(await node.as({ "impersonate-user": "system:node:n1" })).toEqual({
+      user: { username: "system:node:n1", groups: ["system:nodes", "system:authenticated"] },
+      constraint: "impersonate:arbitrary-node",
+    });
     await expect(node.as({ "impersonate-user": "system:node:n1", "impersonate-group": "system:masters" })).rejects.toMatchObject({ status: { code: 403 } });
   });
 
   test("to be the node one runs on is the same on every node", async () => {
     const robot: UserInfo = { username: "system:serviceaccount:shop:robot", groups: [], extra: { "authentication.kubernetes.io/node-name": ["n1"], "authentication.kubernetes.io/pod-name": ["p"] } };
     const { as, users } = allowing(onList("associated-node"), "impersonate:associated-node authentication.k8s.io/nodes /*");
-    expect(await as({ "impersonate-user": "system:node:n1" }, robot)).toEqual({ user: { username: "system:node:n1", groups: ["system:nodes", "system:authenticated"] }, constraint: "impersonate:associated-node" });
+    expect(await as({ "impersonate-user": "system:node:n1" }, robot)).toEqual({
+      user: { username: "system:node:n1", groups: ["system:nodes", "system:authenticated"] },
+      constraint: "impersonate:associated-node",
+    });
     expect(users[0]?.extra).toEqual({ "authentication.kubernetes.io/associated-node-keys": ["authentication.kubernetes.io/node-name", "authentication.kubernetes.io/pod-name"] });
     await expect(as({ "impersonate-user": "system:node:n2" }, robot)).rejects.toMatchObject({ status: { message: expect.stringContaining("arbitrary-node") } });
   });
 });
 
 test("the mode by which a caller came through last is tried first, and the others when it is not enough", async () => {
-  const rights = ["impersonate /users /joe", "impersonate /serviceaccounts shop/robot", "impersonate-on:serviceaccount:list /pods shop/", "impersonate:serviceaccount authentication.k8s.io/serviceaccounts shop/robot"];
+  const rights = [
+    "impersonate /users /joe",
+    "impersonate /serviceaccounts shop/robot",
+    "impersonate-on:serviceaccount:list /pods shop/",
+    "impersonate:serviceaccount authentication.k8s.io/serviceaccounts shop/robot",
+  ];
   const { as, asked } = allowing(...rights);
   const asJoe = { "impersonate-user": "joe" };
   expect(await as(asJoe)).not.toHaveProperty("constraint");
@@ -117,7 +156,9 @@ test("the mode by which a caller came through last is tried first, and the other
   // What was enough once is enough, also where a narrower right would do.
   expect(await as({ "impersonate-user": "system:serviceaccount:shop:robot" })).not.toHaveProperty("constraint");
   expect(asked.splice(0)).toEqual(["impersonate /serviceaccounts shop/robot"]);
-  await expect(as({ "impersonate-user": "bob" })).rejects.toMatchObject({ status: { message: 'users "bob" is forbidden: User "jane" cannot impersonate resource "users" in API group "" at the cluster scope' } });
+  await expect(as({ "impersonate-user": "bob" })).rejects.toMatchObject({
+    status: { message: 'users "bob" is forbidden: User "jane" cannot impersonate resource "users" in API group "" at the cluster scope' },
+  });
   expect(asked.splice(0)).toEqual(["impersonate /users /bob", "impersonate-on:user-info:list /pods shop/"]);
 });
 

@@ -6,13 +6,32 @@ import { aPod } from "../../kit/objects.ts";
 
 const named = (name: string, spec: object): KubeObject => ({ apiVersion: "v1", kind: "Any", metadata: { name }, spec }) as KubeObject; // as much of it as is read
 const pods = [
-  aPod("web", { namespace: "shop", node: "n1", spec: { serviceAccountName: "robot", imagePullSecrets: [{ name: "registry" }], volumes: [{ name: "c", configMap: { name: "settings" } }, { name: "d", persistentVolumeClaim: { claimName: "data" } }, { name: "e", ephemeral: {} }, { name: "p", projected: { sources: [{ secret: { name: "projected" } }] } }] } }),
-  { ...aPod("file", { namespace: "shop", node: "n1", spec: { volumes: [{ name: "s", secret: { secretName: "wished" } }], resourceClaims: [{ name: "gpu", resourceClaimName: "wished" }] } }), metadata: { name: "file", namespace: "shop", annotations: { "kubernetes.io/config.mirror": "hash" } } },
+  aPod("web", {
+    namespace: "shop",
+    node: "n1",
+    spec: {
+      serviceAccountName: "robot",
+      imagePullSecrets: [{ name: "registry" }],
+      volumes: [
+        { name: "c", configMap: { name: "settings" } },
+        { name: "d", persistentVolumeClaim: { claimName: "data" } },
+        { name: "e", ephemeral: {} },
+        { name: "p", projected: { sources: [{ secret: { name: "projected" } }] } },
+      ],
+    },
+  }),
+  {
+    ...aPod("file", { namespace: "shop", node: "n1", spec: { volumes: [{ name: "s", secret: { secretName: "wished" } }], resourceClaims: [{ name: "gpu", resourceClaimName: "wished" }] } }),
+    metadata: { name: "file", namespace: "shop", annotations: { "kubernetes.io/config.mirror": "hash" } },
+  },
   aPod("db", { namespace: "shop", node: "n2", spec: { volumes: [{ name: "s", secret: { secretName: "password" } }] } }),
 ];
 const others: Readonly<Record<string, KubeObject>> = {
   "persistentvolumeclaims/data": named("data", { volumeName: "pv1" }),
-  "persistentvolumes/pv1": named("pv1", { claimRef: { namespace: "shop", name: "data" }, csi: { nodePublishSecretRef: { name: "disk", namespace: "storage" }, controllerPublishSecretRef: { name: "array", namespace: "storage" } } }),
+  "persistentvolumes/pv1": named("pv1", {
+    claimRef: { namespace: "shop", name: "data" },
+    csi: { nodePublishSecretRef: { name: "disk", namespace: "storage" }, controllerPublishSecretRef: { name: "array", namespace: "storage" } },
+  }),
   "persistentvolumeclaims/web-e": named("web-e", { volumeName: "pv2" }),
   "persistentvolumes/pv2": named("pv2", { claimRef: { namespace: "bank", name: "gold" } }),
   "persistentvolumes/folder": { ...named("folder", {}), metadata: { name: "folder", labels: { "mainstay.dev/local-path-node": "n1" } } },
@@ -35,15 +54,34 @@ const ask = (verb: string, what: string, more: Partial<Extract<AuthorizationAttr
 
 describe("a node", () => {
   test.each([
-    ["get", "secrets registry"], ["get", "secrets projected"], ["watch", "configmaps settings"], ["get", "persistentvolumeclaims data"], ["get", "persistentvolumeclaims web-e"], ["patch", "persistentvolumeclaims:status data"],
-    ["create", "serviceaccounts:token robot"], ["get", "serviceaccounts robot"], ["get", "pods web"], ["get", "pods gone"], ["delete", "pods web"], ["create", "pods:eviction web"], ["update", "pods:status web"],
+    ["get", "secrets registry"],
+    ["get", "secrets projected"],
+    ["watch", "configmaps settings"],
+    ["get", "persistentvolumeclaims data"],
+    ["get", "persistentvolumeclaims web-e"],
+    ["patch", "persistentvolumeclaims:status data"],
+    ["create", "serviceaccounts:token robot"],
+    ["get", "serviceaccounts robot"],
+    ["get", "pods web"],
+    ["get", "pods gone"],
+    ["delete", "pods web"],
+    ["create", "pods:eviction web"],
+    ["update", "pods:status web"],
   ])("may %s %s, which its pods need", async (verb, what) => {
     expect((await ask(verb, what)).is).toBe("allow");
   });
 
   test.each([
-    ["get", "persistentvolumes pv1", ""], ["get", "volumeattachments.storage.k8s.io va1", ""], ["get", "secrets disk", "storage"], ["update", "leases.coordination.k8s.io n1", "kube-node-lease"], ["create", "leases.coordination.k8s.io", "kube-node-lease"],
-    ["get", "nodes n1", ""], ["patch", "nodes:status n1", ""], ["list", "services", ""], ["create", "csinodes.storage.k8s.io", ""], ["create", "tokenreviews.authentication.k8s.io", ""],
+    ["get", "persistentvolumes pv1", ""],
+    ["get", "volumeattachments.storage.k8s.io va1", ""],
+    ["get", "secrets disk", "storage"],
+    ["update", "leases.coordination.k8s.io n1", "kube-node-lease"],
+    ["create", "leases.coordination.k8s.io", "kube-node-lease"],
+    ["get", "nodes n1", ""],
+    ["patch", "nodes:status n1", ""],
+    ["list", "services", ""],
+    ["create", "csinodes.storage.k8s.io", ""],
+    ["create", "tokenreviews.authentication.k8s.io", ""],
   ])("may %s %s in namespace %o", async (verb, what, namespace) => {
     expect((await ask(verb, what, { namespace })).is).toBe("allow");
   });
@@ -84,8 +122,12 @@ describe("a node", () => {
   });
 
   test.each([
-    ["pods", "", "spec.nodeName!=a\\,spec.nodeName=n1"], ["pods", "", "metadata.name!=a\\,spec.nodeName=n1"], ["resourceslices.resource.k8s.io", "", "metadata.name!=a\\,spec.nodeName=n1"],
-    ["secrets", "shop", "metadata.name!=a\\,metadata.name=registry"], ["secrets", "shop", "metadata.name=registry,a"], ["nodes", "", "metadata.name!=a\\,metadata.name=n1"],
+    ["pods", "", "spec.nodeName!=a\\,spec.nodeName=n1"],
+    ["pods", "", "metadata.name!=a\\,spec.nodeName=n1"],
+    ["resourceslices.resource.k8s.io", "", "metadata.name!=a\\,spec.nodeName=n1"],
+    ["secrets", "shop", "metadata.name!=a\\,metadata.name=registry"],
+    ["secrets", "shop", "metadata.name=registry,a"],
+    ["nodes", "", "metadata.name!=a\\,metadata.name=n1"],
   ])("may not list %s in %o by what only looks like a selector: %s", async (what, namespace, fieldSelector) => {
     expect((await ask("list", what, { namespace, fieldSelector })).is).toBe("none");
     expect((await ask("watch", what, { namespace, fieldSelector })).is).toBe("none");
@@ -95,7 +137,12 @@ describe("a node", () => {
     const list = (labelSelector: string) => ask("watch", "persistentvolumes", { namespace: "", labelSelector });
     expect([(await list("mainstay.dev/local-path-node=n1")).is, (await list("mainstay.dev/local-path-node=n2")).is, (await list("")).is]).toEqual(["allow", "none", "none"]);
     expect((await list("mainstay.dev/local-path-node!=x,mainstay.dev/local-path-node notin (n1)")).is).toBe("none");
-    expect([(await ask("patch", "persistentvolumes folder")).is, (await ask("patch", "persistentvolumes theirs")).is, (await ask("patch", "persistentvolumes pv1")).is, (await ask("delete", "persistentvolumes folder")).is]).toEqual(["allow", "none", "none", "none"]);
+    expect([
+      (await ask("patch", "persistentvolumes folder")).is,
+      (await ask("patch", "persistentvolumes theirs")).is,
+      (await ask("patch", "persistentvolumes pv1")).is,
+      (await ask("delete", "persistentvolumes folder")).is,
+    ]).toEqual(["allow", "none", "none", "none"]);
   });
 
   test("has a name", async () => {

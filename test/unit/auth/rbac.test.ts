@@ -27,10 +27,19 @@ function indexOf(objects: readonly (Role | ClusterRole | RoleBinding | ClusterRo
 const clusterRole = (name: string, rules: readonly PolicyRule[]): ClusterRole => ({ ...RBAC, kind: "ClusterRole", metadata: { name }, rules });
 const role = (namespace: string, name: string, rules: readonly PolicyRule[]): Role => ({ ...RBAC, kind: "Role", metadata: { namespace, name }, rules });
 const binding = (namespace: string, roleName: string, kind: string, ...subjects: readonly object[]): RoleBinding =>
-  ({ ...RBAC, kind: namespace === "" ? "ClusterRoleBinding" : "RoleBinding", metadata: { name: `b-${roleName}`, ...(namespace === "" ? {} : { namespace }) }, roleRef: { apiGroup: "rbac.authorization.k8s.io", kind, name: roleName }, subjects }) as RoleBinding; // subjects are complete for their kind
+  ({
+    ...RBAC,
+    kind: namespace === "" ? "ClusterRoleBinding" : "RoleBinding",
+    metadata: { name: `b-${roleName}`, ...(namespace === "" ? {} : { namespace }) },
+    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind, name: roleName },
+    subjects,
+  }) as RoleBinding; // subjects are complete for their kind
 
 describe("the default roles", () => {
-  const strip = (objects: readonly object[]) => objects.map(({ apiVersion: _apiVersion, kind: _kind, ...rest }: { apiVersion?: string; kind?: string; metadata?: { name?: string } }) => rest).sort((a, b) => ((a.metadata?.name ?? "") < (b.metadata?.name ?? "") ? -1 : 1));
+  const strip = (objects: readonly object[]) =>
+    objects
+      .map(({ apiVersion: _apiVersion, kind: _kind, ...rest }: { apiVersion?: string; kind?: string; metadata?: { name?: string } }) => rest)
+      .sort((a, b) => ((a.metadata?.name ?? "") < (b.metadata?.name ?? "") ? -1 : 1));
   test.each([
     ["cluster-roles", kubernetesRoles.clusterRoles],
     ["cluster-role-bindings", kubernetesRoles.clusterRoleBindings],
@@ -61,7 +70,14 @@ describe("the default roles", () => {
     ["the Git sync", user(GITOPS_USER), "impersonate", "users", "", false],
     ["anybody", user("jane"), "create", "selfsubjectaccessreviews", "authorization.k8s.io", true],
     ["anybody", user("jane"), "get", "pods", "", false],
-    ["a machine with a token of kubeadm's", user("system:bootstrap:abcdef", "system:bootstrappers", "system:bootstrappers:kubeadm:default-node-token"), "create", "certificatesigningrequests", "certificates.k8s.io", true],
+    [
+      "a machine with a token of kubeadm's",
+      user("system:bootstrap:abcdef", "system:bootstrappers", "system:bootstrappers:kubeadm:default-node-token"),
+      "create",
+      "certificatesigningrequests",
+      "certificates.k8s.io",
+      true,
+    ],
     ["a machine with the join token", user("system:bootstrap:mainstay", "system:bootstrappers"), "create", "certificatesigningrequests", "certificates.k8s.io", false],
     ["a joining machine", user("system:bootstrap:abcdef", "system:bootstrappers"), "create", "nodes", "", false],
   ])("%s: %o may %s %s: %s", async (_who, who, verb, resource, group, expected) => {
@@ -76,14 +92,32 @@ describe("the default roles", () => {
 
 describe("a decision by roles", () => {
   const rules = [{ verbs: ["get"], apiGroups: [""], resources: ["pods", "*/scale"] }];
-  const ask = (who: ReturnType<typeof user>, more: Partial<Extract<AuthorizationAttributes, { is: "resource" }>> = {}): AuthorizationAttributes => ({ is: "resource", user: who, verb: "get", group: "", resource: "pods", namespace: "shop", name: "p", ...more });
+  const ask = (who: ReturnType<typeof user>, more: Partial<Extract<AuthorizationAttributes, { is: "resource" }>> = {}): AuthorizationAttributes => ({
+    is: "resource",
+    user: who,
+    verb: "get",
+    group: "",
+    resource: "pods",
+    namespace: "shop",
+    name: "p",
+    ...more,
+  });
   const decide = (objects: Parameters<typeof indexOf>[0], attributes: AuthorizationAttributes) => createAuthorizer([rbacMode(indexOf(objects), async () => {})]).decide(attributes);
 
   test("says which binding of which role allowed it to whom", async () => {
-    expect(await decide([role("shop", "reader", rules), binding("shop", "reader", "Role", { kind: "User", name: "jane" })], ask(user("jane")))).toEqual({ is: "allow", reason: 'RBAC: allowed by RoleBinding "b-reader/shop" of Role "reader" to User "jane"' });
-    expect(await decide([clusterRole("reader", rules), binding("", "reader", "ClusterRole", { kind: "Group", name: "dev" })], ask(user("jane", "dev"), { namespace: "any" }))).toEqual({ is: "allow", reason: 'RBAC: allowed by ClusterRoleBinding "b-reader" of ClusterRole "reader" to Group "dev"' });
+    expect(await decide([role("shop", "reader", rules), binding("shop", "reader", "Role", { kind: "User", name: "jane" })], ask(user("jane")))).toEqual({
+      is: "allow",
+      reason: 'RBAC: allowed by RoleBinding "b-reader/shop" of Role "reader" to User "jane"',
+    });
+    expect(await decide([clusterRole("reader", rules), binding("", "reader", "ClusterRole", { kind: "Group", name: "dev" })], ask(user("jane", "dev"), { namespace: "any" }))).toEqual({
+      is: "allow",
+      reason: 'RBAC: allowed by ClusterRoleBinding "b-reader" of ClusterRole "reader" to Group "dev"',
+    });
     const robot = { username: "system:serviceaccount:shop:robot", groups: [] };
-    expect(await decide([clusterRole("reader", rules), binding("shop", "reader", "ClusterRole", { kind: "ServiceAccount", name: "robot" })], ask(robot))).toEqual({ is: "allow", reason: 'RBAC: allowed by RoleBinding "b-reader/shop" of ClusterRole "reader" to ServiceAccount "robot/shop"' });
+    expect(await decide([clusterRole("reader", rules), binding("shop", "reader", "ClusterRole", { kind: "ServiceAccount", name: "robot" })], ask(robot))).toEqual({
+      is: "allow",
+      reason: 'RBAC: allowed by RoleBinding "b-reader/shop" of ClusterRole "reader" to ServiceAccount "robot/shop"',
+    });
   });
 
   test("ends at the namespace of the binding, the subresource and the name", async () => {
@@ -104,7 +138,10 @@ describe("a decision by roles", () => {
   });
 
   test("names roles that are bound and do not exist", async () => {
-    expect(await decide([binding("", "gone", "ClusterRole", { kind: "User", name: "jane" })], ask(user("jane")))).toEqual({ is: "none", reason: 'RBAC: clusterrole.rbac.authorization.k8s.io "gone" not found' });
+    expect(await decide([binding("", "gone", "ClusterRole", { kind: "User", name: "jane" })], ask(user("jane")))).toEqual({
+      is: "none",
+      reason: 'RBAC: clusterrole.rbac.authorization.k8s.io "gone" not found',
+    });
   });
 
   test("follows what is taken away", async () => {
@@ -120,7 +157,9 @@ describe("a decision by roles", () => {
 
   test("looks again at what was granted a moment ago before it refuses", async () => {
     const index = new RbacIndex();
-    const authorizer = createAuthorizer([rbacMode(index, async () => [clusterRole("reader", rules)].forEach((one) => (index.setRole(one), index.setBinding(binding("", "reader", "ClusterRole", { kind: "User", name: "jane" })))))]);
+    const authorizer = createAuthorizer([
+      rbacMode(index, async () => [clusterRole("reader", rules)].forEach((one) => (index.setRole(one), index.setBinding(binding("", "reader", "ClusterRole", { kind: "User", name: "jane" }))))),
+    ]);
     expect(await authorizer.allows(ask(user("jane")))).toBe(true);
   });
 
@@ -135,7 +174,9 @@ describe("a refusal", () => {
   test("says who may not do what, where, and why", () => {
     const attributes: AuthorizationAttributes = { is: "resource", user: user("u"), verb: "list", group: "apps", resource: "deployments", namespace: "", name: "" };
     expect(accessDenied(attributes).message).toBe('deployments.apps is forbidden: User "u" cannot list resource "deployments" in API group "apps" at the cluster scope');
-    expect(accessDenied({ ...attributes, group: "", resource: "pods", subresource: "log", namespace: "n", name: "p", verb: "get" }, "because").message).toBe('pods "p" is forbidden: User "u" cannot get resource "pods/log" in API group "" in the namespace "n": because');
+    expect(accessDenied({ ...attributes, group: "", resource: "pods", subresource: "log", namespace: "n", name: "p", verb: "get" }, "because").message).toBe(
+      'pods "p" is forbidden: User "u" cannot get resource "pods/log" in API group "" in the namespace "n": because',
+    );
     expect(accessDenied({ is: "path", user: user("u"), verb: "get", path: "/metrics" }).message).toBe('forbidden: User "u" cannot get path "/metrics"');
   });
 });
@@ -146,7 +187,12 @@ describe("rights", () => {
     ["more verbs than held", [pods(["get"])], [pods(["get", "list", "watch"])], ['{APIGroups:[""], Resources:["pods"], Verbs:["list" "watch"]}']],
     ["all names where some are held", [pods(["get"], { resourceNames: ["a"] })], [pods(["get"])], ['{APIGroups:[""], Resources:["pods"], Verbs:["get"]}']],
     ["some names where all are held", [pods(["get"])], [pods(["get"], { resourceNames: ["a"] })], []],
-    ["a subresource by its own", [{ verbs: ["get"], apiGroups: [""], resources: ["*/log"] }], [pods(["get"], { resources: ["pods/log", "pods/exec"] })], ['{APIGroups:[""], Resources:["pods/exec"], Verbs:["get"]}']],
+    [
+      "a subresource by its own",
+      [{ verbs: ["get"], apiGroups: [""], resources: ["*/log"] }],
+      [pods(["get"], { resources: ["pods/log", "pods/exec"] })],
+      ['{APIGroups:[""], Resources:["pods/exec"], Verbs:["get"]}'],
+    ],
     ["every verb needs every verb", [pods(["get", "list"])], [pods(["*"])], ['{APIGroups:[""], Resources:["pods"], Verbs:["*"]}']],
     ["paths below a held one", [{ verbs: ["get"], nonResourceURLs: ["/a/*"] }], [{ verbs: ["get"], nonResourceURLs: ["/a/b", "/c"] }], ['{NonResourceURLs:["/c"], Verbs:["get"]}']],
   ])("that are missing: %s", (_what, held, wanted, missing) => {
@@ -163,8 +209,24 @@ describe("rights that stand for many", () => {
 
   test("are judged together where the same rules are about them", () => {
     const wanted = { verbs: several("v"), apiGroups: several("g"), resources: several("r"), resourceNames: several("n") };
-    expect(missingRights([{ ...wanted, verbs: wanted.verbs.slice(0, 2000) }, { ...wanted, resourceNames: [], verbs: wanted.verbs.slice(1000) }], [wanted])).toEqual([]);
-    expect(missingRights([{ ...wanted, verbs: wanted.verbs.slice(1) }, { ...wanted, apiGroups: ["*"], verbs: ["*"], resources: wanted.resources.slice(1) }], [{ ...wanted, apiGroups: ["g5"], resourceNames: ["n6"] }])).toEqual([{ verbs: ["v0"], apiGroups: ["g5"], resources: ["r0"], resourceNames: ["n6"] }]);
+    expect(
+      missingRights(
+        [
+          { ...wanted, verbs: wanted.verbs.slice(0, 2000) },
+          { ...wanted, resourceNames: [], verbs: wanted.verbs.slice(1000) },
+        ],
+        [wanted],
+      ),
+    ).toEqual([]);
+    expect(
+      missingRights(
+        [
+          { ...wanted, verbs: wanted.verbs.slice(1) },
+          { ...wanted, apiGroups: ["*"], verbs: ["*"], resources: wanted.resources.slice(1) },
+        ],
+        [{ ...wanted, apiGroups: ["g5"], resourceNames: ["n6"] }],
+      ),
+    ).toEqual([{ verbs: ["v0"], apiGroups: ["g5"], resources: ["r0"], resourceNames: ["n6"] }]);
   });
 
   test("are missing exactly where no single rule allows them", () => {
@@ -176,10 +238,26 @@ describe("rights that stand for many", () => {
           apiGroups.flatMap((group) => resources.flatMap((resource) => (resourceNames.length === 0 ? [""] : resourceNames).flatMap((name) => verbs.map((verb) => ({ group, resource, name, verb })))));
         const isHeld = ({ group, resource, name, verb }: ReturnType<typeof singles>[number]) => {
           const [base = "", subresource] = resource.split("/");
-          return held.some((one) => ruleAllows(one, { is: "resource", user: user("u"), verb, group, resource: base, ...(subresource === undefined ? {} : { subresource }), namespace: "", name: name === "" ? "any other" : name }));
+          return held.some((one) =>
+            ruleAllows(one, {
+              is: "resource",
+              user: user("u"),
+              verb,
+              group,
+              resource: base,
+              ...(subresource === undefined ? {} : { subresource }),
+              namespace: "",
+              name: name === "" ? "any other" : name,
+            }),
+          );
         };
         const key = (single: ReturnType<typeof singles>[number]) => JSON.stringify(single);
-        expect(missingRights(held, [wanted]).flatMap(singles).map(key).sort()).toEqual(singles(wanted).filter((single) => !isHeld(single)).map(key).sort());
+        expect(missingRights(held, [wanted]).flatMap(singles).map(key).sort()).toEqual(
+          singles(wanted)
+            .filter((single) => !isHeld(single))
+            .map(key)
+            .sort(),
+        );
       }),
     );
   });
@@ -212,6 +290,9 @@ describe("at every start a default role", () => {
   test("binding is made anew when it grants another role, and gets its subjects back", () => {
     const wanted = defaultRoles.clusterRoleBindings.find(({ metadata }) => metadata.name === "system:discovery") as ClusterRoleBinding;
     expect(planBinding(wanted, { ...wanted, roleRef: { ...wanted.roleRef, name: "cluster-admin" } })).toEqual({ do: "recreate", object: wanted });
-    expect(planBinding(wanted, { ...wanted, subjects: [{ kind: "User", name: "x" }] })).toMatchObject({ do: "update", object: { subjects: [{ kind: "User", name: "x" }, ...(wanted.subjects ?? [])] } });
+    expect(planBinding(wanted, { ...wanted, subjects: [{ kind: "User", name: "x" }] })).toMatchObject({
+      do: "update",
+      object: { subjects: [{ kind: "User", name: "x" }, ...(wanted.subjects ?? [])] },
+    });
   });
 });

@@ -10,7 +10,10 @@ const backup: Backup = {
   cluster: "local",
   time: "2026-01-01T00:00:00Z",
   revision: 9,
-  entries: [{ key: "/registry/core/configmaps/default/a", value: Buffer.from([0, 255, 10, 13]), modRevision: 4 }, { key: "/registry/core/configmaps/default/b", value: Buffer.from("{}"), modRevision: 9 }],
+  entries: [
+    { key: "/registry/core/configmaps/default/a", value: Buffer.from([0, 255, 10, 13]), modRevision: 4 },
+    { key: "/registry/core/configmaps/default/b", value: Buffer.from("{}"), modRevision: 9 },
+  ],
   files: [{ path: "server/pki/ca.key", mode: 0o600, content: Buffer.from("secret") }],
 };
 

@@ -13,7 +13,14 @@ import { VirtualClock } from "../../kit/virtual-clock.ts";
 const at = (text: string) => Date.parse(text);
 
 test("the oldest backups of this cluster go, and nothing else", () => {
-  const names = ["mainstay-a-2030-01-01T030000Z.backup", "mainstay-a-2030-01-03T030000Z.backup", "mainstay-a-2030-01-02T030000Z.backup", "mainstay-ab-2029-01-01T030000Z.backup", "notes.txt", "mainstay-a-mine.backup"];
+  const names = [
+    "mainstay-a-2030-01-01T030000Z.backup",
+    "mainstay-a-2030-01-03T030000Z.backup",
+    "mainstay-a-2030-01-02T030000Z.backup",
+    "mainstay-ab-2029-01-01T030000Z.backup",
+    "notes.txt",
+    "mainstay-a-mine.backup",
+  ];
   expect(chooseExpired(names, "a", 2)).toEqual(["mainstay-a-2030-01-01T030000Z.backup"]);
   expect(chooseExpired(names, "a", 5)).toEqual([]);
   expect(chooseExpired([...names, "mainstay-a-2030-01-04T030000Z.backup.age"], "a", 3)).toEqual(["mainstay-a-2030-01-01T030000Z.backup"]);
@@ -34,7 +41,10 @@ describe("scheduled backups", () => {
     const stop = new AbortController();
     const failures: string[] = [];
     const logger: Logger = { ...silentLogger, error: (message) => void failures.push(message) };
-    const running = runServices([createBackupSchedule({ storage, dataDir: folder, cluster: "local", clock, schedule: "0 3 * * *", place: backupFolder(directory), keep: 2, recipients: [], logger })], stop.signal);
+    const running = runServices(
+      [createBackupSchedule({ storage, dataDir: folder, cluster: "local", clock, schedule: "0 3 * * *", place: backupFolder(directory), keep: 2, recipients: [], logger })],
+      stop.signal,
+    );
     const written = () => (existsSync(directory) ? readdirSync(directory) : []).filter((name) => name.endsWith(".backup"));
     // Files are written in real time while virtual time stands still: a day may pass only when the schedule waits for the next one.
     const pass = async () => {

@@ -76,7 +76,9 @@ describe("expressions", () => {
 
   test("name every problem with its place", () => {
     expect(() => evaluate("a + b")).toThrow(CelCompileError);
-    expect(() => evaluate("a +\n b")).toThrow("ERROR: <input>:1:1: undeclared reference to 'a' (in container '')\n | a +\n | ^\nERROR: <input>:2:2: undeclared reference to 'b' (in container '')\n |  b\n | .^");
+    expect(() => evaluate("a +\n b")).toThrow(
+      "ERROR: <input>:1:1: undeclared reference to 'a' (in container '')\n | a +\n | ^\nERROR: <input>:2:2: undeclared reference to 'b' (in container '')\n |  b\n | .^",
+    );
   });
 
   test.each<[string, string]>([
@@ -105,7 +107,9 @@ describe("expressions", () => {
     const compile = (source: string) => compileExpression(source, { variables: { object }, messages: [object] });
     expect(() => compile("object.spec.missing")).toThrow("undefined field 'missing'");
     expect(() => compile("object.spec.replicas == 'a'")).toThrow("found no matching overload for '_==_' applied to '(int, string)'");
-    expect(toJson(compile("Object{spec: Object.spec{replicas: object.spec.replicas + 1, ?labels: optional.of({'a': 'b'}), ?names: optional.none()}}").evaluate({ object: { spec: { replicas: 2 } } }).value)).toEqual({ spec: { replicas: 3, labels: { a: "b" } } });
+    expect(
+      toJson(compile("Object{spec: Object.spec{replicas: object.spec.replicas + 1, ?labels: optional.of({'a': 'b'}), ?names: optional.none()}}").evaluate({ object: { spec: { replicas: 2 } } }).value),
+    ).toEqual({ spec: { replicas: 3, labels: { a: "b" } } });
     expect(() => compile("Object{spec: Object.spec{replicas: 'a'}}")).toThrow("expected type of field 'replicas' is 'int' but provided type is 'string'");
   });
 

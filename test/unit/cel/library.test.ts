@@ -38,7 +38,10 @@ describe("the functions", () => {
     ["ip('127.0.0.1').isLoopback() && ip('fe80::1').isLinkLocalUnicast() && ip('8.8.8.8').isGlobalUnicast() && !ip('255.255.255.255').isGlobalUnicast()", true],
     ["cidr('10.0.0.0/8').containsIP('10.2.3.4') && cidr('10.0.0.0/8').containsCIDR('10.1.0.0/16') && !cidr('10.0.0.0/16').containsCIDR('10.0.0.0/8')", true],
     ["string(cidr('192.168.3.4/16').masked()) + string(cidr('::1/64').prefixLength())", "192.168.0.0/1664"],
-    ["semver('1.2.3').isLessThan(semver('1.10.0')) && semver('1.0.0-alpha.1').compareTo(semver('1.0.0')) == -1 && isSemver('v1.0', true) && !isSemver('v1.0.0') && semver('v01.02', true).minor() == 2", true],
+    [
+      "semver('1.2.3').isLessThan(semver('1.10.0')) && semver('1.0.0-alpha.1').compareTo(semver('1.0.0')) == -1 && isSemver('v1.0', true) && !isSemver('v1.0.0') && semver('v01.02', true).minor() == 2",
+      true,
+    ],
     ["format.dns1123Label().validate('my-name').hasValue() || !format.dns1123Label().validate('My').hasValue() || format.named('nope').hasValue()", false],
     ["format.named('uuid').value().validate('x').value()", ["does not match the UUID format"]],
     ["duration('1h30m') == duration('90m') && duration('90s').getMinutes() == 1 && string(duration('1.5s')) == '1.5s'", true],
@@ -59,9 +62,15 @@ describe("the functions", () => {
       asked.push(question);
       return { isAllowed: question.verb === "get", reason: "because" };
     });
-    const program = compileExpression("authorizer.group('apps').resource('deployments').namespace('shop').check('get').allowed() && !authorizer.serviceAccount('a', 'b').path('/x').check('put').allowed()", { variables: { authorizer: AUTHORIZER } });
+    const program = compileExpression(
+      "authorizer.group('apps').resource('deployments').namespace('shop').check('get').allowed() && !authorizer.serviceAccount('a', 'b').path('/x').check('put').allowed()",
+      { variables: { authorizer: AUTHORIZER } },
+    );
     expect((await program.evaluateLater({ authorizer })).value).toBe(true);
-    expect(asked).toEqual([{ group: "apps", resource: "deployments", namespace: "shop", verb: "get" }, { serviceAccount: { namespace: "a", name: "b" }, path: "/x", verb: "put" }]);
+    expect(asked).toEqual([
+      { group: "apps", resource: "deployments", namespace: "shop", verb: "get" },
+      { serviceAccount: { namespace: "a", name: "b" }, path: "/x", verb: "put" },
+    ]);
   });
 });
 
@@ -118,7 +127,13 @@ describe("schema types", () => {
       namespace: { type: "string" },
       free: { "x-kubernetes-preserve-unknown-fields": true },
       set: { type: "array", "x-kubernetes-list-type": "set", items: { type: "string" } },
-      ports: { type: "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"], maxItems: 3, items: { type: "object", properties: { name: { type: "string" }, port: { type: "integer" } } } },
+      ports: {
+        type: "array",
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["name"],
+        maxItems: 3,
+        items: { type: "object", properties: { name: { type: "string" }, port: { type: "integer" } } },
+      },
       labels: { type: "object", additionalProperties: { type: "string" } },
     },
   };
@@ -134,7 +149,15 @@ describe("schema types", () => {
     ["self.ratio == 2.0 && type(self.ratio) == double", { ratio: 2 }],
     ["self.a__dash__b__dot__c == 'x' && has(self.a__dash__b__dot__c) && self.__namespace__ == 'n'", { "a-b.c": "x", namespace: "n" }],
     ["self.set == ['b', 'a']", { set: ["a", "b"] }],
-    ["self.ports + [] == self.ports && size(self.ports) == 2", { ports: [{ name: "a", port: 1 }, { name: "b", port: 2 }] }],
+    [
+      "self.ports + [] == self.ports && size(self.ports) == 2",
+      {
+        ports: [
+          { name: "a", port: 1 },
+          { name: "b", port: 2 },
+        ],
+      },
+    ],
     ["'x' in self.labels && self.labels.all(k, self.labels[k] == 'y')", { labels: { x: "y" } }],
   ])("%s", (source, value) => expect(run(source, value)).toBe(true));
 

@@ -37,7 +37,10 @@ test("several may report by one recorder, each their own", async () => {
   record("pulled app:1");
   await recorder.flush();
   const { items } = await api.client.for(eventResource).list("default");
-  expect(items.map(({ source, reportingComponent, count }) => [source?.component, reportingComponent, count]).sort()).toEqual([["other", "other", 1], ["test", "test", 1]]);
+  expect(items.map(({ source, reportingComponent, count }) => [source?.component, reportingComponent, count]).sort()).toEqual([
+    ["other", "other", 1],
+    ["test", "test", 1],
+  ]);
 });
 
 test("events of one object are listed in the order in which they were told, also within a millisecond", async () => {

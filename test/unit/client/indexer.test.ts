@@ -18,7 +18,11 @@ test("every index finds exactly the objects that a look at all of them finds, wh
   const model = new Map<string, KubeObject>();
   const namesOf = (objects: Iterable<KubeObject>) => [...objects].map(({ metadata: { namespace, name } }) => `${namespace}/${name}`).sort();
   for (let step = 0; step < 2_000; step++) {
-    const made = object(`n${pick(3)}`, pick(8), Array.from({ length: randomInteger(random, 3) }, () => pick(6)));
+    const made = object(
+      `n${pick(3)}`,
+      pick(8),
+      Array.from({ length: randomInteger(random, 3) }, () => pick(6)),
+    );
     const key = `${made.metadata.namespace}/${made.metadata.name}`;
     expect(random.next() < 0.6 ? indexer.put(made) : indexer.remove(key)).toBe(model.get(key));
     if (indexer.getByKey(key) === made) model.set(key, made);

@@ -129,7 +129,11 @@ test("one handler's mistake costs neither the others their events nor the copy i
   const errors: unknown[] = [];
   const logger: Logger = { ...silentLogger, error: (_message, fields) => errors.push(fields), with: () => logger };
   const informer = await start({ logger });
-  informer.addHandler({ add: () => { throw new Error("a bug"); } });
+  informer.addHandler({
+    add: () => {
+      throw new Error("a bug");
+    },
+  });
   const others: string[] = [];
   informer.addHandler({ add: ({ metadata }) => void others.push(metadata.name ?? "") });
   await maps().create(map("a"));
@@ -184,11 +188,22 @@ test("who needs identities alone shares the informer of whole objects where ther
   ended.push(factory.asService().run(running.signal));
   await maps().create(map("a", "x"));
   const owner = { apiVersion: "v1", kind: "ConfigMap", name: "a", uid: (await maps().get("default", "a")).metadata.uid ?? "" };
-  const secret = await api.client.for(secretResource).create({ apiVersion: "v1", kind: "Secret", metadata: { name: "s", namespace: "default", labels: { of: "test" }, finalizers: ["a.io/b"], ownerReferences: [owner] }, stringData: { key: "value" } });
+  const secret = await api.client
+    .for(secretResource)
+    .create({
+      apiVersion: "v1",
+      kind: "Secret",
+      metadata: { name: "s", namespace: "default", labels: { of: "test" }, finalizers: ["a.io/b"], ownerReferences: [owner] },
+      stringData: { key: "value" },
+    });
   await clock.settle();
   expect(factory.informer(configMapResource).get("default", "a")?.data).toEqual({ value: "x" });
   const { uid = "", resourceVersion = "" } = secret.metadata;
-  expect(identities.get("default", "s")).toEqual({ apiVersion: "v1", kind: "Secret", metadata: { name: "s", namespace: "default", uid, resourceVersion, finalizers: ["a.io/b"], ownerReferences: [owner] } });
+  expect(identities.get("default", "s")).toEqual({
+    apiVersion: "v1",
+    kind: "Secret",
+    metadata: { name: "s", namespace: "default", uid, resourceVersion, finalizers: ["a.io/b"], ownerReferences: [owner] },
+  });
   const whole = factory.informer(secretResource);
   await clock.settle();
   expect(whole.get("default", "s")?.data).toEqual({ key: "dmFsdWU=" });

@@ -50,7 +50,12 @@ function candidate(identity: string): () => Promise<void> {
     as: () => client,
     for: (resource) => {
       const inner = api.client.for(resource);
-      return { ...inner, get: async (...args) => (guard(), inner.get(...args)), update: async (...args) => (guard(), inner.update(...args)), create: async (...args) => (guard(), inner.create(...args)) };
+      return {
+        ...inner,
+        get: async (...args) => (guard(), inner.get(...args)),
+        update: async (...args) => (guard(), inner.update(...args)),
+        create: async (...args) => (guard(), inner.create(...args)),
+      };
     },
   };
   const running = new AbortController();

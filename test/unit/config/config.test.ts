@@ -50,7 +50,13 @@ describe("server options", () => {
 const SAMPLES = ["127.0.0.1", "10.96.0.0/12", "1h", "17", "true", "name=value"];
 /** What an option is of no use without. */
 const RECIPIENT = "age1dzdr57t7jyz3emkshaa9t6qkrgdcap6pjrs4r5hgf9lnwhg7dq9q6747qj";
-const COMPANIONS: Readonly<Partial<Record<OptionRow["key"], Readonly<Record<string, string>>>>> = { nodeCidrMaskSizeIpv6: { clusterCidr: "fd00::/16", serviceCidr: "fd01::/112" }, server: { token: "secret" }, backupRepo: { backupRecipient: RECIPIENT }, tlsCertFile: { tlsPrivateKeyFile: "key" }, tlsPrivateKeyFile: { tlsCertFile: "certificate" } };
+const COMPANIONS: Readonly<Partial<Record<OptionRow["key"], Readonly<Record<string, string>>>>> = {
+  nodeCidrMaskSizeIpv6: { clusterCidr: "fd00::/16", serviceCidr: "fd01::/112" },
+  server: { token: "secret" },
+  backupRepo: { backupRecipient: RECIPIENT },
+  tlsCertFile: { tlsPrivateKeyFile: "key" },
+  tlsPrivateKeyFile: { tlsCertFile: "certificate" },
+};
 const isAccepted = (row: OptionRow, sample: string) => {
   try {
     row.parse?.(sample);
@@ -82,7 +88,10 @@ describe("addresses", () => {
   it("may be of both families, in their canonical form", () => {
     const config = resolveServerConfig({ clusterCidr: "10.42.0.0/16, FD00:42:0::/56", serviceClusterIpRange: "10.43.0.0/16,fd00:43::/112", nodeIp: "192.0.2.1,2001:DB8::1" }, {});
     expect(config).toMatchObject({ clusterCidr: "10.42.0.0/16,fd00:42::/56", serviceCidr: "10.43.0.0/16,fd00:43::/112", nodeIp: "192.0.2.1,2001:db8::1" });
-    expect(podRangesOf(config).map(({ text, nodePrefix }) => [text, nodePrefix])).toEqual([["10.42.0.0/16", 24], ["fd00:42::/56", 64]]);
+    expect(podRangesOf(config).map(({ text, nodePrefix }) => [text, nodePrefix])).toEqual([
+      ["10.42.0.0/16", 24],
+      ["fd00:42::/56", 64],
+    ]);
   });
 
   it("take the sizes of nodes' ranges that are asked for", () => {
@@ -128,7 +137,13 @@ describe("addresses", () => {
 
 describe("switches of API versions", () => {
   it("ask for what is served, and do without what is not", () => {
-    expect(resolveServerConfig({ runtimeConfig: "api/all=true,api/beta=false,api/v1,apps/v1/deployments=true,extensions/v1beta1=false" }, {}).runtimeConfig).toEqual({ "api/all": true, "api/beta": false, "api/v1": true, "apps/v1/deployments": true, "extensions/v1beta1": false });
+    expect(resolveServerConfig({ runtimeConfig: "api/all=true,api/beta=false,api/v1,apps/v1/deployments=true,extensions/v1beta1=false" }, {}).runtimeConfig).toEqual({
+      "api/all": true,
+      "api/beta": false,
+      "api/v1": true,
+      "apps/v1/deployments": true,
+      "extensions/v1beta1": false,
+    });
     expect(() => resolveServerConfig({ runtimeConfig: "batch/v1=false" }, {})).toThrow("batch/v1 cannot be switched off");
     expect(() => resolveServerConfig({ runtimeConfig: "extensions/v1beta1" }, {})).toThrow("extensions/v1beta1 is not served");
     expect(() => resolveServerConfig({ runtimeConfig: "everything" }, {})).toThrow("must be pairs such as apps/v1=true");

@@ -5,7 +5,11 @@ const file = (...egressSelections: readonly object[]) => JSON.stringify({ apiVer
 const by = (name: string, proxyProtocol: string, transport?: object) => ({ name, connection: { proxyProtocol, ...(transport === undefined ? {} : { transport }) } });
 
 test("connections leave directly, or by a proxy at an address or a socket", () => {
-  expect([...parseEgressSelectorConfig(file(by("Cluster", "HTTPConnect", { uds: { udsName: "/run/proxy.sock" } }), by("controlplane", "HTTPConnect", { tcp: { url: "http://[fd00::1]:8131" } }), by("etcd", "Direct")))]).toEqual([
+  expect([
+    ...parseEgressSelectorConfig(
+      file(by("Cluster", "HTTPConnect", { uds: { udsName: "/run/proxy.sock" } }), by("controlplane", "HTTPConnect", { tcp: { url: "http://[fd00::1]:8131" } }), by("etcd", "Direct")),
+    ),
+  ]).toEqual([
     ["cluster", { is: "socket", path: "/run/proxy.sock" }],
     ["controlplane", { is: "http", host: "fd00::1", port: 8131 }],
   ]);

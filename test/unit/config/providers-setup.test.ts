@@ -42,7 +42,10 @@ describe("the switches of identity providers", () => {
     };
     const [all, stop, said] = [parts(), new AbortController(), [] as string[]];
     write(config({ enabled: true, conditions: [{ path: "/livez" }] }));
-    const setup = setUpProviders(resolveServerConfig({ authenticationConfig: file, anonymousAuth: "false" }, {}), { ...all, logger: { ...silentLogger, warn: (_message, fields) => void said.push(String(fields?.["error"])) } });
+    const setup = setUpProviders(resolveServerConfig({ authenticationConfig: file, anonymousAuth: "false" }, {}), {
+      ...all,
+      logger: { ...silentLogger, warn: (_message, fields) => void said.push(String(fields?.["error"])) },
+    });
     const running = setup.services.map((one) => one.run(stop.signal));
     /** Files are read on the machine's time, not on the clock's. */
     const until = async (line: RegExp) => {

@@ -36,7 +36,11 @@ test.each([
 });
 
 test("ports of nodes are a range, by both ends or by its length", () => {
-  expect([parsePortRange("30000-32767"), parsePortRange("20000+99"), parsePortRange("4000")]).toEqual([{ first: 30000, last: 32767 }, { first: 20000, last: 20099 }, { first: 4000, last: 4000 }]);
+  expect([parsePortRange("30000-32767"), parsePortRange("20000+99"), parsePortRange("4000")]).toEqual([
+    { first: 30000, last: 32767 },
+    { first: 20000, last: 20099 },
+    { first: 4000, last: 4000 },
+  ]);
   for (const text of ["", "a-b", "5-4", "0-10", "1-70000"]) expect(() => parsePortRange(text)).toThrow("must be a range of ports such as 30000-32767");
 });
 
@@ -57,17 +61,35 @@ test.each<[string, Record<string, string>, string]>([
 });
 
 test("options are read as upstream's command lines have them", () => {
-  const config = resolveServerConfig({ tlsSniCertKey: "a.crt,a.key\nb.crt,b.key:*.x.org,y.org", corsAllowedOrigins: "^https://a.org$,//b.org:", enableBootstrapTokenAuth: true, anonymousAuth: "false", eventTtl: "30m", etcdCompactionInterval: "0" }, {});
-  expect(config.tlsSniCertKey).toEqual([{ certificate: "a.crt", key: "a.key", names: [] }, { certificate: "b.crt", key: "b.key", names: ["*.x.org", "y.org"] }]);
+  const config = resolveServerConfig(
+    {
+      tlsSniCertKey: "a.crt,a.key\nb.crt,b.key:*.x.org,y.org",
+      corsAllowedOrigins: "^https://a.org$,//b.org:",
+      enableBootstrapTokenAuth: true,
+      anonymousAuth: "false",
+      eventTtl: "30m",
+      etcdCompactionInterval: "0",
+    },
+    {},
+  );
+  expect(config.tlsSniCertKey).toEqual([
+    { certificate: "a.crt", key: "a.key", names: [] },
+    { certificate: "b.crt", key: "b.key", names: ["*.x.org", "y.org"] },
+  ]);
   expect(config.corsAllowedOrigins.map(String)).toEqual(["/^https:\\/\\/a.org$/", "/\\/\\/b.org:/"]);
   expect(config).toMatchObject({ enableBootstrapTokenAuth: true, anonymousAuth: false, eventTtl: 1_800_000, etcdCompactionInterval: 0, serviceNodePortRange: { first: 30_000, last: 32_767 } });
 });
 
 test("options without effect say so where they would have one, and are refused where that would be missed", () => {
   expect(idleNotices({ profiling: "false", storageBackend: "etcd3", watchCache: true })).toEqual([]);
-  expect(idleNotices({ profiling: true, kubeletTimeout: "5s" })).toEqual(["--profiling changes nothing: there are no profiles to be had over HTTP", "--kubelet-timeout changes nothing: agents are waited for as long as the request is"]);
+  expect(idleNotices({ profiling: true, kubeletTimeout: "5s" })).toEqual([
+    "--profiling changes nothing: there are no profiles to be had over HTTP",
+    "--kubelet-timeout changes nothing: agents are waited for as long as the request is",
+  ]);
   expect(() => idleNotices({ storageBackend: "etcd2" })).toThrow('--storage-backend "etcd2": must be etcd3');
-  expect(() => idleNotices({ storageMediaType: "application/vnd.kubernetes.protobuf" })).toThrow('--storage-media-type "application/vnd.kubernetes.protobuf": must be application/json: objects are kept as JSON');
+  expect(() => idleNotices({ storageMediaType: "application/vnd.kubernetes.protobuf" })).toThrow(
+    '--storage-media-type "application/vnd.kubernetes.protobuf": must be application/json: objects are kept as JSON',
+  );
   expect(idleNotices({ emulatedVersion: "kube=1.36", kubernetesServiceNodePort: "0", etcdServersOverrides: "" })).toEqual([]);
   expect(() => idleNotices({ emulatedVersion: "1.35" })).toThrow('--emulated-version "1.35": must be 1.36 or kube=1.36: the API is that of one version');
   expect(() => idleNotices({ etcdServersOverrides: "/events#http://e" })).toThrow("cannot be done: every kind is in one store");
@@ -78,14 +100,19 @@ test("options without effect say so where they would have one, and are refused w
 test("a server may allow no privileged containers, in pods and in what makes them", async () => {
   await using api = await startTestApi({ allowsPrivileged: false });
   const spec = { containers: [{ name: "c", image: "i", securityContext: { privileged: true } }] };
-  await expect(api.client.for(podResource).create({ apiVersion: "v1", kind: "Pod", metadata: { name: "a", namespace: "default" }, spec })).rejects.toMatchObject({ status: { code: 422, message: 'Pod "a" is invalid: spec.containers[0].securityContext.privileged: Forbidden: disallowed by cluster policy' } });
+  await expect(api.client.for(podResource).create({ apiVersion: "v1", kind: "Pod", metadata: { name: "a", namespace: "default" }, spec })).rejects.toMatchObject({
+    status: { code: 422, message: 'Pod "a" is invalid: spec.containers[0].securityContext.privileged: Forbidden: disallowed by cluster policy' },
+  });
   const template = { metadata: { labels: { a: "b" } }, spec };
-  await expect(api.client.for(deploymentResource).create({ apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "a", namespace: "default" }, spec: { selector: { matchLabels: { a: "b" } }, template } })).rejects.toThrow("spec.template.spec.containers[0].securityContext.privileged: Forbidden");
+  await expect(
+    api.client.for(deploymentResource).create({ apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "a", namespace: "default" }, spec: { selector: { matchLabels: { a: "b" } }, template } }),
+  ).rejects.toThrow("spec.template.spec.containers[0].securityContext.privileged: Forbidden");
 });
 
 test("Services get their ports of nodes from the range that was given", async () => {
   await using api = await startTestApi({ serviceNodePorts: { first: 20_000, last: 20_001 } });
-  const service = (name: string, nodePort?: number) => ({ apiVersion: "v1", kind: "Service", metadata: { name, namespace: "default" }, spec: { type: "NodePort", ports: [{ port: 80, ...(nodePort === undefined ? {} : { nodePort }) }] } }) as const;
+  const service = (name: string, nodePort?: number) =>
+    ({ apiVersion: "v1", kind: "Service", metadata: { name, namespace: "default" }, spec: { type: "NodePort", ports: [{ port: 80, ...(nodePort === undefined ? {} : { nodePort }) }] } }) as const;
   const made = [await api.client.for(serviceResource).create(service("a")), await api.client.for(serviceResource).create(service("b"))];
   expect(made.map(({ spec }) => spec?.ports?.[0]?.nodePort).sort()).toEqual([20_000, 20_001]);
   await expect(api.client.for(serviceResource).create(service("c", 30_000))).rejects.toThrow("provided port is not in the valid range. The range of valid ports is 20000-20001");

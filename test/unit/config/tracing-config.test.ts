@@ -27,7 +27,11 @@ test.each<[string, string, string]>([
   ["with a rate that is none", file("samplingRatePerMillion: many"), "samplingRatePerMillion: must be a whole number"],
   ["with a rate below none", file("samplingRatePerMillion: -1"), "samplingRatePerMillion: Invalid value: -1: sampling rate must be positive"],
   ["with a rate above all", file("samplingRatePerMillion: 1000001"), "samplingRatePerMillion: Invalid value: 1000001: sampling rate per million must be less than or equal to one million"],
-  ["by another way", file("endpoint: http://localhost:4317"), 'endpoint: Invalid value: "http://localhost:4317": unsupported scheme: http.  Options are none, dns, unix, or unix-abstract.  See https://github.com/grpc/grpc/blob/master/doc/naming.md'],
+  [
+    "by another way",
+    file("endpoint: http://localhost:4317"),
+    'endpoint: Invalid value: "http://localhost:4317": unsupported scheme: http.  Options are none, dns, unix, or unix-abstract.  See https://github.com/grpc/grpc/blob/master/doc/naming.md',
+  ],
   ["by no way", file('endpoint: "dn%2s://localhost:4317"'), 'endpoint: Invalid value: "dn%2s://localhost:4317": parse "dn%2s://localhost:4317": first path segment in URL cannot contain colon'],
   ["with a port that is none", file("endpoint: localhost:http"), 'endpoint: Invalid value: "dns://localhost:http": parse "dns://localhost:http": invalid port ":http" after host'],
   ["with all of it wrong", file("samplingRatePerMillion: -5\nendpoint: ftp://x"), "samplingRatePerMillion: Invalid value: -5: sampling rate must be positive, endpoint: Invalid value"],

@@ -22,9 +22,13 @@ test("what is let at once leaves nothing to do, and what is no refusal ends the 
 test("what is refused keeps no start up, and is done again until it is let", async () => {
   const given = parts();
   let tries = 0;
-  await writeAtStart("it", async () => {
-    if (++tries < 3) throw internalError("failed calling webhook");
-  }, given);
+  await writeAtStart(
+    "it",
+    async () => {
+      if (++tries < 3) throw internalError("failed calling webhook");
+    },
+    given,
+  );
   expect([tries, given.started.length]).toEqual([1, 1]);
   const [stop, ended] = [new AbortController(), [] as string[]];
   const running = given.started[0]!.run(stop.signal).then(() => void ended.push("it"));
@@ -52,10 +56,15 @@ test("what changes is written after each change, the last one until it is let", 
   const facts = new ChangingValue("first");
   const written: string[] = [];
   let isRefused = false;
-  writeOnChange("it", async () => {
-    if (isRefused) throw internalError("failed calling webhook");
-    written.push(facts.current);
-  }, facts, given);
+  writeOnChange(
+    "it",
+    async () => {
+      if (isRefused) throw internalError("failed calling webhook");
+      written.push(facts.current);
+    },
+    facts,
+    given,
+  );
   facts.set("before it runs");
   const running = given.started[0]!.run(given.stop.signal);
   await given.clock.advance(60_000);

@@ -19,16 +19,28 @@ interface PodShape {
   readonly deletedAt?: number;
 }
 function pod(name: string, { request = "1", phase = "Running", startedAt = 0, readyAt = 10, isReady = true, deletedAt }: PodShape = {}): Pod {
-  const made = aPod(name, { phase, ...(deletedAt === undefined ? {} : { deletedAt }), spec: { containers: [{ name: "app", image: "i", ...(request === "" ? {} : { resources: { requests: { cpu: request, memory: "100Mi" } } }) }] } });
+  const made = aPod(name, {
+    phase,
+    ...(deletedAt === undefined ? {} : { deletedAt }),
+    spec: { containers: [{ name: "app", image: "i", ...(request === "" ? {} : { resources: { requests: { cpu: request, memory: "100Mi" } } }) }] },
+  });
   return { ...made, status: { phase, startTime: at(startedAt), conditions: [{ type: "Ready", status: isReady ? "True" : "False", lastTransitionTime: at(readyAt) }] } };
 }
-const figure = (name: string, cpu: string, memory = "50Mi"): PodMetrics => ({ apiVersion: "metrics.k8s.io/v1beta1", kind: "PodMetrics", metadata: { name }, timestamp: at(3_595), window: "10s", containers: [{ name: "app", usage: { cpu, memory } }] });
+const figure = (name: string, cpu: string, memory = "50Mi"): PodMetrics => ({
+  apiVersion: "metrics.k8s.io/v1beta1",
+  kind: "PodMetrics",
+  metadata: { name },
+  timestamp: at(3_595),
+  window: "10s",
+  containers: [{ name: "app", usage: { cpu, memory } }],
+});
 const use = (averageUtilization: number): MetricSpec => ({ type: "Resource", resource: { name: "cpu", target: { type: "Utilization", averageUtilization } } });
 const TOLERANCES = { up: 0.1, down: 0.1 };
 const names = (count: number) => Array.from({ length: count }, (_, index) => `p${index}`);
 
 describe("the number of replicas that processor time asks for", () => {
-  const replicas = (spec: MetricSpec, currentReplicas: number, pods: readonly Pod[], metrics: readonly PodMetrics[]) => computeReplicas(spec, undefined, { currentReplicas, statusReplicas: currentReplicas, pods, metrics, tolerances: TOLERANCES }, "default", NOW).replicas;
+  const replicas = (spec: MetricSpec, currentReplicas: number, pods: readonly Pod[], metrics: readonly PodMetrics[]) =>
+    computeReplicas(spec, undefined, { currentReplicas, statusReplicas: currentReplicas, pods, metrics, tolerances: TOLERANCES }, "default", NOW).replicas;
   const all = (count: number, cpu: string) => names(count).map((name) => figure(name, cpu));
   const pods = (count: number, shape: PodShape = {}) => names(count).map((name) => pod(name, shape));
   test.each<[string, number, readonly Pod[], readonly PodMetrics[], number]>([
@@ -46,14 +58,23 @@ describe("the number of replicas that processor time asks for", () => {
 
   test("is told by plain amounts as well, and says what is used", () => {
     const memory: MetricSpec = { type: "Resource", resource: { name: "memory", target: { type: "AverageValue", averageValue: "25Mi" } } };
-    expect(computeReplicas(memory, undefined, { currentReplicas: 2, statusReplicas: 2, pods: pods(2), metrics: all(2, "1"), tolerances: TOLERANCES }, "default", NOW)).toEqual({ replicas: 4, name: "memory resource", status: { type: "Resource", resource: { name: "memory", current: { averageValue: "50Mi" } } } });
-    expect(computeReplicas(use(50), undefined, { currentReplicas: 2, statusReplicas: 2, pods: pods(2), metrics: all(2, "900m"), tolerances: TOLERANCES }, "default", NOW).status).toEqual({ type: "Resource", resource: { name: "cpu", current: { averageUtilization: 90, averageValue: "900m" } } });
+    expect(computeReplicas(memory, undefined, { currentReplicas: 2, statusReplicas: 2, pods: pods(2), metrics: all(2, "1"), tolerances: TOLERANCES }, "default", NOW)).toEqual({
+      replicas: 4,
+      name: "memory resource",
+      status: { type: "Resource", resource: { name: "memory", current: { averageValue: "50Mi" } } },
+    });
+    expect(computeReplicas(use(50), undefined, { currentReplicas: 2, statusReplicas: 2, pods: pods(2), metrics: all(2, "900m"), tolerances: TOLERANCES }, "default", NOW).status).toEqual({
+      type: "Resource",
+      resource: { name: "cpu", current: { averageUtilization: 90, averageValue: "900m" } },
+    });
   });
 
   test("is a share of what a pod requests as a whole, where it does", () => {
     const whole = (name: string): Pod => ({ ...pod(name, { request: "" }), spec: { ...pod(name, { request: "" }).spec, resources: { requests: { cpu: "1" } } } });
     expect(replicas(use(50), 3, names(3).map(whole), all(3, "900m"))).toBe(6);
-    expect(() => replicas({ type: "ContainerResource", containerResource: { name: "cpu", container: "app", target: { type: "Utilization", averageUtilization: 50 } } }, 3, names(3).map(whole), all(3, "900m"))).toThrow("missing request for cpu in container app of Pod p0");
+    expect(() =>
+      replicas({ type: "ContainerResource", containerResource: { name: "cpu", container: "app", target: { type: "Utilization", averageUtilization: 50 } } }, 3, names(3).map(whole), all(3, "900m")),
+    ).toThrow("missing request for cpu in container app of Pod p0");
   });
 
   test.each<[string, MetricSpec, readonly Pod[], readonly PodMetrics[], string]>([
@@ -68,9 +89,13 @@ describe("the number of replicas that figures of other APIs ask for", () => {
   const perPod: MetricSpec = { type: "Pods", pods: { metric: { name: "hits" }, target: { type: "AverageValue", averageValue: "10" } } };
   const describedObject = { apiVersion: "networking.k8s.io/v1", kind: "Ingress", name: "main" };
   const ofObject = (target: object): MetricSpec => ({ type: "Object", object: { metric: { name: "hits" }, describedObject, target: { type: "Value", ...target } } });
-  const external = (target: object, selector?: object): MetricSpec => ({ type: "External", external: { metric: { name: "queue", ...(selector === undefined ? {} : { selector }) }, target: { type: "Value", ...target } } });
+  const external = (target: object, selector?: object): MetricSpec => ({
+    type: "External",
+    external: { metric: { name: "queue", ...(selector === undefined ? {} : { selector }) }, target: { type: "Value", ...target } },
+  });
   const values = (...list: string[]): CustomFigures => ({ figures: list.map((value, index) => ({ name: `p${index}`, timestamp: at(3_595), windowSeconds: 60, value })) });
-  const ask = (spec: MetricSpec, found: CustomFigures, more: object = {}) => computeReplicas(spec, found, { currentReplicas: 3, statusReplicas: 3, pods: names(3).map((name) => pod(name)), metrics: [], tolerances: TOLERANCES, ...more }, "default", NOW);
+  const ask = (spec: MetricSpec, found: CustomFigures, more: object = {}) =>
+    computeReplicas(spec, found, { currentReplicas: 3, statusReplicas: 3, pods: names(3).map((name) => pod(name)), metrics: [], tolerances: TOLERANCES, ...more }, "default", NOW);
 
   test.each<[string, MetricSpec, CustomFigures, number, object]>([
     ["of pods, on average", perPod, values("20", "10", "30500m"), 7, { pods: { metric: { name: "hits" }, current: { averageValue: "20166m" } } }],
@@ -93,7 +118,9 @@ describe("the number of replicas that figures of other APIs ask for", () => {
     expect(ask(perPod, values("1", "1", "1")).name).toBe("pods metric hits");
     expect(ask(ofObject({ value: "1" }), values("1")).name).toBe("Ingress metric hits");
     expect(ask(external({ value: "1" }), values("1")).name).toBe("external metric queue(nil)");
-    expect(ask(external({ value: "1" }, { matchLabels: { zone: "a" } }), values("1")).name).toBe("external metric queue(&LabelSelector{MatchLabels:map[string]string{zone: a,},MatchExpressions:[]LabelSelectorRequirement{},})");
+    expect(ask(external({ value: "1" }, { matchLabels: { zone: "a" } }), values("1")).name).toBe(
+      "external metric queue(&LabelSelector{MatchLabels:map[string]string{zone: a,},MatchExpressions:[]LabelSelectorRequirement{},})",
+    );
   });
 
   test.each<[string, MetricSpec, string, string]>([
@@ -119,7 +146,11 @@ describe("where figures of other APIs stand", () => {
     ["of a Service", of({ apiVersion: "v1", kind: "Service", name: "web" }), "/apis/custom.metrics.k8s.io/v1beta2/namespaces/shop/services/web/hits"],
     ["of the namespace", of({ apiVersion: "v1", kind: "Namespace", name: "other" }), "/apis/custom.metrics.k8s.io/v1beta2/namespaces/shop/metrics/hits"],
     ["of a kind that nobody knows", of({ apiVersion: "x.example/v1", kind: "What", name: "x" }), 'unable to fetch metrics from custom metrics API: no matches for kind "What" in group "x.example"'],
-    ["of something outside", { type: "External", external: { metric: { name: "queue", selector: { matchLabels: { q: "1" } } }, target: { type: "Value", value: "1" } } }, "/apis/external.metrics.k8s.io/v1beta1/namespaces/shop/queue?labelSelector=q%3D1"],
+    [
+      "of something outside",
+      { type: "External", external: { metric: { name: "queue", selector: { matchLabels: { q: "1" } } }, target: { type: "Value", value: "1" } } },
+      "/apis/external.metrics.k8s.io/v1beta1/namespaces/shop/queue?labelSelector=q%3D1",
+    ],
   ])("%s", (_name, spec, expected) => expect(path(spec)).toBe(expected));
   test("of the older version where only that is registered, and nowhere without one", () => {
     expect(path(pods, ["v1beta1.custom.metrics.k8s.io"])).toContain("/custom.metrics.k8s.io/v1beta1/");
@@ -151,7 +182,23 @@ describe("how far the number may change", () => {
     ["by so many, counting those of the last minute", { scaleUp: rules("Pods", 2) }, 4, 9, { recommendations: [], changes: [{ atMs: NOW - 30_000, by: 1 }] }, 5, "ScaleUpLimit"],
     ["by a share in a minute", { scaleDown: rules("Percent", 50, { stabilizationWindowSeconds: 0 }) }, 9, 2, nothing, 4, "ScaleDownLimit"],
     ["not at all when told so", { scaleDown: { selectPolicy: "Disabled", stabilizationWindowSeconds: 0 } }, 9, 2, nothing, 9, "ScaleDownLimit"],
-    ["by what the most careful policy allows", { scaleUp: { policies: [{ type: "Pods", value: 1, periodSeconds: 60 }, { type: "Percent", value: 100, periodSeconds: 60 }], selectPolicy: "Min" } }, 4, 9, nothing, 5, "ScaleUpLimit"],
+    [
+      "by what the most careful policy allows",
+      {
+        scaleUp: {
+          policies: [
+            { type: "Pods", value: 1, periodSeconds: 60 },
+            { type: "Percent", value: 100, periodSeconds: 60 },
+          ],
+          selectPolicy: "Min",
+        },
+      },
+      4,
+      9,
+      nothing,
+      5,
+      "ScaleUpLimit",
+    ],
     ["up only when it was needed all the while", { scaleUp: rules("Pods", 9, { stabilizationWindowSeconds: 120 }) }, 3, 9, recommended(1, 4), 4, undefined],
   ])("is %s", (_name, behavior, current, wanted, history, expected, reason) => {
     const found = limitReplicas(autoscaler(behavior === undefined ? {} : { behavior }), current, wanted, history, NOW);
@@ -161,7 +208,16 @@ describe("how far the number may change", () => {
 
 describe("an autoscaler", () => {
   const target = (replicas: number, selector = "app=web") => ({ resource: deploymentResource as ResourceReference, object: aDeployment("web"), replicas, statusReplicas: replicas, selector });
-  const inputs = (more: Partial<AutoscalerInputs> = {}): AutoscalerInputs => ({ autoscaler: autoscaler(), target: target(3), pods: names(3).map((name) => pod(name)), metrics: names(3).map((name) => figure(name, "900m")), figures: [], history: { recommendations: [], changes: [] }, periodMs: 15_000, ...more });
+  const inputs = (more: Partial<AutoscalerInputs> = {}): AutoscalerInputs => ({
+    autoscaler: autoscaler(),
+    target: target(3),
+    pods: names(3).map((name) => pod(name)),
+    metrics: names(3).map((name) => figure(name, "900m")),
+    figures: [],
+    history: { recommendations: [], changes: [] },
+    periodMs: 15_000,
+    ...more,
+  });
   const run = (given: AutoscalerInputs, failure?: unknown) => {
     const decision = decideReplicas(given, NOW);
     const after = concludeAutoscaler(given, decision, { created: [], updated: [], existing: undefined, failure }, NOW);

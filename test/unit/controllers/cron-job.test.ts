@@ -14,7 +14,10 @@ const cron = (shape: CronJobShape = {}) => aCronJob("cron", shape);
 const child = (seconds: number, shape: JobShape = {}) => aJob(nameAt(seconds), { owner: cron(), annotations: { "batch.kubernetes.io/cronjob-scheduled-timestamp": at(seconds) }, ...shape });
 const active = (...jobs: readonly Job[]) => jobs.map(({ metadata: { name = "", uid = "" } }) => ({ kind: "Job", apiVersion: "batch/v1", namespace: "default", name, uid, resourceVersion: "1" }));
 const plan = (owner: CronJob, jobs: readonly Job[], seconds: number) => planCronJob({ cron: owner, jobs }, START + seconds * 1000);
-const words = (actions: readonly Action[]) => actions.flatMap((action) => (action.do === "event" ? [action.content.reason] : action.do === "wait" ? [`wait ${action.forMs / 1000}`] : "object" in action ? [`${action.do} ${action.object.metadata.name}`] : []));
+const words = (actions: readonly Action[]) =>
+  actions.flatMap((action) =>
+    action.do === "event" ? [action.content.reason] : action.do === "wait" ? [`wait ${action.forMs / 1000}`] : "object" in action ? [`${action.do} ${action.object.metadata.name}`] : [],
+  );
 const TEN = nameAt(10 * MINUTE);
 
 describe("a CronJob", () => {
@@ -47,14 +50,21 @@ describe("a CronJob", () => {
   test("gives its Jobs the template's metadata, itself as owner, and the time by its own clock", () => {
     const owner = cron({ spec: { schedule: "0 9 * * *", timeZone: "Europe/Berlin", jobTemplate: { metadata: { labels: { team: "a" }, annotations: { note: "b" } }, spec: aJob("x").spec } } });
     const made = plan(owner, [], 8 * 60 * MINUTE).find((action) => action.do === "create")?.object;
-    expect(made?.metadata).toMatchObject({ labels: { team: "a" }, annotations: { note: "b", "batch.kubernetes.io/cronjob-scheduled-timestamp": "2030-01-01T09:00:00+01:00" }, ownerReferences: [{ kind: "CronJob", uid: "uid-cron", controller: true }] });
+    expect(made?.metadata).toMatchObject({
+      labels: { team: "a" },
+      annotations: { note: "b", "batch.kubernetes.io/cronjob-scheduled-timestamp": "2030-01-01T09:00:00+01:00" },
+      ownerReferences: [{ kind: "CronJob", uid: "uid-cron", controller: true }],
+    });
   });
 
   test("remembers what it started, what runs, and the newest end that went well", () => {
     const ended = child(0, { ended: ["Complete", 5 * MINUTE] });
     const owner = cron({ status: { active: active(running, ended), lastScheduleTime: at(0) } });
     const made = child(10 * MINUTE);
-    const actions = concludeCronJob({ cron: owner, jobs: [running, ended].map((job, index) => ({ ...job, metadata: { ...job.metadata, uid: index === 0 ? "uid-r" : job.metadata.uid } }) as Job) }, { created: [made], updated: [], existing: undefined, failure: undefined });
+    const actions = concludeCronJob(
+      { cron: owner, jobs: [running, ended].map((job, index) => ({ ...job, metadata: { ...job.metadata, uid: index === 0 ? "uid-r" : job.metadata.uid } }) as Job) },
+      { created: [made], updated: [], existing: undefined, failure: undefined },
+    );
     const status = (actions.find((action) => action.do === "update")?.object as CronJob).status;
     expect(status).toEqual({ active: active(made), lastScheduleTime: at(10 * MINUTE), lastSuccessfulTime: at(5 * MINUTE) });
     expect(words(actions)).toEqual(["SuccessfulCreate", "update cron"]);

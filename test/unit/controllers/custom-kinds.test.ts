@@ -10,7 +10,11 @@ const NAMES = { plural: "boats", singular: "boat", kind: "Boat", listKind: "Boat
 function definition(change: { readonly names?: object; readonly status?: object; readonly metadata?: object; readonly schema?: object } = {}): CustomResourceDefinition {
   const schema = { openAPIV3Schema: change.schema ?? { type: "object" } };
   const spec = { group: "sea.example", scope: "Namespaced", names: { ...NAMES, ...change.names }, versions: [{ name: "v1", served: true, storage: true, schema }] };
-  return { metadata: { name: "boats.sea.example", finalizers: ["customresourcecleanup.apiextensions.k8s.io"], ...change.metadata }, spec, status: { storedVersions: ["v1"], ...change.status } } as unknown as CustomResourceDefinition; // parts of it will do
+  return {
+    metadata: { name: "boats.sea.example", finalizers: ["customresourcecleanup.apiextensions.k8s.io"], ...change.metadata },
+    spec,
+    status: { storedVersions: ["v1"], ...change.status },
+  } as unknown as CustomResourceDefinition; // parts of it will do
 }
 
 function accepted(names: object): CustomResourceDefinition {
@@ -47,7 +51,10 @@ describe("the names of a custom kind", () => {
   });
 
   it("stay the kind's own when it changes to some that are taken", () => {
-    const subject = definition({ names: { shortNames: ["sail"] }, status: { acceptedNames: NAMES, conditions: [{ type: "Established", status: "True", reason: "InitialNamesAccepted", message: "the initial names have been accepted" }] } });
+    const subject = definition({
+      names: { shortNames: ["sail"] },
+      status: { acceptedNames: NAMES, conditions: [{ type: "Established", status: "True", reason: "InitialNamesAccepted", message: "the initial names have been accepted" }] },
+    });
     const { names, conditions } = written(plan(subject, [accepted({ shortNames: ["sail"] })]));
     expect(names?.shortNames).toEqual(["bt"]);
     expect(conditions).toEqual({ NamesAccepted: `False/ShortNamesConflict/"sail" is already in use`, Established: ESTABLISHED });
@@ -77,7 +84,9 @@ describe("a custom kind", () => {
   it("whose conversions go to a webhook that nobody can trust is not established", () => {
     const withBundle = (caBundle: string) => {
       const subject = definition();
-      return written(plan({ ...subject, spec: { ...subject.spec, conversion: { strategy: "Webhook", webhook: { conversionReviewVersions: ["v1"], clientConfig: { url: "https://localhost", caBundle } } } } })).conditions["Established"];
+      return written(
+        plan({ ...subject, spec: { ...subject.spec, conversion: { strategy: "Webhook", webhook: { conversionReviewVersions: ["v1"], clientConfig: { url: "https://localhost", caBundle } } } } }),
+      ).conditions["Established"];
     };
     expect(withBundle(Buffer.from("\n").toString("base64"))).toBe("False/InvalidCABundle/The conversion webhook CABundle is invalid");
     expect(withBundle("")).toBe(ESTABLISHED);
@@ -85,7 +94,9 @@ describe("a custom kind", () => {
 });
 
 it("a schema from elsewhere that is not structural is pointed out", () => {
-  expect(written(plan(definition({ schema: { properties: { a: { type: "string" } } } }))).conditions["NonStructuralSchema"]).toBe("True/Violations/spec.versions[0].schema.openAPIV3Schema.type: Required value: must not be empty at the root");
+  expect(written(plan(definition({ schema: { properties: { a: { type: "string" } } } }))).conditions["NonStructuralSchema"]).toBe(
+    "True/Violations/spec.versions[0].schema.openAPIV3Schema.type: Required value: must not be empty at the root",
+  );
 });
 
 describe("a custom kind that is being deleted", () => {
@@ -116,7 +127,12 @@ describe("a custom kind that is being deleted", () => {
 });
 
 describe("the APIService of custom kinds", () => {
-  const own = { apiVersion: "apiregistration.k8s.io/v1", kind: "APIService", metadata: { name: "v1.sea.example", labels: { "kube-aggregator.kubernetes.io/automanaged": "true" } }, spec: { group: "sea.example", version: "v1", groupPriorityMinimum: 1000, versionPriority: 100 } } as APIService;
+  const own = {
+    apiVersion: "apiregistration.k8s.io/v1",
+    kind: "APIService",
+    metadata: { name: "v1.sea.example", labels: { "kube-aggregator.kubernetes.io/automanaged": "true" } },
+    spec: { group: "sea.example", version: "v1", groupPriorityMinimum: 1000, versionPriority: 100 },
+  } as APIService;
   const of = (isServed: boolean, existing?: APIService) => planRegistration({ group: "sea.example", version: "v1", isServed, existing });
 
   it("is made", () => {

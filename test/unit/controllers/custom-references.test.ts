@@ -3,7 +3,10 @@ import { customReference, storedReference } from "../../../engine/controllers/cu
 import type { CustomResourceDefinition } from "../../../engine/resources/types.ts";
 
 const definition = (plural: string, group: string) =>
-  ({ spec: { group, scope: "Namespaced", names: { plural, kind: "Any" }, versions: [{ name: "v1", served: true, storage: true }] }, status: { conditions: [{ type: "Established", status: "True" }] } }) as unknown as CustomResourceDefinition;
+  ({
+    spec: { group, scope: "Namespaced", names: { plural, kind: "Any" }, versions: [{ name: "v1", served: true, storage: true }] },
+    status: { conditions: [{ type: "Established", status: "True" }] },
+  }) as unknown as CustomResourceDefinition;
 
 describe("a custom kind", () => {
   test("is addressed by the version that it is stored in", () => {

@@ -55,7 +55,15 @@ describe("a rolling step", () => {
     ["grows again when old pods have gone", { replicas: 3, available: 3 }, [{ replicas: 8, has: 8 }], { new: 5 }],
     ["never grows past what is wanted", { replicas: 9, available: 9 }, [{ replicas: 1 }], { new: 10 }],
     ["shrinks a new set that is too large", { replicas: 12, available: 12 }, [{ replicas: 1 }], { new: 10 }],
-    ["gives up unhealthy old pods first", { replicas: 3, available: 0 }, [{ replicas: 5, available: 5 }, { replicas: 5, available: 3 }], { old1: 3 }],
+    [
+      "gives up unhealthy old pods first",
+      { replicas: 3, available: 0 },
+      [
+        { replicas: 5, available: 5 },
+        { replicas: 5, available: 3 },
+      ],
+      { old1: 3 },
+    ],
     ["takes from the oldest set first", { replicas: 5, available: 5 }, [{ replicas: 4 }, { replicas: 4 }], { old0: 0, old1: 3 }],
     ["ends with no old pods", { replicas: 10, available: 10 }, [{ replicas: 2 }], { old0: 0 }],
   ] as const)("%s", (_name, newShape, oldShapes, sizes) => {
@@ -66,7 +74,11 @@ describe("a rolling step", () => {
 describe("a new size in the middle of a rollout", () => {
   const step = (replicas: number, ...shapes: ReplicaSetShape[]) => {
     const [newShape = {}, ...oldShapes] = shapes;
-    const sets = planProportionalSizes(aDeployment("web", { replicas, strategy: rolling(5, 0) }), aReplicaSet("new", newShape), oldShapes.map((shape, i) => aReplicaSet(`old${i}`, shape)));
+    const sets = planProportionalSizes(
+      aDeployment("web", { replicas, strategy: rolling(5, 0) }),
+      aReplicaSet("new", newShape),
+      oldShapes.map((shape, i) => aReplicaSet(`old${i}`, shape)),
+    );
     return Object.fromEntries([...sets].map(([set, size]) => [set.metadata.name, size]));
   };
   test("is shared in proportion to the sets, the largest taking what rounding leaves", () => {
@@ -93,7 +105,11 @@ describe("a Deployment", () => {
     expect(action).toMatchObject({
       do: "create",
       object: {
-        metadata: { name: `web-${hash}`, labels: { app: "web", "pod-template-hash": hash }, annotations: { "deployment.kubernetes.io/revision": "1", "deployment.kubernetes.io/desired-replicas": "3", "deployment.kubernetes.io/max-replicas": "4" } },
+        metadata: {
+          name: `web-${hash}`,
+          labels: { app: "web", "pod-template-hash": hash },
+          annotations: { "deployment.kubernetes.io/revision": "1", "deployment.kubernetes.io/desired-replicas": "3", "deployment.kubernetes.io/max-replicas": "4" },
+        },
         spec: { replicas: 3, selector: { matchLabels: { app: "web", "pod-template-hash": hash } }, template: { metadata: { labels: { "pod-template-hash": hash } } } },
       },
     });
@@ -128,7 +144,10 @@ describe("a Deployment", () => {
     const back = current({ revision: 1 });
     const step = plan(web, [back, aReplicaSet("other", { replicas: 0, revision: 4, image: "app:2", owner: web })]);
     expect(step.revision).toBe("5");
-    expect(step.actions[0]).toMatchObject({ do: "update", object: { metadata: { name: "new", annotations: { "deployment.kubernetes.io/revision": "5", "deployment.kubernetes.io/revision-history": "1" } } } });
+    expect(step.actions[0]).toMatchObject({
+      do: "update",
+      object: { metadata: { name: "new", annotations: { "deployment.kubernetes.io/revision": "5", "deployment.kubernetes.io/revision-history": "1" } } },
+    });
   });
 
   test("hands its annotations down, but not its own bookkeeping", () => {
@@ -173,13 +192,29 @@ describe("a Deployment's status", () => {
     return { actions, status: (write?.object as Deployment | undefined)?.status, wait: actions.find((action) => action.do === "wait")?.forMs };
   };
   const progressing = (reason: string, seconds: number, value = "True") => ({ type: "Progressing", status: value, reason, message: "", lastUpdateTime: at(seconds), lastTransitionTime: at(seconds) });
-  const web = (more: Partial<Deployment["status"]> = {}, spec: Partial<Deployment["spec"]> = {}) => aDeployment("web", { replicas: 3, status: { observedGeneration: 1, replicas: 3, updatedReplicas: 3, readyReplicas: 1, availableReplicas: 1, ...more }, spec: { progressDeadlineSeconds: 60, ...spec } });
+  const web = (more: Partial<Deployment["status"]> = {}, spec: Partial<Deployment["spec"]> = {}) =>
+    aDeployment("web", {
+      replicas: 3,
+      status: { observedGeneration: 1, replicas: 3, updatedReplicas: 3, readyReplicas: 1, availableReplicas: 1, ...more },
+      spec: { progressDeadlineSeconds: 60, ...spec },
+    });
   const set = (owner: Deployment, shape: ReplicaSetShape) => aReplicaSet("new", { replicas: 3, revision: 1, owner, ...shape });
 
   test("adds up its sets, and counts as unavailable what the sets should have", () => {
     const deployment = aDeployment("web", { replicas: 4 });
-    const sets = [set(deployment, { replicas: 2, has: 2, ready: 1, available: 1, status: { terminatingReplicas: 1 } }), aReplicaSet("old", { replicas: 3, has: 3, image: "app:0", owner: deployment, status: { terminatingReplicas: 2 } })];
-    expect(status(deployment, sets).status).toMatchObject({ observedGeneration: 1, replicas: 5, updatedReplicas: 2, readyReplicas: 4, availableReplicas: 4, unavailableReplicas: 1, terminatingReplicas: 3 });
+    const sets = [
+      set(deployment, { replicas: 2, has: 2, ready: 1, available: 1, status: { terminatingReplicas: 1 } }),
+      aReplicaSet("old", { replicas: 3, has: 3, image: "app:0", owner: deployment, status: { terminatingReplicas: 2 } }),
+    ];
+    expect(status(deployment, sets).status).toMatchObject({
+      observedGeneration: 1,
+      replicas: 5,
+      updatedReplicas: 2,
+      readyReplicas: 4,
+      availableReplicas: 4,
+      unavailableReplicas: 1,
+      terminatingReplicas: 3,
+    });
   });
 
   test("says nothing about terminating pods while a set has not", () => {
@@ -189,7 +224,9 @@ describe("a Deployment's status", () => {
 
   test("is complete when all pods are of the template and available", () => {
     const deployment = web();
-    expect(status(deployment, [set(deployment, {})]).status?.conditions).toContainEqual(expect.objectContaining({ type: "Progressing", status: "True", reason: "NewReplicaSetAvailable", message: 'ReplicaSet "new" has successfully progressed.' }));
+    expect(status(deployment, [set(deployment, {})]).status?.conditions).toContainEqual(
+      expect.objectContaining({ type: "Progressing", status: "True", reason: "NewReplicaSetAvailable", message: 'ReplicaSet "new" has successfully progressed.' }),
+    );
   });
 
   test("notes progress with a new time, but no new transition", () => {
@@ -203,14 +240,18 @@ describe("a Deployment's status", () => {
     const deployment = web({ conditions: [progressing("ReplicaSetUpdated", 0)] });
     const sets = [set(deployment, { ready: 1, available: 1 })];
     expect(status(deployment, sets, DONE, 60).status?.conditions).toContainEqual(expect.objectContaining({ reason: "ReplicaSetUpdated" }));
-    expect(status(deployment, sets, DONE, 61).status?.conditions).toContainEqual(expect.objectContaining({ status: "False", reason: "ProgressDeadlineExceeded", message: 'ReplicaSet "new" has timed out progressing.' }));
+    expect(status(deployment, sets, DONE, 61).status?.conditions).toContainEqual(
+      expect.objectContaining({ status: "False", reason: "ProgressDeadlineExceeded", message: 'ReplicaSet "new" has timed out progressing.' }),
+    );
   });
 
   test("has no deadline while paused, and counts from resuming on", () => {
     const paused = web({ conditions: [progressing("ReplicaSetUpdated", 0)] }, { paused: true });
     expect(status(paused, [set(paused, { available: 1 })], DONE, 500).status?.conditions).toContainEqual(expect.objectContaining({ status: "Unknown", reason: "DeploymentPaused" }));
     const resumed = web({ conditions: [progressing("DeploymentPaused", 0, "Unknown")] });
-    expect(status(resumed, [set(resumed, { available: 1 })], DONE, 500).status?.conditions).toContainEqual(expect.objectContaining({ status: "Unknown", reason: "DeploymentResumed", lastUpdateTime: at(500) }));
+    expect(status(resumed, [set(resumed, { available: 1 })], DONE, 500).status?.conditions).toContainEqual(
+      expect.objectContaining({ status: "Unknown", reason: "DeploymentResumed", lastUpdateTime: at(500) }),
+    );
   });
 
   test("knows no Progressing without a deadline", () => {

@@ -24,7 +24,13 @@ describe("a disruption budget", () => {
     ["that selects nothing allows nothing", { minAvailable: 0 }, [], [0, 0, 0, 0]],
     ["that says nothing allows nothing", {}, four, [0, 4, 0, 0]],
   ])("%s", (_name, spec, pods, [disruptionsAllowed, currentHealthy, desiredHealthy, expectedPods]) => {
-    expect(statusOf(plan(aBudget("b", spec === undefined ? {} : { spec, status: { expectedPods: 99 } }), pods))).toMatchObject({ disruptionsAllowed, currentHealthy, desiredHealthy, expectedPods, observedGeneration: 1 });
+    expect(statusOf(plan(aBudget("b", spec === undefined ? {} : { spec, status: { expectedPods: 99 } }), pods))).toMatchObject({
+      disruptionsAllowed,
+      currentHealthy,
+      desiredHealthy,
+      expectedPods,
+      observedGeneration: 1,
+    });
   });
 
   test("does not count a pod whose eviction was granted, looks again when its time is over, and then says that it lives on", () => {
@@ -60,7 +66,12 @@ describe("an eviction", () => {
     ["of a pending pod costs nothing as long as it is pending", pod("a", { readyAt: undefined }), [budget()], { do: "delete", ifUnchanged: true }],
     ["of a pod that is not ready costs nothing when the others suffice", running({ readyAt: undefined }), [budget({ status: healthy })], { do: "delete", ifUnchanged: true }],
     ["of a pod that is not ready costs when they do not", running({ readyAt: undefined }), [budget({ status: { currentHealthy: 1, desiredHealthy: 3 } })], { do: "spend" }],
-    ["of a pod that is not ready is free by the budget's policy", running({ readyAt: undefined }), [budget({ spec: { selector: { matchLabels: { app: "web" } }, unhealthyPodEvictionPolicy: "AlwaysAllow" } })], { do: "delete", ifUnchanged: true }],
+    [
+      "of a pod that is not ready is free by the budget's policy",
+      running({ readyAt: undefined }),
+      [budget({ spec: { selector: { matchLabels: { app: "web" } }, unhealthyPodEvictionPolicy: "AlwaysAllow" } })],
+      { do: "delete", ifUnchanged: true },
+    ],
   ])("%s", (_name, target, budgets, expected) => expect(planEviction(target, budgets)).toMatchObject(expected));
 
   test("of a pod with two budgets is refused, as upstream does", () => {
@@ -76,13 +87,27 @@ describe("an eviction", () => {
     ["that is spent", { status: { currentHealthy: 2, desiredHealthy: 2 } }, "The disruption budget b needs 2 healthy pods and has 2 currently", undefined],
     ["whose change nobody has looked at yet", { generation: 2, status: { disruptionsAllowed: 3 } }, "The disruption budget b is still being processed by the server.", 10],
   ])("is refused by a budget %s", (_name, shape, why, retryAfterSeconds) => {
-    expect(() => spendDisruption(budget(shape), "a", at(9))).toThrow(expect.objectContaining({ status: expect.objectContaining({ code: 429, message: "Cannot evict pod as it would violate the pod's disruption budget.", details: { ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }), causes: [{ reason: "DisruptionBudget", message: why }] } }) }));
+    expect(() => spendDisruption(budget(shape), "a", at(9))).toThrow(
+      expect.objectContaining({
+        status: expect.objectContaining({
+          code: 429,
+          message: "Cannot evict pod as it would violate the pod's disruption budget.",
+          details: { ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }), causes: [{ reason: "DisruptionBudget", message: why }] },
+        }),
+      }),
+    );
   });
 });
 
 test("a note that a pod is disrupted is taken back when it lives on, unless its node said it", () => {
-  const marked = (reason: string): Pod => ({ ...pod("a"), metadata: { ...pod("a").metadata, generation: 3 }, status: { phase: "Running", conditions: [{ type: "DisruptionTarget", status: "True", reason, lastTransitionTime: at(0) }] } });
+  const marked = (reason: string): Pod => ({
+    ...pod("a"),
+    metadata: { ...pod("a").metadata, generation: 3 },
+    status: { phase: "Running", conditions: [{ type: "DisruptionTarget", status: "True", reason, lastTransitionTime: at(0) }] },
+  });
   expect(planStaleDisruption(marked("EvictionByEvictionAPI"), NOW)).toEqual([{ do: "wait", forMs: 60_000 }]);
-  expect(planStaleDisruption(marked("EvictionByEvictionAPI"), START + 120_000)).toMatchObject([{ do: "patch", patch: { status: { conditions: [{ type: "DisruptionTarget", status: "False", observedGeneration: 3 }] } }, subresource: "status" }]);
+  expect(planStaleDisruption(marked("EvictionByEvictionAPI"), START + 120_000)).toMatchObject([
+    { do: "patch", patch: { status: { conditions: [{ type: "DisruptionTarget", status: "False", observedGeneration: 3 }] } }, subresource: "status" },
+  ]);
   expect(planStaleDisruption(marked("TerminationByKubelet"), START + 999_000)).toEqual([]);
 });

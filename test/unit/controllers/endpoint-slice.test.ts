@@ -6,7 +6,8 @@ import { aPod, aService, type PodShape } from "../../kit/objects.ts";
 
 const pod = (index: number, shape: PodShape = {}) => aPod(`p${index}`, { labels: { app: "web" }, ip: `10.42.${Math.floor(index / 250)}.${index % 250}`, readyAt: 1, node: "n1", ...shape });
 const pods = (from: number, to: number) => Array.from({ length: to - from }, (_unused, i) => pod(from + i));
-const plan = (service: Service, selected: readonly Pod[], slices: readonly EndpointSlice[] = [], zoneOfNode = new Map<string, string>(), zoneCapacity?: ReadonlyMap<string, number>) => planEndpointSlices({ service, pods: selected, slices, zoneOfNode, zoneCapacity });
+const plan = (service: Service, selected: readonly Pod[], slices: readonly EndpointSlice[] = [], zoneOfNode = new Map<string, string>(), zoneCapacity?: ReadonlyMap<string, number>) =>
+  planEndpointSlices({ service, pods: selected, slices, zoneOfNode, zoneCapacity });
 const objects = (actions: readonly Action[]) => actions.flatMap((action) => ("object" in action ? [action.object as EndpointSlice] : []));
 
 /** The slices after the actions, as the API would keep them. */
@@ -35,7 +36,13 @@ describe("an endpoint", () => {
   });
   test("names its pod, node and zone, and its host name only under the Service's subdomain", () => {
     const shape = { spec: { hostname: "web-0", subdomain: "web" } };
-    expect(endpoint(shape, aService("web"), new Map([["n1", "z1"]]))).toMatchObject({ addresses: ["10.42.0.1"], nodeName: "n1", zone: "z1", hostname: "web-0", targetRef: { kind: "Pod", name: "p1", uid: "uid-p1" } });
+    expect(endpoint(shape, aService("web"), new Map([["n1", "z1"]]))).toMatchObject({
+      addresses: ["10.42.0.1"],
+      nodeName: "n1",
+      zone: "z1",
+      hostname: "web-0",
+      targetRef: { kind: "Pod", name: "p1", uid: "uid-p1" },
+    });
     expect(endpoint(shape, aService("other"))).not.toHaveProperty("hostname");
   });
   test("does not exist for a pod without address or one that has finished", () => {
@@ -106,7 +113,10 @@ describe("slices", () => {
   test("that are no longer needed go", () => {
     const slices = after([], plan(service, pods(0, 150)));
     const actions = plan(service, pods(0, 50), slices);
-    expect(actions.map((action) => [action.do, "object" in action ? action.object.metadata.name : ""])).toEqual([["update", "s0"], ["delete", "s1"]]);
+    expect(actions.map((action) => [action.do, "object" in action ? action.object.metadata.name : ""])).toEqual([
+      ["update", "s0"],
+      ["delete", "s1"],
+    ]);
   });
 
   test("lose labels that the Service has lost", () => {
@@ -116,7 +126,10 @@ describe("slices", () => {
 });
 
 describe("hints", () => {
-  const zones = new Map([["n1", "z1"], ["n2", "z2"]]);
+  const zones = new Map([
+    ["n1", "z1"],
+    ["n2", "z2"],
+  ]);
   const near = (trafficDistribution: string) => aService("web", { spec: { trafficDistribution } });
   const hintsOf = (actions: readonly Action[]) => objects(actions.filter(({ do: kind }) => kind !== "event")).flatMap((slice) => (slice.endpoints ?? []).map(({ hints }) => hints));
 
@@ -135,7 +148,10 @@ describe("hints", () => {
 
   const balanced = aService("web");
   const auto = { ...balanced, metadata: { ...balanced.metadata, annotations: { "service.kubernetes.io/topology-mode": "Auto" } } };
-  const even = new Map([["z1", 4], ["z2", 4]]);
+  const even = new Map([
+    ["z1", 4],
+    ["z2", 4],
+  ]);
   const events = (actions: readonly Action[]) => actions.flatMap((action) => (action.do === "event" ? [action.content.reason] : []));
 
   test("by the size of zones are told of once, and stay", () => {
@@ -159,7 +175,10 @@ describe("a Service of both families", () => {
 
   test("has slices of each, with the pods' addresses of that family", () => {
     const slices = after([], plan(both(), [dual(1), dual(2), pod(3)]));
-    expect(held(slices)).toEqual([["IPv4", "10.42.0.1", "10.42.0.2", "10.42.0.3"], ["IPv6", "fd00:42::1", "fd00:42::2"]]);
+    expect(held(slices)).toEqual([
+      ["IPv4", "10.42.0.1", "10.42.0.2", "10.42.0.3"],
+      ["IPv6", "fd00:42::1", "fd00:42::2"],
+    ]);
     expect(plan(both(), [dual(1), dual(2), pod(3)], slices)).toEqual([]);
   });
 

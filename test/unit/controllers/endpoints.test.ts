@@ -12,7 +12,15 @@ const objectOf = (actions: readonly Action[]): Endpoints | undefined => actions.
 describe("the Endpoints of a Service", () => {
   test("are the addresses of its pods, those that are not ready apart", () => {
     expect(computeSubsets(aService("web"), [pod(2), pod(1), pod(3, { readyAt: undefined })])).toEqual([
-      { addresses: [pod(1), pod(2)].map((one) => ({ ip: one.status?.podIP, nodeName: "n1", targetRef: { kind: "Pod", namespace: one.metadata.namespace, name: one.metadata.name, uid: one.metadata.uid } })), notReadyAddresses: [expect.objectContaining({ ip: "10.42.0.3" })], ports: [{ port: 80, protocol: "TCP" }] },
+      {
+        addresses: [pod(1), pod(2)].map((one) => ({
+          ip: one.status?.podIP,
+          nodeName: "n1",
+          targetRef: { kind: "Pod", namespace: one.metadata.namespace, name: one.metadata.name, uid: one.metadata.uid },
+        })),
+        notReadyAddresses: [expect.objectContaining({ ip: "10.42.0.3" })],
+        ports: [{ port: 80, protocol: "TCP" }],
+      },
     ]);
   });
 
@@ -24,7 +32,10 @@ describe("the Endpoints of a Service", () => {
 
   test("group addresses by the numbers that their named ports have", () => {
     const subsets = computeSubsets(aService("web", { ports: [{ name: "web", port: 80, targetPort: "http" }] }), [pod(1, named(9090)), pod(2, named(8080)), pod(3, named(9090)), pod(4)]);
-    expect(subsets.map(({ addresses = [], ports = [] }) => [ports[0]?.port, addresses.map(({ ip }) => ip)])).toEqual([[8080, ["10.42.0.2"]], [9090, ["10.42.0.1", "10.42.0.3"]]]);
+    expect(subsets.map(({ addresses = [], ports = [] }) => [ports[0]?.port, addresses.map(({ ip }) => ip)])).toEqual([
+      [8080, ["10.42.0.2"]],
+      [9090, ["10.42.0.1", "10.42.0.3"]],
+    ]);
   });
 
   test("have no ports where the Service has no address of its own and no ports", () => {
@@ -73,9 +84,17 @@ describe("a mirror", () => {
   test("says what the Endpoints say, one slice for each family of addresses", () => {
     expect(slicesOf(planMirror({ endpoints, slices: [] }))).toMatchObject([
       {
-        metadata: { generateName: "outside-", labels: { a: "b", "kubernetes.io/service-name": "outside", "endpointslice.kubernetes.io/managed-by": "endpointslicemirroring-controller.k8s.io" }, annotations: { note: "x" }, ownerReferences: [{ kind: "Endpoints", name: "outside", uid: "u" }] },
+        metadata: {
+          generateName: "outside-",
+          labels: { a: "b", "kubernetes.io/service-name": "outside", "endpointslice.kubernetes.io/managed-by": "endpointslicemirroring-controller.k8s.io" },
+          annotations: { note: "x" },
+          ownerReferences: [{ kind: "Endpoints", name: "outside", uid: "u" }],
+        },
         addressType: "IPv4",
-        endpoints: [{ addresses: ["192.0.2.1"], conditions: { ready: true } }, { addresses: ["192.0.2.2"], conditions: { ready: false } }],
+        endpoints: [
+          { addresses: ["192.0.2.1"], conditions: { ready: true } },
+          { addresses: ["192.0.2.2"], conditions: { ready: false } },
+        ],
         ports: [{ name: "http", port: 80, protocol: "TCP" }],
       },
       { addressType: "IPv6", endpoints: [{ addresses: ["2001:db8::1"] }] },

@@ -14,11 +14,18 @@ const map = (name: string, { owners, finalizers, deleted }: Shape = {}): KubeObj
   kind: "ConfigMap",
   metadata: { name, namespace: "default", uid: `uid-${name}`, ...(owners ? { ownerReferences: owners } : {}), ...(finalizers ? { finalizers } : {}), ...(deleted ? { deletionTimestamp: at } : {}) },
 });
-const ref = (name: string, blockOwnerDeletion?: boolean): OwnerReference => ({ apiVersion: "v1", kind: "ConfigMap", name, uid: `uid-${name}`, ...(blockOwnerDeletion === undefined ? {} : { blockOwnerDeletion }) });
+const ref = (name: string, blockOwnerDeletion?: boolean): OwnerReference => ({
+  apiVersion: "v1",
+  kind: "ConfigMap",
+  name,
+  uid: `uid-${name}`,
+  ...(blockOwnerDeletion === undefined ? {} : { blockOwnerDeletion }),
+});
 const located = (object: KubeObject): Located => ({ resource: configMapResource, object });
 const plan = (object: KubeObject, owners: Omit<OwnerState, "reference">[] = [], dependents: KubeObject[] = []) =>
   planGarbage({ ...located(object), owners: owners.map((owner, i) => ({ ...owner, reference: object.metadata.ownerReferences?.[i] ?? ref("?") })), dependents: dependents.map(located) });
-const brief = (actions: ReturnType<typeof plan>) => actions.map((action) => [action.do, ...("options" in action ? [action.options?.propagationPolicy] : []), ...("ownerUid" in action ? [action.ownerUid] : [])].join(" "));
+const brief = (actions: ReturnType<typeof plan>) =>
+  actions.map((action) => [action.do, ...("options" in action ? [action.options?.propagationPolicy] : []), ...("ownerUid" in action ? [action.ownerUid] : [])].join(" "));
 
 const owned = (shape: Shape = {}) => map("child", { owners: [ref("a"), ref("b")], ...shape });
 test.each<[string, KubeObject, Omit<OwnerState, "reference">[], KubeObject[], string[]]>([
@@ -38,20 +45,31 @@ test.each<[string, KubeObject, Omit<OwnerState, "reference">[], KubeObject[], st
 test("an owner in the foreground waits for dependents that block it, and for no others", () => {
   const owner = map("a", { deleted: true, finalizers: ["foregroundDeletion"] });
   expect(plan(owner, [], [map("child", { owners: [ref("a", true)] })])).toEqual([]);
-  expect(plan(owner, [], [map("child", { owners: [ref("a", false)] })])).toMatchObject([{ do: "patch", type: "merge", object: { metadata: { name: "a" } }, patch: { metadata: { finalizers: null } } }]);
+  expect(plan(owner, [], [map("child", { owners: [ref("a", false)] })])).toMatchObject([
+    { do: "patch", type: "merge", object: { metadata: { name: "a" } }, patch: { metadata: { finalizers: null } } },
+  ]);
 });
 
 test("an owner that orphans releases its dependents, then goes", () => {
   const owner = map("a", { deleted: true, finalizers: ["orphan", "other"] });
   const [releases, finalize] = plan(owner, [], [map("x", { owners: [ref("a")] }), map("y", { owners: [ref("a")] })]);
-  expect(releases).toMatchObject({ do: "together", actions: [{ do: "release", ownerUid: "uid-a" }, { do: "release", ownerUid: "uid-a" }] });
+  expect(releases).toMatchObject({
+    do: "together",
+    actions: [
+      { do: "release", ownerUid: "uid-a" },
+      { do: "release", ownerUid: "uid-a" },
+    ],
+  });
   expect(finalize).toMatchObject({ do: "patch", type: "merge", patch: { metadata: { finalizers: ["other"] } } });
 });
 
 test("two that own each other do not wait for each other for ever", () => {
   const first = map("a", { owners: [ref("b", true)], deleted: true, finalizers: ["foregroundDeletion"] });
   const actions = plan(map("b", { owners: [ref("a", true)] }), [{ is: "waiting" }], [first]);
-  expect(actions).toMatchObject([{ do: "patch", patch: { metadata: { ownerReferences: [{ uid: "uid-a", blockOwnerDeletion: false }] } } }, { do: "delete", options: { propagationPolicy: "Foreground" } }]);
+  expect(actions).toMatchObject([
+    { do: "patch", patch: { metadata: { ownerReferences: [{ uid: "uid-a", blockOwnerDeletion: false }] } } },
+    { do: "delete", options: { propagationPolicy: "Foreground" } },
+  ]);
 });
 
 test("a deletion for want of owners counts only for the object as it was seen", () => {

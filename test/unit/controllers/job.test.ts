@@ -23,7 +23,14 @@ interface JobPodShape extends PodShape {
   readonly conditions?: NonNullable<Pod["status"]>["conditions"];
 }
 function pod(name: string, { index, failuresBefore, exitCode = 1, endedAt, isCounted = false, conditions, ...shape }: JobPodShape = {}): Pod {
-  const made = aPod(name, { owner: job(), labels, phase: "Running", ...(isCounted ? {} : { finalizers: [FINALIZER] }), annotations: { ...(index === undefined ? {} : { [INDEX]: String(index) }), ...(failuresBefore === undefined ? {} : { "batch.kubernetes.io/job-index-failure-count": String(failuresBefore) }) }, ...shape });
+  const made = aPod(name, {
+    owner: job(),
+    labels,
+    phase: "Running",
+    ...(isCounted ? {} : { finalizers: [FINALIZER] }),
+    annotations: { ...(index === undefined ? {} : { [INDEX]: String(index) }), ...(failuresBefore === undefined ? {} : { "batch.kubernetes.io/job-index-failure-count": String(failuresBefore) }) },
+    ...shape,
+  });
   if (endedAt === undefined && conditions === undefined) return made;
   const containerStatuses = [{ name: "app", image: "", imageID: "", ready: false, restartCount: 0, state: { terminated: { exitCode, finishedAt: at(endedAt ?? 0) } } }];
   return { ...made, status: { ...made.status, containerStatuses, ...(conditions === undefined ? {} : { conditions }) } };
@@ -35,7 +42,9 @@ const words = (actions: readonly Action[]): string[] =>
     if (action.do === "together" || action.do === "inOrder") return words(action.actions);
     if (action.do === "createMany") return action.objects.map((object) => `create ${object.metadata.annotations?.[INDEX] ?? ""}`.trim());
     if (action.do === "wait") return [`wait ${action.forMs / 1000}`];
-    return action.do === "event" || !("object" in action) ? [] : [`${action.do === "patch" ? ("$deleteFromPrimitiveList/finalizers" in (action.patch["metadata"] as object) ? "free" : "hold") : action.do} ${action.object.metadata.name}`];
+    return action.do === "event" || !("object" in action)
+      ? []
+      : [`${action.do === "patch" ? ("$deleteFromPrimitiveList/finalizers" in (action.patch["metadata"] as object) ? "free" : "hold") : action.do} ${action.object.metadata.name}`];
   });
 const plan = (owner: Job, pods: readonly Pod[], nowMs = NOW) => words(planJob({ job: owner, pods }, nowMs));
 const status = (owner: Job, pods: readonly Pod[], nowMs = NOW) => computeJobStatus({ job: owner, pods }, { created: [], failure: undefined }, nowMs);
@@ -53,7 +62,12 @@ describe("a Job's pods", () => {
     ["are not made while the Job is suspended", job({ suspend: true }), [], []],
     ["are not made when the last one failed just now", job(), [failed("a", { endedAt: 3_598 })], ["wait 8"]],
     ["wait twice as long after another failure", job(), [failed("a", { endedAt: 100 }), failed("b", { endedAt: 3_590 })], ["wait 10"]],
-    ["wait less again after a success", job({ completions: 3 }), [failed("a", { endedAt: 100, isCounted: true }), done("b", { endedAt: 200, isCounted: true }), failed("c", { endedAt: 3_595 })], ["wait 5"]],
+    [
+      "wait less again after a success",
+      job({ completions: 3 }),
+      [failed("a", { endedAt: 100, isCounted: true }), done("b", { endedAt: 200, isCounted: true }), failed("c", { endedAt: 3_595 })],
+      ["wait 5"],
+    ],
     ["are replaced when they are leaving", job(), [pod("a", { deletedAt: 100 })], ["create"]],
     ["are replaced only when they have ended, if the Job says so", job({ podReplacementPolicy: "Failed" }), [pod("a", { deletedAt: 100 })], []],
     ["without an owner are adopted and held", job(), [aPod("a", { labels })], ["adopt a", "hold a"]],
@@ -67,7 +81,12 @@ describe("a Job's pods", () => {
     ["are not made for those that are done", job(indexed(3, { parallelism: 2 }), { status: { completedIndexes: "0" } }), [done("b", { index: 1 })], ["create 2"]],
     ["of one index are one", job(indexed(2)), [pod("a", { index: 0, readyAt: 1, node: "n" }), pod("b", { index: 0 }), pod("c", { index: 1 })], ["free b", "delete b"]],
     ["beyond the last index go", job(indexed(1)), [pod("a", { index: 0 }), pod("b", { index: 7 })], ["free b", "delete b"]],
-    ["of an index that failed come again after a while, others at once", job(indexed(2, { backoffLimitPerIndex: 3 })), [failed("a", { index: 0, endedAt: 3_599, failuresBefore: 0 })], ["wait 9", "create 1"]],
+    [
+      "of an index that failed come again after a while, others at once",
+      job(indexed(2, { backoffLimitPerIndex: 3 })),
+      [failed("a", { index: 0, endedAt: 3_599, failuresBefore: 0 })],
+      ["wait 9", "create 1"],
+    ],
     ["of an index wait for the failures of that index", job(indexed(1, { backoffLimitPerIndex: 3 })), [failed("a", { index: 0, endedAt: 3_599, failuresBefore: 1 })], ["wait 19"]],
     ["of an index that has failed for good come no more", job(indexed(2, { backoffLimitPerIndex: 1 })), [failed("a", { index: 0, failuresBefore: 1 }), pod("b", { index: 1 })], []],
   ])("of an indexed one %s", (_name, owner, pods, expected) => expect(plan(owner, pods)).toEqual(expected));
@@ -75,7 +94,12 @@ describe("a Job's pods", () => {
   test("of an indexed one know their index, and the failures before them", () => {
     const owner = job(indexed(4, { backoffLimitPerIndex: 3, podFailurePolicy: { rules: [{ action: "Ignore", onPodConditions: [{ type: "DisruptionTarget" }] }] } }));
     const made = newJobPod(owner, 3, failed("a", { index: 3, failuresBefore: 1 }));
-    expect(made.metadata).toMatchObject({ generateName: "job-3-", labels: { [INDEX]: "3" }, annotations: { [INDEX]: "3", "batch.kubernetes.io/job-index-failure-count": "2" }, finalizers: [FINALIZER] });
+    expect(made.metadata).toMatchObject({
+      generateName: "job-3-",
+      labels: { [INDEX]: "3" },
+      annotations: { [INDEX]: "3", "batch.kubernetes.io/job-index-failure-count": "2" },
+      finalizers: [FINALIZER],
+    });
     expect(made.spec).toMatchObject({ hostname: "job-3", containers: [{ env: [{ name: "JOB_COMPLETION_INDEX", valueFrom: { fieldRef: { fieldPath: `metadata.labels['${INDEX}']` } } }] }] });
     const ignored = failed("b", { index: 3, failuresBefore: 1, conditions: [{ type: "DisruptionTarget", status: "True" }] });
     expect(newJobPod(owner, 3, ignored).metadata.annotations).toMatchObject({ "batch.kubernetes.io/job-index-failure-count": "1", "batch.kubernetes.io/job-index-ignored-failure-count": "1" });
@@ -113,21 +137,51 @@ describe("a Job counts", () => {
 describe("a Job is over", () => {
   const codes = (operator: string, values: readonly number[], action: string) => ({ podReplacementPolicy: "Failed", podFailurePolicy: { rules: [{ action, onExitCodes: { operator, values } }] } });
   test.each<[string, Job, readonly Pod[], readonly string[]]>([
-    ["when enough pods have succeeded", job({ completions: 1 }, { status: { succeeded: 1 } }), [done("a", { isCounted: true })], ["SuccessCriteriaMet=True CompletionsReached", "Complete=True CompletionsReached"]],
+    [
+      "when enough pods have succeeded",
+      job({ completions: 1 }, { status: { succeeded: 1 } }),
+      [done("a", { isCounted: true })],
+      ["SuccessCriteriaMet=True CompletionsReached", "Complete=True CompletionsReached"],
+    ],
     ["not before they are counted", job({ completions: 1 }), [done("a")], ["SuccessCriteriaMet=True CompletionsReached"]],
     ["not before the others have ended, when no number is said", job({ parallelism: 2 }), [done("a"), pod("b")], []],
     ["when too many have failed", job({ backoffLimit: 1 }, { status: { failed: 2 } }), [], ["FailureTarget=True BackoffLimitExceeded", "Failed=True BackoffLimitExceeded"]],
     ["not when as many have failed as may", job({ backoffLimit: 1 }, { status: { failed: 1 } }), [], []],
     ["not before its last pod has ended", job({ backoffLimit: 0 }, { status: { failed: 1 } }), [pod("a", { deletedAt: 1, isCounted: true })], ["FailureTarget=True BackoffLimitExceeded"]],
-    ["when its containers were restarted too often", job({ backoffLimit: 2, template: { metadata: { labels }, spec: { restartPolicy: "OnFailure", containers: [] } } }), [pod("a", { restarts: 2 })], ["FailureTarget=True BackoffLimitExceeded"]],
+    [
+      "when its containers were restarted too often",
+      job({ backoffLimit: 2, template: { metadata: { labels }, spec: { restartPolicy: "OnFailure", containers: [] } } }),
+      [pod("a", { restarts: 2 })],
+      ["FailureTarget=True BackoffLimitExceeded"],
+    ],
     ["when its time is up", job({ activeDeadlineSeconds: 3_600 }), [pod("a")], ["FailureTarget=True DeadlineExceeded"]],
     ["when a pod fails as it may not", job(codes("In", [42], "FailJob")), [failed("a", { exitCode: 42 })], ["FailureTarget=True PodFailurePolicy"]],
     ["not when a pod fails otherwise", job(codes("In", [42], "FailJob")), [failed("a", { exitCode: 41 })], []],
     ["when a pod fails with any other code", job(codes("NotIn", [42], "FailJob")), [failed("a", { exitCode: 41 })], ["FailureTarget=True PodFailurePolicy"]],
-    ["when too many indexes have failed", job(indexed(4, { backoffLimitPerIndex: 0, maxFailedIndexes: 1 })), [failed("a", { index: 0 }), failed("b", { index: 1 })], ["FailureTarget=True MaxFailedIndexesExceeded"]],
-    ["when nothing is left to do and an index has failed", job(indexed(2, { backoffLimitPerIndex: 0 }), { status: { completedIndexes: "0" } }), [failed("b", { index: 1 })], ["FailureTarget=True FailedIndexes"]],
-    ["when an index fails by a rule", job({ ...indexed(1, { backoffLimitPerIndex: 5 }), ...codes("In", [42], "FailIndex") }), [failed("a", { index: 0, exitCode: 42 })], ["FailureTarget=True FailedIndexes"]],
-    ["when the indexes that matter have succeeded", job(indexed(4, { successPolicy: { rules: [{ succeededIndexes: "3" }, { succeededIndexes: "0-2", succeededCount: 2 }] } }), { status: { completedIndexes: "0,2" } }), [pod("b", { index: 1 })], ["SuccessCriteriaMet=True SuccessPolicy"]],
+    [
+      "when too many indexes have failed",
+      job(indexed(4, { backoffLimitPerIndex: 0, maxFailedIndexes: 1 })),
+      [failed("a", { index: 0 }), failed("b", { index: 1 })],
+      ["FailureTarget=True MaxFailedIndexesExceeded"],
+    ],
+    [
+      "when nothing is left to do and an index has failed",
+      job(indexed(2, { backoffLimitPerIndex: 0 }), { status: { completedIndexes: "0" } }),
+      [failed("b", { index: 1 })],
+      ["FailureTarget=True FailedIndexes"],
+    ],
+    [
+      "when an index fails by a rule",
+      job({ ...indexed(1, { backoffLimitPerIndex: 5 }), ...codes("In", [42], "FailIndex") }),
+      [failed("a", { index: 0, exitCode: 42 })],
+      ["FailureTarget=True FailedIndexes"],
+    ],
+    [
+      "when the indexes that matter have succeeded",
+      job(indexed(4, { successPolicy: { rules: [{ succeededIndexes: "3" }, { succeededIndexes: "0-2", succeededCount: 2 }] } }), { status: { completedIndexes: "0,2" } }),
+      [pod("b", { index: 1 })],
+      ["SuccessCriteriaMet=True SuccessPolicy"],
+    ],
     ["at once when there is nothing to do", job({ completions: 0 }), [], ["SuccessCriteriaMet=True CompletionsReached", "Complete=True CompletionsReached"]],
   ])("%s", (_name, owner, pods, expected) => expect(conditions(status(owner, pods))).toEqual(expected));
 
@@ -142,7 +196,12 @@ describe("a Job is over", () => {
     const gone = status(told, pods);
     expect(gone).toMatchObject({ ready: 0, terminating: 2, failedIndexes: "0,2" });
     expect(gone).not.toHaveProperty("active");
-    expect(status({ ...told, status: gone }, [failed("a", { index: 0, isCounted: true }), pod("b", { index: 1, isCounted: true, deletedAt: 2 })])).toMatchObject({ failed: 3, terminating: 1, failedIndexes: "0,2", uncountedTerminatedPods: {} });
+    expect(status({ ...told, status: gone }, [failed("a", { index: 0, isCounted: true }), pod("b", { index: 1, isCounted: true, deletedAt: 2 })])).toMatchObject({
+      failed: 3,
+      terminating: 1,
+      failedIndexes: "0,2",
+      uncountedTerminatedPods: {},
+    });
   });
   test("and says so before it takes its other pods with it; when it succeeded, nobody counts them", () => {
     const owner = job(indexed(3, { backoffLimitPerIndex: 0, successPolicy: { rules: [{ succeededCount: 1 }] } }));

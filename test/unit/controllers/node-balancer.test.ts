@@ -11,7 +11,8 @@ const node = (name: string, addresses: Record<string, string>, shape: Parameters
 };
 const nodes = [node("b", { InternalIP: "10.88.0.2" }), node("a", { InternalIP: "10.88.0.1" })];
 const balancer = (name: string, { spec, ...shape }: ServiceShape = {}): Service => aService(name, { spec: { type: "LoadBalancer", ...spec }, ...shape });
-const plan = (service: Service, others: readonly Service[] = [], onNodes: readonly Node[] = nodes, slices: readonly EndpointSlice[] = []) => planNodeBalancer({ service, services: [...others, service], slices, nodes: onNodes });
+const plan = (service: Service, others: readonly Service[] = [], onNodes: readonly Node[] = nodes, slices: readonly EndpointSlice[] = []) =>
+  planNodeBalancer({ service, services: [...others, service], slices, nodes: onNodes });
 const addresses = (actions: readonly Action[]) => actions.flatMap((action) => (action.do === "update" ? [((action.object as Service).status?.loadBalancer?.ingress ?? []).map(({ ip }) => ip)] : []));
 const warnings = (actions: readonly Action[]) => actions.flatMap((action) => (action.do === "event" ? [action.content.message] : []));
 const given = (service: Service, ...ips: readonly string[]): Service => ({ ...service, status: { loadBalancer: { ingress: ips.map((ip) => ({ ip, ipMode: "VIP" })) } } });

@@ -18,17 +18,32 @@ describe("a node's health", () => {
     expect(planNodeHealth({ node: ready, silentMs: 50_000, readyPods: [] }, DEFAULT_TIMINGS, START)).toEqual([{ do: "wait", forMs: 5_000 }]);
   });
   test("is told of when the node is first heard of", () => {
-    expect(planNodeHealth({ node: ready, silentMs: 0, isNew: true, readyPods: [] }, DEFAULT_TIMINGS, START)).toEqual([{ do: "wait", forMs: 5_000 }, expect.objectContaining({ do: "event", content: { type: "Normal", reason: "RegisteredNode", message: "Node n1 event: Registered Node n1 in Controller" } })]);
+    expect(planNodeHealth({ node: ready, silentMs: 0, isNew: true, readyPods: [] }, DEFAULT_TIMINGS, START)).toEqual([
+      { do: "wait", forMs: 5_000 },
+      expect.objectContaining({ do: "event", content: { type: "Normal", reason: "RegisteredNode", message: "Node n1 event: Registered Node n1 in Controller" } }),
+    ]);
   });
   test("is Unknown after it, with everything the agent reported, and its pods are not ready", () => {
     const actions = planNodeHealth({ node: ready, silentMs: 50_001, readyPods: [aPod("web", { readyAt: 1 })] }, DEFAULT_TIMINGS, START);
-    expect(actions).toContainEqual(expect.objectContaining({ do: "update", subresource: "status", object: expect.objectContaining({ status: { conditions: ["Ready", "MemoryPressure", "DiskPressure", "PIDPressure"].map((type) => expect.objectContaining({ type, status: "Unknown" })) } }) }));
+    expect(actions).toContainEqual(
+      expect.objectContaining({
+        do: "update",
+        subresource: "status",
+        object: expect.objectContaining({ status: { conditions: ["Ready", "MemoryPressure", "DiskPressure", "PIDPressure"].map((type) => expect.objectContaining({ type, status: "Unknown" })) } }),
+      }),
+    );
     expect(actions).toContainEqual(expect.objectContaining({ do: "event", content: expect.objectContaining({ reason: "NodeNotReady" }) }));
-    expect(actions.at(-1)).toMatchObject({ do: "together", actions: [{ do: "inOrder", actions: [{ do: "patch", subresource: "status", patch: { status: { conditions: [{ type: "Ready", status: "False" }] } } }, { do: "event" }] }] });
+    expect(actions.at(-1)).toMatchObject({
+      do: "together",
+      actions: [{ do: "inOrder", actions: [{ do: "patch", subresource: "status", patch: { status: { conditions: [{ type: "Ready", status: "False" }] } } }, { do: "event" }] }],
+    });
   });
   test("of a node that never reported has the longer grace of a start", () => {
     expect(planNodeHealth({ node: aNode("n1"), silentMs: 60_000, readyPods: [] }, DEFAULT_TIMINGS, START)).toHaveLength(1);
-    expect(planNodeHealth({ node: aNode("n1"), silentMs: 60_001, readyPods: [] }, DEFAULT_TIMINGS, START)[1]).toMatchObject({ do: "update", object: { status: { conditions: expect.arrayContaining([expect.objectContaining({ type: "Ready", reason: "NodeStatusNeverUpdated" })]) } } });
+    expect(planNodeHealth({ node: aNode("n1"), silentMs: 60_001, readyPods: [] }, DEFAULT_TIMINGS, START)[1]).toMatchObject({
+      do: "update",
+      object: { status: { conditions: expect.arrayContaining([expect.objectContaining({ type: "Ready", reason: "NodeStatusNeverUpdated" })]) } },
+    });
   });
   test("that is Unknown already is not written again", () => {
     const conditions = ["MemoryPressure", "DiskPressure", "PIDPressure"].map((type) => ({ type, status: "Unknown" }));
@@ -62,7 +77,10 @@ describe("a node's taints", () => {
 });
 
 describe("zones", () => {
-  const zone = (name: string, ready: number, down: number) => [...Array.from({ length: ready }, (_u, i) => aNode(`${name}r${i}`, { ready: "True", labels: { "topology.kubernetes.io/zone": name } })), ...Array.from({ length: down }, (_u, i) => aNode(`${name}d${i}`, { ready: "Unknown", labels: { "topology.kubernetes.io/zone": name } }))];
+  const zone = (name: string, ready: number, down: number) => [
+    ...Array.from({ length: ready }, (_u, i) => aNode(`${name}r${i}`, { ready: "True", labels: { "topology.kubernetes.io/zone": name } })),
+    ...Array.from({ length: down }, (_u, i) => aNode(`${name}d${i}`, { ready: "Unknown", labels: { "topology.kubernetes.io/zone": name } })),
+  ];
   test.each([
     [1, 1, "normal"],
     [0, 1, "full"],
@@ -77,7 +95,11 @@ describe("zones", () => {
     expect(isDisrupted(computeZones([...zone("a", 0, 2), ...zone("b", 1, 0)], DEFAULT_TIMINGS))).toBe(false);
   });
   test("that are partly down evict slowly when large and not at all when small", () => {
-    expect([{ is: "normal", size: 5 } as const, { is: "full", size: 5 } as const, { is: "partial", size: 51 } as const, { is: "partial", size: 50 } as const].map((state) => evictionRate(state, DEFAULT_TIMINGS))).toEqual([0.1, 0.1, 0.01, 0]);
+    expect(
+      [{ is: "normal", size: 5 } as const, { is: "full", size: 5 } as const, { is: "partial", size: 51 } as const, { is: "partial", size: 50 } as const].map((state) =>
+        evictionRate(state, DEFAULT_TIMINGS),
+      ),
+    ).toEqual([0.1, 0.1, 0.01, 0]);
   });
   test("take turns one at a time", () => {
     const turns = new EvictionTurns();
@@ -87,7 +109,12 @@ describe("zones", () => {
 
 describe("eviction", () => {
   const tolerating = (...tolerations: Toleration[]) => aPod("p", { spec: { tolerations } });
-  const seconds = (tolerationSeconds?: number): Toleration => ({ key: "node.kubernetes.io/unreachable", operator: "Exists", effect: "NoExecute", ...(tolerationSeconds === undefined ? {} : { tolerationSeconds }) });
+  const seconds = (tolerationSeconds?: number): Toleration => ({
+    key: "node.kubernetes.io/unreachable",
+    operator: "Exists",
+    effect: "NoExecute",
+    ...(tolerationSeconds === undefined ? {} : { tolerationSeconds }),
+  });
   const taints = [unreachable("NoExecute", 100)];
   test.each([
     ["at once without a toleration", tolerating(), 0],
@@ -104,7 +131,14 @@ describe("eviction", () => {
     const times = new TaintTimes();
     const byHand = (value: string) => aNode("n", { taints: [{ key: "node.kubernetes.io/unreachable", value, effect: "NoExecute" }] });
     const delay = (node: Node, at: number) => evictionDelayMs(tolerating({ ...seconds(4), operator: "Exists" }), times.timed(node, START + at), START + at);
-    expect([delay(byHand(""), 10_000), delay(byHand(""), 13_000), delay(byHand(""), 14_000), delay(byHand("new"), 15_000), delay(aNode("n", { taints: [] }), 16_000), delay(byHand("new"), 20_000)]).toEqual([4_000, 1_000, 0, 4_000, undefined, 4_000]);
+    expect([
+      delay(byHand(""), 10_000),
+      delay(byHand(""), 13_000),
+      delay(byHand(""), 14_000),
+      delay(byHand("new"), 15_000),
+      delay(aNode("n", { taints: [] }), 16_000),
+      delay(byHand("new"), 20_000),
+    ]).toEqual([4_000, 1_000, 0, 4_000, undefined, 4_000]);
   });
   test("does not ask for taints that only keep pods away", () => {
     expect(evictionDelayMs(aPod("p"), [unreachable("NoSchedule")], START)).toBeUndefined();
@@ -112,7 +146,18 @@ describe("eviction", () => {
   test("says in the pod's status why, tells it, deletes, and comes back for the next pod", () => {
     const actions = planTaintEviction({ taints, pods: [aPod("a"), aPod("b", { spec: { tolerations: [seconds(300)] } }), aPod("c", { deletedAt: 1 })] }, START + 110_000);
     expect(actions[0]).toEqual({ do: "wait", forMs: 290_000 });
-    expect(actions[1]).toMatchObject({ do: "together", actions: [{ actions: [{ do: "patch", patch: { status: { conditions: [{ type: "DisruptionTarget", reason: "DeletionByTaintManager" }] } } }, { do: "event" }, { do: "delete", object: { metadata: { name: "a" } } }] }] });
+    expect(actions[1]).toMatchObject({
+      do: "together",
+      actions: [
+        {
+          actions: [
+            { do: "patch", patch: { status: { conditions: [{ type: "DisruptionTarget", reason: "DeletionByTaintManager" }] } } },
+            { do: "event" },
+            { do: "delete", object: { metadata: { name: "a" } } },
+          ],
+        },
+      ],
+    });
   });
 });
 

@@ -7,8 +7,16 @@ import { cronTabs } from "../../kit/custom-kinds.ts";
 
 const RULE = { operations: ["CREATE"], apiGroups: ["apps"], apiVersions: ["v1"], resources: ["deployments"] };
 
-function warningsOf(spec: Partial<ValidatingAdmissionPolicySpec>, definitions: readonly CustomResourceDefinition[] = []): readonly { readonly fieldRef: string; readonly warning: string }[] | undefined {
-  const policy: ValidatingAdmissionPolicy = { apiVersion: "admissionregistration.k8s.io/v1", kind: "ValidatingAdmissionPolicy", metadata: { name: "p", generation: 2 }, spec: { matchConstraints: { resourceRules: [RULE] }, ...spec } };
+function warningsOf(
+  spec: Partial<ValidatingAdmissionPolicySpec>,
+  definitions: readonly CustomResourceDefinition[] = [],
+): readonly { readonly fieldRef: string; readonly warning: string }[] | undefined {
+  const policy: ValidatingAdmissionPolicy = {
+    apiVersion: "admissionregistration.k8s.io/v1",
+    kind: "ValidatingAdmissionPolicy",
+    metadata: { name: "p", generation: 2 },
+    spec: { matchConstraints: { resourceRules: [RULE] }, ...spec },
+  };
   const [action] = planTypeCheck(policy, [...catalog, ...customKindsOf(policy, definitions)]);
   if (action?.do !== "update") throw new Error("nothing was written");
   const { status } = action.object as ValidatingAdmissionPolicy;
@@ -24,14 +32,25 @@ test("a field that a kind does not have is told with its place", () => {
 });
 
 test("variables and parameters have types too", () => {
-  const spec = { paramKind: { apiVersion: "v1", kind: "ConfigMap" }, variables: [{ name: "count", expression: "object.spec.replicas" }, { name: "wrong", expression: "variables.count + 'a'" }] };
+  const spec = {
+    paramKind: { apiVersion: "v1", kind: "ConfigMap" },
+    variables: [
+      { name: "count", expression: "object.spec.replicas" },
+      { name: "wrong", expression: "variables.count + 'a'" },
+    ],
+  };
   expect(warningsOf({ ...spec, validations: [{ expression: "string(variables.count) == params.data.max && variables.wrong == 1" }] })).toBeUndefined();
   expect(warningsOf({ ...spec, validations: [{ expression: "variables.count == params.nothing" }, { expression: "variables.count == 'a'" }] })?.length).toBe(2);
 });
 
 test("rules with wildcards and unknown kinds are left unchecked", () => {
   const validations = [{ expression: "object.spec.nothing > 1" }];
-  for (const rule of [{ ...RULE, apiGroups: ["*"] }, { ...RULE, apiGroups: ["example.com"] }, { ...RULE, resources: ["*"] }]) expect(warningsOf({ validations, matchConstraints: { resourceRules: [rule] } })).toBeUndefined();
+  for (const rule of [
+    { ...RULE, apiGroups: ["*"] },
+    { ...RULE, apiGroups: ["example.com"] },
+    { ...RULE, resources: ["*"] },
+  ])
+    expect(warningsOf({ validations, matchConstraints: { resourceRules: [rule] } })).toBeUndefined();
 });
 
 test("a policy that has been checked is left alone", () => {

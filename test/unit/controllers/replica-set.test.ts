@@ -11,7 +11,16 @@ const NOW = START + 3_600_000;
 const set = (replicas: number) => aReplicaSet("web", { replicas });
 const pod = (name: string, shape: PodShape = {}, owner: ReplicaSet | undefined = set(1)) => aPod(name, { labels, readyAt: 1, node: "n1", owner, ...shape });
 const plan = (owner: ReplicaSet, pods: readonly Pod[]) => planReplicaSet({ set: owner, pods, siblingsPerNode: new Map() }, NOW);
-const names = (actions: readonly Action[]): string[] => actions.flatMap((action) => (action.do === "together" || action.do === "inOrder" ? names(action.actions) : action.do === "event" ? [] : action.do === "createMany" ? [`create ${action.objects.length}`] : [`${action.do} ${"object" in action ? action.object.metadata.name : ""}`]));
+const names = (actions: readonly Action[]): string[] =>
+  actions.flatMap((action) =>
+    action.do === "together" || action.do === "inOrder"
+      ? names(action.actions)
+      : action.do === "event"
+        ? []
+        : action.do === "createMany"
+          ? [`create ${action.objects.length}`]
+          : [`${action.do} ${"object" in action ? action.object.metadata.name : ""}`],
+  );
 
 describe("a ReplicaSet", () => {
   test.each([
@@ -32,7 +41,10 @@ describe("a ReplicaSet", () => {
   });
 
   test("makes pods of its template, owned by it, with names made by the API", () => {
-    expect(podFromTemplate(set(1), set(1).spec.template)).toMatchObject({ metadata: { generateName: "web-", labels, ownerReferences: [{ kind: "ReplicaSet", uid: "uid-web", controller: true, blockOwnerDeletion: true }] }, spec: { containers: [{ image: "app:1" }] } });
+    expect(podFromTemplate(set(1), set(1).spec.template)).toMatchObject({
+      metadata: { generateName: "web-", labels, ownerReferences: [{ kind: "ReplicaSet", uid: "uid-web", controller: true, blockOwnerDeletion: true }] },
+      spec: { containers: [{ image: "app:1" }] },
+    });
   });
 });
 
@@ -49,7 +61,16 @@ describe("pods are given up", () => {
     ["when they are younger", { createdAt: 3_500 }, { createdAt: 1 }],
   ])("%s", (_name, first, second) => {
     const pods = [pod("second", second), pod("first", first)];
-    expect(rankForDeletion(pods, new Map([["crowded", 9], ["n1", 1]]), NOW)[0]?.metadata.name).toBe("first");
+    expect(
+      rankForDeletion(
+        pods,
+        new Map([
+          ["crowded", 9],
+          ["n1", 1],
+        ]),
+        NOW,
+      )[0]?.metadata.name,
+    ).toBe("first");
   });
 
   test("by their uid when they have been ready for about as long", () => {
@@ -67,7 +88,14 @@ describe("a ReplicaSet's status", () => {
 
   test("counts members, labels of the template, ready and terminating pods", () => {
     const owner = aReplicaSet("web", { replicas: 3, status: { replicas: 0 } });
-    expect(conclude(owner, [pod("a"), pod("b", { readyAt: undefined }), pod("c", { deletedAt: 1 })]).status).toEqual({ replicas: 2, fullyLabeledReplicas: 2, readyReplicas: 1, availableReplicas: 1, terminatingReplicas: 1, observedGeneration: 1 });
+    expect(conclude(owner, [pod("a"), pod("b", { readyAt: undefined }), pod("c", { deletedAt: 1 })]).status).toEqual({
+      replicas: 2,
+      fullyLabeledReplicas: 2,
+      readyReplicas: 1,
+      availableReplicas: 1,
+      terminatingReplicas: 1,
+      observedGeneration: 1,
+    });
   });
 
   test("calls a pod available after minReadySeconds, and looks again then", () => {

@@ -22,11 +22,26 @@ const now = revision("app:1", 2);
 const names = { old: old.metadata.name ?? "", now: now.metadata.name ?? "" };
 
 const pod = (ordinal: number, { rev = "now", ...shape }: PodShape & { readonly rev?: "old" | "now" } = {}) =>
-  aPod(`db-${ordinal}`, { owner: base, readyAt: 1, phase: "Running", ...shape, labels: { app: "web", "controller-revision-hash": names[rev], "statefulset.kubernetes.io/pod-name": `db-${ordinal}`, "apps.kubernetes.io/pod-index": String(ordinal) } });
+  aPod(`db-${ordinal}`, {
+    owner: base,
+    readyAt: 1,
+    phase: "Running",
+    ...shape,
+    labels: { app: "web", "controller-revision-hash": names[rev], "statefulset.kubernetes.io/pod-name": `db-${ordinal}`, "apps.kubernetes.io/pod-index": String(ordinal) },
+  });
 const set = (replicas: number, { spec, ...shape }: StatefulSetShape = {}) => aStatefulSet("db", { spec: { replicas, ...spec }, status: { currentRevision: names.now }, ...shape });
 const plan = (owner: StatefulSet, pods: readonly Pod[], { revisions = [now], claims = [] }: { revisions?: readonly ControllerRevision[]; claims?: readonly PersistentVolumeClaim[] } = {}) =>
-  planStatefulSet({ set: owner, pods, revisions: revisions.map((each) => ({ ...each, metadata: { ...each.metadata, uid: `uid-${each.metadata.name}` } })), claims: new Map(claims.map((claim) => [claim.metadata.name ?? "", claim])) }, NOW);
-const words = (actions: readonly Action[]): string[] => actions.flatMap((action) => (action.do === "inOrder" ? words(action.actions) : "object" in action ? [`${action.do} ${action.object.metadata.name}`] : []));
+  planStatefulSet(
+    {
+      set: owner,
+      pods,
+      revisions: revisions.map((each) => ({ ...each, metadata: { ...each.metadata, uid: `uid-${each.metadata.name}` } })),
+      claims: new Map(claims.map((claim) => [claim.metadata.name ?? "", claim])),
+    },
+    NOW,
+  );
+const words = (actions: readonly Action[]): string[] =>
+  actions.flatMap((action) => (action.do === "inOrder" ? words(action.actions) : "object" in action ? [`${action.do} ${action.object.metadata.name}`] : []));
 
 describe("a StatefulSet's pods", () => {
   const parallel = { podManagementPolicy: "Parallel" };
@@ -46,16 +61,30 @@ describe("a StatefulSet's pods", () => {
     ["that ended and are leaving are waited for", set(2), [pod(0, { phase: "Succeeded", deletedAt: 1 })], []],
     ["without an owner and with the right name are adopted", set(1), [{ ...pod(0), metadata: { ...pod(0).metadata, ownerReferences: [] } }], ["adopt db-0"]],
     ["that no longer match are let go", set(1), [aPod("db-0", { owner: base, labels: { app: "debug" } })], ["release db-0"]],
-    ["that are not called after the set are none of it", set(1), [aPod("db-x", { labels: { app: "web" } }), aPod("other-0", { labels: { app: "web" } }), aPod("db-01", { labels: { app: "web" } })], ["create db-0"]],
+    [
+      "that are not called after the set are none of it",
+      set(1),
+      [aPod("db-x", { labels: { app: "web" } }), aPod("other-0", { labels: { app: "web" } }), aPod("db-01", { labels: { app: "web" } })],
+      ["create db-0"],
+    ],
     ["stay as they are when the set is being deleted", set(0, { deletedAt: 1 }), [pod(0)], []],
   ])("%s", (_name, owner, pods, expected) => expect(words(plan(owner, pods).actions)).toEqual(expected));
 
   test("have an identity: name, host name, labels, claims", () => {
     const claims = [{ apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: { name: "data", labels: { tier: "gold" } }, spec: { accessModes: ["ReadWriteOnce"] } }];
     const [claim, made] = plan(set(1, { spec: { volumeClaimTemplates: claims } }), []).actions.map((action) => (action.do === "create" ? action.object : undefined));
-    expect(claim).toEqual({ apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: { name: "data-db-0", namespace: "default", labels: { tier: "gold", app: "web" } }, spec: { accessModes: ["ReadWriteOnce"] } });
+    expect(claim).toEqual({
+      apiVersion: "v1",
+      kind: "PersistentVolumeClaim",
+      metadata: { name: "data-db-0", namespace: "default", labels: { tier: "gold", app: "web" } },
+      spec: { accessModes: ["ReadWriteOnce"] },
+    });
     expect(made).toMatchObject({
-      metadata: { name: "db-0", labels: { app: "web", "statefulset.kubernetes.io/pod-name": "db-0", "apps.kubernetes.io/pod-index": "0", "controller-revision-hash": names.now }, ownerReferences: [{ uid: "uid-db", controller: true }] },
+      metadata: {
+        name: "db-0",
+        labels: { app: "web", "statefulset.kubernetes.io/pod-name": "db-0", "apps.kubernetes.io/pod-index": "0", "controller-revision-hash": names.now },
+        ownerReferences: [{ uid: "uid-db", controller: true }],
+      },
       spec: { hostname: "db-0", subdomain: "db", volumes: [{ name: "data", persistentVolumeClaim: { claimName: "data-db-0" } }] },
     });
   });
@@ -63,7 +92,8 @@ describe("a StatefulSet's pods", () => {
 
 describe("a StatefulSet's rollout", () => {
   const three = [pod(0, { rev: "old" }), pod(1, { rev: "old" }), pod(2, { rev: "old" })];
-  const rolling = (rollingUpdate: object = {}, spec: Partial<StatefulSet["spec"]> = {}) => set(3, { spec: { updateStrategy: { type: "RollingUpdate", rollingUpdate: { partition: 0, maxUnavailable: 1, ...rollingUpdate } }, ...spec }, status: { currentRevision: names.old } });
+  const rolling = (rollingUpdate: object = {}, spec: Partial<StatefulSet["spec"]> = {}) =>
+    set(3, { spec: { updateStrategy: { type: "RollingUpdate", rollingUpdate: { partition: 0, maxUnavailable: 1, ...rollingUpdate } }, ...spec }, status: { currentRevision: names.old } });
   const revisions = [old, now];
   const parallel = { podManagementPolicy: "Parallel" };
   test.each<[string, StatefulSet, readonly Pod[], readonly string[]]>([
@@ -79,7 +109,12 @@ describe("a StatefulSet's rollout", () => {
   ])("%s", (_name, owner, pods, expected) => expect(words(plan(owner, pods, { revisions }).actions)).toEqual(expected));
 
   test("makes pods below the partition of the old template", () => {
-    const made = (ordinal: number) => plan(rolling({ partition: 2 }, parallel), three.filter((each) => each.metadata.name !== `db-${ordinal}`), { revisions }).actions.find((action) => action.do === "create")?.object as Pod;
+    const made = (ordinal: number) =>
+      plan(
+        rolling({ partition: 2 }, parallel),
+        three.filter((each) => each.metadata.name !== `db-${ordinal}`),
+        { revisions },
+      ).actions.find((action) => action.do === "create")?.object as Pod;
     expect([made(1).spec.containers[0]?.image, made(1).metadata.labels?.["controller-revision-hash"]]).toEqual(["app:0", names.old]);
     expect([made(2).spec.containers[0]?.image, made(2).metadata.labels?.["controller-revision-hash"]]).toEqual(["app:1", names.now]);
   });
@@ -88,10 +123,25 @@ describe("a StatefulSet's rollout", () => {
 describe("a StatefulSet's revisions", () => {
   test("are made before any pod, as patches that bring the template back", () => {
     const [made] = plan(set(1), [], { revisions: [] }).actions;
-    expect(made).toMatchObject({ do: "create", object: { kind: "ControllerRevision", revision: 1, data: { spec: { template: { $patch: "replace", spec: { containers: [{ image: "app:1" }] } } } }, metadata: { ownerReferences: [{ kind: "StatefulSet" }] } } });
+    expect(made).toMatchObject({
+      do: "create",
+      object: {
+        kind: "ControllerRevision",
+        revision: 1,
+        data: { spec: { template: { $patch: "replace", spec: { containers: [{ image: "app:1" }] } } } },
+        metadata: { ownerReferences: [{ kind: "StatefulSet" }] },
+      },
+    });
   });
   test("become the newest again when the template goes back", () => {
-    expect(plan(set(1), [], { revisions: [{ ...now, revision: 1 }, { ...old, revision: 2 }] }).actions).toMatchObject([{ do: "update", object: { metadata: { name: names.now }, revision: 3 } }]);
+    expect(
+      plan(set(1), [], {
+        revisions: [
+          { ...now, revision: 1 },
+          { ...old, revision: 2 },
+        ],
+      }).actions,
+    ).toMatchObject([{ do: "update", object: { metadata: { name: names.now }, revision: 3 } }]);
   });
   test("are adopted when nobody owns them", () => {
     const orphan = { ...now, metadata: { ...now.metadata, ownerReferences: [] } };
@@ -106,10 +156,14 @@ describe("a StatefulSet's revisions", () => {
 
 describe("a StatefulSet's claims", () => {
   const template = { apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: { name: "data" }, spec: {} };
-  const claim = (name: string, owners: readonly object[] = []) => ({ apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: { name, namespace: "default", uid: `uid-${name}`, ownerReferences: owners as never } }) as PersistentVolumeClaim;
-  const keeping = (whenDeleted: string, whenScaled: string, replicas: number) => set(replicas, { spec: { volumeClaimTemplates: [template], persistentVolumeClaimRetentionPolicy: { whenDeleted, whenScaled } } });
+  const claim = (name: string, owners: readonly object[] = []) =>
+    ({ apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: { name, namespace: "default", uid: `uid-${name}`, ownerReferences: owners as never } }) as PersistentVolumeClaim;
+  const keeping = (whenDeleted: string, whenScaled: string, replicas: number) =>
+    set(replicas, { spec: { volumeClaimTemplates: [template], persistentVolumeClaimRetentionPolicy: { whenDeleted, whenScaled } } });
   const ownersAfter = (owner: StatefulSet, pods: readonly Pod[], claims: readonly PersistentVolumeClaim[]) =>
-    plan(owner, pods, { claims }).actions.flatMap((action) => (action.do === "update" ? [`${action.object.metadata.name}: ${(action.object.metadata.ownerReferences ?? []).map(({ kind, name }) => `${kind} ${name}`).join()}`] : []));
+    plan(owner, pods, { claims }).actions.flatMap((action) =>
+      action.do === "update" ? [`${action.object.metadata.name}: ${(action.object.metadata.ownerReferences ?? []).map(({ kind, name }) => `${kind} ${name}`).join()}`] : [],
+    );
   const bySet = { apiVersion: "apps/v1", kind: "StatefulSet", name: "db", uid: "uid-db", controller: true, blockOwnerDeletion: true };
   test.each<[string, StatefulSet, readonly Pod[], readonly PersistentVolumeClaim[], readonly string[]]>([
     ["belong to nobody when they are kept", keeping("Retain", "Retain", 1), [pod(0)], [claim("data-db-0")], []],
@@ -129,7 +183,9 @@ describe("a StatefulSet's claims", () => {
 
 test("what a StatefulSet has made is told, claims with the pod that they are for", () => {
   const created = [{ apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: { name: "data-db-0", namespace: "shop" } }, pod(0)];
-  const told = concludeStatefulSet({ set: set(1), pods: [pod(0)], revisions: [now], claims: new Map() }, { created, updated: [], existing: undefined, failure: undefined }, NOW).flatMap((action) => (action.do === "event" ? [action.content.message] : []));
+  const told = concludeStatefulSet({ set: set(1), pods: [pod(0)], revisions: [now], claims: new Map() }, { created, updated: [], existing: undefined, failure: undefined }, NOW).flatMap((action) =>
+    action.do === "event" ? [action.content.message] : [],
+  );
   expect(told).toEqual(["create Claim data-db-0 Pod db-0 in StatefulSet db success", "create Pod db-0 in StatefulSet db successful"]);
 });
 
@@ -140,11 +196,24 @@ describe("a StatefulSet's status", () => {
   };
   test("counts pods of both revisions while it rolls", () => {
     expect(conclude(set(2, { generation: 4, status: { currentRevision: names.old } }), [pod(0, { rev: "old" }), pod(1, { readyAt: undefined })], [old, now])).toEqual({
-      observedGeneration: 4, replicas: 2, readyReplicas: 1, currentReplicas: 1, updatedReplicas: 1, currentRevision: names.old, updateRevision: names.now, collisionCount: 0, availableReplicas: 1,
+      observedGeneration: 4,
+      replicas: 2,
+      readyReplicas: 1,
+      currentReplicas: 1,
+      updatedReplicas: 1,
+      currentRevision: names.old,
+      updateRevision: names.now,
+      collisionCount: 0,
+      availableReplicas: 1,
     });
   });
   test("makes the update revision the current one when all pods are of it and well", () => {
-    expect(conclude(set(2, { status: { currentRevision: names.old } }), [pod(0), pod(1)], [old, now])).toMatchObject({ currentRevision: names.now, currentReplicas: 2, updatedReplicas: 2, readyReplicas: 2 });
+    expect(conclude(set(2, { status: { currentRevision: names.old } }), [pod(0), pod(1)], [old, now])).toMatchObject({
+      currentRevision: names.now,
+      currentReplicas: 2,
+      updatedReplicas: 2,
+      readyReplicas: 2,
+    });
   });
   test("does not claim to have seen a template that has no revision yet", () => {
     expect(conclude(set(1, { generation: 2, status: { observedGeneration: 1, currentRevision: names.old } }), [], [old])).toMatchObject({ observedGeneration: 1 });

@@ -35,10 +35,20 @@ describe("hints by the size of zones", () => {
 
 describe("the capacity of zones", () => {
   const node = (zone: string | undefined, cpu: string, shape: { readonly ready?: string; readonly labels?: Record<string, string> } = {}): Node =>
-    ({ apiVersion: "v1", kind: "Node", metadata: { name: "n", labels: { ...(zone === undefined ? {} : { "topology.kubernetes.io/zone": zone }), ...shape.labels } }, status: { allocatable: { cpu }, conditions: [{ type: "Ready", status: shape.ready ?? "True" }] } }) as Node;
+    ({
+      apiVersion: "v1",
+      kind: "Node",
+      metadata: { name: "n", labels: { ...(zone === undefined ? {} : { "topology.kubernetes.io/zone": zone }), ...shape.labels } },
+      status: { allocatable: { cpu }, conditions: [{ type: "Ready", status: shape.ready ?? "True" }] },
+    }) as Node;
   test("counts the CPUs of ready nodes that are not only for the control plane", () => {
     const nodes = [node("a", "2"), node("a", "500m"), node("b", "4"), node("b", "4", { ready: "False" }), node(undefined, "4", { labels: { "node-role.kubernetes.io/control-plane": "" } })];
-    expect(computeZoneCapacity(nodes)).toEqual(new Map([["a", 2.5], ["b", 4]]));
+    expect(computeZoneCapacity(nodes)).toEqual(
+      new Map([
+        ["a", 2.5],
+        ["b", 4],
+      ]),
+    );
   });
   test("cannot be told when a node is in no zone", () => expect(computeZoneCapacity([node("a", "2"), node(undefined, "2")])).toBeUndefined());
 });

@@ -19,10 +19,18 @@ interface TokenShape {
   readonly isLeaving?: boolean;
 }
 function token({ name = "token", createdDaysAgo = 100, lastUsed, invalidSince, accountUid = "uid-robot", isLeaving = false }: TokenShape = {}): Secret {
-  const labels = { ...(lastUsed === undefined ? {} : { "kubernetes.io/legacy-token-last-used": lastUsed }), ...(invalidSince === undefined ? {} : { "kubernetes.io/legacy-token-invalid-since": invalidSince }) };
+  const labels = {
+    ...(lastUsed === undefined ? {} : { "kubernetes.io/legacy-token-last-used": lastUsed }),
+    ...(invalidSince === undefined ? {} : { "kubernetes.io/legacy-token-invalid-since": invalidSince }),
+  };
   const annotations = { "kubernetes.io/service-account.name": "robot", "kubernetes.io/service-account.uid": accountUid };
   const created = new Date(NOW - createdDaysAgo * DAY_MS).toISOString();
-  return { apiVersion: "v1", kind: "Secret", type: "kubernetes.io/service-account-token", metadata: { name, namespace: "default", labels, annotations, creationTimestamp: created, ...(isLeaving ? { deletionTimestamp: created } : {}) } };
+  return {
+    apiVersion: "v1",
+    kind: "Secret",
+    type: "kubernetes.io/service-account-token",
+    metadata: { name, namespace: "default", labels, annotations, creationTimestamp: created, ...(isLeaving ? { deletionTimestamp: created } : {}) },
+  };
 }
 function plan(secret: Secret, more: Partial<UnusedTokenInputs> = {}): readonly string[] {
   const actions = planUnusedTokens({ secrets: [secret], accounts: [robot], pods: [], trackedSince: day(50), ...more }, UNUSED_MS, NOW);

@@ -33,7 +33,7 @@ describe("substitution", () => {
     ["a whole scalar takes the value's type", "a: ${count}\nb: ${on}\nc: ${host}\n", 'a: 3\nb: true\nc: "example.org"\n'],
     ["inside text it is text", "a: https://${host}/${count}\n", 'a: "https://example.org/3"\n'],
     ["in quotes it is the value all the same", "a: \"${count}\"\nb: 'x ${name}'\n", 'a: 3\nb: "x web"\n'],
-    ["in lists and flow style", "a: [\"${host}\", b]\n- x\n", "a: [\"${host}\", b]\n- x\n"],
+    ["in lists and flow style", 'a: ["${host}", b]\n- x\n', 'a: ["${host}", b]\n- x\n'],
     ["names that are not declared stay", "a: ${HOME}/${count}\n", 'a: "${HOME}/3"\n'],
     ["two dollars write the reference itself", "a: $${count}\n", 'a: "${count}"\n'],
     ["keys and comments stay", "${name}: b # ${count}\n", "${name}: b # ${count}\n"],
@@ -45,14 +45,24 @@ describe("substitution", () => {
   });
 
   test("is opt-in, counts for its unit alone, and every use is told with its line", async () => {
-    const files = { "apps/web/d.yaml": deploymentYaml("web", "${count}"), "apps/web/k/kustomization.yaml": "resources: [c.yaml]\n", "apps/web/k/c.yaml": configMapYaml("c").replace('"value"', "${host}"), "apps/plain/c.yaml": configMapYaml("p").replace('"value"', "${host}") };
+    const files = {
+      "apps/web/d.yaml": deploymentYaml("web", "${count}"),
+      "apps/web/k/kustomization.yaml": "resources: [c.yaml]\n",
+      "apps/web/k/c.yaml": configMapYaml("c").replace('"value"', "${host}"),
+      "apps/plain/c.yaml": configMapYaml("p").replace('"value"', "${host}"),
+    };
     expect(problems(await load(files))).toEqual(["apps/web/d.yaml:6 spec.replicas: must be a non-negative integer"]);
     const state = await load({ "mainstay.yaml": repositoryYaml("- {path: apps/web, variables: {count: 4, host: example.org}}\n- {path: apps/plain}\n") });
     expect(problems(state)).toEqual([]);
     expect(state.objects.get("apps/Deployment/default/web")?.object).toMatchObject({ spec: { replicas: 4 } });
     expect(state.objects.get("/ConfigMap/default/c")?.object).toMatchObject({ data: { key: "example.org" } });
     expect(state.objects.get("/ConfigMap/default/p")?.object).toMatchObject({ data: { key: "${host}" } });
-    expect(state.substitutions.get("web")).toEqual(expect.arrayContaining([{ file: "apps/web/d.yaml", line: 6, name: "count", value: 4 }, { file: "apps/web/k/c.yaml", line: 6, name: "host", value: "example.org" }]));
+    expect(state.substitutions.get("web")).toEqual(
+      expect.arrayContaining([
+        { file: "apps/web/d.yaml", line: 6, name: "count", value: 4 },
+        { file: "apps/web/k/c.yaml", line: 6, name: "host", value: "example.org" },
+      ]),
+    );
     expect(state.substitutions.has("plain")).toBe(false);
   });
 
@@ -68,8 +78,18 @@ describe("substitution", () => {
 describe("what looks like a variable and is none", () => {
   test("is told of with its place, where the application has variables; what programs and files may mean is not", async () => {
     const map = `apiVersion: v1\nkind: Service\nmetadata:\n  name: s\n  annotations:\n    a: "\${host}"\n    b: "\${env:=dev}.\${zone}"\n    c: "$\${meant}"\nspec: {ports: [{port: 80}]}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\ndata: {k: "\${HOME}"}\n`;
-    const notices = async (variables: string) => (await load({ "mainstay.yaml": repositoryYaml(`- {path: apps/web${variables}}\n`), "apps/web/s.yaml": map, "apps/web/d.yaml": deploymentYaml("web").replace("          image:", '          args: ["\${HOME}"]\n          image:') })).notices;
-    expect(await notices(", variables: {host: example.org}")).toEqual(["apps/web/s.yaml:7 ${env:=dev} is no variable of the application and is left as it stands", "apps/web/s.yaml:7 ${zone} is no variable of the application and is left as it stands"]);
+    const notices = async (variables: string) =>
+      (
+        await load({
+          "mainstay.yaml": repositoryYaml(`- {path: apps/web${variables}}\n`),
+          "apps/web/s.yaml": map,
+          "apps/web/d.yaml": deploymentYaml("web").replace("          image:", '          args: ["\${HOME}"]\n          image:'),
+        })
+      ).notices;
+    expect(await notices(", variables: {host: example.org}")).toEqual([
+      "apps/web/s.yaml:7 ${env:=dev} is no variable of the application and is left as it stands",
+      "apps/web/s.yaml:7 ${zone} is no variable of the application and is left as it stands",
+    ]);
     expect(await notices("")).toEqual([]);
   });
 });
@@ -77,8 +97,19 @@ describe("what looks like a variable and is none", () => {
 describe("encrypted files in a repository", () => {
   test("are opened in memory, in plain folders and for kustomizations, and never shown", async () => {
     const pair = await newAgePair();
-    const secret = async (name: string, password: string) => toSopsYaml(await encryptTree({ apiVersion: "v1", kind: name === "cfg" ? "ConfigMap" : "Secret", metadata: { name }, [name === "cfg" ? "data" : "stringData"]: { password } }, pair, { isEncrypted: (steps) => /[dD]ata$/.test(steps[0] ?? ""), metadata: { encrypted_regex: "[dD]ata$" } }));
-    const files = { "apps/a/s.enc.yaml": await secret("s", "one"), "apps/a/c.enc.yaml": await secret("cfg", "two"), "apps/b/kustomization.yaml": "resources: [s.enc.yaml]\nnamePrefix: p-\nsecretGenerator: [{name: gen, files: [k=s.enc.yaml]}]\n", "apps/b/s.enc.yaml": await secret("s", "three") };
+    const secret = async (name: string, password: string) =>
+      toSopsYaml(
+        await encryptTree({ apiVersion: "v1", kind: name === "cfg" ? "ConfigMap" : "Secret", metadata: { name }, [name === "cfg" ? "data" : "stringData"]: { password } }, pair, {
+          isEncrypted: (steps) => /[dD]ata$/.test(steps[0] ?? ""),
+          metadata: { encrypted_regex: "[dD]ata$" },
+        }),
+      );
+    const files = {
+      "apps/a/s.enc.yaml": await secret("s", "one"),
+      "apps/a/c.enc.yaml": await secret("cfg", "two"),
+      "apps/b/kustomization.yaml": "resources: [s.enc.yaml]\nnamePrefix: p-\nsecretGenerator: [{name: gen, files: [k=s.enc.yaml]}]\n",
+      "apps/b/s.enc.yaml": await secret("s", "three"),
+    };
     const state = await load(files, newLoader({ ageKeys: async () => [pair.identity] }));
     expect(problems(state)).toEqual([]);
     expect(state.objects.get("/Secret/default/s")?.object).toMatchObject({ stringData: { password: "one" } });
@@ -93,9 +124,21 @@ describe("encrypted files in a repository", () => {
 
   test("are never shown where a kustomization copies what they hold into other objects", async () => {
     const pair = await newAgePair();
-    const secret = toSopsYaml(await encryptTree({ apiVersion: "v1", kind: "Secret", metadata: { name: "s" }, stringData: { password: "open-sesame" } }, pair, { isEncrypted: (steps) => steps[0] === "stringData", metadata: { encrypted_regex: "^stringData$" } }));
-    const replacement = "replacements: [{source: {kind: Secret, name: s, fieldPath: stringData.password}, targets: [{select: {kind: Deployment}, fieldPaths: [metadata.annotations.shown], options: {create: true}}]}]\n";
-    const build = async (more: string) => (await load({ "apps/b/kustomization.yaml": `resources: [s.enc.yaml, d.yaml]\n${more}`, "apps/b/s.enc.yaml": secret, "apps/b/d.yaml": deploymentYaml("web") }, newLoader({ ageKeys: async () => [pair.identity] }))).objects.get("apps/Deployment/default/web");
+    const secret = toSopsYaml(
+      await encryptTree({ apiVersion: "v1", kind: "Secret", metadata: { name: "s" }, stringData: { password: "open-sesame" } }, pair, {
+        isEncrypted: (steps) => steps[0] === "stringData",
+        metadata: { encrypted_regex: "^stringData$" },
+      }),
+    );
+    const replacement =
+      "replacements: [{source: {kind: Secret, name: s, fieldPath: stringData.password}, targets: [{select: {kind: Deployment}, fieldPaths: [metadata.annotations.shown], options: {create: true}}]}]\n";
+    const build = async (more: string) =>
+      (
+        await load(
+          { "apps/b/kustomization.yaml": `resources: [s.enc.yaml, d.yaml]\n${more}`, "apps/b/s.enc.yaml": secret, "apps/b/d.yaml": deploymentYaml("web") },
+          newLoader({ ageKeys: async () => [pair.identity] }),
+        )
+      ).objects.get("apps/Deployment/default/web");
     expect((await build(""))?.isConfidential).not.toBe(true);
     const copied = await build(replacement);
     expect(copied?.object.metadata.annotations).toMatchObject({ shown: "open-sesame" });
@@ -107,10 +150,25 @@ describe("encrypted files in a repository", () => {
 
   test("are never shown where they are patches of another object", async () => {
     const pair = await newAgePair();
-    const merge = toSopsYaml(await encryptTree({ apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "merged" }, spec: { paused: true } }, pair, { isEncrypted: (steps) => steps[0] === "spec", metadata: { encrypted_regex: "^spec$" } }));
+    const merge = toSopsYaml(
+      await encryptTree({ apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "merged" }, spec: { paused: true } }, pair, {
+        isEncrypted: (steps) => steps[0] === "spec",
+        metadata: { encrypted_regex: "^spec$" },
+      }),
+    );
     const operations = JSON.stringify([{ op: "add", path: "/metadata/annotations", value: { shown: "open-sesame" } }]);
     const binary = await encryptTree({ data: operations }, pair);
-    const state = await load({ "apps/b/kustomization.yaml": "resources: [d.yaml, m.yaml, plain.yaml]\npatches: [{path: merge.enc.yaml}, {path: ops.enc, target: {name: patched}}]\n", "apps/b/d.yaml": deploymentYaml("patched"), "apps/b/m.yaml": deploymentYaml("merged"), "apps/b/plain.yaml": deploymentYaml("plain"), "apps/b/merge.enc.yaml": merge, "apps/b/ops.enc": JSON.stringify({ ...binary.values, sops: binary.metadata }) }, newLoader({ ageKeys: async () => [pair.identity] }));
+    const state = await load(
+      {
+        "apps/b/kustomization.yaml": "resources: [d.yaml, m.yaml, plain.yaml]\npatches: [{path: merge.enc.yaml}, {path: ops.enc, target: {name: patched}}]\n",
+        "apps/b/d.yaml": deploymentYaml("patched"),
+        "apps/b/m.yaml": deploymentYaml("merged"),
+        "apps/b/plain.yaml": deploymentYaml("plain"),
+        "apps/b/merge.enc.yaml": merge,
+        "apps/b/ops.enc": JSON.stringify({ ...binary.values, sops: binary.metadata }),
+      },
+      newLoader({ ageKeys: async () => [pair.identity] }),
+    );
     expect(problems(state)).toEqual([]);
     expect(state.objects.get("apps/Deployment/default/patched")?.object.metadata.annotations).toMatchObject({ shown: "open-sesame" });
     expect(["patched", "merged", "plain"].map((name) => state.objects.get(`apps/Deployment/default/${name}`)?.isConfidential === true)).toEqual([true, true, false]);
@@ -120,7 +178,12 @@ describe("encrypted files in a repository", () => {
     const pair = await newAgePair();
     let keys: readonly string[] = [];
     const loader = newLoader({ ageKeys: async () => keys });
-    const text = toSopsYaml(await encryptTree({ apiVersion: "v1", kind: "Secret", metadata: { name: "s" }, stringData: { a: "b" } }, pair, { isEncrypted: (steps) => steps[0] === "stringData", metadata: { encrypted_regex: "^stringData$" } }));
+    const text = toSopsYaml(
+      await encryptTree({ apiVersion: "v1", kind: "Secret", metadata: { name: "s" }, stringData: { a: "b" } }, pair, {
+        isEncrypted: (steps) => steps[0] === "stringData",
+        metadata: { encrypted_regex: "^stringData$" },
+      }),
+    );
     const state = await load({ "apps/a/s.yaml": text, "apps/b/kustomization.yaml": "resources: [../a/s.yaml]\nnamePrefix: b-\n" }, loader);
     expect(problems(state)).toEqual([expect.stringMatching(/^apps\/a\/s\.yaml:1 the file is encrypted to age1\w+, and there is no age key here/)]);
     keys = [pair.identity];
@@ -134,26 +197,42 @@ describe("encrypted files of strangers", () => {
 
   test("say what their objects are called, on their lines, and which keys their data has", async () => {
     const pair = await newAgePair();
-    const text = async (name: string) => toSopsYaml(await encryptTree({ apiVersion: "v1", kind: "Secret", metadata: { name, namespace: "shop" }, stringData: { password: "one", user: "two" } }, pair, regex));
+    const text = async (name: string) =>
+      toSopsYaml(await encryptTree({ apiVersion: "v1", kind: "Secret", metadata: { name, namespace: "shop" }, stringData: { password: "one", user: "two" } }, pair, regex));
     const files = { "apps/a/s.enc.yaml": `# two of them\n${await text("first")}---\n${await text("second")}` };
     const state = await load(files, sealed);
     expect(problems(state)).toEqual([]);
-    expect([...state.objects.values()].map(({ object, line, isConfidential }) => [object.metadata.name, line, isConfidential])).toEqual([["first", 2, true], ["second", files["apps/a/s.enc.yaml"].split("\n").findLastIndex((line) => line.startsWith("apiVersion")) + 1, true]]);
+    expect([...state.objects.values()].map(({ object, line, isConfidential }) => [object.metadata.name, line, isConfidential])).toEqual([
+      ["first", 2, true],
+      ["second", files["apps/a/s.enc.yaml"].split("\n").findLastIndex((line) => line.startsWith("apiVersion")) + 1, true],
+    ]);
     expect(state.objects.get("/Secret/shop/first")?.object).toMatchObject({ stringData: { password: "", user: "" } });
     expect(JSON.stringify([...state.objects.values()])).not.toContain("ENC[");
   });
 
   test("are nothing where their names are encrypted, and keep what needs more of them from being built", async () => {
     const pair = await newAgePair();
-    const state = await load({
-      "apps/a/all.enc.yaml": toSopsYaml(await encryptTree({ apiVersion: "v1", kind: "Secret", metadata: { name: "s" } }, pair)),
-      "apps/a/spec.enc.yaml": toSopsYaml(await encryptTree({ apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "d" }, spec: { replicas: 1 } }, pair, regex)),
-      "apps/b/kustomization.yaml": "secretGenerator: [{name: gen, files: [k=values.enc.yaml]}]\nresources: [d.yaml]\n",
-      "apps/b/values.enc.yaml": toSopsYaml(await encryptTree({ a: "b" }, pair)),
-      "apps/b/d.yaml": deploymentYaml("d"),
-    }, sealed);
+    const state = await load(
+      {
+        "apps/a/all.enc.yaml": toSopsYaml(await encryptTree({ apiVersion: "v1", kind: "Secret", metadata: { name: "s" } }, pair)),
+        "apps/a/spec.enc.yaml": toSopsYaml(await encryptTree({ apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "d" }, spec: { replicas: 1 } }, pair, regex)),
+        "apps/b/kustomization.yaml": "secretGenerator: [{name: gen, files: [k=values.enc.yaml]}]\nresources: [d.yaml]\n",
+        "apps/b/values.enc.yaml": toSopsYaml(await encryptTree({ a: "b" }, pair)),
+        "apps/b/d.yaml": deploymentYaml("d"),
+      },
+      sealed,
+    );
     expect([problems(state), [...state.objects], state.notices]).toEqual([[], [], []]);
-    expect([...state.encrypted].map(([unit, inputs]) => [unit, inputs.map(({ file, unbuilt }) => [file, unbuilt !== undefined])])).toEqual([["a", [["apps/a/all.enc.yaml", false], ["apps/a/spec.enc.yaml", false]]], ["b", [["apps/b/values.enc.yaml", true]]]]);
+    expect([...state.encrypted].map(([unit, inputs]) => [unit, inputs.map(({ file, unbuilt }) => [file, unbuilt !== undefined])])).toEqual([
+      [
+        "a",
+        [
+          ["apps/a/all.enc.yaml", false],
+          ["apps/a/spec.enc.yaml", false],
+        ],
+      ],
+      ["b", [["apps/b/values.enc.yaml", true]]],
+    ]);
   });
 });
 
@@ -166,7 +245,9 @@ describe("Helm charts", () => {
   /** In place of helm: says in its output how it was called, and what it was given. */
   function fakeHelm(): string {
     const program = path.join(folder, "helm");
-    writeFileSync(program, `#!/bin/sh
+    writeFileSync(
+      program,
+      `#!/bin/sh
 [ -f "$3/Chart.yaml" ] || { echo "Error: no chart" >&2; exit 1; }
 grep -q broken "$3/values.yaml" && { echo "Error: values don't meet the schema" >&2; exit 1; }
 last=""; for arg; do last="$arg"; done
@@ -179,7 +260,8 @@ kind: ConfigMap
 metadata: {name: $2, namespace: $5}
 data: {values: '$(tr -d '\\n' < "$3/values.yaml")', extra: '$extra'}
 END
-`);
+`,
+    );
     chmodSync(program, 0o755);
     return program;
   }
@@ -212,14 +294,18 @@ END
     const state = await load({ "apps/k/kustomization.yaml": kustomization("web"), ...files }, loader);
     expect(problems(state)).toEqual([]);
     expect(state.objects.get("/ConfigMap/shop/r")?.object).toMatchObject({ data: { extra: "a: b" } });
-    expect(problems(await load({ "apps/k/kustomization.yaml": kustomization("absent") }, loader))).toEqual([expect.stringMatching(/^apps\/k\/kustomization\.yaml:3 chart absent of https:\/\/charts\.example\.org is not in the repository.*helm pull/)]);
+    expect(problems(await load({ "apps/k/kustomization.yaml": kustomization("absent") }, loader))).toEqual([
+      expect.stringMatching(/^apps\/k\/kustomization\.yaml:3 chart absent of https:\/\/charts\.example\.org is not in the repository.*helm pull/),
+    ]);
   });
 
   test("what helm says is told; a missing helm is named, and missed no longer once it is there", async () => {
     const program = path.join(folder, "helm");
     const loader = newLoader({ renderChart: createChartRenderer(program) });
     const config = repositoryYaml("- {path: charts/*, helm: {}}\n");
-    expect(problems(await load({ "mainstay.yaml": config, ...chart }, loader))).toEqual([expect.stringMatching(/^charts\/web\/Chart\.yaml:1 this is a Helm chart, and the program .* is not installed/)]);
+    expect(problems(await load({ "mainstay.yaml": config, ...chart }, loader))).toEqual([
+      expect.stringMatching(/^charts\/web\/Chart\.yaml:1 this is a Helm chart, and the program .* is not installed/),
+    ]);
     fakeHelm();
     expect(problems(await load({ "README.md": "x" }, loader))).toEqual([]);
     expect(problems(await load({ "charts/web/values.yaml": "broken: true\n" }, loader))).toEqual(["charts/web/Chart.yaml:1 helm: values don't meet the schema"]);

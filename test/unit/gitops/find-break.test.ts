@@ -2,10 +2,11 @@ import { expect, test } from "vitest";
 import { findBreak, type BreakQuestion, type Observation } from "../../../engine/cli/find-break.ts";
 
 /** `d1 c1 Healthy`: what was deployed, what had changed the application last, and how it fared; a minute apart. */
-const story = (...lines: readonly string[]): readonly Observation[] => lines.map((line, index) => {
-  const [deployed = "", changed = "", health = ""] = line.split(" ");
-  return { deployed, changed, health: health as Observation["health"], reason: "", time: `2026-01-01T00:0${index}:00Z` }; // the tests' own words
-});
+const story = (...lines: readonly string[]): readonly Observation[] =>
+  lines.map((line, index) => {
+    const [deployed = "", changed = "", health = ""] = line.split(" ");
+    return { deployed, changed, health: health as Observation["health"], reason: "", time: `2026-01-01T00:0${index}:00Z` }; // the tests' own words
+  });
 const ask = (observations: readonly Observation[], more: Partial<BreakQuestion> = {}) => {
   const found = findBreak({ application: "web", observations, ...more });
   if (found.is === "no answer") return found.why;

@@ -7,7 +7,12 @@ const NONE = "0".repeat(40);
 const A = "a".repeat(40);
 const B = "b".repeat(40);
 const basic = (text: string) => `Basic ${Buffer.from(text).toString("base64")}`;
-const key = (data: Readonly<Record<string, string>>): Secret => ({ apiVersion: "v1", kind: "Secret", metadata: { name: data["token"] ?? "none" }, data: Object.fromEntries(Object.entries(data).map(([name, value]) => [name, Buffer.from(value).toString("base64")])) });
+const key = (data: Readonly<Record<string, string>>): Secret => ({
+  apiVersion: "v1",
+  kind: "Secret",
+  metadata: { name: data["token"] ?? "none" },
+  data: Object.fromEntries(Object.entries(data).map(([name, value]) => [name, Buffer.from(value).toString("base64")])),
+});
 
 describe("a token is read from", () => {
   test.each([

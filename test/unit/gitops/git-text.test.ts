@@ -25,15 +25,31 @@ describe("trailers", () => {
 
 describe("ignore patterns", () => {
   test.each<[string, string, boolean, boolean]>([
-    ["*.md", "docs/a.md", false, true], ["/a.yaml", "b/a.yaml", false, false], ["a.yaml", "b/a.yaml", false, true], ["old/", "x/old", true, true], ["old/", "x/old", false, false],
-    ["a/*/c", "a/b/c", false, true], ["a/*/c", "a/b/d/c", false, false], ["a/**/c", "a/b/d/c", false, true], ["**/tmp", "a/b/tmp", true, true], ["x[0-9].yaml", "x5.yaml", false, true], ["x[!0-9].yaml", "x5.yaml", false, false],
-    ["*.yaml\n!keep.yaml", "keep.yaml", false, false], ["# comment\n", "# comment", false, false], ["a.b", "aXb", false, false],
+    ["*.md", "docs/a.md", false, true],
+    ["/a.yaml", "b/a.yaml", false, false],
+    ["a.yaml", "b/a.yaml", false, true],
+    ["old/", "x/old", true, true],
+    ["old/", "x/old", false, false],
+    ["a/*/c", "a/b/c", false, true],
+    ["a/*/c", "a/b/d/c", false, false],
+    ["a/**/c", "a/b/d/c", false, true],
+    ["**/tmp", "a/b/tmp", true, true],
+    ["x[0-9].yaml", "x5.yaml", false, true],
+    ["x[!0-9].yaml", "x5.yaml", false, false],
+    ["*.yaml\n!keep.yaml", "keep.yaml", false, false],
+    ["# comment\n", "# comment", false, false],
+    ["a.b", "aXb", false, false],
   ])("%j on %s", (patterns, path, isDirectory, expected) => expect(parseIgnorePatterns(patterns)(path, isDirectory)).toBe(expected));
 });
 
 describe("field paths", () => {
   const value = { spec: { replicas: 3, containers: [{ name: "web", image: "x" }, { name: "b" }] }, data: { "index.html": "x" } };
-  test.each<[string, unknown]>([["spec.containers[0].image", "x"], ['.spec.containers[name="b"].name', "b"], ["data[index.html]", "x"], ["spec.nothing.here", undefined]])("%s", (field, expected) => expect(valueAt(value, structuralPathOf(field))).toBe(expected));
+  test.each<[string, unknown]>([
+    ["spec.containers[0].image", "x"],
+    ['.spec.containers[name="b"].name', "b"],
+    ["data[index.html]", "x"],
+    ["spec.nothing.here", undefined],
+  ])("%s", (field, expected) => expect(valueAt(value, structuralPathOf(field))).toBe(expected));
   test("a field is taken out of a copy", () => {
     expect(withoutField(value, structuralPathOf('.spec.containers[name="web"].image'))).toEqual({ ...value, spec: { replicas: 3, containers: [{ name: "web" }, { name: "b" }] } });
     expect(withoutField(value, ["spec", "replicas"])).toEqual({ ...value, spec: { containers: value.spec.containers } });
@@ -54,9 +70,17 @@ describe("what the server complains about, for someone who edits a file", () => 
   ])("%s", (message, field, expected) => expect(plainMessage(message, field)).toBe(expected));
   test("every cause is told, and immutable fields are known as such", () => {
     const error = invalid("apps", "Deployment", "x", [requiredField("spec.template"), invalidField("spec.selector", "x", "field is immutable")]);
-    expect(complaintsOf(error)).toEqual([{ field: "spec.template", message: "is required", isImmutable: false }, { field: "spec.selector", message: "field is immutable", isImmutable: true }]);
+    expect(complaintsOf(error)).toEqual([
+      { field: "spec.template", message: "is required", isImmutable: false },
+      { field: "spec.selector", message: "field is immutable", isImmutable: true },
+    ]);
   });
-  test.each<[string, boolean]>([["may not change once set", true], ["cannot change roleRef", true], ["updates to parameters are forbidden.", true], ["must be a number", false]])("%s: %j that the object must be made anew for it", (message, isImmutable) => {
+  test.each<[string, boolean]>([
+    ["may not change once set", true],
+    ["cannot change roleRef", true],
+    ["updates to parameters are forbidden.", true],
+    ["must be a number", false],
+  ])("%s: %j that the object must be made anew for it", (message, isImmutable) => {
     expect(complaintsOf(invalid("", "Service", "x", [invalidField("spec.x", "y", message)]))).toMatchObject([{ isImmutable }]);
   });
 });
@@ -66,22 +90,33 @@ describe("drift", () => {
   test("a change of status is none; of generation, labels or identity it is", () => {
     const live = stored(object, { status: { replicas: 1 } }, { generation: 3 });
     expect(versionOf(stored(object, { status: { replicas: 2 } }, { generation: 3, resourceVersion: "99" }), false)).toBe(versionOf(live, false));
-    for (const metadata of [{ generation: 4 }, { generation: 3, labels: { a: "b" } }, { generation: 3, uid: "other" }]) expect(versionOf(stored(object, {}, metadata), false)).not.toBe(versionOf(live, false));
+    for (const metadata of [{ generation: 4 }, { generation: 3, labels: { a: "b" } }, { generation: 3, uid: "other" }])
+      expect(versionOf(stored(object, {}, metadata), false)).not.toBe(versionOf(live, false));
     const map = desired("ConfigMap", "a");
     expect(versionOf(stored(map, {}, { resourceVersion: "11" }), false)).not.toBe(versionOf(stored(map), false));
   });
   test("of an object whose wanted fields are all ours, only losing one of them is a change", () => {
-    const owning = (fields: object, metadata: Record<string, unknown> = {}) => stored(object, {}, { generation: 3, ...metadata, managedFields: [{ manager: "mainstay", operation: "Apply", fieldsV1: { "f:spec": fields } }] });
+    const owning = (fields: object, metadata: Record<string, unknown> = {}) =>
+      stored(object, {}, { generation: 3, ...metadata, managedFields: [{ manager: "mainstay", operation: "Apply", fieldsV1: { "f:spec": fields } }] });
     const live = owning({ "f:replicas": {}, "f:paused": {} });
-    for (const metadata of [{ generation: 4 }, { annotations: { "deployment.kubernetes.io/revision": "1" } }, { resourceVersion: "99" }]) expect(versionOf(owning({ "f:replicas": {}, "f:paused": {} }, metadata), true)).toBe(versionOf(live, true));
+    for (const metadata of [{ generation: 4 }, { annotations: { "deployment.kubernetes.io/revision": "1" } }, { resourceVersion: "99" }])
+      expect(versionOf(owning({ "f:replicas": {}, "f:paused": {} }, metadata), true)).toBe(versionOf(live, true));
     for (const other of [owning({ "f:paused": {} }), owning({ "f:replicas": {}, "f:paused": {} }, { uid: "other" }), stored(object)]) expect(versionOf(other, true)).not.toBe(versionOf(live, true));
   });
   test("the writer is who owns the changed field, not who wrote last", () => {
     const entry = (manager: string, time: string, fields: object, more = {}) => ({ manager, operation: "Update", time, fieldsV1: fields, ...more });
-    const live = stored(object, {}, { managedFields: [
-      entry("mainstay", "2026-01-01T00:00:05Z", { "f:spec": { "f:replicas": {} } }), entry("kubectl-edit", "2026-01-01T00:00:01Z", { "f:spec": { "f:replicas": {} } }),
-      entry("deployment-controller", "2026-01-01T00:00:09Z", { "f:metadata": {} }), entry("kubelet", "2026-01-01T00:00:10Z", { "f:status": {} }, { subresource: "status" }),
-    ] });
+    const live = stored(
+      object,
+      {},
+      {
+        managedFields: [
+          entry("mainstay", "2026-01-01T00:00:05Z", { "f:spec": { "f:replicas": {} } }),
+          entry("kubectl-edit", "2026-01-01T00:00:01Z", { "f:spec": { "f:replicas": {} } }),
+          entry("deployment-controller", "2026-01-01T00:00:09Z", { "f:metadata": {} }),
+          entry("kubelet", "2026-01-01T00:00:10Z", { "f:status": {} }, { subresource: "status" }),
+        ],
+      },
+    );
     expect(writerOf(live, [{ steps: ["spec", "replicas"], label: "replicas", from: "1", to: "3" }])).toBe("kubectl-edit");
     expect(writerOf(live, [{ steps: ["metadata", "labels", "a"], label: "a", from: undefined, to: "3" }])).toBe("deployment-controller");
     expect(writerOf(stored(object), [])).toBe("someone");
@@ -102,7 +137,14 @@ describe("drift", () => {
 });
 
 describe("what the pusher sees", () => {
-  const view = (more: Partial<RolloutView> = {}, unit = {}): RolloutView => ({ appliedMs: 12, healthyMs: undefined, isSuperseded: false, isHeldUp: false, units: [{ name: "web", health: "Progressing", ready: "1/3", reason: "web-1: ContainerCreating on n1", detail: "", ...unit }], ...more });
+  const view = (more: Partial<RolloutView> = {}, unit = {}): RolloutView => ({
+    appliedMs: 12,
+    healthyMs: undefined,
+    isSuperseded: false,
+    isHeldUp: false,
+    units: [{ name: "web", health: "Progressing", ready: "1/3", reason: "web-1: ContainerCreating on n1", detail: "", ...unit }],
+    ...more,
+  });
   test("only what changed since the line before", () => {
     expect(progressLines(undefined, view({ appliedMs: undefined }))).toEqual([]);
     expect(progressLines(view({ appliedMs: undefined }), view())).toEqual(["applied in 12 ms", "… web Progressing 1/3 — web-1: ContainerCreating on n1"]);
@@ -115,7 +157,10 @@ describe("what the pusher sees", () => {
     expect(progressLines(held, held)).toEqual([]);
     // Of the commit before, and no news of this one.
     expect(progressLines(held, view({ appliedMs: undefined, isHeldUp: true }, { health: "Healthy" }))).toEqual([]);
-    expect(progressLines(view({ appliedMs: undefined, isHeldUp: true }, { health: "Healthy", reason: "" }), view({}, { health: "Healthy", reason: "" }))).toEqual(["applied in 12 ms", "✓ web Healthy 1/3"]);
+    expect(progressLines(view({ appliedMs: undefined, isHeldUp: true }, { health: "Healthy", reason: "" }), view({}, { health: "Healthy", reason: "" }))).toEqual([
+      "applied in 12 ms",
+      "✓ web Healthy 1/3",
+    ]);
   });
   test("an end: healthy, superseded, degraded with the way back, or the wait is over", () => {
     expect(finalLine(view())).toBeUndefined();
@@ -125,10 +170,28 @@ describe("what the pusher sees", () => {
     expect(timeoutLine(view(), 60_000, "status/home")).toBe("web not healthy yet after 1 min 0 s; it goes on. See: git fetch && git show origin/status/home:README.md");
   });
   test.each<[readonly string[], object]>([
-    [[], { waitMs: 60_000, dryRun: false, unknown: [] }], [["wait=10s"], { waitMs: 10_000 }], [["wait=250ms"], { waitMs: 250 }], [["wait=5"], { waitMs: 5_000 }], [["no-wait"], { waitMs: 0 }], [["dry-run", "ci.skip"], { dryRun: true, unknown: ["ci.skip"] }],
+    [[], { waitMs: 60_000, dryRun: false, unknown: [] }],
+    [["wait=10s"], { waitMs: 10_000 }],
+    [["wait=250ms"], { waitMs: 250 }],
+    [["wait=5"], { waitMs: 5_000 }],
+    [["no-wait"], { waitMs: 0 }],
+    [["dry-run", "ci.skip"], { dryRun: true, unknown: ["ci.skip"] }],
   ])("push options %j", (options, expected) => expect(parsePushOptions(options)).toMatchObject(expected));
 });
 
-test.each([["10s", 10_000], ["1h30m", 5_400_000], ["250ms", 250], ["x", undefined], [undefined, undefined]])("the duration %s", (text, expected) => expect(parseDurationMs(text)).toBe(expected));
+test.each([
+  ["10s", 10_000],
+  ["1h30m", 5_400_000],
+  ["250ms", 250],
+  ["x", undefined],
+  [undefined, undefined],
+])("the duration %s", (text, expected) => expect(parseDurationMs(text)).toBe(expected));
 
-test.each([["https://me:secret@example.org/r.git", "https://example.org/r.git"], ["https://example.org/r.git", "https://example.org/r.git"], ["ssh://git@example.org/r.git", "ssh://git@example.org/r.git"], ["/srv/r.git", "/srv/r.git"], ["https://me:se@cret@example.org/r@1.git", "https://example.org/r@1.git"], ["fetch 'https://token@example.org/r.git': not me@example.org", "fetch 'https://example.org/r.git': not me@example.org"]])("the URL %s is shown without its credentials", (url, expected) => expect(withoutCredentials(url)).toBe(expected));
+test.each([
+  ["https://me:secret@example.org/r.git", "https://example.org/r.git"],
+  ["https://example.org/r.git", "https://example.org/r.git"],
+  ["ssh://git@example.org/r.git", "ssh://git@example.org/r.git"],
+  ["/srv/r.git", "/srv/r.git"],
+  ["https://me:se@cret@example.org/r@1.git", "https://example.org/r@1.git"],
+  ["fetch 'https://token@example.org/r.git': not me@example.org", "fetch 'https://example.org/r.git': not me@example.org"],
+])("the URL %s is shown without its credentials", (url, expected) => expect(withoutCredentials(url)).toBe(expected));

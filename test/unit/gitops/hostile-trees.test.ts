@@ -53,7 +53,16 @@ test("so are kustomizations that name each other's every part", async () => {
 test("a chart writes no file outside of its own folder", async () => {
   const name = `escaped-${process.pid}`;
   const blob = await repository.store.writeBlob("x");
-  const trees = new Map<string, readonly TreeEntry[]>([["root", [{ name: "apps", id: "apps", is: "directory" }, { name: "mainstay.yaml", id: await repository.store.writeBlob("apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunits: [{path: apps/web, helm: {}}]\n"), is: "file" }]], ["apps", [{ name: "web", id: "web", is: "directory" }]]]);
+  const trees = new Map<string, readonly TreeEntry[]>([
+    [
+      "root",
+      [
+        { name: "apps", id: "apps", is: "directory" },
+        { name: "mainstay.yaml", id: await repository.store.writeBlob("apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunits: [{path: apps/web, helm: {}}]\n"), is: "file" },
+      ],
+    ],
+    ["apps", [{ name: "web", id: "web", is: "directory" }]],
+  ]);
   for (const evil of [[{ name: "..", id: "up", is: "directory" }], [{ name: `../../${name}`, id: blob, is: "file" }]] satisfies TreeEntry[][]) {
     const web: TreeEntry[] = [{ name: "Chart.yaml", id: blob, is: "file" }, ...evil];
     const state = await load("root", new Map([...trees, ["web", web], ["up", [{ name: "..", id: "upper", is: "directory" }]], ["upper", [{ name, id: blob, is: "file" }]]]));
@@ -71,6 +80,10 @@ test("patterns are looked for in time linear in a path", () => {
 
 test("what looks like a variable that never ends is looked at once", () => {
   const texts = [`\${a${"-".repeat(500_000)}`, "${a-".repeat(100_000), "${team}"];
-  const object = { object: { apiVersion: "v1", kind: "Service", metadata: { name: "web", annotations: Object.fromEntries(texts.map((text, index) => [`a${index}`, text])) } }, file: "apps/web/a.yaml", line: 1 } as unknown as DesiredObject;
+  const object = {
+    object: { apiVersion: "v1", kind: "Service", metadata: { name: "web", annotations: Object.fromEntries(texts.map((text, index) => [`a${index}`, text])) } },
+    file: "apps/web/a.yaml",
+    line: 1,
+  } as unknown as DesiredObject;
   expect(findUndeclaredVariables([object], { host: "h" })).toEqual(["apps/web/a.yaml:1 ${team} is no variable of the application and is left as it stands"]);
 });

@@ -35,7 +35,14 @@ test("a commit is read the same whatever was read before it", async () => {
         [`${folder}/${name}.yaml`, undefined],
         [`${folder}/kustomization.yaml`, pick([undefined, `resources: [${name}.yaml]\n`, "resources: [../a/one.yaml]\nnamePrefix: x-\n"])],
         [".mainstayignore", pick([undefined, "three.yaml\n"])],
-        ["mainstay.yaml", pick([undefined, "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunits:\n- {path: infra/*}\n- {path: apps/*, dependsOn: [infra/*], bounds: {kinds: [ConfigMap]}}\n", "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunits:\n- {path: apps/*, namespace: \"{dir}\", variables: {x: y}}\n"])],
+        [
+          "mainstay.yaml",
+          pick([
+            undefined,
+            "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunits:\n- {path: infra/*}\n- {path: apps/*, dependsOn: [infra/*], bounds: {kinds: [ConfigMap]}}\n",
+            'apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunits:\n- {path: apps/*, namespace: "{dir}", variables: {x: y}}\n',
+          ]),
+        ],
       ];
       const [path, content] = pick(changes);
       const { [path]: _old, ...rest } = files;
@@ -56,7 +63,12 @@ test("units that a commit leaves alone keep their very objects", async () => {
   const before = await load(files);
   const after = await load({ ...files, "apps/a/two.yaml": configMapYaml("a-two", { key: "changed" }) });
   expect(changedUnits(objectsByUnit(before), objectsByUnit(after))).toEqual(new Set(["a"]));
-  expect([...after].filter(([identity, desired]) => before.get(identity) === desired).map(([identity]) => identity).sort()).toEqual(["/ConfigMap/default/a-one", "/ConfigMap/default/b-one"]);
+  expect(
+    [...after]
+      .filter(([identity, desired]) => before.get(identity) === desired)
+      .map(([identity]) => identity)
+      .sort(),
+  ).toEqual(["/ConfigMap/default/a-one", "/ConfigMap/default/b-one"]);
 });
 
 test("a persistent map is a map, and stays as it was", () => {

@@ -20,7 +20,8 @@ const problems = (state: DesiredState) => state.problems.map(formatProblem);
 
 describe("what repositories bring from elsewhere", () => {
   test("a hook Job that leaves its name to the server gets one from what it holds; nothing else may", async () => {
-    const job = (annotation: string) => `apiVersion: batch/v1\nkind: Job\nmetadata:\n  generateName: move-schema-\n  annotations: {${annotation}}\nspec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: i}]}}}\n`;
+    const job = (annotation: string) =>
+      `apiVersion: batch/v1\nkind: Job\nmetadata:\n  generateName: move-schema-\n  annotations: {${annotation}}\nspec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: i}]}}}\n`;
     const state = await load({ "a.yaml": job("argocd.argoproj.io/hook: PreSync") });
     expect(problems(state)).toEqual([]);
     expect(identities(state)).toEqual([expect.stringMatching(/^batch\/Job\/default\/move-schema-[0-9a-f]{8}$/)]);
@@ -53,29 +54,54 @@ describe("which folders are applications", () => {
   test("manifests that no application has are told of, folder by folder, and what applications are made from is not", async () => {
     const kustomization = (resource: string) => `resources: [${resource}]\n`;
     const files = {
-      "apps/web/kustomization.yaml": kustomization("../../bases/web"), "bases/web/kustomization.yaml": kustomization("a.yaml"), "bases/web/a.yaml": configMapYaml("a"), "bases/web/unused.yaml": configMapYaml("u"),
-      "bases/api/kustomization.yaml": `apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n${kustomization("a.yaml")}`, "bases/api/a.yaml": configMapYaml("a"),
-      "infrastructure/dns/a.yaml": configMapYaml("a"), "infrastructure/dns/deep/b.json": JSON.stringify({ apiVersion: "v1", kind: "ConfigMap" }),
-      "docs/compose.yaml": "services: {}\n", ".github/ci.yaml": configMapYaml("x"), "package.json": "{}", "loose.yaml": configMapYaml("l"),
+      "apps/web/kustomization.yaml": kustomization("../../bases/web"),
+      "bases/web/kustomization.yaml": kustomization("a.yaml"),
+      "bases/web/a.yaml": configMapYaml("a"),
+      "bases/web/unused.yaml": configMapYaml("u"),
+      "bases/api/kustomization.yaml": `apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n${kustomization("a.yaml")}`,
+      "bases/api/a.yaml": configMapYaml("a"),
+      "infrastructure/dns/a.yaml": configMapYaml("a"),
+      "infrastructure/dns/deep/b.json": JSON.stringify({ apiVersion: "v1", kind: "ConfigMap" }),
+      "docs/compose.yaml": "services: {}\n",
+      ".github/ci.yaml": configMapYaml("x"),
+      "package.json": "{}",
+      "loose.yaml": configMapYaml("l"),
     };
     const told = "; name their folders in units of mainstay.yaml, or list them in .mainstayignore";
     expect((await load(files)).notices).toEqual([`manifests of no application are left out: bases/api (2), infrastructure (2), loose.yaml (1)${told}`]);
     expect((await load({ ...files, ".mainstayignore": "/bases/api\nloose.yaml\n" })).notices).toEqual([`manifests of no application are left out: infrastructure (2)${told}`]);
-    expect((await load({ ...files, "mainstay.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunits: [{path: apps/*}, {path: infrastructure/dns}]\n", ".mainstayignore": "/bases/api\nloose.yaml\n" })).notices).toEqual([]);
+    expect(
+      (
+        await load({
+          ...files,
+          "mainstay.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunits: [{path: apps/*}, {path: infrastructure/dns}]\n",
+          ".mainstayignore": "/bases/api\nloose.yaml\n",
+        })
+      ).notices,
+    ).toEqual([]);
   });
 
   test("mainstay.yaml chooses folders, namespaces and what waits for what", async () => {
     const state = await load({
       "mainstay.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunits:\n- {path: infra/*}\n- {path: services/*, namespace: 'team-{dir}', dependsOn: [infra/*], deadline: 2m}\n",
-      "infra/ns/ns.yaml": namespaceYaml("team-api"), "services/api/c.yaml": configMapYaml("settings"), "other/x.yaml": configMapYaml("x"),
+      "infra/ns/ns.yaml": namespaceYaml("team-api"),
+      "services/api/c.yaml": configMapYaml("settings"),
+      "other/x.yaml": configMapYaml("x"),
     });
     expect(problems(state)).toEqual([]);
-    expect(state.units).toMatchObject([{ name: "ns", dependsOn: [] }, { name: "api", namespace: "team-api", dependsOn: ["ns"], deadlineMs: 120_000 }]);
+    expect(state.units).toMatchObject([
+      { name: "ns", dependsOn: [] },
+      { name: "api", namespace: "team-api", dependsOn: ["ns"], deadlineMs: 120_000 },
+    ]);
     expect(identities(state)).toEqual(["/ConfigMap/team-api/settings", "/Namespace//team-api"]);
   });
 
   test("units that wait for each other are refused with the whole circle", async () => {
-    const state = await load({ "mainstay.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunits:\n- {path: a, dependsOn: [b]}\n- {path: b, dependsOn: [a]}\n", "a/a.yaml": configMapYaml("a"), "b/b.yaml": configMapYaml("b") });
+    const state = await load({
+      "mainstay.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunits:\n- {path: a, dependsOn: [b]}\n- {path: b, dependsOn: [a]}\n",
+      "a/a.yaml": configMapYaml("a"),
+      "b/b.yaml": configMapYaml("b"),
+    });
     expect(problems(state)).toEqual(["mainstay.yaml:4 dependsOn: units wait for each other: a → b → a"]);
   });
 
@@ -102,9 +128,19 @@ describe("what objects get", () => {
   });
 
   test("files of other programs are named, and refuse nothing", async () => {
-    const state = await load({ "apps/a/main.jsonnet": "{}", "apps/a/lib.libsonnet": "{}", "apps/a/values.yaml.gotmpl": "a", "apps/a/skaffold.yaml": "apiVersion: skaffold/v4beta1\nkind: Config\n", "apps/a/notes.txt": "a" });
+    const state = await load({
+      "apps/a/main.jsonnet": "{}",
+      "apps/a/lib.libsonnet": "{}",
+      "apps/a/values.yaml.gotmpl": "a",
+      "apps/a/skaffold.yaml": "apiVersion: skaffold/v4beta1\nkind: Config\n",
+      "apps/a/notes.txt": "a",
+    });
     expect(state.problems).toEqual([]);
-    expect(state.notices).toEqual(["apps/a/main.jsonnet: is rendered by nothing here, left out; commit what comes out of it", "apps/a/values.yaml.gotmpl: is rendered by nothing here, left out; commit what comes out of it", "apps/a/skaffold.yaml: line 1: Config of skaffold/v4beta1 is no kind of this cluster and has no name, left out"]);
+    expect(state.notices).toEqual([
+      "apps/a/main.jsonnet: is rendered by nothing here, left out; commit what comes out of it",
+      "apps/a/values.yaml.gotmpl: is rendered by nothing here, left out; commit what comes out of it",
+      "apps/a/skaffold.yaml: line 1: Config of skaffold/v4beta1 is no kind of this cluster and has no name, left out",
+    ]);
   });
   test("what an export holds beside the intent is left out", async () => {
     const state = await load({ "a.yaml": `${deploymentYaml("web")}status: {replicas: 3}\n`.replace("  name: web\n", "  name: web\n  uid: abc\n  resourceVersion: '5'\n  creationTimestamp: null\n") });
@@ -114,7 +150,16 @@ describe("what objects get", () => {
   });
 
   test("a List is its items", async () => {
-    const state = await load({ "a.json": JSON.stringify({ apiVersion: "v1", kind: "List", items: [{ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "a" } }, { apiVersion: "v1", kind: "Secret", metadata: { name: "b" } }] }) });
+    const state = await load({
+      "a.json": JSON.stringify({
+        apiVersion: "v1",
+        kind: "List",
+        items: [
+          { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "a" } },
+          { apiVersion: "v1", kind: "Secret", metadata: { name: "b" } },
+        ],
+      }),
+    });
     expect(identities(state)).toEqual(["/ConfigMap/default/a", "/Secret/default/b"]);
   });
 });
@@ -133,30 +178,67 @@ describe("cost", () => {
 });
 
 describe("bad input is a problem with a place", () => {
-  const bomb = ["a: &a [x,x,x,x,x,x,x,x,x,x]", ...Array.from({ length: 8 }, (_, i) => `${String.fromCharCode(98 + i)}: &${String.fromCharCode(98 + i)} [${Array(10).fill(`*${String.fromCharCode(97 + i)}`).join(",")}]`)].join("\n");
+  const bomb = [
+    "a: &a [x,x,x,x,x,x,x,x,x,x]",
+    ...Array.from(
+      { length: 8 },
+      (_, i) =>
+        `${String.fromCharCode(98 + i)}: &${String.fromCharCode(98 + i)} [${Array(10)
+          .fill(`*${String.fromCharCode(97 + i)}`)
+          .join(",")}]`,
+    ),
+  ].join("\n");
   test.each<[string, Record<string, string | Buffer>, RegExp]>([
     ["text that is no YAML", { "a.yaml": "apiVersion: v1\nkind: ConfigMap\n  name: [" }, /^a\.yaml:\d YAML: /],
-    ["an unknown kind names what is served", { "a.yaml": "apiVersion: apps/v1beta1\nkind: Deployment\nmetadata: {name: x}\n" }, /^a\.yaml:2 no kind Deployment in apps\/v1beta1; served is apps\/v1 Deployment$/],
+    [
+      "an unknown kind names what is served",
+      { "a.yaml": "apiVersion: apps/v1beta1\nkind: Deployment\nmetadata: {name: x}\n" },
+      /^a\.yaml:2 no kind Deployment in apps\/v1beta1; served is apps\/v1 Deployment$/,
+    ],
     ["an unknown group", { "a.yaml": "apiVersion: example.org/v1\nkind: Widget\nmetadata: {name: x}\n" }, /^a\.yaml:2 no kind Widget in example\.org\/v1: this cluster does not serve/],
     ["an unknown field suggests the right one", { "a.yaml": deploymentYaml("web").replace("replicas", "replicsa") }, /^a\.yaml:6 spec\.replicsa: unknown field; is replicas meant\?$/],
     ["a wrong type", { "a.yaml": deploymentYaml("web", "many") }, /^a\.yaml:6 spec\.replicas: must be a non-negative integer$/],
     ["a missing name", { "a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {}\n" }, /^a\.yaml:3 metadata\.name: is required$/],
     ["a generated name", { "a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {generateName: x-}\n" }, /^a\.yaml:3 metadata\.name: is required: an object in Git needs a fixed name/],
-    ["an object of a program that deploys", { "a.yaml": "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: apps}\n" }, /^a\.yaml:2 no kind Kustomization in .*: it tells Flux what to deploy, and here the repository itself says that/],
-    ["an object of another program of the same people", { "a.yaml": "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: web}\n" }, /^a\.yaml:2 no kind Rollout in argoproj\.io\/v1alpha1: this cluster does not serve that API group$/],
+    [
+      "an object of a program that deploys",
+      { "a.yaml": "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: apps}\n" },
+      /^a\.yaml:2 no kind Kustomization in .*: it tells Flux what to deploy, and here the repository itself says that/,
+    ],
+    [
+      "an object of another program of the same people",
+      { "a.yaml": "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: web}\n" },
+      /^a\.yaml:2 no kind Rollout in argoproj\.io\/v1alpha1: this cluster does not serve that API group$/,
+    ],
     ["an object twice in one commit", { "a.yaml": configMapYaml("x"), "b.yaml": configMapYaml("x") }, /^b\.yaml:1 ConfigMap default\/x is already described in a\.yaml:1; keep one of them$/],
-    ["an object in two units", { "apps/a/x.yaml": namespaceYaml("x"), "apps/b/x.yaml": namespaceYaml("x") }, /^apps\/b\/x\.yaml:1 Namespace x of application b is already described by application a in apps\/a\/x\.yaml:1; keep one of them, or name only one of their folders in units of mainstay\.yaml$/],
+    [
+      "an object in two units",
+      { "apps/a/x.yaml": namespaceYaml("x"), "apps/b/x.yaml": namespaceYaml("x") },
+      /^apps\/b\/x\.yaml:1 Namespace x of application b is already described by application a in apps\/a\/x\.yaml:1; keep one of them, or name only one of their folders in units of mainstay\.yaml$/,
+    ],
     ["a template that is not a chart's", { "a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Values.name }}}\n" }, /^a\.yaml:\d YAML: .*; what has \{\{ … \}\} looks like a template/],
     ["an alias bomb", { "a.yaml": bomb }, /^a\.yaml:\d+ YAML: .*alias/],
     ["a file over sixteen mebibytes", { "a.yaml": `x: ${"y".repeat(16 << 20)}` }, /^a\.yaml:1 the file has \d+ bytes; at most 16777216/],
     ["a binary file", { "a.yaml": Buffer.from([0x61, 0, 0x62]) }, /^a\.yaml:1 the file is binary/],
     ["text in another encoding", { "a.yaml": Buffer.from([0x61, 0xff, 0xfe]) }, /^a\.yaml:1 the file is binary/],
     ["a kustomization", { "apps/a/kustomization.yaml": "resources: [x.yaml]\n" }, /^apps\/a\/kustomization\.yaml:1 there is no apps\/a\/x\.yaml/],
-    ["a namespace on a kind that has none", { "a.yaml": "apiVersion: v1\nkind: Namespace\nmetadata: {name: x, namespace: ns1}\n" }, /^a\.yaml:1 metadata\.namespace: Namespace objects belong to the whole cluster/],
+    [
+      "a namespace on a kind that has none",
+      { "a.yaml": "apiVersion: v1\nkind: Namespace\nmetadata: {name: x, namespace: ns1}\n" },
+      /^a\.yaml:1 metadata\.namespace: Namespace objects belong to the whole cluster/,
+    ],
     ["a kind that is the system's own", { "a.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Application\nmetadata: {name: x}\n" }, /^a\.yaml:2 Application objects are made by the system/],
     ["an unknown field of mainstay.yaml", { "mainstay.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunit: []\n" }, /^mainstay\.yaml:3 unit: unknown field; is units meant\?$/],
-    ["a unit outside of the repository", { "mainstay.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunits: [{path: ../x}]\n" }, /^mainstay\.yaml:3 units\[0\]\.path: must be a path inside the repository/],
-    ["a status branch that is no status branch", { "mainstay.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nstatus: {branch: main}\n" }, /^mainstay\.yaml:3 status\.branch: must begin with status\//],
+    [
+      "a unit outside of the repository",
+      { "mainstay.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunits: [{path: ../x}]\n" },
+      /^mainstay\.yaml:3 units\[0\]\.path: must be a path inside the repository/,
+    ],
+    [
+      "a status branch that is no status branch",
+      { "mainstay.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nstatus: {branch: main}\n" },
+      /^mainstay\.yaml:3 status\.branch: must begin with status\//,
+    ],
   ])("%s", async (_name, files, expected) => {
     const state = await load(files);
     expect(problems(state).join("\n")).toMatch(expected);
@@ -175,9 +257,15 @@ describe("bad input is a problem with a place", () => {
   test("symbolic links, submodules and names that leave the folder", async () => {
     const { store } = repository;
     const blob = await store.writeBlob("../../etc/passwd");
-    const tree = await store.writeTree([{ name: "link.yaml", id: blob, is: "symlink" }, { name: "sub", id: "1".repeat(40), is: "submodule" }]);
+    const tree = await store.writeTree([
+      { name: "link.yaml", id: blob, is: "symlink" },
+      { name: "sub", id: "1".repeat(40), is: "submodule" },
+    ]);
     const commit = await store.objects.commit(await store.writeCommit({ tree, parents: [], message: "x", signature: { name: "x", email: "x", time: 0 } }));
-    expect(problems(await newLoader().load(store.objects, commit))).toEqual([expect.stringContaining("link.yaml:1 symbolic links are not followed"), expect.stringContaining("sub:1 submodules are not fetched")]);
+    expect(problems(await newLoader().load(store.objects, commit))).toEqual([
+      expect.stringContaining("link.yaml:1 symbolic links are not followed"),
+      expect.stringContaining("sub:1 submodules are not fetched"),
+    ]);
     const hostile = { ...store.objects, tree: async () => [{ name: "..", id: tree, is: "directory" as const }] };
     expect(problems(await newLoader().load(hostile, commit))).toEqual([expect.stringContaining("..:1 the tree holds a name that leaves its folder")]);
   });
@@ -185,6 +273,10 @@ describe("bad input is a problem with a place", () => {
   test("files of other programs and charts are named, not refused", async () => {
     const state = await load({ "a.yaml": "steps: [one]\n---\n- x\n", "chart/Chart.yaml": "apiVersion: v2\nname: x\n", "chart/templates/d.yaml": "{{ if }}" });
     expect(problems(state)).toEqual([]);
-    expect(state.notices).toEqual(["chart/Chart.yaml: a Helm chart, left out; to render it, give its unit in mainstay.yaml a field helm", "a.yaml: line 1: no apiVersion and kind, left out", "a.yaml: line 3: not an object, left out"]);
+    expect(state.notices).toEqual([
+      "chart/Chart.yaml: a Helm chart, left out; to render it, give its unit in mainstay.yaml a field helm",
+      "a.yaml: line 1: no apiVersion and kind, left out",
+      "a.yaml: line 3: not an object, left out",
+    ]);
   });
 });

@@ -3,10 +3,44 @@ import { computeNotifications, HourlyLimit, notificationBody, renderNotification
 import type { ApplicationFacts, DeployFacts, StatusFacts } from "../../../engine/gitops/status/status-facts.ts";
 
 const A = "a1b2c3d4e5f60718293a4b5c6d7e8f9012345678";
-const deploy = (more: Partial<DeployFacts> = {}): DeployFacts => ({ commit: A, subject: "Scale", author: "Ada", time: "2026-08-22T10:00:00Z", result: "applied", plan: ["~ x"], problems: [], ...more });
-const app = (health: ApplicationFacts["health"]): ApplicationFacts => ({ name: "web", path: "web", health, ready: "", reason: "broken", since: "", commit: A, images: [], objects: [], kept: [], dependsOn: [] });
-const facts = (more: Partial<StatusFacts>): StatusFacts => ({ schemaVersion: 1, cluster: "home", repository: { url: "", branch: "main" }, sync: { state: "applied" }, applications: [], nodes: [], deploys: [], drift: [], incidents: [], notices: [], ...more });
-const events = (before: Partial<StatusFacts>, after: Partial<StatusFacts>, alarmed: readonly string[] = []) => computeNotifications(facts(before), facts(after), new Set(alarmed)).map(({ event }) => event);
+const deploy = (more: Partial<DeployFacts> = {}): DeployFacts => ({
+  commit: A,
+  subject: "Scale",
+  author: "Ada",
+  time: "2026-08-22T10:00:00Z",
+  result: "applied",
+  plan: ["~ x"],
+  problems: [],
+  ...more,
+});
+const app = (health: ApplicationFacts["health"]): ApplicationFacts => ({
+  name: "web",
+  path: "web",
+  health,
+  ready: "",
+  reason: "broken",
+  since: "",
+  commit: A,
+  images: [],
+  objects: [],
+  kept: [],
+  dependsOn: [],
+});
+const facts = (more: Partial<StatusFacts>): StatusFacts => ({
+  schemaVersion: 1,
+  cluster: "home",
+  repository: { url: "", branch: "main" },
+  sync: { state: "applied" },
+  applications: [],
+  nodes: [],
+  deploys: [],
+  drift: [],
+  incidents: [],
+  notices: [],
+  ...more,
+});
+const events = (before: Partial<StatusFacts>, after: Partial<StatusFacts>, alarmed: readonly string[] = []) =>
+  computeNotifications(facts(before), facts(after), new Set(alarmed)).map(({ event }) => event);
 
 describe("what is told", () => {
   test.each<[string, Partial<StatusFacts>, Partial<StatusFacts>, readonly string[], readonly string[]]>([

@@ -42,8 +42,17 @@ describe("the order that annotations ask for", () => {
   });
 
   test("every wave of a hook before comes before every wave of the rest", () => {
-    const rank = (annotations: Record<string, string>) => { const reading = readOrder(annotated(annotations)); return reading.is === "ordered" ? rankOf(reading.order) : NaN; };
-    const orders: readonly Record<string, string>[] = [{ "mainstay.dev/hook": "before", "mainstay.dev/wave": "100000" }, { "mainstay.dev/wave": "-100000" }, {}, { "mainstay.dev/wave": "100000" }, { "mainstay.dev/hook": "after", "mainstay.dev/wave": "-100000" }];
+    const rank = (annotations: Record<string, string>) => {
+      const reading = readOrder(annotated(annotations));
+      return reading.is === "ordered" ? rankOf(reading.order) : NaN;
+    };
+    const orders: readonly Record<string, string>[] = [
+      { "mainstay.dev/hook": "before", "mainstay.dev/wave": "100000" },
+      { "mainstay.dev/wave": "-100000" },
+      {},
+      { "mainstay.dev/wave": "100000" },
+      { "mainstay.dev/hook": "after", "mainstay.dev/wave": "-100000" },
+    ];
     const ranks = orders.map(rank);
     expect(ranks).toEqual([...ranks].sort((a, b) => a - b));
   });
@@ -64,13 +73,20 @@ describe("a hook's name", () => {
 
   test("is another one at each of its moments", () => {
     const twice = nameHooks([job("check", { "helm.sh/hook": "post-install,post-upgrade,pre-install,pre-upgrade" }), map("a")]);
-    expect(twice.map(({ order, object }) => [order.phase, object.kind])).toEqual([["before", "Job"], ["after", "Job"], ["main", "ConfigMap"]]);
+    expect(twice.map(({ order, object }) => [order.phase, object.kind])).toEqual([
+      ["before", "Job"],
+      ["after", "Job"],
+      ["main", "ConfigMap"],
+    ]);
     expect(new Set(twice.map(({ identity }) => identity)).size).toBe(3);
     expect(nameHooks([map("settings", { "argocd.argoproj.io/hook": "PreSync,PostSync" })])).toHaveLength(1);
   });
 
   test("belongs to pods that are hooks as well, and to hooks beside the others", () => {
-    const pod = desired("Pod", "check", { metadata: { name: "check", annotations: { "argocd.argoproj.io/hook": "Sync" } }, spec: { restartPolicy: "Never", containers: [{ name: "c", image: "c:1" }] } });
+    const pod = desired("Pod", "check", {
+      metadata: { name: "check", annotations: { "argocd.argoproj.io/hook": "Sync" } },
+      spec: { restartPolicy: "Never", containers: [{ name: "c", image: "c:1" }] },
+    });
     expect(names(pod)[0]).toMatch(/^check-[0-9a-f]{8}$/);
     expect(names(desired("Pod", "plain", { spec: { containers: [{ name: "c", image: "c:1" }] } }))).toEqual(["plain"]);
   });
@@ -87,9 +103,17 @@ describe("a hook's name", () => {
 describe("what hooks ask for and do not get is told", () => {
   const argo = (hook: string, policy?: string) => ({ "argocd.argoproj.io/hook": hook, ...(policy === undefined ? {} : { "argocd.argoproj.io/hook-delete-policy": policy }) });
   test.each<[string, readonly DesiredObject[], readonly string[]]>([
-    ["nothing of what is carried out", [job("a", argo("PreSync", "BeforeHookCreation,HookSucceeded")), job("b", { "helm.sh/hook": "pre-install,pre-upgrade,pre-rollback", "helm.sh/hook-delete-policy": "before-hook-creation" })], []],
+    [
+      "nothing of what is carried out",
+      [job("a", argo("PreSync", "BeforeHookCreation,HookSucceeded")), job("b", { "helm.sh/hook": "pre-install,pre-upgrade,pre-rollback", "helm.sh/hook-delete-policy": "before-hook-creation" })],
+      [],
+    ],
     ["moments that are not here, where others are", [job("a", argo("PreSync,SyncFail"))], ["apps/web/a.yaml:1 hook SyncFail has no moment here; it runs only before"]],
-    ["hooks that shall go when they fail", [job("a", argo("PreSync", "HookFailed")), job("b", argo("PreSync", "HookFailed"))], ["apps/web/a.yaml:1 a hook that fails stays, so that its log can be read, until something of its application changes; HookFailed is not carried out, as with 1 more"]],
+    [
+      "hooks that shall go when they fail",
+      [job("a", argo("PreSync", "HookFailed")), job("b", argo("PreSync", "HookFailed"))],
+      ["apps/web/a.yaml:1 a hook that fails stays, so that its log can be read, until something of its application changes; HookFailed is not carried out, as with 1 more"],
+    ],
     ["what hooks use and leave behind", [map("a", argo("PreSync", "HookSucceeded"))], ["apps/web/a.yaml:1 ConfigMap stays when the hooks are over; only Jobs and Pods go"]],
     ["a policy that nobody knows", [job("a", argo("PreSync", "Always"))], ["apps/web/a.yaml:1 Always is no policy of hooks, and does nothing"]],
   ])("%s", (_name, objects, expected) => expect(findUnheededHooks(objects)).toEqual(expected));
@@ -127,7 +151,14 @@ describe("what has to wait", () => {
   const hook = job("migrate", { "mainstay.dev/hook": "before" });
   const dependent = map("dependent", { "mainstay.dev/depends-on": "ConfigMap/early" });
   const blocked = (objects: readonly DesiredObject[], changing: readonly DesiredObject[], readiness: Readiness, rolling: readonly DesiredObject[] = []) =>
-    Object.fromEntries(computeBlocked(byIdentity(...objects), new Set(changing.map((one) => one.identity)), () => readiness, (identity) => rolling.some((one) => one.identity === identity)));
+    Object.fromEntries(
+      computeBlocked(
+        byIdentity(...objects),
+        new Set(changing.map((one) => one.identity)),
+        () => readiness,
+        (identity) => rolling.some((one) => one.identity === identity),
+      ),
+    );
 
   test.each<[string, readonly DesiredObject[], readonly DesiredObject[], Readiness, readonly DesiredObject[], Record<string, string>]>([
     ["a later wave, while an earlier one changes", [early, late], [early, late], "ready", [], { [late.identity]: "ConfigMap web/early" }],

@@ -11,8 +11,21 @@ import { planPods } from "../../../engine/gitops/plan/plan-workloads.ts";
 import type { Pod } from "../../../engine/resources/types.ts";
 import { desired, stored } from "./objects.ts";
 
-const spec = (replicas: number, image = "web:1") => ({ spec: { replicas, selector: { matchLabels: { app: "web" } }, template: { metadata: { labels: { app: "web" } }, spec: { containers: [{ name: "web", image }] } } } });
-const plan = (...actions: Action[]): SyncPlan => ({ waves: [{ rank: 0, actions }], refusals: [], problems: [], forget: [], kept: [], waiting: new Map(), blocked: new Map(), held: [], left: [], unchanged: 4 });
+const spec = (replicas: number, image = "web:1") => ({
+  spec: { replicas, selector: { matchLabels: { app: "web" } }, template: { metadata: { labels: { app: "web" } }, spec: { containers: [{ name: "web", image }] } } },
+});
+const plan = (...actions: Action[]): SyncPlan => ({
+  waves: [{ rank: 0, actions }],
+  refusals: [],
+  problems: [],
+  forget: [],
+  kept: [],
+  waiting: new Map(),
+  blocked: new Map(),
+  held: [],
+  left: [],
+  unchanged: 4,
+});
 const created = (replicas: number): Action => {
   const object = desired("Deployment", "web", spec(replicas));
   return { do: "create", desired: object, candidate: { desired: object, cause: "commit", outcome: { is: "create", result: stored(object) } } };
@@ -20,11 +33,30 @@ const created = (replicas: number): Action => {
 function updated(from: ReturnType<typeof spec>, to: ReturnType<typeof spec>): Action {
   const [before, after] = [desired("Deployment", "web", from), desired("Deployment", "web", to)];
   const [live, result] = [stored(before), stored(after)];
-  return { do: "update", desired: after, live, intent: after.object, force: false, changes: computeFieldChanges(live, result), candidate: { desired: after, cause: "commit", outcome: { is: "update", live, result, intent: after.object, force: false, leftToOthers: [] } } };
+  return {
+    do: "update",
+    desired: after,
+    live,
+    intent: after.object,
+    force: false,
+    changes: computeFieldChanges(live, result),
+    candidate: { desired: after, cause: "commit", outcome: { is: "update", live, result, intent: after.object, force: false, leftToOthers: [] } },
+  };
 }
 const pruned = (live: KubeObject): Action => ({ do: "prune", live, entry: { unit: "web", identity: "x", entry: { version: "v1", kind: live.kind, name: live.metadata.name ?? "" }, live } }) as Action;
-const state = (more: Partial<DesiredState> = {}): DesiredState => ({ commit: { id: "9f8e7d6c5b4a", tree: "t", parents: [], message: "Scale web\n\nbody", author: "Ada", time: 0 }, config: {} as DesiredState["config"], units: [], objects: new Map(), problems: [], notices: [], substitutions: new Map(), encrypted: new Map(), ...more });
-const page = (facts: Partial<PlanPageFacts>) => renderPlanPage({ cluster: "home", branch: "feature/x", base: "a1b2c3d4e5f6", state: state(), plan: plan(), problems: [], planned: [], pods: [], quotas: [], ...facts });
+const state = (more: Partial<DesiredState> = {}): DesiredState => ({
+  commit: { id: "9f8e7d6c5b4a", tree: "t", parents: [], message: "Scale web\n\nbody", author: "Ada", time: 0 },
+  config: {} as DesiredState["config"],
+  units: [],
+  objects: new Map(),
+  problems: [],
+  notices: [],
+  substitutions: new Map(),
+  encrypted: new Map(),
+  ...more,
+});
+const page = (facts: Partial<PlanPageFacts>) =>
+  renderPlanPage({ cluster: "home", branch: "feature/x", base: "a1b2c3d4e5f6", state: state(), plan: plan(), problems: [], planned: [], pods: [], quotas: [], ...facts });
 
 describe("the pods that a plan brings", () => {
   test("a new workload brings all of them, a larger one the difference, a smaller one none", () => {
@@ -34,7 +66,9 @@ describe("the pods that a plan brings", () => {
   });
 
   test("asks for what its pods will ask for: the limits of containers, and of the pod as a whole, where nothing else is said", () => {
-    const limited = desired("Deployment", "web", { spec: { ...spec(1).spec, template: { spec: { resources: { limits: { cpu: "4", memory: "8Gi" } }, containers: [{ name: "web", image: "web:1", resources: { limits: { memory: "1Gi" } } }] } } } });
+    const limited = desired("Deployment", "web", {
+      spec: { ...spec(1).spec, template: { spec: { resources: { limits: { cpu: "4", memory: "8Gi" } }, containers: [{ name: "web", image: "web:1", resources: { limits: { memory: "1Gi" } } }] } } },
+    });
     const { planned } = planPods(plan({ do: "create", desired: limited, candidate: { desired: limited, cause: "commit", outcome: { is: "create", result: stored(limited) } } }));
     expect(planned).toMatchObject([{ pod: { spec: { resources: { requests: { cpu: "4", memory: "1Gi" } }, containers: [{ resources: { requests: { memory: "1Gi" } } }] } } }]);
   });
@@ -56,10 +90,17 @@ describe("which refs are proposals", () => {
 
   test("branches, but not the desired one and not the status", () => expect(names("refs/heads/main", "refs/heads/feature/x", "refs/heads/status/home", "refs/tags/v1")).toEqual(["feature/x"]));
 
-  test("a branch called like a request is not taken for it", () => expect(names("refs/heads/pr-7", "refs/heads/mr-7", "refs/heads/pr-7-fix", "refs/pull/7/head")).toEqual(["heads/pr-7", "heads/mr-7", "pr-7-fix", "pr-7"]));
+  test("a branch called like a request is not taken for it", () =>
+    expect(names("refs/heads/pr-7", "refs/heads/mr-7", "refs/heads/pr-7-fix", "refs/pull/7/head")).toEqual(["heads/pr-7", "heads/mr-7", "pr-7-fix", "pr-7"]));
 
   test("only who may write to the repository brings a branch, or a request whose head is on one", () => {
-    const refs = new Map([["refs/heads/fix", "a"], ["refs/pull/1/head", "a"], ["refs/pull/2/head", "b"], ["refs/pull/3/head", "b"], ["refs/merge-requests/4/head", "c"]]);
+    const refs = new Map([
+      ["refs/heads/fix", "a"],
+      ["refs/pull/1/head", "a"],
+      ["refs/pull/2/head", "b"],
+      ["refs/pull/3/head", "b"],
+      ["refs/merge-requests/4/head", "c"],
+    ]);
     expect([...refs].filter(([ref, head]) => isOwnProposal({ ref, head }, refs)).map(([ref]) => ref)).toEqual(["refs/heads/fix", "refs/pull/1/head"]);
   });
 
@@ -75,12 +116,28 @@ describe("which refs are proposals", () => {
 });
 
 describe("quotas after a plan", () => {
-  const quota = (hard: Record<string, string>, used: Record<string, string> = {}, more: object = {}): QuotaObject => ({ apiVersion: "v1", kind: "ResourceQuota", metadata: { name: "compute", namespace: "web" }, spec: { hard, ...more }, status: { used } });
-  const pod = (memory: string): Pod => ({ apiVersion: "v1", kind: "Pod", metadata: { name: "p", namespace: "web" }, spec: { containers: [{ name: "c", image: "i", resources: { requests: { memory, cpu: "250m" }, limits: { memory } } }] } });
+  const quota = (hard: Record<string, string>, used: Record<string, string> = {}, more: object = {}): QuotaObject => ({
+    apiVersion: "v1",
+    kind: "ResourceQuota",
+    metadata: { name: "compute", namespace: "web" },
+    spec: { hard, ...more },
+    status: { used },
+  });
+  const pod = (memory: string): Pod => ({
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: "p", namespace: "web" },
+    spec: { containers: [{ name: "c", image: "i", resources: { requests: { memory, cpu: "250m" }, limits: { memory } } }] },
+  });
 
   test("count the pods that come and go, and objects, and say what would not fit", () => {
     const planned = [{ workload: "Deployment web/web", count: 3, pod: pod("256Mi"), rollout: "at once" }];
-    const lines = computeQuotaAfter([quota({ "requests.memory": "1Gi", cpu: "2", "limits.memory": "512Mi", pods: "10", "count/deployments.apps": "5", secrets: "3" }, { "requests.memory": "512Mi", cpu: "500m", pods: "2" })], plan(created(3)), planned, [pod("256Mi")]).map(formatQuota);
+    const lines = computeQuotaAfter(
+      [quota({ "requests.memory": "1Gi", cpu: "2", "limits.memory": "512Mi", pods: "10", "count/deployments.apps": "5", secrets: "3" }, { "requests.memory": "512Mi", cpu: "500m", pods: "2" })],
+      plan(created(3)),
+      planned,
+      [pod("256Mi")],
+    ).map(formatQuota);
     expect(lines).toEqual([
       "✓ quota web/compute: requests.memory 512Mi → 1Gi of 1Gi",
       "✓ quota web/compute: cpu 500m → 1 of 2",
@@ -123,7 +180,21 @@ describe("the page of a plan", () => {
   test("variables are shown where they changed something, and text of the repository has no power over the page", () => {
     const action = created(1);
     const file = action.do === "create" ? action.desired.file : "";
-    const text = page({ plan: plan(action), state: state({ substitutions: new Map([["web", [{ file, line: 6, name: "count", value: 1 }, { file: "other.yaml", line: 1, name: "x", value: 1 }]]]), commit: { ...state().commit, message: "<script> @all | `x`" } }) });
+    const text = page({
+      plan: plan(action),
+      state: state({
+        substitutions: new Map([
+          [
+            "web",
+            [
+              { file, line: 6, name: "count", value: 1 },
+              { file: "other.yaml", line: 1, name: "x", value: 1 },
+            ],
+          ],
+        ]),
+        commit: { ...state().commit, message: "<script> @all | `x`" },
+      }),
+    });
     expect(text).toContain(`\`${file}:6 \${count} is 1\``);
     expect(text).not.toContain("other.yaml");
     expect(text).toContain("&lt;script&gt; @\u200ball \\| \\`x\\`");

@@ -9,13 +9,21 @@ import { formatProblem } from "../../../engine/gitops/manifests/problem.ts";
 import { desired, stored, unit } from "./objects.ts";
 
 const create = (object: ReturnType<typeof desired>): Candidate => ({ desired: object, cause: "commit", outcome: { is: "create", result: stored(object) } });
-const update = (object: ReturnType<typeof desired>, before: Record<string, unknown>, cause: Candidate["cause"] = "commit"): Candidate =>
-  ({ desired: object, cause, outcome: { is: "update", live: stored(object, before), result: stored(object), intent: object.object, force: false, leftToOthers: [] } });
+const update = (object: ReturnType<typeof desired>, before: Record<string, unknown>, cause: Candidate["cause"] = "commit"): Candidate => ({
+  desired: object,
+  cause,
+  outcome: { is: "update", live: stored(object, before), result: stored(object), intent: object.object, force: false, leftToOthers: [] },
+});
 const stale = (object: ReturnType<typeof desired>, live: KubeObject | undefined = stored(object)): StaleEntry => ({ unit: object.unit, identity: object.identity, entry: entryOf(object), live });
 
 function plan(input: Partial<PlanInput>, rules: Partial<PlanInput["deletion"]> = {}): ReturnType<typeof planSync> {
   return planSync({
-    candidates: [], untouched: 0, stale: [], allowReplace: [], waiting: new Map(), ...input,
+    candidates: [],
+    untouched: 0,
+    stale: [],
+    allowReplace: [],
+    waiting: new Map(),
+    ...input,
     deletion: { units: [unit("web")], maxPercent: 20, protectedKinds: new Set(["Namespace"]), allowed: [], inventorySizes: new Map([["web", 10]]), ...rules },
   });
 }
@@ -24,7 +32,13 @@ const maps = (count: number) => Array.from({ length: count }, (_, index) => stal
 describe("order", () => {
   test("what others need is applied first, and deleted last", () => {
     const made = plan({
-      candidates: [create(desired("Deployment", "web")), create(desired("Service", "web")), create(desired("Namespace", "web")), create(desired("ConfigMap", "a")), create(desired("ServiceAccount", "sa"))],
+      candidates: [
+        create(desired("Deployment", "web")),
+        create(desired("Service", "web")),
+        create(desired("Namespace", "web")),
+        create(desired("ConfigMap", "a")),
+        create(desired("ServiceAccount", "sa")),
+      ],
       stale: [stale(desired("ConfigMap", "old")), stale(desired("Deployment", "old"))],
     });
     expect(renderPlan(made)).toEqual(["+ Namespace web", "+ ServiceAccount web/sa", "+ ConfigMap web/a", "+ Service web/web", "+ Deployment web/web", "- Deployment web/old", "- ConfigMap web/old"]);
@@ -42,7 +56,10 @@ describe("order", () => {
     const hook = desired("Job", "migrate");
     const namespace = desired("Namespace", "web");
     const other = desired("Namespace", "other");
-    const blocked = new Map([[namespace.identity, "Job web/migrate"], [other.identity, "Job web/migrate"]]);
+    const blocked = new Map([
+      [namespace.identity, "Job web/migrate"],
+      [other.identity, "Job web/migrate"],
+    ]);
     const made = plan({ candidates: [create(hook), create(namespace), create(other)], blocked });
     expect(renderPlan(made)).toEqual(["+ Namespace web", "+ Job web/migrate", "… Namespace other waits for Job web/migrate"]);
     const elsewhere = { ...namespace, unit: "later" };
@@ -57,21 +74,53 @@ describe("what a line says", () => {
   test.each<[string, Record<string, unknown>, Record<string, unknown>, string]>([
     ["numbers and images", deployment(3, "web:1"), deployment(5, "web:2"), "~ Deployment web/web: replicas 3→5, image 1→2"],
     ["another image", deployment(3, "web:1"), deployment(3, "nginx:1"), "~ Deployment web/web: image web:1→nginx:1"],
-    ["added and removed fields", deployment(3, "web:1", { command: ["a"] }), deployment(3, "web:1", { env: [{ name: "MODE", value: "x" }] }), '~ Deployment web/web: -command, +env [{"name":"MODE","value":"x"}]'],
-    ["list items by name", deployment(3, "web:1", { env: [{ name: "A", value: "1" }, { name: "B", value: "2" }] }), deployment(3, "web:1", { env: [{ name: "A", value: "1" }, { name: "B", value: "3" }] }), "~ Deployment web/web: env.B.value 2→3"],
+    [
+      "added and removed fields",
+      deployment(3, "web:1", { command: ["a"] }),
+      deployment(3, "web:1", { env: [{ name: "MODE", value: "x" }] }),
+      '~ Deployment web/web: -command, +env [{"name":"MODE","value":"x"}]',
+    ],
+    [
+      "list items by name",
+      deployment(3, "web:1", {
+        env: [
+          { name: "A", value: "1" },
+          { name: "B", value: "2" },
+        ],
+      }),
+      deployment(3, "web:1", {
+        env: [
+          { name: "A", value: "1" },
+          { name: "B", value: "3" },
+        ],
+      }),
+      "~ Deployment web/web: env.B.value 2→3",
+    ],
     ["a new order", deployment(3, "web:1", { env: [{ name: "A" }, { name: "B" }] }), deployment(3, "web:1", { env: [{ name: "B" }, { name: "A" }] }), "~ Deployment web/web: env order→reordered"],
   ])("%s", (_name, before, after, expected) => {
     expect(renderPlan(plan({ candidates: [update(desired("Deployment", "web", after), before)] }))).toEqual([expected]);
   });
 
   test("several containers are told apart", () => {
-    const of = (tag: string) => ({ spec: { template: { spec: { containers: [{ name: "a", image: "x:1" }, { name: "b", image: `y:${tag}` }] } } } });
+    const of = (tag: string) => ({
+      spec: {
+        template: {
+          spec: {
+            containers: [
+              { name: "a", image: "x:1" },
+              { name: "b", image: `y:${tag}` },
+            ],
+          },
+        },
+      },
+    });
     expect(renderPlan(plan({ candidates: [update(desired("Deployment", "web", of("2")), of("1"))] }))).toEqual(["~ Deployment web/web: b.image 1→2"]);
   });
 
   test("long text is its size, and a Secret's value is never shown", () => {
     const long = "line\n".repeat(20);
-    const changes = (kind: string, before: string, after: string) => computeFieldChanges(stored(desired(kind, "x", { data: { k: before } })), stored(desired(kind, "x", { data: { k: after } }))).map(formatFieldChange);
+    const changes = (kind: string, before: string, after: string) =>
+      computeFieldChanges(stored(desired(kind, "x", { data: { k: before } })), stored(desired(kind, "x", { data: { k: after } }))).map(formatFieldChange);
     expect(changes("ConfigMap", "short", long)).toEqual(["data.k <5 bytes>→<changed, 100 bytes>"]);
     expect(changes("Secret", "Zmlyc3Q=", "c2Vjb25kIQ==")).toEqual(["data.k <changed, 5 bytes>→<changed, 7 bytes>"]);
   });
@@ -85,7 +134,9 @@ describe("what a line says", () => {
 
   test("status and what the server sets are no difference", () => {
     const object = desired("Deployment", "web");
-    expect(computeFieldChanges(stored(object, { status: { replicas: 1 } }, { generation: 1, managedFields: [] }), stored(object, { status: { replicas: 2 } }, { generation: 2, resourceVersion: "11" }))).toEqual([]);
+    expect(
+      computeFieldChanges(stored(object, { status: { replicas: 1 } }, { generation: 1, managedFields: [] }), stored(object, { status: { replicas: 2 } }, { generation: 2, resourceVersion: "11" })),
+    ).toEqual([]);
   });
 });
 
@@ -109,9 +160,18 @@ describe("deletion", () => {
     const data = desired("PersistentVolumeClaim", "data");
     const kept = stale(data, stored(data, {}, { annotations: { "argocd.argoproj.io/sync-options": "Prune=false" } }));
     const made = plan({ stale: [namespace, kept, stale(desired("ConfigMap", "a"))] }, { allowed: ["Namespace/web"] });
-    expect(renderPlan(made)).toEqual(["- ConfigMap web/a", "! PersistentVolumeClaim web/data stays although it left the repository: the annotation argocd.argoproj.io/sync-options has Prune=false", "! Namespace web stays although it left the repository: PersistentVolumeClaim web/data in it stays"]);
-    const left = { stale: [namespace, stale(data)], restraintOf: (_unit: string, kind: string) => (kind === "PersistentVolumeClaim" ? { why: "it is held" } : undefined) } as unknown as Parameters<typeof plan>[0];
-    expect(renderPlan(plan(left, { allowed: ["Namespace/web", "PersistentVolumeClaim/data"] }))).toEqual(["! PersistentVolumeClaim web/data stays although it left the repository: it is held", "! Namespace web stays although it left the repository: PersistentVolumeClaim web/data in it stays"]);
+    expect(renderPlan(made)).toEqual([
+      "- ConfigMap web/a",
+      "! PersistentVolumeClaim web/data stays although it left the repository: the annotation argocd.argoproj.io/sync-options has Prune=false",
+      "! Namespace web stays although it left the repository: PersistentVolumeClaim web/data in it stays",
+    ]);
+    const left = { stale: [namespace, stale(data)], restraintOf: (_unit: string, kind: string) => (kind === "PersistentVolumeClaim" ? { why: "it is held" } : undefined) } as unknown as Parameters<
+      typeof plan
+    >[0];
+    expect(renderPlan(plan(left, { allowed: ["Namespace/web", "PersistentVolumeClaim/data"] }))).toEqual([
+      "! PersistentVolumeClaim web/data stays although it left the repository: it is held",
+      "! Namespace web stays although it left the repository: PersistentVolumeClaim web/data in it stays",
+    ]);
     const going = stale(data, stored(data, {}, { deletionTimestamp: "2026-01-01T00:00:00Z" }));
     expect(actionsOf(plan({ stale: [namespace, going] }, { allowed: ["Namespace/web"] }))).toHaveLength(1);
   });
@@ -119,9 +179,12 @@ describe("deletion", () => {
   test("a protected kind goes only with the trailer, in any of its forms", () => {
     const namespace = stale(desired("Namespace", "web"));
     const refused = plan({ stale: [namespace] });
-    expect(refused.problems.map(formatProblem)).toEqual(['apps/web/web.yaml:1 deletes Namespace web, and Namespace is protected; to delete it, say so in the commit message: git commit --amend --no-edit --trailer "Allow-Delete: Namespace/web"']);
+    expect(refused.problems.map(formatProblem)).toEqual([
+      'apps/web/web.yaml:1 deletes Namespace web, and Namespace is protected; to delete it, say so in the commit message: git commit --amend --no-edit --trailer "Allow-Delete: Namespace/web"',
+    ]);
     expect(actionsOf(refused)).toEqual([]);
-    for (const allowed of ["Namespace/web", "web", "apps/web", "apps/web/", "web/Namespace/web", "apps/web/Namespace/web"]) expect(actionsOf(plan({ stale: [namespace] }, { allowed: [allowed] }))).toHaveLength(1);
+    for (const allowed of ["Namespace/web", "web", "apps/web", "apps/web/", "web/Namespace/web", "apps/web/Namespace/web"])
+      expect(actionsOf(plan({ stale: [namespace] }, { allowed: [allowed] }))).toHaveLength(1);
     for (const allowed of ["Namespace", "we", "Namespace/other"]) expect(plan({ stale: [namespace] }, { allowed: [allowed] }).problems).toHaveLength(1);
   });
 
@@ -134,10 +197,17 @@ describe("deletion", () => {
 });
 
 describe("what cannot change in place", () => {
-  const outcome = (object: ReturnType<typeof desired>): Candidate => ({ desired: object, cause: "commit", outcome: { is: "immutable", live: stored(object), complaints: [{ field: "spec.selector", message: "field is immutable", isImmutable: true }] } });
+  const outcome = (object: ReturnType<typeof desired>): Candidate => ({
+    desired: object,
+    cause: "commit",
+    outcome: { is: "immutable", live: stored(object), complaints: [{ field: "spec.selector", message: "field is immutable", isImmutable: true }] },
+  });
   test("is refused with the trailer that allows it, and made anew with it", () => {
     const object = desired("Deployment", "web");
-    expect(plan({ candidates: [outcome(object)] }).refusals.map(({ complaint }) => complaint.message)).toEqual(['cannot change in place; to delete Deployment web/web and make it anew, say so in the commit message: git commit --amend --no-edit --trailer "Allow-Replace: Deployment/web"']);
-    for (const allowed of ["Deployment/web", "Deployment/web/web", "web"]) expect(renderPlan(plan({ candidates: [outcome(object)], allowReplace: [allowed] }))).toEqual(["± Deployment web/web: deleted and made anew (spec.selector cannot change in place)"]);
+    expect(plan({ candidates: [outcome(object)] }).refusals.map(({ complaint }) => complaint.message)).toEqual([
+      'cannot change in place; to delete Deployment web/web and make it anew, say so in the commit message: git commit --amend --no-edit --trailer "Allow-Replace: Deployment/web"',
+    ]);
+    for (const allowed of ["Deployment/web", "Deployment/web/web", "web"])
+      expect(renderPlan(plan({ candidates: [outcome(object)], allowReplace: [allowed] }))).toEqual(["± Deployment web/web: deleted and made anew (spec.selector cannot change in place)"]);
   });
 });

@@ -13,10 +13,22 @@ const rules = previewRules({ branches: ["try/*"], expireAfter: "10h", max: 2 });
 const branch = (name: string, head = "h1") => ({ name, ref: `refs/heads/${name}`, head });
 const pull = (number: number, head = "h1") => ({ name: `pr-${number}`, ref: `refs/pull/${number}/head`, head });
 const request = (number: number, labels: readonly string[]) => ({ number, labels, head: "h1", base: "main" });
-const existing = (proposal: { name: string; ref: string; head: string }, more: Partial<ExistingPreview> = {}): ExistingPreview => ({ ...proposal, namespace: previewNamespace(proposal.name, proposal.ref), movedMs: NOW - HOUR, isTerminating: false, ...more });
+const existing = (proposal: { name: string; ref: string; head: string }, more: Partial<ExistingPreview> = {}): ExistingPreview => ({
+  ...proposal,
+  namespace: previewNamespace(proposal.name, proposal.ref),
+  movedMs: NOW - HOUR,
+  isTerminating: false,
+  ...more,
+});
 const choose = (question: Partial<PreviewQuestion>) => {
   const { run, remove, waiting, expired, nextDueMs } = choosePreviews({ rules, proposals: [], requests: [], existing: [], expired: [], now: NOW, ...question });
-  return { run: run.map(({ name, head }) => `${name} ${head}`), remove: remove.map(({ preview }) => preview.name), waiting: waiting.map(({ name }) => name), expired: expired.map(({ name }) => name), nextDueMs };
+  return {
+    run: run.map(({ name, head }) => `${name} ${head}`),
+    remove: remove.map(({ preview }) => preview.name),
+    waiting: waiting.map(({ name }) => name),
+    expired: expired.map(({ name }) => name),
+    nextDueMs,
+  };
 };
 
 describe("which previews there are", () => {
@@ -26,7 +38,9 @@ describe("which previews there are", () => {
   });
 
   test("what runs keeps its place before newcomers, and goes when it is closed, unlabelled or no longer matched", () => {
-    expect(choose({ proposals: [pull(1), pull(2), pull(3)], existing: [existing(pull(3)), existing(pull(2))], requests: [request(1, ["preview"]), request(3, ["preview"]), request(2, [])] })).toMatchObject({ run: ["pr-3 h1", "pr-1 h1"], remove: ["pr-2"] });
+    expect(
+      choose({ proposals: [pull(1), pull(2), pull(3)], existing: [existing(pull(3)), existing(pull(2))], requests: [request(1, ["preview"]), request(3, ["preview"]), request(2, [])] }),
+    ).toMatchObject({ run: ["pr-3 h1", "pr-1 h1"], remove: ["pr-2"] });
     expect(choose({ existing: [existing(branch("try/gone"))] })).toMatchObject({ run: [], remove: ["try/gone"] });
     expect(choose({ rules: undefined, proposals: [branch("try/a")], existing: [existing(branch("try/a"))] })).toMatchObject({ run: [], remove: ["try/a"] });
   });
@@ -48,7 +62,9 @@ describe("which previews there are", () => {
 
   test("one whose namespace is still on its way out waits for that, and fewer are kept when fewer are allowed", () => {
     expect(choose({ proposals: [branch("try/a")], existing: [existing(branch("try/a"), { isTerminating: true })] })).toMatchObject({ run: [], remove: [], waiting: [] });
-    expect(choose({ rules: { ...rules, max: 1 }, proposals: [pull(1), pull(2)], requests: [request(1, ["preview"]), request(2, ["preview"])], existing: [existing(pull(1)), existing(pull(2))] })).toMatchObject({ run: ["pr-1 h1"], remove: ["pr-2"], waiting: [] });
+    expect(
+      choose({ rules: { ...rules, max: 1 }, proposals: [pull(1), pull(2)], requests: [request(1, ["preview"]), request(2, ["preview"])], existing: [existing(pull(1)), existing(pull(2))] }),
+    ).toMatchObject({ run: ["pr-1 h1"], remove: ["pr-2"], waiting: [] });
   });
 });
 
@@ -67,22 +83,50 @@ describe("names", () => {
 
 describe("a commit in a preview", () => {
   const preview = { name: "pr-1", ref: "refs/pull/1/head", namespace: "preview-pr-1" };
-  const state = (objects: readonly DesiredObject[], problems: DesiredState["problems"] = []): DesiredState => ({ commit: { id: "c", tree: "t", parents: [], message: "", author: "", time: 0 }, config: defaultRepositoryConfig("local"), units: [], objects: new Map(objects.map((one) => [one.identity, one])), problems, notices: [], substitutions: new Map(), encrypted: new Map() });
+  const state = (objects: readonly DesiredObject[], problems: DesiredState["problems"] = []): DesiredState => ({
+    commit: { id: "c", tree: "t", parents: [], message: "", author: "", time: 0 },
+    config: defaultRepositoryConfig("local"),
+    units: [],
+    objects: new Map(objects.map((one) => [one.identity, one])),
+    problems,
+    notices: [],
+    substitutions: new Map(),
+    encrypted: new Map(),
+  });
   const confined = (objects: readonly DesiredObject[], base: readonly DesiredObject[] = [], more = rules) => confineToPreview(state(objects), state(base), more, preview);
   const only = (object: DesiredObject) => [...confined([object]).objects.values()][0]?.object as unknown as Record<string, never>;
 
   test("takes the chosen units, under other names and the preview's account, without windows, policies and what is not in it", () => {
-    const units = [unit("db", { path: "infra/db" }), unit("api", { path: "apps/api", dependsOn: ["db"] }), unit("web", { path: "apps/web", dependsOn: ["api", "db"], suspend: true, drift: "refuse", variables: { host: "a", size: 3 } })];
+    const units = [
+      unit("db", { path: "infra/db" }),
+      unit("api", { path: "apps/api", dependsOn: ["db"] }),
+      unit("web", { path: "apps/web", dependsOn: ["api", "db"], suspend: true, drift: "refuse", variables: { host: "a", size: 3 } }),
+    ];
     const adapted = previewUnits(previewRules({ variables: { host: "{name}.example.org", other: "{namespace}" } }), preview)(units);
     expect(adapted).toEqual([
       { name: "api.preview-pr-1", path: "apps/api", namespace: "preview-pr-1", deadlineMs: DEFAULT_DEADLINE_MS, prune: true, serviceAccount: "mainstay-preview", dependsOn: [] },
-      { name: "web.preview-pr-1", path: "apps/web", namespace: "preview-pr-1", deadlineMs: DEFAULT_DEADLINE_MS, prune: true, serviceAccount: "mainstay-preview", dependsOn: ["api.preview-pr-1"], variables: { host: "pr-1.example.org", size: 3 } },
+      {
+        name: "web.preview-pr-1",
+        path: "apps/web",
+        namespace: "preview-pr-1",
+        deadlineMs: DEFAULT_DEADLINE_MS,
+        prune: true,
+        serviceAccount: "mainstay-preview",
+        dependsOn: ["api.preview-pr-1"],
+        variables: { host: "pr-1.example.org", size: 3 },
+      },
     ]);
     expect(previewUnits(previewRules({ applications: ["infra/*"] }), preview)(units).map(({ path }) => path)).toEqual(["infra/db"]);
   });
 
   test("has every object in its namespace, with accounts looked for there; two that would meet are a problem", () => {
-    const binding = desired("RoleBinding", "b", { subjects: [{ kind: "ServiceAccount", name: "s", namespace: "web" }, { kind: "ServiceAccount", name: "t", namespace: "elsewhere" }], roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: "r" } });
+    const binding = desired("RoleBinding", "b", {
+      subjects: [
+        { kind: "ServiceAccount", name: "s", namespace: "web" },
+        { kind: "ServiceAccount", name: "t", namespace: "elsewhere" },
+      ],
+      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: "r" },
+    });
     const moved = only(binding) as unknown as { metadata: { namespace: string; labels: Record<string, string> }; subjects: readonly { namespace: string }[] };
     expect(moved.metadata).toMatchObject({ namespace: "preview-pr-1", labels: { "mainstay.dev/preview": "preview-pr-1" } });
     expect(moved.subjects.map(({ namespace }) => namespace)).toEqual(["preview-pr-1", "elsewhere"]);
@@ -91,7 +135,9 @@ describe("a commit in a preview", () => {
   });
 
   test("takes no address, port or claim on the outside that there is only one of", () => {
-    const service = only(desired("Service", "s", { spec: { type: "NodePort", clusterIP: "10.0.0.9", externalIPs: ["1.2.3.4"], ports: [{ port: 80, nodePort: 30080 }] } })) as unknown as { spec: object };
+    const service = only(desired("Service", "s", { spec: { type: "NodePort", clusterIP: "10.0.0.9", externalIPs: ["1.2.3.4"], ports: [{ port: 80, nodePort: 30080 }] } })) as unknown as {
+      spec: object;
+    };
     expect(service.spec).toEqual({ type: "NodePort", ports: [{ port: 80 }] });
     const headless = only(desired("Service", "s", { spec: { clusterIP: "None", ports: [{ port: 80 }] } })) as unknown as { spec: object };
     expect(headless.spec).toMatchObject({ clusterIP: "None" });

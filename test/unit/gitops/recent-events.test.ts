@@ -3,7 +3,21 @@ import { eventFacts } from "../../../engine/gitops/status/recent-events.ts";
 import type { CoreEvent } from "../../../engine/resources/types.ts";
 
 const root = { kind: "Deployment", metadata: { name: "web", namespace: "shop" } };
-const told = (event: Partial<CoreEvent>) => eventFacts({ apiVersion: "v1", kind: "Event", metadata: { name: "e" }, involvedObject: { kind: "Pod", name: "web-abc-xyz" }, type: "Warning", reason: "Failed", firstTimestamp: "2026-01-01T10:00:00Z", source: { component: "kubelet" }, ...event }, root);
+const told = (event: Partial<CoreEvent>) =>
+  eventFacts(
+    {
+      apiVersion: "v1",
+      kind: "Event",
+      metadata: { name: "e" },
+      involvedObject: { kind: "Pod", name: "web-abc-xyz" },
+      type: "Warning",
+      reason: "Failed",
+      firstTimestamp: "2026-01-01T10:00:00Z",
+      source: { component: "kubelet" },
+      ...event,
+    },
+    root,
+  );
 
 test("an event of a pod is told of what made the pod, with the time of its first appearance", () => {
   expect(told({ message: "no such\nimage" })).toEqual({ type: "Warning", reason: "Failed", object: "Pod of Deployment shop/web", message: "no such image", since: "2026-01-01T10:00:00Z" });

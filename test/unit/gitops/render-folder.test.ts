@@ -27,7 +27,8 @@ const locate = (state: DesiredState, identity: string, field: string) => {
 
 describe("a folder with a kustomization is an application rendered by it", () => {
   const files = {
-    "apps/web/kustomization.yaml": "resources: [../../bases/web]\nnamespace: shop\nimages:\n- name: mainstay.local/web\n  newTag: \"9\"\npatches:\n- path: scale.yaml\nconfigMapGenerator:\n- name: settings\n  literals:\n  - mode=fast\n",
+    "apps/web/kustomization.yaml":
+      'resources: [../../bases/web]\nnamespace: shop\nimages:\n- name: mainstay.local/web\n  newTag: "9"\npatches:\n- path: scale.yaml\nconfigMapGenerator:\n- name: settings\n  literals:\n  - mode=fast\n',
     "apps/web/scale.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\nspec:\n  replicas: 5\n",
     "apps/web/notes.yaml": "not: deployed\n",
     "bases/web/kustomization.yaml": "resources: [deployment.yaml]\n",
@@ -55,10 +56,18 @@ describe("a folder with a kustomization is an application rendered by it", () =>
   });
 
   test("what is wrong is told where it was written: in the patch, the base, or the kustomization", async () => {
-    expect(problems(await load({ ...files, "apps/web/scale.yaml": files["apps/web/scale.yaml"].replace("5", "many") }))).toEqual(["apps/web/scale.yaml:6 spec.replicas: must be a non-negative integer"]);
-    expect(problems(await load({ ...files, "bases/web/deployment.yaml": deploymentYaml("web").replace("image:", "imago:") }))).toEqual(["bases/web/deployment.yaml:15 spec.template.spec.containers[0].imago: unknown field; is image meant?"]);
-    expect(problems(await load({ ...files, "apps/web/kustomization.yaml": "resources: [none.yaml]\nnamespce: x\n" }))).toEqual(["apps/web/kustomization.yaml:2 namespce: unknown field; is namespace meant?"]);
-    expect(problems(await load({ ...files, "apps/web/kustomization.yaml": "resources: [../../bases/web]\npatches:\n- path: gone.yaml\n" }))).toEqual(["apps/web/kustomization.yaml:3 there is no file apps/web/gone.yaml"]);
+    expect(problems(await load({ ...files, "apps/web/scale.yaml": files["apps/web/scale.yaml"].replace("5", "many") }))).toEqual([
+      "apps/web/scale.yaml:6 spec.replicas: must be a non-negative integer",
+    ]);
+    expect(problems(await load({ ...files, "bases/web/deployment.yaml": deploymentYaml("web").replace("image:", "imago:") }))).toEqual([
+      "bases/web/deployment.yaml:15 spec.template.spec.containers[0].imago: unknown field; is image meant?",
+    ]);
+    expect(problems(await load({ ...files, "apps/web/kustomization.yaml": "resources: [none.yaml]\nnamespce: x\n" }))).toEqual([
+      "apps/web/kustomization.yaml:2 namespce: unknown field; is namespace meant?",
+    ]);
+    expect(problems(await load({ ...files, "apps/web/kustomization.yaml": "resources: [../../bases/web]\npatches:\n- path: gone.yaml\n" }))).toEqual([
+      "apps/web/kustomization.yaml:3 there is no file apps/web/gone.yaml",
+    ]);
   });
 
   test("remote resources are refused with the remedy", async () => {
@@ -76,7 +85,8 @@ describe("a folder with a kustomization is an application rendered by it", () =>
 describe("kustomizations below an application's folder", () => {
   test("a base and a component are not deployed by themselves, an overlay that uses them is", async () => {
     const state = await load({
-      "apps/web/base/kustomization.yaml": "resources: [a.yaml]\n", "apps/web/base/a.yaml": configMapYaml("a"),
+      "apps/web/base/kustomization.yaml": "resources: [a.yaml]\n",
+      "apps/web/base/a.yaml": configMapYaml("a"),
       "apps/web/extra/kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nnameSuffix: -x\n",
       "apps/web/prod/kustomization.yaml": "resources: [../base]\nnamePrefix: p-\n",
     });
@@ -85,17 +95,28 @@ describe("kustomizations below an application's folder", () => {
   });
 
   test("a file that a kustomization takes is not applied by itself as well; others are", async () => {
-    const state = await load({ "apps/web/plain.yaml": configMapYaml("plain"), "apps/web/shared.yaml": configMapYaml("shared"), "apps/web/k/kustomization.yaml": "resources: [../shared.yaml]\nnamePrefix: p-\n" });
+    const state = await load({
+      "apps/web/plain.yaml": configMapYaml("plain"),
+      "apps/web/shared.yaml": configMapYaml("shared"),
+      "apps/web/k/kustomization.yaml": "resources: [../shared.yaml]\nnamePrefix: p-\n",
+    });
     expect(identities(state)).toEqual(["/ConfigMap/default/p-shared", "/ConfigMap/default/plain"]);
   });
 });
 
 describe("a commit renders only what it touches", () => {
-  const many = Object.fromEntries([..."abcdefghij"].flatMap((name) => [
-    [`apps/${name}/kustomization.yaml`, `resources: [../../bases/${name < "f" ? "one" : "two"}]\nnamePrefix: ${name}-\n`],
-    [`apps/${name}/README.md`, "words\n"],
-  ]));
-  const bases = { "bases/one/kustomization.yaml": "resources: [c.yaml]\n", "bases/one/c.yaml": configMapYaml("c"), "bases/two/kustomization.yaml": "resources: [c.yaml]\n", "bases/two/c.yaml": configMapYaml("c") };
+  const many = Object.fromEntries(
+    [..."abcdefghij"].flatMap((name) => [
+      [`apps/${name}/kustomization.yaml`, `resources: [../../bases/${name < "f" ? "one" : "two"}]\nnamePrefix: ${name}-\n`],
+      [`apps/${name}/README.md`, "words\n"],
+    ]),
+  );
+  const bases = {
+    "bases/one/kustomization.yaml": "resources: [c.yaml]\n",
+    "bases/one/c.yaml": configMapYaml("c"),
+    "bases/two/kustomization.yaml": "resources: [c.yaml]\n",
+    "bases/two/c.yaml": configMapYaml("c"),
+  };
 
   test("its own file, a base of several, or nothing that any of them has read", async () => {
     const rendered = async (files: Readonly<Record<string, string | undefined>>) => {

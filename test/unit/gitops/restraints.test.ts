@@ -44,15 +44,44 @@ describe("holds", () => {
   });
 
   test("of a field, and ignored fields, keep the live value of the objects they name", () => {
-    const restraints = computeRestraints([unit("web", { ignore: [{ kind: "Deployment", fields: ["spec.replicas", "/spec/template/spec/containers/0/image"] }, { name: "b", fields: ["data"] }] })], [held({ until, field: "data.key" })], now);
-    expect(restraints.liveFieldsOf(desired("Deployment", "a"))).toEqual([["spec", "replicas"], ["spec", "template", "spec", "containers", 0, "image"], ["data", "key"]]);
+    const restraints = computeRestraints(
+      [
+        unit("web", {
+          ignore: [
+            { kind: "Deployment", fields: ["spec.replicas", "/spec/template/spec/containers/0/image"] },
+            { name: "b", fields: ["data"] },
+          ],
+        }),
+      ],
+      [held({ until, field: "data.key" })],
+      now,
+    );
+    expect(restraints.liveFieldsOf(desired("Deployment", "a"))).toEqual([
+      ["spec", "replicas"],
+      ["spec", "template", "spec", "containers", 0, "image"],
+      ["data", "key"],
+    ]);
     expect(restraints.liveFieldsOf(desired("ConfigMap", "b"))).toEqual([["data"], ["data", "key"]]);
     expect(restraints.nextChangeMs).toBe(Date.parse(until));
   });
 
   test("are made, replaced and released by one command", () => {
-    const made = changeHolds([{ until: "2026-08-19T09:00:00Z", by: "old" }, { until, object: "Secret/s" }], "90m", { by: "ada", reason: "looking" }, now);
-    expect(made).toEqual({ told: "held until 2026-08-19 11:30 UTC by ada: looking", holds: [{ until, object: "Secret/s" }, { until: "2026-08-19T11:30:00Z", by: "ada", reason: "looking" }] });
+    const made = changeHolds(
+      [
+        { until: "2026-08-19T09:00:00Z", by: "old" },
+        { until, object: "Secret/s" },
+      ],
+      "90m",
+      { by: "ada", reason: "looking" },
+      now,
+    );
+    expect(made).toEqual({
+      told: "held until 2026-08-19 11:30 UTC by ada: looking",
+      holds: [
+        { until, object: "Secret/s" },
+        { until: "2026-08-19T11:30:00Z", by: "ada", reason: "looking" },
+      ],
+    });
     expect(changeHolds(made.holds, "", { by: "ada", release: true }, now).holds).toEqual([{ until, object: "Secret/s" }]);
     for (const duration of ["soon", "0s", "721h"]) expect(() => changeHolds([], duration, { by: "ada" }, now)).toThrow("must be a time such as");
   });

@@ -21,7 +21,22 @@ describe("a file in the format of SOPS", () => {
   test("is opened in place: types come back, and every line stays on its line", async () => {
     const text = await encrypted();
     const plain = await decrypt(text, "s.enc.yaml");
-    expect(plain.split("\n").slice(0, 14)).toEqual(['apiVersion: "v1"', 'kind: "Secret"', "metadata:", '    name: "db"', "stringData:", '    password: "hunter2\\nline"', "    port: 5432", "    open: true", "    ratio: 0.5", '    empty: ""', "    list:", '        - "a"', '        - "b"', ""]);
+    expect(plain.split("\n").slice(0, 14)).toEqual([
+      'apiVersion: "v1"',
+      'kind: "Secret"',
+      "metadata:",
+      '    name: "db"',
+      "stringData:",
+      '    password: "hunter2\\nline"',
+      "    port: 5432",
+      "    open: true",
+      "    ratio: 0.5",
+      '    empty: ""',
+      "    list:",
+      '        - "a"',
+      '        - "b"',
+      "",
+    ]);
     expect(plain).not.toContain("sops");
     expect(plain.split("\n").length).toBe(text.split("\n").length);
   });
@@ -31,8 +46,22 @@ describe("a file in the format of SOPS", () => {
     expect(JSON.parse(await decrypt(JSON.stringify({ ...json.values, sops: json.metadata }, null, 2), "s.json"))).toEqual({ a: { b: "c" }, n: 1 });
     const env = await encryptTree({ USER: "ada", PASSWORD: "two\nlines" }, pair);
     const { age, ...rest } = env.metadata as { age: { recipient: string; enc: string }[] };
-    const flat = { ...env.values, ...Object.fromEntries(Object.entries(rest).map(([key, value]) => [`sops_${key}`, value])), sops_age__list_0__map_recipient: age[0]?.recipient, sops_age__list_0__map_enc: age[0]?.enc.replaceAll("\n", "\\n") };
-    expect((await decrypt(`# note\n${Object.entries(flat).map(([key, value]) => `${key}=${String(value)}`).join("\n")}\n`, "s.env")).trimEnd()).toBe("# note\nUSER=ada\nPASSWORD=two\\nlines");
+    const flat = {
+      ...env.values,
+      ...Object.fromEntries(Object.entries(rest).map(([key, value]) => [`sops_${key}`, value])),
+      sops_age__list_0__map_recipient: age[0]?.recipient,
+      sops_age__list_0__map_enc: age[0]?.enc.replaceAll("\n", "\\n"),
+    };
+    expect(
+      (
+        await decrypt(
+          `# note\n${Object.entries(flat)
+            .map(([key, value]) => `${key}=${String(value)}`)
+            .join("\n")}\n`,
+          "s.env",
+        )
+      ).trimEnd(),
+    ).toBe("# note\nUSER=ada\nPASSWORD=two\\nlines");
     const binary = await encryptTree({ data: "any \u0000 bytes" }, pair);
     expect(await decrypt(JSON.stringify({ ...binary.values, sops: binary.metadata }), "cert.pem")).toBe("any \u0000 bytes");
   });

@@ -5,15 +5,29 @@ import { adaptToSource, nameIn } from "../../../engine/gitops/manifests/source-r
 import type { DesiredState } from "../../../engine/gitops/manifests/desired-state.ts";
 import { findForeignObjects, type Claim } from "../../../engine/gitops/sync/repository-claims.ts";
 
-const parse = (...sources: readonly string[]) => parseRepositoryConfig(Buffer.from(`apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nsources:\n${sources.map((source) => `- ${source}\n`).join("")}`), "local", "mainstay.yaml");
+const parse = (...sources: readonly string[]) =>
+  parseRepositoryConfig(Buffer.from(`apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nsources:\n${sources.map((source) => `- ${source}\n`).join("")}`), "local", "mainstay.yaml");
 
 describe("sources of mainstay.yaml", () => {
   test("are hosted and report by default, and are followed in silence where they have a url", () => {
-    const { config, problems } = parse("{name: shop}", "{name: tools, url: 'git@git.example.org:tools.git', ref: {semver: ^1.2}, path: deploy, secret: mainstay-system/tools, interval: 1m, namespace: tools, serviceAccount: deployer, bounds: {namespaces: [tools]}}");
+    const { config, problems } = parse(
+      "{name: shop}",
+      "{name: tools, url: 'git@git.example.org:tools.git', ref: {semver: ^1.2}, path: deploy, secret: mainstay-system/tools, interval: 1m, namespace: tools, serviceAccount: deployer, bounds: {namespaces: [tools]}}",
+    );
     expect(problems).toEqual([]);
     expect(config.sources).toMatchObject([
       { name: "shop", url: undefined, revision: "main", path: ".", writesStatus: true, intervalMs: undefined },
-      { name: "tools", revision: "semver:^1.2", path: "deploy", writesStatus: false, intervalMs: 60_000, secret: "mainstay-system/tools", namespace: "tools", serviceAccount: "deployer", bounds: { namespaces: ["tools"] } },
+      {
+        name: "tools",
+        revision: "semver:^1.2",
+        path: "deploy",
+        writesStatus: false,
+        intervalMs: 60_000,
+        secret: "mainstay-system/tools",
+        namespace: "tools",
+        serviceAccount: "deployer",
+        bounds: { namespaces: ["tools"] },
+      },
     ]);
   });
 

@@ -11,8 +11,20 @@ const golden = (name: string) => path.join(import.meta.dirname, "golden", name);
 const A = "a1b2c3d4e5f60718293a4b5c6d7e8f9012345678";
 const B = "b1b2c3d4e5f60718293a4b5c6d7e8f9012345678";
 
-const app = (name: string, more: Partial<ApplicationFacts> = {}): ApplicationFacts =>
-  ({ name, path: `apps/${name}`, health: "Healthy", ready: "3/3", reason: "", since: "2026-08-22T10:31:00Z", commit: A, images: [`registry.example.org/team/${name}:1.4.2`], objects: [], kept: [], dependsOn: [], ...more });
+const app = (name: string, more: Partial<ApplicationFacts> = {}): ApplicationFacts => ({
+  name,
+  path: `apps/${name}`,
+  health: "Healthy",
+  ready: "3/3",
+  reason: "",
+  since: "2026-08-22T10:31:00Z",
+  commit: A,
+  images: [`registry.example.org/team/${name}:1.4.2`],
+  objects: [],
+  kept: [],
+  dependsOn: [],
+  ...more,
+});
 
 const facts: StatusFacts = {
   schemaVersion: 1,
@@ -29,8 +41,22 @@ const facts: StatusFacts = {
       kept: ["ConfigMap web/old: the annotation mainstay.dev/prune is disabled"],
     }),
     app("api", {
-      health: "Progressing", ready: "2/3", reason: "api-7f9-x: ImagePullBackOff on n2", dependsOn: ["web"],
-      objects: [{ kind: "Deployment", namespace: "api", name: "api", source: "apps/api/deployment.yaml:1", health: "Progressing", reason: "api-7f9-x: ImagePullBackOff on n2", chain: ["2 of 3 replicas ready", "ReplicaSet api/api-7f9", "Pod api/api-7f9-x on n2", "container api", "ImagePullBackOff: Back-off pulling image"], leftToOthers: [] }],
+      health: "Progressing",
+      ready: "2/3",
+      reason: "api-7f9-x: ImagePullBackOff on n2",
+      dependsOn: ["web"],
+      objects: [
+        {
+          kind: "Deployment",
+          namespace: "api",
+          name: "api",
+          source: "apps/api/deployment.yaml:1",
+          health: "Progressing",
+          reason: "api-7f9-x: ImagePullBackOff on n2",
+          chain: ["2 of 3 replicas ready", "ReplicaSet api/api-7f9", "Pod api/api-7f9-x on n2", "container api", "ImagePullBackOff: Back-off pulling image"],
+          leftToOthers: [],
+        },
+      ],
     }),
     app("batch", { health: "Degraded", ready: "0/1", reason: "batch-1: CrashLoopBackOff (Error, exit code 1) on n1", since: "2026-08-22T10:00:00Z", commit: B }),
   ],
@@ -39,8 +65,26 @@ const facts: StatusFacts = {
     { name: "n2", ready: false, reason: "has not reported for 40 s | kubelet stopped", since: "2026-08-22T10:20:00Z", address: "10.0.0.2", version: "v1.36.0", capacity: "2 CPU, 4Gi, 110 pods" },
   ],
   deploys: [
-    { commit: A, subject: "scale web to 3", author: "Ada", time: "2026-08-22T10:30:58Z", result: "applied", appliedMs: 412, healthyMs: 6200, plan: ["~ Deployment web/web: replicas 2→3"], problems: [] },
-    { commit: "c".repeat(40), subject: "break it <script> | @all", author: "Eve", time: "2026-08-22T10:10:00Z", result: "rejected", plan: [], problems: ["apps/web/deployment.yaml:14 spec.replicas: must be a non-negative integer"] },
+    {
+      commit: A,
+      subject: "scale web to 3",
+      author: "Ada",
+      time: "2026-08-22T10:30:58Z",
+      result: "applied",
+      appliedMs: 412,
+      healthyMs: 6200,
+      plan: ["~ Deployment web/web: replicas 2→3"],
+      problems: [],
+    },
+    {
+      commit: "c".repeat(40),
+      subject: "break it <script> | @all",
+      author: "Eve",
+      time: "2026-08-22T10:10:00Z",
+      result: "rejected",
+      plan: [],
+      problems: ["apps/web/deployment.yaml:14 spec.replicas: must be a non-negative integer"],
+    },
     { commit: B, subject: "first", author: "Ada", time: "2026-08-21T09:00:00Z", result: "applied", appliedMs: 900, superseded: true, plan: ["+ Deployment batch/batch"], problems: [] },
   ],
   drift: [{ time: "2026-08-22T10:31:30Z", object: "Deployment web/web", change: "replicas 1→3", writer: "kubectl-edit", source: "apps/web/deployment.yaml:8" }],
@@ -50,7 +94,20 @@ const facts: StatusFacts = {
 
 describe("the report", () => {
   const files = renderStatusReport(facts);
-  test.each(["README.md", "status.json", "status.yaml", "nodes.md", "apps/web.md", "apps/api.md", "apps/api.json", "badges/cluster.json", "badges/web.json", "deploys/2026/08/a1b2c3d4e5.md", `deploys/2026/08/${"c".repeat(10)}.md`, "incidents/2026-08-22-batch.md"])("%s", async (file) => {
+  test.each([
+    "README.md",
+    "status.json",
+    "status.yaml",
+    "nodes.md",
+    "apps/web.md",
+    "apps/api.md",
+    "apps/api.json",
+    "badges/cluster.json",
+    "badges/web.json",
+    "deploys/2026/08/a1b2c3d4e5.md",
+    `deploys/2026/08/${"c".repeat(10)}.md`,
+    "incidents/2026-08-22-batch.md",
+  ])("%s", async (file) => {
     await expect(files.get(file)).toMatchFileSnapshot(golden(file.replaceAll("/", "_")));
   });
 
@@ -102,7 +159,9 @@ describe("the message of a status commit", () => {
   const subject = (before: StatusFacts | undefined, after: StatusFacts) => statusMessage(before, after, trailers).split("\n")[0];
   test("has the subject, the skip mark and all trailers", () => {
     const before = { ...facts, applications: facts.applications.map((one) => (one.name === "api" ? { ...one, health: "Healthy" as const } : one)) };
-    expect(statusMessage(before, facts, trailers)).toBe(`status(home): api Healthy → Progressing (a1b2c3d)\n\n[skip ci]\n\nMainstay-Cluster: home\nMainstay-Desired-Commit: ${A}\nMainstay-Commit: ${A}\nMainstay-Etcd-Revision: 48213\nMainstay-Result: applied\nMainstay-Duration-Ms: 6200\n`);
+    expect(statusMessage(before, facts, trailers)).toBe(
+      `status(home): api Healthy → Progressing (a1b2c3d)\n\n[skip ci]\n\nMainstay-Cluster: home\nMainstay-Desired-Commit: ${A}\nMainstay-Commit: ${A}\nMainstay-Etcd-Revision: 48213\nMainstay-Result: applied\nMainstay-Duration-Ms: 6200\n`,
+    );
   });
   test.each<[string, StatusFacts | undefined, StatusFacts, string]>([
     ["the first", undefined, facts, "status(home): first report (a1b2c3d)"],
@@ -144,14 +203,39 @@ describe("status.json", () => {
 });
 
 describe("the diagram of an application", () => {
-  const object = (kind: string, name: string, more: Partial<ApplicationFacts["objects"][number]> = {}) => ({ kind, namespace: "web", name, source: "a:1", health: "Healthy" as const, reason: "", chain: [], leftToOthers: [], ...more });
+  const object = (kind: string, name: string, more: Partial<ApplicationFacts["objects"][number]> = {}) => ({
+    kind,
+    namespace: "web",
+    name,
+    source: "a:1",
+    health: "Healthy" as const,
+    reason: "",
+    chain: [],
+    leftToOthers: [],
+    ...more,
+  });
 
   test("shows what it waits for, its objects, and the way down to what stopped", () => {
-    const drawn = renderDiagram(app("web", { health: "Degraded", dependsOn: ["db"], objects: [object("Service", "web"), object("Deployment", "web", { health: "Degraded", chain: ["ReplicaSet web/web-1", 'exec "sh": <not> found'] })] }));
+    const drawn = renderDiagram(
+      app("web", {
+        health: "Degraded",
+        dependsOn: ["db"],
+        objects: [object("Service", "web"), object("Deployment", "web", { health: "Degraded", chain: ["ReplicaSet web/web-1", 'exec "sh": <not> found'] })],
+      }),
+    );
     expect(drawn.split("\n")).toEqual([
-      "```mermaid", "flowchart LR", '  app(["web"]):::Degraded', '  dep0(["db"])', "  app -. waits for .-> dep0",
-      '  app --> o0["Deployment web/web"]:::Degraded', '  o0 --> o0s0["ReplicaSet web/web-1"]', '  o0s0 --> o0s1["exec #quot;sh#quot;: #lt;not#gt; found"]', '  app --> o1["Service web/web"]:::Healthy',
-      "  classDef Healthy fill:#d7f0d7,color:#000,stroke:#888", "  classDef Degraded fill:#f8cfcf,color:#000,stroke:#888", "```",
+      "```mermaid",
+      "flowchart LR",
+      '  app(["web"]):::Degraded',
+      '  dep0(["db"])',
+      "  app -. waits for .-> dep0",
+      '  app --> o0["Deployment web/web"]:::Degraded',
+      '  o0 --> o0s0["ReplicaSet web/web-1"]',
+      '  o0s0 --> o0s1["exec #quot;sh#quot;: #lt;not#gt; found"]',
+      '  app --> o1["Service web/web"]:::Healthy',
+      "  classDef Healthy fill:#d7f0d7,color:#000,stroke:#888",
+      "  classDef Degraded fill:#f8cfcf,color:#000,stroke:#888",
+      "```",
     ]);
   });
 

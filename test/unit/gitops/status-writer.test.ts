@@ -47,10 +47,13 @@ describe("the status branch", () => {
     const writer = newWriter();
     await writer.write(report({ "README.md": "a" }));
     let raced = "";
-    const racing = { ...repository.store, pushRef: async (ref: string, from: string | undefined, to: string | undefined) => {
-      if (raced === "") raced = await repository.commit({ "x.txt": "x" }, "meanwhile", BRANCH);
-      return repository.store.pushRef(ref, from, to);
-    } };
+    const racing = {
+      ...repository.store,
+      pushRef: async (ref: string, from: string | undefined, to: string | undefined) => {
+        if (raced === "") raced = await repository.commit({ "x.txt": "x" }, "meanwhile", BRANCH);
+        return repository.store.pushRef(ref, from, to);
+      },
+    };
     expect(await newWriter(2000, racing).write(report({ "README.md": "b" }))).toMatchObject({ is: "written", tries: 2 });
     expect((await repository.store.objects.commit(await tip())).parents).toEqual([raced]);
   });

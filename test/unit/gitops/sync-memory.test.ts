@@ -6,7 +6,14 @@ import { desired, stored, unit } from "./objects.ts";
 const web = desired("ConfigMap", "a");
 const other = desired("ConfigMap", "b", {}, unit("other"));
 const wanted = (...objects: readonly DesiredObject[]) => new Map(objects.map((object) => [object.identity, object]));
-const looks = (memory: SyncMemory, objects: ReadonlyMap<string, DesiredObject>) => memory.toLook(objects, (object) => object, () => true).map((look) => `${look.cause} ${look.desired.object.metadata.name}`);
+const looks = (memory: SyncMemory, objects: ReadonlyMap<string, DesiredObject>) =>
+  memory
+    .toLook(
+      objects,
+      (object) => object,
+      () => true,
+    )
+    .map((look) => `${look.cause} ${look.desired.object.metadata.name}`);
 const at = (revision: number) => stored(web, {}, { resourceVersion: String(revision) });
 const written = (revision: number) => ({ live: at(revision), isWritten: true, isOwned: false });
 

@@ -16,7 +16,9 @@ test("garbage is collected once there is nothing to do, and again when the heap 
     },
   };
   const stop = new AbortController();
-  const running = createIdleCollection(clock, host).run(stop.signal).catch(() => {});
+  const running = createIdleCollection(clock, host)
+    .run(stop.signal)
+    .catch(() => {});
   const pass = async (workMs: number) => {
     heap.cpu += workMs;
     await clock.advance(5_000);

@@ -2,7 +2,10 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { KeyedHeap } from "../../../engine/lib/keyed-heap.ts";
 
-const change = fc.oneof(fc.record({ do: fc.constant("set" as const), key: fc.constantFrom(..."abcdefghijklmnop"), value: fc.nat(6) }), fc.record({ do: fc.constant("delete" as const), key: fc.constantFrom(..."abcdefghijklmnop") }));
+const change = fc.oneof(
+  fc.record({ do: fc.constant("set" as const), key: fc.constantFrom(..."abcdefghijklmnop"), value: fc.nat(6) }),
+  fc.record({ do: fc.constant("delete" as const), key: fc.constantFrom(..."abcdefghijklmnop") }),
+);
 
 test("the first of a heap is the first of all by its order, and of equals the one that was added first, whatever was replaced or taken out", () => {
   fc.assert(

@@ -4,11 +4,13 @@ import { KeyedLocks } from "../../../engine/lib/keyed-locks.ts";
 test("one thing at a time is done for each key, in order, also after a failure", async () => {
   const locks = new KeyedLocks();
   const done: string[] = [];
-  const step = (name: string, fails = false) => async () => {
-    await Promise.resolve();
-    done.push(name);
-    if (fails) throw new Error(name);
-  };
+  const step =
+    (name: string, fails = false) =>
+    async () => {
+      await Promise.resolve();
+      done.push(name);
+      if (fails) throw new Error(name);
+    };
   const all = await Promise.allSettled([locks.run(["v"], step("first", true)), locks.run(["v"], step("second")), locks.run(["w"], step("other"))]);
   expect(all.map(({ status }) => status)).toEqual(["rejected", "fulfilled", "fulfilled"]);
   expect(done).toEqual(["first", "other", "second"]);

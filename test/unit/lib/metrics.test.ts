@@ -30,8 +30,18 @@ test("a metric that is disabled is not there, and how many are is counted", () =
 
 test("values of a label that are not among those allowed are counted together", () => {
   const verbs = new Map([["verb", new Set(["GET"])]]);
-  const lines = use(new MetricsRegistry({ allowed: new Map([["asked_total", verbs], ["asking", verbs], ["asked_seconds", verbs]]) })).split("\n");
-  expect(lines).toEqual(expect.arrayContaining(['asked_total{code="200",verb="GET"} 2', 'asked_total{code="200",verb="unexpected"} 2', 'asking{verb="unexpected"} 1', 'asked_seconds_count{verb="unexpected"} 2']));
+  const lines = use(
+    new MetricsRegistry({
+      allowed: new Map([
+        ["asked_total", verbs],
+        ["asking", verbs],
+        ["asked_seconds", verbs],
+      ]),
+    }),
+  ).split("\n");
+  expect(lines).toEqual(
+    expect.arrayContaining(['asked_total{code="200",verb="GET"} 2', 'asked_total{code="200",verb="unexpected"} 2', 'asking{verb="unexpected"} 1', 'asked_seconds_count{verb="unexpected"} 2']),
+  );
   expect(lines.filter((line) => line.includes("PUT"))).toEqual([]);
   expect(lines).toContainEqual(expect.stringMatching(/^cardinality_enforcement_unexpected_categorizations_total [1-9]/));
 });

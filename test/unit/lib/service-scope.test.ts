@@ -33,7 +33,10 @@ describe("a service scope", () => {
     const { told, until } = scene();
     const scope = new ServiceScope(new AbortController().signal);
     scope.start(until("store"));
-    scope.start(service("git", () => Promise.reject(new Error("disk is full"))), until("api"));
+    scope.start(
+      service("git", () => Promise.reject(new Error("disk is full"))),
+      until("api"),
+    );
     expect(describeError(await scope.ended.catch((error: unknown) => error))).toBe("service git: disk is full");
     expect(scope.signal.aborted).toBe(true);
     expect(told).toEqual(["api", "store"]);

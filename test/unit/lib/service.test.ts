@@ -43,11 +43,12 @@ describe("services", () => {
   test("begin in turns, between which the process does what else there is", async () => {
     const seen: string[] = [];
     const stop = new AbortController();
-    const until = (name: string) => service(name, async (signal) => {
-      seen.push(name);
-      setImmediate(() => seen.push(`turn after ${name}`));
-      await aborted(signal);
-    });
+    const until = (name: string) =>
+      service(name, async (signal) => {
+        seen.push(name);
+        setImmediate(() => seen.push(`turn after ${name}`));
+        await aborted(signal);
+      });
     const done = runServices(inTurns([until("a"), until("b"), until("c")]), stop.signal);
     expect(seen).toEqual([]);
     await vi.waitFor(() => expect(seen).toContain("turn after c"));

@@ -62,7 +62,13 @@ describe("abort", () => {
   test("is told from failures", () => {
     const abort = new AbortController();
     abort.abort();
-    expect([isAbort(abortError(abort.signal)), isAbort(abortError()), isAbort(new Error("x")), isAbort("x"), isAbort(Object.assign(new Error("x"), { code: "ABORT_ERR" }))]).toEqual([true, true, false, false, true]);
+    expect([isAbort(abortError(abort.signal)), isAbort(abortError()), isAbort(new Error("x")), isAbort("x"), isAbort(Object.assign(new Error("x"), { code: "ABORT_ERR" }))]).toEqual([
+      true,
+      true,
+      false,
+      false,
+      true,
+    ]);
     expect(() => throwIfAborted(abort.signal)).toThrow(expect.objectContaining({ name: "AbortError" }));
     expect(() => throwIfAborted(new AbortController().signal)).not.toThrow();
   });

@@ -58,7 +58,8 @@ function setUp(sampledShare = 1) {
   const clock = new VirtualClock(Date.UTC(2030, 0, 1));
   const ended: EndedSpan[] = [];
   const tracer = new Tracer({ clock, random: seededRandom(7), sampledShare, ended: (span) => void ended.push(span) });
-  const begin = (more: Partial<FirstSpan> = {}) => tracer.begin({ kind: "server", baggage: "", beganMs: clock.monotonic(), describe: () => ({ name: "GET", attributes: { a: 1 }, inherited: { "audit-id": "7" } }), ...more });
+  const begin = (more: Partial<FirstSpan> = {}) =>
+    tracer.begin({ kind: "server", baggage: "", beganMs: clock.monotonic(), describe: () => ({ name: "GET", attributes: { a: 1 }, inherited: { "audit-id": "7" } }), ...more });
   return { clock, ended, tracer, begin };
 }
 const placeOf = ({ context }: Span): TraceContext => {
@@ -91,7 +92,10 @@ describe("a tracer", () => {
   test("hands on where it is not recorded", () => {
     const { begin, tracer, ended } = setUp(0);
     const span = begin({ baggage: "userId=alice" });
-    expect(tracer.within(span, () => [tracer.start("Get"), tracer.current?.headers])).toEqual([undefined, { traceparent: `00-${placeOf(span).traceId}-${placeOf(span).spanId}-00`, baggage: "userId=alice" }]);
+    expect(tracer.within(span, () => [tracer.start("Get"), tracer.current?.headers])).toEqual([
+      undefined,
+      { traceparent: `00-${placeOf(span).traceId}-${placeOf(span).spanId}-00`, baggage: "userId=alice" },
+    ]);
     span.child("Get").end();
     span.end();
     expect(ended).toEqual([]);
@@ -101,28 +105,51 @@ describe("a tracer", () => {
     const tracer = Tracer.passive({ clock: new VirtualClock(), random: seededRandom(7) });
     const begin = (more: Partial<FirstSpan>) => tracer.begin({ kind: "server", baggage: "userId=alice", beganMs: 0, describe: () => ({ name: "GET", attributes: {}, inherited: {} }), ...more });
     const traceparent = `00-${TRACE}-${SPAN}-01`;
-    for (const span of [begin({ parent: parentOf(true) }), begin({ link: parentOf(true) })]) expect([span.isRecorded, span.headers]).toEqual([false, { traceparent, tracestate: "rojo=1", baggage: "userId=alice" }]);
+    for (const span of [begin({ parent: parentOf(true) }), begin({ link: parentOf(true) })])
+      expect([span.isRecorded, span.headers]).toEqual([false, { traceparent, tracestate: "rojo=1", baggage: "userId=alice" }]);
     expect(begin({}).headers).toEqual({ baggage: "userId=alice" });
     expect([hasContext({ traceparent }), hasContext({ baggage: "a=b" }), hasContext({ tracestate: "a=b" })]).toEqual([true, true, false]);
   });
 
   test("measures what is done within a span, by the clock that never jumps, and nothing outside of one", async () => {
     const { clock, ended, tracer, begin } = setUp();
-    const work = () => measured(tracer, "Get", () => ({ key: "k" }), async (span) => {
-      await clock.advance(20);
-      span?.event("seen", { count: 2 });
-      await clock.advance(10);
-      return tracer.current === span;
-    });
+    const work = () =>
+      measured(
+        tracer,
+        "Get",
+        () => ({ key: "k" }),
+        async (span) => {
+          await clock.advance(20);
+          span?.event("seen", { count: 2 });
+          await clock.advance(10);
+          return tracer.current === span;
+        },
+      );
     expect(await work()).toBe(true);
     expect(ended).toEqual([]);
     const span = begin();
     expect(await tracer.within(span, work)).toBe(true);
-    await expect(tracer.within(span, () => measured(tracer, "List", () => ({}), () => Promise.reject(new Error("no"))))).rejects.toThrow("no");
+    await expect(
+      tracer.within(span, () =>
+        measured(
+          tracer,
+          "List",
+          () => ({}),
+          () => Promise.reject(new Error("no")),
+        ),
+      ),
+    ).rejects.toThrow("no");
     span.end();
     const start = Date.UTC(2030, 0, 1) + 30;
     expect(ended).toMatchObject([
-      { name: "Get", parentId: placeOf(span).spanId, startMs: start, endMs: start + 30, attributes: { key: "k", "audit-id": "7" }, events: [{ name: "seen", atMs: start + 20, attributes: { count: 2 } }] },
+      {
+        name: "Get",
+        parentId: placeOf(span).spanId,
+        startMs: start,
+        endMs: start + 30,
+        attributes: { key: "k", "audit-id": "7" },
+        events: [{ name: "seen", atMs: start + 20, attributes: { count: 2 } }],
+      },
       { name: "List", parentId: placeOf(span).spanId },
       { name: "GET", kind: "server", attributes: { a: 1 }, startMs: start, endMs: start + 30 },
     ]);
@@ -159,8 +186,36 @@ describe("spans as they are sent", () => {
       resource: { "service.name": "apiserver" },
       scope: "mainstay.dev/engine",
       spans: [
-        { traceId, spanId: placeOf(child).spanId, parentId: placeOf(span).spanId, traceState: "", name: "HTTP POST", kind: 3, startMs: nowMs, endMs: nowMs, flags: 0x101, attributes: { "audit-id": "7" }, events: [], links: [], failure: undefined },
-        { traceId, spanId: placeOf(span).spanId, parentId: "", traceState: "", name: "GET", kind: 2, startMs: nowMs - 0.25, endMs: nowMs, flags: 0x101, attributes: { a: 1, text: "é", whole: -3, share: 0.5, yes: true }, events: [{ name: "seen", atMs: nowMs, attributes: { size: 2 } }], links: [{ traceId: TRACE, spanId: SPAN, flags: 0x301 }], failure: "out of order" },
+        {
+          traceId,
+          spanId: placeOf(child).spanId,
+          parentId: placeOf(span).spanId,
+          traceState: "",
+          name: "HTTP POST",
+          kind: 3,
+          startMs: nowMs,
+          endMs: nowMs,
+          flags: 0x101,
+          attributes: { "audit-id": "7" },
+          events: [],
+          links: [],
+          failure: undefined,
+        },
+        {
+          traceId,
+          spanId: placeOf(span).spanId,
+          parentId: "",
+          traceState: "",
+          name: "GET",
+          kind: 2,
+          startMs: nowMs - 0.25,
+          endMs: nowMs,
+          flags: 0x101,
+          attributes: { a: 1, text: "é", whole: -3, share: 0.5, yes: true },
+          events: [{ name: "seen", atMs: nowMs, attributes: { size: 2 } }],
+          links: [{ traceId: TRACE, spanId: SPAN, flags: 0x301 }],
+          failure: "out of order",
+        },
       ],
     });
   });

@@ -32,6 +32,14 @@ test("work that never waits gives everything else its turn after so many pieces,
 test("calls that are answered out of memory hold up nobody", async () => {
   const items = Array.from({ length: 500 }, (_, index) => index);
   let results: readonly number[] = [];
-  expect(await piecesPerTurn(async (during) => (results = await mapConcurrently(items, 16, async (item) => { during(); return item; })))).toBeLessThanOrEqual(20);
+  expect(
+    await piecesPerTurn(
+      async (during) =>
+        (results = await mapConcurrently(items, 16, async (item) => {
+          during();
+          return item;
+        })),
+    ),
+  ).toBeLessThanOrEqual(20);
   expect(results).toEqual(items);
 });

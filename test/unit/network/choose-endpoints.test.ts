@@ -3,7 +3,17 @@ import { chooseEndpoints, type KnownEndpoint } from "../../../node-agent/network
 
 const here = { nodeName: "a", zone: "z1" };
 const both = { cluster: true, local: true };
-const endpoint = (ip: string, shape: Partial<KnownEndpoint> = {}): KnownEndpoint => ({ ip, port: 80, nodeName: "a", ready: true, serving: true, terminating: false, zoneHints: [], nodeHints: [], ...shape });
+const endpoint = (ip: string, shape: Partial<KnownEndpoint> = {}): KnownEndpoint => ({
+  ip,
+  port: 80,
+  nodeName: "a",
+  ready: true,
+  serving: true,
+  terminating: false,
+  zoneHints: [],
+  nodeHints: [],
+  ...shape,
+});
 const draining = { ready: false, serving: true, terminating: true };
 const ips = (endpoints: readonly { readonly ip: string }[]) => endpoints.map(({ ip }) => ip);
 

@@ -81,21 +81,50 @@ describe("cluster DNS", () => {
   it("follows an ExternalName to its addresses, out of the cluster too: programs do not", () => {
     const external = (name: string, externalName: string) => ({ apiVersion: "v1", kind: "Service", metadata: { name, namespace: "shop" }, spec: { type: "ExternalName", externalName } }) as Service;
     const web = { apiVersion: "v1", kind: "Service", metadata: { name: "web", namespace: "shop" }, spec: { clusterIP: "10.43.0.9", clusterIPs: ["10.43.0.9"], ports: [{ port: 80 }] } } as Service;
-    const aliases = computeDnsRecords([web, external("inside", "web.shop.svc.cluster.local"), external("far", "inside.shop.svc.cluster.local"), external("out", "Example.org."), external("circle", "circle.shop.svc.cluster.local")], [], domain);
+    const aliases = computeDnsRecords(
+      [web, external("inside", "web.shop.svc.cluster.local"), external("far", "inside.shop.svc.cluster.local"), external("out", "Example.org."), external("circle", "circle.shop.svc.cluster.local")],
+      [],
+      domain,
+    );
     const decide = (name: string) => decideAnswer({ name: `${name}.shop.svc.cluster.local`, type: "A" }, aliases, domain, 0);
-    expect(decide("far")).toMatchObject({ do: "answer", rcode: 0, answers: [{ type: "CNAME", data: "inside.shop.svc.cluster.local" }, { type: "CNAME", data: "web.shop.svc.cluster.local" }, { type: "A", name: "web.shop.svc.cluster.local", data: "10.43.0.9" }] });
+    expect(decide("far")).toMatchObject({
+      do: "answer",
+      rcode: 0,
+      answers: [
+        { type: "CNAME", data: "inside.shop.svc.cluster.local" },
+        { type: "CNAME", data: "web.shop.svc.cluster.local" },
+        { type: "A", name: "web.shop.svc.cluster.local", data: "10.43.0.9" },
+      ],
+    });
     expect(decide("out")).toMatchObject({ do: "forward", name: "example.org", aliases: [{ type: "CNAME", name: "out.shop.svc.cluster.local", data: "example.org" }] });
     expect(decide("circle")).toMatchObject({ do: "answer", rcode: 0 });
   });
 
   it("answers SRV with port and target", () => {
     expect(ask("_http._tcp.web.shop.svc.cluster.local", "SRV")).toMatchObject({ data: [{ port: 80, target: "web.shop.svc.cluster.local" }] });
-    expect(ask("_pg._tcp.db.shop.svc.cluster.local", "SRV")).toMatchObject({ data: [{ port: 5432, target: "db-0.db.shop.svc.cluster.local" }, { port: 5432, target: "10-42-0-6.db.shop.svc.cluster.local" }] });
+    expect(ask("_pg._tcp.db.shop.svc.cluster.local", "SRV")).toMatchObject({
+      data: [
+        { port: 5432, target: "db-0.db.shop.svc.cluster.local" },
+        { port: 5432, target: "10-42-0-6.db.shop.svc.cluster.local" },
+      ],
+    });
   });
 });
 
 it("answers with addresses as Kubernetes reads them, and takes no name for one that is written otherwise", () => {
-  const odd = computeDnsRecords([service("old", { clusterIP: "None", ports: [] })], [{ apiVersion: "discovery.k8s.io/v1", kind: "EndpointSlice", addressType: "IPv4", metadata: { name: "old-1", namespace: "shop", labels: { "kubernetes.io/service-name": "old" } }, endpoints: [{ addresses: ["010.42.0.5"] }] } as EndpointSlice], domain);
+  const odd = computeDnsRecords(
+    [service("old", { clusterIP: "None", ports: [] })],
+    [
+      {
+        apiVersion: "discovery.k8s.io/v1",
+        kind: "EndpointSlice",
+        addressType: "IPv4",
+        metadata: { name: "old-1", namespace: "shop", labels: { "kubernetes.io/service-name": "old" } },
+        endpoints: [{ addresses: ["010.42.0.5"] }],
+      } as EndpointSlice,
+    ],
+    domain,
+  );
   const answer = (name: string) => decideAnswer({ name, type: "A" }, odd, domain, 0);
   expect(answer(`old.shop.svc.${domain}`)).toMatchObject({ answers: [{ data: "10.42.0.5" }] });
   expect(answer(`010-42-0-5.shop.pod.${domain}`)).not.toMatchObject({ answers: [{ data: expect.anything() as unknown }] });

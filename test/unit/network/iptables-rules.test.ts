@@ -11,7 +11,14 @@ function service(name: string, spec: Partial<NonNullable<Service["spec"]>> = {})
 }
 
 function slice(owner: string, endpoints: EndpointSlice["endpoints"], ports: EndpointSlice["ports"] = [{ name: "http", port: 8080, protocol: "TCP" }]): EndpointSlice {
-  return { apiVersion: "discovery.k8s.io/v1", kind: "EndpointSlice", addressType: "IPv4", metadata: { name: `${owner}-1`, namespace: "shop", labels: { "kubernetes.io/service-name": owner } }, endpoints, ports } as EndpointSlice;
+  return {
+    apiVersion: "discovery.k8s.io/v1",
+    kind: "EndpointSlice",
+    addressType: "IPv4",
+    metadata: { name: `${owner}-1`, namespace: "shop", labels: { "kubernetes.io/service-name": owner } },
+    endpoints,
+    ports,
+  } as EndpointSlice;
 }
 
 const ready = (ip: string, nodeName = "a") => ({ addresses: [ip], nodeName, conditions: { ready: true } });
@@ -20,7 +27,12 @@ const SEP = (ip: string) => chainName("SEP", `shop/web:http/TCP ${ip}:8080`);
 
 describe("computeServicePorts", () => {
   it("joins a Service's ports with the ready endpoints of its slices", () => {
-    const [port] = computeServicePorts([service("web", { ports: [{ name: "http", port: 80, protocol: "TCP", nodePort: 30080 }] })], [slice("web", [ready("10.42.0.2"), ready("10.42.1.2", "b"), { addresses: ["10.42.0.3"], conditions: { ready: false } }])], here, "IPv4");
+    const [port] = computeServicePorts(
+      [service("web", { ports: [{ name: "http", port: 80, protocol: "TCP", nodePort: 30080 }] })],
+      [slice("web", [ready("10.42.0.2"), ready("10.42.1.2", "b"), { addresses: ["10.42.0.3"], conditions: { ready: false } }])],
+      here,
+      "IPv4",
+    );
     expect(port).toMatchObject({
       id: "shop/web:http/TCP",
       port: 80,
@@ -60,7 +72,9 @@ describe("computeHealthChecks", () => {
   it("counts the ready endpoints of this node, each address once", () => {
     const balanced = service("web", { type: "LoadBalancer", externalTrafficPolicy: "Local", healthCheckNodePort: 31000 });
     const endpoints = [ready("10.42.0.2"), ready("10.42.0.3"), ready("10.42.1.2", "b"), { addresses: ["10.42.0.4"], nodeName: "a", conditions: { ready: false, serving: true, terminating: true } }];
-    expect(computeHealthChecks([balanced, service("other")], [slice("web", endpoints), { ...slice("web", [ready("10.42.0.2")]), metadata: { ...slice("web", []).metadata, name: "web-2" } }], "a")).toEqual([{ namespace: "shop", name: "web", port: 31000, localEndpoints: 2 }]);
+    expect(
+      computeHealthChecks([balanced, service("other")], [slice("web", endpoints), { ...slice("web", [ready("10.42.0.2")]), metadata: { ...slice("web", []).metadata, name: "web-2" } }], "a"),
+    ).toEqual([{ namespace: "shop", name: "web", port: 31000, localEndpoints: 2 }]);
   });
 });
 
@@ -100,7 +114,12 @@ describe("computeChains", () => {
   const SVL = chainName("SVL", "shop/web:http/TCP");
   const EXT = chainName("EXT", "shop/web:http/TCP");
   const ports = (spec: Partial<NonNullable<Service["spec"]>>, endpoints: EndpointSlice["endpoints"], ingress: readonly { ip: string }[] = []) =>
-    computeServicePorts([{ ...service("web", { ports: [{ name: "http", port: 80, protocol: "TCP", nodePort: 30080 }], ...spec }), status: { loadBalancer: { ingress } } }], [slice("web", endpoints)], here, "IPv4");
+    computeServicePorts(
+      [{ ...service("web", { ports: [{ name: "http", port: 80, protocol: "TCP", nodePort: 30080 }], ...spec }), status: { loadBalancer: { ingress } } }],
+      [slice("web", endpoints)],
+      here,
+      "IPv4",
+    );
 
   it("binds traffic from outside to endpoints here under a Local policy, but neither pods nor the machine itself", () => {
     const { nat, filter } = computeChains(ports({ type: "NodePort", externalTrafficPolicy: "Local" }, [ready("10.42.0.2"), ready("10.42.1.2", "b")]), ranges);
@@ -142,7 +161,10 @@ describe("computeChains", () => {
     for (const internalTrafficPolicy of policies) {
       for (const externalTrafficPolicy of policies) {
         for (const endpoints of [[], [ready("10.42.0.2")], [ready("10.42.1.2", "b")]]) {
-          const { nat } = computeChains(ports({ type: "LoadBalancer", internalTrafficPolicy, externalTrafficPolicy, loadBalancerSourceRanges: ["203.0.113.0/24"] }, endpoints, [{ ip: "192.0.2.1" }]), ranges);
+          const { nat } = computeChains(
+            ports({ type: "LoadBalancer", internalTrafficPolicy, externalTrafficPolicy, loadBalancerSourceRanges: ["203.0.113.0/24"] }, endpoints, [{ ip: "192.0.2.1" }]),
+            ranges,
+          );
           const targets = [...nat.values()].flat().flatMap((rule) => / -j ((?:MS|MAINSTAY)-\S+)$/.exec(` ${rule}`)?.[1] ?? []);
           expect(targets.filter((chain) => !nat.has(chain))).toEqual([]);
         }
@@ -162,15 +184,35 @@ describe("computeChains", () => {
 });
 
 describe("a Service of both families", () => {
-  const dual = service("web", { clusterIPs: ["10.43.0.9", "FD00:43:0::9"], externalIPs: ["192.0.2.7", "2001:db8::7"], ports: [{ name: "http", port: 80, protocol: "TCP", nodePort: 30080 }], type: "LoadBalancer", loadBalancerSourceRanges: ["203.0.113.0/24", "2001:db8:1::/48"] });
+  const dual = service("web", {
+    clusterIPs: ["10.43.0.9", "FD00:43:0::9"],
+    externalIPs: ["192.0.2.7", "2001:db8::7"],
+    ports: [{ name: "http", port: 80, protocol: "TCP", nodePort: 30080 }],
+    type: "LoadBalancer",
+    loadBalancerSourceRanges: ["203.0.113.0/24", "2001:db8:1::/48"],
+  });
   const balanced = { ...dual, status: { loadBalancer: { ingress: [{ ip: "198.51.100.1" }, { ip: "2001:db8::1" }] } } };
   const slices = [slice("web", [ready("10.42.0.2")]), { ...slice("web", [ready("fd00:42::2")]), addressType: "IPv6" }];
   const ranges6 = { family: "IPv6" as const, clusterCidr: "fd00:42::/56", podCidr: "fd00:42::/64" };
   const of = (family: "IPv4" | "IPv6") => computeServicePorts([balanced], slices, here, family);
 
   it("is in each family's packets by its addresses and endpoints of that family", () => {
-    expect(of("IPv4")[0]).toMatchObject({ clusterIps: ["10.43.0.9"], externalIps: ["192.0.2.7"], balancerIps: ["198.51.100.1"], sourceRanges: ["203.0.113.0/24"], nodePort: 30080, clusterEndpoints: [{ ip: "10.42.0.2", port: 8080 }] });
-    expect(of("IPv6")[0]).toMatchObject({ clusterIps: ["fd00:43::9"], externalIps: ["2001:db8::7"], balancerIps: ["2001:db8::1"], sourceRanges: ["2001:db8:1::/48"], nodePort: 30080, clusterEndpoints: [{ ip: "fd00:42::2", port: 8080 }] });
+    expect(of("IPv4")[0]).toMatchObject({
+      clusterIps: ["10.43.0.9"],
+      externalIps: ["192.0.2.7"],
+      balancerIps: ["198.51.100.1"],
+      sourceRanges: ["203.0.113.0/24"],
+      nodePort: 30080,
+      clusterEndpoints: [{ ip: "10.42.0.2", port: 8080 }],
+    });
+    expect(of("IPv6")[0]).toMatchObject({
+      clusterIps: ["fd00:43::9"],
+      externalIps: ["2001:db8::7"],
+      balancerIps: ["2001:db8::1"],
+      sourceRanges: ["2001:db8:1::/48"],
+      nodePort: 30080,
+      clusterEndpoints: [{ ip: "fd00:42::2", port: 8080 }],
+    });
   });
 
   it("has rules of IPv6 that say the same as those of IPv4", () => {
@@ -201,7 +243,21 @@ describe("a Service of both families", () => {
 
 describe("planRestore", () => {
   const empty: ChainTable = { nat: new Map(), filter: new Map() };
-  const tables = (ips: string[]) => computeChains(computeServicePorts([service("web")], [slice("web", ips.map((ip) => ready(ip)))], here, "IPv4"), ranges);
+  const tables = (ips: string[]) =>
+    computeChains(
+      computeServicePorts(
+        [service("web")],
+        [
+          slice(
+            "web",
+            ips.map((ip) => ready(ip)),
+          ),
+        ],
+        here,
+        "IPv4",
+      ),
+      ranges,
+    );
 
   it("writes nothing when nothing changed", () => {
     expect(planRestore(tables(["10.42.0.2"]), tables(["10.42.0.2"]))).toBeUndefined();

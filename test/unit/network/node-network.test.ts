@@ -14,7 +14,14 @@ const node = (name: string, podCIDRs: readonly string[], addresses: readonly str
 
 describe("routes to other nodes' pods", () => {
   test.each<[string, readonly Node[], readonly (readonly [string, string])[]]>([
-    ["lead through the node's address of the same family", [node("b", ["10.42.1.0/24", "fd00:42:0:1::/64"], ["fd00:88::2", "192.0.2.2"])], [["10.42.1.0/24", "192.0.2.2"], ["fd00:42:0:1::/64", "fd00:88::2"]]],
+    [
+      "lead through the node's address of the same family",
+      [node("b", ["10.42.1.0/24", "fd00:42:0:1::/64"], ["fd00:88::2", "192.0.2.2"])],
+      [
+        ["10.42.1.0/24", "192.0.2.2"],
+        ["fd00:42:0:1::/64", "fd00:88::2"],
+      ],
+    ],
     ["leave a family out in which the node has no address", [node("b", ["10.42.1.0/24", "fd00:42:0:1::/64"], ["192.0.2.2"])], [["10.42.1.0/24", "192.0.2.2"]]],
     ["are written as the kernel writes them, or the next look would delete them", [node("b", ["FD00:42:0:1:0::/64"], ["FD00:88:0::2"])], [["fd00:42:0:1::/64", "fd00:88::2"]]],
     ["are none to this node, and to one that goes", [node("a", ["10.42.0.0/24"], ["192.0.2.1"]), node("c", ["10.42.2.0/24"], ["192.0.2.3"], "2026-01-01T00:00:00Z")], []],

@@ -3,7 +3,11 @@ import { addressOf } from "../../../engine/resources/mainstay/pod-address.ts";
 import type { Namespace, NetworkPolicy, NetworkPolicySpec, Pod, PodAddress } from "../../../engine/resources/types.ts";
 import { computePolicyChains, POLICY_CHAIN } from "../../../node-agent/network/policy-rules.ts";
 
-const place = (name: string, address: string, more: { readonly namespace?: string; readonly labels?: Record<string, string>; readonly node?: string; readonly ports?: PodAddress["ports"] } = {}): PodAddress => ({
+const place = (
+  name: string,
+  address: string,
+  more: { readonly namespace?: string; readonly labels?: Record<string, string>; readonly node?: string; readonly ports?: PodAddress["ports"] } = {},
+): PodAddress => ({
   apiVersion: "mainstay.dev/v1alpha1",
   kind: "PodAddress",
   metadata: { name, namespace: more.namespace ?? "shop", labels: { app: name, ...more.labels } },
@@ -11,8 +15,17 @@ const place = (name: string, address: string, more: { readonly namespace?: strin
   nodeName: more.node ?? "here",
   ...(more.ports === undefined ? {} : { ports: more.ports }),
 });
-const policy = (spec: NetworkPolicySpec, name = "p"): NetworkPolicy => ({ apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy", metadata: { name, namespace: "shop" }, spec: { policyTypes: spec.egress === undefined ? ["Ingress"] : ["Ingress", "Egress"], ...spec } });
-const namespaces: Namespace[] = [["shop", "dev"], ["bank", "prod"], ["mint", "prod"]].map(([name = "", stage = ""]) => ({ apiVersion: "v1", kind: "Namespace", metadata: { name, labels: { stage } } }));
+const policy = (spec: NetworkPolicySpec, name = "p"): NetworkPolicy => ({
+  apiVersion: "networking.k8s.io/v1",
+  kind: "NetworkPolicy",
+  metadata: { name, namespace: "shop" },
+  spec: { policyTypes: spec.egress === undefined ? ["Ingress"] : ["Ingress", "Egress"], ...spec },
+});
+const namespaces: Namespace[] = [
+  ["shop", "dev"],
+  ["bank", "prod"],
+  ["mint", "prod"],
+].map(([name = "", stage = ""]) => ({ apiVersion: "v1", kind: "Namespace", metadata: { name, labels: { stage } } }));
 
 const PODS = [
   place("web", "10.0.0.1", { ports: [{ name: "http", port: 8080, protocol: "TCP" }] }),
@@ -52,7 +65,15 @@ function passes(chains: ReadonlyMap<string, readonly string[]>, { from, to, prot
   const run = (chain: string): "drop" | "return" => {
     for (const rule of chains.get(chain) ?? []) {
       const [condition = "", verdict = ""] = ` ${rule}`.split(" -j ");
-      if (!matches(condition.trim().split(" ").filter((word) => word !== ""))) continue;
+      if (
+        !matches(
+          condition
+            .trim()
+            .split(" ")
+            .filter((word) => word !== ""),
+        )
+      )
+        continue;
       if (verdict === "RETURN") return "return";
       if (verdict === "DROP") return "drop";
       if (verdict.startsWith("MARK")) isMarked = verdict.includes("0x2000/");
@@ -88,11 +109,26 @@ describe("what comes to an isolated pod", () => {
     ["does not pass from others", [{ from: [{ podSelector: { matchLabels: { app: "db" } } }] }], { from: "10.0.0.2", to: "10.0.0.1" }, false],
     ["does not pass from pods with the labels elsewhere", [{ from: [{ podSelector: { matchLabels: { app: "teller" } } }] }], { from: "10.0.1.2", to: "10.0.0.1" }, false],
     ["passes from all of a namespace", [{ from: [{ namespaceSelector: { matchLabels: { stage: "prod" } } }] }], { from: "10.0.1.3", to: "10.0.0.1" }, true],
-    ["passes from some of a namespace", [{ from: [{ namespaceSelector: { matchLabels: { stage: "prod" } }, podSelector: { matchLabels: { app: "teller" } } }] }], { from: "10.0.1.2", to: "10.0.0.1" }, true],
-    ["does not pass from the rest of it", [{ from: [{ namespaceSelector: { matchLabels: { stage: "prod" } }, podSelector: { matchLabels: { app: "teller" } } }] }], { from: "10.0.1.3", to: "10.0.0.1" }, false],
+    [
+      "passes from some of a namespace",
+      [{ from: [{ namespaceSelector: { matchLabels: { stage: "prod" } }, podSelector: { matchLabels: { app: "teller" } } }] }],
+      { from: "10.0.1.2", to: "10.0.0.1" },
+      true,
+    ],
+    [
+      "does not pass from the rest of it",
+      [{ from: [{ namespaceSelector: { matchLabels: { stage: "prod" } }, podSelector: { matchLabels: { app: "teller" } } }] }],
+      { from: "10.0.1.3", to: "10.0.0.1" },
+      false,
+    ],
     ["passes from a block", [{ from: [{ ipBlock: { cidr: "192.0.2.0/24" } }] }], { from: "192.0.2.9", to: "10.0.0.1" }, true],
     ["does not pass from its holes", [{ from: [{ ipBlock: { cidr: "192.0.2.0/24", except: ["192.0.2.8/29"] } }] }], { from: "192.0.2.9", to: "10.0.0.1" }, false],
-    ["passes from a hole that another peer fills", [{ from: [{ ipBlock: { cidr: "192.0.2.0/24", except: ["192.0.2.8/29"] } }, { ipBlock: { cidr: "192.0.2.9/32" } }] }], { from: "192.0.2.9", to: "10.0.0.1" }, true],
+    [
+      "passes from a hole that another peer fills",
+      [{ from: [{ ipBlock: { cidr: "192.0.2.0/24", except: ["192.0.2.8/29"] } }, { ipBlock: { cidr: "192.0.2.9/32" } }] }],
+      { from: "192.0.2.9", to: "10.0.0.1" },
+      true,
+    ],
     ["passes on a port", [{ ports: [{ port: 80 }] }], { from: "10.0.0.3", to: "10.0.0.1", port: 80 }, true],
     ["does not pass on another", [{ ports: [{ port: 80 }] }], { from: "10.0.0.3", to: "10.0.0.1", port: 81 }, false],
     ["does not pass by another protocol", [{ ports: [{ port: 80 }] }], { from: "10.0.0.3", to: "10.0.0.1", port: 80, protocol: "udp" }, false],
@@ -101,8 +137,18 @@ describe("what comes to an isolated pod", () => {
     ["passes by all ports of a protocol", [{ ports: [{ protocol: "UDP" }] }], { from: "10.0.0.3", to: "10.0.0.1", protocol: "udp", port: 7 }, true],
     ["passes on a port by name, which is another in each pod", [{ ports: [{ port: "http" }] }], { from: "10.0.0.3", to: "10.0.0.2", port: 9090 }, true],
     ["does not pass on the number that the name has elsewhere", [{ ports: [{ port: "http" }] }], { from: "10.0.0.3", to: "10.0.0.2", port: 8080 }, false],
-    ["needs peer and port of one rule", [{ ports: [{ port: 80 }], from: [{ podSelector: { matchLabels: { app: "db" } } }] }, { ports: [{ port: 81 }] }], { from: "10.0.0.2", to: "10.0.0.1", port: 80 }, false],
-    ["passes by any of several rules", [{ ports: [{ port: 80 }], from: [{ podSelector: { matchLabels: { app: "db" } } }] }, { ports: [{ port: 81 }] }], { from: "10.0.0.2", to: "10.0.0.1", port: 81 }, true],
+    [
+      "needs peer and port of one rule",
+      [{ ports: [{ port: 80 }], from: [{ podSelector: { matchLabels: { app: "db" } } }] }, { ports: [{ port: 81 }] }],
+      { from: "10.0.0.2", to: "10.0.0.1", port: 80 },
+      false,
+    ],
+    [
+      "passes by any of several rules",
+      [{ ports: [{ port: 80 }], from: [{ podSelector: { matchLabels: { app: "db" } } }] }, { ports: [{ port: 81 }] }],
+      { from: "10.0.0.2", to: "10.0.0.1", port: 81 },
+      true,
+    ],
     ["always passes from itself", [], { from: "10.0.0.1", to: "10.0.0.1" }, true],
     ["passes when its connection was let in before", [], { from: "10.0.0.3", to: "10.0.0.1", isKnown: true }, true],
   ])("%s", (_what, ingress, packet, expected) => {
@@ -122,7 +168,12 @@ describe("what an isolated pod sends", () => {
     ["is dropped where there is no rule", [], { from: "10.0.0.1", to: "192.0.2.1" }, false],
     ["passes to pods with the labels", [{ to: [{ podSelector: { matchLabels: { app: "db" } } }] }], { from: "10.0.0.1", to: "10.0.0.3" }, true],
     ["passes to a block but its holes", [{ to: [{ ipBlock: { cidr: "192.0.2.0/24", except: ["192.0.2.1/32"] } }] }], { from: "10.0.0.1", to: "192.0.2.1" }, false],
-    ["passes to a port by the name it has at the other end", [{ ports: [{ port: "dns", protocol: "UDP" }], to: [{ namespaceSelector: {} }] }], { from: "10.0.0.1", to: "10.0.1.2", protocol: "udp", port: 5353 }, true],
+    [
+      "passes to a port by the name it has at the other end",
+      [{ ports: [{ port: "dns", protocol: "UDP" }], to: [{ namespaceSelector: {} }] }],
+      { from: "10.0.0.1", to: "10.0.1.2", protocol: "udp", port: 5353 },
+      true,
+    ],
     ["passes to a named port of anybody", [{ ports: [{ port: "http" }] }], { from: "10.0.0.1", to: "10.0.0.2", port: 9090 }, true],
     ["does not pass to blocks by a name", [{ ports: [{ port: "http" }], to: [{ ipBlock: { cidr: "10.0.0.0/8" } }] }], { from: "10.0.0.1", to: "10.0.0.2", port: 9090 }, false],
   ])("%s", (_what, egress, packet, expected) => {
@@ -130,7 +181,10 @@ describe("what an isolated pod sends", () => {
   });
 
   it("must be let out here and let in there", () => {
-    const chains = chainsOf(policy({ ...onlyWeb, policyTypes: ["Egress"], egress: [{ to: [{ podSelector: {} }] }] }), policy({ podSelector: { matchLabels: { app: "db" } }, ingress: [{ ports: [{ port: 5432 }] }] }, "q"));
+    const chains = chainsOf(
+      policy({ ...onlyWeb, policyTypes: ["Egress"], egress: [{ to: [{ podSelector: {} }] }] }),
+      policy({ podSelector: { matchLabels: { app: "db" } }, ingress: [{ ports: [{ port: 5432 }] }] }, "q"),
+    );
     expect(passes(chains, { from: "10.0.0.1", to: "10.0.0.3", port: 5432 })).toBe(true);
     expect(passes(chains, { from: "10.0.0.1", to: "10.0.0.3", port: 80 })).toBe(false);
     expect(passes(chains, { from: "10.0.0.1", to: "10.0.1.2", port: 80 })).toBe(false);
@@ -149,13 +203,30 @@ describe("chains", () => {
 });
 
 describe("a pod's address", () => {
-  const pod = (spec: object, status: object): Pod => ({ apiVersion: "v1", kind: "Pod", metadata: { name: "a", namespace: "shop", labels: { app: "a" }, annotations: { secret: "x" } }, spec: { containers: [{ name: "c", image: "i", env: [{ name: "KEY", value: "secret" }], ports: [{ name: "http", containerPort: 80 }] }], nodeName: "here", ...spec }, status });
-
-  it("says where it is and which ports have names, and nothing of what it runs", () => {
-    expect(addressOf(pod({}, { podIP: "10.0.0.1", phase: "Running" }))).toEqual({ apiVersion: "mainstay.dev/v1alpha1", kind: "PodAddress", metadata: { name: "a", namespace: "shop", labels: { app: "a" } }, addresses: ["10.0.0.1"], nodeName: "here", ports: [{ name: "http", port: 80, protocol: "TCP" }] });
+  const pod = (spec: object, status: object): Pod => ({
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: "a", namespace: "shop", labels: { app: "a" }, annotations: { secret: "x" } },
+    spec: { containers: [{ name: "c", image: "i", env: [{ name: "KEY", value: "secret" }], ports: [{ name: "http", containerPort: 80 }] }], nodeName: "here", ...spec },
+    status,
   });
 
-  it.each([[{ hostNetwork: true }, { podIP: "10.0.0.1" }], [{}, { podIP: "10.0.0.1", phase: "Succeeded" }], [{}, { phase: "Pending" }]])("is nowhere with %j and %j", (spec, status) => {
+  it("says where it is and which ports have names, and nothing of what it runs", () => {
+    expect(addressOf(pod({}, { podIP: "10.0.0.1", phase: "Running" }))).toEqual({
+      apiVersion: "mainstay.dev/v1alpha1",
+      kind: "PodAddress",
+      metadata: { name: "a", namespace: "shop", labels: { app: "a" } },
+      addresses: ["10.0.0.1"],
+      nodeName: "here",
+      ports: [{ name: "http", port: 80, protocol: "TCP" }],
+    });
+  });
+
+  it.each([
+    [{ hostNetwork: true }, { podIP: "10.0.0.1" }],
+    [{}, { podIP: "10.0.0.1", phase: "Succeeded" }],
+    [{}, { phase: "Pending" }],
+  ])("is nowhere with %j and %j", (spec, status) => {
     expect(addressOf(pod(spec, status))).not.toHaveProperty("addresses");
   });
 });
@@ -163,7 +234,10 @@ describe("a pod's address", () => {
 describe("a policy in IPv6", () => {
   const dual = PODS.map((pod) => ({ ...pod, addresses: [...(pod.addresses ?? []), `fd00:42::${pod.addresses?.[0]?.replaceAll(".", ":")}`] }));
   const chains = (spec: NetworkPolicySpec, family: "IPv4" | "IPv6") => computePolicyChains({ family, policies: [policy(spec)], pods: dual, namespaces, nodeName: "here" });
-  const spec: NetworkPolicySpec = { ...onlyWeb, ingress: [{ from: [{ podSelector: { matchLabels: { app: "db" } } }, { ipBlock: { cidr: "fd00:88::/64", except: ["fd00:88::7/128"] } }, { ipBlock: { cidr: "192.0.2.0/24" } }] }] };
+  const spec: NetworkPolicySpec = {
+    ...onlyWeb,
+    ingress: [{ from: [{ podSelector: { matchLabels: { app: "db" } } }, { ipBlock: { cidr: "fd00:88::/64", except: ["fd00:88::7/128"] } }, { ipBlock: { cidr: "192.0.2.0/24" } }] }],
+  };
 
   it("has the chains of IPv4 with the pods' other addresses, and the blocks of its own family only", () => {
     const text = [...chains(spec, "IPv6").values()].flat();
@@ -180,7 +254,10 @@ describe("a policy in IPv6", () => {
 });
 
 it("reads blocks of old as Kubernetes does: zeros before a number and bits behind a prefix mean nothing", () => {
-  const blocks = (cidr: string, ...except: string[]) => computePolicyChains({ family: "IPv4", nodeName: "here", pods: PODS, namespaces, policies: [policy({ podSelector: {}, ingress: [{ from: [{ ipBlock: { cidr, except } }] }] })] } as Parameters<typeof computePolicyChains>[0]);
+  const blocks = (cidr: string, ...except: string[]) =>
+    computePolicyChains({ family: "IPv4", nodeName: "here", pods: PODS, namespaces, policies: [policy({ podSelector: {}, ingress: [{ from: [{ ipBlock: { cidr, except } }] }] })] } as Parameters<
+      typeof computePolicyChains
+    >[0]);
   expect(blocks("010.0.001.7/024", "10.0.1.010/30")).toEqual(blocks("10.0.1.0/24", "10.0.1.8/30"));
   expect(blocks("::ffff:10.0.1.0/120")).toEqual(blocks("10.0.1.0/24"));
 });
@@ -188,5 +265,7 @@ it("reads blocks of old as Kubernetes does: zeros before a number and bits behin
 it("writes no text into rules that is no address, whoever says that a pod has it", () => {
   const spec: NetworkPolicySpec = { podSelector: {}, ingress: [{ from: [{ podSelector: {} }] }] };
   const evil = ["10.0.0.9/32 -j ACCEPT", "10.0.0.9\n-A INPUT -j ACCEPT", "10.0.0.9/\nCOMMIT"].map((address, index) => place(`evil-${index}`, address, { node: "there" }));
-  expect(computePolicyChains({ family: "IPv4", policies: [policy(spec)], pods: [...PODS, ...evil], namespaces, nodeName: "here" })).toEqual(computePolicyChains({ family: "IPv4", policies: [policy(spec)], pods: PODS, namespaces, nodeName: "here" }));
+  expect(computePolicyChains({ family: "IPv4", policies: [policy(spec)], pods: [...PODS, ...evil], namespaces, nodeName: "here" })).toEqual(
+    computePolicyChains({ family: "IPv4", policies: [policy(spec)], pods: PODS, namespaces, nodeName: "here" }),
+  );
 });

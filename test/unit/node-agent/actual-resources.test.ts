@@ -3,9 +3,35 @@ import type { ContainerStatus, ResourceRequirements } from "../../../engine/reso
 import type { ContainerState } from "../../../node-agent/cri/runtime.ts";
 import { actualResources } from "../../../node-agent/pods/actual-resources.ts";
 
-const container = (resources: ContainerState["resources"], state: ContainerState["state"] = "running"): ContainerState =>
-  ({ id: "i", sandboxId: "s", podUid: "u", name: "c", attempt: 0, state, image: "", imageId: "", createdAtMs: 0, startedAtMs: 0, finishedAtMs: 0, exitCode: 0, reason: "", message: "", logPath: "", annotations: {}, ...(resources === undefined ? {} : { resources }) });
-const before = (resources: ResourceRequirements, containerID = "containerd://i"): ContainerStatus => ({ name: "c", image: "", imageID: "", ready: true, restartCount: 0, containerID, state: { running: {} }, resources });
+const container = (resources: ContainerState["resources"], state: ContainerState["state"] = "running"): ContainerState => ({
+  id: "i",
+  sandboxId: "s",
+  podUid: "u",
+  name: "c",
+  attempt: 0,
+  state,
+  image: "",
+  imageId: "",
+  createdAtMs: 0,
+  startedAtMs: 0,
+  finishedAtMs: 0,
+  exitCode: 0,
+  reason: "",
+  message: "",
+  logPath: "",
+  annotations: {},
+  ...(resources === undefined ? {} : { resources }),
+});
+const before = (resources: ResourceRequirements, containerID = "containerd://i"): ContainerStatus => ({
+  name: "c",
+  image: "",
+  imageID: "",
+  ready: true,
+  restartCount: 0,
+  containerID,
+  state: { running: {} },
+  resources,
+});
 const granted = { requests: { cpu: "500m", memory: "64Mi" }, limits: { cpu: "500m", memory: "64Mi" } };
 const half = { cpuShares: 512, cpuQuota: 50_000, memoryLimitBytes: 2 ** 26 };
 const less = { requests: { cpu: "100m", memory: "32Mi" }, limits: { cpu: "100m", memory: "32Mi" } };
@@ -14,9 +40,30 @@ test.each<[string, ResourceRequirements | undefined, ContainerState | undefined,
   ["what it was granted, before it is made", granted, undefined, undefined, false, granted],
   ["what it was granted, after it has ended", granted, container({ ...half, cpuQuota: 1_000 }, "exited"), undefined, false, granted],
   ["nothing, where it was granted nothing", undefined, container(half), undefined, false, {}],
-  ["what the runtime says", { ...granted, claims: [{ name: "gpu" }] }, container({ cpuShares: 102, cpuQuota: 10_000, memoryLimitBytes: 2 ** 25 }), undefined, false, { requests: { cpu: "100m", memory: "64Mi" }, limits: { cpu: "100m", memory: "32Mi" }, claims: [{ name: "gpu" }] }],
-  ["other resources as they were granted", { requests: { "example.com/gpu": "1" }, limits: { "example.com/gpu": "1" } }, container({ cpuShares: 2, cpuQuota: 0, memoryLimitBytes: 0 }), undefined, false, { requests: { "example.com/gpu": "1" }, limits: { "example.com/gpu": "1" } }],
-  ["amounts below what can be told apart as they were granted", { requests: { cpu: "1m" }, limits: { cpu: "5m" } }, container({ cpuShares: 2, cpuQuota: 1_000, memoryLimitBytes: 0 }), undefined, false, { requests: { cpu: "1m" }, limits: { cpu: "5m" } }],
+  [
+    "what the runtime says",
+    { ...granted, claims: [{ name: "gpu" }] },
+    container({ cpuShares: 102, cpuQuota: 10_000, memoryLimitBytes: 2 ** 25 }),
+    undefined,
+    false,
+    { requests: { cpu: "100m", memory: "64Mi" }, limits: { cpu: "100m", memory: "32Mi" }, claims: [{ name: "gpu" }] },
+  ],
+  [
+    "other resources as they were granted",
+    { requests: { "example.com/gpu": "1" }, limits: { "example.com/gpu": "1" } },
+    container({ cpuShares: 2, cpuQuota: 0, memoryLimitBytes: 0 }),
+    undefined,
+    false,
+    { requests: { "example.com/gpu": "1" }, limits: { "example.com/gpu": "1" } },
+  ],
+  [
+    "amounts below what can be told apart as they were granted",
+    { requests: { cpu: "1m" }, limits: { cpu: "5m" } },
+    container({ cpuShares: 2, cpuQuota: 1_000, memoryLimitBytes: 0 }),
+    undefined,
+    false,
+    { requests: { cpu: "1m" }, limits: { cpu: "5m" } },
+  ],
   ["the limits of the pod that it is held to", { limits: { cpu: "500m" } }, container(half), undefined, false, { limits: { cpu: "500m", memory: "64Mi" } }],
   ["its request for memory of before, while it is resized", granted, container(half), before(less), true, { ...granted, requests: { cpu: "500m", memory: "32Mi" } }],
   ["its request for memory of now, once it was", granted, container(half), before(less), false, granted],

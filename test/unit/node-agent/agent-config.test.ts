@@ -9,7 +9,11 @@ describe("what an agent knows of the cluster's network", () => {
   it("is what it was told by flag or variable, else what a server says, else the usual", () => {
     expect(resolveAgentConfig(JOINS, {})).toMatchObject({ clusterCidr: "10.42.0.0/16", clusterDns: "10.43.0.10", clusterDomain: "cluster.local" });
     expect(resolveAgentConfig(JOINS, {}, DUAL)).toMatchObject(DUAL);
-    expect(resolveAgentConfig({ ...JOINS, clusterCidr: "10.9.0.0/16" }, { MAINSTAY_CLUSTER_DOMAIN: "mine.example.org" }, DUAL)).toMatchObject({ clusterCidr: "10.9.0.0/16", clusterDns: DUAL.clusterDns, clusterDomain: "mine.example.org" });
+    expect(resolveAgentConfig({ ...JOINS, clusterCidr: "10.9.0.0/16" }, { MAINSTAY_CLUSTER_DOMAIN: "mine.example.org" }, DUAL)).toMatchObject({
+      clusterCidr: "10.9.0.0/16",
+      clusterDns: DUAL.clusterDns,
+      clusterDomain: "mine.example.org",
+    });
   });
 
   it("is not asked for when all of it was told", () => {
@@ -26,7 +30,11 @@ describe("what an agent knows of the cluster's network", () => {
 
 describe("what an agent makes its Node with", () => {
   it("is named with its option when it cannot be", () => {
-    expect(resolveAgentConfig({ ...JOINS, nodeLabels: "disk=ssd", registerWithTaints: "a:NoSchedule", maxPods: "30" }, {})).toMatchObject({ nodeLabels: "disk=ssd", registerWithTaints: "a:NoSchedule", maxPods: 30 });
+    expect(resolveAgentConfig({ ...JOINS, nodeLabels: "disk=ssd", registerWithTaints: "a:NoSchedule", maxPods: "30" }, {})).toMatchObject({
+      nodeLabels: "disk=ssd",
+      registerWithTaints: "a:NoSchedule",
+      maxPods: 30,
+    });
     const refusal = (flags: Readonly<Record<string, string>>) => {
       try {
         return resolveAgentConfig({ ...JOINS, ...flags }, {});

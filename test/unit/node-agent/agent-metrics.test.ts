@@ -37,7 +37,10 @@ describe("the agent's own metrics", () => {
     expect(await runtime.imageStatus("a:1")).toBeDefined();
     await expect(runtime.execSync("none", ["true"], 1)).rejects.toThrow();
     const text = metrics.registry.render();
-    expect(seriesOf(text, "kubelet_runtime_operations_total")).toEqual(['kubelet_runtime_operations_total{operation_type="image_status"} 1', 'kubelet_runtime_operations_total{operation_type="exec_sync"} 1']);
+    expect(seriesOf(text, "kubelet_runtime_operations_total")).toEqual([
+      'kubelet_runtime_operations_total{operation_type="image_status"} 1',
+      'kubelet_runtime_operations_total{operation_type="exec_sync"} 1',
+    ]);
     expect(seriesOf(text, "kubelet_runtime_operations_errors_total")).toEqual(['kubelet_runtime_operations_errors_total{operation_type="exec_sync"} 1']);
     expect(text).toContain('kubelet_runtime_operations_duration_seconds_count{operation_type="image_status"} 1');
     expect(text).toContain('kubelet_node_name{node="n1"} 1');
@@ -46,12 +49,23 @@ describe("the agent's own metrics", () => {
   it("tell of probes as long as their pod is there", async () => {
     const clock = new VirtualClock();
     const metrics = createAgentMetrics("n1");
-    const context = { runtime: { execSync: async () => ({ exitCode: 1, output: "" }) }, clock, random: seededRandom(1), events: { record: () => {} }, metrics, settings: { hostIps: ["192.0.2.1"] } } as unknown as PodContext; // what probes need of it
+    const context = {
+      runtime: { execSync: async () => ({ exitCode: 1, output: "" }) },
+      clock,
+      random: seededRandom(1),
+      events: { record: () => {} },
+      metrics,
+      settings: { hostIps: ["192.0.2.1"] },
+    } as unknown as PodContext; // what probes need of it
     const probes = new PodProbes(context, () => {});
     probes.follow(probedPod(), { sandboxes: [], containers: [{ id: "c1", name: "c", state: "running", startedAtMs: clock.now() } as ContainerState] }); // what probes need of it
     await clock.advance(5_000);
     const text = metrics.probes.render();
-    expect(seriesOf(text, "prober_probe_total").map((line) => line.replace(/ \d+$/, "")).sort()).toEqual([
+    expect(
+      seriesOf(text, "prober_probe_total")
+        .map((line) => line.replace(/ \d+$/, ""))
+        .sort(),
+    ).toEqual([
       'prober_probe_total{container="c",namespace="shop",pod="web",pod_uid="u1",probe_type="Liveness",result="failed"}',
       'prober_probe_total{container="c",namespace="shop",pod="web",pod_uid="u1",probe_type="Readiness",result="successful"}',
     ]);
@@ -61,7 +75,14 @@ describe("the agent's own metrics", () => {
   });
 
   it("count each end of a container once, by its type, exit code and reason", () => {
-    const status = (name: string, exitCode?: number) => ({ name, image: "i", imageID: "", ready: false, restartCount: 0, state: exitCode === undefined ? { running: {} } : { terminated: { exitCode, reason: exitCode === 0 ? "Completed" : "Error" } } });
+    const status = (name: string, exitCode?: number) => ({
+      name,
+      image: "i",
+      imageID: "",
+      ready: false,
+      restartCount: 0,
+      state: exitCode === undefined ? { running: {} } : { terminated: { exitCode, reason: exitCode === 0 ? "Completed" : "Error" } },
+    });
     const before = { initContainerStatuses: [status("setup", 0)], containerStatuses: [status("a"), status("b")] };
     const now = { initContainerStatuses: [status("setup", 0)], containerStatuses: [status("a", 139), status("b")], ephemeralContainerStatuses: [status("look", 0)] };
     expect(computeTerminations(before, now)).toEqual([
@@ -75,8 +96,27 @@ describe("the agent's own metrics", () => {
   it("tell the room in persistent volumes while they are mounted, and nothing of what cannot be looked at", async () => {
     const folder = mkdtempSync(path.join(os.tmpdir(), "volume-"));
     const { registry } = createAgentMetrics("n1");
-    const pod: Pod = { ...probedPod(), spec: { containers: [], volumes: [{ name: "data", persistentVolumeClaim: { claimName: "d" } }, { name: "lost", persistentVolumeClaim: { claimName: "l" } }, { name: "own", emptyDir: {} }] } };
-    let mounted = [{ pod, places: new Map([["data", folder], ["lost", path.join(folder, "none")], ["own", folder]]) }];
+    const pod: Pod = {
+      ...probedPod(),
+      spec: {
+        containers: [],
+        volumes: [
+          { name: "data", persistentVolumeClaim: { claimName: "d" } },
+          { name: "lost", persistentVolumeClaim: { claimName: "l" } },
+          { name: "own", emptyDir: {} },
+        ],
+      },
+    };
+    let mounted = [
+      {
+        pod,
+        places: new Map([
+          ["data", folder],
+          ["lost", path.join(folder, "none")],
+          ["own", folder],
+        ]),
+      },
+    ];
     const measure = meterVolumes(registry, () => readVolumes(mounted, async () => undefined));
     try {
       await measure();
@@ -84,7 +124,9 @@ describe("the agent's own metrics", () => {
       expect(capacity).toMatch(/^kubelet_volume_stats_capacity_bytes\{namespace="shop",persistentvolumeclaim="d"\} [1-9]/);
       expect(others).toEqual([]);
       const driver = [{ unit: 1, total: 10n, used: 4n, available: 6n }] as unknown as readonly VolumeUsage[]; // as a driver's answer is read
-      expect(await readVolumes(mounted, async (place) => (place === folder ? driver : undefined))).toEqual([{ podUid: pod.metadata.uid, name: "data", pvcRef: { name: "d", namespace: "shop" }, figures: { capacityBytes: 10, usedBytes: 4, availableBytes: 6 } }]);
+      expect(await readVolumes(mounted, async (place) => (place === folder ? driver : undefined))).toEqual([
+        { podUid: pod.metadata.uid, name: "data", pvcRef: { name: "d", namespace: "shop" }, figures: { capacityBytes: 10, usedBytes: 4, availableBytes: 6 } },
+      ]);
       mounted = [];
       await measure();
       expect(seriesOf(registry.render(), "kubelet_volume_stats_")).toEqual([]);
@@ -100,7 +142,15 @@ describe("the agent's own metrics", () => {
     expect((await answerPage(parts, "/metrics"))?.text).toContain("\nkubelet_running_pods 3\n");
     expect((await answerPage(parts, "/metrics/probes"))?.text).toContain("# TYPE prober_probe_total counter");
     expect(JSON.parse((await answerPage(parts, "/configz"))?.text ?? "")).toMatchObject({
-      kubeletconfig: { address: "192.0.2.1", port: 10250, clusterDNS: ["10.43.0.10"], maxPods: 110, evictionHard: { "memory.available": "100Mi", "nodefs.available": "10%" }, evictionSoft: {}, kubeReserved: { cpu: "200m" } },
+      kubeletconfig: {
+        address: "192.0.2.1",
+        port: 10250,
+        clusterDNS: ["10.43.0.10"],
+        maxPods: 110,
+        evictionHard: { "memory.available": "100Mi", "nodefs.available": "10%" },
+        evictionSoft: {},
+        kubeReserved: { cpu: "200m" },
+      },
     });
   });
 });

@@ -23,7 +23,15 @@ describe("expand", () => {
     ["$(UNKNOWN)", "$(UNKNOWN)"],
     ["$A", "$A"],
   ])("turns %s into %s", (text, expected) => {
-    expect(expand(text, new Map([["A", "1"], ["B", "2"]]))).toBe(expected);
+    expect(
+      expand(
+        text,
+        new Map([
+          ["A", "1"],
+          ["B", "2"],
+        ]),
+      ),
+    ).toBe(expected);
   });
 });
 
@@ -45,7 +53,14 @@ describe("computeEnvironment", () => {
   const environment = (container: Partial<Container>) => computeEnvironment(pod, { name: "c", ...container } as Container, sources);
 
   it("lets later values win and see earlier ones", async () => {
-    const values = await environment({ envFrom: [{ prefix: "CFG_", configMapRef: { name: "settings" } }], env: [{ name: "A", value: "$(CFG_color)" }, { name: "CFG_color", value: "blue" }, { name: "B", value: "$(CFG_color)" }] });
+    const values = await environment({
+      envFrom: [{ prefix: "CFG_", configMapRef: { name: "settings" } }],
+      env: [
+        { name: "A", value: "$(CFG_color)" },
+        { name: "CFG_color", value: "blue" },
+        { name: "B", value: "$(CFG_color)" },
+      ],
+    });
     expect([values.get("A"), values.get("B")]).toEqual(["red", "blue"]);
   });
 
@@ -61,12 +76,25 @@ describe("computeEnvironment", () => {
         { name: "KEY", valueFrom: { secretKeyRef: { name: "s", key: "key" } } },
       ],
     });
-    expect(Object.fromEntries(values)).toMatchObject({ IP: "10.42.0.2", APP: "web", CPU: "2", KEY: "s3cret", MY_DB_SERVICE_HOST: "10.43.0.5", MY_DB_SERVICE_PORT_PG: "5432", MY_DB_PORT: "tcp://10.43.0.5:5432", IPS: "10.42.0.2,fd00::2", HOSTS: "10.0.0.1,fd01::1", V6_PORT: "tcp://[fd00:43::5]:80", V6_SERVICE_HOST: "fd00:43::5" });
+    expect(Object.fromEntries(values)).toMatchObject({
+      IP: "10.42.0.2",
+      APP: "web",
+      CPU: "2",
+      KEY: "s3cret",
+      MY_DB_SERVICE_HOST: "10.43.0.5",
+      MY_DB_SERVICE_PORT_PG: "5432",
+      MY_DB_PORT: "tcp://10.43.0.5:5432",
+      IPS: "10.42.0.2,fd00::2",
+      HOSTS: "10.0.0.1,fd01::1",
+      V6_PORT: "tcp://[fd00:43::5]:80",
+      V6_SERVICE_HOST: "fd00:43::5",
+    });
   });
 
   it("knows what another container of the pod may use", async () => {
     const proxied = { ...pod, spec: { ...pod.spec, initContainers: [{ name: "proxy", resources: { limits: { memory: "1Gi" } } }] } };
-    const asking = (containerName: string) => computeEnvironment(proxied, { name: "c", env: [{ name: "X", valueFrom: { resourceFieldRef: { containerName, resource: "limits.memory", divisor: "1Mi" } } }] }, sources);
+    const asking = (containerName: string) =>
+      computeEnvironment(proxied, { name: "c", env: [{ name: "X", valueFrom: { resourceFieldRef: { containerName, resource: "limits.memory", divisor: "1Mi" } } }] }, sources);
     expect((await asking("proxy")).get("X")).toBe("1024");
     await expect(asking("nobody")).rejects.toThrow("container nobody not found");
   });
@@ -114,7 +142,11 @@ describe("images", () => {
 });
 
 describe("refusePod", () => {
-  const wants = (cpu: string, uid: string): Pod => ({ ...pod, metadata: { ...pod.metadata, uid }, spec: { containers: [{ name: "c", resources: { requests: { cpu } }, ports: [{ containerPort: 80, hostPort: 8080 }] }] } });
+  const wants = (cpu: string, uid: string): Pod => ({
+    ...pod,
+    metadata: { ...pod.metadata, uid },
+    spec: { containers: [{ name: "c", resources: { requests: { cpu } }, ports: [{ containerPort: 80, hostPort: 8080 }] }] },
+  });
 
   it("says what there is too little of", () => {
     expect(refusePod(wants("3", "a"), [wants("2", "b")], { cpu: "4", pods: "10" })?.reason).toBe("OutOfcpu");
@@ -124,7 +156,11 @@ describe("refusePod", () => {
   });
 
   it("lets pods share a port of different addresses or protocols", () => {
-    const at = (uid: string, hostIP: string, protocol = "TCP"): Pod => ({ ...pod, metadata: { ...pod.metadata, uid }, spec: { containers: [{ name: "c", ports: [{ containerPort: 80, hostPort: 8080, hostIP, protocol }] }] } });
+    const at = (uid: string, hostIP: string, protocol = "TCP"): Pod => ({
+      ...pod,
+      metadata: { ...pod.metadata, uid },
+      spec: { containers: [{ name: "c", ports: [{ containerPort: 80, hostPort: 8080, hostIP, protocol }] }] },
+    });
     expect(refusePod(at("a", "127.0.0.1"), [at("b", "10.0.0.1"), at("c", "127.0.0.1", "UDP")], { pods: "10" })).toBeUndefined();
     expect(refusePod(at("a", "127.0.0.1"), [at("b", "0.0.0.0")], { pods: "10" })?.message).toBe("Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports");
   });
@@ -135,12 +171,38 @@ describe("a pod's own names", () => {
   const lines = (spec: object) => hostsFile(named(spec), ["10.42.0.7", "fd00::7"], "cluster.local", "127.0.0.1 localhost\n10.0.0.1 the-node\n").split("\n");
 
   it("are in its hosts file: its hostname, with a subdomain the long form before it, and what it adds", () => {
-    expect(lines({})).toEqual(["# Kubernetes-managed hosts file.", "127.0.0.1\tlocalhost", "::1\tlocalhost ip6-localhost ip6-loopback", "fe00::0\tip6-localnet", "fe00::0\tip6-mcastprefix", "fe00::1\tip6-allnodes", "fe00::2\tip6-allrouters", "10.42.0.7\tweb-1", "fd00::7\tweb-1", ""]);
-    expect(lines({ hostname: "db", subdomain: "dbs", hostAliases: [{ ip: "1.2.3.4", hostnames: ["a", "b"] }] }).slice(7)).toEqual(["10.42.0.7\tdb.dbs.shop.svc.cluster.local\tdb", "fd00::7\tdb.dbs.shop.svc.cluster.local\tdb", "", "# Entries added by HostAliases.", "1.2.3.4\ta\tb", ""]);
+    expect(lines({})).toEqual([
+      "# Kubernetes-managed hosts file.",
+      "127.0.0.1\tlocalhost",
+      "::1\tlocalhost ip6-localhost ip6-loopback",
+      "fe00::0\tip6-localnet",
+      "fe00::0\tip6-mcastprefix",
+      "fe00::1\tip6-allnodes",
+      "fe00::2\tip6-allrouters",
+      "10.42.0.7\tweb-1",
+      "fd00::7\tweb-1",
+      "",
+    ]);
+    expect(lines({ hostname: "db", subdomain: "dbs", hostAliases: [{ ip: "1.2.3.4", hostnames: ["a", "b"] }] }).slice(7)).toEqual([
+      "10.42.0.7\tdb.dbs.shop.svc.cluster.local\tdb",
+      "fd00::7\tdb.dbs.shop.svc.cluster.local\tdb",
+      "",
+      "# Entries added by HostAliases.",
+      "1.2.3.4\ta\tb",
+      "",
+    ]);
   });
 
   it("are the node's on the node's network", () => {
-    expect(lines({ hostNetwork: true, hostAliases: [{ ip: "1.2.3.4", hostnames: ["a"] }] })).toEqual(["# Kubernetes-managed hosts file (host network).", "127.0.0.1 localhost", "10.0.0.1 the-node", "", "# Entries added by HostAliases.", "1.2.3.4\ta", ""]);
+    expect(lines({ hostNetwork: true, hostAliases: [{ ip: "1.2.3.4", hostnames: ["a"] }] })).toEqual([
+      "# Kubernetes-managed hosts file (host network).",
+      "127.0.0.1 localhost",
+      "10.0.0.1 the-node",
+      "",
+      "# Entries added by HostAliases.",
+      "1.2.3.4\ta",
+      "",
+    ]);
   });
 
   it("are told to the kernel in the form it asks for", () => {
@@ -159,11 +221,29 @@ describe("files", () => {
 
   it("switch all at once, keep their visible names, and change only when the content does", () => {
     const volume = path.join(folder, "v");
-    expect(writeAtomically(volume, new Map([["a", file("1")], ["dir/b", file("2", 0o400)]]), undefined)).toBe(true);
+    expect(
+      writeAtomically(
+        volume,
+        new Map([
+          ["a", file("1")],
+          ["dir/b", file("2", 0o400)],
+        ]),
+        undefined,
+      ),
+    ).toBe(true);
     const first = readlinkSync(path.join(volume, "..data"));
     expect(readlinkSync(path.join(volume, "a"))).toBe("..data/a");
     expect(statSync(path.join(volume, "dir/b")).mode & 0o777).toBe(0o400);
-    expect(writeAtomically(volume, new Map([["a", file("1")], ["dir/b", file("2", 0o400)]]), undefined)).toBe(false);
+    expect(
+      writeAtomically(
+        volume,
+        new Map([
+          ["a", file("1")],
+          ["dir/b", file("2", 0o400)],
+        ]),
+        undefined,
+      ),
+    ).toBe(false);
     expect(writeAtomically(volume, new Map([["a", file("3")]]), undefined)).toBe(true);
     expect(readFileSync(path.join(volume, "a"), "utf8")).toBe("3");
     expect(readdirSync(volume).filter((name) => !name.startsWith(".."))).toEqual(["a"]);

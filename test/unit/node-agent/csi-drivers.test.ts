@@ -101,7 +101,10 @@ test("what a driver is asked is timed, by method and by how it ended", async () 
   const registered = plugin();
   await drivers.register(registered);
   await expect(drivers.get(NAME).unstage("h", "/place")).rejects.toThrow("NodeUnstageVolume of driver disks.example.com failed");
-  const series = metrics.registry.render().split("\n").filter((line) => line.startsWith("csi_operations_seconds_count"));
+  const series = metrics.registry
+    .render()
+    .split("\n")
+    .filter((line) => line.startsWith("csi_operations_seconds_count"));
   expect(series).toEqual([
     `csi_operations_seconds_count{driver_name="${NAME}",grpc_status_code="OK",method_name="/csi.v1.Node/NodeGetInfo",migrated="false"} 1`,
     `csi_operations_seconds_count{driver_name="${NAME}",grpc_status_code="Unimplemented",method_name="/csi.v1.Node/NodeUnstageVolume",migrated="false"} 1`,

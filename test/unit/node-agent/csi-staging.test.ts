@@ -20,8 +20,19 @@ beforeEach(() => void (rootDir = mkdtempSync(path.join(os.tmpdir(), "csi-staging
 afterEach(() => rmSync(rootDir, { recursive: true }));
 
 const pod = (uid: string): Pod => ({ apiVersion: "v1", kind: "Pod", metadata: { name: uid, namespace: "default", uid }, spec: { containers: [] } });
-const persistent: PersistentVolume = { apiVersion: "v1", kind: "PersistentVolume", metadata: { name: "pv" }, spec: { capacity: { storage: "2Gi" }, accessModes: ["ReadWriteOnce"], csi: { driver: "d", volumeHandle: "h" } } };
-const claim: PersistentVolumeClaim = { apiVersion: "v1", kind: "PersistentVolumeClaim", metadata: { name: "c", namespace: "default" }, spec: {}, status: { capacity: { storage: "1Gi" }, allocatedResourceStatuses: { storage: "NodeResizePending" } } };
+const persistent: PersistentVolume = {
+  apiVersion: "v1",
+  kind: "PersistentVolume",
+  metadata: { name: "pv" },
+  spec: { capacity: { storage: "2Gi" }, accessModes: ["ReadWriteOnce"], csi: { driver: "d", volumeHandle: "h" } },
+};
+const claim: PersistentVolumeClaim = {
+  apiVersion: "v1",
+  kind: "PersistentVolumeClaim",
+  metadata: { name: "c", namespace: "default" },
+  spec: {},
+  status: { capacity: { storage: "1Gi" }, allocatedResourceStatuses: { storage: "NodeResizePending" } },
+};
 
 /** Volumes of one driver that mounts nothing, and says what it was asked, with how much it was at at once. */
 function someVolumes() {
@@ -36,14 +47,35 @@ function someVolumes() {
     const failure = failures.get(method);
     if (failure !== undefined) throw failure;
   };
-  const driver = { name: "d", capabilities: async () => new Set(["STAGE_UNSTAGE_VOLUME", "EXPAND_VOLUME"]), stage: asked("stage"), unstage: asked("unstage"), publish: asked("publish"), unpublish: asked("unpublish"), expand: asked("expand") } as unknown as CsiDriver;
+  const driver = {
+    name: "d",
+    capabilities: async () => new Set(["STAGE_UNSTAGE_VOLUME", "EXPAND_VOLUME"]),
+    stage: asked("stage"),
+    unstage: asked("unstage"),
+    publish: asked("publish"),
+    unpublish: asked("unpublish"),
+    expand: asked("expand"),
+  } as unknown as CsiDriver;
   const drivers = { get: () => driver, describe: async () => ({ attachRequired: false, fsGroupPolicy: "None" }) } as unknown as CsiDrivers; // nothing else of these is used
   const client = { for: () => ({ get: async () => claim, patch: async () => claim }) } as unknown as Client;
   const clock = new VirtualClock();
-  const volumes = new CsiVolumes({ client, clock, events: { record: () => {} } as unknown as EventRecorder, logger: silentLogger, nodeName: "n1", rootDir, drivers, token: () => Promise.reject(new Error("no token is asked for")) });
+  const volumes = new CsiVolumes({
+    client,
+    clock,
+    events: { record: () => {} } as unknown as EventRecorder,
+    logger: silentLogger,
+    nodeName: "n1",
+    rootDir,
+    drivers,
+    token: () => Promise.reject(new Error("no token is asked for")),
+  });
   const podDir = (uid: string) => path.join(rootDir, "pods", uid);
   return {
-    calls, failures, most, clock, volumes,
+    calls,
+    failures,
+    most,
+    clock,
+    volumes,
     mount: (uid: string, claimed?: { claim: PersistentVolumeClaim; persistent: PersistentVolume }) => volumes.mount(pod(uid), "v", persistentCsiVolume(persistent, false), podDir(uid), claimed),
     unmount: (uid: string) => volumes.unmountPod(podDir(uid)),
   };

@@ -10,9 +10,27 @@ import { deviceDataDir, deviceLink, nodeVolumes, podVolumes, publishPath, staged
 import { checkLifecycle, computeCapability, computeContext, ephemeralCsiVolume, givesToGroup, persistentCsiVolume, type CsiVolume } from "../../../node-agent/csi/volume-request.ts";
 import { aNode } from "../../kit/objects.ts";
 
-const volume = (more: Partial<CsiVolume> = {}): CsiVolume => ({ name: "pv", driver: "d", handle: "h", lifecycle: "Persistent", readOnly: false, isBlock: false, fsType: "ext4", accessModes: ["ReadWriteOnce"], mountOptions: [], attributes: {}, secrets: {}, ...more });
+const volume = (more: Partial<CsiVolume> = {}): CsiVolume => ({
+  name: "pv",
+  driver: "d",
+  handle: "h",
+  lifecycle: "Persistent",
+  readOnly: false,
+  isBlock: false,
+  fsType: "ext4",
+  accessModes: ["ReadWriteOnce"],
+  mountOptions: [],
+  attributes: {},
+  secrets: {},
+  ...more,
+});
 const pod: Pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "web", namespace: "shop", uid: "u" }, spec: { containers: [], serviceAccountName: "clerk" } };
-const persistent = (spec: Partial<PersistentVolumeSpec> = {}): PersistentVolume => ({ apiVersion: "v1", kind: "PersistentVolume", metadata: { name: "pv" }, spec: { capacity: { storage: "2Gi" }, accessModes: ["ReadWriteOncePod"], csi: { driver: "d", volumeHandle: "h" }, ...spec } });
+const persistent = (spec: Partial<PersistentVolumeSpec> = {}): PersistentVolume => ({
+  apiVersion: "v1",
+  kind: "PersistentVolume",
+  metadata: { name: "pv" },
+  spec: { capacity: { storage: "2Gi" }, accessModes: ["ReadWriteOncePod"], csi: { driver: "d", volumeHandle: "h" }, ...spec },
+});
 
 describe("what a driver is told of a volume", () => {
   test.each([
@@ -28,28 +46,43 @@ describe("what a driver is told of a volume", () => {
 
   test("is the pod's group only when it gives files to groups itself", () => {
     const mounted = (capabilities: readonly "VOLUME_MOUNT_GROUP"[]) => computeCapability(volume({ mountOptions: ["noatime"] }), new Set(capabilities), 2000).accessType.value;
-    expect([mounted([]), mounted(["VOLUME_MOUNT_GROUP"])]).toEqual([{ fsType: "ext4", mountFlags: ["noatime"], volumeMountGroup: "" }, { fsType: "ext4", mountFlags: ["noatime"], volumeMountGroup: "2000" }]);
+    expect([mounted([]), mounted(["VOLUME_MOUNT_GROUP"])]).toEqual([
+      { fsType: "ext4", mountFlags: ["noatime"], volumeMountGroup: "" },
+      { fsType: "ext4", mountFlags: ["noatime"], volumeMountGroup: "2000" },
+    ]);
     expect(computeCapability(volume({ isBlock: true }), new Set(), 2000).accessType).toEqual({ case: "block", value: {} });
   });
 
   test("is the pod's name only when it wants that", () => {
     expect(computeContext(volume({ attributes: { a: "1" } }), {}, pod)).toEqual({ a: "1" });
     expect(computeContext(volume({ lifecycle: "Ephemeral" }), { podInfoOnMount: true }, pod)).toEqual({
-      "csi.storage.k8s.io/pod.name": "web", "csi.storage.k8s.io/pod.namespace": "shop", "csi.storage.k8s.io/pod.uid": "u", "csi.storage.k8s.io/serviceAccount.name": "clerk", "csi.storage.k8s.io/ephemeral": "true",
+      "csi.storage.k8s.io/pod.name": "web",
+      "csi.storage.k8s.io/pod.namespace": "shop",
+      "csi.storage.k8s.io/pod.uid": "u",
+      "csi.storage.k8s.io/serviceAccount.name": "clerk",
+      "csi.storage.k8s.io/ephemeral": "true",
     });
   });
 
   test("comes from the persistent volume, or from the pod", () => {
-    expect(persistentCsiVolume(persistent({ volumeMode: "Block", mountOptions: ["ro"], csi: { driver: "d", volumeHandle: "h", nodeStageSecretRef: { name: "s", namespace: "x" } } }), true)).toEqual(volume({ readOnly: true, isBlock: true, fsType: "", accessModes: ["ReadWriteOncePod"], mountOptions: ["ro"], secrets: { stage: { name: "s", namespace: "x" } } }));
+    expect(persistentCsiVolume(persistent({ volumeMode: "Block", mountOptions: ["ro"], csi: { driver: "d", volumeHandle: "h", nodeStageSecretRef: { name: "s", namespace: "x" } } }), true)).toEqual(
+      volume({ readOnly: true, isBlock: true, fsType: "", accessModes: ["ReadWriteOncePod"], mountOptions: ["ro"], secrets: { stage: { name: "s", namespace: "x" } } }),
+    );
     expect(() => persistentCsiVolume(persistent({ csi: undefined as never }), false)).toThrow('persistentvolume "pv" is not of a CSI driver');
-    expect(ephemeralCsiVolume(pod, { name: "v", csi: { driver: "d", nodePublishSecretRef: { name: "s" } } })).toMatchObject({ lifecycle: "Ephemeral", secrets: { publish: { name: "s", namespace: "shop" } }, handle: expect.stringMatching(/^csi-[0-9a-f]{64}$/) });
+    expect(ephemeralCsiVolume(pod, { name: "v", csi: { driver: "d", nodePublishSecretRef: { name: "s" } } })).toMatchObject({
+      lifecycle: "Ephemeral",
+      secrets: { publish: { name: "s", namespace: "shop" } },
+      handle: expect.stringMatching(/^csi-[0-9a-f]{64}$/),
+    });
   });
 });
 
 test("a volume of a life that its driver does not know is refused", () => {
   expect(() => checkLifecycle(volume(), undefined)).not.toThrow();
   expect(() => checkLifecycle(volume({ lifecycle: "Ephemeral" }), undefined)).toThrow('volume mode "Ephemeral" not supported by driver d (no CSIDriver object)');
-  expect(() => checkLifecycle(volume({ lifecycle: "Ephemeral" }), { volumeLifecycleModes: ["Persistent"] })).toThrow('volume mode "Ephemeral" not supported by driver d (only supports ["Persistent"])');
+  expect(() => checkLifecycle(volume({ lifecycle: "Ephemeral" }), { volumeLifecycleModes: ["Persistent"] })).toThrow(
+    'volume mode "Ephemeral" not supported by driver d (only supports ["Persistent"])',
+  );
   expect(() => checkLifecycle(volume({ lifecycle: "Ephemeral" }), { volumeLifecycleModes: ["Ephemeral"] })).not.toThrow();
 });
 
@@ -107,7 +140,10 @@ test("what is mounted is known from the notes on the disk; a note that was cut s
       { data: { specVolID: "pv", driverName: "d", volumeHandle: "h", attachmentID: "a" }, isBlock: false, target },
       { data: { specVolID: "raw", driverName: "d", volumeHandle: "r" }, isBlock: true, target: path.join(root, "plugins/kubernetes.io/csi/volumeDevices/publish/raw/u") },
     ]);
-    expect(stagedVolumes(root).map(({ data, isBlock }) => [data.volumeHandle, isBlock])).toEqual([["h", false], ["r", true]]);
+    expect(stagedVolumes(root).map(({ data, isBlock }) => [data.volumeHandle, isBlock])).toEqual([
+      ["h", false],
+      ["r", true],
+    ]);
     expect(nodeVolumes(root).map(({ volumeHandle }) => volumeHandle)).toEqual(["h", "r", "h", "r"]);
   } finally {
     rmSync(root, { recursive: true, force: true });
@@ -123,7 +159,10 @@ test("a note is replaced whole, so that one cut short leaves what was there, and
     writeVolumeData(folder, { volumeHandle: "h", driverName: "d" });
     expect(statSync(note).ino).toBe(statSync(before).ino);
     writeVolumeData(folder, { driverName: "d", volumeHandle: "h", nodeName: "n" });
-    expect([note, before].map((file) => JSON.parse(readFileSync(file, "utf8")))).toEqual([{ driverName: "d", volumeHandle: "h", nodeName: "n" }, { driverName: "d", volumeHandle: "h" }]);
+    expect([note, before].map((file) => JSON.parse(readFileSync(file, "utf8")))).toEqual([
+      { driverName: "d", volumeHandle: "h", nodeName: "n" },
+      { driverName: "d", volumeHandle: "h" },
+    ]);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -26,8 +26,26 @@ let folder: string;
 beforeEach(() => void (folder = mkdtempSync(path.join(os.tmpdir(), "devices-"))));
 afterEach(() => rmSync(folder, { recursive: true }));
 
-const pod = (name: string, ...claims: readonly string[]): Pod => ({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "default", uid: `uid-${name}` }, spec: { resourceClaims: claims.map((claim) => ({ name: claim, resourceClaimName: claim })), containers: [{ name: "c", image: "i", resources: { claims: claims.map((claim) => ({ name: claim })) } }] } });
-const reserved = (name: string, ...pods: readonly string[]): ResourceClaim => aDeviceClaim(name, {}, { status: { allocation: { devices: { results: [{ request: "gpu", driver: DRIVER, pool: "p", device: `device-of-${name}` }] } }, reservedFor: pods.map((user) => ({ resource: "pods", name: user, uid: `uid-${user}` })) } });
+const pod = (name: string, ...claims: readonly string[]): Pod => ({
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: { name, namespace: "default", uid: `uid-${name}` },
+  spec: {
+    resourceClaims: claims.map((claim) => ({ name: claim, resourceClaimName: claim })),
+    containers: [{ name: "c", image: "i", resources: { claims: claims.map((claim) => ({ name: claim })) } }],
+  },
+});
+const reserved = (name: string, ...pods: readonly string[]): ResourceClaim =>
+  aDeviceClaim(
+    name,
+    {},
+    {
+      status: {
+        allocation: { devices: { results: [{ request: "gpu", driver: DRIVER, pool: "p", device: `device-of-${name}` }] } },
+        reservedFor: pods.map((user) => ({ resource: "pods", name: user, uid: `uid-${user}` })),
+      },
+    },
+  );
 
 /** A manager over a file in the folder, with one driver that says what it was asked. */
 function aManager(...known: readonly ResourceClaim[]) {
@@ -40,22 +58,47 @@ function aManager(...known: readonly ResourceClaim[]) {
     prepare: async (wanted: readonly { readonly name: string; readonly uid: string }[]) => {
       calls.push(`prepare ${wanted.map(({ name }) => name).join()}`);
       if (wanted.some(({ name }) => name === pause.claim)) await paused;
-      return create(NodePrepareResourcesResponseSchema, { claims: Object.fromEntries(wanted.map(({ name, uid }) => [uid, { error: trouble.error, devices: [{ requestNames: ["gpu"], poolName: "p", deviceName: `device-of-${name}`, cdiDeviceIds: [`vendor/gpu=${name}`] }] }])) });
+      return create(NodePrepareResourcesResponseSchema, {
+        claims: Object.fromEntries(
+          wanted.map(({ name, uid }) => [uid, { error: trouble.error, devices: [{ requestNames: ["gpu"], poolName: "p", deviceName: `device-of-${name}`, cdiDeviceIds: [`vendor/gpu=${name}`] }] }]),
+        ),
+      });
     },
     unprepare: async (wanted: readonly { readonly name: string; readonly uid: string }[]) => {
       calls.push(`unprepare ${wanted.map(({ name }) => name).join()}`);
       return create(NodeUnprepareResourcesResponseSchema, { claims: Object.fromEntries(wanted.map(({ uid }) => [uid, { error: trouble.error }])) });
     },
   };
-  const client = { for: () => ({ get: async (_namespace: string, name: string) => known.find(({ metadata }) => metadata.name === name) ?? Promise.reject(new Error(`no claim ${name}`)) }) } as unknown as Client; // nothing else of it is used
-  const drivers = { get: (name: string) => (name === DRIVER ? driver : (() => { throw new Error(`DRA driver ${name} is not registered`); })()) };
+  const client = {
+    for: () => ({ get: async (_namespace: string, name: string) => known.find(({ metadata }) => metadata.name === name) ?? Promise.reject(new Error(`no claim ${name}`)) }),
+  } as unknown as Client; // nothing else of it is used
+  const drivers = {
+    get: (name: string) =>
+      name === DRIVER
+        ? driver
+        : (() => {
+            throw new Error(`DRA driver ${name} is not registered`);
+          })(),
+  };
   const health = new DeviceHealthBook(() => {});
   const clock = new VirtualClock();
   const metrics = createAgentMetrics("n1");
   const claims = new PreparedClaims(path.join(folder, "claims.json"));
   meterClaims(metrics.registry, claims);
   const manager = new DeviceManager({ client, clock, logger: silentLogger, metrics, drivers, health, claims });
-  return { shown: (name: string) => metrics.registry.render().split("\n").filter((line) => line.startsWith(name)), manager, calls, trouble, health, pause, clock };
+  return {
+    shown: (name: string) =>
+      metrics.registry
+        .render()
+        .split("\n")
+        .filter((line) => line.startsWith(name)),
+    manager,
+    calls,
+    trouble,
+    health,
+    pause,
+    clock,
+  };
 }
 const main = (of: Pod) => of.spec.containers[0]!;
 
@@ -157,7 +200,11 @@ describe("the devices of a pod", () => {
   test.each<[string, ResourceClaim, RegExp]>([
     ["of a claim that is reserved for another", reserved("mine", "b"), /pod a \(uid-a\) is not allowed to use ResourceClaim mine \(uid-mine\)/],
     ["of a claim without devices", { ...reserved("mine"), status: { reservedFor: [{ resource: "pods", name: "a", uid: "uid-a" }] } }, /ResourceClaim mine: not allocated/],
-    ["of a driver that is not there", { ...reserved("mine", "a"), status: { ...reserved("mine", "a").status, allocation: { devices: { results: [{ request: "r", driver: "other", pool: "p", device: "d" }] } } } }, /DRA driver other is not registered/],
+    [
+      "of a driver that is not there",
+      { ...reserved("mine", "a"), status: { ...reserved("mine", "a").status, allocation: { devices: { results: [{ request: "r", driver: "other", pool: "p", device: "d" }] } } } },
+      /DRA driver other is not registered/,
+    ],
   ])("are not prepared: %s", async (_name, claim, why) => {
     const { manager, calls } = aManager(claim);
     await expect(manager.prepare(pod("a", "mine"))).rejects.toThrow(why);
@@ -179,23 +226,54 @@ describe("the devices of a pod", () => {
 
 test("two devices that are one to a container are told of once: no status may name one twice", () => {
   const container = { name: "c", image: "i", resources: { claims: [{ name: "gpus", request: "gpu" }] } };
-  const held = () => [{ id: "vendor/gpu=0", health: "Healthy" as const }, { id: "vendor/gpu=0", health: "Unknown" as const }, { id: "vendor/gpu=1", health: "Unknown" as const }];
-  expect(resourcesStatus(container, held)).toEqual([{ name: "claim:gpus/gpu", resources: [{ resourceID: "vendor/gpu=0", health: "Healthy" }, { resourceID: "vendor/gpu=1", health: "Unknown" }] }]);
+  const held = () => [
+    { id: "vendor/gpu=0", health: "Healthy" as const },
+    { id: "vendor/gpu=0", health: "Unknown" as const },
+    { id: "vendor/gpu=1", health: "Unknown" as const },
+  ];
+  expect(resourcesStatus(container, held)).toEqual([
+    {
+      name: "claim:gpus/gpu",
+      resources: [
+        { resourceID: "vendor/gpu=0", health: "Healthy" },
+        { resourceID: "vendor/gpu=1", health: "Unknown" },
+      ],
+    },
+  ]);
 });
 
 describe("a container with CDI devices", () => {
-  const config = { metadata: { name: "c" }, envs: [{ key: "A", value: "1" }, { key: "B", value: "2" }], mounts: [] } as ContainerConfig;
-  const describeDevice = (containerEdits: object, shared = {}) => writeFileSync(path.join(folder, "vendor.json"), JSON.stringify({ cdiVersion: "0.5.0", kind: "vendor/gpu", containerEdits: shared, devices: [{ name: "0", containerEdits }] }));
+  const config = {
+    metadata: { name: "c" },
+    envs: [
+      { key: "A", value: "1" },
+      { key: "B", value: "2" },
+    ],
+    mounts: [],
+  } as ContainerConfig;
+  const describeDevice = (containerEdits: object, shared = {}) =>
+    writeFileSync(path.join(folder, "vendor.json"), JSON.stringify({ cdiVersion: "0.5.0", kind: "vendor/gpu", containerEdits: shared, devices: [{ name: "0", containerEdits }] }));
 
   test("names them to a runtime that looks them up itself", async () => {
-    for (const version of ["1.7.24", "v2.0.0"]) expect(await withCdiDevices({ describe: async () => ({ name: "containerd", version }) }, config, ["vendor/gpu=0"])).toMatchObject({ CDIDevices: [{ name: "vendor/gpu=0" }], envs: config.envs });
+    for (const version of ["1.7.24", "v2.0.0"])
+      expect(await withCdiDevices({ describe: async () => ({ name: "containerd", version }) }, config, ["vendor/gpu=0"])).toMatchObject({ CDIDevices: [{ name: "vendor/gpu=0" }], envs: config.envs });
     expect(await withCdiDevices({ describe: async () => ({ name: "containerd", version: "1.6.20~ds1" }) }, config, [])).toBe(config);
   });
 
   test("gets what their description says, where the runtime does not know CDI", () => {
-    describeDevice({ env: ["B=new", "C=3"], deviceNodes: [{ path: "/dev/gpu", hostPath: "/dev/null" }], mounts: [{ hostPath: "/lib/gpu", containerPath: "/gpu", options: ["ro", "bind"] }], additionalGids: [44] }, { env: ["ALL=1"] });
+    describeDevice(
+      { env: ["B=new", "C=3"], deviceNodes: [{ path: "/dev/gpu", hostPath: "/dev/null" }], mounts: [{ hostPath: "/lib/gpu", containerPath: "/gpu", options: ["ro", "bind"] }], additionalGids: [44] },
+      { env: ["ALL=1"] },
+    );
     const made = applyCdiDevices(config, ["vendor/gpu=0"], [path.join(folder, "none"), folder]);
-    expect(made.envs).toEqual([{ key: "A", value: "1" }, { key: "ALL", value: "1" }, { key: "B", value: "new" }, { key: "C", value: "3" }].sort((x, y) => ["A", "ALL", "B", "C"].indexOf(x.key) - ["A", "ALL", "B", "C"].indexOf(y.key)));
+    expect(made.envs).toEqual(
+      [
+        { key: "A", value: "1" },
+        { key: "ALL", value: "1" },
+        { key: "B", value: "new" },
+        { key: "C", value: "3" },
+      ].sort((x, y) => ["A", "ALL", "B", "C"].indexOf(x.key) - ["A", "ALL", "B", "C"].indexOf(y.key)),
+    );
     expect(made.devices).toEqual([{ containerPath: "/dev/gpu", hostPath: "/dev/null", permissions: "rwm" }]);
     expect(made.mounts).toMatchObject([{ hostPath: "/lib/gpu", containerPath: "/gpu", readonly: true }]);
     expect(made.linux?.securityContext?.supplementalGroups).toEqual([44n]);
@@ -214,7 +292,10 @@ describe("a driver of devices", () => {
   function someDrivers(slices: readonly string[] = [], failures = 0) {
     const clock = new VirtualClock();
     const wiped: string[] = [];
-    const api = { deleteCollection: async (_namespace: string, { fieldSelector }: { readonly fieldSelector: string }) => void wiped.push(fieldSelector), list: async () => (failures-- > 0 ? Promise.reject(new Error("no server")) : { items: slices.map((driver) => ({ spec: { driver } })) }) };
+    const api = {
+      deleteCollection: async (_namespace: string, { fieldSelector }: { readonly fieldSelector: string }) => void wiped.push(fieldSelector),
+      list: async () => (failures-- > 0 ? Promise.reject(new Error("no server")) : { items: slices.map((driver) => ({ spec: { driver } })) }),
+    };
     const metrics = createAgentMetrics("n1");
     const drivers = new DeviceDrivers({ metrics, client: { for: () => api } as unknown as Client, clock, logger: silentLogger, nodeName: "n1", health: new DeviceHealthBook(() => {}) }); // nothing else of it is used
     return { clock, wiped, drivers, metrics };
@@ -230,7 +311,9 @@ describe("a driver of devices", () => {
       await drivers.register(registered, new AbortController().signal);
       expect((await drivers.get(DRIVER).unprepare([{ namespace: "default", name: "c", uid: "u" }])).claims["u"]?.error).toBe("");
       expect(driver.calls).toEqual(["unprepare c"]);
-      expect(metrics.registry.render()).toContain(`dra_grpc_operations_duration_seconds_count{driver_name="${DRIVER}",grpc_status_code="OK",method_name="/k8s.io.kubelet.pkg.apis.dra.v1beta1.DRAPlugin/NodeUnprepareResources"} 1`);
+      expect(metrics.registry.render()).toContain(
+        `dra_grpc_operations_duration_seconds_count{driver_name="${DRIVER}",grpc_status_code="OK",method_name="/k8s.io.kubelet.pkg.apis.dra.v1beta1.DRAPlugin/NodeUnprepareResources"} 1`,
+      );
       expect(() => drivers.validate(plugin("/s", ["v9.DRAPlugin"]))).toThrow(/none of services supported by the plugin \(v9.DRAPlugin\)/);
     } finally {
       drivers.deregister(registered);

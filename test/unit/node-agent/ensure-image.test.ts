@@ -27,7 +27,12 @@ test("how long an image took is told with and without its waiting, and how large
   const clock = new VirtualClock();
   const told: string[] = [];
   const events = { record: (_pod: Pod, { reason, message }: { readonly reason: string; readonly message: string }) => void told.push(`${reason}: ${message}`) };
-  const context = { runtime: new FakeRuntime({ clock, registry: ["docker.io/library/a:1", "docker.io/library/b:1"], latencyMs: { pullImage: 1500 } }), clock, events, pulls: new Limiter(1) } as unknown as PodContext; // nothing else of it is used
+  const context = {
+    runtime: new FakeRuntime({ clock, registry: ["docker.io/library/a:1", "docker.io/library/b:1"], latencyMs: { pullImage: 1500 } }),
+    clock,
+    events,
+    pulls: new Limiter(1),
+  } as unknown as PodContext; // nothing else of it is used
   const both = Promise.all(["a:1", "b:1"].map((image) => ensureImage(context, pod, { image, pullPolicy: "IfNotPresent" })));
   await clock.advance(5_000);
   await both;

@@ -52,7 +52,10 @@ describe("a volume's file of variables", () => {
   it("gives a container its variables, and keeps it waiting for one that it needs", async () => {
     const sources = { services: () => [] } as unknown as EnvironmentSources; // nothing else is asked
     const pod: Pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "p", namespace: "n" }, spec: { containers: [] } };
-    const container = (key: string, optional?: boolean): Container => ({ name: "c", env: [{ name: "X", valueFrom: { fileKeyRef: { volumeName: "v", path: "env", key, ...(optional === undefined ? {} : { optional }) } } }] });
+    const container = (key: string, optional?: boolean): Container => ({
+      name: "c",
+      env: [{ name: "X", valueFrom: { fileKeyRef: { volumeName: "v", path: "env", key, ...(optional === undefined ? {} : { optional }) } } }],
+    });
     const compute = async (of: Container) => (await computeEnvironment(pod, of, sources, new Map([["v", path.join(folder, "volume")]]))).get("X");
     expect(await compute(container("A"))).toBe("1");
     expect(await compute(container("B", true))).toBeUndefined();

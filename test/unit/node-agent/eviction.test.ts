@@ -12,7 +12,13 @@ import { startTestApi } from "../../kit/test-api.ts";
 import { createAgentMetrics } from "../../../node-agent/stats/agent-metrics.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";
 
-const pod = (name: string, priority: number): Pod => ({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "default", uid: name }, spec: { priority, containers: [{ name: "c", image: "i" }] }, status: { phase: "Running", qosClass: "BestEffort" } });
+const pod = (name: string, priority: number): Pod => ({
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: { name, namespace: "default", uid: name },
+  spec: { priority, containers: [{ name: "c", image: "i" }] },
+  status: { phase: "Running", qosClass: "BestEffort" },
+});
 
 /** A machine whose measurements a test says, under virtual time; looks come every ten seconds. */
 async function startMachine(thresholds: string) {
@@ -26,8 +32,14 @@ async function startMachine(thresholds: string) {
   let changes = 0;
   const metrics = createAgentMetrics("n1");
   const manager = new EvictionManager({
-    runtime, clock, logger: silentLogger, events, metrics,
-    usage: { now: async () => ({ current: { atMs: clock.now(), node: { cpuNanoseconds: 0, memoryBytes: 0, workingSetBytes: 0, rssBytes: 0, availableBytes: 0 }, pods: new Map() }, before: undefined }) },
+    runtime,
+    clock,
+    logger: silentLogger,
+    events,
+    metrics,
+    usage: {
+      now: async () => ({ current: { atMs: clock.now(), node: { cpuNanoseconds: 0, memoryBytes: 0, workingSetBytes: 0, rssBytes: 0, availableBytes: 0 }, pods: new Map() }, before: undefined }),
+    },
     places: { podsDir: "/none", logsDir: "/none", cgroupRoot: "/none" },
     thresholds: parseThresholds(thresholds),
     softGraceSeconds: 30,
@@ -49,7 +61,11 @@ async function startMachine(thresholds: string) {
   const ended = runServices([manager.asService()], running.signal);
   await clock.settle();
   return {
-    clock, manager, machine, metrics, evicted,
+    clock,
+    manager,
+    machine,
+    metrics,
+    evicted,
     changes: () => changes,
     async [Symbol.asyncDispose]() {
       running.abort();

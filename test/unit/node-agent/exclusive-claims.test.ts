@@ -38,6 +38,11 @@ test.each([
 ])("a volume is asked for alone only where it is for one pod: %s", async (mode, failure) => {
   const claim = { metadata: { name: "c", namespace: "default", uid: "u" }, status: { phase: "Bound" }, spec: { volumeName: "pv" } };
   const persistent = { metadata: { name: "pv" }, spec: { accessModes: [mode], claimRef: { uid: "u" }, local: { path: "/nowhere" } } };
-  const sources = { claim: async () => claim, persistentVolume: async () => persistent, takeExclusively: (_pod: Pod, name: string) => name !== "c", csi: { follows: () => false } } as unknown as VolumeSources; // nothing else is used
+  const sources = {
+    claim: async () => claim,
+    persistentVolume: async () => persistent,
+    takeExclusively: (_pod: Pod, name: string) => name !== "c",
+    csi: { follows: () => false },
+  } as unknown as VolumeSources; // nothing else is used
   await expect(mountVolumes(user("p"), "/none", sources)).rejects.toThrow(failure);
 });

@@ -3,14 +3,26 @@ import type { Pod, PodStatus, ResourceRequirements } from "../../../engine/resou
 import { refusePod } from "../../../node-agent/pods/admit-pod.ts";
 import { asksForOther, grantedByStatus, orderResizes, withGranted } from "../../../node-agent/pods/granted-resources.ts";
 
-const pod = (resources: ResourceRequirements, status: PodStatus = {}, more: Partial<Pod["spec"]> = {}): Pod => ({ apiVersion: "v1", kind: "Pod", metadata: { name: "p" }, spec: { containers: [{ name: "c", resources }], ...more }, status });
-const shown = (resources: ResourceRequirements, allocatedResources?: Record<string, string>) => ({ containerStatuses: [{ name: "c", image: "", imageID: "", ready: true, restartCount: 0, resources, ...(allocatedResources === undefined ? {} : { allocatedResources }) }] });
+const pod = (resources: ResourceRequirements, status: PodStatus = {}, more: Partial<Pod["spec"]> = {}): Pod => ({
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: { name: "p" },
+  spec: { containers: [{ name: "c", resources }], ...more },
+  status,
+});
+const shown = (resources: ResourceRequirements, allocatedResources?: Record<string, string>) => ({
+  containerStatuses: [{ name: "c", image: "", imageID: "", ready: true, restartCount: 0, resources, ...(allocatedResources === undefined ? {} : { allocatedResources }) }],
+});
 const cpu = (amount: string) => ({ requests: { cpu: amount } });
 
 describe("what a pod was granted", () => {
   test.each<[string, Pod, ResourceRequirements | undefined]>([
     ["is what it asks for while no status tells", pod(cpu("1")), cpu("1")],
-    ["is what its status says, while it asks for more", pod({ ...cpu("2"), claims: [{ name: "gpu" }] }, shown({ ...cpu("500m"), limits: { cpu: "1" } }, { cpu: "1" })), { claims: [{ name: "gpu" }], ...cpu("1"), limits: { cpu: "1" } }],
+    [
+      "is what its status says, while it asks for more",
+      pod({ ...cpu("2"), claims: [{ name: "gpu" }] }, shown({ ...cpu("500m"), limits: { cpu: "1" } }, { cpu: "1" })),
+      { claims: [{ name: "gpu" }], ...cpu("1"), limits: { cpu: "1" } },
+    ],
     ["is nothing, where it had nothing", pod(cpu("2"), shown({})), {}],
   ])("%s", (_what, judged, expected) => {
     expect(grantedByStatus(judged).containers[0]?.resources).toEqual(expected);
@@ -56,13 +68,31 @@ test.each<[ResourceRequirements, ResourceRequirements, boolean]>([
 });
 
 test("resizes are granted in the order of shrinking, priority, guarantee and patience", () => {
-  const request = (name: string, asked: string, waitsSinceMs: number | undefined, priority = 0, qosClass = "Burstable") => ({ name, pod: pod(cpu(asked), { qosClass }, { priority }), granted: pod(cpu("2")), waitsSinceMs });
-  const requests = [request("new", "3", undefined), request("late", "3", 9), request("early", "3", 5), request("guaranteed", "3", 20, 0, "Guaranteed"), request("urgent", "3", 30, 7), request("smaller", "1", 40)];
+  const request = (name: string, asked: string, waitsSinceMs: number | undefined, priority = 0, qosClass = "Burstable") => ({
+    name,
+    pod: pod(cpu(asked), { qosClass }, { priority }),
+    granted: pod(cpu("2")),
+    waitsSinceMs,
+  });
+  const requests = [
+    request("new", "3", undefined),
+    request("late", "3", 9),
+    request("early", "3", 5),
+    request("guaranteed", "3", 20, 0, "Guaranteed"),
+    request("urgent", "3", 30, 7),
+    request("smaller", "1", 40),
+  ];
   expect(orderResizes(requests).map(({ name }) => name)).toEqual(["smaller", "urgent", "guaranteed", "early", "late", "new"]);
 });
 
 describe("what others have to leave a pod that is to be resized", () => {
-  const grown = (uid: string): Pod => ({ apiVersion: "v1", kind: "Pod", metadata: { name: uid, uid }, spec: { containers: [{ name: "c", resources: { requests: { cpu: "600m" } } }] }, status: { containerStatuses: [{ name: "c", image: "i", imageID: "", ready: true, restartCount: 0, allocatedResources: { cpu: "300m" } }] } });
+  const grown = (uid: string): Pod => ({
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: uid, uid },
+    spec: { containers: [{ name: "c", resources: { requests: { cpu: "600m" } } }] },
+    status: { containerStatuses: [{ name: "c", image: "i", imageID: "", ready: true, restartCount: 0, allocatedResources: { cpu: "300m" } }] },
+  });
 
   test("is what it was granted while it has to wait: two that wait for each other's room would do so for ever", () => {
     const judge = (other: Pod) => refusePod(grown("a"), [other], { cpu: "1", pods: "9" })?.reason;
@@ -70,7 +100,11 @@ describe("what others have to leave a pod that is to be resized", () => {
   });
 
   test("is so of its sidecars and of the pod as a whole too", () => {
-    const asked: Pod = { ...grown("a"), spec: { containers: [], initContainers: [{ name: "s", restartPolicy: "Always", resources: { requests: { cpu: "2" } } }], resources: { requests: { cpu: "3" } } }, status: { initContainerStatuses: [{ name: "s", image: "i", imageID: "", ready: true, restartCount: 0, allocatedResources: { cpu: "1" } }], allocatedResources: { cpu: "2" } } };
+    const asked: Pod = {
+      ...grown("a"),
+      spec: { containers: [], initContainers: [{ name: "s", restartPolicy: "Always", resources: { requests: { cpu: "2" } } }], resources: { requests: { cpu: "3" } } },
+      status: { initContainerStatuses: [{ name: "s", image: "i", imageID: "", ready: true, restartCount: 0, allocatedResources: { cpu: "1" } }], allocatedResources: { cpu: "2" } },
+    };
     const { spec } = withGranted(asked, grantedByStatus(asked));
     expect([spec.initContainers?.[0]?.resources?.requests, spec.resources?.requests]).toEqual([{ cpu: "1" }, { cpu: "2" }]);
   });

@@ -4,8 +4,18 @@ import { createImageMounts, planMount } from "../../../node-agent/images/image-m
 
 test.each([
   ["one layer", { type: "bind", source: "/s/1/fs", options: ["ro", "rbind"] }, ["-o", "bind,ro,noexec", "/s/1/fs", "/p"], "/"],
-  ["several layers", { type: "overlay", source: "overlay", options: ["index=off", "lowerdir=/s/snapshots/12/fs:/s/snapshots/3/fs"] }, ["-t", "overlay", "-o", "ro,noexec,index=off,lowerdir=12/fs:3/fs", "overlay", "/p"], "/s/snapshots"],
-  ["layers in folders of which one begins like the other", { type: "overlay", source: "overlay", options: ["lowerdir=/s/1/fs:/s/11/fs"] }, ["-t", "overlay", "-o", "ro,noexec,lowerdir=1/fs:11/fs", "overlay", "/p"], "/s"],
+  [
+    "several layers",
+    { type: "overlay", source: "overlay", options: ["index=off", "lowerdir=/s/snapshots/12/fs:/s/snapshots/3/fs"] },
+    ["-t", "overlay", "-o", "ro,noexec,index=off,lowerdir=12/fs:3/fs", "overlay", "/p"],
+    "/s/snapshots",
+  ],
+  [
+    "layers in folders of which one begins like the other",
+    { type: "overlay", source: "overlay", options: ["lowerdir=/s/1/fs:/s/11/fs"] },
+    ["-t", "overlay", "-o", "ro,noexec,lowerdir=1/fs:11/fs", "overlay", "/p"],
+    "/s",
+  ],
   ["a device", { type: "ext4", source: "/dev/mapper/x", options: ["ro", "noload"] }, ["-t", "ext4", "-o", "ro,noexec,noload", "/dev/mapper/x", "/p"], "/"],
 ])("an image of %s is mounted to be read and not to be run", (_what, mount, args, cwd) => {
   expect(planMount(mount, "/p")).toEqual({ args, cwd });
@@ -18,7 +28,12 @@ test("an image of very many layers stays below the page that the kernel takes", 
 });
 
 test("images are let go with their pod, and at the agent's start those of pods that are gone", async () => {
-  const kept = new Map([["mainstay/a/v", "a"], ["mainstay/a/w", "a"], ["mainstay/b/v", "b"], ["mainstay/c/v", "c"]]);
+  const kept = new Map([
+    ["mainstay/a/v", "a"],
+    ["mainstay/a/w", "a"],
+    ["mainstay/b/v", "b"],
+    ["mainstay/c/v", "c"],
+  ]);
   const snapshots: ImageSnapshots = {
     keep: () => Promise.reject(new Error("not asked for here")),
     list: async () => [...kept].map(([key, podUid]) => ({ key, podUid })),

@@ -38,7 +38,12 @@ describe("a log", () => {
     const lines = Array.from({ length: 5_000 }, (_, index) => `${index} ${"x".repeat(index % 100)}ä`);
     writeFileSync(log, lines.map(line).join(""));
     expect(await read()).toBe(lines.map((text) => `${text}\n`).join(""));
-    expect(await read({ tailLines: 3 })).toBe(lines.slice(-3).map((text) => `${text}\n`).join(""));
+    expect(await read({ tailLines: 3 })).toBe(
+      lines
+        .slice(-3)
+        .map((text) => `${text}\n`)
+        .join(""),
+    );
   });
 
   test("is followed through a rotation, without a line lost or repeated", async () => {
@@ -62,7 +67,12 @@ describe("a log", () => {
     const lines = Array.from({ length: 2_000 }, (_, index) => `${index} ${"x".repeat(10_000)}`);
     writeFileSync(`${log}.20260101T000000Z`, lines.slice(0, 1_000).map(line).join(""));
     writeFileSync(log, lines.slice(1_000).map(line).join(""));
-    expect(await read({ tailLines: 1_500 })).toBe(lines.slice(-1_500).map((text) => `${text}\n`).join(""));
+    expect(await read({ tailLines: 1_500 })).toBe(
+      lines
+        .slice(-1_500)
+        .map((text) => `${text}\n`)
+        .join(""),
+    );
     expect(await read({ tailLines: 1_000_000_000 })).toBe(lines.map((text) => `${text}\n`).join(""));
     const seen: string[] = [];
     let isRunning = true;

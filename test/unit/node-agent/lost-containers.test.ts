@@ -9,10 +9,20 @@ const NOW = Date.parse("2026-01-01T12:00:00Z");
 const quiet = { ready: new Map(), started: new Map(), failed: new Map() };
 const at = "2026-01-01T11:00:00Z";
 const running: ContainerStatus = { name: "c", image: "i", imageID: "sha", restartCount: 2, ready: true, containerID: "containerd://abc", state: { running: { startedAt: at } } };
-const ended = (exitCode: number): ContainerStatus => ({ ...running, ready: false, state: { terminated: { exitCode, reason: "Error", message: "bye", startedAt: at, finishedAt: at, containerID: "containerd://abc" } } });
+const ended = (exitCode: number): ContainerStatus => ({
+  ...running,
+  ready: false,
+  state: { terminated: { exitCode, reason: "Error", message: "bye", startedAt: at, finishedAt: at, containerID: "containerd://abc" } },
+});
 
 function podWith(spec: Partial<PodSpec>, containerStatuses: readonly ContainerStatus[]): Pod {
-  return { apiVersion: "v1", kind: "Pod", metadata: { name: "p", namespace: "n", uid: "u" }, spec: { restartPolicy: "Always", containers: [{ name: "c", image: "i" }], ...spec }, status: { phase: "Running", containerStatuses: [...containerStatuses] } };
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: "p", namespace: "n", uid: "u" },
+    spec: { restartPolicy: "Always", containers: [{ name: "c", image: "i" }], ...spec },
+    status: { phase: "Running", containerStatuses: [...containerStatuses] },
+  };
 }
 
 /** What is shown, and what is done, when the runtime has nothing of such a pod's containers. */
@@ -20,17 +30,33 @@ function look(pod: Pod) {
   const sandbox: SandboxState = { id: "s", uid: "u", name: "p", namespace: "n", attempt: 0, isReady: true, ips: [], createdAtMs: 0 };
   const state = { sandboxes: [sandbox], containers: [...lostContainers(pod, [])] };
   const status = computePodStatus({ pod, state, probes: quiet, failures: new Map(), hostIps: ["192.0.2.1"], nowMs: NOW, terminationMessages: new Map() });
-  return { phase: status.phase, state: status.containerStatuses?.[0]?.state, does: computePodActions(pod, state, quiet, new Map(), NOW).map((action) => (action.do === "startContainer" ? `start #${action.attempt}` : action.do)) };
+  return {
+    phase: status.phase,
+    state: status.containerStatuses?.[0]?.state,
+    does: computePodActions(pod, state, quiet, new Map(), NOW).map((action) => (action.do === "startContainer" ? `start #${action.attempt}` : action.do)),
+  };
 }
 
 test("what was running and is unknown to the runtime has ended, nobody knows how: what may run only once has failed", () => {
-  const unknown = { terminated: { exitCode: 137, reason: "ContainerStatusUnknown", message: "The container could not be located when the pod was deleted.  The container used to be Running", startedAt: at, containerID: "containerd://abc" } };
+  const unknown = {
+    terminated: {
+      exitCode: 137,
+      reason: "ContainerStatusUnknown",
+      message: "The container could not be located when the pod was deleted.  The container used to be Running",
+      startedAt: at,
+      containerID: "containerd://abc",
+    },
+  };
   expect(look(podWith({ restartPolicy: "Never" }, [running]))).toEqual({ phase: "Failed", state: unknown, does: ["stopSandbox"] });
   expect(look(podWith({}, [running]))).toEqual({ phase: "Running", state: unknown, does: ["start #3"] });
 });
 
 test("what had ended has ended as it is said: a success is not repeated", () => {
-  expect(look(podWith({ restartPolicy: "OnFailure" }, [ended(0)]))).toMatchObject({ phase: "Succeeded", state: { terminated: { exitCode: 0, message: "bye", finishedAt: at } }, does: ["stopSandbox"] });
+  expect(look(podWith({ restartPolicy: "OnFailure" }, [ended(0)]))).toMatchObject({
+    phase: "Succeeded",
+    state: { terminated: { exitCode: 0, message: "bye", finishedAt: at } },
+    does: ["stopSandbox"],
+  });
   expect(look(podWith({ restartPolicy: "OnFailure" }, [ended(3)]))).toMatchObject({ phase: "Running", does: ["start #3"] });
 });
 
@@ -42,6 +68,15 @@ test("what the runtime knows is what the runtime says, and what never ran is not
 
 test("containers that were forgotten because their pod begins again are not lost", () => {
   const again = { restartPolicyRules: [{ action: "RestartAllContainers", exitCodes: { operator: "In", values: [42] } }] };
-  const pod = podWith({ restartPolicy: "Never", containers: [{ name: "c", image: "i", ...again }, { name: "d", image: "i" }] }, [ended(42), { ...ended(137), name: "d" }]);
+  const pod = podWith(
+    {
+      restartPolicy: "Never",
+      containers: [
+        { name: "c", image: "i", ...again },
+        { name: "d", image: "i" },
+      ],
+    },
+    [ended(42), { ...ended(137), name: "d" }],
+  );
   expect(lostContainers(pod, [])).toEqual([]);
 });

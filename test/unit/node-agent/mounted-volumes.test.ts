@@ -74,9 +74,17 @@ test("of a pod's volumes, one that cannot be brought up to date keeps none of th
   try {
     let content = "old";
     let isAway = false;
-    const csi = { mount: async () => isAway ? Promise.reject(new MountError("driver is away")) : "/driver", follows: () => true, unmountPod: async () => {} };
+    const csi = { mount: async () => (isAway ? Promise.reject(new MountError("driver is away")) : "/driver"), follows: () => true, unmountPod: async () => {} };
     const sources = { csi, nowMs: () => 0, configMap: async () => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "m" }, data: { file: content } }) } as unknown as VolumeSources; // nothing else is used
-    const pod: Pod = aPod("p", { spec: { containers: [{ name: "c", volumeMounts: [at("a"), at("b")] }], volumes: [{ name: "a", csi: { driver: "d" } }, { name: "b", configMap: { name: "m" } }] } });
+    const pod: Pod = aPod("p", {
+      spec: {
+        containers: [{ name: "c", volumeMounts: [at("a"), at("b")] }],
+        volumes: [
+          { name: "a", csi: { driver: "d" } },
+          { name: "b", configMap: { name: "m" } },
+        ],
+      },
+    });
     const places = await mountVolumes(pod, podDir, sources);
     const file = path.join(places.get("b") ?? "", "file");
     expect(readFileSync(file, "utf8")).toBe("old");
@@ -104,7 +112,11 @@ test.each<[string, Volume, string]>([
 describe("a volume that none of a pod's containers uses", () => {
   const csi = { mount: async () => "/driver", follows: () => true, unmountPod: async () => {} };
   const sources = { csi } as unknown as VolumeSources; // nothing else is used
-  const volumes: readonly Volume[] = [{ name: "mounted", csi: { driver: "d" } }, { name: "device", csi: { driver: "d" } }, { name: "unused", fc: {} }];
+  const volumes: readonly Volume[] = [
+    { name: "mounted", csi: { driver: "d" } },
+    { name: "device", csi: { driver: "d" } },
+    { name: "unused", fc: {} },
+  ];
   const container = { name: "c", volumeMounts: [at("mounted")] };
   const started = { name: "i", volumeDevices: [{ name: "device", devicePath: "/dev/x" }] };
 
@@ -126,5 +138,12 @@ describe("a volume that none of a pod's containers uses", () => {
 
 test("a volume is a folder or a device, as its containers have to take it", () => {
   const pod = aPod("p", { spec: { containers: [{ name: "c", volumeMounts: [at("a")], volumeDevices: [{ name: "b", devicePath: "/dev/x" }] }] } });
-  expect([["a", "Filesystem"], ["a", "Block"], ["b", "Filesystem"], ["b", "Block"]].map(([name, mode]) => modeProblem(pod, name ?? "", mode ?? ""))).toEqual([undefined, "volume a has volumeMode Block, but is specified in volumeMounts", "volume b has volumeMode Filesystem, but is specified in volumeDevices", undefined]);
+  expect(
+    [
+      ["a", "Filesystem"],
+      ["a", "Block"],
+      ["b", "Filesystem"],
+      ["b", "Block"],
+    ].map(([name, mode]) => modeProblem(pod, name ?? "", mode ?? "")),
+  ).toEqual([undefined, "volume a has volumeMode Block, but is specified in volumeMounts", "volume b has volumeMode Filesystem, but is specified in volumeDevices", undefined]);
 });

@@ -6,7 +6,11 @@ import { aNode } from "../../kit/objects.ts";
 const node = (conditions: Readonly<Record<string, string>>, more: { readonly cordoned?: true; readonly bootID?: string } = {}): Node => {
   const base = aNode("n1");
   const list = Object.entries(conditions).map(([type, status]) => ({ type, status }));
-  return { ...base, spec: { ...base.spec, ...(more.cordoned ? { unschedulable: true } : {}) }, status: { conditions: list, ...(more.bootID === undefined ? {} : { nodeInfo: { bootID: more.bootID } }) } as Node["status"] }; // no more of it is looked at
+  return {
+    ...base,
+    spec: { ...base.spec, ...(more.cordoned ? { unschedulable: true } : {}) },
+    status: { conditions: list, ...(more.bootID === undefined ? {} : { nodeInfo: { bootID: more.bootID } }) } as Node["status"],
+  }; // no more of it is looked at
 };
 const reasons = (seen: Node | undefined, before: Node, after: Node) => nodeEvents(seen, before, after).map(({ reason }) => reason);
 const well = { MemoryPressure: "False", DiskPressure: "False", PIDPressure: "False", Ready: "True" };
@@ -17,8 +21,14 @@ test("a node's first status tells what it has, and that it is ready", () => {
 });
 
 test("what changes is told once, in upstream's words", () => {
-  expect(nodeEvents(node(well), node(well), node({ ...well, DiskPressure: "True" }))).toEqual([{ type: "Normal", reason: "NodeHasDiskPressure", message: "Node n1 status is now: NodeHasDiskPressure" }]);
-  expect(reasons(node(well), node(well), node({ ...well, Ready: "False", MemoryPressure: "True", PIDPressure: "True" }))).toEqual(["NodeHasInsufficientMemory", "NodeHasInsufficientPID", "NodeNotReady"]);
+  expect(nodeEvents(node(well), node(well), node({ ...well, DiskPressure: "True" }))).toEqual([
+    { type: "Normal", reason: "NodeHasDiskPressure", message: "Node n1 status is now: NodeHasDiskPressure" },
+  ]);
+  expect(reasons(node(well), node(well), node({ ...well, Ready: "False", MemoryPressure: "True", PIDPressure: "True" }))).toEqual([
+    "NodeHasInsufficientMemory",
+    "NodeHasInsufficientPID",
+    "NodeNotReady",
+  ]);
   expect(reasons(node(well), node({ ...well, Ready: "Unknown" }), node(well))).toEqual(["NodeReady"]);
   expect(reasons(node(well), node(well), node(well))).toEqual([]);
 });

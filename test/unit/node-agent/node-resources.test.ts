@@ -15,8 +15,22 @@ import type { Pod, PodSpec } from "../../../engine/resources/types.ts";
 
 const MI = 2 ** 20;
 const container = (name: string, requests: Record<string, string> = {}, limits: Record<string, string> = {}) => ({ name, image: "i", resources: { requests, limits } });
-const pod = (name: string, spec: Partial<PodSpec> = {}, qosClass = "Burstable"): Pod => ({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "n", uid: name }, spec: { containers: [container("c")], ...spec }, status: { phase: "Running", qosClass } });
-const uses = (memoryBytes: number, more: Partial<PodConsumption> = {}): PodConsumption => ({ memoryBytes, processes: 1, diskBytes: 0, inodes: 0, containers: new Map([["c", { memoryBytes, diskBytes: 0 }]]), emptyDirs: new Map(), ...more });
+const pod = (name: string, spec: Partial<PodSpec> = {}, qosClass = "Burstable"): Pod => ({
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: { name, namespace: "n", uid: name },
+  spec: { containers: [container("c")], ...spec },
+  status: { phase: "Running", qosClass },
+});
+const uses = (memoryBytes: number, more: Partial<PodConsumption> = {}): PodConsumption => ({
+  memoryBytes,
+  processes: 1,
+  diskBytes: 0,
+  inodes: 0,
+  containers: new Map([["c", { memoryBytes, diskBytes: 0 }]]),
+  emptyDirs: new Map(),
+  ...more,
+});
 const names = (pods: readonly Pod[]) => pods.map(({ metadata }) => metadata.name);
 
 describe("thresholds", () => {
@@ -57,7 +71,12 @@ test("of containers that have ended, those of pods that go on are kept when disk
 
 describe("pressure", () => {
   const thresholds = [...parseThresholds("memory.available<100Mi,nodefs.available<10%,pid.available<5%"), ...parseThresholds("memory.available<500Mi", new Map([["memory.available", 60_000]]))];
-  const machine = (memory: number, disk = 50, pids = 1000) => new Map<Signal, { available: number; capacity: number }>([["memory.available", { available: memory * MI, capacity: 1000 * MI }], ["nodefs.available", { available: disk, capacity: 100 }], ["pid.available", { available: pids, capacity: 1000 }]]);
+  const machine = (memory: number, disk = 50, pids = 1000) =>
+    new Map<Signal, { available: number; capacity: number }>([
+      ["memory.available", { available: memory * MI, capacity: 1000 * MI }],
+      ["nodefs.available", { available: disk, capacity: 100 }],
+      ["pid.available", { available: pids, capacity: 1000 }],
+    ]);
   const judge = (measured: ReturnType<typeof machine>, nowMs: number, before = NO_PRESSURE) => judgePressure(thresholds, measured, before, nowMs, 300_000);
 
   test("is none with room for all", () => {
@@ -113,17 +132,36 @@ describe("whom an eviction takes", () => {
 
   test("first who uses more than it asked for, then who matters less, then who is furthest above", () => {
     const pods = [asking("within", "100Mi"), asking("above", "10Mi"), asking("far-above", "10Mi"), asking("important", "10Mi", 1000)];
-    const consumption = new Map([["within", uses(90 * MI)], ["above", uses(20 * MI)], ["far-above", uses(80 * MI)], ["important", uses(500 * MI)]]);
+    const consumption = new Map([
+      ["within", uses(90 * MI)],
+      ["above", uses(20 * MI)],
+      ["far-above", uses(80 * MI)],
+      ["important", uses(500 * MI)],
+    ]);
     expect(names(rankPods(memory!, pods, consumption))).toEqual(["far-above", "above", "important", "within"]);
   });
 
   test("of inodes, who has most", () => {
-    expect(names(rankPods(inodes!, [pod("few"), pod("many")], new Map([["few", uses(0, { inodes: 1 })], ["many", uses(0, { inodes: 9 })]])))).toEqual(["many", "few"]);
+    expect(
+      names(
+        rankPods(
+          inodes!,
+          [pod("few"), pod("many")],
+          new Map([
+            ["few", uses(0, { inodes: 1 })],
+            ["many", uses(0, { inodes: 9 })],
+          ]),
+        ),
+      ),
+    ).toEqual(["many", "few"]);
   });
 
   test("and is told why, in words that people search for", () => {
     const eviction = chooseEviction(memory!, { available: 60 * MI, capacity: 1000 * MI }, [asking("p", "10Mi")], new Map([["p", uses(80 * MI)]]), 30);
-    expect(eviction).toMatchObject({ graceSeconds: 1, message: "The node was low on resource: memory. Threshold quantity: 100Mi, available: 60Mi. Container c was using 80Mi, request is 10Mi, has larger consumption of memory. " });
+    expect(eviction).toMatchObject({
+      graceSeconds: 1,
+      message: "The node was low on resource: memory. Threshold quantity: 100Mi, available: 60Mi. Container c was using 80Mi, request is 10Mi, has larger consumption of memory. ",
+    });
   });
 
   test("never the system's own, nor who is ending already; soft evictions leave time", () => {
@@ -138,8 +176,25 @@ describe("whom an eviction takes", () => {
 });
 
 describe("a pod that writes more than it may", () => {
-  const bounded = pod("p", { volumes: [{ name: "cache", emptyDir: { sizeLimit: "1Mi" } }, { name: "ram", emptyDir: { medium: "Memory", sizeLimit: "1Ki" } }], containers: [container("a", {}, { "ephemeral-storage": "2Mi" }), container("b", {}, { "ephemeral-storage": "1Mi" })] });
-  const written = (a: number, b: number, cache: number) => uses(0, { diskBytes: (a + b + cache) * MI, containers: new Map([["a", { memoryBytes: 0, diskBytes: a * MI }], ["b", { memoryBytes: 0, diskBytes: b * MI }]]), emptyDirs: new Map([["cache", cache * MI], ["ram", MI]]) });
+  const bounded = pod("p", {
+    volumes: [
+      { name: "cache", emptyDir: { sizeLimit: "1Mi" } },
+      { name: "ram", emptyDir: { medium: "Memory", sizeLimit: "1Ki" } },
+    ],
+    containers: [container("a", {}, { "ephemeral-storage": "2Mi" }), container("b", {}, { "ephemeral-storage": "1Mi" })],
+  });
+  const written = (a: number, b: number, cache: number) =>
+    uses(0, {
+      diskBytes: (a + b + cache) * MI,
+      containers: new Map([
+        ["a", { memoryBytes: 0, diskBytes: a * MI }],
+        ["b", { memoryBytes: 0, diskBytes: b * MI }],
+      ]),
+      emptyDirs: new Map([
+        ["cache", cache * MI],
+        ["ram", MI],
+      ]),
+    });
   test.each<[string, PodConsumption, string | undefined]>([
     ["into an empty folder", written(0, 0, 1.5), 'Usage of EmptyDir volume "cache" exceeds the limit "1Mi". '],
     ["as a whole", written(2, 0.9, 0.9), "Pod ephemeral local storage usage exceeds the total limit of containers 3Mi. "],
@@ -159,15 +214,26 @@ describe("cgroups", () => {
   });
 
   test("of classes share by what their pods asked for", () => {
-    expect(computeQosShares([pod("a", { containers: [container("c", { cpu: "2" })] }), pod("b", {}, "BestEffort"), pod("g", { containers: [container("c", { cpu: "9" })] }, "Guaranteed")])).toEqual({ burstable: 2048, besteffort: 2 });
+    expect(computeQosShares([pod("a", { containers: [container("c", { cpu: "2" })] }), pod("b", {}, "BestEffort"), pod("g", { containers: [container("c", { cpu: "9" })] }, "Guaranteed")])).toEqual({
+      burstable: 2048,
+      besteffort: 2,
+    });
     expect([qosFolder("/m", "Guaranteed"), qosFolder("/m", "BestEffort")]).toEqual(["/m", "/m/besteffort"]);
     expect([sharesToWeight(2), sharesToWeight(1024), sharesToWeight(262_144)]).toEqual([1, 39, 10_000]);
   });
 });
 
 test("pods can have what neither the machine nor its reserve needs", () => {
-  const reserved = { processes: addReserved(parseReserved("cpu=500m,memory=100Mi"), parseReserved("memory=50Mi,ephemeral-storage=10Mi")), hard: parseThresholds("memory.available<100Mi,nodefs.available<10%") };
-  expect(computeAllocatable({ cpu: "2", memory: "1024Mi", "ephemeral-storage": "1000Mi", pods: "110" }, reserved)).toEqual({ cpu: "1500m", memory: `${774 * 1024}Ki`, "ephemeral-storage": String(890 * MI), pods: "110" });
+  const reserved = {
+    processes: addReserved(parseReserved("cpu=500m,memory=100Mi"), parseReserved("memory=50Mi,ephemeral-storage=10Mi")),
+    hard: parseThresholds("memory.available<100Mi,nodefs.available<10%"),
+  };
+  expect(computeAllocatable({ cpu: "2", memory: "1024Mi", "ephemeral-storage": "1000Mi", pods: "110" }, reserved)).toEqual({
+    cpu: "1500m",
+    memory: `${774 * 1024}Ki`,
+    "ephemeral-storage": String(890 * MI),
+    pods: "110",
+  });
   expect([computePodsMemory(1024 * MI, reserved), computePodsMemory(1024, { processes: {}, hard: [] })]).toEqual([874 * MI, -1]);
 });
 
@@ -175,7 +241,12 @@ describe("images", () => {
   const image = (id: string, bytes = 10, more: readonly string[] = []): ImageInfo => ({ id, names: [`r/${id}`, ...more], bytes });
   const all = [image("old"), image("used"), image("new"), image("local", 10, ["mainstay.local/x:1"]), image("recent")];
   const used = new Set(["r/used"]);
-  const history = noteImages(all.filter(({ id }) => id !== "new"), new Set(["r/used", "recent"]), new Map(), 1);
+  const history = noteImages(
+    all.filter(({ id }) => id !== "new"),
+    new Set(["r/used", "recent"]),
+    new Map(),
+    1,
+  );
 
   test("go when nobody uses them, the longest unused first, as many as needed", () => {
     const now = 10 * 60_000;
@@ -192,7 +263,11 @@ describe("images", () => {
   });
 
   test("stay while the disk has room", () => {
-    expect([bytesToFree({ available: 16, capacity: 100 }, DEFAULT_IMAGE_GC), bytesToFree({ available: 15, capacity: 100 }, DEFAULT_IMAGE_GC), bytesToFree({ available: 1, capacity: 100 }, DEFAULT_IMAGE_GC)]).toEqual([0, 5, 19]);
+    expect([
+      bytesToFree({ available: 16, capacity: 100 }, DEFAULT_IMAGE_GC),
+      bytesToFree({ available: 15, capacity: 100 }, DEFAULT_IMAGE_GC),
+      bytesToFree({ available: 1, capacity: 100 }, DEFAULT_IMAGE_GC),
+    ]).toEqual([0, 5, 19]);
   });
 });
 

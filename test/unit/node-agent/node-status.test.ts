@@ -16,25 +16,47 @@ import { VirtualClock } from "../../kit/virtual-clock.ts";
 
 const events = { record: () => {} };
 const facts = {
-  identity: { name: "n", ips: ["10.0.0.1"], port: 10250, version: "v1.36.0" }, runtime: { name: "containerd", version: "2" }, images: [],
-  memoryBytes: 8 * 2 ** 30, cpus: 4, hugePages: {}, diskBytes: 1 << 40, machineId: "m", bootId: "b", osImage: "Linux", pressures: new Set<never>(), reserved: { processes: {}, hard: [] }, podsMax: 110, volumesInUse: [],
+  identity: { name: "n", ips: ["10.0.0.1"], port: 10250, version: "v1.36.0" },
+  runtime: { name: "containerd", version: "2" },
+  images: [],
+  memoryBytes: 8 * 2 ** 30,
+  cpus: 4,
+  hugePages: {},
+  diskBytes: 1 << 40,
+  machineId: "m",
+  bootId: "b",
+  osImage: "Linux",
+  pressures: new Set<never>(),
+  reserved: { processes: {}, hard: [] },
+  podsMax: 110,
+  volumesInUse: [],
 };
 
 test("a node says which features it has that others may lack, so that pods can be changed in their ways", () => {
-  expect(computeNodeStatus(aNode("n"), facts, undefined, START).declaredFeatures).toEqual(["InPlacePodLevelResourcesVerticalScaling", "InPlacePodVerticalScalingInitContainers", "RestartAllContainersOnContainerExits"]);
+  expect(computeNodeStatus(aNode("n"), facts, undefined, START).declaredFeatures).toEqual([
+    "InPlacePodLevelResourcesVerticalScaling",
+    "InPlacePodVerticalScalingInitContainers",
+    "RestartAllContainersOnContainerExits",
+  ]);
 });
 
 test("huge pages are a resource of the node, and no memory beside", () => {
   const folder = mkdtempSync(path.join(os.tmpdir(), "huge-pages-"));
   try {
-    for (const [size, count] of [["2048", "32"], ["1048576", "0"]]) {
+    for (const [size, count] of [
+      ["2048", "32"],
+      ["1048576", "0"],
+    ]) {
       mkdirSync(path.join(folder, `hugepages-${size}kB`));
       writeFileSync(path.join(folder, `hugepages-${size}kB`, "nr_hugepages"), `${count}\n`);
     }
     const hugePages = readHugePages(folder);
     expect(hugePages).toEqual({ "hugepages-1Gi": "0", "hugepages-2Mi": "64Mi" });
     const { capacity, allocatable } = computeNodeStatus(aNode("n"), { ...facts, hugePages }, undefined, START);
-    expect([capacity, allocatable]).toMatchObject([{ ...hugePages, memory: "8388608Ki" }, { ...hugePages, memory: `${8388608 - 65536}Ki` }]);
+    expect([capacity, allocatable]).toMatchObject([
+      { ...hugePages, memory: "8388608Ki" },
+      { ...hugePages, memory: `${8388608 - 65536}Ki` },
+    ]);
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -42,7 +64,10 @@ test("huge pages are a resource of the node, and no memory beside", () => {
 });
 
 test("what others say that a node has stays, for pods too, and what they say of its own parts does not", () => {
-  const known = { ...aNode("n"), status: { capacity: { cpu: "1000", "example.com/gpu": "2", "scheduling.k8s.io/foo": "5", "kubernetes.io/batch-cpu": "1" }, allocatable: { "example.com/gone": "1" } } };
+  const known = {
+    ...aNode("n"),
+    status: { capacity: { cpu: "1000", "example.com/gpu": "2", "scheduling.k8s.io/foo": "5", "kubernetes.io/batch-cpu": "1" }, allocatable: { "example.com/gone": "1" } },
+  };
   const { capacity, allocatable } = computeNodeStatus(known, facts, undefined, START);
   expect(capacity).toMatchObject({ cpu: "4", "example.com/gpu": "2", "scheduling.k8s.io/foo": "5" });
   expect(allocatable).toMatchObject({ cpu: "4", "example.com/gpu": "2", "scheduling.k8s.io/foo": "5" });
@@ -58,7 +83,23 @@ test("a Node that lacks what its machine is gets it, and the agent tells that it
   const client = { for: () => ({ get: async () => node, patch, updateStatus: async (written: Node) => (node = written) }) } as unknown as Client; // nothing else of these is used
   const runtime = { problem: async () => undefined, listImages: async () => [], describe: async () => ({ name: "containerd", version: "2" }) } as unknown as Runtime;
   const telling = { record: (_about: unknown, { reason }: { readonly reason: string }) => void told.push(reason) };
-  const reporter = createNodeReporter({ client, runtime, clock, logger: silentLogger, events: telling, dataDir: "/", volumesDir: "/", pressures: () => facts.pressures, reserved: facts.reserved, registration: { labels: {}, taints: [], makesNode: true }, podsMax: 110, volumesInUse: () => [], onChange: () => () => {}, identity: facts.identity, onNode: () => {} });
+  const reporter = createNodeReporter({
+    client,
+    runtime,
+    clock,
+    logger: silentLogger,
+    events: telling,
+    dataDir: "/",
+    volumesDir: "/",
+    pressures: () => facts.pressures,
+    reserved: facts.reserved,
+    registration: { labels: {}, taints: [], makesNode: true },
+    podsMax: 110,
+    volumesInUse: () => [],
+    onChange: () => () => {},
+    identity: facts.identity,
+    onNode: () => {},
+  });
   const running = new AbortController();
   const ended = runServices([reporter], running.signal);
   await clock.advance(1_000);
@@ -90,7 +131,23 @@ test("what changes while a status is being written is in the next one, at once",
     changed = callback;
     return () => void (changed = () => {});
   };
-  const reporter = createNodeReporter({ client, runtime, clock, logger: silentLogger, events, dataDir: "/", volumesDir: "/", pressures: () => facts.pressures, reserved: facts.reserved, registration: { labels: {}, taints: [], makesNode: true }, podsMax: 7, volumesInUse: () => inUse, onChange, identity: facts.identity, onNode: () => {} });
+  const reporter = createNodeReporter({
+    client,
+    runtime,
+    clock,
+    logger: silentLogger,
+    events,
+    dataDir: "/",
+    volumesDir: "/",
+    pressures: () => facts.pressures,
+    reserved: facts.reserved,
+    registration: { labels: {}, taints: [], makesNode: true },
+    podsMax: 7,
+    volumesInUse: () => inUse,
+    onChange,
+    identity: facts.identity,
+    onNode: () => {},
+  });
   const running = new AbortController();
   const ended = runServices([reporter], running.signal);
   await clock.advance(1_000);
@@ -118,11 +175,32 @@ test("a machine's Node is made with its labels and taints, and left alone by the
   const registration = { labels: { disk: "ssd", "kubernetes.io/hostname": "another" }, taints: parseTaints("dedicated=ci:NoSchedule"), makesNode: true };
   const clock = new VirtualClock();
   const arch: unknown = expect.stringMatching(/^(amd64|arm64)$/);
-  const reporter = createNodeReporter({ client, runtime, clock, logger: silentLogger, events, dataDir: "/", volumesDir: "/", pressures: () => facts.pressures, reserved: facts.reserved, registration, podsMax: 110, volumesInUse: () => [], onChange: () => () => {}, identity: facts.identity, onNode: () => {} });
+  const reporter = createNodeReporter({
+    client,
+    runtime,
+    clock,
+    logger: silentLogger,
+    events,
+    dataDir: "/",
+    volumesDir: "/",
+    pressures: () => facts.pressures,
+    reserved: facts.reserved,
+    registration,
+    podsMax: 110,
+    volumesInUse: () => [],
+    onChange: () => () => {},
+    identity: facts.identity,
+    onNode: () => {},
+  });
   const running = new AbortController();
   const ended = runServices([reporter], running.signal);
   await clock.advance(30_000);
-  expect(written).toEqual([[{ disk: "ssd", "kubernetes.io/hostname": "n", "kubernetes.io/os": "linux", "kubernetes.io/arch": arch, "beta.kubernetes.io/os": "linux", "beta.kubernetes.io/arch": arch }, { taints: [{ key: "dedicated", value: "ci", effect: "NoSchedule" }] }]]);
+  expect(written).toEqual([
+    [
+      { disk: "ssd", "kubernetes.io/hostname": "n", "kubernetes.io/os": "linux", "kubernetes.io/arch": arch, "beta.kubernetes.io/os": "linux", "beta.kubernetes.io/arch": arch },
+      { taints: [{ key: "dedicated", value: "ci", effect: "NoSchedule" }] },
+    ],
+  ]);
   running.abort();
   await ended;
 });
@@ -143,7 +221,26 @@ test("a machine's Node that somebody else is to make is waited for", async () =>
   const images = ["a", "b", "c"].map((id) => ({ id, names: [id], bytes: 1 }));
   const runtime = { problem: async () => undefined, listImages: async () => images, describe: async () => ({ name: "containerd", version: "2" }) } as unknown as Runtime;
   const clock = new VirtualClock();
-  const run = (more: { readonly makesNode: boolean; readonly imagesMax: number }) => createNodeReporter({ client, runtime, clock, logger: silentLogger, events, dataDir: "/", volumesDir: "/", pressures: () => facts.pressures, reserved: facts.reserved, registration: { labels: {}, taints: [], providerId: "cloud://7", ...more }, podsMax: 110, imagesMax: more.imagesMax, lookMs: 60_000, volumesInUse: () => [], onChange: () => () => {}, identity: facts.identity, onNode: () => {} });
+  const run = (more: { readonly makesNode: boolean; readonly imagesMax: number }) =>
+    createNodeReporter({
+      client,
+      runtime,
+      clock,
+      logger: silentLogger,
+      events,
+      dataDir: "/",
+      volumesDir: "/",
+      pressures: () => facts.pressures,
+      reserved: facts.reserved,
+      registration: { labels: {}, taints: [], providerId: "cloud://7", ...more },
+      podsMax: 110,
+      imagesMax: more.imagesMax,
+      lookMs: 60_000,
+      volumesInUse: () => [],
+      onChange: () => () => {},
+      identity: facts.identity,
+      onNode: () => {},
+    });
   const running = new AbortController();
   const waiting = runServices([run({ makesNode: false, imagesMax: 2 })], running.signal);
   await clock.advance(5_000);
@@ -168,7 +265,14 @@ test.each([
 ])("labels are read from %j", (text, labels) => expect(parseNodeLabels(text)).toEqual(labels));
 
 test.each([
-  ["dedicated=ci:NoSchedule,spot:PreferNoSchedule,down=:NoExecute", [{ key: "dedicated", value: "ci", effect: "NoSchedule" }, { key: "spot", effect: "PreferNoSchedule" }, { key: "down", value: "", effect: "NoExecute" }]],
+  [
+    "dedicated=ci:NoSchedule,spot:PreferNoSchedule,down=:NoExecute",
+    [
+      { key: "dedicated", value: "ci", effect: "NoSchedule" },
+      { key: "spot", effect: "PreferNoSchedule" },
+      { key: "down", value: "", effect: "NoExecute" },
+    ],
+  ],
   ["", []],
 ])("taints are read from %j", (text, taints) => expect(parseTaints(text)).toEqual(taints));
 

@@ -18,7 +18,12 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 // The group of whoever runs the tests: no right is needed to give files to it.
 const group = process.getgid?.() ?? 0;
-const pod = (fsGroupChangePolicy?: string): Pod => ({ apiVersion: "v1", kind: "Pod", metadata: { name: "p" }, spec: { containers: [], securityContext: { fsGroup: group, ...(fsGroupChangePolicy === undefined ? {} : { fsGroupChangePolicy }) } } });
+const pod = (fsGroupChangePolicy?: string): Pod => ({
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: { name: "p" },
+  spec: { containers: [], securityContext: { fsGroup: group, ...(fsGroupChangePolicy === undefined ? {} : { fsGroupChangePolicy }) } },
+});
 const modeOf = (...names: string[]) => (lstatSync(path.join(folder, ...names)).mode & 0o7777).toString(8);
 
 test("a volume belongs to its pod's group down to the last file, and links lead nowhere", async () => {

@@ -15,7 +15,11 @@ const known = (path: string, identity: string, state: KnownSocket["state"]): Kno
 
 describe("what is done about the registry's sockets", () => {
   test("a new one is registered, one that is being asked or registered is left alone", () => {
-    const found = [{ path: "/a", identity: "1" }, { path: "/b", identity: "2" }, { path: "/c", identity: "3" }];
+    const found = [
+      { path: "/a", identity: "1" },
+      { path: "/b", identity: "2" },
+      { path: "/c", identity: "3" },
+    ];
     const plan = planRegistrations(found, [known("/b", "2", { is: "registered" }), known("/c", "3", { is: "registering" })], 0);
     expect(plan).toEqual([{ do: "register", socket: found[0] }]);
   });
@@ -81,7 +85,12 @@ describe("the registry", () => {
       expect(heard.at(-1)).toBe(`register disks ${path.join(folder, "disks")}`);
       told.splice(0);
       const others = [await plugin("new", { versions: ["9.0.0"] }), await plugin("odd", { type: "Toaster" })];
-      await expect.poll(() => [...new Set(told)].sort()).toEqual(["new: plugin registration failed with err: too new", `odd: plugin registration failed with err: no handler registered for plugin type: Toaster at socket ${path.join(folder, "odd")}`]);
+      await expect
+        .poll(() => [...new Set(told)].sort())
+        .toEqual([
+          "new: plugin registration failed with err: too new",
+          `odd: plugin registration failed with err: no handler registered for plugin type: Toaster at socket ${path.join(folder, "odd")}`,
+        ]);
       for (const close of [again, ...others]) close();
     } finally {
       stop.abort();
@@ -105,7 +114,11 @@ describe("the registry's folder", () => {
     mkdirSync(path.join(folder, "deep"));
     writeFileSync(path.join(folder, "file"), "");
     for (const name of ["one.sock", "deep/two.sock", ".new.sock"]) await listen(name);
-    expect(findSockets(folder).map(({ path: place }) => path.relative(folder, place)).sort()).toEqual(["deep/two.sock", "one.sock"]);
+    expect(
+      findSockets(folder)
+        .map(({ path: place }) => path.relative(folder, place))
+        .sort(),
+    ).toEqual(["deep/two.sock", "one.sock"]);
   });
 
   test("tells a socket from the one whose place it took", async () => {

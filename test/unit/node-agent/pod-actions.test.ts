@@ -18,7 +18,25 @@ function sandbox(over: Partial<SandboxState> = {}): SandboxState {
 }
 
 function container(over: Partial<ContainerState> = {}): ContainerState {
-  return { id: `${over.name ?? "c"}-${over.attempt ?? 0}`, sandboxId: "s", podUid: "u", name: "c", attempt: 0, state: "running", image: "i", imageId: "sha", createdAtMs: NOW - 50_000, startedAtMs: NOW - 50_000, finishedAtMs: 0, exitCode: 0, reason: "", message: "", logPath: "", annotations: {}, ...over };
+  return {
+    id: `${over.name ?? "c"}-${over.attempt ?? 0}`,
+    sandboxId: "s",
+    podUid: "u",
+    name: "c",
+    attempt: 0,
+    state: "running",
+    image: "i",
+    imageId: "sha",
+    createdAtMs: NOW - 50_000,
+    startedAtMs: NOW - 50_000,
+    finishedAtMs: 0,
+    exitCode: 0,
+    reason: "",
+    message: "",
+    logPath: "",
+    annotations: {},
+    ...over,
+  };
 }
 
 const exited = (over: Partial<ContainerState> = {}) => container({ state: "exited", finishedAtMs: NOW - 1_000, exitCode: 1, ...over });
@@ -50,18 +68,83 @@ describe("computePodActions", () => {
     ["does nothing when all runs", pod(), { sandboxes: [sandbox()], containers: [container()] }, []],
     ["makes another sandbox when it died, and ends what ran in it", pod(), { sandboxes: [sandbox({ isReady: false })], containers: [container()] }, ["kill c"]],
     ["does so when what ran in the old one has ended", pod(), { sandboxes: [sandbox({ isReady: false })], containers: [exited()] }, ["stopSandbox s", "sandbox #1"]],
-    ["lets go of a sandbox that is of no use to anybody any more", pod(), { sandboxes: [sandbox({ id: "s2", attempt: 1 }), sandbox({ isReady: false })], containers: [container({ sandboxId: "s2" })] }, ["removeSandbox s"]],
-    ["keeps one of which a container has ended last", pod(), { sandboxes: [sandbox({ id: "s2", attempt: 1 }), sandbox({ isReady: false })], containers: [container({ sandboxId: "s2", attempt: 1 }), exited()] }, []],
-    ["initialises the pod again in another sandbox", pod({ initContainers: [init("a")] }), { sandboxes: [sandbox({ id: "s2", attempt: 1 }), sandbox({ isReady: false })], containers: [exited({ name: "a", exitCode: 0 }), exited()] }, ["start a #1"]],
-    ["ends and starts a container whose image was changed, whatever its policy", pod({ restartPolicy: "Never", containers: [{ name: "c", image: "i:2" }] }), { sandboxes: [sandbox()], containers: [container({ annotations: { "mainstay.dev/image": "i:1" } })] }, ["kill c", "start c #1"]],
-    ["does not wait with a new image for the old one's back-off", pod({ containers: [{ name: "c", image: "i:2" }] }), { sandboxes: [sandbox()], containers: [exited({ attempt: 4, annotations: { "mainstay.dev/image": "i:1" } })] }, ["start c #5"]],
-    ["starts a container again whose rule says so, though the pod never does", pod({ restartPolicy: "Never", containers: [ruled("Restart")] }), { sandboxes: [sandbox()], containers: [exited({ exitCode: 42 })] }, ["start c #1"]],
-    ["leaves a container alone that no rule fits", pod({ restartPolicy: "Never", containers: [ruled("Restart")] }), { sandboxes: [sandbox()], containers: [exited({ exitCode: 1 })] }, ["stopSandbox s"]],
-    ["lets a container's own policy win over the pod's", pod({ containers: [{ name: "c", image: "i", restartPolicy: "Never" }, { name: "d", image: "i" }] }), { sandboxes: [sandbox()], containers: [exited(), exited({ name: "d" })] }, ["start d #1"]],
-    ["ends all containers when one's rule says that the pod begins again", pod({ initContainers: [init("a")], containers: [ruled("RestartAllContainers"), { name: "d", image: "i" }] }), { sandboxes: [sandbox()], containers: [exited({ exitCode: 42 }), exited({ name: "a", exitCode: 0 }), container({ name: "d" })] }, ["kill d"]],
-    ["forgets them when none runs any more, the one that says so last", pod({ initContainers: [init("a")], containers: [ruled("RestartAllContainers"), { name: "d", image: "i" }] }), { sandboxes: [sandbox()], containers: [exited({ exitCode: 42 }), exited({ name: "a", exitCode: 0 }), exited({ name: "d" })] }, ["removeContainer a-0", "removeContainer d-0", "removeContainer c-0"]],
-    ["forgets them also when only a sidecar says so and the others would never start again", pod({ restartPolicy: "Never", initContainers: [{ ...ruled("RestartAllContainers"), name: "side", restartPolicy: "Always" }] }), { sandboxes: [sandbox()], containers: [exited({ name: "side", exitCode: 42 }), exited({ exitCode: 137 })] }, ["removeContainer c-0", "removeContainer side-0"]],
-    ["begins again with the first init container, and remembers how often it ran", { ...pod({ initContainers: [init("a")] }), status: { initContainerStatuses: [{ name: "a", image: "i", imageID: "", ready: true, restartCount: 2, containerID: "containerd://x" }] } }, { sandboxes: [sandbox()], containers: [] }, ["start a #3"]],
+    [
+      "lets go of a sandbox that is of no use to anybody any more",
+      pod(),
+      { sandboxes: [sandbox({ id: "s2", attempt: 1 }), sandbox({ isReady: false })], containers: [container({ sandboxId: "s2" })] },
+      ["removeSandbox s"],
+    ],
+    [
+      "keeps one of which a container has ended last",
+      pod(),
+      { sandboxes: [sandbox({ id: "s2", attempt: 1 }), sandbox({ isReady: false })], containers: [container({ sandboxId: "s2", attempt: 1 }), exited()] },
+      [],
+    ],
+    [
+      "initialises the pod again in another sandbox",
+      pod({ initContainers: [init("a")] }),
+      { sandboxes: [sandbox({ id: "s2", attempt: 1 }), sandbox({ isReady: false })], containers: [exited({ name: "a", exitCode: 0 }), exited()] },
+      ["start a #1"],
+    ],
+    [
+      "ends and starts a container whose image was changed, whatever its policy",
+      pod({ restartPolicy: "Never", containers: [{ name: "c", image: "i:2" }] }),
+      { sandboxes: [sandbox()], containers: [container({ annotations: { "mainstay.dev/image": "i:1" } })] },
+      ["kill c", "start c #1"],
+    ],
+    [
+      "does not wait with a new image for the old one's back-off",
+      pod({ containers: [{ name: "c", image: "i:2" }] }),
+      { sandboxes: [sandbox()], containers: [exited({ attempt: 4, annotations: { "mainstay.dev/image": "i:1" } })] },
+      ["start c #5"],
+    ],
+    [
+      "starts a container again whose rule says so, though the pod never does",
+      pod({ restartPolicy: "Never", containers: [ruled("Restart")] }),
+      { sandboxes: [sandbox()], containers: [exited({ exitCode: 42 })] },
+      ["start c #1"],
+    ],
+    [
+      "leaves a container alone that no rule fits",
+      pod({ restartPolicy: "Never", containers: [ruled("Restart")] }),
+      { sandboxes: [sandbox()], containers: [exited({ exitCode: 1 })] },
+      ["stopSandbox s"],
+    ],
+    [
+      "lets a container's own policy win over the pod's",
+      pod({
+        containers: [
+          { name: "c", image: "i", restartPolicy: "Never" },
+          { name: "d", image: "i" },
+        ],
+      }),
+      { sandboxes: [sandbox()], containers: [exited(), exited({ name: "d" })] },
+      ["start d #1"],
+    ],
+    [
+      "ends all containers when one's rule says that the pod begins again",
+      pod({ initContainers: [init("a")], containers: [ruled("RestartAllContainers"), { name: "d", image: "i" }] }),
+      { sandboxes: [sandbox()], containers: [exited({ exitCode: 42 }), exited({ name: "a", exitCode: 0 }), container({ name: "d" })] },
+      ["kill d"],
+    ],
+    [
+      "forgets them when none runs any more, the one that says so last",
+      pod({ initContainers: [init("a")], containers: [ruled("RestartAllContainers"), { name: "d", image: "i" }] }),
+      { sandboxes: [sandbox()], containers: [exited({ exitCode: 42 }), exited({ name: "a", exitCode: 0 }), exited({ name: "d" })] },
+      ["removeContainer a-0", "removeContainer d-0", "removeContainer c-0"],
+    ],
+    [
+      "forgets them also when only a sidecar says so and the others would never start again",
+      pod({ restartPolicy: "Never", initContainers: [{ ...ruled("RestartAllContainers"), name: "side", restartPolicy: "Always" }] }),
+      { sandboxes: [sandbox()], containers: [exited({ name: "side", exitCode: 42 }), exited({ exitCode: 137 })] },
+      ["removeContainer c-0", "removeContainer side-0"],
+    ],
+    [
+      "begins again with the first init container, and remembers how often it ran",
+      { ...pod({ initContainers: [init("a")] }), status: { initContainerStatuses: [{ name: "a", image: "i", imageID: "", ready: true, restartCount: 2, containerID: "containerd://x" }] } },
+      { sandboxes: [sandbox()], containers: [] },
+      ["start a #3"],
+    ],
     ["restarts at once after the first end", pod(), { sandboxes: [sandbox()], containers: [exited()] }, ["start c #1"]],
     ["backs off after the second", pod(), { sandboxes: [sandbox()], containers: [exited({ attempt: 1, startedAtMs: NOW - 2_000 })] }, ["wait 9 s"]],
     ["begins again with one that never ran, which is no restart", pod({ restartPolicy: "Never" }), { sandboxes: [sandbox()], containers: [container({ state: "created" })] }, ["start c #0"]],
@@ -74,13 +157,20 @@ describe("computePodActions", () => {
     ["starts the containers after the last", pod({ initContainers: [init("a")] }), { sandboxes: [sandbox()], containers: [exited({ name: "a", exitCode: 0 })] }, ["start c #0"]],
     ["waits for a running init container", pod({ initContainers: [init("a")] }), { sandboxes: [sandbox()], containers: [container({ name: "a" })] }, []],
     ["goes on past a running sidecar", pod({ initContainers: [init("side", { restartPolicy: "Always" })] }), { sandboxes: [sandbox()], containers: [container({ name: "side" })] }, ["start c #0"]],
-    ["keeps one dead container beside the running one", pod(), { sandboxes: [sandbox()], containers: [container({ attempt: 2 }), exited({ attempt: 1 }), exited({ attempt: 0 })] }, ["removeContainer c-0"]],
+    [
+      "keeps one dead container beside the running one",
+      pod(),
+      { sandboxes: [sandbox()], containers: [container({ attempt: 2 }), exited({ attempt: 1 }), exited({ attempt: 0 })] },
+      ["removeContainer c-0"],
+    ],
   ])("%s", (_name, p, state, expected) => {
     expect(actions(p, state)).toEqual(expected);
   });
 
   it("kills what failed its liveness probe", () => {
-    expect(actions(pod(), { sandboxes: [sandbox()], containers: [container()] }, { ...quiet, failed: new Map([["c-0", { why: "failed liveness probe", graceSeconds: undefined }]]) })).toEqual(["kill c"]);
+    expect(actions(pod(), { sandboxes: [sandbox()], containers: [container()] }, { ...quiet, failed: new Map([["c-0", { why: "failed liveness probe", graceSeconds: undefined }]]) })).toEqual([
+      "kill c",
+    ]);
   });
 
   it("starts again at once what failed a probe and would be over if it ended well", () => {
@@ -128,10 +218,26 @@ describe("computePodActions", () => {
 
 describe("computePodStatus", () => {
   it("says the agent's conditions in upstream's order, behind those of others", () => {
-    const p = { ...pod(), status: { conditions: [{ type: "PodScheduled", status: "True" }, { type: "example.com/gate", status: "True" }] } };
-    expect(status(p, { sandboxes: [sandbox()], containers: [container()] }).conditions?.map(({ type }) => type)).toEqual(["example.com/gate", "PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"]);
+    const p = {
+      ...pod(),
+      status: {
+        conditions: [
+          { type: "PodScheduled", status: "True" },
+          { type: "example.com/gate", status: "True" },
+        ],
+      },
+    };
+    expect(status(p, { sandboxes: [sandbox()], containers: [container()] }).conditions?.map(({ type }) => type)).toEqual([
+      "example.com/gate",
+      "PodReadyToStartContainers",
+      "Initialized",
+      "Ready",
+      "ContainersReady",
+      "PodScheduled",
+    ]);
   });
-  const status = (p: Pod, state: PodState, probes = quiet, failures: ReadonlyMap<string, StartFailure> = none) => computePodStatus({ pod: p, state, probes, failures, hostIps: ["10.0.0.1"], nowMs: NOW, terminationMessages: new Map() });
+  const status = (p: Pod, state: PodState, probes = quiet, failures: ReadonlyMap<string, StartFailure> = none) =>
+    computePodStatus({ pod: p, state, probes, failures, hostIps: ["10.0.0.1"], nowMs: NOW, terminationMessages: new Map() });
   const ready = (s: ReturnType<typeof status>) => s.conditions?.find((condition) => condition.type === "Ready")?.status;
 
   it.each<[string, Pod, readonly string[], readonly string[]]>([
@@ -140,12 +246,35 @@ describe("computePodStatus", () => {
     ["one of each family", pod(), ["fd00::2", "fd00::3", "10.42.0.2"], ["fd00::2", "10.42.0.2"]],
     ["the machine's on its network", pod({ hostNetwork: true }), [], ["fd01::1", "10.0.0.1"]],
   ])("has the addresses %s", (_what, p, ips, expected) => {
-    const { podIP, podIPs, hostIP, hostIPs } = computePodStatus({ pod: p, state: { sandboxes: [sandbox({ ips })], containers: [] }, probes: quiet, failures: none, hostIps: ["fd01::1", "10.0.0.1"], nowMs: NOW, terminationMessages: new Map() });
-    expect({ podIP, podIPs: podIPs?.map(({ ip }) => ip), hostIP, hostIPs: hostIPs?.map(({ ip }) => ip) }).toEqual({ podIP: expected[0], podIPs: expected, hostIP: "fd01::1", hostIPs: ["fd01::1", "10.0.0.1"] });
+    const { podIP, podIPs, hostIP, hostIPs } = computePodStatus({
+      pod: p,
+      state: { sandboxes: [sandbox({ ips })], containers: [] },
+      probes: quiet,
+      failures: none,
+      hostIps: ["fd01::1", "10.0.0.1"],
+      nowMs: NOW,
+      terminationMessages: new Map(),
+    });
+    expect({ podIP, podIPs: podIPs?.map(({ ip }) => ip), hostIP, hostIPs: hostIPs?.map(({ ip }) => ip) }).toEqual({
+      podIP: expected[0],
+      podIPs: expected,
+      hostIP: "fd01::1",
+      hostIPs: ["fd01::1", "10.0.0.1"],
+    });
   });
 
   it.each<[string, Pod, object, object | undefined]>([
-    ["what its containers ask for together", pod({ containers: [{ name: "a", resources: { requests: { cpu: "250m", memory: "64Mi" }, limits: { memory: "1Gi" } } }, { name: "b", resources: { requests: { cpu: "1750m" } } }] }), { requests: { cpu: "2", memory: "64Mi" }, limits: { memory: "1Gi" } }, { cpu: "2", memory: "64Mi" }],
+    [
+      "what its containers ask for together",
+      pod({
+        containers: [
+          { name: "a", resources: { requests: { cpu: "250m", memory: "64Mi" }, limits: { memory: "1Gi" } } },
+          { name: "b", resources: { requests: { cpu: "1750m" } } },
+        ],
+      }),
+      { requests: { cpu: "2", memory: "64Mi" }, limits: { memory: "1Gi" } },
+      { cpu: "2", memory: "64Mi" },
+    ],
     ["what it asks for itself", pod({ containers: [{ name: "a", resources: { requests: { cpu: "1" } } }], resources: { requests: { cpu: "3" } } }), { requests: { cpu: "3" } }, { cpu: "3" }],
     ["nothing, where nothing is asked for", pod(), {}, undefined],
   ])("says of the pod as a whole that it has %s", (_what, p, resources, allocated) => {
@@ -160,8 +289,15 @@ describe("computePodStatus", () => {
     const resize = { pending: { reason: "Deferred", message: "no room", observedGeneration: 3 }, inProgress: { observedGeneration: 2 } };
     const inputs = { pod: { ...sized("2"), status: before.status }, state, probes: quiet, failures: none, hostIps: ["10.0.0.1"], nowMs: NOW, terminationMessages: new Map<string, string>() };
     const between = computePodStatus({ ...inputs, resize });
-    expect(between).toMatchObject({ allocatedResources: { cpu: "2", memory: "2Gi" }, resources: { requests: { cpu: "1", memory: "1Gi" } }, containerStatuses: [{ allocatedResources: { cpu: "2", memory: "2Gi" }, resources: { requests: { cpu: "1", memory: "1Gi" } } }] });
-    expect(between.conditions?.filter(({ type }) => type.startsWith("PodResize")).map(({ type, observedGeneration }) => [type, observedGeneration])).toEqual([["PodResizePending", 3], ["PodResizeInProgress", 2]]);
+    expect(between).toMatchObject({
+      allocatedResources: { cpu: "2", memory: "2Gi" },
+      resources: { requests: { cpu: "1", memory: "1Gi" } },
+      containerStatuses: [{ allocatedResources: { cpu: "2", memory: "2Gi" }, resources: { requests: { cpu: "1", memory: "1Gi" } } }],
+    });
+    expect(between.conditions?.filter(({ type }) => type.startsWith("PodResize")).map(({ type, observedGeneration }) => [type, observedGeneration])).toEqual([
+      ["PodResizePending", 3],
+      ["PodResizeInProgress", 2],
+    ]);
     const after = computePodStatus({ ...inputs, state: { ...state, containers: [container({ resources: { cpuShares: 2048, cpuQuota: 0, memoryLimitBytes: 0 } })] } });
     expect(after).toMatchObject({ resources: { requests: { cpu: "2", memory: "2Gi" } }, containerStatuses: [{ resources: { requests: { cpu: "2", memory: "2Gi" } } }] });
     // What has ended waits for nothing.
@@ -170,26 +306,59 @@ describe("computePodStatus", () => {
   });
 
   it("has its containers by name, and the init containers in the order in which they run", () => {
-    const p = pod({ initContainers: [init("z"), init("y")], containers: [{ name: "b", image: "i" }, { name: "a", image: "i" }] });
+    const p = pod({
+      initContainers: [init("z"), init("y")],
+      containers: [
+        { name: "b", image: "i" },
+        { name: "a", image: "i" },
+      ],
+    });
     const { containerStatuses, initContainerStatuses } = status(p, { sandboxes: [], containers: [] });
-    expect([containerStatuses, initContainerStatuses].map((list) => list?.map(({ name }) => name))).toEqual([["a", "b"], ["z", "y"]]);
+    expect([containerStatuses, initContainerStatuses].map((list) => list?.map(({ name }) => name))).toEqual([
+      ["a", "b"],
+      ["z", "y"],
+    ]);
   });
 
   it("says what a container has mounted, and how", () => {
-    const volumeMounts = [{ name: "v", mountPath: "/v" }, { name: "r", mountPath: "/r", readOnly: true, subPath: "x" }];
-    expect(status(pod({ containers: [{ name: "c", image: "i", volumeMounts }] }), { sandboxes: [], containers: [] }).containerStatuses?.[0]?.volumeMounts).toEqual([{ name: "v", mountPath: "/v" }, { name: "r", mountPath: "/r", readOnly: true, recursiveReadOnly: "Disabled" }]);
+    const volumeMounts = [
+      { name: "v", mountPath: "/v" },
+      { name: "r", mountPath: "/r", readOnly: true, subPath: "x" },
+    ];
+    expect(status(pod({ containers: [{ name: "c", image: "i", volumeMounts }] }), { sandboxes: [], containers: [] }).containerStatuses?.[0]?.volumeMounts).toEqual([
+      { name: "v", mountPath: "/v" },
+      { name: "r", mountPath: "/r", readOnly: true, recursiveReadOnly: "Disabled" },
+    ]);
   });
 
   it("says of an end what the runtime and the container say, as far as there is room for all containers", () => {
-    const two = pod({ restartPolicy: "Never", containers: [{ name: "c", image: "i" }, { name: "d", image: "i" }] });
+    const two = pod({
+      restartPolicy: "Never",
+      containers: [
+        { name: "c", image: "i" },
+        { name: "d", image: "i" },
+      ],
+    });
     const state = { sandboxes: [sandbox()], containers: [exited({ message: "killed" }), exited({ name: "d" })] };
-    const { containerStatuses } = computePodStatus({ pod: two, state, probes: quiet, failures: none, hostIps: ["10.0.0.1"], nowMs: NOW, terminationMessages: new Map([["c-0", "bye\n"], ["d-0", "é".repeat(4096)]]) });
+    const { containerStatuses } = computePodStatus({
+      pod: two,
+      state,
+      probes: quiet,
+      failures: none,
+      hostIps: ["10.0.0.1"],
+      nowMs: NOW,
+      terminationMessages: new Map([
+        ["c-0", "bye\n"],
+        ["d-0", "é".repeat(4096)],
+      ]),
+    });
     expect(containerStatuses?.map(({ state: its }) => its?.terminated?.message)).toEqual(["killed: bye\n", "é".repeat(3072)]);
   });
 
   it("tells first that a container could not be started, then that it backs off like one that crashed", () => {
     const state = { sandboxes: [sandbox()], containers: [exited({ attempt: 1, exitCode: 128, reason: "StartError" })] };
-    const waiting = (retryAtMs: number) => status(pod(), state, quiet, new Map([["c", { reason: "RunContainerError", message: "no such file", failures: 0, retryAtMs }]])).containerStatuses?.[0]?.state?.waiting?.reason;
+    const waiting = (retryAtMs: number) =>
+      status(pod(), state, quiet, new Map([["c", { reason: "RunContainerError", message: "no such file", failures: 0, retryAtMs }]])).containerStatuses?.[0]?.state?.waiting?.reason;
     expect([waiting(NOW + 1), waiting(NOW)]).toEqual(["RunContainerError", "CrashLoopBackOff"]);
   });
 
@@ -200,10 +369,30 @@ describe("computePodStatus", () => {
     ["Running between restarts", pod(), { sandboxes: [sandbox()], containers: [exited()] }, "Running"],
     ["Succeeded", pod({ restartPolicy: "Never" }), { sandboxes: [sandbox()], containers: [exited({ exitCode: 0 })] }, "Succeeded"],
     ["Failed", pod({ restartPolicy: "Never" }), { sandboxes: [sandbox()], containers: [exited()] }, "Failed"],
-    ["Running while a sidecar outlives its containers", pod({ restartPolicy: "Never", initContainers: [init("side", { restartPolicy: "Always" })] }), { sandboxes: [sandbox()], containers: [container({ name: "side" }), exited({ exitCode: 0 })] }, "Running"],
-    ["Succeeded once the sidecar has ended too", pod({ restartPolicy: "Never", initContainers: [init("side", { restartPolicy: "Always" })] }), { sandboxes: [sandbox()], containers: [exited({ name: "side", exitCode: 137 }), exited({ exitCode: 0 })] }, "Succeeded"],
-    ["Failed when it is deleted, whatever its policy", { ...pod(), metadata: { ...pod().metadata, deletionTimestamp: "2026-01-01T12:00:00Z" } }, { sandboxes: [sandbox()], containers: [exited()] }, "Failed"],
-    ["Succeeded when it is deleted and ends well", { ...pod(), metadata: { ...pod().metadata, deletionTimestamp: "2026-01-01T12:00:00Z" } }, { sandboxes: [sandbox()], containers: [exited({ exitCode: 0 })] }, "Succeeded"],
+    [
+      "Running while a sidecar outlives its containers",
+      pod({ restartPolicy: "Never", initContainers: [init("side", { restartPolicy: "Always" })] }),
+      { sandboxes: [sandbox()], containers: [container({ name: "side" }), exited({ exitCode: 0 })] },
+      "Running",
+    ],
+    [
+      "Succeeded once the sidecar has ended too",
+      pod({ restartPolicy: "Never", initContainers: [init("side", { restartPolicy: "Always" })] }),
+      { sandboxes: [sandbox()], containers: [exited({ name: "side", exitCode: 137 }), exited({ exitCode: 0 })] },
+      "Succeeded",
+    ],
+    [
+      "Failed when it is deleted, whatever its policy",
+      { ...pod(), metadata: { ...pod().metadata, deletionTimestamp: "2026-01-01T12:00:00Z" } },
+      { sandboxes: [sandbox()], containers: [exited()] },
+      "Failed",
+    ],
+    [
+      "Succeeded when it is deleted and ends well",
+      { ...pod(), metadata: { ...pod().metadata, deletionTimestamp: "2026-01-01T12:00:00Z" } },
+      { sandboxes: [sandbox()], containers: [exited({ exitCode: 0 })] },
+      "Succeeded",
+    ],
     ["Running while it ends", { ...pod(), metadata: { ...pod().metadata, deletionTimestamp: "2026-01-01T12:00:00Z" } }, { sandboxes: [sandbox()], containers: [container()] }, "Running"],
     ["Failed by an init container", pod({ restartPolicy: "Never", initContainers: [init("a")] }), { sandboxes: [sandbox()], containers: [exited({ name: "a" })] }, "Failed"],
   ])("is %s", (_name, p, state, phase) => {
@@ -239,7 +428,11 @@ describe("computePodStatus", () => {
     const after = status({ ...before, status: forgotten }, { sandboxes: [sandbox()], containers: [container({ attempt: 2 })] });
     expect(after.containerStatuses?.[0]).toMatchObject({ restartCount: 2, state: { running: {} }, lastState: { terminated: { exitCode: 42 } } });
     // A pod that ends and is kept in the API goes on showing how its containers ended.
-    const kept = { ...pod({ restartPolicy: "Never" }), metadata: { ...pod().metadata, deletionTimestamp: "2026-01-01T12:00:00Z" }, status: status(pod({ restartPolicy: "Never" }), { sandboxes: [sandbox()], containers: [exited()] }) };
+    const kept = {
+      ...pod({ restartPolicy: "Never" }),
+      metadata: { ...pod().metadata, deletionTimestamp: "2026-01-01T12:00:00Z" },
+      status: status(pod({ restartPolicy: "Never" }), { sandboxes: [sandbox()], containers: [exited()] }),
+    };
     expect(status(kept, { sandboxes: [], containers: [] }).containerStatuses).toEqual(kept.status.containerStatuses);
   });
 
@@ -247,7 +440,11 @@ describe("computePodStatus", () => {
     const p = pod({ restartPolicy: "Never", initContainers: [init("a")] });
     const failed = { ...p, status: status(p, { sandboxes: [sandbox()], containers: [exited({ name: "a", exitCode: 0 }), exited()] }) };
     const left = status(failed, { sandboxes: [], containers: [] });
-    expect(left).toMatchObject({ phase: "Failed", initContainerStatuses: [{ state: { terminated: { exitCode: 0 } } }], conditions: expect.arrayContaining([expect.objectContaining({ type: "Initialized", status: "True" })]) as unknown });
+    expect(left).toMatchObject({
+      phase: "Failed",
+      initContainerStatuses: [{ state: { terminated: { exitCode: 0 } } }],
+      conditions: expect.arrayContaining([expect.objectContaining({ type: "Initialized", status: "True" })]) as unknown,
+    });
   });
 
   it("says of whatever waits in a pod with init containers that the pod is initializing", () => {
@@ -257,7 +454,9 @@ describe("computePodStatus", () => {
 
   it("shows why a container cannot be started", () => {
     const failure = { reason: "ErrImagePull", message: "no such image", failures: 1, retryAtMs: NOW };
-    expect(status(pod(), { sandboxes: [sandbox()], containers: [] }, quiet, new Map([["c", failure]])).containerStatuses?.[0]?.state).toEqual({ waiting: { reason: "ErrImagePull", message: "no such image" } });
+    expect(status(pod(), { sandboxes: [sandbox()], containers: [] }, quiet, new Map([["c", failure]])).containerStatuses?.[0]?.state).toEqual({
+      waiting: { reason: "ErrImagePull", message: "no such image" },
+    });
   });
 
   it("that was refused goes on having no containers: words about them would be shown in place of the reason", () => {
@@ -272,7 +471,16 @@ describe("computePodStatus", () => {
     expect(refusal).toMatchObject({ reason: "DeadlineExceeded" });
     expect(deadlineExceeded(late, NOW - 1)).toBeUndefined();
     const state = { sandboxes: [sandbox({ isReady: false })], containers: [exited({ exitCode: 137 })] };
-    const failed = computePodStatus({ pod: late, state, probes: quiet, failures: none, hostIps: ["10.0.0.1"], nowMs: NOW, terminationMessages: new Map(), ...(refusal === undefined ? {} : { refusal }) });
+    const failed = computePodStatus({
+      pod: late,
+      state,
+      probes: quiet,
+      failures: none,
+      hostIps: ["10.0.0.1"],
+      nowMs: NOW,
+      terminationMessages: new Map(),
+      ...(refusal === undefined ? {} : { refusal }),
+    });
     expect(failed).toMatchObject({ phase: "Failed", reason: "DeadlineExceeded", containerStatuses: [{ state: { terminated: { exitCode: 137 } } }] });
     const over = { ...late, status: failed };
     expect(deadlineExceeded(over, NOW)).toBeUndefined();

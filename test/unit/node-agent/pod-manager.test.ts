@@ -45,7 +45,16 @@ test("which pods there are is not said before the API has told: who has none is 
   let tellServices = () => {};
   const servicesKnown = new Promise<void>((resolve) => (tellServices = resolve));
   const pods = { waitForSync: () => synced, list: () => [], addHandler: () => () => {} } as unknown as Informer<Pod>; // nothing else of it is used
-  const context = { runtime: { listSandboxes: async () => [] }, clock: new VirtualClock(), logger: silentLogger, podsDir: folder, settings: { logsDir: folder, cgroupRoot: "/none" }, csi: {}, images: { releaseOthers: async () => {} }, servicesKnown: () => servicesKnown } as unknown as PodContext; // nor of this
+  const context = {
+    runtime: { listSandboxes: async () => [] },
+    clock: new VirtualClock(),
+    logger: silentLogger,
+    podsDir: folder,
+    settings: { logsDir: folder, cgroupRoot: "/none" },
+    csi: {},
+    images: { releaseOthers: async () => {} },
+    servicesKnown: () => servicesKnown,
+  } as unknown as PodContext; // nor of this
   const manager = new PodManager(context, pods);
   const running = new AbortController();
   const [service] = manager.services();
@@ -69,18 +78,49 @@ test("which pods there are is not said before the API has told: who has none is 
 function aNode(folder: string, allocatable: Record<string, string>, onEnded?: () => void) {
   const clock = new VirtualClock();
   let handler: InformerHandler<Pod> = {};
-  const pods = { waitForSync: async () => {}, list: () => [], addHandler: (added: InformerHandler<Pod>) => { handler = added; return () => {}; } } as unknown as Informer<Pod>; // nothing else of it is used
+  const pods = {
+    waitForSync: async () => {},
+    list: () => [],
+    addHandler: (added: InformerHandler<Pod>) => {
+      handler = added;
+      return () => {};
+    },
+  } as unknown as Informer<Pod>; // nothing else of it is used
   const context = {
-    runtime: new FakeRuntime({ clock, images: ["docker.io/library/app:1"] }), clock, random: seededRandom(1), logger: silentLogger, metrics: createAgentMetrics("n1"), podsDir: folder,
+    runtime: new FakeRuntime({ clock, images: ["docker.io/library/app:1"] }),
+    clock,
+    random: seededRandom(1),
+    logger: silentLogger,
+    metrics: createAgentMetrics("n1"),
+    podsDir: folder,
     client: { for: () => ({ get: async () => aPod("web"), patch: async () => aPod("web") }) },
     events: { record: () => {} },
     images: { release: async () => {}, releaseOthers: async () => {} },
     csi: { follows: () => true, unmountPod: async () => {} },
-    settings: { nodeName: "n1", hostIps: ["192.0.2.1"], clusterDns: [], clusterDomain: "cluster.local", resolvConf: "", logsDir: folder, cgroupRoot: "/none", memoryBytes: 1 << 30, seccompDir: folder },
+    settings: {
+      nodeName: "n1",
+      hostIps: ["192.0.2.1"],
+      clusterDns: [],
+      clusterDomain: "cluster.local",
+      resolvConf: "",
+      logsDir: folder,
+      cgroupRoot: "/none",
+      memoryBytes: 1 << 30,
+      seccompDir: folder,
+    },
     devices: { prepare: async () => {}, unprepare: async () => {}, cdiDevices: () => [], held: () => [] },
     starts: new Limiter(1),
-    pulls: new Limiter(1), syncMs: 60_000, restartMaxMs: 300_000, mirrorOf: () => undefined, sources: () => ({ services: () => [] }), servicesKnown: async () => {}, runtimeHandler: async () => "", limitPod: () => {},
-    refuse: (pod: Pod) => refusePod(pod, manager.claimants(), allocatable), refusePlace: async () => undefined, refuseForever: (pod: Pod) => refusePod(pod, [], allocatable),
+    pulls: new Limiter(1),
+    syncMs: 60_000,
+    restartMaxMs: 300_000,
+    mirrorOf: () => undefined,
+    sources: () => ({ services: () => [] }),
+    servicesKnown: async () => {},
+    runtimeHandler: async () => "",
+    limitPod: () => {},
+    refuse: (pod: Pod) => refusePod(pod, manager.claimants(), allocatable),
+    refusePlace: async () => undefined,
+    refuseForever: (pod: Pod) => refusePod(pod, [], allocatable),
   } as unknown as PodContext; // what pods like these need of it
   const manager: PodManager = new PodManager(context, pods, onEnded);
   return { manager, clock, context, handler: () => handler };
@@ -181,8 +221,17 @@ describe("pods of this machine's own files", () => {
     folder = mkdtempSync(path.join(os.tmpdir(), "pod-manager-"));
   });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
-  const ofFile = (uid: string): Pod => ({ apiVersion: "v1", kind: "Pod", metadata: { name: "web-n1", namespace: "default", uid, annotations: { "kubernetes.io/config.source": "file", "kubernetes.io/config.hash": uid } }, spec: { nodeName: "n1", terminationGracePeriodSeconds: 5, containers: [{ name: "c", image: "app:1", command: ["sleep", "1000"] }] }, status: { phase: "Pending", qosClass: "BestEffort" } });
-  const mirrorOf = (hash: string, uid: string): Pod => ({ ...ofFile(hash), metadata: { ...ofFile(hash).metadata, uid, resourceVersion: "7", annotations: { ...ofFile(hash).metadata.annotations, "kubernetes.io/config.mirror": hash } } });
+  const ofFile = (uid: string): Pod => ({
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: "web-n1", namespace: "default", uid, annotations: { "kubernetes.io/config.source": "file", "kubernetes.io/config.hash": uid } },
+    spec: { nodeName: "n1", terminationGracePeriodSeconds: 5, containers: [{ name: "c", image: "app:1", command: ["sleep", "1000"] }] },
+    status: { phase: "Pending", qosClass: "BestEffort" },
+  });
+  const mirrorOf = (hash: string, uid: string): Pod => ({
+    ...ofFile(hash),
+    metadata: { ...ofFile(hash).metadata, uid, resourceVersion: "7", annotations: { ...ofFile(hash).metadata.annotations, "kubernetes.io/config.mirror": hash } },
+  });
 
   /** A manager whose API answers when `answers` says so. */
   function aMachine(answers: Promise<void>) {
@@ -197,15 +246,48 @@ describe("pods of this machine's own files", () => {
     };
     const runtime = new FakeRuntime({ clock, images: ["docker.io/library/app:1"] });
     const context = {
-      runtime, clock, random: seededRandom(1), logger: silentLogger, metrics: createAgentMetrics("n1"), podsDir: folder,
-      client: { for: () => ({ patch, delete: async () => void told.push("deleted") }) }, events: { record: () => {} }, images: { release: async () => {}, releaseOthers: async () => {} }, csi: { follows: () => false, unmountPod: async () => {} },
-      settings: { nodeName: "n1", hostIps: ["192.0.2.1"], clusterDns: [], clusterDomain: "cluster.local", resolvConf: "", logsDir: folder, cgroupRoot: "/none", memoryBytes: 1 << 30, seccompDir: folder },
+      runtime,
+      clock,
+      random: seededRandom(1),
+      logger: silentLogger,
+      metrics: createAgentMetrics("n1"),
+      podsDir: folder,
+      client: { for: () => ({ patch, delete: async () => void told.push("deleted") }) },
+      events: { record: () => {} },
+      images: { release: async () => {}, releaseOthers: async () => {} },
+      csi: { follows: () => false, unmountPod: async () => {} },
+      settings: {
+        nodeName: "n1",
+        hostIps: ["192.0.2.1"],
+        clusterDns: [],
+        clusterDomain: "cluster.local",
+        resolvConf: "",
+        logsDir: folder,
+        cgroupRoot: "/none",
+        memoryBytes: 1 << 30,
+        seccompDir: folder,
+      },
       devices: { prepare: async () => {}, unprepare: async () => {}, cdiDevices: () => [], held: () => [] },
-      starts: new Limiter(1), pulls: new Limiter(1), syncMs: 60_000, restartMaxMs: 300_000, sources: () => ({ services: () => [], podIps: [], hostIps: [], allocatable: {} }), servicesKnown: async () => {}, runtimeHandler: async () => "", limitPod: () => {}, refuse: () => undefined, refusePlace: async () => undefined, refuseForever: () => undefined,
+      starts: new Limiter(1),
+      pulls: new Limiter(1),
+      syncMs: 60_000,
+      restartMaxMs: 300_000,
+      sources: () => ({ services: () => [], podIps: [], hostIps: [], allocatable: {} }),
+      servicesKnown: async () => {},
+      runtimeHandler: async () => "",
+      limitPod: () => {},
+      refuse: () => undefined,
+      refusePlace: async () => undefined,
+      refuseForever: () => undefined,
       mirrorOf: (pod: Pod) => mirrors.find(({ metadata }) => metadata.annotations?.["kubernetes.io/config.mirror"] === pod.metadata.uid),
     } as unknown as PodContext; // what pods like these need of it
     const looks: string[] = [];
-    const manager: PodManager = new PodManager(context, pods, () => {}, () => looks.push("mirror"));
+    const manager: PodManager = new PodManager(
+      context,
+      pods,
+      () => {},
+      () => looks.push("mirror"),
+    );
     const running = new AbortController();
     const ended = runServices(manager.services(), running.signal);
     const show = (shown: readonly Pod[]) => {

@@ -2,7 +2,12 @@ import { expect, it } from "vitest";
 import type { Pod, PodSpec } from "../../../engine/resources/types.ts";
 import { normalSysctl, refuseNeeds } from "../../../node-agent/pods/pod-needs.ts";
 
-const pod = (spec: Partial<PodSpec>, metadata: Partial<Pod["metadata"]> = {}): Pod => ({ apiVersion: "v1", kind: "Pod", metadata: { name: "p", ...metadata }, spec: { containers: [{ name: "c" }], ...spec } });
+const pod = (spec: Partial<PodSpec>, metadata: Partial<Pod["metadata"]> = {}): Pod => ({
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: { name: "p", ...metadata },
+  spec: { containers: [{ name: "c" }], ...spec },
+});
 const sysctl = (name: string) => pod({ securityContext: { sysctls: [{ name, value: "1" }] } });
 
 it.each<[string, Pod, string | undefined]>([
@@ -16,7 +21,11 @@ it.each<[string, Pod, string | undefined]>([
   ["one that the administrator allows", sysctl("net.core.somaxconn"), undefined],
   ["an AppArmor profile", pod({ securityContext: { appArmorProfile: { type: "RuntimeDefault" } } }), "AppArmor"],
   ["an AppArmor profile by annotation", pod({}, { annotations: { "container.apparmor.security.beta.kubernetes.io/c": "localhost/x" } }), "AppArmor"],
-  ["none in its only container", pod({ securityContext: { appArmorProfile: { type: "RuntimeDefault" } }, containers: [{ name: "c", securityContext: { appArmorProfile: { type: "Unconfined" } } }] }), undefined],
+  [
+    "none in its only container",
+    pod({ securityContext: { appArmorProfile: { type: "RuntimeDefault" } }, containers: [{ name: "c", securityContext: { appArmorProfile: { type: "Unconfined" } } }] }),
+    undefined,
+  ],
 ])("a pod that wants %s", (_what, wanted, reason) => {
   expect(refuseNeeds(wanted, { unsafeSysctls: ["net.core.*"] })?.reason).toBe(reason);
 });
@@ -26,5 +35,9 @@ it("says in upstream's words that a profile of AppArmor cannot be had", () => {
 });
 
 it("reads kernel parameters in either notation", () => {
-  expect(["net/ipv4/conf/eno2.100/rp_filter", "net.ipv4.conf.eno2/100.rp_filter", "kernel"].map(normalSysctl)).toEqual(["net.ipv4.conf.eno2/100.rp_filter", "net.ipv4.conf.eno2/100.rp_filter", "kernel"]);
+  expect(["net/ipv4/conf/eno2.100/rp_filter", "net.ipv4.conf.eno2/100.rp_filter", "kernel"].map(normalSysctl)).toEqual([
+    "net.ipv4.conf.eno2/100.rp_filter",
+    "net.ipv4.conf.eno2/100.rp_filter",
+    "kernel",
+  ]);
 });

@@ -10,7 +10,11 @@ import { aPod } from "../../kit/objects.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";
 
 /** The probes of a pod with one container that began so many seconds ago, and a runtime that answers commands so. */
-function probesOf(container: Partial<Container>, answer: (command: readonly string[]) => Promise<ExecResult>, { ranSeconds = 0, status = {} }: { readonly ranSeconds?: number; readonly status?: Partial<ContainerStatus> } = {}) {
+function probesOf(
+  container: Partial<Container>,
+  answer: (command: readonly string[]) => Promise<ExecResult>,
+  { ranSeconds = 0, status = {} }: { readonly ranSeconds?: number; readonly status?: Partial<ContainerStatus> } = {},
+) {
   const clock = new VirtualClock();
   const events: string[] = [];
   const asked: { readonly command: readonly string[]; readonly atMs: number }[] = [];
@@ -20,7 +24,14 @@ function probesOf(container: Partial<Container>, answer: (command: readonly stri
       return answer(command);
     },
   };
-  const context = { runtime, clock, random: seededRandom(1), metrics: createAgentMetrics("n1"), settings: { hostIps: ["192.0.2.1"] }, events: { record: (_pod: Pod, { reason, message }: { readonly reason: string; readonly message: string }) => events.push(`${reason}: ${message}`) } } as unknown as PodContext; // what probes need of it
+  const context = {
+    runtime,
+    clock,
+    random: seededRandom(1),
+    metrics: createAgentMetrics("n1"),
+    settings: { hostIps: ["192.0.2.1"] },
+    events: { record: (_pod: Pod, { reason, message }: { readonly reason: string; readonly message: string }) => events.push(`${reason}: ${message}`) },
+  } as unknown as PodContext; // what probes need of it
   const probes = new PodProbes(context, () => {});
   const pod = aPod("web", { spec: { containers: [{ name: "app", ...container }] } });
   const state = { id: "c1", name: "app", state: "running", startedAtMs: clock.now() - ranSeconds * 1000 } as ContainerState; // what probes look at
@@ -41,7 +52,9 @@ test("a runtime that is not there takes no container along: what cannot be asked
 });
 
 test("a command that takes longer than it may has failed", async () => {
-  const { probes, clock } = probesOf({ livenessProbe: { exec: { command: ["look"] }, periodSeconds: 1, failureThreshold: 1 } }, () => Promise.reject(new GrpcError(GrpcCode.deadlineExceeded, "timeout 1s exceeded")));
+  const { probes, clock } = probesOf({ livenessProbe: { exec: { command: ["look"] }, periodSeconds: 1, failureThreshold: 1 } }, () =>
+    Promise.reject(new GrpcError(GrpcCode.deadlineExceeded, "timeout 1s exceeded")),
+  );
   await clock.advance(3_000);
   expect([...probes.results().failed.values()]).toEqual([{ why: "failed liveness probe", graceSeconds: undefined }]);
 });

@@ -11,7 +11,12 @@ const large = { reason: "OutOfcpu", message: "Node didn't have enough resource: 
 
 function aResizer(refusals: { now?: typeof short; ever?: typeof large }) {
   const events: string[] = [];
-  const context = { clock: new VirtualClock(), refuse: () => refusals.now, refuseForever: () => refusals.ever, events: { record: (_pod: Pod, { reason }: { readonly reason: string }) => void events.push(reason) } } as unknown as PodContext; // nothing else of it is used
+  const context = {
+    clock: new VirtualClock(),
+    refuse: () => refusals.now,
+    refuseForever: () => refusals.ever,
+    events: { record: (_pod: Pod, { reason }: { readonly reason: string }) => void events.push(reason) },
+  } as unknown as PodContext; // nothing else of it is used
   return { events, resizer: new PodResizer(context, { tell: async () => {}, stop: async () => {}, ask: () => {} }, pod("1")) };
 }
 
@@ -21,7 +26,10 @@ test.each([
   ["cannot be where the node is too small for it", { now: large, ever: large }, "Infeasible", large.message],
 ])("a resize %s", (_what, refusals, reason, message) => {
   const { resizer, events } = aResizer(refusals);
-  expect([resizer.decide(pod("2")), resizer.decide(pod("2"))]).toEqual([{ isGranted: false, isNews: true }, { isGranted: false, isNews: false }]);
+  expect([resizer.decide(pod("2")), resizer.decide(pod("2"))]).toEqual([
+    { isGranted: false, isNews: true },
+    { isGranted: false, isNews: false },
+  ]);
   expect([resizer.progress, events, resizer.granted(pod("2"))]).toEqual([{ pending: { reason, message, observedGeneration: 1 } }, [`Resize${reason}`], pod("1")]);
 });
 
@@ -31,12 +39,40 @@ test("a resize is granted as soon as nothing speaks against it, and is asked for
   resizer.decide(pod("2"));
   expect(resizer.request(pod("2"))).toMatchObject({ granted: pod("1"), waitsSinceMs: expect.any(Number) });
   delete refusals.now;
-  expect([resizer.decide(pod("2")), resizer.progress, resizer.granted(pod("2")), resizer.request(pod("2"))]).toEqual([{ isGranted: true, isNews: true }, { inProgress: { observedGeneration: 1 } }, pod("2"), undefined]);
+  expect([resizer.decide(pod("2")), resizer.progress, resizer.granted(pod("2")), resizer.request(pod("2"))]).toEqual([
+    { isGranted: true, isNews: true },
+    { inProgress: { observedGeneration: 1 } },
+    pod("2"),
+    undefined,
+  ]);
 });
 
 describe("a resize that is being done", () => {
   const settings = { nodeName: "n1", hostIps: [], clusterDns: [], clusterDomain: "", resolvConf: "", logsDir: "", cgroupRoot: "/none", memoryBytes: 2 ** 33, seccompDir: "" };
-  const running = (cpuShares: number): PodState => ({ sandboxes: [], containers: [{ id: "i", sandboxId: "s", podUid: "u", name: "c", attempt: 0, state: "running", image: "", imageId: "", createdAtMs: 0, startedAtMs: 0, finishedAtMs: 0, exitCode: 0, reason: "", message: "", logPath: "", annotations: {}, resources: { cpuShares, cpuQuota: 0, memoryLimitBytes: 0 } }] });
+  const running = (cpuShares: number): PodState => ({
+    sandboxes: [],
+    containers: [
+      {
+        id: "i",
+        sandboxId: "s",
+        podUid: "u",
+        name: "c",
+        attempt: 0,
+        state: "running",
+        image: "",
+        imageId: "",
+        createdAtMs: 0,
+        startedAtMs: 0,
+        finishedAtMs: 0,
+        exitCode: 0,
+        reason: "",
+        message: "",
+        logPath: "",
+        annotations: {},
+        resources: { cpuShares, cpuQuota: 0, memoryLimitBytes: 0 },
+      },
+    ],
+  });
   const generation = (number: number, cpu: string): Pod => ({ ...pod(cpu), metadata: { name: "p", uid: "u", generation: number } });
   const started = (trouble: { refusal?: typeof short; failure?: string; during?: () => void }, first = generation(1, "1")) => {
     const events: string[] = [];
@@ -44,7 +80,15 @@ describe("a resize that is being done", () => {
       trouble.during?.();
       if (trouble.failure !== undefined) throw new Error(trouble.failure);
     };
-    const context = { clock: new VirtualClock(), settings, limitPod: () => {}, runtime: { updateResources }, refuse: () => trouble.refusal, refuseForever: () => undefined, events: { record: (_pod: Pod, { reason, message }: { readonly reason: string; readonly message: string }) => void events.push(`${reason}: ${message}`) } } as unknown as PodContext; // nothing else of it is used
+    const context = {
+      clock: new VirtualClock(),
+      settings,
+      limitPod: () => {},
+      runtime: { updateResources },
+      refuse: () => trouble.refusal,
+      refuseForever: () => undefined,
+      events: { record: (_pod: Pod, { reason, message }: { readonly reason: string; readonly message: string }) => void events.push(`${reason}: ${message}`) },
+    } as unknown as PodContext; // nothing else of it is used
     const resizer: PodResizer = new PodResizer(context, { tell: async () => {}, stop: async () => {}, ask: () => void resizer.decide(latest) }, first);
     let latest = first;
     return { events, resizer, run: (asked: Pod, state: PodState) => resizer.run((latest = asked), state) };
@@ -80,10 +124,19 @@ describe("a resize that is being done", () => {
   });
 
   test("is taken up by the next agent, with what its status told of it", async () => {
-    const conditions = [{ type: "PodResizePending", status: "True", reason: "Deferred", message: "no room", observedGeneration: 3 }, { type: "PodResizeInProgress", status: "True", observedGeneration: 2 }];
-    const before: Pod = { ...generation(3, "3"), status: { conditions, containerStatuses: [{ name: "c", image: "i", imageID: "", ready: true, restartCount: 0, resources: { requests: { cpu: "1" } }, allocatedResources: { cpu: "2" } }] } };
+    const conditions = [
+      { type: "PodResizePending", status: "True", reason: "Deferred", message: "no room", observedGeneration: 3 },
+      { type: "PodResizeInProgress", status: "True", observedGeneration: 2 },
+    ];
+    const before: Pod = {
+      ...generation(3, "3"),
+      status: { conditions, containerStatuses: [{ name: "c", image: "i", imageID: "", ready: true, restartCount: 0, resources: { requests: { cpu: "1" } }, allocatedResources: { cpu: "2" } }] },
+    };
     const { resizer, events, run } = started({ refusal: { ...short, message: "no room" } }, before);
     await run(before, running(1024));
-    expect([resizer.progress, events]).toEqual([{ pending: { reason: "Deferred", message: "no room", observedGeneration: 3 } }, [expect.stringMatching(/^ResizeCompleted: .*"cpu":"2".*"generation":2}$/)]]);
+    expect([resizer.progress, events]).toEqual([
+      { pending: { reason: "Deferred", message: "no room", observedGeneration: 3 } },
+      [expect.stringMatching(/^ResizeCompleted: .*"cpu":"2".*"generation":2}$/)],
+    ]);
   });
 });

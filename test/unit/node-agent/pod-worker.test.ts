@@ -17,7 +17,12 @@ let folder: string;
 beforeEach(() => void (folder = mkdtempSync(path.join(os.tmpdir(), "pod-worker-"))));
 afterEach(() => rmSync(folder, { recursive: true }));
 
-const aPod: Pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "web", namespace: "shop", uid: "u1" }, spec: { containers: [{ name: "c", image: "a:1", volumeMounts: [{ name: "secrets", mountPath: "/secrets" }] }], volumes: [{ name: "secrets", csi: { driver: "vault.example.com" } }] } };
+const aPod: Pod = {
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: { name: "web", namespace: "shop", uid: "u1" },
+  spec: { containers: [{ name: "c", image: "a:1", volumeMounts: [{ name: "secrets", mountPath: "/secrets" }] }], volumes: [{ name: "secrets", csi: { driver: "vault.example.com" } }] },
+};
 
 /** A worker of a pod on a node whose driver of volumes fails with `trouble.error` while that is set. */
 function aWorker(pod: Pod = aPod) {
@@ -36,25 +41,53 @@ function aWorker(pod: Pod = aPod) {
   const runtime = new FakeRuntime({ clock, images: ["docker.io/library/a:1"] });
   const context = {
     runtime,
-    client: { for: () => ({ patch: async (_namespace: string, _name: string, _type: string, { status }: { readonly status: PodStatus }) => {
-      done.push(`${status.phase}`);
-      patches.push(status);
-      const waiting = status.containerStatuses?.[0]?.state?.waiting;
-      if (waiting !== undefined) waits.push(`${waiting.reason}: ${waiting.message ?? ""}`);
-      return { ...pod, status: Object.fromEntries(Object.entries({ ...pod.status, ...status }).filter(([, value]) => value !== null)) };
-    } }) },
-    events: { record: (_object: unknown, { reason, message, fieldPath }: { readonly reason: string; readonly message: string; readonly fieldPath?: string }) => {
-      events.push(`${reason}: ${message}`);
-      places.push(fieldPath ?? "");
-    } },
-    clock, random: seededRandom(1), logger: silentLogger, metrics: createAgentMetrics("n1"), podsDir: folder, csi,
+    client: {
+      for: () => ({
+        patch: async (_namespace: string, _name: string, _type: string, { status }: { readonly status: PodStatus }) => {
+          done.push(`${status.phase}`);
+          patches.push(status);
+          const waiting = status.containerStatuses?.[0]?.state?.waiting;
+          if (waiting !== undefined) waits.push(`${waiting.reason}: ${waiting.message ?? ""}`);
+          return { ...pod, status: Object.fromEntries(Object.entries({ ...pod.status, ...status }).filter(([, value]) => value !== null)) };
+        },
+      }),
+    },
+    events: {
+      record: (_object: unknown, { reason, message, fieldPath }: { readonly reason: string; readonly message: string; readonly fieldPath?: string }) => {
+        events.push(`${reason}: ${message}`);
+        places.push(fieldPath ?? "");
+      },
+    },
+    clock,
+    random: seededRandom(1),
+    logger: silentLogger,
+    metrics: createAgentMetrics("n1"),
+    podsDir: folder,
+    csi,
     images: { release: async () => {} },
-    settings: { nodeName: "n1", hostIps: ["192.0.2.1"], clusterDns: [], clusterDomain: "cluster.local", resolvConf: "", logsDir: folder, cgroupRoot: "/none", memoryBytes: 1 << 30, seccompDir: folder },
+    settings: {
+      nodeName: "n1",
+      hostIps: ["192.0.2.1"],
+      clusterDns: [],
+      clusterDomain: "cluster.local",
+      resolvConf: "",
+      logsDir: folder,
+      cgroupRoot: "/none",
+      memoryBytes: 1 << 30,
+      seccompDir: folder,
+    },
     devices: { prepare: async () => {}, unprepare: async () => void done.push("devices taken back"), cdiDevices: () => [], held: () => [] },
     starts: new Limiter(1),
-    pulls: new Limiter(1), syncMs: 60_000, restartMaxMs: 300_000, mirrorOf: () => undefined,
+    pulls: new Limiter(1),
+    syncMs: 60_000,
+    restartMaxMs: 300_000,
+    mirrorOf: () => undefined,
     sources: () => ({ services: () => [], podIps: [], hostIps: [], allocatable: {}, csi }),
-    runtimeHandler: async () => "", limitPod: () => {}, refuse: () => trouble.refusal, refusePlace: async () => trouble.misplaced, refuseForever: () => undefined,
+    runtimeHandler: async () => "",
+    limitPod: () => {},
+    refuse: () => trouble.refusal,
+    refusePlace: async () => trouble.misplaced,
+    refuseForever: () => undefined,
   } as unknown as PodContext; // what a pod like this needs of it
   const worker: PodWorker = new PodWorker(context, pod, () => void worker.decideResize());
   return { worker, clock, runtime, trouble, events, done, waits, places, patches };
@@ -87,7 +120,10 @@ test("a volume that cannot be brought up to date is told of in the pod's events;
 });
 
 test("a pod is not judged before it is known what the node has; one that is refused has no containers to tell of, whatever it had before", async () => {
-  const running = { ...aPod, status: { phase: "Running", containerStatuses: [{ name: "c", image: "a:1", imageID: "", ready: true, restartCount: 0, state: { running: { startedAt: "2029-01-01T00:00:00Z" } } }] } };
+  const running = {
+    ...aPod,
+    status: { phase: "Running", containerStatuses: [{ name: "c", image: "a:1", imageID: "", ready: true, restartCount: 0, state: { running: { startedAt: "2029-01-01T00:00:00Z" } } }] },
+  };
   const { worker, clock, trouble, done, patches } = aWorker(running);
   trouble.refusal = "not known yet";
   const stop = new AbortController();
@@ -131,7 +167,14 @@ test("a container that is not started again at once has an event that says so, o
 });
 
 test.each([
-  [{ image: "Gone" }, "InvalidImageName", [`InspectFailed: Failed to apply default image tag "Gone": couldn't parse image name "Gone": invalid reference format: repository name (library/Gone) must be lowercase`, "Failed: Error: InvalidImageName"]],
+  [
+    { image: "Gone" },
+    "InvalidImageName",
+    [
+      `InspectFailed: Failed to apply default image tag "Gone": couldn't parse image name "Gone": invalid reference format: repository name (library/Gone) must be lowercase`,
+      "Failed: Error: InvalidImageName",
+    ],
+  ],
   [{ image: "gone:1", imagePullPolicy: "Never" }, "ErrImageNeverPull", ['ErrImageNeverPull: Container image "gone:1" is not present with pull policy of Never', "Failed: Error: ErrImageNeverPull"]],
 ])("an image like %j is told of without a look at a registry", async (image, reason, told) => {
   const { worker, clock, events, waits } = aWorker({ ...aPod, spec: { containers: [{ name: "c", ...image }] } });
@@ -150,7 +193,13 @@ test("an image that cannot be pulled is told of in the words of a kubelet, each 
   const ended = worker.run(running.signal);
   await clock.advance(5_000);
   const why = 'failed to pull and unpack image "docker.io/library/gone:1": failed to resolve reference: not found';
-  const told = ['Pulling: Pulling image "gone:1"', `Failed: Failed to pull image "gone:1": ${why}`, "Failed: Error: ErrImagePull", 'BackOff: Back-off pulling image "gone:1"', "Failed: Error: ImagePullBackOff"];
+  const told = [
+    'Pulling: Pulling image "gone:1"',
+    `Failed: Failed to pull image "gone:1": ${why}`,
+    "Failed: Error: ErrImagePull",
+    'BackOff: Back-off pulling image "gone:1"',
+    "Failed: Error: ImagePullBackOff",
+  ];
   expect(events.slice(0, 5)).toEqual(told);
   expect(waits.slice(-2)).toEqual([`ErrImagePull: ${why}`, `ImagePullBackOff: Back-off pulling image "gone:1": ErrImagePull: ${why}`]);
   await clock.advance(30_000);
@@ -160,7 +209,10 @@ test("an image that cannot be pulled is told of in the words of a kubelet, each 
 });
 
 test("a mount that has to be read-only all the way down is refused where that cannot be promised", async () => {
-  const { worker, clock, waits } = aWorker({ ...aPod, spec: { ...aPod.spec, containers: [{ name: "c", image: "a:1", volumeMounts: [{ name: "secrets", mountPath: "/secrets", readOnly: true, recursiveReadOnly: "Enabled" }] }] } });
+  const { worker, clock, waits } = aWorker({
+    ...aPod,
+    spec: { ...aPod.spec, containers: [{ name: "c", image: "a:1", volumeMounts: [{ name: "secrets", mountPath: "/secrets", readOnly: true, recursiveReadOnly: "Enabled" }] }] },
+  });
   const running = new AbortController();
   const ended = worker.run(running.signal);
   await clock.advance(5_000);
@@ -186,7 +238,11 @@ test.each<[string, Volume]>([
   ["of its own", { name: "about", downwardAPI: { items: [{ path: "step", fieldRef: { fieldPath: "metadata.annotations['step']" } }] } }],
   ["with others", { name: "about", projected: { sources: [{ downwardAPI: { items: [{ path: "step", fieldRef: { fieldPath: "metadata.annotations['step']" } }] } }] } }],
 ])("what a pod is told of itself by a volume %s follows its annotations at once", async (_what, volume) => {
-  const about = (step: string): Pod => ({ ...aPod, metadata: { ...aPod.metadata, annotations: { step } }, spec: { containers: [{ name: "c", image: "a:1", volumeMounts: [{ name: "about", mountPath: "/about" }] }], volumes: [volume] } });
+  const about = (step: string): Pod => ({
+    ...aPod,
+    metadata: { ...aPod.metadata, annotations: { step } },
+    spec: { containers: [{ name: "c", image: "a:1", volumeMounts: [{ name: "about", mountPath: "/about" }] }], volumes: [volume] },
+  });
   const { worker, clock } = aWorker(about("one"));
   const running = new AbortController();
   const ended = worker.run(running.signal);
@@ -227,7 +283,10 @@ test("a pod that leaves the API while its containers are ended, as one that had 
 });
 
 test("a pod claims of its node what it was granted while more has to wait", async () => {
-  const asking = (cpu: string): Pod => ({ ...aPod, spec: { ...aPod.spec, restartPolicy: "Never", containers: [{ name: "c", image: "a:1", command: ["sleep", "1000"], resources: { requests: { cpu } } }] } });
+  const asking = (cpu: string): Pod => ({
+    ...aPod,
+    spec: { ...aPod.spec, restartPolicy: "Never", containers: [{ name: "c", image: "a:1", command: ["sleep", "1000"], resources: { requests: { cpu } } }] },
+  });
   const { worker, clock, trouble } = aWorker(asking("100m"));
   const claimed = () => worker.granted.spec.containers[0]?.resources?.requests?.["cpu"];
   const running = new AbortController();
@@ -273,7 +332,16 @@ test("a volume that only a container for debugging uses is provided when that is
 
 test("while a pod ends, its containers are asked whether they are ready until they have ended themselves", async () => {
   const readinessProbe = { exec: { command: ["true"] }, periodSeconds: 1 };
-  const pod: Pod = { ...aPod, spec: { terminationGracePeriodSeconds: 30, containers: [{ name: "quick", image: "a:1", command: ["sh", "-c", "trap 'exit 0' TERM; sleep 1000"], readinessProbe }, { name: "slow", image: "a:1", command: ["sleep", "1000"], readinessProbe }] } };
+  const pod: Pod = {
+    ...aPod,
+    spec: {
+      terminationGracePeriodSeconds: 30,
+      containers: [
+        { name: "quick", image: "a:1", command: ["sh", "-c", "trap 'exit 0' TERM; sleep 1000"], readinessProbe },
+        { name: "slow", image: "a:1", command: ["sleep", "1000"], readinessProbe },
+      ],
+    },
+  };
   const { worker, clock, runtime, events } = aWorker(pod);
   const running = new AbortController();
   const ended = worker.run(running.signal);
@@ -298,7 +366,16 @@ test("while a pod ends, its containers are asked whether they are ready until th
 });
 
 test("the last words of a container stay as they were when the runtime has forgotten it", async () => {
-  const pod: Pod = { ...aPod, spec: { restartPolicy: "Never", containers: [{ name: "job", image: "a:1", terminationMessagePath: "/dev/termination-log", command: ["sh", "-c", "sleep 10; exit 3"] }, { name: "other", image: "a:1" }] } };
+  const pod: Pod = {
+    ...aPod,
+    spec: {
+      restartPolicy: "Never",
+      containers: [
+        { name: "job", image: "a:1", terminationMessagePath: "/dev/termination-log", command: ["sh", "-c", "sleep 10; exit 3"] },
+        { name: "other", image: "a:1" },
+      ],
+    },
+  };
   const { worker, clock, runtime, patches } = aWorker(pod);
   const running = new AbortController();
   const ended = worker.run(running.signal);

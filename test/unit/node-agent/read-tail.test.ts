@@ -16,7 +16,11 @@ function temporary(): string {
 
 test("of a file the end is read, or all of it", () => {
   const file = path.join(temporary(), "f");
-  for (const [text, max, expected] of [["", 4, ""], ["abc", 4, "abc"], ["abcdef", 4, "cdef"]] as const) {
+  for (const [text, max, expected] of [
+    ["", 4, ""],
+    ["abc", 4, "abc"],
+    ["abcdef", 4, "cdef"],
+  ] as const) {
     writeFileSync(file, text);
     expect(readTail(file, max)).toBe(expected);
   }

@@ -9,7 +9,12 @@ test.each<[string, Partial<PodSpec>, readonly Taint[], string | undefined]>([
   ["that asks for nothing", {}, [], undefined],
   ["that asks for the node's labels", { nodeSelector: { disk: "fast" } }, [], undefined],
   ["that asks for other labels", { nodeSelector: { disk: "slow" } }, [], "NodeAffinity"],
-  ["that asks for them by affinity", { affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions: [{ key: "disk", operator: "NotIn", values: ["fast"] }] }] } } } }, [], "NodeAffinity"],
+  [
+    "that asks for them by affinity",
+    { affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions: [{ key: "disk", operator: "NotIn", values: ["fast"] }] }] } } } },
+    [],
+    "NodeAffinity",
+  ],
   ["that does not bear the node's taint", {}, [gone], "TaintToleration"],
   ["that bears it", { tolerations: [{ key: "gone", operator: "Exists" }] }, [gone], undefined],
   ["that should not have been scheduled, and was", {}, [{ ...gone, effect: "NoSchedule" }], undefined],

@@ -3,7 +3,13 @@ import type { Secret } from "../../../engine/resources/types.ts";
 import { chooseCredentials } from "../../../node-agent/images/registry-credentials.ts";
 
 const base64 = (text: string) => Buffer.from(text).toString("base64");
-const secret = (auths: object, type = "kubernetes.io/dockerconfigjson"): Secret => ({ apiVersion: "v1", kind: "Secret", metadata: { name: "s" }, type, data: type.endsWith("json") ? { ".dockerconfigjson": base64(JSON.stringify({ auths })) } : { ".dockercfg": base64(JSON.stringify(auths)) } });
+const secret = (auths: object, type = "kubernetes.io/dockerconfigjson"): Secret => ({
+  apiVersion: "v1",
+  kind: "Secret",
+  metadata: { name: "s" },
+  type,
+  data: type.endsWith("json") ? { ".dockerconfigjson": base64(JSON.stringify({ auths })) } : { ".dockercfg": base64(JSON.stringify(auths)) },
+});
 const users = (image: string, ...secrets: Secret[]) => chooseCredentials(image, secrets).map(({ username, password }) => `${username}:${password}`);
 const ann = { auth: base64("ann:p:w") };
 

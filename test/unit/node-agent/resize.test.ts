@@ -3,16 +3,48 @@ import type { Container, Pod } from "../../../engine/resources/types.ts";
 import type { ContainerState } from "../../../node-agent/cri/runtime.ts";
 import { memoryProblem, planResizes, withResizeConditions } from "../../../node-agent/pods/resize.ts";
 
-const settings = { nodeName: "n1", hostIps: ["192.0.2.1"], clusterDns: ["10.43.0.10"], clusterDomain: "cluster.local", resolvConf: "", logsDir: "", cgroupRoot: "/m", memoryBytes: 8 * 2 ** 30, seccompDir: "/profiles" };
-const running = (resources: ContainerState["resources"], state: ContainerState["state"] = "running"): ContainerState =>
-  ({ id: "id", sandboxId: "s", podUid: "u", name: "c", attempt: 0, state, image: "", imageId: "", createdAtMs: 0, startedAtMs: 0, finishedAtMs: 0, exitCode: 0, reason: "", message: "", logPath: "", annotations: {}, ...(resources === undefined ? {} : { resources }) });
+const settings = {
+  nodeName: "n1",
+  hostIps: ["192.0.2.1"],
+  clusterDns: ["10.43.0.10"],
+  clusterDomain: "cluster.local",
+  resolvConf: "",
+  logsDir: "",
+  cgroupRoot: "/m",
+  memoryBytes: 8 * 2 ** 30,
+  seccompDir: "/profiles",
+};
+const running = (resources: ContainerState["resources"], state: ContainerState["state"] = "running"): ContainerState => ({
+  id: "id",
+  sandboxId: "s",
+  podUid: "u",
+  name: "c",
+  attempt: 0,
+  state,
+  image: "",
+  imageId: "",
+  createdAtMs: 0,
+  startedAtMs: 0,
+  finishedAtMs: 0,
+  exitCode: 0,
+  reason: "",
+  message: "",
+  logPath: "",
+  annotations: {},
+  ...(resources === undefined ? {} : { resources }),
+});
 const pod = (container: Partial<Container>): Pod => ({ apiVersion: "v1", kind: "Pod", metadata: { name: "p", namespace: "d", uid: "u" }, spec: { containers: [{ name: "c", ...container }] } });
 const half = { requests: { cpu: "500m", memory: "64Mi" }, limits: { cpu: "500m", memory: "64Mi" } };
 const asHalf = { cpuShares: 512, cpuQuota: 50_000, memoryLimitBytes: 64 * 2 ** 20 };
 
 describe("a resize in place", () => {
   it("is planned for what differs from the runtime, and for nothing else", () => {
-    const plan = (container: Partial<Container>, state: ContainerState) => planResizes(pod(container), { sandboxes: [], containers: [state] }, settings).map(({ resources, needsRestart }) => [Number(resources.cpuQuota), Number(resources.memoryLimitInBytes), needsRestart]);
+    const plan = (container: Partial<Container>, state: ContainerState) =>
+      planResizes(pod(container), { sandboxes: [], containers: [state] }, settings).map(({ resources, needsRestart }) => [
+        Number(resources.cpuQuota),
+        Number(resources.memoryLimitInBytes),
+        needsRestart,
+      ]);
     expect(plan({ resources: half }, running(asHalf))).toEqual([]);
     expect(plan({ resources: half }, running({ ...asHalf, cpuQuota: 20_000 }))).toEqual([[50_000, 64 * 2 ** 20, false]]);
     expect(plan({ resources: half }, running({ ...asHalf, cpuQuota: 20_000 }, "exited"))).toEqual([]);
@@ -30,14 +62,25 @@ describe("a resize in place", () => {
 
   it("restarts a container that wants to hear of its request for memory, which the kernel knows nothing of", () => {
     const plan = (annotations: Record<string, string>, restartPolicy: string) =>
-      planResizes(pod({ resources: half, resizePolicy: [{ resourceName: "memory", restartPolicy }] }), { sandboxes: [], containers: [{ ...running(asHalf), annotations }] }, settings).map(({ needsRestart }) => needsRestart);
+      planResizes(pod({ resources: half, resizePolicy: [{ resourceName: "memory", restartPolicy }] }), { sandboxes: [], containers: [{ ...running(asHalf), annotations }] }, settings).map(
+        ({ needsRestart }) => needsRestart,
+      );
     const other = { "mainstay.dev/memory-request": "1" };
-    expect([plan(other, "RestartContainer"), plan(other, "NotRequired"), plan({}, "RestartContainer"), plan({ "mainstay.dev/memory-request": String(64 * 2 ** 20) }, "RestartContainer")]).toEqual([[true], [], [], []]);
+    expect([plan(other, "RestartContainer"), plan(other, "NotRequired"), plan({}, "RestartContainer"), plan({ "mainstay.dev/memory-request": String(64 * 2 ** 20) }, "RestartContainer")]).toEqual([
+      [true],
+      [],
+      [],
+      [],
+    ]);
   });
 
   it("does not bound memory below what is used already", () => {
     const [resize] = planResizes(pod({ resources: half }), { sandboxes: [], containers: [running({ ...asHalf, memoryLimitBytes: 128 * 2 ** 20 })] }, settings);
-    expect([undefined, 1, 64 * 2 ** 20].map((used) => resize && memoryProblem(resize, used))).toEqual([undefined, undefined, `attempting to set container "c" memory limit (${64 * 2 ** 20}) below current usage (${64 * 2 ** 20})`]);
+    expect([undefined, 1, 64 * 2 ** 20].map((used) => resize && memoryProblem(resize, used))).toEqual([
+      undefined,
+      undefined,
+      `attempting to set container "c" memory limit (${64 * 2 ** 20}) below current usage (${64 * 2 ** 20})`,
+    ]);
     const [raise] = planResizes(pod({ resources: half }), { sandboxes: [], containers: [running({ ...asHalf, memoryLimitBytes: 1 })] }, settings);
     expect(raise && memoryProblem(raise, 2 ** 40)).toBeUndefined();
   });
@@ -52,11 +95,21 @@ describe("a resize in place", () => {
     const inProgress = { observedGeneration: 2 };
     const ready = { type: "Ready", status: "True" };
     const first = withResizeConditions([ready], { pending, inProgress }, "t1");
-    expect(first).toEqual([ready, { type: "PodResizePending", status: "True", ...pending, lastProbeTime: "t1", lastTransitionTime: "t1" }, { type: "PodResizeInProgress", status: "True", ...inProgress, lastProbeTime: "t1", lastTransitionTime: "t1" }]);
+    expect(first).toEqual([
+      ready,
+      { type: "PodResizePending", status: "True", ...pending, lastProbeTime: "t1", lastTransitionTime: "t1" },
+      { type: "PodResizeInProgress", status: "True", ...inProgress, lastProbeTime: "t1", lastTransitionTime: "t1" },
+    ]);
     expect(withResizeConditions(first, { pending, inProgress }, "t2")).toEqual(first);
     const second = withResizeConditions(first, { pending: { ...pending, message: "still none" }, inProgress: { ...inProgress, reason: "Error", message: "busy" } }, "t2");
-    expect(second.slice(1)).toMatchObject([{ message: "still none", lastProbeTime: "t2", lastTransitionTime: "t1" }, { reason: "Error", lastTransitionTime: "t2" }]);
-    expect(withResizeConditions(second, { inProgress }, "t3").map(({ type, reason }) => [type, reason])).toEqual([["Ready", undefined], ["PodResizeInProgress", undefined]]);
+    expect(second.slice(1)).toMatchObject([
+      { message: "still none", lastProbeTime: "t2", lastTransitionTime: "t1" },
+      { reason: "Error", lastTransitionTime: "t2" },
+    ]);
+    expect(withResizeConditions(second, { inProgress }, "t3").map(({ type, reason }) => [type, reason])).toEqual([
+      ["Ready", undefined],
+      ["PodResizeInProgress", undefined],
+    ]);
     expect(withResizeConditions(first, {}, "t2")).toEqual([ready]);
   });
 });

@@ -16,8 +16,16 @@ test("each running container is asked for once, and forgotten when it has ended"
   const names = async () => (await running.list()).map(({ name }) => name);
   run("a", "u1");
   run("b", "u2");
-  expect([await names(), await names(), asked]).toEqual([["a", "b"], ["a", "b"], ["u1", "u2"]]);
+  expect([await names(), await names(), asked]).toEqual([
+    ["a", "b"],
+    ["a", "b"],
+    ["u1", "u2"],
+  ]);
   run("c", "u2");
   containers.shift();
-  expect([await names(), await names(), asked]).toEqual([["b", "c"], ["b", "c"], ["u1", "u2", "u2"]]);
+  expect([await names(), await names(), asked]).toEqual([
+    ["b", "c"],
+    ["b", "c"],
+    ["u1", "u2", "u2"],
+  ]);
 });

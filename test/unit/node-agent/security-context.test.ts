@@ -17,7 +17,12 @@ describe("computeSecurityContext", () => {
 
   it("lets a container's words win over the pod's", () => {
     const spec = { securityContext: { runAsUser: 1, runAsGroup: 2, seLinuxOptions: { level: "s0" }, supplementalGroups: [7], fsGroup: 8 } };
-    expect(compute({ securityContext: { runAsUser: 3 } }, root, spec)).toMatchObject({ runAsUser: { value: 3n }, runAsGroup: { value: 2n }, selinuxOptions: { level: "s0" }, supplementalGroups: [7n, 8n] });
+    expect(compute({ securityContext: { runAsUser: 3 } }, root, spec)).toMatchObject({
+      runAsUser: { value: 3n },
+      runAsGroup: { value: 2n },
+      selinuxOptions: { level: "s0" },
+      supplementalGroups: [7n, 8n],
+    });
   });
 
   it("names the image's user beside a group, which runtimes take only with a user", () => {
@@ -39,7 +44,10 @@ describe("computeSecurityContext", () => {
   });
 
   it("finds a named seccomp profile in the node's folder", () => {
-    expect(compute({ securityContext: { seccompProfile: { type: "Localhost", localhostProfile: "team/audit.json" } } }).seccomp).toEqual({ profileType: SecurityProfile_ProfileType.Localhost, localhostRef: "/profiles/team/audit.json" });
+    expect(compute({ securityContext: { seccompProfile: { type: "Localhost", localhostProfile: "team/audit.json" } } }).seccomp).toEqual({
+      profileType: SecurityProfile_ProfileType.Localhost,
+      localhostRef: "/profiles/team/audit.json",
+    });
     expect(compute({ securityContext: { privileged: true } }).seccomp).toEqual({ profileType: SecurityProfile_ProfileType.Unconfined });
     expect(compute({}).seccomp).toEqual({ profileType: SecurityProfile_ProfileType.RuntimeDefault });
   });

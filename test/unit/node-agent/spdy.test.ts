@@ -34,7 +34,10 @@ describe("SPDY frames", () => {
     expect(plain.toString("latin1")).toBe("\0\0\0\x01\0\0\0\nstreamtype\0\0\0\x05error\0\0\0\x02\0\0\0\nstreamtype\0\0\0\x05stdin\0\0\0\x04port\0\0\0\x0280");
   });
 
-  it.each([["another version", hex("8002 0002 00 000004 00000001")], ["a reply without a stream", hex("8003 0002 00 000000")]])("%s is refused", (_what, bytes) => {
+  it.each([
+    ["another version", hex("8002 0002 00 000004 00000001")],
+    ["a reply without a stream", hex("8003 0002 00 000000")],
+  ])("%s is refused", (_what, bytes) => {
     expect(() => new SpdyReader().read(bytes)).toThrow(/SPDY/);
   });
 });

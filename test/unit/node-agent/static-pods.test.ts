@@ -20,8 +20,20 @@ describe("the pod of a file", () => {
     const pod = read(text("web", "  labels: {app: web}\n", "  nosuch: 1\n"));
     const uid = pod.metadata.uid ?? "";
     expect(uid).toMatch(/^[0-9a-f]{32}$/);
-    expect(pod.metadata).toEqual({ name: "web-n1", namespace: "default", uid, labels: { app: "web" }, annotations: { "kubernetes.io/config.hash": uid, "kubernetes.io/config.seen": "t", "kubernetes.io/config.source": "file" } });
-    expect(pod.spec).toMatchObject({ nodeName: "n1", restartPolicy: "Always", dnsPolicy: "ClusterFirst", tolerations: [{ operator: "Exists", effect: "NoExecute" }], containers: [{ imagePullPolicy: "Always" }] });
+    expect(pod.metadata).toEqual({
+      name: "web-n1",
+      namespace: "default",
+      uid,
+      labels: { app: "web" },
+      annotations: { "kubernetes.io/config.hash": uid, "kubernetes.io/config.seen": "t", "kubernetes.io/config.source": "file" },
+    });
+    expect(pod.spec).toMatchObject({
+      nodeName: "n1",
+      restartPolicy: "Always",
+      dnsPolicy: "ClusterFirst",
+      tolerations: [{ operator: "Exists", effect: "NoExecute" }],
+      containers: [{ imagePullPolicy: "Always" }],
+    });
     expect([pod.status, isStatic(pod), isMirror(pod)]).toEqual([{ phase: "Pending", qosClass: "BestEffort" }, true, false]);
   });
 
@@ -64,7 +76,17 @@ describe("mirrors", () => {
 
   test("are the pod with its hash, and belong to the Node", () => {
     const hash = web.metadata.uid;
-    expect(mirror).toEqual({ apiVersion: "v1", kind: "Pod", spec: web.spec, metadata: { name: "web-n1", namespace: "default", annotations: { ...web.metadata.annotations, "kubernetes.io/config.mirror": hash }, ownerReferences: [{ apiVersion: "v1", kind: "Node", name: "n1", uid: "u1", controller: true }] } });
+    expect(mirror).toEqual({
+      apiVersion: "v1",
+      kind: "Pod",
+      spec: web.spec,
+      metadata: {
+        name: "web-n1",
+        namespace: "default",
+        annotations: { ...web.metadata.annotations, "kubernetes.io/config.mirror": hash },
+        ownerReferences: [{ apiVersion: "v1", kind: "Node", name: "n1", uid: "u1", controller: true }],
+      },
+    });
     expect([isMirror(mirror), isStatic(mirror), isMirrorOf(mirror, web), isMirrorOf(mirror, changed)]).toEqual([true, false, true, false]);
   });
 
@@ -90,7 +112,14 @@ describe("a folder of manifests", () => {
   const write = (name: string, content: string) => writeFileSync(path.join(folder, name), content);
   const follow = (clock: Clock = new VirtualClock(), place = folder) => {
     const told: string[][] = [];
-    const manifests = new ManifestFolder({ place, read: (content, file) => read(content, file), onPods: (pods) => told.push(pods.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`)), clock, logger: silentLogger, lookMs: 20_000 });
+    const manifests = new ManifestFolder({
+      place,
+      read: (content, file) => read(content, file),
+      onPods: (pods) => told.push(pods.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`)),
+      clock,
+      logger: silentLogger,
+      lookMs: 20_000,
+    });
     const running = new AbortController();
     const ended = runServices([manifests.asService()], running.signal);
     return { told, stop: async () => (running.abort(), await ended) };

@@ -53,8 +53,16 @@ describe("usage on this machine", () => {
   });
 
   it.each([
-    ["2", { "pods/a/cpu.stat": "usage_usec 7\nuser_usec 1\n", "pods/a/memory.current": "5000\n", "pods/a/memory.stat": "anon 700\ninactive_file 1000\n" }, { cpuNanoseconds: 7000, memoryBytes: 5000, workingSetBytes: 4000, rssBytes: 700 }],
-    ["1", { "cpuacct/pods/a/cpuacct.usage": "42\n", "memory/pods/a/memory.usage_in_bytes": "500\n", "memory/pods/a/memory.stat": "inactive_file 1\ntotal_rss 3\ntotal_inactive_file 600\n" }, { cpuNanoseconds: 42, memoryBytes: 500, workingSetBytes: 0, rssBytes: 3 }],
+    [
+      "2",
+      { "pods/a/cpu.stat": "usage_usec 7\nuser_usec 1\n", "pods/a/memory.current": "5000\n", "pods/a/memory.stat": "anon 700\ninactive_file 1000\n" },
+      { cpuNanoseconds: 7000, memoryBytes: 5000, workingSetBytes: 4000, rssBytes: 700 },
+    ],
+    [
+      "1",
+      { "cpuacct/pods/a/cpuacct.usage": "42\n", "memory/pods/a/memory.usage_in_bytes": "500\n", "memory/pods/a/memory.stat": "inactive_file 1\ntotal_rss 3\ntotal_inactive_file 600\n" },
+      { cpuNanoseconds: 42, memoryBytes: 500, workingSetBytes: 0, rssBytes: 3 },
+    ],
   ])("of a cgroup is read under version %s", async (_version, files, expected) => {
     const root = mkdtempSync(path.join(os.tmpdir(), "cgroup-"));
     try {

@@ -49,7 +49,8 @@ test("only a folder among the volumes is ever deleted for one", async () => {
     await deleteFolder(volumesDir, path.join(volumesDir, "pvc-1"));
     expect(readdirSync(volumesDir)).toEqual([]);
     await deleteFolder(volumesDir, path.join(volumesDir, "pvc-1"));
-    for (const place of [folder, volumesDir, path.join(volumesDir, "..", "precious"), path.join(folder, "precious"), "/", path.join(volumesDir, ".deleted-x")]) await expect(deleteFolder(volumesDir, place)).rejects.toThrow("it is not in");
+    for (const place of [folder, volumesDir, path.join(volumesDir, "..", "precious"), path.join(folder, "precious"), "/", path.join(volumesDir, ".deleted-x")])
+      await expect(deleteFolder(volumesDir, place)).rejects.toThrow("it is not in");
     expect(existsSync(path.join(folder, "precious"))).toBe(true);
   });
 });

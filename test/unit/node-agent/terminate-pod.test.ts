@@ -42,7 +42,17 @@ const sidecar = (name: string): Container => ({ name, restartPolicy: "Always", l
 test("sidecars are told at once that the pod ends, and end after the others, the last that started first", async () => {
   const spec = { initContainers: [sidecar("proxy"), sidecar("logs")], containers: [{ name: "app", lifecycle: hook }] };
   // In whatever order the runtime names them.
-  expect(await endPod(spec, { logs: 1, app: 5, proxy: 1 })).toEqual(["hook app 0", "hook logs 0", "hook proxy 0", "signal app 0", "end app 5", "signal logs 5", "end logs 6", "signal proxy 6", "end proxy 7"]);
+  expect(await endPod(spec, { logs: 1, app: 5, proxy: 1 })).toEqual([
+    "hook app 0",
+    "hook logs 0",
+    "hook proxy 0",
+    "signal app 0",
+    "end app 5",
+    "signal logs 5",
+    "end logs 6",
+    "signal proxy 6",
+    "end proxy 7",
+  ]);
 });
 
 test("a sidecar does not wait for its turn beyond the time that the pod has", async () => {

@@ -61,11 +61,29 @@ describe("field sets", () => {
 
   test("list their elements in upstream's order", () => {
     const elements = ["i:1", 'v:"b"', 'v:"a"', "v:10", "v:9", 'k:{"port":443,"protocol":"TCP"}', 'k:{"port":80,"protocol":"UDP"}', 'k:{"port":80,"protocol":"TCP"}', "f:b", "f:a", "."];
-    expect(elements.sort(compareElements)).toEqual([".", "f:a", "f:b", 'k:{"port":80,"protocol":"TCP"}', 'k:{"port":80,"protocol":"UDP"}', 'k:{"port":443,"protocol":"TCP"}', "v:9", "v:10", 'v:"a"', 'v:"b"', "i:1"]);
+    expect(elements.sort(compareElements)).toEqual([
+      ".",
+      "f:a",
+      "f:b",
+      'k:{"port":80,"protocol":"TCP"}',
+      'k:{"port":80,"protocol":"UDP"}',
+      'k:{"port":443,"protocol":"TCP"}',
+      "v:9",
+      "v:10",
+      'v:"a"',
+      'v:"b"',
+      "i:1",
+    ]);
   });
 
   test("print their paths as conflicts show them, those that end at a level first", () => {
-    const set = build([["f:spec", "f:containers", 'k:{"name":"app"}', "f:image"], ["f:spec", "f:ports", 'k:{"port":80,"protocol":"TCP"}'], ["f:spec", "f:replicas"], ["f:list", 'v:"x/y"'], ["f:list", "i:2"]]);
+    const set = build([
+      ["f:spec", "f:containers", 'k:{"name":"app"}', "f:image"],
+      ["f:spec", "f:ports", 'k:{"port":80,"protocol":"TCP"}'],
+      ["f:spec", "f:replicas"],
+      ["f:list", 'v:"x/y"'],
+      ["f:list", "i:2"],
+    ]);
     expect(printPaths(set)).toEqual(['.list[="x/y"]', ".list[2]", ".spec.replicas", '.spec.containers[name="app"].image', '.spec.ports[port=80,protocol="TCP"]']);
   });
 

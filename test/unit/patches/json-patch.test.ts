@@ -23,11 +23,25 @@ test.each([
   ["move", [{ op: "move", from: "/metadata/labels/a", path: "/moved" }], { metadata: { labels: { "x/y": "2" } }, list: [1, 2, 3], moved: "1" }],
   ["copy", [{ op: "copy", from: "/list/0", path: "/list/-" }], { metadata: target.metadata, list: [1, 2, 3, 1] }],
   ["replace of a key that is not there", [{ op: "replace", path: "/metadata/labels/b", value: "3" }], { metadata: { labels: { a: "1", "x/y": "2", b: "3" } }, list: [1, 2, 3] }],
-  ["replace of everything", [{ op: "replace", path: "", value: { list: [] } }, { op: "add", path: "/list/-", value: 1 }], { list: [1] }],
+  [
+    "replace of everything",
+    [
+      { op: "replace", path: "", value: { list: [] } },
+      { op: "add", path: "/list/-", value: 1 },
+    ],
+    { list: [1] },
+  ],
   ["a test of everything", [{ op: "test", path: "", value: { list: [1, 2, 3], metadata: { labels: { "x/y": "2", a: "1" } } } }], target],
   ["add without a value", [{ op: "add", path: "/metadata/labels/b" }], { metadata: { labels: { a: "1", "x/y": "2", b: null } }, list: [1, 2, 3] }],
   ["an index from the end", [{ op: "replace", path: "/list/-1", value: 9 }], { metadata: target.metadata, list: [1, 2, 9] }],
-  ["a test that holds", [{ op: "test", path: "/list", value: [1, 2, 3] }, { op: "remove", path: "/list" }], { metadata: target.metadata }],
+  [
+    "a test that holds",
+    [
+      { op: "test", path: "/list", value: [1, 2, 3] },
+      { op: "remove", path: "/list" },
+    ],
+    { metadata: target.metadata },
+  ],
 ])("JSON patch: %s", (_, operations, expected) => {
   expect(applyJsonPatch(target, deepFreeze(operations))).toEqual(expected);
 });
@@ -37,10 +51,39 @@ test.each<[string, object[], string]>([
   ["what was there and nobody went through stays as it was", [], '{"list":[{"d":1,"c":2}],"metadata":{"b":1,"a":2}}'],
   ["what operations went through is by name", [{ op: "add", path: "/metadata/aa", value: 1 }], '{"list":[{"d":1,"c":2}],"metadata":{"a":2,"aa":1,"b":1}}'],
   ["a value is as it was given", [{ op: "add", path: "/list/-", value: VALUE }], '{"list":[{"d":1,"c":2},{"zebra":1,"ape":{"y":1,"x":2}}],"metadata":{"b":1,"a":2}}'],
-  ["unless a later operation goes through it", [{ op: "add", path: "/list/-", value: VALUE }, { op: "replace", path: "/list/1/zebra", value: 2 }], '{"list":[{"d":1,"c":2},{"ape":{"y":1,"x":2},"zebra":2}],"metadata":{"b":1,"a":2}}'],
-  ["or compares it", [{ op: "add", path: "/list/-", value: VALUE }, { op: "test", path: "/list/1", value: VALUE }], '{"list":[{"d":1,"c":2},{"ape":{"x":2,"y":1},"zebra":1}],"metadata":{"b":1,"a":2}}'],
-  ["a copy is as what it copies was written", [{ op: "test", path: "/list/0/c", value: 2 }, { op: "copy", from: "/list/0", path: "/list/-" }, { op: "add", path: "/list/1/e", value: 1 }], '{"list":[{"c":2,"d":1},{"c":2,"d":1,"e":1}],"metadata":{"b":1,"a":2}}'],
-  ["what is moved stays as it was", [{ op: "add", path: "/list/-", value: VALUE }, { op: "move", from: "/list/1", path: "/moved" }], '{"list":[{"d":1,"c":2}],"metadata":{"b":1,"a":2},"moved":{"zebra":1,"ape":{"y":1,"x":2}}}'],
+  [
+    "unless a later operation goes through it",
+    [
+      { op: "add", path: "/list/-", value: VALUE },
+      { op: "replace", path: "/list/1/zebra", value: 2 },
+    ],
+    '{"list":[{"d":1,"c":2},{"ape":{"y":1,"x":2},"zebra":2}],"metadata":{"b":1,"a":2}}',
+  ],
+  [
+    "or compares it",
+    [
+      { op: "add", path: "/list/-", value: VALUE },
+      { op: "test", path: "/list/1", value: VALUE },
+    ],
+    '{"list":[{"d":1,"c":2},{"ape":{"x":2,"y":1},"zebra":1}],"metadata":{"b":1,"a":2}}',
+  ],
+  [
+    "a copy is as what it copies was written",
+    [
+      { op: "test", path: "/list/0/c", value: 2 },
+      { op: "copy", from: "/list/0", path: "/list/-" },
+      { op: "add", path: "/list/1/e", value: 1 },
+    ],
+    '{"list":[{"c":2,"d":1},{"c":2,"d":1,"e":1}],"metadata":{"b":1,"a":2}}',
+  ],
+  [
+    "what is moved stays as it was",
+    [
+      { op: "add", path: "/list/-", value: VALUE },
+      { op: "move", from: "/list/1", path: "/moved" },
+    ],
+    '{"list":[{"d":1,"c":2}],"metadata":{"b":1,"a":2},"moved":{"zebra":1,"ape":{"y":1,"x":2}}}',
+  ],
 ])("keys are in the order in which upstream writes them: %s", (_, operations, text) => {
   const patched = patchJson({ metadata: { b: 1, a: 2 }, list: [{ d: 1, c: 2 }] }, operations);
   expect(JSON.stringify(patched.inOrder())).toBe(text);
@@ -48,7 +91,10 @@ test.each<[string, object[], string]>([
 });
 
 test("later operations may write into what earlier ones inserted", () => {
-  const operations = deepFreeze([{ op: "add", path: "/new", value: {} }, { op: "add", path: "/new/a", value: 1 }]);
+  const operations = deepFreeze([
+    { op: "add", path: "/new", value: {} },
+    { op: "add", path: "/new/a", value: 1 },
+  ]);
   expect(applyJsonPatch(target, operations)).toMatchObject({ new: { a: 1 } });
   expect(operations[0]).toEqual({ op: "add", path: "/new", value: {} });
 });
@@ -66,10 +112,23 @@ test.each([
   ["a replacement beyond the end", [{ op: "replace", path: "/list/3", value: 1 }]],
   ["an index out of bounds", [{ op: "add", path: "/list/9", value: 1 }]],
   ["a write to a prototype", [{ op: "add", path: "/__proto__/polluted", value: 1 }]],
-  ["a first operation that fits and a second that does not", [{ op: "remove", path: "/list" }, { op: "remove", path: "/list" }]],
+  [
+    "a first operation that fits and a second that does not",
+    [
+      { op: "remove", path: "/list" },
+      { op: "remove", path: "/list" },
+    ],
+  ],
 ])("%s answers as recorded from upstream", (_, operations) => {
   expect(failure(operations).status).toEqual({
-    kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", message: "the server rejected our request due to an error in our request", reason: "Invalid", details: {}, code: 422,
+    kind: "Status",
+    apiVersion: "v1",
+    metadata: {},
+    status: "Failure",
+    message: "the server rejected our request due to an error in our request",
+    reason: "Invalid",
+    details: {},
+    code: 422,
   });
   expect(({} as Record<string, unknown>)["polluted"]).toBeUndefined();
 });
@@ -91,7 +150,12 @@ test("items in front of a long list are put in up to a number", () => {
   const list = Array.from({ length: 100_000 }, (_, index) => index);
   expect(applyJsonPatch(list, operations(100))).toHaveLength(100_100);
   expect(() => applyJsonPatch(list, operations(10_000))).toThrow("Request entity too large: the operations of the JSON patch go through lists that are too long for so many");
-  expect(applyJsonPatch(list, operations(10_000).map((operation) => ({ ...operation, path: "/-" })))).toHaveLength(110_000);
+  expect(
+    applyJsonPatch(
+      list,
+      operations(10_000).map((operation) => ({ ...operation, path: "/-" })),
+    ),
+  ).toHaveLength(110_000);
 });
 
 test("copies cannot double an object without end", () => {

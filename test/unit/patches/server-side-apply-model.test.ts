@@ -116,7 +116,10 @@ const containers = someOf(
       name,
       image: fc.constantFrom("x:1", "x:2"),
       env: someOf(fc.record({ name, value: fc.constantFrom("1", "2") }, { requiredKeys: ["name"] }), (item) => item.name),
-      ports: someOf(fc.record({ containerPort: fc.constantFrom(80, 443), protocol: fc.constantFrom("TCP", "UDP"), name }, { requiredKeys: ["containerPort"] }), (item) => `${item.containerPort}${item.protocol ?? "TCP"}`),
+      ports: someOf(
+        fc.record({ containerPort: fc.constantFrom(80, 443), protocol: fc.constantFrom("TCP", "UDP"), name }, { requiredKeys: ["containerPort"] }),
+        (item) => `${item.containerPort}${item.protocol ?? "TCP"}`,
+      ),
       command: fc.array(fc.constantFrom("r", "s"), { maxLength: 2 }),
       resources: fc.record({ limits: fc.dictionary(fc.constantFrom("cpu", "memory"), fc.constantFrom("1", "2"), { noNullPrototype: true }) }, { requiredKeys: [] }),
     },
@@ -125,9 +128,9 @@ const containers = someOf(
   (item) => item.name,
 );
 const map = fc.dictionary(name, fc.constantFrom("1", "2"), { noNullPrototype: true });
-const pod = fc.record({ spec: fc.record({ containers, nodeSelector: map }, { requiredKeys: [] }), metadata: fc.record({ finalizers: someOf(name, String), labels: map, annotations: map }, { requiredKeys: [] }) }).map(
-  ({ spec, metadata }): KubeObject => deepFreeze({ apiVersion: "v1", kind: "Pod", metadata: { name: "p", ...metadata }, spec } as KubeObject),
-);
+const pod = fc
+  .record({ spec: fc.record({ containers, nodeSelector: map }, { requiredKeys: [] }), metadata: fc.record({ finalizers: someOf(name, String), labels: map, annotations: map }, { requiredKeys: [] }) })
+  .map(({ spec, metadata }): KubeObject => deepFreeze({ apiVersion: "v1", kind: "Pod", metadata: { name: "p", ...metadata }, spec } as KubeObject));
 
 function apply(live: KubeObject | undefined, manager: string, intent: KubeObject): KubeObject {
   return deepFreeze(applyServerSide({ schema: podSchema, live, intent, manager, force: true, apiVersion: "v1", nowText: "2026-01-01T00:00:00Z" }));

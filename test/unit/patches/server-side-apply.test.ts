@@ -73,9 +73,14 @@ describe("server-side apply of a ConfigMap", () => {
   test("answers a value that another manager owns with the recorded conflict", () => {
     const live = apply(undefined, "m1", configMap({ k: "1" }));
     expect(failure(() => apply(live, "m2", configMap({ k: "2" }))).status).toEqual({
-      kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure",
-      message: 'Apply failed with 1 conflict: conflict with "m1": .data.k', reason: "Conflict",
-      details: { causes: [{ reason: "FieldManagerConflict", message: 'conflict with "m1"', field: ".data.k" }] }, code: 409,
+      kind: "Status",
+      apiVersion: "v1",
+      metadata: {},
+      status: "Failure",
+      message: 'Apply failed with 1 conflict: conflict with "m1": .data.k',
+      reason: "Conflict",
+      details: { causes: [{ reason: "FieldManagerConflict", message: 'conflict with "m1"', field: ".data.k" }] },
+      code: 409,
     });
   });
 
@@ -85,7 +90,9 @@ describe("server-side apply of a ConfigMap", () => {
     const error = failure(() => apply(live, "m2", configMap({ a: "2", b: "2", c: "2" })));
     expect(error.message).toBe('Apply failed with 3 conflicts: conflicts with "kubectl-edit" using v1:\n- .data.a\n- .data.b\nconflicts with "m1":\n- .data.c');
     expect(error.status.details?.causes?.map((cause) => `${cause.message}: ${cause.field}`)).toEqual([
-      'conflict with "kubectl-edit" using v1: .data.a', 'conflict with "kubectl-edit" using v1: .data.b', 'conflict with "m1": .data.c',
+      'conflict with "kubectl-edit" using v1: .data.a',
+      'conflict with "kubectl-edit" using v1: .data.b',
+      'conflict with "m1": .data.c',
     ]);
     expect(failure(() => apply(live, "m2", configMap({ a: "2", b: "1" }))).message).toBe('Apply failed with 1 conflict: conflict with "kubectl-edit" using v1: .data.a');
   });
@@ -93,7 +100,9 @@ describe("server-side apply of a ConfigMap", () => {
   test("names the subresource of an updater in a conflict", () => {
     let live = update(undefined, "creator", deployment({ replicas: 1 }));
     live = update(live, "autoscaler", { ...live, ...deployment({ replicas: 3 }), metadata: live.metadata }, { subresource: "scale" });
-    expect(failure(() => apply(live, "git", deployment({ replicas: 2 }))).message).toBe('Apply failed with 1 conflict: conflict with "autoscaler" with subresource "scale" using apps/v1: .spec.replicas');
+    expect(failure(() => apply(live, "git", deployment({ replicas: 2 }))).message).toBe(
+      'Apply failed with 1 conflict: conflict with "autoscaler" with subresource "scale" using apps/v1: .spec.replicas',
+    );
   });
 
   test("takes the field over when forced", () => {
@@ -109,7 +118,22 @@ describe("server-side apply of a ConfigMap", () => {
   });
 
   test("leaves an empty map behind where a null stands for one whose entries are given up", () => {
-    const schema = { type: "object", properties: { apiVersion: { type: "string" }, kind: { type: "string" }, metadata: { type: "object", "x-kubernetes-preserve-unknown-fields": true }, spec: { type: "object", properties: { m: { type: "object", additionalProperties: { type: "string", nullable: false }, nullable: false }, l: { type: "array", items: { type: "string" }, "x-kubernetes-list-type": "set", nullable: false }, n: { type: "integer" } } } } } as const;
+    const schema = {
+      type: "object",
+      properties: {
+        apiVersion: { type: "string" },
+        kind: { type: "string" },
+        metadata: { type: "object", "x-kubernetes-preserve-unknown-fields": true },
+        spec: {
+          type: "object",
+          properties: {
+            m: { type: "object", additionalProperties: { type: "string", nullable: false }, nullable: false },
+            l: { type: "array", items: { type: "string" }, "x-kubernetes-list-type": "set", nullable: false },
+            n: { type: "integer" },
+          },
+        },
+      },
+    } as const;
     const thing = (value: Loose): KubeObject => deepFreeze({ apiVersion: "g.io/v1", kind: "Thing", metadata: { name: "t" }, spec: value });
     const live = apply(undefined, "m1", thing({ m: { k: "1" }, n: 2 }), { schema });
     expect(spec(apply(live, "m1", thing({ m: null, n: 2 }), { schema }))).toEqual({ m: {}, n: 2 });
@@ -122,7 +146,10 @@ describe("server-side apply of a ConfigMap", () => {
     let live = apply(apply(undefined, "m1", configMap({ k: "1" })), "m2", configMap({ k: "1" }));
     // Who applies what is there already has no time, and so comes first.
     expect(Object.keys(owners(live))).toEqual(["Apply m2", "Apply m1"]);
-    expect(live.metadata.managedFields?.map(({ manager, time }) => [manager, time === undefined])).toEqual([["m2", true], ["m1", false]]);
+    expect(live.metadata.managedFields?.map(({ manager, time }) => [manager, time === undefined])).toEqual([
+      ["m2", true],
+      ["m1", false],
+    ]);
     live = apply(live, "m1", configMap({ x: "1" }));
     expect(data(live)).toEqual({ k: "1", x: "1" });
     live = apply(live, "m2", configMap({ y: "1" }));
@@ -232,19 +259,31 @@ describe("server-side apply by schema", () => {
   const selector = { matchLabels: { app: "web" } };
 
   test("owns atomic selectors as one, structs not at all, and list items by their keys", () => {
-    const created = apply(undefined, "git", deployment({
-      replicas: 2, selector, strategy: { type: "Recreate" },
-      template: template([{ name: "app", image: "nginx:1", ports: [{ containerPort: 80 }], env: [{ name: "A", value: "1" }], command: ["a", "b"] }]),
-    }));
+    const created = apply(
+      undefined,
+      "git",
+      deployment({
+        replicas: 2,
+        selector,
+        strategy: { type: "Recreate" },
+        template: template([{ name: "app", image: "nginx:1", ports: [{ containerPort: 80 }], env: [{ name: "A", value: "1" }], command: ["a", "b"] }]),
+      }),
+    );
     expect(owners(created)["Apply git"]).toEqual({
       "f:spec": {
-        "f:replicas": {}, "f:selector": {}, "f:strategy": { "f:type": {} },
+        "f:replicas": {},
+        "f:selector": {},
+        "f:strategy": { "f:type": {} },
         "f:template": {
           "f:metadata": { "f:labels": { "f:app": {} } },
           "f:spec": {
             "f:containers": {
               'k:{"name":"app"}': {
-                ".": {}, "f:command": {}, "f:env": { 'k:{"name":"A"}': { ".": {}, "f:name": {}, "f:value": {} } }, "f:image": {}, "f:name": {},
+                ".": {},
+                "f:command": {},
+                "f:env": { 'k:{"name":"A"}': { ".": {}, "f:name": {}, "f:value": {} } },
+                "f:image": {},
+                "f:name": {},
                 "f:ports": { 'k:{"containerPort":80,"protocol":"TCP"}': { ".": {}, "f:containerPort": {} } },
               },
             },
@@ -256,8 +295,20 @@ describe("server-side apply by schema", () => {
 
   test("joins ports whose protocol is left out with those that say TCP", () => {
     const live = apply(undefined, "a", service({ ports: [{ port: 80, protocol: "TCP", name: "http" }] }));
-    const next = apply(live, "b", service({ ports: [{ port: 80, targetPort: 8080 }, { port: 80, protocol: "UDP" }] }));
-    expect(spec(next)["ports"]).toEqual([{ port: 80, protocol: "TCP", name: "http", targetPort: 8080 }, { port: 80, protocol: "UDP" }]);
+    const next = apply(
+      live,
+      "b",
+      service({
+        ports: [
+          { port: 80, targetPort: 8080 },
+          { port: 80, protocol: "UDP" },
+        ],
+      }),
+    );
+    expect(spec(next)["ports"]).toEqual([
+      { port: 80, protocol: "TCP", name: "http", targetPort: 8080 },
+      { port: 80, protocol: "UDP" },
+    ]);
   });
 
   test("adds a container beside others' and takes only its own away", () => {
@@ -319,7 +370,18 @@ describe("server-side apply by schema", () => {
   });
 
   test("refuses items that share a key", () => {
-    const intent = deployment({ selector, template: template([{ name: "app", env: [{ name: "A", value: "1" }, { name: "A", value: "2" }] }]) });
+    const intent = deployment({
+      selector,
+      template: template([
+        {
+          name: "app",
+          env: [
+            { name: "A", value: "1" },
+            { name: "A", value: "2" },
+          ],
+        },
+      ]),
+    });
     expect(failure(() => apply(undefined, "a", intent)).message).toBe(
       'failed to create typed patch object (shop/web; apps/v1, Kind=Deployment): .spec.template.spec.containers[name="app"].env: duplicate entries for key [name="A"]',
     );
@@ -328,7 +390,9 @@ describe("server-side apply by schema", () => {
   test("replaces stored duplicates by the intent's one item", () => {
     const duplicated = stored(deployment({ template: { spec: { containers: [{ name: "app", env: [{ name: "A", value: "1" }, { name: "B" }, { name: "A", value: "2" }] }] } } }));
     const live = update(undefined, "x", duplicated);
-    expect((owners(live)["Update x"] as { "f:spec": { "f:template": { "f:spec": { "f:containers": Loose } } } })["f:spec"]["f:template"]["f:spec"]["f:containers"]['k:{"name":"app"}']).toMatchObject({ "f:env": { 'k:{"name":"A"}': {} } });
+    expect((owners(live)["Update x"] as { "f:spec": { "f:template": { "f:spec": { "f:containers": Loose } } } })["f:spec"]["f:template"]["f:spec"]["f:containers"]['k:{"name":"app"}']).toMatchObject({
+      "f:env": { 'k:{"name":"A"}': {} },
+    });
     const next = apply(live, "a", deployment({ template: { spec: { containers: [{ name: "app", env: [{ name: "A", value: "3" }] }] } } }), { force: true });
     expect(((spec(next)["template"] as Loose)["spec"] as { containers: { env: unknown[] }[] }).containers[0]?.env).toEqual([{ name: "A", value: "3" }, { name: "B" }]);
   });

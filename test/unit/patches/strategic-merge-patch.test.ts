@@ -36,11 +36,27 @@ describe("strategic merge patch", () => {
     ["replaces a map whose strategy says so", { replaced: { a: "1" } }, { replaced: { b: "2" } }, { replaced: { b: "2" } }],
     ["replaces lists without a strategy", { plain: [{ name: "a" }] }, { plain: [{ name: "b", value: null }] }, { plain: [{ name: "b" }] }],
     ["merges what the schema does not know like a merge patch", { other: { a: 1, list: [1] } }, { other: { b: 2, list: [2] } }, { other: { a: 1, b: 2, list: [2] } }],
-    ["drops nulls and directives of new values", {}, { items: [{ name: "a", value: null }, { name: "b", $patch: "delete" }], union: { $retainKeys: ["a"], a: "1" } }, { items: [{ name: "a" }], union: { a: "1" } }],
+    [
+      "drops nulls and directives of new values",
+      {},
+      {
+        items: [
+          { name: "a", value: null },
+          { name: "b", $patch: "delete" },
+        ],
+        union: { $retainKeys: ["a"], a: "1" },
+      },
+      { items: [{ name: "a" }], union: { a: "1" } },
+    ],
     ["deletes from a list of scalars", { set: ["a", "b"] }, { "$deleteFromPrimitiveList/set": ["a", "z"] }, { set: ["b"] }],
     ["ignores deletions from a list that is not there", {}, { "$deleteFromPrimitiveList/set": ["a"] }, {}],
     ["ignores an order of a list that is not there", {}, { "$setElementOrder/items": [{ name: "a" }] }, {}],
-    ["puts new items where the order says", { items: [{ name: "a" }, { name: "b" }] }, { "$setElementOrder/items": [{ name: "b" }, { name: "n" }, { name: "a" }], items: [{ name: "n" }] }, { items: [{ name: "b" }, { name: "n" }, { name: "a" }] }],
+    [
+      "puts new items where the order says",
+      { items: [{ name: "a" }, { name: "b" }] },
+      { "$setElementOrder/items": [{ name: "b" }, { name: "n" }, { name: "a" }], items: [{ name: "n" }] },
+      { items: [{ name: "b" }, { name: "n" }, { name: "a" }] },
+    ],
     ["keeps items that the order does not name where they were", { set: ["a", "b", "c", "d"] }, { "$setElementOrder/set": ["d", "a"] }, { set: ["b", "c", "d", "a"] }],
     ["replaces the whole object", { map: { a: "1" }, set: ["a"] }, { $patch: "replace", set: ["b"] }, { set: ["b"] }],
     ["removes keys that are not retained", { union: { a: "1" } }, { union: { $retainKeys: ["b"], b: "2" } }, { union: { b: "2" } }],
@@ -52,7 +68,7 @@ describe("strategic merge patch", () => {
     ["a patched key that is not retained", { union: {} }, { union: { $retainKeys: ["a"], b: "1" } }, "invalid patch format of retainKeys"],
     ["an element order that is no list", { set: [] }, { "$setElementOrder/set": "a" }, "invalid patch format of setElementOrder list"],
     ["an element order that contradicts the patch", { set: ["a"] }, { "$setElementOrder/set": ["a", "b"], set: ["b", "a"] }, "doesn't match $setElementOrder list"],
-    ["a deletion list that names no field", { set: ["a"] }, { "$deleteFromPrimitiveList": ["a"] }, "invalid patch format of primitive list"],
+    ["a deletion list that names no field", { set: ["a"] }, { $deleteFromPrimitiveList: ["a"] }, "invalid patch format of primitive list"],
     ["an unknown directive", { map: {} }, { map: { $patch: "upsert" } }, "unknown patch type: upsert"],
     ["a merge directive in a list", { items: [{ name: "a" }] }, { items: [{ $patch: "merge" }] }, "merging lists cannot yet be specified in the patch"],
     ["lists of lists", { set: [["a"]] }, { set: ["b"] }, "lists of lists are not supported"],
@@ -74,7 +90,10 @@ describe("strategic merge patch", () => {
 });
 
 const names = fc.constantFrom("a", "b", "c", "d");
-const items = fc.uniqueArray(fc.record({ name: names, value: fc.constantFrom("1", "2"), nested: fc.dictionary(names, fc.constantFrom("1", "2"), { noNullPrototype: true }) }, { requiredKeys: ["name"] }), { selector: (item) => item.name });
+const items = fc.uniqueArray(
+  fc.record({ name: names, value: fc.constantFrom("1", "2"), nested: fc.dictionary(names, fc.constantFrom("1", "2"), { noNullPrototype: true }) }, { requiredKeys: ["name"] }),
+  { selector: (item) => item.name },
+);
 const state = fc.record({ items, set: fc.uniqueArray(names), map: fc.dictionary(names, fc.constantFrom("1", "2"), { noNullPrototype: true }) });
 type State = typeof state extends fc.Arbitrary<infer T> ? T : never;
 

@@ -34,7 +34,10 @@ describe("ownership after a create", () => {
   });
 
   test("has the nulls of custom kinds, and in items of lists those that Go writes", () => {
-    const schema = { type: "object", properties: { spec: { type: "object", properties: { maybe: { type: "string", nullable: true }, any: { type: "object", "x-kubernetes-preserve-unknown-fields": true } } } } } as const;
+    const schema = {
+      type: "object",
+      properties: { spec: { type: "object", properties: { maybe: { type: "string", nullable: true }, any: { type: "object", "x-kubernetes-preserve-unknown-fields": true } } } },
+    } as const;
     const made = track(undefined, deepFreeze({ apiVersion: "g.io/v1", kind: "Thing", metadata: { name: "t" }, spec: { maybe: null, any: { q: null, z: 1 } } } as KubeObject), { schema });
     expect(fieldsOf(made, "m")).toEqual({ "f:spec": { ".": {}, "f:any": { ".": {}, "f:q": {}, "f:z": {} }, "f:maybe": {} } });
     const set = edited(made, { spec: { maybe: "x", any: { q: null, z: 1 } } });
@@ -42,45 +45,90 @@ describe("ownership after a create", () => {
     expect([fieldsOf(changed, "n"), fieldsOf(changed, "m")]).toEqual([{ "f:spec": { "f:maybe": {} } }, { "f:spec": { ".": {}, "f:any": { ".": {}, "f:q": {}, "f:z": {} } } }]);
     // Clients that mean to end the tracking send a list with an empty entry; of what users define an empty list is no list.
     expect(fieldsOf(track(changed, edited(changed, { metadata: { ...changed.metadata, managedFields: [] } }), { schema }), "n")).toEqual({ "f:spec": { "f:maybe": {} } });
-    const before = deepFreeze({ apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "d", managedFields: [{ manager: "x", operation: "Update", apiVersion: "apps/v1", time: T1, fieldsType: "FieldsV1", fieldsV1: { "f:metadata": { "f:labels": {} } } }] }, status: {} } as unknown as KubeObject);
+    const before = deepFreeze({
+      apiVersion: "apps/v1",
+      kind: "Deployment",
+      metadata: { name: "d", managedFields: [{ manager: "x", operation: "Update", apiVersion: "apps/v1", time: T1, fieldsType: "FieldsV1", fieldsV1: { "f:metadata": { "f:labels": {} } } }] },
+      status: {},
+    } as unknown as KubeObject);
     const after = edited(before, { status: { conditions: [{ type: "Available", status: "True", lastTransitionTime: null, lastUpdateTime: null }] } });
-    expect(fieldsOf(track(before, after, { schema: deploymentSchema, subresource: "status" }), "m")).toEqual({ "f:status": { "f:conditions": { ".": {}, 'k:{"type":"Available"}': { ".": {}, "f:lastTransitionTime": {}, "f:lastUpdateTime": {}, "f:status": {}, "f:type": {} } } } });
+    expect(fieldsOf(track(before, after, { schema: deploymentSchema, subresource: "status" }), "m")).toEqual({
+      "f:status": { "f:conditions": { ".": {}, 'k:{"type":"Available"}': { ".": {}, "f:lastTransitionTime": {}, "f:lastUpdateTime": {}, "f:status": {}, "f:type": {} } } },
+    });
   });
 
   test("of a Deployment is what kubectl create shows on a real server", () => {
     const sent = {
-      apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "nginx", namespace: "default", labels: { app: "nginx" } },
-      spec: { replicas: 1, selector: { matchLabels: { app: "nginx" } }, template: { metadata: { labels: { app: "nginx" } }, spec: { containers: [{ name: "nginx", image: "nginx", imagePullPolicy: "Always" }] } }, strategy: { rollingUpdate: { maxSurge: "25%", maxUnavailable: "25%" } } },
+      apiVersion: "apps/v1",
+      kind: "Deployment",
+      metadata: { name: "nginx", namespace: "default", labels: { app: "nginx" } },
+      spec: {
+        replicas: 1,
+        selector: { matchLabels: { app: "nginx" } },
+        template: { metadata: { labels: { app: "nginx" } }, spec: { containers: [{ name: "nginx", image: "nginx", imagePullPolicy: "Always" }] } },
+        strategy: { rollingUpdate: { maxSurge: "25%", maxUnavailable: "25%" } },
+      },
     };
     const object = structuredClone(conform(deploymentSchema, sent, { defaults: true, prune: true }).value) as KubeObject;
     // Upstream defaults this one for Pods only; templates share their schema with them.
     delete (object as unknown as { spec: { template: { spec: Loose } } }).spec.template.spec["enableServiceLinks"];
     const created = track(undefined, object, { schema: deploymentSchema, manager: "kubectl-create" });
-    expect(JSON.stringify(fieldsOf(created, "kubectl-create"))).toBe(JSON.stringify({
-      "f:metadata": { "f:labels": { ".": {}, "f:app": {} } },
-      "f:spec": {
-        "f:progressDeadlineSeconds": {}, "f:replicas": {}, "f:revisionHistoryLimit": {}, "f:selector": {},
-        "f:strategy": { "f:rollingUpdate": { ".": {}, "f:maxSurge": {}, "f:maxUnavailable": {} }, "f:type": {} },
-        "f:template": {
-          "f:metadata": { "f:labels": { ".": {}, "f:app": {} } },
-          "f:spec": {
-            "f:containers": { 'k:{"name":"nginx"}': { ".": {}, "f:image": {}, "f:imagePullPolicy": {}, "f:name": {}, "f:resources": {}, "f:terminationMessagePath": {}, "f:terminationMessagePolicy": {} } },
-            "f:dnsPolicy": {}, "f:restartPolicy": {}, "f:schedulerName": {}, "f:securityContext": {}, "f:terminationGracePeriodSeconds": {},
+    expect(JSON.stringify(fieldsOf(created, "kubectl-create"))).toBe(
+      JSON.stringify({
+        "f:metadata": { "f:labels": { ".": {}, "f:app": {} } },
+        "f:spec": {
+          "f:progressDeadlineSeconds": {},
+          "f:replicas": {},
+          "f:revisionHistoryLimit": {},
+          "f:selector": {},
+          "f:strategy": { "f:rollingUpdate": { ".": {}, "f:maxSurge": {}, "f:maxUnavailable": {} }, "f:type": {} },
+          "f:template": {
+            "f:metadata": { "f:labels": { ".": {}, "f:app": {} } },
+            "f:spec": {
+              "f:containers": {
+                'k:{"name":"nginx"}': { ".": {}, "f:image": {}, "f:imagePullPolicy": {}, "f:name": {}, "f:resources": {}, "f:terminationMessagePath": {}, "f:terminationMessagePolicy": {} },
+              },
+              "f:dnsPolicy": {},
+              "f:restartPolicy": {},
+              "f:schedulerName": {},
+              "f:securityContext": {},
+              "f:terminationGracePeriodSeconds": {},
+            },
           },
         },
-      },
-    }));
+      }),
+    );
   });
 
   test("of a Service is what a real server shows", () => {
-    const service = { apiVersion: "v1", kind: "Service", metadata: { name: "s" }, spec: { selector: { app: "a" }, type: "ClusterIP", sessionAffinity: "None", ports: [{ port: 80, protocol: "TCP", targetPort: 80 }] }, status: { loadBalancer: {} } };
+    const service = {
+      apiVersion: "v1",
+      kind: "Service",
+      metadata: { name: "s" },
+      spec: { selector: { app: "a" }, type: "ClusterIP", sessionAffinity: "None", ports: [{ port: 80, protocol: "TCP", targetPort: 80 }] },
+      status: { loadBalancer: {} },
+    };
     expect(fieldsOf(track(undefined, service as unknown as KubeObject, { schema: serviceSchema }), "m")).toEqual({
       "f:spec": { "f:ports": { ".": {}, 'k:{"port":80,"protocol":"TCP"}': { ".": {}, "f:port": {}, "f:protocol": {}, "f:targetPort": {} } }, "f:selector": {}, "f:sessionAffinity": {}, "f:type": {} },
     });
   });
 
   test("of a generated name holds the prefix and no identity", () => {
-    const created = track(undefined, configMap({}, { generateName: "c-", uid: "u", generation: 1, creationTimestamp: T1, resourceVersion: "1", ownerReferences: [{ apiVersion: "v1", kind: "A", name: "a", uid: "x", controller: true }], finalizers: ["x/y"] }));
+    const created = track(
+      undefined,
+      configMap(
+        {},
+        {
+          generateName: "c-",
+          uid: "u",
+          generation: 1,
+          creationTimestamp: T1,
+          resourceVersion: "1",
+          ownerReferences: [{ apiVersion: "v1", kind: "A", name: "a", uid: "x", controller: true }],
+          finalizers: ["x/y"],
+        },
+      ),
+    );
     expect(fieldsOf(created, "m")).toEqual({ "f:data": {}, "f:metadata": { "f:finalizers": { ".": {}, 'v:"x/y"': {} }, "f:generateName": {}, "f:ownerReferences": { ".": {}, 'k:{"uid":"x"}': {} } } });
   });
 });
@@ -115,7 +163,11 @@ describe("ownership after an update", () => {
   test("keeps one entry per subresource", () => {
     const deployment = deepFreeze({ apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "d" }, spec: { replicas: 1 }, status: {} }) as unknown as KubeObject;
     const created = track(undefined, deployment, { schema: deploymentSchema, manager: "c" });
-    const status = track(created, edited(created, { spec: { replicas: 7 }, status: { observedGeneration: 1, conditions: [{ type: "Available", status: "True" }] } }), { schema: deploymentSchema, manager: "c", subresource: "status" });
+    const status = track(created, edited(created, { spec: { replicas: 7 }, status: { observedGeneration: 1, conditions: [{ type: "Available", status: "True" }] } }), {
+      schema: deploymentSchema,
+      manager: "c",
+      subresource: "status",
+    });
     expect(status.metadata.managedFields?.map((entry) => [entry.subresource, entry.fieldsV1])).toEqual([
       [undefined, { "f:spec": { "f:replicas": {} } }],
       ["status", { "f:status": { "f:conditions": { ".": {}, 'k:{"type":"Available"}': { ".": {}, "f:status": {}, "f:type": {} } }, "f:observedGeneration": {} } }],
@@ -137,7 +189,15 @@ describe("ownership after an update", () => {
 });
 
 describe("managedFields that a writer sends", () => {
-  const entry = (manager: string, more: Partial<ManagedFieldsEntry> = {}): ManagedFieldsEntry => ({ manager, operation: "Update", apiVersion: "v1", time: T1, fieldsType: "FieldsV1", fieldsV1: { "f:data": { "f:a": {} } }, ...more });
+  const entry = (manager: string, more: Partial<ManagedFieldsEntry> = {}): ManagedFieldsEntry => ({
+    manager,
+    operation: "Update",
+    apiVersion: "v1",
+    time: T1,
+    fieldsType: "FieldsV1",
+    fieldsV1: { "f:data": { "f:a": {} } },
+    ...more,
+  });
   const created = track(undefined, configMap({ a: "1" }), { manager: "one" });
   const send = (managedFields: unknown, options: Partial<UpdateRequest> = {}) => track(created, edited(created, { metadata: { ...created.metadata, managedFields } }), options);
 
@@ -145,7 +205,10 @@ describe("managedFields that a writer sends", () => {
     expect(managersOf(send([entry("kubectl", { operation: "Apply" })]))).toEqual(["Apply kubectl"]);
   });
 
-  test.each<[string, unknown]>([["one empty entry", [{}]], ["an empty list", []]])("reset ownership when they are %s", (_, managedFields) => {
+  test.each<[string, unknown]>([
+    ["one empty entry", [{}]],
+    ["an empty list", []],
+  ])("reset ownership when they are %s", (_, managedFields) => {
     expect(send(managedFields).metadata.managedFields).toBeUndefined();
     expect("managedFields" in send(managedFields).metadata).toBe(false);
   });
@@ -184,11 +247,23 @@ test("more than ten updaters are merged, the oldest first, into ancient-changes"
 });
 
 test("nobody owns a definition's names or a template's devices by what is set in them, for they are always there", () => {
-  const fieldsOf = (file: string, after: KubeObject) => trackUpdate({ schema: loadSchema(file), before: undefined, after, manager: "me", apiVersion: after.apiVersion, nowText: "2026-01-01T00:00:00Z" }).metadata.managedFields?.[0]?.fieldsV1;
+  const fieldsOf = (file: string, after: KubeObject) =>
+    trackUpdate({ schema: loadSchema(file), before: undefined, after, manager: "me", apiVersion: after.apiVersion, nowText: "2026-01-01T00:00:00Z" }).metadata.managedFields?.[0]?.fieldsV1;
   const names = { plural: "widgets", kind: "Widget" };
-  expect(fieldsOf("apiextensions.k8s.io/v1/custom-resource-definition.yaml", { apiVersion: "apiextensions.k8s.io/v1", kind: "CustomResourceDefinition", metadata: { name: "widgets.example.com" }, spec: { group: "example.com", names, conversion: { strategy: "None" } } } as KubeObject)).toEqual({
+  expect(
+    fieldsOf("apiextensions.k8s.io/v1/custom-resource-definition.yaml", {
+      apiVersion: "apiextensions.k8s.io/v1",
+      kind: "CustomResourceDefinition",
+      metadata: { name: "widgets.example.com" },
+      spec: { group: "example.com", names, conversion: { strategy: "None" } },
+    } as KubeObject),
+  ).toEqual({
     "f:spec": { "f:group": {}, "f:names": { "f:plural": {}, "f:kind": {} }, "f:conversion": { ".": {}, "f:strategy": {} } },
   });
   const template = { metadata: {}, spec: { devices: { requests: [{ name: "gpu", exactly: { deviceClassName: "gpu" } }] } } };
-  expect(JSON.stringify(fieldsOf("resource.k8s.io/v1/resource-claim-template.yaml", { apiVersion: "resource.k8s.io/v1", kind: "ResourceClaimTemplate", metadata: { name: "gpu" }, spec: template } as KubeObject))).toBe('{"f:spec":{"f:spec":{"f:devices":{"f:requests":{}}}}}');
+  expect(
+    JSON.stringify(
+      fieldsOf("resource.k8s.io/v1/resource-claim-template.yaml", { apiVersion: "resource.k8s.io/v1", kind: "ResourceClaimTemplate", metadata: { name: "gpu" }, spec: template } as KubeObject),
+    ),
+  ).toBe('{"f:spec":{"f:spec":{"f:devices":{"f:requests":{}}}}}');
 });

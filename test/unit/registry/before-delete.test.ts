@@ -8,7 +8,12 @@ import type { ConfigMap, Namespace, Pod, ReplicationController } from "../../../
 
 const NOW = Date.parse("2026-01-01T00:00:00Z");
 const map = (metadata: object): ConfigMap => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "m", uid: "u1", resourceVersion: "7", ...metadata } });
-const pod = (metadata: object = {}, spec: object = { nodeName: "n1" }): Pod => ({ apiVersion: "v1", kind: "Pod", metadata: { name: "p", generation: 1, ...metadata }, spec: { containers: [], terminationGracePeriodSeconds: 30, ...spec } });
+const pod = (metadata: object = {}, spec: object = { nodeName: "n1" }): Pod => ({
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: { name: "p", generation: 1, ...metadata },
+  spec: { containers: [], terminationGracePeriodSeconds: 30, ...spec },
+});
 
 describe("a plain object", () => {
   test.each([
@@ -25,7 +30,12 @@ describe("a plain object", () => {
   });
 
   test("its kind may say that children are let go unless the delete or the object says otherwise", () => {
-    const controller = (finalizers?: readonly string[]): ReplicationController => ({ apiVersion: "v1", kind: "ReplicationController", metadata: { name: "r", ...(finalizers === undefined ? {} : { finalizers: [...finalizers] }) }, spec: {} });
+    const controller = (finalizers?: readonly string[]): ReplicationController => ({
+      apiVersion: "v1",
+      kind: "ReplicationController",
+      metadata: { name: "r", ...(finalizers === undefined ? {} : { finalizers: [...finalizers] }) },
+      spec: {},
+    });
     expect(planDelete(replicationControllerResource, controller(), {}, NOW)).toMatchObject({ do: "mark", object: { metadata: { finalizers: ["orphan"] } } });
     expect(planDelete(replicationControllerResource, controller(["foregroundDeletion"]), {}, NOW)).toMatchObject({ do: "mark", object: { metadata: { finalizers: ["foregroundDeletion"] } } });
     expect(planDelete(replicationControllerResource, controller(), { propagationPolicy: "Background" }, NOW)).toMatchObject({ do: "remove" });
@@ -33,7 +43,9 @@ describe("a plain object", () => {
 
   test("preconditions are of uid and version", () => {
     expect(() => planDelete(configMapResource, map({}), { preconditions: { uid: "u2" } }, NOW)).toThrow("the UID in the precondition (u2) does not match the UID in record (u1)");
-    expect(() => planDelete(configMapResource, map({}), { preconditions: { resourceVersion: "6" } }, NOW)).toThrow("the ResourceVersion in the precondition (6) does not match the ResourceVersion in record (7)");
+    expect(() => planDelete(configMapResource, map({}), { preconditions: { resourceVersion: "6" } }, NOW)).toThrow(
+      "the ResourceVersion in the precondition (6) does not match the ResourceVersion in record (7)",
+    );
   });
 });
 
@@ -51,7 +63,10 @@ describe("a pod", () => {
     const dying = pod({ deletionTimestamp: "2026-01-01T00:00:30Z", deletionGracePeriodSeconds: 30 });
     expect(planDelete(podResource, dying, {}, NOW + 5_000)).toEqual({ do: "keep" });
     expect(planDelete(podResource, dying, { gracePeriodSeconds: 40 }, NOW + 5_000)).toEqual({ do: "keep" });
-    expect(planDelete(podResource, dying, { gracePeriodSeconds: 10 }, NOW + 5_000)).toMatchObject({ do: "mark", object: { metadata: { deletionTimestamp: "2026-01-01T00:00:10Z", deletionGracePeriodSeconds: 10 } } });
+    expect(planDelete(podResource, dying, { gracePeriodSeconds: 10 }, NOW + 5_000)).toMatchObject({
+      do: "mark",
+      object: { metadata: { deletionTimestamp: "2026-01-01T00:00:10Z", deletionGracePeriodSeconds: 10 } },
+    });
     expect(planDelete(podResource, dying, { gracePeriodSeconds: 0 }, NOW + 5_000).do).toBe("remove");
   });
 

@@ -14,7 +14,10 @@ const NAMESPACE = "net";
 const service = (name: string, spec: ServiceSpec = {}): Service => ({ apiVersion: "v1", kind: "Service", metadata: { name, namespace: NAMESPACE }, spec: { ports: [{ port: 80 }], ...spec } });
 
 async function messageOf(promise: Promise<unknown>): Promise<string> {
-  const error = await promise.then(() => undefined, (reason: unknown) => reason);
+  const error = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
   expect(error).toBeInstanceOf(StatusError);
   return (error as StatusError).message;
 }
@@ -36,20 +39,31 @@ describe("addresses", () => {
   test("a Service gets a free address and everything that goes with it", async () => {
     const made = await services().create(service("plain"));
     expect(made.spec?.clusterIP).toMatch(/^10\.43\.\d+\.\d+$/);
-    expect(made.spec).toMatchObject({ type: "ClusterIP", clusterIPs: [made.spec?.clusterIP], ipFamilies: ["IPv4"], ipFamilyPolicy: "SingleStack", internalTrafficPolicy: "Cluster", sessionAffinity: "None" });
+    expect(made.spec).toMatchObject({
+      type: "ClusterIP",
+      clusterIPs: [made.spec?.clusterIP],
+      ipFamilies: ["IPv4"],
+      ipFamilyPolicy: "SingleStack",
+      internalTrafficPolicy: "Cluster",
+      sessionAffinity: "None",
+    });
     expect(await claims(api, "clusterips")).toContain(made.spec?.clusterIP);
   });
 
   test("an address that was asked for is given once, and given back by a delete", async () => {
     await services().create(service("asked", { clusterIP: "10.43.0.99" }));
-    expect(await messageOf(services().create(service("second", { clusterIP: "10.43.0.99" })))).toBe('Service "second" is invalid: spec.clusterIPs: Invalid value: ["10.43.0.99"]: failed to allocate IP 10.43.0.99: provided IP is already allocated');
+    expect(await messageOf(services().create(service("second", { clusterIP: "10.43.0.99" })))).toBe(
+      'Service "second" is invalid: spec.clusterIPs: Invalid value: ["10.43.0.99"]: failed to allocate IP 10.43.0.99: provided IP is already allocated',
+    );
     await services().delete(NAMESPACE, "asked");
     expect((await services().create(service("second", { clusterIP: "10.43.0.99" }))).spec?.clusterIP).toBe("10.43.0.99");
   });
 
   test("an address outside of the range is refused, and so is a change", async () => {
     expect(await messageOf(services().create(service("outside", { clusterIP: "192.168.1.1" })))).toContain("failed to allocate IP 192.168.1.1: the provided network does not match the current range");
-    expect(await messageOf(services().create(service("network", { clusterIP: "10.43.0.0" })))).toContain("the provided IP (10.43.0.0) is not in the valid range. The range of valid IPs is 10.43.0.0/16");
+    expect(await messageOf(services().create(service("network", { clusterIP: "10.43.0.0" })))).toContain(
+      "the provided IP (10.43.0.0) is not in the valid range. The range of valid IPs is 10.43.0.0/16",
+    );
     const made = await services().create(service("fixed"));
     expect(await messageOf(services().update({ ...made, spec: { ...made.spec, clusterIP: "10.43.0.77", clusterIPs: ["10.43.0.77"] } }))).toContain("may not change once set");
   });
@@ -96,11 +110,27 @@ describe("node ports", () => {
   const services = () => api.client.for(serviceResource);
 
   test("each port gets its own, keeps it, and gives it back when the type changes", async () => {
-    const made = await services().create(service("open", { type: "NodePort", ports: [{ name: "a", port: 80 }, { name: "b", port: 81 }] }));
+    const made = await services().create(
+      service("open", {
+        type: "NodePort",
+        ports: [
+          { name: "a", port: 80 },
+          { name: "b", port: 81 },
+        ],
+      }),
+    );
     const ports = made.spec?.ports?.map((port) => port.nodePort ?? 0) ?? [];
     expect(new Set(ports).size).toBe(2);
     expect(ports.every((port) => port >= 30_000 && port <= 32_767)).toBe(true);
-    const again = await services().update(service("open", { type: "NodePort", ports: [{ name: "a", port: 80 }, { name: "b", port: 81 }] }));
+    const again = await services().update(
+      service("open", {
+        type: "NodePort",
+        ports: [
+          { name: "a", port: 80 },
+          { name: "b", port: 81 },
+        ],
+      }),
+    );
     expect(again.spec?.ports?.map((port) => port.nodePort)).toEqual(ports);
     const closed = await services().patch(NAMESPACE, "open", "merge", { spec: { type: "ClusterIP" } });
     expect(closed.spec?.ports?.some((port) => port.nodePort !== undefined)).toBe(false);
@@ -109,7 +139,9 @@ describe("node ports", () => {
 
   test("a taken port, one outside of the range, and one that the type does not use are refused", async () => {
     await services().create(service("first", { type: "NodePort", ports: [{ port: 80, nodePort: 30_080 }] }));
-    expect(await messageOf(services().create(service("other", { type: "NodePort", ports: [{ port: 80, nodePort: 30_080 }] })))).toBe('Service "other" is invalid: spec.ports[0].nodePort: Invalid value: 30080: provided port is already allocated');
+    expect(await messageOf(services().create(service("other", { type: "NodePort", ports: [{ port: 80, nodePort: 30_080 }] })))).toBe(
+      'Service "other" is invalid: spec.ports[0].nodePort: Invalid value: 30080: provided port is already allocated',
+    );
     expect(await messageOf(services().create(service("other", { type: "NodePort", ports: [{ port: 80, nodePort: 80 }] })))).toContain("The range of valid ports is 30000-32767");
     expect(await messageOf(services().create(service("other", { ports: [{ port: 80, nodePort: 30_081 }] })))).toContain("may not be used when `type` is 'ClusterIP'");
   });
@@ -118,14 +150,24 @@ describe("node ports", () => {
 test("a port that is only tried is not held against the range, and others are stood for by ports outside of it", async () => {
   await using api = await startTestApi({ random: seededRandom(7) });
   await createTestNamespace(api.client, NAMESPACE);
-  const tried = async (ports: ServiceSpec["ports"], more: ServiceSpec = {}) => (await api.client.for(serviceResource).create(service("tried", { type: "NodePort", ports, ...more }), { dryRun: true })).spec;
+  const tried = async (ports: ServiceSpec["ports"], more: ServiceSpec = {}) =>
+    (await api.client.for(serviceResource).create(service("tried", { type: "NodePort", ports, ...more }), { dryRun: true })).spec;
   const portsOf = (spec: ServiceSpec | undefined) => spec?.ports?.map(({ nodePort }) => nodePort);
   expect(portsOf(await tried([{ port: 80 }]))).toEqual([32_769]);
-  expect(portsOf(await tried([{ name: "a", port: 80, nodePort: 1 }, { name: "b", port: 81 }]))).toEqual([1, 2]);
+  expect(
+    portsOf(
+      await tried([
+        { name: "a", port: 80, nodePort: 1 },
+        { name: "b", port: 81 },
+      ]),
+    ),
+  ).toEqual([1, 2]);
   expect((await tried([{ port: 80 }], { type: "LoadBalancer", externalTrafficPolicy: "Local" }))?.healthCheckNodePort).toBe(32_770);
   expect(await messageOf(api.client.for(serviceResource).create(service("meant", { type: "NodePort", ports: [{ port: 80, nodePort: 1 }] })))).toContain("provided port is not in the valid range");
   await api.client.for(serviceResource).create(service("held", { type: "NodePort", ports: [{ port: 80, nodePort: 30_080 }] }));
-  expect(await messageOf(api.client.for(serviceResource).create(service("tried", { type: "NodePort", ports: [{ port: 80, nodePort: 30_080 }] }), { dryRun: true }))).toContain("provided port is already allocated");
+  expect(await messageOf(api.client.for(serviceResource).create(service("tried", { type: "NodePort", ports: [{ port: 80, nodePort: 30_080 }] }), { dryRun: true }))).toContain(
+    "provided port is already allocated",
+  );
 });
 
 test("a small range is used to its last address, and then says that it is full", async () => {
@@ -204,7 +246,10 @@ describe("further ranges", () => {
     const { api, services, addresses } = await start();
     await using _ = api;
     await services.create(service("one", { clusterIP: "10.9.0.2" }));
-    expect(await addresses.get("", "10.9.0.2")).toMatchObject({ metadata: { uid: expect.any(String), labels: { "ipaddress.kubernetes.io/managed-by": "ipallocator.k8s.io", "ipaddress.kubernetes.io/ip-family": "IPv4" } }, spec: { parentRef: { resource: "services", namespace: NAMESPACE, name: "one" } } });
+    expect(await addresses.get("", "10.9.0.2")).toMatchObject({
+      metadata: { uid: expect.any(String), labels: { "ipaddress.kubernetes.io/managed-by": "ipallocator.k8s.io", "ipaddress.kubernetes.io/ip-family": "IPv4" } },
+      spec: { parentRef: { resource: "services", namespace: NAMESPACE, name: "one" } },
+    });
     await services.delete(NAMESPACE, "one");
     await expect(addresses.get("", "10.9.0.2")).rejects.toMatchObject({ status: { reason: "NotFound" } });
     await services.create(service("two", { clusterIP: "10.9.0.2" }));
@@ -217,7 +262,13 @@ describe("further ranges", () => {
   test("keep off what somebody holds by an object of his own", async () => {
     const { api, services, addresses } = await start();
     await using _ = api;
-    for (const last of [2, 3, 4, 5]) await addresses.create({ apiVersion: "networking.k8s.io/v1", kind: "IPAddress", metadata: { name: `10.9.0.${last}` }, spec: { parentRef: { group: "example.com", resource: "routers", name: "edge" } } });
+    for (const last of [2, 3, 4, 5])
+      await addresses.create({
+        apiVersion: "networking.k8s.io/v1",
+        kind: "IPAddress",
+        metadata: { name: `10.9.0.${last}` },
+        spec: { parentRef: { group: "example.com", resource: "routers", name: "edge" } },
+      });
     expect(await messageOf(services.create(service("asked", { clusterIP: "10.9.0.4" })))).toContain("provided IP is already allocated");
     expect((await services.create(service("last"))).spec?.clusterIP).toBe("10.9.0.6");
   });

@@ -29,7 +29,10 @@ function causesOf(definition: ResourceDefinition, body: object, old?: KubeObject
 
 describe("an object whose shape is wrong is refused with everything else that is wrong with it", () => {
   test("a Deployment without a selector, with its replicas, its name and its containers", () => {
-    const template = { metadata: { labels: { app: "web" } }, spec: { containers: [{ name: "Web", image: "web", ports: [{ containerPort: 80, name: "too-long-a-name-for-a-port" }] }, {}], restartPolicy: "Never" } };
+    const template = {
+      metadata: { labels: { app: "web" } },
+      spec: { containers: [{ name: "Web", image: "web", ports: [{ containerPort: 80, name: "too-long-a-name-for-a-port" }] }, {}], restartPolicy: "Never" },
+    };
     expect(causesOf(deploymentResource as never, { metadata: { name: "Web", namespace: "shop" }, spec: { replicas: -1, template } })).toEqual([
       expect.stringMatching(/^metadata\.name: Invalid value: "Web"/),
       "spec.replicas: Invalid value: -1: must be greater than or equal to 0",
@@ -49,15 +52,16 @@ describe("an object whose shape is wrong is refused with everything else that is
       "spec.topologySpreadConstraints[0].maxSkew: Invalid value: 0: must be greater than zero",
       "spec.topologySpreadConstraints[0].topologyKey: Required value: can not be empty",
       'spec.topologySpreadConstraints[0].whenUnsatisfiable: Unsupported value: "": supported values: "DoNotSchedule", "ScheduleAnyway"',
-      "spec.tolerations[0].operator: Invalid value: \"\": operator must be Exists when `key` is empty, which means \"match all values and all keys\"",
-      "spec.tolerations[1].operator: Invalid value: \"\": operator must be Exists when `key` is empty, which means \"match all values and all keys\"",
+      'spec.tolerations[0].operator: Invalid value: "": operator must be Exists when `key` is empty, which means "match all values and all keys"',
+      'spec.tolerations[1].operator: Invalid value: "": operator must be Exists when `key` is empty, which means "match all values and all keys"',
     ]);
   });
 
   const whole = (kind: string, more: object) => {
     const definition = catalog.find((one) => one.kind === kind && one.storedAs === undefined);
     if (definition === undefined) throw new Error(`no kind ${kind}`);
-    const causes = (object: KubeObject) => [...(definition.strategy.validate?.(object) ?? []), ...(definition.strategy.validateNew?.(object) ?? [])].map(({ field, message }) => `${field}: ${message}`);
+    const causes = (object: KubeObject) =>
+      [...(definition.strategy.validate?.(object) ?? []), ...(definition.strategy.validateNew?.(object) ?? [])].map(({ field, message }) => `${field}: ${message}`);
     const { object, schemaErrors } = decodeObject(definition, { metadata: { name: "a", namespace: "shop" }, ...more });
     return schemaErrors.length > 0 ? causesOf(definition, { metadata: { name: "a", namespace: "shop" }, ...more }) : causes(object);
   };
@@ -71,30 +75,72 @@ describe("an object whose shape is wrong is refused with everything else that is
     ["EndpointSlice", { addressType: "Odd", endpoints: [{ addresses: ["x"] }] }, ['addressType: Unsupported value: "Odd": supported values: "FQDN", "IPv4", "IPv6"']],
     ["CSIDriver", { spec: { tokenRequests: [{}] } }, []],
     ["Ingress", { spec: { rules: [{ http: { paths: [{ backend: {} }] } }] } }, ["spec.rules[0].http.paths[0].pathType: Required value: pathType must be specified"]],
-    ["HorizontalPodAutoscaler", { spec: { maxReplicas: 1, scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "d" }, behavior: { scaleUp: { policies: [] } } } }, ["spec.behavior.scaleUp.policies: Required value: must specify at least one Policy"]],
-    ["HorizontalPodAutoscaler", { spec: { maxReplicas: 1, scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "d" }, metrics: [{ type: "Pods", pods: { metric: { name: "n", selector: { matchExpressions: [{}] } }, target: { type: "AverageValue", averageValue: "1" } } }] } }, []],
-    ["Service", { spec: { type: "LoadBalancer", loadBalancerClass: "a b", ports: [{ port: 80 }] } }, [expect.stringMatching(/^spec\.loadBalancerClass: Invalid value: "a b": name part must consist of/)]],
-    ["DaemonSet", { spec: { template: { spec: { containers: [{ name: "c", image: "i" }] } }, updateStrategy: { type: "Odd" } } }, [
-      "spec.template.metadata.labels: Invalid value: null: `selector` does not match template `labels`",
-      'spec.updateStrategy: Unsupported value: {"Type":"Odd","RollingUpdate":{"MaxUnavailable":1,"MaxSurge":0}}: supported values: "RollingUpdate", "OnDelete"',
-    ]],
-    ["Deployment", { spec: { selector: { matchLabels: { a: "b" } }, template: { metadata: { labels: { a: "b" } }, spec: { containers: [{ name: "c", image: "i" }], restartPolicy: "Odd", preemptionPolicy: "" } }, strategy: { type: "Odd" }, progressDeadlineSeconds: -1 } }, [
-      'spec.template.spec.restartPolicy: Unsupported value: "Odd": supported values: "Always", "OnFailure", "Never"',
-      "spec.template.spec.preemptionPolicy: Required value",
-      'spec.template.spec.restartPolicy: Unsupported value: "Odd": supported values: "Always"',
-      'spec.strategy: Unsupported value: {"Type":"Odd","RollingUpdate":{"MaxUnavailable":"25%","MaxSurge":"25%"}}: supported values: "Recreate", "RollingUpdate"',
-      "spec.progressDeadlineSeconds: Invalid value: -1: must be greater than or equal to 0",
-      "spec.progressDeadlineSeconds: Invalid value: -1: must be greater than minReadySeconds",
-    ]],
-    ["Job", { spec: { template: { spec: { restartPolicy: "Never", containers: [{ name: "c", image: "i" }] } }, podFailurePolicy: { rules: [{ onPodConditions: [{ status: "Odd" }] }, { action: "Count", onExitCodes: {} }] } } }, [
-      'spec.podFailurePolicy.rules[0].action: Required value: valid values: ["Count" "FailIndex" "FailJob" "Ignore"]',
-      'spec.podFailurePolicy.rules[0].onPodConditions[0].type: Invalid value: "": name part must be non-empty',
-      expect.stringMatching(/^spec\.podFailurePolicy\.rules\[0\]\.onPodConditions\[0\]\.type: Invalid value: "": name part must consist/),
-      'spec.podFailurePolicy.rules[0].onPodConditions[0].status: Unsupported value: "Odd": supported values: "False", "True", "Unknown"',
-      'spec.podFailurePolicy.rules[1].onExitCodes.operator: Required value: valid values: ["In" "NotIn"]',
-      "spec.podFailurePolicy.rules[1].onExitCodes.values: Invalid value: null: at least one value is required",
-      "spec.selector: Required value", // which the registry makes
-    ]],
+    [
+      "HorizontalPodAutoscaler",
+      { spec: { maxReplicas: 1, scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "d" }, behavior: { scaleUp: { policies: [] } } } },
+      ["spec.behavior.scaleUp.policies: Required value: must specify at least one Policy"],
+    ],
+    [
+      "HorizontalPodAutoscaler",
+      {
+        spec: {
+          maxReplicas: 1,
+          scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "d" },
+          metrics: [{ type: "Pods", pods: { metric: { name: "n", selector: { matchExpressions: [{}] } }, target: { type: "AverageValue", averageValue: "1" } } }],
+        },
+      },
+      [],
+    ],
+    [
+      "Service",
+      { spec: { type: "LoadBalancer", loadBalancerClass: "a b", ports: [{ port: 80 }] } },
+      [expect.stringMatching(/^spec\.loadBalancerClass: Invalid value: "a b": name part must consist of/)],
+    ],
+    [
+      "DaemonSet",
+      { spec: { template: { spec: { containers: [{ name: "c", image: "i" }] } }, updateStrategy: { type: "Odd" } } },
+      [
+        "spec.template.metadata.labels: Invalid value: null: `selector` does not match template `labels`",
+        'spec.updateStrategy: Unsupported value: {"Type":"Odd","RollingUpdate":{"MaxUnavailable":1,"MaxSurge":0}}: supported values: "RollingUpdate", "OnDelete"',
+      ],
+    ],
+    [
+      "Deployment",
+      {
+        spec: {
+          selector: { matchLabels: { a: "b" } },
+          template: { metadata: { labels: { a: "b" } }, spec: { containers: [{ name: "c", image: "i" }], restartPolicy: "Odd", preemptionPolicy: "" } },
+          strategy: { type: "Odd" },
+          progressDeadlineSeconds: -1,
+        },
+      },
+      [
+        'spec.template.spec.restartPolicy: Unsupported value: "Odd": supported values: "Always", "OnFailure", "Never"',
+        "spec.template.spec.preemptionPolicy: Required value",
+        'spec.template.spec.restartPolicy: Unsupported value: "Odd": supported values: "Always"',
+        'spec.strategy: Unsupported value: {"Type":"Odd","RollingUpdate":{"MaxUnavailable":"25%","MaxSurge":"25%"}}: supported values: "Recreate", "RollingUpdate"',
+        "spec.progressDeadlineSeconds: Invalid value: -1: must be greater than or equal to 0",
+        "spec.progressDeadlineSeconds: Invalid value: -1: must be greater than minReadySeconds",
+      ],
+    ],
+    [
+      "Job",
+      {
+        spec: {
+          template: { spec: { restartPolicy: "Never", containers: [{ name: "c", image: "i" }] } },
+          podFailurePolicy: { rules: [{ onPodConditions: [{ status: "Odd" }] }, { action: "Count", onExitCodes: {} }] },
+        },
+      },
+      [
+        'spec.podFailurePolicy.rules[0].action: Required value: valid values: ["Count" "FailIndex" "FailJob" "Ignore"]',
+        'spec.podFailurePolicy.rules[0].onPodConditions[0].type: Invalid value: "": name part must be non-empty',
+        expect.stringMatching(/^spec\.podFailurePolicy\.rules\[0\]\.onPodConditions\[0\]\.type: Invalid value: "": name part must consist/),
+        'spec.podFailurePolicy.rules[0].onPodConditions[0].status: Unsupported value: "Odd": supported values: "False", "True", "Unknown"',
+        'spec.podFailurePolicy.rules[1].onExitCodes.operator: Required value: valid values: ["In" "NotIn"]',
+        "spec.podFailurePolicy.rules[1].onExitCodes.values: Invalid value: null: at least one value is required",
+        "spec.selector: Required value", // which the registry makes
+      ],
+    ],
   ])("what is published only is judged by the rules of the kind: %s %j", (kind, body, expected) => {
     expect(whole(kind, body)).toEqual(expected);
   });
@@ -111,7 +157,11 @@ describe("an object whose shape is wrong is refused with everything else that is
   test("what would replace another is judged against it", () => {
     const old = { apiVersion: "v1", kind: "Pod", metadata: { name: "p", namespace: "shop", uid: "u" }, spec: { containers: [{ name: "c", image: "web" }], nodeName: "n" } };
     expect(causesOf(podResource as never, { ...old, spec: { containers: [{ name: "c", image: "web" }], nodeName: "n", hostAliases: [{ ip: "x" }], dnsPolicy: "no" } }, old)).toEqual(
-      expect.arrayContaining([expect.stringContaining('spec.dnsPolicy: Unsupported value: "no"'), expect.stringContaining("spec.hostAliases[0].ip"), expect.stringContaining("pod updates may not change fields other than")]),
+      expect.arrayContaining([
+        expect.stringContaining('spec.dnsPolicy: Unsupported value: "no"'),
+        expect.stringContaining("spec.hostAliases[0].ip"),
+        expect.stringContaining("pod updates may not change fields other than"),
+      ]),
     );
   });
 
@@ -149,7 +199,8 @@ function pathsOf(value: unknown): (readonly string[])[] {
 }
 
 function without(value: unknown, [key = "", ...rest]: readonly string[]): unknown {
-  if (Array.isArray(value)) return rest.length === 0 ? value.filter((_item, index) => String(index) !== key) : value.map((item: unknown, index) => (String(index) === key ? without(item, rest) : item));
+  if (Array.isArray(value))
+    return rest.length === 0 ? value.filter((_item, index) => String(index) !== key) : value.map((item: unknown, index) => (String(index) === key ? without(item, rest) : item));
   const { [key]: child, ...others } = value as Readonly<Record<string, unknown>>; // a path leads through lists and objects only
   return rest.length === 0 ? others : { ...others, [key]: without(child, rest) };
 }

@@ -12,7 +12,11 @@ describe("a pod's status", () => {
     ["has an address", { podIP: "10.0.0.1", podIPs: [{ ip: "10.0.0.1" }], hostIP: "10.1.0.1", hostIPs: [{ ip: "10.1.0.1" }] }, []],
     ["has one of each family", { podIP: "10.0.0.1", podIPs: [{ ip: "10.0.0.1" }, { ip: "fd00::1" }] }, []],
     ["has addresses and no rules", { podIP: "10.0.0.1/32 -j ACCEPT", podIPs: [{ ip: "10.0.0.1/32 -j ACCEPT" }] }, [`status.podIPs[0]: Invalid value: "10.0.0.1/32 -j ACCEPT": ${RULE}`]],
-    ["has no two of one family", { podIP: "10.0.0.1", podIPs: [{ ip: "10.0.0.1" }, { ip: "10.0.0.2" }] }, ["status.podIPs: Invalid value: [{\"ip\":\"10.0.0.1\"},{\"ip\":\"10.0.0.2\"}]: may specify no more than one IP for each IP family"]],
+    [
+      "has no two of one family",
+      { podIP: "10.0.0.1", podIPs: [{ ip: "10.0.0.1" }, { ip: "10.0.0.2" }] },
+      ['status.podIPs: Invalid value: [{"ip":"10.0.0.1"},{"ip":"10.0.0.2"}]: may specify no more than one IP for each IP family'],
+    ],
     ["has a machine with an address", { hostIP: "x\ny", hostIPs: [{ ip: "x\ny" }] }, [`status.hostIPs[0]: Invalid value: "x\\ny": ${RULE}`]],
     ["has one word on it", { hostIP: "10.1.0.1", hostIPs: [{ ip: "10.1.0.2" }] }, ['status.hostIPs[0].ip: Invalid value: "10.1.0.2": must be equal to `hostIP`']],
     ["keeps what it had", { podIP: "old", podIPs: [{ ip: "old" }] }, []],
@@ -29,11 +33,20 @@ describe("a pod's status", () => {
 
 describe("the sources that a balancer's annotation lets in", () => {
   const ANNOTATION = "service.beta.kubernetes.io/load-balancer-source-ranges";
-  const service = (text: string, type = "LoadBalancer"): Service => ({ apiVersion: "v1", kind: "Service", metadata: { name: "web", annotations: { [ANNOTATION]: text } }, spec: { type, ports: [{ port: 80 }] } });
+  const service = (text: string, type = "LoadBalancer"): Service => ({
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name: "web", annotations: { [ANNOTATION]: text } },
+    spec: { type, ports: [{ port: 80 }] },
+  });
   test.each<[string, Service, readonly string[]]>([
     ["are blocks", service(" 10.0.0.0/8, 192.168.0.0/16 "), []],
     ["may be none", service(""), []],
-    ["are refused when they cannot be read, for nobody would be kept out", service("10.0.0.0/8;192.168.0.0/16"), [`metadata.annotations[${ANNOTATION}]: Invalid value: "10.0.0.0/8;192.168.0.0/16": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)`]],
+    [
+      "are refused when they cannot be read, for nobody would be kept out",
+      service("10.0.0.0/8;192.168.0.0/16"),
+      [`metadata.annotations[${ANNOTATION}]: Invalid value: "10.0.0.0/8;192.168.0.0/16": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)`],
+    ],
     ["are those of a balancer", service("10.0.0.0/8", "ClusterIP"), [`metadata.annotations[${ANNOTATION}]: Forbidden: may only be used when \`type\` is 'LoadBalancer'`]],
   ])("%s", (_what, body, expected) => {
     expect(shown(validateNewService(body))).toEqual(expected);

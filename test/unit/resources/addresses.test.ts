@@ -16,7 +16,9 @@ describe("addresses in fields that are older than the strict rules", () => {
     ["10.9.8.007", ['ip: Invalid value: "10.9.8.007": must not have leading 0s']],
     ["::ffff:010.9.8.7", ['ip: Invalid value: "::ffff:010.9.8.7": must not have leading 0s']],
     ["::ffff:10.9.8.7", ['ip: Invalid value: "::ffff:10.9.8.7": must not be an IPv4-mapped IPv6 address']],
-    ...["10.9.8", "10.9.8.256", "10.9.8.0256", "0x10.9.8.7", "fe80::1%eth0", "10.9.8.7/32", ""].map((text) => [text, [`ip: Invalid value: ${JSON.stringify(text)}: must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)`]] as [string, readonly string[]]),
+    ...["10.9.8", "10.9.8.256", "10.9.8.0256", "0x10.9.8.7", "fe80::1%eth0", "10.9.8.7/32", ""].map(
+      (text) => [text, [`ip: Invalid value: ${JSON.stringify(text)}: must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)`]] as [string, readonly string[]],
+    ),
   ])("%s", (text, expected) => {
     expect(messages(addressErrors(text, "ip"))).toEqual(expected);
     expect(addressErrors(text, "ip", [text])).toEqual([]);
@@ -31,7 +33,9 @@ describe("addresses in fields that are older than the strict rules", () => {
     ["010.9.8.0/24", ['cidr: Invalid value: "010.9.8.0/24": must not have leading 0s in IP or prefix length']],
     ["10.9.8.0/024", ['cidr: Invalid value: "10.9.8.0/024": must not have leading 0s in IP or prefix length']],
     ["::ffff:10.9.8.0/120", ['cidr: Invalid value: "::ffff:10.9.8.0/120": must not have an IPv4-mapped IPv6 address']],
-    ...["10.9.8.0", "10.9.8.0/33", "10.9.8.0/", "10.9.8/24", "fe80::/129", "10.9.8.0/24/8"].map((text) => [text, [`cidr: Invalid value: ${JSON.stringify(text)}: must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)`]] as [string, readonly string[]]),
+    ...["10.9.8.0", "10.9.8.0/33", "10.9.8.0/", "10.9.8/24", "fe80::/129", "10.9.8.0/24/8"].map(
+      (text) => [text, [`cidr: Invalid value: ${JSON.stringify(text)}: must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)`]] as [string, readonly string[]],
+    ),
   ])("%s as a block", (text, expected) => {
     expect(messages(cidrErrors(text, "cidr"))).toEqual(expected);
     expect(cidrErrors(text, "cidr", [text])).toEqual([]);
@@ -60,7 +64,13 @@ test.each<[string, readonly string[]]>([
   ["192.168.12.0/024", ['cidr: non-standard CIDR value "192.168.12.0/024" is invalid: use "192.168.12.0/24"']],
   ["::ffff:192.168.12.0/120", ['cidr: non-standard CIDR value "::ffff:192.168.12.0/120" is invalid: use "192.168.12.0/24"']],
   ["192.168.12.8/24", ['cidr: CIDR value "192.168.12.8/24" is ambiguous in this context (should be "192.168.12.0/24" or "192.168.12.8/32"?)']],
-  ["192.168.012.8/24", ['cidr: CIDR value "192.168.012.8/24" is ambiguous in this context (should be "192.168.12.0/24" or "192.168.12.8/32"?)', 'cidr: non-standard CIDR value "192.168.012.8/24" is invalid: use "192.168.12.0/24"']],
+  [
+    "192.168.012.8/24",
+    [
+      'cidr: CIDR value "192.168.012.8/24" is ambiguous in this context (should be "192.168.12.0/24" or "192.168.12.8/32"?)',
+      'cidr: non-standard CIDR value "192.168.012.8/24" is invalid: use "192.168.12.0/24"',
+    ],
+  ],
   ["2001:db8:0:0::/64", ['cidr: IPv6 CIDR value "2001:db8:0:0::/64" should be in RFC 5952 canonical format ("2001:db8::/64")']],
   ["2001:db8::/64", []],
 ])("whoever writes the block %s is told how others do", (text, expected) => {
@@ -69,16 +79,28 @@ test.each<[string, readonly string[]]>([
 
 describe("what an object had before stays good", () => {
   test("of a Service: addresses from outside, and who may come by them", () => {
-    const service = (spec: object) => ({ apiVersion: "v1", kind: "Service", metadata: { name: "a" }, spec: { type: "LoadBalancer", ports: [{ port: 80 }], ...spec } }) as Parameters<NonNullable<typeof serviceResource.strategy.validateUpdate>>[0];
+    const service = (spec: object) =>
+      ({ apiVersion: "v1", kind: "Service", metadata: { name: "a" }, spec: { type: "LoadBalancer", ports: [{ port: 80 }], ...spec } }) as Parameters<
+        NonNullable<typeof serviceResource.strategy.validateUpdate>
+      >[0];
     const odd = service({ externalIPs: ["192.168.0.012"], loadBalancerSourceRanges: [" 10.0.0.1/24"] });
-    const expected = ['spec.externalIPs[0]: Invalid value: "192.168.0.012": must not have leading 0s', 'spec.LoadBalancerSourceRanges[0]: Invalid value: "10.0.0.1/24": must not have bits set beyond the prefix length'];
+    const expected = [
+      'spec.externalIPs[0]: Invalid value: "192.168.0.012": must not have leading 0s',
+      'spec.LoadBalancerSourceRanges[0]: Invalid value: "10.0.0.1/24": must not have bits set beyond the prefix length',
+    ];
     expect(messages(serviceResource.strategy.validateNew?.(odd) ?? [])).toEqual(expected);
     expect(messages(serviceResource.strategy.validateUpdate?.(odd, service({})) ?? [])).toEqual(expected);
     expect(serviceResource.strategy.validateUpdate?.(odd, odd)).toEqual([]);
   });
 
   test("of an EndpointSlice, as long as none of its endpoints changes", () => {
-    const slice = (address: string, addressType = "IPv4", more: object = {}) => ({ apiVersion: "discovery.k8s.io/v1", kind: "EndpointSlice", metadata: { name: "a" }, addressType, endpoints: [{ addresses: [address], ...more }] });
+    const slice = (address: string, addressType = "IPv4", more: object = {}) => ({
+      apiVersion: "discovery.k8s.io/v1",
+      kind: "EndpointSlice",
+      metadata: { name: "a" },
+      addressType,
+      endpoints: [{ addresses: [address], ...more }],
+    });
     const { validateNew, validateUpdate } = endpointSliceResource.strategy;
     expect(messages(validateNew?.(slice("10.244.0.011")) ?? [])).toEqual(['endpoints[0].addresses[0]: Invalid value: "10.244.0.011": must not have leading 0s']);
     expect(validateUpdate?.(slice("10.244.0.011"), slice("10.244.0.011"))).toEqual([]);
@@ -89,7 +111,12 @@ describe("what an object had before stays good", () => {
   });
 
   test("of a NetworkPolicy, wherever it stands now", () => {
-    const policy = (...cidrs: string[]) => ({ apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy", metadata: { name: "a" }, spec: { podSelector: {}, ingress: cidrs.map((cidr) => ({ from: [{ ipBlock: { cidr } }] })) } });
+    const policy = (...cidrs: string[]) => ({
+      apiVersion: "networking.k8s.io/v1",
+      kind: "NetworkPolicy",
+      metadata: { name: "a" },
+      spec: { podSelector: {}, ingress: cidrs.map((cidr) => ({ from: [{ ipBlock: { cidr } }] })) },
+    });
     const { validateNew, validateUpdate } = networkPolicyResource.strategy;
     expect(messages(validateNew?.(policy("10.0.0.1/24")) ?? [])).toEqual(['spec.ingress[0].from[0].ipBlock.cidr: Invalid value: "10.0.0.1/24": must not have bits set beyond the prefix length']);
     expect(validateUpdate?.(policy("10.1.0.0/16", "10.0.0.1/24"), policy("10.0.0.1/24"))).toEqual([]);
@@ -97,8 +124,15 @@ describe("what an object had before stays good", () => {
 });
 
 test("pods are given neither name servers nor names of hosts at addresses that programs read differently", () => {
-  const spec = { containers: [{ name: "c", image: "i" }], dnsConfig: { nameservers: ["010.0.0.1"] }, hostAliases: [{ ip: "::ffff:10.0.0.1", hostnames: ["a"] }] } as unknown as Parameters<typeof validatePodSpec>[0];
-  expect(messages(validatePodSpec(spec, "spec"))).toEqual(expect.arrayContaining(['spec.dnsConfig.nameservers[0]: Invalid value: "010.0.0.1": must not have leading 0s', 'spec.hostAliases[0].ip: Invalid value: "::ffff:10.0.0.1": must not be an IPv4-mapped IPv6 address']));
+  const spec = { containers: [{ name: "c", image: "i" }], dnsConfig: { nameservers: ["010.0.0.1"] }, hostAliases: [{ ip: "::ffff:10.0.0.1", hostnames: ["a"] }] } as unknown as Parameters<
+    typeof validatePodSpec
+  >[0];
+  expect(messages(validatePodSpec(spec, "spec"))).toEqual(
+    expect.arrayContaining([
+      'spec.dnsConfig.nameservers[0]: Invalid value: "010.0.0.1": must not have leading 0s',
+      'spec.hostAliases[0].ip: Invalid value: "::ffff:10.0.0.1": must not be an IPv4-mapped IPv6 address',
+    ]),
+  );
 });
 
 test.each([
@@ -117,7 +151,13 @@ test.each([
   expect([standardAddress(text), familyOf(text)]).toEqual([standard, family]);
 });
 
-test.each([["010.9.8.7/024", "10.9.8.0/24"], ["::ffff:10.9.8.7/120", "10.9.8.0/24"], ["::ffff:10.9.8.7/64", "::/64"], ["FE80::1/64", "fe80::/64"], ["10.9.8.7", "10.9.8.7"]])("the block %s is %s", (text, standard) => {
+test.each([
+  ["010.9.8.7/024", "10.9.8.0/24"],
+  ["::ffff:10.9.8.7/120", "10.9.8.0/24"],
+  ["::ffff:10.9.8.7/64", "::/64"],
+  ["FE80::1/64", "fe80::/64"],
+  ["10.9.8.7", "10.9.8.7"],
+])("the block %s is %s", (text, standard) => {
   expect(standardBlock(text)).toBe(standard);
 });
 

@@ -29,10 +29,25 @@ describe("a custom value", () => {
     ["is one of few", { type: "string", enum: ["a", "b"] }, "c", [`it: Unsupported value: "c": supported values: "a", "b"`]],
     ["has what is required", { type: "object", required: ["a"], properties: { a: { type: "string" } } }, {}, ["it.a: Required value"]],
     ["is told of one thing about its length and form", { type: "string", minLength: 2, maxLength: 3, pattern: "^a" }, "b", [`it: Invalid value: "b": it in body should be at least 2 chars long`]],
-    ["is judged after its items", list({ maxItems: 1, items: { type: "integer", maximum: 1 } }), [2, 1], ["it[0]: Invalid value: 2: it[0] in body should be less than or equal to 1", "it: Too many: 2: must have at most 1 item"]],
-    ["lacks what is required after what it has", { type: "object", required: ["b"], properties: { a: { type: "integer" }, b: {} } }, { a: "x" }, [`it.a: Invalid value: "string": it.a in body must be of type integer: "string"`, "it.b: Required value"]],
+    [
+      "is judged after its items",
+      list({ maxItems: 1, items: { type: "integer", maximum: 1 } }),
+      [2, 1],
+      ["it[0]: Invalid value: 2: it[0] in body should be less than or equal to 1", "it: Too many: 2: must have at most 1 item"],
+    ],
+    [
+      "lacks what is required after what it has",
+      { type: "object", required: ["b"], properties: { a: { type: "integer" }, b: {} } },
+      { a: "x" },
+      [`it.a: Invalid value: "string": it.a in body must be of type integer: "string"`, "it.b: Required value"],
+    ],
     ["is judged inside", { type: "object", additionalProperties: { type: "integer" } }, { a: "x" }, [`it.a: Invalid value: "string": it.a in body must be of type integer: "string"`]],
-    ["fits one branch", { type: "object", properties: { a: {}, b: {} }, oneOf: [{ required: ["a"] }, { required: ["b"] }] }, { a: 1, b: 2 }, [`<nil>: Invalid value: "": "it" must validate one and only one schema (oneOf). Found 2 valid alternatives`]],
+    [
+      "fits one branch",
+      { type: "object", properties: { a: {}, b: {} }, oneOf: [{ required: ["a"] }, { required: ["b"] }] },
+      { a: 1, b: 2 },
+      [`<nil>: Invalid value: "": "it" must validate one and only one schema (oneOf). Found 2 valid alternatives`],
+    ],
     ["does not fit what it must not", { type: "string", not: { enum: ["x"] } }, "x", [`<nil>: Invalid value: "": "it" must not validate the schema (not)`]],
   ])("%s", (_what, schema, value, expected) => {
     expect(told(validateValue(schema, value, "it"))).toEqual(expected);
@@ -40,7 +55,18 @@ describe("a custom value", () => {
 
   it("is told by its keys in the order of letters when it is there twice", () => {
     const schema = list({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name", "at"], items: { type: "object", properties: { name: {}, at: {} } } });
-    expect(told(listTypeErrors(schema, [{ name: "a", at: 1 }, { name: "a", at: 1 }], "it"))).toEqual([`it[1]: Duplicate value: {"at":1,"name":"a"}`]);
+    expect(
+      told(
+        listTypeErrors(
+          schema,
+          [
+            { name: "a", at: 1 },
+            { name: "a", at: 1 },
+          ],
+          "it",
+        ),
+      ),
+    ).toEqual([`it[1]: Duplicate value: {"at":1,"name":"a"}`]);
   });
 
   it("is not blamed for what it was before", () => {
@@ -49,8 +75,17 @@ describe("a custom value", () => {
   });
 
   it("is a list that is a map in any order", () => {
-    const schema: JsonSchema = { type: "array", maxItems: 1, "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"], items: { type: "object", properties: { name: { type: "string" }, size: { type: "integer" } } } };
-    const [a, b] = [{ name: "a", size: 1 }, { name: "b", size: 2 }];
+    const schema: JsonSchema = {
+      type: "array",
+      maxItems: 1,
+      "x-kubernetes-list-type": "map",
+      "x-kubernetes-list-map-keys": ["name"],
+      items: { type: "object", properties: { name: { type: "string" }, size: { type: "integer" } } },
+    };
+    const [a, b] = [
+      { name: "a", size: 1 },
+      { name: "b", size: 2 },
+    ];
     expect(validateValue(schema, [b, a], "it", { value: [a, b] })).toEqual([]);
     expect(told(validateValue(schema, [b, { ...a, size: 3 }], "it", { value: [a, b] }))).toEqual(["it: Too many: 2: must have at most 1 item"]);
     expect(told(validateValue({ ...schema, "x-kubernetes-list-type": "atomic" }, [b, a], "it", { value: [a, b] }))).toEqual(["it: Too many: 2: must have at most 1 item"]);
@@ -58,7 +93,15 @@ describe("a custom value", () => {
 
   it.each<[string, JsonSchema, unknown, readonly string[]]>([
     ["a set", list({ "x-kubernetes-list-type": "set", items: { type: "string" } }), ["a", "b", "a", "a"], [`it[2]: Duplicate value: "a"`]],
-    ["a map", list({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["k"], items: { type: "object" } }), [{ k: 1, v: 1 }, { k: 1, v: 2 }], [`it[1]: Duplicate value: {"k":1}`]],
+    [
+      "a map",
+      list({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["k"], items: { type: "object" } }),
+      [
+        { k: 1, v: 1 },
+        { k: 1, v: 2 },
+      ],
+      [`it[1]: Duplicate value: {"k":1}`],
+    ],
     ["an atomic list", list({ "x-kubernetes-list-type": "atomic", items: { type: "string" } }), ["a", "a"], []],
   ])("repeats nothing in %s", (_what, schema, value, expected) => {
     expect(told(listTypeErrors(schema, value, "it"))).toEqual(expected);
@@ -122,7 +165,10 @@ it("versions come in the order that clients prefer", () => {
 });
 
 describe("the path to a field", () => {
-  const schema: JsonSchema = { type: "object", properties: { spec: { type: "object", properties: { "a.b": { type: "string" }, labels: { type: "object", additionalProperties: { type: "string" } } } } } };
+  const schema: JsonSchema = {
+    type: "object",
+    properties: { spec: { type: "object", properties: { "a.b": { type: "string" }, labels: { type: "object", additionalProperties: { type: "string" } } } } },
+  };
 
   it.each<[string, string]>([
     [".spec['a.b']", "spec.a.b"],
@@ -170,7 +216,12 @@ describe("a JSONPath", () => {
 
 describe("the column of a custom kind", () => {
   const now = Date.parse("2024-01-01T01:00:00Z");
-  const object = { apiVersion: "sea.example/v1", kind: "Boat", metadata: { name: "x" }, spec: { n: 1.9, text: "t", yes: true, when: "2024-01-01T00:00:00Z", deep: { a: [1] }, html: ["<b>"], digit: "7", empty: "" } };
+  const object = {
+    apiVersion: "sea.example/v1",
+    kind: "Boat",
+    metadata: { name: "x" },
+    spec: { n: 1.9, text: "t", yes: true, when: "2024-01-01T00:00:00Z", deep: { a: [1] }, html: ["<b>"], digit: "7", empty: "" },
+  };
 
   it.each<[string, string, unknown]>([
     ["integer", ".spec.n", 1],

@@ -42,7 +42,10 @@ describe("defaults", () => {
   });
 
   it("complete a Deployment as upstream completes it", () => {
-    const { spec } = decode(deploymentResource, { metadata: { name: "web" }, spec: { selector: { matchLabels: { app: "web" } }, template: { spec: { containers: [{ name: "main", image: "web" }] } } } });
+    const { spec } = decode(deploymentResource, {
+      metadata: { name: "web" },
+      spec: { selector: { matchLabels: { app: "web" } }, template: { spec: { containers: [{ name: "main", image: "web" }] } } },
+    });
     expect(spec).toMatchObject({ replicas: 1, revisionHistoryLimit: 10, progressDeadlineSeconds: 600, strategy: { type: "RollingUpdate", rollingUpdate: { maxSurge: "25%", maxUnavailable: "25%" } } });
     expect(spec.template.spec?.containers[0]?.imagePullPolicy).toBe("Always");
   });
@@ -62,10 +65,17 @@ describe("defaults", () => {
       sessionAffinity: "None",
       type: "ClusterIP",
     });
-    expect(decode(serviceResource, { metadata: { name: "web" }, spec: { type: "LoadBalancer", ports: [{ port: 80 }] } }).spec).toMatchObject({ allocateLoadBalancerNodePorts: true, externalTrafficPolicy: "Cluster" });
+    expect(decode(serviceResource, { metadata: { name: "web" }, spec: { type: "LoadBalancer", ports: [{ port: 80 }] } }).spec).toMatchObject({
+      allocateLoadBalancerNodePorts: true,
+      externalTrafficPolicy: "Cluster",
+    });
     expect(decode(serviceResource, { metadata: { name: "web" }, spec: { externalIPs: ["192.0.2.1"], ports: [{ port: 80 }] } }).spec).toMatchObject({ externalTrafficPolicy: "Cluster" });
-    expect(decode(serviceResource, { metadata: { name: "web" }, spec: { sessionAffinity: "ClientIP", ports: [{ port: 80 }] } }).spec?.sessionAffinityConfig).toEqual({ clientIP: { timeoutSeconds: 10_800 } });
-    expect(decode(serviceResource, { metadata: { name: "web" }, spec: { sessionAffinity: "None", sessionAffinityConfig: { clientIP: { timeoutSeconds: 5 } }, ports: [{ port: 80 }] } }).spec).not.toHaveProperty("sessionAffinityConfig.clientIP");
+    expect(decode(serviceResource, { metadata: { name: "web" }, spec: { sessionAffinity: "ClientIP", ports: [{ port: 80 }] } }).spec?.sessionAffinityConfig).toEqual({
+      clientIP: { timeoutSeconds: 10_800 },
+    });
+    expect(
+      decode(serviceResource, { metadata: { name: "web" }, spec: { sessionAffinity: "None", sessionAffinityConfig: { clientIP: { timeoutSeconds: 5 } }, ports: [{ port: 80 }] } }).spec,
+    ).not.toHaveProperty("sessionAffinityConfig.clientIP");
   });
 
   it.each([
@@ -92,7 +102,12 @@ describe("defaults", () => {
   });
 
   it("give files of volumes their mode, host paths their type, and a volume without a source an empty folder", () => {
-    const volumes = [{ name: "a", configMap: { name: "c" } }, { name: "b", hostPath: { path: "/" } }, { name: "c" }, { name: "d", projected: { sources: [{ serviceAccountToken: { path: "token" } }] } }];
+    const volumes = [
+      { name: "a", configMap: { name: "c" } },
+      { name: "b", hostPath: { path: "/" } },
+      { name: "c" },
+      { name: "d", projected: { sources: [{ serviceAccountToken: { path: "token" } }] } },
+    ];
     expect(podSpec({}, { volumes }).volumes).toEqual([
       { name: "a", configMap: { name: "c", defaultMode: 420 } },
       { name: "b", hostPath: { path: "/", type: "" } },
@@ -115,7 +130,15 @@ describe("defaults", () => {
     const { jobTemplate } = decode(cronJobResource, { metadata: { name: "c" }, spec: { schedule: "@daily", jobTemplate: { spec: { template: { spec } } } } }).spec;
     expect(Object.keys(jobTemplate.spec ?? {})).toEqual(["template"]);
     expect(jobTemplate.spec?.template.spec).toMatchObject({ dnsPolicy: "ClusterFirst", containers: [{ terminationMessagePolicy: "File" }] });
-    expect(decode(jobResource, { metadata: { name: "j" }, spec: { template: { spec } } }).spec).toMatchObject({ completions: 1, parallelism: 1, completionMode: "NonIndexed", suspend: false, manualSelector: false, backoffLimit: 6, podReplacementPolicy: "TerminatingOrFailed" });
+    expect(decode(jobResource, { metadata: { name: "j" }, spec: { template: { spec } } }).spec).toMatchObject({
+      completions: 1,
+      parallelism: 1,
+      completionMode: "NonIndexed",
+      suspend: false,
+      manualSelector: false,
+      backoffLimit: 6,
+      podReplacementPolicy: "TerminatingOrFailed",
+    });
   });
 
   it("give a StatefulSet and an Event the empty texts that readers find there", () => {
@@ -134,18 +157,33 @@ describe("defaults", () => {
   });
 
   it("encode a Secret's text and never keep it", () => {
-    expect(decode(secretResource, { metadata: { name: "s" }, data: { a: "eA==", b: "eA==" }, stringData: { b: "y" } })).toEqual({ apiVersion: "v1", kind: "Secret", metadata: { name: "s" }, type: "Opaque", data: { a: "eA==", b: "eQ==" } });
+    expect(decode(secretResource, { metadata: { name: "s" }, data: { a: "eA==", b: "eA==" }, stringData: { b: "y" } })).toEqual({
+      apiVersion: "v1",
+      kind: "Secret",
+      metadata: { name: "s" },
+      type: "Opaque",
+      data: { a: "eA==", b: "eQ==" },
+    });
   });
 
   it("let a node allocate its capacity, and say its address range in both fields", () => {
-    expect(decode(nodeResource, { metadata: { name: "n" }, spec: { podCIDR: "10.0.0.0/24" }, status: { capacity: { cpu: "4" } } })).toMatchObject({ spec: { podCIDRs: ["10.0.0.0/24"] }, status: { allocatable: { cpu: "4" } } });
+    expect(decode(nodeResource, { metadata: { name: "n" }, spec: { podCIDR: "10.0.0.0/24" }, status: { capacity: { cpu: "4" } } })).toMatchObject({
+      spec: { podCIDRs: ["10.0.0.0/24"] },
+      status: { allocatable: { cpu: "4" } },
+    });
   });
 
   it("take what Go's zero is for as said, where upstream asks for no more", () => {
     expect(decodeObject(csiNodeResource, { metadata: { name: "n" }, spec: { drivers: null } }).schemaErrors).toEqual([]);
     expect(decodeObject(limitRangeResource, { metadata: { name: "r" }, spec: {} }).schemaErrors).toEqual([]);
-    expect(decodeObject(volumeAttachmentResource, { metadata: { name: "a" }, spec: { attacher: "d", nodeName: "n", source: { persistentVolumeName: "p" } }, status: {} })).toMatchObject({ schemaErrors: [], object: { status: { attached: false } } });
-    expect(decodeObject(resourceSliceResource, { metadata: { name: "s" }, spec: { driver: "d", nodeName: "n", pool: { name: "p", resourceSliceCount: 1 } } })).toMatchObject({ schemaErrors: [], object: { spec: { pool: { generation: 0 } } } });
+    expect(decodeObject(volumeAttachmentResource, { metadata: { name: "a" }, spec: { attacher: "d", nodeName: "n", source: { persistentVolumeName: "p" } }, status: {} })).toMatchObject({
+      schemaErrors: [],
+      object: { status: { attached: false } },
+    });
+    expect(decodeObject(resourceSliceResource, { metadata: { name: "s" }, spec: { driver: "d", nodeName: "n", pool: { name: "p", resourceSliceCount: 1 } } })).toMatchObject({
+      schemaErrors: [],
+      object: { spec: { pool: { generation: 0 } } },
+    });
   });
 
   it("change nothing when they run again, for any kind", () => {
@@ -153,7 +191,9 @@ describe("defaults", () => {
       Pod: { spec: { containers: [{ name: "main", image: "web" }], volumes: [{ name: "a" }] } },
       Deployment: { spec: { selector: { matchLabels: { app: "web" } }, template: { spec: { containers: [{ name: "main", image: "web" }] } } } },
       ReplicaSet: { spec: { selector: { matchLabels: { app: "web" } }, template: { spec: { containers: [{ name: "main", image: "web" }] } } } },
-      StatefulSet: { spec: { selector: { matchLabels: { app: "web" } }, template: { spec: { containers: [{ name: "main", image: "web" }] } }, volumeClaimTemplates: [{ metadata: { name: "data" }, spec: {} }] } },
+      StatefulSet: {
+        spec: { selector: { matchLabels: { app: "web" } }, template: { spec: { containers: [{ name: "main", image: "web" }] } }, volumeClaimTemplates: [{ metadata: { name: "data" }, spec: {} }] },
+      },
       DaemonSet: { spec: { selector: { matchLabels: { app: "web" } }, template: { spec: { containers: [{ name: "main", image: "web" }] } } } },
       ControllerRevision: { data: {}, revision: 1 },
       ReplicationController: { spec: { template: { metadata: { labels: { app: "web" } }, spec: { containers: [{ name: "main", image: "web" }] } } } },

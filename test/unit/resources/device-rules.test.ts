@@ -11,7 +11,10 @@ const shared = (requestPolicy: object): ResourceSliceSpec => devices({ name: "a"
 
 describe("what a driver offers", () => {
   test.each<[string, ResourceSliceSpec]>([
-    ["devices of a node", devices({ name: "a", attributes: { model: { string: "x" }, "other.example.com/numa": { int: 1 }, firmware: { version: "1.0.0-rc.1+build" } }, capacity: { memory: { value: "1Gi" } } })],
+    [
+      "devices of a node",
+      devices({ name: "a", attributes: { model: { string: "x" }, "other.example.com/numa": { int: 1 }, firmware: { version: "1.0.0-rc.1+build" } }, capacity: { memory: { value: "1Gi" } } }),
+    ],
     ["shares of a device", shared({ default: "1Gi", validRange: { min: "1Gi", max: "4Gi", step: "1Gi" } })],
     ["shares of certain sizes", shared({ default: "2Gi", validValues: ["1Gi", "2Gi"] })],
     ["counters", { ...bare, sharedCounters: [{ name: "set", counters: { memory: { value: "1Gi" } } }] }],
@@ -35,7 +38,11 @@ describe("what a driver offers", () => {
     ["two places", { ...devices(), allNodes: true }, /but multiple fields are set/],
     ["places of devices where the slice has one", devices({ name: "a", allNodes: true }), /can only be set if `perDeviceNodeSelection` is set to true/],
     ["conditions without their opposite", devices({ name: "a", bindingConditions: ["x"] }), /bindingFailureConditions are required to use bindingConditions/],
-    ["many devices with taints", devices(...Array.from({ length: 65 }, (_, index) => ({ name: `d${index}`, taints: [{ key: "k", effect: "None" }] }))), /spec\.devices: Too many: 65: must have at most 64 items/],
+    [
+      "many devices with taints",
+      devices(...Array.from({ length: 65 }, (_, index) => ({ name: `d${index}`, taints: [{ key: "k", effect: "None" }] }))),
+      /spec\.devices: Too many: 65: must have at most 64 items/,
+    ],
   ])("cannot have %s", (_name, spec, why) => {
     expect(told(validateSliceSpec(spec))).toMatch(why);
   });
@@ -49,7 +56,11 @@ describe("a claim on devices", () => {
     ["a constraint that says nothing", constrained({}), /constraints\[0\]: Required value/],
     ["an attribute without a domain", constrained({ matchAttribute: "numa" }), /a fully qualified name must be a domain and a name separated by a slash/],
     ["a constraint on another's request", constrained({ requests: ["other"], matchAttribute: "a.example.com/numa" }), /must be the name of a request in the claim/],
-    ["a toleration for everything but a value", { requests: [{ name: "gpu", exactly: { deviceClassName: "gpu", tolerations: [{ operator: "Exists", value: "v" }] } }] }, /must be empty for operator `Exists`/],
+    [
+      "a toleration for everything but a value",
+      { requests: [{ name: "gpu", exactly: { deviceClassName: "gpu", tolerations: [{ operator: "Exists", value: "v" }] } }] },
+      /must be empty for operator `Exists`/,
+    ],
   ])("cannot have %s", (_name, claim, why) => {
     expect(told(validateDeviceClaim(claim, "spec.devices"))).toMatch(why);
   });

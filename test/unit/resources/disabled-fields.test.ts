@@ -14,17 +14,37 @@ interface Row {
 }
 
 const rows: readonly Row[] = [
-  { kind: "/pods", written: { spec: { containers: [container], initContainers: [{ name: "i", lifecycle: { stopSignal: "SIGINT", preStop: { sleep: { seconds: 1 } } } }] } }, kept: { spec: { containers: [{ name: "c" }], initContainers: [{ name: "i", lifecycle: { preStop: { sleep: { seconds: 1 } } } }] } } },
+  {
+    kind: "/pods",
+    written: { spec: { containers: [container], initContainers: [{ name: "i", lifecycle: { stopSignal: "SIGINT", preStop: { sleep: { seconds: 1 } } } }] } },
+    kept: { spec: { containers: [{ name: "c" }], initContainers: [{ name: "i", lifecycle: { preStop: { sleep: { seconds: 1 } } } }] } },
+  },
   { kind: "/pods", written: { spec: projected({ clusterTrustBundle: { path: "x", name: "y" } }) }, kept: { spec: projected({}) } },
   { kind: "/pods", written: { spec: projected({ podCertificate: { signerName: "x" } }) }, kept: { spec: projected({}) } },
   { kind: "/pods", written: { spec: { schedulingGroup: { podGroupName: "g" }, nodeName: "n" } }, kept: { spec: { nodeName: "n" } } },
-  { kind: "/pods", written: { status: { containerStatuses: [{ name: "c", volumeMounts: [{ name: "v", volumeStatus: { image: {} } }] }], nodeAllocatableResourceClaimStatuses: [{}] } }, kept: { status: { containerStatuses: [{ name: "c", volumeMounts: [{ name: "v" }] }] } } },
-  ...["apps/deployments", "apps/replicasets", "apps/daemonsets", "apps/statefulsets", "batch/jobs", "/replicationcontrollers"].map((kind) => ({ kind, written: { spec: { template: { spec: { containers: [container] } } } }, kept: { spec: { template: { spec: { containers: [{ name: "c" }] } } } } })),
+  {
+    kind: "/pods",
+    written: { status: { containerStatuses: [{ name: "c", volumeMounts: [{ name: "v", volumeStatus: { image: {} } }] }], nodeAllocatableResourceClaimStatuses: [{}] } },
+    kept: { status: { containerStatuses: [{ name: "c", volumeMounts: [{ name: "v" }] }] } },
+  },
+  ...["apps/deployments", "apps/replicasets", "apps/daemonsets", "apps/statefulsets", "batch/jobs", "/replicationcontrollers"].map((kind) => ({
+    kind,
+    written: { spec: { template: { spec: { containers: [container] } } } },
+    kept: { spec: { template: { spec: { containers: [{ name: "c" }] } } } },
+  })),
   { kind: "/podtemplates", written: { template: { spec: { containers: [container] } } }, kept: { template: { spec: { containers: [{ name: "c" }] } } } },
-  { kind: "batch/cronjobs", written: { spec: { jobTemplate: { spec: { template: { spec: { containers: [container] } } } } } }, kept: { spec: { jobTemplate: { spec: { template: { spec: { containers: [{ name: "c" }] } } } } } } },
+  {
+    kind: "batch/cronjobs",
+    written: { spec: { jobTemplate: { spec: { template: { spec: { containers: [container] } } } } } },
+    kept: { spec: { jobTemplate: { spec: { template: { spec: { containers: [{ name: "c" }] } } } } } },
+  },
   { kind: "apps/statefulsets", written: { spec: { updateStrategy: { rollingUpdate: { maxUnavailable: 2, partition: 1 } } } }, kept: { spec: { updateStrategy: { rollingUpdate: { partition: 1 } } } } },
   { kind: "coordination.k8s.io/leases", written: { spec: { strategy: "OldestEmulationVersion", preferredHolder: "b", holderIdentity: "a" } }, kept: { spec: { holderIdentity: "a" } } },
-  { kind: "resource.k8s.io/resourceslices", written: { spec: { devices: [{ name: "d", attributes: { a: { ints: [1] }, b: { int: 1 } }, nodeAllocatableResourceMappings: { cpu: {} } }] } }, kept: { spec: { devices: [{ name: "d", attributes: { a: {}, b: { int: 1 } } }] } } },
+  {
+    kind: "resource.k8s.io/resourceslices",
+    written: { spec: { devices: [{ name: "d", attributes: { a: { ints: [1] }, b: { int: 1 } }, nodeAllocatableResourceMappings: { cpu: {} } }] } },
+    kept: { spec: { devices: [{ name: "d", attributes: { a: {}, b: { int: 1 } } }] } },
+  },
   { kind: "storage.k8s.io/csidrivers", written: { spec: { preventPodSchedulingIfMissing: true, podInfoOnMount: true } }, kept: { spec: { podInfoOnMount: true } } },
 ];
 

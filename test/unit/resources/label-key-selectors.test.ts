@@ -24,11 +24,16 @@ describe("the labels that a new pod is to share with others, or not", () => {
     const isWeb = { key: "app", operator: "In", values: ["web"] };
     expect(affinity?.podAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.[0]?.labelSelector).toEqual({
       matchLabels: { tier: "front" },
-      matchExpressions: [{ key: "pod-template-hash", operator: "In", values: ["5c7"] }, { key: "app", operator: "NotIn", values: ["web"] }],
+      matchExpressions: [
+        { key: "pod-template-hash", operator: "In", values: ["5c7"] },
+        { key: "app", operator: "NotIn", values: ["web"] },
+      ],
     });
     expect(affinity?.podAntiAffinity?.preferredDuringSchedulingIgnoredDuringExecution?.[0]?.podAffinityTerm.labelSelector?.matchExpressions).toEqual([isWeb]);
     expect(topologySpreadConstraints?.[0]?.labelSelector).toEqual({ matchExpressions: [isWeb] });
-    expect(podResource.strategy.prepareForCreate?.(near({ matchLabelKeys: ["app"] })).spec.affinity?.podAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.[0]?.labelSelector?.matchExpressions).toEqual([isWeb]);
+    expect(
+      podResource.strategy.prepareForCreate?.(near({ matchLabelKeys: ["app"] })).spec.affinity?.podAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.[0]?.labelSelector?.matchExpressions,
+    ).toEqual([isWeb]);
   });
 
   it("leave a pod as it is that names none", () => {

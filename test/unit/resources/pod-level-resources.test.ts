@@ -38,7 +38,12 @@ describe("what a pod asks for as a whole", () => {
 });
 
 it("a resize neither reorders nor renames containers", () => {
-  const old = pod({ containers: [{ name: "a", image: "i" }, { name: "b", image: "i" }] });
+  const old = pod({
+    containers: [
+      { name: "a", image: "i" },
+      { name: "b", image: "i" },
+    ],
+  });
   const check = (...containers: Container[]) => validateResize(withResources(pod({ containers }), old), old, qosClass).map(({ field }) => field);
   expect(check({ name: "b", image: "i" }, { name: "a", image: "i" })).toEqual(["spec.containers[0].name", "spec.containers[1].name"]);
   expect(check({ name: "a", image: "i" })).toEqual(["spec.containers"]);
@@ -48,7 +53,10 @@ it("a resize neither reorders nor renames containers", () => {
 
 it("a resize that takes bounds away is told of them, not of the pod's class alone", () => {
   const amounts = { cpu: "1", memory: "1Gi" };
-  const refusal = (of: PodSpec, from: PodSpec) => validateResize(withResources(pod(of), pod(from)), pod(from), qosClass).map(({ message }) => message).join("; ");
+  const refusal = (of: PodSpec, from: PodSpec) =>
+    validateResize(withResources(pod(of), pod(from)), pod(from), qosClass)
+      .map(({ message }) => message)
+      .join("; ");
   const unbounded = refusal(spec(undefined, { requests: amounts }), spec(undefined, { requests: amounts, limits: amounts }));
   expect(unbounded).toContain("Pod QOS Class may not change as a result of resizing");
   expect(unbounded).toContain("resource limits cannot be removed");

@@ -13,9 +13,19 @@ describe("a rule", () => {
   test.each([
     ["with verbs and resources is right", { verbs: ["get"], apiGroups: [""], resources: ["pods"] }, true, []],
     ["needs a verb", { verbs: [], apiGroups: [""], resources: ["pods"] }, true, ["rules[0].verbs: Required value: verbs must contain at least one value"]],
-    ["needs a group and a resource", { verbs: ["get"] }, true, ["rules[0].apiGroups: Required value: resource rules must supply at least one api group", "rules[0].resources: Required value: resource rules must supply at least one resource"]],
+    [
+      "needs a group and a resource",
+      { verbs: ["get"] },
+      true,
+      ["rules[0].apiGroups: Required value: resource rules must supply at least one api group", "rules[0].resources: Required value: resource rules must supply at least one resource"],
+    ],
     ["has no paths in a namespace", { verbs: ["get"], nonResourceURLs: ["/a"] }, true, ['rules[0].nonResourceURLs: Invalid value: ["/a"]: namespaced rules cannot apply to non-resource URLs']],
-    ["has either paths or resources", { verbs: ["get"], nonResourceURLs: ["/a"], resources: ["pods"] }, false, ['rules[0].nonResourceURLs: Invalid value: ["/a"]: rules cannot apply to both regular resources and non-resource URLs']],
+    [
+      "has either paths or resources",
+      { verbs: ["get"], nonResourceURLs: ["/a"], resources: ["pods"] },
+      false,
+      ['rules[0].nonResourceURLs: Invalid value: ["/a"]: rules cannot apply to both regular resources and non-resource URLs'],
+    ],
   ])("%s", (_what, rule, namespaced, errors) => {
     expect(texts(validateRules([rule], namespaced))).toEqual(errors);
   });
@@ -37,18 +47,38 @@ describe("a binding", () => {
     expect(texts(validateBinding({ roleRef: { apiGroup: "", kind: "Group", name: "a/b" } }, ["Role", "ClusterRole"], true))).toEqual([
       `roleRef.apiGroup: Unsupported value: "": supported values: "${GROUP}"`,
       'roleRef.kind: Unsupported value: "Group": supported values: "Role", "ClusterRole"',
-      'roleRef.name: Invalid value: "a/b": may not contain \'/\'',
+      "roleRef.name: Invalid value: \"a/b\": may not contain '/'",
     ]);
     expect(texts(validateBindingUpdate({ roleRef: { ...binding.roleRef, name: "edit" } }, binding))[0]).toMatch(/^roleRef: Invalid value: .*: cannot change roleRef$/);
   });
 
   test("has users and groups of its own group unless it says otherwise", () => {
-    expect(withBindingDefaults({ roleRef: { kind: "Role", name: "r" }, subjects: [{ kind: "Group", name: "dev" }, { kind: "ServiceAccount", name: "s" }] })).toEqual({ roleRef: { apiGroup: GROUP, kind: "Role", name: "r" }, subjects: [{ kind: "Group", apiGroup: GROUP, name: "dev" }, { kind: "ServiceAccount", name: "s" }] });
+    expect(
+      withBindingDefaults({
+        roleRef: { kind: "Role", name: "r" },
+        subjects: [
+          { kind: "Group", name: "dev" },
+          { kind: "ServiceAccount", name: "s" },
+        ],
+      }),
+    ).toEqual({
+      roleRef: { apiGroup: GROUP, kind: "Role", name: "r" },
+      subjects: [
+        { kind: "Group", apiGroup: GROUP, name: "dev" },
+        { kind: "ServiceAccount", name: "s" },
+      ],
+    });
   });
 });
 
 describe("a signing request", () => {
-  const request = (more: Partial<CertificateSigningRequest["spec"]> = {}, status: CertificateSigningRequest["status"] = {}): CertificateSigningRequest => ({ apiVersion: "certificates.k8s.io/v1", kind: "CertificateSigningRequest", metadata: { name: "r" }, spec: { request: "", signerName: "example.com/a", usages: ["client auth"], ...more }, status });
+  const request = (more: Partial<CertificateSigningRequest["spec"]> = {}, status: CertificateSigningRequest["status"] = {}): CertificateSigningRequest => ({
+    apiVersion: "certificates.k8s.io/v1",
+    kind: "CertificateSigningRequest",
+    metadata: { name: "r" },
+    spec: { request: "", signerName: "example.com/a", usages: ["client auth"], ...more },
+    status,
+  });
   const { strategy, subresources } = certificateSigningRequestResource;
   const condition = (type: string, status = "True") => ({ type, status });
 
@@ -61,7 +91,18 @@ describe("a signing request", () => {
     expect(texts(strategy.validate?.(request(spec)) ?? [])).toEqual(errors);
   });
 
-  test.each([["example.com/a", 0], ["kubernetes.io/kube-apiserver-client", 0], ["example/a", 1], ["example.com", 1], ["example.com/a/b", 1], ["Example.com/a", 1], ["/a", 2], ["example.com/-", 1], ["example/A", 2], ["", 1]])("names its signer as %o: %d problems", (name, count) => {
+  test.each([
+    ["example.com/a", 0],
+    ["kubernetes.io/kube-apiserver-client", 0],
+    ["example/a", 1],
+    ["example.com", 1],
+    ["example.com/a/b", 1],
+    ["Example.com/a", 1],
+    ["/a", 2],
+    ["example.com/-", 1],
+    ["example/A", 2],
+    ["", 1],
+  ])("names its signer as %o: %d problems", (name, count) => {
     expect(validateSignerName(name, "spec.signerName")).toHaveLength(count);
   });
 
@@ -74,20 +115,30 @@ describe("a signing request", () => {
     expect(scope(request({ signerName: "example.com/b" }, { conditions: [condition("Approved")], certificate: "eA==" }), request())).toEqual(request({}, { conditions: [condition("Approved")] }));
     const annotated = { ...request(), metadata: { ...request().metadata, annotations: { by: "me" } } };
     expect(scope(annotated, request()).metadata.annotations).toEqual({ by: "me" });
-    const decide = (after: readonly string[], before: readonly string[] = []) => texts(validate?.(request({}, { conditions: after.map((type) => condition(type)) }), request({}, { conditions: before.map((type) => condition(type)) })) ?? []);
+    const decide = (after: readonly string[], before: readonly string[] = []) =>
+      texts(validate?.(request({}, { conditions: after.map((type) => condition(type)) }), request({}, { conditions: before.map((type) => condition(type)) })) ?? []);
     expect(decide(["Approved"])).toEqual([]);
     expect(decide(["Approved", "Denied"])).toEqual(['status.conditions: Invalid value: "Approved,Denied": Approved and Denied conditions are mutually exclusive']);
     expect(decide([], ["Denied"])).toEqual(['status.conditions: Forbidden: updates may not remove a condition of type "Denied"']);
     expect(decide(["Failed"])).toEqual(['status.conditions: Forbidden: updates may not add a condition of type "Failed"']);
-    expect(texts(validate?.(request({}, { conditions: [condition("Approved", "False")] }), request()) ?? [])).toEqual(['status.conditions[0].status: Unsupported value: "False": supported values: "True"']);
-    expect(texts(validate?.(request({}, { conditions: [condition("Mine", "abc"), condition("Other", "")] }), request()) ?? [])).toEqual(['status.conditions[0].status: Unsupported value: "abc": supported values: "False", "True", "Unknown"', "status.conditions[1].status: Required value"]);
+    expect(texts(validate?.(request({}, { conditions: [condition("Approved", "False")] }), request()) ?? [])).toEqual([
+      'status.conditions[0].status: Unsupported value: "False": supported values: "True"',
+    ]);
+    expect(texts(validate?.(request({}, { conditions: [condition("Mine", "abc"), condition("Other", "")] }), request()) ?? [])).toEqual([
+      'status.conditions[0].status: Unsupported value: "abc": supported values: "False", "True", "Unknown"',
+      "status.conditions[1].status: Required value",
+    ]);
   });
 
   test("says when its conditions changed: now, unless they were there", () => {
     const [now, before] = ["2026-02-02T00:00:00Z", "2026-01-01T00:00:00Z"];
     type Condition = NonNullable<NonNullable<CertificateSigningRequest["status"]>["conditions"]>[number];
     const stored = (conditions: readonly Condition[]) => ({ ...request({}, { conditions }), metadata: { name: "r", resourceVersion: "7" } });
-    const times = (next: Condition, old: readonly Condition[]) => beforeUpdate(certificateSigningRequestResource, stored([next]), stored(old), "approval", undefined, now).status?.conditions?.map(({ lastUpdateTime, lastTransitionTime }) => [lastUpdateTime, lastTransitionTime]);
+    const times = (next: Condition, old: readonly Condition[]) =>
+      beforeUpdate(certificateSigningRequestResource, stored([next]), stored(old), "approval", undefined, now).status?.conditions?.map(({ lastUpdateTime, lastTransitionTime }) => [
+        lastUpdateTime,
+        lastTransitionTime,
+      ]);
     expect(times(condition("Approved"), [])).toEqual([[now, now]]);
     expect(times(condition("Approved"), [{ ...condition("Approved"), lastUpdateTime: before, lastTransitionTime: before }])).toEqual([[now, before]]);
     expect(times({ ...condition("Approved"), lastUpdateTime: before, lastTransitionTime: before }, [])).toEqual([[before, before]]);
@@ -105,14 +156,36 @@ describe("a signing request", () => {
 describe("rows", () => {
   const row = (kind: string, object: object): unknown[] => {
     const definition = catalog.find((candidate) => candidate.kind === kind);
-    return (definition?.columns ?? []).map((column) => column.cell({ metadata: { name: "x", creationTimestamp: "2026-01-01T00:00:00Z" }, ...object } as KubeObject, Date.parse("2026-01-01T00:01:00Z"))); // complete for its columns
+    return (definition?.columns ?? []).map((column) =>
+      column.cell({ metadata: { name: "x", creationTimestamp: "2026-01-01T00:00:00Z" }, ...object } as KubeObject, Date.parse("2026-01-01T00:01:00Z")),
+    ); // complete for its columns
   };
   test.each<[string, object, unknown[]]>([
-    ["RoleBinding", { roleRef: { kind: "Role", name: "r" }, subjects: [{ kind: "User", name: "a" }, { kind: "User", name: "b" }, { kind: "Group", name: "g" }, { kind: "ServiceAccount", name: "s", namespace: "n" }] }, ["x", "Role/r", "60s", "a, b", "g", "n/s"]],
+    [
+      "RoleBinding",
+      {
+        roleRef: { kind: "Role", name: "r" },
+        subjects: [
+          { kind: "User", name: "a" },
+          { kind: "User", name: "b" },
+          { kind: "Group", name: "g" },
+          { kind: "ServiceAccount", name: "s", namespace: "n" },
+        ],
+      },
+      ["x", "Role/r", "60s", "a, b", "g", "n/s"],
+    ],
     ["ClusterRole", {}, ["x", "2026-01-01T00:00:00Z"]],
-    ["CertificateSigningRequest", { spec: { signerName: "example.com/a", username: "jane", expirationSeconds: 7200 }, status: { certificate: "eA==", conditions: [{ type: "Approved" }] } }, ["x", "60s", "example.com/a", "jane", "120m", "Approved,Issued"]],
+    [
+      "CertificateSigningRequest",
+      { spec: { signerName: "example.com/a", username: "jane", expirationSeconds: 7200 }, status: { certificate: "eA==", conditions: [{ type: "Approved" }] } },
+      ["x", "60s", "example.com/a", "jane", "120m", "Approved,Issued"],
+    ],
     ["CertificateSigningRequest", { spec: { signerName: "example.com/a", username: "jane" } }, ["x", "60s", "example.com/a", "jane", "<none>", "Pending"]],
-    ["CertificateSigningRequest", { spec: { signerName: "example.com/a" }, status: { conditions: [{ type: "Approved" }, { type: "Failed" }] } }, ["x", "60s", "example.com/a", "", "<none>", "Approved,Failed"]],
+    [
+      "CertificateSigningRequest",
+      { spec: { signerName: "example.com/a" }, status: { conditions: [{ type: "Approved" }, { type: "Failed" }] } },
+      ["x", "60s", "example.com/a", "", "<none>", "Approved,Failed"],
+    ],
   ])("of a %s are as kubectl shows them", (kind, object, cells) => {
     expect(row(kind, object)).toEqual(cells);
   });

@@ -14,21 +14,54 @@ interface Model {
 }
 
 /** Types of one name in several groups: ours have a name each, and the client puts the group before it. */
-const NAMESAKES: Readonly<Record<string, string>> = { ContainerResourceClaim: "CoreV1ResourceClaim", ResourceClaim: "ResourceV1ResourceClaim", StorageTokenRequest: "StorageV1TokenRequest", ...autoscalers() };
+const NAMESAKES: Readonly<Record<string, string>> = {
+  ContainerResourceClaim: "CoreV1ResourceClaim",
+  ResourceClaim: "ResourceV1ResourceClaim",
+  StorageTokenRequest: "StorageV1TokenRequest",
+  ...autoscalers(),
+};
 
 /** Served in two versions, of which the newer one has the plain names here. */
 function autoscalers(): Record<string, string> {
-  return Object.fromEntries(["", "Spec", "Status"].flatMap((part) => [[`HorizontalPodAutoscaler${part}`, `V2HorizontalPodAutoscaler${part}`], [`HorizontalPodAutoscalerV1${part}`, `V1HorizontalPodAutoscaler${part}`]]).concat([["CrossVersionObjectReference", "V2CrossVersionObjectReference"], ["CrossVersionObjectReferenceV1", "V1CrossVersionObjectReference"]]));
+  return Object.fromEntries(
+    ["", "Spec", "Status"]
+      .flatMap((part) => [
+        [`HorizontalPodAutoscaler${part}`, `V2HorizontalPodAutoscaler${part}`],
+        [`HorizontalPodAutoscalerV1${part}`, `V1HorizontalPodAutoscaler${part}`],
+      ])
+      .concat([
+        ["CrossVersionObjectReference", "V2CrossVersionObjectReference"],
+        ["CrossVersionObjectReferenceV1", "V1CrossVersionObjectReference"],
+      ]),
+  );
 }
 
 /** The official client names a few types after their group, because other groups have namesakes. */
 function modelOf(name: string): Model | undefined {
   const models = clientNode as unknown as Readonly<Record<string, Model | undefined>>; // its exports, looked up by name
-  return models[NAMESAKES[name] ?? `V1${name}`] ?? models[`V2${name}`] ?? models[`CoreV1${name}`] ?? models[`AuthenticationV1${name}`] ?? models[`DiscoveryV1${name}`] ?? models[`RbacV1${name}`] ?? models[name];
+  return (
+    models[NAMESAKES[name] ?? `V1${name}`] ??
+    models[`V2${name}`] ??
+    models[`CoreV1${name}`] ??
+    models[`AuthenticationV1${name}`] ??
+    models[`DiscoveryV1${name}`] ??
+    models[`RbacV1${name}`] ??
+    models[name]
+  );
 }
 
 /** Options travel in the query of a request, and aggregated discovery is no resource; the official client has no models for them. */
-const WITHOUT_MODEL = ["CreateOptions", "UpdateOptions", "PatchOptions", "APIGroupDiscoveryList", "APIGroupDiscovery", "APIVersionDiscovery", "APIResourceDiscovery", "APISubresourceDiscovery", "DiscoveryKind"];
+const WITHOUT_MODEL = [
+  "CreateOptions",
+  "UpdateOptions",
+  "PatchOptions",
+  "APIGroupDiscoveryList",
+  "APIGroupDiscovery",
+  "APIVersionDiscovery",
+  "APIResourceDiscovery",
+  "APISubresourceDiscovery",
+  "DiscoveryKind",
+];
 
 describe("schemas", () => {
   it("have generated types that are up to date", async () => {
@@ -47,7 +80,9 @@ describe("schemas", () => {
       const wanted = new Set(model.getAttributeTypeMap().map((attribute) => attribute.baseName));
       return [
         ...[...wanted].filter((field) => properties[field] === undefined).map((field) => `${name}.${field} is missing`),
-        ...Object.keys(properties).filter((field) => !wanted.has(field)).map((field) => `${name}.${field} is unknown to the client`),
+        ...Object.keys(properties)
+          .filter((field) => !wanted.has(field))
+          .map((field) => `${name}.${field} is unknown to the client`),
       ];
     });
     expect(differences).toEqual([]);
@@ -71,7 +106,9 @@ describe("schemas", () => {
   it("describe every type and field in a sentence", () => {
     const silent = rawTypes().flatMap(({ name, description, properties }) => [
       ...(isSentence(description) ? [] : [name]),
-      ...Object.entries(properties).filter(([, property]) => !isSentence(property["description"])).map(([field]) => `${name}.${field}`),
+      ...Object.entries(properties)
+        .filter(([, property]) => !isSentence(property["description"]))
+        .map(([field]) => `${name}.${field}`),
     ]);
     expect(silent).toEqual([]);
   });
@@ -83,7 +120,11 @@ describe("schemas", () => {
         if (property["type"] !== "array") return [];
         const listType = property["x-kubernetes-list-type"];
         if (listType !== "map") return listType === "atomic" || listType === "set" ? [] : [`${name}.${field}: no list type`];
-        const item = types.get(String((property["items"] as { $ref?: string }).$ref).split("/").pop() ?? "");
+        const item = types.get(
+          String((property["items"] as { $ref?: string }).$ref)
+            .split("/")
+            .pop() ?? "",
+        );
         const keys = property["x-kubernetes-list-map-keys"] as readonly string[];
         return keys.filter((key) => item?.properties[key] === undefined).map((key) => `${name}.${field}: items have no ${key}`);
       }),
@@ -92,7 +133,9 @@ describe("schemas", () => {
   });
 
   it("require only fields that exist and that no default fills", () => {
-    const problems = rawTypes().flatMap(({ name, required, properties }) => required.filter((field) => properties[field] === undefined || properties[field]["default"] !== undefined).map((field) => `${name}.${field}`));
+    const problems = rawTypes().flatMap(({ name, required, properties }) =>
+      required.filter((field) => properties[field] === undefined || properties[field]["default"] !== undefined).map((field) => `${name}.${field}`),
+    );
     expect(problems).toEqual([]);
   });
 

@@ -51,10 +51,18 @@ describe("a claim", () => {
 
   it.each<[string, object, string[]]>([
     ["says how it is mounted and how large it is", {}, ["spec.accessModes: Required value: at least 1 access mode is required", "spec.resources[storage]: Required value"]],
-    ["knows its modes", { ...claimSpec, accessModes: ["Often"] }, ['spec.accessModes: Unsupported value: "Often": supported values: "ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"']],
+    [
+      "knows its modes",
+      { ...claimSpec, accessModes: ["Often"] },
+      ['spec.accessModes: Unsupported value: "Often": supported values: "ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"'],
+    ],
     ["is for one pod or not", { ...claimSpec, accessModes: ["ReadWriteOncePod", "ReadWriteMany"] }, ["spec.accessModes: Forbidden: may not use ReadWriteOncePod with other access modes"]],
     ["is larger than nothing", { ...claimSpec, resources: { requests: { storage: "0" } } }, ['spec.resources[storage]: Invalid value: "0": must be greater than zero']],
-    ["comes from a claim when it names no group", { ...claimSpec, dataSourceRef: { kind: "Snapshot", name: "a" } }, ["dataSource", "dataSourceRef"].map((field) => `spec.${field}: Invalid value: "Snapshot": must be 'PersistentVolumeClaim' when referencing the default apiGroup`)],
+    [
+      "comes from a claim when it names no group",
+      { ...claimSpec, dataSourceRef: { kind: "Snapshot", name: "a" } },
+      ["dataSource", "dataSourceRef"].map((field) => `spec.${field}: Invalid value: "Snapshot": must be 'PersistentVolumeClaim' when referencing the default apiGroup`),
+    ],
   ])("%s", (_what, spec, expected) => {
     expect(problems(() => create(persistentVolumeClaimResource, { spec }))).toEqual(expected);
   });
@@ -76,7 +84,9 @@ describe("a claim", () => {
   });
 
   it("never shrinks below what it has, and keeps everything else", () => {
-    expect(problems(() => update(persistentVolumeClaimResource, bound, { spec: { ...bound.spec, resources: { requests: { storage: "512Mi" } } } }))).toEqual(["spec.resources.requests.storage: Forbidden: field can not be less than status.capacity"]);
+    expect(problems(() => update(persistentVolumeClaimResource, bound, { spec: { ...bound.spec, resources: { requests: { storage: "512Mi" } } } }))).toEqual([
+      "spec.resources.requests.storage: Forbidden: field can not be less than status.capacity",
+    ]);
     expect(problems(() => update(persistentVolumeClaimResource, bound, { spec: { ...bound.spec, accessModes: ["ReadOnlyMany"], volumeName: "w" } }))).toEqual([
       "spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims; changed: accessModes, volumeName",
     ]);
@@ -85,11 +95,23 @@ describe("a claim", () => {
 
 describe("a volume", () => {
   it.each<[string, object, string[]]>([
-    ["has a size, a mode and a source", {}, ["spec.accessModes: Required value", "spec.capacity: Required value", 'spec.capacity: Unsupported value: {}: supported values: "storage"', "spec: Required value: must specify a volume type"]],
+    [
+      "has a size, a mode and a source",
+      {},
+      ["spec.accessModes: Required value", "spec.capacity: Required value", 'spec.capacity: Unsupported value: {}: supported values: "storage"', "spec: Required value: must specify a volume type"],
+    ],
     ["has one source", { ...volumeSpec, nfs: { server: "a", path: "/" } }, ["spec.nfs: Forbidden: may not specify more than 1 volume type"]],
-    ["says on which node a local path is", { capacity: { storage: "1Gi" }, accessModes: ["ReadWriteOnce"], local: { path: "/d" } }, ["spec.nodeAffinity: Required value: Local volume requires node affinity"]],
+    [
+      "says on which node a local path is",
+      { capacity: { storage: "1Gi" }, accessModes: ["ReadWriteOnce"], local: { path: "/d" } },
+      ["spec.nodeAffinity: Required value: Local volume requires node affinity"],
+    ],
     ["does not climb out of its path", { ...volumeSpec, hostPath: { path: "/a/../b" } }, ["spec.hostPath.path: Invalid value: \"/a/../b\": must not contain '..'"]],
-    ["is not wiped when it is the whole host", { ...volumeSpec, hostPath: { path: "/" }, persistentVolumeReclaimPolicy: "Recycle" }, ["spec.persistentVolumeReclaimPolicy: Forbidden: may not be 'recycle' for a hostPath mount of '/'"]],
+    [
+      "is not wiped when it is the whole host",
+      { ...volumeSpec, hostPath: { path: "/" }, persistentVolumeReclaimPolicy: "Recycle" },
+      ["spec.persistentVolumeReclaimPolicy: Forbidden: may not be 'recycle' for a hostPath mount of '/'"],
+    ],
   ])("%s", (_what, spec, expected) => {
     expect(problems(() => create(persistentVolumeResource, { spec }))).toEqual(expected);
   });
@@ -97,7 +119,9 @@ describe("a volume", () => {
   it("stays where it is", () => {
     const volume = create(persistentVolumeResource, { spec: volumeSpec });
     expect(volume).toMatchObject({ spec: { persistentVolumeReclaimPolicy: "Retain", volumeMode: "Filesystem" }, status: { phase: "Pending" } });
-    expect(problems(() => update(persistentVolumeResource, volume, { spec: { ...volume.spec, hostPath: { path: "/other" } } }))).toEqual(["spec.persistentvolumesource: Forbidden: spec.persistentvolumesource is immutable after creation; changed: hostPath"]);
+    expect(problems(() => update(persistentVolumeResource, volume, { spec: { ...volume.spec, hostPath: { path: "/other" } } }))).toEqual([
+      "spec.persistentvolumesource: Forbidden: spec.persistentvolumesource is immutable after creation; changed: hostPath",
+    ]);
   });
 });
 
@@ -124,10 +148,18 @@ describe("a limit range", () => {
 describe("a quota", () => {
   it.each<[string, object, string[]]>([
     ["counts what it knows", { hard: { pods: "1", "count/deployments.apps": "2", "requests.cpu": "1", "fast.storageclass.storage.k8s.io/requests.storage": "1Gi" } }, []],
-    ["does not count what nobody knows", { hard: { boxes: "1", pods: "1500m" } }, ['spec.hard[boxes]: Invalid value: "boxes": must be a standard resource for quota', 'spec.hard[pods]: Invalid value: "1500m": must be an integer']],
+    [
+      "does not count what nobody knows",
+      { hard: { boxes: "1", pods: "1500m" } },
+      ['spec.hard[boxes]: Invalid value: "boxes": must be a standard resource for quota', 'spec.hard[pods]: Invalid value: "1500m": must be an integer'],
+    ],
     ["has scopes that fit what it counts", { hard: { cpu: "1" }, scopes: ["BestEffort"] }, ['spec.scopes: Invalid value: ["BestEffort"]: unsupported scope applied to resource']],
     ["has scopes that fit each other", { hard: { pods: "1" }, scopes: ["Terminating", "NotTerminating"] }, ['spec.scopes: Invalid value: ["Terminating","NotTerminating"]: conflicting scopes']],
-    ["compares a scope with values where it says so", { hard: { pods: "1" }, scopeSelector: { matchExpressions: [{ scopeName: "PriorityClass", operator: "In" }] } }, ["spec.scopeSelector.matchExpressions.values: Required value: must be at least one value when `operator` is 'In' or 'NotIn' for scope selector"]],
+    [
+      "compares a scope with values where it says so",
+      { hard: { pods: "1" }, scopeSelector: { matchExpressions: [{ scopeName: "PriorityClass", operator: "In" }] } },
+      ["spec.scopeSelector.matchExpressions.values: Required value: must be at least one value when `operator` is 'In' or 'NotIn' for scope selector"],
+    ],
   ])("%s", (_what, spec, expected) => {
     expect(problems(() => create(resourceQuotaResource, { spec }))).toEqual(expected);
   });
@@ -147,7 +179,13 @@ describe("kinds of storage.k8s.io", () => {
   it("have drivers whose defaults are written down", () => {
     expect(create(csiDriverResource, { metadata: { name: "disks.example.com" }, spec: {} }).metadata.generation).toBeUndefined();
     expect(create(csiDriverResource, { metadata: { name: "disks.example.com" }, spec: {} }).spec).toEqual({
-      attachRequired: true, podInfoOnMount: false, storageCapacity: false, requiresRepublish: false, seLinuxMount: false, fsGroupPolicy: "ReadWriteOnceWithFSType", volumeLifecycleModes: ["Persistent"],
+      attachRequired: true,
+      podInfoOnMount: false,
+      storageCapacity: false,
+      requiresRepublish: false,
+      seLinuxMount: false,
+      fsGroupPolicy: "ReadWriteOnceWithFSType",
+      volumeLifecycleModes: ["Persistent"],
     });
   });
 
@@ -173,6 +211,8 @@ describe("kinds of resource.k8s.io", () => {
 
   it("say exactly once where devices are", () => {
     const pool = { name: "n1", generation: 1, resourceSliceCount: 1 };
-    expect(problems(() => create(resourceSliceResource, { spec: { driver: "gpu.example.com", pool } }))).toEqual(["spec: Required value: exactly one of `nodeName`, `nodeSelector`, `allNodes`, `perDeviceNodeSelection` is required"]);
+    expect(problems(() => create(resourceSliceResource, { spec: { driver: "gpu.example.com", pool } }))).toEqual([
+      "spec: Required value: exactly one of `nodeName`, `nodeSelector`, `allNodes`, `perDeviceNodeSelection` is required",
+    ]);
   });
 });

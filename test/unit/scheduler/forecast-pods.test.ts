@@ -2,9 +2,17 @@ import { describe, expect, test } from "vitest";
 import type { Node, Pod } from "../../../engine/resources/types.ts";
 import { forecastPods, type PlannedPods } from "../../../engine/scheduler/forecast-pods.ts";
 
-const node = (name: string, memory: string, more: Partial<Node> = {}): Node => ({ apiVersion: "v1", kind: "Node", metadata: { name, labels: { "kubernetes.io/hostname": name } }, status: { allocatable: { cpu: "4", memory, pods: "110" } }, ...more });
+const node = (name: string, memory: string, more: Partial<Node> = {}): Node => ({
+  apiVersion: "v1",
+  kind: "Node",
+  metadata: { name, labels: { "kubernetes.io/hostname": name } },
+  status: { allocatable: { cpu: "4", memory, pods: "110" } },
+  ...more,
+});
 const pod = (name: string, memory: string, more: { node?: string; app?: string; image?: string } = {}): Pod => ({
-  apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "shop", labels: { app: more.app ?? name } },
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: { name, namespace: "shop", labels: { app: more.app ?? name } },
   spec: { ...(more.node === undefined ? {} : { nodeName: more.node }), containers: [{ name: "c", image: more.image ?? "web:1", resources: { requests: { memory } } }] },
 });
 const planned = (count: number, template: Pod): PlannedPods => ({ workload: "Deployment shop/web", count, pod: template });
@@ -23,7 +31,10 @@ describe("where pods would go that do not exist yet", () => {
 
   test("other reasons are told in the scheduler's words", () => {
     const tainted = node("n1", "1Gi", { spec: { taints: [{ key: "gpu", value: "yes", effect: "NoSchedule" }] } });
-    expect(forecastPods([tainted, node("n2", "1Gi", { spec: { unschedulable: true } })], [], [planned(1, pod("web", "1Mi"))])[0]?.reasons).toEqual([expect.stringMatching(/^n1 does not fit: .*taint/), expect.stringMatching(/^n2 does not fit: .*unschedulable/)]);
+    expect(forecastPods([tainted, node("n2", "1Gi", { spec: { unschedulable: true } })], [], [planned(1, pod("web", "1Mi"))])[0]?.reasons).toEqual([
+      expect.stringMatching(/^n1 does not fit: .*taint/),
+      expect.stringMatching(/^n2 does not fit: .*unschedulable/),
+    ]);
     expect(forecastPods([], [], [planned(1, pod("web", "1Mi"))])[0]?.reasons).toEqual(["there is no node"]);
   });
 

@@ -18,9 +18,21 @@ const namespace = fc.constantFrom("a", "b");
 const team = fc.constantFrom("red", "blue");
 const app = fc.constantFrom("web", "db");
 const image = fc.constantFrom("web:1", "db:1");
-const labelSelector = fc.oneof(app.map((value) => ({ matchLabels: { app: value } })), fc.constant({ matchExpressions: [{ key: "tier", operator: "Exists" }] }), fc.constant({}));
+const labelSelector = fc.oneof(
+  app.map((value) => ({ matchLabels: { app: value } })),
+  fc.constant({ matchExpressions: [{ key: "tier", operator: "Exists" }] }),
+  fc.constant({}),
+);
 const topologyKey = fc.constantFrom("host", "zone");
-const term = fc.record({ topologyKey, labelSelector, namespaces: fc.array(namespace, { maxLength: 1 }), namespaceSelector: fc.option(team.map((value) => ({ matchLabels: { team: value } })), { nil: undefined }) });
+const term = fc.record({
+  topologyKey,
+  labelSelector,
+  namespaces: fc.array(namespace, { maxLength: 1 }),
+  namespaceSelector: fc.option(
+    team.map((value) => ({ matchLabels: { team: value } })),
+    { nil: undefined },
+  ),
+});
 const side = fc.record(
   {
     requiredDuringSchedulingIgnoredDuringExecution: fc.array(term, { minLength: 1, maxLength: 2 }),
@@ -28,14 +40,29 @@ const side = fc.record(
   },
   { requiredKeys: [] },
 );
-const spread = fc.record({ maxSkew: fc.integer({ min: 1, max: 2 }), topologyKey, whenUnsatisfiable: fc.constantFrom("DoNotSchedule", "ScheduleAnyway"), labelSelector, matchLabelKeys: fc.constantFrom([], ["tier"]), nodeAffinityPolicy: fc.constantFrom("Honor", "Ignore") }) as fc.Arbitrary<TopologySpreadConstraint>;
+const spread = fc.record({
+  maxSkew: fc.integer({ min: 1, max: 2 }),
+  topologyKey,
+  whenUnsatisfiable: fc.constantFrom("DoNotSchedule", "ScheduleAnyway"),
+  labelSelector,
+  matchLabelKeys: fc.constantFrom([], ["tier"]),
+  nodeAffinityPolicy: fc.constantFrom("Honor", "Ignore"),
+}) as fc.Arbitrary<TopologySpreadConstraint>;
 const spec = fc.record({
   affinity: fc.option(fc.record({ podAffinity: side, podAntiAffinity: side }, { requiredKeys: [] }), { nil: undefined }),
   topologySpreadConstraints: fc.array(spread, { maxLength: 2 }),
   nodeSelector: fc.option(fc.constant({ disk: "ssd" }), { nil: undefined }),
 }) as fc.Arbitrary<Partial<PodSpec>>;
 const step = fc.oneof(
-  { weight: 1, arbitrary: fc.record({ do: fc.constant("node" as const), index: fc.nat(9), labels: fc.record({ zone: fc.constantFrom("z1", "z2"), disk: fc.constantFrom("ssd", "hdd") }, { requiredKeys: ["disk"] }), images: fc.uniqueArray(image) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant("node" as const),
+      index: fc.nat(9),
+      labels: fc.record({ zone: fc.constantFrom("z1", "z2"), disk: fc.constantFrom("ssd", "hdd") }, { requiredKeys: ["disk"] }),
+      images: fc.uniqueArray(image),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("drop" as const), index: fc.nat(9) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("relabel" as const), namespace, team }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("end" as const), index: fc.nat() }) },
@@ -56,7 +83,12 @@ test("what a profile has counted while a cluster changed decides as counting ane
         else if (next.do === "relabel") teams[next.namespace] = { team: next.team };
         else if (next.do === "end") snapshot.removePod(placed.splice(next.index % (placed.length || 1), 1)[0] ?? "");
         else {
-          const pod: Pod = { apiVersion: "v1", kind: "Pod", metadata: { name: `p${serial}`, namespace: next.namespace, labels: next.labels, ownerReferences: [{ apiVersion: "apps/v1", kind: "ReplicaSet", name: "r", uid: "r" }] }, spec: { containers: [{ name: "c", image: next.image, resources: { requests: { cpu: "200m" } } }], ...next.spec } };
+          const pod: Pod = {
+            apiVersion: "v1",
+            kind: "Pod",
+            metadata: { name: `p${serial}`, namespace: next.namespace, labels: next.labels, ownerReferences: [{ apiVersion: "apps/v1", kind: "ReplicaSet", name: "r", uid: "r" }] },
+            spec: { containers: [{ name: "c", image: next.image, resources: { requests: { cpu: "200m" } } }], ...next.spec },
+          };
           const info = { ...podInfo(pod), namespaceLabels: (name: string) => teams[name] };
           const decision = schedulePod(info, snapshot.nodes(), kept, serial, cache);
           expect(told(decision)).toEqual(told(schedulePod(info, snapshot.nodes(), createProfile(), serial, new FilterCache())));

@@ -31,7 +31,10 @@ function pod(name: string, { cpu = 1, priority = 0, labels = { app: name }, star
   });
 }
 const node = (name: string, pods: readonly PodInfo[], more: Partial<Node["spec"]> = {}): NodeInfo =>
-  nodeInfo({ apiVersion: "v1", kind: "Node", metadata: { name, labels: { "kubernetes.io/hostname": name } }, spec: { ...more }, status: { allocatable: { cpu: "2", memory: "8Gi", pods: "110" } } } as Node, pods);
+  nodeInfo(
+    { apiVersion: "v1", kind: "Node", metadata: { name, labels: { "kubernetes.io/hostname": name } }, spec: { ...more }, status: { allocatable: { cpu: "2", memory: "8Gi", pods: "110" } } } as Node,
+    pods,
+  );
 const choose = (wanted: PodInfo, nodes: readonly NodeInfo[], more: Partial<PreemptionInputs> = {}) => {
   const found = choosePreemption({ pod: wanted, nodes, profile, budgets: [], start: 0, withReserved: () => undefined, nominatedNode: undefined, ...more });
   return found === undefined ? undefined : `${found.nodeName}: ${found.victims.map(({ pod: victim }) => victim.metadata.name).join(" ")}`;
@@ -50,7 +53,14 @@ describe("room for an important pod", () => {
     ["is not made where it would not help", urgent({ cpu: 3 }), [node("n1", [pod("a", { cpu: 2 })])], undefined],
     ["is not made on nodes that it may not go to", urgent(), [node("n1", [pod("a", { cpu: 2 })], { unschedulable: true })], undefined],
     ["is not made when the pod is too polite", urgent({ spec: { preemptionPolicy: "Never" } }), [node("n1", [pod("a", { cpu: 2 })])], undefined],
-    ["is made by pods that it will not stand beside", urgent({ spec: { affinity: { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: "kubernetes.io/hostname", labelSelector: { matchLabels: { app: "noisy" } } }] } } } }), [node("n1", [pod("a", { cpu: 0.1, labels: { app: "noisy" } }), pod("b", { cpu: 0.1 })])], "n1: a"],
+    [
+      "is made by pods that it will not stand beside",
+      urgent({
+        spec: { affinity: { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: "kubernetes.io/hostname", labelSelector: { matchLabels: { app: "noisy" } } }] } } },
+      }),
+      [node("n1", [pod("a", { cpu: 0.1, labels: { app: "noisy" } }), pod("b", { cpu: 0.1 })])],
+      "n1: a",
+    ],
   ])("%s", (_name, wanted, nodes, expected) => expect(choose(wanted, nodes)).toBe(expected));
 
   test("is looked for on as many nodes as was told", () => {
@@ -106,11 +116,36 @@ describe("a pod for which nobody makes room is told why", () => {
   };
   const full = (name: string) => node(name, [pod(`on-${name}`, { cpu: 2, priority: 100 })]);
   test.each<[string, PodInfo, readonly NodeInfo[], string]>([
-    ["nobody is less important", urgent(), [full("n1"), full("n2")], "0/2 nodes are available: 2 Insufficient cpu. no new claims to deallocate, preemption: 0/2 nodes are available: 2 No preemption victims found for incoming pod."],
-    ["the node is out of the question", urgent(), [full("n1"), node("n2", [], { unschedulable: true })], "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) were unschedulable. no new claims to deallocate, preemption: 0/2 nodes are available: 1 No preemption victims found for incoming pod, 1 Preemption is not helpful for scheduling."],
-    ["it is larger than any node", urgent({ cpu: 3 }), [node("n1", [pod("a")])], "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling."],
-    ["all who may go are not enough", urgent({ cpu: 2 }), [node("n1", [pod("a"), pod("b", { priority: 100 })])], "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: 0/1 nodes are available: 1 Insufficient cpu."],
-    ["it is too polite", urgent({ spec: { preemptionPolicy: "Never" } }), [full("n1")], "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: not eligible due to preemptionPolicy=Never."],
+    [
+      "nobody is less important",
+      urgent(),
+      [full("n1"), full("n2")],
+      "0/2 nodes are available: 2 Insufficient cpu. no new claims to deallocate, preemption: 0/2 nodes are available: 2 No preemption victims found for incoming pod.",
+    ],
+    [
+      "the node is out of the question",
+      urgent(),
+      [full("n1"), node("n2", [], { unschedulable: true })],
+      "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) were unschedulable. no new claims to deallocate, preemption: 0/2 nodes are available: 1 No preemption victims found for incoming pod, 1 Preemption is not helpful for scheduling.",
+    ],
+    [
+      "it is larger than any node",
+      urgent({ cpu: 3 }),
+      [node("n1", [pod("a")])],
+      "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.",
+    ],
+    [
+      "all who may go are not enough",
+      urgent({ cpu: 2 }),
+      [node("n1", [pod("a"), pod("b", { priority: 100 })])],
+      "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: 0/1 nodes are available: 1 Insufficient cpu.",
+    ],
+    [
+      "it is too polite",
+      urgent({ spec: { preemptionPolicy: "Never" } }),
+      [full("n1")],
+      "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: not eligible due to preemptionPolicy=Never.",
+    ],
   ])("%s", (_why, wanted, nodes, expected) => expect(told(wanted, nodes)).toBe(expected));
 
   test("devices that it claims are told of with it, and are not where a scheduler does not look at them", () => {
@@ -121,5 +156,8 @@ describe("a pod for which nobody makes room is told why", () => {
     expect(explain(profile.filters.filter(({ name }) => name !== "DynamicResources"))).toMatch(/^preemption: /);
   });
 
-  test("room is being made already", () => expect(told(urgent(), [full("n1")], true)).toBe("0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: not eligible due to a terminating pod on the nominated node."));
+  test("room is being made already", () =>
+    expect(told(urgent(), [full("n1")], true)).toBe(
+      "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: not eligible due to a terminating pod on the nominated node.",
+    ));
 });

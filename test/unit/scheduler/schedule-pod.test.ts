@@ -69,8 +69,18 @@ describe("filters", () => {
     ["a cordoned node takes none", {}, { spec: { unschedulable: true } }, /1 node\(s\) were unschedulable/],
     ["a cordoned node takes who tolerates it", { spec: { tolerations: [{ key: "node.kubernetes.io/unschedulable", operator: "Exists" }] } }, { spec: { unschedulable: true } }, "n"],
     ["an untolerated taint is named", {}, { spec: { taints: [{ key: "dedicated", value: "db", effect: "NoSchedule" }] } }, /untolerated taint \{dedicated: db\}/],
-    ["a tolerated taint lets pass", { spec: { tolerations: [{ key: "dedicated", value: "db", effect: "NoSchedule" }] } }, { spec: { taints: [{ key: "dedicated", value: "db", effect: "NoSchedule" }] } }, "n"],
-    ["a toleration with another value does not", { spec: { tolerations: [{ key: "dedicated", value: "web" }] } }, { spec: { taints: [{ key: "dedicated", value: "db", effect: "NoExecute" }] } }, /untolerated taint/],
+    [
+      "a tolerated taint lets pass",
+      { spec: { tolerations: [{ key: "dedicated", value: "db", effect: "NoSchedule" }] } },
+      { spec: { taints: [{ key: "dedicated", value: "db", effect: "NoSchedule" }] } },
+      "n",
+    ],
+    [
+      "a toleration with another value does not",
+      { spec: { tolerations: [{ key: "dedicated", value: "web" }] } },
+      { spec: { taints: [{ key: "dedicated", value: "db", effect: "NoExecute" }] } },
+      /untolerated taint/,
+    ],
     ["PreferNoSchedule keeps nobody out", {}, { spec: { taints: [{ key: "a", effect: "PreferNoSchedule" }] } }, "n"],
     ["a node selector must match", { spec: { nodeSelector: { disk: "ssd" } } }, {}, /didn't match Pod's node affinity\/selector/],
     ["a matching node selector lets pass", { spec: { nodeSelector: { disk: "ssd" } } }, { labels: { disk: "ssd" } }, "n"],
@@ -121,7 +131,9 @@ describe("filters", () => {
 
   it("keeps anti-affine pods apart, in both directions", () => {
     const labels = { app: "db" };
-    const spec = { affinity: { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: "kubernetes.io/hostname", labelSelector: { matchLabels: labels } }] } } } as Partial<PodSpec>;
+    const spec = {
+      affinity: { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: "kubernetes.io/hostname", labelSelector: { matchLabels: labels } }] } },
+    } as Partial<PodSpec>;
     const a = withPod(node("a"), pod({ labels, spec }));
     expect(place(schedule(pod({ labels, spec }), [a, node("b")]))).toBe("b");
     expect(place(schedule(pod({ labels }), [a]))).toMatch(/existing pods anti-affinity/);
@@ -162,7 +174,9 @@ describe("filters", () => {
 
   it("keeps clear of pods that are on their way out, until they are gone", () => {
     const labels = { app: "db" };
-    const spec = { affinity: { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: "kubernetes.io/hostname", labelSelector: { matchLabels: labels } }] } } } as Partial<PodSpec>;
+    const spec = {
+      affinity: { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: "kubernetes.io/hostname", labelSelector: { matchLabels: labels } }] } },
+    } as Partial<PodSpec>;
     const leaving = pod({ labels });
     const gone = { ...leaving, pod: { ...leaving.pod, metadata: { ...leaving.pod.metadata, deletionTimestamp: "2026-01-01T00:00:00Z" } } };
     expect(place(schedule(pod({ labels, spec }), [withPod(node("a"), gone)]))).toMatch(/pod anti-affinity/);

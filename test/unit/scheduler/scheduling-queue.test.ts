@@ -39,7 +39,12 @@ async function after(ms: number): Promise<string[]> {
 test("the most important pods come first, and of equals the oldest", async () => {
   queue.add(pod("a"));
   await after(1);
-  for (const [name, priority] of [["b", 0], ["c", 0], ["d", 5]] as const) queue.add(pod(name, priority));
+  for (const [name, priority] of [
+    ["b", 0],
+    ["c", 0],
+    ["d", 5],
+  ] as const)
+    queue.add(pod(name, priority));
   expect(await after(0)).toEqual(["d", "b", "c"]);
 });
 
@@ -68,7 +73,11 @@ test("pods that have not been tried yet come before those that are woken", async
 test("of woken pods that one comes first whose wait ends first; within a second, the most important, then the oldest", async () => {
   queue.giveBack(pod("twice", 9), REJECTED);
   queue.giveBack(pod("twice", 9), REJECTED);
-  for (const [name, priority] of [["a", 0], ["b", 5], ["c", 5]] as const) {
+  for (const [name, priority] of [
+    ["a", 0],
+    ["b", 5],
+    ["c", 5],
+  ] as const) {
     queue.giveBack(pod(name, priority), REJECTED);
     await clock.advance(1);
   }

@@ -4,7 +4,8 @@ import { podInfo } from "../../../engine/scheduler/node-info.ts";
 import { ClusterSnapshot } from "../../../engine/scheduler/snapshot.ts";
 
 const node = (name: string, labels: Record<string, string> = {}): Node => ({ apiVersion: "v1", kind: "Node", metadata: { name, labels }, status: { allocatable: { cpu: "4" } } });
-const pod = (metadata: Partial<Pod["metadata"]> = {}, status: PodStatus = {}, spec: Partial<PodSpec> = { nodeName: "n" }) => podInfo({ apiVersion: "v1", kind: "Pod", metadata: { name: "p", namespace: "default", uid: "1", labels: { app: "web" }, ...metadata }, spec: { containers: [], ...spec }, status });
+const pod = (metadata: Partial<Pod["metadata"]> = {}, status: PodStatus = {}, spec: Partial<PodSpec> = { nodeName: "n" }) =>
+  podInfo({ apiVersion: "v1", kind: "Pod", metadata: { name: "p", namespace: "default", uid: "1", labels: { app: "web" }, ...metadata }, spec: { containers: [], ...spec }, status });
 
 test.each<[string, ReturnType<typeof pod>, boolean]>([
   ["its binding, as it was decided", pod(), false],

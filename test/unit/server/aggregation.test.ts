@@ -7,9 +7,16 @@ import { resourcesOfDiscovery, resourcesOfList } from "../../../engine/server/ag
 import { catalog } from "../../../engine/resources/catalog.ts";
 import { startTestApi } from "../../kit/test-api.ts";
 
-const api = { apiVersion: "apiregistration.k8s.io/v1", kind: "APIService", metadata: { name: "v1.tide.example" }, spec: { group: "tide.example", version: "v1", groupPriorityMinimum: 1, versionPriority: 1, service: { name: "tide", namespace: "sea", port: 443 } } } as APIService;
-const service = (spec: object = {}) => ({ apiVersion: "v1", kind: "Service", metadata: { name: "tide", namespace: "sea" }, spec: { type: "ClusterIP", ports: [{ name: "https", port: 443 }], ...spec } }) as Service;
-const slice = (ready: boolean | undefined, portName = "https") => ({ addressType: "IPv4", endpoints: [{ addresses: ["10.0.0.1"], conditions: ready === undefined ? {} : { ready } }], ports: [{ name: portName, port: 8443 }] }) as unknown as EndpointSlice;
+const api = {
+  apiVersion: "apiregistration.k8s.io/v1",
+  kind: "APIService",
+  metadata: { name: "v1.tide.example" },
+  spec: { group: "tide.example", version: "v1", groupPriorityMinimum: 1, versionPriority: 1, service: { name: "tide", namespace: "sea", port: 443 } },
+} as APIService;
+const service = (spec: object = {}) =>
+  ({ apiVersion: "v1", kind: "Service", metadata: { name: "tide", namespace: "sea" }, spec: { type: "ClusterIP", ports: [{ name: "https", port: 443 }], ...spec } }) as Service;
+const slice = (ready: boolean | undefined, portName = "https") =>
+  ({ addressType: "IPv4", endpoints: [{ addresses: ["10.0.0.1"], conditions: ready === undefined ? {} : { ready } }], ports: [{ name: portName, port: 8443 }] }) as unknown as EndpointSlice;
 
 describe("an API behind a Service", () => {
   it.each<[string, Service | undefined, readonly EndpointSlice[], string | undefined]>([
@@ -45,7 +52,10 @@ it("may send clients elsewhere only where an operator lets it", async () => {
 
 it("says who asks, in headers that any name fits", () => {
   expect(userHeaders({ username: "ann", uid: "7", groups: ["a", "b"], extra: { "example.org/team": ["x"] } })).toEqual({
-    "x-remote-user": "ann", "x-remote-uid": "7", "x-remote-group": ["a", "b"], "x-remote-extra-example.org%2Fteam": ["x"],
+    "x-remote-user": "ann",
+    "x-remote-uid": "7",
+    "x-remote-group": ["a", "b"],
+    "x-remote-extra-example.org%2Fteam": ["x"],
   });
 });
 
@@ -60,8 +70,16 @@ it("shows what a server behind this one serves as aggregated discovery does", ()
   const kind = { group: "tide.example", version: "v1", kind: "Tide" };
   expect(resourcesOfList({ resources }, "tide.example", "v1")).toEqual([
     {
-      resource: "tides", responseKind: kind, scope: "Namespaced", singularResource: "tide", verbs: ["get"], shortNames: ["td"],
-      subresources: [{ subresource: "status", responseKind: kind, verbs: ["update"] }, { subresource: "scale", responseKind: { group: "autoscaling", version: "v1", kind: "Scale" }, verbs: ["get"] }],
+      resource: "tides",
+      responseKind: kind,
+      scope: "Namespaced",
+      singularResource: "tide",
+      verbs: ["get"],
+      shortNames: ["td"],
+      subresources: [
+        { subresource: "status", responseKind: kind, verbs: ["update"] },
+        { subresource: "scale", responseKind: { group: "autoscaling", version: "v1", kind: "Scale" }, verbs: ["get"] },
+      ],
     },
     { resource: "moons", responseKind: { ...kind, kind: "Moon" }, scope: "Cluster", singularResource: "", verbs: ["list"] },
   ]);
@@ -78,7 +96,18 @@ it("a list of resources without number is read in one pass", () => {
 it("takes what a server tells of one group and version in aggregated discovery, with an empty kind where none is named", () => {
   const tides = { resource: "tides", scope: "Namespaced", verbs: ["get"], subresources: [{ subresource: "status", verbs: ["update"] }] };
   const moons = { resource: "moons", responseKind: { group: "tide.example", version: "v1", kind: "Moon" }, verbs: ["list"] };
-  const document = { items: [{ metadata: { name: "other.example" }, versions: [{ version: "v1", resources: [moons] }] }, { metadata: { name: "tide.example" }, versions: [{ version: "v2", resources: [moons] }, { version: "v1", resources: [tides, moons, "nonsense"] }] }] };
+  const document = {
+    items: [
+      { metadata: { name: "other.example" }, versions: [{ version: "v1", resources: [moons] }] },
+      {
+        metadata: { name: "tide.example" },
+        versions: [
+          { version: "v2", resources: [moons] },
+          { version: "v1", resources: [tides, moons, "nonsense"] },
+        ],
+      },
+    ],
+  };
   const none = { group: "", version: "", kind: "" };
   expect(resourcesOfDiscovery(document, "tide.example", "v1")).toEqual([{ ...tides, responseKind: none, subresources: [{ subresource: "status", verbs: ["update"], responseKind: none }] }, moons]);
   expect(resourcesOfDiscovery(document, "tide.example", "v3")).toEqual([]);

@@ -10,7 +10,12 @@ import { VirtualClock } from "../../kit/virtual-clock.ts";
 
 describe("the slices of the API's own Service", () => {
   it("hold all servers, one slice for a port", () => {
-    const slices = planApiSlices([{ address: "10.0.0.2", port: 6443 }, { address: "10.0.0.1", port: 6443 }, { address: "10.0.0.3", port: 7443 }, { address: "127.0.0.1", port: 6443 }]);
+    const slices = planApiSlices([
+      { address: "10.0.0.2", port: 6443 },
+      { address: "10.0.0.1", port: 6443 },
+      { address: "10.0.0.3", port: 7443 },
+      { address: "127.0.0.1", port: 6443 },
+    ]);
     expect(slices.map(({ metadata, endpoints, ports }) => [metadata.name, endpoints?.map(({ addresses }) => addresses[0]), ports?.[0]?.port])).toEqual([
       ["kubernetes", ["10.0.0.1", "10.0.0.2"], 6443],
       ["kubernetes-7443", ["10.0.0.3"], 7443],

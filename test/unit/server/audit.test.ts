@@ -45,7 +45,11 @@ describe("a rule of a policy", () => {
   });
 
   it("comes first or not at all, and adds to the stages that the policy omits", () => {
-    const policy: AuditPolicy = { rules: [{ level: "None", users: ["bob"] }, { level: "Request", omitStages: ["RequestReceived"], omitManagedFields: false }, { level: "Metadata" }], omitStages: ["ResponseStarted"], omitManagedFields: true };
+    const policy: AuditPolicy = {
+      rules: [{ level: "None", users: ["bob"] }, { level: "Request", omitStages: ["RequestReceived"], omitManagedFields: false }, { level: "Metadata" }],
+      omitStages: ["ResponseStarted"],
+      omitManagedFields: true,
+    };
     expect(decideAudit(policy, request())).toEqual({ level: "Request", omitStages: new Set(["ResponseStarted", "RequestReceived"]), omitManagedFields: false });
   });
 });
@@ -126,7 +130,10 @@ describe("the record of a request", () => {
     expect(events).toMatchObject([{ responseStatus: { code: 403, reason: "Forbidden", status: "Failure" }, annotations: { "authorization.k8s.io/decision": "forbid" } }]);
   });
 
-  it.each([["Metadata", false], ["Request", true]] as const)("of level %s tells of a refused patch of a Secret what it would have made: %s", async (level, isShown) => {
+  it.each([
+    ["Metadata", false],
+    ["Request", true],
+  ] as const)("of level %s tells of a refused patch of a Secret what it would have made: %s", async (level, isShown) => {
     const { events, auditor } = recorded({ level, resources: [{ resources: ["secrets"] }], omitStages: ["RequestReceived"] });
     await using api = await startTestApi({ auditor });
     const secrets = api.client.for(secretResource);
@@ -137,13 +144,28 @@ describe("the record of a request", () => {
     expect(JSON.stringify(refused).includes("c3dvcmRmaXNo")).toBe(isShown);
   });
 
-  it.each([["Metadata", false], ["Request", true]] as const)("of level %s says that a webhook has changed the object, and what it made of it: %s", async (level, isShown) => {
+  it.each([
+    ["Metadata", false],
+    ["Request", true],
+  ] as const)("of level %s says that a webhook has changed the object, and what it made of it: %s", async (level, isShown) => {
     const { events, auditor } = recorded({ level, resources: [{ resources: ["secrets"] }], omitStages: ["RequestReceived"] });
     const changed = { allowed: true, patchType: "JSONPatch", patch: Buffer.from(JSON.stringify([{ op: "add", path: "/stringData", value: { password: "swordfish" } }])).toString("base64") };
-    const post = async ({ body }: WebhookRequest) => ({ apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview", response: { ...changed, uid: (body as { readonly request: { readonly uid: string } }).request.uid } });
+    const post = async ({ body }: WebhookRequest) => ({
+      apiVersion: "admission.k8s.io/v1",
+      kind: "AdmissionReview",
+      response: { ...changed, uid: (body as { readonly request: { readonly uid: string } }).request.uid },
+    });
     await using api = await startTestApi({ auditor, webhooks: { post } });
-    const webhook = { name: "fill.example.com", clientConfig: { url: "https://fill/" }, rules: [{ operations: ["CREATE"], apiGroups: [""], apiVersions: ["v1"], resources: ["secrets"] }], sideEffects: "None", admissionReviewVersions: ["v1"] };
-    await api.client.for(mutatingWebhookConfigurationResource).create({ apiVersion: "admissionregistration.k8s.io/v1", kind: "MutatingWebhookConfiguration", metadata: { name: "a" }, webhooks: [webhook] });
+    const webhook = {
+      name: "fill.example.com",
+      clientConfig: { url: "https://fill/" },
+      rules: [{ operations: ["CREATE"], apiGroups: [""], apiVersions: ["v1"], resources: ["secrets"] }],
+      sideEffects: "None",
+      admissionReviewVersions: ["v1"],
+    };
+    await api.client
+      .for(mutatingWebhookConfigurationResource)
+      .create({ apiVersion: "admissionregistration.k8s.io/v1", kind: "MutatingWebhookConfiguration", metadata: { name: "a" }, webhooks: [webhook] });
     await api.client.for(secretResource).create({ apiVersion: "v1", kind: "Secret", metadata: { name: "s", namespace: "default" } });
     const annotations = events[0]?.annotations ?? {};
     expect(annotations["mutation.webhook.admission.k8s.io/round_0_index_0"]).toBe('{"configuration":"a","webhook":"fill.example.com","mutated":true}');
@@ -152,8 +174,21 @@ describe("the record of a request", () => {
   });
 
   it("is one line for who likes it so", () => {
-    const event: AuditEvent = { kind: "Event", apiVersion: "audit.k8s.io/v1", level: "Metadata", auditID: "i", stage: "ResponseComplete", requestURI: "/x", verb: "get", user: ada, requestReceivedTimestamp: "T", stageTimestamp: "T" };
-    expect(legacyLine(event)).toBe('T AUDIT: id="i" stage="ResponseComplete" ip="<unknown>" method="get" user="ada" groups="\\"people\\",\\"system:authenticated\\"" as="<self>" asgroups="<lookup>" user-agent="" namespace="<none>" uri="/x" response="<deferred>"');
+    const event: AuditEvent = {
+      kind: "Event",
+      apiVersion: "audit.k8s.io/v1",
+      level: "Metadata",
+      auditID: "i",
+      stage: "ResponseComplete",
+      requestURI: "/x",
+      verb: "get",
+      user: ada,
+      requestReceivedTimestamp: "T",
+      stageTimestamp: "T",
+    };
+    expect(legacyLine(event)).toBe(
+      'T AUDIT: id="i" stage="ResponseComplete" ip="<unknown>" method="get" user="ada" groups="\\"people\\",\\"system:authenticated\\"" as="<self>" asgroups="<lookup>" user-agent="" namespace="<none>" uri="/x" response="<deferred>"',
+    );
   });
 
   it("leaves managed fields out of objects and of items", () => {
@@ -176,15 +211,40 @@ async function logFile(more: Partial<AuditLogOptions> = {}) {
   return { directory, file, log, clock };
 }
 
-const eventOf = (auditID: string, size = 0): AuditEvent => ({ kind: "Event", apiVersion: "audit.k8s.io/v1", level: "Metadata", auditID, stage: "RequestReceived", requestURI: "x".repeat(size), verb: "get", user: {}, requestReceivedTimestamp: "", stageTimestamp: "" });
-const idsIn = (text: string) => text.trim().split("\n").map((line) => (JSON.parse(line) as AuditEvent).auditID);
+const eventOf = (auditID: string, size = 0): AuditEvent => ({
+  kind: "Event",
+  apiVersion: "audit.k8s.io/v1",
+  level: "Metadata",
+  auditID,
+  stage: "RequestReceived",
+  requestURI: "x".repeat(size),
+  verb: "get",
+  user: {},
+  requestReceivedTimestamp: "",
+  stageTimestamp: "",
+});
+const idsIn = (text: string) =>
+  text
+    .trim()
+    .split("\n")
+    .map((line) => (JSON.parse(line) as AuditEvent).auditID);
 
 describe("the log file", () => {
   it("holds a line for every event, in their order, and goes on after a restart", async () => {
     const { file, log } = await logFile();
     for (let i = 0; i < 100; i++) void log.deliver([eventOf(String(i))]);
     await log.close();
-    const again = new AuditLogFile({ file, format: "json", megabytesMax: 1, daysMax: 0, backupsMax: 0, isCompressed: false, clock: new VirtualClock(), logger: silentLogger, metrics: new MetricsRegistry() });
+    const again = new AuditLogFile({
+      file,
+      format: "json",
+      megabytesMax: 1,
+      daysMax: 0,
+      backupsMax: 0,
+      isCompressed: false,
+      clock: new VirtualClock(),
+      logger: silentLogger,
+      metrics: new MetricsRegistry(),
+    });
     void again.deliver([eventOf("100")]);
     await again.close();
     expect(idsIn(await readFile(file, "utf8"))).toEqual(Array.from({ length: 101 }, (_, i) => String(i)));
@@ -218,7 +278,21 @@ describe("the webhook", () => {
       if (fail()) throw new Error("away");
       sent.push((list as { readonly items: readonly unknown[] }).items.length);
     };
-    return { clock, sent, metrics, hook: new AuditBatch({ backend: new AuditWebhook({ send, clock, logger: silentLogger, metrics, initialBackoffMs: 100 }), clock, metrics, batchMax: 3, batchBytesMax: 0, waitMs: 1_000, bufferMax: 10, ...more }) };
+    return {
+      clock,
+      sent,
+      metrics,
+      hook: new AuditBatch({
+        backend: new AuditWebhook({ send, clock, logger: silentLogger, metrics, initialBackoffMs: 100 }),
+        clock,
+        metrics,
+        batchMax: 3,
+        batchBytesMax: 0,
+        waitMs: 1_000,
+        bufferMax: 10,
+        ...more,
+      }),
+    };
   }
 
   it("gets events in batches: when one is full, or when it has waited", async () => {
@@ -261,14 +335,19 @@ describe("the webhook", () => {
 
 describe("a request that waits for its record", () => {
   const failing = { name: "log" as const, deliver: () => Promise.reject(new Error("disk full")), close: async () => {} };
-  const auditorOf = (sink: AuditSink) => new Auditor({ policy: { rules: [{ level: "Metadata", users: ["eve"], omitStages: ["ResponseComplete"] }] }, sinks: [sink], clock: new VirtualClock(), metrics: new MetricsRegistry() });
+  const auditorOf = (sink: AuditSink) =>
+    new Auditor({ policy: { rules: [{ level: "Metadata", users: ["eve"], omitStages: ["ResponseComplete"] }] }, sinks: [sink], clock: new VirtualClock(), metrics: new MetricsRegistry() });
 
   it("begins when it has been kept", async () => {
     const order: string[] = [];
     const kept = Promise.withResolvers<void>();
     const slow = { name: "log" as const, deliver: async () => (await kept.promise, void order.push("kept")), close: async () => {} };
     await using api = await startTestApi({ auditor: auditorOf(blockingSink(slow, false)) });
-    const asking = api.as("eve", ["system:masters"]).for(configMapResource).get("default", "none").catch(() => void order.push("answered"));
+    const asking = api
+      .as("eve", ["system:masters"])
+      .for(configMapResource)
+      .get("default", "none")
+      .catch(() => void order.push("answered"));
     await api.client.for(configMapResource).list("default");
     expect(order).toEqual([]);
     kept.resolve();

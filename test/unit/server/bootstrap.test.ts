@@ -33,7 +33,13 @@ describe("what every cluster has from its beginning", () => {
   test("has the name service under the name by which all look for it, and no proxy takes it for one without endpoints", async () => {
     await using api = await startTestApi();
     const { metadata, spec } = await api.client.for(serviceResource).get(NAMESPACE, "kube-dns");
-    expect(spec).toMatchObject({ clusterIP: "10.43.0.10", ports: [{ name: "dns", protocol: "UDP", port: 53 }, { name: "dns-tcp", protocol: "TCP", port: 53 }] });
+    expect(spec).toMatchObject({
+      clusterIP: "10.43.0.10",
+      ports: [
+        { name: "dns", protocol: "UDP", port: 53 },
+        { name: "dns-tcp", protocol: "TCP", port: 53 },
+      ],
+    });
     expect(metadata.labels).toMatchObject({ "k8s-app": "kube-dns", "kubernetes.io/cluster-service": "true" });
     const service: Service = { apiVersion: "v1", kind: "Service", metadata, ...(spec === undefined ? {} : { spec }) };
     expect(computeServicePorts([service], [], { nodeName: "n1", zone: undefined }, "IPv4")).toEqual([]);
@@ -68,5 +74,13 @@ function withForeignKeys(storage: Storage): Storage {
     return page;
   };
   const { get, commit, watch, currentRevision, compact, close } = storage;
-  return { list, get: get.bind(storage), commit: commit.bind(storage), watch: watch.bind(storage), currentRevision: currentRevision.bind(storage), compact: compact.bind(storage), close: close.bind(storage) };
+  return {
+    list,
+    get: get.bind(storage),
+    commit: commit.bind(storage),
+    watch: watch.bind(storage),
+    currentRevision: currentRevision.bind(storage),
+    compact: compact.bind(storage),
+    close: close.bind(storage),
+  };
 }

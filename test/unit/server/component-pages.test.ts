@@ -13,15 +13,30 @@ const pagesWith = (gates: Readonly<Record<string, boolean>>) => componentPages({
 function ask(path: string, accept: string) {
   const notes = new RequestNotes();
   const page = pagesWith({}).find((one) => one.path === path);
-  const { contentType, body } = page!.handle({ method: "GET", path, query: new URLSearchParams(), headers: accept === "" ? {} : { accept }, user: { username: "ann", groups: [] }, body: undefined, signal: new AbortController().signal, notes });
+  const { contentType, body } = page!.handle({
+    method: "GET",
+    path,
+    query: new URLSearchParams(),
+    headers: accept === "" ? {} : { accept },
+    user: { username: "ann", groups: [] },
+    body: undefined,
+    signal: new AbortController().signal,
+    notes,
+  });
   return { contentType, text: body.toString("utf8"), warnings: notes.warnings };
 }
 
-describe.each([["/statusz", "Statusz"], ["/flagz", "Flagz"]])("%s", (path, kind) => {
+describe.each([
+  ["/statusz", "Statusz"],
+  ["/flagz", "Flagz"],
+])("%s", (path, kind) => {
   const wish = (version: string, type = "application/json") => `${type};v=${version};g=config.k8s.io;as=${kind}`;
 
   it.each(["", "text/plain", "*/*", "text/*", `${wish("foo")},*/*`])("is a text for who asks for %j", (accept) => {
-    expect(ask(path, accept)).toMatchObject({ contentType: "text/plain; charset=utf-8", text: expect.stringContaining(`apiserver ${kind.toLowerCase()}\nWarning: This endpoint is not meant to be machine parseable`) });
+    expect(ask(path, accept)).toMatchObject({
+      contentType: "text/plain; charset=utf-8",
+      text: expect.stringContaining(`apiserver ${kind.toLowerCase()}\nWarning: This endpoint is not meant to be machine parseable`),
+    });
   });
 
   it("is an object for who names its kind, with a warning in the older version", () => {
@@ -52,14 +67,31 @@ it("tells since when the server runs, and where else to look", () => {
 it("tells what the server was started with, and no secret", () => {
   expect(JSON.parse(ask("/flagz", "application/json;v=v1beta1;g=config.k8s.io;as=Flagz").text)).toMatchObject({ flags: { v: "2", "api-port": "6443" } });
   expect(ask("/flagz", "").text).toContain("\napi-port=6443\nv=2\n");
-  const [flags, environment] = [{ agent: false, token: "secret", v: "2", authorizationMode: "RBAC", clusterInit: true }, { MAINSTAY_API_PORT: "7443", MAINSTAY_NO_GIT: "true" }];
+  const [flags, environment] = [
+    { agent: false, token: "secret", v: "2", authorizationMode: "RBAC", clusterInit: true },
+    { MAINSTAY_API_PORT: "7443", MAINSTAY_NO_GIT: "true" },
+  ];
   expect(resolveServerConfig({ ...flags, token: undefined }, environment)).toMatchObject({ agent: false, git: false, apiPort: 7443 });
   const shown = shownOptions(flags, environment);
-  expect(shown).toMatchObject({ agent: "false", git: "false", "git-anonymous": "true", token: "CLASSIFIED", v: "2", "authorization-mode": "RBAC", "api-port": "7443", "cluster-init": "true", "request-timeout": "1m0s", "service-cidr": "10.43.0.0/16" });
+  expect(shown).toMatchObject({
+    agent: "false",
+    git: "false",
+    "git-anonymous": "true",
+    token: "CLASSIFIED",
+    v: "2",
+    "authorization-mode": "RBAC",
+    "api-port": "7443",
+    "cluster-init": "true",
+    "request-timeout": "1m0s",
+    "service-cidr": "10.43.0.0/16",
+  });
   const unclear = { MAINSTAY_CLUSTER_INIT: "1", MAINSTAY_NO_GIT: "1" };
   expect(resolveServerConfig({}, unclear)).toMatchObject({ clusterInit: false, git: true });
   expect(shownOptions({}, unclear)).toMatchObject({ "cluster-init": "false", git: "true" });
   expect(shown).not.toHaveProperty("kubelet-timeout");
   expect(shown).not.toHaveProperty("repo");
-  expect(shownOptions({ repo: "https://ann:p@ss@example.com/x.git", backupRepo: "ssh://git@example.com/b.git" }, {})).toMatchObject({ repo: "https://example.com/x.git", "backup-repo": "ssh://git@example.com/b.git" });
+  expect(shownOptions({ repo: "https://ann:p@ss@example.com/x.git", backupRepo: "ssh://git@example.com/b.git" }, {})).toMatchObject({
+    repo: "https://example.com/x.git",
+    "backup-repo": "ssh://git@example.com/b.git",
+  });
 });

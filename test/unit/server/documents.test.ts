@@ -70,8 +70,17 @@ describe("discovery", () => {
     const groups = (JSON.parse(answer?.text ?? "") as { items: { metadata: { name: string }; versions: { resources: { resource: string; subresources?: { subresource: string }[] }[] }[] }[] }).items;
     expect(groups.map((group) => group.metadata.name)).toContain("apps");
     const deployments = groups.find((group) => group.metadata.name === "apps")?.versions[0]?.resources.find((resource) => resource.resource === "deployments");
-    expect(deployments).toMatchObject({ scope: "Namespaced", singularResource: "deployment", shortNames: ["deploy"], categories: ["all"], responseKind: { group: "", version: "", kind: "Deployment" } });
-    expect(deployments?.subresources).toMatchObject([{ subresource: "scale", responseKind: { group: "autoscaling", version: "v1", kind: "Scale" }, verbs: ["get", "patch", "update"] }, { subresource: "status" }]);
+    expect(deployments).toMatchObject({
+      scope: "Namespaced",
+      singularResource: "deployment",
+      shortNames: ["deploy"],
+      categories: ["all"],
+      responseKind: { group: "", version: "", kind: "Deployment" },
+    });
+    expect(deployments?.subresources).toMatchObject([
+      { subresource: "scale", responseKind: { group: "autoscaling", version: "v1", kind: "Scale" }, verbs: ["get", "patch", "update"] },
+      { subresource: "status" },
+    ]);
     expect((await get("/apis", { ...aggregated, "if-none-match": answer?.headers?.["etag"] }))?.code).toBe(304);
   });
 
@@ -94,7 +103,20 @@ describe("discovery", () => {
     expect(await json("/api")).toMatchObject({ kind: "APIVersions", versions: ["v1"] });
     expect(await json("/apis/apps")).toMatchObject({ kind: "APIGroup", name: "apps", preferredVersion: { groupVersion: "apps/v1" } });
     const list = await json("/apis/apps/v1");
-    expect((list["resources"] as unknown as { name: string }[]).map((resource) => resource.name)).toEqual(["controllerrevisions", "daemonsets", "daemonsets/status", "deployments", "deployments/scale", "deployments/status", "replicasets", "replicasets/scale", "replicasets/status", "statefulsets", "statefulsets/scale", "statefulsets/status"]);
+    expect((list["resources"] as unknown as { name: string }[]).map((resource) => resource.name)).toEqual([
+      "controllerrevisions",
+      "daemonsets",
+      "daemonsets/status",
+      "deployments",
+      "deployments/scale",
+      "deployments/status",
+      "replicasets",
+      "replicasets/scale",
+      "replicasets/status",
+      "statefulsets",
+      "statefulsets/scale",
+      "statefulsets/status",
+    ]);
     const core = (await json("/api/v1"))["resources"] as unknown as { name: string; storageVersionHash?: string }[];
     const hashOf = (resources: typeof core, name: string) => resources.find((resource) => resource.name === name)?.storageVersionHash;
     // As upstream has them: of what is stored, in the version it is stored in.
@@ -107,8 +129,11 @@ describe("discovery", () => {
     for (const accept of ["application/json", "application/xml, */*;q=0.1", "application/*"]) expect(await json("/apis/apps", { accept })).toMatchObject({ kind: "APIGroup" });
     // Old clients that know only v2beta1 get the plain list.
     expect(await json("/apis", { accept: "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json" })).toMatchObject({ kind: "APIGroupList" });
-    await expect(json("/apis", { accept: "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList" })).rejects.toThrow("only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf");
-    for (const accept of ["application/yaml", "application/vnd.kubernetes.protobuf"]) await expect(json("/version", { accept })).rejects.toThrow("406: Not Acceptable\n\nAvailable representations: application/json");
+    await expect(json("/apis", { accept: "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList" })).rejects.toThrow(
+      "only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf",
+    );
+    for (const accept of ["application/yaml", "application/vnd.kubernetes.protobuf"])
+      await expect(json("/version", { accept })).rejects.toThrow("406: Not Acceptable\n\nAvailable representations: application/json");
   });
 
   test("says the same in protobuf and in YAML", async () => {
@@ -141,8 +166,19 @@ describe("OpenAPI", () => {
     await using other = await startTestApi();
     const definition = cronTabs({ type: "object", properties: { trap: { type: "string" } } }, {}, { group: "core.api.k8s.io", names: { plural: "pods", kind: "Pod" } });
     await establish(other.client, { ...definition, metadata: { name: "pods.core.api.k8s.io", annotations: { "api-approved.kubernetes.io": "unapproved, a test" } } });
-    const answer = await new Paths({ server: other.server, isStarted: () => true }).answer({ method: "GET", path: "/openapi/v2", query: new URLSearchParams(), headers: {}, body: undefined, user: { username: "ann", groups: [] }, signal: new AbortController().signal });
-    const { definitions, paths } = JSON.parse(answer?.body.toString("utf8") ?? "{}") as { definitions: Record<string, { properties: Record<string, unknown> }>; paths: Record<string, { get: { responses: Record<string, { schema: object }> } }> };
+    const answer = await new Paths({ server: other.server, isStarted: () => true }).answer({
+      method: "GET",
+      path: "/openapi/v2",
+      query: new URLSearchParams(),
+      headers: {},
+      body: undefined,
+      user: { username: "ann", groups: [] },
+      signal: new AbortController().signal,
+    });
+    const { definitions, paths } = JSON.parse(answer?.body.toString("utf8") ?? "{}") as {
+      definitions: Record<string, { properties: Record<string, unknown> }>;
+      paths: Record<string, { get: { responses: Record<string, { schema: object }> } }>;
+    };
     expect(Object.keys(definitions["io.k8s.api.core.v1.Pod"]?.properties ?? {})).toEqual(expect.arrayContaining(["spec", "status"]));
     expect(definitions["io.k8s.api.core.v1.Pod_v2"]?.properties).toHaveProperty("trap");
     const answers = (path: string) => paths[path]?.get.responses["200"]?.schema;
@@ -169,10 +205,15 @@ describe("OpenAPI", () => {
 
   test("it says what kubectl looks for: kinds, merge keys, and the parameters of a patch", async () => {
     const version = (await json("/version")) as Readonly<Record<string, unknown>>;
-    for (const [at, schemas] of [["/openapi/v3/version", "components.schemas"], ["/openapi/v2", "definitions"]] as const) {
+    for (const [at, schemas] of [
+      ["/openapi/v3/version", "components.schemas"],
+      ["/openapi/v2", "definitions"],
+    ] as const) {
       const described = await json(at);
       expect(described).toHaveProperty(["paths", "/version/", "get", "operationId"], "getCodeVersion");
-      const info = schemas.split(".").reduce<unknown>((value, name) => (value as Readonly<Record<string, unknown>>)[name], described) as Readonly<Record<string, { readonly properties: object; readonly required: readonly string[] }>>; // each step is an object
+      const info = schemas.split(".").reduce<unknown>((value, name) => (value as Readonly<Record<string, unknown>>)[name], described) as Readonly<
+        Record<string, { readonly properties: object; readonly required: readonly string[] }>
+      >; // each step is an object
       const { properties = {}, required = [] } = info["io.k8s.apimachinery.pkg.version.Info"] ?? {};
       expect(Object.keys(version).filter((name) => !(name in properties))).toEqual([]);
       expect(required.filter((name) => !(name in version))).toEqual([]);
@@ -181,8 +222,18 @@ describe("OpenAPI", () => {
     const schemas = document["components"]?.["schemas"] as unknown as Record<string, { properties: Record<string, object> }>;
     expect(schemas["io.k8s.api.apps.v1.Deployment"]).toMatchObject({ "x-kubernetes-group-version-kind": [{ group: "apps", version: "v1", kind: "Deployment" }] });
     // Whichever group is asked for first: types are of their own kind's group.
-    expect(Object.keys(schemas).filter((name) => /\.(Scale|ScaleSpec|ShardInfo)$/.test(name)).sort()).toEqual(["io.k8s.api.autoscaling.v1.Scale", "io.k8s.api.autoscaling.v1.ScaleSpec", "io.k8s.apimachinery.pkg.apis.meta.v1.ShardInfo"]);
-    expect(schemas["io.k8s.api.core.v1.PodSpec"]?.properties["containers"]).toMatchObject({ type: "array", "x-kubernetes-patch-merge-key": "name", "x-kubernetes-patch-strategy": "merge", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"] });
+    expect(
+      Object.keys(schemas)
+        .filter((name) => /\.(Scale|ScaleSpec|ShardInfo)$/.test(name))
+        .sort(),
+    ).toEqual(["io.k8s.api.autoscaling.v1.Scale", "io.k8s.api.autoscaling.v1.ScaleSpec", "io.k8s.apimachinery.pkg.apis.meta.v1.ShardInfo"]);
+    expect(schemas["io.k8s.api.core.v1.PodSpec"]?.properties["containers"]).toMatchObject({
+      type: "array",
+      "x-kubernetes-patch-merge-key": "name",
+      "x-kubernetes-patch-strategy": "merge",
+      "x-kubernetes-list-type": "map",
+      "x-kubernetes-list-map-keys": ["name"],
+    });
     const patch = document["paths"]?.["/apis/apps/v1/namespaces/{namespace}/deployments/{name}"]?.["patch"] as unknown as { parameters: { name: string }[] };
     expect(patch.parameters.map((parameter) => parameter.name)).toEqual(expect.arrayContaining(["dryRun", "fieldValidation"]));
     expect(JSON.stringify(document)).not.toContain("x-protobuf");
@@ -194,7 +245,19 @@ describe("OpenAPI", () => {
 
   test("every operation of upstream's is there under its name, and no other", async () => {
     const upstream = JSON.parse(readFileSync(path.join(import.meta.dirname, "upstream-operations.json"), "utf8")) as Readonly<Record<string, Readonly<Record<string, string>>>>;
-    const ids = (paths: object) => Object.fromEntries(Object.entries(paths as Readonly<Record<string, Readonly<Record<string, { readonly operationId: string }>>>>).filter(([at]) => !/^\/apis\/(mainstay\.dev|metrics\.k8s\.io|many\.example\.com)\//.test(at)).map(([at, item]) => [at, Object.fromEntries(Object.entries(item).filter(([method]) => method !== "parameters").map(([method, { operationId }]) => [method, operationId]))]));
+    const ids = (paths: object) =>
+      Object.fromEntries(
+        Object.entries(paths as Readonly<Record<string, Readonly<Record<string, { readonly operationId: string }>>>>)
+          .filter(([at]) => !/^\/apis\/(mainstay\.dev|metrics\.k8s\.io|many\.example\.com)\//.test(at))
+          .map(([at, item]) => [
+            at,
+            Object.fromEntries(
+              Object.entries(item)
+                .filter(([method]) => method !== "parameters")
+                .map(([method, { operationId }]) => [method, operationId]),
+            ),
+          ]),
+      );
     expect(ids((await json("/openapi/v2"))["paths"] ?? {})).toEqual(upstream);
     const index = (await json("/openapi/v3"))["paths"] ?? {};
     const documents = await Promise.all(Object.values(index as unknown as Record<string, { serverRelativeURL: string }>).map(({ serverRelativeURL }) => json(serverRelativeURL)));
@@ -206,7 +269,13 @@ describe("OpenAPI", () => {
     const named = (list: unknown) => ((list ?? []) as { name?: string; $ref?: string }[]).map(({ name, $ref = "" }) => name ?? parameters[$ref.replace("#/parameters/", "")]?.name);
     const item = all["/apis/apps/v1/namespaces/{namespace}/deployments/{name}"] ?? {};
     expect(named(item["parameters"])).toEqual(["name", "namespace", "pretty"]);
-    expect(item["delete"]).toMatchObject({ tags: ["apps_v1"], consumes: ["*/*"], schemes: ["https"], "x-kubernetes-action": "delete", "x-kubernetes-group-version-kind": { group: "apps", version: "v1", kind: "Deployment" } });
+    expect(item["delete"]).toMatchObject({
+      tags: ["apps_v1"],
+      consumes: ["*/*"],
+      schemes: ["https"],
+      "x-kubernetes-action": "delete",
+      "x-kubernetes-group-version-kind": { group: "apps", version: "v1", kind: "Deployment" },
+    });
     expect(named(item["delete"]?.["parameters"])).toEqual(["body", "dryRun", "gracePeriodSeconds", "ignoreStoreReadErrorWithClusterBreakingPotential", "orphanDependents", "propagationPolicy"]);
     expect(Object.keys(item["patch"]?.["responses"] as object)).toEqual(["200", "201", "401"]);
     expect(item["patch"]?.["consumes"]).toEqual(["application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json", "application/apply-patch+yaml"]);
@@ -216,7 +285,12 @@ describe("OpenAPI", () => {
     expect(named(all["/api/v1/namespaces/{namespace}/pods/{name}/exec"]?.["parameters"])).toEqual(["command", "container", "name", "namespace", "stderr", "stdin", "stdout", "tty"]);
     expect(named(all["/api/v1/nodes/{name}/proxy/{path}"]?.["parameters"])).toEqual(["name", "path", "path"]);
     const answered = (at: string) => (all[at]?.["delete"]?.["responses"] as Record<string, { schema: { $ref: string } }>)["200"]?.schema.$ref.split(".").pop();
-    expect(["/api/v1/namespaces/{namespace}/pods/{name}", "/apis/storage.k8s.io/v1/storageclasses/{name}", "/api/v1/namespaces/{name}", "/api/v1/namespaces/{namespace}/pods"].map(answered)).toEqual(["Pod", "StorageClass", "Status", "Status"]);
+    expect(["/api/v1/namespaces/{namespace}/pods/{name}", "/apis/storage.k8s.io/v1/storageclasses/{name}", "/api/v1/namespaces/{name}", "/api/v1/namespaces/{namespace}/pods"].map(answered)).toEqual([
+      "Pod",
+      "StorageClass",
+      "Status",
+      "Status",
+    ]);
   });
 
   test("custom kinds have operations of their names, as upstream describes them", async () => {
@@ -225,11 +299,23 @@ describe("OpenAPI", () => {
     const ask = (path: string) => paths.answer({ method: "GET", path, query: new URLSearchParams(), headers: {}, body: undefined, user: adminUser, signal: new AbortController().signal });
     const isListed = async () => (await ask("/openapi/v3"))?.body.toString("utf8").includes('"apis/stable-1.example.com/v1"');
     expect(await isListed()).toBe(false);
-    await establish(other.client, { ...cronTabs({ type: "object", properties: { spec: { type: "object" } } }, { subresources: { status: {}, scale: { specReplicasPath: ".spec.replicas", statusReplicasPath: ".status.replicas" } } }, { group: "stable-1.example.com" }), metadata: { name: "crontabs.stable-1.example.com" } });
+    await establish(other.client, {
+      ...cronTabs(
+        { type: "object", properties: { spec: { type: "object" } } },
+        { subresources: { status: {}, scale: { specReplicasPath: ".spec.replicas", statusReplicasPath: ".status.replicas" } } },
+        { group: "stable-1.example.com" },
+      ),
+      metadata: { name: "crontabs.stable-1.example.com" },
+    });
     expect(await isListed()).toBe(true);
     const answer = await ask("/openapi/v3/apis/stable-1.example.com/v1");
-    const document = JSON.parse(answer?.body.toString("utf8") ?? "{}") as { paths: Record<string, Record<string, { operationId: string; requestBody?: { content: object }; parameters?: { name: string }[]; "x-kubernetes-group-version-kind": object }>> };
-    const items = Object.entries(document.paths).map(([at, { parameters: _parameters, ...methods }]) => [at.replace("/apis/stable-1.example.com/v1", ""), Object.values(methods).map(({ operationId }) => operationId)]);
+    const document = JSON.parse(answer?.body.toString("utf8") ?? "{}") as {
+      paths: Record<string, Record<string, { operationId: string; requestBody?: { content: object }; parameters?: { name: string }[]; "x-kubernetes-group-version-kind": object }>>;
+    };
+    const items = Object.entries(document.paths).map(([at, { parameters: _parameters, ...methods }]) => [
+      at.replace("/apis/stable-1.example.com/v1", ""),
+      Object.values(methods).map(({ operationId }) => operationId),
+    ]);
     expect(Object.fromEntries(items)).toEqual({
       "/crontabs": ["listStable1ExampleComV1CronTabForAllNamespaces"],
       "/namespaces/{namespace}/crontabs": ["listStable1ExampleComV1NamespacedCronTab", "createStable1ExampleComV1NamespacedCronTab", "deleteStable1ExampleComV1CollectionNamespacedCronTab"],
@@ -243,7 +329,11 @@ describe("OpenAPI", () => {
   });
 
   test("what another server says once, and refers to, is where it is needed", () => {
-    const document = { paths: { "/apis/g.io/v1/things": { get: { operationId: "x", parameters: [{ $ref: "#/parameters/limit-a1" }] }, parameters: [{ $ref: "#/parameters/limit-a1" }] } }, definitions: {}, parameters: { "limit-a1": { name: "limit", in: "query", type: "integer" } } };
+    const document = {
+      paths: { "/apis/g.io/v1/things": { get: { operationId: "x", parameters: [{ $ref: "#/parameters/limit-a1" }] }, parameters: [{ $ref: "#/parameters/limit-a1" }] } },
+      definitions: {},
+      parameters: { "limit-a1": { name: "limit", in: "query", type: "integer" } },
+    };
     const { paths: merged } = withRemoteV2({ paths: {}, definitions: {} }, { group: "g.io", version: "v1", documents: { openApiV2: { body: Buffer.from(JSON.stringify(document)) } } as never });
     const [limit] = [{ name: "limit", in: "query", type: "integer" }];
     expect(merged).toEqual({ "/apis/g.io/v1/things": { get: { operationId: "x", parameters: [limit] }, parameters: [limit] } });
@@ -252,8 +342,22 @@ describe("OpenAPI", () => {
   test("what it says is required is what upstream says", async () => {
     const schemas = (await json("/openapi/v2"))["definitions"] as unknown as Record<string, { required?: string[] }>;
     const required = (name: string) => schemas[`io.k8s.${name}`]?.required;
-    expect(["api.core.v1.Pod", "api.apps.v1.Deployment", "api.core.v1.PodSpec", "api.core.v1.Event", "api.events.v1.Event", "api.networking.v1.IPAddress"].map(required)).toEqual([undefined, undefined, ["containers"], ["metadata", "involvedObject"], ["eventTime"], ["spec"]]);
-    expect(Object.keys(schemas)).toEqual(expect.arrayContaining(["io.k8s.api.core.v1.TopologySelectorTerm", "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.ServiceReference", "io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.ServiceReference", "io.k8s.api.admissionregistration.v1.ServiceReference"]));
+    expect(["api.core.v1.Pod", "api.apps.v1.Deployment", "api.core.v1.PodSpec", "api.core.v1.Event", "api.events.v1.Event", "api.networking.v1.IPAddress"].map(required)).toEqual([
+      undefined,
+      undefined,
+      ["containers"],
+      ["metadata", "involvedObject"],
+      ["eventTime"],
+      ["spec"],
+    ]);
+    expect(Object.keys(schemas)).toEqual(
+      expect.arrayContaining([
+        "io.k8s.api.core.v1.TopologySelectorTerm",
+        "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.ServiceReference",
+        "io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.ServiceReference",
+        "io.k8s.api.admissionregistration.v1.ServiceReference",
+      ]),
+    );
   });
 
   test("version 2 is one document with all definitions", async () => {
@@ -262,7 +366,14 @@ describe("OpenAPI", () => {
     for (const reference of referencesIn(document)) expect(document).toHaveProperty(reference.replace("#/", "").split(/\/(.*)/s, 2));
     for (const schema of schemasIn(Object.values(definitions))) expect(Object.keys(schema)).not.toEqual(expect.arrayContaining([expect.stringMatching(/^(allOf|oneOf)$/)]));
     // Properties that are named after words of schemas are properties.
-    expect(definitions).toHaveProperty(["io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps", "properties"], expect.objectContaining({ type: expect.objectContaining({ type: "string" }) as object, allOf: expect.objectContaining({ type: "array" }) as object, properties: expect.objectContaining({ type: "object" }) as object }));
+    expect(definitions).toHaveProperty(
+      ["io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps", "properties"],
+      expect.objectContaining({
+        type: expect.objectContaining({ type: "string" }) as object,
+        allOf: expect.objectContaining({ type: "array" }) as object,
+        properties: expect.objectContaining({ type: "object" }) as object,
+      }),
+    );
     expect(document["paths"]?.["/api/v1/namespaces/{namespace}/services"]?.["get"]?.["parameters"]).toContainEqual({ $ref: "#/parameters/limit" });
     expect(document["parameters"]?.["limit"]).toEqual({ name: "limit", in: "query", type: "integer", uniqueItems: true, description: expect.stringContaining("page") as string });
     await expect(get("/openapi/v2", { accept: "text/html" })).rejects.toMatchObject({ reason: "NotAcceptable" });
@@ -272,7 +383,8 @@ describe("OpenAPI", () => {
 describe("health", () => {
   test("the checks have upstream's names, and can be asked for and excluded one by one", async () => {
     const text = (await get("/readyz?verbose&exclude=etcd&exclude=nothing"))?.text ?? "";
-    for (const name of ["ping", "log", "informer-sync", "poststarthook/crd-informer-synced", "poststarthook/rbac/bootstrap-roles", "autoregister-completion"]) expect(text).toContain(`[+]${name} ok\n`);
+    for (const name of ["ping", "log", "informer-sync", "poststarthook/crd-informer-synced", "poststarthook/rbac/bootstrap-roles", "autoregister-completion"])
+      expect(text).toContain(`[+]${name} ok\n`);
     expect(text).toContain("[+]etcd excluded: ok\n");
     expect(text).toMatch(/warn: some health checks cannot be excluded: no matches for "nothing"\nreadyz check passed\n$/);
     expect((await get("/livez/etcd"))?.text).toBe("ok");
@@ -301,9 +413,22 @@ test("the class for claims that name none and the Service of the cluster's names
   await api.client.for(serviceResource).delete("kube-system", "kube-dns");
   await bootstrapCluster(api.server, { serviceCidr: "10.43.0.0/16", apiPort: 6443, hasMachines: false });
   expect([await classes(), await names()]).toEqual([[], []]);
-  const joining = new Paths({ server: api.server, isStarted: () => true, network: { clusterCidr: "10.42.0.0/16", clusterDns: "10.43.0.10", clusterDomain: "cluster.local" }, signer: { ca: "CA", sign: () => Promise.resolve("certificate") } });
+  const joining = new Paths({
+    server: api.server,
+    isStarted: () => true,
+    network: { clusterCidr: "10.42.0.0/16", clusterDns: "10.43.0.10", clusterDomain: "cluster.local" },
+    signer: { ca: "CA", sign: () => Promise.resolve("certificate") },
+  });
   const body = Buffer.from(JSON.stringify({ nodeName: "m1", nodePassword: "a secret of this machine alone", csr: "request" }));
-  const answer = await joining.answer({ method: "POST", path: "/mainstay/v1/join", query: new URLSearchParams(), headers: {}, body: () => Promise.resolve(body), user: adminUser, signal: new AbortController().signal });
+  const answer = await joining.answer({
+    method: "POST",
+    path: "/mainstay/v1/join",
+    query: new URLSearchParams(),
+    headers: {},
+    body: () => Promise.resolve(body),
+    user: adminUser,
+    signal: new AbortController().signal,
+  });
   expect(answer?.code).toBe(201);
   expect(await classes()).toEqual(["local-path"]);
   expect(await names()).toEqual([["kube-dns", "10.43.0.10"]]);
@@ -320,14 +445,17 @@ test("token keys and the issuer are published", async () => {
 });
 
 test("metrics count requests", async () => {
-  expect((await get("/metrics"))?.text).toMatch(/^apiserver_request_total\{code="201",component="apiserver",dry_run="",group="",resource="namespaces",scope="resource",subresource="",system_client="kube-apiserver",verb="POST",version="v1"\} 4$/m);
+  expect((await get("/metrics"))?.text).toMatch(
+    /^apiserver_request_total\{code="201",component="apiserver",dry_run="",group="",resource="namespaces",scope="resource",subresource="",system_client="kube-apiserver",verb="POST",version="v1"\} 4$/m,
+  );
 });
 
 test("enumerations can be left out of OpenAPI, but for those of custom kinds", async () => {
   await using other = await startTestApi({ disabledFeatures: new Set(["OpenAPIEnums"]) });
   await establish(other.client, cronTabs({ type: "object", properties: { spec: { type: "object", properties: { color: { type: "string", enum: ["red", "green"] } } } } }));
   const without = new Paths({ server: other.server, isStarted: () => true });
-  const page = async (from: Paths, path: string) => (await from.answer({ method: "GET", path, query: new URLSearchParams(), headers: {}, body: undefined, user: adminUser, signal: new AbortController().signal }))?.body.toString("utf8") ?? "";
+  const page = async (from: Paths, path: string) =>
+    (await from.answer({ method: "GET", path, query: new URLSearchParams(), headers: {}, body: undefined, user: adminUser, signal: new AbortController().signal }))?.body.toString("utf8") ?? "";
   for (const path of ["/openapi/v2", "/openapi/v3/api/v1", "/openapi/v3/apis/apps/v1"]) {
     expect(await page(paths, path)).toContain('"enum":["Always","IfNotPresent","Never"]');
     expect(await page(without, path)).not.toMatch(/"enum":\["(?!red)/);

@@ -25,9 +25,14 @@ describe("events", () => {
     await api.client.for(eventsV1EventResource).create(event("a"));
     const old = await api.client.for(eventResource).get("default", "a");
     expect(old).toMatchObject({ apiVersion: "v1", involvedObject: { name: "web" }, message: "all is well", reportingComponent: "example.com/tester" });
-    await api.client.for(eventResource).create({ apiVersion: "v1", kind: "Event", metadata: { name: "b", namespace: "default" }, involvedObject: { namespace: "default", name: "db" }, message: "hm", count: 3 });
+    await api.client
+      .for(eventResource)
+      .create({ apiVersion: "v1", kind: "Event", metadata: { name: "b", namespace: "default" }, involvedObject: { namespace: "default", name: "db" }, message: "hm", count: 3 });
     const { items } = await api.client.for(eventsV1EventResource).list("default");
-    expect(items.map(({ metadata, note, deprecatedCount }) => [metadata.name, note, deprecatedCount])).toEqual([["a", "all is well", undefined], ["b", "hm", 3]]);
+    expect(items.map(({ metadata, note, deprecatedCount }) => [metadata.name, note, deprecatedCount])).toEqual([
+      ["a", "all is well", undefined],
+      ["b", "hm", 3],
+    ]);
   });
 
   it("are selected, patched, watched and deleted by the newer names", async () => {
@@ -52,9 +57,9 @@ describe("events", () => {
     await using api = await startTestApi();
     const events = api.client.for(eventsV1EventResource);
     await events.create(event("a"));
-    await expect(events.patch("default", "a", "merge", { note: "another story" })).rejects.toThrow("message: Invalid value: \"another story\": field is immutable");
+    await expect(events.patch("default", "a", "merge", { note: "another story" })).rejects.toThrow('message: Invalid value: "another story": field is immutable');
     const { action: _action, ...incomplete } = event("b");
     await expect(events.create(incomplete)).rejects.toThrow("action: Required value");
-    await expect(events.create({ ...event("b"), deprecatedCount: 4 })).rejects.toThrow("count: Invalid value: \"\": needs to be unset");
+    await expect(events.create({ ...event("b"), deprecatedCount: 4 })).rejects.toThrow('count: Invalid value: "": needs to be unset');
   });
 });

@@ -20,7 +20,12 @@ import { VirtualClock } from "../../kit/virtual-clock.ts";
 
 const apiVersion = "flowcontrol.apiserver.k8s.io/v1";
 const schemaOf = ([name, spec]: [string, FlowSchema["spec"]]): FlowSchema => ({ apiVersion, kind: "FlowSchema", metadata: { name, uid: `schema-${name}` }, ...(spec === undefined ? {} : { spec }) });
-const levelOf = ([name, spec]: [string, PriorityLevelConfiguration["spec"]]): PriorityLevelConfiguration => ({ apiVersion, kind: "PriorityLevelConfiguration", metadata: { name, uid: `level-${name}` }, ...(spec === undefined ? {} : { spec }) });
+const levelOf = ([name, spec]: [string, PriorityLevelConfiguration["spec"]]): PriorityLevelConfiguration => ({
+  apiVersion,
+  kind: "PriorityLevelConfiguration",
+  metadata: { name, uid: `level-${name}` },
+  ...(spec === undefined ? {} : { spec }),
+});
 const schemas = Object.entries(SUGGESTED_SCHEMAS).map(schemaOf);
 const levels = Object.entries({ ...MANDATORY_LEVELS, ...SUGGESTED_LEVELS }).map(levelOf);
 
@@ -122,7 +127,13 @@ describe("limits", () => {
     expect(demand.smoothed).toBeCloseTo(9.77);
   });
 
-  it.each([[50, 0, false, 1], [450, 0, false, 5], [50_000, 0, false, 10], [50_000, 500, false, 5], [50_000, 500, true, 10]])("count a list among %d objects by pages of %d (selective: %s) as %d seats", (stored, limit, isSelective, expected) => {
+  it.each([
+    [50, 0, false, 1],
+    [450, 0, false, 5],
+    [50_000, 0, false, 10],
+    [50_000, 500, false, 5],
+    [50_000, 500, true, 10],
+  ])("count a list among %d objects by pages of %d (selective: %s) as %d seats", (stored, limit, isSelective, expected) => {
     expect(listWidth({ stored, limit, isSelective })).toBe(expected);
   });
 });
@@ -220,7 +231,10 @@ describe("requests", () => {
     const { headers } = await fairness.enter(asks(user("root", "system:masters")), 1, signal);
     expect(headers).toEqual({ "x-kubernetes-pf-flowschema-uid": "", "x-kubernetes-pf-prioritylevel-uid": "" });
     fairness.configure(schemas, levels);
-    expect((await fairness.enter(asks(user("ada")), 1, signal)).headers).toEqual({ "x-kubernetes-pf-flowschema-uid": "schema-global-default", "x-kubernetes-pf-prioritylevel-uid": "level-global-default" });
+    expect((await fairness.enter(asks(user("ada")), 1, signal)).headers).toEqual({
+      "x-kubernetes-pf-flowschema-uid": "schema-global-default",
+      "x-kubernetes-pf-prioritylevel-uid": "level-global-default",
+    });
   });
 
   it("are shown where somebody wants to know what waits", async () => {
@@ -248,7 +262,12 @@ describe("requests", () => {
 it("a level borrows at the next look what others do not use, and gives it back when they ask for it", async () => {
   const clock = new VirtualClock();
   const fairness = new Fairness({ clock, metrics: new MetricsRegistry(), seats: 20 });
-  const of = (name: string) => ({ priorityLevelConfiguration: { name }, matchingPrecedence: 5, distinguisherMethod: { type: "ByUser" }, rules: [{ subjects: [{ kind: "User", user: { name } }], resourceRules: [{ verbs: ["*"], apiGroups: ["*"], resources: ["*"], namespaces: ["*"] }] }] });
+  const of = (name: string) => ({
+    priorityLevelConfiguration: { name },
+    matchingPrecedence: 5,
+    distinguisherMethod: { type: "ByUser" },
+    rules: [{ subjects: [{ kind: "User", user: { name } }], resourceRules: [{ verbs: ["*"], apiGroups: ["*"], resources: ["*"], namespaces: ["*"] }] }],
+  });
   const limited = { type: "Limited", limited: { nominalConcurrencyShares: 1000, lendablePercent: 50, limitResponse: { type: "Queue", queuing: { queues: 1, handSize: 1, queueLengthLimit: 50 } } } };
   fairness.configure([schemaOf(["busy", of("busy")]), schemaOf(["idle", of("idle")])], [levelOf(["busy", limited]), levelOf(["idle", limited])]);
   const running = new AbortController();
@@ -273,8 +292,16 @@ it("a level borrows at the next look what others do not use, and gives it back w
 
 it("a level of one seat serves one request in each turn of the event loop, however little it takes: nobody waits for all of a greedy client's", async () => {
   const fairness = new Fairness({ clock: new VirtualClock(), metrics: new MetricsRegistry(), seats: 2 });
-  const of = (name: string) => ({ priorityLevelConfiguration: { name }, matchingPrecedence: 5, distinguisherMethod: { type: "ByUser" }, rules: [{ subjects: [{ kind: "User", user: { name } }], resourceRules: [{ verbs: ["*"], apiGroups: ["*"], resources: ["*"], namespaces: ["*"] }] }] });
-  const limited = { type: "Limited", limited: { nominalConcurrencyShares: 1000, borrowingLimitPercent: 0, limitResponse: { type: "Queue", queuing: { queues: 1, handSize: 1, queueLengthLimit: 50 } } } };
+  const of = (name: string) => ({
+    priorityLevelConfiguration: { name },
+    matchingPrecedence: 5,
+    distinguisherMethod: { type: "ByUser" },
+    rules: [{ subjects: [{ kind: "User", user: { name } }], resourceRules: [{ verbs: ["*"], apiGroups: ["*"], resources: ["*"], namespaces: ["*"] }] }],
+  });
+  const limited = {
+    type: "Limited",
+    limited: { nominalConcurrencyShares: 1000, borrowingLimitPercent: 0, limitResponse: { type: "Queue", queuing: { queues: 1, handSize: 1, queueLengthLimit: 50 } } },
+  };
   fairness.configure([schemaOf(["greedy", of("greedy")]), schemaOf(["modest", of("modest")])], [levelOf(["greedy", limited]), levelOf(["modest", limited])]);
   const served = { greedy: 0, modest: 0 };
   const over = new AbortController();

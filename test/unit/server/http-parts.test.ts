@@ -106,10 +106,14 @@ describe("accept", () => {
   });
 
   test("what cannot be met is a 406 with what there is", () => {
-    expect(() => negotiate("application/yaml, application/json", { ...all, stream: true })).toThrow("only the following media types are accepted: application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch");
+    expect(() => negotiate("application/yaml, application/json", { ...all, stream: true })).toThrow(
+      "only the following media types are accepted: application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch",
+    );
     expect(() => negotiate("text/html", all)).toThrow("Available representations: application/json, application/yaml, application/vnd.kubernetes.protobuf");
     expect(() => negotiate("application/json;as=Table", all)).toThrow("only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf");
-    expect(() => negotiate("text/html", { protobuf: "partial", forms: true })).toThrow("only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf");
+    expect(() => negotiate("text/html", { protobuf: "partial", forms: true })).toThrow(
+      "only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf",
+    );
     expect(() => negotiate("application/vnd.kubernetes.protobuf", { protobuf: false, forms: true })).toThrow("406");
     expect(tryNegotiate("application/json;as=Table;g=meta.k8s.io;v=v1", { protobuf: true, forms: false })).toBeUndefined();
   });
@@ -134,7 +138,10 @@ describe("duplicate keys", () => {
   });
 
   test("what JSON.stringify writes never has any", () => {
-    fc.assert(fc.property(fc.jsonValue(), (value) => findRepeatedFields(JSON.stringify(value)) === undefined), { seed: 1, numRuns: 300 });
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => findRepeatedFields(JSON.stringify(value)) === undefined),
+      { seed: 1, numRuns: 300 },
+    );
   });
 });
 
@@ -151,8 +158,18 @@ describe("what strict decoding finds", () => {
   });
 
   test("is in kinds that users define by name: what is of the object itself, of its schema, and of objects within", () => {
-    const schema = { type: "object" as const, properties: { spec: { type: "object" as const, properties: { list: { type: "array" as const, items: { type: "object" as const, "x-kubernetes-embedded-resource": true } } } } } };
-    expect(orderOfCustom(schema, ["spec.z", "spec.list[1].metadata.a", "spec.list[0].b", "metadata.y", "kinds.metadata.c", "metadata.x"])).toEqual(["metadata.x", "metadata.y", "kinds.metadata.c", "spec.list[0].b", "spec.z", "spec.list[1].metadata.a"]);
+    const schema = {
+      type: "object" as const,
+      properties: { spec: { type: "object" as const, properties: { list: { type: "array" as const, items: { type: "object" as const, "x-kubernetes-embedded-resource": true } } } } },
+    };
+    expect(orderOfCustom(schema, ["spec.z", "spec.list[1].metadata.a", "spec.list[0].b", "metadata.y", "kinds.metadata.c", "metadata.x"])).toEqual([
+      "metadata.x",
+      "metadata.y",
+      "kinds.metadata.c",
+      "spec.list[0].b",
+      "spec.z",
+      "spec.list[1].metadata.a",
+    ]);
   });
 
   test("names lines of YAML, also behind anchors, lists and brackets", () => {
@@ -200,8 +217,15 @@ test("a patch of a type that custom kinds do not take is told which they take", 
 });
 
 test("delete options come from the body, or from the query where there is none", () => {
-  expect(parseDeleteOptions({ gracePeriodSeconds: 5, propagationPolicy: "Orphan" }, new URLSearchParams("gracePeriodSeconds=9&propagationPolicy=Foo"))).toEqual({ gracePeriodSeconds: 5, propagationPolicy: "Orphan" });
-  expect(parseDeleteOptions(undefined, new URLSearchParams("uid=u&resourceVersion=7&gracePeriodSeconds=-3&dryRun=All"))).toEqual({ preconditions: { uid: "u", resourceVersion: "7" }, gracePeriodSeconds: 1, dryRun: true });
+  expect(parseDeleteOptions({ gracePeriodSeconds: 5, propagationPolicy: "Orphan" }, new URLSearchParams("gracePeriodSeconds=9&propagationPolicy=Foo"))).toEqual({
+    gracePeriodSeconds: 5,
+    propagationPolicy: "Orphan",
+  });
+  expect(parseDeleteOptions(undefined, new URLSearchParams("uid=u&resourceVersion=7&gracePeriodSeconds=-3&dryRun=All"))).toEqual({
+    preconditions: { uid: "u", resourceVersion: "7" },
+    gracePeriodSeconds: 1,
+    dryRun: true,
+  });
   expect(parseDeleteOptions(undefined, new URLSearchParams("orphanDependents=true"))).toEqual({ propagationPolicy: "Orphan" });
   expect(() => parseDeleteOptions({ dryRun: ["x"] }, undefined)).toThrow('dryRun: Unsupported value: ["x"]: supported values: "All"');
   expect(() => parseDeleteOptions({ gracePeriodSeconds: "soon" }, undefined)).toThrow("gracePeriodSeconds");

@@ -5,7 +5,13 @@ import { encodeList, type EncodeContext } from "../../../engine/server/http/enco
 import { writeAnswer, type RawResponse } from "../../../engine/server/http/response.ts";
 import { unstoredObject } from "../../../engine/storage/encoded-object.ts";
 
-const maps = (count: number) => Array.from({ length: count }, (_, index) => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: `m${index}`, namespace: "shop" }, data: { text: `- a: ${index}\n  b: "x"`, items: "items: []" } }));
+const maps = (count: number) =>
+  Array.from({ length: count }, (_, index) => ({
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name: `m${index}`, namespace: "shop" },
+    data: { text: `- a: ${index}\n  b: "x"`, items: "items: []" },
+  }));
 const context = { definition: configMapResource, representation: { encoding: "yaml", form: "object" }, includeObject: "Metadata", now: () => 0 } as unknown as EncodeContext; // without the schemas, which only protobuf needs
 const yamlOf = (count: number) => encodeList({ resourceVersion: "7", continue: "items: []", items: maps(count).map((map) => unstoredObject(map)) }, context);
 
@@ -27,7 +33,10 @@ test("others are served while a long list is written in YAML", async () => {
   expect(turns).toBeGreaterThan(5);
 });
 
-test.each([[1 << 20, true], [5 << 20, false]])("an answer of %d bytes is indented for people: %s", async (bytes, isIndented) => {
+test.each([
+  [1 << 20, true],
+  [5 << 20, false],
+])("an answer of %d bytes is indented for people: %s", async (bytes, isIndented) => {
   let sent: Buffer = Buffer.alloc(0);
   const raw = { destroyed: false, writeHead: () => {}, end: (chunk: Buffer) => void (sent = chunk) } as unknown as RawResponse; // all that is used of one
   const body = Buffer.from(JSON.stringify({ text: "x".repeat(bytes) }));

@@ -22,11 +22,19 @@ afterAll(async () => {
 });
 
 let names = 0;
-const object = (definition: ResourceDefinition<never>, more: object) => ({ apiVersion: definition.group === "" ? "v1" : `${definition.group}/${definition.version}`, kind: definition.kind, metadata: { name: `o${names++}`, ...(definition.namespaced ? { namespace: "default" } : {}) }, ...more });
+const object = (definition: ResourceDefinition<never>, more: object) => ({
+  apiVersion: definition.group === "" ? "v1" : `${definition.group}/${definition.version}`,
+  kind: definition.kind,
+  metadata: { name: `o${names++}`, ...(definition.namespaced ? { namespace: "default" } : {}) },
+  ...more,
+});
 /** What was stored, or why nothing was. */
 const put = async (api: TestApi, definition: object, more: object): Promise<KubeObject | string> => {
   const kind = definition as ResourceDefinition<never>;
-  return api.client.for(kind as unknown as ResourceDefinition).create(object(kind, more) as unknown as KubeObject).catch((error: Error) => error.message);
+  return api.client
+    .for(kind as unknown as ResourceDefinition)
+    .create(object(kind, more) as unknown as KubeObject)
+    .catch((error: Error) => error.message);
 };
 const service = (spec: Partial<ServiceSpec>) => ({ spec: { ports: [{ port: 80 }], ...spec } });
 const slice = (addressType: string, ...addresses: string[]) => ({ addressType, endpoints: addresses.map((address) => ({ addresses: [address] })) });
@@ -55,7 +63,12 @@ describe("addresses that programs read differently", () => {
     ["another family", endpointSliceResource, slice("IPv6", "010.0.0.1"), "must not have leading 0s"],
     ["IPv6 in a slice, which came with the strict rules", endpointSliceResource, slice("IPv6", "2001:DB8::1"), "must be in canonical form"],
     ["a hole that is no part of its block", networkPolicyResource, policy("010.0.0.0/24", "10.0.1.0/25"), "must be a strict subset"],
-    ["two addresses of one family", serviceResource, service({ ipFamilyPolicy: "PreferDualStack", clusterIP: "010.43.0.7", clusterIPs: ["010.43.0.7", "::ffff:10.43.0.8"] }), "may specify no more than one IP for each IP family"],
+    [
+      "two addresses of one family",
+      serviceResource,
+      service({ ipFamilyPolicy: "PreferDualStack", clusterIP: "010.43.0.7", clusterIPs: ["010.43.0.7", "::ffff:10.43.0.8"] }),
+      "may specify no more than one IP for each IP family",
+    ],
     ["an address of another family than is named", serviceResource, service({ clusterIP: "010.43.0.7", clusterIPs: ["010.43.0.7"], ipFamilies: ["IPv6"] }), "expected an IPv6 value"],
   ])("are refused all the same for %s", async (_what, definition, more, why) => {
     expect(await put(loose, definition, more)).toContain(why);
@@ -70,6 +83,8 @@ describe("addresses that programs read differently", () => {
     const made = await put(loose, serviceResource, service({ externalIPs: ["192.168.0.012"] }));
     if (typeof made === "string") throw new Error(made);
     const client = loose.client.for(serviceResource);
-    expect(await client.patch("default", made.metadata.name ?? "", "merge", { spec: { externalIPs: ["192.168.0.012", "192.168.0.013"] } })).toMatchObject({ spec: { externalIPs: ["192.168.0.012", "192.168.0.013"] } });
+    expect(await client.patch("default", made.metadata.name ?? "", "merge", { spec: { externalIPs: ["192.168.0.012", "192.168.0.013"] } })).toMatchObject({
+      spec: { externalIPs: ["192.168.0.012", "192.168.0.013"] },
+    });
   });
 });

@@ -8,7 +8,14 @@ afterAll(() => api.stop());
 /** Milliseconds that it takes to find out that nobody knows these fields, and the warnings. */
 async function ask(body: object): Promise<{ readonly ms: number; readonly warnings: readonly string[] }> {
   const beganMs = performance.now();
-  const result = await api.server.handle({ verb: "create", user: adminUser, userAgent: "test", resource: { group: "authorization.k8s.io", version: "v1", resource: "selfsubjectaccessreviews" }, body, options: { fieldValidation: "Warn" } });
+  const result = await api.server.handle({
+    verb: "create",
+    user: adminUser,
+    userAgent: "test",
+    resource: { group: "authorization.k8s.io", version: "v1", resource: "selfsubjectaccessreviews" },
+    body,
+    options: { fieldValidation: "Warn" },
+  });
   return { ms: performance.now() - beganMs, warnings: "warnings" in result ? result.warnings : [] };
 }
 

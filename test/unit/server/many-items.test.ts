@@ -11,8 +11,20 @@ afterAll(() => api.stop());
 async function create(resource: string, kind: string, object: object): Promise<{ readonly ms: number; readonly code: number | undefined; readonly message: string }> {
   const before = process.cpuUsage();
   const user = { ...adminUser, groups: ["system:authenticated"] };
-  const asked = api.server.handle({ verb: "create", user, isAuthorized: true, userAgent: "test", resource: { group: "", version: "v1", resource }, namespace: "default", body: { apiVersion: "v1", kind, metadata: { name: "many" }, ...object }, options: { fieldValidation: "Warn", dryRun: true } });
-  const { code, message } = await asked.then(({ is, ...result }) => ({ code: "code" in result ? result.code : undefined, message: is }), ({ status }: StatusError) => ({ code: status.code, message: status.message ?? "" }));
+  const asked = api.server.handle({
+    verb: "create",
+    user,
+    isAuthorized: true,
+    userAgent: "test",
+    resource: { group: "", version: "v1", resource },
+    namespace: "default",
+    body: { apiVersion: "v1", kind, metadata: { name: "many" }, ...object },
+    options: { fieldValidation: "Warn", dryRun: true },
+  });
+  const { code, message } = await asked.then(
+    ({ is, ...result }) => ({ code: "code" in result ? result.code : undefined, message: is }),
+    ({ status }: StatusError) => ({ code: status.code, message: status.message ?? "" }),
+  );
   return { ms: process.cpuUsage(before).user / 1000, code, message };
 }
 
@@ -53,7 +65,7 @@ test("a long text is not what makes an object too large to be looked at", async 
 test("small parts of what users define are as many as they take bytes", () => {
   const pairs = { data: times(150_000, () => [1, 2]) };
   expect(() => requireStorable({ group: "example.com", resource: "maps", content: {} as never }, "m", pairs)).not.toThrow();
-  expect(() => requireStorable({ group: "", resource: "configmaps" }, "m", pairs)).toThrow("etcdserver: request is too large: configmaps \"m\" takes too many bytes");
+  expect(() => requireStorable({ group: "", resource: "configmaps" }, "m", pairs)).toThrow('etcdserver: request is too large: configmaps "m" takes too many bytes');
   const managedFields = [{ fieldsV1: Object.fromEntries(times(150_000, (index) => [`f:${index}`, {}])) }];
   expect(() => requireStorable({ group: "", resource: "configmaps" }, "m", { metadata: { managedFields } })).not.toThrow();
 });

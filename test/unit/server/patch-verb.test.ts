@@ -54,7 +54,18 @@ describe("patch", () => {
     await deployments.apply(sentDeployment("scaled"), { fieldManager: "owner" });
     const scaleTo = async (replicas: number, options: object) => {
       const body = { kind: "Scale", apiVersion: "autoscaling/v1", metadata: { name: "scaled" }, spec: { replicas } };
-      const result = await api.server.handle({ verb: "patch", patchType: "apply", user: { username: "a", groups: ["system:masters"] }, userAgent: "t", resource: deploymentResource, namespace: "shop", subresource: "scale", name: "scaled", body, options });
+      const result = await api.server.handle({
+        verb: "patch",
+        patchType: "apply",
+        user: { username: "a", groups: ["system:masters"] },
+        userAgent: "t",
+        resource: deploymentResource,
+        namespace: "shop",
+        subresource: "scale",
+        name: "scaled",
+        body,
+        options,
+      });
       return result.is === "object" ? result.encoded.object : undefined;
     };
     expect((await failure(scaleTo(7, { fieldManager: "scaler" }))).status).toMatchObject({ code: 409, message: 'Apply failed with 1 conflict: conflict with "owner": .spec.replicas' });
@@ -82,7 +93,9 @@ describe("patch", () => {
     expect(json.spec.replicas).toBe(4);
     const merged = await deployments.patch("shop", "patched", "merge", { metadata: { labels: { a: "b" } } });
     expect(merged.metadata.labels).toEqual({ a: "b" });
-    const applied = await deployments.apply({ apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "patched", namespace: "shop", annotations: { note: "x" } } } as unknown as Deployment, { fieldManager: "m" });
+    const applied = await deployments.apply({ apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "patched", namespace: "shop", annotations: { note: "x" } } } as unknown as Deployment, {
+      fieldManager: "m",
+    });
     expect(applied.metadata.annotations).toMatchObject({ note: "x" });
     expect(applied.spec.replicas).toBe(4);
   });
@@ -91,11 +104,18 @@ describe("patch", () => {
     const maps = api.client.for(configMapResource);
     await maps.create(sentConfigMap("misfit"));
     const causeOf = async (type: "strategic" | "merge", body: object) => (await failure(maps.patch("shop", "misfit", type, body))).status;
-    expect(await causeOf("strategic", { metadata: { labels: "invalid" } })).toMatchObject({ code: 422, reason: "Invalid", message: ' "" is invalid: patch: Invalid value: "map[metadata:map[labels:invalid]]": cannot restore map from string' });
-    expect((await causeOf("merge", { data: { a: [1] } })).message).toMatch(/^ "" is invalid: patch: Invalid value: "\{.*\}": json: cannot unmarshal array into Go struct field ConfigMap\.data of type string$/);
+    expect(await causeOf("strategic", { metadata: { labels: "invalid" } })).toMatchObject({
+      code: 422,
+      reason: "Invalid",
+      message: ' "" is invalid: patch: Invalid value: "map[metadata:map[labels:invalid]]": cannot restore map from string',
+    });
+    expect((await causeOf("merge", { data: { a: [1] } })).message).toMatch(
+      /^ "" is invalid: patch: Invalid value: "\{.*\}": json: cannot unmarshal array into Go struct field ConfigMap\.data of type string$/,
+    );
     expect((await causeOf("merge", { kind: "Odd" })).message).toMatch(/": no kind "Odd" is registered for version "v1" in scheme/);
     expect(await causeOf("strategic", { kind: 5 })).toMatchObject({ code: 422 });
-    for (const type of ["merge", "strategic"] as const) expect(await causeOf(type, { metadata: null })).toMatchObject({ code: 400, message: "the name of the object (misfit based on URL) was undeterminable: name must be provided" });
+    for (const type of ["merge", "strategic"] as const)
+      expect(await causeOf(type, { metadata: null })).toMatchObject({ code: 400, message: "the name of the object (misfit based on URL) was undeterminable: name must be provided" });
     // A strategic patch is put into a value that has its kind.
     expect((await maps.patch("shop", "misfit", "strategic", { kind: "Odd", apiVersion: "odd/v1", data: { k: "v" } })).data).toMatchObject({ k: "v" });
   });
@@ -115,16 +135,33 @@ describe("patch", () => {
     const problems: readonly (readonly [object, string])[] = [
       [{ metadata: { name: "ssa" }, bogus: 1 }, "failed to create typed patch object (/ssa; /v1, Kind=ConfigMap): .bogus: field not declared in schema"],
       [{ metadata: { namespace: "shop" }, data: 3 }, "failed to create typed patch object (shop/; /v1, Kind=ConfigMap): .data: expected map, got &{3}"],
-      [{ metadata: { name: "ssa", creationTimestamp: "x" } }, 'failed to convert new object (/ssa; /v1, Kind=ConfigMap) to proper version: unable to convert unstructured object to /v1, Kind=ConfigMap: parsing time "x" as "2006-01-02T15:04:05Z07:00": cannot parse "x" as "2006"'],
+      [
+        { metadata: { name: "ssa", creationTimestamp: "x" } },
+        'failed to convert new object (/ssa; /v1, Kind=ConfigMap) to proper version: unable to convert unstructured object to /v1, Kind=ConfigMap: parsing time "x" as "2006-01-02T15:04:05Z07:00": cannot parse "x" as "2006"',
+      ],
     ];
-    const send = (body: object, resource: ResourceDefinition = configMapResource as never) => api.server.handle({ verb: "patch", user: adminUser, userAgent: "t", resource, namespace: "shop", name: "ssa", patchType: "apply", body: { apiVersion: "v1", kind: "ConfigMap", ...body }, options: { fieldManager: "m1" } } as ApiRequest);
+    const send = (body: object, resource: ResourceDefinition = configMapResource as never) =>
+      api.server.handle({
+        verb: "patch",
+        user: adminUser,
+        userAgent: "t",
+        resource,
+        namespace: "shop",
+        name: "ssa",
+        patchType: "apply",
+        body: { apiVersion: "v1", kind: "ConfigMap", ...body },
+        options: { fieldManager: "m1" },
+      } as ApiRequest);
     for (const [body, message] of problems) expect((await failure(send(body))).status).toEqual({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", message, code: 500 });
     const misfits: readonly (readonly [object, string])[] = [
       [{ replicas: 1.5 }, "cannot convert float64 to int32"],
       [{ strategy: { rollingUpdate: { maxSurge: true } } }, "json: cannot unmarshal bool into Go value of type int32"],
       [{ template: { spec: { containers: [{ name: "a", resources: { requests: { cpu: "x" } } }] } } }, "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"],
     ];
-    for (const [spec, why] of misfits) expect((await failure(send({ apiVersion: "apps/v1", kind: "Deployment", spec }, deploymentResource as never))).message).toBe(`failed to convert new object (/; apps/v1, Kind=Deployment) to proper version: unable to convert unstructured object to apps/v1, Kind=Deployment: ${why}`);
+    for (const [spec, why] of misfits)
+      expect((await failure(send({ apiVersion: "apps/v1", kind: "Deployment", spec }, deploymentResource as never))).message).toBe(
+        `failed to convert new object (/; apps/v1, Kind=Deployment) to proper version: unable to convert unstructured object to apps/v1, Kind=Deployment: ${why}`,
+      );
     expect((await failure(send({ kind: "Secret" }))).status).toMatchObject({ code: 400, message: "invalid object type: /v1, Kind=Secret" });
   });
 
@@ -137,7 +174,11 @@ describe("patch", () => {
   test("a field that is applied as null is its manager's, and has its default", async () => {
     const deployments = api.client.for(deploymentResource);
     const { spec, ...rest } = sentDeployment("nulls");
-    const intent = { ...rest, metadata: { ...rest.metadata, creationTimestamp: null, uid: null }, spec: { ...spec, replicas: null, paused: null, template: { ...spec?.template, metadata: { ...spec?.template.metadata, creationTimestamp: null } } } } as unknown as Deployment;
+    const intent = {
+      ...rest,
+      metadata: { ...rest.metadata, creationTimestamp: null, uid: null },
+      spec: { ...spec, replicas: null, paused: null, template: { ...spec?.template, metadata: { ...spec?.template.metadata, creationTimestamp: null } } },
+    } as unknown as Deployment;
     const made = await deployments.apply(intent, { fieldManager: "m1" });
     expect([made.spec?.replicas, Object.keys(made.spec ?? {}).includes("paused")]).toEqual([1, false]);
     const fields = made.metadata.managedFields?.[0]?.fieldsV1 as { readonly "f:metadata"?: object; readonly "f:spec": { readonly "f:template": object } };

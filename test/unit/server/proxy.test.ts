@@ -24,14 +24,33 @@ describe("a proxy's address", () => {
     ["/api/v1/namespaces/shop/configmaps/web/proxy/", undefined],
   ])("%s leads where its rest says, escaped as it came", (url, parts) => expect(proxiedPath(url)).toEqual(parts));
 
-  it.each(["127.0.0.1", "169.254.169.254", "0.0.0.0", "224.0.0.1", "::1", "fe80::1", "ff02::1", "0:0:0:0:0:0:0:1", "::ffff:127.0.0.1", "fe80::1%eth0", "localhost", "0177.0.0.1", "010.42.0.7", "::ffff:10.42.0.7"])("%s is not reached through the server", (address) => expect(() => requireProxyable(address)).toThrow("address not allowed"));
+  it.each([
+    "127.0.0.1",
+    "169.254.169.254",
+    "0.0.0.0",
+    "224.0.0.1",
+    "::1",
+    "fe80::1",
+    "ff02::1",
+    "0:0:0:0:0:0:0:1",
+    "::ffff:127.0.0.1",
+    "fe80::1%eth0",
+    "localhost",
+    "0177.0.0.1",
+    "010.42.0.7",
+    "::ffff:10.42.0.7",
+  ])("%s is not reached through the server", (address) => expect(() => requireProxyable(address)).toThrow("address not allowed"));
   it.each(["10.42.0.7", "192.168.1.1", "fd00::7"])("%s is", (address) => expect(() => requireProxyable(address)).not.toThrow());
 });
 
 const asked = (text: string) => parseProxyName(text);
 
 describe("a proxy's other end", () => {
-  const pod = { metadata: { name: "web", namespace: "shop" }, spec: { containers: [{ name: "a" }, { name: "b", ports: [{ containerPort: 8080 }] }] }, status: { podIP: "10.42.0.7" } } as unknown as Pod;
+  const pod = {
+    metadata: { name: "web", namespace: "shop" },
+    spec: { containers: [{ name: "a" }, { name: "b", ports: [{ containerPort: 8080 }] }] },
+    status: { podIP: "10.42.0.7" },
+  } as unknown as Pod;
 
   it("of a pod is the port that is named, else the first it declares, else its scheme's", () => {
     expect(podEnd(pod, asked("web:9090"))).toMatchObject({ scheme: "http", host: "10.42.0.7", port: 9090 });
@@ -43,7 +62,9 @@ describe("a proxy's other end", () => {
 
   it("of a service are the ready endpoints of the port, by number, name, or none where it has no name", () => {
     const service = { metadata: { name: "web" }, spec: { ports: [{ port: 80, name: "http" }, { port: 81 }] } } as unknown as Service;
-    const slices = [{ ports: [{ name: "http", port: 8080 }, { port: 8081 }], endpoints: [{ addresses: ["10.0.0.1"] }, { addresses: ["10.0.0.2"], conditions: { ready: false } }] }] as unknown as EndpointSlice[];
+    const slices = [
+      { ports: [{ name: "http", port: 8080 }, { port: 8081 }], endpoints: [{ addresses: ["10.0.0.1"] }, { addresses: ["10.0.0.2"], conditions: { ready: false } }] },
+    ] as unknown as EndpointSlice[];
     const http = [{ host: "10.0.0.1", port: 8080 }];
     expect(serviceEnds(service, slices, asked("web:80"))).toEqual(http);
     const odd = [{ ports: [{ name: "http", port: 8080 }], endpoints: [{ addresses: ["0177.0.0.1"] }, { addresses: ["::ffff:10.0.0.3"] }] }] as unknown as typeof slices;
@@ -69,11 +90,21 @@ describe("a token among a WebSocket's protocols", () => {
 describe("metrics of nodes and pods", () => {
   const cpu = (usageNanoCores?: number) => ({ time: "2026-01-01T00:00:10Z", ...(usageNanoCores === undefined ? {} : { usageNanoCores }) });
   const memory = { workingSetBytes: 3 * 1024 + 1 };
-  const summary = (...containers: (number | undefined)[]): UsageSummary => ({ node: { cpu: cpu(7), memory }, pods: [{ podRef: { uid: "u" }, containers: containers.map((rate, index) => ({ name: `c${index}`, cpu: cpu(rate), memory })) }], windowSeconds: 12.5 });
+  const summary = (...containers: (number | undefined)[]): UsageSummary => ({
+    node: { cpu: cpu(7), memory },
+    pods: [{ podRef: { uid: "u" }, containers: containers.map((rate, index) => ({ name: `c${index}`, cpu: cpu(rate), memory })) }],
+    windowSeconds: 12.5,
+  });
   const pod = { metadata: { name: "web", namespace: "shop", uid: "u", labels: { app: "web" } }, spec: { containers: [] } } as unknown as Pod;
 
   it("carry the labels of what they are about, and amounts as metrics-server writes them", () => {
-    expect(computePodMetrics(pod, summary(1500))).toMatchObject({ kind: "PodMetrics", metadata: { name: "web", namespace: "shop", labels: { app: "web" } }, timestamp: "2026-01-01T00:00:10Z", window: "12.5s", containers: [{ name: "c0", usage: { cpu: "1500n", memory: "3Ki" } }] });
+    expect(computePodMetrics(pod, summary(1500))).toMatchObject({
+      kind: "PodMetrics",
+      metadata: { name: "web", namespace: "shop", labels: { app: "web" } },
+      timestamp: "2026-01-01T00:00:10Z",
+      window: "12.5s",
+      containers: [{ name: "c0", usage: { cpu: "1500n", memory: "3Ki" } }],
+    });
     expect(computeNodeMetrics({ apiVersion: "v1", kind: "Node", metadata: { name: "n1" } }, summary())).toMatchObject({ metadata: { name: "n1" }, usage: { cpu: "7n", memory: "3Ki" } });
   });
   it("are not told before every container has a rate, nor of pods and nodes that nobody measured", () => {

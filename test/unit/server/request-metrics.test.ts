@@ -20,8 +20,10 @@ test("requests are counted by what they did, to what, where, and how it ended", 
   await maps.list("");
   await api.store.caughtUp();
   const text = api.server.metrics.render();
-  const line = (verb: string, scope: string, code: number, dryRun = "") => `apiserver_request_total{code="${code}",component="apiserver",dry_run="${dryRun}",group="",resource="configmaps",scope="${scope}",subresource="",system_client="",verb="${verb}",version="v1"} 1`;
-  for (const expected of [line("POST", "resource", 201), line("POST", "resource", 201, "All"), line("APPLY", "resource", 201), line("GET", "resource", 404), line("LIST", "cluster", 200)]) expect(text).toContain(expected);
+  const line = (verb: string, scope: string, code: number, dryRun = "") =>
+    `apiserver_request_total{code="${code}",component="apiserver",dry_run="${dryRun}",group="",resource="configmaps",scope="${scope}",subresource="",system_client="",verb="${verb}",version="v1"} 1`;
+  for (const expected of [line("POST", "resource", 201), line("POST", "resource", 201, "All"), line("APPLY", "resource", 201), line("GET", "resource", 404), line("LIST", "cluster", 200)])
+    expect(text).toContain(expected);
   expect(text).toMatch(/apiserver_request_duration_seconds_count\{component="apiserver",dry_run="",group="",resource="configmaps",scope="cluster",subresource="",verb="LIST",version="v1"\} 1/);
   expect(text).toContain('apiserver_current_inflight_requests{request_kind="readOnly"} 0');
   expect(text).toContain('apiserver_resource_objects{group="",resource="configmaps"} 2');
@@ -50,7 +52,8 @@ test("upstream's components are told apart from other clients, by the beginning 
   await api.as("system:kube-scheduler", ["system:masters"], "kube-scheduler/v1.36.2 (linux/amd64)").for(configMapResource).list("default");
   await api.as("ann", ["system:masters"], "kube-scheduler-of-mine/1").for(configMapResource).list("default");
   const text = api.server.metrics.render();
-  const line = (client: string, count: number) => `apiserver_request_total{code="200",component="apiserver",dry_run="",group="",resource="configmaps",scope="namespace",subresource="",system_client="${client}",verb="LIST",version="v1"} ${count}`;
+  const line = (client: string, count: number) =>
+    `apiserver_request_total{code="200",component="apiserver",dry_run="",group="",resource="configmaps",scope="namespace",subresource="",system_client="${client}",verb="LIST",version="v1"} ${count}`;
   expect(text).toContain(line("kube-scheduler", 1));
   expect(text).toContain(line("", 1));
 });
@@ -59,7 +62,8 @@ test("what is deprecated and has been asked for is told, to the audit log as wel
   await using api = await startTestApi();
   expect(api.server.metrics.render()).not.toContain("apiserver_requested_deprecated_apis{");
   const notes = new RequestNotes();
-  const ask = (resource: string, username = "kubernetes-admin", groups: readonly string[] = ["system:masters"]) => api.server.handle({ verb: "list", options: {}, namespace: "default", user: { username, groups }, userAgent: "test", resource: { group: "", version: "v1", resource }, notes });
+  const ask = (resource: string, username = "kubernetes-admin", groups: readonly string[] = ["system:masters"]) =>
+    api.server.handle({ verb: "list", options: {}, namespace: "default", user: { username, groups }, userAgent: "test", resource: { group: "", version: "v1", resource }, notes });
   await expect(ask("endpoints", "eve", [])).rejects.toThrow("forbidden");
   await ask("configmaps");
   expect(api.server.metrics.render()).not.toContain("apiserver_requested_deprecated_apis{");
@@ -131,8 +135,18 @@ test("who calls, what they may, and what admission makes of it is counted, by ki
     'authorization_duration_seconds_count{result="no-opinion"} 1',
     'apiserver_admission_step_admission_duration_seconds_count{operation="CREATE",rejected="false",type="validate"}',
     'apiserver_admission_controller_admission_duration_seconds_count{name="NamespaceLifecycle",operation="CREATE",rejected="true",type="validate"} 1',
-  ]) expect(text).toContain(expected);
+  ])
+    expect(text).toContain(expected);
   expect(text).toMatch(/authorization_attempts_total\{result="allowed"\} \d+/);
-  await expect(api.server.handle({ verb: "get", name: "n1", namespace: "", user: { username: "system:node:n1", groups: ["system:nodes", "system:authenticated"] }, userAgent: "test", resource: { group: "", version: "v1", resource: "nodes" } })).rejects.toThrow("not found");
+  await expect(
+    api.server.handle({
+      verb: "get",
+      name: "n1",
+      namespace: "",
+      user: { username: "system:node:n1", groups: ["system:nodes", "system:authenticated"] },
+      userAgent: "test",
+      resource: { group: "", version: "v1", resource: "nodes" },
+    }),
+  ).rejects.toThrow("not found");
   expect(api.server.metrics.render()).toContain('apiserver_authorization_decisions_total{decision="allowed",name="node",type="Node"} 1');
 });

@@ -4,7 +4,17 @@ import { Paths } from "../../../engine/server/paths.ts";
 import { adminUser, startTestApi, type TestApi } from "../../kit/test-api.ts";
 
 type Subresource = readonly [name: string, verbs: readonly string[]];
-type Row = readonly [groupVersion: string, resource: string, singular: string, scope: string, shortNames: readonly string[] | null, categories: readonly string[] | null, verbs: readonly string[], subresources: readonly Subresource[], kind: string];
+type Row = readonly [
+  groupVersion: string,
+  resource: string,
+  singular: string,
+  scope: string,
+  shortNames: readonly string[] | null,
+  categories: readonly string[] | null,
+  verbs: readonly string[],
+  subresources: readonly Subresource[],
+  kind: string,
+];
 
 interface Discovered {
   readonly items: readonly {

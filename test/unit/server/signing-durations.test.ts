@@ -16,12 +16,20 @@ const figures = () => (api.server.metrics.render().match(/^apiserver_certificate
 async function sign(name: string, signerName: string, asked: number | undefined, given: number, times = 1): Promise<void> {
   const requests = api.client.for(certificateSigningRequestResource);
   const { request } = await createSigningRequest("jane");
-  await requests.create({ apiVersion: "certificates.k8s.io/v1", kind: "CertificateSigningRequest", metadata: { name }, spec: { request: Buffer.from(request).toString("base64"), signerName, usages: ["client auth"], ...(asked === undefined ? {} : { expirationSeconds: asked }) } });
+  await requests.create({
+    apiVersion: "certificates.k8s.io/v1",
+    kind: "CertificateSigningRequest",
+    metadata: { name },
+    spec: { request: Buffer.from(request).toString("base64"), signerName, usages: ["client auth"], ...(asked === undefined ? {} : { expirationSeconds: asked }) },
+  });
   await requests.updateSubresource({ ...(await requests.get("", name)), status: { conditions: [{ type: "Approved", status: "True", reason: "Test" }] } }, "approval");
   const { certificate } = await createAuthority("test", 0, given * 1000);
   for (let time = 0; time < times; time++) {
     const current = await requests.get("", name);
-    await requests.updateSubresource({ ...current, metadata: { ...current.metadata, labels: { time: String(time) } }, status: { ...current.status, certificate: Buffer.from(certificate).toString("base64") } }, "status");
+    await requests.updateSubresource(
+      { ...current, metadata: { ...current.metadata, labels: { time: String(time) } }, status: { ...current.status, certificate: Buffer.from(certificate).toString("base64") } },
+      "status",
+    );
   }
 }
 

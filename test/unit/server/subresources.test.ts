@@ -34,7 +34,8 @@ test("a pod is bound once, with its condition, and a second binding conflicts", 
 test("a pod is bound by the older address as well, which names it in the body", async () => {
   const pods = api.client.for(podResource);
   const { definition } = virtualResources.find((virtual) => virtual.definition.resource === "bindings")!;
-  const bind = (body: unknown) => api.server.handle({ verb: "create", user: { username: "a", groups: ["system:masters"] }, userAgent: "t", resource: definition, namespace: "shop", body, options: {} });
+  const bind = (body: unknown) =>
+    api.server.handle({ verb: "create", user: { username: "a", groups: ["system:masters"] }, userAgent: "t", resource: definition, namespace: "shop", body, options: {} });
   await pods.create({ apiVersion: "v1", kind: "Pod", metadata: { name: "bound-by-body", namespace: "shop" }, spec: { containers: [{ name: "c", image: "i" }] } });
   const binding = { apiVersion: "v1", kind: "Binding", metadata: { name: "bound-by-body", namespace: "shop" }, target: { kind: "Node", name: "n1" } };
   expect(await bind(binding)).toMatchObject({ is: "status", status: { status: "Success", code: 201 } });
@@ -48,8 +49,22 @@ test.each<[string, object, object]>([
   ["of no name", { metadata: {} }, { code: 400, message: "name in URL does not match name in Binding object" }],
   ["of another namespace", { metadata: { name: "loose", namespace: "default" } }, { code: 400, message: "the namespace of the provided object does not match the namespace sent on the request" }],
   ["to nowhere", { target: { kind: "Pod", name: "" } }, { code: 500, message: '[target.kind: Unsupported value: "Pod": supported values: "Node", "<empty>", target.name: Required value]' }],
-  ["of a pod that was there before", { metadata: { name: "loose", uid: "u" } }, { code: 409, reason: "Conflict", message: expect.stringMatching(/^Operation cannot be fulfilled on pods "loose": StorageError: invalid object, Code: 4, Key: \/registry\/pods\/shop\/loose, .*: UID in precondition: u, UID in object meta: .+/) }],
-  ["of what the pod was before", { metadata: { name: "loose", resourceVersion: "1" } }, { code: 409, reason: "Conflict", message: expect.stringMatching(/ResourceVersion in precondition: 1, ResourceVersion in object meta: \d+$/) }],
+  [
+    "of a pod that was there before",
+    { metadata: { name: "loose", uid: "u" } },
+    {
+      code: 409,
+      reason: "Conflict",
+      message: expect.stringMatching(
+        /^Operation cannot be fulfilled on pods "loose": StorageError: invalid object, Code: 4, Key: \/registry\/pods\/shop\/loose, .*: UID in precondition: u, UID in object meta: .+/,
+      ),
+    },
+  ],
+  [
+    "of what the pod was before",
+    { metadata: { name: "loose", resourceVersion: "1" } },
+    { code: 409, reason: "Conflict", message: expect.stringMatching(/ResourceVersion in precondition: 1, ResourceVersion in object meta: \d+$/) },
+  ],
 ])("a binding %s is refused as upstream refuses it", async (_what, changed, status) => {
   const pods = api.client.for(podResource);
   await pods.create(pod("loose"));
@@ -65,7 +80,18 @@ test("a body for a pod says which, and what nobody knows in it is told", async (
   expect((await failure(pods.createSubresource("shop", "leaving", "eviction", eviction))).status).toMatchObject({ code: 400, message: "name in URL does not match name in Eviction object" });
   const notes = new RequestNotes();
   const body = { ...eviction, metadata: { name: "leaving" }, surprise: 1 };
-  await api.server.handle({ verb: "create", user: { username: "a", groups: ["system:masters"] }, userAgent: "t", resource: podResource, namespace: "shop", name: "leaving", subresource: "eviction", body, options: { fieldValidation: "Warn" }, notes });
+  await api.server.handle({
+    verb: "create",
+    user: { username: "a", groups: ["system:masters"] },
+    userAgent: "t",
+    resource: podResource,
+    namespace: "shop",
+    name: "leaving",
+    subresource: "eviction",
+    body,
+    options: { fieldValidation: "Warn" },
+    notes,
+  });
   expect(notes.warnings).toEqual(['unknown field "surprise"']);
 });
 
@@ -78,18 +104,54 @@ describe("a request for a token", () => {
   test("is answered with all that it left open", async () => {
     const { metadata } = await accounts().get("shop", "robot");
     const issuer = "https://kubernetes.default.svc.cluster.local";
-    expect(await ask(request())).toMatchObject({ metadata: { name: "robot", namespace: "shop", uid: metadata.uid, creationTimestamp: expect.any(String) as unknown }, spec: { audiences: [issuer], expirationSeconds: 3600 }, status: { token: expect.any(String) as unknown } });
+    expect(await ask(request())).toMatchObject({
+      metadata: { name: "robot", namespace: "shop", uid: metadata.uid, creationTimestamp: expect.any(String) as unknown },
+      spec: { audiences: [issuer], expirationSeconds: 3600 },
+      status: { token: expect.any(String) as unknown },
+    });
     expect(await ask(request({ audiences: ["a"] }, { name: "robot", namespace: "shop", uid: metadata.uid }))).toMatchObject({ spec: { audiences: ["a"] } });
   });
 
   test.each<[string, KubeObject, object]>([
-    ["for another account", request({}, { name: "other" }), { code: 422, message: 'TokenRequest.authentication.k8s.io "robot" is invalid: metadata.name: Invalid value: "other": must match the service account name if specified' }],
+    [
+      "for another account",
+      request({}, { name: "other" }),
+      { code: 422, message: 'TokenRequest.authentication.k8s.io "robot" is invalid: metadata.name: Invalid value: "other": must match the service account name if specified' },
+    ],
     ["in another namespace", request({}, { namespace: "default" }), { code: 400, message: "the namespace of the provided object does not match the namespace sent on the request" }],
-    ["for one that was there before", request({}, { uid: "u" }), { code: 409, message: expect.stringMatching(/^Operation cannot be fulfilled on TokenRequest\.authentication\.k8s\.io "robot": the UID in the token request \(u\) does not match the UID of the service account \(.+\)$/) }],
-    ["for too short a time", request({ expirationSeconds: 599 }), { code: 422, message: 'TokenRequest.authentication.k8s.io "" is invalid: spec.expirationSeconds: Invalid value: 599: may not specify a duration less than 10 minutes' }],
-    ["of another's pod", request({ boundObjectRef: { apiVersion: "v1", kind: "Pod", name: "of-default" } }), { code: 400, message: 'cannot bind token for serviceaccount "robot" to pod running with different serviceaccount name.' }],
-    ["of a pod that was there before", request({ boundObjectRef: { apiVersion: "v1", kind: "Pod", name: "of-robot", uid: "u" } }), { code: 409, message: 'Operation cannot be fulfilled on Pod "of-robot": the UID in the bound object reference (u) does not match the UID in record. The object might have been deleted and then recreated' }],
-    ["of what no token is bound to", request({ boundObjectRef: { apiVersion: "apps/v1", kind: "Deployment", name: "d" } }), { code: 400, message: "cannot bind token to object of type apps/v1, Kind=Deployment" }],
+    [
+      "for one that was there before",
+      request({}, { uid: "u" }),
+      {
+        code: 409,
+        message: expect.stringMatching(
+          /^Operation cannot be fulfilled on TokenRequest\.authentication\.k8s\.io "robot": the UID in the token request \(u\) does not match the UID of the service account \(.+\)$/,
+        ),
+      },
+    ],
+    [
+      "for too short a time",
+      request({ expirationSeconds: 599 }),
+      { code: 422, message: 'TokenRequest.authentication.k8s.io "" is invalid: spec.expirationSeconds: Invalid value: 599: may not specify a duration less than 10 minutes' },
+    ],
+    [
+      "of another's pod",
+      request({ boundObjectRef: { apiVersion: "v1", kind: "Pod", name: "of-default" } }),
+      { code: 400, message: 'cannot bind token for serviceaccount "robot" to pod running with different serviceaccount name.' },
+    ],
+    [
+      "of a pod that was there before",
+      request({ boundObjectRef: { apiVersion: "v1", kind: "Pod", name: "of-robot", uid: "u" } }),
+      {
+        code: 409,
+        message: 'Operation cannot be fulfilled on Pod "of-robot": the UID in the bound object reference (u) does not match the UID in record. The object might have been deleted and then recreated',
+      },
+    ],
+    [
+      "of what no token is bound to",
+      request({ boundObjectRef: { apiVersion: "apps/v1", kind: "Deployment", name: "d" } }),
+      { code: 400, message: "cannot bind token to object of type apps/v1, Kind=Deployment" },
+    ],
   ])("%s is refused as upstream refuses it", async (_what, body, status) => {
     const pods = api.client.for(podResource);
     for (const name of ["default", "robot"]) await pods.create(pod(`of-${name}`, { serviceAccountName: name }));
@@ -101,7 +163,19 @@ describe("a request for a token", () => {
     await using bounded = await startTestApi({ tokenSettings: { secondsMax: 7200 } });
     await createTestNamespace(bounded.client, "shop");
     const notes = new RequestNotes();
-    const ask = (expirationSeconds: number) => bounded.server.handle({ verb: "create", user: { username: "a", groups: ["system:masters"] }, userAgent: "t", resource: serviceAccountResource, namespace: "shop", name: "default", subresource: "token", body: request({ expirationSeconds }), options: {}, notes });
+    const ask = (expirationSeconds: number) =>
+      bounded.server.handle({
+        verb: "create",
+        user: { username: "a", groups: ["system:masters"] },
+        userAgent: "t",
+        resource: serviceAccountResource,
+        namespace: "shop",
+        name: "default",
+        subresource: "token",
+        body: request({ expirationSeconds }),
+        options: {},
+        notes,
+      });
     await ask(7200);
     expect(notes.warnings).toEqual([]);
     expect(await ask(8000)).toMatchObject({ encoded: { object: { spec: { expirationSeconds: 7200 } } } });

@@ -27,7 +27,9 @@ test("a cluster says since when the use of tokens in Secrets is noted, and keeps
 
   await maps.delete("kube-system", TRACKING);
   const running = new AbortController();
-  const keeping = createTokenTrackingKeeper(api.server, clock, silentLogger).run(running.signal).catch(() => {});
+  const keeping = createTokenTrackingKeeper(api.server, clock, silentLogger)
+    .run(running.signal)
+    .catch(() => {});
   await clock.advance(30 * 60_000);
   await expect.poll(since, { timeout: 10_000 }).toEqual({ since: "2030-01-02" });
   running.abort();
@@ -42,7 +44,13 @@ test("a Secret tells on which day its token was used, and one that is marked as 
   const { tokens, authenticator } = api.server.parts;
   const token = await tokens.issueLegacy("shop", { name: "robot", uid: account.metadata.uid ?? "" }, "robot-token");
   const secrets = api.client.for(secretResource);
-  await secrets.create({ apiVersion: "v1", kind: "Secret", type: "kubernetes.io/service-account-token", metadata: { name: "robot-token", namespace: "shop", annotations: { "kubernetes.io/service-account.name": "robot" } }, data: { token: Buffer.from(token).toString("base64") } });
+  await secrets.create({
+    apiVersion: "v1",
+    kind: "Secret",
+    type: "kubernetes.io/service-account-token",
+    metadata: { name: "robot-token", namespace: "shop", annotations: { "kubernetes.io/service-account.name": "robot" } },
+    data: { token: Buffer.from(token).toString("base64") },
+  });
   const state = async () => {
     const { metadata } = await secrets.get("shop", "robot-token");
     return { day: metadata.labels?.[LAST_USED], version: metadata.resourceVersion };

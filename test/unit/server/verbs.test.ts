@@ -138,14 +138,27 @@ describe("update", () => {
   test("who annotates an account in a way that is given up is told so", async () => {
     const metadata = { name: "old-ways", namespace: "default", annotations: { "kubernetes.io/enforce-mountable-secrets": "true" } };
     const { group, version, resource } = serviceAccountResource;
-    const result = await api.server.handle({ verb: "create", user: adminUser, userAgent: "test", resource: { group, version, resource }, namespace: "default", body: { apiVersion: "v1", kind: "ServiceAccount", metadata }, options: {} });
-    expect(result).toMatchObject({ warnings: ["metadata.annotations[kubernetes.io/enforce-mountable-secrets]: deprecated in v1.32+; prefer separate namespaces to isolate access to mounted secrets"] });
+    const result = await api.server.handle({
+      verb: "create",
+      user: adminUser,
+      userAgent: "test",
+      resource: { group, version, resource },
+      namespace: "default",
+      body: { apiVersion: "v1", kind: "ServiceAccount", metadata },
+      options: {},
+    });
+    expect(result).toMatchObject({
+      warnings: ["metadata.annotations[kubernetes.io/enforce-mountable-secrets]: deprecated in v1.32+; prefer separate namespaces to isolate access to mounted secrets"],
+    });
   });
 
   test("a patch that changes the uid is wrong, and a PUT of another object's uid comes too late", async () => {
     const made = await api.client.for(configMapResource).create({ ...sentConfigMap("uid"), metadata: { name: "uid", namespace: "default" } });
     const other = { uid: "00000000-0000-0000-0000-000000000000" };
-    expect((await failure(api.client.for(configMapResource).patch("default", "uid", "merge", { metadata: other }))).status).toMatchObject({ code: 422, message: expect.stringContaining("metadata.uid: Invalid value") as unknown });
+    expect((await failure(api.client.for(configMapResource).patch("default", "uid", "merge", { metadata: other }))).status).toMatchObject({
+      code: 422,
+      message: expect.stringContaining("metadata.uid: Invalid value") as unknown,
+    });
     expect((await failure(api.client.for(configMapResource).update({ ...made, metadata: { ...made.metadata, ...other } }))).reason).toBe("Conflict");
   });
 
@@ -153,7 +166,11 @@ describe("update", () => {
     const leases = api.client.for(leaseResource);
     const { metadata } = await leases.create({ apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: { name: "versioned", namespace: "shop" }, spec: {} });
     const error = await failure(leases.update({ apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: { name: "versioned", namespace: "shop", uid: metadata.uid ?? "" }, spec: {} }));
-    expect(error.status).toMatchObject({ code: 422, message: 'leases.coordination.k8s.io "versioned" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update', details: { kind: "leases" } });
+    expect(error.status).toMatchObject({
+      code: 422,
+      message: 'leases.coordination.k8s.io "versioned" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update',
+      details: { kind: "leases" },
+    });
     // Which version is meant is said before whose uid it is.
     const stale = await failure(leases.patch("shop", "versioned", "merge", { metadata: { uid: "u", resourceVersion: "1" } }));
     expect(stale.reason).toBe("Conflict");
@@ -166,7 +183,9 @@ describe("update", () => {
   });
 
   test("PUT to a missing name creates a Lease and refuses a ConfigMap", async () => {
-    const lease = await api.client.for(leaseResource).update({ apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: { name: "n1", namespace: "kube-node-lease" }, spec: { holderIdentity: "n1" } });
+    const lease = await api.client
+      .for(leaseResource)
+      .update({ apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: { name: "n1", namespace: "kube-node-lease" }, spec: { holderIdentity: "n1" } });
     expect(lease.metadata.uid).toBeDefined();
     expect((await failure(api.client.for(configMapResource).update(sentConfigMap("absent")))).reason).toBe("NotFound");
   });
@@ -174,12 +193,27 @@ describe("update", () => {
 
 test("a balanced Service keeps its node ports until it gives them up or its type changes, and its class for as long as it is balanced", async () => {
   const services = api.client.for(serviceResource);
-  const balanced = { apiVersion: "v1", kind: "Service", metadata: { name: "balanced", namespace: "shop" }, spec: { type: "LoadBalancer", loadBalancerClass: "a.example.com/lb", ports: [{ name: "a", port: 80 }, { name: "b", port: 81 }] } };
+  const balanced = {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name: "balanced", namespace: "shop" },
+    spec: {
+      type: "LoadBalancer",
+      loadBalancerClass: "a.example.com/lb",
+      ports: [
+        { name: "a", port: 80 },
+        { name: "b", port: 81 },
+      ],
+    },
+  };
   const made = await services.create(balanced as unknown as Service);
   const kept = await services.update({ ...made, spec: { ...made.spec, allocateLoadBalancerNodePorts: false } });
   expect([made.spec?.ports?.[0]?.nodePort, kept.spec?.ports]).toEqual([expect.any(Number), made.spec?.ports]);
   const [first = {}, second] = kept.spec?.ports ?? [];
-  expect((await services.update({ ...kept, spec: { ...kept.spec, ports: [{ ...first, nodePort: undefined }, second] } } as Service)).spec?.ports?.map(({ nodePort }) => nodePort)).toEqual([undefined, second?.nodePort]);
+  expect((await services.update({ ...kept, spec: { ...kept.spec, ports: [{ ...first, nodePort: undefined }, second] } } as Service)).spec?.ports?.map(({ nodePort }) => nodePort)).toEqual([
+    undefined,
+    second?.nodePort,
+  ]);
   const moved = await failure(services.patch("shop", "balanced", "merge", { spec: { loadBalancerClass: "b.example.com/lb" } }));
   expect(moved.message).toContain('spec.loadBalancerClass: Invalid value: "b.example.com/lb": may not change once set');
   expect((await services.patch("shop", "balanced", "merge", { spec: { type: "ClusterIP" } })).spec?.ports?.map(({ nodePort }) => nodePort)).toEqual([undefined, undefined]);
@@ -187,8 +221,14 @@ test("a balanced Service keeps its node ports until it gives them up or its type
 
 describe("what a write to the status carries", () => {
   const labelled = { metadata: { labels: { from: "status" }, annotations: { from: "status" } } };
-  const patchStatus = <T extends KubeObject>(resource: ResourceDefinition<T>, name: string, namespace: string) => api.client.for(resource).patch(namespace, name, "merge", labelled, { subresource: "status" });
-  const attachment = { apiVersion: "storage.k8s.io/v1", kind: "VolumeAttachment", metadata: { name: "attached" }, spec: { attacher: "a.example.com", nodeName: "n1", source: { persistentVolumeName: "pv" } } };
+  const patchStatus = <T extends KubeObject>(resource: ResourceDefinition<T>, name: string, namespace: string) =>
+    api.client.for(resource).patch(namespace, name, "merge", labelled, { subresource: "status" });
+  const attachment = {
+    apiVersion: "storage.k8s.io/v1",
+    kind: "VolumeAttachment",
+    metadata: { name: "attached" },
+    spec: { attacher: "a.example.com", nodeName: "n1", source: { persistentVolumeName: "pv" } },
+  };
 
   test("is metadata too, but for what the kind keeps as it is", async () => {
     await api.client.for(podResource).create(pod("reported"));
@@ -248,10 +288,20 @@ describe("what is accepted, yet hardly meant", () => {
   const resources = { requests: { memory: "100m" } };
   const warning = 'resources.requests[memory]: fractional byte value "100m" is invalid, must be an integer';
   const write = async (request: object): Promise<readonly string[]> => {
-    const result = await api.server.handle({ user: { username: "a", groups: ["system:masters"] }, userAgent: "t", resource: deploymentResource, namespace: "shop", options: {}, ...request } as unknown as ApiRequest); // each says its verb and what belongs to it
+    const result = await api.server.handle({
+      user: { username: "a", groups: ["system:masters"] },
+      userAgent: "t",
+      resource: deploymentResource,
+      namespace: "shop",
+      options: {},
+      ...request,
+    } as unknown as ApiRequest); // each says its verb and what belongs to it
     return result.is === "object" ? (result.warnings ?? []) : ["no object"];
   };
-  const odd = (name: string, more: object = {}) => ({ ...sentDeployment(name), spec: { ...sentDeployment(name).spec, template: { metadata: { labels: { app: name } }, spec: { containers: [{ name: "c", image: "nginx:1", resources }] } }, ...more } });
+  const odd = (name: string, more: object = {}) => ({
+    ...sentDeployment(name),
+    spec: { ...sentDeployment(name).spec, template: { metadata: { labels: { app: name } }, spec: { containers: [{ name: "c", image: "nginx:1", resources }] } }, ...more },
+  });
 
   test("is told to whoever creates it, also by an apply, and to whoever changes the spec", async () => {
     const told = [`spec.template.spec.containers[0].${warning}`];
@@ -271,7 +321,16 @@ describe("what is accepted, yet hardly meant", () => {
   test("that a text repeats a key is said after who owns what", async () => {
     await write({ verb: "patch", patchType: "apply", name: "owned", body: sentDeployment("owned"), options: { fieldManager: "m" } });
     const repeated = { is: "yaml", problems: ['line 9: key "replicas" already set in map'] };
-    const again = (fieldManager: string) => failure(write({ verb: "patch", patchType: "apply", name: "owned", body: { ...sentDeployment("owned"), spec: { ...sentDeployment("owned").spec, replicas: 5 } }, options: { fieldManager, fieldValidation: "Strict", repeated } }));
+    const again = (fieldManager: string) =>
+      failure(
+        write({
+          verb: "patch",
+          patchType: "apply",
+          name: "owned",
+          body: { ...sentDeployment("owned"), spec: { ...sentDeployment("owned").spec, replicas: 5 } },
+          options: { fieldManager, fieldValidation: "Strict", repeated },
+        }),
+      );
     expect((await again("other")).reason).toBe("Conflict");
     expect((await again("m")).message).toBe('error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n  line 9: key "replicas" already set in map');
   });
@@ -281,12 +340,22 @@ describe("owners that are named twice", () => {
   const owner = { apiVersion: "v1", kind: "ConfigMap", name: "o", uid: "u-1" };
   const write = async (verb: "create" | "update") => {
     const body = sentConfigMap("owned", {}, { ownerReferences: [owner, { ...owner, name: "p" }, owner] });
-    const result = await api.server.handle({ verb, user: { username: "a", groups: ["system:masters"] }, userAgent: "t", resource: configMapResource, namespace: "shop", ...(verb === "update" ? { name: "owned" } : {}), body, options: {} } as ApiRequest);
+    const result = await api.server.handle({
+      verb,
+      user: { username: "a", groups: ["system:masters"] },
+      userAgent: "t",
+      resource: configMapResource,
+      namespace: "shop",
+      ...(verb === "update" ? { name: "owned" } : {}),
+      body,
+      options: {},
+    } as ApiRequest);
     return result.is === "object" ? [result.encoded.object.metadata.ownerReferences, result.warnings] : [];
   };
 
   test("are kept once, with a warning", async () => {
-    for (const verb of ["create", "update"] as const) expect(await write(verb)).toEqual([[owner, { ...owner, name: "p" }], [expect.stringMatching(/^\.metadata\.ownerReferences contains duplicate entries; .*observed: u-1$/)]]);
+    for (const verb of ["create", "update"] as const)
+      expect(await write(verb)).toEqual([[owner, { ...owner, name: "p" }], [expect.stringMatching(/^\.metadata\.ownerReferences contains duplicate entries; .*observed: u-1$/)]]);
   });
 });
 
@@ -294,7 +363,18 @@ test.each(["create", "update", "patch"] as const)("what nobody knows in an objec
   if (verb !== "create") await api.client.for(configMapResource).create(sentConfigMap(`warned-${verb}`, {}));
   const notes = new RequestNotes();
   const body = { ...(verb === "patch" ? {} : sentConfigMap(`warned-${verb}`, {})), data: { "not a key": "x" }, surprise: 1 };
-  const request = { verb, user: { username: "a", groups: ["system:masters"] }, userAgent: "t", resource: configMapResource, namespace: "shop", ...(verb === "create" ? {} : { name: `warned-${verb}` }), ...(verb === "patch" ? { patchType: "merge" } : {}), body, options: { fieldValidation: "Warn" }, notes };
+  const request = {
+    verb,
+    user: { username: "a", groups: ["system:masters"] },
+    userAgent: "t",
+    resource: configMapResource,
+    namespace: "shop",
+    ...(verb === "create" ? {} : { name: `warned-${verb}` }),
+    ...(verb === "patch" ? { patchType: "merge" } : {}),
+    body,
+    options: { fieldValidation: "Warn" },
+    notes,
+  };
   expect((await failure(api.server.handle(request as ApiRequest))).status).toMatchObject({ code: 422 });
   expect(notes.warnings).toEqual(['unknown field "surprise"']);
 });
@@ -309,10 +389,37 @@ describe("delete", () => {
   test("some kinds answer with what is gone", async () => {
     const classes = api.client.for(storageClassResource);
     await classes.create({ apiVersion: "storage.k8s.io/v1", kind: "StorageClass", metadata: { name: "gone" }, provisioner: "example.com/disk" });
-    expect(await classes.delete("", "gone")).toMatchObject({ kind: "StorageClass", metadata: { name: "gone", resourceVersion: expect.stringMatching(/^\d+$/) as string }, provisioner: "example.com/disk" });
+    expect(await classes.delete("", "gone")).toMatchObject({
+      kind: "StorageClass",
+      metadata: { name: "gone", resourceVersion: expect.stringMatching(/^\d+$/) as string },
+      provisioner: "example.com/disk",
+    });
     expect((await failure(classes.get("", "gone"))).reason).toBe("NotFound");
-    const known = ["/namespaces", "/persistentvolumeclaims", "/persistentvolumes", "/pods", "/podtemplates", "/resourcequotas", "/serviceaccounts", "/services", "resource.k8s.io/deviceclasses", "resource.k8s.io/resourceclaims", "resource.k8s.io/resourceclaimtemplates", "resource.k8s.io/resourceslices", "storage.k8s.io/csidrivers", "storage.k8s.io/csinodes", "storage.k8s.io/storageclasses", "storage.k8s.io/volumeattachments", "storage.k8s.io/volumeattributesclasses"];
-    expect(catalog.filter(isReturnedWhenGone).map(({ group, resource }) => `${group}/${resource}`).sort()).toEqual(known);
+    const known = [
+      "/namespaces",
+      "/persistentvolumeclaims",
+      "/persistentvolumes",
+      "/pods",
+      "/podtemplates",
+      "/resourcequotas",
+      "/serviceaccounts",
+      "/services",
+      "resource.k8s.io/deviceclasses",
+      "resource.k8s.io/resourceclaims",
+      "resource.k8s.io/resourceclaimtemplates",
+      "resource.k8s.io/resourceslices",
+      "storage.k8s.io/csidrivers",
+      "storage.k8s.io/csinodes",
+      "storage.k8s.io/storageclasses",
+      "storage.k8s.io/volumeattachments",
+      "storage.k8s.io/volumeattributesclasses",
+    ];
+    expect(
+      catalog
+        .filter(isReturnedWhenGone)
+        .map(({ group, resource }) => `${group}/${resource}`)
+        .sort(),
+    ).toEqual(known);
   });
 
   test("a finalizer holds an object until it is taken away, and none can be added meanwhile", async () => {
@@ -327,7 +434,10 @@ describe("delete", () => {
 
   test("foreground and orphan deletion leave their finalizer for the garbage collector", async () => {
     const maps = api.client.for(configMapResource);
-    for (const [policy, finalizer] of [["Foreground", "foregroundDeletion"], ["Orphan", "orphan"]] as const) {
+    for (const [policy, finalizer] of [
+      ["Foreground", "foregroundDeletion"],
+      ["Orphan", "orphan"],
+    ] as const) {
       await maps.create(sentConfigMap(finalizer.toLowerCase()));
       const marked = await maps.delete("shop", finalizer.toLowerCase(), { propagationPolicy: policy });
       expect(marked.metadata).toMatchObject({ finalizers: [finalizer] });
@@ -351,9 +461,22 @@ describe("delete", () => {
     await createTestNamespace(api.client, "ending");
     expect(await namespaces.delete("", "ending")).toMatchObject({ status: { phase: "Terminating" }, spec: { finalizers: ["kubernetes"] } });
     const late = await failure(api.client.for(configMapResource).create({ ...sentConfigMap("late"), metadata: { name: "late", namespace: "ending" } }));
-    expect(late.status).toMatchObject({ code: 403, message: 'configmaps "late" is forbidden: unable to create new content in namespace ending because it is being terminated', details: { causes: [{ reason: "NamespaceTerminating" }] } });
+    expect(late.status).toMatchObject({
+      code: 403,
+      message: 'configmaps "late" is forbidden: unable to create new content in namespace ending because it is being terminated',
+      details: { causes: [{ reason: "NamespaceTerminating" }] },
+    });
     const current = await namespaces.get("", "ending");
-    await api.server.handle({ verb: "update", user: { username: "a", groups: ["system:masters"] }, userAgent: "t", resource: namespaceResource, subresource: "finalize", name: "ending", body: { ...current, spec: { finalizers: [] } }, options: {} });
+    await api.server.handle({
+      verb: "update",
+      user: { username: "a", groups: ["system:masters"] },
+      userAgent: "t",
+      resource: namespaceResource,
+      subresource: "finalize",
+      name: "ending",
+      body: { ...current, spec: { finalizers: [] } },
+      options: {},
+    });
     expect((await failure(namespaces.get("", "ending"))).reason).toBe("NotFound");
     expect((await failure(namespaces.delete("", "kube-system"))).status).toMatchObject({ code: 403, message: 'namespaces "kube-system" is forbidden: this namespace may not be deleted' });
   });
@@ -361,7 +484,10 @@ describe("delete", () => {
 
 test("watchers are told that a pod goes before it is gone, also by force, and see it as one that goes", async () => {
   const pods = api.client.for(podResource);
-  for (const [name, spec, options] of [["unplaced", {}, {}], ["forced", { nodeName: "n1" }, { gracePeriodSeconds: 0 }]] as const) {
+  for (const [name, spec, options] of [
+    ["unplaced", {}, {}],
+    ["forced", { nodeName: "n1" }, { gracePeriodSeconds: 0 }],
+  ] as const) {
     await pods.create(pod(name, spec));
     const { resourceVersion } = await pods.list("shop");
     const stop = new AbortController();
@@ -375,7 +501,10 @@ test("watchers are told that a pod goes before it is gone, also by force, and se
     })();
     expect(await pods.delete("shop", name, options)).toMatchObject({ kind: "Pod", metadata: { deletionGracePeriodSeconds: 0 } });
     await watching;
-    expect(seen).toEqual([["MODIFIED", true, 0, 2], ["DELETED", true, 0, 2]]);
+    expect(seen).toEqual([
+      ["MODIFIED", true, 0, 2],
+      ["DELETED", true, 0, 2],
+    ]);
   }
 });
 
@@ -384,7 +513,14 @@ test("versions that are no numbers, and limits beside any version at all", async
   for (const name of ["paged-a", "paged-b"]) await maps.create(sentConfigMap(name));
   const ask = (request: object) => api.server.handle({ user: adminUser, userAgent: "t", resource: configMapResource as never, namespace: "shop", ...request } as unknown as ApiRequest);
   const text = 'resourceVersion: Invalid value: "abc": strconv.ParseUint: parsing "abc": invalid syntax';
-  expect((await failure(ask({ verb: "get", name: "paged-a", resourceVersion: "abc" }))).status).toEqual({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", message: text, code: 500 });
+  expect((await failure(ask({ verb: "get", name: "paged-a", resourceVersion: "abc" }))).status).toEqual({
+    kind: "Status",
+    apiVersion: "v1",
+    metadata: {},
+    status: "Failure",
+    message: text,
+    code: 500,
+  });
   expect((await failure(ask({ verb: "watch", options: { resourceVersion: "abc" } }))).status).toMatchObject({ code: 500, message: text });
   expect((await failure(ask({ verb: "list", options: { resourceVersion: "abc" } }))).status).toMatchObject({ code: 400, message: `invalid resource version: ${text}` });
   const { resourceVersion } = await maps.list("shop");

@@ -12,11 +12,27 @@ describe("a Service's webhook", () => {
   beforeAll(async () => {
     api = await startTestApi();
     await createTestNamespace(api.client, "shop");
-    await api.client.for(serviceResource).create({ apiVersion: "v1", kind: "Service", metadata: { name: "hook", namespace: "shop" }, spec: { ports: [{ name: "https", port: 443, targetPort: 9443 }] } });
+    await api.client
+      .for(serviceResource)
+      .create({ apiVersion: "v1", kind: "Service", metadata: { name: "hook", namespace: "shop" }, spec: { ports: [{ name: "https", port: 443, targetPort: 9443 }] } });
     await api.client.for(serviceResource).create({ apiVersion: "v1", kind: "Service", metadata: { name: "empty", namespace: "shop" }, spec: { ports: [{ port: 443 }] } });
-    await api.client.for(serviceResource).create({ apiVersion: "v1", kind: "Service", metadata: { name: "outside", namespace: "shop" }, spec: { type: "ExternalName", externalName: "hook.example.com" } });
-    const endpoints = [{ addresses: ["10.0.0.1"], conditions: { ready: false } }, { addresses: ["10.0.0.2"], conditions: { ready: true } }];
-    await api.client.for(endpointSliceResource).create({ apiVersion: "discovery.k8s.io/v1", kind: "EndpointSlice", metadata: { name: "hook-1", namespace: "shop", labels: { "kubernetes.io/service-name": "hook" } }, addressType: "IPv4", ports: [{ name: "https", port: 9443, protocol: "TCP" }], endpoints });
+    await api.client
+      .for(serviceResource)
+      .create({ apiVersion: "v1", kind: "Service", metadata: { name: "outside", namespace: "shop" }, spec: { type: "ExternalName", externalName: "hook.example.com" } });
+    const endpoints = [
+      { addresses: ["10.0.0.1"], conditions: { ready: false } },
+      { addresses: ["10.0.0.2"], conditions: { ready: true } },
+    ];
+    await api.client
+      .for(endpointSliceResource)
+      .create({
+        apiVersion: "discovery.k8s.io/v1",
+        kind: "EndpointSlice",
+        metadata: { name: "hook-1", namespace: "shop", labels: { "kubernetes.io/service-name": "hook" } },
+        addressType: "IPv4",
+        ports: [{ name: "https", port: 9443, protocol: "TCP" }],
+        endpoints,
+      });
   });
   afterAll(() => api.stop());
 

@@ -19,7 +19,9 @@ import { createApiPresence } from "../../../engine/server/api-presence.ts";
 import { NodePasswords } from "../../../engine/server/node-passwords.ts";
 import { createTestNamespace, startTestApi, type TestApi } from "../../kit/test-api.ts";
 
-const accessReviews = { group: "authorization.k8s.io", version: "v1", resource: "subjectaccessreviews", kind: "SubjectAccessReview", namespaced: false } as ResourceReference<SubjectAccessReview & KubeObject>;
+const accessReviews = { group: "authorization.k8s.io", version: "v1", resource: "subjectaccessreviews", kind: "SubjectAccessReview", namespaced: false } as ResourceReference<
+  SubjectAccessReview & KubeObject
+>;
 const RBAC = { apiVersion: "rbac.authorization.k8s.io/v1" };
 let api: TestApi;
 beforeAll(async () => {
@@ -31,12 +33,29 @@ afterAll(() => api.stop());
 async function grant(username: string, ...rules: readonly PolicyRule[]): Promise<Client> {
   const metadata = { name: username, namespace: "shop" };
   await api.client.for(roleResource).create({ ...RBAC, kind: "Role", metadata, rules });
-  await api.client.for(roleBindingResource).create({ ...RBAC, kind: "RoleBinding", metadata, roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: username }, subjects: [{ kind: "User", apiGroup: "rbac.authorization.k8s.io", name: username }] });
+  await api.client
+    .for(roleBindingResource)
+    .create({
+      ...RBAC,
+      kind: "RoleBinding",
+      metadata,
+      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: username },
+      subjects: [{ kind: "User", apiGroup: "rbac.authorization.k8s.io", name: username }],
+    });
   return api.as(username);
 }
-const configMaps = (verbs: readonly string[], names?: readonly string[]): PolicyRule => ({ verbs, apiGroups: [""], resources: ["configmaps"], ...(names === undefined ? {} : { resourceNames: names }) });
+const configMaps = (verbs: readonly string[], names?: readonly string[]): PolicyRule => ({
+  verbs,
+  apiGroups: [""],
+  resources: ["configmaps"],
+  ...(names === undefined ? {} : { resourceNames: names }),
+});
 const map = (name: string) => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace: "shop" }, data: { a: "1" } });
-const failure = async (work: Promise<unknown>): Promise<string> => work.then(() => "nothing failed", (error: unknown) => (error as Error).message);
+const failure = async (work: Promise<unknown>): Promise<string> =>
+  work.then(
+    () => "nothing failed",
+    (error: unknown) => (error as Error).message,
+  );
 
 describe("the right to", () => {
   test("patch is not the right to create by an apply", async () => {
@@ -60,27 +79,42 @@ describe("the right to", () => {
     expect(await failure(maps.list("shop", { fieldSelector: "metadata.name=new" }))).toContain('configmaps "new" is forbidden');
   });
 
-  test.each(["metadata.namespace!=a\\,metadata.name=old", "metadata.name!=a\\,metadata.name=old", "metadata.name!=old"])("one object is no right to lists of others, whatever looks like its name in the selector: %s", async (fieldSelector) => {
-    const user = `reader-${fieldSelector.length}`;
-    const maps = (await grant(user, configMaps(["get", "list"], ["old"]))).for(configMapResource);
-    expect(await failure(maps.list("shop", { fieldSelector }))).toContain(`User "${user}" cannot list resource "configmaps"`);
-  });
+  test.each(["metadata.namespace!=a\\,metadata.name=old", "metadata.name!=a\\,metadata.name=old", "metadata.name!=old"])(
+    "one object is no right to lists of others, whatever looks like its name in the selector: %s",
+    async (fieldSelector) => {
+      const user = `reader-${fieldSelector.length}`;
+      const maps = (await grant(user, configMaps(["get", "list"], ["old"]))).for(configMapResource);
+      expect(await failure(maps.list("shop", { fieldSelector }))).toContain(`User "${user}" cannot list resource "configmaps"`);
+    },
+  );
 });
 
 test.each([
   [[{ key: "spec.nodeName", operator: "In", values: ["n1"] }], true],
-  [[{ key: "spec.nodeName", operator: "In", values: ["n1"] }, { key: "metadata.name", operator: "In", values: ["a", "b"] }], true],
+  [
+    [
+      { key: "spec.nodeName", operator: "In", values: ["n1"] },
+      { key: "metadata.name", operator: "In", values: ["a", "b"] },
+    ],
+    true,
+  ],
   [[{ key: "metadata.name", operator: "NotIn", values: ["a,spec.nodeName=n1"] }], false],
   [[{ key: "spec.nodeName", operator: "In", values: ["n1", "n2"] }], false],
 ])("a review takes the values of its requirements for values: %j", async (requirements, allowed) => {
   const resourceAttributes = { verb: "list", version: "v1", resource: "pods", fieldSelector: { requirements } };
-  const review = await api.client.for(accessReviews).create({ apiVersion: "authorization.k8s.io/v1", kind: "SubjectAccessReview", metadata: {}, spec: { user: "system:node:n1", groups: ["system:nodes"], resourceAttributes } });
+  const review = await api.client
+    .for(accessReviews)
+    .create({ apiVersion: "authorization.k8s.io/v1", kind: "SubjectAccessReview", metadata: {}, spec: { user: "system:node:n1", groups: ["system:nodes"], resourceAttributes } });
   expect(review.status?.allowed).toBe(allowed);
 });
 
 describe("what a client shows of itself", () => {
   const raw = { remoteAddress: "127.0.0.1" };
-  test.each([["::ffff:192.0.2.7", "192.0.2.7"], ["2001:db8::7", "2001:db8::7"], [undefined, undefined]])("is its address of the family that it has: %s", (remoteAddress, shown) => {
+  test.each([
+    ["::ffff:192.0.2.7", "192.0.2.7"],
+    ["2001:db8::7", "2001:db8::7"],
+    [undefined, undefined],
+  ])("is its address of the family that it has: %s", (remoteAddress, shown) => {
     expect(connectionOf({}, () => ({ remoteAddress })).remoteAddress).toBe(shown);
   });
 
@@ -91,7 +125,11 @@ describe("what a client shows of itself", () => {
     const jane = { username: "jane", groups: [] };
     const everything = createAuthorizer([{ decide: () => ({ is: "allow", reason: "" }) }]);
     const request = () => ({ is: "path", user: jane, verb: "get", path: "/api" }) as const;
-    expect((await new Impersonator(everything, new ImpersonationMetrics(new MetricsRegistry(), systemClock)).userOf(jane, distinct, request)).user.groups).toEqual(["dev", ",,,odd", "system:authenticated"]);
+    expect((await new Impersonator(everything, new ImpersonationMetrics(new MetricsRegistry(), systemClock)).userOf(jane, distinct, request)).user.groups).toEqual([
+      "dev",
+      ",,,odd",
+      "system:authenticated",
+    ]);
     const single = { "impersonate-group": "one,two" };
     expect(distinctHeaders({ headers: single, rawHeaders: ["impersonate-group", "one,two"] })).toBe(single);
   });
@@ -109,7 +147,15 @@ describe("the names and addresses of machines", () => {
   const joined = () => new NodePasswords(api.client, systemClock);
   const ready = async (name: string, address: string) => {
     const { metadata } = await api.client.for(nodeResource).create({ apiVersion: "v1", kind: "Node", metadata: { name } });
-    await api.client.for(nodeResource).patch("", name, "merge", { metadata: { uid: metadata.uid }, status: { addresses: [{ type: "InternalIP", address }], conditions: [{ type: "Ready", status: "True" }] } }, { subresource: "status" });
+    await api.client
+      .for(nodeResource)
+      .patch(
+        "",
+        name,
+        "merge",
+        { metadata: { uid: metadata.uid }, status: { addresses: [{ type: "InternalIP", address }], conditions: [{ type: "Ready", status: "True" }] } },
+        { subresource: "status" },
+      );
   };
 
   test("are theirs until their Node is deleted", async () => {

@@ -3,7 +3,11 @@ import { readSnapshot, writeSnapshot } from "../../../engine/storage/copy-storag
 import { openMemoryStorage } from "../../../engine/storage/memory-storage.ts";
 import type { Storage } from "../../../engine/storage/storage.ts";
 
-const put = (storage: Storage, ...keys: string[]) => storage.commit([], keys.map((key) => ({ do: "put", key, value: Buffer.from(key) })));
+const put = (storage: Storage, ...keys: string[]) =>
+  storage.commit(
+    [],
+    keys.map((key) => ({ do: "put", key, value: Buffer.from(key) })),
+  );
 const shape = async (storage: Storage) => (await storage.list("/registry/")).entries.map(({ key, modRevision, value }) => `${key} ${modRevision} ${value}`);
 
 describe("a copied store", () => {

@@ -38,7 +38,11 @@ describe("a stored object", () => {
       const plain = (value: unknown) => JSON.parse(JSON.stringify(value)) as unknown;
       expect(JSON.parse(stored.json().toString("utf8"))).toEqual(plain(versioned));
       expect(JSON.parse(stored.itemJson().toString("utf8"))).toEqual(plain(item));
-      expect(JSON.parse(joinItems({ head: "[", items: [stored, unstoredObject(object), stored], tail: "]", isTyped: false }).toString())).toMatchObject([plain(item), { data: plain(object.data) }, plain(item)]);
+      expect(JSON.parse(joinItems({ head: "[", items: [stored, unstoredObject(object), stored], tail: "]", isTyped: false }).toString())).toMatchObject([
+        plain(item),
+        { data: plain(object.data) },
+        plain(item),
+      ]);
       expect(stored.at(9).object.metadata.resourceVersion).toBe("9");
       expect(stored.at(9)).toBe(stored.at(9));
     }
@@ -89,7 +93,10 @@ test("objects sorted by key are what a map of them is, however often chunks are 
     expect(sorted.get(key)).toBe(model.get(key));
     expect(sorted.size).toBe(model.size);
   }
-  const inOrder = [...model].filter(([key]) => key.startsWith("/registry/k/n1/")).sort(([a], [b]) => (a < b ? -1 : 1)).map(([, object]) => object);
+  const inOrder = [...model]
+    .filter(([key]) => key.startsWith("/registry/k/n1/"))
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, object]) => object);
   expect(sorted.range("/registry/k/n1/", "")).toEqual(inOrder);
   sorted.replace([...model].slice(0, 700));
   expect(sorted.size).toBe(Math.min(700, model.size));

@@ -8,7 +8,11 @@ import { sealerOf, type SealerKind } from "../../../engine/storage/encryption/se
 import { startTestApi } from "../../kit/test-api.ts";
 
 const secretOf = (fill: number) => Buffer.alloc(32, fill).toString("base64");
-const config = (providers: string, resources = "[secrets]") => parseEncryptionConfig(`apiVersion: apiserver.config.k8s.io/v1\nkind: EncryptionConfiguration\nresources:\n- resources: ${resources}\n  providers:\n${providers}`, ({ name, endpoint, timeoutMs }) => ({ ...sealerOf("aesgcm", name, Buffer.alloc(32)), prefix: `k8s:enc:kms:v2:${name}:${endpoint}:${timeoutMs}` }));
+const config = (providers: string, resources = "[secrets]") =>
+  parseEncryptionConfig(
+    `apiVersion: apiserver.config.k8s.io/v1\nkind: EncryptionConfiguration\nresources:\n- resources: ${resources}\n  providers:\n${providers}`,
+    ({ name, endpoint, timeoutMs }) => ({ ...sealerOf("aesgcm", name, Buffer.alloc(32)), prefix: `k8s:enc:kms:v2:${name}:${endpoint}:${timeoutMs}` }),
+  );
 const provider = (kind: string, ...keys: readonly (readonly [string, number])[]) => `  - ${kind}: {keys: [${keys.map(([name, fill]) => `{name: ${name}, secret: ${secretOf(fill)}}`).join(", ")}]}\n`;
 const IDENTITY = "  - identity: {}\n";
 const secret = (name: string) => ({ apiVersion: "v1", kind: "Secret", metadata: { name, namespace: "default" }, stringData: { password: "open sesame" } });
@@ -61,7 +65,7 @@ describe("the configuration", () => {
     ["  - secretbox: {keys: [{secret: c2hvcnQ=}]}", "[secrets]", "name is a mandatory field for a key"],
     ["  - aesgcm: {keys: [{name: a, secret: '?'}]}", "[secrets]", "secrets must be base64 encoded"],
     ["  - {identity: {}, aesgcm: {}}", "[secrets]", "more than one provider specified in a single element"],
-    ["  - kms: {name: a, endpoint: 'unix:///k'}", "[secrets]", "resources[0].providers[0].kms.apiVersion: Invalid value: \"v1\": KMSv1 is deprecated"],
+    ["  - kms: {name: a, endpoint: 'unix:///k'}", "[secrets]", 'resources[0].providers[0].kms.apiVersion: Invalid value: "v1": KMSv1 is deprecated'],
     ["  - kms: {apiVersion: v3, name: a, endpoint: 'unix:///k'}", "[secrets]", "only v1 and v2 are supported"],
     ["  - kms: {apiVersion: v2, endpoint: 'unix:///k'}", "[secrets]", "name is a mandatory field for a provider"],
     ["  - kms: {apiVersion: v2, name: 'a:b', endpoint: 'unix:///k'}", "[secrets]", "invalid KMS provider name a:b, must not contain ':'"],
@@ -78,14 +82,24 @@ describe("the configuration", () => {
   });
 
   it("connects to plugins with upstream's patience unless told otherwise", () => {
-    expect(config("  - kms: {apiVersion: v2, name: a, endpoint: 'unix:///k'}\n  - kms: {apiVersion: v2, name: b, endpoint: 'unix:///l', timeout: 1m}")[0]?.sealers.map(({ prefix }) => prefix)).toEqual(["k8s:enc:kms:v2:a:unix:///k:3000", "k8s:enc:kms:v2:b:unix:///l:60000"]);
+    expect(config("  - kms: {apiVersion: v2, name: a, endpoint: 'unix:///k'}\n  - kms: {apiVersion: v2, name: b, endpoint: 'unix:///l', timeout: 1m}")[0]?.sealers.map(({ prefix }) => prefix)).toEqual(
+      ["k8s:enc:kms:v2:a:unix:///k:3000", "k8s:enc:kms:v2:b:unix:///l:60000"],
+    );
   });
 
   it("never shows a key in what it complains about", () => {
     expect(() => config("  - aesgcm: {keys: [{name: a, secret: c2hvcnQ=}]}")).toThrow(/^(?!.*c2hvcnQ)/s);
   });
 
-  it.each([["secrets", "", "secrets", true], ["secrets", "", "configmaps", false], ["'*.'", "", "configmaps", true], ["'*.'", "apps", "deployments", false], ["'*.apps'", "apps", "deployments", true], ["'*.*'", "example.com", "widgets", true], ["deployments.apps", "apps", "deployments", true]])("for %s is about %s/%s: %s", (pattern, group, resource, isAbout) => {
+  it.each([
+    ["secrets", "", "secrets", true],
+    ["secrets", "", "configmaps", false],
+    ["'*.'", "", "configmaps", true],
+    ["'*.'", "apps", "deployments", false],
+    ["'*.apps'", "apps", "deployments", true],
+    ["'*.*'", "example.com", "widgets", true],
+    ["deployments.apps", "apps", "deployments", true],
+  ])("for %s is about %s/%s: %s", (pattern, group, resource, isAbout) => {
     expect(ruleFor(config(IDENTITY, `[${pattern}]`), group, resource) !== undefined).toBe(isAbout);
   });
 });

@@ -194,7 +194,10 @@ describe("a resourceVersion", () => {
     await write("a", (current) => ({ ...current, data: { key: "2" } }));
     for (const reader of [store, startStore()]) {
       const list = await reader.list(configMapResource, "shop", { resourceVersion: version, resourceVersionMatch: "Exact" });
-      expect(list.items.map(({ object }) => [object.metadata.name, object.data])).toEqual([["a", { key: "1" }], ["b", {}]]);
+      expect(list.items.map(({ object }) => [object.metadata.name, object.data])).toEqual([
+        ["a", { key: "1" }],
+        ["b", {}],
+      ]);
       expect(list.resourceVersion).toBe(version);
     }
   });
@@ -439,14 +442,24 @@ describe("a store that is not available", () => {
   test("is a 503 when nothing was written, and a timeout when nobody knows", async () => {
     await store.ready();
     const failing = (outcome: "none" | "unknown") =>
-      startStore(Object.assign(Object.create(storage) as Storage, { commit: () => Promise.reject(new StorageUnavailableError("no quorum", outcome)), watch: storage.watch.bind(storage), list: storage.list.bind(storage), get: storage.get.bind(storage), currentRevision: storage.currentRevision.bind(storage) }));
+      startStore(
+        Object.assign(Object.create(storage) as Storage, {
+          commit: () => Promise.reject(new StorageUnavailableError("no quorum", outcome)),
+          watch: storage.watch.bind(storage),
+          list: storage.list.bind(storage),
+          get: storage.get.bind(storage),
+          currentRevision: storage.currentRevision.bind(storage),
+        }),
+      );
     await expect(failing("none").create(configMapResource, configMap("a"))).rejects.toMatchObject({ status: { code: 503, reason: "ServiceUnavailable" } });
     await expect(failing("unknown").create(configMapResource, configMap("a"))).rejects.toMatchObject({ status: { code: 504, reason: "Timeout" } });
   });
 });
 
 test("an object that etcd would not take is taken by no store", async () => {
-  const tooLarge = { status: { code: 413, reason: "RequestEntityTooLarge", message: expect.stringMatching(/^etcdserver: request is too large: configmaps "big" takes 16\d{5} bytes in the store/) as unknown } };
+  const tooLarge = {
+    status: { code: 413, reason: "RequestEntityTooLarge", message: expect.stringMatching(/^etcdserver: request is too large: configmaps "big" takes 16\d{5} bytes in the store/) as unknown },
+  };
   const big = { a: "x".repeat(1_600_000) };
   await expect(create("big", big)).rejects.toMatchObject(tooLarge);
   await create("big", { a: "x".repeat(1_500_000) });

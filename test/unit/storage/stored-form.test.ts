@@ -17,21 +17,43 @@ async function renewed(key: string, object: object | string) {
 
 describe("what an earlier release has stored", () => {
   test("is brought into today's form: quantities canonical, zeros that say nothing gone", async () => {
-    const { text } = await renewed("/registry/apps/deployments/default/d", { kind: "Deployment", apiVersion: "apps/v1", metadata: { name: "d", namespace: "default" }, spec: { replicas: 0, paused: false, selector: { matchLabels: { a: "b" } }, template } });
-    expect(JSON.parse(text)).toEqual({ kind: "Deployment", apiVersion: "apps/v1", metadata: { name: "d", namespace: "default" }, spec: { replicas: 0, selector: { matchLabels: { a: "b" } }, template: renewedTemplate } });
+    const { text } = await renewed("/registry/apps/deployments/default/d", {
+      kind: "Deployment",
+      apiVersion: "apps/v1",
+      metadata: { name: "d", namespace: "default" },
+      spec: { replicas: 0, paused: false, selector: { matchLabels: { a: "b" } }, template },
+    });
+    expect(JSON.parse(text)).toEqual({
+      kind: "Deployment",
+      apiVersion: "apps/v1",
+      metadata: { name: "d", namespace: "default" },
+      spec: { replicas: 0, selector: { matchLabels: { a: "b" } }, template: renewedTemplate },
+    });
   });
 
   test("and with the nulls that Go writes, also by the release that knew all but them", async () => {
     const storage = openMemoryStorage();
     const key = "/registry/rbac.authorization.k8s.io/roles/default/r";
     const role = { kind: "Role", apiVersion: "rbac.authorization.k8s.io/v1", metadata: { name: "r", namespace: "default" } };
-    await storage.commit([], [{ do: "put", key, value: Buffer.from(JSON.stringify(role)) }, { do: "put", key: "/mainstay/stored-form", value: Buffer.from("2") }]);
+    await storage.commit(
+      [],
+      [
+        { do: "put", key, value: Buffer.from(JSON.stringify(role)) },
+        { do: "put", key: "/mainstay/stored-form", value: Buffer.from("2") },
+      ],
+    );
     await renewStoredForm(storage, catalog, silentLogger);
     expect(JSON.parse((await storage.get(key))?.value.toString("utf8") ?? "")).toEqual({ ...role, rules: null });
   });
 
   test("also the templates that revisions keep, with their keys in the order they had", async () => {
-    const revision = (kept: object) => ({ kind: "ControllerRevision", apiVersion: "apps/v1", metadata: { name: "r", namespace: "default" }, data: { spec: { template: { $patch: "replace", ...kept } } }, revision: 1 });
+    const revision = (kept: object) => ({
+      kind: "ControllerRevision",
+      apiVersion: "apps/v1",
+      metadata: { name: "r", namespace: "default" },
+      data: { spec: { template: { $patch: "replace", ...kept } } },
+      revision: 1,
+    });
     const { text } = await renewed("/registry/apps/controllerrevisions/default/r", revision(template));
     expect(text).toBe(JSON.stringify(revision(renewedTemplate)));
   });
@@ -48,7 +70,10 @@ describe("what an earlier release has stored", () => {
   });
 
   test("keeps numbers that a double cannot hold", async () => {
-    const { text } = await renewed("/registry/core/pods/default/p", '{"kind":"Pod","apiVersion":"v1","metadata":{"name":"p","namespace":"default","generation":9007199254740993},"spec":{"hostNetwork":false,"containers":[]}}');
+    const { text } = await renewed(
+      "/registry/core/pods/default/p",
+      '{"kind":"Pod","apiVersion":"v1","metadata":{"name":"p","namespace":"default","generation":9007199254740993},"spec":{"hostNetwork":false,"containers":[]}}',
+    );
     expect(text).toContain('"generation":9007199254740993');
     expect(text).not.toContain("hostNetwork");
   });
@@ -64,7 +89,10 @@ describe("what an earlier release has stored", () => {
     const storage = openMemoryStorage();
     const key = (index: number) => `/registry/core/resourcequotas/default/q${index}`;
     const quota = (index: number, cpu: string) => ({ kind: "ResourceQuota", apiVersion: "v1", metadata: { name: `q${index}`, namespace: "default" }, spec: { hard: { cpu } } });
-    await storage.commit([], Array.from({ length: 1_100 }, (_, index) => ({ do: "put" as const, key: key(index), value: Buffer.from(JSON.stringify(quota(index, "2000m"))) })));
+    await storage.commit(
+      [],
+      Array.from({ length: 1_100 }, (_, index) => ({ do: "put" as const, key: key(index), value: Buffer.from(JSON.stringify(quota(index, "2000m"))) })),
+    );
     await renewStoredForm(storage, catalog, silentLogger);
     const { entries } = await storage.list("/registry/");
     expect(entries.map(({ value }) => value.toString("utf8"))).not.toContainEqual(expect.stringContaining("2000m"));
