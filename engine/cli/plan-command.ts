@@ -17,7 +17,7 @@ import { isConditionTrue } from "../apimachinery/conditions.ts";
 import { customResourceDefinitionResource } from "../resources/apiextensions/custom-resource-definition.ts";
 import { ManifestLoader } from "../gitops/manifests/load-manifests.ts";
 import { gitText } from "../gitops/git/native-git.ts";
-import { checkWhole, planCommit, problemsOf } from "../gitops/plan/plan-commit.ts";
+import { judgeCommit, planCommit } from "../gitops/plan/plan-commit.ts";
 import { renderForecast, summariseForecast, type CommitForecast } from "../gitops/plan/plan-page.ts";
 import { sortProblems } from "../gitops/manifests/problem.ts";
 import { createPodForecast } from "../pod-forecast.ts";
@@ -81,14 +81,9 @@ async function planAgainst(client: Client, objects: GitObjects, commit: CommitIn
     messages: commit.message === "" ? [] : [commit.message],
     waiting: () => new Map(),
   });
-  const whole = await checkWhole({ client, kinds: loader.kinds, state }, plan);
-  const problems = sortProblems([
-    ...state.problems,
-    ...(await problemsOf(objects, plan)),
-    ...(await problemsOf(objects, { problems: [], refusals: whole.refusals })),
-    ...claims.findForeign(flags.source ?? OWN_REPOSITORY, state),
-  ]);
-  return forecastCommit({ state, plan, problems }, createPodForecast(client));
+  const { problems } = await judgeCommit({ client, kinds: loader.kinds, state }, objects, plan);
+  const foreign = claims.findForeign(flags.source ?? OWN_REPOSITORY, state);
+  return forecastCommit({ state, plan, problems: sortProblems([...problems, ...foreign]) }, createPodForecast(client));
 }
 
 function findSource(repository: RepositoryObject | undefined, name: string): SourceRule {

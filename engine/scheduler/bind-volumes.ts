@@ -76,11 +76,9 @@ export async function writeVolumeChoices(client: Client, choices: readonly Volum
     const { namespace = "", name = "", uid = "", resourceVersion = "" } = claim.metadata;
     const annotations =
       volume.spec?.claimRef === undefined ? { ...volume.metadata.annotations, [BOUND_BY_CONTROLLER_ANNOTATION]: "yes" } : volume.metadata.annotations;
-    await client
-      .for(persistentVolumeResource)
-      .update({
-        ...withMetadata(volume, { annotations }),
-        spec: { ...volume.spec, claimRef: { kind: "PersistentVolumeClaim", apiVersion: "v1", namespace, name, uid, resourceVersion } },
-      });
+    await client.for(persistentVolumeResource).update({
+      ...withMetadata(volume, { annotations }),
+      spec: { ...volume.spec, claimRef: { kind: "PersistentVolumeClaim", apiVersion: "v1", namespace, name, uid, resourceVersion } },
+    });
   }
 }

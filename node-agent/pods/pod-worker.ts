@@ -20,7 +20,6 @@ import {
   computePodActions,
   currentSandbox,
   deadlineExceeded,
-  ephemeralContainers,
   failureOf,
   hasRunning,
   isFinished,
@@ -39,14 +38,14 @@ import type { ResizeRequest } from "./granted-resources.ts";
 import { lostContainers } from "./lost-containers.ts";
 import { PodProbes } from "./pod-probes.ts";
 import { PodResizer } from "./pod-resizer.ts";
-import { computePodStatus, statusPatch } from "./pod-status.ts";
+import { computePodStatus } from "./pod-status.ts";
+import { PodStatusWriter } from "./pod-status-writer.ts";
 import { PodVolumes } from "./pod-volumes.ts";
 import { startContainer } from "./start-container.ts";
 import { StartError } from "./start-error.ts";
 import { stopContainer } from "./stop-container.ts";
 import { terminatePod } from "./terminate-pod.ts";
-import { readTerminationMessage } from "./termination-message.ts";
-import { computeTerminations } from "./terminations.ts";
+import { TerminationMessages } from "./termination-message.ts";
 
 const PULL_RETRY = { initialMs: 10_000, maxMs: 300_000 };
 /** What is missing for a start may be there at any time, and whoever puts it there waits for the pod. */
@@ -65,18 +64,15 @@ export class PodWorker {
   readonly #volumes: PodVolumes;
   readonly #failures = new Map<string, StartFailure>();
   readonly #backOffs: BackOffEvents;
-  readonly #messages = new Map<string, string>();
+  readonly #messages: TerminationMessages;
   #pod: Pod;
   #isOrphan = false;
-  readonly #seenAtMs: number;
   /** What the next step is for, in upstream's words. */
   #operation: "create" | "update" | "sync" = "create";
   /** Something of the pod has changed. */
   readonly #bell: Bell;
   #blocker: string | undefined;
-  #reported: PodStatus | undefined;
-  /** Of the pod in the API whose status that is; undefined while a static pod is not shown there. */
-  #toldUid: string | undefined;
+  readonly #statusWriter: PodStatusWriter;
   #eviction: { readonly reason: string; readonly message: string; readonly graceSeconds: number; readonly ended: () => void } | undefined;
 
   /** `askForRoom` is called when the pod wants other resources than it was granted; see `decideResize`. */
@@ -84,8 +80,8 @@ export class PodWorker {
     this.#context = context;
     this.#bell = new Bell(context.clock);
     this.#pod = pod;
-    this.#toldUid = isStatic(pod) ? undefined : pod.metadata.uid;
-    this.#seenAtMs = context.clock.monotonic();
+    this.#statusWriter = new PodStatusWriter(context, pod);
+    this.#messages = new TerminationMessages(context);
     context.metrics.containersPerPod.observe(pod.spec.containers.length);
     this.#backOffs = new BackOffEvents(context.events);
     this.#volumes = new PodVolumes(context);
@@ -453,21 +449,7 @@ export class PodWorker {
     const { runtime } = this.#context;
     const uid = this.#pod.metadata.uid ?? "";
     const [sandboxes, containers] = await Promise.all([runtime.listSandboxes(uid), runtime.listContainers(uid)]);
-    const specs = [...podContainers(this.#pod.spec), ...ephemeralContainers(this.#pod)];
-    // What is lost has its last words from the pod's status.
-    for (const id of this.#messages.keys()) if (!containers.some((container) => container.id === id)) this.#messages.delete(id);
-    for (const container of containers) {
-      if (container.state === "exited" && !this.#messages.has(container.id))
-        this.#messages.set(
-          container.id,
-          readTerminationMessage(
-            this.#context,
-            this.#pod,
-            specs.find((spec) => spec.name === container.name),
-            container,
-          ),
-        );
-    }
+    this.#messages.follow(this.#pod, containers);
     return { sandboxes, containers: [...containers, ...lostContainers(this.#pod, containers)] };
   }
 
@@ -481,7 +463,7 @@ export class PodWorker {
       failures: this.#failures,
       hostIps: settings.hostIps,
       nowMs: clock.now(),
-      terminationMessages: this.#messages,
+      terminationMessages: this.#messages.byContainer,
       restartMaxMs: this.#context.restartMaxMs,
       resize: this.#resizer.progress,
       held: (claim: string, request: string | undefined) => devices.held(this.#pod, claim, request),
@@ -495,37 +477,8 @@ export class PodWorker {
   }
 
   async #report(status: PodStatus): Promise<void> {
-    const before = this.#reported ?? this.#pod.status;
-    // Of a static pod its mirror tells, as long as there is one: another has to be told anew.
-    const shown = isStatic(this.#pod) ? this.#context.mirrorOf(this.#pod)?.metadata : this.#pod.metadata;
-    if (jsonEqual(status, before) && shown?.uid === this.#toldUid) return;
-    if (shown === undefined) {
-      this.#reported = status;
-      this.#pod = { ...this.#pod, status };
-      this.#toldUid = undefined;
-      return;
-    }
-    const { uid, namespace = "", name = "" } = shown;
-    try {
-      const written = await this.#context.client
-        .for(podResource)
-        .patch(namespace, name, "merge", { metadata: { uid }, status: statusPatch(this.#pod.status, status) }, { subresource: "status" });
-      if (status.phase === "Running" && before?.phase === "Pending") this.#meterStart();
-      for (const end of computeTerminations(before, status)) this.#context.metrics.terminatedContainers.add({ ...end });
-      this.#reported = status;
-      this.#toldUid = uid;
-      // The next decision must see this status, also when the watch is late.
-      if (Number(written.metadata.resourceVersion) > Number(this.#pod.metadata.resourceVersion ?? 0))
-        this.#pod = { ...this.#pod, status: written.status ?? status };
-    } catch (error) {
-      if (!hasReason(error, "NotFound", "Conflict")) throw error;
-    }
-  }
-
-  #meterStart(): void {
-    const { clock, metrics } = this.#context;
-    metrics.podStartSeconds.observe((clock.monotonic() - this.#seenAtMs) / 1000);
-    const createdAt = this.#pod.metadata.creationTimestamp;
-    if (createdAt !== undefined) metrics.podStartTotalSeconds.observe((clock.now() - Date.parse(createdAt)) / 1000);
+    const written = await this.#statusWriter.write(this.#pod, status);
+    // The next decision must see this status, also when the watch is late.
+    if (written !== undefined && written.revision > Number(this.#pod.metadata.resourceVersion ?? 0)) this.#pod = { ...this.#pod, status: written.status };
   }
 }

@@ -90,14 +90,12 @@ export class AgentAccess {
       (isAllowed) => (isAllowed ? this.#memory.allowedMs : this.#memory.deniedMs),
       async () => {
         const resourceAttributes = { verb, group: "", version: "v1", resource: "nodes", subresource, name: this.#nodeName };
-        const review = await this.#client
-          .for(accessReviews)
-          .create({
-            kind: "SubjectAccessReview",
-            apiVersion: "authorization.k8s.io/v1",
-            metadata: {},
-            spec: { user: username, groups: [...groups], ...(uid === undefined ? {} : { uid }), ...(extra === undefined ? {} : { extra }), resourceAttributes },
-          });
+        const review = await this.#client.for(accessReviews).create({
+          kind: "SubjectAccessReview",
+          apiVersion: "authorization.k8s.io/v1",
+          metadata: {},
+          spec: { user: username, groups: [...groups], ...(uid === undefined ? {} : { uid }), ...(extra === undefined ? {} : { extra }), resourceAttributes },
+        });
         return review.status?.allowed === true;
       },
     );

@@ -33,11 +33,9 @@ export function createLocalVolumes({ client, informers, clock, logger, nodeName,
     const { name = "", finalizers = [] } = volume.metadata;
     await deleteFolder(volumesDir, volume.spec?.local?.path ?? "");
     const left = finalizers.filter((finalizer) => finalizer !== LOCAL_PATH_FINALIZER);
-    await client
-      .for(persistentVolumeResource)
-      .patch("", name, "merge", {
-        metadata: { uid: volume.metadata.uid, resourceVersion: volume.metadata.resourceVersion, finalizers: left.length === 0 ? null : left },
-      });
+    await client.for(persistentVolumeResource).patch("", name, "merge", {
+      metadata: { uid: volume.metadata.uid, resourceVersion: volume.metadata.resourceVersion, finalizers: left.length === 0 ? null : left },
+    });
     logger.info("folder of a deleted volume removed", { volume: name });
   };
 

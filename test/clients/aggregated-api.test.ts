@@ -158,24 +158,22 @@ test("a server behind the API is checked, asked with the user's name, and shown 
   expect((await admin.send(`${FLUNDERS}/namespaces/default/flunders/none`)).code).toBe(404);
 
   expect((JSON.parse((await admin.send("/")).text) as { readonly paths: readonly string[] }).paths).toEqual(expect.arrayContaining(["/apis/wardle.example.com", FLUNDERS, "/apis/apps/v1", "/api/v1"]));
-  await expect
-    .poll(versions)
-    .toEqual([
-      {
-        version: "v1alpha1",
-        freshness: "Current",
-        resources: [
-          {
-            resource: "flunders",
-            responseKind: { group: "wardle.example.com", version: "v1alpha1", kind: "Flunder" },
-            scope: "Namespaced",
-            singularResource: "flunder",
-            verbs: ["create", "delete", "get", "list", "watch"],
-            shortNames: ["fl"],
-          },
-        ],
-      },
-    ]);
+  await expect.poll(versions).toEqual([
+    {
+      version: "v1alpha1",
+      freshness: "Current",
+      resources: [
+        {
+          resource: "flunders",
+          responseKind: { group: "wardle.example.com", version: "v1alpha1", kind: "Flunder" },
+          scope: "Namespaced",
+          singularResource: "flunder",
+          verbs: ["create", "delete", "get", "list", "watch"],
+          shortNames: ["fl"],
+        },
+      ],
+    },
+  ]);
   await expect.poll(async () => (await admin.send(`/openapi/v3${FLUNDERS}`)).text).toContain("Wardle");
   expect((await admin.send("/openapi/v3")).text).toContain(`/openapi/v3${FLUNDERS}?hash=`);
 });
@@ -249,23 +247,19 @@ test("only those who may are passed on", async () => {
     message: 'flunders.wardle.example.com is forbidden: User "jane" cannot list resource "flunders" in API group "wardle.example.com" in the namespace "default"',
   });
   expect(asked()).toHaveLength(before);
-  await api.client
-    .for(clusterRoleResource)
-    .create({
-      apiVersion: "rbac.authorization.k8s.io/v1",
-      kind: "ClusterRole",
-      metadata: { name: "flunders" },
-      rules: [{ apiGroups: ["wardle.example.com"], resources: ["flunders"], verbs: ["list"] }],
-    });
-  await api.client
-    .for(clusterRoleBindingResource)
-    .create({
-      apiVersion: "rbac.authorization.k8s.io/v1",
-      kind: "ClusterRoleBinding",
-      metadata: { name: "flunders" },
-      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "flunders" },
-      subjects: [{ kind: "User", apiGroup: "rbac.authorization.k8s.io", name: "jane" }],
-    });
+  await api.client.for(clusterRoleResource).create({
+    apiVersion: "rbac.authorization.k8s.io/v1",
+    kind: "ClusterRole",
+    metadata: { name: "flunders" },
+    rules: [{ apiGroups: ["wardle.example.com"], resources: ["flunders"], verbs: ["list"] }],
+  });
+  await api.client.for(clusterRoleBindingResource).create({
+    apiVersion: "rbac.authorization.k8s.io/v1",
+    kind: "ClusterRoleBinding",
+    metadata: { name: "flunders" },
+    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "flunders" },
+    subjects: [{ kind: "User", apiGroup: "rbac.authorization.k8s.io", name: "jane" }],
+  });
   expect((await user.send(`${FLUNDERS}/namespaces/default/flunders`, { headers: { "x-remote-user": "boss" } })).code).toBe(200);
   expect(asked().at(-1)).toMatchObject({ user: "jane", groups: "staff, system:authenticated" });
   user.close();

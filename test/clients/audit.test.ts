@@ -193,15 +193,13 @@ test("a token without an end is recorded by the Secret that holds it, and who us
   expect(await use("robot-asked")).toEqual([200, undefined, ["manual-secret=robot-asked"]]);
   expect(await use("robot-old", { "kubernetes.io/legacy-token-invalid-since": "2026-01-01" })).toEqual([401, undefined, ["invalidated=robot-old/default"]]);
   all.splice(0);
-  await api.client
-    .for(clusterRoleBindingResource)
-    .create({
-      apiVersion: "rbac.authorization.k8s.io/v1",
-      kind: "ClusterRoleBinding",
-      metadata: { name: "robot" },
-      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "cluster-admin" },
-      subjects: [{ kind: "ServiceAccount", name: "robot", namespace: "default" }],
-    });
+  await api.client.for(clusterRoleBindingResource).create({
+    apiVersion: "rbac.authorization.k8s.io/v1",
+    kind: "ClusterRoleBinding",
+    metadata: { name: "robot" },
+    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "cluster-admin" },
+    subjects: [{ kind: "ServiceAccount", name: "robot", namespace: "default" }],
+  });
   const watch = await stranger.send("/api/v1/namespaces/default/configmaps?watch=1&timeoutSeconds=1", { headers: { ...headers, authorization: bearers.get("robot-made") ?? "" } });
   expect([watch.code, watch.headers["warning"]]).toEqual([200, warning]);
   await until(() => stages().includes("ResponseComplete"));

@@ -146,14 +146,12 @@ describe("what the API asks of the cluster", () => {
     const web = createHttpServer((incoming, response) => response.end(`pod ${incoming.url}`));
     for (const server of [agent, web]) await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     await createTestNamespace(api.client, "shop");
-    await api.client
-      .for(nodeResource)
-      .create({
-        apiVersion: "v1",
-        kind: "Node",
-        metadata: { name: "n1" },
-        status: { addresses: [{ type: "InternalIP", address: FAR }], daemonEndpoints: { kubeletEndpoint: { Port: portOf(agent) } } },
-      });
+    await api.client.for(nodeResource).create({
+      apiVersion: "v1",
+      kind: "Node",
+      metadata: { name: "n1" },
+      status: { addresses: [{ type: "InternalIP", address: FAR }], daemonEndpoints: { kubeletEndpoint: { Port: portOf(agent) } } },
+    });
     await api.client
       .for(podResource)
       .create({ apiVersion: "v1", kind: "Pod", metadata: { name: "web", namespace: "shop" }, spec: { nodeName: "n1", containers: [{ name: "c", image: "nginx" }] } } as KubeObject as never); // nothing else is needed

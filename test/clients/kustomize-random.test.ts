@@ -52,14 +52,12 @@ const podSpec = fc.record({
   serviceAccountName: maybe(name),
   nodeSelector: maybe(labels),
 });
-const workload = fc
-  .tuple(metadata, podSpec, maybe(fc.nat(3)), labels)
-  .map(([meta, spec, replicas, selector]) => ({
-    apiVersion: "apps/v1",
-    kind: "Deployment",
-    metadata: meta,
-    spec: { ...(replicas === undefined ? {} : { replicas }), selector: { matchLabels: selector }, template: { metadata: { labels: selector }, spec } },
-  }));
+const workload = fc.tuple(metadata, podSpec, maybe(fc.nat(3)), labels).map(([meta, spec, replicas, selector]) => ({
+  apiVersion: "apps/v1",
+  kind: "Deployment",
+  metadata: meta,
+  spec: { ...(replicas === undefined ? {} : { replicas }), selector: { matchLabels: selector }, template: { metadata: { labels: selector }, spec } },
+}));
 const configMap = fc.tuple(metadata, fc.dictionary(fc.constantFrom("k", "l"), word)).map(([meta, data]) => ({ apiVersion: "v1", kind: "ConfigMap", metadata: meta, data }));
 const service = fc.tuple(metadata, labels).map(([meta, selector]) => ({ apiVersion: "v1", kind: "Service", metadata: meta, spec: { selector, ports: [{ port: 80, targetPort: 8080 }] } }));
 const account = metadata.map((meta) => ({ apiVersion: "v1", kind: "ServiceAccount", metadata: meta }));

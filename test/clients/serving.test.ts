@@ -122,15 +122,13 @@ test("who may change a namespace by a role in it is told what is wrong with what
   await createTestNamespace(api.client, "shop");
   const [apiVersion, metadata] = ["rbac.authorization.k8s.io/v1", { name: "keeper", namespace: "shop" }];
   await api.client.for(roleResource).create({ apiVersion, kind: "Role", metadata, rules: [{ verbs: ["update"], apiGroups: [""], resources: ["namespaces"] }] });
-  await api.client
-    .for(roleBindingResource)
-    .create({
-      apiVersion,
-      kind: "RoleBinding",
-      metadata,
-      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: "keeper" },
-      subjects: [{ kind: "User", apiGroup: "rbac.authorization.k8s.io", name: "keeper" }],
-    });
+  await api.client.for(roleBindingResource).create({
+    apiVersion,
+    kind: "RoleBinding",
+    metadata,
+    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: "keeper" },
+    subjects: [{ kind: "User", apiGroup: "rbac.authorization.k8s.io", name: "keeper" }],
+  });
   const keeper = await rawClient(api.url, api.pki, { commonName: "keeper", organizations: [] });
   const broken = { method: "PUT", body: "{", headers: { "content-type": "application/json" } };
   expect((await keeper.send("/api/v1/namespaces/shop", broken)).code).toBe(400);

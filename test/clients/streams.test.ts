@@ -48,14 +48,12 @@ beforeAll(async () => {
   });
   await new Promise<void>((resolve) => agent.listen(0, "127.0.0.1", resolve));
   await createTestNamespace(api.client, "shop");
-  await api.client
-    .for(nodeResource)
-    .create({
-      apiVersion: "v1",
-      kind: "Node",
-      metadata: { name: "n1" },
-      status: { addresses: [{ type: "InternalIP", address: "127.0.0.1" }], daemonEndpoints: { kubeletEndpoint: { Port: (agent.address() as AddressInfo).port } } },
-    });
+  await api.client.for(nodeResource).create({
+    apiVersion: "v1",
+    kind: "Node",
+    metadata: { name: "n1" },
+    status: { addresses: [{ type: "InternalIP", address: "127.0.0.1" }], daemonEndpoints: { kubeletEndpoint: { Port: (agent.address() as AddressInfo).port } } },
+  });
   for (const name of ["web", "refused"])
     await api.client
       .for(podResource)
@@ -67,15 +65,13 @@ beforeAll(async () => {
     await api.client
       .for(clusterRoleResource)
       .create({ apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole", metadata: { name: user }, rules: [{ apiGroups: [""], resources: ["pods/exec"], verbs: [...verbs] }] });
-    await api.client
-      .for(clusterRoleBindingResource)
-      .create({
-        apiVersion: "rbac.authorization.k8s.io/v1",
-        kind: "ClusterRoleBinding",
-        metadata: { name: user },
-        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: user },
-        subjects: [{ kind: "User", apiGroup: "rbac.authorization.k8s.io", name: user }],
-      });
+    await api.client.for(clusterRoleBindingResource).create({
+      apiVersion: "rbac.authorization.k8s.io/v1",
+      kind: "ClusterRoleBinding",
+      metadata: { name: user },
+      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: user },
+      subjects: [{ kind: "User", apiGroup: "rbac.authorization.k8s.io", name: user }],
+    });
   }
 });
 afterAll(async () => {
@@ -151,14 +147,12 @@ test("policies look at streams before anything else is wrong with them, and what
   const rules = [{ operations: ["CONNECT"], apiGroups: [""], apiVersions: ["v1"], resources: ["pods/exec", "nodes/proxy"] }];
   // Connections have no options: what is asked of null is not there.
   const expression = "object.kind != '' && has(request.options.kind)";
-  await api.client
-    .for(validatingAdmissionPolicyResource)
-    .create({
-      ...admissionregistration,
-      kind: "ValidatingAdmissionPolicy",
-      metadata: { name: "streams" },
-      spec: { matchConstraints: { resourceRules: rules }, validations: [{ expression, message: "seen" }] },
-    });
+  await api.client.for(validatingAdmissionPolicyResource).create({
+    ...admissionregistration,
+    kind: "ValidatingAdmissionPolicy",
+    metadata: { name: "streams" },
+    spec: { matchConstraints: { resourceRules: rules }, validations: [{ expression, message: "seen" }] },
+  });
   await api.client
     .for(validatingAdmissionPolicyBindingResource)
     .create({ ...admissionregistration, kind: "ValidatingAdmissionPolicyBinding", metadata: { name: "streams" }, spec: { policyName: "streams", validationActions: ["Warn"] } });

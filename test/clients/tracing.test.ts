@@ -45,15 +45,13 @@ beforeAll(async () => {
   admin = await rawClient(api.url, api.pki, { commonName: "root", organizations: ["system:masters"] });
   eve = await rawClient(api.url, api.pki, { commonName: "eve", organizations: ["devs"] });
   await createTestNamespace(api.client, "shop");
-  await api.client
-    .for(clusterRoleBindingResource)
-    .create({
-      apiVersion: "rbac.authorization.k8s.io/v1",
-      kind: "ClusterRoleBinding",
-      metadata: { name: "eve" },
-      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "cluster-admin" },
-      subjects: [{ kind: "User", apiGroup: "rbac.authorization.k8s.io", name: "eve" }],
-    });
+  await api.client.for(clusterRoleBindingResource).create({
+    apiVersion: "rbac.authorization.k8s.io/v1",
+    kind: "ClusterRoleBinding",
+    metadata: { name: "eve" },
+    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "cluster-admin" },
+    subjects: [{ kind: "User", apiGroup: "rbac.authorization.k8s.io", name: "eve" }],
+  });
 });
 afterAll(async () => {
   admin.close();
@@ -347,14 +345,12 @@ describe("a webhook that is asked because of a request", () => {
     await new Promise<void>((resolve) => hook.listen(0, "127.0.0.1", resolve));
     const url = `https://127.0.0.1:${(hook.address() as AddressInfo).port}/judge`;
     const rule = { operations: ["CREATE"], apiGroups: [""], apiVersions: ["v1"], resources: ["configmaps"] };
-    await api.client
-      .for(validatingWebhookConfigurationResource)
-      .create({
-        apiVersion: "admissionregistration.k8s.io/v1",
-        kind: "ValidatingWebhookConfiguration",
-        metadata: { name: "judges" },
-        webhooks: [{ name: "judge.example.com", clientConfig: { url, caBundle: Buffer.from(api.pki.ca).toString("base64") }, rules: [rule], sideEffects: "None", admissionReviewVersions: ["v1"] }],
-      });
+    await api.client.for(validatingWebhookConfigurationResource).create({
+      apiVersion: "admissionregistration.k8s.io/v1",
+      kind: "ValidatingWebhookConfiguration",
+      metadata: { name: "judges" },
+      webhooks: [{ name: "judge.example.com", clientConfig: { url, caBundle: Buffer.from(api.pki.ca).toString("base64") }, rules: [rule], sideEffects: "None", admissionReviewVersions: ["v1"] }],
+    });
   });
   afterAll(async () => {
     await api.client.for(validatingWebhookConfigurationResource).delete("", "judges");

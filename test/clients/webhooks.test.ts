@@ -254,14 +254,12 @@ test("connections to a pod are asked about before they are made", async () => {
   await api.client.for(nodeResource).create({ apiVersion: "v1", kind: "Node", metadata: { name: "n1" } });
   await api.client.for(podResource).create({ apiVersion: "v1", kind: "Pod", metadata: { name: "web", namespace: "shop" }, spec: { nodeName: "n1", containers: [{ name: "c", image: "nginx" }] } });
   const rules = [{ operations: ["CONNECT"], apiGroups: [""], apiVersions: ["v1"], resources: ["pods/exec", "pods/attach"] }];
-  await api.client
-    .for(validatingWebhookConfigurationResource)
-    .create({
-      apiVersion: "admissionregistration.k8s.io/v1",
-      kind: "ValidatingWebhookConfiguration",
-      metadata: { name: "exec" },
-      webhooks: [webhook({ url: `https://127.0.0.1:${port}/deny` }, { rules })],
-    });
+  await api.client.for(validatingWebhookConfigurationResource).create({
+    apiVersion: "admissionregistration.k8s.io/v1",
+    kind: "ValidatingWebhookConfiguration",
+    metadata: { name: "exec" },
+    webhooks: [webhook({ url: `https://127.0.0.1:${port}/deny` }, { rules })],
+  });
   const refused = await new Promise<{ readonly code: number; readonly text: string }>((resolve, reject) => {
     const outgoing = request(
       `${api.url}/api/v1/namespaces/shop/pods/web/exec?command=sh&command=-c&stdout=1&container=c`,

@@ -59,23 +59,19 @@ beforeAll(async () => {
       metadata: { uid = "" },
     } = await client.for(serviceAccountResource).create({ apiVersion: "v1", kind: "ServiceAccount", metadata: { name, namespace: "default" } });
     tokens.set(name, (await cluster.api.server.parts.tokens.issue({ namespace: "default", serviceaccount: { name, uid } }, cluster.api.server.parts.tokens.audiences, 3600)).token);
-    await client
-      .for(clusterRoleResource)
-      .create({
-        apiVersion: "rbac.authorization.k8s.io/v1",
-        kind: "ClusterRole",
-        metadata: { name },
-        rules: verbs.length === 0 ? [] : [{ apiGroups: ["mainstay.dev"], resources: ["repositories"], resourceNames: ["local"], verbs: [...verbs] }],
-      });
-    await client
-      .for(clusterRoleBindingResource)
-      .create({
-        apiVersion: "rbac.authorization.k8s.io/v1",
-        kind: "ClusterRoleBinding",
-        metadata: { name },
-        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name },
-        subjects: [{ kind: "ServiceAccount", name, namespace: "default" }],
-      });
+    await client.for(clusterRoleResource).create({
+      apiVersion: "rbac.authorization.k8s.io/v1",
+      kind: "ClusterRole",
+      metadata: { name },
+      rules: verbs.length === 0 ? [] : [{ apiGroups: ["mainstay.dev"], resources: ["repositories"], resourceNames: ["local"], verbs: [...verbs] }],
+    });
+    await client.for(clusterRoleBindingResource).create({
+      apiVersion: "rbac.authorization.k8s.io/v1",
+      kind: "ClusterRoleBinding",
+      metadata: { name },
+      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name },
+      subjects: [{ kind: "ServiceAccount", name, namespace: "default" }],
+    });
   }
   const first = await cluster.clone("owner", { password: tokens.get("owner") ?? "" });
   copies.set("owner", first);

@@ -148,12 +148,10 @@ function lost(nodes: readonly Node[], pods: readonly Pod[]): readonly Pod[] {
 }
 
 function planChange(set: DaemonSet, hash: string, { remove, add }: DaemonSetChange): Action[] {
-  const removals = remove
-    .slice(0, BURST_MAX)
-    .map((pod): Action => ({
-      do: "inOrder",
-      actions: [{ do: "delete", resource: podResource, object: pod }, tell(set, "Normal", "SuccessfulDelete", `Deleted pod: ${pod.metadata.name}`)],
-    }));
+  const removals = remove.slice(0, BURST_MAX).map((pod): Action => ({
+    do: "inOrder",
+    actions: [{ do: "delete", resource: podResource, object: pod }, tell(set, "Normal", "SuccessfulDelete", `Deleted pod: ${pod.metadata.name}`)],
+  }));
   const objects = add.slice(0, BURST_MAX).map((node) => newDaemonPod(set, node, hash));
   return [
     ...(removals.length === 0 ? [] : [{ do: "together", actions: removals } as const]),

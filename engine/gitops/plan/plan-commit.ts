@@ -109,8 +109,22 @@ function withoutStrangeValues(outcomes: ReadonlyMap<string, Outcome>, runs: Read
   );
 }
 
+/** What keeps a planned commit from being applied, and what is only told to whoever pushes it; sorted, with the line of each field. */
+export async function judgeCommit(
+  commit: Pick<PlanRequest, "client" | "kinds" | "state">,
+  objects: GitObjects,
+  plan: SyncPlan,
+): Promise<{ readonly problems: readonly Problem[]; readonly warnings: readonly Problem[] }> {
+  const whole = await checkWhole(commit, plan);
+  const refused = await problemsOf(objects, { problems: plan.problems, refusals: [...plan.refusals, ...whole.refusals] });
+  return {
+    problems: sortProblems([...commit.state.problems, ...refused]),
+    warnings: await problemsOf(objects, { problems: [], refusals: whole.warnings }),
+  };
+}
+
 /** What only the commit as a whole shows: objects that it needs and that will not be there, quotas that it exceeds. */
-export async function checkWhole(
+async function checkWhole(
   { client, kinds, state }: Pick<PlanRequest, "client" | "kinds" | "state">,
   plan: SyncPlan,
 ): Promise<{ readonly refusals: readonly Refusal[]; readonly warnings: readonly Refusal[] }> {
@@ -151,9 +165,9 @@ const definitionsIn = perUnit((objects) =>
 function kindsOf(state: DesiredState): ReadonlySet<string> {
   return new Set(
     ofAllUnits(state.objects, definitionsIn)
-      .map(({ object }) => (object as KubeObject & CustomResourceDefinition).spec)
+      .map(({ object }) => (object as KubeObject & CustomResourceDefinition).spec) // found by its kind
       .map(({ group, names }) => `${group}/${names.kind}`),
-  ); // found by its kind
+  );
 }
 
 async function readStale(client: Client, kinds: ServedKinds, entries: readonly OwnedEntry[]): Promise<readonly StaleEntry[]> {

@@ -3,14 +3,15 @@ import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { hasReason } from "../../apimachinery/status-error.ts";
 import type { Client } from "../../client/client.ts";
 import { sleep, type Clock } from "../../lib/clock.ts";
+import { describeError, type Logger } from "../../lib/log.ts";
 import { isConditionTrue } from "../../apimachinery/conditions.ts";
 import { customResourceDefinitionResource } from "../../resources/apiextensions/custom-resource-definition.ts";
 import type { ResourceReference } from "../../resources/define-resource.ts";
-import { describeDesired, FIELD_MANAGER } from "../manifests/desired-state.ts";
-import { describeEntry } from "./inventory.ts";
+import { describeDesired, FIELD_MANAGER, type DesiredObject } from "../manifests/desired-state.ts";
+import { describeEntry, type OwnedEntry } from "./inventory.ts";
 import { mapConcurrently } from "../manifests/map-concurrently.ts";
 import type { ActAs } from "../plan/dry-run.ts";
-import type { Action, SyncPlan, Wave } from "../plan/plan-sync.ts";
+import { actionsOf, type Action, type SyncPlan, type Wave } from "../plan/plan-sync.ts";
 import type { ServedKinds } from "../manifests/served-kinds.ts";
 
 const CONCURRENCY = 16;
@@ -66,6 +67,20 @@ export async function executePlan(plan: Pick<SyncPlan, "waves">, execution: Exec
     await awaitKinds(done.results, execution);
   }
   return { results, revisions };
+}
+
+/** Whether nothing of the plan is left for later. */
+export function isWholePlanDone(plan: SyncPlan, results: readonly ActionResult[]): boolean {
+  if (plan.waiting.size > 0 || plan.blocked.size > 0 || plan.held.length > 0) return false;
+  return results.length === actionsOf(plan).length && results.every(({ is }) => is !== "failed");
+}
+
+/** What left the repository and was last seen being deleted. */
+export function endingEntries(plan: Pick<SyncPlan, "kept">, results: readonly ActionResult[]): readonly OwnedEntry[] {
+  return [
+    ...plan.kept.filter(({ live }) => live?.metadata.deletionTimestamp !== undefined),
+    ...results.flatMap(({ is, action }) => (is === "terminating" && action.do === "prune" ? [action.entry] : [])),
+  ];
 }
 
 /** What a definition defines can be applied once it is established, or, after a bounded time, fails by itself. */
@@ -226,7 +241,7 @@ async function perform(action: Action, execution: Execution): Promise<ActionResu
 }
 
 /** Deletes exactly the object that was looked at. Returns whether it is gone already. */
-export async function deleteSeen(client: Client, resource: ResourceReference, live: KubeObject): Promise<boolean> {
+async function deleteSeen(client: Client, resource: ResourceReference, live: KubeObject): Promise<boolean> {
   const { namespace = "", name = "", uid } = live.metadata;
   try {
     const answer = await client
@@ -238,6 +253,16 @@ export async function deleteSeen(client: Client, resource: ResourceReference, li
     // Another object has taken the name meanwhile; that one is not ours to delete.
     if (hasReason(error, "Conflict")) return true;
     throw error;
+  }
+}
+
+/** What its account may not delete, or somebody refuses to let go, stays: that holds up nobody else's health. */
+export async function deleteDoneHook(client: Client, desired: DesiredObject, live: KubeObject, logger: Logger): Promise<void> {
+  try {
+    await deleteSeen(client, desired.resource, live);
+  } catch (error) {
+    if (isOutage(error)) throw error;
+    logger.warn("hook that is done not deleted", { object: describeDesired(desired), error: describeError(error) });
   }
 }
 

@@ -1,6 +1,8 @@
 import type { CommitInfo } from "../git/git-source.ts";
 import { subjectOf, trailerValues } from "../git/commit-message.ts";
 import { formatTime } from "../../lib/clock.ts";
+import { actionsOf, type SyncPlan } from "../plan/plan-sync.ts";
+import { renderPlan } from "../plan/plan-text.ts";
 import type { DeployFacts } from "../status/status-facts.ts";
 
 /** How many deploys are kept in the report; their pages stay on the branch. */
@@ -80,8 +82,17 @@ export class Rollouts {
     });
   }
 
-  /** Adds what a pass for the commit is about to do. */
-  extend(commit: string, units: Iterable<string>, plan: readonly string[]): void {
+  /** Adds what a pass is about to do for the commit: not what it puts back, which the cluster changed. */
+  announce(commit: string, plan: SyncPlan): void {
+    const byCommit = actionsOf(plan).filter((action) => action.do === "prune" || action.candidate.cause === "commit");
+    const units = byCommit.map((action) => (action.do === "prune" ? action.entry.unit : action.desired.unit));
+    const later = [...plan.waiting.keys(), ...plan.held.map(({ unit }) => unit), ...[...plan.blocked.values()].map(({ desired }) => desired.unit)];
+    if (byCommit.length + later.length === 0) return;
+    const lines = renderPlan({ ...plan, waves: [{ rank: 0, actions: byCommit }], kept: [], waiting: new Map(), blocked: new Map(), held: [] });
+    this.#extend(commit, [...units, ...later], lines);
+  }
+
+  #extend(commit: string, units: Iterable<string>, plan: readonly string[]): void {
     this.#change(commit, (rollout) => ({
       ...rollout,
       units: new Set([...rollout.units, ...units]),
@@ -97,8 +108,12 @@ export class Rollouts {
     this.#change(commit, (rollout) => ({ ...rollout, appliedMs: rollout.appliedMs ?? Math.max(0, nowMs - rollout.startedMs) }));
   }
 
-  healthy(commit: string, nowMs: number): void {
-    this.#change(commit, (rollout) => ({ ...rollout, healthyMs: rollout.healthyMs ?? Math.max(0, nowMs - rollout.startedMs) }));
+  /** Once all of the current commit is applied, it is healthy as soon as every unit is that it changed. Returns whether that is so for the first time. */
+  noteHealth(isHealthy: (unit: string) => boolean, nowMs: number): boolean {
+    const { current } = this;
+    if (current?.appliedMs === undefined || current.healthyMs !== undefined || ![...current.units].every(isHealthy)) return false;
+    this.#change(current.commit.id, (rollout) => ({ ...rollout, healthyMs: Math.max(0, nowMs - rollout.startedMs) }));
+    return true;
   }
 
   /** For the report, newest first. */

@@ -12,23 +12,23 @@ import type { Application } from "../../resources/types.ts";
 import { applicationResource } from "../../resources/mainstay/application.ts";
 import { ApplicationStore } from "./application-store.ts";
 import { ClusterView } from "./cluster-view.ts";
-import { describeDesired, type DesiredObject, type DesiredState } from "../manifests/desired-state.ts";
+import { describeDesired, type DesiredState } from "../manifests/desired-state.ts";
 import { describeFieldPlace } from "../manifests/field-place.ts";
 import type { DriftProposer } from "./drift-proposer.ts";
 import { DriftLimiter, UNKNOWN_WRITERS, type DriftWriters } from "./drift.ts";
 import { DriftLog } from "./drift-log.ts";
-import { deleteSeen, executePlan, isOutage, type ActionResult } from "./execute-plan.ts";
+import { deleteDoneHook, endingEntries, executePlan, isOutage, isWholePlanDone, type ActionResult } from "./execute-plan.ts";
 import type { GitObjects } from "../git/git-source.ts";
 import { Orphans } from "./orphans.ts";
 import { describeEntry, heldKinds, type OwnedEntry } from "./inventory.ts";
-import { checkWhole, planCommit, problemsOf } from "../plan/plan-commit.ts";
-import { actionsOf, type Outcome, type SyncPlan } from "../plan/plan-sync.ts";
+import { judgeCommit, planCommit, problemsOf } from "../plan/plan-commit.ts";
+import type { Outcome, SyncPlan } from "../plan/plan-sync.ts";
 import { computeRestraints, type Restraints } from "../plan/restraints.ts";
-import { renderPlan } from "../plan/plan-text.ts";
 import { ofAllUnits, perUnit } from "../manifests/objects-by-unit.ts";
 import { computeBlocked } from "../manifests/order-graph.ts";
-import { sortProblems, type Problem } from "../manifests/problem.ts";
-import { orderUnits, type Unit } from "../manifests/resolve-units.ts";
+import type { Problem } from "../manifests/problem.ts";
+import type { Unit } from "../manifests/resolve-units.ts";
+import { computeWaitingUnits } from "../manifests/waiting-units.ts";
 import { OnceConfidential } from "./once-confidential.ts";
 import { OWN_REPOSITORY, repositoryOf, type RepositoryClaims } from "./repository-claims.ts";
 import { Rollouts } from "./rollouts.ts";
@@ -143,7 +143,7 @@ export class Synchroniser {
       clock: options.clock,
       repositoryUrl: options.repositoryUrl,
       writers: options.writers ?? UNKNOWN_WRITERS,
-      remove: (desired, live) => this.#removeDone(desired, live),
+      remove: (desired, live) => deleteDoneHook(this.#actAs(this.state?.units ?? [])(desired), desired, live, options.logger),
     });
     this.#looks = new SyncLooks({
       ...options,
@@ -207,18 +207,7 @@ export class Synchroniser {
       isForecast: true,
       secrecy: this.onceConfidential.secrecyOf(state, this.state),
     });
-    const whole = await checkWhole({ ...this.#options, state }, plan);
-    const warnings = await problemsOf(objects, { problems: [], refusals: whole.warnings });
-    return {
-      plan,
-      outcomes,
-      warnings,
-      problems: sortProblems([
-        ...state.problems,
-        ...(await problemsOf(objects, plan)),
-        ...(await problemsOf(objects, { problems: [], refusals: whole.refusals })),
-      ]),
-    };
+    return { plan, outcomes, ...(await judgeCommit({ ...this.#options, state }, objects, plan)) };
   }
 
   /** What speaks against a commit because another repository of the cluster has it. */
@@ -319,12 +308,8 @@ export class Synchroniser {
     const { client, view, kinds, logger } = this.#options;
     for (const application of this.#abandoned(state)) await this.#applications.adopt(application.metadata.name ?? "");
     const applications = this.#applications.all();
-    const inUse = new Set([
-      ...ofAllUnits(state.objects, resourcesIn),
-      ...heldKinds(applications)
-        .map(({ group = "", kind }) => kinds.ofGroupKind(group, kind))
-        .filter((resource) => resource !== undefined),
-    ]);
+    const held = heldKinds(applications).map(({ group = "", kind }) => kinds.ofGroupKind(group, kind));
+    const inUse = new Set([...ofAllUnits(state.objects, resourcesIn), ...held.filter((resource) => resource !== undefined)]);
     const served = () => [...inUse].filter((resource) => kinds.isServed(resource));
     await view.ensure(new Set<ResourceDefinition>([...served(), applicationResource as unknown as ResourceDefinition]), signal); // all objects are read as KubeObject there
     this.#isViewReady = true;
@@ -340,6 +325,8 @@ export class Synchroniser {
         (desired) => this.units.readinessOf(desired),
         (identity) => this.#rolling.has(identity),
       );
+    const rolling = this.rollouts.current?.units ?? new Set<string>();
+    const isUnready = (unit: string) => rolling.has(unit) && this.units.healthOf(unit) !== "Healthy";
     const { plan, outcomes } = await planCommit({
       client,
       kinds,
@@ -348,7 +335,7 @@ export class Synchroniser {
       knownOutcomes: this.#looks.stillTrue(admitted.outcomes, examine),
       applications,
       messages,
-      waiting: (changing) => this.#waitingUnits(state.units, changing),
+      waiting: (changing) => computeWaitingUnits(state.units, changing, isUnready),
       blocked,
       restraints,
       actAs: this.#actAs(state.units),
@@ -368,7 +355,7 @@ export class Synchroniser {
     await this.#options.proposer?.proposeAll(plan.left, state, logger);
     const refused = await problemsOf(objects, plan);
     this.units.planned(plan, refused);
-    this.#announce(plan, state);
+    this.rollouts.announce(state.commit.id, plan);
     await this.units.holdInventory(
       state,
       examine.map(({ desired }) => desired.unit),
@@ -395,27 +382,12 @@ export class Synchroniser {
     for (const { error } of failed) logger.warn("object not applied, will retry", { error: describeError(error) });
     this.units.executed(state, results, plan.forget);
     // What was still going when it was looked at may be gone by now, and nothing would tell of it again.
-    if (this.#ending(plan, results).some((entry) => !this.#isInView(entry))) this.#requestPass();
+    if (endingEntries(plan, results).some((entry) => !this.#isInView(entry))) this.#requestPass();
     // A preview is taken away with its namespace.
     if (this.#options.preview === undefined && this.#options.repository === undefined) this.#orphans.look(state, this.#options.view);
-    const isDone =
-      failed.length === 0 &&
-      refused.length === 0 &&
-      plan.waiting.size === 0 &&
-      plan.blocked.size === 0 &&
-      plan.held.length === 0 &&
-      results.length === actionsOf(plan).length;
     this.rollouts.stored(state.commit.id, revisions);
-    if (isDone) this.rollouts.applied(state.commit.id, this.#options.clock.monotonic());
+    if (refused.length === 0 && isWholePlanDone(plan, results)) this.rollouts.applied(state.commit.id, this.#options.clock.monotonic());
     return failed.length === 0 && refused.length === 0;
-  }
-
-  /** Objects that were last seen being deleted. */
-  #ending(plan: SyncPlan, results: readonly ActionResult[]): readonly OwnedEntry[] {
-    return [
-      ...plan.kept.filter(({ live }) => live?.metadata.deletionTimestamp !== undefined),
-      ...results.flatMap(({ is, action }) => (is === "terminating" && action.do === "prune" ? [action.entry] : [])),
-    ];
   }
 
   #isInView({ entry }: OwnedEntry): boolean {
@@ -427,43 +399,8 @@ export class Synchroniser {
     return createActAs(this.#options.client, this.#options.impersonate, units);
   }
 
-  /** What its account may not delete, or somebody refuses to let go, stays: that holds up nobody else's health. */
-  async #removeDone(desired: DesiredObject, live: KubeObject): Promise<void> {
-    try {
-      await deleteSeen(this.#actAs(this.state?.units ?? [])(desired), desired.resource, live);
-    } catch (error) {
-      if (isOutage(error)) throw error;
-      this.#options.logger.warn("hook that is done not deleted", { object: describeDesired(desired), error: describeError(error) });
-    }
-  }
-
   #restraints(units: readonly Unit[]): Restraints {
     return computeRestraints(units, this.#applications.all(), this.#options.clock.now());
-  }
-
-  /** Units wait for those they depend on, as far as this commit changes them and they are not healthy with it yet. */
-  #waitingUnits(units: readonly Unit[], changing: ReadonlySet<string>): ReadonlyMap<string, string> {
-    const waiting = new Map<string, string>();
-    const rolling = this.rollouts.current?.units ?? new Set<string>();
-    for (const unit of orderUnits(units)) {
-      const dependency = unit.dependsOn.find(
-        (name) => changing.has(name) || waiting.has(name) || (rolling.has(name) && this.units.healthOf(name) !== "Healthy"),
-      );
-      if (dependency !== undefined) waiting.set(unit.name, dependency);
-    }
-    return waiting;
-  }
-
-  #announce(plan: SyncPlan, state: DesiredState): void {
-    const byCommit = actionsOf(plan).filter((action) => action.do === "prune" || action.candidate.cause === "commit");
-    const units = byCommit.map((action) => (action.do === "prune" ? action.entry.unit : action.desired.unit));
-    const later = [...plan.waiting.keys(), ...plan.held.map(({ unit }) => unit), ...[...plan.blocked.values()].map(({ desired }) => desired.unit)];
-    if (byCommit.length + later.length > 0)
-      this.rollouts.extend(
-        state.commit.id,
-        [...units, ...later],
-        renderPlan({ ...plan, waves: [{ rank: 0, actions: byCommit }], kept: [], waiting: new Map(), blocked: new Map(), held: [] }),
-      );
   }
 
   async #conclude(result: ActionResult, { state, objects }: Admitted, restraints: Restraints): Promise<void> {
@@ -499,15 +436,7 @@ export class Synchroniser {
     if (this.#isReviewPaused || !this.#isViewReady) return;
     try {
       const changed = await this.units.review();
-      const rollout = this.rollouts.current;
-      if (
-        rollout?.appliedMs !== undefined &&
-        rollout.healthyMs === undefined &&
-        [...rollout.units].every((unit) => (this.units.healthOf(unit) ?? "Healthy") === "Healthy")
-      ) {
-        this.rollouts.healthy(rollout.commit.id, this.#options.clock.monotonic());
-        this.#notify();
-      }
+      if (this.rollouts.noteHealth((unit) => (this.units.healthOf(unit) ?? "Healthy") === "Healthy", this.#options.clock.monotonic())) this.#notify();
       if (changed.length === 0) return;
       if (this.units.isAnyoneWaiting) this.#requestPass();
       this.#notify();

@@ -5,7 +5,7 @@ import type { Application, ApplicationStatus, InventoryEntry } from "../../resou
 import { computeDesiredHealth, computeUnitHealth, type UnitHealth, type UnitObservation } from "../health/application-health.ts";
 import type { ApplicationStore } from "./application-store.ts";
 import type { ClusterView } from "./cluster-view.ts";
-import { APPLICATION_LABEL, describeDesired, type DesiredObject, type DesiredState } from "../manifests/desired-state.ts";
+import { APPLICATION_LABEL, type DesiredObject, type DesiredState } from "../manifests/desired-state.ts";
 import type { ActionResult } from "./execute-plan.ts";
 import type { HealthState } from "../health/health.ts";
 import { describeEntry, entryIdentity, foreignEntries, nextInventory, type OwnedEntry } from "./inventory.ts";
@@ -16,13 +16,14 @@ import { activeHolds, describeHold } from "../plan/restraints.ts";
 import { formatFieldChange, isBookkeeping } from "../plan/field-diff.ts";
 import { writerOf, writtenName, type DriftWriters } from "./drift.ts";
 import type { SyncPlan } from "../plan/plan-sync.ts";
-import { formatProblem, type Problem } from "../manifests/problem.ts";
+import type { Problem } from "../manifests/problem.ts";
 import type { Unit } from "../manifests/resolve-units.ts";
 import type { ApplicationFacts } from "../status/status-facts.ts";
 import { mapConcurrently } from "../manifests/map-concurrently.ts";
 import { contentDigest } from "../manifests/name-hooks.ts";
 import type { Readiness } from "../manifests/order-graph.ts";
 import type { SyncMemory } from "./sync-memory.ts";
+import { computeHoldups, type Holdup } from "./unit-holdups.ts";
 
 /** Applications that are written at once. */
 const CONCURRENCY = 16;
@@ -36,12 +37,6 @@ export interface UnitReporterOptions {
   readonly writers: DriftWriters;
   /** Deletes a hook that is done and says that it goes then. */
   readonly remove: (desired: DesiredObject, live: KubeObject) => Promise<unknown>;
-}
-
-interface Holdup {
-  readonly state: HealthState;
-  readonly reason: string;
-  readonly isWaiting: boolean;
 }
 
 /** What a unit's facts are made from, and the facts: the same value as long as that is the same. */
@@ -181,26 +176,10 @@ export class UnitReporter {
 
   /** Takes over what a plan says about units as a whole. */
   planned(plan: SyncPlan, refused: readonly Problem[]): void {
-    const unitOfFile = new Map(plan.refusals.map(({ desired }) => [desired.file, desired.unit]));
-    const problems = Map.groupBy(refused, ({ file }) => unitOfFile.get(file));
-    const holds = Map.groupBy(plan.held, ({ unit }) => unit);
-    const blocks = Map.groupBy(plan.blocked.values(), ({ desired }) => desired.unit);
+    const holdups = computeHoldups(plan, refused);
     const keeps = Map.groupBy(plan.kept, ({ unit }) => unit);
     for (const [name, record] of this.#units) {
-      const dependency = plan.waiting.get(name);
-      const [problem] = problems.get(name) ?? [];
-      const held = holds.get(name) ?? [];
-      const [blocked] = blocks.get(name) ?? [];
-      const holdup: Holdup | undefined =
-        problem !== undefined
-          ? { state: "Degraded", reason: formatProblem(problem), isWaiting: false }
-          : dependency !== undefined
-            ? { state: "Progressing", reason: `waits until ${dependency} is healthy`, isWaiting: true }
-            : blocked !== undefined
-              ? { state: "Progressing", reason: `${describeDesired(blocked.desired)} waits for ${blocked.by}`, isWaiting: true }
-              : held[0] !== undefined
-                ? { state: "Suspended", reason: `${held[0].why}; ${held.length} change${held.length === 1 ? " waits" : "s wait"}`, isWaiting: false }
-                : undefined;
+      const holdup = holdups(name);
       const kept = (keeps.get(name) ?? []).map(({ entry, why }) => `${describeEntry(entry)}: ${why}`);
       const isKeptSame = kept.join() === record.kept.join();
       if (holdup?.reason !== record.holdup?.reason || !isKeptSame) this.#dirty.add(name);

@@ -27,22 +27,18 @@ const listed = async () => (await attachments().list("")).items.map(({ spec, met
 const attached = async (name: string) => (await nodes().get("", name)).status?.volumesAttached?.map((volume) => volume.name) ?? [];
 
 async function makeVolume(accessModes: readonly string[] = ["ReadWriteOnce"]): Promise<void> {
-  await plane.client
-    .for(persistentVolumeResource)
-    .create({
-      apiVersion: "v1",
-      kind: "PersistentVolume",
-      metadata: { name: "pv" },
-      spec: { capacity: { storage: "1Gi" }, accessModes: [...accessModes], storageClassName: "", csi: { driver: DRIVER, volumeHandle: "handle-1" } },
-    });
-  await plane.client
-    .for(persistentVolumeClaimResource)
-    .create({
-      apiVersion: "v1",
-      kind: "PersistentVolumeClaim",
-      metadata: { name: "data", namespace: "default" },
-      spec: { accessModes: [...accessModes], storageClassName: "", resources: { requests: { storage: "1Gi" } } },
-    });
+  await plane.client.for(persistentVolumeResource).create({
+    apiVersion: "v1",
+    kind: "PersistentVolume",
+    metadata: { name: "pv" },
+    spec: { capacity: { storage: "1Gi" }, accessModes: [...accessModes], storageClassName: "", csi: { driver: DRIVER, volumeHandle: "handle-1" } },
+  });
+  await plane.client.for(persistentVolumeClaimResource).create({
+    apiVersion: "v1",
+    kind: "PersistentVolumeClaim",
+    metadata: { name: "data", namespace: "default" },
+    spec: { accessModes: [...accessModes], storageClassName: "", resources: { requests: { storage: "1Gi" } } },
+  });
   await plane.clock.settle();
 }
 

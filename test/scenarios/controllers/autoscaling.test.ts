@@ -83,14 +83,12 @@ test("a Deployment grows with a queue outside of the cluster, and says why when 
   const template = { metadata: { labels: { app: "worker" } }, spec: { containers: [{ name: "app", image: "app:1" }] } };
   await plane.client.for(deploymentResource).create({ apiVersion: "apps/v1", kind: "Deployment", metadata, spec: { replicas: 1, selector: { matchLabels: { app: "worker" } }, template } });
   const metrics = [{ type: "External", external: { metric: { name: "jobs", selector: { matchLabels: { queue: "mail" } } }, target: { type: "AverageValue", averageValue: "10" } } }];
-  await plane.client
-    .for(horizontalPodAutoscalerResource)
-    .create({
-      apiVersion: "autoscaling/v2",
-      kind: "HorizontalPodAutoscaler",
-      metadata,
-      spec: { scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "worker" }, minReplicas: 1, maxReplicas: 5, metrics },
-    });
+  await plane.client.for(horizontalPodAutoscalerResource).create({
+    apiVersion: "autoscaling/v2",
+    kind: "HorizontalPodAutoscaler",
+    metadata,
+    spec: { scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "worker" }, minReplicas: 1, maxReplicas: 5, metrics },
+  });
   const state = async () => (await plane.client.for(horizontalPodAutoscalerResource).get("default", "worker")).status;
   await plane.clock.advance(20_000);
   const why =

@@ -26,18 +26,16 @@ const web = (replicas: number, namespace = "default"): Deployment => ({
 });
 const pods = async (namespace = "default") => (await plane.client.for(podResource).list(namespace)).items;
 const createMap = (name: string, owners: readonly KubeObject[] = [], more: object = {}) =>
-  plane.client
-    .for(configMapResource)
-    .create({
-      apiVersion: "v1",
-      kind: "ConfigMap",
-      metadata: {
-        name,
-        namespace: "default",
-        ownerReferences: owners.map(({ apiVersion, kind, metadata }) => ({ apiVersion, kind, name: metadata.name ?? "", uid: metadata.uid ?? "", blockOwnerDeletion: true })),
-        ...more,
-      },
-    });
+  plane.client.for(configMapResource).create({
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: {
+      name,
+      namespace: "default",
+      ownerReferences: owners.map(({ apiVersion, kind, metadata }) => ({ apiVersion, kind, name: metadata.name ?? "", uid: metadata.uid ?? "", blockOwnerDeletion: true })),
+      ...more,
+    },
+  });
 const hasMap = async (name: string) => (await plane.client.for(configMapResource).list("default")).items.some(({ metadata }) => metadata.name === name);
 
 describe("a node that falls silent", () => {

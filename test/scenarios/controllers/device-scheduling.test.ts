@@ -173,12 +173,10 @@ test("a pod is not bound before its device is ready, and another device is found
   const tell = async (type: string) => {
     const [claim] = await claims();
     const { driver = "", pool = "", device = "" } = claim?.status?.allocation?.devices?.results?.[0] ?? {};
-    await plane.client
-      .for(resourceClaimResource)
-      .updateStatus({
-        ...(claim as ResourceClaim),
-        status: { ...claim?.status, devices: [{ driver, pool, device, conditions: [{ type, status: "True", reason: "Told", message: "", lastTransitionTime: formatTime(plane.clock.now()) }] }] },
-      });
+    await plane.client.for(resourceClaimResource).updateStatus({
+      ...(claim as ResourceClaim),
+      status: { ...claim?.status, devices: [{ driver, pool, device, conditions: [{ type, status: "True", reason: "Told", message: "", lastTransitionTime: formatTime(plane.clock.now()) }] }] },
+    });
     await plane.clock.settle();
   };
   expect([await nodeOf("a"), devicesOf((await claims())[0])]).toEqual(["", ["gpu-0"]]);

@@ -94,14 +94,12 @@ test("a budget counts what owners of kinds that users define want, by their scal
     openAPIV3Schema: { type: "object", properties: { spec: { type: "object", properties: { size: { type: "integer" } } }, status: { type: "object", properties: { size: { type: "integer" } } } } },
   };
   const scale = { specReplicasPath: ".spec.size", statusReplicasPath: ".status.size" };
-  await plane.client
-    .for(customResourceDefinitionResource)
-    .create({
-      apiVersion: "apiextensions.k8s.io/v1",
-      kind: "CustomResourceDefinition",
-      metadata: { name: "fleets.example.com" },
-      spec: { group: "example.com", scope: "Namespaced", names, versions: [{ name: "v1", served: true, storage: true, schema, subresources: { scale } }] },
-    });
+  await plane.client.for(customResourceDefinitionResource).create({
+    apiVersion: "apiextensions.k8s.io/v1",
+    kind: "CustomResourceDefinition",
+    metadata: { name: "fleets.example.com" },
+    spec: { group: "example.com", scope: "Namespaced", names, versions: [{ name: "v1", served: true, storage: true, schema, subresources: { scale } }] },
+  });
   await plane.clock.advance(1_000);
   const fleets = plane.client.for<KubeObject>({ group: "example.com", version: "v1", resource: "fleets", kind: "Fleet", namespaced: true });
   const fleet = await fleets.create({ apiVersion: "example.com/v1", kind: "Fleet", metadata: metadata("f"), spec: { size: 4 } } as KubeObject);

@@ -122,14 +122,12 @@ test("objects of custom kinds are counted as all others, from when their kind is
   await quotaOf({ "count/crontabs.stable.example.com": "1" });
   const names = { plural: "crontabs", singular: "crontab", kind: "CronTab", listKind: "CronTabList" };
   const schema = { openAPIV3Schema: { type: "object", properties: { spec: { type: "object", properties: { cron: { type: "string" } } } } } } as const;
-  await plane.client
-    .for(customResourceDefinitionResource)
-    .create({
-      apiVersion: "apiextensions.k8s.io/v1",
-      kind: "CustomResourceDefinition",
-      metadata: { name: "crontabs.stable.example.com" },
-      spec: { group: "stable.example.com", scope: "Namespaced", names, versions: [{ name: "v1", served: true, storage: true, schema }] },
-    });
+  await plane.client.for(customResourceDefinitionResource).create({
+    apiVersion: "apiextensions.k8s.io/v1",
+    kind: "CustomResourceDefinition",
+    metadata: { name: "crontabs.stable.example.com" },
+    spec: { group: "stable.example.com", scope: "Namespaced", names, versions: [{ name: "v1", served: true, storage: true, schema }] },
+  });
   await plane.clock.advance(5_000);
   const crontabs = plane.client.for({ group: "stable.example.com", version: "v1", resource: "crontabs", kind: "CronTab", namespaced: true });
   const make = (name: string) =>

@@ -65,20 +65,18 @@ test("pods that come at once with claims of their own share out the volumes that
     ["a", "n1"],
     ["b", "n2"],
   ] as const) {
-    await plane.client
-      .for(persistentVolumeResource)
-      .create({
-        apiVersion: "v1",
-        kind: "PersistentVolume",
-        metadata: { name },
-        spec: {
-          capacity: { storage: "1Gi" },
-          accessModes: ["ReadWriteOnce"],
-          storageClassName: "static",
-          local: { path: "/mnt/x" },
-          nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [{ key: "kubernetes.io/hostname", operator: "In", values: [host] }] }] } },
-        },
-      });
+    await plane.client.for(persistentVolumeResource).create({
+      apiVersion: "v1",
+      kind: "PersistentVolume",
+      metadata: { name },
+      spec: {
+        capacity: { storage: "1Gi" },
+        accessModes: ["ReadWriteOnce"],
+        storageClassName: "static",
+        local: { path: "/mnt/x" },
+        nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [{ key: "kubernetes.io/hostname", operator: "In", values: [host] }] }] } },
+      },
+    });
   }
   await plane.clock.settle();
   await Promise.all(["x", "y", "z"].map((name) => makeClaim(claim(name, "static"))));

@@ -205,16 +205,14 @@ describe("folders of nodes", () => {
   });
 
   test("of a class that waits for nobody are made at once, on a node that is up", async () => {
-    await plane.client
-      .for(storageClassResource)
-      .create({
-        apiVersion: "storage.k8s.io/v1",
-        kind: "StorageClass",
-        metadata: { name: "at-once" },
-        provisioner: "mainstay.dev/local-path",
-        volumeBindingMode: "Immediate",
-        reclaimPolicy: "Retain",
-      });
+    await plane.client.for(storageClassResource).create({
+      apiVersion: "storage.k8s.io/v1",
+      kind: "StorageClass",
+      metadata: { name: "at-once" },
+      provisioner: "mainstay.dev/local-path",
+      volumeBindingMode: "Immediate",
+      reclaimPolicy: "Retain",
+    });
     await make(claim("c", { storageClassName: "at-once" }));
     expect((await claimState("c"))[0]).toBe("Bound");
   });
@@ -232,15 +230,13 @@ test("a claim that came before there was a default class gets it with the class,
   const { storageClassName: _none, ...open } = claim("open").spec ?? {};
   await make({ ...claim("open"), spec: open }, claim("none"));
   expect((await claims().get("default", "open")).spec?.storageClassName).toBeUndefined();
-  await plane.client
-    .for(storageClassResource)
-    .create({
-      apiVersion: "storage.k8s.io/v1",
-      kind: "StorageClass",
-      metadata: { name: "late", annotations: { "storageclass.kubernetes.io/is-default-class": "true" } },
-      provisioner: "csi.example.com",
-      volumeBindingMode: "WaitForFirstConsumer",
-    });
+  await plane.client.for(storageClassResource).create({
+    apiVersion: "storage.k8s.io/v1",
+    kind: "StorageClass",
+    metadata: { name: "late", annotations: { "storageclass.kubernetes.io/is-default-class": "true" } },
+    provisioner: "csi.example.com",
+    volumeBindingMode: "WaitForFirstConsumer",
+  });
   await plane.clock.settle();
   expect([(await claims().get("default", "open")).spec?.storageClassName, (await claims().get("default", "none")).spec?.storageClassName]).toEqual(["late", ""]);
 });
@@ -250,14 +246,12 @@ test("a pod's own volume gets a claim that goes with it, and never another's", a
   await make(claim("b-scratch"));
   const template = { spec: { accessModes: ["ReadWriteOnce"], storageClassName: "", resources: { requests: { storage: "1Mi" } } }, metadata: { labels: { kind: "scratch" } } };
   for (const name of ["a", "b"])
-    await plane.client
-      .for(podResource)
-      .create({
-        apiVersion: "v1",
-        kind: "Pod",
-        metadata: { name, namespace: "default" },
-        spec: { containers: [{ name: "c", image: "i" }], volumes: [{ name: "scratch", ephemeral: { volumeClaimTemplate: template } }] },
-      });
+    await plane.client.for(podResource).create({
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name, namespace: "default" },
+      spec: { containers: [{ name: "c", image: "i" }], volumes: [{ name: "scratch", ephemeral: { volumeClaimTemplate: template } }] },
+    });
   await plane.clock.settle();
   const made = await claims().get("default", "a-scratch");
   expect([made.metadata.labels, made.metadata.ownerReferences?.[0]]).toMatchObject([{ kind: "scratch" }, { kind: "Pod", name: "a", controller: true }]);

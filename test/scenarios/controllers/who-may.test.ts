@@ -130,15 +130,13 @@ describe("nobody grants what he does not hold", () => {
 
   test("by a label, which would make others' rights his own", async () => {
     await plane.client.for(clusterRoleResource).create({ ...RBAC, kind: "ClusterRole", metadata: { name: "role-keeper" }, rules: [{ ...mayWriteRoles, resources: ["clusterroles"] }, readPods] });
-    await plane.client
-      .for(clusterRoleBindingResource)
-      .create({
-        ...RBAC,
-        kind: "ClusterRoleBinding",
-        metadata: { name: "role-keeper" },
-        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "role-keeper" },
-        subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "User", name: "jane" }],
-      });
+    await plane.client.for(clusterRoleBindingResource).create({
+      ...RBAC,
+      kind: "ClusterRoleBinding",
+      metadata: { name: "role-keeper" },
+      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "role-keeper" },
+      subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "User", name: "jane" }],
+    });
     const roles = jane.for(clusterRoleResource);
     const change = (name: string, patch: object) => roles.patch("", name, "merge", patch);
     for (const metadata of [{ labels: { "rbac.authorization.k8s.io/aggregate-to-view": "true" } }, { annotations: { a: "b" } }])

@@ -108,14 +108,12 @@ describe("custom kinds that nobody can ask for go with their objects all the sam
     await define();
     await plane.client.for(tabs).create(cronTab("one"));
     const resourceRules = [{ apiGroups: ["stable.example.com"], apiVersions: ["*"], resources: ["*"], operations: ["DELETE" as const] }];
-    await plane.client
-      .for(validatingAdmissionPolicyResource)
-      .create({
-        apiVersion: "admissionregistration.k8s.io/v1",
-        kind: "ValidatingAdmissionPolicy",
-        metadata: { name: "keep" },
-        spec: { matchConstraints: { resourceRules }, validations: [{ expression: "false" }] },
-      });
+    await plane.client.for(validatingAdmissionPolicyResource).create({
+      apiVersion: "admissionregistration.k8s.io/v1",
+      kind: "ValidatingAdmissionPolicy",
+      metadata: { name: "keep" },
+      spec: { matchConstraints: { resourceRules }, validations: [{ expression: "false" }] },
+    });
     await plane.client
       .for(validatingAdmissionPolicyBindingResource)
       .create({ apiVersion: "admissionregistration.k8s.io/v1", kind: "ValidatingAdmissionPolicyBinding", metadata: { name: "keep" }, spec: { policyName: "keep", validationActions: ["Deny"] } });

@@ -206,19 +206,17 @@ describe("a custom kind", () => {
     const definition = await establish(api.client, cronTabs({ type: "object", properties: { spec: { type: "object", properties: { a: { type: "string" }, b: { type: "string" } } } } }));
     await client().create(cronTab("one", { a: "long", b: "x" }));
     const { spec: was, metadata } = definition;
-    await api.client
-      .for(customResourceDefinitionResource)
-      .update({
-        ...definition,
-        metadata,
-        spec: {
-          ...was,
-          versions: cronTabs({
-            type: "object",
-            properties: { spec: { type: "object", properties: { a: { type: "string", maxLength: 2 }, b: { type: "string", maxLength: 2 }, c: { type: "string", default: "new" } } } },
-          }).spec.versions,
-        },
-      });
+    await api.client.for(customResourceDefinitionResource).update({
+      ...definition,
+      metadata,
+      spec: {
+        ...was,
+        versions: cronTabs({
+          type: "object",
+          properties: { spec: { type: "object", properties: { a: { type: "string", maxLength: 2 }, b: { type: "string", maxLength: 2 }, c: { type: "string", default: "new" } } } },
+        }).spec.versions,
+      },
+    });
     expect((await client().get("default", "one")).spec).toEqual({ a: "long", b: "x", c: "new" });
     expect((await client().patch("default", "one", "merge", { spec: { b: "y" } })).spec).toMatchObject({ a: "long", b: "y" });
     expect((await failure(client().patch("default", "one", "merge", { spec: { a: "longer" } }))).message).toContain("spec.a: Too long: may not be more than 2 bytes");

@@ -80,12 +80,10 @@ describe("the past, from the status branch of any clone", () => {
   test("names the commit that broke an application, and how to undo it; or says that no commit did", async () => {
     const degrade = async (name: string) => {
       const live = await cluster.client.for(deploymentResource).get("default", name);
-      await cluster.client
-        .for(deploymentResource)
-        .updateStatus({
-          ...live,
-          status: { observedGeneration: live.metadata.generation ?? 1, replicas: 1, conditions: [{ type: "Progressing", status: "False", reason: "ProgressDeadlineExceeded", message: "no image" }] },
-        });
+      await cluster.client.for(deploymentResource).updateStatus({
+        ...live,
+        status: { observedGeneration: live.metadata.generation ?? 1, replicas: 1, conditions: [{ type: "Progressing", status: "False", reason: "ProgressDeadlineExceeded", message: "no image" }] },
+      });
       await eventually("the report that it is degraded", async () => {
         await copy.git("fetch", "-q", "origin", "status/local");
         return (await copy.git("show", `FETCH_HEAD:apps/${name}.json`)).text.includes('"health": "Degraded"');

@@ -22,14 +22,12 @@ const configMaps = () => cluster.client.for(configMapResource);
 
 describe("commits pass the cluster's own rules before anything changes", () => {
   test("what a policy denies refuses the whole commit, and names the line", async () => {
-    await cluster.client
-      .for(validatingAdmissionPolicyResource)
-      .create({
-        apiVersion: GROUP,
-        kind: "ValidatingAdmissionPolicy",
-        metadata: { name: "no-secrets" },
-        spec: { matchConstraints: { resourceRules: RULES }, validations: [{ expression: "!('password' in object.data) || namespaceObject.metadata.name == 'vault'", message: "no passwords here" }] },
-      });
+    await cluster.client.for(validatingAdmissionPolicyResource).create({
+      apiVersion: GROUP,
+      kind: "ValidatingAdmissionPolicy",
+      metadata: { name: "no-secrets" },
+      spec: { matchConstraints: { resourceRules: RULES }, validations: [{ expression: "!('password' in object.data) || namespaceObject.metadata.name == 'vault'", message: "no passwords here" }] },
+    });
     await cluster.client
       .for(validatingAdmissionPolicyBindingResource)
       .create({ apiVersion: GROUP, kind: "ValidatingAdmissionPolicyBinding", metadata: { name: "no-secrets" }, spec: { policyName: "no-secrets", validationActions: ["Deny"] } });
@@ -45,23 +43,21 @@ describe("commits pass the cluster's own rules before anything changes", () => {
   });
 
   test("a webhook that must be asked and cannot be refuses it by name", async () => {
-    await cluster.client
-      .for(validatingWebhookConfigurationResource)
-      .create({
-        apiVersion: GROUP,
-        kind: "ValidatingWebhookConfiguration",
-        metadata: { name: "hooks" },
-        webhooks: [
-          {
-            name: "gone.example.com",
-            clientConfig: { url: "https://127.0.0.1:1/" },
-            rules: RULES,
-            sideEffects: "NoneOnDryRun",
-            admissionReviewVersions: ["v1"],
-            matchConditions: [{ name: "only", expression: "'asked' in object.data" }],
-          },
-        ],
-      });
+    await cluster.client.for(validatingWebhookConfigurationResource).create({
+      apiVersion: GROUP,
+      kind: "ValidatingWebhookConfiguration",
+      metadata: { name: "hooks" },
+      webhooks: [
+        {
+          name: "gone.example.com",
+          clientConfig: { url: "https://127.0.0.1:1/" },
+          rules: RULES,
+          sideEffects: "NoneOnDryRun",
+          admissionReviewVersions: ["v1"],
+          matchConditions: [{ name: "only", expression: "'asked' in object.data" }],
+        },
+      ],
+    });
     await copy.commit({ "a.yaml": configMapYaml("a", { asked: "yes" }) });
     const { code, text } = await copy.push();
     expect(code).not.toBe(0);
@@ -71,18 +67,16 @@ describe("commits pass the cluster's own rules before anything changes", () => {
   });
 
   test("what a policy adds is neither a change nor a drift of the next commit", async () => {
-    await cluster.client
-      .for(mutatingAdmissionPolicyResource)
-      .create({
-        apiVersion: GROUP,
-        kind: "MutatingAdmissionPolicy",
-        metadata: { name: "labels" },
-        spec: {
-          matchConstraints: { resourceRules: RULES },
-          reinvocationPolicy: "Never",
-          mutations: [{ patchType: "ApplyConfiguration", applyConfiguration: { expression: "Object{metadata: Object.metadata{labels: {'cost': 'team-a'}}}" } }],
-        },
-      });
+    await cluster.client.for(mutatingAdmissionPolicyResource).create({
+      apiVersion: GROUP,
+      kind: "MutatingAdmissionPolicy",
+      metadata: { name: "labels" },
+      spec: {
+        matchConstraints: { resourceRules: RULES },
+        reinvocationPolicy: "Never",
+        mutations: [{ patchType: "ApplyConfiguration", applyConfiguration: { expression: "Object{metadata: Object.metadata{labels: {'cost': 'team-a'}}}" } }],
+      },
+    });
     await cluster.client
       .for(mutatingAdmissionPolicyBindingResource)
       .create({ apiVersion: GROUP, kind: "MutatingAdmissionPolicyBinding", metadata: { name: "labels" }, spec: { policyName: "labels" } });

@@ -32,19 +32,17 @@ test("an application's page tells what happened lately, each thing once, and a s
   const controller = cluster.api.as(CONTROLLER_USER);
   for (const pod of ["web-aaa", "web-bbb"]) await controller.for(podResource).create({ apiVersion: "v1", kind: "Pod", metadata: { name: pod, namespace: "default", ownerReferences: [owner] }, spec });
   const say = (count: number, pod: string, reason: string, message: string, component = "kubelet") =>
-    cluster.client
-      .for(eventResource)
-      .create({
-        apiVersion: "v1",
-        kind: "Event",
-        metadata: { name: `${pod}.${reason.toLowerCase()}.${count}`, namespace: "default" },
-        involvedObject: { apiVersion: "v1", kind: "Pod", namespace: "default", name: pod },
-        type: "Warning",
-        reason,
-        message,
-        source: { component },
-        firstTimestamp: `2026-01-01T10:00:${String(count).padStart(2, "0")}Z`,
-      });
+    cluster.client.for(eventResource).create({
+      apiVersion: "v1",
+      kind: "Event",
+      metadata: { name: `${pod}.${reason.toLowerCase()}.${count}`, namespace: "default" },
+      involvedObject: { apiVersion: "v1", kind: "Pod", namespace: "default", name: pod },
+      type: "Warning",
+      reason,
+      message,
+      source: { component },
+      firstTimestamp: `2026-01-01T10:00:${String(count).padStart(2, "0")}Z`,
+    });
   for (let count = 0; count < 20; count++)
     await say(count, count % 2 === 0 ? "web-aaa" : "web-bbb", "BackOff", `Back-off ${count} s restarting container in ${count % 2 === 0 ? "web-aaa" : "web-bbb"}`);
   await say(30, "web-aaa", "Unhealthy", "Readiness probe failed: token=hunter2");
@@ -73,19 +71,17 @@ test("what repeats on one pod after another is one row, and words of containers 
   await copy.commit({ "mainstay.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nstatus: {minInterval: 10ms}\n", "apps/web/d.yaml": deploymentYaml("web", 1) });
   await copy.push();
   const say = (count: number, reason: string, message: string) =>
-    cluster.client
-      .for(eventResource)
-      .create({
-        apiVersion: "v1",
-        kind: "Event",
-        metadata: { name: `web.${count}`, namespace: "default" },
-        involvedObject: { apiVersion: "apps/v1", kind: "Deployment", namespace: "default", name: "web" },
-        type: "Warning",
-        reason,
-        message,
-        source: { component: "kubelet" },
-        firstTimestamp: `2026-01-01T10:00:0${count}Z`,
-      });
+    cluster.client.for(eventResource).create({
+      apiVersion: "v1",
+      kind: "Event",
+      metadata: { name: `web.${count}`, namespace: "default" },
+      involvedObject: { apiVersion: "apps/v1", kind: "Deployment", namespace: "default", name: "web" },
+      type: "Warning",
+      reason,
+      message,
+      source: { component: "kubelet" },
+      firstTimestamp: `2026-01-01T10:00:0${count}Z`,
+    });
   for (let count = 0; count < 5; count++) await say(count, "BackOff", `Back-off ${count} s in web-5d4f8c7b9-x${count}q7z`);
   await say(5, "Unhealthy", "Liveness probe failed: token=hunter2");
   const shown = await eventually("the page", async () => {
@@ -106,12 +102,10 @@ test("an application that flaps is told at once, and then once per interval", as
     const live = await cluster.client.for(deploymentResource).get("default", "web");
     const condition = isWell ? { type: "Progressing", status: "True", reason: "NewReplicaSetAvailable" } : { type: "Progressing", status: "False", reason: "ProgressDeadlineExceeded" };
     const replicas = isWell ? 1 : 0;
-    await cluster.client
-      .for(deploymentResource)
-      .updateStatus({
-        ...live,
-        status: { observedGeneration: live.metadata.generation ?? 1, replicas: 1, updatedReplicas: 1, readyReplicas: replicas, availableReplicas: replicas, conditions: [condition] },
-      });
+    await cluster.client.for(deploymentResource).updateStatus({
+      ...live,
+      status: { observedGeneration: live.metadata.generation ?? 1, replicas: 1, updatedReplicas: 1, readyReplicas: replicas, availableReplicas: replicas, conditions: [condition] },
+    });
     await eventually("the change of health", () => (cluster.gitops.facts().applications[0]?.health === "Healthy") === isWell);
   };
   await turn(false);

@@ -172,14 +172,12 @@ describe("ResourceQuota with limited resources", () => {
       status: { code: 500, message: "insufficient quota to match these scopes: [{PriorityClass In [high]}]" },
       reason: undefined,
     });
-    const made = await api.client
-      .for(resourceQuotaResource)
-      .create({
-        apiVersion: "v1",
-        kind: "ResourceQuota",
-        metadata: { name: "q", namespace: "shop" },
-        spec: { hard: { pods: "5" }, scopeSelector: { matchExpressions: [{ scopeName: "PriorityClass", operator: "In", values: ["high"] }] } },
-      });
+    const made = await api.client.for(resourceQuotaResource).create({
+      apiVersion: "v1",
+      kind: "ResourceQuota",
+      metadata: { name: "q", namespace: "shop" },
+      spec: { hard: { pods: "5" }, scopeSelector: { matchExpressions: [{ scopeName: "PriorityClass", operator: "In", values: ["high"] }] } },
+    });
     await api.client.for(resourceQuotaResource).updateStatus({ ...made, status: { hard: { pods: "5" }, used: { pods: "0" } } });
     await pods.create(pod("shop", { priorityClassName: "high" }));
   });

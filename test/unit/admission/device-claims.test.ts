@@ -25,15 +25,13 @@ const newClaim = (name: string, devices = wants()) => claims().create({ apiVersi
 const grant = async (username: string, ...rules: readonly PolicyRule[]) => {
   const name = username.replaceAll(":", "-");
   await api.client.for(clusterRoleResource).create({ apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole", metadata: { name }, rules });
-  await api.client
-    .for(clusterRoleBindingResource)
-    .create({
-      apiVersion: "rbac.authorization.k8s.io/v1",
-      kind: "ClusterRoleBinding",
-      metadata: { name },
-      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name },
-      subjects: [{ kind: "User", apiGroup: "rbac.authorization.k8s.io", name: username }],
-    });
+  await api.client.for(clusterRoleBindingResource).create({
+    apiVersion: "rbac.authorization.k8s.io/v1",
+    kind: "ClusterRoleBinding",
+    metadata: { name },
+    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name },
+    subjects: [{ kind: "User", apiGroup: "rbac.authorization.k8s.io", name: username }],
+  });
 };
 const may = (resources: readonly string[], verbs: readonly string[] = ["update"], more: Partial<PolicyRule> = {}): PolicyRule => ({ apiGroups: ["resource.k8s.io"], resources, verbs, ...more });
 
@@ -137,14 +135,12 @@ describe("a node", () => {
 
   test("reads the claims of its pods", async () => {
     for (const name of ["mine", "other"]) await newClaim(name);
-    await api.client
-      .for(podResource)
-      .create({
-        apiVersion: "v1",
-        kind: "Pod",
-        metadata: { name: "p", namespace: "default" },
-        spec: { nodeName: "n1", resourceClaims: [{ name: "c", resourceClaimName: "mine" }], containers: [{ name: "c", image: "i" }] },
-      });
+    await api.client.for(podResource).create({
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name: "p", namespace: "default" },
+      spec: { nodeName: "n1", resourceClaims: [{ name: "c", resourceClaimName: "mine" }], containers: [{ name: "c", image: "i" }] },
+    });
     expect((await node().for(resourceClaimResource).get("default", "mine")).metadata.name).toBe("mine");
     await expect(node().for(resourceClaimResource).get("default", "other")).rejects.toThrow(/no relationship found/);
     await expect(node().for(resourceClaimResource).list("default")).rejects.toThrow(/can only get individual resources of this type/);

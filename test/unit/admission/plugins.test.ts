@@ -68,15 +68,13 @@ describe("service accounts", () => {
   });
 
   test("pods of an account that enforces it use no Secrets but those that it lists", async () => {
-    await api.client
-      .for(serviceAccountResource)
-      .create({
-        apiVersion: "v1",
-        kind: "ServiceAccount",
-        metadata: { name: "strict", namespace: NAMESPACE, annotations: { "kubernetes.io/enforce-mountable-secrets": "true" } },
-        secrets: [{ name: "mine" }],
-        imagePullSecrets: [{ name: "registry" }],
-      });
+    await api.client.for(serviceAccountResource).create({
+      apiVersion: "v1",
+      kind: "ServiceAccount",
+      metadata: { name: "strict", namespace: NAMESPACE, annotations: { "kubernetes.io/enforce-mountable-secrets": "true" } },
+      secrets: [{ name: "mine" }],
+      imagePullSecrets: [{ name: "registry" }],
+    });
     const variable = (name: string) => ({ env: [{ name: "V", valueFrom: { secretKeyRef: { name, key: "k" } } }] });
     const create = (name: string, spec: Partial<PodSpec>) => pods().create(pod(name, { serviceAccountName: "strict", ...spec }));
     const forbidden = (name: string, what: string) => `pods "${name}" is forbidden: ${what} is not allowed because service account strict does not reference that`;
@@ -318,23 +316,19 @@ describe("a node's credentials", () => {
       .for(csiDriverResource)
       .create({ apiVersion: "storage.k8s.io/v1", kind: "CSIDriver", metadata: { name: "disks.example" }, spec: { tokenRequests: [{ audience: "disks" }], volumeLifecycleModes: ["Ephemeral"] } });
     expect(await ask(driven, "disks")).toMatchObject({ kind: "TokenRequest" });
-    await api.client
-      .for(clusterRoleResource)
-      .create({
-        apiVersion: "rbac.authorization.k8s.io/v1",
-        kind: "ClusterRole",
-        metadata: { name: "tokens" },
-        rules: [{ apiGroups: [""], resources: ["bank"], verbs: ["request-serviceaccounts-token-audience"] }],
-      });
-    await api.client
-      .for(clusterRoleBindingResource)
-      .create({
-        apiVersion: "rbac.authorization.k8s.io/v1",
-        kind: "ClusterRoleBinding",
-        metadata: { name: "tokens" },
-        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "tokens" },
-        subjects: [{ kind: "Group", apiGroup: "rbac.authorization.k8s.io", name: "system:nodes" }],
-      });
+    await api.client.for(clusterRoleResource).create({
+      apiVersion: "rbac.authorization.k8s.io/v1",
+      kind: "ClusterRole",
+      metadata: { name: "tokens" },
+      rules: [{ apiGroups: [""], resources: ["bank"], verbs: ["request-serviceaccounts-token-audience"] }],
+    });
+    await api.client.for(clusterRoleBindingResource).create({
+      apiVersion: "rbac.authorization.k8s.io/v1",
+      kind: "ClusterRoleBinding",
+      metadata: { name: "tokens" },
+      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "tokens" },
+      subjects: [{ kind: "Group", apiGroup: "rbac.authorization.k8s.io", name: "system:nodes" }],
+    });
     expect(await ask(shown, "bank")).toMatchObject({ kind: "TokenRequest" });
   });
 });

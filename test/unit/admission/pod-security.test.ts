@@ -177,11 +177,9 @@ describe("through the API", () => {
   beforeAll(async () => {
     api = await startTestApi();
     await createTestNamespace(api.client, "guarded");
-    await api.client
-      .for(namespaceResource)
-      .patch("", "guarded", "merge", {
-        metadata: { labels: { "pod-security.kubernetes.io/enforce": "baseline", "pod-security.kubernetes.io/warn": "restricted", "pod-security.kubernetes.io/warn-version": "v1.20" } },
-      });
+    await api.client.for(namespaceResource).patch("", "guarded", "merge", {
+      metadata: { labels: { "pod-security.kubernetes.io/enforce": "baseline", "pod-security.kubernetes.io/warn": "restricted", "pod-security.kubernetes.io/warn-version": "v1.20" } },
+    });
   });
   afterAll(() => api.stop());
 

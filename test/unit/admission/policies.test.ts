@@ -343,23 +343,19 @@ describe("who makes a policy show its parameters must be able to read them", () 
   };
 
   async function allow(...rules: readonly PolicyRule[]): Promise<void> {
-    await api.client
-      .for(clusterRoleResource)
-      .create({
-        apiVersion: "rbac.authorization.k8s.io/v1",
-        kind: "ClusterRole",
-        metadata: { name: "writer" },
-        rules: [{ apiGroups: ["admissionregistration.k8s.io"], resources: ["*"], verbs: ["*"] }, ...rules],
-      });
-    await api.client
-      .for(clusterRoleBindingResource)
-      .create({
-        apiVersion: "rbac.authorization.k8s.io/v1",
-        kind: "ClusterRoleBinding",
-        metadata: { name: "writer" },
-        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "writer" },
-        subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "User", name: "writer" }],
-      });
+    await api.client.for(clusterRoleResource).create({
+      apiVersion: "rbac.authorization.k8s.io/v1",
+      kind: "ClusterRole",
+      metadata: { name: "writer" },
+      rules: [{ apiGroups: ["admissionregistration.k8s.io"], resources: ["*"], verbs: ["*"] }, ...rules],
+    });
+    await api.client.for(clusterRoleBindingResource).create({
+      apiVersion: "rbac.authorization.k8s.io/v1",
+      kind: "ClusterRoleBinding",
+      metadata: { name: "writer" },
+      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "writer" },
+      subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "User", name: "writer" }],
+    });
     await api.store.caughtUp();
   }
 

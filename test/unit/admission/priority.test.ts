@@ -38,14 +38,12 @@ test("the number is the class's, whatever the pod says", async () => {
 
 test("a writer who leaves the priority out keeps what the pod was given", async () => {
   const { uid } = (await makePod("again")).metadata;
-  const replaced = await api.client
-    .for(podResource)
-    .update({
-      apiVersion: "v1",
-      kind: "Pod",
-      metadata: { name: "again", namespace: "default", uid, labels: { tier: "new" } },
-      spec: (({ priority: _priority, preemptionPolicy: _policy, ...rest }) => rest)((await api.client.for(podResource).get("default", "again")).spec),
-    });
+  const replaced = await api.client.for(podResource).update({
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: "again", namespace: "default", uid, labels: { tier: "new" } },
+    spec: (({ priority: _priority, preemptionPolicy: _policy, ...rest }) => rest)((await api.client.for(podResource).get("default", "again")).spec),
+  });
   expect(replaced.spec).toMatchObject({ priority: 0, preemptionPolicy: "PreemptLowerPriority" });
   expect(replaced.metadata.labels).toEqual({ tier: "new" });
 });

@@ -51,23 +51,19 @@ describe("owners of objects", () => {
 
   async function withRights(...rules: PolicyRule[]): Promise<TestApi> {
     const api = await on("OwnerReferencesPermissionEnforcement");
-    await api.client
-      .for(clusterRoleResource)
-      .create({
-        apiVersion: "rbac.authorization.k8s.io/v1",
-        kind: "ClusterRole",
-        metadata: { name: "some" },
-        rules: [{ apiGroups: [""], resources: ["configmaps"], verbs: ["get", "create", "update", "patch"] }, ...rules],
-      });
-    await api.client
-      .for(clusterRoleBindingResource)
-      .create({
-        apiVersion: "rbac.authorization.k8s.io/v1",
-        kind: "ClusterRoleBinding",
-        metadata: { name: "some" },
-        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "some" },
-        subjects: [{ kind: "User", apiGroup: "rbac.authorization.k8s.io", name: "ann" }],
-      });
+    await api.client.for(clusterRoleResource).create({
+      apiVersion: "rbac.authorization.k8s.io/v1",
+      kind: "ClusterRole",
+      metadata: { name: "some" },
+      rules: [{ apiGroups: [""], resources: ["configmaps"], verbs: ["get", "create", "update", "patch"] }, ...rules],
+    });
+    await api.client.for(clusterRoleBindingResource).create({
+      apiVersion: "rbac.authorization.k8s.io/v1",
+      kind: "ClusterRoleBinding",
+      metadata: { name: "some" },
+      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "some" },
+      subjects: [{ kind: "User", apiGroup: "rbac.authorization.k8s.io", name: "ann" }],
+    });
     await api.store.caughtUp();
     return api;
   }

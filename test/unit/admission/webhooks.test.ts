@@ -228,18 +228,16 @@ describe("which requests a webhook is asked about", () => {
 describe("another version of the same resource", () => {
   const RULE_V1 = { operations: ["CREATE"], apiGroups: ["autoscaling"], apiVersions: ["v1"], resources: ["horizontalpodautoscalers"] };
   const create = () =>
-    api.client
-      .for(horizontalPodAutoscalerResource)
-      .create({
-        apiVersion: "autoscaling/v2",
-        kind: "HorizontalPodAutoscaler",
-        metadata: { name: "web", namespace: "shop" },
-        spec: {
-          scaleTargetRef: { kind: "Deployment", name: "web", apiVersion: "apps/v1" },
-          maxReplicas: 5,
-          metrics: [{ type: "Resource", resource: { name: "cpu", target: { type: "Utilization", averageUtilization: 70 } } }],
-        },
-      });
+    api.client.for(horizontalPodAutoscalerResource).create({
+      apiVersion: "autoscaling/v2",
+      kind: "HorizontalPodAutoscaler",
+      metadata: { name: "web", namespace: "shop" },
+      spec: {
+        scaleTargetRef: { kind: "Deployment", name: "web", apiVersion: "apps/v1" },
+        maxReplicas: 5,
+        metrics: [{ type: "Resource", resource: { name: "cpu", target: { type: "Utilization", averageUtilization: 70 } } }],
+      },
+    });
 
   test("is shown in the version that the webhook knows, and changed there", async () => {
     await mutating("a", hook("v1", { rules: [RULE_V1] }));

@@ -188,14 +188,12 @@ test("who needs identities alone shares the informer of whole objects where ther
   ended.push(factory.asService().run(running.signal));
   await maps().create(map("a", "x"));
   const owner = { apiVersion: "v1", kind: "ConfigMap", name: "a", uid: (await maps().get("default", "a")).metadata.uid ?? "" };
-  const secret = await api.client
-    .for(secretResource)
-    .create({
-      apiVersion: "v1",
-      kind: "Secret",
-      metadata: { name: "s", namespace: "default", labels: { of: "test" }, finalizers: ["a.io/b"], ownerReferences: [owner] },
-      stringData: { key: "value" },
-    });
+  const secret = await api.client.for(secretResource).create({
+    apiVersion: "v1",
+    kind: "Secret",
+    metadata: { name: "s", namespace: "default", labels: { of: "test" }, finalizers: ["a.io/b"], ownerReferences: [owner] },
+    stringData: { key: "value" },
+  });
   await clock.settle();
   expect(factory.informer(configMapResource).get("default", "a")?.data).toEqual({ value: "x" });
   const { uid = "", resourceVersion = "" } = secret.metadata;

@@ -23,14 +23,12 @@ test("an aggregated API that has been away for long is found within a minute of 
   };
   const running = new AbortController();
   const ended = availabilityService({ aggregator: api.server.parts.aggregator, store: api.store, client: api.client, clock, logger: silentLogger }).run(running.signal);
-  await api.client
-    .for(apiServiceResource)
-    .create({
-      apiVersion: "apiregistration.k8s.io/v1",
-      kind: "APIService",
-      metadata: { name: "v1.away.example.com" },
-      spec: { group: "away.example.com", version: "v1", groupPriorityMinimum: 1, versionPriority: 1, insecureSkipTLSVerify: true, service: { namespace: "default", name: "away" } },
-    });
+  await api.client.for(apiServiceResource).create({
+    apiVersion: "apiregistration.k8s.io/v1",
+    kind: "APIService",
+    metadata: { name: "v1.away.example.com" },
+    spec: { group: "away.example.com", version: "v1", groupPriorityMinimum: 1, versionPriority: 1, insecureSkipTLSVerify: true, service: { namespace: "default", name: "away" } },
+  });
   await expect.poll(() => delays.length, { timeout: 20_000 }).toBeGreaterThan(80);
   running.abort();
   await ended;

@@ -23,16 +23,14 @@ describe("a Service's webhook", () => {
       { addresses: ["10.0.0.1"], conditions: { ready: false } },
       { addresses: ["10.0.0.2"], conditions: { ready: true } },
     ];
-    await api.client
-      .for(endpointSliceResource)
-      .create({
-        apiVersion: "discovery.k8s.io/v1",
-        kind: "EndpointSlice",
-        metadata: { name: "hook-1", namespace: "shop", labels: { "kubernetes.io/service-name": "hook" } },
-        addressType: "IPv4",
-        ports: [{ name: "https", port: 9443, protocol: "TCP" }],
-        endpoints,
-      });
+    await api.client.for(endpointSliceResource).create({
+      apiVersion: "discovery.k8s.io/v1",
+      kind: "EndpointSlice",
+      metadata: { name: "hook-1", namespace: "shop", labels: { "kubernetes.io/service-name": "hook" } },
+      addressType: "IPv4",
+      ports: [{ name: "https", port: 9443, protocol: "TCP" }],
+      endpoints,
+    });
   });
   afterAll(() => api.stop());
 

@@ -33,15 +33,13 @@ afterAll(() => api.stop());
 async function grant(username: string, ...rules: readonly PolicyRule[]): Promise<Client> {
   const metadata = { name: username, namespace: "shop" };
   await api.client.for(roleResource).create({ ...RBAC, kind: "Role", metadata, rules });
-  await api.client
-    .for(roleBindingResource)
-    .create({
-      ...RBAC,
-      kind: "RoleBinding",
-      metadata,
-      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: username },
-      subjects: [{ kind: "User", apiGroup: "rbac.authorization.k8s.io", name: username }],
-    });
+  await api.client.for(roleBindingResource).create({
+    ...RBAC,
+    kind: "RoleBinding",
+    metadata,
+    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: username },
+    subjects: [{ kind: "User", apiGroup: "rbac.authorization.k8s.io", name: username }],
+  });
   return api.as(username);
 }
 const configMaps = (verbs: readonly string[], names?: readonly string[]): PolicyRule => ({

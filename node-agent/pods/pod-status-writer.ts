@@ -1,0 +1,63 @@
+import { hasReason } from "../../engine/apimachinery/status-error.ts";
+import { jsonEqual } from "../../engine/lib/freeze.ts";
+import { podResource } from "../../engine/resources/core/pod.ts";
+import type { Pod, PodStatus } from "../../engine/resources/types.ts";
+import { isStatic } from "../static-pods/static-pod.ts";
+import type { PodContext } from "./pod-context.ts";
+import { statusPatch } from "./pod-status.ts";
+import { computeTerminations } from "./terminations.ts";
+
+/** A pod's status as somebody keeps it. */
+export interface WrittenStatus {
+  readonly status: PodStatus;
+  /** Of the pod that has it; infinite where only this agent knows of the pod. */
+  readonly revision: number;
+}
+
+/** Tells the API how one pod fares, as often as that changes. */
+export class PodStatusWriter {
+  readonly #context: PodContext;
+  readonly #seenAtMs: number;
+  #told: PodStatus | undefined;
+  /** Of the pod in the API whose status that is; undefined while a static pod is not shown there. */
+  #toldUid: string | undefined;
+
+  constructor(context: PodContext, pod: Pod) {
+    this.#context = context;
+    this.#seenAtMs = context.clock.monotonic();
+    this.#toldUid = isStatic(pod) ? undefined : pod.metadata.uid;
+  }
+
+  /** What is kept now; undefined where that was told before, or the pod is gone or another one. */
+  async write(pod: Pod, status: PodStatus): Promise<WrittenStatus | undefined> {
+    const before = this.#told ?? pod.status;
+    // Of a static pod its mirror tells, as long as there is one: another has to be told anew.
+    const shown = isStatic(pod) ? this.#context.mirrorOf(pod)?.metadata : pod.metadata;
+    if (jsonEqual(status, before) && shown?.uid === this.#toldUid) return undefined;
+    if (shown === undefined) {
+      this.#told = status;
+      this.#toldUid = undefined;
+      return { status, revision: Infinity };
+    }
+    const { uid, namespace = "", name = "" } = shown;
+    try {
+      const patch = { metadata: { uid }, status: statusPatch(pod.status, status) };
+      const written = await this.#context.client.for(podResource).patch(namespace, name, "merge", patch, { subresource: "status" });
+      if (status.phase === "Running" && before?.phase === "Pending") this.#meterStart(pod);
+      for (const end of computeTerminations(before, status)) this.#context.metrics.terminatedContainers.add({ ...end });
+      this.#told = status;
+      this.#toldUid = uid;
+      return { status: written.status ?? status, revision: Number(written.metadata.resourceVersion) };
+    } catch (error) {
+      if (hasReason(error, "NotFound", "Conflict")) return undefined;
+      throw error;
+    }
+  }
+
+  #meterStart(pod: Pod): void {
+    const { clock, metrics } = this.#context;
+    metrics.podStartSeconds.observe((clock.monotonic() - this.#seenAtMs) / 1000);
+    const createdAt = pod.metadata.creationTimestamp;
+    if (createdAt !== undefined) metrics.podStartTotalSeconds.observe((clock.now() - Date.parse(createdAt)) / 1000);
+  }
+}
