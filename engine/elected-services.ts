@@ -44,7 +44,10 @@ export function electedOptions(
 /** A lease that was not renewed for so many times its duration has no holder, whatever the clocks of two machines say. */
 const PATIENCE = 4;
 
-/** Whether controllers and scheduler are at work: those of this process are, or it would have ended; of several servers, the one that leads renews its Lease. */
+/**
+ * Whether controllers and scheduler are at work: those of this process are, or it would have ended; of several servers, the one that leads
+ * renews its Lease.
+ */
 export function controlPlaneChecks(isShared: boolean, store: ObjectStore, clock: Clock): Readonly<Record<string, ComponentCheck>> {
   const check = async () => {
     if (!isShared) return;

@@ -66,8 +66,9 @@ export interface Engine {
 }
 
 /**
- * The composition root, which loads the code of parts that not every server has only where it has them: opens the store, serves the API, starts controllers, scheduler, Git and the machine's agent, each as a
- * client of the API and of nothing else. Resolves when all is up and the first sync is healthy, or has failed to become so in time.
+ * The composition root, which loads the code of parts that not every server has only where it has them: opens the store, serves the API,
+ * starts controllers, scheduler, Git and the machine's agent, each as a client of the API and of nothing else. Resolves when all is up and
+ * the first sync is healthy, or has failed to become so in time.
  */
 export async function startEngine(config: ServerConfig, parts: EngineParts, signal: AbortSignal): Promise<Engine> {
   const scope = new ServiceScope(signal);

@@ -34,8 +34,8 @@ export function describeStore(config: Pick<ServerConfig, "datastoreEndpoint" | "
 }
 
 /**
- * Opens the store that the options choose, for a start that `isUp` ends. A founder takes along what an SQLite file here holds, revisions and all, so that a single
- * server can become several.
+ * Opens the store that the options choose, for a start that `isUp` ends. A founder takes along what an SQLite file here holds, revisions
+ * and all, so that a single server can become several.
  */
 export async function openStore(
   config: ServerConfig,

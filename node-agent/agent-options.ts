@@ -121,7 +121,10 @@ export function variableOf({ key, variable }: AgentOptionRow): string {
 
 export const DEFAULT_DATA_DIR = "/var/lib/mainstay/agent";
 
-/** The one table of `mainstay agent`'s options; each is also MAINSTAY_… in the environment. `kubelet-fields.ts` says which of them are fields of a KubeletConfiguration. */
+/**
+ * The one table of `mainstay agent`'s options; each is also MAINSTAY_… in the environment. `kubelet-fields.ts` says which of them are
+ * fields of a KubeletConfiguration.
+ */
 export const agentOptions: readonly AgentOptionRow[] = [
   { key: "server", flags: "--server <url>", description: "API server to join, such as https://10.0.0.1:6443" },
   { key: "token", flags: "--token <token>", description: "join token; the server keeps it in <data-dir>/server/pki/node-token" },

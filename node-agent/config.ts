@@ -21,7 +21,10 @@ interface Told {
   readonly origin: string;
 }
 
-/** Merges flags, environment, files, what the cluster's servers say of its network, and defaults. Throws with the option's name, or the field's place, for what cannot be. */
+/**
+ * Merges flags, environment, files, what the cluster's servers say of its network, and defaults. Throws with the option's name, or the
+ * field's place, for what cannot be.
+ */
 export function resolveAgentConfig(flags: Flags, environment: Environment, network: Partial<ClusterNetwork> = {}, file: ToldByFile = new Map()): AgentConfig {
   const learned: Readonly<Record<string, unknown>> = { ...USUAL_NETWORK, ...network };
   const values: Record<string, unknown> = {};

@@ -49,7 +49,10 @@ const NO_PROFILES = "there are no profiles to be had over HTTP";
 const NO_URL = "pods come from the API and from the files of a folder";
 const OWN_IPTABLES = "the agent keeps rules for Services by names of its own";
 
-/** Every field of upstream's KubeletConfiguration (v1beta1 of 1.36) and every flag of kubelet; flags that are options of the agent by the same name are in its table. */
+/**
+ * Every field of upstream's KubeletConfiguration (v1beta1 of 1.36) and every flag of kubelet; flags that are options of the agent by the
+ * same name are in its table.
+ */
 export const kubeletFields: readonly KubeletField[] = [
   { field: "port", shape: "integer", option: "port", zeroIsDefault: true },
   { field: "authentication.x509.clientCAFile", shape: "text", option: "clientCaFile", isPath: true },

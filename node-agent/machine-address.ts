@@ -3,7 +3,10 @@ import os from "node:os";
 import { familyOf, type IpFamily } from "../engine/lib/ip-address.ts";
 import type { AgentConfig } from "./agent-options.ts";
 
-/** The machine's address towards the world: that of the interface with the default route, else the first that others could reach. Undefined when there is none. */
+/**
+ * The machine's address towards the world: that of the interface with the default route, else the first that others could reach. Undefined
+ * when there is none.
+ */
 export function machineAddress(family: IpFamily): string | undefined {
   const device = family === "IPv4" ? defaultInterface(readRoutes("/proc/net/route")) : defaultInterface6(readRoutes("/proc/net/ipv6_route"));
   const interfaces = os.networkInterfaces();

@@ -7,7 +7,10 @@ import { podResource } from "../engine/resources/core/pod.ts";
 import type { Pod } from "../engine/resources/types.ts";
 import { asStaticPod } from "./static-pods/static-pod.ts";
 
-/** A file's pod as it runs on this node, with the API's defaults and judged by its rules. Throws what is wrong with it; unknown fields are dropped, as upstream does. */
+/**
+ * A file's pod as it runs on this node, with the API's defaults and judged by its rules. Throws what is wrong with it; unknown fields are
+ * dropped, as upstream does.
+ */
 export function readStaticPod(text: string, file: string, nodeName: string, nowText: string): Pod {
   const [document] = parseYamlDocuments(text);
   if (document === undefined || !isPod(document.value)) throw new Error("it must be a Pod of v1");

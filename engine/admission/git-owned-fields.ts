@@ -33,7 +33,8 @@ export class GitFieldPlaces {
 
 /**
  * Refuses changes of fields that the repository states, with the place to edit instead, where the application's policy is `refuse`.
- * Everything the repository does not state stays free, and so does everything while someone holds the application or the object. `exempt` are users, and groups of users, that act for the cluster: they bring about what Git asks for.
+ * Everything the repository does not state stays free, and so does everything while someone holds the application or the object. `exempt`
+ * are users, and groups of users, that act for the cluster: they bring about what Git asks for.
  */
 export const gitOwnedFields = (clock: Clock, exempt: ReadonlySet<string>, places = new GitFieldPlaces()): AdmissionPlugin => ({
   name: "GitOwnedFields",

@@ -28,7 +28,8 @@ export function nodeRestriction(askRights: AskRights): AdmissionPlugin {
   };
   return {
     name: "NodeRestriction",
-    // Upstream judges before anything is validated: for whom a token is to be is filled in later, where the agent does not say it, and a pod that may not be shown is told so before its faults.
+    // Upstream judges before anything is validated: for whom a token is to be is filled in later, where the agent does not say it, and a
+    // pod that may not be shown is told so before its faults.
     mutate(attributes, reader) {
       const isNewPod = attributes.operation === "CREATE" && attributes.subresource === undefined && isKind(attributes, "", "pods");
       if (nodeNameOf(attributes.user) === undefined || !(isNewPod || isKind(attributes, "", "serviceaccounts"))) return attributes.object;

@@ -10,7 +10,10 @@ export interface OwnerReferenceParts {
   readonly findKind: (apiVersion: string, kind: string) => ResourceDefinition | undefined;
 }
 
-/** Whoever gives an object to an owner must be allowed to delete the object, and whoever keeps the owner's end waiting for it, to change the owner's finalizers. */
+/**
+ * Whoever gives an object to an owner must be allowed to delete the object, and whoever keeps the owner's end waiting for it, to change the
+ * owner's finalizers.
+ */
 export function ownerReferencesPermissionEnforcement({ askRights, findKind }: OwnerReferenceParts): AdmissionPlugin {
   const blockableProblem = async ({ user, namespace }: AdmissionAttributes, { apiVersion, kind, name }: OwnerReference): Promise<string | undefined> => {
     const found = findKind(apiVersion, kind);

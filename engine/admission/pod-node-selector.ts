@@ -11,7 +11,10 @@ type Labels = Readonly<Record<string, string>>;
 const ANNOTATION = "scheduler.alpha.kubernetes.io/node-selector";
 const DEFAULT_KEY = "clusterDefaultNodeSelector";
 
-/** The labels that pods of a namespace may ask of nodes, by namespace; and under `clusterDefaultNodeSelector` those that are asked for where no namespace says others. */
+/**
+ * The labels that pods of a namespace may ask of nodes, by namespace; and under `clusterDefaultNodeSelector` those that are asked for where
+ * no namespace says others.
+ */
 export type NodeSelectorSettings = Readonly<Record<string, Labels>>;
 
 /** Reads the plugin's file, which has no kind. Throws with the field for what is wrong. */

@@ -50,7 +50,8 @@ function scopeRequirement(fields: ConfigFields): ScopedResourceSelectorRequireme
 
 /**
  * Refuses what would exceed a quota of its namespace, and charges what does not before it is stored: of two writers at the same moment
- * one sees the other's charge. What operators have limited needs a quota that bounds it. A write that fails after all leaves its charge until the quota controller counts again.
+ * one sees the other's charge. What operators have limited needs a quota that bounds it. A write that fails after all leaves its charge
+ * until the quota controller counts again.
  */
 export function resourceQuotaPlugin(changeQuota: ChangeQuota, clock: Clock, limited: readonly LimitedResource[]): AdmissionPlugin {
   return {

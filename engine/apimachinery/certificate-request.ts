@@ -46,7 +46,10 @@ function readRequest(pem: string): Pkcs10CertificateRequest {
   }
 }
 
-/** The subject of a request, to be written into a certificate: word for word, for in a plain text the library gives a meaning to quotes, backslashes and a hash. */
+/**
+ * The subject of a request, to be written into a certificate: word for word, for in a plain text the library gives a meaning to quotes,
+ * backslashes and a hash.
+ */
 export function subjectOf(request: Pkcs10CertificateRequest): Name {
   return nameOf(request.subjectName.toJSON());
 }

@@ -13,7 +13,10 @@ const OPERATION_FIELDS: ReadonlySet<string> = new Set(["op", "path", "from", "va
 /** What a patch makes of a document. */
 export interface PatchedJson {
   readonly value: unknown;
-  /** The same with its keys in the order in which upstream's library writes them: in maps that operations went through by name, elsewhere as they were given. */
+  /**
+   * The same with its keys in the order in which upstream's library writes them: in maps that operations went through by name, elsewhere as
+   * they were given.
+   */
   readonly inOrder: () => unknown;
 }
 
@@ -21,7 +24,8 @@ export type JsonPatchOutcome = ({ readonly is: "patched" } & PatchedJson) | { re
 
 /**
  * JSON patch (RFC 6902), as the library that upstream uses has it (json-patch v4): all operations or none, neither argument is changed, and
- * `replace` of a key that is not there sets it. What is no list is a 400; what does not fit is upstream's 422; too many operations, by themselves or for such long lists, are a 413.
+ * `replace` of a key that is not there sets it. What is no list is a 400; what does not fit is upstream's 422; too many operations, by
+ * themselves or for such long lists, are a 413.
  */
 export function applyJsonPatch(target: unknown, operations: unknown): unknown {
   return patchJson(target, operations).value;

@@ -37,7 +37,10 @@ export function parseResourceVersion(text: string | undefined): number | undefin
   return text === undefined || text === "" ? undefined : Number(text);
 }
 
-/** Throws for a version that is no number, where one object is read or something is watched: upstream's store comes upon it there, which is a failure of its own. */
+/**
+ * Throws for a version that is no number, where one object is read or something is watched: upstream's store comes upon it there, which is
+ * a failure of its own.
+ */
 export function requireVersion(text: string | undefined): void {
   const problem = versionProblem(text);
   if (problem !== undefined) throw withoutReason(problem);

@@ -45,7 +45,10 @@ export function validateObjectMeta(meta: ObjectMeta, { nameRule = "dnsSubdomain"
   ];
 }
 
-/** What an update may not do to metadata, as often as upstream tells it. The registry has filled in what clients may leave out (uid, times, resourceVersion). */
+/**
+ * What an update may not do to metadata, as often as upstream tells it. The registry has filled in what clients may leave out (uid, times,
+ * resourceVersion).
+ */
 export function validateObjectMetaUpdate(
   meta: ObjectMeta,
   old: ObjectMeta,

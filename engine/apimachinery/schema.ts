@@ -37,7 +37,10 @@ export interface Schema {
   readonly "x-mainstay-or"?: "array" | "boolean";
   /** Kubernetes' Go type cannot leave the property out: where nothing is in it, null is written. */
   readonly "x-mainstay-null"?: boolean;
-  /** That the property is required, its choices and its bounds are published and no more: the kind's rules judge what is in it, if anybody does. What is missing is Go's zero. */
+  /**
+   * That the property is required, its choices and its bounds are published and no more: the kind's rules judge what is in it, if anybody
+   * does. What is missing is Go's zero.
+   */
   readonly "x-mainstay-unchecked"?: boolean;
   /** Of a quantity among others by name: it is not rounded up to thousandths, as upstream's defaults do in core's lists of resources. */
   readonly "x-mainstay-exact"?: boolean;
@@ -58,8 +61,8 @@ export interface Schema {
    */
   readonly "x-protobuf-inline"?: number | readonly number[];
   /**
-   * A zero value (0, false, the empty text) says something else than absence, as in `replicas: 0`; of a message, that there may be none, as in a pointer. Where this is not set, protobuf's
-   * zero values mean absence, because its writers always send them.
+   * A zero value (0, false, the empty text) says something else than absence, as in `replicas: 0`; of a message, that there may be none, as
+   * in a pointer. Where this is not set, protobuf's zero values mean absence, because its writers always send them.
    */
   readonly "x-protobuf-presence"?: boolean;
 }

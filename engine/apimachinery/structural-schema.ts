@@ -8,7 +8,10 @@ import { timeProblem } from "./time-problem.ts";
 export interface ConformOptions {
   /** Fill in defaults where the enclosing object exists. */
   readonly defaults: boolean;
-  /** Put the result in the form that is kept: without unknown fields, which are reported in any case, without what Kubernetes' Go types leave out when it is empty or zero, with their nulls, and with quantities in their canonical text. */
+  /**
+   * Put the result in the form that is kept: without unknown fields, which are reported in any case, without what Kubernetes' Go types
+   * leave out when it is empty or zero, with their nulls, and with quantities in their canonical text.
+   */
   readonly prune: boolean;
   /** Leave nulls everywhere, or where a schema says that they are refused (`nullable: false`) and has no default to put there; else they count as absent. */
   readonly keepsNulls?: "all" | "refused";
@@ -150,7 +153,10 @@ class Pass {
     return copy ?? source;
   }
 
-  /** What must be there and is not is reported; where defaults are filled in, Go's zero stands for it, so that the rest can be judged by rules that count on it. */
+  /**
+   * What must be there and is not is reported; where defaults are filled in, Go's zero stands for it, so that the rest can be judged by
+   * rules that count on it.
+   */
   #fillRequired(plan: SchemaPlan, source: JsonObject, copy: JsonObject | undefined): JsonObject | undefined {
     const { zeroesWithin, defaults } = this.#options;
     const isZeroed = zeroesWithin !== undefined && this.#trail.isWithin(zeroesWithin);

@@ -64,7 +64,10 @@ export interface Authorizer {
   readonly metrics?: AuthorizationMetrics | undefined;
 }
 
-/** Asks the modes, those of the moment where they may change, in their order; the first that allows or denies decides. The reasons of all that had no opinion are kept. */
+/**
+ * Asks the modes, those of the moment where they may change, in their order; the first that allows or denies decides. The reasons of all
+ * that had no opinion are kept.
+ */
 export function createAuthorizer(modes: readonly AuthorizationMode[] | (() => readonly AuthorizationMode[]), metrics?: AuthorizationMetrics): Authorizer {
   const current = typeof modes === "function" ? modes : () => modes;
   const decide = async (attributes: AuthorizationAttributes): Promise<Decision> => {

@@ -230,7 +230,10 @@ async function volumesOf(objects: NodeObjects, pods: readonly Pod[]): Promise<re
   return volumes;
 }
 
-/** Every reference to a Secret in the volume's source that a node needs, whatever its driver: what the driver's controller logs in with is none of its business. */
+/**
+ * Every reference to a Secret in the volume's source that a node needs, whatever its driver: what the driver's controller logs in with is
+ * none of its business.
+ */
 function volumeSecrets({ spec = {} }: VolumeObject): readonly SecretReference[] {
   const sources = Object.values(spec).filter((value): value is Readonly<Record<string, unknown>> => typeof value === "object" && value !== null);
   return sources.flatMap((source) => [

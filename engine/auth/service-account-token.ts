@@ -65,7 +65,10 @@ export interface TokenSettings {
   readonly issuers?: readonly string[];
   /** Who tokens are for unless somebody says otherwise, and for whom the API takes them; the issuers when absent. */
   readonly audiences?: readonly string[];
-  /** Further keys (PEM, public or private) whose signatures are good, for the time of a change of keys. Not for signers of another make, which name their own. */
+  /**
+   * Further keys (PEM, public or private) whose signatures are good, for the time of a change of keys. Not for signers of another make,
+   * which name their own.
+   */
   readonly verificationKeys?: readonly string[];
   readonly secondsMax?: number;
   /** Whether a token without an end is good only while its account and Secret are there; true when absent. Others are always looked up. */

@@ -4,7 +4,10 @@ import { CelCompileError } from "./cel-error.ts";
 
 const PROGRAMS_MAX = 2_000;
 
-/** Compiled expressions of one environment by their text; failures are remembered as well. Beyond a bound, those that were not used for longest are forgotten. */
+/**
+ * Compiled expressions of one environment by their text; failures are remembered as well. Beyond a bound, those that were not used for
+ * longest are forgotten.
+ */
 export class ProgramCache {
   readonly #options: CompileOptions;
   readonly #programs = new BoundedCache<CelProgram | CelCompileError>(PROGRAMS_MAX);

@@ -10,7 +10,10 @@ const PERIOD_MS = HOUR_MS;
 const DECIDED_KEPT_MS = HOUR_MS;
 const PENDING_KEPT_MS = 24 * HOUR_MS;
 
-/** Requests that nobody needs any more: answered, denied or failed ones after an hour, forgotten ones after a day, and those whose certificate is over. Pure. */
+/**
+ * Requests that nobody needs any more: answered, denied or failed ones after an hour, forgotten ones after a day, and those whose
+ * certificate is over. Pure.
+ */
 function planCertificateCleanup(requests: readonly CertificateSigningRequest[], nowMs: number): readonly Action[] {
   return requests
     .filter((request) => isOver(request, nowMs))

@@ -5,7 +5,10 @@ import { read, type Action, type ControllerDefinition } from "./define-controlle
 
 const DELETED_PER_ROUND_MAX = 2_000;
 
-/** The events that were made, and have occurred last, longer ago than they are kept, within one round's bound: who tells of an old one is heard as long. Pure. */
+/**
+ * The events that were made, and have occurred last, longer ago than they are kept, within one round's bound: who tells of an old one is
+ * heard as long. Pure.
+ */
 export function planExpiry(events: readonly CoreEvent[], ttlMs: number, nowMs: number): readonly Action[] {
   const lastMs = ({ lastTimestamp, eventTime, series, metadata }: CoreEvent) =>
     Math.max(...[series?.lastObservedTime, lastTimestamp, eventTime, metadata.creationTimestamp].map((time) => (time ? Date.parse(time) : 0)));

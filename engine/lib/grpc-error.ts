@@ -18,7 +18,10 @@ export const GrpcCode = {
   unauthenticated: 16,
 } as const;
 
-/** A call that failed: by the server's word, or because its answer cannot come. Worded as by Go's library: events and statuses show it, and people look for it. */
+/**
+ * A call that failed: by the server's word, or because its answer cannot come. Worded as by Go's library: events and statuses show it, and
+ * people look for it.
+ */
 export class GrpcError extends Error {
   override readonly name = "GrpcError";
   readonly code: number;

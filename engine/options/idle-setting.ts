@@ -8,7 +8,10 @@ export interface IdleSetting {
   readonly isStrict?: true;
 }
 
-/** What is to be said of one that was given this value, by a flag or in a place of a file; undefined where nothing is. `isSame` is whether a value that holds is the given one. Pure. */
+/**
+ * What is to be said of one that was given this value, by a flag or in a place of a file; undefined where nothing is. `isSame` is whether a
+ * value that holds is the given one. Pure.
+ */
 export function judgeIdle(
   { why, holds = [], isStrict }: IdleSetting,
   origin: string,

@@ -6,7 +6,10 @@ import { idleOptions } from "./idle-options.ts";
 /** Options whose value lets somebody in. */
 const SECRETS: ReadonlySet<string> = new Set(["token"]);
 
-/** What the server was started with, by the names of its options: every one that has a value, also by the environment or by default. Addresses are shown without the credentials in them. */
+/**
+ * What the server was started with, by the names of its options: every one that has a value, also by the environment or by default.
+ * Addresses are shown without the credentials in them.
+ */
 export function shownOptions(
   flags: Readonly<Record<string, unknown>>,
   environment: Readonly<Record<string, string | undefined>>,

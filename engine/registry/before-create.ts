@@ -53,7 +53,10 @@ function generateName(base: string | undefined, random: Random): string | undefi
   return base ? `${base.slice(0, GENERATED_BASE_MAX)}${randomSuffix(random)}` : undefined;
 }
 
-/** Throws for a new object that names a version, as upstream's store does: last of all, with a 500 that has no reason. What is no version, or none yet, is nobody's and is not kept. */
+/**
+ * Throws for a new object that names a version, as upstream's store does: last of all, with a 500 that has no reason. What is no version,
+ * or none yet, is nobody's and is not kept.
+ */
 export function requireNoVersion({ metadata: { resourceVersion = "" } }: KubeObject): void {
   if (!/^\d+$/.test(resourceVersion) || /^0+$/.test(resourceVersion) || BigInt(resourceVersion) > VERSION_MAX) return;
   const message = "resourceVersion should not be set on objects to be created";

@@ -74,7 +74,8 @@ export class ServiceAddresses {
 
   /**
    * The settled Service with numbers in every place that needs one, and the claims to commit with it.
-   * A dry run is given ports that stand for those that it would get, as upstream's. `tries` counts the commits that failed because a guess was taken. Throws a 422 for a number that was asked for and cannot be had.
+   * A dry run is given ports that stand for those that it would get, as upstream's. `tries` counts the commits that failed because a guess
+   * was taken. Throws a 422 for a number that was asked for and cannot be had.
    */
   async allocate(service: Service, old: Service | undefined, tries: number, isDryRun = false): Promise<AllocatedService> {
     const errors = serviceNumberErrors(service, old, this.#ranges.current(), this.#nodePorts, isDryRun);

@@ -104,7 +104,10 @@ export interface Strategy<T extends KubeObject> extends Omit<MetadataRules, "nam
   readonly validateStatusUpdate?: (object: T, old: T) => readonly FieldError[];
   /** Grace period of a delete, in seconds; 0 deletes at once. `asked` is DeleteOptions.gracePeriodSeconds. Absent: always 0. */
   readonly gracePeriodSeconds?: (object: T, asked: number | undefined) => number;
-  /** Set for kinds older than garbage collection: a delete that does not say what becomes of dependents leaves them behind, with this warning if there is one. */
+  /**
+   * Set for kinds older than garbage collection: a delete that does not say what becomes of dependents leaves them behind, with this
+   * warning if there is one.
+   */
   readonly orphansByDefault?: { readonly warning?: string };
   /** Why the object of this name is never deleted by itself; undefined when it may be. */
   readonly refuseDelete?: (name: string) => string | undefined;
@@ -135,8 +138,9 @@ export type StatusKept = "labels" | "annotations" | "finalizers" | "ownerReferen
 export const ALL_METADATA: readonly StatusKept[] = ["labels", "annotations", "finalizers", "ownerReferences"];
 
 /**
- * `status` and `scale` are served by the generic registry; a write to `status` leaves what it `keeps` of the metadata as it is stored. `connect` subresources (log, exec, proxy …) and `create` ones
- * (binding, eviction, token) have handlers in the server, found by resource and name.
+ * `status` and `scale` are served by the generic registry; a write to `status` leaves what it `keeps` of the metadata as it is stored.
+ * `connect` subresources (log, exec, proxy …) and `create` ones (binding, eviction, token) have handlers in the server, found by resource
+ * and name.
  */
 export type Subresource<T extends KubeObject> =
   | { readonly name: "status"; readonly keeps?: readonly StatusKept[] }

@@ -1,4 +1,7 @@
-/** An age the way kubectl prints it: two units at most, coarser as it grows. An age below zero is the other clock's error: `0s` within two seconds, else `<invalid>`. */
+/**
+ * An age the way kubectl prints it: two units at most, coarser as it grows. An age below zero is the other clock's error: `0s` within two
+ * seconds, else `<invalid>`.
+ */
 export function humanDuration(milliseconds: number): string {
   const seconds = Math.trunc(milliseconds / 1000);
   if (Number.isNaN(seconds) || seconds < -1) return "<invalid>";

@@ -104,7 +104,10 @@ function splitByBudgets(
   return { violating, others };
 }
 
-/** What is lost, the weightiest first: broken budgets, the most important victim, all victims' priorities, their number, how young the oldest of the most important ones is. */
+/**
+ * What is lost, the weightiest first: broken budgets, the most important victim, all victims' priorities, their number, how young the
+ * oldest of the most important ones is.
+ */
 function lossOf({ victims, violations }: Preemption): readonly number[] {
   const highest = Math.max(-Infinity, ...victims.map(priorityOf));
   const earliest = Math.min(Infinity, ...victims.filter((victim) => priorityOf(victim) === highest).map(startMs));

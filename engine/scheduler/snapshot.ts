@@ -96,7 +96,10 @@ export class ClusterSnapshot {
   }
 }
 
-/** Whether decisions cannot tell two states of a placed pod apart: that it is bound, and most changes of its status, are such. Who has to make room depends on when pods began, and on who is making room already. */
+/**
+ * Whether decisions cannot tell two states of a placed pod apart: that it is bound, and most changes of its status, are such. Who has to
+ * make room depends on when pods began, and on who is making room already.
+ */
 function isAlike(one: PodInfo, other: PodInfo): boolean {
   const factsOf = ({ pod: { metadata, status }, requests, scoredRequests }: PodInfo) => [
     metadata.uid,

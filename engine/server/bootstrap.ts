@@ -33,7 +33,10 @@ export interface BootstrapOptions {
   readonly authenticationFacts?: Readonly<Record<string, string>>;
   /** The clock by which the objects of priority and fairness, that of the Services' range and that of the use of tokens are made; without one they are not. */
   readonly flowControlClock?: Clock;
-  /** Whether a machine is about to run pods; if none is, the class for their volumes and the Service of their names wait for the first that joins. Absent means yes. */
+  /**
+   * Whether a machine is about to run pods; if none is, the class for their volumes and the Service of their names wait for the first that
+   * joins. Absent means yes.
+   */
   readonly hasMachines?: boolean;
   /** Whether every group and version that is served gets its APIService. */
   readonly registersApis?: boolean;
@@ -41,7 +44,10 @@ export interface BootstrapOptions {
 
 const KUBERNETES = "kubernetes";
 
-/** What every cluster has from the beginning: the system's namespaces, and the API itself as a Service; `api-presence.ts` gives it its endpoints. Harmless to repeat. */
+/**
+ * What every cluster has from the beginning: the system's namespaces, and the API itself as a Service; `api-presence.ts` gives it its
+ * endpoints. Harmless to repeat.
+ */
 export async function bootstrapCluster(handler: ApiHandler, options: BootstrapOptions): Promise<void> {
   const client = createLocalClient(handler, API_SERVER_USER, "kube-apiserver");
   await ensureAll(

@@ -14,7 +14,10 @@ const UNREGISTERED: Readonly<Record<string, Priority>> = {
   "metrics.k8s.io": { group: 100, version: 100 },
 };
 
-/** As upstream: a group stands where its most important version wants it, and what is equally important by its name, versions by theirs. A later APIService of a name stands for an earlier one. Pure. */
+/**
+ * As upstream: a group stands where its most important version wants it, and what is equally important by its name, versions by theirs. A
+ * later APIService of a name stands for an earlier one. Pure.
+ */
 export function inOrderOfPriority(
   groups: ReadonlyMap<string, ReadonlySet<string>>,
   services: readonly Pick<APIService, "metadata" | "spec">[],

@@ -42,7 +42,10 @@ const CUSTOM_PATCHES = PATCHES.filter((type) => !type.includes("strategic"));
 
 export const TEXT: OpenApiSchema = { type: "string" };
 
-/** One address with all that may be done there. What every operation may be asked for is said once. `name` is the kind that a name in the address belongs to. */
+/**
+ * One address with all that may be done there. What every operation may be asked for is said once. `name` is the kind that a name in the
+ * address belongs to.
+ */
 export function pathItem(path: string, operations: readonly Operation[], name: string, place: OperationPlace): Record<string, unknown> {
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, found = ""]) => (found === "path" ? "rest" : found));
   const asked = operations.map((operation) => [

@@ -152,7 +152,10 @@ export class SchemaWriter {
   readonly #hasEnums: boolean;
   #place: { readonly group: string; readonly version: string };
 
-  /** `prefix` is where the document keeps its types: `#/components/schemas/` or `#/definitions/`. Without `hasEnums` types do not say which values there are. */
+  /**
+   * `prefix` is where the document keeps its types: `#/components/schemas/` or `#/definitions/`. Without `hasEnums` types do not say which
+   * values there are.
+   */
   constructor(names: TypeNames, prefix: string, place: { readonly group: string; readonly version: string }, hasEnums = true) {
     this.#names = names;
     this.#prefix = prefix;

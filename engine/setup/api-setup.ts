@@ -218,7 +218,10 @@ function operatorFiles({ tlsCertFile, tlsPrivateKeyFile, certDir }: ServerConfig
   return files !== undefined && existsSync(files.certificate) && existsSync(files.key) ? files : undefined;
 }
 
-/** What the hosted repositories are served with beyond the loopback: the operator's certificate, or one of the cluster's own authority. Undefined on the loopback. */
+/**
+ * What the hosted repositories are served with beyond the loopback: the operator's certificate, or one of the cluster's own authority.
+ * Undefined on the loopback.
+ */
 export async function gitCertificate(
   presented: Following<KeyPair> | undefined,
   { gitAddress }: Pick<ServerConfig, "gitAddress">,

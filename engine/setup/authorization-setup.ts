@@ -58,7 +58,10 @@ export function setUpAuthorization(config: AuthConfig, parts: AuthorizationParts
   return { modes, services: [followFile({ what: "authorization", file, text: structured.text, parse, apply: (next) => modes.set(next) }, parts)] };
 }
 
-/** Other servers may come and go while this one runs. All else that decides stays, in whatever order: upstream's rule, so that a slip of the hand takes nobody's rights. */
+/**
+ * Other servers may come and go while this one runs. All else that decides stays, in whatever order: upstream's rule, so that a slip of the
+ * hand takes nobody's rights.
+ */
 function requireSameTypes(first: readonly AuthorizerType[], next: readonly AuthorizerType[]): void {
   const missing = first.filter((type) => type !== "Webhook" && !next.includes(type)).sort();
   if (missing.length > 0) throw new Error(`missing required types: [${missing.join(" ")}]`);

@@ -24,7 +24,10 @@ export interface ProvidersSetup {
   readonly services: readonly Service[];
 }
 
-/** Which identity providers' tokens are taken, and who may come without any, as the switches or their file say. Throws a UsageError with the switch for what cannot be. */
+/**
+ * Which identity providers' tokens are taken, and who may come without any, as the switches or their file say. Throws a UsageError with the
+ * switch for what cannot be.
+ */
 export function setUpProviders(config: AuthConfig, parts: ProvidersParts): ProvidersSetup {
   const file = config.authenticationConfig;
   const parse = (text: string) => parseAuthenticationConfig(text, config.serviceAccountIssuer);

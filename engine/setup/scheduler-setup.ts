@@ -4,7 +4,10 @@ import { UsageError, type ServerConfig } from "../options/config.ts";
 import { parseSchedulerConfig } from "../scheduler/config/parse-scheduler-config.ts";
 import type { SchedulerSettings } from "../scheduler/scheduler-settings.ts";
 
-/** Where pods go, as the file of --scheduler-config says; undefined without one. What means nothing here is told once. Throws a UsageError with file and line for what cannot be. */
+/**
+ * Where pods go, as the file of --scheduler-config says; undefined without one. What means nothing here is told once. Throws a UsageError
+ * with file and line for what cannot be.
+ */
 export function setUpScheduling({ schedulerConfig: file }: Pick<ServerConfig, "schedulerConfig">, logger: Logger): SchedulerSettings | undefined {
   if (file === undefined) return undefined;
   try {

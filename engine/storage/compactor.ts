@@ -15,7 +15,10 @@ export interface CompactorOptions {
   readonly logger: Logger;
 }
 
-/** Forgets history older than `keepMs`, again and again: without it the store would grow with every write for ever, and its cache stay as large as it ever was. */
+/**
+ * Forgets history older than `keepMs`, again and again: without it the store would grow with every write for ever, and its cache stay as
+ * large as it ever was.
+ */
 export function createCompactor({ storage, cache, keepMs = KEEP_MS, clock, logger }: CompactorOptions): Service {
   return service("compactor", async (signal) => {
     let previous: number | undefined;

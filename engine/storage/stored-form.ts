@@ -12,7 +12,10 @@ import type { Entry, Storage } from "./storage.ts";
 
 /** Beside the objects of the API: the form that all of them are in. */
 const FORM_KEY = "/mainstay/stored-form";
-/** 1 (and no entry): fields as their writers gave them. 2: quantities canonical, and what Go leaves out when it is zero left out. 3: null where Go has nothing and writes it. */
+/**
+ * 1 (and no entry): fields as their writers gave them. 2: quantities canonical, and what Go leaves out when it is zero left out. 3: null
+ * where Go has nothing and writes it.
+ */
 const FORM = "3";
 const PAGE = 500;
 

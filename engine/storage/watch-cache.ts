@@ -26,7 +26,10 @@ export interface Subscriber<T extends KubeObject> {
   reset(): void;
 }
 
-/** Changes kept per kind, for watches that begin a little in the past; older ones get 410 and list again. Up to a quarter more is kept between two cleanings. */
+/**
+ * Changes kept per kind, for watches that begin a little in the past; older ones get 410 and list again. Up to a quarter more is kept
+ * between two cleanings.
+ */
 const HISTORY_MAX = 4_096;
 const HISTORY_BYTES_MAX = 16 << 20;
 const SLACK = 1.25;

@@ -12,7 +12,10 @@ export interface SnapshotMount {
 
 /** The files of images as the runtime keeps them, beside those that containers run from. */
 export interface ImageSnapshots {
-  /** Keeps the image's files for a pod under a key of ours, whatever becomes of the image, and gives how they are mounted to be read. The image must be on the machine. */
+  /**
+   * Keeps the image's files for a pod under a key of ours, whatever becomes of the image, and gives how they are mounted to be read. The
+   * image must be on the machine.
+   */
   keep(key: string, image: string, podUid: string): Promise<readonly SnapshotMount[]>;
   /** What is kept. */
   list(): Promise<readonly { readonly key: string; readonly podUid: string }[]>;

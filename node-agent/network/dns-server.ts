@@ -164,7 +164,10 @@ export class DnsServer {
   }
 }
 
-/** Sends to a client that can be answered: one may come from port 0, which leads nowhere, or the socket may have been closed while its answer was looked for. */
+/**
+ * Sends to a client that can be answered: one may come from port 0, which leads nowhere, or the socket may have been closed while its
+ * answer was looked for.
+ */
 export function sendAnswer(socket: Socket, bytes: Buffer, { port, address }: Pick<RemoteInfo, "port" | "address">): void {
   if (port === 0) return;
   try {

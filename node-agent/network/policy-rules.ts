@@ -40,9 +40,9 @@ interface Located extends PodAddress {
 }
 
 /**
- * The chains that enforce the cluster's NetworkPolicies for the pods of one node, in the packets of one family: for each isolated pod and direction a chain that asks
- * the policies which chose it, and drops what none of them allows. A policy's chains are shared by all of its pods. Pure; equal input
- * gives equal text. Connections that were let in go on, answers included, and a pod always reaches itself.
+ * The chains that enforce the cluster's NetworkPolicies for the pods of one node, in the packets of one family: for each isolated pod and
+ * direction a chain that asks the policies which chose it, and drops what none of them allows. A policy's chains are shared by all of its
+ * pods. Pure; equal input gives equal text. Connections that were let in go on, answers included, and a pod always reaches itself.
  */
 export function computePolicyChains(input: PolicyInput): ReadonlyMap<string, readonly string[]> {
   const world = new World(input);

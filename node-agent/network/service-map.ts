@@ -42,7 +42,10 @@ export interface ProxyPlace {
   readonly zone: string | undefined;
 }
 
-/** What there is to do in one family's packets: Services that have an address of it, with the endpoints of it. Sorted by id, so that equal clusters give equal rules. Pure. */
+/**
+ * What there is to do in one family's packets: Services that have an address of it, with the endpoints of it. Sorted by id, so that equal
+ * clusters give equal rules. Pure.
+ */
 export function computeServicePorts(services: readonly Service[], slices: readonly EndpointSlice[], place: ProxyPlace, family: IpFamily): ServicePort[] {
   const slicesOf = slicesByService(slices.filter(({ addressType }) => addressType === family));
   return services

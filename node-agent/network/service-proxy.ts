@@ -31,7 +31,10 @@ export interface ServiceProxyOptions {
 /** A change that is not in the rules after this long means that they cannot be trusted. */
 const OVERDUE_MS = 60_000;
 
-/** Keeps the machine's iptables rules equal to the cluster's Services, and says so to who asks. Level-triggered: every round computes all, applies the difference. */
+/**
+ * Keeps the machine's iptables rules equal to the cluster's Services, and says so to who asks. Level-triggered: every round computes all,
+ * applies the difference.
+ */
 export function createServiceProxy(options: ServiceProxyOptions): readonly Service[] {
   const proxy = new ServiceProxy(options);
   return [

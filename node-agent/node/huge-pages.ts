@@ -4,7 +4,10 @@ import { formatQuantity } from "../../engine/apimachinery/quantity.ts";
 
 const FOLDER = "/sys/kernel/mm/hugepages";
 
-/** The huge pages that the kernel keeps, as resources of a Node: `hugepages-2Mi` → `64Mi`, also of sizes of which there are none. Nothing where the kernel has none at all. */
+/**
+ * The huge pages that the kernel keeps, as resources of a Node: `hugepages-2Mi` → `64Mi`, also of sizes of which there are none. Nothing
+ * where the kernel has none at all.
+ */
 export function readHugePages(folder = FOLDER): Readonly<Record<string, string>> {
   const sizes = readFolder(folder).flatMap((name) => {
     const kibibytes = /^hugepages-(\d+)kB$/.exec(name)?.[1];

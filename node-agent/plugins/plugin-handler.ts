@@ -14,6 +14,9 @@ export interface PluginHandler {
   validate(plugin: PluginInfo): void;
   /** Takes a plugin into use; rejects when it cannot. The plugin is told either way, and a failed one is tried again. */
   register(plugin: PluginInfo, signal: AbortSignal): Promise<void>;
-  /** Its socket is gone, or another has taken its place; `plugin` is the very value that was registered. Not called when the agent ends: drivers outlive agents. */
+  /**
+   * Its socket is gone, or another has taken its place; `plugin` is the very value that was registered. Not called when the agent ends:
+   * drivers outlive agents.
+   */
   deregister(plugin: PluginInfo): void;
 }

@@ -165,7 +165,10 @@ export function computeResources(pod: Pod, container: Container, { memoryBytes }
   };
 }
 
-/** Who dies first when memory runs out: best effort before burstable before guaranteed, the second by how much they asked for, and a sidecar not before those it serves. */
+/**
+ * Who dies first when memory runs out: best effort before burstable before guaranteed, the second by how much they asked for, and a sidecar
+ * not before those it serves.
+ */
 function oomScoreAdjustment(pod: Pod, container: Container, memoryBytes: number): number {
   // What the node cannot do without dies as late as guaranteed pods.
   if (pod.status?.qosClass === "Guaranteed" || pod.spec.priorityClassName === "system-node-critical") return -997;

@@ -48,7 +48,10 @@ export interface PodContext {
   readonly limitPod: (pod: Pod, onlyRaise: boolean) => void;
   /** Why the pod cannot run on the node now; undefined when it can. What the node has is known once it has registered; `PodManager.nodeSeen` says so. */
   readonly refuse: (pod: Pod) => Refusal | "not known yet" | undefined;
-  /** Why the node is none of those that the pod asks for, or wants none like it; undefined when it is. Rejects when the API does not say how the node is now. */
+  /**
+   * Why the node is none of those that the pod asks for, or wants none like it; undefined when it is. Rejects when the API does not say how
+   * the node is now.
+   */
   readonly refusePlace: (pod: Pod) => Promise<Refusal | undefined>;
   /** Why it is too large for the node even if it were alone there and nothing were short for the moment; undefined when it is not. */
   readonly refuseForever: (pod: Pod) => Refusal | undefined;

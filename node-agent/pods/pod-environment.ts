@@ -23,7 +23,10 @@ export class ContainerConfigError extends Error {
   override readonly name = "ContainerConfigError";
 }
 
-/** The environment of a container: Services first, then envFrom, then env, later ones winning and seeing the earlier ones. `volumes` are the pod's, for files of variables. */
+/**
+ * The environment of a container: Services first, then envFrom, then env, later ones winning and seeing the earlier ones. `volumes` are the
+ * pod's, for files of variables.
+ */
 export async function computeEnvironment(
   pod: Pod,
   container: Container,

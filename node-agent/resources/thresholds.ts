@@ -26,7 +26,10 @@ export interface Threshold {
   readonly graceMs: number;
 }
 
-/** Upstream's default hard thresholds, but for the room on disks: of a large one that other programs fill as well, a tenth free is much, and so it is 5%, as in k3s. */
+/**
+ * Upstream's default hard thresholds, but for the room on disks: of a large one that other programs fill as well, a tenth free is much, and
+ * so it is 5%, as in k3s.
+ */
 export const DEFAULT_EVICTION_HARD = "memory.available<100Mi,nodefs.available<5%,nodefs.inodesFree<5%,imagefs.available<5%,imagefs.inodesFree<5%";
 
 /** `memory.available<100Mi,nodefs.available<10%`. Throws an Error that names what is wrong. */

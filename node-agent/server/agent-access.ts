@@ -110,7 +110,10 @@ export class AgentAccess {
   }
 }
 
-/** Which rights on the node open a path, the narrowest first, after upstream's table. `nodes/proxy` opens everything that has no right of its own, and what got one only lately. */
+/**
+ * Which rights on the node open a path, the narrowest first, after upstream's table. `nodes/proxy` opens everything that has no right of
+ * its own, and what got one only lately.
+ */
 export function subresourcesOf(path: string): readonly string[] {
   const [, first = ""] = path.split("/");
   switch (first) {

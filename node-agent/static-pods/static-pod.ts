@@ -12,7 +12,10 @@ const SEEN_ANNOTATION = "kubernetes.io/config.seen";
 /** What the node itself is short of ends no static pod. */
 const TOLERATES_ALL: Toleration = { operator: "Exists", effect: "NoExecute" };
 
-/** A file's pod as it runs on this node. Its uid is made of what the file says and of where it is, so that the same file is the same pod for every agent. Pure. */
+/**
+ * A file's pod as it runs on this node. Its uid is made of what the file says and of where it is, so that the same file is the same pod for
+ * every agent. Pure.
+ */
 export function asStaticPod(pod: Pod, file: string, nodeName: string, nowText: string): Pod {
   const { metadata, spec } = pod;
   const uid = metadata.uid || hashOf(pod, file, nodeName);

@@ -35,7 +35,10 @@ function isPropagated({ spec }: Pod, name: string): boolean {
   );
 }
 
-/** What to mount for the medium; nothing for the disk. Memory is bounded by what the volume or else the pod may use, and sticky as the kernel and upstream have it. */
+/**
+ * What to mount for the medium; nothing for the disk. Memory is bounded by what the volume or else the pod may use, and sticky as the
+ * kernel and upstream have it.
+ */
 function fileSystemFor(pod: Pod, { name, emptyDir = {} }: Volume): { readonly type: string; readonly options: string } | undefined {
   const { medium = "", sizeLimit } = emptyDir;
   if (medium === "") return undefined;

@@ -74,7 +74,10 @@ export interface ExpansionParts {
   readonly clock: Clock;
 }
 
-/** Has a volume grown, by its driver or by this agent, and tells of it in the claim. Rejects when it would not, unless a driver only would not while it is in use. */
+/**
+ * Has a volume grown, by its driver or by this agent, and tells of it in the claim. Rejects when it would not, unless a driver only would
+ * not while it is in use.
+ */
 export async function executeExpansion(
   { client, events, clock }: ExpansionParts,
   pod: Pod,

@@ -71,7 +71,10 @@ export async function callWebhook(
   );
 }
 
-/** What is left of the request's time, in whole seconds, as a webhook is told: begun ones count, and one at least. When that time is over, the request's signal ends the call. */
+/**
+ * What is left of the request's time, in whole seconds, as a webhook is told: begun ones count, and one at least. When that time is over,
+ * the request's signal ends the call.
+ */
 function secondsLeft(ms: number): number {
   return Math.max(1, Math.ceil(ms / 1000));
 }

@@ -48,7 +48,10 @@ export function groupPods(pods: readonly Pod[], metrics: readonly PodMetrics[], 
   return { usage, ready: usage.size, unready, missing };
 }
 
-/** What each pod requests of the resource: as a whole where it says so, or else in its containers. Throws an Error for one that requests none: a share of nothing cannot be told. */
+/**
+ * What each pod requests of the resource: as a whole where it says so, or else in its containers. Throws an Error for one that requests
+ * none: a share of nothing cannot be told.
+ */
 export function requestsOf(pods: readonly Pod[], { resource, container }: UsageQuery): ReadonlyMap<string, number> {
   return new Map(
     pods.map((pod) => {

@@ -88,7 +88,10 @@ function provision({ claim, storageClass, nodes }: ClaimInputs, node: Node | und
   ];
 }
 
-/** A claim that names its volume waits for it, takes it if it is free and fits, and never takes another. Where each names the other somebody wants just that, whatever class was put in since. */
+/**
+ * A claim that names its volume waits for it, takes it if it is free and fits, and never takes another. Where each names the other somebody
+ * wants just that, whatever class was put in since.
+ */
 function planNamed({ claim, named }: ClaimInputs): readonly Action[] {
   if (named === undefined) return phase(claim, "Pending");
   if (named.spec?.claimRef !== undefined)
@@ -135,7 +138,10 @@ function bind(volume: Volume, claim: Claim): readonly Action[] {
   return [...actions, ...boundStatus(volume, claim)];
 }
 
-/** The claim's status shows its volume's modes and, from when they met, its size; who makes the volume grow says when it has. Folders have grown by saying so. */
+/**
+ * The claim's status shows its volume's modes and, from when they met, its size; who makes the volume grow says when it has. Folders have
+ * grown by saying so.
+ */
 function boundStatus(volume: Volume, claim: Claim): readonly Action[] {
   const { spec } = volume;
   const attributesClass = spec?.volumeAttributesClassName;

@@ -15,7 +15,10 @@ export interface RepositoryFiles {
   list(path: string): Promise<readonly (readonly [path: string, id: string])[]>;
 }
 
-/** What a build has looked at: path → the file's id, `directory`, or `none`; a path that ends in `/` → the id of the whole folder. As long as all still hold, its result does. */
+/**
+ * What a build has looked at: path → the file's id, `directory`, or `none`; a path that ends in `/` → the id of the whole folder. As long
+ * as all still hold, its result does.
+ */
 export type FileDependencies = ReadonlyMap<string, string>;
 
 /** Files that remember what was asked of them. */

@@ -4,7 +4,8 @@ import { BuildFault } from "./kustomize-error.ts";
 
 /**
  * Strategic merge as kustomize does it, which differs from the API server's in small ways that repositories rely on: items of the
- * patch come first, several keys may tell items apart, and kinds without a schema merge maps and replace lists. Both arguments are changed; the result shares their parts.
+ * patch come first, several keys may tell items apart, and kinds without a schema merge maps and replace lists. Both arguments are changed;
+ * the result shares their parts.
  *
  * Returns undefined when the patch deletes the whole value.
  */

@@ -44,7 +44,10 @@ export function globExpression(glob: string): Glob {
   return compiled(`^${globSource(glob)}$`);
 }
 
-/** In time linear in the text, whatever a repository brings: of `*a*a*a*a` and its like, other engines try every way there is. A set that is none, such as `[z-a]`, fits nothing. */
+/**
+ * In time linear in the text, whatever a repository brings: of `*a*a*a*a` and its like, other engines try every way there is. A set that is
+ * none, such as `[z-a]`, fits nothing.
+ */
 function compiled(source: string): Glob {
   let glob = globs.get(source);
   if (glob === undefined) globs.set(source, (glob = compileSource(source)));

@@ -1,7 +1,10 @@
 import { setImmediate } from "node:timers/promises";
 import type { TreeEntry } from "../git/git-source.ts";
 
-/** More than a repository of manifests has. Folders that stand in each other ten times over are a few objects in Git, and without end to whoever follows them. */
+/**
+ * More than a repository of manifests has. Folders that stand in each other ten times over are a few objects in Git, and without end to
+ * whoever follows them.
+ */
 const ENTRIES_MAX = 500_000;
 /** After so many, whatever else the server has to do comes first. */
 const ENTRIES_PER_TURN = 10_000;

@@ -36,7 +36,10 @@ export interface Assumed {
   readonly kinds: ReadonlySet<string>;
 }
 
-/** Asks the API server what each object would become, except those that are plainly as they should be. Rejects when the server cannot answer; what it refuses is an outcome. */
+/**
+ * Asks the API server what each object would become, except those that are plainly as they should be. Rejects when the server cannot
+ * answer; what it refuses is an outcome.
+ */
 export async function dryRunObjects(
   client: Client,
   actAs: ActAs,

@@ -29,7 +29,10 @@ export interface WebhookReceiver {
 const BODY_BYTES_MAX = 8 << 20;
 const REQUEST_TIMEOUT_MS = 30_000;
 
-/** Listens for forges that tell of pushes: `POST /hook`, or `/hook/<source>`. They only wake the one conditional look, which finds out by itself what is new. */
+/**
+ * Listens for forges that tell of pushes: `POST /hook`, or `/hook/<source>`. They only wake the one conditional look, which finds out by
+ * itself what is new.
+ */
 export async function startWebhookReceiver(options: WebhookReceiverOptions): Promise<WebhookReceiver> {
   const app = Fastify({ bodyLimit: BODY_BYTES_MAX, requestTimeout: REQUEST_TIMEOUT_MS, forceCloseConnections: true });
   app.removeAllContentTypeParsers();

@@ -8,7 +8,10 @@ import { staleEntries } from "./inventory.ts";
 
 const SHOWN_MAX = 20;
 
-/** Objects of the cluster that carry our label and that no commit wants, kept up to date by what is told of each change; and those of them that no repository holds. */
+/**
+ * Objects of the cluster that carry our label and that no commit wants, kept up to date by what is told of each change; and those of them
+ * that no repository holds.
+ */
 export class Orphans {
   readonly #objects = new Map<string, KubeObject>();
   #described: readonly string[] = [];

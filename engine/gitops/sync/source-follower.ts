@@ -84,7 +84,10 @@ export class SourceFollower {
     if (this.#looks === 0) await new Promise<void>((resolve) => this.#lookWaiters.push(resolve));
   }
 
-  /** Whether encrypted files are opened for the plan of a ref that is not the desired branch. `isOwn`: only who may write to the repository can have brought it. */
+  /**
+   * Whether encrypted files are opened for the plan of a ref that is not the desired branch. `isOwn`: only who may write to the repository
+   * can have brought it.
+   */
   async mayOpen(isOwn: boolean): Promise<boolean> {
     const { synchroniser, record, loader } = this.#options;
     // What ran before a start may not be admitted again yet, and its rules hold all the same.

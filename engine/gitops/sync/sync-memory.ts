@@ -46,7 +46,10 @@ export class SyncMemory {
   #objects: ReadonlyMap<string, DesiredObject> = new Map();
   #lists: ObjectsByUnit = new Map();
 
-  /** Everything that must be looked at, and why. `asWanted` is the form in which an object is compared; `isPlain`: it is the object itself, for all of a unit. */
+  /**
+   * Everything that must be looked at, and why. `asWanted` is the form in which an object is compared; `isPlain`: it is the object itself,
+   * for all of a unit.
+   */
   toLook(objects: ReadonlyMap<string, DesiredObject>, asWanted: (desired: DesiredObject) => Wanted, isPlain: (unit: string) => boolean): readonly Look[] {
     const looks: Look[] = [];
     const passed = new Set<string>();

@@ -13,7 +13,10 @@ type Path = string;
 
 const below = (path: Path, name: string | number) => (path === "" ? String(name) : `${path}.${name}`);
 
-/** Everything wrong with one value, in upstream's order: its type, what holds of it as a whole, its bounds with what is inside of it, its fields that are missing. */
+/**
+ * Everything wrong with one value, in upstream's order: its type, what holds of it as a whole, its bounds with what is inside of it, its
+ * fields that are missing.
+ */
 export function valueErrors(schema: JsonSchema, value: unknown, path: Path, whole: readonly FieldError[], inside: readonly FieldError[]): FieldError[] {
   const wrong = typeError(schema, value, path);
   if (value === null) return [...wrong, ...enumErrors(schema, value, path)];

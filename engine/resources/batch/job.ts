@@ -71,7 +71,10 @@ function withJobSpecDefaults(spec: JobSpec): JobSpec {
   };
 }
 
-/** A Job finds its pods by its own uid, unless its author insists on a selector. Labels that a Job which is copied brings along are replaced only where nobody set them. */
+/**
+ * A Job finds its pods by its own uid, unless its author insists on a selector. Labels that a Job which is copied brings along are replaced
+ * only where nobody set them.
+ */
 function withGeneratedSelector(job: Job): Job {
   if (job.spec.manualSelector === true) return job;
   const { uid = "", name = "" } = job.metadata;

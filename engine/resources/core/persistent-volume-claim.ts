@@ -67,7 +67,10 @@ function withSpec(claim: PersistentVolumeClaim, old?: PersistentVolumeClaim): Pe
   return claim.spec === undefined ? claim : { ...claim, spec: withBothSources(withKnownSources(claim.spec, old?.spec)) };
 }
 
-/** The old field for a source alone never took more than claims and snapshots, and the new one takes nothing from another namespace: what is there is dropped, unless it was there before. */
+/**
+ * The old field for a source alone never took more than claims and snapshots, and the new one takes nothing from another namespace: what is
+ * there is dropped, unless it was there before.
+ */
 function withKnownSources(
   { dataSource, dataSourceRef, ...rest }: PersistentVolumeClaimSpec,
   old: PersistentVolumeClaimSpec | undefined,

@@ -20,7 +20,10 @@ export function isBindCompleted({ metadata }: PersistentVolumeClaim): boolean {
   return metadata.annotations?.[BIND_COMPLETED_ANNOTATION] !== undefined;
 }
 
-/** Why a volume cannot serve a claim; undefined when it can. Whose it is, is not asked, but that one made for this claim need not be of its class, which may be a default that came over it. */
+/**
+ * Why a volume cannot serve a claim; undefined when it can. Whose it is, is not asked, but that one made for this claim need not be of its
+ * class, which may be a default that came over it.
+ */
 export function describeMismatch(volume: PersistentVolume, claim: PersistentVolumeClaim): string | undefined {
   if (compareQuantities(volume.spec?.capacity?.["storage"] ?? "0", claim.spec?.resources?.requests?.["storage"] ?? "0") < 0) return "requested PV is too small";
   if (!isVolumeFor(volume, claim) && volumeClassName(volume) !== claimClassName(claim)) return "storageClassName does not match";

@@ -28,7 +28,10 @@ export function validateEphemeralContainers(pod: Pod, old: Pod): FieldError[] {
 
 type Resized = Pick<Container, "name" | "resources" | "resizePolicy">;
 
-/** What a write to `resize` covers: what the pod and its containers ask for, and how they take a change of it. Other containers than before are the validation's to refuse. */
+/**
+ * What a write to `resize` covers: what the pod and its containers ask for, and how they take a change of it. Other containers than before
+ * are the validation's to refuse.
+ */
 export function withResources(pod: Pod, old: Pod): Pod {
   if (orderErrors(pod, old).length > 0) return { ...old, spec: pod.spec };
   const resized = <T extends Resized>(container: T, wanted: readonly Resized[] | undefined): T => {
@@ -54,7 +57,10 @@ export function withResources(pod: Pod, old: Pod): Pod {
   };
 }
 
-/** A resize changes how much of processor and memory a container gets, never how the pod is classed. `qosOf` classes it. What takes a limit away is told of that too, and not of the class alone. */
+/**
+ * A resize changes how much of processor and memory a container gets, never how the pod is classed. `qosOf` classes it. What takes a limit
+ * away is told of that too, and not of the class alone.
+ */
 export function validateResize(pod: Pod, old: Pod, qosOf: (spec: Pod["spec"]) => string): FieldError[] {
   const misplaced = orderErrors(pod, old);
   if (misplaced.length > 0) return misplaced;

@@ -42,7 +42,10 @@ export function validatePod({ metadata, spec }: Pod): FieldError[] {
   ];
 }
 
-/** Rules for a pod's spec beyond its schema, as upstream states them. `path` is the spec's place, such as `spec.template.spec`; `podName` is there for pods, not for templates of them. */
+/**
+ * Rules for a pod's spec beyond its schema, as upstream states them. `path` is the spec's place, such as `spec.template.spec`; `podName` is
+ * there for pods, not for templates of them.
+ */
 export function validatePodSpec(spec: PodSpec, path: string, podName?: string): FieldError[] {
   const volumes = judgeVolumes(spec.volumes ?? [], `${path}.volumes`, { podName });
   const context = podContext(spec, volumes.good);

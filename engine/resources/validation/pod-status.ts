@@ -3,7 +3,10 @@ import { familyOf } from "../../lib/ip-address.ts";
 import type { Pod, PodStatus } from "../types.ts";
 import { addressErrors } from "./ip.ts";
 
-/** Addresses of a pod and of its machine, which other nodes write into their rules: a node that is taken over may not say anything else. What was there before stays good. */
+/**
+ * Addresses of a pod and of its machine, which other nodes write into their rules: a node that is taken over may not say anything else.
+ * What was there before stays good.
+ */
 export function validatePodStatusUpdate({ status = {} }: Pod, { status: before = {} }: Pod): FieldError[] {
   const { hostIP = "", hostIPs = [] } = status;
   const isHostKnown = hostIPs[0] === undefined || hostIPs[0].ip === hostIP;

@@ -26,7 +26,10 @@ export interface ParsedSchedulerConfig {
   readonly notices: readonly string[];
 }
 
-/** Reads a KubeSchedulerConfiguration. Throws an Error with every problem, each with `file` and line; what follows a field that cannot be read is not judged. */
+/**
+ * Reads a KubeSchedulerConfiguration. Throws an Error with every problem, each with `file` and line; what follows a field that cannot be
+ * read is not judged.
+ */
 export function parseSchedulerConfig(text: string, file: string): ParsedSchedulerConfig {
   const document = readDocument(text, file);
   const place = (field: string) => `${file}:${document.lineOf(stepsOf(field))} ${field}`;

@@ -179,7 +179,10 @@ interface ReadPart {
   readonly errors: readonly FieldError[];
 }
 
-/** A part of a pod's specification, read as the API reads it; what it holds is for others to judge. Throws with the place of what is unknown or of a wrong type. */
+/**
+ * A part of a pod's specification, read as the API reads it; what it holds is for others to judge. Throws with the place of what is unknown
+ * or of a wrong type.
+ */
 function readPart(args: ConfigFields, name: string, specOf: (value: unknown) => object): ReadPart {
   const value = args.value(name);
   if (value === undefined || value === null) return { value: [], errors: [] };

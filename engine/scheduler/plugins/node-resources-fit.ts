@@ -89,7 +89,10 @@ interface Use {
   readonly used: number;
 }
 
-/** With what containers are taken to need that ask for nothing. Undefined of what the node has nothing of, and of an extended resource that the pod does not ask for. */
+/**
+ * With what containers are taken to need that ask for nothing. Undefined of what the node has nothing of, and of an extended resource that
+ * the pod does not ask for.
+ */
 function useOf(pod: PodInfo, node: NodeInfo, name: string): Use | undefined {
   return useBy(node.allocatable[name], pod.scoredRequests[name] ?? pod.requests[name], node.scoredRequested[name] ?? node.requested[name], name);
 }

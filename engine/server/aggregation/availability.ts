@@ -40,7 +40,10 @@ class AvailabilityRunner {
   readonly #signal: AbortSignal;
   /** Whose presence is to be looked at. */
   readonly #queue: Workqueue;
-  /** Who has to be asked what it serves, as upstream whether it counts as present or not: who takes his time for that keeps nobody's presence from being seen. */
+  /**
+   * Who has to be asked what it serves, as upstream whether it counts as present or not: who takes his time for that keeps nobody's
+   * presence from being seen.
+   */
   readonly #learning: Workqueue;
 
   constructor(options: AvailabilityOptions, signal: AbortSignal) {

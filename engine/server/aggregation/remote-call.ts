@@ -23,7 +23,10 @@ export interface RemoteCallParts {
 const TIMEOUT_MS = 60_000;
 const READS: ReadonlySet<string> = new Set(["get", "list", "watch"]);
 
-/** Asks the server that answers for this part of the API, in the user's name, as the same request over HTTP would be passed on to it. Rejects with StatusErrors. */
+/**
+ * Asks the server that answers for this part of the API, in the user's name, as the same request over HTTP would be passed on to it.
+ * Rejects with StatusErrors.
+ */
 export async function callRemote(request: ApiRequest, remote: RemoteVersion, parts: RemoteCallParts): Promise<ApiResult> {
   // What another server has written cannot be taken back when the commit around it fails.
   if (parts.store.isInTransaction && !READS.has(request.verb))

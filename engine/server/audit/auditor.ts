@@ -125,7 +125,10 @@ export class AuditRecord {
     this.#objectRef = beginning.resource === undefined ? undefined : referenceTo(beginning.resource);
   }
 
-  /** Whom the user acts as, and the right by which he does where it is for some verbs only. What is recorded of him, he himself decides: nobody gets out of a policy by acting as somebody else. */
+  /**
+   * Whom the user acts as, and the right by which he does where it is for some verbs only. What is recorded of him, he himself decides:
+   * nobody gets out of a policy by acting as somebody else.
+   */
   actsAs(user: UserInfo, constraint: string | undefined): void {
     this.#impersonation = { impersonatedUser: user, ...(constraint === undefined ? {} : { authenticationMetadata: { impersonationConstraint: constraint } }) };
   }
@@ -162,7 +165,10 @@ export class AuditRecord {
     if (this.#beginning.isLongRunning) this.reach("ResponseStarted");
   }
 
-  /** The answer is about to end, or has ended; what comes after the first time changes nothing. Resolves when the record is where it must be before the client gets the end; undefined where nobody waits for that. */
+  /**
+   * The answer is about to end, or has ended; what comes after the first time changes nothing. Resolves when the record is where it must be
+   * before the client gets the end; undefined where nobody waits for that.
+   */
   complete(): Promise<unknown> | undefined {
     if (this.#isComplete) return undefined;
     this.#isComplete = true;
@@ -219,7 +225,10 @@ export class AuditRecord {
     this.#objectRef = { ...found, ...this.#objectRef };
   }
 
-  /** Whether the failure may show a part of a Secret: what is wrong with a body is told with the values that are wrong, and of a patch with all that came of it. */
+  /**
+   * Whether the failure may show a part of a Secret: what is wrong with a body is told with the values that are wrong, and of a patch with
+   * all that came of it.
+   */
   #mayQuote({ reason }: Status): boolean {
     const { group, resource } = this.#beginning.resource ?? {};
     return group === "" && resource === "secrets" && (reason === "Invalid" || reason === "BadRequest");

@@ -29,7 +29,10 @@ const WRITES_PER_MINUTE = 6;
 /** Of so many objects it is known; each other one is as if it were new. */
 const OBJECTS_MAX = 10_000;
 
-/** What was written lately: who sees an object another way, such as a server of another release, is not answered each time, or both would write for ever as fast as they can. */
+/**
+ * What was written lately: who sees an object another way, such as a server of another release, is not answered each time, or both would
+ * write for ever as fast as they can.
+ */
 export class RecentWrites {
   readonly #clock: Clock;
   readonly #timesMs: ExpiringCache<readonly number[]>;

@@ -5,14 +5,20 @@ import type { HttpRequest } from "./http-request.ts";
 
 const UNITS_MS: Readonly<Record<string, number>> = { ns: 1e-6, us: 1e-3, µs: 1e-3, ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
-/** How long a request may take: what it says itself, up to the server's own bound; undefined for what runs as long as somebody looks. Throws a 400 for what is no duration. */
+/**
+ * How long a request may take: what it says itself, up to the server's own bound; undefined for what runs as long as somebody looks. Throws
+ * a 400 for what is no duration.
+ */
 export function deadlineMs({ query }: Pick<HttpRequest, "query">, info: RequestInfo, maxMs: number): number | undefined {
   if (maxMs === 0 || isLongRunning(info, query)) return undefined;
   const asked = parseDuration(query.get("timeout") ?? "");
   return asked > 0 && asked < maxMs ? asked : maxMs;
 }
 
-/** Rejects with upstream's 504 when the work is not done in time, and says so by `giveUp`. What was begun in the store goes on nevertheless: it cannot be taken back. */
+/**
+ * Rejects with upstream's 504 when the work is not done in time, and says so by `giveUp`. What was begun in the store goes on nevertheless:
+ * it cannot be taken back.
+ */
 export function within<T>(clock: Clock, ms: number | undefined, work: Promise<T>, giveUp: () => void = () => {}): Promise<T> {
   if (ms === undefined) return work;
   return new Promise((resolve, reject) => {

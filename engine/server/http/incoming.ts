@@ -78,7 +78,10 @@ export class RequestBody {
     return this.#length;
   }
 
-  /** The whole body, to be asked for once; undefined when there is none, or none that means anything. Rejects with a 413 for one that is too long, and when it breaks off. */
+  /**
+   * The whole body, to be asked for once; undefined when there is none, or none that means anything. Rejects with a 413 for one that is too
+   * long, and when it breaks off.
+   */
   async read(): Promise<Buffer | undefined> {
     const { method, headers, hasBody } = this.#incoming;
     if (!hasBody || method === "GET" || method === "HEAD") return undefined;

@@ -43,7 +43,10 @@ export function distinctHeaders({ headers, rawHeaders }: { readonly headers: Hea
   return { ...headers, ...Object.fromEntries(Object.entries(distinct).filter(([name, values]) => values.length > 1 && headers[name] !== undefined)) };
 }
 
-/** What a client has shown of itself. An authorization that is not a bearer token says nothing: proxies and probes send such ones, and others beside a certificate. */
+/**
+ * What a client has shown of itself. An authorization that is not a bearer token says nothing: proxies and probes send such ones, and
+ * others beside a certificate.
+ */
 export function credentialsOf({ certificate }: Connection, headers: Headers): Credentials {
   const [authorization] = [headers["authorization"]].flat();
   const bearer = bearerOfHeader(authorization) ?? bearerOfProtocols(headers["sec-websocket-protocol"]);

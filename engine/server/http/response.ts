@@ -113,7 +113,10 @@ export function warningHeaders(warnings: readonly string[]): { readonly warning?
   return warnings.length === 0 ? {} : { warning: bounded(warnings).map(warningHeader) };
 }
 
-/** Texts may repeat what a client has sent, however long, and few clients take headers of any length: where there is too much, each is cut, and the last ones are left out. */
+/**
+ * Texts may repeat what a client has sent, however long, and few clients take headers of any length: where there is too much, each is cut,
+ * and the last ones are left out.
+ */
 function bounded(warnings: readonly string[]): readonly string[] {
   if (warnings.reduce((sum, text) => sum + text.length, 0) <= WARNINGS_LENGTH_MAX) return warnings;
   const kept: string[] = [];

@@ -16,7 +16,10 @@ export type YamlReader = (text: string) => YamlBody;
 /** A body is bounded before it is read. */
 const BODY_YAML_LIMITS = { ...DEFAULT_YAML_LIMITS, bytesMax: Number.POSITIVE_INFINITY };
 
-/** The one document of a body. Of keys that are there twice the last one counts, as everywhere; whether they are an error is the request's to say. Throws a YamlError. */
+/**
+ * The one document of a body. Of keys that are there twice the last one counts, as everywhere; whether they are an error is the request's
+ * to say. Throws a YamlError.
+ */
 export function readYamlBody(text: string): YamlBody {
   // What clients apply is JSON, which is YAML as well and read many times faster.
   return readAsJson(text) ?? readAsYaml(text);

@@ -24,7 +24,10 @@ export class YamlThread {
   #lastId = 0;
   readonly #waiting = new Map<number, (reply: YamlReply) => void>();
 
-  /** A reader that has read this body; undefined for one that is short. What is JSON is read here, in a tenth of the time. The reader throws as `readYamlBody`, with the message alone. */
+  /**
+   * A reader that has read this body; undefined for one that is short. What is JSON is read here, in a tenth of the time. The reader throws
+   * as `readYamlBody`, with the message alone.
+   */
   async readAhead(bytes: Buffer): Promise<YamlReader | undefined> {
     if (bytes.length < BYTES_MIN) return undefined;
     const text = bytes.toString("utf8");

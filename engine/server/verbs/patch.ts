@@ -68,7 +68,10 @@ function patched(exchange: Exchange<RequestOf<"patch">>, current: KubeObject): W
   return { object: placeInNamespace(exchange, object), isTracked: false };
 }
 
-/** What the patch makes of an object of the kind; `refuse` throws what is wrong with its shape. Throws upstream's 422 for what is none any more and, when strict, for fields that nobody knows or that are there twice. */
+/**
+ * What the patch makes of an object of the kind; `refuse` throws what is wrong with its shape. Throws upstream's 422 for what is none any
+ * more and, when strict, for fields that nobody knows or that are there twice.
+ */
 function patchedAs<T extends KubeObject>(
   exchange: Exchange<RequestOf<"patch">>,
   kind: Decodable<T>,
@@ -102,7 +105,10 @@ function patchedAs<T extends KubeObject>(
   return object;
 }
 
-/** A strategic patch is put into a value of Go's type, which has its kind whatever the patch says; what other patches make is read anew, as what it says that it is. */
+/**
+ * A strategic patch is put into a value of Go's type, which has its kind whatever the patch says; what other patches make is read anew, as
+ * what it says that it is.
+ */
 function withKindOf<T extends KubeObject>(kind: Decodable<T>, request: RequestOf<"patch">, value: unknown): unknown {
   if (kind.content !== undefined || typeof value !== "object" || value === null) return value;
   const apiVersion = formatApiVersion(kind.group, kind.version);
@@ -164,7 +170,10 @@ function objectPatch(body: unknown): Record<string, unknown> {
   return body as Record<string, unknown>; // checked above
 }
 
-/** The intent of an apply: of this kind and name, without managed fields, of the types that the kind has. Throws upstream's failures: what does not fit its schema is a 500 without a reason. */
+/**
+ * The intent of an apply: of this kind and name, without managed fields, of the types that the kind has. Throws upstream's failures: what
+ * does not fit its schema is a 500 without a reason.
+ */
 function checkedIntent(
   exchange: Exchange<RequestOf<"patch">>,
   kind: Pick<ResourceDefinition, "group" | "version" | "kind" | "schema" | "content">,

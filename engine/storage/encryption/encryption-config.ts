@@ -23,7 +23,10 @@ const PROVIDERS = ["kms", "aesgcm", "aescbc", "secretbox", "identity"] as const;
 /** What upstream keeps for itself. */
 const UNSERVED = ["apiserveripinfo", "serviceipallocations", "servicenodeportallocations"];
 
-/** Reads an EncryptionConfiguration of upstream's form. Throws with every problem, before any plugin is connected to, or with the first field that cannot be read; keys are never part of a message. */
+/**
+ * Reads an EncryptionConfiguration of upstream's form. Throws with every problem, before any plugin is connected to, or with the first
+ * field that cannot be read; keys are never part of a message.
+ */
 export function parseEncryptionConfig(text: string, openKms: OpenKms): readonly EncryptionRule[] {
   const root = new ConfigFields(parseYamlDocuments(text)[0]?.value, "");
   if (!API_VERSIONS.includes(root.text("apiVersion") ?? "") || !KINDS.includes(root.text("kind") ?? ""))
