@@ -5,7 +5,8 @@ import { parseQuantity } from "../engine/apimachinery/quantity.ts";
 import { dnsSubdomainError } from "../engine/apimachinery/names.ts";
 import { parseBlock, parseHostAddress, parsePair, type IpFamily } from "../engine/lib/ip-address.ts";
 import { variableName } from "../engine/options/flag-names.ts";
-import { bool, durationMs, list, oneOf } from "../engine/options/option-values.ts";
+import { bool, durationMs, oneOf } from "../engine/options/option-values.ts";
+import { commaList } from "../engine/lib/comma-list.ts";
 import { parseTlsCiphers, parseTlsGroups, parseTlsVersion, type TlsVersion } from "../engine/server/http/tls-settings.ts";
 import { parseNodeLabels, parseTaints } from "./node/registration.ts";
 import { parseReserved } from "./resources/reserved.ts";
@@ -178,9 +179,14 @@ export const agentOptions: readonly AgentOptionRow[] = [
     flags: "--tls-cipher-suites <names>",
     description: "its ciphers below TLS 1.3, by their IANA names (default: OpenSSL's)",
     default: "",
-    parse: (text) => parseTlsCiphers(list(text)),
+    parse: (text) => parseTlsCiphers(commaList(text)),
   },
-  { key: "tlsCurvePreferences", description: "its ways to agree on a key, by their numbers in TLS", default: "", parse: (text) => parseTlsGroups(list(text)) },
+  {
+    key: "tlsCurvePreferences",
+    description: "its ways to agree on a key, by their numbers in TLS",
+    default: "",
+    parse: (text) => parseTlsGroups(commaList(text)),
+  },
   {
     key: "authenticationTokenWebhookCacheTtl",
     variable: "MAINSTAY_KUBELET_AUTHENTICATION_TOKEN_WEBHOOK_CACHE_TTL",
@@ -312,7 +318,7 @@ export const agentOptions: readonly AgentOptionRow[] = [
     flags: "--allowed-unsafe-sysctls <names>",
     description: "kernel parameters that pods may set though they may touch others, separated by commas; a trailing * stands for anything",
     default: "",
-    parse: list,
+    parse: commaList,
   },
   {
     key: "containerLogMaxSize",

@@ -1,30 +1,8 @@
-const RESERVED = new Set([
-  "true",
-  "false",
-  "null",
-  "in",
-  "as",
-  "break",
-  "const",
-  "continue",
-  "else",
-  "for",
-  "function",
-  "if",
-  "import",
-  "let",
-  "loop",
-  "package",
-  "namespace",
-  "return",
-  "var",
-  "void",
-  "while",
-]);
+import { KEYWORDS } from "./reserved-words.ts";
 
 /** How CEL expressions write a field of a schema, by Kubernetes' escapes; undefined for names that they cannot write at all. */
 export function escapeFieldName(name: string): string | undefined {
-  if (RESERVED.has(name)) return `__${name}__`;
+  if (KEYWORDS.has(name)) return `__${name}__`;
   const escaped = name.replace(/__|[.\-/]/g, (part) => ({ __: "__underscores__", ".": "__dot__", "-": "__dash__", "/": "__slash__" })[part] ?? part);
   return /^[A-Za-z_][A-Za-z0-9_]*$/.test(escaped) ? escaped : undefined;
 }
@@ -33,6 +11,6 @@ export function escapeFieldName(name: string): string | undefined {
 export function unescapeFieldName(name: string): string {
   if (!name.includes("__")) return name;
   const keyword = /^__([a-z]+)__$/.exec(name)?.[1];
-  if (keyword !== undefined && RESERVED.has(keyword)) return keyword;
+  if (keyword !== undefined && KEYWORDS.has(keyword)) return keyword;
   return name.replace(/__(underscores|dot|dash|slash)__/g, (_, word: string) => ({ underscores: "__", dot: ".", dash: "-", slash: "/" })[word] ?? "");
 }

@@ -2,26 +2,8 @@ import type { Expr, MessageField } from "./ast.ts";
 import { CelCompileError } from "./cel-error.ts";
 import { tokenize, type Token } from "./lexer.ts";
 import { expandMacro } from "./macros.ts";
+import { RESERVED_WORDS } from "./reserved-words.ts";
 
-const RESERVED = new Set([
-  "as",
-  "break",
-  "const",
-  "continue",
-  "else",
-  "for",
-  "function",
-  "if",
-  "import",
-  "let",
-  "loop",
-  "package",
-  "namespace",
-  "return",
-  "var",
-  "void",
-  "while",
-]);
 const BINARY: readonly (readonly string[])[] = [
   ["==", "!=", "<", "<=", ">", ">=", "in"],
   ["+", "-"],
@@ -159,7 +141,7 @@ class Parser {
     this.#accept("."); // a name from the root: there is only one container
     const { name, isQuoted, at } = this.#name(`no viable alternative at input '${token.text}'`);
     if (isQuoted) this.#fail("unsupported syntax: '`'", at);
-    if (RESERVED.has(name)) this.#fail(`reserved identifier: ${name}`, at);
+    if (RESERVED_WORDS.has(name)) this.#fail(`reserved identifier: ${name}`, at);
     return this.#accept("(") ? this.#call(name, undefined, this.#arguments(), at) : { is: "ident", name, at };
   }
 

@@ -5,7 +5,8 @@ import { metricsOptions, type MetricsConfig } from "./metrics-options.ts";
 import { parsePortRange, type PortRange } from "../registry/port-range.ts";
 import { servingOptions, type ServingConfig } from "./serving-options.ts";
 import { tracingOptions, type TracingConfig } from "./tracing-options.ts";
-import { amount, bool, durationMs, list, wholeNumber, type OptionRowOf } from "./option-values.ts";
+import { amount, bool, durationMs, wholeNumber, type OptionRowOf } from "./option-values.ts";
+import { commaList } from "../lib/comma-list.ts";
 
 /** How requests are bounded, recorded and admitted: switches under upstream's names. */
 export interface ApiConfig extends AuditConfig, MetricsConfig, ServingConfig, TracingConfig {
@@ -70,7 +71,7 @@ export const apiOptions: readonly OptionRowOf<ApiConfig>[] = [
     flags: "--enable-admission-plugins <names>",
     description: "admission plugins that run beside the usual ones",
     default: "",
-    parse: list,
+    parse: commaList,
     repeats: true,
   },
   {
@@ -78,7 +79,7 @@ export const apiOptions: readonly OptionRowOf<ApiConfig>[] = [
     flags: "--disable-admission-plugins <names>",
     description: "usual ones that do not run",
     default: "",
-    parse: list,
+    parse: commaList,
     repeats: true,
   },
   {
@@ -165,7 +166,7 @@ function eventTtl(text: string): number {
 
 function gates(text: string): Readonly<Record<string, boolean>> {
   return Object.fromEntries(
-    list(text).map((pair) => {
+    commaList(text).map((pair) => {
       const [, name = "", value] = /^([A-Z][A-Za-z0-9]*)=(true|false)$/.exec(pair) ?? [];
       if (name === "") throw new Error("must be pairs such as SomeFeature=true");
       return [name, value === "true"];
@@ -178,7 +179,7 @@ function apiVersions(text: string): Readonly<Record<string, boolean>> {
   const served = new Set(["api/all", "api/ga", ...catalog.map(({ group, version }) => `${group === "" ? "api" : group}/${version}`)]);
   const absent = new Set(["api/beta", "api/alpha"]);
   return Object.fromEntries(
-    list(text).map((pair) => {
+    commaList(text).map((pair) => {
       const [, name = "", value = "true"] = /^([a-z0-9.]+\/[a-z0-9]+(?:\/[a-z]+)?)(?:=(true|false))?$/.exec(pair) ?? [];
       if (name === "") throw new Error("must be pairs such as apps/v1=true");
       const isServed = served.has(name.split("/").slice(0, 2).join("/"));

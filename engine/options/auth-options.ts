@@ -1,5 +1,6 @@
 import { AUTHORIZER_TYPES, type AuthorizerType } from "../auth/authorize.ts";
-import { bool, durationMs, list, oneOf, type OptionRowOf } from "./option-values.ts";
+import { bool, durationMs, oneOf, type OptionRowOf } from "./option-values.ts";
+import { commaList } from "../lib/comma-list.ts";
 
 /** Who may: the switches by which operators say who callers are and who decides about them, under upstream's names. */
 export interface AuthConfig {
@@ -145,10 +146,17 @@ export const authOptions: readonly OptionRowOf<AuthConfig>[] = [
     flags: "--oidc-required-claim <claim=value,…>",
     description: "claims that must be as said",
     default: "",
-    parse: list,
+    parse: commaList,
     repeats: true,
   },
-  { key: "oidcSigningAlgs", flags: "--oidc-signing-algs <algorithms>", description: "signatures that are taken", default: "RS256", parse: list, repeats: true },
+  {
+    key: "oidcSigningAlgs",
+    flags: "--oidc-signing-algs <algorithms>",
+    description: "signatures that are taken",
+    default: "RS256",
+    parse: commaList,
+    repeats: true,
+  },
   { key: "requestheaderClientCaFile", flags: "--requestheader-client-ca-file <file>", description: "authority of proxies that say in headers who is calling" },
   {
     key: "proxyClientCertFile",
@@ -161,7 +169,7 @@ export const authOptions: readonly OptionRowOf<AuthConfig>[] = [
     flags: "--requestheader-allowed-names <names>",
     description: "common names of such proxies (default: any)",
     default: "",
-    parse: list,
+    parse: commaList,
     repeats: true,
   },
   {
@@ -169,7 +177,7 @@ export const authOptions: readonly OptionRowOf<AuthConfig>[] = [
     flags: "--requestheader-username-headers <names>",
     description: "headers with the user's name",
     default: "X-Remote-User",
-    parse: list,
+    parse: commaList,
     repeats: true,
   },
   {
@@ -177,7 +185,7 @@ export const authOptions: readonly OptionRowOf<AuthConfig>[] = [
     flags: "--requestheader-uid-headers <names>",
     description: "headers with the user's uid",
     default: "",
-    parse: list,
+    parse: commaList,
     repeats: true,
   },
   {
@@ -185,7 +193,7 @@ export const authOptions: readonly OptionRowOf<AuthConfig>[] = [
     flags: "--requestheader-group-headers <names>",
     description: "headers with the user's groups",
     default: "X-Remote-Group",
-    parse: list,
+    parse: commaList,
     repeats: true,
   },
   {
@@ -193,7 +201,7 @@ export const authOptions: readonly OptionRowOf<AuthConfig>[] = [
     flags: "--requestheader-extra-headers-prefix <prefixes>",
     description: "beginning of headers with more about the user",
     default: "X-Remote-Extra-",
-    parse: list,
+    parse: commaList,
     repeats: true,
   },
   {
@@ -201,7 +209,7 @@ export const authOptions: readonly OptionRowOf<AuthConfig>[] = [
     flags: "--service-account-issuer <urls>",
     description: "issuer of service account tokens; tokens of further ones, after commas, stay good",
     default: "https://kubernetes.default.svc.cluster.local",
-    parse: list,
+    parse: commaList,
     repeats: true,
   },
   {
@@ -220,7 +228,7 @@ export const authOptions: readonly OptionRowOf<AuthConfig>[] = [
     flags: "--service-account-key-file <files>",
     description: "further keys whose signatures stay good",
     default: "",
-    parse: list,
+    parse: commaList,
     repeats: true,
   },
   {
@@ -256,14 +264,14 @@ export const authOptions: readonly OptionRowOf<AuthConfig>[] = [
     flags: "--api-audiences <names>",
     description: "audiences whose tokens this API takes (default: the issuers)",
     default: "",
-    parse: list,
+    parse: commaList,
     repeats: true,
   },
 ];
 
 function listOf(values: readonly string[]): (text: string) => readonly string[] {
   return (text) => {
-    const given = list(text);
+    const given = commaList(text);
     const unknown = given.find((one) => !values.includes(one));
     if (given.length === 0 || unknown !== undefined || new Set(given).size < given.length)
       throw new Error(`must be one or more of ${values.join(", ")}, each once`);

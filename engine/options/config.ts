@@ -8,7 +8,8 @@ import { chooseControllers, type ControllerChoice } from "../controllers/choose-
 import { apiOptions, type ApiConfig } from "./api-options.ts";
 import { flagKey, variableName } from "./flag-names.ts";
 import { networkOptions, networkProblem, type NetworkConfig } from "./network-options.ts";
-import { list, oneOf, positive, type OptionRowOf } from "./option-values.ts";
+import { oneOf, positive, type OptionRowOf } from "./option-values.ts";
+import { commaList } from "../lib/comma-list.ts";
 import { authOptions, tokenSigningProblem, type AuthConfig } from "./auth-options.ts";
 
 /**
@@ -190,7 +191,7 @@ export const serverOptions: readonly OptionRow[] = [
     description:
       "controllers that run, by upstream's names, and the scheduler: foo is on, -foo is off, * is all others but service-lb-controller, which gives Services of type LoadBalancer the nodes' addresses",
     default: "*",
-    parse: (text) => chooseControllers(list(text)),
+    parse: (text) => chooseControllers(commaList(text)),
     repeats: true,
   },
   {

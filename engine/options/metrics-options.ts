@@ -1,4 +1,5 @@
-import { list, type OptionRowOf } from "./option-values.ts";
+import type { OptionRowOf } from "./option-values.ts";
+import { commaList } from "../lib/comma-list.ts";
 import type { AllowedLabels } from "../lib/metrics.ts";
 
 /** Which metrics are shown, and with which labels: switches under upstream's names. */
@@ -33,7 +34,7 @@ export const metricsOptions: readonly OptionRowOf<MetricsConfig>[] = [
 ];
 
 function metricNames(text: string): readonly string[] {
-  const names = list(text);
+  const names = commaList(text);
   const wrong = names.find((name) => !/^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(name));
   if (wrong !== undefined) throw new Error(`must be fully qualified metric names, got ${JSON.stringify(wrong)}`);
   return names;

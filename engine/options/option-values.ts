@@ -13,14 +13,6 @@ export interface OptionRowOf<Config> {
   readonly repeats?: true | "lines";
 }
 
-/** What stands between commas. */
-export function list(text: string): readonly string[] {
-  return text
-    .split(",")
-    .map((part) => part.trim())
-    .filter((part) => part !== "");
-}
-
 export function bool(text: string): boolean {
   if (text !== "true" && text !== "false") throw new Error("must be true or false");
   return text === "true";

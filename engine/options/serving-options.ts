@@ -1,4 +1,5 @@
-import { amount, bool, durationMs, list, type OptionRowOf } from "./option-values.ts";
+import { amount, bool, durationMs, type OptionRowOf } from "./option-values.ts";
+import { commaList } from "../lib/comma-list.ts";
 import { urlHost } from "../lib/ip-address.ts";
 import { parseTlsCiphers, parseTlsGroups, parseTlsVersion, type TlsVersion } from "../server/http/tls-settings.ts";
 
@@ -55,7 +56,7 @@ export const servingOptions: readonly OptionRowOf<ServingConfig>[] = [
     flags: "--tls-cipher-suites <names>",
     description: "ciphers below TLS 1.3, by their IANA names (default: OpenSSL's)",
     default: "",
-    parse: (text) => parseTlsCiphers(list(text)),
+    parse: (text) => parseTlsCiphers(commaList(text)),
     repeats: true,
   },
   {
@@ -63,7 +64,7 @@ export const servingOptions: readonly OptionRowOf<ServingConfig>[] = [
     flags: "--tls-curve-preferences <numbers>",
     description: "ways to agree on a key, by their numbers in TLS: 23, 24, 25, 29, 4587, 4588 and 4589 are known (default: OpenSSL's)",
     default: "",
-    parse: (text) => parseTlsGroups(list(text)),
+    parse: (text) => parseTlsGroups(commaList(text)),
     repeats: true,
   },
   {
@@ -84,7 +85,7 @@ export const servingOptions: readonly OptionRowOf<ServingConfig>[] = [
     flags: "--cors-allowed-origins <patterns>",
     description: "regular expressions of origins whose pages browsers let call the API, such as //example\\.com(:|$); none when empty",
     default: "",
-    parse: (text) => list(text).map(originPattern),
+    parse: (text) => commaList(text).map(originPattern),
     repeats: true,
   },
   {
@@ -156,12 +157,12 @@ function namedCertificates(text: string): readonly NamedCertificateFiles[] {
       const [files = "", names = ""] = line.split(":", 2);
       const [certificate = "", key = "", ...others] = files.split(",").map((part) => part.trim());
       if (certificate === "" || key === "" || others.length > 0) throw new Error("must be cert,key, with names after a colon");
-      return { certificate, key, names: list(names) };
+      return { certificate, key, names: commaList(names) };
     });
 }
 
 function transportSecurity(text: string): readonly string[] {
-  const directives = list(text);
+  const directives = commaList(text);
   if (!directives.every((directive) => /^(max-age=[^=]+|includeSubDomains|preload)$/.test(directive)))
     throw new Error("must be some of max-age=SECONDS, includeSubDomains and preload");
   return directives;

@@ -1,3 +1,4 @@
+import { commaList } from "../../engine/lib/comma-list.ts";
 import { formatQuantity, milliValue, parseQuantity } from "../../engine/apimachinery/quantity.ts";
 import { thresholdAmount, type Threshold } from "./thresholds.ts";
 
@@ -12,16 +13,12 @@ const RESERVABLE = ["cpu", "memory", "ephemeral-storage", "pid"];
 /** `cpu=200m,memory=500Mi`. Throws an Error that names what is wrong. */
 export function parseReserved(text: string): Readonly<Record<string, string>> {
   return Object.fromEntries(
-    text
-      .split(",")
-      .map((part) => part.trim())
-      .filter((part) => part !== "")
-      .map((part) => {
-        const [name = "", amount = ""] = part.split("=");
-        if (!RESERVABLE.includes(name)) throw new Error(`reserved "${part}": only ${RESERVABLE.join(", ")} can be reserved`);
-        if (parseQuantity(amount) < 0) throw new Error(`reserved "${part}": the amount must not be negative`);
-        return [name, amount] as const;
-      }),
+    commaList(text).map((part) => {
+      const [name = "", amount = ""] = part.split("=");
+      if (!RESERVABLE.includes(name)) throw new Error(`reserved "${part}": only ${RESERVABLE.join(", ")} can be reserved`);
+      if (parseQuantity(amount) < 0) throw new Error(`reserved "${part}": the amount must not be negative`);
+      return [name, amount] as const;
+    }),
   );
 }
 

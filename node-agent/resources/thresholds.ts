@@ -1,3 +1,4 @@
+import { commaList } from "../../engine/lib/comma-list.ts";
 import { parseQuantity } from "../../engine/apimachinery/quantity.ts";
 
 /** What is measured; upstream's names. */
@@ -34,48 +35,36 @@ export const DEFAULT_EVICTION_HARD = "memory.available<100Mi,nodefs.available<5%
 
 /** `memory.available<100Mi,nodefs.available<10%`. Throws an Error that names what is wrong. */
 export function parseThresholds(text: string, graceMs: ReadonlyMap<string, number> | undefined = undefined): readonly Threshold[] {
-  return text
-    .split(",")
-    .map((part) => part.trim())
-    .filter((part) => part !== "")
-    .map((part): Threshold => {
-      const [signal = "", value = ""] = part.split("<");
-      if (!isSignal(signal)) throw new Error(`eviction threshold "${part}": the signal must be one of ${SIGNALS.join(", ")}`);
-      const grace = graceMs === undefined ? 0 : graceMs.get(signal);
-      if (grace === undefined) throw new Error(`eviction threshold "${part}": a soft threshold needs a grace period`);
-      return { signal, value: parseValue(part, value), text: value, graceMs: grace };
-    });
+  return commaList(text).map((part): Threshold => {
+    const [signal = "", value = ""] = part.split("<");
+    if (!isSignal(signal)) throw new Error(`eviction threshold "${part}": the signal must be one of ${SIGNALS.join(", ")}`);
+    const grace = graceMs === undefined ? 0 : graceMs.get(signal);
+    if (grace === undefined) throw new Error(`eviction threshold "${part}": a soft threshold needs a grace period`);
+    return { signal, value: parseValue(part, value), text: value, graceMs: grace };
+  });
 }
 
 /** `memory.available=1m30s,…`. */
 export function parseGracePeriods(text: string): ReadonlyMap<string, number> {
   return new Map(
-    text
-      .split(",")
-      .map((part) => part.trim())
-      .filter((part) => part !== "")
-      .map((part) => {
-        const [signal = "", value = ""] = part.split("=");
-        const match = /^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$/.exec(value);
-        if (!isSignal(signal) || match === null || value === "")
-          throw new Error(`eviction grace period "${part}": write it as <signal>=<duration>, such as memory.available=1m30s`);
-        return [signal, (Number(match[1] ?? 0) * 3600 + Number(match[2] ?? 0) * 60 + Number(match[3] ?? 0)) * 1000] as const;
-      }),
+    commaList(text).map((part) => {
+      const [signal = "", value = ""] = part.split("=");
+      const match = /^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$/.exec(value);
+      if (!isSignal(signal) || match === null || value === "")
+        throw new Error(`eviction grace period "${part}": write it as <signal>=<duration>, such as memory.available=1m30s`);
+      return [signal, (Number(match[1] ?? 0) * 3600 + Number(match[2] ?? 0) * 60 + Number(match[3] ?? 0)) * 1000] as const;
+    }),
   );
 }
 
 /** `imagefs.available=2Gi,nodefs.available=5%`. Throws an Error that names what is wrong. */
 export function parseMinimumReclaim(text: string): ReadonlyMap<Signal, Bound> {
   return new Map(
-    text
-      .split(",")
-      .map((part) => part.trim())
-      .filter((part) => part !== "")
-      .map((part) => {
-        const [signal = "", value = ""] = part.split("=");
-        if (!isSignal(signal)) throw new Error(`minimum reclaim "${part}": the signal must be one of ${SIGNALS.join(", ")}`);
-        return [signal, parseValue(part, value)] as const;
-      }),
+    commaList(text).map((part) => {
+      const [signal = "", value = ""] = part.split("=");
+      if (!isSignal(signal)) throw new Error(`minimum reclaim "${part}": the signal must be one of ${SIGNALS.join(", ")}`);
+      return [signal, parseValue(part, value)] as const;
+    }),
   );
 }
 
@@ -83,7 +72,7 @@ export function parseMinimumReclaim(text: string): ReadonlyMap<Signal, Bound> {
 export function mergeThresholds(text: string, defaults: string): string {
   const named = new Set(parseThresholds(text).map(({ signal }) => signal));
   const missing = parseThresholds(defaults).filter(({ signal }) => !named.has(signal));
-  return [...text.split(",").filter((part) => part.trim() !== ""), ...missing.map((threshold) => `${threshold.signal}<${threshold.text}`)].join(",");
+  return [...commaList(text), ...missing.map((threshold) => `${threshold.signal}<${threshold.text}`)].join(",");
 }
 
 /** The bound in the signal's own unit; with `enough`, where it is no longer crossed once it was. */

@@ -1,4 +1,5 @@
 import { CelCompileError } from "../../cel/cel-error.ts";
+import { KEYWORDS } from "../../cel/reserved-words.ts";
 import { duplicateField, invalidField, requiredField, tooMany, type FieldError } from "../../apimachinery/field-error.ts";
 import { qualifiedNameError } from "../../apimachinery/names.ts";
 import { repeatsOf } from "../../lib/repeats.ts";
@@ -7,29 +8,6 @@ import type { Compiled, CompiledVariable } from "./policy-expressions.ts";
 import type { MatchCondition, Variable } from "../types.ts";
 
 const CONDITIONS_MAX = 64;
-const RESERVED = new Set([
-  "true",
-  "false",
-  "null",
-  "in",
-  "as",
-  "break",
-  "const",
-  "continue",
-  "else",
-  "for",
-  "function",
-  "if",
-  "import",
-  "let",
-  "loop",
-  "package",
-  "namespace",
-  "return",
-  "var",
-  "void",
-  "while",
-]);
 
 /** Named conditions of a webhook or a policy. */
 export function validateMatchConditions(conditions: readonly MatchCondition[], { hasParams }: Pick<ExpressionScope, "hasParams">, at: string): FieldError[] {
@@ -85,5 +63,5 @@ export function validateVariables(variables: readonly Variable[], compiled: read
 }
 
 function isIdentifier(name: string): boolean {
-  return /^[_a-zA-Z][_a-zA-Z0-9]*$/.test(name) && !RESERVED.has(name);
+  return /^[_a-zA-Z][_a-zA-Z0-9]*$/.test(name) && !KEYWORDS.has(name);
 }

@@ -2,26 +2,9 @@ import { expect, test } from "vitest";
 import type { ContainerStatus, ResourceRequirements } from "../../../engine/resources/types.ts";
 import type { ContainerState } from "../../../node-agent/cri/runtime.ts";
 import { actualResources } from "../../../node-agent/pods/actual-resources.ts";
+import { aContainerState } from "../../kit/pod-context.ts";
 
-const container = (resources: ContainerState["resources"], state: ContainerState["state"] = "running"): ContainerState => ({
-  id: "i",
-  sandboxId: "s",
-  podUid: "u",
-  name: "c",
-  attempt: 0,
-  state,
-  image: "",
-  imageId: "",
-  createdAtMs: 0,
-  startedAtMs: 0,
-  finishedAtMs: 0,
-  exitCode: 0,
-  reason: "",
-  message: "",
-  logPath: "",
-  annotations: {},
-  ...(resources === undefined ? {} : { resources }),
-});
+const container = (resources: ContainerState["resources"], state: ContainerState["state"] = "running"): ContainerState => aContainerState({ state, ...(resources === undefined ? {} : { resources }) });
 const before = (resources: ResourceRequirements, containerID = "containerd://i"): ContainerStatus => ({
   name: "c",
   image: "",

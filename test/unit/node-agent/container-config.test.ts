@@ -2,18 +2,9 @@ import { expect, test } from "vitest";
 import type { PodSpec } from "../../../engine/resources/types.ts";
 import { computeSandboxConfig } from "../../../node-agent/pods/container-config.ts";
 import { aPod } from "../../kit/objects.ts";
+import { nodeSettings } from "../../kit/pod-context.ts";
 
-const SETTINGS = {
-  nodeName: "n1",
-  hostIps: ["192.0.2.1"],
-  clusterDns: ["10.43.0.10"],
-  clusterDomain: "cluster.local",
-  resolvConf: "",
-  logsDir: "/logs",
-  cgroupRoot: "/pods",
-  memoryBytes: 1 << 30,
-  seccompDir: "/seccomp",
-};
+const SETTINGS = nodeSettings("/node", { clusterDns: ["10.43.0.10"] });
 
 const sandboxOf = (spec: Partial<PodSpec>, shape: object = {}) => computeSandboxConfig(aPod("web", { spec, ...shape }), 0, SETTINGS, undefined);
 

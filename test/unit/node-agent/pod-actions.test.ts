@@ -4,6 +4,7 @@ import { nextBackoffBase, restartBackoffMs, restartsAfter } from "../../../node-
 import { computePodStatus } from "../../../node-agent/pods/pod-status.ts";
 import type { ContainerState, SandboxState } from "../../../node-agent/cri/runtime.ts";
 import type { Container, Pod, PodSpec } from "../../../engine/resources/types.ts";
+import { aContainerState } from "../../kit/pod-context.ts";
 
 const NOW = Date.parse("2026-01-01T12:00:00Z");
 const quiet: ProbeResults = { ready: new Map(), started: new Map(), failed: new Map() };
@@ -18,25 +19,14 @@ function sandbox(over: Partial<SandboxState> = {}): SandboxState {
 }
 
 function container(over: Partial<ContainerState> = {}): ContainerState {
-  return {
+  return aContainerState({
     id: `${over.name ?? "c"}-${over.attempt ?? 0}`,
-    sandboxId: "s",
-    podUid: "u",
-    name: "c",
-    attempt: 0,
-    state: "running",
     image: "i",
     imageId: "sha",
     createdAtMs: NOW - 50_000,
     startedAtMs: NOW - 50_000,
-    finishedAtMs: 0,
-    exitCode: 0,
-    reason: "",
-    message: "",
-    logPath: "",
-    annotations: {},
     ...over,
-  };
+  });
 }
 
 const exited = (over: Partial<ContainerState> = {}) => container({ state: "exited", finishedAtMs: NOW - 1_000, exitCode: 1, ...over });

@@ -5,15 +5,14 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Informer, InformerHandler } from "../../../engine/client/informer.ts";
 import { silentLogger } from "../../../engine/lib/log.ts";
 import { runServices } from "../../../engine/lib/service.ts";
-import { seededRandom } from "../../../engine/lib/random.ts";
 import type { Pod } from "../../../engine/resources/types.ts";
 import { refusePod } from "../../../node-agent/pods/admit-pod.ts";
-import { Limiter } from "../../../node-agent/pods/limiter.ts";
 import type { PodContext } from "../../../node-agent/pods/pod-context.ts";
 import { PodManager } from "../../../node-agent/pods/pod-manager.ts";
 import { createAgentMetrics } from "../../../node-agent/stats/agent-metrics.ts";
 import { FakeRuntime } from "../../kit/fake-runtime.ts";
 import { aPod } from "../../kit/objects.ts";
+import { aPodContext } from "../../kit/pod-context.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";
 
 test("an end that the runtime's records show seconds after its event is seen before the next relist", async () => {
@@ -86,42 +85,12 @@ function aNode(folder: string, allocatable: Record<string, string>, onEnded?: ()
       return () => {};
     },
   } as unknown as Informer<Pod>; // nothing else of it is used
-  const context = {
-    runtime: new FakeRuntime({ clock, images: ["docker.io/library/app:1"] }),
-    clock,
-    random: seededRandom(1),
-    logger: silentLogger,
-    metrics: createAgentMetrics("n1"),
-    podsDir: folder,
+  const context = aPodContext(folder, clock, new FakeRuntime({ clock, images: ["docker.io/library/app:1"] }), {
     client: { for: () => ({ get: async () => aPod("web"), patch: async () => aPod("web") }) },
-    events: { record: () => {} },
-    images: { release: async () => {}, releaseOthers: async () => {} },
     csi: { follows: () => true, unmountPod: async () => {} },
-    settings: {
-      nodeName: "n1",
-      hostIps: ["192.0.2.1"],
-      clusterDns: [],
-      clusterDomain: "cluster.local",
-      resolvConf: "",
-      logsDir: folder,
-      cgroupRoot: "/none",
-      memoryBytes: 1 << 30,
-      seccompDir: folder,
-    },
-    devices: { prepare: async () => {}, unprepare: async () => {}, cdiDevices: () => [], held: () => [] },
-    starts: new Limiter(1),
-    pulls: new Limiter(1),
-    syncMs: 60_000,
-    restartMaxMs: 300_000,
-    mirrorOf: () => undefined,
-    sources: () => ({ services: () => [] }),
-    servicesKnown: async () => {},
-    runtimeHandler: async () => "",
-    limitPod: () => {},
     refuse: (pod: Pod) => refusePod(pod, manager.claimants(), allocatable),
-    refusePlace: async () => undefined,
     refuseForever: (pod: Pod) => refusePod(pod, [], allocatable),
-  } as unknown as PodContext; // what pods like these need of it
+  });
   const manager: PodManager = new PodManager(context, pods, onEnded);
   return { manager, clock, context, handler: () => handler };
 }
@@ -245,42 +214,10 @@ describe("pods of this machine's own files", () => {
       return { ...mirrorOf("x", metadata.uid), status };
     };
     const runtime = new FakeRuntime({ clock, images: ["docker.io/library/app:1"] });
-    const context = {
-      runtime,
-      clock,
-      random: seededRandom(1),
-      logger: silentLogger,
-      metrics: createAgentMetrics("n1"),
-      podsDir: folder,
+    const context = aPodContext(folder, clock, runtime, {
       client: { for: () => ({ patch, delete: async () => void told.push("deleted") }) },
-      events: { record: () => {} },
-      images: { release: async () => {}, releaseOthers: async () => {} },
-      csi: { follows: () => false, unmountPod: async () => {} },
-      settings: {
-        nodeName: "n1",
-        hostIps: ["192.0.2.1"],
-        clusterDns: [],
-        clusterDomain: "cluster.local",
-        resolvConf: "",
-        logsDir: folder,
-        cgroupRoot: "/none",
-        memoryBytes: 1 << 30,
-        seccompDir: folder,
-      },
-      devices: { prepare: async () => {}, unprepare: async () => {}, cdiDevices: () => [], held: () => [] },
-      starts: new Limiter(1),
-      pulls: new Limiter(1),
-      syncMs: 60_000,
-      restartMaxMs: 300_000,
-      sources: () => ({ services: () => [], podIps: [], hostIps: [], allocatable: {} }),
-      servicesKnown: async () => {},
-      runtimeHandler: async () => "",
-      limitPod: () => {},
-      refuse: () => undefined,
-      refusePlace: async () => undefined,
-      refuseForever: () => undefined,
       mirrorOf: (pod: Pod) => mirrors.find(({ metadata }) => metadata.annotations?.["kubernetes.io/config.mirror"] === pod.metadata.uid),
-    } as unknown as PodContext; // what pods like these need of it
+    });
     const looks: string[] = [];
     const manager: PodManager = new PodManager(
       context,

@@ -3,6 +3,7 @@ import type { Pod } from "../../../engine/resources/types.ts";
 import type { PodContext } from "../../../node-agent/pods/pod-context.ts";
 import type { PodState } from "../../../node-agent/pods/compute-pod-actions.ts";
 import { PodResizer } from "../../../node-agent/pods/pod-resizer.ts";
+import { aContainerState, nodeSettings } from "../../kit/pod-context.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";
 
 const pod = (cpu: string): Pod => ({ apiVersion: "v1", kind: "Pod", metadata: { name: "p" }, spec: { containers: [{ name: "c", resources: { requests: { cpu } } }] } });
@@ -48,30 +49,10 @@ test("a resize is granted as soon as nothing speaks against it, and is asked for
 });
 
 describe("a resize that is being done", () => {
-  const settings = { nodeName: "n1", hostIps: [], clusterDns: [], clusterDomain: "", resolvConf: "", logsDir: "", cgroupRoot: "/none", memoryBytes: 2 ** 33, seccompDir: "" };
+  const settings = nodeSettings("", { memoryBytes: 2 ** 33 });
   const running = (cpuShares: number): PodState => ({
     sandboxes: [],
-    containers: [
-      {
-        id: "i",
-        sandboxId: "s",
-        podUid: "u",
-        name: "c",
-        attempt: 0,
-        state: "running",
-        image: "",
-        imageId: "",
-        createdAtMs: 0,
-        startedAtMs: 0,
-        finishedAtMs: 0,
-        exitCode: 0,
-        reason: "",
-        message: "",
-        logPath: "",
-        annotations: {},
-        resources: { cpuShares, cpuQuota: 0, memoryLimitBytes: 0 },
-      },
-    ],
+    containers: [aContainerState({ resources: { cpuShares, cpuQuota: 0, memoryLimitBytes: 0 } })],
   });
   const generation = (number: number, cpu: string): Pod => ({ ...pod(cpu), metadata: { name: "p", uid: "u", generation: number } });
   const started = (trouble: { refusal?: typeof short; failure?: string; during?: () => void }, first = generation(1, "1")) => {

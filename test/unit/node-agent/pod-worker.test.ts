@@ -2,15 +2,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { silentLogger } from "../../../engine/lib/log.ts";
-import { seededRandom } from "../../../engine/lib/random.ts";
 import type { Pod, PodStatus, Volume } from "../../../engine/resources/types.ts";
-import { Limiter } from "../../../node-agent/pods/limiter.ts";
-import type { PodContext } from "../../../node-agent/pods/pod-context.ts";
 import { PodWorker } from "../../../node-agent/pods/pod-worker.ts";
-import { createAgentMetrics } from "../../../node-agent/stats/agent-metrics.ts";
 import { MountError } from "../../../node-agent/volumes/volume-plugin.ts";
 import { FakeRuntime } from "../../kit/fake-runtime.ts";
+import { aPodContext } from "../../kit/pod-context.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";
 
 let folder: string;
@@ -39,8 +35,7 @@ function aWorker(pod: Pod = aPod) {
   };
   const csi = { mount, follows: () => true, unmountPod: async () => {} };
   const runtime = new FakeRuntime({ clock, images: ["docker.io/library/a:1"] });
-  const context = {
-    runtime,
+  const context = aPodContext(folder, clock, runtime, {
     client: {
       for: () => ({
         patch: async (_namespace: string, _name: string, _type: string, { status }: { readonly status: PodStatus }) => {
@@ -58,37 +53,12 @@ function aWorker(pod: Pod = aPod) {
         places.push(fieldPath ?? "");
       },
     },
-    clock,
-    random: seededRandom(1),
-    logger: silentLogger,
-    metrics: createAgentMetrics("n1"),
-    podsDir: folder,
     csi,
-    images: { release: async () => {} },
-    settings: {
-      nodeName: "n1",
-      hostIps: ["192.0.2.1"],
-      clusterDns: [],
-      clusterDomain: "cluster.local",
-      resolvConf: "",
-      logsDir: folder,
-      cgroupRoot: "/none",
-      memoryBytes: 1 << 30,
-      seccompDir: folder,
-    },
     devices: { prepare: async () => {}, unprepare: async () => void done.push("devices taken back"), cdiDevices: () => [], held: () => [] },
-    starts: new Limiter(1),
-    pulls: new Limiter(1),
-    syncMs: 60_000,
-    restartMaxMs: 300_000,
-    mirrorOf: () => undefined,
     sources: () => ({ services: () => [], podIps: [], hostIps: [], allocatable: {}, csi }),
-    runtimeHandler: async () => "",
-    limitPod: () => {},
     refuse: () => trouble.refusal,
     refusePlace: async () => trouble.misplaced,
-    refuseForever: () => undefined,
-  } as unknown as PodContext; // what a pod like this needs of it
+  });
   const worker: PodWorker = new PodWorker(context, pod, () => void worker.decideResize());
   return { worker, clock, runtime, trouble, events, done, waits, places, patches };
 }

@@ -2,37 +2,11 @@ import { describe, expect, it } from "vitest";
 import type { Container, Pod } from "../../../engine/resources/types.ts";
 import type { ContainerState } from "../../../node-agent/cri/runtime.ts";
 import { memoryProblem, planResizes, withResizeConditions } from "../../../node-agent/pods/resize.ts";
+import { aContainerState, nodeSettings } from "../../kit/pod-context.ts";
 
-const settings = {
-  nodeName: "n1",
-  hostIps: ["192.0.2.1"],
-  clusterDns: ["10.43.0.10"],
-  clusterDomain: "cluster.local",
-  resolvConf: "",
-  logsDir: "",
-  cgroupRoot: "/m",
-  memoryBytes: 8 * 2 ** 30,
-  seccompDir: "/profiles",
-};
-const running = (resources: ContainerState["resources"], state: ContainerState["state"] = "running"): ContainerState => ({
-  id: "id",
-  sandboxId: "s",
-  podUid: "u",
-  name: "c",
-  attempt: 0,
-  state,
-  image: "",
-  imageId: "",
-  createdAtMs: 0,
-  startedAtMs: 0,
-  finishedAtMs: 0,
-  exitCode: 0,
-  reason: "",
-  message: "",
-  logPath: "",
-  annotations: {},
-  ...(resources === undefined ? {} : { resources }),
-});
+const settings = nodeSettings("", { memoryBytes: 8 * 2 ** 30, cgroupRoot: "/m" });
+const running = (resources: ContainerState["resources"], state: ContainerState["state"] = "running"): ContainerState =>
+  aContainerState({ id: "id", state, ...(resources === undefined ? {} : { resources }) });
 const pod = (container: Partial<Container>): Pod => ({ apiVersion: "v1", kind: "Pod", metadata: { name: "p", namespace: "d", uid: "u" }, spec: { containers: [{ name: "c", ...container }] } });
 const half = { requests: { cpu: "500m", memory: "64Mi" }, limits: { cpu: "500m", memory: "64Mi" } };
 const asHalf = { cpuShares: 512, cpuQuota: 50_000, memoryLimitBytes: 64 * 2 ** 20 };
