@@ -32,6 +32,26 @@ const facts = {
   volumesInUse: [],
 };
 
+type ReporterOptions = Parameters<typeof createNodeReporter>[0];
+
+/** What tells of the node `n`; a test says how it differs. */
+const aReporter = (over: Partial<ReporterOptions> & Pick<ReporterOptions, "client" | "runtime" | "clock">) =>
+  createNodeReporter({
+    logger: silentLogger,
+    events,
+    dataDir: "/",
+    volumesDir: "/",
+    pressures: () => facts.pressures,
+    reserved: facts.reserved,
+    registration: { labels: {}, taints: [], makesNode: true },
+    podsMax: 110,
+    volumesInUse: () => [],
+    onChange: () => () => {},
+    identity: facts.identity,
+    onNode: () => {},
+    ...over,
+  });
+
 test("a node says which features it has that others may lack, so that pods can be changed in their ways", () => {
   expect(computeNodeStatus(aNode("n"), facts, undefined, START).declaredFeatures).toEqual([
     "InPlacePodLevelResourcesVerticalScaling",
@@ -83,23 +103,7 @@ test("a Node that lacks what its machine is gets it, and the agent tells that it
   const client = { for: () => ({ get: async () => node, patch, updateStatus: async (written: Node) => (node = written) }) } as unknown as Client; // nothing else of these is used
   const runtime = { problem: async () => undefined, listImages: async () => [], describe: async () => ({ name: "containerd", version: "2" }) } as unknown as Runtime;
   const telling = { record: (_about: unknown, { reason }: { readonly reason: string }) => void told.push(reason) };
-  const reporter = createNodeReporter({
-    client,
-    runtime,
-    clock,
-    logger: silentLogger,
-    events: telling,
-    dataDir: "/",
-    volumesDir: "/",
-    pressures: () => facts.pressures,
-    reserved: facts.reserved,
-    registration: { labels: {}, taints: [], makesNode: true },
-    podsMax: 110,
-    volumesInUse: () => [],
-    onChange: () => () => {},
-    identity: facts.identity,
-    onNode: () => {},
-  });
+  const reporter = aReporter({ client, runtime, clock, events: telling });
   const running = new AbortController();
   const ended = runServices([reporter], running.signal);
   await clock.advance(1_000);
@@ -131,23 +135,7 @@ test("what changes while a status is being written is in the next one, at once",
     changed = callback;
     return () => void (changed = () => {});
   };
-  const reporter = createNodeReporter({
-    client,
-    runtime,
-    clock,
-    logger: silentLogger,
-    events,
-    dataDir: "/",
-    volumesDir: "/",
-    pressures: () => facts.pressures,
-    reserved: facts.reserved,
-    registration: { labels: {}, taints: [], makesNode: true },
-    podsMax: 7,
-    volumesInUse: () => inUse,
-    onChange,
-    identity: facts.identity,
-    onNode: () => {},
-  });
+  const reporter = aReporter({ client, runtime, clock, podsMax: 7, volumesInUse: () => inUse, onChange });
   const running = new AbortController();
   const ended = runServices([reporter], running.signal);
   await clock.advance(1_000);
@@ -175,23 +163,7 @@ test("a machine's Node is made with its labels and taints, and left alone by the
   const registration = { labels: { disk: "ssd", "kubernetes.io/hostname": "another" }, taints: parseTaints("dedicated=ci:NoSchedule"), makesNode: true };
   const clock = new VirtualClock();
   const arch: unknown = expect.stringMatching(/^(amd64|arm64)$/);
-  const reporter = createNodeReporter({
-    client,
-    runtime,
-    clock,
-    logger: silentLogger,
-    events,
-    dataDir: "/",
-    volumesDir: "/",
-    pressures: () => facts.pressures,
-    reserved: facts.reserved,
-    registration,
-    podsMax: 110,
-    volumesInUse: () => [],
-    onChange: () => () => {},
-    identity: facts.identity,
-    onNode: () => {},
-  });
+  const reporter = aReporter({ client, runtime, clock, registration });
   const running = new AbortController();
   const ended = runServices([reporter], running.signal);
   await clock.advance(30_000);
@@ -222,25 +194,7 @@ test("a machine's Node that somebody else is to make is waited for", async () =>
   const runtime = { problem: async () => undefined, listImages: async () => images, describe: async () => ({ name: "containerd", version: "2" }) } as unknown as Runtime;
   const clock = new VirtualClock();
   const run = (more: { readonly makesNode: boolean; readonly imagesMax: number }) =>
-    createNodeReporter({
-      client,
-      runtime,
-      clock,
-      logger: silentLogger,
-      events,
-      dataDir: "/",
-      volumesDir: "/",
-      pressures: () => facts.pressures,
-      reserved: facts.reserved,
-      registration: { labels: {}, taints: [], providerId: "cloud://7", ...more },
-      podsMax: 110,
-      imagesMax: more.imagesMax,
-      lookMs: 60_000,
-      volumesInUse: () => [],
-      onChange: () => () => {},
-      identity: facts.identity,
-      onNode: () => {},
-    });
+    aReporter({ client, runtime, clock, registration: { labels: {}, taints: [], providerId: "cloud://7", ...more }, imagesMax: more.imagesMax, lookMs: 60_000 });
   const running = new AbortController();
   const waiting = runServices([run({ makesNode: false, imagesMax: 2 })], running.signal);
   await clock.advance(5_000);
