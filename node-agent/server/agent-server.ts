@@ -24,6 +24,13 @@ export interface ServingPair {
   readonly key: string;
 }
 
+/** How TLS is spoken, in Node's words. */
+export interface TlsSettings {
+  readonly minVersion: "TLSv1.2" | "TLSv1.3";
+  readonly ciphers?: string;
+  readonly ecdhCurve?: string;
+}
+
 export interface AgentServerOptions extends AgentPageParts {
   readonly address: string;
   readonly port: number;
@@ -34,8 +41,8 @@ export interface AgentServerOptions extends AgentPageParts {
   readonly streaming: StreamingRuntime;
   readonly access: AgentAccess;
   readonly logger: Logger;
-  /** How TLS is spoken, in Node's words; its usual where not said. */
-  readonly tls?: { readonly minVersion: "TLSv1.2" | "TLSv1.3"; readonly ciphers?: string; readonly ecdhCurve?: string };
+  /** How TLS is spoken; Node's usual where not said. */
+  readonly tls?: TlsSettings;
   /** Whether logs and streams of containers are to be had, and the machine's own logs; all where not said. */
   readonly serves?: { readonly containers: boolean; readonly machineLogs: boolean };
 }
