@@ -6,7 +6,7 @@ import type { Container, Pod } from "../../engine/resources/types.ts";
 import { MountPropagation, Protocol, SecurityProfile_ProfileType } from "../cri/runtime_pb.ts";
 import { RuntimeLabel, type ContainerConfig, type ImageStatus, type SandboxConfig } from "../cri/runtime.ts";
 import type { DnsSettings } from "../network/resolv-conf.ts";
-import { expand } from "./expand.ts";
+import { expandAll } from "./expand.ts";
 import { kernelHostname } from "./host-names.ts";
 import { computePodDns } from "./pod-dns.ts";
 import { qosFolder, qosOf } from "./pod-cgroup.ts";
@@ -117,8 +117,8 @@ export function computeContainerConfig(
   return {
     metadata: { name: container.name, attempt },
     image: { image: image.name },
-    command: (container.command ?? []).map((word) => expand(word, environment)),
-    args: (container.args ?? []).map((word) => expand(word, environment)),
+    command: expandAll(container.command ?? [], environment),
+    args: expandAll(container.args ?? [], environment),
     workingDir: container.workingDir ?? "",
     envs: [...environment].map(([key, value]) => ({ key, value })),
     mounts: mounts.map((mount) => ({

@@ -3,8 +3,8 @@ import { hostAndPort } from "../../engine/lib/ip-address.ts";
 import { describeError } from "../../engine/lib/log.ts";
 import { podContainers } from "../../engine/resources/pod-containers.ts";
 import type { ConfigMap, Container, EnvVar, FileKeySelector, Pod, Secret, Service } from "../../engine/resources/types.ts";
-import { readEnvFile } from "./env-file.ts";
-import { expand } from "./expand.ts";
+import { readEnvFile, type EnvFile } from "./env-file.ts";
+import { expand, WORDS_LENGTH_MAX } from "./expand.ts";
 import { readOptional } from "./optional-object.ts";
 
 /** Where values come from; lookups reject with NotFound for what does not exist. */
@@ -25,7 +25,7 @@ export class ContainerConfigError extends Error {
 
 /**
  * The environment of a container: Services first, then envFrom, then env, later ones winning and seeing the earlier ones. `volumes` are the
- * pod's, for files of variables.
+ * pod's, for files of variables. What it refers to more than once is read once. Rejects when it is larger than a program can be given.
  */
 export async function computeEnvironment(
   pod: Pod,
@@ -35,19 +35,25 @@ export async function computeEnvironment(
 ): Promise<Map<string, string>> {
   const values = new Map<string, string>();
   const namespace = pod.metadata.namespace ?? "";
+  const content = new ReferencedContent(sources, namespace, volumes);
   addServices(values, sources.services(), namespace, pod.spec.enableServiceLinks !== false);
-  for (const source of container.envFrom ?? []) {
-    const { configMapRef, secretRef, prefix = "" } = source;
+  let length = 0;
+  const add = (name: string, value: string): void => {
+    length += name.length + value.length;
+    if (length > WORDS_LENGTH_MAX) throw new ContainerConfigError(`the environment is longer than ${WORDS_LENGTH_MAX} bytes`);
+    values.set(name, value);
+  };
+  for (const { configMapRef, secretRef, prefix = "" } of container.envFrom ?? []) {
     const data = configMapRef
-      ? await mapData(sources, namespace, configMapRef.name ?? "", configMapRef.optional)
+      ? await content.configMap(configMapRef.name ?? "", configMapRef.optional)
       : secretRef
-        ? await secretData(sources, namespace, secretRef.name ?? "", secretRef.optional)
+        ? await content.secret(secretRef.name ?? "", secretRef.optional)
         : undefined;
-    for (const [key, value] of data ?? []) values.set(prefix + key, value);
+    for (const [key, value] of data ?? []) add(prefix + key, value);
   }
   for (const variable of container.env ?? []) {
-    const value = variable.valueFrom === undefined ? expand(variable.value ?? "", values) : await referenced(variable, pod, container, sources, volumes);
-    if (value !== undefined) values.set(variable.name, value);
+    const value = variable.valueFrom === undefined ? expand(variable.value ?? "", values) : await referenced(variable, pod, container, sources, content);
+    if (value !== undefined) add(variable.name, value);
   }
   return values;
 }
@@ -114,7 +120,7 @@ async function referenced(
   pod: Pod,
   container: Container,
   sources: EnvironmentSources,
-  volumes: ReadonlyMap<string, string>,
+  content: ReferencedContent,
 ): Promise<string | undefined> {
   const { fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef, fileKeyRef } = variable.valueFrom ?? {};
   const namespace = pod.metadata.namespace ?? "";
@@ -127,26 +133,25 @@ async function referenced(
       resourceFieldRef.divisor,
       sources.allocatable,
     );
-  if (fileKeyRef) return fromFile(fileKeyRef, volumes);
+  if (fileKeyRef) return fromFile(fileKeyRef, content);
   const reference = configMapKeyRef ?? secretKeyRef;
   if (reference === undefined) return undefined;
   const kind = configMapKeyRef ? "ConfigMap" : "Secret";
   const data = configMapKeyRef
-    ? await mapData(sources, namespace, reference.name ?? "", reference.optional)
-    : await secretData(sources, namespace, reference.name ?? "", reference.optional);
+    ? await content.configMap(reference.name ?? "", reference.optional)
+    : await content.secret(reference.name ?? "", reference.optional);
   const value = data?.get(reference.key);
   if (value === undefined && reference.optional !== true)
     throw new ContainerConfigError(`couldn't find key ${reference.key} in ${kind} ${namespace}/${reference.name}`);
   return value;
 }
 
-function fromFile({ volumeName, path, key, optional }: FileKeySelector, volumes: ReadonlyMap<string, string>): string | undefined {
-  const root = volumes.get(volumeName);
-  if (root === undefined) throw new ContainerConfigError(`cannot find the volume ${JSON.stringify(volumeName)} referenced by FileKeyRef`);
+function fromFile({ volumeName, path, key, optional }: FileKeySelector, content: ReferencedContent): string | undefined {
   let value: string | undefined;
   try {
-    value = readEnvFile(root, path, key);
+    value = content.file(volumeName, path)?.valueOf(key);
   } catch (error) {
+    if (error instanceof ContainerConfigError) throw error;
     throw new ContainerConfigError(`couldn't parse env file ${path}: ${describeError(error)}`, { cause: error });
   }
   if (value === undefined && optional !== true)
@@ -154,29 +159,54 @@ function fromFile({ volumeName, path, key, optional }: FileKeySelector, volumes:
   return value;
 }
 
-async function mapData(sources: EnvironmentSources, namespace: string, name: string, optional: boolean | undefined): Promise<Map<string, string> | undefined> {
-  const map = await readOptional(
-    () => sources.configMap(namespace, name),
-    optional,
-    () => new ContainerConfigError(`configmap "${name}" not found`),
-  );
-  return map === undefined ? undefined : new Map(Object.entries(map.data ?? {}));
-}
+type Data = ReadonlyMap<string, string>;
 
-async function secretData(
-  sources: EnvironmentSources,
-  namespace: string,
-  name: string,
-  optional: boolean | undefined,
-): Promise<Map<string, string> | undefined> {
-  const secret = await readOptional(
-    () => sources.secret(namespace, name),
-    optional,
-    () => new ContainerConfigError(`secret "${name}" not found`),
-  );
-  return secret === undefined
-    ? undefined
-    : new Map(Object.entries(secret.data ?? {}).map(([key, value]) => [key, Buffer.from(value, "base64").toString("utf8")]));
+/** What one container's environment refers to, each object and file read once. */
+class ReferencedContent {
+  readonly #sources: EnvironmentSources;
+  readonly #namespace: string;
+  readonly #volumes: ReadonlyMap<string, string>;
+  readonly #configMaps = new Map<string, Data>();
+  readonly #secrets = new Map<string, Data>();
+  readonly #files = new Map<string, EnvFile | undefined>();
+
+  constructor(sources: EnvironmentSources, namespace: string, volumes: ReadonlyMap<string, string>) {
+    this.#sources = sources;
+    this.#namespace = namespace;
+    this.#volumes = volumes;
+  }
+
+  configMap(name: string, optional: boolean | undefined): Promise<Data | undefined> {
+    return this.#read(
+      this.#configMaps,
+      name,
+      optional,
+      "configmap",
+      async () => new Map(Object.entries((await this.#sources.configMap(this.#namespace, name)).data ?? {})),
+    );
+  }
+
+  secret(name: string, optional: boolean | undefined): Promise<Data | undefined> {
+    return this.#read(this.#secrets, name, optional, "secret", async () => {
+      const { data = {} } = await this.#sources.secret(this.#namespace, name);
+      return new Map(Object.entries(data).map(([key, value]) => [key, Buffer.from(value, "base64").toString("utf8")]));
+    });
+  }
+
+  /** Undefined where there is no such file. */
+  file(volumeName: string, path: string): EnvFile | undefined {
+    const root = this.#volumes.get(volumeName);
+    if (root === undefined) throw new ContainerConfigError(`cannot find the volume ${JSON.stringify(volumeName)} referenced by FileKeyRef`);
+    const place = JSON.stringify([root, path]);
+    if (!this.#files.has(place)) this.#files.set(place, readEnvFile(root, path));
+    return this.#files.get(place);
+  }
+
+  async #read(known: Map<string, Data>, name: string, optional: boolean | undefined, kind: string, read: () => Promise<Data>): Promise<Data | undefined> {
+    const data = known.get(name) ?? (await readOptional(read, optional, () => new ContainerConfigError(`${kind} "${name}" not found`)));
+    if (data !== undefined) known.set(name, data);
+    return data;
+  }
 }
 
 /** `WEB_SERVICE_HOST` and its kin, for Services of the pod's namespace and the API's own. */

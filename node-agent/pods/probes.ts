@@ -8,7 +8,7 @@ import { describeError } from "../../engine/lib/log.ts";
 import { randomInteger, type Random } from "../../engine/lib/random.ts";
 import type { Container, HTTPGetAction, Probe } from "../../engine/resources/types.ts";
 import type { ContainerState, Runtime } from "../cri/runtime.ts";
-import { expand } from "./expand.ts";
+import { expandAll } from "./expand.ts";
 import { callContainer, portNumber } from "./http-call.ts";
 
 export type ProbeKind = "startupProbe" | "livenessProbe" | "readinessProbe";
@@ -150,11 +150,7 @@ export class ContainerProber {
 async function probeExec(runtime: Runtime, command: readonly string[], { env = [] }: Container, containerId: string, timeoutMs: number): Promise<ProbeOutcome> {
   const written = new Map(env.map(({ name, value = "" }) => [name, value]));
   try {
-    const { exitCode, output } = await runtime.execSync(
-      containerId,
-      command.map((word) => expand(word, written)),
-      timeoutMs / 1000,
-    );
+    const { exitCode, output } = await runtime.execSync(containerId, expandAll(command, written), timeoutMs / 1000);
     return { isOk: exitCode === 0, message: output.trim() };
   } catch (error) {
     return { isOk: false, ...(grpcCode(error) === GrpcCode.deadlineExceeded ? {} : { isUnknown: true }), message: describeError(error) };

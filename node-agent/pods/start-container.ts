@@ -146,8 +146,13 @@ async function volumeMounts(
   return points;
 }
 
-/** Whether a volume as a whole may not be written: claims that say so. */
-function isReadOnlyVolume(pod: Pod, name: string): boolean {
+/**
+ * Whether a volume as a whole may not be written: one that says so, and those whose files this agent makes, as upstream has it. It follows its own
+ * links in these, and deletes what they lead to.
+ */
+export function isReadOnlyVolume(pod: Pod, name: string): boolean {
+  const { configMap, secret, downwardAPI, projected, csi, nfs } = pod.spec.volumes?.find((volume) => volume.name === name) ?? {};
+  if ([configMap, secret, downwardAPI, projected].some((content) => content !== undefined) || csi?.readOnly === true || nfs?.readOnly === true) return true;
   return podClaims(pod).some(({ volume, readOnly }) => volume.name === name && readOnly);
 }
 

@@ -22,18 +22,23 @@ export interface VolumeFile {
 }
 
 const DATA_LINK = "..data";
+const NEXT_LINK = `${DATA_LINK}.tmp`;
+/** What the names of the folders that the link leads to begin with. */
+const VERSION = "..new-";
 
 /**
  * Makes a folder show exactly these files, all at once: they are written beside the current ones, and one rename of the `..data` link
  * switches over, so that a reader never sees half. Does nothing when the content is the same. Paths are relative and may have folders.
+ * Whatever else is in the folder, nothing outside of it is changed, and what a write that was broken off has left in it goes.
  * Returns whether anything changed.
  */
 export function writeAtomically(folder: string, files: ReadonlyMap<string, VolumeFile>, group: number | undefined): boolean {
   mkdirSync(folder, { recursive: true, mode: 0o755 });
   const link = path.join(folder, DATA_LINK);
-  const current = readLink(link);
+  const current = currentVersion(folder);
   if (current !== undefined && isSame(path.join(folder, current), files)) return false;
-  const next = mkdtempSync(path.join(folder, "..new-"));
+  removeVersionsBut(folder, current);
+  const next = mkdtempSync(path.join(folder, VERSION));
   chmodSync(next, 0o755);
   for (const [name, { content, mode, uid = 0 }] of files) {
     const target = path.join(next, name);
@@ -43,11 +48,23 @@ export function writeAtomically(folder: string, files: ReadonlyMap<string, Volum
     chmodSync(target, mode);
     if (group !== undefined || uid !== 0) chownSync(target, uid, group ?? 0);
   }
-  symlinkSync(path.basename(next), `${link}.tmp`);
-  renameSync(`${link}.tmp`, link);
+  rmSync(path.join(folder, NEXT_LINK), { recursive: true, force: true });
+  symlinkSync(path.basename(next), path.join(folder, NEXT_LINK));
+  renameSync(path.join(folder, NEXT_LINK), link);
   linkTopLevel(folder, files);
-  if (current !== undefined) rmSync(path.join(folder, current), { recursive: true, force: true });
+  removeVersionsBut(folder, path.basename(next));
   return true;
+}
+
+/** The name of the folder that is shown; undefined where the link leads to none that was made here. */
+export function currentVersion(folder: string): string | undefined {
+  const name = readLink(path.join(folder, DATA_LINK));
+  const isOwn = name !== undefined && name.startsWith(VERSION) && !name.includes("/");
+  return isOwn && lstatSync(path.join(folder, name), { throwIfNoEntry: false })?.isDirectory() === true ? name : undefined;
+}
+
+function removeVersionsBut(folder: string, kept: string | undefined): void {
+  for (const name of readdirSync(folder)) if (name.startsWith(VERSION) && name !== kept) rmSync(path.join(folder, name), { recursive: true, force: true });
 }
 
 /** The visible names are links through `..data`; those of files that are gone go too. */

@@ -1,17 +1,19 @@
 import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
 import { podContainers } from "../../engine/resources/pod-containers.ts";
 import type { ConfigMap, KeyToPath, Pod, Secret, Volume, VolumeProjection } from "../../engine/resources/types.ts";
 import { podField, resourceField } from "../pods/pod-environment.ts";
-import { writeAtomically, type VolumeFile } from "./atomic-writer.ts";
+import { currentVersion, writeAtomically, type VolumeFile } from "./atomic-writer.ts";
 import { MountError, volumeFolder, type VolumeKind, type VolumeSources } from "./volume-plugin.ts";
 import { readOptional } from "../pods/optional-object.ts";
 
 const run = promisify(execFile);
 
 const TOKEN_RENEW_SHARE = 0.8;
+/** What one volume may hold. It is made of as many objects as a pod names, each up to a megabyte and some named again and again, and lies in memory. */
+const CONTENT_BYTES_MAX = 64 * 1024 * 1024;
 
 /** ConfigMaps, Secrets, the downward API, tokens, and mixtures of them: files made from the API, switched all at once. */
 export async function mountProjected(pod: Pod, volume: Volume, podDir: string, sources: VolumeSources): Promise<string> {
@@ -39,7 +41,14 @@ export async function mountProjected(pod: Pod, volume: Volume, podDir: string, s
     await run("mount", ["-t", "tmpfs", "-o", "mode=0755", "tmpfs", folder]);
   }
   const files = new Map<string, VolumeFile>();
-  for (const part of parts) for (const [name, file] of await filesOf(pod, part, mode, folder, sources)) files.set(name, readableByGroup(pod, file));
+  let bytes = 0;
+  for (const part of parts) {
+    for (const [name, file] of await filesOf(pod, part, mode, folder, sources)) {
+      bytes += file.content.length;
+      if (bytes > CONTENT_BYTES_MAX) throw new MountError(`its files have more than ${CONTENT_BYTES_MAX} bytes`);
+      files.set(name, readableByGroup(pod, file));
+    }
+  }
   writeAtomically(folder, files, pod.spec.securityContext?.fsGroup);
   return folder;
 }
@@ -81,7 +90,7 @@ async function filesOf(pod: Pod, part: VolumeProjection, mode: number, folder: s
   }
   if (part.serviceAccountToken !== undefined) {
     const { path: file, audience, expirationSeconds = 3600 } = part.serviceAccountToken;
-    const content = Buffer.from(await currentToken(pod, path.join(folder, file), audience, expirationSeconds, sources));
+    const content = Buffer.from(await currentToken(pod, path.join(folder, currentVersion(folder) ?? "", file), audience, expirationSeconds, sources));
     // Whoever is known to need the token gets it alone.
     const user = commonUser(pod);
     const isPrivate = user !== undefined || pod.spec.securityContext?.fsGroup !== undefined;
@@ -105,6 +114,7 @@ async function filesOf(pod: Pod, part: VolumeProjection, mode: number, folder: s
 /** The token in place as long as most of its life is ahead, else a new one. */
 async function currentToken(pod: Pod, file: string, audience: string | undefined, seconds: number, sources: VolumeSources): Promise<string> {
   try {
+    if (!lstatSync(file).isFile()) throw new Error(`${file} is no file`);
     const token = readFileSync(file, "utf8");
     const { iat, exp } = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString("utf8")) as { iat: number; exp: number }; // our own API server wrote it
     if (sources.nowMs() / 1000 < iat + (exp - iat) * TOKEN_RENEW_SHARE) return token;

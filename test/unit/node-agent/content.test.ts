@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, statSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -7,7 +7,7 @@ import { systemClock } from "../../../engine/lib/clock.ts";
 import type { ConfigMap, Container, Pod, Service } from "../../../engine/resources/types.ts";
 import { refusePod } from "../../../node-agent/pods/admit-pod.ts";
 import { hostsFile, kernelHostname } from "../../../node-agent/pods/host-names.ts";
-import { expand } from "../../../node-agent/pods/expand.ts";
+import { expand, expandAll } from "../../../node-agent/pods/expand.ts";
 import { computeEnvironment, podField, resourceField, type EnvironmentSources } from "../../../node-agent/pods/pod-environment.ts";
 import { imageNameFault, normaliseImage } from "../../../node-agent/images/image-name.ts";
 import { parseLogLine, readLogs, type LogQuery } from "../../../node-agent/server/read-logs.ts";
@@ -22,6 +22,10 @@ describe("expand", () => {
     ["$$(A)", "$(A)"],
     ["$(UNKNOWN)", "$(UNKNOWN)"],
     ["$A", "$A"],
+    ["$(A$$", "$(A$"],
+    ["$(A)$(", "1$("],
+    [")$(A", ")$(A"],
+    ["$($(A))", "$($(A))"],
   ])("turns %s into %s", (text, expected) => {
     expect(
       expand(
@@ -32,6 +36,28 @@ describe("expand", () => {
         ]),
       ),
     ).toBe(expected);
+  });
+
+  it("takes no longer for many beginnings of references than for many references", () => {
+    const timeOf = (text: string) => {
+      const startMs = performance.now();
+      expand(text, new Map([["A", ""]]));
+      return performance.now() - startMs;
+    };
+    timeOf("$(A)".repeat(30_000));
+    expect(timeOf("$(".repeat(60_000))).toBeLessThan(20 * timeOf("$(A)".repeat(30_000)) + 50);
+  });
+
+  it("makes nothing that is longer than a program can be given", () => {
+    const values = new Map([["A", "x".repeat(1000)]]);
+    expect(expand("$(A)".repeat(131), values)).toHaveLength(131_000);
+    expect(() => expand("$(A)".repeat(132), values)).toThrow("longer than 131072 bytes");
+    expect(() =>
+      expandAll(
+        Array.from({ length: 100 }, () => "$(A)".repeat(131)),
+        values,
+      ),
+    ).toThrow("a command with its variables is longer than");
   });
 });
 
@@ -62,6 +88,18 @@ describe("computeEnvironment", () => {
       ],
     });
     expect([values.get("A"), values.get("B")]).toEqual(["red", "blue"]);
+  });
+
+  it("is refused where it doubles without end, or is larger than a program can be given", async () => {
+    const doubled = Array.from({ length: 40 }, (_, index) => ({ name: `V${index + 1}`, value: `$(V${index})$(V${index})` }));
+    await expect(environment({ env: [{ name: "V0", value: "x".repeat(1000) }, ...doubled] })).rejects.toThrow("longer than 131072 bytes");
+    let reads = 0;
+    const large = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "large" }, data: { value: "x".repeat(1_000_000) } } as ConfigMap;
+    const envFrom = Array.from({ length: 10 }, (_, index) => ({ prefix: `P${index}_`, configMapRef: { name: "large" } }));
+    const compute = (count: number) => computeEnvironment(pod, { name: "c", envFrom: envFrom.slice(0, count) } as Container, { ...sources, configMap: async () => (reads++, large) });
+    expect((await compute(5)).size).toBeGreaterThan(5);
+    expect(reads).toBe(1);
+    await expect(compute(10)).rejects.toThrow("the environment is longer than 8388608 bytes");
   });
 
   it("knows fields, resources, Secrets and Services", async () => {
@@ -249,6 +287,32 @@ describe("files", () => {
     expect(readdirSync(volume).filter((name) => !name.startsWith(".."))).toEqual(["a"]);
     expect(readlinkSync(path.join(volume, "..data"))).not.toBe(first);
     expect(readdirSync(volume).filter((name) => name.startsWith("..new-"))).toHaveLength(1);
+  });
+
+  it("are made in their folder alone, wherever somebody in it made their link lead to", () => {
+    const volume = path.join(folder, "v");
+    const elsewhere = path.join(folder, "elsewhere");
+    mkdirSync(elsewhere);
+    writeFileSync(path.join(elsewhere, "precious"), "");
+    writeAtomically(volume, new Map([["a", file("1")]]), undefined);
+    for (const target of ["../elsewhere", elsewhere, "..new-mine"]) {
+      symlinkSync(elsewhere, path.join(volume, "..new-mine"));
+      unlinkSync(path.join(volume, "..data"));
+      symlinkSync(target, path.join(volume, "..data"));
+      expect(writeAtomically(volume, new Map([["a", file(target)]]), undefined)).toBe(true);
+      expect(readFileSync(path.join(volume, "a"), "utf8")).toBe(target);
+      expect(readdirSync(elsewhere)).toEqual(["precious"]);
+    }
+  });
+
+  it("are written after a write that was broken off, which leaves nothing", () => {
+    const volume = path.join(folder, "v");
+    writeAtomically(volume, new Map([["a", file("1")]]), undefined);
+    mkdirSync(path.join(volume, "..new-half"));
+    symlinkSync("..new-half", path.join(volume, "..data.tmp"));
+    expect(writeAtomically(volume, new Map([["a", file("2")]]), undefined)).toBe(true);
+    expect(readFileSync(path.join(volume, "a"), "utf8")).toBe("2");
+    expect(readdirSync(volume).sort()).toEqual(["..data", readlinkSync(path.join(volume, "..data")), "a"]);
   });
 
   const all: LogQuery = { follow: false, timestamps: false, sinceMs: undefined, tailLines: undefined, limitBytes: undefined, stream: "All" };

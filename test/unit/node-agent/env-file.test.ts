@@ -1,3 +1,4 @@
+import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
@@ -18,7 +19,7 @@ describe("a file of variables", () => {
     ["B=''\n", undefined],
     ["A='1'\n", undefined],
     ["", undefined],
-  ])("%j gives %j", (text, value) => expect(parseEnvFile(text, "B")).toBe(value));
+  ])("%j gives %j", (text, value) => expect(parseEnvFile(text).valueOf("B")).toBe(value));
 
   it.each([
     ["B=1", "line 1: value must be enclosed in single quotes"],
@@ -27,7 +28,18 @@ describe("a file of variables", () => {
     ["='1'", "line 1: empty variable name"],
     ["B='1' x", "line 1: unexpected content after closing quote"],
     ["B='1\n", "unclosed single quote"],
-  ])("%j is refused: %s", (text, problem) => expect(() => parseEnvFile(text, "B")).toThrow(problem));
+  ])("%j is refused: %s", (text, problem) => expect(() => parseEnvFile(text).valueOf("B")).toThrow(problem));
+
+  it("takes no longer for a value of many lines than for many values", () => {
+    const timeOf = (text: string) => {
+      const startMs = performance.now();
+      parseEnvFile(text);
+      return performance.now() - startMs;
+    };
+    const lines = "\n".repeat(60_000);
+    timeOf(lines);
+    expect(timeOf(`A='${lines}'`)).toBeLessThan(20 * timeOf(lines) + 20);
+  });
 });
 
 describe("a volume's file of variables", () => {
@@ -43,10 +55,27 @@ describe("a volume's file of variables", () => {
   it("is read in the volume, and not where a link leads out of it", () => {
     symlinkSync(path.join(folder, "secret"), path.join(folder, "volume", "link"));
     symlinkSync("env", path.join(folder, "volume", "inner"));
-    const read = (file: string) => readEnvFile(path.join(folder, "volume"), file, "A");
+    const read = (file: string) => readEnvFile(path.join(folder, "volume"), file)?.valueOf("A");
     expect([read("env"), read("inner"), read("none")]).toEqual(["1", "1", undefined]);
     expect(() => read("link")).toThrow("leads out of the volume");
     expect(() => read(".")).toThrow();
+  });
+
+  it("is not opened where something else is in its place, for that may wait, or act", async () => {
+    const volume = path.join(folder, "volume");
+    execFileSync("mkfifo", [path.join(volume, "pipe")]);
+    // It goes on once somebody opens the other end.
+    const writer = spawn("sh", ["-c", "echo begin; echo \"A='3'\" > pipe; echo opened"], { cwd: volume, stdio: ["ignore", "pipe", "ignore"] });
+    let said = "";
+    writer.stdout.on("data", (chunk: Buffer) => (said += chunk.toString()));
+    try {
+      await expect.poll(() => said).toBe("begin\n");
+      expect(() => readEnvFile(volume, "pipe")).toThrow("is no file of at most 65536 bytes");
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      expect(said).toBe("begin\n");
+    } finally {
+      writer.kill("SIGKILL");
+    }
   });
 
   it("gives a container its variables, and keeps it waiting for one that it needs", async () => {

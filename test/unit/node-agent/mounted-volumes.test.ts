@@ -10,6 +10,7 @@ import { planNfsMount } from "../../../node-agent/volumes/nfs-volume.ts";
 import { MountError, type VolumeSources } from "../../../node-agent/volumes/volume-plugin.ts";
 import { modeProblem } from "../../../node-agent/volumes/used-volumes.ts";
 import { areProvided, hasLiveVolumes, mountVolumes } from "../../../node-agent/volumes/volumes.ts";
+import { isReadOnlyVolume } from "../../../node-agent/pods/start-container.ts";
 import { aPod } from "../../kit/objects.ts";
 
 const at = (name: string) => ({ name, mountPath: `/${name}` });
@@ -58,6 +59,38 @@ describe("a folder of an NFS server", () => {
   ])("is mounted with what the volume says: %j %j", (source, options, args) => {
     expect(planNfsMount(source, "/p", options)).toEqual(args);
   });
+});
+
+test.each<[boolean, Omit<Volume, "name">]>([
+  [true, { configMap: { name: "m" } }],
+  [true, { secret: { secretName: "s" } }],
+  [true, { downwardAPI: {} }],
+  [true, { projected: { sources: [] } }],
+  [true, { csi: { driver: "d", readOnly: true } }],
+  [true, { nfs: { server: "s", path: "/", readOnly: true } }],
+  [true, { persistentVolumeClaim: { claimName: "c", readOnly: true } }],
+  [false, { csi: { driver: "d" } }],
+  [false, { nfs: { server: "s", path: "/" } }],
+  [false, { persistentVolumeClaim: { claimName: "c" } }],
+  [false, { emptyDir: {} }],
+  [false, { hostPath: { path: "/" } }],
+])("no container writes to a volume whose files the agent makes, or that says so (%s): %j", (isReadOnly, source) => {
+  expect(isReadOnlyVolume(aPod("p", { spec: { containers: [], volumes: [{ name: "v", ...source }] } }), "v")).toBe(isReadOnly);
+});
+
+test("a volume of objects has a bound, however often a pod names them", async () => {
+  const podDir = mkdtempSync(path.join(os.tmpdir(), "volumes-"));
+  try {
+    const map = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "m" }, binaryData: { file: Buffer.alloc(1 << 20).toString("base64") } };
+    const sources = { csi: { follows: () => false }, nowMs: () => 0, configMap: async () => map } as unknown as VolumeSources; // nothing else is used
+    const parts = Array.from({ length: 65 }, (_, index) => ({ configMap: { name: "m", items: [{ key: "file", path: `file-${index}` }] } }));
+    const pod = aPod("p", {
+      spec: { containers: [{ name: "c", image: "i", volumeMounts: [at("v")] }], volumes: [{ name: "v", projected: { sources: parts } }] },
+    });
+    await expect(mountVolumes(pod, podDir, sources)).rejects.toThrow('for volume "v" : its files have more than 67108864 bytes');
+  } finally {
+    rmSync(podDir, { recursive: true });
+  }
 });
 
 test("a claim's device is looked at again while a pod has it, and other places are not", () => {
