@@ -7,6 +7,9 @@ import { hostAndPort } from "./ip-address.ts";
 const METHOD = "/grpc.health.v1.Health/Check";
 const STATUS_NAMES = ["UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN"] as const;
 
+/** Upstream's: a status has few bytes, and whoever is asked is anybody's program. */
+const ANSWER_BYTES_MAX = 4 << 20;
+
 export type ServingStatus = (typeof STATUS_NAMES)[number];
 
 /**
@@ -14,7 +17,7 @@ export type ServingStatus = (typeof STATUS_NAMES)[number];
  * is the service's name, the answer's field 1 the status. Without TLS. Rejects with what the server or the network said.
  */
 export async function checkGrpcHealth(host: string, port: number, service: string, timeoutMs: number): Promise<ServingStatus> {
-  const channel = openGrpcChannel(hostAndPort(host, port));
+  const channel = openGrpcChannel(hostAndPort(host, port), undefined, ANSWER_BYTES_MAX);
   try {
     return decodeAnswer(await channel.unaryBytes(METHOD, frameMessage(encodeRequest(service)), { timeoutMs }));
   } catch (error) {

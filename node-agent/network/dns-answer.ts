@@ -84,7 +84,7 @@ function found(answers: readonly Answer[]): DnsDecision {
 
 /** A name above existing ones, such as a namespace, exists without records; anything else is a name error. */
 function missing(name: string, records: DnsRecords, domain: string): DnsDecision {
-  const hasBelow = name === domain || name === `svc.${domain}` || [...records.addresses.keys()].some((known) => known.endsWith(`.${name}`));
+  const hasBelow = name === domain || name === `svc.${domain}` || records.parents.has(name);
   return { do: "answer", answers: [], authorities: [authority(domain)], rcode: hasBelow ? 0 : RCODE_NAME_ERROR };
 }
 

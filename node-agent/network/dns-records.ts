@@ -4,6 +4,8 @@ import type { EndpointSlice, Service } from "../../engine/resources/types.ts";
 /** What a name has to answer; names are lower-case, absolute, without the final dot. */
 export interface DnsRecords {
   readonly addresses: ReadonlyMap<string, readonly string[]>;
+  /** Names above those that have addresses, such as namespaces: they exist, and have nothing. */
+  readonly parents: ReadonlySet<string>;
   readonly services: ReadonlyMap<string, readonly SrvTarget[]>;
   readonly aliases: ReadonlyMap<string, string>;
   /** `4.3.2.1.in-addr.arpa`, and of IPv6 the digits under `ip6.arpa` → name. */
@@ -35,7 +37,18 @@ export function computeDnsRecords(services: readonly Service[], slices: readonly
     else if (service.spec?.clusterIP === "None") addHeadless(records, service, host, slicesOf.get(`${namespace}/${name}`) ?? []);
     else addClusterIp(records, service, host);
   }
-  return { ...records, addresses: records.addresses.lists(), services: records.services.lists() };
+  const addresses = records.addresses.lists();
+  return { ...records, addresses, parents: parentsOf(addresses.keys()), services: records.services.lists() };
+}
+
+/** Known beforehand: pods ask for what does not exist at each step of their search lists, and each such question would be a walk over all names. */
+function parentsOf(names: Iterable<string>): ReadonlySet<string> {
+  const parents = new Set<string>();
+  for (const name of names) {
+    // Above a known parent are known ones only.
+    for (let dot = name.indexOf("."); dot >= 0 && !parents.has(name.slice(dot + 1)); dot = name.indexOf(".", dot + 1)) parents.add(name.slice(dot + 1));
+  }
+  return parents;
 }
 
 /** The name under which an address is looked up backwards. */

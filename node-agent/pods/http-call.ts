@@ -45,7 +45,7 @@ export async function callContainer({ action, container, podIp, timeoutMs, agent
       const response = await ask(target, headers, late);
       const next = redirectOf(response, target);
       if (next !== undefined && next.url.hostname !== target.url.hostname) return { code: response.statusCode ?? 0, body: await readBody(response) };
-      response.on("error", () => {}).resume();
+      void readBody(response);
       if (next === undefined) return { code: response.statusCode ?? 0, body: "" };
       if (redirects === REDIRECTS_MAX - 1) throw new Error(`stopped after ${REDIRECTS_MAX} redirects`);
       target = next;
@@ -89,7 +89,10 @@ function redirectOf({ statusCode = 0, headers }: IncomingMessage, { url, path }:
   return next === null || !/^https?:$/.test(next.protocol) ? undefined : { url: next, path: next.pathname + next.search };
 }
 
-/** As much of it as a warning may show; the rest is of no use to anybody, and neither is an end that never comes. */
+/**
+ * As much of it as a warning may show; the rest is of no use to anybody, and neither is an end that never comes: there the
+ * connection is given up. Never rejects.
+ */
 async function readBody(response: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;

@@ -56,6 +56,17 @@ describe("an HTTP probe", () => {
     expect(outcome).toEqual({ isOk: false, message: `Get "http://127.0.0.1:${port}/x": context deadline exceeded (Client.Timeout exceeded while awaiting headers)` });
   });
 
+  test("reads no more of an answer than it may show, however long there is time for it", async () => {
+    let isGivenUp = false;
+    const port = await serve((_, response) => {
+      response.on("close", () => (isGivenUp = true)).writeHead(200);
+      const write = () => void (response.destroyed || response.write(Buffer.alloc(65_536), write));
+      write();
+    });
+    expect(await runProbe({} as Runtime, { httpGet: { port }, timeoutSeconds: 3600 }, { name: "main" }, "id", "127.0.0.1")).toMatchObject({ isOk: true }); // as above
+    await expect.poll(() => isGivenUp).toBe(true);
+  });
+
   test("takes answers whose lines end with a line feed alone, as small servers write them", async () => {
     const server = createNetServer((socket) => void socket.once("data", () => socket.end("HTTP/1.1 200 OK\nContent-Type: text/plain\n\nok")).on("error", () => {})).listen(0, "127.0.0.1");
     await once(server, "listening");

@@ -78,6 +78,16 @@ describe("cluster DNS", () => {
     expect(ask(...question)).toEqual(expected);
   });
 
+  it("knows which names are above others without a walk over all of them", () => {
+    const addresses = new Map(records.addresses);
+    for (const walk of ["keys", "entries", "values", "forEach", Symbol.iterator] as const) Object.defineProperty(addresses, walk, { value: () => expect.fail("all names were looked at") });
+    const rcodeOf = (name: string) => {
+      const decision = decideAnswer({ name, type: "A" }, { ...records, addresses }, domain, 0);
+      return decision.do === "answer" ? decision.rcode : "forwarded";
+    };
+    expect(["none.shop.svc.cluster.local", "shop.svc.cluster.local", "hop.svc.cluster.local", "cluster.local", "x.db-0.db.shop.svc.cluster.local"].map(rcodeOf)).toEqual([3, 0, 3, 0, 3]);
+  });
+
   it("follows an ExternalName to its addresses, out of the cluster too: programs do not", () => {
     const external = (name: string, externalName: string) => ({ apiVersion: "v1", kind: "Service", metadata: { name, namespace: "shop" }, spec: { type: "ExternalName", externalName } }) as Service;
     const web = { apiVersion: "v1", kind: "Service", metadata: { name: "web", namespace: "shop" }, spec: { clusterIP: "10.43.0.9", clusterIPs: ["10.43.0.9"], ports: [{ port: 80 }] } } as Service;
