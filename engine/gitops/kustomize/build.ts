@@ -6,6 +6,7 @@ import { at, BuildFault, fail, KustomizeError, type Place } from "./kustomize-er
 import { TreeFault } from "../manifests/tree-walk.ts";
 import type { Problem } from "../manifests/problem.ts";
 import { readCustomSchemas } from "./custom-schemas.ts";
+import { refuseLfsPointer } from "./lfs-pointer.ts";
 import { fixNameReferences } from "./name-references.ts";
 import { writeOriginNotes } from "./origin-notes.ts";
 import type { SchemaLookup } from "./patches.ts";
@@ -170,7 +171,7 @@ export class KustomizationBuild {
           place,
           `${path} lies outside the repository and is not fetched: what is deployed must be in the commit. Copy it in, for example with kustomize localize`,
         );
-      fail(place, `there is no ${full ?? path}`);
+      fail(place, (await this.files.whyAbsent(full ?? path)) ?? `there is no ${full ?? path}`);
     }
     if (entry.is === "directory") await this.#accumulateFolder(target, full, path, place, gathered, false);
     else this.#appendFile(target, path, full, await this.readFile(full, place), place, gathered);
@@ -187,7 +188,8 @@ export class KustomizationBuild {
   /** A file named by a kustomization, as it counts after decryption. */
   async readFile(path: string, place: Place): Promise<Buffer> {
     const content = await this.files.read(path);
-    if (content === undefined) return fail(place, `there is no file ${path}`);
+    if (content === undefined) return fail(place, (await this.files.whyAbsent(path)) ?? `there is no file ${path}`);
+    refuseLfsPointer(content, path);
     return this.options.transformFile === undefined ? content : this.options.transformFile(content, path);
   }
 
@@ -241,7 +243,7 @@ export class KustomizationBuild {
     if (this.#loaded % FOLDERS_PER_TURN === 0) await setImmediate();
     if (rest.above.length > DEPTH_MAX) fail(place, `kustomizations lie more than ${DEPTH_MAX} deep in each other`);
     const entry = await this.files.look(folder);
-    if (folder !== "" && entry?.is !== "directory") fail(place, `there is no folder ${folder}`);
+    if (folder !== "" && entry?.is !== "directory") fail(place, (await this.files.whyAbsent(folder)) ?? `there is no folder ${folder}`);
     const [file, ...more] = await findKustomization(this.files, folder);
     if (file === undefined) return fail(place, `${folder === "" ? "." : folder} has no kustomization.yaml`);
     if (more.length > 0) fail({ file, line: 1 }, `the folder has several kustomization files: ${[file, ...more].join(", ")}; keep one`);

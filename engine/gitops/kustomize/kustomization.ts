@@ -2,6 +2,7 @@ import type { Schema } from "../../apimachinery/schema.ts";
 import { conform } from "../../apimachinery/structural-schema.ts";
 import { parseYamlDocuments, YamlError, type YamlDocument } from "../../apimachinery/yaml.ts";
 import { plainMessage, unknownFieldMessage } from "../manifests/explain-error.ts";
+import { explainYaml } from "../manifests/explain-yaml.ts";
 import { structuralPathOf } from "../manifests/field-path.ts";
 import type { Problem } from "../manifests/problem.ts";
 import type { ImageChange } from "./image-name.ts";
@@ -166,7 +167,7 @@ function onlyDocument(content: Buffer, file: string): YamlDocument {
     if (more.length > 0) throw new KustomizeError([{ file, line: more[0]?.line ?? 1, message: "the file must hold one document" }]);
     return document;
   } catch (error) {
-    if (error instanceof YamlError) throw new KustomizeError([{ file, line: error.line, message: `YAML: ${error.message}` }]);
+    if (error instanceof YamlError) throw new KustomizeError([{ file, ...explainYaml(error, content.toString("utf8")) }]);
     throw error;
   }
 }

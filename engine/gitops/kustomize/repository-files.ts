@@ -1,4 +1,5 @@
 import { fail, type Place } from "./kustomize-error.ts";
+import { refuseLfsPointer } from "./lfs-pointer.ts";
 
 /** What stands at a path of a commit. */
 export interface FileEntry {
@@ -13,6 +14,8 @@ export interface RepositoryFiles {
   read(id: string): Promise<Buffer>;
   /** All files below a folder, by path from it, with their ids. */
   list(path: string): Promise<readonly (readonly [path: string, id: string])[]>;
+  /** What stands at a path, or on the way to it, and counts for no file; undefined: nothing does. */
+  whyAbsent?(path: string): Promise<string | undefined>;
 }
 
 /**
@@ -40,6 +43,10 @@ export class RecordedFiles {
     return entry;
   }
 
+  whyAbsent(path: string): Promise<string | undefined> {
+    return this.#files.whyAbsent?.(path) ?? Promise.resolve(undefined);
+  }
+
   /** Everything below a folder; whatever changes there, the result does. */
   async list(path: string): Promise<readonly (readonly [path: string, id: string])[]> {
     this.#dependencies.set(`${path}/`, (await this.#files.look(path))?.id ?? "none");
@@ -53,6 +60,8 @@ export class RecordedFiles {
     reader: { readonly options?: { readonly transformFile?: ((content: Buffer, path: string) => Promise<Buffer>) | undefined } },
   ): Promise<Buffer> {
     const content = await this.#files.read(id);
+    // What a chart is rendered from; its pictures may be anywhere.
+    if (/\.(ya?ml|json|tpl|tgz)$/.test(path)) refuseLfsPointer(content, path);
     return reader.options?.transformFile === undefined ? content : reader.options.transformFile(content, path);
   }
 

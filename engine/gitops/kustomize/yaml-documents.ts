@@ -1,5 +1,6 @@
 import { BUNDLE_YAML_LIMITS, parseYamlDocuments, YamlError } from "../../apimachinery/yaml.ts";
 import { goYamlSchema } from "../../apimachinery/yaml-schema.ts";
+import { explainYaml } from "../manifests/explain-yaml.ts";
 import { isMap, textOf, type JsonMap, type Steps } from "./json-value.ts";
 import { fail } from "./kustomize-error.ts";
 import { Resource, type SourceDocument } from "./resource.ts";
@@ -18,8 +19,9 @@ export function parseDocuments(text: string, file: string, firstLine = 1): reado
       textOf: (steps: Steps) => document.textOf(steps),
     }));
   } catch (error) {
-    if (error instanceof YamlError) return fail({ file, line: error.line + firstLine - 1 }, `YAML: ${error.message}`);
-    throw error;
+    if (!(error instanceof YamlError)) throw error;
+    const { line, message } = explainYaml(error, text);
+    return fail({ file, line: line + firstLine - 1 }, message);
   }
 }
 

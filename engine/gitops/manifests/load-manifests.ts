@@ -13,6 +13,7 @@ import { parseIgnorePatterns, type IgnoreRule } from "./ignore-patterns.ts";
 import type { RenderChart } from "../kustomize/chart-generator.ts";
 import type { RepositoryFiles } from "../kustomize/repository-files.ts";
 import { LeftOutFolders } from "./left-out-folders.ts";
+import { findLinkedFolders, type LinkedEntry } from "./linked-folders.ts";
 import { BLOBS_PER_READ, DEPTH_MAX, isManifestName, listFolder, type FileRef, type FolderListing } from "./list-folder.ts";
 import { findOutOfBounds, findOutOfSource } from "./check-bounds.ts";
 import { findOrderProblems, hasDependencies } from "./order-graph.ts";
@@ -160,7 +161,8 @@ export class ManifestLoader {
     const ignoreEntry = entries.find((entry) => entry.name === IGNORE_FILE && entry.is === "file");
     const isIgnored = ignoreEntry === undefined ? () => false : parseIgnorePatterns((await this.#blob(objects, ignoreEntry.id)).toString("utf8"));
     const walk = boundedWalk((id) => this.#tree(objects, id));
-    const folders = await this.#folders(walk, root, config, isIgnored);
+    const patterns = config.units?.map((unit) => unit.path) ?? DEFAULT_PARENTS.map((parent) => `${parent}/*`);
+    const { folders, links } = await this.#folders(walk, root, patterns, isIgnored);
     const all = this.#resolve(config, [...folders.keys()], `${prefix}${CONFIG_FILE}`);
     const resolved = adaptUnits === undefined ? all : { ...all, units: adaptUnits(all.units) };
     const keys = this.#options.isSealed === true ? undefined : ((await this.#options.ageKeys?.()) ?? []);
@@ -194,6 +196,7 @@ export class ManifestLoader {
       objects: desired,
       problems: sortProblems([
         ...problems,
+        ...(links.length === 0 ? [] : await findLinkedFolders(links, { tree: walk, blob: (id) => this.#blob(objects, id), root, patterns, isIgnored, prefix })),
         ...resolved.problems,
         ...contents.flatMap((content) => content.problems),
         ...combined.duplicates,
@@ -257,26 +260,32 @@ export class ManifestLoader {
     return { config, problems, notices: [] };
   }
 
-  /** The folders that rules may mean, with their trees; no deeper than the deepest rule looks. */
-  async #folders(treeOf: UnitsRequest["walk"], root: string, config: RepositoryConfig, isIgnored: IgnoreRule): Promise<ReadonlyMap<string, string>> {
-    const patterns = config.units?.map((unit) => unit.path) ?? DEFAULT_PARENTS.map((parent) => `${parent}/*`);
+  /** The folders that rules may mean, with their trees, and what is there in a folder's place; no deeper than the deepest rule looks. */
+  async #folders(
+    treeOf: UnitsRequest["walk"],
+    root: string,
+    patterns: readonly string[],
+    isIgnored: IgnoreRule,
+  ): Promise<{ readonly folders: ReadonlyMap<string, string>; readonly links: readonly LinkedEntry[] }> {
     const depth = patterns.some((pattern) => pattern.includes("**"))
       ? DEPTH_MAX
       : Math.max(0, ...patterns.map((pattern) => (pattern === "" ? 0 : pattern.split("/").length)));
     const heads = new Set(patterns.map((pattern) => pattern.split("/")[0] ?? ""));
     const mayMatch = (name: string) => [...heads].some((head) => /[*?[]/.test(head) || head === name);
     const found = new Map<string, string>();
+    const links: LinkedEntry[] = [];
     const walk = async (tree: string, path: string, level: number): Promise<void> => {
       if (level >= depth) return;
       for (const entry of await treeOf(tree)) {
         const child = path === "" ? entry.name : `${path}/${entry.name}`;
+        if (entry.is === "symlink" || entry.is === "submodule") links.push({ path: child, entry });
         if (entry.is !== "directory" || entry.name.startsWith(".") || isIgnored(child, true) || (level === 0 && !mayMatch(entry.name))) continue;
         found.set(child, entry.id);
         if (level + 1 < depth) await walk(entry.id, child, level + 1);
       }
     };
     await walk(root, "", 0);
-    return found;
+    return { folders: found, links };
   }
 
   /** Renders and lists what is new, reads all new blobs together, then puts units together out of parsed files. */

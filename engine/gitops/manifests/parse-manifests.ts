@@ -3,8 +3,10 @@ import { BUNDLE_YAML_LIMITS, parseYamlDocuments, YamlError, type YamlDocument } 
 import type { ResourceDefinition } from "../../resources/define-resource.ts";
 import { checkManifest } from "./check-manifest.ts";
 import { withoutValues } from "./explain-error.ts";
+import { explainYaml } from "./explain-yaml.ts";
 import type { FileTransform } from "./file-transform.ts";
 import { KustomizeError } from "../kustomize/kustomize-error.ts";
+import { refuseLfsPointer } from "../kustomize/lfs-pointer.ts";
 import type { Problem } from "./problem.ts";
 import { SealedFileError } from "./sealed-file.ts";
 import type { ServedKinds } from "./served-kinds.ts";
@@ -55,11 +57,13 @@ function parseManifests(content: Buffer, kinds: ServedKinds): ParsedFile {
   try {
     documents = parseYamlDocuments(text, BUNDLE_YAML_LIMITS);
   } catch (error) {
-    if (error instanceof YamlError)
+    if (error instanceof YamlError) {
+      const { line, message } = explainYaml(error, text);
       return failed(
-        error.line,
-        `YAML: ${error.message}${/\{\{.*\}\}/.test(text) ? "; what has {{ … }} looks like a template, which nothing fills in here unless it is a chart's: commit what comes out of it, or list it in .mainstayignore" : ""}`,
+        line,
+        `${message}${/\{\{.*\}\}/.test(text) ? "; what has {{ … }} looks like a template, which nothing fills in here unless it is a chart's: commit what comes out of it, or list it in .mainstayignore" : ""}`,
       );
+    }
     throw error;
   }
   const pass = new FilePass(kinds);
@@ -70,6 +74,7 @@ function parseManifests(content: Buffer, kinds: ServedKinds): ParsedFile {
 /** Reads a manifest file after what is encrypted was opened, or only outlined, and variables were put in. */
 export async function parseTransformed(content: Buffer, path: string, transform: FileTransform, kinds: ServedKinds): Promise<ParsedFile> {
   try {
+    refuseLfsPointer(content, path);
     const { content: plain, isConfidential, substitutions } = await transform.apply(content, path);
     const parsed = parseManifests(plain, kinds);
     if (plain === content) return parsed;
@@ -141,11 +146,11 @@ class FilePass {
   }
 }
 
-/** Text, or undefined when the bytes are not UTF-8 text. */
+/** Text, or undefined when the bytes are not UTF-8 text. Files that were put together may have a byte order mark before each document. */
 function decodeText(content: Buffer): string | undefined {
   if (content.includes(0)) return undefined;
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(content);
+    return new TextDecoder("utf-8", { fatal: true }).decode(content).replace(/^(---[ \t]*\r?\n)\ufeff/gm, "$1");
   } catch {
     return undefined;
   }

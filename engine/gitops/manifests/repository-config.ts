@@ -7,6 +7,7 @@ import type { ForgeSettings } from "../forge/forge.ts";
 import { NOTIFICATION_EVENTS, type NotificationRule } from "../notify/notifications.ts";
 import { parseDurationMs } from "./duration.ts";
 import { plainMessage, unknownFieldMessage } from "./explain-error.ts";
+import { explainYaml } from "./explain-yaml.ts";
 import { structuralPathOf } from "./field-path.ts";
 import type { Problem } from "./problem.ts";
 import { previewRules, type PreviewRules } from "./preview-rules.ts";
@@ -140,7 +141,8 @@ export function parseRepositoryConfig(
     return { config: problems.length > 0 ? fallback : toConfig(repository, fallback, (index) => document.lineOf(["units", index])), problems };
   } catch (error) {
     if (!(error instanceof YamlError)) throw error;
-    failed(error.line, `YAML: ${error.message}`);
+    const { line, message } = explainYaml(error, content.toString("utf8"));
+    failed(line, message);
     return { config: fallback, problems };
   }
 }

@@ -32,6 +32,18 @@ export function treeFiles(root: string, reader: TreeReader): RepositoryFiles {
       }
       return entry?.is === "file" || entry?.is === "directory" ? { is: entry.is, id: entry.id } : undefined;
     },
+    async whyAbsent(path) {
+      let id = root;
+      for (const [index, name] of path.split("/").entries()) {
+        const entry = (await reader.tree(id)).find((child) => child.name === name);
+        const place = path.split("/", index + 1).join("/");
+        if (entry?.is === "symlink") return `${place} is a symbolic link, which is not followed; commit what it leads to`;
+        if (entry?.is === "submodule") return `${place} is a submodule, which is not fetched; commit the files themselves`;
+        if (entry?.is !== "directory") return undefined;
+        id = entry.id;
+      }
+      return undefined;
+    },
     read: (id) => reader.blob(id),
     async list(path) {
       const folder = await this.look(path);

@@ -270,6 +270,77 @@ describe("bad input is a problem with a place", () => {
     expect(problems(await newLoader().load(hostile, commit))).toEqual([expect.stringContaining("..:1 the tree holds a name that leaves its folder")]);
   });
 
+  test("application folders that are links or submodules, for what they had before would be deleted", async () => {
+    const { store } = repository;
+    const folder = await store.writeTree([{ name: "a.yaml", id: await store.writeBlob(configMapYaml("a")), is: "file" }]);
+    const link = (target: string) => store.writeBlob(target).then((id) => ({ id, is: "symlink" as const }));
+    const apps = await store.writeTree([
+      { name: "real", id: folder, is: "directory" },
+      { name: "linked", ...(await link("../elsewhere/")) },
+      { name: "vendored", id: "1".repeat(40), is: "submodule" },
+      { name: "README.md", ...(await link("../README.md")) },
+      { name: "ignored", ...(await link("real")) },
+    ]);
+    const tree = await store.writeTree([
+      { name: "apps", id: apps, is: "directory" },
+      { name: "infra", ...(await link("elsewhere")) },
+      { name: "elsewhere", id: folder, is: "directory" },
+      { name: "docs", ...(await link("elsewhere")) },
+      { name: "README.md", id: await store.writeBlob("hello"), is: "file" },
+      { name: ".mainstayignore", id: await store.writeBlob("apps/ignored\n"), is: "file" },
+    ]);
+    const commit = await store.objects.commit(await store.writeCommit({ tree, parents: [], message: "x", signature: { name: "x", email: "x", time: 0 } }));
+    expect(problems(await newLoader().load(store.objects, commit))).toEqual([
+      "apps/linked:1 symbolic links are not followed; commit the folder itself, or list the link in .mainstayignore",
+      "apps/vendored:1 submodules are not fetched; commit the files themselves, or list the folder in .mainstayignore",
+      "infra:1 symbolic links are not followed; commit the folder itself, or list the link in .mainstayignore",
+    ]);
+  });
+
+  test("a link that a kustomization names is called one", async () => {
+    const { store } = repository;
+    const app = await store.writeTree([
+      { name: "kustomization.yaml", id: await store.writeBlob("resources: [a.yaml, base]\n"), is: "file" },
+      { name: "a.yaml", id: await store.writeBlob("../a.yaml"), is: "symlink" },
+      { name: "base", id: "1".repeat(40), is: "submodule" },
+    ]);
+    const tree = await store.writeTree([{ name: "apps", id: await store.writeTree([{ name: "web", id: app, is: "directory" }]), is: "directory" }]);
+    const commit = await store.objects.commit(await store.writeCommit({ tree, parents: [], message: "x", signature: { name: "x", email: "x", time: 0 } }));
+    expect(problems(await newLoader().load(store.objects, commit))).toEqual([
+      "apps/web/kustomization.yaml:1 apps/web/a.yaml is a symbolic link, which is not followed; commit what it leads to",
+      "apps/web/kustomization.yaml:1 apps/web/base is a submodule, which is not fetched; commit the files themselves",
+    ]);
+  });
+
+  test("pointers of Git LFS, as manifests and wherever a rendering reads them", async () => {
+    const pointer = `version https://git-lfs.github.com/spec/v1\noid sha256:${"4d".repeat(32)}\nsize 12345\n`;
+    const refusal = "is a pointer of Git LFS, whose content is not in the commit and is not fetched; commit the file itself: git lfs untrack, then git add --renormalize";
+    const state = await load({
+      "apps/a/a.yaml": pointer,
+      "apps/k/kustomization.yaml": "configMapGenerator:\n  - {name: k, files: [logo.png]}\n",
+      "apps/k/logo.png": pointer,
+      "apps/k/unused.bin": pointer,
+    });
+    expect(problems(state)).toEqual([`apps/a/a.yaml:1 ${refusal}`, `apps/k/logo.png:1 ${refusal}`]);
+  });
+
+  test("a merge that was committed half-way is called that, in manifests, kustomizations and mainstay.yaml", async () => {
+    const half = (before: string, mine: string, theirs: string) => `${before}<<<<<<< HEAD\n${mine}=======\n${theirs}>>>>>>> topic\n`;
+    const state = await load({
+      "apps/a/a.yaml": half(configMapYaml("a"), "  key: one\n", "  key: two\n").replaceAll("\n", "\r\n"),
+      "apps/k/kustomization.yaml": half("resources:\n", "- a.yaml\n", "- b.yaml\n"),
+      "mainstay.yaml": half("apiVersion: mainstay.dev/v1alpha1\n", "kind: Repository\n", "kind: Repo\n"),
+    });
+    const marks = "a merge conflict was committed unresolved (<<<<<<<); choose what is to stay and take the marks away";
+    expect(problems(state)).toEqual([`apps/a/a.yaml:7 ${marks}`, `apps/k/kustomization.yaml:2 ${marks}`, `mainstay.yaml:2 ${marks}`]);
+  });
+
+  test("byte order marks before documents of a file that was put together are none", async () => {
+    const state = await load({ "a.yaml": `\ufeff${configMapYaml("a")}---\n\ufeff${configMapYaml("b")}` });
+    expect(problems(state)).toEqual([]);
+    expect(identities(state)).toEqual(["/ConfigMap/default/a", "/ConfigMap/default/b"]);
+  });
+
   test("files of other programs and charts are named, not refused", async () => {
     const state = await load({ "a.yaml": "steps: [one]\n---\n- x\n", "chart/Chart.yaml": "apiVersion: v2\nname: x\n", "chart/templates/d.yaml": "{{ if }}" });
     expect(problems(state)).toEqual([]);
