@@ -77,7 +77,7 @@ async function admitBody(exchange: Exchange<RequestOf<"create">>, kind: Decodabl
     { operation: "CREATE", name: name ?? placed.metadata.name ?? "", object: placed, old: undefined, kind },
     request.options,
   );
-  const object = await parts.admission.mutate({ ...attributes, object: placed }, placed);
+  const object = placeInNamespace(exchange, await parts.admission.mutate({ ...attributes, object: placed }, placed));
   return { object, validate: async (final) => parts.admission.validate({ ...attributes, object: final }) };
 }
 

@@ -61,7 +61,7 @@ function question<T extends KubeObject>(
         { operation: "CREATE", name: asked.metadata.name ?? "", object: asked, old: undefined },
         exchange.request.options,
       );
-      const object = await admission.mutate(attributes, asked);
+      const object = placeInNamespace(exchange, await admission.mutate(attributes, asked));
       await admission.validate({ ...attributes, object });
       const status = await answer(exchange, object as T); // decoded by this very definition
       return objectResult(

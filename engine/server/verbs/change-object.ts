@@ -13,7 +13,7 @@ import { refuseMisshapen, refuseShape } from "../../registry/validate-object.ts"
 import { requireStorable } from "../../storage/encoded-object.ts";
 import type { Change } from "../../storage/object-store.ts";
 import { admissionAttributes } from "../admission-attributes.ts";
-import { fieldManagerOf, madeUp, namespaceOf, nowText, objectResult, type Exchange, type RequestOf } from "../exchange.ts";
+import { fieldManagerOf, madeUp, namespaceOf, nowText, objectResult, placeInNamespace, type Exchange, type RequestOf } from "../exchange.ts";
 import { allocateNumbers, releaseNumbers, settleNumbers, withClaimRetries } from "./service-numbers.ts";
 import { asReadBack } from "./read-back.ts";
 
@@ -106,7 +106,8 @@ async function planChange(
   );
   const shown = view.of(tracked);
   if (request.verb === "patch") request.span?.event("About to check admission control");
-  const changed = await parts.admission.mutate({ ...attributes, object: shown }, shown);
+  const mutated = await parts.admission.mutate({ ...attributes, object: shown }, shown);
+  const changed = mutated === shown ? shown : placeInNamespace(exchange, mutated);
   const admitted = withOwnersOnce(
     changed === shown ? tracked : view.into(tracked, changed),
     (text) => exchange.notes.warn(text),

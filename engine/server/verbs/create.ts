@@ -66,8 +66,9 @@ export function trackCreation(exchange: Exchange<RequestOf<"create" | "update">>
 /** Admits, completes and stores a decoded object whose managed fields are set. Also the way of an apply or a PUT that creates. */
 export async function createPrepared(exchange: Exchange<RequestOf<"create" | "update" | "patch">>, object: KubeObject): Promise<ApiResult> {
   const { definition, parts, request } = exchange;
+  // What changed the object may not send it to where its writer may not write: it is stored by the namespace that it says.
   const admitted = withOwnersOnce(
-    await parts.admission.mutate(attributes(exchange, object), object),
+    placeInNamespace(exchange, await parts.admission.mutate(attributes(exchange, object), object)),
     (text) => exchange.notes.warn(text),
     " after mutating admission happens",
   );
