@@ -51,22 +51,31 @@ class Parser {
   }
 
   #or(): Expr {
-    let left = this.#and();
-    for (let token = this.#peek(); this.#accept("||"); token = this.#peek()) left = { is: "or", left, right: this.#and(), at: token.at };
-    return left;
+    return this.#logical("or", "||", () => this.#and());
   }
 
   #and(): Expr {
-    let left = this.#binary(0);
-    for (let token = this.#peek(); this.#accept("&&"); token = this.#peek()) left = { is: "and", left, right: this.#binary(0), at: token.at };
-    return left;
+    return this.#logical("and", "&&", () => this.#binary(0));
+  }
+
+  /** A chain of any length, which nobody has to go down into deeper than into a balanced tree. */
+  #logical(is: "or" | "and", symbol: string, term: () => Expr): Expr {
+    const terms = [term()];
+    const places: number[] = [];
+    for (let { at } = this.#peek(); this.#accept(symbol); { at } = this.#peek()) {
+      places.push(at);
+      terms.push(term());
+    }
+    return balanced(is, terms, places);
   }
 
   #binary(level: number): Expr {
     const operators = BINARY[level];
     if (operators === undefined) return this.#unary();
     let left = this.#binary(level + 1);
+    let count = 0;
     for (let token = this.#peek(); token.is === "symbol" && operators.includes(token.text); token = this.#peek()) {
+      if (++count > DEPTH_MAX) this.#fail("expression recursion limit exceeded: 250", token.at);
       this.#next++;
       left = { is: "call", name: token.text === "in" ? "@in" : `_${token.text}_`, target: undefined, args: [left, this.#binary(level + 1)], at: token.at };
     }
@@ -239,6 +248,15 @@ class Parser {
   #fail(message: string, at: number): never {
     throw new CelCompileError(this.#source, [{ message, at }]);
   }
+}
+
+/** Terms with what stands between each two of them, as the tree that upstream's parser makes of them. */
+function balanced(is: "or" | "and", terms: readonly Expr[], places: readonly number[]): Expr {
+  const middle = places.length >> 1;
+  const at = places[middle];
+  if (at === undefined) return terms[0] as Expr; // there is one more than places
+  const left = balanced(is, terms.slice(0, middle + 1), places.slice(0, middle));
+  return { is, left, right: balanced(is, terms.slice(middle + 1), places.slice(middle + 1)), at };
 }
 
 /** `a.b.c` as text; undefined for anything that is no chain of names. */

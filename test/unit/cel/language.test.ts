@@ -123,8 +123,19 @@ describe("expressions", () => {
     expect(() => compileExpression("list.size() > 0", { variables: { list: DYN } }).evaluate({ list }, { costMax: 1 })).toThrow("cost limit exceeded");
   });
 
+  test.each([
+    ["||", "==", true],
+    ["&&", "!=", false],
+  ] as const)("take any number of terms joined by %s", (operator, comparison, decided) => {
+    const terms = Array.from({ length: 5_000 }, (_, index) => `n ${comparison} ${index}`);
+    const program = compileExpression(terms.join(` ${operator} `), { variables: { n: INT } });
+    for (const n of [0, 2_500, 4_999]) expect(program.evaluate({ n }).value).toBe(decided);
+    expect(program.evaluate({ n: 5_000 }).value).toBe(!decided);
+  });
+
   test("refuse what would overflow the parser's stack", () => {
     expect(() => evaluate(`${"(".repeat(5_000)}1${")".repeat(5_000)}`)).toThrow("recursion limit exceeded");
     expect(() => evaluate(`${"!".repeat(5_000)}true`)).toThrow("recursion limit exceeded");
+    expect(() => evaluate(Array.from({ length: 5_000 }, () => "1").join(" + "))).toThrow("recursion limit exceeded");
   });
 });
