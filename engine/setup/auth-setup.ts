@@ -13,7 +13,7 @@ import { ChangingValue, type Following } from "../lib/changing-value.ts";
 import type { Service } from "../lib/service.ts";
 import { followText } from "./followed-file.ts";
 import { readOption, webhookTarget } from "../options/option-files.ts";
-import type { ApiServerOptions } from "../server/api-server.ts";
+import type { ApiServerOptions } from "../server/create-api-server.ts";
 import { setUpAuthorization, type AuthorizationParts } from "./authorization-setup.ts";
 import { setUpProviders } from "./providers-setup.ts";
 

@@ -10,7 +10,7 @@ import type { Egress } from "../apimachinery/egress.ts";
 import type { Random } from "../lib/random.ts";
 import type { Service } from "../lib/service.ts";
 import { readOption, webhookTarget } from "../options/option-files.ts";
-import type { ModeChoice } from "../server/api-server.ts";
+import type { ModeChoice } from "../server/create-api-server.ts";
 import { followFile, type FollowingParts } from "./followed-file.ts";
 
 /** What follows objects or a file of its own from the start on. */
