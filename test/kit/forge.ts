@@ -12,6 +12,8 @@ export interface FakeForge extends AsyncDisposable {
   readonly calls: string[];
   /** Answers the next calls with this status. */
   failNext(count: number, status: number, headers?: Readonly<Record<string, string>>): void;
+  /** From now on calls whose line matches are answered with this status. */
+  refuse(calls: RegExp, status: number): void;
 }
 
 interface Answer {
@@ -25,6 +27,7 @@ const PROJECT = "ada/cluster";
 export async function startFakeForge(type: ForgeType): Promise<FakeForge> {
   const forge = { requests: [] as OpenRequest[], comments: new Map<number, { id: number; body: string }[]>(), statuses: [] as FakeForge["statuses"], calls: [] as string[] };
   let failures: { count: number; status: number; headers: Readonly<Record<string, string>> } = { count: 0, status: 500, headers: {} };
+  const refused: { readonly calls: RegExp; readonly status: number }[] = [];
   let ids = 100;
   const prefix = { github: `/repos/${PROJECT}`, gitea: `/api/v1/repos/${PROJECT}`, gitlab: `/api/v4/projects/${encodeURIComponent(PROJECT)}` }[type];
 
@@ -96,13 +99,16 @@ export async function startFakeForge(type: ForgeType): Promise<FakeForge> {
       forge.calls.push(`${request.method} ${url.pathname}`);
       const text = Buffer.concat(chunks).toString("utf8");
       const isFailing = failures.count-- > 0;
+      const refusal = refused.find(({ calls }) => calls.test(forge.calls.at(-1) ?? ""));
       const answer = isFailing
         ? { status: failures.status, body: { message: "not now" } }
         : !isAllowed(request)
           ? { status: 401, body: { message: "Bad credentials" } }
-          : url.searchParams.get("page") !== null && url.searchParams.get("page") !== "1"
-            ? { status: 200, body: [] }
-            : route(request.method ?? "GET", url.pathname, text === "" ? {} : JSON.parse(text));
+          : refusal !== undefined
+            ? { status: refusal.status, body: { message: "refused" } }
+            : url.searchParams.get("page") !== null && url.searchParams.get("page") !== "1"
+              ? { status: 200, body: [] }
+              : route(request.method ?? "GET", url.pathname, text === "" ? {} : JSON.parse(text));
       response.writeHead(answer.status, { "content-type": "application/json", ...(isFailing ? failures.headers : {}) });
       response.end(JSON.stringify(answer.body));
     });
@@ -112,6 +118,7 @@ export async function startFakeForge(type: ForgeType): Promise<FakeForge> {
   return {
     ...forge,
     api: base + { github: "", gitea: "/api/v1", gitlab: "/api/v4" }[type],
+    refuse: (calls, status) => void refused.push({ calls, status }),
     failNext: (count, status, headers = {}) => void (failures = { count, status, headers }),
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();

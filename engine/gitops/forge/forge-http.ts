@@ -15,9 +15,20 @@ export class ForgeLimitError extends Error {
   }
 }
 
+/** The forge has answered, and does not do what it was asked for. */
+export class ForgeRefusal extends Error {
+  readonly status: number;
+  constructor(message: string, status: number) {
+    super(message);
+    this.status = status;
+  }
+}
+
 const TIMEOUT_MS = 30_000;
 const ANSWER_BYTES_MAX = 16 << 20;
 const DEFAULT_RETRY_MS = 60_000;
+/** Whatever a forge says about its limit, it is asked again after an hour: limits are counted by the hour at most. */
+const RETRY_MAX_MS = 3_600_000;
 
 /** The documented API of a forge over JSON, with its own way to say who asks. The token never appears in a message. */
 export function createForgeHttp(api: string, token: string, type: ForgeType): ForgeHttp {
@@ -36,14 +47,18 @@ export function createForgeHttp(api: string, token: string, type: ForgeType): Fo
       headers: body === undefined ? headers : { ...headers, "content-type": "application/json" },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       // A redirect would carry the token to whoever answers there.
-      redirect: "error",
+      redirect: "manual",
       signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
     });
     const text = await readText(response);
-    const retryAfter = Number(response.headers.get("retry-after"));
-    if (response.status === 429 || (response.status === 403 && (retryAfter > 0 || response.headers.get("x-ratelimit-remaining") === "0")))
-      throw new ForgeLimitError(`${method} ${path}: the forge's limit is reached`, retryAfter > 0 ? retryAfter * 1000 : DEFAULT_RETRY_MS);
-    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${messageIn(text)}`);
+    const { status, headers: said } = response;
+    if (status >= 300 && status < 400)
+      throw new ForgeRefusal(
+        `${method} ${path}: the forge has this elsewhere, at ${addressIn(said.get("location"), api)}, where the token is not sent; write the project's name, or the address, of now into forge of mainstay.yaml`,
+        status,
+      );
+    if (isLimit(status, said, text)) throw new ForgeLimitError(`${method} ${path}: the forge's limit is reached`, retryAfterMs(said));
+    if (!response.ok) throw new ForgeRefusal(`${method} ${path}: ${status} ${messageIn(text)}`, status);
     return text === "" ? undefined : (JSON.parse(text) as unknown);
   };
   return {
@@ -52,10 +67,37 @@ export function createForgeHttp(api: string, token: string, type: ForgeType): Fo
   };
 }
 
+/** GitHub answers 403 as well, for its second limit with nothing but words; a forge that is being looked after says when it is back. */
+function isLimit(status: number, headers: Headers, text: string): boolean {
+  if (status === 429 || (status === 503 && headers.has("retry-after"))) return true;
+  return status === 403 && (headers.has("retry-after") || headers.get("x-ratelimit-remaining") === "0" || /rate limit/i.test(messageIn(text)));
+}
+
+/** When to come again: in seconds, at a time, or when the forge counts anew. Times are held against the forge's own clock. */
+export function retryAfterMs(headers: Pick<Headers, "get">): number {
+  const after = headers.get("retry-after") ?? "";
+  const reset = headers.get("x-ratelimit-reset") ?? headers.get("ratelimit-reset") ?? "";
+  const untilMs = (time: number) => time - Date.parse(headers.get("date") ?? "");
+  const ms = /^\d+$/.test(after) ? Number(after) * 1000 : after !== "" ? untilMs(Date.parse(after)) : /^\d+$/.test(reset) ? untilMs(Number(reset) * 1000) : NaN;
+  return ms > 0 ? Math.min(ms, RETRY_MAX_MS) : DEFAULT_RETRY_MS;
+}
+
+/** Where a redirect leads, without what may be secret in it. */
+function addressIn(location: string | null, api: string): string {
+  if (location === null || !URL.canParse(location, api)) return "an address that it does not say";
+  const { origin, pathname } = new URL(location, api);
+  return `${origin}${pathname}`.slice(0, 200);
+}
+
 async function readText(response: Response): Promise<string> {
-  const text = await response.text();
-  if (text.length > ANSWER_BYTES_MAX) throw new Error(`the forge answered with ${text.length} bytes`);
-  return text;
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of response.body ?? []) {
+    size += part.byteLength;
+    if (size > ANSWER_BYTES_MAX) throw new Error(`the forge answered with more than ${ANSWER_BYTES_MAX} bytes`);
+    parts.push(part);
+  }
+  return Buffer.concat(parts).toString("utf8");
 }
 
 function messageIn(text: string): string {

@@ -6,14 +6,25 @@ import { describeError, type Logger } from "../../lib/log.ts";
 import { BoundedCache } from "../../lib/bounded-cache.ts";
 import type { StatusFacts } from "../status/status-facts.ts";
 import type { PlannedPages } from "../status/status-reporter.ts";
-import { ForgeLimitError } from "./forge-http.ts";
-import { commentMark, computeForgeReports, type RequestComment } from "./forge-reports.ts";
+import { ForgeLimitError, ForgeRefusal } from "./forge-http.ts";
+import { commentMark, computeForgeReports, type ForgeReports, type RequestComment } from "./forge-reports.ts";
 import type { CommitStatus, Forge, OpenRequest } from "./forge.ts";
 
 const RETRY = { initialMs: 2_000, maxMs: 600_000 };
 /** What changes together is told together. */
 const GATHER_MS = 500;
 const REMEMBERED_MAX = 2_000;
+/** What the forge refuses by itself (a request that is locked, a commit that it has not got yet) is tried again by itself. */
+const REFUSED_RETRY = { initialMs: 30_000, maxMs: 3_600_000 };
+/** So many answers of a server in trouble in a row are an outage. */
+const TROUBLES_MAX = 3;
+
+interface Refused {
+  readonly text: string;
+  readonly failures: number;
+  /** Monotonic. */
+  readonly retryAtMs: number;
+}
 
 export interface ForgeReporterOptions {
   readonly cluster: string;
@@ -26,10 +37,14 @@ export interface ForgeReporterOptions {
   readonly logger: Logger;
 }
 
-/** Tells the forge: one comment in each open request, edited when the plan changes, and a status on each commit. Each thing once. */
+/**
+ * Tells the forge: one comment in each open request, edited when the plan changes, and a status on each commit. Each thing once, and
+ * what the forge does not take keeps nothing else from being told.
+ */
 export class ForgeReporter {
   readonly #options: ForgeReporterOptions;
   readonly #said = new BoundedCache<string>(REMEMBERED_MAX);
+  readonly #refused = new BoundedCache<Refused>(REMEMBERED_MAX);
   readonly #bell: Bell;
 
   constructor(options: ForgeReporterOptions) {
@@ -50,16 +65,16 @@ export class ForgeReporter {
   async run(signal: AbortSignal): Promise<void> {
     const { subscribe, clock, logger } = this.#options;
     const unsubscribe = subscribe(() => this.trigger());
-    let failures = 0;
+    let [failures, nextMs] = [0, Infinity];
     try {
       while (!signal.aborted) {
         // While the forge fails, events do not hurry: each try costs it something.
         if (failures > 0) await sleep(clock, backoffMs(RETRY, failures), signal);
-        else await this.#bell.wait(Infinity, signal);
+        else await this.#bell.wait(nextMs, signal);
         await sleep(clock, GATHER_MS, signal);
         this.#bell.take();
         try {
-          await this.#report(signal);
+          nextMs = await this.#report(signal);
           failures = 0;
         } catch (error) {
           if (signal.aborted) return;
@@ -75,39 +90,85 @@ export class ForgeReporter {
     }
   }
 
-  async #report(signal: AbortSignal): Promise<void> {
+  /** Returns how long it is until something that was refused is to be tried again. */
+  async #report(signal: AbortSignal): Promise<number> {
     const forge = await this.#options.forge();
-    if (forge === undefined) return;
+    if (forge === undefined) return Infinity;
     const planned = this.#options.plans();
     const facts = this.#options.facts();
     // The forge is asked which requests are open only when there is something to say in one.
     const maybe = computeForgeReports(facts, planned, undefined, forge.commentMax);
-    const isNews =
-      maybe.comments.some(({ request, body }) => this.#said.get(`comment ${request}`) !== body) ||
-      maybe.statuses.some((status) => this.#said.get(statusKey(status)) !== statusText(status));
-    if (!isNews) return;
+    if (this.#isTold(maybe)) return this.#untilRetry(maybe);
     const open = maybe.comments.length === 0 ? [] : await forge.openRequests(signal);
-    const { comments, statuses } = computeForgeReports(facts, planned, open, forge.commentMax);
-    for (const status of statuses) await this.#say(forge, status, signal);
-    for (const comment of comments) await this.#comment(forge, comment, signal);
+    const reports = computeForgeReports(facts, planned, open, forge.commentMax);
+    let troubles = 0;
+    const say = async (key: string, text: string, send: () => Promise<void>): Promise<void> => {
+      if (this.#isDone(key, text)) return;
+      try {
+        await send();
+        this.#said.set(key, text);
+        troubles = 0;
+      } catch (error) {
+        if (!(error instanceof ForgeRefusal) || error.status === 401) throw error;
+        if (error.status >= 500 && ++troubles >= TROUBLES_MAX) throw error;
+        this.#refuse(key, text, error);
+      }
+    };
+    for (const status of reports.statuses) await say(statusKey(status), statusText(status), () => forge.setStatus(status, signal));
+    for (const comment of reports.comments) await say(commentKey(comment), comment.body, () => this.#comment(forge, comment, signal));
+    return this.#untilRetry(reports);
   }
 
-  async #say(forge: Forge, status: CommitStatus, signal: AbortSignal): Promise<void> {
-    if (this.#said.get(statusKey(status)) === statusText(status)) return;
-    await forge.setStatus(status, signal);
-    this.#said.set(statusKey(status), statusText(status));
+  #isTold({ comments, statuses }: ForgeReports): boolean {
+    return (
+      comments.every((comment) => this.#isDone(commentKey(comment), comment.body)) && statuses.every((one) => this.#isDone(statusKey(one), statusText(one)))
+    );
+  }
+
+  /** It was said, or is not to be tried again yet. */
+  #isDone(key: string, text: string): boolean {
+    if (this.#said.get(key) === text) return true;
+    const refused = this.#refused.get(key);
+    return refused !== undefined && refused.text === text && refused.retryAtMs > this.#options.clock.monotonic();
+  }
+
+  #refuse(key: string, text: string, error: ForgeRefusal): void {
+    const { clock, logger } = this.#options;
+    const before = this.#refused.get(key);
+    const failures = before?.text === text ? before.failures + 1 : 1;
+    this.#refused.set(key, { text, failures, retryAtMs: clock.monotonic() + backoffMs(REFUSED_RETRY, failures) });
+    logger.warn("the forge does not take this, will retry", { about: key, error: describeError(error) });
+  }
+
+  #untilRetry({ comments, statuses }: ForgeReports): number {
+    const now = this.#options.clock.monotonic();
+    const all = [...comments.map((comment) => [commentKey(comment), comment.body]), ...statuses.map((status) => [statusKey(status), statusText(status)])];
+    return all.reduce((soonest, [key = "", text]) => {
+      const refused = this.#refused.get(key);
+      if (refused === undefined || refused.text !== text || this.#said.get(key) === text) return soonest;
+      return Math.min(soonest, Math.max(0, refused.retryAtMs - now));
+    }, Infinity);
   }
 
   async #comment(forge: Forge, { request, body }: RequestComment, signal: AbortSignal): Promise<void> {
-    const key = `comment ${request}`;
-    if (this.#said.get(key) === body) return;
     const mark = commentMark(this.#options.cluster);
-    const own = (await forge.comments(request, signal)).find((comment) => comment.body.startsWith(mark));
-    if (own === undefined) await forge.addComment(request, body, signal);
-    // Forges change line ends and trim.
-    else if (own.body.replaceAll("\r\n", "\n").trim() !== body.trim()) await forge.editComment(request, own.id, body, signal);
-    this.#said.set(key, body);
+    for (const comment of await forge.comments(request, signal)) {
+      if (!comment.body.startsWith(mark)) continue;
+      // Forges change line ends and trim.
+      if (comment.body.replaceAll("\r\n", "\n").trim() === body.trim()) return;
+      try {
+        return await forge.editComment(request, comment.id, body, signal);
+      } catch (error) {
+        // Somebody else's, who has copied ours.
+        if (!(error instanceof ForgeRefusal) || (error.status !== 403 && error.status !== 404)) throw error;
+      }
+    }
+    await forge.addComment(request, body, signal);
   }
+}
+
+function commentKey({ request }: RequestComment): string {
+  return `comment ${request}`;
 }
 
 function statusKey({ commit, context }: CommitStatus): string {

@@ -37,7 +37,7 @@ export interface CommitStatus {
   readonly description: string;
 }
 
-/** What is needed of a forge, in its own words behind the same calls. Rejects with what the forge said. */
+/** What is needed of a forge, in its own words behind the same calls. Rejects with what the forge said: a ForgeRefusal, or a ForgeLimitError. */
 export interface Forge {
   /** Longest comment, in characters. */
   readonly commentMax: number;

@@ -17,7 +17,7 @@ export function gitlabForge(project: string, http: ForgeHttp): Forge {
       }));
     },
     async comments(request, signal) {
-      const notes = await allPages(http, `${base}/merge_requests/${request}/notes`, signal);
+      const notes = await allPages(http, `${base}/merge_requests/${request}/notes?sort=asc&order_by=created_at`, signal);
       return notes.filter((note) => note["system"] !== true).map(({ id, body }) => ({ id: numberOf(id), body: textOf(body) }));
     },
     addComment: async (request, body, signal) => void (await http.send("POST", `${base}/merge_requests/${request}/notes`, { body }, signal)),

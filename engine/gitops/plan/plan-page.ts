@@ -33,16 +33,12 @@ export function summariseForecast({ plan, problems }: Pick<CommitForecast, "plan
 /** The forecast as a terminal shows it, without the summary. */
 export function renderForecast(forecast: CommitForecast, linesMax?: number): readonly string[] {
   const { plan, problems, state } = forecast;
-  if (problems.length > 0)
-    return problems
-      .slice(0, PROBLEMS_MAX)
-      .map(formatProblem)
-      .concat(problems.length > PROBLEMS_MAX ? [`… and ${problems.length - PROBLEMS_MAX} more`] : []);
+  if (problems.length > 0) return firstOf(problems, PROBLEMS_MAX, formatProblem);
   return [
     ...renderPlan(plan, linesMax),
     ...podLines(forecast),
     ...usedVariables(forecast).map(formatSubstitution),
-    ...state.notices.slice(0, NOTICES_MAX).map((notice) => `note: ${notice}`),
+    ...firstOf(state.notices, NOTICES_MAX, (notice) => `note: ${notice}`),
   ];
 }
 
@@ -77,7 +73,7 @@ export function renderPlanPage(facts: PlanPageFacts): string {
   const { cluster, branch, base, state, plan, problems } = facts;
   const head = `# Plan for ${plain(branch)} on ${plain(cluster)}: ${summariseForecast(facts)}\n\nhead ${code(shortId(state.commit.id))} ${plain(state.commit.message.split("\n", 1)[0] ?? "")} · ${base === undefined ? "nothing runs yet" : `base ${code(shortId(base))}`}`;
   if (problems.length > 0)
-    return `${head}\n\n🟥 The commit would be refused as it is:\n\n${list(problems.slice(0, PROBLEMS_MAX).map((problem) => code(formatProblem(problem))))}\n`;
+    return `${head}\n\n🟥 The commit would be refused as it is:\n\n${list(firstOf(problems, PROBLEMS_MAX, (problem) => code(formatProblem(problem))))}\n`;
   const actions = actionsOf(plan);
   const sections = [
     head,
@@ -88,7 +84,7 @@ export function renderPlanPage(facts: PlanPageFacts): string {
   if (actions.length > ACTIONS_MAX) sections.push(`… and ${actions.length - ACTIONS_MAX} more`);
   const uses = usedVariables(facts);
   if (uses.length > 0) sections.push(`## Variables\n\n${list(uses.map((use) => code(formatSubstitution(use))))}`);
-  if (state.notices.length > 0) sections.push(`## Notes\n\n${list(state.notices.slice(0, NOTICES_MAX).map(plain))}`);
+  if (state.notices.length > 0) sections.push(`## Notes\n\n${list(firstOf(state.notices, NOTICES_MAX, plain))}`);
   return `${sections.filter((section) => section !== "").join("\n\n")}\n`;
 }
 
@@ -133,6 +129,12 @@ function usedVariables({ plan, state }: CommitForecast): readonly Substitution[]
 
 function formatSubstitution({ file, line, name, value }: Substitution): string {
   return `${file}:${line} \${${name}} is ${JSON.stringify(value)}`;
+}
+
+/** Of many, the first ones, and how many more there are. */
+function firstOf<T>(all: readonly T[], max: number, format: (one: T) => string): readonly string[] {
+  const shown = all.slice(0, max).map(format);
+  return all.length <= max ? shown : [...shown, `… and ${all.length - max} more`];
 }
 
 function list(lines: readonly string[]): string {

@@ -71,6 +71,23 @@ describe.each<ForgeType>(["github", "gitlab", "gitea"])("%s", (type) => {
     await eventually("the refusal as a status", () => statusesOf(worse, "mainstay/local/plan").at(-1) === failure);
   });
 
+  test("is told of everything else when it does not take one thing: a request that is locked, a commit that it has not got", async () => {
+    forge = await startFakeForge(type);
+    const base = await repository.commit({ "mainstay.yaml": config(type), "app/d.yaml": deploymentYaml("web", 1) });
+    const locked = await request(type, 7, { "app/d.yaml": deploymentYaml("web", 3) });
+    await request(type, 8, { "app/d.yaml": deploymentYaml("web", 4) });
+    // Somebody else's comment begins like ours, and nobody else may edit it.
+    forge.comments.set(8, [{ id: 50, body: "<!-- mainstay: plan for local -->\ncopied" }]);
+    forge.refuse(/^POST .*\/7\/(comments|notes)$/, 403);
+    forge.refuse(new RegExp(`^POST .*/statuses/${locked}$`), 422);
+    forge.refuse(/^(PATCH|PUT) .*\/(comments|notes)\/50$/, 403);
+    await start();
+    await eventually("the plan of the other request", () => comment(8)[1]?.body.includes("replicas 1→4"));
+    await eventually("the status of what runs", () => statusesOf(base, "mainstay/local").at(-1) === "success");
+    expect(comment(8)[0]?.body).toContain("copied");
+    expect(comment(7)).toEqual([]);
+  });
+
   test("learns of a commit that is rejected, also when it was busy at first", async () => {
     forge = await startFakeForge(type);
     await repository.commit({ "mainstay.yaml": config(type), "app/a.yaml": configMapYaml("a") });

@@ -177,6 +177,16 @@ describe("the page of a plan", () => {
     expect(text).toContain("`apps/web/d.yaml:6 spec.replicas: must be a non-negative integer`");
   });
 
+  test("of very many problems and notes the first are shown, and how many more there are", () => {
+    const problems = Array.from({ length: 203 }, (_, index) => ({ file: "a.yaml", line: index + 1, message: "wrong" }));
+    const refused = page({ problems });
+    expect(refused).toContain("`a.yaml:200 wrong`\n- … and 3 more\n");
+    expect(refused).not.toContain("a.yaml:201");
+    const notices = Array.from({ length: 21 }, (_, index) => `note ${index + 1}`);
+    expect(page({ state: state({ notices }) })).toMatch(/note 20\n- … and 1 more\n$/);
+    expect(page({ problems: problems.slice(0, 200) })).not.toContain("more");
+  });
+
   test("variables are shown where they changed something, and text of the repository has no power over the page", () => {
     const action = created(1);
     const file = action.do === "create" ? action.desired.file : "";
