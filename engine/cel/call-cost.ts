@@ -1,4 +1,5 @@
 import type { Expr } from "./ast.ts";
+import { SORT_BY_KEYS } from "./macros.ts";
 import type { CelType } from "./types.ts";
 
 /** An argument; the target of a method is the first, unless it is a namespace. */
@@ -26,6 +27,9 @@ type Rule = (first: CallPart, second: CallPart, third: CallPart) => CallCost;
 
 const PER_CHARACTER = 0.1;
 const PER_PATTERN_CHARACTER = 0.25;
+const COMPARISON = 2;
+/** The size of what nobody bounds. A number, so that nothing times it is nothing. */
+export const UNKNOWN_SIZE = 2 ** 64;
 const AUTHORIZATION_COST = 350_000;
 const NOMINAL: CallCost = { cost: 1 };
 const NOTHING: CallPart = { cost: 0, size: 0, least: 0, item: 0, type: { kind: "dyn" }, literal: undefined };
@@ -54,6 +58,13 @@ const inRange =
 const sets =
   (times: number): Rule =>
   (left, right) => ({ cost: 1 + left.size * right.size * times });
+
+/** A new list, and what each of its items costs. Upstream takes the number of comparisons for the size of what is sorted. */
+const arranged = (size: number, item: number, each = 1): CallCost => ({ cost: 11 + Math.ceil(Math.min(UNKNOWN_SIZE, size * each)), size, item });
+const compared = (list: CallPart) => Math.min(UNKNOWN_SIZE, list.size * list.size);
+const comparison = ({ type }: CallPart) => (type.kind === "list" && isTextType(type.items) ? COMPARISON + PER_CHARACTER : COMPARISON);
+/** A number that the expression states. */
+const count = ({ literal }: CallPart, otherwise: number) => (typeof literal === "bigint" ? Math.max(0, Number(literal)) : otherwise);
 
 /** What calls cost that do not cost 1, in Kubernetes' terms, by the name of the function. */
 const RULES: Readonly<Record<string, Rule>> = {
@@ -124,10 +135,13 @@ const RULES: Readonly<Record<string, Rule>> = {
   orValue: (value, other) => ({ cost: 1, size: Math.max(value.size, other.size) }),
   value: (value) => ({ cost: 1, size: value.size }),
   or: (value, other) => ({ cost: 1, size: Math.max(value.size, other.size) }),
-  distinct: (list) => ({ cost: 10 + list.size * list.size, size: list.size, item: list.item }),
-  sort: (list) => ({ cost: 10 + list.size * list.size, size: list.size, item: list.item }),
-  reverse: (list) => ({ cost: 10 + list.size, size: list.size, item: list.item }),
-  slice: (list) => ({ cost: 10 + list.size, size: list.size, item: list.item }),
+  distinct: (list) => arranged(compared(list), list.item, COMPARISON),
+  sort: (list) => arranged(compared(list), list.item, comparison(list)),
+  [SORT_BY_KEYS]: (list, keys) => arranged(compared(keys), list.item, comparison(keys)),
+  reverse: (list) => arranged(list.size, list.item),
+  slice: (list, start, end) => arranged(Math.max(0, count(end, list.size) - count(start, 0)), list.item),
+  flatten: (list, depth) => arranged(list.size, list.item, depth === NOTHING ? 1 : count(depth, UNKNOWN_SIZE)),
+  range: (size) => arranged(count(size, UNKNOWN_SIZE), 1),
 };
 
 const SETS: Readonly<Record<string, Rule>> = { contains: sets(1), intersects: sets(1), equivalent: sets(2) };

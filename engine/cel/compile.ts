@@ -8,6 +8,8 @@ import { authorizerLibrary, PendingAnswer } from "./library/authorizer.ts";
 import { conversionLibrary } from "./library/conversions.ts";
 import { formatLibrary } from "./library/formats.ts";
 import { jsonPatchLibrary } from "./library/json-patch.ts";
+import { literalIssues } from "./literal-arguments.ts";
+import { listArrangementLibrary } from "./library/list-arrangement.ts";
 import { listLibrary } from "./library/lists.ts";
 import { networkLibrary } from "./library/networks.ts";
 import { operatorLibrary } from "./library/operators.ts";
@@ -64,6 +66,7 @@ const kubernetesFunctions = new FunctionTable(
   conversionLibrary,
   stringLibrary,
   listLibrary,
+  listArrangementLibrary,
   optionalLibrary,
   quantityLibrary,
   urlLibrary,
@@ -84,6 +87,8 @@ export function compileExpression(source: string, options: CompileOptions): CelP
   };
   const expr = parseExpression(source);
   const checked = checkExpression(source, expr, declarations);
+  const wrongLiterals = literalIssues(checked.types.keys());
+  if (wrongLiterals.length > 0) throw new CelCompileError(source, wrongLiterals);
   const wanted = options.results;
   if (wanted !== undefined && checked.type.kind !== "dyn" && !wanted.some((type) => isAssignable(type, checked.type, new Map()))) {
     throw new CelCompileError(source, [{ message: `must evaluate to ${wanted.map(formatType).join(" or ")}, got ${formatType(checked.type)}`, at: 0 }]);

@@ -1,5 +1,5 @@
 import type { Expr } from "./ast.ts";
-import { callCost, type CallPart } from "./call-cost.ts";
+import { callCost, UNKNOWN_SIZE, type CallPart } from "./call-cost.ts";
 import type { Checked } from "./checker.ts";
 import { DYN, type CelType } from "./types.ts";
 
@@ -10,8 +10,6 @@ export interface CostEstimate {
 
 /** Nothing in a request is longer than the request. */
 export const REQUEST_SIZE_MAX = 3 * 1024 * 1024;
-/** The size of what nobody bounds. A number, so that nothing times it is nothing. */
-const UNKNOWN_SIZE = 2 ** 64;
 
 interface Part {
   readonly cost: number;

@@ -9,6 +9,12 @@ interface Call {
 
 type Fail = (message: string, at: number) => never;
 
+/** What `list.sortBy(x, key)` becomes: the list, and its keys, item by item. No expression can say this name. */
+export const SORT_BY_KEYS = "@sortByAssociatedKeys";
+const SORT_BY_INPUT = "@__sortBy_input__";
+/** What may have its items sorted. */
+const SORTABLE: ReadonlySet<Expr["is"]> = new Set(["list", "select", "ident", "comprehension", "call", "index", "bind", "optionalMap"]);
+
 const QUANTIFIERS: Readonly<Record<string, ComprehensionKind>> = { all: "all", exists: "exists", exists_one: "exists_one", existsOne: "exists_one" };
 const TRANSFORMS: ReadonlySet<string> = new Set<ComprehensionKind>(["transformList", "transformMap", "transformMapEntry"]);
 
@@ -51,6 +57,7 @@ export function expandMacro(call: Call, fail: Fail): Expr | undefined {
   if ((name === "optMap" || name === "optFlatMap") && args.length === 2 && first !== undefined && second !== undefined) {
     return { is: "optionalMap", flattens: name === "optFlatMap", target, variable: variable(first, fail), body: second, at };
   }
+  if (name === "sortBy" && args.length === 2 && first !== undefined && second !== undefined) return sortedBy(target, first, second, at, fail);
   if (
     name === "bind" &&
     args.length === 3 &&
@@ -63,6 +70,14 @@ export function expandMacro(call: Call, fail: Fail): Expr | undefined {
     return { is: "bind", variable: variable(first, fail), value: second, body: third, at };
   }
   return undefined;
+}
+
+/** The list is worked out once, for its items and for their keys. */
+function sortedBy(target: Expr, item: Expr, key: Expr, at: number, fail: Fail): Expr {
+  if (!SORTABLE.has(target.is)) return fail("sortBy can only be applied to a list, identifier, comprehension, call or select expression", target.at);
+  const input: Expr = { is: "ident", name: SORT_BY_INPUT, at };
+  const keys: Expr = { is: "comprehension", do: "map", range: input, variables: [variable(item, fail)], filter: undefined, body: key, at };
+  return { is: "bind", variable: SORT_BY_INPUT, value: target, body: { is: "call", name: SORT_BY_KEYS, target: input, args: [keys], at }, at };
 }
 
 function presence({ args, at }: Call, fail: Fail): Expr {

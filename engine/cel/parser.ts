@@ -117,8 +117,9 @@ class Parser {
       const token = this.#peek();
       if (this.#accept(".")) {
         const isOptional = this.#accept("?");
-        const { name, isQuoted, at } = this.#name("no viable alternative at input '.'");
-        if (!isOptional && !isQuoted && this.#accept("(")) expr = this.#call(name, expr, this.#arguments(), token.at + 1 === at ? at : token.at);
+        const { name, isQuoted } = this.#name("no viable alternative at input '.'");
+        const opening = this.#peek();
+        if (!isOptional && !isQuoted && this.#accept("(")) expr = this.#call(name, expr, this.#arguments(), opening.at);
         else expr = { is: "select", operand: expr, field: name, isOptional, at: token.at };
       } else if (this.#accept("[")) {
         const isOptional = this.#accept("?");
@@ -151,9 +152,11 @@ class Parser {
     const { name, isQuoted, at } = this.#name(`no viable alternative at input '${token.text}'`);
     if (isQuoted) this.#fail("unsupported syntax: '`'", at);
     if (RESERVED_WORDS.has(name)) this.#fail(`reserved identifier: ${name}`, at);
-    return this.#accept("(") ? this.#call(name, undefined, this.#arguments(), at) : { is: "ident", name, at };
+    const opening = this.#peek();
+    return this.#accept("(") ? this.#call(name, undefined, this.#arguments(), opening.at) : { is: "ident", name, at };
   }
 
+  /** A call is where its arguments begin. */
   #call(name: string, target: Expr | undefined, args: readonly Expr[], at: number): Expr {
     return expandMacro({ name, target, args, at }, (message, where) => this.#fail(message, where)) ?? { is: "call", name, target, args, at };
   }
@@ -209,7 +212,8 @@ class Parser {
 
   #name(otherwise: string): { readonly name: string; readonly isQuoted: boolean; readonly at: number } {
     const token = this.#peek();
-    if (token.is !== "name") return token.is === "end" ? this.#unexpected(token) : this.#fail(`Syntax error: ${otherwise}`, token.at);
+    if (token.is !== "name")
+      return token.is === "end" && !otherwise.endsWith("'.'") ? this.#unexpected(token) : this.#fail(`Syntax error: ${otherwise}`, token.at);
     this.#next++;
     return token;
   }

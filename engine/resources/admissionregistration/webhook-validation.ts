@@ -83,8 +83,8 @@ export function validateWebhookUrl(text: string, at: string): FieldError[] {
 /** A Service that the server may call. */
 export function validateWebhookService({ name, namespace, path, port }: AdmissionregistrationV1ServiceReference, at: string): FieldError[] {
   return [
-    ...(name === "" ? [requiredField(`${at}.name`, "service name is required")] : []),
-    ...(namespace === "" ? [requiredField(`${at}.namespace`, "service namespace is required")] : []),
+    ...(name === "" ? [requiredField(`${at}.name`)] : []),
+    ...(namespace === "" ? [requiredField(`${at}.namespace`)] : []),
     ...(port !== undefined && (port < 1 || port > 65_535)
       ? [invalidField(`${at}.port`, port, "port is not valid: must be between 1 and 65535, inclusive")]
       : []),

@@ -41,7 +41,7 @@ export function customContent(schema: JsonSchema, scale: CustomResourceSubresour
           },
         ];
       }
-      return [...errors, ...validateRules(schema, object, old)];
+      return [...errors, ...validateRules(schema, object, { old })];
     },
   };
 }

@@ -6,7 +6,7 @@ import { ALL_VERBS, defineResource, type ResourceDefinition, type StoredForm, ty
 import type { CustomResourceDefinition, CustomResourceDefinitionVersion } from "../types.ts";
 import { customContent, finalizerWarnings } from "./content-rules.ts";
 import { customScale } from "./custom-scale.ts";
-import { schemaOf } from "./definition-validation.ts";
+import { schemaOf } from "./definition-versions.ts";
 import { parseJsonPath } from "./json-path.ts";
 import { printerColumns } from "./printer-columns.ts";
 import { servingSchema } from "./serving-schema.ts";

@@ -4,7 +4,8 @@ import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import { nameColumn } from "../columns.ts";
 import type { CustomResourceDefinition } from "../types.ts";
-import { schemaOf, validateDefinition } from "./definition-validation.ts";
+import { validateDefinition } from "./definition-validation.ts";
+import { schemaOf } from "./definition-versions.ts";
 import { subschemas, type JsonSchema } from "./json-schema.ts";
 import { isKnownFormat } from "./value-formats.ts";
 
@@ -51,7 +52,6 @@ function setDefaults(definition: CustomResourceDefinition): CustomResourceDefini
   return { ...definition, spec };
 }
 
-/** Every version that was ever the stored one is remembered, for objects may still be in it. */
 /** From here on nothing of the kind is created any more. */
 function marked(definition: CustomResourceDefinition, nowText: string): CustomResourceDefinition {
   const pending = {
@@ -63,6 +63,7 @@ function marked(definition: CustomResourceDefinition, nowText: string): CustomRe
   return { ...definition, status: { ...definition.status, conditions: withCondition(definition.status?.conditions, pending, nowText) } };
 }
 
+/** Every version that was ever the stored one is remembered, for objects may still be in it. */
 function withStoredVersion(definition: CustomResourceDefinition): CustomResourceDefinition {
   const storage = definition.spec.versions.find((version) => version.storage)?.name;
   const stored = definition.status?.storedVersions ?? [];
@@ -70,16 +71,20 @@ function withStoredVersion(definition: CustomResourceDefinition): CustomResource
   return { ...definition, status: { ...definition.status, storedVersions: [...stored, storage] } };
 }
 
-function warnings(definition: CustomResourceDefinition): readonly string[] {
+function warnings(definition: CustomResourceDefinition, old?: CustomResourceDefinition): readonly string[] {
+  const known = new Set(old === undefined ? [] : unknownFormats(old));
+  return unknownFormats(definition)
+    .filter((format) => !known.has(format))
+    .map((format) => `unrecognized format ${JSON.stringify(format)}`);
+}
+
+function unknownFormats({ spec }: CustomResourceDefinition): readonly string[] {
   const found = new Set<string>();
   const look = (schema: JsonSchema) => {
-    if (schema.format && !isKnownFormat(schema.format, schema.type)) found.add(`unrecognized format ${JSON.stringify(schema.format)}`);
-    const item = schema.items?.type;
-    if (schema["x-kubernetes-list-type"] === "set" && (item === "object" || item === "array"))
-      found.add(`x-kubernetes-list-type: set for items of type ${JSON.stringify(item)} is not supported by server-side apply or CEL validation rules`);
+    if (schema.format && !isKnownFormat(schema.format, schema.type)) found.add(schema.format);
     for (const inner of subschemas(schema)) look(inner.schema);
   };
-  for (const version of definition.spec.versions) {
+  for (const version of spec.versions) {
     const schema = schemaOf(version);
     if (schema !== undefined) look(schema);
   }

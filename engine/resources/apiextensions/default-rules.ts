@@ -10,10 +10,13 @@ import { validateValue } from "./value-validation.ts";
 
 const ANY_METADATA: Schema = { type: "object", "x-kubernetes-preserve-unknown-fields": true };
 
-/** Defaults must be values that the schema accepts, and hold no fields that it would prune. */
+/** Defaults must be values that the schema accepts, and hold no fields that it would prune. Messages name values by their place in the default. */
 export function defaultErrors(schema: JsonSchema, path: string, isInMetadata = false, isRoot = true): FieldError[] {
   const isWhole = isRoot || schema["x-kubernetes-embedded-resource"] === true;
-  const own = schema.default === undefined ? [] : oneDefault(schema, schema.default, `${path}.default`, isInMetadata);
+  const own =
+    schema.default === undefined
+      ? []
+      : oneDefault(isRoot ? { ...schema, "x-kubernetes-embedded-resource": true } : schema, schema.default, `${path}.default`, isInMetadata);
   return [
     ...own,
     ...(schema.items === undefined ? [] : defaultErrors(schema.items, `${path}.items`, isInMetadata, false)),
@@ -34,6 +37,10 @@ function oneDefault(schema: JsonSchema, value: unknown, path: string, isInMetada
     !isInMetadata && pruned.unknown.length > 0 && !jsonEqual(pruned.value, value) ? [invalidField(path, value, "must not have unknown fields")] : [];
   const embedded = embeddedErrors(schema, value, path);
   if (embedded.length > 0) return [...unknown, ...embedded];
-  const shape = validateValue(schema, value, path);
-  return [...unknown, ...(shape.length > 0 ? shape : validateRules(schema, value, value, path))];
+  const shape = validateValue(schema, value);
+  if (shape.length > 0)
+    return [...unknown, ...shape.map((error) => ({ ...error, field: ["", "<nil>"].includes(error.field) ? path : `${path}.${error.field}` }))];
+  // It may come to stand where it stood, and where nothing stood.
+  const rules = validateRules(schema, value, { old: value, path, ratchets: false });
+  return [...unknown, ...(rules.length > 0 ? rules : validateRules(schema, value, { path }))];
 }

@@ -2,7 +2,9 @@ import { forbiddenField, invalidField, type FieldError } from "../../apimachiner
 import { REQUEST_SIZE_MAX } from "../../cel/cost-estimate.ts";
 import { minSize } from "../../cel/schema-type.ts";
 import type { Schema } from "../../apimachinery/schema.ts";
-import { compileRules } from "./compiled-rules.ts";
+import { compileRules, selfType } from "./compiled-rules.ts";
+import { goJson } from "../../lib/go-json.ts";
+import type { ValidationRule } from "../types.ts";
 import type { JsonSchema } from "./json-schema.ts";
 
 /** Upstream's bounds for what one expression, and all of a schema together, may cost by the sizes that the schema states. */
@@ -65,16 +67,18 @@ class Check {
 
   #checkRules(schema: JsonSchema, { path, isResource, times, uncorrelatable }: Place): void {
     const repeats = times ?? Math.floor(REQUEST_SIZE_MAX / (minSize(schema as Schema) + 1)); // the parts that sizes follow from are the same
+    const rules = schema["x-kubernetes-validations"] ?? [];
+    if (rules.length > 0 && selfType(schema, isResource) === undefined) this.errors.push(untyped(`${path}.x-kubernetes-validations`));
     for (const [index, compiled] of compileRules(schema, isResource).entries()) {
       const at = `${path}.x-kubernetes-validations[${index}]`;
       const { rule, program, message } = compiled;
       if (program !== undefined) this.#observe(`${at}.rule`, "estimated rule cost", program.estimate.max * repeats);
-      if (compiled.problem !== undefined) this.errors.push(invalidField(`${at}.rule`, rule, compiled.problem));
-      if (compiled.messageProblem !== undefined) this.errors.push(invalidField(`${at}.messageExpression`, rule, compiled.messageProblem));
+      if (compiled.problem !== undefined) this.errors.push(invalidRule(`${at}.rule`, rule, compiled.problem));
+      if (compiled.messageProblem !== undefined) this.errors.push(invalidRule(`${at}.messageExpression`, rule, compiled.messageProblem));
       else if (message !== undefined) this.#observe(`${at}.messageExpression`, "estimated messageExpression cost", message.estimate.max);
       if (compiled.usesOldSelf && uncorrelatable !== undefined)
         this.errors.push(invalidField(`${at}.rule`, rule.rule, `oldSelf cannot be used on the uncorrelatable portion of the schema within ${uncorrelatable}`));
-      if (program !== undefined && !compiled.usesOldSelf && rule.optionalOldSelf !== undefined)
+      if (!compiled.usesOldSelf && rule.optionalOldSelf !== undefined)
         this.errors.push(invalidField(`${at}.optionalOldSelf`, rule.optionalOldSelf, "may not be set if oldSelf is not used in rule"));
     }
   }
@@ -83,6 +87,28 @@ class Check {
     if (!this.#suppressCost && cost > EXPRESSION_COST_MAX) this.errors.push(forbiddenField(path, tooExpensive(what, cost, EXPRESSION_COST_MAX)));
     this.#costs.push({ path, cost });
   }
+}
+
+function untyped(field: string): FieldError {
+  const why = "failed to construct type information for x-kubernetes-validations rules: unable to convert structural schema to CEL declarations";
+  return { type: "InternalError", field, message: `Internal error: internal error: ${why}` };
+}
+
+/** Rules are shown as the fields of upstream's own type. */
+function invalidRule(
+  field: string,
+  { rule, message = "", messageExpression = "", reason, fieldPath = "", optionalOldSelf }: ValidationRule,
+  detail: string,
+): FieldError {
+  const shown = goJson({
+    Rule: rule,
+    Message: message,
+    MessageExpression: messageExpression,
+    Reason: reason ?? null,
+    FieldPath: fieldPath,
+    OptionalOldSelf: optionalOldSelf ?? null,
+  });
+  return { type: "FieldValueInvalid", field, message: `Invalid value: ${shown}: ${detail}` };
 }
 
 function timesInside({ type, additionalProperties, maxProperties, maxItems }: JsonSchema, times: number | undefined): number | undefined {

@@ -15,9 +15,18 @@ const OBJECT_COST_MAX = 10_000_000;
 const MESSAGE_BYTES_MAX = 5 * 1024;
 const OUT_OF_BUDGET = "validation failed due to running out of cost budget, no further validation rules will be run";
 
+export interface RuleOptions {
+  /** The value before an update. */
+  readonly old?: unknown;
+  /** Where the value is; the whole object when empty. */
+  readonly path?: string;
+  /** Whether values that are as they were are blamed for nothing; they are not, unless told otherwise. */
+  readonly ratchets?: boolean;
+}
+
 /** Asks every x-kubernetes-validations rule of a schema about an object whose shape is right. Rules about changes are asked where there is an old value. */
-export function validateRules(schema: JsonSchema, object: unknown, old?: unknown, path = ""): FieldError[] {
-  const run = new Run();
+export function validateRules(schema: JsonSchema, object: unknown, { old, path = "", ratchets = true }: RuleOptions = {}): FieldError[] {
+  const run = new Run(ratchets);
   run.visit(schema, { value: object, old: old === undefined ? undefined : { value: old }, path, isResource: path === "", isUnchanged: false });
   return run.errors;
 }
@@ -33,7 +42,12 @@ interface Place {
 
 class Run {
   readonly errors: FieldError[] = [];
+  readonly #ratchets: boolean;
   #budget = OBJECT_COST_MAX;
+
+  constructor(ratchets: boolean) {
+    this.#ratchets = ratchets;
+  }
 
   visit(schema: JsonSchema, place: Place): void {
     const { value } = place;
@@ -83,7 +97,7 @@ class Run {
       if (isTrue !== false) continue;
       const detail = this.#messageOf(compiled, bindings, schema, place.path);
       if (detail === undefined) return;
-      if (!compiled.usesOldSelf && place.isUnchanged) continue;
+      if (this.#ratchets && !compiled.usesOldSelf && place.isUnchanged) continue;
       const where = compiled.fieldPath === "" ? place.path : place.path === "" ? compiled.fieldPath : `${place.path}.${compiled.fieldPath}`;
       this.errors.push(errorOf(compiled.rule, where, place.value, detail));
     }

@@ -5,7 +5,8 @@ import type { JsonSchema } from "./json-schema.ts";
 
 const TYPES = ["array", "boolean", "integer", "number", "object", "string"];
 const REASONS = ["FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired"];
-const UNSUPPORTED = ["id", "additionalItems", "patternProperties", "definitions", "dependencies", "$ref"] as const;
+/** Parts of the language that upstream does not take. */
+export const UNSUPPORTED = ["id", "additionalItems", "patternProperties", "definitions", "dependencies", "$ref"] as const;
 
 /** Why a default may not stand where it stands; undefined where it may. */
 export interface SchemaPlace {
@@ -46,7 +47,7 @@ export function schemaErrors(schema: JsonSchema, place: SchemaPlace): FieldError
 function languageErrors(schema: JsonSchema, { path, noDefaults, isInMetadata }: SchemaPlace): FieldError[] {
   const errors: FieldError[] = [];
   const { type, additionalProperties, properties = {} } = schema;
-  if (type !== undefined && type !== "null" && !TYPES.includes(type)) errors.push(unsupportedValue(`${path}.type`, type, TYPES));
+  if (type !== undefined && !TYPES.includes(type)) errors.push(unsupportedValue(`${path}.type`, type, TYPES));
   if (schema.default !== undefined && noDefaults !== undefined) errors.push(forbiddenField(`${path}.default`, `must not be set ${noDefaults}`));
   for (const name of UNSUPPORTED)
     if ((schema as Readonly<Record<string, unknown>>)[name] !== undefined) errors.push(forbiddenField(`${path}.${name}`, `${name} is not supported`)); // fields that only this asks for
@@ -89,7 +90,7 @@ function listTypeErrors(schema: JsonSchema, path: string): FieldError[] {
     if (items.type === "array" && itemType !== undefined && itemType !== "atomic")
       errors.push(invalidField(`${path}.items.x-kubernetes-list-type`, itemType, "must be atomic as item of a list with x-kubernetes-list-type=set"));
     if (items.type === "object" && items["x-kubernetes-map-type"] !== "atomic")
-      errors.push(invalidField(`${path}.items.x-kubernetes-map-type`, "null", "must be atomic as item of a list with x-kubernetes-list-type=set"));
+      errors.push(invalidField(`${path}.items.x-kubernetes-map-type`, null, "must be atomic as item of a list with x-kubernetes-list-type=set"));
   }
   if (listType !== undefined && !["atomic", "set", "map"].includes(listType))
     errors.push(unsupportedValue(`${path}.x-kubernetes-list-type`, listType, ["atomic", "set", "map"]));

@@ -1,23 +1,14 @@
 import { duplicateField, invalidField, requiredField, tooMany, type FieldError } from "../../apimachinery/field-error.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
-import type { CustomResourceDefinitionVersion, CustomResourceSubresourceScale, SelectableField } from "../types.ts";
+import type { CustomResourceSubresources, CustomResourceSubresourceScale, SelectableField } from "../types.ts";
 import { findFieldPath } from "./field-path.ts";
 import type { JsonSchema } from "./json-schema.ts";
 
 const SELECTABLE_FIELDS_MAX = 8;
 
-/** What a version says about parts of its objects: the paths of a scale, the fields that lists are narrowed by. */
-export function subresourceErrors(
-  version: CustomResourceDefinitionVersion,
-  old: CustomResourceDefinitionVersion | undefined,
-  schema: JsonSchema | undefined,
-  at: string,
-): FieldError[] {
-  const { subresources, selectableFields = [] } = version;
-  return [
-    ...(subresources?.scale === undefined ? [] : scaleErrors(subresources.scale, `${at}.subresources.scale`)),
-    ...(schema === undefined ? [] : selectableErrors(selectableFields, old?.selectableFields, schema, `${at}.selectableFields`)),
-  ];
+/** What is wrong with where a scale finds its numbers. */
+export function subresourceErrors(subresources: CustomResourceSubresources | undefined, at: string): FieldError[] {
+  return subresources?.scale === undefined ? [] : scaleErrors(subresources.scale, `${at}.scale`);
 }
 
 function scaleErrors({ specReplicasPath, statusReplicasPath, labelSelectorPath = "" }: CustomResourceSubresourceScale, at: string): FieldError[] {
@@ -36,7 +27,13 @@ function pathErrors(path: string, parents: readonly string[], detail: string, at
   return parents.some((parent) => path.startsWith(parent)) ? [] : [invalidField(at, path, detail)];
 }
 
-function selectableErrors(fields: readonly SelectableField[], old: readonly SelectableField[] | undefined, schema: JsonSchema, at: string): FieldError[] {
+/** What is wrong with the fields that lists are narrowed by. */
+export function selectableErrors(
+  fields: readonly SelectableField[],
+  old: readonly SelectableField[] | undefined,
+  schema: JsonSchema,
+  at: string,
+): FieldError[] {
   const errors: FieldError[] = [];
   const seen = new Set<string>();
   for (const [index, { jsonPath }] of fields.entries()) {

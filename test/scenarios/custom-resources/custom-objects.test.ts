@@ -328,7 +328,7 @@ describe("rules in CEL", () => {
 
   test("that cannot be right are refused with their definition", async () => {
     const status = await failure(api.client.for(customResourceDefinitionResource).create(ruled([{ rule: "self.nothing == 1" }, { rule: "self.max" }, { rule: "self.name.matches('[')" }])));
-    expect(status.message).toContain("spec.versions[0].schema.openAPIV3Schema.properties[spec].x-kubernetes-validations[0].rule: Invalid value");
+    expect(status.message).toContain("spec.validation.openAPIV3Schema.properties[spec].x-kubernetes-validations[0].rule: Invalid value");
     expect(status.message).toContain("compilation failed: ERROR: <input>:1:5: undefined field 'nothing'");
     expect(status.message).toContain("cel expression must evaluate to a bool");
     const list = { type: "array", items: { type: "string" } };

@@ -62,6 +62,13 @@ describe("expressions", () => {
 
   test.each<[string, string]>([
     ["1 +", "<input>:1:4: Syntax error: mismatched input '<EOF>'"],
+    ["'a'.", "<input>:1:5: Syntax error: no viable alternative at input '.'"],
+    ["nothing(1)", "<input>:1:8: undeclared reference to 'nothing'"],
+    ["'a'.size() + 'a'.nothing()", "<input>:1:25: undeclared reference to 'nothing'"],
+    ["'a'.matches('[')", "<input>:1:13: invalid matches argument"],
+    ["duration('1x') == duration('1h')", "<input>:1:10: invalid duration argument"],
+    ["timestamp('today') == timestamp('2026-01-01T00:00:00Z')", "<input>:1:11: invalid timestamp argument"],
+    ["'a'.sortBy(1, 2)", "sortBy can only be applied to a list, identifier, comprehension, call or select expression"],
     ["1 + 'a'", "<input>:1:3: found no matching overload for '_+_' applied to '(int, string)'"],
     ["x", "undeclared reference to 'x' (in container '')"],
     ["[1, 'a']", "expected type 'int' but found 'string'"],

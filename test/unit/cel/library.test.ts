@@ -24,6 +24,13 @@ describe("the functions", () => {
     ["'%s'.format([[dyn(1), 'a', {'k': true}]])", "[1, a, {k: true}]"],
     ["[1, 2, 3].isSorted() && ['b', 'a'].isSorted() == false && [1, 5, 3].max() == 5 && [1, 5, 3].sum() == 9 && ['b', 'a'].min() == 'a'", true],
     ["[1, 2, 2].indexOf(2) == 1 && [1, 2, 2].lastIndexOf(2) == 2 && [1].indexOf(9) == -1", true],
+    ["[1, 2, 3, 4].slice(1, 3) == [2, 3] && [1].slice(1, 1) == [] && [3, 1, 2].reverse() == [2, 1, 3]", true],
+    ["[[1, 2], [], [3]].flatten() == [1, 2, 3]", true],
+    ["[dyn(1), dyn([dyn(2), dyn([[3]])])].flatten(2)", [1, 2, [3]]],
+    ["['b', 'b', 'c', 'a', 'c'].distinct() == ['b', 'c', 'a'] && lists.range(3) == [0, 1, 2] && lists.range(-1) == []", true],
+    ["['b', 'c', 'a'].sort() == ['a', 'b', 'c'] && [3, 1, 2].sort() == [1, 2, 3] && [true, false].sort() == [false, true]", true],
+    ["[{'name': 'b', 'at': '1'}, {'name': 'a', 'at': '2'}].sortBy(x, x.name).map(x, x.at)", ["2", "1"]],
+    ["[1, 5, 3].sortBy(x, -x).sortBy(x, x == 3)", [5, 1, 3]],
     ["sets.contains([1, 2, 3], [2]) && sets.equivalent([1, 2], [2, 1, 1]) && !sets.intersects([1], [2])", true],
     ["quantity('1Gi').isGreaterThan(quantity('1G')) && quantity('1.5').add(quantity('500m')).compareTo(quantity('2')) == 0", true],
     ["isQuantity('1x') || !isQuantity('200Mi') || quantity('50k').asInteger() != 50000 || quantity('9.5').isInteger()", false],
@@ -50,6 +57,16 @@ describe("the functions", () => {
     ["timestamp('2026-01-02T00:00:00Z') - timestamp('2026-01-01T00:00:00Z') == duration('24h')", true],
     ["string(timestamp('2026-01-01T00:00:00.5Z') + duration('1s'))", "2026-01-01T00:00:01.5Z"],
   ])("%s", (source, value) => (value === undefined ? expect(() => evaluate(source)).toThrow("URL parse error") : expect(evaluate(source)).toEqual(value)));
+
+  test.each<[string, string]>([
+    ["[1].slice(0, 2)", "cannot slice(0, 2), list is length 1"],
+    ["[1].slice(-1, 0)", "cannot slice(-1, 0), negative indexes not supported"],
+    ["[1].slice(1, 0)", "cannot slice(1, 0), start index must be less than or equal to end index"],
+    ["dyn([1]).flatten(-1)", "level must be non-negative"],
+    ["[dyn(1), dyn('a')].sort()", "list elements must have the same type"],
+    ["dyn([[1], [2]]).sort()", "list elements must be comparable"],
+    ["lists.range(1000000)", "operation cancelled: actual cost limit exceeded"],
+  ])("%s fails: %s", (source, message) => expect(() => evaluate(source)).toThrow(message));
 
   test("match regular expressions in linear time", () => {
     const program = compileExpression("text.matches('^(a+)+$') || text.find('(a+)+b') != ''", { variables: { text: STRING } });

@@ -9,7 +9,8 @@ const SCHEMA = {
 const VERSION = { name: "v1", served: true, storage: true, schema: { openAPIV3Schema: SCHEMA } };
 const NAMES = { plural: "boats", singular: "boat", kind: "Boat", listKind: "BoatList" };
 const AT = "spec.versions[0]";
-const SCHEMA_AT = `${AT}.schema.openAPIV3Schema`;
+/** What all versions say alike is told of as a part of the spec. */
+const SCHEMA_AT = "spec.validation.openAPIV3Schema";
 
 function definition(spec: object = {}, rest: object = {}): CustomResourceDefinition {
   const whole = { group: "sea.example", scope: "Namespaced", names: NAMES, versions: [VERSION], ...spec };
@@ -39,6 +40,40 @@ describe("the definition of a custom kind", () => {
       definition({ versions: [VERSION, { ...VERSION, storage: false }] }),
       [expect.stringMatching(/^spec\.versions: Invalid value: .*: must contain unique version names$/) as string],
     ],
+    [
+      "has versions with names, of which the first is told of twice",
+      definition({ versions: [{ ...VERSION, name: "V1" }] }, { status: { storedVersions: ["V1"] } }),
+      [expect.stringContaining('spec.versions[0].name: Invalid value: "V1": a DNS-1035 label') as string, expect.stringContaining('spec.version: Invalid value: "V1": a DNS-1035 label') as string],
+    ],
+    [
+      "is told of version by version where they differ",
+      definition({
+        versions: [
+          VERSION,
+          {
+            ...VERSION,
+            name: "v2",
+            storage: false,
+            schema: { openAPIV3Schema: { type: "object", properties: { it: {} } } },
+            subresources: { scale: { specReplicasPath: "", statusReplicasPath: ".status.ready" } },
+          },
+        ],
+      }),
+      [
+        "spec.versions[1].schema.openAPIV3Schema.properties[it].type: Required value: must not be empty for specified object fields",
+        "spec.versions[1].subresources.scale.specReplicasPath: Required value",
+      ],
+    ],
+    [
+      "is selected by fields of every version, or of none where the schemas differ",
+      definition({
+        versions: [
+          { ...VERSION, selectableFields: [{ jsonPath: ".spec.name" }] },
+          { ...VERSION, name: "v2", storage: false, schema: { openAPIV3Schema: { type: "object" } }, selectableFields: [{ jsonPath: ".spec.name" }] },
+        ],
+      }),
+      ['spec.selectableFields: Invalid value: "": may only be set when validations.schema is included'],
+    ],
     ["stores one version", version({ storage: false }), [expect.stringMatching(/^spec\.versions: Invalid value: .*: must have exactly one version marked as storage version$/) as string]],
     ["has a schema", version({ schema: undefined }), [`${AT}.schema.openAPIV3Schema: Required value`]],
     ["warns only of deprecated versions", version({ deprecationWarning: "old" }), [`${AT}.deprecationWarning: Invalid value: "old": can only be set for deprecated versions`]],
@@ -47,7 +82,7 @@ describe("the definition of a custom kind", () => {
       version({ deprecated: true, deprecationWarning: "a\nb" }),
       [`${AT}.deprecationWarning: Invalid value: "a\\nb": must only contain printable UTF-8 characters; non-printable character found at index 1`],
     ],
-    ["remembers what was stored", definition({}, { status: { storedVersions: [] } }), ["status.storedVersions: Invalid value: []: must have at least one stored version"]],
+    ["remembers what was stored", definition({}, { status: { storedVersions: [] } }), ["status.storedVersions: Invalid value: null: must have at least one stored version"]],
     [
       "keeps versions that were stored",
       definition({}, { status: { storedVersions: ["v1", "v0"] } }),
@@ -82,29 +117,29 @@ describe("the definition of a custom kind", () => {
     [
       "has columns of known types",
       version({ additionalPrinterColumns: [{ name: "Size", type: "size", jsonPath: ".spec.size" }] }),
-      [`${AT}.additionalPrinterColumns[0].type: Invalid value: "size": must be one of boolean,date,integer,number,string`],
+      [`spec.additionalPrinterColumns[0].type: Invalid value: "size": must be one of boolean,date,integer,number,string`],
     ],
     [
       "has columns with paths",
       version({ additionalPrinterColumns: [{ name: "Size", type: "integer", jsonPath: "spec.size" }] }),
-      [`${AT}.additionalPrinterColumns[0].JSONPath: Invalid value: "spec.size": must be a simple json path starting with .`],
+      [`spec.additionalPrinterColumns[0].JSONPath: Invalid value: "spec.size": must be a simple json path starting with .`],
     ],
     [
       "scales by its spec",
       version({ subresources: { scale: { specReplicasPath: ".status.size", statusReplicasPath: ".status.ready" } } }),
-      [`${AT}.subresources.scale.specReplicasPath: Invalid value: ".status.size": should be a json path under .spec`],
+      [`spec.subresources.scale.specReplicasPath: Invalid value: ".status.size": should be a json path under .spec`],
     ],
     [
       "is selected by fields that exist",
       version({ selectableFields: [{ jsonPath: ".spec.colour" }] }),
-      [`${AT}.selectableFields[0].jsonPath: Invalid value: ".spec.colour": is an invalid path: does not refer to a valid field`],
+      [`spec.selectableFields[0].jsonPath: Invalid value: ".spec.colour": is an invalid path: does not refer to a valid field`],
     ],
     [
       "is selected by plain values",
       version({ selectableFields: [{ jsonPath: ".spec" }] }),
-      [`${AT}.selectableFields[0].jsonPath: Invalid value: ".spec": must point to a field of type string, boolean or integer. Enum string fields and strings with formats are allowed.`],
+      [`spec.selectableFields[0].jsonPath: Invalid value: ".spec": must point to a field of type string, boolean or integer. Enum string fields and strings with formats are allowed.`],
     ],
-    ["is selected by each field once", version({ selectableFields: [{ jsonPath: ".spec.name" }, { jsonPath: ".spec.name" }] }), [`${AT}.selectableFields[1].jsonPath: Duplicate value: ".spec.name"`]],
+    ["is selected by each field once", version({ selectableFields: [{ jsonPath: ".spec.name" }, { jsonPath: ".spec.name" }] }), [`spec.selectableFields[1].jsonPath: Duplicate value: ".spec.name"`]],
   ])("%s", (_what, body, expected) => {
     expect(problems(body)).toEqual(expected);
   });
@@ -182,7 +217,7 @@ describe("the schema of a custom kind", () => {
     [
       "has sets of whole objects only",
       field({ type: "array", "x-kubernetes-list-type": "set", items: { type: "object", properties: {} } }),
-      [`${IT}.items.x-kubernetes-map-type: Invalid value: "null": must be atomic as item of a list with x-kubernetes-list-type=set`],
+      [`${IT}.items.x-kubernetes-map-type: Invalid value: null: must be atomic as item of a list with x-kubernetes-list-type=set`],
     ],
     [
       "has patterns that compile",
@@ -190,6 +225,27 @@ describe("the schema of a custom kind", () => {
       [`${IT}.pattern: Invalid value: "(": must be a valid regular expression, but isn't: error parsing regexp: missing closing ): \`(\``],
     ],
     ["defaults to what it accepts", field({ type: "string", maxLength: 2, default: "long" }), [`${IT}.default: Too long: may not be more than 2 bytes`]],
+    [
+      "defaults to what it accepts, told by the place in the default",
+      field({ type: "object", properties: { a: { type: "string" } }, default: { a: 1 } }),
+      [`${IT}.default.a: Invalid value: "integer": a in body must be of type string: "integer"`],
+    ],
+    ["defaults to a value of its type", field({ type: "string", default: 1 }), [`${IT}.default: Invalid value: "integer":  in body must be of type string: "integer"`]],
+    [
+      "defaults to what its rules accept",
+      field({ type: "object", properties: { a: { type: "string" } }, default: { a: "x" }, "x-kubernetes-validations": [{ rule: "self.a == 'y'", message: "y is meant" }] }),
+      [`${IT}.default: Invalid value: y is meant`],
+    ],
+    ["is no default for whole objects that are none", schema({ type: "object", default: {} }), [`${SCHEMA_AT}.default.apiVersion: Required value`, `${SCHEMA_AT}.default.kind: Required value`]],
+    [
+      "has a type, and null is none",
+      field({ type: "null" }),
+      [
+        `${IT}.type: Unsupported value: "null": supported values: "array", "boolean", "integer", "number", "object", "string"`,
+        `${IT}.type: Forbidden: type cannot be set to null, use nullable as an alternative`,
+      ],
+    ],
+    ["names no language", field({ type: "string", $schema: "http://json-schema.org/schema#" }), [`${SCHEMA_AT}: Invalid value: "": OpenAPIV3Schema 'schema' is not supported`]],
     ["defaults to what it keeps", field({ type: "object", properties: { a: { type: "string" } }, default: { b: "x" } }), [`${IT}.default: Invalid value: {"b":"x"}: must not have unknown fields`]],
     [
       "defaults nothing in metadata",
@@ -233,6 +289,12 @@ describe("a rule of a schema", () => {
 
   it.each<[string, CustomResourceDefinition, string]>([
     ["is well typed", rules({ rule: "self.a == 'x'" }), "compilation failed"],
+    [
+      "is shown as upstream's own type",
+      rules({ rule: "self.a > 'x'", message: "m" }),
+      `${RULE}.rule: Invalid value: {"Rule":"self.a \\u003e 'x'","Message":"m","MessageExpression":"","Reason":null,"FieldPath":"","OptionalOldSelf":null}: compilation failed: ERROR: <input>:1:8: `,
+    ],
+    ["sees values of a known type", field({ "x-kubernetes-preserve-unknown-fields": true, "x-kubernetes-validations": [{ rule: "true" }] }), "failed to construct type information"],
     ["names fields that exist", rules({ rule: "self.b > 1" }), "undefined field 'b'"],
     ["comes to a yes or no", rules({ rule: "self.a" }), "must evaluate to a bool"],
     ["has messages of text", rules({ rule: "true", messageExpression: "1" }), "must evaluate to a string"],
