@@ -36,6 +36,7 @@ import { Fairness } from "../server/fairness/fairness.ts";
 import { createFlowControlKeeper } from "../server/fairness/maintain-flow-control.ts";
 import type { HealthCheck } from "../server/health.ts";
 import { openHttpListener } from "../server/http-listener.ts";
+import type { CertificateSources } from "../server/http/serving-certificates.ts";
 import { createNodeTransport } from "../server/node-proxy.ts";
 import { createTokenTrackingKeeper } from "../server/token-tracking.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
@@ -135,6 +136,52 @@ export async function serveApi(
   if (config.enablePriorityAndFairness) scope.start(createFlowControlKeeper({ handler: server, store, clock, logger }));
   const { order } = server.parts;
   if (order instanceof Fairness) scope.start(service("priority and fairness", (signal) => order.run(signal)));
+  const shown = await openCertificates(config, pki, nodeIps, { clock, logger, scope });
+  let isStarted = false;
+  const listener = await openHttpListener({
+    ...mannersOf(config),
+    isEnding: () => told?.aborted === true,
+    isStarted: () => isStarted,
+    ...(flags === undefined ? {} : { flags }),
+    ...shown,
+    server,
+    host: config.bindAddress,
+    port: config.apiPort,
+    ca: auth.clientCas,
+    ...jwksPlace(config),
+    signer: pki,
+    network: agentNetwork(config),
+    nodes,
+    ...(quorum === undefined ? {} : { admitServer: (body: unknown) => quorum.admit(body) }),
+  });
+  served.resolve(listener.port);
+  await pki.writeTokens();
+  scope.defer(() => listener.close());
+  return { server, port: listener.port, authenticationFacts: auth.authenticationFacts, presented: shown.presented, started: () => void (isStarted = true) };
+}
+
+/** How the API is spoken over the wire, as far as the options alone say it. */
+function mannersOf(config: ServerConfig) {
+  return {
+    tls: { minVersion: config.tlsMinVersion, ciphers: config.tlsCipherSuites, groups: config.tlsCurvePreferences },
+    allowedOrigins: config.corsAllowedOrigins,
+    streamsMax: config.http2MaxStreamsPerConnection,
+    isHttp1Only: config.disableHttp2Serving,
+    goawayChance: config.goawayChance,
+    sharesPort: config.permitPortSharing,
+    requestTimeoutMs: config.requestTimeout,
+    minRequestTimeoutSeconds: config.minRequestTimeout,
+    transportSecurity: config.strictTransportSecurityDirectives,
+  };
+}
+
+/** The certificates that the API shows, followed while the scope lives: its own, the operator's in its place, and the operator's for other names. */
+async function openCertificates(
+  config: ServerConfig,
+  pki: ClusterPki,
+  nodeIps: readonly string[],
+  { clock, logger, scope }: { readonly clock: Clock; readonly logger: Logger; readonly scope: ServiceScope },
+): Promise<Pick<CertificateSources, "serving" | "presented" | "named">> {
   const dnsNames = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", `kubernetes.default.svc.${config.clusterDomain}`, "localhost", os.hostname()];
   const ipAddresses = certificateAddresses([
     ...nodeIps,
@@ -157,41 +204,7 @@ export async function serveApi(
       return { names, pair: shown };
     }),
   );
-  let isStarted = false;
-  const tls = { minVersion: config.tlsMinVersion, ciphers: config.tlsCipherSuites, groups: config.tlsCurvePreferences };
-  const manners = {
-    allowedOrigins: config.corsAllowedOrigins,
-    streamsMax: config.http2MaxStreamsPerConnection,
-    isHttp1Only: config.disableHttp2Serving,
-    goawayChance: config.goawayChance,
-    sharesPort: config.permitPortSharing,
-    isEnding: () => told?.aborted === true,
-    isStarted: () => isStarted,
-    ...(flags === undefined ? {} : { flags }),
-  };
-  const listener = await openHttpListener({
-    ...manners,
-    tls,
-    named,
-    ...(presented === undefined ? {} : { presented }),
-    server,
-    host: config.bindAddress,
-    port: config.apiPort,
-    ca: auth.clientCas,
-    ...jwksPlace(config),
-    serving: serving.shown,
-    signer: pki,
-    network: agentNetwork(config),
-    nodes,
-    requestTimeoutMs: config.requestTimeout,
-    minRequestTimeoutSeconds: config.minRequestTimeout,
-    transportSecurity: config.strictTransportSecurityDirectives,
-    ...(quorum === undefined ? {} : { admitServer: (body: unknown) => quorum.admit(body) }),
-  });
-  served.resolve(listener.port);
-  await pki.writeTokens();
-  scope.defer(() => listener.close());
-  return { server, port: listener.port, authenticationFacts: auth.authenticationFacts, presented, started: () => void (isStarted = true) };
+  return { serving: serving.shown, named, ...(presented === undefined ? {} : { presented }) };
 }
 
 /** Where others find the keys of service account tokens; nothing where that is at the issuer. As upstream, a host without a port is asked at the API's own. */
