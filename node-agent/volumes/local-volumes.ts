@@ -1,5 +1,5 @@
 import { readdirSync } from "node:fs";
-import { rename, rm } from "node:fs/promises";
+import { rename } from "node:fs/promises";
 import path from "node:path";
 import { hasReason } from "../../engine/apimachinery/status-error.ts";
 import type { Client } from "../../engine/client/client.ts";
@@ -11,6 +11,7 @@ import { persistentVolumeResource } from "../../engine/resources/core/persistent
 import { isLocalPathVolume, LOCAL_PATH_FINALIZER, LOCAL_PATH_NODE_LABEL } from "../../engine/resources/storage/local-path.ts";
 import { VOLUME_PROTECTION } from "../../engine/resources/storage/protection.ts";
 import type { PersistentVolume } from "../../engine/resources/types.ts";
+import { removeTree } from "./remove-tree.ts";
 
 export interface LocalVolumesOptions {
   readonly client: Client;
@@ -77,7 +78,7 @@ export async function deleteFolder(volumesDir: string, place: string): Promise<v
   await rename(place, doomed).catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error; // what fs rejects with
   });
-  await rm(doomed, { recursive: true, force: true });
+  await removeTree(doomed);
 }
 
 async function clearDoomed(volumesDir: string): Promise<void> {
@@ -87,5 +88,5 @@ async function clearDoomed(volumesDir: string): Promise<void> {
   } catch {
     return; // no volume has been made yet
   }
-  for (const name of names) if (name.startsWith(DOOMED)) await rm(path.join(volumesDir, name), { recursive: true, force: true });
+  for (const name of names) if (name.startsWith(DOOMED)) await removeTree(path.join(volumesDir, name));
 }

@@ -1,5 +1,4 @@
 import { execFile } from "node:child_process";
-import { rmSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
 import type { Pod, Volume } from "../../engine/resources/types.ts";
@@ -10,6 +9,7 @@ import { mountHostPath } from "./host-path-volume.ts";
 import { mountsBelow } from "./mounts.ts";
 import { mountNfsVolume } from "./nfs-volume.ts";
 import { mountProjected } from "./projected-volume.ts";
+import { removeTree } from "./remove-tree.ts";
 import { usedVolumes } from "./used-volumes.ts";
 import { MountError, SUB_PATHS, VOLUMES, type DriverVolumes, type VolumePlugin, type VolumeSources } from "./volume-plugin.ts";
 
@@ -119,13 +119,13 @@ function isLive({ configMap, secret, projected, downwardAPI }: Volume): boolean 
  */
 export async function unmountVolumes(podDir: string, drivers: DriverVolumes): Promise<void> {
   await unmountAll(podDir, drivers);
-  rmSync(podDir, { recursive: true, force: true });
+  await removeTree(podDir);
 }
 
 /** The same for a pod that is over and still shown: its volumes go, what is known of its containers stays. */
 export async function releaseVolumes(podDir: string, drivers: DriverVolumes): Promise<void> {
   await unmountAll(podDir, drivers);
-  for (const part of [VOLUMES, SUB_PATHS]) rmSync(path.join(podDir, part), { recursive: true, force: true });
+  for (const part of [VOLUMES, SUB_PATHS]) await removeTree(path.join(podDir, part));
 }
 
 async function unmountAll(podDir: string, drivers: DriverVolumes): Promise<void> {
