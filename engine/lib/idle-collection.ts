@@ -1,3 +1,4 @@
+import { getHeapStatistics } from "node:v8";
 import { aborted } from "./abort.ts";
 import { sleep, type Clock } from "./clock.ts";
 import { service, type Service } from "./service.ts";
@@ -44,5 +45,6 @@ function ownHeap(): HeapHost | undefined {
     const { user, system } = process.cpuUsage();
     return (user + system) / 1_000;
   };
-  return { cpuMs, heapBytes: () => process.memoryUsage().heapTotal, collect: () => void gc({ type: "major", execution: "sync", flavor: "last-resort" }) };
+  // Not `process.memoryUsage`, which reads a file: a process that has no more handles for a moment would end of it.
+  return { cpuMs, heapBytes: () => getHeapStatistics().total_heap_size, collect: () => void gc({ type: "major", execution: "sync", flavor: "last-resort" }) };
 }

@@ -4,7 +4,8 @@ import packet, { type Answer, type Packet } from "dns-packet";
 import { aborted } from "../../engine/lib/abort.ts";
 import type { Clock } from "../../engine/lib/clock.ts";
 import { canonicalAddress, familyOf, hostAndPort } from "../../engine/lib/ip-address.ts";
-import type { Logger } from "../../engine/lib/log.ts";
+import { describeError, type Logger } from "../../engine/lib/log.ts";
+import { Counts } from "../../engine/lib/counts.ts";
 import { answerPacket, decideAnswer, type DnsDecision } from "./dns-answer.ts";
 import type { DnsRecords } from "./dns-records.ts";
 
@@ -25,8 +26,9 @@ const FORWARDED_OF_ONE_MAX = 200;
 /** Answers longer than this are cut over UDP, so that the client asks again over TCP. */
 const UDP_BYTES_DEFAULT = 512;
 const TCP_IDLE_MS = 10_000;
-/** Connections of one client, and questions of one connection that are being answered; the rest waits in the network. */
+/** Connections of one client and of all, and questions of one connection that are being answered; the rest waits in the network. */
 const CONNECTIONS_OF_ONE_MAX = 100;
+const CONNECTIONS_MAX = 4_000;
 const QUESTIONS_OF_CONNECTION_MAX = 100;
 /** What a length of two bytes can say. */
 const MESSAGE_BYTES_MAX = 65_535;
@@ -55,12 +57,14 @@ export class DnsServer {
   async run(signal: AbortSignal): Promise<void> {
     const udp = createSocket(socketType(this.#options.address));
     const tcp = createServer((socket) => this.#serveTcp(socket));
+    tcp.maxConnections = CONNECTIONS_MAX;
     const open = new Set<TcpSocket>();
     tcp.on("connection", (socket) => {
       open.add(socket);
       socket.on("close", () => open.delete(socket));
     });
-    udp.on("error", (error) => this.#options.logger.warn("a name server's socket failed", { error }));
+    for (const socket of [udp, tcp])
+      socket.on("error", (error: Error) => this.#options.logger.warn("a name server's socket failed", { error: describeError(error) }));
     udp.on("message", (message, from) => void this.#serveUdp(udp, message, from));
     try {
       await listen(udp, tcp, this.#options);
@@ -181,28 +185,6 @@ export function sendAnswer(socket: Socket, bytes: Buffer, { port, address }: Pic
 interface DnsClient {
   readonly transport: "udp" | "tcp";
   readonly address: string;
-}
-
-/** How many of something each client has. */
-class Counts {
-  readonly #counts = new Map<string, number>();
-
-  of(client: string): number {
-    return this.#counts.get(client) ?? 0;
-  }
-
-  /** The number with this one. */
-  add(client: string): number {
-    const count = this.of(client) + 1;
-    this.#counts.set(client, count);
-    return count;
-  }
-
-  remove(client: string): void {
-    const count = this.of(client) - 1;
-    if (count > 0) this.#counts.set(client, count);
-    else this.#counts.delete(client);
-  }
 }
 
 /** The answer to one question, with as many of its records as fit into a message; what is said beside them goes first. */

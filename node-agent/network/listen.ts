@@ -1,16 +1,21 @@
 import type { Server } from "node:http";
+import { UnknownConnections } from "../../engine/lib/unknown-connections.ts";
 
 export interface ListenAddress {
   readonly host: string;
   readonly port: number;
 }
 
-/** Resolves once the server listens there; rejects when the port is taken. */
+/**
+ * Resolves once the server listens there; rejects when the port is taken. What fails later is a connection that could not be taken, which ends
+ * nothing; and nobody has as many of them as he likes.
+ */
 export function listen(server: Server, { host, port }: ListenAddress): Promise<void> {
   return new Promise((resolve, reject) => {
+    new UnknownConnections().follow(server);
     server.once("error", reject);
     server.listen(port, host, () => {
-      server.off("error", reject);
+      server.off("error", reject).on("error", () => {});
       resolve();
     });
   });

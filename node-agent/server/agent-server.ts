@@ -8,7 +8,8 @@ import { nodeJs } from "../../engine/lib/late-modules.ts";
 import { describeError, type Logger } from "../../engine/lib/log.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
 import { decodePathPart, parseRequestUrl } from "../../engine/lib/request-url.ts";
-import { latestOf } from "../pods/compute-pod-actions.ts";
+import { UnknownConnections } from "../../engine/lib/unknown-connections.ts";
+import type { ContainerState } from "../cri/runtime.ts";
 import type { StreamingRuntime } from "../cri/streaming-runtime.ts";
 import { connectStream } from "../streaming/stream-endpoint.ts";
 import { planStreamTarget, StreamRefusal } from "../streaming/plan-stream.ts";
@@ -16,7 +17,8 @@ import type { AgentAccess } from "./agent-access.ts";
 import { answerPage, type AgentPageParts } from "./agent-pages.ts";
 import { sendMachineLog } from "./machine-logs.ts";
 import { missingLogs } from "./missing-logs.ts";
-import { readLogs, type LogQuery } from "./read-logs.ts";
+import { POLL_MS, readLogs, type LogQuery } from "./read-logs.ts";
+import { SharedLooks } from "./shared-looks.ts";
 
 /** A certificate and its key, both PEM. */
 export interface ServingPair {
@@ -56,12 +58,16 @@ const CONTAINERS_CLOSED = "Debug endpoints are disabled.";
  * `/logs/`, the streams of stream-endpoint.ts and the pages of agent-pages.ts.
  */
 export function createAgentServer(options: AgentServerOptions): Service {
+  // However many follow the logs of a pod, it is asked for as often as one of them would ask.
+  const followed = new SharedLooks((podUid) => options.runtime.listContainers(podUid), options.clock, POLL_MS);
+  const connections = new UnknownConnections();
+  const endpoint: Endpoint = { ...options, followed, connections };
   return service("agent-endpoint", async (signal) => {
     const context = () => ({ cert: options.certificate.current.certificate, key: options.certificate.current.key, ca: options.clientCa });
     const server = nodeJs.https.createServer(
       { ...context(), ...options.tls, requestCert: true, rejectUnauthorized: false, maxHeaderSize: HEADER_BYTES_MAX },
       (request, response) => {
-        answer(options, request, response, signal).catch((error: unknown) => {
+        answer(endpoint, request, response, signal).catch((error: unknown) => {
           options.logger.warn("agent request failed", { path: request.url, error: describeError(error) });
           if (!response.headersSent) response.writeHead(500, { "content-type": "text/plain" });
           response.end();
@@ -74,15 +80,18 @@ export function createAgentServer(options: AgentServerOptions): Service {
       streams.add(socket);
       socket.once("close", () => streams.delete(socket));
       socket.on("error", () => socket.destroy());
-      upgrade(options, { request, socket, head }).catch((error: unknown) => {
+      upgrade(endpoint, { request, socket, head }).catch((error: unknown) => {
         if (!(error instanceof StreamRefusal)) options.logger.warn("agent stream failed", { path: request.url, error: describeError(error) });
         refuse(socket, error instanceof StreamRefusal ? error.code : 500, describeError(error));
       });
     });
+    connections.follow(server);
     await new Promise<void>((resolve, reject) => {
       server.once("error", (error) => reject(new Error(`listen on ${hostAndPort(options.address, options.port)} for the API server`, { cause: error })));
       server.listen(options.port, options.address, resolve);
     });
+    // A machine that has no more handles for a moment refuses connections, and listens on.
+    server.on("error", (error) => options.logger.warn("the agent's endpoint failed", { error: describeError(error) }));
     await aborted(signal);
     server.closeAllConnections();
     for (const socket of streams) socket.destroy();
@@ -91,11 +100,8 @@ export function createAgentServer(options: AgentServerOptions): Service {
 }
 
 /** exec, attach and port-forward. Rejects while nothing has been answered. */
-async function upgrade(
-  options: AgentServerOptions,
-  client: { readonly request: IncomingMessage; readonly socket: Duplex; readonly head: Buffer },
-): Promise<void> {
-  const judgement = await options.access.judge(client.request);
+async function upgrade(options: Endpoint, client: { readonly request: IncomingMessage; readonly socket: Duplex; readonly head: Buffer }): Promise<void> {
+  const judgement = await judge(options, client.request);
   if (judgement !== 200) throw new StreamRefusal(judgement, nodeJs.http.STATUS_CODES[judgement] ?? "");
   const url = parseRequestUrl(client.request.url ?? "/");
   if (options.serves?.containers === false) throw new StreamRefusal(405, CONTAINERS_CLOSED);
@@ -110,9 +116,21 @@ function refuse(socket: Duplex, code: number, text: string): void {
   );
 }
 
-async function answer(options: AgentServerOptions, request: IncomingMessage, response: ServerResponse, signal: AbortSignal): Promise<void> {
+interface Endpoint extends AgentServerOptions {
+  readonly followed: SharedLooks<readonly ContainerState[]>;
+  readonly connections: UnknownConnections;
+}
+
+/** As AgentAccess says. */
+async function judge({ access, connections }: Endpoint, request: IncomingMessage): Promise<200 | 401 | 403> {
+  const judgement = await access.judge(request);
+  if (judgement !== 401) connections.know(request.socket);
+  return judgement;
+}
+
+async function answer(options: Endpoint, request: IncomingMessage, response: ServerResponse, signal: AbortSignal): Promise<void> {
   const url = parseRequestUrl(request.url ?? "/");
-  const judgement = await options.access.judge(request);
+  const judgement = await judge(options, request);
   if (url === undefined) return plain(response, 400, "the request line holds no address");
   if (judgement !== 200) return plain(response, judgement, nodeJs.http.STATUS_CODES[judgement] ?? "");
   if (request.method !== "GET" && request.method !== "HEAD") return plain(response, 405, "405 method not allowed");
@@ -138,7 +156,7 @@ export function closedPath({ serves }: Pick<AgentServerOptions, "serves">, path:
 }
 
 async function sendLogs(
-  { runtime, pods, clock }: AgentServerOptions,
+  { runtime, pods, clock, followed }: Endpoint,
   response: ServerResponse,
   signal: AbortSignal,
   namespace: string,
@@ -157,9 +175,7 @@ async function sendLogs(
   if (chosen === undefined) return plain(response, 400, missingLogs(pod, container, params.get("previous") === "true"));
   response.writeHead(200, { "content-type": "text/plain", "transfer-encoding": "chunked" });
   response.flushHeaders();
-  const isRunning = async () =>
-    latestOf({ sandboxes: [], containers: (await runtime.listContainers(pod.metadata.uid ?? "")).filter((candidate) => candidate.id === chosen.id) }, container)
-      ?.state === "running";
+  const isRunning = async () => (await followed.get(pod.metadata.uid ?? "")).some(({ id, state }) => id === chosen.id && state === "running");
   await writeParts(
     response,
     readLogs(chosen.logPath, logQuery(params, clock.now()), clock, isRunning, AbortSignal.any([signal, closed.signal])),

@@ -1,3 +1,4 @@
+import { constants } from "node:fs";
 import { open, readdir, stat, type FileHandle } from "node:fs/promises";
 import path from "node:path";
 import { createInterface } from "node:readline";
@@ -22,13 +23,16 @@ interface LogLine {
   readonly text: string;
 }
 
-const POLL_MS = 200;
+/** How often a log that is followed is looked at. */
+export const POLL_MS = 200;
 const CHUNK_BYTES = 64 * 1024;
 const NEWLINE = 10;
 /** The runtime writes lines of 16 KiB at most; what is longer is none of its, and nobody waits for its end. */
 const LINE_BYTES_MAX = 1 << 20;
-/** How much text is held to find the last lines; where more are wanted, they are counted first and read once more. */
+/** How much is held to find the last lines; where more are wanted, they are counted first and read once more. */
 const HELD_LENGTH_MAX = 4 << 20;
+/** What a line takes beside its text, which may be none. */
+const LINE_OVERHEAD = 128;
 
 /**
  * A container's log as it was written, out of the runtime's format (`time stream P|F text`, one line per write; long lines come in parts).
@@ -112,10 +116,10 @@ class LastLines {
   add(line: LogLine): void {
     this.#count++;
     if (this.#max === 0 || this.#held === undefined) return;
-    this.#length += line.text.length;
+    this.#length += lengthOf(line);
     if (this.#held.push(line) > 2 * this.#max) {
       this.#held = this.#held.slice(-this.#max);
-      this.#length = this.#held.reduce((sum, { text }) => sum + text.length, 0);
+      this.#length = this.#held.reduce((sum, held) => sum + lengthOf(held), 0);
     }
     if (this.#length > HELD_LENGTH_MAX) this.#held = undefined;
   }
@@ -129,6 +133,10 @@ class LastLines {
   get before(): number {
     return Math.max(0, this.#count - this.#max);
   }
+}
+
+function lengthOf({ text }: LogLine): number {
+  return text.length + LINE_OVERHEAD;
 }
 
 /** All lines there are, those of rotated files first. */
@@ -239,7 +247,12 @@ class FollowedFile {
 
 async function openIfThere(path: string): Promise<FileHandle | undefined> {
   try {
-    return await open(path, "r");
+    // Pipes and devices may have no beginning or no end. A folder cannot be read either, and says so itself.
+    const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const found = await handle.stat();
+    if (found.isFile() || found.isDirectory()) return handle;
+    await handle.close();
+    throw new Error("it is no file");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw new Error(`read the log ${path}`, { cause: error });

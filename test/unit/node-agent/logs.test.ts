@@ -1,4 +1,5 @@
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -44,6 +45,32 @@ describe("a log", () => {
         .map((text) => `${text}\n`)
         .join(""),
     );
+  });
+
+  test("of many empty lines takes little memory, however many of its last ones are wanted", async () => {
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void;
+    writeFileSync(log, line("").repeat(400_000));
+    collect();
+    const before = process.memoryUsage().heapUsed;
+    let most = 0;
+    let lines = 0;
+    for await (const text of readLogs(log, { ...ALL, tailLines: 1_000_000_000 }, systemClock, async () => false, new AbortController().signal)) {
+      lines += text.length;
+      if (lines % 100_000 !== 1) continue;
+      collect();
+      most = Math.max(most, process.memoryUsage().heapUsed - before);
+    }
+    expect(lines).toBe(400_000);
+    expect(most).toBeLessThan(20 << 20);
+  });
+
+  test("that is none is not waited for, nor read", async () => {
+    execFileSync("mkfifo", [log]);
+    await expect(read()).rejects.toThrow(`read the log ${log}`);
+    rmSync(log);
+    symlinkSync("/dev/zero", log);
+    await expect(read({ tailLines: 1 })).rejects.toThrow(`read the log ${log}`);
   });
 
   test("is followed through a rotation, without a line lost or repeated", async () => {

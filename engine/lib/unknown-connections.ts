@@ -1,0 +1,43 @@
+import type { Server, Socket } from "node:net";
+import { Counts } from "./counts.ts";
+
+/** Connections of nobody known, from one address, and all of one server. A process has 20,000 handles and more, and much else needs one. */
+const OF_ONE_MAX = 200;
+const ALL_MAX = 8_000;
+
+/**
+ * Bounds how many connections a server keeps for whom it does not know: each takes one of the process's handles, and anybody who reaches its port,
+ * such as any pod, can open as many as he likes. Those of one address beyond the bound are closed at once.
+ */
+export class UnknownConnections {
+  readonly #of = new Counts();
+  /** Addresses by address and port: what TLS makes of a connection is another object. */
+  readonly #unknown = new Map<string, string>();
+
+  follow(server: Server): void {
+    server.maxConnections = ALL_MAX;
+    server.on("connection", (socket: Socket) => {
+      const { remoteAddress: address = "" } = socket;
+      const end = endOf(socket);
+      this.#unknown.set(end, address);
+      socket.once("close", () => this.#forget(end));
+      if (this.#of.add(address) > OF_ONE_MAX) socket.destroy();
+    });
+  }
+
+  /** Whose connection it is has been proven: it counts no more. */
+  know(socket: Socket): void {
+    this.#forget(endOf(socket));
+  }
+
+  #forget(end: string): void {
+    const address = this.#unknown.get(end);
+    if (address === undefined) return;
+    this.#unknown.delete(end);
+    this.#of.remove(address);
+  }
+}
+
+function endOf({ remoteAddress = "", remotePort = 0 }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
+}

@@ -1,0 +1,60 @@
+import { once } from "node:events";
+import { connect, createServer, type AddressInfo, type Socket } from "node:net";
+import { afterEach, expect, test } from "vitest";
+import { UnknownConnections } from "../../../engine/lib/unknown-connections.ts";
+import { closeServer, listen } from "../../../node-agent/network/listen.ts";
+import { createServer as createHttpServer } from "node:http";
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanUp of cleanups.splice(0).reverse()) await cleanUp();
+});
+
+/** Connections to a port: how many of so many attempts are open a moment later. */
+async function openTo(port: number, count: number): Promise<readonly Socket[]> {
+  const sockets = Array.from({ length: count }, () => connect(port, "127.0.0.1").on("error", () => {}));
+  cleanups.push(() => sockets.forEach((socket) => socket.destroy()));
+  await Promise.all(sockets.map((socket) => Promise.race([once(socket, "connect"), once(socket, "close")])));
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  return sockets.filter((socket) => !socket.destroyed && !socket.readableEnded);
+}
+
+test("nobody has as many connections to a server that does not know him as he likes; who is known has", async () => {
+  const connections = new UnknownConnections();
+  const server = createServer((socket) => {
+    socket.on("error", () => {}).on("data", () => connections.know(socket));
+  });
+  connections.follow(server);
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  cleanups.push(() => server.close());
+  const { port } = server.address() as AddressInfo; // it listens on a port
+  const first = await openTo(port, 250);
+  expect(first).toHaveLength(200);
+  for (const socket of first) socket.write("it is me");
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(await openTo(port, 210)).toHaveLength(200);
+  expect(first.every((socket) => !socket.destroyed)).toBe(true);
+});
+
+test("what has gone makes room for others", async () => {
+  const server = createHttpServer();
+  await listen(server, { host: "127.0.0.1", port: 0 });
+  cleanups.push(() => closeServer(server));
+  const { port } = server.address() as AddressInfo; // as above
+  for (let round = 0; round < 2; round++) {
+    const open = await openTo(port, 201);
+    expect(open).toHaveLength(200);
+    for (const socket of open) socket.destroy();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+});
+
+test("a connection that cannot be taken ends no server, however often", async () => {
+  const server = createHttpServer((_request, response) => void response.end("well"));
+  await listen(server, { host: "127.0.0.1", port: 0 });
+  cleanups.push(() => closeServer(server));
+  for (let times = 0; times < 2; times++) server.emit("error", new Error("accept EMFILE"));
+  const { port } = server.address() as AddressInfo; // as above
+  expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe("well");
+});
