@@ -1,14 +1,12 @@
 import os from "node:os";
-import path from "node:path";
 import type { ClusterNetwork } from "../engine/auth/join-call.ts";
-import { parseQuantity } from "../engine/apimachinery/quantity.ts";
-import { dnsSubdomainError } from "../engine/apimachinery/names.ts";
-import { parseBlock, parseHostAddress, parsePair, type IpFamily } from "../engine/lib/ip-address.ts";
+import { parseBlock, parseHostAddress } from "../engine/lib/ip-address.ts";
 import { variableName } from "../engine/options/flag-names.ts";
 import { bool, durationMs, oneOf } from "../engine/options/option-values.ts";
 import { commaList } from "../engine/lib/comma-list.ts";
 import { parseTlsCiphers, parseTlsGroups, parseTlsVersion, type TlsVersion } from "../engine/server/http/tls-settings.ts";
 import { parseNodeLabels, parseTaints } from "./node/registration.ts";
+import { absolutePath, atLeast, bytes, domain, manifestPath, pairOf, port, restartPeriod, whole } from "./agent-option-values.ts";
 import { parseReserved } from "./resources/reserved.ts";
 import { DEFAULT_EVICTION_HARD, parseMinimumReclaim, parseThresholds } from "./resources/thresholds.ts";
 
@@ -68,6 +66,8 @@ export interface AgentConfig extends ClusterNetwork {
   readonly podMaxPids: number;
   /** Kernel parameters that pods may set though they may touch others. */
   readonly allowedUnsafeSysctls: readonly string[];
+  /** Whether containers that name no seccomp profile get the runtime's, and not none. */
+  readonly seccompDefault: boolean;
   /** Bytes of one file of a container's log, and how many files there are with those put aside. */
   readonly containerLogMaxSize: number;
   readonly containerLogMaxFiles: number;
@@ -93,6 +93,8 @@ export interface AgentConfig extends ClusterNetwork {
   readonly maxPods: number;
   readonly podsPerCore: number;
   readonly nodeStatusUpdateFrequency: number;
+  /** How often the Node's status is written although nothing of it has changed. */
+  readonly nodeStatusReportFrequency: number;
   /** Images that the Node's status names; -1 for all. */
   readonly nodeStatusMaxImages: number;
   readonly nodeLeaseDurationSeconds: number;
@@ -321,6 +323,13 @@ export const agentOptions: readonly AgentOptionRow[] = [
     parse: commaList,
   },
   {
+    key: "seccompDefault",
+    flags: "--seccomp-default <bool>",
+    description: "hold containers that name no seccomp profile to the runtime's",
+    default: "false",
+    parse: bool,
+  },
+  {
     key: "containerLogMaxSize",
     flags: "--container-log-max-size <quantity>",
     description: "size at which a container's log is put aside for a new one",
@@ -400,6 +409,12 @@ export const agentOptions: readonly AgentOptionRow[] = [
     parse: atLeast(1_000, "1s"),
   },
   {
+    key: "nodeStatusReportFrequency",
+    description: "how often it is written although nothing has changed",
+    default: "5m",
+    parse: atLeast(1_000, "1s"),
+  },
+  {
     key: "nodeStatusMaxImages",
     flags: "--node-status-max-images <count>",
     description: "images that it names, the largest first (-1: all)",
@@ -428,60 +443,3 @@ export const agentOptions: readonly AgentOptionRow[] = [
   },
   { key: "logLevel", flags: "--log-level <level>", description: "debug, info, warn or error", default: "info", parse: oneOf("debug", "info", "warn", "error") },
 ];
-
-function port(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 0 || value > 65_535) throw new Error("must be a port number from 0 to 65535");
-  return value;
-}
-
-function whole(min: number, max = 2_147_483_647): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (text.trim() === "" || !Number.isInteger(value) || value < min || value > max) throw new Error(`must be a whole number from ${min} to ${max}`);
-    return value;
-  };
-}
-
-function atLeast(ms: number, written: string): (text: string) => number {
-  return (text) => {
-    const value = durationMs(text);
-    if (value < ms) throw new Error(`must be ${written} or more`);
-    return value;
-  };
-}
-
-function restartPeriod(text: string): number {
-  const value = durationMs(text);
-  if (value < 1_000 || value > 300_000) throw new Error("must be from 1s to 300s");
-  return value;
-}
-
-function bytes(text: string): number {
-  const value = parseQuantity(text);
-  if (!(value > 0)) throw new Error("must be an amount of bytes above 0, such as 10Mi");
-  return value;
-}
-
-function absolutePath(text: string): string {
-  if (!/^\/[\x20-\x7e]*$/.test(text) || /\/\/|\/\.\.?(?:\/|$)|.\/$/.test(text)) throw new Error("must be an absolute path without detours, in ASCII");
-  return text;
-}
-
-function manifestPath(text: string): string | undefined {
-  return text === "" ? undefined : path.resolve(text);
-}
-
-function domain(text: string): string {
-  const problem = dnsSubdomainError(text);
-  if (problem !== undefined) throw new Error(problem);
-  return text;
-}
-
-/** What stands for one family or for both, each part as it is written canonically. */
-function pairOf(parse: (part: string) => { readonly family: IpFamily; readonly text: string } | undefined, kind: string): (text: string) => string {
-  return (text) =>
-    parsePair(text, parse, kind)
-      .map((part) => part.text)
-      .join(",");
-}

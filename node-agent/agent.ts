@@ -30,11 +30,13 @@ import { DeviceHealthBook } from "./devices/device-health.ts";
 import { DeviceManager } from "./devices/device-manager.ts";
 import { PreparedClaims } from "./devices/prepared-claims.ts";
 import { createImageMounts } from "./images/image-mounts.ts";
-import { writeCniConfig } from "./network/cni.ts";
+import { cniPlaces, hasBandwidthPlugin } from "./network/cni.ts";
 import { rangesByFamily } from "./network/families.ts";
 import { writeDnsAddresses } from "./network/dns-addresses.ts";
 import { createNetworkServices, enableForwarding } from "./network/network.ts";
+import { hasAppArmor } from "./node/app-armor.ts";
 import { followServers, type KnownServers } from "./node/follow-servers.ts";
+import { readHugePageSizes } from "./node/huge-pages.ts";
 import { createNodeLease } from "./node/node-lease.ts";
 import { createNodeReporter } from "./node/node-status.ts";
 import { parseNodeLabels, parseTaints, type Registration } from "./node/registration.ts";
@@ -123,6 +125,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
   const csiDrivers = new CsiDrivers({ client, clock, logger, metrics, nodeName });
   const token: VolumeSources["token"] = (pod, audience, expirationSeconds) => requestPodToken(client, pod, audience, expirationSeconds);
   const csi = new CsiVolumes({ client, clock, events, logger, nodeName, rootDir, drivers: csiDrivers, token });
+  const abilities = { unsafeSysctls: config.allowedUnsafeSysctls, hasAppArmor: hasAppArmor() };
   const context: PodContext = {
     runtime,
     devices,
@@ -143,14 +146,14 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
     sources: (_pod, podIps) => sources(podIps),
     servicesKnown: (waiting) => services.waitForSync(waiting),
     runtimeHandler: (pod) => runtimeHandlerOf(client, pod),
-    limitPod: (pod, onlyRaise) => limitCgroup(podCgroup(pod, settings), computePodLimits(pod, config.podMaxPids), onlyRaise),
+    limitPod: (pod, onlyRaise) => limitCgroup(podCgroup(pod, settings), computePodLimits(pod, config.podMaxPids, settings.hugePageSizes), onlyRaise),
     mirrorOf: (pod) => {
       const shown = pods.get(pod.metadata.namespace ?? "", pod.metadata.name ?? "");
       return shown !== undefined && isMirrorOf(shown, pod) ? shown : undefined;
     },
     // What of static pods begins before the API has said what the node can take is not asked.
     refuse: (pod) =>
-      refuseNeeds(pod, { unsafeSysctls: config.allowedUnsafeSysctls }) ??
+      refuseNeeds(pod, abilities) ??
       resources.refuse(pod) ??
       (node !== undefined ? refusePod(pod, manager.claimants(), node.status?.allocatable ?? {}) : isStatic(pod) ? undefined : "not known yet"),
     refusePlace: async (pod) => {
@@ -228,6 +231,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
       podsMax: podsOf(config, os.availableParallelism()),
       imagesMax: config.nodeStatusMaxImages,
       lookMs: config.nodeStatusUpdateFrequency,
+      reportMs: config.nodeStatusReportFrequency,
       volumesInUse: () => csi.uses.names(),
       onChange: (changed) => {
         const undo = [resources.onChange(changed), csi.uses.onChange(changed)];
@@ -242,8 +246,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
           manager.nodeSeen();
           mirrors.look();
         }
-        const podCidrs = podCidrsOf(seen).map(standardBlock);
-        if (podCidrs.length > 0 && nodeRuntime.paths !== undefined) writeCniConfig(nodeRuntime.paths.cniConfigDir, path.join(dataDir, "cni", "ipam"), podCidrs);
+        nodeRuntime.useRanges(podCidrsOf(seen).map(standardBlock));
       },
     }),
     createNodeLease(client, clock, logger, nodeName, config.nodeLeaseDurationSeconds),
@@ -317,7 +320,10 @@ function settingsOf(config: AgentConfig, hostIps: readonly string[]): NodeSettin
     logsDir: config.podLogsDir ?? path.join(dataDir, "logs"),
     cgroupRoot: cgroupRoot(dataDir),
     memoryBytes: os.totalmem(),
+    hugePageSizes: readHugePageSizes(),
+    boundsBandwidth: config.containerRuntimeEndpoint !== undefined || hasBandwidthPlugin(cniPlaces(dataDir)),
     seccompDir: path.join(dataDir, "seccomp"),
+    seccompDefault: config.seccompDefault,
   };
 }
 

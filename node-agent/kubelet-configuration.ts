@@ -64,9 +64,11 @@ export function computeKubeletConfiguration(config: Omit<AgentConfig, "token">, 
     registerNode: config.registerNode,
     ...(config.providerId === undefined ? {} : { providerID: config.providerId }),
     nodeStatusUpdateFrequency: formatGoDuration(config.nodeStatusUpdateFrequency),
+    nodeStatusReportFrequency: formatGoDuration(config.nodeStatusReportFrequency),
     nodeStatusMaxImages: config.nodeStatusMaxImages,
     nodeLeaseDurationSeconds: config.nodeLeaseDurationSeconds,
     allowedUnsafeSysctls: config.allowedUnsafeSysctls,
+    seccompDefault: config.seccompDefault,
   };
 }
 

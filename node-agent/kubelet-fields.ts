@@ -85,6 +85,7 @@ export const kubeletFields: readonly KubeletField[] = [
   { field: "imageMaximumGCAge", shape: "duration", option: "imageMaximumGcAge" },
   { field: "podPidsLimit", shape: "integer", option: "podMaxPids", text: (value) => String(Math.max(-1, Number(value))) },
   { field: "allowedUnsafeSysctls", shape: "texts", option: "allowedUnsafeSysctls", text: commas },
+  { field: "seccompDefault", shape: "boolean", option: "seccompDefault" },
   { field: "containerLogMaxSize", shape: "text", option: "containerLogMaxSize", zeroIsDefault: true },
   { field: "containerLogMaxFiles", shape: "integer", option: "containerLogMaxFiles" },
   { field: "containerLogMonitorInterval", shape: "duration", option: "containerLogMonitorInterval" },
@@ -99,6 +100,7 @@ export const kubeletFields: readonly KubeletField[] = [
   { field: "maxPods", shape: "integer", option: "maxPods", zeroIsDefault: true },
   { field: "podsPerCore", shape: "integer", option: "podsPerCore" },
   { field: "nodeStatusUpdateFrequency", shape: "duration", option: "nodeStatusUpdateFrequency", zeroIsDefault: true },
+  { field: "nodeStatusReportFrequency", shape: "duration", option: "nodeStatusReportFrequency", zeroIsDefault: true },
   { field: "nodeStatusMaxImages", shape: "integer", option: "nodeStatusMaxImages" },
   { field: "nodeLeaseDurationSeconds", shape: "integer", option: "nodeLeaseDurationSeconds", zeroIsDefault: true },
   { field: "failSwapOn", shape: "boolean", option: "failSwapOn" },
@@ -206,7 +208,6 @@ export const kubeletFields: readonly KubeletField[] = [
   { field: "kubeAPIQPS", flag: "kube-api-qps", shape: "integer", why: ONE_RATE },
   { field: "kubeAPIBurst", flag: "kube-api-burst", shape: "integer", why: ONE_RATE },
   { field: "contentType", flag: "kube-api-content-type", shape: "text", why: "the agent and the API speak JSON", holds: ["application/json"] },
-  { field: "nodeStatusReportFrequency", shape: "duration", why: "a status that is the same is not written again; the Lease is the node's sign of life" },
   { field: "configMapAndSecretChangeDetectionStrategy", shape: "text", why: "ConfigMaps and Secrets that are shown in volumes are followed", holds: ["Watch"] },
   { field: "podCIDR", flag: "pod-cidr", shape: "text", why: "the Node says which addresses its pods get", holds: [""] },
   {
@@ -282,13 +283,6 @@ export const kubeletFields: readonly KubeletField[] = [
     why: "the agent sets the kernel parameters that it needs",
     holds: ["false"],
     isStrict: true,
-  },
-  {
-    field: "seccompDefault",
-    flag: "seccomp-default",
-    shape: "boolean",
-    why: "containers that name no seccomp profile always have the runtime's",
-    holds: ["true"],
   },
   { field: "userNamespaces.idsPerPod", shape: "integer", why: "pods have no user namespaces" },
 

@@ -12,7 +12,7 @@ import { readRootDir, ROOT_FOLDERS } from "./root-dir.ts";
 import { readDnsAddresses } from "./network/dns-addresses.ts";
 import { resetNetwork } from "./network/network.ts";
 import { removeAgentCgroups } from "./pods/cgroups.ts";
-import { mountsBelow, readMounts } from "./volumes/mounts.ts";
+import { isMountedOnItself, isMountPoint, mountsBelow, readMounts, removeFolder } from "./volumes/mounts.ts";
 
 const run = promisify(execFile);
 
@@ -32,19 +32,20 @@ export async function resetAgent(dataDir: string, say: (line: string) => void): 
   await attempt("ending processes", () => endProcesses(dataDir));
   await attempt("removing network rules", () => resetNetwork(readDnsAddresses(dataDir)));
   const rootDir = readRootDir(dataDir);
-  // The root directory is a mount of ours; a data directory that is one is somebody else's.
-  const isOurs = (place: string) => place === rootDir || place.startsWith(`${rootDir ?? dataDir}/`) || place.startsWith(`${dataDir}/`);
+  // The root directory may be mounted on itself, by us; a disk of its own that it or the data directory has is somebody else's.
+  const isShared = rootDir !== undefined && isMountedOnItself(readMounts(), rootDir);
+  const isOurs = (place: string) => (isShared && place === rootDir) || place.startsWith(`${rootDir ?? dataDir}/`) || place.startsWith(`${dataDir}/`);
   await attempt("unmounting", () => unmountAll(isOurs));
   await attempt("removing cgroups", () => removeAgentCgroups(cgroupRoot(dataDir)));
   if (rootDir !== undefined) await attempt(`removing ${rootDir}`, () => removeRootDir(rootDir));
-  await attempt(`removing ${dataDir}`, () => rmSync(dataDir, { recursive: true, force: true }));
+  await attempt(`removing ${dataDir}`, () => removeFolder(dataDir));
 }
 
 /** Drivers may keep files of their own beside ours; those are left. */
 function removeRootDir(rootDir: string): void {
   if (mountsBelow(rootDir).length > 0) throw new Error("something is still mounted in it, which would be deleted too");
   for (const folder of ROOT_FOLDERS) rmSync(path.join(rootDir, folder), { recursive: true, force: true });
-  if (existsSync(rootDir) && readdirSync(rootDir).length === 0) rmdirSync(rootDir);
+  if (existsSync(rootDir) && readdirSync(rootDir).length === 0 && !isMountPoint(rootDir)) rmdirSync(rootDir);
 }
 
 /** The runtime's own way, so that addresses and network namespaces are given back. */

@@ -1,6 +1,7 @@
-import { existsSync, rmSync } from "node:fs";
+import { existsSync } from "node:fs";
 import path from "node:path";
 import { resetAgent } from "../../node-agent/reset.ts";
+import { removeFolder } from "../../node-agent/volumes/mounts.ts";
 import { systemClock } from "../lib/clock.ts";
 import { abandonMember } from "../quorum/member-process.ts";
 import { lockDirectory } from "../lib/directory-lock.ts";
@@ -21,6 +22,6 @@ export async function runResetCommand(dataDir: string): Promise<void> {
   if (await abandonMember(path.join(directory, "server"), systemClock))
     say('this machine kept the cluster\'s state together with others; if they go on without it, tell them with "mainstay members remove"');
   lock.release();
-  rmSync(directory, { recursive: true, force: true });
-  say(`removed ${directory}`);
+  removeFolder(directory);
+  say(existsSync(directory) ? `emptied ${directory}, which is mounted or holds what is` : `removed ${directory}`);
 }

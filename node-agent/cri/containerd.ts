@@ -4,6 +4,8 @@ import type { Clock } from "../../engine/lib/clock.ts";
 import { adoptOrStart, keepProgram, type KeptProgram, type Program } from "../../engine/lib/kept-process.ts";
 import type { Logger } from "../../engine/lib/log.ts";
 import { CDI_FOLDERS } from "../devices/cdi-edits.ts";
+import { cniPlaces, type CniPlaces } from "../network/cni.ts";
+import { hasAppArmor } from "../node/app-armor.ts";
 import { openCriRuntime } from "./cri-runtime.ts";
 
 /** Where containerd looks for the mirrors, authorities and plain addresses of registries: a folder for each, with a hosts.toml; read at each pull. */
@@ -13,13 +15,13 @@ export const PAUSE_IMAGE = "mainstay.local/pause:1";
 export interface ContainerdPaths {
   readonly root: string;
   readonly socket: string;
-  readonly cniConfigDir: string;
+  readonly cni: CniPlaces;
 }
 
 /** Everything of our own containerd lies below the agent's directory; its socket path must stay below 108 bytes. */
 export function containerdPaths(agentDir: string): ContainerdPaths {
   const root = path.join(agentDir, "containerd");
-  return { root, socket: path.join(root, "c.sock"), cniConfigDir: path.join(agentDir, "cni", "net.d") };
+  return { root, socket: path.join(root, "c.sock"), cni: cniPlaces(agentDir) };
 }
 
 export interface ContainerdHandle {
@@ -29,7 +31,6 @@ export interface ContainerdHandle {
   stop(): Promise<void>;
 }
 
-const BIN_DIRS = ["/usr/lib/cni", "/opt/cni/bin"];
 const RUNTIMES = { crun: ["/usr/bin/crun", "/usr/sbin/crun"], runc: ["/usr/sbin/runc", "/usr/bin/runc"] } as const;
 
 /** Our own containerd: adopts the one that an earlier agent left running, or starts one. */
@@ -50,7 +51,7 @@ export async function keepContainerd(agentDir: string, clock: Clock, logger: Log
 /** With its configuration written, as it is by now. */
 function containerdProgram(agentDir: string): Program {
   const paths = containerdPaths(agentDir);
-  for (const directory of [paths.root, path.join(paths.root, "root"), path.join(paths.root, "state"), paths.cniConfigDir])
+  for (const directory of [paths.root, path.join(paths.root, "root"), path.join(paths.root, "state"), paths.cni.configDir])
     mkdirSync(directory, { recursive: true, mode: 0o711 });
   const configFile = path.join(paths.root, "config.toml");
   writeFileSync(configFile, containerdConfig(paths, chooseOciRuntime()));
@@ -86,7 +87,6 @@ function isHybridCgroup(): boolean {
 /** containerd's configuration: nothing of the system's own containerd is shared. */
 function containerdConfig(paths: ContainerdPaths, runtime: OciRuntime): string {
   const others = installedRuntimes().filter(({ name }) => name !== runtime.name);
-  const binDir = BIN_DIRS.find((candidate) => existsSync(path.join(candidate, "ptp"))) ?? BIN_DIRS[0];
   return `version = 2
 root = "${paths.root}/root"
 state = "${paths.root}/state"
@@ -102,8 +102,10 @@ disabled_plugins = ["io.containerd.snapshotter.v1.devmapper", "io.containerd.sna
   stream_server_address = "127.0.0.1"
   stream_server_port = "0"
   netns_mounts_under_state_dir = true
-  disable_apparmor = true
+  disable_apparmor = ${!hasAppArmor()}
   restrict_oom_score_adj = true
+  disable_hugetlb_controller = false
+  tolerate_missing_hugetlb_controller = true
   enable_cdi = true
   cdi_spec_dirs = [${CDI_FOLDERS.map((folder) => `"${folder}"`).join(", ")}]
   [plugins."io.containerd.grpc.v1.cri".containerd]
@@ -112,8 +114,8 @@ disabled_plugins = ["io.containerd.snapshotter.v1.devmapper", "io.containerd.sna
 ${[runtime, ...others].map(runtimeConfig).join("")}  [plugins."io.containerd.grpc.v1.cri".registry]
     config_path = "${REGISTRY_HOSTS_DIR}"
   [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "${binDir}"
-    conf_dir = "${paths.cniConfigDir}"
+    bin_dir = "${paths.cni.binDir}"
+    conf_dir = "${paths.cni.configDir}"
 `;
 }
 

@@ -2,6 +2,8 @@ import type { Clock } from "../../engine/lib/clock.ts";
 import type { Logger } from "../../engine/lib/log.ts";
 import type { Service } from "../../engine/lib/service.ts";
 import { ensureLocalImages } from "../images/local-images.ts";
+import { writeCniConfig } from "../network/cni.ts";
+import { createCniKeeper } from "../network/keep-cni.ts";
 import type { AgentMetrics } from "../stats/agent-metrics.ts";
 import { containerdPaths, keepContainerd, type ContainerdPaths } from "./containerd.ts";
 import { openCriRuntime } from "./cri-runtime.ts";
@@ -19,6 +21,8 @@ export interface NodeRuntime {
   /** Where its files are; undefined for a runtime that somebody else keeps. */
   readonly paths: ContainerdPaths | undefined;
   readonly services: readonly Service[];
+  /** Has pods get their addresses out of these ranges; of somebody else's runtime the network is somebody else's, too. */
+  readonly useRanges: (podCidrs: readonly string[]) => void;
   /** Leaves containers as they are. */
   readonly close: () => Promise<void>;
 }
@@ -41,12 +45,32 @@ export async function openNodeRuntime({ dataDir, endpoint, metrics, clock, logge
   const snapshots = openImageSnapshots(socket);
   const built = containerd === undefined ? [] : await ensureLocalImages(runtime, socket);
   if (built.length > 0) logger.info("built local images", { images: built });
+  const paths = containerd === undefined ? undefined : containerdPaths(dataDir);
+  let ranges: readonly string[] = [];
   return {
     runtime,
     streaming,
     snapshots,
-    paths: containerd === undefined ? undefined : containerdPaths(dataDir),
-    services: containerd === undefined ? [] : [containerd.service, createShimReaper(runtime, containerdPaths(dataDir), clock, logger)],
+    paths,
+    services:
+      containerd === undefined || paths === undefined
+        ? []
+        : [
+            containerd.service,
+            createShimReaper(runtime, paths, clock, logger),
+            createCniKeeper({
+              places: paths.cni,
+              podCidrs: () => ranges,
+              problem: () => runtime.problem(),
+              restart: () => containerd.stop(),
+              clock,
+              logger,
+            }),
+          ],
+    useRanges: (podCidrs) => {
+      ranges = podCidrs;
+      if (paths !== undefined && ranges.length > 0) writeCniConfig(paths.cni, ranges);
+    },
     close: async () => {
       runtime.close();
       streaming.close();

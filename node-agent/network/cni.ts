@@ -1,15 +1,37 @@
-import { mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { familyOf } from "../../engine/lib/ip-address.ts";
 import { writeWholeFile } from "../../engine/lib/whole-file.ts";
 
 const FILE = "10-mainstay.conflist";
 
+/** Where the plugins are, in the order in which they are looked for. */
+const BIN_DIRS = ["/usr/lib/cni", "/opt/cni/bin"];
+
+/** Where the runtime finds its network. */
+export interface CniPlaces {
+  readonly configDir: string;
+  /** Where it is noted which addresses pods have. */
+  readonly ipamDir: string;
+  readonly binDir: string;
+}
+
+export function cniPlaces(agentDir: string): CniPlaces {
+  const binDir = BIN_DIRS.find((candidate) => existsSync(path.join(candidate, "ptp"))) ?? "/usr/lib/cni";
+  return { configDir: path.join(agentDir, "cni", "net.d"), ipamDir: path.join(agentDir, "cni", "ipam"), binDir };
+}
+
+/** Whether pods can be held to a bandwidth: a plugin for it is not always installed. */
+export function hasBandwidthPlugin({ binDir }: Pick<CniPlaces, "binDir">): boolean {
+  return existsSync(path.join(binDir, "bandwidth"));
+}
+
 /**
- * The CNI configuration of a node: a point-to-point link per pod with an address out of each of the node's ranges, and host ports.
- * No bridge, so that packets between pods of one node pass iptables like all others; masquerading is one rule per node, not one per pod.
+ * The CNI configuration of a node: a point-to-point link per pod with an address out of each of the node's ranges, host ports, and bounds
+ * of bandwidth where there is a plugin for them. No bridge, so that packets between pods of one node pass iptables like all others;
+ * masquerading is one rule per node, not one per pod. Pure.
  */
-export function cniConfig(podCidrs: readonly string[], ipamDir: string): string {
+export function cniConfig(podCidrs: readonly string[], ipamDir: string, boundsBandwidth: boolean): string {
   const ipam = {
     type: "host-local",
     dataDir: ipamDir,
@@ -22,20 +44,19 @@ export function cniConfig(podCidrs: readonly string[], ipamDir: string): string 
     plugins: [
       { type: "ptp", ipMasq: false, ipam },
       { type: "portmap", capabilities: { portMappings: true }, snat: true },
+      ...(boundsBandwidth ? [{ type: "bandwidth", capabilities: { bandwidth: true } }] : []),
     ],
   });
 }
 
-/** Puts the configuration where the runtime looks for it, in one step; a no-op when it is there already. */
-export function writeCniConfig(configDir: string, ipamDir: string, podCidrs: readonly string[]): void {
+/** Puts the configuration where the runtime looks for it, in one step. Whether it was not there already. */
+export function writeCniConfig(places: CniPlaces, podCidrs: readonly string[]): boolean {
+  const { configDir, ipamDir } = places;
   mkdirSync(configDir, { recursive: true });
   mkdirSync(ipamDir, { recursive: true });
   const file = path.join(configDir, FILE);
-  const content = cniConfig(podCidrs, ipamDir);
-  try {
-    if (readFileSync(file, "utf8") === content) return;
-  } catch {
-    // Not there yet.
-  }
+  const content = cniConfig(podCidrs, ipamDir, hasBandwidthPlugin(places));
+  if (existsSync(file) && readFileSync(file, "utf8") === content) return false;
   writeWholeFile(file, content, 0o644);
+  return true;
 }

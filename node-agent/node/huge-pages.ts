@@ -9,18 +9,22 @@ const FOLDER = "/sys/kernel/mm/hugepages";
  * where the kernel has none at all.
  */
 export function readHugePages(folder = FOLDER): Readonly<Record<string, string>> {
-  const sizes = readFolder(folder).flatMap((name) => {
-    const kibibytes = /^hugepages-(\d+)kB$/.exec(name)?.[1];
-    return kibibytes === undefined ? [] : [{ name, bytes: Number(kibibytes) * 1024 }];
-  });
   return Object.fromEntries(
-    sizes
-      .sort((a, b) => b.bytes - a.bytes)
-      .map(({ name, bytes }) => {
-        const pages = Number(readFileSync(path.join(folder, name, "nr_hugepages"), "utf8"));
-        return [`hugepages-${formatQuantity(bytes, "BinarySI")}`, formatQuantity(bytes * pages, "BinarySI")];
-      }),
+    readHugePageSizes(folder).map((bytes) => {
+      const pages = Number(readFileSync(path.join(folder, `hugepages-${bytes / 1024}kB`, "nr_hugepages"), "utf8"));
+      return [`hugepages-${formatQuantity(bytes, "BinarySI")}`, formatQuantity(bytes * pages, "BinarySI")];
+    }),
   );
+}
+
+/** The sizes of huge pages that the kernel has, in bytes, the largest first. */
+export function readHugePageSizes(folder = FOLDER): readonly number[] {
+  return readFolder(folder)
+    .flatMap((name) => {
+      const kibibytes = /^hugepages-(\d+)kB$/.exec(name)?.[1];
+      return kibibytes === undefined ? [] : [Number(kibibytes) * 1024];
+    })
+    .sort((a, b) => b - a);
 }
 
 function readFolder(folder: string): readonly string[] {

@@ -1,6 +1,6 @@
 import { readFileSync, statfsSync } from "node:fs";
 import os from "node:os";
-import { findCondition, withCondition } from "../../engine/apimachinery/conditions.ts";
+import { withCondition } from "../../engine/apimachinery/conditions.ts";
 import { hasReason } from "../../engine/apimachinery/status-error.ts";
 import type { Client } from "../../engine/client/client.ts";
 import type { EventRecorder } from "../../engine/client/event-recorder.ts";
@@ -51,6 +51,8 @@ export interface NodeReporterOptions {
   readonly imagesMax?: number;
   /** How often the machine is looked at. */
   readonly lookMs?: number;
+  /** How often its status is written although nothing of it has changed. */
+  readonly reportMs?: number;
   /** What must not be detached from the machine. */
   readonly volumesInUse: () => readonly string[];
   /** Calls back when the status should be written although it is not time yet. Gives the function that ends it. */
@@ -60,6 +62,7 @@ export interface NodeReporterOptions {
 }
 
 const LOOK_MS = 10_000;
+const REPORT_MS = 300_000;
 /** Until the node is ready, it is looked at often: pods wait for it. */
 const LOOK_UNREADY_MS = 250;
 const IMAGES_MAX = 50;
@@ -88,13 +91,14 @@ const PRESSURES: readonly {
 
 /** Registers the machine as a Node, and keeps its status true. */
 export function createNodeReporter(options: NodeReporterOptions): Service {
-  const { client, clock, logger, events, identity, onChange, lookMs = LOOK_MS } = options;
+  const { client, clock, logger, events, identity, onChange, lookMs = LOOK_MS, reportMs = REPORT_MS } = options;
   return service("node-status", async (signal) => {
     const api = client.for(nodeResource);
     // Rung while the status is being written, it counts for the next one: who rang waits for what that says.
     const bell = new Bell(clock);
     const undo = onChange(() => bell.ring());
     let seen: Node | undefined;
+    let reportedMs = -Infinity;
     while (!signal.aborted) {
       bell.take();
       let isReady = false;
@@ -102,7 +106,10 @@ export function createNodeReporter(options: NodeReporterOptions): Service {
         const node = await getOrCreate(options);
         const problem = await runtimeProblem(options.runtime, node);
         const status = computeNodeStatus(node, await machineFacts(options), problem, clock.now());
-        const written = jsonEqual(status, node.status) ? node : await api.updateStatus({ ...node, status });
+        const isDue = clock.monotonic() - reportedMs >= reportMs;
+        const isToldAlready = !isDue && jsonEqual(withoutHeartbeats(status), withoutHeartbeats(node.status ?? {}));
+        const written = isToldAlready ? node : await api.updateStatus({ ...node, status });
+        if (!isToldAlready) reportedMs = clock.monotonic();
         for (const content of [...(seen === undefined ? [STARTING] : []), ...nodeEvents(seen, node, written)]) events.record(written, content);
         seen = written;
         options.onNode(written);
@@ -154,12 +161,7 @@ export function computeNodeStatus(node: Node, facts: MachineFacts, problem: stri
   };
   let conditions: readonly NodeCondition[] = node.status?.conditions ?? [];
   const set = (condition: NodeCondition) => {
-    const known = findCondition(conditions, condition.type);
-    const heartbeat =
-      known !== undefined && known.status === condition.status && known.message === condition.message
-        ? (known.lastHeartbeatTime ?? formatTime(nowMs))
-        : formatTime(nowMs);
-    conditions = withCondition(conditions, { ...condition, lastHeartbeatTime: heartbeat }, formatTime(nowMs));
+    conditions = withCondition(conditions, { ...condition, lastHeartbeatTime: formatTime(nowMs) }, formatTime(nowMs));
   };
   for (const { type, present, absent } of PRESSURES)
     set({ type, status: facts.pressures.has(type) ? "True" : "False", ...(facts.pressures.has(type) ? present : absent) });
@@ -192,6 +194,11 @@ export function computeNodeStatus(node: Node, facts: MachineFacts, problem: stri
     images: facts.images ?? [],
     declaredFeatures: DECLARED_FEATURES,
   };
+}
+
+/** A status by what it says, not by when: it is always said as of now. */
+function withoutHeartbeats({ conditions, ...status }: NodeStatus): NodeStatus {
+  return { ...status, conditions: (conditions ?? []).map(({ lastHeartbeatTime: _then, ...condition }) => condition) };
 }
 
 /** What others say that the machine has, devices for one, is theirs to say. */

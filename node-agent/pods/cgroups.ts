@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import type { HugePageLimits } from "./huge-page-limits.ts";
 
 const CGROUPS = "/sys/fs/cgroup";
 const PERIOD_US = 100_000;
@@ -11,6 +12,7 @@ export interface CgroupLimits {
   readonly cpuQuotaUs?: number;
   readonly memoryBytes?: number;
   readonly pidsMax?: number;
+  readonly hugePages?: HugePageLimits;
 }
 
 /**
@@ -19,7 +21,7 @@ export interface CgroupLimits {
  */
 export function limitCgroup(cgroup: string, limits: CgroupLimits, onlyRaise = false): void {
   for (const { controller, folder } of foldersOf(cgroup)) {
-    const files = (controller === "" ? unifiedFiles(limits) : v1Files(controller, limits)).filter(({ file }) => file !== "");
+    const files = limitFiles(controller, limits);
     if (files.length === 0) continue;
     makeCgroup(folder, controller === "");
     for (const { file, text, amount } of files) {
@@ -36,15 +38,21 @@ interface LimitFile {
   readonly amount: number;
 }
 
-function v1Files(controller: string, { cpuShares, cpuQuotaUs, memoryBytes, pidsMax }: CgroupLimits): LimitFile[] {
+/** What is written where in a cgroup; of all controllers with version 2, whose name is empty, of one with version 1. Pure. */
+export function limitFiles(controller: string, limits: CgroupLimits): readonly LimitFile[] {
+  return controller === "" ? unifiedFiles(limits) : v1Files(controller, limits);
+}
+
+function v1Files(controller: string, { cpuShares, cpuQuotaUs, memoryBytes, pidsMax, hugePages }: CgroupLimits): LimitFile[] {
   const one = (file: string, amount: number | undefined, text = String(amount)): LimitFile[] => (amount === undefined ? [] : [{ file, text, amount }]);
   // The quota belongs to the controller of shares.
   if (controller === "cpu") return [...one("cpu.shares", cpuShares), ...one("cpu.cfs_quota_us", cpuQuotaUs)];
   if (controller === "memory") return one("memory.limit_in_bytes", memoryBytes);
+  if (controller === "hugetlb") return hugePageFiles(hugePages, "limit_in_bytes");
   return controller === "pids" ? one("pids.max", pidsMax, pidsMax === -1 ? "max" : String(pidsMax)) : [];
 }
 
-function unifiedFiles({ cpuShares, cpuQuotaUs, memoryBytes, pidsMax }: CgroupLimits): LimitFile[] {
+function unifiedFiles({ cpuShares, cpuQuotaUs, memoryBytes, pidsMax, hugePages }: CgroupLimits): LimitFile[] {
   const one = (file: string, amount: number | undefined, text = amount === -1 ? "max" : String(amount)): LimitFile[] =>
     amount === undefined ? [] : [{ file, text, amount }];
   return [
@@ -52,7 +60,12 @@ function unifiedFiles({ cpuShares, cpuQuotaUs, memoryBytes, pidsMax }: CgroupLim
     ...one("cpu.max", cpuQuotaUs, `${cpuQuotaUs === -1 ? "max" : cpuQuotaUs} ${PERIOD_US}`),
     ...one("memory.max", memoryBytes),
     ...one("pids.max", pidsMax),
+    ...hugePageFiles(hugePages, "max"),
   ];
+}
+
+function hugePageFiles(hugePages: HugePageLimits = {}, bound: string): LimitFile[] {
+  return Object.entries(hugePages).map(([size, amount]) => ({ file: `hugetlb.${size}.${bound}`, text: String(amount), amount }));
 }
 
 /** From 2–262144 to 1–10000, as runtimes convert them. */
@@ -83,7 +96,7 @@ function makeCgroup(folder: string, isUnified: boolean): void {
     .filter((step) => step !== "");
   for (let depth = 0; depth <= steps.length; depth++) {
     const above = path.join(CGROUPS, ...steps.slice(0, depth));
-    for (const controller of ["cpu", "memory", "pids"]) {
+    for (const controller of ["cpu", "memory", "pids", "hugetlb"]) {
       try {
         writeFileSync(path.join(above, "cgroup.subtree_control"), `+${controller}`);
       } catch {

@@ -8,12 +8,13 @@ import { RuntimeLabel, type ContainerConfig, type ImageStatus, type SandboxConfi
 import type { DnsSettings } from "../network/resolv-conf.ts";
 import { expandAll } from "./expand.ts";
 import { kernelHostname } from "./host-names.ts";
+import { containerHugePages } from "./huge-page-limits.ts";
 import { computePodDns } from "./pod-dns.ts";
 import { qosFolder, qosOf } from "./pod-cgroup.ts";
 import { normalSysctl } from "./pod-needs.ts";
-import { computeSecurityContext, groupsOf, namespaceOptions } from "./security-context.ts";
+import { computeSecurityContext, groupsOf, namespaceOptions, type NodeProfiles } from "./security-context.ts";
 
-export interface NodeSettings {
+export interface NodeSettings extends NodeProfiles {
   readonly nodeName: string;
   /** The machine's addresses, one of each family; the first is its own. */
   readonly hostIps: readonly string[];
@@ -27,8 +28,10 @@ export interface NodeSettings {
   /** Below which the cgroups of pods are made. */
   readonly cgroupRoot: string;
   readonly memoryBytes: number;
-  /** Where the node's administrator keeps seccomp profiles that pods may name. */
-  readonly seccompDir: string;
+  /** Bytes of each kind of huge page that the kernel has. */
+  readonly hugePageSizes: readonly number[];
+  /** Whether the pods' network holds them to the bandwidth that their annotations say; true where it is somebody else's. */
+  readonly boundsBandwidth: boolean;
 }
 
 /** The image a container is made from, and which of its starts this is. */
@@ -142,7 +145,10 @@ export function computeContainerConfig(
     stdin: container.stdin ?? false,
     stdinOnce: container.stdinOnce ?? false,
     tty: container.tty ?? false,
-    linux: { resources: computeResources(pod, container, settings), securityContext: computeSecurityContext(pod, container, image, settings.seccompDir) },
+    linux: {
+      resources: { ...computeResources(pod, container, settings), hugepageLimits: hugePagesOf(pod, container, settings) },
+      securityContext: computeSecurityContext(pod, container, image, settings),
+    },
   };
 }
 
@@ -163,6 +169,10 @@ export function computeResources(pod: Pod, container: Container, { memoryBytes }
     memoryLimitInBytes: memoryLimit === undefined ? 0n : BigInt(wholeValue(memoryLimit)),
     oomScoreAdj: BigInt(oomScoreAdjustment(pod, container, memoryBytes)),
   };
+}
+
+function hugePagesOf(pod: Pod, container: Container, { hugePageSizes }: NodeSettings) {
+  return Object.entries(containerHugePages(pod, container, hugePageSizes)).map(([pageSize, bytes]) => ({ pageSize, limit: BigInt(bytes) }));
 }
 
 /**

@@ -4,6 +4,7 @@ import { podContainers } from "../../engine/resources/pod-containers.ts";
 import { podLimits, podRequests } from "../../engine/resources/pod-requests.ts";
 import type { Pod } from "../../engine/resources/types.ts";
 import type { CgroupLimits } from "./cgroups.ts";
+import { podHugePages } from "./huge-page-limits.ts";
 
 const SHARES_MIN = 2;
 const SHARES_MAX = 262_144;
@@ -24,7 +25,7 @@ export function qosFolder(root: string, qos: Qos): string {
  * What a pod as a whole may use: its share of the processors by its requests, and bounds where every container has one (or the pod itself).
  * Pods that ask for nothing get the least share there is. Pure.
  */
-export function computePodLimits({ spec, ...pod }: Pod, podPidsMax?: number): CgroupLimits {
+export function computePodLimits({ spec, ...pod }: Pod, podPidsMax?: number, hugePageSizes: readonly number[] = []): CgroupLimits {
   const requests = podRequests(spec);
   const limits = podLimits(spec);
   const all = podContainers(spec);
@@ -37,6 +38,7 @@ export function computePodLimits({ spec, ...pod }: Pod, podPidsMax?: number): Cg
     cpuQuotaUs: isBounded("cpu") ? Math.max(QUOTA_US_MIN, Math.round((limits["cpu"] ?? 0) * 100)) : -1,
     memoryBytes: isBounded("memory") ? (limits["memory"] ?? 0) : -1,
     pidsMax: podPidsMax ?? -1,
+    hugePages: podHugePages({ spec, ...pod }, hugePageSizes),
   };
 }
 

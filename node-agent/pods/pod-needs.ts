@@ -1,12 +1,13 @@
-import { podContainers } from "../../engine/resources/pod-containers.ts";
-import { APP_ARMOR_CONTAINER } from "../../engine/resources/profile-annotations.ts";
-import type { AppArmorProfile, Pod } from "../../engine/resources/types.ts";
+import type { Pod } from "../../engine/resources/types.ts";
 import type { Refusal } from "./admit-pod.ts";
+import { wantsAppArmor } from "./app-armor.ts";
 
 /** What a node can give beside amounts, as far as nodes differ in it. */
 export interface NodeAbilities {
   /** Kernel parameters that its administrator lets pods set though they may touch others; a trailing star stands for anything. */
   readonly unsafeSysctls: readonly string[];
+  /** Whether containers can be held to AppArmor profiles. */
+  readonly hasAppArmor: boolean;
 }
 
 /** Parameters that belong to a pod's own namespaces and cannot hurt its neighbours. */
@@ -26,7 +27,7 @@ const SAFE_SYSCTLS: ReadonlySet<string> = new Set([
 ]);
 
 /** Why a pod cannot run here, however much room there is; undefined when it can. Pure. */
-export function refuseNeeds(pod: Pod, { unsafeSysctls }: NodeAbilities): Refusal | undefined {
+export function refuseNeeds(pod: Pod, { unsafeSysctls, hasAppArmor }: NodeAbilities): Refusal | undefined {
   const { os, securityContext } = pod.spec;
   if ((pod.metadata.labels?.["kubernetes.io/os"] ?? "linux") !== "linux")
     return { reason: "PodOSSelectorNodeLabelDoesNotMatch", message: "Failed to admit pod as the `kubernetes.io/os` label doesn't match node label" };
@@ -38,8 +39,7 @@ export function refuseNeeds(pod: Pod, { unsafeSysctls }: NodeAbilities): Refusal
     SAFE_SYSCTLS.has(name) || unsafeSysctls.some((pattern) => (pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : name === pattern));
   const forbidden = (securityContext?.sysctls ?? []).map(({ name }) => normalSysctl(name)).find((name) => !isAllowed(name));
   if (forbidden !== undefined) return { reason: "SysctlForbidden", message: `forbidden sysctl: ${JSON.stringify(forbidden)} not allowlisted` };
-  // Profiles are not handed to the runtime: better no container than one that is not held.
-  if (wantsAppArmor(pod)) return { reason: "AppArmor", message: "Cannot enforce AppArmor: AppArmor is not enabled on the host" };
+  if (!hasAppArmor && wantsAppArmor(pod)) return { reason: "AppArmor", message: "Cannot enforce AppArmor: AppArmor is not enabled on the host" };
   return undefined;
 }
 
@@ -47,14 +47,4 @@ export function refuseNeeds(pod: Pod, { unsafeSysctls }: NodeAbilities): Refusal
 export function normalSysctl(name: string): string {
   if (/[./]/.exec(name)?.[0] !== "/") return name;
   return name.replace(/[./]/g, (separator) => (separator === "/" ? "." : "/"));
-}
-
-function wantsAppArmor({ spec, metadata }: Pod): boolean {
-  const isProfile = (profile: AppArmorProfile | undefined) => profile !== undefined && profile.type !== "Unconfined";
-  const containers = [...podContainers(spec), ...(spec.ephemeralContainers ?? [])];
-  return containers.some(({ name, securityContext }) => {
-    const annotation = metadata.annotations?.[`${APP_ARMOR_CONTAINER}${name}`];
-    const profile = securityContext?.appArmorProfile ?? spec.securityContext?.appArmorProfile;
-    return profile === undefined ? annotation !== undefined && annotation !== "unconfined" : isProfile(profile);
-  });
 }

@@ -1,4 +1,4 @@
-import { withCondition } from "../../engine/apimachinery/conditions.ts";
+import { isConditionTrue, withCondition } from "../../engine/apimachinery/conditions.ts";
 import { formatQuantity } from "../../engine/apimachinery/quantity.ts";
 import { formatTime } from "../../engine/lib/clock.ts";
 import { podContainers } from "../../engine/resources/pod-containers.ts";
@@ -13,6 +13,7 @@ import {
   isFinished,
   isTerminal,
   latestOf,
+  resetSources,
   type PodState,
   type ProbeResults,
   type StartFailure,
@@ -26,6 +27,9 @@ import { withResizeConditions, type ResizeProgress } from "./resize.ts";
 
 /** Upstream's bound of what all containers of a pod say in the end. */
 const POD_MESSAGES_BYTES_MAX = 12 * 1024;
+/** Why a container ended that was ended because its whole pod begins again, and why it is not there while it does. */
+const RESET_REASON = "RestartingAllContainers";
+const RESET_WORDS = "The container is removed because RestartAllContainers in place";
 /** What the agent says of every pod, in upstream's order. */
 const OWN_CONDITIONS = ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"];
 
@@ -198,7 +202,7 @@ function containerStatus(
   const ended = (of: ContainerState) => ({
     terminated: {
       exitCode: of.exitCode,
-      reason: of.reason || (of.exitCode === 0 ? "Completed" : "Error"),
+      reason: wasEndedByReset(pod, state, of) ? RESET_REASON : of.reason || (of.exitCode === 0 ? "Completed" : "Error"),
       ...lastWordsOf(of, terminationMessages.get(of.id) ?? "", pod.spec),
       // Of one that was lost it is not known.
       ...(of.startedAtMs === 0 ? {} : { startedAt: formatTime(of.startedAtMs) }),
@@ -212,6 +216,8 @@ function containerStatus(
   const wait = waitingReason(pod, state, container, latest, failure, nowMs, restartMaxMs);
   if (wait !== undefined) return { ...base, state: { waiting: wait }, ...(latest?.state === "exited" ? { lastState: ended(latest) } : last) };
   if (latest?.state === "exited") return { ...base, state: ended(latest), ...last };
+  if (latest === undefined && old?.containerID !== undefined && isConditionTrue(pod.status?.conditions, "AllContainersRestarting"))
+    return { ...base, state: { waiting: { reason: RESET_REASON, message: RESET_WORDS } }, ...last };
   return {
     ...base,
     state: {
@@ -222,6 +228,12 @@ function containerStatus(
     },
     ...last,
   };
+}
+
+/** Whether it ended only because another one's end makes the pod begin again. */
+function wasEndedByReset(pod: Pod, state: PodState, ended: ContainerState): boolean {
+  const sources = resetSources(pod, state);
+  return sources.some(({ finishedAtMs }) => finishedAtMs <= ended.finishedAtMs) && !sources.some(({ id }) => id === ended.id);
 }
 
 /** Of mounts below it nothing is promised: the version of the runtime's interface that is spoken here has no word for that. */

@@ -11,7 +11,6 @@ import { podResource } from "../../engine/resources/core/pod.ts";
 import { podContainers } from "../../engine/resources/pod-containers.ts";
 import type { Pod, PodStatus } from "../../engine/resources/types.ts";
 import type { ContainerState } from "../cri/runtime.ts";
-import { readHostDns } from "../network/resolv-conf.ts";
 import { isStatic } from "../static-pods/static-pod.ts";
 import { showsItself } from "../volumes/volumes.ts";
 import { removePodCgroup } from "./cgroups.ts";
@@ -29,7 +28,7 @@ import {
   type StartFailure,
 } from "./compute-pod-actions.ts";
 import { BackOffEvents } from "./back-off-events.ts";
-import { computeSandboxConfig, podLogDir } from "./container-config.ts";
+import { podLogDir } from "./container-config.ts";
 import { containerType } from "./container-place.ts";
 import { podAddresses } from "./pod-addresses.ts";
 import { qosFolder } from "./pod-cgroup.ts";
@@ -42,6 +41,7 @@ import { computePodStatus } from "./pod-status.ts";
 import { PodStatusWriter } from "./pod-status-writer.ts";
 import { PodVolumes } from "./pod-volumes.ts";
 import { startContainer } from "./start-container.ts";
+import { startSandbox } from "./start-sandbox.ts";
 import { StartError } from "./start-error.ts";
 import { stopContainer } from "./stop-container.ts";
 import { terminatePod } from "./terminate-pod.ts";
@@ -331,7 +331,7 @@ export class PodWorker {
   }
 
   async #execute(action: Exclude<PodAction, { do: "wait" }>, state: PodState): Promise<void> {
-    const { runtime, settings, starts, events, metrics } = this.#context;
+    const { runtime, settings, events, metrics } = this.#context;
     switch (action.do) {
       case "createSandbox": {
         metrics.startedPods.add();
@@ -339,10 +339,7 @@ export class PodWorker {
         this.#context.limitPod(this.granted, false);
         await this.#prepareDevices();
         try {
-          if (this.#pod.spec.hostUsers === false) throw new Error("can't set `spec.hostUsers: false`, runtime does not support user namespaces");
-          const config = computeSandboxConfig(this.granted, action.attempt, settings, readHostDns(settings.resolvConf));
-          const handler = await this.#context.runtimeHandler(this.#pod);
-          await starts.run(() => runtime.runSandbox(config, handler));
+          await startSandbox(this.#context, this.granted, action.attempt);
           this.#blocker = undefined;
         } catch (error) {
           metrics.startedPodErrors.add();

@@ -2,6 +2,7 @@ import path from "node:path";
 import type { Container, Pod, SeccompProfile, SecurityContext } from "../../engine/resources/types.ts";
 import { NamespaceMode, SecurityProfile_ProfileType } from "../cri/runtime_pb.ts";
 import type { ImageStatus } from "../cri/runtime.ts";
+import { appArmorProfile } from "./app-armor.ts";
 import { ContainerConfigError } from "./pod-environment.ts";
 
 /** What of /proc and /sys tells of the machine, or of what others do on it. */
@@ -23,22 +24,32 @@ const MASKED_PATHS = [
 /** What of /proc would change the machine if it could be written. */
 const READ_ONLY_PATHS = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
+/** What a node's administrator says of the profiles that hold containers. */
+export interface NodeProfiles {
+  /** Where seccomp profiles are that pods may name. */
+  readonly seccompDir: string;
+  /** Whether containers that name no seccomp profile get the runtime's, and not none. */
+  readonly seccompDefault: boolean;
+}
+
 /**
  * Whom a container runs as and what it may do, from the pod's security context and its own, which wins. Throws a ContainerConfigError when it
- * would run as root against its word, or nobody can tell. `seccompDir` holds the profiles that pods may name. Pure.
+ * would run as root against its word, or nobody can tell. Pure.
  */
-export function computeSecurityContext(pod: Pod, container: Container, image: Pick<ImageStatus, "uid" | "username">, seccompDir: string) {
+export function computeSecurityContext(pod: Pod, container: Container, image: Pick<ImageStatus, "uid" | "username">, profiles: NodeProfiles) {
   const security = effectiveSecurity(pod, container);
   const problem = rootProblem(security, image);
   if (problem !== undefined)
     throw new ContainerConfigError(`${problem} (pod: "${pod.metadata.name}_${pod.metadata.namespace}(${pod.metadata.uid})", container: ${container.name})`);
+  const appArmor = appArmorOf(pod, container);
   const isUnmasked = security.procMount === "Unmasked";
   return {
     privileged: security.privileged ?? false,
     readonlyRootfs: security.readOnlyRootFilesystem ?? false,
     noNewPrivs: security.allowPrivilegeEscalation === false,
     namespaceOptions: namespaceOptions(pod),
-    seccomp: seccompOf(security, seccompDir),
+    seccomp: seccompOf(security, profiles),
+    ...(appArmor === undefined ? {} : { apparmor: appArmor }),
     capabilities: { addCapabilities: [...(security.capabilities?.add ?? [])], dropCapabilities: [...(security.capabilities?.drop ?? [])] },
     // Runtimes mask nothing by themselves: an absent list means that everything may be seen.
     maskedPaths: isUnmasked ? [] : MASKED_PATHS,
@@ -95,12 +106,20 @@ function userOf({ runAsUser, runAsGroup }: SecurityContext, image: Pick<ImageSta
   };
 }
 
-function seccompOf({ seccompProfile, privileged }: SecurityContext, seccompDir: string) {
-  const profile: SeccompProfile = seccompProfile ?? { type: "RuntimeDefault" };
+function seccompOf({ seccompProfile, privileged }: SecurityContext, { seccompDir, seccompDefault }: NodeProfiles) {
+  const profile: SeccompProfile = seccompProfile ?? { type: seccompDefault ? "RuntimeDefault" : "Unconfined" };
   if (privileged === true || profile.type === "Unconfined") return { profileType: SecurityProfile_ProfileType.Unconfined };
   if (profile.type === "Localhost")
     return { profileType: SecurityProfile_ProfileType.Localhost, localhostRef: path.join(seccompDir, profile.localhostProfile ?? "") };
   return { profileType: SecurityProfile_ProfileType.RuntimeDefault };
+}
+
+/** Undefined where the pod leaves it to the runtime. */
+function appArmorOf(pod: Pod, container: Container) {
+  const profile = appArmorProfile(pod, container);
+  if (profile === undefined) return undefined;
+  if (profile.type === "Localhost") return { profileType: SecurityProfile_ProfileType.Localhost, localhostRef: profile.localhostProfile ?? "" };
+  return { profileType: profile.type === "Unconfined" ? SecurityProfile_ProfileType.Unconfined : SecurityProfile_ProfileType.RuntimeDefault };
 }
 
 function seLinuxOf({ user = "", role = "", type = "", level = "" }: NonNullable<SecurityContext["seLinuxOptions"]>) {

@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
-import { mkdtempSync, readFileSync, rmdirSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from "node:fs";
+import path from "node:path";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
@@ -67,6 +68,33 @@ export function mountsBelow(folder: string): readonly string[] {
     .map(({ place }) => place)
     .filter((place) => place.startsWith(`${folder}/`))
     .sort((a, b) => b.length - a.length);
+}
+
+/** Whether a folder is a mount of its own content, as `shareMounts` makes it, and not of something else. Pure. */
+export function isMountedOnItself(mounts: readonly Mount[], folder: string): boolean {
+  const own = mountAround(mounts, folder);
+  const beside = mountAround(
+    mounts.filter(({ place }) => place !== folder),
+    folder,
+  );
+  return own?.place === folder && own.device === beside?.device && own.root === path.join(beside.root, path.relative(beside.place, folder));
+}
+
+/**
+ * Removes a folder with all in it. What of it is a mount point of somebody else's stays, and is empty: throws when it is not, for what is
+ * mounted within would be deleted too.
+ */
+export function removeFolder(folder: string): void {
+  const places = readMounts().map(({ place }) => place);
+  const remove = (from: string, isPoint: boolean) => {
+    if (!isPoint && !places.some((place) => place.startsWith(`${from}/`))) return rmSync(from, { recursive: true, force: true });
+    for (const name of readdirSync(from)) {
+      const entry = path.join(from, name);
+      if (!places.includes(entry)) remove(entry, false);
+      else if (!statSync(entry).isDirectory() || readdirSync(entry).length > 0) throw new Error(`${entry} is mounted, what is in it would be deleted too`);
+    }
+  };
+  if (existsSync(folder)) remove(folder, places.includes(folder));
 }
 
 /** Spaces and their like are written as three octal digits. */

@@ -19,7 +19,10 @@ export function nodeSettings(folder: string, settings: Partial<NodeSettings> = {
     logsDir: folder,
     cgroupRoot: "/none",
     memoryBytes: 1 << 30,
+    hugePageSizes: [],
+    boundsBandwidth: true,
     seccompDir: folder,
+    seccompDefault: false,
     ...settings,
   };
 }

@@ -18,7 +18,7 @@ describe.skipIf(!requireRoot())("containerd", () => {
   describeRuntime("containerd as the agent runs it", async () => {
     const dataDir = mkdtempSync(path.join(os.tmpdir(), "cd-"));
     const stop = new AbortController();
-    writeCniConfig(containerdPaths(dataDir).cniConfigDir, path.join(dataDir, "cni", "ipam"), [POD_CIDR]);
+    writeCniConfig(containerdPaths(dataDir).cni, [POD_CIDR]);
     const containerd = await startContainerd(dataDir, systemClock, silentLogger, stop.signal);
     const runtime = openCriRuntime(containerd.socket);
     await ensureLocalImages(runtime, containerd.socket);

@@ -81,6 +81,9 @@ export class SimNode {
         cgroupRoot: "/mainstay/simulation",
         memoryBytes: 8 * 2 ** 30,
         seccompDir: `${folder}/seccomp`,
+        seccompDefault: false,
+        hugePageSizes: [],
+        boundsBandwidth: true,
       },
       podsDir,
       devices: { prepare: async () => {}, unprepare: async () => {}, cdiDevices: () => [], held: () => [] },
@@ -137,6 +140,8 @@ export class SimNode {
         reserved: { processes: {}, hard: parseThresholds(DEFAULT_EVICTION_HARD) },
         registration: { labels: {}, taints: [], makesNode: true },
         podsMax: 110,
+        // That a node was looked at is said again and again; here nothing is to be written any more at the end.
+        reportMs: Infinity,
         volumesInUse: () => [],
         onChange: () => () => {},
         identity: { name, ips: [hostIp], port: 10250, version: "v1.36.0" },

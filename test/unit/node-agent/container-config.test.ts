@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { PodSpec } from "../../../engine/resources/types.ts";
-import { computeSandboxConfig } from "../../../node-agent/pods/container-config.ts";
+import { computeContainerConfig, computeSandboxConfig } from "../../../node-agent/pods/container-config.ts";
 import { aPod } from "../../kit/objects.ts";
 import { nodeSettings } from "../../kit/pod-context.ts";
 
@@ -21,4 +21,14 @@ test("a runtime is shown a pod's labels and annotations, and finds it by what th
   const config = sandboxOf({}, { labels: { app: "web", "io.kubernetes.pod.name": "another" }, annotations: { "kubernetes.io/ingress-bandwidth": "1M" } });
   expect(config.labels).toMatchObject({ app: "web", "io.kubernetes.pod.name": "web" });
   expect(config.annotations).toEqual({ "kubernetes.io/ingress-bandwidth": "1M" });
+});
+
+test("a container is held to its huge pages by the runtime", () => {
+  const pod = aPod("web", { spec: { containers: [{ name: "app", resources: { limits: { "hugepages-2Mi": "4Mi" } } }] } });
+  const start = { image: { id: "i", name: "i", uid: 0, username: "" }, attempt: 0, backoffBase: 0 };
+  const config = computeContainerConfig(pod, pod.spec.containers[0]!, start as never, new Map(), [], { ...SETTINGS, hugePageSizes: [1 << 30, 2 << 20] });
+  expect(config.linux?.resources?.hugepageLimits).toEqual([
+    { pageSize: "1GB", limit: 0n },
+    { pageSize: "2MB", limit: 4n << 20n },
+  ]);
 });

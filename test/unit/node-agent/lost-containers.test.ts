@@ -80,3 +80,43 @@ test("containers that were forgotten because their pod begins again are not lost
   );
   expect(lostContainers(pod, [])).toEqual([]);
 });
+
+test("of containers that ended because their pod begins again it is said so, and what made it begin keeps its own end", () => {
+  const again = { restartPolicyRules: [{ action: "RestartAllContainers", exitCodes: { operator: "In", values: [42] } }] };
+  const containers = ["first", "c", "d"].map((name) => ({ name, image: "i", ...(name === "c" ? again : {}) }));
+  const exited = (name: string, exitCode: number, finishedAtMs: number) =>
+    ({
+      id: name,
+      name,
+      state: "exited",
+      attempt: 0,
+      createdAtMs: 0,
+      startedAtMs: 1,
+      finishedAtMs,
+      exitCode,
+      reason: "",
+      message: "",
+      image: "i",
+      imageId: "",
+      sandboxId: "s",
+      annotations: {},
+    }) as ContainerState; // what a status looks at
+  const statusOf = (pod: Pod, ran: readonly ContainerState[]) =>
+    computePodStatus({ pod, state: { sandboxes: [], containers: ran }, probes: quiet, failures: new Map(), hostIps: [], nowMs: NOW, terminationMessages: new Map() });
+  const pod = podWith({ containers }, []);
+  const ending = statusOf(pod, [exited("first", 3, 1_000), exited("c", 42, 2_000), exited("d", 137, 3_000)]);
+  const reasons = (status: typeof ending) => status.containerStatuses?.map(({ name, state, lastState }) => [name, state?.terminated?.reason ?? state?.waiting?.reason, lastState?.terminated?.reason]);
+  expect(reasons(ending)).toEqual([
+    ["c", "Error", undefined],
+    ["d", "RestartingAllContainers", undefined],
+    ["first", "Error", undefined],
+  ]);
+  const gone = statusOf({ ...pod, status: ending }, []);
+  expect(reasons(gone)).toEqual([
+    ["c", "RestartingAllContainers", "Error"],
+    ["d", "RestartingAllContainers", "RestartingAllContainers"],
+    ["first", "RestartingAllContainers", "Error"],
+  ]);
+  const ahead = statusOf({ ...pod, status: gone }, [{ ...exited("d", 0, 0), id: "d2", attempt: 1, state: "running" }]);
+  expect(reasons(ahead)?.[1]).toEqual(["d", undefined, "RestartingAllContainers"]);
+});

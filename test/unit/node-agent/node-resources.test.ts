@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { ContainerState, ImageInfo } from "../../../node-agent/cri/runtime.ts";
 import { resolveAgentConfig } from "../../../node-agent/config.ts";
-import { sharesToWeight } from "../../../node-agent/pods/cgroups.ts";
+import { limitFiles, sharesToWeight } from "../../../node-agent/pods/cgroups.ts";
+import { containerHugePages, podHugePages } from "../../../node-agent/pods/huge-page-limits.ts";
 import { computePodLimits, computeQosShares, qosFolder } from "../../../node-agent/pods/pod-cgroup.ts";
 import { chooseDeadContainers } from "../../../node-agent/resources/dead-containers.ts";
 import { chooseEviction, chooseOverfull, rankPods, refuseUnderPressure, type PodConsumption } from "../../../node-agent/resources/eviction-plan.ts";
@@ -10,7 +11,7 @@ import { parseWritableLayers } from "../../../node-agent/resources/measure-pods.
 import { judgePressure, NO_PRESSURE } from "../../../node-agent/resources/pressure.ts";
 import { addReserved, computeAllocatable, computePodsMemory, parseReserved } from "../../../node-agent/resources/reserved.ts";
 import { DEFAULT_EVICTION_HARD, parseGracePeriods, parseMinimumReclaim, parseThresholds, type Signal } from "../../../node-agent/resources/thresholds.ts";
-import { parseMounts } from "../../../node-agent/volumes/mounts.ts";
+import { isMountedOnItself, parseMounts } from "../../../node-agent/volumes/mounts.ts";
 import type { Pod, PodSpec } from "../../../engine/resources/types.ts";
 
 const MI = 2 ** 20;
@@ -208,9 +209,33 @@ describe("a pod that writes more than it may", () => {
 describe("cgroups", () => {
   test("of pods hold what their containers are bounded to together", () => {
     const both = pod("p", { containers: [container("a", { cpu: "500m" }, { cpu: "1", memory: "64Mi" }), container("b", { cpu: "250m" }, { cpu: "500m", memory: "64Mi" })] });
-    expect(computePodLimits(both, 100)).toEqual({ cpuShares: 768, cpuQuotaUs: 150_000, memoryBytes: 128 * MI, pidsMax: 100 });
-    expect(computePodLimits(pod("p", { containers: [container("a", { cpu: "1" }, { memory: "64Mi" }), container("b")] }))).toEqual({ cpuShares: 1024, cpuQuotaUs: -1, memoryBytes: -1, pidsMax: -1 });
+    expect(computePodLimits(both, 100)).toEqual({ cpuShares: 768, cpuQuotaUs: 150_000, memoryBytes: 128 * MI, pidsMax: 100, hugePages: {} });
+    expect(computePodLimits(pod("p", { containers: [container("a", { cpu: "1" }, { memory: "64Mi" }), container("b")] }))).toEqual({
+      cpuShares: 1024,
+      cpuQuotaUs: -1,
+      memoryBytes: -1,
+      pidsMax: -1,
+      hugePages: {},
+    });
     expect(computePodLimits(pod("p", {}, "BestEffort")).cpuShares).toBe(2);
+  });
+
+  test("hold pods to the huge pages that they asked for, and to none of other sizes", () => {
+    const sizes = [1 << 30, 2 * MI];
+    const huge = (amount: string) => ({ "hugepages-2Mi": amount });
+    const asking = pod("p", {
+      initContainers: [container("first", huge("64Mi"), huge("64Mi"))],
+      containers: [container("a", huge("16Mi"), huge("16Mi")), container("b")],
+    });
+    expect(podHugePages(asking, sizes)).toEqual({ "1GB": 0, "2MB": 64 * MI });
+    expect(asking.spec.containers.map((each) => containerHugePages(asking, each, sizes))).toEqual([
+      { "1GB": 0, "2MB": 16 * MI },
+      { "1GB": 0, "2MB": 0 },
+    ]);
+    const whole = pod("p", { resources: { requests: huge("8Mi"), limits: huge("8Mi") }, containers: [container("a")] });
+    expect([podHugePages(whole, sizes)["2MB"], containerHugePages(whole, { name: "a" }, sizes)["2MB"]]).toEqual([8 * MI, 8 * MI]);
+    expect(limitFiles("hugetlb", { memoryBytes: 1, hugePages: { "2MB": 5 } })).toEqual([{ file: "hugetlb.2MB.limit_in_bytes", text: "5", amount: 5 }]);
+    expect(limitFiles("", { hugePages: { "2MB": 5 } })).toEqual([{ file: "hugetlb.2MB.max", text: "5", amount: 5 }]);
   });
 
   test("of classes share by what their pods asked for", () => {
@@ -276,5 +301,12 @@ test("the kernel's list of mounts tells where containers write, and what is boun
   const text = `57 27 0:45 / /d/state/task/k8s.io/${id}/rootfs rw,relatime - overlay overlay rw,lowerdir=/d/1/fs,upperdir=/d/4/fs,workdir=/d/4/work,uuid=on\n58 27 254:0 /data/with\\040space /pods/x rw - ext4 /dev/vda rw\n`;
   expect(parseWritableLayers(text)).toEqual(new Map([[id, "/d/4/fs"]]));
   expect(parseMounts(text)[1]).toEqual({ device: "254:0", root: "/data/with space", place: "/pods/x", isShared: false });
+  const mounts = [
+    { device: "8:1", root: "/", place: "/", isShared: false },
+    { device: "8:1", root: "/var/lib/kubelet", place: "/var/lib/kubelet", isShared: true },
+    { device: "8:2", root: "/", place: "/disk", isShared: false },
+    { device: "8:1", root: "/srv", place: "/bound", isShared: false },
+  ];
+  expect(["/var/lib/kubelet", "/disk", "/bound", "/var/lib"].map((place) => isMountedOnItself(mounts, place))).toEqual([true, false, false, false]);
   expect(parseMounts("42 27 254:0 / /run rw,relatime shared:1 - ext4 /dev/vda rw")[0]?.isShared).toBe(true);
 });

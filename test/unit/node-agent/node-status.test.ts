@@ -4,6 +4,7 @@ import path from "node:path";
 import { expect, test } from "vitest";
 import { StatusError } from "../../../engine/apimachinery/status-error.ts";
 import type { Client } from "../../../engine/client/client.ts";
+import { formatTime } from "../../../engine/lib/clock.ts";
 import { silentLogger } from "../../../engine/lib/log.ts";
 import { runServices } from "../../../engine/lib/service.ts";
 import type { Node } from "../../../engine/resources/types.ts";
@@ -111,6 +112,49 @@ test("a Node that lacks what its machine is gets it, and the agent tells that it
   await clock.advance(30_000);
   expect(node.metadata.labels).toMatchObject({ "kubernetes.io/os": "linux", "beta.kubernetes.io/os": "linux" });
   expect(told).toEqual(["Starting", "NodeHasSufficientMemory", "NodeHasNoDiskPressure", "NodeHasSufficientPID", "NodeReady", "NodeNotSchedulable"]);
+  running.abort();
+  await ended;
+});
+
+test("a status that stays the same is written again from time to time, and says that the node was looked at", async () => {
+  const clock = new VirtualClock();
+  const start = clock.now();
+  let node: Node = { ...aNode("n"), spec: { podCIDR: "10.42.0.0/24" } };
+  const written: number[] = [];
+  const pressures = new Set<"DiskPressure">();
+  const updateStatus = async (changed: Node) => {
+    written.push((clock.now() - start) / 1000);
+    return (node = changed);
+  };
+  const client = { for: () => ({ get: async () => node, patch: async () => node, updateStatus }) } as unknown as Client; // nothing else of these is used
+  const runtime = { problem: async () => undefined, listImages: async () => [], describe: async () => ({ name: "containerd", version: "2" }) } as unknown as Runtime;
+  const reporter = createNodeReporter({
+    client,
+    runtime,
+    clock,
+    logger: silentLogger,
+    events,
+    dataDir: "/",
+    volumesDir: "/",
+    pressures: () => pressures,
+    reserved: facts.reserved,
+    registration: { labels: {}, taints: [], makesNode: true },
+    podsMax: 110,
+    reportMs: 60_000,
+    volumesInUse: () => [],
+    onChange: () => () => {},
+    identity: facts.identity,
+    onNode: () => {},
+  });
+  const running = new AbortController();
+  const ended = runServices([reporter], running.signal);
+  await clock.advance(75_000);
+  pressures.add("DiskPressure");
+  await clock.advance(80_000);
+  expect(written).toEqual([0, 60, 80, 140]);
+  const { conditions = [] } = node.status ?? {};
+  expect(new Set(conditions.map(({ lastHeartbeatTime }) => lastHeartbeatTime))).toEqual(new Set([formatTime(start + 140_000)]));
+  expect(conditions.find(({ type }) => type === "Ready")?.lastTransitionTime).toBe(formatTime(start));
   running.abort();
   await ended;
 });

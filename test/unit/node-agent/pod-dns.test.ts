@@ -37,11 +37,23 @@ test.each<[string, Partial<PodSpec>, DnsSettings]>([
     { ...host, servers: ["192.0.2.53", "192.0.2.1", "192.0.2.2"] },
   ],
 ])("a pod's resolver is told %s", (_what, spec, expected) => {
-  expect(of(spec)).toEqual(expected);
+  expect(of(spec)).toMatchObject(expected);
+});
+
+test("what goes beyond the bounds of resolvers is left out, and told of in upstream's words", () => {
+  expect(of({}).warnings).toEqual([]);
+  const long = "x".repeat(254);
+  const many = Array.from({ length: 40 }, (_, index) => `d${index}.example`);
+  const { servers, searches, warnings } = of({ dnsPolicy: "None", dnsConfig: { nameservers: ["1.1.1.1", "2.2.2.2", "3.3.3.3", "4.4.4.4"], searches: [long, ...many] } });
+  expect([servers, searches]).toEqual([["1.1.1.1", "2.2.2.2", "3.3.3.3"], many.slice(0, 31)]);
+  expect(warnings).toEqual([
+    "Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: 1.1.1.1 2.2.2.2 3.3.3.3",
+    `Search Line limits were exceeded, some search paths have been omitted, the applied search line is: ${many.slice(0, 31).join(" ")}`,
+  ]);
 });
 
 test("a machine that tells pods nothing sends those that ask for its settings to themselves", () => {
   const none = (spec: Partial<PodSpec>) => computePodDns({ apiVersion: "v1", kind: "Pod", metadata: { name: "p", namespace: "shop" }, spec: { containers: [], ...spec } }, node, undefined);
-  expect(none({ dnsPolicy: "Default" })).toEqual({ servers: ["127.0.0.1", "::1"], searches: ["."], options: [] });
+  expect(none({ dnsPolicy: "Default" })).toMatchObject({ servers: ["127.0.0.1", "::1"], searches: ["."], options: [] });
   expect(none({}).searches).toEqual(cluster);
 });

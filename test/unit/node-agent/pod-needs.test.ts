@@ -27,11 +27,17 @@ it.each<[string, Pod, string | undefined]>([
     undefined,
   ],
 ])("a pod that wants %s", (_what, wanted, reason) => {
-  expect(refuseNeeds(wanted, { unsafeSysctls: ["net.core.*"] })?.reason).toBe(reason);
+  expect(refuseNeeds(wanted, { unsafeSysctls: ["net.core.*"], hasAppArmor: false })?.reason).toBe(reason);
 });
 
 it("says in upstream's words that a profile of AppArmor cannot be had", () => {
-  expect(refuseNeeds(pod({ securityContext: { appArmorProfile: { type: "RuntimeDefault" } } }), { unsafeSysctls: [] })?.message).toBe("Cannot enforce AppArmor: AppArmor is not enabled on the host");
+  expect(refuseNeeds(pod({ securityContext: { appArmorProfile: { type: "RuntimeDefault" } } }), { unsafeSysctls: [], hasAppArmor: false })?.message).toBe(
+    "Cannot enforce AppArmor: AppArmor is not enabled on the host",
+  );
+});
+
+it("takes profiles of AppArmor where the machine has it", () => {
+  expect(refuseNeeds(pod({ securityContext: { appArmorProfile: { type: "RuntimeDefault" } } }), { unsafeSysctls: [], hasAppArmor: true })).toBeUndefined();
 });
 
 it("reads kernel parameters in either notation", () => {

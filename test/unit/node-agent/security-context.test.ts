@@ -4,9 +4,14 @@ import { SecurityProfile_ProfileType } from "../../../node-agent/cri/runtime_pb.
 import { computeSecurityContext } from "../../../node-agent/pods/security-context.ts";
 
 const root = { uid: 0, username: "" };
-const compute = (container: Partial<Container>, image: { uid?: number; username: string } = root, spec: Partial<PodSpec> = {}) => {
-  const pod: Pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "p", namespace: "n", uid: "u" }, spec: { containers: [], ...spec } };
-  return computeSecurityContext(pod, { name: "c", ...container }, image, "/profiles");
+const compute = (
+  container: Partial<Container>,
+  image: { uid?: number; username: string } = root,
+  spec: Partial<PodSpec> = {},
+  { seccompDefault = false, annotations = {} }: { seccompDefault?: boolean; annotations?: Record<string, string> } = {},
+) => {
+  const pod: Pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "p", namespace: "n", uid: "u", annotations }, spec: { containers: [], ...spec } };
+  return computeSecurityContext(pod, { name: "c", ...container }, image, { seccompDir: "/profiles", seccompDefault });
 };
 
 describe("computeSecurityContext", () => {
@@ -49,6 +54,27 @@ describe("computeSecurityContext", () => {
       localhostRef: "/profiles/team/audit.json",
     });
     expect(compute({ securityContext: { privileged: true } }).seccomp).toEqual({ profileType: SecurityProfile_ProfileType.Unconfined });
-    expect(compute({}).seccomp).toEqual({ profileType: SecurityProfile_ProfileType.RuntimeDefault });
+  });
+
+  it("holds who names no seccomp profile to none, or to the runtime's where the administrator says so", () => {
+    expect(compute({}).seccomp).toEqual({ profileType: SecurityProfile_ProfileType.Unconfined });
+    expect(compute({}, root, {}, { seccompDefault: true }).seccomp).toEqual({ profileType: SecurityProfile_ProfileType.RuntimeDefault });
+    expect(compute({ securityContext: { privileged: true } }, root, {}, { seccompDefault: true }).seccomp).toEqual({ profileType: SecurityProfile_ProfileType.Unconfined });
+    expect(compute({}, root, { securityContext: { seccompProfile: { type: "RuntimeDefault" } } }).seccomp).toEqual({ profileType: SecurityProfile_ProfileType.RuntimeDefault });
+  });
+
+  it.each<[string, Partial<Container>, Partial<PodSpec>, Record<string, string>, object | undefined]>([
+    ["nobody's", {}, {}, {}, undefined],
+    ["its pod's", {}, { securityContext: { appArmorProfile: { type: "RuntimeDefault" } } }, {}, { profileType: SecurityProfile_ProfileType.RuntimeDefault }],
+    [
+      "its own",
+      { securityContext: { appArmorProfile: { type: "Localhost", localhostProfile: "web" } } },
+      { securityContext: { appArmorProfile: { type: "Unconfined" } } },
+      {},
+      { profileType: SecurityProfile_ProfileType.Localhost, localhostRef: "web" },
+    ],
+    ["that of its annotation", {}, {}, { "container.apparmor.security.beta.kubernetes.io/c": "unconfined" }, { profileType: SecurityProfile_ProfileType.Unconfined }],
+  ])("hands AppArmor profiles to the runtime: %s", (_whose, container, spec, annotations, profile) => {
+    expect({ apparmor: undefined, ...compute(container, root, spec, { annotations }) }.apparmor).toEqual(profile);
   });
 });
