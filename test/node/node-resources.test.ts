@@ -7,6 +7,7 @@ import { findCondition } from "../../engine/apimachinery/conditions.ts";
 import { parseQuantity } from "../../engine/apimachinery/quantity.ts";
 import { cgroupRoot } from "../../node-agent/agent.ts";
 import type { Node, Pod } from "../../engine/resources/types.ts";
+import { cniPlaces, hasBandwidthPlugin } from "../../node-agent/network/cni.ts";
 import { DeviceDriver } from "../kit/device-driver.ts";
 import { eventually, requireRoot } from "../kit/mainstay.ts";
 import { container, shell, startRealNode, type RealNode } from "./real-node.ts";
@@ -35,6 +36,25 @@ const cgroupSays = (folder: string, v1: string, v2: string) => {
   const root = cgroupRoot(path.join(node.dataDir, "agent"));
   return readFileSync(isUnified ? path.join(CGROUPS, root, folder, v2) : path.join(CGROUPS, v1.split(".")[0] ?? "", root, folder, v1), "utf8").trim();
 };
+
+describe.skipIf(!canRun)("a pod's network", () => {
+  test.skipIf(!hasBandwidthPlugin(cniPlaces("")))("is held to the bandwidth that its annotations say", async () => {
+    const bounds = { "kubernetes.io/ingress-bandwidth": "8M", "kubernetes.io/egress-bandwidth": "16M" };
+    await node.create("slow", { containers: [shell("sleep 1000")] }, { annotations: bounds });
+    await node.create("unheld", { containers: [shell("sleep 1000")] });
+    const { status } = await node.until("slow", isReady);
+    const free = await node.until("unheld", isReady);
+    const queueOf = async (ip = "") => {
+      const [, device = ""] = /dev (\S+)/.exec(await node.host.exec("ip", "route", "get", ip)) ?? [];
+      return node.host.exec("tc", "qdisc", "show", "dev", device);
+    };
+    expect(await queueOf(status?.podIP)).toContain("rate 8Mbit");
+    expect(await queueOf(free.status?.podIP)).not.toContain("rate");
+    expect(await node.host.exec("tc", "qdisc", "show")).toContain("rate 16Mbit");
+    await node.kubectl("delete", "pod", "slow", "unheld", "--timeout=30s");
+    expect(await node.host.exec("tc", "qdisc", "show")).not.toContain("Mbit");
+  });
+});
 
 describe.skipIf(!canRun)("a pod's cgroup", () => {
   test("lies under its class and holds all of its containers together", async () => {

@@ -84,6 +84,17 @@ describe.skipIf(!requireRoot())("a machine whose parts die", () => {
     expect(await pidsOf(`containerd -c ${node.dataDir}`)).toEqual([pid]);
   });
 
+  it("starts pods again when the network configuration of its runtime is deleted", { timeout: 120_000 }, async () => {
+    await node.create("through", { containers: [shell("sleep 1000")] });
+    await node.until("through", isReady);
+    const before = await identity("through");
+    const folder = `${node.dataDir}/agent/cni/net.d`;
+    await node.host.exec("rm", "-r", folder);
+    await node.create("again", { containers: [shell("sleep 1000")] });
+    await node.until("again", isReady, 60_000);
+    expect(await identity("through")).toBe(before);
+  });
+
   it("starts a container anew that was killed behind its back, in the same pod", async () => {
     await node.create("killed", { containers: [shell("exec sleep 4242")] });
     await node.until("killed", isReady);
