@@ -8208,6 +8208,10 @@ readonly namespace?: string
  * Name of the object.
  */
 readonly name: string
+/**
+ * Whether it left the repository with a commit that may delete it, and is there still.
+ */
+readonly leaving?: boolean
 }
 /**
  * A Job that ran to its end.
@@ -8498,7 +8502,7 @@ readonly commit?: string
  */
 export interface RepositoryDeletes {
 /**
- * Largest share of an application's objects that may go at once, in percent; 20 when absent.
+ * Largest share of an application's objects, and of all applications' together, that may go at once, in percent; 20 when absent.
  */
 readonly maxPercent?: number
 /**

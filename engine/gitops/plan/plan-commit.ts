@@ -82,6 +82,7 @@ export async function planCommit(request: PlanRequest): Promise<CommitPlan> {
       protectedKinds: state.config.deletes.protectedKinds,
       allowed: trailerValues(messages, "Allow-Delete"),
       inventorySizes: new Map(applications.map(({ metadata, status }) => [metadata.name ?? "", status?.inventory?.length ?? 0])),
+      folders: new Map(applications.flatMap(({ metadata, spec }) => (spec?.path === undefined ? [] : [[metadata.name ?? "", spec.path]]))),
     },
     replaceFreely: (desired) => units.get(desired.unit)?.replace?.includes(desired.object.kind) === true,
     restraintOf: (unit, kind, namespace, name) => (request.isForecast === true ? undefined : restraints.ofObject(unit, kind, namespace, name)),

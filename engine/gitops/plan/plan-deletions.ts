@@ -18,10 +18,14 @@ export interface DeletionRules {
   readonly allowed: readonly string[];
   /** How many objects each unit holds, to measure the share against. */
   readonly inventorySizes: ReadonlyMap<string, number>;
+  /** Folders of units, those that left the repository among them. */
+  readonly folders?: ReadonlyMap<string, string>;
 }
 
 export interface DeletionPlan {
   readonly prune: readonly (StaleEntry & { readonly live: KubeObject })[];
+  /** All that the commit may delete, also what still has to wait for something. Later commits need no word for it. */
+  readonly allowed: readonly StaleEntry[];
   /** No longer there, or no longer ours: only the inventory changes. */
   readonly forget: readonly StaleEntry[];
   readonly kept: readonly KeptEntry[];
@@ -35,6 +39,8 @@ export interface KeptEntry extends StaleEntry {
 
 /** So many objects of a unit may always go: in a small application every deletion is a large share. */
 const DELETES_ALWAYS_ALLOWED = 5;
+/** Of all units together: many small ones are as much as a large one, and one wrong word in mainstay.yaml takes them all. */
+const DELETES_ALWAYS_ALLOWED_TOGETHER = 10;
 
 /** What may go of that which left the repository. Nothing outside of the inventory is ever looked at. A namespace stays as long as something in it does. */
 export function planDeletions(stale: readonly StaleEntry[], rules: DeletionRules): DeletionPlan {
@@ -49,7 +55,7 @@ export function planDeletions(stale: readonly StaleEntry[], rules: DeletionRules
     else if (protection !== undefined) kept.push({ ...entry, why: `the annotation ${protection}` });
     else if (rules.units.find((unit) => unit.name === entry.unit)?.prune === false) kept.push({ ...entry, why: "prune is off for its unit" });
     else if (live.metadata.deletionTimestamp !== undefined) kept.push({ ...entry, why: whyStillThere(live) });
-    else if (rules.protectedKinds.has(entry.entry.kind) && !isAllowed(entry, rules)) {
+    else if (rules.protectedKinds.has(entry.entry.kind) && entry.entry.leaving !== true && !isAllowed(entry, rules)) {
       kept.push({ ...entry, why: "its kind is protected" });
       problems.push(
         refusal(
@@ -60,20 +66,47 @@ export function planDeletions(stale: readonly StaleEntry[], rules: DeletionRules
     } else prune.push({ ...entry, live });
   }
   const prunable = withoutOccupied(prune, kept);
-  for (const [unit, entries] of Map.groupBy(prunable, (entry) => entry.unit)) {
-    const size = Math.max(entries.length, rules.inventorySizes.get(unit) ?? 0);
-    if (entries.length <= DELETES_ALWAYS_ALLOWED || entries.length * 100 <= rules.maxPercent * size || entries.every((entry) => isAllowed(entry, rules)))
-      continue;
+  problems.push(...findExcess(prunable, rules));
+  return { prune: prunable, allowed: problems.length === 0 ? prune : [], forget, kept, problems };
+}
+
+/** Shares that are larger than the repository lets go without a word: of a unit, and where each unit's is small, of all of them together. */
+function findExcess(prunable: readonly (StaleEntry & { readonly live: KubeObject })[], rules: DeletionRules): readonly Problem[] {
+  const { maxPercent, inventorySizes } = rules;
+  const problems: Problem[] = [];
+  const unasked = prunable.filter((entry) => entry.entry.leaving !== true && !isAllowedWith(entry, rules));
+  const excess = (entries: typeof unasked, size: number, of: string, word: string) => {
     const [first] = entries;
     if (first !== undefined)
       problems.push(
         refusal(
           first.live,
-          `deletes ${entries.length} of the ${size} objects of ${unit}, more than ${rules.maxPercent} %; to delete them, ${trailerHint("Allow-Delete", unit)}`,
+          `deletes ${entries.length} of the ${size} objects of ${of}, more than ${maxPercent} %; to delete them, ${trailerHint("Allow-Delete", word)}`,
         ),
       );
+  };
+  for (const [unit, entries] of Map.groupBy(unasked, (entry) => entry.unit)) {
+    const size = Math.max(entries.length, inventorySizes.get(unit) ?? 0);
+    if (entries.length > DELETES_ALWAYS_ALLOWED && entries.length * 100 > maxPercent * size) excess(entries, size, unit, unit);
   }
-  return { prune: prunable, forget, kept, problems };
+  const size = Math.max(
+    unasked.length,
+    [...inventorySizes.values()].reduce((sum, one) => sum + one, 0),
+  );
+  const units = new Set(unasked.map(({ unit }) => unit));
+  if (problems.length === 0 && units.size > 1 && unasked.length > DELETES_ALWAYS_ALLOWED_TOGETHER && unasked.length * 100 > maxPercent * size)
+    excess(unasked, size, `the repository, in ${units.size} applications`, folderAround([...units].map((unit) => folderOf(unit, rules))));
+  return problems;
+}
+
+/** The innermost folder that is around all of them; "." is the repository. */
+function folderAround(folders: readonly string[]): string {
+  const [first = [], ...others] = folders.map((folder) => folder.split("/").slice(0, -1));
+  const length = others.reduce((common, parts) => {
+    const differs = parts.findIndex((part, index) => part !== first[index]);
+    return Math.min(common, differs < 0 ? parts.length : differs);
+  }, first.length);
+  return first.slice(0, length).join("/") || ".";
 }
 
 /** What an object that was deleted still waits for. */
@@ -95,12 +128,22 @@ export function withoutOccupied<E extends StaleEntry>(prune: readonly E[], kept:
 }
 
 /** A trailer may name the unit, its folder, `Kind/name`, `Kind/namespace/name`, or any of the last two below the unit. */
-function isAllowed(entry: OwnedEntry, rules: Pick<DeletionRules, "allowed" | "units">): boolean {
+function isAllowed(entry: OwnedEntry, rules: Pick<DeletionRules, "allowed" | "units" | "folders">): boolean {
   const { kind, namespace, name } = entry.entry;
-  const unitNames = [entry.unit, rules.units.find((unit) => unit.name === entry.unit)?.path ?? `apps/${entry.unit}`];
+  const unitNames = [entry.unit, folderOf(entry.unit, rules)];
   const objectNames = [`${kind}/${name}`, ...(namespace === undefined ? [] : [`${kind}/${namespace}/${name}`])];
   const accepted = new Set([...unitNames, ...objectNames, ...unitNames.flatMap((unit) => objectNames.map((object) => `${unit}/${object}`))]);
   return rules.allowed.some((value) => accepted.has(value.replace(/\/$/, "")));
+}
+
+/** For shares, a folder around the unit counts as well, up to `.`; what is protected has to be named. */
+function isAllowedWith(entry: OwnedEntry, rules: Pick<DeletionRules, "allowed" | "units" | "folders">): boolean {
+  const folder = folderOf(entry.unit, rules);
+  return isAllowed(entry, rules) || rules.allowed.some((value) => value === "." || folder.startsWith(`${value.replace(/\/$/, "")}/`));
+}
+
+function folderOf(unit: string, { units, folders }: Pick<DeletionRules, "units" | "folders">): string {
+  return units.find(({ name }) => name === unit)?.path ?? folders?.get(unit) ?? `apps/${unit}`;
 }
 
 export function trailerHint(key: string, value: string): string {

@@ -66,6 +66,8 @@ export interface SyncPlan {
   readonly problems: readonly Problem[];
   readonly forget: readonly StaleEntry[];
   readonly kept: readonly KeptEntry[];
+  /** What left the repository and may be deleted, now or when nothing keeps it any more. */
+  readonly leaving: readonly StaleEntry[];
   /** Units whose actions wait, and for which unit. */
   readonly waiting: ReadonlyMap<string, string>;
   /** Objects that wait for their wave or for what they depend on, and for which object. */
@@ -188,6 +190,7 @@ export function planSync(input: PlanInput): SyncPlan {
     refusals,
     problems: deletions.problems,
     forget: deletions.forget,
+    leaving: deletions.allowed,
     kept,
     held,
     left,

@@ -84,6 +84,24 @@ export function nextInventory(
   return [...entries].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, entry]) => entry);
 }
 
+/**
+ * The same inventory with a mark at what was allowed to go: whoever pushes next is not asked about it again, however long it has to wait.
+ * An object that has come back loses its mark with its new entry.
+ */
+export function withLeaving(inventory: readonly InventoryEntry[], isLeaving: (identity: string) => boolean): readonly InventoryEntry[] {
+  if (inventory.every((entry) => (entry.leaving === true) === isLeaving(entryIdentity(entry)))) return inventory;
+  return inventory.map(({ leaving: _before, ...entry }) => (isLeaving(entryIdentity(entry)) ? { ...entry, leaving: true } : entry));
+}
+
+/** Whether an inventory has anything that was allowed to go. */
+export function hasLeaving(inventory: readonly InventoryEntry[]): boolean {
+  const known = leavingIn.get(inventory) ?? inventory.some(({ leaving }) => leaving === true);
+  leavingIn.set(inventory, known);
+  return known;
+}
+
+const leavingIn = new WeakMap<readonly InventoryEntry[], boolean>();
+
 /** `Service web/old`, as messages name it. */
 export function describeEntry(entry: InventoryEntry): string {
   return `${entry.kind} ${entry.namespace === undefined || entry.namespace === "" ? "" : `${entry.namespace}/`}${entry.name}`;

@@ -380,7 +380,7 @@ export class Synchroniser {
     const failed = results.filter((result) => result.is === "failed");
     if (failed.some(({ error }) => !isOutage(error))) this.#refusals++;
     for (const { error } of failed) logger.warn("object not applied, will retry", { error: describeError(error) });
-    this.units.executed(state, results, plan.forget);
+    this.units.executed(state, results, plan);
     // What was still going when it was looked at may be gone by now, and nothing would tell of it again.
     if (endingEntries(plan, results).some((entry) => !this.#isInView(entry))) this.#requestPass();
     // A preview is taken away with its namespace.

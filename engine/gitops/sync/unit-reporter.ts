@@ -8,7 +8,7 @@ import type { ClusterView } from "./cluster-view.ts";
 import { APPLICATION_LABEL, type DesiredObject, type DesiredState } from "../manifests/desired-state.ts";
 import type { ActionResult } from "./execute-plan.ts";
 import type { HealthState } from "../health/health.ts";
-import { describeEntry, entryIdentity, foreignEntries, nextInventory, type OwnedEntry } from "./inventory.ts";
+import { describeEntry, entryIdentity, foreignEntries, hasLeaving, nextInventory, withLeaving } from "./inventory.ts";
 import { goesWhenDone, isRun } from "../manifests/hook-policies.ts";
 import { objectsByUnit, perUnit, type UnitObjects } from "../manifests/objects-by-unit.ts";
 import { whyStillThere } from "../plan/plan-deletions.ts";
@@ -241,12 +241,13 @@ export class UnitReporter {
   }
 
   /** After a pass: what has gone leaves the inventory, what was changed carries the commit. */
-  executed(state: DesiredState, results: readonly ActionResult[], forget: readonly OwnedEntry[]): void {
+  executed(state: DesiredState, results: readonly ActionResult[], { forget, leaving }: Pick<SyncPlan, "forget" | "leaving">): void {
     const { applications } = this.#options;
     const [stale, moving] = [new Set<string>(), new Set<string>()];
     const pruned = new Set(results.flatMap(({ is, action }) => (is === "done" && action.do === "prune" ? [action.entry.identity] : [])));
     // What one unit has lost to another one may still have to be pruned by that one.
     const forgotten = Map.groupBy(forget, ({ unit }) => unit);
+    const allowed = Map.groupBy(leaving, ({ unit }) => unit);
     const applied = new Set(results.flatMap(({ is, action }) => (is === "done" && action.do !== "prune" ? [action.desired.identity] : [])));
     // Another unit wants it, and it carries that unit's label: until then it is the old one's, whatever becomes of the commit that moves it.
     const hasMoved = (identity: string, from: string) => {
@@ -259,16 +260,19 @@ export class UnitReporter {
       const record = this.#units.get(name);
       const held = application.status?.inventory ?? [];
       // Additions were written before; most units hold exactly what they want, and need no new list.
-      if (record !== undefined && foreignEntries(application, record.objects).length === 0) continue;
-      const inventory = nextInventory(
+      if (record !== undefined && foreignEntries(application, record.objects).length === 0 && !hasLeaving(held)) continue;
+      const left = nextInventory(
         name,
         record?.objects ?? [],
         held,
         (identity) => pruned.has(identity) || forgotten.get(name)?.some((entry) => entry.identity === identity) === true || hasMoved(identity, name),
       );
+      // A mark that was set stays as long as the object is not wanted again: its commit was admitted.
+      const marked = new Set([...(allowed.get(name) ?? []).map(({ identity }) => identity), ...held.filter(({ leaving: mark }) => mark).map(entryIdentity)]);
+      const inventory = withLeaving(left, (identity) => marked.has(identity) && !state.objects.has(identity));
       for (const identity of inventory.map(entryIdentity))
         if (state.objects.get(identity)?.unit !== name) (state.objects.has(identity) ? moving : stale).add(identity);
-      if (inventory.length === held.length && record !== undefined) continue;
+      if (inventory.length === held.length && record !== undefined && inventory.every((entry, index) => entry.leaving === held[index]?.leaving)) continue;
       if (record !== undefined) record.inventory = inventory;
       else this.#leaving.set(name, inventory);
       this.#dirty.add(name);

@@ -253,6 +253,31 @@ describe("leaving", () => {
     expect(await deploy({}, "remove most\n\nAllow-Delete: a")).toEqual([]);
     await until("the rest", () => health("a")?.objects.length === 2);
   });
+
+  test("and allowed, may wait for its window without keeping anybody else's commit back, over a restart and until it may go", async () => {
+    const config = (rule: string) => `apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunits: [{path: apps/a${rule}}, {path: apps/*}]\n`;
+    const a = (count: number) => Array.from({ length: count }, (_, index) => configMapYaml(`m${index}`)).join("---\n");
+    await deploy({ "mainstay.yaml": config(", suspend: true"), "apps/a/a.yaml": a(1), "apps/b/b.yaml": configMapYaml("b") });
+    await deploy({ "mainstay.yaml": config(""), "apps/a/a.yaml": a(8) });
+    await healthy();
+    await deploy({ "mainstay.yaml": config(", suspend: true") });
+    const entries = async () => (await api.client.for(applicationResource).get("", "a")).status?.inventory ?? [];
+    const leaving = async () => (await entries()).filter((entry) => entry.leaving === true).map(({ name }) => name);
+    expect(await deploy({ "apps/a/a.yaml": a(1) }, "less\n\nAllow-Delete: a")).toEqual([]);
+    await expect.poll(leaving).toHaveLength(7);
+    expect(await deploy({ "apps/b/b.yaml": configMapYaml("b", { other: "1" }) })).toEqual([]);
+    // What comes back is wanted like anything else, and is asked about when it is to go again.
+    expect(await deploy({ "apps/a/a.yaml": a(7) })).toEqual([]);
+    await expect.poll(leaving).toEqual(["m7"]);
+    expect(await deploy({ "apps/a/a.yaml": a(1) })).toEqual([expect.stringContaining("deletes 6 of the 8 objects of a")]);
+    expect(await deploy({}, "less\n\nAllow-Delete: a")).toEqual([]);
+    await expect.poll(leaving).toHaveLength(7);
+    await running.stop();
+    running = start(recording(api.client));
+    expect(await deploy({ "apps/b/b.yaml": configMapYaml("b", { other: "2" }) })).toEqual([]);
+    expect(await deploy({ "mainstay.yaml": config("") })).toEqual([]);
+    await expect.poll(async () => (await entries()).map(({ name }) => name)).toEqual(["m0"]);
+  });
 });
 
 test("an object that exists already is adopted, its foreign fields kept", async () => {

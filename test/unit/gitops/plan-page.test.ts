@@ -19,6 +19,7 @@ const plan = (...actions: Action[]): SyncPlan => ({
   refusals: [],
   problems: [],
   forget: [],
+  leaving: [],
   kept: [],
   waiting: new Map(),
   blocked: new Map(),

@@ -194,6 +194,32 @@ describe("deletion", () => {
     expect(plan({ stale: maps(6) }, { inventorySizes: new Map([["web", 40]]) }).problems).toEqual([]);
     expect(plan({ stale: maps(6) }, { allowed: ["web"] }).problems).toEqual([]);
   });
+
+  test("many small shares together are a large one, which a folder around them all lets go, but not what is protected", () => {
+    const of = (name: string, count: number) => Array.from({ length: count }, (_, index) => stale(desired("ConfigMap", `m${index}`, {}, unit(name))));
+    const names = ["a", "b", "c"];
+    const inventorySizes = new Map(names.map((name) => [name, 4]));
+    const folders = new Map(names.map((name) => [name, `clusters/home/${name}`]));
+    const all = names.flatMap((name) => of(name, 4));
+    const together = (allowed: readonly string[], extra: readonly StaleEntry[] = []) => plan({ stale: [...all, ...extra] }, { units: [], folders, inventorySizes, allowed });
+    expect(together([]).problems.map((problem) => problem.message)).toEqual([
+      expect.stringMatching(/^deletes 12 of the 12 objects of the repository, in 3 applications, more than 20 %; .*Allow-Delete: clusters\/home"$/),
+    ]);
+    for (const allowed of [["clusters/home"], ["clusters/"], ["."], names]) expect(actionsOf(together(allowed))).toHaveLength(12);
+    expect(together(["clusters/ho"]).problems).toHaveLength(1);
+    expect(together(["clusters/home"], [stale(desired("Namespace", "a", {}, unit("a")))]).problems.map(({ message }) => message)).toEqual([
+      expect.stringMatching(/^deletes Namespace a, and Namespace is protected/),
+    ]);
+    expect(plan({ stale: names.flatMap((name) => of(name, 3)) }, { units: [], folders, inventorySizes }).problems).toEqual([]);
+    expect(plan({ stale: all }, { units: [], folders, inventorySizes: new Map(names.map((name) => [name, 20])) }).problems).toEqual([]);
+  });
+
+  test("what a commit before was allowed to delete, and waits, is not asked about again", () => {
+    const leaving = (entry: StaleEntry): StaleEntry => ({ ...entry, entry: { ...entry.entry, leaving: true } });
+    const made = plan({ stale: [...maps(7).map(leaving), leaving(stale(desired("Namespace", "web")))] });
+    expect([made.problems, actionsOf(made).length, made.leaving.length]).toEqual([[], 8, 8]);
+    expect(plan({ stale: [...maps(7).map(leaving), stale(desired("Namespace", "web"))] }).leaving).toEqual([]);
+  });
 });
 
 describe("what cannot change in place", () => {
