@@ -7,7 +7,6 @@ import { gitCertificate, serveApi } from "./setup/api-setup.ts";
 import { writeAtStart, writeOnChange } from "./setup/write-at-start.ts";
 import { approvedSigning } from "./setup/auth-setup.ts";
 import { API_SERVER_NAME } from "./apimachinery/names.ts";
-import type { KeyPair } from "./auth/certificates.ts";
 import { ClusterPki } from "./auth/cluster-pki.ts";
 import { API_SERVER_USER, AUTHENTICATED_GROUP } from "./apimachinery/known-users.ts";
 import { openSharedPki } from "./auth/shared-pki.ts";
@@ -16,7 +15,8 @@ import type { Client } from "./client/client.ts";
 import { createLocalClient } from "./client/local-client.ts";
 import type { ServerConfig } from "./options/config.ts";
 import { createControlSocket } from "./control-socket.ts";
-import { elected, electedOptions } from "./elected-services.ts";
+import { setUpControlPlane } from "./setup/control-plane-setup.ts";
+import { setUpStore } from "./setup/store-setup.ts";
 import { setUpGit, type ClientsByUser } from "./setup/git-setup.ts";
 import { setUpEgress } from "./setup/egress-setup.ts";
 import { createNodeRole } from "./setup/node-role.ts";
@@ -24,32 +24,16 @@ import { setUpMetrics } from "./setup/metrics-setup.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import type { GitOps } from "./gitops/gitops.ts";
 import { awaitFirstSync } from "./first-sync.ts";
-import { createLogBounds } from "./lib/bounded-log.ts";
-import { ChangingValue, type Following } from "./lib/changing-value.ts";
 import type { Clock } from "./lib/clock.ts";
 import { lockDirectory } from "./lib/directory-lock.ts";
-import { createIdleCollection } from "./lib/idle-collection.ts";
 import { hostAndPort, urlHost } from "./lib/ip-address.ts";
 import { loadHttpsServer } from "./lib/late-modules.ts";
 import { isUnspecified, loopbackOf } from "./lib/loopback.ts";
-import { meterProcess } from "./lib/process-metrics.ts";
-import { inTurns, service } from "./lib/service.ts";
 import { ServiceScope } from "./lib/service-scope.ts";
-import { podRangesOf } from "./options/network-options.ts";
 import { chooseStore, describeStore, openStore } from "./open-store.ts";
-import { catalog } from "./resources/catalog.ts";
 import { serviceResource } from "./resources/core/service.ts";
 import { createApiPresence } from "./server/api-presence.ts";
 import { bootstrapCluster, publishFacts } from "./server/bootstrap.ts";
-import { createCompactor } from "./storage/compactor.ts";
-import { meterStorageSize, withStorageMetrics } from "./storage/metered-storage.ts";
-import { ObjectStore } from "./storage/object-store.ts";
-import { renewStoredForm } from "./storage/stored-form.ts";
-
-/** Where a server writes what it does. */
-export function serverLog(dataDir: string): string {
-  return path.join(dataDir, "mainstay.log");
-}
 
 /** A running engine, as its command line sees it. */
 export interface Engine {
@@ -118,41 +102,14 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
     scope.start(quorum.service);
   }
   scope.defer(() => storage.close());
-  const encryption =
-    config.encryptionProviderConfig === undefined
-      ? { storage, services: [], healthChecks: [] }
-      : await (await import("./setup/encryption-setup.ts")).setUpEncryption(config, storage, parts, scope.signal);
-  meterProcess(metrics, clock);
-  meterStorageSize(metrics, storage);
-  await renewStoredForm(encryption.storage, catalog, logger);
-  const store = new ObjectStore({
-    storage: withStorageMetrics(encryption.storage, metrics, clock),
-    resources: catalog,
-    clock,
-    logger,
-    tracer: tracing?.tracer,
-  });
-  // The store must run before the API can answer, and until nothing asks it any more.
-  scope.start(
-    service("store", (running) => store.run(running)),
-    ...(config.etcdCompactionInterval === 0 ? [] : [createCompactor({ storage, cache: store, keepMs: config.etcdCompactionInterval, clock, logger })]),
-    ...encryption.services,
-    createLogBounds([serverLog(config.dataDir)], clock),
-    createIdleCollection(clock),
-  );
+  const { store, healthChecks } = await setUpStore(config, parts, { storage, metrics, tracer: tracing?.tracer }, scope);
 
   const pki = (await preparing) ?? (await openSharedPki(storage, pkiDir, clock));
   const { server, port, authenticationFacts, presented, started } = await during(
     progress,
     "serve the Kubernetes API",
     `https://${hostAndPort(config.bindAddress, config.apiPort)}`,
-    () =>
-      serveApi(
-        config,
-        parts,
-        { store, metrics, pki, nodeIps, quorum, healthChecks: encryption.healthChecks, admission, egress, tracer: tracing?.tracer },
-        scope,
-      ),
+    () => serveApi(config, parts, { store, metrics, pki, nodeIps, quorum, healthChecks, admission, egress, tracer: tracing?.tracer }, scope),
   );
   const kubeconfigFile = path.join(config.dataDir, "kubeconfig.yaml");
   const apiHost = isUnspecified(config.bindAddress) ? loopbackOf(config.bindAddress) : config.bindAddress;
@@ -217,38 +174,13 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   const agent = config.agent
     ? [await setUpAgent(config, parts, pki, nodeIps, apiUrl), createNodeRole({ client: own, clock, logger, nodeName: config.nodeName })]
     : [];
-  // Tokens without an end are nothing that somebody else signs for us.
-  const issueAccountToken =
-    config.serviceAccountSigningEndpoint === undefined ? { issueAccountToken: server.parts.tokens.issueLegacy.bind(server.parts.tokens) } : {};
-  const keys = {
-    signApproved: (request: string, usages: readonly string[], seconds: number | undefined) => pki.signApproved(request, usages, seconds, signing),
-    ...issueAccountToken,
-  };
-  const rootCa = trustBundle(pki.ca, presented, scope.signal);
-  // A server that does not lead needs none of their code, and the API need wait neither for it nor until all of them have begun.
-  const controlPlane = async () =>
-    inTurns(
-      (await import("./control-plane.ts")).createControlPlane({
-        as,
-        clock,
-        random,
-        logger,
-        metrics,
-        rootCa,
-        wanted: config.controllers,
-        eventTtlMs: config.eventTtl,
-        ...(scheduling === undefined ? {} : { scheduling }),
-        ...(config.allocateNodeCidrs ? { podRanges: podRangesOf(config) } : {}),
-        keys,
-      }),
-    );
   scope.start(
     control,
     adminAccess,
     presence.service,
     ...backups,
     ...services,
-    ...(isShared ? [elected("mainstay-control-plane", controlPlane, electedOptions(config, parts, as))] : await controlPlane()),
+    ...(await setUpControlPlane(config, parts, { as, metrics, scheduling, pki, signing, presented, tokens: server.parts.tokens, isShared }, scope.signal)),
     ...agent,
   );
   up.resolve();
@@ -263,14 +195,6 @@ async function prepare(pkiDir: string | undefined, clock: Clock): Promise<Cluste
   const pki = pkiDir === undefined ? undefined : await ClusterPki.open(pkiDir, clock);
   loadHttpsServer();
   return pki;
-}
-
-/** What pods are told to trust: they may come to the API by a name for which the operator's certificate is shown. */
-function trustBundle(ca: string, presented: Following<KeyPair> | undefined, signal: AbortSignal): Following<string> {
-  const text = () => `${ca}${presented?.current.certificate ?? ""}`;
-  const bundle = new ChangingValue(text());
-  presented?.onChange(() => bundle.set(text()), signal);
-  return bundle;
 }
 
 async function firstService(client: Client, signal: AbortSignal): Promise<string | undefined> {

@@ -1,7 +1,8 @@
 import { mkdirSync } from "node:fs";
 import path from "node:path";
 import type { ServerConfig } from "../options/config.ts";
-import { serverLog, startEngine, type Engine } from "../engine.ts";
+import { startEngine, type Engine } from "../engine.ts";
+import { serverLog } from "../setup/server-log.ts";
 import { withoutCredentials } from "../lib/without-credentials.ts";
 import { systemClock } from "../lib/clock.ts";
 import { createLogger } from "../lib/log.ts";

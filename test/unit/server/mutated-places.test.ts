@@ -63,14 +63,12 @@ describe("an object that a webhook gives another namespace is refused, and store
     [
       "only asked about",
       () =>
-        api.client
-          .for(reviews)
-          .create({
-            apiVersion: "authorization.k8s.io/v1",
-            kind: "LocalSubjectAccessReview",
-            metadata: { namespace: "shop" },
-            spec: { user: "u", resourceAttributes: { namespace: "shop", verb: "get", resource: "pods" } },
-          }),
+        api.client.for(reviews).create({
+          apiVersion: "authorization.k8s.io/v1",
+          kind: "LocalSubjectAccessReview",
+          metadata: { namespace: "shop" },
+          spec: { user: "u", resourceAttributes: { namespace: "shop", verb: "get", resource: "pods" } },
+        }),
     ],
   ])("%s", async (_how, write) => {
     patch = elsewhere;
