@@ -94,7 +94,8 @@ function misfit(value: unknown, type: string, { struct, fields }: Place): string
         : typeof value === "bigint"
           ? "number"
           : typeof value;
-  return `json: cannot unmarshal ${given} into Go struct field ${struct}.${fields.join(".")} of type ${type}`;
+  const place = fields.length === 0 ? "Go value" : `Go struct field ${struct}.${fields.join(".")}`;
+  return `json: cannot unmarshal ${given} into ${place} of type ${type}`;
 }
 
 function isWhole(value: unknown, format = "int64"): boolean {

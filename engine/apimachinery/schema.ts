@@ -44,6 +44,8 @@ export interface Schema {
   readonly "x-mainstay-unchecked"?: boolean;
   /** Of a quantity among others by name: it is not rounded up to thousandths, as upstream's defaults do in core's lists of resources. */
   readonly "x-mainstay-exact"?: boolean;
+  /** Of custom kinds: anything may stand there, but objects in it, at any depth, hold nothing. */
+  readonly "x-mainstay-bare"?: boolean;
   /** What is said about the property when it is missing, after `Required value: `. */
   readonly "x-mainstay-required-detail"?: string;
   readonly "x-kubernetes-map-type"?: "atomic" | "granular";

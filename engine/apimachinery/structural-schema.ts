@@ -103,8 +103,21 @@ class Pass {
         if (typeof value !== "boolean") this.#wrongType(value, "boolean");
         return value;
       default:
-        return value; // a schema without a type accepts anything
+        return schema["x-mainstay-bare"] === true ? this.#visitBare(value) : value; // a schema without a type accepts anything
     }
+  }
+
+  #visitBare(value: unknown): unknown {
+    if (typeof value !== "object" || value === null) return value;
+    if (Array.isArray(value))
+      return value.map((item: unknown, index) => {
+        this.#trail.enter(index, false);
+        const visited = this.#visitBare(item);
+        this.#trail.leave();
+        return visited;
+      });
+    for (const name in value) if (this.unknown.length < UNKNOWN_MAX) this.unknown.push(this.#trail.dotted(name));
+    return this.#options.prune ? {} : value;
   }
 
   #keepsNull(schema: Schema): boolean {

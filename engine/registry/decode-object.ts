@@ -84,10 +84,14 @@ export function decodeObject<T extends KubeObject>(kind: Decodable<T>, body: unk
   if (typeErrors.length > 0)
     throw malformed(
       kind,
-      (kind.content === undefined ? decodingProblem(kind.schema, source, kind.version) : undefined) ??
+      (kind.content === undefined
+        ? decodingProblem(kind.schema, source, kind.version)
+        : decodingProblem(loadSchema("meta/v1/meta.yaml", "ObjectMeta"), source["metadata"], "v1")) ??
         typeErrors.map((error) => `${error.field}: ${error.message}`).join(", "),
       typeErrors,
     );
+  const unreadable = kind.content?.unreadable(source);
+  if (unreadable !== undefined) throw malformed(kind, unreadable, []);
   const schemaErrors = options.subresource === "status" ? errors.filter(({ field }) => /^(metadata|status)\b/.test(field)) : errors;
   const warnings = strictProblems(unknown, options.repeated, kind.content !== undefined).slice(0, STRICT_PROBLEMS_MAX);
   if (options.fieldValidation === "Strict" && warnings.length > 0)

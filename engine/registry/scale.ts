@@ -25,10 +25,10 @@ export function scaleAccessOf<T extends KubeObject>(definition: ResourceDefiniti
   return undefined;
 }
 
-/** The object as its Scale; they share name, uid and resourceVersion. */
-export function scaleOf<T extends KubeObject>(access: ScaleAccess<T>, object: T): Scale & KubeObject {
+/** The object as its Scale; they share name, uid and resourceVersion. Who writes it may find no replicas there: they are none then. */
+export function scaleOf<T extends KubeObject>(access: ScaleAccess<T>, object: T, isWritten = false): Scale & KubeObject {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
-  const replicas = access.specReplicas(object);
+  const replicas = isWritten && access.lacksReplicas?.(object) === true ? 0 : access.specReplicas(object);
   const selector = access.selector(object);
   return {
     kind: "Scale",

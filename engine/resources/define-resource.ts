@@ -48,6 +48,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> extends R
 
 /** How objects of a kind that users define are judged. */
 export interface ContentRules<T extends KubeObject> {
+  /** Why what a body holds inside of it cannot be read at all; the metadata of the object itself is looked at before. */
+  readonly unreadable: (object: Readonly<Record<string, unknown>>) => string | undefined;
   /** `old` is what an update replaces; `isStatus` for writes of the status alone. */
   readonly validate: (object: T, old: T | undefined, isStatus: boolean) => readonly FieldError[];
 }
@@ -156,7 +158,10 @@ export interface ObjectPart<T extends KubeObject> {
 }
 
 export interface ScaleAccess<T extends KubeObject> {
+  /** Throws a StatusError where the object does not say. */
   readonly specReplicas: (object: T) => number;
+  /** Whether the object says nothing of its replicas; where absent, it always says it. */
+  readonly lacksReplicas?: (object: T) => boolean;
   readonly statusReplicas: (object: T) => number;
   /** The selector in its string form. */
   readonly selector: (object: T) => string;

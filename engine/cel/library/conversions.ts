@@ -20,22 +20,31 @@ function doubleToInt(value: number): bigint {
   return checkedInt(BigInt(Math.trunc(value)));
 }
 
+const conversionError = (type: string) => new CelError(`type conversion error from 'string' to '${type}'`);
+
 function textToInt(text: string): bigint {
-  if (!/^[+-]?\d+$/.test(text)) throw new CelError(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
-  return checkedInt(BigInt(text.replace("+", "")));
+  const value = /^[+-]?\d+$/.test(text) ? BigInt(text.replace("+", "")) : undefined;
+  if (value === undefined || BigInt.asIntN(64, value) !== value) throw conversionError("int");
+  return value;
+}
+
+function textToUint(text: string): Uint {
+  const value = /^\d+$/.test(text) ? BigInt(text) : undefined;
+  if (value === undefined || BigInt.asUintN(64, value) !== value) throw conversionError("uint");
+  return checkedUint(value);
 }
 
 function textToDouble(text: string): number {
   if (/^[+-]?(inf|infinity)$/i.test(text)) return text.startsWith("-") ? -Infinity : Infinity;
   if (/^nan$/i.test(text)) return Number.NaN;
-  if (!/^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(text)) throw new CelError(`strconv.ParseFloat: parsing ${JSON.stringify(text)}: invalid syntax`);
+  if (!/^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(text)) throw conversionError("double");
   return Number(text);
 }
 
 function textToBool(text: string): boolean {
   if (["1", "t", "T", "TRUE", "true", "True"].includes(text)) return true;
   if (["0", "f", "F", "FALSE", "false", "False"].includes(text)) return false;
-  throw new CelError(`strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`);
+  throw conversionError("bool");
 }
 
 function bytesToText(bytes: Uint8Array): string {
@@ -48,13 +57,13 @@ function bytesToText(bytes: Uint8Array): string {
 
 function timestampOf(text: string): Timestamp {
   const parsed = text.includes("T") || text.includes("t") ? parseTimestamp(text) : undefined;
-  if (parsed === undefined) throw new CelError(`invalid timestamp ${JSON.stringify(text)}`);
+  if (parsed === undefined) throw conversionError("google.protobuf.Timestamp");
   return inTime(parsed.nanos);
 }
 
 function durationOf(text: string): Duration {
   const parsed = parseDuration(text);
-  if (parsed === undefined) throw new CelError(`time: invalid duration ${JSON.stringify(text)}`);
+  if (parsed === undefined) throw conversionError("google.protobuf.Duration");
   return parsed;
 }
 
@@ -68,7 +77,7 @@ const toNumbers: Library = [
   fn<readonly [Uint]>("uint", [UINT], UINT, ([value]) => value),
   fn<readonly [bigint]>("uint", [INT], UINT, ([value]) => checkedUint(value)),
   fn<readonly [number]>("uint", [DOUBLE], UINT, ([value]) => checkedUint(doubleToInt(value))),
-  fn<readonly [string]>("uint", [STRING], UINT, ([value]) => checkedUint(textToInt(value)), traversal()),
+  fn<readonly [string]>("uint", [STRING], UINT, ([value]) => textToUint(value), traversal()),
   fn<readonly [number]>("double", [DOUBLE], DOUBLE, ([value]) => value),
   fn<readonly [bigint]>("double", [INT], DOUBLE, ([value]) => Number(value)),
   fn<readonly [Uint]>("double", [UINT], DOUBLE, ([value]) => Number(value.value)),
@@ -120,7 +129,7 @@ function inZone(time: Timestamp, zone: string): Date {
   if (fixed !== null) return new Date(time.epochMs + (fixed[1] === "-" ? -1 : 1) * (Number(fixed[2]) * 60 + Number(fixed[3])) * 60_000);
   try {
     const parts = new Intl.DateTimeFormat("en-US", {
-      timeZone: zone,
+      timeZone: zone === "" ? "UTC" : zone,
       hourCycle: "h23",
       year: "numeric",
       month: "2-digit",

@@ -112,7 +112,7 @@ function parseCidr(text: string): CidrValue | { readonly problem: string } {
   const [, address = "", length = ""] = /^(.*)\/(0|[1-9]\d{0,2})$/.exec(text) ?? [];
   const ip = parseIp(address);
   if (!(ip instanceof IpValue) || Number(length) > (ip.family === 4 ? 32 : 128))
-    return { problem: `network address parse error during conversion from string: netip.ParsePrefix(${JSON.stringify(text)}): no '/'` };
+    return { problem: `${"network address parse error during conversion from string: ".repeat(2)}netip.ParsePrefix(${JSON.stringify(text)}): no '/'` };
   return new CidrValue(ip, Number(length));
 }
 

@@ -10,15 +10,19 @@ type Texts = readonly [string, string];
 const characters = (text: string): readonly string[] => [...text];
 
 function indexOf(text: string, part: string, from: bigint): bigint {
+  if (part === "") return from;
+  if (from < 0n) throw new CelError(`index out of range: ${from}`);
   const all = characters(text);
-  if (from < 0n || from > BigInt(all.length)) throw new CelError(`index out of range: ${from}`);
+  if (from >= BigInt(all.length)) return -1n;
   const found = all.slice(Number(from)).join("").indexOf(part);
   return found < 0 ? -1n : from + BigInt(characters(all.slice(Number(from)).join("").slice(0, found)).length);
 }
 
 function lastIndexOf(text: string, part: string, until?: bigint): bigint {
   const all = characters(text);
-  if (until !== undefined && (until < 0n || until >= BigInt(Math.max(all.length, 1)))) throw new CelError(`index out of range: ${until}`);
+  if (part === "") return until ?? BigInt(all.length);
+  if (until !== undefined && until < 0n) throw new CelError(`index out of range: ${until}`);
+  if (until !== undefined && until >= BigInt(all.length)) return -1n;
   const partLength = characters(part).length;
   for (let at = Math.min(all.length - partLength, until === undefined ? all.length : Number(until)); at >= 0; at--)
     if (all.slice(at, at + partLength).join("") === part) return BigInt(at);

@@ -5,7 +5,7 @@ import type { ContentRules } from "../define-resource.ts";
 import type { CustomResourceSubresourceScale } from "../types.ts";
 import { hasRules } from "./compiled-rules.ts";
 import { scaleErrors } from "./custom-scale.ts";
-import { embeddedErrors } from "./embedded-objects.ts";
+import { embeddedErrors, unreadableObject } from "./embedded-objects.ts";
 import type { JsonSchema } from "./json-schema.ts";
 import { validateRules } from "./rule-validation.ts";
 import { listTypeErrors, validateValue } from "./value-validation.ts";
@@ -22,6 +22,7 @@ const STANDARD_FINALIZERS: ReadonlySet<string> = new Set(["orphan", "foregroundD
 /** How objects of a custom kind are judged: by their schema, then by its rules, which are asked only about objects of a right shape. */
 export function customContent(schema: JsonSchema, scale: CustomResourceSubresourceScale | undefined): ContentRules<KubeObject> {
   return {
+    unreadable: (object) => unreadableObject(schema, object),
     validate(object, old, isStatus) {
       const errors = [
         ...shapeErrors(schema, object, old, isStatus),

@@ -15,6 +15,7 @@ export function customScale({ specReplicasPath, statusReplicasPath, labelSelecto
       if (value === undefined) throw internalError(`the spec replicas field ${JSON.stringify(specReplicasPath)} does not exist`);
       return Number(value);
     },
+    lacksReplicas: (object) => valueAt(object, specReplicasPath) === undefined,
     statusReplicas: (object) => Number(valueAt(object, statusReplicasPath) ?? 0),
     selector: (object) => (labelSelectorPath === "" ? "" : String(valueAt(object, labelSelectorPath) ?? "")),
     withReplicas: (object, replicas) => withValue(object, stepsOf(specReplicasPath), replicas) as KubeObject, // only a number inside of it differs

@@ -1,3 +1,4 @@
+import { decodingProblem } from "../../apimachinery/decoding-problem.ts";
 import { invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
 import { dns1035LabelError } from "../../apimachinery/names.ts";
 import { validateObjectMeta } from "../../apimachinery/object-meta-validation.ts";
@@ -20,6 +21,39 @@ export function embeddedErrors(schema: JsonSchema, value: unknown, path = ""): F
     return typeof additionalProperties === "object" ? embeddedErrors(additionalProperties, child, `${path}[${name}]`) : [];
   });
   return [...own, ...inner];
+}
+
+/** Why an object inside of another cannot be read: what it says of its type is no text, or its metadata is none. Undefined where all can be. */
+export function unreadableObject(schema: JsonSchema, value: unknown, path = ""): string | undefined {
+  if (Array.isArray(value)) {
+    const { items } = schema;
+    return items === undefined ? undefined : firstOf(value.entries(), ([index, item]) => unreadableObject(items, item, `${path}[${index}]`));
+  }
+  if (!isJsonObject(value)) return undefined;
+  const { properties = {}, additionalProperties } = schema;
+  const isResource = schema["x-kubernetes-embedded-resource"] === true;
+  return firstOf(Object.entries(value), ([name, child]) => {
+    const problem = isResource ? unreadableField(name, child) : undefined;
+    if (problem !== undefined) {
+      const { field, message } = invalidField(at(path, name), child, problem);
+      return `${field}: ${message}`;
+    }
+    if (Object.hasOwn(properties, name)) return unreadableObject(properties[name] ?? {}, child, at(path, name));
+    return typeof additionalProperties === "object" ? unreadableObject(additionalProperties, child, `${path}[${name}]`) : undefined;
+  });
+}
+
+function unreadableField(name: string, value: unknown): string | undefined {
+  if (name === "metadata") return decodingProblem(metaSchema(), value, "v1");
+  return (name === "apiVersion" || name === "kind") && typeof value !== "string" ? "must be a string" : undefined;
+}
+
+function firstOf<T>(values: Iterable<T>, problemOf: (value: T) => string | undefined): string | undefined {
+  for (const value of values) {
+    const problem = problemOf(value);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
 }
 
 function resourceErrors(value: Readonly<Record<string, unknown>>, path: string): FieldError[] {

@@ -13,6 +13,9 @@ const KEPT = [
   "x-kubernetes-map-type",
 ] as const;
 
+/** Values of which a schema says no more than whether they may be there: it describes no fields of theirs, so that all are pruned. */
+const UNDESCRIBED: Schema = { nullable: true, "x-mainstay-bare": true };
+
 /**
  * What pruning, defaulting and merging need of a schema: its structure without the bounds, which are judged by `validateValue`. Whole
  * objects have kind, version and metadata whether the schema says so or not.
@@ -37,7 +40,7 @@ export function servingSchema(schema: JsonSchema | undefined, isRoot = true, met
       ? { ...inner, apiVersion: typeText(inner?.["apiVersion"]), kind: typeText(inner?.["kind"]), metadata: metadata(inner?.["metadata"]) }
       : inner;
   if (typeof additionalProperties === "object") out["additionalProperties"] = servingSchema(additionalProperties, false, metadata);
-  else if (additionalProperties === true && properties === undefined) out["additionalProperties"] = true;
+  else if (additionalProperties !== undefined) out["additionalProperties"] = UNDESCRIBED;
   // An object about which nothing is said is empty, whereas our own schemas mean any object by that.
   else if (type === "object" && inner === undefined && !isResource && schema?.["x-kubernetes-preserve-unknown-fields"] !== true)
     out["additionalProperties"] = false;

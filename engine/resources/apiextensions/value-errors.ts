@@ -2,6 +2,7 @@ import { invalidField, requiredField, typeInvalid, tooLong, unsupportedValue, ty
 import { hasPattern } from "./value-pattern.ts";
 import { hasFormat, isKnownFormat } from "./value-formats.ts";
 import type { JsonSchema } from "./json-schema.ts";
+import { isInt64, numberErrors } from "./value-numbers.ts";
 
 /** A value before an update; absent where there was none or where it cannot be told which it was. */
 export interface OldValue {
@@ -24,7 +25,7 @@ export function valueErrors(schema: JsonSchema, value: unknown, path: Path, whol
     ...wrong,
     ...whole,
     ...(typeof value === "string" ? textErrors(schema, value, path) : []),
-    ...(typeof value === "number" || typeof value === "bigint" ? numberErrors(schema, Number(value), path) : []),
+    ...(typeof value === "number" || typeof value === "bigint" ? numberErrors(schema, value, path) : []),
     ...(Array.isArray(value) ? [...inside, ...sizeOfListErrors(schema, value, path)] : []),
     ...enumErrors(schema, value, path),
     ...(isJsonObject(value) ? [...sizeOfObjectErrors(schema, value, path), ...inside, ...missingErrors(schema, value, path)] : []),
@@ -39,15 +40,20 @@ export function isJsonObject(value: unknown): value is Readonly<Record<string, u
 export function typeOf(value: unknown): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return "array";
-  if (typeof value === "bigint") return "integer";
-  return typeof value === "number" ? (Number.isInteger(value) ? "integer" : "number") : typeof value === "object" ? "object" : typeof value;
+  if (typeof value === "number" || typeof value === "bigint") return isInt64(value) ? "integer" : "number";
+  return typeof value === "object" ? "object" : typeof value;
 }
 
 function typeError(schema: JsonSchema, value: unknown, path: Path): FieldError[] {
   const wanted = schema["x-kubernetes-int-or-string"] === true ? ["integer", "string"] : schema.type === undefined ? [] : [schema.type];
   const actual = typeOf(value);
-  if (wanted.length === 0 || wanted.includes(actual) || (actual === "null" && schema.nullable === true) || (actual === "integer" && wanted.includes("number")))
-    return [];
+  const { format } = schema;
+  const isFitting = wanted.includes(actual) || (actual === "integer" && wanted.includes("number"));
+  if (!isFitting && format !== undefined && isKnownFormat(format, schema.type) && !["array", "null", "string"].includes(actual)) {
+    const given = actual === "integer" ? "int64" : actual === "number" ? "float64" : "";
+    return given === format ? [] : [typeInvalid(path, given, `${path} in body must be of type ${format}: ${JSON.stringify(given)}`)];
+  }
+  if (wanted.length === 0 || isFitting || (actual === "null" && schema.nullable === true)) return [];
   return [typeInvalid(path, actual, `${path} in body must be of type ${wanted.join(",")}: ${JSON.stringify(actual)}`)];
 }
 
@@ -61,20 +67,6 @@ function textErrors(schema: JsonSchema, value: string, path: Path): FieldError[]
   else if (pattern !== undefined && !hasPattern(pattern, value)) errors.push(invalidField(path, value, `${path} in body should match '${pattern}'`));
   if (format !== undefined && isKnownFormat(format, schema.type) && hasFormat(format, value) === false)
     errors.push(typeInvalid(path, value, `${path} in body must be of type ${format}: ${JSON.stringify(value)}`));
-  return errors;
-}
-
-function numberErrors(schema: JsonSchema, value: number, path: Path): FieldError[] {
-  const errors: FieldError[] = [];
-  const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf, format } = schema;
-  if (schema.type === "integer" && format === "int32" && (value > 2147483647 || value < -2147483648))
-    errors.push(invalidField(path, value, `Checked value must be of type integer with format int32 in ${path}`));
-  if (multipleOf !== undefined && !Number.isInteger(Number((value / multipleOf).toPrecision(15))))
-    errors.push(invalidField(path, value, `${path} in body should be a multiple of ${multipleOf}`));
-  if (maximum !== undefined && (exclusiveMaximum === true ? value >= maximum : value > maximum))
-    errors.push(invalidField(path, value, `${path} in body should be less than ${exclusiveMaximum === true ? "" : "or equal to "}${maximum}`));
-  if (minimum !== undefined && (exclusiveMinimum === true ? value <= minimum : value < minimum))
-    errors.push(invalidField(path, value, `${path} in body should be greater than ${exclusiveMinimum === true ? "" : "or equal to "}${minimum}`));
   return errors;
 }
 

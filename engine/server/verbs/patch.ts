@@ -158,15 +158,17 @@ function withPatch({ request }: Exchange<RequestOf<"patch">>, schema: Schema, cu
     case "merge":
       return sorted(applyMergePatch(current, objectPatch(request.body)));
     case "strategic":
-      return sorted(applyStrategicMergePatch(schema, current, objectPatch(request.body)));
+      return sorted(applyStrategicMergePatch(schema, current, objectPatch(request.body, "")));
     default:
       throw new Error(`invariant broken: ${request.patchType} patches have their own way`);
   }
 }
 
-function objectPatch(body: unknown): Record<string, unknown> {
-  if (typeof body !== "object" || body === null || Array.isArray(body))
-    throw badRequest("error decoding patch: json: cannot unmarshal the patch into an object");
+function objectPatch(body: unknown, step = "error decoding patch: "): Record<string, unknown> {
+  if (typeof body !== "object" || body === null || Array.isArray(body)) {
+    const given = Array.isArray(body) ? "array" : typeof body === "boolean" ? "bool" : typeof body;
+    throw badRequest(`${step}json: cannot unmarshal ${given} into Go value of type map[string]interface {}`);
+  }
   return body as Record<string, unknown>; // checked above
 }
 
@@ -304,7 +306,7 @@ async function patchScale(exchange: Exchange<RequestOf<"patch">>): Promise<ApiRe
   const scaleIntent = request.patchType === "apply" ? intentOfScale(access, checkedIntent(exchange, scaleKind)) : undefined;
   const result = await changeObject(exchange, (current) => {
     if (scaleIntent !== undefined) return { ...applied(exchange, scaleIntent(current), current), view: scaleView(access) };
-    const scale = patchedAs(exchange, scaleKind, scaleOf(access, current), (misshapen, errors) => refuseShape(scaleKind, misshapen, errors));
+    const scale = patchedAs(exchange, scaleKind, scaleOf(access, current, true), (misshapen, errors) => refuseShape(scaleKind, misshapen, errors));
     return {
       object: withMetadata(access.withReplicas(current, scale.spec?.replicas ?? 0), { resourceVersion: scale.metadata.resourceVersion }),
       isTracked: false,

@@ -56,7 +56,7 @@ async function createByUpdate(exchange: Exchange<RequestOf<"update">>, object: K
 export function scaleView(access: ScaleAccess<KubeObject>): ObjectView {
   return {
     kind: scaleKind,
-    of: (object) => scaleOf(access, object),
+    of: (object) => scaleOf(access, object, true),
     into: (object, shown) => access.withReplicas(object, (shown as Scale).spec?.replicas ?? 0), // it conforms to the Scale's schema
   };
 }
@@ -70,8 +70,11 @@ async function updateScale(exchange: Exchange<RequestOf<"update">>) {
   requireName(object, request.name);
   const scale = placeInNamespace(exchange, object);
   const result = await changeObject(exchange, (current) => {
-    if (schemaErrors.length > 0) refuseShape(scaleKind, scale, schemaErrors);
-    const { uid, resourceVersion } = scale.metadata;
+    // Of custom kinds the object is judged, and a Scale that names no version is of the one that is there.
+    const isCustom = definition.content !== undefined;
+    if (schemaErrors.length > 0 && !isCustom) refuseShape(scaleKind, scale, schemaErrors);
+    const { uid } = scale.metadata;
+    const resourceVersion = scale.metadata.resourceVersion || (isCustom ? current.metadata.resourceVersion : undefined);
     return {
       object: withMetadata(access.withReplicas(current, scale.spec?.replicas ?? 0), { uid: uid || current.metadata.uid, resourceVersion }),
       isTracked: false,

@@ -81,6 +81,29 @@ describe("a custom kind", () => {
     expect(strict).toMatchObject({ code: 400, message: 'CronTab in version "v1" cannot be handled as a CronTab: strict decoding error: unknown field "spec.other"' });
   });
 
+  test("holds what its schema lets any key hold, but no fields in it that nobody described", async () => {
+    const open = { type: "object", properties: { spec: { type: "object", properties: { any: { type: "object", additionalProperties: true } } } } };
+    await establish(api.client, cronTabs(open));
+    const any = { a: 1, b: { c: 1 }, list: [{ d: 1 }, 2], nothing: null };
+    expect((await client().create(cronTab("one", { any }))).spec).toEqual({ any: { a: 1, b: {}, list: [{}, 2], nothing: null } });
+    expect((await failure(client().create(cronTab("two", { any }), { fieldValidation: "Strict" }))).message).toContain(
+      'strict decoding error: unknown field "spec.any.b.c", unknown field "spec.any.list[0].d"',
+    );
+  });
+
+  test("is not read when its metadata, or that of an object in it, is none", async () => {
+    await establish(api.client, cronTabs(schema));
+    const unreadable = async (template: object) => (await failure(client().create(cronTab("one", { ...spec, template: { apiVersion: "v1", kind: "Pod", ...template } })))).message;
+    const begin = 'CronTab in version "v1" cannot be handled as a CronTab: ';
+    expect(await unreadable({ kind: 1 })).toBe(`${begin}spec.template.kind: Invalid value: 1: must be a string`);
+    expect(await unreadable({ metadata: { labels: { a: 1 } } })).toBe(
+      `${begin}spec.template.metadata: Invalid value: {"labels":{"a":1}}: json: cannot unmarshal number into Go struct field ObjectMeta.labels of type string`,
+    );
+    expect(await unreadable({ metadata: 1 })).toBe(`${begin}spec.template.metadata: Invalid value: 1: json: cannot unmarshal number into Go value of type v1.ObjectMeta`);
+    const labelled = { ...cronTab("one", spec), metadata: { name: "one", namespace: "default", labels: { a: 1 as unknown as string } } };
+    expect((await failure(client().create(labelled))).message).toBe(`${begin}json: cannot unmarshal number into Go struct field ObjectMeta.labels of type string`);
+  });
+
   test("is judged by its schema in upstream's words", async () => {
     const rule = { rule: "self.replicas < 10" };
     const spec = { ...schema.properties.spec, "x-kubernetes-validations": [rule] };
@@ -178,6 +201,19 @@ describe("a custom kind", () => {
         )
       ).message,
     ).toContain('active in body must be of type integer: "string"');
+  });
+
+  test("is scaled by whoever says how far, of whatever version it is and whether or not it said so before", async () => {
+    const scale = { specReplicasPath: ".spec.wanted", statusReplicasPath: ".status.active" };
+    const wanted = { type: "object", properties: { spec: { type: "object", properties: { wanted: { type: "integer" } } } } };
+    await establish(api.client, cronTabs(wanted, { subresources: { scale } }));
+    await client().create(cronTab("one", {}));
+    const put = (replicas: number) => client().updateSubresource({ apiVersion: "autoscaling/v1", kind: "Scale", metadata: { name: "one", namespace: "default" }, spec: { replicas } }, "scale");
+    expect(await put(3)).toMatchObject({ kind: "Scale", spec: { replicas: 3 } });
+    expect(await client().get("default", "one")).toMatchObject({ spec: { wanted: 3 } });
+    expect((await failure(put(-1))).message).toBe('CronTab.stable.example.com "one" is invalid: .spec.wanted: Invalid value: -1: should be a non-negative integer');
+    await client().patch("default", "one", "merge", { spec: { wanted: null } });
+    expect(await client().patch("default", "one", "merge", { spec: { replicas: 2 } }, { subresource: "scale" })).toMatchObject({ spec: { replicas: 2 } });
   });
 
   test("is applied by the keys of its lists", async () => {

@@ -19,6 +19,8 @@ describe("the functions", () => {
     ["'a,b,c'.split(',') == ['a', 'b', 'c'] && 'a,b,c'.split(',', 2) == ['a', 'b,c']", true],
     ["['a', 'b'].join('-') + 'X-Y'.lowerAscii() + 'é'.upperAscii()", "a-bx-yé"],
     ["'tacocat'.indexOf('c') == 2 && 'tacocat'.lastIndexOf('c') == 4 && 'tacocat'.substring(4) == 'cat' && 'tacocat'.charAt(1) == 'a'", true],
+    ["'abc'.indexOf('a', 9) == -1 && 'abc'.lastIndexOf('a', 9) == -1 && 'abc'.indexOf('', 2) == 2 && 'abc'.lastIndexOf('') == 3", true],
+    ["timestamp('2026-01-01T05:00:00Z').getHours('') == 5", true],
     ["'aaa'.replace('a', 'b', 2)", "bba"],
     ["'%s is %d, %.2f, %x, %b'.format(['a', dyn(3), 1.5, 255, 5])", "a is 3, 1.50, ff, 101"],
     ["'%s'.format([[dyn(1), 'a', {'k': true}]])", "[1, a, {k: true}]"],
