@@ -2,17 +2,12 @@ import { isAscii } from "node:buffer";
 import type { EncodedObject } from "../apimachinery/api-request.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { StatusError } from "../apimachinery/status-error.ts";
+import { STORED_BYTES_MAX } from "../apimachinery/stored-size.ts";
 import { assert } from "../lib/assert.ts";
 import { deepFreeze } from "../lib/freeze.ts";
 import { parseJson } from "../lib/json.ts";
 import { RecentMap } from "../lib/recent-map.ts";
 import type { ResourceDefinition } from "../resources/define-resource.ts";
-
-/**
- * The same for every store, so that what one of them holds fits into the others: what etcd takes in one request unless it is told otherwise,
- * less some room for the key, the conditions and, where objects are sealed, the envelope.
- */
-const STORED_BYTES_MAX = 1_572_864 - 4_096;
 
 const METADATA = '"metadata":{';
 

@@ -5,6 +5,7 @@ import { conform } from "../../apimachinery/structural-schema.ts";
 import type { Client } from "../../client/client.ts";
 import { FIELD_MANAGER, type DesiredObject } from "../manifests/desired-state.ts";
 import { complaintsOf } from "../manifests/explain-error.ts";
+import { findTooLarge } from "./check-size.ts";
 import { isSameIntent } from "./field-diff.ts";
 import { isApplied } from "./field-ownership.ts";
 import { structuralPathOf, valueAt, withExistingField, withoutField } from "../manifests/field-path.ts";
@@ -79,6 +80,8 @@ async function dryRunObject(
     });
   try {
     const result = await run(stated, false);
+    const tooLarge = findTooLarge(result);
+    if (tooLarge !== undefined) return { is: "refused", complaints: [tooLarge] };
     if (live === undefined) return { is: "create", result };
     return isSameIntent(live, result)
       ? { is: "unchanged", live, isOwned: false }
@@ -155,6 +158,8 @@ async function resolveConflict(stated: KubeObject, live: KubeObject, error: Stat
   }
   try {
     const result = await run(intent, true);
+    const tooLarge = findTooLarge(result);
+    if (tooLarge !== undefined) return { is: "refused", complaints: [tooLarge] };
     return isSameIntent(live, result) ? { is: "unchanged", live, isOwned: false } : { is: "update", live, result, intent, force: true, leftToOthers: left };
   } catch (again) {
     return left.length > 0 ? refusal(again, live) : withoutItemsByHand(stated, live, again, run);

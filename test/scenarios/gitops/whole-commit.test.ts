@@ -62,6 +62,15 @@ describe("a commit is admitted whole", () => {
     expect(text).toContain("warning: web.yaml:19");
   });
 
+  test("an object that no store would take is refused with the line that makes it so large, for a dry run never comes to the store", async () => {
+    await copy.commit({ "web/d.yaml": `${deploymentYaml("web", 1)}          env:\n            - name: BLOB\n              value: "${"x".repeat(1_600_000)}"\n` });
+    const { code, text } = await copy.push();
+    expect(code).not.toBe(0);
+    expect(text).toMatch(/web\/d\.yaml:18 spec\.template\.spec\.containers\[0\]\.env\[0\]\.value: the object takes 160\d{4} bytes in the store, where none may take more than 1568768/);
+    await copy.commit({ "web/d.yaml": deploymentYaml("web", 1) });
+    expect((await copy.push()).code).toBe(0);
+  });
+
   test("a quota that only all objects together exceed refuses it", async () => {
     const quotas = catalog.find((resource) => resource.kind === "ResourceQuota");
     if (quotas === undefined) throw new Error("ResourceQuota is not served");
