@@ -16,13 +16,26 @@ import { GIT_VERSION } from "../server/version.ts";
 /** Where commands write what people anywhere may have written before: subjects of commits, names of files, reasons. */
 const terminal = { write: (text: string) => process.stdout.write(withoutControls(text)) };
 
-/** What `mainstay <arguments>` does, as the process that it is the command line of. Sets the exit status: 0 done, 1 failed, 2 wrong usage. */
+/**
+ * What `mainstay <arguments>` does, as the process that it is the command line of. Sets the exit status: 0 done, 1 failed, 2 wrong usage; of
+ * commands that answer a question, 1 is the answer no, and 2 that there is none.
+ */
 export async function runCommandLine(args: readonly string[]): Promise<void> {
   await createProgram()
     .parseAsync([...args], { from: "user" })
     .catch((error: unknown) => {
       process.exitCode = explainFailure(error);
     });
+}
+
+/** Runs a question: scripts must be able to tell no from nobody knows. */
+async function answer(question: () => Promise<boolean>): Promise<void> {
+  try {
+    if (!(await question())) process.exitCode = 1;
+  } catch (error) {
+    explainFailure(error);
+    process.exitCode = 2;
+  }
 }
 
 /** Goes through what a server does before it does anything, so that a snapshot of the program has it compiled. */
@@ -98,7 +111,9 @@ function addStatus(program: Command): void {
 function addPlan(program: Command): void {
   program
     .command("plan")
-    .description("show what the cluster would do if these files, or a commit, were pushed; changes nothing. Exit status 1: it would be refused")
+    .description(
+      "show what the cluster would do if these files, or a commit, were pushed; changes nothing. Exit status 1: it would be refused; 2: nobody can say",
+    )
     .argument("[dir]", "folder with the manifests", ".")
     .option("--ref <commit>", "plan a commit, branch or tag of the repository instead of the files as they are")
     .option("--path <dir>", "folder of the repository that the cluster uses", process.env["MAINSTAY_PATH"] ?? ".")
@@ -109,7 +124,7 @@ function addPlan(program: Command): void {
     .option("--sops-age-secret <namespace/name>", "Secret with further age keys", "mainstay-system/sops-age")
     .action(async (directory: string, flags: PlanFlags) => {
       const { runPlanCommand } = await import("./plan-command.ts");
-      if (!(await runPlanCommand(directory, flags, terminal))) process.exitCode = 1;
+      await answer(() => runPlanCommand(directory, flags, terminal));
     });
 }
 
@@ -141,22 +156,27 @@ function addRecords(program: Command): void {
       .description("show what changed in the cluster between two commits or times; the second is now when it is left out")
       .argument("<from>")
       .argument("[to]"),
-  ).action(async (from: string, to: string | undefined, flags: LogFlags) => {
-    const { runDiffCommand } = await import("./history-command.ts");
-    await runDiffCommand(from, to, flags, terminal);
-  });
+  )
+    .option("--exit-code", "end with status 1 if anything differs, and with 2 if nobody can say")
+    .action(async (from: string, to: string | undefined, flags: LogFlags & { readonly exitCode?: boolean }) => {
+      const { runDiffCommand } = await import("./history-command.ts");
+      if (flags.exitCode === true) await answer(async () => !(await runDiffCommand(from, to, flags, terminal)));
+      else await runDiffCommand(from, to, flags, terminal);
+    });
 
   logOptions(
     program
       .command("bisect")
-      .description("find the commit that broke an application, from the health that was recorded with every deploy. Exit status 1: no commit did")
+      .description(
+        "find the commit that broke an application, from the health that was recorded with every deploy. Exit status 1: no commit did; 2: nobody can say",
+      )
       .argument("<application>"),
   )
     .option("--good <commit>", "a commit with which it was healthy (default: the last one before it broke)")
     .option("--bad <commit>", "a commit with which it was not (default: now)")
     .action(async (application: string, flags: BisectFlags) => {
       const { runBisectCommand } = await import("./bisect-command.ts");
-      if (!(await runBisectCommand(application, flags, terminal))) process.exitCode = 1;
+      await answer(() => runBisectCommand(application, flags, terminal));
     });
 
   logOptions(
@@ -186,7 +206,7 @@ function addHold(program: Command): void {
     .option("--kubeconfig <file>", "ask another cluster through its kubeconfig")
     .action(async (application: string, duration: string, flags: HoldFlags) => {
       const { runHoldCommand } = await import("./hold-command.ts");
-      await runHoldCommand(application, duration, flags, process.stdout);
+      await runHoldCommand(application, duration, flags, terminal);
     });
 }
 
@@ -245,7 +265,7 @@ function addMembers(program: Command): void {
   const members = program.command("members").description("show the servers that keep the cluster's state together, and how they are");
   members.option("--data-dir <dir>", "the server's data directory", dataDir()).action(async (flags: { dataDir: string }) => {
     const { listMembers } = await import("./members-command.ts");
-    await listMembers(flags.dataDir, process.stdout);
+    await listMembers(flags.dataDir, terminal);
   });
   members
     .command("remove")
@@ -254,7 +274,7 @@ function addMembers(program: Command): void {
     .option("--data-dir <dir>", "the server's data directory", dataDir())
     .action(async (name: string, _flags: unknown, command: Command) => {
       const { removeMember } = await import("./members-command.ts");
-      await removeMember((command.optsWithGlobals() as { dataDir: string }).dataDir, name, process.stdout);
+      await removeMember((command.optsWithGlobals() as { dataDir: string }).dataDir, name, terminal);
     });
   members
     .command("reset")
@@ -262,7 +282,7 @@ function addMembers(program: Command): void {
     .option("--data-dir <dir>", "the server's data directory", dataDir())
     .action(async (_flags: unknown, command: Command) => {
       const { resetMembers } = await import("./members-command.ts");
-      await resetMembers((command.optsWithGlobals() as { dataDir: string }).dataDir, process.stdout);
+      await resetMembers((command.optsWithGlobals() as { dataDir: string }).dataDir, terminal);
     });
 }
 
@@ -274,10 +294,10 @@ function explainFailure(error: unknown): number {
   // commander has printed its own message; help and version end with status 0.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   if (error instanceof UsageError) {
-    process.stderr.write(`mainstay: ${error.message}\n`);
+    process.stderr.write(`mainstay: ${withoutControls(error.message)}\n`);
     return 2;
   }
-  process.stderr.write(`mainstay: ${describeError(error)}\n`);
+  process.stderr.write(`mainstay: ${withoutControls(describeError(error))}\n`);
   if (process.env["MAINSTAY_DEBUG"] && error instanceof Error) process.stderr.write(`${error.stack}\n`);
   return 1;
 }

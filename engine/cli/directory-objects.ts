@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
-import { lstatSync, readdirSync, readFileSync } from "node:fs";
+import { lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import path from "node:path";
 import type { GitObjects, TreeEntry } from "../gitops/git/git-source.ts";
 import { runGit } from "../gitops/git/native-git.ts";
+import { UsageError } from "../options/config.ts";
 
 interface Folder {
   readonly id: string;
@@ -14,23 +15,32 @@ interface Folder {
  * tracked and new files, without what is ignored. Elsewhere every file. Links are links, as in a commit.
  */
 export async function openDirectory(directory: string): Promise<{ readonly objects: GitObjects; readonly tree: string }> {
+  if (statSync(directory, { throwIfNoEntry: false })?.isDirectory() !== true) throw new UsageError(`there is no folder ${directory}`);
   const blobs = new Map<string, string>();
   const folders = new Map<string, Folder>();
   const root = newFolder("", folders);
   for (const file of await filesOf(directory)) {
     const full = path.join(directory, file);
     const stat = lstatSync(full, { throwIfNoEntry: false });
-    // Deleted, but not yet from the index.
-    if (stat === undefined || stat.isDirectory()) continue;
+    // Deleted, but not yet from the index; or another repository that lies in this one.
+    if (stat === undefined || file.endsWith("/")) continue;
     const parts = file.split("/");
     const name = parts.pop() ?? "";
     let folder = root;
     for (const part of parts) folder = childOf(folder, part, folders);
+    if (stat.isDirectory()) {
+      // Git lists no folders but those of submodules.
+      if (!folder.entries.has(name)) folder.entries.set(name, { name, id: `submodule:${file}`, is: "submodule" });
+      continue;
+    }
     const id = stat.isSymbolicLink() ? `link:${file}` : createHash("sha1").update(readFileSync(full)).digest("hex");
     blobs.set(id, full);
     folder.entries.set(name, { name, id, is: stat.isSymbolicLink() ? "symlink" : "file" });
   }
-  const blob = async (id: string) => readFileSync(blobs.get(id) ?? path.join(directory, id));
+  const blob = async (id: string) => {
+    const file = blobs.get(id) ?? path.join(directory, id);
+    return id.startsWith("link:") ? Buffer.from(readlinkSync(file)) : readFileSync(file);
+  };
   return {
     tree: root.id,
     objects: {

@@ -1,3 +1,4 @@
+import { jsonWithoutControls } from "../lib/without-controls.ts";
 import { UsageError } from "../options/config.ts";
 import { duration } from "../gitops/status/markdown.ts";
 import type { ApplicationFacts, StatusFacts } from "../gitops/status/status-facts.ts";
@@ -53,23 +54,22 @@ export async function runHistoryCommand(application: string | undefined, flags: 
 export async function runAtCommand(moment: string, flags: LogFlags & { readonly json?: boolean }, output: Output): Promise<void> {
   const log = await openStatusLog(flags);
   const entry = await log.find(moment);
-  output.write((await log.file(entry.id, flags.json === true ? "status.json" : "README.md")) ?? "");
+  const text = (await log.file(entry.id, flags.json === true ? "status.json" : "README.md")) ?? "";
+  output.write(flags.json === true ? jsonWithoutControls(text) : text);
 }
 
-/** `mainstay diff <from> [to]`: what changed in the cluster between two commits or moments. */
-export async function runDiffCommand(from: string, to: string | undefined, flags: LogFlags, output: Output): Promise<void> {
+/** `mainstay diff <from> [to]`: what changed in the cluster between two commits or moments. Returns whether anything did. */
+export async function runDiffCommand(from: string, to: string | undefined, flags: LogFlags, output: Output): Promise<boolean> {
   const log = await openStatusLog(flags);
   const before = await log.find(from);
   const after = to === undefined ? (await log.entries(1))[0] : await log.find(to);
-  if (after === undefined) return;
+  if (after === undefined) return false;
   const [old, now] = await Promise.all([log.facts(before.id), log.facts(after.id)]);
-  output.write(
-    `${describe(before)} → ${describe(after)}\n${compareFacts(old, now)
-      .map((line) => `${line}\n`)
-      .join("")}`,
-  );
+  const lines = compareFacts(old, now);
+  output.write(`${describe(before)} → ${describe(after)}\n${(lines.length === 0 ? ["nothing differs"] : lines).map((line) => `${line}\n`).join("")}`);
   if (before.desiredCommit !== "" && after.desiredCommit !== "" && before.desiredCommit !== after.desiredCommit)
     output.write(await log.git("diff", "--stat", before.desiredCommit, after.desiredCommit).catch(() => ""));
+  return lines.length > 0;
 }
 
 /** One line per application and node that differs. Pure. */
@@ -94,7 +94,7 @@ export function compareFacts(before: StatusFacts, after: StatusFacts): readonly 
   const nodes = new Map(before.nodes.map((node) => [node.name, node.ready]));
   for (const node of after.nodes) if (nodes.get(node.name) !== node.ready) lines.push(`~ node ${node.name}: ${node.ready ? "Ready" : "NotReady"}`);
   for (const node of before.nodes) if (!after.nodes.some(({ name }) => name === node.name)) lines.push(`- node ${node.name}`);
-  return lines.length === 0 ? ["nothing differs"] : lines;
+  return lines;
 }
 
 /** An application's own page of data at one report. */

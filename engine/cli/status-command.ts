@@ -3,7 +3,7 @@ import { styleText } from "node:util";
 import { createHttpClient } from "../client/http-client.ts";
 import { readKubeconfig } from "../client/kubeconfig.ts";
 import { systemClock } from "../lib/clock.ts";
-import { withoutControls } from "../lib/without-controls.ts";
+import { jsonWithoutControls, withoutControls } from "../lib/without-controls.ts";
 import { nodeResource } from "../resources/core/node.ts";
 import { humanDuration } from "../resources/human-duration.ts";
 import { applicationResource } from "../resources/mainstay/application.ts";
@@ -33,7 +33,7 @@ export async function runStatusCommand(flags: StatusFlags, output: NodeJS.WriteS
   const sorted = [...applications.items].sort((a, b) => rank(a) - rank(b) || (a.metadata.name ?? "").localeCompare(b.metadata.name ?? ""));
   if (flags.json === true) {
     output.write(
-      `${JSON.stringify({ applications: sorted.map((application) => ({ name: application.metadata.name, ...application.status, inventory: undefined })), repositories: repositories.items.map(({ metadata, observed }) => ({ name: metadata.name, ...observed })), nodes: nodes.items.map(nodeSummary) }, null, 2)}\n`,
+      `${jsonWithoutControls(JSON.stringify({ applications: sorted.map((application) => ({ name: application.metadata.name, ...application.status, inventory: undefined })), repositories: repositories.items.map(({ metadata, observed }) => ({ name: metadata.name, ...observed })), nodes: nodes.items.map(nodeSummary) }, null, 2))}\n`,
     );
     return;
   }

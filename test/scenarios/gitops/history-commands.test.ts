@@ -25,7 +25,7 @@ async function deploy(files: Readonly<Record<string, string>>, message: string):
     );
   });
 }
-async function run(work: (flags: { dir: string; remote: string }, output: { write(text: string): unknown }) => Promise<void>): Promise<string> {
+async function run(work: (flags: { dir: string; remote: string }, output: { write(text: string): unknown }) => Promise<unknown>): Promise<string> {
   let text = "";
   await work({ dir: copy.folder, remote: "origin" }, { write: (part) => (text += part) });
   return text;
@@ -57,6 +57,8 @@ describe("the past, from the status branch of any clone", () => {
     expect(JSON.parse(await run((flags, output) => runAtCommand(new Date(Date.now() + 60_000).toISOString(), { ...flags, json: true }, output)))).toMatchObject({ commit: { id: commits[1] } });
     const diff = await run((flags, output) => runDiffCommand(commits[0] ?? "", commits[1], flags, output));
     expect(diff).toContain("~ web: ready 1/1 → 2/2");
+    expect(await runDiffCommand(commits[0] ?? "", commits[1], { dir: copy.folder, remote: "origin" }, { write: () => true })).toBe(true);
+    expect(await runDiffCommand(commits[1] ?? "", commits[1], { dir: copy.folder, remote: "origin" }, { write: () => true })).toBe(false);
     // By the names that Git has for them, too.
     expect(await run((flags, output) => runDiffCommand("HEAD~1", "HEAD", flags, output))).toBe(diff);
     expect(diff).toContain("apps/web/d.yaml | 2 +-");

@@ -1,11 +1,14 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { runPlanCommand, type PlanFlags } from "../../../engine/cli/plan-command.ts";
 import { deploymentResource } from "../../../engine/resources/apps/deployment.ts";
+import { configMapResource } from "../../../engine/resources/core/config-map.ts";
+import { repositoryResource } from "../../../engine/resources/mainstay/repository.ts";
 import { configMapYaml, deploymentYaml, namespaceYaml } from "../../kit/git.ts";
+import { encryptTree, newAgePair, toSopsYaml } from "../../kit/sops.ts";
 import { startTestListener, type TestListener } from "../../kit/test-listener.ts";
 
 let api: TestListener;
@@ -67,6 +70,42 @@ describe("mainstay plan", () => {
     expect(text).toContain("+ ConfigMap default/changed\n");
     expect(text).not.toContain("ignored");
     await expect(plan({ ref: "absent" })).rejects.toThrow(/absent is no commit, branch or tag/);
+  });
+
+  test("shows no value that was encrypted when what runs was deployed, also where it is in the open now", async () => {
+    const pair = await newAgePair();
+    const keys = path.join(folder, "..", `${path.basename(folder)}.key`);
+    writeFileSync(keys, `${pair.identity}\n`);
+    const content = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "c", namespace: "default" }, data: { password: "hush-hush", level: "info" } };
+    try {
+      git("init", "-q", "-b", "main");
+      write({ "apps/web/c.yaml": toSopsYaml(await encryptTree(content, pair, { isEncrypted: ([first]) => first === "data", metadata: { encrypted_regex: "^data$" } })) });
+      git("add", "-A");
+      git("commit", "-q", "-m", "encrypted");
+      const commit = git("rev-parse", "HEAD").toString().trim();
+      await api.client.for(repositoryResource).create({ apiVersion: "mainstay.dev/v1alpha1", kind: "Repository", metadata: { name: "local" }, observed: { commit } });
+      await api.client.for(configMapResource).create(content);
+      write({ "apps/web/c.yaml": configMapYaml("c", { password: "rotated", level: "debug" }) });
+      const { text } = await plan({ sopsAgeKeyFile: keys });
+      expect(text).toContain("~ ConfigMap default/c: ");
+      expect(text).not.toMatch(/hush|rotated|debug|info/);
+    } finally {
+      rmSync(keys);
+    }
+  });
+
+  test("takes links and submodules of the work tree for what they are in a commit", async () => {
+    git("init", "-q", "-b", "main");
+    write({ "apps/web/c.yaml": configMapYaml("c"), "apps/sub/c.yaml": configMapYaml("s") });
+    symlinkSync("web", path.join(folder, "apps/linked"));
+    git("add", "apps/web", "apps/linked");
+    git("update-index", "--add", "--cacheinfo", `160000,${"1".repeat(40)},apps/vendored`);
+    mkdirSync(path.join(folder, "apps/vendored"));
+    const { isAccepted, text } = await plan();
+    expect(isAccepted).toBe(false);
+    expect(text).toContain("apps/linked:1 symbolic links are not followed");
+    expect(text).toContain("apps/vendored:1 submodules are not fetched");
+    expect(text).toContain("would be refused: 2 problems");
   });
 
   test("objects of a namespace that comes with them are no mistake", async () => {

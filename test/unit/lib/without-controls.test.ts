@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { withoutControls } from "../../../engine/lib/without-controls.ts";
+import { jsonWithoutControls, withoutControls } from "../../../engine/lib/without-controls.ts";
 
 test.each([
   ["a title of its own", "\u001b]0;mine\u0007ok", "?]0;mine?ok"],
@@ -7,3 +7,10 @@ test.each([
   ["a line over another", "refused\rhealthy\b", "refused?healthy?"],
   ["lines and columns, and letters of all sorts", "a\tb\nçé 🟩", "a\tb\nçé 🟩"],
 ])("a terminal is shown %s as text", (_what, text, shown) => expect(withoutControls(text)).toBe(shown));
+
+test("JSON for a terminal says the same, without a byte that would steer it", () => {
+  const value = { message: "a\u009b31mb\u007f\u001b[0m – ü" };
+  const json = jsonWithoutControls(JSON.stringify(value));
+  expect(json).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/);
+  expect(JSON.parse(json)).toEqual(value);
+});
