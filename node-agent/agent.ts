@@ -175,7 +175,15 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
   const mirrors = new MirrorPods({ client, pods, statics: () => manager.staticPods(), node: () => node, clock, logger });
   const content = new FollowedContent({ client, informers, pods: () => manager.pods(), onChange: (changed) => manager.contentChanged(changed) });
   const sources = createVolumeSources({
-    ...{ client, clock, events, content, token, volumesDir, nodeName, csi, exclusiveClaims },
+    client,
+    clock,
+    events,
+    content,
+    token,
+    volumesDir,
+    nodeName,
+    csi,
+    exclusiveClaims,
     services: () => services.list(),
     node: () => node,
     hostIps: nodeIps,

@@ -82,7 +82,7 @@ export interface RepositoryPipeline {
 /** Puts together what one repository needs: source → manifests → plan → apply → health → status branch, with plans of branches beside it. */
 export function createPipeline(parts: PipelineParts, options: PipelineOptions): RepositoryPipeline {
   const { cluster, client, view, definitions, events, eventsOf, claims, forecastPods, writers, impersonate, clock, logger } = parts;
-  const { source, rule, hosted, sources, access } = options;
+  const { source, rule, hosted, sources } = options;
   const known = Promise.withResolvers<void>();
   const name = rule?.name ?? cluster;
   const writesStatus = rule?.writesStatus ?? true;
@@ -97,18 +97,21 @@ export function createPipeline(parts: PipelineParts, options: PipelineOptions): 
   const loader = new ManifestLoader({ ...reading, ...(options.ageKeys === undefined ? {} : { ageKeys: options.ageKeys }) });
   // What strangers bring, such as definitions of kinds, is kept apart from what is deployed.
   const sealedLoader = new ManifestLoader({ ...reading, isSealed: true });
-  const synchroniser = new Synchroniser({
+  const applying = {
     client,
     view,
     kinds: loader.kinds,
     events,
     clock,
     logger,
-    claims,
-    repositoryUrl: source.url,
     writers,
-    proposer: new DriftProposer(source, clock, writers),
+    repositoryUrl: source.url,
     ...(impersonate === undefined ? {} : { impersonate }),
+  };
+  const synchroniser = new Synchroniser({
+    ...applying,
+    claims,
+    proposer: new DriftProposer(source, clock, writers),
     ...(rule === undefined ? {} : { repository: rule.name }),
   });
   const reporter = new StatusReporter({
@@ -136,19 +139,7 @@ export function createPipeline(parts: PipelineParts, options: PipelineOptions): 
     logger,
     ...(sources === undefined ? {} : { sources }),
   });
-  const forge = new ForgeReporter({
-    cluster,
-    clock,
-    logger,
-    forge: async () => {
-      const { forgeToken } = await access();
-      const address = options.remote === undefined ? undefined : forgeOf(options.remote, synchroniser.state?.config.forge);
-      return forgeToken === undefined || address === undefined ? undefined : openForge(address, forgeToken.trim());
-    },
-    facts: () => reporter.facts(),
-    plans: () => reporter.planned,
-    subscribe: (listener) => reporter.subscribe(listener),
-  });
+  const forge = forgeReporter(parts, options, synchroniser, reporter);
   const planner = new BranchPlanner({
     source,
     follower,
@@ -175,17 +166,7 @@ export function createPipeline(parts: PipelineParts, options: PipelineOptions): 
           synchroniser,
           clock,
           logger,
-          sync: {
-            client,
-            view,
-            kinds: loader.kinds,
-            events,
-            clock,
-            logger,
-            writers,
-            repositoryUrl: source.url,
-            ...(impersonate === undefined ? {} : { impersonate }),
-          },
+          sync: applying,
           openRequests: (signal) => forge.openRequests(signal),
           onChange: (all) => reporter.setPreviews(all),
           remembered: () => reporter.toldPreviews,
@@ -248,6 +229,28 @@ export function createPipeline(parts: PipelineParts, options: PipelineOptions): 
       onBranchMoved();
     },
   };
+}
+
+/** Tells the forge, where there is one and a token for it: how commits fare, and what requests would do. */
+function forgeReporter(
+  { cluster, clock, logger }: PipelineParts,
+  { access, remote }: PipelineOptions,
+  synchroniser: Synchroniser,
+  reporter: StatusReporter,
+): ForgeReporter {
+  return new ForgeReporter({
+    cluster,
+    clock,
+    logger,
+    forge: async () => {
+      const { forgeToken } = await access();
+      const address = remote === undefined ? undefined : forgeOf(remote, synchroniser.state?.config.forge);
+      return forgeToken === undefined || address === undefined ? undefined : openForge(address, forgeToken.trim());
+    },
+    facts: () => reporter.facts(),
+    plans: () => reporter.planned,
+    subscribe: (listener) => reporter.subscribe(listener),
+  });
 }
 
 /** Manifests may have the kinds that the cluster defines, as long as it serves them. Returns the function that ends it. */
