@@ -18,11 +18,10 @@ export interface ObjectOverlay {
 }
 
 /** Objects of a bare repository, read by id. With an overlay, those of a push that Git has not accepted yet are seen too. */
-export function openGitObjects(gitDir: string, overlay?: ObjectOverlay): GitObjects {
+export function openGitObjects(gitDir: string, overlay?: ObjectOverlay): GitObjects & { forgetPacks(): void } {
   const fsClient = { promises: overlay === undefined ? fs : overlayFileSystem(path.join(gitDir, "objects"), overlay.objectDir) };
-  // Pack indexes that were read; dropped with the reader, so a repack cannot leave stale ones behind.
-  const cache = {};
-  const at = { fs: fsClient, gitdir: gitDir, cache };
+  // Packs that were read, with their indexes: those that a repack has replaced stay in memory until they are forgotten.
+  let at = { fs: fsClient, gitdir: gitDir, cache: {} };
   const environment = overlay === undefined ? {} : overlayEnvironment(overlay);
   return {
     async commit(id) {
@@ -42,6 +41,9 @@ export function openGitObjects(gitDir: string, overlay?: ObjectOverlay): GitObje
       const found: Buffer[] = [];
       for (const id of ids) found.push(await this.blob(id));
       return found;
+    },
+    forgetPacks() {
+      at = { ...at, cache: {} };
     },
     verifySignature: (id, signers) => verifySignature(gitDir, id, signers, environment),
   };

@@ -76,6 +76,8 @@ export interface GitStore {
   listRefs(prefix: string): Promise<ReadonlyMap<string, string>>;
   /** How many commits `id` has behind it, itself included, counted no further than `max`. */
   countCommits(id: string, max: number): Promise<number>;
+  /** Puts objects together in packs, once there are many by themselves, and lets go of what was read. Nothing that can be reached is lost. */
+  tidy?(signal: AbortSignal): Promise<void>;
 }
 
 /** A place that desired state comes from: the hosted repository, or a remote that is followed. */

@@ -29,6 +29,10 @@ export function openGitStore(gitDir: string): GitStore {
       }
       return found;
     },
+    async tidy(signal) {
+      await gitText({ gitDir, args: ["-c", "gc.autoDetach=false", "gc", "--auto", "--quiet"], signal });
+      objects.forgetPacks();
+    },
     async countCommits(id, max) {
       let count = 0;
       for (let next: string | undefined = id; next !== undefined && count < max; count++) next = (await objects.commit(next)).parents[0];

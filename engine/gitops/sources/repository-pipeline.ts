@@ -12,6 +12,7 @@ import { forgeOf, openForge } from "../forge/forge.ts";
 import { ForgeReporter } from "../forge/forge-reporter.ts";
 import type { GitSource } from "../git/git-source.ts";
 import type { RepositoryAccess } from "../git/repository-access.ts";
+import { runUpkeep } from "../git/repository-upkeep.ts";
 import { createChartRenderer } from "../manifests/helm-program.ts";
 import { ManifestLoader } from "../manifests/load-manifests.ts";
 import type { ServedKinds } from "../manifests/served-kinds.ts";
@@ -216,6 +217,7 @@ export function createPipeline(parts: PipelineParts, options: PipelineOptions): 
     ...(previews === undefined ? [] : [service("previews", (signal) => previews.run(signal))]),
     ...(options.remote === undefined ? [] : [service("forge", (signal) => forge.run(signal))]),
     service("status branch", (signal) => reporter.run(signal)),
+    service("repository upkeep", (signal) => runUpkeep({ store: source.store, clock, logger }, signal)),
   ];
   return {
     services,
