@@ -62,6 +62,16 @@ export function createPluginRegistry({ folder, handlers, clock, logger }: Plugin
     }
   };
 
+  /** A folder that cannot be read for a moment holds what it held. */
+  const look = (): readonly FoundSocket[] => {
+    try {
+      return findSockets(folder);
+    } catch (error) {
+      logger.warn("registry of plugins not read, will retry", { error: describeError(error) });
+      return [...known.values()];
+    }
+  };
+
   return service("plugin-registry", async (signal) => {
     mkdirSync(folder, { recursive: true, mode: 0o755 });
     const bell = new Bell(clock);
@@ -74,7 +84,7 @@ export function createPluginRegistry({ folder, handlers, clock, logger }: Plugin
       while (!signal.aborted) {
         bell.take();
         let againMs = LOOK_MS;
-        for (const action of planRegistrations(findSockets(folder), [...known.values()], clock.monotonic())) {
+        for (const action of planRegistrations(look(), [...known.values()], clock.monotonic())) {
           if (action.do === "forget") forget(action.socket);
           else if (action.do === "wait") againMs = Math.min(againMs, action.untilMs - clock.monotonic());
           else {
@@ -135,8 +145,9 @@ export function findSockets(folder: string): readonly FoundSocket[] {
       if (!entry.isSocket()) return [];
       const { ino, birthtimeNs } = statSync(place, { bigint: true });
       return [{ path: place, identity: `${ino}:${birthtimeNs}` }];
-    } catch {
-      return []; // gone meanwhile
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return []; // gone meanwhile
+      throw error;
     }
   });
 }

@@ -1,7 +1,8 @@
 import type { IncomingMessage } from "node:http";
-import type { Readable, Transform } from "node:stream";
+import { Transform, type Readable } from "node:stream";
 import { createDeflate, createGunzip, createGzip, createInflate } from "node:zlib";
 import { loadHtmlRewriter } from "../../lib/late-modules.ts";
+import { TagScanner } from "./html-tags.ts";
 
 /** Attributes that hold addresses, by element: those of HTML 4 and 5. Addresses in styles and scripts stay as they are. */
 const LINKS: Readonly<Record<string, readonly string[]>> = {
@@ -55,19 +56,46 @@ export function linkStages(body: Readable & Pick<IncomingMessage, "headers">, re
   return [body, coding.read().setEncoding("utf8"), linkRewriter(rewrite), coding.write()];
 }
 
+/** Hands text on as it comes, tag by tag: nothing of a page is held but one tag. */
 function linkRewriter(rewrite: (link: string) => string): Transform {
-  const page = new (loadHtmlRewriter().RewritingStream)();
-  page.on("startTag", (tag, source) => {
+  const scanner = new TagScanner();
+  const rewriteTag = tagRewriter(rewrite);
+  return new Transform({
+    decodeStrings: false,
+    encoding: "utf8",
+    transform(text: string, _encoding, done) {
+      let result = "";
+      for (const part of scanner.read(text)) result += part.tag === undefined ? part.text : rewriteTag(part.text, part.tag);
+      done(null, result);
+    },
+    flush: (done) => done(null, scanner.end()),
+  });
+}
+
+/** Gives a tag with its links rewritten, and as it is when none of them changes. */
+function tagRewriter(rewrite: (link: string) => string): (text: string, tag: string) => string {
+  const tags = new (loadHtmlRewriter().RewritingStream)();
+  let written = "";
+  tags.push = (html: string | null) => {
+    written += html ?? "";
+    return true;
+  };
+  tags.on("startTag", (tag) => {
     let isChanged = false;
     for (const attribute of tag.attrs) {
       if (LINKS[tag.tagName]?.includes(attribute.name) !== true) continue;
       const link = rewrite(attribute.value);
-      if (link === attribute.value) continue;
+      isChanged ||= link !== attribute.value;
       attribute.value = link;
-      isChanged = true;
     }
-    if (isChanged) page.emitStartTag(tag);
-    else page.emitRaw(source);
+    if (isChanged) tags.emitStartTag(tag);
   });
-  return page;
+  tags.on("endTag", () => {});
+  return (text, tag) => {
+    if (!(tag in LINKS) || !text.includes("/")) return text;
+    written = "";
+    // What would follow a script is no tag to the reader of tags.
+    tags.write(`${text}</${tag}>`);
+    return written || text;
+  };
 }

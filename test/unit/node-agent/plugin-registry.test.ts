@@ -10,6 +10,7 @@ import { createPluginRegistry, findSockets } from "../../../node-agent/plugins/p
 import { planRegistrations, type KnownSocket } from "../../../node-agent/plugins/plan-registrations.ts";
 import { Registration } from "../../../node-agent/plugins/registration_pb.ts";
 import { serveGrpc, served } from "../../kit/grpc-server.ts";
+import { VirtualClock } from "../../kit/virtual-clock.ts";
 
 const known = (path: string, identity: string, state: KnownSocket["state"]): KnownSocket => ({ path, identity, state });
 
@@ -98,6 +99,34 @@ describe("the registry", () => {
       rmSync(folder, { recursive: true, force: true });
     }
   });
+});
+
+test("the registry goes on when its folder cannot be read for a moment, and holds what it held", async () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), "registry-"));
+  const clock = new VirtualClock();
+  const heard: string[] = [];
+  const handler: PluginHandler = { type: "CSIPlugin", validate: () => {}, register: async ({ name }) => void heard.push(name), deregister: ({ name }) => void heard.push(`no ${name}`) };
+  const plugin = (name: string) =>
+    serveGrpc(path.join(folder, name), served(Registration, { getInfo: () => ({ type: "CSIPlugin", name, endpoint: "", supportedVersions: ["1.0.0"] }), notifyRegistrationStatus: () => ({}) }));
+  const ends = [await plugin("disks")];
+  const warnings: string[] = [];
+  const stop = new AbortController();
+  const running = createPluginRegistry({ folder, handlers: [handler], clock, logger: { ...silentLogger, warn: (message) => warnings.push(message) } }).run(stop.signal);
+  try {
+    await expect.poll(() => heard).toEqual(["disks"]);
+    renameSync(folder, `${folder}.away`);
+    await clock.advance(6_000);
+    await expect.poll(() => warnings).toContain("registry of plugins not read, will retry");
+    renameSync(`${folder}.away`, folder);
+    ends.push(await plugin("shares"));
+    await clock.advance(6_000);
+    await expect.poll(() => heard).toEqual(["disks", "shares"]);
+  } finally {
+    for (const end of ends) end();
+    stop.abort();
+    await running;
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
 
 describe("the registry's folder", () => {
