@@ -44,7 +44,7 @@ export function createNodeTransport(ca: string, credentials: () => Promise<KeyPa
       const { host, port, path } = target;
       const response = await connect({ host, port, path, method: "GET", ...(await identity()), signal, ...connectionBy(dial, "https") }, target, clock);
       if ((response.statusCode ?? 500) < 300) return response;
-      throw await failureOf(response, target);
+      throw await failureOf(response, target, clock);
     },
   };
 }
@@ -69,15 +69,22 @@ function connect(options: RequestOptions, { nodeName, host, port }: NodeTarget, 
   });
 }
 
-/** The agent's own words under the reason that its code stands for. */
-async function failureOf(response: IncomingMessage, { nodeName }: NodeTarget): Promise<StatusError> {
+/** The agent's own words, as many as come in time, under the reason that its code stands for. */
+async function failureOf(response: IncomingMessage, { nodeName }: NodeTarget, clock: Clock): Promise<StatusError> {
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of response) {
-    const bytes = chunk as Buffer; // no encoding is set
-    size += bytes.length;
-    chunks.push(bytes);
-    if (size > MESSAGE_BYTES_MAX) break;
+  const cancelTimer = clock.after(ANSWER_TIMEOUT_MS, () => response.destroy());
+  try {
+    for await (const chunk of response) {
+      const bytes = chunk as Buffer; // no encoding is set
+      size += bytes.length;
+      chunks.push(bytes);
+      if (size > MESSAGE_BYTES_MAX) break;
+    }
+  } catch {
+    // The code is the answer; what of the words came is shown.
+  } finally {
+    cancelTimer();
   }
   const text = Buffer.concat(chunks).toString("utf8").trim();
   const reasons: Readonly<Record<number, StatusReason>> = { 400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound" };

@@ -46,8 +46,10 @@ export function openCriRuntime(socket: string): Runtime & { close(): void } {
         sandboxes: items.flatMap(({ id, labels, state }) =>
           labels[RuntimeLabel.podUid] === undefined ? [] : [{ id, uid: labels[RuntimeLabel.podUid] ?? "", isReady: state === PodSandboxState.SANDBOX_READY }],
         ),
-        containers: containers.flatMap(({ id, labels, state }) =>
-          labels[RuntimeLabel.podUid] === undefined ? [] : [{ id, podUid: labels[RuntimeLabel.podUid] ?? "", state: STATES[state] ?? "unknown" }],
+        containers: containers.flatMap(({ id, labels, state, image: made, imageRef: imageId }) =>
+          labels[RuntimeLabel.podUid] === undefined
+            ? []
+            : [{ id, podUid: labels[RuntimeLabel.podUid] ?? "", state: STATES[state] ?? "unknown", image: made?.image ?? "", imageId }],
         ),
       };
     },

@@ -43,7 +43,8 @@ export interface ContainerState {
 
 export interface Glance {
   readonly sandboxes: readonly Pick<SandboxState, "id" | "uid" | "isReady">[];
-  readonly containers: readonly Pick<ContainerState, "id" | "podUid" | "state">[];
+  /** The image by its id; by its name as the container was made with it. */
+  readonly containers: readonly Pick<ContainerState, "id" | "podUid" | "state" | "image" | "imageId">[];
 }
 
 export interface ImageInfo {

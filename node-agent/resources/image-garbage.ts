@@ -82,7 +82,7 @@ export class ImageGarbage {
     // Images first: one that is pulled in between is then not among them.
     const images = await runtime.listImages();
     const used = new Set(
-      (await runtime.listContainers())
+      (await runtime.glance()).containers
         .flatMap(({ image, imageId }) => [image, imageId])
         .concat(mounted())
         .filter((name) => name !== ""),

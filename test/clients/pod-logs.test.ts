@@ -17,6 +17,8 @@ let api: TestListener;
 let agent: Server;
 let admin: Awaited<ReturnType<typeof rawClient>>;
 const asked: string[] = [];
+let begin = () => {};
+const begun = new Promise<void>((resolve) => (begin = resolve));
 
 beforeAll(async () => {
   api = await startTestListener();
@@ -25,6 +27,7 @@ beforeAll(async () => {
     asked.push(request.url ?? "");
     const peer = (request.socket as TLSSocket).getPeerCertificate();
     if (/\/waiting(\?|$)/.test(request.url ?? "")) return void response.writeHead(400).end('container "waiting" in pod "web" is waiting to start: ContainerCreating');
+    if (request.url === "/endless") return void response.writeHead(400).write("it is because ", () => begin());
     response.write(`log for ${String(peer.subject.CN)}\n`);
     if (request.url?.includes("follow=true") !== true) response.end();
   });
@@ -114,6 +117,22 @@ test("what cannot be read is said clearly", async () => {
   });
   expect(JSON.parse((await logs("cut-off")).text)).toMatchObject({ code: 503, message: expect.stringMatching(/^node gone cannot be reached at 127\.0\.0\.1:1: .*ECONNREFUSED/) as unknown });
   expect(JSON.parse((await logs("single", "?tailLines=-1")).text)).toMatchObject({ code: 422, message: expect.stringContaining("tailLines: Invalid value: -1") as unknown });
+});
+
+test("an agent that begins to say why it refuses, and never ends, is not waited for", async () => {
+  const clock = new VirtualClock();
+  const own = () => api.pki.certificate("node-client", { commonName: "kube-apiserver-kubelet-client", usage: "client" });
+  let refusal: Error | undefined;
+  const opening = createNodeTransport(api.pki.ca, own, clock)
+    .open({ nodeName: "n1", host: "127.0.0.1", port: (agent.address() as AddressInfo).port, path: "/endless", isStreamed: false }, new AbortController().signal)
+    .catch((error: Error) => void (refusal = error));
+  await begun;
+  await expect.poll(() => clock.pending).toBe(1);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  await clock.advance(10_000);
+  await opening;
+  expect(refusal?.message).toBe("it is because");
+  expect(clock.pending).toBe(0);
 });
 
 test("an agent that takes a connection and says nothing is given up after ten seconds", async () => {

@@ -125,7 +125,7 @@ export class FakeRuntime implements Runtime {
     this.#answer();
     return {
       sandboxes: [...this.#sandboxes.values()].map(({ state: { id, uid, isReady } }) => ({ id, uid, isReady })),
-      containers: [...this.#containers.values()].map(({ state: { id, podUid, state } }) => ({ id, podUid, state })),
+      containers: [...this.#containers.values()].map(({ state: { id, podUid, state, image, imageId } }) => ({ id, podUid, state, image, imageId })),
     };
   }
 

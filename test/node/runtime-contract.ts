@@ -111,6 +111,8 @@ export function describeRuntime(name: string, open: () => Promise<RuntimeUnderTe
             [short, "exited"],
           ].sort(),
         );
+        const images = new Map((await runtime.listContainers(uid)).map(({ id, imageId }) => [id, imageId]));
+        expect(containers.filter(({ podUid }) => podUid === uid).every(({ id, imageId }) => imageId !== "" && imageId === images.get(id))).toBe(true);
       }));
 
     test("says what it is, and that it is ready", async () => {

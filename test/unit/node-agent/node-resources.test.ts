@@ -1,11 +1,14 @@
 import { describe, expect, test } from "vitest";
-import type { ContainerState, ImageInfo } from "../../../node-agent/cri/runtime.ts";
+import type { EventRecorder } from "../../../engine/client/event-recorder.ts";
+import { silentLogger } from "../../../engine/lib/log.ts";
+import type { ContainerState, ImageInfo, Runtime } from "../../../node-agent/cri/runtime.ts";
 import { resolveAgentConfig } from "../../../node-agent/config.ts";
 import { limitFiles, sharesToWeight } from "../../../node-agent/pods/cgroups.ts";
 import { containerHugePages, podHugePages } from "../../../node-agent/pods/huge-page-limits.ts";
 import { computePodLimits, computeQosShares, qosFolder } from "../../../node-agent/pods/pod-cgroup.ts";
 import { chooseDeadContainers } from "../../../node-agent/resources/dead-containers.ts";
 import { chooseEviction, chooseOverfull, rankPods, refuseUnderPressure, type PodConsumption } from "../../../node-agent/resources/eviction-plan.ts";
+import { ImageGarbage } from "../../../node-agent/resources/image-garbage.ts";
 import { bytesToFree, chooseImages, chooseOldImages, DEFAULT_IMAGE_GC, noteImages } from "../../../node-agent/resources/image-gc-plan.ts";
 import { parseWritableLayers } from "../../../node-agent/resources/measure-pods.ts";
 import { judgePressure, NO_PRESSURE } from "../../../node-agent/resources/pressure.ts";
@@ -13,6 +16,7 @@ import { addReserved, computeAllocatable, computePodsMemory, parseReserved } fro
 import { DEFAULT_EVICTION_HARD, parseGracePeriods, parseMinimumReclaim, parseThresholds, type Signal } from "../../../node-agent/resources/thresholds.ts";
 import { isMountedOnItself, parseMounts } from "../../../node-agent/volumes/mounts.ts";
 import type { Pod, PodSpec } from "../../../engine/resources/types.ts";
+import { VirtualClock } from "../../kit/virtual-clock.ts";
 
 const MI = 2 ** 20;
 const container = (name: string, requests: Record<string, string> = {}, limits: Record<string, string> = {}) => ({ name, image: "i", resources: { requests, limits } });
@@ -260,6 +264,29 @@ test("pods can have what neither the machine nor its reserve needs", () => {
     pods: "110",
   });
   expect([computePodsMemory(1024 * MI, reserved), computePodsMemory(1024, { processes: {}, hard: [] })]).toEqual([874 * MI, -1]);
+});
+
+test("which images are used is seen at a glance, however many containers there are", async () => {
+  const removed: string[] = [];
+  const images: readonly ImageInfo[] = ["used", "mounted", "free"].map((id) => ({ id, names: [`r/${id}`], bytes: 10 }));
+  const runtime = {
+    listImages: async () => images,
+    glance: async () => ({ sandboxes: [], containers: [{ id: "c", podUid: "u", state: "exited", image: "r/other", imageId: "used" }] }),
+    removeImage: async (id: string) => void removed.push(id),
+  } as unknown as Runtime; // nothing else is asked of it
+  const clock = new VirtualClock();
+  const garbage = new ImageGarbage({
+    runtime,
+    clock,
+    logger: silentLogger,
+    events: { record: () => {} } as unknown as EventRecorder,
+    node: () => undefined,
+    mounted: () => ["r/mounted"],
+    imageDir: "/",
+  });
+  await clock.advance(3_600_000);
+  expect(await garbage.freeAll()).toBe(10);
+  expect(removed).toEqual(["free"]);
 });
 
 describe("images", () => {

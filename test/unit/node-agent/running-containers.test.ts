@@ -7,7 +7,7 @@ test("each running container is asked for once, and forgotten when it has ended"
   const asked: (string | undefined)[] = [];
   const run = (id: string, podUid: string) => containers.push({ id, podUid, name: id, state: "running", startedAtMs: 1 } as ContainerState); // what is looked at
   const running = new RunningContainers({
-    glance: async () => ({ sandboxes: [], containers: containers.map(({ id, podUid, state }) => ({ id, podUid, state })) }),
+    glance: async () => ({ sandboxes: [], containers: containers.map(({ id, podUid, state, image, imageId }) => ({ id, podUid, state, image, imageId })) }),
     listContainers: async (podUid) => {
       asked.push(podUid);
       return containers.filter((container) => container.podUid === podUid);
