@@ -14,9 +14,12 @@ const LOG_TAIL_BYTES = 256 * 1024;
 const LOG_LINES_MAX = 80;
 const LOG_BYTES_MAX = 2048;
 
+/** The folder of a pod's in which its containers have theirs. */
+export const CONTAINERS = "containers";
+
 /** Where a container leaves its last words. */
 export function terminationFile({ podsDir }: Pick<PodContext, "podsDir">, pod: Pod, container: string, attempt: number): string {
-  return path.join(podsDir, pod.metadata.uid ?? "", "containers", container, `${attempt}.message`);
+  return path.join(podsDir, pod.metadata.uid ?? "", CONTAINERS, container, `${attempt}.message`);
 }
 
 /** The last words of a pod's ended containers, each read once. */

@@ -33,11 +33,14 @@ export async function measureDisk(folder: string): Promise<{ readonly bytes: Mea
   }
 }
 
+/** How many processes and threads the machine can have. */
+export async function readProcessCapacity(): Promise<number> {
+  const bounds = await Promise.all(["pid_max", "threads-max"].map((name) => readFile(`/proc/sys/kernel/${name}`, "utf8")));
+  return Math.min(...bounds.map(Number));
+}
+
 async function measurePids(): Promise<Measurement> {
-  const [load, pidMax, threadsMax] = await Promise.all(
-    ["loadavg", "sys/kernel/pid_max", "sys/kernel/threads-max"].map((name) => readFile(`/proc/${name}`, "utf8")),
-  );
-  const capacity = Math.min(Number(pidMax), Number(threadsMax));
-  const running = Number(/\d+\/(\d+)/.exec(load ?? "")?.[1] ?? 0);
+  const [load, capacity] = await Promise.all([readFile("/proc/loadavg", "utf8"), readProcessCapacity()]);
+  const running = Number(/\d+\/(\d+)/.exec(load)?.[1] ?? 0);
   return { available: capacity - running, capacity };
 }

@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
@@ -6,6 +7,7 @@ import type { Pod } from "../../engine/resources/types.ts";
 import type { ContainerState } from "../cri/runtime.ts";
 import { readProcessCount } from "../pods/cgroups.ts";
 import { podCgroup, podLogDir } from "../pods/container-config.ts";
+import { CONTAINERS } from "../pods/termination-message.ts";
 import type { UsageSample } from "../stats/usage-sampler.ts";
 import { volumeFolder } from "../volumes/volume-plugin.ts";
 import type { PodConsumption } from "./eviction-plan.ts";
@@ -54,7 +56,7 @@ interface Written {
 
 const NOTHING_WRITTEN: Written = { total: { bytes: 0, inodes: 0 }, containers: new Map(), emptyDirs: new Map() };
 
-/** Empty folders on the disk, logs, and what containers wrote over their images. */
+/** Empty folders on the disk, logs, what containers wrote over their images, and into files of the pod. */
 async function measureWrites(pod: Pod, containers: readonly ContainerState[], { podsDir, logsDir }: PodPlaces): Promise<Written> {
   const layers = await writableLayers();
   const emptyDirs = (pod.spec.volumes ?? [])
@@ -62,7 +64,9 @@ async function measureWrites(pod: Pod, containers: readonly ContainerState[], { 
     .map(({ name }) => ({ name, folder: volumeFolder(path.join(podsDir, pod.metadata.uid ?? ""), "empty-dir", name) }));
   const logs = [...new Set(containers.map(({ name }) => name))].map((name) => ({ name, folder: path.join(podLogDir(pod, logsDir), name) }));
   const written = containers.flatMap(({ id, name }) => (layers.has(id) ? [{ name, folder: layers.get(id) ?? "" }] : []));
-  const sizes = await measureFolders([...emptyDirs, ...logs, ...written].map(({ folder }) => folder));
+  // What containers write into the files that this agent gives them, their hosts and last words, is theirs as well, and of no bound.
+  const given = ["etc-hosts", CONTAINERS].map((name) => path.join(podsDir, pod.metadata.uid ?? "", name)).filter((place) => existsSync(place));
+  const sizes = await measureFolders([...[...emptyDirs, ...logs, ...written].map(({ folder }) => folder), ...given]);
   const sum = (parts: readonly { readonly folder: string }[]) => parts.reduce((total, { folder }) => total + (sizes.get(folder)?.bytes ?? 0), 0);
   const names = new Set([...logs, ...written].map(({ name }) => name));
   return {

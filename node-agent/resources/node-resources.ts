@@ -11,11 +11,11 @@ import type { UsageSampler } from "../stats/usage-sampler.ts";
 import { chooseDeadContainers } from "./dead-containers.ts";
 import { EvictionManager } from "./eviction-manager.ts";
 import { ImageGarbage } from "./image-garbage.ts";
-import { measureNode } from "./measure-node.ts";
+import { measureNode, readProcessCapacity } from "./measure-node.ts";
 import type { PodPlaces } from "./measure-pods.ts";
 import type { Pressure } from "./pressure.ts";
 import { createQosCgroups } from "./qos-cgroups.ts";
-import { addReserved, computePodsMemory, parseReserved, type Reserved } from "./reserved.ts";
+import { addReserved, computePodsMemory, computePodsPids, parseReserved, type Reserved } from "./reserved.ts";
 import { parseGracePeriods, parseMinimumReclaim, parseThresholds } from "./thresholds.ts";
 
 /** As on the command line; what they say has been judged there. */
@@ -131,7 +131,14 @@ export function createNodeResources({
     services: [
       eviction.asService(),
       images.asService(),
-      createQosCgroups({ clock, logger, cgroupRoot: places.cgroupRoot, pods: () => manager.pods(), memoryBytes: computePodsMemory(memoryBytes, reserved) }),
+      createQosCgroups({
+        clock,
+        logger,
+        cgroupRoot: places.cgroupRoot,
+        pods: () => manager.pods(),
+        memoryBytes: computePodsMemory(memoryBytes, reserved),
+        pidsMax: async () => computePodsPids(await readProcessCapacity(), reserved),
+      }),
     ],
   };
 }

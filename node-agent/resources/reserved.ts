@@ -52,3 +52,14 @@ export function computePodsMemory(memoryBytes: number, { processes }: Reserved):
   const reserved = parseQuantity(processes["memory"] ?? "0");
   return reserved === 0 ? -1 : Math.max(0, Math.floor(memoryBytes - reserved));
 }
+
+/** Of a machine's processes, one in so many stays for its own programs, whatever is reserved. */
+const KEPT_PIDS_SHARE = 20;
+
+/**
+ * How many processes all pods together may have. Without a bound one pod could take all that the machine can have, and then not even a program that
+ * ends it could be begun. Pure.
+ */
+export function computePodsPids(capacity: number, { processes }: Reserved): number {
+  return Math.max(1, capacity - Math.max(parseQuantity(processes["pid"] ?? "0"), Math.floor(capacity / KEPT_PIDS_SHARE)));
+}

@@ -1,3 +1,6 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
 import { describe, expect, test } from "vitest";
 import type { EventRecorder } from "../../../engine/client/event-recorder.ts";
 import { silentLogger } from "../../../engine/lib/log.ts";
@@ -10,12 +13,13 @@ import { chooseDeadContainers } from "../../../node-agent/resources/dead-contain
 import { chooseEviction, chooseOverfull, rankPods, refuseUnderPressure, type PodConsumption } from "../../../node-agent/resources/eviction-plan.ts";
 import { ImageGarbage } from "../../../node-agent/resources/image-garbage.ts";
 import { bytesToFree, chooseImages, chooseOldImages, DEFAULT_IMAGE_GC, noteImages } from "../../../node-agent/resources/image-gc-plan.ts";
-import { parseWritableLayers } from "../../../node-agent/resources/measure-pods.ts";
+import { measurePod, parseWritableLayers } from "../../../node-agent/resources/measure-pods.ts";
 import { judgePressure, NO_PRESSURE } from "../../../node-agent/resources/pressure.ts";
-import { addReserved, computeAllocatable, computePodsMemory, parseReserved } from "../../../node-agent/resources/reserved.ts";
+import { addReserved, computeAllocatable, computePodsMemory, computePodsPids, parseReserved } from "../../../node-agent/resources/reserved.ts";
 import { DEFAULT_EVICTION_HARD, parseGracePeriods, parseMinimumReclaim, parseThresholds, type Signal } from "../../../node-agent/resources/thresholds.ts";
 import { isMountedOnItself, parseMounts } from "../../../node-agent/volumes/mounts.ts";
 import type { Pod, PodSpec } from "../../../engine/resources/types.ts";
+import { aPod } from "../../kit/objects.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";
 
 const MI = 2 ** 20;
@@ -264,6 +268,23 @@ test("pods can have what neither the machine nor its reserve needs", () => {
     pods: "110",
   });
   expect([computePodsMemory(1024 * MI, reserved), computePodsMemory(1024, { processes: {}, hard: [] })]).toEqual([874 * MI, -1]);
+  expect([computePodsPids(32_768, reserved), computePodsPids(32_768, { ...reserved, processes: parseReserved("pid=5000") })]).toEqual([31_130, 27_768]);
+});
+
+test("what containers write into their pod's hosts file and their last words counts as the pod's", async () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), "measure-"));
+  try {
+    const places = { podsDir: path.join(folder, "pods"), logsDir: path.join(folder, "logs"), cgroupRoot: "none" };
+    const pod = { ...aPod("p"), metadata: { name: "p", namespace: "n", uid: "u" } };
+    const measured = async () => (await measurePod(pod, undefined, [], places, true)).diskBytes;
+    expect(await measured()).toBe(0);
+    mkdirSync(path.join(places.podsDir, "u", "containers", "c"), { recursive: true });
+    writeFileSync(path.join(places.podsDir, "u", "etc-hosts"), Buffer.alloc(2 * MI, "x"));
+    writeFileSync(path.join(places.podsDir, "u", "containers", "c", "0.message"), Buffer.alloc(3 * MI, "x"));
+    expect(await measured()).toBeGreaterThanOrEqual(5 * MI);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("which images are used is seen at a glance, however many containers there are", async () => {
