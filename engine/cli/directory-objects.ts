@@ -47,7 +47,6 @@ export async function openDirectory(directory: string): Promise<{ readonly objec
       commit: async (id) => ({ id, tree: root.id, parents: [], message: "", author: "", time: 0 }),
       tree: async (id) => [...(folders.get(id)?.entries ?? [])].map(([name, entry]) => ("entries" in entry ? { name, id: entry.id, is: "directory" } : entry)),
       blob,
-      blobs: (ids) => Promise.all(ids.map(blob)),
     },
   };
 }

@@ -118,7 +118,6 @@ export class MemoryGit {
       commit: async (id) => find(this.#commits, id),
       tree: async (id) => find(this.#trees, id),
       blob: async (id) => find(this.#blobs, id),
-      blobs: async (ids) => ids.map((id) => find(this.#blobs, id)),
     };
   }
 }

@@ -19,13 +19,14 @@ export interface TreeEntry {
   readonly is: "file" | "directory" | "symlink" | "submodule";
 }
 
-/** Objects by id. Ids name content, so answers may be cached for ever. Rejects when an object is missing or of another type. */
+/**
+ * Objects by id. Ids name content, so answers may be cached for ever. Rejects when an object is missing or of another type, and with an
+ * OversizedObject when it is longer than any manifest may be.
+ */
 export interface GitObjects {
   commit(id: string): Promise<CommitInfo>;
   tree(id: string): Promise<readonly TreeEntry[]>;
   blob(id: string): Promise<Buffer>;
-  /** Many blobs in one go, in the order of their ids; one process instead of one read each. */
-  blobs(ids: readonly string[]): Promise<readonly Buffer[]>;
   /** Whether a commit is signed by one of the allowed signers; absent where nothing can check it. */
   verifySignature?(id: string, signers: string): Promise<SignatureVerdict>;
 }

@@ -2,8 +2,10 @@ import { BoundedCache } from "../../lib/bounded-cache.ts";
 import type { GitObjects, TreeEntry } from "../git/git-source.ts";
 import { KUSTOMIZATION_FILES } from "../kustomize/kustomization.ts";
 import type { IgnoreRule } from "./ignore-patterns.ts";
-import { BLOBS_PER_READ, DEPTH_MAX, isManifestName } from "./list-folder.ts";
+import { DEPTH_MAX, isManifestName } from "./list-folder.ts";
 import { CONFIG_FILE } from "./repository-config.ts";
+import { OversizedObject } from "../git/stored-object.ts";
+import { readBlobs } from "./read-blobs.ts";
 import { boundedWalk, TreeFault } from "./tree-walk.ts";
 
 const BLOBS_KEPT = 100_000;
@@ -12,7 +14,7 @@ const FILES_MAX = 5_000;
 const FOLDERS_TOLD = 10;
 
 export interface LeftOutRequest {
-  readonly objects: Pick<GitObjects, "blobs">;
+  readonly objects: Pick<GitObjects, "blob">;
   readonly tree: (id: string) => Promise<readonly TreeEntry[]>;
   readonly root: string;
   /** Folders of units. */
@@ -51,10 +53,11 @@ export class LeftOutFolders {
       if (!(error instanceof TreeFault)) throw error;
     });
     const unread = [...new Set([...walk.found.values()].flat())].filter((blob) => this.#isManifest.get(blob) === undefined);
-    for (let start = 0; start < unread.length; start += BLOBS_PER_READ) {
-      const batch = unread.slice(start, start + BLOBS_PER_READ);
-      for (const [index, content] of (await objects.blobs(batch)).entries()) this.#isManifest.set(batch[index] ?? "", isManifest(content.toString("utf8")));
-    }
+    for await (const [{ blob }, content] of readBlobs(
+      objects,
+      unread.map((id) => ({ blob: id })),
+    ))
+      this.#isManifest.set(blob, !(content instanceof OversizedObject) && isManifest(content.toString("utf8")));
     const counts = [...walk.found]
       .map(([folder, blobs]) => [folder, blobs.filter((blob) => this.#isManifest.get(blob) === true).length] as const)
       .filter(([, count]) => count > 0);

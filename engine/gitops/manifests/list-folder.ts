@@ -7,8 +7,6 @@ import { isSafeName } from "./tree-walk.ts";
 
 /** Folders below folders; deeper ones are an accident or an attack. */
 export const DEPTH_MAX = 32;
-/** All that is read at once is kept until the last of it is there. */
-export const BLOBS_PER_READ = 512;
 
 /** Files that other deployers, or the programs around them, make manifests of. */
 const UNRENDERED = /\.(jsonnet|cue|ya?ml\.(tpl|gotmpl|j2|erb))$/i;

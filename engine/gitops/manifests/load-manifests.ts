@@ -9,17 +9,19 @@ import { combineUnits, type CombinedUnits } from "./combine-units.ts";
 import { ofAllUnits, perUnit } from "./objects-by-unit.ts";
 import { createFileTransform, createSealedTransform, type FileTransform } from "./file-transform.ts";
 import type { CommitInfo, GitObjects, TreeEntry } from "../git/git-source.ts";
+import { OversizedObject } from "../git/stored-object.ts";
 import { parseIgnorePatterns, type IgnoreRule } from "./ignore-patterns.ts";
 import type { RenderChart } from "../kustomize/chart-generator.ts";
 import type { RepositoryFiles } from "../kustomize/repository-files.ts";
 import { LeftOutFolders } from "./left-out-folders.ts";
 import { findLinkedFolders, type LinkedEntry } from "./linked-folders.ts";
-import { BLOBS_PER_READ, DEPTH_MAX, isManifestName, listFolder, type FileRef, type FolderListing } from "./list-folder.ts";
+import { DEPTH_MAX, isManifestName, listFolder, type FileRef, type FolderListing } from "./list-folder.ts";
 import { findOutOfBounds, findOutOfSource } from "./check-bounds.ts";
 import { findOrderProblems, hasDependencies } from "./order-graph.ts";
-import { parseTransformed, type ParsedFile } from "./parse-manifests.ts";
+import { parseTransformed, unreadFile, type ParsedFile } from "./parse-manifests.ts";
 import { sortProblems, type Problem } from "./problem.ts";
 import { CONFIG_FILE, defaultRepositoryConfig, normalisePath, parseRepositoryConfig, type RepositoryConfig } from "./repository-config.ts";
+import { readBlobs } from "./read-blobs.ts";
 import { FolderRenderer, type RenderedFolder } from "./render-folder.ts";
 import { DEFAULT_PARENTS, resolveUnits, type ResolvedUnits, type Unit } from "./resolve-units.ts";
 import { adaptToSource, type SourceRule } from "./source-rules.ts";
@@ -138,7 +140,7 @@ export class ManifestLoader {
     try {
       return await this.#loadWithKinds(objects, commit, adaptUnits);
     } catch (error) {
-      if (error instanceof TreeFault) return emptyState(commit, this.#options.cluster, error.message);
+      if (error instanceof TreeFault || error instanceof OversizedObject) return emptyState(commit, this.#options.cluster, error.message);
       throw error;
     }
   }
@@ -386,20 +388,16 @@ export class ManifestLoader {
         else parsed.set(key, known);
       }
     }
-    const all = [...missing];
     const turns = new Turns(FILES_PER_TURN);
-    for (let start = 0; start < all.length; start += BLOBS_PER_READ) {
-      const batch = all.slice(start, start + BLOBS_PER_READ);
-      const contents = await objects.blobs(batch.map(([, { file }]) => file.blob));
-      this.counters.blobsRead += batch.length;
-      for (const [index, [key, { file, transform }]] of batch.entries()) {
-        await turns.next();
-        const { openLookups, generation } = this.kinds;
-        const result = await parseTransformed(contents[index] ?? Buffer.alloc(0), file.path, transform, this.kinds);
-        this.counters.filesParsed++;
-        this.#files.set(this.kinds.openLookups === openLookups ? key : `${key} ${generation}`, result);
-        parsed.set(key, result);
-      }
+    const files = [...missing].map(([key, { file, transform }]) => ({ ...file, key, transform }));
+    for await (const [{ key, path, transform }, content] of readBlobs(objects, files)) {
+      await turns.next();
+      const { openLookups, generation } = this.kinds;
+      const result = content instanceof OversizedObject ? unreadFile(content) : await parseTransformed(content, path, transform, this.kinds);
+      this.counters.blobsRead++;
+      this.counters.filesParsed++;
+      this.#files.set(this.kinds.openLookups === openLookups ? key : `${key} ${generation}`, result);
+      parsed.set(key, result);
     }
     return parsed;
   }

@@ -5,6 +5,7 @@ import { checkManifest } from "./check-manifest.ts";
 import { withoutValues } from "./explain-error.ts";
 import { explainYaml } from "./explain-yaml.ts";
 import type { FileTransform } from "./file-transform.ts";
+import type { OversizedObject } from "../git/stored-object.ts";
 import { KustomizeError } from "../kustomize/kustomize-error.ts";
 import { refuseLfsPointer } from "../kustomize/lfs-pointer.ts";
 import type { Problem } from "./problem.ts";
@@ -45,6 +46,11 @@ export interface ParsedFile {
 }
 
 const FILE_BYTES_MAX = BUNDLE_YAML_LIMITS.bytesMax;
+
+/** Instead of a file that is too long to be read. */
+export function unreadFile(why: OversizedObject): ParsedFile {
+  return { objects: [], problems: [{ line: 1, message: why.message }], notices: [] };
+}
 
 /** Reads one manifest file. Never throws: everything wrong with it is a problem with a line. */
 function parseManifests(content: Buffer, kinds: ServedKinds): ParsedFile {

@@ -1,0 +1,72 @@
+import { promises as fs } from "node:fs";
+import path from "node:path";
+import { FileWindows } from "./file-windows.ts";
+import { readLooseObject } from "./loose-object.ts";
+import { PackFile } from "./pack-file.ts";
+import type { StoredObject } from "./stored-object.ts";
+
+/** Bases that are in other packs, one behind the other. No pack that Git has made has any. */
+const ELSEWHERE_MAX = 50;
+
+/** All objects of some object folders. What another process has added, or packed anew, is found as well. */
+export class ObjectFolders {
+  readonly #folders: readonly string[];
+  readonly #packs = new Map<string, PackFile>();
+  #windows = new FileWindows();
+
+  constructor(folders: readonly string[]) {
+    this.#folders = folders;
+  }
+
+  /** Rejects for an object that is missing or broken, and with an OversizedObject for one that is longer than what is read here. */
+  async read(id: string, depth = 0): Promise<StoredObject> {
+    if (!/^[0-9a-f]{40}$/.test(id)) throw new Error(`${id} is no name of an object`);
+    if (depth > ELSEWHERE_MAX) throw new Error(`object ${id} is made of objects of too many packs`);
+    const found = (await this.#readLoose(id)) ?? (await this.#readPacked(id, depth)) ?? ((await this.#look()) ? await this.#readPacked(id, depth) : undefined);
+    if (found === undefined) throw new Error(`object ${id} is missing`);
+    return found;
+  }
+
+  /** Lets go of what was read of packs, those among it that others have replaced. */
+  forgetPacks(): void {
+    this.#packs.clear();
+    this.#windows = new FileWindows();
+  }
+
+  async #readLoose(id: string): Promise<StoredObject | undefined> {
+    for (const folder of this.#folders) {
+      const found = await readLooseObject(folder, id);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  async #readPacked(id: string, depth: number): Promise<StoredObject | undefined> {
+    for (const [file, pack] of this.#packs) {
+      const offset = pack.find(id);
+      if (offset === undefined) continue;
+      try {
+        return await pack.read(id, offset, (base) => this.read(base, depth + 1));
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+        this.#packs.delete(file); // Git has packed what was in it into another one
+      }
+    }
+    return undefined;
+  }
+
+  /** Whether there are packs that were not there before. */
+  async #look(): Promise<boolean> {
+    let isNew = false;
+    for (const folder of this.#folders) {
+      const names = await fs.readdir(path.join(folder, "pack")).catch(() => [] as string[]); // without packs there is no such folder
+      for (const name of names) {
+        const file = path.join(folder, "pack", name);
+        if (!name.endsWith(".idx") || this.#packs.has(file)) continue;
+        this.#packs.set(file, await PackFile.open(file, this.#windows));
+        isNew = true;
+      }
+    }
+    return isNew;
+  }
+}

@@ -1,0 +1,65 @@
+import type { CommitInfo, TreeEntry } from "./git-source.ts";
+
+const ID_BYTES = 20;
+
+/** The entries of a tree's content, by name. Throws for what is no tree. Pure. */
+export function parseTree(content: Buffer): readonly TreeEntry[] {
+  const entries: TreeEntry[] = [];
+  for (let at = 0; at < content.length;) {
+    const space = content.indexOf(0x20, at);
+    const end = content.indexOf(0, space);
+    if (space < 0 || end < 0 || end + ID_BYTES >= content.length) throw new Error("a tree ends in the middle of an entry");
+    const id = content.toString("hex", end + 1, end + 1 + ID_BYTES);
+    entries.push({ name: content.toString("utf8", space + 1, end), id, is: entryKind(content.toString("latin1", at, space)) });
+    at = end + 1 + ID_BYTES;
+  }
+  // Git sorts folders as if their names ended in a slash.
+  return entries.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+}
+
+function entryKind(mode: string): TreeEntry["is"] {
+  if (mode === "040000" || mode === "40000") return "directory";
+  if (mode === "120000") return "symlink";
+  return mode === "160000" ? "submodule" : "file";
+}
+
+/** What a commit's content says: headers, an empty line, the message. Throws for what is no commit. Pure. */
+export function parseCommit(id: string, content: Buffer): CommitInfo {
+  const text = content.toString("utf8");
+  const end = text.indexOf("\n\n");
+  const headers = (end < 0 ? text : text.slice(0, end)).split("\n");
+  // Git reads the beginning by position: a `parent` further down is a header like any other.
+  const tree = headerValue(headers[0], "tree");
+  if (tree === undefined) throw new Error(`object ${id} is no commit`);
+  const parents: string[] = [];
+  for (const line of headers.slice(1)) {
+    const parent = headerValue(line, "parent");
+    if (parent === undefined) break;
+    parents.push(parent);
+  }
+  const [, author = "", email = "", seconds = "0"] = /^author (.*?) ?<(.*)>(?: *(\d+))?/.exec(headers.find((line) => line.startsWith("author ")) ?? "") ?? [];
+  return { id, tree, parents, message: end < 0 ? "" : withOneEnd(text.slice(end + 2)), author, email, time: Number(seconds) * 1000 };
+}
+
+function headerValue(line: string | undefined, name: string): string | undefined {
+  return line?.startsWith(`${name} `) === true ? line.slice(name.length + 1) : undefined;
+}
+
+/** Lines as Git's own programs write them, and one break at the end. */
+function withOneEnd(message: string): string {
+  const lines = message.replaceAll("\r", "").replace(/^\n+/, "");
+  return `${lines.slice(0, lines.length - trailingBreaks(lines))}\n`;
+}
+
+function trailingBreaks(text: string): number {
+  let count = 0;
+  while (text[text.length - 1 - count] === "\n") count++;
+  return count;
+}
+
+/** The object that a tag names. Throws for what is no tag. Pure. */
+export function parseTag(content: Buffer): string {
+  const [, id] = /^object ([0-9a-f]{40})\n/.exec(content.toString("latin1", 0, 64)) ?? [];
+  if (id === undefined) throw new Error("a tag names no object");
+  return id;
+}
