@@ -458,6 +458,7 @@ export class Synchroniser {
       return;
     }
     this.#orphans.observe(object, identity, !isGone && this.#admitted?.state.objects.has(identity) !== true);
+    this.units.noteEnd(identity, object);
     if (this.#memory.observe(identity, object, isGone)) this.#requestPass();
     if (this.units.mayRelease(identity, isGone)) this.#requestPass();
     const unit = this.units.unitOf(identity) ?? this.units.unitOfRoot(this.#options.view.rootOf(object));

@@ -9,8 +9,9 @@ import { APPLICATION_LABEL, type DesiredObject, type DesiredState } from "../man
 import type { ActionResult } from "./execute-plan.ts";
 import type { HealthState } from "../health/health.ts";
 import { describeEntry, entryIdentity, foreignEntries, hasLeaving, nextInventory, withLeaving } from "./inventory.ts";
-import { goesWhenDone, isRun } from "../manifests/hook-policies.ts";
-import { objectsByUnit, perUnit, type UnitObjects } from "../manifests/objects-by-unit.ts";
+import { goingWhenDone, runsToItsEnd } from "./finished-runs.ts";
+import { objectsByUnit, type UnitObjects } from "../manifests/objects-by-unit.ts";
+import { isApplied } from "../plan/field-ownership.ts";
 import { whyStillThere } from "../plan/plan-deletions.ts";
 import { activeHolds, describeHold } from "../plan/restraints.ts";
 import { formatFieldChange, isBookkeeping } from "../plan/field-diff.ts";
@@ -435,6 +436,18 @@ export class UnitReporter {
     }
   }
 
+  /** What is done may be gone before anybody looks at it again: a Job whose time to live is nothing goes at once. */
+  noteEnd(identity: string, live: KubeObject): void {
+    const desired = this.#objects.get(identity);
+    const record = desired === undefined ? undefined : this.#units.get(desired.unit);
+    if (desired === undefined || record === undefined || !runsToItsEnd(desired) || this.isFinished(desired)) return;
+    const { state } = computeDesiredHealth(desired, { ...this.#observation, liveOf: () => live }, this.#options.clock.now());
+    // One that a commit has changed meanwhile is done with something else.
+    if (state !== "Healthy" || !isApplied(desired.resource, desired.object, live)) return;
+    record.finished = new Map(this.#finishedOf(desired.unit)).set(identity, contentDigest(desired.object));
+    this.#dirty.add(desired.unit);
+  }
+
   /** Remembers Jobs and hooks that are done: their time to live may remove them, and they must not run again for that. */
   #noteFinished(record: UnitRecord): void {
     const jobs = record.objects.filter(runsToItsEnd);
@@ -464,12 +477,6 @@ export class UnitReporter {
     };
   }
 }
-
-function runsToItsEnd(desired: DesiredObject): boolean {
-  return desired.object.kind === "Job" || isRun(desired);
-}
-
-const goingWhenDone = perUnit((objects) => objects.filter(goesWhenDone));
 
 function holdsOf(application: Application | undefined, now: number): { readonly holds?: readonly string[] } {
   const holds = activeHolds(application?.spec?.holds, now).map(describeHold);

@@ -67,6 +67,27 @@ describe("hooks", () => {
     await eventually("only the newest hooks to be left", async () => (await jobs()).length === 2);
   });
 
+  test("and Jobs whose time to live is nothing run once, although they are gone before anybody looks", async () => {
+    await copy.commit({
+      "migrate.yaml": jobYaml("migrate", { "mainstay.dev/hook": "before" }),
+      "import.yaml": jobYaml("import", {}),
+      "a.yaml": configMapYaml("a"),
+    });
+    expect((await copy.push("-o", "no-wait")).text).toContain("accepted");
+    for (const name of ["migrate", "import"]) await cluster.client.for(jobResource).delete("default", await endJob("Complete", name), { propagationPolicy: "Background" });
+    await cluster.gitops.firstSyncHealthy;
+    expect(await maps()).toEqual(["a"]);
+    expect(await jobs()).toEqual([]);
+    await cluster.stopGitOps();
+    await cluster.startGitOps();
+    await copy.commit({ "a.yaml": configMapYaml("a", { key: "2" }) });
+    expect((await copy.push("-o", "no-wait")).code).toBe(0);
+    // Another content of the unit is another run of the hook; the Job is what it was.
+    await cluster.client.for(jobResource).delete("default", await endJob("Complete", "migrate"), { propagationPolicy: "Background" });
+    await eventually("the commit", async () => (await cluster.client.for(configMapResource).get("default", "a")).data?.["key"] === "2");
+    expect(await jobs()).toEqual([]);
+  });
+
   test("that go slowly when they are over are not run again for that", async () => {
     await copy.commit({ "migrate.yaml": jobYaml("migrate", { "mainstay.dev/hook": "before" }), "a.yaml": configMapYaml("a") });
     await copy.push("-o", "no-wait");
