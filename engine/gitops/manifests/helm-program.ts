@@ -3,9 +3,11 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { formatYaml } from "../../apimachinery/yaml.ts";
-import type { ChartRequest, RenderChart } from "../kustomize/chart-generator.ts";
+import type { ChartRequest, ChartValues, RenderChart } from "../kustomize/chart-generator.ts";
 import { KustomizeError, type Place } from "../kustomize/kustomize-error.ts";
 import { inheritedEnvironment } from "../git/native-git.ts";
+import { explainHelm } from "./explain-helm.ts";
+import type { Problem } from "./problem.ts";
 
 /** A chart that takes longer does something a template should not. */
 const TIMEOUT_MS = 60_000;
@@ -27,10 +29,13 @@ export function createChartRenderer(program = "helm"): RenderChart {
     const work = await mkdtemp(path.join(os.tmpdir(), "mainstay-chart-"));
     try {
       const chart = path.join(work, "chart");
+      const own: ChartValues[] = [];
       for (const [file, id] of await build.files.list(request.folder)) {
         const target = path.join(chart, file);
         await mkdir(path.dirname(target), { recursive: true });
-        await writeFile(target, await build.files.readId(id, `${request.folder}/${file}`, build));
+        const content = await build.files.readId(id, `${request.folder}/${file}`, build);
+        if (file === "values.yaml") own.push({ is: "file", path: `${request.folder}/${file}`, content });
+        await writeFile(target, content);
       }
       const values: string[] = [];
       for (const [index, source] of request.values.entries()) {
@@ -38,7 +43,7 @@ export function createChartRenderer(program = "helm"): RenderChart {
         await writeFile(file, source.is === "file" ? source.content : formatYaml(source.values), { mode: 0o600 });
         values.push("-f", file);
       }
-      return await run(program, [...chartArgs(request, chart), ...values], work, place);
+      return await run(program, [...chartArgs(request, chart), ...values], work, (errors) => explainHelm(errors, [...own, ...request.values], place), place);
     } finally {
       await rm(work, { recursive: true, force: true });
     }
@@ -60,7 +65,7 @@ function chartArgs(request: ChartRequest, chart: string): readonly string[] {
   ];
 }
 
-function run(program: string, args: readonly string[], work: string, place: Place): Promise<string> {
+function run(program: string, args: readonly string[], work: string, explain: (errors: string) => readonly Problem[], place: Place): Promise<string> {
   const failed = (message: string, isTransient = false) => new KustomizeError([{ ...place, message }], isTransient);
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
@@ -89,20 +94,9 @@ function run(program: string, args: readonly string[], work: string, place: Plac
     );
     child.on("close", (code, signal) => {
       if (code === 0) resolve(Buffer.concat(out).toString("utf8"));
-      else
-        reject(
-          failed(
-            signal !== null
-              ? `${program} was stopped: it took more than ${TIMEOUT_MS / 1000} s or wrote more than ${OUTPUT_BYTES_MAX >> 20} MiB`
-              : `helm: ${lastLine(errors).replaceAll(`${work}/`, "")}`,
-            signal !== null,
-          ),
-        );
+      else if (signal !== null)
+        reject(failed(`${program} was stopped: it took more than ${TIMEOUT_MS / 1000} s or wrote more than ${OUTPUT_BYTES_MAX >> 20} MiB`, true));
+      else reject(new KustomizeError(explain(errors.replaceAll(`${work}/`, ""))));
     });
   });
-}
-
-function lastLine(text: string): string {
-  const lines = text.split("\n").filter((line) => line.trim() !== "");
-  return (lines.find((line) => /^Error:/.test(line)) ?? lines.at(-1) ?? "failed without a word").replace(/^Error:\s*/, "");
 }
