@@ -54,19 +54,27 @@ export interface ServerLife {
 
 /** The checks behind the three endpoints, by upstream's names, where each may be asked for or excluded alone. */
 export function healthChecks(
-  store: ObjectStore,
+  store: Pick<ObjectStore, "storage" | "revision">,
   { isStarted, isEnding }: ServerLife,
   more: readonly HealthCheck[] = [],
 ): Readonly<Record<HealthEndpoint, readonly HealthCheck[]>> {
   // A server that answers at all does both: its log is written by the loop that answers.
   const alive: readonly HealthCheck[] = ["ping", "log"].map((name) => ({ name, check: () => {} }));
   const storage: HealthCheck = { name: "etcd", check: async () => void (await store.storage.currentRevision()) };
+  // No new process would help a store whose disk is full, but who can choose goes to another server.
+  const writes: HealthCheck = {
+    name: "etcd-readiness",
+    check: () => {
+      const problem = store.storage.writeProblem?.();
+      refuseUnless(problem === undefined, `the store takes no writes: ${problem}`);
+    },
+  };
   const requireCache = () => refuseUnless(store.revision() > 0, "the cache has not been filled yet");
   const requireStart = () => refuseUnless(isStarted(), "the system's namespaces are not there yet");
   const shutdown: HealthCheck = { name: "shutdown", check: () => refuseUnless(!isEnding(), "process is shutting down") };
   const stages = [...FOLLOWERS.map((name) => ({ name, check: requireCache })), ...FIRST_OBJECTS.map((name) => ({ name, check: requireStart }))];
   const live = [...alive, storage, ...more, ...stages];
-  return { healthz: live, livez: live, readyz: [...alive, storage, { name: "informer-sync", check: requireCache }, ...more, ...stages, shutdown] };
+  return { healthz: live, livez: live, readyz: [...alive, storage, writes, { name: "informer-sync", check: requireCache }, ...more, ...stages, shutdown] };
 }
 
 /** Where it is kept how checks went. */

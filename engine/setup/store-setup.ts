@@ -10,6 +10,7 @@ import type { ServerConfig } from "../options/config.ts";
 import { catalog } from "../resources/catalog.ts";
 import { createCompactor } from "../storage/compactor.ts";
 import { meterStorageSize, withStorageMetrics } from "../storage/metered-storage.ts";
+import { withWatchedWrites } from "../storage/watched-writes.ts";
 import { ObjectStore } from "../storage/object-store.ts";
 import type { Storage } from "../storage/storage.ts";
 import { renewStoredForm } from "../storage/stored-form.ts";
@@ -37,7 +38,13 @@ export async function setUpStore(
   meterProcess(metrics, clock);
   meterStorageSize(metrics, storage);
   await renewStoredForm(encryption.storage, catalog, logger);
-  const store = new ObjectStore({ storage: withStorageMetrics(encryption.storage, metrics, clock), resources: catalog, clock, logger, tracer });
+  const store = new ObjectStore({
+    storage: withWatchedWrites(withStorageMetrics(encryption.storage, metrics, clock), clock),
+    resources: catalog,
+    clock,
+    logger,
+    tracer,
+  });
   // The store must run before the API can answer, and until nothing asks it any more.
   scope.start(
     service("store", (running) => store.run(running)),

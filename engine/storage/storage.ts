@@ -33,6 +33,8 @@ export interface Storage {
   isStale?(key: string): boolean;
   /** What the store takes up where it is kept, in bytes: only of those that are kept anywhere. Rejects when that cannot be told now. */
   sizeBytes?(): Promise<number>;
+  /** Why it takes no writes although it may answer reads; undefined while nothing tells that. Only of those whose writes are watched. */
+  writeProblem?(): string | undefined;
   close(): Promise<void>;
 }
 

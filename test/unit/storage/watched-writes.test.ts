@@ -1,0 +1,54 @@
+import { expect, test } from "vitest";
+import { silentLogger } from "../../../engine/lib/log.ts";
+import { HealthMetrics, healthChecks, runHealthChecks } from "../../../engine/server/health.ts";
+import { openMemoryStorage } from "../../../engine/storage/memory-storage.ts";
+import { StorageUnavailableError, type Storage } from "../../../engine/storage/storage.ts";
+import { withWatchedWrites } from "../../../engine/storage/watched-writes.ts";
+import { VirtualClock } from "../../kit/virtual-clock.ts";
+
+test("a server whose store answers and takes no writes is not ready, and is again with the first write, and lives all the while", async () => {
+  const clock = new VirtualClock();
+  const memory = openMemoryStorage();
+  let isFull = false;
+  const full: Storage = {
+    ...forwarded(memory),
+    commit: async (conditions, operations) => {
+      if (isFull) throw new StorageUnavailableError("the store refused: database or disk is full", "none");
+      return memory.commit(conditions, operations);
+    },
+  };
+  const storage = withWatchedWrites(full, clock);
+  const checks = healthChecks({ storage, revision: () => 1 }, { isStarted: () => true, isEnding: () => false });
+  const codes = () =>
+    Promise.all(
+      (["readyz", "livez"] as const).map(async (endpoint) => {
+        const records = { metrics: new HealthMetrics(), logger: silentLogger };
+        return (await runHealthChecks(endpoint, checks[endpoint], new URLSearchParams("verbose"), records)).code;
+      }),
+    );
+  const write = () => storage.commit([], [{ do: "put", key: "/a", value: Buffer.from("x") }]);
+  await write();
+  isFull = true;
+  await expect(write()).rejects.toThrow("disk is full");
+  expect(await codes()).toEqual([200, 200]);
+  await clock.advance(6_000);
+  expect(await codes()).toEqual([500, 200]);
+  // What was refused for another reason than room says nothing of it.
+  isFull = false;
+  await storage.commit([{ key: "/a", modRevision: 99 }], [{ do: "put", key: "/a", value: Buffer.from("y") }]);
+  expect(storage.writeProblem?.()).toContain("disk is full");
+  await write();
+  expect(await codes()).toEqual([200, 200]);
+});
+
+function forwarded(inner: Storage): Storage {
+  return {
+    currentRevision: () => inner.currentRevision(),
+    get: (key) => inner.get(key),
+    list: (prefix, options) => inner.list(prefix, options),
+    commit: (conditions, operations) => inner.commit(conditions, operations),
+    watch: (prefix, afterRevision, signal) => inner.watch(prefix, afterRevision, signal),
+    compact: (revision) => inner.compact(revision),
+    close: () => inner.close(),
+  };
+}
