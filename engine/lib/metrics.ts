@@ -62,7 +62,7 @@ export class MetricsRegistry {
     const family = this.#family(name, help, "histogram");
     const cellsOf = (id: string): Cells => {
       let cells = family.cells.get(id);
-      if (cells === undefined) family.cells.set(id, (cells = { counts: new Float64Array(buckets.length), sum: 0, count: 0, buckets }));
+      if (cells === undefined) family.cells.set(id, (cells = { counts: new Float64Array(buckets.length), sum: 0, count: 0, isForgotten: false, buckets }));
       return cells;
     };
     return {
@@ -70,10 +70,18 @@ export class MetricsRegistry {
       bind: (labels) => {
         const id = key(labels);
         let cells: Cells | undefined;
-        return (value) => observe((cells ??= cellsOf(id)), value);
+        return (value) => observe(cells === undefined || cells.isForgotten ? (cells = cellsOf(id)) : cells, value);
       },
-      remove: (labels) => void family.cells.delete(textOf(labels)),
+      remove: (labels) => forgetCells(family, textOf(labels)),
     };
+  }
+
+  /** Forgets all series about kinds that are gone, those with labels `group` and `resource`; what is still said of one begins anew. */
+  forgetKinds(isGone: (group: string, resource: string) => boolean): void {
+    for (const family of this.#families.values()) {
+      for (const id of family.values.keys()) if (isAbout(id, isGone)) family.values.delete(id);
+      for (const id of family.cells.keys()) if (isAbout(id, isGone)) forgetCells(family, id);
+    }
   }
 
   /** The page that `/metrics` serves. */
@@ -147,6 +155,8 @@ export interface Histogram {
 interface Cells {
   readonly counts: Float64Array;
   readonly buckets: readonly number[];
+  /** Whether it is in no family any more. */
+  isForgotten: boolean;
   sum: number;
   count: number;
 }
@@ -162,6 +172,19 @@ function textOf(labels: Labels): string {
     .sort()
     .map((name) => `${name}="${(labels[name] ?? "").replace(/\\/g, "\\\\").replace(/"/g, '\\"').replace(/\n/g, "\\n")}"`)
     .join(",");
+}
+
+function forgetCells(family: Family, id: string): void {
+  const cells = family.cells.get(id);
+  if (cells === undefined) return;
+  cells.isForgotten = true;
+  family.cells.delete(id);
+}
+
+function isAbout(id: string, isKind: (group: string, resource: string) => boolean): boolean {
+  const group = /(?:^|,)group="([^"]*)"/.exec(id)?.[1];
+  const resource = /(?:^|,)resource="([^"]*)"/.exec(id)?.[1];
+  return group !== undefined && resource !== undefined && isKind(group, resource);
 }
 
 /** Counts are cumulative: a value counts in its bucket and in all above it. */

@@ -9,7 +9,7 @@ import { beginLocalRecord } from "./audit/local-record.ts";
 import { readRemote } from "./aggregation/remote-call.ts";
 import { runFilters } from "./filters.ts";
 import { attributesOfAddress } from "./request-attributes.ts";
-import { meterObjects, RequestMetrics } from "./request-metrics.ts";
+import { forgetGoneKinds, meterObjects, RequestMetrics } from "./request-metrics.ts";
 
 /**
  * The API server without any transport: requests in, results out, StatusErrors thrown.
@@ -24,6 +24,7 @@ export class ApiServer implements ApiHandler {
     this.parts = parts;
     this.metrics = metrics;
     this.requests = parts.requests;
+    forgetGoneKinds(metrics, this.requests, parts.resources);
     meterObjects(metrics, parts.store, parts.resources);
   }
 

@@ -91,6 +91,12 @@ export class RequestMetrics {
     return () => void running.watches--;
   }
 
+  /** Makes room for other kinds. */
+  forgetKinds(isGone: (group: string, resource: string) => boolean): void {
+    for (const [key, { labels, running }] of this.#series)
+      if (running.watches === 0 && isGone(labels["group"] ?? "", labels["resource"] ?? "")) this.#series.delete(key);
+  }
+
   #of(request: ApiRequest): Series {
     const { group, version, resource } = request.resource;
     const verb = normalizedVerb(request.verb, request.verb === "patch" && request.patchType === "apply");
@@ -143,7 +149,21 @@ export function normalizedVerb(verb: ApiRequest["verb"], isApply: boolean): stri
   return isApply ? "APPLY" : VERBS[verb];
 }
 
-/** How many objects there are of every kind that has been asked for, and how large what they are kept in is. */
+/** Forgets what was counted of custom kinds once they are no longer served: clusters that make and delete many would keep all of it. */
+export function forgetGoneKinds(registry: MetricsRegistry, requests: RequestMetrics, resources: ResourceIndex): void {
+  let generation = resources.generation;
+  registry.beforeRender(() => {
+    if (resources.generation === generation) return;
+    generation = resources.generation;
+    const served = new Set(resources.all.map(({ group, resource }) => `${group}/${resource}`));
+    // Of those without a group there are none that could go, and what is counted together bears none.
+    const isGone = (group: string, resource: string) => group !== "" && !served.has(`${group}/${resource}`);
+    requests.forgetKinds(isGone);
+    registry.forgetKinds(isGone);
+  });
+}
+
+/** How many objects there are of every kind that has been asked for. */
 export function meterObjects(registry: MetricsRegistry, store: ObjectStore, resources: ResourceIndex): void {
   const objects = registry.gauge("apiserver_resource_objects", "Objects that are stored, by their kind.");
   const older = registry.gauge("apiserver_storage_objects", "Objects that are stored, by their kind.");

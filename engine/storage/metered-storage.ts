@@ -5,6 +5,9 @@ import type { Operation, Storage, StorageEvent, WatchBatch } from "./storage.ts"
 
 const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 2, 5, 10, 30];
 
+/** Operations by kind whose labels are kept put together; they are put together again when custom kinds have come and gone. */
+const KNOWN_MAX = 5_000;
+
 type Meter = (operation: string, key: string) => (isFailed: boolean) => void;
 
 /** A store that counts and times what is asked of it, under upstream's names: whatever the store is, dashboards look for etcd's. */
@@ -58,6 +61,7 @@ function createMeter(registry: MetricsRegistry, clock: Clock): Meter {
     const id = `${operation} ${kind.group}/${kind.resource}`;
     let series = known.get(id);
     if (series === undefined) {
+      if (known.size >= KNOWN_MAX) known.clear();
       const labels = { operation, ...kind };
       known.set(id, (series = { observe: durations.bind(labels), count: requests.bind(labels), fail: errors.bind(labels) }));
     }

@@ -2,9 +2,11 @@ import { expect, test } from "vitest";
 import { RequestNotes } from "../../../engine/apimachinery/request-notes.ts";
 import { MetricsRegistry } from "../../../engine/lib/metrics.ts";
 import { meterProcess } from "../../../engine/lib/process-metrics.ts";
+import { customResourceDefinitionResource } from "../../../engine/resources/apiextensions/custom-resource-definition.ts";
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
 import { meterStorageSize, withStorageMetrics } from "../../../engine/storage/metered-storage.ts";
 import { openMemoryStorage } from "../../../engine/storage/memory-storage.ts";
+import { cronTabs, establish, tabs } from "../../kit/custom-kinds.ts";
 import { startTestApi } from "../../kit/test-api.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";
 
@@ -149,4 +151,28 @@ test("who calls, what they may, and what admission makes of it is counted, by ki
     }),
   ).rejects.toThrow("not found");
   expect(api.server.metrics.render()).toContain('apiserver_authorization_decisions_total{decision="allowed",name="node",type="Node"} 1');
+});
+
+test("what was counted of a custom kind is forgotten with it, and begins anew when it comes back", async () => {
+  await using api = await startTestApi();
+  const define = async () => {
+    await establish(api.client, cronTabs({ type: "object", "x-kubernetes-preserve-unknown-fields": true }));
+    await api.store.caughtUp();
+    await expect.poll(() => api.client.for(tabs).list("")).toMatchObject({ items: [] });
+  };
+  const counted = (text: string) => text.split("\n").filter((line) => line.includes('resource="crontabs"') && /(?:request_total|duration_seconds_count)\{/.test(line));
+  await define();
+  const before = counted(await api.server.metrics.page());
+  expect(before.length).toBeGreaterThan(1);
+  const definitions = api.client.for(customResourceDefinitionResource);
+  const name = "crontabs.stable.example.com";
+  await definitions.delete("", name);
+  // A controller would do so once its objects are gone.
+  const { metadata, ...definition } = await definitions.get("", name);
+  await definitions.update({ ...definition, metadata: { ...metadata, finalizers: [] } });
+  await expect.poll(() => definitions.list("").then(({ items }) => items.length)).toBe(0);
+  await api.store.caughtUp();
+  await expect.poll(async () => counted(await api.server.metrics.page())).toEqual([]);
+  await define();
+  expect(counted(await api.server.metrics.page()).length).toBeGreaterThan(1);
 });
