@@ -1,20 +1,42 @@
 import { findCondition } from "../../apimachinery/conditions.ts";
 import { backoffMs } from "../../lib/backoff.ts";
 import type { Job, Pod } from "../../resources/types.ts";
-import { failuresWith, isFailed } from "./job-pods.ts";
+import { isBeingDeleted } from "../define-controller.ts";
+import { failuresWith, hasFinalizer, isFailed } from "./job-pods.ts";
 
 /** How long a Job waits before it makes a pod after so many failures in a row: upstream's 10 s, doubled up to 10 min. */
 const BACKOFF = { initialMs: 10_000, maxMs: 10 * 60_000 };
 
-/** What is left of the wait before the next pod may be made; failures count from the last pod that succeeded. Pure. */
-export function computeBackoffMs(job: Job, pods: readonly Pod[], nowMs: number): number {
-  const lastSuccess = Math.max(-Infinity, ...pods.filter((pod) => pod.status?.phase === "Succeeded").map(finishedAtMs));
-  const failures = pods
-    .filter((pod) => isFailed(job, pod))
-    .map(finishedAtMs)
-    .filter((time) => time > lastSuccess);
-  if (failures.length === 0) return 0;
-  return Math.max(0, Math.max(...failures) + backoffMs(BACKOFF, failures.length) - nowMs);
+/** Failures since the last pod that succeeded, those of pods that are gone among them. */
+export interface FailureRun {
+  readonly jobUid: string;
+  readonly count: number;
+  /** When the last of them ended; -Infinity when there is none. */
+  readonly lastMs: number;
+  /** Ends that are in the count, of pods that are still there. */
+  readonly noted: ReadonlySet<string>;
+}
+
+/**
+ * What is known of a Job's failures once its pods have been looked at again: each end counts once. One whom nobody has told anything knows
+ * what the pods tell that are there. What the Job takes away itself is no failure: it has no finalizer any more. Pure.
+ */
+export function noteFailures(known: FailureRun | undefined, job: Job, members: readonly Pod[]): FailureRun {
+  const before = known?.jobUid === job.metadata.uid ? known : undefined;
+  const failed = members.filter((pod) => isFailed(job, pod) && (hasFinalizer(pod) || !isBeingDeleted(pod)));
+  const succeeded = members.filter((pod) => pod.status?.phase === "Succeeded");
+  const noted = new Set([...failed.map((pod) => `${pod.metadata.uid} failed`), ...succeeded.map((pod) => `${pod.metadata.uid} succeeded`)]);
+  const lastSuccessMs = latest(succeeded.filter((pod) => before?.noted.has(`${pod.metadata.uid} succeeded`) !== true));
+  const isNew = (pod: Pod) => lastSuccessMs !== -Infinity || before?.noted.has(`${pod.metadata.uid} failed`) !== true;
+  const counted = failed.filter((pod) => isNew(pod) && finishedAtMs(pod) > lastSuccessMs);
+  const kept = lastSuccessMs === -Infinity ? before : undefined;
+  const count = (kept?.count ?? 0) + counted.length;
+  return { jobUid: job.metadata.uid ?? "", count, lastMs: Math.max(kept?.lastMs ?? -Infinity, latest(counted)), noted };
+}
+
+/** What is left of the wait before the next pod may be made. Pure. */
+export function computeBackoffMs({ count, lastMs }: FailureRun, nowMs: number): number {
+  return count === 0 ? 0 : Math.max(0, lastMs + backoffMs(BACKOFF, count) - nowMs);
 }
 
 /** The same for one index, whose last failed pod knows the failures before it. */
@@ -23,13 +45,18 @@ export function computeIndexBackoffMs(job: Job, lastFailed: Pod, nowMs: number):
   return Math.max(0, finishedAtMs(lastFailed) + backoffMs(BACKOFF, counted + ignored) - nowMs);
 }
 
-/** When the last container ended, or else the best guess there is. */
-function finishedAtMs({ metadata, status }: Pod): number {
-  const ends = [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])]
-    .map((container) => Date.parse(container.state?.terminated?.finishedAt ?? ""))
-    .filter((time) => !Number.isNaN(time));
-  if (ends.length > 0) return Math.max(...ends);
+function latest(pods: readonly Pod[]): number {
+  return Math.max(-Infinity, ...pods.map(finishedAtMs));
+}
+
+/** When the last container ended, or else the best guess there is: upstream's, in its order. */
+function finishedAtMs({ metadata, spec, status }: Pod): number {
+  const sidecars = new Set((spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === "Always").map(({ name }) => name));
+  const statuses = [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? []).filter(({ name }) => sidecars.has(name))];
+  const ends = statuses.map(({ state }) => Date.parse(state?.terminated?.finishedAt ?? ""));
+  if (ends.length > 0 && ends.every((time) => !Number.isNaN(time))) return Math.max(...ends);
+  const ready = findCondition(status?.conditions, "Ready");
+  if (ready?.status === "False" && ready.lastTransitionTime) return Date.parse(ready.lastTransitionTime);
   if (metadata.deletionTimestamp !== undefined) return Date.parse(metadata.deletionTimestamp) - (metadata.deletionGracePeriodSeconds ?? 0) * 1000;
-  const unready = findCondition(status?.conditions, "Ready")?.lastTransitionTime;
-  return Date.parse(unready ?? metadata.creationTimestamp ?? "") || 0;
+  return Date.parse(metadata.creationTimestamp ?? "") || 0;
 }

@@ -31,7 +31,7 @@ export function planJobScale(job: Job, view: JobView, nowMs: number): JobScale {
   const missing = Math.min(BURST_MAX, wanted - active.length - (replacesOnlyFailed(job) ? terminating.length : 0));
   if (missing <= 0) return NOTHING;
   if (isIndexed(job) && spec.backoffLimitPerIndex !== undefined) return addIndexes(job, view, missing, nowMs);
-  const backoffMs = computeBackoffMs(job, view.members, nowMs);
+  const backoffMs = computeBackoffMs(view.failures, nowMs);
   if (backoffMs > 0) return { ...NOTHING, waitMs: backoffMs };
   if (!isIndexed(job)) return { ...NOTHING, add: Array.from({ length: missing }, () => newJobPod(job)) };
   return {

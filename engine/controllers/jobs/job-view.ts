@@ -5,6 +5,7 @@ import { hasIndex, indexCount, parseIndexSet, withIndexes, type IndexSet } from 
 import type { Job, Pod } from "../../resources/types.ts";
 import { isBeingDeleted } from "../define-controller.ts";
 import { isPodActive, isPodTerminating } from "../pods.ts";
+import { noteFailures, type FailureRun } from "./job-backoff.ts";
 import { judgeFailure } from "./job-failure-policy.ts";
 import { failuresBefore, failuresWith, hasFinalizer, indexOf, isFailed, isIndexed } from "./job-pods.ts";
 
@@ -12,6 +13,8 @@ export interface JobInputs {
   readonly job: Job;
   /** Pods it owns, and pods of its namespace without an owner. */
   readonly pods: readonly Pod[];
+  /** What is remembered of pods that failed; only what pods tell that are there where it is absent. */
+  readonly failures?: FailureRun;
 }
 
 /**
@@ -38,9 +41,10 @@ export interface JobView {
   readonly failedIndexes: IndexSet;
   /** By index, the failed pod that tells its successor how often the index has failed; it keeps its finalizer until then. */
   readonly lastFailed: ReadonlyMap<number, Pod>;
+  readonly failures: FailureRun;
 }
 
-export function viewJob({ job, pods }: JobInputs): JobView {
+export function viewJob({ job, pods, failures }: JobInputs): JobView {
   const { members, adopted, released } = claim(job, pods);
   const active = members.filter(isPodActive);
   const { uncountedTerminatedPods: lists, succeeded = 0, failed = 0 } = job.status ?? {};
@@ -67,6 +71,7 @@ export function viewJob({ job, pods }: JobInputs): JobView {
     succeededIndexes,
     failedIndexes,
     lastFailed: computeLastFailed(job, members, active, succeededIndexes, failedIndexes),
+    failures: failures ?? noteFailures(undefined, job, members),
   };
 }
 

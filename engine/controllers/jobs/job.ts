@@ -9,8 +9,10 @@ import type { ControllerContext } from "../controller-context.ts";
 import { watch, type ControllerDefinition } from "../define-controller.ts";
 import { ownerKeys } from "../owner-keys.ts";
 import { ORPHAN_INDEX, orphanIndex, OWNER_INDEX, ownerIndex } from "../pods.ts";
+import { noteFailures, type FailureRun } from "./job-backoff.ts";
 import { letGo, planJob } from "./job-plan.ts";
 import { hasFinalizer } from "./job-pods.ts";
+import { finishedCondition } from "./job-state.ts";
 import { concludeJob } from "./job-status.ts";
 import type { JobInputs } from "./job-view.ts";
 
@@ -20,6 +22,8 @@ export function jobController({ informers }: ControllerContext): ControllerDefin
   const pods = informers.informer(podResource);
   pods.addIndex(OWNER_INDEX, ownerIndex);
   pods.addIndex(ORPHAN_INDEX, orphanIndex);
+  // A Job whose failed pods are deleted waits all the same. A controller that starts anew knows only of those that are there.
+  const failures = new Map<string, FailureRun>();
   const ownersOf = ownerKeys(jobs, ({ spec }) => spec.selector);
   return {
     name: "job-controller",
@@ -27,8 +31,12 @@ export function jobController({ informers }: ControllerContext): ControllerDefin
     observe(key) {
       const { namespace, name } = splitKey(key);
       const job = jobs.get(namespace, name);
+      if (job === undefined || !isOurs(job) || finishedCondition(job) !== undefined) failures.delete(key);
       if (job === undefined || !isOurs(job)) return undefined;
-      return { job, pods: [...pods.byIndex(OWNER_INDEX, job.metadata.uid ?? ""), ...pods.byIndex(ORPHAN_INDEX, namespace)] };
+      const own = pods.byIndex(OWNER_INDEX, job.metadata.uid ?? "");
+      const known = noteFailures(failures.get(key), job, own);
+      if (finishedCondition(job) === undefined) failures.set(key, known);
+      return { job, pods: [...own, ...pods.byIndex(ORPHAN_INDEX, namespace)], failures: known };
     },
     plan: planJob,
     conclude: concludeJob,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Action } from "../../../engine/controllers/define-controller.ts";
+import { computeBackoffMs, noteFailures, type FailureRun } from "../../../engine/controllers/jobs/job-backoff.ts";
 import { planJob } from "../../../engine/controllers/jobs/job-plan.ts";
 import { newJobPod } from "../../../engine/controllers/jobs/job-pods.ts";
 import { computeJobStatus, concludeJob } from "../../../engine/controllers/jobs/job-status.ts";
@@ -253,5 +254,36 @@ describe("a Job that is suspended", () => {
     expect(conditions(status(paused({ activeDeadlineSeconds: 60 }, before), []))).toEqual(["Suspended=True undefined"]);
     const next = status(paused({ suspend: false, activeDeadlineSeconds: 60 }, before), []);
     expect([next.startTime, conditions(next)]).toEqual([at(3_600), ["Suspended=False JobResumed"]]);
+  });
+});
+
+describe("a Job's failures in a row", () => {
+  const waitMs = (pods: readonly (readonly Pod[])[], nowSeconds: number) =>
+    computeBackoffMs(
+      pods.reduce<FailureRun | undefined>((known, members) => noteFailures(known, job(), members), undefined)!, // one look at least
+      START + nowSeconds * 1000,
+    );
+  test.each<[string, readonly (readonly Pod[])[], number]>([
+    ["are remembered when their pods are gone", [[failed("a", { endedAt: 90 })], [failed("b", { endedAt: 99 })], []], 19],
+    ["count once, however often their pods are looked at", [[failed("a", { endedAt: 99 })], [failed("a", { endedAt: 99 })]], 9],
+    ["end with a success", [[failed("a", { endedAt: 90 })], [done("b", { endedAt: 95 })]], 0],
+    ["begin anew after it", [[failed("a", { endedAt: 90 }), done("b", { endedAt: 95 })], [failed("c", { endedAt: 99 })]], 9],
+    ["are those of pods that somebody takes away", [[pod("a", { deletedAt: 129 })], []], 9],
+    ["are not those of pods that the Job takes away", [[pod("a", { deletedAt: 99, isCounted: true }), failed("b", { deletedAt: 99, endedAt: 99, isCounted: true })], []], 0],
+    ["are known by those that are still there to a controller that starts anew", [[failed("a", { endedAt: 90, isCounted: true }), failed("b", { endedAt: 99, isCounted: true })]], 19],
+  ])("%s", (_what, looks, seconds) => {
+    expect(waitMs(looks, 100)).toBe(seconds * 1000);
+  });
+
+  test("of a pod with several containers count from the end of the last one, and from its deletion while one runs", () => {
+    const both = failed("a", { endedAt: 90, deletedAt: 129 });
+    const status = { ...both.status, containerStatuses: [...(both.status?.containerStatuses ?? []), { name: "b", image: "", imageID: "", ready: true, restartCount: 0, state: { running: {} } }] };
+    expect(waitMs([[{ ...both, status }]], 100)).toBe(9_000);
+  });
+
+  test("are those of this very Job, and not of one of its name before it", () => {
+    const known = noteFailures(undefined, job(), [failed("a", { endedAt: 99 })]);
+    const another = { ...job(), metadata: { ...job().metadata, uid: "another" } };
+    expect(noteFailures(known, another, []).count).toBe(0);
   });
 });
