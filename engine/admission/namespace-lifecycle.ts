@@ -4,7 +4,7 @@ import { namespaceResource } from "../resources/core/namespace.ts";
 import { isKind, type AdmissionAttributes, type AdmissionPlugin, type AdmissionReader } from "./admission.ts";
 
 /** Namespaces the cluster cannot be without. */
-export const IMMORTAL_NAMESPACES: readonly string[] = ["default", "kube-system", "kube-public", "kube-node-lease"];
+export const IMMORTAL_NAMESPACES: readonly string[] = ["default", "kube-system", "kube-public"];
 
 /** Nothing is written into a namespace that does not exist, nothing new into one that is ending, and some never end. */
 export const namespaceLifecycle: AdmissionPlugin = {

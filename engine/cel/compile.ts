@@ -20,7 +20,7 @@ import { stringLibrary } from "./library/strings.ts";
 import { urlLibrary } from "./library/urls.ts";
 import { parseExpression, qualifiedName } from "./parser.ts";
 import { Lazy, planExpression } from "./planner.ts";
-import { DYN, formatType, isAssignable, type CelType, type ObjectType } from "./types.ts";
+import { DYN, formatType, isAssignable, substitute, type CelType, type ObjectType } from "./types.ts";
 
 /** Kubernetes' budget for one evaluation of one expression. */
 export const CALL_COST_MAX = 1_000_000;
@@ -32,6 +32,8 @@ export interface CompileOptions {
   readonly messages?: readonly ObjectType[];
   /** What the expression must give, any of these. Anything when absent. */
   readonly results?: readonly CelType[];
+  /** Whether it must be known to give one of `results` before it is evaluated; if not, what may turn out to be one is taken. */
+  readonly refusesDynamic?: boolean;
 }
 
 export interface EvaluateOptions {
@@ -90,8 +92,11 @@ export function compileExpression(source: string, options: CompileOptions): CelP
   const wrongLiterals = literalIssues(checked.types.keys());
   if (wrongLiterals.length > 0) throw new CelCompileError(source, wrongLiterals);
   const wanted = options.results;
-  if (wanted !== undefined && checked.type.kind !== "dyn" && !wanted.some((type) => isAssignable(type, checked.type, new Map()))) {
-    throw new CelCompileError(source, [{ message: `must evaluate to ${wanted.map(formatType).join(" or ")}, got ${formatType(checked.type)}`, at: 0 }]);
+  const type = substitute(checked.type, new Map());
+  const isFitting = (other: CelType) =>
+    options.refusesDynamic === true ? formatType(other) === formatType(type) : type.kind === "dyn" || isAssignable(other, type, new Map());
+  if (wanted !== undefined && !wanted.some(isFitting)) {
+    throw new CelCompileError(source, [{ message: `must evaluate to ${wanted.map(formatType).join(" or ")}, got ${formatType(type)}`, at: 0 }]);
   }
   const step = planExpression(expr, checked, names);
   const used = new Set(

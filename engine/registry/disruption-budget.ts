@@ -40,6 +40,15 @@ function covers({ spec, metadata }: PodDisruptionBudget, pod: Pod): boolean {
   return metadata.namespace === pod.metadata.namespace && !isEmpty && labelSelectorPredicate(spec?.selector)(pod.metadata.labels);
 }
 
+/** Why no disruption is left; how many pods are healthy says nothing where they could not be counted. */
+function whySpent({ conditions = [], desiredHealthy, currentHealthy }: NonNullable<PodDisruptionBudget["status"]>): string {
+  const refused = conditions.find(({ type, status, message }) => type === "DisruptionAllowed" && status === "False" && message !== "");
+  const refuses = "does not allow evicting pods currently";
+  if (refused?.reason === "SyncFailed") return `${refuses} because it failed sync: ${refused.message}`;
+  if (currentHealthy <= desiredHealthy) return `needs ${desiredHealthy} healthy pods and has ${currentHealthy} currently`;
+  return refused === undefined ? refuses : `${refuses} (${refused.reason}): ${refused.message}`;
+}
+
 /** The budget with one disruption less, which names the pod so that it no longer counts as healthy. Throws the Status of a budget that is spent. */
 export function spendDisruption(budget: PodDisruptionBudget, podName: string, nowText: string): PodDisruptionBudget {
   const { metadata, status } = budget;
@@ -54,8 +63,7 @@ export function spendDisruption(budget: PodDisruptionBudget, podName: string, no
       name,
       "DisruptedPods map too big - too many evictions not confirmed by PDB controller",
     );
-  if (allowed === 0)
-    throw tooManyRequests(`The disruption budget ${name} needs ${status.desiredHealthy} healthy pods and has ${status.currentHealthy} currently`, 0);
+  if (allowed === 0) throw tooManyRequests(`The disruption budget ${name} ${whySpent(status)}`, 0);
   const left = { ...status, disruptionsAllowed: allowed - 1, disruptedPods: { ...status.disruptedPods, [podName]: nowText } };
   return { ...budget, status: left.disruptionsAllowed === 0 ? withDisruptionAllowed(left, nowText) : left };
 }

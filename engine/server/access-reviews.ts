@@ -1,5 +1,5 @@
 import type { UserInfo } from "../apimachinery/api-request.ts";
-import { invalid, invalidField, type FieldError } from "../apimachinery/field-error.ts";
+import { invalid, invalidField, requiredField, type FieldError } from "../apimachinery/field-error.ts";
 import { escapeFieldValue } from "../apimachinery/selectors.ts";
 import { badRequest, joinProblems } from "../apimachinery/status-error.ts";
 import type { AuthorizationAttributes } from "../auth/authorize.ts";
@@ -18,19 +18,19 @@ const GROUP = "authorization.k8s.io";
 
 /** May the one who asks do it? */
 export function reviewSelf(parts: ServerParts, user: UserInfo, { spec }: SelfSubjectAccessReview): Promise<object> {
-  refuse("SelfSubjectAccessReview", targetErrors(spec));
+  refuse(targetErrors(spec));
   return decide(parts, user, spec);
 }
 
 /** May somebody do it? */
 export function reviewSubject(parts: ServerParts, { spec }: SubjectAccessReview): Promise<object> {
-  refuse("SubjectAccessReview", [...targetErrors(spec), ...subjectErrors(spec)]);
+  refuse([...targetErrors(spec), ...subjectErrors(spec)]);
   return decide(parts, userOf(spec), spec);
 }
 
 /** May somebody do it in the namespace that the request went to? */
 export function reviewLocally(parts: ServerParts, namespace: string, { spec }: LocalSubjectAccessReview): Promise<object> {
-  refuse("LocalSubjectAccessReview", [
+  refuse([
     ...targetErrors(spec),
     ...subjectErrors(spec),
     ...(spec.resourceAttributes !== undefined && (spec.resourceAttributes.namespace ?? "") !== namespace
@@ -128,7 +128,12 @@ function targetErrors({ resourceAttributes: asked, nonResourceAttributes: path }
     return [invalidField("spec.resourceAttributes", null, "exactly one of nonResourceAttributes or resourceAttributes must be specified")];
   return (["fieldSelector", "labelSelector"] as const).flatMap((name) => {
     const selector = asked?.[name];
-    if (selector === undefined || !selector.rawSelector || (selector.requirements ?? []).length === 0) return [];
+    if (selector === undefined) return [];
+    const at = `spec.resourceAttributes.${name}`;
+    const hasRequirements = (selector.requirements ?? []).length > 0;
+    if (!selector.rawSelector && !hasRequirements)
+      return [requiredField(`${at}.requirements`, `when ${at} is specified, requirements or rawSelector is required`)];
+    if (!selector.rawSelector || !hasRequirements) return [];
     return [invalidField(`spec.resourceAttributes.${name}.rawSelector`, selector.rawSelector, "may not specified at the same time as requirements")];
   });
 }
@@ -137,6 +142,7 @@ function subjectErrors({ user = "", groups = [] }: SubjectAccessReviewSpec): Fie
   return user === "" && groups.length === 0 ? [invalidField("spec.user", user, "at least one of user or group must be specified")] : [];
 }
 
-function refuse(kind: string, errors: readonly FieldError[]): void {
-  if (errors.length > 0) throw invalid(GROUP, kind, "", errors);
+/** Upstream leaves the kind out. */
+function refuse(errors: readonly FieldError[]): void {
+  if (errors.length > 0) throw invalid(GROUP, "", "", errors);
 }

@@ -53,7 +53,7 @@ export async function bootstrapCluster(handler: ApiHandler, options: BootstrapOp
   await ensureAll(
     client,
     namespaceResource,
-    IMMORTAL_NAMESPACES.map((name) => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } })),
+    [...IMMORTAL_NAMESPACES, "kube-node-lease"].map((name) => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } })),
   );
   const { authenticationFacts: facts, flowControlClock: clock } = options;
   // Together: the store commits at once what is written at the same time.

@@ -12,6 +12,7 @@ import { evictionKind } from "../registry/eviction.ts";
 import { evict } from "./evict.ts";
 import { completeTokenRequest, planToken, refuseOtherName, tokenRequestKind } from "./token-request.ts";
 import { refuseShape } from "../registry/validate-object.ts";
+import { finalizersErrors } from "../resources/core/namespace.ts";
 import { nodeResource } from "../resources/core/node.ts";
 import { podResource } from "../resources/core/pod.ts";
 import { secretResource } from "../resources/core/secret.ts";
@@ -132,15 +133,22 @@ export async function finalizeNamespace(exchange: Exchange<RequestOf<"update">>)
   if (schemaErrors.length > 0) refuseShape(definition, object, schemaErrors);
   const wanted = object as Namespace & KubeObject; // decoded by the definition of namespaces
   if (request.options.dryRun === true) throw new StatusError("BadRequest", "namespaces/finalize has no dry run");
+  let last: KubeObject | undefined;
   const { encoded } = await parts.store.update(definition, "", request.name, async ({ object: current }) => {
+    last = undefined;
     checkUpdatePreconditions(definition, request.name, wanted, current);
     const attributes = admissionAttributes(exchange, { operation: "UPDATE", name: request.name, object: wanted, old: current }, request.options);
     const admitted: Namespace = await parts.admission.mutate(attributes, wanted);
     const { spec } = current as Namespace; // as above
     const next = withMetadata({ ...current, spec: { ...spec, finalizers: admitted.spec?.finalizers ?? [] } }, {});
     await parts.admission.validate({ ...attributes, object: next });
-    if (isDeletedByUpdate(next, current)) return { do: "delete" };
+    const errors = finalizersErrors(admitted.spec?.finalizers ?? []);
+    if (errors.length > 0) refuseShape(definition, next, errors);
+    if (isDeletedByUpdate(next, current)) {
+      last = next;
+      return { do: "delete" };
+    }
     return isSameState(next, current) ? { do: "keep" } : { do: "write", object: next };
   });
-  return objectResult(200, encoded);
+  return objectResult(200, last === undefined ? encoded : madeUp(last));
 }

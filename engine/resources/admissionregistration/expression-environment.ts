@@ -72,5 +72,5 @@ export function conditionPrograms(hasParams: boolean): ProgramCache {
 }
 
 function conditionOptions(hasParams: boolean): CompileOptions {
-  return { variables: admissionVariables({ hasParams, hasAuthorizer: true }), results: [BOOL] };
+  return { variables: admissionVariables({ hasParams, hasAuthorizer: true }), results: [BOOL], refusesDynamic: true };
 }

@@ -36,7 +36,10 @@ export function compileError(compiled: Compiled | undefined, at: string): FieldE
 /** A result of a wrong type is said as upstream says it, without a place. */
 function compileFailure({ issues, message }: CelCompileError): string {
   const [wrongResult] = issues.filter((issue) => issue.message.startsWith("must evaluate to "));
-  return wrongResult === undefined ? `compilation failed: ${message}` : wrongResult.message.replace(", got ", " but got ");
+  if (wrongResult === undefined) return `compilation failed: ${message}`;
+  const [, wanted = "", given = ""] = /^must evaluate to (.*), got (.*)$/.exec(wrongResult.message) ?? [];
+  const types = wanted.split(" or ").map((type) => (type === "null" ? "null_type" : type));
+  return `must evaluate to ${types.length === 1 ? wanted : `one of [${types.join(" ")}]`} but got ${given}`;
 }
 
 function compileCondition(expression: string, hasParams: boolean): Compiled {
@@ -55,7 +58,7 @@ export function validateVariables(variables: readonly Variable[], compiled: read
       ? [requiredField(`${at}[${index}].name`, "name is not specified")]
       : isIdentifier(name)
         ? []
-        : [invalidField(`${at}[${index}].name`, name, "name is not a valid CEL identifier")]),
+        : [invalidField(`${at}[${index}].name`, name, "must be a valid CEL identifier")]),
     ...(expression.trim() === ""
       ? [requiredField(`${at}[${index}].expression`, "expression is not specified")]
       : compileError(compiled[index]?.expression, `${at}[${index}].expression`)),

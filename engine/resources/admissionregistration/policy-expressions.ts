@@ -53,12 +53,14 @@ function compileValidating(spec: ValidatingAdmissionPolicySpec): ValidatingExpre
     variables,
     validations: (spec.validations ?? []).map((validation) => ({
       validation,
-      expression: compile(validation.expression, { variables: asking, results: [BOOL] }),
-      message: validation.messageExpression ? compile(validation.messageExpression, { variables: telling, results: [STRING] }) : undefined,
+      expression: compile(validation.expression, { variables: asking, results: [BOOL], refusesDynamic: true }),
+      message: validation.messageExpression
+        ? compile(validation.messageExpression, { variables: telling, results: [STRING], refusesDynamic: true })
+        : undefined,
     })),
     annotations: (spec.auditAnnotations ?? []).map((annotation) => ({
       annotation,
-      value: compile(annotation.valueExpression, { variables: asking, results: [STRING, NULL] }),
+      value: compile(annotation.valueExpression, { variables: asking, results: [STRING, NULL], refusesDynamic: true }),
     })),
   };
 }
@@ -72,8 +74,13 @@ function compileMutating(spec: MutatingAdmissionPolicySpec): MutatingExpressions
       mutation,
       patch:
         mutation.patchType === "JSONPatch"
-          ? compile(mutation.jsonPatch?.expression ?? "", { variables: asking, messages: [OBJECT, JSON_PATCH], results: [listOf(JSON_PATCH)] })
-          : compile(mutation.applyConfiguration?.expression ?? "", { variables: asking, messages: [OBJECT], results: [OBJECT] }),
+          ? compile(mutation.jsonPatch?.expression ?? "", {
+              variables: asking,
+              messages: [OBJECT, JSON_PATCH],
+              results: [listOf(JSON_PATCH)],
+              refusesDynamic: true,
+            })
+          : compile(mutation.applyConfiguration?.expression ?? "", { variables: asking, messages: [OBJECT], results: [OBJECT], refusesDynamic: true }),
     })),
   };
 }

@@ -85,7 +85,7 @@ function validateValidation({ expression, message = "", messageExpression = "", 
   if (messageExpression !== "" && messageExpression.trim() === "")
     errors.push(invalidField(`${at}.messageExpression`, messageExpression, "must be non-empty if specified"));
   if (message !== "" && message.trim() === "") errors.push(invalidField(`${at}.message`, message, "message must be non-empty if specified"));
-  else if (/[\n\r]/.test(message.trim())) errors.push(invalidField(`${at}.message`, message, "message must not contain line breaks"));
+  else if (/[\n\r]/.test(message.trim())) errors.push(invalidField(`${at}.message`, message, "must not contain line breaks"));
   if (reason !== undefined && !REASONS.includes(reason)) errors.push(unsupportedValue(`${at}.reason`, reason, REASONS));
   return errors;
 }

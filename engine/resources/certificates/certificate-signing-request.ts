@@ -18,6 +18,7 @@ import { loadSchema } from "../load-schema.ts";
 import type { CertificateSigningRequest, CertificateSigningRequestCondition } from "../types.ts";
 
 const EXPIRATION_SECONDS_MIN = 600;
+const LEGACY_SIGNER = "kubernetes.io/legacy-unknown";
 
 /** Bounds on the two parts of a signer's name. */
 const DOMAIN_LENGTH_MAX = 253;
@@ -65,6 +66,7 @@ export const certificateSigningRequestResource = defineResource<CertificateSigni
     prepareForCreate: ({ status: _status, ...request }) => ({ ...request, status: {} }),
     prepareForUpdate: (request, old) => ({ ...request, spec: old.spec, ...(old.status === undefined ? {} : { status: old.status }) }),
     validate: validateRequest,
+    validateNew: validateNewRequest,
     validateStatusUpdate: (request, old) => [...validateConditions(request, old, ["Approved", "Denied"]), ...validateCertificate(request, old)],
     withTimes: withConditionTimes,
     // Who signs says nothing about approval, and the other way round.
@@ -82,9 +84,9 @@ export const certificateSigningRequestResource = defineResource<CertificateSigni
         scope: (request, old) => ({
           ...old,
           metadata: request.metadata,
-          status: { ...old.status, ...(request.status?.conditions === undefined ? {} : { conditions: request.status.conditions }) },
+          status: { ...old.status, conditions: request.status?.conditions ?? [] },
         }),
-        validate: (request, old) => validateConditions(request, old, ["Failed"]),
+        validate: (request, old) => validateConditions(request, old, []),
       },
     },
   ],
@@ -122,6 +124,13 @@ function validateRequest({ spec }: CertificateSigningRequest): readonly FieldErr
   if (spec.expirationSeconds !== undefined && spec.expirationSeconds < EXPIRATION_SECONDS_MIN)
     errors.push(invalidField("spec.expirationSeconds", spec.expirationSeconds, "may not specify a duration less than 600 seconds (10 minutes)"));
   return [...errors, ...validateSignerName(spec.signerName, "spec.signerName")];
+}
+
+/** It was for requests of a version that is gone; those that have it keep it. */
+function validateNewRequest({ spec }: CertificateSigningRequest): readonly FieldError[] {
+  return spec.signerName === LEGACY_SIGNER
+    ? [invalidField("spec.signerName", spec.signerName, "the legacy signerName is not allowed via this API version")]
+    : [];
 }
 
 /** A domain with at least two parts, and one path segment after it. Of each the first bad part is told. */
@@ -171,8 +180,9 @@ function validateConditions(
     ...conditionStatusErrors(condition, `${field}[${index}].status`),
     ...(repeats[index] === true ? [duplicateField(`${field}[${index}].type`, condition.type)] : []),
   ]);
-  if (has(conditions, "Approved") && has(conditions, "Denied"))
-    errors.push(invalidField(field, "Approved,Denied", "Approved and Denied conditions are mutually exclusive"));
+  const decisions = conditions.filter(({ type }) => type === "Approved" || type === "Denied");
+  const second = decisions.find(({ type }) => type !== decisions[0]?.type);
+  if (second !== undefined) errors.push(invalidField(field, second.type, "Approved and Denied conditions are mutually exclusive"));
   for (const type of ["Approved", "Denied", "Failed"]) {
     const before = oldStatus.conditions?.find((condition) => condition.type === type);
     const after = conditions.find((condition) => condition.type === type);
@@ -187,17 +197,19 @@ function validateConditions(
 
 function validateCertificate({ status = {} }: CertificateSigningRequest, { status: old = {} }: CertificateSigningRequest): FieldError[] {
   const { certificate = "" } = status;
-  if (old.certificate && certificate !== old.certificate)
-    return [forbiddenField("status.certificate", "updates may not set certificate content if existing certificate content is present")];
+  if (old.certificate && certificate !== old.certificate) return [forbiddenField("status.certificate", "updates may not modify existing certificate content")];
   if (certificate === "") return [];
-  const pem = Buffer.from(certificate, "base64").toString("latin1");
-  return /^-----BEGIN CERTIFICATE-----\r?\n[^-]+-----END CERTIFICATE-----/m.test(pem)
-    ? []
-    : [invalidField("status.certificate", "<certificate data>", 'must contain at least one PEM block of type "CERTIFICATE"')];
+  const problem = certificateProblem(Buffer.from(certificate, "base64").toString("latin1"));
+  return problem === undefined ? [] : [invalidField("status.certificate", "<certificate data>", problem)];
 }
 
-function has(conditions: readonly CertificateSigningRequestCondition[], type: string): boolean {
-  return conditions.some((condition) => condition.type === type);
+function certificateProblem(pem: string): string | undefined {
+  const blocks = [...pem.matchAll(/^-----BEGIN ([^\n]*?)-----\r?\n([^-]*)-----END \1-----/gm)];
+  for (const [, type = "", text = ""] of blocks) {
+    if (type !== "CERTIFICATE") return `only CERTIFICATE PEM blocks are allowed, found ${JSON.stringify(type)}`;
+    if (text.includes(":")) return "no PEM block headers are permitted";
+  }
+  return blocks.length === 0 ? "must contain at least one CERTIFICATE PEM block" : undefined;
 }
 
 /** Conditions without times are new: they have changed now, unless one of the same type and status was there. */

@@ -78,6 +78,11 @@ function nameErrors(item: LimitRangeItem, at: string): FieldError[] {
   return errors;
 }
 
+/** Kubernetes' own resources may be promised more than once, but for huge pages. */
+function isOvercommitAllowed(name: string): boolean {
+  return (!name.includes("/") || name.includes("kubernetes.io/")) && !name.startsWith("hugepages-");
+}
+
 /** Smallest, default and largest amounts must be in order. */
 function amountErrors(item: LimitRangeItem, at: string): FieldError[] {
   const names = new Set([item.max, item.min, item.default, item.defaultRequest, item.maxLimitRequestRatio].flatMap((list) => Object.keys(list ?? {})));
@@ -99,6 +104,8 @@ function amountErrors(item: LimitRangeItem, at: string): FieldError[] {
     if (isAbove(request, limit)) add("defaultRequest", request, `default request value ${text(request)} is greater than default limit value ${text(limit)}`);
     if (isAbove(min, limit)) add("default", min, `min value ${text(min)} is greater than default value ${text(limit)}`);
     if (isAbove(limit, max)) add("default", max, `default value ${text(limit)} is greater than max value ${text(max)}`);
+    if (!isOvercommitAllowed(name) && limit !== undefined && request !== undefined && compareQuantities(limit, request) !== 0)
+      add("defaultRequest", request, `default value ${text(limit)} must equal to defaultRequest value ${text(request)} in ${name}`);
     if (ratio === undefined) continue;
     if (parseQuantity(ratio) < 1) add("maxLimitRequestRatio", ratio, `ratio ${text(ratio)} is less than 1`);
     if (min === undefined || max === undefined || parseQuantity(min) === 0) continue;

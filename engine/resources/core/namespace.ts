@@ -42,13 +42,25 @@ export const namespaceResource = defineResource<Namespace>({
   selectableFields: { "status.phase": (namespace) => namespace.status?.phase ?? "" },
 });
 
+/** What is wrong with the finalizers that a namespace is to have from now on. */
+export function finalizersErrors(names: readonly string[]): FieldError[] {
+  return names.flatMap((name, index) => {
+    const at = `spec.finalizers[${index}]`;
+    const problems = qualifiedNameProblems(name);
+    return [...invalidFields(at, name, problems), ...standardErrors(name, at)];
+  });
+}
+
 /** Somebody's own, by his domain, or one that everybody knows. */
 function finalizerErrors(name: string): FieldError[] {
   const problems = qualifiedNameProblems(name);
-  if (problems.length > 0) return invalidFields("spec.finalizers", name, problems);
+  return problems.length > 0 ? invalidFields("spec.finalizers", name, problems) : standardErrors(name, "spec.finalizers");
+}
+
+function standardErrors(name: string, at: string): FieldError[] {
   return name.includes("/") || STANDARD_FINALIZERS.includes(name)
     ? []
-    : [invalidField("spec.finalizers", name, "name is neither a standard finalizer name nor is it fully qualified")];
+    : [invalidField(at, name, "name is neither a standard finalizer name nor is it fully qualified")];
 }
 
 const STANDARD_FINALIZERS = ["kubernetes", "orphan", "foregroundDeletion"];

@@ -54,12 +54,12 @@ function validateHard(amounts: Amounts, path: string): FieldError[] {
   return Object.entries(amounts).flatMap(([name, amount]) => {
     const at = `${path}[${name}]`;
     const problems = qualifiedNameProblems(name);
-    const errors =
-      problems.length > 0
-        ? invalidFields(at, name, problems)
-        : !name.includes("/") && !isStandardQuotaResource(name)
-          ? [invalidField(at, name, "must be a standard resource for quota")]
-          : [];
+    const isUnknown = !name.includes("/") && !isStandardQuotaResource(name);
+    const errors = [
+      ...invalidFields(at, name, problems),
+      ...(problems.length === 0 && isUnknown && name !== "storage" ? [invalidField(at, name, "must be a standard resource type or fully qualified")] : []),
+      ...(problems.length === 0 && isUnknown ? [invalidField(at, name, "must be a standard resource for quota")] : []),
+    ];
     if (parseQuantity(amount) < 0) errors.push(invalidField(at, canonicalQuantity(amount), "must be greater than or equal to 0"));
     if ((isCountedResource(name) || isExtendedResource(name)) && !Number.isInteger(parseQuantity(amount)))
       errors.push(invalidField(at, canonicalQuantity(amount), "must be an integer"));
@@ -99,15 +99,16 @@ function selectorErrors({ scopeSelector }: ResourceQuotaSpec, hard: Amounts): Fi
   return errors;
 }
 
+const SCOPES_WITHOUT_VALUES = ["BestEffort", "NotBestEffort", "Terminating", "NotTerminating", "CrossNamespacePodAffinity"];
+
 function operatorErrors({ scopeName, operator, values = [] }: ScopedResourceSelectorRequirement, at: string): FieldError[] {
   const errors: FieldError[] = [];
-  const takesValues = scopeName === "PriorityClass" || scopeName === "VolumeAttributesClass";
-  if (!takesValues && operator !== "Exists") {
+  if (SCOPES_WITHOUT_VALUES.includes(scopeName) && operator !== "Exists") {
     errors.push(
       invalidField(
         `${at}.operator`,
         operator,
-        "must be 'Exist' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity",
+        "must be 'Exists' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity",
       ),
     );
   }

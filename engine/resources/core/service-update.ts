@@ -50,6 +50,7 @@ function dropped(spec: ServiceSpec, old: ServiceSpec): ServiceSpec {
     externalTrafficPolicy,
     allocateLoadBalancerNodePorts,
     loadBalancerClass,
+    internalTrafficPolicy,
     ...rest
   } = spec;
   const losesAddress = hasClusterIp(old) && !hasClusterIp(spec);
@@ -61,6 +62,7 @@ function dropped(spec: ServiceSpec, old: ServiceSpec): ServiceSpec {
     ...(losesAddress && isSame("clusterIP", "clusterIPs") ? {} : defined({ clusterIP, clusterIPs })),
     ...(losesAddress && isSame("ipFamilies") ? {} : defined({ ipFamilies })),
     ...(losesAddress && isSame("ipFamilyPolicy") ? {} : defined({ ipFamilyPolicy })),
+    ...(losesAddress && isSame("internalTrafficPolicy") ? {} : defined({ internalTrafficPolicy })),
     ...(hasHealthCheckPort(old) && !hasHealthCheckPort(spec) && healthCheckNodePort === old.healthCheckNodePort ? {} : defined({ healthCheckNodePort })),
     ...(isExternal(old) && !isExternal(spec) && externalTrafficPolicy === old.externalTrafficPolicy ? {} : defined({ externalTrafficPolicy })),
     ...(losesBalancer && allocateLoadBalancerNodePorts === old.allocateLoadBalancerNodePorts ? {} : defined({ allocateLoadBalancerNodePorts })),

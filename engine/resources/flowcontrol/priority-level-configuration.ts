@@ -58,8 +58,7 @@ function queuing(spec: PriorityLevelConfigurationSpec | undefined): QueuingConfi
 
 function validateSpec(name: string, spec: PriorityLevelConfigurationSpec): FieldError[] {
   const errors: FieldError[] = [];
-  if ((name === "exempt") !== (spec.type === "Exempt"))
-    errors.push(invalidField("spec.type", spec.type, "type must be 'Exempt' if and only if name is 'exempt'"));
+  if ((name === "exempt") !== (spec.type === "Exempt")) errors.push(invalidField("spec.type", spec.type, "must be 'Exempt' if and only if `name` is 'exempt'"));
   if (spec.type === "Exempt") {
     if (spec.limited !== undefined) errors.push(forbiddenField("spec.limited", "must be nil if the type is not Limited"));
     if (spec.exempt !== undefined) errors.push(...shareErrors(spec.exempt, "spec.exempt"));

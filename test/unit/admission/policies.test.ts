@@ -94,7 +94,7 @@ describe("policies that validate", () => {
       validations: [{ expression: "!variables.isBig", messageExpression: "'too many: ' + string(variables.count) + ' in ' + namespaceObject.metadata.labels['tier']", message: "fallback" }],
     });
     expect((await failure(configMaps().create(configMap("m", { a: "1", b: "2" })))).message).toContain("denied request: too many: 2 in gold");
-    await api.client.for(validatingAdmissionPolicyResource).patch("", "p", "json", [{ op: "replace", path: "/spec/validations/0/messageExpression", value: "object.none.here" }]);
+    await api.client.for(validatingAdmissionPolicyResource).patch("", "p", "json", [{ op: "replace", path: "/spec/validations/0/messageExpression", value: "string(object.none.here)" }]);
     expect((await failure(configMaps().create(configMap("m", { a: "1", b: "2" })))).message).toContain("denied request: fallback");
     await api.client.for(validatingAdmissionPolicyResource).patch("", "p", "json", [{ op: "replace", path: "/spec/validations/0/messageExpression", value: "'two\\nlines'" }]);
     expect((await failure(configMaps().create(configMap("m", { a: "1", b: "2" })))).message).toContain("denied request: fallback");
@@ -196,11 +196,16 @@ describe("policies that validate", () => {
     ],
     [
       "an annotation that fails",
-      { validations: [{ expression: "true" }], auditAnnotations: [{ key: "k", valueExpression: "object.none.here" }] },
+      { validations: [{ expression: "true" }], auditAnnotations: [{ key: "k", valueExpression: "string(object.none.here)" }] },
       { validationActions: ["Warn"] },
-      "denied request: expression 'object.none.here' resulted in error: no such key: none",
+      "denied request: expression 'string(object.none.here)' resulted in error: no such key: none",
     ],
-    ["a condition that fails", { matchConditions: [{ name: "c", expression: "object.none.here" }] }, {}, "denied request: expression 'object.none.here' resulted in error: no such key: none"],
+    [
+      "a condition that fails",
+      { matchConditions: [{ name: "c", expression: "object.none.here == 1" }] },
+      {},
+      "denied request: expression 'object.none.here == 1' resulted in error: no such key: none",
+    ],
   ])("%s deny, or are passed over by policies that ignore failures", async (_name, spec, binding, message) => {
     await validating("p", { validations: [{ expression: "true" }], ...spec }, binding);
     expect((await failure(configMaps().create(configMap("m")))).message).toContain(message);
@@ -301,6 +306,12 @@ describe("policies that cannot be compiled are refused with the place", () => {
   test.each<[string, Partial<ValidatingAdmissionPolicySpec>, string]>([
     ["validation", { validations: [{ expression: "object.x +" }] }, 'spec.validations[0].expression: Invalid value: "object.x +": compilation failed: ERROR: <input>:1:'],
     ["result", { validations: [{ expression: "'text'" }] }, "spec.validations[0].expression: Invalid value: \"'text'\": must evaluate to bool but got string"],
+    ["result that only an object shows", { validations: [{ expression: "object.x" }] }, 'spec.validations[0].expression: Invalid value: "object.x": must evaluate to bool but got dyn'],
+    [
+      "annotation that only an object shows",
+      { validations: [{ expression: "true" }], auditAnnotations: [{ key: "k", valueExpression: "object.x" }] },
+      'spec.auditAnnotations[0].valueExpression: Invalid value: "object.x": must evaluate to one of [string null_type] but got dyn',
+    ],
     ["message", { validations: [{ expression: "true", messageExpression: "1" }] }, 'spec.validations[0].messageExpression: Invalid value: "1": must evaluate to string but got int'],
     ["authorizer in a message", { validations: [{ expression: "true", messageExpression: "authorizer.path('/').check('get').reason()" }] }, "undeclared reference to 'authorizer'"],
     ["params without a kind", { validations: [{ expression: "params.x == 1" }] }, "undeclared reference to 'params'"],

@@ -168,13 +168,13 @@ describe("which requests a webhook is asked about", () => {
       "a false condition beside one that fails",
       {
         matchConditions: [
-          { name: "bad", expression: "object.nothing.here" },
+          { name: "bad", expression: "object.nothing.here == 1" },
           { name: "no", expression: "false" },
         ],
       },
       0,
     ],
-    ["a condition that fails, where failures are ignored", { failurePolicy: "Ignore", matchConditions: [{ name: "bad", expression: "object.nothing.here" }] }, 0],
+    ["a condition that fails, where failures are ignored", { failurePolicy: "Ignore", matchConditions: [{ name: "bad", expression: "object.nothing.here == 1" }] }, 0],
   ])("%s", async (_name, more, times) => expect(await count(more, () => configMaps().create(configMap("m", { a: "1" }, { app: "web" })))).toBe(times));
 
   test("conditions that ask too much together are told so, each by itself being within its bounds or not", async () => {
@@ -194,11 +194,11 @@ describe("which requests a webhook is asked about", () => {
   });
 
   test("a condition that fails refuses what must not be missed", async () => {
-    const error = await failure(count({ matchConditions: [{ name: "bad", expression: "object.nothing.here" }] }, () => configMaps().create(configMap("m"))));
+    const error = await failure(count({ matchConditions: [{ name: "bad", expression: "object.nothing.here == 1" }] }, () => configMaps().create(configMap("m"))));
     expect(error.status).toMatchObject({
       code: 403,
       reason: "Forbidden",
-      message: expect.stringMatching(/^configmaps "m" is forbidden: expression 'object.nothing.here' resulted in error: no such key: nothing/) as string,
+      message: expect.stringMatching(/^configmaps "m" is forbidden: expression 'object.nothing.here == 1' resulted in error: no such key: nothing/) as string,
     });
   });
 

@@ -85,6 +85,19 @@ describe("an eviction", () => {
 
   test.each<[string, BudgetShape, string, number | undefined]>([
     ["that is spent", { status: { currentHealthy: 2, desiredHealthy: 2 } }, "The disruption budget b needs 2 healthy pods and has 2 currently", undefined],
+    ["that is spent, with more healthy pods than it needs", { status: { currentHealthy: 3, desiredHealthy: 2 } }, "The disruption budget b does not allow evicting pods currently", undefined],
+    [
+      "that is spent, as its condition says",
+      { status: { currentHealthy: 3, desiredHealthy: 2, conditions: [{ type: "DisruptionAllowed", status: "False", reason: "Why", message: "so", lastTransitionTime: at(0) }] } },
+      "The disruption budget b does not allow evicting pods currently (Why): so",
+      undefined,
+    ],
+    [
+      "that could not be counted",
+      { status: { currentHealthy: 1, desiredHealthy: 2, conditions: [{ type: "DisruptionAllowed", status: "False", reason: "SyncFailed", message: "no scale", lastTransitionTime: at(0) }] } },
+      "The disruption budget b does not allow evicting pods currently because it failed sync: no scale",
+      undefined,
+    ],
     ["whose change nobody has looked at yet", { generation: 2, status: { disruptionsAllowed: 3 } }, "The disruption budget b is still being processed by the server.", 10],
   ])("is refused by a budget %s", (_name, shape, why, retryAfterSeconds) => {
     expect(() => spendDisruption(budget(shape), "a", at(9))).toThrow(

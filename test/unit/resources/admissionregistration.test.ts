@@ -136,13 +136,13 @@ describe("validating policies", () => {
       ],
     ],
     ["an empty expression", { validations: [{ expression: " " }] }, ["spec.validations[0].expression: Required value: expression is not specified"]],
-    ["a message of two lines", { validations: [{ expression: "true", message: "a\nb" }] }, ['spec.validations[0].message: Invalid value: "a\\nb": message must not contain line breaks']],
+    ["a message of two lines", { validations: [{ expression: "true", message: "a\nb" }] }, ['spec.validations[0].message: Invalid value: "a\\nb": must not contain line breaks']],
     [
       "an unknown reason",
       { validations: [{ expression: "true", reason: "Because" }] },
       ['spec.validations[0].reason: Unsupported value: "Because": supported values: "Forbidden", "Invalid", "RequestEntityTooLarge"'],
     ],
-    ["a variable whose name is a word of CEL", { variables: [{ name: "in", expression: "1" }] }, ['spec.variables[0].name: Invalid value: "in": name is not a valid CEL identifier']],
+    ["a variable whose name is a word of CEL", { variables: [{ name: "in", expression: "1" }] }, ['spec.variables[0].name: Invalid value: "in": must be a valid CEL identifier']],
     ["a kind of parameters without a version", { paramKind: { kind: "ConfigMap" } }, ["spec.paramKind.apiVersion: Required value"]],
     ["an audit annotation without a value", { auditAnnotations: [{ key: "a", valueExpression: "" }] }, ["spec.auditAnnotations[0].valueExpression: Required value: valueExpression is not specified"]],
     [
@@ -183,7 +183,12 @@ describe("validating policies", () => {
 describe("mutating policies", () => {
   const mutating = (spec: object) =>
     create(mutatingAdmissionPolicyResource, {
-      spec: { matchConstraints: { resourceRules: [rule] }, reinvocationPolicy: "Never", mutations: [{ patchType: "JSONPatch", jsonPatch: { expression: "[]" } }], ...spec },
+      spec: {
+        matchConstraints: { resourceRules: [rule] },
+        reinvocationPolicy: "Never",
+        mutations: [{ patchType: "JSONPatch", jsonPatch: { expression: "[JSONPatch{op: 'remove', path: '/a'}]" } }],
+        ...spec,
+      },
     });
 
   it.each<[string, object, string[]]>([

@@ -267,7 +267,7 @@ const queues = (queuing: object) => ({ spec: { type: "Limited", limited: { limit
 describe("a PriorityLevelConfiguration", () => {
   it.each<[string, object, readonly string[]]>([
     ["is right with queues", queues({}), []],
-    ["is exempt by its name only", { spec: { type: "Exempt" } }, ["spec.type: Invalid value: \"Exempt\": type must be 'Exempt' if and only if name is 'exempt'"]],
+    ["is exempt by its name only", { spec: { type: "Exempt" } }, ["spec.type: Invalid value: \"Exempt\": must be 'Exempt' if and only if `name` is 'exempt'"]],
     ["has limits where it is limited", { spec: { type: "Limited" } }, ["spec.limited: Required value: must not be empty when type is Limited"]],
     ["deals no more queues than there are", queues({ queues: 4, handSize: 5 }), ["spec.limited.limitResponse.queuing.handSize: Invalid value: 5: should not be greater than queues (4)"]],
     [

@@ -106,6 +106,12 @@ describe("a signing request", () => {
     expect(validateSignerName(name, "spec.signerName")).toHaveLength(count);
   });
 
+  test("is for no signer of a version that is gone, unless it was already", () => {
+    const legacy = request({ signerName: "kubernetes.io/legacy-unknown" });
+    expect(texts(strategy.validateNew?.(legacy) ?? [])).toEqual(['spec.signerName: Invalid value: "kubernetes.io/legacy-unknown": the legacy signerName is not allowed via this API version']);
+    expect(texts(strategy.validate?.(legacy) ?? [])).toEqual([]);
+  });
+
   test("starts undecided, keeps what it asks for, and decisions stand", () => {
     expect(strategy.prepareForCreate?.(request({}, { conditions: [condition("Approved")] })).status).toEqual({});
     expect(strategy.prepareForUpdate?.(request({ signerName: "example.com/b" }), request()).spec.signerName).toBe("example.com/a");
@@ -118,9 +124,10 @@ describe("a signing request", () => {
     const decide = (after: readonly string[], before: readonly string[] = []) =>
       texts(validate?.(request({}, { conditions: after.map((type) => condition(type)) }), request({}, { conditions: before.map((type) => condition(type)) })) ?? []);
     expect(decide(["Approved"])).toEqual([]);
-    expect(decide(["Approved", "Denied"])).toEqual(['status.conditions: Invalid value: "Approved,Denied": Approved and Denied conditions are mutually exclusive']);
+    expect(decide(["Approved", "Denied"])).toEqual(['status.conditions: Invalid value: "Denied": Approved and Denied conditions are mutually exclusive']);
     expect(decide([], ["Denied"])).toEqual(['status.conditions: Forbidden: updates may not remove a condition of type "Denied"']);
-    expect(decide(["Failed"])).toEqual(['status.conditions: Forbidden: updates may not add a condition of type "Failed"']);
+    expect(decide(["Failed"])).toEqual([]);
+    expect(scope(request(), request({}, { conditions: [condition("Denied")] })).status?.conditions).toEqual([]);
     expect(texts(validate?.(request({}, { conditions: [condition("Approved", "False")] }), request()) ?? [])).toEqual([
       'status.conditions[0].status: Unsupported value: "False": supported values: "True"',
     ]);
@@ -148,8 +155,10 @@ describe("a signing request", () => {
     const answer = (certificate: string, old?: string) => texts(strategy.validateStatusUpdate?.(request({}, { certificate }), request({}, old === undefined ? {} : { certificate: old })) ?? []);
     const pem = Buffer.from("-----BEGIN CERTIFICATE-----\neA==\n-----END CERTIFICATE-----\n").toString("base64");
     expect(answer(pem)).toEqual([]);
-    expect(answer("eA==")).toEqual(['status.certificate: Invalid value: "<certificate data>": must contain at least one PEM block of type "CERTIFICATE"']);
-    expect(answer("", pem)).toEqual(["status.certificate: Forbidden: updates may not set certificate content if existing certificate content is present"]);
+    expect(answer("eA==")).toEqual(['status.certificate: Invalid value: "<certificate data>": must contain at least one CERTIFICATE PEM block']);
+    const key = Buffer.from("-----BEGIN KEY-----\neA==\n-----END KEY-----\n").toString("base64");
+    expect(answer(key)).toEqual(['status.certificate: Invalid value: "<certificate data>": only CERTIFICATE PEM blocks are allowed, found "KEY"']);
+    expect(answer("", pem)).toEqual(["status.certificate: Forbidden: updates may not modify existing certificate content"]);
   });
 });
 

@@ -131,6 +131,14 @@ describe("a limit range", () => {
     expect(range.spec?.limits?.[0]).toMatchObject({ default: { cpu: "2" }, defaultRequest: { cpu: "1", memory: "1Mi" } });
   });
 
+  it("asks by default for as much as it allows of what cannot be promised twice", () => {
+    const limits = [{ type: "Container", default: { "hugepages-2Mi": "4Mi", "a.b/c": "2", cpu: "2" }, defaultRequest: { "hugepages-2Mi": "2Mi", "a.b/c": "1", cpu: "1" } }];
+    expect(problems(() => create(limitRangeResource, { spec: { limits } }))).toEqual([
+      'spec.limits[0].defaultRequest[a.b/c]: Invalid value: "1": default value 2 must equal to defaultRequest value 1 in a.b/c',
+      'spec.limits[0].defaultRequest[hugepages-2Mi]: Invalid value: "2Mi": default value 4Mi must equal to defaultRequest value 2Mi in hugepages-2Mi',
+    ]);
+  });
+
   it("keeps its amounts in order", () => {
     const limits = [{ type: "Container", min: { cpu: "2" }, max: { cpu: "1" } }, { type: "Pod", default: { cpu: "1" } }, { type: "Pod" }, { type: "PersistentVolumeClaim" }, { type: "Box" }];
     expect(problems(() => create(limitRangeResource, { spec: { limits } }))).toEqual([
@@ -151,7 +159,11 @@ describe("a quota", () => {
     [
       "does not count what nobody knows",
       { hard: { boxes: "1", pods: "1500m" } },
-      ['spec.hard[boxes]: Invalid value: "boxes": must be a standard resource for quota', 'spec.hard[pods]: Invalid value: "1500m": must be an integer'],
+      [
+        'spec.hard[boxes]: Invalid value: "boxes": must be a standard resource type or fully qualified',
+        'spec.hard[boxes]: Invalid value: "boxes": must be a standard resource for quota',
+        'spec.hard[pods]: Invalid value: "1500m": must be an integer',
+      ],
     ],
     ["has scopes that fit what it counts", { hard: { cpu: "1" }, scopes: ["BestEffort"] }, ['spec.scopes: Invalid value: ["BestEffort"]: unsupported scope applied to resource']],
     ["has scopes that fit each other", { hard: { pods: "1" }, scopes: ["Terminating", "NotTerminating"] }, ['spec.scopes: Invalid value: ["Terminating","NotTerminating"]: conflicting scopes']],

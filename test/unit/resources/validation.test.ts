@@ -365,6 +365,7 @@ describe("a Service", () => {
   it("loses its address when it becomes a name", () => {
     const next = update(serviceResource, stored, (old) => ({ ...old, spec: { ...old.spec, type: "ExternalName", externalName: "db.example.com" } }));
     expect(next.spec?.clusterIP).toBeUndefined();
+    expect(next.spec?.internalTrafficPolicy).toBeUndefined();
     expect(next.spec?.ports?.[0]?.nodePort).toBeUndefined();
   });
 

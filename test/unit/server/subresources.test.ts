@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
 import { RequestNotes } from "../../../engine/apimachinery/request-notes.ts";
+import { namespaceResource } from "../../../engine/resources/core/namespace.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
 import { serviceAccountResource } from "../../../engine/resources/core/service-account.ts";
 import type { Pod } from "../../../engine/resources/types.ts";
@@ -182,4 +183,34 @@ describe("a request for a token", () => {
     expect(notes.warnings).toEqual(["requested expiration of 8000 seconds shortened to 7200 seconds"]);
     expect(notes.annotations.get("authentication.kubernetes.io/issued-credential-id")).toMatch(/^JTI=[0-9a-f-]{36}$/);
   });
+});
+
+test("a namespace's finalizers are judged, and who takes the last of them is shown that there are none", async () => {
+  const namespaces = api.client.for(namespaceResource);
+  await createTestNamespace(api.client, "going");
+  const finalize = (...finalizers: string[]) => namespaces.updateSubresource({ apiVersion: "v1", kind: "Namespace", metadata: { name: "going" }, spec: { finalizers } }, "finalize");
+  expect((await failure(finalize("kubernetes", "mine"))).status.message).toBe(
+    'Namespace "going" is invalid: spec.finalizers[1]: Invalid value: "mine": name is neither a standard finalizer name nor is it fully qualified',
+  );
+  expect((await finalize("kubernetes", "x.y/z")).spec?.finalizers).toEqual(["kubernetes", "x.y/z"]);
+  await namespaces.delete("", "going");
+  expect((await finalize()).spec?.finalizers ?? []).toEqual([]);
+  expect((await failure(namespaces.get("", "going"))).status.code).toBe(404);
+});
+
+test("what others may do is asked with selectors that say something", async () => {
+  const reviews = api.client.for<KubeObject>({ group: "authorization.k8s.io", version: "v1", resource: "subjectaccessreviews", kind: "SubjectAccessReview", namespaced: false });
+  const review = (spec: object) => reviews.create({ apiVersion: "authorization.k8s.io/v1", kind: "SubjectAccessReview", metadata: {}, spec } as KubeObject);
+  const at = "spec.resourceAttributes.fieldSelector";
+  expect((await failure(review({ user: "bob", resourceAttributes: { verb: "list", resource: "pods", fieldSelector: {} } }))).status.message).toBe(
+    `.authorization.k8s.io "" is invalid: ${at}.requirements: Required value: when ${at} is specified, requirements or rawSelector is required`,
+  );
+});
+
+test("three namespaces cannot be deleted, and that of the nodes' leases can", async () => {
+  const namespaces = api.client.for(namespaceResource);
+  for (const name of ["kube-system", "kube-public", "kube-node-lease"]) await createTestNamespace(api.client, name).catch(() => undefined); // they may be there
+  for (const name of ["default", "kube-system", "kube-public"])
+    expect((await failure(namespaces.delete("", name))).status.message).toBe(`namespaces "${name}" is forbidden: this namespace may not be deleted`);
+  expect((await namespaces.delete("", "kube-node-lease")).metadata.deletionTimestamp).toBeDefined();
 });
