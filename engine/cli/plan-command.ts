@@ -72,11 +72,11 @@ async function planAgainst(
   for (const definition of (await client.for(customResourceDefinitionResource).list("")).items)
     if (isConditionTrue(definition.status?.conditions, "Established")) loader.kinds.setServed(definition.metadata.name ?? "", definition);
   const state = await loader.load(objects, commit);
+  const { items: all } = await client.for(applicationResource).list("");
   const runs = flags.source === undefined ? repositories.items[0] : await unlessGone(client.for(repositoryResource).get("", flags.source));
-  const secrecy = (await onceConfidential(loader, history, runs?.observed?.commit)).secrecyOf(state, undefined);
+  const secrecy = (await onceConfidential(loader, history, runs?.observed?.commit)).secrecyOf(state, undefined, all);
   const applications = new ApplicationStore(client, { repository: flags.source });
   await applications.load();
-  const { items: all } = await client.for(applicationResource).list("");
   const claims = new RepositoryClaims(() => all);
   const owned = [...applications.all(), ...(flags.source === undefined ? claims.findAbandoned(state) : [])];
   const examine = [...state.objects.values()].map((desired) => ({ desired, cause: "commit" as const }));

@@ -8209,6 +8209,10 @@ readonly namespace?: string
  */
 readonly name: string
 /**
+ * Whether it was written in an encrypted file, now or before; what it holds is not shown.
+ */
+readonly confidential?: boolean
+/**
  * Whether it left the repository with a commit that may delete it, and is there still.
  */
 readonly leaving?: boolean

@@ -11,10 +11,19 @@ export interface OwnedEntry {
   readonly entry: InventoryEntry;
 }
 
-export function entryOf(desired: DesiredObject): InventoryEntry {
+/** `before`: what the inventory has of it. What was confidential once stays so: its values are in the cluster, or in what was copied from there. */
+export function entryOf(desired: DesiredObject, before?: InventoryEntry): InventoryEntry {
   const { group, version } = parseApiVersion(desired.object.apiVersion);
   const { namespace, name } = desired.object.metadata;
-  return { group, version, kind: desired.object.kind, ...(namespace === undefined ? {} : { namespace }), name: name ?? "" };
+  const isConfidential = desired.isConfidential === true || before?.confidential === true;
+  return {
+    group,
+    version,
+    kind: desired.object.kind,
+    ...(namespace === undefined ? {} : { namespace }),
+    name: name ?? "",
+    ...(isConfidential ? { confidential: true } : {}),
+  };
 }
 
 export function entryIdentity(entry: InventoryEntry): string {
@@ -80,7 +89,7 @@ export function nextInventory(
 ): readonly InventoryEntry[] {
   const entries = new Map<string, InventoryEntry>();
   for (const entry of held) if (!isReleased(entryIdentity(entry))) entries.set(entryIdentity(entry), entry);
-  for (const object of desired) if (object.unit === unit) entries.set(object.identity, entryOf(object));
+  for (const object of desired) if (object.unit === unit) entries.set(object.identity, entryOf(object, entries.get(object.identity)));
   return [...entries].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, entry]) => entry);
 }
 
@@ -92,6 +101,15 @@ export function withLeaving(inventory: readonly InventoryEntry[], isLeaving: (id
   if (inventory.every((entry) => (entry.leaving === true) === isLeaving(entryIdentity(entry)))) return inventory;
   return inventory.map(({ leaving: _before, ...entry }) => (isLeaving(entryIdentity(entry)) ? { ...entry, leaving: true } : entry));
 }
+
+/** What of an inventory was written in an encrypted file, now or before. */
+export function confidentialEntries(inventory: readonly InventoryEntry[]): ReadonlySet<string> {
+  const found = confidentialOf.get(inventory) ?? new Set(inventory.filter(({ confidential }) => confidential === true).map(entryIdentity));
+  confidentialOf.set(inventory, found);
+  return found;
+}
+
+const confidentialOf = new WeakMap<readonly InventoryEntry[], ReadonlySet<string>>();
 
 /** Whether an inventory has anything that was allowed to go. */
 export function hasLeaving(inventory: readonly InventoryEntry[]): boolean {

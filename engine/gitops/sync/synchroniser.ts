@@ -205,7 +205,7 @@ export class Synchroniser {
       actAs: this.#actAs(state.units),
       restraints: this.#restraints(state.units),
       isForecast: true,
-      secrecy: this.onceConfidential.secrecyOf(state, this.state),
+      secrecy: this.onceConfidential.secrecyOf(state, this.state, this.#applications.all()),
     });
     return { plan, outcomes, ...(await judgeCommit({ ...this.#options, state }, objects, plan)) };
   }
@@ -339,7 +339,7 @@ export class Synchroniser {
       blocked,
       restraints,
       actAs: this.#actAs(state.units),
-      secrecy: this.onceConfidential.secrecyOf(state, this.state),
+      secrecy: this.onceConfidential.secrecyOf(state, this.state, this.#applications.all()),
     });
     if (this.#admitted !== admitted) return true;
     for (const { desired } of examine) {

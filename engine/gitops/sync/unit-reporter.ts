@@ -228,7 +228,8 @@ export class UnitReporter {
         // An Application that someone deleted comes back without its inventory, whether or not anything else changed.
         if (record === undefined || (!touched.has(name) && application.status?.inventory !== undefined)) return;
         const inventory = nextInventory(name, record.objects, application.status?.inventory ?? [], () => false);
-        if (inventory.length === (application.status?.inventory ?? []).length) return;
+        const held = application.status?.inventory ?? [];
+        if (inventory.length === held.length && inventory.every((entry, index) => entry.confidential === held[index]?.confidential)) return;
         await applications.writeStatus(name, {
           health: "Progressing",
           message: "",

@@ -3,7 +3,7 @@ import { deploymentResource } from "../../../engine/resources/apps/deployment.ts
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
 import { namespaceResource } from "../../../engine/resources/core/namespace.ts";
 import { secretResource } from "../../../engine/resources/core/secret.ts";
-import { deploymentYaml } from "../../kit/git.ts";
+import { configMapYaml, deploymentYaml } from "../../kit/git.ts";
 import { eventually, startGitCluster, type GitCluster, type WorkingCopy } from "../../kit/git-cluster.ts";
 import { encryptTree, newAgePair, toSopsYaml, type AgePair } from "../../kit/sops.ts";
 
@@ -84,4 +84,32 @@ describe("an encrypted Secret", () => {
     for (const text of [refused.text, first.text, second.text, await everythingOnStatusBranch()])
       expect(text).not.toMatch(/correct-horse|battery-staple|AGE-SECRET-KEY|Y29ycmVjdC1ob3JzZQ|YmF0dGVyeS1zdGFwbGU/);
   });
+});
+
+test("what was encrypted once is not shown when it comes back in the open, also after it had left and the engine was started again", async () => {
+  const pair = await newAgePair();
+  await cluster.client.for(namespaceResource).create({ apiVersion: "v1", kind: "Namespace", metadata: { name: "mainstay-system" } });
+  await cluster.client
+    .for(secretResource)
+    .create({ apiVersion: "v1", kind: "Secret", metadata: { name: "sops-age", namespace: "mainstay-system" }, data: { "keys.txt": Buffer.from(`${pair.identity}\n`).toString("base64") } });
+  const content = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "c" }, data: { password: "correct-horse" } };
+  const encrypted = toSopsYaml(await encryptTree(content, pair, { isEncrypted: ([first]) => first === "data", metadata: { encrypted_regex: "^data$" } }));
+  const plain = (word: string) => `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {password: ${word}}\n`;
+  await copy.commit({
+    "mainstay.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunits: [{path: apps/*, prune: false}]\n",
+    "apps/db/c.yaml": encrypted,
+    "apps/db/other.yaml": configMapYaml("other"),
+  });
+  expect((await copy.push()).code).toBe(0);
+  await copy.commit({ "apps/db/c.yaml": undefined });
+  expect((await copy.push()).text).toContain("stays although it left the repository");
+  await cluster.stopGitOps();
+  await cluster.startGitOps();
+  await copy.commit({ "apps/db/c.yaml": plain("in-the-open") });
+  const back = await copy.push();
+  expect(back.text).toContain("~ ConfigMap default/c: ");
+  await copy.commit({ "apps/db/c.yaml": plain("changed-again") });
+  const again = await copy.push();
+  expect(again.code).toBe(0);
+  for (const { text } of [back, again]) expect(text).not.toMatch(/correct-horse|in-the-open/);
 });
