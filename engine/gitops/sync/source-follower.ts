@@ -200,6 +200,11 @@ export class SourceFollower {
     const commit = branch.is === "at" ? branch.commit : branch.last;
     if (commit !== undefined && commit !== this.#handled) await this.#deploy(commit, signal);
     else if (commit === undefined) await reporter.configure(loader.defaultConfig.status);
+    else if (branch.is === "at" && this.#isRejected) {
+      // The branch was put back to what runs: nothing newer speaks against anything any more.
+      this.#isRejected = false;
+      await record.write(synchroniser.state?.config, this.#observed(commit, "applied"));
+    }
     if (branch.is === "at") {
       if (!this.#isRejected) this.#tell({ state: "applied" }, [...(branch.note === undefined ? [] : [branch.note])]);
       return;

@@ -9,6 +9,7 @@ import { runGit } from "../../../engine/gitops/git/native-git.ts";
 import { namespaceResource } from "../../../engine/resources/core/namespace.ts";
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
 import { secretResource } from "../../../engine/resources/core/secret.ts";
+import { repositoryResource } from "../../../engine/resources/mainstay/repository.ts";
 import { configMapYaml, createTestRepository, type TestRepository } from "../../kit/git.ts";
 import { eventually, startGitCluster, type GitCluster } from "../../kit/git-cluster.ts";
 
@@ -78,6 +79,21 @@ describe("a followed remote", () => {
     await eventually("the status at the remote", () => repository.tip("status/local"));
     await commit("2");
     await arrives("2");
+  });
+
+  test("that is put back to the commit that runs is no longer told to be at the one that was rejected", async () => {
+    const good = await commit("1");
+    cluster = await startGitCluster({ repo: repository.gitDir, pollIntervalMs: 50 });
+    await arrives("1");
+    const bad = await repository.commit({ "a.yaml": "{" });
+    const sync = () => cluster?.gitops.facts().sync;
+    await eventually("the rejection", () => sync()?.state === "rejected" && sync()?.newest === bad);
+    await runGit({ gitDir: repository.gitDir, args: ["update-ref", "refs/heads/main", good] });
+    await eventually("what runs to be what is wanted", () => sync()?.state === "applied");
+    const record = await cluster.client.for(repositoryResource).get("", "local");
+    expect(record.observed).toMatchObject({ result: "applied", commit: good });
+    await runGit({ gitDir: repository.gitDir, args: ["update-ref", "refs/heads/main", bad] });
+    await eventually("the rejection, again", () => sync()?.state === "rejected");
   });
 
   test("is followed by its newest tag in a range of versions, annotated or not", async () => {
