@@ -68,7 +68,7 @@ export class SchedulingQueue {
     }
     const known = this.#active.get(key) ?? this.#unschedulable.get(key)?.entry;
     this.#unschedulable.delete(key);
-    const now = this.#clock.now();
+    const now = this.#clock.monotonic();
     this.#active.set(key, { pod, addedAtMs: known?.addedAtMs ?? now, rejectedBy: new Set(), readyAtMs: now });
     this.#signal();
   }
@@ -85,7 +85,7 @@ export class SchedulingQueue {
     const { rejections, errors } = this.#failures.get(pod.key) ?? { rejections: 0, errors: 0 };
     const failures = rejectedBy.size > 0 ? { rejections: rejections + 1, errors: 0 } : { rejections, errors: errors + 1 };
     this.#failures.set(pod.key, failures);
-    const now = this.#clock.now();
+    const now = this.#clock.monotonic();
     const doublings = Math.min((failures.errors || failures.rejections) - 1, 20);
     const delay = Math.min(this.#backoffMs.max, this.#backoffMs.initial * 2 ** doublings);
     const entry: QueuedPod = { pod, addedAtMs: now, rejectedBy, readyAtMs: now + delay };
@@ -143,7 +143,7 @@ export class SchedulingQueue {
 
   /** Moves what has waited long enough to the active pods. */
   #promote(): void {
-    const now = this.#clock.now();
+    const now = this.#clock.monotonic();
     for (const [key, { entry, sinceMs }] of this.#unschedulable) {
       if (now - sinceMs < UNSCHEDULABLE_MS_MAX) break;
       this.#unschedulable.delete(key);
@@ -173,7 +173,7 @@ export class SchedulingQueue {
     this.#cancelTimer = undefined;
     const [oldest] = this.#unschedulable.values();
     const earliest = Math.min(this.#backoff.first?.readyAtMs ?? Infinity, (oldest?.sinceMs ?? Infinity) + UNSCHEDULABLE_MS_MAX);
-    if (earliest !== Infinity) this.#cancelTimer = this.#clock.after(Math.max(0, earliest - this.#clock.now()), () => this.#promote());
+    if (earliest !== Infinity) this.#cancelTimer = this.#clock.after(Math.max(0, earliest - this.#clock.monotonic()), () => this.#promote());
   }
 
   #signal(): void {

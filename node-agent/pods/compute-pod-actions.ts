@@ -225,13 +225,18 @@ function planStart(
   const isOld = latest?.sandboxId !== sandbox.id && pod.spec.initContainers?.includes(container) === true;
   if (latest?.state === "exited" && !isOld && !restartsAfter(pod, container, latest.exitCode)) return [];
   const failure = failureOf(container, failures);
-  if (failure !== undefined && failure.retryAtMs > nowMs) return [{ do: "wait", untilMs: failure.retryAtMs }];
+  if (failure !== undefined && isAhead(failure.retryAtMs, RESTART_MAX_MS)) return [{ do: "wait", untilMs: failure.retryAtMs }];
   if (latest?.state === "exited" && !hasOtherImage(container, latest)) {
-    const readyAtMs = latest.finishedAtMs + restartBackoffMs(latest, restartMaxMs);
-    if (readyAtMs > nowMs) return [{ do: "wait", untilMs: readyAtMs }];
+    const backoffMs = restartBackoffMs(latest, restartMaxMs);
+    if (isAhead(latest.finishedAtMs + backoffMs, backoffMs)) return [{ do: "wait", untilMs: latest.finishedAtMs + backoffMs }];
   }
   const attempt = latest === undefined ? forgottenStarts(pod, container) : latest.attempt + 1;
   return [{ do: "startContainer", container, attempt, backoffBase: nextBackoffBase(container, latest, attempt) }];
+
+  /** A moment further away than any wait is one by a clock that was set back since: nobody waits for that. */
+  function isAhead(atMs: number, waitMaxMs: number): boolean {
+    return atMs > nowMs && atMs - nowMs <= waitMaxMs;
+  }
 }
 
 /** Why the container could not be started with the image that it has now. */

@@ -43,13 +43,13 @@ export class PodVolumes {
 
   /** What they are made of has changed: they are brought up to date when they are asked for the next time. */
   refresh(): void {
-    this.#mountedAtMs = 0;
+    this.#mountedAtMs = -Infinity;
   }
 
   /** Brings them there, or up to date when their time has come. Throws, and says it as an event, when they cannot be there. */
   async provide(pod: Pod): Promise<void> {
     const { clock, events, sources, syncMs, logger } = this.#context;
-    const isFresh = this.#mounted !== undefined && (!this.areLive(pod) || clock.now() - this.#mountedAtMs < syncMs);
+    const isFresh = this.#mounted !== undefined && (!this.areLive(pod) || clock.monotonic() - this.#mountedAtMs < syncMs);
     if (isFresh && areProvided(pod, this.places)) return;
     const folder = this.#folder(pod);
     mkdirSync(folder, { recursive: true, mode: 0o750 });
@@ -63,7 +63,7 @@ export class PodVolumes {
         ),
         this.#mounted,
       );
-      this.#mountedAtMs = clock.now();
+      this.#mountedAtMs = clock.monotonic();
       this.#blocker = undefined;
     } catch (error) {
       const message = `${MOUNT_FAILED}${error instanceof MountError ? " " : ": "}${describeError(error)}`;
@@ -74,7 +74,7 @@ export class PodVolumes {
       }
       // What is mounted stays as it is until its source is back.
       logger.warn("volumes not brought up to date, will retry", { pod: describeObject(pod), error: describeError(error) });
-      this.#mountedAtMs = clock.now();
+      this.#mountedAtMs = clock.monotonic();
     }
   }
 

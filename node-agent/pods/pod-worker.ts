@@ -374,8 +374,8 @@ export class PodWorker {
 
   /** Ends one container while the pod goes on. */
   async #stop(container: ContainerState, message: string, graceSeconds: number, state: PodState): Promise<void> {
-    const endsMs = this.#context.clock.now() + graceSeconds * 1000;
-    const leftSeconds = () => Math.max(1, (endsMs - this.#context.clock.now()) / 1000);
+    const endsMs = this.#context.clock.monotonic() + graceSeconds * 1000;
+    const leftSeconds = () => Math.max(1, (endsMs - this.#context.clock.monotonic()) / 1000);
     await stopContainer(this.#context, {
       pod: this.#pod,
       state: container,

@@ -27,12 +27,12 @@ export async function terminatePod(context: PodContext, termination: Termination
   const pod = podNow();
   const state = await observe();
   const running = state.containers.filter((container) => container.state === "running");
-  const startedMs = clock.now();
+  // Not by the moment that the API says: its clock may be another, and a pod must not lose its time by that.
+  const startedMs = clock.monotonic();
   const leftSeconds = () => {
     const graceSeconds = graceOf(podNow());
-    const endsMs = Math.min(Date.parse(podNow().metadata.deletionTimestamp ?? "") || Infinity, startedMs + graceSeconds * 1000);
     // Time that has run out still leaves the least that a container gets; only who gives none means none.
-    return graceSeconds === 0 ? 0 : Math.max(1, (endsMs - clock.now()) / 1000);
+    return graceSeconds === 0 ? 0 : Math.max(1, graceSeconds - (clock.monotonic() - startedMs) / 1000);
   };
   const hooks = new Map(running.map((container) => [container.id, new AbortController()]));
   // Neither a hook nor a container's last words hold up an agent that ends.

@@ -71,7 +71,7 @@ export class EvictionManager {
   async #look(signal: AbortSignal): Promise<void> {
     const { thresholds, measure, clock, freeDisk, node, events, pods } = this.#options;
     let measured = await measure();
-    let verdict = this.#judge(thresholds, measured, clock.now());
+    let verdict = this.#judge(thresholds, measured, clock.monotonic());
     const first = verdict.due[0];
     if (first === undefined) return this.#evictOverfull(signal);
     const about = node();
@@ -80,7 +80,7 @@ export class EvictionManager {
     if (verdict.due.some(({ signal: name }) => name.includes("fs."))) {
       await freeDisk();
       measured = await measure();
-      verdict = this.#judge(thresholds, measured, clock.now());
+      verdict = this.#judge(thresholds, measured, clock.monotonic());
     }
     const threshold = verdict.due[0];
     const measurement = threshold === undefined ? undefined : measured.get(threshold.signal);

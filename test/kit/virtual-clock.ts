@@ -14,7 +14,10 @@ const SETTLE_TURNS = 30;
  * before the next one runs; so a minute of a cluster's life takes milliseconds and always goes the same way.
  */
 export class VirtualClock implements Clock {
+  /** As timers count. */
   #nowMs: number;
+  /** How far the time of day is off since it was set. */
+  #jumpedMs = 0;
   readonly #startMs: number;
   readonly #timers = new Set<Timer>();
   #serial = 0;
@@ -25,7 +28,12 @@ export class VirtualClock implements Clock {
   }
 
   now(): number {
-    return this.#nowMs;
+    return this.#nowMs + this.#jumpedMs;
+  }
+
+  /** Sets the time of day forwards or back, as who keeps a machine's clock may do; no time passes. */
+  jump(ms: number): void {
+    this.#jumpedMs += ms;
   }
 
   monotonic(): number {

@@ -95,6 +95,17 @@ test("pods go one by one, who matters least first, until the machine has room; i
   expect([[...manager.pressures], world.changes()]).toEqual([[], 2]);
 });
 
+test("a clock that is set back keeps no pressure up", async () => {
+  await using world = await startMachine("memory.available<10%");
+  const { clock, machine, manager } = world;
+  machine.signals.set("memory.available", 5);
+  await clock.advance(10_000);
+  machine.signals.set("memory.available", 50);
+  clock.jump(-3_600_000);
+  await clock.advance(320_000);
+  expect([...manager.pressures]).toEqual([]);
+});
+
 test("a disk is cleared of what nobody needs before a pod has to go", async () => {
   await using world = await startMachine("nodefs.available<10%");
   const { clock, machine, evicted } = world;

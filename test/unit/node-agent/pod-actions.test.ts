@@ -199,6 +199,14 @@ describe("computePodActions", () => {
     expect(nextBackoffBase({ name: "c", image: "j" }, exited({ startedAtMs: NOW - 2_000, annotations }), 7)).toBe(7);
   });
 
+  it("waits no longer than any wait is when the clock was set back since", () => {
+    const later = NOW + 3_600_000;
+    const crashed = { sandboxes: [sandbox()], containers: [exited({ attempt: 3, startedAtMs: later - 1_000, finishedAtMs: later })] };
+    expect(actions(pod(), crashed)).toEqual(["start c #4"]);
+    const failure = { reason: "ErrImagePull", message: "", retryAtMs: later, failures: 1 };
+    expect(actions(pod(), { sandboxes: [sandbox()], containers: [] }, quiet, new Map([["c", failure]]))).toEqual(["start c #0"]);
+  });
+
   it("takes the first rule that fits an exit code, else the container's policy, else the pod's", () => {
     const container: Container = { name: "c", image: "i", restartPolicy: "OnFailure", restartPolicyRules: [{ action: "Restart", exitCodes: { operator: "NotIn", values: [0, 1] } }] };
     expect([0, 1, 2].map((code) => restartsAfter(pod({ restartPolicy: "Never", containers: [container] }), container, code))).toEqual([false, true, true]);

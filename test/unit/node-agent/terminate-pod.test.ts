@@ -9,11 +9,15 @@ import { aPod } from "../../kit/objects.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";
 
 /** What happens, with the seconds that have passed, when a pod is ended whose containers take so many seconds from their signal on. */
-async function endPod(spec: Partial<Pod["spec"]>, seconds: Readonly<Record<string, number>>): Promise<string[]> {
+async function endPod(
+  spec: Partial<Pod["spec"]>,
+  seconds: Readonly<Record<string, number>>,
+  { deletedAt, jumpMs = 0 }: { readonly deletedAt?: number; readonly jumpMs?: number } = {},
+): Promise<string[]> {
   const clock = new VirtualClock();
-  const startMs = clock.now();
+  const startMs = clock.monotonic();
   const happened: string[] = [];
-  const tell = (what: string) => happened.push(`${what} ${(clock.now() - startMs) / 1000}`);
+  const tell = (what: string) => happened.push(`${what} ${(clock.monotonic() - startMs) / 1000}`);
   const signal = new AbortController().signal;
   const runtime = {
     stopContainer: async (name: string, graceSeconds: number) => {
@@ -28,9 +32,11 @@ async function endPod(spec: Partial<Pod["spec"]>, seconds: Readonly<Record<strin
     stopSandbox: async () => {},
   };
   const context = { runtime, clock, events: { record: () => {} }, settings: { hostIps: ["192.0.2.1"] } } as unknown as PodContext; // what an end needs of it
-  const pod: Pod = aPod("web", { spec });
+  const pod: Pod = aPod("web", { spec, ...(deletedAt === undefined ? {} : { deletedAt }) });
   const running = Object.keys(seconds).map((name) => ({ id: name, name, state: "running" }) as ContainerState); // what an end looks at
   const ended = terminatePod(context, { podNow: () => pod, observe: async () => ({ sandboxes: [], containers: running }), tell: async () => {}, changed: aborted }, signal);
+  await clock.settle();
+  clock.jump(jumpMs);
   await clock.advance(120_000);
   await ended;
   return happened;
@@ -63,4 +69,11 @@ test("a sidecar does not wait for its turn beyond the time that the pod has", as
 test("sidecars do not serve who looks at a pod for debugging", async () => {
   const spec = { initContainers: [sidecar("proxy")], containers: [{ name: "app" }], ephemeralContainers: [{ name: "look" }] };
   expect(await endPod(spec, { app: 1, proxy: 1, look: 20 })).toEqual(["signal app 0", "signal look 0", "hook proxy 0", "end app 1", "signal proxy 1", "end proxy 2", "end look 20"]);
+});
+
+test("a pod has its whole time on a machine whose clock is ahead of the server's, or is set while it ends", async () => {
+  const spec = { initContainers: [sidecar("proxy")], containers: [{ name: "app" }] };
+  const inTime = ["signal app 0", "hook proxy 0", "end app 20", "signal proxy 20", "end proxy 21"];
+  expect(await endPod(spec, { app: 20, proxy: 1 }, { deletedAt: -3_600 })).toEqual(inTime);
+  for (const jumpMs of [-3_600_000, 3_600_000]) expect(await endPod(spec, { app: 20, proxy: 1 }, { jumpMs })).toEqual(inTime);
 });

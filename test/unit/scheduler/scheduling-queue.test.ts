@@ -135,3 +135,13 @@ test("how long a pod waits is as was told", async () => {
   }
   told.close();
 });
+
+test("a clock that is set back makes no pod wait longer", async () => {
+  queue.add(pod("failed"));
+  await after(0);
+  queue.giveBack(pod("failed"), FAILED);
+  queue.giveBack(pod("rejected"), REJECTED);
+  clock.jump(-3_600_000);
+  expect(await after(1_100)).toEqual(["failed"]);
+  expect(await after(6 * 60_000)).toEqual(["rejected"]);
+});
