@@ -12,12 +12,24 @@ export interface OpenApiV2Parts {
 const PREFIX = "#/definitions/";
 const PARAMETER_PREFIX = "#/parameters/";
 
-/** Adds what another server says of the paths that it answers for, with the types that these use. A path that is known stays as it is. Pure. */
+/** What parameters that are said once may make of a document, in characters. Real servers repeat some dozens of words. */
+const PARAMETERS_LENGTH_MAX = 16 << 20;
+
+/**
+ * Adds what another server says of the paths that it answers for, with the types that these use. A path that is known stays as it is. Of a
+ * server whose document goes deeper, or becomes longer, than any that describes an API, nothing is added: the others' stays whole. Pure.
+ */
 export function withRemoteV2(parts: OpenApiV2Parts, { group, version, documents }: Pick<RemoteVersion, "group" | "version" | "documents">): OpenApiV2Parts {
   const document = parsed(documents?.openApiV2?.body);
-  const paths = Object.entries(objectAt(document, "paths")).filter(([path]) => path.startsWith(`/apis/${group}/${version}/`) && !(path in parts.paths));
-  const own = Object.fromEntries(paths.map(([path, item]) => [path, withWholeParameters(item, objectAt(document, "parameters"))]));
-  return withPartsV2(parts, { paths: own, definitions: objectAt(document, "definitions") });
+  try {
+    const whole = wholeParameters(objectAt(document, "parameters"));
+    const paths = Object.entries(objectAt(document, "paths")).filter(([path]) => path.startsWith(`/apis/${group}/${version}/`) && !(path in parts.paths));
+    const own = Object.fromEntries(paths.map(([path, item]) => [path, whole(item)]));
+    return withPartsV2(parts, { paths: own, definitions: objectAt(document, "definitions") });
+  } catch (error) {
+    if (error instanceof RangeError) return parts;
+    throw error;
+  }
 }
 
 /** Adds paths with the types that they use. A type whose name stands for another one already gets a number. Pure. */
@@ -31,13 +43,27 @@ export function withPartsV2({ paths, definitions }: OpenApiV2Parts, { paths: own
   };
 }
 
-/** Parameters that the document says once are put where it refers to them: names of equal ones differ between servers. */
-function withWholeParameters(value: unknown, parameters: Json): unknown {
-  if (Array.isArray(value)) return value.map((item) => withWholeParameters(item, parameters));
-  if (typeof value !== "object" || value === null) return value;
-  const { $ref: reference } = value as Json; // an object
-  if (typeof reference === "string" && reference.startsWith(PARAMETER_PREFIX)) return parameters[reference.slice(PARAMETER_PREFIX.length)] ?? value;
-  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, withWholeParameters(part, parameters)]));
+/**
+ * Puts parameters that the document says once where it refers to them: names of equal ones differ between servers. Throws a RangeError when
+ * that makes it longer than is allowed.
+ */
+function wholeParameters(parameters: Json): (value: unknown) => unknown {
+  const lengths = new Map<string, number>();
+  let left = PARAMETERS_LENGTH_MAX;
+  const parameter = (name: string): unknown => {
+    const length = lengths.get(name) ?? JSON.stringify(parameters[name] ?? null).length;
+    lengths.set(name, length);
+    if ((left -= length) < 0) throw new RangeError("the document repeats its parameters too often");
+    return parameters[name];
+  };
+  const whole = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(whole);
+    if (typeof value !== "object" || value === null) return value;
+    const { $ref: reference } = value as Json; // an object
+    if (typeof reference === "string" && reference.startsWith(PARAMETER_PREFIX)) return parameter(reference.slice(PARAMETER_PREFIX.length)) ?? value;
+    return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, whole(part)]));
+  };
+  return whole;
 }
 
 function parsed(body: Buffer | undefined): Json {

@@ -10,6 +10,8 @@ import { resourcesOfDiscovery, resourcesOfList } from "./remote-resources.ts";
 
 /** Upstream's patience with a server that is asked whether it is there. */
 const TIMEOUT_MS = 5_000;
+/** No server describes so much, and all others wait while it is taken apart. */
+const DOCUMENT_BYTES_MAX = 8 << 20;
 /** Whoever answers trusts this server, and lets this name see what it serves. */
 const ASKER = { username: "system:kube-aggregator", groups: [MASTERS_GROUP] };
 
@@ -87,7 +89,7 @@ async function get(api: APIService, path: string, headers: Readonly<Record<strin
     const response = await openRemote(target, { method: "GET", headers }, AbortSignal.any([signal, deadline.signal]));
     return {
       code: response.statusCode ?? 0,
-      body: await readRemoteBody(response),
+      body: await readRemoteBody(response, DOCUMENT_BYTES_MAX),
       etag: response.headers.etag,
       contentType: response.headers["content-type"] ?? "",
     };

@@ -3,7 +3,8 @@ import { connectionBy } from "../../lib/dial.ts";
 import { nodeJs } from "../../lib/late-modules.ts";
 import type { ProxyTarget } from "../proxy/proxy-target.ts";
 
-const ANSWER_BYTES_MAX = 32 * 1024 * 1024;
+/** Longer than any list of an API. */
+const ANSWER_BYTES_MAX = 32 << 20;
 
 export interface RemoteRequest {
   readonly method: string;
@@ -39,13 +40,13 @@ export function openRemote(
   });
 }
 
-/** The whole of an answer; rejects when it is longer than any list of an API may be. */
-export async function readRemoteBody(response: IncomingMessage): Promise<Buffer> {
+/** The whole of an answer; rejects when it is longer than is allowed. */
+export async function readRemoteBody(response: IncomingMessage, bytesMax = ANSWER_BYTES_MAX): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
     length += chunk.length;
-    if (length > ANSWER_BYTES_MAX) throw new Error(`the answer is longer than ${ANSWER_BYTES_MAX} bytes`);
+    if (length > bytesMax) throw new Error(`the answer is longer than ${bytesMax} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);

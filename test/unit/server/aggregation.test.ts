@@ -1,4 +1,7 @@
+import type { IncomingMessage } from "node:http";
+import { Readable } from "node:stream";
 import { describe, expect, it } from "vitest";
+import { readRemoteBody } from "../../../engine/server/aggregation/remote-exchange.ts";
 import type { APIService, EndpointSlice, Service } from "../../../engine/resources/types.ts";
 import { aggregationTarget, userHeaders } from "../../../engine/server/aggregation/front-proxy.ts";
 import { localApiServices } from "../../../engine/server/aggregation/local-api-services.ts";
@@ -121,4 +124,11 @@ it("registers what this server answers for itself, but not the registry", () => 
   expect(services.get("v1.resource.k8s.io")).toEqual({ group: "resource.k8s.io", version: "v1", groupPriorityMinimum: 16_200, versionPriority: 21 });
   expect(services.get("v2.autoscaling")?.versionPriority).toBeGreaterThan(services.get("v1.autoscaling")?.versionPriority ?? 0);
   expect([...services.keys()].filter((name) => name?.endsWith("apiregistration.k8s.io"))).toEqual([]);
+});
+
+it("reads an answer no further than is allowed", async () => {
+  const answer = (bytes: number) => Readable.from(Array.from({ length: 10 }, () => Buffer.alloc(bytes / 10))) as unknown as IncomingMessage; // it is read, and nothing else
+  expect((await readRemoteBody(answer(100), 100)).length).toBe(100);
+  await expect(readRemoteBody(answer(110), 100)).rejects.toThrow("the answer is longer than 100 bytes");
+  await expect(readRemoteBody(answer(40 << 20))).rejects.toThrow(`the answer is longer than ${32 << 20} bytes`);
 });

@@ -339,6 +339,24 @@ describe("OpenAPI", () => {
     expect(merged).toEqual({ "/apis/g.io/v1/things": { get: { operationId: "x", parameters: [limit] }, parameters: [limit] } });
   });
 
+  test.each<readonly [string, object]>([
+    [
+      "types that refer to each other without end",
+      {
+        paths: { "/apis/g.io/v1/x": { $ref: "#/definitions/D0" } },
+        definitions: Object.fromEntries(Array.from({ length: 50_000 }, (_, index) => [`D${index}`, { $ref: `#/definitions/D${index + 1}` }])),
+      },
+    ],
+    [
+      "a parameter that is repeated until nothing holds it",
+      { parameters: { p: "x".repeat(100_000) }, paths: { "/apis/g.io/v1/x": Array.from({ length: 10_000 }, () => ({ $ref: "#/parameters/p" })) } },
+    ],
+  ])("of a server that describes itself by %s nothing is merged", (_what, document) => {
+    const parts = { paths: { "/a": {} }, definitions: { A: {} } };
+    const body = Buffer.from(JSON.stringify(document));
+    expect(withRemoteV2(parts, { group: "g.io", version: "v1", documents: { openApiV2: { body } } } as never)).toEqual(parts);
+  });
+
   test("what it says is required is what upstream says", async () => {
     const schemas = (await json("/openapi/v2"))["definitions"] as unknown as Record<string, { required?: string[] }>;
     const required = (name: string) => schemas[`io.k8s.${name}`]?.required;
