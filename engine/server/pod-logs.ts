@@ -11,15 +11,15 @@ const NUMBERS = ["sinceSeconds", "tailLines", "limitBytes"] as const;
 /** What the agent is told; everything else in the query is for us. */
 const FORWARDED = ["follow", "previous", "sinceSeconds", "sinceTime", "timestamps", "tailLines", "limitBytes", "stream"];
 
-/** Where a pod's log is read, on its node. Throws 400 and 422 for what cannot be asked, 404 for what is not there. */
-export async function planLogs(parts: ServerParts, namespace: string, name: string, query: URLSearchParams): Promise<NodeTarget> {
-  validateLogOptions(query);
+/** Where a pod's log is read, on its node; undefined before it has one, when there is no log yet. Throws 400 and 422 for what cannot be asked, 404 for what is not there. */
+export async function planLogs(parts: ServerParts, namespace: string, name: string, query: URLSearchParams): Promise<NodeTarget | undefined> {
+  validateLogOptions(query, name);
   const found = await parts.store.get(podResource, namespace, name);
   if (found === undefined) throw notFound(podResource, name);
   const pod = found.object;
   const container = chooseContainer(pod, query.get("container") ?? "");
   const nodeName = pod.spec.nodeName ?? "";
-  if (nodeName === "") throw badRequest(`pod ${name} does not have a host assigned: it has not been scheduled to a node yet`);
+  if (nodeName === "") return undefined;
   const node = await parts.store.get(nodeResource, "", nodeName);
   if (node === undefined) throw notFound(nodeResource, nodeName);
   const { host, port } = agentAddress(node.object);
@@ -55,7 +55,7 @@ export function agentAddress(node: Node): { readonly host: string; readonly port
   return { host: address, port: node.status?.daemonEndpoints?.kubeletEndpoint?.Port || AGENT_PORT_DEFAULT };
 }
 
-function validateLogOptions(query: URLSearchParams): void {
+function validateLogOptions(query: URLSearchParams, pod: string): void {
   const errors: FieldError[] = [];
   for (const option of NUMBERS) {
     const text = query.get(option);
@@ -67,7 +67,7 @@ function validateLogOptions(query: URLSearchParams): void {
   const time = query.get("sinceTime");
   if (time && Number.isNaN(Date.parse(time))) throw badRequest(`parsing time ${JSON.stringify(time)} as "2006-01-02T15:04:05Z07:00": cannot parse`);
   if (time && query.get("sinceSeconds")) errors.push(forbiddenField("", "at most one of `sinceTime` or `sinceSeconds` may be specified"));
-  if (errors.length > 0) throw invalid("", "PodLogOptions", "", errors);
+  if (errors.length > 0) throw invalid("", "PodLogOptions", pod, errors);
 }
 
 function isTrue(text: string | null): boolean {

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import type { Duplex } from "node:stream";
+import { Readable, type Duplex } from "node:stream";
 import type { WebSocket } from "ws";
 import { StatusError } from "../../apimachinery/status-error.ts";
 import { late, loadWebSockets } from "../../lib/late-modules.ts";
@@ -31,7 +31,8 @@ export async function serveLogSocket(
   signal: AbortSignal,
 ): Promise<void> {
   if (nodes === undefined) throw new StatusError("ServiceUnavailable", "this server reads no logs: it was started without credentials for nodes");
-  const log = await nodes.open(await planLogs(server.parts, namespace, pod, query), signal);
+  const target = await planLogs(server.parts, namespace, pod, query);
+  const log = target === undefined ? Readable.from([]) : await nodes.open(target, signal);
   request.audit?.started(101);
   const socket = await accept(request, caller);
   if (socket === undefined) return void log.destroy();

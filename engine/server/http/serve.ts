@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { ApiRequest, ApiResult } from "../../apimachinery/api-request.ts";
 import { RequestNotes } from "../../apimachinery/request-notes.ts";
@@ -279,11 +280,11 @@ async function streamLogs(parts: ServeParts, http: HttpRequest, info: ResourceIn
   if (http.method !== "GET") throw unsupportedMethod();
   if (nodes === undefined) throw new StatusError("ServiceUnavailable", "this server reads no logs: it was started without credentials for nodes");
   const target = await planLogs(server.parts, info.namespace, info.name ?? "", http.query);
-  const log = await nodes.open(target, http.signal);
-  raw.writeHead(200, {
+  const log = target === undefined ? Readable.from([]) : await nodes.open(target, http.signal);
+  raw.writeHead(target === undefined ? 204 : 200, {
     "audit-id": auditId,
     "cache-control": "no-cache, private",
-    "content-type": "text/plain",
+    ...(target === undefined ? {} : { "content-type": "text/plain" }),
     ...warningHeaders(http.notes?.warnings ?? []),
   });
   raw.flushHeaders?.();
