@@ -118,6 +118,9 @@ export class ServiceAddresses {
       if (!nodePort || before.nodePorts.includes(nodePort) || (await this.#storage.get(PORT_CLAIMS + nodePort)) === undefined) continue;
       refuse(`spec.ports[${index}].nodePort`, nodePort, "provided port is already allocated");
     }
+    const { healthCheckNodePort: check = 0 } = service.spec ?? {};
+    if (check !== 0 && !before.nodePorts.includes(check) && (await this.#storage.get(PORT_CLAIMS + check)) !== undefined)
+      throw internalError(`failed to allocate requested HealthCheck NodePort ${check}: provided port is already allocated`);
   }
 
   async #freeAddress(family: IpFamily, name: string, tries: number): Promise<string> {

@@ -91,6 +91,6 @@ function volumeWarnings({ metadata, spec }: PersistentVolume): string[] {
     ),
   );
   for (const [source, sentence] of Object.entries(GONE_SOURCES))
-    if (spec?.[source as keyof typeof spec] !== undefined) warnings.push(`spec.${source}: ${sentence}`);
+    if (spec?.[source as keyof typeof spec] !== undefined) warnings.push(`spec.${source === "storageos" ? "storageOS" : source}: ${sentence}`);
   return warnings;
 }

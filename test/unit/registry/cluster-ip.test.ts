@@ -137,6 +137,12 @@ describe("node ports", () => {
     expect(await claims(api, "nodeports")).toEqual([]);
   });
 
+  test("a taken port for health checks is told of as one", async () => {
+    const balancer = (name: string) => service(name, { type: "LoadBalancer", externalTrafficPolicy: "Local", healthCheckNodePort: 30_200 });
+    await services().create(balancer("checked"));
+    expect(await messageOf(services().create(balancer("checked-too")))).toBe("Internal error occurred: failed to allocate requested HealthCheck NodePort 30200: provided port is already allocated");
+  });
+
   test("a taken port, one outside of the range, and one that the type does not use are refused", async () => {
     await services().create(service("first", { type: "NodePort", ports: [{ port: 80, nodePort: 30_080 }] }));
     expect(await messageOf(services().create(service("other", { type: "NodePort", ports: [{ port: 80, nodePort: 30_080 }] })))).toBe(

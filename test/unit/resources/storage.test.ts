@@ -125,6 +125,11 @@ describe("a volume", () => {
   });
 });
 
+it("a volume of a kind that is gone is warned of, by the name that upstream's programs have for it", () => {
+  const volume = create(persistentVolumeResource, { spec: { ...volumeSpec, hostPath: undefined, storageos: { volumeName: "x", volumeNamespace: "y" } } });
+  expect(persistentVolumeResource.strategy.warnings?.(volume)).toEqual(["spec.storageOS: deprecated in v1.22, non-functional in v1.25+"]);
+});
+
 describe("a limit range", () => {
   it("fills a container's defaults from its bounds", () => {
     const range = create(limitRangeResource, { spec: { limits: [{ type: "Container", max: { cpu: "2" }, min: { memory: "1Mi" }, defaultRequest: { cpu: "1" } }] } });
