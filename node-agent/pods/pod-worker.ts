@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { hasReason } from "../../engine/apimachinery/status-error.ts";
 import { describeObject } from "../../engine/apimachinery/object-meta.ts";
-import { NEVER } from "../../engine/lib/abort.ts";
+import { isAbort, NEVER } from "../../engine/lib/abort.ts";
 import { Bell } from "../../engine/lib/bell.ts";
 import { backoffMs } from "../../engine/lib/backoff.ts";
 import { formatTime } from "../../engine/lib/clock.ts";
@@ -73,6 +73,8 @@ export class PodWorker {
   readonly #bell: Bell;
   #blocker: string | undefined;
   readonly #statusWriter: PodStatusWriter;
+  /** Fires when the pod is to go or the agent ends: nothing is waited for then that may take as long as it likes. */
+  readonly #interruption = new AbortController();
   #eviction: { readonly reason: string; readonly message: string; readonly graceSeconds: number; readonly ended: () => void } | undefined;
 
   /** `askForRoom` is called when the pod wants other resources than it was granted; see `decideResize`. */
@@ -174,12 +176,15 @@ export class PodWorker {
   }
 
   wake(): void {
+    if (this.#isToGo() || this.#eviction !== undefined) this.#interruption.abort();
     this.#bell.ring();
   }
 
   /** Runs until the pod is gone, or the signal fires (which leaves the pod alone). */
   async run(signal: AbortSignal): Promise<void> {
     const { logger } = this.#context;
+    const interrupt = () => this.#interruption.abort();
+    signal.addEventListener("abort", interrupt);
     try {
       for (let failures = 0; !signal.aborted;) {
         this.#bell.take();
@@ -203,6 +208,7 @@ export class PodWorker {
         await this.#bell.wait(Math.max(0, againMs), signal);
       }
     } finally {
+      signal.removeEventListener("abort", interrupt);
       this.#probes.stop();
       this.#eviction?.ended();
     }
@@ -390,15 +396,17 @@ export class PodWorker {
     const sandbox = currentSandbox(state);
     const pod = this.granted;
     const container = podContainers(pod.spec).find(({ name }) => name === asked.name) ?? asked;
-    if (sandbox === undefined) return;
+    const { signal } = this.#interruption;
+    if (sandbox === undefined || signal.aborted) return;
     const container_type = containerType(this.#pod.spec, container.name);
     this.#context.metrics.startedContainers.add({ container_type });
     // A container that was created and never started is of no use to the next attempt.
     for (const left of state.containers) if (left.name === container.name && left.state === "created") await this.#context.runtime.removeContainer(left.id);
     try {
-      await this.#context.starts.run(() => startContainer(this.#context, { pod, container, attempt, backoffBase, sandbox, volumes: this.#volumes.places }));
+      await startContainer(this.#context, { pod, container, attempt, backoffBase, sandbox, volumes: this.#volumes.places, signal });
       this.#failures.delete(container.name);
     } catch (error) {
+      if (signal.aborted && isAbort(error)) return;
       this.#context.metrics.startedContainerErrors.add({ container_type, code: error instanceof StartError ? error.reason : "Unknown" });
       if (!(error instanceof StartError)) throw error;
       const isPull = error.reason === "ErrImagePull";

@@ -1,6 +1,6 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { NEVER } from "../../engine/lib/abort.ts";
+import { isAbort, raceAbort } from "../../engine/lib/abort.ts";
 import { GrpcError } from "../../engine/lib/grpc-error.ts";
 import { describeError } from "../../engine/lib/log.ts";
 import { podClaims } from "../../engine/resources/pod-claims.ts";
@@ -25,8 +25,8 @@ import { StartError } from "./start-error.ts";
 import { computeEnvironment, ContainerConfigError } from "./pod-environment.ts";
 import { terminationFile } from "./termination-message.ts";
 
-/** Upstream waits for ever; a hook that hangs longer than any container may take to end is a failure. */
-const POST_START_SECONDS_MAX = 30;
+/** For ever, as upstream waits: the pod's end ends it. */
+const POST_START_SECONDS_MAX = 24 * 3600;
 
 /** A debugging container that names another one sees that one's processes. */
 async function withTarget(
@@ -59,15 +59,47 @@ export interface StartRequest {
   readonly sandbox: SandboxState;
   /** Where the pod's volumes are on the machine. */
   readonly volumes: ReadonlyMap<string, string>;
+  /** The pod is to go: neither its image nor its hook is waited for any longer. */
+  readonly signal: AbortSignal;
 }
 
-/** Pulls the image if needed, creates the container and starts it. Throws a StartError; tells the story in events. */
-export async function startContainer(context: PodContext, { pod, container, attempt, backoffBase, sandbox, volumes }: StartRequest): Promise<void> {
+/**
+ * Pulls the image if needed, creates the container and starts it. Throws a StartError, and an AbortError when the signal fires; tells the story in
+ * events. Registries and hooks may take as long as they like, so only what this machine itself does waits for its turn.
+ */
+export async function startContainer(context: PodContext, request: StartRequest): Promise<void> {
+  const { pod, container, sandbox, volumes, signal } = request;
   const { runtime, events, settings } = context;
   const fieldPath = containerFieldPath(pod.spec, container.name);
-  const image = await ensureImage(context, pod, { image: container.image ?? "", pullPolicy: container.imagePullPolicy, fieldPath });
-  const places = await withImageVolumes(context, pod, container, volumes);
+  const image = await raceAbort(ensureImage(context, pod, { image: container.image ?? "", pullPolicy: container.imagePullPolicy, fieldPath }), signal);
+  const places = await raceAbort(withImageVolumes(context, pod, container, volumes), signal);
   const podIps = podAddresses(pod, sandbox, settings.hostIps);
+  const id = await context.starts.run(() => createAndStart(context, request, { image, places, podIps }));
+  const hook = container.lifecycle?.postStart;
+  if (hook === undefined) return;
+  try {
+    await runHook(context, { hook, container, containerId: id, podIp: podIps[0] ?? "", timeoutSeconds: POST_START_SECONDS_MAX, signal });
+  } catch (error) {
+    if (isAbort(error)) throw error;
+    // Not what the hook said: events are read by people whom its secrets are none of the business of.
+    events.record(pod, { type: "Warning", reason: "FailedPostStartHook", message: "PostStartHook failed", fieldPath });
+    events.record(pod, { type: "Normal", reason: "Killing", message: "FailedPostStartHook", fieldPath });
+    await runtime.stopContainer(id, 2);
+    throw new StartError("PostStartHookError", describeError(error), { cause: error });
+  }
+}
+
+interface Provided {
+  readonly image: Awaited<ReturnType<typeof ensureImage>>;
+  readonly places: ReadonlyMap<string, string>;
+  readonly podIps: readonly string[];
+}
+
+/** Gives the container's id. Throws a StartError. */
+async function createAndStart(context: PodContext, request: StartRequest, { image, places, podIps }: Provided): Promise<string> {
+  const { pod, container, attempt, backoffBase, sandbox } = request;
+  const { runtime, events, settings } = context;
+  const fieldPath = containerFieldPath(pod.spec, container.name);
   const sandboxConfig = computeSandboxConfig(pod, sandbox.attempt, settings, readHostDns(settings.resolvConf));
   let id: string;
   try {
@@ -97,17 +129,7 @@ export async function startContainer(context: PodContext, { pod, container, atte
     throw new StartError("RunContainerError", message, { cause: error });
   }
   events.record(pod, { type: "Normal", reason: "Started", message: "Container started", fieldPath });
-  const hook = container.lifecycle?.postStart;
-  if (hook === undefined) return;
-  try {
-    await runHook(context, { hook, container, containerId: id, podIp: podIps[0] ?? "", timeoutSeconds: POST_START_SECONDS_MAX, signal: NEVER });
-  } catch (error) {
-    // Not what the hook said: events are read by people whom its secrets are none of the business of.
-    events.record(pod, { type: "Warning", reason: "FailedPostStartHook", message: "PostStartHook failed", fieldPath });
-    events.record(pod, { type: "Normal", reason: "Killing", message: "FailedPostStartHook", fieldPath });
-    await runtime.stopContainer(id, 2);
-    throw new StartError("PostStartHookError", describeError(error), { cause: error });
-  }
+  return id;
 }
 
 /** What the runtime says of a container, without the code of its call; what others say, as they say it. */

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { Pod, PodStatus, Volume } from "../../../engine/resources/types.ts";
+import type { Container, Pod, PodStatus, Volume } from "../../../engine/resources/types.ts";
 import { PodWorker } from "../../../node-agent/pods/pod-worker.ts";
 import { MountError } from "../../../node-agent/volumes/volume-plugin.ts";
 import { FakeRuntime } from "../../kit/fake-runtime.ts";
@@ -60,7 +60,7 @@ function aWorker(pod: Pod = aPod) {
     refusePlace: async () => trouble.misplaced,
   });
   const worker: PodWorker = new PodWorker(context, pod, () => void worker.decideResize());
-  return { worker, clock, runtime, trouble, events, done, waits, places, patches };
+  return { worker, clock, runtime, context, trouble, events, done, waits, places, patches };
 }
 
 test("the story of a start is told in upstream's words", async () => {
@@ -72,6 +72,27 @@ test("the story of a start is told in upstream's words", async () => {
   expect(new Set(places)).toEqual(new Set(["spec.containers{c}"]));
   running.abort();
   await ended;
+});
+
+test.each<[string, Partial<Container>]>([
+  ["a hook", { lifecycle: { postStart: { exec: { command: ["sleep", "1000000"] } } } }],
+  ["a registry", { image: "slow.example.com/b:1" }],
+])("%s that takes for ever holds up the start of no other pod, nor the end of its own", async (_what, more) => {
+  const pod: Pod = { ...aPod, spec: { containers: [{ name: "c", image: "a:1", command: ["sleep", "1000000"], ...more }] } };
+  const { worker, clock, runtime, context, events } = aWorker(pod);
+  runtime.execSync = runtime.pullImage = () => new Promise<never>(() => {});
+  const ended = worker.run(new AbortController().signal);
+  await clock.advance(100_000);
+  expect(events.filter((event) => /Failed|Killing|BackOff/.test(event))).toEqual([]);
+  let begun = 0;
+  for (let index = 0; index < 20; index++) void context.starts.run(async () => void begun++);
+  await clock.advance(1);
+  expect(begun).toBe(20);
+  worker.orphan();
+  await clock.advance(40_000);
+  await ended;
+  expect(await runtime.listContainers()).toEqual([]);
+  expect(events.filter((event) => event.startsWith("Failed"))).toEqual([]);
 });
 
 test("a volume that cannot be brought up to date is told of in the pod's events; the pod goes on with what it has", async () => {
