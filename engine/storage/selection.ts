@@ -29,10 +29,16 @@ export function compileSelection<T extends KubeObject>(definition: ResourceDefin
   const equals = new Map<string, string>();
   const matchesLabels = options.labelSelector ? parseLabelSelector(options.labelSelector) : () => true;
   if (options.fieldSelector) {
-    for (const { field, operator, value } of parseFieldSelector(options.fieldSelector)) {
+    // A selector may name one field ten thousand times: it is read once.
+    for (const [field, requirements] of Map.groupBy(parseFieldSelector(options.fieldSelector), (requirement) => requirement.field)) {
       const read = fieldReader(definition, field);
-      tests.push((object) => (read(object) === value) === (operator === "="));
-      if (operator === "=") equals.set(field, value);
+      const valuesOf = (sign: "=" | "!=") => new Set(requirements.filter(({ operator }) => operator === sign).map(({ value }) => value));
+      const [wanted, unwanted] = [valuesOf("="), valuesOf("!=")];
+      tests.push((object) => {
+        const value = read(object);
+        return (wanted.size === 0 || (wanted.size === 1 && wanted.has(value))) && !unwanted.has(value);
+      });
+      for (const value of wanted) equals.set(field, value);
     }
   }
   if (options.name !== undefined) {

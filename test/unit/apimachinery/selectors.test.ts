@@ -28,6 +28,28 @@ describe("label selectors in text form", () => {
     ["app in (,web)", true],
   ])("%j matches: %s", (text, matches) => expect(parseLabelSelector(text)(web)).toBe(matches));
 
+  test.each(["app=web", "app!=web", "app", "!app", "app in (web,db)", "app notin (web,db)", "size>3", "app=web,app!=db", "app=web,app=db", "none", "!none", "none!=a", "constructor", "!constructor"])(
+    "%s says the same among many others, whatever the labels are",
+    (text) => {
+      const others = Array.from({ length: 20 }, (_, index) => `other${index}!=x`).join(",");
+      const many = parseLabelSelector(`${others},${text}`);
+      const objects: readonly (Record<string, string> | undefined)[] = [undefined, {}, { app: "web" }, { app: "db", size: "4" }, { app: "web", size: "2", more: "x" }];
+      for (const labels of objects) expect(many(labels)).toBe(parseLabelSelector(text)(labels));
+      expect(many({ app: "web", size: "4", other7: "x" })).toBe(false);
+    },
+  );
+
+  test("look at the labels of an object, however many things are asked of them", () => {
+    let looked = 0;
+    const labels = new Proxy<Record<string, string>>({ app: "web", size: "4" }, { get: (target, key) => (looked++, Reflect.get(target, key)) });
+    expect(parseLabelSelector(`app,${Array.from({ length: 10_000 }, (_, index) => `!l${index}`).join(",")}`)(labels)).toBe(true);
+    expect(looked).toBeLessThan(10);
+  });
+
+  test("take nothing for a label that every object has by its nature", () => {
+    expect([parseLabelSelector("constructor")({ app: "web" }), parseLabelSelector("!toString")({ app: "web" })]).toEqual([false, true]);
+  });
+
   test("treat absent labels as none", () => expect([parseLabelSelector("app")(undefined), parseLabelSelector("!app")(undefined)]).toEqual([false, true]));
 
   test.each([
