@@ -107,11 +107,12 @@ function changed(label: string, from: string, to: string): string {
   return from === to ? "" : `${label}${from === "" ? "nothing" : from} → ${to === "" ? "nothing" : to}`;
 }
 
-/** Each desired commit once, as its last report tells it. */
-function latestOfEach(entries: readonly StatusEntry[]): readonly StatusEntry[] {
-  return [...new Map(entries.toReversed().map((entry) => [entry.desiredCommit, entry])).values()]
-    .filter((entry) => entry.desiredCommit !== "")
-    .sort((a, b) => (a.time < b.time ? 1 : -1));
+/** Each desired commit once, as its last report tells it; of reports that come newest first. Their times are those of a clock that may have been set. */
+export function latestOfEach<E extends Pick<StatusEntry, "desiredCommit">>(entries: readonly E[]): readonly E[] {
+  const latest = new Map<string, E>();
+  for (const entry of entries) if (!latest.has(entry.desiredCommit)) latest.set(entry.desiredCommit, entry);
+  latest.delete("");
+  return [...latest.values()];
 }
 
 function describe(entry: StatusEntry): string {

@@ -23,14 +23,14 @@ export interface UnitObservation {
   readonly isFinished: (desired: DesiredObject) => boolean;
   /** Why the unit is not applied as the commit wants it: it waits for another one, or the server refused something. */
   readonly holdup: { readonly state: HealthState; readonly reason: string; readonly isWaiting: boolean } | undefined;
-  /** Since when it is on its way; undefined: it was well. */
-  readonly progressingSinceMs: number | undefined;
+  /** How long it has been on its way, by a clock that nobody sets; undefined: it was well. */
+  readonly progressingForMs: number | undefined;
   readonly lookup: HealthLookup;
 }
 
 /** A unit's health: its worst object, and the deadline after which being on the way is no longer good enough. */
 export function computeUnitHealth(observation: UnitObservation, now: number): UnitHealth {
-  const { unit, objects, holdup, progressingSinceMs } = observation;
+  const { unit, objects, holdup, progressingForMs = 0 } = observation;
   const all = objects.map((desired) => {
     const health = computeDesiredHealth(desired, observation, now);
     // What the unit may not create yet is not missing.
@@ -41,7 +41,7 @@ export function computeUnitHealth(observation: UnitObservation, now: number): Un
   const worst = worstHealth([...(holdup === undefined ? [] : [holdup]), ...all.map(({ health }) => health)]);
   const replicas = all.map(({ health }) => health.ready).filter((ready) => ready !== undefined);
   const ready = replicas.length === 0 ? "" : `${sum(replicas.map((count) => count.ready))}/${sum(replicas.map((count) => count.wanted))}`;
-  const isLate = worst?.state === "Progressing" && progressingSinceMs !== undefined && now - progressingSinceMs > unit.deadlineMs;
+  const isLate = worst?.state === "Progressing" && progressingForMs > unit.deadlineMs;
   return {
     state: isLate ? "Degraded" : (worst?.state ?? "Healthy"),
     reason: isLate ? `not healthy within ${unit.deadlineMs / 1000} s: ${worst.reason}` : (worst?.reason ?? ""),

@@ -56,6 +56,7 @@ interface UnitRecord {
   kept: readonly string[];
   leftToOthers: ReadonlyMap<string, readonly string[]>;
   health: UnitHealth | undefined;
+  /** Monotonic. */
   progressingSinceMs: number | undefined;
   appliedCommit: string | undefined;
   inventory: readonly InventoryEntry[] | undefined;
@@ -392,7 +393,7 @@ export class UnitReporter {
     record.health = this.#observeHealth(record);
     this.#noteFinished(record);
     if (record.health.state === "Healthy") record.progressingSinceMs = undefined;
-    else record.progressingSinceMs ??= clock.now();
+    else record.progressingSinceMs ??= clock.monotonic();
     // Before the first pass there is no Application yet; the pass makes it.
     if (application === undefined) return before?.state !== record.health.state;
     const wrote = await applications.writeStatus(name, this.#statusOf(record, application));
@@ -404,7 +405,9 @@ export class UnitReporter {
 
   #observeHealth(record: UnitRecord): UnitHealth {
     const { unit, objects, holdup, progressingSinceMs } = record;
-    return computeUnitHealth({ unit, objects, holdup, progressingSinceMs, ...this.#observation }, this.#options.clock.now());
+    const { clock } = this.#options;
+    const progressingForMs = progressingSinceMs === undefined ? undefined : clock.monotonic() - progressingSinceMs;
+    return computeUnitHealth({ unit, objects, holdup, progressingForMs, ...this.#observation }, clock.now());
   }
 
   get #observation(): Pick<UnitObservation, "liveOf" | "writtenRevisionOf" | "isFinished" | "lookup"> {

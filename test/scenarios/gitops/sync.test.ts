@@ -7,7 +7,7 @@ import { ClusterView } from "../../../engine/gitops/sync/cluster-view.ts";
 import { ManifestLoader } from "../../../engine/gitops/manifests/load-manifests.ts";
 import { formatProblem } from "../../../engine/gitops/manifests/problem.ts";
 import { Synchroniser } from "../../../engine/gitops/sync/synchroniser.ts";
-import { systemClock } from "../../../engine/lib/clock.ts";
+import { systemClock, type Clock } from "../../../engine/lib/clock.ts";
 import { silentLogger } from "../../../engine/lib/log.ts";
 import { systemRandom } from "../../../engine/lib/random.ts";
 import { runServices, service } from "../../../engine/lib/service.ts";
@@ -41,8 +41,8 @@ afterEach(async () => {
   repository[Symbol.dispose]();
 });
 
-function start(client: Client): typeof running {
-  const base = { client, clock: systemClock, random: systemRandom, logger: silentLogger };
+function start(client: Client, clock: Clock = systemClock): typeof running {
+  const base = { client, clock, random: systemRandom, logger: silentLogger };
   const informers = new InformerFactory(base);
   const synchroniser = new Synchroniser({ ...base, view: new ClusterView(informers), kinds: loader.kinds, events: new EventRecorder({ ...base, component: "test" }), repositoryUrl: "test" });
   const abort = new AbortController();
@@ -296,6 +296,25 @@ test("an Application that someone deleted comes back with its inventory", async 
   const again = async () => (await applications.list("")).items.find((app) => app.metadata.uid !== metadata.uid && app.status?.inventory !== undefined);
   for (let tries = 0; (await again()) === undefined && tries < 200; tries++) await new Promise((resolve) => setTimeout(resolve, 20));
   expect((await again())?.status).toMatchObject({ inventory: [{ kind: "ConfigMap", name: "one" }] });
+});
+
+test("a clock that is set while something is on its way makes it neither late nor early", async () => {
+  let setMs = 0;
+  await running.stop();
+  running = start(recording(api.client), { now: () => systemClock.now() + setMs, monotonic: () => systemClock.monotonic(), after: (ms, callback) => systemClock.after(ms, callback) });
+  await deploy({ "apps/a/d.yaml": deploymentYaml("web", 3) });
+  await until("the rollout", () => health("a")?.health === "Progressing");
+  setMs = 3_600_000;
+  const ready = async (readyReplicas: number) => {
+    const deployment = await api.client.for(deploymentResource).get("default", "web");
+    await api.client.for(deploymentResource).updateStatus({ ...deployment, status: { observedGeneration: deployment.metadata.generation ?? 1, replicas: 3, readyReplicas } });
+    await until("a look at it", () => health("a")?.ready === `${readyReplicas}/3`);
+  };
+  await ready(1);
+  expect(health("a")?.health).toBe("Progressing");
+  setMs = -3_600_000;
+  await ready(2);
+  expect(health("a")?.health).toBe("Progressing");
 });
 
 test("two writers that never agree are slowed down, and told of", async () => {
