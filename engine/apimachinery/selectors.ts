@@ -113,24 +113,30 @@ function matchAll(requirements: readonly Requirement[]): LabelPredicate {
 
 /** The same in a time that follows the labels of an object. A selector may be a megabyte long, and is held against every object of a list. */
 function matchAllByKey(requirements: readonly Requirement[]): LabelPredicate {
-  const testsOf = new Map<string, Requirement["test"][]>();
-  const wanted = new Set<string>();
+  // Nearly always there is one of a key: a list for each would double what a selector takes for as long as somebody watches by it.
+  const testsOf = new Map<string, Requirement["test"] | Requirement["test"][]>();
   for (const { key, test } of requirements) {
-    const tests = testsOf.get(key);
-    if (tests === undefined) testsOf.set(key, [test]);
-    else if (!tests.includes(test)) tests.push(test);
-    if (!test(undefined)) wanted.add(key);
+    const others = testsOf.get(key);
+    if (others === undefined) testsOf.set(key, test);
+    else if (typeof others !== "function") others.push(test);
+    else if (others !== test) testsOf.set(key, [others, test]);
   }
+  let wanted = 0;
+  for (const tests of testsOf.values()) if (!allHold(tests, undefined)) wanted++;
   return (labels) => {
     let met = 0;
     for (const [key, value] of Object.entries(labels ?? {})) {
       const tests = testsOf.get(key);
       if (tests === undefined) continue;
-      if (!tests.every((test) => test(value))) return false;
-      if (wanted.has(key)) met++;
+      if (!allHold(tests, value)) return false;
+      if (!allHold(tests, undefined)) met++;
     }
-    return met === wanted.size;
+    return met === wanted;
   };
+}
+
+function allHold(tests: Requirement["test"] | readonly Requirement["test"][], value: string | undefined): boolean {
+  return typeof tests === "function" ? tests(value) : tests.every((test) => test(value));
 }
 
 /** What an object has by its nature, as `constructor`, is no label. */
