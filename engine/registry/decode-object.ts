@@ -184,6 +184,11 @@ export function textField(source: Readonly<Record<string, unknown>>, field: "kin
   throw badRequest(`couldn't get version/kind; json parse error: json: cannot unmarshal ${type} into Go struct field .${field} of type string`);
 }
 
+/** The name that a body gives its object; empty where it gives none. */
+export function nameInBody(body: unknown): string {
+  return typeof body === "object" && body !== null ? nameIn(body as Readonly<Record<string, unknown>>) : ""; // any JSON object or list is one
+}
+
 function nameIn({ metadata }: Readonly<Record<string, unknown>>): string {
   const name = typeof metadata === "object" && metadata !== null ? (metadata as { readonly name?: unknown }).name : undefined;
   return typeof name === "string" ? name : "";

@@ -142,6 +142,13 @@ function sortedVerbs(verbs: readonly string[]): readonly string[] {
   return [...verbs].sort();
 }
 
+/** Upstream lists the verbs of custom kinds in an order of its own. */
+function verbsOf({ verbs, content }: ResourceDefinition): readonly string[] {
+  return content === undefined ? sortedVerbs(verbs) : CUSTOM_VERBS.filter((verb) => verbs.includes(verb));
+}
+
+const CUSTOM_VERBS = ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"] as const;
+
 interface SubresourceFacts {
   readonly group: string;
   readonly version: string;
@@ -157,13 +164,13 @@ export function subresourceFacts(definition: ResourceDefinition, subresource: Su
 }
 
 function aggregatedResource(definition: ResourceDefinition): object {
-  const { group, version, kind, resource, namespaced, singular, verbs, shortNames, categories, subresources } = definition;
+  const { group, version, kind, resource, namespaced, singular, shortNames, categories, subresources } = definition;
   return {
     resource,
     responseKind: responseKind(definition, { group, version, kind }),
     scope: namespaced ? "Namespaced" : "Cluster",
     singularResource: singular,
-    verbs: sortedVerbs(verbs),
+    verbs: verbsOf(definition),
     ...(shortNames.length === 0 ? {} : { shortNames }),
     ...(categories.length === 0 ? {} : { categories }),
     ...(subresources.length === 0 ? {} : { subresources: inOrder(definition).map((subresource) => aggregatedSubresource(definition, subresource)) }),
@@ -181,14 +188,14 @@ function responseKind({ group, version, content }: ResourceDefinition, answered:
 }
 
 function legacyResources(definition: ResourceDefinition): object[] {
-  const { group, version, kind, resource, namespaced, singular, verbs, shortNames, categories } = definition;
+  const { group, version, kind, resource, namespaced, singular, shortNames, categories } = definition;
   return [
     {
       name: resource,
       singularName: singular,
       namespaced,
       kind,
-      verbs: sortedVerbs(verbs),
+      verbs: verbsOf(definition),
       ...(shortNames.length === 0 ? {} : { shortNames }),
       ...(categories.length === 0 ? {} : { categories }),
       ...storageVersionHash(definition),

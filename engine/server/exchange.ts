@@ -6,7 +6,7 @@ import { withMetadata } from "../apimachinery/object-copy.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import type { RequestNotes } from "../apimachinery/request-notes.ts";
 import type { WebhookTransport } from "../apimachinery/webhook-call.ts";
-import { badRequest, StatusError } from "../apimachinery/status-error.ts";
+import { badRequest, forbidden, StatusError } from "../apimachinery/status-error.ts";
 import type { Authenticator } from "../auth/authenticate.ts";
 import type { Impersonator } from "../auth/authentication/impersonate.ts";
 import type { Authorizer } from "../auth/authorize.ts";
@@ -129,6 +129,6 @@ export function unsupportedMethod(): StatusError {
 }
 
 /** No object is made of a kind whose definition is being deleted. */
-export function kindIsEnding(verb: string): StatusError {
-  return new StatusError("MethodNotAllowed", `${verb} not allowed while custom resource definition is terminating`, {});
+export function kindIsEnding(definition: ResourceDefinition, name: string): StatusError {
+  return forbidden(definition, name, "create not allowed while custom resource definition is terminating");
 }

@@ -7,6 +7,7 @@ import type { ResourceDefinition } from "../resources/define-resource.ts";
 import { requireAllowed } from "../auth/authorize.ts";
 import { callRemote } from "./aggregation/remote-call.ts";
 import { runStored } from "./custom-resources/stored-objects.ts";
+import { nameInBody } from "../registry/decode-object.ts";
 import { kindIsEnding, unsupportedMethod, type Exchange, type ServerParts } from "./exchange.ts";
 import { attributesOf } from "./request-attributes.ts";
 import { runNotedVerb } from "./verbs/noted-verb.ts";
@@ -66,7 +67,7 @@ async function dispatch(request: ApiRequest, parts: ServerParts): Promise<ApiRes
     notes.annotate("k8s.io/deprecated", "true");
     parts.requests.askedForDeprecated(request);
   }
-  if (definition.isEnding === true && request.verb === "create" && request.subresource === undefined) throw kindIsEnding(request.verb);
+  if (definition.isEnding === true && request.verb === "create" && request.subresource === undefined) throw kindIsEnding(definition, nameInBody(request.body));
   const result = await (request.span === undefined ? runVerb(exchange) : runNotedVerb(exchange, request.span));
   return notes.warnings.length === 0 || result.is === "watch" ? result : { ...result, warnings: [...new Set([...notes.warnings, ...result.warnings])] };
 }

@@ -1,6 +1,6 @@
 import { parseApiVersion } from "../../apimachinery/group-version.ts";
 import type { KubeObject, ObjectMeta } from "../../apimachinery/object-meta.ts";
-import { internalError } from "../../apimachinery/status-error.ts";
+import { withoutReason } from "../../apimachinery/status-error.ts";
 import type { WebhookTransport } from "../../apimachinery/webhook-call.ts";
 import type { Random } from "../../lib/random.ts";
 import { measured, type Tracer } from "../../lib/tracing/tracer.ts";
@@ -31,7 +31,7 @@ export function conversionWebhook({ name, webhook, client, transport, tracer, ra
     const [first] = objects;
     if (first === undefined) return [];
     const what = kindText(first);
-    if (version === undefined) throw internalError("no supported conversion review versions");
+    if (version === undefined) throw withoutReason("no supported conversion review versions");
     const uid = random.uuid();
     const apiVersion = `apiextensions.k8s.io/${version}`;
     const review = { kind: "ConversionReview", apiVersion, request: { uid, desiredAPIVersion, objects } };
@@ -44,11 +44,11 @@ export function conversionWebhook({ name, webhook, client, transport, tracer, ra
         return given;
       });
     } catch (error) {
-      throw internalError(`conversion webhook for ${what} failed: ${error instanceof Error ? error.message : String(error)}`);
+      throw withoutReason(`conversion webhook for ${what} failed: ${error instanceof Error ? error.message : String(error)}`);
     }
     const converted = readAnswer(answer, apiVersion, uid, what);
     if (converted.length !== objects.length)
-      throw internalError(`conversion webhook for ${what} returned ${converted.length} objects, expected ${objects.length}`);
+      throw withoutReason(`conversion webhook for ${what} returned ${converted.length} objects, expected ${objects.length}`);
     return objects.map((original, index) => checkedObject(original, converted[index], desiredAPIVersion, { what, index }));
   };
 }
@@ -64,7 +64,7 @@ function isObject(value: unknown): value is Json {
 }
 
 function readAnswer(answer: unknown, apiVersion: string, uid: string, what: string): readonly unknown[] {
-  const fail = (why: string) => internalError(`conversion webhook for ${what} failed: ${why}`);
+  const fail = (why: string) => withoutReason(`conversion webhook for ${what} failed: ${why}`);
   if (!isObject(answer)) throw fail("the answer is no object");
   if (apiVersion.endsWith("/v1") && (answer["apiVersion"] !== apiVersion || answer["kind"] !== "ConversionReview")) {
     const { group, version } = parseApiVersion(String(answer["apiVersion"] ?? ""));
@@ -91,7 +91,7 @@ function checkedObject(
   apiVersion: string,
   { what, index }: { readonly what: string; readonly index: number },
 ): KubeObject {
-  const fail = (why: string, of = "invalid converted object") => internalError(`conversion webhook for ${what} returned ${of} at index ${index}: ${why}`);
+  const fail = (why: string, of = "invalid converted object") => withoutReason(`conversion webhook for ${what} returned ${of} at index ${index}: ${why}`);
   if (!isObject(converted)) throw fail("it is no object");
   if (converted["apiVersion"] !== apiVersion) throw fail(`invalid groupVersion (expected ${apiVersion}, received ${String(converted["apiVersion"] ?? "")})`);
   if (converted["kind"] !== original.kind) throw fail(`invalid kind (expected ${original.kind}, received ${String(converted["kind"] ?? "")})`);

@@ -245,7 +245,7 @@ function applied(exchange: Exchange<RequestOf<"patch">>, intent: KubeObject, cur
 /** An apply to a name that does not exist creates it. */
 async function createApplied(exchange: Exchange<RequestOf<"patch">>, intent: KubeObject): Promise<ApiResult> {
   const { definition, parts, request } = exchange;
-  if (definition.isEnding === true) throw kindIsEnding("create");
+  if (definition.isEnding === true) throw kindIsEnding(definition, request.name);
   if (intent.metadata.uid)
     throw conflict(definition, request.name, `uid mismatch: the provided object specified uid ${intent.metadata.uid}, and no existing object was found`);
   // The right to change what is there is not the right to make more.

@@ -272,7 +272,10 @@ describe("a custom kind", () => {
     expect(seen.slice(0, 1)).toEqual(["ADDED"]);
     expect(api.server.parts.resources.all.some(({ group }) => group === "stable.example.com")).toBe(true);
     await api.client.for(customResourceDefinitionResource).delete("", "crontabs.stable.example.com");
-    expect((await failure(client().create(cronTab("two", spec)))).message).toBe("create not allowed while custom resource definition is terminating");
+    expect(await failure(client().create(cronTab("two", spec)))).toMatchObject({
+      code: 403,
+      message: 'crontabs.stable.example.com "two" is forbidden: create not allowed while custom resource definition is terminating',
+    });
     const ending = await api.client.for(customResourceDefinitionResource).get("", "crontabs.stable.example.com");
     expect(ending.metadata.finalizers).toEqual(["customresourcecleanup.apiextensions.k8s.io"]);
     await api.client.for(customResourceDefinitionResource).update({ ...ending, metadata: { ...ending.metadata, finalizers: [] } });

@@ -97,6 +97,7 @@ describe("discovery", () => {
     expect(await json("/apis/many.example.com")).toMatchObject({ versions: [{ version: "v1" }, { version: "v1beta1" }], preferredVersion: { version: "v1" } });
     const { components } = (await json("/openapi/v3/apis/many.example.com/v1")) as Json;
     expect(components?.["schemas"]?.["com.example.many.v1.BothList"]).toMatchObject({ "x-kubernetes-selectable-fields": [{ fieldPath: "spec.at" }] });
+    expect(await json("/apis/many.example.com/v1")).toMatchObject({ resources: [{ name: "boths", verbs: ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"] }] });
   });
 
   test("the older documents are there for older clients", async () => {
