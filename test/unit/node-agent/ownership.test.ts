@@ -1,4 +1,6 @@
-import { chmodSync, lstatSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -50,4 +52,31 @@ test("a volume whose top is right is left alone when the pod says so, and one wi
   expect(modeOf("deep", "file")).toBe("600");
   await giveToGroup(folder, pod("Always"));
   expect(modeOf("deep", "file")).toBe("660");
+});
+
+test("what is exchanged for a link while a volume is given leads nowhere", async () => {
+  const outside = path.join(folder, "outside");
+  const volume = path.join(folder, "volume");
+  for (const place of [outside, volume, path.join(volume, "d")]) mkdirSync(place);
+  for (const place of [outside, path.join(volume, "d")]) writeFileSync(path.join(place, "file"), "", { mode: 0o600 });
+  // As another pod that has the volume too.
+  const exchange = `const fs = require("node:fs"); process.chdir(${JSON.stringify(volume)});
+    for (;;) { fs.renameSync("d", "aside"); fs.symlinkSync("../outside", "d"); fs.unlinkSync("d"); fs.renameSync("aside", "d"); }`;
+  const other = spawn(process.execPath, ["-e", exchange], { stdio: "ignore" });
+  try {
+    await expect.poll(() => existsSync(path.join(volume, "aside"))).toBe(true);
+    for (const endMs = performance.now() + 1_500; performance.now() < endMs;) await giveToGroup(volume, pod());
+    expect(other.exitCode).toBeNull();
+  } finally {
+    other.kill("SIGKILL");
+    await once(other, "exit");
+  }
+  expect([modeOf("outside", "file"), (lstatSync(outside).mode & 0o2000).toString(8)]).toEqual(["600", "0"]);
+});
+
+test("files whose names are no text are given as others are", async () => {
+  const name = Buffer.concat([Buffer.from(`${folder}/deep/`), Buffer.from([0xff, 0xfe])]);
+  writeFileSync(name, "", { mode: 0o600 });
+  await giveToGroup(folder, pod());
+  expect((lstatSync(name).mode & 0o7777).toString(8)).toBe("660");
 });
