@@ -233,6 +233,29 @@ test.skipIf(!canRun)(
   90_000,
 );
 
+test.skipIf(!canRun)("what the agent makes of objects cannot be written by any container, as it follows its own links there", async () => {
+  await node.apply({ apiVersion: "v1", kind: "ConfigMap", metadata: { name: "made", namespace: "default" }, data: { file: "1" } });
+  await node.create("writer", {
+    ...once,
+    containers: [
+      shell("for place in /v /part /own /var/run/secrets/kubernetes.io/serviceaccount; do touch $place/new 2>&1 | grep -c 'Read-only'; done > /dev/termination-log", {
+        volumeMounts: [
+          { name: "v", mountPath: "/v" },
+          { name: "p", mountPath: "/part" },
+          { name: "d", mountPath: "/own" },
+        ],
+      }),
+    ],
+    volumes: [
+      { name: "v", configMap: { name: "made" } },
+      { name: "p", projected: { sources: [{ configMap: { name: "made" } }] } },
+      { name: "d", downwardAPI: { items: [{ path: "name", fieldRef: { fieldPath: "metadata.name" } }] } },
+    ],
+  });
+  expect(says(await node.until("writer", isOver))).toBe("1\n1\n1\n1");
+  await node.kubectl("delete", "pod", "writer", "--wait=true");
+});
+
 describe.skipIf(!canRun)("a part of a volume", () => {
   test("is made when it is missing, and named by the pod's own facts", async () => {
     await node.create("parts", {
