@@ -137,12 +137,27 @@ export class ManifestLoader {
   /** Never rejects for what the commit holds: that is in `problems`. Rejects when objects cannot be read. */
   async load(objects: GitObjects, commit: CommitInfo, adaptUnits?: AdaptUnits): Promise<DesiredState> {
     await this.#options.kindsKnown?.();
+    return this.#guarded(commit, () => this.#loadWithKinds(objects, commit, adaptUnits));
+  }
+
+  async #guarded(commit: CommitInfo, load: () => Promise<DesiredState>): Promise<DesiredState> {
     try {
-      return await this.#loadWithKinds(objects, commit, adaptUnits);
+      return await load();
     } catch (error) {
       if (error instanceof TreeFault || error instanceof OversizedObject) return emptyState(commit, this.#options.cluster, error.message);
       throw error;
     }
+  }
+
+  /**
+   * The same of a commit that may never run. Kinds that it brings, or makes anew, are known to `apart` alone: what is deployed here is not
+   * held against them, and objects that leave are not looked for under their names.
+   */
+  async loadProposal(objects: GitObjects, commit: CommitInfo, apart: ManifestLoader): Promise<DesiredState> {
+    await this.#options.kindsKnown?.();
+    const state = await this.#guarded(commit, () => this.#load(objects, commit, undefined));
+    const isNews = [...ofAllUnits(state.objects, definitionsOf)].some((definition) => this.kinds.isNews(definition.metadata.name ?? "", definition));
+    return isNews ? apart.load(objects, commit) : state;
   }
 
   async #loadWithKinds(objects: GitObjects, commit: CommitInfo, adaptUnits: AdaptUnits | undefined): Promise<DesiredState> {

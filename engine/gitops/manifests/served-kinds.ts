@@ -60,13 +60,19 @@ export class ServedKinds {
 
   /** A definition that a commit brings. Manifests are held against it from here on, also where the cluster serves an older one. */
   declare(name: string, definition: CustomResourceDefinition): void {
+    const isServed = this.#custom.get(name)?.isServed === true;
+    if (!isServed || this.isNews(name, definition)) this.#put(name, definition, isServed);
+  }
+
+  /** Whether a definition makes other kinds than those that are known. */
+  isNews(name: string, definition: CustomResourceDefinition): boolean {
     const known = this.#custom.get(name);
-    if (known?.isServed !== true) return this.#put(name, definition, false);
+    if (known === undefined) return true;
     const kinds = customKind(definition, undefined).served;
-    const isNews =
+    return (
       kinds.length !== known.kinds.length ||
-      kinds.some((kind, index) => !jsonEqual(kind.published, known.kinds[index]?.published) || kind.version !== known.kinds[index]?.version);
-    if (isNews) this.#put(name, definition, true);
+      kinds.some((kind, index) => !jsonEqual(kind.published, known.kinds[index]?.published) || kind.version !== known.kinds[index]?.version)
+    );
   }
 
   forget(name: string): void {

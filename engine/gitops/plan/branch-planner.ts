@@ -143,7 +143,10 @@ export class BranchPlanner {
     if (fetched === undefined) return undefined;
     // A request that has moved meanwhile may be anybody's.
     const hasTurned = fetched !== head && !ref.startsWith("refs/heads/");
-    const prepared = await follower.prepare(fetched, source.store.objects, { isSealed: isSealed || (hasTurned && !(await follower.mayOpen(false))) });
+    const prepared = await follower.prepare(fetched, source.store.objects, {
+      isProposal: true,
+      isSealed: isSealed || (hasTurned && !(await follower.mayOpen(false))),
+    });
     const forecast = await forecastCommit(prepared, forecastPods);
     const page = renderPlanPage({ ...forecast, cluster, branch: name, base });
     const facts: PlanFacts = {

@@ -154,6 +154,7 @@ export class PushGate {
     const { follower } = this.#options;
     const { print } = session;
     const prepared = await follower.prepare(update.to, objects, {
+      isProposal: !isDesired,
       pusher: session.pusher === LOCAL_IDENTITY ? undefined : session.pusher.name,
       isSealed: !isDesired && !(await follower.mayOpen(true)),
     });

@@ -95,7 +95,8 @@ export function createPipeline(parts: PipelineParts, options: PipelineOptions): 
     renderChart: createChartRenderer(),
     ...(rule === undefined ? {} : { source: rule }),
   };
-  const loader = new ManifestLoader({ ...reading, ...(options.ageKeys === undefined ? {} : { ageKeys: options.ageKeys }) });
+  const opening = { ...reading, ...(options.ageKeys === undefined ? {} : { ageKeys: options.ageKeys }) };
+  const [loader, proposalLoader] = [new ManifestLoader(opening), new ManifestLoader(opening)];
   // What strangers bring, such as definitions of kinds, is kept apart from what is deployed.
   const sealedLoader = new ManifestLoader({ ...reading, isSealed: true });
   const applying = {
@@ -133,6 +134,7 @@ export function createPipeline(parts: PipelineParts, options: PipelineOptions): 
     source,
     loader,
     sealedLoader,
+    proposalLoader,
     synchroniser,
     reporter,
     record,
@@ -204,7 +206,7 @@ export function createPipeline(parts: PipelineParts, options: PipelineOptions): 
   const services: Service[] = [
     service("notifications", (signal) => notifier.run(signal)),
     service("custom kinds", async (signal) => {
-      const unfollow = [loader, sealedLoader].map(({ kinds }) => followCustomKinds(definitions, kinds, view));
+      const unfollow = [loader, sealedLoader, proposalLoader].map(({ kinds }) => followCustomKinds(definitions, kinds, view));
       // Whoever waits for the kinds must not outlive the engine.
       await definitions.waitForSync(signal).finally(() => known.resolve());
       await aborted(signal);

@@ -33,6 +33,8 @@ export interface SourceFollowerOptions {
   readonly loader: ManifestLoader;
   /** For the commits of strangers: it opens no encrypted file, and what it has read counts for none but these. */
   readonly sealedLoader: ManifestLoader;
+  /** For proposals that bring kinds of their own. */
+  readonly proposalLoader: ManifestLoader;
   readonly synchroniser: Synchroniser;
   readonly reporter: StatusReporter;
   readonly record: RepositoryRecord;
@@ -97,18 +99,22 @@ export class SourceFollower {
 
   /**
    * Reads and plans a commit. `objects` may see a push that is not accepted yet; `pusher` is who brings it, where that is known.
-   * Sealed, no encrypted file is opened, and the plan shows nothing that no manifest holds.
+   * Sealed, no encrypted file is opened, and the plan shows nothing that no manifest holds. A proposal is not what is to run.
    */
   async prepare(
     id: string,
     objects: GitObjects,
-    { pusher, isSealed = false }: { readonly pusher?: string | undefined; readonly isSealed?: boolean } = {},
+    { pusher, isSealed = false, isProposal = false }: { readonly pusher?: string | undefined; readonly isSealed?: boolean; readonly isProposal?: boolean } = {},
   ): Promise<Prepared> {
-    const { loader, synchroniser, record, clock } = this.#options;
+    const { loader, proposalLoader, synchroniser, record, clock } = this.#options;
     const startedMs = clock.monotonic();
     const commit = await objects.commit(id);
     await this.#keepSecrets(id);
-    const state = isSealed ? await this.#loadSealed(objects, commit) : await loader.load(objects, commit);
+    const state = isSealed
+      ? await this.#loadSealed(objects, commit)
+      : isProposal
+        ? await loader.loadProposal(objects, commit, proposalLoader)
+        : await loader.load(objects, commit);
     const added = await commitsSince(objects, commit, synchroniser.state?.commit.id ?? (await record.lastAdmitted()));
     const messages = added.map(({ message }) => message);
     const known = synchroniser.state;

@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { parseYamlDocuments } from "../../../engine/apimachinery/yaml.ts";
+import type { CustomResourceDefinition } from "../../../engine/resources/types.ts";
 import type { DesiredState } from "../../../engine/gitops/manifests/desired-state.ts";
 import { ManifestLoader } from "../../../engine/gitops/manifests/load-manifests.ts";
 import { formatProblem } from "../../../engine/gitops/manifests/problem.ts";
@@ -35,6 +37,26 @@ describe("what repositories bring from elsewhere", () => {
     expect(await ruled(role("aggregationRule: {clusterRoleSelectors: [{matchLabels: {a: b}}]}\n"))).toBe(false);
     expect(await ruled(role(""))).toBe(true);
   });
+});
+
+test("a branch that makes a kind anew, or brings one, is read with it, and leaves the kinds of what runs alone", async () => {
+  const definition = (field: string, version = "v1") =>
+    `apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: cups.example.org}\nspec:\n  group: example.org\n  names: {kind: Cup, plural: cups, singular: cup, listKind: CupList}\n  scope: Namespaced\n  versions: [{name: ${version}, served: true, storage: true, schema: {openAPIV3Schema: {type: object, properties: {${field}: {type: integer}}}}}]\n`;
+  const cup = (field: string, version = "v1") => `apiVersion: example.org/${version}\nkind: Cup\nmetadata: {name: mine}\n${field}: 3\n`;
+  const [loader, apart] = [newLoader(), newLoader()];
+  const [served] = parseYamlDocuments(definition("size"));
+  for (const { kinds } of [loader, apart]) kinds.setServed("cups.example.org", served?.value as CustomResourceDefinition);
+  const { objects } = repository.store;
+  const main = await repository.commit({ "apps/cups/cup.yaml": cup("size") });
+  const generation = loader.kinds.generation;
+  expect(problems(await loader.load(objects, await objects.commit(main)))).toEqual([]);
+  const branch = await repository.commit({ "apps/cups/crd.yaml": definition("volume", "v2"), "apps/cups/cup.yaml": cup("volume", "v2") });
+  expect(problems(await loader.loadProposal(objects, await objects.commit(branch), apart))).toEqual([]);
+  expect(loader.kinds.generation).toBe(generation);
+  expect(loader.kinds.ofGroupKind("example.org", "Cup")?.version).toBe("v1");
+  const next = await repository.commit({ "apps/cups/crd.yaml": undefined, "apps/cups/cup.yaml": cup("size"), "apps/cups/a.yaml": configMapYaml("a") });
+  expect(problems(await loader.loadProposal(objects, await objects.commit(next), apart))).toEqual([]);
+  expect(problems(await loader.load(objects, await objects.commit(next)))).toEqual([]);
 });
 
 describe("which folders are applications", () => {
