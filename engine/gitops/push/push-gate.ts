@@ -163,6 +163,8 @@ export class PushGate {
     if (prepared.problems.length > 0) {
       for (const problem of prepared.problems.slice(0, PROBLEMS_SHOWN)) print(formatProblem(problem));
       if (prepared.problems.length > PROBLEMS_SHOWN) print(`… and ${prepared.problems.length - PROBLEMS_SHOWN} more`);
+      // What is missing may be in a file that nothing reads.
+      for (const notice of prepared.state.notices.slice(0, NOTICES_SHOWN)) print(`note: ${notice}`);
       const count = `${prepared.problems.length} problem${prepared.problems.length === 1 ? "" : "s"}`;
       print(isDesired ? `refused: ${count}; nothing has changed, in the repository or in the cluster` : `it would be refused: ${count}`);
       return false;

@@ -71,6 +71,15 @@ describe("a commit is admitted whole", () => {
     expect((await copy.push()).code).toBe(0);
   });
 
+  test("what it lacks because no application has the file is told together with the file's folder", async () => {
+    const config = "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunits: [{path: apps/*}]\n";
+    await copy.commit({ "mainstay.yaml": config, "infra/base/ns.yaml": namespaceYaml("shop"), "apps/a/a.yaml": configMapYaml("a").replace("  name: a\n", "  name: a\n  namespace: shop\n") });
+    const { code, text } = await copy.push();
+    expect(code).not.toBe(0);
+    expect(text).toContain("there is no Namespace shop");
+    expect(text).toContain("note: manifests of no application are left out: infra (1)");
+  });
+
   test("a quota that only all objects together exceed refuses it", async () => {
     const quotas = catalog.find((resource) => resource.kind === "ResourceQuota");
     if (quotas === undefined) throw new Error("ResourceQuota is not served");
