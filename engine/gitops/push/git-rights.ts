@@ -35,6 +35,11 @@ export type RefNeed =
   | { readonly is: "never"; readonly why: string };
 
 const NONE = /^0+$/;
+/**
+ * Names that mean something else to whoever uses them: with a branch `refs/heads/main` nobody could push to main by its whole name, a commit's
+ * id would be a branch, and beside a branch `status` there can be no branch of the cluster's own.
+ */
+const MISTAKABLE = /^(refs\/.*|HEAD|status|[0-9a-f]{40})$/;
 
 export function isDeletion({ to }: RefUpdate): boolean {
   return NONE.test(to);
@@ -54,6 +59,8 @@ export function isProtected(ref: string, rules: BranchRules): boolean {
 export function computeNeed(update: RefUpdate, isForward: boolean, rules: BranchRules): RefNeed {
   const name = branchOf(update.ref);
   if (update.ref.startsWith("refs/mainstay/")) return { is: "never", why: `${update.ref} belongs to the system` };
+  if (name !== undefined && name !== rules.branch && MISTAKABLE.test(name) && !isDeletion(update))
+    return { is: "never", why: `a branch ${name} would be taken for something else; choose another name` };
   if (name?.startsWith("status/") === true) return { is: "right", right: "force" };
   if (isProtected(update.ref, rules)) return { is: "right", right: isForward && !isDeletion(update) ? "push" : "force" };
   return { is: "right", right: name === undefined ? "push" : "propose" };

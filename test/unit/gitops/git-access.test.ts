@@ -62,6 +62,14 @@ describe("an update of", () => {
     ["a tag", "refs/tags/v1", NONE, A, true, "push"],
   ])("%s needs the right to %6$s", (_name, ref, from, to, isForward, right) => expect(need(ref, from, to, isForward)).toEqual({ is: "right", right }));
 
+  test.each(["refs/heads/main", "refs/tags/v1", "HEAD", "status", A])("a branch %s is nobody's either, but may be deleted, and followed where it is the one that is", (name) => {
+    expect(need(`refs/heads/${name}`, NONE, B, true)).toEqual({ is: "never", why: `a branch ${name} would be taken for something else; choose another name` });
+    expect(need(`refs/heads/${name}`, B, NONE, false)).toEqual({ is: "right", right: "propose" });
+    expect(computeNeed({ ref: `refs/heads/${name}`, from: A, to: B }, true, { branch: name, protected: [] })).toEqual({ is: "right", right: "push" });
+  });
+
+  test.each(["HEADS", "status-page", "refs", `${A}b`, "main"])("a branch %s is like any other", (name) => expect(need(`refs/heads/${name}`, NONE, B, true).is).toBe("right"));
+
   test("the system's own refs is nobody's", () => expect(need("refs/mainstay/archive/x", A, B, true)).toMatchObject({ is: "never" }));
 
   test("what looks like a protected branch and is none is free", () => {
