@@ -11,6 +11,7 @@ import { dryRunObjects, type ActAs } from "./dry-run.ts";
 import { structuralPathOf } from "../manifests/field-path.ts";
 import { withoutValues } from "../manifests/explain-error.ts";
 import type { GitObjects } from "../git/git-source.ts";
+import { unitsThatLeft } from "../manifests/left-units.ts";
 import { ofAllUnits, perUnit } from "../manifests/objects-by-unit.ts";
 import type { Application } from "../../resources/types.ts";
 import { staleEntries, type OwnedEntry } from "../sync/inventory.ts";
@@ -77,7 +78,7 @@ export async function planCommit(request: PlanRequest): Promise<CommitPlan> {
     untouched: state.objects.size - examine.length,
     stale,
     deletion: {
-      units: state.units,
+      units: [...state.units, ...unitsThatLeft(state.config, state.units, applications)],
       maxPercent: state.config.deletes.maxPercent,
       protectedKinds: state.config.deletes.protectedKinds,
       allowed: trailerValues(messages, "Allow-Delete"),

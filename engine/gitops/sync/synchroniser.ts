@@ -24,6 +24,7 @@ import { describeEntry, heldKinds, type OwnedEntry } from "./inventory.ts";
 import { judgeCommit, planCommit, problemsOf } from "../plan/plan-commit.ts";
 import type { Outcome, SyncPlan } from "../plan/plan-sync.ts";
 import { computeRestraints, type Restraints } from "../plan/restraints.ts";
+import { unitsThatLeft } from "../manifests/left-units.ts";
 import { ofAllUnits, perUnit } from "../manifests/objects-by-unit.ts";
 import { computeBlocked } from "../manifests/order-graph.ts";
 import type { Problem } from "../manifests/problem.ts";
@@ -191,7 +192,7 @@ export class Synchroniser {
   async preview(state: DesiredState, objects: GitObjects, messages: readonly string[]): Promise<Preview> {
     await this.#started.promise;
     const examine = this.#looks
-      .choose(state, this.#restraints(state.units))
+      .choose(state, this.#restraints(state))
       .filter(({ desired }) => state.withheld?.has(desired.identity) !== true)
       .map(({ desired }) => ({ desired, cause: "commit" as const }));
     const { plan, outcomes } = await planCommit({
@@ -203,7 +204,7 @@ export class Synchroniser {
       messages,
       waiting: () => new Map(),
       actAs: this.#actAs(state.units),
-      restraints: this.#restraints(state.units),
+      restraints: this.#restraints(state),
       isForecast: true,
       secrecy: this.onceConfidential.secrecyOf(state, this.state, this.#applications.all()),
     });
@@ -313,7 +314,7 @@ export class Synchroniser {
     const served = () => [...inUse].filter((resource) => kinds.isServed(resource));
     await view.ensure(new Set<ResourceDefinition>([...served(), applicationResource as unknown as ResourceDefinition]), signal); // all objects are read as KubeObject there
     this.#isViewReady = true;
-    const restraints = this.#restraints(state.units);
+    const restraints = this.#restraints(state);
     if (restraints.nextChangeMs < Infinity)
       this.#timers.after(Math.min(restraints.nextChangeMs - this.#options.clock.now(), RESTRAINT_LOOK_MAX_MS) + 1, () => this.#requestPass(), "restraints");
     const examine = this.#looks.choose(state, restraints);
@@ -399,8 +400,9 @@ export class Synchroniser {
     return createActAs(this.#options.client, this.#options.impersonate, units);
   }
 
-  #restraints(units: readonly Unit[]): Restraints {
-    return computeRestraints(units, this.#applications.all(), this.#options.clock.now());
+  #restraints({ units, config }: DesiredState): Restraints {
+    const applications = this.#applications.all();
+    return computeRestraints([...units, ...unitsThatLeft(config, units, applications)], applications, this.#options.clock.now());
   }
 
   async #conclude(result: ActionResult, { state, objects }: Admitted, restraints: Restraints): Promise<void> {

@@ -232,6 +232,27 @@ describe("leaving", () => {
     expect((await api.client.for(configMapResource).list("default")).items.map((map) => map.metadata.name)).toEqual(["one"]);
   });
 
+  test("a folder that leaves is held to its rule still: nothing goes where nothing is to be deleted, nor before it may", async () => {
+    const config = (rule: string) => `apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunits: [{path: apps/a${rule}}, {path: apps/*}]\n`;
+    const names = async () => (await api.client.for(configMapResource).list("default")).items.map((map) => map.metadata.name);
+    const applied = (rule: string) => until(rule, ({ state, rollouts }) => state?.config.source !== undefined && rollouts.current?.appliedMs !== undefined);
+    await deploy({ "mainstay.yaml": config(""), "apps/a/one.yaml": configMapYaml("one"), "apps/b/two.yaml": configMapYaml("two") });
+    await healthy();
+    for (const rule of [", suspend: true", ", prune: false"]) {
+      await deploy({ "mainstay.yaml": config(rule), "apps/a/one.yaml": undefined });
+      await applied(rule);
+      expect(await names()).toEqual(["one", "two"]);
+    }
+    // The rule has gone with the folder: what it said last counts.
+    await deploy({ "apps/a/one.yaml": configMapYaml("one") });
+    await healthy();
+    await deploy({ "mainstay.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunits: [{path: apps/b}]\n", "apps/a/one.yaml": undefined });
+    await applied("the rule's end");
+    expect(await names()).toEqual(["one", "two"]);
+    await deploy({ "mainstay.yaml": config("") });
+    await expect.poll(names).toEqual(["two"]);
+  });
+
   test("what holds a finalizer stays in the inventory until it is gone", async () => {
     await deploy({ "apps/a/one.yaml": configMapYaml("one"), "apps/a/two.yaml": configMapYaml("two").replace("  name: two\n", "  name: two\n  finalizers: [example.org/wait]\n") });
     await healthy();
