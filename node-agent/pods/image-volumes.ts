@@ -1,4 +1,5 @@
 import path from "node:path";
+import { raceAbort } from "../../engine/lib/abort.ts";
 import { describeError } from "../../engine/lib/log.ts";
 import type { Container, Pod } from "../../engine/resources/types.ts";
 import { volumeFolder } from "../volumes/volume-plugin.ts";
@@ -10,13 +11,15 @@ import { StartError } from "./start-error.ts";
 
 /**
  * The places of a pod's volumes, with those that are images and that this container mounts: they are pulled and mounted when the first container
- * needs them, and an image that is missing holds up no other container, as upstream has it. Throws a StartError.
+ * needs them, and an image that is missing holds up no other container, as upstream has it. Throws a StartError, and an AbortError when the signal
+ * fires while one is pulled. What is being mounted is waited for: made after the pod's mounts were taken away, it would stay.
  */
 export async function withImageVolumes(
   context: PodContext,
   pod: Pod,
   container: Container,
   volumes: ReadonlyMap<string, string>,
+  signal: AbortSignal,
 ): Promise<ReadonlyMap<string, string>> {
   const places = new Map(volumes);
   const { uid = "" } = pod.metadata;
@@ -25,7 +28,7 @@ export async function withImageVolumes(
     const { imageVolumesRequested, imageVolumesMounted, imageVolumeErrors } = context.metrics;
     imageVolumesRequested.add();
     if (!image.reference) throw new StartError("InvalidImageName", `volume "${name}" names no image`);
-    const { name: reference } = await ensureImage(context, pod, { image: image.reference, pullPolicy: image.pullPolicy });
+    const { name: reference } = await raceAbort(ensureImage(context, pod, { image: image.reference, pullPolicy: image.pullPolicy }), signal);
     const place = volumeFolder(path.join(context.podsDir, uid), "image", name);
     try {
       await context.images.mount(reference, uid, name, place);

@@ -72,7 +72,7 @@ export async function startContainer(context: PodContext, request: StartRequest)
   const { runtime, events, settings } = context;
   const fieldPath = containerFieldPath(pod.spec, container.name);
   const image = await raceAbort(ensureImage(context, pod, { image: container.image ?? "", pullPolicy: container.imagePullPolicy, fieldPath }), signal);
-  const places = await raceAbort(withImageVolumes(context, pod, container, volumes), signal);
+  const places = await withImageVolumes(context, pod, container, volumes, signal);
   const podIps = podAddresses(pod, sandbox, settings.hostIps);
   const id = await context.starts.run(() => createAndStart(context, request, { image, places, podIps }));
   const hook = container.lifecycle?.postStart;

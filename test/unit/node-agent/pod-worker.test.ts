@@ -95,6 +95,22 @@ test.each<[string, Partial<Container>]>([
   expect(events.filter((event) => event.startsWith("Failed"))).toEqual([]);
 });
 
+test("an image that is being mounted when its pod is to go is there before the pod's mounts are taken away, and not after", async () => {
+  const container = { name: "c", image: "a:1", volumeMounts: [{ name: "files", mountPath: "/files" }] };
+  const { worker, clock, context } = aWorker({ ...aPod, spec: { containers: [container], volumes: [{ name: "files", image: { reference: "a:1" } }] } });
+  const happened: string[] = [];
+  const { promise: mounting, resolve: mount } = Promise.withResolvers<void>();
+  Object.assign(context.images, { mount: () => mounting.then(() => void happened.push("mounted")), release: async () => void happened.push("released") });
+  const ended = worker.run(new AbortController().signal);
+  await clock.advance(5_000);
+  worker.orphan();
+  await clock.advance(40_000);
+  mount();
+  await clock.advance(40_000);
+  await ended;
+  expect(happened).toEqual(["mounted", "released"]);
+});
+
 test("a volume that cannot be brought up to date is told of in the pod's events; the pod goes on with what it has", async () => {
   const { worker, clock, trouble, events } = aWorker();
   const running = new AbortController();
