@@ -13,6 +13,8 @@ export interface HttpCall {
   readonly timeoutMs: number;
   /** What probes and hooks call themselves; servers tell them apart by it. */
   readonly agent: "kube-probe" | "kube-lifecycle";
+  /** Nobody waits for the answer any longer: the connection is given up. */
+  readonly signal?: AbortSignal;
 }
 
 export interface HttpAnswer {
@@ -28,7 +30,7 @@ const BODY_BYTES_MAX = 10 * 1024;
  * A GET as probes and hooks make it, and the answer. Redirects to the same host are followed; one that leads elsewhere is the answer.
  * Certificates are not checked: pods have them from anybody. Rejects without an answer.
  */
-export async function callContainer({ action, container, podIp, timeoutMs, agent }: HttpCall): Promise<HttpAnswer> {
+export async function callContainer({ action, container, podIp, timeoutMs, agent, signal }: HttpCall): Promise<HttpAnswer> {
   const host = action.host || podIp;
   const headers = {
     "user-agent": `${agent}/1.36`,
@@ -37,12 +39,13 @@ export async function callContainer({ action, container, podIp, timeoutMs, agent
     ...Object.fromEntries((action.httpHeaders ?? []).map((header) => [header.name, header.value])),
   };
   const late = AbortSignal.timeout(timeoutMs);
+  const over = signal === undefined ? late : AbortSignal.any([late, signal]);
   const place = `${action.scheme === "HTTPS" ? "https" : "http"}://${hostAndPort(host, portNumber(action.port, container))}`;
   // What a pod asks for is sent as it stands: a path that is no valid address is the server's to judge.
   let target = { url: new URL(place), path: action.path || "/" };
   try {
     for (let redirects = 0; ; redirects++) {
-      const response = await ask(target, headers, late);
+      const response = await ask(target, headers, over);
       const next = redirectOf(response, target);
       if (next !== undefined && next.url.hostname !== target.url.hostname) return { code: response.statusCode ?? 0, body: await readBody(response) };
       void readBody(response);

@@ -23,7 +23,7 @@ export async function runHook({ runtime, clock }: PodContext, { hook, container,
   if (hook.sleep !== undefined) await sleep(clock, Math.min(hook.sleep.seconds, timeoutSeconds) * 1000, signal);
   if (hook.httpGet !== undefined) {
     const { code } = await raceAbort(
-      callContainer({ action: hook.httpGet, container, podIp, timeoutMs: timeoutSeconds * 1000, agent: "kube-lifecycle" }),
+      callContainer({ action: hook.httpGet, container, podIp, timeoutMs: timeoutSeconds * 1000, agent: "kube-lifecycle", signal }),
       signal,
     );
     if (code >= 400) throw new Error(`hook answered ${code}`);

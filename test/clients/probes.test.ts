@@ -102,3 +102,20 @@ test("a hook asks with its headers, at the port that has the name, and fails by 
   ]);
   server.close();
 });
+
+test("a hook that nobody waits for any longer leaves no connection to whoever does not answer it", async () => {
+  let isAsked = false;
+  const server = createServer(() => (isAsked = true)).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const open = () => new Promise((resolve) => server.getConnections((_error, count) => resolve(count)));
+  const over = new AbortController();
+  const { port } = server.address() as AddressInfo; // it listens on a port
+  const hook = { httpGet: { port, path: "/begin" } };
+  const ended = runHook({} as PodContext, { hook, container: { name: "main" }, containerId: "id", podIp: "127.0.0.1", timeoutSeconds: 3_600, signal: over.signal }); // as above
+  await expect.poll(() => isAsked).toBe(true);
+  over.abort();
+  await expect(ended).rejects.toThrow("aborted");
+  await expect.poll(open, { timeout: 5_000 }).toBe(0);
+  server.closeAllConnections();
+  server.close();
+});
