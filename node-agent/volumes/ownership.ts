@@ -1,5 +1,5 @@
 import { constants, existsSync, mkdirSync, writeFileSync, type Stats } from "node:fs";
-import { chmod, chown, lchown, lstat, open, opendir, realpath, type FileHandle } from "node:fs/promises";
+import { chmod, chown, lstat, open, opendir, realpath, type FileHandle } from "node:fs/promises";
 import path from "node:path";
 import type { Pod } from "../../engine/resources/types.ts";
 
@@ -37,6 +37,8 @@ export async function giveToGroupOnce(place: string, pod: Pod, podDir: string, v
 const DEPTH_MAX = 1_000;
 /** O_PATH of Linux, which Node does not name: a handle on what is there, that is not opened. */
 const PATH_ONLY = 0o10000000;
+/** Of chown(2): whoever has it keeps it. */
+const KEPT = -1;
 
 /**
  * Everything below an open folder. Another pod may have the volume too, and exchange what is in it for links at any moment: each thing is reached
@@ -60,9 +62,7 @@ async function giveAll(folder: FileHandle, group: number, depth = 0): Promise<vo
           await inner.close();
         }
       }
-      // A link has no rights of its own, and what it points to may lie elsewhere.
-      if (stat.isSymbolicLink()) await lchown(entry, stat.uid, group).catch(unlessGone);
-      else await give(`/proc/self/fd/${found.fd}`, stat, group);
+      await give(`/proc/self/fd/${found.fd}`, stat, group);
     } finally {
       await found.close();
     }
@@ -70,8 +70,9 @@ async function giveAll(folder: FileHandle, group: number, depth = 0): Promise<vo
 }
 
 async function give(place: string, stat: Stats, group: number): Promise<void> {
-  await chown(place, stat.uid, group);
-  await chmod(place, (stat.mode & 0o7777) | (stat.isDirectory() ? 0o2770 : 0o660));
+  await chown(place, KEPT, group);
+  // A link has no rights of its own.
+  if (!stat.isSymbolicLink()) await chmod(place, (stat.mode & 0o7777) | (stat.isDirectory() ? 0o2770 : 0o660));
 }
 
 function unlessGone(error: unknown): undefined {

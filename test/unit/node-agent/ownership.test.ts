@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, lchownSync, lstatSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -54,15 +54,10 @@ test("a volume whose top is right is left alone when the pod says so, and one wi
   expect(modeOf("deep", "file")).toBe("660");
 });
 
-test("what is exchanged for a link while a volume is given leads nowhere", async () => {
-  const outside = path.join(folder, "outside");
-  const volume = path.join(folder, "volume");
-  for (const place of [outside, volume, path.join(volume, "d")]) mkdirSync(place);
-  for (const place of [outside, path.join(volume, "d")]) writeFileSync(path.join(place, "file"), "", { mode: 0o600 });
-  // As another pod that has the volume too.
-  const exchange = `const fs = require("node:fs"); process.chdir(${JSON.stringify(volume)});
-    for (;;) { fs.renameSync("d", "aside"); fs.symlinkSync("../outside", "d"); fs.unlinkSync("d"); fs.renameSync("aside", "d"); }`;
-  const other = spawn(process.execPath, ["-e", exchange], { stdio: "ignore" });
+/** Gives the volume again and again while another pod that has it too does these steps in it, again and again. */
+async function giveWhile(volume: string, steps: string): Promise<void> {
+  const script = `const fs = require("node:fs"); process.chdir(${JSON.stringify(volume)}); for (;;) { ${steps} }`;
+  const other = spawn(process.execPath, ["-e", script], { stdio: "ignore" });
   try {
     await expect.poll(() => existsSync(path.join(volume, "aside"))).toBe(true);
     for (const endMs = performance.now() + 1_500; performance.now() < endMs;) await giveToGroup(volume, pod());
@@ -71,7 +66,25 @@ test("what is exchanged for a link while a volume is given leads nowhere", async
     other.kill("SIGKILL");
     await once(other, "exit");
   }
+}
+
+test("what is exchanged for a link while a volume is given leads nowhere", async () => {
+  const outside = path.join(folder, "outside");
+  const volume = path.join(folder, "volume");
+  for (const place of [outside, volume, path.join(volume, "d")]) mkdirSync(place);
+  for (const place of [outside, path.join(volume, "d")]) writeFileSync(path.join(place, "file"), "", { mode: 0o600 });
+  await giveWhile(volume, 'fs.renameSync("d", "aside"); fs.symlinkSync("../outside", "d"); fs.unlinkSync("d"); fs.renameSync("aside", "d");');
   expect([modeOf("outside", "file"), (lstatSync(outside).mode & 0o2000).toString(8)]).toEqual(["600", "0"]);
+});
+
+test.skipIf(process.getuid?.() !== 0)("a file belongs to whom it did, also when a link of another's stood in its place a moment ago", async () => {
+  const volume = path.join(folder, "volume");
+  mkdirSync(volume);
+  writeFileSync(path.join(volume, "aside"), "");
+  symlinkSync("/none", path.join(volume, "link"));
+  lchownSync(path.join(volume, "link"), 1_000, group);
+  await giveWhile(volume, 'fs.renameSync("link", "d"); fs.renameSync("d", "link"); fs.renameSync("aside", "d"); fs.renameSync("d", "aside");');
+  expect(["aside", "d"].flatMap((name) => lstatSync(path.join(volume, name), { throwIfNoEntry: false })?.uid ?? [])).toEqual([0]);
 });
 
 test("files whose names are no text are given as others are", async () => {
