@@ -1,9 +1,8 @@
 import { closeSync, fstatSync, openSync, readlinkSync, readSync, realpathSync } from "node:fs";
 import path from "node:path";
+import { PATH_ONLY } from "../volumes/path-only.ts";
 
 const FILE_BYTES_MAX = 64 * 1024;
-/** O_PATH of Linux, which Node does not name: a handle on what is there, that is not opened. */
-const PATH_ONLY = 0o10000000;
 
 /** What a file of variables says. */
 export interface EnvFile {

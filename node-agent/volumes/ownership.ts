@@ -2,6 +2,7 @@ import { constants, existsSync, mkdirSync, writeFileSync, type Stats } from "nod
 import { chmod, chown, lstat, open, opendir, realpath, type FileHandle } from "node:fs/promises";
 import path from "node:path";
 import type { Pod } from "../../engine/resources/types.ts";
+import { PATH_ONLY } from "./path-only.ts";
 
 /**
  * Gives everything in a volume to the pod's fsGroup: readable and writable as its owner may, and what is made in it later belongs to the
@@ -35,8 +36,6 @@ export async function giveToGroupOnce(place: string, pod: Pod, podDir: string, v
 
 /** Folders that lie within one another; each of them is held open while its own are looked at. */
 const DEPTH_MAX = 1_000;
-/** O_PATH of Linux, which Node does not name: a handle on what is there, that is not opened. */
-const PATH_ONLY = 0o10000000;
 /** Of chown(2): whoever has it keeps it. */
 const KEPT = -1;
 
