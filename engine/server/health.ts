@@ -64,8 +64,8 @@ export function healthChecks(
   // No new process would help a store whose disk is full, but who can choose goes to another server.
   const writes: HealthCheck = {
     name: "etcd-readiness",
-    check: () => {
-      const problem = store.storage.writeProblem?.();
+    check: async () => {
+      const problem = await store.storage.writeProblem?.();
       refuseUnless(problem === undefined, `the store takes no writes: ${problem}`);
     },
   };

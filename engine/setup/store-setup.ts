@@ -39,7 +39,7 @@ export async function setUpStore(
   meterStorageSize(metrics, storage);
   await renewStoredForm(encryption.storage, catalog, logger);
   const store = new ObjectStore({
-    storage: withWatchedWrites(withStorageMetrics(encryption.storage, metrics, clock), clock),
+    storage: withWatchedWrites(withStorageMetrics(encryption.storage, metrics, clock), clock, storage.freeBytes?.bind(storage)),
     resources: catalog,
     clock,
     logger,

@@ -1,5 +1,6 @@
 import { statSync } from "node:fs";
-import { stat } from "node:fs/promises";
+import { stat, statfs } from "node:fs/promises";
+import path from "node:path";
 import { assert } from "../lib/assert.ts";
 import { systemClock, type Clock } from "../lib/clock.ts";
 import { Mailbox } from "../lib/mailbox.ts";
@@ -148,6 +149,12 @@ class SqliteStorage implements Storage {
   async sizeBytes(): Promise<number> {
     const sizes = await Promise.all(["", "-wal"].map(async (suffix) => (await stat(`${this.#file}${suffix}`)).size));
     return sizes.reduce((sum, size) => sum + size, 0);
+  }
+
+  async freeBytes(): Promise<number> {
+    const { bavail, bfree, bsize } = await statfs(path.dirname(this.#file));
+    // Some of it may be kept for root.
+    return (process.geteuid?.() === 0 ? bfree : bavail) * bsize;
   }
 
   async get(key: string): Promise<Entry | undefined> {

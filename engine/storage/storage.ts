@@ -34,7 +34,9 @@ export interface Storage {
   /** What the store takes up where it is kept, in bytes: only of those that are kept anywhere. Rejects when that cannot be told now. */
   sizeBytes?(): Promise<number>;
   /** Why it takes no writes although it may answer reads; undefined while nothing tells that. Only of those whose writes are watched. */
-  writeProblem?(): string | undefined;
+  writeProblem?(): Promise<string | undefined>;
+  /** Bytes that are left where the store is kept: only of those that are kept on a disk of this machine. */
+  freeBytes?(): Promise<number>;
   close(): Promise<void>;
 }
 

@@ -107,6 +107,7 @@ export function withTransactions(inner: Storage): TransactionalStorage {
     current: () => running.getStore(),
     within: (transaction, work) => running.run(transaction, work),
     currentRevision: () => inner.currentRevision(),
+    ...(inner.writeProblem === undefined ? {} : { writeProblem: async () => inner.writeProblem?.() }),
     get: async (key) => {
       const found = running.getStore()?.find(key);
       return found === undefined ? inner.get(key) : found.entry;

@@ -5,25 +5,39 @@ import { StorageUnavailableError, type Storage } from "./storage.ts";
 /** Writes that fail for less than this are no trouble yet: a member that others take over from is away for as long. */
 const PATIENCE_MS = 5_000;
 
+/** What a store needs on its disk beside what it is given, so that a write may be expected to succeed. */
+const ROOM_BYTES = 1 << 20;
+
 /**
- * A store that knows whether it takes writes. One whose disk is full goes on answering reads, so that those alone do not tell: it takes
- * none when one has failed some seconds ago and none has succeeded since.
+ * A store that knows whether it takes writes. One whose disk is full goes on answering reads, so that those alone do not tell, and may go on
+ * taking small writes: where `freeBytes` can tell how much room there is, it takes none after one was refused until there is room for its
+ * like. Elsewhere it takes none when they have failed for some seconds without a success between.
  */
-export function withWatchedWrites(inner: Storage, clock: Clock): Storage {
-  let failing: { readonly sinceMs: number; readonly why: string } | undefined;
+export function withWatchedWrites(inner: Storage, clock: Clock, freeBytes?: () => Promise<number>): Storage {
+  let refused: { readonly sinceMs: number; readonly bytes: number; readonly why: string } | undefined;
   return {
     ...forwarded(inner),
     async commit(conditions, operations) {
       try {
         const result = await inner.commit(conditions, operations);
-        if (result.is === "committed") failing = undefined;
+        if (result.is === "committed" && freeBytes === undefined) refused = undefined;
         return result;
       } catch (error) {
-        if (error instanceof StorageUnavailableError) failing = { sinceMs: failing?.sinceMs ?? clock.monotonic(), why: describeError(error) };
+        if (error instanceof StorageUnavailableError) {
+          const bytes = operations.reduce((sum, operation) => sum + (operation.do === "put" ? operation.value.byteLength : 0), 0);
+          refused = { sinceMs: refused?.sinceMs ?? clock.monotonic(), bytes: Math.max(bytes, refused?.bytes ?? 0), why: describeError(error) };
+        }
         throw error;
       }
     },
-    writeProblem: () => (failing !== undefined && clock.monotonic() - failing.sinceMs >= PATIENCE_MS ? failing.why : undefined),
+    async writeProblem() {
+      if (refused === undefined) return undefined;
+      const { sinceMs, bytes, why } = refused;
+      if (freeBytes === undefined) return clock.monotonic() - sinceMs >= PATIENCE_MS ? why : undefined;
+      if ((await freeBytes()) < bytes + ROOM_BYTES) return why;
+      refused = undefined;
+      return undefined;
+    },
   };
 }
 

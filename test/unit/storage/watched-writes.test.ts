@@ -3,6 +3,7 @@ import { silentLogger } from "../../../engine/lib/log.ts";
 import { HealthMetrics, healthChecks, runHealthChecks } from "../../../engine/server/health.ts";
 import { openMemoryStorage } from "../../../engine/storage/memory-storage.ts";
 import { StorageUnavailableError, type Storage } from "../../../engine/storage/storage.ts";
+import { withTransactions } from "../../../engine/storage/transaction.ts";
 import { withWatchedWrites } from "../../../engine/storage/watched-writes.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";
 
@@ -18,7 +19,8 @@ test("a server whose store answers and takes no writes is not ready, and is agai
     },
   };
   const storage = withWatchedWrites(full, clock);
-  const checks = healthChecks({ storage, revision: () => 1 }, { isStarted: () => true, isEnding: () => false });
+  // As the server has it.
+  const checks = healthChecks({ storage: withTransactions(storage), revision: () => 1 }, { isStarted: () => true, isEnding: () => false });
   const codes = () =>
     Promise.all(
       (["readyz", "livez"] as const).map(async (endpoint) => {
@@ -36,9 +38,28 @@ test("a server whose store answers and takes no writes is not ready, and is agai
   // What was refused for another reason than room says nothing of it.
   isFull = false;
   await storage.commit([{ key: "/a", modRevision: 99 }], [{ do: "put", key: "/a", value: Buffer.from("y") }]);
-  expect(storage.writeProblem?.()).toContain("disk is full");
+  expect(await storage.writeProblem?.()).toContain("disk is full");
   await write();
   expect(await codes()).toEqual([200, 200]);
+});
+
+test("a disk that still takes small writes is full until there is room for what was refused", async () => {
+  const memory = openMemoryStorage();
+  let room = 100_000;
+  const nearlyFull: Storage = {
+    ...forwarded(memory),
+    commit: async (conditions, operations) => {
+      if (operations.some((operation) => operation.do === "put" && operation.value.byteLength > room)) throw new StorageUnavailableError("disk is full", "none");
+      return memory.commit(conditions, operations);
+    },
+  };
+  const storage = withWatchedWrites(nearlyFull, new VirtualClock(), async () => room);
+  const write = (bytes: number) => storage.commit([], [{ do: "put", key: "/a", value: Buffer.alloc(bytes) }]);
+  await expect(write(200_000)).rejects.toThrow("disk is full");
+  await write(10);
+  expect(await storage.writeProblem?.()).toBe("disk is full");
+  room = 100_000_000;
+  expect(await storage.writeProblem?.()).toBeUndefined();
 });
 
 function forwarded(inner: Storage): Storage {
