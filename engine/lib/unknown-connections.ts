@@ -11,33 +11,34 @@ const ALL_MAX = 8_000;
  */
 export class UnknownConnections {
   readonly #of = new Counts();
-  /** Addresses by address and port: what TLS makes of a connection is another object. */
+  /** Addresses by the connection's ends: what TLS makes of a connection is another object. */
   readonly #unknown = new Map<string, string>();
 
   follow(server: Server): void {
     server.maxConnections = ALL_MAX;
     server.on("connection", (socket: Socket) => {
       const { remoteAddress: address = "" } = socket;
-      const end = endOf(socket);
-      this.#unknown.set(end, address);
-      socket.once("close", () => this.#forget(end));
+      const ends = endsOf(socket);
+      this.#unknown.set(ends, address);
+      socket.once("close", () => this.#forget(ends));
       if (this.#of.add(address) > OF_ONE_MAX) socket.destroy();
     });
   }
 
   /** Whose connection it is has been proven: it counts no more. */
   know(socket: Socket): void {
-    this.#forget(endOf(socket));
+    this.#forget(endsOf(socket));
   }
 
-  #forget(end: string): void {
-    const address = this.#unknown.get(end);
+  #forget(ends: string): void {
+    const address = this.#unknown.get(ends);
     if (address === undefined) return;
-    this.#unknown.delete(end);
+    this.#unknown.delete(ends);
     this.#of.remove(address);
   }
 }
 
-function endOf({ remoteAddress = "", remotePort = 0 }: Socket): string {
-  return `${remoteAddress} ${remotePort}`;
+/** With the server's own: one port of a client may lead to several addresses of the machine. */
+function endsOf({ remoteAddress = "", remotePort = 0, localAddress = "" }: Socket): string {
+  return `${remoteAddress} ${remotePort} ${localAddress}`;
 }

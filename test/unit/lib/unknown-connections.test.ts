@@ -50,6 +50,24 @@ test("what has gone makes room for others", async () => {
   }
 });
 
+test("what has gone makes room also when one port of a client led to several addresses of the machine", async () => {
+  const server = createServer((socket) => socket.resume());
+  new UnknownConnections().follow(server);
+  server.listen(0, "0.0.0.0");
+  await once(server, "listening");
+  cleanups.push(() => server.close());
+  const { port } = server.address() as AddressInfo; // as above
+  for (let round = 0; round < 201; round++) {
+    // With an address of its own, a client's port may be used once more.
+    const first = connect({ port, host: "127.0.0.1", localAddress: "127.0.0.1" });
+    await once(first, "connect");
+    const second = connect({ port, host: "127.0.0.2", localAddress: "127.0.0.1", localPort: first.localPort! });
+    await once(second, "connect");
+    for (const socket of [first, second]) await once(socket.resume().end(), "close");
+  }
+  expect(await openTo(port, 1)).toHaveLength(1);
+});
+
 test("a connection that cannot be taken ends no server, however often", async () => {
   const server = createHttpServer((_request, response) => void response.end("well"));
   await listen(server, { host: "127.0.0.1", port: 0 });
