@@ -128,24 +128,7 @@ test("a status that stays the same is written again from time to time, and says 
   };
   const client = { for: () => ({ get: async () => node, patch: async () => node, updateStatus }) } as unknown as Client; // nothing else of these is used
   const runtime = { problem: async () => undefined, listImages: async () => [], describe: async () => ({ name: "containerd", version: "2" }) } as unknown as Runtime;
-  const reporter = createNodeReporter({
-    client,
-    runtime,
-    clock,
-    logger: silentLogger,
-    events,
-    dataDir: "/",
-    volumesDir: "/",
-    pressures: () => pressures,
-    reserved: facts.reserved,
-    registration: { labels: {}, taints: [], makesNode: true },
-    podsMax: 110,
-    reportMs: 60_000,
-    volumesInUse: () => [],
-    onChange: () => () => {},
-    identity: facts.identity,
-    onNode: () => {},
-  });
+  const reporter = aReporter({ client, runtime, clock, pressures: () => pressures, reportMs: 60_000 });
   const running = new AbortController();
   const ended = runServices([reporter], running.signal);
   await clock.advance(75_000);
