@@ -28,7 +28,7 @@ const VERSION = "..new-";
 
 /**
  * Makes a folder show exactly these files, all at once: they are written beside the current ones, and one rename of the `..data` link
- * switches over, so that a reader never sees half. Does nothing when the content is the same. Paths are relative and may have folders.
+ * switches over, so that a reader never sees half. Nothing is written when the content is the same. Paths are relative and may have folders.
  * Whatever else is in the folder, nothing outside of it is changed, and what a write that was broken off has left in it goes.
  * Returns whether anything changed.
  */
@@ -36,7 +36,11 @@ export function writeAtomically(folder: string, files: ReadonlyMap<string, Volum
   mkdirSync(folder, { recursive: true, mode: 0o755 });
   const link = path.join(folder, DATA_LINK);
   const current = currentVersion(folder);
-  if (current !== undefined && isSame(path.join(folder, current), files)) return false;
+  if (current !== undefined && isSame(path.join(folder, current), files)) {
+    // An agent that died at this very moment has shown its content and not its names.
+    linkTopLevel(folder, files);
+    return false;
+  }
   removeVersionsBut(folder, current);
   const next = mkdtempSync(path.join(folder, VERSION));
   chmodSync(next, 0o755);

@@ -305,6 +305,15 @@ describe("files", () => {
     }
   });
 
+  it("have their visible names, also after an agent that died before it made these", () => {
+    const volume = path.join(folder, "volume");
+    const files = new Map([["a", file("1")]]);
+    writeAtomically(volume, files, undefined);
+    unlinkSync(path.join(volume, "a"));
+    expect(writeAtomically(volume, files, undefined)).toBe(false);
+    expect(readFileSync(path.join(volume, "a"), "utf8")).toBe("1");
+  });
+
   it("are written after a write that was broken off, which leaves nothing", () => {
     const volume = path.join(folder, "v");
     writeAtomically(volume, new Map([["a", file("1")]]), undefined);
