@@ -7,6 +7,7 @@ import { trailerValues } from "../git/commit-message.ts";
 import type { DesiredObject, DesiredState } from "../manifests/desired-state.ts";
 import { checkQuota } from "./check-quota.ts";
 import { checkReferences } from "./check-references.ts";
+import { findStandingOn } from "./grounds.ts";
 import { dryRunObjects, type ActAs } from "./dry-run.ts";
 import { structuralPathOf } from "../manifests/field-path.ts";
 import { withoutValues } from "../manifests/explain-error.ts";
@@ -84,6 +85,7 @@ export async function planCommit(request: PlanRequest): Promise<CommitPlan> {
       allowed: trailerValues(messages, "Allow-Delete"),
       inventorySizes: new Map(applications.map(({ metadata, status }) => [metadata.name ?? "", status?.inventory?.length ?? 0])),
       folders: new Map(applications.flatMap(({ metadata, spec }) => (spec?.path === undefined ? [] : [[metadata.name ?? "", spec.path]]))),
+      findStandingOn: (identity) => findStandingOn(identity, state.objects),
     },
     replaceFreely: (desired) => units.get(desired.unit)?.replace?.includes(desired.object.kind) === true,
     restraintOf: (unit, kind, namespace, name) => (request.isForecast === true ? undefined : restraints.ofObject(unit, kind, namespace, name)),

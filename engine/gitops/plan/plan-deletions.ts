@@ -1,5 +1,5 @@
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
-import { APPLICATION_LABEL, SOURCE_ANNOTATION } from "../manifests/desired-state.ts";
+import { APPLICATION_LABEL, describeDesired, SOURCE_ANNOTATION, type DesiredObject } from "../manifests/desired-state.ts";
 import { pruneProtection } from "../manifests/object-policies.ts";
 import { describeEntry, type OwnedEntry } from "../sync/inventory.ts";
 import type { Problem } from "../manifests/problem.ts";
@@ -20,6 +20,8 @@ export interface DeletionRules {
   readonly inventorySizes: ReadonlyMap<string, number>;
   /** Folders of units, those that left the repository among them. */
   readonly folders?: ReadonlyMap<string, string>;
+  /** One of the objects that the repository wants and that would go with this one. */
+  readonly findStandingOn?: (identity: string) => DesiredObject | undefined;
 }
 
 export interface DeletionPlan {
@@ -42,7 +44,7 @@ const DELETES_ALWAYS_ALLOWED = 5;
 /** Of all units together: many small ones are as much as a large one, and one wrong word in mainstay.yaml takes them all. */
 const DELETES_ALWAYS_ALLOWED_TOGETHER = 10;
 
-/** What may go of that which left the repository. Nothing outside of the inventory is ever looked at. A namespace stays as long as something in it does. */
+/** What may go of that which left the repository. Nothing outside of the inventory is ever looked at. A namespace stays as long as something in it does, or is wanted. */
 export function planDeletions(stale: readonly StaleEntry[], rules: DeletionRules): DeletionPlan {
   const prune: (StaleEntry & { readonly live: KubeObject })[] = [];
   const forget: StaleEntry[] = [];
@@ -65,7 +67,14 @@ export function planDeletions(stale: readonly StaleEntry[], rules: DeletionRules
       );
     } else prune.push({ ...entry, live });
   }
-  const prunable = withoutOccupied(prune, kept);
+  const prunable = withoutOccupied(
+    prune.filter((entry) => {
+      const wanted = rules.findStandingOn?.(entry.identity);
+      if (wanted !== undefined) kept.push({ ...entry, why: `${describeDesired(wanted)} would go with it` });
+      return wanted === undefined;
+    }),
+    kept,
+  );
   problems.push(...findExcess(prunable, rules));
   return { prune: prunable, allowed: problems.length === 0 ? prune : [], forget, kept, problems };
 }

@@ -4,6 +4,7 @@ import type { Complaint } from "../manifests/explain-error.ts";
 import { computeFieldChanges, type FieldChange } from "./field-diff.ts";
 import { isMadeAnew } from "../manifests/hook-policies.ts";
 import { REPLACE_ANNOTATION, replacePolicy } from "../manifests/object-policies.ts";
+import { groundsOf } from "./grounds.ts";
 import { planDeletions, withoutOccupied, trailerHint, type DeletionRules, type KeptEntry, type StaleEntry } from "./plan-deletions.ts";
 import type { Problem } from "../manifests/problem.ts";
 import type { Restraints } from "./restraints.ts";
@@ -168,9 +169,11 @@ export function planSync(input: PlanInput): SyncPlan {
       else withheld.push({ action, desired, by: isWaiting ? undefined : by });
     }
   }
-  const grounds = new Set(applies.flatMap(groundsOf));
+  // Where they are not there yet they come along with the first object that needs them, whatever they would have to wait for: a hook that
+  // runs before all others lives in a namespace too.
+  const grounds = new Set(applies.flatMap((action) => (action.do === "prune" ? [] : groundsOf(action.desired))));
   for (const { action, desired, by } of withheld) {
-    if (action.do === "create" && grounds.has(`${desired.object.kind}/${desired.object.metadata.name ?? ""}`)) applies.push(action);
+    if (action.do === "create" && grounds.has(desired.identity)) applies.push(action);
     else if (by !== undefined) blocked.set(desired.identity, { desired, by });
   }
   // What leaves goes last: the old hook and the old object stay until everything new is there.
@@ -204,16 +207,6 @@ export function planSync(input: PlanInput): SyncPlan {
     blocked,
     unchanged,
   };
-}
-
-/**
- * What an object cannot be without: its namespace, and the definition of its kind. Where they are not there yet they come along with the
- * first object that needs them, whatever they would have to wait for: a hook that runs before all others lives in a namespace too.
- */
-function groundsOf(action: Action): readonly string[] {
-  if (action.do === "prune") return [];
-  const { resource, object } = action.desired;
-  return [`Namespace/${object.metadata.namespace ?? ""}`, `CustomResourceDefinition/${resource.resource}.${resource.group}`];
 }
 
 /** All actions of a plan in the order in which they run. */

@@ -14,6 +14,7 @@ import { runServices, service } from "../../../engine/lib/service.ts";
 import { serviceResource } from "../../../engine/resources/core/service.ts";
 import { deploymentResource } from "../../../engine/resources/apps/deployment.ts";
 import { catalog } from "../../../engine/resources/catalog.ts";
+import { namespaceResource } from "../../../engine/resources/core/namespace.ts";
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
 import { applicationResource } from "../../../engine/resources/mainstay/application.ts";
 import { configMapYaml, createTestRepository, deploymentYaml, namespaceYaml, type TestRepository } from "../../kit/git.ts";
@@ -273,6 +274,17 @@ describe("leaving", () => {
     expect(await deploy(many(() => undefined))).toEqual([expect.stringContaining("deletes 8 of the 10 objects of a, more than 20 %")]);
     expect(await deploy({}, "remove most\n\nAllow-Delete: a")).toEqual([]);
     await until("the rest", () => health("a")?.objects.length === 2);
+  });
+
+  test("a namespace stays as long as something in it is wanted, whoever has allowed that it goes", async () => {
+    const within = configMapYaml("within").replace("metadata:", "metadata:\n  namespace: team");
+    await deploy({ "apps/a/ns.yaml": namespaceYaml("team"), "apps/b/b.yaml": within });
+    await healthy();
+    expect(await deploy({ "apps/a/ns.yaml": undefined, "apps/a/a.yaml": configMapYaml("a") }, "less\n\nAllow-Delete: Namespace/team")).toEqual([]);
+    await until("what is kept", () => health("a")?.kept.includes("Namespace team: ConfigMap team/within would go with it") === true);
+    expect((await api.client.for(namespaceResource).get("", "team")).metadata.deletionTimestamp).toBeUndefined();
+    expect(await deploy({ "apps/b/b.yaml": configMapYaml("b") })).toEqual([]);
+    await expect.poll(async () => (await api.client.for(namespaceResource).list("")).items.some(({ metadata }) => metadata.name === "team" && metadata.deletionTimestamp === undefined)).toBe(false);
   });
 
   test("and allowed, may wait for its window without keeping anybody else's commit back, over a restart and until it may go", async () => {
