@@ -22,9 +22,13 @@ export class ObjectFolders {
   async read(id: string, depth = 0): Promise<StoredObject> {
     if (!/^[0-9a-f]{40}$/.test(id)) throw new Error(`${id} is no name of an object`);
     if (depth > ELSEWHERE_MAX) throw new Error(`object ${id} is made of objects of too many packs`);
-    const found = (await this.#readLoose(id)) ?? (await this.#readPacked(id, depth)) ?? ((await this.#look()) ? await this.#readPacked(id, depth) : undefined);
-    if (found === undefined) throw new Error(`object ${id} is missing`);
-    return found;
+    const found = (await this.#readLoose(id)) ?? (await this.#readPacked(id, depth));
+    if (found !== undefined) return found;
+    const broken = await this.#look();
+    // Also where no pack is new: others that look at the same time may have found it.
+    const late = await this.#readPacked(id, depth);
+    if (late !== undefined) return late;
+    throw new Error([`object ${id} is missing`, ...broken.map((file) => `${file} is no index of a pack`)].join("; "));
   }
 
   /** Lets go of what was read of packs, those among it that others have replaced. */
@@ -55,18 +59,22 @@ export class ObjectFolders {
     return undefined;
   }
 
-  /** Whether there are packs that were not there before. */
-  async #look(): Promise<boolean> {
-    let isNew = false;
+  /**
+   * Opens packs that were not there before. Returns indexes that are not whole: as for Git itself they are not there, since a crash may have left
+   * one, or it is being written.
+   */
+  async #look(): Promise<readonly string[]> {
+    const broken: string[] = [];
     for (const folder of this.#folders) {
       const names = await fs.readdir(path.join(folder, "pack")).catch(() => [] as string[]); // without packs there is no such folder
       for (const name of names) {
         const file = path.join(folder, "pack", name);
         if (!name.endsWith(".idx") || this.#packs.has(file)) continue;
-        this.#packs.set(file, await PackFile.open(file, this.#windows));
-        isNew = true;
+        const pack = await PackFile.open(file, this.#windows);
+        if (pack === undefined) broken.push(file);
+        else this.#packs.set(file, pack);
       }
     }
-    return isNew;
+    return broken;
   }
 }

@@ -9,6 +9,10 @@ const INDEX_MAGIC = 0xff744f63;
 const FANOUT_AT = 8;
 const IDS_AT = FANOUT_AT + 256 * 4;
 const ID_BYTES = 20;
+/** Of an index, for each object: its id, a checksum and an offset. */
+const ENTRY_BYTES = ID_BYTES + 4 + 4;
+/** Checksums of the pack and of the index. */
+const TRAILER_BYTES = 2 * ID_BYTES;
 const OFS_DELTA = 6;
 const REF_DELTA = 7;
 const TYPES: Readonly<Record<number, ObjectType>> = { 1: "commit", 2: "tree", 3: "blob", 4: "tag" };
@@ -47,18 +51,23 @@ export class PackFile {
   readonly #windows: FileWindows;
   readonly #bases = new BoundedCache<StoredObject>(BASES_KEPT);
 
-  private constructor(path: string, index: Buffer, windows: FileWindows) {
+  private constructor(path: string, index: Buffer, count: number, windows: FileWindows) {
     this.#path = path;
     this.#windows = windows;
     this.#index = index;
-    this.#count = index.readUInt32BE(FANOUT_AT + 255 * 4);
+    this.#count = count;
   }
 
-  /** Rejects for an index of another version than Git's second. */
-  static async open(indexPath: string, windows: FileWindows): Promise<PackFile> {
-    const index = await fs.readFile(indexPath);
-    if (index.length < IDS_AT || index.readUInt32BE(0) !== INDEX_MAGIC || index.readUInt32BE(4) !== 2) throw new Error(`${indexPath} is no index of a pack`);
-    return new PackFile(indexPath.replace(/\.idx$/, ".pack"), index, windows);
+  /** Undefined for what is no whole index of Git's second version, or is gone. */
+  static async open(indexPath: string, windows: FileWindows): Promise<PackFile | undefined> {
+    const index = await fs.readFile(indexPath).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return Buffer.alloc(0);
+      throw error;
+    });
+    if (index.length < IDS_AT || index.readUInt32BE(0) !== INDEX_MAGIC || index.readUInt32BE(4) !== 2) return undefined;
+    const count = index.readUInt32BE(FANOUT_AT + 255 * 4);
+    if (index.length < IDS_AT + count * ENTRY_BYTES + TRAILER_BYTES) return undefined;
+    return new PackFile(indexPath.replace(/\.idx$/, ".pack"), index, count, windows);
   }
 
   /** Where an object begins; undefined when it is not here. */

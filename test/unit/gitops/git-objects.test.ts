@@ -1,5 +1,6 @@
-import { copyFileSync, readdirSync, rmSync } from "node:fs";
+import { chmodSync, copyFileSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { openGitObjects } from "../../../engine/gitops/git/git-objects.ts";
 import { gitText, runGit } from "../../../engine/gitops/git/native-git.ts";
@@ -68,6 +69,43 @@ test("what Git packs anew is found again", async () => {
   await git("repack", "-adq");
   const [entry] = await objects.tree(tree);
   expect((await objects.blob(entry?.id ?? "")).toString()).toBe(lines(1));
+});
+
+test("whoever looks for new packs at the same time as others finds what these have found", async () => {
+  const ids = await Promise.all(Array.from({ length: 40 }, (_, index) => blobOf(Buffer.from(`content ${index}`))));
+  await runGit({ gitDir: repository.gitDir, args: ["pack-objects", "-q", path.join(repository.gitDir, "objects/pack/pack")], input: `${ids.join("\n")}\n` });
+  await git("prune-packed");
+  for (let round = 0; round < 20; round++) {
+    const { blob } = openGitObjects(repository.gitDir);
+    const found: Promise<Buffer>[] = [];
+    // One after the other, so that some begin while another one opens the pack.
+    for (const id of ids) {
+      found.push(blob(id));
+      await setImmediate();
+    }
+    expect((await Promise.all(found)).map(String)).toEqual(ids.map((_, index) => `content ${index}`));
+  }
+});
+
+test("an index that is not whole, as a crash may leave one, hides no other pack, and counts once it is", async () => {
+  const pack = async (content: string) => {
+    const id = await blobOf(Buffer.from(content));
+    const { stdout } = await runGit({ gitDir: repository.gitDir, args: ["pack-objects", "-q", path.join(repository.gitDir, "objects/pack/pack")], input: `${id}\n` });
+    await git("prune-packed");
+    return { id, index: path.join(repository.gitDir, `objects/pack/pack-${stdout.toString().trim()}.idx`) };
+  };
+  const [one, two, three] = [await pack("one"), await pack("two"), await pack("three")];
+  const whole = [one, two].map(({ index }) => ({ index, content: readFileSync(index) }));
+  for (const { index } of whole) {
+    chmodSync(index, 0o600);
+    truncateSync(index, index === one.index ? 0 : 1_060);
+  }
+  const objects = openGitObjects(repository.gitDir);
+  expect(String(await objects.blob(three.id))).toBe("three");
+  await expect(objects.blob(two.id)).rejects.toThrow(`object ${two.id} is missing; `);
+  await expect(objects.blob(two.id)).rejects.toThrow(`${two.index} is no index of a pack`);
+  for (const { index, content } of whole) writeFileSync(index, content);
+  expect([String(await objects.blob(one.id)), String(await objects.blob(two.id))]).toEqual(["one", "two"]);
 });
 
 test("a tag means what it names, and nothing else passes for it", async () => {
