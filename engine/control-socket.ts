@@ -2,6 +2,7 @@ import { chmod, rm } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import path from "node:path";
 import type { BackupSummary } from "./backup/backup-file.ts";
+import { outliveAcceptErrors } from "./lib/lasting-server.ts";
 import { aborted } from "./lib/abort.ts";
 import { nodeJs } from "./lib/late-modules.ts";
 import { describeError, type Logger } from "./lib/log.ts";
@@ -29,6 +30,7 @@ export function createControlSocket(dataDir: string, backup: (file: string) => P
       );
     });
     await new Promise<void>((resolve, reject) => server.once("error", reject).listen(socket, resolve));
+    outliveAcceptErrors(server, logger);
     await chmod(socket, 0o600);
     await aborted(signal);
     server.closeAllConnections();

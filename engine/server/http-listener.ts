@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
+import { outliveAcceptErrors } from "../lib/lasting-server.ts";
 import { nodeJs } from "../lib/late-modules.ts";
 import { RequestNotes } from "../apimachinery/request-notes.ts";
 import { badRequest } from "../apimachinery/status-error.ts";
@@ -144,7 +145,7 @@ export async function openHttpListener(options: HttpListenerOptions): Promise<Ht
   await once(front, "listening").catch((error: unknown) => {
     throw explainListenError(error, { address: host, port: options.port, option: "--api-port", addressOption: "--bind-address" });
   });
-  front.on("error", (error) => logger.warn("a connection could not be taken", { error }));
+  outliveAcceptErrors(front, logger);
   const closing = new AbortController();
   certificates.follow(front, closing.signal);
   const { port } = front.address() as AddressInfo; // it listens on TCP

@@ -2,6 +2,7 @@ import { promises as fs } from "node:fs";
 import net from "node:net";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { outliveAcceptErrors } from "../../lib/lasting-server.ts";
 import { describeError, type Logger } from "../../lib/log.ts";
 import { aborted, isAbort } from "../../lib/abort.ts";
 import { withoutControls } from "../../lib/without-controls.ts";
@@ -65,6 +66,7 @@ export async function runHookServer(options: HookServerOptions, signal: AbortSig
     server.once("error", (error) => reject(new Error(`listen on ${socketPath}`, { cause: error })));
     server.listen(socketPath, resolve);
   });
+  outliveAcceptErrors(server, options.logger);
   await fs.chmod(socketPath, 0o600);
   await aborted(signal);
   server.close();

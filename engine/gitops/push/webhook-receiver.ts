@@ -1,4 +1,5 @@
 import Fastify, { type FastifyReply, type FastifyRequest } from "fastify";
+import { outliveAcceptErrors } from "../../lib/lasting-server.ts";
 import { aborted } from "../../lib/abort.ts";
 import { explainListenError } from "../../lib/listen-error.ts";
 import type { Logger } from "../../lib/log.ts";
@@ -61,6 +62,7 @@ export async function startWebhookReceiver(options: WebhookReceiverOptions): Pro
   } catch (error) {
     throw explainListenError(error, { address: options.address, port: options.port, option: "--webhook-port" });
   }
+  outliveAcceptErrors(app.server, options.logger);
   const address = app.server.address();
   return {
     port: typeof address === "object" && address !== null ? address.port : options.port,
