@@ -51,7 +51,8 @@ function wholeParameters(parameters: Json): (value: unknown) => unknown {
   const lengths = new Map<string, number>();
   let left = PARAMETERS_LENGTH_MAX;
   const parameter = (name: string): unknown => {
-    const length = lengths.get(name) ?? JSON.stringify(parameters[name] ?? null).length;
+    if (!Object.hasOwn(parameters, name)) return undefined;
+    const length = lengths.get(name) ?? JSON.stringify(parameters[name]).length;
     lengths.set(name, length);
     if ((left -= length) < 0) throw new RangeError("the document repeats its parameters too often");
     return parameters[name];
@@ -79,7 +80,7 @@ function reachable(from: unknown, types: Json): ReadonlySet<string> {
   const found = new Set<string>();
   const visit = (value: unknown) =>
     withReferences(value, (name) => {
-      if (!found.has(name) && name in types) {
+      if (!found.has(name) && Object.hasOwn(types, name)) {
         found.add(name);
         visit(types[name]);
       }
@@ -91,7 +92,7 @@ function reachable(from: unknown, types: Json): ReadonlySet<string> {
 
 function freeName(name: string, type: unknown, taken: Json): string {
   let free = name;
-  for (let number = 2; free in taken && !jsonEqual(taken[free], type); number++) free = `${name}_v${number}`;
+  for (let number = 2; Object.hasOwn(taken, free) && !jsonEqual(taken[free], type); number++) free = `${name}_v${number}`;
   return free;
 }
 

@@ -46,7 +46,7 @@ export function hasLinks({ headers }: Pick<IncomingMessage, "headers">): boolean
     .map((part) => part.trim());
   const coding = headers["content-encoding"];
   const isUtf8 = parameters.every((parameter) => !parameter.startsWith("charset=") || /^charset="?utf-?8"?$/.test(parameter));
-  return type === "text/html" && isUtf8 && (coding === undefined || coding in CODINGS);
+  return type === "text/html" && isUtf8 && (coding === undefined || Object.hasOwn(CODINGS, coding));
 }
 
 /** The stages that the body of an answer that `hasLinks` goes through; every link becomes what `rewrite` gives, all else stays as written. */
@@ -92,7 +92,7 @@ function tagRewriter(rewrite: (link: string) => string): (text: string, tag: str
   });
   tags.on("endTag", () => {});
   return (text, tag) => {
-    if (!(tag in LINKS) || !text.includes("/")) return text;
+    if (!Object.hasOwn(LINKS, tag) || !text.includes("/")) return text;
     written = "";
     // What would follow a script is no tag to the reader of tags.
     tags.write(`${text}</${tag}>`);

@@ -340,6 +340,14 @@ describe("OpenAPI", () => {
     expect(merged).toEqual({ "/apis/g.io/v1/things": { get: { operationId: "x", parameters: [limit] }, parameters: [limit] } });
   });
 
+  test("what another server refers to and does not say is left as it stands, whatever it is called", () => {
+    const paths = { "/apis/g.io/v1/things": [{ $ref: "#/parameters/constructor" }, { $ref: "#/definitions/constructor" }, { $ref: "#/definitions/valueOf" }] };
+    const definitions = { valueOf: { type: "object" } };
+    const body = Buffer.from(JSON.stringify({ paths, definitions }));
+    const merged = withRemoteV2({ paths: {}, definitions: {} }, { group: "g.io", version: "v1", documents: { openApiV2: { body } } } as never);
+    expect(merged).toEqual({ paths, definitions });
+  });
+
   test.each<readonly [string, object]>([
     [
       "types that refer to each other without end",

@@ -2,7 +2,7 @@ import { Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { describe, expect, it } from "vitest";
 import { TagScanner, type HtmlPart } from "../../../engine/server/proxy/html-tags.ts";
-import { linkStages } from "../../../engine/server/proxy/rewrite-links.ts";
+import { hasLinks, linkStages } from "../../../engine/server/proxy/rewrite-links.ts";
 
 function scan(pieces: readonly string[]): { readonly parts: readonly HtmlPart[]; readonly end: string } {
   const scanner = new TagScanner();
@@ -50,8 +50,7 @@ describe("the tags of a page", () => {
   });
 });
 
-it("links of a page are rewritten, and all else stays as it is written", async () => {
-  const page = `<!doctype html><IMG src='/a?b=1&amp;c=2' alt=x><a href="/no/w" title="&copy;">x</a><script src=/s.js>"<a href=/x>"</script><iframe src="/f"></iframe><a href=x/y>`;
+async function rewritten(page: string): Promise<string> {
   let shown = "";
   const body = Object.assign(Readable.from([Buffer.from(page)]), { headers: { "content-type": "text/html" } });
   const sink = new Writable({
@@ -62,5 +61,17 @@ it("links of a page are rewritten, and all else stays as it is written", async (
     },
   });
   await pipeline([...linkStages(body, (link) => (link.startsWith("/") ? `/at${link}` : link)), sink]);
-  expect(shown).toBe(`<!doctype html><img src="/at/a?b=1&amp;c=2" alt="x"><a href="/at/no/w" title="©">x</a><script src="/at/s.js">"<a href=/x>"</script><iframe src="/at/f"></iframe><a href=x/y>`);
+  return shown;
+}
+
+it("links of a page are rewritten, and all else stays as it is written", async () => {
+  const page = `<!doctype html><IMG src='/a?b=1&amp;c=2' alt=x><a href="/no/w" title="&copy;">x</a><script src=/s.js>"<a href=/x>"</script><iframe src="/f"></iframe><a href=x/y>`;
+  expect(await rewritten(page)).toBe(
+    `<!doctype html><img src="/at/a?b=1&amp;c=2" alt="x"><a href="/at/no/w" title="©">x</a><script src="/at/s.js">"<a href=/x>"</script><iframe src="/at/f"></iframe><a href=x/y>`,
+  );
+});
+
+it("elements and codings may be called as anything", async () => {
+  expect(await rewritten(`<constructor href="/x"><a href="/y">`)).toBe(`<constructor href="/x"><a href="/at/y">`);
+  expect(hasLinks({ headers: { "content-type": "text/html", "content-encoding": "constructor" } })).toBe(false);
 });
