@@ -16,15 +16,15 @@ export function parseLabelRequirements(text: string): LabelRequirement[] {
   return new Parser(text).parse();
 }
 
-const OPERATORS: Readonly<Record<string, "In" | "NotIn" | "Gt" | "Lt">> = {
-  in: "In",
-  notin: "NotIn",
-  "=": "In",
-  "==": "In",
-  "!=": "NotIn",
-  ">": "Gt",
-  "<": "Lt",
-};
+const OPERATORS: ReadonlyMap<string, "In" | "NotIn" | "Gt" | "Lt"> = new Map([
+  ["in", "In"],
+  ["notin", "NotIn"],
+  ["=", "In"],
+  ["==", "In"],
+  ["!=", "NotIn"],
+  [">", "Gt"],
+  ["<", "Lt"],
+]);
 
 /** Symbols are never keys or values, whereas the words `in` and `notin` may be. */
 const SYMBOLS: ReadonlySet<string | undefined> = new Set(["=", "==", "!=", "!", "(", ")", ",", "<", ">", undefined]);
@@ -68,7 +68,7 @@ class Parser {
     if (this.#next === undefined || this.#next === ",") return { key, operator: isNegated ? "DoesNotExist" : "Exists", values: [] };
     if (isNegated) return { key, operator: "DoesNotExist", values: [] }; // what follows is refused by the caller
     const symbol = this.#take() ?? "";
-    const operator = OPERATORS[symbol];
+    const operator = OPERATORS.get(symbol);
     if (operator === undefined) throw unexpectedIn(symbol, "in, notin, =, ==, !=, gt, lt");
     const values = symbol === "in" || symbol === "notin" ? this.#valueSet() : [this.#exactValue()];
     checkValues(key, operator, values);

@@ -22,14 +22,11 @@ export interface FieldRequirement {
   readonly value: string;
 }
 
-interface Requirement {
-  readonly key: string;
-  readonly test: (value: string | undefined) => boolean;
-}
+type ValueTest = (value: string | undefined) => boolean;
 
 /** The text form of query parameters: `app=web,tier!=db,env in (a,b),!legacy`. Bad text is a 400 in upstream's words. */
 export function parseLabelSelector(text: string): LabelPredicate {
-  return matchAll(parseLabelRequirements(text).map(({ key, operator, values }) => ({ key, test: operatorTest(operator, values) })));
+  return matchAll(parseLabelRequirements(text));
 }
 
 /** The object form of manifests: undefined selects nothing, the empty selector everything. */
@@ -38,8 +35,8 @@ export function labelSelectorPredicate(selector: LabelSelector | undefined): Lab
   const remembered = predicates.get(selector);
   if (remembered !== undefined) return remembered;
   const predicate = matchAll([
-    ...Object.entries(selector.matchLabels ?? {}).map(([key, value]) => ({ key, test: (actual: string | undefined) => actual === value })),
-    ...(selector.matchExpressions ?? []).map(({ key, operator, values = [] }) => ({ key, test: operatorTest(operator, values) })),
+    ...Object.entries(selector.matchLabels ?? {}).map(([key, value]) => ({ key, operator: "In", values: [value] })),
+    ...(selector.matchExpressions ?? []),
   ]);
   predicates.set(selector, predicate);
   return predicate;
@@ -106,20 +103,23 @@ function unescapeFieldValue(text: string): string {
 /** More requirements than people write: for each label of an object they are looked up, instead of all being gone through. */
 const GONE_THROUGH_MAX = 8;
 
-function matchAll(requirements: readonly Requirement[]): LabelPredicate {
+function matchAll(requirements: readonly LabelSelectorRequirement[]): LabelPredicate {
   if (requirements.length > GONE_THROUGH_MAX) return matchAllByKey(requirements);
-  return (labels) => requirements.every(({ key, test }) => test(valueOf(labels, key)));
+  const tests = requirements.map(({ key, operator, values }) => ({ key, test: operatorTest(operator, values) }));
+  return (labels) => tests.every(({ key, test }) => test(valueOf(labels, key)));
 }
 
 /** The same in a time that follows the labels of an object. A selector may be a megabyte long, and is held against every object of a list. */
-function matchAllByKey(requirements: readonly Requirement[]): LabelPredicate {
+function matchAllByKey(requirements: readonly LabelSelectorRequirement[]): LabelPredicate {
   // Nearly always there is one of a key: a list for each would double what a selector takes for as long as somebody watches by it.
-  const testsOf = new Map<string, Requirement["test"] | Requirement["test"][]>();
-  for (const { key, test } of requirements) {
+  const testsOf = new Map<string, ValueTest | ValueTest[]>();
+  for (const alike of Map.groupBy(requirements, (each) => `${each.operator} ${each.key}`).values()) {
+    const { key, operator, values } = inOne(alike);
+    const test = operatorTest(operator, values);
     const others = testsOf.get(key);
     if (others === undefined) testsOf.set(key, test);
     else if (typeof others !== "function") others.push(test);
-    else if (others !== test) testsOf.set(key, [others, test]);
+    else testsOf.set(key, [others, test]);
   }
   let wanted = 0;
   for (const tests of testsOf.values()) if (!allHold(tests, undefined)) wanted++;
@@ -135,7 +135,35 @@ function matchAllByKey(requirements: readonly Requirement[]): LabelPredicate {
   };
 }
 
-function allHold(tests: Requirement["test"] | readonly Requirement["test"][], value: string | undefined): boolean {
+/** Requirements of one key and one operator as the one that says the same. */
+function inOne(alike: readonly LabelSelectorRequirement[]): LabelSelectorRequirement {
+  const [first, ...others] = alike as readonly [LabelSelectorRequirement, ...LabelSelectorRequirement[]]; // a group has one at least
+  if (others.length === 0) return first;
+  return {
+    ...first,
+    values: valuesInOne(
+      first.operator,
+      alike.map(({ values = [] }) => values),
+    ),
+  };
+}
+
+function valuesInOne(operator: string, lists: readonly (readonly string[])[]): readonly string[] {
+  switch (operator) {
+    case "In":
+      return lists.reduce((common, values) => {
+        const known = new Set(common);
+        return values.filter((value) => known.has(value));
+      });
+    case "Gt":
+    case "Lt":
+      return lists.reduce((tightest, values) => (Number(values[0]) > Number(tightest[0]) === (operator === "Gt") ? values : tightest));
+    default:
+      return lists.flat();
+  }
+}
+
+function allHold(tests: ValueTest | readonly ValueTest[], value: string | undefined): boolean {
   return typeof tests === "function" ? tests(value) : tests.every((test) => test(value));
 }
 
@@ -145,10 +173,10 @@ function valueOf(labels: Readonly<Record<string, string>> | undefined, key: stri
   return typeof value === "string" ? value : undefined;
 }
 
-const isThere: Requirement["test"] = (actual) => actual !== undefined;
-const isAbsent: Requirement["test"] = (actual) => actual === undefined;
+const isThere: ValueTest = (actual) => actual !== undefined;
+const isAbsent: ValueTest = (actual) => actual === undefined;
 
-function operatorTest(operator: string, values: readonly string[]): Requirement["test"] {
+function operatorTest(operator: string, values: readonly string[] = []): ValueTest {
   switch (operator) {
     case "In": {
       const isOne = membershipOf(values);
