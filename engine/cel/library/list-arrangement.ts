@@ -1,6 +1,6 @@
 import { CelError } from "../cel-error.ts";
 import { celCompare, celEquals } from "../equality.ts";
-import { fn, method, sizeOf, type Library, type Overload } from "../functions.ts";
+import { fn, method, sizeOf, type CallContext, type Library, type Overload } from "../functions.ts";
 import { SORT_BY_KEYS } from "../macros.ts";
 import { BOOL, BYTES, DOUBLE, DURATION, DYN, INT, listOf, param, STRING, TIMESTAMP, UINT, type CelType } from "../types.ts";
 import { isCelMap, typeNameOf } from "../values.ts";
@@ -32,9 +32,19 @@ function slice(list: List, start: bigint, end: bigint): List {
   return list.slice(Number(start), Number(end));
 }
 
-function flatten(list: List, depth: bigint): List {
+/** A list may hold another one many times: what is inside is paid for too, which upstream forgets, or a few words would fill the memory. */
+function flatten(list: List, depth: bigint, context: CallContext): List {
   if (depth < 0n) throw new CelError("level must be non-negative");
-  return list.flat(Number(depth));
+  const items: unknown[] = [];
+  const add = (some: List, left: number): void => {
+    for (const item of some) {
+      if (some !== list) context.spend(1);
+      if (left > 0 && Array.isArray(item)) add(item as List, left - 1);
+      else items.push(item);
+    }
+  };
+  add(list, Number(depth));
+  return items;
 }
 
 function sortByKeys(list: List, keys: List): List {
@@ -61,12 +71,12 @@ export const listArrangementLibrary: Library = [
     ([list, start, end]) => slice(list, start, end),
     ([list, start, end]) => LIST_COST + Math.max(0, Math.min(sizeOf(list), Number(end)) - Number(start)),
   ),
-  method<readonly [List]>("flatten", [listOf(listOf(T))], listOf(T), ([list]) => flatten(list, 1n), perItem),
+  method<readonly [List]>("flatten", [listOf(listOf(T))], listOf(T), ([list], context) => flatten(list, 1n, context), perItem),
   method<readonly [List, bigint]>(
     "flatten",
     [listOf(DYN), INT],
     listOf(DYN),
-    ([list, depth]) => flatten(list, depth),
+    ([list, depth], context) => flatten(list, depth, context),
     ([list, depth]) => LIST_COST + sizeOf(list) * Math.max(0, Number(depth)),
   ),
   method<readonly [List]>("reverse", [listOf(T)], listOf(T), ([list]) => list.toReversed(), perItem),

@@ -70,6 +70,16 @@ describe("the functions", () => {
     ["lists.range(1000000)", "operation cancelled: actual cost limit exceeded"],
   ])("%s fails: %s", (source, message) => expect(() => evaluate(source)).toThrow(message));
 
+  test.each([
+    ["level by level", ".flatten()", ""],
+    ["at once", "", ".flatten(8)"],
+  ])("a list that holds another many times is not unfolded without bounds, %s", (_how, each, all) => {
+    const ten = (name: string) => `[${Array(10).fill(name).join(", ")}]`;
+    const names = Array.from({ length: 8 }, (_, level) => `list${level}`);
+    const list = names.reduce((inner, name) => `cel.bind(${name}, ${inner}, ${ten(name)}${each})`, ten("1"));
+    expect(() => evaluate(`${list}${all}.size()`)).toThrow("operation cancelled: actual cost limit exceeded");
+  });
+
   test("match regular expressions in linear time", () => {
     const program = compileExpression("text.matches('^(a+)+$') || text.find('(a+)+b') != ''", { variables: { text: STRING } });
     expect(program.evaluate({ text: `${"a".repeat(2_000)}!` }, { costMax: 1e9 }).value).toBe(false);
