@@ -6,11 +6,12 @@ import type { ObjectMeta } from "../../apimachinery/object-meta.ts";
 import type { Schema } from "../../apimachinery/schema.ts";
 import { conform } from "../../apimachinery/structural-schema.ts";
 import { loadSchema } from "../load-schema.ts";
-import type { JsonSchema } from "./json-schema.ts";
+import { subschemas, type JsonSchema } from "./json-schema.ts";
 import { isJsonObject } from "./value-errors.ts";
 
 /** What is wrong with the kind, version and metadata of objects inside of objects. */
 export function embeddedErrors(schema: JsonSchema, value: unknown, path = ""): FieldError[] {
+  if (!hasEmbedded(schema)) return [];
   if (Array.isArray(value))
     return schema.items === undefined ? [] : value.flatMap((item, index) => embeddedErrors(schema.items ?? {}, item, `${path}[${index}]`));
   if (!isJsonObject(value)) return [];
@@ -25,6 +26,7 @@ export function embeddedErrors(schema: JsonSchema, value: unknown, path = ""): F
 
 /** Why an object inside of another cannot be read: what it says of its type is no text, or its metadata is none. Undefined where all can be. */
 export function unreadableObject(schema: JsonSchema, value: unknown, path = ""): string | undefined {
+  if (!hasEmbedded(schema)) return undefined;
   if (Array.isArray(value)) {
     const { items } = schema;
     return items === undefined ? undefined : firstOf(value.entries(), ([index, item]) => unreadableObject(items, item, `${path}[${index}]`));
@@ -41,6 +43,18 @@ export function unreadableObject(schema: JsonSchema, value: unknown, path = ""):
     if (Object.hasOwn(properties, name)) return unreadableObject(properties[name] ?? {}, child, at(path, name));
     return typeof additionalProperties === "object" ? unreadableObject(additionalProperties, child, `${path}[${name}]`) : undefined;
   });
+}
+
+/** By schema, whether its values are objects with a kind of their own, or hold such: most do not, and are not gone through. */
+const withEmbedded = new WeakMap<JsonSchema, boolean>();
+
+function hasEmbedded(schema: JsonSchema): boolean {
+  let known = withEmbedded.get(schema);
+  if (known === undefined) {
+    known = schema["x-kubernetes-embedded-resource"] === true || subschemas(schema).some((inner) => hasEmbedded(inner.schema));
+    withEmbedded.set(schema, known);
+  }
+  return known;
 }
 
 function unreadableField(name: string, value: unknown): string | undefined {

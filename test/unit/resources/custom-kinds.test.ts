@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { CustomResourceDefinition } from "../../../engine/resources/types.ts";
+import { embeddedErrors, unreadableObject } from "../../../engine/resources/apiextensions/embedded-objects.ts";
 import { validateDefinition } from "../../../engine/resources/apiextensions/definition-validation.ts";
 
 const SCHEMA = {
@@ -306,4 +307,13 @@ describe("a rule of a schema", () => {
   ])("%s", (_what, body, expected) => {
     expect(problems(body).join("\n")).toContain(expected);
   });
+});
+
+it("objects of a kind that holds no others are not searched for any", () => {
+  const value = new Proxy({}, { ownKeys: () => expect.fail("it is gone through") });
+  const holding = (schemaOfIt: object) => ({ type: "object", properties: { spec: { type: "object", additionalProperties: schemaOfIt } } });
+  expect([unreadableObject(SCHEMA, value), embeddedErrors(SCHEMA, value)]).toEqual([undefined, []]);
+  const schemaOfHolder = holding({ type: "object", "x-kubernetes-embedded-resource": true });
+  expect(unreadableObject(schemaOfHolder, { spec: { it: { kind: 1 } } })).toContain("spec[it].kind");
+  expect(embeddedErrors(schemaOfHolder, { spec: { it: { kind: "Boat" } } }).map(({ field: at }) => at)).toEqual(["spec[it].apiVersion"]);
 });
