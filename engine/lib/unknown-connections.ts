@@ -19,6 +19,7 @@ export class UnknownConnections {
     server.on("connection", (socket: Socket) => {
       const { remoteAddress: address = "" } = socket;
       const ends = endsOf(socket);
+      this.#forget(ends); // whose they were has gone, and the event that says so is still to come
       this.#unknown.set(ends, address);
       socket.once("close", () => this.#forget(ends));
       if (this.#of.add(address) > OF_ONE_MAX) socket.destroy();

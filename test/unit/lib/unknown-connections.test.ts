@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { connect, createServer, type AddressInfo, type Socket } from "node:net";
+import { connect, createServer, Socket, type AddressInfo } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { UnknownConnections } from "../../../engine/lib/unknown-connections.ts";
 import { closeServer, listen } from "../../../node-agent/network/listen.ts";
@@ -37,6 +37,18 @@ test("nobody has as many connections to a server that does not know him as he li
   expect(first.every((socket) => !socket.destroyed)).toBe(true);
 });
 
+test("ends that are taken again before their first connection is known to be closed count once", () => {
+  const server = createServer();
+  new UnknownConnections().follow(server);
+  const take = () => {
+    const socket = new Socket(); // all of them have the same ends: none
+    server.emit("connection", socket);
+    return socket;
+  };
+  const taken = Array.from({ length: 300 }, take);
+  expect(taken.filter(({ destroyed }) => destroyed)).toHaveLength(0);
+});
+
 test("what has gone makes room for others", async () => {
   const server = createHttpServer();
   await listen(server, { host: "127.0.0.1", port: 0 });
@@ -46,7 +58,7 @@ test("what has gone makes room for others", async () => {
     const open = await openTo(port, 201);
     expect(open).toHaveLength(200);
     for (const socket of open) socket.destroy();
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await expect.poll(() => new Promise((resolve) => void server.getConnections((_error, count) => resolve(count)))).toBe(0);
   }
 });
 
