@@ -18,6 +18,7 @@ import type { DriverVolumes } from "../../node-agent/volumes/volume-plugin.ts";
 import type { PodContext } from "../../node-agent/pods/pod-context.ts";
 import { PodManager } from "../../node-agent/pods/pod-manager.ts";
 import { FakeRuntime } from "../kit/fake-runtime.ts";
+import { nodeSettings } from "../kit/pod-context.ts";
 import { Link } from "./link.ts";
 import type { SimParts } from "./sim-engine.ts";
 
@@ -71,20 +72,14 @@ export class SimNode {
       logger,
       metrics: createAgentMetrics(name),
       images: { mount: none, release: async () => {}, releaseOthers: async () => {} },
-      settings: {
+      settings: nodeSettings(folder, {
         nodeName: name,
         hostIps: [hostIp],
         clusterDns: ["10.43.0.10"],
-        clusterDomain: "cluster.local",
-        resolvConf: "",
         logsDir,
         cgroupRoot: "/mainstay/simulation",
         memoryBytes: 8 * 2 ** 30,
-        seccompDir: `${folder}/seccomp`,
-        seccompDefault: false,
-        hugePageSizes: [],
-        boundsBandwidth: true,
-      },
+      }),
       podsDir,
       devices: { prepare: async () => {}, unprepare: async () => {}, cdiDevices: () => [], held: () => [] },
       csi: noDrivers,

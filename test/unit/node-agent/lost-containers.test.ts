@@ -4,6 +4,7 @@ import type { ContainerState, SandboxState } from "../../../node-agent/cri/runti
 import { computePodActions } from "../../../node-agent/pods/compute-pod-actions.ts";
 import { lostContainers } from "../../../node-agent/pods/lost-containers.ts";
 import { computePodStatus } from "../../../node-agent/pods/pod-status.ts";
+import { aContainerState } from "../../kit/pod-context.ts";
 
 const NOW = Date.parse("2026-01-01T12:00:00Z");
 const quiet = { ready: new Map(), started: new Map(), failed: new Map() };
@@ -84,23 +85,7 @@ test("containers that were forgotten because their pod begins again are not lost
 test("of containers that ended because their pod begins again it is said so, and what made it begin keeps its own end", () => {
   const again = { restartPolicyRules: [{ action: "RestartAllContainers", exitCodes: { operator: "In", values: [42] } }] };
   const containers = ["first", "c", "d"].map((name) => ({ name, image: "i", ...(name === "c" ? again : {}) }));
-  const exited = (name: string, exitCode: number, finishedAtMs: number) =>
-    ({
-      id: name,
-      name,
-      state: "exited",
-      attempt: 0,
-      createdAtMs: 0,
-      startedAtMs: 1,
-      finishedAtMs,
-      exitCode,
-      reason: "",
-      message: "",
-      image: "i",
-      imageId: "",
-      sandboxId: "s",
-      annotations: {},
-    }) as ContainerState; // what a status looks at
+  const exited = (name: string, exitCode: number, finishedAtMs: number) => aContainerState({ id: name, name, state: "exited", startedAtMs: 1, finishedAtMs, exitCode, image: "i" });
   const statusOf = (pod: Pod, ran: readonly ContainerState[]) =>
     computePodStatus({ pod, state: { sandboxes: [], containers: ran }, probes: quiet, failures: new Map(), hostIps: [], nowMs: NOW, terminationMessages: new Map() });
   const pod = podWith({ containers }, []);
