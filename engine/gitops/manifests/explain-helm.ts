@@ -16,7 +16,7 @@ export function explainHelm(stderr: string, values: readonly ChartValues[], plac
   const begin = lines.findIndex((line) => line.startsWith("Error:"));
   const message = (lines[begin] ?? lines.at(-1) ?? "failed without a word").replace(/^Error:\s*/, "");
   const details = begin < 0 || !/values don't meet/.test(message) ? [] : lines.slice(begin + 1).filter((line) => line.startsWith("- "));
-  if (details.length === 0) return [{ ...place, message: `helm: ${message}` }];
+  if (details.length === 0) return [{ ...place, message: `helm: ${message}`, mayQuote: true }];
   return details.slice(0, DETAILS_MAX).map((detail) => {
     const [, pointer, dotted, what = ""] = /^- (?:at '([^']*)'|([^:]+)): (.*)$/.exec(detail) ?? [];
     const steps = pointer !== undefined ? pointer.split("/").slice(1).map(unescaped) : dotted === undefined || dotted === "(root)" ? [] : dotted.split(".");
@@ -24,6 +24,7 @@ export function explainHelm(stderr: string, values: readonly ChartValues[], plac
     return {
       ...(placeOf(steps, values) ?? place),
       message: `helm: ${field === "" ? "" : `${field}: `}${what === "" ? detail.slice(2) : what} (values.schema.json of the chart)`,
+      mayQuote: true,
     };
   });
 }

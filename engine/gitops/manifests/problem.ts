@@ -7,6 +7,8 @@ export interface Problem {
   /** The field, as the API names it: `spec.replicas`. */
   readonly field?: string;
   readonly message: string;
+  /** Whether another program says it, which may quote values of all files that it was given. */
+  readonly mayQuote?: boolean;
 }
 
 /** `apps/web/deployment.yaml:14 spec.replicas: must be a non-negative integer`. */

@@ -117,7 +117,12 @@ export class FolderRenderer {
     const { substitutions, confidential, isSealed } = notes;
     if ("error" in result) {
       if (!(result.error instanceof KustomizeError)) throw result.error;
-      return { serial, dependencies, substitutions, confidential, isSealed, isComponent: false, objects: [], problems: isSealed ? [] : result.error.problems };
+      const shown = result.error.problems.map((problem) =>
+        confidential.has(problem.file) || (problem.mayQuote === true && confidential.size > 0)
+          ? { ...problem, message: withoutValues(problem.message) }
+          : problem,
+      );
+      return { serial, dependencies, substitutions, confidential, isSealed, isComponent: false, objects: [], problems: isSealed ? [] : shown };
     }
     const objects: RenderedObject[] = [];
     const problems: Problem[] = [];

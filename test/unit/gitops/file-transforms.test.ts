@@ -299,6 +299,23 @@ END
     ]);
   });
 
+  test("what helm says of encrypted values is not told, but where they stand", async () => {
+    const program = path.join(folder, "helm");
+    writeFileSync(
+      program,
+      `#!/bin/sh\nfor last; do :; done\necho "Error: values don't meet the specifications of the schema(s) in the following chart(s):" >&2\necho "web:" >&2\necho "- at '/password': '$(sed -n 's/^password: //p' "$last")' does not match pattern '^[a-z]+$'" >&2\nexit 1\n`,
+    );
+    chmodSync(program, 0o755);
+    const pair = await newAgePair();
+    const loader = newLoader({ renderChart: createChartRenderer(program), ageKeys: async () => [pair.identity] });
+    const config = repositoryYaml("- {path: charts/*, helm: {values: [values/web.yaml]}}\n");
+    expect(problems(await load({ "mainstay.yaml": config, "values/web.yaml": "password: open-sesame\n", ...chart }, loader))).toEqual([
+      "values/web.yaml:1 helm: password: 'open-sesame' does not match pattern '^[a-z]+$' (values.schema.json of the chart)",
+    ]);
+    const values = toSopsYaml(await encryptTree({ user: "web", password: "open-sesame" }, pair));
+    expect(problems(await load({ "values/web.yaml": values }, loader))).toEqual(["values/web.yaml:2 helm (not shown: the file is encrypted)"]);
+  });
+
   test("what helm says is told; a missing helm is named, and missed no longer once it is there", async () => {
     const program = path.join(folder, "helm");
     const loader = newLoader({ renderChart: createChartRenderer(program) });
