@@ -1,5 +1,5 @@
 import path from "node:path";
-import { hasReason, unlessGone } from "../apimachinery/status-error.ts";
+import { hasReason } from "../apimachinery/status-error.ts";
 import { createHttpClient } from "../client/http-client.ts";
 import type { Client } from "../client/client.ts";
 import { readKubeconfig } from "../client/kubeconfig.ts";
@@ -17,7 +17,7 @@ import { readSourceRule, type SourceRule } from "../gitops/manifests/source-rule
 import { isConditionTrue } from "../apimachinery/conditions.ts";
 import { customResourceDefinitionResource } from "../resources/apiextensions/custom-resource-definition.ts";
 import { ManifestLoader } from "../gitops/manifests/load-manifests.ts";
-import { gitText, runGit } from "../gitops/git/native-git.ts";
+import { gitText } from "../gitops/git/native-git.ts";
 import { judgeCommit, planCommit } from "../gitops/plan/plan-commit.ts";
 import { renderForecast, summariseForecast, type CommitForecast } from "../gitops/plan/plan-page.ts";
 import { sortProblems } from "../gitops/manifests/problem.ts";
@@ -46,19 +46,13 @@ export interface PlanFlags {
 export async function runPlanCommand(directory: string, flags: PlanFlags, output: { write(text: string): unknown }): Promise<boolean> {
   const client = createHttpClient(readKubeconfig(flags.kubeconfig ?? path.join(flags.dataDir, "kubeconfig.yaml")), "mainstay-plan");
   const { objects, commit } = flags.ref === undefined ? await workTree(directory) : await revision(directory, flags.ref);
-  const forecast = await planAgainst(client, objects, commit, flags, await historyOf(directory));
+  const forecast = await planAgainst(client, objects, commit, flags);
   for (const line of renderForecast(forecast, Infinity)) output.write(`${line}\n`);
   output.write(`plan: ${summariseForecast(forecast)}\n`);
   return forecast.problems.length === 0;
 }
 
-async function planAgainst(
-  client: Client,
-  objects: GitObjects,
-  commit: CommitInfo,
-  flags: PlanFlags,
-  history: GitObjects | undefined,
-): Promise<CommitForecast> {
+async function planAgainst(client: Client, objects: GitObjects, commit: CommitInfo, flags: PlanFlags): Promise<CommitForecast> {
   const repositories = await client.for(repositoryResource).list("", { labelSelector: `!${REPOSITORY_LABEL}` });
   const rule = flags.source === undefined ? undefined : findSource(repositories.items[0], flags.source);
   const loader = new ManifestLoader({
@@ -73,8 +67,6 @@ async function planAgainst(
     if (isConditionTrue(definition.status?.conditions, "Established")) loader.kinds.setServed(definition.metadata.name ?? "", definition);
   const state = await loader.load(objects, commit);
   const { items: all } = await client.for(applicationResource).list("");
-  const runs = flags.source === undefined ? repositories.items[0] : await unlessGone(client.for(repositoryResource).get("", flags.source));
-  const secrecy = (await onceConfidential(loader, history, runs?.observed?.commit)).secrecyOf(state, undefined, all);
   const applications = new ApplicationStore(client, { repository: flags.source });
   await applications.load();
   const claims = new RepositoryClaims(() => all);
@@ -89,25 +81,11 @@ async function planAgainst(
     applications: owned,
     messages: commit.message === "" ? [] : [commit.message],
     waiting: () => new Map(),
-    secrecy,
+    secrecy: new OnceConfidential().secrecyOf(state, undefined, all),
   });
   const { problems } = await judgeCommit({ client, kinds: loader.kinds, state }, objects, plan);
   const foreign = claims.findForeign(flags.source ?? OWN_REPOSITORY, state);
   return forecastCommit({ state, plan, problems: sortProblems([...problems, ...foreign]) }, createPodForecast(client));
-}
-
-/** What runs may have values that were encrypted when it was deployed, and may be in the open in what is planned: as far as this clone has its commit. */
-async function onceConfidential(loader: ManifestLoader, history: GitObjects | undefined, runs: string | undefined): Promise<OnceConfidential> {
-  const found = new OnceConfidential();
-  const commit = runs === undefined ? undefined : await history?.commit(runs).catch(() => undefined);
-  if (history !== undefined && commit !== undefined) found.keep(await loader.load(history, commit));
-  return found;
-}
-
-/** The repository that a folder is of, where it is of one. */
-async function historyOf(directory: string): Promise<GitObjects | undefined> {
-  const found = await runGit({ args: ["-C", directory, "rev-parse", "--absolute-git-dir"] });
-  return found.code === 0 ? openGitObjects(found.stdout.toString("utf8").trim()) : undefined;
 }
 
 function findSource(repository: RepositoryObject | undefined, name: string): SourceRule {
@@ -133,11 +111,13 @@ async function workTree(directory: string): Promise<{ readonly objects: GitObjec
 }
 
 async function revision(directory: string, ref: string): Promise<{ readonly objects: GitObjects; readonly commit: CommitInfo }> {
+  const ask = async (...args: readonly string[]) => (await gitText({ args: ["-C", directory, "rev-parse", ...args] })).trim();
   let gitDir: string;
   let id: string;
   try {
-    gitDir = (await gitText({ args: ["-C", directory, "rev-parse", "--absolute-git-dir"] })).trim();
-    id = (await gitText({ gitDir, args: ["rev-parse", "--verify", "--quiet", "--end-of-options", `${ref}^{commit}`] })).trim();
+    // Where there are several work trees, each has refs of its own, and all have their objects in one place.
+    gitDir = await ask("--path-format=absolute", "--git-common-dir");
+    id = await ask("--verify", "--quiet", "--end-of-options", `${ref}^{commit}`);
   } catch (error) {
     throw new UsageError(`${ref} is no commit, branch or tag of a repository in ${directory}: ${error instanceof Error ? error.message : String(error)}`);
   }

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { runPlanCommand, type PlanFlags } from "../../../engine/cli/plan-command.ts";
 import { deploymentResource } from "../../../engine/resources/apps/deployment.ts";
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
-import { repositoryResource } from "../../../engine/resources/mainstay/repository.ts";
+import { applicationResource } from "../../../engine/resources/mainstay/application.ts";
 import { configMapYaml, deploymentYaml, namespaceYaml } from "../../kit/git.ts";
 import { encryptTree, newAgePair, toSopsYaml } from "../../kit/sops.ts";
 import { startTestListener, type TestListener } from "../../kit/test-listener.ts";
@@ -29,10 +29,10 @@ const write = (files: Readonly<Record<string, string>>) => {
   }
 };
 const git = (...args: string[]) => execFileSync("git", ["-c", "user.name=ada", "-c", "user.email=ada@example.org", ...args], { cwd: folder, stdio: "pipe" });
-async function plan(flags: Partial<PlanFlags> = {}): Promise<{ isAccepted: boolean; text: string }> {
+async function plan(flags: Partial<PlanFlags> = {}, directory = folder): Promise<{ isAccepted: boolean; text: string }> {
   let text = "";
   const isAccepted = await runPlanCommand(
-    folder,
+    directory,
     { dataDir: "/nonexistent", kubeconfig: api.kubeconfig, path: ".", sopsAgeSecret: "mainstay-system/sops-age", ...flags },
     { write: (part) => (text += part) },
   );
@@ -70,6 +70,11 @@ describe("mainstay plan", () => {
     expect(text).toContain("+ ConfigMap default/changed\n");
     expect(text).not.toContain("ignored");
     await expect(plan({ ref: "absent" })).rejects.toThrow(/absent is no commit, branch or tag/);
+    const linked = path.join(folder, "linked");
+    git("worktree", "add", "-q", "-b", "topic", linked);
+    writeFileSync(path.join(linked, "apps/web/c.yaml"), configMapYaml("linked"));
+    git("-C", linked, "commit", "-q", "-a", "-m", "second");
+    expect((await plan({ ref: "HEAD" }, linked)).text).toContain("+ ConfigMap default/linked\n");
   });
 
   test("shows no value that was encrypted when what runs was deployed, also where it is in the open now", async () => {
@@ -78,12 +83,11 @@ describe("mainstay plan", () => {
     writeFileSync(keys, `${pair.identity}\n`);
     const content = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "c", namespace: "default" }, data: { password: "hush-hush", level: "info" } };
     try {
-      git("init", "-q", "-b", "main");
-      write({ "apps/web/c.yaml": toSopsYaml(await encryptTree(content, pair, { isEncrypted: ([first]) => first === "data", metadata: { encrypted_regex: "^data$" } })) });
-      git("add", "-A");
-      git("commit", "-q", "-m", "encrypted");
-      const commit = git("rev-parse", "HEAD").toString().trim();
-      await api.client.for(repositoryResource).create({ apiVersion: "mainstay.dev/v1alpha1", kind: "Repository", metadata: { name: "local" }, observed: { commit } });
+      const encrypted = await encryptTree(content, pair, { isEncrypted: ([first]) => first === "data", metadata: { encrypted_regex: "^data$" } });
+      write({ "apps/web/c.yaml": toSopsYaml(encrypted) });
+      const inventory = [{ version: "v1", kind: "ConfigMap", namespace: "default", name: "c", confidential: true }];
+      const application = await api.client.for(applicationResource).create({ apiVersion: "mainstay.dev/v1alpha1", kind: "Application", metadata: { name: "web" } });
+      await api.client.for(applicationResource).updateStatus({ ...application, status: { inventory } });
       await api.client.for(configMapResource).create(content);
       write({ "apps/web/c.yaml": configMapYaml("c", { password: "rotated", level: "debug" }) });
       const { text } = await plan({ sopsAgeKeyFile: keys });
