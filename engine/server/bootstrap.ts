@@ -50,11 +50,7 @@ const KUBERNETES = "kubernetes";
  */
 export async function bootstrapCluster(handler: ApiHandler, options: BootstrapOptions): Promise<void> {
   const client = createLocalClient(handler, API_SERVER_USER, "kube-apiserver");
-  await ensureAll(
-    client,
-    namespaceResource,
-    [...IMMORTAL_NAMESPACES, "kube-node-lease"].map((name) => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } })),
-  );
+  await ensureNamespaces(client);
   const { authenticationFacts: facts, flowControlClock: clock } = options;
   // Together: the store commits at once what is written at the same time.
   await Promise.all([
@@ -94,6 +90,16 @@ export async function publishFacts(client: Client, data: Readonly<Record<string,
   const found = await ensure<ConfigMap & KubeObject>(client, configMapResource, { apiVersion: "v1", kind: "ConfigMap", metadata, data });
   if (Object.entries(data).some(([key, value]) => found.data?.[key] !== value))
     await client.for(configMapResource).patch(metadata.namespace, metadata.name, "merge", { data });
+}
+
+/** The namespaces of the system, of which that of the nodes' leases may be deleted. */
+export function ensureNamespaces(client: Client): Promise<void> {
+  const names = [...IMMORTAL_NAMESPACES, "kube-node-lease"];
+  return ensureAll(
+    client,
+    namespaceResource,
+    names.map((name) => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } })),
+  );
 }
 
 /**

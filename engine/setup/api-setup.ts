@@ -37,6 +37,7 @@ import { createFlowControlKeeper } from "../server/fairness/maintain-flow-contro
 import type { HealthCheck } from "../server/health.ts";
 import { openHttpListener } from "../server/http-listener.ts";
 import type { CertificateSources } from "../server/http/serving-certificates.ts";
+import { createNamespaceKeeper } from "../server/namespace-keeper.ts";
 import { createNodeTransport } from "../server/node-proxy.ts";
 import { createTokenTrackingKeeper } from "../server/token-tracking.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
@@ -132,7 +133,7 @@ export async function serveApi(
   scope.start(
     availabilityService({ aggregator: server.parts.aggregator, store, client: createLocalClient(server, API_SERVER_USER, "kube-aggregator"), clock, logger }),
   );
-  scope.start(createTokenTrackingKeeper(server, clock, logger));
+  scope.start(createNamespaceKeeper(server, clock, logger), createTokenTrackingKeeper(server, clock, logger));
   if (config.enablePriorityAndFairness) scope.start(createFlowControlKeeper({ handler: server, store, clock, logger }));
   const { order } = server.parts;
   if (order instanceof Fairness) scope.start(service("priority and fairness", (signal) => order.run(signal)));

@@ -1,7 +1,10 @@
 import { describe, expect, test } from "vitest";
+import { silentLogger } from "../../../engine/lib/log.ts";
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
+import { namespaceResource } from "../../../engine/resources/core/namespace.ts";
 import { serviceResource } from "../../../engine/resources/core/service.ts";
 import { bootstrapCluster, type BootstrapOptions } from "../../../engine/server/bootstrap.ts";
+import { createNamespaceKeeper } from "../../../engine/server/namespace-keeper.ts";
 import { openMemoryStorage } from "../../../engine/storage/memory-storage.ts";
 import type { Storage } from "../../../engine/storage/storage.ts";
 import type { Service } from "../../../engine/resources/types.ts";
@@ -28,6 +31,23 @@ describe("what every cluster has from its beginning", () => {
     const before = await api.storage.currentRevision();
     await bootstrapCluster(api.server, options);
     expect(await api.storage.currentRevision()).toBe(before);
+  });
+
+  test("has the namespaces of the system again within a minute of their end", async () => {
+    const clock = new VirtualClock();
+    await using api = await startTestApi({ clock });
+    const names = async () => (await api.client.for(namespaceResource).list("")).items.map(({ metadata }) => metadata.name);
+    await api.store.update(namespaceResource, "", "kube-node-lease", () => ({ do: "delete" }));
+    expect(await names()).toEqual(["default", "kube-public", "kube-system"]);
+    await api.store.caughtUp();
+    const running = new AbortController();
+    const keeping = createNamespaceKeeper(api.server, clock, silentLogger)
+      .run(running.signal)
+      .catch(() => {});
+    await clock.advance(60_000);
+    await expect.poll(names).toEqual(["default", "kube-node-lease", "kube-public", "kube-system"]);
+    running.abort();
+    await keeping;
   });
 
   test("has the name service under the name by which all look for it, and no proxy takes it for one without endpoints", async () => {
