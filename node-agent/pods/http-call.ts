@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import { addAbortSignal } from "node:stream";
 import { describeCallError } from "../../engine/lib/call-error.ts";
 import { bareHost, hostAndPort } from "../../engine/lib/ip-address.ts";
 import { nodeJs } from "../../engine/lib/late-modules.ts";
@@ -39,13 +40,12 @@ export async function callContainer({ action, container, podIp, timeoutMs, agent
     ...Object.fromEntries((action.httpHeaders ?? []).map((header) => [header.name, header.value])),
   };
   const late = AbortSignal.timeout(timeoutMs);
-  const over = signal === undefined ? late : AbortSignal.any([late, signal]);
   const place = `${action.scheme === "HTTPS" ? "https" : "http"}://${hostAndPort(host, portNumber(action.port, container))}`;
   // What a pod asks for is sent as it stands: a path that is no valid address is the server's to judge.
   let target = { url: new URL(place), path: action.path || "/" };
   try {
     for (let redirects = 0; ; redirects++) {
-      const response = await ask(target, headers, over);
+      const response = await ask(target, headers, signal === undefined ? [late] : [late, signal]);
       const next = redirectOf(response, target);
       if (next !== undefined && next.url.hostname !== target.url.hostname) return { code: response.statusCode ?? 0, body: await readBody(response) };
       void readBody(response);
@@ -64,7 +64,8 @@ interface Target {
   readonly path: string;
 }
 
-function ask({ url, path }: Target, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<IncomingMessage> {
+/** Any of the signals ends it. What AbortSignal.any makes of a timeout is held in memory until that fires, of a hook's for a day. */
+function ask({ url, path }: Target, headers: Readonly<Record<string, string>>, signals: readonly AbortSignal[]): Promise<IncomingMessage> {
   const isTls = url.protocol === "https:";
   return new Promise((resolve, reject) => {
     const outgoing = (isTls ? nodeJs.https.request : nodeJs.http.request)(
@@ -73,13 +74,13 @@ function ask({ url, path }: Target, headers: Readonly<Record<string, string>>, s
         port: url.port || (isTls ? 443 : 80),
         path,
         headers,
-        signal,
         // Small servers end their lines without a carriage return, and upstream's client does not mind.
         insecureHTTPParser: true,
         ...(isTls ? { rejectUnauthorized: false } : {}),
       },
       resolve,
     );
+    for (const signal of signals) addAbortSignal(signal, outgoing);
     outgoing.on("error", reject);
     outgoing.end();
   });
