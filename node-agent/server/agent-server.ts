@@ -4,6 +4,7 @@ import type { Duplex, Writable } from "node:stream";
 import { aborted } from "../../engine/lib/abort.ts";
 import type { Following } from "../../engine/lib/changing-value.ts";
 import { hostAndPort } from "../../engine/lib/ip-address.ts";
+import { outliveAcceptErrors } from "../../engine/lib/lasting-server.ts";
 import { nodeJs } from "../../engine/lib/late-modules.ts";
 import { describeError, type Logger } from "../../engine/lib/log.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
@@ -90,8 +91,7 @@ export function createAgentServer(options: AgentServerOptions): Service {
       server.once("error", (error) => reject(new Error(`listen on ${hostAndPort(options.address, options.port)} for the API server`, { cause: error })));
       server.listen(options.port, options.address, resolve);
     });
-    // A machine that has no more handles for a moment refuses connections, and listens on.
-    server.on("error", (error) => options.logger.warn("the agent's endpoint failed", { error: describeError(error) }));
+    outliveAcceptErrors(server, options.logger);
     await aborted(signal);
     server.closeAllConnections();
     for (const socket of streams) socket.destroy();
