@@ -10,48 +10,52 @@ export interface LinkedEntry {
 }
 
 export interface LinkedFoldersRequest {
-  readonly tree: (id: string) => Promise<readonly TreeEntry[]>;
+  readonly walk: (id: string) => Promise<readonly TreeEntry[]>;
   readonly blob: (id: string) => Promise<Buffer>;
   readonly root: string;
   /** Path globs of units. */
   readonly patterns: readonly string[];
+  /** What lies inside of one is looked at with it. */
+  readonly units: readonly { readonly path: string }[];
   readonly isIgnored: IgnoreRule;
   readonly prefix: string;
 }
 
 /**
- * Links to folders, and submodules, that a unit's pattern means. They are not followed, and a folder that becomes one must not pass for
+ * Links that may be folders, and submodules, where a unit's pattern means them. They are not followed, and a folder that becomes one must not pass for
  * one that left the repository: everything it has made would be deleted.
  */
 export async function findLinkedFolders(links: readonly LinkedEntry[], request: LinkedFoldersRequest): Promise<readonly Problem[]> {
   const problems: Problem[] = [];
   for (const { path: place, entry } of links) {
-    if (request.isIgnored(place, true) || !request.patterns.some((pattern) => isMeant(pattern, place))) continue;
+    if (request.isIgnored(place, true) || request.units.some((unit) => unit.path !== "" && place.startsWith(`${unit.path}/`))) continue;
+    if (!request.patterns.some((pattern) => isMeant(pattern, place))) continue;
     const file = `${request.prefix}${place}`;
     if (entry.is === "submodule")
       problems.push({ file, line: 1, message: "submodules are not fetched; commit the files themselves, or list the folder in .mainstayignore" });
-    else if (await leadsToFolder(place, entry, request))
+    else if (!(await leadsToFile(place, entry, request)))
       problems.push({ file, line: 1, message: "symbolic links are not followed; commit the folder itself, or list the link in .mainstayignore" });
   }
   return problems;
 }
 
-/** Whether a pattern could mean the folder, or one below it. */
+/** Whether a pattern means the folder, or could mean one below it; below, `**` means any, and only the folder itself counts. */
 function isMeant(pattern: string, place: string): boolean {
+  if (pattern.includes("**")) return globExpression(pattern).test(place);
   const depth = place.split("/").length;
-  // What lies inside of a unit is looked at with the unit.
-  if (pattern === "" || pattern.includes("**")) return false;
   const parts = pattern.split("/");
   return parts.length >= depth && globExpression(parts.slice(0, depth).join("/")).test(place);
 }
 
-async function leadsToFolder(place: string, { id }: TreeEntry, { tree, blob, root }: LinkedFoldersRequest): Promise<boolean> {
-  const target = path.posix.join(path.posix.dirname(place), (await blob(id)).toString("utf8"));
+/** Of what else a link leads to (a folder, another link, out of the repository), nobody knows that it was no folder before. */
+async function leadsToFile(place: string, { id }: TreeEntry, { walk, blob, root }: LinkedFoldersRequest): Promise<boolean> {
+  const names = path.posix.join(path.posix.dirname(place), (await blob(id)).toString("utf8")).split("/");
   let folder = root;
-  for (const name of target.replace(/\/+$/, "").split("/")) {
-    const next = (await tree(folder)).find((child) => child.name === name);
+  for (const [index, name] of names.entries()) {
+    const next = (await walk(folder)).find((child) => child.name === name);
+    if (index === names.length - 1) return next?.is === "file";
     if (next?.is !== "directory") return false;
     folder = next.id;
   }
-  return true;
+  return false;
 }

@@ -213,7 +213,7 @@ export class ManifestLoader {
       objects: desired,
       problems: sortProblems([
         ...problems,
-        ...(links.length === 0 ? [] : await findLinkedFolders(links, { tree: walk, blob: (id) => this.#blob(objects, id), root, patterns, isIgnored, prefix })),
+        ...(await findLinkedFolders(links, { ...request, units: all.units, root, patterns, blob: (id) => this.#blob(objects, id) })),
         ...resolved.problems,
         ...contents.flatMap((content) => content.problems),
         ...combined.duplicates,
@@ -295,8 +295,9 @@ export class ManifestLoader {
       if (level >= depth) return;
       for (const entry of await treeOf(tree)) {
         const child = path === "" ? entry.name : `${path}/${entry.name}`;
+        if (entry.name.startsWith(".")) continue;
         if (entry.is === "symlink" || entry.is === "submodule") links.push({ path: child, entry });
-        if (entry.is !== "directory" || entry.name.startsWith(".") || isIgnored(child, true) || (level === 0 && !mayMatch(entry.name))) continue;
+        if (entry.is !== "directory" || isIgnored(child, true) || (level === 0 && !mayMatch(entry.name))) continue;
         found.set(child, entry.id);
         if (level + 1 < depth) await walk(entry.id, child, level + 1);
       }

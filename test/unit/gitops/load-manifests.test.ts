@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { parseYamlDocuments } from "../../../engine/apimachinery/yaml.ts";
 import type { CustomResourceDefinition } from "../../../engine/resources/types.ts";
+import type { TreeEntry } from "../../../engine/gitops/git/git-source.ts";
 import type { DesiredState } from "../../../engine/gitops/manifests/desired-state.ts";
 import { ManifestLoader } from "../../../engine/gitops/manifests/load-manifests.ts";
 import { formatProblem } from "../../../engine/gitops/manifests/problem.ts";
@@ -317,6 +318,25 @@ describe("bad input is a problem with a place", () => {
       "apps/vendored:1 submodules are not fetched; commit the files themselves, or list the folder in .mainstayignore",
       "infra:1 symbolic links are not followed; commit the folder itself, or list the link in .mainstayignore",
     ]);
+  });
+
+  test("application folders that are links, wherever they may lie, but not what units have in them or hide", async () => {
+    const { store } = repository;
+    const file = async (name: string, text: string) => ({ name, id: await store.writeBlob(text), is: "file" as const });
+    const link = async (name: string, target: string) => ({ name, id: await store.writeBlob(target), is: "symlink" as const });
+    const folder = async (name: string, ...entries: readonly TreeEntry[]) => ({ name, id: await store.writeTree(entries), is: "directory" as const });
+    const deploy = await folder("deploy", await file("kustomization.yaml", "resources: [a.yaml]\n"), await file("a.yaml", configMapYaml("a")), await link("deploy", "../../elsewhere"));
+    const tree = await store.writeTree([
+      await file("mainstay.yaml", "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunits: [{path: '**/deploy'}, {path: '*hidden'}]\n"),
+      await folder("elsewhere", await file("b.yaml", configMapYaml("b"))),
+      await folder("shop", await folder("web", deploy), await folder("api", await link("deploy", "../../elsewhere")), await folder("cart", await link("deploy", "../api/deploy"))),
+      await folder("tools", await link("deploy", "../../shared/deploy")),
+      await link(".hidden", "elsewhere"),
+    ]);
+    const commit = await store.objects.commit(await store.writeCommit({ tree, parents: [], message: "x", signature: { name: "x", email: "x", time: 0 } }));
+    expect(problems(await newLoader().load(store.objects, commit))).toEqual(
+      ["shop/api", "shop/cart", "tools"].map((folder) => `${folder}/deploy:1 symbolic links are not followed; commit the folder itself, or list the link in .mainstayignore`),
+    );
   });
 
   test("a link that a kustomization names is called one", async () => {
