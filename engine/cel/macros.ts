@@ -15,7 +15,12 @@ const SORT_BY_INPUT = "@__sortBy_input__";
 /** What may have its items sorted. */
 const SORTABLE: ReadonlySet<Expr["is"]> = new Set(["list", "select", "ident", "comprehension", "call", "index", "bind", "optionalMap"]);
 
-const QUANTIFIERS: Readonly<Record<string, ComprehensionKind>> = { all: "all", exists: "exists", exists_one: "exists_one", existsOne: "exists_one" };
+const QUANTIFIERS: ReadonlyMap<string, ComprehensionKind> = new Map([
+  ["all", "all"],
+  ["exists", "exists"],
+  ["exists_one", "exists_one"],
+  ["existsOne", "exists_one"],
+]);
 const TRANSFORMS: ReadonlySet<string> = new Set<ComprehensionKind>(["transformList", "transformMap", "transformMapEntry"]);
 
 /** What a call means when it is a macro; undefined when it is an ordinary call. */
@@ -23,7 +28,7 @@ export function expandMacro(call: Call, fail: Fail): Expr | undefined {
   const { name, target, args, at } = call;
   if (target === undefined) return name === "has" && args.length === 1 ? presence(call, fail) : undefined;
   const [first, second, third, fourth] = args;
-  const quantifier = QUANTIFIERS[name];
+  const quantifier = QUANTIFIERS.get(name);
   if (quantifier !== undefined && first !== undefined && second !== undefined) {
     if (args.length === 2)
       return { is: "comprehension", do: quantifier, range: target, variables: [variable(first, fail)], filter: undefined, body: second, at };

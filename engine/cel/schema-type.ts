@@ -91,14 +91,14 @@ function fieldsOf(schema: Schema): (name: string) => CelType | undefined {
   };
 }
 
-const FORMATS: Readonly<Record<string, CelType>> = {
-  date: { kind: "primitive", name: "google.protobuf.Timestamp", bounds: { max: 12 } },
-  "date-time": { kind: "primitive", name: "google.protobuf.Timestamp", bounds: { max: 32 } },
-  duration: { kind: "primitive", name: "google.protobuf.Duration", bounds: { max: 32 } },
-};
+const FORMATS: ReadonlyMap<string | undefined, CelType> = new Map([
+  ["date", { kind: "primitive", name: "google.protobuf.Timestamp", bounds: { max: 12 } }],
+  ["date-time", { kind: "primitive", name: "google.protobuf.Timestamp", bounds: { max: 32 } }],
+  ["duration", { kind: "primitive", name: "google.protobuf.Duration", bounds: { max: 32 } }],
+]);
 
 function buildText(schema: Schema): CelType {
-  const known = FORMATS[schema.format ?? ""];
+  const known = FORMATS.get(schema.format);
   if (known !== undefined) return known;
   const unbounded = REQUEST_SIZE_MAX - 2; // its quotes are part of the request
   if (schema.format === "byte") return { kind: "primitive", name: "bytes", bounds: { max: Math.max(0, schema.maxLength ?? unbounded) } };
@@ -111,14 +111,18 @@ function buildText(schema: Schema): CelType {
   return { kind: "primitive", name: "string", bounds: { max } };
 }
 
-const LEAST_TEXTS: Readonly<Record<string, number>> = { duration: 3, date: 12, "date-time": 21 };
+const LEAST_TEXTS: ReadonlyMap<string | undefined, number> = new Map([
+  ["duration", 3],
+  ["date", 12],
+  ["date-time", 21],
+]);
 
 /** The least bytes that a value takes in a request: bounds how many of them there can be. What has a default need not be there. */
 export function minSize(schema: Schema | undefined): number {
   if (schema?.["x-kubernetes-int-or-string"] === true) return 1;
   switch (schema?.type) {
     case "string":
-      return LEAST_TEXTS[schema.format ?? ""] ?? 2;
+      return LEAST_TEXTS.get(schema.format) ?? 2;
     case "array":
       return 2;
     case "boolean":

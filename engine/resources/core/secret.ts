@@ -53,12 +53,12 @@ function certificateWarnings(data: NonNullable<Secret["data"]>): readonly string
 }
 
 /** Keys that a Secret of a known type must have, because its readers count on them. */
-const REQUIRED_KEYS: Readonly<Record<string, readonly string[]>> = {
-  "kubernetes.io/tls": ["tls.crt", "tls.key"],
-  "kubernetes.io/ssh-auth": ["ssh-privatekey"],
-  "kubernetes.io/dockercfg": [".dockercfg"],
-  "kubernetes.io/dockerconfigjson": [".dockerconfigjson"],
-};
+const REQUIRED_KEYS: ReadonlyMap<string, readonly string[]> = new Map([
+  ["kubernetes.io/tls", ["tls.crt", "tls.key"]],
+  ["kubernetes.io/ssh-auth", ["ssh-privatekey"]],
+  ["kubernetes.io/dockercfg", [".dockercfg"]],
+  ["kubernetes.io/dockerconfigjson", [".dockerconfigjson"]],
+]);
 
 function validateType({ type = "", data = {}, metadata }: Secret): FieldError[] {
   if (type === ACCOUNT_TOKEN_TYPE) {
@@ -67,7 +67,7 @@ function validateType({ type = "", data = {}, metadata }: Secret): FieldError[] 
   if (type === "kubernetes.io/basic-auth") {
     return data["username"] === undefined && data["password"] === undefined ? [requiredField("data[username]"), requiredField("data[password]")] : [];
   }
-  const keys = REQUIRED_KEYS[type] ?? [];
+  const keys = REQUIRED_KEYS.get(type) ?? [];
   const missing = keys.filter((key) => data[key] === undefined || (type === "kubernetes.io/ssh-auth" && data[key] === ""));
   const isJson = type === "kubernetes.io/dockercfg" || type === "kubernetes.io/dockerconfigjson";
   const broken = isJson ? keys.filter((key) => data[key] !== undefined && !isJsonText(data[key])) : [];

@@ -16,17 +16,17 @@ export interface ParsedBody {
 /** Finds the schema of a kind that may be in a protobuf body. */
 export type SchemaLookup = (apiVersion: string, kind: string) => Schema | undefined;
 
-const PATCH_TYPES: Readonly<Record<string, PatchType>> = {
-  "application/json-patch+json": "json",
-  "application/merge-patch+json": "merge",
-  "application/strategic-merge-patch+json": "strategic",
-  "application/apply-patch+yaml": "apply",
-};
+const PATCH_TYPES: ReadonlyMap<string, PatchType> = new Map([
+  ["application/json-patch+json", "json"],
+  ["application/merge-patch+json", "merge"],
+  ["application/strategic-merge-patch+json", "strategic"],
+  ["application/apply-patch+yaml", "apply"],
+]);
 
 /** Whether a body of this type is read as YAML. */
 export function isReadAsYaml(contentType: string | undefined): boolean {
   const type = mediaTypeOf(contentType);
-  return type === YAML_TYPE || PATCH_TYPES[type] === "apply";
+  return type === YAML_TYPE || PATCH_TYPES.get(type) === "apply";
 }
 
 /** As much of a body that cannot be read is told as upstream tells, in characters: what cannot be read may be a secret all the same. */
@@ -70,10 +70,10 @@ export function parsePatchBody(
   isCustom = false,
   readYaml: YamlReader = readYamlBody,
 ): ParsedBody & { readonly patchType: PatchType } {
-  const patchType = PATCH_TYPES[mediaTypeOf(contentType)];
+  const patchType = PATCH_TYPES.get(mediaTypeOf(contentType));
   // Custom kinds do not know keys to merge lists by, and are served behind another door than upstream's own.
   if (isCustom && (patchType === undefined || patchType === "strategic"))
-    throw unsupportedMedia(Object.keys(PATCH_TYPES).filter((type) => PATCH_TYPES[type] !== "strategic"));
+    throw unsupportedMedia([...PATCH_TYPES.keys()].filter((type) => PATCH_TYPES.get(type) !== "strategic"));
   if (patchType === undefined) throw new StatusError("UnsupportedMediaType", "415: Unsupported Media Type", {});
   if (patchType === "apply") {
     try {

@@ -28,6 +28,7 @@ test.each<[(max?: number) => object, string, number, number, number]>([
   [array(object), "self.all(x, true)", 555128, 50, 152],
   [array(INT_OR_STRING), "self.all(x, true)", 4718591, 10, 32],
   [array(text("duration")), "self.all(x, true)", 2359295, 5, 17],
+  [array(text("constructor")), "self.all(x, true)", 3145727, 20, 62],
   [array(text("date")), "self.all(x, true)", 725936, 15, 47],
   [array(text("date-time")), "self.all(x, true)", 428963, 25, 77],
   [map(number), "self.all(x, true)", 1348169, 10, 32],

@@ -74,6 +74,7 @@ describe("expressions", () => {
     ["[1, 'a']", "expected type 'int' but found 'string'"],
     ["true ? 1 : 'a'", "found no matching overload for '_?_:_' applied to '(bool, int, string)'"],
     ["'a'.nothing()", "undeclared reference to 'nothing'"],
+    ["[1].constructor(1, 2)", "undeclared reference to 'constructor'"],
     ["'a'.contains(1)", "found no matching overload for 'contains' applied to 'string.(int)'"],
     ["has(1)", "invalid argument to has() macro"],
     ["1 && true", "expected type 'bool' but found 'int'"],

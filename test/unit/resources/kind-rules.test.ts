@@ -200,6 +200,7 @@ describe("a new object is judged as upstream judges it:", () => {
       { spec: { limits: [{ type: "PersistentVolumeClaim", max: { storage: "1", "/a": "1" } }] } },
       ['spec.limits[0].max[/a]: Invalid value: "/a": prefix part must be non-empty'],
     ],
+    ["a secret may be of any type", secretResource as never, { type: "constructor" }, []],
     ["a key for SSH is something", secretResource as never, { type: "kubernetes.io/ssh-auth", stringData: { "ssh-privatekey": "" } }, ["data[ssh-privatekey]: Required value"]],
     [
       "a namespace is held by somebody known",

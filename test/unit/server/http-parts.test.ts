@@ -197,7 +197,7 @@ describe("bodies", () => {
   test("types that nobody understands are a 415, parameters are none of our business", () => {
     expect(parseObjectBody("application/json; charset=utf-8", Buffer.from("{}"), "Pod", none).value).toEqual({});
     expect(() => parseObjectBody("text/plain", Buffer.from("{}"), "Pod", none)).toThrow("accepted media types include");
-    expect(() => parsePatchBody("application/json", Buffer.from("{}"))).toThrow("415: Unsupported Media Type");
+    for (const type of ["application/json", "constructor"]) expect(() => parsePatchBody(type, Buffer.from("{}"))).toThrow("415: Unsupported Media Type");
   });
 
   test("YAML may be as long as any body", () => {
