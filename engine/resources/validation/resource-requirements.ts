@@ -24,7 +24,7 @@ export function validateRequirements(
   for (const [name, amount] of Object.entries(requests)) {
     errors.push(
       ...amountErrors(name, amount, `${path}.requests[${name}]`, nameErrors),
-      ...compareWithLimit(name, amount, limits[name], path),
+      ...compareWithLimit(name, amount, Object.hasOwn(limits, name) ? limits[name] : undefined, path),
       ...pageErrors(name, amount, `${path}.requests[${name}]`),
     );
   }

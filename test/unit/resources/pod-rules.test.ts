@@ -192,6 +192,14 @@ describe("a container", () => {
       ['spec.containers[0].resources.limits[requests.a/b]: Invalid value: "requests.a/b": doesn\'t follow extended resource name standard'],
     ],
     [
+      "asks for resources that there are, whatever they are called",
+      { resources: { requests: { constructor: "1" } } },
+      [
+        'spec.containers[0].resources.requests[constructor]: Invalid value: "constructor": must be a standard resource type or fully qualified',
+        'spec.containers[0].resources.requests[constructor]: Invalid value: "constructor": must be a standard resource for containers',
+      ],
+    ],
+    [
       "uses claims of its pod",
       { resources: { claims: [{ name: "x" }] } },
       ['spec.containers[0].resources.claims[0]: Not found: "x": must be one of the names in pod.spec.resourceClaims which is empty'],

@@ -25,6 +25,7 @@ describe("fields", () => {
 
   test("the first that the kind does not select by is named", () => {
     expect(() => compileSelection(podResource, { fieldSelector: "metadata.name=a,spec.none=b,spec.more=c" })).toThrow("field label not supported: spec.none");
+    expect(() => compileSelection(podResource, { fieldSelector: "constructor=a" })).toThrow("field label not supported: constructor");
   });
 
   test("each is read once, however often it is named", () => {
