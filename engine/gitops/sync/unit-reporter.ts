@@ -10,9 +10,10 @@ import type { ActionResult } from "./execute-plan.ts";
 import type { HealthState } from "../health/health.ts";
 import { describeEntry, entryIdentity, foreignEntries, hasLeaving, nextInventory, withLeaving } from "./inventory.ts";
 import { goingWhenDone, runsToItsEnd } from "./finished-runs.ts";
+import { leavingFacts, whyAllStays } from "./leaving-facts.ts";
 import { objectsByUnit, type UnitObjects } from "../manifests/objects-by-unit.ts";
 import { isApplied } from "../plan/field-ownership.ts";
-import { whyStillThere } from "../plan/plan-deletions.ts";
+import { whyStillThere, type KeptEntry } from "../plan/plan-deletions.ts";
 import { activeHolds, describeHold } from "../plan/restraints.ts";
 import { formatFieldChange, isBookkeeping } from "../plan/field-diff.ts";
 import { writerOf, writtenName, type DriftWriters } from "./drift.ts";
@@ -87,9 +88,12 @@ export class UnitReporter {
     return [...this.#units.values()].some((record) => record.health?.state !== "Healthy");
   }
 
-  /** Everything that is, and everything that leaves, without making the facts of each. */
+  /** Everything that is, and everything that leaves unless it is to stay, without making the facts of each. */
   get isHealthy(): boolean {
-    return this.#leaving.size === 0 && [...this.#units.values()].every((record) => record.health?.state === "Healthy");
+    return (
+      [...this.#leaving].every(([name, inventory]) => whyAllStays(inventory, this.#kept.get(name)) !== undefined) &&
+      [...this.#units.values()].every((record) => record.health?.state === "Healthy")
+    );
   }
 
   get isReviewed(): boolean {
@@ -179,10 +183,10 @@ export class UnitReporter {
   /** Takes over what a plan says about units as a whole. */
   planned(plan: SyncPlan, refused: readonly Problem[]): void {
     const holdups = computeHoldups(plan, refused);
-    const keeps = Map.groupBy(plan.kept, ({ unit }) => unit);
+    this.#kept = Map.groupBy(plan.kept, ({ unit }) => unit);
     for (const [name, record] of this.#units) {
       const holdup = holdups(name);
-      const kept = (keeps.get(name) ?? []).map(({ entry, why }) => `${describeEntry(entry)}: ${why}`);
+      const kept = (this.#kept.get(name) ?? []).map(({ entry, why }) => `${describeEntry(entry)}: ${why}`);
       const isKeptSame = kept.join() === record.kept.join();
       if (holdup?.reason !== record.holdup?.reason || !isKeptSame) this.#dirty.add(name);
       record.holdup = holdup;
@@ -298,6 +302,7 @@ export class UnitReporter {
 
   /** Units that left the repository and still hold objects, with what they hold. */
   readonly #leaving = new Map<string, readonly InventoryEntry[]>();
+  #kept: ReadonlyMap<string, readonly KeptEntry[]> = new Map();
 
   /** Brings the Applications of all dirty units up to date. Returns the names of those whose status was written. */
   async review(): Promise<readonly string[]> {
@@ -325,21 +330,7 @@ export class UnitReporter {
     const { applications } = this.#options;
     return [...this.#units.values()]
       .map((record) => this.#factsOf(record))
-      .concat(
-        [...this.#leaving].map(([name, inventory]): ApplicationFacts => ({
-          name,
-          path: "",
-          health: "Progressing",
-          ready: "",
-          reason: "left the repository",
-          since: applications.get(name)?.status?.since ?? "",
-          commit: applications.get(name)?.status?.appliedCommit ?? "",
-          images: [],
-          objects: [],
-          kept: inventory.map(describeEntry),
-          dependsOn: [],
-        })),
-      );
+      .concat([...this.#leaving].map(([name, inventory]) => leavingFacts(name, inventory, this.#kept.get(name), applications.get(name)?.status)));
   }
 
   #factsOf(record: UnitRecord): ApplicationFacts {

@@ -243,7 +243,10 @@ describe("leaving", () => {
       await deploy({ "mainstay.yaml": config(rule), "apps/a/one.yaml": undefined });
       await applied(rule);
       expect(await names()).toEqual(["one", "two"]);
+      // What is to stay keeps no push and no start waiting.
+      await until("a to be told as what stays", () => health("a")?.health === "Suspended" && running.synchroniser.units.isHealthy);
     }
+    expect(health("a")).toMatchObject({ reason: "left the repository, and stays: prune is off for its unit", kept: ["ConfigMap default/one"] });
     // The rule has gone with the folder: what it said last counts.
     await deploy({ "apps/a/one.yaml": configMapYaml("one") });
     await healthy();
