@@ -84,7 +84,6 @@ export async function planCommit(request: PlanRequest): Promise<CommitPlan> {
       protectedKinds: state.config.deletes.protectedKinds,
       allowed: trailerValues(messages, "Allow-Delete"),
       inventorySizes: new Map(applications.map(({ metadata, status }) => [metadata.name ?? "", status?.inventory?.length ?? 0])),
-      folders: new Map(applications.flatMap(({ metadata, spec }) => (spec?.path === undefined ? [] : [[metadata.name ?? "", spec.path]]))),
       findStandingOn: (identity) => findStandingOn(identity, state.objects),
     },
     replaceFreely: (desired) => units.get(desired.unit)?.replace?.includes(desired.object.kind) === true,

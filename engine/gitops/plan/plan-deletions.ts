@@ -11,6 +11,7 @@ export interface StaleEntry extends OwnedEntry {
 }
 
 export interface DeletionRules {
+  /** Those that left the repository among them. */
   readonly units: readonly Unit[];
   readonly maxPercent: number;
   readonly protectedKinds: ReadonlySet<string>;
@@ -18,8 +19,6 @@ export interface DeletionRules {
   readonly allowed: readonly string[];
   /** How many objects each unit holds, to measure the share against. */
   readonly inventorySizes: ReadonlyMap<string, number>;
-  /** Folders of units, those that left the repository among them. */
-  readonly folders?: ReadonlyMap<string, string>;
   /** One of the objects that the repository wants and that would go with this one. */
   readonly findStandingOn?: (identity: string) => DesiredObject | undefined;
 }
@@ -137,7 +136,7 @@ export function withoutOccupied<E extends StaleEntry>(prune: readonly E[], kept:
 }
 
 /** A trailer may name the unit, its folder, `Kind/name`, `Kind/namespace/name`, or any of the last two below the unit. */
-function isAllowed(entry: OwnedEntry, rules: Pick<DeletionRules, "allowed" | "units" | "folders">): boolean {
+function isAllowed(entry: OwnedEntry, rules: Pick<DeletionRules, "allowed" | "units">): boolean {
   const { kind, namespace, name } = entry.entry;
   const unitNames = [entry.unit, folderOf(entry.unit, rules)];
   const objectNames = [`${kind}/${name}`, ...(namespace === undefined ? [] : [`${kind}/${namespace}/${name}`])];
@@ -146,13 +145,13 @@ function isAllowed(entry: OwnedEntry, rules: Pick<DeletionRules, "allowed" | "un
 }
 
 /** For shares, a folder around the unit counts as well, up to `.`; what is protected has to be named. */
-function isAllowedWith(entry: OwnedEntry, rules: Pick<DeletionRules, "allowed" | "units" | "folders">): boolean {
+function isAllowedWith(entry: OwnedEntry, rules: Pick<DeletionRules, "allowed" | "units">): boolean {
   const folder = folderOf(entry.unit, rules);
   return isAllowed(entry, rules) || rules.allowed.some((value) => value === "." || folder.startsWith(`${value.replace(/\/$/, "")}/`));
 }
 
-function folderOf(unit: string, { units, folders }: Pick<DeletionRules, "units" | "folders">): string {
-  return units.find(({ name }) => name === unit)?.path ?? folders?.get(unit) ?? `apps/${unit}`;
+function folderOf(unit: string, { units }: Pick<DeletionRules, "units">): string {
+  return units.find(({ name }) => name === unit)?.path ?? `apps/${unit}`;
 }
 
 export function trailerHint(key: string, value: string): string {

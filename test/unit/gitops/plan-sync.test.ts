@@ -199,9 +199,9 @@ describe("deletion", () => {
     const of = (name: string, count: number) => Array.from({ length: count }, (_, index) => stale(desired("ConfigMap", `m${index}`, {}, unit(name))));
     const names = ["a", "b", "c"];
     const inventorySizes = new Map(names.map((name) => [name, 4]));
-    const folders = new Map(names.map((name) => [name, `clusters/home/${name}`]));
+    const units = names.map((name) => unit(name, { path: `clusters/home/${name}` }));
     const all = names.flatMap((name) => of(name, 4));
-    const together = (allowed: readonly string[], extra: readonly StaleEntry[] = []) => plan({ stale: [...all, ...extra] }, { units: [], folders, inventorySizes, allowed });
+    const together = (allowed: readonly string[], extra: readonly StaleEntry[] = []) => plan({ stale: [...all, ...extra] }, { units, inventorySizes, allowed });
     expect(together([]).problems.map((problem) => problem.message)).toEqual([
       expect.stringMatching(/^deletes 12 of the 12 objects of the repository, in 3 applications, more than 20 %; .*Allow-Delete: clusters\/home"$/),
     ]);
@@ -210,8 +210,8 @@ describe("deletion", () => {
     expect(together(["clusters/home"], [stale(desired("Namespace", "a", {}, unit("a")))]).problems.map(({ message }) => message)).toEqual([
       expect.stringMatching(/^deletes Namespace a, and Namespace is protected/),
     ]);
-    expect(plan({ stale: names.flatMap((name) => of(name, 3)) }, { units: [], folders, inventorySizes }).problems).toEqual([]);
-    expect(plan({ stale: all }, { units: [], folders, inventorySizes: new Map(names.map((name) => [name, 20])) }).problems).toEqual([]);
+    expect(plan({ stale: names.flatMap((name) => of(name, 3)) }, { units, inventorySizes }).problems).toEqual([]);
+    expect(plan({ stale: all }, { units, inventorySizes: new Map(names.map((name) => [name, 20])) }).problems).toEqual([]);
   });
 
   test("what a commit before was allowed to delete, and waits, is not asked about again", () => {
