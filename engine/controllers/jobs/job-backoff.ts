@@ -13,8 +13,9 @@ export interface FailureRun {
   readonly count: number;
   /** When the last of them ended; -Infinity when there is none. */
   readonly lastMs: number;
-  /** Ends that are in the count, of pods that are still there. */
-  readonly noted: ReadonlySet<string>;
+  /** Pods, by uid, whose ends are in the count, and that are still there. */
+  readonly failed: ReadonlySet<string>;
+  readonly succeeded: ReadonlySet<string>;
 }
 
 /**
@@ -25,13 +26,22 @@ export function noteFailures(known: FailureRun | undefined, job: Job, members: r
   const before = known?.jobUid === job.metadata.uid ? known : undefined;
   const failed = members.filter((pod) => isFailed(job, pod) && (hasFinalizer(pod) || !isBeingDeleted(pod)));
   const succeeded = members.filter((pod) => pod.status?.phase === "Succeeded");
-  const noted = new Set([...failed.map((pod) => `${pod.metadata.uid} failed`), ...succeeded.map((pod) => `${pod.metadata.uid} succeeded`)]);
-  const lastSuccessMs = latest(succeeded.filter((pod) => before?.noted.has(`${pod.metadata.uid} succeeded`) !== true));
-  const isNew = (pod: Pod) => lastSuccessMs !== -Infinity || before?.noted.has(`${pod.metadata.uid} failed`) !== true;
-  const counted = failed.filter((pod) => isNew(pod) && finishedAtMs(pod) > lastSuccessMs);
+  const lastSuccessMs = latest(succeeded.filter((pod) => before?.succeeded.has(uidOf(pod)) !== true));
   const kept = lastSuccessMs === -Infinity ? before : undefined;
-  const count = (kept?.count ?? 0) + counted.length;
-  return { jobUid: job.metadata.uid ?? "", count, lastMs: Math.max(kept?.lastMs ?? -Infinity, latest(counted)), noted };
+  const counted = failed.filter((pod) => kept?.failed.has(uidOf(pod)) !== true && finishedAtMs(pod) > lastSuccessMs);
+  // A Job may have ten thousand pods, and most looks find nothing new.
+  if (kept !== undefined && counted.length === 0 && kept.failed.size === failed.length && kept.succeeded.size === succeeded.length) return kept;
+  return {
+    jobUid: job.metadata.uid ?? "",
+    count: (kept?.count ?? 0) + counted.length,
+    lastMs: Math.max(kept?.lastMs ?? -Infinity, latest(counted)),
+    failed: new Set(failed.map(uidOf)),
+    succeeded: new Set(succeeded.map(uidOf)),
+  };
+}
+
+function uidOf({ metadata }: Pod): string {
+  return metadata.uid ?? "";
 }
 
 /** What is left of the wait before the next pod may be made. Pure. */

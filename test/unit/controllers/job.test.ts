@@ -281,6 +281,13 @@ describe("a Job's failures in a row", () => {
     expect(waitMs([[{ ...both, status }]], 100)).toBe(9_000);
   });
 
+  test("stay as they are known while pods tell nothing new", () => {
+    const members = [failed("a", { endedAt: 90 }), done("b", { endedAt: 80 }), failed("c", { endedAt: 70 })];
+    const known = noteFailures(undefined, job(), members);
+    expect(noteFailures(known, job(), [...members])).toBe(known);
+    expect([known.count, noteFailures(known, job(), members.slice(0, 2)).count]).toEqual([1, 1]);
+  });
+
   test("are those of this very Job, and not of one of its name before it", () => {
     const known = noteFailures(undefined, job(), [failed("a", { endedAt: 99 })]);
     const another = { ...job(), metadata: { ...job().metadata, uid: "another" } };
