@@ -134,7 +134,7 @@ function targetErrors({ resourceAttributes: asked, nonResourceAttributes: path }
     if (!selector.rawSelector && !hasRequirements)
       return [requiredField(`${at}.requirements`, `when ${at} is specified, requirements or rawSelector is required`)];
     if (!selector.rawSelector || !hasRequirements) return [];
-    return [invalidField(`spec.resourceAttributes.${name}.rawSelector`, selector.rawSelector, "may not specified at the same time as requirements")];
+    return [invalidField(`${at}.rawSelector`, selector.rawSelector, "may not specified at the same time as requirements")];
   });
 }
 

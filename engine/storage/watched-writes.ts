@@ -16,7 +16,14 @@ const ROOM_BYTES = 1 << 20;
 export function withWatchedWrites(inner: Storage, clock: Clock, freeBytes?: () => Promise<number>): Storage {
   let refused: { readonly sinceMs: number; readonly bytes: number; readonly why: string } | undefined;
   return {
-    ...forwarded(inner),
+    currentRevision: () => inner.currentRevision(),
+    ...(inner.knownRevision === undefined ? {} : { knownRevision: () => inner.knownRevision?.() }),
+    get: (key) => inner.get(key),
+    list: (prefix, options) => inner.list(prefix, options),
+    watch: (prefix, afterRevision, signal) => inner.watch(prefix, afterRevision, signal),
+    compact: (revision) => inner.compact(revision),
+    close: () => inner.close(),
+    ...(inner.isStale === undefined ? {} : { isStale: (key: string) => inner.isStale?.(key) ?? false }),
     async commit(conditions, operations) {
       try {
         const result = await inner.commit(conditions, operations);
@@ -32,26 +39,11 @@ export function withWatchedWrites(inner: Storage, clock: Clock, freeBytes?: () =
     },
     async writeProblem() {
       if (refused === undefined) return undefined;
-      const { sinceMs, bytes, why } = refused;
-      if (freeBytes === undefined) return clock.monotonic() - sinceMs >= PATIENCE_MS ? why : undefined;
-      if ((await freeBytes()) < bytes + ROOM_BYTES) return why;
-      refused = undefined;
+      const known = refused;
+      if (freeBytes === undefined) return clock.monotonic() - known.sinceMs >= PATIENCE_MS ? known.why : undefined;
+      if ((await freeBytes()) < known.bytes + ROOM_BYTES) return known.why;
+      if (refused === known) refused = undefined; // another may have been refused meanwhile
       return undefined;
     },
-  };
-}
-
-function forwarded(inner: Storage): Storage {
-  return {
-    currentRevision: () => inner.currentRevision(),
-    ...(inner.knownRevision === undefined ? {} : { knownRevision: () => inner.knownRevision?.() }),
-    get: (key) => inner.get(key),
-    list: (prefix, options) => inner.list(prefix, options),
-    commit: (conditions, operations) => inner.commit(conditions, operations),
-    watch: (prefix, afterRevision, signal) => inner.watch(prefix, afterRevision, signal),
-    compact: (revision) => inner.compact(revision),
-    close: () => inner.close(),
-    ...(inner.isStale === undefined ? {} : { isStale: (key: string) => inner.isStale?.(key) ?? false }),
-    ...(inner.sizeBytes === undefined ? {} : { sizeBytes: async () => inner.sizeBytes?.() ?? 0 }),
   };
 }

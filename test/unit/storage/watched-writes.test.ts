@@ -62,6 +62,20 @@ test("a disk that still takes small writes is full until there is room for what 
   expect(await storage.writeProblem?.()).toBeUndefined();
 });
 
+test("a write that is refused while the room is measured is not forgotten", async () => {
+  const measured = Promise.withResolvers<number>();
+  const answers: Promise<number>[] = [measured.promise, Promise.resolve(0)];
+  const full: Storage = { ...forwarded(openMemoryStorage()), commit: () => Promise.reject(new StorageUnavailableError("disk is full", "none")) };
+  const storage = withWatchedWrites(full, new VirtualClock(), () => answers.shift() ?? Promise.reject(new Error("asked once too often")));
+  const write = () => expect(storage.commit([], [{ do: "put", key: "/a", value: Buffer.alloc(10) }])).rejects.toThrow("disk is full");
+  await write();
+  const problem = storage.writeProblem?.();
+  await write();
+  measured.resolve(100_000_000);
+  expect(await problem).toBeUndefined();
+  expect(await storage.writeProblem?.()).toBe("disk is full");
+});
+
 function forwarded(inner: Storage): Storage {
   return {
     currentRevision: () => inner.currentRevision(),
