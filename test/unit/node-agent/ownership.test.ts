@@ -84,7 +84,9 @@ test.skipIf(process.getuid?.() !== 0)("a file belongs to whom it did, also when 
   symlinkSync("/none", path.join(volume, "link"));
   lchownSync(path.join(volume, "link"), 1_000, group);
   await giveWhile(volume, 'fs.renameSync("link", "d"); fs.renameSync("d", "link"); fs.renameSync("aside", "d"); fs.renameSync("d", "aside");');
-  expect(["aside", "d"].flatMap((name) => lstatSync(path.join(volume, name), { throwIfNoEntry: false })?.uid ?? [])).toEqual([0]);
+  // Whoever exchanges them may have been ended while the link had the file's other name.
+  const found = ["aside", "d"].map((name) => lstatSync(path.join(volume, name), { throwIfNoEntry: false })).filter((stat) => stat?.isFile());
+  expect(found.map((stat) => stat?.uid)).toEqual([0]);
 });
 
 test("files whose names are no text are given as others are", async () => {
