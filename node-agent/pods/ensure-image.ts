@@ -1,3 +1,4 @@
+import { isAbort, raceAbort, throwIfAborted } from "../../engine/lib/abort.ts";
 import { formatGoDuration } from "../../engine/lib/go-duration.ts";
 import { describeError } from "../../engine/lib/log.ts";
 import { secretResource } from "../../engine/resources/core/secret.ts";
@@ -16,11 +17,15 @@ export interface WantedImage {
   readonly fieldPath?: string;
 }
 
-/** Pulls an image when its policy asks for that. Gives what is on the machine then. Throws a StartError; tells the story in events. */
+/**
+ * Pulls an image when its policy asks for that. Gives what is on the machine then. Throws a StartError, and an AbortError when the signal fires
+ * before it is pulled: a registry may take as long as it likes. Tells the story in events.
+ */
 export async function ensureImage(
   context: PodContext,
   pod: Pod,
   { image, pullPolicy, fieldPath }: WantedImage,
+  signal: AbortSignal,
 ): Promise<ImageStatus & { readonly name: string }> {
   const { runtime, events, clock } = context;
   const record = (type: "Normal" | "Warning", reason: string, message: string) =>
@@ -47,14 +52,20 @@ export async function ensureImage(
   record("Normal", "Pulling", `Pulling image "${image}"`);
   const startedMs = clock.monotonic();
   let pullMs = 0;
-  try {
+  const pullInTurn = async () => {
     const secrets = await pullSecrets(context, pod);
     await context.pulls.run(async () => {
+      // Nobody may wait for it any more: then its turn is the next one's.
+      throwIfAborted(signal);
       const turnMs = clock.monotonic();
       await pull(context, name, secrets);
       pullMs = clock.monotonic() - turnMs;
     });
+  };
+  try {
+    await raceAbort(pullInTurn(), signal);
   } catch (error) {
+    if (signal.aborted && isAbort(error)) throw error;
     const message = describeError(error);
     record("Warning", "Failed", `Failed to pull image "${image}": ${message}`);
     record("Warning", "Failed", "Error: ErrImagePull");

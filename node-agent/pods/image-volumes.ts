@@ -1,5 +1,4 @@
 import path from "node:path";
-import { raceAbort } from "../../engine/lib/abort.ts";
 import { describeError } from "../../engine/lib/log.ts";
 import type { Container, Pod } from "../../engine/resources/types.ts";
 import { volumeFolder } from "../volumes/volume-plugin.ts";
@@ -28,7 +27,7 @@ export async function withImageVolumes(
     const { imageVolumesRequested, imageVolumesMounted, imageVolumeErrors } = context.metrics;
     imageVolumesRequested.add();
     if (!image.reference) throw new StartError("InvalidImageName", `volume "${name}" names no image`);
-    const { name: reference } = await raceAbort(ensureImage(context, pod, { image: image.reference, pullPolicy: image.pullPolicy }), signal);
+    const { name: reference } = await ensureImage(context, pod, { image: image.reference, pullPolicy: image.pullPolicy }, signal);
     const place = volumeFolder(path.join(context.podsDir, uid), "image", name);
     try {
       await context.images.mount(reference, uid, name, place);

@@ -1,6 +1,6 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { isAbort, raceAbort } from "../../engine/lib/abort.ts";
+import { isAbort } from "../../engine/lib/abort.ts";
 import { GrpcError } from "../../engine/lib/grpc-error.ts";
 import { describeError } from "../../engine/lib/log.ts";
 import { podClaims } from "../../engine/resources/pod-claims.ts";
@@ -71,7 +71,7 @@ export async function startContainer(context: PodContext, request: StartRequest)
   const { pod, container, sandbox, volumes, signal } = request;
   const { runtime, events, settings } = context;
   const fieldPath = containerFieldPath(pod.spec, container.name);
-  const image = await raceAbort(ensureImage(context, pod, { image: container.image ?? "", pullPolicy: container.imagePullPolicy, fieldPath }), signal);
+  const image = await ensureImage(context, pod, { image: container.image ?? "", pullPolicy: container.imagePullPolicy, fieldPath }, signal);
   const places = await withImageVolumes(context, pod, container, volumes, signal);
   const podIps = podAddresses(pod, sandbox, settings.hostIps);
   const id = await context.starts.run(() => createAndStart(context, request, { image, places, podIps }));

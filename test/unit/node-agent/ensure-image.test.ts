@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { NEVER } from "../../../engine/lib/abort.ts";
 import type { Pod } from "../../../engine/resources/types.ts";
 import { ensureImage } from "../../../node-agent/pods/ensure-image.ts";
 import { Limiter } from "../../../node-agent/pods/limiter.ts";
@@ -17,7 +18,7 @@ test.each([
   const registry = ["docker.io/library/a:1", "docker.io/library/b:1"];
   const context = { runtime: new FakeRuntime({ clock, registry, latencyMs: { pullImage: 1000 } }), clock, events: { record: () => {} }, pulls: new Limiter(pullsMax) } as unknown as PodContext; // nothing else of it is used
   const done: number[] = [];
-  const both = Promise.all(["a:1", "b:1"].map((image) => ensureImage(context, pod, { image, pullPolicy: "IfNotPresent" }).then(() => done.push(clock.now() - startMs))));
+  const both = Promise.all(["a:1", "b:1"].map((image) => ensureImage(context, pod, { image, pullPolicy: "IfNotPresent" }, NEVER).then(() => done.push(clock.now() - startMs))));
   await clock.advance(5_000);
   await both;
   expect(done).toEqual(expected);
@@ -33,13 +34,31 @@ test("how long an image took is told with and without its waiting, and how large
     events,
     pulls: new Limiter(1),
   } as unknown as PodContext; // nothing else of it is used
-  const both = Promise.all(["a:1", "b:1"].map((image) => ensureImage(context, pod, { image, pullPolicy: "IfNotPresent" })));
+  const both = Promise.all(["a:1", "b:1"].map((image) => ensureImage(context, pod, { image, pullPolicy: "IfNotPresent" }, NEVER)));
   await clock.advance(5_000);
   await both;
-  await ensureImage(context, pod, { image: "a:1", pullPolicy: "IfNotPresent" });
+  await ensureImage(context, pod, { image: "a:1", pullPolicy: "IfNotPresent" }, NEVER);
   expect(told.slice(2)).toEqual([
     'Pulled: Successfully pulled image "a:1" in 1.5s (1.5s including waiting). Image size: 1000 bytes.',
     'Pulled: Successfully pulled image "b:1" in 1.5s (3s including waiting). Image size: 1000 bytes.',
     'Pulled: Container image "a:1" already present on machine and can be accessed by the pod',
   ]);
+});
+
+test("an image that nobody waits for any more takes no turn of others, and is not told of as a failure", async () => {
+  const clock = new VirtualClock();
+  const [told, asked]: [string[], string[]] = [[], []];
+  const runtime = new FakeRuntime({ clock, registry: ["a", "b", "c"].map((name) => `docker.io/library/${name}:1`), latencyMs: { pullImage: 1_000 } });
+  const pull = runtime.pullImage.bind(runtime);
+  runtime.pullImage = (name) => (asked.push(name), pull(name));
+  const events = { record: (_pod: Pod, { type, reason }: { readonly type: string; readonly reason: string }) => void (type === "Warning" && told.push(reason)) };
+  const context = { runtime, clock, events, pulls: new Limiter(1) } as unknown as PodContext; // nothing else of it is used
+  const over = new AbortController();
+  const of = (image: string, signal: AbortSignal) => ensureImage(context, pod, { image, pullPolicy: "IfNotPresent" }, signal);
+  const wanted = Promise.all([of("a:1", NEVER), expect(of("b:1", over.signal)).rejects.toThrow("aborted"), of("c:1", NEVER)]);
+  await clock.advance(500);
+  over.abort();
+  await clock.advance(1_600);
+  await wanted;
+  expect([asked, told]).toEqual([["docker.io/library/a:1", "docker.io/library/c:1"], []]);
 });
