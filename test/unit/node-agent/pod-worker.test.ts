@@ -95,6 +95,24 @@ test.each<[string, Partial<Container>]>([
   expect(events.filter((event) => event.startsWith("Failed"))).toEqual([]);
 });
 
+test("a pod that is to go starts nothing when its turn comes", async () => {
+  const { worker, clock, runtime, context, events } = aWorker({ ...aPod, spec: { containers: [{ name: "c", image: "a:1", command: ["sleep", "1000"] }] } });
+  const { promise: looking, resolve: look } = Promise.withResolvers<void>();
+  const { promise: other, resolve: endOther } = Promise.withResolvers<void>();
+  const imageStatus = runtime.imageStatus.bind(runtime);
+  runtime.imageStatus = (name) => looking.then(() => imageStatus(name));
+  const ended = worker.run(new AbortController().signal);
+  await clock.advance(5_000);
+  void context.starts.run(() => other);
+  look();
+  await clock.advance(5_000);
+  worker.orphan();
+  endOther();
+  await clock.advance(40_000);
+  await ended;
+  expect(events).toEqual(['Pulled: Container image "a:1" already present on machine and can be accessed by the pod']);
+});
+
 test("an image that is being mounted when its pod is to go is there before the pod's mounts are taken away, and not after", async () => {
   const container = { name: "c", image: "a:1", volumeMounts: [{ name: "files", mountPath: "/files" }] };
   const { worker, clock, context } = aWorker({ ...aPod, spec: { containers: [container], volumes: [{ name: "files", image: { reference: "a:1" } }] } });
