@@ -1,3 +1,4 @@
+import { OversizedObject } from "../git/stored-object.ts";
 import { fail, type Place } from "./kustomize-error.ts";
 import { refuseLfsPointer } from "./lfs-pointer.ts";
 
@@ -59,7 +60,7 @@ export class RecordedFiles {
     path: string,
     reader: { readonly options?: { readonly transformFile?: ((content: Buffer, path: string) => Promise<Buffer>) | undefined } },
   ): Promise<Buffer> {
-    const content = await this.#files.read(id);
+    const content = await this.#content(id, path);
     // What a chart is rendered from; its pictures may be anywhere.
     if (/\.(ya?ml|json|tpl|tgz)$/.test(path)) refuseLfsPointer(content, path);
     return reader.options?.transformFile === undefined ? content : reader.options.transformFile(content, path);
@@ -68,7 +69,16 @@ export class RecordedFiles {
   /** The content of a file; undefined when there is none at the path. */
   async read(path: string): Promise<Buffer | undefined> {
     const entry = await this.look(path);
-    return entry?.is === "file" ? this.#files.read(entry.id) : undefined;
+    return entry?.is === "file" ? this.#content(entry.id, path) : undefined;
+  }
+
+  async #content(id: string, path: string): Promise<Buffer> {
+    try {
+      return await this.#files.read(id);
+    } catch (error) {
+      if (error instanceof OversizedObject) return fail({ file: path, line: 1 }, error.message);
+      throw error;
+    }
   }
 }
 

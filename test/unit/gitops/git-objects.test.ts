@@ -158,11 +158,19 @@ test("a file that is too long is a problem with its name, beside the others", as
     { name: "bomb.yaml", id, is: "file" },
     { name: "bad.yaml", id: await blobOf(Buffer.from("kind: [")), is: "file" },
   ]);
-  const apps = await repository.store.writeTree([{ name: "web", id: folder, is: "directory" }]);
+  const rendered = await repository.store.writeTree([
+    { name: "kustomization.yaml", id: await blobOf(Buffer.from("configMapGenerator: [{name: k, files: [logo.png]}]\n")), is: "file" },
+    { name: "logo.png", id, is: "file" },
+  ]);
+  const apps = await repository.store.writeTree([
+    { name: "rendered", id: rendered, is: "directory" },
+    { name: "web", id: folder, is: "directory" },
+  ]);
   const tree = await repository.store.writeTree([{ name: "apps", id: apps, is: "directory" }]);
   const loader = new ManifestLoader({ catalog, cluster: "local", basePath: "." });
   const state = await loader.load(repository.store.objects, { id: "c".repeat(40), tree, parents: [], message: "", author: "Eve", email: "", time: 0 });
   expect(state.problems.map(formatProblem)).toEqual([
+    `apps/rendered/logo.png:1 the file has ${64 * MEBIBYTE} bytes; at most ${16 * MEBIBYTE} (16 MiB) are allowed. Split it`,
     expect.stringMatching(/^apps\/web\/bad\.yaml:1 YAML/),
     `apps/web/bomb.yaml:1 the file has ${64 * MEBIBYTE} bytes; at most ${16 * MEBIBYTE} (16 MiB) are allowed. Split it`,
   ]);
