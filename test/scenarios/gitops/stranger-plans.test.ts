@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
 import { namespaceResource } from "../../../engine/resources/core/namespace.ts";
 import { secretResource } from "../../../engine/resources/core/secret.ts";
-import { readFileOf } from "../../../engine/gitops/git/git-tree.ts";
+import { readFileOf, writeChangedTree } from "../../../engine/gitops/git/git-tree.ts";
 import { runGit } from "../../../engine/gitops/git/native-git.ts";
 import { configMapYaml, createTestRepository, deploymentYaml, type TestRepository } from "../../kit/git.ts";
 import { eventually, startGitCluster, type GitCluster } from "../../kit/git-cluster.ts";
@@ -53,11 +53,13 @@ afterEach(async () => {
 
 /** A request as a forge shows it: of a fork, its head is on no branch of the repository. */
 async function openRequest(number: number, files: Readonly<Record<string, string | undefined>>, isOfFork = true): Promise<void> {
-  const branch = `work-${number}`;
-  await remote.store.pushRef(`refs/heads/${branch}`, undefined, (await remote.tip()) ?? "");
-  const head = await remote.commit(files, "Please take it", branch);
-  if (isOfFork) await runGit({ gitDir: remote.gitDir, args: ["update-ref", "-d", `refs/heads/${branch}`] });
-  for (const kind of ["head", "merge"]) await remote.store.pushRef(`refs/pull/${number}/${kind}`, undefined, head);
+  const { store } = remote;
+  const base = (await remote.tip()) ?? "";
+  const tree = await writeChangedTree(store, (await store.objects.commit(base)).tree, new Map(Object.entries(files)));
+  const head = await store.writeCommit({ tree, parents: [base], message: "Please take it", signature: { name: "Eve", email: "eve@example.org", time: 0 } });
+  // A fork's never is on a branch: one that is there for a moment may be planned, with keys.
+  if (!isOfFork) await store.pushRef(`refs/heads/work-${number}`, undefined, head);
+  for (const kind of ["head", "merge"]) await store.pushRef(`refs/pull/${number}/${kind}`, undefined, head);
   // Of a remote, requests are looked for once in a while; another base is urgent.
   await remote.commit({ "README.md": String(number) });
 }
