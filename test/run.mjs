@@ -26,18 +26,18 @@ const chosen = process.argv.slice(2);
 let failed = 0;
 if (chosen.length === 0) {
   say("checking types and layout");
-  failed += runStep(projectNode, ["node_modules/typescript/bin/tsc", "--noEmit"]);
-  failed += runStep("npm", ["run", "--silent", "layout", "--", "--check"]); // mended by `npm run format`
+  failed += runStep(["node_modules/typescript/bin/tsc", "--noEmit"]);
+  failed += runStep(["test/layout.mjs", "--check"]); // mended by `npm run format`
 }
-failed += runStep(projectNode, ["node_modules/vitest/vitest.mjs", "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...chosen]);
+failed += runStep(["node_modules/vitest/vitest.mjs", "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...chosen]);
 
 const counts = readCounts();
 rmSync(folder, { recursive: true, force: true });
 console.log(`${counts.passed} passed, ${counts.failed + (counts.failed === 0 ? failed : 0)} failed, ${counts.skipped} skipped`);
 process.exit(failed === 0 ? 0 : 1);
 
-function runStep(program, args) {
-  const { status } = spawnSync(program, args, { cwd: projectRoot, env: environment, stdio: ["ignore", "inherit", "inherit"] });
+function runStep(args) {
+  const { status } = spawnSync(projectNode, args, { cwd: projectRoot, env: environment, stdio: ["ignore", "inherit", "inherit"] });
   return status === 0 ? 0 : 1;
 }
 
