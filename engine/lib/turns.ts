@@ -14,13 +14,15 @@ export class Turns {
     this.#left = pieces;
   }
 
-  /** Resolves when the next piece may begin; all who call meanwhile wait for the same turn. */
-  async next(): Promise<void> {
+  /** Resolves when the next piece may begin, which counts as so many; all who call meanwhile wait for the same turn. */
+  async next(pieces = 1): Promise<void> {
     while (this.#break !== undefined) await this.#break;
-    if (this.#left-- > 0) return;
-    this.#left = this.#pieces - 1;
-    this.#break = setImmediate();
-    await this.#break;
-    this.#break = undefined;
+    if (this.#left <= 0) {
+      this.#left = this.#pieces;
+      this.#break = setImmediate();
+      await this.#break;
+      this.#break = undefined;
+    }
+    this.#left -= pieces;
   }
 }

@@ -1,6 +1,6 @@
 import { promises as fs } from "node:fs";
-import { setImmediate } from "node:timers/promises";
 import { BoundedCache } from "../../lib/bounded-cache.ts";
+import { Turns } from "../../lib/turns.ts";
 import type { FileWindows } from "./file-windows.ts";
 import { deflatedBytesMax, inflateBeginning, inflateExactly, OBJECT_BYTES_MAX, OversizedObject, type ObjectType, type StoredObject } from "./stored-object.ts";
 
@@ -110,16 +110,14 @@ export class PackFile {
       if (deltas.length > CHAIN_MAX) throw new Error(`object ${id} is made of more than ${CHAIN_MAX} others`);
       at = typeof entry.base === "string" ? (this.find(entry.base) ?? entry.base) : entry.base;
     }
-    let [work, turn] = [0, 0];
+    const turns = new Turns(BYTES_PER_TURN);
+    let work = 0;
     for (const { entry, offset: at } of deltas.reverse()) {
       const content = applyDelta(id, current.content, await inflateEntry(entry, read));
       current = this.#keep(at, { type: current.type, content });
       work += entry.bytes + content.length;
       if (work > CHAIN_BYTES_MAX) throw new Error(`object ${id} takes more work than any object is worth`);
-      if (Math.floor(work / BYTES_PER_TURN) > turn) {
-        turn = Math.floor(work / BYTES_PER_TURN);
-        await setImmediate();
-      }
+      await turns.next(entry.bytes + content.length);
     }
     return current;
   }

@@ -1,4 +1,4 @@
-import { setImmediate } from "node:timers/promises";
+import { Turns } from "../../lib/turns.ts";
 import type { GitObjects } from "../git/git-source.ts";
 import { OversizedObject } from "../git/stored-object.ts";
 import { TreeFault } from "./tree-walk.ts";
@@ -16,17 +16,16 @@ export async function* readBlobs<F extends { readonly blob: string }>(
   files: readonly F[],
   bytesMax = BYTES_MAX,
 ): AsyncGenerator<readonly [F, Buffer | OversizedObject]> {
-  let [bytes, turn] = [0, 0];
+  const turns = new Turns(BYTES_PER_TURN);
+  let bytes = 0;
   for (let start = 0; start < files.length; start += READS_MAX) {
     for (const [file, content] of await Promise.all(
       files.slice(start, start + READS_MAX).map(async (one) => [one, await readBlob(objects, one.blob)] as const),
     )) {
-      bytes += content instanceof OversizedObject ? 0 : content.length;
+      const length = content instanceof OversizedObject ? 0 : content.length;
+      bytes += length;
       if (bytes > bytesMax) throw new TreeFault(`the commit has more than ${bytesMax >> 20} MiB of new manifests; split it`);
-      if (Math.floor(bytes / BYTES_PER_TURN) > turn) {
-        turn = Math.floor(bytes / BYTES_PER_TURN);
-        await setImmediate();
-      }
+      await turns.next(length);
       yield [file, content];
     }
   }
