@@ -41,7 +41,7 @@ export class HealthCheckPorts {
 
   async #listen(check: HealthCheck): Promise<void> {
     const server = nodeJs.http.createServer((_request, response) => this.#answer(check.port, response));
-    await listen(server, { host: this.#host, port: check.port });
+    await listen(server, { host: this.#host, port: check.port }, this.#logger);
     this.#open.set(check.port, { check, server });
   }
 

@@ -1,4 +1,6 @@
 import type { Server } from "node:http";
+import { outliveAcceptErrors } from "../../engine/lib/lasting-server.ts";
+import type { Logger } from "../../engine/lib/log.ts";
 import { UnknownConnections } from "../../engine/lib/unknown-connections.ts";
 
 export interface ListenAddress {
@@ -10,12 +12,13 @@ export interface ListenAddress {
  * Resolves once the server listens there; rejects when the port is taken. What fails later is a connection that could not be taken, which ends
  * nothing; and nobody has as many of them as he likes.
  */
-export function listen(server: Server, { host, port }: ListenAddress): Promise<void> {
+export function listen(server: Server, { host, port }: ListenAddress, logger: Logger): Promise<void> {
   return new Promise((resolve, reject) => {
     new UnknownConnections().follow(server);
     server.once("error", reject);
     server.listen(port, host, () => {
-      server.off("error", reject).on("error", () => {});
+      server.off("error", reject);
+      outliveAcceptErrors(server, logger);
       resolve();
     });
   });

@@ -42,7 +42,7 @@ async function serve(
   while (!signal.aborted) {
     const server = nodeJs.http.createServer((request, response) => write(response, answer(request.url?.split("?")[0] ?? "/")));
     try {
-      await listen(server, address);
+      await listen(server, address, logger);
     } catch (error) {
       logger.warn("proxy health not served, will retry", { ...address, error: describeError(error) });
       await sleep(clock, RETRY_MS, signal);

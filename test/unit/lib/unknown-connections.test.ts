@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { connect, createServer, Socket, type AddressInfo } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { UnknownConnections } from "../../../engine/lib/unknown-connections.ts";
+import { silentLogger } from "../../../engine/lib/log.ts";
 import { closeServer, listen } from "../../../node-agent/network/listen.ts";
 import { createServer as createHttpServer } from "node:http";
 
@@ -51,7 +52,7 @@ test("ends that are taken again before their first connection is known to be clo
 
 test("what has gone makes room for others", async () => {
   const server = createHttpServer();
-  await listen(server, { host: "127.0.0.1", port: 0 });
+  await listen(server, { host: "127.0.0.1", port: 0 }, silentLogger);
   cleanups.push(() => closeServer(server));
   const { port } = server.address() as AddressInfo; // as above
   for (let round = 0; round < 2; round++) {
@@ -82,7 +83,7 @@ test("what has gone makes room also when one port of a client led to several add
 
 test("a connection that cannot be taken ends no server, however often", async () => {
   const server = createHttpServer((_request, response) => void response.end("well"));
-  await listen(server, { host: "127.0.0.1", port: 0 });
+  await listen(server, { host: "127.0.0.1", port: 0 }, silentLogger);
   cleanups.push(() => closeServer(server));
   for (let times = 0; times < 2; times++) server.emit("error", new Error("accept EMFILE"));
   const { port } = server.address() as AddressInfo; // as above
