@@ -56,7 +56,7 @@ export function computeIndexBackoffMs(job: Job, lastFailed: Pod, nowMs: number):
 }
 
 function latest(pods: readonly Pod[]): number {
-  return Math.max(-Infinity, ...pods.map(finishedAtMs));
+  return pods.reduce((last, pod) => Math.max(last, finishedAtMs(pod)), -Infinity);
 }
 
 /** When the last container ended, or else the best guess there is: upstream's, in its order. */

@@ -259,29 +259,16 @@ describe("files", () => {
 
   it("switch all at once, keep their visible names, and change only when the content does", () => {
     const volume = path.join(folder, "v");
-    expect(
-      writeAtomically(
-        volume,
-        new Map([
-          ["a", file("1")],
-          ["dir/b", file("2", 0o400)],
-        ]),
-        undefined,
-      ),
-    ).toBe(true);
+    const files = () =>
+      new Map([
+        ["a", file("1")],
+        ["dir/b", file("2", 0o400)],
+      ]);
+    expect(writeAtomically(volume, files(), undefined)).toBe(true);
     const first = readlinkSync(path.join(volume, "..data"));
     expect(readlinkSync(path.join(volume, "a"))).toBe("..data/a");
     expect(statSync(path.join(volume, "dir/b")).mode & 0o777).toBe(0o400);
-    expect(
-      writeAtomically(
-        volume,
-        new Map([
-          ["a", file("1")],
-          ["dir/b", file("2", 0o400)],
-        ]),
-        undefined,
-      ),
-    ).toBe(false);
+    expect(writeAtomically(volume, files(), undefined)).toBe(false);
     expect(writeAtomically(volume, new Map([["a", file("3")]]), undefined)).toBe(true);
     expect(readFileSync(path.join(volume, "a"), "utf8")).toBe("3");
     expect(readdirSync(volume).filter((name) => !name.startsWith(".."))).toEqual(["a"]);
