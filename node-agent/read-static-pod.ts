@@ -1,5 +1,6 @@
 import { apiReference } from "../engine/admission/pod-references.ts";
 import { invalid } from "../engine/apimachinery/field-error.ts";
+import { pathSegmentNameProblems } from "../engine/apimachinery/names.ts";
 import { parseYamlDocuments } from "../engine/apimachinery/yaml.ts";
 import { decodeObject } from "../engine/registry/decode-object.ts";
 import { validateCreate } from "../engine/registry/validate-object.ts";
@@ -17,6 +18,8 @@ export function readStaticPod(text: string, file: string, nodeName: string, nowT
   const { object, schemaErrors } = decodeObject(podResource, document.value);
   if (!object.metadata.name) throw new Error("invalid pod: name is needed for the pod");
   if (schemaErrors.length > 0) throw invalid("", "Pod", object.metadata.name, schemaErrors);
+  // It names folders and cgroups, which are taken away with the pod.
+  for (const problem of pathSegmentNameProblems(object.metadata.uid ?? "")) throw new Error(`invalid pod: uid ${problem}`);
   const pod = asStaticPod(object, file, nodeName, nowText);
   validateCreate(podResource, pod);
   const reached = apiReference(pod.spec);

@@ -26,8 +26,10 @@ const SETTLE_MS = 50;
 interface KnownFile {
   readonly text: string;
   readonly pod: Pod | undefined;
-  /** Whether the text could not be read as a pod; then it may still be what it was before. */
+  /** Whether the text is no pod; then it may still be what it was before. */
   readonly isBroken: boolean;
+  /** Why it could not be read the last time. */
+  readonly trouble?: string;
 }
 
 /** The pods that the files of a folder say. Its first look is made at once, before anything that ends pods which nobody knows. */
@@ -79,17 +81,25 @@ export class ManifestFolder {
     onPods([...byName.values()]);
   }
 
+  /** A file that is there and cannot be read counts as what it was: nobody has said anything else. */
   #readFile(file: string, before: KnownFile | undefined, keepsBroken: boolean): KnownFile {
     const { read, logger } = this.#options;
     let text = "";
     try {
-      if (statSync(file).size > BYTES_MAX) throw new Error(`the file is larger than ${BYTES_MAX} bytes`);
-      text = readFileSync(file, "utf8");
-      if (before?.text === text && !before.isBroken) return before;
-      return { text, pod: read(text, file), isBroken: false };
+      const isTooLarge = statSync(file).size > BYTES_MAX;
+      if (!isTooLarge) text = readFileSync(file, "utf8");
+      if (before?.text === text && before.trouble === undefined) return before.isBroken && !keepsBroken ? { ...before, pod: undefined } : before;
+      try {
+        if (isTooLarge) throw new Error(`the file is larger than ${BYTES_MAX} bytes`);
+        return { text, pod: read(text, file), isBroken: false };
+      } catch (error) {
+        logger.warn("not a static pod", { file, error: describeError(error) });
+        return { text, pod: keepsBroken ? before?.pod : undefined, isBroken: true };
+      }
     } catch (error) {
-      if (before?.text !== text) logger.warn("not a static pod", { file, error: describeError(error) });
-      return { text, pod: keepsBroken ? before?.pod : undefined, isBroken: true };
+      const trouble = describeError(error);
+      if (before?.trouble !== trouble) logger.warn("static pod not read, will retry", { file, error: trouble });
+      return { text: "", pod: undefined, isBroken: true, ...before, trouble };
     }
   }
 }
@@ -103,7 +113,16 @@ function manifestFiles(place: string): readonly string[] {
     .filter((name) => !name.startsWith("."))
     .sort()
     .map((name) => path.join(place, name))
-    .filter((file) => statSync(file, { throwIfNoEntry: false })?.isFile() === true);
+    .filter(mayBeFile);
+}
+
+/** Also what cannot be looked at, such as a link to itself: whoever reads it says why. */
+function mayBeFile(place: string): boolean {
+  try {
+    return statSync(place, { throwIfNoEntry: false })?.isFile() === true;
+  } catch {
+    return true;
+  }
 }
 
 /** Undefined where there is nothing to be watched yet. */

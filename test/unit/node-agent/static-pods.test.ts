@@ -1,4 +1,4 @@
-import { mkdtempSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -54,6 +54,8 @@ describe("the pod of a file", () => {
     ["kind: Service\napiVersion: v1\n", "it must be a Pod of v1"],
     ["", "it must be a Pod of v1"],
     ["apiVersion: v1\nkind: Pod\nspec: {containers: [{name: c, image: i}]}\n", "name is needed for the pod"],
+    [text("web", "  uid: ../../../etc\n"), "uid may not contain '/'"],
+    [text("web", "  uid: ..\n"), "uid may not be '..'"],
     [text("Web_1"), "metadata.name: Invalid value"],
     [text("web", "", "  hostNetwork: maybe\n"), "hostNetwork"],
     [text("web", "", "  restartPolicy: Sometimes\n"), "spec.restartPolicy"],
@@ -112,9 +114,13 @@ describe("a folder of manifests", () => {
   const write = (name: string, content: string) => writeFileSync(path.join(folder, name), content);
   const follow = (clock: Clock = new VirtualClock(), place = folder) => {
     const told: string[][] = [];
+    const judged: string[] = [];
     const manifests = new ManifestFolder({
       place,
-      read: (content, file) => read(content, file),
+      read: (content, file) => {
+        judged.push(path.basename(file));
+        return read(content, file);
+      },
       onPods: (pods) => told.push(pods.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`)),
       clock,
       logger: silentLogger,
@@ -122,7 +128,7 @@ describe("a folder of manifests", () => {
     });
     const running = new AbortController();
     const ended = runServices([manifests.asService()], running.signal);
-    return { told, stop: async () => (running.abort(), await ended) };
+    return { told, judged, stop: async () => (running.abort(), await ended) };
   };
 
   test("is read at once: all files but those with a dot before their name, folders and what is no pod; of two with one name the later counts", async () => {
@@ -171,6 +177,33 @@ describe("a folder of manifests", () => {
     write("a.yaml", text("a"));
     const { told, stop } = follow(new VirtualClock(), path.join(folder, "a.yaml"));
     expect(told).toEqual([["default/a-n1"]]);
+    await stop();
+  });
+
+  test("is read past a link to itself, and a file in whose place there is one counts as what it was", async () => {
+    const clock = new VirtualClock();
+    symlinkSync("loop.yaml", path.join(folder, "loop.yaml"));
+    write("a.yaml", text("a"));
+    const { told, stop } = follow(clock);
+    expect(told).toEqual([["default/a-n1"]]);
+    rmSync(path.join(folder, "a.yaml"));
+    symlinkSync("a.yaml", path.join(folder, "a.yaml"));
+    write("b.yaml", text("b"));
+    await clock.advance(45_000);
+    expect(told.at(-1)).toEqual(["default/a-n1", "default/b-n1"]);
+    rmSync(path.join(folder, "a.yaml"));
+    await clock.advance(45_000);
+    expect(told.at(-1)).toEqual(["default/b-n1"]);
+    await stop();
+  });
+
+  test("is judged once, not at every look, whatever is in it", async () => {
+    const clock = new VirtualClock();
+    write("a.yaml", text("a"));
+    write("broken.yaml", "a: [");
+    const { judged, stop } = follow(clock);
+    await clock.advance(100_000);
+    expect(judged).toEqual(["a.yaml", "broken.yaml"]);
     await stop();
   });
 });
