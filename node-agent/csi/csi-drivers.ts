@@ -2,7 +2,6 @@ import type { Client } from "../../engine/client/client.ts";
 import { hasReason, unlessGone } from "../../engine/apimachinery/status-error.ts";
 import { Bell } from "../../engine/lib/bell.ts";
 import type { Clock } from "../../engine/lib/clock.ts";
-import { openGrpcChannel } from "../../engine/lib/grpc.ts";
 import { KeyedLocks } from "../../engine/lib/keyed-locks.ts";
 import { describeError, type Logger } from "../../engine/lib/log.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
@@ -10,6 +9,7 @@ import { nodeResource } from "../../engine/resources/core/node.ts";
 import { csiDriverResource } from "../../engine/resources/storage/csi-driver.ts";
 import type { CSIDriver as CsiDriverObject } from "../../engine/resources/types.ts";
 import { withCallTimes } from "../plugins/metered-channel.ts";
+import { openPluginChannel } from "../plugins/plugin-channel.ts";
 import type { PluginHandler, PluginInfo } from "../plugins/plugin-handler.ts";
 import type { AgentMetrics } from "../stats/agent-metrics.ts";
 import { MountError } from "../volumes/volume-plugin.ts";
@@ -76,7 +76,7 @@ export class CsiDrivers implements PluginHandler {
     const { client, clock, metrics, nodeName } = this.#options;
     const { name, endpoint } = plugin;
     // No volume here was one of a kind that upstream had before there were drivers.
-    const channel = withCallTimes(openGrpcChannel(`unix:${endpoint.replace(/^unix:\/\//, "")}`), clock, (seconds, end) =>
+    const channel = withCallTimes(openPluginChannel(endpoint), clock, (seconds, end) =>
       metrics.csiCallSeconds.observe(seconds, { driver_name: name, ...end, migrated: "false" }),
     );
     const driver = openCsiDriver(name, channel, this.#ended.signal);

@@ -2,11 +2,12 @@ import type { Client } from "../../engine/client/client.ts";
 import { aborted } from "../../engine/lib/abort.ts";
 import { sleep, type Clock } from "../../engine/lib/clock.ts";
 import { GrpcCode, grpcCode } from "../../engine/lib/grpc-error.ts";
-import { openGrpcChannel, type GrpcChannel } from "../../engine/lib/grpc.ts";
+import type { GrpcChannel } from "../../engine/lib/grpc.ts";
 import { describeError, type Logger } from "../../engine/lib/log.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
 import { resourceSliceResource } from "../../engine/resources/device/resource-slice.ts";
 import { withCallTimes } from "../plugins/metered-channel.ts";
+import { openPluginChannel } from "../plugins/plugin-channel.ts";
 import type { PluginHandler, PluginInfo } from "../plugins/plugin-handler.ts";
 import type { AgentMetrics } from "../stats/agent-metrics.ts";
 import { DeviceHealthBook } from "./device-health.ts";
@@ -80,7 +81,7 @@ export class DeviceDrivers implements PluginHandler {
     if (running.some((other) => other.plugin.endpoint === plugin.endpoint))
       return Promise.reject(new Error(`endpoint ${plugin.endpoint} already registered for DRA driver plugin ${plugin.name}`));
     const { clock, metrics } = this.#options;
-    const channel = withCallTimes(openGrpcChannel(`unix:${plugin.endpoint}`), clock, (seconds, end) =>
+    const channel = withCallTimes(openPluginChannel(plugin.endpoint), clock, (seconds, end) =>
       metrics.draCallSeconds.observe(seconds, { driver_name: plugin.name, ...end }),
     );
     const added: Running = { plugin, channel, service: chooseService(plugin.versions) ?? "v1.DRAPlugin", stop: new AbortController(), isConnected: true };

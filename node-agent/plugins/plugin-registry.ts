@@ -1,12 +1,13 @@
-import { mkdirSync, readdirSync, statSync, watch } from "node:fs";
+import { mkdirSync, readdirSync, statSync, watch, type FSWatcher } from "node:fs";
 import path from "node:path";
 import { backoffMs } from "../../engine/lib/backoff.ts";
 import { Bell } from "../../engine/lib/bell.ts";
 import type { Clock } from "../../engine/lib/clock.ts";
-import { openGrpcChannel, type GrpcChannel } from "../../engine/lib/grpc.ts";
+import type { GrpcChannel } from "../../engine/lib/grpc.ts";
 import { describeError, type Logger } from "../../engine/lib/log.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
 import { planRegistrations, type FoundSocket, type KnownSocket } from "./plan-registrations.ts";
+import { openPluginChannel } from "./plugin-channel.ts";
 import type { PluginHandler, PluginInfo } from "./plugin-handler.ts";
 import { Registration } from "./registration_pb.ts";
 
@@ -31,6 +32,8 @@ interface KnownPlugin extends KnownSocket {
 /** The kernel tells of changes; this is for those that it does not, as in folders of the registry. */
 const LOOK_MS = 5_000;
 const CALL_MS = 10_000;
+/** Who says more than this of itself is none; what it says stands in the log. */
+const ANSWER_BYTES_MAX = 64 << 10;
 const RETRY = { initialMs: 500, maxMs: 120_000 };
 
 /**
@@ -62,22 +65,22 @@ export function createPluginRegistry({ folder, handlers, clock, logger }: Plugin
     }
   };
 
-  /** A folder that cannot be read for a moment holds what it held. */
+  /** What could not be looked at the last time, and why. */
+  let troubles: ReadonlyMap<string, string> = new Map();
   const look = (): readonly FoundSocket[] => {
-    try {
-      return findSockets(folder);
-    } catch (error) {
-      logger.warn("registry of plugins not read, will retry", { error: describeError(error) });
-      return [...known.values()];
-    }
+    const now = new Map<string, string>();
+    const found = findSockets(folder, [...known.values()], (place, error) => {
+      now.set(place, describeError(error));
+      if (troubles.get(place) !== now.get(place)) logger.warn("registry of plugins not read, will retry", { place, error: now.get(place) });
+    });
+    troubles = now;
+    return found;
   };
 
   return service("plugin-registry", async (signal) => {
     mkdirSync(folder, { recursive: true, mode: 0o755 });
     const bell = new Bell(clock);
-    const watcher = watch(folder, () => bell.ring());
-    // A folder that can no longer be watched is still looked at.
-    watcher.on("error", (error) => logger.warn("registry of plugins not watched", { error: describeError(error) }));
+    const watcher = follow(folder, () => bell.ring(), logger);
     // One that takes its time holds up no other.
     const registering = new Set<Promise<void>>();
     try {
@@ -98,7 +101,7 @@ export function createPluginRegistry({ folder, handlers, clock, logger }: Plugin
         await bell.wait(Math.max(0, againMs), signal);
       }
     } finally {
-      watcher.close();
+      watcher?.close();
       await Promise.all(registering);
     }
   });
@@ -106,7 +109,7 @@ export function createPluginRegistry({ folder, handlers, clock, logger }: Plugin
 
 /** Asks who is behind a socket, gives it to the handler of its type, and tells it what came of it. */
 async function introduce(socket: string, handlers: readonly PluginHandler[], signal: AbortSignal): Promise<Registered> {
-  const channel = openGrpcChannel(`unix:${socket}`);
+  const channel = openPluginChannel(socket, ANSWER_BYTES_MAX);
   try {
     const { type, name, endpoint, supportedVersions } = await channel.unary(Registration.method.getInfo, {}, { timeoutMs: CALL_MS, signal });
     const plugin = { name, endpoint: endpoint || socket, versions: supportedVersions };
@@ -135,19 +138,42 @@ async function notify(channel: GrpcChannel, error: string, signal: AbortSignal):
   await channel.unary(Registration.method.notifyRegistrationStatus, { pluginRegistered: error === "", error }, { timeoutMs: CALL_MS, signal });
 }
 
-/** Sockets below a folder; those with a dot before their name are still being made. */
-export function findSockets(folder: string): readonly FoundSocket[] {
-  return readdirSync(folder, { withFileTypes: true }).flatMap((entry): readonly FoundSocket[] => {
-    const place = path.join(folder, entry.name);
-    if (entry.name.startsWith(".")) return [];
-    try {
-      if (entry.isDirectory()) return findSockets(place);
-      if (!entry.isSocket()) return [];
-      const { ino, birthtimeNs } = statSync(place, { bigint: true });
-      return [{ path: place, identity: `${ino}:${birthtimeNs}` }];
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return []; // gone meanwhile
-      throw error;
-    }
-  });
+/** Tells of changes. A folder that cannot be watched, as when the machine watches too many, is still looked at. */
+function follow(folder: string, changed: () => void, logger: Logger): FSWatcher | undefined {
+  const unwatched = (error: unknown) => logger.warn("registry of plugins not watched", { error: describeError(error) });
+  try {
+    return watch(folder, changed).on("error", unwatched);
+  } catch (error) {
+    unwatched(error);
+    return undefined;
+  }
+}
+
+/**
+ * Sockets below a folder; those with a dot before their name are still being made. What cannot be looked at is told of, holds what it held,
+ * and hides nothing beside it.
+ */
+export function findSockets(folder: string, known: readonly FoundSocket[] = [], unread: (place: string, error: unknown) => void = () => {}) {
+  const held = (place: string, error: unknown): readonly FoundSocket[] => {
+    unread(place, error);
+    return known.filter((socket) => socket.path === place || socket.path.startsWith(`${place}/`));
+  };
+  const below = (place: string): readonly FoundSocket[] =>
+    readdirSync(place, { withFileTypes: true }).flatMap((entry): readonly FoundSocket[] => {
+      const at = path.join(place, entry.name);
+      if (entry.name.startsWith(".")) return [];
+      try {
+        if (entry.isDirectory()) return below(at);
+        if (!entry.isSocket()) return [];
+        const { ino, birthtimeNs } = statSync(at, { bigint: true });
+        return [{ path: at, identity: `${ino}:${birthtimeNs}` }];
+      } catch (error) {
+        return (error as NodeJS.ErrnoException).code === "ENOENT" ? [] : held(at, error); // gone meanwhile, or not
+      }
+    });
+  try {
+    return below(folder);
+  } catch (error) {
+    return held(folder, error);
+  }
 }

@@ -1,10 +1,11 @@
+import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../../engine/lib/clock.ts";
-import { silentLogger } from "../../../engine/lib/log.ts";
+import { silentLogger, type LogFields } from "../../../engine/lib/log.ts";
 import type { PluginHandler } from "../../../node-agent/plugins/plugin-handler.ts";
 import { createPluginRegistry, findSockets } from "../../../node-agent/plugins/plugin-registry.ts";
 import { planRegistrations, type KnownSocket } from "../../../node-agent/plugins/plan-registrations.ts";
@@ -129,6 +130,42 @@ test("the registry goes on when its folder cannot be read for a moment, and hold
   }
 });
 
+test("a plugin that says too much of itself is refused in few words", async () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), "registry-"));
+  const handler: PluginHandler = { type: "CSIPlugin", validate: ({ versions }) => expect(versions).toEqual([]), register: async () => {}, deregister: () => {} };
+  const versions = Array.from({ length: 100_000 }, (_, at) => `1.${at}`);
+  const close = await serveGrpc(path.join(folder, "disks"), served(Registration, { getInfo: () => ({ type: "CSIPlugin", name: "disks", endpoint: "", supportedVersions: versions }) }));
+  const warnings: string[] = [];
+  const stop = new AbortController();
+  const logger = { ...silentLogger, warn: (_message: string, fields: LogFields = {}) => warnings.push(String(fields["error"])) };
+  const running = createPluginRegistry({ folder, handlers: [handler], clock: systemClock, logger }).run(stop.signal);
+  try {
+    await expect.poll(() => warnings[0]).toMatch(/received message larger than max \(\d+ vs. 65536\)$/);
+  } finally {
+    close();
+    stop.abort();
+    await running;
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test.skipIf(process.getuid?.() !== 0)("the registry is looked at also where the machine lets nobody watch folders", () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), "registry-"));
+  const url = (file: string) => JSON.stringify(new URL(`../../../${file}`, import.meta.url));
+  const program = `
+    const [{ createPluginRegistry }, { systemClock }, { silentLogger }] = await Promise.all([import(${url("node-agent/plugins/plugin-registry.ts")}), import(${url("engine/lib/clock.ts")}), import(${url("engine/lib/log.ts")})]);
+    const stop = new AbortController();
+    const warn = (message) => (console.log(message), setTimeout(() => stop.abort(), 50));
+    await createPluginRegistry({ folder: ${JSON.stringify(folder)}, handlers: [], clock: systemClock, logger: { ...silentLogger, warn } }).run(stop.signal);
+    console.log("ended in order");`;
+  const script = 'echo 0 > /proc/sys/user/max_inotify_instances; exec "$0" --input-type=module -e "$1"';
+  try {
+    expect(execFileSync("unshare", ["-Ur", "sh", "-c", script, process.execPath, program], { encoding: "utf8" })).toBe("registry of plugins not watched\nended in order\n");
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
 describe("the registry's folder", () => {
   let folder: string;
   const servers: net.Server[] = [];
@@ -148,6 +185,22 @@ describe("the registry's folder", () => {
         .map(({ path: place }) => path.relative(folder, place))
         .sort(),
     ).toEqual(["deep/two.sock", "one.sock"]);
+  });
+
+  test("shows what is beside a folder that cannot be read, and what was known to be in that", async () => {
+    // A path that is longer than the kernel takes.
+    const steps = 'for (let depth = 0; depth < 25; depth++) { fs.mkdirSync("d".repeat(200)); process.chdir("d".repeat(200)); }';
+    execFileSync(process.execPath, ["-e", steps], { cwd: folder });
+    await listen("one.sock");
+    const deep = path.join(folder, ...Array<string>(25).fill("d".repeat(200)), "two.sock");
+    const unread: string[] = [];
+    try {
+      const found = findSockets(folder, [{ path: deep, identity: "1" }], (place) => unread.push(place));
+      expect(found.map(({ path: place }) => path.basename(place)).sort()).toEqual(["one.sock", "two.sock"]);
+      expect(unread).toEqual([path.dirname(deep).slice(0, unread[0]?.length)]);
+    } finally {
+      execFileSync("rm", ["-rf", path.join(folder, "d".repeat(200))]);
+    }
   });
 
   test("tells a socket from the one whose place it took", async () => {
