@@ -257,7 +257,17 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
         nodeRuntime.useRanges(podCidrsOf(seen).map(standardBlock));
       },
     }),
-    createNodeLease(client, clock, logger, nodeName, config.nodeLeaseDurationSeconds),
+    createNodeLease({
+      client,
+      clock,
+      logger,
+      nodeName,
+      durationSeconds: config.nodeLeaseDurationSeconds,
+      onReturn: () => {
+        informers.retryNow();
+        manager.serverIsBack();
+      },
+    }),
     ...manager.services(),
     ...(manifests === undefined ? [] : [manifests.asService()]),
     mirrors.asService(),

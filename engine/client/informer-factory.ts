@@ -68,6 +68,11 @@ export class InformerFactory {
     }
   }
 
+  /** The server answers again: informers that wait after a failure wait no longer. */
+  retryNow(): void {
+    for (const { informer } of [...this.#informers.values(), ...this.#identities.values()]) informer.retryNow();
+  }
+
   /** Runs all informers until the signal fires; rejects when one breaks. */
   asService(): Service {
     return service("informers", async (signal) => {

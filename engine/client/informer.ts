@@ -34,6 +34,7 @@ export class Informer<T extends KubeObject> {
   readonly #handlers = new Set<InformerHandler<T>>();
   readonly #waiters = new Set<Waiter>();
   #keeps: InformerContent;
+  #reflector: Reflector<T> | undefined;
   #isRunning = false;
   #revision = 0;
   #hasSynced = false;
@@ -123,13 +124,18 @@ export class Informer<T extends KubeObject> {
   run(signal: AbortSignal): Promise<void> {
     this.#isRunning = true;
     const identities = () => ({ ...this.#options, transform: identityReader(this.resource as ResourceReference) as unknown as (object: T) => T }); // who asks for these reads nothing else
-    const reflector = new Reflector(this.resource, this.#keeps === "whole" ? this.#options : identities(), {
+    this.#reflector = new Reflector(this.resource, this.#keeps === "whole" ? this.#options : identities(), {
       replace: (objects, resourceVersion) => this.#replace(objects, resourceVersion),
       put: (object) => this.#put(object),
       remove: (object) => this.#remove(objectKey(object), object),
       advance: (resourceVersion) => this.#advance(resourceVersion),
     });
-    return reflector.run(signal);
+    return this.#reflector.run(signal);
+  }
+
+  /** See Reflector. */
+  retryNow(): void {
+    this.#reflector?.retryNow();
   }
 
   #replace(objects: readonly T[], resourceVersion: string): void {

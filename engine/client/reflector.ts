@@ -2,8 +2,9 @@ import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { hasReason } from "../apimachinery/status-error.ts";
 import { INITIAL_EVENTS_END_ANNOTATION } from "../apimachinery/watch-event.ts";
 import { isAbort, throwIfAborted } from "../lib/abort.ts";
+import { Bell } from "../lib/bell.ts";
 import { backoffMs } from "../lib/backoff.ts";
-import { sleep, type Clock } from "../lib/clock.ts";
+import type { Clock } from "../lib/clock.ts";
 import { describeError, type Logger } from "../lib/log.ts";
 import { randomInteger, type Random } from "../lib/random.ts";
 import type { ResourceReference } from "../resources/define-resource.ts";
@@ -50,6 +51,7 @@ export class Reflector<T extends KubeObject> {
   readonly #options: ReflectorOptions<T>;
   readonly #sink: ReflectorSink<T>;
   readonly #transform: (object: T) => T;
+  readonly #bell: Bell;
   #resourceVersion = "";
   #streamsInitialState: boolean;
 
@@ -57,8 +59,14 @@ export class Reflector<T extends KubeObject> {
     this.#resource = resource;
     this.#options = options;
     this.#sink = sink;
+    this.#bell = new Bell(options.clock);
     this.#transform = options.transform ?? ((object) => object);
     this.#streamsInitialState = options.streamsInitialState === true;
+  }
+
+  /** The server answers others again: what waits after a failure waits no longer. */
+  retryNow(): void {
+    this.#bell.ring();
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -79,7 +87,9 @@ export class Reflector<T extends KubeObject> {
         else if (failures > 1) logger.warn("watch interrupted, will retry", { resource: this.#resource.resource, failures, error: describeError(error) });
       }
       // The first failure after a good watch is the normal end of a connection; it costs no wait.
-      if (failures > 1) await sleep(clock, backoffMs(RETRY, failures - 1, random), signal).catch(() => {});
+      if (failures <= 1) continue;
+      this.#bell.take();
+      await this.#bell.wait(backoffMs(RETRY, failures - 1, random), signal);
     }
   }
 

@@ -10,19 +10,35 @@ import type { Lease } from "../../engine/resources/types.ts";
 const NAMESPACE = "kube-node-lease";
 const RETRY_MS = 1_000;
 
+export interface NodeLeaseOptions {
+  readonly client: Client;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly nodeName: string;
+  /** Upstream's 40 where not said. */
+  readonly durationSeconds?: number;
+  /** Told when it could be renewed again after it could not: nobody asks the API server as often. */
+  readonly onReturn?: () => void;
+}
+
 /** The node's sign of life: a Lease renewed four times as often as it must be. Without it the node counts as lost. */
-export function createNodeLease(client: Client, clock: Clock, logger: Logger, nodeName: string, durationSeconds = 40): Service {
+export function createNodeLease({ client, clock, logger, nodeName, durationSeconds = 40, onReturn = () => {} }: NodeLeaseOptions): Service {
   const api = client.for(leaseResource);
   return service("node-lease", async (signal) => {
     let lease: Lease | undefined;
+    let isCutOff = false;
     while (!signal.aborted) {
       const spec = { holderIdentity: nodeName, leaseDurationSeconds: durationSeconds, renewTime: formatMicroTime(clock.now()) };
       try {
         lease = lease === undefined ? await readOrCreate(spec) : await api.update({ ...lease, spec: { ...lease.spec, ...spec } });
+        if (isCutOff) onReturn();
+        isCutOff = false;
         if (lease.metadata.ownerReferences === undefined) lease = await withOwner(lease);
       } catch (error) {
         lease = undefined; // whoever changed it: read it again
-        if (!hasReason(error, "Conflict")) logger.warn("node lease not renewed, will retry", { node: nodeName, error: describeError(error) });
+        const isAnswer = hasReason(error, "Conflict");
+        isCutOff ||= !isAnswer;
+        if (!isAnswer) logger.warn("node lease not renewed, will retry", { node: nodeName, error: describeError(error) });
       }
       await sleep(clock, lease === undefined ? RETRY_MS : durationSeconds * 250, signal).catch(() => {});
     }

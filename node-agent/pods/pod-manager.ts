@@ -134,6 +134,11 @@ export class PodManager {
     for (const { worker } of this.#workers.values()) worker.wake();
   }
 
+  /** The API server answers again: what failed for want of it is tried again at once. */
+  serverIsBack(): void {
+    for (const { worker } of this.#workers.values()) worker.retryNow();
+  }
+
   /** A device fares differently: the status of pods that have it may say so. */
   devicesChanged(): void {
     for (const { worker } of this.#workers.values()) if (hasDeviceClaims(worker.pod)) worker.wake();

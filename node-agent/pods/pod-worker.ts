@@ -67,6 +67,8 @@ export class PodWorker {
   readonly #messages: TerminationMessages;
   #pod: Pod;
   #isOrphan = false;
+  /** Its last step failed, and waits to be tried again. */
+  #hasFailed = false;
   /** What the next step is for, in upstream's words. */
   #operation: "create" | "update" | "sync" = "create";
   /** Something of the pod has changed. */
@@ -175,6 +177,11 @@ export class PodWorker {
     this.wake();
   }
 
+  /** What its last step failed of may be over. */
+  retryNow(): void {
+    if (this.#hasFailed) this.wake();
+  }
+
   wake(): void {
     if (this.#isToGo() || this.#eviction !== undefined) this.#interruption.abort();
     this.#bell.ring();
@@ -188,6 +195,7 @@ export class PodWorker {
     try {
       for (let failures = 0; !signal.aborted;) {
         this.#bell.take();
+        this.#hasFailed = false;
         let againMs: number;
         try {
           if (this.#isToGo()) {
@@ -201,6 +209,7 @@ export class PodWorker {
         } catch (error) {
           if (signal.aborted) return;
           failures++;
+          this.#hasFailed = true;
           await this.#tellBlocker();
           againMs = backoffMs(SYNC_RETRY, failures);
           logger.warn("pod sync failed, will retry", { pod: describeObject(this.#pod), error: describeError(error), failures });

@@ -142,7 +142,7 @@ export class SimNode {
         identity: { name, ips: [hostIp], port: 10250, version: "v1.36.0" },
         onNode,
       }),
-      createNodeLease(client, clock, logger, name),
+      createNodeLease({ client, clock, logger, nodeName: name }),
       ...manager.services(),
     );
   }

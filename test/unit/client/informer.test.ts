@@ -115,6 +115,21 @@ test("a server that hangs up at once is asked less and less often", async () => 
   expect(line.counts.watches).toBeLessThan(15);
 });
 
+test("a watch that was refused for long is asked for at once when the server is said to answer others", async () => {
+  const factory = new InformerFactory({ client: line.client, clock, random: seededRandom(2), logger: silentLogger });
+  const informer = factory.informer(configMapResource);
+  ended.push(factory.asService().run(running.signal));
+  await clock.settle();
+  line.isDown = true;
+  line.cut();
+  await clock.advance(300_000);
+  line.isDown = false;
+  await maps().create(map("a"));
+  factory.retryNow();
+  await clock.settle();
+  expect(informer.get("default", "a")).toBeDefined();
+});
+
 test("a list refused for a while is asked again until it is answered", async () => {
   line.isDown = true;
   const informer = await start();

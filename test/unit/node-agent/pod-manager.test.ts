@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { StatusError } from "../../../engine/apimachinery/status-error.ts";
 import type { Informer, InformerHandler } from "../../../engine/client/informer.ts";
 import { silentLogger } from "../../../engine/lib/log.ts";
 import { runServices } from "../../../engine/lib/service.ts";
@@ -110,6 +111,34 @@ test("who wants to know is told when a pod is here no more, and finds it gone", 
     handler().delete?.(pod);
     await clock.advance(60_000);
     await expect.poll(() => left).toEqual([0]);
+  } finally {
+    running.abort();
+    await ended;
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test("a pod that could not end for want of the API server ends as soon as that is back", async () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), "pod-manager-"));
+  const { manager, clock, handler, context } = aNode(folder, {});
+  let isCut = true;
+  const asks = async () => {
+    if (isCut) throw new StatusError("ServiceUnavailable", "no server");
+    return aPod("web");
+  };
+  Object.assign(context, { client: { for: () => ({ get: asks, patch: asks, delete: asks }) } });
+  const running = new AbortController();
+  const ended = runServices([manager.services()[0]!], running.signal);
+  try {
+    await expect.poll(() => manager.uids()).toEqual(new Set());
+    const pod = aPod("web");
+    handler().add?.({ ...pod, metadata: { ...pod.metadata, deletionTimestamp: "2026-01-01T00:00:00Z", deletionGracePeriodSeconds: 1 } });
+    await clock.advance(300_000);
+    expect(manager.pods()).toHaveLength(1);
+    isCut = false;
+    manager.serverIsBack();
+    await clock.advance(100);
+    expect(manager.pods()).toEqual([]);
   } finally {
     running.abort();
     await ended;
