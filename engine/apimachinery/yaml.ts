@@ -1,4 +1,5 @@
 import * as yaml from "js-yaml";
+import { documentRanges, LineIndex, markEvents, Positions, type MarkRange, type PositionsSource, type YamlMarks } from "./yaml-positions.ts";
 import { quoteAmbiguousText } from "./yaml-scalar-style.ts";
 import { kubernetesYamlSchema } from "./yaml-schema.ts";
 
@@ -56,6 +57,26 @@ export function parseYamlDocuments(
   schema: yaml.Schema = kubernetesYamlSchema,
   lastKeyCounts = false,
 ): YamlDocument[] {
+  const { text, marks, documents } = readYaml(source, limits, schema, lastKeyCounts);
+  const lines = new LineIndex(text);
+  return documents.map(({ value, range }) => locatedDocument(value, { text, marks, lines, range }));
+}
+
+/** What a text holds, and where; plain data, which one thread may give another. */
+export interface YamlReading {
+  /** The text that the marks count in, which is not always the one that was read. */
+  readonly text: string;
+  readonly marks: YamlMarks;
+  readonly documents: readonly { readonly value: unknown; readonly range: MarkRange }[];
+}
+
+/** Reads as `parseYamlDocuments`. */
+export function readYaml(
+  source: string | YamlEvents,
+  limits: YamlLimits = DEFAULT_YAML_LIMITS,
+  schema: yaml.Schema = kubernetesYamlSchema,
+  lastKeyCounts = false,
+): YamlReading {
   if (Buffer.byteLength(typeof source === "string" ? source : source.text) > limits.bytesMax)
     throw new YamlError(`the file is larger than ${limits.bytesMax} bytes; split it`, 1, 1);
   let events: yaml.Event[];
@@ -68,19 +89,16 @@ export function parseYamlDocuments(
   } catch (error) {
     throw asYamlError(error);
   }
-  const ranges = splitDocuments(events);
-  return values
-    .map((value, index) => {
-      const positions = new Positions(text, events, ranges[index] ?? [0, 0]);
-      countValues(value, { left: limits.expandedValuesMax }, 0);
-      return {
-        value,
-        line: positions.lineOf([]),
-        lineOf: (path: readonly (string | number)[]) => positions.lineOf(path),
-        textOf: (path: readonly (string | number)[]) => positions.textOf(path),
-      };
-    })
-    .filter((document) => document.value !== null && document.value !== undefined);
+  const ranges = documentRanges(events);
+  for (const value of values) countValues(value, { left: limits.expandedValuesMax }, 0);
+  const documents = values.flatMap((value, index) => (value === null || value === undefined ? [] : [{ value, range: ranges[index] ?? ([0, 0] as const) }]));
+  return { text, marks: markEvents(events), documents };
+}
+
+/** A document whose fields are looked for only when there is something to say about them. */
+export function locatedDocument(value: unknown, place: PositionsSource): YamlDocument {
+  const positions = new Positions(place);
+  return { value, line: positions.lineOf([]), lineOf: (path) => positions.lineOf(path), textOf: (path) => positions.textOf(path) };
 }
 
 /** What a text consists of, and the text that the offsets count in. */
@@ -154,106 +172,4 @@ function countValues(value: unknown, budget: { left: number }, depth: number): v
 export function asYamlError(error: unknown): Error {
   if (!(error instanceof yaml.YAMLException)) return error instanceof Error ? error : new Error(String(error));
   return new YamlError(error.reason, (error.mark?.line ?? 0) + 1, (error.mark?.column ?? 0) + 1);
-}
-
-/** The range of events of each document, its DOCUMENT and POP events left out. */
-function splitDocuments(events: readonly yaml.Event[]): (readonly [number, number])[] {
-  const ranges: [number, number][] = [];
-  let depth = 0;
-  for (const [index, event] of events.entries()) {
-    if (event.type === yaml.EVENT_ID.POP) {
-      depth--;
-      if (depth === 0) ranges[ranges.length - 1]![1] = index;
-    } else if (event.type === yaml.EVENT_ID.DOCUMENT) {
-      depth++;
-      ranges.push([index + 1, events.length]);
-    } else if (event.type === yaml.EVENT_ID.MAPPING || event.type === yaml.EVENT_ID.SEQUENCE) depth++;
-  }
-  return ranges;
-}
-
-/** Finds where a field was written by walking the document's events; only asked when there is something to say. */
-class Positions {
-  readonly #text: string;
-  readonly #events: readonly yaml.Event[];
-  readonly #range: readonly [number, number];
-
-  constructor(text: string, events: readonly yaml.Event[], range: readonly [number, number]) {
-    this.#text = text;
-    this.#events = events;
-    this.#range = range;
-  }
-
-  textOf(path: readonly (string | number)[]): string | undefined {
-    let at = this.#range[0];
-    for (const step of path) {
-      const found = this.#child(at, step);
-      if (found === undefined) return undefined;
-      at = found.at;
-    }
-    const event = this.#events[at];
-    return event?.type === yaml.EVENT_ID.SCALAR ? yaml.getScalarValue(this.#text, event) : undefined;
-  }
-
-  lineOf(path: readonly (string | number)[]): number {
-    let at = this.#range[0];
-    let offset = this.#startOf(at);
-    for (const step of path) {
-      const found = this.#child(at, step);
-      if (found === undefined) break;
-      offset = found.offset;
-      at = found.at;
-    }
-    return lineAt(this.#text, offset);
-  }
-
-  #child(at: number, step: string | number): { at: number; offset: number } | undefined {
-    const event = this.#events[at];
-    if (event?.type === yaml.EVENT_ID.SEQUENCE && typeof step === "number") {
-      let item = at + 1;
-      for (let index = 0; this.#isOpen(item); index++, item = this.#skip(item)) {
-        if (index === step) return { at: item, offset: this.#startOf(item) };
-      }
-    }
-    if (event?.type === yaml.EVENT_ID.MAPPING) {
-      for (let key = at + 1; this.#isOpen(key); key = this.#skip(this.#skip(key))) {
-        const name = this.#events[key];
-        if (name?.type === yaml.EVENT_ID.SCALAR && yaml.getScalarValue(this.#text, name) === String(step))
-          return { at: this.#skip(key), offset: name.valueStart };
-      }
-    }
-    return undefined;
-  }
-
-  #isOpen(at: number): boolean {
-    return at < this.#range[1] && this.#events[at]?.type !== yaml.EVENT_ID.POP;
-  }
-
-  /** The event after the node that begins here. */
-  #skip(at: number): number {
-    let depth = 0;
-    for (let index = at; index < this.#range[1]; index++) {
-      const type = this.#events[index]?.type;
-      if (type === yaml.EVENT_ID.MAPPING || type === yaml.EVENT_ID.SEQUENCE) depth++;
-      else if (type === yaml.EVENT_ID.POP) depth--;
-      if (depth === 0) return index + 1;
-    }
-    return this.#range[1];
-  }
-
-  #startOf(at: number): number {
-    const event = this.#events[at];
-    if (event?.type === yaml.EVENT_ID.SCALAR) return Math.max(0, event.valueStart);
-    if (event?.type === yaml.EVENT_ID.MAPPING) {
-      const key = this.#events[at + 1];
-      return key?.type === yaml.EVENT_ID.SCALAR ? key.valueStart : event.start;
-    }
-    return event?.type === yaml.EVENT_ID.SEQUENCE ? event.start : event?.type === yaml.EVENT_ID.ALIAS ? event.anchorStart : 0;
-  }
-}
-
-function lineAt(text: string, offset: number): number {
-  let line = 1;
-  for (let at = text.indexOf("\n"); at >= 0 && at < offset; at = text.indexOf("\n", at + 1)) line++;
-  return line;
 }

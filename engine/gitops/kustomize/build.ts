@@ -1,4 +1,5 @@
 import { setImmediate } from "node:timers/promises";
+import { Turns } from "../../lib/turns.ts";
 import type { KustomizationFile, SortOptions } from "./kustomization.ts";
 import type { RenderChart } from "./chart-generator.ts";
 import { KUSTOMIZATION_FILES, parseKustomization } from "./kustomization.ts";
@@ -19,7 +20,7 @@ import { addHashes, setEntries } from "./transformers.ts";
 import { TargetSteps } from "./target-steps.ts";
 import { bindVariables, resolveVariables, type DeclaredVariable } from "./variables.ts";
 import { decodeUtf8 } from "./key-values.ts";
-import { annotationsAsText, parseDocuments, resourcesOf } from "./yaml-documents.ts";
+import { annotationsAsText, eachResource, readDocuments } from "./yaml-documents.ts";
 
 export interface BuildOptions {
   readonly files: RepositoryFiles;
@@ -65,6 +66,8 @@ const DEPTH_MAX = 64;
 const FOLDERS_MAX = 5_000;
 /** After so many, whatever else the server has to do comes first. */
 const FOLDERS_PER_TURN = 50;
+/** What is taken out of a file before everything else in the process has its turn. */
+const OBJECTS_PER_TURN = 64;
 /** What `managedByLabel` says in a kustomize that is part of another program, such as kubectl. */
 const VERSION_LABEL = "kustomize-(devel)";
 
@@ -174,7 +177,7 @@ export class KustomizationBuild {
       fail(place, (await this.files.whyAbsent(full ?? path)) ?? `there is no ${full ?? path}`);
     }
     if (entry.is === "directory") await this.#accumulateFolder(target, full, path, place, gathered, false);
-    else this.#appendFile(target, path, full, await this.readFile(full, place), place, gathered);
+    else await this.#appendFile(target, path, full, await this.readFile(full, place), place, gathered);
   }
 
   async accumulateComponents(target: Target, gathered: Accumulator): Promise<void> {
@@ -193,10 +196,13 @@ export class KustomizationBuild {
     return this.options.transformFile === undefined ? content : this.options.transformFile(content, path);
   }
 
-  #appendFile(target: Target, path: string, full: string, content: Buffer, place: Place, gathered: Accumulator): void {
+  async #appendFile(target: Target, path: string, full: string, content: Buffer, place: Place, gathered: Accumulator): Promise<void> {
     const text = decodeUtf8(content);
     if (text === undefined) return fail(place, `${full} is not text`);
-    for (const resource of resourcesOf(parseDocuments(text, full)).map(annotationsAsText)) {
+    const turns = new Turns(OBJECTS_PER_TURN);
+    for (const read of eachResource(await readDocuments(text, full))) {
+      await turns.next();
+      const resource = annotationsAsText(read);
       resource.origin = { path: joinPath(target.originPath, path) };
       at(resource.place, () => gathered.map.append(resource));
     }
@@ -259,7 +265,7 @@ export class KustomizationBuild {
     if (path === undefined || this.#customSchemas !== undefined) return;
     const place = file.placeOf(["openapi", "path"]);
     const full = resolvePath(folder, path, place);
-    const [document] = parseDocuments((await this.readFile(full, place)).toString("utf8"), full);
+    const [document] = await readDocuments((await this.readFile(full, place)).toString("utf8"), full);
     this.#customSchemas = at({ file: full, line: 1 }, () => readCustomSchemas(document?.value));
   }
 }

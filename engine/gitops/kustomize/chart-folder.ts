@@ -1,7 +1,7 @@
 import { KustomizationBuild, type BuildFailure, type BuildOptions, type BuildResult } from "./build.ts";
 import type { ChartValues } from "./chart-generator.ts";
 import { KustomizeError, type Place } from "./kustomize-error.ts";
-import { parseDocuments, resourcesOf } from "./yaml-documents.ts";
+import { readDocuments, resourcesOf } from "./yaml-documents.ts";
 
 /** A chart that is an application by itself, without a kustomization around it. */
 export interface ChartFolder {
@@ -29,7 +29,7 @@ export async function buildChart(request: ChartFolder, options: BuildOptions): P
     );
     const sources = templatesOf(text);
     const resources = resourcesOf(
-      parseDocuments(text, `${folder}/Chart.yaml`).map((document) => {
+      (await readDocuments(text, `${folder}/Chart.yaml`)).map((document) => {
         const template = sources.findLast((source) => source.line <= document.line)?.file;
         // A template has other lines than what came of it, so only the file is known.
         const at = { file: template === undefined ? `${folder}/Chart.yaml` : `${folder}/${template}`, line: 1 };

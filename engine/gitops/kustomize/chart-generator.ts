@@ -3,7 +3,7 @@ import type { HelmChartRow } from "./kustomization.ts";
 import { fail, type Place } from "./kustomize-error.ts";
 import { resolvePath } from "./repository-files.ts";
 import type { Resource } from "./resource.ts";
-import { parseDocuments, resourcesOf } from "./yaml-documents.ts";
+import { readDocuments, resourcesOf } from "./yaml-documents.ts";
 
 /** A chart to be rendered: its folder in the repository, values files in the order of precedence, the last one winning. */
 export interface ChartRequest {
@@ -53,7 +53,7 @@ export async function chartResources(
     );
   if (renderChart === undefined) return fail(place, "charts cannot be rendered here");
   const text = await renderChart(await chartRequest(build, target, chart, folder, place), build, place);
-  return resourcesOf(parseDocuments(text, place.file, place.line).map((document) => ({ ...document, ...place, lineOf: () => place.line })));
+  return resourcesOf((await readDocuments(text, place.file, place.line)).map((document) => ({ ...document, ...place, lineOf: () => place.line })));
 }
 
 async function chartRequest(build: KustomizationBuild, target: Target, chart: HelmChartRow, folder: string, place: Place): Promise<ChartRequest> {

@@ -8,7 +8,7 @@ import { resolvePath } from "./repository-files.ts";
 import type { SourceDocument } from "./resource.ts";
 import { inlineDocuments, isInline } from "./target-steps.ts";
 import type { Transformer } from "./transformers.ts";
-import { parseDocuments } from "./yaml-documents.ts";
+import { readDocuments } from "./yaml-documents.ts";
 
 /** Reads patches, from files or from the kustomization itself, and makes transformers of them. */
 export class PatchReader {
@@ -23,7 +23,7 @@ export class PatchReader {
     const full = resolvePath(target.folder, path, place);
     const text = decodeUtf8(await this.#build.readFile(full, place));
     if (text === undefined) return fail(place, `${full} is not text`);
-    return { documents: parseDocuments(text, full), path: full };
+    return { documents: await readDocuments(text, full), path: full };
   }
 
   /** A row of `patches`, in any of its forms. */

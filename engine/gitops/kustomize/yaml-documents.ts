@@ -1,28 +1,46 @@
-import { BUNDLE_YAML_LIMITS, parseYamlDocuments, YamlError } from "../../apimachinery/yaml.ts";
+import { DEFAULT_YAML_LIMITS, parseYamlDocuments, YamlError, type YamlDocument } from "../../apimachinery/yaml.ts";
 import { goYamlSchema } from "../../apimachinery/yaml-schema.ts";
 import { explainYaml } from "../manifests/explain-yaml.ts";
 import { isMap, textOf, type JsonMap, type Steps } from "./json-value.ts";
 import { fail } from "./kustomize-error.ts";
+import { readManifestYaml } from "../yaml/manifest-yaml.ts";
 import { Resource, type SourceDocument } from "./resource.ts";
 
 /**
- * The documents of a file, or of text inside one, with the way back to their lines. Values are read as kustomize reads them, which
- * is not quite how kubectl does: `yes` and `on` are text there. Throws a KustomizeError for bad YAML.
+ * The documents of a file, with the way back to their lines. Values are read as kustomize reads them, which is not quite how kubectl does:
+ * `yes` and `on` are text there. Rejects with a KustomizeError for bad YAML.
  */
-export function parseDocuments(text: string, file: string, firstLine = 1): readonly SourceDocument[] {
+export async function readDocuments(text: string, file: string, firstLine = 1): Promise<readonly SourceDocument[]> {
   try {
-    return parseYamlDocuments(text, BUNDLE_YAML_LIMITS, goYamlSchema).map((document) => ({
-      value: document.value,
-      file,
-      line: document.line + firstLine - 1,
-      lineOf: (steps: Steps) => document.lineOf(steps) + firstLine - 1,
-      textOf: (steps: Steps) => document.textOf(steps),
-    }));
+    return placed(await readManifestYaml(text, "kustomize"), file, firstLine);
   } catch (error) {
-    if (!(error instanceof YamlError)) throw error;
-    const { line, message } = explainYaml(error, text);
-    return fail({ file, line: line + firstLine - 1 }, message);
+    return explained(error, text, file, firstLine);
   }
+}
+
+/** The same of text inside a kustomization, which is never long. Throws a KustomizeError for bad YAML. */
+export function parseDocuments(text: string, file: string, firstLine: number): readonly SourceDocument[] {
+  try {
+    return placed(parseYamlDocuments(text, DEFAULT_YAML_LIMITS, goYamlSchema), file, firstLine);
+  } catch (error) {
+    return explained(error, text, file, firstLine);
+  }
+}
+
+function placed(documents: readonly YamlDocument[], file: string, firstLine: number): readonly SourceDocument[] {
+  return documents.map((document) => ({
+    value: document.value,
+    file,
+    line: document.line + firstLine - 1,
+    lineOf: (steps: Steps) => document.lineOf(steps) + firstLine - 1,
+    textOf: (steps: Steps) => document.textOf(steps),
+  }));
+}
+
+function explained(error: unknown, text: string, file: string, firstLine: number): never {
+  if (!(error instanceof YamlError)) throw error;
+  const { line, message } = explainYaml(error, text);
+  return fail({ file, line: line + firstLine - 1 }, message);
 }
 
 /** Makes text of annotations that are none, as they are written: `1.10` is not the number 1.1. Upstream does so in the end. */
@@ -36,21 +54,25 @@ export function annotationsAsText(resource: Resource): Resource {
 
 /** Objects out of documents: lists are taken apart, empty ones left out; what has no kind or name is refused. */
 export function resourcesOf(documents: readonly SourceDocument[]): Resource[] {
+  return [...eachResource(documents)];
+}
+
+/** The same of a file, one by one: it may hold tens of thousands. */
+export function* eachResource(documents: readonly SourceDocument[]): Generator<Resource> {
   const queue: SourceDocument[] = [...documents];
-  const resources: Resource[] = [];
-  for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+  // What is added on the way has its turn as well.
+  for (const next of queue) {
     const { value } = next;
     if (value === null || value === undefined || (isMap(value) && Object.keys(value).length === 0)) continue;
     if (!isMap(value)) fail(next, "is not an object with apiVersion, kind and metadata");
     const kind = textOf(value["kind"]);
     if (kind.endsWith("List") && "items" in value) {
       // Upstream puts a list's items behind everything else of the file.
-      queue.push(...itemsOf(next, value["items"]));
+      for (const item of itemsOf(next, value["items"])) queue.push(item);
       continue;
     }
-    resources.push(new Resource(checked(next, value), [next]));
+    yield new Resource(checked(next, value), [next]);
   }
-  return resources;
 }
 
 function itemsOf(list: SourceDocument, items: unknown): readonly SourceDocument[] {

@@ -1,7 +1,7 @@
 import type { GitObjects } from "../git/git-source.ts";
 import type { DesiredObject } from "./desired-state.ts";
 import { resolveNames } from "./edit-manifest.ts";
-import { locateField } from "./parse-manifests.ts";
+import { fieldLocator } from "./parse-manifests.ts";
 
 /**
  * Where a field of an object is written; of the nearest field around it that is, where it is not. Items of lists may be named by their
@@ -13,7 +13,7 @@ export async function fieldPlace(
   steps: readonly (string | number)[],
 ): Promise<{ readonly file: string; readonly line: number }> {
   const path = resolveNames(desired.object, steps);
-  return desired.locate?.(path) ?? { file: desired.file, line: locateField(await objects.blob(desired.blob), desired.place, path) };
+  return desired.locate?.(path) ?? { file: desired.file, line: await fieldLocator(objects)(desired, path) };
 }
 
 /** The same as `file:line`; without steps, of the object itself. */

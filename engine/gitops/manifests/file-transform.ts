@@ -56,7 +56,7 @@ export function createSealedTransform(variables: Variables): FileTransform {
       const format = sopsFormat(content, path);
       if (format === undefined) return plain.apply(content, path);
       if (format !== "yaml" && format !== "json") throw new SealedFileError(path);
-      return { content: readSealedManifest(content.toString("utf8"), path), isConfidential: true, substitutions: [] };
+      return { content: await readSealedManifest(content.toString("utf8"), path), isConfidential: true, substitutions: [] };
     },
   };
 }

@@ -1,10 +1,12 @@
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
-import { BUNDLE_YAML_LIMITS, parseYamlDocuments, YamlError, type YamlDocument } from "../../apimachinery/yaml.ts";
+import { BUNDLE_YAML_LIMITS, YamlError, type YamlDocument } from "../../apimachinery/yaml.ts";
+import { Turns } from "../../lib/turns.ts";
 import type { ResourceDefinition } from "../../resources/define-resource.ts";
 import { checkManifest } from "./check-manifest.ts";
 import { withoutValues } from "./explain-error.ts";
 import { explainYaml } from "./explain-yaml.ts";
 import type { FileTransform } from "./file-transform.ts";
+import type { GitObjects } from "../git/git-source.ts";
 import type { OversizedObject } from "../git/stored-object.ts";
 import { KustomizeError } from "../kustomize/kustomize-error.ts";
 import { refuseLfsPointer } from "../kustomize/lfs-pointer.ts";
@@ -12,6 +14,7 @@ import type { Problem } from "./problem.ts";
 import { SealedFileError } from "./sealed-file.ts";
 import type { ServedKinds } from "./served-kinds.ts";
 import type { Substitution } from "./substitute-variables.ts";
+import { readManifestYaml } from "../yaml/manifest-yaml.ts";
 
 /** Where an object is inside its file: which document, and which item when the document is a List. */
 export interface Place {
@@ -46,22 +49,24 @@ export interface ParsedFile {
 }
 
 const FILE_BYTES_MAX = BUNDLE_YAML_LIMITS.bytesMax;
+/** What is held against its kind before everything else in the process has its turn. */
+const OBJECTS_PER_TURN = 32;
 
 /** Instead of a file that is too long to be read. */
 export function unreadFile(why: OversizedObject): ParsedFile {
   return { objects: [], problems: [{ line: 1, message: why.message }], notices: [] };
 }
 
-/** Reads one manifest file. Never throws: everything wrong with it is a problem with a line. */
-function parseManifests(content: Buffer, kinds: ServedKinds): ParsedFile {
+/** Reads one manifest file. Never rejects: everything wrong with it is a problem with a line. */
+async function parseManifests(content: Buffer, kinds: ServedKinds): Promise<ParsedFile & { readonly documents?: readonly YamlDocument[] }> {
   const failed = (line: number, message: string): ParsedFile => ({ objects: [], problems: [{ line, message }], notices: [] });
   if (content.byteLength > FILE_BYTES_MAX)
     return failed(1, `the file has ${content.byteLength} bytes; at most ${FILE_BYTES_MAX} (${FILE_BYTES_MAX >> 20} MiB) are allowed. Split it`);
   const text = decodeText(content);
   if (text === undefined) return failed(1, "the file is binary, not YAML text; rename it or list it in .mainstayignore");
-  let documents: YamlDocument[];
+  let documents: readonly YamlDocument[];
   try {
-    documents = parseYamlDocuments(text, BUNDLE_YAML_LIMITS);
+    documents = await readManifestYaml(text);
   } catch (error) {
     if (error instanceof YamlError) {
       const { line, message } = explainYaml(error, text);
@@ -73,8 +78,8 @@ function parseManifests(content: Buffer, kinds: ServedKinds): ParsedFile {
     throw error;
   }
   const pass = new FilePass(kinds);
-  for (const [index, document] of documents.entries()) pass.readDocument(document, index);
-  return { objects: pass.objects, problems: pass.problems, notices: pass.notices };
+  for (const [index, document] of documents.entries()) await pass.readDocument(document, index);
+  return { objects: pass.objects, problems: pass.problems, notices: pass.notices, documents };
 }
 
 /** Reads a manifest file after what is encrypted was opened, or only outlined, and variables were put in. */
@@ -82,12 +87,12 @@ export async function parseTransformed(content: Buffer, path: string, transform:
   try {
     refuseLfsPointer(content, path);
     const { content: plain, isConfidential, substitutions } = await transform.apply(content, path);
-    const parsed = parseManifests(plain, kinds);
+    const { documents, ...parsed } = await parseManifests(plain, kinds);
     if (plain === content) return parsed;
     // The blob in the repository has other text, but the same lines.
     const lines =
       (place: Place): LocateField =>
-      (steps) => ({ file: path, line: locateField(plain, place, steps) });
+      (steps) => ({ file: path, line: lineIn(documents, place, steps) });
     // An outline lacks what its kind may require.
     const problems =
       transform.isSealed === true && isConfidential
@@ -109,13 +114,24 @@ export async function parseTransformed(content: Buffer, path: string, transform:
   }
 }
 
-/** The line of a field of an object in a file that has been parsed before. */
-export function locateField(content: Buffer, place: Place, path: readonly (string | number)[]): number {
-  try {
-    return parseYamlDocuments(decodeText(content) ?? "", BUNDLE_YAML_LIMITS)[place.document]?.lineOf([...place.prefix, ...path]) ?? 1;
-  } catch {
-    return 1;
-  }
+/** Tells the line of a field of an object in a file. Each file is read once for everything that is asked. */
+export function fieldLocator(objects: Pick<GitObjects, "blob">): (of: FilePlace, path: readonly (string | number)[]) => Promise<number> {
+  const files = new Map<string, Promise<readonly YamlDocument[] | undefined>>();
+  const read = async (blob: string) => readManifestYaml(decodeText(await objects.blob(blob)) ?? "").catch(() => undefined);
+  return async ({ blob, place }, path) => {
+    const file = files.get(blob) ?? read(blob);
+    files.set(blob, file);
+    return lineIn(await file, place, path);
+  };
+}
+
+export interface FilePlace {
+  readonly blob: string;
+  readonly place: Place;
+}
+
+function lineIn(documents: readonly Pick<YamlDocument, "lineOf">[] | undefined, place: Place, path: readonly (string | number)[]): number {
+  return documents?.[place.document]?.lineOf([...place.prefix, ...path]) ?? 1;
 }
 
 class FilePass {
@@ -123,19 +139,21 @@ class FilePass {
   readonly problems: Omit<Problem, "file">[] = [];
   readonly notices: string[] = [];
   readonly #kinds: ServedKinds;
+  readonly #turns = new Turns(OBJECTS_PER_TURN);
 
   constructor(kinds: ServedKinds) {
     this.#kinds = kinds;
   }
 
-  readDocument(document: YamlDocument, index: number): void {
+  async readDocument(document: YamlDocument, index: number): Promise<void> {
     const value = document.value;
     if (isRecord(value) && value["kind"] === "List" && value["apiVersion"] === "v1" && Array.isArray(value["items"])) {
-      for (const [item, child] of value["items"].entries()) this.#readObject(document, child, { document: index, prefix: ["items", item] });
-    } else this.#readObject(document, value, { document: index, prefix: [] });
+      for (const [item, child] of value["items"].entries()) await this.#readObject(document, child, { document: index, prefix: ["items", item] });
+    } else await this.#readObject(document, value, { document: index, prefix: [] });
   }
 
-  #readObject(document: YamlDocument, value: unknown, place: Place): void {
+  async #readObject(document: YamlDocument, value: unknown, place: Place): Promise<void> {
+    await this.#turns.next();
     const lineOf = (path: readonly (string | number)[]) => document.lineOf([...place.prefix, ...path]);
     const line = place.prefix.length === 0 ? document.line : lineOf([]);
     const check = checkManifest(value, this.#kinds);

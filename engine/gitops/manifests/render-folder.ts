@@ -1,4 +1,5 @@
 import { BoundedCache } from "../../lib/bounded-cache.ts";
+import { Turns } from "../../lib/turns.ts";
 import { checkManifest } from "./check-manifest.ts";
 import { withoutValues } from "./explain-error.ts";
 import type { FileTransform } from "./file-transform.ts";
@@ -18,6 +19,8 @@ import type { Substitution } from "./substitute-variables.ts";
 /** Builds kept; a folder has few that are current: one for each branch that is planned. */
 const BUILDS_KEPT = 5_000;
 const BUILDS_PER_FOLDER = 8;
+/** What is held against its kind before everything else in the process has its turn. */
+const OBJECTS_PER_TURN = 32;
 
 /** A built object, with the file it was first written in. */
 export interface RenderedObject extends ParsedObject {
@@ -103,7 +106,7 @@ export class FolderRenderer {
       },
       ...(this.#renderChart === undefined ? {} : { renderChart: this.#renderChart }),
     });
-    const rendered = this.#take(result, notes, transform.isSealed === true);
+    const rendered = await this.#take(result, notes, transform.isSealed === true);
     const isTransient = "error" in result && result.error instanceof KustomizeError && result.error.isTransient;
     // What was asked of kinds that are not built in may be answered otherwise when these change.
     const place = this.#kinds.openLookups === openLookups ? key : ofGeneration;
@@ -111,7 +114,7 @@ export class FolderRenderer {
     return rendered;
   }
 
-  #take(result: Awaited<ReturnType<typeof buildKustomization>>, notes: ReadNotes, isOutlined: boolean): RenderedFolder {
+  async #take(result: Awaited<ReturnType<typeof buildKustomization>>, notes: ReadNotes, isOutlined: boolean): Promise<RenderedFolder> {
     const serial = ++this.#rendered;
     const { dependencies } = result;
     const { substitutions, confidential, isSealed } = notes;
@@ -126,7 +129,11 @@ export class FolderRenderer {
     }
     const objects: RenderedObject[] = [];
     const problems: Problem[] = [];
-    for (const resource of result.resources) this.#check(resource, { files: confidential, isMixed: result.isMixed, isOutlined }, objects, problems);
+    const turns = new Turns(OBJECTS_PER_TURN);
+    for (const resource of result.resources) {
+      await turns.next();
+      this.#check(resource, { files: confidential, isMixed: result.isMixed, isOutlined }, objects, problems);
+    }
     return { serial, dependencies, substitutions, confidential, isSealed, isComponent: result.isComponent, objects, problems };
   }
 

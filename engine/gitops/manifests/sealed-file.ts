@@ -1,5 +1,6 @@
-import { BUNDLE_YAML_LIMITS, parseYamlDocuments, YamlError } from "../../apimachinery/yaml.ts";
+import { YamlError, type YamlDocument } from "../../apimachinery/yaml.ts";
 import { KustomizeError } from "../kustomize/kustomize-error.ts";
+import { readManifestYaml } from "../yaml/manifest-yaml.ts";
 
 /** An encrypted file that is not to be opened, and of which nothing can be said without opening it. */
 export class SealedFileError extends KustomizeError {
@@ -17,10 +18,10 @@ type Fields = Readonly<Record<string, unknown>>;
  * What an encrypted manifest says in the open, which is all that its plan may know: what its objects are called, and the keys of their
  * data without the values. Each object stays on its line. Throws a SealedFileError when the file is no manifest, or its names are encrypted too.
  */
-export function readSealedManifest(text: string, path: string): Buffer {
+export async function readSealedManifest(text: string, path: string): Promise<Buffer> {
   let written = "";
   let line = 1;
-  for (const document of parseOpenly(text, path)) {
+  for (const document of await parseOpenly(text, path)) {
     const object = outlineOf(document.value);
     if (object === undefined) throw new SealedFileError(path);
     const gap = Math.max(0, document.line - line - (written === "" ? 0 : 1));
@@ -30,9 +31,9 @@ export function readSealedManifest(text: string, path: string): Buffer {
   return Buffer.from(written);
 }
 
-function parseOpenly(text: string, path: string): ReturnType<typeof parseYamlDocuments> {
+async function parseOpenly(text: string, path: string): Promise<readonly YamlDocument[]> {
   try {
-    return parseYamlDocuments(text, BUNDLE_YAML_LIMITS);
+    return await readManifestYaml(text);
   } catch (error) {
     if (error instanceof YamlError) throw new KustomizeError([{ file: path, line: error.line, message: `YAML: ${error.message}` }]);
     throw error;

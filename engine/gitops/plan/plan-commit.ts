@@ -17,7 +17,7 @@ import { ofAllUnits, perUnit } from "../manifests/objects-by-unit.ts";
 import type { Application } from "../../resources/types.ts";
 import { staleEntries, type OwnedEntry } from "../sync/inventory.ts";
 import { mapConcurrently } from "../manifests/map-concurrently.ts";
-import { locateField } from "../manifests/parse-manifests.ts";
+import { fieldLocator } from "../manifests/parse-manifests.ts";
 import type { StaleEntry } from "./plan-deletions.ts";
 import { planSync, type Outcome, type Refusal, type Secrecy, type SyncPlan } from "./plan-sync.ts";
 import { sortProblems, type Problem } from "../manifests/problem.ts";
@@ -140,15 +140,16 @@ async function checkWhole(
 
 /** Everything that keeps a commit from being applied, with the line of each field. */
 export async function problemsOf(objects: GitObjects, plan: Pick<SyncPlan, "problems" | "refusals">): Promise<readonly Problem[]> {
-  const located = await mapConcurrently(plan.refusals, CONCURRENCY, (refusal) => locateRefusal(objects, refusal));
+  const locate = fieldLocator(objects);
+  const located = await mapConcurrently(plan.refusals, CONCURRENCY, (refusal) => locateRefusal(locate, refusal));
   return sortProblems([...plan.problems, ...located]);
 }
 
-async function locateRefusal(objects: GitObjects, { desired, complaint }: Refusal): Promise<Problem> {
+async function locateRefusal(locate: ReturnType<typeof fieldLocator>, { desired, complaint }: Refusal): Promise<Problem> {
   const { field } = complaint;
   const message = desired.isConfidential === true ? withoutValues(complaint.message) : complaint.message;
   if (field !== undefined && desired.locate !== undefined) return { ...desired.locate(structuralPathOf(field)), field, message };
-  const line = field === undefined ? desired.line : locateField(await objects.blob(desired.blob), desired.place, structuralPathOf(field));
+  const line = field === undefined ? desired.line : await locate(desired, structuralPathOf(field));
   return { file: desired.file, line, message, ...(field === undefined ? {} : { field }) };
 }
 
