@@ -28,7 +28,7 @@ export function rootAnswer(request: HttpRequest, plain: () => Document, aggregat
   const wanted = wantedForm(request, true);
   if (wanted?.isAggregated !== true) return discoveryAnswer(request, plain(), false);
   const document = aggregated();
-  return cachedAnswer(request, document, `${wanted.type};${AGGREGATED}`, { "cache-control": "public" }, () => inForm(document, wanted.type));
+  return cachedAnswer(request, document.etag, `${wanted.type};${AGGREGATED}`, { "cache-control": "public" }, () => inForm(document, wanted.type));
 }
 
 /** The first of the client's wishes that can be met. */

@@ -101,9 +101,9 @@ export class Discovery {
 
   /** Custom kinds are not shown in a group and version of our own, as with upstream. */
   #kinds(group: string, version: string): readonly ResourceDefinition[] {
-    const all = this.#resources.all.filter((definition) => definition.group === group && definition.version === version);
+    const all = this.#resources.ofGroupVersion(group, version);
     const own = all.filter(({ content }) => content === undefined);
-    return (own.length > 0 ? own : all).sort((a, b) => (a.resource < b.resource ? -1 : 1));
+    return (own.length > 0 ? own : [...all]).sort((a, b) => (a.resource < b.resource ? -1 : 1));
   }
 
   #groups(root: "api" | "apis"): readonly (readonly [string, readonly string[]])[] {

@@ -1,6 +1,7 @@
 import type { ResourceDefinition } from "../resources/define-resource.ts";
 import { loadSchema } from "../resources/load-schema.ts";
-import type { OpenApiSchema, SchemaWriter } from "./openapi-schemas.ts";
+import type { SchemaWriter } from "./openapi-part.ts";
+import type { OpenApiSchema } from "./openapi-schemas.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 

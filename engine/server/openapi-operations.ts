@@ -1,7 +1,8 @@
 import { loadSchema } from "../resources/load-schema.ts";
 import { groupWords, operationId } from "./openapi-operation-ids.ts";
 import { actionParameters, nameParameter, parameter, sentName } from "./openapi-parameters.ts";
-import type { OpenApiSchema, SchemaWriter } from "./openapi-schemas.ts";
+import type { SchemaWriter } from "./openapi-part.ts";
+import type { OpenApiSchema } from "./openapi-schemas.ts";
 
 export interface GroupVersionKind {
   readonly group: string;
@@ -103,7 +104,7 @@ function bodyOf(
 ): { readonly schema: OpenApiSchema; readonly isRequired: boolean } | undefined {
   if (action === "patch")
     return {
-      schema: writer.add("io.k8s.apimachinery.pkg.apis.meta.v1.Patch", { description: "A patch, in one of the forms that there are.", type: "object" }),
+      schema: writer.share("io.k8s.apimachinery.pkg.apis.meta.v1.Patch", { description: "A patch, in one of the forms that there are.", type: "object" }),
       isRequired: true,
     };
   if (action === "delete" || (action === "deletecollection" && !isCustom))

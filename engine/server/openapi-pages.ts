@@ -1,6 +1,7 @@
 import { loadSchema } from "../resources/load-schema.ts";
 import { groupWords, operationId } from "./openapi-operation-ids.ts";
-import type { OpenApiSchema, SchemaWriter } from "./openapi-schemas.ts";
+import type { SchemaWriter } from "./openapi-part.ts";
+import type { OpenApiSchema } from "./openapi-schemas.ts";
 import { VERSION_TYPE, versionSchema } from "./openapi-version.ts";
 
 /** A page beside the API's own resources, which clients are generated from as well. */
@@ -62,7 +63,7 @@ function pageAt(place: PagePlace, writer: SchemaWriter, openApi: 2 | 3): Page {
         description: "Tells the version of this server.",
         types: ["application/json"],
         takes: true,
-        answer: writer.add(VERSION_TYPE, versionSchema(openApi)),
+        answer: writer.share(VERSION_TYPE, versionSchema(openApi)),
       };
     case ".well-known/openid-configuration":
       return {

@@ -15,31 +15,34 @@ const PARAMETER_PREFIX = "#/parameters/";
 /** What parameters that are said once may make of a document, in characters. Real servers repeat some dozens of words. */
 const PARAMETERS_LENGTH_MAX = 16 << 20;
 
+/** The type that has a name already; undefined for a name that is free. */
+export type TakenTypes = (name: string) => unknown;
+
 /**
- * Adds what another server says of the paths that it answers for, with the types that these use. A path that is known stays as it is. Of a
- * server whose document goes deeper, or becomes longer, than any that describes an API, nothing is added: the others' stays whole. Pure.
+ * What another server says of the paths that it answers for, with the types that these use. Of a server whose document goes deeper, or
+ * becomes longer, than any that describes an API, nothing is taken: the others' stays whole. Pure.
  */
-export function withRemoteV2(parts: OpenApiV2Parts, { group, version, documents }: Pick<RemoteVersion, "group" | "version" | "documents">): OpenApiV2Parts {
+export function remoteV2({ group, version, documents }: Pick<RemoteVersion, "group" | "version" | "documents">, taken: TakenTypes): OpenApiV2Parts {
   const document = parsed(documents?.openApiV2?.body);
   try {
     const whole = wholeParameters(objectAt(document, "parameters"));
-    const paths = Object.entries(objectAt(document, "paths")).filter(([path]) => path.startsWith(`/apis/${group}/${version}/`) && !(path in parts.paths));
-    const own = Object.fromEntries(paths.map(([path, item]) => [path, whole(item)]));
-    return withPartsV2(parts, { paths: own, definitions: objectAt(document, "definitions") });
+    const own = Object.entries(objectAt(document, "paths")).filter(([path]) => path.startsWith(`/apis/${group}/${version}/`));
+    const paths = Object.fromEntries(own.map(([path, item]) => [path, whole(item)]));
+    return withFreeNames({ paths, definitions: objectAt(document, "definitions") }, taken);
   } catch (error) {
-    if (error instanceof RangeError) return parts;
+    if (error instanceof RangeError) return { paths: {}, definitions: {} };
     throw error;
   }
 }
 
-/** Adds paths with the types that they use. A type whose name stands for another one already gets a number. Pure. */
-export function withPartsV2({ paths, definitions }: OpenApiV2Parts, { paths: own, definitions: types }: OpenApiV2Parts): OpenApiV2Parts {
+/** Paths with those of the types that they use. A type whose name stands for another one already gets a number. Pure. */
+export function withFreeNames({ paths, definitions }: OpenApiV2Parts, taken: TakenTypes): OpenApiV2Parts {
   const names = new Map<string, string>();
-  for (const name of reachable(own, types)) names.set(name, freeName(name, types[name], definitions));
+  for (const name of reachable(paths, definitions)) names.set(name, freeName(name, definitions[name], taken));
   const renamed = (value: unknown) => withReferences(value, (name) => names.get(name) ?? name);
   return {
-    paths: { ...paths, ...(renamed(own) as Json) }, // as it came, but for the names
-    definitions: { ...definitions, ...Object.fromEntries([...names].map(([name, newName]) => [newName, renamed(types[name])])) },
+    paths: renamed(paths) as Json, // as it came, but for the names
+    definitions: Object.fromEntries([...names].map(([name, newName]) => [newName, renamed(definitions[name])])),
   };
 }
 
@@ -90,10 +93,12 @@ function reachable(from: unknown, types: Json): ReadonlySet<string> {
   return found;
 }
 
-function freeName(name: string, type: unknown, taken: Json): string {
-  let free = name;
-  for (let number = 2; Object.hasOwn(taken, free) && !jsonEqual(taken[free], type); number++) free = `${name}_v${number}`;
-  return free;
+function freeName(name: string, type: unknown, taken: TakenTypes): string {
+  for (let number = 1; ; number++) {
+    const free = number === 1 ? name : `${name}_v${number}`;
+    const known = taken(free);
+    if (known === undefined || jsonEqual(known, type)) return free;
+  }
 }
 
 function withReferences(value: unknown, rename: (name: string) => string): unknown {

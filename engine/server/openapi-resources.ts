@@ -7,12 +7,13 @@ import { subresourceFacts } from "./discovery.ts";
 import { customSchema, customTypeName, selectableFields } from "./openapi-custom.ts";
 import { pathItem, TEXT, type Operation, type OperationPlace } from "./openapi-operations.ts";
 import { SUBRESOURCE_PARAMETERS } from "./openapi-parameters.ts";
-import { namedType, type OpenApiSchema, type SchemaWriter, type TypeNames } from "./openapi-schemas.ts";
+import type { SchemaWriter } from "./openapi-part.ts";
+import { namedType, type OpenApiSchema } from "./openapi-schemas.ts";
 import { bodyKindOf } from "./subresources.ts";
 import { isReturnedWhenGone } from "./verbs/delete.ts";
 
 /** All addresses of a kind, with what may be done there. */
-export function pathsOf(definition: ResourceDefinition, writer: SchemaWriter, names: TypeNames, openApi: 2 | 3): Record<string, unknown> {
+export function pathsOf(definition: ResourceDefinition, writer: SchemaWriter, openApi: 2 | 3): Record<string, unknown> {
   const { group, version, kind, resource, namespaced, verbs } = definition;
   const isCustom = definition.content !== undefined;
   const place: OperationPlace = { group, version, openApi, isCustom, writer };
@@ -22,7 +23,7 @@ export function pathsOf(definition: ResourceDefinition, writer: SchemaWriter, na
   const object = isCustom
     ? writer.add(customTypeName(definition), customSchema(definition, writer, openApi))
     : writer.reference(namedType(definition.schema) ?? definition.schema);
-  const listName = `${isCustom ? customTypeName(definition) : names.nameOf(namedType(definition.schema) ?? definition.schema, group, version)}List`;
+  const listName = `${isCustom ? customTypeName(definition) : writer.nameOf(namedType(definition.schema) ?? definition.schema)}List`;
   const list = verbs.includes("list") ? writer.add(listName, listSchema(definition, object, writer)) : object;
   const status = verbs.includes("delete") || verbs.includes("deletecollection") ? writer.reference(loadSchema("meta/v1/meta.yaml", "Status")) : object;
   const gvk = { group, version, kind };

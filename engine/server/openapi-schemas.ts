@@ -1,44 +1,9 @@
 import type { Schema } from "../apimachinery/schema.ts";
+import { OpenApiPiece } from "./openapi-piece.ts";
+import type { TypeNames } from "./openapi-type-names.ts";
 
 /** OpenAPI's form of a schema; a plain JSON value. */
 export type OpenApiSchema = Readonly<Record<string, unknown>>;
-
-/** Types that every group uses; they are named after the package they come from upstream. */
-const META_TYPES: ReadonlySet<string> = new Set([
-  "ObjectMeta",
-  "OwnerReference",
-  "ManagedFieldsEntry",
-  "ListMeta",
-  "ShardInfo",
-  "LabelSelector",
-  "LabelSelectorRequirement",
-  "Condition",
-  "Status",
-  "StatusDetails",
-  "StatusCause",
-  "DeleteOptions",
-  "WatchEvent",
-  "APIVersions",
-  "APIGroupList",
-  "APIGroup",
-  "GroupVersionForDiscovery",
-  "ServerAddressByClientCIDR",
-  "APIResourceList",
-  "APIResource",
-  "Preconditions",
-  "MicroTime",
-  "Time",
-  "FieldSelectorRequirement",
-]);
-
-/** Types that other groups share, and the package whose they are. */
-const PACKAGE_OF_TYPE: Readonly<Record<string, string>> = {
-  TopologySelectorTerm: "io.k8s.api.core.v1",
-  TopologySelectorLabelRequirement: "io.k8s.api.core.v1",
-};
-
-/** Names that are longer here, as equal ones of other groups are in the same folder. */
-const LONGER_NAME = /^(ApiextensionsV1|ApiregistrationV1)/;
 
 /** What upstream says is required, where it is less than is judged here, or more: by that generated clients tell what may be left out. */
 const REQUIRED: Readonly<Record<string, readonly string[]>> = {
@@ -96,12 +61,7 @@ const SCALAR_TYPES: Readonly<Record<string, { readonly name: string; readonly sc
   },
 };
 
-/** Groups whose types upstream keeps with the servers that brought them. */
-const PACKAGES: Readonly<Record<string, string>> = {
-  "apiextensions.k8s.io": "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions",
-  "apiregistration.k8s.io": "io.k8s.kube-aggregator.pkg.apis.apiregistration",
-};
-const APIEXTENSIONS = `${PACKAGES["apiextensions.k8s.io"]}.v1`;
+const APIEXTENSIONS = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1";
 
 /** Values of any shape that have a name of their own upstream, by what they are in protobuf. */
 const OPAQUE_TYPES: Readonly<Record<string, { readonly name: string; readonly schema: OpenApiSchema }>> = {
@@ -121,87 +81,116 @@ function opaqueType(schema: Schema): (typeof OPAQUE_TYPES)[string] | undefined {
   return named ?? (schema.type === undefined && schema["x-kubernetes-preserve-unknown-fields"] === true ? ANY_JSON : undefined);
 }
 
-/**
- * Names for types. A type keeps the name it got first, so a PodSpec is that of core/v1 also inside a Deployment.
- * Equal titles of different types in one package get numbers.
- */
-export class TypeNames {
-  readonly #names = new Map<Schema, string>();
-  readonly #taken = new Set<string>();
-
-  nameOf(type: Schema, group: string, version: string): string {
-    let name = this.#names.get(type);
-    if (name === undefined) {
-      const title = (type.title ?? "Type").replace(LONGER_NAME, "");
-      const home = META_TYPES.has(title) ? "io.k8s.apimachinery.pkg.apis.meta.v1" : (PACKAGE_OF_TYPE[title] ?? `${packageOf(group)}.${version}`);
-      const stem = `${home}.${title}`;
-      name = stem;
-      for (let number = 2; this.#taken.has(name); number++) name = `${stem}${number}`;
-      this.#taken.add(name);
-      this.#names.set(type, name);
-    }
-    return name;
-  }
+/** Where a type is met: its package is called after that, unless it says itself whose it is. */
+export interface TypePlace {
+  readonly group: string;
+  readonly version: string;
 }
 
-/** Collects the named types that a document needs, and writes references to them. */
-export class SchemaWriter {
-  readonly schemas = new Map<string, OpenApiSchema>();
+/** A type that everybody refers to by one name. */
+export interface SharedType {
+  readonly piece: OpenApiPiece;
+  /** Names of the types that it refers to. */
+  readonly needs: ReadonlySet<string>;
+}
+
+/** What is being written: where, and what it refers to so far. */
+interface Writing {
+  readonly place: TypePlace;
+  readonly needs: Set<string>;
+}
+
+/** The named types of one form of documents, each written once for all documents that need it. */
+export class SharedTypes {
   readonly #names: TypeNames;
   readonly #prefix: string;
   readonly #hasEnums: boolean;
-  #place: { readonly group: string; readonly version: string };
+  readonly #formed: (schema: OpenApiSchema) => OpenApiSchema;
+  readonly #types = new Map<string, SharedType | undefined>();
+  #bytes = 0;
 
   /**
-   * `prefix` is where the document keeps its types: `#/components/schemas/` or `#/definitions/`. Without `hasEnums` types do not say which
-   * values there are.
+   * `prefix` is where the documents keep their types: `#/components/schemas/` or `#/definitions/`; `formed` is what they make of one. Without
+   * `hasEnums` types do not say which values there are.
    */
-  constructor(names: TypeNames, prefix: string, place: { readonly group: string; readonly version: string }, hasEnums = true) {
+  constructor(names: TypeNames, prefix: string, hasEnums: boolean, formed: (schema: OpenApiSchema) => OpenApiSchema) {
     this.#names = names;
     this.#prefix = prefix;
     this.#hasEnums = hasEnums;
-    this.#place = place;
+    this.#formed = formed;
   }
 
-  /** A reference to a named type, which is added to the document. */
-  reference(type: Schema): OpenApiSchema {
+  /** Of all types that have been written. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get(name: string): SharedType {
+    const type = this.#types.get(name);
+    if (type === undefined) throw new Error(`invariant broken: the type ${name} is not written`);
+    return type;
+  }
+
+  /** Writes a type with all that it consists of, unless it is there, and says how it is called. */
+  write(type: Schema, place: TypePlace): string {
     // A kind that is served elsewhere as well, such as Scale, belongs to its own group wherever it is met first, and so does what it consists of.
-    const outer = this.#place;
-    this.#place = type["x-kubernetes-group-version-kind"]?.[0] ?? outer;
-    const name = this.#names.nameOf(type, this.#place.group, this.#place.version);
-    if (!this.schemas.has(name)) {
-      this.schemas.set(name, {}); // registered first, for a type may contain itself
-      const { required, ...rest } = this.#inline(type);
+    const own = type["x-kubernetes-group-version-kind"]?.[0] ?? place;
+    const name = this.#names.nameOf(type, own.group, own.version);
+    if (!this.#types.has(name)) {
+      this.#types.set(name, undefined); // registered first, for a type may contain itself
+      const needs = new Set<string>();
+      const { required, ...rest } = this.#inline(type, { place: own, needs });
       const told = REQUIRED[name] ?? required;
-      this.schemas.set(name, { ...rest, ...(Array.isArray(told) && told.length > 0 ? { required: told } : {}) });
+      this.#put(name, { ...rest, ...(Array.isArray(told) && told.length > 0 ? { required: told } : {}) }, needs);
     }
-    this.#place = outer;
+    return name;
+  }
+
+  /** Adds a type that refers to no other, unless it is there. */
+  add(name: string, schema: OpenApiSchema): string {
+    if (!this.#types.has(name)) this.#put(name, schema, new Set());
+    return name;
+  }
+
+  referTo(name: string): OpenApiSchema {
     return { $ref: this.#prefix + name };
   }
 
-  add(name: string, schema: OpenApiSchema): OpenApiSchema {
-    this.schemas.set(name, schema);
-    return { $ref: this.#prefix + name };
+  /** A piece with one type that is not shared. */
+  pieceOf(name: string, schema: OpenApiSchema): OpenApiPiece {
+    return new OpenApiPiece({ [name]: this.#formed(schema) });
   }
 
-  #property(schema: Schema): OpenApiSchema {
+  #put(name: string, schema: OpenApiSchema, needs: ReadonlySet<string>): void {
+    const piece = this.pieceOf(name, schema);
+    this.#bytes += piece.json.length;
+    this.#types.set(name, { piece, needs });
+  }
+
+  #reference(name: string, { needs }: Writing): OpenApiSchema {
+    needs.add(name);
+    return this.referTo(name);
+  }
+
+  #property(schema: Schema, writing: Writing): OpenApiSchema {
     const scalar = SCALAR_TYPES[schema["x-kubernetes-int-or-string"] === true ? "int-or-string" : (schema.format ?? "")] ?? opaqueType(schema);
-    if (scalar !== undefined) return { allOf: [this.add(scalar.name, scalar.schema)], ...this.#annotations(schema, undefined) };
+    if (scalar !== undefined) return { allOf: [this.#reference(this.add(scalar.name, scalar.schema), writing)], ...this.#annotations(schema, undefined) };
     const type = namedType(schema);
-    if (type === undefined) return this.#inline(schema);
+    if (type === undefined) return this.#inline(schema, writing);
     const own = this.#annotations(schema, type);
+    const reference = this.#reference(this.write(type, writing.place), writing);
     // A reference beside other keys is not valid, so it is wrapped, as upstream wraps it.
-    return Object.keys(own).length === 0 ? this.reference(type) : { allOf: [this.reference(type)], ...own };
+    return Object.keys(own).length === 0 ? reference : { allOf: [reference], ...own };
   }
 
-  #inline(schema: Schema): OpenApiSchema {
+  #inline(schema: Schema, writing: Writing): OpenApiSchema {
     const out: Record<string, unknown> = { ...this.#annotations(schema, undefined) };
     if (schema.type !== undefined) out["type"] = schema.type;
     if (schema.format !== undefined) out["format"] = schema.format;
-    if (schema.items !== undefined) out["items"] = this.#property(schema.items);
-    if (typeof schema.additionalProperties === "object") out["additionalProperties"] = this.#property(schema.additionalProperties);
+    if (schema.items !== undefined) out["items"] = this.#property(schema.items, writing);
+    if (typeof schema.additionalProperties === "object") out["additionalProperties"] = this.#property(schema.additionalProperties, writing);
     if (Object.keys(schema.properties ?? {}).length > 0)
-      out["properties"] = Object.fromEntries(Object.entries(schema.properties ?? {}).map(([name, property]) => [name, this.#property(property)]));
+      out["properties"] = Object.fromEntries(Object.entries(schema.properties ?? {}).map(([name, property]) => [name, this.#property(property, writing)]));
     // The address of an object says its kind; a reference to another one has to.
     const isKind = schema["x-kubernetes-group-version-kind"] !== undefined;
     if (schema.required !== undefined && schema.required.length > 0)
@@ -232,13 +221,4 @@ export function namedType(schema: Schema): Schema | undefined {
     if (Object.hasOwn(current, "title") && Object.hasOwn(current, "properties")) return current as Schema;
   }
   return undefined;
-}
-
-/** `io.k8s.api.core`, `io.k8s.api.apps`; groups of our own are reversed as a whole. */
-function packageOf(group: string): string {
-  if (group === "") return "io.k8s.api.core";
-  const elsewhere = PACKAGES[group];
-  if (elsewhere !== undefined) return elsewhere;
-  if (!group.includes(".") || group.endsWith(".k8s.io")) return `io.k8s.api.${group.split(".")[0] ?? group}`;
-  return group.split(".").reverse().join(".");
 }

@@ -4,25 +4,56 @@ import { BinaryWriter } from "@bufbuild/protobuf/wire";
 type Json = Readonly<Record<string, unknown>>;
 type Write = (writer: BinaryWriter) => void;
 
+/** What stands in a document besides its paths and types. */
+export interface OpenApiV2Frame {
+  readonly swagger: string;
+  readonly info: Json;
+  readonly parameters: Json;
+  readonly securityDefinitions: Json;
+  readonly security: readonly Json[];
+}
+
+/** Some of a document's paths, encoded to stand beside others. */
+export function encodePaths(paths: Json): Buffer {
+  return encoded((writer) => named(writer, 2, paths, writePathItem));
+}
+
+/** Some of a document's types, encoded to stand beside others. */
+export function encodeDefinitions(definitions: Json): Buffer {
+  return encoded((writer) => named(writer, 1, definitions, writeSchema));
+}
+
 /** An OpenAPI 2 document in the protobuf form of gnostic's `openapi.v2` package, whose field numbers stand beside the fields below. */
-export function encodeOpenApiV2(document: Json): Buffer {
-  const writer = new BinaryWriter();
-  text(writer, 1, document["swagger"]);
-  nested(writer, 2, (info) => {
-    text(info, 1, object(document["info"])["title"]);
-    text(info, 2, object(document["info"])["version"]);
+export function encodeOpenApiV2(frame: OpenApiV2Frame, paths: readonly Buffer[], definitions: readonly Buffer[]): readonly Buffer[] {
+  const head = encoded((writer) => {
+    text(writer, 1, frame.swagger);
+    nested(writer, 2, (info) => {
+      text(info, 1, frame.info["title"]);
+      text(info, 2, frame.info["version"]);
+    });
   });
-  nested(writer, 8, (paths) => named(paths, 2, document["paths"], writePathItem));
-  nested(writer, 9, (definitions) => named(definitions, 1, document["definitions"], writeSchema));
-  nested(writer, 10, (parameters) => named(parameters, 1, document["parameters"], writeParameter));
-  // SecurityRequirement.additional_properties, each a name with a list of scopes.
-  for (const requirement of list(document["security"]).map(object)) nested(writer, 12, (item) => named(item, 1, requirement, () => undefined));
-  // SecurityDefinitionsItem.api_key_security
-  nested(writer, 13, (definitions) =>
-    named(definitions, 1, document["securityDefinitions"], (item, scheme) =>
-      nested(item, 2, (inner) => ["type", "name", "in", "description"].forEach((field, index) => text(inner, index + 1, scheme[field]))),
-    ),
-  );
+  const tail = encoded((writer) => {
+    nested(writer, 10, (parameters) => named(parameters, 1, frame.parameters, writeParameter));
+    // SecurityRequirement.additional_properties, each a name with a list of scopes.
+    for (const requirement of frame.security) nested(writer, 12, (item) => named(item, 1, requirement, () => undefined));
+    // SecurityDefinitionsItem.api_key_security
+    nested(writer, 13, (schemes) =>
+      named(schemes, 1, frame.securityDefinitions, (item, scheme) =>
+        nested(item, 2, (inner) => ["type", "name", "in", "description"].forEach((field, index) => text(inner, index + 1, scheme[field]))),
+      ),
+    );
+  });
+  return [head, opening(8, paths), ...paths, opening(9, definitions), ...definitions, tail];
+}
+
+/** What stands before the bytes of a nested message. */
+function opening(field: number, parts: readonly Buffer[]): Buffer {
+  return encoded((writer) => writer.tag(field, 2).uint32(parts.reduce((sum, part) => sum + part.length, 0)));
+}
+
+function encoded(write: (writer: BinaryWriter) => unknown): Buffer {
+  const writer = new BinaryWriter();
+  write(writer);
   return Buffer.from(writer.finish());
 }
 

@@ -1,5 +1,6 @@
 import { StatusError } from "../apimachinery/status-error.ts";
 import { withoutEndSlashes } from "../lib/end-slashes.ts";
+import type { PiecewiseBytes } from "../storage/list-json.ts";
 import { createLocalClient } from "../client/local-client.ts";
 import type { ApiServer } from "./api-server.ts";
 import { ensureStorageClass } from "./bootstrap.ts";
@@ -27,7 +28,7 @@ import { GIT_VERSION, versionInfo } from "./version.ts";
 export interface PathAnswer {
   readonly code: number;
   readonly contentType: string;
-  readonly body: Buffer;
+  readonly body: Buffer | PiecewiseBytes;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -146,12 +147,12 @@ function discoveryRoutes(discovery: Discovery): readonly Route[] {
 
 function openApiRoutes(openApi: OpenApi): readonly Route[] {
   return [
-    { method: "GET", path: "/openapi/v3", handle: () => ({ code: 200, contentType: JSON_TYPE, body: openApi.index().body }) },
+    { method: "GET", path: "/openapi/v3", handle: async () => ({ code: 200, contentType: JSON_TYPE, body: await openApi.index() }) },
     {
       method: "GET",
       path: "/openapi/v3/*",
-      handle(request, rest) {
-        const document = openApi.groupVersion(rest);
+      async handle(request, rest) {
+        const document = await openApi.groupVersion(rest);
         if (document === undefined) return undefined;
         const asked = request.query.get("hash");
         if (asked !== null && asked !== document.hash) {
@@ -159,7 +160,7 @@ function openApiRoutes(openApi: OpenApi): readonly Route[] {
         }
         // The hash is part of the address: what it names never changes.
         const caching: Record<string, string> = asked === null ? {} : { "cache-control": "public, immutable", expires: "Fri, 31 Dec 2100 00:00:00 GMT" };
-        return cachedAnswer(request, document, JSON_TYPE, caching);
+        return cachedAnswer(request, document.etag, JSON_TYPE, caching, document.body);
       },
     },
     {
@@ -171,8 +172,8 @@ function openApiRoutes(openApi: OpenApi): readonly Route[] {
         if (range === undefined)
           throw new StatusError("NotAcceptable", `406: Not Acceptable\n\nAvailable representations: ${JSON_TYPE}, ${OPENAPI_V2_PROTOBUF}`, {});
         const isProtobuf = range.type === OPENAPI_V2_PROTOBUF || range.type === OPENAPI_V2_PROTOBUF_OLD;
-        const document = isProtobuf ? await openApi.combinedProtobuf() : openApi.combined();
-        return cachedAnswer(request, document, isProtobuf ? OPENAPI_V2_PROTOBUF : JSON_TYPE);
+        const document = await (isProtobuf ? openApi.combinedProtobuf() : openApi.combined());
+        return cachedAnswer(request, document.etag, isProtobuf ? OPENAPI_V2_PROTOBUF : JSON_TYPE, {}, document.body);
       },
     },
   ];

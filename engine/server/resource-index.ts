@@ -8,9 +8,7 @@ export class ResourceIndex {
   #byAddress: ReadonlyMap<string, ResourceDefinition>;
   /** Custom kinds as they are stored, which may be in a version that is not served. */
   #stored: ReadonlyMap<string, ResourceDefinition> = new Map();
-  #groupVersions: ReadonlySet<string>;
-  /** Per `group/version`, when custom kinds of it changed last. */
-  readonly #changes = new Map<string, number>();
+  #byGroupVersion: ReadonlyMap<string, readonly ResourceDefinition[]>;
   readonly #arriving = new Set<Promise<unknown>>();
   #generation = 0;
 
@@ -18,7 +16,7 @@ export class ResourceIndex {
   constructor(stored: readonly ResourceDefinition[], virtual: readonly ResourceDefinition[]) {
     this.#all = this.#builtIn = [...stored, ...virtual];
     this.#byAddress = byAddress(this.#all);
-    this.#groupVersions = groupVersionsOf(this.#all);
+    this.#byGroupVersion = byGroupVersion(this.#all);
   }
 
   get all(): readonly ResourceDefinition[] {
@@ -28,11 +26,6 @@ export class ResourceIndex {
   /** Grows whenever the kinds change: what was made of them before is out of date. */
   get generation(): number {
     return this.#generation;
-  }
-
-  /** The same for the kinds of one group and version. */
-  generationOf(group: string, version: string): number {
-    return this.#changes.get(`${group}/${version}`) ?? 0;
   }
 
   find(resource: GroupVersionResource): ResourceDefinition | undefined {
@@ -57,7 +50,12 @@ export class ResourceIndex {
   }
 
   hasGroupVersion(group: string, version: string): boolean {
-    return this.#groupVersions.has(`${group}/${version}`);
+    return this.#byGroupVersion.has(`${group}/${version}`);
+  }
+
+  /** All kinds of a group and version. */
+  ofGroupVersion(group: string, version: string): readonly ResourceDefinition[] {
+    return this.#byGroupVersion.get(`${group}/${version}`) ?? [];
   }
 
   /** Replaces the kinds that users define; a built-in kind keeps its address. */
@@ -65,13 +63,10 @@ export class ResourceIndex {
     this.#stored = byAddress(stored);
     const builtIn = byAddress(this.#builtIn);
     const custom = definitions.filter((definition) => !builtIn.has(address(definition)));
-    const before = new Set(this.#all.slice(this.#builtIn.length));
     this.#generation++;
-    for (const definition of custom) if (!before.delete(definition)) this.#touch(definition);
-    for (const gone of before) this.#touch(gone);
     this.#all = [...this.#builtIn, ...custom];
     this.#byAddress = byAddress(this.#all);
-    this.#groupVersions = groupVersionsOf(this.#all);
+    this.#byGroupVersion = byGroupVersion(this.#all);
   }
 
   /** A kind whose objects are being read: who asks for kinds until then waits for it. */
@@ -84,18 +79,14 @@ export class ResourceIndex {
   settled(): Promise<unknown> | undefined {
     return this.#arriving.size > 0 ? Promise.allSettled(this.#arriving) : undefined;
   }
-
-  #touch({ group, version }: ResourceDefinition): void {
-    this.#changes.set(`${group}/${version}`, this.#generation);
-  }
 }
 
 function byAddress(definitions: readonly ResourceDefinition[]): ReadonlyMap<string, ResourceDefinition> {
   return new Map(definitions.map((definition) => [address(definition), definition]));
 }
 
-function groupVersionsOf(definitions: readonly ResourceDefinition[]): ReadonlySet<string> {
-  return new Set(definitions.map(({ group, version }) => `${group}/${version}`));
+function byGroupVersion(definitions: readonly ResourceDefinition[]): ReadonlyMap<string, readonly ResourceDefinition[]> {
+  return Map.groupBy(definitions, ({ group, version }) => `${group}/${version}`);
 }
 
 function address({ group, version, resource }: GroupVersionResource): string {

@@ -96,7 +96,8 @@ function drained(raw: RawResponse): Promise<void> {
   });
 }
 
-function wholeOf(body: Buffer | PiecewiseBytes): Buffer {
+/** All pieces as one. */
+export function wholeOf(body: Buffer | PiecewiseBytes): Buffer {
   return Buffer.isBuffer(body) ? body : Buffer.concat([...body], body.length);
 }
 

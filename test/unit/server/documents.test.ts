@@ -9,9 +9,10 @@ import { parseYamlDocuments } from "../../../engine/apimachinery/yaml.ts";
 import { loadSchema } from "../../../engine/resources/load-schema.ts";
 import { storageClassResource } from "../../../engine/resources/storage/storage-class.ts";
 import { bootstrapCluster } from "../../../engine/server/bootstrap.ts";
-import { withRemoteV2 } from "../../../engine/server/openapi-remote.ts";
-import { Paths } from "../../../engine/server/paths.ts";
+import { remoteV2 } from "../../../engine/server/openapi-remote.ts";
+import { Paths, type PathAnswer } from "../../../engine/server/paths.ts";
 import type { HttpRequest } from "../../../engine/server/http/http-request.ts";
+import { wholeOf } from "../../../engine/server/http/response.ts";
 import type { CustomResourceDefinition } from "../../../engine/resources/types.ts";
 import { cronTabs, establish } from "../../kit/custom-kinds.ts";
 import { adminUser, startTestApi, type TestApi } from "../../kit/test-api.ts";
@@ -28,8 +29,12 @@ afterAll(() => api.stop());
 async function get(target: string, headers: HttpRequest["headers"] = {}) {
   const url = new URL(target, "https://x");
   const answer = await paths.answer({ method: "GET", path: url.pathname, query: url.searchParams, headers, body: undefined, user: adminUser, signal: new AbortController().signal });
-  return answer && { ...answer, text: answer.body.toString("utf8") };
+  if (answer === undefined) return undefined;
+  const body = wholeOf(answer.body);
+  return { ...answer, body, text: body.toString("utf8") };
 }
+
+const textOf = (answer: PathAnswer | undefined) => (answer === undefined ? "{}" : wholeOf(answer.body).toString("utf8"));
 
 type Json = { readonly [key: string]: Json } & readonly Json[] & string;
 const json = async (target: string, headers?: HttpRequest["headers"]): Promise<Json> => JSON.parse((await get(target, headers))?.text ?? "null") as Json;
@@ -176,7 +181,7 @@ describe("OpenAPI", () => {
       user: { username: "ann", groups: [] },
       signal: new AbortController().signal,
     });
-    const { definitions, paths } = JSON.parse(answer?.body.toString("utf8") ?? "{}") as {
+    const { definitions, paths } = JSON.parse(textOf(answer)) as {
       definitions: Record<string, { properties: Record<string, unknown> }>;
       paths: Record<string, { get: { responses: Record<string, { schema: object }> } }>;
     };
@@ -298,7 +303,7 @@ describe("OpenAPI", () => {
     await using other = await startTestApi();
     const paths = new Paths({ server: other.server, isStarted: () => true });
     const ask = (path: string) => paths.answer({ method: "GET", path, query: new URLSearchParams(), headers: {}, body: undefined, user: adminUser, signal: new AbortController().signal });
-    const isListed = async () => (await ask("/openapi/v3"))?.body.toString("utf8").includes('"apis/stable-1.example.com/v1"');
+    const isListed = async () => textOf(await ask("/openapi/v3")).includes('"apis/stable-1.example.com/v1"');
     expect(await isListed()).toBe(false);
     await establish(other.client, {
       ...cronTabs(
@@ -310,7 +315,7 @@ describe("OpenAPI", () => {
     });
     expect(await isListed()).toBe(true);
     const answer = await ask("/openapi/v3/apis/stable-1.example.com/v1");
-    const document = JSON.parse(answer?.body.toString("utf8") ?? "{}") as {
+    const document = JSON.parse(textOf(answer)) as {
       paths: Record<string, Record<string, { operationId: string; requestBody?: { content: object }; parameters?: { name: string }[]; "x-kubernetes-group-version-kind": object }>>;
     };
     const items = Object.entries(document.paths).map(([at, { parameters: _parameters, ...methods }]) => [
@@ -344,7 +349,7 @@ describe("OpenAPI", () => {
     const paths = { "/apis/g.io/v1/things": [{ $ref: "#/parameters/constructor" }, { $ref: "#/definitions/constructor" }, { $ref: "#/definitions/valueOf" }] };
     const definitions = { valueOf: { type: "object" } };
     const body = Buffer.from(JSON.stringify({ paths, definitions }));
-    const merged = withRemoteV2({ paths: {}, definitions: {} }, { group: "g.io", version: "v1", documents: { openApiV2: { body } } } as never);
+    const merged = remoteV2({ group: "g.io", version: "v1", documents: { openApiV2: { body } } } as never, () => undefined);
     expect(merged).toEqual({ paths, definitions });
   });
 
@@ -361,9 +366,8 @@ describe("OpenAPI", () => {
       { parameters: { p: "x".repeat(100_000) }, paths: { "/apis/g.io/v1/x": Array.from({ length: 10_000 }, () => ({ $ref: "#/parameters/p" })) } },
     ],
   ])("of a server that describes itself by %s nothing is merged", (_what, document) => {
-    const parts = { paths: { "/a": {} }, definitions: { A: {} } };
     const body = Buffer.from(JSON.stringify(document));
-    expect(withRemoteV2(parts, { group: "g.io", version: "v1", documents: { openApiV2: { body } } } as never)).toEqual(parts);
+    expect(remoteV2({ group: "g.io", version: "v1", documents: { openApiV2: { body } } } as never, () => undefined)).toEqual({ paths: {}, definitions: {} });
   });
 
   test("what it says is required is what upstream says", async () => {
@@ -482,7 +486,7 @@ test("enumerations can be left out of OpenAPI, but for those of custom kinds", a
   await establish(other.client, cronTabs({ type: "object", properties: { spec: { type: "object", properties: { color: { type: "string", enum: ["red", "green"] } } } } }));
   const without = new Paths({ server: other.server, isStarted: () => true });
   const page = async (from: Paths, path: string) =>
-    (await from.answer({ method: "GET", path, query: new URLSearchParams(), headers: {}, body: undefined, user: adminUser, signal: new AbortController().signal }))?.body.toString("utf8") ?? "";
+    textOf(await from.answer({ method: "GET", path, query: new URLSearchParams(), headers: {}, body: undefined, user: adminUser, signal: new AbortController().signal }));
   for (const path of ["/openapi/v2", "/openapi/v3/api/v1", "/openapi/v3/apis/apps/v1"]) {
     expect(await page(paths, path)).toContain('"enum":["Always","IfNotPresent","Never"]');
     expect(await page(without, path)).not.toMatch(/"enum":\["(?!red)/);
