@@ -14,7 +14,7 @@ export interface Comparison {
   readonly removed: FieldSet;
 }
 
-/** Compares by the schema: atomic values as a whole, list items by their keys. A null is a value, as upstream has it. */
+/** Compares by the schema: atomic values as a whole, list items by their keys. A null is a value, and one with nothing in it, as upstream has it. */
 export function compareObjects(schema: Schema | undefined, before: unknown, after: unknown): Comparison {
   const walk = new Walk();
   walk.visit(schema, before, after);
@@ -50,14 +50,14 @@ class Walk {
       return;
     }
     // `#fits` has checked both.
-    if (shape.is === "map") this.#maps(shape, before as JsonMap | undefined, after as JsonMap | undefined);
-    else this.#items(shape, before as readonly unknown[] | undefined, after as readonly unknown[] | undefined);
+    if (shape.is === "map") this.#maps(shape, (before ?? undefined) as JsonMap | undefined, (after ?? undefined) as JsonMap | undefined);
+    else this.#items(shape, (before ?? undefined) as readonly unknown[] | undefined, (after ?? undefined) as readonly unknown[] | undefined);
     if (before === undefined) this.added.add(this.#path);
     else if (after === undefined) this.removed.add(this.#path);
   }
 
   #fits(shape: Shape, value: unknown): boolean {
-    return value === undefined || (shape.is === "map" ? isMap(value) : Array.isArray(value));
+    return value === undefined || value === null || (shape.is === "map" ? isMap(value) : Array.isArray(value));
   }
 
   #leaf(before: unknown, after: unknown): void {
@@ -132,7 +132,7 @@ function group(shape: ListShape, items: readonly unknown[] | undefined): Map<str
 }
 
 function isEmpty(value: unknown): boolean {
-  if (value === undefined) return true;
+  if (value === undefined || value === null) return true;
   if (Array.isArray(value)) return value.length === 0;
   for (const _ in value as object) return false; // a map: `#fits` has checked it
   return true;

@@ -9,39 +9,49 @@ type JsonMap = Readonly<Record<string, unknown>>;
 type ListShape = Extract<Shape, { is: "set" | "keyed" }>;
 
 /**
+ * What a merge makes of atomic values that the live object has with defaults filled in, as the apiVersion of a fieldRef: they are
+ * `kept`, as the defaults would come back, or become what the intent `says`, which is what other managers see of it.
+ */
+export interface DefaultedValues {
+  readonly are: "kept" | "said";
+  /** Whether there were any. */
+  met: boolean;
+}
+
+/**
  * The intent laid over a live value: what the intent states wins, everything else stays. Returns the live value itself when
  * nothing changes. Null takes a leaf away, unless the schema allows null; over a map or list with content it says nothing.
  */
-export function mergeIntent(schema: Schema | undefined, live: unknown, intent: unknown): unknown {
+export function mergeIntent(schema: Schema | undefined, live: unknown, intent: unknown, defaulted: DefaultedValues): unknown {
   if (intent === undefined || live === intent) return live;
   const shape = shapeOf(schema, intent);
   switch (shape.is) {
     case "leaf":
-      return jsonEqual(live, intent) || isDefaulted(schema, live, intent) ? live : intent;
+      if (jsonEqual(live, intent)) return live;
+      if (defaulted.are === "said" || !isDefaulted(schema, live, intent)) return intent;
+      defaulted.met = true;
+      return live;
     case "map":
-      if (isMap(intent)) return mergeMaps(shape, isMap(live) ? live : undefined, intent);
+      if (isMap(intent)) return mergeMaps(shape, isMap(live) ? live : undefined, intent, defaulted);
       return intent === null && isMap(live) && Object.keys(live).length > 0 ? live : intent;
     default:
-      if (Array.isArray(intent)) return mergeItems(shape, Array.isArray(live) ? live : undefined, intent);
+      if (Array.isArray(intent)) return mergeItems(shape, Array.isArray(live) ? live : undefined, intent, defaulted);
       return intent === null && Array.isArray(live) && live.length > 0 ? live : intent;
   }
 }
 
-/**
- * Whether the live value is the intent with defaults filled in, as in the apiVersion of a fieldRef: an atomic value that only
- * grew by defaults is no difference, neither to write nor to argue about.
- */
+/** Whether the live value is the intent with defaults filled in. */
 function isDefaulted(schema: Schema | undefined, live: unknown, intent: unknown): boolean {
   if (schema === undefined || live === undefined || intent === null || typeof intent !== "object") return false;
   return jsonEqual(live, conform(schema, intent, { defaults: true, prune: false }).value);
 }
 
-function mergeMaps(shape: MapShape, live: JsonMap | undefined, intent: JsonMap): JsonMap {
+function mergeMaps(shape: MapShape, live: JsonMap | undefined, intent: JsonMap, defaulted: DefaultedValues): JsonMap {
   let result: Record<string, unknown> | undefined;
   for (const key in intent) {
     const schema = schemaOfKey(shape, key);
     const before = live !== undefined && Object.hasOwn(live, key) ? live[key] : undefined;
-    let value = mergeIntent(schema, before, intent[key]);
+    let value = mergeIntent(schema, before, intent[key], defaulted);
     // Of a text in a map of texts a null makes an empty one, as Go reads it.
     const isTextOfMap = !shape.properties.has(key) && schema?.type === "string" && schema.format === undefined;
     if (value === null && schema !== undefined && schema.nullable === undefined && !isTextOfMap) value = undefined;
@@ -85,10 +95,10 @@ function indexItems(shape: ListShape, items: readonly unknown[]): IndexedItems {
  * Items are joined by their element. The intent's order holds among its own items; items that only the live list has keep
  * their place before the intent's item that follows them, as upstream places them.
  */
-function mergeItems(shape: ListShape, live: readonly unknown[] | undefined, intent: readonly unknown[]): readonly unknown[] {
+function mergeItems(shape: ListShape, live: readonly unknown[] | undefined, intent: readonly unknown[], defaulted: DefaultedValues): readonly unknown[] {
   const itemSchema = shape.is === "keyed" ? shape.item : undefined;
   if (live === undefined || live.length === 0) {
-    const items = intent.map((item) => mergeIntent(itemSchema, undefined, item));
+    const items = intent.map((item) => mergeIntent(itemSchema, undefined, item, defaulted));
     if (live !== undefined && intent.length === 0) return live;
     return items.every((item, i) => item === intent[i]) ? intent : items;
   }
@@ -108,7 +118,7 @@ function mergeItems(shape: ListShape, live: readonly unknown[] | undefined, inte
   for (let r = 0; r < intent.length; r++) {
     const element = right.elements[r];
     passUntil(shared[nextShared]); // all of them, once nothing shared is left
-    out.push(element === undefined ? intent[r] : mergeIntent(itemSchema, left.byElement.get(element), intent[r]));
+    out.push(element === undefined ? intent[r] : mergeIntent(itemSchema, left.byElement.get(element), intent[r], defaulted));
     if (nextShared < shared.length && element === shared[nextShared]) {
       nextShared += 1;
       l += 1;

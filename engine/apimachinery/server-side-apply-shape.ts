@@ -66,11 +66,16 @@ export function itemElement(shape: Extract<Shape, { is: "set" | "keyed" }>, item
 
 function computeShape(schema: Schema): Shape {
   if (schema.type === "array") return listShape(schema);
-  if (schema.type !== "object" || schema["x-kubernetes-map-type"] === "atomic") return LEAF;
+  if (schema.type !== "object" || schema["x-kubernetes-map-type"] === "atomic" || isRaw(schema)) return LEAF;
   const properties = new Map(Object.entries(schema.properties ?? {}));
   const values = typeof schema.additionalProperties === "object" ? schema.additionalProperties : undefined;
   const isOpen = schema["x-kubernetes-preserve-unknown-fields"] === true || schema.additionalProperties === true || values !== undefined;
   return { is: "map", properties, values, isClosed: properties.size > 0 && !isOpen, alwaysWritten: alwaysWrittenFields(schema, properties) };
+}
+
+/** What Kubernetes' own types hold as JSON of any shape is one unit; of what users define it is fields. */
+function isRaw(schema: Schema): boolean {
+  return schema["x-kubernetes-preserve-unknown-fields"] === true && schema.properties === undefined && schema["x-protobuf-tag"] !== undefined;
 }
 
 function listShape(schema: Schema): Shape {
@@ -127,6 +132,7 @@ const ALWAYS_WRITTEN: ReadonlySet<string> = new Set([
   "NodeStatus.daemonEndpoints",
   "NodeStatus.nodeInfo",
   "NodeDaemonEndpoints.kubeletEndpoint",
+  "NetworkPolicySpec.podSelector",
   "Event.source",
   "Event.deprecatedSource",
   "VolumeAttachmentSpec.source",
@@ -195,7 +201,7 @@ function alwaysWrittenFields(schema: Schema, properties: ReadonlyMap<string, Sch
       continue;
     }
     const isListed = ALWAYS_WRITTEN.has(`${schema.title ?? ""}.${name}`);
-    const isStruct = property.type === "object" && property.properties !== undefined && property["x-kubernetes-map-type"] !== "atomic";
+    const isStruct = property.type === "object" && property.properties !== undefined;
     if (isStruct && (isListed || (isKind && (name === "spec" || name === "status")))) fields.set(name, NO_FIELDS);
     else if (isListed && property.type === "array") fields.set(name, NO_ITEMS);
   }
@@ -205,8 +211,7 @@ function alwaysWrittenFields(schema: Schema, properties: ReadonlyMap<string, Sch
 /** What Go has no way to leave out is there with its zero, whoever is the first to write what it is in. */
 function isRequiredScalar({ required = [] }: Schema, name: string, property: Schema): boolean {
   return (
-    required.includes(name) &&
-    property.default === undefined &&
+    (required.includes(name) ? property.default === undefined : property.default !== undefined && property.default === zeroOf(property)) &&
     property["x-protobuf-presence"] !== true &&
     zeroOf(property) !== undefined &&
     zeroOf(property) !== null

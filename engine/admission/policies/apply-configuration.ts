@@ -19,7 +19,7 @@ export function applyConfiguration(schema: Schema, object: KubeObject, value: un
   const atomics = findAtomics(schema, intent, "");
   if (atomics.length > 0)
     throw new Error(`error applying patch: invalid ApplyConfiguration: may not mutate atomic arrays, maps or structs: ${atomics.join(", ")}`);
-  return mergeIntent(schema, object, intent);
+  return mergeIntent(schema, object, intent, { are: "kept", met: false });
 }
 
 /** Whether each part that was made with a type name has the name of its own place. Throws when one has not. */

@@ -353,7 +353,10 @@ describe("server-side apply by schema", () => {
     const created = applyServerSide({ schema: deploymentSchema, live: undefined, intent, manager: "a", force: false, apiVersion: "apps/v1", nowText: T1 });
     const live = stored({ ...created, spec: template({ fieldPath: "metadata.name", apiVersion: "v1" }) } as KubeObject);
     expect(applyServerSide({ schema: deploymentSchema, live, intent, manager: "a", force: false, apiVersion: "apps/v1", nowText: T2 })).toBe(live);
-    expect(spec(apply(live, "b", intent))).toEqual(spec(live));
+    expect(failure(() => apply(live, "b", intent)).message).toContain('.spec.template.spec.containers[name="app"].env[name="A"].valueFrom.fieldRef');
+    const taken = apply(live, "b", intent, { force: true });
+    expect(spec(taken)).toEqual(spec(live));
+    expect(JSON.stringify(owners(taken)["Apply a"])).not.toContain("fieldRef");
   });
 
   test("keeps a map empty that its owner wanted so, after others' fields in it went", () => {

@@ -267,3 +267,19 @@ test("nobody owns a definition's names or a template's devices by what is set in
     ),
   ).toBe('{"f:spec":{"f:spec":{"f:devices":{"f:requests":{}}}}}');
 });
+
+test.each<[string, string, Loose, unknown]>([
+  [
+    "a list by keys that would be null otherwise: its items, not the list",
+    "storage.k8s.io/v1/csi-node.yaml",
+    { spec: { drivers: [{ name: "d", nodeID: "i", topologyKeys: null }] } },
+    { "f:spec": { "f:drivers": { 'k:{"name":"d"}': { ".": {}, "f:name": {}, "f:nodeID": {}, "f:topologyKeys": {} } } } },
+  ],
+  ["an empty list that would be null otherwise", "discovery.k8s.io/v1/endpoint-slice.yaml", { addressType: "IPv4", endpoints: [] }, { "f:addressType": {}, "f:endpoints": {} }],
+  ["no zero that Go writes without being told", "core/v1/event.yaml", { reason: "R", reportingComponent: "", reportingInstance: "" }, { "f:reason": {} }],
+  ["JSON of any shape as one", "apps/v1/controller-revision.yaml", { data: { spec: { a: 1 } }, revision: 2 }, { "f:data": {}, "f:revision": {} }],
+  ["no empty selector that is there in any case", "networking.k8s.io/v1/network-policy.yaml", { spec: { podSelector: {}, policyTypes: ["Egress"] } }, { "f:spec": { "f:policyTypes": {} } }],
+])("who creates owns %s", (_what, file, content, expected) => {
+  const made = deepFreeze({ apiVersion: "g/v1", kind: "K", metadata: { name: "x" }, ...content } as KubeObject);
+  expect(fieldsOf(track(undefined, made, { schema: loadSchema(file) }), "m")).toEqual(expected);
+});
