@@ -5,7 +5,7 @@ import { StatusError } from "../apimachinery/status-error.ts";
 import { randomSuffix, type Random } from "../lib/random.ts";
 import type { ResourceDefinition } from "../resources/define-resource.ts";
 import { withoutDisabledFields } from "../resources/disabled-fields.ts";
-import { withStrategyDefaults } from "./decode-object.ts";
+import { withParts, withStrategyDefaults } from "./decode-object.ts";
 import { validateCreate } from "./validate-object.ts";
 
 export interface CreateContext {
@@ -39,7 +39,7 @@ export function beforeCreate<T extends KubeObject>(
     resourceVersion: undefined,
     ...(definition.namespaced ? {} : { namespace: undefined }),
   });
-  const defaulted = withStrategyDefaults(definition, withoutDisabledFields(definition, owned, undefined, disabled));
+  const defaulted = withStrategyDefaults(definition, withParts(definition, withoutDisabledFields(definition, owned, undefined, disabled)));
   const prepared = strategy.prepareForCreate?.(defaulted) ?? defaulted;
   validateCreate(definition, prepared, disabled);
   return prepared;

@@ -76,7 +76,8 @@ function withGarbageCollectionFinalizers<T extends KubeObject>({ strategy }: Res
   const finalizers = object.metadata.finalizers ?? [];
   const isSaid = finalizers.includes(ORPHAN_FINALIZER) || finalizers.includes(FOREGROUND_FINALIZER);
   const policy = propagationPolicy ?? (isSaid || strategy.orphansByDefault === undefined ? undefined : "Orphan");
-  const wants = (finalizer: string, name: string) => (policy === undefined ? finalizers.includes(finalizer) : policy === name);
+  const wants = (finalizer: string, name: string) =>
+    strategy.hasNoDependents !== true && (policy === undefined ? finalizers.includes(finalizer) : policy === name);
   const others = finalizers.filter((name) => name !== ORPHAN_FINALIZER && name !== FOREGROUND_FINALIZER);
   const next = [
     ...others,

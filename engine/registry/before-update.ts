@@ -7,7 +7,7 @@ import { jsonEqual } from "../lib/freeze.ts";
 import { ALL_METADATA, type ObjectPart, type ResourceDefinition, type StatusKept } from "../resources/define-resource.ts";
 import { withoutDisabledFields } from "../resources/disabled-fields.ts";
 import { VERSION_MAX } from "./before-create.ts";
-import { withStrategyDefaults } from "./decode-object.ts";
+import { withParts, withStrategyDefaults } from "./decode-object.ts";
 import { validateUpdate, withServerMetadata } from "./validate-object.ts";
 
 /**
@@ -94,7 +94,7 @@ export function beforeUpdate<T extends KubeObject>(
   const isStatus = subresource === "status";
   const part = partOf(definition, subresource);
   const kept = withServerMetadata(scopeToSubresource(definition, object, old, subresource), old);
-  const defaulted = withStrategyDefaults(definition, withoutDisabledFields(definition, kept, old, disabled));
+  const defaulted = withStrategyDefaults(definition, withParts(definition, withoutDisabledFields(definition, kept, old, disabled)));
   const prepare = part !== undefined ? undefined : isStatus ? strategy.prepareForStatusUpdate : strategy.prepareForUpdate;
   const unstamped = prepare?.(defaulted, old) ?? defaulted;
   const prepared = strategy.withTimes?.(unstamped, old, nowText) ?? unstamped;
@@ -111,6 +111,8 @@ export function beforeUpdate<T extends KubeObject>(
  * from the schema: the status in the object itself, and in its parts.
  */
 export function resetFieldsOf(definition: ResourceDefinition, subresource: string | undefined): readonly (readonly string[])[] | undefined {
+  const stated = definition.strategy.unownable?.[subresource ?? ""];
+  if (stated !== undefined) return stated;
   if (subresource !== "status") return definition.content === undefined ? undefined : hasStatus(definition) ? [["status"]] : [];
   const kept = statusKeeps(definition);
   return [["spec"], ...(kept.length === ALL_METADATA.length ? [["metadata"]] : kept.map((field) => ["metadata", field]))];

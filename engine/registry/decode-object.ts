@@ -113,6 +113,18 @@ export function withStrategyDefaults<T extends KubeObject>(kind: Pick<Decodable<
   return kind.strategy?.setDefaults?.(object) ?? object;
 }
 
+/** What is wanted and how it is are parts of every object of Kubernetes' own kinds that have them, with their defaults where nobody has written them. */
+export function withParts<T extends KubeObject>({ content, schema }: Pick<Decodable<T>, "content" | "schema">, object: T): T {
+  if (content !== undefined) return object;
+  let whole: T = object;
+  for (const name of ["spec", "status"] as const) {
+    const part = schema.properties?.[name];
+    if (part?.properties === undefined || part["x-protobuf-tag"] === undefined || (object as Readonly<Record<string, unknown>>)[name] !== undefined) continue; // any JSON object has names
+    whole = { ...whole, [name]: conform(part, {}, { defaults: true, prune: false }).value };
+  }
+  return whole;
+}
+
 /** No kind of ours has nearly as many fields at the top. To copy a hundred thousand takes seconds; that they are unknown, the first ones say. */
 function withFewFields(schema: Schema, source: Record<string, unknown>): Record<string, unknown> {
   let count = 0;

@@ -86,6 +86,8 @@ export function storedForm<T extends KubeObject, S extends KubeObject>(form: Sto
 export interface Strategy<T extends KubeObject> extends Omit<MetadataRules, "namespaced"> {
   /** Whether metadata.generation counts spec changes; ConfigMap, Secret, Service, Node and their like do not. */
   readonly hasGeneration?: boolean;
+  /** By address ("" for the object itself, or a part's name) the fields that nobody can own through it, where they are others than usual. */
+  readonly unownable?: Readonly<Record<string, readonly (readonly string[])[]>>;
   /** PUT to a missing name creates it (Lease, Node's like); otherwise 404. */
   readonly createOnUpdate?: boolean;
   /** PUT without resourceVersion is accepted; true for most built-ins (the default). */
@@ -111,6 +113,8 @@ export interface Strategy<T extends KubeObject> extends Omit<MetadataRules, "nam
    * warning if there is one.
    */
   readonly orphansByDefault?: { readonly warning?: string };
+  /** Whether nothing ever depends on objects of the kind: no delete of one waits for dependents or leaves them behind, whoever asks. */
+  readonly hasNoDependents?: boolean;
   /** Why the object of this name is never deleted by itself; undefined when it may be. */
   readonly refuseDelete?: (name: string) => string | undefined;
   /** What a deletion adds before it is planned, such as a finalizer. */

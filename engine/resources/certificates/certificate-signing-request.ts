@@ -62,6 +62,8 @@ export const certificateSigningRequestResource = defineResource<CertificateSigni
   strategy: {
     metadataOnUpdate: "both",
     nameRule: "pathSegment",
+    // What is asked for is asked once, so nobody is said to own it; the two decisions are made at addresses of their own.
+    unownable: { "": [["spec"], ["status"]], status: [["spec"], ["status", "conditions"]], approval: [["spec"], ["status", "certificate"]] },
     // Nobody creates a request that is approved already.
     prepareForCreate: ({ status: _status, ...request }) => ({ ...request, status: {} }),
     prepareForUpdate: (request, old) => ({ ...request, spec: old.spec, ...(old.status === undefined ? {} : { status: old.status }) }),

@@ -29,7 +29,7 @@ export const eventResource = defineResource<CoreEvent>({
   namespaced: true,
   shortNames: ["ev"],
   schema: () => loadSchema("core/v1/event.yaml"),
-  strategy: { metadataOnUpdate: "none", anyFinalizers: true, createOnUpdate: true, nameRule: "pathSegment", validate: validateEvent },
+  strategy: { metadataOnUpdate: "none", anyFinalizers: true, createOnUpdate: true, hasNoDependents: true, nameRule: "pathSegment", validate: validateEvent },
   columns: [
     column("Last Seen", "Time since it happened last.", (event, now) => ageSince(lastSeen(event), now)),
     column("Type", "Normal or Warning.", (event) => event.type ?? ""),

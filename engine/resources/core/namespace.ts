@@ -20,6 +20,7 @@ export const namespaceResource = defineResource<Namespace>({
     setDefaults: (namespace) => ({
       ...namespace,
       metadata: { ...namespace.metadata, labels: { ...namespace.metadata.labels, "kubernetes.io/metadata.name": namespace.metadata.name ?? "" } },
+      ...(namespace.status === undefined || namespace.status.phase ? {} : { status: { ...namespace.status, phase: "Active" } }),
     }),
     prepareForCreate: (namespace) => {
       // The "kubernetes" finalizer keeps a deleted namespace until everything in it is gone.

@@ -17,6 +17,7 @@ export const persistentVolumeClaimResource = defineResource<PersistentVolumeClai
   schema: () => loadSchema("core/v1/persistent-volume-claim.yaml"),
   strategy: {
     metadataOnUpdate: "both",
+    setDefaults: (claim) => (claim.status === undefined || claim.status.phase ? claim : { ...claim, status: { ...claim.status, phase: "Pending" } }),
     prepareForCreate: (claim) => ({ ...withSpec(claim), status: { phase: "Pending" } }),
     prepareForUpdate: withSpec,
     validate: (claim) => validateClaimSpec(claim.spec ?? {}, "spec"),

@@ -17,6 +17,7 @@ export const persistentVolumeResource = defineResource<PersistentVolume>({
   schema: () => loadSchema("core/v1/persistent-volume.yaml"),
   strategy: {
     metadataOnUpdate: "both",
+    setDefaults: withDefaults,
     prepareForCreate: (volume) => ({
       ...volume,
       status: { phase: "Pending", ...(volume.metadata.creationTimestamp === undefined ? {} : { lastPhaseTransitionTime: volume.metadata.creationTimestamp }) },
@@ -60,6 +61,18 @@ export const persistentVolumeResource = defineResource<PersistentVolume>({
     { name: "VolumeMode", type: "string", priority: 1, description: "File system or raw device.", cell: (volume) => volume.spec?.volumeMode ?? "<unset>" },
   ],
 });
+
+/** Of volumes that have no object of their own the spec is as it was written, so its schema has no defaults. */
+function withDefaults(volume: PersistentVolume): PersistentVolume {
+  const { spec, status } = volume;
+  return {
+    ...volume,
+    ...(spec === undefined
+      ? {}
+      : { spec: { ...spec, persistentVolumeReclaimPolicy: spec.persistentVolumeReclaimPolicy || "Retain", volumeMode: spec.volumeMode ?? "Filesystem" } }),
+    ...(status === undefined || status.phase ? {} : { status: { ...status, phase: "Pending" } }),
+  };
+}
 
 /** The class a volume belongs to, by the field or by the annotation of old. */
 export function volumeClassName(volume: PersistentVolume): string {

@@ -16,6 +16,7 @@ export const eventsV1EventResource = defineResource<EventsV1Event>({
   storedAs: storedForm({ definition: eventResource, fromStored: fromCore, toStored: toCore }),
   strategy: {
     createOnUpdate: true,
+    hasNoDependents: true,
     validate: (event) => validateEvent(toCore(event)),
     validateNew: (event) => validateStrictly(toCore(event)),
     validateUpdate: (event, old) => validateContinuation(toCore(event), toCore(old)),

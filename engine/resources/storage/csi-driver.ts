@@ -29,7 +29,7 @@ export const csiDriverResource = defineResource<CSIDriver>({
     validate: validateDriver,
     warnings: ({ spec }, old) => {
       const isUnsaid = (spec.tokenRequests ?? []).length > 0 && spec.serviceAccountTokenInSecrets === undefined;
-      return isUnsaid && old === undefined
+      return isUnsaid && !jsonEqual(spec.tokenRequests, old?.spec.tokenRequests)
         ? [
             "spec.serviceAccountTokenInSecrets is unset; if supported by this CSI driver, set to true to prevent possible logging of tokens in volume attributes",
           ]

@@ -3,7 +3,7 @@ import { formatApiVersion } from "../../apimachinery/group-version.ts";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { withOwnersOnce } from "../../apimachinery/owner-references.ts";
 import { trackUpdate } from "../../apimachinery/server-side-apply.ts";
-import { alreadyExists, hasReason } from "../../apimachinery/status-error.ts";
+import { alreadyExists, hasReason, StatusError } from "../../apimachinery/status-error.ts";
 import type { AdmissionAttributes } from "../../admission/admission.ts";
 import { beforeCreate, requireNoVersion } from "../../registry/before-create.ts";
 import { resetFieldsOf } from "../../registry/before-update.ts";
@@ -79,10 +79,18 @@ export async function createPrepared(exchange: Exchange<RequestOf<"create" | "up
       return objectResult(201, encoded, definition.strategy.warnings?.(encoded.object));
     } catch (error) {
       const isGenerated = !object.metadata.name && object.metadata.generateName;
-      if (!hasReason(error, "AlreadyExists") || !isGenerated || tries === GENERATED_NAME_TRIES_MAX) throw error;
+      if (!hasReason(error, "AlreadyExists")) throw error;
+      if (!isGenerated || tries === GENERATED_NAME_TRIES_MAX) throw await sayingWhetherItGoes(exchange, admitted, error);
       parts.logger.debug("generated name is taken, trying another", { resource: definition.resource, namespace: request.namespace });
     }
   }
+}
+
+/** Who finds the name taken by an object that is about to go may just wait. */
+async function sayingWhetherItGoes({ definition, parts }: Exchange, { metadata }: KubeObject, error: StatusError): Promise<StatusError> {
+  const there = await parts.store.get(definition, metadata.namespace ?? "", metadata.name ?? "");
+  if (there?.object.metadata.deletionTimestamp === undefined) return error;
+  return StatusError.from({ ...error.status, message: `object is being deleted: ${error.message}` });
 }
 
 async function store(exchange: Exchange<RequestOf<"create" | "update" | "patch">>, admitted: KubeObject, claimTries: number): Promise<EncodedObject> {

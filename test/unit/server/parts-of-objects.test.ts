@@ -1,0 +1,89 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createSigningRequest } from "../../../engine/auth/certificates.ts";
+import { certificateSigningRequestResource } from "../../../engine/resources/certificates/certificate-signing-request.ts";
+import { eventResource } from "../../../engine/resources/core/event.ts";
+import { nodeResource } from "../../../engine/resources/core/node.ts";
+import { persistentVolumeClaimResource } from "../../../engine/resources/core/persistent-volume-claim.ts";
+import { podResource } from "../../../engine/resources/core/pod.ts";
+import { csiDriverResource } from "../../../engine/resources/storage/csi-driver.ts";
+import { volumeAttachmentResource } from "../../../engine/resources/storage/volume-attachment.ts";
+import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
+import type { CertificateSigningRequest, CoreEvent, CSIDriver, Node, PersistentVolumeClaim, Pod, VolumeAttachment } from "../../../engine/resources/types.ts";
+import { failure } from "../../kit/failure.ts";
+import { createTestNamespace, startTestApi, type TestApi } from "../../kit/test-api.ts";
+
+let api: TestApi;
+beforeAll(async () => {
+  api = await startTestApi();
+  await createTestNamespace(api.client, "shop");
+});
+afterAll(() => api.stop());
+
+const without = (object: KubeObject, part: "spec" | "status"): KubeObject => Object.fromEntries(Object.entries(object).filter(([name]) => name !== part)) as unknown as KubeObject;
+
+describe("what a PUT leaves out is there all the same", () => {
+  test("the spec of an object, empty", async () => {
+    const nodes = api.client.for(nodeResource);
+    const node = await nodes.create({ apiVersion: "v1", kind: "Node", metadata: { name: "bare" }, spec: { unschedulable: true } } as Node);
+    expect((await nodes.update(without(node, "spec") as Node)).spec).toEqual({});
+  });
+
+  test("its status, with its defaults", async () => {
+    const attachments = api.client.for(volumeAttachmentResource);
+    const attachment = await attachments.create({
+      apiVersion: "storage.k8s.io/v1",
+      kind: "VolumeAttachment",
+      metadata: { name: "a" },
+      spec: { attacher: "disks.example.com", nodeName: "n1", source: { persistentVolumeName: "v" } },
+    } as VolumeAttachment);
+    expect((await attachments.updateSubresource(without(attachment, "status") as VolumeAttachment, "status")).status).toEqual({ attached: false });
+    const claims = api.client.for(persistentVolumeClaimResource);
+    const claim = await claims.create({
+      apiVersion: "v1",
+      kind: "PersistentVolumeClaim",
+      metadata: { name: "c", namespace: "shop" },
+      spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Gi" } } },
+    } as PersistentVolumeClaim);
+    expect((await claims.updateSubresource({ ...claim, status: {} }, "status")).status).toEqual({ phase: "Pending" });
+  });
+});
+
+test("the spec of a volume that has no object of its own stays as it was written", async () => {
+  const inlineVolumeSpec = { accessModes: ["ReadWriteOnce"], csi: { driver: "disks.example.com", volumeHandle: "h" } };
+  const attachment = { apiVersion: "storage.k8s.io/v1", kind: "VolumeAttachment", metadata: { name: "inline" }, spec: { attacher: "disks.example.com", nodeName: "n1", source: { inlineVolumeSpec } } };
+  expect((await api.client.for(volumeAttachmentResource).create(attachment as VolumeAttachment)).spec.source.inlineVolumeSpec).toEqual(inlineVolumeSpec);
+});
+
+test("who makes a signing request owns nothing of what it asks for", async () => {
+  const { request } = await createSigningRequest("jane");
+  const asked = {
+    apiVersion: "certificates.k8s.io/v1",
+    kind: "CertificateSigningRequest",
+    metadata: { name: "r", labels: { a: "b" } },
+    spec: { request: Buffer.from(request).toString("base64"), signerName: "example.com/s", usages: ["client auth"] },
+  };
+  const made = await api.client.for(certificateSigningRequestResource).create(asked as CertificateSigningRequest);
+  expect(made.metadata.managedFields?.map(({ fieldsV1 }) => Object.keys(fieldsV1 ?? {}))).toEqual([["f:metadata"]]);
+});
+
+test("nothing waits for what depends on an event", async () => {
+  const events = api.client.for(eventResource);
+  await events.create({ apiVersion: "v1", kind: "Event", metadata: { name: "e", namespace: "shop" }, involvedObject: { namespace: "shop" }, reason: "R" } as CoreEvent);
+  await events.delete("shop", "e", { propagationPolicy: "Foreground" });
+  expect((await failure(events.get("shop", "e"))).reason).toBe("NotFound");
+});
+
+test("who wants a name that is about to be free is told so", async () => {
+  const pods = api.client.for(podResource);
+  const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "p", namespace: "shop", finalizers: ["example.com/hold"] }, spec: { containers: [{ name: "c", image: "i" }] } } as Pod;
+  await pods.create(pod);
+  expect((await failure(pods.create(pod))).message).toBe('pods "p" already exists');
+  await pods.delete("shop", "p", { gracePeriodSeconds: 0 });
+  for (const dryRun of [false, true]) expect((await failure(pods.create(pod, { dryRun }))).message).toBe('object is being deleted: pods "p" already exists');
+});
+
+test("a driver's tokens are warned of when they change, not with every write", () => {
+  const driver = (audience: string): CSIDriver => ({ apiVersion: "storage.k8s.io/v1", kind: "CSIDriver", metadata: { name: "d" }, spec: { tokenRequests: [{ audience }] } });
+  const warnings = csiDriverResource.strategy.warnings;
+  expect([warnings?.(driver("a")), warnings?.(driver("a"), driver("a")), warnings?.(driver("a"), driver("b"))].map((list) => list?.length)).toEqual([1, 0, 1]);
+});
