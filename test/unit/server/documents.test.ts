@@ -340,7 +340,7 @@ describe("OpenAPI", () => {
       definitions: {},
       parameters: { "limit-a1": { name: "limit", in: "query", type: "integer" } },
     };
-    const { paths: merged } = withRemoteV2({ paths: {}, definitions: {} }, { group: "g.io", version: "v1", documents: { openApiV2: { body: Buffer.from(JSON.stringify(document)) } } as never });
+    const { paths: merged } = remoteV2({ group: "g.io", version: "v1", documents: { openApiV2: { body: Buffer.from(JSON.stringify(document)) } } as never }, () => undefined);
     const [limit] = [{ name: "limit", in: "query", type: "integer" }];
     expect(merged).toEqual({ "/apis/g.io/v1/things": { get: { operationId: "x", parameters: [limit] }, parameters: [limit] } });
   });
