@@ -143,7 +143,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
     pulls: new Limiter(config.serializeImagePulls === true ? 1 : (config.maxParallelImagePulls ?? STARTS_MAX)),
     syncMs: config.syncFrequency,
     restartMaxMs: config.maxContainerRestartPeriod,
-    sources: (_pod, podIps) => sources(podIps),
+    sources: (podIps, content) => sources(podIps, content),
     servicesKnown: (waiting) => services.waitForSync(waiting),
     runtimeHandler: (pod) => runtimeHandlerOf(client, pod),
     limitPod: (pod, onlyRaise) => limitCgroup(podCgroup(pod, settings), computePodLimits(pod, config.podMaxPids, settings.hugePageSizes), onlyRaise),

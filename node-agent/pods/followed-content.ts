@@ -1,4 +1,5 @@
 import type { Client } from "../../engine/client/client.ts";
+import type { Informer } from "../../engine/client/informer.ts";
 import type { InformerFactory, Selection } from "../../engine/client/informer-factory.ts";
 import { configMapResource } from "../../engine/resources/core/config-map.ts";
 import { secretResource } from "../../engine/resources/core/secret.ts";
@@ -12,6 +13,9 @@ interface ContentName {
   readonly name: string;
 }
 
+/** `fresh` is as the API has it now; `followed` is as the last news of it say, if it is followed: nobody is asked then. */
+export type ContentAge = "fresh" | "followed";
+
 interface FollowedContentOptions {
   readonly client: Client;
   readonly informers: InformerFactory;
@@ -20,27 +24,41 @@ interface FollowedContentOptions {
   readonly onChange: (content: Content) => void;
 }
 
+interface Followed extends ContentName {
+  readonly informer: Informer<ConfigMap> | Informer<Secret>;
+  /** The newest that was read: news may be late, and what a volume shows does not go back. */
+  revision: number;
+}
+
 /**
- * ConfigMaps and Secrets that pods take things from: always read fresh, and followed for as long as a pod of this node shows them in a volume.
- * A node may not watch what none of its pods needs: such a watch would be refused, and tried again for as long as the agent runs.
+ * ConfigMaps and Secrets that pods take things from: followed for as long as a pod of this node shows them in a volume, so that volumes are kept
+ * up to date without a request for each. A node may not watch what none of its pods needs: such a watch would be refused, and tried again
+ * for as long as the agent runs.
  */
 export class FollowedContent {
   readonly #options: FollowedContentOptions;
-  readonly #followed = new Map<string, ContentName>();
+  readonly #followed = new Map<string, Followed>();
 
   constructor(options: FollowedContentOptions) {
     this.#options = options;
   }
 
-  async configMap(namespace: string, name: string): Promise<ConfigMap> {
-    const content = await this.#options.client.for(configMapResource).get(namespace, name);
-    this.#follow({ kind: "ConfigMap", namespace, name });
-    return content;
+  /** Rejects with NotFound where there is none. */
+  configMap(namespace: string, name: string, age: ContentAge): Promise<ConfigMap> {
+    return this.#read({ kind: "ConfigMap", namespace, name }, age, () => this.#options.client.for(configMapResource).get(namespace, name));
   }
 
-  async secret(namespace: string, name: string): Promise<Secret> {
-    const content = await this.#options.client.for(secretResource).get(namespace, name);
-    this.#follow({ kind: "Secret", namespace, name });
+  secret(namespace: string, name: string, age: ContentAge): Promise<Secret> {
+    return this.#read({ kind: "Secret", namespace, name }, age, () => this.#options.client.for(secretResource).get(namespace, name));
+  }
+
+  async #read<T extends Content>(name: ContentName, age: ContentAge, get: () => Promise<T>): Promise<T> {
+    const known = this.#followed.get(keyOf(name));
+    const told = known?.informer.get(name.namespace, name.name) as T | undefined; // followed by its kind
+    if (age === "followed" && known !== undefined && told !== undefined && revisionOf(told) >= known.revision) return told;
+    const content = await get();
+    const followed = this.#follow(name);
+    if (followed !== undefined) followed.revision = Math.max(followed.revision, revisionOf(content));
     return content;
   }
 
@@ -53,14 +71,22 @@ export class FollowedContent {
     }
   }
 
-  #follow(content: ContentName): void {
-    const key = `${content.kind}/${content.namespace}/${content.name}`;
-    if (this.#followed.has(key) || !this.#isShown(content)) return;
-    this.#followed.set(key, content);
+  #follow(content: ContentName): Followed | undefined {
+    const key = keyOf(content);
+    const known = this.#followed.get(key);
+    if (known !== undefined || !this.#isShown(content)) return known;
     const { informers, onChange } = this.#options;
     const handler = { add: onChange, update: (_old: Content, changed: Content) => onChange(changed) };
-    if (content.kind === "ConfigMap") informers.informer(configMapResource, selectionOf(content)).addHandler(handler);
-    else informers.informer(secretResource, selectionOf(content)).addHandler(handler);
+    const follow = <T extends Content>(informer: Informer<T>): Informer<T> => {
+      informer.addHandler(handler);
+      return informer;
+    };
+    const selection = selectionOf(content);
+    const informer =
+      content.kind === "ConfigMap" ? follow(informers.informer(configMapResource, selection)) : follow(informers.informer(secretResource, selection));
+    const followed = { ...content, informer, revision: 0 };
+    this.#followed.set(key, followed);
+    return followed;
   }
 
   #isShown({ kind, namespace, name }: ContentName): boolean {
@@ -79,4 +105,12 @@ export function showsContent(pod: Pod, kind: ContentName["kind"], name: string):
 
 function selectionOf({ namespace, name }: ContentName): Selection {
   return { namespace, fieldSelector: `metadata.name=${name}` };
+}
+
+function keyOf({ kind, namespace, name }: ContentName): string {
+  return `${kind}/${namespace}/${name}`;
+}
+
+function revisionOf({ metadata }: Content): number {
+  return Number(metadata.resourceVersion ?? 0);
 }

@@ -11,6 +11,7 @@ import type { AgentMetrics } from "../stats/agent-metrics.ts";
 import type { DriverVolumes, VolumeSources } from "../volumes/volume-plugin.ts";
 import type { Refusal } from "./admit-pod.ts";
 import type { NodeSettings } from "./container-config.ts";
+import type { ContentAge } from "./followed-content.ts";
 import type { Limiter } from "./limiter.ts";
 
 /** What every pod worker shares. */
@@ -30,7 +31,7 @@ export interface PodContext {
   readonly podsDir: string;
   /** Volumes of drivers. */
   readonly csi: DriverVolumes;
-  readonly sources: (pod: Pod, podIps: readonly string[]) => VolumeSources;
+  readonly sources: (podIps: readonly string[], content: ContentAge) => VolumeSources;
   /** Resolves once it is known which Services there are. Rejects when the signal fires. */
   readonly servicesKnown: (signal: AbortSignal) => Promise<void>;
   /** Bounds how many pods start at once: more would only make all of them slower. */

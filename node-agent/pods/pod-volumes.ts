@@ -58,8 +58,8 @@ export class PodVolumes {
         pod,
         folder,
         sources(
-          pod,
           (pod.status?.podIPs ?? []).map(({ ip }) => ip),
+          this.#mounted === undefined ? "fresh" : "followed",
         ),
         this.#mounted,
       );

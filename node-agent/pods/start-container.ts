@@ -106,7 +106,7 @@ async function createAndStart(context: PodContext, request: StartRequest, { imag
   const sandboxConfig = computeSandboxConfig(pod, sandbox.attempt, settings, readHostDns(settings.resolvConf));
   let id: string;
   try {
-    const environment = await computeEnvironment(pod, container, context.sources(pod, podIps), places);
+    const environment = await computeEnvironment(pod, container, context.sources(podIps, "fresh"), places);
     const mounts = [...(await volumeMounts(context, pod, container, places, environment)), ...managedMounts(context, pod, container, attempt, podIps)];
     const config = {
       ...computeContainerConfig(pod, container, { image, attempt, backoffBase }, environment, mounts, settings),

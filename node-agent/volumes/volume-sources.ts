@@ -5,7 +5,7 @@ import { KeyedLocks } from "../../engine/lib/keyed-locks.ts";
 import { persistentVolumeClaimResource } from "../../engine/resources/core/persistent-volume-claim.ts";
 import { persistentVolumeResource } from "../../engine/resources/core/persistent-volume.ts";
 import type { Node, Service } from "../../engine/resources/types.ts";
-import type { FollowedContent } from "../pods/followed-content.ts";
+import type { ContentAge, FollowedContent } from "../pods/followed-content.ts";
 import type { ExclusiveClaims } from "./exclusive-claims.ts";
 import { executeExpansion } from "./expand-volume.ts";
 import type { DriverVolumes, VolumeSources } from "./volume-plugin.ts";
@@ -24,12 +24,12 @@ export interface VolumeSourcesParts extends Pick<VolumeSources, "token" | "volum
 }
 
 /** Where volumes of this node's pods get from what they hold, for a pod with these addresses. */
-export function createVolumeSources(parts: VolumeSourcesParts): (podIps: readonly string[]) => VolumeSources {
+export function createVolumeSources(parts: VolumeSourcesParts): (podIps: readonly string[], age: ContentAge) => VolumeSources {
   const { client, clock, events, content, services, node, hostIps, token, volumesDir, nodeName, csi, exclusiveClaims } = parts;
   const expansions = new KeyedLocks();
-  return (podIps) => ({
-    configMap: (namespace, name) => content.configMap(namespace, name),
-    secret: (namespace, name) => content.secret(namespace, name),
+  return (podIps, age) => ({
+    configMap: (namespace, name) => content.configMap(namespace, name, age),
+    secret: (namespace, name) => content.secret(namespace, name, age),
     services,
     podIps,
     hostIps,

@@ -88,7 +88,7 @@ export class SimNode {
       syncMs: 60_000,
       restartMaxMs: 300_000,
       mirrorOf: () => undefined,
-      sources: (_pod, podIps) => ({
+      sources: (podIps) => ({
         configMap: none,
         secret: none,
         token: none,

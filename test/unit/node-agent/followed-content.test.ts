@@ -7,7 +7,7 @@ import { systemRandom } from "../../../engine/lib/random.ts";
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
 import { secretResource } from "../../../engine/resources/core/secret.ts";
 import type { ConfigMap, Pod, Secret } from "../../../engine/resources/types.ts";
-import { FollowedContent } from "../../../node-agent/pods/followed-content.ts";
+import { FollowedContent, type ContentAge } from "../../../node-agent/pods/followed-content.ts";
 import { aPod } from "../../kit/objects.ts";
 import { startTestApi, type TestApi } from "../../kit/test-api.ts";
 
@@ -15,6 +15,9 @@ let api: TestApi;
 let pods: Pod[];
 let changes: string[];
 let watched: Set<string>;
+let reads: string[];
+/** News come when this has resolved. */
+let news: Promise<void>;
 let content: FollowedContent;
 let stop: AbortController;
 let ended: Promise<void>;
@@ -29,8 +32,10 @@ beforeEach(async () => {
   pods = [];
   changes = [];
   watched = new Set();
+  reads = [];
+  news = Promise.resolve();
   stop = new AbortController();
-  const client = noteWatches(api.client, watched);
+  const client = noteWatches(api.client, watched, reads);
   const informers = new InformerFactory({ client, clock: systemClock, random: systemRandom, logger: silentLogger });
   content = new FollowedContent({ client, informers, pods: () => pods, onChange: ({ metadata, data }) => changes.push(`${metadata.name}: ${Object.values(data ?? {}).join()}`) });
   ended = informers.asService().run(stop.signal);
@@ -47,8 +52,8 @@ afterEach(async () => {
 test("what a volume shows is followed until the last pod that shows it has ended", async () => {
   const [first, second] = [showsColors("first"), showsColors("second")];
   pods = [first, second, showsWords("third")];
-  expect((await content.configMap("default", "colors")).data).toEqual({ sky: "blue" });
-  await content.secret("default", "words");
+  expect((await content.configMap("default", "colors", "fresh")).data).toEqual({ sky: "blue" });
+  await content.secret("default", "words", "fresh");
   await expect.poll(() => [...watched].sort()).toEqual(["configmaps metadata.name=colors", "secrets metadata.name=words"]);
   await api.client.for(configMapResource).patch("default", "colors", "merge", { data: { sky: "grey" } });
   await expect.poll(() => changes).toContain("colors: grey");
@@ -63,36 +68,67 @@ test("what a volume shows is followed until the last pod that shows it has ended
 
 test("a pod that comes later hears of changes again", async () => {
   pods = [showsColors("first")];
-  await content.configMap("default", "colors");
+  await content.configMap("default", "colors", "fresh");
   await expect.poll(() => watched.size).toBe(1);
   pods = [];
   content.podEnded();
   await expect.poll(() => watched.size).toBe(0);
 
   pods = [showsColors("second")];
-  await content.configMap("default", "colors");
+  await content.configMap("default", "colors", "fresh");
   await api.client.for(configMapResource).patch("default", "colors", "merge", { data: { sky: "red" } });
   await expect.poll(() => changes).toContain("colors: red");
 });
 
+test("what is followed is not asked for again, is never older than what was read, and is found gone when it is", async () => {
+  pods = [showsColors("first")];
+  const sky = async (age: ContentAge) => (await content.configMap("default", "colors", age)).data?.["sky"];
+  const paint = (color: string) => api.client.for(configMapResource).patch("default", "colors", "merge", { data: { sky: color } });
+  await sky("fresh");
+  await expect.poll(() => changes).toEqual(["colors: blue"]);
+  reads.splice(0);
+  expect([await sky("followed"), await sky("followed"), reads]).toEqual(["blue", "blue", []]);
+  await paint("grey");
+  await expect.poll(() => changes).toContain("colors: grey");
+  expect([await sky("followed"), reads]).toEqual(["grey", []]);
+
+  // Read before the news of it have come.
+  const late = Promise.withResolvers<void>();
+  news = late.promise;
+  await paint("red");
+  expect([await sky("fresh"), await sky("followed"), changes.at(-1)]).toEqual(["red", "red", "colors: grey"]);
+  late.resolve();
+
+  await expect.poll(() => changes).toContain("colors: red");
+  await api.client.for(configMapResource).delete("default", "colors");
+  await expect.poll(() => sky("followed").catch((error: unknown) => String(error))).toContain("not found");
+});
+
 test("what is taken for the environment alone is read and not followed", async () => {
   pods = [aPod("first", { spec: { containers: [{ name: "app", image: "app:1", envFrom: [{ configMapRef: { name: "colors" } }] }] } }), showsWords("second")];
-  expect((await content.configMap("default", "colors")).data).toEqual({ sky: "blue" });
-  await content.secret("default", "words");
+  expect((await content.configMap("default", "colors", "fresh")).data).toEqual({ sky: "blue" });
+  await content.secret("default", "words", "fresh");
   await expect.poll(() => [...watched]).toEqual(["secrets metadata.name=words"]);
 });
 
-/** The client, with the watches that are open noted by kind and selector. */
-function noteWatches(client: Client, open: Set<string>): Client {
+/** The client, with the watches that are open noted by kind and selector, and what is read by name. */
+function noteWatches(client: Client, open: Set<string>, reads: string[]): Client {
   const noted: Client["for"] = (resource) => {
     const one = client.for(resource);
     return {
       ...one,
+      get: (namespace, name) => {
+        reads.push(name);
+        return one.get(namespace, name);
+      },
       async *watch(namespace, options, signal) {
         const name = `${resource.resource} ${options.fieldSelector}`;
         open.add(name);
         try {
-          yield* one.watch(namespace, options, signal);
+          for await (const event of one.watch(namespace, options, signal)) {
+            await news;
+            yield event;
+          }
         } finally {
           open.delete(name);
         }
