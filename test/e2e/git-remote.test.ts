@@ -132,7 +132,7 @@ describe("a remote over the file system", () => {
 });
 
 describe("a remote over HTTP", () => {
-  test("is followed and written back to without native git", async () => {
+  test("is followed and written back to", async () => {
     const root = mkdtempSync(path.join(os.tmpdir(), "ms-http-"));
     const stop = new AbortController();
     const gitDir = path.join(root, "r.git");

@@ -7,6 +7,8 @@ export interface GitCommand {
   readonly environment?: Readonly<Record<string, string>>;
   readonly input?: string | Buffer;
   readonly signal?: AbortSignal;
+  /** For what strangers' servers make Git do: how long a file it writes, and how large it and each program it starts, may be. */
+  readonly limits?: { readonly fileBytes: number; readonly memoryBytes?: number };
 }
 
 export interface GitOutput {
@@ -24,27 +26,47 @@ export const GIT_ENVIRONMENT: Readonly<Record<string, string>> = {
   LC_ALL: "C.UTF-8",
 };
 
+/** More than any list of refs that is worth reading, and than any manifest. */
+const OUTPUT_BYTES_MAX = 64 << 20;
+/** Of what is said beside it only the end counts, and whoever is asked may say much. */
+const MESSAGES_LENGTH_MAX = 64 << 10;
+const LIMITED = 'ulimit -f "$1" && ulimit -v "$2" && shift 2 && exec git "$@"';
+
 /**
  * Runs the machine's Git and collects its output; a non-zero exit is an answer, not a failure.
- * Rejects when Git cannot be started, or with an AbortError.
+ * Rejects when Git cannot be started or says more than is read of it, or with an AbortError.
  */
 export function runGit(command: GitCommand): Promise<GitOutput> {
   return new Promise((resolve, reject) => {
-    const child = spawn("git", command.gitDir === undefined ? [...command.args] : [`--git-dir=${command.gitDir}`, ...command.args], {
+    const [program, args] = programOf(command);
+    const child = spawn(program, args, {
       env: { ...inheritedEnvironment(), ...GIT_ENVIRONMENT, ...command.environment },
       stdio: ["pipe", "pipe", "pipe"],
       ...(command.signal ? { signal: command.signal } : {}),
     });
     const stdout: Buffer[] = [];
-    const stderr: Buffer[] = [];
-    child.stdout.on("data", (chunk: Buffer) => stdout.push(chunk));
-    child.stderr.on("data", (chunk: Buffer) => stderr.push(chunk));
+    let [length, stderr] = [0, ""];
+    child.stdout.on("data", (chunk: Buffer) => {
+      length += chunk.length;
+      if (length <= OUTPUT_BYTES_MAX) return void stdout.push(chunk);
+      child.kill();
+      reject(new Error(`git ${command.args[0] ?? ""} says more than ${OUTPUT_BYTES_MAX >> 20} MiB`));
+    });
+    child.stderr.setEncoding("utf8").on("data", (chunk: string) => void (stderr = `${stderr}${chunk}`.slice(-MESSAGES_LENGTH_MAX)));
     child.on("error", (error) => reject(error.name === "AbortError" ? error : new Error("start git (is it installed?)", { cause: error })));
-    child.on("close", (code) => resolve({ code: code ?? 128, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString("utf8") }));
+    child.on("close", (code) => resolve({ code: code ?? 128, stdout: Buffer.concat(stdout), stderr }));
     // Git may end before it has read everything; its exit code says why.
     child.stdin.on("error", () => {});
     child.stdin.end(command.input ?? "");
   });
+}
+
+function programOf({ args, gitDir, limits }: GitCommand): readonly [program: string, args: string[]] {
+  const all = gitDir === undefined ? [...args] : [`--git-dir=${gitDir}`, ...args];
+  if (limits === undefined) return ["git", all];
+  // Shells count files in blocks of 512 bytes, and memory in KiB.
+  const memory = limits.memoryBytes === undefined ? "unlimited" : String(limits.memoryBytes >> 10);
+  return ["sh", ["-c", LIMITED, "sh", String(Math.ceil(limits.fileBytes / 512)), memory, ...all]];
 }
 
 /** The output of a command that must succeed. */

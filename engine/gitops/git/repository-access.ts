@@ -19,18 +19,20 @@ export interface RepositoryAccess {
   readonly forgeToken?: string;
 }
 
-const KEYS: Readonly<Record<string, keyof RepositoryAccess>> = {
-  username: "username",
-  password: "password",
-  bearerToken: "bearerToken",
-  "ca.crt": "ca",
-  caFile: "ca",
-  identity: "identity",
-  "ssh-privatekey": "identity",
-  known_hosts: "knownHosts",
-  webhookSecret: "webhookSecret",
-  forgeToken: "forgeToken",
-};
+const KEYS: ReadonlyMap<string, keyof RepositoryAccess> = new Map(
+  Object.entries({
+    username: "username",
+    password: "password",
+    bearerToken: "bearerToken",
+    "ca.crt": "ca",
+    caFile: "ca",
+    identity: "identity",
+    "ssh-privatekey": "identity",
+    known_hosts: "knownHosts",
+    webhookSecret: "webhookSecret",
+    forgeToken: "forgeToken",
+  } as const),
+);
 
 /** Reads a Secret named `namespace/name`, anew each time: a rotated token counts at once. One that is not there says nothing. */
 export async function readRepositoryAccess(client: Client, secret: string): Promise<RepositoryAccess> {
@@ -38,7 +40,10 @@ export async function readRepositoryAccess(client: Client, secret: string): Prom
   try {
     const { data = {} } = await client.for(secretResource).get(namespace, name);
     return Object.fromEntries(
-      Object.entries(data).flatMap(([key, value]) => (KEYS[key] === undefined ? [] : [[KEYS[key], Buffer.from(value, "base64").toString("utf8")]])),
+      Object.entries(data).flatMap(([key, value]) => {
+        const field = KEYS.get(key);
+        return field === undefined ? [] : [[field, Buffer.from(value, "base64").toString("utf8")]];
+      }),
     );
   } catch (error) {
     if (hasReason(error, "NotFound")) return {};
@@ -46,18 +51,26 @@ export async function readRepositoryAccess(client: Client, secret: string): Prom
   }
 }
 
-/** Settings for one native Git process, by its environment: nothing of them stands in an argument that others on the machine can read. */
-export async function gitAccessEnvironment(access: RepositoryAccess, folder: string): Promise<Readonly<Record<string, string>>> {
+/** The variables that Git's question for a password is answered from. */
+const [USERNAME, PASSWORD] = ["MAINSTAY_GIT_USERNAME", "MAINSTAY_GIT_PASSWORD"];
+const ANSWER = `!f() { test "$1" = get && printf 'username=%s\\npassword=%s\\n' "$${USERNAME}" "$${PASSWORD}"; }; f`;
+
+/**
+ * Settings for one native Git process that goes to an address, by its environment: nothing of them stands in an argument that others on the
+ * machine can read. A password is only for the host of the address, wherever that leads to; a token is sent with every request, so with one
+ * no other address is gone to.
+ */
+export async function gitAccessEnvironment(access: RepositoryAccess, url: string, folder: string): Promise<Readonly<Record<string, string>>> {
   const { username = "git", password, bearerToken, ca, identity, knownHosts } = access;
-  const settings: (readonly [string, string])[] = [];
-  const basic = password === undefined ? undefined : Buffer.from(`${username}:${password}`).toString("base64");
-  const header = bearerToken !== undefined ? `Bearer ${bearerToken.trim()}` : basic === undefined ? undefined : `Basic ${basic}`;
-  if (header !== undefined) settings.push(["http.extraHeader", `Authorization: ${header}`]);
+  const settings: (readonly [string, string])[] = [["credential.helper", ""]];
+  if (bearerToken !== undefined) settings.push(["http.extraHeader", `Authorization: Bearer ${bearerToken.trim()}`], ["http.followRedirects", "false"]);
+  else if (password !== undefined) for (const host of hostsOf(url)) settings.push([`credential.${host}.helper`, ANSWER]);
   if (ca !== undefined) settings.push(["http.sslCAInfo", await keepFile(folder, "ca.crt", ca)]);
   const ssh: Readonly<Record<string, string>> =
     identity === undefined && knownHosts === undefined ? {} : { GIT_SSH_COMMAND: await sshCommand(folder, identity, knownHosts) };
   return {
     ...ssh,
+    ...(password === undefined ? {} : { [USERNAME]: username.trim(), [PASSWORD]: password.replace(/[\r\n]+$/, "") }),
     GIT_CONFIG_COUNT: String(settings.length),
     ...Object.fromEntries(
       settings.flatMap(([key, value], index) => [
@@ -66,6 +79,13 @@ export async function gitAccessEnvironment(access: RepositoryAccess, folder: str
       ]),
     ),
   };
+}
+
+/** Who may be shown the password for an address. A host that leads from HTTP to HTTPS is still the same one. */
+function hostsOf(url: string): readonly string[] {
+  if (!/^https?:/i.test(url)) return [];
+  const { protocol, host } = new URL(url);
+  return protocol === "http:" ? [`http://${host}`, `https://${host}`] : [`${protocol}//${host}`];
 }
 
 /** Without known hosts nothing is connected to: whoever answered first would be believed. */

@@ -2,6 +2,7 @@ import path from "node:path";
 import type { Client } from "../../client/client.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { GitSource } from "../git/git-source.ts";
+import { parseRemoteAddress } from "../git/remote-address.ts";
 import { openRemoteSource } from "../git/remote-source.ts";
 import { openRemoteTransport } from "../git/remote-transport.ts";
 import { gitAccessEnvironment, readRepositoryAccess, type RepositoryAccess } from "../git/repository-access.ts";
@@ -24,16 +25,18 @@ export interface RemoteOptions {
 
 /** A repository elsewhere, reached with what its Secret holds at the moment. */
 export function openRemote({ url, revision, gitDir, access, pollIntervalMs, logger }: RemoteOptions): Promise<GitSource> {
-  const environment = async () => {
-    const given = await access();
-    const isNeeded = [given.password, given.bearerToken, given.ca, given.identity, given.knownHosts].some((value) => value !== undefined);
-    return isNeeded ? gitAccessEnvironment(given, path.join(path.dirname(gitDir), `${path.basename(gitDir, ".git")}.access`)) : undefined;
-  };
+  const address = parseRemoteAddress(url);
+  const environment = async () =>
+    gitAccessEnvironment(
+      { ...address.credentials, ...(await access()) },
+      address.url,
+      path.join(path.dirname(gitDir), `${path.basename(gitDir, ".git")}.access`),
+    );
   return openRemoteSource({
     gitDir,
-    url,
+    url: address.url,
     branch: revision,
-    transport: openRemoteTransport(gitDir, url, environment),
+    transport: openRemoteTransport(gitDir, address, environment),
     logger,
     ...(pollIntervalMs === undefined ? {} : { pollIntervalMs }),
   });
