@@ -1,4 +1,5 @@
 import { jsonEqual } from "../lib/freeze.ts";
+import { JsonDepthError, requireValueDepth } from "../lib/json-depth.ts";
 import { badRequest, StatusError } from "./status-error.ts";
 
 const OPERATIONS_MAX = 10_000;
@@ -67,10 +68,12 @@ export function tryJsonPatch(target: unknown, operations: unknown): JsonPatchOut
   const document = new PatchedDocument(target);
   try {
     for (const operation of operations as readonly unknown[]) document.apply(operation);
+    requireValueDepth(document.value); // operations that are flat each can make something deep together
     return { is: "patched", value: document.value, inOrder: () => document.inOrder() };
   } catch (error) {
     if (error instanceof TestFailed) return { is: "test failed" };
-    if (error instanceof PatchError) return { is: "failed", why: error.message };
+    if (error instanceof PatchError || error instanceof JsonDepthError) return { is: "failed", why: error.message };
+    if (error instanceof RangeError) return { is: "failed", why: new JsonDepthError().message }; // on the way it was deeper than the stack
     throw error;
   }
 }

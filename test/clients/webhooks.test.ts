@@ -59,6 +59,8 @@ beforeAll(async () => {
     if (url.pathname === "/broken") return void response.writeHead(500).end("out of order");
     if (url.pathname === "/nowhere") return void response.writeHead(404).end("404");
     if (url.pathname === "/text") return void response.end("no json");
+    if (url.pathname === "/deep") return void response.end(`{"response":${"[".repeat(2_000)}${"]".repeat(2_000)}}`);
+    if (url.pathname === "/long") return void response.end(JSON.stringify({ response: "x".repeat(8 << 20) }));
     if (url.pathname === "/cut") return void incoming.socket.destroy();
     if (url.pathname === "/deny") return answer({ allowed: false, status: { message: "no exec here", code: 403, reason: "Forbidden" }, warnings: ['a "quoted" wärning'] });
     answer({
@@ -199,6 +201,8 @@ const failures: readonly (readonly [string, (at: number) => Admissionregistratio
   ["an error", (at) => ({ url: `https://127.0.0.1:${at}/broken` }), 'an error on the server ("out of order") has prevented the request from succeeding'],
   ["no such path", (at) => ({ url: `https://127.0.0.1:${at}/nowhere` }), "the server could not find the requested resource"],
   ["a text", (at) => ({ url: `https://127.0.0.1:${at}/text` }), "couldn't get version/kind; json parse error: "],
+  ["what is nested too deep", (at) => ({ url: `https://127.0.0.1:${at}/deep` }), "couldn't get version/kind; json parse error: exceeded max depth"],
+  ["more than anybody reads", (at) => ({ url: `https://127.0.0.1:${at}/long` }), "the answer is longer than 8388608 bytes"],
   ["a cut connection", (at) => ({ url: `https://127.0.0.1:${at}/cut` }), 'Post "https://127.0.0.1:PORT/cut?timeout=1s": EOF'],
   ["nobody at its address", (at) => ({ url: `https://127.0.0.2:${at}/ok` }), 'Post "https://127.0.0.2:PORT/ok?timeout=1s": dial tcp 127.0.0.2:PORT: connect: connection refused'],
   ["nobody at its port", () => ({ url: "https://127.0.0.1:1/ok" }), 'Post "https://127.0.0.1:1/ok?timeout=1s": dial tcp 127.0.0.1:1: connect: connection refused'],

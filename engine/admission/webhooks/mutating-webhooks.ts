@@ -15,6 +15,7 @@ import { matchWebhook, type WebhookMatch } from "./match-webhook.ts";
 import type { WebhookMetrics } from "./webhook-metrics.ts";
 import type { WebhookList } from "./webhook-index.ts";
 import { parseJson } from "../../lib/json.ts";
+import { requireDepth } from "../../lib/json-depth.ts";
 
 export interface WebhookParts extends WebhookCaller {
   readonly equivalents: EquivalentResources;
@@ -100,6 +101,7 @@ function patchOperations(name: string, { patch, patchType }: Verdict): readonly 
   if (patch === "") return [];
   let operations: unknown;
   try {
+    requireDepth(patch);
     operations = parseJson(patch);
   } catch (cause) {
     throw new WebhookCallError(name, `received undecodable patch in webhook response: ${cause instanceof Error ? cause.message : String(cause)}`, cause);

@@ -9,6 +9,10 @@ import type { ApiextensionsV1WebhookClientConfig, WebhookConversion } from "../.
 
 /** Upstream's patience with a conversion webhook. */
 const TIMEOUT_SECONDS = 30;
+/** Upstream asks about all objects of a list at once, of which its clients ask for so many. */
+const BATCH_OBJECTS_MAX = 500;
+/** In characters of JSON; a single object may have more. An answer may be several times as long. */
+const BATCH_LENGTH_MAX = 2 << 20;
 /** The versions of ConversionReview that are spoken here. */
 const SPOKEN = ["v1", "v1beta1"];
 
@@ -22,12 +26,12 @@ export interface ConversionWebhookOptions {
   readonly random: Random;
 }
 
-/** Converts objects by asking the webhook of their definition. Failures are 500s with upstream's texts. */
+/** Converts objects by asking the webhook of their definition, about many in several calls. Failures are 500s with upstream's texts. */
 export function conversionWebhook({ name, webhook, client, transport, tracer, random }: ConversionWebhookOptions): ConvertObjects {
   const { service, url, caBundle } = client;
   const endpoint = { ...(url === undefined ? {} : { url }), ...(service === undefined ? {} : { service }), ...(caBundle === undefined ? {} : { caBundle }) };
   const version = webhook.conversionReviewVersions.find((candidate) => SPOKEN.includes(candidate));
-  return async (objects, desiredAPIVersion) => {
+  const convert: ConvertObjects = async (objects, desiredAPIVersion) => {
     const [first] = objects;
     if (first === undefined) return [];
     const what = kindText(first);
@@ -51,6 +55,28 @@ export function conversionWebhook({ name, webhook, client, transport, tracer, ra
       throw withoutReason(`conversion webhook for ${what} returned ${converted.length} objects, expected ${objects.length}`);
     return objects.map((original, index) => checkedObject(original, converted[index], desiredAPIVersion, { what, index }));
   };
+  return async (objects, desiredAPIVersion) => {
+    const converted: KubeObject[] = [];
+    for (const batch of batchesOf(objects)) converted.push(...(await convert(batch, desiredAPIVersion)));
+    return converted;
+  };
+}
+
+/** Several that are asked about at once: a list of any length would make a message of any length, and its answer one that is too long. */
+function* batchesOf(objects: readonly KubeObject[]): Generator<readonly KubeObject[]> {
+  let batch: KubeObject[] = [];
+  let length = 0;
+  for (const object of objects) {
+    const own = JSON.stringify(object).length;
+    if (batch.length >= BATCH_OBJECTS_MAX || (batch.length > 0 && length + own > BATCH_LENGTH_MAX)) {
+      yield batch;
+      batch = [];
+      length = 0;
+    }
+    batch.push(object);
+    length += own;
+  }
+  if (batch.length > 0) yield batch;
 }
 
 function kindText({ apiVersion, kind }: KubeObject): string {

@@ -1,22 +1,5 @@
 import type { RepeatedFields } from "../../apimachinery/api-request.ts";
-
-/** Beyond any object that means something, and far from where following it would exhaust the stack. */
-const DEPTH_MAX = 1_000;
-
-/** A text that is nested deeper than anybody reads. */
-export class JsonDepthError extends Error {}
-
-/** Throws a JsonDepthError for a text that is nested too deep, before anybody takes the time to read it. */
-export function requireDepth(text: string): void {
-  let depth = 0;
-  for (let at = 0; at < text.length; at++) {
-    const char = text.charCodeAt(at);
-    if (char === QUOTE) at = endOfString(text, at);
-    else if (char === OPEN_OBJECT || char === OPEN_LIST) {
-      if (++depth > DEPTH_MAX) throw new JsonDepthError("exceeded max depth");
-    } else if (char === CLOSE_OBJECT || char === CLOSE_LIST) depth--;
-  }
-}
+import { CLOSE_LIST, CLOSE_OBJECT, COMMA, endOfString, JSON_DEPTH_MAX, JsonDepthError, OPEN_LIST, OPEN_OBJECT, QUOTE } from "../../lib/json-depth.ts";
 
 /**
  * The keys that a JSON text names twice in one object, their paths as upstream's strict decoder writes them (`spec.foo`, `list[0].bar`).
@@ -44,7 +27,7 @@ function forEachKey(text: string, note: (before: ReadonlySet<string>, key: strin
   for (let at = 0; at < text.length; at++) {
     const char = text.charCodeAt(at);
     const top = stack[stack.length - 1];
-    if (stack.length > DEPTH_MAX) throw new JsonDepthError("exceeded max depth");
+    if (stack.length > JSON_DEPTH_MAX) throw new JsonDepthError();
     if (char === QUOTE) {
       const end = endOfString(text, at);
       if (top?.is === "object" && top.expectsKey) {
@@ -66,20 +49,6 @@ function forEachKey(text: string, note: (before: ReadonlySet<string>, key: strin
 }
 
 type Frame = { readonly is: "object"; readonly keys: Set<string>; key: string; expectsKey: boolean } | { readonly is: "list"; index: number };
-
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const OPEN_OBJECT = 0x7b;
-const CLOSE_OBJECT = 0x7d;
-const OPEN_LIST = 0x5b;
-const CLOSE_LIST = 0x5d;
-const COMMA = 0x2c;
-
-function endOfString(text: string, start: number): number {
-  let at = start + 1;
-  while (at < text.length && text.charCodeAt(at) !== QUOTE) at += text.charCodeAt(at) === BACKSLASH ? 2 : 1;
-  return at;
-}
 
 function pathOf(stack: readonly Frame[]): string {
   let path = "";

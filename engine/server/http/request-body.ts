@@ -3,9 +3,10 @@ import { decodeProtobuf, unwrapUnknown } from "../../apimachinery/protobuf.ts";
 import type { Schema } from "../../apimachinery/schema.ts";
 import { badRequest, StatusError } from "../../apimachinery/status-error.ts";
 import { withSortedKeys } from "../../lib/sorted-keys.ts";
-import { findRepeatedFields, JsonDepthError, requireDepth } from "./json-duplicates.ts";
+import { findRepeatedFields } from "./json-duplicates.ts";
 import { JSON_TYPE, PROTOBUF_TYPE, YAML_TYPE } from "./negotiation.ts";
 import { JsonRangeError, parseJson } from "../../lib/json.ts";
+import { JsonDepthError, requireDepth } from "../../lib/json-depth.ts";
 import { readYamlBody, type YamlReader } from "./yaml-body.ts";
 
 export interface ParsedBody {

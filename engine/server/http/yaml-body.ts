@@ -2,7 +2,8 @@ import { asYamlError, DEFAULT_YAML_LIMITS, parseYamlDocuments, parseYamlEvents, 
 import { describeRepeatedKeys } from "../../apimachinery/yaml-duplicates.ts";
 import { kubernetesYamlSchema } from "../../apimachinery/yaml-schema.ts";
 import { parseJson } from "../../lib/json.ts";
-import { findRepeatedFields, requireDepth } from "./json-duplicates.ts";
+import { requireDepth } from "../../lib/json-depth.ts";
+import { findRepeatedFields } from "./json-duplicates.ts";
 
 /** What a text of YAML holds, and what it names twice. */
 export interface YamlBody {

@@ -15,6 +15,7 @@ import { askTraced } from "../tracing/client-span.ts";
 import { chooseUser, HTTPS_PORT } from "./choose-user.ts";
 import { describeCallError } from "../../lib/call-error.ts";
 import { parseJson } from "../../lib/json.ts";
+import { requireDepth } from "../../lib/json-depth.ts";
 
 /** Where a call goes. The name is what the certificate must be for; the address may be another. */
 export interface WebhookTarget {
@@ -67,8 +68,11 @@ export interface WebhookClientOptions {
   readonly clock: Clock;
 }
 
-/** An answer that is longer is no answer. */
-const ANSWER_BYTES_MAX = 16 * 1024 * 1024;
+/**
+ * An answer that is longer is no answer; upstream has no bound, and memory of its own. The largest that means something is a patch that
+ * replaces a whole object, of 3 MiB, in base64; everybody waits while an answer is read.
+ */
+const ANSWER_BYTES_MAX = 8 << 20;
 /** Webhooks whose connections are kept alive. */
 const AGENTS_MAX = 64;
 const IDLE_MS = 90_000;
@@ -237,6 +241,7 @@ async function readJson(response: IncomingMessage): Promise<unknown> {
   if (code === 404) throw new AnswerError("the server could not find the requested resource");
   if (code < 200 || code > 299) throw new AnswerError(refusal(code, text));
   try {
+    requireDepth(text);
     return parseJson(text);
   } catch (cause) {
     throw new AnswerError(`couldn't get version/kind; json parse error: ${cause instanceof Error ? cause.message : String(cause)}`);

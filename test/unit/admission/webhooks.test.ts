@@ -338,6 +338,19 @@ describe("webhooks that change objects", () => {
     expect((await create()).data).toEqual({ a: "1", first: "x", second: "a+first" });
   });
 
+  test("fail as those that cannot be asked when their patch is nested deeper than anybody reads", async () => {
+    await mutating("a", hook("deep"));
+    const text = `[{"op":"add","path":"/data/b","value":${"[".repeat(20_000)}${"]".repeat(20_000)}}]`;
+    answers.set("https://deep/", () => ({ allowed: true, patchType: "JSONPatch", patch: Buffer.from(text).toString("base64") }));
+    expect((await failure(create())).status).toMatchObject({
+      code: 500,
+      reason: "InternalError",
+      message: 'Internal error occurred: failed calling webhook "deep.example.com": received undecodable patch in webhook response: exceeded max depth',
+    });
+    await api.client.for(mutatingWebhookConfigurationResource).patch("", "a", "json", [{ op: "replace", path: "/webhooks/0/failurePolicy", value: "Ignore" }]);
+    expect((await create()).data).toEqual({ a: "1" });
+  });
+
   test("are asked again, once, when others changed what they had seen", async () => {
     await mutating("a", hook("again", { reinvocationPolicy: "IfNeeded" }), hook("never"), hook("last", { reinvocationPolicy: "IfNeeded" }));
     const counts = { again: 0, never: 0, last: 0 };

@@ -5,6 +5,12 @@ import { deepFreeze } from "../../../engine/lib/freeze.ts";
 
 const target = deepFreeze({ metadata: { labels: { a: "1", "x/y": "2" } }, list: [1, 2, 3] });
 
+function nested(depth: number): object {
+  let value: object = {};
+  for (let level = 1; level < depth; level++) value = { a: value };
+  return { a: value };
+}
+
 function failure(operations: unknown): StatusError {
   try {
     applyJsonPatch(target, operations);
@@ -161,6 +167,13 @@ test("items in front of a long list are put in up to a number", () => {
 test("copies cannot double an object without end", () => {
   const doubling = Array.from({ length: 60 }, (_, index) => ({ op: "copy", from: "/metadata", path: `/metadata/copy${index}` }));
   expect(failure(doubling).status.code).toBe(422);
+});
+
+test.each<[string, object[]]>([
+  ["a little by each", Array.from({ length: 1_100 }, (_, depth) => ({ op: "add", path: `/deep${"/a".repeat(depth)}`, value: {} }))],
+  ["much by each", Array.from({ length: 15 }, (_, round) => ({ op: "add", path: `/deep${"/a".repeat(round * 900)}`, value: nested(900) }))],
+])("operations cannot make together what is nested deeper than anybody reads: %s", (_how, operations) => {
+  expect(failure(operations).status).toMatchObject({ code: 422, message: "the server rejected our request due to an error in our request" });
 });
 
 test("fields that operations do not have are told by their place", () => {
