@@ -8,6 +8,7 @@ import type { Random } from "../lib/random.ts";
 import { INVALID_SINCE_LABEL, listsSecret } from "../resources/core/token-secrets.ts";
 import { AUTHENTICATED_GROUP, NODE_NAME_EXTRA, serviceAccountGroups, serviceAccountUsername } from "../apimachinery/known-users.ts";
 import { ownTokenSigner, type TokenKey, type TokenSigner } from "./token-signer.ts";
+import { unverifiedIssuer } from "./unverified-issuer.ts";
 
 /** Who issues tokens unless told otherwise. */
 export const DEFAULT_ISSUER = "https://kubernetes.default.svc.cluster.local";
@@ -149,7 +150,7 @@ export class ServiceAccountTokens {
    * token without an end the notes tell, whether it is good or not.
    */
   async verify(token: string, audiences: readonly string[], lookup: TokenLookup, notes?: RequestNotes): Promise<VerifiedToken | undefined> {
-    const issuer = issuerOf(token);
+    const issuer = unverifiedIssuer(token);
     if (issuer === undefined || (issuer !== LEGACY_ISSUER && !this.issuers.includes(issuer))) return undefined;
     const payload = await this.#payloadOf(token);
     if (payload === undefined) return undefined;
@@ -280,12 +281,4 @@ function userOf(subject: TokenSubject, id: string | undefined): UserInfo {
   if (pod !== undefined) Object.assign(extra, { "authentication.kubernetes.io/pod-name": [pod.name], "authentication.kubernetes.io/pod-uid": [pod.uid] });
   const groups = [...serviceAccountGroups(namespace), AUTHENTICATED_GROUP];
   return { username: usernameOf(subject), uid: serviceaccount.uid, groups, ...(Object.keys(extra).length === 0 ? {} : { extra }) };
-}
-
-function issuerOf(token: string): string | undefined {
-  try {
-    return loadJose().decodeJwt(token).iss;
-  } catch {
-    return undefined; // not a JSON web token
-  }
 }

@@ -5,12 +5,11 @@ export type IndexFunction<T> = (object: T) => readonly string[];
 
 interface Index<T> {
   readonly entriesOf: IndexFunction<T>;
-  /** Most entries hold one object: its key by itself takes a fifth of the memory of a set. */
-  readonly keys: Map<string, string | Set<string>>;
+  /** By entry, then by key. Most entries hold one object, which by itself takes a fifth of the memory of a map with one. */
+  readonly members: Map<string, T | Map<string, T>>;
 }
 
 const NAMESPACE_INDEX = "namespace of list";
-const NONE: ReadonlySet<string> = new Set();
 
 /** Objects of one kind by key, with secondary indexes. Objects are shared and frozen, so an update always is another object. */
 export class Indexer<T extends KubeObject> {
@@ -40,13 +39,14 @@ export class Indexer<T extends KubeObject> {
   /** Registers a secondary index once; the same name again is ignored, so several readers may ask for it. */
   addIndex(name: string, entriesOf: IndexFunction<T>): void {
     if (this.#indexes.has(name)) return;
-    const index: Index<T> = { entriesOf, keys: new Map() };
+    const index: Index<T> = { entriesOf, members: new Map() };
     this.#indexes.set(name, index);
-    for (const [key, object] of this.#objects) insert(index, key, object);
+    for (const [key, object] of this.#objects) update(index, key, undefined, object);
   }
 
   byIndex(name: string, entry: string): T[] {
-    return this.#resolve(this.#indexes.get(name)?.keys.get(entry));
+    const members = this.#indexes.get(name)?.members.get(entry);
+    return members === undefined ? [] : members instanceof Map ? [...members.values()] : [members];
   }
 
   /** Stores the object; gives what was there before. */
@@ -54,10 +54,7 @@ export class Indexer<T extends KubeObject> {
     const key = objectKey(object);
     const old = this.#objects.get(key);
     this.#objects.set(key, object);
-    for (const index of this.#indexes.values()) {
-      if (old !== undefined) withdraw(index, key, old);
-      insert(index, key, object);
-    }
+    for (const index of this.#indexes.values()) update(index, key, old, object);
     return old;
   }
 
@@ -66,33 +63,33 @@ export class Indexer<T extends KubeObject> {
     const old = this.#objects.get(key);
     if (old === undefined) return undefined;
     this.#objects.delete(key);
-    for (const index of this.#indexes.values()) withdraw(index, key, old);
+    for (const index of this.#indexes.values()) update(index, key, old, undefined);
     return old;
   }
-
-  #resolve(keys: string | ReadonlySet<string> = NONE): T[] {
-    const found: T[] = [];
-    for (const key of typeof keys === "string" ? [keys] : keys) {
-      const object = this.#objects.get(key);
-      if (object !== undefined) found.push(object);
-    }
-    return found;
-  }
 }
 
-function insert<T>({ entriesOf, keys }: Index<T>, key: string, object: T): void {
-  for (const entry of entriesOf(object)) {
-    const members = keys.get(entry);
-    if (members === undefined) keys.set(entry, key);
-    else if (typeof members !== "string") members.add(key);
-    else if (members !== key) keys.set(entry, new Set([members, key]));
+/** What stays under its entry keeps its place there. */
+function update<T extends KubeObject>({ entriesOf, members }: Index<T>, key: string, old: T | undefined, object: T | undefined): void {
+  const entries = object === undefined ? [] : entriesOf(object);
+  for (const entry of old === undefined ? [] : entriesOf(old)) {
+    if (entries.includes(entry)) continue;
+    const held = members.get(entry);
+    if (held === old) members.delete(entry);
+    else if (held instanceof Map && held.delete(key) && held.size === 0) members.delete(entry);
   }
-}
-
-function withdraw<T>({ entriesOf, keys }: Index<T>, key: string, object: T): void {
-  for (const entry of entriesOf(object)) {
-    const members = keys.get(entry);
-    if (members === key) keys.delete(entry);
-    else if (typeof members === "object" && members.delete(key) && members.size === 0) keys.delete(entry);
+  if (object === undefined) return;
+  for (const entry of entries) {
+    const held = members.get(entry);
+    if (held instanceof Map) held.set(key, object);
+    else
+      members.set(
+        entry,
+        held === undefined || held === old
+          ? object
+          : new Map([
+              [objectKey(held), held],
+              [key, object],
+            ]),
+      );
   }
 }

@@ -30,6 +30,8 @@ export class Workqueue implements WorkqueueState {
   readonly #dirty = new Map<string, number>();
   /** With the time since when. */
   readonly #processing = new Map<string, number>();
+  /** Left alone after they were worked on. */
+  readonly #resting = new Map<string, () => void>();
   readonly #failures = new Map<string, number>();
   readonly #timers = new Map<string, { readonly dueMs: number; readonly cancel: () => void }>();
   readonly #meter: WorkqueueMeter | undefined;
@@ -55,14 +57,14 @@ export class Workqueue implements WorkqueueState {
 
   /** Whether nothing is waiting, running or due. For tests and shutdown. */
   get isIdle(): boolean {
-    return this.#queue.size === 0 && this.#processing.size === 0 && this.#timers.size === 0;
+    return this.#dirty.size === 0 && this.#processing.size === 0 && this.#timers.size === 0;
   }
 
   add(key: string): void {
     if (this.#isClosed || this.#dirty.has(key)) return;
     this.#meter?.added();
     this.#dirty.set(key, this.#clock.monotonic());
-    if (this.#processing.has(key)) return; // comes back when its worker is done
+    if (this.#processing.has(key) || this.#resting.has(key)) return; // comes back when its worker is done, or when it has rested
     this.#enqueue(key);
   }
 
@@ -111,11 +113,17 @@ export class Workqueue implements WorkqueueState {
     return key;
   }
 
-  done(key: string): void {
+  /** The key comes again, if it was asked for meanwhile or will be, when it has rested for so many ms. */
+  done(key: string, restMs = 0): void {
     const beganMs = this.#processing.get(key);
     if (beganMs !== undefined) this.#meter?.done((this.#clock.monotonic() - beganMs) / 1000);
     this.#processing.delete(key);
-    if (this.#dirty.has(key)) this.#enqueue(key);
+    if (restMs > 0 && !this.#isClosed)
+      this.#resting.set(
+        key,
+        this.#clock.after(restMs, () => this.#wake(key)),
+      );
+    else if (this.#dirty.has(key)) this.#enqueue(key);
   }
 
   /** Takes no more keys and drops what is due later; workers drain what is ready, then get undefined. */
@@ -123,8 +131,15 @@ export class Workqueue implements WorkqueueState {
     this.#isClosed = true;
     for (const { cancel } of this.#timers.values()) cancel();
     this.#timers.clear();
+    for (const cancel of this.#resting.values()) cancel();
+    this.#resting.clear();
     for (const wake of this.#waiters.splice(0)) wake();
     this.#meter?.closed();
+  }
+
+  #wake(key: string): void {
+    this.#resting.delete(key);
+    if (this.#dirty.has(key)) this.#enqueue(key);
   }
 
   #enqueue(key: string): void {

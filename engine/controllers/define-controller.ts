@@ -76,6 +76,8 @@ export interface ControllerDefinition<Inputs> {
   readonly watches: readonly Watch[];
   /** Informers that are read but whose changes concern no key by themselves. */
   readonly reads?: readonly Informer<KubeObject>[];
+  /** How many ms a key is left alone after a look, where a look costs much; what comes meanwhile is seen in one look afterwards. None when absent. */
+  readonly restMs?: (inputs: Inputs) => number;
   /** Keys that are looked at from the start; with `wait` actions, these make a periodic controller. */
   readonly initialKeys?: readonly string[];
   /** Further sources of keys, beside the informers; they end with the signal. */

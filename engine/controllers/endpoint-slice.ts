@@ -1,4 +1,3 @@
-import { isConditionTrue } from "../apimachinery/conditions.ts";
 import { ZONE_LABEL } from "../apimachinery/known-labels.ts";
 import { objectKey, splitKey } from "../apimachinery/object-meta.ts";
 import { jsonEqual } from "../lib/freeze.ts";
@@ -6,11 +5,12 @@ import { nodeResource } from "../resources/core/node.ts";
 import { podResource } from "../resources/core/pod.ts";
 import { serviceResource } from "../resources/core/service.ts";
 import { endpointSliceResource } from "../resources/discovery/endpoint-slice.ts";
-import type { EndpointSlice, Node, Pod, Service } from "../resources/types.ts";
+import type { EndpointSlice, Node } from "../resources/types.ts";
 import type { ControllerContext } from "./controller-context.ts";
 import { isBeingDeleted, watch, type ControllerDefinition } from "./define-controller.ts";
 import { MANAGER, MANAGER_LABEL, planEndpointSlices, SERVICE_INDEX, serviceIndex, toEntry, type EndpointSliceInputs } from "./endpoint-slice-plan.ts";
-import { isPodFinished, NODE_INDEX, nodeIndex } from "./pods.ts";
+import { isEndpointChange, restOf, selectorOf, servicesOf } from "./endpoints/service-pods.ts";
+import { NODE_INDEX, nodeIndex } from "./pods.ts";
 import { computeZoneCapacity, wantsZoneBalance } from "./topology-hints.ts";
 
 /** Keeps the EndpointSlices of every Service that selects pods. */
@@ -21,11 +21,7 @@ export function endpointSliceController({ informers }: ControllerContext): Contr
   const nodes = informers.informer(nodeResource);
   slices.addIndex(SERVICE_INDEX, serviceIndex);
   pods.addIndex(NODE_INDEX, nodeIndex);
-  const selecting = (pod: Pod) =>
-    services
-      .list(pod.metadata.namespace)
-      .filter((service) => selects(service, pod))
-      .map(objectKey);
+  const selecting = servicesOf(services);
 
   return {
     name: "endpointslice-controller",
@@ -53,7 +49,7 @@ export function endpointSliceController({ informers }: ControllerContext): Contr
       // Slices of a deleted Service are the garbage collector's: they are owned by it. Without a selector they are somebody else's.
       if (service === undefined || isBeingDeleted(service) || service.spec?.type === "ExternalName" || Object.keys(service.spec?.selector ?? {}).length === 0)
         return undefined;
-      const selected = pods.list(namespace).filter((pod) => selects(service, pod));
+      const selected = pods.list(namespace).filter(selectorOf(service));
       const zoneOfNode = new Map(selected.flatMap(({ spec: { nodeName = "" } }) => toEntry(nodeName, zoneOf(nodes.get("", nodeName)))));
       return {
         service,
@@ -64,27 +60,8 @@ export function endpointSliceController({ informers }: ControllerContext): Contr
       };
     },
     plan: planEndpointSlices,
+    restMs: ({ pods: selected }) => restOf(selected.length),
   };
-}
-
-/** Most changes of pods are none of their endpoints. */
-export function isEndpointChange(old: Pod | undefined, pod: Pod | undefined): boolean {
-  if (old === undefined || pod === undefined) return true;
-  const facts = ({ metadata, spec, status }: Pod) => [
-    metadata.labels,
-    metadata.deletionTimestamp,
-    spec.nodeName,
-    spec.hostname,
-    spec.subdomain,
-    status?.podIPs,
-    isConditionTrue(status?.conditions, "Ready"),
-  ];
-  return isPodFinished(old) !== isPodFinished(pod) || !jsonEqual(facts(old), facts(pod));
-}
-
-export function selects(service: Service, pod: Pod): boolean {
-  const selector = Object.entries(service.spec?.selector ?? {});
-  return selector.length > 0 && selector.every(([key, value]) => pod.metadata.labels?.[key] === value);
 }
 
 function isMine(slice: EndpointSlice): boolean {

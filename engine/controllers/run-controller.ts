@@ -58,40 +58,44 @@ class Runner<Inputs> {
       const key = await this.#queue.take();
       if (key === undefined) return;
       // Keys still queued when the signal fires are not begun.
-      if (!this.#signal.aborted && !this.#hold(key)) await this.#attempt(key);
-      this.#queue.done(key);
+      const restMs = this.#signal.aborted || this.#hold(key) ? 0 : await this.#attempt(key);
+      this.#queue.done(key, restMs);
     }
   }
 
-  async #attempt(key: string): Promise<void> {
+  /** Resolves to the time for which the key wants to be left alone. */
+  async #attempt(key: string): Promise<number> {
     const { name } = this.#definition;
     try {
-      const againMs = await this.#sync(key);
+      const { againMs, restMs } = await this.#sync(key);
       this.#queue.forget(key);
       if (againMs !== undefined) this.#queue.addAfter(key, againMs);
+      return restMs;
     } catch (error) {
-      if (isAbort(error) || this.#signal.aborted) return;
+      if (isAbort(error) || this.#signal.aborted) return 0;
       // A lost race is the normal course of things: the newer state is on its way.
       if (!hasReason(error, "Conflict"))
         this.#context.logger.warn("sync failed, will retry", { controller: name, key, failures: this.#queue.failures(key) + 1, error: describeError(error) });
       this.#queue.retry(key);
+      return 0;
     }
   }
 
-  /** Observes, plans, executes; resolves to the time after which the key wants to be looked at again. */
-  async #sync(key: string): Promise<number | undefined> {
-    const { observe, plan, conclude, name, component = name } = this.#definition;
+  /** Observes, plans, executes; resolves to the times after which the key wants to be looked at again, and for which it wants to be left alone. */
+  async #sync(key: string): Promise<{ readonly againMs?: number; readonly restMs: number }> {
+    const { observe, plan, conclude, restMs: restOf, name, component = name } = this.#definition;
     const { clock } = this.#context;
     const actor = { writer: this.#writer(key), component };
     const inputs = await observe(key, this.#signal);
-    if (inputs === undefined) return undefined;
+    if (inputs === undefined) return { restMs: 0 };
+    const restMs = restOf?.(inputs) ?? 0;
     const main = await executeActions(plan(inputs, clock.now()), actor, this.#context);
-    if (this.#signal.aborted) return undefined;
+    if (this.#signal.aborted) return { restMs };
     const after = conclude === undefined ? undefined : await executeActions(conclude(inputs, main, clock.now()), actor, this.#context);
     const failure = main.failure ?? after?.failure;
     if (failure !== undefined) throw failure;
     const waits = [main.waitMs, after?.waitMs].filter((wait) => wait !== undefined);
-    return waits.length === 0 ? undefined : Math.max(1, Math.min(...waits));
+    return { restMs, ...(waits.length === 0 ? {} : { againMs: Math.max(1, Math.min(...waits)) }) };
   }
 
   /** Whether the key waits for its own writes to come back. It is queued again when they have, or after a bounded time. */

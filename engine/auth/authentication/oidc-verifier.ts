@@ -5,6 +5,7 @@ import type { Dial } from "../../lib/dial.ts";
 import { loadJose } from "../../lib/late-modules.ts";
 import type { Logger } from "../../lib/log.ts";
 import { fetchRemoteJson, fetchRemoteText, type RemoteJson } from "../remote-json.ts";
+import { unverifiedIssuer } from "../unverified-issuer.ts";
 
 /** An issuer of tokens, and what its tokens must be to be taken. */
 export interface OidcIssuer {
@@ -129,10 +130,6 @@ export class OidcVerifier {
 
 /** Who says to have issued a token, which nobody has checked; undefined for what is no token. */
 export function claimedIssuer(token: string): string | undefined {
-  try {
-    const { iss } = loadJose().decodeJwt(token);
-    return iss === GOOGLE_WITHOUT_SCHEME ? GOOGLE : iss;
-  } catch {
-    return undefined; // not a JSON web token
-  }
+  const issuer = unverifiedIssuer(token);
+  return issuer === GOOGLE_WITHOUT_SCHEME ? GOOGLE : issuer;
 }

@@ -2,25 +2,23 @@ import { objectKey, splitKey } from "../../apimachinery/object-meta.ts";
 import { endpointsResource } from "../../resources/core/endpoints.ts";
 import { podResource } from "../../resources/core/pod.ts";
 import { serviceResource } from "../../resources/core/service.ts";
-import type { Pod } from "../../resources/types.ts";
 import type { ControllerContext } from "../controller-context.ts";
 import { isBeingDeleted, watch, type ControllerDefinition } from "../define-controller.ts";
-import { isEndpointChange, selects } from "../endpoint-slice.ts";
 import { planEndpoints, type EndpointsInputs } from "./endpoints-plan.ts";
+import { isEndpointChange, restOf, selectorOf, servicesOf } from "./service-pods.ts";
 
 /** Keeps the Endpoints of every Service that selects pods, for clients that know no EndpointSlices. */
 export function endpointsController({ informers }: ControllerContext): ControllerDefinition<EndpointsInputs> {
   const services = informers.informer(serviceResource);
   const pods = informers.informer(podResource);
   const endpoints = informers.informer(endpointsResource);
-  const selecting = (pod: Pod) =>
-    services
-      .list(pod.metadata.namespace)
-      .filter((service) => selects(service, pod))
-      .map(objectKey);
   return {
     name: "endpoint-controller",
-    watches: [watch(services, (service) => [objectKey(service)]), watch(pods, selecting, isEndpointChange), watch(endpoints, (object) => [objectKey(object)])],
+    watches: [
+      watch(services, (service) => [objectKey(service)]),
+      watch(pods, servicesOf(services), isEndpointChange),
+      watch(endpoints, (object) => [objectKey(object)]),
+    ],
     observe(key) {
       const { namespace, name } = splitKey(key);
       const found = services.get(namespace, name);
@@ -29,8 +27,9 @@ export function endpointsController({ informers }: ControllerContext): Controlle
       // Without a selector they are somebody else's.
       if (!isGone && (found.spec?.type === "ExternalName" || Object.keys(found.spec?.selector ?? {}).length === 0)) return undefined;
       if (isGone && existing === undefined) return undefined;
-      return { service: isGone ? undefined : found, pods: isGone ? [] : pods.list(namespace).filter((pod) => selects(found, pod)), existing };
+      return { service: isGone ? undefined : found, pods: isGone ? [] : pods.list(namespace).filter(selectorOf(found)), existing };
     },
     plan: planEndpoints,
+    restMs: ({ pods: selected }) => restOf(selected.length),
   };
 }

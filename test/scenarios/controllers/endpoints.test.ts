@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { endpointsResource } from "../../../engine/resources/core/endpoints.ts";
+import { podResource } from "../../../engine/resources/core/pod.ts";
 import { serviceResource } from "../../../engine/resources/core/service.ts";
 import { ipAddressResource } from "../../../engine/resources/networking/ip-address.ts";
 import { endpointSliceResource } from "../../../engine/resources/discovery/endpoint-slice.ts";
@@ -59,4 +60,36 @@ test("every address of a Service has an object that says whose it is", async () 
   await plane.client.for(serviceResource).delete("default", "web");
   await plane.clock.runUntil(async () => (await addresses())[address] === undefined, 10_000, "no address");
   expect(plane.warnings).toEqual([]);
+});
+
+test("a Service of many pods is written a few times while they change one after another, and tells the last state", async () => {
+  await using plane = await startControlPlane();
+  const { clock, client } = plane;
+  const [pods, endpoints] = [client.for(podResource), client.for(endpointsResource)];
+  const tell = (index: number, ready: "True" | "False") =>
+    pods.patch(
+      "default",
+      `big-${index}`,
+      "merge",
+      { status: { phase: "Running", podIP: `10.0.0.${index}`, podIPs: [{ ip: `10.0.0.${index}` }], conditions: [{ type: "Ready", status: ready }] } },
+      { subresource: "status" },
+    );
+  const readyOf = async () => ((await endpoints.get("default", "big")).subsets ?? []).flatMap(({ addresses = [] }) => addresses).length;
+  await client.for(serviceResource).create(service("big", { app: "big" }));
+  for (let index = 0; index < 150; index++) {
+    await pods.create({ apiVersion: "v1", kind: "Pod", metadata: { name: `big-${index}`, namespace: "default", labels: { app: "big" } }, spec: { containers: [{ name: "main", image: "none" }] } });
+    await tell(index, "True");
+  }
+  await clock.runUntil(async () => (await readyOf()) === 150, 10_000, "all endpoints");
+  await clock.advance(1_000);
+
+  const versions = new Set<string | undefined>();
+  for (let index = 0; index < 50; index++) {
+    await tell(index, "False");
+    await clock.advance(20);
+    versions.add((await endpoints.get("default", "big")).metadata.resourceVersion);
+  }
+  expect(versions.size).toBeGreaterThan(3);
+  expect(versions.size).toBeLessThan(12);
+  await clock.runUntil(async () => (await readyOf()) === 100, 1_000, "those that are left");
 });

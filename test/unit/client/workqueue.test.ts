@@ -30,6 +30,25 @@ test("a key in work is not given to a second worker, and comes again when it was
   expect(queue.isIdle).toBe(true);
 });
 
+test("a key that rests after its work is not taken before it has rested, and then once if it was asked for", async () => {
+  queue.add("a");
+  await queue.take();
+  queue.add("a");
+  queue.done("a", 1_000);
+  queue.add("a");
+  await clock.advance(999);
+  expect([queue.size, queue.isIdle]).toEqual([0, false]);
+  await clock.advance(1);
+  expect(queue.size).toBe(1);
+  await queue.take();
+  queue.done("a", 1_000);
+  await clock.advance(500);
+  expect([queue.size, queue.isIdle]).toEqual([0, true]);
+  await clock.advance(500);
+  queue.add("a");
+  expect(queue.size).toBe(1);
+});
+
 test("of two appointments of one key the earlier stands", async () => {
   queue.addAfter("a", 5_000);
   queue.addAfter("a", 1_000);
