@@ -339,7 +339,7 @@ function settingsOf(config: AgentConfig, hostIps: readonly string[]): NodeSettin
     cgroupRoot: cgroupRoot(dataDir),
     memoryBytes: os.totalmem(),
     hugePageSizes: readHugePageSizes(),
-    boundsBandwidth: config.containerRuntimeEndpoint !== undefined || hasBandwidthPlugin(cniPlaces(dataDir)),
+    boundsBandwidth: () => config.containerRuntimeEndpoint !== undefined || hasBandwidthPlugin(cniPlaces(dataDir)),
     seccompDir: path.join(dataDir, "seccomp"),
     seccompDefault: config.seccompDefault,
   };

@@ -30,8 +30,8 @@ export interface NodeSettings extends NodeProfiles {
   readonly memoryBytes: number;
   /** Bytes of each kind of huge page that the kernel has. */
   readonly hugePageSizes: readonly number[];
-  /** Whether the pods' network holds them to the bandwidth that their annotations say; true where it is somebody else's. */
-  readonly boundsBandwidth: boolean;
+  /** Whether the pods' network holds them to the bandwidth that their annotations say, by now; true where it is somebody else's. */
+  readonly boundsBandwidth: () => boolean;
 }
 
 /** The image a container is made from, and which of its starts this is. */

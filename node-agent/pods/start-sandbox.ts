@@ -12,7 +12,7 @@ export async function startSandbox(context: PodContext, pod: Pod, attempt: numbe
   if (pod.spec.hostUsers === false) throw new Error("can't set `spec.hostUsers: false`, runtime does not support user namespaces");
   const hostDns = readHostDns(settings.resolvConf);
   for (const message of computePodDns(pod, settings, hostDns).warnings) events.record(pod, { type: "Warning", reason: "DNSConfigForming", message });
-  const unheld = settings.boundsBandwidth ? [] : BANDWIDTH.filter((name) => pod.metadata.annotations?.[name] !== undefined);
+  const unheld = settings.boundsBandwidth() ? [] : BANDWIDTH.filter((name) => pod.metadata.annotations?.[name] !== undefined);
   if (unheld.length > 0)
     events.record(pod, { type: "Warning", reason: "BandwidthNotBounded", message: `${unheld.join(", ")}: the node has no CNI plugin "bandwidth"` });
   const config = computeSandboxConfig(pod, attempt, settings, hostDns);

@@ -107,7 +107,7 @@ async function upgrade(options: Endpoint, client: { readonly request: IncomingMe
   if (options.serves?.containers === false) throw new StreamRefusal(405, CONTAINERS_CLOSED);
   if (url === undefined) throw new StreamRefusal(400, "the request line holds no address");
   const target = await planStreamTarget(options, url);
-  await connectStream(options.streaming, target, client);
+  await connectStream(options, target, client);
 }
 
 function refuse(socket: Duplex, code: number, text: string): void {

@@ -1,6 +1,8 @@
 import type { WebSocket } from "ws";
+import type { Clock } from "../../engine/lib/clock.ts";
 import type { StreamOptions } from "../cri/streaming-runtime.ts";
 import { SpdyClient } from "./spdy-client.ts";
+import { TerminalSizes } from "./terminal-sizes.ts";
 import type { Duplex } from "node:stream";
 
 /** The channels of `v5.channel.k8s.io`: the first byte of every message. */
@@ -20,6 +22,7 @@ export async function bridgeRemoteCommand(
   websocket: WebSocket,
   runtime: { readonly connection: Duplex; readonly head: Buffer },
   options: StreamOptions,
+  clock: Clock,
 ): Promise<void> {
   const channels = new Map<number, number>(); // stream → channel
   const streams = new Map<number, number>(); // channel → stream
@@ -49,6 +52,10 @@ export async function bridgeRemoteCommand(
     },
     onEnd: () => finish(),
   });
+  const sizes = new TerminalSizes(clock, (size) => {
+    const streamId = streams.get(Channel.resize);
+    if (streamId !== undefined) client.write(streamId, size);
+  });
   websocket.on("message", (message: Buffer) => void take(message));
   websocket.on("close", () => finish());
   websocket.on("error", () => finish());
@@ -67,6 +74,7 @@ export async function bridgeRemoteCommand(
   } catch (error) {
     send(Channel.error, failure(error instanceof Error ? error.message : String(error)));
   } finally {
+    sizes.end();
     websocket.resume();
     websocket.close(NORMAL_CLOSURE);
     client.destroy();
@@ -79,8 +87,10 @@ export async function bridgeRemoteCommand(
       if (message[1] === Channel.stdin && ended !== undefined) client.write(ended, Buffer.alloc(0), true);
       return;
     }
-    const streamId = channel === Channel.stdin || channel === Channel.resize ? streams.get(channel) : undefined;
-    if (streamId === undefined || message.length < 2 || client.write(streamId, message.subarray(1))) return;
+    if (message.length < 2) return;
+    if (channel === Channel.resize) return sizes.take(message.subarray(1));
+    const streamId = channel === Channel.stdin ? streams.get(channel) : undefined;
+    if (streamId === undefined || client.write(streamId, message.subarray(1))) return;
     websocket.pause();
     await client.drained();
     websocket.resume();

@@ -2,6 +2,7 @@ import type { IncomingMessage, OutgoingHttpHeaders } from "node:http";
 import type { Duplex } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { WebSocket, WebSocketServer } from "ws";
+import type { Clock } from "../../engine/lib/clock.ts";
 import { late, loadWebSockets, nodeJs } from "../../engine/lib/late-modules.ts";
 import type { StreamingRuntime, StreamOptions } from "../cri/streaming-runtime.ts";
 import { bridgeRemoteCommand, RUNTIME_PROTOCOL, V5_PROTOCOL } from "./remote-command.ts";
@@ -20,6 +21,11 @@ export type StreamTarget =
   | { readonly do: "exec"; readonly containerId: string; readonly command: readonly string[]; readonly options: StreamOptions }
   | { readonly do: "attach"; readonly containerId: string; readonly options: StreamOptions }
   | { readonly do: "portForward"; readonly sandboxId: string; readonly ports: readonly number[] };
+
+export interface StreamParts {
+  readonly streaming: StreamingRuntime;
+  readonly clock: Clock;
+}
 
 /** The connection that a client wants to be switched. */
 export interface UpgradeRequest {
@@ -47,14 +53,14 @@ const loadTunnels = late(() => {
  * Connects a client with a stream of the runtime. SPDY and the older WebSocket protocols are the runtime's own and copied byte by byte;
  * what it does not know is spoken here. Rejects while nothing has been answered.
  */
-export async function connectStream(runtime: StreamingRuntime, target: StreamTarget, client: UpgradeRequest): Promise<void> {
+export async function connectStream({ streaming, clock }: StreamParts, target: StreamTarget, client: UpgradeRequest): Promise<void> {
   const { request, socket } = client;
   (socket as Partial<import("node:net").Socket>).setTimeout?.(IDLE_MS, () => socket.destroy());
-  const url = await addressOf(runtime, target);
+  const url = await addressOf(streaming, target);
   const offered = (request.headers["sec-websocket-protocol"] ?? "").split(",").map((protocol) => protocol.trim());
   if (target.do !== "portForward" && offered.includes(V5_PROTOCOL)) {
     const spdy = await openSpdy(url, RUNTIME_PROTOCOL);
-    return bridgeRemoteCommand(await accept(loadHandshakes(), client, spdy), spdy, target.options);
+    return bridgeRemoteCommand(await accept(loadHandshakes(), client, spdy), spdy, target.options, clock);
   }
   if (target.do === "portForward" && offered.includes(TUNNEL_PROTOCOL)) {
     const spdy = await openSpdy(url, PORT_FORWARD_PROTOCOL);

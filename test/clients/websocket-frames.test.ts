@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server } from "node:http";
 import { connect, type AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { systemClock } from "../../engine/lib/clock.ts";
 import { randomInteger, seededRandom } from "../../engine/lib/random.ts";
 import type { StreamingRuntime } from "../../node-agent/cri/streaming-runtime.ts";
 import { SpdyReader } from "../../node-agent/streaming/spdy-frames.ts";
@@ -48,7 +49,7 @@ beforeAll(async () => {
       request.url === "/forward"
         ? { do: "portForward", sandboxId: "s", ports: [80] }
         : { do: "exec", containerId: "c", command: ["x"], options: { stdin: true, stdout: true, stderr: true, tty: false } };
-    connectStream(streaming, target, { request, socket, head }).catch((error: unknown) => {
+    connectStream({ streaming, clock: systemClock }, target, { request, socket, head }).catch((error: unknown) => {
       failures.push(error);
       socket.destroy();
     });

@@ -20,7 +20,7 @@ export function nodeSettings(folder: string, settings: Partial<NodeSettings> = {
     cgroupRoot: "/none",
     memoryBytes: 1 << 30,
     hugePageSizes: [],
-    boundsBandwidth: true,
+    boundsBandwidth: () => true,
     seccompDir: folder,
     seccompDefault: false,
     ...settings,
