@@ -1,4 +1,5 @@
 import { formatApiVersion } from "../apimachinery/group-version.ts";
+import { withMetadata } from "../apimachinery/object-copy.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { ageColumn, nameColumn } from "../resources/columns.ts";
 import type { Column, ResourceDefinition, ScaleAccess } from "../resources/define-resource.ts";
@@ -37,4 +38,12 @@ export function scaleOf<T extends KubeObject>(access: ScaleAccess<T>, object: T,
     spec: replicas === 0 ? {} : { replicas },
     status: { replicas: access.statusReplicas(object), ...(selector === "" ? {} : { selector }) },
   };
+}
+
+/** A Scale leaves out that there shall be no replicas, so that nobody who says so with one becomes the owner of that. */
+export function withoutOwnersOfNone<T extends KubeObject>(access: ScaleAccess<T>, object: T): T {
+  const { managedFields } = object.metadata;
+  if (managedFields === undefined || access.specReplicas(object) !== 0) return object;
+  const owners = managedFields.filter(({ subresource, operation }) => subresource !== "scale" || operation !== "Update");
+  return owners.length === managedFields.length ? object : withMetadata(object, { managedFields: owners.length === 0 ? undefined : owners });
 }

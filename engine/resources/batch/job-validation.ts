@@ -3,6 +3,7 @@ import { invalidField, requiredField, tooLong, unsupportedValue, type FieldError
 import { dnsLabelError } from "../../apimachinery/names.ts";
 import { labelSelectorPredicate } from "../../apimachinery/selectors.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
+import { withSortedKeys } from "../../lib/sorted-keys.ts";
 import { podContainers } from "../pod-containers.ts";
 import type { Job, JobSpec, PodTemplateSpec } from "../types.ts";
 import { validateAnyTemplate } from "../validation/pod-spec.ts";
@@ -26,7 +27,7 @@ export function validateJob(job: Job): FieldError[] {
     errors.push(...validateLabelSelector(spec.selector, "spec.selector"));
     const labels = spec.template.metadata?.labels;
     if (!labelSelectorPredicate(spec.selector)(labels))
-      errors.push(invalidField("spec.template.metadata.labels", labels ?? {}, "`selector` does not match template `labels`"));
+      errors.push(invalidField("spec.template.metadata.labels", withSortedKeys(labels) ?? null, "`selector` does not match template `labels`"));
   }
   if (spec.completionMode === "Indexed" && (spec.completions ?? 0) > 0) {
     // The highest index makes the longest host name.

@@ -1,5 +1,6 @@
 import { invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
 import { formatLabels } from "../../apimachinery/selectors.ts";
+import { withSortedKeys } from "../../lib/sorted-keys.ts";
 import { partErrors } from "../apps/replica-counts.ts";
 import { ageColumn, nameColumn, templateColumns } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
@@ -62,8 +63,8 @@ function validateController({ spec }: ReplicationController): FieldError[] {
   const entries = Object.entries(selector);
   const errors = entries.length === 0 ? [requiredField("spec.selector")] : [];
   if (template === undefined) return [...errors, requiredField("spec.template")];
-  const labels = template.metadata?.labels ?? {};
-  if (entries.some(([key, value]) => labels[key] !== value))
-    errors.push(invalidField("spec.template.metadata.labels", labels, "`selector` does not match template `labels`"));
+  const labels = template.metadata?.labels;
+  if (entries.some(([key, value]) => labels?.[key] !== value))
+    errors.push(invalidField("spec.template.metadata.labels", withSortedKeys(labels) ?? null, "`selector` does not match template `labels`"));
   return [...errors, ...validatePodTemplate(template, "spec.template", "ReplicationController")];
 }

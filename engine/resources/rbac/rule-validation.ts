@@ -41,9 +41,10 @@ export function validateBinding({ roleRef, subjects = [] }: Binding, kinds: read
   return [...errors, ...subjects.flatMap((subject, index) => validateSubject(subject, namespaced, `subjects[${index}]`))];
 }
 
-/** What a binding grants is for good: whoever may change its subjects need not be able to grant anything else. */
-export function validateBindingUpdate(binding: Binding, old: Binding): FieldError[] {
-  return jsonEqual(binding.roleRef, old.roleRef) ? [] : [invalidField("roleRef", binding.roleRef, "cannot change roleRef")];
+/** What a binding grants is for good: whoever may change its subjects need not be able to grant anything else. Shown with the names of Go's fields. */
+export function validateBindingUpdate({ roleRef: { apiGroup, kind, name, ...rest } }: Binding, { roleRef: old }: Binding): FieldError[] {
+  if (jsonEqual({ apiGroup, kind, name, ...rest }, old)) return [];
+  return [invalidField("roleRef", { APIGroup: apiGroup ?? "", Kind: kind, Name: name }, "cannot change roleRef")];
 }
 
 function validateSubject({ kind, name, namespace = "", apiGroup = "" }: Subject, namespaced: boolean, field: string): FieldError[] {
@@ -58,7 +59,6 @@ function validateSubject({ kind, name, namespace = "", apiGroup = "" }: Subject,
     }
     case "User":
     case "Group":
-      if (name === "") errors.push(invalidField(`${field}.name`, name, `${kind.toLowerCase()} name cannot be empty`));
       if (apiGroup !== RBAC_GROUP) errors.push(unsupportedValue(`${field}.apiGroup`, apiGroup, [RBAC_GROUP]));
       return errors;
     default:

@@ -43,7 +43,7 @@ export function validateAccessModes(modes: readonly string[], path: string): Fie
 export function validateClaimUpdate(claim: PersistentVolumeClaim, old: PersistentVolumeClaim): FieldError[] {
   const errors: FieldError[] = [];
   const at = "spec.resources.requests.storage";
-  const size = storageOf(claim.spec);
+  const size = storageOf(claim.spec) ?? "0";
   const oldAnnotation = old.metadata.annotations?.[CLASS_ANNOTATION];
   const isUpgrade = oldAnnotation !== undefined && old.spec?.storageClassName === undefined && claim.spec?.storageClassName === oldAnnotation;
   const annotation = claim.metadata.annotations?.[CLASS_ANNOTATION];
@@ -57,7 +57,7 @@ export function validateClaimUpdate(claim: PersistentVolumeClaim, old: Persisten
         `spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims; changed: ${changed.join(", ")}`,
       ),
     );
-  if (size !== undefined && compareQuantities(size, storageOf(old.spec) ?? 0) < 0 && compareQuantities(size, old.status?.capacity?.["storage"] ?? 0) <= 0) {
+  if (compareQuantities(size, storageOf(old.spec) ?? 0) < 0 && compareQuantities(size, old.status?.capacity?.["storage"] ?? 0) <= 0) {
     errors.push(forbiddenField(at, "field can not be less than status.capacity"));
   }
   if ((claim.spec?.volumeMode ?? "Filesystem") !== (old.spec?.volumeMode ?? "Filesystem"))

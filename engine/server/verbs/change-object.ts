@@ -9,6 +9,7 @@ import { trackUpdate } from "../../apimachinery/server-side-apply.ts";
 import { notFound } from "../../apimachinery/status-error.ts";
 import { isDeletedByUpdate } from "../../registry/before-delete.ts";
 import { beforeUpdate, checkUpdatePreconditions, isSameState, resetFieldsOf, scopeToSubresource } from "../../registry/before-update.ts";
+import { scaleAccessOf, withoutOwnersOfNone } from "../../registry/scale.ts";
 import { refuseMisshapen, refuseShape } from "../../registry/validate-object.ts";
 import { requireStorable } from "../../storage/encoded-object.ts";
 import type { Change } from "../../storage/object-store.ts";
@@ -81,6 +82,7 @@ export function refuseWanted(
   errors: readonly FieldError[],
   current: KubeObject,
 ): void {
+  checkUpdatePreconditions(definition, request.name, object, current, request.verb === "patch");
   if (request.subresource === undefined) refuseMisshapen(definition, object, errors, parts.disabled, current);
   else refuseShape(definition, object, errors);
 }
@@ -128,7 +130,7 @@ async function planChange(
 
 function trackFields(exchange: Exchange<RequestOf<"update" | "patch">>, object: KubeObject, current: KubeObject): KubeObject {
   const { request, definition } = exchange;
-  return trackUpdate({
+  const tracked = trackUpdate({
     schema: definition.schema,
     before: current,
     after: object,
@@ -138,4 +140,6 @@ function trackFields(exchange: Exchange<RequestOf<"update" | "patch">>, object: 
     resetFields: resetFieldsOf(definition, request.subresource),
     nowText: nowText(exchange),
   });
+  const access = request.subresource === "scale" ? scaleAccessOf(definition) : undefined;
+  return access === undefined ? tracked : withoutOwnersOfNone(access, tracked);
 }

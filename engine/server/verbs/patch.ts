@@ -46,12 +46,14 @@ export const patch: VerbHandler<"patch"> = async (exchange) => {
   if (request.subresource === "scale") return patchScale(exchange);
   if (request.subresource !== undefined && !isPartOfObject(definition, request.subresource)) throw unsupportedMethod();
   if (request.patchType !== "apply") return changeObject(exchange, (current) => patched(exchange, current));
-  const intent = checkedIntent(exchange, definition);
+  // What is wrong with it is told once there is something to apply it to.
+  let intent: KubeObject | undefined;
+  const readIntent = () => (intent ??= checkedIntent(exchange, definition));
   try {
-    return await changeObject(exchange, (current) => applied(exchange, intent, current));
+    return await changeObject(exchange, (current) => applied(exchange, readIntent(), current));
   } catch (error) {
     if (!hasReason(error, "NotFound") || error.status.details?.kind !== definition.resource || request.subresource !== undefined) throw error;
-    return createApplied(exchange, intent);
+    return createApplied(exchange, readIntent());
   }
 };
 

@@ -52,5 +52,18 @@ describe("what does not fit a kind is told by its path and in Go's words", () =>
     [thing, { items: [{ name: "a", port: "x" }] }, '.items[name="a"].port: expected numeric (int or float), got string'],
     [thing, { any: { what: ["ever"] }, either: [] }, undefined],
     [thing, { any: 3 }, ".any: expected map, got &{3}"],
+    [
+      deployment,
+      { bogus: 1, spec: { replicas: "x", paused: 3, zz: 1, yy: 2, template: { spec: { containers: [{ name: "a" }, { name: "a", image: 1 }] } } } },
+      `errors:
+  .spec.replicas: expected numeric (int or float), got string
+  .spec.paused: expected boolean, got &{3}
+  .spec.template.spec.containers: duplicate entries for key [name="a"]
+  .spec.template.spec.containers[name="a"].image: expected string, got &value.valueUnstructured{Value:1}
+  .spec.zz: field not declared in schema
+  .bogus: field not declared in schema`,
+    ],
+    [deployment, { status: { conditions: [{ type: "A", lastUpdateTime: 5 }] } }, undefined],
+    [deployment, { status: { conditions: [{ type: "A", lastUpdateTime: {} }] } }, '.status.conditions[type="A"].lastUpdateTime: expected any scalar, got &{map[]}'],
   ])("%#: %j", (schema, object, problem) => expect(typedPatchProblem(schema, object)).toBe(problem));
 });

@@ -87,6 +87,9 @@ describe("a claim", () => {
     expect(problems(() => update(persistentVolumeClaimResource, bound, { spec: { ...bound.spec, resources: { requests: { storage: "512Mi" } } } }))).toEqual([
       "spec.resources.requests.storage: Forbidden: field can not be less than status.capacity",
     ]);
+    expect(problems(() => update(persistentVolumeClaimResource, bound, { spec: { ...bound.spec, resources: {} } }))).toContain(
+      "spec.resources.requests.storage: Forbidden: field can not be less than status.capacity",
+    );
     expect(problems(() => update(persistentVolumeClaimResource, bound, { spec: { ...bound.spec, accessModes: ["ReadOnlyMany"], volumeName: "w" } }))).toEqual([
       "spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims; changed: accessModes, volumeName",
     ]);

@@ -87,3 +87,10 @@ test("a driver's tokens are warned of when they change, not with every write", (
   const warnings = csiDriverResource.strategy.warnings;
   expect([warnings?.(driver("a")), warnings?.(driver("a"), driver("a")), warnings?.(driver("a"), driver("b"))].map((list) => list?.length)).toEqual([1, 0, 1]);
 });
+
+test("a kind that wants the version that is replaced asks for it before it judges anything else", async () => {
+  const drivers = api.client.for(csiDriverResource);
+  await drivers.create({ apiVersion: "storage.k8s.io/v1", kind: "CSIDriver", metadata: { name: "strict" }, spec: {} } as CSIDriver);
+  const odd = { apiVersion: "storage.k8s.io/v1", kind: "CSIDriver", metadata: { name: "strict" }, spec: { fsGroupPolicy: "Odd", tokenRequests: [{}] } } as unknown as CSIDriver;
+  expect((await failure(drivers.update(odd))).message).toBe('csidrivers.storage.k8s.io "strict" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update');
+});

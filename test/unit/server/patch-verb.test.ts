@@ -49,6 +49,23 @@ describe("patch", () => {
     expect(error.status).toMatchObject({ code: 409, message: expect.stringContaining("the provided object specified uid u-0, and no existing object was found") });
   });
 
+  test("what is not there is said before what is wrong with a status that is applied to it", async () => {
+    const intent = { ...sentDeployment("nowhere"), status: { bogus: 1 } } as unknown as Deployment;
+    const error = await failure(api.client.for(deploymentResource).apply(intent, { fieldManager: "m", subresource: "status" }));
+    expect(error.status).toMatchObject({ code: 404, message: 'deployments.apps "nowhere" not found' });
+  });
+
+  test("nobody owns that there are no replicas by a Scale, and so nobody is in the way of who wants some", async () => {
+    const deployments = api.client.for(deploymentResource);
+    await deployments.apply(sentDeployment("rested"), { fieldManager: "owner" });
+    const scale = (replicas: number) =>
+      deployments.patch("shop", "rested", "merge", { spec: { replicas } }, { subresource: "scale", fieldManager: "scaler" } as object).then(() => deployments.get("shop", "rested"));
+    const ownersOf = ({ metadata }: Deployment) => metadata.managedFields?.filter(({ fieldsV1 }) => JSON.stringify(fieldsV1).includes("f:replicas")).map(({ manager }) => manager);
+    expect(ownersOf(await scale(3))).toEqual(["scaler"]);
+    expect(ownersOf(await scale(0))).toEqual([]);
+    expect((await deployments.apply(sentDeployment("rested"), { fieldManager: "owner" })).spec.replicas).toBe(2);
+  });
+
   test("a Scale is applied to the number behind it, and conflicts with who owns that", async () => {
     const deployments = api.client.for(deploymentResource);
     await deployments.apply(sentDeployment("scaled"), { fieldManager: "owner" });
