@@ -97,6 +97,8 @@ export async function adoptOrStart(program: Program, clock: Clock, logger: Logge
 export interface KeptProgram {
   /** Starts it again whenever it has ended, and keeps its log within bounds. Rejects when `onEnd` does. */
   readonly service: Service;
+  /** Of the process that runs, or ran last. */
+  pid(): number;
   stop(): Promise<void>;
 }
 
@@ -130,6 +132,7 @@ export async function keepProgram({ program, clock, logger, onEnd }: KeepOptions
         }
       }
     }),
+    pid: () => current.pid,
     stop: () => current.stop(),
   };
 }

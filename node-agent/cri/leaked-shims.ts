@@ -16,8 +16,10 @@ export interface Shim {
   readonly program: string;
 }
 
-/** How often it is looked, at first and later. */
+/** How often it is looked, at first, after another containerd was started, and later. */
 const LOOKS_MS = [5_000, 5_000, 5_000, 10_000, 60_000] as const;
+/** How often it is seen whether there is another. */
+const STEP_MS = 5_000;
 /** Whoever called for it is dead, and containerd has undone the call, or not. */
 const ORPHAN_PATIENCE_MS = 8_000;
 /** Longer than a sandbox may take to start: a call of ours may still be under way. */
@@ -25,7 +27,7 @@ const PATIENCE_MS = 300_000;
 
 /**
  * The shims that belong to no sandbox, and have for long enough. `unknownSince` says when each was first seen so, in milliseconds, and
- * is kept up here; `orphans` were there before this agent began, so nobody waits for them. Pure but for that map.
+ * is kept up here; `orphans` are those for which nobody waits. Pure but for that map.
  */
 export function chooseLeaked(
   shims: readonly Shim[],
@@ -40,20 +42,39 @@ export function chooseLeaked(
   return unknown.filter(({ pid }) => nowMs - (unknownSince.get(pid) ?? nowMs) >= (orphans.has(pid) ? ORPHAN_PATIENCE_MS : PATIENCE_MS));
 }
 
+export interface ShimReaperOptions {
+  readonly runtime: Pick<Runtime, "glance">;
+  readonly paths: ContainerdPaths;
+  /** Of the process that runs now. */
+  readonly containerdPid: () => number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
 /**
- * Ends what containerd leaves behind when its caller dies in the middle of starting a sandbox: it may forget the sandbox, and not the
+ * Ends what containerd leaves behind when it or its caller dies in the middle of starting a sandbox: it may forget the sandbox, and not the
  * shim, which then holds memory and a process for ever. Only for a containerd of our own, where every shim is of a sandbox of ours.
  */
-export function createShimReaper(runtime: Pick<Runtime, "glance">, { root, socket }: ContainerdPaths, clock: Clock, logger: Logger): Service {
-  const orphans = new Set(findShims(socket).map(({ pid }) => pid));
+export function createShimReaper({ runtime, paths: { root, socket }, containerdPid, clock, logger }: ShimReaperOptions): Service {
+  const leftByAgent = new Set(findShims(socket).map(({ pid }) => pid));
   const unknownSince = new Map<number, number>();
   return service("shim reaper", async (signal) => {
-    for (let look = 0; !signal.aborted; look++) {
-      await sleep(clock, LOOKS_MS[look] ?? LOOKS_MS.at(-1) ?? 0, signal).catch(() => {});
+    let served = containerdPid();
+    let look = 0;
+    let lookAtMs = clock.monotonic() + LOOKS_MS[0];
+    while (!signal.aborted) {
+      await sleep(clock, STEP_MS, signal).catch(() => {});
       if (signal.aborted) return;
+      if (containerdPid() !== served) look = 0;
+      else if (clock.monotonic() < lookAtMs) continue;
+      served = containerdPid();
+      lookAtMs = clock.monotonic() + (LOOKS_MS[++look] ?? LOOKS_MS.at(-1) ?? 0);
       try {
         // The shims first: one that appears between the two looks is not taken for leaked.
         const shims = findShims(socket);
+        const servedSince = startTicks(served);
+        // Before this agent, or before this containerd: whoever waited for them is dead.
+        const orphans = new Set(shims.map(({ pid }) => pid).filter((pid) => leftByAgent.has(pid) || startTicks(pid) < servedSince));
         const sandboxes = new Set((await runtime.glance()).sandboxes.map(({ id }) => id));
         for (const shim of chooseLeaked(shims, sandboxes, orphans, unknownSince, clock.monotonic())) {
           logger.warn("ending what is left of a sandbox that containerd has forgotten", { sandbox: shim.id, pid: shim.pid });
@@ -64,6 +85,17 @@ export function createShimReaper(runtime: Pick<Runtime, "glance">, { root, socke
       }
     }
   });
+}
+
+/** When a process was started, in the kernel's ticks since its own start; 0 for one that has ended. */
+function startTicks(pid: number): number {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, "utf8");
+    // A program's name, in parentheses, may hold anything.
+    return Number(text.slice(text.lastIndexOf(")") + 2).split(" ")[19]);
+  } catch {
+    return 0;
+  }
 }
 
 /** The shims of the containerd behind a socket. */

@@ -57,7 +57,7 @@ export async function openNodeRuntime({ dataDir, endpoint, metrics, clock, logge
         ? []
         : [
             containerd.service,
-            createShimReaper(runtime, paths, clock, logger),
+            createShimReaper({ runtime, paths, containerdPid: () => containerd.pid(), clock, logger }),
             createCniKeeper({
               places: paths.cni,
               podCidrs: () => ranges,
