@@ -1,12 +1,13 @@
-import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import type { ResourceDefinition } from "../../resources/define-resource.ts";
 import type { CustomResourceDefinition } from "../../resources/types.ts";
 import { BoundedCache } from "../../lib/bounded-cache.ts";
+import { KeyedLocks } from "../../lib/keyed-locks.ts";
 import { Turns } from "../../lib/turns.ts";
 import { assembleUnit, chartFolder, outermost, parsedKey, type UnitContent, type UnitDraft } from "./assemble-unit.ts";
+import { definitionsIn } from "./definitions.ts";
 import type { DesiredState } from "./desired-state.ts";
+import { emptyState } from "./empty-state.ts";
 import { combineUnits, type CombinedUnits } from "./combine-units.ts";
-import { ofAllUnits, perUnit } from "./objects-by-unit.ts";
 import { createFileTransform, createSealedTransform, type FileTransform } from "./file-transform.ts";
 import type { CommitInfo, GitObjects, TreeEntry } from "../git/git-source.ts";
 import { OversizedObject } from "../git/stored-object.ts";
@@ -104,6 +105,7 @@ export class ManifestLoader {
   readonly #listings = new BoundedCache<FolderListing>(LISTINGS_KEPT);
   readonly #leftOut = new LeftOutFolders();
   readonly #renderer: FolderRenderer;
+  readonly #turns = new KeyedLocks();
   readonly #configs = new BoundedCache<ReturnType<typeof parseRepositoryConfig>>(CONFIGS_KEPT);
   readonly #fallback: RepositoryConfig;
   #resolved: { readonly config: RepositoryConfig; readonly folders: readonly string[]; readonly resolved: ResolvedUnits } | undefined;
@@ -134,7 +136,10 @@ export class ManifestLoader {
     return treeFiles(commit.tree, { tree: (id) => this.#tree(objects, id), blob: (id) => this.#blob(objects, id) });
   }
 
-  /** Never rejects for what the commit holds: that is in `problems`. Rejects when objects cannot be read. */
+  /**
+   * Never rejects for what the commit holds: that is in `problems`. Rejects when objects cannot be read. The kinds that it brings are known
+   * from here on, in place of those of the commit before.
+   */
   async load(objects: GitObjects, commit: CommitInfo, adaptUnits?: AdaptUnits): Promise<DesiredState> {
     await this.#options.kindsKnown?.();
     return this.#guarded(commit, () => this.#loadWithKinds(objects, commit, adaptUnits));
@@ -153,19 +158,34 @@ export class ManifestLoader {
    * The same of a commit that may never run. Kinds that it brings, or makes anew, are known to `apart` alone: what is deployed here is not
    * held against them, and objects that leave are not looked for under their names.
    */
-  async loadProposal(objects: GitObjects, commit: CommitInfo, apart: ManifestLoader): Promise<DesiredState> {
+  async loadProposal(objects: GitObjects, commit: CommitInfo, apart: ManifestLoader, adaptUnits?: AdaptUnits): Promise<DesiredState> {
     await this.#options.kindsKnown?.();
-    const state = await this.#guarded(commit, () => this.#load(objects, commit, undefined));
-    const isNews = [...ofAllUnits(state.objects, definitionsOf)].some((definition) => this.kinds.isNews(definition.metadata.name ?? "", definition));
-    return isNews ? apart.load(objects, commit) : state;
+    const state = await this.#guarded(commit, () => this.#load(objects, commit, adaptUnits));
+    const definitions = [...definitionsIn(state)];
+    if (!definitions.some((definition) => this.kinds.isNews(definition))) return state;
+    return apart.#guarded(commit, () => apart.#loadWithKinds(objects, commit, adaptUnits, definitions));
   }
 
-  async #loadWithKinds(objects: GitObjects, commit: CommitInfo, adaptUnits: AdaptUnits | undefined): Promise<DesiredState> {
-    const state = await this.#load(objects, commit, adaptUnits);
-    // Kinds that the commit brings may be used in it.
-    const before = this.kinds.generation;
-    for (const definition of ofAllUnits(state.objects, definitionsOf)) this.kinds.declare(definition.metadata.name ?? "", definition);
-    return this.kinds.generation === before ? state : this.#load(objects, commit, adaptUnits);
+  /** A commit that was read as a proposal is what runs from here on. */
+  adopt(state: DesiredState): void {
+    this.kinds.declare(definitionsIn(state));
+  }
+
+  /** Commits one after the other, since each is read with kinds of its own; `expected` are those that it is known to bring. */
+  #loadWithKinds(
+    objects: GitObjects,
+    commit: CommitInfo,
+    adaptUnits: AdaptUnits | undefined,
+    expected?: Iterable<CustomResourceDefinition>,
+  ): Promise<DesiredState> {
+    return this.#turns.run([""], async () => {
+      if (expected !== undefined) this.kinds.declare(expected);
+      const state = await this.#load(objects, commit, adaptUnits);
+      // Kinds that the commit brings may be used in it.
+      const before = this.kinds.generation;
+      this.adopt(state);
+      return this.kinds.generation === before ? state : this.#load(objects, commit, adaptUnits);
+    });
   }
 
   async #load(objects: GitObjects, commit: CommitInfo, adaptUnits: AdaptUnits | undefined): Promise<DesiredState> {
@@ -472,26 +492,7 @@ function isBesideApplications(units: readonly Unit[]): (path: string) => boolean
   return hasDefaultLayout(units) ? (path) => DEFAULT_PARENTS.includes(path.slice(0, path.lastIndexOf("/"))) : () => false;
 }
 
-const definitionsOf = perUnit((objects) => objects.map(({ object }) => object).filter(isDefinition));
-
 /** Whether everything that its renderings have looked at lies below the unit's folder. */
 function isWithin({ rendered }: UnitDraft, folder: string): boolean {
   return folder === "" || rendered.every(({ dependencies }) => [...dependencies.keys()].every((path) => path.startsWith(`${folder}/`)));
-}
-
-function isDefinition(object: KubeObject): object is CustomResourceDefinition & KubeObject {
-  return object.kind === "CustomResourceDefinition" && object.apiVersion === "apiextensions.k8s.io/v1";
-}
-
-function emptyState(commit: CommitInfo, cluster: string, message: string): DesiredState {
-  return {
-    commit,
-    config: defaultRepositoryConfig(cluster),
-    units: [],
-    objects: new Map(),
-    problems: [{ file: ".", line: 1, message }],
-    notices: [],
-    substitutions: new Map(),
-    encrypted: new Map(),
-  };
 }

@@ -28,12 +28,17 @@ interface CustomDefinition {
   readonly kinds: readonly ResourceDefinition[];
   /** Whether the API serves it; what commits only bring is not. */
   readonly isServed: boolean;
+  /** What it was chosen from. */
+  readonly from: { readonly served: CustomResourceDefinition | undefined; readonly declared: CustomResourceDefinition | undefined };
 }
 
-/** The kinds a manifest may have, found by apiVersion and kind: built-in ones, those that the cluster defines, and those that commits bring. */
+/** The kinds a manifest may have, found by apiVersion and kind: built-in ones, those that the cluster defines, and those that a commit brings. */
 export class ServedKinds {
   readonly #builtIn: readonly ResourceDefinition[];
   readonly #byKind = new Map<string, ResourceDefinition>();
+  readonly #served = new Map<string, CustomResourceDefinition>();
+  /** What the commit brings that was read last. */
+  #declared: ReadonlyMap<string, CustomResourceDefinition> = new Map();
   readonly #custom = new Map<string, CustomDefinition>();
   #generation = 0;
   #openLookups = 0;
@@ -55,28 +60,29 @@ export class ServedKinds {
 
   /** A definition as the cluster has it. */
   setServed(name: string, definition: CustomResourceDefinition): void {
-    this.#put(name, definition, true);
-  }
-
-  /** A definition that a commit brings. Manifests are held against it from here on, also where the cluster serves an older one. */
-  declare(name: string, definition: CustomResourceDefinition): void {
-    const isServed = this.#custom.get(name)?.isServed === true;
-    if (!isServed || this.isNews(name, definition)) this.#put(name, definition, isServed);
-  }
-
-  /** Whether a definition makes other kinds than those that are known. */
-  isNews(name: string, definition: CustomResourceDefinition): boolean {
-    const known = this.#custom.get(name);
-    if (known === undefined) return true;
-    const kinds = customKind(definition, undefined).served;
-    return (
-      kinds.length !== known.kinds.length ||
-      kinds.some((kind, index) => !jsonEqual(kind.published, known.kinds[index]?.published) || kind.version !== known.kinds[index]?.version)
-    );
+    this.#served.set(name, definition);
+    this.#settle(name);
   }
 
   forget(name: string): void {
-    if (this.#custom.delete(name)) this.#rebuild();
+    this.#served.delete(name);
+    this.#settle(name);
+  }
+
+  /**
+   * The definitions that a commit brings, in place of those of the commit before. Manifests are held against them from here on, also where
+   * the cluster serves older ones.
+   */
+  declare(definitions: Iterable<CustomResourceDefinition>): void {
+    const before = this.#declared;
+    this.#declared = new Map([...definitions].map((definition) => [definition.metadata.name ?? "", definition]));
+    for (const name of new Set([...before.keys(), ...this.#declared.keys()])) this.#settle(name);
+  }
+
+  /** Whether a definition makes other kinds than those that are known. */
+  isNews(definition: CustomResourceDefinition): boolean {
+    const name = definition.metadata.name ?? "";
+    return this.#declared.get(name) !== definition && isOther(definition, this.#custom.get(name)?.kinds);
   }
 
   /** Whether the API can be asked for objects of the kind now. */
@@ -87,12 +93,23 @@ export class ServedKinds {
       : custom.isServed;
   }
 
-  #put(name: string, { spec, status, metadata }: CustomResourceDefinition, isServed: boolean): void {
+  /** Takes for a name what is declared where that is news, else what is served. */
+  #settle(name: string): void {
+    const [served, declared] = [this.#served.get(name), this.#declared.get(name)];
     const known = this.#custom.get(name);
-    if (known !== undefined && known.isServed === isServed && jsonEqual(known.spec, spec)) return;
-    const definition = { apiVersion: "apiextensions.k8s.io/v1", kind: "CustomResourceDefinition", spec, metadata, ...(status === undefined ? {} : { status }) };
-    this.#custom.set(name, { spec, isServed, kinds: customKind(definition, undefined).served });
-    this.#rebuild();
+    if (known?.from.served === served && known?.from.declared === declared) return;
+    const from = { served, declared };
+    const isServed = served !== undefined;
+    const definition = declared !== undefined && (served === undefined || isOther(declared, customKind(served, undefined).served)) ? declared : served;
+    if (definition === undefined) {
+      if (this.#custom.delete(name)) this.#rebuild();
+    } else if (known !== undefined && known.isServed === isServed && jsonEqual(known.spec, definition.spec)) this.#custom.set(name, { ...known, from });
+    else {
+      const { spec, status, metadata } = definition;
+      const whole = { apiVersion: "apiextensions.k8s.io/v1", kind: "CustomResourceDefinition", spec, metadata, ...(status === undefined ? {} : { status }) };
+      this.#custom.set(name, { spec, isServed, from, kinds: customKind(whole, undefined).served });
+      this.#rebuild();
+    }
   }
 
   #rebuild(): void {
@@ -137,6 +154,14 @@ export class ServedKinds {
       ? `version ${apiVersion} is not served`
       : `no kind ${kind} in ${apiVersion}: this cluster does not serve that API group`;
   }
+}
+
+function isOther(definition: CustomResourceDefinition, known: readonly ResourceDefinition[] | undefined): boolean {
+  if (known === undefined) return true;
+  const kinds = customKind(definition, undefined).served;
+  return (
+    kinds.length !== known.length || kinds.some((kind, index) => !jsonEqual(kind.published, known[index]?.published) || kind.version !== known[index]?.version)
+  );
 }
 
 /** How an object is known to plans and inventories, whatever version it was written in: `apps/Deployment/web/web`. */

@@ -24,6 +24,8 @@ export interface PreviewParts {
   readonly loader: ManifestLoader;
   /** For previews that may not read encrypted files. */
   readonly sealedLoader: ManifestLoader;
+  /** For those that bring kinds of their own. */
+  readonly proposalLoader: ManifestLoader;
   readonly source: GitSource;
   readonly sync: Omit<SynchroniserOptions, "preview" | "proposer">;
   /** Called when what it tells may have changed. */
@@ -153,11 +155,12 @@ export class PreviewEnvironment {
 
   async #deploy(head: string, key: string, rules: PreviewRules, base: DesiredState): Promise<Outcome> {
     const { source, sync } = this.#parts;
-    const loader = rules.encrypted ? this.#parts.loader : this.#parts.sealedLoader;
+    const { loader, sealedLoader, proposalLoader } = this.#parts;
     const { objects } = source.store;
     const commit = await objects.commit(head);
     const startedMs = sync.clock.monotonic();
-    const loaded = await loader.load(objects, commit, previewUnits(rules, this.#chosen));
+    const units = previewUnits(rules, this.#chosen);
+    const loaded = await (rules.encrypted ? loader.loadProposal(objects, commit, proposalLoader, units) : sealedLoader.load(objects, commit, units));
     const state = confineToPreview(loaded, base, rules, this.#chosen);
     const { signatures } = base.config;
     const unsigned = await checkSignature(objects, commit, signatures, { commit: base.commit.id, rule: signatures }, loader.prefix);

@@ -131,8 +131,8 @@ export class PreviewEnvironments {
   #environment(chosen: ChosenPreview): PreviewEnvironment {
     const known = this.#running.get(chosen.namespace);
     if (known !== undefined && !known.hasEnded) return known;
-    const { loader, sealedLoader, source, sync } = this.#options;
-    const made = new PreviewEnvironment(chosen, { loader, sealedLoader, source, sync, onChange: () => this.#tell() });
+    const { loader, sealedLoader, proposalLoader, source, sync } = this.#options;
+    const made = new PreviewEnvironment(chosen, { loader, sealedLoader, proposalLoader, source, sync, onChange: () => this.#tell() });
     this.#running.set(chosen.namespace, made);
     return made;
   }

@@ -96,7 +96,7 @@ export function createPipeline(parts: PipelineParts, options: PipelineOptions): 
     ...(rule === undefined ? {} : { source: rule }),
   };
   const opening = { ...reading, ...(options.ageKeys === undefined ? {} : { ageKeys: options.ageKeys }) };
-  const [loader, proposalLoader] = [new ManifestLoader(opening), new ManifestLoader(opening)];
+  const [loader, proposalLoader, candidateLoader] = [new ManifestLoader(opening), new ManifestLoader(opening), new ManifestLoader(opening)];
   // What strangers bring, such as definitions of kinds, is kept apart from what is deployed.
   const sealedLoader = new ManifestLoader({ ...reading, isSealed: true });
   const applying = {
@@ -135,6 +135,7 @@ export function createPipeline(parts: PipelineParts, options: PipelineOptions): 
     loader,
     sealedLoader,
     proposalLoader,
+    candidateLoader,
     synchroniser,
     reporter,
     record,
@@ -165,6 +166,7 @@ export function createPipeline(parts: PipelineParts, options: PipelineOptions): 
           source,
           loader,
           sealedLoader,
+          proposalLoader,
           follower,
           synchroniser,
           clock,
@@ -206,7 +208,7 @@ export function createPipeline(parts: PipelineParts, options: PipelineOptions): 
   const services: Service[] = [
     service("notifications", (signal) => notifier.run(signal)),
     service("custom kinds", async (signal) => {
-      const unfollow = [loader, sealedLoader, proposalLoader].map(({ kinds }) => followCustomKinds(definitions, kinds, view));
+      const unfollow = [loader, sealedLoader, proposalLoader, candidateLoader].map(({ kinds }) => followCustomKinds(definitions, kinds, view));
       // Whoever waits for the kinds must not outlive the engine.
       await definitions.waitForSync(signal).finally(() => known.resolve());
       await aborted(signal);

@@ -35,6 +35,8 @@ export interface SourceFollowerOptions {
   readonly sealedLoader: ManifestLoader;
   /** For proposals that bring kinds of their own. */
   readonly proposalLoader: ManifestLoader;
+  /** For commits that are to run and bring kinds, until they are admitted: nobody's proposal keeps them waiting. */
+  readonly candidateLoader: ManifestLoader;
   readonly synchroniser: Synchroniser;
   readonly reporter: StatusReporter;
   readonly record: RepositoryRecord;
@@ -106,15 +108,13 @@ export class SourceFollower {
     objects: GitObjects,
     { pusher, isSealed = false, isProposal = false }: { readonly pusher?: string | undefined; readonly isSealed?: boolean; readonly isProposal?: boolean } = {},
   ): Promise<Prepared> {
-    const { loader, proposalLoader, synchroniser, record, clock } = this.#options;
+    const { loader, proposalLoader, candidateLoader, synchroniser, record, clock } = this.#options;
     const startedMs = clock.monotonic();
     const commit = await objects.commit(id);
     await this.#keepSecrets(id);
     const state = isSealed
       ? await this.#loadSealed(objects, commit)
-      : isProposal
-        ? await loader.loadProposal(objects, commit, proposalLoader)
-        : await loader.load(objects, commit);
+      : await loader.loadProposal(objects, commit, isProposal ? proposalLoader : candidateLoader);
     const added = await commitsSince(objects, commit, synchroniser.state?.commit.id ?? (await record.lastAdmitted()));
     const messages = added.map(({ message }) => message);
     const known = synchroniser.state;
@@ -221,7 +221,7 @@ export class SourceFollower {
   }
 
   async #deploy(id: string, signal: AbortSignal): Promise<void> {
-    const { source, synchroniser, reporter, record, clock, logger } = this.#options;
+    const { source, synchroniser, reporter, record, clock, logger, loader } = this.#options;
     const { objects } = source.store;
     const pusher = await source.pusherOf?.(id);
     const prepared = this.#prepared.get(id) ?? (await this.prepare(id, objects, { pusher }));
@@ -230,6 +230,7 @@ export class SourceFollower {
     const foreign = prepared.problems.length === 0 ? synchroniser.findForeign(prepared.state) : [];
     if (prepared.problems.length + foreign.length === 0) {
       await this.#options.sources?.retain(prepared.state.config.sources);
+      loader.adopt(prepared.state);
       synchroniser.admit({
         state: prepared.state,
         objects,

@@ -114,4 +114,17 @@ describe("a commit with a kind and objects of it", () => {
     await expect.poll(async () => (await copy.push("origin", "HEAD:main")).code, { timeout: 30_000 }).toBe(0);
     await expect.poll(objects, { timeout: 30_000 }).toEqual([["one", { replicas: 1 }]]);
   });
+
+  test("leaves nothing of its kind behind when it is refused or is only proposed: the next one is read without", async () => {
+    const refused = await push({ "apps/cron/definition.yaml": DEFINITION, "apps/cron/one.yaml": tab("one", "{wrong: 1}") });
+    expect(refused.code).not.toBe(0);
+    await copy.commit({ "apps/cron/one.yaml": tab("one", "{}") });
+    expect((await copy.push("origin", "HEAD:refs/heads/with")).text).toContain("+ CronTab default/one");
+    await copy.commit({ "apps/cron/definition.yaml": undefined });
+    const proposed = await copy.push("origin", "HEAD:refs/heads/without");
+    expect(proposed.text).toContain("it would be refused");
+    expect(proposed.text).toContain("no kind CronTab in stable.example.com/v1");
+    const pushed = await copy.push("origin", "HEAD:main");
+    expect([pushed.code, pushed.text]).toEqual([1, expect.stringContaining("no kind CronTab in stable.example.com/v1")]);
+  });
 });

@@ -55,9 +55,15 @@ test("a branch that makes a kind anew, or brings one, is read with it, and leave
   expect(problems(await loader.loadProposal(objects, await objects.commit(branch), apart))).toEqual([]);
   expect(loader.kinds.generation).toBe(generation);
   expect(loader.kinds.ofGroupKind("example.org", "Cup")?.version).toBe("v1");
+  // Nor is it known to another branch that has objects of it.
+  const other = await repository.commit({ "apps/cups/crd.yaml": definition("size").replaceAll("cup", "mug").replaceAll("Cup", "Mug") });
+  expect(problems(await loader.loadProposal(objects, await objects.commit(other), apart))[0]).toContain("no kind Cup in example.org/v2; served is example.org/v1 Cup");
   const next = await repository.commit({ "apps/cups/crd.yaml": undefined, "apps/cups/cup.yaml": cup("size"), "apps/cups/a.yaml": configMapYaml("a") });
   expect(problems(await loader.loadProposal(objects, await objects.commit(next), apart))).toEqual([]);
   expect(problems(await loader.load(objects, await objects.commit(next)))).toEqual([]);
+  // A candidate that is admitted makes its kinds known.
+  loader.adopt(await loader.loadProposal(objects, await objects.commit(branch), apart));
+  expect(loader.kinds.ofGroupKind("example.org", "Cup")?.version).toBe("v2");
 });
 
 describe("which folders are applications", () => {
