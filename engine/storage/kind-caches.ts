@@ -1,5 +1,6 @@
 import type { KubeObject } from "../apimachinery/object-meta.ts";
-import { StatusError } from "../apimachinery/status-error.ts";
+import { internalError, StatusError } from "../apimachinery/status-error.ts";
+import { NEVER, raceAbort } from "../lib/abort.ts";
 import { backoffMs } from "../lib/backoff.ts";
 import { sleep, type Clock } from "../lib/clock.ts";
 import { describeError, type Logger } from "../lib/log.ts";
@@ -29,6 +30,14 @@ export class KindCaches {
   readonly #caches = new Map<string, WatchCache>();
   /** Changes of kinds whose objects are being read, by prefix. */
   readonly #arriving = new Map<string, StorageEvent[]>();
+  /** Why a kind cannot be read as a whole, by prefix; and the work of reading it again, which ends when it can. */
+  readonly #unreadable = new Map<string, Error>();
+  readonly #rereading = new Map<string, Promise<void>>();
+  /** Kinds by which others decide: they are never told of a part. */
+  readonly #followed = new Set<string>();
+  /** How often everything has been read. */
+  #fills = 0;
+  #running = NEVER;
   /** How far the caches have come. */
   readonly freshness: Freshness;
 
@@ -45,6 +54,12 @@ export class KindCaches {
    * only when the history from there is gone it reads everything again, and ends all watches, for they have missed something.
    */
   async run(signal: AbortSignal): Promise<void> {
+    this.#running = signal;
+    await this.#keepUp(signal);
+    await Promise.all(this.#rereading.values());
+  }
+
+  async #keepUp(signal: AbortSignal): Promise<void> {
     let isFilled = false;
     for (let failures = 0; !signal.aborted;) {
       try {
@@ -77,6 +92,28 @@ export class KindCaches {
     return cache as unknown as WatchCache<T>; // made from this very definition
   }
 
+  /**
+   * The same for who reads all objects of the kind, or follows them. Throws a 500 while one of them cannot be read in the store: nobody is
+   * to take it for absent. Other kinds do not suffer from it.
+   */
+  whole<T extends KubeObject>(definition: ResourceDefinition<T>): WatchCache<T> {
+    const cache = this.of(definition);
+    const failure = this.#unreadable.size === 0 ? undefined : this.#unreadable.get(cache.prefix);
+    if (failure !== undefined) throw internalError(describeError(failure));
+    return cache;
+  }
+
+  /** Whether the cache of a kind knows every object of it. */
+  isWhole({ prefix }: Pick<WatchCache, "prefix">): boolean {
+    return this.#unreadable.size === 0 || !this.#unreadable.has(prefix);
+  }
+
+  /** The same for a view that is kept with the cache: from here on the server waits for it rather than have it see a part. */
+  followed<T extends KubeObject>(definition: ResourceDefinition<T>): WatchCache<T> {
+    this.#followed.add(resourcePrefix(definition));
+    return this.whole(definition);
+  }
+
   /** Whether objects of this kind are kept here. */
   holds(definition: ResourceDefinition): boolean {
     return this.#caches.has(resourcePrefix(definition));
@@ -91,13 +128,9 @@ export class KindCaches {
     this.#arriving.set(prefix, missed);
     try {
       const { entries, revision } = await withStatusErrors(() => this.#storage.list(prefix));
-      const objects = entries.flatMap((entry): [string, StoredObject<KubeObject>][] => {
-        const object = this.#decode(entry, () => fromEntry(entry, cache));
-        return object === undefined ? [] : [[entry.key, object]];
-      });
-      cache.replace(objects, revision);
+      cache.replace(this.#decodeAll(entries, cache), revision);
       this.#caches.set(prefix, cache);
-      for (const event of missed) if ((event.type === "delete" ? event.revision : event.entry.modRevision) > revision) this.#follow(event);
+      this.#followAfter(revision, missed);
       await this.freshness.reached(revision);
     } finally {
       this.#arriving.delete(prefix);
@@ -118,15 +151,74 @@ export class KindCaches {
   }
 
   async #fill(): Promise<void> {
-    const { entries, revision } = await this.#storage.list(ROOT);
+    const { entries, revision } = await this.#storage.list(ROOT, { marksUnreadable: true });
+    const failures = new Map<string, Error>();
     const found = new Map<WatchCache, [string, StoredObject<KubeObject>][]>([...this.#caches.values()].map((cache) => [cache, []]));
     for (const entry of entries) {
-      const cache = this.#caches.get(prefixOfKey(entry.key));
+      const prefix = prefixOfKey(entry.key);
+      const cache = this.#caches.get(prefix);
+      if (cache !== undefined && entry.unreadable !== undefined) {
+        if (this.#followed.has(prefix)) throw entry.unreadable;
+        failures.set(prefix, entry.unreadable);
+        continue;
+      }
       const object = cache && this.#decode(entry, () => fromEntry(entry, cache));
       if (cache !== undefined && object !== undefined) found.get(cache)?.push([entry.key, object]);
     }
-    for (const [cache, objects] of found) cache.replace(objects, revision);
+    this.#fills++;
+    for (const [cache, objects] of found) {
+      const failure = failures.get(cache.prefix);
+      if (failure === undefined) this.#unreadable.delete(cache.prefix);
+      cache.replace(objects, revision);
+      if (failure !== undefined) this.#distrust(cache, failure);
+    }
     this.freshness.advance(revision);
+  }
+
+  /** Ends the watches of a kind of which something cannot be read, and reads it again until all can. */
+  #distrust(cache: WatchCache, failure: Error): void {
+    const { prefix } = cache;
+    const isNew = !this.#unreadable.has(prefix);
+    this.#unreadable.set(prefix, failure);
+    if (isNew) cache.interrupt();
+    if (this.#rereading.has(prefix)) return;
+    this.#rereading.set(
+      prefix,
+      this.#reread(cache, this.#running).finally(() => this.#rereading.delete(prefix)),
+    );
+  }
+
+  async #reread(cache: WatchCache, signal: AbortSignal): Promise<void> {
+    const { prefix } = cache;
+    for (let failures = 1; this.#unreadable.has(prefix) && this.#caches.get(prefix) === cache && !signal.aborted; failures++) {
+      this.#logger.warn("something of a kind cannot be read in the store, nobody gets a list of it", {
+        resource: cache.definition.resource,
+        error: describeError(this.#unreadable.get(prefix)),
+        failures,
+      });
+      await sleep(this.#clock, backoffMs(RETRY, failures), signal).catch(() => {}); // the loop ends by itself
+      if (signal.aborted) return;
+      const missed: StorageEvent[] = [];
+      this.#arriving.set(prefix, missed);
+      try {
+        const fills = this.#fills;
+        const { entries, revision } = await this.#storage.list(prefix);
+        await raceAbort(this.freshness.reached(revision), signal);
+        if (fills !== this.#fills) continue; // what was read since is newer
+        cache.replace(this.#decodeAll(entries, cache), revision);
+        this.#unreadable.delete(prefix);
+        this.#followAfter(revision, missed);
+      } catch (error) {
+        if (!signal.aborted && this.#unreadable.has(prefix)) this.#unreadable.set(prefix, error instanceof Error ? error : new Error(String(error)));
+      } finally {
+        this.#arriving.delete(prefix);
+      }
+    }
+  }
+
+  /** What came while objects were read as of this revision. */
+  #followAfter(revision: number, events: readonly StorageEvent[]): void {
+    for (const event of events) if ((event.type === "delete" ? event.revision : event.entry.modRevision) > revision) this.#follow(event);
   }
 
   #follow(event: StorageEvent): void {
@@ -137,9 +229,20 @@ export class KindCaches {
     if (cache === undefined) return;
     if (event.type === "delete") return cache.delete(key, event.revision);
     const { entry } = event;
+    if (entry.unreadable !== undefined) {
+      if (this.#followed.has(prefix)) throw entry.unreadable;
+      return this.#distrust(cache, entry.unreadable);
+    }
     const object = this.#decode(entry, () => new StoredObject<KubeObject>(entry.value, entry.modRevision));
     if (object !== undefined) cache.put(key, object);
     else cache.delete(key, entry.modRevision);
+  }
+
+  #decodeAll(entries: readonly Entry[], cache: WatchCache): [string, StoredObject<KubeObject>][] {
+    return entries.flatMap((entry): [string, StoredObject<KubeObject>][] => {
+      const object = this.#decode(entry, () => fromEntry(entry, cache));
+      return object === undefined ? [] : [[entry.key, object]];
+    });
   }
 
   /** What somebody wrote into the store past this API may be anything. It is taken for absent, and must not keep us from the rest. */

@@ -126,7 +126,7 @@ export class ObjectStore {
     const key = objectStorageKey(definition, namespace, name);
     const span = this.#readTracer(options)?.start("cacher.Get", { key, "resource-version": options.resourceVersion ?? "" });
     await inSpan(span, this.#kinds.freshness.freshen(options.resourceVersion));
-    return this.#known(definition, key);
+    return this.#kinds.isWhole(this.#kinds.of(definition)) ? this.#known(definition, key) : this.#read(key, definition);
   }
 
   /** A list, or one page of it. All pages show the moment of the first; when that has been compacted, 410 Expired offers to go on without. */
@@ -165,7 +165,7 @@ export class ObjectStore {
     selection: Selection<T>,
     span: Span | undefined,
   ): Promise<ObjectList<T>> {
-    const cache = this.#kinds.of(definition);
+    const cache = this.#kinds.whole(definition);
     const token = options.continue === undefined ? undefined : decodeContinueToken(options.continue);
     await this.#kinds.freshness.freshen(token === undefined ? options.resourceVersion : undefined);
     span?.event("watchCache fresh enough");
@@ -212,7 +212,7 @@ export class ObjectStore {
         definition,
         storedAs,
         openWatch({
-          cache: this.#kinds.of(storedAs.definition),
+          cache: this.#kinds.whole(storedAs.definition),
           namespace,
           options,
           selection: EVERYTHING,
@@ -225,7 +225,7 @@ export class ObjectStore {
     }
     if (storedAs !== undefined) {
       const inner = openWatch({
-        cache: this.#kinds.of(storedAs.definition),
+        cache: this.#kinds.whole(storedAs.definition),
         namespace,
         options,
         selection: storedSelection(storedAs, selection),
@@ -235,7 +235,7 @@ export class ObjectStore {
       });
       return viewStream(definition, storedAs, inner);
     }
-    return openWatch({ cache: this.#kinds.of(definition), namespace, options, selection, clock: this.#clock, signal, revision: () => this.revision() });
+    return openWatch({ cache: this.#kinds.whole(definition), namespace, options, selection, clock: this.#clock, signal, revision: () => this.revision() });
   }
 
   /** How many objects of a kind there are, in all namespaces. */
@@ -277,7 +277,7 @@ export class ObjectStore {
         changed: (object, wasDeleted) => follower.changed(storedAs.fromStored(object), wasDeleted),
       });
     }
-    const cache = this.#kinds.of(definition);
+    const cache = this.#kinds.followed(definition);
     const tellAll = () => follower.replaced(cache.range(cache.prefix).map(({ object }) => object));
     tellAll();
     cache.subscribe({ namespace: "" }, { reset: tellAll, changed: ({ type, current }) => follower.changed(current.object, type === "DELETED") });
@@ -366,7 +366,7 @@ export class ObjectStore {
     change: (current: EncodedObject<T>) => Promise<Change<T>> | Change<T>,
     span: Span | undefined,
   ): Promise<ChangeResult<T>> {
-    let current = this.#known(definition, key);
+    let current = this.#kinds.isWhole(this.#kinds.of(definition)) ? this.#known(definition, key) : undefined;
     // The cache may lag: what is decided on its word alone is only good for a write, which the store checks.
     let isNewest = current !== undefined && isStagedRevision(current.revision);
     for (let tries = 0; tries < WRITE_TRIES_MAX; tries++) {

@@ -46,6 +46,8 @@ export interface Entry {
   /** The revision of the last write to the key. */
   readonly modRevision: number;
   readonly createRevision: number;
+  /** Why the value, which is empty then, cannot be read: in events, and in lists that ask for it, of stores that encrypt. */
+  readonly unreadable?: Error;
 }
 
 export interface ListRange {
@@ -55,6 +57,8 @@ export interface ListRange {
   readonly afterKey?: string;
   /** Read as of this revision; the newest when absent. */
   readonly revision?: number;
+  /** Entries that cannot be read are listed as such; else a list fails that has any. */
+  readonly marksUnreadable?: boolean;
 }
 
 export interface EntryPage {

@@ -16,6 +16,8 @@ export class KmsPlugin implements AsyncDisposable {
   keyId = "key-1";
   /** While this holds, it opens nothing. */
   isLocked = false;
+  /** What it says that every key is, in place of what it is; `never` while it says nothing. */
+  answer: Buffer | "never" | undefined;
   readonly #keys = new Map<string, Buffer>();
   readonly #directory: string;
   #close = () => {};
@@ -48,6 +50,8 @@ export class KmsPlugin implements AsyncDisposable {
         },
         decrypt: ({ ciphertext, keyId, annotations }) => {
           this.calls.decrypt++;
+          if (this.answer === "never") return new Promise(() => {});
+          if (this.answer !== undefined) return { plaintext: this.answer };
           if (this.isLocked) throw new GrpcFailure(GrpcCode.failedPrecondition, "the vault is locked");
           const decipher = createDecipheriv("aes-256-gcm", this.#key(keyId), annotations["iv.kms.example"] ?? Buffer.alloc(0)).setAuthTag(ciphertext.subarray(-16));
           return { plaintext: Buffer.concat([decipher.update(ciphertext.subarray(0, -16)), decipher.final()]) };

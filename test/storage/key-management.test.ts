@@ -6,8 +6,10 @@ import { setUpEncryption } from "../../engine/setup/encryption-setup.ts";
 import { silentLogger } from "../../engine/lib/log.ts";
 import { seededRandom } from "../../engine/lib/random.ts";
 import { runServices } from "../../engine/lib/service.ts";
+import { namespaceResource } from "../../engine/resources/core/namespace.ts";
 import { secretResource } from "../../engine/resources/core/secret.ts";
 import { decodeEnvelope, DEK_SEED, openWithSource } from "../../engine/storage/encryption/kms-envelope.ts";
+import { KmsProvider } from "../../engine/storage/encryption/kms-provider.ts";
 import { objectStorageKey } from "../../engine/storage/keys.ts";
 import { openMemoryStorage } from "../../engine/storage/memory-storage.ts";
 import type { Storage } from "../../engine/storage/storage.ts";
@@ -155,6 +157,52 @@ it("does not take for absent what the plugin will not open", async () => {
   expect((await other.storage.list("/registry/core/secrets/")).entries).toHaveLength(1);
   running.abort();
   await ended;
+});
+
+it.each([
+  ["another key", Buffer.alloc(32)],
+  ["something that is no key", Buffer.alloc(5)],
+  ["nothing", Buffer.alloc(0)],
+])("serves all but Secrets while the plugin takes a key for %s, and Secrets too when it no longer does", async (_what, answer) => {
+  await using plugin = await KmsPlugin.start();
+  const storage = openMemoryStorage();
+  const { api: first } = await startSealed(plugin, storage);
+  await first.client.for(secretResource).create(secret("a"));
+  plugin.answer = answer;
+  const { api, clock } = await startSealed(plugin, storage);
+  const secrets = api.client.for(secretResource);
+  expect((await api.client.for(namespaceResource).list("")).items.length).toBeGreaterThan(0);
+  await expect(secrets.list("default")).rejects.toThrow(`${KEY} is stored as ${PREFIX.slice(0, -1)}`);
+  plugin.answer = undefined;
+  const list = async () => (await clock.advance(5_000), (await secrets.list("default").catch(() => undefined))?.items.map(({ data }) => data));
+  await expect.poll(list, { timeout: 20_000 }).toEqual([secret("a").data]);
+});
+
+it("does not wait again at once for a plugin that opens no key in time, and uses what it knows while there is none better", async () => {
+  await using plugin = await KmsPlugin.start();
+  const clock = new VirtualClock();
+  const providerOf = () => new KmsProvider({ name: "vault", endpoint: plugin.endpoint, timeoutMs: 1_000 }, { clock, random: seededRandom(1), logger: silentLogger });
+  const [sealing, opening] = [providerOf(), providerOf()];
+  await sealing.ask();
+  const sealed = sealing.seal("/a", Buffer.from("x"));
+  plugin.answer = "never";
+  await expect(opening.prepare(sealed)).rejects.toThrow("failed to decrypt DEK");
+  await expect(opening.prepare(sealed)).rejects.toThrow("failed to decrypt DEK");
+  expect(plugin.calls.decrypt).toBe(1);
+  plugin.answer = undefined;
+  await clock.advance(10_000);
+  await opening.prepare(sealed);
+  expect(opening.open("/a", sealed).toString()).toBe("x");
+
+  // A value that was spoilt says nothing against its key.
+  await clock.advance(10_000);
+  expect(() => opening.open("/b", sealed)).toThrow();
+  plugin.isLocked = true;
+  await opening.prepare(sealed);
+  expect(plugin.calls.decrypt).toBe(3);
+  expect(opening.open("/a", sealed).toString()).toBe("x");
+  sealing.close();
+  opening.close();
 });
 
 it("waits at a start for a plugin that comes up a little later", async () => {

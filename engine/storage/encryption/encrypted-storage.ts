@@ -3,8 +3,10 @@ import type { CommitResult, Entry, Operation, Storage, StorageEvent } from "../s
 import { ruleFor, type EncryptionRule } from "./encryption-config.ts";
 import { IDENTITY, SEALED_PREFIX, type Sealer } from "./sealers.ts";
 
+const NOTHING = Buffer.alloc(0);
+
 /** A value that none of the configured keys opens. */
-class CannotDecryptError extends Error {
+export class CannotDecryptError extends Error {
   constructor(key: string, prefix: string, cause?: unknown) {
     super(`${key} is stored as ${prefix === "" ? "no known form" : `${prefix}…`} and cannot be read with the encryption configuration`, { cause });
     this.name = "CannotDecryptError";
@@ -37,6 +39,10 @@ export function withEncryption(inner: Storage, initial: readonly EncryptionRule[
     },
     async list(prefix, options) {
       const page = await inner.list(prefix, options);
+      if (options?.marksUnreadable === true) {
+        const failures = await state.prepareEach(page.entries);
+        return { ...page, entries: page.entries.map((entry) => state.openOrMark(entry, failures.get(entry))) };
+      }
       await state.prepare(page.entries);
       return { ...page, entries: page.entries.map(open) };
     },
@@ -48,9 +54,12 @@ export function withEncryption(inner: Storage, initial: readonly EncryptionRule[
     },
     async *watch(prefix, afterRevision, signal) {
       for await (const batch of inner.watch(prefix, afterRevision, signal)) {
-        await state.prepare(batch.events.flatMap((event) => (event.type === "delete" ? [] : [event.entry])));
+        const failures = await state.prepareEach(batch.events.flatMap((event) => (event.type === "delete" ? [] : [event.entry])));
         await state.prepare(batch.events.map(({ previous }) => previous)).catch(() => {}); // as `openedQuietly`
-        yield { ...batch, events: batch.events.map((event) => openedEvent(event, open, state.forget)) };
+        yield {
+          ...batch,
+          events: batch.events.map((event) => openedEvent(event, (entry) => state.openOrMark(entry, failures.get(entry)), open, state.forget)),
+        };
       }
     },
     isStale: (key) => state.isStale(key),
@@ -83,14 +92,34 @@ class Sealing {
 
   /** Gets what is needed to open the entries, each key once. Rejects with why it cannot be had. */
   async prepare(entries: readonly (Entry | undefined)[]): Promise<void> {
-    const waiting = new Set<Promise<void>>();
+    const waiting: Promise<void>[] = [];
     for (const entry of entries) {
-      if (entry === undefined || !isSealed(entry.value)) continue;
-      const sealer = this.#sealerOf(entry);
-      const needed = sealer?.prepare?.(entry.value.subarray(Buffer.byteLength(sealer.prefix)));
-      if (needed !== undefined) waiting.add(needed.catch((error: unknown) => Promise.reject(new CannotDecryptError(entry.key, sealer?.prefix ?? "", error))));
+      const needed = entry && this.#needed(entry);
+      if (needed !== undefined) waiting.push(needed);
     }
-    if (waiting.size > 0) await Promise.all(waiting);
+    if (waiting.length > 0) await Promise.all(waiting);
+  }
+
+  /** The same, with the failures of those entries for which it cannot be had. */
+  async prepareEach(entries: readonly Entry[]): Promise<ReadonlyMap<Entry, Error>> {
+    const failures = new Map<Entry, Error>();
+    const waiting: Promise<unknown>[] = [];
+    for (const entry of entries) {
+      const needed = this.#needed(entry);
+      if (needed !== undefined) waiting.push(needed.catch((error: unknown) => failures.set(entry, asError(error))));
+    }
+    if (waiting.length > 0) await Promise.all(waiting);
+    return failures;
+  }
+
+  /** The entry as it was before it was sealed, or with why nobody knows. */
+  openOrMark(entry: Entry, failure: Error | undefined): Entry {
+    try {
+      if (failure !== undefined) throw failure;
+      return this.open(entry);
+    } catch (error) {
+      return { ...entry, value: NOTHING, unreadable: asError(error) };
+    }
   }
 
   readonly forget = (key: string): void => void this.#sealedBy.delete(key);
@@ -128,6 +157,14 @@ class Sealing {
     }
   };
 
+  /** What has to be waited for before the entry can be opened; undefined where nothing is. */
+  #needed(entry: Entry): Promise<void> | undefined {
+    if (!isSealed(entry.value)) return undefined;
+    const sealer = this.#sealerOf(entry);
+    const needed = sealer?.prepare?.(entry.value.subarray(Buffer.byteLength(sealer.prefix)));
+    return needed?.catch((error: unknown) => Promise.reject(new CannotDecryptError(entry.key, sealer?.prefix ?? "", error)));
+  }
+
   #sealerOf({ key, value }: Entry): Sealer | undefined {
     return this.#sealersOf(key).find(({ prefix }) => prefix !== "" && value.subarray(0, Buffer.byteLength(prefix)).toString("utf8") === prefix);
   }
@@ -153,14 +190,14 @@ function opened(result: CommitResult, open: Open): CommitResult {
   return result.is === "committed" ? result : { ...result, found: new Map([...result.found].map(([key, entry]) => [key, open(entry)])) };
 }
 
-function openedEvent(event: StorageEvent, open: Open, forget: (key: string) => void): StorageEvent {
+function openedEvent(event: StorageEvent, openWritten: (entry: Entry) => Entry, open: Open, forget: (key: string) => void): StorageEvent {
   // What a key held before is nobody's business here but the cache's, which knows it.
   if (event.type === "delete") {
     const previous = openedQuietly(event.previous, open);
     forget(event.key);
     return { ...event, previous };
   }
-  return { ...event, previous: event.previous && openedQuietly(event.previous, open), entry: open(event.entry) };
+  return { ...event, previous: event.previous && openedQuietly(event.previous, open), entry: openWritten(event.entry) };
 }
 
 /** A value that is gone, and that a key which is gone as well may have sealed. */
@@ -168,6 +205,10 @@ function openedQuietly(entry: Entry, open: Open): Entry {
   try {
     return open(entry);
   } catch {
-    return { ...entry, value: Buffer.alloc(0) };
+    return { ...entry, value: NOTHING };
   }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }

@@ -1,9 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { sleep, type Clock } from "../../lib/clock.ts";
+import { ExpiringCache } from "../../lib/expiring-cache.ts";
+import { GrpcCode, GrpcError } from "../../lib/grpc-error.ts";
 import { openGrpcChannel, type GrpcChannel } from "../../lib/grpc.ts";
 import { describeError, type Logger } from "../../lib/log.ts";
 import type { Random } from "../../lib/random.ts";
-import { decodeEnvelope, encodeEnvelope, openWithSource, requireStorable, sealWithSeed, type SealedKey } from "./kms-envelope.ts";
+import { decodeEnvelope, DEK_SEED, encodeEnvelope, openWithSource, requireStorable, sealWithSeed, type SealedKey } from "./kms-envelope.ts";
 import { KeyManagementService, type EncryptedObject } from "./kms_pb.ts";
 import { SEALED_PREFIX, type Sealer } from "./sealers.ts";
 
@@ -20,9 +22,18 @@ const ASK_ILL_MS = 10_000;
 const SEED_LIFE_MS = 3 * 60_000;
 const SEED_BYTES = 32;
 const INFO_BYTES = 32;
+/** How long a plugin that has not answered in time is not asked to open the same key again, and one that opened a wrong one. */
+const ASK_AGAIN_MS = 10_000;
 /** Opened keys that are remembered: one for each start of a server and key of the plugin. */
 const OPENED_MAX = 1_000;
 const VERSIONS = ["v2", "v2beta1"];
+
+interface OpenedKey {
+  readonly source: Uint8Array;
+  readonly atMs: number;
+  /** Whether it did not open a value: the plugin may have been wrong just then. */
+  isDoubted: boolean;
+}
 
 interface Current extends SealedKey {
   readonly seed: Buffer;
@@ -39,8 +50,10 @@ export class KmsProvider implements Sealer {
   readonly #settings: KmsSettings;
   readonly #channel: GrpcChannel;
   readonly #parts: { readonly clock: Clock; readonly random: Random; readonly logger: Logger };
-  readonly #opened = new Map<string, Uint8Array>();
+  readonly #opened = new Map<string, OpenedKey>();
   readonly #opening = new Map<string, Promise<void>>();
+  /** What came of keys that the plugin was too slow for. */
+  readonly #late: ExpiringCache<Error>;
   #current: Current | undefined;
   #illness: string | undefined = "the plugin has not been asked yet";
 
@@ -49,6 +62,7 @@ export class KmsProvider implements Sealer {
     this.prefix = `${SEALED_PREFIX}kms:v2:${settings.name}:`;
     this.#settings = settings;
     this.#parts = parts;
+    this.#late = new ExpiringCache(parts.clock, OPENED_MAX);
     this.#channel = openGrpcChannel(settings.endpoint.replace(/^unix:\/\/\/@/, "unix-abstract:").replace(/^unix:\/\//, "unix:"));
   }
 
@@ -96,21 +110,27 @@ export class KmsProvider implements Sealer {
 
   open(place: string, sealed: Buffer): Buffer {
     const envelope = decodeEnvelope(sealed);
-    const source = this.#opened.get(idOf(envelope));
-    if (source === undefined) throw new Error("its key has not been opened");
-    return openWithSource(envelope.encryptedDEKSourceType, source, place, Buffer.from(envelope.encryptedData));
+    const key = this.#opened.get(idOf(envelope));
+    if (key === undefined) throw new Error("its key has not been opened");
+    try {
+      return openWithSource(envelope.encryptedDEKSourceType, key.source, place, Buffer.from(envelope.encryptedData));
+    } catch (error) {
+      key.isDoubted = this.#parts.clock.monotonic() - key.atMs >= ASK_AGAIN_MS;
+      throw error;
+    }
   }
 
-  /** Has the plugin open the key of a value; undefined when it is known. */
+  /** Has the plugin open the key of a value; undefined when it is known. One that is in doubt goes on being used until there is a better one. */
   prepare(sealed: Buffer): Promise<void> | undefined {
     const envelope = decodeEnvelope(sealed);
     const id = idOf(envelope);
-    if (this.#opened.has(id)) return undefined;
-    const known = this.#opening.get(id);
-    if (known !== undefined) return known;
-    const opening = this.#openKey(id, envelope).finally(() => this.#opening.delete(id));
+    const opened = this.#opened.get(id);
+    if (opened?.isDoubted === false) return undefined;
+    const late = this.#late.get(id);
+    if (late !== undefined) return opened === undefined ? Promise.reject(late) : undefined;
+    const opening = this.#opening.get(id) ?? this.#openKey(id, envelope).finally(() => this.#opening.delete(id));
     this.#opening.set(id, opening);
-    return opening;
+    return opened === undefined ? opening : opening.catch(() => {});
   }
 
   /** The plugin's own key is what a value counts as sealed by. */
@@ -141,19 +161,25 @@ export class KmsProvider implements Sealer {
     return { ...sealedKey, seed, expiresAtMs };
   }
 
-  async #openKey(id: string, { encryptedDEKSource, keyID, annotations }: EncryptedObject): Promise<void> {
+  async #openKey(id: string, { encryptedDEKSource, encryptedDEKSourceType, keyID, annotations }: EncryptedObject): Promise<void> {
     const { plaintext } = await this.#channel
       .unary(
         KeyManagementService.method.decrypt,
         { ciphertext: encryptedDEKSource, uid: this.#parts.random.uuid(), keyId: keyID, annotations },
         { timeoutMs: this.#settings.timeoutMs },
       )
-      .catch((error: unknown) => Promise.reject(new Error("failed to decrypt DEK", { cause: error })));
+      .catch((cause: unknown) => {
+        const error = new Error("failed to decrypt DEK", { cause });
+        if (cause instanceof GrpcError && cause.code === GrpcCode.deadlineExceeded) this.#late.set(id, error, ASK_AGAIN_MS);
+        throw error;
+      });
+    if (encryptedDEKSourceType === DEK_SEED && plaintext.length !== SEED_BYTES)
+      throw new Error(`failed to decrypt DEK: invalid seed length ${plaintext.length} used for key generation`);
     this.#remember(id, plaintext);
   }
 
   #remember(id: string, source: Uint8Array): void {
-    this.#opened.set(id, source);
+    this.#opened.set(id, { source, atMs: this.#parts.clock.monotonic(), isDoubted: false });
     if (this.#opened.size > OPENED_MAX) this.#opened.delete(this.#opened.keys().next().value ?? "");
   }
 }
