@@ -1,4 +1,5 @@
 import { X509Certificate } from "node:crypto";
+import { certificatesIn } from "./pem.ts";
 import type { ConnectionOptions, PeerCertificate, TLSSocket } from "node:tls";
 import { systemClock } from "./clock.ts";
 import { nodeJs } from "./late-modules.ts";
@@ -18,7 +19,6 @@ const UNKNOWN_AUTHORITY = [
   "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
   "CERT_SIGNATURE_FAILURE",
 ];
-const PEM = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
 /**
  * A connection by TLS as node makes it, but that a certificate which bears the name of one of the `ca` and was signed by it is trusted.
@@ -85,7 +85,7 @@ function isSignedByNamesake(shown: X509Certificate, authorities: ConnectionOptio
   if (shown.subject !== shown.issuer) return false;
   const nowMs = systemClock.now();
   const holds = ({ validFromDate, validToDate }: X509Certificate) => validFromDate.getTime() <= nowMs && nowMs <= validToDate.getTime();
-  const texts = [authorities ?? []].flat().flatMap((text) => text.toString("latin1").match(PEM) ?? []);
+  const texts = [authorities ?? []].flat().flatMap((text) => certificatesIn(text.toString("latin1")));
   return texts
     .map((pem) => new X509Certificate(pem))
     .some((authority) => authority.ca && holds(authority) && shown.checkIssued(authority) && shown.verify(authority.publicKey));

@@ -1,4 +1,5 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
+import { pemBlocks } from "../lib/pem.ts";
 import type { AuthConfig } from "../options/auth-options.ts";
 import type { AuthenticationOptions } from "../auth/authenticate.ts";
 import type { KeyPair } from "../auth/certificates.ts";
@@ -197,7 +198,7 @@ function proxyFacts(config: AuthConfig, ca: string): Readonly<Record<string, str
 
 /** Every key in a PEM file; it may hold several. */
 function keysIn(pem: string): readonly string[] {
-  const keys = [...pem.matchAll(/-----BEGIN [A-Z ]*(?:KEY|CERTIFICATE)-----[\s\S]+?-----END [A-Z ]*(?:KEY|CERTIFICATE)-----/g)].map(([text]) => text);
+  const keys = pemBlocks(pem).flatMap((block) => (/(KEY|CERTIFICATE)$/.test(block.type) ? [block.pem] : []));
   if (keys.length === 0) throw new Error("there is no key in it");
   return keys;
 }

@@ -1,4 +1,5 @@
 import { X509Certificate } from "node:crypto";
+import { certificatesIn } from "../../lib/pem.ts";
 import type { ClientCertificate } from "../authenticate.ts";
 
 const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
@@ -66,7 +67,7 @@ function mayAuthenticateClients({ keyUsage }: X509Certificate): boolean {
 
 /** Every certificate in a PEM text. */
 function parseCertificates(pem: string): X509Certificate[] {
-  return [...pem.matchAll(/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g)].map(([text]) => new X509Certificate(text));
+  return certificatesIn(pem).map((text) => new X509Certificate(text));
 }
 
 /** Throws for text that holds no certificate of an authority. */

@@ -8,6 +8,7 @@ import {
   unsupportedValue,
   type FieldError,
 } from "../../apimachinery/field-error.ts";
+import { pemBlocks } from "../../lib/pem.ts";
 import { dnsLabelProblems, dnsSubdomainProblems } from "../../apimachinery/names.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { repeatsOf } from "../../lib/repeats.ts";
@@ -206,10 +207,10 @@ function validateCertificate({ status = {} }: CertificateSigningRequest, { statu
 }
 
 function certificateProblem(pem: string): string | undefined {
-  const blocks = [...pem.matchAll(/^-----BEGIN ([^\n]*?)-----\r?\n([^-]*)-----END \1-----/gm)];
-  for (const [, type = "", text = ""] of blocks) {
+  const blocks = pemBlocks(pem);
+  for (const { type, content } of blocks) {
     if (type !== "CERTIFICATE") return `only CERTIFICATE PEM blocks are allowed, found ${JSON.stringify(type)}`;
-    if (text.includes(":")) return "no PEM block headers are permitted";
+    if (content.includes(":")) return "no PEM block headers are permitted";
   }
   return blocks.length === 0 ? "must contain at least one CERTIFICATE PEM block" : undefined;
 }

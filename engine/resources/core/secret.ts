@@ -1,4 +1,5 @@
 import { invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
+import { pemBlocks } from "../../lib/pem.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { validateData, validateImmutable } from "../data-validation.ts";
 import { defineResource } from "../define-resource.ts";
@@ -38,16 +39,9 @@ export const secretResource = defineResource<Secret>({
   selectableFields: { type: (secret) => secret.type ?? "" },
 });
 
-/** Looked for one after the other, and no further than their first ends: tried together, a few kilobytes of beginnings would take hours. */
-const [PEM_BEGIN, PEM_END] = [/-----BEGIN [^\n]*?-----/, /-----END [^\n]*?-----/];
-
 /** As upstream's reader of certificates says it, of data that is no PEM at all; whether certificate and key fit is not looked at. */
 function certificateWarnings(data: NonNullable<Secret["data"]>): readonly string[] {
-  const isPem = (key: string) => {
-    const text = Buffer.from(data[key] ?? "", "base64").toString("latin1");
-    const begin = PEM_BEGIN.exec(text);
-    return begin !== null && PEM_END.test(text.slice(begin.index + begin[0].length));
-  };
+  const isPem = (key: string) => pemBlocks(Buffer.from(data[key] ?? "", "base64").toString("latin1")).length > 0;
   if (!isPem("tls.crt")) return ["tls: failed to find any PEM data in certificate input"];
   return isPem("tls.key") ? [] : ["tls: failed to find any PEM data in key input"];
 }
