@@ -202,6 +202,33 @@ describe("OpenID Connect", () => {
     }
   });
 
+  test("tries each key that a token may be signed with, and asks for new ones when it was none of them", async () => {
+    const pairs = [0, 1, 2].map(() => generateKeyPairSync("rsa", { modulusLength: 2048 }));
+    const published = await Promise.all(pairs.map(async ({ publicKey }) => ({ ...(await exportJWK(publicKey)), alg: "RS256", use: "sig" })));
+    let keys = published.slice(0, 2);
+    const provider: OtherServer = await OtherServer.start((where) => (where === "/keys" ? { keys } : { issuer: provider.url, jwks_uri: `${provider.url}/keys` }));
+    let nowMs = systemClock.monotonic();
+    const shape = { issuer: provider.url, audiences: ["us"], ca: provider.authority.certificate, username: { claim: "sub", prefix: "" }, requiredClaims: {}, algorithms: ["RS256"] };
+    const oidc = new OidcAuthenticator(shape, { ...systemClock, monotonic: () => nowMs }, silentLogger);
+    const userOf = async (pair: (typeof pairs)[number] | undefined, lifetime = "5m") => {
+      const token = new SignJWT({ sub: "jane" }).setProtectedHeader({ alg: "RS256" }).setIssuer(provider.url).setAudience("us").setExpirationTime(lifetime);
+      return oidc.authenticate(await token.sign(pair!.privateKey)); // one of those above
+    };
+    try {
+      expect([await userOf(pairs[0]), await userOf(pairs[1]), await userOf(pairs[2]), await userOf(pairs[1], "-1m")]).toEqual([
+        { username: "jane", groups: [] },
+        { username: "jane", groups: [] },
+        undefined,
+        undefined,
+      ]);
+      keys = published;
+      nowMs += 11_000;
+      expect(await userOf(pairs[2])).toEqual({ username: "jane", groups: [] });
+    } finally {
+      await provider.stop();
+    }
+  });
+
   test("takes Google by both names that it gives itself, and nobody else without a scheme", async () => {
     const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
     const jwk = { ...(await exportJWK(publicKey)), kid: "one", alg: "RS256", use: "sig" };

@@ -1,4 +1,4 @@
-import type { createLocalJWKSet, JSONWebKeySet, JWTPayload } from "jose";
+import type { createLocalJWKSet, JSONWebKeySet, JWTPayload, JWTVerifyOptions } from "jose";
 import type { Clock } from "../../lib/clock.ts";
 import type { EgressName } from "../../apimachinery/egress.ts";
 import type { Dial } from "../../lib/dial.ts";
@@ -80,10 +80,10 @@ export class OidcVerifier {
       clockTolerance: BEGIN_LEEWAY_SECONDS,
     };
     try {
-      return (await loadJose().jwtVerify(token, await this.#currentKeys(KEYS_TTL_MS), options)).payload;
+      return await verifyWithOne(token, await this.#currentKeys(KEYS_TTL_MS), options);
     } catch (error) {
       if (!(error instanceof loadJose().errors.JWKSNoMatchingKey)) throw error;
-      return (await loadJose().jwtVerify(token, await this.#currentKeys(REFETCH_MIN_MS), options)).payload;
+      return await verifyWithOne(token, await this.#currentKeys(REFETCH_MIN_MS), options);
     }
   }
 
@@ -125,6 +125,27 @@ export class OidcVerifier {
       this.#fetched(undefined);
       throw error;
     }
+  }
+}
+
+/**
+ * A token need not name its key, and providers may call several keys the same: as upstream's library, each that may be meant is tried. Throws a
+ * JWKSNoMatchingKey when none of them has signed it, for a newer one may have.
+ */
+async function verifyWithOne(token: string, keys: KeyLookup, options: JWTVerifyOptions): Promise<JWTPayload> {
+  const { jwtVerify, errors } = loadJose();
+  try {
+    return (await jwtVerify(token, keys, options)).payload;
+  } catch (several) {
+    if (!(several instanceof errors.JWKSMultipleMatchingKeys)) throw several;
+    for await (const key of several) {
+      try {
+        return (await jwtVerify(token, key, options)).payload;
+      } catch (error) {
+        if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error;
+      }
+    }
+    throw new errors.JWKSNoMatchingKey();
   }
 }
 
