@@ -1,5 +1,7 @@
-import { invalid, invalidField, forbiddenField, type FieldError } from "../apimachinery/field-error.ts";
+import { invalid, invalidField, forbiddenField, unsupportedValue, type FieldError } from "../apimachinery/field-error.ts";
 import { badRequest, notFound } from "../apimachinery/status-error.ts";
+import { timeProblem } from "../apimachinery/time-problem.ts";
+import { wholeNumber } from "../lib/json.ts";
 import { podResource } from "../resources/core/pod.ts";
 import { nodeResource } from "../resources/core/node.ts";
 import type { Node, Pod } from "../resources/types.ts";
@@ -8,6 +10,7 @@ import type { NodeTarget } from "./node-proxy.ts";
 
 const AGENT_PORT_DEFAULT = 10_250;
 const NUMBERS = ["sinceSeconds", "tailLines", "limitBytes"] as const;
+const STREAMS = ["All", "Stderr", "Stdout"];
 /** What the agent is told; everything else in the query is for us. */
 const FORWARDED = ["follow", "previous", "sinceSeconds", "sinceTime", "timestamps", "tailLines", "limitBytes", "stream"];
 
@@ -61,11 +64,16 @@ function validateLogOptions(query: URLSearchParams, pod: string): void {
     const text = query.get(option);
     if (text === null || text === "") continue;
     if (!/^[+-]?\d+$/.test(text)) throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
-    const least = option === "tailLines" ? 0 : 1;
-    if (Number(text) < least) errors.push(invalidField(option, Number(text), `must be greater than or equal to ${least}`));
+    const number = wholeNumber(text.replace(/^\+/, ""));
+    if (typeof number === "number" && !Number.isSafeInteger(number)) throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: value out of range`);
+    if (option === "tailLines" ? number < 0 : number < 1)
+      errors.push(invalidField(option, number, option === "tailLines" ? "must be greater than or equal to 0" : "must be greater than 0"));
   }
   const time = query.get("sinceTime");
-  if (time && Number.isNaN(Date.parse(time))) throw badRequest(`parsing time ${JSON.stringify(time)} as "2006-01-02T15:04:05Z07:00": cannot parse`);
+  const problem = time ? timeProblem(time, false) : undefined;
+  if (problem !== undefined) throw badRequest(problem);
+  const stream = query.get("stream");
+  if (stream && !STREAMS.includes(stream)) errors.push(unsupportedValue("stream", stream, STREAMS));
   if (time && query.get("sinceSeconds")) errors.push(forbiddenField("", "at most one of `sinceTime` or `sinceSeconds` may be specified"));
   if (errors.length > 0) throw invalid("", "PodLogOptions", pod, errors);
 }

@@ -117,6 +117,17 @@ test("what cannot be read is said clearly", async () => {
   });
   expect(JSON.parse((await logs("cut-off")).text)).toMatchObject({ code: 503, message: expect.stringMatching(/^node gone cannot be reached at 127\.0\.0\.1:1: .*ECONNREFUSED/) as unknown });
   expect(JSON.parse((await logs("single", "?tailLines=-1")).text)).toMatchObject({ code: 422, message: expect.stringContaining("tailLines: Invalid value: -1") as unknown });
+  for (const [query, code, message] of [
+    ["tailLines=9223372036854775808", 400, 'strconv.ParseInt: parsing "9223372036854775808": value out of range'],
+    ["limitBytes=1e3", 400, 'strconv.ParseInt: parsing "1e3": invalid syntax'],
+    ["sinceSeconds=0", 422, 'PodLogOptions "single" is invalid: sinceSeconds: Invalid value: 0: must be greater than 0'],
+    ["sinceTime=2026-02-30", 400, 'parsing time "2026-02-30" as "2006-01-02T15:04:05Z07:00": cannot parse "" as "T"'],
+    ["sinceTime=2026-02-30T00:00:00Z", 400, 'parsing time "2026-02-30T00:00:00Z": day out of range'],
+    ["sinceTime=2026-02-03T00:00:00Z&sinceSeconds=1", 422, "at most one of `sinceTime` or `sinceSeconds` may be specified"],
+    ["stream=stdout", 422, 'stream: Unsupported value: "stdout": supported values: "All", "Stderr", "Stdout"'],
+  ] as const)
+    expect(JSON.parse((await logs("single", `?${query}`)).text)).toMatchObject({ code, message: expect.stringContaining(message) as unknown });
+  expect((await logs("single", "?tailLines=9223372036854775807&stream=Stdout&sinceTime=2026-02-03T00:00:00.5%2B01:00")).code).toBe(200);
 });
 
 test("an agent that begins to say why it refuses, and never ends, is not waited for", async () => {
