@@ -6,14 +6,60 @@ export function celEquals(left: unknown, right: unknown): boolean {
   if (left === right) return true;
   if (isNumber(left)) return isNumber(right) && compareNumbers(left, right) === 0;
   if (typeof left !== "object" || typeof right !== "object" || left === null || right === null) return false;
-  if (Array.isArray(left)) return Array.isArray(right) && listsEqual(left, right);
-  if (left instanceof Timestamp) return right instanceof Timestamp && left.nanos === right.nanos;
-  if (left instanceof Duration) return right instanceof Duration && left.nanos === right.nanos;
-  if (left instanceof Uint8Array) return right instanceof Uint8Array && Buffer.compare(left, right) === 0;
-  if (left instanceof TypeValue) return right instanceof TypeValue && left.name === right.name;
-  if (left instanceof Optional) return right instanceof Optional && left.hasValue === right.hasValue && (!left.hasValue || celEquals(left.value, right.value));
-  if (left instanceof OpaqueValue) return right instanceof OpaqueValue && left.typeName === right.typeName && left.equals(right);
-  return isCelMap(left) && isCelMap(right) && mapsEqual(left, right);
+  return new Comparison().equal(left, right);
+}
+
+/** From here on a comparison remembers what it has found: what holds itself many times over, list in list, would take it for ever. */
+const STEPS_WITHOUT_MEMORY = 1_000;
+
+/** One comparison of two values with all their parts. */
+class Comparison {
+  #steps = 0;
+  readonly #found = new Map<object, Map<object, boolean>>();
+
+  equal(left: unknown, right: unknown): boolean {
+    if (left === right) return true;
+    if (isNumber(left)) return isNumber(right) && compareNumbers(left, right) === 0;
+    if (typeof left !== "object" || typeof right !== "object" || left === null || right === null) return false;
+    if (++this.#steps <= STEPS_WITHOUT_MEMORY) return this.#partsEqual(left, right);
+    let known = this.#found.get(left);
+    if (known === undefined) this.#found.set(left, (known = new Map()));
+    let answer = known.get(right);
+    if (answer === undefined) known.set(right, (answer = this.#partsEqual(left, right)));
+    return answer;
+  }
+
+  #partsEqual(left: object, right: object): boolean {
+    if (Array.isArray(left)) return Array.isArray(right) && this.#listsEqual(left, right);
+    if (left instanceof Timestamp) return right instanceof Timestamp && left.nanos === right.nanos;
+    if (left instanceof Duration) return right instanceof Duration && left.nanos === right.nanos;
+    if (left instanceof Uint8Array) return right instanceof Uint8Array && Buffer.compare(left, right) === 0;
+    if (left instanceof TypeValue) return right instanceof TypeValue && left.name === right.name;
+    if (left instanceof Optional)
+      return right instanceof Optional && left.hasValue === right.hasValue && (!left.hasValue || this.equal(left.value, right.value));
+    if (left instanceof OpaqueValue) return right instanceof OpaqueValue && left.typeName === right.typeName && left.equals(right);
+    return isCelMap(left) && isCelMap(right) && this.#mapsEqual(left, right);
+  }
+
+  #listsEqual(left: readonly unknown[], right: readonly unknown[]): boolean {
+    if (left.length !== right.length) return false;
+    if (!(left instanceof KeyedList)) return left.every((item, index) => this.equal(item, right[index]));
+    if (left.keyFields.length === 0) return left.every((item) => right.some((other) => this.equal(item, other)));
+    const others = new Map(right.map((item) => [itemKey(item, left.keyFields), item]));
+    return left.every((item) => {
+      const key = itemKey(item, left.keyFields);
+      return others.has(key) && this.equal(item, others.get(key));
+    });
+  }
+
+  #mapsEqual(left: CelMap, right: CelMap): boolean {
+    if (left.size !== right.size) return false;
+    for (const key of left.keys()) {
+      const other = right.get(key);
+      if (other === undefined || !this.equal(left.get(key), other)) return false;
+    }
+    return true;
+  }
 }
 
 /** `<` and its kin; throws when the two cannot be ordered. NaN is undefined. */
@@ -49,17 +95,6 @@ function sign(value: bigint): number {
   return value < 0n ? -1 : value > 0n ? 1 : 0;
 }
 
-function listsEqual(left: readonly unknown[], right: readonly unknown[]): boolean {
-  if (left.length !== right.length) return false;
-  if (!(left instanceof KeyedList)) return left.every((item, index) => celEquals(item, right[index]));
-  if (left.keyFields.length === 0) return left.every((item) => right.some((other) => celEquals(item, other)));
-  const others = new Map(right.map((item) => [itemKey(item, left.keyFields), item]));
-  return left.every((item) => {
-    const key = itemKey(item, left.keyFields);
-    return others.has(key) && celEquals(item, others.get(key));
-  });
-}
-
 /** `+` of lists: sets gain what they lack, maps replace items of the same key, others are joined. */
 export function joinLists(left: readonly unknown[], right: readonly unknown[]): readonly unknown[] {
   if (!(left instanceof KeyedList)) return [...left, ...right];
@@ -76,13 +111,4 @@ function itemKey(item: unknown, keys: readonly string[]): string {
     keys.map((key) => item.get(key)),
     (_, value: unknown) => (typeof value === "bigint" ? `${value}n` : value),
   );
-}
-
-function mapsEqual(left: CelMap, right: CelMap): boolean {
-  if (left.size !== right.size) return false;
-  for (const key of left.keys()) {
-    const other = right.get(key);
-    if (other === undefined || !celEquals(left.get(key), other)) return false;
-  }
-  return true;
 }

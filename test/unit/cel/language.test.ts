@@ -19,6 +19,12 @@ test("a variable may have a dot in its name, which a local one of its first part
   expect(compileExpression("a.c", { variables }).uses("a.b")).toBe(false);
 });
 
+/** What holds the same twice, which holds the same twice, and so on. */
+function nested(innermost: string, levels: number): string {
+  const names = Array.from({ length: levels }, (_, level) => `x${level}`);
+  return names.reduceRight((inner, name, level) => `cel.bind(${name}, ${level === 0 ? innermost : `[x${level - 1}, x${level - 1}]`}, ${inner})`, `x${levels - 1}`);
+}
+
 describe("expressions", () => {
   test.each<[string, unknown]>([
     ["1 + 2 * 3 - 4 / 2 % 3", 5],
@@ -52,6 +58,9 @@ describe("expressions", () => {
     ["{?'a': optional.none(), 'b': 2}", { b: 2 }],
     ["true ? 'yes' : 'no'", "yes"],
     ["cel.bind(x, 3, x * x)", 9],
+    [`${nested("[1]", 40)} == ${nested("[1]", 40)}`, true],
+    [`${nested("[1]", 40)} == ${nested("[2]", 40)}`, false],
+    [`${nested("{'a': 1}", 40)} == ${nested("{'a': 1}", 40)}`, true],
     ["// a comment\n 1", 1],
   ])("%s is %j", (source, value) => expect(evaluate(source)).toEqual(value));
 
