@@ -106,7 +106,7 @@ const GONE_THROUGH_MAX = 8;
 function matchAll(requirements: readonly LabelSelectorRequirement[]): LabelPredicate {
   if (requirements.length > GONE_THROUGH_MAX) return matchAllByKey(requirements);
   const tests = requirements.map(({ key, operator, values }) => ({ key, test: operatorTest(operator, values) }));
-  return (labels) => tests.every(({ key, test }) => test(valueOf(labels, key)));
+  return (labels) => tests.every(({ key, test }) => test(labelValue(labels, key)));
 }
 
 /** The same in a time that follows the labels of an object. A selector may be a megabyte long, and is held against every object of a list. */
@@ -167,8 +167,8 @@ function allHold(tests: ValueTest | readonly ValueTest[], value: string | undefi
   return typeof tests === "function" ? tests(value) : tests.every((test) => test(value));
 }
 
-/** What an object has by its nature, as `constructor`, is no label. */
-function valueOf(labels: Readonly<Record<string, string>> | undefined, key: string): string | undefined {
+/** The value of a label; what an object has by its nature, as `constructor`, is none. */
+export function labelValue(labels: Readonly<Record<string, string>> | undefined, key: string): string | undefined {
   const value: unknown = labels?.[key];
   return typeof value === "string" ? value : undefined;
 }

@@ -88,13 +88,8 @@ function amountErrors(item: LimitRangeItem, at: string): FieldError[] {
   const names = new Set([item.max, item.min, item.default, item.defaultRequest, item.maxLimitRequestRatio].flatMap((list) => Object.keys(list ?? {})));
   const errors: FieldError[] = [];
   for (const name of [...names].sort()) {
-    const [min, max, limit, request, ratio] = [
-      item.min?.[name],
-      item.max?.[name],
-      item.default?.[name],
-      item.defaultRequest?.[name],
-      item.maxLimitRequestRatio?.[name],
-    ];
+    const of = (list: Amounts = {}) => (Object.hasOwn(list, name) ? list[name] : undefined);
+    const [min, max, limit, request, ratio] = [item.min, item.max, item.default, item.defaultRequest, item.maxLimitRequestRatio].map(of);
     const isAbove = (left: string | undefined, right: string | undefined) => left !== undefined && right !== undefined && compareQuantities(left, right) > 0;
     const add = (list: string, value: string | undefined, sentence: string) => errors.push(invalidField(`${at}.${list}[${name}]`, value, sentence));
     const text = (amount: string | undefined) => canonicalQuantity(amount ?? "0");

@@ -1,4 +1,4 @@
-import type { LabelPredicate } from "../../apimachinery/selectors.ts";
+import { labelValue, type LabelPredicate } from "../../apimachinery/selectors.ts";
 import type { Pod } from "../../resources/types.ts";
 import type { NodeInfo, PodInfo } from "../node-info.ts";
 import { addCount, NodeTally } from "../node-tally.ts";
@@ -15,7 +15,7 @@ export class ChosenPods {
   constructor(chooses: LabelPredicate, topologyKey: string) {
     this.#tally = new NodeTally(
       ({ node, pods: all }) => {
-        const domain = node.metadata.labels?.[topologyKey];
+        const domain = labelValue(node.metadata.labels, topologyKey);
         if (domain === undefined) return undefined;
         const pods = new Map<string, number>();
         for (const { pod } of all) if (chooses(pod.metadata.labels)) addCount(pods, pod.metadata.namespace ?? "", 1);
@@ -65,7 +65,7 @@ export class PlacedTerms {
         const there = pods.flatMap(({ pod }) => (hasAffinity(pod) ? remembered(pod) : []));
         if (there.length === 0) return undefined;
         return there.flatMap((term) => {
-          const domain = metadata.labels?.[term.topologyKey];
+          const domain = labelValue(metadata.labels, term.topologyKey);
           return domain === undefined ? [] : [{ term, domain }];
         });
       },

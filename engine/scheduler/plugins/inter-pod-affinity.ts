@@ -1,3 +1,4 @@
+import { labelValue } from "../../apimachinery/selectors.ts";
 import { BoundedCache } from "../../lib/bounded-cache.ts";
 import type { NodeInfo, PodInfo } from "../node-info.ts";
 import { isOfNodes, type FilterPlugin, type ScorePlugin } from "../plugin.ts";
@@ -62,11 +63,11 @@ function affinityFilter(regionOf: RegionOf, repelling: PlacedTerms): FilterPlugi
     test: (_pod, { node }, { company, startsGroup, shunned, repelled }) => {
       const labels = node.metadata.labels ?? {};
       const isIn = ({ topologyKey, domains }: Region) => {
-        const domain = labels[topologyKey];
+        const domain = labelValue(labels, topologyKey);
         return domain !== undefined && domains.some((counts) => counts.has(domain));
       };
       // The first pod of a group that wants to be with its own kind may start anywhere the topology keys exist.
-      const mayStart = () => startsGroup && company.every(({ topologyKey }) => labels[topologyKey] !== undefined);
+      const mayStart = () => startsGroup && company.every(({ topologyKey }) => labelValue(labels, topologyKey) !== undefined);
       if (!company.every(isIn) && !mayStart()) return ["node(s) didn't match pod affinity rules"];
       if (shunned.some(isIn)) return ["node(s) didn't match pod anti-affinity rules"];
       return repelled.some(isIn) ? ["node(s) didn't satisfy existing pods anti-affinity rules"] : undefined;
@@ -88,7 +89,7 @@ function affinityScore(regionOf: RegionOf, wishing: PlacedTerms, ignoresWishesOf
         ...wishing.about(info, nodes).map(({ term: { weight, topologyKey }, domains }) => ({ weight, topologyKey, domains: [domains] })),
       ].filter(({ domains }) => domains.length > 0);
       if (wishes.length === 0) return undefined;
-      const raw = candidates.map(({ node }) => wishes.reduce((sum, wish) => sum + worthOf(wish, node.metadata.labels?.[wish.topologyKey]), 0));
+      const raw = candidates.map(({ node }) => wishes.reduce((sum, wish) => sum + worthOf(wish, labelValue(node.metadata.labels, wish.topologyKey)), 0));
       const min = Math.min(...raw);
       const max = Math.max(...raw);
       return raw.map((value) => (max === min ? 0 : Math.floor((100 * (value - min)) / (max - min))));

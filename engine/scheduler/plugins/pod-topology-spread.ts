@@ -1,6 +1,6 @@
 import { ZONE_LABEL } from "../../apimachinery/known-labels.ts";
 import { matchesTerm } from "../../resources/node-selector.ts";
-import { labelSelectorPredicate, type LabelPredicate } from "../../apimachinery/selectors.ts";
+import { labelSelectorPredicate, labelValue, type LabelPredicate } from "../../apimachinery/selectors.ts";
 import { tolerates } from "../../resources/node-selection.ts";
 import { BoundedCache } from "../../lib/bounded-cache.ts";
 import type { Pod, TopologySpreadConstraint } from "../../resources/types.ts";
@@ -72,7 +72,7 @@ function spreadFilter(measure: MeasureSpread, constraintsOf: ConstraintsOf): Fil
       }),
     test: (_pod, { node }, spreads) => {
       for (const { constraint, counts, minimum, selfMatches } of spreads) {
-        const domain = node.metadata.labels?.[constraint.topologyKey];
+        const domain = labelValue(node.metadata.labels, constraint.topologyKey);
         if (domain === undefined) return ["node(s) didn't match pod topology spread constraints (missing required label)"];
         const skew = (counts.get(domain) ?? 0) + (selfMatches ? 1 : 0) - minimum;
         if (skew > constraint.maxSkew) return ["node(s) didn't match pod topology spread constraints"];
@@ -94,7 +94,7 @@ function spreadScore(measure: MeasureSpread, constraintsOf: ConstraintsOf): Scor
       const spreads = constraints.map((constraint) => measure(pod, constraint, nodes));
       const costs = candidates.map(({ node }) =>
         spreads.reduce((cost, { constraint, counts }) => {
-          const domain = node.metadata.labels?.[constraint.topologyKey];
+          const domain = labelValue(node.metadata.labels, constraint.topologyKey);
           if (domain === undefined) return cost;
           return cost + (counts.get(domain) ?? 0) * Math.log(counts.size + 2) + (constraint.maxSkew - 1);
         }, 0),
@@ -126,7 +126,7 @@ class DomainTally {
     const { namespace } = owner.metadata;
     this.#tally = new NodeTally(
       (info) => {
-        const domain = info.node.metadata.labels?.[constraint.topologyKey];
+        const domain = labelValue(info.node.metadata.labels, constraint.topologyKey);
         if (domain === undefined || !countsFor(owner, constraint, info)) return undefined;
         return {
           domain,
@@ -155,7 +155,7 @@ function tallyKey(
   { metadata: { namespace, labels }, spec }: Pod,
   { topologyKey, labelSelector, matchLabelKeys = [], nodeAffinityPolicy, nodeTaintsPolicy }: TopologySpreadConstraint,
 ): string {
-  const shared = matchLabelKeys.map((key) => [key, labels?.[key]]);
+  const shared = matchLabelKeys.map((key) => [key, labelValue(labels, key)]);
   return JSON.stringify([
     namespace,
     topologyKey,
@@ -171,8 +171,8 @@ function tallyKey(
 
 function constraintPredicate(pod: Pod, constraint: TopologySpreadConstraint): LabelPredicate {
   const selected = labelSelectorPredicate(constraint.labelSelector);
-  const shared = (constraint.matchLabelKeys ?? []).filter((key) => pod.metadata.labels?.[key] !== undefined);
-  return (labels) => selected(labels) && shared.every((key) => labels?.[key] === pod.metadata.labels?.[key]);
+  const shared = (constraint.matchLabelKeys ?? []).filter((key) => labelValue(pod.metadata.labels, key) !== undefined);
+  return (labels) => selected(labels) && shared.every((key) => labelValue(labels, key) === labelValue(pod.metadata.labels, key));
 }
 
 /** nodeAffinityPolicy is Honor and nodeTaintsPolicy is Ignore unless said otherwise. */

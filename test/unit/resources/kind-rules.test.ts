@@ -200,6 +200,12 @@ describe("a new object is judged as upstream judges it:", () => {
       { spec: { limits: [{ type: "PersistentVolumeClaim", max: { storage: "1", "/a": "1" } }] } },
       ['spec.limits[0].max[/a]: Invalid value: "/a": prefix part must be non-empty'],
     ],
+    [
+      "a range asks nothing of resources that it does not name",
+      limitRangeResource as never,
+      { spec: { limits: [{ type: "Pod", min: { cpu: "1" }, max: { constructor: "1" } }] } },
+      ["type or fully qualified", "for containers"].map((kind) => `spec.limits[0].max[constructor]: Invalid value: "constructor": must be a standard resource ${kind}`),
+    ],
     ["a secret may be of any type", secretResource as never, { type: "constructor" }, []],
     ["a key for SSH is something", secretResource as never, { type: "kubernetes.io/ssh-auth", stringData: { "ssh-privatekey": "" } }, ["data[ssh-privatekey]: Required value"]],
     [

@@ -129,6 +129,18 @@ describe("filters", () => {
     expect(place(schedule(pod({ labels, spec }), [a, node("x", { labels: { zone: "b" }, spec: { unschedulable: true } })]))).toMatch(/topology spread/);
   });
 
+  it("takes no topology for a label that nobody has given, whatever it is called", () => {
+    const labels = { app: "web" };
+    const term = { topologyKey: "constructor", labelSelector: { matchLabels: labels } };
+    const spread = { topologySpreadConstraints: [{ ...term, maxSkew: 1, whenUnsatisfiable: "DoNotSchedule" }] } as Partial<PodSpec>;
+    const together = { affinity: { podAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [term] } } } as Partial<PodSpec>;
+    const apart = { affinity: { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [term] } } } as Partial<PodSpec>;
+    const a = withPod(node("a"), pod({ labels }));
+    expect(place(schedule(pod({ labels, spec: spread }), [a]))).toMatch(/missing required label/);
+    expect(place(schedule(pod({ labels, spec: together }), [a]))).toMatch(/pod affinity/);
+    expect(place(schedule(pod({ labels, spec: apart }), [a]))).toBe("a");
+  });
+
   it("keeps anti-affine pods apart, in both directions", () => {
     const labels = { app: "db" };
     const spec = {
