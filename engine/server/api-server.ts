@@ -24,7 +24,7 @@ export class ApiServer implements ApiHandler {
     this.parts = parts;
     this.metrics = metrics;
     this.requests = parts.requests;
-    forgetGoneKinds(metrics, this.requests, parts.resources);
+    forgetGoneKinds(metrics, this.requests, parts);
     meterObjects(metrics, parts.store, parts.resources);
   }
 

@@ -1,4 +1,5 @@
 import type { ApiRequest } from "../apimachinery/api-request.ts";
+import type { Aggregator } from "./aggregation/aggregator.ts";
 import type { Gauge, Labels, MetricsRegistry } from "../lib/metrics.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import type { ResourceIndex } from "./resource-index.ts";
@@ -149,15 +150,22 @@ export function normalizedVerb(verb: ApiRequest["verb"], isApply: boolean): stri
   return isApply ? "APPLY" : VERBS[verb];
 }
 
-/** Forgets what was counted of custom kinds once they are no longer served: clusters that make and delete many would keep all of it. */
-export function forgetGoneKinds(registry: MetricsRegistry, requests: RequestMetrics, resources: ResourceIndex): void {
-  let generation = resources.generation;
+/** Forgets what was counted of kinds once nobody serves them any more: clusters that make and delete many would keep all of it. */
+export function forgetGoneKinds(
+  registry: MetricsRegistry,
+  requests: RequestMetrics,
+  { resources, aggregator }: { readonly resources: ResourceIndex; readonly aggregator: Pick<Aggregator, "generation" | "versions"> },
+): void {
+  const served = () => `${resources.generation}/${aggregator.generation}`;
+  let known = served();
   registry.beforeRender(() => {
-    if (resources.generation === generation) return;
-    generation = resources.generation;
-    const served = new Set(resources.all.map(({ group, resource }) => `${group}/${resource}`));
+    if (served() === known) return;
+    known = served();
+    const own = new Set(resources.all.map(({ group, resource }) => `${group}/${resource}`));
+    // Other servers need not say which resources are in their groups.
+    const remote = new Set(aggregator.versions().map(({ group }) => group));
     // Of those without a group there are none that could go, and what is counted together bears none.
-    const isGone = (group: string, resource: string) => group !== "" && !served.has(`${group}/${resource}`);
+    const isGone = (group: string, resource: string) => group !== "" && !remote.has(group) && !own.has(`${group}/${resource}`);
     requests.forgetKinds(isGone);
     registry.forgetKinds(isGone);
   });

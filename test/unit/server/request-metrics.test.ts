@@ -2,12 +2,13 @@ import { expect, test } from "vitest";
 import { RequestNotes } from "../../../engine/apimachinery/request-notes.ts";
 import { MetricsRegistry } from "../../../engine/lib/metrics.ts";
 import { meterProcess } from "../../../engine/lib/process-metrics.ts";
+import { apiServiceResource } from "../../../engine/resources/apiregistration/api-service.ts";
 import { customResourceDefinitionResource } from "../../../engine/resources/apiextensions/custom-resource-definition.ts";
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
 import { meterStorageSize, withStorageMetrics } from "../../../engine/storage/metered-storage.ts";
 import { openMemoryStorage } from "../../../engine/storage/memory-storage.ts";
 import { cronTabs, establish, tabs } from "../../kit/custom-kinds.ts";
-import { startTestApi } from "../../kit/test-api.ts";
+import { adminUser, startTestApi } from "../../kit/test-api.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";
 
 const map = (name: string) => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace: "default" } });
@@ -175,4 +176,26 @@ test("what was counted of a custom kind is forgotten with it, and begins anew wh
   await expect.poll(async () => counted(await api.server.metrics.page())).toEqual([]);
   await define();
   expect(counted(await api.server.metrics.page()).length).toBeGreaterThan(1);
+});
+
+test("what was counted of kinds that other servers answer for is forgotten with their servers, and not with kinds of ours", async () => {
+  await using api = await startTestApi();
+  const services = api.client.for(apiServiceResource);
+  const [group, version] = ["remote.example.com", "v1"];
+  await services.create({
+    apiVersion: "apiregistration.k8s.io/v1",
+    kind: "APIService",
+    metadata: { name: `${version}.${group}` },
+    spec: { group, version, groupPriorityMinimum: 100, versionPriority: 10, insecureSkipTLSVerify: true, service: { namespace: "default", name: "remote" } },
+  });
+  await api.store.caughtUp();
+  await api.server.metrics.page();
+  api.server.requests.begin({ verb: "list", user: adminUser, userAgent: "test", resource: { group, version, resource: "flunders" }, namespace: "", options: {} })(200, 0.1);
+  const counted = async () => (await api.server.metrics.page()).split("\n").filter((line) => line.includes('resource="flunders"') && line.includes("request_total{"));
+  await establish(api.client, cronTabs({ type: "object" }));
+  await expect.poll(() => api.client.for(tabs).list("")).toMatchObject({ items: [] });
+  expect(await counted()).toHaveLength(1);
+  await services.delete("", `${version}.${group}`);
+  await api.store.caughtUp();
+  await expect.poll(counted).toEqual([]);
 });
