@@ -1,4 +1,5 @@
 import type { Schema } from "./schema.ts";
+import { quantityProblem } from "./quantity-problem.ts";
 import { timeProblem } from "./time-problem.ts";
 
 /** Types of the metadata package; its version is 1 whatever a kind's is. */
@@ -10,9 +11,6 @@ const META_TYPES: ReadonlySet<string> = new Set([
   "LabelSelectorRequirement",
   "Condition",
 ]);
-
-const QUANTITY = /^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$/;
-const QUANTITY_PROBLEM = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
 
 /** Where the walk is: the struct whose field it looks into, and the names of the fields on the way, as Go's decoder counts them. */
 interface Place {
@@ -102,13 +100,6 @@ function isWhole(value: unknown, format = "int64"): boolean {
   if (typeof value === "bigint") return format !== "int32";
   if (typeof value !== "number" || !Number.isInteger(value)) return false;
   return format === "int32" ? value === (value | 0) : Math.abs(value) <= 2 ** 63;
-}
-
-function quantityProblem(value: unknown): string | undefined {
-  const parts = QUANTITY.exec(typeof value === "string" ? value.trim() : JSON.stringify(value));
-  if (parts === null) return QUANTITY_PROBLEM;
-  if (!/^[+-]?(\d+\.?\d*|\.\d+)$/.test(parts[1] ?? "")) return QUANTITY_PROBLEM;
-  return /^([numkMGTPE]?|[KMGTPE]i|[eE][+-]?\d+)$/.test(parts[2] ?? "") ? undefined : "unable to parse quantity's suffix";
 }
 
 /** The byte that Go's decoder stumbles over; line ends are nothing to it. */

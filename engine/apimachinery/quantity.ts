@@ -1,3 +1,5 @@
+import { quantityProblem } from "./quantity-problem.ts";
+
 const BINARY: Readonly<Record<string, number>> = { Ki: 10, Mi: 20, Gi: 30, Ti: 40, Pi: 50, Ei: 60 };
 const DECIMAL: Readonly<Record<string, number>> = { n: -9, u: -6, m: -3, "": 0, k: 3, M: 6, G: 9, T: 12, P: 15, E: 18 };
 const BINARY_DOWN = Object.entries(BINARY).reverse();
@@ -134,7 +136,8 @@ interface QuantityParts {
 
 function split(text: string): QuantityParts {
   const match = PATTERN.exec(text);
-  if (match === null) throw new Error(`unable to parse quantity ${JSON.stringify(text)}: it must be a number with an optional suffix such as m, k, M, Gi`);
+  if (match === null)
+    throw new Error(`unable to parse quantity ${JSON.stringify(text)}: ${quantityProblem(text) ?? "it is too large, or has blanks around it"}`);
   const [, sign = "", digits = "0", exponent, suffix = ""] = match;
   return { sign, digits, exponent, suffix };
 }

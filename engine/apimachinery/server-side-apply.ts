@@ -1,4 +1,5 @@
 import { FieldSetError, fieldSetOfIntent, fieldSetOfObject, withNamedFields } from "./field-set-of-object.ts";
+import { untypedPatch } from "./typed-patch-problem.ts";
 import { EMPTY_SET, difference, intersection, isEmptySet, isSubset, sameSet, union, withoutSubtrees, type FieldSet } from "./field-set.ts";
 import { parseApiVersion } from "./group-version.ts";
 import { resetFieldSet } from "./managed-fields-reset.ts";
@@ -20,7 +21,7 @@ import { applyConflict, type FieldConflict } from "./server-side-apply-conflict.
 import { compareObjects, ignoreFields } from "./server-side-apply-compare.ts";
 import { lastAppliedFields, withLastApplied } from "./server-side-apply-last-applied.ts";
 import { mergeIntent, removeFields, type DefaultedValues } from "./server-side-apply-merge.ts";
-import { badRequest, withoutReason } from "./status-error.ts";
+import { badRequest } from "./status-error.ts";
 
 /** The manager that is made owner of everything when an object without managedFields is applied to. */
 const BEFORE_FIRST_APPLY = "before-first-apply";
@@ -219,9 +220,8 @@ function readIntent(request: ApplyRequest): FieldSet {
   } catch (error) {
     if (!(error instanceof FieldSetError)) throw error;
     const { group, version } = parseApiVersion(intent.apiVersion);
-    throw withoutReason(
-      `failed to create typed patch object (${intent.metadata.namespace ?? ""}/${intent.metadata.name ?? ""}; ${group}/${version}, Kind=${intent.kind}): ${error.message}`,
-    );
+    const { namespace = "", name = "" } = intent.metadata;
+    throw untypedPatch(`${namespace}/${name}; ${group}/${version}, Kind=${intent.kind}`, error.message);
   }
 }
 

@@ -1,4 +1,5 @@
 import { printElement, valueElement } from "./field-set-element.ts";
+import { withoutReason, type StatusError } from "./status-error.ts";
 import { schemaPlan } from "./schema-plan.ts";
 import type { Schema } from "./schema.ts";
 import { isMap, itemElement, shapeOf } from "./server-side-apply-shape.ts";
@@ -42,6 +43,11 @@ function problemsOf(schema: Schema | undefined, value: unknown): readonly string
     default:
       return NONE;
   }
+}
+
+/** The failure of an apply whose intent fits no type, which upstream gives no reason; `where` names the object and its kind. */
+export function untypedPatch(where: string, problem: string): StatusError {
+  return withoutReason(`failed to create typed patch object (${where}): ${problem}`);
 }
 
 /** A text with a form of its own, such as a time, may be any value here that has no parts. */

@@ -11,7 +11,7 @@ import { applyServerSide } from "../../apimachinery/server-side-apply.ts";
 import { badRequest, conflict, hasReason, withoutReason, type StatusError } from "../../apimachinery/status-error.ts";
 import { applyStrategicMergePatch } from "../../apimachinery/strategic-merge-patch.ts";
 import { conform } from "../../apimachinery/structural-schema.ts";
-import { typedPatchProblem } from "../../apimachinery/typed-patch-problem.ts";
+import { typedPatchProblem, untypedPatch } from "../../apimachinery/typed-patch-problem.ts";
 import { conversionProblem, goText } from "../../apimachinery/unstructured-conversion.ts";
 import { requireAllowed } from "../../auth/authorize.ts";
 import { withSortedKeys } from "../../lib/sorted-keys.ts";
@@ -196,7 +196,7 @@ function checkedIntent(
   if (Array.isArray(told.managedFields) && told.managedFields.length > 0) throw badRequest("metadata.managedFields must be nil");
   const where = `${typeof told.namespace === "string" ? told.namespace : ""}/${typeof told.name === "string" ? told.name : ""}; ${kindText(apiVersion, kind.kind)}`;
   const problem = typedPatchProblem(kind.schema, body);
-  if (problem !== undefined) throw withoutReason(`failed to create typed patch object (${where}): ${problem}`);
+  if (problem !== undefined) throw untypedPatch(where, problem);
   // A field that is applied as null is the manager's, though it has no value.
   const { value, errors } = conform(kind.schema, { ...body, metadata: withoutNulls(metadata) }, { defaults: false, prune: false, keepsNulls: "all" });
   const misfit = kind.content === undefined ? errors.find(({ type }) => type === "FieldValueTypeInvalid") : undefined;

@@ -24,6 +24,12 @@ describe("quantities", () => {
   test.each(["", "K", "1K", "1e", " 1", "1 ", "1kk", "0x10", "NaN", "1_000", "m"])("refuses %j", (text) => expect(() => parseQuantity(text)).toThrow(/unable to parse quantity/));
 
   test.each([
+    ["1kk", "unable to parse quantity's suffix"],
+    ["1_000", "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"],
+    ["1e1000", "it is too large, or has blanks around it"],
+  ])("says of %j what upstream's reader says", (text, why) => expect(() => parseQuantity(text)).toThrow(`unable to parse quantity ${JSON.stringify(text)}: ${why}`));
+
+  test.each([
     ["1000m", "1"],
     ["1024Mi", "1Gi"],
     ["0.5", "500m"],
