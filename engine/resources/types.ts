@@ -8686,6 +8686,10 @@ readonly branch?: string
  */
 readonly commit?: string
 /**
+ * The commit that was admitted before it; what the messages of the commits in between allow counts.
+ */
+readonly previous?: string
+/**
  * Who pushed it to the hosted repository, when he had to say who he is.
  */
 readonly pusher?: string

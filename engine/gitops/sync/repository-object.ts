@@ -44,6 +44,12 @@ export class RepositoryRecord {
     return this.#known?.observed?.commit;
   }
 
+  /** The commit that was admitted before that one: what was said since may not have been done yet. */
+  async admittedBefore(): Promise<string | undefined> {
+    await this.lastAdmitted();
+    return this.#known?.observed?.previous;
+  }
+
   /** The rules of the commit that was admitted last, which the next one is held against. */
   async admissionBase(): Promise<(SignatureBase & { readonly teams: readonly TeamRule[]; readonly plans: Partial<RepositoryConfig["plans"]> }) | undefined> {
     const commit = await this.lastAdmitted();
@@ -60,8 +66,10 @@ export class RepositoryRecord {
   /** Writes only when something other than the time differs. Without a `config`, nothing was admitted since the start: what was before, and its rules, stay. */
   async write(config: RepositoryConfig | undefined, seen: RepositoryObserved): Promise<void> {
     const last = config === undefined ? await this.lastAdmitted() : undefined;
-    const observed: RepositoryObserved = last === undefined ? seen : { ...seen, commit: last };
     const { observed: before, metadata: _metadata, ...settings } = this.#known ?? WITHOUT_SETTINGS;
+    const current: RepositoryObserved = last === undefined ? seen : { ...seen, commit: last };
+    const previous = before?.commit === current.commit ? before?.previous : before?.commit;
+    const observed: RepositoryObserved = previous === undefined ? current : { ...current, previous };
     const { metadata: _unused, ...source } = config === undefined ? { ...settings, metadata: {} } : (config.source ?? WITHOUT_SETTINGS);
     if (this.#known !== undefined && jsonEqual(settings, source) && jsonEqual({ ...before, time: "" }, { ...observed, time: "" })) return;
     const intent: RepositoryObject = {

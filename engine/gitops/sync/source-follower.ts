@@ -115,9 +115,12 @@ export class SourceFollower {
     const state = isSealed
       ? await this.#loadSealed(objects, commit)
       : await loader.loadProposal(objects, commit, isProposal ? proposalLoader : candidateLoader);
-    const added = await commitsSince(objects, commit, synchroniser.state?.commit.id ?? (await record.lastAdmitted()));
-    const messages = added.map(({ message }) => message);
     const known = synchroniser.state;
+    const last = known?.commit.id ?? (await record.lastAdmitted());
+    const added = await commitsSince(objects, commit, last);
+    // After a restart, nobody knows whether what the same push allowed has been done.
+    const isAgain = known === undefined && last === id;
+    const messages = (isAgain ? await commitsSince(objects, commit, await record.admittedBefore()) : added).map(({ message }) => message);
     const base = known === undefined ? await record.admissionBase() : { commit: known.commit.id, rule: known.config.signatures, teams: known.config.teams };
     const signature = await checkSignature(objects, commit, state.config.signatures, base, loader.prefix);
     const teams = await checkTeams(

@@ -24,3 +24,16 @@ test("what was admitted last, and its rules, outlive a start at which nothing ca
   await after.write(defaultRepositoryConfig("home"), { ...observed, result: "applied", commit: "b2" });
   expect(await after.admissionBase()).toMatchObject({ commit: "b2", rule: { require: false }, plans: {} });
 });
+
+test("the commit that was admitted before the last one is kept as long as that is the last one", async () => {
+  const record = new RepositoryRecord(api.client, "home");
+  const config = defaultRepositoryConfig("home");
+  const admit = (commit: string, result = "applied") => record.write(config, { ...observed, result, commit });
+  await admit("a1");
+  expect(await record.admittedBefore()).toBeUndefined();
+  await admit("b2");
+  await admit("b2", "rejected");
+  expect(await new RepositoryRecord(api.client, "home").admittedBefore()).toBe("a1");
+  await new RepositoryRecord(api.client, "home").write(undefined, { ...observed, result: "unreachable" });
+  expect(await new RepositoryRecord(api.client, "home").admittedBefore()).toBe("a1");
+});
