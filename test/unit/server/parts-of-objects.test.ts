@@ -89,8 +89,15 @@ test("a driver's tokens are warned of when they change, not with every write", (
 });
 
 test("a kind that wants the version that is replaced asks for it before it judges anything else", async () => {
-  const drivers = api.client.for(csiDriverResource);
-  await drivers.create({ apiVersion: "storage.k8s.io/v1", kind: "CSIDriver", metadata: { name: "strict" }, spec: {} } as CSIDriver);
-  const odd = { apiVersion: "storage.k8s.io/v1", kind: "CSIDriver", metadata: { name: "strict" }, spec: { fsGroupPolicy: "Odd", tokenRequests: [{}] } } as unknown as CSIDriver;
-  expect((await failure(drivers.update(odd))).message).toBe('csidrivers.storage.k8s.io "strict" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update');
+  const attachments = api.client.for(volumeAttachmentResource);
+  const attachment = {
+    apiVersion: "storage.k8s.io/v1",
+    kind: "VolumeAttachment",
+    metadata: { name: "strict" },
+    spec: { attacher: "disks.example.com", nodeName: "n1", source: { persistentVolumeName: "v" } },
+  };
+  await attachments.create(attachment as VolumeAttachment);
+  expect((await failure(attachments.update({ ...attachment, spec: {} } as VolumeAttachment))).message).toBe(
+    'volumeattachments.storage.k8s.io "strict" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update',
+  );
 });
