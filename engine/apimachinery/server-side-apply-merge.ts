@@ -9,10 +9,11 @@ type JsonMap = Readonly<Record<string, unknown>>;
 type ListShape = Extract<Shape, { is: "set" | "keyed" }>;
 
 /**
- * What a merge makes of atomic values that the live object has with defaults filled in, as the apiVersion of a fieldRef: they are
- * `kept`, as the defaults would come back, or become what the intent `says`, which is what other managers see of it.
+ * What a merge makes of values of which the object keeps another form than the intent has: atomic ones that the live object has with
+ * defaults filled in, as the apiVersion of a fieldRef, and nulls where something was. They are `kept`, as the defaults would come back and
+ * a null is not stored, or become what the intent `says`, which is what other managers see of it.
  */
-export interface DefaultedValues {
+export interface UnstoredForms {
   readonly are: "kept" | "said";
   /** Whether there were any. */
   met: boolean;
@@ -22,20 +23,20 @@ export interface DefaultedValues {
  * The intent laid over a live value: what the intent states wins, everything else stays. Returns the live value itself when
  * nothing changes. Null takes a leaf away, unless the schema allows null; over a map or list with content it says nothing.
  */
-export function mergeIntent(schema: Schema | undefined, live: unknown, intent: unknown, defaulted: DefaultedValues): unknown {
+export function mergeIntent(schema: Schema | undefined, live: unknown, intent: unknown, unstored: UnstoredForms): unknown {
   if (intent === undefined || live === intent) return live;
   const shape = shapeOf(schema, intent);
   switch (shape.is) {
     case "leaf":
       if (jsonEqual(live, intent)) return live;
-      if (defaulted.are === "said" || !isDefaulted(schema, live, intent)) return intent;
-      defaulted.met = true;
+      if (unstored.are === "said" || !isDefaulted(schema, live, intent)) return intent;
+      unstored.met = true;
       return live;
     case "map":
-      if (isMap(intent)) return mergeMaps(shape, isMap(live) ? live : undefined, intent, defaulted);
+      if (isMap(intent)) return mergeMaps(shape, isMap(live) ? live : undefined, intent, unstored);
       return intent === null && isMap(live) && Object.keys(live).length > 0 ? live : intent;
     default:
-      if (Array.isArray(intent)) return mergeItems(shape, Array.isArray(live) ? live : undefined, intent, defaulted);
+      if (Array.isArray(intent)) return mergeItems(shape, Array.isArray(live) ? live : undefined, intent, unstored);
       return intent === null && Array.isArray(live) && live.length > 0 ? live : intent;
   }
 }
@@ -46,15 +47,18 @@ function isDefaulted(schema: Schema | undefined, live: unknown, intent: unknown)
   return jsonEqual(live, conform(schema, intent, { defaults: true, prune: false }).value);
 }
 
-function mergeMaps(shape: MapShape, live: JsonMap | undefined, intent: JsonMap, defaulted: DefaultedValues): JsonMap {
+function mergeMaps(shape: MapShape, live: JsonMap | undefined, intent: JsonMap, unstored: UnstoredForms): JsonMap {
   let result: Record<string, unknown> | undefined;
   for (const key in intent) {
     const schema = schemaOfKey(shape, key);
     const before = live !== undefined && Object.hasOwn(live, key) ? live[key] : undefined;
-    let value = mergeIntent(schema, before, intent[key], defaulted);
+    let value = mergeIntent(schema, before, intent[key], unstored);
     // Of a text in a map of texts a null makes an empty one, as Go reads it.
     const isTextOfMap = !shape.properties.has(key) && schema?.type === "string" && schema.format === undefined;
-    if (value === null && schema !== undefined && schema.nullable === undefined && !isTextOfMap) value = undefined;
+    if (value === null && schema !== undefined && schema.nullable === undefined && !isTextOfMap) {
+      if (before !== undefined) unstored.met = true;
+      if (before === undefined || unstored.are === "kept") value = undefined;
+    }
     if (live === undefined) {
       // A new map: shared with the intent as long as nothing in it had to go.
       if (value === intent[key]) continue;
@@ -95,10 +99,10 @@ function indexItems(shape: ListShape, items: readonly unknown[]): IndexedItems {
  * Items are joined by their element. The intent's order holds among its own items; items that only the live list has keep
  * their place before the intent's item that follows them, as upstream places them.
  */
-function mergeItems(shape: ListShape, live: readonly unknown[] | undefined, intent: readonly unknown[], defaulted: DefaultedValues): readonly unknown[] {
+function mergeItems(shape: ListShape, live: readonly unknown[] | undefined, intent: readonly unknown[], unstored: UnstoredForms): readonly unknown[] {
   const itemSchema = shape.is === "keyed" ? shape.item : undefined;
   if (live === undefined || live.length === 0) {
-    const items = intent.map((item) => mergeIntent(itemSchema, undefined, item, defaulted));
+    const items = intent.map((item) => mergeIntent(itemSchema, undefined, item, unstored));
     if (live !== undefined && intent.length === 0) return live;
     return items.every((item, i) => item === intent[i]) ? intent : items;
   }
@@ -118,7 +122,7 @@ function mergeItems(shape: ListShape, live: readonly unknown[] | undefined, inte
   for (let r = 0; r < intent.length; r++) {
     const element = right.elements[r];
     passUntil(shared[nextShared]); // all of them, once nothing shared is left
-    out.push(element === undefined ? intent[r] : mergeIntent(itemSchema, left.byElement.get(element), intent[r], defaulted));
+    out.push(element === undefined ? intent[r] : mergeIntent(itemSchema, left.byElement.get(element), intent[r], unstored));
     if (nextShared < shared.length && element === shared[nextShared]) {
       nextShared += 1;
       l += 1;

@@ -20,7 +20,7 @@ import type { Schema } from "./schema.ts";
 import { applyConflict, type FieldConflict } from "./server-side-apply-conflict.ts";
 import { compareObjects, ignoreFields } from "./server-side-apply-compare.ts";
 import { lastAppliedFields, withLastApplied } from "./server-side-apply-last-applied.ts";
-import { mergeIntent, removeFields, type DefaultedValues } from "./server-side-apply-merge.ts";
+import { mergeIntent, removeFields, type UnstoredForms } from "./server-side-apply-merge.ts";
 import { badRequest } from "./status-error.ts";
 
 /** The manager that is made owner of everything when an object without managedFields is applied to. */
@@ -92,18 +92,19 @@ function computeApply({ request, base, managers, ignored, set }: Attempt, force:
   const identity = identityOf(request);
   const key = managerKey(identity);
   const last = managers.get(key);
-  const defaulted: DefaultedValues = { are: "kept", met: false };
-  const merged = mergeIntent(schema, base, request.intent, defaulted) as KubeObject; // a map laid over a map, with at least the intent's three fields
+  const unstored: UnstoredForms = { are: "kept", met: false };
+  const merged = mergeIntent(schema, base, request.intent, unstored) as KubeObject; // a map laid over a map, with at least the intent's three fields
   const pruned = prune(schema, merged, last?.fields ?? EMPTY_SET, set, managers, key);
   // A map or list that the intent wants empty went with its last item.
-  const object = pruned === merged ? merged : (mergeIntent(schema, pruned, emptiedNulls(request.intent, merged), defaulted) as KubeObject); // as above
-  // Nothing is written for defaults that would come back, yet a manager that wants them is one that others are at odds with.
-  const said = defaulted.met ? mergeIntent(schema, object, request.intent, { are: "said", met: false }) : object;
+  const object = pruned === merged ? merged : (mergeIntent(schema, pruned, emptiedNulls(request.intent, merged), unstored) as KubeObject); // as above
+  // Whoever owns what a null or an atomic value without its defaults stands for is at odds with it as it was said.
+  const said = unstored.met ? mergeIntent(schema, base, request.intent, { are: "said", met: false }) : base;
 
   let others: Managers = managers;
-  if (said !== base) {
-    const change = ignoreFields(compareObjects(schema, base, said), ignored);
-    const changed = union(change.modified, change.added);
+  if (object !== base || said !== base) {
+    const change = ignoreFields(compareObjects(schema, base, object), ignored);
+    const disputed = ignoreFields(compareObjects(schema, base, said), ignored).modified;
+    const changed = union(union(change.modified, change.added), disputed);
     const conflicts: FieldConflict[] = [];
     const next = new Map<string, Manager>();
     for (const [otherKey, other] of managers) {
@@ -119,7 +120,7 @@ function computeApply({ request, base, managers, ignored, set }: Attempt, force:
   const isSame = last !== undefined && last.apiVersion === request.apiVersion && sameSet(last.fields, owned);
   const self: Manager = isSame
     ? withFieldsOf(last, last.fields, object === base ? last.time : nowText)
-    : { ...identity, time: said === base ? last?.time : nowText, fields: owned };
+    : { ...identity, time: object === base && said === base ? last?.time : nowText, fields: owned };
   return { do: "store", object, managers: withoutEmptyManagers(last === self ? others : new Map(others).set(key, self)) };
 }
 

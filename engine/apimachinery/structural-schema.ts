@@ -52,9 +52,9 @@ function isEmpty(value: unknown): boolean {
   return true;
 }
 
-/** Maps and lists of texts or bytes in Kubernetes' own kinds, where Go reads a null as an empty one. Custom resources have no protobuf tags. */
+/** Maps and lists of texts, bytes or amounts in Kubernetes' own kinds, where Go reads a null as an empty one, or as none. Custom resources have no protobuf tags. */
 function isOfTexts(schema: Schema, { type, format }: Schema): boolean {
-  return schema["x-protobuf-tag"] !== undefined && type === "string" && (format === undefined || format === "byte");
+  return schema["x-protobuf-tag"] !== undefined && type === "string" && (format === undefined || format === "byte" || format === "quantity");
 }
 
 /** A status whose writer left out what must be there is taken as Go would have it, but for a choice or bytes, of which a zero is none. */
@@ -145,7 +145,7 @@ class Pass {
         // As unreadable as a value of another type: nothing that comes after may look at it.
         this.errors.push({ ...invalidField(this.#trail.text(), name, "may not be used as a key"), type: "FieldValueTypeInvalid" });
       } else if (child === null && property === undefined && isOfTexts(schema, childSchema) && !this.#keepsNull(childSchema)) {
-        (copy ??= { ...source })[name] = ""; // a key without a value is there all the same
+        (copy ??= { ...source })[name] = childSchema.format === "quantity" ? "0" : ""; // a key without a value is there all the same
       } else if (child === null && childSchema["x-mainstay-null"] === true) {
         continue;
       } else if (child === undefined || (child === null && childSchema.nullable !== true && !this.#keepsNull(childSchema))) {

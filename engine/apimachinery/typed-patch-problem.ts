@@ -85,7 +85,10 @@ function listProblems(schema: Schema, items: readonly unknown[]): readonly strin
       element = itemElement(shape, item);
       // Of what has no key no place can be told, nor of what comes after it.
       if (element === undefined) return [...(problems ?? []), `: element ${index}: associative list with keys ${keyProblem(shape.keys, item)}`];
-    } else if (shape.is === "set") element = valueElement(item);
+    } else if (shape.is === "set") {
+      if (item === null) return [...(problems ?? []), `: element ${index}: associative list without keys has an element that's an explicit null`];
+      element = valueElement(item);
+    }
     if (element !== undefined && seen.size === seen.add(element).size) problems = [...(problems ?? []), `: duplicate entries for key ${printElement(element)}`];
     const found = problemsOf(schema.items, item);
     if (found.length > 0) problems = withPlace(problems, printElement(element ?? `i:${index}`), found);

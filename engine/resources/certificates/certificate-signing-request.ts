@@ -75,7 +75,7 @@ export const certificateSigningRequestResource = defineResource<CertificateSigni
     // Who signs says nothing about approval, and the other way round.
     prepareForStatusUpdate: (request, old) => ({
       ...request,
-      status: { ...request.status, conditions: withConditionsOf(request, old, ["Approved", "Denied"]) },
+      status: { ...withoutConditions(request.status), ...someConditions(withConditionsOf(request, old, ["Approved", "Denied"])) },
     }),
   },
   subresources: [
@@ -87,7 +87,7 @@ export const certificateSigningRequestResource = defineResource<CertificateSigni
         scope: (request, old) => ({
           ...old,
           metadata: request.metadata,
-          status: { ...old.status, conditions: request.status?.conditions ?? [] },
+          status: { ...withoutConditions(old.status), ...someConditions(request.status?.conditions) },
         }),
         validate: (request, old) => validateConditions(request, old, []),
       },
@@ -108,6 +108,10 @@ export const certificateSigningRequestResource = defineResource<CertificateSigni
   ],
   selectableFields: { "spec.signerName": ({ spec }) => spec.signerName },
 });
+
+const withoutConditions = ({ conditions: _replaced, ...status }: NonNullable<CertificateSigningRequest["status"]> = {}) => status;
+
+const someConditions = (conditions: readonly CertificateSigningRequestCondition[] = []) => (conditions.length === 0 ? {} : { conditions: [...conditions] });
 
 function conditionText({ status = {} }: CertificateSigningRequest): string {
   const types = (status.conditions ?? []).map(({ type }) => type);

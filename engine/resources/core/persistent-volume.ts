@@ -22,6 +22,7 @@ export const persistentVolumeResource = defineResource<PersistentVolume>({
       ...volume,
       status: { phase: "Pending", ...(volume.metadata.creationTimestamp === undefined ? {} : { lastPhaseTransitionTime: volume.metadata.creationTimestamp }) },
     }),
+    withTimes: withTransitionTime,
     validate: ({ metadata, spec }) => validateVolumeSpec(spec ?? {}, "spec", metadata.name ?? ""),
     validateUpdate: validateVolumeUpdate,
     warnings: volumeWarnings,
@@ -61,6 +62,16 @@ export const persistentVolumeResource = defineResource<PersistentVolume>({
     { name: "VolumeMode", type: "string", priority: 1, description: "File system or raw device.", cell: (volume) => volume.spec?.volumeMode ?? "<unset>" },
   ],
 });
+
+/** Who reports another phase without saying since when has seen it begin; who reports the same one need not know when it began. */
+function withTransitionTime(volume: PersistentVolume, { status: old = {} }: PersistentVolume, nowText: string): PersistentVolume {
+  const { status = {} } = volume;
+  const isSame = status.phase === old.phase;
+  if (isSame ? status.lastPhaseTransitionTime !== undefined : (status.lastPhaseTransitionTime ?? old.lastPhaseTransitionTime) !== old.lastPhaseTransitionTime)
+    return volume;
+  const lastPhaseTransitionTime = isSame ? old.lastPhaseTransitionTime : nowText;
+  return lastPhaseTransitionTime === undefined ? volume : { ...volume, status: { ...status, lastPhaseTransitionTime } };
+}
 
 /** Of volumes that have no object of their own the spec is as it was written, so its schema has no defaults. */
 function withDefaults(volume: PersistentVolume): PersistentVolume {

@@ -49,10 +49,13 @@ export const podResource = defineResource<Pod>({
     validate: validatePod,
     validateNew: newPodErrors,
     validateUpdate: validatePodUpdate,
-    // Node agents of other versions send a status without it, and it never changes.
+    // Node agents of other versions send a status without it.
     prepareForStatusUpdate: (pod, old) => ({
       ...pod,
-      status: { ...withPodAddresses(pod.status ?? {}), ...(old.status?.qosClass === undefined ? {} : { qosClass: old.status.qosClass }) },
+      status: {
+        ...withPodAddresses(pod.status ?? {}),
+        ...(pod.status?.qosClass || old.status?.qosClass === undefined ? {} : { qosClass: old.status.qosClass }),
+      },
     }),
     validateStatusUpdate: validatePodStatusUpdate,
     // As upstream: people make pods, and hardly change them.

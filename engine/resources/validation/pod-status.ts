@@ -14,6 +14,7 @@ export function validatePodStatusUpdate({ status = {} }: Pod, { status: before =
     ...addressListErrors("status.podIPs", status.podIPs, before.podIPs),
     ...(isHostKnown ? [] : [invalidField("status.hostIPs[0].ip", hostIPs[0]?.ip ?? "", "must be equal to `hostIP`")]),
     ...addressListErrors("status.hostIPs", hostIPs, before.hostIPs),
+    ...(status.qosClass === before.qosClass ? [] : [invalidField("status.qosClass", status.qosClass ?? "", "field is immutable")]),
   ];
 }
 

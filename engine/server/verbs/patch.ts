@@ -47,7 +47,7 @@ export const patch: VerbHandler<"patch"> = async (exchange) => {
   if (request.subresource !== undefined && !isPartOfObject(definition, request.subresource)) throw unsupportedMethod();
   if (request.patchType !== "apply") return changeObject(exchange, (current) => patched(exchange, current));
   // What is wrong with it is told once there is something to apply it to.
-  let intent: KubeObject | undefined;
+  let intent: Intent | undefined;
   const readIntent = () => (intent ??= checkedIntent(exchange, definition));
   try {
     return await changeObject(exchange, (current) => applied(exchange, readIntent(), current));
@@ -174,14 +174,17 @@ function objectPatch(body: unknown, step = "error decoding patch: "): Record<str
   return body as Record<string, unknown>; // checked above
 }
 
+/** What is applied, and what is wrong with its values: upstream reads them once it is clear that nobody else owns the fields. */
+interface Intent {
+  readonly object: KubeObject;
+  readonly misfit: StatusError | undefined;
+}
+
 /**
  * The intent of an apply: of this kind and name, without managed fields, of the types that the kind has. Throws upstream's failures: what
  * does not fit its schema is a 500 without a reason.
  */
-function checkedIntent(
-  exchange: Exchange<RequestOf<"patch">>,
-  kind: Pick<ResourceDefinition, "group" | "version" | "kind" | "schema" | "content">,
-): KubeObject {
+function checkedIntent(exchange: Exchange<RequestOf<"patch">>, kind: Pick<ResourceDefinition, "group" | "version" | "kind" | "schema" | "content">): Intent {
   const { request } = exchange;
   const body = objectPatch(request.body);
   const apiVersion = formatApiVersion(kind.group, kind.version);
@@ -200,14 +203,15 @@ function checkedIntent(
   // A field that is applied as null is the manager's, though it has no value.
   const { value, errors } = conform(kind.schema, { ...body, metadata: withoutNulls(metadata) }, { defaults: false, prune: false, keepsNulls: "all" });
   const misfit = kind.content === undefined ? errors.find(({ type }) => type === "FieldValueTypeInvalid") : undefined;
-  if (misfit !== undefined)
-    throw withoutReason(
+  const failure =
+    misfit &&
+    withoutReason(
       `failed to convert new object (${where}) to proper version: unable to convert unstructured object to ${kindText(apiVersion, kind.kind)}: ${conversionProblem(kind.schema, value) ?? textProblem(misfit)}`,
     );
   const intent = value as KubeObject; // kind, apiVersion and the schema have been checked
   if (intent.metadata.name && intent.metadata.name !== request.name)
     throw badRequest(`the name of the object (${intent.metadata.name}) does not match the name on the URL (${request.name})`);
-  return placeInNamespace(exchange, withMetadata(intent, { name: request.name }));
+  return { object: placeInNamespace(exchange, withMetadata(intent, { name: request.name })), misfit: failure };
 }
 
 /** A kind as Go shows it: `apps/v1, Kind=Deployment`, with a slash also where the group has no name. */
@@ -234,9 +238,10 @@ function withoutNulls(metadata: unknown): unknown {
 
 const OWNABLE: ReadonlySet<string> = new Set(["labels", "annotations", "finalizers", "ownerReferences"]);
 
-function applied(exchange: Exchange<RequestOf<"patch">>, intent: KubeObject, current: KubeObject): Wanted {
+function applied(exchange: Exchange<RequestOf<"patch">>, { object: intent, misfit }: Intent, current: KubeObject): Wanted {
   const { definition } = exchange;
   const merged = applyIntent(exchange, intent, current);
+  if (misfit !== undefined) throw misfit;
   refuseRepeated(exchange);
   const { object, warnings, schemaErrors } = decodeObject(definition, merged, repeatedFieldsOf(exchange));
   exchange.notes.warn(...warnings);
@@ -245,8 +250,9 @@ function applied(exchange: Exchange<RequestOf<"patch">>, intent: KubeObject, cur
 }
 
 /** An apply to a name that does not exist creates it. */
-async function createApplied(exchange: Exchange<RequestOf<"patch">>, intent: KubeObject): Promise<ApiResult> {
+async function createApplied(exchange: Exchange<RequestOf<"patch">>, { object: intent, misfit }: Intent): Promise<ApiResult> {
   const { definition, parts, request } = exchange;
+  if (misfit !== undefined) throw misfit;
   if (definition.isEnding === true) throw kindIsEnding(definition, request.name);
   if (intent.metadata.uid)
     throw conflict(definition, request.name, `uid mismatch: the provided object specified uid ${intent.metadata.uid}, and no existing object was found`);
@@ -305,9 +311,10 @@ async function patchScale(exchange: Exchange<RequestOf<"patch">>): Promise<ApiRe
   const { definition, request } = exchange;
   const access = scaleAccessOf(definition);
   if (access === undefined) throw unsupportedMethod();
-  const scaleIntent = request.patchType === "apply" ? intentOfScale(access, checkedIntent(exchange, scaleKind)) : undefined;
+  const intent = request.patchType === "apply" ? checkedIntent(exchange, scaleKind) : undefined;
   const result = await changeObject(exchange, (current) => {
-    if (scaleIntent !== undefined) return { ...applied(exchange, scaleIntent(current), current), view: scaleView(access) };
+    if (intent !== undefined)
+      return { ...applied(exchange, { ...intent, object: intentOfScale(access, intent.object, current) }, current), view: scaleView(access) };
     const scale = patchedAs(exchange, scaleKind, scaleOf(access, current, true), (misshapen, errors) => refuseShape(scaleKind, misshapen, errors));
     return {
       object: withMetadata(access.withReplicas(current, scale.spec?.replicas ?? 0), { resourceVersion: scale.metadata.resourceVersion }),
@@ -319,10 +326,8 @@ async function patchScale(exchange: Exchange<RequestOf<"patch">>): Promise<ApiRe
 }
 
 /** An applied Scale as an intent for the object behind it, which the same manager's applies to the object itself are kept apart from. */
-function intentOfScale(access: ScaleAccess<KubeObject>, scale: Scale & KubeObject): (current: KubeObject) => KubeObject {
+function intentOfScale(access: ScaleAccess<KubeObject>, scale: Scale & KubeObject, { apiVersion, kind }: KubeObject): KubeObject {
   const { replicas } = scale.spec ?? {};
-  return ({ apiVersion, kind }) => {
-    const bare = { apiVersion, kind, metadata: scale.metadata };
-    return typeof replicas === "number" ? access.withReplicas(bare, replicas) : bare;
-  };
+  const bare = { apiVersion, kind, metadata: scale.metadata };
+  return typeof replicas === "number" ? access.withReplicas(bare, replicas) : bare;
 }

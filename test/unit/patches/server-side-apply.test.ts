@@ -372,6 +372,15 @@ describe("server-side apply by schema", () => {
     expect(spec(next)).toEqual({ selector, template: template([{ name: "app" }]) });
   });
 
+  test("takes a null for a quarrel with who owns what it would take away", () => {
+    const live = apply(undefined, "a", deployment({ replicas: 3, paused: true }));
+    const intent = deployment({ replicas: null });
+    expect(failure(() => apply(live, "b", intent)).message).toBe('Apply failed with 1 conflict: conflict with "a": .spec.replicas');
+    expect(spec(apply(live, "b", intent, { force: true }))).toEqual({ paused: true });
+    // Nobody owns what is not there.
+    expect(spec(apply(live, "b", deployment({ minReadySeconds: null })))).toEqual(spec(live));
+  });
+
   test("refuses items that share a key", () => {
     const intent = deployment({
       selector,

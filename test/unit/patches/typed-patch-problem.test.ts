@@ -46,6 +46,7 @@ describe("what does not fit a kind is told by its path and in Go's words", () =>
     [deployment, ofContainers([{ name: "a", resources: { requests: { cpu: {} } } }]), '.spec.template.spec.containers[name="a"].resources.requests.cpu: expected any scalar, got &{map[]}'],
     [deployment, ofContainers([{ name: "a", resources: { requests: { cpu: "x" } } }]), undefined],
     [thing, { set: [1] }, ".set[=1]: expected string, got &value.valueUnstructured{Value:1}"],
+    [thing, { set: ["a", null] }, ".set: element 1: associative list without keys has an element that's an explicit null"],
     [thing, { plain: ["a", 1] }, ".plain[1]: expected string, got &value.valueUnstructured{Value:1}"],
     [thing, { plain: ["a", "a"] }, undefined],
     [thing, { items: [{ port: 1 }] }, '.items: element 0: associative list with keys has an element that omits all key fields ["name"] (and doesn\'t have default value for any keys)'],

@@ -4,11 +4,14 @@ import { certificateSigningRequestResource } from "../../../engine/resources/cer
 import { eventResource } from "../../../engine/resources/core/event.ts";
 import { nodeResource } from "../../../engine/resources/core/node.ts";
 import { persistentVolumeClaimResource } from "../../../engine/resources/core/persistent-volume-claim.ts";
+import { persistentVolumeResource } from "../../../engine/resources/core/persistent-volume.ts";
+import { resourceQuotaResource } from "../../../engine/resources/core/resource-quota.ts";
+import { serviceResource } from "../../../engine/resources/core/service.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
 import { csiDriverResource } from "../../../engine/resources/storage/csi-driver.ts";
 import { volumeAttachmentResource } from "../../../engine/resources/storage/volume-attachment.ts";
 import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
-import type { CertificateSigningRequest, CoreEvent, CSIDriver, Node, PersistentVolumeClaim, Pod, VolumeAttachment } from "../../../engine/resources/types.ts";
+import type { CertificateSigningRequest, CoreEvent, CSIDriver, Node, PersistentVolume, PersistentVolumeClaim, Pod, ResourceQuota, Service, VolumeAttachment } from "../../../engine/resources/types.ts";
 import { failure } from "../../kit/failure.ts";
 import { createTestNamespace, startTestApi, type TestApi } from "../../kit/test-api.ts";
 
@@ -45,6 +48,9 @@ describe("what a PUT leaves out is there all the same", () => {
       spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Gi" } } },
     } as PersistentVolumeClaim);
     expect((await claims.updateSubresource({ ...claim, status: {} }, "status")).status).toEqual({ phase: "Pending" });
+    const services = api.client.for(serviceResource);
+    const service = await services.create({ apiVersion: "v1", kind: "Service", metadata: { name: "s", namespace: "shop" }, spec: { ports: [{ port: 80 }] } } as Service);
+    expect((await services.updateSubresource({ ...service, status: {} }, "status")).status).toEqual({ loadBalancer: {} });
   });
 });
 
@@ -52,6 +58,35 @@ test("the spec of a volume that has no object of its own stays as it was written
   const inlineVolumeSpec = { accessModes: ["ReadWriteOnce"], csi: { driver: "disks.example.com", volumeHandle: "h" } };
   const attachment = { apiVersion: "storage.k8s.io/v1", kind: "VolumeAttachment", metadata: { name: "inline" }, spec: { attacher: "disks.example.com", nodeName: "n1", source: { inlineVolumeSpec } } };
   expect((await api.client.for(volumeAttachmentResource).create(attachment as VolumeAttachment)).spec.source.inlineVolumeSpec).toEqual(inlineVolumeSpec);
+});
+
+test("a volume that is in another phase has been since now, unless its reporter knows better", async () => {
+  const volumes = api.client.for(persistentVolumeResource);
+  const volume = await volumes.create({
+    apiVersion: "v1",
+    kind: "PersistentVolume",
+    metadata: { name: "v" },
+    spec: { capacity: { storage: "1Gi" }, accessModes: ["ReadWriteOnce"], hostPath: { path: "/x" } },
+    status: {},
+  } as PersistentVolume);
+  const report = async (status: PersistentVolume["status"]) =>
+    (await volumes.updateSubresource({ ...without(volume, "status"), metadata: { name: "v" }, status } as PersistentVolume, "status")).status;
+  expect(await report({ phase: "Available", lastPhaseTransitionTime: "2026-01-01T00:00:00Z" })).toMatchObject({ lastPhaseTransitionTime: "2026-01-01T00:00:00Z" });
+  expect(await report({ phase: "Available" })).toMatchObject({ lastPhaseTransitionTime: "2026-01-01T00:00:00Z" });
+  expect((await report({ phase: "Released" }))?.lastPhaseTransitionTime).not.toBe("2026-01-01T00:00:00Z");
+});
+
+test("a pod's class is for good, and nobody needs to repeat it", async () => {
+  const pods = api.client.for(podResource);
+  const pod = await pods.create({ apiVersion: "v1", kind: "Pod", metadata: { name: "classed", namespace: "shop" }, spec: { containers: [{ name: "c", image: "i" }] } } as Pod);
+  expect((await pods.updateSubresource({ ...pod, status: { phase: "Running" } }, "status")).status?.qosClass).toBe("BestEffort");
+  const other = pods.patch("shop", "classed", "merge", { status: { qosClass: "Burstable" } }, { subresource: "status" });
+  expect((await failure(other)).message).toBe('Pod "classed" is invalid: status.qosClass: Invalid value: "Burstable": field is immutable');
+});
+
+test("an amount that is null is none at all, and there", async () => {
+  const quota = { apiVersion: "v1", kind: "ResourceQuota", metadata: { name: "q", namespace: "shop" }, spec: { hard: { services: null } } } as unknown as ResourceQuota;
+  expect((await api.client.for(resourceQuotaResource).create(quota, { dryRun: true })).spec?.hard).toEqual({ services: "0" });
 });
 
 test("who makes a signing request owns nothing of what it asks for", async () => {
@@ -63,6 +98,7 @@ test("who makes a signing request owns nothing of what it asks for", async () =>
     spec: { request: Buffer.from(request).toString("base64"), signerName: "example.com/s", usages: ["client auth"] },
   };
   const made = await api.client.for(certificateSigningRequestResource).create(asked as CertificateSigningRequest);
+  expect((await api.client.for(certificateSigningRequestResource).updateSubresource(made, "approval")).status).toEqual({});
   expect(made.metadata.managedFields?.map(({ fieldsV1 }) => Object.keys(fieldsV1 ?? {}))).toEqual([["f:metadata"]]);
 });
 

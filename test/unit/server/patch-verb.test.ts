@@ -55,6 +55,14 @@ describe("patch", () => {
     expect(error.status).toMatchObject({ code: 404, message: 'deployments.apps "nowhere" not found' });
   });
 
+  test("that somebody else owns a field is said before that its value cannot be read", async () => {
+    const deployments = api.client.for(deploymentResource);
+    await deployments.apply(sentDeployment("argued"), { fieldManager: "owner" });
+    const intent = { ...sentDeployment("argued"), spec: { ...sentDeployment("argued").spec, replicas: 1.5 } };
+    expect((await failure(deployments.apply(intent, { fieldManager: "other" }))).message).toBe('Apply failed with 1 conflict: conflict with "owner": .spec.replicas');
+    expect((await failure(deployments.apply(intent, { fieldManager: "owner" }))).message).toMatch(/^failed to convert new object/);
+  });
+
   test("nobody owns that there are no replicas by a Scale, and so nobody is in the way of who wants some", async () => {
     const deployments = api.client.for(deploymentResource);
     await deployments.apply(sentDeployment("rested"), { fieldManager: "owner" });
