@@ -13,6 +13,8 @@ export interface RealNode {
   readonly dataDir: string;
   readonly mainstay: Mainstay;
   kubectl(...args: string[]): Promise<string>;
+  /** What `kubectl get` shows with these words. */
+  json<T>(...args: readonly string[]): Promise<T>;
   /** Applies any objects. */
   apply(...objects: readonly object[]): Promise<void>;
   /** Makes a pod and does not wait for it. */
@@ -67,6 +69,7 @@ export async function startRealNode(tag: string, prepare?: (dataDir: string) => 
     dataDir,
     mainstay,
     kubectl: (...args) => kubectl(host, mainstay, ...args),
+    json: async <T>(...args: readonly string[]) => JSON.parse(await node.kubectl("get", ...args, "-o", "json")) as T, // kubectl printed it
     async apply(...objects) {
       const file = path.join(folder, `${++serial}.json`);
       writeFileSync(file, JSON.stringify({ apiVersion: "v1", kind: "List", items: objects }));
@@ -74,10 +77,10 @@ export async function startRealNode(tag: string, prepare?: (dataDir: string) => 
     },
     create: (name, spec, metadata = {}) =>
       node.apply({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "default", labels: { app: name }, ...metadata }, spec: { terminationGracePeriodSeconds: 1, ...spec } }),
-    pod: async (name) => JSON.parse(await node.kubectl("get", "pod", name, "-o", "json")) as Pod, // kubectl printed it
+    pod: (name) => node.json<Pod>("pod", name),
     until: (name, isRight, timeoutMs = 30_000) => eventually(() => node.pod(name), isRight, timeoutMs),
     async events(name) {
-      const { items } = JSON.parse(await node.kubectl("get", "events", "--field-selector", `involvedObject.name=${name}`, "-o", "json")) as { items: CoreEvent[] };
+      const { items } = await node.json<{ items: CoreEvent[] }>("events", "--field-selector", `involvedObject.name=${name}`);
       return items.map(({ reason, message }) => `${reason}: ${message}`);
     },
     stop: () => cleanUp(() => mainstay.stop(), clean),
