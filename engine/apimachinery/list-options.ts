@@ -1,3 +1,4 @@
+import { queryFlag, queryInteger } from "./query-values.ts";
 import type { ListOptions } from "./api-request.ts";
 import { forbiddenField, invalid, unsupportedValue, type FieldError } from "./field-error.ts";
 import { decodeContinueToken } from "./continue-token.ts";
@@ -100,15 +101,12 @@ function watchErrors({ resourceVersion = "", resourceVersionMatch, continue: tok
 function integerParameter(query: URLSearchParams, name: string): number | undefined {
   const text = query.get(name);
   if (text === null) return undefined;
-  const why = !/^[+-]?\d+$/.test(text) ? "invalid syntax" : BigInt.asIntN(64, BigInt(text)) !== BigInt(text) ? "value out of range" : undefined;
-  if (why !== undefined) throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: ${why}`);
-  return Number(text);
+  return queryInteger(text);
 }
 
-/** As upstream reads flags in queries: present means true unless it says `false` or `0`. */
 function booleanParameter(query: URLSearchParams, name: string): boolean | undefined {
   const text = query.get(name);
-  return text === null ? undefined : !["false", "0"].includes(text.toLowerCase());
+  return text === null ? undefined : queryFlag(text);
 }
 
 function withoutUndefined<T extends object>(value: T): T {

@@ -1,7 +1,6 @@
-import { invalid, invalidField, forbiddenField, unsupportedValue, type FieldError } from "../apimachinery/field-error.ts";
+import { queryFlag } from "../apimachinery/query-values.ts";
 import { badRequest, notFound } from "../apimachinery/status-error.ts";
-import { timeProblem } from "../apimachinery/time-problem.ts";
-import { wholeNumber } from "../lib/json.ts";
+import { parsePodLogOptions } from "../resources/core/pod-log-options.ts";
 import { podResource } from "../resources/core/pod.ts";
 import { nodeResource } from "../resources/core/node.ts";
 import type { Node, Pod } from "../resources/types.ts";
@@ -9,14 +8,13 @@ import type { ServerParts } from "./exchange.ts";
 import type { NodeTarget } from "./node-proxy.ts";
 
 const AGENT_PORT_DEFAULT = 10_250;
-const NUMBERS = ["sinceSeconds", "tailLines", "limitBytes"] as const;
-const STREAMS = ["All", "Stderr", "Stdout"];
 /** What the agent is told; everything else in the query is for us. */
 const FORWARDED = ["follow", "previous", "sinceSeconds", "sinceTime", "timestamps", "tailLines", "limitBytes", "stream"];
+const FLAGS = new Set(["follow", "previous", "timestamps"]);
 
 /** Where a pod's log is read, on its node; undefined before it has one, when there is no log yet. Throws 400 and 422 for what cannot be asked, 404 for what is not there. */
 export async function planLogs(parts: ServerParts, namespace: string, name: string, query: URLSearchParams): Promise<NodeTarget | undefined> {
-  validateLogOptions(query, name);
+  const { follow } = parsePodLogOptions(query, name);
   const found = await parts.store.get(podResource, namespace, name);
   if (found === undefined) throw notFound(podResource, name);
   const pod = found.object;
@@ -28,12 +26,12 @@ export async function planLogs(parts: ServerParts, namespace: string, name: stri
   const { host, port } = agentAddress(node.object);
   const forwarded = new URLSearchParams();
   for (const option of FORWARDED) {
-    const value = query.get(option);
+    const value = FLAGS.has(option) ? (queryFlag(query.get(option)) ? "true" : "") : query.get(option);
     if (value !== null && value !== "") forwarded.set(option, value);
   }
   const search = forwarded.toString();
   const path = `/containerLogs/${[namespace, name, container].map(encodeURIComponent).join("/")}${search === "" ? "" : `?${search}`}`;
-  return { nodeName, host, port, path, isStreamed: isTrue(query.get("follow")) };
+  return { nodeName, host, port, path, isStreamed: follow };
 }
 
 /** The container that was asked for, or the only one. */
@@ -56,28 +54,4 @@ export function agentAddress(node: Node): { readonly host: string; readonly port
   const address = node.status?.addresses?.find((candidate) => candidate.type === "InternalIP")?.address;
   if (address === undefined) throw badRequest(`node ${node.metadata.name ?? ""} has no InternalIP address`);
   return { host: address, port: node.status?.daemonEndpoints?.kubeletEndpoint?.Port || AGENT_PORT_DEFAULT };
-}
-
-function validateLogOptions(query: URLSearchParams, pod: string): void {
-  const errors: FieldError[] = [];
-  for (const option of NUMBERS) {
-    const text = query.get(option);
-    if (text === null || text === "") continue;
-    if (!/^[+-]?\d+$/.test(text)) throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
-    const number = wholeNumber(text.replace(/^\+/, ""));
-    if (typeof number === "number" && !Number.isSafeInteger(number)) throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: value out of range`);
-    if (option === "tailLines" ? number < 0 : number < 1)
-      errors.push(invalidField(option, number, option === "tailLines" ? "must be greater than or equal to 0" : "must be greater than 0"));
-  }
-  const time = query.get("sinceTime");
-  const problem = time ? timeProblem(time, false) : undefined;
-  if (problem !== undefined) throw badRequest(problem);
-  const stream = query.get("stream");
-  if (stream && !STREAMS.includes(stream)) errors.push(unsupportedValue("stream", stream, STREAMS));
-  if (time && query.get("sinceSeconds")) errors.push(forbiddenField("", "at most one of `sinceTime` or `sinceSeconds` may be specified"));
-  if (errors.length > 0) throw invalid("", "PodLogOptions", pod, errors);
-}
-
-function isTrue(text: string | null): boolean {
-  return text !== null && text !== "" && text !== "false" && text !== "0";
 }

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex, Writable } from "node:stream";
+import { hasReason } from "../../engine/apimachinery/status-error.ts";
 import { aborted } from "../../engine/lib/abort.ts";
 import type { Following } from "../../engine/lib/changing-value.ts";
 import { hostAndPort } from "../../engine/lib/ip-address.ts";
@@ -10,6 +11,7 @@ import { describeError, type Logger } from "../../engine/lib/log.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
 import { decodePathPart, parseRequestUrl } from "../../engine/lib/request-url.ts";
 import { UnknownConnections } from "../../engine/lib/unknown-connections.ts";
+import { parsePodLogOptions, type PodLogOptions } from "../../engine/resources/core/pod-log-options.ts";
 import type { ContainerState } from "../cri/runtime.ts";
 import type { StreamingRuntime } from "../cri/streaming-runtime.ts";
 import { connectStream } from "../streaming/stream-endpoint.ts";
@@ -164,23 +166,21 @@ async function sendLogs(
   container: string,
   params: URLSearchParams,
 ): Promise<void> {
+  const asked = readQuery(params, name);
+  if ("refusal" in asked) return plain(response, asked.code, asked.refusal);
   const closed = new AbortController();
   response.on("close", () => closed.abort());
   const pod = pods().find((candidate) => candidate.metadata.namespace === namespace && candidate.metadata.name === name);
   const containers = pod === undefined ? [] : await runtime.listContainers(pod.metadata.uid ?? "");
   const own = containers.filter((candidate) => candidate.name === container).sort((a, b) => b.attempt - a.attempt);
   const current = own[0];
-  const chosen = params.get("previous") === "true" ? own.find((candidate) => current !== undefined && candidate.attempt < current.attempt) : current;
+  const chosen = asked.previous ? own.find((candidate) => current !== undefined && candidate.attempt < current.attempt) : current;
   if (pod === undefined) return plain(response, 404, `pod "${namespace}/${name}" is not on this node`);
-  if (chosen === undefined) return plain(response, 400, missingLogs(pod, container, params.get("previous") === "true"));
+  if (chosen === undefined) return plain(response, 400, missingLogs(pod, container, asked.previous));
   response.writeHead(200, { "content-type": "text/plain", "transfer-encoding": "chunked" });
   response.flushHeaders();
   const isRunning = async () => (await followed.get(pod.metadata.uid ?? "")).some(({ id, state }) => id === chosen.id && state === "running");
-  await writeParts(
-    response,
-    readLogs(chosen.logPath, logQuery(params, clock.now()), clock, isRunning, AbortSignal.any([signal, closed.signal])),
-    closed.signal,
-  );
+  await writeParts(response, readLogs(chosen.logPath, logQuery(asked, clock.now()), clock, isRunning, AbortSignal.any([signal, closed.signal])), closed.signal);
   response.end();
 }
 
@@ -193,19 +193,19 @@ export async function writeParts(response: Writable, parts: AsyncIterable<string
   }
 }
 
-function logQuery(params: URLSearchParams, nowMs: number): LogQuery {
-  const number = (name: string) => (params.get(name) ? Number(params.get(name)) : undefined);
-  const sinceSeconds = number("sinceSeconds");
-  const sinceTime = params.get("sinceTime");
-  const stream = params.get("stream");
-  return {
-    follow: params.get("follow") === "true",
-    timestamps: params.get("timestamps") === "true",
-    sinceMs: sinceSeconds !== undefined ? nowMs - sinceSeconds * 1000 : sinceTime ? Date.parse(sinceTime) : undefined,
-    tailLines: number("tailLines"),
-    limitBytes: number("limitBytes"),
-    stream: stream === "Stdout" || stream === "Stderr" ? stream : "All",
-  };
+function logQuery({ previous: _previous, sinceSeconds, sinceTimeMs, ...options }: PodLogOptions, nowMs: number): LogQuery {
+  return { ...options, sinceMs: sinceSeconds === undefined ? sinceTimeMs : nowMs - sinceSeconds * 1000 };
+}
+
+/** In upstream's few words; who asks through the API server has been told more by that. */
+function readQuery(params: URLSearchParams, pod: string): PodLogOptions | { readonly code: 400 | 422; readonly refusal: string } {
+  try {
+    return parsePodLogOptions(params, pod);
+  } catch (error) {
+    if (hasReason(error, "BadRequest")) return { code: 400, refusal: '{"message": "Unable to decode query."}' };
+    if (hasReason(error, "Invalid")) return { code: 422, refusal: '{"message": "Invalid request."}' };
+    throw error;
+  }
 }
 
 function plain(response: ServerResponse, code: number, text: string): void {

@@ -66,6 +66,9 @@ test("a log comes from the node's agent, asked with the server's certificate and
   expect(answer.headers["content-type"]).toBe("text/plain");
   expect(answer.text).toBe("log for kube-apiserver-kubelet-client\n");
   expect(asked.at(-1)).toBe("/containerLogs/shop/web/c?previous=true&sinceSeconds=60&timestamps=true&tailLines=5&limitBytes=100");
+  // However a flag is said.
+  await logs("web", "?container=c&follow=False&timestamps=1&previous");
+  expect(asked.at(-1)).toBe("/containerLogs/shop/web/c?previous=true&timestamps=true");
 });
 
 test("a followed log ends at the agent when its reader goes away", async () => {

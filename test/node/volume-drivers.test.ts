@@ -13,8 +13,7 @@ import { at, claim, isOver, isUp, once, says, using } from "./volume-shapes.ts";
 const canRun = requireRoot();
 let node: RealNode;
 beforeAll(async () => {
-  // Volumes that are in use are looked at again as often as this; a minute, where nobody says otherwise.
-  if (canRun) node = await startRealNode("vp", undefined, { MAINSTAY_SYNC_FREQUENCY: "10s" });
+  if (canRun) node = await startRealNode("vp");
 }, 180_000);
 afterAll(() => node?.stop(), 120_000);
 

@@ -3,6 +3,7 @@ import { ASSUMED_NAMESPACE, type ApiRequest, type FieldValidation, type UserInfo
 import { invalid, unsupportedValue } from "../../apimachinery/field-error.ts";
 import { parseListOptions } from "../../apimachinery/list-options.ts";
 import { pathSegmentNameProblems } from "../../apimachinery/names.ts";
+import { queryFlag } from "../../apimachinery/query-values.ts";
 import { badRequest } from "../../apimachinery/status-error.ts";
 import type { AuditRecord } from "../audit/auditor.ts";
 import type { RequestNotes } from "../../apimachinery/request-notes.ts";
@@ -162,7 +163,7 @@ function recordedOptions(sent: unknown): { readonly body?: unknown } {
 
 /** A parameter of the past, which changed what is read. */
 function refuseExport(query: URLSearchParams): void {
-  if (isTrue(query.get("export"))) throw badRequest("the export parameter, deprecated since v1.14, is no longer supported");
+  if (queryFlag(query.get("export"))) throw badRequest("the export parameter, deprecated since v1.14, is no longer supported");
 }
 
 /** The query options of a write; `kind` names them in messages. */
@@ -180,11 +181,6 @@ function parseWriteOptions(query: URLSearchParams, kind: string): WriteOptions {
     ...(query.get("fieldManager") ? { fieldManager: query.get("fieldManager") ?? "" } : {}),
     // A dry run writes nothing: what it assumes can only be wrong.
     ...(dryRun.length > 0 && query.has(ASSUMED_NAMESPACE) ? { assumedNamespaces: new Set(query.getAll(ASSUMED_NAMESPACE)) } : {}),
-    ...(query.has("force") ? { force: isTrue(query.get("force")) } : {}),
+    ...(query.has("force") ? { force: queryFlag(query.get("force")) } : {}),
   };
-}
-
-/** As upstream reads flags in queries: present and neither `false` nor `0`. */
-function isTrue(text: string | null): boolean {
-  return text !== null && text !== "false" && text !== "0";
 }

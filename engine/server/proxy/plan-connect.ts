@@ -1,3 +1,4 @@
+import { queryFlag } from "../../apimachinery/query-values.ts";
 import { badRequest, notFound } from "../../apimachinery/status-error.ts";
 import { nodeResource } from "../../resources/core/node.ts";
 import { podResource } from "../../resources/core/pod.ts";
@@ -39,7 +40,7 @@ function commandQuery(stream: "exec" | "attach", query: URLSearchParams): string
     ["stderr", "error"],
     ["tty", "tty"],
   ] as const)
-    if (isTrue(query.get(ours))) asked.set(theirs, "1");
+    if (queryFlag(query.get(ours))) asked.set(theirs, "1");
   if (!["input", "output", "error"].some((name) => asked.has(name))) throw badRequest("you must specify at least 1 of stdin, stdout, stderr");
   if (stream === "exec") {
     const command = query.getAll("command");
@@ -55,8 +56,4 @@ function portQuery(query: URLSearchParams): string {
     if (!/^\d+$/.test(port) || Number(port) < 1 || Number(port) > 65_535)
       throw badRequest(`invalid port ${JSON.stringify(port)}: it is a number from 1 to 65535`);
   return new URLSearchParams(ports.map((port): [string, string] => ["port", port])).toString();
-}
-
-function isTrue(text: string | null): boolean {
-  return text !== null && text !== "false" && text !== "0";
 }
