@@ -49,23 +49,23 @@ export function requireStorable(definition: Pick<ResourceDefinition, "group" | "
   } = (typeof object === "object" && object !== null ? object : {}) as { readonly status?: unknown; readonly metadata?: unknown }; // looked at as what it is
   const { managedFields: _managed, ...about } = (typeof metadata === "object" && metadata !== null ? metadata : {}) as { readonly managedFields?: unknown }; // likewise
   count([about, content]);
-  if (left < 0) throw tooLarge(definition, name, "too many bytes");
+  if (left < 0) throw new StatusError("RequestEntityTooLarge", tooLargeText(definition, name, "too many bytes"));
 }
 
-/** The same of an object that a store is to take. Throws a 413 for one that is too large. */
+/** The same of an object that a store is to take. Throws a StoredSizeError for one that is too large. */
 export function encodeStorable(resource: Pick<ResourceDefinition, "group" | "resource">, object: KubeObject): Buffer {
   const stored = encodeForStorage(object);
   if (stored.length <= STORED_BYTES_MAX) return stored;
-  throw tooLarge(resource, object.metadata.name, `${stored.length} bytes`);
+  throw new StoredSizeError("RequestEntityTooLarge", tooLargeText(resource, object.metadata.name, `${stored.length} bytes`));
 }
 
-function tooLarge({ group, resource }: Pick<ResourceDefinition, "group" | "resource">, name: string | undefined, size: string): StatusError {
+/** The 413 of an object that takes more than any store holds. */
+export class StoredSizeError extends StatusError {}
+
+function tooLargeText({ group, resource }: Pick<ResourceDefinition, "group" | "resource">, name: string | undefined, size: string): string {
   const what = `${resource}${group === "" ? "" : `.${group}`} ${JSON.stringify(name ?? "")}`;
   // The first words are etcd's, by which clients know what has happened.
-  return new StatusError(
-    "RequestEntityTooLarge",
-    `etcdserver: request is too large: ${what} takes ${size} in the store, where no object may take more than ${STORED_BYTES_MAX} bytes`,
-  );
+  return `etcdserver: request is too large: ${what} takes ${size} in the store, where no object may take more than ${STORED_BYTES_MAX} bytes`;
 }
 
 /**

@@ -16,6 +16,7 @@ import type { Change } from "../../storage/object-store.ts";
 import { admissionAttributes } from "../admission-attributes.ts";
 import { fieldManagerOf, madeUp, namespaceOf, nowText, objectResult, placeInNamespace, type Exchange, type RequestOf } from "../exchange.ts";
 import { allocateNumbers, releaseNumbers, settleNumbers, withClaimRetries } from "./service-numbers.ts";
+import { writeWithOwnersThatFit } from "./owners-that-fit.ts";
 import { asReadBack } from "./read-back.ts";
 
 /** What the writer wants the current object to become. */
@@ -50,12 +51,12 @@ export async function changeObject(
   let written: KubeObject | undefined;
   let former: KubeObject | undefined;
   let last: KubeObject | undefined;
-  const encoded = await withClaimRetries(async (tries) => {
+  const write = async (tries: number, owned: ObjectView["of"]): Promise<EncodedObject> => {
     const change = async (current: EncodedObject): Promise<Change<KubeObject>> => {
       former = current.object;
       if (request.verb === "patch") request.span?.event("About to apply patch");
       const wanted = await want(current.object);
-      const { planned, next } = await planChange(exchange, wanted, current.object, tries);
+      const { planned, next } = await planChange(exchange, wanted, current.object, tries, owned);
       written = planned.do === "write" ? planned.object : undefined;
       last = planned.do === "delete" ? withMetadata(next, { resourceVersion: former.metadata.resourceVersion }) : undefined;
       return planned;
@@ -70,7 +71,8 @@ export async function changeObject(
     const result = await parts.store.update(definition, namespaceOf(exchange), request.name, change);
     if (written !== undefined) parts.signings.written(definition, former, written);
     return last === undefined ? result.encoded : madeUp(last);
-  });
+  };
+  const encoded = await writeWithOwnersThatFit(request, (owned) => withClaimRetries((tries) => write(tries, owned)));
   // Who writes a part, as controllers write the status, has nothing to do with what is odd about the rest.
   return objectResult(200, encoded, request.subresource === undefined ? definition.strategy.warnings?.(encoded.object, former) : undefined);
 }
@@ -93,6 +95,7 @@ async function planChange(
   wanted: Wanted,
   current: KubeObject,
   tries: number,
+  owned: ObjectView["of"],
 ): Promise<{ readonly planned: Change<KubeObject>; readonly next: KubeObject }> {
   const { request, definition, parts } = exchange;
   checkUpdatePreconditions(definition, request.name, wanted.object, current, request.verb === "patch");
@@ -111,7 +114,7 @@ async function planChange(
   const mutated = await parts.admission.mutate({ ...attributes, object: shown }, shown);
   const changed = mutated === shown ? shown : placeInNamespace(exchange, mutated);
   const admitted = withOwnersOnce(
-    changed === shown ? tracked : view.into(tracked, changed),
+    owned(changed === shown ? tracked : view.into(tracked, changed)),
     (text) => exchange.notes.warn(text),
     " after mutating admission happens",
   );

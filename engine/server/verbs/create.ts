@@ -25,6 +25,7 @@ import {
 import { createSubresource } from "../subresources.ts";
 import { virtualResource } from "../virtual-resources.ts";
 import { allocateNumbers, settleNumbers, withClaimRetries } from "./service-numbers.ts";
+import { writeWithOwnersThatFit } from "./owners-that-fit.ts";
 import { asReadBack } from "./read-back.ts";
 
 /** Upstream's number of tries for a generated name that is taken. */
@@ -75,7 +76,7 @@ export async function createPrepared(exchange: Exchange<RequestOf<"create" | "up
   exchange.notes.warn(...(definition.strategy.writtenWarnings?.(admitted) ?? []));
   for (let tries = 1; ; tries++) {
     try {
-      const encoded = await withClaimRetries((claimTries) => store(exchange, admitted, claimTries));
+      const encoded = await writeWithOwnersThatFit(request, (owned) => withClaimRetries((claimTries) => store(exchange, owned(admitted), claimTries)));
       return objectResult(201, encoded, definition.strategy.warnings?.(encoded.object));
     } catch (error) {
       const isGenerated = !object.metadata.name && object.metadata.generateName;
