@@ -18,6 +18,7 @@ import { isConditionTrue } from "../apimachinery/conditions.ts";
 import { customResourceDefinitionResource } from "../resources/apiextensions/custom-resource-definition.ts";
 import { ManifestLoader } from "../gitops/manifests/load-manifests.ts";
 import { gitText } from "../gitops/git/native-git.ts";
+import { readListed } from "../gitops/plan/live-objects.ts";
 import { judgeCommit, planCommit } from "../gitops/plan/plan-commit.ts";
 import { renderForecast, summariseForecast, type CommitForecast } from "../gitops/plan/plan-page.ts";
 import { sortProblems } from "../gitops/manifests/problem.ts";
@@ -81,6 +82,7 @@ async function planAgainst(client: Client, objects: GitObjects, commit: CommitIn
     applications: owned,
     messages: commit.message === "" ? [] : [commit.message],
     waiting: () => new Map(),
+    readLive: readListed(client, state.objects.values()),
     secrecy: new OnceConfidential().secrecyOf(state, undefined, all),
   });
   const { problems } = await judgeCommit({ client, kinds: loader.kinds, state }, objects, plan);

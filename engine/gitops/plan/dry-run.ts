@@ -1,11 +1,12 @@
 import { invalid } from "../../apimachinery/field-error.ts";
 import type { KubeObject, ManagedFieldsEntry } from "../../apimachinery/object-meta.ts";
-import { hasReason, StatusError, unlessGone } from "../../apimachinery/status-error.ts";
+import { hasReason, StatusError } from "../../apimachinery/status-error.ts";
 import { conform } from "../../apimachinery/structural-schema.ts";
 import type { Client } from "../../client/client.ts";
 import { FIELD_MANAGER, type DesiredObject } from "../manifests/desired-state.ts";
 import { complaintsOf } from "../manifests/explain-error.ts";
 import { findTooLarge } from "./check-size.ts";
+import { readEach } from "./live-objects.ts";
 import { isSameIntent } from "./field-diff.ts";
 import { isApplied } from "./field-ownership.ts";
 import { structuralPathOf, valueAt, withExistingField, withoutField } from "../manifests/field-path.ts";
@@ -47,23 +48,23 @@ export async function dryRunObjects(
   objects: readonly DesiredObject[],
   assumed: Assumed,
   liveFieldsOf: LiveFields = () => [],
+  readLive = readEach(client),
 ): Promise<ReadonlyMap<string, Outcome>> {
   const outcomes = await mapConcurrently(
     objects,
     CONCURRENCY,
-    async (desired) => [desired.identity, await dryRunObject(client, actAs(desired), desired, assumed, liveFieldsOf)] as const,
+    async (desired) => [desired.identity, await dryRunObject(await readLive(desired), actAs(desired), desired, assumed, liveFieldsOf)] as const,
   );
   return new Map(outcomes);
 }
 
 async function dryRunObject(
-  client: Client,
+  live: KubeObject | undefined,
   acting: Client,
   desired: DesiredObject,
   { namespaces: assumedNamespaces, kinds }: Assumed,
   liveFieldsOf: LiveFields,
 ): Promise<Outcome> {
-  const live = await readLive(client, desired);
   if (live !== undefined && isAppliedOnce(desired.object, live)) return { is: "unchanged", live, isOwned: false };
   const resource = acting.for(desired.resource);
   const stated = live === undefined ? desired.object : withLiveFields(desired.object, live, liveFieldsOf(desired));
@@ -134,12 +135,6 @@ function judgeByDefinition({ resource, object }: DesiredObject, live: KubeObject
     force: true,
     leftToOthers: [],
   };
-}
-
-/** The object as it is stored now; undefined when there is none. */
-async function readLive(client: Client, desired: Pick<DesiredObject, "resource" | "object">): Promise<KubeObject | undefined> {
-  const { namespace, name } = desired.object.metadata;
-  return unlessGone(client.for(desired.resource).get(namespace ?? "", name ?? ""));
 }
 
 /**

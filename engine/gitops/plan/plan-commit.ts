@@ -22,6 +22,7 @@ import type { StaleEntry } from "./plan-deletions.ts";
 import { planSync, type Outcome, type Refusal, type Secrecy, type SyncPlan } from "./plan-sync.ts";
 import { sortProblems, type Problem } from "../manifests/problem.ts";
 import { NO_RESTRAINTS, type Restraints } from "./restraints.ts";
+import type { ReadLive } from "./live-objects.ts";
 import type { ServedKinds } from "../manifests/served-kinds.ts";
 
 const CONCURRENCY = 16;
@@ -42,6 +43,8 @@ export interface PlanRequest {
   readonly waiting: (changing: ReadonlySet<string>) => ReadonlyMap<string, string>;
   /** Access in the name of a unit's account; without it everything is tried with the rights of `client`. */
   readonly actAs?: ActAs;
+  /** How live objects are read, where not each by itself. */
+  readonly readLive?: ReadLive;
   /** What must be left alone at this moment. */
   readonly restraints?: Restraints;
   /** Holds and windows end; what a plan tells people is what happens then. */
@@ -60,8 +63,13 @@ export interface CommitPlan {
 export async function planCommit(request: PlanRequest): Promise<CommitPlan> {
   const { client, kinds, state, examine, applications, knownOutcomes, messages, restraints = NO_RESTRAINTS } = request;
   const asked = examine.filter(({ desired }) => !knownOutcomes.has(desired.identity)).map(({ desired }) => desired);
-  const fresh = await dryRunObjects(client, request.actAs ?? (() => client), asked, { namespaces: namespacesOf(state), kinds: kindsOf(state) }, (desired) =>
-    restraints.liveFieldsOf(desired),
+  const fresh = await dryRunObjects(
+    client,
+    request.actAs ?? (() => client),
+    asked,
+    { namespaces: namespacesOf(state), kinds: kindsOf(state) },
+    (desired) => restraints.liveFieldsOf(desired),
+    request.readLive,
   );
   const outcomes = new Map([...knownOutcomes, ...(request.secrecy?.runs === undefined ? fresh : withoutStrangeValues(fresh, request.secrecy.runs))]);
   const stale = await readStale(client, kinds, staleEntries(applications, state.objects));
