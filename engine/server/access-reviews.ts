@@ -17,22 +17,24 @@ import type { ServerParts } from "./exchange.ts";
 const GROUP = "authorization.k8s.io";
 
 /** May the one who asks do it? */
-export function reviewSelf(parts: ServerParts, user: UserInfo, { spec }: SelfSubjectAccessReview): Promise<object> {
-  refuse(targetErrors(spec));
+export function reviewSelf(parts: ServerParts, user: UserInfo, { metadata, spec }: SelfSubjectAccessReview): Promise<object> {
+  refuse([...targetErrors(spec), ...metadataErrors(metadata)]);
   return decide(parts, user, spec);
 }
 
 /** May somebody do it? */
-export function reviewSubject(parts: ServerParts, { spec }: SubjectAccessReview): Promise<object> {
-  refuse([...targetErrors(spec), ...subjectErrors(spec)]);
+export function reviewSubject(parts: ServerParts, { metadata, spec }: SubjectAccessReview): Promise<object> {
+  refuse([...targetErrors(spec), ...subjectErrors(spec), ...metadataErrors(metadata)]);
   return decide(parts, userOf(spec), spec);
 }
 
 /** May somebody do it in the namespace that the request went to? */
-export function reviewLocally(parts: ServerParts, namespace: string, { spec }: LocalSubjectAccessReview): Promise<object> {
+export function reviewLocally(parts: ServerParts, namespace: string, { metadata = {}, spec }: LocalSubjectAccessReview): Promise<object> {
+  const { namespace: _placed, ...others } = metadata;
   refuse([
     ...targetErrors(spec),
     ...subjectErrors(spec),
+    ...metadataErrors(others, " except for namespace", metadata),
     ...(spec.resourceAttributes !== undefined && (spec.resourceAttributes.namespace ?? "") !== namespace
       ? [invalidField("spec.resourceAttributes.namespace", spec.resourceAttributes.namespace ?? "", "must match metadata.namespace")]
       : []),
@@ -140,6 +142,12 @@ function targetErrors({ resourceAttributes: asked, nonResourceAttributes: path }
 
 function subjectErrors({ user = "", groups = [] }: SubjectAccessReviewSpec): FieldError[] {
   return user === "" && groups.length === 0 ? [invalidField("spec.user", user, "at least one of user or group must be specified")] : [];
+}
+
+/** A question has no name and no marks: it is not kept. */
+function metadataErrors(metadata: object = {}, except = "", shown = metadata): FieldError[] {
+  const isEmpty = Object.entries(metadata).every(([name, value]) => name === "managedFields" || value === undefined);
+  return isEmpty ? [] : [invalidField("metadata", shown, `must be empty${except}`)];
 }
 
 /** Upstream leaves the kind out. */

@@ -1,6 +1,7 @@
 import { isCreateOf, type AdmissionPlugin } from "../admission/admission.ts";
 import { isSelfSigned, parseCertificateRequest } from "../apimachinery/certificate-request.ts";
 import { invalid, invalidField } from "../apimachinery/field-error.ts";
+import { certificateSigningRequestResource } from "../resources/certificates/certificate-signing-request.ts";
 import type { CertificateSigningRequest } from "../resources/types.ts";
 
 const GROUP = "certificates.k8s.io";
@@ -12,8 +13,11 @@ export const signingRequestor: AdmissionPlugin = {
     if (!isCreateOf(attributes, GROUP, "certificatesigningrequests")) return attributes.object;
     const request = attributes.object as CertificateSigningRequest; // isCreateOf
     const problem = await problemOf(request.spec.request);
-    if (problem !== undefined)
-      throw invalid(GROUP, "CertificateSigningRequest", request.metadata.name ?? "", [invalidField("spec.request", request.spec.request || null, problem)]);
+    if (problem !== undefined) {
+      const { validate, validateNew } = certificateSigningRequestResource.strategy;
+      const errors = [invalidField("spec.request", request.spec.request || null, problem), ...(validate?.(request) ?? []), ...(validateNew?.(request) ?? [])];
+      throw invalid(GROUP, "CertificateSigningRequest", request.metadata.name ?? "", errors);
+    }
     const { username, uid, groups, extra } = attributes.user;
     const { username: _username, uid: _uid, groups: _groups, extra: _extra, ...asked } = request.spec;
     const requestor = { username, ...(uid === undefined ? {} : { uid }), groups, ...(extra === undefined ? {} : { extra }) };

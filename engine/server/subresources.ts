@@ -1,6 +1,6 @@
 import type { ApiResult } from "../apimachinery/api-request.ts";
-import { withMetadata } from "../apimachinery/object-copy.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
+import { trackUpdate } from "../apimachinery/server-side-apply.ts";
 import { badRequest, notFound, StatusError } from "../apimachinery/status-error.ts";
 import { describeError } from "../lib/log.ts";
 import { formatTime } from "../lib/clock.ts";
@@ -10,7 +10,8 @@ import { checkUpdatePreconditions, isSameState } from "../registry/before-update
 import { decodeObject, type Decodable } from "../registry/decode-object.ts";
 import { evictionKind } from "../registry/eviction.ts";
 import { evict } from "./evict.ts";
-import { completeTokenRequest, planToken, refuseOtherName, tokenRequestKind } from "./token-request.ts";
+import { completeTokenRequest, planToken, refuseOtherName, tokenRequestKind, withDefaultLifetime } from "./token-request.ts";
+import { trackCreation } from "./track-creation.ts";
 import { refuseShape } from "../registry/validate-object.ts";
 import { finalizersErrors } from "../resources/core/namespace.ts";
 import { nodeResource } from "../resources/core/node.ts";
@@ -19,7 +20,18 @@ import { secretResource } from "../resources/core/secret.ts";
 import { serviceAccountResource } from "../resources/core/service-account.ts";
 import type { Namespace, TokenRequest } from "../resources/types.ts";
 import { admissionAttributes } from "./admission-attributes.ts";
-import { madeUp, namespaceOf, nowText, objectResult, placeInNamespace, success, unsupportedMethod, type Exchange, type RequestOf } from "./exchange.ts";
+import {
+  fieldManagerOf,
+  madeUp,
+  namespaceOf,
+  nowText,
+  objectResult,
+  placeInNamespace,
+  success,
+  unsupportedMethod,
+  type Exchange,
+  type RequestOf,
+} from "./exchange.ts";
 
 interface CreateSubresource {
   readonly resource: string;
@@ -104,7 +116,8 @@ async function issueToken(exchange: Exchange<RequestOf<"create">>, { object, val
   refuseOtherName(asked, name);
   const account = await parts.store.get(serviceAccountResource, namespace, name);
   if (account === undefined) throw notFound(serviceAccountResource, name);
-  const request = completeTokenRequest(account.object, asked, parts.tokens.audiences, nowText(exchange));
+  const tracked = trackCreation(exchange, withDefaultLifetime(asked), tokenRequestKind);
+  const request = completeTokenRequest(account.object, tracked, parts.tokens.audiences, nowText(exchange));
   await validate(request);
   const bound = request.spec?.boundObjectRef;
   const pod = bound?.kind === "Pod" ? await parts.store.get(podResource, namespace, bound.name ?? "") : undefined;
@@ -123,7 +136,7 @@ async function issueToken(exchange: Exchange<RequestOf<"create">>, { object, val
   });
   notes.annotate("authentication.kubernetes.io/issued-credential-id", `JTI=${id}`);
   const status = { token, expirationTimestamp: formatTime(expiresMs) };
-  return objectResult(201, madeUp({ ...request, spec: { ...request.spec, expirationSeconds: plan.seconds }, status } as KubeObject));
+  return objectResult(201, madeUp({ ...request, spec: { boundObjectRef: null, ...request.spec, expirationSeconds: plan.seconds }, status } as KubeObject));
 }
 
 /** PUT of namespaces/finalize: the only way to change spec.finalizers, and with the last of them the namespace goes. */
@@ -140,9 +153,21 @@ export async function finalizeNamespace(exchange: Exchange<RequestOf<"update">>)
     const attributes = admissionAttributes(exchange, { operation: "UPDATE", name: request.name, object: wanted, old: current }, request.options);
     const admitted: Namespace = await parts.admission.mutate(attributes, wanted);
     const { spec } = current as Namespace; // as above
-    const next = withMetadata({ ...current, spec: { ...spec, finalizers: admitted.spec?.finalizers ?? [] } }, {});
+    const finalizers = admitted.spec?.finalizers ?? [];
+    const { finalizers: _replaced, ...rest } = spec ?? {};
+    const wantedSpec = finalizers.length === 0 ? rest : { ...rest, finalizers };
+    const next = trackUpdate({
+      schema: definition.schema,
+      before: current,
+      after: { ...current, spec: wantedSpec } as KubeObject, // as above
+      manager: fieldManagerOf(request, request.options),
+      apiVersion: "v1",
+      subresource: "finalize",
+      resetFields: [["status"]],
+      nowText: nowText(exchange),
+    });
     await parts.admission.validate({ ...attributes, object: next });
-    const errors = finalizersErrors(admitted.spec?.finalizers ?? []);
+    const errors = finalizersErrors(finalizers);
     if (errors.length > 0) refuseShape(definition, next, errors);
     if (isDeletedByUpdate(next, current)) {
       last = next;

@@ -37,6 +37,11 @@ export function refuseOtherName({ metadata }: TokenRequest, name: string): void 
     throw invalid(GROUP, KIND, name, [invalidField("metadata.name", metadata.name, "must match the service account name if specified")]);
 }
 
+/** What every request has, whoever says it. */
+export function withDefaultLifetime<T extends TokenRequest>(request: T): T {
+  return { ...request, spec: { ...request.spec, expirationSeconds: request.spec?.expirationSeconds ?? SECONDS_DEFAULT } };
+}
+
 /** The request with all that it leaves open. Throws a 409 for another account of this name, and a 422 for a bad lifetime. */
 export function completeTokenRequest(account: ServiceAccount, request: TokenRequest, audiences: readonly string[], nowText: string): TokenRequest & KubeObject {
   const { name = "", namespace = "", uid = "" } = account.metadata;

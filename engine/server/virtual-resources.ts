@@ -17,6 +17,7 @@ import { admissionAttributes } from "./admission-attributes.ts";
 import { reviewLocally, reviewRules, reviewSelf, reviewSubject } from "./access-reviews.ts";
 import { createBinding } from "./subresources.ts";
 import { madeUp, nowText, objectResult, placeInNamespace, type Exchange, type RequestOf } from "./exchange.ts";
+import { trackCreation } from "./track-creation.ts";
 
 /** A kind that is a question: it is created, answered and forgotten. Webhooks see it as they see any other, policies never do. */
 export interface VirtualResource {
@@ -31,10 +32,12 @@ interface QuestionAddress {
   readonly namespaced?: true;
   /** The answer says when it was given, and nothing else of itself. */
   readonly isDated?: true;
+  /** The answer does not repeat what was asked. */
+  readonly isAnswerAlone?: true;
 }
 
 function question<T extends KubeObject>(
-  { group, kind, file, namespaced, isDated }: QuestionAddress,
+  { group, kind, file, namespaced, isDated, isAnswerAlone }: QuestionAddress,
   answer: (exchange: Exchange<RequestOf<"create">>, object: T) => Promise<object> | object,
 ): VirtualResource {
   const resource = `${kind.toLowerCase()}s`;
@@ -54,7 +57,7 @@ function question<T extends KubeObject>(
       const { object: decoded, warnings, schemaErrors } = decodeObject(definition, withoutStatus(exchange.request.body), exchange.request.options);
       exchange.notes.warn(...warnings);
       if (schemaErrors.length > 0) refuseShape(definition, decoded, schemaErrors);
-      const asked = placeInNamespace(exchange, decoded);
+      const asked = trackCreation(exchange, placeInNamespace(exchange, decoded));
       const { admission } = exchange.parts;
       const attributes = admissionAttributes(
         exchange,
@@ -64,10 +67,12 @@ function question<T extends KubeObject>(
       const object = placeInNamespace(exchange, await admission.mutate(attributes, asked));
       await admission.validate({ ...attributes, object });
       const status = await answer(exchange, object as T); // decoded by this very definition
-      return objectResult(
-        201,
-        madeUp({ ...object, ...(isDated === true ? { metadata: { creationTimestamp: nowText(exchange) } } : {}), status } as KubeObject),
-      );
+      const shown = {
+        ...object,
+        ...(isDated === true ? { metadata: { creationTimestamp: nowText(exchange) } } : {}),
+        ...(isAnswerAlone === true ? { metadata: {}, spec: {} } : {}),
+      };
+      return objectResult(201, madeUp({ ...shown, status } as KubeObject));
     },
   };
 }
@@ -92,7 +97,7 @@ const reviews: readonly VirtualResource[] = [
     ({ parts, request }, review) => reviewSelf(parts, request.user, review),
   ),
   question<SelfSubjectRulesReview & KubeObject>(
-    { group: AUTHORIZATION, kind: "SelfSubjectRulesReview", file: "self-subject-rules-review" },
+    { group: AUTHORIZATION, kind: "SelfSubjectRulesReview", file: "self-subject-rules-review", isAnswerAlone: true },
     ({ parts, request }, review) => reviewRules(parts, request.user, review),
   ),
   question<SubjectAccessReview & KubeObject>({ group: AUTHORIZATION, kind: "SubjectAccessReview", file: "subject-access-review" }, ({ parts }, review) =>

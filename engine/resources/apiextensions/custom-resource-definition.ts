@@ -29,6 +29,8 @@ export const customResourceDefinitionResource = defineResource<CustomResourceDef
     setDefaults,
     prepareForCreate: (definition) => withStoredVersion({ ...definition, status: {} }),
     prepareForUpdate: (definition) => withStoredVersion(definition),
+    // Nobody can say that nothing was ever stored.
+    prepareForStatusUpdate: (definition) => ((definition.status?.storedVersions ?? []).length === 0 ? withStoredVersion(definition) : definition),
     validateNew: (definition) => validateDefinition(definition),
     validateUpdate: (definition, old) => validateDefinition(definition, old),
     // Its objects go first.

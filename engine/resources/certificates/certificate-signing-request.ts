@@ -124,13 +124,19 @@ function validateRequest({ spec }: CertificateSigningRequest): readonly FieldErr
   const usages = spec.usages ?? [];
   if (usages.length === 0) errors.push(requiredField("spec.usages"));
   const repeats = repeatsOf(usages);
-  usages.forEach((usage, index) => {
-    if (!USAGES.includes(usage)) errors.push(unsupportedValue(`spec.usages[${index}]`, usage, USAGES));
-    else if (repeats[index] === true) errors.push(duplicateField(`spec.usages[${index}]`, usage));
-  });
+  const errorsOf = (wrong: (usage: string, index: number) => boolean, error: (at: string, usage: string) => FieldError) =>
+    usages.flatMap((usage, index) => (wrong(usage, index) ? [error(`spec.usages[${index}]`, usage)] : []));
+  errors.push(
+    ...errorsOf(
+      (usage) => !USAGES.includes(usage),
+      (at, usage) => unsupportedValue(at, usage, USAGES),
+    ),
+  );
+  errors.push(...errorsOf((_usage, index) => repeats[index] === true, duplicateField));
+  errors.push(...validateSignerName(spec.signerName, "spec.signerName"));
   if (spec.expirationSeconds !== undefined && spec.expirationSeconds < EXPIRATION_SECONDS_MIN)
     errors.push(invalidField("spec.expirationSeconds", spec.expirationSeconds, "may not specify a duration less than 600 seconds (10 minutes)"));
-  return [...errors, ...validateSignerName(spec.signerName, "spec.signerName")];
+  return errors;
 }
 
 /** It was for requests of a version that is gone; those that have it keep it. */

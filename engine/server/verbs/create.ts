@@ -1,27 +1,15 @@
 import type { ApiResult, EncodedObject } from "../../apimachinery/api-request.ts";
-import { formatApiVersion } from "../../apimachinery/group-version.ts";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { withOwnersOnce } from "../../apimachinery/owner-references.ts";
-import { trackUpdate } from "../../apimachinery/server-side-apply.ts";
 import { alreadyExists, hasReason, StatusError } from "../../apimachinery/status-error.ts";
 import type { AdmissionAttributes } from "../../admission/admission.ts";
 import { beforeCreate, requireNoVersion } from "../../registry/before-create.ts";
-import { resetFieldsOf } from "../../registry/before-update.ts";
 import { decodeObject } from "../../registry/decode-object.ts";
 import { refuseMisshapen } from "../../registry/validate-object.ts";
 import { requireStorable } from "../../storage/encoded-object.ts";
 import { admissionAttributes } from "../admission-attributes.ts";
-import {
-  fieldManagerOf,
-  madeUp,
-  nowText,
-  objectResult,
-  placeInNamespace,
-  unsupportedMethod,
-  type Exchange,
-  type RequestOf,
-  type VerbHandler,
-} from "../exchange.ts";
+import { madeUp, nowText, objectResult, placeInNamespace, unsupportedMethod, type Exchange, type RequestOf, type VerbHandler } from "../exchange.ts";
+import { trackCreation } from "../track-creation.ts";
 import { createSubresource } from "../subresources.ts";
 import { virtualResource } from "../virtual-resources.ts";
 import { allocateNumbers, settleNumbers, withClaimRetries } from "./service-numbers.ts";
@@ -48,21 +36,6 @@ export const create: VerbHandler<"create"> = async (exchange) => {
   }
   return createPrepared(exchange, trackCreation(exchange, placed));
 };
-
-/** The new object with its writer as the owner of every field in it. */
-export function trackCreation(exchange: Exchange<RequestOf<"create" | "update">>, object: KubeObject): KubeObject {
-  const { request, definition } = exchange;
-  const apiVersion = formatApiVersion(definition.group, definition.version);
-  return trackUpdate({
-    schema: definition.schema,
-    before: undefined,
-    after: object,
-    manager: fieldManagerOf(request, request.options),
-    apiVersion,
-    resetFields: resetFieldsOf(definition, undefined),
-    nowText: nowText(exchange),
-  });
-}
 
 /** Admits, completes and stores a decoded object whose managed fields are set. Also the way of an apply or a PUT that creates. */
 export async function createPrepared(exchange: Exchange<RequestOf<"create" | "update" | "patch">>, object: KubeObject): Promise<ApiResult> {

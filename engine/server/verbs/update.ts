@@ -13,7 +13,8 @@ import { madeUp, objectResult, placeInNamespace, unsupportedMethod, type Exchang
 import { requireStorable } from "../../storage/encoded-object.ts";
 import { finalizeNamespace } from "../subresources.ts";
 import { changeObject, refuseWanted, type ObjectView } from "./change-object.ts";
-import { createPrepared, trackCreation } from "./create.ts";
+import { trackCreation } from "../track-creation.ts";
+import { createPrepared } from "./create.ts";
 
 export const update: VerbHandler<"update"> = async (exchange) => {
   const { request, definition } = exchange;

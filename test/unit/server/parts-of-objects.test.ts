@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createSigningRequest } from "../../../engine/auth/certificates.ts";
 import { certificateSigningRequestResource } from "../../../engine/resources/certificates/certificate-signing-request.ts";
+import { customResourceDefinitionResource } from "../../../engine/resources/apiextensions/custom-resource-definition.ts";
 import { eventResource } from "../../../engine/resources/core/event.ts";
 import { nodeResource } from "../../../engine/resources/core/node.ts";
 import { persistentVolumeClaimResource } from "../../../engine/resources/core/persistent-volume-claim.ts";
@@ -11,7 +12,19 @@ import { podResource } from "../../../engine/resources/core/pod.ts";
 import { csiDriverResource } from "../../../engine/resources/storage/csi-driver.ts";
 import { volumeAttachmentResource } from "../../../engine/resources/storage/volume-attachment.ts";
 import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
-import type { CertificateSigningRequest, CoreEvent, CSIDriver, Node, PersistentVolume, PersistentVolumeClaim, Pod, ResourceQuota, Service, VolumeAttachment } from "../../../engine/resources/types.ts";
+import type {
+  CertificateSigningRequest,
+  CoreEvent,
+  CSIDriver,
+  CustomResourceDefinition,
+  Node,
+  PersistentVolume,
+  PersistentVolumeClaim,
+  Pod,
+  ResourceQuota,
+  Service,
+  VolumeAttachment,
+} from "../../../engine/resources/types.ts";
 import { failure } from "../../kit/failure.ts";
 import { createTestNamespace, startTestApi, type TestApi } from "../../kit/test-api.ts";
 
@@ -136,4 +149,25 @@ test("a kind that wants the version that is replaced asks for it before it judge
   expect((await failure(attachments.update({ ...attachment, spec: {} } as VolumeAttachment))).message).toBe(
     'volumeattachments.storage.k8s.io "strict" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update',
   );
+});
+
+test("of a signing request all that is wrong is told, what it asks for among it", async () => {
+  const asked = { apiVersion: "certificates.k8s.io/v1", kind: "CertificateSigningRequest", metadata: { name: "w" }, spec: { request: "AAAA", signerName: "x", usages: ["q", "q"] } };
+  const { details } = (await failure(api.client.for(certificateSigningRequestResource).create(asked as CertificateSigningRequest))).status;
+  expect(details?.causes?.map(({ field }) => field)).toEqual(["spec.request", "spec.usages[0]", "spec.usages[1]", "spec.usages[1]", "spec.signerName"]);
+});
+
+test("nobody can say of a definition that nothing was ever stored", () => {
+  const definition = {
+    apiVersion: "apiextensions.k8s.io/v1",
+    kind: "CustomResourceDefinition",
+    metadata: { name: "as.b.io" },
+    spec: { versions: [{ name: "v1", storage: true }] },
+    status: { storedVersions: [] },
+  };
+  const { prepareForStatusUpdate } = customResourceDefinitionResource.strategy;
+  const wanted = definition as unknown as CustomResourceDefinition;
+  expect(prepareForStatusUpdate?.(wanted, wanted).status?.storedVersions).toEqual(["v1"]);
+  const other = { ...wanted, status: { storedVersions: ["v9"] } };
+  expect(prepareForStatusUpdate?.(other, wanted).status?.storedVersions).toEqual(["v9"]);
 });
