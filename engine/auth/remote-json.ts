@@ -21,6 +21,8 @@ export interface RemoteJson {
   /** How the other server is connected to; directly when absent. */
   readonly dial?: Dial | undefined;
   readonly timeoutMs: number;
+  /** Nobody waits for the answer any more. */
+  readonly signal?: AbortSignal | undefined;
   /** That it was taken is all that is asked: the answer's text is not read. */
   readonly ignoresAnswer?: boolean;
 }
@@ -49,13 +51,18 @@ export function fetchRemoteText(remote: RemoteJson): Promise<string> {
 }
 
 function fetchRemote<T>(
-  { url, method = "GET", body, ca, serverName, certificate, key, token, insecureSkipVerify, dial, timeoutMs }: RemoteJson,
+  { url, method = "GET", body, ca, serverName, certificate, key, token, insecureSkipVerify, dial, timeoutMs, signal }: RemoteJson,
   accept: string,
   read: (text: string) => T,
 ): Promise<T> {
   const text = body === undefined ? undefined : JSON.stringify(body);
   return new Promise((resolve, reject) => {
     const fail = (cause: unknown) => reject(new Error(`${method} ${url}`, { cause }));
+    const timeout = AbortSignal.timeout(timeoutMs);
+    const ending = signal === undefined ? timeout : AbortSignal.any([timeout, signal]);
+    // A request tells of its end only once it has a connection, for which a proxy may let it wait.
+    const onEnding = (): void => fail(ending.reason);
+    ending.addEventListener("abort", onEnding, { once: true });
     const headers = {
       accept,
       ...(text === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(text) }),
@@ -71,13 +78,14 @@ function fetchRemote<T>(
         cert: certificate,
         key,
         rejectUnauthorized: insecureSkipVerify !== true,
-        signal: AbortSignal.timeout(timeoutMs),
+        signal: ending,
         ...connectionBy(dial, "https"),
       });
     } catch (error) {
       return fail(error);
     }
     outgoing.on("error", fail);
+    outgoing.on("close", () => ending.removeEventListener("abort", onEnding));
     outgoing.on("response", (answer) => {
       const chunks: Buffer[] = [];
       let size = 0;

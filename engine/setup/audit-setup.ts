@@ -36,7 +36,7 @@ export async function setUpAudit(config: ApiConfig, parts: AuditParts): Promise<
 }
 
 /** The backend behind the mode, the bounds and the truncation that its switches ask for. */
-function sinkOf(config: ApiConfig, name: "Log" | "Webhook", backend: AuditBackend, { clock, metrics }: AuditParts): AuditSink {
+function sinkOf(config: ApiConfig, name: "Log" | "Webhook", backend: AuditBackend, { clock, logger, metrics }: AuditParts): AuditSink {
   const mode = config[`audit${name}Mode`];
   const isTruncated = config[`audit${name}TruncateEnabled`];
   const throttle =
@@ -49,6 +49,7 @@ function sinkOf(config: ApiConfig, name: "Log" | "Webhook", backend: AuditBacken
       : new AuditBatch({
           backend,
           clock,
+          logger,
           metrics,
           batchMax: config[`audit${name}BatchMaxSize`],
           batchBytesMax: isTruncated ? config[`audit${name}TruncateMaxBatchSize`] : 0,
@@ -79,6 +80,7 @@ async function openLog(config: ApiConfig, file: string, parts: AuditParts): Prom
 
 function openWebhook(config: ApiConfig, file: string, parts: AuditParts): AuditBackend {
   const target = webhookTarget("--audit-webhook-config-file", file, parts.egress);
-  const send = async (body: unknown) => void (await fetchRemoteJson({ ...target, method: "POST", body, timeoutMs: WEBHOOK_TIMEOUT_MS, ignoresAnswer: true }));
+  const send = async (body: unknown, signal?: AbortSignal) =>
+    void (await fetchRemoteJson({ ...target, method: "POST", body, timeoutMs: WEBHOOK_TIMEOUT_MS, signal, ignoresAnswer: true }));
   return new AuditWebhook({ ...parts, send, initialBackoffMs: config.auditWebhookInitialBackoff });
 }

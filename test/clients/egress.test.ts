@@ -98,6 +98,15 @@ describe("a proxy for connections out of this server", () => {
     }
   });
 
+  test("that hangs keeps nobody waiting longer than he wants to", async () => {
+    const hanging = () => new Promise<never>(() => {});
+    const asking = fetchRemoteText({ url: `https://${FAR}/`, timeoutMs: 50, dial: hanging });
+    await expect(asking.catch((error: Error) => Promise.reject(error.cause as Error))).rejects.toMatchObject({ name: "TimeoutError" });
+    const webhooks = new WebhookClient({ resolveService: hanging, egress: new Map([["controlplane", hanging]]), clock: systemClock });
+    await expect(webhooks.post({ endpoint: { url: `https://${FAR}/` }, body: {}, timeoutSeconds: 0.05 })).rejects.toThrow("context deadline exceeded");
+    webhooks.close();
+  });
+
   test("is told apart from what is behind it when there is no connection, and counted", async () => {
     await using proxy = await ConnectProxyServer.start();
     const dial = dialThrough({ is: "http", host: "127.0.0.1", port: proxy.port });

@@ -1,5 +1,6 @@
 import { sleep, type Clock } from "../../lib/clock.ts";
 import type { Counter, MetricsRegistry } from "../../lib/metrics.ts";
+import type { Logger } from "../../lib/log.ts";
 import { TokenBucket, type Rate } from "../../lib/token-bucket.ts";
 import type { AuditEvent } from "./audit-event.ts";
 import type { AuditBackend, AuditSink } from "./auditor.ts";
@@ -7,6 +8,7 @@ import type { AuditBackend, AuditSink } from "./auditor.ts";
 export interface AuditBatchOptions {
   readonly backend: AuditBackend;
   readonly clock: Clock;
+  readonly logger: Logger;
   readonly metrics: MetricsRegistry;
   /** Events of one batch, and their bytes; any size when 0. */
   readonly batchMax: number;
@@ -19,12 +21,17 @@ export interface AuditBatchOptions {
   readonly throttle?: Rate;
 }
 
+/** How long the end of the server may wait for a backend that is slow, or away. */
+const CLOSE_MAX_MS = 10_000;
+
 /** Hands events on in batches, one after the other: no request waits for its record. */
 export class AuditBatch implements AuditSink {
   readonly #options: AuditBatchOptions;
   readonly #failures: Counter;
   readonly #bucket: TokenBucket | undefined;
   readonly #closing = new AbortController();
+  readonly #givenUp = new AbortController();
+  #isFull = false;
   #waiting: AuditEvent[] = [];
   #sending: Promise<void> = Promise.resolve();
   #cancelTimer: (() => void) | undefined;
@@ -36,8 +43,8 @@ export class AuditBatch implements AuditSink {
   }
 
   write(event: AuditEvent): void {
-    const { bufferMax, batchMax, waitMs, clock, backend } = this.#options;
-    if (this.#waiting.length >= bufferMax) return this.#failures.add({ plugin: backend.name });
+    const { bufferMax, batchMax, waitMs, clock } = this.#options;
+    if (this.#waiting.length >= bufferMax) return this.#drop();
     this.#waiting.push(event);
     if (this.#waiting.length >= batchMax) this.#flush();
     else this.#cancelTimer ??= clock.after(waitMs, () => this.#flush());
@@ -46,7 +53,10 @@ export class AuditBatch implements AuditSink {
   async close(): Promise<void> {
     this.#flush();
     this.#closing.abort();
+    this.#options.backend.hurry?.();
+    const cancel = this.#options.clock.after(CLOSE_MAX_MS, () => this.#givenUp.abort());
     await this.#sending;
+    cancel();
     await this.#options.backend.close();
   }
 
@@ -54,12 +64,28 @@ export class AuditBatch implements AuditSink {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
     this.#sending = this.#sending.then(async () => {
-      while (this.#waiting.length > 0) {
+      while (this.#waiting.length > 0 && !this.#givenUp.signal.aborted) {
         await this.#turn();
         // What the backend could not keep it has counted and told of.
-        await this.#options.backend.deliver(this.#waiting.splice(0, this.#batchLength())).catch(() => {});
+        await this.#options.backend.deliver(this.#waiting.splice(0, this.#batchLength()), this.#givenUp.signal).catch(() => {});
       }
+      this.#isFull = false;
+      if (this.#waiting.length > 0) this.#lose(this.#waiting.splice(0).length);
     });
+  }
+
+  /** Told once for each time that there is no room. */
+  #drop(): void {
+    const { backend, bufferMax, logger } = this.#options;
+    if (!this.#isFull) logger.error("audit events are dropped until those that wait have been taken", { backend: backend.name, waiting: bufferMax });
+    this.#isFull = true;
+    this.#failures.add({ plugin: backend.name });
+  }
+
+  #lose(count: number): void {
+    const { backend, logger } = this.#options;
+    logger.error("audit events were not taken before the end and are lost", { backend: backend.name, count });
+    this.#failures.add({ plugin: backend.name }, count);
   }
 
   #batchLength(): number {

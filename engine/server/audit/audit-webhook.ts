@@ -7,7 +7,7 @@ import type { AuditBackend } from "./auditor.ts";
 
 export interface AuditWebhookOptions {
   /** Sends one EventList; rejects when it was not taken. */
-  readonly send: (list: unknown) => Promise<void>;
+  readonly send: (list: unknown, signal?: AbortSignal) => Promise<void>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: MetricsRegistry;
@@ -28,11 +28,11 @@ export class AuditWebhook implements AuditBackend {
     this.#failures = options.metrics.counter("apiserver_audit_error_total", "Audit events that a backend could not keep.");
   }
 
-  async deliver(items: readonly AuditEvent[]): Promise<void> {
+  async deliver(items: readonly AuditEvent[], signal?: AbortSignal): Promise<void> {
     const { send, clock, logger, initialBackoffMs } = this.#options;
     for (let tries = 1; ; tries++) {
       try {
-        return await send({ kind: "EventList", apiVersion: "audit.k8s.io/v1", metadata: {}, items });
+        return await send({ kind: "EventList", apiVersion: "audit.k8s.io/v1", metadata: {}, items }, signal);
       } catch (error) {
         if (tries < TRIES_MAX && !this.#closing.signal.aborted) {
           await sleep(clock, backoffMs({ initialMs: initialBackoffMs, maxMs: initialBackoffMs * 8 }, tries), this.#closing.signal).catch(() => {}); // the next try is the last
@@ -46,7 +46,11 @@ export class AuditWebhook implements AuditBackend {
   }
 
   /** What is left gets one try each: nobody waits for a server that is away. */
-  async close(): Promise<void> {
+  hurry(): void {
     this.#closing.abort();
+  }
+
+  async close(): Promise<void> {
+    this.hurry();
   }
 }

@@ -20,8 +20,10 @@ export interface AuditSink {
 /** What keeps events in the end. */
 export interface AuditBackend {
   readonly name: "log" | "webhook";
-  /** Rejects when the events could not be kept; they have been counted then. */
-  deliver(events: readonly AuditEvent[]): Promise<void>;
+  /** Rejects when the events could not be kept, or nobody waits for that any more; they have been counted then. */
+  deliver(events: readonly AuditEvent[], signal?: AbortSignal): Promise<void>;
+  /** The end is near: what fails from here on is not tried again. */
+  hurry?(): void;
   close(): Promise<void>;
 }
 

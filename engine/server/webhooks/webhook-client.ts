@@ -4,6 +4,7 @@ import type { Agent } from "node:https";
 import type { Egress, EgressName } from "../../apimachinery/egress.ts";
 import { API_SERVER_NAME } from "../../apimachinery/names.ts";
 import type { KeyPair } from "../../auth/certificates.ts";
+import { raceAbort } from "../../lib/abort.ts";
 import { secureConnectionsBy } from "../../lib/dial.ts";
 import { bareHost, tlsServerName, urlHost } from "../../lib/ip-address.ts";
 import { nodeJs } from "../../lib/late-modules.ts";
@@ -167,7 +168,8 @@ export class WebhookClient implements WebhookTransport {
         );
         request.end(text);
       });
-    return attempt();
+    // A request tells of its end only once it has a connection, for which a proxy may let it wait.
+    return raceAbort(attempt(), signal);
   }
 
   #agentFor(target: WebhookTarget, trust: WebhookTrust): Agent {

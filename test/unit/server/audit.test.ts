@@ -15,7 +15,7 @@ import { decideAudit, parseAuditPolicy, type AuditedRequest, type AuditPolicy, t
 import { AuditBatch, type AuditBatchOptions } from "../../../engine/server/audit/audit-batch.ts";
 import { blockingSink, truncated, truncatingSink } from "../../../engine/server/audit/audit-blocking.ts";
 import { AuditWebhook } from "../../../engine/server/audit/audit-webhook.ts";
-import { Auditor, type AuditSink } from "../../../engine/server/audit/auditor.ts";
+import { Auditor, type AuditBackend, type AuditSink } from "../../../engine/server/audit/auditor.ts";
 import { startTestApi } from "../../kit/test-api.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";
 
@@ -285,6 +285,7 @@ describe("the webhook", () => {
       hook: new AuditBatch({
         backend: new AuditWebhook({ send, clock, logger: silentLogger, metrics, initialBackoffMs: 100 }),
         clock,
+        logger: silentLogger,
         metrics,
         batchMax: 3,
         batchBytesMax: 0,
@@ -330,6 +331,62 @@ describe("the webhook", () => {
     for (let i = 0; i < 3; i++) bounded.hook.write(eventOf(String(i), 1_200));
     await bounded.clock.settle();
     expect(bounded.sent).toEqual([2, 1]);
+  });
+});
+
+describe("the end of a server", () => {
+  function batchOf(deliver: AuditBackend["deliver"]) {
+    const [clock, metrics, told] = [new VirtualClock(), new MetricsRegistry(), [] as unknown[]];
+    const logger = { ...silentLogger, error: (message: string, fields: unknown) => void told.push([message, fields]) };
+    const backend = { name: "webhook" as const, deliver, close: async () => {} };
+    return { clock, metrics, told, batch: new AuditBatch({ backend, clock, logger, metrics, batchMax: 2, batchBytesMax: 0, waitMs: 1_000, bufferMax: 5 }) };
+  }
+
+  it("does not wait long for a webhook that never answers", async () => {
+    const asked: number[] = [];
+    const { clock, metrics, told, batch } = batchOf((events, signal) => {
+      asked.push(events.length);
+      return new Promise((_resolve, reject) => signal?.addEventListener("abort", () => reject(new Error("given up"))));
+    });
+    for (let i = 0; i < 5; i++) batch.write(eventOf(String(i)));
+    await clock.settle();
+    let isClosed = false;
+    const closing = batch.close().then(() => (isClosed = true));
+    await clock.advance(9_000);
+    expect(isClosed).toBe(false);
+    await clock.advance(1_000);
+    expect(isClosed).toBe(true);
+    await closing;
+    expect(asked).toEqual([2]);
+    expect(told).toEqual([["audit events were not taken before the end and are lost", { backend: "webhook", count: 3 }]]);
+    expect(metrics.render()).toContain('apiserver_audit_error_total{plugin="webhook"} 3');
+  });
+
+  it("does not wait for further tries of one that is away", async () => {
+    const clock = new VirtualClock();
+    const metrics = new MetricsRegistry();
+    let tries = 0;
+    const backend = new AuditWebhook({ send: () => Promise.reject(new Error(`away ${++tries}`)), clock, logger: silentLogger, metrics, initialBackoffMs: 10_000 });
+    const batch = new AuditBatch({ backend, clock, logger: silentLogger, metrics, batchMax: 2, batchBytesMax: 0, waitMs: 1_000, bufferMax: 10 });
+    for (let i = 0; i < 4; i++) batch.write(eventOf(String(i)));
+    await clock.settle();
+    await batch.close();
+    expect(tries).toBe(3);
+    expect(metrics.render()).toContain('apiserver_audit_error_total{plugin="webhook"} 4');
+  });
+
+  it("is not the first that is told of events for which there is no room", async () => {
+    const kept = Promise.withResolvers<void>();
+    const { clock, told, batch } = batchOf(() => kept.promise);
+    for (let i = 0; i < 12; i++) batch.write(eventOf(String(i)));
+    await clock.settle();
+    const line = ["audit events are dropped until those that wait have been taken", { backend: "webhook", waiting: 5 }];
+    expect(told).toEqual([line]);
+    kept.resolve();
+    await clock.advance(5_000);
+    for (let i = 0; i < 12; i++) batch.write(eventOf(String(i)));
+    expect(told).toEqual([line, line]);
+    await batch.close();
   });
 });
 
