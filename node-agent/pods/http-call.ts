@@ -26,6 +26,8 @@ export interface HttpAnswer {
 
 const REDIRECTS_MAX = 10;
 const BODY_BYTES_MAX = 10 * 1024;
+/** Beyond it a timer of Node fires at once. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
 
 /**
  * A GET as probes and hooks make it, and the answer. Redirects to the same host are followed; one that leads elsewhere is the answer.
@@ -39,7 +41,7 @@ export async function callContainer({ action, container, podIp, timeoutMs, agent
     connection: "close",
     ...Object.fromEntries((action.httpHeaders ?? []).map((header) => [header.name, header.value])),
   };
-  const late = AbortSignal.timeout(timeoutMs);
+  const late = AbortSignal.timeout(Math.min(Math.ceil(timeoutMs), TIMER_MAX_MS));
   const place = `${action.scheme === "HTTPS" ? "https" : "http"}://${hostAndPort(host, portNumber(action.port, container))}`;
   // What a pod asks for is sent as it stands: a path that is no valid address is the server's to judge.
   let target = { url: new URL(place), path: action.path || "/" };

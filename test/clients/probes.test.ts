@@ -77,7 +77,7 @@ describe("an HTTP probe", () => {
   test("says who did not answer", async () => expect((await probe(1)).message).toContain('Get "http://127.0.0.1:1/x": dial tcp 127.0.0.1:1: connect: connection refused'));
 });
 
-test("a hook asks with its headers, at the port that has the name, and fails by the code", async () => {
+test("a hook asks with its headers, at the port that has the name, whatever time it has, and fails by the code", async () => {
   const asked: unknown[] = [];
   const server = createServer((request, response) => {
     asked.push([request.url, request.headers["x-from"], request.headers["user-agent"]]);
@@ -85,19 +85,24 @@ test("a hook asks with its headers, at the port that has the name, and fails by 
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   const container = { name: "main", ports: [{ name: "web", containerPort: (server.address() as AddressInfo).port }] };
-  const run = (path: string) =>
+  const run = (path: string, timeoutSeconds = 5) =>
     runHook({} as PodContext, {
       hook: { httpGet: { path, port: "web", httpHeaders: [{ name: "X-From", value: "hook" }] } },
       container,
       containerId: "id",
       podIp: "127.0.0.1",
-      timeoutSeconds: 5,
+      timeoutSeconds,
       signal: new AbortController().signal,
     }); // a hook over HTTP needs nothing of the node
   await run("/begin?a=b");
+  // What is left of a pod's grace period is no whole number of anything, and may be months.
+  await run("/end", 29.9876543);
+  await run("/end", 10_000_000);
   await expect(run("/bad")).rejects.toThrow("hook answered 500");
   expect(asked).toEqual([
     ["/begin?a=b", "hook", "kube-lifecycle/1.36"],
+    ["/end", "hook", "kube-lifecycle/1.36"],
+    ["/end", "hook", "kube-lifecycle/1.36"],
     ["/bad", "hook", "kube-lifecycle/1.36"],
   ]);
   server.close();
