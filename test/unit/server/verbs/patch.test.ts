@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { configMapResource } from "../../../engine/resources/core/config-map.ts";
-import { deploymentResource } from "../../../engine/resources/apps/deployment.ts";
-import { cronJobResource } from "../../../engine/resources/batch/cron-job.ts";
-import type { ApiRequest } from "../../../engine/apimachinery/api-request.ts";
-import type { ResourceDefinition } from "../../../engine/resources/define-resource.ts";
-import type { CronJob, Deployment } from "../../../engine/resources/types.ts";
-import { failure } from "../../kit/failure.ts";
-import { sentConfigMap, sentDeployment } from "../../kit/sent-objects.ts";
-import { adminUser, createTestNamespace, startTestApi, type TestApi } from "../../kit/test-api.ts";
+import { configMapResource } from "../../../../engine/resources/core/config-map.ts";
+import { deploymentResource } from "../../../../engine/resources/apps/deployment.ts";
+import { cronJobResource } from "../../../../engine/resources/batch/cron-job.ts";
+import type { ApiRequest } from "../../../../engine/apimachinery/api-request.ts";
+import type { ResourceDefinition } from "../../../../engine/resources/define-resource.ts";
+import type { CronJob, Deployment } from "../../../../engine/resources/types.ts";
+import { failure } from "../../../kit/failure.ts";
+import { sentConfigMap, sentDeployment } from "../../../kit/sent-objects.ts";
+import { adminUser, createTestNamespace, startTestApi, type TestApi } from "../../../kit/test-api.ts";
 
 let api: TestApi;
 beforeAll(async () => {
