@@ -1,3 +1,4 @@
+import { ownValue } from "../../lib/own-value.ts";
 import { isMap, textOf, type JsonMap } from "./json-value.ts";
 import { BuildFault } from "./kustomize-error.ts";
 import { mergeFieldSpecs, mergeNameReferences, type FieldSpec, type NameReference } from "./field-spec.ts";
@@ -49,7 +50,7 @@ function readProperties(definitions: JsonMap, name: string, kind: string, path: 
   let config = EMPTY_CONFIG;
   const add = (table: "commonAnnotations" | "commonLabels" | "namePrefix", spec: FieldSpec) =>
     void (config = { ...config, [table]: mergeFieldSpecs(config[table], [spec]) });
-  for (const [property, raw] of Object.entries(propertiesOf(definitions[name]))) {
+  for (const [property, raw] of Object.entries(propertiesOf(ownValue(definitions, name)))) {
     if (!isMap(raw)) continue;
     const at = [...path, property];
     const spec = (steps: readonly string[]): FieldSpec => ({ group: "", version: "", kind, path: steps.join("/"), create: false });
@@ -68,7 +69,7 @@ function readProperties(definitions: JsonMap, name: string, kind: string, path: 
     }
     const target = textOf(raw["$ref"]).replace("#/definitions/", "");
     // A type that contains itself would never end.
-    if (target in definitions && path.length < 16) config = mergeConfigs(config, readProperties(definitions, target, kind, at));
+    if (Object.hasOwn(definitions, target) && path.length < 16) config = mergeConfigs(config, readProperties(definitions, target, kind, at));
   }
   return config;
 }

@@ -1,3 +1,4 @@
+import { ownValue } from "../../lib/own-value.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { isMap, textOf, type Steps } from "./json-value.ts";
 import type { Place } from "./kustomize-error.ts";
@@ -64,5 +65,5 @@ function indexOfItem(list: readonly unknown[], item: unknown, index: number): nu
 }
 
 function valueAt(root: unknown, steps: Steps): unknown {
-  return steps.reduce<unknown>((value, step) => (Array.isArray(value) ? value[Number(step)] : isMap(value) ? value[String(step)] : undefined), root);
+  return steps.reduce<unknown>((value, step) => (Array.isArray(value) ? value[Number(step)] : isMap(value) ? ownValue(value, String(step)) : undefined), root);
 }

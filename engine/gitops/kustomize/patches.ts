@@ -1,3 +1,4 @@
+import { ownValue } from "../../lib/own-value.ts";
 import { applyJsonPatch } from "../../apimachinery/json-patch.ts";
 import type { Schema } from "../../apimachinery/schema.ts";
 import { childMap, isMap, textOf, type JsonMap, type Steps } from "./json-value.ts";
@@ -125,7 +126,7 @@ function withIndexFromEnd(operation: JsonMap, document: unknown): JsonMap {
   const match = /^(.*)\/-(\d+)$/.exec(path);
   if (match === null) return operation;
   let list: unknown = document;
-  for (const step of stepsOf(match[1] ?? "")) list = isMap(list) ? list[String(step)] : Array.isArray(list) ? list[Number(step)] : undefined;
+  for (const step of stepsOf(match[1] ?? "")) list = isMap(list) ? ownValue(list, String(step)) : Array.isArray(list) ? list[Number(step)] : undefined;
   if (!Array.isArray(list)) return operation;
   const index = list.length - Number(match[2]) + (operation["op"] === "add" ? 1 : 0);
   return { ...operation, path: `${match[1] ?? ""}/${index}` };

@@ -1,3 +1,4 @@
+import { ownValue } from "../../lib/own-value.ts";
 import { parseYamlDocuments, YamlError } from "../../apimachinery/yaml.ts";
 import { goYamlSchema } from "../../apimachinery/yaml-schema.ts";
 import { sortedGoJson } from "../../lib/go-json.ts";
@@ -55,5 +56,5 @@ function scalarText(value: string | number | boolean, before: string): string {
 }
 
 function valueAt(root: unknown, steps: Steps): unknown {
-  return steps.reduce<unknown>((value, step) => (isMap(value) ? value[String(step)] : Array.isArray(value) ? value[Number(step)] : undefined), root);
+  return steps.reduce<unknown>((value, step) => (isMap(value) ? ownValue(value, String(step)) : Array.isArray(value) ? value[Number(step)] : undefined), root);
 }

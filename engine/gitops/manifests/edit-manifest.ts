@@ -1,3 +1,4 @@
+import { ownValue } from "../../lib/own-value.ts";
 import { BUNDLE_YAML_LIMITS, formatYaml, parseYamlDocuments, type YamlDocument } from "../../apimachinery/yaml.ts";
 import { walkScalars } from "../sops/scalar-walk.ts";
 
@@ -24,7 +25,7 @@ export function editManifest(text: string, document: number, prefix: readonly St
 /** A value by steps in which list items may be named by their keys. */
 export function valueByNames(value: unknown, steps: readonly Step[]): unknown {
   return resolveNames(value, steps).reduce<unknown>(
-    (current, step) => (typeof current === "object" && current !== null ? (current as Record<string, unknown>)[String(step)] : undefined),
+    (current, step) => (typeof current === "object" && current !== null ? ownValue(current as Record<string, unknown>, String(step)) : undefined),
     value,
   ); // lists are read by index the same way
 }
@@ -55,7 +56,7 @@ export function resolveNames(value: unknown, steps: readonly Step[]): readonly S
       index = found < 0 ? current.length : found;
     }
     path.push(index);
-    current = typeof current === "object" && current !== null ? (current as Record<string, unknown>)[String(index)] : undefined; // as above
+    current = typeof current === "object" && current !== null ? ownValue(current as Record<string, unknown>, String(index)) : undefined; // as above
   }
   return path;
 }
@@ -70,7 +71,8 @@ function withValue(value: unknown, path: readonly Step[], next: unknown): unknow
       : [...list.slice(0, step), withValue(list[step], rest, next), ...list.slice(step + 1)];
   }
   const record = typeof value === "object" && value !== null ? (value as Readonly<Record<string, unknown>>) : {}; // a JSON object
-  const { [step]: before, ...others } = record;
+  const before = ownValue(record, step);
+  const { [step]: _before, ...others } = record;
   return rest.length === 0 && next === undefined ? others : { ...others, [step]: withValue(before, rest, next) };
 }
 

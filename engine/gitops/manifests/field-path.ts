@@ -1,3 +1,5 @@
+import { ownValue } from "../../lib/own-value.ts";
+
 /** The steps of a field as the API names it: `spec.containers[0].image`, `data[index.html]`, `.spec.containers[name="web"].image`. */
 export function structuralPathOf(field: string): readonly (string | number)[] {
   const steps: (string | number)[] = [];
@@ -15,7 +17,7 @@ export function valueAt(value: unknown, steps: readonly (string | number)[]): un
   for (const step of steps) {
     if (Array.isArray(current)) current = current[indexIn(current, step)];
     else if (typeof current === "object" && current !== null)
-      current = (current as Record<string, unknown>)[String(step)]; // a JSON object
+      current = ownValue(current as Record<string, unknown>, String(step)); // a JSON object
     else return undefined;
   }
   return current;
@@ -33,7 +35,7 @@ export function withoutField<T>(value: T, steps: readonly (string | number)[]): 
   }
   const record = value as Record<string, unknown>; // an object that is no list
   const key = String(step);
-  if (!(key in record)) return value;
+  if (!Object.hasOwn(record, key)) return value;
   const { [key]: child, ...others } = record;
   return (rest.length === 0 ? others : { ...record, [key]: withoutField(child, rest) }) as T;
 }
@@ -47,7 +49,7 @@ export function withExistingField<T>(value: T, steps: readonly (string | number)
     const index = indexIn(value, step);
     return index < 0 || index >= value.length ? value : (value.with(index, withExistingField(value[index], rest, next)) as T);
   }
-  if (typeof value !== "object" || value === null || !(String(step) in value)) return value;
+  if (typeof value !== "object" || value === null || !Object.hasOwn(value, String(step))) return value;
   return { ...value, [String(step)]: withExistingField((value as Record<string, unknown>)[String(step)], rest, next) };
 }
 

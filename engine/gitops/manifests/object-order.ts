@@ -22,18 +22,20 @@ const WAVE_MAX = 100_000;
 const WAVES = [WAVE_ANNOTATION, "argocd.argoproj.io/sync-wave", "helm.sh/hook-weight"];
 export const HOOK_ANNOTATIONS = [HOOK_ANNOTATION, "argocd.argoproj.io/hook", "helm.sh/hook"];
 const IN_ORDER: readonly Phase[] = ["before", "main", "after"];
-const PHASES: Readonly<Record<string, Phase>> = {
-  before: "before",
-  after: "after",
-  PreSync: "before",
-  Sync: "main",
-  PostSync: "after",
-  "pre-install": "before",
-  "pre-upgrade": "before",
-  "post-install": "after",
-  "post-upgrade": "after",
-  "crd-install": "main",
-};
+const PHASES: ReadonlyMap<string, Phase> = new Map(
+  Object.entries({
+    before: "before",
+    after: "after",
+    PreSync: "before",
+    Sync: "main",
+    PostSync: "after",
+    "pre-install": "before",
+    "pre-upgrade": "before",
+    "post-install": "after",
+    "post-upgrade": "after",
+    "crd-install": "main",
+  }),
+);
 /** Moments that do not exist here: a commit is refused rather than failed, and an application goes with its folder. */
 const LEFT_OUT: ReadonlySet<string> = new Set([
   "SyncFail",
@@ -65,9 +67,9 @@ export function readOrder({ metadata }: Pick<KubeObject, "metadata">): OrderRead
     return fault(waveKey ?? WAVE_ANNOTATION, `must be an integer between -${WAVE_MAX} and ${WAVE_MAX}, in quotes`);
   const hookKey = HOOK_ANNOTATIONS.find((key) => annotations[key] !== undefined);
   const moments = momentsOf({ metadata });
-  const unknown = moments.find((moment) => PHASES[moment] === undefined && !LEFT_OUT.has(moment));
+  const unknown = moments.find((moment) => !PHASES.has(moment) && !LEFT_OUT.has(moment));
   if (unknown !== undefined || (hookKey !== undefined && moments.length === 0)) return fault(hookKey ?? HOOK_ANNOTATION, "must be before or after");
-  const phases = IN_ORDER.filter((phase) => moments.some((moment) => PHASES[moment] === phase));
+  const phases = IN_ORDER.filter((phase) => moments.some((moment) => PHASES.get(moment) === phase));
   if (moments.length > 0 && phases.length === 0) return { is: "left out", why: `hook ${moments.join(", ")} has no moment here, left out` };
   const dependsOn = (annotations[DEPENDS_ON_ANNOTATION] ?? "")
     .split(",")
@@ -91,7 +93,7 @@ export function momentsOf({ metadata }: Pick<KubeObject, "metadata">): readonly 
 }
 
 export function isMomentHere(moment: string): boolean {
-  return PHASES[moment] !== undefined;
+  return PHASES.has(moment);
 }
 
 /** Everything of a lower rank goes first. */

@@ -1,3 +1,4 @@
+import { ownValue } from "../../lib/own-value.ts";
 import type { StatusFacts } from "../status/status-facts.ts";
 
 export type NotificationEvent = "deployed" | "rejected" | "degraded" | "recovered";
@@ -58,7 +59,7 @@ export function computeNotifications(before: StatusFacts, after: StatusFacts, al
 /** The text of a notification; names that a template does not know stay as they are. */
 export function renderNotification(notification: Notification, template = DEFAULT_TEMPLATES[notification.event]): string {
   const values: Readonly<Record<string, string>> = { ...notification };
-  return template.replace(/\$\{([a-z]+)\}/g, (whole, name: string) => values[name] ?? whole);
+  return template.replace(/\$\{([a-z]+)\}/g, (whole, name: string) => ownValue(values, name) ?? whole);
 }
 
 /** What is posted. Slack, and everything that takes its incoming webhooks, gives `<`, `>` and `&` a meaning. */

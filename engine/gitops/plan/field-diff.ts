@@ -1,3 +1,4 @@
+import { ownValue } from "../../lib/own-value.ts";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { ITEM_KEYS, valueByNames } from "../manifests/edit-manifest.ts";
@@ -61,7 +62,7 @@ function statedValue(manifest: KubeObject | undefined, steps: readonly (string |
 }
 
 function isWithin(part: unknown, whole: unknown): boolean {
-  if (isRecord(part) && isRecord(whole)) return Object.entries(part).every(([name, value]) => isWithin(value, whole[name]));
+  if (isRecord(part) && isRecord(whole)) return Object.entries(part).every(([name, value]) => isWithin(value, ownValue(whole, name)));
   if (Array.isArray(part) && Array.isArray(whole)) return part.length === whole.length && part.every((value, index) => isWithin(value, whole[index]));
   return jsonEqual(part, whole);
 }
@@ -106,7 +107,7 @@ function compare(
 ): void {
   if (jsonEqual(from, to)) return;
   if (isRecord(from) && isRecord(to)) {
-    for (const name of new Set([...Object.keys(from), ...Object.keys(to)])) compare(from[name], to[name], [...steps, name], report);
+    for (const name of new Set([...Object.keys(from), ...Object.keys(to)])) compare(ownValue(from, name), ownValue(to, name), [...steps, name], report);
     return;
   }
   if (Array.isArray(from) && Array.isArray(to)) {

@@ -1,6 +1,6 @@
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { milliValue, parseQuantity } from "../../apimachinery/quantity.ts";
-import { amounts, podRequests, type ResourceAmounts } from "../../resources/pod-requests.ts";
+import { amounts, podRequests } from "../../resources/pod-requests.ts";
 import type { Pod } from "../../resources/types.ts";
 import { actionsOf, type SyncPlan } from "./plan-sync.ts";
 import type { PlannedPods } from "./plan-workloads.ts";
@@ -22,14 +22,16 @@ export interface QuotaForecast {
 }
 
 /** Objects that quotas count by short names; all others are counted as `count/<resource>.<group>`. */
-const COUNTED: Readonly<Record<string, string>> = {
-  Service: "services",
-  ConfigMap: "configmaps",
-  Secret: "secrets",
-  PersistentVolumeClaim: "persistentvolumeclaims",
-  ReplicationController: "replicationcontrollers",
-  ResourceQuota: "resourcequotas",
-};
+const COUNTED: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    Service: "services",
+    ConfigMap: "configmaps",
+    Secret: "secrets",
+    PersistentVolumeClaim: "persistentvolumeclaims",
+    ReplicationController: "replicationcontrollers",
+    ResourceQuota: "resourcequotas",
+  }),
+);
 
 /**
  * What would be used of each quota once a plan is done and its workloads have their pods, where that differs from now.
@@ -47,7 +49,7 @@ export function computeQuotaAfter(
     const namespace = metadata.namespace ?? "";
     const changes = changesIn(namespace, plan, planned, leaving);
     for (const [resource, limit] of Object.entries(spec?.hard ?? {})) {
-      const change = changes[resource] ?? 0;
+      const change = changes.get(resource) ?? 0;
       if (change === 0) continue;
       const used = valueOf(resource, status?.used?.[resource] ?? 0);
       result.push({ quota: `${namespace}/${metadata.name ?? ""}`, resource, used, after: used + change, hard: valueOf(resource, limit) });
@@ -62,9 +64,9 @@ export function formatQuota({ quota, resource, used, after, hard }: QuotaForecas
   return `${after > hard ? "!" : "✓"} quota ${quota}: ${resource} ${shown(used)} → ${shown(after)} of ${shown(hard)}${after > hard ? ", so some pods or objects would be refused" : ""}`;
 }
 
-function changesIn(namespace: string, plan: Pick<SyncPlan, "waves">, planned: readonly PlannedPods[], leaving: readonly Pod[]): ResourceAmounts {
-  const changes: Record<string, number> = {};
-  const add = (resource: string, amount: number) => void (changes[resource] = (changes[resource] ?? 0) + amount);
+function changesIn(namespace: string, plan: Pick<SyncPlan, "waves">, planned: readonly PlannedPods[], leaving: readonly Pod[]): ReadonlyMap<string, number> {
+  const changes = new Map<string, number>();
+  const add = (resource: string, amount: number) => void changes.set(resource, (changes.get(resource) ?? 0) + amount);
   for (const { pod, count } of planned) if (pod.metadata.namespace === namespace) addPod(pod, count, add);
   for (const pod of leaving)
     if (pod.metadata.namespace === namespace && pod.status?.phase !== "Succeeded" && pod.status?.phase !== "Failed") addPod(pod, -1, add);
@@ -73,7 +75,7 @@ function changesIn(namespace: string, plan: Pick<SyncPlan, "waves">, planned: re
     const object = action.do === "create" ? action.desired.object : action.live;
     if (object.metadata.namespace !== namespace) continue;
     const sign = action.do === "create" ? 1 : -1;
-    const short = object.apiVersion.includes("/") ? undefined : COUNTED[object.kind];
+    const short = object.apiVersion.includes("/") ? undefined : COUNTED.get(object.kind);
     if (short !== undefined) add(short, sign);
     if (action.do === "create")
       add(`count/${action.desired.resource.resource}${action.desired.resource.group === "" ? "" : `.${action.desired.resource.group}`}`, sign);

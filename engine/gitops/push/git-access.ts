@@ -95,7 +95,7 @@ export function chooseDeployKey(secrets: readonly Secret[], token: string): Secr
 /** What a deploy key may: its `access` (read, propose, push or force; read when absent) on its `repository` (several separated by commas, * for all). */
 export function deployKeyMay(secret: Secret, right: GitRight, repository: string): boolean {
   const repositories = (textOf(secret, "repository") ?? "").split(",").map((name) => name.trim());
-  const highest = TOKEN_ACCESS[textOf(secret, "access") ?? "read"];
+  const highest = TOKEN_ACCESS.get(textOf(secret, "access") ?? "read");
   return highest !== undefined && rightsWith(right).includes(highest) && repositories.some((name) => name === "*" || name === repository);
 }
 

@@ -8,7 +8,12 @@ export const GIT_RIGHTS = ["fetch", "propose", "push", "force"] as const;
 export type GitRight = (typeof GIT_RIGHTS)[number];
 
 /** What the `access` of a deploy key means. */
-export const TOKEN_ACCESS: Readonly<Record<string, GitRight>> = { read: "fetch", propose: "propose", push: "push", force: "force" };
+export const TOKEN_ACCESS: ReadonlyMap<string, GitRight> = new Map([
+  ["read", "fetch"],
+  ["propose", "propose"],
+  ["push", "push"],
+  ["force", "force"],
+]);
 
 /** The rights that contain this one, itself first. */
 export function rightsWith(right: GitRight): readonly GitRight[] {
