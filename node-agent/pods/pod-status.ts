@@ -275,23 +275,28 @@ function waitingReason(
   nowMs: number,
   restartMaxMs: number | undefined,
 ): { reason: string; message: string } | undefined {
-  const backOff = crashLoop(pod, state, container, latest, nowMs, restartMaxMs);
+  if (latest?.state === "exited" && !isStartedAgain(pod, state, container, latest)) return undefined;
+  const backOff = crashLoop(pod, container, latest, nowMs, restartMaxMs);
   // One that cannot be started after it was made has ended, too: when it may be tried again, it backs off like others.
   return failure === undefined || (backOff !== undefined && failure.retryAtMs <= nowMs) ? backOff : { reason: failure.reason, message: failure.message };
 }
 
-/** Undefined when the container is not to be started again, or may be at once. */
+/** Whether one that has ended waits for anything: of one that is over, what counts is how it ended, also when that was before it began. */
+function isStartedAgain(pod: Pod, state: PodState, container: Container, { exitCode }: ContainerState): boolean {
+  return pod.metadata.deletionTimestamp === undefined && !isFinished(pod, state) && restartsAfter(pod, container, exitCode);
+}
+
+/** Of a container that is started again: undefined when it may be at once. */
 function crashLoop(
   pod: Pod,
-  state: PodState,
   container: Container,
   latest: ContainerState | undefined,
   nowMs: number,
   restartMaxMs: number | undefined,
 ): { reason: string; message: string } | undefined {
-  if (latest?.state !== "exited" || pod.metadata.deletionTimestamp !== undefined || isFinished(pod, state)) return undefined;
+  if (latest?.state !== "exited") return undefined;
   const backoffMs = hasOtherImage(container, latest) ? 0 : restartBackoffMs(latest, restartMaxMs);
-  if (!restartsAfter(pod, container, latest.exitCode) || backoffMs === 0 || latest.finishedAtMs + backoffMs <= nowMs) return undefined;
+  if (backoffMs === 0 || latest.finishedAtMs + backoffMs <= nowMs) return undefined;
   return {
     reason: "CrashLoopBackOff",
     message: `back-off ${humanSeconds(backoffMs)} restarting failed container=${container.name} pod=${pod.metadata.name}_${pod.metadata.namespace}(${pod.metadata.uid})`,

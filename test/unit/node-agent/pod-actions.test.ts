@@ -360,6 +360,16 @@ describe("computePodStatus", () => {
     expect([waiting(NOW + 1), waiting(NOW)]).toEqual(["RunContainerError", "CrashLoopBackOff"]);
   });
 
+  it("shows how a container ended that could not be started and is not tried again: others judge by its exit code", () => {
+    const state = { sandboxes: [sandbox()], containers: [exited({ exitCode: 128, reason: "StartError", message: "no such file" })] };
+    const failures = new Map([["c", { reason: "RunContainerError", message: "no such file", failures: 0, retryAtMs: NOW + 1 }]] as const);
+    const shown = (of: Pod) => status(of, state, quiet, failures).containerStatuses?.[0]?.state;
+    expect(shown(pod({ restartPolicy: "Never" }))).toMatchObject({ terminated: { exitCode: 128, reason: "StartError", message: "no such file" } });
+    const going = pod();
+    expect(shown({ ...going, metadata: { ...going.metadata, deletionTimestamp: "2026-01-01T00:00:00Z" } })).toHaveProperty("terminated.exitCode", 128);
+    expect(shown(going)).toHaveProperty("waiting.reason", "RunContainerError");
+  });
+
   it.each<[string, Pod, PodState, string]>([
     ["Pending before anything runs", pod(), { sandboxes: [], containers: [] }, "Pending"],
     ["Pending while init containers run", pod({ initContainers: [init("a")] }), { sandboxes: [sandbox()], containers: [container({ name: "a" })] }, "Pending"],
