@@ -44,13 +44,15 @@ export function formatMicroTime(epochMs: number): string {
   return new Date(epochMs).toISOString().replace("Z", "000Z");
 }
 
+/** The longest that a timer of Node waits; one that is to wait longer fires at once. */
+export const TIMER_MAX_MS = 2 ** 31 - 1;
+
 /** The machine's clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   after(delayMs, callback) {
-    // Node clamps longer delays to 1 ms; the longest wait here is bounded well below 24 days.
-    const timer = setTimeout(callback, Math.min(delayMs, 2 ** 31 - 1));
+    const timer = setTimeout(callback, Math.min(delayMs, TIMER_MAX_MS));
     return () => clearTimeout(timer);
   },
 };

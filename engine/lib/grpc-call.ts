@@ -1,10 +1,11 @@
 import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders } from "node:http2";
+import { TIMER_MAX_MS } from "./clock.ts";
 import type { GrpcConnection } from "./grpc-connection.ts";
 import { GrpcCode, GrpcError } from "./grpc-error.ts";
 import { MessageReader } from "./grpc-message.ts";
 
 export interface CallOptions {
-  /** The call fails with DEADLINE_EXCEEDED after this long; without it, it waits for ever. */
+  /** The call fails with DEADLINE_EXCEEDED after this long, at most 24 days; without it, it waits for ever. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
   /** Headers of the call, in lower case. */
@@ -46,7 +47,8 @@ export class GrpcCall {
     this.#options = options;
     this.#listener = listener;
     this.#reader = new MessageReader(messageBytesMax);
-    if (options.timeoutMs !== undefined) this.#timer = setTimeout(() => this.#fail(GrpcCode.deadlineExceeded, "Deadline exceeded"), options.timeoutMs);
+    if (options.timeoutMs !== undefined)
+      this.#timer = setTimeout(() => this.#fail(GrpcCode.deadlineExceeded, "Deadline exceeded"), Math.min(options.timeoutMs, TIMER_MAX_MS));
     options.signal?.addEventListener("abort", this.cancel, { once: true });
     const { session } = connection;
     if (session !== undefined) this.#open(session);
@@ -125,7 +127,10 @@ export class GrpcCall {
     ];
     // Few different times are asked for, so the header's table on the connection knows them after the first.
     if (timeoutMs !== undefined)
-      headers.push("grpc-timeout", timeoutMs <= TIMEOUT_MAX_MS ? `${Math.max(1, Math.ceil(timeoutMs))}m` : `${Math.ceil(timeoutMs / 1000)}S`);
+      headers.push(
+        "grpc-timeout",
+        timeoutMs <= TIMEOUT_MAX_MS ? `${Math.max(1, Math.ceil(timeoutMs))}m` : `${Math.ceil(Math.min(timeoutMs, TIMER_MAX_MS) / 1000)}S`,
+      );
     if (metadata !== undefined) headers.push(...Object.entries(metadata).flat());
     return headers;
   }

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { addAbortSignal } from "node:stream";
 import { describeCallError } from "../../engine/lib/call-error.ts";
+import { TIMER_MAX_MS } from "../../engine/lib/clock.ts";
 import { bareHost, hostAndPort } from "../../engine/lib/ip-address.ts";
 import { nodeJs } from "../../engine/lib/late-modules.ts";
 import type { Container, HTTPGetAction } from "../../engine/resources/types.ts";
@@ -26,8 +27,6 @@ export interface HttpAnswer {
 
 const REDIRECTS_MAX = 10;
 const BODY_BYTES_MAX = 10 * 1024;
-/** Beyond it a timer of Node fires at once. */
-const TIMER_MAX_MS = 2 ** 31 - 1;
 
 /**
  * A GET as probes and hooks make it, and the answer. Redirects to the same host are followed; one that leads elsewhere is the answer.

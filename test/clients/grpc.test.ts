@@ -94,6 +94,18 @@ describe("the gRPC client", () => {
     expect(seen[0]).toMatchObject({ ":method": "POST", ":path": "/a.B/C", ":scheme": "http", "content-type": "application/grpc", te: "trailers", "grpc-timeout": "20000m", hasleader: "true" });
   });
 
+  test("waits for an answer also when there is more time for it than a timer can wait", async () => {
+    const { server, channel } = await start();
+    const times: unknown[] = [];
+    server.answer = (stream, headers) => {
+      times.push(headers["grpc-timeout"]);
+      setTimeout(() => echo(stream, headers), 50);
+    };
+    // A container whose pod has a grace period of centuries.
+    expect(String(await channel.unaryBytes("/a.B/C", frameMessage(Buffer.from("end")), { timeoutMs: 1e13 }))).toBe("end");
+    expect(times).toEqual(["2147484S"]);
+  });
+
   test("gives messages larger than a window, and encodes those that have a description", async () => {
     const { server, channel } = await start();
     const value = Buffer.alloc(300_000, "v");
