@@ -65,7 +65,9 @@ export function validateResize(pod: Pod, old: Pod, qosOf: (spec: Pod["spec"]) =>
   const misplaced = orderErrors(pod, old);
   if (misplaced.length > 0) return misplaced;
   const isReclassed = qosOf(pod.spec) !== (old.status?.qosClass ?? qosOf(old.spec));
-  const classErrors = isReclassed ? [invalidField("spec", qosOf(pod.spec), "Pod QOS Class may not change as a result of resizing")] : [];
+  const classErrors = isReclassed
+    ? [invalidField("spec", old.status?.qosClass ?? qosOf(old.spec), "Pod QOS Class may not change as a result of resizing")]
+    : [];
   if (old.spec.resources !== undefined && pod.spec.resources === undefined)
     return [...classErrors, forbiddenField(WHOLE_POD, "pod-level resources cannot be removed")];
   const errors = (["initContainers", "containers"] as const).flatMap((list) =>

@@ -51,15 +51,19 @@ export function encodeObject(encoded: EncodedObject, context: EncodeContext): Bu
   if (representation.encoding === "protobuf")
     return representation.form === "partial" ? protobufOf(partialObjectMetadata(encoded.object, metaVersion), schemas) : objectProtobuf(encoded, schemas);
   if (representation.form === "partial") return toText(partialObjectMetadata(encoded.object, metaVersion), representation);
-  return representation.encoding === "json" ? encoded.json() : toText(encoded.object, representation);
+  return representation.encoding === "json" ? Buffer.concat([encoded.json(), LINE_END]) : toText(encoded.object, representation);
 }
+
+/** As upstream, every JSON text ends its line, so that a terminal's next prompt does not stand in it. */
+const LINE_END = Buffer.from("\n");
 
 /** A promise where it takes so long that others are let in meanwhile. */
 export function encodeList(list: ObjectList, context: EncodeContext): Buffer | PiecewiseBytes | Promise<Buffer> {
   const { definition, representation, schemas, includeObject, now } = context;
   const { metaVersion = META_VERSION } = representation;
   const metadata: ListMetadata = {
-    resourceVersion: list.resourceVersion,
+    // What is made up when it is asked for has no versions.
+    ...(list.resourceVersion === "" ? {} : { resourceVersion: list.resourceVersion }),
     ...(list.continue === undefined ? {} : { continue: list.continue }),
     ...(list.remainingItemCount === undefined ? {} : { remainingItemCount: list.remainingItemCount }),
   };

@@ -59,6 +59,10 @@ it("a resize that takes bounds away is told of them, not of the pod's class alon
       .join("; ");
   const unbounded = refusal(spec(undefined, { requests: amounts }), spec(undefined, { requests: amounts, limits: amounts }));
   expect(unbounded).toContain("Pod QOS Class may not change as a result of resizing");
+  // It is told by the class that it has.
+  expect(validateResize(withResources(pod(spec(undefined, { requests: amounts })), pod(spec(undefined, {}))), pod(spec(undefined, {})), qosClass)[0]?.message).toMatch(
+    /^Invalid value: "BestEffort": Pod QOS/,
+  );
   expect(unbounded).toContain("resource limits cannot be removed");
   const requests = { cpu: "500m" };
   expect(refusal(spec({ requests, limits: { cpu: "1" } }, undefined), spec({ requests, limits: amounts }, undefined))).toContain("pod-level resource limits cannot be removed");
