@@ -1,141 +1,69 @@
 import type { LabelSelector } from "../../apimachinery/selectors.ts";
 import type { CrossVersionObjectReference, MetricIdentifier, MetricSpec, MetricStatus, MetricTarget, MetricValueStatus } from "../types.ts";
 
-/** A figure in the words of autoscaling/v1, which only its annotations use. */
-export interface V1Metric {
+/** Whether a figure is as it should be, or as it was last read: both versions name their fields by that. */
+type Word = "target" | "current";
+
+/** A figure's amounts, each where it is said. */
+interface Amounts {
+  readonly value?: string | undefined;
+  readonly averageValue?: string | undefined;
+  readonly averageUtilization?: number | undefined;
+}
+
+/** In the words of autoscaling/v2. */
+interface V2Of<W extends Word, A> {
   readonly type: string;
-  readonly resource?: V1ResourceMetric;
-  readonly containerResource?: V1ResourceMetric & { readonly container: string };
-  readonly pods?: { readonly metricName: string; readonly selector?: LabelSelector; readonly targetAverageValue: string };
+  readonly resource?: { readonly name: string } & Readonly<Record<W, A>>;
+  readonly containerResource?: { readonly name: string; readonly container: string } & Readonly<Record<W, A>>;
+  readonly pods?: { readonly metric: MetricIdentifier } & Readonly<Record<W, A>>;
+  readonly object?: { readonly describedObject: CrossVersionObjectReference; readonly metric: MetricIdentifier } & Readonly<Record<W, A>>;
+  readonly external?: { readonly metric: MetricIdentifier } & Readonly<Record<W, A>>;
+}
+
+/** In those of autoscaling/v1, which only its annotations use. */
+interface V1Of<W extends Word> {
+  readonly type: string;
+  readonly resource?: { readonly name: string } & V1Amounts<W>;
+  readonly containerResource?: { readonly name: string; readonly container: string } & V1Amounts<W>;
+  readonly pods?: { readonly metricName: string; readonly selector?: LabelSelector } & V1Amounts<W>;
   readonly object?: {
     readonly target: CrossVersionObjectReference;
     readonly metricName: string;
     readonly selector?: LabelSelector;
-    readonly targetValue: string;
     readonly averageValue?: string;
-  };
-  readonly external?: {
-    readonly metricName: string;
-    readonly metricSelector?: LabelSelector;
-    readonly targetValue?: string;
-    readonly targetAverageValue?: string;
-  };
+  } & V1Amounts<W>;
+  readonly external?: { readonly metricName: string; readonly metricSelector?: LabelSelector } & V1Amounts<W>;
 }
 
-interface V1ResourceMetric {
-  readonly name: string;
-  readonly targetAverageUtilization?: number;
-  readonly targetAverageValue?: string;
-}
+type V1Amounts<W extends Word> = { readonly [Name in `${W}Value` | `${W}AverageValue`]?: string } & { readonly [Name in `${W}AverageUtilization`]?: number };
 
-export interface V1MetricStatus {
-  readonly type: string;
-  readonly resource?: V1ResourceStatus;
-  readonly containerResource?: V1ResourceStatus & { readonly container: string };
-  readonly pods?: { readonly metricName: string; readonly selector?: LabelSelector; readonly currentAverageValue: string };
-  readonly object?: {
-    readonly target: CrossVersionObjectReference;
-    readonly metricName: string;
-    readonly selector?: LabelSelector;
-    readonly currentValue: string;
-    readonly averageValue?: string;
-  };
-  readonly external?: {
-    readonly metricName: string;
-    readonly metricSelector?: LabelSelector;
-    readonly currentValue: string;
-    readonly currentAverageValue?: string;
-  };
-}
+export type V1Metric = V1Of<"target">;
+export type V1MetricStatus = V1Of<"current">;
 
-interface V1ResourceStatus {
-  readonly name: string;
-  readonly currentAverageUtilization?: number;
-  readonly currentAverageValue: string;
-}
-
-export function toV1Metric({ type, resource, containerResource, pods, object, external }: MetricSpec): V1Metric {
-  const used = ({ averageUtilization, averageValue }: MetricTarget) => ({
-    ...said("targetAverageUtilization", averageUtilization),
-    ...said("targetAverageValue", averageValue),
-  });
-  return {
-    type,
-    ...(resource === undefined ? {} : { resource: { name: resource.name, ...used(resource.target) } }),
-    ...(containerResource === undefined
-      ? {}
-      : { containerResource: { name: containerResource.name, container: containerResource.container, ...used(containerResource.target) } }),
-    ...(pods === undefined
-      ? {}
-      : { pods: { metricName: pods.metric.name, ...said("selector", pods.metric.selector), targetAverageValue: pods.target.averageValue ?? "0" } }),
-    ...(object === undefined
-      ? {}
-      : {
-          object: {
-            target: object.describedObject,
-            metricName: object.metric.name,
-            ...said("selector", object.metric.selector),
-            targetValue: object.target.value ?? "0",
-            ...said("averageValue", object.target.averageValue),
-          },
-        }),
-    ...(external === undefined
-      ? {}
-      : {
-          external: {
-            metricName: external.metric.name,
-            ...said("metricSelector", external.metric.selector),
-            ...said("targetValue", external.target.value),
-            ...said("targetAverageValue", external.target.averageValue),
-          },
-        }),
-  };
-}
+export const toV1Metric = (metric: MetricSpec): V1Metric => toV1(metric, "target");
+export const toV1MetricStatus = (metric: MetricStatus): V1MetricStatus => toV1(metric, "current");
 
 /** Undefined for what is none: annotations may hold anything. */
-export function fromV1Metric({ type, resource, containerResource, pods, object, external }: V1Metric): MetricSpec | undefined {
-  const use = ({ targetAverageUtilization, targetAverageValue }: V1ResourceMetric): MetricTarget =>
-    targetAverageUtilization === undefined
-      ? { type: "AverageValue", ...said("averageValue", targetAverageValue) }
-      : { type: "Utilization", averageUtilization: targetAverageUtilization };
-  const value = (whole: string | undefined, average: string | undefined): MetricTarget =>
-    average === undefined ? { type: "Value", ...said("value", whole) } : { type: "AverageValue", averageValue: average };
-  if (resource !== undefined) return { type, resource: { name: resource.name, target: use(resource) } };
-  if (containerResource !== undefined)
-    return { type, containerResource: { name: containerResource.name, container: containerResource.container, target: use(containerResource) } };
-  if (pods !== undefined)
-    return { type, pods: { metric: identifier(pods.metricName, pods.selector), target: { type: "AverageValue", averageValue: pods.targetAverageValue } } };
-  if (object !== undefined)
-    return {
-      type,
-      object: {
-        describedObject: object.target,
-        metric: identifier(object.metricName, object.selector),
-        target: value(object.targetValue, object.averageValue),
-      },
-    };
-  return external === undefined
-    ? undefined
-    : {
-        type,
-        external: { metric: identifier(external.metricName, external.metricSelector), target: value(external.targetValue, external.targetAverageValue) },
-      };
-}
+export const fromV1Metric = (metric: V1Metric): MetricSpec | undefined => fromV1(metric, "target", targetOf);
+export const fromV1MetricStatus = (metric: V1MetricStatus): MetricStatus | undefined => fromV1(metric, "current", currentOf);
 
-export function toV1MetricStatus({ type, resource, containerResource, pods, object, external }: MetricStatus): V1MetricStatus {
-  const used = ({ averageUtilization, averageValue }: MetricValueStatus) => ({
-    ...said("currentAverageUtilization", averageUtilization),
-    currentAverageValue: averageValue ?? "0",
+function toV1<W extends Word, A extends Amounts>({ type, resource, containerResource, pods, object, external }: V2Of<W, A>, word: W): V1Of<W> {
+  // What was read is a zero where nothing is said.
+  const read = (amount: string | undefined) => (word === "current" ? (amount ?? "0") : amount);
+  const used = ({ averageUtilization, averageValue }: Amounts) => ({
+    ...said(`${word}AverageUtilization`, averageUtilization),
+    ...said(`${word}AverageValue`, read(averageValue)),
   });
   return {
     type,
-    ...(resource === undefined ? {} : { resource: { name: resource.name, ...used(resource.current) } }),
+    ...(resource === undefined ? {} : { resource: { name: resource.name, ...used(resource[word]) } }),
     ...(containerResource === undefined
       ? {}
-      : { containerResource: { name: containerResource.name, container: containerResource.container, ...used(containerResource.current) } }),
+      : { containerResource: { name: containerResource.name, container: containerResource.container, ...used(containerResource[word]) } }),
     ...(pods === undefined
       ? {}
-      : { pods: { metricName: pods.metric.name, ...said("selector", pods.metric.selector), currentAverageValue: pods.current.averageValue ?? "0" } }),
+      : { pods: { metricName: pods.metric.name, ...said("selector", pods.metric.selector), [`${word}AverageValue`]: pods[word].averageValue ?? "0" } }),
     ...(object === undefined
       ? {}
       : {
@@ -143,8 +71,8 @@ export function toV1MetricStatus({ type, resource, containerResource, pods, obje
             target: object.describedObject,
             metricName: object.metric.name,
             ...said("selector", object.metric.selector),
-            currentValue: object.current.value ?? "0",
-            ...said("averageValue", object.current.averageValue),
+            [`${word}Value`]: object[word].value ?? "0",
+            ...said("averageValue", object[word].averageValue),
           },
         }),
     ...(external === undefined
@@ -153,40 +81,58 @@ export function toV1MetricStatus({ type, resource, containerResource, pods, obje
           external: {
             metricName: external.metric.name,
             ...said("metricSelector", external.metric.selector),
-            currentValue: external.current.value ?? "0",
-            ...said("currentAverageValue", external.current.averageValue),
+            ...said(`${word}Value`, read(external[word].value)),
+            ...said(`${word}AverageValue`, external[word].averageValue),
           },
         }),
+  } as V1Of<W>; // its fields are named after the word
+}
+
+function fromV1<W extends Word, A>(
+  { type, resource, containerResource, pods, object, external }: V1Of<W>,
+  word: W,
+  amountOf: (amounts: Amounts, isAverage: boolean) => A,
+): V2Of<W, A> | undefined {
+  const given = (from: V1Amounts<W>) => amountsOf(from as V1Amounts<Word>, word); // of this word
+  const at = (amounts: Amounts, isAverage = false) => ({ [word]: amountOf(amounts, isAverage) });
+  const use = (from: V1Amounts<W>) => at({ ...given(from), value: undefined }, true);
+  const source =
+    resource !== undefined
+      ? { resource: { name: resource.name, ...use(resource) } }
+      : containerResource !== undefined
+        ? { containerResource: { name: containerResource.name, container: containerResource.container, ...use(containerResource) } }
+        : pods !== undefined
+          ? { pods: { metric: identifier(pods.metricName, pods.selector), ...at({ averageValue: given(pods).averageValue }, true) } }
+          : object !== undefined
+            ? {
+                object: {
+                  describedObject: object.target,
+                  metric: identifier(object.metricName, object.selector),
+                  ...at({ value: given(object).value, averageValue: object.averageValue }),
+                },
+              }
+            : external !== undefined
+              ? { external: { metric: identifier(external.metricName, external.metricSelector), ...at({ ...given(external), averageUtilization: undefined }) } }
+              : undefined;
+  return source && ({ type, ...source } as V2Of<W, A>); // as above
+}
+
+function amountsOf(from: V1Amounts<Word>, word: Word): Amounts {
+  return {
+    ...said("value", from[`${word}Value`]),
+    ...said("averageValue", from[`${word}AverageValue`]),
+    ...said("averageUtilization", from[`${word}AverageUtilization`]),
   };
 }
 
-export function fromV1MetricStatus({ type, resource, containerResource, pods, object, external }: V1MetricStatus): MetricStatus | undefined {
-  const use = ({ currentAverageUtilization, currentAverageValue }: V1ResourceStatus): MetricValueStatus => ({
-    ...said("averageUtilization", currentAverageUtilization),
-    ...said("averageValue", currentAverageValue),
-  });
-  if (resource !== undefined) return { type, resource: { name: resource.name, current: use(resource) } };
-  if (containerResource !== undefined)
-    return { type, containerResource: { name: containerResource.name, container: containerResource.container, current: use(containerResource) } };
-  if (pods !== undefined) return { type, pods: { metric: identifier(pods.metricName, pods.selector), current: { averageValue: pods.currentAverageValue } } };
-  if (object !== undefined)
-    return {
-      type,
-      object: {
-        describedObject: object.target,
-        metric: identifier(object.metricName, object.selector),
-        current: { value: object.currentValue, ...said("averageValue", object.averageValue) },
-      },
-    };
-  return external === undefined
-    ? undefined
-    : {
-        type,
-        external: {
-          metric: identifier(external.metricName, external.metricSelector),
-          current: { value: external.currentValue, ...said("averageValue", external.currentAverageValue) },
-        },
-      };
+/** A figure should be one thing only. */
+function targetOf({ value, averageValue, averageUtilization }: Amounts, isAverage: boolean): MetricTarget {
+  if (averageUtilization !== undefined) return { type: "Utilization", averageUtilization };
+  return isAverage || averageValue !== undefined ? { type: "AverageValue", ...said("averageValue", averageValue) } : { type: "Value", ...said("value", value) };
+}
+
+function currentOf({ value, averageValue, averageUtilization }: Amounts): MetricValueStatus {
+  return { ...said("value", value), ...said("averageValue", averageValue), ...said("averageUtilization", averageUtilization) };
 }
 
 function identifier(name: string, selector: LabelSelector | undefined): MetricIdentifier {
