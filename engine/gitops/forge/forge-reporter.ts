@@ -127,7 +127,10 @@ export class ForgeReporter {
 
   /** It was said, or is not to be tried again yet. */
   #isDone(key: string, text: string): boolean {
-    if (this.#said.get(key) === text) return true;
+    const said = this.#said.get(key);
+    if (said === text) return true;
+    // What came of it stays.
+    if (text.startsWith("superseded ") && said !== undefined && !said.startsWith("pending ")) return true;
     const refused = this.#refused.get(key);
     return refused !== undefined && refused.text === text && refused.retryAtMs > this.#options.clock.monotonic();
   }

@@ -14,6 +14,9 @@ export interface ForgeReports {
   readonly statuses: readonly CommitStatus[];
 }
 
+/** Nobody looks at older ones any more, and after a start each is told again. */
+const SUPERSEDED_MAX = 10;
+
 /** By which our comment is found again, one for each cluster. It does not show. */
 export function commentMark(cluster: string): string {
   return `<!-- mainstay: plan for ${cluster} -->`;
@@ -67,17 +70,23 @@ function previewStatus({ state, commit, reason, namespace }: PreviewFacts, clust
   return state === "Progressing" || state === "Unknown" ? of("pending", "is coming up") : of("failure", `${state}: ${reason}`);
 }
 
-/** Of the newest commit of the desired branch: pending until something final was observed, never green before. */
+/** Of the newest commit of the desired branch: pending until something final was observed, never green before; then of those it took over from. */
 function deployStatus(facts: StatusFacts): readonly CommitStatus[] {
   const context = `mainstay/${facts.cluster}`;
   const rejected =
     facts.sync.state === "rejected" && facts.sync.newest !== undefined
       ? [{ commit: facts.sync.newest, context, state: "failure" as const, description: oneLine(`rejected: ${facts.sync.problems?.[0] ?? ""}`) }]
       : [];
-  const deploy = facts.deploys.find((candidate) => candidate.commit === facts.commit?.id && candidate.result !== "rejected");
-  if (deploy === undefined || facts.commit === undefined) return rejected;
+  const current = facts.commit?.id;
+  const left = facts.deploys
+    .filter(({ commit, superseded, result }) => superseded === true && result !== "rejected" && commit !== current)
+    .slice(0, SUPERSEDED_MAX)
+    .map(({ commit }) => ({ commit, context, state: "superseded" as const, description: "a newer commit took over before it was healthy" }));
+  const settled = [...left, ...rejected];
+  const deploy = facts.deploys.find((candidate) => candidate.commit === current && candidate.result !== "rejected");
+  if (deploy === undefined) return settled;
   const unwell = facts.applications.find((app) => app.health === "Degraded" && app.commit === deploy.commit);
-  const of = (state: CommitStatus["state"], description: string) => [...rejected, { commit: deploy.commit, context, state, description: oneLine(description) }];
+  const of = (state: CommitStatus["state"], description: string) => [...settled, { commit: deploy.commit, context, state, description: oneLine(description) }];
   if (deploy.healthyMs !== undefined) return of("success", `healthy after ${(deploy.healthyMs / 1000).toFixed(1)} s`);
   if (unwell !== undefined) return of("failure", `${unwell.name}: ${unwell.reason}`);
   return of("pending", deploy.appliedMs === undefined ? "being applied" : "applied, not healthy yet");

@@ -27,7 +27,8 @@ export interface ForgeComment {
   readonly body: string;
 }
 
-export type CommitState = "pending" | "success" | "failure";
+/** Superseded: another commit took over before it was known how this one fares. */
+export type CommitState = "pending" | "success" | "failure" | "superseded";
 
 export interface CommitStatus {
   readonly commit: string;

@@ -22,6 +22,6 @@ export function githubForge(project: string, http: ForgeHttp): Forge {
     addComment: async (request, body, signal) => void (await http.send("POST", `${repository}/issues/${request}/comments`, { body }, signal)),
     editComment: async (_request, id, body, signal) => void (await http.send("PATCH", `${repository}/issues/comments/${id}`, { body }, signal)),
     setStatus: async ({ commit, context, state, description }, signal) =>
-      void (await http.send("POST", `${repository}/statuses/${commit}`, { state, context, description }, signal)),
+      void (await http.send("POST", `${repository}/statuses/${commit}`, { state: state === "superseded" ? "error" : state, context, description }, signal)),
   };
 }

@@ -4,7 +4,7 @@ import { allPages, numberOf, textOf, type ForgeHttp } from "./forge-http.ts";
 /** GitLab's API v4. A project is one encoded segment; a request has an id within it; a status that is set again unchanged is an error of the state machine. */
 export function gitlabForge(project: string, http: ForgeHttp): Forge {
   const base = `/projects/${encodeURIComponent(project)}`;
-  const states = { pending: "pending", success: "success", failure: "failed" } as const;
+  const states = { pending: "pending", success: "success", failure: "failed", superseded: "canceled" } as const;
   return {
     commentMax: 1_000_000,
     async openRequests(signal) {

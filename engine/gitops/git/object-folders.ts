@@ -1,5 +1,6 @@
 import { promises as fs } from "node:fs";
 import path from "node:path";
+import { withAlternates } from "./alternates.ts";
 import { FileWindows } from "./file-windows.ts";
 import { readLooseObject } from "./loose-object.ts";
 import { PackFile } from "./pack-file.ts";
@@ -10,12 +11,13 @@ const ELSEWHERE_MAX = 50;
 
 /** All objects of some object folders. What another process has added, or packed anew, is found as well. */
 export class ObjectFolders {
-  readonly #folders: readonly string[];
+  readonly #own: readonly string[];
+  #all: Promise<readonly string[]> | undefined;
   readonly #packs = new Map<string, PackFile>();
   #windows = new FileWindows();
 
   constructor(folders: readonly string[]) {
-    this.#folders = folders;
+    this.#own = folders;
   }
 
   /** Rejects for an object that is missing or broken, and with an OversizedObject for one that is longer than what is read here. */
@@ -35,10 +37,16 @@ export class ObjectFolders {
   forgetPacks(): void {
     this.#packs.clear();
     this.#windows = new FileWindows();
+    this.#all = undefined;
+  }
+
+  /** With those that they borrow from. */
+  #folders(): Promise<readonly string[]> {
+    return (this.#all ??= withAlternates(this.#own));
   }
 
   async #readLoose(id: string): Promise<StoredObject | undefined> {
-    for (const folder of this.#folders) {
+    for (const folder of await this.#folders()) {
       const found = await readLooseObject(folder, id);
       if (found !== undefined) return found;
     }
@@ -65,7 +73,7 @@ export class ObjectFolders {
    */
   async #look(): Promise<readonly string[]> {
     const broken: string[] = [];
-    for (const folder of this.#folders) {
+    for (const folder of await this.#folders()) {
       const names = await fs.readdir(path.join(folder, "pack")).catch(() => [] as string[]); // without packs there is no such folder
       for (const name of names) {
         const file = path.join(folder, "pack", name);

@@ -71,6 +71,22 @@ describe.each<ForgeType>(["github", "gitlab", "gitea"])("%s", (type) => {
     await eventually("the refusal as a status", () => statusesOf(worse, "mainstay/local/plan").at(-1) === failure);
   });
 
+  test("learns that a commit was superseded before it was healthy, unless it has failed", async () => {
+    const superseded = { github: "error", gitlab: "canceled", gitea: "warning" }[type];
+    forge = await startFakeForge(type);
+    await repository.commit({ "mainstay.yaml": config(type), "app/a.yaml": configMapYaml("a") });
+    await start();
+    cluster?.setRollouts(false);
+    const first = await repository.commit({ "app/d.yaml": deploymentYaml("web", 1) });
+    await eventually("the first commit to be pending", () => statusesOf(first, "mainstay/local").at(-1) === "pending");
+    const second = await repository.commit({ "mainstay.yaml": config(type).replace("{path: app}", "{path: app, deadline: 1s}"), "app/d.yaml": deploymentYaml("web", 2) });
+    await eventually("the end of it", () => statusesOf(first, "mainstay/local").at(-1) === superseded);
+    await eventually("the second commit to fail", () => statusesOf(second, "mainstay/local").at(-1) === failure);
+    const third = await repository.commit({ "app/d.yaml": undefined });
+    await eventually("the third commit", () => statusesOf(third, "mainstay/local").at(-1) === "success");
+    expect(statusesOf(second, "mainstay/local").at(-1)).toBe(failure);
+  });
+
   test("is told of everything else when it does not take one thing: a request that is locked, a commit that it has not got", async () => {
     forge = await startFakeForge(type);
     const base = await repository.commit({ "mainstay.yaml": config(type), "app/d.yaml": deploymentYaml("web", 1) });

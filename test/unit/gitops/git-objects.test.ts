@@ -191,3 +191,18 @@ test("files that are not too long each may be too long together", async () => {
   expect(await read(20)).toBe(20 * MEBIBYTE);
   await expect(read(21)).rejects.toThrow("the commit has more than 20 MiB of new manifests");
 });
+
+test("what a repository borrows from others is found there, in files and in packs, and a circle of them ends", async () => {
+  const commit = await repository.commit({ "a.yaml": configMapYaml("a") });
+  await git("repack", "-adq");
+  const later = await repository.commit({ "b.yaml": configMapYaml("b") });
+  const folder = path.dirname(repository.gitDir);
+  const [shared, further] = [path.join(folder, "shared.git"), path.join(folder, "further.git")];
+  await gitText({ args: ["clone", "-q", "--bare", "--shared", repository.gitDir, shared] });
+  await gitText({ args: ["clone", "-q", "--bare", "--shared", shared, further] });
+  writeFileSync(path.join(repository.gitDir, "objects/info/alternates"), "# back\n../../further.git/objects\n");
+  const objects = openGitObjects(further);
+  for (const id of [commit, later]) expect((await objects.commit(id)).id).toBe(id);
+  expect((await objects.tree((await objects.commit(later)).tree)).map(({ name }) => name)).toEqual(["a.yaml", "b.yaml"]);
+  await expect(objects.blob("0".repeat(40))).rejects.toThrow("is missing");
+});
