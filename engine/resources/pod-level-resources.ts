@@ -3,9 +3,10 @@ import { forbiddenField, invalidField, unsupportedValue, type FieldError } from 
 import { containerRequests } from "./pod-requests.ts";
 import type { PodSpec } from "./types.ts";
 import { anyResourceNameErrors, validateRequirements } from "./validation/resource-requirements.ts";
+import { HUGE_PAGES, isHugePages } from "./huge-pages.ts";
 
 /** What can be asked for by a pod as a whole. */
-const isPodLevel = (name: string) => name === "cpu" || name === "memory" || name.startsWith("hugepages-");
+const isPodLevel = (name: string) => name === "cpu" || name === "memory" || isHugePages(name);
 
 /**
  * A pod that bounds itself as a whole asks, where it does not say for how much, for what its containers ask for together, else for its
@@ -51,7 +52,7 @@ export function validatePodLevel(spec: PodSpec, path: string, claims: ReadonlySe
   ];
 }
 
-const WHOLE_RESOURCES = ["cpu", "hugepages-", "memory"];
+const WHOLE_RESOURCES = ["cpu", HUGE_PAGES, "memory"];
 
 /** Upstream tells of a name that is none for a whole pod as of a value out of a list. */
 function validateWholeRequirements({ resources }: PodSpec, path: string, claims: ReadonlySet<string>): FieldError[] {

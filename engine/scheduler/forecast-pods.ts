@@ -7,6 +7,7 @@ import { FilterCache, schedulePod } from "./schedule-pod.ts";
 import { SCHEDULER_NAME } from "./scheduler-name.ts";
 import { DEFAULT_SETTINGS, type SchedulerSettings } from "./scheduler-settings.ts";
 import { ClusterSnapshot } from "./snapshot.ts";
+import { isHugePages } from "../resources/huge-pages.ts";
 
 /** Pods that a change would bring, all alike. */
 export interface PlannedPods {
@@ -108,7 +109,7 @@ function shortages(pod: PodInfo, node: NodeInfo): readonly string[] {
 
 function formatAmount(resource: string, amount: number): string {
   if (resource === "cpu") return `${Math.ceil(amount)}m`;
-  if (resource === "memory" || resource.startsWith("hugepages-") || resource === "ephemeral-storage") return `${Math.ceil(amount / (1 << 20))}Mi`;
+  if (resource === "memory" || isHugePages(resource) || resource === "ephemeral-storage") return `${Math.ceil(amount / (1 << 20))}Mi`;
   return String(amount);
 }
 

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { formatQuantity } from "../../engine/apimachinery/quantity.ts";
+import { HUGE_PAGES } from "../../engine/resources/huge-pages.ts";
 
 const FOLDER = "/sys/kernel/mm/hugepages";
 
@@ -12,7 +13,7 @@ export function readHugePages(folder = FOLDER): Readonly<Record<string, string>>
   return Object.fromEntries(
     readHugePageSizes(folder).map((bytes) => {
       const pages = Number(readFileSync(path.join(folder, `hugepages-${bytes / 1024}kB`, "nr_hugepages"), "utf8"));
-      return [`hugepages-${formatQuantity(bytes, "BinarySI")}`, formatQuantity(bytes * pages, "BinarySI")];
+      return [`${HUGE_PAGES}${formatQuantity(bytes, "BinarySI")}`, formatQuantity(bytes * pages, "BinarySI")];
     }),
   );
 }

@@ -1,11 +1,11 @@
 import { wholeValue } from "../../engine/apimachinery/quantity.ts";
 import { podRequests } from "../../engine/resources/pod-requests.ts";
 import type { Container, Pod } from "../../engine/resources/types.ts";
+import { HUGE_PAGES, isHugePages } from "../../engine/resources/huge-pages.ts";
 
 /** Bytes of huge pages that may be used, by the size of a page as cgroups write it, such as `2MB`. */
 export type HugePageLimits = Readonly<Record<string, number>>;
 
-const RESOURCE = "hugepages-";
 const UNITS = ["B", "KB", "MB", "GB", "TB"];
 
 /** What a container may use of the pages of these sizes in bytes: what it asked for, else what its pod did, else none. Pure. */
@@ -20,7 +20,7 @@ export function podHugePages({ spec }: Pod, sizes: readonly number[]): HugePageL
 }
 
 function limitsOf(named: readonly (readonly [name: string, bytes: number])[], sizes: readonly number[]): HugePageLimits {
-  const asked = new Map(named.filter(([name]) => name.startsWith(RESOURCE)).map(([name, bytes]) => [wholeValue(name.slice(RESOURCE.length)), bytes]));
+  const asked = new Map(named.filter(([name]) => isHugePages(name)).map(([name, bytes]) => [wholeValue(name.slice(HUGE_PAGES.length)), bytes]));
   return Object.fromEntries(sizes.map((size) => [pageSizeName(size), asked.get(size) ?? 0]));
 }
 

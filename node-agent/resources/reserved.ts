@@ -1,6 +1,7 @@
 import { commaList } from "../../engine/lib/comma-list.ts";
 import { formatQuantity, milliValue, parseQuantity } from "../../engine/apimachinery/quantity.ts";
 import { thresholdAmount, type Threshold } from "./thresholds.ts";
+import { isHugePages } from "../../engine/resources/huge-pages.ts";
 
 /** What of the machine is not for pods: for its own processes, and for what eviction keeps free. In the units of quantities. */
 export interface Reserved {
@@ -35,7 +36,7 @@ export function computeAllocatable(capacity: Readonly<Record<string, string>>, {
   const disk = parseQuantity(capacity["ephemeral-storage"] ?? "0");
   const kept = (signal: Threshold["signal"], of: number) =>
     Math.max(0, ...hard.filter((threshold) => threshold.signal === signal).map((threshold) => thresholdAmount(threshold, of)));
-  const hugePages = Object.entries(capacity).reduce((sum, [name, amount]) => (name.startsWith("hugepages-") ? sum + parseQuantity(amount) : sum), 0);
+  const hugePages = Object.entries(capacity).reduce((sum, [name, amount]) => (isHugePages(name) ? sum + parseQuantity(amount) : sum), 0);
   const freeMemory = memory - parseQuantity(processes["memory"] ?? "0") - kept("memory.available", memory) - hugePages;
   const freeDisk = disk - parseQuantity(processes["ephemeral-storage"] ?? "0") - kept("nodefs.available", disk);
   const freeCpu = milliValue(capacity["cpu"] ?? "0") - milliValue(processes["cpu"] ?? "0");

@@ -7,6 +7,7 @@ import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import type { LimitRange, LimitRangeItem } from "../types.ts";
 import { anyResourceNameErrors, resourceNameErrors } from "../validation/resource-requirements.ts";
+import { isHugePages } from "../huge-pages.ts";
 
 export const limitRangeResource = defineResource<LimitRange>({
   group: "",
@@ -80,7 +81,7 @@ function nameErrors(item: LimitRangeItem, at: string): FieldError[] {
 
 /** Kubernetes' own resources may be promised more than once, but for huge pages. */
 function isOvercommitAllowed(name: string): boolean {
-  return (!name.includes("/") || name.includes("kubernetes.io/")) && !name.startsWith("hugepages-");
+  return (!name.includes("/") || name.includes("kubernetes.io/")) && !isHugePages(name);
 }
 
 /** Smallest, default and largest amounts must be in order. */

@@ -1,3 +1,4 @@
+import { isHugePages } from "../huge-pages.ts";
 /** What a ResourceQuota may count, and which objects each of its scopes can choose. */
 
 const COMPUTE = ["cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory"];
@@ -26,7 +27,7 @@ export const QUOTA_SCOPES = [
 ];
 
 /** Names without a domain that a quota knows. */
-export const isStandardQuotaResource = (name: string) => STANDARD.has(name) || name.startsWith("hugepages-") || name.startsWith("requests.hugepages-");
+export const isStandardQuotaResource = (name: string) => STANDARD.has(name) || isHugePages(name) || name.startsWith("requests.hugepages-");
 
 /** What is counted in whole things. */
 export const isCountedResource = (name: string) => COUNTS.includes(name);

@@ -7,6 +7,7 @@ import { podLimits, podRequests, type ResourceAmounts } from "../pod-requests.ts
 import type { PersistentVolumeClaim, Pod, ResourceClaim, Service } from "../types.ts";
 import { deviceUsage, isDeviceCount, isExtendedResourceBound } from "./device-usage.ts";
 import { needsDeviceFacts, type QuotaFacts } from "./quota-facts.ts";
+import { isHugePages } from "../huge-pages.ts";
 
 /** Amounts by the names that quotas use, in thousandths: whole numbers, so that sums are exact. */
 export type QuotaAmounts = Readonly<Record<string, number>>;
@@ -58,7 +59,7 @@ function computeUsage(requests: ResourceAmounts, limits: ResourceAmounts): Quota
   const milli = (name: string, amount: number) => (name === "cpu" ? Math.round(amount) : Math.round(amount * 1000));
   for (const [name, amount] of Object.entries(requests)) {
     usage[`requests.${name}`] = milli(name, amount);
-    if (NATIVE.has(name) || name.startsWith("hugepages-")) usage[name] = milli(name, amount);
+    if (NATIVE.has(name) || isHugePages(name)) usage[name] = milli(name, amount);
   }
   for (const [name, amount] of Object.entries(limits)) if (NATIVE.has(name)) usage[`limits.${name}`] = milli(name, amount);
   return usage;

@@ -14,6 +14,7 @@ import type {
   Volume,
 } from "../types.ts";
 import { localPathErrors } from "./mounts.ts";
+import { isHugePages } from "../huge-pages.ts";
 
 /** Fields of a pod that its containers may see as variables. */
 const ENV_FIELDS = [
@@ -106,13 +107,7 @@ function divisorErrors({ resource, divisor = "0" }: ResourceFieldSelector, at: s
   if (parseQuantity(divisor) === 0) return [];
   const [, name = ""] = /^(?:limits|requests)\.(.*)$/.exec(resource) ?? [];
   const what =
-    name === "cpu" || name === "memory"
-      ? name
-      : name === "ephemeral-storage"
-        ? "local ephemeral storage"
-        : name.startsWith("hugepages-")
-          ? "hugepages"
-          : undefined;
+    name === "cpu" || name === "memory" ? name : name === "ephemeral-storage" ? "local ephemeral storage" : isHugePages(name) ? "hugepages" : undefined;
   const allowed = name === "cpu" ? PROCESSOR_DIVISORS : BYTE_DIVISORS;
   if (what === undefined || allowed.includes(canonicalQuantity(divisor))) return [];
   return [

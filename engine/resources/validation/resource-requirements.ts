@@ -3,6 +3,7 @@ import { dnsLabelProblems, qualifiedNameProblems } from "../../apimachinery/name
 import { canonicalQuantity, compareQuantities, parseQuantity } from "../../apimachinery/quantity.ts";
 import { isCountedResource, isStandardQuotaResource } from "../quota/quota-resources.ts";
 import type { ResourceRequirements } from "../types.ts";
+import { isHugePages } from "../huge-pages.ts";
 
 /** Requests and limits of a container: known names, sensible amounts, no request above its limit. `claims` are the pod's resource claims. */
 export function validateResources(requirements: ResourceRequirements | undefined, path: string, claims: ReadonlySet<string>): FieldError[] {
@@ -112,8 +113,6 @@ export function resourceNameErrors(name: string): string[] {
   if (slashes === 0) return CONTAINER_RESOURCES.has(name) || isHugePages(name) ? errors : [...errors, "must be a standard resource for containers"];
   return isNative(name) || isExtendedResource(name) ? errors : [...errors, "doesn't follow extended resource name standard"];
 }
-
-const isHugePages = (name: string): boolean => name.startsWith("hugepages-");
 
 const isNative = (name: string) => !name.includes("/") || name.includes("kubernetes.io/");
 
