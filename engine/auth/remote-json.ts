@@ -10,6 +10,8 @@ export interface RemoteJson {
   readonly url: string;
   readonly method?: "GET" | "POST";
   readonly body?: unknown;
+  /** The body where it is JSON already. */
+  readonly text?: string;
   /** PEM; the system's authorities when absent. */
   readonly ca?: string;
   /** The name that its certificate is held against, when not the one in the address. */
@@ -51,11 +53,11 @@ export function fetchRemoteText(remote: RemoteJson): Promise<string> {
 }
 
 function fetchRemote<T>(
-  { url, method = "GET", body, ca, serverName, certificate, key, token, insecureSkipVerify, dial, timeoutMs, signal }: RemoteJson,
+  { url, method = "GET", body, text: given, ca, serverName, certificate, key, token, insecureSkipVerify, dial, timeoutMs, signal }: RemoteJson,
   accept: string,
   read: (text: string) => T,
 ): Promise<T> {
-  const text = body === undefined ? undefined : JSON.stringify(body);
+  const text = given ?? (body === undefined ? undefined : JSON.stringify(body));
   return new Promise((resolve, reject) => {
     const fail = (cause: unknown) => reject(new Error(`${method} ${url}`, { cause }));
     const timeout = AbortSignal.timeout(timeoutMs);

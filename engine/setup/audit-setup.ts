@@ -80,7 +80,7 @@ async function openLog(config: ApiConfig, file: string, parts: AuditParts): Prom
 
 function openWebhook(config: ApiConfig, file: string, parts: AuditParts): AuditBackend {
   const target = webhookTarget("--audit-webhook-config-file", file, parts.egress);
-  const send = async (body: unknown, signal?: AbortSignal) =>
-    void (await fetchRemoteJson({ ...target, method: "POST", body, timeoutMs: WEBHOOK_TIMEOUT_MS, signal, ignoresAnswer: true }));
+  const send = async (text: string, signal?: AbortSignal) =>
+    void (await fetchRemoteJson({ ...target, method: "POST", text, timeoutMs: WEBHOOK_TIMEOUT_MS, signal, ignoresAnswer: true }));
   return new AuditWebhook({ ...parts, send, initialBackoffMs: config.auditWebhookInitialBackoff });
 }

@@ -6,8 +6,8 @@ import type { AuditEvent } from "./audit-event.ts";
 import type { AuditBackend } from "./auditor.ts";
 
 export interface AuditWebhookOptions {
-  /** Sends one EventList; rejects when it was not taken. */
-  readonly send: (list: unknown, signal?: AbortSignal) => Promise<void>;
+  /** Sends one EventList, as JSON; rejects when it was not taken. */
+  readonly send: (list: string, signal?: AbortSignal) => Promise<void>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: MetricsRegistry;
@@ -15,6 +15,8 @@ export interface AuditWebhookOptions {
 }
 
 const TRIES_MAX = 5;
+/** What is sent at once, but for events that are longer alone: those of lists have all objects in them. Upstream's bound for batches that are truncated. */
+const PART_CHARS_MAX = 10 << 20;
 
 /** Sends events to another server, as EventLists; one that is away is tried again for a while. */
 export class AuditWebhook implements AuditBackend {
@@ -29,17 +31,26 @@ export class AuditWebhook implements AuditBackend {
   }
 
   async deliver(items: readonly AuditEvent[], signal?: AbortSignal): Promise<void> {
+    let failure: { readonly error: unknown } | undefined;
+    for (const texts of partsOf(items)) {
+      await this.#sendPart(texts, signal).catch((error: unknown) => (failure = { error }));
+    }
+    if (failure !== undefined) throw failure.error;
+  }
+
+  async #sendPart(texts: readonly string[], signal: AbortSignal | undefined): Promise<void> {
     const { send, clock, logger, initialBackoffMs } = this.#options;
+    const list = `{"kind":"EventList","apiVersion":"audit.k8s.io/v1","metadata":{},"items":[${texts.join(",")}]}`;
     for (let tries = 1; ; tries++) {
       try {
-        return await send({ kind: "EventList", apiVersion: "audit.k8s.io/v1", metadata: {}, items }, signal);
+        return await send(list, signal);
       } catch (error) {
         if (tries < TRIES_MAX && !this.#closing.signal.aborted) {
           await sleep(clock, backoffMs({ initialMs: initialBackoffMs, maxMs: initialBackoffMs * 8 }, tries), this.#closing.signal).catch(() => {}); // the next try is the last
           continue;
         }
-        this.#failures.add({ plugin: this.name }, items.length);
-        logger.error("audit events were not taken by their webhook and are lost", { count: items.length, error: describeError(error) });
+        this.#failures.add({ plugin: this.name }, texts.length);
+        logger.error("audit events were not taken by their webhook and are lost", { count: texts.length, error: describeError(error) });
         throw error;
       }
     }
@@ -53,4 +64,21 @@ export class AuditWebhook implements AuditBackend {
   async close(): Promise<void> {
     this.hurry();
   }
+}
+
+/** The events as JSON, in parts that are not too long; each is made when the one before it has been dealt with. */
+function* partsOf(items: readonly AuditEvent[]): Generator<readonly string[]> {
+  let texts: string[] = [];
+  let chars = 0;
+  for (const item of items) {
+    const text = JSON.stringify(item);
+    if (texts.length > 0 && chars + text.length > PART_CHARS_MAX) {
+      yield texts;
+      texts = [];
+      chars = 0;
+    }
+    texts.push(text);
+    chars += text.length;
+  }
+  if (texts.length > 0) yield texts;
 }

@@ -274,9 +274,9 @@ describe("the webhook", () => {
     const clock = new VirtualClock();
     const sent: number[] = [];
     const metrics = new MetricsRegistry();
-    const send = async (list: unknown) => {
+    const send = async (list: string) => {
       if (fail()) throw new Error("away");
-      sent.push((list as { readonly items: readonly unknown[] }).items.length);
+      sent.push((JSON.parse(list) as { readonly items: readonly unknown[] }).items.length);
     };
     return {
       clock,
@@ -331,6 +331,21 @@ describe("the webhook", () => {
     for (let i = 0; i < 3; i++) bounded.hook.write(eventOf(String(i), 1_200));
     await bounded.clock.settle();
     expect(bounded.sent).toEqual([2, 1]);
+  });
+
+  it("gets what is long in parts, whatever was said of batches, and those that it took are not lost with others", async () => {
+    const { clock, sent, hook, metrics } = webhook(() => false, { batchMax: 6 });
+    const lengths = [4 << 20, 4 << 20, 4 << 20, 20 << 20, 10, 10];
+    lengths.forEach((length, index) => hook.write(eventOf(String(index), length)));
+    await clock.advance(1_000);
+    expect(sent).toEqual([2, 1, 1, 2]);
+    let calls = 0;
+    const away = webhook(() => ++calls === 2 || (calls > 2 && calls < 7), { batchMax: 3 });
+    for (let i = 0; i < 3; i++) away.hook.write(eventOf(String(i), 6 << 20));
+    await away.clock.advance(60_000);
+    expect(away.sent).toEqual([1, 1]);
+    expect(away.metrics.render()).toContain('apiserver_audit_error_total{plugin="webhook"} 1');
+    expect(metrics.render()).not.toContain('plugin="webhook"');
   });
 });
 
