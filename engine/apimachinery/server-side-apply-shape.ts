@@ -133,6 +133,7 @@ const ALWAYS_WRITTEN: ReadonlySet<string> = new Set([
   "NodeStatus.nodeInfo",
   "NodeDaemonEndpoints.kubeletEndpoint",
   "NetworkPolicySpec.podSelector",
+  "Event.involvedObject",
   "Event.source",
   "Event.deprecatedSource",
   "VolumeAttachmentSpec.source",

@@ -36,6 +36,7 @@ export const endpointSliceResource = defineResource<EndpointSlice>({
   strategy: {
     metadataOnUpdate: "new",
     hasGeneration: true,
+    generationCountsLabels: true,
     validate: ({ addressType, ports }) => [...choiceErrors("addressType", addressType, ADDRESS_TYPES), ...portErrors(ports ?? [])],
     validateNew: endpointErrors,
     warnings: endpointSliceWarnings,

@@ -277,6 +277,7 @@ test.each<[string, string, Loose, unknown]>([
   ],
   ["an empty list that would be null otherwise", "discovery.k8s.io/v1/endpoint-slice.yaml", { addressType: "IPv4", endpoints: [] }, { "f:addressType": {}, "f:endpoints": {} }],
   ["no zero that Go writes without being told", "core/v1/event.yaml", { reason: "R", reportingComponent: "", reportingInstance: "" }, { "f:reason": {} }],
+  ["no object that an event is about by saying nothing of it", "core/v1/event.yaml", { reason: "R", involvedObject: {} }, { "f:reason": {} }],
   ["JSON of any shape as one", "apps/v1/controller-revision.yaml", { data: { spec: { a: 1 } }, revision: 2 }, { "f:data": {}, "f:revision": {} }],
   ["no empty selector that is there in any case", "networking.k8s.io/v1/network-policy.yaml", { spec: { podSelector: {}, policyTypes: ["Egress"] } }, { "f:spec": { "f:policyTypes": {} } }],
 ])("who creates owns %s", (_what, file, content, expected) => {

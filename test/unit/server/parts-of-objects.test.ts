@@ -9,6 +9,7 @@ import { persistentVolumeResource } from "../../../engine/resources/core/persist
 import { resourceQuotaResource } from "../../../engine/resources/core/resource-quota.ts";
 import { serviceResource } from "../../../engine/resources/core/service.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
+import { endpointSliceResource } from "../../../engine/resources/discovery/endpoint-slice.ts";
 import { csiDriverResource } from "../../../engine/resources/storage/csi-driver.ts";
 import { volumeAttachmentResource } from "../../../engine/resources/storage/volume-attachment.ts";
 import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
@@ -17,6 +18,7 @@ import type {
   CoreEvent,
   CSIDriver,
   CustomResourceDefinition,
+  EndpointSlice,
   Node,
   PersistentVolume,
   PersistentVolumeClaim,
@@ -170,4 +172,20 @@ test("nobody can say of a definition that nothing was ever stored", () => {
   expect(prepareForStatusUpdate?.(wanted, wanted).status?.storedVersions).toEqual(["v1"]);
   const other = { ...wanted, status: { storedVersions: ["v9"] } };
   expect(prepareForStatusUpdate?.(other, wanted).status?.storedVersions).toEqual(["v9"]);
+});
+
+test("another label is another generation of a slice of endpoints, and of nothing else", async () => {
+  const slices = api.client.for(endpointSliceResource);
+  await slices.create({ apiVersion: "discovery.k8s.io/v1", kind: "EndpointSlice", metadata: { name: "e", namespace: "shop" }, addressType: "IPv4", endpoints: [] } as EndpointSlice);
+  const relabelled = await slices.patch("shop", "e", "merge", { metadata: { labels: { a: "b" } } });
+  expect(relabelled.metadata.generation).toBe(2);
+  expect((await slices.patch("shop", "e", "merge", { metadata: { annotations: { a: "b" } } })).metadata.generation).toBe(2);
+});
+
+test("a container's states are there before anybody knows them", async () => {
+  const pods = api.client.for(podResource);
+  await pods.create({ apiVersion: "v1", kind: "Pod", metadata: { name: "unknown", namespace: "shop" }, spec: { containers: [{ name: "c", image: "i" }] } } as Pod);
+  const reported = { name: "c", image: "i", imageID: "", ready: false, restartCount: 0 };
+  const { status } = await pods.patch("shop", "unknown", "merge", { status: { containerStatuses: [reported] } }, { subresource: "status" });
+  expect(status?.containerStatuses?.[0]).toMatchObject({ state: {}, lastState: {} });
 });
