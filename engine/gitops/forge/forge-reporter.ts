@@ -33,6 +33,8 @@ export interface ForgeReporterOptions {
   readonly facts: () => StatusFacts;
   readonly plans: () => PlannedPages | undefined;
   readonly subscribe: (listener: () => void) => () => void;
+  /** Called when it begins that nothing can be told, with why, and without when it ends. */
+  readonly onTrouble?: (trouble: string | undefined) => void;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -46,6 +48,7 @@ export class ForgeReporter {
   readonly #said = new BoundedCache<string>(REMEMBERED_MAX);
   readonly #refused = new BoundedCache<Refused>(REMEMBERED_MAX);
   readonly #bell: Bell;
+  #trouble: string | undefined;
 
   constructor(options: ForgeReporterOptions) {
     this.#options = options;
@@ -76,10 +79,14 @@ export class ForgeReporter {
         try {
           nextMs = await this.#report(signal);
           failures = 0;
+          this.#setTrouble(undefined);
         } catch (error) {
           if (signal.aborted) return;
           failures++;
           logger.warn("forge not told, will retry", { error: describeError(error) });
+          if (error instanceof ForgeRefusal && error.status === 401)
+            this.#setTrouble(`the forge does not accept the token (forgeToken of the Secret), so commits and requests show nothing there: ${error.message}`);
+          else if (failures >= TROUBLES_MAX) this.#setTrouble(`the forge cannot be told how commits and requests fare: ${describeError(error)}`);
           if (error instanceof ForgeLimitError) await sleep(clock, error.retryAfterMs, signal);
         }
       }
@@ -88,6 +95,12 @@ export class ForgeReporter {
     } finally {
       unsubscribe();
     }
+  }
+
+  #setTrouble(trouble: string | undefined): void {
+    if (trouble === this.#trouble) return;
+    this.#trouble = trouble;
+    this.#options.onTrouble?.(trouble);
   }
 
   /** Returns how long it is until something that was refused is to be tried again. */

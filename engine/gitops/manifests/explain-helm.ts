@@ -16,7 +16,10 @@ export function explainHelm(stderr: string, values: readonly ChartValues[], plac
   const begin = lines.findIndex((line) => line.startsWith("Error:"));
   const message = (lines[begin] ?? lines.at(-1) ?? "failed without a word").replace(/^Error:\s*/, "");
   const details = begin < 0 || !/values don't meet/.test(message) ? [] : lines.slice(begin + 1).filter((line) => line.startsWith("- "));
-  if (details.length === 0) return [{ ...place, message: `helm: ${message}`, mayQuote: true }];
+  if (details.length === 0) {
+    const unquoted = placeInChart(message);
+    return [{ ...place, message: `helm: ${message}`, mayQuote: true, ...(unquoted === undefined ? {} : { unquoted: `helm: ${unquoted}` }) }];
+  }
   return details.slice(0, DETAILS_MAX).map((detail) => {
     const [, pointer, dotted, what = ""] = /^- (?:at '([^']*)'|([^:]+)): (.*)$/.exec(detail) ?? [];
     const steps = pointer !== undefined ? pointer.split("/").slice(1).map(unescaped) : dotted === undefined || dotted === "(root)" ? [] : dotted.split(".");
@@ -27,6 +30,19 @@ export function explainHelm(stderr: string, values: readonly ChartValues[], plac
       mayQuote: true,
     };
   });
+}
+
+/**
+ * Which template of a chart helm stopped at, and at which line of it. The words behind that may be made of values: a text that `fail` or
+ * `tpl` was given.
+ */
+function placeInChart(message: string): string | undefined {
+  const stop =
+    /^(?:template: |execution error at \(|parse error at \(|YAML parse error on |error unmarshaling JSON in )?([\w.-]+(?:\/[\w.-]+)*\/templates\/[\w./-]+?)(?::(\d+))?(?::\d+)?[):]/.exec(
+      message,
+    );
+  const [, file, line] = stop ?? [];
+  return file === undefined ? undefined : `stopped at ${file}${line === undefined ? "" : `:${line}`}`;
 }
 
 /** Where a value comes from: the last file that states it. */

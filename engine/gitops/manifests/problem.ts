@@ -9,6 +9,8 @@ export interface Problem {
   readonly message: string;
   /** Whether another program says it, which may quote values of all files that it was given. */
   readonly mayQuote?: boolean;
+  /** The part of that message that quotes nothing but the chart itself. */
+  readonly unquoted?: string;
 }
 
 /** `apps/web/deployment.yaml:14 spec.replicas: must be a non-negative integer`. */

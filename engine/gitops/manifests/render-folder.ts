@@ -122,7 +122,10 @@ export class FolderRenderer {
       if (!(result.error instanceof KustomizeError)) throw result.error;
       const shown = result.error.problems.map((problem) =>
         confidential.has(problem.file) || (problem.mayQuote === true && confidential.size > 0)
-          ? { ...problem, message: withoutValues(problem.message) }
+          ? {
+              ...problem,
+              message: problem.unquoted === undefined ? withoutValues(problem.message) : `${problem.unquoted} (the rest is not shown: a file is encrypted)`,
+            }
           : problem,
       );
       return { serial, dependencies, substitutions, confidential, isSealed, isComponent: false, objects: [], problems: isSealed ? [] : shown };

@@ -255,6 +255,7 @@ function forgeReporter(
     },
     facts: () => reporter.facts(),
     plans: () => reporter.planned,
+    onTrouble: (trouble) => reporter.setForgeTrouble(trouble),
     subscribe: (listener) => reporter.subscribe(listener),
   });
 }

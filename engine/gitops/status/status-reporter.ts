@@ -68,6 +68,7 @@ export class StatusReporter {
   #minIntervalMs = 0;
   #sync: SyncFacts = { state: "empty" };
   #notices: readonly string[] = [];
+  #forgeTrouble: string | undefined;
   #planned: PlannedPages | undefined;
   #previews: readonly PreviewFacts[] | undefined;
   #incidents: readonly IncidentFacts[] = [];
@@ -93,6 +94,12 @@ export class StatusReporter {
   setSync(sync: SyncFacts, notices: readonly string[]): void {
     this.#sync = sync;
     this.#notices = notices;
+    this.#request();
+  }
+
+  /** Why the forge shows nothing; shown with the next report. */
+  setForgeTrouble(trouble: string | undefined): void {
+    this.#forgeTrouble = trouble;
     this.#request();
   }
 
@@ -211,7 +218,7 @@ export class StatusReporter {
       deploys: synchroniser.rollouts.facts(),
       drift: synchroniser.drift,
       incidents,
-      notices: [...this.#notices, ...synchroniser.orphans],
+      notices: [...this.#notices, ...(this.#forgeTrouble === undefined ? [] : [this.#forgeTrouble]), ...synchroniser.orphans],
       ...(this.#planned === undefined || this.#planned.plans.length === 0 ? {} : { plans: this.#planned.plans }),
       ...(this.#previews === undefined || this.#previews.length === 0
         ? {}

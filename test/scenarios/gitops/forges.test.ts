@@ -87,6 +87,16 @@ describe.each<ForgeType>(["github", "gitlab", "gitea"])("%s", (type) => {
     expect(statusesOf(second, "mainstay/local").at(-1)).toBe(failure);
   });
 
+  test("that does not accept the token is told of on the status page, until it does", async () => {
+    forge = await startFakeForge(type);
+    forge.failNext(2, 401);
+    await repository.commit({ "mainstay.yaml": config(type), "app/a.yaml": configMapYaml("a") });
+    await start();
+    const notices = () => cluster?.gitops.facts().notices.join("\n") ?? "";
+    await eventually("the notice", () => /the forge does not accept the token \(forgeToken of the Secret\).*401/.test(notices()));
+    await eventually("the end of it", () => !notices().includes("the forge"));
+  });
+
   test("is told of everything else when it does not take one thing: a request that is locked, a commit that it has not got", async () => {
     forge = await startFakeForge(type);
     const base = await repository.commit({ "mainstay.yaml": config(type), "app/d.yaml": deploymentYaml("web", 1) });

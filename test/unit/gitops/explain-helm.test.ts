@@ -30,6 +30,17 @@ describe("what helm says", () => {
     ]);
   });
 
+  test.each([
+    ['template: web/templates/d.yaml:3:19: executing "web/templates/d.yaml" at <.Values.a.b>: nil pointer evaluating interface {}.b', "web/templates/d.yaml:3"],
+    ["execution error at (web/templates/_check.tpl:7:4): the password hunter2 is too short", "web/templates/_check.tpl:7"],
+    ["YAML parse error on web/templates/s.yaml: error converting YAML to JSON: yaml: line 4: could not find expected ':' in hunter2", "web/templates/s.yaml"],
+    ['parse error at (web/charts/redis/templates/x.yaml:2): function "hunter2" not defined', "web/charts/redis/templates/x.yaml:2"],
+  ])("names the template that it stopped at apart from words that may quote values: %s", (said, place) => {
+    const [problem] = explainHelm(`Error: ${said}\n`, values, { file: "mainstay.yaml", line: 4 });
+    expect(problem).toMatchObject({ message: `helm: ${said}`, mayQuote: true, unquoted: `helm: stopped at ${place}` });
+    expect(explainHelm("Error: hunter2: web/templates/x.yaml:3:\n", values, { file: "mainstay.yaml", line: 4 })[0]).not.toHaveProperty("unquoted");
+  });
+
   test("about anything else is its error, without warnings and advice around it", () => {
     const missing =
       "An error occurred while checking for chart dependencies. You may need to run `helm dependency build` to fetch missing dependencies: found in Chart.yaml, but missing in charts/ directory: redis";
