@@ -8,11 +8,12 @@ import { makeDataDir, resetMainstay, startMainstay, type Mainstay } from "../kit
 import { benchApi, emptyNodeMiB, residentMiB } from "./api.ts";
 import { benchGitOps } from "./gitops.ts";
 import { printTable, scaleOf, toRow, type Row } from "./measure.ts";
+import { benchNodes } from "./nodes.ts";
 import { benchScheduler } from "./scheduler.ts";
 import { benchEtcd, benchSqlite } from "./stores.ts";
 import { benchUpstream } from "./upstream.ts";
 
-/** `npm run bench [-- stores|api|upstream|scheduler|gitops|cluster …]`: what each part measures is in its own file. */
+/** `npm run bench [-- stores|api|upstream|nodes|scheduler|gitops|cluster …]`: what each part measures is in its own file. */
 const chosen = process.argv.slice(2);
 const isChosen = (part: string) => chosen.length === 0 || chosen.includes(part);
 const scale = scaleOf();
@@ -37,6 +38,7 @@ if (isChosen("stores") || isChosen("api")) {
   }
 }
 if (hasEtcd && isChosen("upstream")) rows.push(...(await benchUpstream(scale)));
+if (hasEtcd && isChosen("nodes")) rows.push(...(await benchNodes(scale)));
 if (isChosen("scheduler")) rows.push(...benchScheduler(scale));
 if (isChosen("gitops")) rows.push(...(await benchGitOps(scale)));
 if (isRoot && isChosen("cluster")) rows.push(...(await benchCluster()));

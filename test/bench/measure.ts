@@ -10,11 +10,22 @@ export interface Scale {
   /** In memory. */
   readonly manyObjects: number;
   readonly watchers: number;
+  /** Without containers, and the pods on them. */
+  readonly nodes: number;
+  readonly pods: number;
 }
 
 export function scaleOf(cores = os.availableParallelism()): Scale {
   const factor = Math.min(4, cores);
-  return { samples: 10 * factor, writes: 1_000 * factor, objects: 10_000, manyObjects: 25_000 * Math.min(2, factor), watchers: 500 * Math.min(2, factor) };
+  return {
+    samples: 10 * factor,
+    writes: 1_000 * factor,
+    objects: 10_000,
+    manyObjects: 25_000 * Math.min(2, factor),
+    watchers: 500 * Math.min(2, factor),
+    nodes: 50 * Math.min(2, factor),
+    pods: 500 * Math.min(2, factor),
+  };
 }
 
 /** How many clients ask at once. */
