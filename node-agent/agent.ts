@@ -22,13 +22,6 @@ import type { AgentConfig } from "./agent-options.ts";
 import { agentLog } from "./config.ts";
 import { computeKubeletConfiguration } from "./kubelet-configuration.ts";
 import { openNodeRuntime } from "./cri/node-runtime.ts";
-import { CsiDrivers } from "./csi/csi-drivers.ts";
-import { CsiVolumes } from "./csi/csi-volumes.ts";
-import { meterClaims } from "./devices/claims-in-use.ts";
-import { DeviceDrivers } from "./devices/device-drivers.ts";
-import { DeviceHealthBook } from "./devices/device-health.ts";
-import { DeviceManager } from "./devices/device-manager.ts";
-import { PreparedClaims } from "./devices/prepared-claims.ts";
 import { createImageMounts } from "./images/image-mounts.ts";
 import { cniPlaces, hasBandwidthPlugin } from "./network/cni.ts";
 import { rangesByFamily } from "./network/families.ts";
@@ -64,7 +57,7 @@ import { isMirrorOf, isStatic } from "./static-pods/static-pod.ts";
 import { createAgentMetrics } from "./stats/agent-metrics.ts";
 import { UsageSampler } from "./stats/usage-sampler.ts";
 import { meterVolumes, readVolumes } from "./stats/volume-stats.ts";
-import { createPluginRegistry } from "./plugins/plugin-registry.ts";
+import { createNodePlugins } from "./plugins/node-plugins.ts";
 import { ExclusiveClaims } from "./volumes/exclusive-claims.ts";
 import { createLocalVolumes } from "./volumes/local-volumes.ts";
 import { shareMounts } from "./volumes/mounts.ts";
@@ -99,12 +92,7 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
   const podsDir = path.join(rootDir, "pods");
   const volumesDir = path.join(dataDir, "volumes");
   const clusterCidrs = rangesByFamily(config.clusterCidr);
-  mkdirSync(settings.logsDir, { recursive: true, mode: 0o750 });
-  openRootDir(dataDir, rootDir);
-  // What drivers mount in their containers is to be seen here, and by the pods' containers.
-  await shareMounts(rootDir);
-  enableForwarding(clusterCidrs);
-  writeDnsAddresses(dataDir, settings.clusterDns);
+  await prepareMachine(config, settings);
   const metrics = createAgentMetrics(nodeName);
   meterProcess(metrics.registry, clock);
   const nodeRuntime = await openNodeRuntime({ dataDir, endpoint: config.containerRuntimeEndpoint, metrics, clock, logger }, signal);
@@ -116,15 +104,22 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
   if (parts.servers !== undefined) followServers(informers, parts.servers, logger);
   const events = new EventRecorder({ client, clock, random, logger, component: "kubelet", host: nodeName });
   let node: Node | undefined;
-  const health = new DeviceHealthBook(() => manager.devicesChanged());
-  const drivers = new DeviceDrivers({ client, clock, logger, metrics, nodeName, health });
-  const claims = new PreparedClaims(path.join(dataDir, "prepared-claims.json"));
-  meterClaims(metrics.registry, claims);
-  const devices = new DeviceManager({ client, clock, logger, metrics, drivers, health, claims });
-  const exclusiveClaims = new ExclusiveClaims(() => manager.volumeUsers());
-  const csiDrivers = new CsiDrivers({ client, clock, logger, metrics, nodeName });
   const token: VolumeSources["token"] = (pod, audience, expirationSeconds) => requestPodToken(client, pod, audience, expirationSeconds);
-  const csi = new CsiVolumes({ client, clock, events, logger, nodeName, rootDir, drivers: csiDrivers, token });
+  const plugins = createNodePlugins({
+    client,
+    clock,
+    logger,
+    metrics,
+    events,
+    nodeName,
+    dataDir,
+    rootDir,
+    token,
+    onDeviceChange: () => manager.devicesChanged(),
+    podUids: () => manager.uids(),
+  });
+  const { devices, csi } = plugins;
+  const exclusiveClaims = new ExclusiveClaims(() => manager.volumeUsers());
   const abilities = { unsafeSysctls: config.allowedUnsafeSysctls, hasAppArmor: hasAppArmor() };
   const context: PodContext = {
     runtime,
@@ -204,21 +199,10 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
     memoryBytes: settings.memoryBytes,
   });
 
-  const onStatics = (found: readonly Pod[]) => {
+  const staticPods = createStaticPods(config, parts, (found) => {
     manager.setStaticPods(found);
     mirrors.look();
-  };
-  const manifests =
-    config.podManifestPath === undefined
-      ? undefined
-      : new ManifestFolder({
-          place: config.podManifestPath,
-          read: (text, file) => readStaticPod(text, file, nodeName, formatTime(clock.now())),
-          onPods: onStatics,
-          clock,
-          logger,
-          lookMs: config.fileCheckFrequency,
-        });
+  });
   const volumes = () => readVolumes(manager.mountedVolumes(), (place) => csi.usage(place));
   const all: Service[] = [
     ...nodeRuntime.services,
@@ -269,14 +253,10 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
       },
     }),
     ...manager.services(),
-    ...(manifests === undefined ? [] : [manifests.asService()]),
+    ...staticPods,
     mirrors.asService(),
-    drivers.asService(),
-    devices.asService(() => manager.uids()),
+    ...plugins.services,
     createLocalVolumes({ client, informers, clock, logger, nodeName, volumesDir }),
-    createPluginRegistry({ folder: path.join(rootDir, "plugins_registry"), handlers: [drivers, csiDrivers], clock, logger }),
-    csiDrivers.asService(),
-    csi.asService(),
     createLogRotation({
       runtime,
       clock,
@@ -324,6 +304,30 @@ export async function runAgent(config: AgentConfig, parts: AgentParts, signal: A
     await events.flush();
     await nodeRuntime.close();
   }
+}
+
+/** What is to be there before anything runs. */
+async function prepareMachine({ dataDir, rootDir, clusterCidr }: AgentConfig, { logsDir, clusterDns }: NodeSettings): Promise<void> {
+  mkdirSync(logsDir, { recursive: true, mode: 0o750 });
+  openRootDir(dataDir, rootDir);
+  // What drivers mount in their containers is to be seen here, and by the pods' containers.
+  await shareMounts(rootDir);
+  enableForwarding(rangesByFamily(clusterCidr));
+  writeDnsAddresses(dataDir, clusterDns);
+}
+
+/** The pods of files on this machine, where there is a place for them. */
+function createStaticPods(config: AgentConfig, { clock, logger }: Pick<AgentParts, "clock" | "logger">, onPods: (pods: readonly Pod[]) => void): Service[] {
+  if (config.podManifestPath === undefined) return [];
+  const manifests = new ManifestFolder({
+    place: config.podManifestPath,
+    read: (text, file) => readStaticPod(text, file, config.nodeName, formatTime(clock.now())),
+    onPods,
+    clock,
+    logger,
+    lookMs: config.fileCheckFrequency,
+  });
+  return [manifests.asService()];
 }
 
 /** What pods are told of their node. */
