@@ -8,6 +8,7 @@ import { accessReviewSpec, conditionView } from "./access-review-spec.ts";
 import { NO_OPINION, type AuthorizationMode, type Decision } from "./authorize.ts";
 import type { WebhookTarget } from "./authentication/token-webhook.ts";
 import type { AuthorizationWebhookMetrics, WebhookResult } from "./authorization-webhook-metrics.ts";
+import { reviewFlag, reviewStatus, reviewText } from "./review-answer.ts";
 import { fetchRemoteJson, RemoteAnswerError, retried, REVIEW_RETRIES, type RemoteJson } from "./remote-json.ts";
 
 export const WEBHOOK_TIMEOUT_MS = 30_000;
@@ -137,8 +138,8 @@ function olderSpec({ groups, ...others }: SubjectAccessReviewSpec): object {
 }
 
 function readDecision(answer: unknown): Decision {
-  const { status = {} } = (answer ?? {}) as { readonly status?: { readonly allowed?: unknown; readonly denied?: unknown; readonly reason?: unknown } }; // each field is checked
-  const reason = typeof status.reason === "string" ? status.reason : "";
+  const status = reviewStatus(answer);
+  const [isDenied, isAllowed, reason] = [reviewFlag(status, "denied"), reviewFlag(status, "allowed"), reviewText(status, "reason")];
   // One that says both is not to be believed, and errs on the safe side.
-  return { is: status.denied === true ? "deny" : status.allowed === true ? "allow" : "none", reason };
+  return { is: isDenied ? "deny" : isAllowed ? "allow" : "none", reason };
 }

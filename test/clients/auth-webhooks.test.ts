@@ -1,3 +1,4 @@
+import { createServer, type AddressInfo } from "node:net";
 import { describe, expect, test } from "vitest";
 import { TokenWebhook } from "../../engine/auth/authentication/token-webhook.ts";
 import { parseAuthorizationConfig } from "../../engine/auth/authorization-config.ts";
@@ -85,6 +86,51 @@ describe("other servers", () => {
       expect(registry.render()).toContain('apiserver_authorization_match_condition_evaluation_errors_total{name="other",type="Webhook"} 1\n');
     } finally {
       await other.stop();
+    }
+  });
+
+  test.each<[unknown, string, string]>([
+    [{ status: { allowed: true } }, "allow", "allow"],
+    [{ status: { allowed: false } }, "none", "none"],
+    [{ status: null }, "none", "none"],
+    [{}, "none", "none"],
+    [{ status: { allowed: true, denied: true } }, "deny", "deny"],
+    [{ status: { denied: "true" } }, "deny", "none"],
+    [{ status: { allowed: "true" } }, "deny", "none"],
+    [{ status: { allowed: true, denied: 1 } }, "deny", "none"],
+    [{ status: { allowed: true, reason: {} } }, "deny", "none"],
+    [{ status: "allowed" }, "deny", "none"],
+    [{ status: [] }, "deny", "none"],
+    [[], "deny", "none"],
+    ["allowed", "deny", "none"],
+  ])("say with %j what counts as %s where their failures refuse, and as %s where they do not", async (answer, refusing, passing) => {
+    const other = await OtherServer.start(() => answer);
+    const asked = { is: "resource", user: { username: "ann", groups: [] }, verb: "get", group: "", resource: "pods", namespace: "shop", name: "" } as const;
+    const warned: string[] = [];
+    const logger = { ...silentLogger, warn: (message: string) => void warned.push(message) };
+    const common = { ...ASKED_AT_ONCE, target: { url: other.url, ca: other.authority.certificate }, clock: systemClock, random: systemRandom, logger };
+    try {
+      expect((await webhookMode({ ...common, deniesOnFailure: true }).decide(asked)).is).toBe(refusing);
+      expect((await webhookMode(common).decide(asked)).is).toBe(passing);
+      expect(warned).toHaveLength(refusing === passing ? 0 : 2);
+    } finally {
+      await other.stop();
+    }
+  });
+
+  test("that do not answer in time are counted as that", async () => {
+    const silent = createServer();
+    await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+    const registry = new MetricsRegistry();
+    const metrics = new AuthorizationWebhookMetrics(registry, systemClock);
+    const asked = { is: "path", user: { username: "ann", groups: [] }, verb: "get", path: "/x" } as const;
+    const target = { url: `https://127.0.0.1:${(silent.address() as AddressInfo).port}` };
+    try {
+      const mode = webhookMode({ ...ASKED_AT_ONCE, timeoutMs: 300, target, clock: systemClock, random: systemRandom, logger: silentLogger, metrics });
+      expect((await mode.decide(asked)).is).toBe("none");
+      expect(registry.render()).toContain('apiserver_authorization_webhook_evaluations_total{name="webhook",result="timeout"} 1\n');
+    } finally {
+      silent.close();
     }
   });
 
@@ -178,6 +224,7 @@ describe("another server's word about a token", () => {
     ["says nothing of that: it is for this server", [good()], [OURS, "vault"], [{ user, audiences: [OURS] }, 1]],
     ["says nothing of that to somebody else", [good()], ["vault"], [undefined, 1]],
     ["is no user", [good({ user: { ...user, extra: { a: "b" } } })], [OURS], [undefined, 1]],
+    ["says in no words that it is good", [good({ authenticated: "true" })], [OURS], [undefined, 1]],
     ["has a list that is none", [good({ user: { ...user, groups: "dev" } })], [OURS], [undefined, 1]],
     ["comes at the third time", [500, 429, good()], [OURS], [{ user, audiences: [OURS] }, 3]],
     ["does not come", [500], [OURS], [undefined, 5]],
@@ -189,6 +236,7 @@ describe("another server's word about a token", () => {
   test("is remembered, a refusal as well, but not that something went wrong", async () => {
     expect(await review([good()], [OURS], 3)).toEqual([{ user, audiences: [OURS] }, 1]);
     expect(await review([{ status: { authenticated: false } }], [OURS], 3)).toEqual([undefined, 1]);
+    expect(await review([{ status: { authenticated: "false" } }], [OURS], 3)).toEqual([undefined, 3]);
     expect(await review([{ status: { authenticated: false, error: "ask later" } }], [OURS], 3)).toEqual([undefined, 3]);
   });
 });

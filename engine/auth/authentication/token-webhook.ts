@@ -5,6 +5,7 @@ import type { Logger } from "../../lib/log.ts";
 import { ExpiringCache } from "../../lib/expiring-cache.ts";
 import type { Random } from "../../lib/random.ts";
 import type { AudienceAuthenticator, AuthenticatedToken } from "../authenticate.ts";
+import { reviewFlag, reviewStatus, reviewText } from "../review-answer.ts";
 import { fetchRemoteJsonRetried, REVIEW_RETRIES, type RemoteJson } from "../remote-json.ts";
 
 /** Where another server answers reviews. */
@@ -60,23 +61,16 @@ export class TokenWebhook implements AudienceAuthenticator {
 
 /** What a TokenReview answers; throws for what is no answer. A server that knows audiences says for which of those in question the token is. */
 function readVerdict(answer: unknown, audiences: readonly string[], implied: readonly string[]): AuthenticatedToken | undefined {
-  const { status = {} } = (answer ?? {}) as {
-    readonly status?: {
-      readonly authenticated?: unknown;
-      readonly audiences?: unknown;
-      readonly error?: unknown;
-      readonly user?: Partial<Record<keyof UserInfo, unknown>>;
-    };
-  }; // each field is checked
-  const said = status.audiences ?? [];
+  const status = reviewStatus(answer);
+  const said = status["audiences"] ?? [];
   if (!isTexts(said)) throw new Error("status.audiences: must be a list of texts");
   const accepted = audiences.filter((audience) => (said.length === 0 ? implied : said).includes(audience));
+  const [isAuthenticated, error] = [reviewFlag(status, "authenticated"), reviewText(status, "error")];
   if (accepted.length === 0) return undefined;
-  if (status.authenticated !== true) {
-    if (typeof status.error === "string" && status.error !== "") throw new Error(status.error);
-    return undefined;
-  }
-  const { username, uid = "", groups, extra } = status.user ?? {};
+  if (!isAuthenticated && error !== "") throw new Error(error);
+  if (!isAuthenticated) return undefined;
+  const user = (status["user"] ?? {}) as Partial<Record<keyof UserInfo, unknown>>; // each field is checked
+  const { username, uid = "", groups, extra } = user;
   if (typeof username !== "string" || typeof uid !== "string" || !isTexts(groups ?? []) || !isExtra(extra ?? {})) throw new Error("status.user: is no user");
   return {
     user: {
