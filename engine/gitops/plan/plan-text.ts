@@ -2,6 +2,7 @@ import { APPLICATION_LABEL, describeDesired } from "../manifests/desired-state.t
 import { formatFieldChange, isBookkeeping } from "./field-diff.ts";
 import { describeEntry } from "../sync/inventory.ts";
 import { actionsOf, type Action, type SyncPlan } from "./plan-sync.ts";
+import type { Restraints } from "./restraints.ts";
 
 const LINES_MAX = 60;
 const CHANGES_MAX = 8;
@@ -17,6 +18,16 @@ export function renderPlan(plan: SyncPlan, linesMax = LINES_MAX): readonly strin
   for (const { desired, by } of plan.blocked.values()) lines.push(`… ${describeDesired(desired)} waits for ${by}`);
   for (const [unit, dependency] of plan.waiting) lines.push(`… ${unit} waits until ${dependency} is healthy`);
   return lines;
+}
+
+/** Deletions of a plan that have to wait for a hold, a window or a suspension to end. */
+export function renderResting(plan: Pick<SyncPlan, "waves">, restraints: Pick<Restraints, "ofObject">): readonly string[] {
+  return actionsOf(plan).flatMap((action) => {
+    if (action.do !== "prune") return [];
+    const { unit, entry } = action.entry;
+    const restraint = restraints.ofObject(unit, entry.kind, entry.namespace, entry.name);
+    return restraint === undefined ? [] : [`= ${describeEntry(entry)} stays for now: ${restraint.why}`];
+  });
 }
 
 /** `2 changes, 1 delete, 11 unchanged`. */

@@ -46,6 +46,7 @@ export interface PushGateOptions {
 
 const PROBLEMS_SHOWN = 100;
 const NOTICES_SHOWN = 5;
+const RESTING_SHOWN = 10;
 /** Ancestors walked to see that a push goes forward, before Git itself is asked. */
 const WALK_MAX = 200;
 /** Git moves the ref right after an accepted pre-receive. */
@@ -170,6 +171,8 @@ export class PushGate {
       return false;
     }
     for (const line of renderPlan(prepared.plan)) print(line);
+    for (const line of prepared.resting.slice(0, RESTING_SHOWN)) print(line);
+    if (prepared.resting.length > RESTING_SHOWN) print(`= … and ${prepared.resting.length - RESTING_SHOWN} more`);
     for (const line of podLines(await forecastCommit(prepared, this.#options.forecastPods))) print(line);
     print(`plan for ${shortId(update.to, 7)}: ${summarisePlan(prepared.plan)}`);
     for (const warning of prepared.warnings.slice(0, PROBLEMS_SHOWN)) print(`warning: ${formatProblem(warning)}`);

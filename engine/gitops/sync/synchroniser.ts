@@ -21,6 +21,7 @@ import { deleteDoneHook, endingEntries, executePlan, isOutage, isWholePlanDone, 
 import type { GitObjects } from "../git/git-source.ts";
 import { Orphans } from "./orphans.ts";
 import { describeEntry, heldKinds, type OwnedEntry } from "./inventory.ts";
+import { renderResting } from "../plan/plan-text.ts";
 import { judgeCommit, planCommit, problemsOf } from "../plan/plan-commit.ts";
 import type { Outcome, SyncPlan } from "../plan/plan-sync.ts";
 import { computeRestraints, type Restraints } from "../plan/restraints.ts";
@@ -90,6 +91,8 @@ export interface Admitted {
 }
 
 export interface Preview {
+  /** Deletions that wait, and for what, in words. */
+  readonly resting: readonly string[];
   readonly plan: SyncPlan;
   readonly outcomes: ReadonlyMap<string, Outcome>;
   /** Not empty: the commit must not be applied. */
@@ -208,7 +211,7 @@ export class Synchroniser {
       isForecast: true,
       secrecy: this.onceConfidential.secrecyOf(state, this.state, this.#applications.all()),
     });
-    return { plan, outcomes, ...(await judgeCommit({ ...this.#options, state }, objects, plan)) };
+    return { plan, outcomes, resting: renderResting(plan, this.#restraints(state)), ...(await judgeCommit({ ...this.#options, state }, objects, plan)) };
   }
 
   /** What speaks against a commit because another repository of the cluster has it. */

@@ -127,6 +127,17 @@ describe("what is left alone", () => {
     expect(app()).toMatchObject({ health: "Suspended", objects: [{ health: "Suspended", reason: "suspended in mainstay.yaml; 1 change waits" }] });
   });
 
+  test("what leaves a suspended application waits, and whoever pushes it is told so", async () => {
+    await deploy({ "mainstay.yaml": config("suspend: false"), "a.yaml": configMapYaml("a"), "b.yaml": configMapYaml("b") });
+    await deploy({ "mainstay.yaml": config("suspend: true") });
+    const text = await deploy({ "b.yaml": undefined });
+    expect(text).toContain("- ConfigMap default/b");
+    expect(text).toContain("= ConfigMap default/b stays for now: suspended in mainstay.yaml");
+    expect((await cluster.client.for(configMapResource).list("default")).items.map(({ metadata }) => metadata.name)).toContain("b");
+    expect(await deploy({ "mainstay.yaml": config("suspend: false") })).not.toContain("stays for now");
+    await expect.poll(async () => (await cluster.client.for(configMapResource).list("default")).items.map(({ metadata }) => metadata.name)).not.toContain("b");
+  });
+
   test("a suspended application takes commits in and applies them when it goes on", async () => {
     await deploy({ "a.yaml": configMapYaml("a", { key: "1" }) });
     expect(await deploy({ "mainstay.yaml": config("suspend: true"), "a.yaml": configMapYaml("a", { key: "2" }) })).toContain("root is left as it is: suspended in mainstay.yaml; 1 change waits");

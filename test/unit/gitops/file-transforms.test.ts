@@ -314,6 +314,10 @@ END
     ]);
     const values = toSopsYaml(await encryptTree({ user: "web", password: "open-sesame" }, pair));
     expect(problems(await load({ "values/web.yaml": values }, loader))).toEqual(["values/web.yaml:2 helm (not shown: the file is encrypted)"]);
+    // The template that it stopped at is the chart's.
+    writeFileSync(program, "#!/bin/sh\necho 'Error: execution error at (web/templates/a.yaml:7:4): open-sesame is no password' >&2\nexit 1\n");
+    const again = toSopsYaml(await encryptTree({ user: "other", password: "open-sesame" }, pair));
+    expect(problems(await load({ "values/web.yaml": again }, loader))).toEqual(["charts/web/Chart.yaml:1 helm: stopped at web/templates/a.yaml:7 (the rest is not shown: a file is encrypted)"]);
   });
 
   test("what helm says is told; a missing helm is named, and missed no longer once it is there", async () => {
