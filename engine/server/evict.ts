@@ -1,5 +1,6 @@
 import type { ApiResult, DeleteOptions } from "../apimachinery/api-request.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
+import { trackUpdate } from "../apimachinery/server-side-apply.ts";
 import { badRequest, conflict, hasReason, notFound, StatusError } from "../apimachinery/status-error.ts";
 import { checkPreconditions } from "../registry/before-delete.ts";
 import { planEviction, spendDisruption } from "../registry/disruption-budget.ts";
@@ -55,12 +56,25 @@ async function evictOnce(exchange: Exchange<RequestOf<"create">>, name: string, 
   if (plan.do === "spend")
     await store.update(podDisruptionBudgetResource, namespace, plan.budget.metadata.name ?? "", ({ object }) => ({
       do: "write",
-      object: spendDisruption(object, name, nowText(exchange)),
+      object: spentByServer(object, spendDisruption(object, name, nowText(exchange)), nowText(exchange)),
     }));
   const isFixed = options.preconditions?.resourceVersion !== undefined || (plan.do === "delete" && plan.ifUnchanged);
   const marked = await mark(exchange, pod, isFixed);
   const preconditions = { ...options.preconditions, ...(isFixed ? { resourceVersion: marked } : {}) };
   await deleteNamed(exchange, name, { ...options, preconditions }, "admitted");
+}
+
+/** The server itself writes the budget's status, and owns what it says there. */
+function spentByServer<T extends KubeObject>(budget: T, spent: T, now: string): T {
+  return trackUpdate({
+    schema: podDisruptionBudgetResource.schema,
+    before: budget,
+    after: spent,
+    manager: "kube-apiserver",
+    apiVersion: "policy/v1",
+    subresource: "status",
+    nowText: now,
+  }) as T; // the same object with other metadata
 }
 
 /** Notes on the pod why it ends; gives the resourceVersion it has then. */

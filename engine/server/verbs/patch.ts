@@ -1,5 +1,5 @@
 import type { ApiResult } from "../../apimachinery/api-request.ts";
-import { formatApiVersion } from "../../apimachinery/group-version.ts";
+import { formatApiVersion, parseApiVersion } from "../../apimachinery/group-version.ts";
 import { invalid, invalidField, type FieldError } from "../../apimachinery/field-error.ts";
 import { decodingProblem } from "../../apimachinery/decoding-problem.ts";
 import { patchJson, unknownOperationFields, type PatchedJson } from "../../apimachinery/json-patch.ts";
@@ -112,9 +112,14 @@ function patchedAs<T extends KubeObject>(
  * what it says that it is.
  */
 function withKindOf<T extends KubeObject>(kind: Decodable<T>, request: RequestOf<"patch">, value: unknown): unknown {
-  if (kind.content !== undefined || typeof value !== "object" || value === null) return value;
+  if (typeof value !== "object" || value === null) return value;
   const apiVersion = formatApiVersion(kind.group, kind.version);
   const said = value as { readonly kind?: unknown; readonly apiVersion?: unknown }; // checked above
+  if (kind.content !== undefined) {
+    if (typeof said.apiVersion !== "string" || said.apiVersion === "" || said.apiVersion === apiVersion) return value;
+    const errors = [invalidField("apiVersion", said.apiVersion, `must be ${apiVersion}`)];
+    throw invalid(parseApiVersion(said.apiVersion).group, String(said.kind), request.name, errors);
+  }
   if (said.kind === kind.kind && said.apiVersion === apiVersion) return value;
   if (typeof said.kind !== "string" || typeof said.apiVersion !== "string") return value;
   if (request.patchType === "strategic") return { ...value, kind: kind.kind, apiVersion };

@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
 import { namespaceResource } from "../../../engine/resources/core/namespace.ts";
+import { podResource } from "../../../engine/resources/core/pod.ts";
+import { podDisruptionBudgetResource } from "../../../engine/resources/policy/pod-disruption-budget.ts";
 import { serviceAccountResource } from "../../../engine/resources/core/service-account.ts";
 import type { ResourceDefinition } from "../../../engine/resources/define-resource.ts";
-import type { Namespace, ServiceAccount } from "../../../engine/resources/types.ts";
+import type { Namespace, Pod, PodDisruptionBudget, ServiceAccount } from "../../../engine/resources/types.ts";
 import { virtualResources } from "../../../engine/server/virtual-resources.ts";
 import { failure } from "../../kit/failure.ts";
 import { adminUser, createTestNamespace, startTestApi, type TestApi } from "../../kit/test-api.ts";
@@ -64,4 +66,19 @@ test("who changes a namespace's finalizers owns them, at their address", async (
   expect(owned(await finalize(["kubernetes", "example.com/hold"]))).toMatchObject({ subresource: "finalize", fieldsV1: { "f:spec": { "f:finalizers": {} } } });
   expect(owned(await namespaces.get("", "held"))).toBeDefined();
   expect(((await finalize([])) as Namespace).spec).toEqual({});
+});
+
+test("the server owns what an eviction takes from a budget", async () => {
+  const budgets = api.client.for(podDisruptionBudgetResource);
+  const pods = api.client.for(podResource);
+  const budget = { apiVersion: "policy/v1", kind: "PodDisruptionBudget", metadata: { name: "b", namespace: "shop" }, spec: { minAvailable: 1, selector: { matchLabels: { a: "b" } } } };
+  await budgets.create(budget as PodDisruptionBudget);
+  await budgets.patch("shop", "b", "merge", { status: { observedGeneration: 1, disruptionsAllowed: 1, currentHealthy: 2, desiredHealthy: 1, expectedPods: 2 } }, { subresource: "status" });
+  await pods.create({ apiVersion: "v1", kind: "Pod", metadata: { name: "p", namespace: "shop", labels: { a: "b" } }, spec: { nodeName: "n", containers: [{ name: "c", image: "i" }] } } as Pod);
+  await pods.patch("shop", "p", "merge", { status: { phase: "Running", conditions: [{ type: "Ready", status: "True" }] } }, { subresource: "status" });
+  await pods.createSubresource("shop", "p", "eviction", { apiVersion: "policy/v1", kind: "Eviction", metadata: { name: "p" } } as KubeObject);
+  const { metadata, status } = await budgets.get("shop", "b");
+  expect(status?.disruptionsAllowed).toBe(0);
+  const entry = metadata.managedFields?.find(({ manager }) => manager === "kube-apiserver");
+  expect(entry).toMatchObject({ operation: "Update", subresource: "status", fieldsV1: { "f:status": { "f:disruptedPods": { "f:p": {} }, "f:disruptionsAllowed": {} } } });
 });

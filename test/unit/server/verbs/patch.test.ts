@@ -5,6 +5,7 @@ import { cronJobResource } from "../../../../engine/resources/batch/cron-job.ts"
 import type { ApiRequest } from "../../../../engine/apimachinery/api-request.ts";
 import type { ResourceDefinition } from "../../../../engine/resources/define-resource.ts";
 import type { CronJob, Deployment } from "../../../../engine/resources/types.ts";
+import { cronTab, cronTabs, establish, tabs } from "../../../kit/custom-kinds.ts";
 import { failure } from "../../../kit/failure.ts";
 import { sentConfigMap, sentDeployment } from "../../../kit/sent-objects.ts";
 import { adminUser, createTestNamespace, startTestApi, type TestApi } from "../../../kit/test-api.ts";
@@ -220,5 +221,15 @@ describe("patch", () => {
     await cronJobs.create({ ...name, spec: { schedule: "0 0 * * *", jobTemplate: { spec: { template: { spec: { restartPolicy: "Never", containers: [{ name: "c", image: "i" }] } } } } } });
     const { metadata } = await cronJobs.apply({ ...name, status: { lastScheduleTime: null } } as unknown as CronJob, { fieldManager: "reporter", subresource: "status" });
     expect(metadata.managedFields?.find(({ manager }) => manager === "reporter")?.fieldsV1).toEqual({ "f:status": { "f:lastScheduleTime": {} } });
+  });
+});
+
+test("a patch cannot make a custom object one of another version", async () => {
+  await establish(api.client, cronTabs({ type: "object", "x-kubernetes-preserve-unknown-fields": true }));
+  const kind = api.client.for(tabs);
+  await kind.create(cronTab("versioned"));
+  expect((await failure(kind.patch("default", "versioned", "merge", { apiVersion: "stable.example.com/v9" }))).status).toMatchObject({
+    code: 422,
+    message: 'CronTab.stable.example.com "versioned" is invalid: apiVersion: Invalid value: "stable.example.com/v9": must be stable.example.com/v1',
   });
 });
