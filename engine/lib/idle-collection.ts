@@ -18,6 +18,11 @@ const CHECK_MS = 5_000;
 const IDLE_SHARE_MAX = 0.1;
 /** Less than this is not worth the pause, a few hundredths of a second. */
 const GROWTH_BYTES_MIN = 4 << 20;
+/**
+ * Nor is less than this share of what the last collection left: the pause grows with it, to a fifth of a second for 100 MiB, and what comes
+ * and goes with light work, which is all that large clusters leave a server to rest, is V8's own to collect.
+ */
+const GROWTH_SHARE_MIN = 0.5;
 
 /**
  * Gives memory back once there is nothing to do. V8 by itself keeps what a burst of work has left, a start above all: it looks when memory is
@@ -30,7 +35,8 @@ export function createIdleCollection(clock: Clock, host: HeapHost | undefined = 
     for (;;) {
       const cpuBefore = host.cpuMs();
       await sleep(clock, CHECK_MS, signal);
-      if (host.cpuMs() - cpuBefore > CHECK_MS * IDLE_SHARE_MAX || host.heapBytes() - collectedBytes < GROWTH_BYTES_MIN) continue;
+      const grownBytes = host.heapBytes() - collectedBytes;
+      if (host.cpuMs() - cpuBefore > CHECK_MS * IDLE_SHARE_MAX || grownBytes < Math.max(GROWTH_BYTES_MIN, collectedBytes * GROWTH_SHARE_MIN)) continue;
       host.collect();
       collectedBytes = host.heapBytes();
     }
