@@ -33,11 +33,12 @@ export async function awaitFirstSync({ gitops, progress, clock, awaitHealth }: F
   for (;;) {
     throwIfAborted(signal);
     const facts = gitops.facts();
-    if (isHealthy || (!awaitHealth && facts.commit !== undefined && facts.sync.state === "applied")) {
+    const waitedMs = clock.monotonic() - startedMs;
+    const isStored = facts.commit !== undefined && facts.sync.state === "applied";
+    if (isHealthy || (!awaitHealth && isStored && (isLookedAt(facts.applications) || waitedMs > TROUBLE_WAIT_MS))) {
       step.done(counted(facts.applications));
       return true;
     }
-    const waitedMs = clock.monotonic() - startedMs;
     const trouble = describeTrouble(facts);
     if (waitedMs > HEALTHY_WAIT_MS || (trouble !== undefined && waitedMs > TROUBLE_WAIT_MS)) {
       step.failed(trouble ?? (describeWaiting(facts.applications) || "not healthy yet"));
@@ -68,6 +69,11 @@ function describeWaiting(applications: readonly ApplicationFacts[]): string {
     .filter(({ health }) => health !== "Healthy")
     .map(({ name, health, ready, reason }) => [name, health, ready, reason].filter((text) => text !== "").join(" "))
     .join("; ");
+}
+
+/** What was applied before a restart is applied at once, but nobody has seen yet how it fares. */
+function isLookedAt(applications: readonly ApplicationFacts[]): boolean {
+  return applications.every(({ health }) => health !== "Unknown");
 }
 
 function counted(applications: readonly ApplicationFacts[]): string {
