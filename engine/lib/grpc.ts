@@ -63,7 +63,12 @@ export function openGrpcChannel(address: string, tls?: GrpcTls, messageBytesMax 
       if (signal?.aborted) return reject(abortError(signal));
       let answer: Buffer | undefined;
       const call = new GrpcCall(connection, path, messageBytesMax, options, {
-        message: (message) => (answer = message),
+        message(message) {
+          if (answer === undefined) return void (answer = message);
+          // Who sends without end is not read until the time is over.
+          reject(new GrpcError(GrpcCode.internal, `${path}: more than one answer`));
+          call.cancel();
+        },
         end(error) {
           if (error !== undefined) reject(signal?.aborted ? abortError(signal) : error);
           else if (answer === undefined) reject(new GrpcError(GrpcCode.internal, `${path}: no answer`));

@@ -130,6 +130,15 @@ describe("the gRPC client", () => {
     ["a connection that breaks meanwhile", (stream) => stream.session?.destroy(), { code: 14, details: "Connection dropped", isUnsent: false }],
     ["a server that does not speak gRPC", (stream) => (stream.respond({ ":status": 404 }), stream.end("not here")), { code: 12, details: "Received HTTP status code 404" }],
     ["no message", (stream) => reply(stream, [], { "grpc-status": "0" }), { code: 13, details: "/a.B/C: no answer" }],
+    [
+      "more messages than one, of which there may be no end",
+      (stream) => {
+        stream.on("error", () => {});
+        stream.respond(HEAD);
+        stream.write(Buffer.concat([frameMessage(REQUEST), frameMessage(REQUEST)]));
+      },
+      { code: 13, details: "/a.B/C: more than one answer" },
+    ],
     ["too large a message", (stream) => reply(stream, [Buffer.alloc((1 << 20) + 1)], { "grpc-status": "0" }), { code: 8, details: expect.stringContaining("larger than max") as unknown as string }],
   ])("fails with %s", async (_, answer, expected) => {
     const { server, channel } = await start();
