@@ -1,26 +1,36 @@
 import { formatApiVersion, type GroupVersionResource } from "../apimachinery/group-version.ts";
 import type { ResourceDefinition } from "../resources/define-resource.ts";
 
+/** The kinds that users define, as they are served and as they are stored. */
+export interface CustomDefinitions {
+  readonly served: readonly ResourceDefinition[];
+  /** In the version they are stored in, which need not be served. */
+  readonly stored: readonly ResourceDefinition[];
+}
+
+/** What is looked up, by what it is looked up by. */
+interface Tables {
+  readonly all: readonly ResourceDefinition[];
+  readonly byAddress: ReadonlyMap<string, ResourceDefinition>;
+  readonly byGroupVersion: ReadonlyMap<string, readonly ResourceDefinition[]>;
+  readonly storedByAddress: ReadonlyMap<string, ResourceDefinition>;
+}
+
 /** The served kinds by their address: those that are built in, and those that users define while the server runs. */
 export class ResourceIndex {
   readonly #builtIn: readonly ResourceDefinition[];
-  #all: readonly ResourceDefinition[];
-  #byAddress: ReadonlyMap<string, ResourceDefinition>;
-  /** Custom kinds as they are stored, which may be in a version that is not served. */
-  #stored: ReadonlyMap<string, ResourceDefinition> = new Map();
-  #byGroupVersion: ReadonlyMap<string, readonly ResourceDefinition[]>;
+  #custom: () => CustomDefinitions = () => ({ served: [], stored: [] });
+  #tables: Tables | undefined;
   readonly #arriving = new Set<Promise<unknown>>();
   #generation = 0;
 
   /** `virtual` kinds are answered at once and never stored: reviews. */
   constructor(stored: readonly ResourceDefinition[], virtual: readonly ResourceDefinition[]) {
-    this.#all = this.#builtIn = [...stored, ...virtual];
-    this.#byAddress = byAddress(this.#all);
-    this.#byGroupVersion = byGroupVersion(this.#all);
+    this.#builtIn = [...stored, ...virtual];
   }
 
   get all(): readonly ResourceDefinition[] {
-    return this.#all;
+    return this.#current.all;
   }
 
   /** Grows whenever the kinds change: what was made of them before is out of date. */
@@ -29,12 +39,12 @@ export class ResourceIndex {
   }
 
   find(resource: GroupVersionResource): ResourceDefinition | undefined {
-    return this.#byAddress.get(address(resource));
+    return this.#current.byAddress.get(address(resource));
   }
 
   /** How the objects of a custom kind are kept. */
   findStored(resource: GroupVersionResource): ResourceDefinition | undefined {
-    return this.#stored.get(address(resource));
+    return this.#current.storedByAddress.get(address(resource));
   }
 
   /** Whether objects of this group and resource are a built-in kind's: those of a custom kind would lie among them in the store. */
@@ -50,23 +60,19 @@ export class ResourceIndex {
   }
 
   hasGroupVersion(group: string, version: string): boolean {
-    return this.#byGroupVersion.has(`${group}/${version}`);
+    return this.#current.byGroupVersion.has(`${group}/${version}`);
   }
 
   /** All kinds of a group and version. */
   ofGroupVersion(group: string, version: string): readonly ResourceDefinition[] {
-    return this.#byGroupVersion.get(`${group}/${version}`) ?? [];
+    return this.#current.byGroupVersion.get(`${group}/${version}`) ?? [];
   }
 
-  /** Replaces the kinds that users define; a built-in kind keeps its address. */
-  setCustom(definitions: readonly ResourceDefinition[], stored: readonly ResourceDefinition[]): void {
-    this.#stored = byAddress(stored);
-    const builtIn = byAddress(this.#builtIn);
-    const custom = definitions.filter((definition) => !builtIn.has(address(definition)));
+  /** Replaces the kinds that users define; a built-in kind keeps its address. They are asked for when somebody looks: a thousand may come at once. */
+  setCustom(custom: () => CustomDefinitions): void {
+    this.#custom = custom;
+    this.#tables = undefined;
     this.#generation++;
-    this.#all = [...this.#builtIn, ...custom];
-    this.#byAddress = byAddress(this.#all);
-    this.#byGroupVersion = byGroupVersion(this.#all);
   }
 
   /** A kind whose objects are being read: who asks for kinds until then waits for it. */
@@ -78,6 +84,16 @@ export class ResourceIndex {
   /** Resolves once all kinds that have been established are here; undefined when they are. */
   settled(): Promise<unknown> | undefined {
     return this.#arriving.size > 0 ? Promise.allSettled(this.#arriving) : undefined;
+  }
+
+  get #current(): Tables {
+    if (this.#tables === undefined) {
+      const { served, stored } = this.#custom();
+      const builtIn = byAddress(this.#builtIn);
+      const all = [...this.#builtIn, ...served.filter((definition) => !builtIn.has(address(definition)))];
+      this.#tables = { all, byAddress: byAddress(all), byGroupVersion: byGroupVersion(all), storedByAddress: byAddress(stored) };
+    }
+    return this.#tables;
   }
 }
 

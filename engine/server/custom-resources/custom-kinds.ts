@@ -6,10 +6,9 @@ import type { Random } from "../../lib/random.ts";
 import type { Tracer } from "../../lib/tracing/tracer.ts";
 import { customKind, type CustomKind } from "../../resources/apiextensions/custom-kind.ts";
 import { customResourceDefinitionResource } from "../../resources/apiextensions/custom-resource-definition.ts";
-import type { ResourceDefinition } from "../../resources/define-resource.ts";
 import type { CustomResourceDefinition } from "../../resources/types.ts";
 import type { ObjectStore } from "../../storage/object-store.ts";
-import type { ResourceIndex } from "../resource-index.ts";
+import type { CustomDefinitions, ResourceIndex } from "../resource-index.ts";
 import { conversionWebhook } from "./conversion-webhook.ts";
 
 export interface CustomKindsOptions {
@@ -93,16 +92,15 @@ export class CustomKinds {
     this.#options.store.interruptKind(known.kind.stored, true);
   }
 
-  /** Groups by name, versions of a kind by Kubernetes' order: discovery prefers what comes first. */
   #publish(): void {
+    this.#options.resources.setCustom(() => this.#ready());
+  }
+
+  /** Groups by name, versions of a kind by Kubernetes' order: discovery prefers what comes first. */
+  #ready(): CustomDefinitions {
     const ready = [...this.#known.values()].filter(({ isReady }) => isReady);
-    const definitions: ResourceDefinition[] = ready
-      .sort((a, b) => (a.kind.stored.group < b.kind.stored.group ? -1 : a.kind.stored.group > b.kind.stored.group ? 1 : 0))
-      .flatMap(({ kind }) => kind.served);
-    this.#options.resources.setCustom(
-      definitions,
-      ready.map(({ kind }) => kind.stored),
-    );
+    const inOrder = ready.sort((a, b) => (a.kind.stored.group < b.kind.stored.group ? -1 : a.kind.stored.group > b.kind.stored.group ? 1 : 0));
+    return { served: inOrder.flatMap(({ kind }) => kind.served), stored: inOrder.map(({ kind }) => kind.stored) };
   }
 
   #converter({ spec, metadata }: CustomResourceDefinition): ReturnType<typeof conversionWebhook> | undefined {

@@ -30,11 +30,7 @@ function startOpenApi(kinds: readonly CustomKind[], remotes: readonly RemoteVers
     services: () => [],
     find: (group: string, version: string) => remotes.find((remote) => remote.group === group && remote.version === version),
   } as unknown as Aggregator; // what documents ask of it
-  const serve = (all: readonly CustomKind[]) =>
-    resources.setCustom(
-      all.flatMap(({ served }) => served),
-      all.map(({ stored }) => stored),
-    );
+  const serve = (all: readonly CustomKind[]) => resources.setCustom(() => ({ served: all.flatMap(({ served }) => served), stored: all.map(({ stored }) => stored) }));
   serve(kinds);
   const openApi = new OpenApi(resources, new Discovery(resources, aggregator), "v1", aggregator);
   const index = async () => (JSON.parse((await openApi.index()).toString("utf8")) as { paths: Readonly<Record<string, { serverRelativeURL: string }>> }).paths;
