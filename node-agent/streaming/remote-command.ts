@@ -52,11 +52,15 @@ export async function bridgeRemoteCommand(
     },
     onEnd: () => finish(),
   });
-  const sizes = new TerminalSizes(clock, (size) => {
-    const streamId = streams.get(Channel.resize);
-    if (streamId !== undefined) client.write(streamId, size);
-  });
-  websocket.on("message", (message: Buffer) => void take(message));
+  /** The client is not read from while the runtime does not take what it has sent. */
+  const write = (channel: number, bytes: Buffer, isLast = false): void => {
+    const streamId = streams.get(channel);
+    if (streamId === undefined || client.write(streamId, bytes, isLast)) return;
+    websocket.pause();
+    void client.drained().then(() => websocket.resume());
+  };
+  const sizes = new TerminalSizes(clock, (size) => write(Channel.resize, size));
+  websocket.on("message", (message: Buffer) => take(message));
   websocket.on("close", () => finish());
   websocket.on("error", () => finish());
   websocket.pause(); // nothing can be taken before the streams are open
@@ -80,20 +84,15 @@ export async function bridgeRemoteCommand(
     client.destroy();
   }
 
-  async function take(message: Buffer): Promise<void> {
+  function take(message: Buffer): void {
     const channel = message[0];
     if (channel === Channel.close) {
-      const ended = streams.get(message[1] ?? -1);
-      if (message[1] === Channel.stdin && ended !== undefined) client.write(ended, Buffer.alloc(0), true);
+      if (message[1] === Channel.stdin) write(Channel.stdin, Buffer.alloc(0), true);
       return;
     }
     if (message.length < 2) return;
-    if (channel === Channel.resize) return sizes.take(message.subarray(1));
-    const streamId = channel === Channel.stdin ? streams.get(channel) : undefined;
-    if (streamId === undefined || client.write(streamId, message.subarray(1))) return;
-    websocket.pause();
-    await client.drained();
-    websocket.resume();
+    if (channel === Channel.resize) sizes.take(message.subarray(1));
+    else if (channel === Channel.stdin) write(Channel.stdin, message.subarray(1));
   }
 }
 

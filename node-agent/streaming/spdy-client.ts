@@ -19,6 +19,8 @@ export class SpdyClient {
   readonly #reader = new SpdyReader();
   readonly #opening = new Map<number, { resolve: () => void; reject: (error: Error) => void }>();
   #nextId = 1;
+  /** For all who wait: those who write much would otherwise leave a listener for each time. */
+  #draining: Promise<void> | undefined;
   #hasEnded = false;
 
   constructor(connection: Duplex, head: Buffer, handlers: SpdyHandlers) {
@@ -49,7 +51,14 @@ export class SpdyClient {
 
   drained(): Promise<void> {
     if (this.#hasEnded || !this.#connection.writableNeedDrain) return Promise.resolve();
-    return new Promise((resolve) => this.#connection.once("drain", resolve).once("close", resolve));
+    return (this.#draining ??= new Promise((resolve) => {
+      const done = () => {
+        this.#draining = undefined;
+        this.#connection.off("drain", done).off("close", done);
+        resolve();
+      };
+      this.#connection.on("drain", done).on("close", done);
+    }));
   }
 
   pause(): void {

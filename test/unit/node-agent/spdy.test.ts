@@ -105,4 +105,19 @@ describe("a SPDY client", () => {
     await settled();
     expect(heard).toEqual(["over: SPDY version 9 instead of 3"]);
   });
+
+  it("tells all who wait that the connection takes more again, and leaves nobody listening to it", async () => {
+    const taken: (() => void)[] = [];
+    const connection = new Duplex({ read() {}, write: (_chunk, _encoding, done) => void taken.push(done) });
+    const client = new SpdyClient(connection, Buffer.alloc(0), { onData() {}, onStreamEnd() {}, onEnd() {} });
+    const listeners = () => ["drain", "close"].map((event) => connection.listenerCount(event));
+    const before = listeners();
+    for (let round = 0; round < 3; round++) {
+      expect(client.write(1, Buffer.alloc(1 << 20))).toBe(false);
+      const waiting = [client.drained(), client.drained()];
+      taken.pop()?.();
+      await Promise.all(waiting);
+      expect(listeners()).toEqual(before);
+    }
+  });
 });
