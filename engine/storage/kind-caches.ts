@@ -67,6 +67,7 @@ export class KindCaches {
         isFilled = true;
         for await (const batch of this.#storage.watch(ROOT, this.freshness.revision, signal)) {
           failures = 0;
+          this.#requireFollowable(batch.events);
           for (const event of batch.events) this.#follow(event);
           this.freshness.advance(batch.revision);
         }
@@ -104,8 +105,8 @@ export class KindCaches {
   }
 
   /** Whether the cache of a kind knows every object of it. */
-  isWhole({ prefix }: Pick<WatchCache, "prefix">): boolean {
-    return this.#unreadable.size === 0 || !this.#unreadable.has(prefix);
+  isWhole<T extends KubeObject>(definition: ResourceDefinition<T>): boolean {
+    return this.#unreadable.size === 0 || !this.#unreadable.has(resourcePrefix(definition));
   }
 
   /** The same for a view that is kept with the cache: from here on the server waits for it rather than have it see a part. */
@@ -124,24 +125,25 @@ export class KindCaches {
     const prefix = resourcePrefix(definition);
     if (this.#caches.has(prefix)) return;
     const cache = new WatchCache(definition);
-    const missed: StorageEvent[] = [];
-    this.#arriving.set(prefix, missed);
-    try {
-      const { entries, revision } = await withStatusErrors(() => this.#storage.list(prefix));
+    await this.#gathering(prefix, async (missed) => {
+      const { entries, revision } = await withStatusErrors(() => this.#storage.list(prefix, { marksUnreadable: true }));
       cache.replace(this.#decodeAll(entries, cache), revision);
       this.#caches.set(prefix, cache);
+      const failure = entries.find(({ unreadable }) => unreadable !== undefined)?.unreadable;
+      if (failure !== undefined) this.#distrust(cache, failure);
       this.#followAfter(revision, missed);
       await this.freshness.reached(revision);
-    } finally {
-      this.#arriving.delete(prefix);
-    }
+    });
   }
 
   /** Ends the watches of a kind: its objects are served otherwise from here on, or with `isGone` no more. */
   interrupt(definition: ResourceDefinition, isGone: boolean): void {
     const prefix = resourcePrefix(definition);
     const cache = this.#caches.get(prefix);
-    if (isGone) this.#caches.delete(prefix);
+    if (isGone) {
+      this.#caches.delete(prefix);
+      this.#unreadable.delete(prefix);
+    }
     cache?.interrupt();
   }
 
@@ -181,44 +183,62 @@ export class KindCaches {
     const isNew = !this.#unreadable.has(prefix);
     this.#unreadable.set(prefix, failure);
     if (isNew) cache.interrupt();
-    if (this.#rereading.has(prefix)) return;
-    this.#rereading.set(
-      prefix,
-      this.#reread(cache, this.#running).finally(() => this.#rereading.delete(prefix)),
-    );
+    if (!this.#rereading.has(prefix)) this.#rereading.set(prefix, this.#reread(prefix, this.#running));
   }
 
-  async #reread(cache: WatchCache, signal: AbortSignal): Promise<void> {
-    const { prefix } = cache;
-    for (let failures = 1; this.#unreadable.has(prefix) && this.#caches.get(prefix) === cache && !signal.aborted; failures++) {
+  async #reread(prefix: string, signal: AbortSignal): Promise<void> {
+    for (let failures = 1; ; failures++) {
+      const [cache, failure] = [this.#caches.get(prefix), this.#unreadable.get(prefix)];
+      if (cache === undefined || failure === undefined || signal.aborted) break;
       this.#logger.warn("something of a kind cannot be read in the store, nobody gets a list of it", {
         resource: cache.definition.resource,
-        error: describeError(this.#unreadable.get(prefix)),
+        error: describeError(failure),
         failures,
       });
       await sleep(this.#clock, backoffMs(RETRY, failures), signal).catch(() => {}); // the loop ends by itself
-      if (signal.aborted) return;
-      const missed: StorageEvent[] = [];
-      this.#arriving.set(prefix, missed);
-      try {
-        const fills = this.#fills;
-        const { entries, revision } = await this.#storage.list(prefix);
-        await raceAbort(this.freshness.reached(revision), signal);
-        if (fills !== this.#fills) continue; // what was read since is newer
-        cache.replace(this.#decodeAll(entries, cache), revision);
-        this.#unreadable.delete(prefix);
-        this.#followAfter(revision, missed);
-      } catch (error) {
-        if (!signal.aborted && this.#unreadable.has(prefix)) this.#unreadable.set(prefix, error instanceof Error ? error : new Error(String(error)));
-      } finally {
-        this.#arriving.delete(prefix);
-      }
+      const fills = this.#fills;
+      // What was read since is newer.
+      const isSame = () => fills === this.#fills && this.#caches.get(prefix) === cache && !signal.aborted;
+      if (isSame()) await this.#rereadOnce(cache, isSame, signal);
+    }
+    this.#rereading.delete(prefix);
+  }
+
+  async #rereadOnce(cache: WatchCache, isSame: () => boolean, signal: AbortSignal): Promise<void> {
+    const { prefix } = cache;
+    await this.#gathering(prefix, async (missed) => {
+      const { entries, revision } = await this.#storage.list(prefix);
+      await raceAbort(this.freshness.reached(revision), signal);
+      if (!isSame()) return;
+      cache.replace(this.#decodeAll(entries, cache), revision);
+      this.#unreadable.delete(prefix);
+      this.#followAfter(revision, missed);
+    }).catch((error: unknown) => {
+      if (isSame() && this.#unreadable.has(prefix)) this.#unreadable.set(prefix, error instanceof Error ? error : new Error(String(error)));
+    });
+  }
+
+  /** Collects the changes of a kind while `read` reads its objects. */
+  async #gathering(prefix: string, read: (missed: readonly StorageEvent[]) => Promise<void>): Promise<void> {
+    const missed: StorageEvent[] = [];
+    this.#arriving.set(prefix, missed);
+    try {
+      await read(missed);
+    } finally {
+      // Of a kind that has gone and come back another reader may have taken over.
+      if (this.#arriving.get(prefix) === missed) this.#arriving.delete(prefix);
     }
   }
 
   /** What came while objects were read as of this revision. */
   #followAfter(revision: number, events: readonly StorageEvent[]): void {
     for (const event of events) if ((event.type === "delete" ? event.revision : event.entry.modRevision) > revision) this.#follow(event);
+  }
+
+  /** Throws for a change of a followed kind that cannot be read: before any of its batch is told of, for all of them come again. */
+  #requireFollowable(events: readonly StorageEvent[]): void {
+    for (const event of events)
+      if (event.type === "put" && event.entry.unreadable !== undefined && this.#followed.has(prefixOfKey(event.entry.key))) throw event.entry.unreadable;
   }
 
   #follow(event: StorageEvent): void {
@@ -229,10 +249,7 @@ export class KindCaches {
     if (cache === undefined) return;
     if (event.type === "delete") return cache.delete(key, event.revision);
     const { entry } = event;
-    if (entry.unreadable !== undefined) {
-      if (this.#followed.has(prefix)) throw entry.unreadable;
-      return this.#distrust(cache, entry.unreadable);
-    }
+    if (entry.unreadable !== undefined) return this.#distrust(cache, entry.unreadable);
     const object = this.#decode(entry, () => new StoredObject<KubeObject>(entry.value, entry.modRevision));
     if (object !== undefined) cache.put(key, object);
     else cache.delete(key, entry.modRevision);
@@ -240,7 +257,7 @@ export class KindCaches {
 
   #decodeAll(entries: readonly Entry[], cache: WatchCache): [string, StoredObject<KubeObject>][] {
     return entries.flatMap((entry): [string, StoredObject<KubeObject>][] => {
-      const object = this.#decode(entry, () => fromEntry(entry, cache));
+      const object = entry.unreadable !== undefined ? undefined : this.#decode(entry, () => fromEntry(entry, cache));
       return object === undefined ? [] : [[entry.key, object]];
     });
   }

@@ -126,7 +126,7 @@ export class ObjectStore {
     const key = objectStorageKey(definition, namespace, name);
     const span = this.#readTracer(options)?.start("cacher.Get", { key, "resource-version": options.resourceVersion ?? "" });
     await inSpan(span, this.#kinds.freshness.freshen(options.resourceVersion));
-    return this.#kinds.isWhole(this.#kinds.of(definition)) ? this.#known(definition, key) : this.#read(key, definition);
+    return this.#kinds.isWhole(definition) ? this.#known(definition, key) : this.#read(key, definition);
   }
 
   /** A list, or one page of it. All pages show the moment of the first; when that has been compacted, 410 Expired offers to go on without. */
@@ -366,7 +366,7 @@ export class ObjectStore {
     change: (current: EncodedObject<T>) => Promise<Change<T>> | Change<T>,
     span: Span | undefined,
   ): Promise<ChangeResult<T>> {
-    let current = this.#kinds.isWhole(this.#kinds.of(definition)) ? this.#known(definition, key) : undefined;
+    let current = this.#kinds.isWhole(definition) ? this.#known(definition, key) : undefined;
     // The cache may lag: what is decided on its word alone is only good for a write, which the store checks.
     let isNewest = current !== undefined && isStagedRevision(current.revision);
     for (let tries = 0; tries < WRITE_TRIES_MAX; tries++) {

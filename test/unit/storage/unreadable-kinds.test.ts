@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
 import { eventsOf } from "../../../engine/apimachinery/watch-stream.ts";
 import { silentLogger } from "../../../engine/lib/log.ts";
@@ -28,11 +28,11 @@ afterEach(async () => {
 });
 
 const KEYS = { ours: 1, theirs: 2 };
-/** Secrets and ClusterRoles are sealed by the first of these keys, and opened by all. */
+/** Secrets, ClusterRoles and Things are sealed by the first of these keys, and opened by all. */
 function rules(...names: readonly (keyof typeof KEYS)[]): readonly EncryptionRule[] {
   const keys = names.map((name) => `{name: ${name}, secret: ${Buffer.alloc(32, KEYS[name]).toString("base64")}}`).join(", ");
   return parseEncryptionConfig(
-    `apiVersion: apiserver.config.k8s.io/v1\nkind: EncryptionConfiguration\nresources:\n- resources: [secrets, clusterroles.rbac.authorization.k8s.io]\n  providers:\n  - aesgcm: {keys: [${keys}]}\n`,
+    `apiVersion: apiserver.config.k8s.io/v1\nkind: EncryptionConfiguration\nresources:\n- resources: [secrets, clusterroles.rbac.authorization.k8s.io, things.x.example]\n  providers:\n  - aesgcm: {keys: [${keys}]}\n`,
     () => {
       throw new Error("there is no plugin");
     },
@@ -56,6 +56,7 @@ const object = (kind: string, name: string) => ({ apiVersion: "v1", kind, metada
 const names = async (store: ObjectStore, definition: ResourceDefinition<KubeObject>) => (await store.list(definition, "shop", {})).items.map(({ object: { metadata } }) => metadata.name);
 const listSecrets = (store: ObjectStore) => names(store, secretResource as unknown as ResourceDefinition<KubeObject>);
 const listConfigMaps = (store: ObjectStore) => names(store, configMapResource as unknown as ResourceDefinition<KubeObject>);
+const role = { apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole", metadata: { name: "r" }, rules: [] };
 const REFUSAL = /^Internal error occurred: \/registry\/core\/secrets\/shop\/theirs is stored as k8s:enc:aesgcm:v1:theirs.* and cannot be read with the encryption configuration/;
 
 test("what another server seals with a key that is lacked here stops reads of its kind, and of no other", async () => {
@@ -118,7 +119,6 @@ test("a kind is read again as often as it takes, also when more comes meanwhile 
 });
 
 test("nobody who keeps a view of a kind takes what cannot be opened for absent", async () => {
-  const role = { apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRole", metadata: { name: "r" }, rules: [] };
   const follower = { replaced: () => {}, changed: () => {} };
   const ours = startServer("ours");
   await clock.settle();
@@ -138,4 +138,66 @@ test("nobody who keeps a view of a kind takes what cannot be opened for absent",
   const later = startServer("ours");
   await clock.advance(1_000);
   expect(() => later.store.follow(clusterRoleResource, follower)).toThrow("cannot be read with the encryption configuration");
+});
+
+test("who waits for what cannot be opened tells of nothing twice", async () => {
+  const ours = startServer("ours");
+  const theirs = startServer("theirs");
+  await clock.settle();
+  ours.store.follow(clusterRoleResource, { replaced: () => {}, changed: () => {} });
+  const watch = await ours.store.watch(configMapResource, "shop", {});
+  const events: string[] = [];
+  const watching = (async () => {
+    for await (const event of eventsOf(watch)) events.push(event.type);
+  })();
+  await theirs.store.transaction(async () => {
+    await theirs.store.create(configMapResource, object("ConfigMap", "a"));
+    await theirs.store.create(clusterRoleResource, role);
+  });
+  await clock.advance(10_000);
+  ours.sealed.setRules(rules("ours", "theirs"));
+  await clock.advance(10_000);
+  watch.close();
+  await watching;
+  expect(events).toEqual(["ADDED"]);
+});
+
+describe("a kind that came later", () => {
+  const things = { ...configMapResource, group: "x.example", resource: "things" };
+  const thing = { ...object("ConfigMap", "theirs"), apiVersion: "x.example/v1" };
+  const listThings = (store: ObjectStore) => names(store, things as unknown as ResourceDefinition<KubeObject>);
+
+  async function withUnreadableThing(): Promise<ReturnType<typeof startServer>> {
+    const theirs = startServer("theirs");
+    await theirs.store.addKind(things);
+    await theirs.store.create(things, thing);
+    const ours = startServer("ours");
+    await clock.advance(1_000);
+    await ours.store.addKind(things);
+    await expect(listThings(ours.store)).rejects.toThrow("cannot be read with the encryption configuration");
+    return ours;
+  }
+
+  test("is served as soon as what it holds can be opened", async () => {
+    const { store, sealed } = await withUnreadableThing();
+    sealed.setRules(rules("theirs"));
+    await clock.advance(10_000);
+    expect(await listThings(store)).toEqual(["theirs"]);
+  });
+
+  test("and goes and comes again is served as it is then", async () => {
+    const { store, sealed } = await withUnreadableThing();
+    store.interruptKind(things, true);
+    sealed.setRules(rules("theirs"));
+    await store.addKind(things);
+    expect(await listThings(store)).toEqual(["theirs"]);
+
+    sealed.setRules(rules("ours"));
+    store.interruptKind(things, true);
+    await store.addKind(things);
+    await expect(listThings(store)).rejects.toThrow("cannot be read with the encryption configuration");
+    sealed.setRules(rules("theirs"));
+    await clock.advance(10_000);
+    expect(await listThings(store)).toEqual(["theirs"]);
+  });
 });
