@@ -22,21 +22,26 @@ const PAGE = 500;
 /**
  * Brings what an earlier release has stored into the form that this one writes. Otherwise a workload whose manifest is applied again would
  * differ from its old template by nothing but spelling, and be rolled out; and rules on what may not change would refuse what has not
- * changed. Looks at one key when there is nothing to do; safe to repeat, and to be broken off.
+ * changed. Looks at one key when there is nothing to do; safe to repeat, and to be broken off. What cannot be read stays as it is; the next
+ * start looks again then.
  */
 export async function renewStoredForm(storage: Storage, definitions: readonly ResourceDefinition[], logger: Logger): Promise<void> {
   const found = await storage.get(FORM_KEY);
   if (found?.value.toString("utf8") === FORM) return;
   const kinds = new Map(definitions.filter(({ storedAs }) => storedAs === undefined).map((definition) => [resourcePrefix(definition), definition]));
   let renewed = 0;
+  let unreadable = 0;
   for (let afterKey: string | undefined; ;) {
-    const { entries, remaining } = await storage.list(ROOT, { limit: PAGE, ...(afterKey === undefined ? {} : { afterKey }) });
-    const outcomes = await Promise.all(entries.map((entry) => renewEntry(storage, kinds.get(prefixOfKey(entry.key)), entry)));
+    const { entries, remaining } = await storage.list(ROOT, { limit: PAGE, marksUnreadable: true, ...(afterKey === undefined ? {} : { afterKey }) });
+    const readable = entries.filter((entry) => entry.unreadable === undefined);
+    unreadable += entries.length - readable.length;
+    const outcomes = await Promise.all(readable.map((entry) => renewEntry(storage, kinds.get(prefixOfKey(entry.key)), entry)));
     renewed += outcomes.filter(Boolean).length;
     afterKey = entries.at(-1)?.key;
     if (remaining === 0 || afterKey === undefined) break;
   }
-  await storage.commit([], [{ do: "put", key: FORM_KEY, value: Buffer.from(FORM) }]);
+  if (unreadable === 0) await storage.commit([], [{ do: "put", key: FORM_KEY, value: Buffer.from(FORM) }]);
+  else logger.warn("what cannot be read in the store stays in the form of an earlier release until a start that can read it", { values: unreadable });
   if (renewed > 0) logger.info("brought what an earlier release had stored into today's form", { objects: renewed });
 }
 

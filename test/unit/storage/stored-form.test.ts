@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { silentLogger } from "../../../engine/lib/log.ts";
 import { catalog } from "../../../engine/resources/catalog.ts";
+import { withEncryption } from "../../../engine/storage/encryption/encrypted-storage.ts";
+import { parseEncryptionConfig } from "../../../engine/storage/encryption/encryption-config.ts";
 import { openMemoryStorage } from "../../../engine/storage/memory-storage.ts";
 import { renewStoredForm } from "../../../engine/storage/stored-form.ts";
 
@@ -83,6 +85,38 @@ describe("what an earlier release has stored", () => {
     const revision = await storage.currentRevision();
     await renewStoredForm(storage, catalog, silentLogger);
     expect(await storage.currentRevision()).toBe(revision);
+  });
+
+  test("waits where it cannot be read, for a start that can", async () => {
+    const inner = openMemoryStorage();
+    const sealedBy = (key: number) =>
+      withEncryption(
+        inner,
+        parseEncryptionConfig(
+          `apiVersion: apiserver.config.k8s.io/v1\nkind: EncryptionConfiguration\nresources:\n- resources: [secrets]\n  providers:\n  - aesgcm: {keys: [{name: k${key}, secret: ${Buffer.alloc(32, key).toString("base64")}}]}\n`,
+          () => {
+            throw new Error("there is no plugin");
+          },
+        ),
+      );
+    const stored = (kind: string, spec: object) => Buffer.from(JSON.stringify({ kind, apiVersion: "v1", metadata: { name: "x", namespace: "default" }, ...spec }));
+    const [secret, pod] = ["/registry/core/secrets/default/x", "/registry/core/pods/default/x"];
+    await sealedBy(1).commit(
+      [],
+      [
+        { do: "put", key: secret, value: stored("Secret", { immutable: false, data: null }) },
+        { do: "put", key: pod, value: stored("Pod", { spec: { hostNetwork: false, containers: [] } }) },
+      ],
+    );
+    const before = (await inner.get(secret))?.modRevision;
+    await renewStoredForm(sealedBy(2), catalog, silentLogger);
+    expect((await inner.get(secret))?.modRevision).toBe(before);
+    expect((await inner.get(pod))?.value.toString("utf8")).not.toContain("hostNetwork");
+    await renewStoredForm(sealedBy(1), catalog, silentLogger);
+    expect((await sealedBy(1).get(secret))?.value.toString("utf8")).not.toContain('"data":null');
+    const revision = await inner.currentRevision();
+    await renewStoredForm(sealedBy(2), catalog, silentLogger);
+    expect(await inner.currentRevision()).toBe(revision);
   });
 
   test("is found beyond the first page", async () => {
