@@ -27,6 +27,8 @@ export interface AuditLogOptions {
 
 /** Events that wait to be written; more are dropped and counted, for a disk that hangs must not fill the memory. */
 const WAITING_MAX = 50_000;
+/** What is written at once, but for an event that is longer alone: those of lists have all objects in them. */
+const PART_CHARS_MAX = 1 << 20;
 const DAY_MS = 86_400_000;
 
 /**
@@ -37,7 +39,7 @@ export class AuditLogFile implements AuditBackend {
   readonly name = "log";
   readonly #options: AuditLogOptions;
   readonly #failures: Counter;
-  #waiting: { readonly line: string; readonly written: () => void; readonly failed: (error: unknown) => void }[] = [];
+  #waiting: { readonly event: AuditEvent; readonly written: () => void; readonly failed: (error: unknown) => void }[] = [];
   #writing: Promise<void> | undefined;
   #handle: FileHandle | undefined;
   #size = 0;
@@ -57,7 +59,7 @@ export class AuditLogFile implements AuditBackend {
       return Promise.reject(new Error("too many audit events wait for their file"));
     }
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#waiting.push({ line: `${this.#options.format === "json" ? JSON.stringify(event) : legacyLine(event)}\n`, written: resolve, failed: reject });
+    this.#waiting.push({ event, written: resolve, failed: reject });
     this.#writing ??= this.#drain().finally(() => (this.#writing = undefined));
     return promise;
   }
@@ -83,7 +85,7 @@ export class AuditLogFile implements AuditBackend {
       const taken = this.#waiting;
       this.#waiting = [];
       try {
-        await this.#append(taken.map(({ line }) => line));
+        await this.#append(taken.map(({ event }) => event));
         for (const { written } of taken) written();
       } catch (error) {
         this.#failures.add({ plugin: this.name }, taken.length);
@@ -93,16 +95,18 @@ export class AuditLogFile implements AuditBackend {
     }
   }
 
-  async #append(lines: readonly string[]): Promise<void> {
-    if (this.#options.file === "-") return void process.stdout.write(lines.join(""));
-    const bytesMax = this.#options.megabytesMax * 1024 * 1024;
+  async #append(events: readonly AuditEvent[]): Promise<void> {
+    const { file, format, megabytesMax } = this.#options;
+    const bytesMax = file === "-" ? 0 : megabytesMax * 1024 * 1024;
     let text = "";
-    for (const line of lines) {
-      if (bytesMax > 0 && this.#size + text.length > 0 && this.#size + text.length + line.length > bytesMax) {
+    for (const event of events) {
+      const line = `${format === "json" ? JSON.stringify(event) : legacyLine(event)}\n`;
+      const isFull = bytesMax > 0 && this.#size + text.length > 0 && this.#size + text.length + line.length > bytesMax;
+      if (isFull || text.length + line.length > PART_CHARS_MAX) {
         await this.#put(text);
         text = "";
-        await this.#rotate();
       }
+      if (isFull) await this.#rotate();
       text += line;
     }
     await this.#put(text);
@@ -110,6 +114,7 @@ export class AuditLogFile implements AuditBackend {
 
   async #put(text: string): Promise<void> {
     if (text === "") return;
+    if (this.#options.file === "-") return void process.stdout.write(text);
     if (this.#handle === undefined) await this.open();
     await this.#handle?.appendFile(text);
     this.#size += Buffer.byteLength(text);

@@ -250,6 +250,13 @@ describe("the log file", () => {
     expect(idsIn(await readFile(file, "utf8"))).toEqual(Array.from({ length: 101 }, (_, i) => String(i)));
   });
 
+  it("takes batches that are longer than any text", async () => {
+    const { log } = await logFile({ file: "/dev/null", megabytesMax: 0 });
+    const event = eventOf("long", 10 << 20);
+    await log.deliver(Array.from({ length: 60 }, () => event));
+    await log.close();
+  });
+
   it("is rotated when it is full, keeps as many old ones as it may, and loses no event in between", async () => {
     const { directory, log, file } = await logFile({ backupsMax: 2 });
     for (let i = 0; i < 10; i++) void log.deliver([eventOf(String(i), 400_000)]);
