@@ -116,6 +116,11 @@ export class FutureRevisionError extends Error {
   }
 }
 
+/** A value that is there and cannot be read: only of stores that encrypt. */
+export class UnreadableValueError extends Error {
+  override readonly name = "UnreadableValueError";
+}
+
 /** More than the store takes in one commit. Nothing was written; in parts it may fit. */
 export class CommitTooLargeError extends Error {
   override readonly name = "CommitTooLargeError";

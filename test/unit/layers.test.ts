@@ -80,6 +80,16 @@ function earlyImports(file: SourceFile): string[] {
   return importsOf(file).flatMap(({ specifier, offset, isTypeOnly }) => (isTypeOnly || !LATE.includes(specifier) ? [] : [`${place(file, offset)} imports ${specifier}; take it from ${LATE_MODULES}`]));
 }
 
+/** Ciphers and the reader of their configuration are for those who have one. */
+function sealingImports(file: SourceFile): string[] {
+  const folder = "engine/storage/encryption/";
+  if (file.name.startsWith(folder) || file.name === "engine/setup/encryption-setup.ts") return [];
+  return importsOf(file).flatMap(({ specifier, offset, isTypeOnly }) => {
+    const target = path.posix.join(path.posix.dirname(file.name), specifier);
+    return isTypeOnly || !target.startsWith(folder) ? [] : [`${place(file, offset)} imports ${target}, which every start would load`];
+  });
+}
+
 function anyUses(file: SourceFile): string[] {
   return [...file.code.matchAll(/(?:[:<,|&(=]|\bas|\bextends)\s*(any)\b(?!\s*[(:?.])|\b(any)\[\]/g)].map(
     (match) => `${place(file, match.index + match[0].indexOf("any"))} uses any; take unknown and narrow it`,
@@ -101,6 +111,7 @@ describe("the source tree", () => {
   const files = readSources("engine", "node-agent");
   test("imports only downward, with .ts suffixes", () => expect(files.flatMap(layerBreaches)).toEqual([]));
   test("loads late what a start can do without", () => expect(files.flatMap(earlyImports)).toEqual([]));
+  test("loads what seals values only where they are sealed", () => expect(files.flatMap(sealingImports)).toEqual([]));
   test("has no any", () => expect(files.flatMap(anyUses)).toEqual([]));
   test("asks for time and chance only through Clock and Random", () => expect(files.flatMap(ambientUses)).toEqual([]));
   test(`has no file of more than ${LINES_MAX} lines`, () => expect(files.flatMap(lengthBreaches)).toEqual([]));

@@ -1,17 +1,9 @@
 import { ROOT } from "../keys.ts";
-import type { CommitResult, Entry, Operation, Storage, StorageEvent } from "../storage.ts";
+import { UnreadableValueError, type CommitResult, type Entry, type Operation, type Storage, type StorageEvent } from "../storage.ts";
 import { ruleFor, type EncryptionRule } from "./encryption-config.ts";
 import { IDENTITY, SEALED_PREFIX, type Sealer } from "./sealers.ts";
 
 const NOTHING = Buffer.alloc(0);
-
-/** A value that none of the configured keys opens. */
-export class CannotDecryptError extends Error {
-  constructor(key: string, prefix: string, cause?: unknown) {
-    super(`${key} is stored as ${prefix === "" ? "no known form" : `${prefix}…`} and cannot be read with the encryption configuration`, { cause });
-    this.name = "CannotDecryptError";
-  }
-}
 
 export interface EncryptedStorage extends Storage {
   /** Whether a write of the same content would be stored otherwise than it is now: by a newer key, or no longer as it is. */
@@ -145,7 +137,7 @@ class Sealing {
     const shownPrefix = wasSealed ? value.toString("latin1", 0, 64).split(":").slice(0, 5).join(":") : "";
     if (sealer === undefined) {
       // Written before there was a rule: upstream wants `identity` in the list to read it, so that nobody slips in what was never sealed.
-      throw new CannotDecryptError(key, wasSealed ? shownPrefix : "plain text (add the provider identity)");
+      throw unopened(key, wasSealed ? shownPrefix : "plain text (add the provider identity)");
     }
     const sealed = value.subarray(Buffer.byteLength(sealer.prefix));
     try {
@@ -153,7 +145,7 @@ class Sealing {
       else this.#sealedBy.delete(key);
       return { ...entry, value: sealer.open(key, sealed) };
     } catch (error) {
-      throw new CannotDecryptError(key, shownPrefix, error);
+      throw unopened(key, shownPrefix, error);
     }
   };
 
@@ -162,7 +154,7 @@ class Sealing {
     if (!isSealed(entry.value)) return undefined;
     const sealer = this.#sealerOf(entry);
     const needed = sealer?.prepare?.(entry.value.subarray(Buffer.byteLength(sealer.prefix)));
-    return needed?.catch((error: unknown) => Promise.reject(new CannotDecryptError(entry.key, sealer?.prefix ?? "", error)));
+    return needed?.catch((error: unknown) => Promise.reject(unopened(entry.key, sealer?.prefix ?? "", error)));
   }
 
   #sealerOf({ key, value }: Entry): Sealer | undefined {
@@ -207,6 +199,12 @@ function openedQuietly(entry: Entry, open: Open): Entry {
   } catch {
     return { ...entry, value: NOTHING };
   }
+}
+
+/** A value that none of the configured keys opens. */
+function unopened(key: string, prefix: string, cause?: unknown): UnreadableValueError {
+  const form = prefix === "" ? "no known form" : `${prefix}…`;
+  return new UnreadableValueError(`${key} is stored as ${form} and cannot be read with the encryption configuration`, { cause });
 }
 
 function asError(error: unknown): Error {
