@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { familyOf } from "../../engine/lib/ip-address.ts";
 import { writeWholeFile } from "../../engine/lib/whole-file.ts";
@@ -59,4 +59,11 @@ export function writeCniConfig(places: CniPlaces, podCidrs: readonly string[]): 
   if (existsSync(file) && readFileSync(file, "utf8") === content) return false;
   writeWholeFile(file, content, 0o644);
   return true;
+}
+
+/** Other people's configurations that the runtime reads before ours, and takes instead: the first by name counts. */
+export function configsBefore({ configDir }: Pick<CniPlaces, "configDir">): readonly string[] {
+  return readdirSync(configDir)
+    .filter((name) => /\.(conf|conflist|json)$/.test(name) && name < FILE)
+    .sort();
 }

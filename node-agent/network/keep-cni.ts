@@ -2,7 +2,7 @@ import { backoffMs } from "../../engine/lib/backoff.ts";
 import { sleep, type Clock } from "../../engine/lib/clock.ts";
 import { describeError, type Logger } from "../../engine/lib/log.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
-import { writeCniConfig, type CniPlaces } from "./cni.ts";
+import { configsBefore, writeCniConfig, type CniPlaces } from "./cni.ts";
 
 export interface KeepCniOptions {
   readonly places: CniPlaces;
@@ -41,7 +41,8 @@ export function createCniKeeper({ places, podCidrs, problem, restart, clock, log
         const isToRestart = lacksNetwork && isUnseen && clock.monotonic() - restartedMs >= (restarts === 0 ? 0 : backoffMs(RESTART, restarts));
         isUnseen = lacksNetwork;
         if (!isToRestart) continue;
-        logger.warn("the container runtime does not see its network configuration, restarting it", { folder: places.configDir });
+        // One that cannot be read, as when it is half-written, hides ours from the runtime.
+        logger.warn("the container runtime does not see its network configuration, restarting it", { folder: places.configDir, before: configsBefore(places) });
         restarts++;
         restartedMs = clock.monotonic();
         await restart();

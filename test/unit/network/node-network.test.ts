@@ -1,8 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
-import { silentLogger } from "../../../engine/lib/log.ts";
+import { silentLogger, type LogFields } from "../../../engine/lib/log.ts";
 import { runServices } from "../../../engine/lib/service.ts";
 import { cniConfig } from "../../../node-agent/network/cni.ts";
 import { anyAddress, rangesByFamily } from "../../../node-agent/network/families.ts";
@@ -57,13 +57,14 @@ describe("the runtime's network configuration", () => {
     const places = { configDir: path.join(folder, "net.d"), ipamDir: path.join(folder, "ipam"), binDir: folder };
     const stop = new AbortController();
     let restarts = 0;
+    const warnings: (LogFields | undefined)[] = [];
     const keeper = createCniKeeper({
       places,
       podCidrs: () => ["10.42.0.0/24"],
       problem: async () => problemOf(restarts),
       restart: async () => void restarts++,
       clock,
-      logger: silentLogger,
+      logger: { ...silentLogger, warn: (_message, fields) => void warnings.push(fields) },
     });
     const running = runServices([keeper], stop.signal);
     const end = async () => {
@@ -71,7 +72,7 @@ describe("the runtime's network configuration", () => {
       await running;
       rmSync(folder, { recursive: true });
     };
-    return { clock, places, restarts: () => restarts, end };
+    return { clock, places, restarts: () => restarts, warnings, end };
   };
   const file = (configDir: string) => path.join(configDir, "10-mainstay.conflist");
 
@@ -107,6 +108,15 @@ describe("the runtime's network configuration", () => {
     await other.clock.advance(60_000);
     expect(other.restarts()).toBe(0);
     await other.end();
+  });
+
+  test("is said to be behind others of its folder, where there are any, when the runtime does not see it", async () => {
+    const { clock, places, warnings, end } = await setUp(() => "NetworkReady: Network plugin returns error: cni plugin not initialized");
+    mkdirSync(places.configDir, { recursive: true });
+    for (const name of ["05-other.conf", "00-half.conflist", "00-notes.txt", "20-later.conflist"]) writeFileSync(path.join(places.configDir, name), "{");
+    await clock.advance(20_000);
+    expect(warnings).toEqual([{ folder: places.configDir, before: ["00-half.conflist", "05-other.conf"] }]);
+    await end();
   });
 });
 
