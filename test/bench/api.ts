@@ -133,15 +133,6 @@ async function benchWatch(name: string, maps: ResourceClient<ConfigMap>, { sampl
   ];
 }
 
-/** Processor time that a process and its threads have taken so far. */
-export function cpuSeconds(pid: number): number {
-  // The name in parentheses may hold blanks; utime and stime are fields 14 and 15, in hundredths of a second.
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
-    .replace(/^.*\) /s, "")
-    .split(" ");
-  return (Number(fields[11]) + Number(fields[12])) / 100;
-}
-
 /** `env` and `nsenter` replace themselves by the server, so the id of a test's child is the server's. */
 export function residentMiB(pid: number): number {
   return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) / 1024;

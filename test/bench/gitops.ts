@@ -12,8 +12,8 @@ import { catalog } from "../../engine/resources/catalog.ts";
 import { configMapResource } from "../../engine/resources/core/config-map.ts";
 import { thisMachine } from "../kit/hosts.ts";
 import { makeDataDir, startMainstay } from "../kit/mainstay.ts";
-import { cpuSeconds, residentMiB } from "./api.ts";
-import { timed, toRow, type Row, type Scale } from "./measure.ts";
+import { residentMiB } from "./api.ts";
+import { cpuMs, timed, toRow, type Row, type Scale } from "./measure.ts";
 
 /** Published figures of the field, for the same shape: flux-benchmark (Flux 2.9), kpt-config-sync's documentation (1.12). Other machines, so the ratio is an order. */
 const FLUX_THOUSAND_APPS_S = 253;
@@ -58,15 +58,15 @@ async function benchPushes(): Promise<readonly Row[]> {
       };
       const first = push("first");
       rows.push(toRow({ what: `${what}, push → all stored (its own words: ${appliedIn(first.text)}) and healthy`, value: first.ms / 1000, unit: "s", floor: peerSeconds, peer }));
-      rows.push(toRow({ what: `${what}: CPU of the engine until then, its start included`, value: cpuSeconds(server.process.pid ?? 0), unit: "s" }));
+      rows.push(toRow({ what: `${what}: CPU of the engine until then, its start included`, value: cpuMs([server.process.pid!]) / 1000, unit: "s" }));
       const before = await revision();
       const idle = push("nothing changes");
       rows.push(toRow({ what: `${what}, a commit that changes nothing (${Math.max(0, (await revision()) - before)} writes of the store, its record among them)`, value: idle.ms, unit: "ms" }));
       const [file, text] = files(7);
       write(work, file, text.replace('"1"', '"2"'));
-      const cpuBefore = cpuSeconds(server.process.pid ?? 0);
+      const cpuBefore = cpuMs([server.process.pid!]);
       rows.push(toRow({ what: `${what}, one file of them`, value: push("one file").ms, unit: "ms", floor: idle.ms, peer: "the commit that changes nothing" }));
-      rows.push(toRow({ what: `${what}, one file of them: CPU of the engine`, value: (cpuSeconds(server.process.pid ?? 0) - cpuBefore) * 1000, unit: "ms" }));
+      rows.push(toRow({ what: `${what}, one file of them: CPU of the engine`, value: cpuMs([server.process.pid!]) - cpuBefore, unit: "ms" }));
       rows.push(toRow({ what: `${what}: memory of the engine`, value: residentMiB(server.process.pid ?? 0), unit: "MiB" }));
     } finally {
       await server.stop();

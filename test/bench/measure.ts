@@ -64,9 +64,9 @@ export async function rateRows(
   tasks: { readonly count: number; readonly concurrency: number; readonly task: (index: number) => Promise<unknown> },
   peer: Pick<Measured, "floor" | "peer">,
 ): Promise<{ readonly rate: number; readonly rows: readonly Row[] }> {
-  const before = [processorMs(pid), processorMs(process.pid)] as const;
+  const before = [cpuMs([pid]), cpuMs([process.pid])] as const;
   const perSecond = await rate(tasks.count, tasks.concurrency, tasks.task);
-  const [server, client] = [processorMs(pid) - before[0], processorMs(process.pid) - before[1]];
+  const [server, client] = [cpuMs([pid]) - before[0], cpuMs([process.pid]) - before[1]];
   const each = (ms: number) => (ms * 1000) / tasks.count;
   return {
     rate: perSecond,
@@ -77,11 +77,14 @@ export async function rateRows(
   };
 }
 
-/** What all threads of a process have used. Linux counts in hundredths of a second. */
-function processorMs(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) * 10;
+/** What all threads of the processes have used so far, for themselves and in the kernel. Linux counts in hundredths of a second. */
+export function cpuMs(pids: readonly number[]): number {
+  return pids.reduce((sum, pid) => {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    // The name in parentheses may hold anything.
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return sum + (Number(fields[11]) + Number(fields[12])) * 10;
+  }, 0);
 }
 
 /** Tasks per second with so many at once. */

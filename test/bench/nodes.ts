@@ -12,8 +12,8 @@ import { serviceResource } from "../../engine/resources/core/service.ts";
 import { freePorts } from "../kit/etcd.ts";
 import { residentMiB } from "./api.ts";
 import { HollowNodes, hollowTokens } from "./hollow-nodes.ts";
-import { poll, timed, toRow, type Row, type Scale } from "./measure.ts";
-import { cpuMs, startOurs, startUpstream, type Peer } from "./peers.ts";
+import { cpuMs, poll, timed, toRow, type Row, type Scale } from "./measure.ts";
+import { startOurs, startUpstream, type Peer } from "./peers.ts";
 
 /** The rest of upstream's control plane, from the PATH like its server. */
 const OTHERS = ["kube-controller-manager", "kube-scheduler"] as const;

@@ -11,8 +11,7 @@ import { customResourceDefinitionResource } from "../../engine/resources/apiexte
 import { freePorts, startEtcd } from "../kit/etcd.ts";
 import { thisMachine } from "../kit/hosts.ts";
 import { makeDataDir, startMainstay } from "../kit/mainstay.ts";
-import { cpuSeconds } from "./api.ts";
-import { poll } from "./measure.ts";
+import { cpuMs, poll } from "./measure.ts";
 
 const READY_POLL_MS = 10;
 
@@ -158,9 +157,4 @@ function genericServer(file: WriteFile, server: string): readonly string[] {
   const kubeconfigs = ["--kubeconfig", nobody, "--authentication-kubeconfig", nobody, "--authorization-kubeconfig", nobody];
   const plugins = "NamespaceLifecycle,MutatingAdmissionWebhook,ValidatingAdmissionWebhook,ValidatingAdmissionPolicy,MutatingAdmissionPolicy";
   return [...kubeconfigs, "--authentication-skip-lookup", "--enable-priority-and-fairness=false", "--disable-admission-plugins", plugins];
-}
-
-/** User and system time of the processes so far. */
-export function cpuMs(pids: readonly number[]): number {
-  return pids.reduce((sum, pid) => sum + cpuSeconds(pid) * 1000, 0);
 }

@@ -7,8 +7,8 @@ import { customResourceDefinitionResource } from "../../engine/resources/apiexte
 import type { ResourceReference } from "../../engine/resources/define-resource.ts";
 import { residentMiB } from "./api.ts";
 import { LightWatchers } from "./light-watchers.ts";
-import { CLIENTS, median, poll, rate, requestsOf, timed, toRow, type Row, type Scale } from "./measure.ts";
-import { cpuMs, startOurs, startUpstream, type Peer } from "./peers.ts";
+import { CLIENTS, cpuMs, median, poll, rate, requestsOf, timed, toRow, type Row, type Scale } from "./measure.ts";
+import { startOurs, startUpstream, type Peer } from "./peers.ts";
 
 /**
  * Upstream's own API server beside ours, in one run with one client: `kube-apiserver`, or else its generic half `apiextensions-apiserver`,
