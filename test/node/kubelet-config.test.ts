@@ -31,9 +31,9 @@ describe.skipIf(!requireRoot())("an agent with a KubeletConfiguration", () => {
   });
 
   it("makes its Node and Lease by it, and shows it", async () => {
-    const { spec, status } = JSON.parse(await node.kubectl("get", "node", node.host.name, "-o", "json")) as Node;
+    const { spec, status } = await node.json<Node>("node", node.host.name);
     expect([spec?.providerID, status?.capacity?.["pods"]]).toEqual(["cloud://7", "30"]);
-    const lease = JSON.parse(await node.kubectl("get", "lease", "-n", "kube-node-lease", node.host.name, "-o", "json")) as Lease;
+    const lease = await node.json<Lease>("lease", "-n", "kube-node-lease", node.host.name);
     expect(lease.spec?.leaseDurationSeconds).toBe(20);
     const proxy = (page: string) => node.kubectl("get", "--raw", `/api/v1/nodes/${node.host.name}/proxy${page}`);
     expect(JSON.parse(await proxy("/configz"))).toMatchObject({

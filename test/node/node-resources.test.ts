@@ -109,7 +109,7 @@ describe.skipIf(!canRun)("a pod that writes more than it may", () => {
 });
 
 test.skipIf(!canRun)("a node says what it has for pods and that it is short of nothing", async () => {
-  const { status } = JSON.parse(await node.kubectl("get", "node", node.host.name, "-o", "json")) as Node;
+  const { status } = await node.json<Node>("node", node.host.name);
   const [allocatable, capacity] = [status?.allocatable, status?.capacity].map((amounts) => parseQuantity(amounts?.["ephemeral-storage"] ?? "0"));
   expect(allocatable).toBeGreaterThan(0);
   expect(allocatable).toBeLessThan(capacity ?? 0);
@@ -125,7 +125,7 @@ describe.skipIf(!canRun)("a driver's device", () => {
     const driver = new DeviceDriver({ name: "gpu.mainstay.test", rootDir: path.join(node.dataDir, "agent", "kubelet") });
     await driver.start();
     try {
-      const [machine] = (JSON.parse(await node.kubectl("get", "nodes", "-o", "json")) as { items: Node[] }).items;
+      const [machine] = (await node.json<{ items: Node[] }>("nodes")).items;
       const slice = {
         apiVersion: "resource.k8s.io/v1",
         kind: "ResourceSlice",
@@ -181,7 +181,7 @@ describe.skipIf(!canRun)("a node whose disk fills up", () => {
     const filler = await node.until("filler", (pod: Pod) => pod.status?.phase === "Failed", 120_000);
     expect(filler.status?.reason).toBe("Evicted");
     expect(filler.status?.message).toMatch(/^The node was low on resource: ephemeral-storage\. Threshold quantity: \S+, available: \S+\. /);
-    const status = async () => JSON.parse(await node.kubectl("get", "node", node.host.name, "-o", "json")) as Node; // kubectl printed it
+    const status = () => node.json<Node>("node", node.host.name);
     const pressed = await eventually(
       status,
       (seen) => findCondition(seen.status?.conditions, "DiskPressure")?.status === "True" && seen.spec?.taints?.some(({ key }) => key === "node.kubernetes.io/disk-pressure") === true,

@@ -63,7 +63,7 @@ describe.skipIf(!requireRoot())("a machine whose parts die", () => {
     for (const name of names) await node.until(name, isReady, 40_000);
     const shims = async () => (await pidsOf(`containerd-shim.*${node.dataDir}`)).length;
     // Two pods of the first test at most, and one sandbox for each of these; a doubled one would stay.
-    const pods = JSON.parse(await node.kubectl("get", "pods", "-o", "json")) as { items: Pod[] };
+    const pods = await node.json<{ items: Pod[] }>("pods");
     await eventually(shims, (count) => count === pods.items.length, 40_000);
     for (const name of names) expect(container(await node.pod(name))?.restartCount).toBe(0);
   });
