@@ -1,3 +1,4 @@
+import { labelValue } from "../../engine/apimachinery/selectors.ts";
 import { hasReason } from "../../engine/apimachinery/status-error.ts";
 import type { Client } from "../../engine/client/client.ts";
 import { jsonEqual } from "../../engine/lib/freeze.ts";
@@ -41,7 +42,7 @@ export function computeNodePatch({ metadata }: Node, name: string, info: DriverN
   const ids = info === undefined ? others : { ...others, [name]: info.nodeId };
   const labels: Record<string, string> = {};
   for (const [key, value] of Object.entries(info?.topology ?? {})) {
-    const current = metadata.labels?.[key];
+    const current = labelValue(metadata.labels, key);
     if (current !== undefined && current !== value)
       throw new Error(`detected topology value collision: driver reported "${key}":"${value}" but existing label is "${key}":"${current}"`);
     if (current === undefined) labels[key] = value;

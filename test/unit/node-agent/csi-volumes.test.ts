@@ -118,6 +118,8 @@ describe("a driver in the node's CSINode", () => {
     const registered = { ...node, metadata: { ...node.metadata, labels: { zone: "a", rack: "1" }, annotations: { [NODE_ID_ANNOTATION]: '{"d":"m-1"}' } } };
     expect(computeNodePatch(registered, "d", info)).toBeUndefined();
     expect(computeNodePatch(registered, "e", undefined)).toBeUndefined();
+    const oddly = { ...info, topology: { constructor: "a" } };
+    expect(computeNodePatch(registered, "d", oddly)).toEqual({ metadata: { annotations: { [NODE_ID_ANNOTATION]: '{"d":"m-1"}' }, labels: { constructor: "a" } } });
     expect(computeNodePatch(registered, "d", undefined)).toEqual({ metadata: { annotations: { [NODE_ID_ANNOTATION]: null } } });
     expect(() => computeNodePatch(registered, "d", { ...info, topology: { zone: "b" } })).toThrow('detected topology value collision: driver reported "zone":"b" but existing label is "zone":"a"');
   });
