@@ -1,5 +1,6 @@
 import { CelError } from "../cel-error.ts";
 import { fn, method, traversal, type Library } from "../functions.ts";
+import { NO_QUANTITY, quantityProblem } from "../../apimachinery/quantity-problem.ts";
 import { exactQuantity, formatExactQuantity, type ExactQuantity } from "../../apimachinery/quantity.ts";
 import { BOOL, DOUBLE, INT, opaque, STRING } from "../types.ts";
 import { OpaqueValue } from "../values.ts";
@@ -35,7 +36,7 @@ function parse(text: string): QuantityValue | undefined {
 
 function quantityOf(text: string): QuantityValue {
   const parsed = parse(text);
-  if (parsed === undefined) throw new CelError("quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'");
+  if (parsed === undefined) throw new CelError(quantityProblem(text) ?? NO_QUANTITY);
   return parsed;
 }
 

@@ -7,6 +7,7 @@ import { applyMergePatch } from "../../apimachinery/merge-patch.ts";
 import { withMetadata } from "../../apimachinery/object-copy.ts";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import type { Schema } from "../../apimachinery/schema.ts";
+import { quantityProblem } from "../../apimachinery/quantity-problem.ts";
 import { applyServerSide } from "../../apimachinery/server-side-apply.ts";
 import { badRequest, conflict, hasReason, withoutReason, type StatusError } from "../../apimachinery/status-error.ts";
 import { applyStrategicMergePatch } from "../../apimachinery/strategic-merge-patch.ts";
@@ -226,8 +227,8 @@ function kindText(apiVersion: string, kind: string): string {
 
 /** What Go's readers say of a text that is no value of its type. */
 function textProblem({ message }: FieldError): string {
-  if (message.includes("must be a quantity")) return "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
   const [, given = ""] = /^Invalid value: (.*): must be /s.exec(message) ?? [];
+  if (message.includes("must be a quantity")) return quantityProblem(given.replace(/^"|"$/g, "")) ?? message;
   if (message.includes("must be a time")) return `parsing time ${given} as "2006-01-02T15:04:05Z07:00": cannot parse ${given} as "2006"`;
   if (message.includes("must be an integer or string"))
     return `json: cannot unmarshal ${given === "true" || given === "false" ? "bool" : "number"} into Go value of type int32`;

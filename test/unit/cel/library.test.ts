@@ -68,6 +68,8 @@ describe("the functions", () => {
     ["[dyn(1), dyn('a')].sort()", "list elements must have the same type"],
     ["dyn([[1], [2]]).sort()", "list elements must be comparable"],
     ["lists.range(1000000)", "operation cancelled: actual cost limit exceeded"],
+    ["quantity('x')", "quantities must match the regular expression"],
+    ["quantity('1kk')", "unable to parse quantity's suffix"],
   ])("%s fails: %s", (source, message) => expect(() => evaluate(source)).toThrow(message));
 
   test.each([

@@ -183,6 +183,7 @@ describe("patch", () => {
       [{ replicas: 1.5 }, "cannot convert float64 to int32"],
       [{ strategy: { rollingUpdate: { maxSurge: true } } }, "json: cannot unmarshal bool into Go value of type int32"],
       [{ template: { spec: { containers: [{ name: "a", resources: { requests: { cpu: "x" } } }] } } }, "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"],
+      [{ template: { spec: { containers: [{ name: "a", resources: { requests: { cpu: "1kk" } } }] } } }, "unable to parse quantity's suffix"],
     ];
     for (const [spec, why] of misfits)
       expect((await failure(send({ apiVersion: "apps/v1", kind: "Deployment", spec }, deploymentResource as never))).message).toBe(
