@@ -1,3 +1,4 @@
+import { ownValue } from "../lib/own-value.ts";
 import type { Expr } from "./ast.ts";
 import { SORT_BY_KEYS } from "./macros.ts";
 import type { CelType } from "./types.ts";
@@ -150,7 +151,7 @@ const SETS: Readonly<Record<string, Rule>> = { contains: sets(1), intersects: se
 export function callCost(name: string, target: Expr | undefined, args: readonly CallPart[]): CallCost {
   const ofSets = target?.is === "ident" && target.name === "sets";
   const rules = ofSets ? SETS : RULES;
-  const rule = Object.hasOwn(rules, name) ? rules[name] : undefined;
+  const rule = ownValue(rules, name);
   return rule?.(args[0] ?? NOTHING, args[1] ?? NOTHING, args[2] ?? NOTHING) ?? NOMINAL;
 }
 

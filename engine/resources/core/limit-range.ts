@@ -2,6 +2,7 @@ import { duplicateField, forbiddenField, invalidField, invalidFields, requiredFi
 import { withMetadata } from "../../apimachinery/object-copy.ts";
 import { qualifiedNameProblems } from "../../apimachinery/names.ts";
 import { canonicalQuantity, compareQuantities, parseQuantity } from "../../apimachinery/quantity.ts";
+import { ownValue } from "../../lib/own-value.ts";
 import { nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
@@ -89,8 +90,8 @@ function amountErrors(item: LimitRangeItem, at: string): FieldError[] {
   const names = new Set([item.max, item.min, item.default, item.defaultRequest, item.maxLimitRequestRatio].flatMap((list) => Object.keys(list ?? {})));
   const errors: FieldError[] = [];
   for (const name of [...names].sort()) {
-    const of = (list: Amounts = {}) => (Object.hasOwn(list, name) ? list[name] : undefined);
-    const [min, max, limit, request, ratio] = [item.min, item.max, item.default, item.defaultRequest, item.maxLimitRequestRatio].map(of);
+    const lists = [item.min, item.max, item.default, item.defaultRequest, item.maxLimitRequestRatio];
+    const [min, max, limit, request, ratio] = lists.map((list: Amounts = {}) => ownValue(list, name));
     const isAbove = (left: string | undefined, right: string | undefined) => left !== undefined && right !== undefined && compareQuantities(left, right) > 0;
     const add = (list: string, value: string | undefined, sentence: string) => errors.push(invalidField(`${at}.${list}[${name}]`, value, sentence));
     const text = (amount: string | undefined) => canonicalQuantity(amount ?? "0");

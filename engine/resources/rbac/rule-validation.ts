@@ -42,9 +42,9 @@ export function validateBinding({ roleRef, subjects = [] }: Binding, kinds: read
 }
 
 /** What a binding grants is for good: whoever may change its subjects need not be able to grant anything else. Shown with the names of Go's fields. */
-export function validateBindingUpdate({ roleRef: { apiGroup, kind, name, ...rest } }: Binding, { roleRef: old }: Binding): FieldError[] {
-  if (jsonEqual({ apiGroup, kind, name, ...rest }, old)) return [];
-  return [invalidField("roleRef", { APIGroup: apiGroup ?? "", Kind: kind, Name: name }, "cannot change roleRef")];
+export function validateBindingUpdate({ roleRef }: Binding, old: Binding): FieldError[] {
+  if (jsonEqual(roleRef, old.roleRef)) return [];
+  return [invalidField("roleRef", { APIGroup: roleRef.apiGroup ?? "", Kind: roleRef.kind, Name: roleRef.name }, "cannot change roleRef")];
 }
 
 function validateSubject({ kind, name, namespace = "", apiGroup = "" }: Subject, namespaced: boolean, field: string): FieldError[] {

@@ -1,6 +1,7 @@
 import { duplicateField, forbiddenField, invalidField, invalidFields, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
 import { dnsLabelProblems, qualifiedNameProblems } from "../../apimachinery/names.ts";
 import { canonicalQuantity, compareQuantities, parseQuantity } from "../../apimachinery/quantity.ts";
+import { ownValue } from "../../lib/own-value.ts";
 import { isCountedResource, isStandardQuotaResource } from "../quota/quota-resources.ts";
 import type { ResourceRequirements } from "../types.ts";
 import { isHugePages } from "../huge-pages.ts";
@@ -25,7 +26,7 @@ export function validateRequirements(
   for (const [name, amount] of Object.entries(requests)) {
     errors.push(
       ...amountErrors(name, amount, `${path}.requests[${name}]`, nameErrors),
-      ...compareWithLimit(name, amount, Object.hasOwn(limits, name) ? limits[name] : undefined, path),
+      ...compareWithLimit(name, amount, ownValue(limits, name), path),
       ...pageErrors(name, amount, `${path}.requests[${name}]`),
     );
   }

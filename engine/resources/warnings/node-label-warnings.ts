@@ -1,4 +1,5 @@
 import { labelValueError } from "../../apimachinery/names.ts";
+import { ownValue } from "../../lib/own-value.ts";
 import type { NodeSelectorTerm } from "../types.ts";
 
 /** Labels of nodes that were given up, and what upstream says of each. */
@@ -15,7 +16,7 @@ const GIVEN_UP: Readonly<Record<string, string>> = {
 
 /** What is to be said of a label of nodes; undefined for one that is in use. */
 export function nodeLabelProblem(label: string): string | undefined {
-  return Object.hasOwn(GIVEN_UP, label) ? GIVEN_UP[label] : undefined;
+  return ownValue(GIVEN_UP, label);
 }
 
 /** Labels that nodes are chosen by, by letter. */
