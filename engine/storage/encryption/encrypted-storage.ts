@@ -153,8 +153,12 @@ class Sealing {
   #needed(entry: Entry): Promise<void> | undefined {
     if (!isSealed(entry.value)) return undefined;
     const sealer = this.#sealerOf(entry);
-    const needed = sealer?.prepare?.(entry.value.subarray(Buffer.byteLength(sealer.prefix)));
-    return needed?.catch((error: unknown) => Promise.reject(unopened(entry.key, sealer?.prefix ?? "", error)));
+    const failed = (error: unknown) => Promise.reject(unopened(entry.key, sealer?.prefix ?? "", error));
+    try {
+      return sealer?.prepare?.(entry.value.subarray(Buffer.byteLength(sealer.prefix)))?.catch(failed);
+    } catch (error) {
+      return failed(error); // not even its key can be read
+    }
   }
 
   #sealerOf({ key, value }: Entry): Sealer | undefined {

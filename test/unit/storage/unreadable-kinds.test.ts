@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
 import { eventsOf } from "../../../engine/apimachinery/watch-stream.ts";
 import { silentLogger } from "../../../engine/lib/log.ts";
+import { seededRandom } from "../../../engine/lib/random.ts";
 import { catalog } from "../../../engine/resources/catalog.ts";
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
 import { secretResource } from "../../../engine/resources/core/secret.ts";
@@ -9,6 +10,7 @@ import type { ResourceDefinition } from "../../../engine/resources/define-resour
 import { clusterRoleResource } from "../../../engine/resources/rbac/cluster-role.ts";
 import { withEncryption, type EncryptedStorage } from "../../../engine/storage/encryption/encrypted-storage.ts";
 import { parseEncryptionConfig, type EncryptionRule } from "../../../engine/storage/encryption/encryption-config.ts";
+import { KmsProvider } from "../../../engine/storage/encryption/kms-provider.ts";
 import { openMemoryStorage } from "../../../engine/storage/memory-storage.ts";
 import { ObjectStore } from "../../../engine/storage/object-store.ts";
 import type { Storage } from "../../../engine/storage/storage.ts";
@@ -138,6 +140,28 @@ test("nobody who keeps a view of a kind takes what cannot be opened for absent",
   const later = startServer("ours");
   await clock.advance(1_000);
   expect(() => later.store.follow(clusterRoleResource, follower)).toThrow("cannot be read with the encryption configuration");
+});
+
+test("a value that was damaged stops reads of its kind alone, also where a plugin would be asked about it", async () => {
+  const config =
+    "apiVersion: apiserver.config.k8s.io/v1\nkind: EncryptionConfiguration\nresources:\n- resources: [secrets]\n  providers:\n  - kms: {apiVersion: v2, name: vault, endpoint: 'unix:///nowhere'}\n";
+  const plugins: KmsProvider[] = [];
+  const sealedByPlugin = parseEncryptionConfig(config, (settings) => {
+    plugins.push(new KmsProvider(settings, { clock, random: seededRandom(1), logger: silentLogger }));
+    return plugins.at(-1)!;
+  });
+  stops.push(async () => plugins.forEach((plugin) => plugin.close()));
+  const put = (name: string) => storage.commit([], [{ do: "put", key: `/registry/core/secrets/shop/${name}`, value: Buffer.from("k8s:enc:kms:v2:vault:\xff", "latin1") }]);
+  await put("before");
+  const { store, sealed } = startServer("ours");
+  sealed.setRules(sealedByPlugin);
+  await clock.advance(1_000);
+  await put("later");
+  await store.create(configMapResource, object("ConfigMap", "a"));
+  await clock.advance(10_000);
+  expect(await listConfigMaps(store)).toEqual(["a"]);
+  await expect(listSecrets(store)).rejects.toThrow("is stored as k8s:enc:kms:v2:vault");
+  await expect(store.get(secretResource, "shop", "later")).rejects.toThrow("is stored as k8s:enc:kms:v2:vault");
 });
 
 test("who waits for what cannot be opened tells of nothing twice", async () => {
