@@ -1,6 +1,5 @@
-import { ownValue } from "../../lib/own-value.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
-import { isMap, textOf, type Steps } from "./json-value.ts";
+import { isMap, textOf, valueAt, type Steps } from "./json-value.ts";
 import type { Place } from "./kustomize-error.ts";
 import type { Resource, SourceDocument } from "./resource.ts";
 
@@ -62,8 +61,4 @@ function indexOfItem(list: readonly unknown[], item: unknown, index: number): nu
   }
   const same = list.findIndex((other) => jsonEqual(other, item));
   return same >= 0 ? same : index < list.length ? index : undefined;
-}
-
-function valueAt(root: unknown, steps: Steps): unknown {
-  return steps.reduce<unknown>((value, step) => (Array.isArray(value) ? value[Number(step)] : isMap(value) ? ownValue(value, String(step)) : undefined), root);
 }

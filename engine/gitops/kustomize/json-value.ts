@@ -1,3 +1,5 @@
+import { ownValue } from "../../lib/own-value.ts";
+
 /** A JSON object while it is being built. Trees of these belong to one build and are copied before they leave it. */
 export type JsonMap = Record<string, unknown>;
 
@@ -15,6 +17,11 @@ export function isScalar(value: unknown): value is string | number | boolean {
 /** A scalar as it stands in a file; everything else has no text. */
 export function textOf(value: unknown): string {
   return isScalar(value) ? String(value) : "";
+}
+
+/** What stands at a place; undefined where there is none. */
+export function valueAt(root: unknown, steps: Steps): unknown {
+  return steps.reduce<unknown>((value, step) => (isMap(value) ? ownValue(value, String(step)) : Array.isArray(value) ? value[Number(step)] : undefined), root);
 }
 
 /** The child map under a key, made when there is none. */

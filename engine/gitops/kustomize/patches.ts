@@ -1,7 +1,6 @@
-import { ownValue } from "../../lib/own-value.ts";
 import { applyJsonPatch } from "../../apimachinery/json-patch.ts";
 import type { Schema } from "../../apimachinery/schema.ts";
-import { childMap, isMap, textOf, type JsonMap, type Steps } from "./json-value.ts";
+import { childMap, isMap, textOf, valueAt, type JsonMap, type Steps } from "./json-value.ts";
 import { BuildFault, fail, type Place } from "./kustomize-error.ts";
 import type { ResourceMap, Selector } from "./resource-map.ts";
 import { Resource, type SourceDocument } from "./resource.ts";
@@ -125,8 +124,7 @@ function withIndexFromEnd(operation: JsonMap, document: unknown): JsonMap {
   const path = textOf(operation["path"]);
   const match = /^(.*)\/-(\d+)$/.exec(path);
   if (match === null) return operation;
-  let list: unknown = document;
-  for (const step of stepsOf(match[1] ?? "")) list = isMap(list) ? ownValue(list, String(step)) : Array.isArray(list) ? list[Number(step)] : undefined;
+  const list = valueAt(document, stepsOf(match[1] ?? ""));
   if (!Array.isArray(list)) return operation;
   const index = list.length - Number(match[2]) + (operation["op"] === "add" ? 1 : 0);
   return { ...operation, path: `${match[1] ?? ""}/${index}` };

@@ -1,8 +1,7 @@
-import { ownValue } from "../../lib/own-value.ts";
 import { parseYamlDocuments, YamlError } from "../../apimachinery/yaml.ts";
 import { goYamlSchema } from "../../apimachinery/yaml-schema.ts";
 import { sortedGoJson } from "../../lib/go-json.ts";
-import { isMap, isScalar, textOf, type JsonMap, type Steps } from "./json-value.ts";
+import { isMap, isScalar, textOf, valueAt, type JsonMap, type Steps } from "./json-value.ts";
 import { BuildFault } from "./kustomize-error.ts";
 
 /** Text that holds JSON or YAML, opened so that a field inside can be set; closed again it is text in the same form. */
@@ -53,8 +52,4 @@ function scalarText(value: string | number | boolean, before: string): string {
   return typeof value === "string" && (value === "" || parseYamlDocuments(value, undefined, goYamlSchema)[0]?.value !== value)
     ? JSON.stringify(value)
     : textOf(value);
-}
-
-function valueAt(root: unknown, steps: Steps): unknown {
-  return steps.reduce<unknown>((value, step) => (isMap(value) ? ownValue(value, String(step)) : Array.isArray(value) ? value[Number(step)] : undefined), root);
 }
