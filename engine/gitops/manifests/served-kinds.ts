@@ -35,7 +35,8 @@ interface CustomDefinition {
 /** The kinds a manifest may have, found by apiVersion and kind: built-in ones, those that the cluster defines, and those that a commit brings. */
 export class ServedKinds {
   readonly #builtIn: readonly ResourceDefinition[];
-  readonly #byKind = new Map<string, ResourceDefinition>();
+  /** Of all kinds; made anew by whoever asks next, since definitions change by the thousand. */
+  #byKind: ReadonlyMap<string, ResourceDefinition> | undefined;
   readonly #served = new Map<string, CustomResourceDefinition>();
   /** What the commit brings that was read last. */
   #declared: ReadonlyMap<string, CustomResourceDefinition> = new Map();
@@ -45,7 +46,6 @@ export class ServedKinds {
 
   constructor(catalog: readonly ResourceDefinition[]) {
     this.#builtIn = catalog;
-    this.#rebuild();
   }
 
   /** Grows when custom kinds come, change or go. */
@@ -102,25 +102,30 @@ export class ServedKinds {
     const isServed = served !== undefined;
     const definition = declared !== undefined && (served === undefined || isOther(declared, customKind(served, undefined).served)) ? declared : served;
     if (definition === undefined) {
-      if (this.#custom.delete(name)) this.#rebuild();
+      if (this.#custom.delete(name)) this.#change();
     } else if (known !== undefined && known.isServed === isServed && jsonEqual(known.spec, definition.spec)) this.#custom.set(name, { ...known, from });
     else {
       const { spec, status, metadata } = definition;
       const whole = { apiVersion: "apiextensions.k8s.io/v1", kind: "CustomResourceDefinition", spec, metadata, ...(status === undefined ? {} : { status }) };
       this.#custom.set(name, { spec, isServed, from, kinds: customKind(whole, undefined).served });
-      this.#rebuild();
+      this.#change();
     }
   }
 
-  #rebuild(): void {
+  #change(): void {
     this.#generation++;
-    this.#byKind.clear();
+    this.#byKind = undefined;
+  }
+
+  #kinds(): ReadonlyMap<string, ResourceDefinition> {
+    if (this.#byKind !== undefined) return this.#byKind;
     const custom = [...this.#custom.values()].flatMap(({ kinds }) => kinds);
-    for (const resource of [...custom, ...this.#builtIn]) this.#byKind.set(`${formatApiVersion(resource.group, resource.version)} ${resource.kind}`, resource);
+    const all = [...custom, ...this.#builtIn].map((resource) => [`${formatApiVersion(resource.group, resource.version)} ${resource.kind}`, resource] as const);
+    return (this.#byKind = new Map(all));
   }
 
   find(apiVersion: string, kind: string): ResourceDefinition | undefined {
-    const found = this.#byKind.get(`${apiVersion} ${kind}`);
+    const found = this.#kinds().get(`${apiVersion} ${kind}`);
     if (found === undefined || found.content !== undefined) this.#openLookups++;
     return found;
   }
@@ -131,7 +136,7 @@ export class ServedKinds {
 
   /** Any served version of a kind, for inventory entries of a version that is no longer served. */
   ofGroupKind(group: string, kind: string): ResourceDefinition | undefined {
-    return [...this.#byKind.values()].find((resource) => resource.group === group && resource.kind === kind);
+    return [...this.#kinds().values()].find((resource) => resource.group === group && resource.kind === kind);
   }
 
   /** Why a manifest of this kind cannot be applied; undefined when it can. */
@@ -145,12 +150,12 @@ export class ServedKinds {
     const delivery = DELIVERY_GROUPS.find(({ pattern }) => pattern.test(`${group}/${kind}`));
     if (delivery !== undefined)
       return `no kind ${kind} in ${apiVersion}: it tells ${delivery.program} what to deploy, and here the repository itself says that, folder by folder: take it out, or list it in .mainstayignore, and name its folder in units of mainstay.yaml`;
-    const sameKind = [...this.#byKind.values()].filter((served) => served.kind.toLowerCase() === kind.toLowerCase());
+    const sameKind = [...this.#kinds().values()].filter((served) => served.kind.toLowerCase() === kind.toLowerCase());
     if (sameKind.length > 0)
       return `no kind ${kind} in ${apiVersion}; served is ${sameKind.map((served) => `${formatApiVersion(served.group, served.version)} ${served.kind}`).join(" or ")}`;
-    const inGroup = [...this.#byKind.values()].filter((served) => formatApiVersion(served.group, served.version) === apiVersion).map((served) => served.kind);
+    const inGroup = [...this.#kinds().values()].filter((served) => formatApiVersion(served.group, served.version) === apiVersion).map((served) => served.kind);
     if (inGroup.length > 0) return `no kind ${kind} in ${apiVersion}; that version serves ${inGroup.sort().join(", ")}`;
-    return [...this.#byKind.values()].some((served) => served.group === group)
+    return [...this.#kinds().values()].some((served) => served.group === group)
       ? `version ${apiVersion} is not served`
       : `no kind ${kind} in ${apiVersion}: this cluster does not serve that API group`;
   }
