@@ -92,8 +92,8 @@ export class AuditBatch implements AuditSink {
     const { batchMax, batchBytesMax } = this.#options;
     if (batchBytesMax === 0) return batchMax;
     let bytes = 0;
-    const tooMany = this.#waiting.findIndex((event) => (bytes += JSON.stringify(event).length) > batchBytesMax);
-    return Math.max(1, Math.min(batchMax, tooMany === -1 ? batchMax : tooMany));
+    const tooMany = this.#waiting.slice(0, batchMax).findIndex((event) => (bytes += JSON.stringify(event).length) > batchBytesMax);
+    return tooMany === -1 ? batchMax : Math.max(1, tooMany);
   }
 
   async #turn(): Promise<void> {
