@@ -5,15 +5,19 @@ import { eventsOf, streamOf } from "../apimachinery/watch-stream.ts";
 import { deepFreeze } from "../lib/freeze.ts";
 import { RecentMap } from "../lib/recent-map.ts";
 import type { ResourceDefinition, StoredForm } from "../resources/define-resource.ts";
-import { unstoredObject } from "./encoded-object.ts";
+import { StoredObject, unstoredObject } from "./encoded-object.ts";
 import type { Selection } from "./selection.ts";
 
 /** The kind whose address shows an object just as it is stored: of most custom objects that of the version they are stored in. */
 const shownAsStored = new WeakMap<EncodedObject, ResourceDefinition>();
 
-/** Other views, by kind: a watch event or an object that many ask for is made once for all of them. */
-const VIEWS_MAX = 2_048;
-const views = new RecentMap<EncodedObject, Map<ResourceDefinition, EncodedObject>>(VIEWS_MAX);
+/**
+ * Other views, by kind: a watch event or an object that many ask for is made once for all of them. Each weighs what it is made from, in bytes,
+ * and no less than a small object with its tree.
+ */
+const VIEWS_BYTES = 8 << 20;
+const VIEW_BYTES_MIN = 4 << 10;
+const views = new RecentMap<EncodedObject, Map<ResourceDefinition, EncodedObject>>(VIEWS_BYTES);
 
 /** What is stored, as it is served at the address of `definition`. */
 export function viewOf<T extends KubeObject>(definition: ResourceDefinition<T>, form: StoredForm<T>, stored: EncodedObject): EncodedObject<T> {
@@ -51,7 +55,7 @@ function remember<T extends KubeObject>(definition: ResourceDefinition<T>, objec
   }
   const view = unstoredObject(deepFreeze(object));
   const known = views.get(stored);
-  if (known === undefined) views.set(stored, new Map([[key, view]]));
+  if (known === undefined) views.set(stored, new Map([[key, view]]), Math.max(VIEW_BYTES_MIN, stored instanceof StoredObject ? stored.byteLength : 0));
   else known.set(key, view);
   return view;
 }
