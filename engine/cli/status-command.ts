@@ -62,7 +62,11 @@ export function renderStatus(
   const repositoryRows = repositories.map(({ metadata, observed = {} }) =>
     plain([metadata.name, observed.result, observed.commit?.slice(0, 10), observed.url, observed.branch, observed.message]),
   );
+  const troubles = repositories.flatMap(({ metadata, observed }) =>
+    observed?.forge === undefined ? [] : plain([`Repository ${metadata.name}: ${observed.forge}`]),
+  );
   return [
+    ...troubles,
     // One needs no table: all applications are of it.
     ...(repositories.length > 1 ? [formatTable(["REPOSITORY", "RESULT", "COMMIT", "FROM", "BRANCH", "WHY"], repositoryRows)] : []),
     applications.length === 0

@@ -8702,6 +8702,10 @@ readonly result?: string
  */
 readonly message?: string
 /**
+ * Why commits and requests show nothing at the forge, when it cannot be told.
+ */
+readonly forge?: string
+/**
  * When that was.
  */
 readonly time?: string

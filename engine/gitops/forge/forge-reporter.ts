@@ -34,7 +34,7 @@ export interface ForgeReporterOptions {
   readonly plans: () => PlannedPages | undefined;
   readonly subscribe: (listener: () => void) => () => void;
   /** Called when it begins that nothing can be told, with why, and without when it ends. */
-  readonly onTrouble?: (trouble: string | undefined) => void;
+  readonly onTrouble: (trouble: string | undefined) => Promise<void>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -79,14 +79,16 @@ export class ForgeReporter {
         try {
           nextMs = await this.#report(signal);
           failures = 0;
-          this.#setTrouble(undefined);
+          await this.#setTrouble(undefined);
         } catch (error) {
           if (signal.aborted) return;
           failures++;
           logger.warn("forge not told, will retry", { error: describeError(error) });
           if (error instanceof ForgeRefusal && error.status === 401)
-            this.#setTrouble(`the forge does not accept the token (forgeToken of the Secret), so commits and requests show nothing there: ${error.message}`);
-          else if (failures >= TROUBLES_MAX) this.#setTrouble(`the forge cannot be told how commits and requests fare: ${describeError(error)}`);
+            await this.#setTrouble(
+              `the forge does not accept the token (forgeToken of the Secret), so commits and requests show nothing there: ${error.message}`,
+            );
+          else if (failures >= TROUBLES_MAX) await this.#setTrouble(`the forge cannot be told how commits and requests fare: ${describeError(error)}`);
           if (error instanceof ForgeLimitError) await sleep(clock, error.retryAfterMs, signal);
         }
       }
@@ -97,10 +99,15 @@ export class ForgeReporter {
     }
   }
 
-  #setTrouble(trouble: string | undefined): void {
+  /** Never rejects: what could not be said is said after the next try. */
+  async #setTrouble(trouble: string | undefined): Promise<void> {
     if (trouble === this.#trouble) return;
-    this.#trouble = trouble;
-    this.#options.onTrouble?.(trouble);
+    try {
+      await this.#options.onTrouble(trouble);
+      this.#trouble = trouble;
+    } catch (error) {
+      this.#options.logger.warn("trouble with the forge not recorded, will retry", { error: describeError(error) });
+    }
   }
 
   /** Returns how long it is until something that was refused is to be tried again. */

@@ -143,7 +143,7 @@ export function createPipeline(parts: PipelineParts, options: PipelineOptions): 
     logger,
     ...(sources === undefined ? {} : { sources }),
   });
-  const forge = forgeReporter(parts, options, synchroniser, reporter);
+  const forge = forgeReporter(parts, options, synchroniser, reporter, record);
   const planner = new BranchPlanner({
     source,
     follower,
@@ -243,6 +243,7 @@ function forgeReporter(
   { access, remote }: PipelineOptions,
   synchroniser: Synchroniser,
   reporter: StatusReporter,
+  record: RepositoryRecord,
 ): ForgeReporter {
   return new ForgeReporter({
     cluster,
@@ -255,7 +256,10 @@ function forgeReporter(
     },
     facts: () => reporter.facts(),
     plans: () => reporter.planned,
-    onTrouble: (trouble) => reporter.setForgeTrouble(trouble),
+    onTrouble: async (trouble) => {
+      reporter.setForgeTrouble(trouble);
+      await record.setForgeTrouble(trouble);
+    },
     subscribe: (listener) => reporter.subscribe(listener),
   });
 }

@@ -1,6 +1,7 @@
-import { hasReason } from "../../apimachinery/status-error.ts";
+import { unlessGone } from "../../apimachinery/status-error.ts";
 import type { Client } from "../../client/client.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
+import { KeyedLocks } from "../../lib/keyed-locks.ts";
 import { repositoryResource, type RepositoryObject } from "../../resources/mainstay/repository.ts";
 import type { RepositoryObserved } from "../../resources/types.ts";
 import type { SignatureBase } from "./signature-policy.ts";
@@ -14,7 +15,10 @@ export class RepositoryRecord {
   readonly #client: Client;
   readonly #name: string;
   readonly #labels: Readonly<Record<string, string>> | undefined;
+  readonly #writes = new KeyedLocks();
   #known: RepositoryObject | undefined;
+  /** Since this start; what was said of it before counts no longer. */
+  #forge: string | undefined;
 
   /** `isSource`: it is one of several, and not the cluster's own. */
   constructor(client: Client, name: string, isSource = false) {
@@ -24,23 +28,16 @@ export class RepositoryRecord {
   }
 
   /** For a repository that is followed no longer. */
-  async remove(): Promise<void> {
-    this.#known = undefined;
-    await this.#client
-      .for(repositoryResource)
-      .delete("", this.#name)
-      .catch((error: unknown) => {
-        if (!hasReason(error, "NotFound")) throw error;
-      });
+  remove(): Promise<void> {
+    return this.#writes.run([""], async () => {
+      this.#known = undefined;
+      await unlessGone(this.#client.for(repositoryResource).delete("", this.#name));
+    });
   }
 
   /** The commit that was admitted last, also before a restart. */
   async lastAdmitted(): Promise<string | undefined> {
-    try {
-      this.#known = await this.#client.for(repositoryResource).get("", this.#name);
-    } catch (error) {
-      if (!hasReason(error, "NotFound")) throw error;
-    }
+    this.#known = (await unlessGone(this.#client.for(repositoryResource).get("", this.#name))) ?? this.#known;
     return this.#known?.observed?.commit;
   }
 
@@ -64,16 +61,38 @@ export class RepositoryRecord {
   }
 
   /** Writes only when something other than the time differs. Without a `config`, nothing was admitted since the start: what was before, and its rules, stay. */
-  async write(config: RepositoryConfig | undefined, seen: RepositoryObserved): Promise<void> {
+  write(config: RepositoryConfig | undefined, seen: RepositoryObserved): Promise<void> {
+    return this.#writes.run([""], () => this.#write(config, seen));
+  }
+
+  /** Why the forge cannot be told; undefined when it can. Before anything else was seen of the repository, it is kept until then. */
+  setForgeTrouble(forge: string | undefined): Promise<void> {
+    this.#forge = forge;
+    return this.#writes.run([""], async () => {
+      await this.lastAdmitted();
+      const { observed, metadata: _metadata, ...settings } = this.#known ?? WITHOUT_SETTINGS;
+      if (observed !== undefined && observed.forge !== this.#forge) await this.#apply(settings, this.#withForge(observed));
+    });
+  }
+
+  async #write(config: RepositoryConfig | undefined, seen: RepositoryObserved): Promise<void> {
     const last = config === undefined ? await this.lastAdmitted() : undefined;
     const { observed: before, metadata: _metadata, ...settings } = this.#known ?? WITHOUT_SETTINGS;
     const current: RepositoryObserved = last === undefined ? seen : { ...seen, commit: last };
     const previous = before?.commit === current.commit ? before?.previous : before?.commit;
-    const observed: RepositoryObserved = previous === undefined ? current : { ...current, previous };
+    const observed = this.#withForge(previous === undefined ? current : { ...current, previous });
     const { metadata: _unused, ...source } = config === undefined ? { ...settings, metadata: {} } : (config.source ?? WITHOUT_SETTINGS);
     if (this.#known !== undefined && jsonEqual(settings, source) && jsonEqual({ ...before, time: "" }, { ...observed, time: "" })) return;
+    await this.#apply(source, observed);
+  }
+
+  #withForge({ forge: _before, ...observed }: RepositoryObserved): RepositoryObserved {
+    return this.#forge === undefined ? observed : { ...observed, forge: this.#forge };
+  }
+
+  async #apply(settings: Omit<RepositoryObject, "metadata" | "observed">, observed: RepositoryObserved): Promise<void> {
     const intent: RepositoryObject = {
-      ...source,
+      ...settings,
       apiVersion: "mainstay.dev/v1alpha1",
       kind: "Repository",
       metadata: { name: this.#name, ...(this.#labels === undefined ? {} : { labels: this.#labels }) },

@@ -3,6 +3,7 @@ import type { ForgeType } from "../../../engine/gitops/forge/forge.ts";
 import { runGit } from "../../../engine/gitops/git/native-git.ts";
 import { namespaceResource } from "../../../engine/resources/core/namespace.ts";
 import { secretResource } from "../../../engine/resources/core/secret.ts";
+import { repositoryResource } from "../../../engine/resources/mainstay/repository.ts";
 import { configMapYaml, createTestRepository, deploymentYaml, type TestRepository } from "../../kit/git.ts";
 import { startFakeForge, type FakeForge } from "../../kit/forge.ts";
 import { eventually, startGitCluster, type GitCluster } from "../../kit/git-cluster.ts";
@@ -94,7 +95,10 @@ describe.each<ForgeType>(["github", "gitlab", "gitea"])("%s", (type) => {
     await start();
     const notices = () => cluster?.gitops.facts().notices.join("\n") ?? "";
     await eventually("the notice", () => /the forge does not accept the token \(forgeToken of the Secret\).*401/.test(notices()));
+    const recorded = async () => (await cluster?.client.for(repositoryResource).get("", "local"))?.observed?.forge;
+    await eventually("the record of it", async () => /^the forge does not accept the token/.test((await recorded()) ?? ""));
     await eventually("the end of it", () => !notices().includes("the forge"));
+    await expect.poll(recorded).toBeUndefined();
   });
 
   test("is told of everything else when it does not take one thing: a request that is locked, a commit that it has not got", async () => {

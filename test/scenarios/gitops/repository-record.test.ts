@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { RepositoryRecord } from "../../../engine/gitops/sync/repository-object.ts";
 import { defaultRepositoryConfig } from "../../../engine/gitops/manifests/repository-config.ts";
+import { repositoryResource } from "../../../engine/resources/mainstay/repository.ts";
 import { startTestApi, type TestApi } from "../../kit/test-api.ts";
 
 let api: TestApi;
@@ -36,4 +37,21 @@ test("the commit that was admitted before the last one is kept as long as that i
   expect(await new RepositoryRecord(api.client, "home").admittedBefore()).toBe("a1");
   await new RepositoryRecord(api.client, "home").write(undefined, { ...observed, result: "unreachable" });
   expect(await new RepositoryRecord(api.client, "home").admittedBefore()).toBe("a1");
+});
+
+test("trouble with the forge is recorded beside what was seen last, from when it begins until it ends, and not beyond a start", async () => {
+  const record = new RepositoryRecord(api.client, "home");
+  const stored = async () => (await api.client.for(repositoryResource).get("", "home")).observed;
+  const config = { ...defaultRepositoryConfig("home"), source: { apiVersion: "mainstay.dev/v1alpha1" as const, kind: "Repository" as const, metadata: {}, signatures: { require: true } } };
+  await record.setForgeTrouble("first");
+  await record.write(config, { ...observed, result: "applied", commit: "a1" });
+  expect(await stored()).toEqual({ ...observed, result: "applied", commit: "a1", forge: "first" });
+  await Promise.all([record.write(config, { ...observed, result: "applied", commit: "b2" }), record.setForgeTrouble("second")]);
+  expect(await stored()).toEqual({ ...observed, result: "applied", commit: "b2", previous: "a1", forge: "second" });
+  expect(await record.admissionBase()).toMatchObject({ commit: "b2", rule: { require: true } });
+  await record.setForgeTrouble(undefined);
+  expect(await stored()).toEqual({ ...observed, result: "applied", commit: "b2", previous: "a1" });
+  await record.setForgeTrouble("third");
+  await new RepositoryRecord(api.client, "home").write(undefined, { ...observed, result: "unreachable" });
+  expect(await stored()).toEqual({ ...observed, result: "unreachable", commit: "b2", previous: "a1" });
 });
