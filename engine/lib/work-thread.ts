@@ -10,13 +10,17 @@ export interface WorkReply<T> {
   readonly result: T;
 }
 
+/** How long it stays for more: files are often read one after the other, and to begin takes longer than most of them. */
+const STAY_MS = 1_000;
+
 /**
  * Does long work in a thread, in which everybody would otherwise wait: one piece after the other, that who brings many takes no more than a
- * thread. It begins with the first and ends when there is none left.
+ * thread. It begins with the first and ends a moment after the last; meanwhile it keeps no process from its end.
  */
 export class WorkThread<Work, Result> {
   readonly #module: URL;
   #worker: Worker | undefined;
+  #leaving: NodeJS.Timeout | undefined;
   #lastId = 0;
   readonly #waiting = new Map<number, { readonly resolve: (result: Result) => void; readonly reject: (error: Error) => void }>();
 
@@ -30,7 +34,9 @@ export class WorkThread<Work, Result> {
     return new Promise<Result>((resolve, reject) => {
       const id = ++this.#lastId;
       this.#waiting.set(id, { resolve, reject });
+      clearTimeout(this.#leaving);
       this.#worker ??= this.#begin();
+      this.#worker.ref();
       this.#worker.postMessage({ id, work } satisfies WorkRequest<Work>);
     });
   }
@@ -47,8 +53,11 @@ export class WorkThread<Work, Result> {
       this.#waiting.get(id)?.resolve(result);
       this.#waiting.delete(id);
       if (this.#waiting.size > 0) return;
-      this.#leave(worker);
-      void worker.terminate();
+      worker.unref();
+      this.#leaving = setTimeout(() => {
+        this.#leave(worker);
+        void worker.terminate();
+      }, STAY_MS).unref();
     });
     worker.on("error", (error) => end(error instanceof Error ? error : new Error(String(error))));
     worker.on("exit", () => end(new Error("its thread has ended")));
@@ -56,6 +65,7 @@ export class WorkThread<Work, Result> {
   }
 
   #leave(worker: Worker): void {
+    clearTimeout(this.#leaving);
     worker.removeAllListeners().on("error", () => {}); // nobody waits for it any more
     this.#worker = undefined;
   }
