@@ -194,24 +194,24 @@ export class Synchroniser {
   /** What a commit would do, and everything that speaks against it. Changes nothing. */
   async preview(state: DesiredState, objects: GitObjects, messages: readonly string[]): Promise<Preview> {
     await this.#started.promise;
-    const examine = this.#looks
-      .choose(state, this.#restraints(state))
-      .filter(({ desired }) => state.withheld?.has(desired.identity) !== true)
-      .map(({ desired }) => ({ desired, cause: "commit" as const }));
+    const restraints = this.#restraints(state);
     const { plan, outcomes } = await planCommit({
       ...this.#options,
       state,
-      examine,
+      examine: this.#looks
+        .choose(state, restraints)
+        .filter(({ desired }) => state.withheld?.has(desired.identity) !== true)
+        .map(({ desired }) => ({ desired, cause: "commit" as const })),
       knownOutcomes: new Map(),
       applications: [...this.#applications.all(), ...this.#abandoned(state)],
       messages,
       waiting: () => new Map(),
       actAs: this.#actAs(state.units),
-      restraints: this.#restraints(state),
+      restraints,
       isForecast: true,
       secrecy: this.onceConfidential.secrecyOf(state, this.state, this.#applications.all()),
     });
-    return { plan, outcomes, resting: renderResting(plan, this.#restraints(state)), ...(await judgeCommit({ ...this.#options, state }, objects, plan)) };
+    return { plan, outcomes, resting: renderResting(plan, restraints), ...(await judgeCommit({ ...this.#options, state }, objects, plan)) };
   }
 
   /** What speaks against a commit because another repository of the cluster has it. */
