@@ -120,7 +120,10 @@ export class KindCaches {
     return this.#caches.has(resourcePrefix(definition));
   }
 
-  /** Begins to keep a kind that was not there from the beginning. Resolves once its objects are there. */
+  /**
+   * Begins to keep a kind that was not there from the beginning. Resolves once its objects are there; where the store does not answer, they
+   * count as what cannot be read, and are read again until they can.
+   */
   async add(definition: ResourceDefinition): Promise<void> {
     const prefix = resourcePrefix(definition);
     if (this.#caches.has(prefix)) return;
@@ -133,6 +136,9 @@ export class KindCaches {
       if (failure !== undefined) this.#distrust(cache, failure);
       this.#followAfter(revision, missed);
       await this.freshness.reached(revision);
+    }).catch((error: unknown) => {
+      this.#caches.set(prefix, cache);
+      this.#distrust(cache, error instanceof Error ? error : new Error(String(error)));
     });
   }
 

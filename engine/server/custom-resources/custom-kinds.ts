@@ -1,7 +1,7 @@
 import { isConditionTrue } from "../../apimachinery/conditions.ts";
 import type { WebhookTransport } from "../../apimachinery/webhook-call.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
-import { describeError, type Logger } from "../../lib/log.ts";
+import type { Logger } from "../../lib/log.ts";
 import type { Random } from "../../lib/random.ts";
 import type { Tracer } from "../../lib/tracing/tracer.ts";
 import { customKind, type CustomKind } from "../../resources/apiextensions/custom-kind.ts";
@@ -67,14 +67,7 @@ export class CustomKinds {
     }
     this.#known.set(name, { source: definition, kind, isReady: false });
     if (known !== undefined) return; // its objects are being read already
-    const arrival = store.addKind(kind.stored).then(
-      () => this.#arrived(name),
-      (error: unknown) => {
-        this.#known.delete(name);
-        logger.error("the objects of a custom kind could not be read", { definition: name, error: describeError(error) });
-      },
-    );
-    resources.arrives(arrival);
+    resources.arrives(store.addKind(kind.stored).then(() => this.#arrived(name)));
   }
 
   #arrived(name: string): void {

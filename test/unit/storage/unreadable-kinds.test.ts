@@ -224,4 +224,18 @@ describe("a kind that came later", () => {
     await clock.advance(10_000);
     expect(await listThings(store)).toEqual(["theirs"]);
   });
+
+  test("while the store does not answer is served as soon as it does", async () => {
+    const { store, sealed } = startServer("theirs");
+    await store.addKind(things);
+    await store.create(things, thing);
+    store.interruptKind(things, true);
+    const { list } = sealed;
+    sealed.list = () => Promise.reject(new Error("the members elect a leader"));
+    await store.addKind(things);
+    await expect(listThings(store)).rejects.toThrow("the members elect a leader");
+    sealed.list = list;
+    await clock.advance(10_000);
+    expect(await listThings(store)).toEqual(["theirs"]);
+  });
 });
