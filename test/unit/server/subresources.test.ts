@@ -4,9 +4,9 @@ import { RequestNotes } from "../../../engine/apimachinery/request-notes.ts";
 import { namespaceResource } from "../../../engine/resources/core/namespace.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
 import { serviceAccountResource } from "../../../engine/resources/core/service-account.ts";
-import type { Pod } from "../../../engine/resources/types.ts";
 import { virtualResources } from "../../../engine/server/virtual-resources.ts";
 import { failure } from "../../kit/failure.ts";
+import { sentPod } from "../../kit/sent-objects.ts";
 import { createTestNamespace, startTestApi, type TestApi } from "../../kit/test-api.ts";
 
 let api: TestApi;
@@ -16,11 +16,9 @@ beforeAll(async () => {
 });
 afterAll(() => api.stop());
 
-const pod = (name: string, spec: object = {}): Pod => ({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "shop" }, spec: { containers: [{ name: "c", image: "nginx" }], ...spec } }) as Pod;
-
 test("a pod is bound once, with its condition, and a second binding conflicts", async () => {
   const pods = api.client.for(podResource);
-  await pods.create(pod("bound"));
+  await pods.create(sentPod("bound"));
   await pods.patch("shop", "bound", "merge", { status: { nominatedNodeName: "n2" } }, { subresource: "status" });
   const binding = { apiVersion: "v1", kind: "Binding", metadata: { name: "bound" }, target: { kind: "Node", name: "n1" } };
   expect(await pods.createSubresource("shop", "bound", "binding", binding)).toMatchObject({ status: "Success", code: 201 });
@@ -68,7 +66,7 @@ test.each<[string, object, object]>([
   ],
 ])("a binding %s is refused as upstream refuses it", async (_what, changed, status) => {
   const pods = api.client.for(podResource);
-  await pods.create(pod("loose"));
+  await pods.create(sentPod("loose"));
   const binding = { apiVersion: "v1", kind: "Binding", metadata: { name: "loose" }, target: { kind: "Node", name: "n1" } };
   expect((await failure(pods.createSubresource("shop", "loose", "binding", { ...binding, ...changed }))).status).toMatchObject(status);
   await pods.delete("shop", "loose", { gracePeriodSeconds: 0 });
@@ -76,7 +74,7 @@ test.each<[string, object, object]>([
 
 test("a body for a pod says which, and what nobody knows in it is told", async () => {
   const pods = api.client.for(podResource);
-  await pods.create(pod("leaving"));
+  await pods.create(sentPod("leaving"));
   const eviction = { apiVersion: "policy/v1", kind: "Eviction", metadata: {} };
   expect((await failure(pods.createSubresource("shop", "leaving", "eviction", eviction))).status).toMatchObject({ code: 400, message: "name in URL does not match name in Eviction object" });
   const notes = new RequestNotes();
@@ -155,7 +153,7 @@ describe("a request for a token", () => {
     ],
   ])("%s is refused as upstream refuses it", async (_what, body, status) => {
     const pods = api.client.for(podResource);
-    for (const name of ["default", "robot"]) await pods.create(pod(`of-${name}`, { serviceAccountName: name }));
+    for (const name of ["default", "robot"]) await pods.create(sentPod(`of-${name}`, { serviceAccountName: name }));
     expect((await failure(ask(body))).status).toMatchObject(status);
     for (const name of ["default", "robot"]) await pods.delete("shop", `of-${name}`, { gracePeriodSeconds: 0 });
   });

@@ -7,7 +7,7 @@ import { jobResource } from "../../../../engine/resources/batch/job.ts";
 import { priorityClassResource } from "../../../../engine/resources/scheduling/priority-class.ts";
 import type { Job, Pod, PriorityClass } from "../../../../engine/resources/types.ts";
 import { failure } from "../../../kit/failure.ts";
-import { sentConfigMap, sentDeployment } from "../../../kit/sent-objects.ts";
+import { sentConfigMap, sentDeployment, sentPod } from "../../../kit/sent-objects.ts";
 import { createTestNamespace, startTestApi, type TestApi } from "../../../kit/test-api.ts";
 
 let api: TestApi;
@@ -16,8 +16,6 @@ beforeAll(async () => {
   await createTestNamespace(api.client, "shop");
 });
 afterAll(() => api.stop());
-
-const pod = (name: string, spec: object = {}): Pod => ({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "shop" }, spec: { containers: [{ name: "c", image: "nginx" }], ...spec } }) as Pod;
 
 describe("create", () => {
   test("a version is refused last, after what admission says", async () => {
@@ -51,7 +49,7 @@ describe("create", () => {
   });
 
   test("a missing namespace is a 404, also for an object of a wrong shape", async () => {
-    const error = await failure(api.client.for(podResource).create({ ...pod("x"), metadata: { name: "x", namespace: "nope" }, spec: {} } as unknown as Pod));
+    const error = await failure(api.client.for(podResource).create({ ...sentPod("x"), metadata: { name: "x", namespace: "nope" }, spec: {} } as unknown as Pod));
     expect(error.status).toMatchObject({ code: 404, message: 'namespaces "nope" not found' });
   });
 
@@ -63,7 +61,7 @@ describe("create", () => {
 
   test("a dry run may assume a namespace, a real write may not", async () => {
     const assumedNamespaces = new Set(["later"]);
-    const made = await api.client.for(podResource).create({ ...pod("p"), metadata: { name: "p", namespace: "later" } }, { dryRun: true, assumedNamespaces });
+    const made = await api.client.for(podResource).create({ ...sentPod("p"), metadata: { name: "p", namespace: "later" } }, { dryRun: true, assumedNamespaces });
     expect(made.spec.serviceAccountName).toBe("default");
     const error = await failure(api.client.for(configMapResource).create({ ...sentConfigMap("p"), metadata: { name: "p", namespace: "later" } }, { assumedNamespaces }));
     expect(error.reason).toBe("NotFound");
@@ -71,14 +69,14 @@ describe("create", () => {
 });
 
 test("ephemeral containers come later, at their own address", async () => {
-  const debugged = pod("debugged", { ephemeralContainers: [{ name: "d", image: "busybox" }] });
+  const debugged = sentPod("debugged", { ephemeralContainers: [{ name: "d", image: "busybox" }] });
   expect((await failure(api.client.for(podResource).create(debugged))).message).toContain("spec.ephemeralContainers: Forbidden: cannot be set on create");
 });
 
 test("that Services are told of in the environment is settled for pods, not for templates of pods", async () => {
   const made = await api.client.for(deploymentResource).create(sentDeployment("linked"));
   expect(made.spec.template.spec?.enableServiceLinks).toBeUndefined();
-  expect((await api.client.for(podResource).create(pod("linked"))).spec.enableServiceLinks).toBe(true);
+  expect((await api.client.for(podResource).create(sentPod("linked"))).spec.enableServiceLinks).toBe(true);
 });
 
 test("a Job without labels has those of its pods: their author's, or else those that they are given", async () => {

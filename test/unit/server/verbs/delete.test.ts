@@ -7,7 +7,7 @@ import { catalog } from "../../../../engine/resources/catalog.ts";
 import { isReturnedWhenGone } from "../../../../engine/server/verbs/delete.ts";
 import type { Pod } from "../../../../engine/resources/types.ts";
 import { failure } from "../../../kit/failure.ts";
-import { sentConfigMap } from "../../../kit/sent-objects.ts";
+import { sentConfigMap, sentPod } from "../../../kit/sent-objects.ts";
 import { createTestNamespace, startTestApi, type TestApi } from "../../../kit/test-api.ts";
 
 let api: TestApi;
@@ -16,8 +16,6 @@ beforeAll(async () => {
   await createTestNamespace(api.client, "shop");
 });
 afterAll(() => api.stop());
-
-const pod = (name: string, spec: object = {}): Pod => ({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "shop" }, spec: { containers: [{ name: "c", image: "nginx" }], ...spec } }) as Pod;
 
 describe("delete", () => {
   test("what waits for nobody is gone at once", async () => {
@@ -86,7 +84,7 @@ describe("delete", () => {
 
   test("a running pod gets its grace, which can only be shortened, and zero ends it", async () => {
     const pods = api.client.for(podResource);
-    await pods.create(pod("graceful", { nodeName: "n1" }));
+    await pods.create(sentPod("graceful", { nodeName: "n1" }));
     const asked = (await pods.delete("shop", "graceful")) as Pod;
     expect(asked.metadata.deletionGracePeriodSeconds).toBe(30);
     expect(asked.metadata.generation).toBe(2);
@@ -128,7 +126,7 @@ test("watchers are told that a pod goes before it is gone, also by force, and se
     ["unplaced", {}, {}],
     ["forced", { nodeName: "n1" }, { gracePeriodSeconds: 0 }],
   ] as const) {
-    await pods.create(pod(name, spec));
+    await pods.create(sentPod(name, spec));
     const { resourceVersion } = await pods.list("shop");
     const stop = new AbortController();
     const seen: unknown[] = [];

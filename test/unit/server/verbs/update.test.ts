@@ -12,9 +12,9 @@ import { limitRangeResource } from "../../../../engine/resources/core/limit-rang
 import { clusterRoleResource } from "../../../../engine/resources/rbac/cluster-role.ts";
 import type { KubeObject } from "../../../../engine/apimachinery/object-meta.ts";
 import type { ResourceDefinition } from "../../../../engine/resources/define-resource.ts";
-import type { Deployment, Pod, PodDisruptionBudget, Service, VolumeAttachment } from "../../../../engine/resources/types.ts";
+import type { Deployment, PodDisruptionBudget, Service, VolumeAttachment } from "../../../../engine/resources/types.ts";
 import { failure } from "../../../kit/failure.ts";
-import { sentConfigMap, sentDeployment } from "../../../kit/sent-objects.ts";
+import { sentConfigMap, sentDeployment, sentPod } from "../../../kit/sent-objects.ts";
 import { adminUser, createTestNamespace, startTestApi, type TestApi } from "../../../kit/test-api.ts";
 
 let api: TestApi;
@@ -23,8 +23,6 @@ beforeAll(async () => {
   await createTestNamespace(api.client, "shop");
 });
 afterAll(() => api.stop());
-
-const pod = (name: string, spec: object = {}): Pod => ({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "shop" }, spec: { containers: [{ name: "c", image: "nginx" }], ...spec } }) as Pod;
 
 describe("update", () => {
   test("a stale resourceVersion is a conflict, an equal write changes nothing", async () => {
@@ -172,7 +170,7 @@ describe("what a write to the status carries", () => {
   };
 
   test("is metadata too, but for what the kind keeps as it is", async () => {
-    await api.client.for(podResource).create(pod("reported"));
+    await api.client.for(podResource).create(sentPod("reported"));
     await api.client.for(deploymentResource).create(sentDeployment("reported"));
     expect((await patchStatus(podResource, "reported", "shop")).metadata).toMatchObject(labelled.metadata);
     const { metadata } = await patchStatus(deploymentResource, "reported", "shop");

@@ -4,9 +4,8 @@ import { podResource } from "../../../../engine/resources/core/pod.ts";
 import { deploymentResource } from "../../../../engine/resources/apps/deployment.ts";
 import type { ApiRequest } from "../../../../engine/apimachinery/api-request.ts";
 import { RequestNotes } from "../../../../engine/apimachinery/request-notes.ts";
-import type { Pod } from "../../../../engine/resources/types.ts";
 import { failure } from "../../../kit/failure.ts";
-import { sentConfigMap, sentDeployment } from "../../../kit/sent-objects.ts";
+import { sentConfigMap, sentDeployment, sentPod } from "../../../kit/sent-objects.ts";
 import { createTestNamespace, startTestApi, type TestApi } from "../../../kit/test-api.ts";
 
 let api: TestApi;
@@ -15,8 +14,6 @@ beforeAll(async () => {
   await createTestNamespace(api.client, "shop");
 });
 afterAll(() => api.stop());
-
-const pod = (name: string, spec: object = {}): Pod => ({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace: "shop" }, spec: { containers: [{ name: "c", image: "nginx" }], ...spec } }) as Pod;
 
 describe("what is accepted, yet hardly meant", () => {
   const resources = { requests: { memory: "100m" } };
@@ -48,7 +45,7 @@ describe("what is accepted, yet hardly meant", () => {
 
   test("is told of a pod once, when it is made", async () => {
     const resource = podResource;
-    expect(await write({ verb: "create", resource, body: pod("twice", { containers: [{ name: "c", image: "nginx", resources }] }) })).toEqual([`spec.containers[0].${warning}`]);
+    expect(await write({ verb: "create", resource, body: sentPod("twice", { containers: [{ name: "c", image: "nginx", resources }] }) })).toEqual([`spec.containers[0].${warning}`]);
     expect(await write({ verb: "patch", patchType: "strategic", resource, name: "twice", body: { spec: { containers: [{ name: "c", image: "nginx:2" }] } } })).toEqual([]);
   });
 
