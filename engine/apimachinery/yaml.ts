@@ -1,3 +1,4 @@
+import { asError } from "../lib/as-error.ts";
 import * as yaml from "js-yaml";
 import { documentRanges, LineIndex, markEvents, Positions, type MarkRange, type PositionsSource, type YamlMarks } from "./yaml-positions.ts";
 import { quoteAmbiguousText } from "./yaml-scalar-style.ts";
@@ -170,6 +171,6 @@ function countValues(value: unknown, budget: { left: number }, depth: number): v
 
 /** The parser's complaint as a YamlError; anything else as it is. */
 export function asYamlError(error: unknown): Error {
-  if (!(error instanceof yaml.YAMLException)) return error instanceof Error ? error : new Error(String(error));
+  if (!(error instanceof yaml.YAMLException)) return asError(error);
   return new YamlError(error.reason, (error.mark?.line ?? 0) + 1, (error.mark?.column ?? 0) + 1);
 }

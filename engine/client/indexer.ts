@@ -81,15 +81,7 @@ function update<T extends KubeObject>({ entriesOf, members }: Index<T>, key: str
   for (const entry of entries) {
     const held = members.get(entry);
     if (held instanceof Map) held.set(key, object);
-    else
-      members.set(
-        entry,
-        held === undefined || held === old
-          ? object
-          : new Map([
-              [objectKey(held), held],
-              [key, object],
-            ]),
-      );
+    else if (held === undefined || held === old) members.set(entry, object);
+    else members.set(entry, new Map([[objectKey(held), held]]).set(key, object));
   }
 }

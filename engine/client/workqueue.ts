@@ -118,12 +118,12 @@ export class Workqueue implements WorkqueueState {
     const beganMs = this.#processing.get(key);
     if (beganMs !== undefined) this.#meter?.done((this.#clock.monotonic() - beganMs) / 1000);
     this.#processing.delete(key);
-    if (restMs > 0 && !this.#isClosed)
-      this.#resting.set(
-        key,
-        this.#clock.after(restMs, () => this.#wake(key)),
-      );
-    else if (this.#dirty.has(key)) this.#enqueue(key);
+    if (restMs === 0 || this.#isClosed) return this.#comeAgain(key);
+    const wake = () => {
+      this.#resting.delete(key);
+      this.#comeAgain(key);
+    };
+    this.#resting.set(key, this.#clock.after(restMs, wake));
   }
 
   /** Takes no more keys and drops what is due later; workers drain what is ready, then get undefined. */
@@ -137,8 +137,7 @@ export class Workqueue implements WorkqueueState {
     this.#meter?.closed();
   }
 
-  #wake(key: string): void {
-    this.#resting.delete(key);
+  #comeAgain(key: string): void {
     if (this.#dirty.has(key)) this.#enqueue(key);
   }
 

@@ -1,3 +1,4 @@
+import { asError } from "./as-error.ts";
 import { Worker } from "node:worker_threads";
 
 /** What one thread asks of another, and gets from it: one answer for each request, with its id. */
@@ -59,7 +60,7 @@ export class WorkThread<Work, Result> {
         void worker.terminate();
       }, STAY_MS).unref();
     });
-    worker.on("error", (error) => end(error instanceof Error ? error : new Error(String(error))));
+    worker.on("error", (error) => end(asError(error)));
     worker.on("exit", () => end(new Error("its thread has ended")));
     return worker;
   }

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { inBatches } from "../lib/batches.ts";
 import type { PiecewiseBytes } from "../storage/list-json.ts";
 
 /** What is smaller is sent as one. */
@@ -41,10 +42,5 @@ export function inSequence(parts: readonly (Buffer | string)[]): Buffer | Piecew
 
 /** Few large ones, which are less work to send than many small ones. */
 function* chunks(parts: readonly Buffer[]): Generator<Buffer> {
-  for (let first = 0, next = 0; first < parts.length; first = next) {
-    let bytes = 0;
-    do bytes += parts[next++]?.length ?? 0;
-    while (next < parts.length && bytes + (parts[next]?.length ?? 0) <= CHUNK_BYTES);
-    yield next === first + 1 ? (parts[first] ?? COMMA) : Buffer.concat(parts.slice(first, next), bytes);
-  }
+  for (const batch of inBatches(parts, { lengthOf: (part) => part.length, lengthMax: CHUNK_BYTES })) yield Buffer.concat(batch);
 }

@@ -37,18 +37,21 @@ export function refuseOtherName({ metadata }: TokenRequest, name: string): void 
     throw invalid(GROUP, KIND, name, [invalidField("metadata.name", metadata.name, "must match the service account name if specified")]);
 }
 
+/** A request that says how long the token is to be good. */
+type TimedRequest = TokenRequest & { readonly spec: { readonly expirationSeconds: number } };
+
 /** What every request has, whoever says it. */
-export function withDefaultLifetime<T extends TokenRequest>(request: T): T {
+export function withDefaultLifetime<T extends TokenRequest>(request: T): T & TimedRequest {
   return { ...request, spec: { ...request.spec, expirationSeconds: request.spec?.expirationSeconds ?? SECONDS_DEFAULT } };
 }
 
 /** The request with all that it leaves open. Throws a 409 for another account of this name, and a 422 for a bad lifetime. */
-export function completeTokenRequest(account: ServiceAccount, request: TokenRequest, audiences: readonly string[], nowText: string): TokenRequest & KubeObject {
+export function completeTokenRequest(account: ServiceAccount, request: TimedRequest, audiences: readonly string[], nowText: string): TimedRequest & KubeObject {
   const { name = "", namespace = "", uid = "" } = account.metadata;
   const asked = request.metadata?.uid;
   if (asked && asked !== uid)
     throw conflict({ group: GROUP, resource: KIND }, name, `the UID in the token request (${asked}) does not match the UID of the service account (${uid})`);
-  const seconds = request.spec?.expirationSeconds ?? SECONDS_DEFAULT;
+  const seconds = request.spec.expirationSeconds;
   const problem =
     seconds < SECONDS_MIN
       ? "may not specify a duration less than 10 minutes"
@@ -56,22 +59,22 @@ export function completeTokenRequest(account: ServiceAccount, request: TokenRequ
         ? "may not specify a duration larger than 2^32 seconds"
         : undefined;
   if (problem !== undefined) throw invalid(GROUP, KIND, "", [invalidField("spec.expirationSeconds", seconds, problem)]);
-  const given = request.spec?.audiences ?? [];
+  const given = request.spec.audiences ?? [];
   const { status: _status, ...rest } = request;
   return {
     ...rest,
     metadata: { ...request.metadata, name, namespace, uid, creationTimestamp: nowText },
-    spec: { ...request.spec, audiences: given.length === 0 ? audiences : given, expirationSeconds: seconds },
+    spec: { ...request.spec, audiences: given.length === 0 ? audiences : given },
   };
 }
 
 /** What token a complete request is to get. Throws 400, 404 and 409 for what it is to be bound to. */
-export function planToken(account: ServiceAccount, request: TokenRequest, bound: BoundObjects, secondsMax: number | undefined): TokenPlan {
+export function planToken(account: ServiceAccount, request: TimedRequest, bound: BoundObjects, secondsMax: number | undefined): TokenPlan {
   const { name = "", namespace = "", uid = "" } = account.metadata;
-  const askedSeconds = request.spec?.expirationSeconds ?? SECONDS_DEFAULT;
+  const askedSeconds = request.spec.expirationSeconds;
   return {
     subject: { namespace, serviceaccount: { name, uid }, ...bindings(account, request, bound) },
-    audiences: request.spec?.audiences ?? [],
+    audiences: request.spec.audiences ?? [],
     seconds: Math.min(askedSeconds, secondsMax ?? askedSeconds),
     askedSeconds,
   };

@@ -1,3 +1,4 @@
+import { asError } from "../lib/as-error.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { internalError, StatusError } from "../apimachinery/status-error.ts";
 import { NEVER, raceAbort } from "../lib/abort.ts";
@@ -138,7 +139,7 @@ export class KindCaches {
       await this.freshness.reached(revision);
     }).catch((error: unknown) => {
       this.#caches.set(prefix, cache);
-      this.#distrust(cache, error instanceof Error ? error : new Error(String(error)));
+      this.#distrust(cache, asError(error));
     });
   }
 
@@ -220,7 +221,7 @@ export class KindCaches {
       this.#unreadable.delete(prefix);
       this.#followAfter(revision, missed);
     }).catch((error: unknown) => {
-      if (isSame() && this.#unreadable.has(prefix)) this.#unreadable.set(prefix, error instanceof Error ? error : new Error(String(error)));
+      if (isSame() && this.#unreadable.has(prefix)) this.#unreadable.set(prefix, asError(error));
     });
   }
 

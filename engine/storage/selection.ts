@@ -1,3 +1,4 @@
+import { ownValue } from "../lib/own-value.ts";
 import type { ListOptions } from "../apimachinery/api-request.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { parseFieldSelector, parseLabelSelector, type LabelPredicate } from "../apimachinery/selectors.ts";
@@ -55,7 +56,7 @@ function fieldReader<T extends KubeObject>(definition: ResourceDefinition<T>, fi
   // Upstream has two ways with fields: that of kinds with some of their own, and that of all others.
   const hasOwn = definition.content !== undefined || Object.keys(definition.selectableFields).length > 0;
   if (field === "metadata.namespace" && (definition.namespaced || !hasOwn)) return (object) => object.metadata.namespace ?? "";
-  const read = Object.hasOwn(definition.selectableFields, field) ? definition.selectableFields[field] : undefined;
+  const read = ownValue(definition.selectableFields, field);
   if (read !== undefined) return read;
   throw badRequest(hasOwn ? `field label not supported: ${field}` : `"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`);
 }

@@ -1,3 +1,4 @@
+import { asError } from "../../lib/as-error.ts";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { StatusError } from "../../apimachinery/status-error.ts";
 import type { ResourceDefinition } from "../../resources/define-resource.ts";
@@ -62,9 +63,7 @@ export async function matchPolicies<P extends PolicyLike, B extends BindingLike>
       const params =
         matched instanceof Error
           ? matched
-          : await collectParams(policy.spec.paramKind, binding.spec.paramRef, attributes.namespace, parts.findKind, reader).catch((error: unknown) =>
-              error instanceof Error ? error : new Error(String(error)),
-            );
+          : await collectParams(policy.spec.paramKind, binding.spec.paramRef, attributes.namespace, parts.findKind, reader).catch(asError);
       if (params instanceof Error) errors.push({ policy, binding, message: `failed to configure binding: ${params.message}` });
       else invocations.push({ policy, binding, definition, params });
     }

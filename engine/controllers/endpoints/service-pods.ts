@@ -1,5 +1,6 @@
 import { isConditionTrue } from "../../apimachinery/conditions.ts";
 import { objectKey } from "../../apimachinery/object-meta.ts";
+import { labelSelectorPredicate } from "../../apimachinery/selectors.ts";
 import type { Informer } from "../../client/informer.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import type { Pod, Service } from "../../resources/types.ts";
@@ -15,8 +16,9 @@ const selectors = new WeakMap<Service, (pod: Pod) => boolean>();
 export function selectorOf(service: Service): (pod: Pod) => boolean {
   const known = selectors.get(service);
   if (known !== undefined) return known;
-  const wanted = Object.entries(service.spec?.selector ?? {});
-  const selects = ({ metadata: { labels } }: Pod) => wanted.length > 0 && labels !== undefined && wanted.every(([key, value]) => labels[key] === value);
+  const { selector = {} } = service.spec ?? {};
+  const matches = labelSelectorPredicate(Object.keys(selector).length === 0 ? undefined : { matchLabels: selector });
+  const selects = ({ metadata }: Pod) => matches(metadata.labels);
   selectors.set(service, selects);
   return selects;
 }

@@ -96,25 +96,17 @@ function fromV1<W extends Word, A>(
   const given = (from: V1Amounts<W>) => amountsOf(from as V1Amounts<Word>, word); // of this word
   const at = (amounts: Amounts, isAverage = false) => ({ [word]: amountOf(amounts, isAverage) });
   const use = (from: V1Amounts<W>) => at({ ...given(from), value: undefined }, true);
-  const source =
-    resource !== undefined
-      ? { resource: { name: resource.name, ...use(resource) } }
-      : containerResource !== undefined
-        ? { containerResource: { name: containerResource.name, container: containerResource.container, ...use(containerResource) } }
-        : pods !== undefined
-          ? { pods: { metric: identifier(pods.metricName, pods.selector), ...at({ averageValue: given(pods).averageValue }, true) } }
-          : object !== undefined
-            ? {
-                object: {
-                  describedObject: object.target,
-                  metric: identifier(object.metricName, object.selector),
-                  ...at({ value: given(object).value, averageValue: object.averageValue }),
-                },
-              }
-            : external !== undefined
-              ? { external: { metric: identifier(external.metricName, external.metricSelector), ...at({ ...given(external), averageUtilization: undefined }) } }
-              : undefined;
-  return source && ({ type, ...source } as V2Of<W, A>); // as above
+  const of = (source: object) => ({ type, ...source }) as V2Of<W, A>; // as above
+  if (resource !== undefined) return of({ resource: { name: resource.name, ...use(resource) } });
+  if (containerResource !== undefined)
+    return of({ containerResource: { name: containerResource.name, container: containerResource.container, ...use(containerResource) } });
+  if (pods !== undefined) return of({ pods: { metric: identifier(pods.metricName, pods.selector), ...at({ averageValue: given(pods).averageValue }, true) } });
+  if (object !== undefined) {
+    const { target: describedObject, metricName, selector, averageValue } = object;
+    return of({ object: { describedObject, metric: identifier(metricName, selector), ...at({ value: given(object).value, averageValue }) } });
+  }
+  if (external === undefined) return undefined;
+  return of({ external: { metric: identifier(external.metricName, external.metricSelector), ...at({ ...given(external), averageUtilization: undefined }) } });
 }
 
 function amountsOf(from: V1Amounts<Word>, word: Word): Amounts {

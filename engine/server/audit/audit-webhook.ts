@@ -1,3 +1,4 @@
+import { inBatches } from "../../lib/batches.ts";
 import { backoffMs } from "../../lib/backoff.ts";
 import { sleep, type Clock } from "../../lib/clock.ts";
 import { describeError, type Logger } from "../../lib/log.ts";
@@ -67,18 +68,7 @@ export class AuditWebhook implements AuditBackend {
 }
 
 /** The events as JSON, in parts that are not too long; each is made when the one before it has been dealt with. */
-function* partsOf(items: readonly AuditEvent[]): Generator<readonly string[]> {
-  let texts: string[] = [];
-  let chars = 0;
-  for (const item of items) {
-    const text = JSON.stringify(item);
-    if (texts.length > 0 && chars + text.length > PART_CHARS_MAX) {
-      yield texts;
-      texts = [];
-      chars = 0;
-    }
-    texts.push(text);
-    chars += text.length;
-  }
-  if (texts.length > 0) yield texts;
+function partsOf(items: readonly AuditEvent[]): Iterable<readonly string[]> {
+  const texts = items.values().map((item) => JSON.stringify(item));
+  return inBatches(texts, { lengthOf: (text) => text.length, lengthMax: PART_CHARS_MAX });
 }

@@ -1,3 +1,4 @@
+import { inBatches } from "../../lib/batches.ts";
 import { parseApiVersion } from "../../apimachinery/group-version.ts";
 import type { KubeObject, ObjectMeta } from "../../apimachinery/object-meta.ts";
 import { withoutReason } from "../../apimachinery/status-error.ts";
@@ -13,6 +14,8 @@ const TIMEOUT_SECONDS = 30;
 const BATCH_OBJECTS_MAX = 500;
 /** In characters of JSON; a single object may have more. An answer may be several times as long. */
 const BATCH_LENGTH_MAX = 2 << 20;
+/** A list of any length would make a message of any length, and its answer one that is too long. */
+const BATCHES = { lengthOf: (object: KubeObject) => JSON.stringify(object).length, lengthMax: BATCH_LENGTH_MAX, itemsMax: BATCH_OBJECTS_MAX };
 /** The versions of ConversionReview that are spoken here. */
 const SPOKEN = ["v1", "v1beta1"];
 
@@ -57,26 +60,9 @@ export function conversionWebhook({ name, webhook, client, transport, tracer, ra
   };
   return async (objects, desiredAPIVersion) => {
     const converted: KubeObject[] = [];
-    for (const batch of batchesOf(objects)) converted.push(...(await convert(batch, desiredAPIVersion)));
+    for (const batch of inBatches(objects, BATCHES)) converted.push(...(await convert(batch, desiredAPIVersion)));
     return converted;
   };
-}
-
-/** Several that are asked about at once: a list of any length would make a message of any length, and its answer one that is too long. */
-function* batchesOf(objects: readonly KubeObject[]): Generator<readonly KubeObject[]> {
-  let batch: KubeObject[] = [];
-  let length = 0;
-  for (const object of objects) {
-    const own = JSON.stringify(object).length;
-    if (batch.length >= BATCH_OBJECTS_MAX || (batch.length > 0 && length + own > BATCH_LENGTH_MAX)) {
-      yield batch;
-      batch = [];
-      length = 0;
-    }
-    batch.push(object);
-    length += own;
-  }
-  if (batch.length > 0) yield batch;
 }
 
 function kindText({ apiVersion, kind }: KubeObject): string {

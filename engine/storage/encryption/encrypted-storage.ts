@@ -1,3 +1,4 @@
+import { asError } from "../../lib/as-error.ts";
 import { ROOT } from "../keys.ts";
 import { UnreadableValueError, type CommitResult, type Entry, type Operation, type Storage, type StorageEvent } from "../storage.ts";
 import { ruleFor, type EncryptionRule } from "./encryption-config.ts";
@@ -209,8 +210,4 @@ function openedQuietly(entry: Entry, open: Open): Entry {
 function unopened(key: string, prefix: string, cause?: unknown): UnreadableValueError {
   const form = prefix === "" ? "no known form" : `${prefix}…`;
   return new UnreadableValueError(`${key} is stored as ${form} and cannot be read with the encryption configuration`, { cause });
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }

@@ -1,3 +1,4 @@
+import { asError } from "../../lib/as-error.ts";
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { assert } from "../../lib/assert.ts";
@@ -35,7 +36,7 @@ export class SqliteThread {
 
   /** With what has failed, or with nothing when it has ended otherwise. */
   onEnd(listener: (error: Error | undefined) => void): void {
-    this.#worker.on("error", (error) => listener(error instanceof Error ? error : new Error(String(error))));
+    this.#worker.on("error", (error) => listener(asError(error)));
     this.#worker.on("exit", () => listener(undefined));
   }
 
