@@ -9,6 +9,7 @@ import { describeError, type Logger } from "../lib/log.ts";
 import { randomInteger, type Random } from "../lib/random.ts";
 import type { ResourceReference } from "../resources/define-resource.ts";
 import type { Client } from "./client.ts";
+import { listPages } from "./list-pages.ts";
 
 export interface ReflectorOptions<T extends KubeObject = KubeObject> {
   readonly client: Client;
@@ -121,16 +122,14 @@ export class Reflector<T extends KubeObject> {
     const client = this.#options.client.for(this.#resource);
     const { namespace = "" } = this.#options;
     const selection = { ...this.#selection(), ...limit };
-    let page = await client.list(namespace, selection);
-    const { resourceVersion } = page;
-    const objects = page.items.map(this.#transform);
-    while (page.continue !== undefined && page.continue !== "") {
+    let resourceVersion: string | undefined; // of the first page: what follows is as of then
+    const objects: T[] = [];
+    for await (const page of listPages(client, namespace, selection)) {
       throwIfAborted(signal);
-      page = await client.list(namespace, { ...selection, continue: page.continue });
-      objects.push(...page.items.map(this.#transform));
+      resourceVersion ??= page.resourceVersion;
+      for (const object of page.items) objects.push(this.#transform(object));
     }
-    throwIfAborted(signal);
-    return { objects, resourceVersion };
+    return { objects, resourceVersion: resourceVersion ?? "" };
   }
 
   /** The state as a watch that begins with everything there is; it is cut where the server says that this is all. */

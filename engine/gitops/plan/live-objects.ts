@@ -1,6 +1,7 @@
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { hasReason, unlessGone } from "../../apimachinery/status-error.ts";
 import type { Client } from "../../client/client.ts";
+import { listPages } from "../../client/list-pages.ts";
 import type { ResourceDefinition } from "../../resources/define-resource.ts";
 import { APPLICATION_LABEL, type DesiredObject } from "../manifests/desired-state.ts";
 
@@ -41,12 +42,8 @@ export function readListed(client: Client, objects: Iterable<DesiredObject>): Re
 async function listApplied(client: Client, resource: ResourceDefinition): Promise<ReadonlyMap<string, KubeObject>> {
   const found = new Map<string, KubeObject>();
   try {
-    let next: string | undefined;
-    do {
-      const page = await client.for(resource).list("", { labelSelector: APPLICATION_LABEL, limit: PAGE, ...(next === undefined ? {} : { continue: next }) });
-      for (const object of page.items) found.set(placeOf(object), object);
-      next = page.continue;
-    } while (next !== undefined && next !== "");
+    for await (const { items } of listPages(client.for(resource), "", { labelSelector: APPLICATION_LABEL, limit: PAGE }))
+      for (const object of items) found.set(placeOf(object), object);
     return found;
   } catch (error) {
     // What is not served, or only with rights that this user lacks; and lists that went on for too long.

@@ -1,5 +1,6 @@
 import { hasReason, unlessGone } from "../../apimachinery/status-error.ts";
 import type { Client } from "../../client/client.ts";
+import { listPages } from "../../client/list-pages.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { applicationResource } from "../../resources/mainstay/application.ts";
 import type { Application, ApplicationSpec, ApplicationStatus } from "../../resources/types.ts";
@@ -29,12 +30,8 @@ export class ApplicationStore {
     const labelSelector = [PREVIEW_LABEL, REPOSITORY_LABEL]
       .map((label) => (this.#labels[label] === undefined ? `!${label}` : `${label}=${this.#labels[label]}`))
       .join(",");
-    let page = await resource.list("", { limit: 500, labelSelector });
-    for (;;) {
-      for (const application of page.items) this.#known.set(application.metadata.name ?? "", application);
-      if (page.continue === undefined || page.continue === "") return;
-      page = await resource.list("", { limit: 500, labelSelector, continue: page.continue });
-    }
+    for await (const { items } of listPages(resource, "", { limit: 500, labelSelector }))
+      for (const application of items) this.#known.set(application.metadata.name ?? "", application);
   }
 
   /** Takes over an Application that nobody else writes any more, as it is now. */
