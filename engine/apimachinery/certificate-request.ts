@@ -51,11 +51,7 @@ function readRequest(pem: string): Pkcs10CertificateRequest {
  * backslashes and a hash.
  */
 export function subjectOf(request: Pkcs10CertificateRequest): Name {
-  return nameOf(request.subjectName.toJSON());
-}
-
-/** Of each relative name the types and their values, which stay as they are. */
-export function nameOf(parts: readonly Readonly<Record<string, readonly string[]>>[]): Name {
+  const parts = request.subjectName.toJSON();
   return new (loadX509().Name)(parts.map((part) => Object.fromEntries(Object.entries(part).map(([type, values]) => [type, values.map(literal)]))));
 }
 

@@ -1,7 +1,9 @@
-import { createPrivateKey, randomBytes, webcrypto, X509Certificate } from "node:crypto";
-import type { KeyUsageFlags, Name } from "@peculiar/x509";
-import { alternativeNames, isSelfSigned, nameOf, parseCertificateRequest, subjectOf } from "../apimachinery/certificate-request.ts";
-import { loadX509, nodeJs } from "../lib/late-modules.ts";
+import { createPrivateKey, generateKeyPair, X509Certificate, type KeyObject } from "node:crypto";
+import { promisify } from "node:util";
+import { alternativeNames, isSelfSigned, parseCertificateRequest, subjectOf } from "../apimachinery/certificate-request.ts";
+import { nodeJs } from "../lib/late-modules.ts";
+import { toPem } from "../lib/pem.ts";
+import { extension, issuerOf, keyIdOf, signCertificate, signCertificateRequest, userName, type KeyUsage } from "./certificate-form.ts";
 
 /** A certificate with its private key, both PEM. */
 export interface KeyPair {
@@ -21,33 +23,22 @@ export interface CertificateRequest {
   readonly notAfterMs: number;
 }
 
-const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
-const CURVES: Readonly<Record<string, string>> = { prime256v1: "P-256", secp384r1: "P-384", secp521r1: "P-521" };
+const generateKeyPairLater = promisify(generateKeyPair);
 
 /** A new certificate authority. */
 export async function createAuthority(commonName: string, notBeforeMs: number, notAfterMs: number): Promise<KeyPair> {
-  const x509 = loadX509();
-  const keys = await generateKeys();
-  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    serialNumber: serialNumber(),
-    name: userName(commonName),
-    notBefore: new Date(notBeforeMs),
-    notAfter: new Date(notAfterMs),
-    signingAlgorithm: ALGORITHM,
-    keys,
-    extensions: [
-      new x509.BasicConstraintsExtension(true, undefined, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign | x509.KeyUsageFlags.digitalSignature, true),
-      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
-    ],
-  });
-  return { certificate: certificate.toString("pem"), key: await exportKey(keys.privateKey) };
+  const { publicKey, key } = await generateKeys();
+  const keyId = keyIdOf(publicKey);
+  const name = userName(commonName);
+  const extensions = [extension.basicConstraints(true), extension.keyUsage(["keyCertSign", "cRLSign", "digitalSignature"]), extension.subjectKeyId(keyId)];
+  const certificate = signCertificate({ name, keyId, key }, { subject: name, publicKey, notBeforeMs, notAfterMs, extensions });
+  return { certificate: toPem("CERTIFICATE", certificate), key: keyToPem(key) };
 }
 
 /** A new key with a certificate for it. */
 export async function issueCertificate(authority: KeyPair, request: CertificateRequest): Promise<KeyPair> {
-  const keys = await generateKeys();
-  return { certificate: await sign(authority, keys.publicKey, request), key: await exportKey(keys.privateKey) };
+  const { publicKey, key } = await generateKeys();
+  return { certificate: certify(authority, publicKey, request), key: keyToPem(key) };
 }
 
 /**
@@ -57,11 +48,13 @@ export async function issueCertificate(authority: KeyPair, request: CertificateR
 export async function signRequest(authority: KeyPair, requestPem: string, request: CertificateRequest): Promise<string> {
   const csr = parseCertificateRequest(requestPem);
   if (!(await isSelfSigned(csr))) throw new Error("the certificate request is not signed by its own key");
-  return sign(authority, await csr.publicKey.export(), request);
+  return certify(authority, Buffer.from(csr.publicKey.rawData), request);
 }
 
+const SERVER_AUTH = "1.3.6.1.5.5.7.3.1";
+const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
 /** The uses of a key by the names of the API, and what a certificate says for each. */
-const KEY_USAGES: Readonly<Record<string, keyof typeof KeyUsageFlags>> = {
+const KEY_USAGES: Readonly<Record<string, KeyUsage>> = {
   signing: "digitalSignature",
   "digital signature": "digitalSignature",
   "content commitment": "nonRepudiation",
@@ -75,8 +68,8 @@ const KEY_USAGES: Readonly<Record<string, keyof typeof KeyUsageFlags>> = {
 };
 const EXTENDED_USAGES: Readonly<Record<string, string>> = {
   any: "2.5.29.37.0",
-  "server auth": "1.3.6.1.5.5.7.3.1",
-  "client auth": "1.3.6.1.5.5.7.3.2",
+  "server auth": SERVER_AUTH,
+  "client auth": CLIENT_AUTH,
   "code signing": "1.3.6.1.5.5.7.3.3",
   "email protection": "1.3.6.1.5.5.7.3.4",
   "s/mime": "1.3.6.1.5.5.7.3.4",
@@ -97,30 +90,27 @@ export async function signAsRequested(
   notBeforeMs: number,
   notAfterMs: number,
 ): Promise<string> {
-  const x509 = loadX509();
   const csr = parseCertificateRequest(requestPem);
   if (!(await isSelfSigned(csr))) throw new Error("the certificate request is not signed by its own key");
-  const issuer = new x509.X509Certificate(authority.certificate);
+  const ca = new X509Certificate(authority.certificate);
+  const issuer = issuerOf(ca, authority.key);
   const names = alternativeNames(csr);
-  const keyUsage = usages.reduce((flags, usage) => flags | keyUsageFlag(usage), 0);
-  const extended = usages.flatMap((usage) => EXTENDED_USAGES[usage] ?? []);
-  const certificate = await x509.X509CertificateGenerator.create({
-    serialNumber: serialNumber(),
-    issuer: issuer.subjectName,
-    subject: subjectOf(csr),
-    notBefore: new Date(notBeforeMs),
-    notAfter: new Date(Math.min(notAfterMs, issuer.notAfter.getTime())),
-    ...(await signerOf(authority)),
-    publicKey: csr.publicKey,
+  const keyUsages = usages.flatMap((usage) => KEY_USAGES[usage] ?? []);
+  const purposes = usages.flatMap((usage) => EXTENDED_USAGES[usage] ?? []);
+  const certificate = signCertificate(issuer, {
+    subject: Buffer.from(subjectOf(csr).toArrayBuffer()),
+    publicKey: Buffer.from(csr.publicKey.rawData),
+    notBeforeMs,
+    notAfterMs: Math.min(notAfterMs, ca.validToDate.getTime()),
     extensions: [
-      new x509.BasicConstraintsExtension(false, undefined, true),
-      ...(keyUsage === 0 ? [] : [new x509.KeyUsagesExtension(keyUsage, true)]),
-      ...(extended.length === 0 ? [] : [new x509.ExtendedKeyUsageExtension([...new Set(extended)])]),
-      await x509.AuthorityKeyIdentifierExtension.create(issuer),
-      ...(names === undefined ? [] : [names]),
+      extension.basicConstraints(false),
+      ...(keyUsages.length === 0 ? [] : [extension.keyUsage(keyUsages)]),
+      ...(purposes.length === 0 ? [] : [extension.extendedKeyUsage([...new Set(purposes)])]),
+      extension.authorityKeyId(issuer.keyId),
+      ...(names === undefined ? [] : [Buffer.from(names.rawData)]),
     ],
   });
-  return certificate.toString("pem");
+  return toPem("CERTIFICATE", certificate);
 }
 
 /** A key and a signing request for it, as an agent sends it to join. */
@@ -129,16 +119,12 @@ export async function createSigningRequest(
   organizations: readonly string[] = [],
   dnsNames: readonly string[] = [],
 ): Promise<{ readonly request: string; readonly key: string }> {
-  const x509 = loadX509();
-  const keys = await generateKeys();
-  const extensions = dnsNames.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension(dnsNames.map((value) => ({ type: "dns" as const, value })))];
-  const request = await x509.Pkcs10CertificateRequestGenerator.create({
-    name: userName(commonName, organizations),
-    keys,
-    signingAlgorithm: ALGORITHM,
-    extensions,
-  });
-  return { request: request.toString("pem"), key: await exportKey(keys.privateKey) };
+  const { publicKey, key } = await generateKeys();
+  const extensions = dnsNames.length === 0 ? [] : [extension.alternativeNames(dnsNames, [])];
+  return {
+    request: toPem("CERTIFICATE REQUEST", signCertificateRequest(key, userName(commonName, organizations), publicKey, extensions)),
+    key: keyToPem(key),
+  };
 }
 
 /** What matters of a certificate that exists already. Throws an Error for text that is none. */
@@ -173,73 +159,26 @@ export function isSignedBy(authority: KeyPair, pem: string): boolean {
   return new X509Certificate(pem).verify(new X509Certificate(authority.certificate).publicKey);
 }
 
-async function sign(authority: KeyPair, publicKey: webcrypto.CryptoKey, request: CertificateRequest): Promise<string> {
-  const x509 = loadX509();
-  const issuer = new x509.X509Certificate(authority.certificate);
-  const names = [
-    ...(request.dnsNames ?? []).map((value) => ({ type: "dns" as const, value })),
-    ...(request.ipAddresses ?? []).map((value) => ({ type: "ip" as const, value })),
+function certify(authority: KeyPair, publicKey: Buffer, request: CertificateRequest): string {
+  const { commonName, organizations, usage, dnsNames = [], ipAddresses = [], notBeforeMs, notAfterMs } = request;
+  const issuer = issuerOf(new X509Certificate(authority.certificate), authority.key);
+  const purposes = [...(usage === "client" ? [] : [SERVER_AUTH]), ...(usage === "serving" ? [] : [CLIENT_AUTH])];
+  const extensions = [
+    extension.basicConstraints(false),
+    extension.keyUsage(["digitalSignature"]),
+    extension.extendedKeyUsage(purposes),
+    extension.authorityKeyId(issuer.keyId),
+    ...(dnsNames.length + ipAddresses.length === 0 ? [] : [extension.alternativeNames(dnsNames, ipAddresses)]),
   ];
-  const purposes = [
-    ...(request.usage === "client" ? [] : [x509.ExtendedKeyUsage.serverAuth]),
-    ...(request.usage === "serving" ? [] : [x509.ExtendedKeyUsage.clientAuth]),
-  ];
-  const certificate = await x509.X509CertificateGenerator.create({
-    serialNumber: serialNumber(),
-    issuer: issuer.subjectName,
-    subject: userName(request.commonName, request.organizations),
-    notBefore: new Date(request.notBeforeMs),
-    notAfter: new Date(request.notAfterMs),
-    ...(await signerOf(authority)),
-    publicKey,
-    extensions: [
-      new x509.BasicConstraintsExtension(false, undefined, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-      new x509.ExtendedKeyUsageExtension(purposes),
-      await x509.AuthorityKeyIdentifierExtension.create(issuer),
-      ...(names.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension(names)]),
-    ],
-  });
-  return certificate.toString("pem");
+  const subject = userName(commonName, organizations);
+  return toPem("CERTIFICATE", signCertificate(issuer, { subject, publicKey, notBeforeMs, notAfterMs, extensions }));
 }
 
-/** One relative name per organization: a user has as many groups. */
-function userName(commonName: string, organizations: readonly string[] = []): Name {
-  return nameOf([...organizations.map((organization) => ({ O: [organization] })), { CN: [commonName] }]);
+async function generateKeys(): Promise<{ readonly publicKey: Buffer; readonly key: KeyObject }> {
+  const { publicKey, privateKey } = await generateKeyPairLater("ec", { namedCurve: "P-256" });
+  return { publicKey: publicKey.export({ type: "spki", format: "der" }), key: privateKey };
 }
 
-async function generateKeys(): Promise<webcrypto.CryptoKeyPair> {
-  return webcrypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
-}
-
-async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
-  const x509 = loadX509();
-  return x509.PemConverter.encode(await webcrypto.subtle.exportKey("pkcs8", key), "PRIVATE KEY");
-}
-
-/** How an authority signs: our own do with P-256, those of operators by RSA or another curve as well. Throws for other keys. */
-async function signerOf({
-  key: pem,
-}: KeyPair): Promise<{ readonly signingAlgorithm: { readonly name: string; readonly hash: string }; readonly signingKey: webcrypto.CryptoKey }> {
-  const key = createPrivateKey(pem);
-  const namedCurve = CURVES[key.asymmetricKeyDetails?.namedCurve ?? ""];
-  const signingAlgorithm =
-    key.asymmetricKeyType === "rsa" ? { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" } : namedCurve === undefined ? undefined : { ...ALGORITHM, namedCurve };
-  if (signingAlgorithm === undefined) throw new Error("the key of an authority must be RSA, or ECDSA over P-256, P-384 or P-521");
-  return {
-    signingAlgorithm,
-    signingKey: await webcrypto.subtle.importKey("pkcs8", key.export({ type: "pkcs8", format: "der" }), signingAlgorithm, false, ["sign"]),
-  };
-}
-
-function keyUsageFlag(usage: string): number {
-  const name = KEY_USAGES[usage];
-  return name === undefined ? 0 : loadX509().KeyUsageFlags[name];
-}
-
-/** 128 random bits, positive: unpredictable, as browsers' rules want it. */
-function serialNumber(): string {
-  const bytes = randomBytes(16);
-  bytes[0] = ((bytes[0] ?? 0) & 0x3f) | 0x40;
-  return bytes.toString("hex");
+function keyToPem(key: KeyObject): string {
+  return String(key.export({ type: "pkcs8", format: "pem" }));
 }

@@ -26,3 +26,9 @@ export function pemBlocks(text: string): readonly PemBlock[] {
 export function certificatesIn(text: string): readonly string[] {
   return pemBlocks(text).flatMap(({ type, pem }) => (type === "CERTIFICATE" ? [pem] : []));
 }
+
+/** A block of its own, with a line end behind it. */
+export function toPem(type: string, bytes: Buffer): string {
+  const lines = bytes.toString("base64").match(/.{1,64}/g) ?? [];
+  return [`-----BEGIN ${type}-----`, ...lines, `-----END ${type}-----`, ""].join("\n");
+}

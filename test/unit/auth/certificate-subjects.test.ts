@@ -1,4 +1,5 @@
 import { webcrypto, X509Certificate } from "node:crypto";
+import "node:tls"; // whole, before the legacy form of a certificate brings a half of it (Node 24)
 import type { JsonNameParams } from "@peculiar/x509";
 import { describe, expect, test } from "vitest";
 import { contentOf, parseCertificateRequest } from "../../../engine/apimachinery/certificate-request.ts";
