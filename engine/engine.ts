@@ -32,8 +32,8 @@ import { isUnspecified, loopbackOf } from "./lib/loopback.ts";
 import { ServiceScope } from "./lib/service-scope.ts";
 import { chooseStore, describeStore, openStore } from "./open-store.ts";
 import { serviceResource } from "./resources/core/service.ts";
-import { createApiPresence } from "./server/api-presence.ts";
-import { bootstrapCluster, publishFacts } from "./server/bootstrap.ts";
+import { createApiPresence } from "./server/bootstrap/api-presence.ts";
+import { bootstrapCluster, publishFacts } from "./server/bootstrap/bootstrap.ts";
 
 /** A running engine, as its command line sees it. */
 export interface Engine {

@@ -42,18 +42,18 @@ import { Aggregator } from "./aggregation/aggregator.ts";
 import { CustomKinds } from "./custom-resources/custom-kinds.ts";
 import { computedResources } from "./metrics/computed-resources.ts";
 import { UsageReader } from "./metrics/usage-reader.ts";
-import type { NodeTransport } from "./node-proxy.ts";
-import { nodeObjects } from "./node-objects.ts";
+import type { NodeTransport } from "./nodes/node-proxy.ts";
+import { nodeObjects } from "./nodes/node-objects.ts";
 import { RequestMetrics } from "./request-metrics.ts";
 import { ResourceIndex } from "./resource-index.ts";
-import { followServiceRanges } from "./service-range.ts";
+import { followServiceRanges } from "./bootstrap/service-range.ts";
 import { SigningDurations } from "./signing-durations.ts";
-import { tokenLookup } from "./token-lookup.ts";
-import { virtualResources } from "./virtual-resources.ts";
+import { tokenLookup } from "./tokens/token-lookup.ts";
+import { virtualResources } from "./virtual-resources/virtual-resources.ts";
 import { serviceResolver } from "./webhooks/resolve-service.ts";
 import { WebhookClient, type Loopback } from "./webhooks/webhook-client.ts";
 import { ApiServer } from "./api-server.ts";
-import { createAdmission } from "./server-admission.ts";
+import { createAdmission } from "./admission/server-admission.ts";
 
 export interface ApiServerOptions {
   readonly store: ObjectStore;

@@ -3,7 +3,7 @@ import type { Schema } from "../apimachinery/schema.ts";
 import { bindingKind } from "../registry/binding.ts";
 import { evictionKind } from "../registry/eviction.ts";
 import { scaleKind } from "../registry/scale.ts";
-import { tokenRequestKind } from "./token-request.ts";
+import { tokenRequestKind } from "./tokens/token-request.ts";
 import { loadSchema } from "../resources/load-schema.ts";
 import { deleteOptionsSchema } from "./delete-options.ts";
 import type { ResourceIndex } from "./resource-index.ts";

@@ -37,9 +37,9 @@ import { createFlowControlKeeper } from "../server/fairness/maintain-flow-contro
 import type { HealthCheck } from "../server/health.ts";
 import { openHttpListener } from "../server/http-listener.ts";
 import type { CertificateSources } from "../server/http/serving-certificates.ts";
-import { createNamespaceKeeper } from "../server/namespace-keeper.ts";
-import { createNodeTransport } from "../server/node-proxy.ts";
-import { createTokenTrackingKeeper } from "../server/token-tracking.ts";
+import { createNamespaceKeeper } from "../server/bootstrap/namespace-keeper.ts";
+import { createNodeTransport } from "../server/nodes/node-proxy.ts";
+import { createTokenTrackingKeeper } from "../server/tokens/token-tracking.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 
 export interface ApiParts {

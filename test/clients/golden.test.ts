@@ -17,7 +17,7 @@ import { runServices } from "../../engine/lib/service.ts";
 import { nodeResource } from "../../engine/resources/core/node.ts";
 import { podResource } from "../../engine/resources/core/pod.ts";
 import type { UsageSummary } from "../../engine/server/metrics/usage-reader.ts";
-import type { NodeTransport } from "../../engine/server/node-proxy.ts";
+import type { NodeTransport } from "../../engine/server/nodes/node-proxy.ts";
 import { findKubectls } from "../kit/kubectl.ts";
 import { startTestListener, type TestListener } from "../kit/test-listener.ts";
 import { Kubelets } from "../scenarios/controllers/kubelets.ts";

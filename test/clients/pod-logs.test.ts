@@ -6,7 +6,7 @@ import { WebSocket } from "ws";
 import type { KubeObject } from "../../engine/apimachinery/object-meta.ts";
 import { nodeResource } from "../../engine/resources/core/node.ts";
 import { podResource } from "../../engine/resources/core/pod.ts";
-import { createNodeTransport } from "../../engine/server/node-proxy.ts";
+import { createNodeTransport } from "../../engine/server/nodes/node-proxy.ts";
 import { createTestNamespace } from "../kit/test-api.ts";
 import { rawClient } from "../kit/raw-https.ts";
 import { startTestListener, type TestListener } from "../kit/test-listener.ts";

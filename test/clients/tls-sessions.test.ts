@@ -8,7 +8,7 @@ import { fetchRemoteJson } from "../../engine/auth/remote-json.ts";
 import { createHttpClient } from "../../engine/client/http-client.ts";
 import { configMapResource } from "../../engine/resources/core/config-map.ts";
 import { systemClock } from "../../engine/lib/clock.ts";
-import { createNodeTransport } from "../../engine/server/node-proxy.ts";
+import { createNodeTransport } from "../../engine/server/nodes/node-proxy.ts";
 
 /**
  * Who resumes a session of TLS is shown no certificate, so that one which was replaced would go unnoticed. A server that keeps the keys of its

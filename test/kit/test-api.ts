@@ -15,7 +15,7 @@ import { namespaceResource } from "../../engine/resources/core/namespace.ts";
 import { serviceAccountResource } from "../../engine/resources/core/service-account.ts";
 import type { ApiServer } from "../../engine/server/api-server.ts";
 import { createApiServer, type ApiServerOptions, type ModeChoice } from "../../engine/server/create-api-server.ts";
-import { bootstrapCluster } from "../../engine/server/bootstrap.ts";
+import { bootstrapCluster } from "../../engine/server/bootstrap/bootstrap.ts";
 import { openMemoryStorage } from "../../engine/storage/memory-storage.ts";
 import { ObjectStore } from "../../engine/storage/object-store.ts";
 import type { Storage } from "../../engine/storage/storage.ts";

@@ -9,7 +9,7 @@ import { ChangingValue } from "../../engine/lib/changing-value.ts";
 import { systemClock } from "../../engine/lib/clock.ts";
 import { openHttpListener, type HttpListenerOptions } from "../../engine/server/http-listener.ts";
 import { writeKubeconfigFile } from "../../engine/server/kubeconfig-file.ts";
-import { createNodeTransport } from "../../engine/server/node-proxy.ts";
+import { createNodeTransport } from "../../engine/server/nodes/node-proxy.ts";
 import { startTestApi, type TestApi, type TestApiOptions } from "./test-api.ts";
 
 export interface TestListener extends TestApi {

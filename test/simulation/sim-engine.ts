@@ -17,7 +17,7 @@ import { createPodForecast } from "../../engine/pod-forecast.ts";
 import { catalog } from "../../engine/resources/catalog.ts";
 import type { ApiServer } from "../../engine/server/api-server.ts";
 import { createApiServer } from "../../engine/server/create-api-server.ts";
-import { bootstrapCluster } from "../../engine/server/bootstrap.ts";
+import { bootstrapCluster } from "../../engine/server/bootstrap/bootstrap.ts";
 import { createCompactor } from "../../engine/storage/compactor.ts";
 import { ObjectStore } from "../../engine/storage/object-store.ts";
 import { StorageUnavailableError, type Storage } from "../../engine/storage/storage.ts";

@@ -8,7 +8,7 @@ import { badRequest } from "../../apimachinery/status-error.ts";
 import type { AuditRecord } from "../audit/auditor.ts";
 import type { RequestNotes } from "../../apimachinery/request-notes.ts";
 import { dryRunErrors, parseDeleteOptions } from "../delete-options.ts";
-import { bodyKindOf } from "../subresources.ts";
+import { bodyKindOf } from "../subresources/subresources.ts";
 import type { Span } from "../../lib/tracing/span.ts";
 import type { ResourceDefinition } from "../../resources/define-resource.ts";
 import type { RequestTrace } from "../tracing/request-trace.ts";

@@ -3,7 +3,7 @@ import { Readable, type Duplex } from "node:stream";
 import type { WebSocket } from "ws";
 import { StatusError } from "../../apimachinery/status-error.ts";
 import { late, loadWebSockets } from "../../lib/late-modules.ts";
-import { planLogs } from "../pod-logs.ts";
+import { planLogs } from "../nodes/pod-logs.ts";
 import type { StreamRequest } from "./serve-stream.ts";
 import type { ServeParts } from "./serve.ts";
 

@@ -4,8 +4,8 @@ import { nodeResource } from "../../resources/core/node.ts";
 import { podResource } from "../../resources/core/pod.ts";
 import type { Node, NodeMetrics, Pod, PodMetrics } from "../../resources/types.ts";
 import type { ObjectStore } from "../../storage/object-store.ts";
-import type { NodeTransport } from "../node-proxy.ts";
-import { agentAddress } from "../pod-logs.ts";
+import type { NodeTransport } from "../nodes/node-proxy.ts";
+import { agentAddress } from "../nodes/pod-logs.ts";
 
 /** What an agent's `/stats/summary` says, as far as it is used here; checked when it is read. */
 export interface UsageSummary {

@@ -3,7 +3,7 @@ import { badRequest, notFound } from "../../apimachinery/status-error.ts";
 import { nodeResource } from "../../resources/core/node.ts";
 import { podResource } from "../../resources/core/pod.ts";
 import type { ServerParts } from "../exchange.ts";
-import { agentAddress, chooseContainer } from "../pod-logs.ts";
+import { agentAddress, chooseContainer } from "../nodes/pod-logs.ts";
 import type { ProxyTarget } from "./proxy-target.ts";
 
 export type PodStream = "exec" | "attach" | "portforward";

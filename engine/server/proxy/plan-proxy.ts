@@ -7,7 +7,7 @@ import { serviceResource } from "../../resources/core/service.ts";
 import { endpointSliceResource } from "../../resources/discovery/endpoint-slice.ts";
 import type { EndpointSlice, Pod, Service } from "../../resources/types.ts";
 import type { ServerParts } from "../exchange.ts";
-import { agentAddress } from "../pod-logs.ts";
+import { agentAddress } from "../nodes/pod-logs.ts";
 import { parseProxyName, requireProxyable, type ProxyName, type ProxyTarget } from "./proxy-target.ts";
 
 export type Proxied = "pods" | "services" | "nodes";

@@ -13,7 +13,7 @@ import { scaleAccessOf, withoutOwnersOfNone } from "../../registry/scale.ts";
 import { refuseMisshapen, refuseShape } from "../../registry/validate-object.ts";
 import { requireStorable } from "../../storage/encoded-object.ts";
 import type { Change } from "../../storage/object-store.ts";
-import { admissionAttributes } from "../admission-attributes.ts";
+import { admissionAttributes } from "../admission/admission-attributes.ts";
 import { fieldManagerOf, madeUp, namespaceOf, nowText, objectResult, placeInNamespace, type Exchange, type RequestOf } from "../exchange.ts";
 import { allocateNumbers, releaseNumbers, settleNumbers, withClaimRetries } from "./service-numbers.ts";
 import { writeWithOwnersThatFit } from "./owners-that-fit.ts";

@@ -7,11 +7,11 @@ import { beforeCreate, requireNoVersion } from "../../registry/before-create.ts"
 import { decodeObject } from "../../registry/decode-object.ts";
 import { refuseMisshapen } from "../../registry/validate-object.ts";
 import { requireStorable } from "../../storage/encoded-object.ts";
-import { admissionAttributes } from "../admission-attributes.ts";
+import { admissionAttributes } from "../admission/admission-attributes.ts";
 import { madeUp, nowText, objectResult, placeInNamespace, unsupportedMethod, type Exchange, type RequestOf, type VerbHandler } from "../exchange.ts";
 import { trackCreation } from "../track-creation.ts";
-import { createSubresource } from "../subresources.ts";
-import { virtualResource } from "../virtual-resources.ts";
+import { createSubresource } from "../subresources/subresources.ts";
+import { virtualResource } from "../virtual-resources/virtual-resources.ts";
 import { allocateNumbers, settleNumbers, withClaimRetries } from "./service-numbers.ts";
 import { writeWithOwnersThatFit } from "./owners-that-fit.ts";
 import { asReadBack } from "./read-back.ts";

@@ -6,7 +6,7 @@ import { isSameState } from "../../registry/before-update.ts";
 import { isDeletedByUpdate, planDelete, type DeletePlan } from "../../registry/before-delete.ts";
 import type { ResourceDefinition } from "../../resources/define-resource.ts";
 import type { Change } from "../../storage/object-store.ts";
-import { admissionAttributes } from "../admission-attributes.ts";
+import { admissionAttributes } from "../admission/admission-attributes.ts";
 import { madeUp, namespaceOf, objectResult, unsupportedMethod, type Exchange, type VerbHandler } from "../exchange.ts";
 import { releaseNumbers } from "./service-numbers.ts";
 

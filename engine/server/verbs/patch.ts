@@ -16,7 +16,7 @@ import { typedPatchProblem, untypedPatch } from "../../apimachinery/typed-patch-
 import { conversionProblem, goText } from "../../apimachinery/unstructured-conversion.ts";
 import { requireAllowed } from "../../auth/authorize.ts";
 import { withSortedKeys } from "../../lib/sorted-keys.ts";
-import { admissionAttributes } from "../admission-attributes.ts";
+import { admissionAttributes } from "../admission/admission-attributes.ts";
 import { attributesOf } from "../request-attributes.ts";
 import { catalog } from "../../resources/catalog.ts";
 import type { ResourceDefinition, ScaleAccess } from "../../resources/define-resource.ts";

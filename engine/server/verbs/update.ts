@@ -11,7 +11,7 @@ import type { Scale } from "../../resources/types.ts";
 import { refuseShape } from "../../registry/validate-object.ts";
 import { madeUp, objectResult, placeInNamespace, unsupportedMethod, type Exchange, type RequestOf, type VerbHandler } from "../exchange.ts";
 import { requireStorable } from "../../storage/encoded-object.ts";
-import { finalizeNamespace } from "../subresources.ts";
+import { finalizeNamespace } from "../subresources/subresources.ts";
 import { changeObject, refuseWanted, type ObjectView } from "./change-object.ts";
 import { trackCreation } from "../track-creation.ts";
 import { createPrepared } from "./create.ts";

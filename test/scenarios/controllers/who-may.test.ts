@@ -11,7 +11,7 @@ import { clusterRoleResource } from "../../../engine/resources/rbac/cluster-role
 import { roleBindingResource } from "../../../engine/resources/rbac/role-binding.ts";
 import { roleResource } from "../../../engine/resources/rbac/role.ts";
 import type { CertificateSigningRequest, ClusterRole, PolicyRule, RoleBinding } from "../../../engine/resources/types.ts";
-import { bootstrapRoles } from "../../../engine/server/bootstrap-roles.ts";
+import { bootstrapRoles } from "../../../engine/server/bootstrap/bootstrap-roles.ts";
 import { startControlPlane, type ControlPlane } from "./control-plane.ts";
 
 let plane: ControlPlane;

@@ -19,7 +19,7 @@ import { userOfClaims } from "../../../engine/auth/authentication/oidc.ts";
 import { userOfProxy } from "../../../engine/auth/authentication/request-header.ts";
 import { parseTokenFile } from "../../../engine/auth/authentication/static-tokens.ts";
 import { secretResource } from "../../../engine/resources/core/secret.ts";
-import { joinNode } from "../../../engine/server/node-join.ts";
+import { joinNode } from "../../../engine/server/nodes/node-join.ts";
 import { startTestApi } from "../../kit/test-api.ts";
 
 let nowMs = Date.parse("2026-01-01T00:00:00Z");

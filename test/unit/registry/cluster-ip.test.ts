@@ -6,7 +6,7 @@ import { parseServiceRanges } from "../../../engine/registry/ip-range.ts";
 import { serviceResource } from "../../../engine/resources/core/service.ts";
 import { ipAddressResource } from "../../../engine/resources/networking/ip-address.ts";
 import { serviceCidrResource } from "../../../engine/resources/networking/service-cidr.ts";
-import { ensureServiceRange } from "../../../engine/server/service-range.ts";
+import { ensureServiceRange } from "../../../engine/server/bootstrap/service-range.ts";
 import type { Service, ServiceCIDR, ServiceSpec } from "../../../engine/resources/types.ts";
 import { createTestNamespace, startTestApi, type TestApi } from "../../kit/test-api.ts";
 

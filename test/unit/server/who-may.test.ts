@@ -15,8 +15,8 @@ import { nodeResource } from "../../../engine/resources/core/node.ts";
 import { roleBindingResource } from "../../../engine/resources/rbac/role-binding.ts";
 import { roleResource } from "../../../engine/resources/rbac/role.ts";
 import type { PolicyRule, SubjectAccessReview } from "../../../engine/resources/types.ts";
-import { createApiPresence } from "../../../engine/server/api-presence.ts";
-import { NodePasswords } from "../../../engine/server/node-passwords.ts";
+import { createApiPresence } from "../../../engine/server/bootstrap/api-presence.ts";
+import { NodePasswords } from "../../../engine/server/nodes/node-passwords.ts";
 import { createTestNamespace, startTestApi, type TestApi } from "../../kit/test-api.ts";
 
 const accessReviews = { group: "authorization.k8s.io", version: "v1", resource: "subjectaccessreviews", kind: "SubjectAccessReview", namespaced: false } as ResourceReference<

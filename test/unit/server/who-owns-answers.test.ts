@@ -6,7 +6,7 @@ import { podDisruptionBudgetResource } from "../../../engine/resources/policy/po
 import { serviceAccountResource } from "../../../engine/resources/core/service-account.ts";
 import type { ResourceDefinition } from "../../../engine/resources/define-resource.ts";
 import type { Namespace, Pod, PodDisruptionBudget, ServiceAccount } from "../../../engine/resources/types.ts";
-import { virtualResources } from "../../../engine/server/virtual-resources.ts";
+import { virtualResources } from "../../../engine/server/virtual-resources/virtual-resources.ts";
 import { failure } from "../../kit/failure.ts";
 import { adminUser, createTestNamespace, startTestApi, type TestApi } from "../../kit/test-api.ts";
 

@@ -1,0 +1,121 @@
+import { jsonEqual } from "../../lib/freeze.ts";
+import type { RemoteVersion } from "../aggregation/aggregator.ts";
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** The parts of an OpenAPI document of version 2 that grow with each server behind this one. */
+export interface OpenApiV2Parts {
+  readonly paths: Json;
+  readonly definitions: Json;
+}
+
+const PREFIX = "#/definitions/";
+const PARAMETER_PREFIX = "#/parameters/";
+
+/** What parameters that are said once may make of a document, in characters. Real servers repeat some dozens of words. */
+const PARAMETERS_LENGTH_MAX = 16 << 20;
+
+/** The type that has a name already; undefined for a name that is free. */
+export type TakenTypes = (name: string) => unknown;
+
+/**
+ * What another server says of the paths that it answers for, with the types that these use. Of a server whose document goes deeper, or
+ * becomes longer, than any that describes an API, nothing is taken: the others' stays whole. Pure.
+ */
+export function remoteV2({ group, version, documents }: Pick<RemoteVersion, "group" | "version" | "documents">, taken: TakenTypes): OpenApiV2Parts {
+  const document = parsed(documents?.openApiV2?.body);
+  try {
+    const whole = wholeParameters(objectAt(document, "parameters"));
+    const own = Object.entries(objectAt(document, "paths")).filter(([path]) => path.startsWith(`/apis/${group}/${version}/`));
+    const paths = Object.fromEntries(own.map(([path, item]) => [path, whole(item)]));
+    return withFreeNames({ paths, definitions: objectAt(document, "definitions") }, taken);
+  } catch (error) {
+    if (error instanceof RangeError) return { paths: {}, definitions: {} };
+    throw error;
+  }
+}
+
+/** Paths with those of the types that they use. A type whose name stands for another one already gets a number. Pure. */
+export function withFreeNames({ paths, definitions }: OpenApiV2Parts, taken: TakenTypes): OpenApiV2Parts {
+  const names = new Map<string, string>();
+  for (const name of reachable(paths, definitions)) names.set(name, freeName(name, definitions[name], taken));
+  const renamed = (value: unknown) => withReferences(value, (name) => names.get(name) ?? name);
+  return {
+    paths: renamed(paths) as Json, // as it came, but for the names
+    definitions: Object.fromEntries([...names].map(([name, newName]) => [newName, renamed(definitions[name])])),
+  };
+}
+
+/**
+ * Puts parameters that the document says once where it refers to them: names of equal ones differ between servers. Throws a RangeError when
+ * that makes it longer than is allowed.
+ */
+function wholeParameters(parameters: Json): (value: unknown) => unknown {
+  const lengths = new Map<string, number>();
+  let left = PARAMETERS_LENGTH_MAX;
+  const parameter = (name: string): unknown => {
+    if (!Object.hasOwn(parameters, name)) return undefined;
+    const length = lengths.get(name) ?? JSON.stringify(parameters[name]).length;
+    lengths.set(name, length);
+    if ((left -= length) < 0) throw new RangeError("the document repeats its parameters too often");
+    return parameters[name];
+  };
+  const whole = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(whole);
+    if (typeof value !== "object" || value === null) return value;
+    const { $ref: reference } = value as Json; // an object
+    if (typeof reference === "string" && reference.startsWith(PARAMETER_PREFIX)) return parameter(reference.slice(PARAMETER_PREFIX.length)) ?? value;
+    return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, whole(part)]));
+  };
+  return whole;
+}
+
+function parsed(body: Buffer | undefined): Json {
+  try {
+    return object(JSON.parse((body ?? Buffer.alloc(0)).toString("utf8")));
+  } catch {
+    return {}; // a server that does not describe what it serves still serves it
+  }
+}
+
+/** All types that are named, directly or by others. */
+function reachable(from: unknown, types: Json): ReadonlySet<string> {
+  const found = new Set<string>();
+  const visit = (value: unknown) =>
+    withReferences(value, (name) => {
+      if (!found.has(name) && Object.hasOwn(types, name)) {
+        found.add(name);
+        visit(types[name]);
+      }
+      return name;
+    });
+  visit(from);
+  return found;
+}
+
+function freeName(name: string, type: unknown, taken: TakenTypes): string {
+  for (let number = 1; ; number++) {
+    const free = number === 1 ? name : `${name}_v${number}`;
+    const known = taken(free);
+    if (known === undefined || jsonEqual(known, type)) return free;
+  }
+}
+
+function withReferences(value: unknown, rename: (name: string) => string): unknown {
+  if (Array.isArray(value)) return value.map((item) => withReferences(item, rename));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, part]) => [
+      key,
+      key === "$ref" && typeof part === "string" && part.startsWith(PREFIX) ? PREFIX + rename(part.slice(PREFIX.length)) : withReferences(part, rename),
+    ]),
+  );
+}
+
+function objectAt(from: Json, name: string): Json {
+  return object(from[name]);
+}
+
+function object(value: unknown): Json {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Json) : {}; // looked at just now
+}

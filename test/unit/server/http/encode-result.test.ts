@@ -1,0 +1,19 @@
+import { expect, test } from "vitest";
+import { configMapResource } from "../../../../engine/resources/core/config-map.ts";
+import { encodeList, encodeObject, type EncodeContext } from "../../../../engine/server/http/encode-result.ts";
+import { unstoredObject } from "../../../../engine/storage/encoded-object.ts";
+
+const context = { definition: configMapResource, representation: { encoding: "json", form: "object" }, includeObject: "Metadata", now: () => 0 } as unknown as EncodeContext; // without the schemas, which only protobuf needs
+
+test("an object ends its line as every other JSON text does", () => {
+  const map = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "m", namespace: "shop" } };
+  const text = encodeObject(unstoredObject(map), context).toString();
+  expect(text).toMatch(/\}\n$/);
+  expect(JSON.parse(text)).toEqual(map);
+});
+
+test("a list of what is made up when it is asked for names no version", async () => {
+  const list = await encodeList({ resourceVersion: "", items: [] }, context);
+  const text = Buffer.isBuffer(list) ? list.toString() : Buffer.concat([...list]).toString();
+  expect(JSON.parse(text)).toEqual({ kind: "ConfigMapList", apiVersion: "v1", metadata: {}, items: [] });
+});
