@@ -13,9 +13,6 @@ import type { Storage } from "../storage/storage.ts";
 
 /** How often the file is looked at; upstream's time. */
 const RELOAD_MS = 60_000;
-/** A plugin is often started beside the server; it is waited for, but not for ever. */
-const PLUGIN_PATIENCE_MS = 60_000;
-const PLUGIN_RETRY_MS = 500;
 
 type Parts = Pick<EngineParts, "clock" | "random" | "logger">;
 
@@ -29,14 +26,13 @@ export interface EncryptionSetup {
 }
 
 /**
- * Puts the encryption that the switches ask for before a store. Rejects with a UsageError for a file that cannot be used, and with an
- * Error when a key management plugin does not answer in time.
+ * Puts the encryption that the switches ask for before a store. A key management plugin that is not well does not hold it up: it may be
+ * started beside the server, or be a pod that needs one. Rejects with a UsageError for a file that cannot be used.
  */
 export async function setUpEncryption(
   config: Pick<ApiConfig, "encryptionProviderConfig" | "encryptionProviderConfigAutomaticReload">,
   inner: Storage,
   parts: Parts,
-  signal: AbortSignal,
 ): Promise<EncryptionSetup> {
   const file = config.encryptionProviderConfig;
   if (file === undefined) return { storage: inner, services: [], healthChecks: [] };
@@ -48,7 +44,7 @@ export async function setUpEncryption(
   } catch (error) {
     throw new UsageError(`--encryption-provider-config "${file}": ${describeError(error)}`);
   }
-  await awaitWell(opened.plugins, parts, signal);
+  await Promise.all(opened.plugins.map((plugin) => plugin.askOrWarn()));
   const storage = withEncryption(inner, opened.rules);
   const plugins = new Plugins(opened.plugins);
   const reload = config.encryptionProviderConfigAutomaticReload ? [reloading(file, text, storage, plugins, parts)] : [];
@@ -69,21 +65,6 @@ function openConfiguration(text: string, parts: Parts): Opened {
     return plugin;
   });
   return { rules, plugins };
-}
-
-async function awaitWell(plugins: readonly KmsProvider[], { clock }: Parts, signal: AbortSignal): Promise<void> {
-  const deadlineMs = clock.monotonic() + PLUGIN_PATIENCE_MS;
-  for (const plugin of plugins) {
-    for (;;) {
-      const failure = await plugin.ask().then(
-        () => undefined,
-        (error: unknown) => error,
-      );
-      if (failure === undefined) break;
-      if (clock.monotonic() >= deadlineMs) throw new Error(`key management plugin ${plugin.name}`, { cause: failure });
-      await sleep(clock, PLUGIN_RETRY_MS, signal);
-    }
-  }
 }
 
 /** The plugins that the configuration names now. */
@@ -130,7 +111,7 @@ function reloading(file: string, text: string, storage: EncryptedStorage, plugin
         const next = readFileSync(file, "utf8");
         if (next === known) continue;
         opened = openConfiguration(next, parts);
-        await awaitWell(opened.plugins, parts, signal);
+        await Promise.all(opened.plugins.map((plugin) => plugin.ask()));
         storage.setRules(opened.rules);
         plugins.replace(opened.plugins);
         known = next;

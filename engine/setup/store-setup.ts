@@ -34,7 +34,7 @@ export async function setUpStore(
   const encryption =
     config.encryptionProviderConfig === undefined
       ? { storage, services: [], healthChecks: [] }
-      : await (await import("./encryption-setup.ts")).setUpEncryption(config, storage, parts, scope.signal);
+      : await (await import("./encryption-setup.ts")).setUpEncryption(config, storage, parts);
   meterProcess(metrics, clock);
   meterStorageSize(metrics, storage);
   await renewStoredForm(encryption.storage, catalog, logger);

@@ -1,7 +1,7 @@
 import { resourceVersionTooLarge } from "../apimachinery/list-options.ts";
 import { internalError, StatusError } from "../apimachinery/status-error.ts";
 import { describeError } from "../lib/log.ts";
-import { CommitTooLargeError, CompactedError, FutureRevisionError, StorageUnavailableError, UnreadableValueError } from "./storage.ts";
+import { CommitTooLargeError, CompactedError, FutureRevisionError, StorageUnavailableError, UnreadableValueError, UnsealedValueError } from "./storage.ts";
 
 /** Does the work, and puts the store's failures into the API's words. */
 export async function withStatusErrors<R>(work: () => Promise<R>): Promise<R> {
@@ -15,7 +15,7 @@ export async function withStatusErrors<R>(work: () => Promise<R>): Promise<R> {
       if (error.outcome === "unknown") throw new StatusError("Timeout", `the store did not say whether the write took effect: ${describeError(error)}`);
       throw new StatusError("ServiceUnavailable", `the store is not available: ${describeError(error)}`, { retryAfterSeconds: 1 });
     }
-    if (error instanceof UnreadableValueError) throw internalError(describeError(error));
+    if (error instanceof UnreadableValueError || error instanceof UnsealedValueError) throw internalError(describeError(error));
     throw error;
   }
 }

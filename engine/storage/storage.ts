@@ -121,6 +121,11 @@ export class UnreadableValueError extends Error {
   override readonly name = "UnreadableValueError";
 }
 
+/** A value that cannot be sealed for now, so that nothing was written: only of stores that encrypt. */
+export class UnsealedValueError extends Error {
+  override readonly name = "UnsealedValueError";
+}
+
 /** More than the store takes in one commit. Nothing was written; in parts it may fit. */
 export class CommitTooLargeError extends Error {
   override readonly name = "CommitTooLargeError";

@@ -39,7 +39,7 @@ async function startSealed(
   );
   const running = new AbortController();
   const parts = { clock, random: seededRandom(1), logger: silentLogger };
-  const setup = await setUpEncryption({ encryptionProviderConfig: file, encryptionProviderConfigAutomaticReload: true }, storage, parts, running.signal);
+  const setup = await setUpEncryption({ encryptionProviderConfig: file, encryptionProviderConfigAutomaticReload: true }, storage, parts);
   const ended = runServices(setup.services, running.signal);
   const api = await startTestApi({ storage: { ...setup.storage, close: async () => {} }, clock, defaultAccounts: false });
   const check = () => {
@@ -144,12 +144,11 @@ it("does not take for absent what the plugin will not open", async () => {
   const running = new AbortController();
   const file = path.join(os.tmpdir(), `kms-${process.pid}.yaml`);
   await writeFile(file, `apiVersion: v1\nkind: EncryptionConfig\nresources:\n- resources: [secrets]\n  providers:\n  - kms: {apiVersion: v2, name: vault, endpoint: "${plugin.endpoint}"}\n`);
-  const other = await setUpEncryption(
-    { encryptionProviderConfig: file, encryptionProviderConfigAutomaticReload: false },
-    storage,
-    { clock: new VirtualClock(), random: seededRandom(2), logger: silentLogger },
-    running.signal,
-  );
+  const other = await setUpEncryption({ encryptionProviderConfig: file, encryptionProviderConfigAutomaticReload: false }, storage, {
+    clock: new VirtualClock(),
+    random: seededRandom(2),
+    logger: silentLogger,
+  });
   await rm(file);
   const ended = runServices(other.services, running.signal);
   await expect(other.storage.list("/registry/core/secrets/")).rejects.toThrow(`${KEY} is stored as ${PREFIX}… and cannot be read`);
@@ -183,7 +182,7 @@ it("does not wait again at once for a plugin that opens no key in time, and uses
   const clock = new VirtualClock();
   const providerOf = () => new KmsProvider({ name: "vault", endpoint: plugin.endpoint, timeoutMs: 1_000 }, { clock, random: seededRandom(1), logger: silentLogger });
   const [sealing, opening] = [providerOf(), providerOf()];
-  await sealing.ask();
+  await Promise.all([sealing.ask(), opening.ask()]);
   const sealed = sealing.seal("/a", Buffer.from("x"));
   plugin.answer = "never";
   await expect(opening.prepare(sealed)).rejects.toThrow("failed to decrypt DEK");
@@ -205,17 +204,30 @@ it("does not wait again at once for a plugin that opens no key in time, and uses
   opening.close();
 });
 
-it("waits at a start for a plugin that comes up a little later", async () => {
+it("starts without a plugin, says that it is not well, and asks it for no key; once it is there, Secrets are served", async () => {
   await using plugin = await KmsPlugin.start();
+  const storage = openMemoryStorage();
+  const { api: first } = await startSealed(plugin, storage);
+  await first.client.for(secretResource).create(secret("a"));
   plugin.close();
-  const clock = new VirtualClock();
-  let isUp = false;
-  const starting = startSealed(plugin, openMemoryStorage(), clock).then(() => (isUp = true));
-  for (let step = 0; step < 3; step++) await clock.advance(1_000);
-  expect(isUp).toBe(false);
+  const { api, clock, check } = await startSealed(plugin, storage);
+  const secrets = api.client.for(secretResource);
+  expect(check).toThrow("kmsv2 Provider vault is not healthy, error: ");
+  expect((await api.client.for(namespaceResource).list("")).items.length).toBeGreaterThan(0);
+  await expect(secrets.list("default")).rejects.toMatchObject({ status: { reason: "InternalError", message: expect.stringContaining("kmsv2 Provider vault is not healthy") as string } });
+  await expect(secrets.create(secret("b"))).rejects.toMatchObject({
+    status: { reason: "InternalError", message: expect.stringContaining("cannot be sealed: kmsv2 Provider vault is not healthy") as string },
+  });
+  plugin.healthz = "still unsealing";
   await plugin.open();
-  await expect.poll(async () => (await clock.advance(500), isUp), { timeout: 20_000, interval: 200 }).toBe(true);
-  await starting;
+  await clock.advance(5_000);
+  await expect(secrets.get("default", "a")).rejects.toThrow("kmsv2 Provider vault is not healthy");
+  expect(plugin.calls.decrypt).toBe(0);
+  plugin.healthz = "ok";
+  const list = async () => (await clock.advance(1_000), (await secrets.list("default").catch(() => undefined))?.items.map(({ data }) => data));
+  await expect.poll(list, { timeout: 20_000 }).toEqual([secret("a").data]);
+  check();
+  await secrets.create(secret("b"));
 });
 
 it("opens what upstream sealed: the key follows from the seed and the first 32 bytes, and the value belongs where it is", () => {

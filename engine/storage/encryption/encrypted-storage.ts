@@ -1,6 +1,6 @@
 import { asError } from "../../lib/as-error.ts";
 import { ROOT } from "../keys.ts";
-import { UnreadableValueError, type CommitResult, type Entry, type Operation, type Storage, type StorageEvent } from "../storage.ts";
+import { UnreadableValueError, UnsealedValueError, type CommitResult, type Entry, type Operation, type Storage, type StorageEvent } from "../storage.ts";
 import { ruleFor, type EncryptionRule } from "./encryption-config.ts";
 import { IDENTITY, SEALED_PREFIX, type Sealer } from "./sealers.ts";
 
@@ -122,7 +122,11 @@ class Sealing {
     const [sealer] = this.#sealersOf(operation.key);
     if (sealer === undefined || sealer === IDENTITY) return operation;
     // Which key it is becomes known when it is read back: a commit may fail.
-    return { ...operation, value: Buffer.concat([Buffer.from(sealer.prefix), sealer.seal(operation.key, operation.value)]) };
+    try {
+      return { ...operation, value: Buffer.concat([Buffer.from(sealer.prefix), sealer.seal(operation.key, operation.value)]) };
+    } catch (error) {
+      throw new UnsealedValueError(`${operation.key} cannot be sealed`, { cause: error });
+    }
   };
 
   readonly open: Open = (entry) => {

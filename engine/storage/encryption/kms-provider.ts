@@ -19,6 +19,8 @@ export interface KmsSettings {
 /** Upstream's times: how often a plugin is asked how it is, and how long after its last good answer values are still sealed. */
 const ASK_WELL_MS = 60_000;
 const ASK_ILL_MS = 10_000;
+/** The same for one that has not been well yet: nothing that it seals can be read or written before. */
+const ASK_FIRST_MS = 1_000;
 const SEED_LIFE_MS = 3 * 60_000;
 const SEED_BYTES = 32;
 const INFO_BYTES = 32;
@@ -86,13 +88,20 @@ export class KmsProvider implements Sealer {
     }
   }
 
+  /** The same for who goes on without it. */
+  async askOrWarn(): Promise<void> {
+    const known = this.#illness;
+    await this.ask().catch((error: unknown) => {
+      if (this.#illness !== known) this.#parts.logger.warn("a key management plugin is not well", { provider: this.name, error: describeError(error) });
+    });
+  }
+
   /** Keeps asking until the signal fires. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, logger } = this.#parts;
     while (!signal.aborted) {
-      await sleep(clock, this.#illness === undefined ? ASK_WELL_MS : ASK_ILL_MS, signal).catch(() => {}); // the loop ends by itself
-      if (signal.aborted) break;
-      await this.ask().catch((error: unknown) => logger.warn("a key management plugin is not well", { provider: this.name, error: describeError(error) }));
+      const waitMs = this.#illness === undefined ? ASK_WELL_MS : this.#current === undefined ? ASK_FIRST_MS : ASK_ILL_MS;
+      await sleep(this.#parts.clock, waitMs, signal).catch(() => {}); // the loop ends by itself
+      if (!signal.aborted) await this.askOrWarn();
     }
   }
 
@@ -120,8 +129,12 @@ export class KmsProvider implements Sealer {
     }
   }
 
-  /** Has the plugin open the key of a value; undefined when it is known. One that is in doubt goes on being used until there is a better one. */
+  /**
+   * Has the plugin open the key of a value; undefined when it is known. One that is in doubt goes on being used until there is a better one.
+   * A plugin that has not been well since the start is not asked, as upstream does not: who reads need not wait to learn that.
+   */
   prepare(sealed: Buffer): Promise<void> | undefined {
+    if (this.#current === undefined) return Promise.reject(new Error(this.#illness));
     const envelope = decodeEnvelope(sealed);
     const id = idOf(envelope);
     const opened = this.#opened.get(id);
