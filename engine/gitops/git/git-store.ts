@@ -4,13 +4,17 @@ import git from "isomorphic-git";
 import { openGitObjects } from "./git-objects.ts";
 import type { GitStore, NewCommit, PushResult, TreeEntry } from "./git-source.ts";
 import { gitText } from "./native-git.ts";
+import { openObjectFiles } from "./object-files.ts";
+import { removeStaleLock } from "./stale-locks.ts";
+import { removeLeftovers } from "./unfinished-packs.ts";
 
 const MODES: Readonly<Record<TreeEntry["is"], string>> = { file: "100644", directory: "040000", symlink: "120000", submodule: "160000" };
 const TYPES: Readonly<Record<TreeEntry["is"], "blob" | "tree" | "commit">> = { file: "blob", directory: "tree", symlink: "blob", submodule: "commit" };
 
 /** A bare repository on this machine. */
 export function openGitStore(gitDir: string): GitStore {
-  const at = { fs, gitdir: gitDir };
+  const files = openObjectFiles();
+  const at = { fs: files.fs, gitdir: gitDir };
   const objects = openGitObjects(gitDir);
   return {
     objects,
@@ -19,7 +23,10 @@ export function openGitStore(gitDir: string): GitStore {
       git.writeTree({ ...at, tree: entries.map((entry) => ({ path: entry.name, oid: entry.id, mode: MODES[entry.is], type: TYPES[entry.is] })) }),
     writeCommit: (commit) => git.writeCommit({ ...at, commit: toGitCommit(commit) }),
     fetchRef: (ref) => readRef(gitDir, ref),
-    pushRef: (ref, from, to) => compareAndSwapRef(gitDir, ref, from, to),
+    async pushRef(ref, from, to) {
+      await files.onDisk();
+      return compareAndSwapRef(gitDir, ref, from, to);
+    },
     async listRefs(prefix) {
       const folder = prefix.replace(/\/$/, "");
       const found = new Map<string, string>();
@@ -30,6 +37,7 @@ export function openGitStore(gitDir: string): GitStore {
       return found;
     },
     async tidy(signal) {
+      await removeLeftovers(gitDir);
       await gitText({ gitDir, args: ["-c", "gc.autoDetach=false", "gc", "--auto", "--quiet"], signal });
       objects.forgetPacks();
     },
@@ -60,13 +68,13 @@ export async function compareAndSwapRef(gitDir: string, ref: string, from: strin
   // Deleting has to edit packed-refs as well; it is rare enough to leave to Git.
   if (to === undefined) return deleteRef(gitDir, ref, from);
   await fs.mkdir(path.dirname(file), { recursive: true });
-  let lock;
-  try {
-    lock = await fs.open(`${file}.lock`, "wx");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw new Error(`lock ${ref}`, { cause: error });
-    return { is: "conflict", reason: `${ref} is locked by another writer` };
-  }
+  const take = () =>
+    fs.open(`${file}.lock`, "wx").catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "EEXIST") return undefined;
+      throw new Error(`lock ${ref}`, { cause: error });
+    });
+  const lock = (await take()) ?? ((await removeStaleLock(`${file}.lock`)) ? await take() : undefined);
+  if (lock === undefined) return { is: "conflict", reason: `${ref} is locked by another writer` };
   let isRenamed = false;
   try {
     const current = await readRef(gitDir, ref);

@@ -2,7 +2,7 @@ import { promises as fs } from "node:fs";
 import path from "node:path";
 import git from "isomorphic-git";
 import type { BranchState, GitSource, Signature } from "./git-source.ts";
-import { compareAndSwapRef, openGitStore, readRef } from "./git-store.ts";
+import { openGitStore, readRef } from "./git-store.ts";
 import { writeChangedTree } from "./git-tree.ts";
 
 /** A push larger than this is cut off by Git: manifests are text. */
@@ -11,7 +11,7 @@ const PUSH_BYTES_MAX = 256 << 20;
 /** The name of whoever pushes without saying who he is. */
 export const ANONYMOUS = "local";
 
-/** What the hosted repository, and the mirror of a remote one, need of Git. Rewritten at every start, so an edit of the file cannot open a hole that stays. */
+/** What the hosted repository, and the mirror of a remote one, need of Git. Rewritten at every start, so an edit of the file cannot open a hole that stays. What a pusher was told is on the disk by then, as it is in the store. */
 const REPOSITORY_CONFIG = `[core]
 \trepositoryformatversion = 0
 \tfilemode = true
@@ -61,7 +61,7 @@ export async function seedRepository(
   const store = openGitStore(gitDir);
   const tree = await writeChangedTree(store, undefined, files);
   const commit = await store.writeCommit({ tree, parents: [], message, signature });
-  const result = await compareAndSwapRef(gitDir, `refs/heads/${branch}`, undefined, commit);
+  const result = await store.pushRef(`refs/heads/${branch}`, undefined, commit);
   if (result.is === "conflict") throw new Error(`create branch ${branch}`, { cause: new Error(result.reason) });
   return commit;
 }

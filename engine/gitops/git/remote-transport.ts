@@ -3,6 +3,7 @@ import { KeyedLocks } from "../../lib/keyed-locks.ts";
 import type { PushResult } from "./git-source.ts";
 import { gitText, lastLines, runGit, type GitCommand } from "./native-git.ts";
 import type { RemoteAddress } from "./remote-address.ts";
+import { removeStaleRefLocks } from "./stale-locks.ts";
 import { removeUnfinishedPacks } from "./unfinished-packs.ts";
 
 /** How a remote repository is reached. `gitDir` is the bare mirror that objects are fetched into. Rejects when the remote cannot be reached. */
@@ -68,6 +69,7 @@ export function openRemoteTransport(
         const options = ["--quiet", "--no-tags", "--no-write-fetch-head", ...(depth === undefined ? [] : [`--depth=${depth}`])];
         const args = [...STREAMED, "fetch", ...options, "--", url, `+${ref}:${FETCHED}`];
         let isFetched = false;
+        await removeStaleRefLocks(gitDir, [FETCHED, "shallow"]);
         try {
           const { code, stderr } = await ask({ args, limits: { fileBytes: PACK_BYTES_MAX } }, FETCH_TIMEOUT_MS, signal);
           if (code !== 0) throw failed("fetch from the remote", stderr);

@@ -5,6 +5,7 @@ import { openGitObjects, overlayEnvironment, type ObjectOverlay } from "../git/g
 import { shortId, type GitObjects } from "../git/git-source.ts";
 import { readRef } from "../git/git-store.ts";
 import { inheritedEnvironment, runGit } from "../git/native-git.ts";
+import { removeStaleRefLocks } from "../git/stale-locks.ts";
 import { forecastCommit } from "../plan/forecast-commit.ts";
 import { podLines } from "../plan/plan-page.ts";
 import { renderPlan, summarisePlan } from "../plan/plan-text.ts";
@@ -147,6 +148,11 @@ export class PushGate {
       if (!(await this.#plan(update, objects, session, isDesired))) isAccepted = isAccepted && !isDesired;
     }
     if (dryRun && isAccepted) print("dry run: nothing has been changed, the push is refused on purpose");
+    if (isAccepted)
+      await removeStaleRefLocks(
+        this.#options.gitDir,
+        updates.map(({ ref }) => ref),
+      );
     return isAccepted && !dryRun;
   }
 

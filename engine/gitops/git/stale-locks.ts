@@ -1,0 +1,28 @@
+import { promises as fs } from "node:fs";
+import path from "node:path";
+
+/** Whoever holds a lock of a ref writes one line and lets go. What is older than this was left by somebody who was killed, or by a power cut. */
+const STALE_MS = 10_000;
+
+/**
+ * Takes away what stands in the way of moving these refs, and will for ever: locks of writers that are no more. Git itself leaves that to an
+ * administrator.
+ */
+export async function removeStaleRefLocks(gitDir: string, refs: readonly string[]): Promise<void> {
+  // A branch moves together with the log of HEAD, and is deleted from packed-refs as well.
+  for (const name of [...refs, "HEAD", "packed-refs"]) await removeStaleLock(path.join(gitDir, `${name}.lock`));
+}
+
+/** Returns whether the lock is gone. */
+export async function removeStaleLock(file: string): Promise<boolean> {
+  try {
+    const { mtimeMs } = await fs.stat(file);
+    // A clock that was put back leaves files of the future.
+    if (Math.abs(Date.now() - mtimeMs) < STALE_MS) return false;
+    await fs.rm(file, { force: true });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return true;
+    throw error;
+  }
+}
