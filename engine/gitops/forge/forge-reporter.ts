@@ -4,6 +4,7 @@ import { Bell } from "../../lib/bell.ts";
 import { sleep, type Clock } from "../../lib/clock.ts";
 import { describeError, type Logger } from "../../lib/log.ts";
 import { BoundedCache } from "../../lib/bounded-cache.ts";
+import { shortId } from "../git/git-source.ts";
 import type { StatusFacts } from "../status/status-facts.ts";
 import type { PlannedPages } from "../status/status-reporter.ts";
 import { ForgeLimitError, ForgeRefusal } from "./forge-http.ts";
@@ -21,6 +22,9 @@ const TROUBLES_MAX = 3;
 
 interface Refused {
   readonly text: string;
+  readonly why: string;
+  /** Of HTTP. */
+  readonly status: number;
   readonly failures: number;
   /** Monotonic. */
   readonly retryAtMs: number;
@@ -77,9 +81,10 @@ export class ForgeReporter {
         await sleep(clock, GATHER_MS, signal);
         this.#bell.take();
         try {
-          nextMs = await this.#report(signal);
+          const reports = await this.#report(signal);
+          nextMs = reports === undefined ? Infinity : this.#untilRetry(reports);
           failures = 0;
-          await this.#setTrouble(undefined);
+          await this.#setTrouble(reports === undefined ? undefined : this.#refusalsIn(reports));
         } catch (error) {
           if (signal.aborted) return;
           failures++;
@@ -110,15 +115,15 @@ export class ForgeReporter {
     }
   }
 
-  /** Returns how long it is until something that was refused is to be tried again. */
-  async #report(signal: AbortSignal): Promise<number> {
+  /** Returns what there is to be said, which the forge has been told or has refused. */
+  async #report(signal: AbortSignal): Promise<ForgeReports | undefined> {
     const forge = await this.#options.forge();
-    if (forge === undefined) return Infinity;
+    if (forge === undefined) return undefined;
     const planned = this.#options.plans();
     const facts = this.#options.facts();
     // The forge is asked which requests are open only when there is something to say in one.
     const maybe = computeForgeReports(facts, planned, undefined, forge.commentMax);
-    if (this.#isTold(maybe)) return this.#untilRetry(maybe);
+    if (this.#isTold(maybe)) return maybe;
     const open = maybe.comments.length === 0 ? [] : await forge.openRequests(signal);
     const reports = computeForgeReports(facts, planned, open, forge.commentMax);
     let troubles = 0;
@@ -136,7 +141,7 @@ export class ForgeReporter {
     };
     for (const status of reports.statuses) await say(statusKey(status), statusText(status), () => forge.setStatus(status, signal));
     for (const comment of reports.comments) await say(commentKey(comment), comment.body, () => this.#comment(forge, comment, signal));
-    return this.#untilRetry(reports);
+    return reports;
   }
 
   #isTold({ comments, statuses }: ForgeReports): boolean {
@@ -159,18 +164,43 @@ export class ForgeReporter {
     const { clock, logger } = this.#options;
     const before = this.#refused.get(key);
     const failures = before?.text === text ? before.failures + 1 : 1;
-    this.#refused.set(key, { text, failures, retryAtMs: clock.monotonic() + backoffMs(REFUSED_RETRY, failures) });
+    this.#refused.set(key, {
+      text,
+      why: describeError(error),
+      status: error.status,
+      failures,
+      retryAtMs: clock.monotonic() + backoffMs(REFUSED_RETRY, failures),
+    });
     logger.warn("the forge does not take this, will retry", { about: key, error: describeError(error) });
   }
 
-  #untilRetry({ comments, statuses }: ForgeReports): number {
+  /** How long it is until something that was refused is to be tried again. */
+  #untilRetry(reports: ForgeReports): number {
     const now = this.#options.clock.monotonic();
-    const all = [...comments.map((comment) => [commentKey(comment), comment.body]), ...statuses.map((status) => [statusKey(status), statusText(status)])];
-    return all.reduce((soonest, [key = "", text]) => {
+    return this.#refusedOf(reports).reduce((soonest, { retryAtMs }) => Math.min(soonest, Math.max(0, retryAtMs - now)), Infinity);
+  }
+
+  /**
+   * In words, what will not be seen at the forge; undefined: all of it will. What lacks a right lacks it the next time as well, other
+   * refusals (a commit that the forge has not got yet) mostly pass.
+   */
+  #refusalsIn(reports: ForgeReports): string | undefined {
+    const [first, ...more] = this.#refusedOf(reports).filter(({ status, failures }) => status === 403 || failures >= TROUBLES_MAX);
+    if (first === undefined) return undefined;
+    const rest = more.length === 0 ? "" : `, and ${more.length} more`;
+    const advice = first.status === 403 ? "; see that the token (forgeToken of the Secret) may write commit statuses and comments" : "";
+    return `the forge does not take the ${first.about}${rest}: ${first.why}${advice}`;
+  }
+
+  #refusedOf({ comments, statuses }: ForgeReports): readonly (Refused & { readonly about: string })[] {
+    const all = [
+      ...statuses.map((status) => ({ key: statusKey(status), text: statusText(status), about: `status of commit ${shortId(status.commit)}` })),
+      ...comments.map((comment) => ({ key: commentKey(comment), text: comment.body, about: `comment in request ${comment.request}` })),
+    ];
+    return all.flatMap(({ key, text, about }) => {
       const refused = this.#refused.get(key);
-      if (refused === undefined || refused.text !== text || this.#said.get(key) === text) return soonest;
-      return Math.min(soonest, Math.max(0, refused.retryAtMs - now));
-    }, Infinity);
+      return refused === undefined || refused.text !== text || this.#said.get(key) === text ? [] : [{ ...refused, about }];
+    });
   }
 
   async #comment(forge: Forge, { request, body }: RequestComment, signal: AbortSignal): Promise<void> {

@@ -116,6 +116,10 @@ describe.each<ForgeType>(["github", "gitlab", "gitea"])("%s", (type) => {
     await eventually("the status of what runs", () => statusesOf(base, "mainstay/local").at(-1) === "success");
     expect(comment(8)[0]?.body).toContain("copied");
     expect(comment(7)).toEqual([]);
+    // What lacks a right is told where users look; the commit that the forge has not got yet may be there the next time.
+    const why = /^the forge does not take the comment in request 7: .*403.*; see that the token \(forgeToken of the Secret\) may write commit statuses and comments$/;
+    await eventually("the notice", () => cluster?.gitops.facts().notices.some((notice) => why.test(notice)));
+    await eventually("the record of it", async () => why.test((await cluster?.client.for(repositoryResource).get("", "local"))?.observed?.forge ?? ""));
   });
 
   test("learns of a commit that is rejected, also when it was busy at first", async () => {
