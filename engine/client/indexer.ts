@@ -49,6 +49,12 @@ export class Indexer<T extends KubeObject> {
     return members === undefined ? [] : members instanceof Map ? [...members.values()] : [members];
   }
 
+  /** How many objects `byIndex` would give. */
+  countByIndex(name: string, entry: string): number {
+    const members = this.#indexes.get(name)?.members.get(entry);
+    return members instanceof Map ? members.size : members === undefined ? 0 : 1;
+  }
+
   /** Stores the object; gives what was there before. */
   put(object: T): T | undefined {
     const key = objectKey(object);

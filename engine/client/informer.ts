@@ -83,6 +83,10 @@ export class Informer<T extends KubeObject> {
     return this.#indexer.byIndex(name, entry);
   }
 
+  countByIndex(name: string, entry: string): number {
+    return this.#indexer.countByIndex(name, entry);
+  }
+
   /** Adds a handler, tells it about everything already known, and gives the function that removes it. */
   addHandler(handler: InformerHandler<T>): () => void {
     this.#handlers.add(handler);

@@ -9,7 +9,7 @@ import type { EndpointSlice, Node } from "../resources/types.ts";
 import type { ControllerContext } from "./controller-context.ts";
 import { isBeingDeleted, watch, type ControllerDefinition } from "./define-controller.ts";
 import { MANAGER, MANAGER_LABEL, planEndpointSlices, SERVICE_INDEX, serviceIndex, toEntry, type EndpointSliceInputs } from "./endpoint-slice-plan.ts";
-import { isEndpointChange, restOf, selectorOf, servicesOf } from "./endpoints/service-pods.ts";
+import { isEndpointChange, podsOf, restOf, servicesOf } from "./endpoints/service-pods.ts";
 import { NODE_INDEX, nodeIndex } from "./pods.ts";
 import { computeZoneCapacity, wantsZoneBalance } from "./topology-hints.ts";
 
@@ -22,6 +22,7 @@ export function endpointSliceController({ informers }: ControllerContext): Contr
   slices.addIndex(SERVICE_INDEX, serviceIndex);
   pods.addIndex(NODE_INDEX, nodeIndex);
   const selecting = servicesOf(services);
+  const selectedBy = podsOf(pods);
 
   return {
     name: "endpointslice-controller",
@@ -49,7 +50,7 @@ export function endpointSliceController({ informers }: ControllerContext): Contr
       // Slices of a deleted Service are the garbage collector's: they are owned by it. Without a selector they are somebody else's.
       if (service === undefined || isBeingDeleted(service) || service.spec?.type === "ExternalName" || Object.keys(service.spec?.selector ?? {}).length === 0)
         return undefined;
-      const selected = pods.list(namespace).filter(selectorOf(service));
+      const selected = selectedBy(service);
       const zoneOfNode = new Map(selected.flatMap(({ spec: { nodeName = "" } }) => toEntry(nodeName, zoneOf(nodes.get("", nodeName)))));
       return {
         service,

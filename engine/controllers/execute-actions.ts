@@ -60,7 +60,8 @@ class Executor {
   async run(action: Action): Promise<void> {
     switch (action.do) {
       case "create":
-        return this.#create(action.resource, action.object);
+        await this.#create(action.resource, action.object);
+        return;
       case "createMany":
         return this.#createMany(action.resource, action.objects);
       case "update": {
@@ -97,31 +98,33 @@ class Executor {
     }
   }
 
-  async #create(resource: ResourceReference, object: KubeObject): Promise<void> {
+  /** False when its namespace is ending, and takes no other either. */
+  async #create(resource: ResourceReference, object: KubeObject): Promise<boolean> {
     try {
       const created = await this.#api(resource).create(object);
       this.created.push(created);
       this.#note("info", "created", resource, created);
     } catch (error) {
-      if (isNamespaceTerminating(error)) return;
+      if (isNamespaceTerminating(error)) return false;
       if (!hasReason(error, "AlreadyExists") || object.metadata.name === undefined) throw error;
       this.existing = await unlessGone(this.#api(resource).get(object.metadata.namespace ?? "", object.metadata.name));
       // Ours from a write that has not come back yet, or another's: either way the informer must show it first.
       if (this.existing !== undefined) this.#note("debug", "exists already", resource, this.existing);
     }
+    return true;
   }
 
   async #createMany(resource: ResourceReference, objects: readonly KubeObject[]): Promise<void> {
     for (let done = 0, batch = 1; done < objects.length; batch *= 2) {
       const next = objects.slice(done, done + batch);
-      await this.#together(next.map((object) => ({ do: "create", resource, object })));
+      const taken = await allSettled(next.map((object) => this.#create(resource, object)));
+      if (taken.includes(false)) return;
       done += next.length;
     }
   }
 
   async #together(actions: readonly Action[]): Promise<void> {
-    const results = await Promise.allSettled(actions.map((action) => this.run(action)));
-    for (const result of results) if (result.status === "rejected") throw result.reason;
+    await allSettled(actions.map((action) => this.run(action)));
   }
 
   async #release({ resource, object, ownerUid }: Extract<Action, { do: "release" }>): Promise<void> {
@@ -184,6 +187,12 @@ class Executor {
     this.#context.consistency.wrote(this.#writer, resource, object);
     this.#context.logger[level](verb, { object: describeObject(object), by: this.#writer });
   }
+}
+
+/** Waits for all of them, then throws what the first that failed has thrown. */
+async function allSettled<T>(promises: readonly Promise<T>[]): Promise<T[]> {
+  await Promise.allSettled(promises);
+  return Promise.all(promises);
 }
 
 function isNamespaceTerminating(error: unknown): boolean {

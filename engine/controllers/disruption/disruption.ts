@@ -12,6 +12,7 @@ import type { Pod } from "../../resources/types.ts";
 import type { ControllerContext } from "../controller-context.ts";
 import { read, watch, type ControllerDefinition } from "../define-controller.ts";
 import { findScalable } from "../scalable-kinds.ts";
+import { selectedPods } from "../selected-pods.ts";
 import { planDisruptionBudget, planStaleDisruption, type DisruptionInputs } from "./disruption-plan.ts";
 
 /** Tells evictions how many pods of each budget may go. */
@@ -25,6 +26,7 @@ export function disruptionController({ informers, client }: ControllerContext): 
 
   const definitions = informers.informer(customResourceDefinitionResource);
 
+  const selected = selectedPods(pods);
   const budgetsOf = (pod: Pod): string[] =>
     budgets
       .list(pod.metadata.namespace)
@@ -68,7 +70,9 @@ export function disruptionController({ informers, client }: ControllerContext): 
       const { namespace, name } = splitKey(key);
       const budget = budgets.get(namespace, name);
       if (budget === undefined) return undefined;
-      const covered = pods.list(namespace).filter((pod) => labelSelectorPredicate(budget.spec?.selector)(pod.metadata.labels));
+      const covered = selected(namespace, budget.spec?.selector?.matchLabels ?? {}, (pod) =>
+        labelSelectorPredicate(budget.spec?.selector)(pod.metadata.labels),
+      );
       const owners = new Map(covered.map((pod) => [controllerOf(pod)?.uid ?? "", controllerOf(pod)] as const));
       const scales = new Map<string, number>();
       const counted = new Set<string>();

@@ -5,13 +5,14 @@ import { serviceResource } from "../../resources/core/service.ts";
 import type { ControllerContext } from "../controller-context.ts";
 import { isBeingDeleted, watch, type ControllerDefinition } from "../define-controller.ts";
 import { planEndpoints, type EndpointsInputs } from "./endpoints-plan.ts";
-import { isEndpointChange, restOf, selectorOf, servicesOf } from "./service-pods.ts";
+import { isEndpointChange, podsOf, restOf, servicesOf } from "./service-pods.ts";
 
 /** Keeps the Endpoints of every Service that selects pods, for clients that know no EndpointSlices. */
 export function endpointsController({ informers }: ControllerContext): ControllerDefinition<EndpointsInputs> {
   const services = informers.informer(serviceResource);
   const pods = informers.informer(podResource);
   const endpoints = informers.informer(endpointsResource);
+  const selected = podsOf(pods);
   return {
     name: "endpoint-controller",
     watches: [
@@ -27,9 +28,9 @@ export function endpointsController({ informers }: ControllerContext): Controlle
       // Without a selector they are somebody else's.
       if (!isGone && (found.spec?.type === "ExternalName" || Object.keys(found.spec?.selector ?? {}).length === 0)) return undefined;
       if (isGone && existing === undefined) return undefined;
-      return { service: isGone ? undefined : found, pods: isGone ? [] : pods.list(namespace).filter(selectorOf(found)), existing };
+      return { service: isGone ? undefined : found, pods: isGone ? [] : selected(found), existing };
     },
     plan: planEndpoints,
-    restMs: ({ pods: selected }) => restOf(selected.length),
+    restMs: (inputs) => restOf(inputs.pods.length),
   };
 }

@@ -1,19 +1,26 @@
 import { isConditionTrue } from "../../apimachinery/conditions.ts";
 import { objectKey } from "../../apimachinery/object-meta.ts";
 import { labelSelectorPredicate } from "../../apimachinery/selectors.ts";
-import type { Informer } from "../../client/informer.ts";
+import type { Indexer } from "../../client/indexer.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import type { Pod, Service } from "../../resources/types.ts";
 import { isPodFinished } from "../pods.ts";
+import { labelEntries, selectedPods, type IndexedPods } from "../selected-pods.ts";
 
 const REST_MAX_MS = 1_000;
 /** Services with fewer pods are looked at as soon as one changes. */
 const RESTLESS_PODS = 100;
 
+/** The index of Services by their namespace and the first label that they ask for. */
+const SELECTOR_INDEX = "namespace and first label of selector";
+
+/** What is needed of an informer. */
+type IndexedServices = Pick<Indexer<Service>, "addIndex" | "byIndex">;
+
 const selectors = new WeakMap<Service, (pod: Pod) => boolean>();
 
 /** Whether the Service's selector chooses a pod; without a selector it chooses none. */
-export function selectorOf(service: Service): (pod: Pod) => boolean {
+function selectorOf(service: Service): (pod: Pod) => boolean {
   const known = selectors.get(service);
   if (known !== undefined) return known;
   const { selector = {} } = service.spec ?? {};
@@ -23,11 +30,21 @@ export function selectorOf(service: Service): (pod: Pod) => boolean {
   return selects;
 }
 
-/** The keys of the Services that choose the pod. */
-export function servicesOf(services: Informer<Service>): (pod: Pod) => readonly string[] {
+/** The pods that a Service's selector chooses. */
+export function podsOf(pods: IndexedPods): (service: Service) => readonly Pod[] {
+  const select = selectedPods(pods);
+  return (service) => {
+    const { selector = {} } = service.spec ?? {};
+    return Object.keys(selector).length === 0 ? [] : select(service.metadata.namespace ?? "", selector, selectorOf(service));
+  };
+}
+
+/** The keys of the Services that choose the pod: of those whose selector begins with a label that it has, those that want no other. */
+export function servicesOf(services: IndexedServices): (pod: Pod) => readonly string[] {
+  services.addIndex(SELECTOR_INDEX, ({ metadata: { namespace = "" }, spec }) => labelEntries(namespace, spec?.selector).slice(0, 1));
   return (pod) =>
-    services
-      .list(pod.metadata.namespace)
+    labelEntries(pod.metadata.namespace ?? "", pod.metadata.labels)
+      .flatMap((entry) => services.byIndex(SELECTOR_INDEX, entry))
       .filter((service) => selectorOf(service)(pod))
       .map(objectKey);
 }

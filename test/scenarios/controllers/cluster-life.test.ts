@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
+import type { Client } from "../../../engine/client/client.ts";
 import { deploymentResource } from "../../../engine/resources/apps/deployment.ts";
 import { replicaSetResource } from "../../../engine/resources/apps/replica-set.ts";
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
@@ -8,6 +9,7 @@ import { nodeResource } from "../../../engine/resources/core/node.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
 import { serviceAccountResource } from "../../../engine/resources/core/service-account.ts";
 import { serviceResource } from "../../../engine/resources/core/service.ts";
+import type { ResourceReference } from "../../../engine/resources/define-resource.ts";
 import { endpointSliceResource } from "../../../engine/resources/discovery/endpoint-slice.ts";
 import type { Deployment } from "../../../engine/resources/types.ts";
 import { startControlPlane, type ControlPlane } from "./control-plane.ts";
@@ -177,5 +179,31 @@ describe("a namespace", () => {
     for (const resource of [deploymentResource, replicaSetResource, podResource, configMapResource, serviceAccountResource])
       expect((await plane.client.for<KubeObject>(resource).list("shop")).items).toEqual([]);
     expect(plane.warnings).toEqual([]);
+  });
+
+  test("that is ending refuses one of a ReplicaSet's pods at each look, not all of them", async () => {
+    let creations = 0;
+    const counted = (client: Client): Client => ({
+      ...client,
+      for: <T extends KubeObject>(resource: ResourceReference<T>) => {
+        const api = client.for(resource);
+        const create: typeof api.create = (object, options) => {
+          if (object.kind === "Pod") creations++;
+          return api.create(object, options);
+        };
+        return { ...api, create };
+      },
+    });
+    await using own = await startControlPlane({}, { seenThrough: counted });
+    await own.kubelets.up("n1");
+    await own.client.for(namespaceResource).create({ apiVersion: "v1", kind: "Namespace", metadata: { name: "shop" } });
+    await own.clock.settle();
+    await own.client.for(deploymentResource).create(web(30, "shop"));
+    await own.clock.advance(5_000);
+    expect(creations).toBe(30);
+    await own.client.for(namespaceResource).delete("", "shop");
+    await own.clock.runUntil(async () => (await own.client.for(namespaceResource).list("")).items.every(({ metadata }) => metadata.name !== "shop"), 30_000, "no namespace");
+    expect(creations - 30).toBeLessThan(200);
+    expect(own.warnings).toEqual([]);
   });
 });
