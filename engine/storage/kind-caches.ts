@@ -9,7 +9,9 @@ import type { ResourceDefinition } from "../resources/define-resource.ts";
 import { StoredObject } from "./encoded-object.ts";
 import { Freshness } from "./freshness.ts";
 import { prefixOfKey, resourcePrefix, ROOT } from "./keys.ts";
+import { ForgottenChanges } from "./forgotten-changes.ts";
 import { fromEntry } from "./object-list.ts";
+import { forgetStale } from "./stale-changes.ts";
 import { CompactedError, FutureRevisionError, type Entry, type Storage, type StorageEvent } from "./storage.ts";
 import { withStatusErrors } from "./storage-status.ts";
 import { WatchCache } from "./watch-cache.ts";
@@ -41,11 +43,14 @@ export class KindCaches {
   #running = NEVER;
   /** How far the caches have come. */
   readonly freshness: Freshness;
+  /** What the caches do not remember, and the store does. */
+  readonly forgotten: ForgottenChanges;
 
   constructor({ storage, resources, clock, logger }: KindCachesOptions) {
     this.#storage = storage;
     this.#clock = clock;
     this.#logger = logger;
+    this.forgotten = new ForgottenChanges(storage);
     this.freshness = new Freshness(clock, { known: () => storage.knownRevision?.(), ask: () => withStatusErrors(() => storage.currentRevision()) });
     for (const definition of resources) if (definition.storedAs === undefined) this.#caches.set(resourcePrefix(definition), new WatchCache(definition));
   }
@@ -56,7 +61,10 @@ export class KindCaches {
    */
   async run(signal: AbortSignal): Promise<void> {
     this.#running = signal;
-    await this.#keepUp(signal);
+    const forget = (revision: number) => {
+      for (const cache of this.#caches.values()) cache.forgetStale(revision);
+    };
+    await Promise.all([this.#keepUp(signal), forgetStale(this.#clock, () => this.freshness.revision, forget, signal)]);
     await Promise.all(this.#rereading.values());
   }
 

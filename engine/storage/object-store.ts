@@ -14,7 +14,7 @@ import { StoredObject } from "./encoded-object.ts";
 import { KindCaches } from "./kind-caches.ts";
 import { namespacePrefix, objectStorageKey } from "./keys.ts";
 import { fromEntry, listCached, listStored, stagedView, type ListRequest, type ObjectsOfKind } from "./object-list.ts";
-import { openWatch } from "./object-watch.ts";
+import { openWatch, resumedRevision } from "./object-watch.ts";
 import { convertedStream, storedSelection, viewOf, viewsOf, viewStream } from "./object-view.ts";
 import { compileSelection, EVERYTHING, type Selection } from "./selection.ts";
 import type { CommitResult, Condition, Entry, Operation, Storage } from "./storage.ts";
@@ -207,35 +207,23 @@ export class ObjectStore {
     const span = this.#tracer?.start("cacher.Watch", kindAttributes(definition));
     await inSpan(span, this.#kinds.freshness.freshen(options.resourceVersion));
     const { storedAs } = definition;
-    if (storedAs?.later !== undefined) {
-      return convertedStream(
-        definition,
-        storedAs,
-        openWatch({
-          cache: this.#kinds.whole(storedAs.definition),
-          namespace,
-          options,
-          selection: EVERYTHING,
-          clock: this.#clock,
-          signal,
-          revision: () => this.revision(),
-        }),
-        selection,
-      );
-    }
-    if (storedAs !== undefined) {
-      const inner = openWatch({
-        cache: this.#kinds.whole(storedAs.definition),
-        namespace,
-        options,
-        selection: storedSelection(storedAs, selection),
-        clock: this.#clock,
-        signal,
-        revision: () => this.revision(),
-      });
-      return viewStream(definition, storedAs, inner);
-    }
-    return openWatch({ cache: this.#kinds.whole(definition), namespace, options, selection, clock: this.#clock, signal, revision: () => this.revision() });
+    if (storedAs === undefined) return this.#watch(definition, namespace, options, selection, signal);
+    if (storedAs.later === undefined)
+      return viewStream(definition, storedAs, await this.#watch(storedAs.definition, namespace, options, storedSelection(storedAs, selection), signal));
+    return convertedStream(definition, storedAs, await this.#watch(storedAs.definition, namespace, options, EVERYTHING, signal), selection);
+  }
+
+  async #watch<T extends KubeObject>(
+    definition: ResourceDefinition<T>,
+    namespace: string,
+    options: ListOptions,
+    selection: Selection<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<WatchStream<T>> {
+    const cache = this.#kinds.whole(definition);
+    const after = resumedRevision(options);
+    if (after !== undefined && after < cache.historyFloor) await this.#kinds.forgotten.recall(cache, after);
+    return openWatch({ cache, namespace, options, selection, clock: this.#clock, signal, revision: () => this.revision() });
   }
 
   /** How many objects of a kind there are, in all namespaces. */

@@ -38,7 +38,7 @@ export function openWatch<T extends KubeObject>(request: WatchRequest<T>): Watch
   const isSelected = (stored: StoredObject<T>) =>
     (namespace === "" || stored.object.metadata.namespace === namespace) && (selection.isEmpty || selects(selection, stored));
   const asked = parseResourceVersion(options.resourceVersion) ?? 0;
-  const withInitialEvents = options.sendInitialEvents === true || (asked === 0 && options.sendInitialEvents !== false);
+  const withInitialEvents = hasInitialEvents(options, asked);
   const initial = withInitialEvents ? selectInitial(request, isSelected) : [];
   const queue = new WatchQueue<T>();
   if (options.sendInitialEvents === true && options.allowWatchBookmarks === true)
@@ -75,6 +75,16 @@ export function openWatch<T extends KubeObject>(request: WatchRequest<T>): Watch
     cleanups.push(() => signal.removeEventListener("abort", close));
   }
   return stream(initial, queue, close);
+}
+
+/** The revision behind which a watch goes on; undefined where it begins with what there is, or now. */
+export function resumedRevision(options: ListOptions): number | undefined {
+  const asked = parseResourceVersion(options.resourceVersion) ?? 0;
+  return asked === 0 || hasInitialEvents(options, asked) ? undefined : asked;
+}
+
+function hasInitialEvents({ sendInitialEvents }: ListOptions, asked: number): boolean {
+  return sendInitialEvents === true || (asked === 0 && sendInitialEvents !== false);
 }
 
 /** Events that wait for their reader, bounded in number and bytes. */

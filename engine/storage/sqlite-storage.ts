@@ -206,6 +206,7 @@ class SqliteStorage implements Storage {
         assert(reply.is === "events", "history is answered with events");
         yield* toBatches(reply.events);
         seen = reply.through;
+        if (seen >= caughtUp) yield { revision: caughtUp, events: [] };
       }
       for (;;) {
         const batch = await mailbox.take(signal);

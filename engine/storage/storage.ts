@@ -9,7 +9,10 @@
 export interface Storage {
   /** The newest revision that a linearizable read may have to see. */
   currentRevision(): Promise<number>;
-  /** The same, where it is known without asking, because nobody else writes to the store; undefined or absent where it is not. */
+  /**
+   * The same, where it is known without asking, because nobody else writes to the store; undefined or absent where it is not. Where it is, a
+   * watch from the past also announces progress as soon as it has told all that was there when it began.
+   */
   knownRevision?(): number | undefined;
   /** The entry at the newest revision, linearizable; undefined when the key does not exist. */
   get(key: string): Promise<Entry | undefined>;

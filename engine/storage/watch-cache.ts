@@ -27,12 +27,15 @@ export interface Subscriber<T extends KubeObject> {
 }
 
 /**
- * Changes kept per kind, for watches that begin a little in the past; older ones get 410 and list again. Up to a quarter more is kept
+ * Changes kept per kind, for watches that begin a little in the past; for older ones see `ForgottenChanges`. Up to a quarter more is kept
  * between two cleanings.
  */
-const HISTORY_MAX = 4_096;
-const HISTORY_BYTES_MAX = 16 << 20;
+export const HISTORY_MAX = 4_096;
+export const HISTORY_BYTES_MAX = 16 << 20;
 const SLACK = 1.25;
+/** Of the changes that are not recent any more so many are kept, of a kind that seldom changes; upstream's number. */
+const STALE_MAX = 100;
+const STALE_BYTES_MAX = 512 << 10;
 
 /** Fields by which so many ask for so few that scanning would cost too much: every node agent follows its own pods. */
 const INDEXED_FIELDS: Readonly<Record<string, readonly string[]>> = { "/pods": ["spec.nodeName"] };
@@ -137,6 +140,20 @@ export class WatchCache<T extends KubeObject = KubeObject> {
   /** Forgets changes up to a revision that the store has forgotten as well. */
   forget(revision: number): void {
     this.#forgetWhile((_, change) => change.revision <= revision);
+  }
+
+  /** Forgets changes up to a revision of some time ago, but for a few of a kind that seldom changes. */
+  forgetStale(revision: number): void {
+    this.#forgetWhile((count, change) => change.revision <= revision && (this.#history.length - count > STALE_MAX || this.#historyBytes > STALE_BYTES_MAX));
+  }
+
+  /** Remembers again what came before the history: all changes after `floor` up to where it began. More than it holds it does not take. */
+  recall(floor: number, changes: readonly CachedChange[]): void {
+    const bytes = changes.reduce((sum, { current }) => sum + current.byteLength, 0);
+    if (changes.length + this.#history.length > HISTORY_MAX || bytes + this.#historyBytes > HISTORY_BYTES_MAX) return;
+    this.#history = [...(changes as readonly CachedChange<T>[]), ...this.#history]; // they were read under this kind's prefix
+    this.#historyBytes += bytes;
+    this.#historyFloor = floor;
   }
 
   /** Calls at least for every change that touches the scope; the caller still tests each. Returns what ends it. */

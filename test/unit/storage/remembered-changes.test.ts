@@ -1,0 +1,151 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { eventsOf } from "../../../engine/apimachinery/watch-stream.ts";
+import { silentLogger } from "../../../engine/lib/log.ts";
+import { randomInteger, seededRandom } from "../../../engine/lib/random.ts";
+import { catalog } from "../../../engine/resources/catalog.ts";
+import { configMapResource } from "../../../engine/resources/core/config-map.ts";
+import type { ConfigMap } from "../../../engine/resources/types.ts";
+import { encodeForStorage } from "../../../engine/storage/encoded-object.ts";
+import { objectStorageKey } from "../../../engine/storage/keys.ts";
+import { openMemoryStorage } from "../../../engine/storage/memory-storage.ts";
+import { ObjectStore } from "../../../engine/storage/object-store.ts";
+import { openStorage } from "../../../engine/storage/open-storage.ts";
+import type { Storage } from "../../../engine/storage/storage.ts";
+import { VirtualClock } from "../../kit/virtual-clock.ts";
+
+const REMEMBERED_MAX = 4_096;
+const map = (name: string, labels: Record<string, string> = {}): ConfigMap => ({ apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace: "shop", labels } });
+
+async function openFile(): Promise<Storage> {
+  const dataDir = mkdtempSync(path.join(os.tmpdir(), "os-"));
+  const storage = await openStorage({ dataDir, endpoint: undefined, caFile: undefined, certFile: undefined, keyFile: undefined });
+  onTestFinished(async () => {
+    await storage.close();
+    rmSync(dataDir, { recursive: true, force: true });
+  });
+  return storage;
+}
+
+async function startStore(storage: Storage, clock = new VirtualClock()): Promise<{ readonly store: ObjectStore; stop(): Promise<void> }> {
+  const store = new ObjectStore({ storage, resources: catalog, clock, logger: silentLogger });
+  const running = new AbortController();
+  const ended = store.run(running.signal);
+  const stop = async () => {
+    running.abort();
+    await ended;
+  };
+  onTestFinished(stop);
+  await store.ready();
+  return { store, stop };
+}
+
+/** So many events behind a revision, or what is said instead, as texts. */
+async function eventsAfter(store: ObjectStore, revision: number, count: number, labelSelector?: string): Promise<string[]> {
+  const stream = await store.watch(configMapResource, "", { resourceVersion: String(revision), ...(labelSelector === undefined ? {} : { labelSelector }) });
+  const events: string[] = [];
+  if (count > 0)
+    for await (const event of eventsOf(stream)) {
+      events.push(event.type === "ERROR" ? `ERROR ${event.object.code} ${event.object.reason}` : `${event.type} ${JSON.stringify(event.object.metadata)}`);
+      if (events.length === count || event.type === "ERROR") break;
+    }
+  return events;
+}
+
+/** Random writes to a few objects, whose labels change as well. */
+async function writeMuch({ store }: { readonly store: ObjectStore }, count: number, seed: number): Promise<void> {
+  const random = seededRandom(seed);
+  const live = new Set<string>();
+  for (let at = 0; at < count; at++) {
+    const name = `m${randomInteger(random, 5)}`;
+    const next = map(name, { tier: randomInteger(random, 2) === 0 ? "web" : "db", at: String(at) });
+    if (!live.has(name)) await store.create(configMapResource, next);
+    else if (randomInteger(random, 3) > 0)
+      await store.update(configMapResource, "shop", name, ({ object }) => ({ do: "write", object: { ...object, metadata: { ...object.metadata, labels: next.metadata.labels ?? {} } } }));
+    else {
+      await store.update(configMapResource, "shop", name, () => ({ do: "delete" }));
+      live.delete(name);
+      continue;
+    }
+    live.add(name);
+  }
+}
+
+test("after a restart watches go on behind any revision with exactly the events that the server before would have given", async () => {
+  const storage = await openFile();
+  const before = await startStore(storage);
+  const from = before.store.revision();
+  await writeMuch(before, 60, 3);
+  const expected = new Map<string, string[]>();
+  for (const selector of [undefined, "tier=web"])
+    for (let revision = from; revision <= from + 60; revision += 7) {
+      const stream = await before.store.watch(configMapResource, "", { resourceVersion: String(revision), ...(selector === undefined ? {} : { labelSelector: selector }) });
+      const events: string[] = [];
+      for (let event = stream.take(); event !== undefined; event = stream.take()) if (event.type !== "ERROR") events.push(`${event.type} ${JSON.stringify(event.object.metadata)}`);
+      stream.close();
+      expected.set(`${revision} ${selector ?? ""}`, events);
+    }
+  expect(expected.get(`${from} `)).toHaveLength(60);
+  await before.stop();
+  for (const order of [1, -1]) {
+    const after = await startStore(storage);
+    // Each has to read for itself what is older than what was read before it, in one order, and finds it there in the other.
+    for (const [key, events] of [...expected].sort(([a], [b]) => (a < b ? -order : order))) {
+      const [revision = "", selector] = key.split(" ");
+      expect(await eventsAfter(after.store, Number(revision), events.length, selector === "" ? undefined : selector)).toEqual(events);
+    }
+    await after.stop();
+  }
+});
+
+test("many that come back at once all get what they missed, and what comes then", async () => {
+  const storage = await openFile();
+  const before = await startStore(storage);
+  const from = before.store.revision();
+  await writeMuch(before, 20, 4);
+  await before.stop();
+  const after = await startStore(storage);
+  const resumed = Array.from({ length: 40 }, (_, at) => eventsAfter(after.store, from + (at % 20), 21 - (at % 20)));
+  await after.store.create(configMapResource, map("last"));
+  const all = await Promise.all(resumed);
+  for (const [at, events] of all.entries()) {
+    expect(events).toEqual(all[0]?.slice(at % 20));
+    expect(events.at(-1)).toContain('ADDED {"name":"last"');
+  }
+});
+
+test("what the store has forgotten, or is more than is remembered, is 410", async () => {
+  const storage = await openFile();
+  const before = await startStore(storage);
+  const from = before.store.revision();
+  await writeMuch(before, 10, 5);
+  await before.stop();
+  await storage.compact(from + 5);
+  const after = await startStore(storage);
+  expect(await eventsAfter(after.store, from + 4, 1)).toEqual(["ERROR 410 Expired"]);
+  expect(await eventsAfter(after.store, from + 5, 5)).toHaveLength(5);
+  await after.stop();
+  const last = await storage.currentRevision();
+  const names = Array.from({ length: REMEMBERED_MAX + 1 }, (_, at) => `n${at}`);
+  await storage.commit(
+    [],
+    names.map((name) => ({ do: "put", key: objectStorageKey(configMapResource, "shop", name), value: encodeForStorage(map(name)) })),
+  );
+  const again = await startStore(storage);
+  expect(await eventsAfter(again.store, last, 1)).toEqual(["ERROR 410 Expired"]);
+});
+
+test("a cache forgets what is older than a minute and a half, but for the last hundred changes", async () => {
+  const clock = new VirtualClock();
+  const { store } = await startStore(openMemoryStorage({ clock }), clock);
+  const from = store.revision();
+  await writeMuch({ store }, 150, 6);
+  await clock.advance(74_000);
+  expect(await eventsAfter(store, from, 150)).toHaveLength(150);
+  await clock.advance(17_000);
+  expect(await eventsAfter(store, from, 1)).toEqual(["ERROR 410 Expired"]);
+  expect(await eventsAfter(store, from + 49, 1)).toEqual(["ERROR 410 Expired"]);
+  expect(await eventsAfter(store, from + 50, 100)).toHaveLength(100);
+});
