@@ -10,6 +10,10 @@ const META_TYPES: ReadonlySet<string> = new Set([
   "LabelSelector",
   "LabelSelectorRequirement",
   "Condition",
+  "ListMeta",
+  "Status",
+  "StatusDetails",
+  "StatusCause",
 ]);
 
 /** Where the walk is: the struct whose field it looks into, and the names of the fields on the way, as Go's decoder counts them. */

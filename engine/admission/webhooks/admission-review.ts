@@ -1,5 +1,8 @@
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
+import { decodingProblem } from "../../apimachinery/decoding-problem.ts";
+import type { Schema } from "../../apimachinery/schema.ts";
 import type { Status } from "../../apimachinery/status-error.ts";
+import { loadSchema } from "../../resources/load-schema.ts";
 import { admissionRequest, type MatchedRequest } from "../expressions/admission-request.ts";
 
 const GROUP = "admission.k8s.io";
@@ -38,7 +41,30 @@ export function admissionReview(
   };
 }
 
-/** Reads a webhook's answer. Throws an Error that says, in upstream's words, why it is none. */
+/** What Go's types of a review cannot hold of a webhook's answer, in the words of upstream's decoder; undefined where all fits. */
+export function reviewProblem(version: ReviewVersion, answer: unknown): string | undefined {
+  return decodingProblem(reviewSchema(), answer, version);
+}
+
+function reviewSchema(): Schema {
+  const text: Schema = { type: "string" };
+  const response: Schema = {
+    type: "object",
+    title: "AdmissionResponse",
+    properties: {
+      uid: text,
+      allowed: { type: "boolean" },
+      status: loadSchema("meta/v1/meta.yaml", "Status"),
+      patch: { type: "string", format: "byte" },
+      patchType: text,
+      auditAnnotations: { type: "object", additionalProperties: text },
+      warnings: { type: "array", items: text },
+    },
+  };
+  return { type: "object", title: "AdmissionReview", properties: { kind: text, apiVersion: text, response } };
+}
+
+/** Reads a webhook's answer, all of whose fields are of the right type. Throws an Error that says, in upstream's words, why it is none. */
 export function readVerdict(version: ReviewVersion, uid: string, isMutating: boolean, answer: unknown): Verdict {
   const review = recordOf(answer);
   const response = recordOf(review?.["response"]);

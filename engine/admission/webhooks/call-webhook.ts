@@ -6,7 +6,7 @@ import type { Random } from "../../lib/random.ts";
 import type { Attributes } from "../../lib/tracing/span.ts";
 import { measured, type Tracer } from "../../lib/tracing/tracer.ts";
 import type { MatchedObjects } from "../request-matching.ts";
-import { admissionReview, chooseReviewVersion, readVerdict, type Verdict } from "./admission-review.ts";
+import { admissionReview, chooseReviewVersion, readVerdict, reviewProblem, type Verdict } from "./admission-review.ts";
 import type { WebhookMatch } from "./match-webhook.ts";
 
 /** The webhook could not be asked, or did not answer as it must: its failure policy decides what that means. */
@@ -63,6 +63,8 @@ export async function callWebhook(
           throw new WebhookCallError(name, `failed to call webhook: ${messageOf(error)}`, error);
         });
       span?.event("Request completed");
+      const problem = reviewProblem(version, answer);
+      if (problem !== undefined) throw new WebhookCallError(name, `failed to call webhook: ${problem}`);
       const verdict = read(name, () => readVerdict(version, uid, isMutating, answer));
       remark(name, verdict, notes);
       if (!verdict.allowed) throw refusal(name, verdict.status ?? {});

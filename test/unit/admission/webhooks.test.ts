@@ -290,6 +290,24 @@ describe("refusals and failures", () => {
     expect((await failure(create())).status).toMatchObject(status);
   });
 
+  test.each<[Answer, string]>([
+    [{ allowed: "yes" }, "string into Go struct field AdmissionResponse.response.allowed of type bool"],
+    [{ allowed: false, status: { code: "403" } }, "string into Go struct field Status.response.status.code of type int32"],
+    [{ allowed: false, status: { message: 5 } }, "number into Go struct field Status.response.status.message of type string"],
+    [{ allowed: false, status: { details: "all" } }, "string into Go struct field Status.response.status.details of type v1.StatusDetails"],
+    [{ allowed: false, status: { details: { causes: [{ field: 1 }] } } }, "number into Go struct field StatusCause.response.status.details.causes.field of type string"],
+    [{ allowed: false, status: { metadata: [] } }, "array into Go struct field Status.response.status.metadata of type v1.ListMeta"],
+    [{ allowed: true, warnings: [1] }, "number into Go struct field AdmissionResponse.response.warnings of type string"],
+    [{ allowed: true, auditAnnotations: { a: true } }, "bool into Go struct field AdmissionResponse.response.auditAnnotations of type string"],
+  ])("a field of a wrong type is no answer: %j", async (answer, why) => {
+    await validating("a", hook("no"));
+    answers.set("https://no/", () => answer);
+    expect((await failure(create())).status).toMatchObject({
+      code: 500,
+      message: `Internal error occurred: failed calling webhook "no.example.com": failed to call webhook: json: cannot unmarshal ${why}`,
+    });
+  });
+
   test("one that cannot be asked refuses, or is passed over with a note", async () => {
     await validating("a", hook("gone"));
     expect((await failure(create())).status).toMatchObject({
