@@ -5,6 +5,7 @@ import type { IpFamily } from "../lib/ip-address.ts";
 import { endpointSliceResource } from "../resources/discovery/endpoint-slice.ts";
 import type { Endpoint, EndpointPort, EndpointSlice, Pod, Service } from "../resources/types.ts";
 import { create, tell, update, type Action } from "./define-controller.ts";
+import { computeTriggerTime, tellTriggerTime } from "./endpoints/trigger-time.ts";
 import { podAddress, serviceFamilies } from "./families.ts";
 import { isPodFinished } from "./pods.ts";
 import { computeHints, wantsZoneBalance, type Hinted, type ZoneCapacity } from "./topology-hints.ts";
@@ -45,7 +46,12 @@ interface Draft {
 export function planEndpointSlices(inputs: EndpointSliceInputs): readonly Action[] {
   const families = serviceFamilies(inputs.service);
   const lost = inputs.slices.filter(({ addressType }) => !families.some((family) => family === addressType));
-  return [...families.flatMap((family) => planFamily(inputs, family)), ...lost.map(deletion)];
+  const actions = [...families.flatMap((family) => planFamily(inputs, family)), ...lost.map(deletion)];
+  if (actions.length === 0) return actions;
+  const shown = inputs.slices.flatMap(({ endpoints }) =>
+    (endpoints ?? []).map(({ targetRef, conditions }) => [targetRef?.uid ?? "", conditions?.serving === true] as const),
+  );
+  return tellTriggerTime(actions, computeTriggerTime(inputs.service, inputs.pods, inputs.slices.length === 0 ? undefined : new Map(shown), isReady));
 }
 
 function planFamily({ service, pods, slices: all, zoneOfNode, zoneCapacity }: EndpointSliceInputs, family: IpFamily): readonly Action[] {
@@ -157,7 +163,7 @@ function claim(slice: EndpointSlice, wanted: Map<string, Endpoint>): Endpoint[] 
 function endpointOf(service: Service, pod: Pod, family: IpFamily, zoneOfNode: ReadonlyMap<string, string>): Endpoint | undefined {
   const ip = podAddress(pod, family);
   if (ip === undefined || isPodFinished(pod)) return undefined;
-  const serving = isConditionTrue(pod.status?.conditions, "Ready");
+  const serving = isReady(pod);
   const terminating = pod.metadata.deletionTimestamp !== undefined;
   const { nodeName, hostname, subdomain } = pod.spec;
   const zone = zoneOfNode.get(nodeName ?? "");
@@ -169,6 +175,10 @@ function endpointOf(service: Service, pod: Pod, family: IpFamily, zoneOfNode: Re
     ...(zone === undefined ? {} : { zone }),
     targetRef: { kind: "Pod", namespace: pod.metadata.namespace ?? "", name: pod.metadata.name ?? "", uid: pod.metadata.uid ?? "" },
   };
+}
+
+function isReady({ status }: Pod): boolean {
+  return isConditionTrue(status?.conditions, "Ready");
 }
 
 /** A port that the pod does not name is left out; others still work. */

@@ -7,6 +7,7 @@ import { create, update, type Action } from "../define-controller.ts";
 import { namedPort } from "../endpoint-slice-plan.ts";
 import { podAddress, serviceFamilies } from "../families.ts";
 import { isPodFinished } from "../pods.ts";
+import { computeTriggerTime, tellTriggerTime } from "./trigger-time.ts";
 
 const ENDPOINTS_MANAGER_LABEL = "endpoints.kubernetes.io/managed-by";
 const ENDPOINTS_MANAGER = "endpoint-controller";
@@ -36,11 +37,30 @@ export function planEndpoints({ service, pods, existing }: EndpointsInputs): rea
   const withAnnotations = Object.keys(annotations).length === 0 ? {} : { annotations };
   if (existing === undefined) {
     const { name = "", namespace = "" } = service.metadata;
-    return [create(endpointsResource, { apiVersion: "v1", kind: "Endpoints", metadata: { name, namespace, labels, ...withAnnotations }, subsets })];
+    const made: Endpoints = { apiVersion: "v1", kind: "Endpoints", metadata: { name, namespace, labels, ...withAnnotations }, subsets };
+    return tellTriggerTime([create(endpointsResource, made)], service.metadata.creationTimestamp);
   }
   const { annotations: _annotations, ...metadata } = existing.metadata;
   const next: Endpoints = { ...existing, metadata: { ...metadata, labels, ...withAnnotations }, subsets };
-  return jsonEqual({ ...next, subsets }, { ...existing, subsets: existing.subsets ?? [] }) ? [] : [update(endpointsResource, next)];
+  if (jsonEqual({ ...next, subsets }, { ...existing, subsets: existing.subsets ?? [] })) return [];
+  const [before, after] = [shownBy(existing.subsets), shownBy(subsets)];
+  // Those that are cut off are not shown, however often something changes.
+  const told = pods.filter(({ metadata: { uid = "" } }) => before.has(uid) || after.has(uid));
+  return tellTriggerTime(
+    [update(endpointsResource, next)],
+    computeTriggerTime(service, told, before, (pod) => isReadyOf(service, pod)),
+  );
+}
+
+/** Whether each pod is shown as ready, by its uid. */
+function shownBy(subsets: readonly EndpointSubset[] | undefined): ReadonlyMap<string, boolean> {
+  const entries = (addresses: readonly EndpointAddress[] | undefined, isReady: boolean) =>
+    (addresses ?? []).map(({ targetRef }): [string, boolean] => [targetRef?.uid ?? "", isReady]);
+  return new Map((subsets ?? []).flatMap(({ addresses, notReadyAddresses }) => [...entries(notReadyAddresses, false), ...entries(addresses, true)]));
+}
+
+function isReadyOf({ spec }: Service, { status }: Pod): boolean {
+  return spec?.publishNotReadyAddresses === true || isConditionTrue(status?.conditions, "Ready");
 }
 
 /** Addresses grouped by the ports they have in common, each list in the order of its addresses. Pure. */
@@ -57,7 +77,7 @@ export function computeSubsets(service: Service, pods: readonly Pod[]): readonly
     const key = JSON.stringify(ports);
     let group = groups.get(key);
     if (group === undefined) groups.set(key, (group = { ports, ready: [], notReady: [] }));
-    (publishes || isConditionTrue(pod.status?.conditions, "Ready") ? group.ready : group.notReady).push(addressOf(service, pod, ip));
+    (isReadyOf(service, pod) ? group.ready : group.notReady).push(addressOf(service, pod, ip));
   }
   return [...groups]
     .sort(([a], [b]) => (a < b ? -1 : 1))
