@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 import { NEVER } from "../engine/lib/abort.ts";
 import { sleep, systemClock } from "../engine/lib/clock.ts";
 import { describeError, silentLogger } from "../engine/lib/log.ts";
-import { cgroupRoot } from "./agent.ts";
+import { cgroupRoot } from "./agent-settings.ts";
 import { startContainerd } from "./cri/containerd.ts";
 import { openCriRuntime } from "./cri/cri-runtime.ts";
 import { readRootDir, ROOT_FOLDERS } from "./root-dir.ts";

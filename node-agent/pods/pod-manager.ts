@@ -4,13 +4,10 @@ import { sleep } from "../../engine/lib/clock.ts";
 import { jsonEqual } from "../../engine/lib/freeze.ts";
 import { describeError } from "../../engine/lib/log.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
-import type { ConfigMap, Pod, Secret } from "../../engine/resources/types.ts";
+import type { Pod } from "../../engine/resources/types.ts";
 import type { Glance } from "../cri/runtime.ts";
-import type { MountedVolumes } from "../stats/volume-stats.ts";
 import { hasSameName, isMirror, isStatic } from "../static-pods/static-pod.ts";
-import { hasDeviceClaims } from "../../engine/resources/device/pod-device-claims.ts";
-import { showsContent } from "./followed-content.ts";
-import { orderResizes } from "./granted-resources.ts";
+import type { NodePods } from "./node-pods.ts";
 import type { PodContext } from "./pod-context.ts";
 import { PodWorker } from "./pod-worker.ts";
 import { sweepOrphans } from "./sweep-orphans.ts";
@@ -22,13 +19,27 @@ const STATICS_WAIT_MS = 2_000;
 /** How long after an event it looks once more: the runtime tells of an end before its own records show it, on a busy machine seconds before. */
 const SETTLE_MS = [50, 300, 1_000, 3_000] as const;
 
+export interface PodManagerOptions {
+  readonly context: PodContext;
+  /** All that the API has for this node. */
+  readonly pods: Informer<Pod>;
+  /** Where the workers are to be found by all who ask for them. */
+  readonly here: NodePods;
+  /** Told whenever one of the pods is here no more. */
+  readonly onEnded?: () => void;
+  /** Told when the API shows a static pod otherwise than before. */
+  readonly onMirror?: () => void;
+}
+
 /** Gives every pod of this node a worker, and wakes it when something of its pod changes. */
 export class PodManager {
   readonly #context: PodContext;
   readonly #pods: Informer<Pod>;
+  readonly #here: NodePods;
   readonly #onEnded: () => void;
   readonly #onMirror: () => void;
-  readonly #workers = new Map<string, { readonly worker: PodWorker; readonly ended: Promise<void> }>();
+  /** Of the workers that run. */
+  readonly #ends = new Set<Promise<void>>();
   /** Pods of this machine's own files, by uid. */
   #statics: ReadonlyMap<string, Pod> = new Map();
   #runsStatics = false;
@@ -36,22 +47,15 @@ export class PodManager {
   /** What each pod looked like in the runtime at the last relist. */
   #seen = new Map<string, string>();
   #relistedAtMs: number | undefined;
-  /** The API and the runtime have said which pods there are. */
-  #isComplete = false;
   /** Looks that are due already, by their delay. */
   readonly #looks = new Set<number>();
 
-  /** `onEnded` is told whenever one of the pods is here no more, `onMirror` when the API shows a static pod otherwise than before. */
-  constructor(context: PodContext, pods: Informer<Pod>, onEnded: () => void = () => {}, onMirror: () => void = () => {}) {
+  constructor({ context, pods, here, onEnded = () => {}, onMirror = () => {} }: PodManagerOptions) {
     this.#context = context;
     this.#pods = pods;
+    this.#here = here;
     this.#onEnded = onEnded;
     this.#onMirror = onMirror;
-  }
-
-  /** The pods with a worker, for the node's room and its endpoint. */
-  pods(): Pod[] {
-    return [...this.#workers.values()].map(({ worker }) => worker.pod);
   }
 
   /** The pods of this machine's own files as they are now; those that are no more among them end. */
@@ -62,86 +66,25 @@ export class PodManager {
 
   /** Those that are to run, and those that end. */
   staticPods(): { readonly statics: readonly Pod[]; readonly ending: readonly Pod[] } {
-    const running = [...this.#workers.values()].map(({ worker }) => worker.pod).filter(isStatic);
+    const running = this.#here.list().filter(isStatic);
     return { statics: [...this.#statics.values()], ending: running.filter(({ metadata }) => metadata.deletionTimestamp !== undefined) };
   }
 
   /** Begins with what is new and ends what is not said any more, API or not. */
   #runStatics(): void {
     if (!this.#runsStatics || this.#signal?.aborted === true) return;
-    for (const { worker } of this.#workers.values()) if (isStatic(worker.pod) && !this.#statics.has(worker.pod.metadata.uid ?? "")) worker.retire();
+    for (const worker of this.#here.workers()) if (isStatic(worker.pod) && !this.#statics.has(worker.pod.metadata.uid ?? "")) worker.retire();
     for (const pod of this.#statics.values()) {
-      const known = this.#workers.get(pod.metadata.uid ?? "")?.worker;
+      const known = this.#here.get(pod.metadata.uid ?? "");
       // One with a uid of its own may change and stay what it is.
       if (known !== undefined && !jsonEqual(known.pod.spec, pod.spec) && known.pod.metadata.deletionTimestamp === undefined)
         known.update({ ...pod, ...(known.pod.status === undefined ? {} : { status: known.pod.status }) });
       // One of the same name that is still ending has what this one needs; its end comes back here.
-      const isTaken = [...this.#workers.values()].some(({ worker }) => hasSameName(worker.pod, pod));
+      const isTaken = this.#here.list().some((other) => hasSameName(other, pod));
       if (isTaken) continue;
       const shown = this.#context.mirrorOf(pod)?.status;
       this.#start(shown === undefined ? pod : { ...pod, status: shown });
     }
-  }
-
-  /** The uids of the pods that are here; undefined before that is known. */
-  uids(): ReadonlySet<string> | undefined {
-    return this.#isComplete ? new Set(this.#workers.keys()) : undefined;
-  }
-
-  mountedVolumes(): readonly MountedVolumes[] {
-    return [...this.#workers.values()].map(({ worker }) => ({ pod: worker.pod, places: worker.volumes }));
-  }
-
-  /** Those that have volumes or wait for them, also when the API knows them no more. */
-  volumeUsers(): readonly Pod[] {
-    return [...this.#workers.values()].filter(({ worker }) => !worker.hasReleasedVolumes).map(({ worker }) => worker.pod);
-  }
-
-  /**
-   * Those of them that others must leave room for, with what they were granted: one that was taken out of the API by force has no claim any more,
-   * though it may still be ending.
-   */
-  claimants(): Pod[] {
-    return [...this.#workers.values()].filter(({ worker }) => !worker.isOrphan).map(({ worker }) => worker.granted);
-  }
-
-  /** Gives pods the other resources that they ask for, as far as there is room. What one of them gives up is another's at once. */
-  #grantResizes(): void {
-    for (let hasGranted = true; hasGranted;) {
-      const requests = [...this.#workers.values()].flatMap(({ worker }) => {
-        const request = worker.resizeRequest;
-        return request === undefined ? [] : [{ ...request, worker }];
-      });
-      hasGranted = orderResizes(requests).filter(({ worker }) => worker.decideResize()).length > 0;
-    }
-  }
-
-  /** See PodWorker. A pod that is not here has ended already. */
-  async evict(uid: string, message: string, graceSeconds: number): Promise<void> {
-    await this.#workers.get(uid)?.worker.evict(message, graceSeconds);
-  }
-
-  /** A ConfigMap or Secret changed: pods that use it in volumes bring the new content in. */
-  contentChanged(object: ConfigMap | Secret): void {
-    const { namespace, name = "" } = object.metadata;
-    const kind = object.kind === "ConfigMap" ? "ConfigMap" : "Secret";
-    for (const { worker } of this.#workers.values())
-      if (worker.pod.metadata.namespace === namespace && showsContent(worker.pod, kind, name)) worker.refreshVolumes();
-  }
-
-  /** What the node has is known from now on: pods may have waited for that. */
-  nodeSeen(): void {
-    for (const { worker } of this.#workers.values()) worker.wake();
-  }
-
-  /** The API server answers again: what failed for want of it is tried again at once. */
-  serverIsBack(): void {
-    for (const { worker } of this.#workers.values()) worker.retryNow();
-  }
-
-  /** A device fares differently: the status of pods that have it may say so. */
-  devicesChanged(): void {
-    for (const { worker } of this.#workers.values()) if (hasDeviceClaims(worker.pod)) worker.wake();
   }
 
   services(): Service[] {
@@ -167,33 +110,33 @@ export class PodManager {
       update: (_old, pod) => this.#see(pod),
       delete: (pod) => {
         if (isMirror(pod)) return this.#mirrorChanged(pod);
-        this.#workers.get(pod.metadata.uid ?? "")?.worker.orphan();
-        this.#grantResizes();
+        this.#here.get(pod.metadata.uid ?? "")?.orphan();
+        this.#here.grantResizes();
       },
     });
-    this.#isComplete = true;
+    this.#here.setComplete();
     try {
       await aborted(signal);
     } finally {
       remove();
-      await Promise.all([...this.#workers.values()].map(({ ended }) => ended));
+      await Promise.all(this.#ends);
     }
   }
 
   /** What it shows may have to be told to another, or to nobody. */
   #mirrorChanged(mirror: Pod): void {
-    for (const { worker } of this.#workers.values()) if (isStatic(worker.pod) && hasSameName(worker.pod, mirror)) worker.wake();
+    for (const worker of this.#here.workers()) if (isStatic(worker.pod) && hasSameName(worker.pod, mirror)) worker.wake();
     this.#onMirror();
   }
 
   #see(pod: Pod): void {
     if (isMirror(pod)) return this.#mirrorChanged(pod);
     const uid = pod.metadata.uid ?? "";
-    const known = this.#workers.get(uid);
+    const known = this.#here.get(uid);
     if (known !== undefined) {
-      known.worker.update(pod);
+      known.update(pod);
       // It may want other resources, or have ended.
-      return this.#grantResizes();
+      return this.#here.grantResizes();
     }
     // A pod that ended while nobody looked needs no worker unless something of it is left, or the API waits for its end.
     if ((pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed") && pod.metadata.deletionTimestamp === undefined && !this.#seen.has(uid)) return;
@@ -202,14 +145,16 @@ export class PodManager {
 
   #start(pod: Pod): PodWorker {
     const uid = pod.metadata.uid ?? "";
-    const worker = new PodWorker(this.#context, pod, () => this.#grantResizes());
-    const ended = worker.run(this.#signal ?? AbortSignal.abort()).finally(() => {
-      this.#workers.delete(uid);
-      this.#grantResizes();
+    const worker = new PodWorker(this.#context, pod, () => this.#here.grantResizes());
+    const ended: Promise<void> = worker.run(this.#signal ?? AbortSignal.abort()).finally(() => {
+      this.#here.remove(uid);
+      this.#ends.delete(ended);
+      this.#here.grantResizes();
       this.#runStatics();
       this.#onEnded();
     });
-    this.#workers.set(uid, { worker, ended });
+    this.#here.add(uid, worker);
+    this.#ends.add(ended);
     return worker;
   }
 
@@ -225,7 +170,7 @@ export class PodManager {
         const known = new Set([...this.#pods.list().map((pod) => pod.metadata.uid), ...this.#statics.keys()]);
         for (const sandbox of sandboxes) {
           this.#seen.set(sandbox.uid, "");
-          if (known.has(sandbox.uid) || this.#workers.has(sandbox.uid)) continue;
+          if (known.has(sandbox.uid) || this.#here.get(sandbox.uid) !== undefined) continue;
           logger.info("ending a pod that was deleted meanwhile", { pod: `${sandbox.namespace}/${sandbox.name}` });
           this.#start(formerPod(sandbox)).orphan();
         }
@@ -279,7 +224,7 @@ export class PodManager {
       await sleep(clock, RELIST_MS, signal).catch(() => {});
       if (!signal.aborted) await this.#wakeChanged().catch((error: unknown) => logger.warn("runtime not listed, will retry", { error: describeError(error) }));
       // The node may have grown.
-      this.#grantResizes();
+      this.#here.grantResizes();
     }
   }
 
@@ -292,8 +237,8 @@ export class PodManager {
     const now = new Map<string, string>();
     for (const sandbox of sandboxes) now.set(sandbox.uid, `${now.get(sandbox.uid) ?? ""}${sandbox.id}${sandbox.isReady};`);
     for (const container of containers) now.set(container.podUid, `${now.get(container.podUid) ?? ""}${container.id}${container.state};`);
-    for (const [uid, text] of now) if (this.#seen.get(uid) !== text) this.#workers.get(uid)?.worker.wake();
-    for (const uid of this.#seen.keys()) if (!now.has(uid)) this.#workers.get(uid)?.worker.wake();
+    for (const [uid, text] of now) if (this.#seen.get(uid) !== text) this.#here.get(uid)?.wake();
+    for (const uid of this.#seen.keys()) if (!now.has(uid)) this.#here.get(uid)?.wake();
     this.#seen = now;
   }
 

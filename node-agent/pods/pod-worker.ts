@@ -1,37 +1,13 @@
-import { mkdirSync, rmSync } from "node:fs";
-import { hasReason } from "../../engine/apimachinery/status-error.ts";
 import { describeObject } from "../../engine/apimachinery/object-meta.ts";
-import { isAbort, NEVER } from "../../engine/lib/abort.ts";
 import { Bell } from "../../engine/lib/bell.ts";
 import { backoffMs } from "../../engine/lib/backoff.ts";
 import { formatTime } from "../../engine/lib/clock.ts";
 import { jsonEqual } from "../../engine/lib/freeze.ts";
 import { describeError } from "../../engine/lib/log.ts";
-import { podResource } from "../../engine/resources/core/pod.ts";
-import { podContainers } from "../../engine/resources/pod-containers.ts";
 import type { Pod, PodStatus } from "../../engine/resources/types.ts";
-import type { ContainerState } from "../cri/runtime.ts";
-import { isStatic } from "../static-pods/static-pod.ts";
 import { showsItself } from "../volumes/volumes.ts";
-import { removePodCgroup } from "./cgroups.ts";
-import {
-  activeDeadlineMs,
-  computePodActions,
-  currentSandbox,
-  deadlineExceeded,
-  failureOf,
-  hasRunning,
-  isFinished,
-  isTerminal,
-  type PodAction,
-  type PodState,
-  type StartFailure,
-} from "./compute-pod-actions.ts";
-import { BackOffEvents } from "./back-off-events.ts";
-import { podLogDir } from "./container-config.ts";
-import { containerType } from "./container-place.ts";
-import { podAddresses } from "./pod-addresses.ts";
-import { qosFolder } from "./pod-cgroup.ts";
+import { activeDeadlineMs, computePodActions, deadlineExceeded, hasRunning, isFinished, isTerminal, type PodState } from "./compute-pod-actions.ts";
+import { PodExecutor } from "./execute-pod-actions.ts";
 import type { PodContext } from "./pod-context.ts";
 import type { ResizeRequest } from "./granted-resources.ts";
 import { lostContainers } from "./lost-containers.ts";
@@ -40,16 +16,10 @@ import { PodResizer } from "./pod-resizer.ts";
 import { computePodStatus } from "./pod-status.ts";
 import { PodStatusWriter } from "./pod-status-writer.ts";
 import { PodVolumes } from "./pod-volumes.ts";
-import { startContainer } from "./start-container.ts";
-import { startSandbox } from "./start-sandbox.ts";
-import { StartError } from "./start-error.ts";
-import { stopContainer } from "./stop-container.ts";
+import { removePod } from "./remove-pod.ts";
 import { terminatePod } from "./terminate-pod.ts";
 import { TerminationMessages } from "./termination-message.ts";
 
-const PULL_RETRY = { initialMs: 10_000, maxMs: 300_000 };
-/** What is missing for a start may be there at any time, and whoever puts it there waits for the pod. */
-const START_RETRY_MS = 10_000;
 const SYNC_RETRY = { initialMs: 500, maxMs: 30_000 };
 const RESIZE_RETRY_MS = 10_000;
 
@@ -59,11 +29,10 @@ const RESIZE_RETRY_MS = 10_000;
  */
 export class PodWorker {
   readonly #context: PodContext;
+  readonly #executor: PodExecutor;
   readonly #probes: PodProbes;
   readonly #resizer: PodResizer;
   readonly #volumes: PodVolumes;
-  readonly #failures = new Map<string, StartFailure>();
-  readonly #backOffs: BackOffEvents;
   readonly #messages: TerminationMessages;
   #pod: Pod;
   #isOrphan = false;
@@ -73,7 +42,6 @@ export class PodWorker {
   #operation: "create" | "update" | "sync" = "create";
   /** Something of the pod has changed. */
   readonly #bell: Bell;
-  #blocker: string | undefined;
   readonly #statusWriter: PodStatusWriter;
   /** Fires when the pod is to go or the agent ends: nothing is waited for then that may take as long as it likes. */
   readonly #interruption = new AbortController();
@@ -87,14 +55,14 @@ export class PodWorker {
     this.#statusWriter = new PodStatusWriter(context, pod);
     this.#messages = new TerminationMessages(context);
     context.metrics.containersPerPod.observe(pod.spec.containers.length);
-    this.#backOffs = new BackOffEvents(context.events);
+    this.#executor = new PodExecutor(context);
     this.#volumes = new PodVolumes(context);
     this.#probes = new PodProbes(context, () => this.wake());
     this.#resizer = new PodResizer(
       context,
       {
         tell: async () => this.#report(computePodStatus(this.#statusInputs(await this.#observe()))),
-        stop: (container, message, state) => this.#stop(container, message, this.#pod.spec.terminationGracePeriodSeconds ?? 30, state),
+        stop: (container, message, state) => this.#executor.stop(container, message, this.#pod, state),
         ask: askForRoom,
       },
       pod,
@@ -278,7 +246,7 @@ export class PodWorker {
     // That a volume cannot be taken away yet is no reason to keep it to oneself that the pod has ended.
     await (isOver ? this.#volumes.release(this.#pod, this.#isOrphan).catch((error: unknown) => (trouble = error)) : this.#volumes.provide(this.#pod));
     let againMs = Math.min(this.#volumes.areLive(this.#pod) && !isOver ? this.#context.syncMs : Infinity, activeDeadlineMs(this.#pod) - clock.now());
-    const actions = computePodActions(this.#pod, state, this.#probes.results(), this.#failures, clock.now(), this.#context.restartMaxMs);
+    const actions = computePodActions(this.#pod, state, this.#probes.results(), this.#executor.failures, clock.now(), this.#context.restartMaxMs);
     let hasActed = false;
     for (const action of actions) {
       if (action.do === "wait") {
@@ -286,7 +254,13 @@ export class PodWorker {
         continue;
       }
       hasActed = true;
-      await this.#execute(action, state);
+      await this.#executor.execute(action, {
+        pod: this.#pod,
+        granted: this.granted,
+        state,
+        volumes: this.#volumes.places,
+        signal: this.#interruption.signal,
+      });
       if (action.do === "createSandbox" || action.do === "startContainer") state = await this.#observe();
     }
     if (hasActed) state = await this.#observe();
@@ -297,9 +271,7 @@ export class PodWorker {
     const status = computePodStatus(this.#statusInputs(state));
     await this.#report(status);
     if (trouble !== undefined) throw trouble;
-    this.#backOffs.restarts(this.#pod, status);
-    for (const [name, failure] of this.#failures)
-      if (failure.reason === "ErrImagePull") this.#failures.set(name, this.#backOffs.pull(this.#pod, name, failure));
+    this.#executor.tellBackOffs(this.#pod, status);
     return hasActed || resized ? Math.min(againMs, 50) : againMs;
   }
 
@@ -345,118 +317,13 @@ export class PodWorker {
     }
   }
 
-  async #execute(action: Exclude<PodAction, { do: "wait" }>, state: PodState): Promise<void> {
-    const { runtime, settings, events, metrics } = this.#context;
-    switch (action.do) {
-      case "createSandbox": {
-        metrics.startedPods.add();
-        mkdirSync(podLogDir(this.#pod, settings.logsDir), { recursive: true });
-        this.#context.limitPod(this.granted, false);
-        await this.#prepareDevices();
-        try {
-          await startSandbox(this.#context, this.granted, action.attempt);
-          this.#blocker = undefined;
-        } catch (error) {
-          metrics.startedPodErrors.add();
-          this.#blocker = `Failed to create pod sandbox: ${describeError(error)}`;
-          events.record(this.#pod, { type: "Warning", reason: "FailedCreatePodSandBox", message: this.#blocker });
-          throw error;
-        }
-        return;
-      }
-      case "stopSandbox":
-        return runtime.stopSandbox(action.id);
-      case "removeSandbox":
-        return runtime.removeSandbox(action.id);
-      case "removeContainer":
-        return runtime.removeContainer(action.id);
-      case "killContainer":
-        return this.#stop(action.state, action.why, action.graceSeconds ?? this.#pod.spec.terminationGracePeriodSeconds ?? 30, state);
-      case "startContainer":
-        return this.#start(action, state);
-    }
-  }
-
-  async #prepareDevices(): Promise<void> {
-    try {
-      await this.#context.devices.prepare(this.#pod);
-    } catch (error) {
-      this.#blocker = `Failed to prepare dynamic resources: prepare dynamic resources: ${describeError(error)}`;
-      this.#context.events.record(this.#pod, { type: "Warning", reason: "FailedPrepareDynamicResources", message: this.#blocker });
-      throw error;
-    }
-  }
-
-  /** Ends one container while the pod goes on. */
-  async #stop(container: ContainerState, message: string, graceSeconds: number, state: PodState): Promise<void> {
-    const endsMs = this.#context.clock.monotonic() + graceSeconds * 1000;
-    const leftSeconds = () => Math.max(1, (endsMs - this.#context.clock.monotonic()) / 1000);
-    await stopContainer(this.#context, {
-      pod: this.#pod,
-      state: container,
-      podIp: podAddresses(this.#pod, currentSandbox(state), this.#context.settings.hostIps)[0] ?? "",
-      message,
-      leftSeconds,
-      cutShort: NEVER,
-    });
-  }
-
-  async #start({ container: asked, attempt, backoffBase }: Extract<PodAction, { do: "startContainer" }>, state: PodState): Promise<void> {
-    const sandbox = currentSandbox(state);
-    const pod = this.granted;
-    const container = podContainers(pod.spec).find(({ name }) => name === asked.name) ?? asked;
-    const { signal } = this.#interruption;
-    if (sandbox === undefined || signal.aborted) return;
-    const container_type = containerType(this.#pod.spec, container.name);
-    this.#context.metrics.startedContainers.add({ container_type });
-    // A container that was created and never started is of no use to the next attempt.
-    for (const left of state.containers) if (left.name === container.name && left.state === "created") await this.#context.runtime.removeContainer(left.id);
-    try {
-      await startContainer(this.#context, { pod, container, attempt, backoffBase, sandbox, volumes: this.#volumes.places, signal });
-      this.#failures.delete(container.name);
-    } catch (error) {
-      if (signal.aborted && isAbort(error)) return;
-      this.#context.metrics.startedContainerErrors.add({ container_type, code: error instanceof StartError ? error.reason : "Unknown" });
-      if (!(error instanceof StartError)) throw error;
-      const isPull = error.reason === "ErrImagePull";
-      const failures = isPull ? (failureOf(container, this.#failures)?.failures ?? 0) + 1 : 0;
-      const retryAtMs = this.#context.clock.now() + (isPull ? backoffMs(PULL_RETRY, failures) : START_RETRY_MS);
-      this.#failures.set(container.name, {
-        reason: error.reason,
-        message: error.message,
-        failures,
-        retryAtMs,
-        ...(container.image === undefined ? {} : { image: container.image }),
-      });
-    }
-  }
-
   async #terminate(signal: AbortSignal): Promise<void> {
-    const { runtime, settings, client, logger } = this.#context;
     await this.#terminateContainers(signal);
     if (signal.aborted) return;
     await this.#context.devices.unprepare(this.#pod);
     const state = await this.#observe();
     if (!this.#isOrphan) await this.#report(computePodStatus(this.#statusInputs(state)));
-    for (const container of state.containers) await runtime.removeContainer(container.id);
-    for (const sandbox of state.sandboxes) {
-      await runtime.stopSandbox(sandbox.id);
-      await runtime.removeSandbox(sandbox.id);
-    }
-    const { uid = "", namespace = "", name = "" } = this.#pod.metadata;
-    await this.#volumes.unmount(this.#pod, this.#isOrphan);
-    rmSync(podLogDir(this.#pod, settings.logsDir), { recursive: true, force: true });
-    // Of a pod that only the runtime knew, the class is not known either.
-    for (const qos of ["Guaranteed", "Burstable", "BestEffort"] as const) removePodCgroup(`${qosFolder(settings.cgroupRoot, qos)}/pod${uid}`);
-    // Only now nothing of the pod is left, and its name may be given to another.
-    if (!this.#isOrphan && !isStatic(this.#pod))
-      await client
-        .for(podResource)
-        .delete(namespace, name, { gracePeriodSeconds: 0, preconditions: { uid } })
-        .catch((error: unknown) => {
-          if (!hasReason(error, "NotFound", "Conflict")) throw error;
-        });
-    logger.info("pod ended", { pod: `${namespace}/${name}` });
+    await removePod(this.#context, this.#pod, state, this.#volumes, this.#isOrphan);
   }
 
   async #observe(): Promise<PodState> {
@@ -474,7 +341,7 @@ export class PodWorker {
       pod: this.granted,
       state,
       probes: this.#probes.results(),
-      failures: this.#failures,
+      failures: this.#executor.failures,
       hostIps: settings.hostIps,
       nowMs: clock.now(),
       terminationMessages: this.#messages.byContainer,
@@ -487,7 +354,7 @@ export class PodWorker {
 
   /** What keeps the pod from starting. */
   #whyBlocked(): string | undefined {
-    return this.#volumes.blocker ?? this.#blocker;
+    return this.#volumes.blocker ?? this.#executor.blocker;
   }
 
   async #report(status: PodStatus): Promise<void> {

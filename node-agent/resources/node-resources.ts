@@ -5,7 +5,7 @@ import type { Service } from "../../engine/lib/service.ts";
 import type { Node, Pod } from "../../engine/resources/types.ts";
 import type { Runtime } from "../cri/runtime.ts";
 import { imagesOfVolumes } from "../pods/image-volumes.ts";
-import type { PodManager } from "../pods/pod-manager.ts";
+import type { NodePods } from "../pods/node-pods.ts";
 import type { AgentMetrics } from "../stats/agent-metrics.ts";
 import type { UsageSampler } from "../stats/usage-sampler.ts";
 import { chooseDeadContainers } from "./dead-containers.ts";
@@ -43,7 +43,7 @@ export interface NodeResourcesOptions {
   readonly events: EventRecorder;
   readonly metrics: AgentMetrics;
   readonly usage: UsageSampler;
-  readonly manager: PodManager;
+  readonly pods: NodePods;
   readonly node: () => Node | undefined;
   readonly places: PodPlaces;
   /** Where images are kept. */
@@ -70,7 +70,7 @@ export function createNodeResources({
   events,
   metrics,
   usage,
-  manager,
+  pods,
   node,
   places,
   imageDir,
@@ -86,7 +86,7 @@ export function createNodeResources({
     logger,
     events,
     node,
-    mounted: () => manager.pods().flatMap(imagesOfVolumes),
+    mounted: () => pods.list().flatMap(imagesOfVolumes),
     imageDir,
     settings: {
       highPercent: config.imageGcHighThreshold,
@@ -111,11 +111,11 @@ export function createNodeResources({
     softGraceSeconds: config.evictionMaxPodGracePeriod,
     transitionMs: config.evictionPressureTransitionPeriod,
     measure: () => measureNode(places.podsDir, imageDir, memoryBytes),
-    pods: () => manager.pods(),
+    pods: () => pods.list(),
     node,
-    evict: ({ pod, message, graceSeconds }) => manager.evict(pod.metadata.uid ?? "", message, graceSeconds),
+    evict: ({ pod, message, graceSeconds }) => pods.evict(pod.metadata.uid ?? "", message, graceSeconds),
     async freeDisk() {
-      for (const { id } of chooseDeadContainers(await runtime.listContainers(), manager.pods())) await runtime.removeContainer(id);
+      for (const { id } of chooseDeadContainers(await runtime.listContainers(), pods.list())) await runtime.removeContainer(id);
       await images.freeAll();
     },
     onChange: () => listeners.forEach((changed) => changed()),
@@ -135,7 +135,7 @@ export function createNodeResources({
         clock,
         logger,
         cgroupRoot: places.cgroupRoot,
-        pods: () => manager.pods(),
+        pods: () => pods.list(),
         memoryBytes: computePodsMemory(memoryBytes, reserved),
         pidsMax: async () => computePodsPids(await readProcessCapacity(), reserved),
       }),

@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { findCondition } from "../../engine/apimachinery/conditions.ts";
 import { parseQuantity } from "../../engine/apimachinery/quantity.ts";
-import { cgroupRoot } from "../../node-agent/agent.ts";
+import { cgroupRoot } from "../../node-agent/agent-settings.ts";
 import type { Node, Pod } from "../../engine/resources/types.ts";
 import { cniPlaces, hasBandwidthPlugin } from "../../node-agent/network/cni.ts";
 import { DeviceDriver } from "../kit/device-driver.ts";

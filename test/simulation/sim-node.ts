@@ -16,6 +16,7 @@ import { Limiter } from "../../node-agent/pods/limiter.ts";
 import { createAgentMetrics } from "../../node-agent/stats/agent-metrics.ts";
 import type { DriverVolumes } from "../../node-agent/volumes/volume-plugin.ts";
 import type { PodContext } from "../../node-agent/pods/pod-context.ts";
+import { NodePods } from "../../node-agent/pods/node-pods.ts";
 import { PodManager } from "../../node-agent/pods/pod-manager.ts";
 import { FakeRuntime } from "../kit/fake-runtime.ts";
 import { nodeSettings } from "../kit/pod-context.ts";
@@ -63,6 +64,7 @@ export class SimNode {
     for (const directory of [podsDir, logsDir]) mkdirSync(directory, { recursive: true });
     const hostIp = `192.0.2.${index + 10}`;
     let node: Node | undefined;
+    const here = new NodePods();
     const context: PodContext = {
       runtime: this.runtime,
       client,
@@ -108,15 +110,15 @@ export class SimNode {
       servicesKnown: async () => {},
       runtimeHandler: async () => "",
       limitPod: () => {},
-      refuse: (pod) => (node === undefined ? "not known yet" : refusePod(pod, manager.claimants(), node.status?.allocatable ?? {})),
+      refuse: (pod) => (node === undefined ? "not known yet" : refusePod(pod, here.claimants(), node.status?.allocatable ?? {})),
       refusePlace: async () => undefined,
       refuseForever: (pod) => refusePod(pod, [], node?.status?.allocatable ?? {}),
     };
-    const manager = new PodManager(context, pods);
+    const manager = new PodManager({ context, pods, here });
     const onNode = (seen: Node) => {
       const isFirst = node === undefined;
       node = seen;
-      if (isFirst) manager.nodeSeen();
+      if (isFirst) here.nodeSeen();
     };
     const scope = new ServiceScope(new AbortController().signal);
     scope.ended.catch((error: unknown) => this.failures.push(`the agent of ${name} ended: ${describeError(error)}`));

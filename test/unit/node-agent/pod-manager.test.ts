@@ -9,6 +9,7 @@ import { runServices } from "../../../engine/lib/service.ts";
 import type { Pod } from "../../../engine/resources/types.ts";
 import { refusePod } from "../../../node-agent/pods/admit-pod.ts";
 import type { PodContext } from "../../../node-agent/pods/pod-context.ts";
+import { NodePods } from "../../../node-agent/pods/node-pods.ts";
 import { PodManager } from "../../../node-agent/pods/pod-manager.ts";
 import { createAgentMetrics } from "../../../node-agent/stats/agent-metrics.ts";
 import { FakeRuntime } from "../../kit/fake-runtime.ts";
@@ -29,7 +30,7 @@ test("an end that the runtime's records show seconds after its event is seen bef
   }
   const metrics = createAgentMetrics("n1");
   const context = { runtime: { glance: containers, events }, clock, logger: silentLogger, metrics } as unknown as PodContext; // nothing else of it is used
-  const [, runtimeEvents] = new PodManager(context, {} as Informer<Pod>).services();
+  const [, runtimeEvents] = new PodManager({ context, pods: {} as Informer<Pod>, here: new NodePods() }).services();
   const running = new AbortController();
   void runServices([runtimeEvents!], running.signal);
   await expect.poll(() => looks).toEqual([0]);
@@ -55,18 +56,19 @@ test("which pods there are is not said before the API has told: who has none is 
     images: { releaseOthers: async () => {} },
     servicesKnown: () => servicesKnown,
   } as unknown as PodContext; // nor of this
-  const manager = new PodManager(context, pods);
+  const here = new NodePods();
+  const manager = new PodManager({ context, pods, here });
   const running = new AbortController();
   const [service] = manager.services();
   const ended = runServices([service!], running.signal);
   try {
-    expect(manager.uids()).toBeUndefined();
+    expect(here.uids()).toBeUndefined();
     told();
     // What pods are told of Services is in their environment for good.
     await new Promise((resolve) => setImmediate(resolve));
-    expect(manager.uids()).toBeUndefined();
+    expect(here.uids()).toBeUndefined();
     tellServices();
-    await expect.poll(() => manager.uids()).toEqual(new Set());
+    await expect.poll(() => here.uids()).toEqual(new Set());
   } finally {
     running.abort();
     await ended;
@@ -86,28 +88,29 @@ function aNode(folder: string, allocatable: Record<string, string>, onEnded?: ()
       return () => {};
     },
   } as unknown as Informer<Pod>; // nothing else of it is used
+  const here = new NodePods();
   const context = aPodContext(folder, clock, new FakeRuntime({ clock, images: ["docker.io/library/app:1"] }), {
     client: { for: () => ({ get: async () => aPod("web"), patch: async () => aPod("web") }) },
     csi: { follows: () => true, unmountPod: async () => {} },
-    refuse: (pod: Pod) => refusePod(pod, manager.claimants(), allocatable),
+    refuse: (pod: Pod) => refusePod(pod, here.claimants(), allocatable),
     refuseForever: (pod: Pod) => refusePod(pod, [], allocatable),
   });
-  const manager: PodManager = new PodManager(context, pods, onEnded);
-  return { manager, clock, context, handler: () => handler };
+  const manager = new PodManager({ context, pods, here, ...(onEnded === undefined ? {} : { onEnded }) });
+  return { manager, here, clock, context, handler: () => handler };
 }
 
 test("who wants to know is told when a pod is here no more, and finds it gone", async () => {
   const folder = mkdtempSync(path.join(os.tmpdir(), "pod-manager-"));
   const left: number[] = [];
-  const { manager, clock, handler } = aNode(folder, {}, () => left.push(manager.pods().length));
+  const { manager, here, clock, handler } = aNode(folder, {}, () => left.push(here.list().length));
   const running = new AbortController();
   const [service] = manager.services();
   const ended = runServices([service!], running.signal);
   try {
-    await expect.poll(() => manager.uids()).toEqual(new Set());
+    await expect.poll(() => here.uids()).toEqual(new Set());
     const pod = aPod("web");
     handler().add?.(pod);
-    expect([manager.pods(), manager.claimants(), manager.volumeUsers()]).toEqual([[pod], [pod], [pod]]);
+    expect([here.list(), here.claimants(), here.volumeUsers()]).toEqual([[pod], [pod], [pod]]);
     handler().delete?.(pod);
     await clock.advance(60_000);
     await expect.poll(() => left).toEqual([0]);
@@ -120,7 +123,7 @@ test("who wants to know is told when a pod is here no more, and finds it gone", 
 
 test("a pod that could not end for want of the API server ends as soon as that is back", async () => {
   const folder = mkdtempSync(path.join(os.tmpdir(), "pod-manager-"));
-  const { manager, clock, handler, context } = aNode(folder, {});
+  const { manager, here, clock, handler, context } = aNode(folder, {});
   let isCut = true;
   const asks = async () => {
     if (isCut) throw new StatusError("ServiceUnavailable", "no server");
@@ -130,15 +133,15 @@ test("a pod that could not end for want of the API server ends as soon as that i
   const running = new AbortController();
   const ended = runServices([manager.services()[0]!], running.signal);
   try {
-    await expect.poll(() => manager.uids()).toEqual(new Set());
+    await expect.poll(() => here.uids()).toEqual(new Set());
     const pod = aPod("web");
     handler().add?.({ ...pod, metadata: { ...pod.metadata, deletionTimestamp: "2026-01-01T00:00:00Z", deletionGracePeriodSeconds: 1 } });
     await clock.advance(300_000);
-    expect(manager.pods()).toHaveLength(1);
+    expect(here.list()).toHaveLength(1);
     isCut = false;
-    manager.serverIsBack();
+    here.serverIsBack();
     await clock.advance(100);
-    expect(manager.pods()).toEqual([]);
+    expect(here.list()).toEqual([]);
   } finally {
     running.abort();
     await ended;
@@ -148,7 +151,7 @@ test("a pod that could not end for want of the API server ends as soon as that i
 
 test("a pod that came before the Node waits without looking, and starts when the Node is seen", async () => {
   const folder = mkdtempSync(path.join(os.tmpdir(), "pod-manager-"));
-  const { manager, clock, handler, context } = aNode(folder, {});
+  const { manager, here, clock, handler, context } = aNode(folder, {});
   const { refuse, runtime } = context;
   let isKnown = false;
   let looks = 0;
@@ -163,12 +166,12 @@ test("a pod that came before the Node waits without looking, and starts when the
   const running = new AbortController();
   const ended = runServices([manager.services()[0]!], running.signal);
   try {
-    await expect.poll(() => manager.uids()).toEqual(new Set());
+    await expect.poll(() => here.uids()).toEqual(new Set());
     handler().add?.(aPod("web", { spec: { containers: [{ name: "app", image: "app:1" }] } }));
     await clock.advance(60_000);
     expect(looks).toBe(1);
     isKnown = true;
-    manager.nodeSeen();
+    here.nodeSeen();
     await clock.advance(5_000);
     expect(await runtime.listContainers()).toMatchObject([{ name: "app", state: "running" }]);
   } finally {
@@ -181,14 +184,14 @@ test("a pod that came before the Node waits without looking, and starts when the
 test("room that becomes free goes to the resizes that wait for it, the most urgent first, and what they wait for is nobody's yet", async () => {
   const folder = mkdtempSync(path.join(os.tmpdir(), "pod-manager-"));
   const node = { cpu: "8" };
-  const { manager, clock, handler } = aNode(folder, node);
+  const { manager, here, clock, handler } = aNode(folder, node);
   const pod = (name: string, cpu: string, priority = 0) => aPod(name, { spec: { priority, containers: [{ name: "app", image: "app:1", resources: { requests: { cpu } } }] } });
-  const granted = () => Object.fromEntries(manager.claimants().map(({ metadata, spec }) => [metadata.name, spec.containers[0]?.resources?.requests?.["cpu"]]));
+  const granted = () => Object.fromEntries(here.claimants().map(({ metadata, spec }) => [metadata.name, spec.containers[0]?.resources?.requests?.["cpu"]]));
   const resize = (before: Pod, after: Pod) => handler().update?.(before, after);
   const running = new AbortController();
   const ended = runServices(manager.services(), running.signal);
   try {
-    await expect.poll(() => manager.uids()).toEqual(new Set());
+    await expect.poll(() => here.uids()).toEqual(new Set());
     const [first, low, high] = [pod("first", "5"), pod("low", "1"), pod("high", "1", 1)];
     for (const each of [first, low, high]) handler().add?.(each);
     resize(low, pod("low", "6"));
@@ -248,12 +251,8 @@ describe("pods of this machine's own files", () => {
       mirrorOf: (pod: Pod) => mirrors.find(({ metadata }) => metadata.annotations?.["kubernetes.io/config.mirror"] === pod.metadata.uid),
     });
     const looks: string[] = [];
-    const manager: PodManager = new PodManager(
-      context,
-      pods,
-      () => {},
-      () => looks.push("mirror"),
-    );
+    const here = new NodePods();
+    const manager = new PodManager({ context, pods, here, onMirror: () => looks.push("mirror") });
     const running = new AbortController();
     const ended = runServices(manager.services(), running.signal);
     const show = (shown: readonly Pod[]) => {
@@ -266,7 +265,7 @@ describe("pods of this machine's own files", () => {
       for (let look = 0; look < 200 && String(await sandboxes()) !== String(expected); look++) await clock.advance(100);
       expect(await sandboxes()).toEqual(expected);
     };
-    return { manager, clock, told, looks, show, until, sandboxes, stop: async () => (running.abort(), await ended) };
+    return { manager, here, clock, told, looks, show, until, sandboxes, stop: async () => (running.abort(), await ended) };
   }
 
   test("run without the API, and tell their mirror how they are as soon as there is one, and the next one again", async () => {
@@ -286,7 +285,7 @@ describe("pods of this machine's own files", () => {
     await machine.clock.advance(1_000);
     expect(machine.told).toEqual(["web-n1 m1 Running", "web-n1 m2 Running"]);
     // A mirror is only looked at: it is no pod of its own.
-    expect(machine.manager.pods().map(({ metadata }) => metadata.uid)).toEqual(["one"]);
+    expect(machine.here.list().map(({ metadata }) => metadata.uid)).toEqual(["one"]);
     await machine.stop();
   });
 
@@ -307,7 +306,7 @@ describe("pods of this machine's own files", () => {
     machine.manager.setStaticPods([]);
     await machine.until();
     await machine.clock.advance(1_000);
-    expect([machine.manager.pods(), machine.told]).toEqual([[], []]);
+    expect([machine.here.list(), machine.told]).toEqual([[], []]);
     await machine.stop();
   });
 

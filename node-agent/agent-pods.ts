@@ -1,0 +1,170 @@
+import { formatTime } from "../engine/lib/clock.ts";
+import type { Service } from "../engine/lib/service.ts";
+import { nodeResource } from "../engine/resources/core/node.ts";
+import type { Pod } from "../engine/resources/types.ts";
+import type { AgentBasis } from "./agent-basis.ts";
+import type { CsiVolumes } from "./csi/csi-volumes.ts";
+import { createImageMounts } from "./images/image-mounts.ts";
+import { hasAppArmor } from "./node/app-armor.ts";
+import { createNodePlugins, type NodePlugins } from "./plugins/node-plugins.ts";
+import { refusePod } from "./pods/admit-pod.ts";
+import { limitCgroup } from "./pods/cgroups.ts";
+import { podCgroup } from "./pods/container-config.ts";
+import { FollowedContent } from "./pods/followed-content.ts";
+import { Limiter } from "./pods/limiter.ts";
+import { computePodLimits } from "./pods/pod-cgroup.ts";
+import type { PodContext } from "./pods/pod-context.ts";
+import { PodManager } from "./pods/pod-manager.ts";
+import { refuseNeeds } from "./pods/pod-needs.ts";
+import { requestPodToken } from "./pods/pod-token.ts";
+import { refusePlace } from "./pods/refuse-place.ts";
+import { createLogRotation } from "./pods/rotate-logs.ts";
+import { runtimeHandlerOf } from "./pods/runtime-handler.ts";
+import { readStaticPod } from "./read-static-pod.ts";
+import { createNodeResources, type NodeResources } from "./resources/node-resources.ts";
+import { ManifestFolder } from "./static-pods/manifest-folder.ts";
+import { MirrorPods } from "./static-pods/mirror-pods.ts";
+import { isMirrorOf, isStatic } from "./static-pods/static-pod.ts";
+import { ExclusiveClaims } from "./volumes/exclusive-claims.ts";
+import { createLocalVolumes } from "./volumes/local-volumes.ts";
+import type { VolumeSources } from "./volumes/volume-plugin.ts";
+import { createVolumeSources } from "./volumes/volume-sources.ts";
+
+/** Pods whose sandbox or container is being started at once; more only makes all of them slower. */
+const STARTS_MAX = 6;
+
+/** What runs the node's pods, and what the rest of the agent has to do with it. */
+export interface AgentPods {
+  readonly csi: CsiVolumes;
+  readonly resources: NodeResources;
+  /** The Node is another object than before. */
+  readonly nodeIsAnother: () => void;
+  readonly services: readonly Service[];
+}
+
+/** From the API's pods, and those of files, to running containers with their volumes and devices, within what the machine has. */
+export function createAgentPods(basis: AgentBasis): AgentPods {
+  const { config, client, clock, logger, informers, apiPods, node, here, nodeRuntime, settings, podsDir, volumesDir } = basis;
+  const { nodeName, dataDir, rootDir } = config;
+  const { runtime } = nodeRuntime;
+  const token: VolumeSources["token"] = (pod, audience, expirationSeconds) => requestPodToken(client, pod, audience, expirationSeconds);
+  const plugins = createNodePlugins({ ...basis, nodeName, dataDir, rootDir, token, onDeviceChange: () => here.devicesChanged(), podUids: () => here.uids() });
+  const resources = createNodeResources({
+    ...basis,
+    runtime,
+    pods: here,
+    node: () => node.current,
+    places: { podsDir, logsDir: settings.logsDir, cgroupRoot: settings.cgroupRoot },
+    imageDir: nodeRuntime.paths?.root ?? "/var/lib/containerd",
+    memoryBytes: settings.memoryBytes,
+  });
+  const content = new FollowedContent({ client, informers, pods: () => here.list(), onChange: (changed) => here.contentChanged(changed) });
+  const manager = new PodManager({
+    context: podContextOf(basis, plugins, resources, content, token),
+    pods: apiPods,
+    here,
+    onEnded: () => {
+      content.podEnded();
+      mirrors.look();
+    },
+    onMirror: () => mirrors.look(),
+  });
+  const mirrors = new MirrorPods({ client, pods: apiPods, statics: () => manager.staticPods(), node: () => node.current, clock, logger });
+  const staticPods = createStaticPods(basis, (found) => {
+    manager.setStaticPods(found);
+    mirrors.look();
+  });
+  return {
+    csi: plugins.csi,
+    resources,
+    nodeIsAnother: () => {
+      here.nodeSeen();
+      mirrors.look();
+    },
+    services: [
+      ...manager.services(),
+      ...staticPods,
+      mirrors.asService(),
+      ...plugins.services,
+      createLocalVolumes({ client, informers, clock, logger, nodeName, volumesDir }),
+      createLogRotation({
+        runtime,
+        clock,
+        logger,
+        bytesMax: config.containerLogMaxSize,
+        filesMax: config.containerLogMaxFiles,
+        lookMs: config.containerLogMonitorInterval,
+      }),
+      ...resources.services,
+    ],
+  };
+}
+
+/** What every pod's worker has of the node. */
+function podContextOf(basis: AgentBasis, plugins: NodePlugins, resources: NodeResources, content: FollowedContent, token: VolumeSources["token"]): PodContext {
+  const { config, client, nodeRuntime, settings, apiPods, apiServices, node, here, nodeIps } = basis;
+  const { devices, csi } = plugins;
+  return {
+    ...basis,
+    runtime: nodeRuntime.runtime,
+    devices,
+    csi,
+    images: createImageMounts(nodeRuntime.snapshots),
+    starts: new Limiter(STARTS_MAX),
+    pulls: new Limiter(config.serializeImagePulls === true ? 1 : (config.maxParallelImagePulls ?? STARTS_MAX)),
+    syncMs: config.syncFrequency,
+    restartMaxMs: config.maxContainerRestartPeriod,
+    sources: createVolumeSources({
+      ...basis,
+      content,
+      token,
+      nodeName: config.nodeName,
+      csi,
+      exclusiveClaims: new ExclusiveClaims(() => here.volumeUsers()),
+      services: () => apiServices.list(),
+      node: () => node.current,
+      hostIps: nodeIps,
+    }),
+    servicesKnown: (waiting) => apiServices.waitForSync(waiting),
+    runtimeHandler: (pod) => runtimeHandlerOf(client, pod),
+    limitPod: (pod, onlyRaise) => limitCgroup(podCgroup(pod, settings), computePodLimits(pod, config.podMaxPids, settings.hugePageSizes), onlyRaise),
+    mirrorOf: (pod) => {
+      const shown = apiPods.get(pod.metadata.namespace ?? "", pod.metadata.name ?? "");
+      return shown !== undefined && isMirrorOf(shown, pod) ? shown : undefined;
+    },
+    ...refusalsOf(basis, resources),
+  };
+}
+
+/** Which pods the node does not take. */
+function refusalsOf({ config, client, node, here }: AgentBasis, resources: NodeResources): Pick<PodContext, "refuse" | "refusePlace" | "refuseForever"> {
+  const abilities = { unsafeSysctls: config.allowedUnsafeSysctls, hasAppArmor: hasAppArmor() };
+  const allocatable = () => node.current?.status?.allocatable ?? {};
+  return {
+    // What of static pods begins before the API has said what the node can take is not asked.
+    refuse: (pod) =>
+      refuseNeeds(pod, abilities) ??
+      resources.refuse(pod) ??
+      (node.current !== undefined ? refusePod(pod, here.claimants(), allocatable()) : isStatic(pod) ? undefined : "not known yet"),
+    refusePlace: async (pod) => {
+      // The labels and taints that are known here may be older than the scheduler's.
+      const isRefused = node.current !== undefined && refusePlace(pod, node.current) !== undefined;
+      return isRefused ? refusePlace(pod, await client.for(nodeResource).get("", config.nodeName)) : undefined;
+    },
+    refuseForever: (pod) => refusePod(pod, [], allocatable()),
+  };
+}
+
+/** The pods of files on this machine, where there is a place for them. */
+function createStaticPods({ config, clock, logger }: AgentBasis, onPods: (pods: readonly Pod[]) => void): Service[] {
+  if (config.podManifestPath === undefined) return [];
+  const manifests = new ManifestFolder({
+    place: config.podManifestPath,
+    read: (text, file) => readStaticPod(text, file, config.nodeName, formatTime(clock.now())),
+    onPods,
+    clock,
+    logger,
+    lookMs: config.fileCheckFrequency,
+  });
+  return [manifests.asService()];
+}
