@@ -90,6 +90,11 @@ export function computeChains(ports: readonly ServicePort[], ranges: NetworkRang
   return { nat, filter };
 }
 
+/** Whether a chain is about no Service in particular: all of them need it whole. */
+export function isStaticChain(chain: string): boolean {
+  return ["MAINSTAY-MARK-MASQ", "MAINSTAY-POSTROUTING", "MAINSTAY-FORWARD", "MAINSTAY-FIREWALL"].includes(chain);
+}
+
 /**
  * The input of `iptables-restore --noflush` that turns `previous` into `desired`: only chains whose rules differ are
  * rewritten, chains no longer wanted are removed, each table atomically. Undefined when nothing differs.

@@ -10,10 +10,29 @@ const run = promisify(execFile);
 /** The programs of each family. */
 const PROGRAM: Readonly<Record<IpFamily, string>> = { IPv4: "iptables", IPv6: "ip6tables" };
 
+const OWN_JUMP = new RegExp(`-j (?:${CHAIN_PREFIXES.join("|")})\\S*$`);
+
 /** Seconds to wait for another program that holds the iptables lock. */
 const LOCK_SECONDS = "5";
 
-/** Applies one `iptables-restore` input to a family's rules; each of its tables changes atomically. Throws with iptables' own words and the offending line. */
+/** iptables did not take what it was given. */
+export class RestoreError extends Error {
+  /** It was the rules: another program that holds the lock, or a kernel short of memory, would be said otherwise. */
+  readonly isRefusal: boolean;
+
+  constructor(message: string, isRefusal: boolean) {
+    super(message);
+    this.isRefusal = isRefusal;
+  }
+}
+
+/** What iptables' programs exit with for a rule that the kernel or they themselves do not know. */
+const REFUSALS: readonly (number | null)[] = [1, 2];
+
+/** The chain in which rules are tried; nothing leads to it. */
+const TRIAL_CHAIN = "MS-TRIAL";
+
+/** Applies one `iptables-restore` input to a family's rules; each of its tables changes atomically. Throws a RestoreError with iptables' own words and the offending line. */
 export async function restoreRules(family: IpFamily, text: string): Promise<void> {
   const program = `${PROGRAM[family]}-restore`;
   const child = spawn(program, ["--noflush", "-w", LOCK_SECONDS], { stdio: ["pipe", "ignore", "pipe"] });
@@ -23,10 +42,24 @@ export async function restoreRules(family: IpFamily, text: string): Promise<void
   child.stdin.on("error", () => {}); // a child that died early reports through its exit status
   child.stdin.end(text);
   const status = await ended;
-  if (status !== 0) throw new Error(`${program} failed (${status}): ${complaint.trim()}${offendingLine(complaint, text)}`);
+  if (status === 0) return;
+  throw new RestoreError(`${program} failed (${status}): ${complaint.trim()}${offendingLine(complaint, text)}`, REFUSALS.includes(status));
 }
 
-type Table = "nat" | "filter" | "mangle";
+/** Whether the machine can express these rules, wherever those that jump to chains of ours lead. Throws where it does not say. */
+export async function acceptsRules(family: IpFamily, table: Table, rules: readonly string[]): Promise<boolean> {
+  const withoutJumps = rules.map((rule) => rule.replace(OWN_JUMP, "-j RETURN"));
+  try {
+    await restoreRules(family, [`*${table}`, `:${TRIAL_CHAIN} - [0:0]`, ...withoutJumps.map((rule) => `-A ${TRIAL_CHAIN} ${rule}`), "COMMIT", ""].join("\n"));
+  } catch (error) {
+    if (error instanceof RestoreError && error.isRefusal) return false;
+    throw error;
+  }
+  await restoreRules(family, [`*${table}`, `:${TRIAL_CHAIN} - [0:0]`, `-X ${TRIAL_CHAIN}`, "COMMIT", ""].join("\n"));
+  return true;
+}
+
+export type Table = "nat" | "filter" | "mangle";
 
 interface Jump {
   readonly table: Table;

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import type { EventRecorder } from "../../engine/client/event-recorder.ts";
 import type { InformerFactory } from "../../engine/client/informer-factory.ts";
 import { aborted } from "../../engine/lib/abort.ts";
 import { sleep, type Clock } from "../../engine/lib/clock.ts";
@@ -18,6 +19,8 @@ export interface NetworkOptions extends DnsServiceOptions {
   readonly nodeName: string;
   /** The pods' ranges by family. */
   readonly clusterCidrs: FamilyRanges;
+  /** Tells of Services and policies that this machine cannot express. */
+  readonly events: Pick<EventRecorder, "record">;
   readonly clock: Clock;
   readonly logger: Logger;
 }

@@ -1,4 +1,5 @@
 import type { KubeObject } from "../../engine/apimachinery/object-meta.ts";
+import type { EventRecorder } from "../../engine/client/event-recorder.ts";
 import type { Informer } from "../../engine/client/informer.ts";
 import type { InformerFactory } from "../../engine/client/informer-factory.ts";
 import type { Clock } from "../../engine/lib/clock.ts";
@@ -11,16 +12,18 @@ import { podAddressResource } from "../../engine/resources/mainstay/pod-address.
 import { networkPolicyResource } from "../../engine/resources/networking/network-policy.ts";
 import type { Namespace, NetworkPolicy, PodAddress } from "../../engine/resources/types.ts";
 import { familiesIn, type FamilyRanges } from "./families.ts";
-import { ensureJumps, listOwnChains, restoreJumps, restoreRules } from "./iptables.ts";
+import { ensureJumps, listOwnChains, RestoreError, restoreJumps, restoreRules } from "./iptables.ts";
 import { planTable } from "./iptables-rules.ts";
 import { RuleKeeper } from "./keep-rules.ts";
-import { computePolicyChains, POLICY_JUMPS } from "./policy-rules.ts";
+import { computePolicyChains, leaveOutOfPolicy, POLICY_JUMPS, type PolicyInput } from "./policy-rules.ts";
+import { RefusalNotices, RefusedRules } from "./refused-rules.ts";
 
 export interface PolicyEnforcerOptions {
   readonly informers: InformerFactory;
   readonly nodeName: string;
   /** The families that pods have. */
   readonly clusterCidrs: FamilyRanges;
+  readonly events: Pick<EventRecorder, "record">;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -43,12 +46,16 @@ class PolicyEnforcer {
   readonly #cleanups: (() => void)[] = [];
   #world: World | undefined;
   readonly #families: readonly IpFamily[];
+  readonly #refused: ReadonlyMap<IpFamily, RefusedRules>;
+  readonly #notices: RefusalNotices;
   /** The chains of each family as they were written last. */
   readonly #applied = new Map<IpFamily, ReadonlyMap<string, readonly string[]>>();
 
   constructor(options: PolicyEnforcerOptions) {
     this.#options = options;
     this.#families = familiesIn(options.clusterCidrs);
+    this.#refused = new Map(this.#families.map((family) => [family, new RefusedRules(family, leaveOutOfPolicy)]));
+    this.#notices = new RefusalNotices(options);
     this.#policies = options.informers.informer(networkPolicyResource);
     const rules = {
       name: "network policy rules",
@@ -71,16 +78,31 @@ class PolicyEnforcer {
   async #sync(policies: readonly NetworkPolicy[], signal: AbortSignal): Promise<void> {
     const { nodeName, logger } = this.#options;
     const { pods, namespaces } = policies.length === 0 ? NOBODY : await this.#look(signal);
-    for (const family of this.#families) {
-      const desired = computePolicyChains({ family, policies, pods, namespaces, nodeName });
+    const refused: [NetworkPolicy, readonly string[]][] = [];
+    for (const [family, rules] of this.#refused) {
+      const input = { family, policies, pods, namespaces, nodeName };
+      const wanted = computePolicyChains(input);
+      const desired = rules.without(wanted);
       const applied = this.#applied.get(family);
       const text = planTable("mangle", applied ?? new Map((await listOwnChains(family, "mangle")).map((chain) => [chain, undefined])), desired);
       if (text !== "") {
-        await restoreRules(family, text);
+        await this.#restore(family, text, desired, rules);
         logger.debug("network policies applied", { family, policies: policies.length, bytes: text.length });
       }
       if (applied === undefined) await ensureJumps(family, POLICY_JUMPS);
       this.#applied.set(family, desired);
+      if (rules.in(wanted).length > 0) refused.push(...refusedPolicies(input, rules));
+    }
+    this.#notices.tell(refused);
+  }
+
+  /** Throws as the machine did; what of it was refused is known to the next try. */
+  async #restore(family: IpFamily, text: string, desired: ReadonlyMap<string, readonly string[]>, rules: RefusedRules): Promise<void> {
+    try {
+      await restoreRules(family, text);
+    } catch (error) {
+      if (error instanceof RestoreError && error.isRefusal) await rules.learn("mangle", desired);
+      throw error;
     }
   }
 
@@ -102,6 +124,13 @@ class PolicyEnforcer {
     this.#cleanups.push(informer.addHandler({ add: onChange, update: (old, now) => void (isSame(old, now) || onChange()), delete: onChange }));
     return informer;
   }
+}
+
+/** The policies of which rules are left out, with those rules. */
+function refusedPolicies(input: PolicyInput, rules: RefusedRules): readonly [NetworkPolicy, readonly string[]][] {
+  return input.policies
+    .map((policy): [NetworkPolicy, readonly string[]] => [policy, rules.in(computePolicyChains({ ...input, policies: [policy] }))])
+    .filter(([, left]) => left.length > 0);
 }
 
 /** Most changes of a pod change nothing here. */

@@ -27,6 +27,15 @@ export interface PolicyInput {
   readonly nodeName: string;
 }
 
+/**
+ * What may be missing of a policy's chains without more being let through: a rule that allows. Without a hole a block would be all open, so
+ * that block goes; who is isolated stays so.
+ */
+export function leaveOutOfPolicy(chain: string): "rule" | "chain" | "nothing" {
+  if (/^MS-N[IEP]-/.test(chain)) return "rule";
+  return chain.startsWith("MS-NB-") ? "chain" : "nothing";
+}
+
 type Direction = "Ingress" | "Egress";
 
 interface Rule {

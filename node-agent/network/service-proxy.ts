@@ -1,4 +1,5 @@
 import { TO_BE_DELETED_TAINT, ZONE_LABEL } from "../../engine/apimachinery/known-labels.ts";
+import type { EventRecorder } from "../../engine/client/event-recorder.ts";
 import type { Informer } from "../../engine/client/informer.ts";
 import type { InformerFactory } from "../../engine/client/informer-factory.ts";
 import type { Clock } from "../../engine/lib/clock.ts";
@@ -15,6 +16,7 @@ import { anyAddress, familiesIn, type FamilyRanges } from "./families.ts";
 import { HealthCheckPorts } from "./health-check-ports.ts";
 import { restoreJumps } from "./iptables.ts";
 import { RuleKeeper } from "./keep-rules.ts";
+import { RefusalNotices } from "./refused-rules.ts";
 import { createProxyPages, type ProxyHealth } from "./proxy-pages.ts";
 import { computeHealthChecks, computeServicePorts } from "./service-map.ts";
 import { ServiceRules } from "./service-rules.ts";
@@ -24,6 +26,7 @@ export interface ServiceProxyOptions {
   readonly nodeName: string;
   /** The pods' ranges by family; rules are kept for the families that are there. */
   readonly clusterCidrs: FamilyRanges;
+  readonly events: Pick<EventRecorder, "record">;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -51,6 +54,7 @@ class ServiceProxy {
   readonly #keeper: RuleKeeper;
   readonly #healthChecks: HealthCheckPorts;
   readonly #rules: readonly ServiceRules[];
+  readonly #notices: RefusalNotices;
   /** Since when a change waits to become rules, by the monotonic clock. */
   #waitingSinceMs: number | undefined;
   #lastUpdatedMs: number | undefined;
@@ -61,6 +65,7 @@ class ServiceProxy {
     this.#slices = options.informers.informer(endpointSliceResource);
     this.#nodes = options.informers.informer(nodeResource);
     this.#rules = familiesIn(options.clusterCidrs).map((family) => new ServiceRules(family));
+    this.#notices = new RefusalNotices(options);
     this.#healthChecks = new HealthCheckPorts(() => this.health().isHealthy, anyAddress(options.clusterCidrs), options.logger);
     this.#keeper = new RuleKeeper(
       {
@@ -127,17 +132,22 @@ class ServiceProxy {
     const { nodeName, clusterCidrs, logger } = this.#options;
     const [services, slices, node] = [this.#services.list(), this.#slices.list(), this.#nodes.get("", nodeName)];
     if (this.#lastUpdatedMs === undefined) tuneConntrack(logger);
+    const refused: [CoreService, readonly string[]][] = [];
     for (const rules of this.#rules) {
       const { family } = rules;
       const ports = computeServicePorts(services, slices, { nodeName, zone: node?.metadata.labels?.[ZONE_LABEL] }, family);
-      const bytes = await rules.apply(ports, {
-        clusterCidr: clusterCidrs[family] ?? "",
-        podCidr: podCidrsOf(node)
-          .map(standardBlock)
-          .find((range) => familyOf(range) === family),
-      });
+      const podCidr = podCidrsOf(node)
+        .map(standardBlock)
+        .find((range) => familyOf(range) === family);
+      const ranges = { clusterCidr: clusterCidrs[family] ?? "", podCidr };
+      const bytes = await rules.apply(ports, ranges);
+      for (const [port, left] of rules.refused(ports, ranges)) {
+        const owner = services.find(({ metadata }) => port.id.startsWith(`${metadata.namespace}/${metadata.name}:`));
+        if (owner !== undefined) refused.push([owner, left]);
+      }
       if (bytes > 0) logger.debug("service rules applied", { family, services: ports.length, bytes });
     }
+    this.#notices.tell(refused);
     await this.#healthChecks.sync(computeHealthChecks(services, slices, nodeName));
   }
 }

@@ -1,7 +1,8 @@
 import type { IpFamily } from "../../engine/lib/ip-address.ts";
 import { forgetUdpFlows, listUdpFlows } from "./conntrack.ts";
-import { ensureJumps, listOwnChains, restoreRules } from "./iptables.ts";
-import { computeChains, planRestore, type ChainTable, type NetworkRanges } from "./iptables-rules.ts";
+import { ensureJumps, listOwnChains, RestoreError, restoreRules } from "./iptables.ts";
+import { computeChains, isStaticChain, planRestore, type ChainTable, type NetworkRanges } from "./iptables-rules.ts";
+import { RefusedRules } from "./refused-rules.ts";
 import type { ServicePort } from "./service-map.ts";
 import { computeStaleFlows, udpFingerprint } from "./stale-flows.ts";
 
@@ -10,18 +11,25 @@ type Applied = { readonly [T in keyof ChainTable]: ReadonlyMap<string, readonly 
 /** The machine's rules of one family for Services: what was applied last, and the smallest change to what shall be. */
 export class ServiceRules {
   readonly family: IpFamily;
+  readonly #refused: RefusedRules;
   #applied: Applied | undefined;
   #udpFacts = "";
+  /** Nothing of what was asked for last is left out. */
+  #isWhole = true;
 
   constructor(family: IpFamily) {
     this.family = family;
+    // Without its rule a Service is not reached at this machine, or is not refused there.
+    this.#refused = new RefusedRules(family, (chain) => (isStaticChain(chain) ? "nothing" : "rule"));
   }
 
   /** Makes the rules so; the bytes that this took. */
   async apply(ports: readonly ServicePort[], ranges: Omit<NetworkRanges, "family">): Promise<number> {
-    const desired = computeChains(ports, { family: this.family, ...ranges });
+    const wanted = computeChains(ports, { family: this.family, ...ranges });
+    const desired = { nat: this.#refused.without(wanted.nat), filter: this.#refused.without(wanted.filter) };
+    this.#isWhole = this.#refused.in(wanted.nat).length + this.#refused.in(wanted.filter).length === 0;
     const text = planRestore(this.#applied ?? (await this.#leftovers()), desired);
-    if (text !== undefined) await restoreRules(this.family, text);
+    if (text !== undefined) await this.#restore(text, desired);
     if (this.#applied === undefined) await ensureJumps(this.family);
     this.#applied = desired;
     const udpFacts = udpFingerprint(ports);
@@ -33,10 +41,30 @@ export class ServiceRules {
     return text?.length ?? 0;
   }
 
+  /** The ports with rules that this machine cannot express, and those rules. */
+  refused(ports: readonly ServicePort[], ranges: Omit<NetworkRanges, "family">): readonly (readonly [port: ServicePort, rules: readonly string[]])[] {
+    if (this.#isWhole) return [];
+    return ports.flatMap((port) => {
+      const { nat, filter } = computeChains([port], { family: this.family, ...ranges });
+      const rules = [...this.#refused.in(nat), ...this.#refused.in(filter)];
+      return rules.length === 0 ? [] : [[port, rules] as const];
+    });
+  }
+
   /** What the kernel holds is unknown from now on. */
   forget(): void {
     this.#applied = undefined;
     this.#udpFacts = "";
+  }
+
+  /** Throws as the machine did; what of it was refused is known to the next try. */
+  async #restore(text: string, desired: ChainTable): Promise<void> {
+    try {
+      await restoreRules(this.family, text);
+    } catch (error) {
+      if (error instanceof RestoreError && error.isRefusal) for (const table of ["nat", "filter"] as const) await this.#refused.learn(table, desired[table]);
+      throw error;
+    }
   }
 
   async #leftovers(): Promise<Applied> {

@@ -1,0 +1,102 @@
+import { describeObject, type KubeObject } from "../../engine/apimachinery/object-meta.ts";
+import type { EventRecorder } from "../../engine/client/event-recorder.ts";
+import type { IpFamily } from "../../engine/lib/ip-address.ts";
+import type { Logger } from "../../engine/lib/log.ts";
+import { acceptsRules, type Table } from "./iptables.ts";
+
+type Chains = ReadonlyMap<string, readonly string[]>;
+
+/** Refused rules that are remembered; beyond that all are tried again. */
+const REFUSED_MAX = 10_000;
+
+/** What may go of a chain when the machine refuses one of its rules: that rule, everything in the chain, or nothing. */
+export type LeaveOut = (chain: string) => "rule" | "chain" | "nothing";
+
+/**
+ * The rules that one machine cannot express, such as ports of SCTP with a kernel that has no match for it. A table is taken or refused as a
+ * whole, so one of them would keep away all others: they are found, and left out.
+ */
+export class RefusedRules {
+  readonly #family: IpFamily;
+  readonly #leaveOut: LeaveOut;
+  readonly #refused = new Set<string>();
+
+  /** `leaveOut` says where a rule may be missing without more being let through than should be. */
+  constructor(family: IpFamily, leaveOut: LeaveOut) {
+    this.#family = family;
+    this.#leaveOut = leaveOut;
+  }
+
+  /** The same chains without what is known to be refused. */
+  without(chains: Chains): Chains {
+    if (this.#refused.size === 0) return chains;
+    return new Map([...chains].map(([chain, rules]) => [chain, this.#remaining(chain, rules)]));
+  }
+
+  /** Looks which rules of these chains are refused, each by itself, and may be left out. */
+  async learn(table: Table, chains: Chains): Promise<void> {
+    const removable = [...chains].filter(([chain]) => this.#leaveOut(chain) !== "nothing").flatMap(([, rules]) => rules);
+    const accepts = (rules: readonly string[]) => acceptsRules(this.#family, table, rules);
+    const found = await findRefused(
+      [...new Set(removable)].filter((rule) => !this.#refused.has(rule)),
+      accepts,
+    );
+    if (this.#refused.size + found.length > REFUSED_MAX) this.#refused.clear();
+    for (const rule of found) this.#refused.add(rule);
+  }
+
+  /** The refused rules among these chains. */
+  in(chains: Chains): readonly string[] {
+    return this.#refused.size === 0 ? [] : [...new Set([...chains.values()].flat())].filter((rule) => this.#refused.has(rule));
+  }
+
+  #remaining(chain: string, rules: readonly string[]): readonly string[] {
+    const remaining = rules.filter((rule) => !this.#refused.has(rule));
+    if (remaining.length === rules.length || this.#leaveOut(chain) === "nothing") return rules;
+    return this.#leaveOut(chain) === "rule" ? remaining : [];
+  }
+}
+
+export interface RefusalNoticesOptions {
+  readonly events: Pick<EventRecorder, "record">;
+  readonly logger: Logger;
+  readonly nodeName: string;
+}
+
+/** Says of each object whose rules are not all in force on this machine that it is so, once for each rule as long as that holds. */
+export class RefusalNotices {
+  readonly #options: RefusalNoticesOptions;
+  #told: ReadonlySet<string> = new Set();
+
+  constructor(options: RefusalNoticesOptions) {
+    this.#options = options;
+  }
+
+  /** All objects with such rules, in every family. */
+  tell(objects: Iterable<readonly [object: KubeObject, rules: readonly string[]]>): void {
+    const { events, logger, nodeName } = this.#options;
+    const now = new Set<string>();
+    for (const [object, rules] of objects)
+      for (const rule of rules) {
+        const key = `${object.metadata.uid ?? ""} ${rule}`;
+        if (now.has(key)) continue;
+        now.add(key);
+        if (this.#told.has(key)) continue;
+        events.record(object, {
+          type: "Warning",
+          reason: "RuleNotSupported",
+          message: `Node ${nodeName} cannot express a rule of it, and does without: ${rule}`,
+        });
+        logger.warn("a rule that this machine cannot express is left out", { object: describeObject(object), rule });
+      }
+    this.#told = now;
+  }
+}
+
+/** Those of the rules that are not accepted alone, found by halves: as many questions as there are such rules, times the logarithm of all. */
+export async function findRefused(rules: readonly string[], accepts: (rules: readonly string[]) => Promise<boolean>): Promise<readonly string[]> {
+  if (rules.length === 0 || (await accepts(rules))) return [];
+  if (rules.length === 1) return rules;
+  const half = rules.length >> 1;
+  return [...(await findRefused(rules.slice(0, half), accepts)), ...(await findRefused(rules.slice(half), accepts))];
+}
