@@ -11,6 +11,8 @@ import type { Runtime } from "./runtime.ts";
 /** The process that stands between containerd and the containers of one sandbox. */
 export interface Shim {
   readonly pid: number;
+  /** When it was started, in the kernel's ticks: two processes may have one number, one after the other. */
+  readonly since: number;
   /** Of the sandbox. */
   readonly id: string;
   readonly program: string;
@@ -27,19 +29,24 @@ const PATIENCE_MS = 300_000;
 
 /**
  * The shims that belong to no sandbox, and have for long enough. `unknownSince` says when each was first seen so, in milliseconds, and
- * is kept up here; `orphans` are those for which nobody waits. Pure but for that map.
+ * is kept up here, by `identityOf`; `orphans` are those for which nobody waits. Pure but for that map.
  */
 export function chooseLeaked(
   shims: readonly Shim[],
   sandboxes: ReadonlySet<string>,
-  orphans: ReadonlySet<number>,
-  unknownSince: Map<number, number>,
+  orphans: ReadonlySet<string>,
+  unknownSince: Map<string, number>,
   nowMs: number,
 ): readonly Shim[] {
   const unknown = shims.filter(({ id }) => !sandboxes.has(id));
-  for (const pid of unknownSince.keys()) if (!unknown.some((shim) => shim.pid === pid)) unknownSince.delete(pid);
-  for (const { pid } of unknown) if (!unknownSince.has(pid)) unknownSince.set(pid, nowMs);
-  return unknown.filter(({ pid }) => nowMs - (unknownSince.get(pid) ?? nowMs) >= (orphans.has(pid) ? ORPHAN_PATIENCE_MS : PATIENCE_MS));
+  for (const known of unknownSince.keys()) if (!unknown.some((shim) => identityOf(shim) === known)) unknownSince.delete(known);
+  for (const shim of unknown) if (!unknownSince.has(identityOf(shim))) unknownSince.set(identityOf(shim), nowMs);
+  return unknown.filter((shim) => nowMs - (unknownSince.get(identityOf(shim)) ?? nowMs) >= (orphans.has(identityOf(shim)) ? ORPHAN_PATIENCE_MS : PATIENCE_MS));
+}
+
+/** Tells a process from all that had its number before, or will have it. */
+export function identityOf({ pid, since }: Pick<Shim, "pid" | "since">): string {
+  return `${pid} ${since}`;
 }
 
 export interface ShimReaperOptions {
@@ -56,8 +63,8 @@ export interface ShimReaperOptions {
  * shim, which then holds memory and a process for ever. Only for a containerd of our own, where every shim is of a sandbox of ours.
  */
 export function createShimReaper({ runtime, paths: { root, socket }, containerdPid, clock, logger }: ShimReaperOptions): Service {
-  const leftByAgent = new Set(findShims(socket).map(({ pid }) => pid));
-  const unknownSince = new Map<number, number>();
+  const leftByAgent = new Set(findShims(socket).map(identityOf));
+  const unknownSince = new Map<string, number>();
   return service("shim reaper", async (signal) => {
     let served = containerdPid();
     let look = 0;
@@ -74,7 +81,7 @@ export function createShimReaper({ runtime, paths: { root, socket }, containerdP
         const shims = findShims(socket);
         const servedSince = startTicks(served);
         // Before this agent, or before this containerd: whoever waited for them is dead.
-        const orphans = new Set(shims.map(({ pid }) => pid).filter((pid) => leftByAgent.has(pid) || startTicks(pid) < servedSince));
+        const orphans = new Set(shims.filter((shim) => leftByAgent.has(identityOf(shim)) || shim.since < servedSince).map(identityOf));
         const sandboxes = new Set((await runtime.glance()).sandboxes.map(({ id }) => id));
         for (const shim of chooseLeaked(shims, sandboxes, orphans, unknownSince, clock.monotonic())) {
           logger.warn("ending what is left of a sandbox that containerd has forgotten", { sandbox: shim.id, pid: shim.pid });
@@ -108,7 +115,7 @@ function findShims(socket: string): readonly Shim[] {
       const [program = ""] = args;
       const value = (flag: string) => args[args.indexOf(flag) + 1] ?? "";
       return path.basename(program).startsWith("containerd-shim") && args.includes("-address") && value("-address") === socket
-        ? [{ pid, id: value("-id"), program }]
+        ? [{ pid, since: startTicks(pid), id: value("-id"), program }]
         : [];
     });
 }
@@ -122,8 +129,8 @@ function commandLine(pid: number): readonly string[] {
 }
 
 /** As containerd clears up after a shim that has died: the shim's own program ends what it ran, and takes its folder away. */
-async function endShim({ pid, id, program }: Shim, root: string, socket: string): Promise<void> {
-  process.kill(pid, "SIGKILL");
+async function endShim({ pid, since, id, program }: Shim, root: string, socket: string): Promise<void> {
+  if (startTicks(pid) === since) process.kill(pid, "SIGKILL");
   const bundle = path.join(root, "state", "io.containerd.runtime.v2.task", "k8s.io", id);
   if (!existsSync(bundle)) return;
   await promisify(execFile)(program, ["-namespace", "k8s.io", "-address", socket, "-publish-binary", "containerd", "-id", id, "-bundle", bundle, "delete"], {

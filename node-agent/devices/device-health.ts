@@ -16,6 +16,8 @@ interface Known extends DeviceFare {
 /** What a driver said of a device counts for this long, unless it says for how long. */
 const TIMEOUT_SECONDS = 30;
 const MESSAGE_MAX = 1024;
+/** Devices of one driver that are known; those it named last. A node's slices name fewer. */
+const DEVICES_MAX = 4_096;
 const NAMES: Readonly<Record<number, Health>> = { [HealthStatus.UNKNOWN]: "Unknown", [HealthStatus.HEALTHY]: "Healthy", [HealthStatus.UNHEALTHY]: "Unhealthy" };
 
 /** How devices fare, by what their drivers said last. */
@@ -31,7 +33,7 @@ export class DeviceHealthBook {
   /** A driver's report: of devices that it leaves out, its last word holds for its time. */
   tell(driver: string, devices: readonly DeviceHealth[], nowMs: number): void {
     const before = this.#known.get(driver) ?? new Map<string, Known>();
-    const told = devices.map(({ device, health, message, healthCheckTimeoutSeconds }): [string, Known] => [
+    const told = devices.slice(-DEVICES_MAX).map(({ device, health, message, healthCheckTimeoutSeconds }): [string, Known] => [
       keyOf(device?.poolName ?? "", device?.deviceName ?? ""),
       {
         health: NAMES[health] ?? "Unknown",
@@ -39,7 +41,9 @@ export class DeviceHealthBook {
         untilMs: nowMs + (Number(healthCheckTimeoutSeconds) || TIMEOUT_SECONDS) * 1000,
       },
     ]);
-    const now = new Map([...[...before].filter(([, { untilMs }]) => untilMs >= nowMs), ...told]);
+    const isTold = new Set(told.map(([key]) => key));
+    const others = [...before].filter(([key, { untilMs }]) => untilMs >= nowMs && !isTold.has(key));
+    const now = new Map([...others, ...told].slice(-DEVICES_MAX));
     this.#known.set(driver, now);
     if (before.size !== now.size || [...now].some(([key, { health, message }]) => before.get(key)?.health !== health || before.get(key)?.message !== message))
       this.#onChange();

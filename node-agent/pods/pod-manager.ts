@@ -76,6 +76,11 @@ export class PodManager {
     for (const worker of this.#here.workers()) if (isStatic(worker.pod) && !this.#statics.has(worker.pod.metadata.uid ?? "")) worker.retire();
     for (const pod of this.#statics.values()) {
       const known = this.#here.get(pod.metadata.uid ?? "");
+      // Two files may share a uid, one after the other: what runs ends as itself.
+      if (known !== undefined && !hasSameName(known.pod, pod)) {
+        known.retire();
+        continue;
+      }
       // One with a uid of its own may change and stay what it is.
       if (known !== undefined && !jsonEqual(known.pod.spec, pod.spec) && known.pod.metadata.deletionTimestamp === undefined)
         known.update({ ...pod, ...(known.pod.status === undefined ? {} : { status: known.pod.status }) });

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, statSync, watch, type FSWatcher } from "node:fs";
 import path from "node:path";
+import { describeObject } from "../../engine/apimachinery/object-meta.ts";
 import { Bell } from "../../engine/lib/bell.ts";
 import type { Clock } from "../../engine/lib/clock.ts";
 import { describeError, type Logger } from "../../engine/lib/log.ts";
@@ -78,7 +79,23 @@ export class ManifestFolder {
     const byName = new Map(
       [...now.values()].flatMap(({ pod }) => (pod === undefined ? [] : [[`${pod.metadata.namespace}/${pod.metadata.name}`, pod] as const])),
     );
-    onPods([...byName.values()]);
+    onPods(this.#withoutNamesakes([...byName.values()]));
+  }
+
+  /** What a pod has on the machine is named by its uid, so of several with one uid only the first can run. */
+  #withoutNamesakes(pods: readonly Pod[]): readonly Pod[] {
+    const first = new Map<string | undefined, Pod>();
+    for (const pod of pods) {
+      const other = first.get(pod.metadata.uid);
+      if (other === undefined) first.set(pod.metadata.uid, pod);
+      else
+        this.#options.logger.warn("not a static pod: another one has its uid", {
+          pod: describeObject(pod),
+          other: describeObject(other),
+          uid: pod.metadata.uid ?? "",
+        });
+    }
+    return [...first.values()];
   }
 
   /** A file that is there and cannot be read counts as what it was: nobody has said anything else. */

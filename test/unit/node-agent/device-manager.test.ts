@@ -286,6 +286,28 @@ describe("a container with CDI devices", () => {
   });
 });
 
+test("of a driver that names ever new devices those are known that it named last", () => {
+  const health = new DeviceHealthBook(() => {});
+  const report = (from: number, count: number) =>
+    health.tell(
+      DRIVER,
+      Array.from({ length: count }, (_, index) =>
+        create(DeviceHealthSchema, { device: { poolName: "p", deviceName: `d${from + index}` }, health: HealthStatus.HEALTHY, healthCheckTimeoutSeconds: 1_000_000n }),
+      ),
+      0,
+    );
+  const of = (device: number) => health.of(DRIVER, "p", `d${device}`, 0).health;
+  report(0, 4_000);
+  report(4_000, 1_000);
+  expect([of(0), of(903), of(904), of(4_999)]).toEqual(["Unknown", "Unknown", "Healthy", "Healthy"]);
+  // One that is named again is among the last.
+  report(904, 1);
+  report(5_000, 1);
+  expect([of(904), of(905), of(5_000)]).toEqual(["Healthy", "Unknown", "Healthy"]);
+  report(10_000, 10_000);
+  expect([of(904), of(15_903), of(15_904), of(19_999)]).toEqual(["Unknown", "Unknown", "Healthy", "Healthy"]);
+});
+
 describe("a driver of devices", () => {
   const plugin = (endpoint: string, versions = ["v1.DRAPlugin"]) => ({ name: DRIVER, endpoint, versions });
   /** Drivers of the node n1, with what was deleted of its slices. */

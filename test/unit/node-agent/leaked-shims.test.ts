@@ -10,13 +10,13 @@ import { chooseLeaked, createShimReaper } from "../../../node-agent/cri/leaked-s
 import { containerdPaths } from "../../../node-agent/cri/containerd.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";
 
-const shim = (pid: number, id: string) => ({ pid, id, program: "containerd-shim-runc-v2" });
+const shim = (pid: number, id: string, since = 0) => ({ pid, since, id, program: "containerd-shim-runc-v2" });
 const pids = (found: readonly { readonly pid: number }[]) => found.map(({ pid }) => pid);
 
 describe("shims without a sandbox", () => {
   it("are ended soon when they were there before the agent, and later when they may be of a call under way", () => {
-    const since = new Map<number, number>();
-    const look = (nowMs: number) => pids(chooseLeaked([shim(1, "a"), shim(2, "b"), shim(3, "c")], new Set(["a"]), new Set([1, 2]), since, nowMs));
+    const since = new Map<string, number>();
+    const look = (nowMs: number) => pids(chooseLeaked([shim(1, "a"), shim(2, "b"), shim(3, "c")], new Set(["a"]), new Set(["1 0", "2 0"]), since, nowMs));
     expect(look(0)).toEqual([]);
     expect(look(7_999)).toEqual([]);
     expect(look(8_000)).toEqual([2]);
@@ -25,12 +25,19 @@ describe("shims without a sandbox", () => {
   });
 
   it("are left alone once their sandbox is known, and begin anew when it is not", () => {
-    const since = new Map<number, number>();
-    const look = (sandboxes: string[], nowMs: number) => pids(chooseLeaked([shim(1, "a")], new Set(sandboxes), new Set([1]), since, nowMs));
+    const since = new Map<string, number>();
+    const look = (sandboxes: string[], nowMs: number) => pids(chooseLeaked([shim(1, "a")], new Set(sandboxes), new Set(["1 0"]), since, nowMs));
     expect(look([], 0)).toEqual([]);
     expect(look(["a"], 8_000)).toEqual([]);
     expect(look([], 16_000)).toEqual([]);
     expect(look([], 24_000)).toEqual([1]);
+  });
+
+  it("that have the number of one which has ended are nothing of it", () => {
+    const since = new Map<string, number>();
+    const look = (startedAt: number, nowMs: number) => pids(chooseLeaked([shim(1, "a", startedAt)], new Set(), new Set(["1 7"]), since, nowMs));
+    expect([look(7, 0), look(9, 8_000), look(9, 16_000), look(9, 307_999)]).toEqual([[], [], [], []]);
+    expect(look(9, 308_000)).toEqual([1]);
   });
 });
 

@@ -289,6 +289,20 @@ describe("pods of this machine's own files", () => {
     await machine.stop();
   });
 
+  test("with the uid of another end that one first, and never take its place while it runs", async () => {
+    const machine = aMachine(Promise.resolve());
+    machine.manager.setStaticPods([ofFile("one")]);
+    await machine.until("one true");
+    const other = { ...ofFile("one"), metadata: { ...ofFile("one").metadata, name: "other-n1" } };
+    machine.manager.setStaticPods([other]);
+    expect(machine.here.list().map(({ metadata }) => [metadata.name, metadata.deletionTimestamp !== undefined])).toEqual([["web-n1", true]]);
+    for (let step = 0; step < 100 && machine.here.list()[0]?.metadata.name !== "other-n1"; step++) await machine.clock.advance(100);
+    expect(machine.here.list().map(({ metadata }) => [metadata.name, metadata.deletionTimestamp])).toEqual([["other-n1", undefined]]);
+    await machine.until("one true");
+    await machine.clock.advance(2_000);
+    await machine.stop();
+  });
+
   test("end when their file says something else, before what it says now begins, and when it says nothing", async () => {
     const machine = aMachine(Promise.resolve());
     machine.manager.setStaticPods([ofFile("one")]);

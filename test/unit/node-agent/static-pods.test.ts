@@ -173,6 +173,15 @@ describe("a folder of manifests", () => {
     await stop();
   });
 
+  test("with two pods of one uid has the first of them", async () => {
+    write("a.yaml", text("a", "  uid: one\n"));
+    write("b.yaml", text("b", "  uid: one\n"));
+    write("c.yaml", text("c"));
+    const { told, stop } = follow();
+    expect(told).toEqual([["default/a-n1", "default/c-n1"]]);
+    await stop();
+  });
+
   test("may be one file", async () => {
     write("a.yaml", text("a"));
     const { told, stop } = follow(new VirtualClock(), path.join(folder, "a.yaml"));
