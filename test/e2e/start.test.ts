@@ -226,6 +226,25 @@ describe("a start", () => {
     expect((await child).code).toBe(0);
   });
 
+  it("with long files reads them as it reads short ones, in a thread of the program's own, and so are long bodies of the API", async () => {
+    const { bare, clone } = createRemote();
+    const maps = (count: number, long: string) => Array.from({ length: count }, (_, index) => configMapYaml(`long-${index}`, { long: long.repeat(1_000) })).join("---\n");
+    commit(clone, { "long.yaml": maps(20, "0123456789") });
+    const server = await start(["--repo", bare]);
+    expect(await kubectl(thisMachine, server, "get", "configmap", "long-19", "-o", "jsonpath={.metadata.annotations.mainstay\\.dev/source}")).toMatch(/^long\.yaml:\d+$/);
+    const raw = path.join(folder, "raw.yaml");
+    writeFileSync(raw, configMapYaml("raw", { long: "0123456789".repeat(20_000) }));
+    const proxy = spawn("kubectl", ["--kubeconfig", server.kubeconfig, "proxy", "--port=0"], { stdio: ["ignore", "pipe", "inherit"] });
+    try {
+      const [line] = (await once(proxy.stdout, "data")) as [Buffer];
+      const address = /127\.0\.0\.1:\d+/.exec(line.toString())?.[0] ?? "";
+      const answer = await fetch(`http://${address}/api/v1/namespaces/default/configmaps`, { method: "POST", headers: { "content-type": "application/yaml" }, body: readFileSync(raw) });
+      expect([answer.status, await answer.text()]).toEqual([201, expect.stringContaining('"name":"raw"')]);
+    } finally {
+      proxy.kill();
+    }
+  });
+
   it("with a commit that cannot be applied says where the mistake is", async () => {
     const { bare, clone } = createRemote();
     commit(clone, { "b.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\ndata: 5\n" });

@@ -11,7 +11,7 @@ import { nodeFlags } from "./program.mjs";
 /** A snapshot is made of each. */
 const PROGRAMS = { server: "engine/cli/snapshot/server-program.ts", agent: "engine/cli/snapshot/agent-program.ts" };
 /** What runs in threads of its own, each from one file: nothing but its own modules may be loaded there (README.md). */
-const THREADS = { "sqlite-worker": "engine/storage/sqlite/sqlite-worker.ts", "yaml-worker": "engine/server/http/yaml-worker.ts" };
+const THREADS = ["engine/storage/sqlite/sqlite-worker.ts", "engine/server/http/yaml-body-worker.ts", "engine/gitops/yaml/manifest-yaml-worker.ts"];
 /** The entry that stands for a late library. */
 const LIBRARY = "\0library";
 const CREATE_REQUIRE = "const require = createRequire(import.meta.url);";
@@ -34,7 +34,7 @@ async function bundle() {
   const libraries = new Map();
   const options = { external: (id) => id.startsWith(path.join(folder, "library-")), plugins: [placed(libraries)] };
   const program = await generate(PROGRAMS, options);
-  const threads = await Promise.all(Object.entries(THREADS).map(([name, file]) => generate({ [name]: file }, options, { codeSplitting: false })));
+  const threads = await Promise.all(THREADS.map((file) => generate({ [path.basename(file, ".ts")]: file }, options, { codeSplitting: false })));
   const late = await Promise.all(
     [...libraries].map(([name, file]) => generate({ [path.basename(file, ".cjs")]: LIBRARY }, { plugins: [entryOf(name)] }, { codeSplitting: false })),
   );
@@ -53,9 +53,11 @@ function placed(libraries) {
   return {
     name: "placed",
     transform(code, id) {
-      let text = code.replace(/new URL\("\.\/([\w-]+)\.ts", import\.meta\.url\)/g, (call, name) =>
-        name in THREADS ? `new URL(${JSON.stringify(pathToFileURL(path.join(folder, `${name}.cjs`)).href)})` : call,
-      );
+      let text = code.replace(/new URL\("\.\/([\w-]+-worker)\.ts", import\.meta\.url\)/g, (_, name) => {
+        const file = path.relative(projectRoot, path.join(path.dirname(id), `${name}.ts`));
+        if (!THREADS.includes(file)) throw new Error(`${file} is none of the threads that a bundle is made of`);
+        return `new URL(${JSON.stringify(pathToFileURL(path.join(folder, `${name}.cjs`)).href)})`;
+      });
       if (text.includes(CREATE_REQUIRE)) {
         text = text.replace(CREATE_REQUIRE, "").replace(/\brequire\("([^"]+)"\)/g, (_, name) => {
           if (!libraries.has(name)) libraries.set(name, path.join(folder, `library-${name.replace(/\W+/g, "-")}.cjs`));

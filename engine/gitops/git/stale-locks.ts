@@ -1,5 +1,6 @@
 import { promises as fs } from "node:fs";
 import path from "node:path";
+import { systemClock } from "../../lib/clock.ts";
 
 /** Whoever holds a lock of a ref writes one line and lets go. What is older than this was left by somebody who was killed, or by a power cut. */
 const STALE_MS = 10_000;
@@ -17,8 +18,8 @@ export async function removeStaleRefLocks(gitDir: string, refs: readonly string[
 export async function removeStaleLock(file: string): Promise<boolean> {
   try {
     const { mtimeMs } = await fs.stat(file);
-    // A clock that was put back leaves files of the future.
-    if (Math.abs(Date.now() - mtimeMs) < STALE_MS) return false;
+    // By the machine's clock, as files are; one that was put back leaves files of the future.
+    if (Math.abs(systemClock.now() - mtimeMs) < STALE_MS) return false;
     await fs.rm(file, { force: true });
     return true;
   } catch (error) {

@@ -1,5 +1,6 @@
 import { promises as fs } from "node:fs";
 import path from "node:path";
+import { systemClock } from "../../lib/clock.ts";
 
 /** No push takes so long. */
 const LEFT_MS = 86_400_000;
@@ -19,7 +20,7 @@ export async function removeLeftovers(gitDir: string): Promise<void> {
     for (const name of await namesIn(folder)) {
       if (!/^tmp_(objdir-|pack_|idx_|rev_)/.test(name)) continue;
       const stat = await fs.stat(path.join(folder, name)).catch(() => undefined); // its push has just ended
-      if (stat !== undefined && Date.now() - stat.mtimeMs > LEFT_MS) await fs.rm(path.join(folder, name), { recursive: true, force: true });
+      if (stat !== undefined && systemClock.now() - stat.mtimeMs > LEFT_MS) await fs.rm(path.join(folder, name), { recursive: true, force: true });
     }
 }
 

@@ -119,7 +119,8 @@ export class Rollouts {
   /** For the report, newest first. */
   facts(): readonly DeployFacts[] {
     const own = this.#rollouts.map(toFacts);
-    return [...own, ...this.#remembered.filter((deploy) => !own.some((other) => other.commit === deploy.commit))].slice(0, DEPLOYS_KEPT);
+    const remembered = this.#remembered.filter((deploy) => !own.some((other) => other.commit === deploy.commit));
+    return [...own, ...(this.current === undefined ? remembered : remembered.map(superseded))].slice(0, DEPLOYS_KEPT);
   }
 
   #add(rollout: Rollout): void {
@@ -135,6 +136,11 @@ export class Rollouts {
   #change(commit: string, change: (rollout: Rollout) => Rollout): void {
     this.#rollouts = this.#rollouts.map((rollout) => (rollout.commit.id === commit && !rollout.isRejected ? change(rollout) : rollout));
   }
+}
+
+/** A commit that was on its way when the run before this one was killed, now that another one is. */
+function superseded(deploy: DeployFacts): DeployFacts {
+  return deploy.healthyMs !== undefined || deploy.result === "rejected" ? deploy : { ...deploy, superseded: true };
 }
 
 function toFacts(rollout: Rollout): DeployFacts {

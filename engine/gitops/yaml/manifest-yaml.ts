@@ -36,7 +36,7 @@ const DOCUMENT_LENGTH_MAX = 4 * STORED_BYTES_MAX;
 /** What is taken over before everything else in the process has its turn. */
 const LENGTH_PER_TURN = 1 << 20;
 
-const thread = new WorkThread<LongYaml, LongYamlReply>(new URL("./yaml-worker.ts", import.meta.url));
+const thread = new WorkThread<LongYaml, LongYamlReply>(new URL("./manifest-yaml-worker.ts", import.meta.url));
 
 /**
  * The documents of a manifest file. One that is too long for any store is refused before it is read; what takes long is read in a thread.

@@ -1,6 +1,5 @@
-import { parentPort } from "node:worker_threads";
 import { BUNDLE_YAML_LIMITS, readYaml, YamlError, type YamlReading } from "../../apimachinery/yaml.ts";
-import type { WorkReply, WorkRequest } from "../../lib/work-thread.ts";
+import { answerWork } from "../../lib/answer-work.ts";
 import { DIALECTS, type LongYaml, type LongYamlReply } from "./manifest-yaml.ts";
 
 /** The thread that reads long manifest files. */
@@ -8,13 +7,7 @@ import { DIALECTS, type LongYaml, type LongYamlReply } from "./manifest-yaml.ts"
 /** What all documents of a file have together as JSON: more than a file may have, and less than aliases of long texts can stand for. */
 const JSON_LENGTH_MAX = 2 * BUNDLE_YAML_LIMITS.bytesMax;
 
-const port = parentPort;
-if (port === null) throw new Error("yaml-worker runs only as a worker thread");
-
-port.on("message", ({ id, work }: WorkRequest<LongYaml>) => {
-  const result = answer(work);
-  port.postMessage({ id, result } satisfies WorkReply<LongYamlReply>, result.is === "read" ? [result.marks.buffer] : []);
-});
+answerWork(answer, (reply: LongYamlReply) => (reply.is === "read" ? [reply.marks.buffer] : []));
 
 function answer({ text, dialect }: LongYaml): LongYamlReply {
   try {
