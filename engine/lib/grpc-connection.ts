@@ -28,6 +28,11 @@ const CONNECT_MAX_MS = 10_000;
 const BACKOFF = { initialMs: 50, maxMs: 200 };
 /** How much may be on its way to us unread, on a stream and in all: long lists should not wait for leave to go on. */
 const WINDOW_BYTES = 4 << 20;
+/**
+ * The longest list of headers that we take, an error's text among them. HTTP/2's library would end the connection over a longer one, and with
+ * it the calls of all others; servers who know the bound end that one call.
+ */
+const HEADER_BYTES_MAX = 60_000;
 
 /** The one HTTP/2 session to a server, made when it is first needed and made anew when it is gone. */
 export class GrpcConnection {
@@ -127,7 +132,7 @@ export class GrpcConnection {
   #sessionOn(socket: Duplex): Promise<ClientHttp2Session> {
     const session = nodeJs.http2.connect(`${this.scheme}://${this.authority}`, {
       createConnection: () => socket,
-      settings: { enablePush: false, initialWindowSize: WINDOW_BYTES },
+      settings: { enablePush: false, initialWindowSize: WINDOW_BYTES, maxHeaderListSize: HEADER_BYTES_MAX },
       maxSessionMemory: Number.MAX_SAFE_INTEGER, // messages have a bound, and calls have callers
     });
     this.#calls.set(session, 0);

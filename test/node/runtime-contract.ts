@@ -138,6 +138,16 @@ export function describeRuntime(name: string, open: () => Promise<RuntimeUnderTe
       });
     });
 
+    test("takes no other call along with one that fails, however much there is to be said of it", async () => {
+      const config = sandboxConfig();
+      const starting = runtime.runSandbox(config);
+      // The runtime repeats the name, as it does a command or what a network's plugin has printed.
+      await expect(eventually(runtime.startContainer("x".repeat(300_000)))).rejects.toThrow();
+      const id = await eventually(starting);
+      await eventually(runtime.stopSandbox(id));
+      await eventually(runtime.removeSandbox(id));
+    });
+
     test("runs a sandbox by a handler that it knows, and refuses others by their name", async () => {
       const config = sandboxConfig();
       await expect(eventually(runtime.runSandbox(config, "no-such-handler"))).rejects.toThrow('no runtime for "no-such-handler" is configured');
