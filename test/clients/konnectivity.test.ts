@@ -7,10 +7,12 @@ import path from "node:path";
 import type { Duplex } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
-import { expect, onTestFinished, test } from "vitest";
+import { createServer as createHttp2Server } from "node:http2";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { ProxyRefusal, type Dial } from "../../engine/lib/dial.ts";
 import { dialThroughTunnel } from "../../engine/lib/konnectivity/dial-tunnel.ts";
-import { PacketType } from "../../engine/lib/konnectivity/konnectivity_pb.ts";
+import { PacketSchema, PacketType } from "../../engine/lib/konnectivity/konnectivity_pb.ts";
 import { MetricsRegistry } from "../../engine/lib/metrics.ts";
 import { tunnelMetrics } from "../../engine/setup/tunnel-metrics.ts";
 import { KonnectivityServer } from "../kit/konnectivity-server.ts";
@@ -141,4 +143,56 @@ test("a connection that is not made is told apart from a proxy that is not there
   ])
     expect(metrics.render()).toContain(`konnectivity_network_proxy_client_dial_failure_total{reason="${reason}"} ${count}`);
   expect(metrics.render()).toContain('konnectivity_network_proxy_client_client_connections{status="dialing"} 0');
+});
+
+test("a proxy that says anything is believed so much and no more", async () => {
+  const { proxy, dial, metrics } = await start();
+  const answers = (...packets: readonly MessageInitShape<typeof PacketSchema>[]) => {
+    proxy.refusal = (random, stream) => {
+      stream.write(create(PacketSchema, { type: PacketType.DIAL_RSP, payload: { case: "dialResponse", value: { error: "", connectID: 1n, random } } }));
+      for (const packet of packets) stream.write(create(PacketSchema, packet));
+      return undefined;
+    };
+  };
+  // Numbers that the protocol does not have are counted as one.
+  answers(...Array.from({ length: 50 }, (_, index) => ({ type: (1_000 + index) as PacketType })));
+  (await dial("a.example", 443)).destroy();
+  await expect.poll(() => metrics.render()).toContain('stream_packets_total{packet_type="UNKNOWN",segment="to_client"} 50');
+  expect(metrics.render()).not.toContain('packet_type="1000"');
+  // What belongs to nobody is refused piece by piece, and the connection is given up when that does not end.
+  answers(...Array.from({ length: 1_000 }, (_, index) => ({ type: PacketType.DATA, payload: { case: "data" as const, value: { connectID: BigInt(index + 2), error: "", data: Buffer.from("x") } } })));
+  proxy.came.length = 0;
+  const flooded = await dial("a.example", 443);
+  expect(String((await once(flooded, "error"))[0])).toContain("belongs to other connections");
+  expect(proxy.came.filter((type) => type === PacketType.CLOSE_REQ).length).toBeLessThanOrEqual(101);
+  // A message is bounded, and so is a reason.
+  answers({ type: PacketType.DATA, payload: { case: "data", value: { connectID: 1n, error: "", data: Buffer.alloc(5 << 20) } } });
+  expect(String((await once(await dial("a.example", 443), "error"))[0])).toContain("code = ResourceExhausted");
+  proxy.refusal = (random) => ({ case: "dialResponse", value: { error: "x".repeat(1 << 20), connectID: 0n, random } });
+  await expect(dial("a.example", 443)).rejects.toThrow(new ProxyRefusal("x".repeat(1_024)));
+});
+
+test("a proxy that takes nothing keeps nothing here", async () => {
+  const folder = await mkdtemp(path.join(os.tmpdir(), "konnectivity-"));
+  let sessions = 0;
+  const server = createHttp2Server({ settings: { initialWindowSize: 0 } }).on("session", (session) => {
+    sessions++;
+    session.on("error", () => {}).on("close", () => sessions--);
+  });
+  await new Promise<void>((resolve) => server.listen(path.join(folder, "proxy.sock"), resolve));
+  onTestFinished(async () => {
+    vi.useRealTimers();
+    server.close();
+    await rm(folder, { recursive: true });
+  });
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  const dialed = dialThroughTunnel(path.join(folder, "proxy.sock"))("a.example", 443);
+  const refused = expect(dialed).rejects.toThrow("dial timeout, backstop");
+  await expect.poll(() => sessions).toBe(1);
+  // The proxy's settings, by which nothing may be sent, are known here.
+  await new Promise((resolve) => setImmediate(resolve));
+  vi.advanceTimersByTime(30_000);
+  await refused;
+  vi.advanceTimersByTime(10_000);
+  await expect.poll(() => sessions).toBe(0);
 });

@@ -21,7 +21,7 @@ export class KonnectivityServer implements AsyncDisposable {
   /** Connections to the other ends. */
   readonly others: Socket[] = [];
   /** What is answered in place of a connection; undefined answers nothing. */
-  refusal: ((random: bigint, stream: { readonly end: () => void }) => Payload | undefined) | undefined;
+  refusal: ((random: bigint, stream: Pick<Stream, "end" | "write">) => Payload | undefined) | undefined;
   #close = () => {};
 
   static async start(socket: string): Promise<KonnectivityServer> {

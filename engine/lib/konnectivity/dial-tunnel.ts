@@ -10,6 +10,12 @@ import { TunnelSocket } from "./tunnel-socket.ts";
 
 /** How long a proxy may take until a connection is there. */
 const DIAL_TIMEOUT_MS = 30_000;
+/** How long it may take until a connection that comes too late is called off. */
+const CALL_OFF_TIMEOUT_MS = 10_000;
+/** As upstream's client takes; a proxy's pieces are far smaller. */
+const MESSAGE_BYTES_MAX = 4 << 20;
+/** Of what a proxy says of a failure; it is passed on to users, and logged. */
+const REASON_MAX = 1_024;
 
 /**
  * Connects through a konnectivity proxy at a socket of this machine, by gRPC. Each connection has a stream, and a channel, of its own, as
@@ -38,10 +44,12 @@ class Dialing {
     this.#watcher = watcher;
     this.#resolve = resolve;
     this.#reject = reject;
-    this.#channel = openGrpcChannel(`unix:${socketPath}`);
+    this.#channel = openGrpcChannel(`unix:${socketPath}`, undefined, MESSAGE_BYTES_MAX);
     this.#call = this.#channel.duplex(ProxyService.method.proxy, { message: (packet) => this.#take(packet), end: (error) => this.#ended(error) });
     this.#timer = setTimeout(() => {
       this.#call.send(packetOf({ case: "closeDial", value: { random: this.#random } }, watcher), () => this.#close());
+      // A proxy that takes nothing does not take this either.
+      setTimeout(() => this.#close(), CALL_OFF_TIMEOUT_MS).unref();
       this.#refuse("dial timeout, backstop", "timeout");
     }, DIAL_TIMEOUT_MS);
     watcher.became(undefined, "dialing");
@@ -59,7 +67,7 @@ class Dialing {
   }
 
   #answered(error: string, connectID: bigint): void {
-    if (error !== "") return this.#refuse(error, "endpoint");
+    if (error !== "") return this.#refuse(error.slice(0, REASON_MAX), "endpoint");
     if (this.#isOver) return;
     this.#isOver = true;
     clearTimeout(this.#timer);

@@ -35,6 +35,7 @@ export function packetOf(payload: OwnPayload, watcher: TunnelWatcher): PacketIni
   return { type, payload };
 }
 
+/** Numbers that the protocol does not have are one name: what is counted by it must not grow with what a proxy sends. */
 export function typeName(type: number): string {
-  return NAMES.get(type) ?? String(type);
+  return NAMES.get(type) ?? "UNKNOWN";
 }

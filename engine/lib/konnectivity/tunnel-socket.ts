@@ -9,6 +9,8 @@ import { packetOf, type TunnelWatcher } from "./packets.ts";
 const PIECE_BYTES = 64 * 1024;
 /** How long the proxy may take to say that it has closed. */
 const CLOSE_TIMEOUT_MS = 10_000;
+/** Packets of connections that were never made here; a proxy that sends more of them than by mistake is not answered for ever. */
+const FOREIGN_MAX = 100;
 /** The protocol closes both directions at once. */
 const OPTIONS: DuplexOptions = { allowHalfOpen: false, emitClose: true };
 
@@ -19,6 +21,7 @@ export class TunnelSocket extends Duplex {
   readonly #closeTunnel: () => void;
   readonly #watcher: TunnelWatcher;
   #isOpen = true;
+  #foreign = 0;
   #closing: NodeJS.Timeout | undefined;
 
   constructor(id: bigint, call: GrpcDuplex<MessageInitShape<typeof PacketSchema>>, closeTunnel: () => void, watcher: TunnelWatcher) {
@@ -33,9 +36,14 @@ export class TunnelSocket extends Duplex {
   receive({ payload }: Packet): void {
     if (payload.case === "data" && payload.value.connectID === this.#id) {
       if (payload.value.data.length > 0 && !this.destroyed && !this.readableEnded && !this.push(Buffer.from(payload.value.data))) this.#call.pause();
-    } else if (payload.case === "data" && payload.value.connectID !== 0n)
-      this.#call.send(packetOf({ case: "closeRequest", value: { connectID: payload.value.connectID } }, this.#watcher));
+    } else if (payload.case === "data" && payload.value.connectID !== 0n) this.#refuseForeign(payload.value.connectID);
     else if (payload.case === "closeResponse" && payload.value.connectID === this.#id) this.#closed();
+  }
+
+  #refuseForeign(connectID: bigint): void {
+    if (++this.#foreign <= FOREIGN_MAX) return this.#call.send(packetOf({ case: "closeRequest", value: { connectID } }, this.#watcher));
+    this.destroy(new Error("the proxy sends what belongs to other connections"));
+    this.#closed();
   }
 
   /** The tunnel is gone, and nobody has closed it. */
