@@ -3,6 +3,7 @@ import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { encodeProtobuf, wrapUnknown } from "../../apimachinery/protobuf.ts";
 import { frameProtobufWatchEvent } from "../../apimachinery/protobuf-frames.ts";
 import { partialObjectMetadata, tableOf } from "../../apimachinery/table.ts";
+import { RecentMap } from "../../lib/recent-map.ts";
 import { columnsOf, objectProtobuf, protobufOf, type EncodeContext } from "./encode-result.ts";
 import { JSON_TYPE, PROTOBUF_TYPE } from "./negotiation.ts";
 
@@ -43,29 +44,25 @@ export function watchFramer(context: EncodeContext): WatchFramer {
   };
 }
 
-/** Watchers take an event at about the same time: who comes later than after this many others pays for a frame of its own. */
-const FRAMES_MAX = 512;
-type Frames = Map<string, Frame>;
-let frames = new Map<EncodedObject, Frames>();
-let olderFrames = new Map<EncodedObject, Frames>();
+/** Watchers take an event at about the same time: who comes later than after so much of others pays for a frame of its own. */
+const FRAMES_BYTES = 8 << 20;
+/** No frame counts for less: there are never more than a thousand. */
+const FRAME_BYTES_MIN = 16 << 10;
+/** By what watchers see of an object: whether it is new to them, and in which form. */
+const frames = new RecentMap<EncodedObject, Map<string, Frame>>(FRAMES_BYTES);
 
 /** One frame per object and event type for all watchers: writing to a thousand of them serialises nothing. */
 function shared(event: EncodedWatchEvent, variant: string, make: (encoded: EncodedObject) => Frame): Frame | undefined {
   if (event.type === "ERROR" || event.type === "BOOKMARK") return undefined;
-  const known = framesOf(event.encoded);
-  const key = `${event.type} ${variant}`;
+  const { encoded, type } = event;
+  const known = frames.get(encoded) ?? new Map<string, Frame>();
+  const key = `${type} ${variant}`;
   let frame = known.get(key);
-  if (frame === undefined) known.set(key, (frame = make(event.encoded)));
+  if (frame === undefined) {
+    frame = make(encoded);
+    frames.set(encoded, known.set(key, frame), Math.max(FRAME_BYTES_MIN, frame.chunk.length));
+  }
   return frame;
-}
-
-function framesOf(encoded: EncodedObject): Frames {
-  let known = frames.get(encoded);
-  if (known !== undefined) return known;
-  if (frames.size >= FRAMES_MAX) [frames, olderFrames] = [new Map(), frames];
-  known = olderFrames.get(encoded) ?? new Map<string, Frame>();
-  frames.set(encoded, known);
-  return known;
 }
 
 function jsonFrame(event: EncodedWatchEvent): Frame {
