@@ -12,6 +12,7 @@ import { serviceResource } from "../../engine/resources/core/service.ts";
 import { freePorts } from "../kit/etcd.ts";
 import { residentMiB } from "./api.ts";
 import { HollowNodes, hollowTokens } from "./hollow-nodes.ts";
+import { LightWatchers } from "./light-watchers.ts";
 import { cpuMs, poll, timed, toRow, type Row, type Scale } from "./measure.ts";
 import { startOurs, startUpstream, type Peer } from "./peers.ts";
 
@@ -20,6 +21,9 @@ const OTHERS = ["kube-controller-manager", "kube-scheduler"] as const;
 const NAMESPACE = "load";
 const DEPLOYMENTS = 20;
 const REST_MS = 30_000;
+/** What the proxy of each node follows, by kube-proxy's selector. */
+const PROXIED = `labelSelector=${encodeURIComponent("!service.kubernetes.io/headless,!service.kubernetes.io/service-proxy-name")}`;
+const PROXY_WATCHES = ["/api/v1/services", "/apis/discovery.k8s.io/v1/endpointslices"].map((path) => `${path}?watch=1&allowWatchBookmarks=true&${PROXIED}`);
 
 interface Figure {
   readonly what: string;
@@ -29,7 +33,8 @@ interface Figure {
 
 /**
  * A cluster of nodes without containers: what its control plane takes for each pod that comes, for each that a rolling update replaces
- * below one Service over all of them, and at rest. Ours is one process, upstream's three and etcd.
+ * below one Service over all of them, and at rest. The proxy of each node follows Services and their endpoints. Ours is one process,
+ * upstream's three and etcd.
  */
 export async function benchNodes(scale: Scale): Promise<readonly Row[]> {
   const missing = ["kube-apiserver", ...OTHERS].filter((name) => spawnSync(name, ["--help"], { stdio: "ignore" }).error !== undefined);
@@ -54,6 +59,8 @@ async function measure(start: () => Promise<Peer>, { nodes: count, pods }: Scale
   await using peer = await start();
   const client = createHttpClient(peer.connection, "bench");
   using _nodes = await HollowNodes.start(peer.connection, count);
+  using proxies = new DisposableStack();
+  for (const path of PROXY_WATCHES) proxies.use(await LightWatchers.open(peer.connection, path, count));
   const figures: Figure[] = [];
   const each = async (what: string, work: () => Promise<unknown>) => {
     const before = cpuMs(peer.pids);
