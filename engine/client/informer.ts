@@ -62,6 +62,11 @@ export class Informer<T extends KubeObject> {
     return this.#revision;
   }
 
+  /** How many objects this copy holds. */
+  get size(): number {
+    return this.#indexer.size;
+  }
+
   get(namespace: string, name: string): T | undefined {
     return this.#indexer.getByKey(namespace === "" ? name : `${namespace}/${name}`);
   }

@@ -61,7 +61,7 @@ export function endpointSliceController({ informers }: ControllerContext): Contr
       };
     },
     plan: planEndpointSlices,
-    restMs: ({ pods: selected }) => restOf(selected.length),
+    restMs: ({ pods: selected }) => restOf(selected.length, nodes.size),
   };
 }
 

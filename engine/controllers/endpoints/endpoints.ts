@@ -31,6 +31,7 @@ export function endpointsController({ informers }: ControllerContext): Controlle
       return { service: isGone ? undefined : found, pods: isGone ? [] : selected(found), existing };
     },
     plan: planEndpoints,
-    restMs: (inputs) => restOf(inputs.pods.length),
+    // Proxies do not follow Endpoints.
+    restMs: (inputs) => restOf(inputs.pods.length, 0),
   };
 }

@@ -8,8 +8,8 @@ import { isPodFinished } from "../pods.ts";
 import { labelEntries, selectedPods, type IndexedPods } from "../selected-pods.ts";
 
 const REST_MAX_MS = 1_000;
-/** Services with fewer pods are looked at as soon as one changes. */
-const RESTLESS_PODS = 100;
+/** Where there are fewer pods and nodes together, a Service is looked at as soon as something changes. */
+const RESTLESS_MAX = 100;
 
 /** The index of Services by their namespace and the first label that they ask for. */
 const SELECTOR_INDEX = "namespace and first label of selector";
@@ -65,9 +65,10 @@ export function isEndpointChange(old: Pod | undefined, pod: Pod | undefined): bo
 }
 
 /**
- * How many ms a Service is left alone after a look at so many pods. Every look goes through all of them, and every write carries up to a
- * hundred or a thousand addresses to every node: where many pods change one after another, one look a second has to do.
+ * How many ms a Service is left alone after a look at so many pods, whose outcome so many nodes hear of. Every look goes through all of the
+ * pods, and every write carries up to a hundred or a thousand addresses to every node: where many pods change one after another, one look a
+ * second has to do.
  */
-export function restOf(pods: number): number {
-  return pods < RESTLESS_PODS ? 0 : Math.min(REST_MAX_MS, pods);
+export function restOf(pods: number, nodes: number): number {
+  return pods + nodes < RESTLESS_MAX ? 0 : Math.min(REST_MAX_MS, pods + nodes);
 }

@@ -1,9 +1,13 @@
 import { expect, test } from "vitest";
+import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
+import type { Client } from "../../../engine/client/client.ts";
 import { endpointsResource } from "../../../engine/resources/core/endpoints.ts";
+import { nodeResource } from "../../../engine/resources/core/node.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
 import { serviceResource } from "../../../engine/resources/core/service.ts";
 import { ipAddressResource } from "../../../engine/resources/networking/ip-address.ts";
 import { endpointSliceResource } from "../../../engine/resources/discovery/endpoint-slice.ts";
+import type { ResourceReference } from "../../../engine/resources/define-resource.ts";
 import type { Service } from "../../../engine/resources/types.ts";
 import { startControlPlane } from "./control-plane.ts";
 
@@ -92,4 +96,38 @@ test("a Service of many pods is written a few times while they change one after 
   expect(versions.size).toBeGreaterThan(3);
   expect(versions.size).toBeLessThan(12);
   await clock.runUntil(async () => (await readyOf()) === 100, 1_000, "those that are left");
+});
+
+test("where many nodes hear of each slice, pods that change one after another are written together", async () => {
+  let writes = 0;
+  const counted = (client: Client): Client => ({
+    ...client,
+    for: <T extends KubeObject>(resource: ResourceReference<T>) => {
+      const api = client.for(resource);
+      const update: typeof api.update = (object, options) => {
+        if (object.kind === "EndpointSlice") writes++;
+        return api.update(object, options);
+      };
+      return { ...api, update };
+    },
+  });
+  await using plane = await startControlPlane({}, { seenThrough: counted });
+  const pods = plane.client.for(podResource);
+  await plane.client.for(serviceResource).create(service("web", { app: "web" }));
+  await pods.create({ apiVersion: "v1", kind: "Pod", metadata: { name: "p", namespace: "default", labels: { app: "web" } }, spec: { containers: [{ name: "app", image: "app:1" }] } });
+  await pods.patch("default", "p", "merge", { status: { podIPs: [{ ip: "10.42.0.1" }], podIP: "10.42.0.1" } }, { subresource: "status" });
+  await plane.clock.advance(2_000);
+  const writesOfTenChanges = async (): Promise<number> => {
+    writes = 0;
+    for (let at = 0; at < 10; at++) {
+      await pods.patch("default", "p", "merge", { status: { conditions: [{ type: "Ready", status: at % 2 === 0 ? "True" : "False" }] } }, { subresource: "status" });
+      await plane.clock.advance(20);
+    }
+    await plane.clock.advance(2_000);
+    return writes;
+  };
+  expect(await writesOfTenChanges()).toBe(10);
+  for (let at = 0; at < 120; at++) await plane.client.for(nodeResource).create({ apiVersion: "v1", kind: "Node", metadata: { name: `n${at}` } });
+  await plane.clock.advance(2_000);
+  expect(await writesOfTenChanges()).toBeLessThanOrEqual(3);
 });
