@@ -85,7 +85,7 @@ async function planAgainst(client: Client, objects: GitObjects, commit: CommitIn
     readLive: readListed(client, state.objects.values()),
     secrecy: new OnceConfidential().secrecyOf(state, undefined, all),
   });
-  const { problems } = await judgeCommit({ client, kinds: loader.kinds, state }, objects, plan);
+  const { problems } = await judgeCommit({ client, kinds: loader.kinds, state, applications: owned }, objects, plan);
   const foreign = claims.findForeign(flags.source ?? OWN_REPOSITORY, state);
   return forecastCommit({ state, plan, problems: sortProblems([...problems, ...foreign]) }, createPodForecast(client));
 }

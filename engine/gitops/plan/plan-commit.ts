@@ -5,6 +5,7 @@ import type { CustomResourceDefinition } from "../../resources/types.ts";
 import type { Client } from "../../client/client.ts";
 import { trailerValues } from "../git/commit-message.ts";
 import type { DesiredObject, DesiredState } from "../manifests/desired-state.ts";
+import { checkInventories } from "./check-inventory.ts";
 import { checkQuota } from "./check-quota.ts";
 import { checkReferences } from "./check-references.ts";
 import { findStandingOn } from "./grounds.ts";
@@ -122,14 +123,14 @@ function withoutStrangeValues(outcomes: ReadonlyMap<string, Outcome>, runs: Read
 
 /** What keeps a planned commit from being applied, and what is only told to whoever pushes it; sorted, with the line of each field. */
 export async function judgeCommit(
-  commit: Pick<PlanRequest, "client" | "kinds" | "state">,
+  commit: Pick<PlanRequest, "client" | "kinds" | "state" | "applications">,
   objects: GitObjects,
   plan: SyncPlan,
 ): Promise<{ readonly problems: readonly Problem[]; readonly warnings: readonly Problem[] }> {
   const whole = await checkWhole(commit, plan);
   const refused = await problemsOf(objects, { problems: plan.problems, refusals: [...plan.refusals, ...whole.refusals] });
   return {
-    problems: sortProblems([...commit.state.problems, ...refused]),
+    problems: sortProblems([...commit.state.problems, ...checkInventories(commit.state, commit.applications), ...refused]),
     warnings: await problemsOf(objects, { problems: [], refusals: whole.warnings }),
   };
 }

@@ -6,21 +6,19 @@ import { backoffMs } from "../../lib/backoff.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { describeError, type Logger } from "../../lib/log.ts";
 import { Timers } from "../../lib/timers.ts";
-import { Turns } from "../../lib/turns.ts";
 import type { ResourceDefinition } from "../../resources/define-resource.ts";
 import type { Application } from "../../resources/types.ts";
 import { applicationResource } from "../../resources/mainstay/application.ts";
 import { ApplicationStore } from "./application-store.ts";
 import { ClusterView } from "./cluster-view.ts";
-import { describeDesired, type DesiredState } from "../manifests/desired-state.ts";
+import type { DesiredState } from "../manifests/desired-state.ts";
 import { describeFieldPlace } from "../manifests/field-place.ts";
 import type { DriftProposer } from "./drift-proposer.ts";
 import { DriftLimiter, UNKNOWN_WRITERS, type DriftWriters } from "./drift.ts";
-import { DriftLog } from "./drift-log.ts";
-import { deleteDoneHook, endingEntries, executePlan, isOutage, isWholePlanDone, type ActionResult } from "./execute-plan.ts";
+import { deleteDoneHook, endingEntries, executePlan, isOutage, isWholePlanDone } from "./execute-plan.ts";
 import type { GitObjects } from "../git/git-source.ts";
 import { Orphans } from "./orphans.ts";
-import { describeEntry, heldKinds, type OwnedEntry } from "./inventory.ts";
+import { heldKinds, type OwnedEntry } from "./inventory.ts";
 import { renderResting } from "../plan/plan-text.ts";
 import { judgeCommit, planCommit, problemsOf } from "../plan/plan-commit.ts";
 import type { Outcome, SyncPlan } from "../plan/plan-sync.ts";
@@ -33,6 +31,7 @@ import type { Unit } from "../manifests/resolve-units.ts";
 import { computeWaitingUnits } from "../manifests/waiting-units.ts";
 import { OnceConfidential } from "./once-confidential.ts";
 import { OWN_REPOSITORY, repositoryOf, type RepositoryClaims } from "./repository-claims.ts";
+import { ResultLog } from "./result-log.ts";
 import { Rollouts } from "./rollouts.ts";
 import { createActAs, type Impersonate } from "../plan/act-as.ts";
 import type { ActAs } from "../plan/dry-run.ts";
@@ -50,8 +49,6 @@ const GATHER_MS = 15;
 const REVIEW_MS = 5_000;
 /** Timers reach no further than some weeks; looking earlier is harmless. */
 const RESTRAINT_LOOK_MAX_MS = 3_600_000;
-/** Of a large commit, so many objects are noted before everything else in the process has its turn. */
-const RESULTS_PER_TURN = 200;
 /** So many passes in a row may be refused before the objects of a commit are tried one by one, so that those that can be applied are. */
 const FAILURES_TOGETHER = 3;
 
@@ -117,9 +114,7 @@ export class Synchroniser {
   readonly #looks: SyncLooks;
   readonly #listeners = new Set<() => void>();
   #admitted: Admitted | undefined;
-  readonly #drift: DriftLog;
-  /** Objects that were written for the admitted commit: what comes after them waits until they are ready. */
-  #rolling = new Set<string>();
+  readonly #results: ResultLog;
   readonly #orphans = new Orphans();
   #isPassDue = false;
   #failures = 0;
@@ -138,8 +133,8 @@ export class Synchroniser {
   constructor(options: SynchroniserOptions) {
     this.#options = options;
     this.#timers = new Timers(options.clock);
-    this.#drift = new DriftLog(options);
     this.#applications = new ApplicationStore(options.client, options);
+    this.#results = new ResultLog({ ...options, applications: this.#applications, memory: this.#memory, limiter: this.#limiter });
     this.units = new UnitReporter({
       applications: this.#applications,
       view: options.view,
@@ -175,7 +170,7 @@ export class Synchroniser {
   }
 
   get drift(): readonly DriftFacts[] {
-    return this.#drift.newest;
+    return this.#results.drift;
   }
 
   /** Calls back after anything changed that a report or a waiting push could show. Returns the function that ends it. */
@@ -195,6 +190,7 @@ export class Synchroniser {
   async preview(state: DesiredState, objects: GitObjects, messages: readonly string[]): Promise<Preview> {
     await this.#started.promise;
     const restraints = this.#restraints(state);
+    const applications = [...this.#applications.all(), ...this.#abandoned(state)];
     const { plan, outcomes } = await planCommit({
       ...this.#options,
       state,
@@ -203,7 +199,7 @@ export class Synchroniser {
         .filter(({ desired }) => state.withheld?.has(desired.identity) !== true)
         .map(({ desired }) => ({ desired, cause: "commit" as const })),
       knownOutcomes: new Map(),
-      applications: [...this.#applications.all(), ...this.#abandoned(state)],
+      applications,
       messages,
       waiting: () => new Map(),
       actAs: this.#actAs(state.units),
@@ -211,7 +207,7 @@ export class Synchroniser {
       isForecast: true,
       secrecy: this.onceConfidential.secrecyOf(state, this.state, this.#applications.all()),
     });
-    return { plan, outcomes, resting: renderResting(plan, restraints), ...(await judgeCommit({ ...this.#options, state }, objects, plan)) };
+    return { plan, outcomes, resting: renderResting(plan, restraints), ...(await judgeCommit({ ...this.#options, state, applications }, objects, plan)) };
   }
 
   /** What speaks against a commit because another repository of the cluster has it. */
@@ -223,7 +219,7 @@ export class Synchroniser {
   admit(admitted: Admitted): void {
     const { clock, logger } = this.#options;
     const before = this.#admitted;
-    if (before?.state.commit.id !== admitted.state.commit.id) this.#rolling.clear();
+    if (before?.state.commit.id !== admitted.state.commit.id) this.#results.beginCommit();
     this.#admitted = admitted;
     this.onceConfidential.follow(admitted.state);
     const changed = this.#memory.follow(admitted.state.objects);
@@ -327,7 +323,7 @@ export class Synchroniser {
         state.objects,
         changing,
         (desired) => this.units.readinessOf(desired),
-        (identity) => this.#rolling.has(identity),
+        (identity) => this.#results.isRolling(identity),
       );
     const rolling = this.rollouts.current?.units ?? new Set<string>();
     const isUnready = (unit: string) => rolling.has(unit) && this.units.healthOf(unit) !== "Healthy";
@@ -373,11 +369,7 @@ export class Synchroniser {
       isApart: this.#refusals >= FAILURES_TOGETHER,
       signal,
     });
-    const turns = new Turns(RESULTS_PER_TURN);
-    for (const result of results) {
-      await turns.next();
-      await this.#conclude(result, admitted, restraints);
-    }
+    if (await this.#results.note(results, state.commit.id, objects, restraints)) this.#requestPass();
     // What the commit defined is served now, and watched from here on.
     await view.ensure(served(), signal);
     if (this.#admitted !== admitted) return true;
@@ -406,34 +398,6 @@ export class Synchroniser {
   #restraints({ units, config }: DesiredState): Restraints {
     const applications = this.#applications.all();
     return computeRestraints([...units, ...unitsThatLeft(config, units, applications)], applications, this.#options.clock.now());
-  }
-
-  async #conclude(result: ActionResult, { state, objects }: Admitted, restraints: Restraints): Promise<void> {
-    const { action } = result;
-    const { logger, events, clock } = this.#options;
-    if (result.is === "failed") {
-      if (action.do !== "prune") this.#memory.mustLookAgain(action.desired.identity);
-      return;
-    }
-    if (action.do === "prune") {
-      logger.info("pruned", { object: describeEntry(action.entry.entry), unit: action.entry.unit });
-      const application = this.#applications.get(action.entry.unit);
-      if (application !== undefined)
-        events.record(application, {
-          type: "Normal",
-          reason: "Pruned",
-          message: `${describeEntry(action.entry.entry)} left the repository with commit ${state.commit.id.slice(0, 10)}`,
-        });
-      return;
-    }
-    if (result.is !== "done" || result.stored === undefined) return;
-    const { outcome } = action.candidate;
-    const isOwned = outcome.is !== "update" || outcome.leftToOthers.length === 0;
-    if (this.#memory.settle(withFields(action.desired, restraints), { live: result.stored, isWritten: true, isOwned })) this.#requestPass();
-    if (action.candidate.cause === "commit") this.#rolling.add(action.desired.identity);
-    if (action.candidate.cause === "commit") return logger.info("applied", { object: describeDesired(action.desired), do: action.do, commit: state.commit.id });
-    this.#limiter.corrected(action.desired.identity, clock.monotonic());
-    await this.#drift.putBack(action, result.stored, objects);
   }
 
   /** Health of what changed, written where it differs; then what follows from it. */
