@@ -63,7 +63,8 @@ function mapProblems(schema: Schema, map: Readonly<Record<string, unknown>>): re
   for (const key in map) {
     const known = properties.get(key) ?? additional;
     if (known === undefined) {
-      if (!keepsUnknown) unknown ??= `${printElement(`f:${key}`)}: field not declared in schema`;
+      // An object of which no field is described is a map of anything here, though all of it is pruned later.
+      if (!keepsUnknown && properties.size > 0) unknown ??= `${printElement(`f:${key}`)}: field not declared in schema`;
       continue;
     }
     const found = problemsOf(known, map[key]);

@@ -16,9 +16,11 @@ export type DeletePlan<T extends KubeObject> =
  * Plans a delete as upstream does: a grace period may only be shortened, finalizers (those of the propagation policy among them)
  * must be removed by those who put them there, and what has neither is gone at once. Throws 409 when a precondition does not hold.
  */
-export function planDelete<T extends KubeObject>(definition: ResourceDefinition<T>, given: T, options: DeleteOptions, nowMs: number): DeletePlan<T> {
-  checkPreconditions(definition, given, options);
-  const object = given.metadata.deletionTimestamp === undefined ? (definition.strategy.prepareForDelete?.(given, formatTime(nowMs)) ?? given) : given;
+export function planDelete<T extends KubeObject>(definition: ResourceDefinition<T>, object: T, options: DeleteOptions, nowMs: number): DeletePlan<T> {
+  checkPreconditions(definition, object, options);
+  const deletionTimestamp = formatTime(nowMs);
+  const emptied = object.metadata.deletionTimestamp === undefined ? definition.strategy.prepareForDelete?.(object, deletionTimestamp) : undefined;
+  if (emptied !== undefined) return { do: "mark", object: withMetadata(emptied, { deletionTimestamp }) };
   if (definition.group === "" && definition.resource === "namespaces") return planNamespaceDelete(definition, object, options, nowMs);
   const graceful = planGrace(definition, object, options, nowMs);
   if (graceful === "pending") return { do: "keep" };

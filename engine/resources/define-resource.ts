@@ -57,6 +57,8 @@ export interface ContentRules<T extends KubeObject> {
 /** How objects that are served at one address are stored as those of another. Both ways are pure and lose nothing; names and labels are the same in both. */
 export interface StoredForm<T extends KubeObject> {
   readonly definition: ResourceDefinition;
+  /** Set where objects are stored in a version that nobody can ask for. */
+  readonly isServed?: false;
   readonly fromStored: (stored: KubeObject) => T;
   readonly toStored: (object: T) => KubeObject;
   /** Set where the way between the two takes time; then only this is used. */
@@ -119,7 +121,7 @@ export interface Strategy<T extends KubeObject> extends Omit<MetadataRules, "nam
   readonly hasNoDependents?: boolean;
   /** Why the object of this name is never deleted by itself; undefined when it may be. */
   readonly refuseDelete?: (name: string) => string | undefined;
-  /** What a deletion adds before it is planned, such as a finalizer. */
+  /** Makes of an object one that waits until it has been emptied, by a finalizer: its deletion is that mark and no more, whatever the deleter says of its dependents. */
   readonly prepareForDelete?: (object: T, nowText: string) => T;
   /** Warnings for who makes an object that can be told only from what he wrote, before it is prepared. */
   readonly writtenWarnings?: (object: T) => readonly string[];

@@ -1324,7 +1324,7 @@ export interface CustomResourceDefinitionStatus {
 /**
  * Whether the names are accepted, the kind is established, and what else is to be said.
  */
-readonly conditions?: readonly CustomResourceDefinitionCondition[]
+readonly conditions?: (readonly CustomResourceDefinitionCondition[] | null)
 readonly acceptedNames?: CustomResourceDefinitionNames
 /**
  * Versions in which objects were ever stored; those that hold none any more may be removed by hand.

@@ -140,6 +140,32 @@ describe("over the wire", () => {
     ).toEqual(["cronSpec"]);
   });
 
+  test("of a group of custom kinds there is nothing but these, each in its scope, and a deprecated version says so of everything", async () => {
+    const own = await establish(api.client, {
+      ...cronTabs(schema, { deprecated: true }, { group: "old.example.com", scope: "Cluster", names: { plural: "crontabs", singular: "crontab", kind: "CronTab", listKind: "CronTabList" } }),
+      metadata: { name: "crontabs.old.example.com" },
+    });
+    expect(own.spec.scope).toBe("Cluster");
+    const ask = async (target: string) => {
+      const [method = "", path = ""] = target.split(" ");
+      const body = method === "GET" ? {} : { headers: { "content-type": "application/strategic-merge-patch+json" }, body: "{}" };
+      const { code, text, headers } = await raw.send(`/apis/${path}`, { method, ...body });
+      return [code, text.startsWith("{") ? (JSON.parse(text) as { reason: string }).reason : text, headers["warning"]];
+    };
+    const deprecated = '299 - "old.example.com/v1 CronTab is deprecated"';
+    for (const target of [
+      "GET stable.example.com/v1/nothing",
+      "GET stable.example.com/v1/crontabs/one",
+      "PATCH stable.example.com/v1/crontabs/one",
+      "GET old.example.com/v1/namespaces/default/crontabs",
+      "PATCH old.example.com/v1/namespaces/default/crontabs/one",
+    ])
+      expect([target, ...(await ask(target))]).toEqual([target, 404, "404 page not found\n", undefined]);
+    expect((await raw.send("/apis/stable.example.com/v1/crontabs", {})).code).toBe(200);
+    expect(await ask("GET old.example.com/v1/crontabs/one/status")).toEqual([404, "NotFound", deprecated]);
+    expect(await ask("PATCH old.example.com/v1/crontabs/one")).toEqual([415, "UnsupportedMediaType", deprecated]);
+  });
+
   test("protobuf is refused for custom objects and understood for their definitions", async () => {
     const protobuf = "application/vnd.kubernetes.protobuf";
     const { send } = raw;

@@ -38,7 +38,11 @@ export function customKind(definition: CustomResourceDefinition, convert: Conver
       const apiVersion = formatApiVersion(definition.spec.group, version.name);
       const form = storedForm(stored, formatApiVersion(definition.spec.group, storage.name), apiVersion, schemas, convert);
       const warning = version.deprecated === true ? (version.deprecationWarning ?? deprecation(definition, version)) : undefined;
-      return defineResource<KubeObject>({ ...base(version), storedAs: form, ...(warning === undefined ? {} : { deprecationWarning: warning }) });
+      return defineResource<KubeObject>({
+        ...base(version),
+        storedAs: storage.served ? form : { ...form, isServed: false },
+        ...(warning === undefined ? {} : { deprecationWarning: warning }),
+      });
     });
   return { stored, served };
 }

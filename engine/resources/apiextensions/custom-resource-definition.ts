@@ -27,9 +27,8 @@ export const customResourceDefinitionResource = defineResource<CustomResourceDef
     hasGeneration: true,
     unconditionalUpdate: false,
     setDefaults,
-    prepareForCreate: (definition) => withStoredVersion({ ...definition, status: {} }),
+    prepareForCreate: (definition) => withStoredVersion({ ...definition, status: { conditions: null, acceptedNames: { plural: "", kind: "" } } }),
     prepareForUpdate: (definition) => withStoredVersion(definition),
-    // Nobody can say that nothing was ever stored.
     prepareForStatusUpdate: (definition) => ((definition.status?.storedVersions ?? []).length === 0 ? withStoredVersion(definition) : definition),
     validateNew: (definition) => validateDefinition(definition),
     validateUpdate: (definition, old) => validateDefinition(definition, old),
@@ -43,7 +42,7 @@ export const customResourceDefinitionResource = defineResource<CustomResourceDef
   ],
 });
 
-/** Names that follow from the kind; how versions are converted unless somebody says otherwise. */
+/** Names that follow from the kind; how versions are converted unless somebody says otherwise. Nobody can say that nothing was ever stored. */
 function setDefaults(definition: CustomResourceDefinition): CustomResourceDefinition {
   const { names } = definition.spec;
   const spec = {
@@ -51,7 +50,8 @@ function setDefaults(definition: CustomResourceDefinition): CustomResourceDefini
     names: { ...names, singular: names.singular || names.kind.toLowerCase(), listKind: names.listKind || (names.kind === "" ? "" : `${names.kind}List`) },
     conversion: definition.spec.conversion ?? { strategy: "None" },
   };
-  return { ...definition, spec };
+  const isMissing = definition.status !== undefined && (definition.status.storedVersions ?? []).length === 0;
+  return isMissing ? withStoredVersion({ ...definition, spec }) : { ...definition, spec };
 }
 
 /** From here on nothing of the kind is created any more. */

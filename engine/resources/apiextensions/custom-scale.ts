@@ -3,7 +3,7 @@ import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { internalError } from "../../apimachinery/status-error.ts";
 import type { ScaleAccess } from "../define-resource.ts";
 import type { CustomResourceSubresourceScale } from "../types.ts";
-import { isJsonObject, typeOf } from "./value-errors.ts";
+import { isJsonObject } from "./value-errors.ts";
 
 const REPLICAS_MAX = 2 ** 31 - 1;
 
@@ -34,24 +34,26 @@ export function scaleErrors(
     ...replicasErrors(object, statusReplicasPath),
     ...(selector === undefined || typeof selector === "string"
       ? []
-      : [
-          invalidField(
-            labelSelectorPath,
-            "",
-            `${labelSelectorPath} accessor error: ${JSON.stringify(selector)} is of the type ${typeOf(selector)}, expected string`,
-          ),
-        ]),
+      : [invalidField(labelSelectorPath, "", `${labelSelectorPath} accessor error: ${foundText(selector)}, expected string`)]),
   ];
 }
 
 function replicasErrors(object: KubeObject, path: string): FieldError[] {
   const value = valueAt(object, path);
   if (value === undefined) return [];
-  if (!Number.isInteger(value))
-    return [invalidField(path, 0, `${path} accessor error: ${JSON.stringify(value)} is of the type ${typeOf(value)}, expected int64`)];
+  if (!Number.isInteger(value)) return [invalidField(path, 0, `${path} accessor error: ${foundText(value)}, expected int64`)];
   if (Number(value) < 0) return [invalidField(path, value, "should be a non-negative integer")];
   return Number(value) > REPLICAS_MAX ? [invalidField(path, value, `should be less than or equal to ${REPLICAS_MAX}`)] : [];
 }
+
+/** A value and its type, as Go prints both. */
+function foundText(value: unknown): string {
+  if (value === null) return "<nil> is of the type <nil>";
+  const type = Array.isArray(value) ? "[]interface {}" : typeof value === "object" ? "map[string]interface {}" : GO_TYPES[typeof value];
+  return `${typeof value === "string" ? value : JSON.stringify(value)} is of the type ${type}`;
+}
+
+const GO_TYPES: Readonly<Record<string, string>> = { string: "string", boolean: "bool", number: "float64" };
 
 function stepsOf(path: string): readonly string[] {
   return path.replace(/^\./, "").split(".");

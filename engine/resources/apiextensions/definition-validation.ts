@@ -5,7 +5,8 @@ import { isConditionTrue } from "../../apimachinery/conditions.ts";
 import { repeatsOf } from "../../lib/repeats.ts";
 import { validateWebhookService, validateWebhookUrl } from "../admissionregistration/webhook-validation.ts";
 import type { CustomResourceConversion, CustomResourceDefinition, CustomResourceDefinitionNames } from "../types.ts";
-import { sharedPartsErrors, versionsErrors } from "./definition-versions.ts";
+import { schemaOf, sharedPartsErrors, versionsErrors } from "./definition-versions.ts";
+import { someSchema } from "./json-schema.ts";
 
 const SCOPES = ["Cluster", "Namespaced"];
 const STRATEGIES = ["None", "Webhook"];
@@ -22,6 +23,9 @@ export function validateDefinition(definition: CustomResourceDefinition, old?: C
     ...name,
     ...groupErrors(spec.group),
     ...(spec.scope === "" ? [requiredField("spec.scope")] : SCOPES.includes(spec.scope) ? [] : [unsupportedValue("spec.scope", spec.scope, SCOPES)]),
+    ...(spec.preserveUnknownFields === true && hasDefaults(spec)
+      ? [invalidField("spec.preserveUnknownFields", true, "must be false in order to use defaults in the schema")]
+      : []),
     ...versionsErrors(definition, old),
     ...requiredNames(spec.names),
     ...nameErrors(spec.names, "spec.names"),
@@ -41,6 +45,10 @@ export function validateDefinition(definition: CustomResourceDefinition, old?: C
         ]
       : []),
   ];
+}
+
+function hasDefaults({ versions }: CustomResourceDefinition["spec"]): boolean {
+  return versions.map(schemaOf).some((schema) => schema !== undefined && someSchema(schema, (inner) => inner.default !== undefined));
 }
 
 function groupErrors(group: string): FieldError[] {

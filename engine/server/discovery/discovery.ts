@@ -215,9 +215,12 @@ function legacyResources(definition: ResourceDefinition): object[] {
   ];
 }
 
-/** A token of the version in which a kind is stored: it stays the same whichever version is asked for. What is made up for each answer has none. */
+/**
+ * A token of the version in which a kind is stored: it stays the same whichever version is asked for. What is made up for each answer has none,
+ * and, as upstream has it, what is stored in a version that is not served.
+ */
 function storageVersionHash({ storedAs, ...served }: ResourceDefinition): { readonly storageVersionHash?: string } {
-  if (!served.verbs.includes("watch")) return {};
+  if (!served.verbs.includes("watch") || storedAs?.isServed === false) return {};
   const { group, version, kind } = storedAs?.definition ?? served;
   return { storageVersionHash: createHash("sha256").update(`${group}/${version}/${kind}`).digest().subarray(0, 8).toString("base64") };
 }

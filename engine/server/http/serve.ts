@@ -144,6 +144,7 @@ async function pathAnswer({ server, paths }: ServeParts, http: HttpRequest, pars
 async function resourceAnswer(parts: ServeParts, http: HttpRequest, info: ResourceInfo, { raw, auditId, ticket }: Transport): Promise<Answer | undefined> {
   const { server } = parts;
   const definition = server.parts.resources.find(info);
+  if (isOutsideCustom(server, http, info, definition)) return pathAnswer(parts, http, info);
   // What can only be made has no place below its list.
   if (
     definition === undefined ||
@@ -177,6 +178,7 @@ async function resourceAnswer(parts: ServeParts, http: HttpRequest, info: Resour
   // Before a body is read, and long before it is understood: both take memory and time.
   const authorize = () => requireAllowed(server.parts.authorizer, attributesOfInfo(http, info), http.notes);
   await (http.trace === undefined ? authorize() : http.trace.step("authorization", authorize));
+  warnOfDeprecated(definition, http);
   const context = contextOf(parts, http, info, definition);
   const request = withWatchEnd(parts, await readRequest(parts, http, info, definition));
   http.audit?.asked(request);
@@ -217,9 +219,28 @@ function noteListed({ parts, requests }: ApiServer, { beganMs, trace }: HttpRequ
 /** Who may not ask is not told whether there is such a thing. */
 async function refuseUnknown({ parts }: ApiServer, http: HttpRequest, info: ResourceInfo, definition?: ResourceDefinition): Promise<never> {
   await requireAllowed(parts.authorizer, attributesOfInfo(http, info), http.notes);
+  if (definition !== undefined) warnOfDeprecated(definition, http);
   // Of custom kinds upstream says the same as of an object that is missing.
   if (definition?.content !== undefined) throw notFound(definition, info.name ?? "");
   throw new StatusError("NotFound", "the server could not find the requested resource", {});
+}
+
+/** Of a group of custom kinds upstream knows nothing but these, each in its scope: any other address is that of a page, and there is none. */
+function isOutsideCustom(
+  { parts }: ApiServer,
+  { method }: HttpRequest,
+  { group, version, namespace, name }: ResourceInfo,
+  definition: ResourceDefinition | undefined,
+): boolean {
+  if (definition === undefined) return parts.resources.ofGroupVersion(group, version).every(({ content }) => content !== undefined);
+  if (definition.content === undefined) return false;
+  const isOfAll = name === undefined && method === "GET";
+  return definition.namespaced ? namespace === "" && !isOfAll : namespace !== "";
+}
+
+/** Also who asks for what cannot be read, or for a part that the kind has not, is to know. */
+function warnOfDeprecated({ deprecationWarning }: ResourceDefinition, { notes }: HttpRequest): void {
+  if (deprecationWarning !== undefined) notes?.warn(deprecationWarning);
 }
 
 async function readRequest({ schemas, yamlThread }: ServeParts, http: HttpRequest, info: ResourceInfo, definition: ResourceDefinition): Promise<ApiRequest> {

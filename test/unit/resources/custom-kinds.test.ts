@@ -32,6 +32,14 @@ describe("the definition of a custom kind", () => {
     ["is right as its documentation shows it", definition(), []],
     ["is named after its plural and group", definition({}, { metadata: { name: "boats" } }), [`metadata.name: Invalid value: "boats": must be spec.names.plural+"."+spec.group`]],
     ["has a group with a dot", definition({ group: "sea" }), [`spec.group: Invalid value: "sea": should be a domain with at least one dot`]],
+    [
+      "keeps unknown fields of old, or has defaults",
+      definition({ preserveUnknownFields: true, versions: [{ ...VERSION, schema: { openAPIV3Schema: { type: "object", properties: { it: { type: "integer", default: 1 } } } } }] }),
+      [
+        "spec.preserveUnknownFields: Invalid value: true: must be false in order to use defaults in the schema",
+        "spec.preserveUnknownFields: Invalid value: true: cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead",
+      ],
+    ],
     ["has a known scope", definition({ scope: "Galaxy" }), [`spec.scope: Unsupported value: "Galaxy": supported values: "Cluster", "Namespaced"`]],
     ["has a scope", definition({ scope: "" }), ["spec.scope: Required value"]],
     ["has all its names", definition({ names: { plural: "boats", kind: "Boat" } }), ["spec.names.singular: Required value", "spec.names.listKind: Required value"]],

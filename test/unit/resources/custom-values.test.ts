@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { scaleErrors } from "../../../engine/resources/apiextensions/custom-scale.ts";
 import { findFieldPath } from "../../../engine/resources/apiextensions/field-path.ts";
 import { parseJsonPath } from "../../../engine/resources/apiextensions/json-path.ts";
 import type { JsonSchema } from "../../../engine/resources/apiextensions/json-schema.ts";
@@ -263,4 +264,15 @@ describe("the column of a custom kind", () => {
   it("is the age where nothing is asked for", () => {
     expect(printerColumns(undefined).map(({ name }) => name)).toEqual(["Name", "Age"]);
   });
+});
+
+it.each([
+  ["x", "x is of the type string"],
+  [true, "true is of the type bool"],
+  [1.5, "1.5 is of the type float64"],
+  [null, "<nil> is of the type <nil>"],
+])("replicas that are %j are none", (replicas, what) => {
+  const object = { apiVersion: "b.io/v1", kind: "Boat", metadata: { name: "a" }, spec: { replicas } };
+  const scale = { specReplicasPath: ".spec.replicas", statusReplicasPath: ".status.replicas" };
+  expect(told(scaleErrors(object, scale, false))).toEqual([`.spec.replicas: Invalid value: 0: .spec.replicas accessor error: ${what}, expected int64`]);
 });
