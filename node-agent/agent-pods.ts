@@ -32,6 +32,8 @@ import { createVolumeSources } from "./volumes/volume-sources.ts";
 
 /** Pods whose sandbox or container is being started at once; more only makes all of them slower. */
 const STARTS_MAX = 6;
+/** A start that takes longer waits for a plugin or a disk; meanwhile others may start, such as the pod that makes the plugin work. */
+const START_PATIENCE_MS = 15_000;
 
 /** What runs the node's pods, and what the rest of the agent has to do with it. */
 export interface AgentPods {
@@ -110,7 +112,7 @@ function podContextOf(basis: AgentBasis, plugins: NodePlugins, resources: NodeRe
     devices,
     csi,
     images: createImageMounts(nodeRuntime.snapshots),
-    starts: new Limiter(STARTS_MAX),
+    starts: new Limiter(STARTS_MAX, { clock: basis.clock, ms: START_PATIENCE_MS }),
     pulls: new Limiter(config.serializeImagePulls === true ? 1 : (config.maxParallelImagePulls ?? STARTS_MAX)),
     syncMs: config.syncFrequency,
     restartMaxMs: config.maxContainerRestartPeriod,

@@ -1,4 +1,5 @@
 import { fromBinary } from "@bufbuild/protobuf";
+import { abortError, NEVER } from "../../engine/lib/abort.ts";
 import { GrpcCode, grpcCode } from "../../engine/lib/grpc-error.ts";
 import { openGrpcChannel, type GrpcChannel } from "../../engine/lib/grpc.ts";
 import { Events, TaskEventSchema } from "./events_pb.ts";
@@ -32,8 +33,12 @@ export function openCriRuntime(socket: string): Runtime & { close(): void } {
       const failing = status?.conditions.find((condition) => !condition.status);
       return failing === undefined ? undefined : `${failing.type}: ${failing.message || failing.reason}`;
     },
-    async runSandbox(config, handler = "") {
-      return (await channel.unary(call.runPodSandbox, { config, runtimeHandler: handler }, { timeoutMs: SANDBOX_MS })).podSandboxId;
+    async runSandbox(config, handler = "", signal = NEVER) {
+      try {
+        return (await channel.unary(call.runPodSandbox, { config, runtimeHandler: handler }, { timeoutMs: SANDBOX_MS, signal })).podSandboxId;
+      } catch (error) {
+        throw signal.aborted ? abortError(signal) : error;
+      }
     },
     stopSandbox: (id) => unlessGone(channel.unary(call.stopPodSandbox, { podSandboxId: id }, { timeoutMs: SANDBOX_MS })),
     removeSandbox: (id) => unlessGone(channel.unary(call.removePodSandbox, { podSandboxId: id }, { timeoutMs: SANDBOX_MS })),

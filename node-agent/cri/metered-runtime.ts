@@ -29,7 +29,7 @@ export function withRuntimeMetrics(
   return {
     describe: measured("version", () => inner.describe()),
     problem: measured("status", () => inner.problem()),
-    runSandbox: measured("run_podsandbox", (config, handler) => inner.runSandbox(config, handler)),
+    runSandbox: measured("run_podsandbox", (config, handler, signal) => inner.runSandbox(config, handler, signal)),
     stopSandbox: measured("stop_podsandbox", (id) => inner.stopSandbox(id)),
     removeSandbox: measured("remove_podsandbox", (id) => inner.removeSandbox(id)),
     glance: measured("list_containers", () => inner.glance()),

@@ -81,8 +81,8 @@ export interface Runtime {
   describe(): Promise<{ readonly name: string; readonly version: string }>;
   /** Why pods cannot be run now; undefined when they can. */
   problem(): Promise<string | undefined>;
-  /** `handler` is a way to run it that the runtime is configured for; its usual one when empty. */
-  runSandbox(config: SandboxConfig, handler?: string): Promise<string>;
+  /** `handler` is a way to run it that the runtime is configured for; its usual one when empty. Rejects with an AbortError when the signal fires; what was begun is undone. */
+  runSandbox(config: SandboxConfig, handler?: string, signal?: AbortSignal): Promise<string>;
   stopSandbox(id: string): Promise<void>;
   removeSandbox(id: string): Promise<void>;
   /** Which sandboxes and containers there are and whether they run, without what has to be asked of each: cheap however many there are. */

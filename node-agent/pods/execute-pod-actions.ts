@@ -54,7 +54,7 @@ export class PodExecutor {
     return this.#blocker;
   }
 
-  /** Throws where the whole step is to be tried again; a container that could not be started is among the failures. */
+  /** Throws where the whole step is to be tried again, and an AbortError where the pod is to go; a container that could not be started is among the failures. */
   async execute(action: Exclude<PodAction, { do: "wait" }>, acted: ActedOn): Promise<void> {
     const { runtime } = this.#context;
     switch (action.do) {
@@ -94,16 +94,17 @@ export class PodExecutor {
     for (const [name, failure] of this.#failures) if (failure.reason === "ErrImagePull") this.#failures.set(name, this.#backOffs.pull(pod, name, failure));
   }
 
-  async #createSandbox({ pod, granted }: ActedOn, attempt: number): Promise<void> {
+  async #createSandbox({ pod, granted, signal }: ActedOn, attempt: number): Promise<void> {
     const { settings, events, metrics, limitPod } = this.#context;
     metrics.startedPods.add();
     mkdirSync(podLogDir(pod, settings.logsDir), { recursive: true });
     limitPod(granted, false);
     await this.#prepareDevices(pod);
     try {
-      await startSandbox(this.#context, granted, attempt);
+      await startSandbox(this.#context, granted, attempt, signal);
       this.#blocker = undefined;
     } catch (error) {
+      if (signal.aborted && isAbort(error)) throw error;
       metrics.startedPodErrors.add();
       this.#blocker = `Failed to create pod sandbox: ${describeError(error)}`;
       events.record(pod, { type: "Warning", reason: "FailedCreatePodSandBox", message: this.#blocker });

@@ -47,6 +47,8 @@ export class PodManager {
   /** What each pod looked like in the runtime at the last relist. */
   #seen = new Map<string, string>();
   #relistedAtMs: number | undefined;
+  /** Pods that the runtime had at the last relist and nobody else knew. */
+  #strays: ReadonlySet<string> = new Set();
   /** Looks that are due already, by their delay. */
   readonly #looks = new Set<number>();
 
@@ -227,9 +229,33 @@ export class PodManager {
     const { clock, logger } = this.#context;
     while (!signal.aborted) {
       await sleep(clock, RELIST_MS, signal).catch(() => {});
-      if (!signal.aborted) await this.#wakeChanged().catch((error: unknown) => logger.warn("runtime not listed, will retry", { error: describeError(error) }));
+      try {
+        if (signal.aborted) return;
+        await this.#wakeChanged();
+        await this.#endStrays();
+      } catch (error) {
+        logger.warn("runtime not listed, will retry", { error: describeError(error) });
+      }
       // The node may have grown.
       this.#here.grantResizes();
+    }
+  }
+
+  /**
+   * Ends what the runtime has of pods that nobody knows, and had at the last look too: it may have made a sandbox although whoever asked for
+   * it had given up.
+   */
+  async #endStrays(): Promise<void> {
+    if (this.#here.uids() === undefined) return;
+    const known = new Set([...this.#pods.list().map(({ metadata }) => metadata.uid), ...this.#statics.keys()]);
+    const strays = new Set([...this.#seen.keys()].filter((uid) => !known.has(uid) && this.#here.get(uid) === undefined));
+    const again = [...strays].filter((uid) => this.#strays.has(uid));
+    this.#strays = strays;
+    for (const uid of again) {
+      const [sandbox] = await this.#context.runtime.listSandboxes(uid);
+      if (sandbox === undefined || this.#signal?.aborted === true || this.#here.get(uid) !== undefined) continue;
+      this.#context.logger.info("ending a pod that nobody knows", { pod: `${sandbox.namespace}/${sandbox.name}` });
+      this.#start(formerPod(sandbox)).orphan();
     }
   }
 

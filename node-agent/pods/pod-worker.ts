@@ -1,4 +1,5 @@
 import { describeObject } from "../../engine/apimachinery/object-meta.ts";
+import { isAbort } from "../../engine/lib/abort.ts";
 import { Bell } from "../../engine/lib/bell.ts";
 import { backoffMs } from "../../engine/lib/backoff.ts";
 import { formatTime } from "../../engine/lib/clock.ts";
@@ -16,7 +17,7 @@ import { PodResizer } from "./pod-resizer.ts";
 import { computePodStatus } from "./pod-status.ts";
 import { PodStatusWriter } from "./pod-status-writer.ts";
 import { PodVolumes } from "./pod-volumes.ts";
-import { removePod } from "./remove-pod.ts";
+import { removePod, tellFailedKill } from "./remove-pod.ts";
 import { terminatePod } from "./terminate-pod.ts";
 import { TerminationMessages } from "./termination-message.ts";
 
@@ -176,6 +177,8 @@ export class PodWorker {
           if (this.#isToGo()) continue;
         } catch (error) {
           if (signal.aborted) return;
+          // It is to go, or gives way: a start was broken off for that.
+          if (this.#interruption.signal.aborted && isAbort(error)) continue;
           failures++;
           this.#hasFailed = true;
           await this.#tellBlocker();
@@ -318,7 +321,7 @@ export class PodWorker {
   }
 
   async #terminate(signal: AbortSignal): Promise<void> {
-    await this.#terminateContainers(signal);
+    await tellFailedKill(this.#context, this.#pod, () => this.#terminateContainers(signal));
     if (signal.aborted) return;
     await this.#context.devices.unprepare(this.#pod);
     const state = await this.#observe();

@@ -1,5 +1,7 @@
 import { rmSync } from "node:fs";
 import { hasReason } from "../../engine/apimachinery/status-error.ts";
+import { isAbort } from "../../engine/lib/abort.ts";
+import { describeError } from "../../engine/lib/log.ts";
 import { podResource } from "../../engine/resources/core/pod.ts";
 import type { Pod } from "../../engine/resources/types.ts";
 import { isStatic } from "../static-pods/static-pod.ts";
@@ -16,11 +18,13 @@ import type { PodVolumes } from "./pod-volumes.ts";
  */
 export async function removePod(context: PodContext, pod: Pod, state: PodState, volumes: PodVolumes, isOrphan: boolean): Promise<void> {
   const { runtime, settings, client, logger } = context;
-  for (const container of state.containers) await runtime.removeContainer(container.id);
-  for (const sandbox of state.sandboxes) {
-    await runtime.stopSandbox(sandbox.id);
-    await runtime.removeSandbox(sandbox.id);
-  }
+  await tellFailedKill(context, pod, async () => {
+    for (const container of state.containers) await runtime.removeContainer(container.id);
+    for (const sandbox of state.sandboxes) {
+      await runtime.stopSandbox(sandbox.id);
+      await runtime.removeSandbox(sandbox.id);
+    }
+  });
   const { uid = "", namespace = "", name = "" } = pod.metadata;
   await volumes.unmount(pod, isOrphan);
   rmSync(podLogDir(pod, settings.logsDir), { recursive: true, force: true });
@@ -35,4 +39,14 @@ export async function removePod(context: PodContext, pod: Pod, state: PodState, 
         if (!hasReason(error, "NotFound", "Conflict")) throw error;
       });
   logger.info("pod ended", { pod: `${namespace}/${name}` });
+}
+
+/** Has the runtime end something of a pod. What keeps it from that is told as an event, in upstream's words, as the pod stays until it is over. */
+export async function tellFailedKill(context: Pick<PodContext, "events">, pod: Pod, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!isAbort(error)) context.events.record(pod, { type: "Warning", reason: "FailedKillPod", message: `error killing pod: ${describeError(error)}` });
+    throw error;
+  }
 }

@@ -35,9 +35,15 @@ export const container = (pod: Pod, name = "main"): ContainerStatus | undefined 
 
 /**
  * `tag` keeps the machines of different test files apart; two letters. `prepare` is called with the data directory before anything is in
- * it; what it gives is called when nothing runs any more. `environment` is what the program finds in its own.
+ * it; what it gives is called when nothing runs any more. `environment` is what the program finds in its own. `within` are words to put
+ * before its command.
  */
-export async function startRealNode(tag: string, prepare?: (dataDir: string) => Promise<() => Promise<void>>, environment: Readonly<Record<string, string>> = {}): Promise<RealNode> {
+export async function startRealNode(
+  tag: string,
+  prepare?: (dataDir: string) => Promise<() => Promise<void>>,
+  environment: Readonly<Record<string, string>> = {},
+  within: readonly string[] = [],
+): Promise<RealNode> {
   const fabric = await createFabric(tag, 1);
   const host = fabric.hosts[0]!;
   const dataDir = makeDataDir();
@@ -59,7 +65,7 @@ export async function startRealNode(tag: string, prepare?: (dataDir: string) => 
   };
   let mainstay: Mainstay;
   try {
-    mainstay = await startMainstay(host, dataDir, ["--no-git"], 90_000, environment);
+    mainstay = await startMainstay({ ...host, enter: [...host.enter, ...within] }, dataDir, ["--no-git"], 90_000, environment);
   } catch (error) {
     await clean();
     throw error;

@@ -181,6 +181,33 @@ test("a pod that came before the Node waits without looking, and starts when the
   }
 });
 
+test("a sandbox that nobody knows is ended when it is seen for the second time, and no other", async () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), "pod-manager-"));
+  const { manager, here, clock, handler, context } = aNode(folder, {});
+  const running = new AbortController();
+  const ended = runServices(manager.services(), running.signal);
+  try {
+    await expect.poll(() => here.uids()).toEqual(new Set());
+    handler().add?.(aPod("web", { spec: { containers: [{ name: "app", image: "app:1", command: ["sleep", "1000"] }] } }));
+    await clock.advance(1_000);
+    // Who asked for it had given up, and forgotten it.
+    const stray = context.runtime.runSandbox({ metadata: { name: "late", namespace: "shop", uid: "late", attempt: 0 } });
+    await clock.advance(1_000);
+    await stray;
+    const sandboxes = async () => (await context.runtime.listSandboxes()).map(({ name }) => name);
+    await clock.advance(10_000);
+    expect(await sandboxes()).toEqual(["web", "late"]);
+    await clock.advance(10_000);
+    await expect.poll(sandboxes).toEqual(["web"]);
+    expect(here.list().map(({ metadata }) => metadata.name)).toEqual(["web"]);
+  } finally {
+    running.abort();
+    await clock.advance(60_000);
+    await ended;
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
 test("room that becomes free goes to the resizes that wait for it, the most urgent first, and what they wait for is nobody's yet", async () => {
   const folder = mkdtempSync(path.join(os.tmpdir(), "pod-manager-"));
   const node = { cpu: "8" };

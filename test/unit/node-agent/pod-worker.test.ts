@@ -3,6 +3,7 @@ import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Container, Pod, PodStatus, Volume } from "../../../engine/resources/types.ts";
+import { NEVER, raceAbort } from "../../../engine/lib/abort.ts";
 import { PodWorker } from "../../../node-agent/pods/pod-worker.ts";
 import { MountError } from "../../../node-agent/volumes/volume-plugin.ts";
 import { FakeRuntime } from "../../kit/fake-runtime.ts";
@@ -93,6 +94,51 @@ test.each<[string, Partial<Container>]>([
   await ended;
   expect(await runtime.listContainers()).toEqual([]);
   expect(events.filter((event) => event.startsWith("Failed"))).toEqual([]);
+});
+
+test("a sandbox that takes for ever is given up when its pod is to go, and when the agent ends", async () => {
+  for (const end of ["pod", "agent"]) {
+    const pod: Pod = { ...aPod, spec: { containers: [{ name: "c", image: "a:1" }] } };
+    const { worker, clock, runtime, events } = aWorker(pod);
+    let asked = 0;
+    runtime.runSandbox = (_config, _handler, signal = NEVER) => {
+      asked++;
+      return raceAbort(new Promise<never>(() => {}), signal);
+    };
+    const running = new AbortController();
+    const ended = worker.run(running.signal);
+    await clock.advance(60_000);
+    if (end === "agent") running.abort();
+    else worker.orphan();
+    await clock.advance(1_000);
+    await ended;
+    expect([asked, events]).toEqual([1, []]);
+  }
+});
+
+test("a pod that the runtime cannot end says so, is tried again and again, and goes when it can", async () => {
+  const pod: Pod = { ...aPod, spec: { terminationGracePeriodSeconds: 1, containers: [{ name: "c", image: "a:1" }] } };
+  const { worker, clock, runtime, events, done, context } = aWorker(pod);
+  const stopSandbox = runtime.stopSandbox.bind(runtime);
+  let isBroken = true;
+  runtime.stopSandbox = async (id) => {
+    if (isBroken) throw new Error("failed to destroy network for sandbox: no network today");
+    await stopSandbox(id);
+  };
+  const client = context.client as unknown as { for: () => object };
+  Object.assign(context, { client: { for: () => ({ ...client.for(), delete: async () => void done.push("deleted") }) } });
+  const ended = worker.run(new AbortController().signal);
+  await clock.advance(5_000);
+  worker.update({ ...worker.pod, metadata: { ...pod.metadata, deletionTimestamp: "2026-01-01T00:00:00Z", deletionGracePeriodSeconds: 1 } });
+  await clock.advance(120_000);
+  const told = events.filter((event) => event.startsWith("FailedKillPod"));
+  expect(new Set(told)).toEqual(new Set(["FailedKillPod: error killing pod: failed to destroy network for sandbox: no network today"]));
+  expect(told.length).toBeGreaterThan(3);
+  expect(done).not.toContain("deleted");
+  isBroken = false;
+  await clock.advance(40_000);
+  await ended;
+  expect([done.at(-1), await runtime.listSandboxes()]).toEqual(["deleted", []]);
 });
 
 test("a pod that is to go starts nothing when its turn comes", async () => {

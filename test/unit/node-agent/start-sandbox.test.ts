@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { expect, test } from "vitest";
+import { NEVER } from "../../../engine/lib/abort.ts";
 import { startSandbox } from "../../../node-agent/pods/start-sandbox.ts";
 import { FakeRuntime } from "../../kit/fake-runtime.ts";
 import { aPod } from "../../kit/objects.ts";
@@ -20,7 +21,7 @@ test("a pod is told that nothing bounds its bandwidth, until there is a plugin t
   const plain = aPod("web");
   const pod = { ...plain, metadata: { ...plain.metadata, annotations: { "kubernetes.io/egress-bandwidth": "1M" } } };
   const start = async (attempt: number) => {
-    const started = startSandbox(context, pod, attempt);
+    const started = startSandbox(context, pod, attempt, NEVER);
     await clock.advance(5_000);
     await started;
   };

@@ -1,0 +1,40 @@
+import { expect, test } from "vitest";
+import { Limiter } from "../../../node-agent/pods/limiter.ts";
+import { VirtualClock } from "../../kit/virtual-clock.ts";
+
+/** Works that end when they are told to. */
+function begin(limiter: Limiter) {
+  const begun: string[] = [];
+  const ends = new Map<string, () => void>();
+  const run = (name: string) =>
+    limiter.run(() => {
+      begun.push(name);
+      return new Promise<void>((resolve) => ends.set(name, resolve));
+    });
+  return { begun, run, end: (name: string) => ends.get(name)?.() };
+}
+
+test("so many works run at once, the others in their order", async () => {
+  const { begun, run, end } = begin(new Limiter(2));
+  const [first] = ["a", "b", "c", "d"].map(run);
+  expect(begun).toEqual(["a", "b"]);
+  end("a");
+  await first;
+  await expect.poll(() => begun).toEqual(["a", "b", "c"]);
+});
+
+test("one that takes too long counts no more, goes on, and gives its place up once", async () => {
+  const clock = new VirtualClock();
+  const { begun, run, end } = begin(new Limiter(2, { clock, ms: 15_000 }));
+  const [hanging] = ["a", "b", "c", "d", "e"].map(run);
+  await clock.advance(14_999);
+  expect(begun).toEqual(["a", "b"]);
+  await clock.advance(1);
+  expect(begun).toEqual(["a", "b", "c", "d"]);
+  end("a");
+  await hanging;
+  await clock.advance(1);
+  expect(begun).toEqual(["a", "b", "c", "d"]);
+  end("c");
+  await expect.poll(() => begun).toEqual(["a", "b", "c", "d", "e"]);
+});
