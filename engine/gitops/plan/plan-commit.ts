@@ -97,6 +97,7 @@ export async function planCommit(request: PlanRequest): Promise<CommitPlan> {
     },
     replaceFreely: (desired) => units.get(desired.unit)?.replace?.includes(desired.object.kind) === true,
     restraintOf: (unit, kind, namespace, name) => (request.isForecast === true ? undefined : restraints.ofObject(unit, kind, namespace, name)),
+    hasLeft: (unit) => !units.has(unit),
     isDriftLeft: (desired) => ["report", "propose"].includes(units.get(desired.unit)?.drift ?? ""),
     ...(request.secrecy === undefined ? {} : { secrecy: request.secrecy }),
     allowReplace: trailerValues(messages, "Allow-Replace"),

@@ -120,6 +120,8 @@ export interface PlanInput {
   readonly blocked?: ReadonlyMap<string, string>;
   /** Why an object must be left alone for now; undefined: it need not. */
   readonly restraintOf?: Restraints["ofObject"];
+  /** Whether a unit is none of the commit's any more. */
+  readonly hasLeft?: (unit: string) => boolean;
   /** Whether the application's policy leaves changes in the cluster as they are. */
   readonly isDriftLeft?: (desired: DesiredObject) => boolean;
   readonly secrecy?: Secrecy;
@@ -147,7 +149,7 @@ export function planSync(input: PlanInput): SyncPlan {
   const held: Held[] = [];
   const left: Drift[] = [];
   const withheld: { readonly action: Action; readonly desired: DesiredObject; readonly by: string | undefined }[] = [];
-  const { restraintOf = () => undefined, isDriftLeft = () => false } = input;
+  const { restraintOf = () => undefined, isDriftLeft = () => false, hasLeft = () => false } = input;
   let unchanged = input.untouched;
   for (const candidate of input.candidates) {
     const { desired, outcome } = candidate;
@@ -182,8 +184,11 @@ export function planSync(input: PlanInput): SyncPlan {
   const kept: KeptEntry[] = [...deletions.kept];
   const isFree = (entry: StaleEntry) => {
     const restraint = restraintOf(entry.unit, entry.entry.kind, entry.entry.namespace, entry.entry.name);
-    if (restraint !== undefined) kept.push({ ...entry, why: restraint.why });
-    return restraint === undefined;
+    if (restraint === undefined) return true;
+    kept.push({ ...entry, why: restraint.why });
+    // A deletion that waits is a change that waits: the commit is not done, and its unit says why. A unit that left as a whole is in nobody's way.
+    if (!input.waiting.has(entry.unit) && !hasLeft(entry.unit)) held.push({ unit: entry.unit, identity: entry.identity, why: restraint.why });
+    return false;
   };
   const prunes = withoutOccupied(deletions.prune.filter(isFree), kept)
     .filter((entry) => !input.waiting.has(entry.unit) && !unfinished.has(entry.unit))

@@ -13,7 +13,9 @@ export function renderPlan(plan: SyncPlan, linesMax = LINES_MAX): readonly strin
   const lines = actions.slice(0, linesMax).map(renderAction);
   if (actions.length > linesMax) lines.push(`… and ${actions.length - linesMax} more`);
   for (const { entry, why } of plan.kept) lines.push(`! ${describeEntry(entry)} stays although it left the repository: ${why}`);
-  for (const [why, held] of Map.groupBy(plan.held, ({ unit, why: reason }) => `${unit}: ${reason}`))
+  const told = new Set(plan.kept.map(({ identity }) => identity));
+  const changes = plan.held.filter(({ identity }) => !told.has(identity));
+  for (const [why, held] of Map.groupBy(changes, ({ unit, why: reason }) => `${unit}: ${reason}`))
     lines.push(`= ${why}; ${plural(held.length, "change")} waits`.replace(/s waits$/, "s wait"));
   for (const { desired, by } of plan.blocked.values()) lines.push(`… ${describeDesired(desired)} waits for ${by}`);
   for (const [unit, dependency] of plan.waiting) lines.push(`… ${unit} waits until ${dependency} is healthy`);

@@ -351,7 +351,7 @@ export class Synchroniser {
         this.#requestPass();
     }
     for (const identity of [...plan.held.map((held) => held.identity), ...plan.left.map(({ desired }) => desired.identity)])
-      this.#memory.mustLookAgain(identity);
+      if (state.objects.has(identity)) this.#memory.mustLookAgain(identity);
     await this.#options.proposer?.proposeAll(plan.left, state, logger);
     const refused = await problemsOf(objects, plan);
     this.units.planned(plan, refused);
