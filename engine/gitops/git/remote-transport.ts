@@ -1,5 +1,5 @@
 import { isAbort } from "../../lib/abort.ts";
-import { KeyedLocks } from "../../lib/keyed-locks.ts";
+import { Lock } from "../../lib/lock.ts";
 import type { PushResult } from "./git-source.ts";
 import { gitText, lastLines, runGit, type GitCommand } from "./native-git.ts";
 import type { RemoteAddress } from "./remote-address.ts";
@@ -38,7 +38,7 @@ export function openRemoteTransport(
   { url, protocols }: Pick<RemoteAddress, "url" | "protocols">,
   environment: () => Promise<Readonly<Record<string, string>>> = async () => ({}),
 ): RemoteTransport {
-  const fetches = new KeyedLocks();
+  const fetches = new Lock();
   const ask = async (command: Pick<GitCommand, "args" | "limits">, timeoutMs: number, signal?: AbortSignal) => {
     const limit = AbortSignal.timeout(timeoutMs);
     try {
@@ -65,7 +65,7 @@ export function openRemoteTransport(
     },
     // One after the other: each has the same ref to be known by.
     fetch: (ref, signal, depth) =>
-      fetches.run([url], async () => {
+      fetches.run(async () => {
         const options = ["--quiet", "--no-tags", "--no-write-fetch-head", ...(depth === undefined ? [] : [`--depth=${depth}`])];
         const args = [...STREAMED, "fetch", ...options, "--", url, `+${ref}:${FETCHED}`];
         let isFetched = false;

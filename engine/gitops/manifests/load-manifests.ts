@@ -1,7 +1,7 @@
 import type { ResourceDefinition } from "../../resources/define-resource.ts";
 import type { CustomResourceDefinition } from "../../resources/types.ts";
 import { BoundedCache } from "../../lib/bounded-cache.ts";
-import { KeyedLocks } from "../../lib/keyed-locks.ts";
+import { Lock } from "../../lib/lock.ts";
 import { Turns } from "../../lib/turns.ts";
 import { assembleUnit, chartFolder, outermost, parsedKey, type UnitContent, type UnitDraft } from "./assemble-unit.ts";
 import { definitionsIn } from "./definitions.ts";
@@ -105,7 +105,7 @@ export class ManifestLoader {
   readonly #listings = new BoundedCache<FolderListing>(LISTINGS_KEPT);
   readonly #leftOut = new LeftOutFolders();
   readonly #renderer: FolderRenderer;
-  readonly #turns = new KeyedLocks();
+  readonly #turns = new Lock();
   readonly #configs = new BoundedCache<ReturnType<typeof parseRepositoryConfig>>(CONFIGS_KEPT);
   readonly #fallback: RepositoryConfig;
   #resolved: { readonly config: RepositoryConfig; readonly folders: readonly string[]; readonly resolved: ResolvedUnits } | undefined;
@@ -178,7 +178,7 @@ export class ManifestLoader {
     adaptUnits: AdaptUnits | undefined,
     expected?: Iterable<CustomResourceDefinition>,
   ): Promise<DesiredState> {
-    return this.#turns.run([""], async () => {
+    return this.#turns.run(async () => {
       if (expected !== undefined) this.kinds.declare(expected);
       const state = await this.#load(objects, commit, adaptUnits);
       // Kinds that the commit brings may be used in it.

@@ -4,6 +4,7 @@ import type { Client } from "../../client/client.ts";
 import { aborted } from "../../lib/abort.ts";
 import type { Following } from "../../lib/changing-value.ts";
 import { hostAndPort } from "../../lib/ip-address.ts";
+import { Lock } from "../../lib/lock.ts";
 import type { Logger } from "../../lib/log.ts";
 import { isLoopback } from "../../lib/loopback.ts";
 import type { Random } from "../../lib/random.ts";
@@ -40,7 +41,7 @@ export class GitHost {
   readonly #hosted = new Map<string, Hosted>();
   readonly #opened = Promise.withResolvers<GitServer>();
   #server: GitServer | undefined;
-  #opening: Promise<void> = Promise.resolve();
+  readonly #opening = new Lock();
 
   constructor(options: GitHostOptions) {
     this.#options = options;
@@ -48,26 +49,23 @@ export class GitHost {
 
   /** Listens, if it does not yet. Rejects when the port is taken. */
   async open(): Promise<void> {
-    this.#opening = this.#opening
-      .catch(() => {})
-      .then(async () => {
-        if (this.#server !== undefined) return;
-        const { root, address, port, certificate, allowsAnonymous, client, random, logger } = this.#options;
-        const isOpen = isLoopback(address);
-        if (!isOpen && certificate === undefined) throw new Error(`serve Git on ${address}: there is no certificate for HTTPS`);
-        await fs.mkdir(root, { recursive: true, mode: 0o700 });
-        this.#server = await startGitServer({
-          root,
-          address,
-          port,
-          logger,
-          access: { users: createGitAccess(client, isOpen && allowsAnonymous), random },
-          repositoryOf: (folder) => this.#hosted.get(folder)?.repository,
-          ...(isOpen || certificate === undefined ? {} : { certificate }),
-        });
-        this.#opened.resolve(this.#server);
+    await this.#opening.run(async () => {
+      if (this.#server !== undefined) return;
+      const { root, address, port, certificate, allowsAnonymous, client, random, logger } = this.#options;
+      const isOpen = isLoopback(address);
+      if (!isOpen && certificate === undefined) throw new Error(`serve Git on ${address}: there is no certificate for HTTPS`);
+      await fs.mkdir(root, { recursive: true, mode: 0o700 });
+      this.#server = await startGitServer({
+        root,
+        address,
+        port,
+        logger,
+        access: { users: createGitAccess(client, isOpen && allowsAnonymous), random },
+        repositoryOf: (folder) => this.#hosted.get(folder)?.repository,
+        ...(isOpen || certificate === undefined ? {} : { certificate }),
       });
-    await this.#opening;
+      this.#opened.resolve(this.#server);
+    });
   }
 
   gitDir(name: string): string {

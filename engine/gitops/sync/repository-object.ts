@@ -1,7 +1,7 @@
 import { unlessGone } from "../../apimachinery/status-error.ts";
 import type { Client } from "../../client/client.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
-import { KeyedLocks } from "../../lib/keyed-locks.ts";
+import { Lock } from "../../lib/lock.ts";
 import { repositoryResource, type RepositoryObject } from "../../resources/mainstay/repository.ts";
 import type { RepositoryObserved } from "../../resources/types.ts";
 import type { SignatureBase } from "./signature-policy.ts";
@@ -15,7 +15,7 @@ export class RepositoryRecord {
   readonly #client: Client;
   readonly #name: string;
   readonly #labels: Readonly<Record<string, string>> | undefined;
-  readonly #writes = new KeyedLocks();
+  readonly #writes = new Lock();
   #known: RepositoryObject | undefined;
   /** Since this start; what was said of it before counts no longer. */
   #forge: string | undefined;
@@ -29,7 +29,7 @@ export class RepositoryRecord {
 
   /** For a repository that is followed no longer. */
   remove(): Promise<void> {
-    return this.#writes.run([""], async () => {
+    return this.#writes.run(async () => {
       this.#known = undefined;
       await unlessGone(this.#client.for(repositoryResource).delete("", this.#name));
     });
@@ -62,13 +62,13 @@ export class RepositoryRecord {
 
   /** Writes only when something other than the time differs. Without a `config`, nothing was admitted since the start: what was before, and its rules, stay. */
   write(config: RepositoryConfig | undefined, seen: RepositoryObserved): Promise<void> {
-    return this.#writes.run([""], () => this.#write(config, seen));
+    return this.#writes.run(() => this.#write(config, seen));
   }
 
   /** Why the forge cannot be told; undefined when it can. Before anything else was seen of the repository, it is kept until then. */
   setForgeTrouble(forge: string | undefined): Promise<void> {
     this.#forge = forge;
-    return this.#writes.run([""], async () => {
+    return this.#writes.run(async () => {
       await this.lastAdmitted();
       const { observed, metadata: _metadata, ...settings } = this.#known ?? WITHOUT_SETTINGS;
       if (observed !== undefined && observed.forge !== this.#forge) await this.#apply(settings, this.#withForge(observed));
