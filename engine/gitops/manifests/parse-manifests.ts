@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { BUNDLE_YAML_LIMITS, YamlError, type YamlDocument } from "../../apimachinery/yaml.ts";
 import { Turns } from "../../lib/turns.ts";
@@ -63,7 +64,7 @@ async function parseManifests(content: Buffer, kinds: ServedKinds): Promise<Pars
   if (content.byteLength > FILE_BYTES_MAX)
     return failed(1, `the file has ${content.byteLength} bytes; at most ${FILE_BYTES_MAX} (${FILE_BYTES_MAX >> 20} MiB) are allowed. Split it`);
   const text = decodeText(content);
-  if (text === undefined) return failed(1, "the file is binary, not YAML text; rename it or list it in .mainstayignore");
+  if (text === undefined) return explainBytes(content);
   let documents: readonly YamlDocument[];
   try {
     documents = await readManifestYaml(text);
@@ -167,6 +168,30 @@ class FilePass {
           message,
         })),
       );
+  }
+}
+
+/** What is wrong with bytes that are not UTF-8 text: mostly an editor, or a shell, that writes text in another way. */
+function explainBytes(content: Buffer): ParsedFile {
+  const failed = (line: number, message: string): ParsedFile => ({ objects: [], problems: [{ line, message }], notices: [] });
+  if (/^(\xff\xfe|\xfe\xff)/.test(content.toString("latin1", 0, 2))) return failed(1, "the file is text in UTF-16, as PowerShell writes it; save it as UTF-8");
+  if (content.includes(0)) return failed(1, "the file is binary, not YAML text; rename it or list it in .mainstayignore");
+  const start = content.subarray(0, firstNotUtf8(content));
+  return failed(
+    start.toString("latin1").split("\n").length,
+    "the line has characters that are not UTF-8; save the file as UTF-8, or, if it is no manifest, list it in .mainstayignore",
+  );
+}
+
+/** Where the first line begins that is not UTF-8. A line feed is part of no other character, so halves may be looked at by themselves. */
+function firstNotUtf8(content: Buffer): number {
+  let [from, to] = [0, content.length];
+  for (;;) {
+    const middle = content.lastIndexOf("\n", Math.floor((from + to) / 2)) + 1;
+    const half = middle > from ? middle : content.indexOf("\n", from) + 1;
+    if (half <= from || half >= to) return from;
+    if (isUtf8(content.subarray(from, half))) from = half;
+    else to = half;
   }
 }
 

@@ -101,10 +101,14 @@ export function resolveUnits(config: Pick<RepositoryConfig, "units">, folders: r
     const expression = globExpression(rule.path);
     const matches = rule.path === "" ? [""] : folders.filter((folder) => expression.test(folder));
     if (matches.length === 0 && config.units !== undefined) notices.push(`${configFile}:${rule.line} no folder matches ${rule.path}`);
-    for (const path of matches) {
-      // The first rule that names a folder decides, so a special case can stand before a pattern.
-      if (!found.has(path)) found.set(path, rule);
-    }
+    // The first rule that names a folder decides, so a special case can stand before a pattern.
+    const others = matches.map((path) => found.get(path));
+    const [first] = others;
+    if (first !== undefined && !others.includes(undefined))
+      notices.push(
+        `${configFile}:${rule.line} has no effect: the first rule that names a folder decides, and ${first.path || "."} in line ${first.line} names ${matches.length === 1 ? (matches[0] ?? "") : `all of ${rule.path}`} already; put this one before it`,
+      );
+    for (const path of matches) if (!found.has(path)) found.set(path, rule);
   }
   const paths = [...found.keys()].sort();
   for (const path of paths) {
@@ -166,13 +170,18 @@ export function orderUnits(units: readonly Unit[]): readonly Unit[] {
   return ordered;
 }
 
-/** The folder's name where it is unique; where two folders share it, apps/ keeps the short one and the others carry their path. */
+/**
+ * The folder's name where it is unique; where two folders share it, apps/ keeps the short one and the others carry their path. A folder whose
+ * own name it is goes before one of which it is made, as of `Shop`: whoever adds that renames no application.
+ */
 function nameUnits(paths: readonly string[]): ReadonlyMap<string, string> {
   const names = new Map<string, string>();
   const taken = new Set<string>();
   const isApp = (path: string) => (path.startsWith("apps/") ? 0 : 1);
-  for (const path of [...paths].sort((a, b) => isApp(a) - isApp(b) || (a < b ? -1 : 1))) {
-    const short = path === "" ? "root" : dnsLabel(baseName(path));
+  const shortOf = (path: string) => (path === "" ? "root" : dnsLabel(baseName(path)));
+  const isMade = (path: string) => (shortOf(path) === baseName(path) ? 0 : 1);
+  for (const path of [...paths].sort((a, b) => isApp(a) - isApp(b) || isMade(a) - isMade(b) || (a < b ? -1 : 1))) {
+    const short = shortOf(path);
     const long = dnsLabel(path.replaceAll("/", "-"));
     let name = taken.has(short) ? long : short;
     for (let count = 2; taken.has(name); count++) name = `${long.slice(0, 58)}-${count}`;

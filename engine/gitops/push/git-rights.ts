@@ -65,7 +65,10 @@ export function computeNeed(update: RefUpdate, isForward: boolean, rules: Branch
   const name = branchOf(update.ref);
   if (update.ref.startsWith("refs/mainstay/")) return { is: "never", why: `${update.ref} belongs to the system` };
   if (name !== undefined && name !== rules.branch && MISTAKABLE.test(name) && !isDeletion(update))
-    return { is: "never", why: `a branch ${name} would be taken for something else; choose another name` };
+    return {
+      is: "never",
+      why: `${name === "status" ? "beside a branch status there can be none below status/, where the cluster says how it is" : `a branch ${name} would be taken for something else`}; choose another name`,
+    };
   if (name?.startsWith("status/") === true) return { is: "right", right: "force" };
   if (isProtected(update.ref, rules)) return { is: "right", right: isForward && !isDeletion(update) ? "push" : "force" };
   return { is: "right", right: name === undefined ? "push" : "propose" };

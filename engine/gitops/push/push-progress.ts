@@ -37,7 +37,7 @@ export function progressLines(before: RolloutView | undefined, now: RolloutView)
 
 /** Until the commit is applied, units may still be as the commit before left them; where that takes long, what they wait for is worth telling. */
 function toldUnits({ appliedMs, isHeldUp, units }: RolloutView): readonly UnitView[] {
-  if (appliedMs !== undefined) return units;
+  if (appliedMs !== undefined) return units.filter((unit) => unit.health !== "Unknown" || unit.reason !== ""); // else it was not looked at yet
   return isHeldUp ? units.filter((unit) => unit.health !== "Healthy") : [];
 }
 

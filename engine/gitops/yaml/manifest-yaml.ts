@@ -67,15 +67,15 @@ function refuseLongDocuments(text: string): void {
     if (index - start > DOCUMENT_LENGTH_MAX) {
       const document = text.slice(start, index);
       const isObject = /["']?\bapiVersion["']?\s*:/.test(document) && /["']?\bkind["']?\s*:/.test(document);
-      if (isObject && !/\bkind["']?\s*:\s*["']?\w*List\b/.test(document)) throw tooLong(document.length, new LineIndex(text).lineAt(start));
+      if (isObject && !/\bkind["']?\s*:\s*["']?\w*List\b/.test(document)) throw tooLong(Buffer.byteLength(document), new LineIndex(text).lineAt(start));
     }
     start = index;
   }
 }
 
-function tooLong(length: number, line: number): YamlError {
+function tooLong(bytes: number, line: number): YamlError {
   return new YamlError(
-    `the document has ${length} bytes, and no store takes an object of more than ${STORED_BYTES_MAX}; split the object, not the file: one file may hold many`,
+    `the document has ${bytes} bytes, and no store takes an object of more than ${STORED_BYTES_MAX}; split the object, not the file: one file may hold many`,
     line,
     1,
   );

@@ -63,7 +63,8 @@ describe("an update of", () => {
   ])("%s needs the right to %6$s", (_name, ref, from, to, isForward, right) => expect(need(ref, from, to, isForward)).toEqual({ is: "right", right }));
 
   test.each(["refs/heads/main", "refs/tags/v1", "HEAD", "status", A])("a branch %s is nobody's either, but may be deleted, and followed where it is the one that is", (name) => {
-    expect(need(`refs/heads/${name}`, NONE, B, true)).toEqual({ is: "never", why: `a branch ${name} would be taken for something else; choose another name` });
+    const why = name === "status" ? "beside a branch status there can be none below status/, where the cluster says how it is" : `a branch ${name} would be taken for something else`;
+    expect(need(`refs/heads/${name}`, NONE, B, true)).toEqual({ is: "never", why: `${why}; choose another name` });
     expect(need(`refs/heads/${name}`, B, NONE, false)).toEqual({ is: "right", right: "propose" });
     expect(computeNeed({ ref: `refs/heads/${name}`, from: A, to: B }, true, { branch: name, protected: [] })).toEqual({ is: "right", right: "push" });
   });

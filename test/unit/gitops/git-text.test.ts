@@ -149,6 +149,8 @@ describe("what the pusher sees", () => {
     expect(progressLines(undefined, view({ appliedMs: undefined }))).toEqual([]);
     expect(progressLines(view({ appliedMs: undefined }), view())).toEqual(["applied in 12 ms", "… web Progressing 1/3 — web-1: ContainerCreating on n1"]);
     expect(progressLines(view(), view())).toEqual([]);
+    expect(progressLines(view({ appliedMs: undefined }), view({}, { health: "Unknown", ready: "", reason: "" }))).toEqual(["applied in 12 ms"]);
+    expect(progressLines(view(), view({}, { health: "Unknown", ready: "", reason: "n1 does not answer" }))).toEqual(["? web Unknown — n1 does not answer"]);
     expect(progressLines(view(), view({}, { health: "Degraded", detail: "pull: no such image" }))).toEqual(["✗ web Degraded 1/3 — web-1: ContainerCreating on n1", "    pull: no such image"]);
   });
   test("what a commit waits for, where it is not applied soon", () => {

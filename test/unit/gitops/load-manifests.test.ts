@@ -125,6 +125,29 @@ describe("which folders are applications", () => {
     expect(identities(state)).toEqual(["/ConfigMap/team-api/settings", "/Namespace//team-api"]);
   });
 
+  test("a folder that is called like another one but for its spelling takes nobody's name", async () => {
+    const files = { "apps/shop/a.yaml": configMapYaml("a"), "apps/Shop/b.yaml": configMapYaml("b"), "infra/shop/c.yaml": configMapYaml("c") };
+    const state = await load(files);
+    expect(state.units.map(({ name, path }) => [path, name])).toEqual([
+      ["apps/Shop", "apps-shop"],
+      ["apps/shop", "shop"],
+      ["infra/shop", "infra-shop"],
+    ]);
+  });
+
+  test("a rule that comes too late for all that it names is told of, and one that adds something is not", async () => {
+    const config = (...paths: readonly string[]) => `apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunits:\n${paths.map((path) => `- path: ${path}\n`).join("")}`;
+    const notices = async (...paths: readonly string[]) => {
+      const state = await load({ "mainstay.yaml": config(...paths), "apps/a/a.yaml": configMapYaml("a"), "apps/b/b.yaml": configMapYaml("b") });
+      return state.notices.filter((notice) => notice.startsWith("mainstay.yaml"));
+    };
+    expect(await notices("apps/*", "apps/b")).toEqual(["mainstay.yaml:5 has no effect: the first rule that names a folder decides, and apps/* in line 4 names apps/b already; put this one before it"]);
+    expect(await notices("apps/*", "apps/[ab]")).toEqual([
+      "mainstay.yaml:5 has no effect: the first rule that names a folder decides, and apps/* in line 4 names all of apps/[ab] already; put this one before it",
+    ]);
+    expect(await notices("apps/b", "apps/*")).toEqual([]);
+  });
+
   test("units that wait for each other are refused with the whole circle", async () => {
     const state = await load({
       "mainstay.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nunits:\n- {path: a, dependsOn: [b]}\n- {path: b, dependsOn: [a]}\n",
@@ -249,7 +272,9 @@ describe("bad input is a problem with a place", () => {
     ["an alias bomb", { "a.yaml": bomb }, /^a\.yaml:\d+ YAML: .*alias/],
     ["a file over sixteen mebibytes", { "a.yaml": `x: ${"y".repeat(16 << 20)}` }, /^a\.yaml:1 the file has \d+ bytes; at most 16777216/],
     ["a binary file", { "a.yaml": Buffer.from([0x61, 0, 0x62]) }, /^a\.yaml:1 the file is binary/],
-    ["text in another encoding", { "a.yaml": Buffer.from([0x61, 0xff, 0xfe]) }, /^a\.yaml:1 the file is binary/],
+    ["text in Latin-1", { "a.yaml": Buffer.from(`${configMapYaml("a")}  x: caf\xe9\n  y: z\n`, "latin1") }, /^a\.yaml:7 the line has characters that are not UTF-8; save the file as UTF-8/],
+    ["one line in another encoding", { "a.yaml": Buffer.from([0x61, 0xe9]) }, /^a\.yaml:1 the line has characters that are not UTF-8/],
+    ["text in UTF-16", { "a.yaml": Buffer.from(`\ufeff${configMapYaml("a")}`, "utf16le") }, /^a\.yaml:1 the file is text in UTF-16, as PowerShell writes it; save it as UTF-8$/],
     ["a kustomization", { "apps/a/kustomization.yaml": "resources: [x.yaml]\n" }, /^apps\/a\/kustomization\.yaml:1 there is no apps\/a\/x\.yaml/],
     [
       "a namespace on a kind that has none",

@@ -89,6 +89,11 @@ describe("a document that no store takes", () => {
     expect(state.problems[0]?.slice(place.length + 1)).toMatch(refusal);
   });
 
+  test("is measured as it is stored, in bytes", async () => {
+    const text = `${configMap("euro", `  key: "${"€".repeat(7_000_000)}"\n`)}`;
+    await expect(readManifestYaml(text)).rejects.toThrow(`the document has ${Buffer.byteLength(text)} bytes, and no store takes`);
+  });
+
   test("is the one of its file that is named", async () => {
     const state = await load({ "apps/a/a.yaml": `${configMap("a")}---\n${tooLong}---\n${configMap("b")}` });
     expect(said(state)).toEqual(["apps/a/a.yaml:5"]);
