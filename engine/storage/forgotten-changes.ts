@@ -1,6 +1,11 @@
+import { aborted } from "../lib/abort.ts";
+import { sleep, type Clock } from "../lib/clock.ts";
 import { StoredObject } from "./encoded-object.ts";
 import type { Storage, StorageEvent } from "./storage.ts";
 import { HISTORY_BYTES_MAX, HISTORY_MAX, type CachedChange, type WatchCache } from "./watch-cache.ts";
+
+/** A store that takes longer is in trouble; who waits for it may list instead. */
+const WAIT_MS = 3_000;
 
 type Remembering = Pick<WatchCache, "prefix" | "historyFloor" | "recall">;
 
@@ -11,27 +16,35 @@ type Remembering = Pick<WatchCache, "prefix" | "historyFloor" | "recall">;
  */
 export class ForgottenChanges {
   readonly #storage: Storage;
+  readonly #clock: Clock;
   readonly #turns = new WeakMap<Remembering, Promise<void>>();
 
-  constructor(storage: Storage) {
+  constructor(storage: Storage, clock: Clock) {
     this.#storage = storage;
+    this.#clock = clock;
   }
 
   /** Resolves when the cache remembers all changes after this revision, or it is clear that it will not. Never rejects. */
-  recall(cache: Remembering, revision: number): Promise<void> {
-    if (this.#storage.knownRevision?.() === undefined) return Promise.resolve();
+  async recall(cache: Remembering, revision: number): Promise<void> {
+    if (this.#storage.knownRevision?.() === undefined) return;
+    const over = new AbortController();
+    const { signal } = over;
     // One after the other: what the first brings back is what the others want.
-    const turn = (this.#turns.get(cache) ?? Promise.resolve()).then(() => this.#recall(cache, revision));
+    const turn = (this.#turns.get(cache) ?? Promise.resolve()).then(() =>
+      signal.aborted ? undefined : Promise.race([this.#recall(cache, revision, signal), aborted(signal)]),
+    );
     this.#turns.set(cache, turn);
-    return turn;
+    const late = sleep(this.#clock, WAIT_MS, signal).catch(() => {}); // it was in time
+    await Promise.race([turn, late]);
+    over.abort();
   }
 
-  async #recall(cache: Remembering, revision: number): Promise<void> {
+  async #recall(cache: Remembering, revision: number, signal: AbortSignal): Promise<void> {
     const changes: CachedChange[] = [];
     for (let after = revision; cache.historyFloor > revision;) {
       const upTo = cache.historyFloor;
-      const read = await this.#read(cache, after, upTo).catch(() => undefined); // compacted, damaged or out of reach: listing will tell
-      if (read === undefined) return;
+      const read = await this.#read(cache, after, upTo, signal).catch(() => undefined); // compacted, damaged or out of reach: listing will tell
+      if (read === undefined || signal.aborted) return;
       changes.push(...read);
       // Meanwhile more may have been forgotten.
       if (cache.historyFloor === upTo) return cache.recall(revision, changes);
@@ -40,21 +53,16 @@ export class ForgottenChanges {
   }
 
   /** Undefined when they are more than a cache remembers, or end before the last. */
-  async #read({ prefix }: Remembering, after: number, upTo: number): Promise<readonly CachedChange[] | undefined> {
-    const enough = new AbortController();
+  async #read({ prefix }: Remembering, after: number, upTo: number, signal: AbortSignal): Promise<readonly CachedChange[] | undefined> {
     const changes: CachedChange[] = [];
     let bytes = 0;
-    try {
-      for await (const { revision, events } of this.#storage.watch(prefix, after, enough.signal)) {
-        for (const event of revision > upTo ? [] : events) {
-          const change = toChange(event);
-          bytes += change.current.byteLength;
-          if (changes.push(change) > HISTORY_MAX || bytes > HISTORY_BYTES_MAX) return undefined;
-        }
-        if (revision >= upTo) return changes;
+    for await (const { revision, events } of this.#storage.watch(prefix, after, signal)) {
+      for (const event of revision > upTo ? [] : events) {
+        const change = toChange(event);
+        bytes += change.current.byteLength;
+        if (changes.push(change) > HISTORY_MAX || bytes > HISTORY_BYTES_MAX) return undefined;
       }
-    } finally {
-      enough.abort();
+      if (revision >= upTo) return changes;
     }
     return undefined;
   }

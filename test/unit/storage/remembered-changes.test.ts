@@ -9,11 +9,12 @@ import { catalog } from "../../../engine/resources/catalog.ts";
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
 import type { ConfigMap } from "../../../engine/resources/types.ts";
 import { encodeForStorage } from "../../../engine/storage/encoded-object.ts";
-import { objectStorageKey } from "../../../engine/storage/keys.ts";
+import { objectStorageKey, ROOT } from "../../../engine/storage/keys.ts";
 import { openMemoryStorage } from "../../../engine/storage/memory-storage.ts";
 import { ObjectStore } from "../../../engine/storage/object-store.ts";
 import { openStorage } from "../../../engine/storage/open-storage.ts";
 import type { Storage } from "../../../engine/storage/storage.ts";
+import { withWatchedWrites } from "../../../engine/storage/watched-writes.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";
 
 const REMEMBERED_MAX = 4_096;
@@ -135,6 +136,28 @@ test("what the store has forgotten, or is more than is remembered, is 410", asyn
   );
   const again = await startStore(storage);
   expect(await eventsAfter(again.store, last, 1)).toEqual(["ERROR 410 Expired"]);
+});
+
+test("a store that does not answer keeps no watch waiting: it is 410", async () => {
+  const file = await openFile();
+  const before = await startStore(file);
+  const from = before.store.revision();
+  await writeMuch(before, 3, 7);
+  await before.stop();
+  const clock = new VirtualClock();
+  const silent: Storage = {
+    ...withWatchedWrites(file, clock),
+    async *watch(prefix, afterRevision, signal) {
+      if (prefix !== ROOT) await new Promise(() => {});
+      yield* file.watch(prefix, afterRevision, signal);
+    },
+  };
+  const after = await startStore(silent, clock);
+  const asked = [from, from + 1, from + 2].map((revision) => eventsAfter(after.store, revision, 1));
+  await clock.advance(2_900);
+  expect(await Promise.race([asked[0], Promise.resolve("waits")])).toBe("waits");
+  await clock.advance(200);
+  expect(await Promise.all(asked)).toEqual(asked.map(() => ["ERROR 410 Expired"]));
 });
 
 test("a cache forgets what is older than a minute and a half, but for the last hundred changes", async () => {
