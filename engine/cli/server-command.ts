@@ -83,6 +83,7 @@ export function renderSummary(
       : [
           `  Repository     ${gitops.gitUrl ?? `${withoutCredentials(config.repo ?? "")} (branch ${config.branch})`}`,
           `  Status branch  ${gitops.statusBranch()}`,
+          ...(gitops.gitUrl === undefined ? [] : [`  Status page    ${new URL("/", gitops.gitUrl).href}`]),
         ]),
     `  Kubeconfig     ${kubeconfigFile}`,
     `  Log            ${logFile}`,

@@ -88,6 +88,15 @@ describe.skipIf(!isRoot)("the quick start", () => {
     expect(await git("log", "-1", "--format=%B", "origin/status/local")).toMatch(/Mainstay-Desired-Commit: [0-9a-f]{40}/);
   });
 
+  it("shows a browser the same page, and what is behind its links", async () => {
+    const address = /Status page +(http:\S+)/.exec(mainstay.output())?.[1] ?? "";
+    const browse = (url: string) => host.exec("curl", "-sfL", "--max-time", "5", "-H", "accept: text/html", url);
+    const page = await browse(address);
+    expect(page).toMatch(/<td>🟩 <a href="apps\/web.md">web<\/a><\/td>\s*<td>Healthy<\/td>\s*<td>3\/3<\/td>/);
+    expect(await browse(`${address}cluster/status/local/apps/web.md`)).toContain("<td>Deployment web/web</td>");
+    expect(await browse(`${address}cluster/main/apps/web/deployment.yaml`)).toContain("replicas: 3");
+  });
+
   it("scales on a push, and tells the pusher how it goes", async () => {
     edit("apps/web/deployment.yaml", "replicas: 3", "replicas: 5");
     const { isAccepted, output } = await push("scale web to 5");

@@ -1,7 +1,7 @@
 import type { DesiredState } from "../manifests/desired-state.ts";
 import { formatFieldChange, isBookkeeping } from "./field-diff.ts";
 import { shortId } from "../git/git-source.ts";
-import { code, plain } from "../status/markdown.ts";
+import { code, plain, plainHtml } from "../status/markdown.ts";
 import { formatQuota, type QuotaForecast } from "./plan-quota.ts";
 import { actionsOf, type Action, type SyncPlan } from "./plan-sync.ts";
 import { renderAction, renderPlan, summarisePlan } from "./plan-text.ts";
@@ -111,11 +111,11 @@ function fits(facts: PlanPageFacts): string {
 
 /** The summary of one object, its fields folded below. */
 function renderDetails(action: Action): string {
-  const title = plain(renderAction(action));
+  const title = renderAction(action);
   const changes = action.do === "update" ? action.changes.filter((change) => !isBookkeeping(change)) : [];
-  if (changes.length === 0) return `- ${title}`;
+  if (changes.length === 0) return `- ${plain(title)}`;
   const rows = changes.map((change) => formatFieldChange(change).replaceAll("```", "'''"));
-  return `<details><summary>${title}</summary>\n\n\`\`\`diff\n${rows.map((row) => (row.startsWith("+") || row.startsWith("-") ? row : `! ${row}`)).join("\n")}\n\`\`\`\n\n</details>`;
+  return `<details><summary>${plainHtml(title)}</summary>\n\n\`\`\`diff\n${rows.map((row) => (row.startsWith("+") || row.startsWith("-") ? row : `! ${row}`)).join("\n")}\n\`\`\`\n\n</details>`;
 }
 
 /** Variables in the files of what changes; all others changed nothing. */

@@ -8,6 +8,7 @@ import { Lock } from "../../lib/lock.ts";
 import type { Logger } from "../../lib/log.ts";
 import { isLoopback } from "../../lib/loopback.ts";
 import type { Random } from "../../lib/random.ts";
+import { answerPage, type PageSource } from "../pages/pages.ts";
 import { createGitAccess } from "./git-access.ts";
 import { startGitServer, type GitServer, type KeyPair } from "./git-server.ts";
 import { installHooks, runHookServer } from "./hook-server.ts";
@@ -62,6 +63,7 @@ export class GitHost {
         logger,
         access: { users: createGitAccess(client, isOpen && allowsAnonymous), random },
         repositoryOf: (folder) => this.#hosted.get(folder)?.repository,
+        pages: (request) => answerPage(root, this.#sources(), request),
         ...(isOpen || certificate === undefined ? {} : { certificate }),
       });
       this.#opened.resolve(this.#server);
@@ -104,6 +106,10 @@ export class GitHost {
       signal,
     );
     await Promise.all([server.run(signal), hooks]);
+  }
+
+  #sources(): readonly PageSource[] {
+    return [...this.#hosted].map(([folder, { repository }]) => ({ name: folder.replace(/\.git$/, ""), repository }));
   }
 
   get #socketPath(): string {

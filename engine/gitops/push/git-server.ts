@@ -12,6 +12,7 @@ import type { Random } from "../../lib/random.ts";
 import { parseRequestUrl } from "../../lib/request-url.ts";
 import { ANONYMOUS } from "../git/hosted-repository.ts";
 import { GIT_ENVIRONMENT, gitText, inheritedEnvironment } from "../git/native-git.ts";
+import { isOwnName, type PageAnswer, type PageRequest } from "../pages/pages.ts";
 import type { GitAccess, GitIdentity } from "./git-access.ts";
 
 /** PEM texts. */
@@ -25,6 +26,8 @@ export interface GitServerOptions {
   readonly root: string;
   /** The Repository object behind a folder of the root; undefined: it is not served. Without it every folder is, under its own name. */
   readonly repositoryOf?: (folder: string) => string | undefined;
+  /** What browsers are shown of them; without it nothing is. */
+  readonly pages?: (request: PageRequest) => Promise<PageAnswer>;
   /** Without it everyone may do everything: listen on loopback only. */
   readonly access?: { readonly users: GitAccess; readonly random: Random };
   /** The certificate to serve HTTPS with; without it HTTP is served. */
@@ -55,12 +58,6 @@ interface Serving extends GitServerOptions {
   readonly backend: string;
   readonly children: Set<ChildProcess>;
   readonly pushers: Map<string, GitIdentity>;
-}
-
-/** A request that may go on. */
-interface Admitted {
-  readonly url: URL;
-  readonly identity: GitIdentity | undefined;
 }
 
 /** Serves repositories over smart HTTP with Git's own `http-backend`. */
@@ -107,9 +104,12 @@ function tlsOptions({ current }: Following<KeyPair>) {
 
 async function serve(request: FastifyRequest, reply: FastifyReply, serving: Serving): Promise<unknown> {
   const { access, backend, children, pushers, logger } = serving;
-  const admitted = await admit(request, reply, serving);
+  const url = parseRequestUrl(request.url);
+  const [, folder, service = ""] = SERVED_PATH.exec(url?.pathname ?? "") ?? [];
+  if (url === undefined || folder === undefined) return servePage(request, reply, serving, url);
+  const admitted = await admit(request, reply, serving, folder, service, url);
   if (admitted === undefined) return reply;
-  const { url, identity } = admitted;
+  const { identity } = admitted;
   reply.hijack();
   const push = access?.random.uuid() ?? "";
   if (identity !== undefined) pushers.set(push, identity);
@@ -136,43 +136,77 @@ async function serve(request: FastifyRequest, reply: FastifyReply, serving: Serv
   return reply;
 }
 
-/** Answers what cannot be served, and gives back what can. Texts reach the person as `remote:` lines. */
+/** Answers what cannot be served, and gives back who may go on. Texts reach the person as `remote:` lines. */
 async function admit(
   request: FastifyRequest,
   reply: FastifyReply,
-  { access, repositoryOf = (folder) => folder.replace(/\.git$/, ""), logger }: Serving,
-): Promise<Admitted | undefined> {
-  const refuse = (code: number, text: string) => void reply.code(code).type("text/plain").send(`${text}\n`);
-  const url = parseRequestUrl(request.url);
-  const [, folder, service] = SERVED_PATH.exec(url?.pathname ?? "") ?? [];
-  const repository = folder === undefined ? undefined : repositoryOf(folder);
-  if (url === undefined || folder === undefined) return refuse(404, "There is only Git here: git clone this address.");
+  serving: Serving,
+  folder: string,
+  service: string,
+  url: URL,
+): Promise<{ readonly identity: GitIdentity | undefined } | undefined> {
+  const { access, repositoryOf = (name: string) => name.replace(/\.git$/, ""), logger } = serving;
+  const repository = repositoryOf(folder);
   // A page in someone's browser must not push: Git never sends an Origin, browsers always do when they post elsewhere.
-  if (request.headers.origin !== undefined) return refuse(403, "Git clients only.");
-  if (access === undefined) return repository === undefined ? refuse(404, `no repository ${folder} here`) : { url, identity: undefined };
-  try {
-    const answer = await access.users.authenticate(request.headers.authorization);
-    if (answer.is === "refused") {
-      if (request.headers.authorization !== undefined) logger.warn("git login refused", { from: request.ip });
-      void reply.header("www-authenticate", 'Basic realm="Mainstay Git", charset="UTF-8"');
-      return refuse(401, answer.why);
-    }
-    const { identity } = answer;
+  if (request.headers.origin !== undefined) return refuse(reply, 403, "Git clients only.");
+  if (access === undefined) return repository === undefined ? refuse(reply, 404, `no repository ${folder} here`) : { identity: undefined };
+  return decided(request, reply, serving, access.users, async (identity) => {
     const right = service === "git-receive-pack" || url.searchParams.get("service") === "git-receive-pack" ? "propose" : "fetch";
     // Who may not read a repository does not learn either whether it is there.
-    if (repository !== undefined && (await identity.may(right, repository))) return { url, identity };
+    if (repository !== undefined && (await identity.may(right, repository))) return { identity };
     logger.warn("git request refused", { from: request.ip, user: identity.name, repository: repository ?? folder, right });
     const isReader = right === "propose" && repository !== undefined && (await identity.may("fetch", repository));
     return refuse(
+      reply,
       403,
       isReader
         ? `${identity.name} may read repository ${repository}, but not push to it; that takes the verb propose or push on repositories.mainstay.dev, or a deploy key with access: push`
         : `${identity.name} may not ${right === "fetch" ? "read" : "push to"} repository ${repository ?? folder.replace(/\.git$/, "")}, or there is none; that takes the verb ${right} on repositories.mainstay.dev`,
     );
+  });
+}
+
+/** What is no request of Git's may be one for a page. */
+async function servePage(request: FastifyRequest, reply: FastifyReply, serving: Serving, url: URL | undefined): Promise<unknown> {
+  const { access, pages, logger } = serving;
+  if (url === undefined || pages === undefined || access === undefined || request.method === "POST")
+    return refuse(reply, 404, "There is only Git here: git clone this address.") ?? reply;
+  if (request.headers.authorization === undefined && serving.certificate === undefined && !isOwnName(request.headers.host))
+    return refuse(reply, 403, "This server is read by its address, or as localhost.") ?? reply;
+  const answer = await decided(request, reply, serving, access.users, async (identity) => {
+    try {
+      const { accept = "", "if-none-match": ifNoneMatch } = request.headers;
+      return await pages({ path: url.pathname, accept, ifNoneMatch, mayRead: (repository) => identity.may("fetch", repository) });
+    } catch (error) {
+      logger.warn("page not shown", { path: url.pathname, error: describeError(error) });
+      return refuse(reply, 500, "this page cannot be shown; the server's log says why");
+    }
+  });
+  return answer === undefined ? reply : reply.code(answer.code).headers(answer.headers).send(answer.body);
+}
+
+/** What is decided for who asks; undefined when the request has been answered, as it is where it cannot be told who that is. */
+async function decided<T>(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { logger }: Serving,
+  users: GitAccess,
+  decide: (identity: GitIdentity) => Promise<T | undefined>,
+): Promise<T | undefined> {
+  try {
+    const answer = await users.authenticate(request.headers.authorization);
+    if (answer.is === "known") return await decide(answer.identity);
+    if (request.headers.authorization !== undefined) logger.warn("git login refused", { from: request.ip });
+    void reply.header("www-authenticate", 'Basic realm="Mainstay Git", charset="UTF-8"');
+    return refuse(reply, 401, answer.why);
   } catch (error) {
     logger.warn("git request not decided", { from: request.ip, error: describeError(error) });
-    return refuse(503, "the API cannot be asked who you are and what you may; try again in a moment");
+    return refuse(reply, 503, "the API cannot be asked who you are and what you may; try again in a moment");
   }
+}
+
+function refuse(reply: FastifyReply, code: number, text: string): undefined {
+  void reply.code(code).type("text/plain").send(`${text}\n`);
 }
 
 function cgiEnvironment(request: FastifyRequest, url: URL, options: GitServerOptions): Record<string, string> {

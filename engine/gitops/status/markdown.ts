@@ -18,14 +18,12 @@ export function markdownTable(header: readonly string[], rows: readonly (readonl
 
 /** Text that came from elsewhere, without power over the page: no table cells, tags, links or mentions of its own. */
 export function plain(text: string): string {
-  return text
-    .replace(/&/g, "&amp;")
-    .replace(/</g, "&lt;")
-    .replace(/>/g, "&gt;")
-    .replace(/([\\`*_[\]~|])/g, "\\$1")
-    .replace(/@/g, "@\u200b")
-    .replace(/\s+/g, " ")
-    .trim();
+  return plainHtml(text).replace(/([\\`*_[\]~|])/g, "\\$1");
+}
+
+/** The same within a tag, where nothing of Markdown counts, also no backslash. */
+export function plainHtml(text: string): string {
+  return text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;").replace(/@/g, "@\u200b").replace(/\s+/g, " ").trim();
 }
 
 /** Text in code style; a backtick in it would end the style. */

@@ -165,7 +165,7 @@ describe("the page of a plan", () => {
     expect(text).toContain("# Plan for feature/x on home: 1 change, 4 unchanged\n\nhead `9f8e7d6c5b` Scale web · base `a1b2c3d4e5`");
     expect(text).toContain("🟥 Deployment web/web: 3 of 4 pods fit: n2 lacks 212Mi of memory");
     expect(text).toContain("web:2 is not on n1, n2 yet and will be pulled");
-    expect(text).toMatch(/<details><summary>\\~ Deployment web\/web: replicas 2→4, image 1→2<\/summary>\n\n```diff\n! replicas 2→4\n! image 1→2\n```/);
+    expect(text).toMatch(/<details><summary>~ Deployment web\/web: replicas 2→4, image 1→2<\/summary>\n\n```diff\n! replicas 2→4\n! image 1→2\n```/);
   });
 
   test("warns of what is deleted and replaced", () => {

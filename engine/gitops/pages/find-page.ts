@@ -1,0 +1,70 @@
+import path from "node:path";
+import type { GitObjects, TreeEntry } from "../git/git-source.ts";
+import { openGitObjects } from "../git/git-objects.ts";
+import { openGitStore, readRef } from "../git/git-store.ts";
+
+/** What stands at a path of a repository: the name of a branch, then a path in it. */
+export type FoundPage =
+  | { readonly is: "nothing" }
+  /** The path names no branch, or less than one. */
+  | { readonly is: "branches"; readonly branches: readonly string[] }
+  | (InBranch & { readonly is: "folder"; readonly entries: readonly TreeEntry[]; readonly readme?: string })
+  | (InBranch & { readonly is: "file"; readonly content: Buffer });
+
+interface InBranch {
+  readonly branch: string;
+  readonly commit: string;
+  /** Within the branch. */
+  readonly path: readonly string[];
+}
+
+/** A branch's name has fewer parts than that. */
+const BRANCH_PARTS_MAX = 10;
+const BRANCHES_MAX = 1_000;
+const README = "README.md";
+
+/** Looks up the parts of a path. Rejects with an OversizedObject for a file that is longer than any manifest may be. */
+export async function findPage(root: string, name: string, parts: readonly string[]): Promise<FoundPage> {
+  const gitDir = path.join(root, `${name}.git`);
+  if (parts.length === 0) return { is: "branches", branches: await branchesOf(gitDir) };
+  // Git has no branch below the name of another: the first that is found is the one.
+  for (let count = 1; count <= Math.min(parts.length, BRANCH_PARTS_MAX); count++) {
+    const branchParts = parts.slice(0, count);
+    if (!branchParts.every(isRefPart)) break;
+    const branch = branchParts.join("/");
+    const commit = await readRef(gitDir, `refs/heads/${branch}`);
+    if (commit === undefined) continue;
+    const objects = openGitObjects(gitDir);
+    return walk(objects, { branch, commit, path: parts.slice(count) }, (await objects.commit(commit)).tree);
+  }
+  return { is: "nothing" };
+}
+
+async function walk(objects: GitObjects, at: InBranch, tree: string): Promise<FoundPage> {
+  let id = tree;
+  for (const [index, part] of at.path.entries()) {
+    const entry = (await objects.tree(id)).find(({ name }) => name === part);
+    if (entry === undefined || entry.is === "submodule") return { is: "nothing" };
+    if (entry.is !== "directory") return index === at.path.length - 1 ? { is: "file", ...at, content: await objects.blob(entry.id) } : { is: "nothing" };
+    id = entry.id;
+  }
+  const entries = await objects.tree(id);
+  const readme = entries.find(({ name, is }) => name === README && is === "file");
+  return { is: "folder", ...at, entries, ...(readme === undefined ? {} : { readme: (await objects.blob(readme.id)).toString() }) };
+}
+
+/** Those of the status first. */
+async function branchesOf(gitDir: string): Promise<readonly string[]> {
+  const names = [...(await openGitStore(gitDir).listRefs("refs/heads/")).keys()].map((ref) => ref.slice("refs/heads/".length));
+  return names.sort((a, b) => Number(isStatusBranch(b)) - Number(isStatusBranch(a)) || (a < b ? -1 : 1)).slice(0, BRANCHES_MAX);
+}
+
+/** Whether what is running is told there. */
+export function isStatusBranch(branch: string): boolean {
+  return branch.startsWith("status/");
+}
+
+/** What Git allows between two slashes of a branch's name, for it becomes a part of a file's (git-check-ref-format). */
+function isRefPart(part: string): boolean {
+  return !/^\.|\.\.|[\x00-\x20~^:?*[\\/\x7f]|@\{|\.lock$|\.$/.test(part) && part !== "";
+}

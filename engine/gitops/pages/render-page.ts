@@ -1,0 +1,92 @@
+import { createHash } from "node:crypto";
+import { late, loadMarkdown } from "../../lib/late-modules.ts";
+
+export interface Link {
+  readonly text: string;
+  /** A path of this server, or one from the page on. */
+  readonly href: string;
+}
+
+/** The tags that our own pages use besides Markdown (`plan-page.ts`); any others are shown as they are written. */
+const OWN_TAGS = /^(<\/?details>|<summary>[^<>]*<\/summary>|\s)+$/;
+
+const STYLE = `:root{color-scheme:light dark;--line:#8884;--soft:#8881;--link:light-dark(#0757ba,#6cb6ff)}
+body{font:16px/1.5 system-ui,sans-serif;max-width:72rem;margin:0 auto;padding:1rem 1.5rem 4rem}
+a{color:var(--link);text-decoration:none}a:hover{text-decoration:underline}
+nav{color:#888;border-bottom:1px solid var(--line);padding-bottom:.5rem}
+h1{font-size:1.4rem;line-height:1.35}h2{font-size:1.1rem;margin-top:2rem}
+main{overflow-x:auto}table{border-collapse:collapse;font-size:.94rem}
+th,td{border:1px solid var(--line);padding:.3rem .65rem;text-align:left;vertical-align:top}th{background:var(--soft)}
+code,pre{font:.9em/1.5 ui-monospace,monospace;background:var(--soft);border-radius:4px}code{padding:.1em .3em}
+pre{padding:.7rem 1rem;overflow-x:auto}pre code{padding:0;background:none}
+.add{color:light-dark(#116329,#7ee787)}.del{color:light-dark(#a40e26,#ff938a)}.mod{color:light-dark(#7a4f01,#e3b341)}
+details{margin:.4rem 0}summary{cursor:pointer}.stale{opacity:.45}`;
+
+/** Asks for the page again while somebody looks at it, and shows what has changed; what is folded open stays so. A server that is away is shown as a pale page. */
+const SCRIPT = `const shown=()=>document.querySelector("main");let tag=document.documentElement.dataset.tag;
+setInterval(async()=>{if(document.hidden||!getSelection().isCollapsed)return;
+try{const answer=await fetch(location.href,{headers:{accept:"text/html","if-none-match":tag}});
+if(answer.ok){tag=answer.headers.get("etag");const next=new DOMParser().parseFromString(await answer.text(),"text/html");
+const open=new Set([...document.querySelectorAll("details[open]>summary")].map((summary)=>summary.textContent));
+for(const summary of next.querySelectorAll("summary"))summary.parentElement.open=open.has(summary.textContent);
+document.title=next.title;shown().replaceWith(next.querySelector("main"));}
+shown().classList.toggle("stale",!answer.ok&&answer.status!==304);}catch{shown().classList.add("stale");}},3000);`;
+
+/** What tells pages of this program from those of another: both look different. */
+export const pageForm = late(() => createHash("sha256").update(STYLE).update(SCRIPT).digest("hex").slice(0, 8));
+
+const sourceOf = (text: string) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
+
+/** What a browser may do with a page: show it, with our style and script and nothing of anybody else's (Content Security Policy, level 3). */
+export const pagePolicy = late(
+  () =>
+    `default-src 'none'; style-src ${sourceOf(STYLE)}; script-src ${sourceOf(SCRIPT)}; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+);
+
+/** A whole page around its content, which is HTML; the other texts are not. A heading in it counts more than the title. `crumbs` lead to what is above it, `tag` is what tells this version from the next. */
+export function renderPage(title: string, crumbs: readonly Link[], tag: string, content: string): string {
+  const heading = /<h1>(.*)<\/h1>/.exec(content)?.[1]?.replaceAll(/<[^>]*>/g, "") ?? escapeHtml(title);
+  const way = crumbs.map(({ text, href }) => `<a href="${escapeHtml(href)}">${escapeHtml(text)}</a>`).join(" / ");
+  return `<!doctype html>
+<html lang="en" data-tag="${escapeHtml(tag)}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${heading}</title>
+<style>${STYLE}</style></head><body><nav>${way}</nav><main>
+${content}</main><script>${SCRIPT}</script></body></html>
+`;
+}
+
+/** Markdown as HTML. What is HTML in it is shown as it is written, but for the few tags of our own pages; diagrams, which forges draw, are left out. */
+export function renderMarkdown(text: string): string {
+  return markdown().render(text);
+}
+
+/** Links, one below the other, or what to say where there is none. */
+export function renderList(entries: readonly Link[], none: string): string {
+  if (entries.length === 0) return `<p>${escapeHtml(none)}</p>\n`;
+  return `<ul>\n${entries.map(({ text, href }) => `<li><a href="${escapeHtml(href)}">${escapeHtml(text)}</a></li>\n`).join("")}</ul>\n`;
+}
+
+export function escapeHtml(text: string): string {
+  return text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;").replace(/"/g, "&quot;");
+}
+
+const markdown = late(() => {
+  const renderer = new (loadMarkdown())("default", { html: true });
+  const { rules } = renderer.renderer;
+  const html = (content: string) => (OWN_TAGS.test(content) ? content : escapeHtml(content));
+  rules.html_block = (tokens, index) => html(tokens[index]?.content ?? "");
+  rules.html_inline = (tokens, index) => html(tokens[index]?.content ?? "");
+  rules.image = (tokens, index) => escapeHtml(tokens[index]?.content ?? ""); // somebody else's server would hear of who reads this
+  rules.fence = (tokens, index) => {
+    const { info = "", content = "" } = tokens[index] ?? {};
+    if (info.trim() === "mermaid") return "";
+    return `<pre><code>${info.trim() === "diff" ? content.split("\n").map(diffLine).join("\n") : escapeHtml(content)}</code></pre>\n`;
+  };
+  return renderer;
+});
+
+const DIFF_CLASSES: Readonly<Record<string, string>> = { "+": "add", "-": "del", "!": "mod", "~": "mod" };
+
+function diffLine(line: string): string {
+  const kind = DIFF_CLASSES[line.charAt(0)];
+  return kind === undefined ? escapeHtml(line) : `<span class="${kind}">${escapeHtml(line)}</span>`;
+}
