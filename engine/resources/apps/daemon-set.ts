@@ -31,6 +31,7 @@ export const daemonSetResource = defineResource<DaemonSet>({
     setDefaults: withDefaults,
     prepareForCreate: (set) => withTemplateGeneration({ ...set, status: NOTHING_YET }, 1),
     prepareForUpdate: (set, old) => withTemplateGeneration(set, generationOf(old) + (jsonEqual(set.spec.template, old.spec.template) ? 0 : 1)),
+    prepareForStatusUpdate: (set, old) => withTemplateGeneration(set, generationOf(old)),
     validate: validateDaemonSet,
     validateUpdate: (set, old) =>
       jsonEqual(set.spec.selector, old.spec.selector) ? [] : [invalidField("spec.selector", set.spec.selector, "field is immutable")],
@@ -70,10 +71,12 @@ function generationOf(set: DaemonSet): number {
 function withDefaults(set: DaemonSet): DaemonSet {
   const { spec } = set;
   const updateStrategy =
-    spec.updateStrategy?.type === "OnDelete"
+    (spec.updateStrategy?.type ?? "RollingUpdate") !== "RollingUpdate"
       ? spec.updateStrategy
       : { ...spec.updateStrategy, rollingUpdate: { maxUnavailable: 1, maxSurge: 0, ...spec.updateStrategy?.rollingUpdate } };
-  return { ...set, spec: { ...spec, updateStrategy, template: withTemplateDefaults(spec.template) } };
+  const whole = { ...set, spec: { ...spec, updateStrategy, template: withTemplateDefaults(spec.template) } };
+  // Upstream's own form of the object has it as a number, so that whoever writes the object without it has said zero, and owns that.
+  return set.metadata.annotations?.[TEMPLATE_GENERATION] === undefined ? withTemplateGeneration(whole, 0) : whole;
 }
 
 function validateDaemonSet({ spec }: DaemonSet): FieldError[] {

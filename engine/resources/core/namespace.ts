@@ -54,8 +54,7 @@ export function finalizersErrors(names: readonly string[]): FieldError[] {
 
 /** Somebody's own, by his domain, or one that everybody knows. */
 function finalizerErrors(name: string): FieldError[] {
-  const problems = qualifiedNameProblems(name);
-  return problems.length > 0 ? invalidFields("spec.finalizers", name, problems) : standardErrors(name, "spec.finalizers");
+  return [...invalidFields("spec.finalizers", name, qualifiedNameProblems(name)), ...standardErrors(name, "spec.finalizers")];
 }
 
 function standardErrors(name: string, at: string): FieldError[] {

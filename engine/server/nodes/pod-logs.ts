@@ -1,4 +1,3 @@
-import { queryFlag } from "../../apimachinery/query-values.ts";
 import { badRequest, notFound } from "../../apimachinery/status-error.ts";
 import { parsePodLogOptions } from "../../resources/core/pod-log-options.ts";
 import { podResource } from "../../resources/core/pod.ts";
@@ -8,13 +7,12 @@ import type { ServerParts } from "../exchange.ts";
 import type { NodeTarget } from "./node-proxy.ts";
 
 const AGENT_PORT_DEFAULT = 10_250;
-/** What the agent is told; everything else in the query is for us. */
-const FORWARDED = ["follow", "previous", "sinceSeconds", "sinceTime", "timestamps", "tailLines", "limitBytes", "stream"];
-const FLAGS = new Set(["follow", "previous", "timestamps"]);
+/** What the agent is told beside the flags; everything else in the query is for us. */
+const FORWARDED = ["sinceSeconds", "sinceTime", "tailLines", "limitBytes", "stream"];
 
 /** Where a pod's log is read, on its node; undefined before it has one, when there is no log yet. Throws 400 and 422 for what cannot be asked, 404 for what is not there. */
 export async function planLogs(parts: ServerParts, namespace: string, name: string, query: URLSearchParams): Promise<NodeTarget | undefined> {
-  const { follow } = parsePodLogOptions(query, name);
+  const { follow, previous, timestamps } = parsePodLogOptions(query, name);
   const found = await parts.store.get(podResource, namespace, name);
   if (found === undefined) throw notFound(podResource, name);
   const pod = found.object;
@@ -25,9 +23,10 @@ export async function planLogs(parts: ServerParts, namespace: string, name: stri
   if (node === undefined) throw notFound(nodeResource, nodeName);
   const { host, port } = agentAddress(node.object);
   const forwarded = new URLSearchParams();
+  for (const [flag, isSet] of Object.entries({ follow, previous, timestamps })) if (isSet) forwarded.set(flag, "true");
   for (const option of FORWARDED) {
-    const value = FLAGS.has(option) ? (queryFlag(query.get(option)) ? "true" : "") : query.get(option);
-    if (value !== null && value !== "") forwarded.set(option, value);
+    const value = query.get(option) ?? "";
+    if (value !== "") forwarded.set(option, value);
   }
   const search = forwarded.toString();
   const path = `/containerLogs/${[namespace, name, container].map(encodeURIComponent).join("/")}${search === "" ? "" : `?${search}`}`;

@@ -60,9 +60,9 @@ export async function createPrepared(exchange: Exchange<RequestOf<"create" | "up
   }
 }
 
-/** Who finds the name taken by an object that is about to go may just wait. */
+/** Who finds the name taken by an object that is about to go may just wait. That it is taken is true also where the store cannot say more. */
 async function sayingWhetherItGoes({ definition, parts }: Exchange, { metadata }: KubeObject, error: StatusError): Promise<StatusError> {
-  const there = await parts.store.get(definition, metadata.namespace ?? "", metadata.name ?? "");
+  const there = await parts.store.get(definition, metadata.namespace ?? "", metadata.name ?? "").catch(() => undefined);
   if (there?.object.metadata.deletionTimestamp === undefined) return error;
   return StatusError.from({ ...error.status, message: `object is being deleted: ${error.message}` });
 }

@@ -9,6 +9,7 @@ import { persistentVolumeResource } from "../../../engine/resources/core/persist
 import { resourceQuotaResource } from "../../../engine/resources/core/resource-quota.ts";
 import { serviceResource } from "../../../engine/resources/core/service.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
+import { daemonSetResource } from "../../../engine/resources/apps/daemon-set.ts";
 import { endpointSliceResource } from "../../../engine/resources/discovery/endpoint-slice.ts";
 import { csiDriverResource } from "../../../engine/resources/storage/csi-driver.ts";
 import { volumeAttachmentResource } from "../../../engine/resources/storage/volume-attachment.ts";
@@ -18,6 +19,7 @@ import type {
   CoreEvent,
   CSIDriver,
   CustomResourceDefinition,
+  DaemonSet,
   EndpointSlice,
   Node,
   PersistentVolume,
@@ -188,4 +190,38 @@ test("a container's states are there before anybody knows them", async () => {
   const reported = { name: "c", image: "i", imageID: "", ready: false, restartCount: 0 };
   const { status } = await pods.patch("shop", "unknown", "merge", { status: { containerStatuses: [reported] } }, { subresource: "status" });
   expect(status?.containerStatuses?.[0]).toMatchObject({ state: {}, lastState: {} });
+});
+
+describe("the number of a DaemonSet's templates", () => {
+  const NUMBER = "deprecated.daemonset.template.generation";
+  const set = (name: string, more: object = {}): DaemonSet => ({
+    apiVersion: "apps/v1",
+    kind: "DaemonSet",
+    metadata: { name, namespace: "shop", ...more },
+    spec: { selector: { matchLabels: { app: "a" } }, template: { metadata: { labels: { app: "a" } }, spec: { containers: [{ name: "c", image: "i" }] } } },
+  });
+  const sets = () => api.client.for(daemonSetResource);
+  const ownersOf = ({ metadata }: DaemonSet) =>
+    (metadata.managedFields ?? []).filter(({ fieldsV1 }) => JSON.stringify(fieldsV1).includes(NUMBER)).map(({ manager, operation }) => [manager, operation]);
+
+  test("is owned by who makes one, and then by who writes it without", async () => {
+    const made = await sets().create(set("a"), { fieldManager: "maker" });
+    expect([ownersOf(made), made.metadata.annotations]).toEqual([[["maker", "Update"]], { [NUMBER]: "1" }]);
+    const written = await sets().update(set("a", { labels: { l: "m" } }), { fieldManager: "writer" });
+    expect([ownersOf(written), written.metadata.annotations]).toEqual([[["writer", "Update"]], { [NUMBER]: "1" }]);
+    const kept = await sets().update({ ...written, metadata: { ...written.metadata, labels: {} } }, { fieldManager: "keeper" });
+    expect(ownersOf(kept)).toEqual([["writer", "Update"]]);
+  });
+
+  test("is nobody's where one is applied, and is kept by who writes the status", async () => {
+    const applied = await sets().patch("shop", "b", "apply", set("b"), { fieldManager: "applier" });
+    expect([ownersOf(applied), applied.metadata.annotations]).toEqual([[], { [NUMBER]: "1" }]);
+    const told = await sets().updateStatus({ ...applied, metadata: { ...applied.metadata, annotations: { mine: "x" } } });
+    expect(told.metadata.annotations?.[NUMBER]).toBe("1");
+  });
+
+  test("an unknown strategy is refused as it was sent", async () => {
+    const wrong = { ...set("c"), spec: { ...set("c").spec, updateStrategy: { type: "Never" } } } as DaemonSet;
+    expect((await failure(sets().create(wrong))).message).toContain('spec.updateStrategy: Unsupported value: {"Type":"Never","RollingUpdate":null}: supported values: "RollingUpdate", "OnDelete"');
+  });
 });

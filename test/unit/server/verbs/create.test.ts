@@ -8,6 +8,8 @@ import { priorityClassResource } from "../../../../engine/resources/scheduling/p
 import type { Job, Pod, PriorityClass } from "../../../../engine/resources/types.ts";
 import { failure } from "../../../kit/failure.ts";
 import { sentConfigMap, sentDeployment, sentPod } from "../../../kit/sent-objects.ts";
+import { openMemoryStorage } from "../../../../engine/storage/memory-storage.ts";
+import { StorageUnavailableError } from "../../../../engine/storage/storage.ts";
 import { createTestNamespace, startTestApi, type TestApi } from "../../../kit/test-api.ts";
 
 let api: TestApi;
@@ -95,4 +97,30 @@ test("required numbers may be zero, and a spec that is missing is asked for its 
   expect(none.value).toBe(0);
   const bare = { apiVersion: "v1", kind: "Pod", metadata: { name: "bare", namespace: "shop" } };
   expect((await failure(api.client.for(podResource).create(bare as Pod))).status.details?.causes).toMatchObject([{ reason: "FieldValueRequired", field: "spec.containers" }]);
+});
+
+test("that a name is taken is told also where the store cannot say by what", async () => {
+  const storage = openMemoryStorage();
+  let isDown = false;
+  const api = await startTestApi({
+    storage: {
+      currentRevision: () => (isDown ? Promise.reject(new StorageUnavailableError("no quorum", "none")) : storage.currentRevision()),
+      list: (prefix, options) => storage.list(prefix, options),
+      watch: (prefix, afterRevision, signal) => storage.watch(prefix, afterRevision, signal),
+      compact: (revision) => storage.compact(revision),
+      close: () => storage.close(),
+      get: (key) => (isDown ? Promise.reject(new StorageUnavailableError("no quorum", "none")) : storage.get(key)),
+      async commit(conditions, operations) {
+        const result = await storage.commit(conditions, operations);
+        isDown = result.is !== "committed";
+        return result;
+      },
+    },
+  });
+  await createTestNamespace(api.client, "shop");
+  const maps = api.client.for(configMapResource);
+  await maps.create(sentConfigMap("m"));
+  expect((await failure(maps.create(sentConfigMap("m")))).status).toMatchObject({ reason: "AlreadyExists", message: 'configmaps "m" already exists' });
+  isDown = false;
+  await api.stop();
 });
