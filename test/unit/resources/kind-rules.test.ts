@@ -212,7 +212,11 @@ describe("a new object is judged as upstream judges it:", () => {
       "a namespace is held by somebody known",
       namespaceResource as never,
       { spec: { finalizers: ["mine", "a/b", "-"] } },
-      has('spec.finalizers: Invalid value: "mine": name is neither a standard finalizer name nor is it fully qualified', 'spec.finalizers: Invalid value: "-"', 'spec.finalizers: Invalid value: "-": name is neither a standard finalizer'),
+      has(
+        'spec.finalizers: Invalid value: "mine": name is neither a standard finalizer name nor is it fully qualified',
+        'spec.finalizers: Invalid value: "-"',
+        'spec.finalizers: Invalid value: "-": name is neither a standard finalizer',
+      ),
     ],
     [
       "a template of a claim gives labels and annotations",
