@@ -1,3 +1,4 @@
+import { abortError, NEVER, throwIfAborted } from "../../engine/lib/abort.ts";
 import type { Clock } from "../../engine/lib/clock.ts";
 
 /** How long one work may keep others from theirs. */
@@ -18,9 +19,11 @@ export class Limiter {
     this.#patience = patience;
   }
 
-  async run<T>(work: () => Promise<T>): Promise<T> {
+  /** Rejects with an AbortError when the signal fires before its turn; what has begun is the work's own to break off. */
+  async run<T>(work: () => Promise<T>, signal: AbortSignal = NEVER): Promise<T> {
+    throwIfAborted(signal);
     if (this.#free > 0) this.#free--;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else await this.#turn(signal);
     let counts = true;
     const leave = () => {
       if (!counts) return;
@@ -31,10 +34,26 @@ export class Limiter {
     };
     const forget = this.#patience?.clock.after(this.#patience.ms, leave);
     try {
+      throwIfAborted(signal);
       return await work();
     } finally {
       forget?.();
       leave();
     }
+  }
+
+  #turn(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const begin = () => {
+        signal.removeEventListener("abort", giveUp);
+        resolve();
+      };
+      const giveUp = () => {
+        this.#waiting.splice(this.#waiting.indexOf(begin), 1);
+        reject(abortError(signal));
+      };
+      this.#waiting.push(begin);
+      signal.addEventListener("abort", giveUp, { once: true });
+    });
   }
 }

@@ -1,6 +1,6 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { isAbort, throwIfAborted } from "../../engine/lib/abort.ts";
+import { isAbort } from "../../engine/lib/abort.ts";
 import { GrpcError } from "../../engine/lib/grpc-error.ts";
 import { describeError } from "../../engine/lib/log.ts";
 import { podClaims } from "../../engine/resources/pod-claims.ts";
@@ -74,10 +74,7 @@ export async function startContainer(context: PodContext, request: StartRequest)
   const image = await ensureImage(context, pod, { image: container.image ?? "", pullPolicy: container.imagePullPolicy, fieldPath }, signal);
   const places = await withImageVolumes(context, pod, container, volumes, signal);
   const podIps = podAddresses(pod, sandbox, settings.hostIps);
-  const id = await context.starts.run(async () => {
-    throwIfAborted(signal);
-    return createAndStart(context, request, { image, places, podIps });
-  });
+  const id = await context.starts.run(() => createAndStart(context, request, { image, places, podIps }), signal);
   const hook = container.lifecycle?.postStart;
   if (hook === undefined) return;
   try {

@@ -1,4 +1,3 @@
-import { throwIfAborted } from "../../engine/lib/abort.ts";
 import type { Pod } from "../../engine/resources/types.ts";
 import { readHostDns } from "../network/resolv-conf.ts";
 import { computeSandboxConfig } from "./container-config.ts";
@@ -21,8 +20,5 @@ export async function startSandbox(context: PodContext, pod: Pod, attempt: numbe
     events.record(pod, { type: "Warning", reason: "BandwidthNotBounded", message: `${unheld.join(", ")}: the node has no CNI plugin "bandwidth"` });
   const config = computeSandboxConfig(pod, attempt, settings, hostDns);
   const handler = await context.runtimeHandler(pod);
-  await starts.run(async () => {
-    throwIfAborted(signal);
-    await runtime.runSandbox(config, handler, signal);
-  });
+  await starts.run(() => runtime.runSandbox(config, handler, signal), signal);
 }

@@ -6,17 +6,17 @@ import { VirtualClock } from "../../kit/virtual-clock.ts";
 function begin(limiter: Limiter) {
   const begun: string[] = [];
   const ends = new Map<string, () => void>();
-  const run = (name: string) =>
+  const run = (name: string, signal?: AbortSignal) =>
     limiter.run(() => {
       begun.push(name);
       return new Promise<void>((resolve) => ends.set(name, resolve));
-    });
+    }, signal);
   return { begun, run, end: (name: string) => ends.get(name)?.() };
 }
 
 test("so many works run at once, the others in their order", async () => {
   const { begun, run, end } = begin(new Limiter(2));
-  const [first] = ["a", "b", "c", "d"].map(run);
+  const [first] = ["a", "b", "c", "d"].map((name) => run(name));
   expect(begun).toEqual(["a", "b"]);
   end("a");
   await first;
@@ -26,7 +26,7 @@ test("so many works run at once, the others in their order", async () => {
 test("one that takes too long counts no more, goes on, and gives its place up once", async () => {
   const clock = new VirtualClock();
   const { begun, run, end } = begin(new Limiter(2, { clock, ms: 15_000 }));
-  const [hanging] = ["a", "b", "c", "d", "e"].map(run);
+  const [hanging] = ["a", "b", "c", "d", "e"].map((name) => run(name));
   await clock.advance(14_999);
   expect(begun).toEqual(["a", "b"]);
   await clock.advance(1);
@@ -37,4 +37,18 @@ test("one that takes too long counts no more, goes on, and gives its place up on
   expect(begun).toEqual(["a", "b", "c", "d"]);
   end("c");
   await expect.poll(() => begun).toEqual(["a", "b", "c", "d", "e"]);
+});
+
+test("who gives up before his turn waits no more, and takes nobody's place", async () => {
+  const { begun, run, end } = begin(new Limiter(1));
+  const leaving = new AbortController();
+  const first = run("a");
+  const left = run("b", leaving.signal);
+  void run("c");
+  leaving.abort();
+  await expect(left).rejects.toThrow(expect.objectContaining({ name: "AbortError" }));
+  await expect(run("d", leaving.signal)).rejects.toThrow(expect.objectContaining({ name: "AbortError" }));
+  end("a");
+  await first;
+  await expect.poll(() => begun).toEqual(["a", "c"]);
 });
