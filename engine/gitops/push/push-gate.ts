@@ -253,6 +253,7 @@ export class PushGate {
       healthyMs: rollout.healthyMs,
       isSuperseded: rollout.isSuperseded,
       isHeldUp: isLate && rollout.appliedMs === undefined,
+      trouble: synchroniser.trouble,
       units,
     };
   }

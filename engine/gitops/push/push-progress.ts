@@ -8,6 +8,8 @@ export interface RolloutView {
   readonly isSuperseded: boolean;
   /** It takes longer than usual until all of the commit is applied. */
   readonly isHeldUp: boolean;
+  /** What keeps all of it from being applied; it is tried again. */
+  readonly trouble?: string | undefined;
   readonly units: readonly UnitView[];
 }
 
@@ -26,6 +28,8 @@ const MARKS: Readonly<Record<HealthState, string>> = { Healthy: "✓", Suspended
 export function progressLines(before: RolloutView | undefined, now: RolloutView): readonly string[] {
   const lines: string[] = [];
   if (now.appliedMs !== undefined && before?.appliedMs === undefined) lines.push(`applied in ${duration(now.appliedMs)}`);
+  if (now.isHeldUp && now.trouble !== undefined && (now.trouble !== before?.trouble || before.isHeldUp === false))
+    lines.push(`… not applied yet: ${now.trouble}`);
   const known = new Map((before === undefined ? [] : toldUnits(before)).map((unit) => [unit.name, unit] as const));
   for (const unit of toldUnits(now)) {
     const text = unitLine(unit);
@@ -56,7 +60,8 @@ export function finalLine(view: RolloutView): string | undefined {
 export function timeoutLine(view: RolloutView, waitMs: number, statusBranch: string): string {
   const open = view.units.filter((unit) => unit.health !== "Healthy").map((unit) => unit.name);
   const what = view.appliedMs === undefined ? "not applied yet" : `${open.join(", ") || "the rollout"} not healthy yet`;
-  return `${what} after ${duration(waitMs)}; it goes on. See: git fetch && git show origin/${statusBranch}:README.md`;
+  const why = view.appliedMs === undefined && view.trouble !== undefined ? `: ${view.trouble}` : "";
+  return `${what} after ${duration(waitMs)}${why}; it goes on. See: git fetch && git show origin/${statusBranch}:README.md`;
 }
 
 function unitLine(unit: UnitView): string {

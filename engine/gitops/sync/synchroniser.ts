@@ -118,6 +118,7 @@ export class Synchroniser {
   readonly #orphans = new Orphans();
   #isPassDue = false;
   #failures = 0;
+  #trouble: string | undefined;
   /** Passes in a row in which the API refused an object, and not for want of a store. */
   #refusals = 0;
   #wake: () => void = () => {};
@@ -162,6 +163,11 @@ export class Synchroniser {
   /** Whether what is known is worth telling: at a start, nothing is known of anything for a moment. */
   get isInformed(): boolean {
     return this.#admitted === undefined || (this.#isViewReady && this.units.isReviewed);
+  }
+
+  /** What keeps everything from being applied, whatever the objects are: the store, mostly. It is tried again. */
+  get trouble(): string | undefined {
+    return this.#trouble;
   }
 
   /** Objects that no repository holds although they say so. */
@@ -288,13 +294,15 @@ export class Synchroniser {
     this.#isPassDue = false;
     try {
       const isComplete = await this.#pass(signal);
+      this.#trouble = undefined;
       this.#failures = isComplete ? 0 : this.#failures + 1;
       if (isComplete) this.#refusals = 0;
       if (!isComplete) this.#retryLater();
     } catch (error) {
       if (signal.aborted) return;
       this.#failures++;
-      this.#options.logger.warn("sync failed, will retry", { error: describeError(error) });
+      this.#trouble = describeError(error);
+      this.#options.logger.warn("sync failed, will retry", { error: this.#trouble });
       this.#retryLater();
     }
     this.#notify();

@@ -69,6 +69,7 @@ function recording(client: Client): Client {
         ...inner,
         apply: (object, options) => {
           if (options.dryRun === true) dryRuns.push(`${resource.kind} ${object.metadata.name}`);
+          if (resource.kind === "Application" && failing(`Application ${object.metadata.name}`)) return Promise.reject(new StatusError("ServiceUnavailable", "the disk is full"));
           if (options.dryRun !== true && resource.kind !== "Application") {
             writes.push(`${resource.kind} ${object.metadata.name}`);
             if (failing(object.metadata.name ?? "")) return Promise.reject(new StatusError("ServiceUnavailable", "not now"));
@@ -221,6 +222,20 @@ describe("writes", () => {
     }
     expect(writes.filter((write) => write === "ConfigMap two")).toHaveLength(2);
   });
+});
+
+test("what keeps everything from being applied is known as long as it does", async () => {
+  let isFull = true;
+  failing = (name) => isFull && name.startsWith("Application ");
+  try {
+    await deploy({ "apps/a/one.yaml": configMapYaml("one") });
+    await until("the failure to be known", ({ trouble }) => trouble === "the disk is full");
+    isFull = false;
+    await healthy();
+    expect(running.synchroniser.trouble).toBeUndefined();
+  } finally {
+    failing = () => false;
+  }
 });
 
 describe("leaving", () => {

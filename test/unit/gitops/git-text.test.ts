@@ -149,6 +149,10 @@ describe("what the pusher sees", () => {
     expect(progressLines(undefined, view({ appliedMs: undefined }))).toEqual([]);
     expect(progressLines(view({ appliedMs: undefined }), view())).toEqual(["applied in 12 ms", "… web Progressing 1/3 — web-1: ContainerCreating on n1"]);
     expect(progressLines(view(), view())).toEqual([]);
+    const full = view({ appliedMs: undefined, isHeldUp: true, trouble: "the disk is full" }, { health: "Healthy" });
+    expect(progressLines({ ...full, isHeldUp: false }, full)).toEqual(["… not applied yet: the disk is full"]);
+    expect(progressLines(full, full)).toEqual([]);
+    expect(timeoutLine(full, 60_000, "status/local")).toMatch(/^not applied yet after 1 min 0 s: the disk is full; it goes on/);
     expect(progressLines(view({ appliedMs: undefined }), view({}, { health: "Unknown", ready: "", reason: "" }))).toEqual(["applied in 12 ms"]);
     expect(progressLines(view(), view({}, { health: "Unknown", ready: "", reason: "n1 does not answer" }))).toEqual(["? web Unknown — n1 does not answer"]);
     expect(progressLines(view(), view({}, { health: "Degraded", detail: "pull: no such image" }))).toEqual(["✗ web Degraded 1/3 — web-1: ContainerCreating on n1", "    pull: no such image"]);
