@@ -44,14 +44,18 @@ export class Rollouts {
     return this.#rollouts.find((rollout) => rollout.commit.id === commit);
   }
 
-  begin(commit: CommitInfo, nowMs: number, startedMs: number, pusher?: string): void {
+  /**
+   * A commit is on its way. `changed` are the units that an earlier run has changed for it: after a restart there is nothing left to do for
+   * them, and yet the commit is not healthy before they are.
+   */
+  begin(commit: CommitInfo, nowMs: number, startedMs: number, pusher?: string, changed: Iterable<string> = []): void {
     if (this.current?.commit.id === commit.id) return;
     this.#rollouts = this.#rollouts.map((rollout) => (rollout.healthyMs === undefined && !rollout.isRejected ? { ...rollout, isSuperseded: true } : rollout));
     this.#add({
       commit,
       time: formatTime(nowMs),
       startedMs,
-      units: new Set(),
+      units: new Set(changed),
       plan: [],
       problems: [],
       revisions: [],
@@ -129,7 +133,15 @@ export class Rollouts {
     const known =
       again === undefined || rollout.isRejected
         ? rollout
-        : { ...rollout, time: again.time, plan: again.plan, revisions: again.revisions ?? [], appliedMs: again.appliedMs, healthyMs: again.healthyMs };
+        : {
+            ...rollout,
+            time: again.time,
+            startedMs: rollout.startedMs - Math.max(0, Date.parse(rollout.time) - Date.parse(again.time)),
+            plan: again.plan,
+            revisions: again.revisions ?? [],
+            appliedMs: again.appliedMs,
+            healthyMs: again.healthyMs,
+          };
     this.#rollouts = [known, ...this.#rollouts].slice(0, DEPLOYS_KEPT);
   }
 

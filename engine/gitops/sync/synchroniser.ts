@@ -232,7 +232,7 @@ export class Synchroniser {
     const isSource = (application: Application) =>
       this.#options.repository === undefined && admitted.state.config.sources.some(({ name }) => name === repositoryOf(application));
     for (const application of this.#applications.all()) if (isSource(application)) this.#applications.release(application.metadata.name ?? "");
-    this.rollouts.begin(admitted.state.commit, clock.now(), admitted.startedMs, admitted.pusher);
+    this.rollouts.begin(admitted.state.commit, clock.now(), admitted.startedMs, admitted.pusher, this.#changedBy(admitted.state.commit.id));
     this.units.setState(admitted.state, changed);
     if (before !== undefined) this.#orphans.follow(before.state.objects, admitted.state.objects, changed, this.#options.view);
     logger.info("commit admitted", { commit: admitted.state.commit.id, objects: admitted.state.objects.size });
@@ -392,6 +392,11 @@ export class Synchroniser {
     this.rollouts.stored(state.commit.id, revisions);
     if (refused.length === 0 && isWholePlanDone(plan, results)) this.rollouts.applied(state.commit.id, this.#options.clock.monotonic());
     return failed.length === 0 && refused.length === 0;
+  }
+
+  /** The units that say of themselves that this commit has changed them, last of all. */
+  #changedBy(commit: string): readonly string[] {
+    return this.#applications.all().flatMap(({ metadata, status }) => (status?.appliedCommit === commit ? (metadata.name ?? []) : []));
   }
 
   #isInView({ entry }: OwnedEntry): boolean {

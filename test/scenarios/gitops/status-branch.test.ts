@@ -114,3 +114,22 @@ test("an application that flaps is told at once, and then once per interval", as
   await page("README.md");
   expect(await commits()).toBe(before + 1);
 });
+
+test("a commit that is not healthy when the server stops is not called healthy by the next one, before it is", async () => {
+  await copy.commit({ "apps/job/p.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: slow}\nspec: {containers: [{name: c, image: mainstay.local/c:1}]}\n" });
+  expect((await copy.push("-o", "wait=0")).code).toBe(0);
+  const tip = (await copy.git("rev-parse", "--short=10", "HEAD")).text.trim();
+  const deployed = () => cluster.gitops.facts().deploys.find(({ commit }) => commit.startsWith(tip));
+  await eventually("the report of it", async () => (await page("README.md")).includes(tip) && deployed()?.appliedMs !== undefined);
+
+  await cluster.stopGitOps();
+  await cluster.startGitOps();
+  await eventually("the application, looked at again", () => cluster.gitops.facts().applications.some(({ health }) => health === "Progressing"));
+  expect(deployed()).toMatchObject({ result: "applied" });
+  expect(deployed()).not.toHaveProperty("healthyMs");
+
+  const pods = cluster.client.for(podResource);
+  const status = { phase: "Succeeded" as const };
+  await pods.patch("default", "slow", "merge", { status }, { subresource: "status" });
+  await eventually("its health", () => deployed()?.healthyMs !== undefined);
+});

@@ -33,3 +33,14 @@ test("a commit that was on its way when the server was killed is superseded once
     ["a", false],
   ]);
 });
+
+test("a commit that was not healthy when the server stopped is so once what it had changed is, counted from its arrival", () => {
+  const rollouts = new Rollouts();
+  rollouts.remember([deploy("c", { appliedMs: 300 })]);
+  rollouts.begin(commitOf("c"), Date.parse("2026-01-01T00:01:00Z"), 5_000, undefined, ["web"]);
+  expect(rollouts.noteHealth((unit) => unit !== "web", 6_000)).toBe(false);
+  expect(rollouts.facts()).toMatchObject([{ commit: "c", appliedMs: 300 }]);
+  expect(rollouts.facts()[0]).not.toHaveProperty("healthyMs");
+  expect(rollouts.noteHealth(() => true, 7_000)).toBe(true);
+  expect(rollouts.facts()).toMatchObject([{ commit: "c", appliedMs: 300, healthyMs: 62_000 }]);
+});
