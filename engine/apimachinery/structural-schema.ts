@@ -57,6 +57,11 @@ function isOfTexts(schema: Schema, { type, format }: Schema): boolean {
   return schema["x-protobuf-tag"] !== undefined && type === "string" && (format === undefined || format === "byte" || format === "quantity");
 }
 
+/** Maps of structs in Kubernetes' own kinds, where Go reads a null as an empty one. */
+function isOfStructs(schema: Schema, { type, properties }: Schema): boolean {
+  return schema["x-protobuf-tag"] !== undefined && type === "object" && properties !== undefined;
+}
+
 /** A status whose writer left out what must be there is taken as Go would have it, but for a choice or bytes, of which a zero is none. */
 function zeroOfStatus(property: Schema): unknown {
   return property.type === "string" && (property.enum !== undefined || property.format === "byte") ? undefined : zeroOf(property);
@@ -146,6 +151,8 @@ class Pass {
         this.errors.push({ ...invalidField(this.#trail.text(), name, "may not be used as a key"), type: "FieldValueTypeInvalid" });
       } else if (child === null && property === undefined && isOfTexts(schema, childSchema) && !this.#keepsNull(childSchema)) {
         (copy ??= { ...source })[name] = childSchema.format === "quantity" ? "0" : ""; // a key without a value is there all the same
+      } else if (child === null && property === undefined && isOfStructs(schema, childSchema) && !this.#keepsNull(childSchema)) {
+        (copy ??= { ...source })[name] = this.#emptyStruct(name, childSchema);
       } else if (child === null && childSchema["x-mainstay-null"] === true) {
         continue;
       } else if (child === undefined || (child === null && childSchema.nullable !== true && !this.#keepsNull(childSchema))) {

@@ -140,6 +140,12 @@ describe("conforming to a schema changes", () => {
     expect(valueOf(object({ labels: { type: "object", additionalProperties: text } }), { labels: { a: null } })).toEqual({ labels: {} });
   });
 
+  test("null to an empty struct, in maps of Kubernetes' own kinds", () => {
+    const structs = { type: "object", additionalProperties: object({ a: { ...text, default: "b" } }) } as const;
+    expect(valueOf(object({ by: { ...structs, "x-protobuf-tag": 1 } }), { by: { one: null } })).toEqual({ by: { one: { a: "b" } } });
+    expect(valueOf(object({ by: structs }), { by: { one: null } })).toEqual({ by: {} });
+  });
+
   test("null to absence, except where null is a value", () => {
     expect(valueOf(object({ a: text, b: { ...text, nullable: true } }), { a: null, b: null })).toEqual({ b: null });
   });

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { customResourceDefinitionResource } from "../../../../engine/resources/apiextensions/custom-resource-definition.ts";
 import { Discovery } from "../../../../engine/server/discovery/discovery.ts";
+import { failure } from "../../../kit/failure.ts";
 import { cronTab, cronTabs, establish, tabs } from "../../../kit/custom-kinds.ts";
 import { startTestApi, type TestApi } from "../../../kit/test-api.ts";
 
@@ -54,6 +55,13 @@ test("the token of a version in which objects are stored is told while that is s
   expect(tokenOf()).toHaveLength(12);
   await definitions().update({ ...made, spec: { ...made.spec, versions: versions(false) as never } });
   await expect.poll(tokenOf).toBeUndefined();
+});
+
+test("a field whose schema is null has one without a type", async () => {
+  const error = await failure(definitions().create(cronTabs({ type: "object", properties: { spec: null } })));
+  expect(error.status.details?.causes?.map(({ field, message }) => `${field}: ${message}`)).toEqual([
+    "spec.validation.openAPIV3Schema.properties[spec].type: Required value: must not be empty for specified object fields",
+  ]);
 });
 
 test("an object of which no field is described takes any in an apply, and keeps none", async () => {
