@@ -40,6 +40,7 @@ export async function answerPage(root: string, sources: readonly PageSource[], r
   const parts = request.path.slice(1).split("/").map(decodePathPart);
   const [name = "", ...rest] = parts.filter((part) => part !== "");
   const isComplete = request.path.endsWith("/");
+  if (request.path === "/favicon.ico") return { code: 204, headers: HEADERS, body: "" }; // every browser asks for one
   if (name === "") return answerRepositories(root, sources, request);
   const source = sources.find((candidate) => candidate.name === name.replace(/\.git$/, ""));
   if (source === undefined || parts.includes(undefined) || !(await request.mayRead(source.repository)))

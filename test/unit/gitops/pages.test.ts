@@ -110,6 +110,10 @@ describe("the pages of a repository", () => {
     expect(String((await ask("/", { mayRead })).body)).toContain("No repository that you may read is hosted here.");
   });
 
+  test("have no picture for a browser's tab", async () => {
+    expect(await ask("/favicon.ico")).toMatchObject({ code: 204, body: "" });
+  });
+
   test("do not read what is longer than any manifest", async () => {
     await repository.commit({ "long.txt": Buffer.alloc((16 << 20) + 1, 65) });
     expect(await ask("/r/main/long.txt")).toMatchObject({ code: 413 });
