@@ -8,7 +8,7 @@ import { nodeResource } from "../resources/core/node.ts";
 import { humanDuration } from "../resources/human-duration.ts";
 import { applicationResource } from "../resources/mainstay/application.ts";
 import { repositoryResource, type RepositoryObject } from "../resources/mainstay/repository.ts";
-import type { Application, Node } from "../resources/types.ts";
+import type { Application, Node, RepositoryObserved } from "../resources/types.ts";
 import { formatTable } from "./text-table.ts";
 
 export interface StatusFlags {
@@ -62,15 +62,18 @@ export function renderStatus(
   const repositoryRows = repositories.map(({ metadata, observed = {} }) =>
     plain([metadata.name, observed.result, observed.commit?.slice(0, 10), observed.url, observed.branch, observed.message]),
   );
-  const troubles = repositories.flatMap(({ metadata, observed }) =>
-    observed?.forge === undefined ? [] : plain([`Repository ${metadata.name}: ${observed.forge}`]),
+  // One needs no table: all applications are of it.
+  const hasTable = repositories.length > 1;
+  const troubles = repositories.flatMap(({ metadata, observed = {} }) =>
+    [hasTable ? undefined : troubleOf(observed), observed.forge].flatMap((trouble) =>
+      trouble === undefined ? [] : plain([`Repository ${metadata.name}: ${trouble}`]),
+    ),
   );
   return [
     ...troubles,
-    // One needs no table: all applications are of it.
-    ...(repositories.length > 1 ? [formatTable(["REPOSITORY", "RESULT", "COMMIT", "FROM", "BRANCH", "WHY"], repositoryRows)] : []),
+    ...(hasTable ? [formatTable(["REPOSITORY", "RESULT", "COMMIT", "FROM", "BRANCH", "WHY"], repositoryRows)] : []),
     applications.length === 0
-      ? "No applications yet: push manifests to the repository."
+      ? `No applications yet${troubles.length === 0 ? ": push manifests to the repository" : ""}.`
       : formatTable(["APPLICATION", "HEALTH", "READY", "COMMIT", "SINCE", "WHY"], applicationRows),
     nodes.length === 0 ? "No nodes." : formatTable(["NODE", "STATUS", "PODS MAX", "ADDRESS"], nodeRows),
     "",
@@ -78,6 +81,14 @@ export function renderStatus(
     .join("\n\n")
     .trimEnd()
     .concat("\n");
+}
+
+/** Why the newest state of a repository is not what runs; undefined where it is. */
+function troubleOf({ result, message = "", commit }: RepositoryObserved): string | undefined {
+  const runs = commit === undefined ? "" : `; what runs is of ${commit.slice(0, 10)}`;
+  if (result === "rejected") return `its newest commit cannot be applied${runs}: ${message}`;
+  if (result === "unreachable") return `it cannot be reached${runs}: ${message}`;
+  return result === "deleted" ? `${message}${runs}` : undefined;
 }
 
 /** Cells of what people anywhere may have written. */

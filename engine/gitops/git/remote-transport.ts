@@ -101,6 +101,10 @@ function explainFailure(stderr: string): string {
     return "known_hosts of the Secret has no key for the host; ask the host's owner for it, and write it there (ssh-keyscan shows what answers now)";
   if (/^Load key .*(invalid format|error in libcrypto|bad permissions|passphrase)/im.test(stderr))
     return "the SSH key of the Secret (identity) cannot be read; it must be a private key without a passphrase, as ssh-keygen writes it";
+  if (/could not read (Username|Password) for/.test(stderr))
+    return "the remote lets nobody in without a password: the Secret has none (username and password), or its bearerToken is not accepted";
+  if (/Authentication failed for/.test(stderr))
+    return "Authentication failed: the remote does not accept the password of the Secret, or of the address; write one that is valid into the Secret";
   if (/Permission denied \(/.test(stderr))
     return "the host does not accept the SSH key of the Secret (identity), or there is none; give its public half to the host";
   return lastLines(stderr);

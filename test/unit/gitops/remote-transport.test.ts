@@ -109,8 +109,18 @@ describe("a remote over HTTP", () => {
     expect(seen.at(-1)).toBe(BASIC);
     const other = await serveRemote("Basic other");
     const failure = await failureOf(open(other.url).listRefs("refs/", NEVER));
-    expect(failure).toContain("Authentication failed");
+    expect(failure).toContain("Authentication failed: the remote does not accept the password of the Secret, or of the address");
     expect(failure).not.toMatch(/p@ss|p%40ss/);
+  });
+
+  test.each([
+    ["nothing", {}],
+    ["a token that is not accepted", { bearerToken: "old" }],
+  ])("that wants a password is told of in the words of the Secret: of one with %s", async (_, access) => {
+    const { url } = await serveRemote(BASIC);
+    expect(await failureOf(transportTo(url, access).listRefs("refs/", NEVER))).toContain(
+      "the remote lets nobody in without a password: the Secret has none (username and password), or its bearerToken is not accepted",
+    );
   });
 
   test("that leads to another host does not get the password shown there, nor the token, which is not taken along at all", async () => {

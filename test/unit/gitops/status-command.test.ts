@@ -16,7 +16,28 @@ test("mainstay status tells of a forge that cannot be told anything, also of the
   const repository = (name: string, forge?: string) =>
     ({ apiVersion: "mainstay.dev/v1alpha1", kind: "Repository", metadata: { name }, observed: { result: "applied", ...(forge === undefined ? {} : { forge }) } }) as const;
   expect(renderStatus([], [], 0, false, [repository("home", "the forge does not accept the \u001b[2Jtoken")])).toMatch(
-    /^Repository home: the forge does not accept the \?\[2Jtoken\n\nNo applications yet/,
+    /^Repository home: the forge does not accept the \?\[2Jtoken\n\nNo applications yet\.\n/,
   );
-  expect(renderStatus([], [], 0, false, [repository("home")])).toMatch(/^No applications yet/);
+  expect(renderStatus([], [], 0, false, [repository("home")])).toMatch(/^No applications yet: push manifests to the repository\.\n/);
+});
+
+test("mainstay status says why the newest state of the only repository is not what runs, and among several beside each", () => {
+  const repository = (observed: object, name = "home") => ({ apiVersion: "mainstay.dev/v1alpha1", kind: "Repository", metadata: { name }, observed }) as const;
+  const status = (...observed: readonly object[]) =>
+    renderStatus(
+      [],
+      [],
+      0,
+      false,
+      observed.map((one, index) => repository(one, index === 0 ? "home" : "tools")),
+    ).split("\n")[0];
+  const commit = "0123456789abcdef";
+  expect(status({ result: "unreachable", commit, message: "the remote does not\u001b answer" })).toBe("Repository home: it cannot be reached; what runs is of 0123456789: the remote does not? answer");
+  expect(status({ result: "unreachable", message: "no route" })).toBe("Repository home: it cannot be reached: no route");
+  expect(status({ result: "rejected", commit, message: "89abcdef01: a.yaml:4 data: must be an object" })).toBe(
+    "Repository home: its newest commit cannot be applied; what runs is of 0123456789: 89abcdef01: a.yaml:4 data: must be an object",
+  );
+  expect(status({ result: "deleted", commit, message: "branch main was deleted" })).toBe("Repository home: branch main was deleted; what runs is of 0123456789");
+  expect(status({ result: "applied", commit })).toMatch(/^No applications yet: /);
+  expect(status({ result: "unreachable", message: "no route" }, { result: "applied" })).toMatch(/^REPOSITORY /);
 });
