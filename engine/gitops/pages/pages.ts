@@ -29,8 +29,8 @@ export interface PageSource {
   readonly repository: string;
 }
 
-/** Longer texts are not laid out. */
-const MARKDOWN_BYTES_MAX = 1 << 20;
+/** Longer texts are given as they are: one that is made to be slow takes some ten seconds for each megabyte. */
+const MARKDOWN_BYTES_MAX = 128 << 10;
 
 /**
  * The hosted repositories as a browser reads them: `/<repository>/<branch>/<path>`. `/` leads to the status page, if there is one repository
@@ -45,10 +45,11 @@ export async function answerPage(root: string, sources: readonly PageSource[], r
   const source = sources.find((candidate) => candidate.name === name.replace(/\.git$/, ""));
   if (source === undefined || parts.includes(undefined) || !(await request.mayRead(source.repository)))
     return text(404, "There is no such repository here, or you may not read it.");
-  if (name !== source.name) return redirect(`/${source.name}/`);
+  if (name !== source.name)
+    return rest.length === 0 ? redirect(addressOf(source.name)) : text(404, "There is only Git here: git clone the repository's address.");
   try {
     const found = await findPage(root, name, rest.map(String));
-    if (found.is === "folder" && !isComplete) return redirect(`${addressOf(name, found.branch, ...found.path)}`);
+    if (found.is === "folder" && !isComplete) return redirect(addressOf(name, found.branch, ...found.path));
     return answerFound(source.name, found, request);
   } catch (error) {
     if (error instanceof OversizedObject) return text(413, `This file is too long to be shown; clone the repository to read it.`);
@@ -98,8 +99,7 @@ function answerFound(name: string, found: FoundPage, request: PageRequest): Page
     case "file": {
       const { content } = found;
       const file = found.path.at(-1) ?? "";
-      if (file.endsWith(".md") && content.length <= MARKDOWN_BYTES_MAX)
-        return markdown(request, content.toString(), titleOf(name, found), crumbsOf(name, found), found.commit);
+      if (file.endsWith(".md")) return markdown(request, content.toString(), titleOf(name, found), crumbsOf(name, found), found.commit);
       const type = content.includes(0) ? "application/octet-stream" : `${file.endsWith(".json") ? "application/json" : "text/plain"}; charset=utf-8`;
       return raw(request, found.commit, type, content);
     }
@@ -112,7 +112,7 @@ function linkTo({ name, is }: TreeEntry): Link {
 }
 
 function markdown(request: PageRequest, source: string, title: string, crumbs: readonly Link[], version: string, behind = ""): PageAnswer {
-  return request.accept.includes("text/html")
+  return request.accept.includes("text/html") && source.length <= MARKDOWN_BYTES_MAX
     ? page(request, title, crumbs, version, () => renderMarkdown(source) + behind)
     : raw(request, version, "text/markdown; charset=utf-8", source);
 }

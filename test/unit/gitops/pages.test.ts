@@ -97,12 +97,21 @@ describe("the pages of a repository", () => {
     expect(await ask("/r/status/local/", { ifNoneMatch: headers["etag"]! })).toMatchObject({ code: 200 });
   });
 
-  test.each(["/r/nope/", "/r/main/nope", "/r/main/apps/a.yaml/x", "/r/..%2f..%2fetc", "/r/%2e%2e/%2e%2e/HEAD", "/r/main%00/", "/r/%ff/", "/q/", "/other/main/", "/r/main.lock/"])(
-    "are not there: %s",
-    async (address) => {
-      expect(await ask(address, {}, ["r", "other"])).toMatchObject({ code: 404 });
-    },
-  );
+  test.each([
+    "/r/nope/",
+    "/r/main/nope",
+    "/r/main/apps/a.yaml/x",
+    "/r/..%2f..%2fetc",
+    "/r/%2e%2e/%2e%2e/HEAD",
+    "/r/main%00/",
+    "/r/%ff/",
+    "/q/",
+    "/other/main/",
+    "/r/main.lock/",
+    "/r.git/objects/info/packs",
+  ])("are not there: %s", async (address) => {
+    expect(await ask(address, {}, ["r", "other"])).toMatchObject({ code: 404 });
+  });
 
   test("are shown to who may read the repository, and nobody else learns of it", async () => {
     const mayRead = async () => false;
@@ -112,6 +121,11 @@ describe("the pages of a repository", () => {
 
   test("have no picture for a browser's tab", async () => {
     expect(await ask("/favicon.ico")).toMatchObject({ code: 204, body: "" });
+  });
+
+  test("are not laid out where that would take long", async () => {
+    await repository.commit({ "README.md": `# long\n${"x".repeat(128 << 10)}` });
+    expect((await ask("/r/main/")).headers["content-type"]).toBe("text/markdown; charset=utf-8");
   });
 
   test("do not read what is longer than any manifest", async () => {
