@@ -65,8 +65,8 @@ export function tryJsonPatch(target: unknown, operations: unknown): JsonPatchOut
       "RequestEntityTooLarge",
       `Request entity too large: The allowed maximum operations in a JSON patch is ${OPERATIONS_MAX}, got ${operations.length}`,
     );
-  const document = new PatchedDocument(target);
   try {
+    const document = new PatchedDocument(target);
     for (const operation of operations as readonly unknown[]) document.apply(operation);
     requireValueDepth(document.value); // operations that are flat each can make something deep together
     return { is: "patched", value: document.value, inOrder: () => document.inOrder() };
@@ -98,7 +98,7 @@ class PatchedDocument {
   readonly #opened = new Set<unknown>();
 
   constructor(target: unknown) {
-    this.value = structuredClone(target);
+    this.value = copyOf(target);
     this.#opened.add(this.value);
   }
 
@@ -119,11 +119,11 @@ class PatchedDocument {
     const place = this.#find(verb, path, verb === "move" || verb === "copy" ? "destination" : "path");
     switch (verb) {
       case "add":
-        return add(place, structuredClone(value ?? null));
+        return add(place, copyOf(value ?? null));
       case "remove":
         return remove(place);
       case "replace":
-        return replace(place, structuredClone(value ?? null));
+        return replace(place, copyOf(value ?? null));
       case "test":
         if (!jsonEqual(read(place) ?? null, value ?? null)) throw new TestFailed();
         return this.#openAll(read(place));
@@ -152,7 +152,7 @@ class PatchedDocument {
       return this.#openAll(this.value);
     }
     if (!isContainer(value)) throw new PatchError("replace operation value must be object or array");
-    this.value = structuredClone(value);
+    this.value = copyOf(value);
     this.#opened.add(this.value);
   }
 
@@ -187,6 +187,15 @@ class PatchedDocument {
     if (key === "__proto__") throw new PatchError("__proto__ may not be used as a key");
     return { container, key };
   }
+}
+
+/**
+ * A copy in which every place has its own maps and lists. What is handed over in this process may have one in several places, such as the
+ * labels of a ReplicaSet and of its pods, and an operation on one of them is none on the others.
+ */
+function copyOf(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(copyOf);
+  return isContainer(value) ? Object.fromEntries(Object.entries(value).map(([key, item]) => [key, copyOf(item)])) : value;
 }
 
 function read({ container, key }: Place): unknown {

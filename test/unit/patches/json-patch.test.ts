@@ -187,3 +187,17 @@ test.each([
 ])("%s cannot be read strictly", (_, operations, message) => {
   expect(() => unknownOperationFields(operations)).toThrow(message);
 });
+
+test("an operation changes one place, also where a document or a value has the same map in several", () => {
+  const labels = { app: "web" };
+  const set = { metadata: { labels }, spec: { template: { metadata: { labels } } } };
+  expect(applyJsonPatch(set, [{ op: "add", path: "/metadata/labels/owner", value: "them" }])).toEqual({
+    metadata: { labels: { app: "web", owner: "them" } },
+    spec: { template: { metadata: { labels: { app: "web" } } } },
+  });
+  const pair = [
+    { op: "add", path: "/pair", value: { left: labels, right: labels } },
+    { op: "remove", path: "/pair/left/app" },
+  ];
+  expect(applyJsonPatch({}, pair)).toEqual({ pair: { left: {}, right: { app: "web" } } });
+});
