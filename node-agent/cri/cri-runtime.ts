@@ -34,11 +34,7 @@ export function openCriRuntime(socket: string): Runtime & { close(): void } {
       return failing === undefined ? undefined : `${failing.type}: ${failing.message || failing.reason}`;
     },
     async runSandbox(config, handler = "", signal = NEVER) {
-      try {
-        return (await channel.unary(call.runPodSandbox, { config, runtimeHandler: handler }, { timeoutMs: SANDBOX_MS, signal })).podSandboxId;
-      } catch (error) {
-        throw signal.aborted ? abortError(signal) : error;
-      }
+      return (await orAbort(channel.unary(call.runPodSandbox, { config, runtimeHandler: handler }, { timeoutMs: SANDBOX_MS, signal }), signal)).podSandboxId;
     },
     stopSandbox: (id) => unlessGone(channel.unary(call.stopPodSandbox, { podSandboxId: id }, { timeoutMs: SANDBOX_MS })),
     removeSandbox: (id) => unlessGone(channel.unary(call.removePodSandbox, { podSandboxId: id }, { timeoutMs: SANDBOX_MS })),
@@ -66,8 +62,8 @@ export function openCriRuntime(socket: string): Runtime & { close(): void } {
     async createContainer(sandboxId, config, sandbox) {
       return (await channel.unary(call.createContainer, { podSandboxId: sandboxId, config, sandboxConfig: sandbox }, { timeoutMs: SANDBOX_MS })).containerId;
     },
-    async startContainer(id) {
-      await channel.unary(call.startContainer, { containerId: id }, { timeoutMs: SANDBOX_MS });
+    async startContainer(id, signal = NEVER) {
+      await orAbort(channel.unary(call.startContainer, { containerId: id }, { timeoutMs: SANDBOX_MS, signal }), signal);
     },
     stopContainer: (id, graceSeconds) =>
       unlessGone(
@@ -196,6 +192,15 @@ function ignoreGone<T>(value: T): (error: unknown) => T {
     if (grpcCode(error) === GrpcCode.notFound) return value;
     throw error;
   };
+}
+
+/** A call that the signal has broken off fails as everything does that it breaks off. */
+async function orAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw signal.aborted ? abortError(signal) : error;
+  }
 }
 
 async function unlessGone(work: Promise<unknown>): Promise<void> {

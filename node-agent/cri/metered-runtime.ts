@@ -35,7 +35,7 @@ export function withRuntimeMetrics(
     glance: measured("list_containers", () => inner.glance()),
     listSandboxes: measured("list_podsandbox", (podUid) => inner.listSandboxes(podUid)),
     createContainer: measured("create_container", (sandboxId, config, sandbox) => inner.createContainer(sandboxId, config, sandbox)),
-    startContainer: measured("start_container", (id) => inner.startContainer(id)),
+    startContainer: measured("start_container", (id, signal) => inner.startContainer(id, signal)),
     stopContainer: measured("stop_container", (id, graceSeconds) => inner.stopContainer(id, graceSeconds)),
     updateResources: measured("update_container", (id, resources) => inner.updateResources(id, resources)),
     removeContainer: measured("remove_container", (id) => inner.removeContainer(id)),

@@ -90,7 +90,8 @@ export interface Runtime {
   /** Of one pod, or all. */
   listSandboxes(podUid?: string): Promise<SandboxState[]>;
   createContainer(sandboxId: string, config: ContainerConfig, sandbox: SandboxConfig): Promise<string>;
-  startContainer(id: string): Promise<void>;
+  /** Rejects with an AbortError when the signal fires. */
+  startContainer(id: string, signal?: AbortSignal): Promise<void>;
   /** Asks to end, and kills after the grace period. */
   stopContainer(id: string, graceSeconds: number): Promise<void>;
   /** Changes what a running container may use. */

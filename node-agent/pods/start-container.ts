@@ -95,9 +95,9 @@ interface Provided {
   readonly podIps: readonly string[];
 }
 
-/** Gives the container's id. Throws a StartError. */
+/** Gives the container's id. Throws a StartError, and an AbortError when the signal fires. */
 async function createAndStart(context: PodContext, request: StartRequest, { image, places, podIps }: Provided): Promise<string> {
-  const { pod, container, attempt, backoffBase, sandbox } = request;
+  const { pod, container, attempt, backoffBase, sandbox, signal } = request;
   const { runtime, events, settings } = context;
   const fieldPath = containerFieldPath(pod.spec, container.name);
   const sandboxConfig = computeSandboxConfig(pod, sandbox.attempt, settings, readHostDns(settings.resolvConf));
@@ -122,8 +122,9 @@ async function createAndStart(context: PodContext, request: StartRequest, { imag
   }
   events.record(pod, { type: "Normal", reason: "Created", message: "Container created", fieldPath });
   try {
-    await runtime.startContainer(id);
+    await runtime.startContainer(id, signal);
   } catch (error) {
+    if (signal.aborted && isAbort(error)) throw error;
     const message = runtimeWords(error);
     events.record(pod, { type: "Warning", reason: "Failed", message: `Error: ${message}`, fieldPath });
     throw new StartError("RunContainerError", message, { cause: error });

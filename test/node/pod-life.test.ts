@@ -226,6 +226,16 @@ describe.skipIf(!requireRoot())("a pod on a real machine", () => {
     });
   });
 
+  it("whose start makes the runtime hang can be deleted all the same", async () => {
+    // runc has more to say of it than it can take off its own hands.
+    await node.create("long", { containers: [{ name: "main", image: IMAGE, command: [`/${"x".repeat(100_000)}`] }] });
+    await eventually(
+      () => node.events("long"),
+      (events) => events.includes("Created: Container created"),
+    );
+    await node.kubectl("delete", "pod", "long", "--timeout=30s");
+  });
+
   it("of a RuntimeClass runs by its handler, and says when the node has none of that name", async () => {
     const runtimeClass = (name: string, handler: string) => ({ apiVersion: "node.k8s.io/v1", kind: "RuntimeClass", metadata: { name }, handler });
     await node.apply(runtimeClass("plain", "runc"), runtimeClass("strange", "no-such-handler"));

@@ -96,15 +96,17 @@ test.each<[string, Partial<Container>]>([
   expect(events.filter((event) => event.startsWith("Failed"))).toEqual([]);
 });
 
-test("a sandbox that takes for ever is given up when its pod is to go, and when the agent ends", async () => {
+test.each(["runSandbox", "startContainer"] as const)("a start that takes for ever (%s) is given up when its pod is to go, and when the agent ends", async (what) => {
   for (const end of ["pod", "agent"]) {
     const pod: Pod = { ...aPod, spec: { containers: [{ name: "c", image: "a:1" }] } };
     const { worker, clock, runtime, events } = aWorker(pod);
     let asked = 0;
-    runtime.runSandbox = (_config, _handler, signal = NEVER) => {
+    const hang = (signal = NEVER) => {
       asked++;
       return raceAbort(new Promise<never>(() => {}), signal);
     };
+    if (what === "runSandbox") runtime.runSandbox = (_config: unknown, _handler?: string, signal?: AbortSignal) => hang(signal);
+    else runtime.startContainer = (_id: string, signal?: AbortSignal) => hang(signal);
     const running = new AbortController();
     const ended = worker.run(running.signal);
     await clock.advance(60_000);
@@ -112,7 +114,8 @@ test("a sandbox that takes for ever is given up when its pod is to go, and when 
     else worker.orphan();
     await clock.advance(1_000);
     await ended;
-    expect([asked, events]).toEqual([1, []]);
+    expect([asked, events.filter((event) => event.startsWith("Failed"))]).toEqual([1, []]);
+    if (end === "pod") expect([await runtime.listSandboxes(), await runtime.listContainers()]).toEqual([[], []]);
   }
 });
 
