@@ -91,6 +91,17 @@ describe("a push that is valid", () => {
     expect(names).not.toContain("settings");
   });
 
+  test("with a file that cannot be read says that, and not how to delete what is in it", async () => {
+    await copy.commit({ ...WEB, "apps/web/many.yaml": Array.from({ length: 8 }, (_, index) => configMapYaml(`m-${index}`)).join("---\n") });
+    expect((await copy.push()).code).toBe(0);
+    await copy.commit({ "apps/web/many.yaml": "a: [\n", "apps/web/namespace.yaml": undefined });
+    const { text, code } = await copy.push();
+    expect(code).toBe(1);
+    expect(text).toMatch(/apps\/web\/many\.yaml:2 YAML: /);
+    expect(text).not.toContain("Allow-Delete");
+    expect(text).toContain("refused: 1 problem;");
+  });
+
   test("goes back with git revert", async () => {
     await deployWeb();
     await copy.commit({ "apps/web/deployment.yaml": deploymentYaml("web", 5) }, "scale");

@@ -1,3 +1,4 @@
+import { Turns } from "../../lib/turns.ts";
 import { isLeftOut, isProblem, toDesiredObject, type DesiredObject } from "./desired-state.ts";
 import type { FileTransform } from "./file-transform.ts";
 import { findUnheededHooks } from "./hook-policies.ts";
@@ -13,6 +14,9 @@ import type { HelmSettings } from "./repository-config.ts";
 import type { Unit } from "./resolve-units.ts";
 import type { Substitution } from "./substitute-variables.ts";
 import { findUndeclaredVariables } from "./undeclared-variables.ts";
+
+/** What is put together before everything else in the process has its turn. */
+const OBJECTS_PER_TURN = 200;
 
 /** An encrypted file that a unit was made from. */
 export interface EncryptedInput {
@@ -69,7 +73,9 @@ export function chartFolder(unit: Unit, folder: string, helm: HelmSettings): Cha
   };
 }
 
-export function assembleUnit({ unit, listing, rendered, files, transform }: UnitDraft, parsed: ReadonlyMap<string, ParsedFile>): UnitContent {
+/** A unit of its parsed and rendered files. One may hold many thousand objects, so everything else in the process has its turn meanwhile. */
+export async function assembleUnit({ unit, listing, rendered, files, transform }: UnitDraft, parsed: ReadonlyMap<string, ParsedFile>): Promise<UnitContent> {
+  const turns = new Turns(OBJECTS_PER_TURN);
   const objects: DesiredObject[] = [];
   const problems: Problem[] = [...listing.problems];
   const notices: string[] = [
@@ -90,11 +96,17 @@ export function assembleUnit({ unit, listing, rendered, files, transform }: Unit
     substitutions.push(...(file?.substitutions ?? []).map((use) => ({ ...use, file: path })));
     problems.push(...(file?.problems ?? []).map((problem) => ({ ...problem, file: path })));
     notices.push(...(file?.notices ?? []).map((notice) => `${path}: ${notice}`));
-    for (const parsedObject of file?.objects ?? []) add(desiredFrom(parsedObject, unit, path, blob));
+    for (const parsedObject of file?.objects ?? []) {
+      await turns.next();
+      add(desiredFrom(parsedObject, unit, path, blob));
+    }
   }
   for (const folder of rendered) {
     problems.push(...folder.problems);
-    for (const object of folder.objects) add(toDesiredObject(object, unit, object.file, ""));
+    for (const object of folder.objects) {
+      await turns.next();
+      add(toDesiredObject(object, unit, object.file, ""));
+    }
   }
   return {
     objects: nameHooks(objects),

@@ -343,15 +343,15 @@ export class ManifestLoader {
     const parsed = await this.#parseBlobs(request.objects, missing);
     for (const draft of missing) {
       await turns.next();
-      this.#units.set(draft.key, assembleUnit(draft, parsed));
+      this.#units.set(draft.key, await assembleUnit(draft, parsed));
     }
-    const contents = request.units.map((unit) => {
+    const contentOf = async (unit: Unit): Promise<UnitContent> => {
       const known = current.get(unit.name);
       if (known !== undefined) return known.content;
       const draft = drafts.get(unit.name);
       if (draft === undefined) throw new Error(`invariant broken: unit ${unit.name} was not read`);
       // A repository with more units than are kept still gets all of them.
-      const content = this.#units.get(draft.key) ?? assembleUnit(draft, parsed);
+      const content = this.#units.get(draft.key) ?? (await assembleUnit(draft, parsed));
       const isWhole = isWithin(draft, `${request.prefix}${unit.path}`) && content.problems.length === 0;
       current.set(unit.name, {
         unit,
@@ -363,7 +363,9 @@ export class ManifestLoader {
         generation: this.kinds.generation,
       });
       return content;
-    });
+    };
+    const contents: UnitContent[] = [];
+    for (const unit of request.units) contents.push(await contentOf(unit));
     this.#current = current;
     const taken = new Set(
       [...drafts.values()].flatMap(({ rendered }) =>

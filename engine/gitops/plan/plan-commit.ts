@@ -22,6 +22,7 @@ import { fieldLocator } from "../manifests/parse-manifests.ts";
 import type { StaleEntry } from "./plan-deletions.ts";
 import { planSync, type Outcome, type Refusal, type Secrecy, type SyncPlan } from "./plan-sync.ts";
 import { sortProblems, type Problem } from "../manifests/problem.ts";
+import type { Unit } from "../manifests/resolve-units.ts";
 import { NO_RESTRAINTS, type Restraints } from "./restraints.ts";
 import type { ReadLive } from "./live-objects.ts";
 import type { ServedKinds } from "../manifests/served-kinds.ts";
@@ -129,11 +130,18 @@ export async function judgeCommit(
   plan: SyncPlan,
 ): Promise<{ readonly problems: readonly Problem[]; readonly warnings: readonly Problem[] }> {
   const whole = await checkWhole(commit, plan);
-  const refused = await problemsOf(objects, { problems: plan.problems, refusals: [...plan.refusals, ...whole.refusals] });
+  const refused = await problemsOf(objects, { problems: deletionsOf(commit.state, plan), refusals: [...plan.refusals, ...whole.refusals] });
   return {
     problems: sortProblems([...commit.state.problems, ...checkInventories(commit.state, commit.applications), ...refused]),
     warnings: await problemsOf(objects, { problems: [], refusals: whole.warnings }),
   };
+}
+
+/** What speaks against deletions. Of an application with a file that cannot be read nobody knows what leaves it, and nobody shall be told to allow that. */
+function deletionsOf({ units, problems }: Pick<DesiredState, "units" | "problems">, plan: Pick<SyncPlan, "problems">): readonly Problem[] {
+  const isIn = ({ file }: Problem, { path }: Unit) => path === "" || file.startsWith(`${path}/`);
+  const unread = units.filter((unit) => problems.some((problem) => isIn(problem, unit)));
+  return plan.problems.filter((problem) => !unread.some((unit) => isIn(problem, unit)));
 }
 
 /** What only the commit as a whole shows: objects that it needs and that will not be there, quotas that it exceeds. */

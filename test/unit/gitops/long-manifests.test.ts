@@ -1,11 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { parseYamlDocuments, YamlError } from "../../../engine/apimachinery/yaml.ts";
+import { assembleUnit, type UnitDraft } from "../../../engine/gitops/manifests/assemble-unit.ts";
 import { ManifestLoader } from "../../../engine/gitops/manifests/load-manifests.ts";
 import { fieldLocator } from "../../../engine/gitops/manifests/parse-manifests.ts";
 import { formatProblem } from "../../../engine/gitops/manifests/problem.ts";
 import { readManifestYaml } from "../../../engine/gitops/yaml/manifest-yaml.ts";
 import { catalog } from "../../../engine/resources/catalog.ts";
 import { createTestRepository, type TestRepository } from "../../kit/git.ts";
+import { desired, unit } from "./objects.ts";
 
 let repository: TestRepository;
 beforeEach(async () => void (repository = await createTestRepository()));
@@ -73,6 +75,16 @@ describe("a long manifest file", () => {
     const long = `a: &a ${"x".repeat(300_000)}\nb: [${Array.from({ length: 150 }, () => "*a").join(", ")}]\n`;
     await expect(readManifestYaml(long)).rejects.toThrow("aliases expand to more text than any manifest needs");
   });
+});
+
+test("an application of many objects is put together while others have their turn", async () => {
+  const files = Array.from({ length: 4 }, (_, index) => ({ path: `apps/a/${index}.yaml`, blob: String(index) }));
+  const many = Array.from({ length: 1_000 }, (_, index) => desired("ConfigMap", `m-${index}`));
+  const parsed = new Map(files.map(({ blob }) => [` ${blob}`, { objects: many.map(({ object, resource, place }) => ({ object, resource, place, line: 1 })), problems: [], notices: [] }]));
+  const draft = { unit: unit("a"), files, rendered: [], listing: { problems: [], notices: [], charts: [], kustomizations: [], files }, transform: { variant: "" }, key: "" } as unknown as UnitDraft;
+  const { result, turns } = await withTurns(() => assembleUnit(draft, parsed));
+  expect(result.objects).toHaveLength(4_000);
+  expect(turns).toBeGreaterThan(3);
 });
 
 describe("a document that no store takes", () => {
