@@ -71,7 +71,7 @@ export const deploymentResource = defineResource<Deployment>({
 function withDefaults(deployment: Deployment): Deployment {
   const { spec } = deployment;
   const strategy =
-    spec.strategy?.type === "Recreate"
+    (spec.strategy?.type ?? "RollingUpdate") !== "RollingUpdate"
       ? spec.strategy
       : { ...spec.strategy, rollingUpdate: { maxUnavailable: "25%", maxSurge: "25%", ...spec.strategy?.rollingUpdate } };
   return { ...deployment, spec: { ...spec, strategy, template: withTemplateDefaults(spec.template) } };

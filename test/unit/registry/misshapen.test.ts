@@ -101,7 +101,7 @@ describe("an object whose shape is wrong is refused with everything else that is
       { spec: { template: { spec: { containers: [{ name: "c", image: "i" }] } }, updateStrategy: { type: "Odd" } } },
       [
         "spec.template.metadata.labels: Invalid value: null: `selector` does not match template `labels`",
-        'spec.updateStrategy: Unsupported value: {"Type":"Odd","RollingUpdate":{"MaxUnavailable":1,"MaxSurge":0}}: supported values: "RollingUpdate", "OnDelete"',
+        'spec.updateStrategy: Unsupported value: {"Type":"Odd","RollingUpdate":null}: supported values: "RollingUpdate", "OnDelete"',
       ],
     ],
     [
@@ -118,7 +118,7 @@ describe("an object whose shape is wrong is refused with everything else that is
         'spec.template.spec.restartPolicy: Unsupported value: "Odd": supported values: "Always", "OnFailure", "Never"',
         "spec.template.spec.preemptionPolicy: Required value",
         'spec.template.spec.restartPolicy: Unsupported value: "Odd": supported values: "Always"',
-        'spec.strategy: Unsupported value: {"Type":"Odd","RollingUpdate":{"MaxUnavailable":"25%","MaxSurge":"25%"}}: supported values: "Recreate", "RollingUpdate"',
+        'spec.strategy: Unsupported value: {"Type":"Odd","RollingUpdate":null}: supported values: "Recreate", "RollingUpdate"',
         "spec.progressDeadlineSeconds: Invalid value: -1: must be greater than or equal to 0",
         "spec.progressDeadlineSeconds: Invalid value: -1: must be greater than minReadySeconds",
       ],
