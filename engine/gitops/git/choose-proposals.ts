@@ -21,7 +21,7 @@ const REQUEST_PREFIXES: readonly string[] = ["refs/pull/", "refs/merge-requests/
 /** All refs that may be proposals, with their heads. Branches are looked at last: a request is a stranger's if none has its head any more. */
 export async function listProposalRefs(store: { listRefs(prefix: string): Promise<ReadonlyMap<string, string>> }): Promise<ReadonlyMap<string, string>> {
   const requests: (readonly [string, string])[] = [];
-  for (const prefix of REQUEST_PREFIXES) requests.push(...(await store.listRefs(prefix)));
+  for (const prefix of REQUEST_PREFIXES) for (const request of await store.listRefs(prefix)) requests.push(request);
   return new Map([...(await store.listRefs(BRANCHES)), ...requests]);
 }
 

@@ -93,16 +93,16 @@ export async function assembleUnit({ unit, listing, rendered, files, transform }
   for (const { path, blob } of files) {
     const file = parsed.get(parsedKey({ path, blob }, transform));
     if (file?.isConfidential === true) encrypted.push({ file: path });
-    substitutions.push(...(file?.substitutions ?? []).map((use) => ({ ...use, file: path })));
-    problems.push(...(file?.problems ?? []).map((problem) => ({ ...problem, file: path })));
-    notices.push(...(file?.notices ?? []).map((notice) => `${path}: ${notice}`));
+    for (const use of file?.substitutions ?? []) substitutions.push({ ...use, file: path });
+    for (const problem of file?.problems ?? []) problems.push({ ...problem, file: path });
+    for (const notice of file?.notices ?? []) notices.push(`${path}: ${notice}`);
     for (const parsedObject of file?.objects ?? []) {
       await turns.next();
       add(desiredFrom(parsedObject, unit, path, blob));
     }
   }
   for (const folder of rendered) {
-    problems.push(...folder.problems);
+    for (const problem of folder.problems) problems.push(problem);
     for (const object of folder.objects) {
       await turns.next();
       add(toDesiredObject(object, unit, object.file, ""));

@@ -41,6 +41,6 @@ export function perUnit<T extends object>(compute: (objects: UnitObjects) => T):
 /** The same of all units together, in their order. */
 export function ofAllUnits<T>(objects: ReadonlyMap<string, DesiredObject>, of: (objects: UnitObjects) => Iterable<T>): readonly T[] {
   const all: T[] = [];
-  for (const list of objectsByUnit(objects).values()) all.push(...of(list));
+  for (const list of objectsByUnit(objects).values()) for (const one of of(list)) all.push(one);
   return all;
 }

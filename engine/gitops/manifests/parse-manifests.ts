@@ -135,6 +135,9 @@ function lineIn(documents: readonly Pick<YamlDocument, "lineOf">[] | undefined, 
   return documents?.[place.document]?.lineOf([...place.prefix, ...path]) ?? 1;
 }
 
+/** Of each file so many problems, and so many notices, are told: a file can have hundreds of thousands, and nobody reads them. */
+const TOLD_MAX = 1_000;
+
 class FilePass {
   readonly objects: ParsedObject[] = [];
   readonly problems: Omit<Problem, "file">[] = [];
@@ -158,16 +161,15 @@ class FilePass {
     const lineOf = (path: readonly (string | number)[]) => document.lineOf([...place.prefix, ...path]);
     const line = place.prefix.length === 0 ? document.line : lineOf([]);
     const check = checkManifest(value, this.#kinds);
-    if (check.is === "other") this.notices.push(`line ${line}: ${check.what}`);
-    else if (check.is === "object") this.objects.push({ object: check.object, resource: check.resource, line, place });
-    else
-      this.problems.push(
-        ...check.faults.map(({ steps, field, message }) => ({
-          line: steps.length === 0 ? line : lineOf(steps),
-          ...(field === undefined ? {} : { field }),
-          message,
-        })),
-      );
+    if (check.is === "object") this.objects.push({ object: check.object, resource: check.resource, line, place });
+    else if (check.is === "faulty")
+      for (const { steps, field, message } of check.faults)
+        this.#add(this.problems, () => ({ line: steps.length === 0 ? line : lineOf(steps), ...(field === undefined ? {} : { field }), message }));
+    else this.#add(this.notices, () => `line ${line}: ${check.what}`);
+  }
+
+  #add<T>(list: T[], item: () => T): void {
+    if (list.length < TOLD_MAX) list.push(item());
   }
 }
 

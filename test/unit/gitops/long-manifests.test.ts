@@ -77,6 +77,17 @@ describe("a long manifest file", () => {
   });
 });
 
+test("of a file with hundreds of thousands of problems or notices the first ones are told", async () => {
+  const numbers = Array.from({ length: 40_000 }, (_, index) => `  k${index}: 1\n`).join("");
+  const wrong = await load({ "apps/a/a.yaml": Array.from({ length: 5 }, (_, index) => configMap(`m-${index}`, numbers)).join("---\n") });
+  expect(wrong.problems).toHaveLength(1_000);
+  expect(wrong.problems[0]).toBe("apps/a/a.yaml:6 data[k0]: must be a string; put it in quotes");
+  const { objects } = repository.store;
+  const id = await repository.commit({ "apps/a/a.yaml": "a: 1\n---\n".repeat(5_000) });
+  const { notices } = await new ManifestLoader({ catalog, cluster: "local", basePath: "." }).load(objects, await objects.commit(id));
+  expect(notices.filter((notice) => notice.startsWith("apps/a/a.yaml"))).toHaveLength(1_000);
+});
+
 test("an application of many objects is put together while others have their turn", async () => {
   const files = Array.from({ length: 4 }, (_, index) => ({ path: `apps/a/${index}.yaml`, blob: String(index) }));
   const many = Array.from({ length: 1_000 }, (_, index) => desired("ConfigMap", `m-${index}`));
