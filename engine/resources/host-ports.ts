@@ -7,8 +7,10 @@ export interface HostPort {
   readonly port: number;
 }
 
+/** The ports of all containers that run as long as the pod: those of init containers that end are free again by then. */
 export function hostPortsOf({ spec }: Pick<Pod, "spec">): HostPort[] {
-  return spec.containers.flatMap((container) =>
+  const sidecars = (spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === "Always");
+  return [...sidecars, ...spec.containers].flatMap((container) =>
     (container.ports ?? [])
       .filter((port) => (port.hostPort ?? 0) > 0)
       .map((port) => ({ ip: port.hostIP || "0.0.0.0", protocol: port.protocol ?? "TCP", port: port.hostPort ?? 0 })),

@@ -120,6 +120,15 @@ describe("filters", () => {
     expect(place(schedule(withPort("10.0.0.1"), [taken]))).toBe("n");
   });
 
+  it("refuses a host port that an init container keeps, and none of one that ends", () => {
+    const port = { name: "c", ports: [{ containerPort: 80, hostPort: 8080, protocol: "TCP" }] };
+    const plain = pod({ spec: { containers: [port] } });
+    const withInit = (restartPolicy?: "Always") => pod({ spec: { containers: [{ name: "d" }], initContainers: [{ ...port, ...(restartPolicy === undefined ? {} : { restartPolicy }) }] } });
+    expect(place(schedule(plain, [withPod(node("n"), withInit("Always"))]))).toMatch(/free ports/);
+    expect(place(schedule(withInit("Always"), [withPod(node("n"), plain)]))).toMatch(/free ports/);
+    expect(place(schedule(plain, [withPod(node("n"), withInit())]))).toBe("n");
+  });
+
   it("keeps hard topology spread within its skew", () => {
     const labels = { app: "web" };
     const spec = { topologySpreadConstraints: [{ maxSkew: 1, topologyKey: "zone", whenUnsatisfiable: "DoNotSchedule", labelSelector: { matchLabels: labels } }] } as Partial<PodSpec>;
