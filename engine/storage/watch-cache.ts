@@ -149,10 +149,13 @@ export class WatchCache<T extends KubeObject = KubeObject> {
 
   /** Remembers again what came before the history: all changes after `floor` up to where it began. More than it holds it does not take. */
   recall(floor: number, changes: readonly CachedChange[]): void {
-    const bytes = changes.reduce((sum, { current }) => sum + current.byteLength, 0);
-    if (changes.length + this.#history.length > HISTORY_MAX || bytes + this.#historyBytes > HISTORY_BYTES_MAX) return;
-    this.#history = [...(changes as readonly CachedChange<T>[]), ...this.#history]; // they were read under this kind's prefix
-    this.#historyBytes += bytes;
+    // Of the revision with which it began, some may have been forgotten and some not.
+    const known = this.#history.filter(({ revision }) => revision > this.#historyFloor);
+    const history = [...(changes as readonly CachedChange<T>[]), ...known]; // they were read under this kind's prefix
+    const bytes = history.reduce((sum, { current }) => sum + current.byteLength, 0);
+    if (history.length > HISTORY_MAX || bytes > HISTORY_BYTES_MAX) return;
+    this.#history = history;
+    this.#historyBytes = bytes;
     this.#historyFloor = floor;
   }
 

@@ -172,3 +172,16 @@ test("a cache forgets what is older than a minute and a half, but for the last h
   expect(await eventsAfter(store, from + 49, 1)).toEqual(["ERROR 410 Expired"]);
   expect(await eventsAfter(store, from + 50, 100)).toHaveLength(100);
 });
+
+test("of a commit that was half forgotten nobody hears twice", async () => {
+  const storage = await openFile();
+  const clock = new VirtualClock();
+  const { store } = await startStore(storage, clock);
+  const from = store.revision();
+  const names = (start: string) => Array.from({ length: 60 }, (_, at) => `${start}${at}`);
+  for (const start of ["a", "b"]) await store.transaction(() => Promise.all(names(start).map((name) => store.create(configMapResource, map(name)))));
+  await clock.advance(91_000);
+  await store.create(configMapResource, map("last"));
+  const events = await eventsAfter(store, from, 121);
+  expect(events.map((event) => /"name":"(\w+)"/.exec(event)?.[1])).toEqual([...names("a"), ...names("b"), "last"]);
+});
