@@ -18,6 +18,8 @@ export class ForgottenChanges {
   readonly #storage: Storage;
   readonly #clock: Clock;
   readonly #turns = new WeakMap<Remembering, Promise<void>>();
+  /** A revision with more changes after it than are remembered; nobody has to read for it, or for an older one, again. */
+  readonly #tooFar = new WeakMap<Remembering, number>();
 
   constructor(storage: Storage, clock: Clock) {
     this.#storage = storage;
@@ -40,31 +42,30 @@ export class ForgottenChanges {
   }
 
   async #recall(cache: Remembering, revision: number, signal: AbortSignal): Promise<void> {
+    if (revision <= (this.#tooFar.get(cache) ?? 0)) return;
     const changes: CachedChange[] = [];
     for (let after = revision; cache.historyFloor > revision;) {
       const upTo = cache.historyFloor;
-      const read = await this.#read(cache, after, upTo, signal).catch(() => undefined); // compacted, damaged or out of reach: listing will tell
-      if (read === undefined || signal.aborted) return;
-      changes.push(...read);
+      const isRead = await this.#read(cache, after, upTo, changes, signal).catch(() => undefined); // compacted, damaged or out of reach: listing will tell
+      if (isRead === undefined || signal.aborted) return;
       // Meanwhile more may have been forgotten.
-      if (cache.historyFloor === upTo) return cache.recall(revision, changes);
-      after = upTo;
+      if (isRead && cache.historyFloor !== upTo) after = upTo;
+      else if (!isRead || !cache.recall(revision, changes)) return void this.#tooFar.set(cache, revision);
     }
   }
 
-  /** Undefined when they are more than a cache remembers, or end before the last. */
-  async #read({ prefix }: Remembering, after: number, upTo: number, signal: AbortSignal): Promise<readonly CachedChange[] | undefined> {
-    const changes: CachedChange[] = [];
+  /** Adds what changed to the changes. False when they are more than a cache remembers. */
+  async #read({ prefix }: Remembering, after: number, upTo: number, changes: CachedChange[], signal: AbortSignal): Promise<boolean> {
     let bytes = 0;
     for await (const { revision, events } of this.#storage.watch(prefix, after, signal)) {
       for (const event of revision > upTo ? [] : events) {
         const change = toChange(event);
         bytes += change.current.byteLength;
-        if (changes.push(change) > HISTORY_MAX || bytes > HISTORY_BYTES_MAX) return undefined;
+        if (changes.push(change) > HISTORY_MAX || bytes > HISTORY_BYTES_MAX) return false;
       }
-      if (revision >= upTo) return changes;
+      if (revision >= upTo) return true;
     }
-    return undefined;
+    throw new Error("the store ended the watch");
   }
 }
 

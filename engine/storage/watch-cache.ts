@@ -147,16 +147,17 @@ export class WatchCache<T extends KubeObject = KubeObject> {
     this.#forgetWhile((count, change) => change.revision <= revision && (this.#history.length - count > STALE_MAX || this.#historyBytes > STALE_BYTES_MAX));
   }
 
-  /** Remembers again what came before the history: all changes after `floor` up to where it began. More than it holds it does not take. */
-  recall(floor: number, changes: readonly CachedChange[]): void {
+  /** Remembers again what came before the history: all changes after `floor` up to where it began. False for more than it holds. */
+  recall(floor: number, changes: readonly CachedChange[]): boolean {
     // Of the revision with which it began, some may have been forgotten and some not.
     const known = this.#history.filter(({ revision }) => revision > this.#historyFloor);
     const history = [...(changes as readonly CachedChange<T>[]), ...known]; // they were read under this kind's prefix
     const bytes = history.reduce((sum, { current }) => sum + current.byteLength, 0);
-    if (history.length > HISTORY_MAX || bytes > HISTORY_BYTES_MAX) return;
+    if (history.length > HISTORY_MAX || bytes > HISTORY_BYTES_MAX) return false;
     this.#history = history;
     this.#historyBytes = bytes;
     this.#historyFloor = floor;
+    return true;
   }
 
   /** Calls at least for every change that touches the scope; the caller still tests each. Returns what ends it. */

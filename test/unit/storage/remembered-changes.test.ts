@@ -134,8 +134,18 @@ test("what the store has forgotten, or is more than is remembered, is 410", asyn
     [],
     names.map((name) => ({ do: "put", key: objectStorageKey(configMapResource, "shop", name), value: encodeForStorage(map(name)) })),
   );
-  const again = await startStore(storage);
-  expect(await eventsAfter(again.store, last, 1)).toEqual(["ERROR 410 Expired"]);
+  let reads = 0;
+  const again = await startStore({
+    ...withWatchedWrites(storage, new VirtualClock()),
+    watch(prefix, afterRevision, signal) {
+      if (prefix !== ROOT) reads++;
+      return storage.watch(prefix, afterRevision, signal);
+    },
+  });
+  const asked = [last, last - 1, last].map((revision) => eventsAfter(again.store, revision, 1));
+  expect(await Promise.all(asked)).toEqual(asked.map(() => ["ERROR 410 Expired"]));
+  expect(reads, "that it is too much is found out once").toBe(1);
+  expect(await eventsAfter(again.store, last + 1, 0)).toEqual([]);
 });
 
 test("a store that does not answer keeps no watch waiting: it is 410", async () => {
