@@ -221,9 +221,17 @@ export class ObjectStore {
     signal: AbortSignal | undefined,
   ): Promise<WatchStream<T>> {
     const cache = this.#kinds.whole(definition);
+    const open = () => openWatch({ cache, namespace, options, selection, clock: this.#clock, signal, revision: () => this.revision() });
     const after = resumedRevision(options);
-    if (after !== undefined && after < cache.historyFloor) await this.#kinds.forgotten.recall(cache, after);
-    return openWatch({ cache, namespace, options, selection, clock: this.#clock, signal, revision: () => this.revision() });
+    if (after === undefined || after >= cache.historyFloor) return open();
+    // Who waits is a watcher already: when all watches of the kind are ended, this one is, too.
+    let isEnded = false;
+    const leave = cache.subscribe({ namespace: "" }, { changed: () => {}, reset: () => (isEnded = true) });
+    await this.#kinds.forgotten.recall(cache, after);
+    leave();
+    const stream = open();
+    if (isEnded) stream.close();
+    return stream;
   }
 
   /** How many objects of a kind there are, in all namespaces. */

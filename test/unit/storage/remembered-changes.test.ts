@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { eventsOf } from "../../../engine/apimachinery/watch-stream.ts";
 import { silentLogger } from "../../../engine/lib/log.ts";
@@ -168,6 +169,29 @@ test("a store that does not answer keeps no watch waiting: it is 410", async () 
   expect(await Promise.race([asked[0], Promise.resolve("waits")])).toBe("waits");
   await clock.advance(200);
   expect(await Promise.all(asked)).toEqual(asked.map(() => ["ERROR 410 Expired"]));
+});
+
+test("a watch that waits for what it missed ends with all others of its kind", async () => {
+  const file = await openFile();
+  const before = await startStore(file);
+  const from = before.store.revision();
+  await writeMuch(before, 3, 7);
+  await before.stop();
+  const answering = Promise.withResolvers<void>();
+  const { store } = await startStore({
+    ...withWatchedWrites(file, new VirtualClock()),
+    async *watch(prefix, afterRevision, signal) {
+      if (prefix !== ROOT) await answering.promise;
+      yield* file.watch(prefix, afterRevision, signal);
+    },
+  });
+  const asked = store.watch(configMapResource, "", { resourceVersion: String(from) });
+  await setImmediate();
+  store.interruptKind(configMapResource, true);
+  answering.resolve();
+  const stream = await asked;
+  for (let told = 0; told < 3; told++) expect(stream.take()?.type).not.toBe("ERROR");
+  expect(stream.isEnded).toBe(true);
 });
 
 test("a cache forgets what is older than a minute and a half, but for the last hundred changes", async () => {
