@@ -22,15 +22,22 @@ pre{padding:.7rem 1rem;overflow-x:auto}pre code{padding:0;background:none}
 .add{color:light-dark(#116329,#7ee787)}.del{color:light-dark(#a40e26,#ff938a)}.mod{color:light-dark(#7a4f01,#e3b341)}
 details{margin:.4rem 0}summary{cursor:pointer}.stale{opacity:.45}`;
 
-/** Asks for the page again while somebody looks at it, and shows what has changed; what is folded open stays so. A server that is away is shown as a pale page. */
+/**
+ * Asks for the page again while somebody looks at it, and shows what has changed; what is folded open stays so. A server that is away is
+ * shown as a pale page, and one that knows the reader no longer is not asked any more. What is no page of ours now is for the browser to
+ * show: as a part of this page it would have more power than by itself.
+ */
 const SCRIPT = `const shown=()=>document.querySelector("main");let tag=document.documentElement.dataset.tag;
-setInterval(async()=>{if(document.hidden||!getSelection().isCollapsed)return;
-try{const answer=await fetch(location.href,{headers:{accept:"text/html","if-none-match":tag}});
-if(answer.ok){tag=answer.headers.get("etag");const next=new DOMParser().parseFromString(await answer.text(),"text/html");
+const later=()=>setTimeout(look,3000);
+const look=async()=>{if(!document.hidden&&getSelection().isCollapsed)try{
+const answer=await fetch(location.href,{headers:{accept:"text/html","if-none-match":tag}});
+if(answer.ok){if(answer.redirected||!answer.headers.get("content-type").startsWith("text/html"))return location.reload();
+tag=answer.headers.get("etag");const next=new DOMParser().parseFromString(await answer.text(),"text/html");
 const open=new Set([...document.querySelectorAll("details[open]>summary")].map((summary)=>summary.textContent));
 for(const summary of next.querySelectorAll("summary"))summary.parentElement.open=open.has(summary.textContent);
 document.title=next.title;shown().replaceWith(next.querySelector("main"));}
-shown().classList.toggle("stale",!answer.ok&&answer.status!==304);}catch{shown().classList.add("stale");}},3000);`;
+shown().classList.toggle("stale",!answer.ok&&answer.status!==304);if(answer.status===401)return;
+}catch{shown().classList.add("stale");}later();};later();`;
 
 /** What tells pages of this program from those of another: both look different. */
 export const pageForm = late(() => createHash("sha256").update(STYLE).update(SCRIPT).digest("hex").slice(0, 8));

@@ -1,0 +1,75 @@
+import { runInNewContext } from "node:vm";
+import { expect, test } from "vitest";
+import { renderPage } from "../../../engine/gitops/pages/render-page.ts";
+
+type Answer = Readonly<{ status: number; type?: string; redirected?: boolean; text?: string }>;
+
+/** The script of a page in a browser that has only what it asks for: `look` lets the time pass until it asks, and answers. */
+function openPage() {
+  const [, script = ""] = /<script>(.*)<\/script>/s.exec(renderPage("t", [], '"1"', "<p>old</p>")) ?? [];
+  const due: (() => Promise<void>)[] = [];
+  const asked: string[] = [];
+  const page = { text: "old", title: "t", isStale: false, reloads: 0 };
+  const main = {
+    classList: { toggle: (_: string, on: boolean) => (page.isStale = on), add: () => (page.isStale = true) },
+    replaceWith: ({ text }: { readonly text: string }) => (page.text = text),
+  };
+  const document = { hidden: false, documentElement: { dataset: { tag: '"1"' } }, querySelector: () => main, querySelectorAll: () => [] };
+  let answer: Answer | undefined;
+  runInNewContext(script, {
+    document,
+    location: { href: "/r/main/", reload: () => page.reloads++ },
+    getSelection: () => ({ isCollapsed: true }),
+    setTimeout: (callback: () => Promise<void>) => due.push(callback),
+    DOMParser: class {
+      parseFromString = (text: string) => ({ title: text, querySelector: () => ({ text }), querySelectorAll: () => [] });
+    },
+    async fetch(_: string, { headers }: { readonly headers: Readonly<Record<string, string>> }) {
+      asked.push(headers["if-none-match"] ?? "");
+      if (answer === undefined) throw new Error("no such server");
+      const { status, type = "text/html; charset=utf-8", redirected = false, text = "" } = answer;
+      const held: Readonly<Record<string, string>> = { "content-type": type, etag: `"${text}"` };
+      return { ok: status === 200, status, redirected, headers: { get: (name: string) => held[name] }, text: async () => text };
+    },
+  });
+  const look = async (next: Answer | undefined) => {
+    answer = next;
+    for (const callback of due.splice(0)) await callback();
+  };
+  return { page, document, asked, look, isDone: () => due.length === 0 };
+}
+
+test("a page shows what has changed, and is pale while its server is away", async () => {
+  const { page, document, asked, look } = openPage();
+  await look({ status: 304 });
+  expect(page).toMatchObject({ text: "old", isStale: false });
+  await look(undefined);
+  expect(page.isStale).toBe(true);
+  await look({ status: 200, text: "new" });
+  expect(page).toMatchObject({ text: "new", isStale: false });
+  document.hidden = true;
+  await look({ status: 200, text: "unseen" });
+  document.hidden = false;
+  await look({ status: 304 });
+  expect(page.text).toBe("new");
+  expect(asked).toEqual(['"1"', '"1"', '"1"', '"new"']);
+});
+
+test.each<Answer>([
+  { status: 200, type: "text/markdown; charset=utf-8", text: "<main>as a page" },
+  { status: 200, redirected: true, text: "another page" },
+])("a page takes nothing in that is not what it was: %o", async (answer) => {
+  const { page, look, isDone } = openPage();
+  await look(answer);
+  expect(page).toMatchObject({ text: "old", reloads: 1 });
+  expect(isDone()).toBe(true);
+});
+
+test("a page asks no more once the server knows its reader no longer, who would be asked each time", async () => {
+  const { page, look, isDone } = openPage();
+  await look({ status: 403 });
+  expect(isDone()).toBe(false);
+  await look({ status: 401 });
+  expect(page.isStale).toBe(true);
+  expect(isDone()).toBe(true);
+});
