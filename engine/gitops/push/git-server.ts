@@ -13,7 +13,7 @@ import { parseRequestUrl } from "../../lib/request-url.ts";
 import { ANONYMOUS } from "../git/hosted-repository.ts";
 import { GIT_ENVIRONMENT, gitText, inheritedEnvironment } from "../git/native-git.ts";
 import { isOwnName, type PageAnswer, type PageRequest } from "../pages/pages.ts";
-import type { GitAccess, GitIdentity } from "./git-access.ts";
+import { LOCAL_IDENTITY, type GitAccess, type GitIdentity } from "./git-access.ts";
 
 /** PEM texts. */
 export interface KeyPair {
@@ -171,9 +171,8 @@ async function servePage(request: FastifyRequest, reply: FastifyReply, serving: 
   const { access, pages, logger } = serving;
   if (url === undefined || pages === undefined || access === undefined || request.method === "POST")
     return refuse(reply, 404, "There is only Git here: git clone this address.") ?? reply;
-  if (request.headers.authorization === undefined && serving.certificate === undefined && !isOwnName(request.headers.host))
-    return refuse(reply, 403, "This server is read by its address, or as localhost.") ?? reply;
   const answer = await decided(request, reply, serving, access.users, async (identity) => {
+    if (identity === LOCAL_IDENTITY && !isOwnName(request.headers.host)) return refuse(reply, 403, "This server is read by its address, or as localhost.");
     try {
       const { accept = "", "if-none-match": ifNoneMatch } = request.headers;
       return await pages({ path: url.pathname, accept, ifNoneMatch, mayRead: (repository) => identity.may("fetch", repository) });

@@ -1,9 +1,10 @@
+import { get } from "node:http";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { answerPage, isOwnName, type PageRequest } from "../../../engine/gitops/pages/pages.ts";
 import { renderMarkdown } from "../../../engine/gitops/pages/render-page.ts";
 import { startGitServer } from "../../../engine/gitops/push/git-server.ts";
-import type { GitIdentity } from "../../../engine/gitops/push/git-access.ts";
+import { LOCAL_IDENTITY, type GitAccess, type GitIdentity } from "../../../engine/gitops/push/git-access.ts";
 import { silentLogger } from "../../../engine/lib/log.ts";
 import { seededRandom } from "../../../engine/lib/random.ts";
 import { configMapYaml, createTestRepository, type TestRepository } from "../../kit/git.ts";
@@ -136,6 +137,30 @@ describe("the pages of a repository", () => {
   test("are asked for beside Git, by the same tokens", async () => {
     const asked: string[] = [];
     const identity: GitIdentity = { name: "jane", may: async (right, name) => (asked.push(`${right} ${name}`), true) };
+    await using server = await serve(async (token) => (token === "Bearer right" ? { is: "known", identity } : { is: "refused", why: "who are you?" }));
+    const get = (address: string, headers: Record<string, string> = {}, method = "GET") => fetch(`http://127.0.0.1:${server.port}${address}`, { headers, method, redirect: "manual" });
+    const stranger = await get("/r/main/");
+    expect([stranger.status, stranger.headers.get("www-authenticate")]).toEqual([401, 'Basic realm="Mainstay Git", charset="UTF-8"']);
+    const page = await get("/r/status/local/", { authorization: "Bearer right", accept: BROWSER });
+    expect([page.status, page.headers.get("x-content-type-options")]).toEqual([200, "nosniff"]);
+    expect(page.headers.get("content-security-policy")).toMatch(/^default-src 'none'; style-src 'sha256-/);
+    expect(asked).toEqual(["fetch r-object"]);
+    expect((await get("/r/main/", { authorization: "Bearer right" }, "POST")).status).toBe(404);
+    expect((await get("/r.git/info/refs?service=git-upload-pack", { authorization: "Bearer right" })).status).toBe(200);
+  });
+
+  test("are open to nobody by the name of a page elsewhere, and ask who comes by another of their own who he is", async () => {
+    const statusOf = (port: number, host: string) =>
+      new Promise<number | undefined>((resolve, reject) => {
+        get({ host: "127.0.0.1", port, path: "/r/main/", headers: { host } }, (answer) => resolve(answer.resume().statusCode)).on("error", reject);
+      });
+    await using open = await serve(async () => ({ is: "known", identity: LOCAL_IDENTITY }));
+    expect([await statusOf(open.port, "localhost:6480"), await statusOf(open.port, "evil.example:6480")]).toEqual([200, 403]);
+    await using closed = await serve(async () => ({ is: "refused", why: "who are you?" }));
+    expect(await statusOf(closed.port, "git.example:6480")).toBe(401);
+  });
+
+  async function serve(authenticate: GitAccess["authenticate"]) {
     const stop = new AbortController();
     const root = path.dirname(repository.gitDir);
     const server = await startGitServer({
@@ -143,25 +168,12 @@ describe("the pages of a repository", () => {
       address: "127.0.0.1",
       port: 0,
       logger: silentLogger,
-      access: { users: { authenticate: async (token) => (token === "Bearer right" ? { is: "known", identity } : { is: "refused", why: "who are you?" }) }, random: seededRandom(1) },
+      access: { users: { authenticate }, random: seededRandom(1) },
       pages: (request) => answerPage(root, [{ name: "r", repository: "r-object" }], request),
     });
     const running = server.run(stop.signal);
-    try {
-      const get = (address: string, headers: Record<string, string> = {}, method = "GET") => fetch(`http://127.0.0.1:${server.port}${address}`, { headers, method, redirect: "manual" });
-      const stranger = await get("/r/main/");
-      expect([stranger.status, stranger.headers.get("www-authenticate")]).toEqual([401, 'Basic realm="Mainstay Git", charset="UTF-8"']);
-      const page = await get("/r/status/local/", { authorization: "Bearer right", accept: BROWSER });
-      expect([page.status, page.headers.get("x-content-type-options")]).toEqual([200, "nosniff"]);
-      expect(page.headers.get("content-security-policy")).toMatch(/^default-src 'none'; style-src 'sha256-/);
-      expect(asked).toEqual(["fetch r-object"]);
-      expect((await get("/r/main/", { authorization: "Bearer right" }, "POST")).status).toBe(404);
-      expect((await get("/r.git/info/refs?service=git-upload-pack", { authorization: "Bearer right" })).status).toBe(200);
-    } finally {
-      stop.abort();
-      await running;
-    }
-  });
+    return { port: server.port, [Symbol.asyncDispose]: () => (stop.abort(), running) };
+  }
 
   test.each([
     ["127.0.0.1:6480", true],
