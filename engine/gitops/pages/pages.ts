@@ -125,7 +125,7 @@ function page(request: PageRequest, title: string, crumbs: readonly Link[], vers
 }
 
 function raw(request: PageRequest, version: string, type: string, content: string | Buffer): PageAnswer {
-  return tagged(request, `"${version}"`, { "content-type": type, "content-security-policy": "default-src 'none'; sandbox" }, () => content);
+  return tagged(request, `"${version}"`, { "content-type": type, "content-security-policy": RAW_POLICY }, () => content);
 }
 
 /** Not sent again to who has it. */
@@ -139,7 +139,15 @@ function versionOf(text: string): string {
   return createHash("sha1").update(text).digest("hex");
 }
 
-const HEADERS = { "cache-control": "no-cache", "x-content-type-options": "nosniff", "referrer-policy": "no-referrer" };
+/** What was pushed has no power in a browser. */
+const RAW_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox";
+const HEADERS = {
+  "cache-control": "no-cache",
+  "x-content-type-options": "nosniff",
+  "referrer-policy": "no-referrer",
+  // A page elsewhere must not learn by what it can load which files there are.
+  "cross-origin-resource-policy": "same-origin",
+};
 
 function redirect(location: string): PageAnswer {
   return { code: 302, headers: { ...HEADERS, location }, body: "" };

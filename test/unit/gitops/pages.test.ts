@@ -144,7 +144,10 @@ describe("the pages of a repository", () => {
     const page = await get("/r/status/local/", { authorization: "Bearer right", accept: BROWSER });
     expect([page.status, page.headers.get("x-content-type-options")]).toEqual([200, "nosniff"]);
     expect(page.headers.get("content-security-policy")).toMatch(/^default-src 'none'; style-src 'sha256-/);
-    expect(asked).toEqual(["fetch r-object"]);
+    expect(page.headers.get("cross-origin-resource-policy")).toBe("same-origin");
+    const file = await get("/r/main/apps/a.yaml", { authorization: "Bearer right" });
+    expect(file.headers.get("content-security-policy")).toBe("default-src 'none'; frame-ancestors 'none'; sandbox");
+    expect(asked).toEqual(["fetch r-object", "fetch r-object"]);
     expect((await get("/r/main/", { authorization: "Bearer right" }, "POST")).status).toBe(404);
     expect((await get("/r.git/info/refs?service=git-upload-pack", { authorization: "Bearer right" })).status).toBe(200);
   });
