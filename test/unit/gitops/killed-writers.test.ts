@@ -50,6 +50,18 @@ describe("a lock of a ref", () => {
     expect(existsSync(at("packed-refs.lock"))).toBe(false);
   });
 
+  test("is no branch", async () => {
+    const packed = await repository.commit({ "a.yaml": "a" }, "packed", "packed");
+    const moved = await repository.commit({ "a.yaml": "b" }, "moved", "moved");
+    await runGit({ gitDir: repository.gitDir, args: ["pack-refs", "--all"] });
+    const main = await repository.commit({ "a.yaml": "c" });
+    expect(await compareAndSwapRef(repository.gitDir, "refs/heads/moved", moved, main)).toEqual({ is: "pushed" });
+    writeFileSync(at("refs/heads/main.lock"), `${packed}\n`);
+    await runGit({ gitDir: repository.gitDir, args: ["symbolic-ref", "refs/heads/other", "refs/heads/packed"] });
+    const found = [...(await repository.store.listRefs("refs/heads/"))].map(([ref, commit]) => [ref.slice("refs/heads/".length), commit]);
+    expect(Object.fromEntries(found)).toEqual({ main, moved: main, other: packed, packed });
+  });
+
   test("that a killed fetch has left does not keep a remote from being followed", async () => {
     using remote = await createTestRepository();
     const commit = await remote.commit({ "a.yaml": "a" });
