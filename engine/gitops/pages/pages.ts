@@ -8,7 +8,7 @@ import { findPage, isStatusBranch, type FoundPage } from "./find-page.ts";
 import { pageForm, pagePolicy, renderList, renderMarkdown, renderPage, type Link } from "./render-page.ts";
 
 export interface PageRequest {
-  /** As it was sent, without what follows a question mark. */
+  /** With its escapes, without what follows a question mark. */
   readonly path: string;
   readonly accept: string;
   readonly ifNoneMatch: string | undefined;
@@ -30,7 +30,7 @@ export interface PageSource {
 }
 
 /** Longer texts are given as they are: one that is made to be slow takes some ten seconds for each megabyte. */
-const MARKDOWN_BYTES_MAX = 128 << 10;
+const MARKDOWN_LENGTH_MAX = 128 << 10;
 
 /**
  * The hosted repositories as a browser reads them: `/<repository>/<branch>/<path>`. `/` leads to the status page, if there is one repository
@@ -112,7 +112,7 @@ function linkTo({ name, is }: TreeEntry): Link {
 }
 
 function markdown(request: PageRequest, source: string, title: string, crumbs: readonly Link[], version: string, behind = ""): PageAnswer {
-  return request.accept.includes("text/html") && source.length <= MARKDOWN_BYTES_MAX
+  return request.accept.includes("text/html") && source.length <= MARKDOWN_LENGTH_MAX
     ? page(request, title, crumbs, version, () => renderMarkdown(source) + behind)
     : raw(request, version, "text/markdown; charset=utf-8", source);
 }
@@ -163,11 +163,13 @@ function addressOf(name: string, branch = "", ...folders: readonly string[]): st
   return `/${parts.map(encodeURIComponent).join("/")}/`;
 }
 
-function crumbsOf(name: string, { branch, path }: { readonly branch: string; readonly path: readonly string[] }): readonly Link[] {
+/** The way to a folder, itself last, or to the folder of a file. */
+function crumbsOf(name: string, { is, branch, path }: Extract<FoundPage, { readonly branch: string }>): readonly Link[] {
+  const folders = is === "folder" ? path : path.slice(0, -1);
   return [
     { text: name, href: addressOf(name) },
     { text: branch, href: addressOf(name, branch) },
-    ...path.slice(0, -1).map((part, index) => ({ text: part, href: addressOf(name, branch, ...path.slice(0, index + 1)) })),
+    ...folders.map((part, index) => ({ text: part, href: addressOf(name, branch, ...path.slice(0, index + 1)) })),
   ];
 }
 

@@ -77,6 +77,8 @@ describe("the pages of a repository", () => {
 
   test("show folders and files of every branch, as they are", async () => {
     expect((await ask("/r/main/apps/")).body).toContain('<li><a href="./a.yaml">a.yaml</a></li>\n<li><a href="./b%20c.json">b c.json</a></li>');
+    expect((await ask("/r/main/apps/")).body).toContain('<nav><a href="/r/">r</a> / <a href="/r/main/">main</a> / <a href="/r/main/apps/">apps</a></nav>');
+    expect((await ask("/r/status/local/apps/web.md")).body).toContain('<a href="/r/status/local/apps/">apps</a></nav>');
     const file = await ask("/r/main/apps/a.yaml");
     expect([file.headers["content-type"], String(file.body)]).toEqual(["text/plain; charset=utf-8", configMapYaml("a")]);
     expect((await ask("/r/main/apps/b%20c.json")).headers["content-type"]).toBe("application/json; charset=utf-8");
