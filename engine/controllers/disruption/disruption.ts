@@ -70,9 +70,8 @@ export function disruptionController({ informers, client }: ControllerContext): 
       const { namespace, name } = splitKey(key);
       const budget = budgets.get(namespace, name);
       if (budget === undefined) return undefined;
-      const covered = selected(namespace, budget.spec?.selector?.matchLabels ?? {}, (pod) =>
-        labelSelectorPredicate(budget.spec?.selector)(pod.metadata.labels),
-      );
+      const isCovered = labelSelectorPredicate(budget.spec?.selector);
+      const covered = selected(namespace, budget.spec?.selector?.matchLabels ?? {}, ({ metadata }) => isCovered(metadata.labels));
       const owners = new Map(covered.map((pod) => [controllerOf(pod)?.uid ?? "", controllerOf(pod)] as const));
       const scales = new Map<string, number>();
       const counted = new Set<string>();
