@@ -1,3 +1,5 @@
+import { isStatusBranch } from "./status-branch.ts";
+
 /** A branch or request whose merge is planned. */
 export interface Proposal {
   /** The branch, or `pr-12` and `mr-7` for requests of a forge; a branch that is called like one is `heads/pr-12`. */
@@ -46,8 +48,7 @@ export function chooseProposals(refs: ReadonlyMap<string, string>, branch: strin
   const proposals: Proposal[] = [];
   for (const [ref, head] of refs) {
     const name = /^refs\/heads\/(.+)$/.exec(ref)?.[1];
-    if (name !== undefined && name !== branch && !name.startsWith("status/"))
-      proposals.push({ name: REQUEST_NAME.test(name) ? `heads/${name}` : name, ref, head });
+    if (name !== undefined && name !== branch && !isStatusBranch(name)) proposals.push({ name: REQUEST_NAME.test(name) ? `heads/${name}` : name, ref, head });
   }
   for (const { pattern, prefix } of REQUESTS) {
     const heads: (Proposal & { readonly number: number })[] = [];

@@ -2,6 +2,7 @@ import path from "node:path";
 import type { GitObjects, TreeEntry } from "../git/git-source.ts";
 import { openGitObjects } from "../git/git-objects.ts";
 import { openGitStore, readRef } from "../git/git-store.ts";
+import { isStatusBranch } from "../git/status-branch.ts";
 
 /** What stands at a path of a repository: the name of a branch, then a path in it. */
 export type FoundPage =
@@ -57,11 +58,6 @@ async function walk(objects: GitObjects, at: InBranch, tree: string): Promise<Fo
 async function branchesOf(gitDir: string): Promise<readonly string[]> {
   const names = [...(await openGitStore(gitDir).listRefs("refs/heads/")).keys()].map((ref) => ref.slice("refs/heads/".length));
   return names.sort((a, b) => Number(isStatusBranch(b)) - Number(isStatusBranch(a)) || (a < b ? -1 : 1)).slice(0, BRANCHES_MAX);
-}
-
-/** Whether what is running is told there. */
-export function isStatusBranch(branch: string): boolean {
-  return branch.startsWith("status/");
 }
 
 /** What Git allows between two slashes of a branch's name, for it becomes a part of a file's (git-check-ref-format). */

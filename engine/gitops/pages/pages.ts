@@ -3,8 +3,9 @@ import { isIP } from "node:net";
 import { bareHost } from "../../lib/ip-address.ts";
 import { decodePathPart } from "../../lib/request-url.ts";
 import type { TreeEntry } from "../git/git-source.ts";
+import { isStatusBranch } from "../git/status-branch.ts";
 import { OversizedObject } from "../git/stored-object.ts";
-import { findPage, isStatusBranch, type FoundPage } from "./find-page.ts";
+import { findPage, type FoundPage } from "./find-page.ts";
 import { pageForm, pagePolicy, renderList, renderMarkdown, renderPage, type Link } from "./render-page.ts";
 
 export interface PageRequest {

@@ -1,3 +1,4 @@
+import { isStatusBranch } from "../git/status-branch.ts";
 import { globExpression } from "../manifests/ignore-patterns.ts";
 
 /**
@@ -57,7 +58,7 @@ export function isCreation({ from }: RefUpdate): boolean {
 /** Whether a ref goes forward only. */
 export function isProtected(ref: string, rules: BranchRules): boolean {
   const name = branchOf(ref);
-  return name !== undefined && (name === rules.branch || name.startsWith("status/") || rules.protected.some((pattern) => globExpression(pattern).test(name)));
+  return name !== undefined && (name === rules.branch || isStatusBranch(name) || rules.protected.some((pattern) => globExpression(pattern).test(name)));
 }
 
 /** The right that an update needs; `isForward` whether the old commit stays part of the ref's history. */
@@ -69,7 +70,7 @@ export function computeNeed(update: RefUpdate, isForward: boolean, rules: Branch
       is: "never",
       why: `${name === "status" ? "beside a branch status there can be none below status/, where the cluster says how it is" : `a branch ${name} would be taken for something else`}; choose another name`,
     };
-  if (name?.startsWith("status/") === true) return { is: "right", right: "force" };
+  if (name !== undefined && isStatusBranch(name)) return { is: "right", right: "force" };
   if (isProtected(update.ref, rules)) return { is: "right", right: isForward && !isDeletion(update) ? "push" : "force" };
   return { is: "right", right: name === undefined ? "push" : "propose" };
 }
@@ -86,7 +87,7 @@ export function explainRefusal(
   if (right !== "force")
     return `refused: ${name}: ${lacks}; ${right === "push" ? "push a branch of another name for others to merge" : "ask for a role with the verb propose or push on repositories.mainstay.dev"}`;
   const byForce = who.mayForce ? "; if it must be: git push --force -o force" : who.isForced === true ? `; ${lacks}` : "";
-  if (name.startsWith("status/")) return `refused: ${name} is written by the cluster alone${byForce}`;
+  if (isStatusBranch(name)) return `refused: ${name} is written by the cluster alone${byForce}`;
   if (isDeletion(update))
     return name === rules.branch
       ? `refused: deleting ${name} would leave the cluster without a desired state; to remove everything, push a commit without manifests${byForce}`
