@@ -1,7 +1,8 @@
+import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { aborted } from "../lib/abort.ts";
 import { sleep, type Clock } from "../lib/clock.ts";
 import { StoredObject } from "./encoded-object.ts";
-import type { Storage, StorageEvent } from "./storage.ts";
+import type { Entry, Storage, StorageEvent } from "./storage.ts";
 import { HISTORY_BYTES_MAX, HISTORY_MAX, type CachedChange, type WatchCache } from "./watch-cache.ts";
 
 /** A store that takes longer is in trouble; who waits for it may list instead. */
@@ -56,10 +57,11 @@ export class ForgottenChanges {
 
   /** Adds what changed to the changes. False when they are more than a cache remembers. */
   async #read({ prefix }: Remembering, after: number, upTo: number, changes: CachedChange[], signal: AbortSignal): Promise<boolean> {
+    const newest = new Map<string, StoredObject<KubeObject>>();
     let bytes = 0;
     for await (const { revision, events } of this.#storage.watch(prefix, after, signal)) {
       for (const event of revision > upTo ? [] : events) {
-        const change = toChange(event);
+        const change = toChange(event, newest);
         bytes += change.current.byteLength;
         if (changes.push(change) > HISTORY_MAX || bytes > HISTORY_BYTES_MAX) return false;
       }
@@ -69,13 +71,18 @@ export class ForgottenChanges {
   }
 }
 
-/** Throws for what is no object, or cannot be read. */
-function toChange(event: StorageEvent): CachedChange {
-  const previous = event.previous === undefined ? undefined : new StoredObject(event.previous.value, event.previous.modRevision);
-  if (event.type === "put") {
-    const current = new StoredObject(event.entry.value, event.entry.modRevision);
-    return { revision: current.revision, type: previous === undefined ? "ADDED" : "MODIFIED", current, previous };
+/** Throws for what is no object, or cannot be read. `newest` is what the changes before made of the keys. */
+function toChange(event: StorageEvent, newest: Map<string, StoredObject<KubeObject>>): CachedChange {
+  const objectOf = ({ key, value, modRevision }: Entry): StoredObject<KubeObject> => {
+    const known = newest.get(key);
+    return known?.revision === modRevision ? known : new StoredObject(value, modRevision);
+  };
+  if (event.type === "delete") {
+    const previous = objectOf(event.previous);
+    return { revision: event.revision, type: "DELETED", current: previous.at(event.revision), previous };
   }
-  const last = previous ?? new StoredObject(event.previous.value, event.previous.modRevision);
-  return { revision: event.revision, type: "DELETED", current: last.at(event.revision), previous: last };
+  const previous = event.previous && objectOf(event.previous);
+  const current = objectOf(event.entry);
+  newest.set(event.entry.key, current);
+  return { revision: current.revision, type: previous === undefined ? "ADDED" : "MODIFIED", current, previous };
 }
