@@ -6,7 +6,7 @@ import type { EngineParts } from "./engine-parts.ts";
 import type { Clock } from "./lib/clock.ts";
 import { runServices, type Service } from "./lib/service.ts";
 import { leaseResource } from "./resources/coordination/lease.ts";
-import type { ComponentCheck } from "./server/component-statuses.ts";
+import type { ComponentCheck } from "./server/virtual-resources/component-statuses.ts";
 import type { ObjectStore } from "./storage/object-store.ts";
 
 const CONTROL_PLANE_LEASE = "mainstay-control-plane";

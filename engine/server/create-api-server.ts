@@ -40,7 +40,7 @@ import { followFlowControl } from "./fairness/follow-flow-control.ts";
 import { MaxInFlight } from "./fairness/max-in-flight.ts";
 import { Aggregator } from "./aggregation/aggregator.ts";
 import { CustomKinds } from "./custom-resources/custom-kinds.ts";
-import { computedResources } from "./metrics/computed-resources.ts";
+import { computedResources } from "./virtual-resources/computed-resources.ts";
 import { UsageReader } from "./metrics/usage-reader.ts";
 import type { NodeTransport } from "./nodes/node-proxy.ts";
 import { nodeObjects } from "./nodes/node-objects.ts";

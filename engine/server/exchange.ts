@@ -22,7 +22,7 @@ import type { ServiceAddresses } from "../registry/cluster-ip.ts";
 import { unstoredObject } from "../storage/encoded-object.ts";
 import type { ObjectStore } from "../storage/object-store.ts";
 import type { Aggregator } from "./aggregation/aggregator.ts";
-import type { ComponentCheck } from "./component-statuses.ts";
+import type { ComponentCheck } from "./virtual-resources/component-statuses.ts";
 import type { Auditor } from "./audit/auditor.ts";
 import type { RequestOrder } from "./fairness/fairness.ts";
 import type { HealthCheck } from "./health.ts";

@@ -1,7 +1,7 @@
 import { notFound } from "../../apimachinery/status-error.ts";
 import { isPartOfObject } from "../../registry/before-update.ts";
 import { scaleAccessOf, scaleOf } from "../../registry/scale.ts";
-import { readComputed } from "../metrics/computed-resources.ts";
+import { readComputed } from "../virtual-resources/computed-resources.ts";
 import { madeUp, namespaceOf, objectResult, unsupportedMethod, type VerbHandler } from "../exchange.ts";
 
 export const get: VerbHandler<"get"> = async (exchange) => {

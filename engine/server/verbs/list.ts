@@ -1,4 +1,4 @@
-import { readComputed } from "../metrics/computed-resources.ts";
+import { readComputed } from "../virtual-resources/computed-resources.ts";
 import { namespaceOf, type VerbHandler } from "../exchange.ts";
 
 export const list: VerbHandler<"list"> = async (exchange) => {

@@ -1,7 +1,7 @@
-import type { KubeObject } from "../apimachinery/object-meta.ts";
-import { describeError } from "../lib/log.ts";
-import type { ComponentStatus } from "../resources/types.ts";
-import type { ServerParts } from "./exchange.ts";
+import type { KubeObject } from "../../apimachinery/object-meta.ts";
+import { describeError } from "../../lib/log.ts";
+import type { ComponentStatus } from "../../resources/types.ts";
+import type { ServerParts } from "../exchange.ts";
 
 /** A part of the control plane by its upstream name; asking it throws when it is not well. */
 export type ComponentCheck = () => Promise<void> | void;

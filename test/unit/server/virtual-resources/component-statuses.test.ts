@@ -1,10 +1,10 @@
 import { expect, it } from "vitest";
-import { controlPlaneChecks } from "../../../engine/elected-services.ts";
-import { formatMicroTime, systemClock } from "../../../engine/lib/clock.ts";
-import { leaseResource } from "../../../engine/resources/coordination/lease.ts";
-import { componentStatusResource } from "../../../engine/resources/core/component-status.ts";
-import { readComponentStatuses } from "../../../engine/server/component-statuses.ts";
-import { startTestApi } from "../../kit/test-api.ts";
+import { controlPlaneChecks } from "../../../../engine/elected-services.ts";
+import { formatMicroTime, systemClock } from "../../../../engine/lib/clock.ts";
+import { leaseResource } from "../../../../engine/resources/coordination/lease.ts";
+import { componentStatusResource } from "../../../../engine/resources/core/component-status.ts";
+import { readComponentStatuses } from "../../../../engine/server/virtual-resources/component-statuses.ts";
+import { startTestApi } from "../../../kit/test-api.ts";
 
 it("the parts of the control plane tell how they are whenever somebody asks, and a warning says that nobody should", async () => {
   await using api = await startTestApi();

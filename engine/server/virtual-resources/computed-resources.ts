@@ -6,8 +6,8 @@ import { nodeMetricsResource, podMetricsResource } from "../../resources/metrics
 import { compileSelection } from "../../storage/selection.ts";
 import type { ApiResult } from "../../apimachinery/api-request.ts";
 import { madeUp, namespaceOf, objectResult, type Exchange, type RequestOf, type ServerParts } from "../exchange.ts";
-import { readComponentStatuses } from "../component-statuses.ts";
-import type { UsageReader } from "./usage-reader.ts";
+import { readComponentStatuses } from "./component-statuses.ts";
+import type { UsageReader } from "../metrics/usage-reader.ts";
 
 /** A kind that is made up whenever it is read, and never stored. */
 interface ComputedResource {
