@@ -4,7 +4,7 @@ import { MASTERS_GROUP } from "../apimachinery/known-users.ts";
 import type { Clock } from "../lib/clock.ts";
 import { describeError, type Logger } from "../lib/log.ts";
 import type { Service } from "../lib/service.ts";
-import { writeKubeconfigFile, type KubeconfigFile } from "../server/kubeconfig-file.ts";
+import { writeKubeconfigFile, type KubeconfigFile } from "./kubeconfig-file.ts";
 
 /** Writes the administrator's kubeconfig, and again whenever its certificate is renewed: a server may run for longer than that is good. */
 export async function openAdminKubeconfig(

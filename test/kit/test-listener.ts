@@ -8,7 +8,7 @@ import type { UserInfo } from "../../engine/apimachinery/api-request.ts";
 import { ChangingValue } from "../../engine/lib/changing-value.ts";
 import { systemClock } from "../../engine/lib/clock.ts";
 import { openHttpListener, type HttpListenerOptions } from "../../engine/server/http-listener.ts";
-import { writeKubeconfigFile } from "../../engine/server/kubeconfig-file.ts";
+import { writeKubeconfigFile } from "../../engine/setup/kubeconfig-file.ts";
 import { createNodeTransport } from "../../engine/server/nodes/node-proxy.ts";
 import { startTestApi, type TestApi, type TestApiOptions } from "./test-api.ts";
 
