@@ -1,5 +1,5 @@
 import { fromBinary } from "@bufbuild/protobuf";
-import { abortError, NEVER } from "../../engine/lib/abort.ts";
+import { NEVER } from "../../engine/lib/abort.ts";
 import { GrpcCode, grpcCode } from "../../engine/lib/grpc-error.ts";
 import { openGrpcChannel, type GrpcChannel } from "../../engine/lib/grpc.ts";
 import { Events, TaskEventSchema } from "./events_pb.ts";
@@ -34,7 +34,7 @@ export function openCriRuntime(socket: string): Runtime & { close(): void } {
       return failing === undefined ? undefined : `${failing.type}: ${failing.message || failing.reason}`;
     },
     async runSandbox(config, handler = "", signal = NEVER) {
-      return (await orAbort(channel.unary(call.runPodSandbox, { config, runtimeHandler: handler }, { timeoutMs: SANDBOX_MS, signal }), signal)).podSandboxId;
+      return (await channel.unary(call.runPodSandbox, { config, runtimeHandler: handler }, { timeoutMs: SANDBOX_MS, signal })).podSandboxId;
     },
     stopSandbox: (id) => unlessGone(channel.unary(call.stopPodSandbox, { podSandboxId: id }, { timeoutMs: SANDBOX_MS })),
     removeSandbox: (id) => unlessGone(channel.unary(call.removePodSandbox, { podSandboxId: id }, { timeoutMs: SANDBOX_MS })),
@@ -63,7 +63,7 @@ export function openCriRuntime(socket: string): Runtime & { close(): void } {
       return (await channel.unary(call.createContainer, { podSandboxId: sandboxId, config, sandboxConfig: sandbox }, { timeoutMs: SANDBOX_MS })).containerId;
     },
     async startContainer(id, signal = NEVER) {
-      await orAbort(channel.unary(call.startContainer, { containerId: id }, { timeoutMs: SANDBOX_MS, signal }), signal);
+      await channel.unary(call.startContainer, { containerId: id }, { timeoutMs: SANDBOX_MS, signal });
     },
     stopContainer: (id, graceSeconds) =>
       unlessGone(
@@ -192,15 +192,6 @@ function ignoreGone<T>(value: T): (error: unknown) => T {
     if (grpcCode(error) === GrpcCode.notFound) return value;
     throw error;
   };
-}
-
-/** A call that the signal has broken off fails as everything does that it breaks off. */
-async function orAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    throw signal.aborted ? abortError(signal) : error;
-  }
 }
 
 async function unlessGone(work: Promise<unknown>): Promise<void> {

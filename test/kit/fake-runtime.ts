@@ -1,3 +1,4 @@
+import { NEVER, throwIfAborted } from "../../engine/lib/abort.ts";
 import { Mailbox } from "../../engine/lib/mailbox.ts";
 import { GrpcCode, GrpcError } from "../../engine/lib/grpc-error.ts";
 import { sleep, type Clock } from "../../engine/lib/clock.ts";
@@ -93,8 +94,8 @@ export class FakeRuntime implements Runtime {
     return this.#isDown ? "the runtime does not answer" : undefined;
   }
 
-  async runSandbox(config: SandboxConfig, handler = ""): Promise<string> {
-    await this.#work("runSandbox");
+  async runSandbox(config: SandboxConfig, handler = "", signal?: AbortSignal): Promise<string> {
+    await this.#work("runSandbox", signal);
     if (handler !== "" && handler !== "runc") throw new Error(`failed to get sandbox runtime: no runtime for "${handler}" is configured`);
     const { name = "", namespace = "", uid = "", attempt = 0 } = config.metadata ?? {};
     const taken = [...this.#sandboxes.values()].find(({ state }) => state.name === name && state.namespace === namespace && state.uid === uid && state.attempt === attempt);
@@ -164,8 +165,8 @@ export class FakeRuntime implements Runtime {
     return id;
   }
 
-  async startContainer(id: string): Promise<void> {
-    await this.#work("startContainer");
+  async startContainer(id: string, signal?: AbortSignal): Promise<void> {
+    await this.#work("startContainer", signal);
     const container = this.#containers.get(id);
     if (container === undefined) throw new Error(`an error occurred when try to find container "${id}": not found`);
     const { program } = container;
@@ -270,10 +271,11 @@ export class FakeRuntime implements Runtime {
     }
   }
 
-  async #work(operation: FakeOperation): Promise<void> {
+  async #work(operation: FakeOperation, signal = NEVER): Promise<void> {
     this.#answer();
     const ms = this.#options.latencyMs?.[operation] ?? LATENCY[operation];
-    if (ms > 0) await sleep(this.#clock, ms, new AbortController().signal);
+    if (ms > 0) await sleep(this.#clock, ms, signal);
+    throwIfAborted(signal);
     this.#answer();
     const failure = this.#failures.get(operation)?.shift();
     if (failure !== undefined) throw new Error(failure);

@@ -148,6 +148,23 @@ export function describeRuntime(name: string, open: () => Promise<RuntimeUnderTe
       await eventually(runtime.removeSandbox(id));
     });
 
+    test("gives up what nobody waits for any more, a sandbox or a container's start, and keeps nothing of it that runs", async () => {
+      const giveUp = async (begin: (signal: AbortSignal) => Promise<unknown>) => {
+        const leaving = new AbortController();
+        const begun = begin(leaving.signal);
+        setImmediate(() => leaving.abort());
+        await expect(begun).rejects.toThrow(expect.objectContaining({ name: "AbortError" }));
+      };
+      const config = sandboxConfig();
+      await giveUp((signal) => runtime.runSandbox(config, "", signal));
+      await under.until("no sandbox", async () => (await runtime.listSandboxes(config.metadata?.uid)).every(({ isReady }) => !isReady));
+      await withPod(async ({ uid, create }) => {
+        const id = await create("sleep", "1000");
+        await giveUp((signal) => runtime.startContainer(id, signal));
+        await under.until("no container", async () => (await runtime.listContainers(uid)).every(({ state }) => state !== "running"));
+      });
+    });
+
     test("runs a sandbox by a handler that it knows, and refuses others by their name", async () => {
       const config = sandboxConfig();
       await expect(eventually(runtime.runSandbox(config, "no-such-handler"))).rejects.toThrow('no runtime for "no-such-handler" is configured');
