@@ -1,4 +1,4 @@
-import { isAbort, raceAbort, throwIfAborted } from "../../engine/lib/abort.ts";
+import { isAbort, raceAbort } from "../../engine/lib/abort.ts";
 import { formatGoDuration } from "../../engine/lib/go-duration.ts";
 import { describeError } from "../../engine/lib/log.ts";
 import { secretResource } from "../../engine/resources/core/secret.ts";
@@ -55,12 +55,10 @@ export async function ensureImage(
   const pullInTurn = async () => {
     const secrets = await pullSecrets(context, pod);
     await context.pulls.run(async () => {
-      // Nobody may wait for it any more: then its turn is the next one's.
-      throwIfAborted(signal);
       const turnMs = clock.monotonic();
       await pull(context, name, secrets);
       pullMs = clock.monotonic() - turnMs;
-    });
+    }, signal);
   };
   try {
     await raceAbort(pullInTurn(), signal);
