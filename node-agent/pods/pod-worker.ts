@@ -281,26 +281,23 @@ export class PodWorker {
   /** Ends what runs, and shows meanwhile what becomes of it. */
   #terminateContainers(signal: AbortSignal): Promise<void> {
     this.#probes.stopLiveness();
-    return terminatePod(
-      this.#context,
-      {
-        podNow: () => this.#endingPod(),
-        observe: async () => {
-          const state = await this.#observe();
-          // Also when this agent is the first thing that it sees: until a container has ended, it may still be served.
-          this.#probes.follow(this.#pod, state);
-          return state;
-        },
-        tell: async (state) => {
-          if (!this.#isOrphan) await this.#report(computePodStatus(this.#statusInputs(state)));
-        },
-        changed: async (over) => {
-          await this.#bell.wait(Infinity, over);
-          this.#bell.take();
-        },
+    const termination = {
+      podNow: () => this.#endingPod(),
+      observe: async () => {
+        const state = await this.#observe();
+        // Also when this agent is the first thing that it sees: until a container has ended, it may still be served.
+        this.#probes.follow(this.#pod, state);
+        return state;
       },
-      signal,
-    );
+      tell: async (state: PodState) => {
+        if (!this.#isOrphan) await this.#report(computePodStatus(this.#statusInputs(state)));
+      },
+      changed: async (over: AbortSignal) => {
+        await this.#bell.wait(Infinity, over);
+        this.#bell.take();
+      },
+    };
+    return tellFailedKill(this.#context, this.#pod, () => terminatePod(this.#context, termination, signal));
   }
 
   /** As it is to be ended: an eviction may leave it less time than it asked for. */
@@ -321,7 +318,7 @@ export class PodWorker {
   }
 
   async #terminate(signal: AbortSignal): Promise<void> {
-    await tellFailedKill(this.#context, this.#pod, () => this.#terminateContainers(signal));
+    await this.#terminateContainers(signal);
     if (signal.aborted) return;
     await this.#context.devices.unprepare(this.#pod);
     const state = await this.#observe();

@@ -30,6 +30,7 @@ function aWorker(pod: Pod = aPod) {
   const places: string[] = [];
   const waits: string[] = [];
   const patches: PodStatus[] = [];
+  let revision = 100;
   const mount = async () => {
     if (trouble.error !== undefined) throw trouble.error;
     return folder;
@@ -44,7 +45,8 @@ function aWorker(pod: Pod = aPod) {
           patches.push(status);
           const waiting = status.containerStatuses?.[0]?.state?.waiting;
           if (waiting !== undefined) waits.push(`${waiting.reason}: ${waiting.message ?? ""}`);
-          return { ...pod, status: Object.fromEntries(Object.entries({ ...pod.status, ...status }).filter(([, value]) => value !== null)) };
+          const metadata = { ...pod.metadata, resourceVersion: `${++revision}` };
+          return { ...pod, metadata, status: Object.fromEntries(Object.entries({ ...pod.status, ...status }).filter(([, value]) => value !== null)) };
         },
       }),
     },
@@ -142,6 +144,28 @@ test("a pod that the runtime cannot end says so, is tried again and again, and g
   await clock.advance(40_000);
   await ended;
   expect([done.at(-1), await runtime.listSandboxes()]).toEqual(["deleted", []]);
+});
+
+test("a pod that is evicted and that the runtime cannot end says so as well", async () => {
+  const { worker, clock, runtime, events } = aWorker({ ...aPod, spec: { containers: [{ name: "c", image: "a:1", command: ["sleep", "1000"] }] } });
+  const stopContainer = runtime.stopContainer.bind(runtime);
+  let isBroken = true;
+  runtime.stopContainer = async (id, graceSeconds) => {
+    if (isBroken) throw new Error("failed to kill container: no signals today");
+    await stopContainer(id, graceSeconds);
+  };
+  const running = new AbortController();
+  const ended = worker.run(running.signal);
+  await clock.advance(5_000);
+  const evicted = worker.evict("The node was low on resource: memory.", 1);
+  await clock.advance(30_000);
+  expect(events).toContain("FailedKillPod: error killing pod: failed to kill container: no signals today");
+  isBroken = false;
+  await clock.advance(60_000);
+  await evicted;
+  expect(await runtime.listContainers()).toMatchObject([{ state: "exited" }]);
+  running.abort();
+  await ended;
 });
 
 test("a pod that is to go starts nothing when its turn comes", async () => {
