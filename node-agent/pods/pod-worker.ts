@@ -15,7 +15,7 @@ import { lostContainers } from "./lost-containers.ts";
 import { PodProbes } from "./pod-probes.ts";
 import { PodResizer } from "./pod-resizer.ts";
 import { computePodStatus } from "./pod-status.ts";
-import { PodStatusWriter } from "./pod-status-writer.ts";
+import { PodStatusWriter, type WrittenStatus } from "./pod-status-writer.ts";
 import { PodVolumes } from "./pod-volumes.ts";
 import { removePod, tellFailedKill } from "./remove-pod.ts";
 import { terminatePod } from "./terminate-pod.ts";
@@ -44,6 +44,7 @@ export class PodWorker {
   /** Something of the pod has changed. */
   readonly #bell: Bell;
   readonly #statusWriter: PodStatusWriter;
+  #told: WrittenStatus | undefined;
   /** Fires when the pod is to go or the agent ends: nothing is waited for then that may take as long as it likes. */
   readonly #interruption = new AbortController();
   #eviction: { readonly reason: string; readonly message: string; readonly graceSeconds: number; readonly ended: () => void } | undefined;
@@ -101,7 +102,7 @@ export class PodWorker {
     // What a pod is told of itself in a volume may be what it waits for.
     if (showsItself(pod) && !(jsonEqual(pod.metadata.labels, this.#pod.metadata.labels) && jsonEqual(pod.metadata.annotations, this.#pod.metadata.annotations)))
       this.#volumes.refresh();
-    this.#pod = pod;
+    this.#pod = this.#asTold(pod);
     if (this.#operation === "sync") this.#operation = "update";
     this.wake();
   }
@@ -358,8 +359,12 @@ export class PodWorker {
   }
 
   async #report(status: PodStatus): Promise<void> {
-    const written = await this.#statusWriter.write(this.#pod, status);
-    // The next decision must see this status, also when the watch is late.
-    if (written !== undefined && written.revision > Number(this.#pod.metadata.resourceVersion ?? 0)) this.#pod = { ...this.#pod, status: written.status };
+    this.#told = (await this.#statusWriter.write(this.#pod, status)) ?? this.#told;
+    this.#pod = this.#asTold(this.#pod);
+  }
+
+  /** With the status that was told last where that is newer: the next decision must see it, also when the watch is late. */
+  #asTold(pod: Pod): Pod {
+    return this.#told !== undefined && this.#told.revision > Number(pod.metadata.resourceVersion ?? 0) ? { ...pod, status: this.#told.status } : pod;
   }
 }

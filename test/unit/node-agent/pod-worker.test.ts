@@ -168,6 +168,23 @@ test("a pod that is evicted and that the runtime cannot end says so as well", as
   await ended;
 });
 
+test("a pod that was refused stays so, though the API shows it once more as it was before", async () => {
+  const { worker, clock, runtime, trouble, patches } = aWorker({ ...aPod, spec: { containers: [{ name: "c", image: "a:1", command: ["sleep", "1000"] }] } });
+  const running = new AbortController();
+  const before = worker.pod;
+  trouble.refusal = { reason: "OutOfcpu", message: "Node didn't have enough resource: cpu" };
+  const ended = worker.run(running.signal);
+  await clock.advance(5_000);
+  delete trouble.refusal;
+  // Somebody has changed it just before it was refused, and the watch is late.
+  worker.update({ ...before, metadata: { ...before.metadata, resourceVersion: "100", annotations: { seen: "by others" } } });
+  await clock.advance(60_000);
+  expect(patches.map(({ phase }) => phase)).toEqual(["Failed"]);
+  expect([worker.pod.status?.phase, worker.pod.metadata.annotations, await runtime.listSandboxes()]).toEqual(["Failed", { seen: "by others" }, []]);
+  running.abort();
+  await ended;
+});
+
 test("a pod that is to go starts nothing when its turn comes", async () => {
   const { worker, clock, runtime, context, events } = aWorker({ ...aPod, spec: { containers: [{ name: "c", image: "a:1", command: ["sleep", "1000"] }] } });
   const { promise: looking, resolve: look } = Promise.withResolvers<void>();
