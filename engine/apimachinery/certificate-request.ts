@@ -1,5 +1,6 @@
 import { webcrypto } from "node:crypto";
 import type { JsonAttributeObject, Name, Pkcs10CertificateRequest, SubjectAlternativeNameExtension } from "@peculiar/x509";
+import { isPrintable } from "../lib/der.ts";
 import { loadX509 } from "../lib/late-modules.ts";
 
 /** Signers of certificates by which clients are known to the API, and nodes' agents as clients and as servers. */
@@ -9,8 +10,6 @@ export const KUBELET_SERVING_SIGNER = "kubernetes.io/kubelet-serving";
 
 /** How the library shows a value of a subject that is no text: by its bytes. A text that looks so is none either. */
 const NO_TEXT = "#";
-/** The letters of ASN.1's PrintableString. */
-const PRINTABLE = /^[A-Za-z0-9 '()+,\-./:=?]*$/;
 
 /** What a PKCS #10 request asks to be written into a certificate. */
 export interface CertificateRequestContent {
@@ -56,7 +55,7 @@ export function subjectOf(request: Pkcs10CertificateRequest): Name {
 }
 
 function literal(text: string): JsonAttributeObject {
-  return PRINTABLE.test(text) ? { printableString: text } : { utf8String: text };
+  return isPrintable(text) ? { printableString: text } : { utf8String: text };
 }
 
 /** Whether the request was signed with the very key that it is for. */

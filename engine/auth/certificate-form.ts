@@ -9,7 +9,7 @@ import { ADDRESS_BITS, parseAddress } from "../lib/ip-address.ts";
  */
 
 /** Bits of an allowed use of a key. */
-export const KEY_USAGE = {
+const KEY_USAGE = {
   digitalSignature: 0,
   nonRepudiation: 1,
   keyEncipherment: 2,
@@ -75,13 +75,12 @@ export function issuerOf(authority: X509Certificate, keyPem: string): Issuer {
 
 /** A certificate, as bytes. */
 export function signCertificate(issuer: Issuer, { subject, publicKey, notBeforeMs, notAfterMs, extensions }: CertificateContent): Buffer {
-  const algorithm = algorithmOf(issuer.key);
   return signed(
     issuer.key,
     der.sequence(
       der.numbered(0, der.integer(2)), // version 3
       der.integer(...serialNumber()),
-      algorithm,
+      algorithmOf(issuer.key),
       issuer.name,
       der.sequence(der.time(notBeforeMs), der.time(notAfterMs)),
       subject,

@@ -1,5 +1,6 @@
 import { createPrivateKey, generateKeyPair, X509Certificate, type KeyObject } from "node:crypto";
 import { promisify } from "node:util";
+import type { Pkcs10CertificateRequest } from "@peculiar/x509";
 import { alternativeNames, isSelfSigned, parseCertificateRequest, subjectOf } from "../apimachinery/certificate-request.ts";
 import { nodeJs } from "../lib/late-modules.ts";
 import { toPem } from "../lib/pem.ts";
@@ -46,8 +47,7 @@ export async function issueCertificate(authority: KeyPair, request: CertificateR
  * Throws an Error when the request is malformed or not signed by its own key.
  */
 export async function signRequest(authority: KeyPair, requestPem: string, request: CertificateRequest): Promise<string> {
-  const csr = parseCertificateRequest(requestPem);
-  if (!(await isSelfSigned(csr))) throw new Error("the certificate request is not signed by its own key");
+  const csr = await readSelfSigned(requestPem);
   return certify(authority, Buffer.from(csr.publicKey.rawData), request);
 }
 
@@ -90,8 +90,7 @@ export async function signAsRequested(
   notBeforeMs: number,
   notAfterMs: number,
 ): Promise<string> {
-  const csr = parseCertificateRequest(requestPem);
-  if (!(await isSelfSigned(csr))) throw new Error("the certificate request is not signed by its own key");
+  const csr = await readSelfSigned(requestPem);
   const ca = new X509Certificate(authority.certificate);
   const issuer = issuerOf(ca, authority.key);
   const names = alternativeNames(csr);
@@ -172,6 +171,13 @@ function certify(authority: KeyPair, publicKey: Buffer, request: CertificateRequ
   ];
   const subject = userName(commonName, organizations);
   return toPem("CERTIFICATE", signCertificate(issuer, { subject, publicKey, notBeforeMs, notAfterMs, extensions }));
+}
+
+/** Throws an Error when the request is malformed or not signed by its own key. */
+async function readSelfSigned(requestPem: string): Promise<Pkcs10CertificateRequest> {
+  const csr = parseCertificateRequest(requestPem);
+  if (!(await isSelfSigned(csr))) throw new Error("the certificate request is not signed by its own key");
+  return csr;
 }
 
 async function generateKeys(): Promise<{ readonly publicKey: Buffer; readonly key: KeyObject }> {

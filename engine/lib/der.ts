@@ -22,9 +22,14 @@ export const der = {
   /** From its text: `2.5.4.3`. */
   objectIdentifier: (text: string) => encode(0x06, Uint8Array.from(objectIdentifier(text))),
   /** Text in the narrower of two alphabets if that has all its letters: PrintableString, UTF8String. */
-  text: (text: string) => encode(/^[A-Za-z0-9 '()+,\-./:=?]*$/.test(text) ? 0x13 : 0x0c, Buffer.from(text)),
+  text: (text: string) => encode(isPrintable(text) ? 0x13 : 0x0c, Buffer.from(text)),
   time: (atMs: number) => time(atMs),
 };
+
+/** Whether all its letters are those of PrintableString. */
+export function isPrintable(text: string): boolean {
+  return /^[A-Za-z0-9 '()+,\-./:=?]*$/.test(text);
+}
 
 /** A value of a longer text. */
 export interface DerValue {
