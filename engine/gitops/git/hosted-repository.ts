@@ -11,12 +11,16 @@ const PUSH_BYTES_MAX = 256 << 20;
 /** The name of whoever pushes without saying who he is. */
 export const ANONYMOUS = "local";
 
-/** What the hosted repository, and the mirror of a remote one, need of Git. Rewritten at every start, so an edit of the file cannot open a hole that stays. What a pusher was told is on the disk by then, as it is in the store. */
+/**
+ * What the hosted repository, and the mirror of a remote one, need of Git. Rewritten at every start, so an edit of the file cannot open a hole
+ * that stays. What a pusher was told is on the disk by then, as it is in the store: by itself Git leaves single objects and refs to the system.
+ */
 const REPOSITORY_CONFIG = `[core]
 \trepositoryformatversion = 0
 \tfilemode = true
 \tbare = true
 \tlogAllRefUpdates = true
+\tfsync = objects,derived-metadata,reference
 [http]
 \treceivepack = true
 [receive]

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readdirSync, statSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, statSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -116,4 +116,15 @@ test("what killed pushes and packings had received goes after a day", async () =
   age(2 * 86_400);
   await repository.store.tidy?.(NEVER);
   expect(left.map((name) => existsSync(at(name)))).toEqual([false, false]);
+});
+
+test.each([
+  ["objects", ["hash-object", "-w", "--stdin"]],
+  ["refs", ["update-ref", "refs/heads/other", "refs/heads/main"]],
+])("%s that Git writes are on the disk before who pushes them is told", async (_name, args) => {
+  await repository.commit({ "a.yaml": "a" });
+  const trace = at("trace.json");
+  const { code } = await runGit({ gitDir: repository.gitDir, args, input: "b", environment: { GIT_TRACE2_EVENT: trace } });
+  expect(code).toBe(0);
+  expect(readFileSync(trace, "utf8")).toMatch(/hardware-flush/);
 });
