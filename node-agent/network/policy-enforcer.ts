@@ -12,7 +12,7 @@ import { podAddressResource } from "../../engine/resources/mainstay/pod-address.
 import { networkPolicyResource } from "../../engine/resources/networking/network-policy.ts";
 import type { Namespace, NetworkPolicy, PodAddress } from "../../engine/resources/types.ts";
 import { familiesIn, type FamilyRanges } from "./families.ts";
-import { ensureJumps, listOwnChains, RestoreError, restoreJumps, restoreRules } from "./iptables.ts";
+import { ensureJumps, listOwnChains, restoreJumps } from "./iptables.ts";
 import { planTable } from "./iptables-rules.ts";
 import { RuleKeeper } from "./keep-rules.ts";
 import { computePolicyChains, leaveOutOfPolicy, POLICY_JUMPS, type PolicyInput } from "./policy-rules.ts";
@@ -86,7 +86,7 @@ class PolicyEnforcer {
       const applied = this.#applied.get(family);
       const text = planTable("mangle", applied ?? new Map((await listOwnChains(family, "mangle")).map((chain) => [chain, undefined])), desired);
       if (text !== "") {
-        await this.#restore(family, text, desired, rules);
+        await rules.restore(text, { mangle: desired });
         logger.debug("network policies applied", { family, policies: policies.length, bytes: text.length });
       }
       if (applied === undefined) await ensureJumps(family, POLICY_JUMPS);
@@ -94,16 +94,6 @@ class PolicyEnforcer {
       if (rules.in(wanted).length > 0) refused.push(...refusedPolicies(input, rules));
     }
     this.#notices.tell(refused);
-  }
-
-  /** Throws as the machine did; what of it was refused is known to the next try. */
-  async #restore(family: IpFamily, text: string, desired: ReadonlyMap<string, readonly string[]>, rules: RefusedRules): Promise<void> {
-    try {
-      await restoreRules(family, text);
-    } catch (error) {
-      if (error instanceof RestoreError && error.isRefusal) await rules.learn("mangle", desired);
-      throw error;
-    }
   }
 
   /** Other nodes' pods are followed only once there is a policy that may ask for them. */

@@ -2,7 +2,7 @@ import { describeObject, type KubeObject } from "../../engine/apimachinery/objec
 import type { EventRecorder } from "../../engine/client/event-recorder.ts";
 import type { IpFamily } from "../../engine/lib/ip-address.ts";
 import type { Logger } from "../../engine/lib/log.ts";
-import { acceptsRules, type Table } from "./iptables.ts";
+import { acceptsRules, RestoreError, restoreRules, type Table } from "./iptables.ts";
 
 type Chains = ReadonlyMap<string, readonly string[]>;
 
@@ -31,6 +31,17 @@ export class RefusedRules {
   without(chains: Chains): Chains {
     if (this.#refused.size === 0) return chains;
     return new Map([...chains].map(([chain, rules]) => [chain, this.#remaining(chain, rules)]));
+  }
+
+  /** Applies the change that leads to these chains. Throws as the machine did; what of them it refused is known to the next try. */
+  async restore(text: string, chains: { readonly [T in Table]?: Chains }): Promise<void> {
+    try {
+      await restoreRules(this.#family, text);
+    } catch (error) {
+      if (error instanceof RestoreError && error.isRefusal)
+        for (const table of ["nat", "filter", "mangle"] as const) await this.learn(table, chains[table] ?? new Map());
+      throw error;
+    }
   }
 
   /** Looks which rules of these chains are refused, each by itself, and may be left out. */

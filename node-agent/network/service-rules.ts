@@ -1,6 +1,6 @@
 import type { IpFamily } from "../../engine/lib/ip-address.ts";
 import { forgetUdpFlows, listUdpFlows } from "./conntrack.ts";
-import { ensureJumps, listOwnChains, RestoreError, restoreRules } from "./iptables.ts";
+import { ensureJumps, listOwnChains } from "./iptables.ts";
 import { computeChains, isStaticChain, planRestore, type ChainTable, type NetworkRanges } from "./iptables-rules.ts";
 import { RefusedRules } from "./refused-rules.ts";
 import type { ServicePort } from "./service-map.ts";
@@ -29,7 +29,7 @@ export class ServiceRules {
     const desired = { nat: this.#refused.without(wanted.nat), filter: this.#refused.without(wanted.filter) };
     this.#isWhole = this.#refused.in(wanted.nat).length + this.#refused.in(wanted.filter).length === 0;
     const text = planRestore(this.#applied ?? (await this.#leftovers()), desired);
-    if (text !== undefined) await this.#restore(text, desired);
+    if (text !== undefined) await this.#refused.restore(text, desired);
     if (this.#applied === undefined) await ensureJumps(this.family);
     this.#applied = desired;
     const udpFacts = udpFingerprint(ports);
@@ -55,16 +55,6 @@ export class ServiceRules {
   forget(): void {
     this.#applied = undefined;
     this.#udpFacts = "";
-  }
-
-  /** Throws as the machine did; what of it was refused is known to the next try. */
-  async #restore(text: string, desired: ChainTable): Promise<void> {
-    try {
-      await restoreRules(this.family, text);
-    } catch (error) {
-      if (error instanceof RestoreError && error.isRefusal) for (const table of ["nat", "filter"] as const) await this.#refused.learn(table, desired[table]);
-      throw error;
-    }
   }
 
   async #leftovers(): Promise<Applied> {
