@@ -5,12 +5,12 @@ import { setImmediate } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { eventsOf } from "../../../engine/apimachinery/watch-stream.ts";
 import { silentLogger } from "../../../engine/lib/log.ts";
-import { randomInteger, seededRandom } from "../../../engine/lib/random.ts";
+import { randomInteger, seededRandom, type Random } from "../../../engine/lib/random.ts";
 import { catalog } from "../../../engine/resources/catalog.ts";
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
 import type { ConfigMap } from "../../../engine/resources/types.ts";
 import { encodeForStorage } from "../../../engine/storage/encoded-object.ts";
-import { objectStorageKey, ROOT } from "../../../engine/storage/keys.ts";
+import { objectStorageKey, resourcePrefix, ROOT } from "../../../engine/storage/keys.ts";
 import { openMemoryStorage } from "../../../engine/storage/memory-storage.ts";
 import { ObjectStore } from "../../../engine/storage/object-store.ts";
 import { openStorage } from "../../../engine/storage/open-storage.ts";
@@ -218,4 +218,72 @@ test("of a commit that was half forgotten nobody hears twice", async () => {
   await store.create(configMapResource, map("last"));
   const events = await eventsAfter(store, from, 121);
   expect(events.map((event) => /"name":"(\w+)"/.exec(event)?.[1])).toEqual([...names("a"), ...names("b"), "last"]);
+});
+
+/** Writes some of these maps, deletes others, and makes those that are not there: all of it one commit. */
+async function commitSome({ store }: { readonly store: ObjectStore }, random: Random, step: number): Promise<void> {
+  await store.transaction(async () => {
+    for (let at = randomInteger(random, 60); at >= 0; at--) {
+      const name = `m${at}`;
+      const change = randomInteger(random, 2) === 0 ? "delete" : "write";
+      if ((await store.get(configMapResource, "shop", name)) === undefined) await store.create(configMapResource, map(name));
+      else await store.update(configMapResource, "shop", name, ({ object }) => (change === "delete" ? { do: "delete" } : { do: "write", object: { ...object, data: { step: String(step) } } }));
+    }
+  });
+}
+
+/** What the store itself tells of the maps, as `eventsAfter` does, with the revision of each. */
+async function followMaps(storage: Storage): Promise<readonly (readonly [revision: number, event: string])[]> {
+  const told: [number, string][] = [];
+  const following = new AbortController();
+  const over = (async () => {
+    for await (const { revision, events } of storage.watch(resourcePrefix(configMapResource), 0, following.signal))
+      for (const event of events) {
+        const key = event.type === "delete" ? event.key : event.entry.key;
+        told.push([revision, `${event.type === "delete" ? "DELETED" : event.previous === undefined ? "ADDED" : "MODIFIED"} ${key.split("/").at(-1)} ${revision}`]);
+      }
+  })();
+  onTestFinished(async () => {
+    following.abort();
+    await over;
+  });
+  return told;
+}
+
+test.each([1, 2, 3])("whatever is written, forgotten, compacted and started again, a watch gets what it missed, once and in order (seed %i)", async (seed) => {
+  const random = seededRandom(seed);
+  const storage = await openFile();
+  const told = await followMaps(storage);
+  const clock = new VirtualClock();
+  let running = await startStore(storage, clock);
+  let compacted = 0;
+  for (let step = 0; step < 60; step++) {
+    const what = randomInteger(random, 32);
+    if (what < 5) await clock.advance(randomInteger(random, 60) * 1000);
+    else if (what === 5) {
+      await running.stop();
+      running = await startStore(storage, clock);
+    } else if (what === 6) {
+      const revision = running.store.revision() - randomInteger(random, 40);
+      if (revision <= compacted) continue;
+      await storage.compact((compacted = revision));
+      running.store.forget(revision);
+    } else if (what < 20) await commitSome(running, random, step);
+    else {
+      const asked = Array.from({ length: 4 }, () => 1 + randomInteger(random, running.store.revision()));
+      const watches = asked.map((revision) => running.store.watch(configMapResource, "", { resourceVersion: String(revision) }));
+      if (what < 26) await commitSome(running, random, step);
+      const streams = await Promise.all(watches);
+      await running.store.caughtUp();
+      for (const [at, stream] of streams.entries()) {
+        const after = asked[at] ?? 0;
+        const events: string[] = [];
+        for (let event = stream.take(); event !== undefined; event = stream.take())
+          events.push(event.type === "ERROR" ? String(event.object.code) : `${event.type} ${event.object.metadata.name} ${event.object.metadata.resourceVersion}`);
+        stream.close();
+        if (events[0] === "410") expect(after).toBeLessThan(compacted);
+        else expect(events).toEqual(told.filter(([revision]) => revision > after).map(([, event]) => event));
+      }
+    }
+  }
 });
