@@ -8,7 +8,7 @@ import { loadSchema } from "../resources/load-schema.ts";
 import type { ControllerRevision } from "../resources/types.ts";
 import { encodeForStorage } from "./encoded-object.ts";
 import { prefixOfKey, resourcePrefix, ROOT } from "./keys.ts";
-import type { Entry, Storage } from "./storage.ts";
+import { UnsealedValueError, type Entry, type Storage } from "./storage.ts";
 
 /** Beside the objects of the API: the form that all of them are in. */
 const FORM_KEY = "/mainstay/stored-form";
@@ -22,36 +22,45 @@ const PAGE = 500;
 /**
  * Brings what an earlier release has stored into the form that this one writes. Otherwise a workload whose manifest is applied again would
  * differ from its old template by nothing but spelling, and be rolled out; and rules on what may not change would refuse what has not
- * changed. Looks at one key when there is nothing to do; safe to repeat, and to be broken off. What cannot be read stays as it is; the next
- * start looks again then.
+ * changed. Looks at one key when there is nothing to do; safe to repeat, and to be broken off. What cannot be read, or sealed anew, stays as
+ * it is; the next start looks again then.
  */
 export async function renewStoredForm(storage: Storage, definitions: readonly ResourceDefinition[], logger: Logger): Promise<void> {
   const found = await storage.get(FORM_KEY);
   if (found?.value.toString("utf8") === FORM) return;
   const kinds = new Map(definitions.filter(({ storedAs }) => storedAs === undefined).map((definition) => [resourcePrefix(definition), definition]));
   let renewed = 0;
-  let unreadable = 0;
+  let left = 0;
   for (let afterKey: string | undefined; ;) {
     const { entries, remaining } = await storage.list(ROOT, { limit: PAGE, marksUnreadable: true, ...(afterKey === undefined ? {} : { afterKey }) });
     const readable = entries.filter((entry) => entry.unreadable === undefined);
-    unreadable += entries.length - readable.length;
     const outcomes = await Promise.all(readable.map((entry) => renewEntry(storage, kinds.get(prefixOfKey(entry.key)), entry)));
-    renewed += outcomes.filter(Boolean).length;
+    renewed += outcomes.filter((outcome) => outcome === "renewed").length;
+    left += entries.length - readable.length + outcomes.filter((outcome) => outcome === "unsealed").length;
     afterKey = entries.at(-1)?.key;
     if (remaining === 0 || afterKey === undefined) break;
   }
-  if (unreadable === 0) await storage.commit([], [{ do: "put", key: FORM_KEY, value: Buffer.from(FORM) }]);
-  else logger.warn("what cannot be read in the store stays in the form of an earlier release until a start that can read it", { values: unreadable });
+  if (left === 0) await storage.commit([], [{ do: "put", key: FORM_KEY, value: Buffer.from(FORM) }]);
+  else logger.warn("what cannot be read or sealed in the store stays in the form of an earlier release until a start that can", { values: left });
   if (renewed > 0) logger.info("brought what an earlier release had stored into today's form", { objects: renewed });
 }
 
 /** Whoever writes the object meanwhile has written it in today's form, or is a server of the earlier release, whose turn is over soon. */
-async function renewEntry(storage: Storage, definition: ResourceDefinition | undefined, { key, value, modRevision }: Entry): Promise<boolean> {
+async function renewEntry(
+  storage: Storage,
+  definition: ResourceDefinition | undefined,
+  { key, value, modRevision }: Entry,
+): Promise<"renewed" | "kept" | "unsealed"> {
   const object = definition === undefined ? undefined : parse(value);
   const renewed = definition === undefined || object === undefined ? undefined : inForm(definition, object);
-  if (renewed === undefined || renewed === object) return false;
-  const result = await storage.commit([{ key, modRevision }], [{ do: "put", key, value: encodeForStorage(renewed) }]);
-  return result.is === "committed";
+  if (renewed === undefined || renewed === object) return "kept";
+  try {
+    const result = await storage.commit([{ key, modRevision }], [{ do: "put", key, value: encodeForStorage(renewed) }]);
+    return result.is === "committed" ? "renewed" : "kept";
+  } catch (error) {
+    if (error instanceof UnsealedValueError) return "unsealed";
+    throw error;
+  }
 }
 
 /** What somebody wrote into the store past the API may be anything; it stays as it is. */

@@ -119,6 +119,27 @@ describe("what an earlier release has stored", () => {
     expect(await inner.currentRevision()).toBe(revision);
   });
 
+  test("waits where it cannot be sealed, for a start that can", async () => {
+    const inner = openMemoryStorage();
+    const key = "/registry/core/secrets/default/x";
+    await inner.commit([], [{ do: "put", key, value: Buffer.from('{"kind":"Secret","apiVersion":"v1","metadata":{"name":"x","namespace":"default"},"data":null}') }]);
+    const before = await inner.currentRevision();
+    let isWell = false;
+    const seal = (_place: string, plain: Buffer) => {
+      if (!isWell) throw new Error("the plugin is not well");
+      return plain;
+    };
+    const rules = parseEncryptionConfig(
+      "apiVersion: apiserver.config.k8s.io/v1\nkind: EncryptionConfiguration\nresources:\n- resources: [secrets]\n  providers:\n  - kms: {apiVersion: v2, name: a, endpoint: 'unix:///k'}\n  - identity: {}\n",
+      () => ({ prefix: "k8s:enc:kms:v2:a:", seal, open: (_place, sealed) => sealed }),
+    );
+    await renewStoredForm(withEncryption(inner, rules), catalog, silentLogger);
+    expect(await inner.currentRevision()).toBe(before);
+    isWell = true;
+    await renewStoredForm(withEncryption(inner, rules), catalog, silentLogger);
+    expect((await inner.get(key))?.value.toString("utf8")).toMatch(/^k8s:enc:kms:v2:a:.*"name":"x","namespace":"default"}}$/);
+  });
+
   test("is found beyond the first page", async () => {
     const storage = openMemoryStorage();
     const key = (index: number) => `/registry/core/resourcequotas/default/q${index}`;
