@@ -47,7 +47,7 @@ export interface PodContext {
   readonly devices: Pick<DeviceManager, "prepare" | "unprepare" | "cdiDevices" | "held">;
   /** Bounds what the pod as a whole may use; with `onlyRaise`, bounds are loosened and not tightened. */
   readonly limitPod: (pod: Pod, onlyRaise: boolean) => void;
-  /** Why the pod cannot run on the node now; undefined when it can. What the node has is known once it has registered; `PodManager.nodeSeen` says so. */
+  /** Why the pod cannot run on the node now; undefined when it can. What the node has is known once it has registered; `NodePods.nodeSeen` says so. */
   readonly refuse: (pod: Pod) => Refusal | "not known yet" | undefined;
   /**
    * Why the node is none of those that the pod asks for, or wants none like it; undefined when it is. Rejects when the API does not say how
