@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
-import type { Client } from "../../../engine/client/client.ts";
 import { deploymentResource } from "../../../engine/resources/apps/deployment.ts";
 import { replicaSetResource } from "../../../engine/resources/apps/replica-set.ts";
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
@@ -9,10 +8,9 @@ import { nodeResource } from "../../../engine/resources/core/node.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
 import { serviceAccountResource } from "../../../engine/resources/core/service-account.ts";
 import { serviceResource } from "../../../engine/resources/core/service.ts";
-import type { ResourceReference } from "../../../engine/resources/define-resource.ts";
 import { endpointSliceResource } from "../../../engine/resources/discovery/endpoint-slice.ts";
 import type { Deployment } from "../../../engine/resources/types.ts";
-import { startControlPlane, type ControlPlane } from "./control-plane.ts";
+import { startControlPlane, telling, type ControlPlane } from "./control-plane.ts";
 
 let plane: ControlPlane;
 beforeEach(async () => {
@@ -183,16 +181,8 @@ describe("a namespace", () => {
 
   test("that is ending refuses one of a ReplicaSet's pods at each look, not all of them", async () => {
     let creations = 0;
-    const counted = (client: Client): Client => ({
-      ...client,
-      for: <T extends KubeObject>(resource: ResourceReference<T>) => {
-        const api = client.for(resource);
-        const create: typeof api.create = (object, options) => {
-          if (object.kind === "Pod") creations++;
-          return api.create(object, options);
-        };
-        return { ...api, create };
-      },
+    const counted = telling((verb, kind) => {
+      if (verb === "create" && kind === "Pod") creations++;
     });
     await using own = await startControlPlane({}, { seenThrough: counted });
     await own.kubelets.up("n1");

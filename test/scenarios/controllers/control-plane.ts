@@ -1,3 +1,4 @@
+import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
 import { ConsistencyStore } from "../../../engine/client/consistency-store.ts";
 import type { Client } from "../../../engine/client/client.ts";
 import { EventRecorder } from "../../../engine/client/event-recorder.ts";
@@ -13,6 +14,7 @@ import { runServices } from "../../../engine/lib/service.ts";
 import { createAuthority, signAsRequested, type KeyPair } from "../../../engine/auth/certificates.ts";
 import { CONTROLLER_USER } from "../../../engine/apimachinery/known-users.ts";
 import { ChangingValue } from "../../../engine/lib/changing-value.ts";
+import type { ResourceReference } from "../../../engine/resources/define-resource.ts";
 import { eventResource } from "../../../engine/resources/core/event.ts";
 import { openMemoryStorage } from "../../../engine/storage/memory-storage.ts";
 import { START } from "../../kit/objects.ts";
@@ -41,6 +43,19 @@ export interface PlaneOptions {
   readonly startApi?: (options: TestApiOptions) => Promise<TestApi>;
   /** When virtual time begins; certificates of a real listener hold around now only. */
   readonly startMs?: number;
+}
+
+/** Tells of each object that the controllers are about to create or to update. */
+export function telling(tell: (verb: "create" | "update", kind: string | undefined) => void): (client: Client) => Client {
+  return (client) => ({
+    ...client,
+    for: <T extends KubeObject>(resource: ResourceReference<T>) => {
+      const api = client.for(resource);
+      const create: typeof api.create = (object, options) => (tell("create", object.kind), api.create(object, options));
+      const update: typeof api.update = (object, options) => (tell("update", object.kind), api.update(object, options));
+      return { ...api, create, update };
+    },
+  });
 }
 
 /** One authority for all tests of a process, over all of virtual time: making one takes longer than most tests. */

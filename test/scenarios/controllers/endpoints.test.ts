@@ -1,15 +1,12 @@
 import { expect, test } from "vitest";
-import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
-import type { Client } from "../../../engine/client/client.ts";
 import { endpointsResource } from "../../../engine/resources/core/endpoints.ts";
 import { nodeResource } from "../../../engine/resources/core/node.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
 import { serviceResource } from "../../../engine/resources/core/service.ts";
 import { ipAddressResource } from "../../../engine/resources/networking/ip-address.ts";
 import { endpointSliceResource } from "../../../engine/resources/discovery/endpoint-slice.ts";
-import type { ResourceReference } from "../../../engine/resources/define-resource.ts";
 import type { Service } from "../../../engine/resources/types.ts";
-import { startControlPlane } from "./control-plane.ts";
+import { startControlPlane, telling } from "./control-plane.ts";
 
 const service = (name: string, selector?: Record<string, string>): Service => ({
   apiVersion: "v1",
@@ -100,16 +97,8 @@ test("a Service of many pods is written a few times while they change one after 
 
 test("where many nodes hear of each slice, pods that change one after another are written together", async () => {
   let writes = 0;
-  const counted = (client: Client): Client => ({
-    ...client,
-    for: <T extends KubeObject>(resource: ResourceReference<T>) => {
-      const api = client.for(resource);
-      const update: typeof api.update = (object, options) => {
-        if (object.kind === "EndpointSlice") writes++;
-        return api.update(object, options);
-      };
-      return { ...api, update };
-    },
+  const counted = telling((verb, kind) => {
+    if (verb === "update" && kind === "EndpointSlice") writes++;
   });
   await using plane = await startControlPlane({}, { seenThrough: counted });
   const pods = plane.client.for(podResource);
