@@ -18,7 +18,7 @@ export async function removeUnfinishedPacks(gitDir: string): Promise<void> {
 export async function removeLeftovers(gitDir: string): Promise<void> {
   for (const folder of [path.join(gitDir, "objects"), path.join(gitDir, "objects", "pack")])
     for (const name of await namesIn(folder)) {
-      if (!/^tmp_(objdir-|pack_|idx_|rev_)/.test(name)) continue;
+      if (!/^(tmp_(objdir-|pack_|idx_|rev_)|\.tmp-\d+-pack-)/.test(name)) continue;
       const stat = await fs.stat(path.join(folder, name)).catch(() => undefined); // its push has just ended
       if (stat !== undefined && systemClock.now() - stat.mtimeMs > LEFT_MS) await fs.rm(path.join(folder, name), { recursive: true, force: true });
     }
