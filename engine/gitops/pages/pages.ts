@@ -30,6 +30,8 @@ export interface PageSource {
   readonly repository: string;
 }
 
+const TAKES_FETCH = "Reading takes the verb fetch on repositories.mainstay.dev.";
+
 /** Longer texts are given as they are: one that is made to be slow takes some ten seconds for each megabyte. */
 const MARKDOWN_LENGTH_MAX = 128 << 10;
 
@@ -45,7 +47,7 @@ export async function answerPage(root: string, sources: readonly PageSource[], r
   if (name === "") return answerRepositories(root, sources, request);
   const source = sources.find((candidate) => candidate.name === name.replace(/\.git$/, ""));
   if (source === undefined || parts.includes(undefined) || !(await request.mayRead(source.repository)))
-    return text(404, "There is no such repository here, or you may not read it.");
+    return text(404, `There is no such repository here, or you may not read it. ${TAKES_FETCH}`);
   if (name !== source.name)
     return rest.length === 0 ? redirect(addressOf(source.name)) : text(404, "There is only Git here: git clone the repository's address.");
   try {
@@ -53,7 +55,7 @@ export async function answerPage(root: string, sources: readonly PageSource[], r
     if (found.is === "folder" && !isComplete) return redirect(addressOf(name, found.branch, ...found.path));
     return answerFound(source.name, found, request);
   } catch (error) {
-    if (error instanceof OversizedObject) return text(413, `This file is too long to be shown; clone the repository to read it.`);
+    if (error instanceof OversizedObject) return text(413, "This file is too long to be shown; clone the repository to read it.");
     throw error;
   }
 }
@@ -75,7 +77,7 @@ async function answerRepositories(root: string, sources: readonly PageSource[], 
   }
   const content = renderList(
     readable.map(({ name }) => ({ text: name, href: addressOf(name) })),
-    "No repository that you may read is hosted here.",
+    `No repository that you may read is hosted here. ${TAKES_FETCH}`,
   );
   return page(request, "Repositories", [], versionOf(content), () => content);
 }

@@ -120,6 +120,7 @@ describe("the pages of a repository", () => {
     const mayRead = async () => false;
     expect(await ask("/r/main/", { mayRead })).toEqual(await ask("/q/main/", { mayRead }));
     expect(String((await ask("/", { mayRead })).body)).toContain("No repository that you may read is hosted here.");
+    for (const address of ["/", "/r/main/"]) expect((await ask(address, { mayRead })).body).toContain("takes the verb fetch on repositories.mainstay.dev");
   });
 
   test("have no picture for a browser's tab", async () => {
