@@ -48,6 +48,8 @@ export interface GitServer {
 
 /** What smart HTTP needs, and nothing else: no dumb-protocol paths, no other files of the repository. */
 const SERVED_PATH = /^\/([A-Za-z0-9][A-Za-z0-9._-]*\.git)\/(info\/refs|git-upload-pack|git-receive-pack)$/;
+/** What Git asks first of who takes the address of a page for that of the repository. */
+const PAGE_PATH = /^\/([A-Za-z0-9][A-Za-z0-9._-]*)\/info\/refs$/;
 /** How long pushes and clones under way may take to end when the server stops. */
 const DRAIN_MS = 5_000;
 
@@ -169,6 +171,8 @@ async function admit(
 /** What is no request of Git's may be one for a page. */
 async function servePage(request: FastifyRequest, reply: FastifyReply, serving: Serving, url: URL | undefined): Promise<unknown> {
   const { access, pages, logger } = serving;
+  const [, name] = PAGE_PATH.exec(url?.pathname ?? "") ?? [];
+  if (name !== undefined && url?.searchParams.has("service") === true) return reply.redirect(`/${name}.git/info/refs${url.search}`);
   if (url === undefined || pages === undefined || access === undefined || request.method === "POST")
     return refuse(reply, 404, "There is only Git here: git clone this address.") ?? reply;
   const answer = await decided(request, reply, serving, access.users, async (identity) => {

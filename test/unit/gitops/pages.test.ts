@@ -1,6 +1,8 @@
+import { existsSync } from "node:fs";
 import { get } from "node:http";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { runGit } from "../../../engine/gitops/git/native-git.ts";
 import { answerPage, isOwnName, type PageRequest } from "../../../engine/gitops/pages/pages.ts";
 import { renderMarkdown } from "../../../engine/gitops/pages/render-page.ts";
 import { startGitServer } from "../../../engine/gitops/push/git-server.ts";
@@ -166,6 +168,14 @@ describe("the pages of a repository", () => {
     expect(await statusOf(closed.port, "git.example:6480")).toBe(401);
   });
 
+  test("have an address that Git can clone", async () => {
+    await using server = await serve(async () => ({ is: "known", identity: LOCAL_IDENTITY }));
+    const clone = path.join(path.dirname(repository.gitDir), "clone");
+    const { code, stderr } = await runGit({ args: ["clone", "-q", "--branch", "main", `http://127.0.0.1:${server.port}/r/`, clone] });
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(existsSync(path.join(clone, "apps", "a.yaml"))).toBe(true);
+  });
+
   async function serve(authenticate: GitAccess["authenticate"]) {
     const stop = new AbortController();
     const root = path.dirname(repository.gitDir);
@@ -174,6 +184,7 @@ describe("the pages of a repository", () => {
       address: "127.0.0.1",
       port: 0,
       logger: silentLogger,
+      repositoryOf: (folder) => (folder === "r.git" ? "r-object" : undefined),
       access: { users: { authenticate }, random: seededRandom(1) },
       pages: (request) => answerPage(root, [{ name: "r", repository: "r-object" }], request),
     });
