@@ -65,7 +65,7 @@ test("a log comes from the node's agent, asked with the server's certificate and
   expect(answer.code).toBe(200);
   expect(answer.headers["content-type"]).toBe("text/plain");
   expect(answer.text).toBe("log for kube-apiserver-kubelet-client\n");
-  expect(asked.at(-1)).toBe("/containerLogs/shop/web/c?previous=true&sinceSeconds=60&timestamps=true&tailLines=5&limitBytes=100");
+  expect(asked.at(-1)).toBe("/containerLogs/shop/web/c?previous=true&timestamps=true&sinceSeconds=60&tailLines=5&limitBytes=100");
   // However a flag is said.
   await logs("web", "?container=c&follow=False&timestamps=1&previous");
   expect(asked.at(-1)).toBe("/containerLogs/shop/web/c?previous=true&timestamps=true");
