@@ -1,3 +1,4 @@
+import { goText, goType } from "./go-text.ts";
 import { badRequest, withoutReason } from "./status-error.ts";
 
 type JsonMap = Readonly<Record<string, unknown>>;
@@ -185,7 +186,7 @@ function keyReader(list: ListField): (item: unknown) => unknown {
   return (item) => {
     if (mergeKey === undefined) throw badRequest("cannot merge lists without merge key");
     if (!isMap(item)) throw badRequest(`expected an object in a list that is merged by ${mergeKey}, but received ${JSON.stringify(item)}`);
-    if (!Object.hasOwn(item, mergeKey)) throw badRequest(`map: ${printGo(item)} does not contain declared merge key: ${mergeKey}`);
+    if (!Object.hasOwn(item, mergeKey)) throw badRequest(`map: ${goText(item)} does not contain declared merge key: ${mergeKey}`);
     return item[mergeKey];
   };
 }
@@ -193,15 +194,9 @@ function keyReader(list: ListField): (item: unknown) => unknown {
 /** Whether the items are maps. Lists that mix types, or hold lists, cannot be merged: upstream takes that for a failure of its own. */
 function areMaps(...lists: readonly (readonly unknown[])[]): boolean {
   const [first, ...others] = lists.flat().map(goType);
-  if (first === "slice") throw withoutReason("lists of lists are not supported");
-  if (others.some((type) => type !== first)) throw withoutReason(`list element types are not identical: ${printGo(lists)}`);
-  return first === "map";
-}
-
-function goType(item: unknown): string {
-  if (Array.isArray(item)) return "slice";
-  if (typeof item === "number") return Number.isInteger(item) ? "int64" : "float64";
-  return isMap(item) ? "map" : typeof item;
+  if (first === "[]interface {}") throw withoutReason("lists of lists are not supported");
+  if (others.some((type) => type !== first)) throw withoutReason(`list element types are not identical: ${goText(lists)}`);
+  return first === "map[string]interface {}";
 }
 
 function unique(items: readonly unknown[]): readonly unknown[] {
@@ -214,15 +209,4 @@ function identity(item: unknown): unknown {
 
 function isMap(value: unknown): value is JsonMap {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** A value as Go's `%v` prints it, which is what the message shows that kubectl users know. */
-function printGo(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(printGo).join(" ")}]`;
-  if (isMap(value))
-    return `map[${Object.keys(value)
-      .sort()
-      .map((key) => `${key}:${printGo(value[key])}`)
-      .join(" ")}]`;
-  return value === null ? "<nil>" : String(value);
 }

@@ -3,7 +3,7 @@ import { withoutReason, type StatusError } from "./status-error.ts";
 import { schemaPlan } from "./schema-plan.ts";
 import type { Schema } from "./schema.ts";
 import { isMap, itemElement, shapeOf } from "./server-side-apply-shape.ts";
-import { goText } from "./unstructured-conversion.ts";
+import { goText, goType } from "./go-text.ts";
 
 /** Upstream tells of all; nobody reads more than this. */
 const PROBLEMS_MAX = 100;
@@ -107,12 +107,6 @@ function keyProblem(keys: readonly string[], item: unknown): string {
   if (item === null) return "may not have a null element";
   if (!isMap(item)) return "may not have non-map elements";
   return `has an element that omits all key fields [${keys.map((name) => JSON.stringify(name)).join(" ")}] (and doesn't have default value for any keys)`;
-}
-
-function goType(value: unknown): string {
-  if (Array.isArray(value)) return "[]interface {}";
-  if (typeof value === "boolean") return "bool";
-  return typeof value === "string" ? "string" : "map[string]interface {}";
 }
 
 /** A value as Go's `%#v` shows it. */

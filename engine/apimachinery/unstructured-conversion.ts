@@ -29,15 +29,6 @@ export function conversionProblem(schema: Schema, value: unknown): string | unde
   }
 }
 
-/** A value as Go's `%v` shows it: `map[a:1 b:[x y]]`, keys in order. */
-export function goText(value: unknown): string {
-  if (value === null || value === undefined) return "<nil>";
-  if (Array.isArray(value)) return `[${value.map(goText).join(" ")}]`;
-  if (typeof value !== "object") return String(value);
-  const entries = Object.entries(value).sort(([left], [right]) => (left < right ? -1 : 1));
-  return `map[${entries.map(([name, child]) => `${name}:${goText(child)}`).join(" ")}]`;
-}
-
 function problemOf(schema: Schema | boolean | undefined, value: unknown): string | undefined {
   return typeof schema === "object" ? conversionProblem(schema, value) : undefined;
 }

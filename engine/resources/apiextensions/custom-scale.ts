@@ -1,5 +1,6 @@
 import { invalidField, type FieldError } from "../../apimachinery/field-error.ts";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
+import { goText, goType } from "../../apimachinery/go-text.ts";
 import { internalError } from "../../apimachinery/status-error.ts";
 import type { ScaleAccess } from "../define-resource.ts";
 import type { CustomResourceSubresourceScale } from "../types.ts";
@@ -48,12 +49,8 @@ function replicasErrors(object: KubeObject, path: string): FieldError[] {
 
 /** A value and its type, as Go prints both. */
 function foundText(value: unknown): string {
-  if (value === null) return "<nil> is of the type <nil>";
-  const type = Array.isArray(value) ? "[]interface {}" : typeof value === "object" ? "map[string]interface {}" : GO_TYPES[typeof value];
-  return `${typeof value === "string" ? value : JSON.stringify(value)} is of the type ${type}`;
+  return `${goText(value)} is of the type ${goType(value)}`;
 }
-
-const GO_TYPES: Readonly<Record<string, string>> = { string: "string", boolean: "bool", number: "float64" };
 
 function stepsOf(path: string): readonly string[] {
   return path.replace(/^\./, "").split(".");

@@ -37,7 +37,7 @@ export function isJsonObject(value: unknown): value is Readonly<Record<string, u
 }
 
 /** The name of a JSON value's type, as messages give it. */
-export function typeOf(value: unknown): string {
+function typeOf(value: unknown): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return "array";
   if (typeof value === "number" || typeof value === "bigint") return isInt64(value) ? "integer" : "number";

@@ -13,7 +13,8 @@ import { badRequest, conflict, hasReason, withoutReason, type StatusError } from
 import { applyStrategicMergePatch } from "../../apimachinery/strategic-merge-patch.ts";
 import { conform } from "../../apimachinery/structural-schema.ts";
 import { typedPatchProblem, untypedPatch } from "../../apimachinery/typed-patch-problem.ts";
-import { conversionProblem, goText } from "../../apimachinery/unstructured-conversion.ts";
+import { goText } from "../../apimachinery/go-text.ts";
+import { conversionProblem } from "../../apimachinery/unstructured-conversion.ts";
 import { requireAllowed } from "../../auth/authorize.ts";
 import { withSortedKeys } from "../../lib/sorted-keys.ts";
 import { admissionAttributes } from "../admission/admission-attributes.ts";

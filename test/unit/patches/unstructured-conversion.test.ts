@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { conversionProblem, goText } from "../../../engine/apimachinery/unstructured-conversion.ts";
+import { conversionProblem } from "../../../engine/apimachinery/unstructured-conversion.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
 
 const pod = (spec: object, metadata: object = {}) => ({ metadata, spec: { containers: [{ name: "c", image: "i" }], ...spec } });
@@ -16,8 +16,4 @@ test.each<[string, object, string | undefined]>([
   ["text for a truth", pod({ hostNetwork: "yes" }), "unrecognized type: bool"],
 ])("%s", (_what, object, expected) => {
   expect(conversionProblem(podResource.schema, object)).toBe(expected);
-});
-
-test("values are shown as Go shows them", () => {
-  expect(goText({ b: [1, "x", null], a: { on: true } })).toBe("map[a:map[on:true] b:[1 x <nil>]]");
 });

@@ -271,8 +271,15 @@ it.each([
   [true, "true is of the type bool"],
   [1.5, "1.5 is of the type float64"],
   [null, "<nil> is of the type <nil>"],
+  [{ b: [1, "x"], a: null }, "map[a:<nil> b:[1 x]] is of the type map[string]interface {}"],
 ])("replicas that are %j are none", (replicas, what) => {
   const object = { apiVersion: "b.io/v1", kind: "Boat", metadata: { name: "a" }, spec: { replicas } };
   const scale = { specReplicasPath: ".spec.replicas", statusReplicasPath: ".status.replicas" };
   expect(told(scaleErrors(object, scale, false))).toEqual([`.spec.replicas: Invalid value: 0: .spec.replicas accessor error: ${what}, expected int64`]);
+});
+
+it("a selector of a scale that is a number is none", () => {
+  const object = { apiVersion: "b.io/v1", kind: "Boat", metadata: { name: "a" }, spec: { selector: 5 } };
+  const scale = { specReplicasPath: ".spec.replicas", statusReplicasPath: ".status.replicas", labelSelectorPath: ".spec.selector" };
+  expect(told(scaleErrors(object, scale, true))).toEqual(['.spec.selector: Invalid value: "": .spec.selector accessor error: 5 is of the type int64, expected string']);
 });
