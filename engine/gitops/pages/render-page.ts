@@ -25,12 +25,13 @@ details{margin:.4rem 0}summary{cursor:pointer}.stale{opacity:.45}`;
 /**
  * Asks for the page again while somebody looks at it, and shows what has changed; what is folded open stays so. A server that is away is
  * shown as a pale page, and one that knows the reader no longer is not asked any more. What is no page of ours now is for the browser to
- * show: as a part of this page it would have more power than by itself.
+ * show: as a part of this page it would have more power than by itself. The address is taken without a name and a token in it, with which
+ * scripts must not ask.
  */
 const SCRIPT = `const shown=()=>document.querySelector("main");let tag=document.documentElement.dataset.tag;
 const later=()=>setTimeout(look,3000);
 const look=async()=>{if(!document.hidden&&getSelection().isCollapsed)try{
-const answer=await fetch(location.href,{headers:{accept:"text/html","if-none-match":tag}});
+const answer=await fetch(location.origin+location.pathname,{headers:{accept:"text/html","if-none-match":tag}});
 if(answer.ok){if(answer.redirected||!answer.headers.get("content-type").startsWith("text/html"))return location.reload();
 tag=answer.headers.get("etag");const next=new DOMParser().parseFromString(await answer.text(),"text/html");
 const open=new Set([...document.querySelectorAll("details[open]>summary")].map((summary)=>summary.textContent));

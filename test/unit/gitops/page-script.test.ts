@@ -18,13 +18,14 @@ function openPage() {
   let answer: Answer | undefined;
   runInNewContext(script, {
     document,
-    location: { href: "/r/main/", reload: () => page.reloads++ },
+    location: { href: "https://x:token@git.example/r/main/", origin: "https://git.example", pathname: "/r/main/", reload: () => page.reloads++ },
     getSelection: () => ({ isCollapsed: true }),
     setTimeout: (callback: () => Promise<void>) => due.push(callback),
     DOMParser: class {
       parseFromString = (text: string) => ({ title: text, querySelector: () => ({ text }), querySelectorAll: () => [] });
     },
-    async fetch(_: string, { headers }: { readonly headers: Readonly<Record<string, string>> }) {
+    async fetch(address: string, { headers }: { readonly headers: Readonly<Record<string, string>> }) {
+      expect(address).toBe("https://git.example/r/main/");
       asked.push(headers["if-none-match"] ?? "");
       if (answer === undefined) throw new Error("no such server");
       const { status, type = "text/html; charset=utf-8", redirected = false, text = "" } = answer;
