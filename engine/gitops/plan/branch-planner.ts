@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { aborted, isAbort } from "../../lib/abort.ts";
 import { Bell } from "../../lib/bell.ts";
 import { sleep, type Clock } from "../../lib/clock.ts";
+import { jsonEqual } from "../../lib/freeze.ts";
 import { describeError, type Logger } from "../../lib/log.ts";
 import { chooseProposals, hasRequests, isOwnProposal, listProposalRefs, type Proposal } from "../git/choose-proposals.ts";
 import type { ClusterView } from "../sync/cluster-view.ts";
@@ -41,9 +42,14 @@ interface BranchPlan {
   readonly page: string;
   /** What the plan was made from: head, base and the cluster's revision. */
   readonly head: string;
-  readonly base: string | undefined;
+  readonly base: Base;
   readonly revision: number;
   readonly isSealed: boolean;
+}
+
+interface Base {
+  readonly commit: string | undefined;
+  readonly isApplied: boolean;
 }
 
 interface PlannedProposal extends Proposal {
@@ -69,11 +75,12 @@ export class BranchPlanner {
 
   async run(signal: AbortSignal): Promise<void> {
     const { follower, synchroniser, clock, logger, reporter } = this.#options;
-    let base = synchroniser.state?.commit.id;
+    let base = this.#base();
     const unsubscribe = synchroniser.subscribe(() => {
       // Only another base is urgent; the rest of what moves in a cluster waits for its turn.
-      if (synchroniser.state?.commit.id !== base) this.trigger();
-      base = synchroniser.state?.commit.id;
+      const now = this.#base();
+      if (!jsonEqual(now, base)) this.trigger();
+      base = now;
     });
     try {
       await Promise.race([follower.firstLook(), aborted(signal)]);
@@ -97,6 +104,12 @@ export class BranchPlanner {
     } finally {
       unsubscribe();
     }
+  }
+
+  /** What runs. While it is being applied, a plan sees some of what ran before. */
+  #base(): Base {
+    const { state, rollouts } = this.#options.synchroniser;
+    return { commit: state?.commit.id, isApplied: rollouts.current?.appliedMs !== undefined };
   }
 
   async #planAll(signal: AbortSignal): Promise<ReadonlyMap<string, BranchPlan>> {
@@ -131,14 +144,14 @@ export class BranchPlanner {
   }
 
   async #plan({ name, ref, head, isOwn }: PlannedProposal): Promise<BranchPlan | undefined> {
-    const { source, follower, synchroniser, view, forecastPods, cluster } = this.#options;
-    const base = synchroniser.state?.commit.id;
+    const { source, follower, view, forecastPods, cluster } = this.#options;
+    const base = this.#base();
     // What runs is no proposal any more.
-    if (head === base) return undefined;
+    if (head === base.commit) return undefined;
     const revision = view.revision();
     const isSealed = !(await follower.mayOpen(isOwn));
     const known = this.#plans.get(name);
-    if (known !== undefined && known.head === head && known.isSealed === isSealed && known.base === base && known.revision === revision) return known;
+    if (known?.head === head && known.isSealed === isSealed && jsonEqual(known.base, base) && known.revision === revision) return known;
     const fetched = await source.store.fetchRef(ref);
     if (fetched === undefined) return undefined;
     // A request that has moved meanwhile may be anybody's.
@@ -148,11 +161,11 @@ export class BranchPlanner {
       isSealed: isSealed || (hasTurned && !(await follower.mayOpen(false))),
     });
     const forecast = await forecastCommit(prepared, forecastPods);
-    const page = renderPlanPage({ ...forecast, cluster, branch: name, base });
+    const page = renderPlanPage({ ...forecast, cluster, branch: name, base: base.commit });
     const facts: PlanFacts = {
       branch: name,
       commit: fetched,
-      ...(base === undefined ? {} : { base }),
+      ...(base.commit === undefined ? {} : { base: base.commit }),
       summary: summariseForecast(forecast),
       file: planFile(name),
       digest: shortId(createHash("sha256").update(page).digest("hex")),

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { jobResource } from "../../../engine/resources/batch/job.ts";
 import { nodeResource } from "../../../engine/resources/core/node.ts";
 import type { StatusFacts } from "../../../engine/gitops/status/status-facts.ts";
 import { readFileOf } from "../../../engine/gitops/git/git-tree.ts";
@@ -21,6 +22,14 @@ async function onStatusBranch(file: string): Promise<string | undefined> {
   const result = await copy.git("show", `FETCH_HEAD:${file}`);
   return result.code === 0 ? result.text : undefined;
 }
+
+const HOOK = `apiVersion: batch/v1
+kind: Job
+metadata:
+  name: migrate
+  annotations: {mainstay.dev/hook: before}
+spec: {template: {spec: {restartPolicy: Never, containers: [{name: m, image: mainstay.local/m:1}]}}}
+`;
 
 describe("every branch has a plan on the status branch", () => {
   test("with what merging would do and how its pods fit (pain 5); made again when the base moves, gone with the branch", async () => {
@@ -52,6 +61,32 @@ describe("every branch has a plan on the status branch", () => {
 
     await copy.git("push", "origin", ":feature/scale");
     await eventually("the plan is gone", async () => (await onStatusBranch("plans/feature/scale.md")) === undefined);
+  });
+
+  test("made again when the base, of which a part had to wait, is applied", async () => {
+    const mainstay = "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nstatus: {minInterval: 10ms}\n";
+    await copy.commit({ "mainstay.yaml": mainstay, "apps/web/d.yaml": deploymentYaml("web", 1) });
+    await copy.push();
+    await copy.git("checkout", "-q", "-b", "scale");
+    await copy.commit({ "apps/web/d.yaml": deploymentYaml("web", 4) }, "Scale web");
+    await copy.push("origin", "HEAD:scale");
+    await eventually("the plan's page", async () => (await onStatusBranch("plans/scale.md"))?.includes("replicas 1→4"));
+
+    await copy.git("checkout", "-q", "-");
+    await copy.commit({ "apps/web/d.yaml": deploymentYaml("web", 3), "apps/web/migrate.yaml": HOOK });
+    await copy.push("-o", "wait=0");
+    const base = `base \`${(await copy.head()).slice(0, 10)}`;
+    const page = await eventually("a plan against the new base", async () => {
+      const text = await onStatusBranch("plans/scale.md");
+      return text?.includes(base) === true ? text : undefined;
+    });
+    expect(page).toContain("replicas 1→4");
+    const [job] = (await cluster.client.for(jobResource).list("default")).items;
+    if (job === undefined) throw new Error("a commit that waits for nothing");
+    const conditions = ["SuccessCriteriaMet", "Complete"].map((type) => ({ type, status: "True", lastTransitionTime: "2026-01-01T00:00:00Z" }));
+    const status = { startTime: "2026-01-01T00:00:00Z", completionTime: "2026-01-01T00:00:00Z", succeeded: 1, conditions };
+    await cluster.client.for(jobResource).updateStatus({ ...job, status });
+    await eventually("a plan against what runs then", async () => (await onStatusBranch("plans/scale.md"))?.includes("replicas 3→4"));
   });
 
   test("a branch that would be refused says why, and what runs is untouched", async () => {
