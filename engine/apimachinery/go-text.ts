@@ -24,3 +24,9 @@ export function goType(value: unknown): string {
       return "map[string]interface {}";
   }
 }
+
+/** The kind of a value as Go's reflection names it. */
+export function goKind(value: unknown): string {
+  const type = goType(value);
+  return type.startsWith("map") ? "map" : type.startsWith("[]") ? "slice" : type;
+}

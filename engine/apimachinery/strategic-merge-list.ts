@@ -1,4 +1,4 @@
-import { goText, goType } from "./go-text.ts";
+import { goKind, goText } from "./go-text.ts";
 import { badRequest, withoutReason } from "./status-error.ts";
 
 type JsonMap = Readonly<Record<string, unknown>>;
@@ -193,10 +193,10 @@ function keyReader(list: ListField): (item: unknown) => unknown {
 
 /** Whether the items are maps. Lists that mix types, or hold lists, cannot be merged: upstream takes that for a failure of its own. */
 function areMaps(...lists: readonly (readonly unknown[])[]): boolean {
-  const [first, ...others] = lists.flat().map(goType);
-  if (first === "[]interface {}") throw withoutReason("lists of lists are not supported");
+  const [first, ...others] = lists.flat().map(goKind);
+  if (first === "slice") throw withoutReason("lists of lists are not supported");
   if (others.some((type) => type !== first)) throw withoutReason(`list element types are not identical: ${goText(lists)}`);
-  return first === "map[string]interface {}";
+  return first === "map";
 }
 
 function unique(items: readonly unknown[]): readonly unknown[] {

@@ -1,3 +1,4 @@
+import { goKind } from "./go-text.ts";
 import type { Schema } from "./schema.ts";
 
 type JsonObject = Readonly<Record<string, unknown>>;
@@ -39,18 +40,4 @@ function first<T>(values: readonly T[], problem: (value: T) => string | undefine
     if (found !== undefined) return found;
   }
   return undefined;
-}
-
-function goKind(value: unknown): string {
-  if (Array.isArray(value)) return "slice";
-  switch (typeof value) {
-    case "string":
-      return "string";
-    case "boolean":
-      return "bool";
-    case "number":
-      return Number.isInteger(value) ? "int64" : "float64";
-    default:
-      return "map";
-  }
 }

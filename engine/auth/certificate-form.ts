@@ -40,6 +40,8 @@ const OID = {
 /** First bytes of two fields of a certificate, of which one, the version, may be left out. */
 const VERSION = 0xa0;
 const EXTENSIONS = 0xa3;
+/** What a certificate may be shown for, among others. */
+export const PURPOSE = { any: "2.5.29.37.0", serverAuth: "1.3.6.1.5.5.7.3.1", clientAuth: "1.3.6.1.5.5.7.3.2" } as const;
 const CURVES: readonly unknown[] = ["prime256v1", "secp384r1", "secp521r1"];
 
 /** What signs: who it says it is, and with which key. */

@@ -4,7 +4,7 @@ import type { Pkcs10CertificateRequest } from "@peculiar/x509";
 import { alternativeNames, isSelfSigned, parseCertificateRequest, subjectOf } from "../apimachinery/certificate-request.ts";
 import { nodeJs } from "../lib/late-modules.ts";
 import { toPem } from "../lib/pem.ts";
-import { extension, issuerOf, keyIdOf, signCertificate, signCertificateRequest, userName, type KeyUsage } from "./certificate-form.ts";
+import { extension, issuerOf, keyIdOf, PURPOSE, signCertificate, signCertificateRequest, userName, type KeyUsage } from "./certificate-form.ts";
 
 /** A certificate with its private key, both PEM. */
 export interface KeyPair {
@@ -51,8 +51,6 @@ export async function signRequest(authority: KeyPair, requestPem: string, reques
   return certify(authority, Buffer.from(csr.publicKey.rawData), request);
 }
 
-const SERVER_AUTH = "1.3.6.1.5.5.7.3.1";
-const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
 /** The uses of a key by the names of the API, and what a certificate says for each. */
 const KEY_USAGES: Readonly<Record<string, KeyUsage>> = {
   signing: "digitalSignature",
@@ -67,9 +65,9 @@ const KEY_USAGES: Readonly<Record<string, KeyUsage>> = {
   "decipher only": "decipherOnly",
 };
 const EXTENDED_USAGES: Readonly<Record<string, string>> = {
-  any: "2.5.29.37.0",
-  "server auth": SERVER_AUTH,
-  "client auth": CLIENT_AUTH,
+  any: PURPOSE.any,
+  "server auth": PURPOSE.serverAuth,
+  "client auth": PURPOSE.clientAuth,
   "code signing": "1.3.6.1.5.5.7.3.3",
   "email protection": "1.3.6.1.5.5.7.3.4",
   "s/mime": "1.3.6.1.5.5.7.3.4",
@@ -161,7 +159,7 @@ export function isSignedBy(authority: KeyPair, pem: string): boolean {
 function certify(authority: KeyPair, publicKey: Buffer, request: CertificateRequest): string {
   const { commonName, organizations, usage, dnsNames = [], ipAddresses = [], notBeforeMs, notAfterMs } = request;
   const issuer = issuerOf(new X509Certificate(authority.certificate), authority.key);
-  const purposes = [...(usage === "client" ? [] : [SERVER_AUTH]), ...(usage === "serving" ? [] : [CLIENT_AUTH])];
+  const purposes = [...(usage === "client" ? [] : [PURPOSE.serverAuth]), ...(usage === "serving" ? [] : [PURPOSE.clientAuth])];
   const extensions = [
     extension.basicConstraints(false),
     extension.keyUsage(["digitalSignature"]),

@@ -1,6 +1,7 @@
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { aborted } from "../lib/abort.ts";
 import { sleep, type Clock } from "../lib/clock.ts";
+import { Lock } from "../lib/lock.ts";
 import { StoredObject } from "./encoded-object.ts";
 import type { Entry, Storage, StorageEvent } from "./storage.ts";
 import { HISTORY_BYTES_MAX, HISTORY_MAX, type CachedChange, type WatchCache } from "./watch-cache.ts";
@@ -18,7 +19,8 @@ type Remembering = Pick<WatchCache, "prefix" | "historyFloor" | "recall">;
 export class ForgottenChanges {
   readonly #storage: Storage;
   readonly #clock: Clock;
-  readonly #turns = new WeakMap<Remembering, Promise<void>>();
+  /** What the first brings back is what the others want. */
+  readonly #turns = new WeakMap<Remembering, Lock>();
   /** A revision with more changes after it than are remembered; nobody has to read for it, or for an older one, again. */
   readonly #tooFar = new WeakMap<Remembering, number>();
 
@@ -32,11 +34,11 @@ export class ForgottenChanges {
     if (this.#storage.knownRevision?.() === undefined) return;
     const over = new AbortController();
     const { signal } = over;
-    // One after the other: what the first brings back is what the others want.
-    const turn = (this.#turns.get(cache) ?? Promise.resolve()).then(() =>
-      signal.aborted ? undefined : Promise.race([this.#recall(cache, revision, signal), aborted(signal)]),
-    );
-    this.#turns.set(cache, turn);
+    const turns = this.#turns.get(cache) ?? new Lock();
+    this.#turns.set(cache, turns);
+    const turn = turns.run(async () => {
+      if (!signal.aborted) await Promise.race([this.#recall(cache, revision, signal), aborted(signal)]);
+    });
     const late = sleep(this.#clock, WAIT_MS, signal).catch(() => {}); // it was in time
     await Promise.race([turn, late]);
     over.abort();

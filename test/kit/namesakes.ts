@@ -1,4 +1,5 @@
 import { webcrypto } from "node:crypto";
+import { PURPOSE } from "../../engine/auth/certificate-form.ts";
 import { loadX509 } from "../../engine/lib/late-modules.ts";
 
 export interface Namesakes {
@@ -15,8 +16,6 @@ export interface NamesakeOptions {
   /** Whether the authority says that it is one. */
   readonly isAuthority?: boolean;
 }
-
-const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
 
 /** Two certificates of one name, as Knative's webhooks make them: an authority and what it has signed, which does not say by which key. PEM. */
 export async function makeNamesakes(name: string, options: NamesakeOptions = {}): Promise<Namesakes> {
@@ -37,7 +36,7 @@ export async function makeNamesakes(name: string, options: NamesakeOptions = {})
   const extensions = [
     new x509.BasicConstraintsExtension(false, undefined, true),
     new x509.SubjectAlternativeNameExtension([{ type: "dns", value: name }]),
-    ...(isForClients ? [new x509.ExtendedKeyUsageExtension([CLIENT_AUTH])] : []),
+    ...(isForClients ? [new x509.ExtendedKeyUsageExtension([PURPOSE.clientAuth])] : []),
   ];
   const certificate = await x509.X509CertificateGenerator.create({
     ...common,

@@ -1,9 +1,8 @@
 import { X509Certificate } from "node:crypto";
 import { certificatesIn } from "../../lib/pem.ts";
 import type { ClientCertificate } from "../authenticate.ts";
+import { PURPOSE } from "../certificate-form.ts";
 
-const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
-const ANY_USAGE = "2.5.29.37.0";
 /** More certificates between a client and its authority than anybody has. */
 const CHAIN_MAX = 8;
 
@@ -62,7 +61,7 @@ function hasSigned(authority: X509Certificate, certificate: X509Certificate): bo
 /** A certificate that names purposes must name this one. */
 function mayAuthenticateClients({ keyUsage }: X509Certificate): boolean {
   const usages: readonly string[] | undefined = keyUsage; // undefined without the extension, whatever the types say
-  return usages === undefined || usages.length === 0 || usages.includes(CLIENT_AUTH) || usages.includes(ANY_USAGE);
+  return usages === undefined || usages.length === 0 || usages.includes(PURPOSE.clientAuth) || usages.includes(PURPOSE.any);
 }
 
 /** Every certificate in a PEM text. */

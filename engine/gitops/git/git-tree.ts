@@ -28,28 +28,31 @@ export async function writeChangedTree(store: GitStore, base: string | undefined
   return store.writeTree([...entries.values()]);
 }
 
+/** What stands at a path of a tree, the tree itself where it has no parts; undefined when nothing does. */
+export async function findEntry(objects: GitObjects, tree: string, path: readonly string[]): Promise<TreeEntry | undefined> {
+  let entry: TreeEntry | undefined = { name: "", id: tree, is: "directory" };
+  for (const part of path) {
+    if (entry?.is !== "directory") return undefined;
+    entry = (await objects.tree(entry.id)).find(({ name }) => name === part);
+  }
+  return entry;
+}
+
 /** The content of one file of a tree; undefined when there is none. */
 export async function readFileOf(objects: GitObjects, tree: string, path: string): Promise<Buffer | undefined> {
-  const [head = "", ...rest] = path.split("/");
-  const entry = (await objects.tree(tree)).find((candidate) => candidate.name === head);
-  if (entry === undefined) return undefined;
-  if (rest.length === 0) return entry.is === "file" ? objects.blob(entry.id) : undefined;
-  return entry.is === "directory" ? readFileOf(objects, entry.id, rest.join("/")) : undefined;
+  const entry = await findEntry(objects, tree, path.split("/"));
+  return entry?.is === "file" ? objects.blob(entry.id) : undefined;
 }
 
 /** The paths of all files below a folder of a tree. */
 export async function listFilesOf(objects: GitObjects, tree: string, folder: string): Promise<readonly string[]> {
-  let current: string | undefined = tree;
-  for (const name of folder.split("/").filter((part) => part !== "")) {
-    const entry: TreeEntry | undefined =
-      current === undefined ? undefined : (await objects.tree(current)).find((child) => child.name === name && child.is === "directory");
-    current = entry?.id;
-  }
-  if (current === undefined) return [];
+  const parts = folder.split("/").filter((part) => part !== "");
+  const entry = await findEntry(objects, tree, parts);
+  if (entry?.is !== "directory") return [];
   const found: string[] = [];
-  for (const entry of await objects.tree(current)) {
-    const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
-    if (entry.is === "directory") found.push(...(await listFilesOf(objects, tree, path)));
+  for (const { name, is } of await objects.tree(entry.id)) {
+    const path = [...parts, name].join("/");
+    if (is === "directory") found.push(...(await listFilesOf(objects, tree, path)));
     else found.push(path);
   }
   return found;

@@ -1,3 +1,4 @@
+import { escapeMarkup } from "../../lib/escape-markup.ts";
 import { ownValue } from "../../lib/own-value.ts";
 import type { StatusFacts } from "../status/status-facts.ts";
 
@@ -64,7 +65,7 @@ export function renderNotification(notification: Notification, template = DEFAUL
 
 /** What is posted. Slack, and everything that takes its incoming webhooks, gives `<`, `>` and `&` a meaning. */
 export function notificationBody(type: NotificationRule["type"], notification: Notification, text: string): string {
-  if (type === "slack") return JSON.stringify({ text: text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;") });
+  if (type === "slack") return JSON.stringify({ text: escapeMarkup(text) });
   return JSON.stringify({ ...notification, text });
 }
 

@@ -2,6 +2,7 @@ import path from "node:path";
 import type { GitObjects, TreeEntry } from "../git/git-source.ts";
 import { openGitObjects } from "../git/git-objects.ts";
 import { openGitStore, readRef } from "../git/git-store.ts";
+import { findEntry } from "../git/git-tree.ts";
 import { isStatusBranch } from "../git/status-branch.ts";
 
 /** What stands at a path of a repository: the name of a branch, then a path in it. */
@@ -36,20 +37,16 @@ export async function findPage(root: string, name: string, parts: readonly strin
     const commit = await readRef(gitDir, `refs/heads/${branch}`);
     if (commit === undefined) continue;
     const objects = openGitObjects(gitDir);
-    return walk(objects, { branch, commit, path: parts.slice(count) }, (await objects.commit(commit)).tree);
+    return pageAt(objects, { branch, commit, path: parts.slice(count) }, (await objects.commit(commit)).tree);
   }
   return { is: "nothing" };
 }
 
-async function walk(objects: GitObjects, at: InBranch, tree: string): Promise<FoundPage> {
-  let id = tree;
-  for (const [index, part] of at.path.entries()) {
-    const entry = (await objects.tree(id)).find(({ name }) => name === part);
-    if (entry === undefined || entry.is === "submodule") return { is: "nothing" };
-    if (entry.is !== "directory") return index === at.path.length - 1 ? { is: "file", ...at, content: await objects.blob(entry.id) } : { is: "nothing" };
-    id = entry.id;
-  }
-  const entries = await objects.tree(id);
+async function pageAt(objects: GitObjects, at: InBranch, tree: string): Promise<FoundPage> {
+  const entry = await findEntry(objects, tree, at.path);
+  if (entry === undefined || entry.is === "submodule") return { is: "nothing" };
+  if (entry.is !== "directory") return { is: "file", ...at, content: await objects.blob(entry.id) };
+  const entries = await objects.tree(entry.id);
   const readme = entries.find(({ name, is }) => name === README && is === "file");
   return { is: "folder", ...at, entries, ...(readme === undefined ? {} : { readme: (await objects.blob(readme.id)).toString() }) };
 }

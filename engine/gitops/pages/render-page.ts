@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { escapeMarkup } from "../../lib/escape-markup.ts";
 import { late, loadMarkdown } from "../../lib/late-modules.ts";
 
 export interface Link {
@@ -73,8 +74,9 @@ export function renderList(entries: readonly Link[], none: string): string {
   return `<ul>\n${entries.map(({ text, href }) => `<li><a href="${escapeHtml(href)}">${escapeHtml(text)}</a></li>\n`).join("")}</ul>\n`;
 }
 
+/** Also for the value of an attribute. */
 function escapeHtml(text: string): string {
-  return text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;").replace(/"/g, "&quot;");
+  return escapeMarkup(text).replace(/"/g, "&quot;");
 }
 
 const markdown = late(() => {

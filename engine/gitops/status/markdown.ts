@@ -1,3 +1,4 @@
+import { escapeMarkup } from "../../lib/escape-markup.ts";
 import type { HealthState } from "../health/health.ts";
 
 /** Longer tables are no longer read; the rest goes to further pages. */
@@ -23,7 +24,7 @@ export function plain(text: string): string {
 
 /** The same within a tag, where nothing of Markdown counts, also no backslash. */
 export function plainHtml(text: string): string {
-  return text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;").replace(/@/g, "@\u200b").replace(/\s+/g, " ").trim();
+  return escapeMarkup(text).replace(/@/g, "@\u200b").replace(/\s+/g, " ").trim();
 }
 
 /** Text in code style; a backtick in it would end the style. */

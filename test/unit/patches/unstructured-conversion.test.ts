@@ -17,3 +17,8 @@ test.each<[string, object, string | undefined]>([
 ])("%s", (_what, object, expected) => {
   expect(conversionProblem(podResource.schema, object)).toBe(expected);
 });
+
+test("an integer that no double holds is one all the same", () => {
+  expect(conversionProblem({ type: "integer", format: "int64" }, 2n ** 60n)).toBeUndefined();
+  expect(conversionProblem({ type: "string" }, 2n ** 60n)).toBe("cannot convert int64 to string");
+});
