@@ -1,3 +1,4 @@
+import { goJsonType } from "./go-text.ts";
 import type { Schema } from "./schema.ts";
 import { quantityProblem } from "./quantity-problem.ts";
 import { timeProblem } from "./time-problem.ts";
@@ -87,15 +88,7 @@ class Decoder {
 
 /** Of numbers, Go shows those that no type of whole numbers can hold. */
 function misfit(value: unknown, type: string, { struct, fields }: Place): string {
-  const given = Array.isArray(value)
-    ? "array"
-    : typeof value === "boolean"
-      ? "bool"
-      : typeof value === "number" && /^u?int\d*$/.test(type)
-        ? `number ${value}`
-        : typeof value === "bigint"
-          ? "number"
-          : typeof value;
+  const given = typeof value === "number" && /^u?int\d*$/.test(type) ? `number ${value}` : goJsonType(value);
   const place = fields.length === 0 ? "Go value" : `Go struct field ${struct}.${fields.join(".")}`;
   return `json: cannot unmarshal ${given} into ${place} of type ${type}`;
 }

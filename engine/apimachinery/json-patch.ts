@@ -1,5 +1,6 @@
 import { jsonEqual } from "../lib/freeze.ts";
 import { JsonDepthError, requireValueDepth } from "../lib/json-depth.ts";
+import { goJsonType } from "./go-text.ts";
 import { badRequest, StatusError } from "./status-error.ts";
 
 const OPERATIONS_MAX = 10_000;
@@ -41,7 +42,7 @@ export function patchJson(target: unknown, operations: unknown): PatchedJson {
 
 /** The fields of its operations that a JSON patch should not have, such as `[0].foo`. Throws upstream's 400 for what strict decoding cannot read. */
 export function unknownOperationFields(operations: unknown): readonly string[] {
-  const misread = (value: unknown, where: string) => badRequest(`error decoding patch: json: cannot unmarshal ${goTypeOf(value)} into Go ${where}`);
+  const misread = (value: unknown, where: string) => badRequest(`error decoding patch: json: cannot unmarshal ${goJsonType(value)} into Go ${where}`);
   if (!Array.isArray(operations)) throw misread(operations, "value of type []handlers.jsonPatchOp");
   return (operations as readonly unknown[]).flatMap((operation, index) => {
     if (operation === null) return [];
@@ -59,7 +60,7 @@ export function unknownOperationFields(operations: unknown): readonly string[] {
 
 /** The same, for those who tell a failed test from a patch that does not fit. What is no list and too many operations are thrown. */
 export function tryJsonPatch(target: unknown, operations: unknown): JsonPatchOutcome {
-  if (!Array.isArray(operations)) throw badRequest(`json: cannot unmarshal ${goTypeOf(operations)} into Go value of type jsonpatch.Patch`);
+  if (!Array.isArray(operations)) throw badRequest(`json: cannot unmarshal ${goJsonType(operations)} into Go value of type jsonpatch.Patch`);
   if (operations.length > OPERATIONS_MAX)
     throw new StatusError(
       "RequestEntityTooLarge",
@@ -112,7 +113,7 @@ class PatchedDocument {
 
   apply(operation: unknown): void {
     if (typeof operation !== "object" || operation === null || Array.isArray(operation))
-      throw badRequest(`json: cannot unmarshal ${goTypeOf(operation)} into Go value of type jsonpatch.Operation`);
+      throw badRequest(`json: cannot unmarshal ${goJsonType(operation)} into Go value of type jsonpatch.Operation`);
     const { op, path, from, value } = operation as JsonMap; // an object, see above
     const verb = typeof op === "string" ? op : "unknown";
     if (path === "" && (verb === "test" || verb === "replace")) return this.#applyToAll(verb, value);
@@ -229,11 +230,6 @@ function indexOf(list: readonly unknown[], text: string, bound: number): number 
 
 function own(map: JsonMap, key: string): unknown {
   return Object.hasOwn(map, key) ? map[key] : undefined;
-}
-
-/** The name of a JSON value's type in the messages of Go's decoder. */
-function goTypeOf(value: unknown): string {
-  return Array.isArray(value) ? "array" : value === null ? "null" : typeof value === "boolean" ? "bool" : typeof value;
 }
 
 function isContainer(value: unknown): value is Container {

@@ -1,6 +1,6 @@
 import { invalidField, type FieldError } from "../../apimachinery/field-error.ts";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
-import { goText, goType } from "../../apimachinery/go-text.ts";
+import { goText, goType, isInt64 } from "../../apimachinery/go-text.ts";
 import { internalError } from "../../apimachinery/status-error.ts";
 import type { ScaleAccess } from "../define-resource.ts";
 import type { CustomResourceSubresourceScale } from "../types.ts";
@@ -42,9 +42,10 @@ export function scaleErrors(
 function replicasErrors(object: KubeObject, path: string): FieldError[] {
   const value = valueAt(object, path);
   if (value === undefined) return [];
-  if (!Number.isInteger(value)) return [invalidField(path, 0, `${path} accessor error: ${foundText(value)}, expected int64`)];
-  if (Number(value) < 0) return [invalidField(path, value, "should be a non-negative integer")];
-  return Number(value) > REPLICAS_MAX ? [invalidField(path, value, `should be less than or equal to ${REPLICAS_MAX}`)] : [];
+  if ((typeof value !== "number" && typeof value !== "bigint") || !isInt64(value))
+    return [invalidField(path, 0, `${path} accessor error: ${foundText(value)}, expected int64`)];
+  if (value < 0) return [invalidField(path, value, "should be a non-negative integer")];
+  return value > REPLICAS_MAX ? [invalidField(path, value, `should be less than or equal to ${REPLICAS_MAX}`)] : [];
 }
 
 /** A value and its type, as Go prints both. */

@@ -2,7 +2,8 @@ import { invalidField, requiredField, typeInvalid, tooLong, unsupportedValue, ty
 import { hasPattern } from "./value-pattern.ts";
 import { hasFormat, isKnownFormat } from "./value-formats.ts";
 import type { JsonSchema } from "./json-schema.ts";
-import { isInt64, numberErrors } from "./value-numbers.ts";
+import { isInt64 } from "../../apimachinery/go-text.ts";
+import { numberErrors } from "./value-numbers.ts";
 
 /** A value before an update; absent where there was none or where it cannot be told which it was. */
 export interface OldValue {

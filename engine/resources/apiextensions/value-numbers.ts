@@ -1,16 +1,11 @@
 import { invalidField, type FieldError } from "../../apimachinery/field-error.ts";
+import { goNumber, isInt64 } from "../../apimachinery/go-text.ts";
 import type { JsonSchema } from "./json-schema.ts";
 import { isKnownFormat } from "./value-formats.ts";
 
-const INT64_MAX = 2n ** 63n - 1n;
 const FLOAT32_MAX = 3.4028235677973366e38;
 /** How far from a whole number a quotient may be, in relation to it. */
 const EPSILON = 1e-9;
-
-/** Whether a number is one that Go reads as a whole number; others are floats there. */
-export function isInt64(value: number | bigint): boolean {
-  return typeof value === "bigint" ? value <= INT64_MAX && value >= -INT64_MAX - 1n : Number.isInteger(value) && Math.abs(value) < 2 ** 63;
-}
 
 /**
  * What a schema has against a number, in upstream's order: whether its type can hold it, factor, least, most. Bounds of whole numbers are
@@ -66,14 +61,4 @@ function outOfRange(schema: JsonSchema, value: number | bigint): string | undefi
 function isNearlyWhole(number: number): boolean {
   const whole = Math.round(number);
   return Math.abs(number) <= Number.MAX_SAFE_INTEGER && (number === whole || (whole !== 0 && Math.abs(number - whole) < EPSILON * Math.abs(whole)));
-}
-
-/** A number as Go's %v shows it: floats of a million and more, and very small ones, by their exponent. */
-function goNumber(value: number | bigint): string {
-  if (isInt64(value)) return String(value);
-  const size = Math.abs(Number(value));
-  if (size >= 1e-4 && size < 1e6) return String(value);
-  return Number(value)
-    .toExponential()
-    .replace(/e([+-])(\d)$/, "e$10$2");
 }

@@ -13,7 +13,7 @@ import { badRequest, conflict, hasReason, withoutReason, type StatusError } from
 import { applyStrategicMergePatch } from "../../apimachinery/strategic-merge-patch.ts";
 import { conform } from "../../apimachinery/structural-schema.ts";
 import { typedPatchProblem, untypedPatch } from "../../apimachinery/typed-patch-problem.ts";
-import { goText } from "../../apimachinery/go-text.ts";
+import { goJsonType, goText } from "../../apimachinery/go-text.ts";
 import { conversionProblem } from "../../apimachinery/unstructured-conversion.ts";
 import { requireAllowed } from "../../auth/authorize.ts";
 import { withSortedKeys } from "../../lib/sorted-keys.ts";
@@ -175,8 +175,7 @@ function withPatch({ request }: Exchange<RequestOf<"patch">>, schema: Schema, cu
 
 function objectPatch(body: unknown, step = "error decoding patch: "): Record<string, unknown> {
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
-    const given = Array.isArray(body) ? "array" : typeof body === "boolean" ? "bool" : typeof body;
-    throw badRequest(`${step}json: cannot unmarshal ${given} into Go value of type map[string]interface {}`);
+    throw badRequest(`${step}json: cannot unmarshal ${goJsonType(body)} into Go value of type map[string]interface {}`);
   }
   return body as Record<string, unknown>; // checked above
 }

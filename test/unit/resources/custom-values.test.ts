@@ -278,6 +278,17 @@ it.each([
   expect(told(scaleErrors(object, scale, false))).toEqual([`.spec.replicas: Invalid value: 0: .spec.replicas accessor error: ${what}, expected int64`]);
 });
 
+it.each([
+  [2n ** 53n + 1n, "9007199254740993: should be less than or equal to 2147483647"],
+  [-(2n ** 53n) - 1n, "-9007199254740993: should be a non-negative integer"],
+  [2n ** 64n, "0: .spec.replicas accessor error: 1.8446744073709552e+19 is of the type float64, expected int64"],
+  [1e20, "0: .spec.replicas accessor error: 1e+20 is of the type float64, expected int64"],
+])("replicas beyond all numbers, %s, are too many, or none that Go can hold", (replicas, what) => {
+  const object = { apiVersion: "b.io/v1", kind: "Boat", metadata: { name: "a" }, spec: { replicas } };
+  const scale = { specReplicasPath: ".spec.replicas", statusReplicasPath: ".status.replicas" };
+  expect(told(scaleErrors(object, scale, false))).toEqual([`.spec.replicas: Invalid value: ${what}`]);
+});
+
 it("a selector of a scale that is a number is none", () => {
   const object = { apiVersion: "b.io/v1", kind: "Boat", metadata: { name: "a" }, spec: { selector: 5 } };
   const scale = { specReplicasPath: ".spec.replicas", statusReplicasPath: ".status.replicas", labelSelectorPath: ".spec.selector" };
