@@ -174,6 +174,16 @@ const recentTrees = new RecentMap<KubeObject, true>(RECENT_BYTES);
 
 const BEYOND_ASCII = /[\x80-\xff]/;
 
+/** The object as JSON that ends its line, as upstream's does, so that a terminal's next prompt does not stand in it. */
+export function jsonLine(encoded: EncodedObject): Buffer {
+  if (!(encoded instanceof StoredObject)) return Buffer.concat([encoded.json(), LINE_END]);
+  const line = Buffer.allocUnsafe(encoded.jsonLength + LINE_END.length);
+  LINE_END.copy(line, encoded.writeJson(line, 0));
+  return line;
+}
+
+const LINE_END = Buffer.from("\n");
+
 /** An object that is not in the store: the outcome of a dry run, a Scale, a review. Encoded on use. */
 export function unstoredObject<T extends KubeObject>(object: T): EncodedObject<T> {
   let json: Buffer | undefined;

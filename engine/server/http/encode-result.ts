@@ -9,6 +9,7 @@ import { partialObjectMetadata, partialObjectMetadataList, tableOf, type Include
 import { formatYaml } from "../../apimachinery/yaml.ts";
 import { ageColumn, nameColumn } from "../../resources/columns.ts";
 import type { ResourceDefinition } from "../../resources/define-resource.ts";
+import { jsonLine } from "../../storage/encoded-object.ts";
 import { joinItems, type PiecewiseBytes } from "../../storage/list-json.ts";
 import type { KindSchemas } from "../kind-schemas.ts";
 import { JSON_TYPE, PROTOBUF_TYPE, YAML_TYPE, type Representation } from "./negotiation.ts";
@@ -51,11 +52,8 @@ export function encodeObject(encoded: EncodedObject, context: EncodeContext): Bu
   if (representation.encoding === "protobuf")
     return representation.form === "partial" ? protobufOf(partialObjectMetadata(encoded.object, metaVersion), schemas) : objectProtobuf(encoded, schemas);
   if (representation.form === "partial") return toText(partialObjectMetadata(encoded.object, metaVersion), representation);
-  return representation.encoding === "json" ? Buffer.concat([encoded.json(), LINE_END]) : toText(encoded.object, representation);
+  return representation.encoding === "json" ? jsonLine(encoded) : toText(encoded.object, representation);
 }
-
-/** As upstream, every JSON text ends its line, so that a terminal's next prompt does not stand in it. */
-const LINE_END = Buffer.from("\n");
 
 /** A promise where it takes so long that others are let in meanwhile. */
 export function encodeList(list: ObjectList, context: EncodeContext): Buffer | PiecewiseBytes | Promise<Buffer> {

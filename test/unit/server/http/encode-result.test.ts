@@ -1,15 +1,17 @@
 import { expect, test } from "vitest";
 import { configMapResource } from "../../../../engine/resources/core/config-map.ts";
 import { encodeList, encodeObject, type EncodeContext } from "../../../../engine/server/http/encode-result.ts";
-import { unstoredObject } from "../../../../engine/storage/encoded-object.ts";
+import { encodeForStorage, StoredObject, unstoredObject } from "../../../../engine/storage/encoded-object.ts";
 
 const context = { definition: configMapResource, representation: { encoding: "json", form: "object" }, includeObject: "Metadata", now: () => 0 } as unknown as EncodeContext; // without the schemas, which only protobuf needs
 
 test("an object ends its line as every other JSON text does", () => {
   const map = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "m", namespace: "shop" } };
-  const text = encodeObject(unstoredObject(map), context).toString();
-  expect(text).toMatch(/\}\n$/);
-  expect(JSON.parse(text)).toEqual(map);
+  expect(encodeObject(unstoredObject(map), context).toString()).toBe(`${JSON.stringify(map)}\n`);
+  const stored = new StoredObject(encodeForStorage(map), 7);
+  const line = encodeObject(stored, context).toString();
+  expect(line).toMatch(/^[^\n]*\}\n$/);
+  expect(JSON.parse(line)).toEqual({ ...map, metadata: { ...map.metadata, resourceVersion: "7" } });
 });
 
 test("a list of what is made up when it is asked for names no version", async () => {
