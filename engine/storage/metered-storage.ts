@@ -34,7 +34,11 @@ export function withStorageMetrics(inner: Storage, registry: MetricsRegistry, cl
       measure(operationOf(conditions.length === 0 ? undefined : conditions[0], operations), operations[0]?.key ?? "", () =>
         inner.commit(conditions, operations),
       ),
-    watch: (prefix, afterRevision, signal) => counted(inner.watch(prefix, afterRevision, signal), countEvent),
+    // Who looks at all of it is told of each change once; who reads a kind's changes again has been told.
+    watch: (prefix, afterRevision, signal) => {
+      const batches = inner.watch(prefix, afterRevision, signal);
+      return prefix === ROOT ? counted(batches, countEvent) : batches;
+    },
     compact: (revision) => measure("compact", "", () => inner.compact(revision)),
     close: () => inner.close(),
     ...(inner.isStale === undefined ? {} : { isStale: (key: string) => inner.isStale?.(key) ?? false }),

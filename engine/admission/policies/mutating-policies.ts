@@ -52,11 +52,8 @@ async function run(
     for (const params of invocation.params) {
       const id = [policy, binding, params].map((part) => `${part?.metadata.namespace ?? ""}/${part?.metadata.name ?? ""}`).join(" ");
       if (reinvocation.isSecond && !rounds.isAgain(id)) continue;
-      const check = parts.metrics.mutating.begin();
       const outcome = await mutate(invocation, { ...attributes, object }, parts, { namespace, params, rights });
       if (outcome === "no match") continue;
-      for (const message of outcome.failures) check({ policy, binding, errorType: errorTypeOf(message) });
-      if (outcome.failures.length === 0) check({ policy, binding, errorType: "no_error" });
       failures.push(...outcome.failures.map((message) => ({ policy, binding, message, reason: "Invalid" })));
       if (!jsonEqual(outcome.object, object)) {
         rounds.changed();
@@ -81,7 +78,7 @@ async function mutate(
   parts: PolicyParts,
   shared: Pick<RunInput, "namespace" | "params" | "rights">,
 ): Promise<{ readonly object: KubeObject; readonly failures: readonly string[] } | "no match"> {
-  const { policy, definition } = invocation;
+  const { policy, binding, definition } = invocation;
   const expressions = mutatingExpressions(policy.spec);
   const failures: string[] = [];
   let { object } = attributes;
@@ -98,6 +95,7 @@ async function mutate(
   }
   for (const mutation of expressions.mutations) {
     const { request, objects, run: current } = await runOf();
+    const check = parts.metrics.mutating.begin();
     try {
       const changed = restoreObject(
         request,
@@ -109,7 +107,9 @@ async function mutate(
         definition === attributes.definition || attributes.kind !== undefined
           ? changed
           : await parts.equivalents.convert(changed, definition, attributes.definition);
+      check({ policy, binding, errorType: "no_error" });
     } catch (error) {
+      check({ policy, binding, errorType: errorTypeOf(error instanceof Error ? error.message : "") });
       if (error instanceof StatusError || !(error instanceof Error)) throw error;
       failures.push(error.message);
     }

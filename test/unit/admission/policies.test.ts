@@ -400,7 +400,9 @@ describe("who makes a policy show its parameters must be able to read them", () 
 test("policies are counted by what they decided, and by which action of their binding", async () => {
   await validating("limits", { validations: [{ expression: "size(object.data) < 2" }] }, { validationActions: ["Deny", "Audit"] });
   await validating("hints", { failurePolicy: "Ignore", validations: [{ expression: "object.data['none'] == ''" }] });
-  await mutating("marks", [jsonPatch('[JSONPatch{op: "add", path: "/metadata/labels/marked", value: "yes"}]')]);
+  const mark = (label: string) => jsonPatch(`[JSONPatch{op: "add", path: "/metadata/labels/${label}", value: "yes"}]`);
+  await mutating("marks", [mark("marked"), mark("seen")]);
+  await mutating("unsure", [mark("unsure")], { matchConditions: [{ name: "none", expression: "object.data['none'] == ''" }], failurePolicy: "Ignore" });
   await configMaps().create(configMap("good", { a: "1" }, { x: "y" }));
   await failure(configMaps().create(configMap("bad", { a: "1", b: "2" }, { x: "y" })));
   const lines = api.server.metrics
@@ -409,7 +411,7 @@ test("policies are counted by what they decided, and by which action of their bi
     .filter((line) => /^apiserver_(validating|mutating)_admission_policy_check_total/.test(line))
     .sort();
   expect(lines).toEqual([
-    'apiserver_mutating_admission_policy_check_total{error_type="no_error",policy="marks",policy_binding="marks-b"} 2',
+    'apiserver_mutating_admission_policy_check_total{error_type="no_error",policy="marks",policy_binding="marks-b"} 4',
     'apiserver_validating_admission_policy_check_total{enforcement_action="allow",error_type="invalid_error",policy="hints",policy_binding="hints-b"} 2',
     'apiserver_validating_admission_policy_check_total{enforcement_action="audit",error_type="no_error",policy="limits",policy_binding="limits-b"} 1',
     'apiserver_validating_admission_policy_check_total{enforcement_action="deny",error_type="no_error",policy="limits",policy_binding="limits-b"} 1',
