@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { connect, createServer, Socket, type AddressInfo } from "node:net";
+import { connect, createServer, Socket, type AddressInfo, type Server } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { UnknownConnections } from "../../../engine/lib/unknown-connections.ts";
 import { silentLogger } from "../../../engine/lib/log.ts";
@@ -11,30 +11,39 @@ afterEach(async () => {
   for (const cleanUp of cleanups.splice(0).reverse()) await cleanUp();
 });
 
-/** Connections to a port: how many of so many attempts are open a moment later. */
-async function openTo(port: number, count: number): Promise<readonly Socket[]> {
+/** Tries so many connections to a server, which keeps so many of them: those that are open. */
+async function openTo(server: Server, count: number, kept: number): Promise<readonly Socket[]> {
+  const { port } = server.address() as AddressInfo; // it listens on a port
+  const before = await connectionsOf(server);
   const sockets = Array.from({ length: count }, () => connect(port, "127.0.0.1").on("error", () => {}));
   cleanups.push(() => sockets.forEach((socket) => socket.destroy()));
   await Promise.all(sockets.map((socket) => Promise.race([once(socket, "connect"), once(socket, "close")])));
-  await new Promise((resolve) => setTimeout(resolve, 200));
-  return sockets.filter((socket) => !socket.destroyed && !socket.readableEnded);
+  await expect.poll(() => connectionsOf(server)).toBe(before + kept);
+  // Each hears of its end, some of them a moment later.
+  const open = () => sockets.filter((socket) => !socket.destroyed && !socket.readableEnded);
+  await expect.poll(() => open().length).toBeLessThanOrEqual(kept);
+  return open();
+}
+
+function connectionsOf(server: Server): Promise<number> {
+  return new Promise((resolve) => server.getConnections((_error, count) => resolve(count)));
 }
 
 test("nobody has as many connections to a server that does not know him as he likes; who is known has", async () => {
   const connections = new UnknownConnections();
+  let known = 0;
   const server = createServer((socket) => {
-    socket.on("error", () => {}).on("data", () => connections.know(socket));
+    socket.on("error", () => {}).once("data", () => void (connections.know(socket), known++));
   });
   connections.follow(server);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   cleanups.push(() => server.close());
-  const { port } = server.address() as AddressInfo; // it listens on a port
-  const first = await openTo(port, 250);
+  const first = await openTo(server, 250, 200);
   expect(first).toHaveLength(200);
   for (const socket of first) socket.write("it is me");
-  await new Promise((resolve) => setTimeout(resolve, 100));
-  expect(await openTo(port, 210)).toHaveLength(200);
+  await expect.poll(() => known).toBe(200);
+  expect(await openTo(server, 210, 200)).toHaveLength(200);
   expect(first.every((socket) => !socket.destroyed)).toBe(true);
 });
 
@@ -54,12 +63,11 @@ test("what has gone makes room for others", async () => {
   const server = createHttpServer();
   await listen(server, { host: "127.0.0.1", port: 0 }, silentLogger);
   cleanups.push(() => closeServer(server));
-  const { port } = server.address() as AddressInfo; // as above
   for (let round = 0; round < 2; round++) {
-    const open = await openTo(port, 201);
+    const open = await openTo(server, 201, 200);
     expect(open).toHaveLength(200);
     for (const socket of open) socket.destroy();
-    await expect.poll(() => new Promise((resolve) => void server.getConnections((_error, count) => resolve(count)))).toBe(0);
+    await expect.poll(() => connectionsOf(server)).toBe(0);
   }
 });
 
@@ -78,7 +86,7 @@ test("what has gone makes room also when one port of a client led to several add
     await once(second, "connect");
     for (const socket of [first, second]) await once(socket.resume().end(), "close");
   }
-  expect(await openTo(port, 1)).toHaveLength(1);
+  expect(await openTo(server, 1, 1)).toHaveLength(1);
 });
 
 test("a connection that cannot be taken ends no server, however often", async () => {
