@@ -1,7 +1,7 @@
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { hasReason } from "../apimachinery/status-error.ts";
 import { INITIAL_EVENTS_END_ANNOTATION } from "../apimachinery/watch-event.ts";
-import { isAbort, throwIfAborted } from "../lib/abort.ts";
+import { throwIfAborted } from "../lib/abort.ts";
 import { Bell } from "../lib/bell.ts";
 import { backoffMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -81,7 +81,7 @@ export class Reflector<T extends KubeObject> {
         if (events > 0 || clock.monotonic() - startMs >= SHORT_WATCH_MS) failures = 0;
         else failures++;
       } catch (error) {
-        if (isAbort(error) || signal.aborted) return;
+        if (signal.aborted) return;
         failures++;
         // The history we would resume from is gone: what is known stays until the new list is complete.
         if (hasReason(error, "Expired", "Gone")) this.#resourceVersion = "";

@@ -4,7 +4,6 @@ import { withCondition } from "../../engine/apimachinery/conditions.ts";
 import { hasReason } from "../../engine/apimachinery/status-error.ts";
 import type { Client } from "../../engine/client/client.ts";
 import type { EventRecorder } from "../../engine/client/event-recorder.ts";
-import { isAbort } from "../../engine/lib/abort.ts";
 import { Bell } from "../../engine/lib/bell.ts";
 import { formatTime, type Clock } from "../../engine/lib/clock.ts";
 import { jsonEqual } from "../../engine/lib/freeze.ts";
@@ -115,7 +114,7 @@ export function createNodeReporter(options: NodeReporterOptions): Service {
         options.onNode(written);
         isReady = problem === undefined;
       } catch (error) {
-        if (isAbort(error) || signal.aborted) break;
+        if (signal.aborted) break;
         if (!hasReason(error, "Conflict")) logger.warn("node status not written, will retry", { node: identity.name, error: describeError(error) });
       }
       await bell.wait(isReady ? lookMs : Math.min(lookMs, LOOK_UNREADY_MS), signal);

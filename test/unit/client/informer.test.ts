@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { StatusError } from "../../../engine/apimachinery/status-error.ts";
 import { Informer, type InformerOptions } from "../../../engine/client/informer.ts";
 import { InformerFactory } from "../../../engine/client/informer-factory.ts";
+import { abortError } from "../../../engine/lib/abort.ts";
 import { silentLogger, type Logger } from "../../../engine/lib/log.ts";
 import { seededRandom } from "../../../engine/lib/random.ts";
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
@@ -49,6 +50,14 @@ async function start(options: Partial<InformerOptions> = {}): Promise<Informer<C
   await clock.settle();
   return informer;
 }
+
+test("a watch that somebody else gave up is no end: another follows", async () => {
+  line.watchFailures.push(abortError());
+  await start();
+  await maps().create(map("a"));
+  await clock.advance(1_000);
+  expect(told).toEqual(["+a=1"]);
+});
 
 describe.each([{ streamsInitialState: false }, { streamsInitialState: true }])("with $streamsInitialState as streamsInitialState", (options) => {
   test("handlers are told of what is there, then of every change, with the state before and after", async () => {

@@ -4,6 +4,7 @@ import path from "node:path";
 import { expect, test } from "vitest";
 import { StatusError } from "../../../engine/apimachinery/status-error.ts";
 import type { Client } from "../../../engine/client/client.ts";
+import { abortError } from "../../../engine/lib/abort.ts";
 import { formatTime } from "../../../engine/lib/clock.ts";
 import { silentLogger } from "../../../engine/lib/log.ts";
 import { runServices } from "../../../engine/lib/service.ts";
@@ -138,6 +139,24 @@ test("a status that stays the same is written again from time to time, and says 
   const { conditions = [] } = node.status ?? {};
   expect(new Set(conditions.map(({ lastHeartbeatTime }) => lastHeartbeatTime))).toEqual(new Set([formatTime(start + 140_000)]));
   expect(conditions.find(({ type }) => type === "Ready")?.lastTransitionTime).toBe(formatTime(start));
+  running.abort();
+  await ended;
+});
+
+test("a call that somebody else gave up is no end of the service: the status is written by the next try", async () => {
+  const clock = new VirtualClock();
+  const node: Node = { ...aNode("n"), spec: { podCIDR: "10.42.0.0/24" } };
+  let tries = 0;
+  const updateStatus = async (written: Node) => {
+    if (++tries === 1) throw abortError();
+    return written;
+  };
+  const client = { for: () => ({ get: async () => node, patch: async () => node, updateStatus }) } as unknown as Client; // nothing else of these is used
+  const runtime = { problem: async () => undefined, listImages: async () => [], describe: async () => ({ name: "containerd", version: "2" }) } as unknown as Runtime;
+  const running = new AbortController();
+  const ended = runServices([aReporter({ client, runtime, clock })], running.signal);
+  await clock.advance(1_000);
+  expect(tries).toBe(2);
   running.abort();
   await ended;
 });
