@@ -1,6 +1,6 @@
 import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders } from "node:http2";
 import { TIMER_MAX_MS } from "./clock.ts";
-import type { GrpcConnection } from "./grpc-connection.ts";
+import { HEADER_BYTES_MAX, type GrpcConnection } from "./grpc-connection.ts";
 import { GrpcCode, GrpcError } from "./grpc-error.ts";
 import { MessageReader } from "./grpc-message.ts";
 
@@ -20,6 +20,24 @@ export interface CallListener {
 
 type Written = (error?: Error | null) => void;
 
+/** HTTP/2's errors of streams, by their codes (RFC 9113, section 7). */
+const ERROR_NAMES: readonly string[] = [
+  "NO_ERROR",
+  "PROTOCOL_ERROR",
+  "INTERNAL_ERROR",
+  "FLOW_CONTROL_ERROR",
+  "SETTINGS_TIMEOUT",
+  "STREAM_CLOSED",
+  "FRAME_SIZE_ERROR",
+  "REFUSED_STREAM",
+  "CANCEL",
+  "COMPRESSION_ERROR",
+  "CONNECT_ERROR",
+  "ENHANCE_YOUR_CALM",
+  "INADEQUATE_SECURITY",
+  "HTTP_1_1_REQUIRED",
+];
+const INTERNAL_ERROR = 2;
 const REFUSED_STREAM = 7;
 const CANCEL = 8;
 /** The longest time that the header can say in milliseconds; it has eight digits. */
@@ -155,9 +173,7 @@ export class GrpcCall {
     if (stream.id === undefined) this.#connection.retire(session); // it has no numbers left for streams, or is gone
     const isReset = stream.rstCode !== 0 && !session.destroyed;
     const [code, details] =
-      isReset && stream.rstCode !== REFUSED_STREAM
-        ? [GrpcCode.internal, `Received RST_STREAM with code ${stream.rstCode}`]
-        : [GrpcCode.unavailable, "Connection dropped"];
+      isReset && stream.rstCode !== REFUSED_STREAM ? [GrpcCode.internal, brokenOff(stream.rstCode)] : [GrpcCode.unavailable, "Connection dropped"];
     this.#end(new GrpcError(code, details, { isUnsent, cause: this.#streamError }));
   }
 
@@ -173,6 +189,13 @@ export class GrpcCall {
     if (error !== undefined && this.#stream?.closed === false) this.#stream.close(CANCEL);
     this.#listener.end(error);
   }
+}
+
+function brokenOff(code: number | undefined): string {
+  const name = ERROR_NAMES[code ?? -1] ?? `code ${code}`;
+  // Servers that know the bound break off an answer that does not hold to it, and say no more of it.
+  const mayBeLong = code === INTERNAL_ERROR ? `; a server whose error has a text of more than ${HEADER_BYTES_MAX} bytes does so: its log may say more` : "";
+  return `stream terminated by RST_STREAM with error code: ${name}${mayBeLong}`;
 }
 
 function statusError(headers: IncomingHttpHeaders): GrpcError | undefined {

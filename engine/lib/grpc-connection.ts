@@ -32,7 +32,7 @@ const WINDOW_BYTES = 4 << 20;
  * The longest list of headers that we take, an error's text among them. HTTP/2's library would end the connection over a longer one, and with
  * it the calls of all others; servers who know the bound end that one call.
  */
-const HEADER_BYTES_MAX = 60_000;
+export const HEADER_BYTES_MAX = 60_000;
 
 /** The one HTTP/2 session to a server, made when it is first needed and made anew when it is gone. */
 export class GrpcConnection {

@@ -125,7 +125,7 @@ describe("the gRPC client", () => {
     [
       "a stream that was broken off, which somebody may have",
       (stream) => stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR),
-      { code: 13, details: "Received RST_STREAM with code 2", isUnsent: false },
+      { code: 13, details: "stream terminated by RST_STREAM with error code: INTERNAL_ERROR; a server whose error has a text of more than 60000 bytes does so: its log may say more", isUnsent: false },
     ],
     ["a connection that breaks meanwhile", (stream) => stream.session?.destroy(), { code: 14, details: "Connection dropped", isUnsent: false }],
     ["a server that does not speak gRPC", (stream) => (stream.respond({ ":status": 404 }), stream.end("not here")), { code: 12, details: "Received HTTP status code 404" }],

@@ -17,7 +17,7 @@ describe("a failure of etcd", () => {
     ["lost", 14, "etcdserver: leader changed"],
     ["lost", 4, "Deadline exceeded"],
     ["lost", 1, "Cancelled on client"],
-    ["lost", 13, "Received RST_STREAM with code 2"],
+    ["lost", 13, "stream terminated by RST_STREAM with error code: INTERNAL_ERROR"],
     ["compacted", 11, "etcdserver: mvcc: required revision has been compacted"],
     ["future", 11, "etcdserver: mvcc: required revision is a future revision"],
     ["refused", 16, "etcdserver: invalid auth token"],
