@@ -1,6 +1,7 @@
 import type { ClientRequest, IncomingMessage, RequestOptions } from "node:http";
 import type { Duplex } from "node:stream";
 import { hostAndPort, tlsServerName } from "./ip-address.ts";
+import { keepAlive, SERVER_SILENCE_MS } from "./keep-alive.ts";
 import { nodeJs } from "./late-modules.ts";
 import { connectTls } from "./tls-connection.ts";
 
@@ -86,7 +87,7 @@ export function secureConnectionsBy(dial: Dial | undefined): CreateConnection {
     // As node's own agent: the name is that of the host, where it has one.
     return connectTls({ ...(options as object), ...more, host, servername: options.servername ?? tlsServerName(host) });
   };
-  if (dial === undefined) return (options) => secure(options, {}).setNoDelay(true);
+  if (dial === undefined) return (options) => keepAlive(secure(options, {}).setNoDelay(true), SERVER_SILENCE_MS);
   return createBy(dial, (socket, options) => secure(options, { socket }));
 }
 

@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
+import { keepClientsAlive } from "../lib/keep-alive.ts";
 import { outliveAcceptErrors } from "../lib/lasting-server.ts";
 import { nodeJs } from "../lib/late-modules.ts";
 import { RequestNotes } from "../apimachinery/request-notes.ts";
@@ -100,6 +101,8 @@ const http1Bounds = (idleMs: number) => ({
 });
 /** How long a connection may be open without a request; upstream's. */
 const IDLE_MS = 90_000;
+/** How long a client may say nothing before it is asked whether it is still there; upstream's. */
+const SILENCE_MS = 180_000;
 /** What may wait to be sent on one connection: node's own 10 MB are a few large lists, and beyond it streams are broken off. */
 const SESSION_MEGABYTES_MAX = 64;
 /** How long requests may go on after a close. */
@@ -141,6 +144,7 @@ export async function openHttpListener(options: HttpListenerOptions): Promise<Ht
   const certificates = new ServingCertificates(options);
   const front = createFront(certificates, { options, parts, open, always: alwaysSent(options) });
   const connections = new Connections(front);
+  keepClientsAlive(front, SILENCE_MS);
   front.listen({ host, port: options.port, reusePort: options.sharesPort === true });
   await once(front, "listening").catch((error: unknown) => {
     throw explainListenError(error, { address: host, port: options.port, option: "--api-port", addressOption: "--bind-address" });

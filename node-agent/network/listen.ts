@@ -1,4 +1,5 @@
 import type { Server } from "node:http";
+import { keepClientsAlive } from "../../engine/lib/keep-alive.ts";
 import { outliveAcceptErrors } from "../../engine/lib/lasting-server.ts";
 import type { Logger } from "../../engine/lib/log.ts";
 import { UnknownConnections } from "../../engine/lib/unknown-connections.ts";
@@ -15,6 +16,7 @@ export interface ListenAddress {
 export function listen(server: Server, { host, port }: ListenAddress, logger: Logger): Promise<void> {
   return new Promise((resolve, reject) => {
     new UnknownConnections().follow(server);
+    keepClientsAlive(server);
     server.once("error", reject);
     server.listen(port, host, () => {
       server.off("error", reject);

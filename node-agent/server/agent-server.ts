@@ -5,6 +5,7 @@ import { hasReason } from "../../engine/apimachinery/status-error.ts";
 import { aborted } from "../../engine/lib/abort.ts";
 import type { Following } from "../../engine/lib/changing-value.ts";
 import { hostAndPort } from "../../engine/lib/ip-address.ts";
+import { keepClientsAlive } from "../../engine/lib/keep-alive.ts";
 import { outliveAcceptErrors } from "../../engine/lib/lasting-server.ts";
 import { nodeJs } from "../../engine/lib/late-modules.ts";
 import { describeError, type Logger } from "../../engine/lib/log.ts";
@@ -89,6 +90,7 @@ export function createAgentServer(options: AgentServerOptions): Service {
       });
     });
     connections.follow(server);
+    keepClientsAlive(server);
     await new Promise<void>((resolve, reject) => {
       server.once("error", (error) => reject(new Error(`listen on ${hostAndPort(options.address, options.port)} for the API server`, { cause: error })));
       server.listen(options.port, options.address, resolve);

@@ -2,6 +2,7 @@ import { connect, type ClientHttp2Session, type ClientHttp2Stream } from "node:h
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { configMapResource } from "../../engine/resources/core/config-map.ts";
+import { secondsUntilAsked } from "../kit/keep-alive-timers.ts";
 import { rawClient } from "../kit/raw-https.ts";
 import { createTestNamespace } from "../kit/test-api.ts";
 import { startTestListener, type TestListener } from "../kit/test-listener.ts";
@@ -50,6 +51,20 @@ test("two hundred watches on one connection all see the same events in the same 
   await until(() => all.every((names) => names.length === 20));
   for (const names of all) expect(names).toEqual(all[0]);
   for (const stream of streams) stream.close();
+});
+
+test("clients of either protocol are asked whether they are still there, when nothing is said", async () => {
+  const stream = session.request({ ":path": WATCH });
+  await new Promise((resolve) => stream.once("response", resolve));
+  const older = await rawClient(api.url, api.pki, { commonName: "admin", organizations: ["system:masters"] });
+  expect((await older.send("/livez")).code).toBe(200);
+  // The kernel counts when what was sent last has been taken.
+  const asked = () => secondsUntilAsked("local", Number(new URL(api.url).port));
+  await expect.poll(() => asked().filter((seconds) => seconds === undefined)).toEqual([]);
+  expect(asked().length).toBeGreaterThanOrEqual(2);
+  for (const seconds of asked()) expect(seconds).toBeGreaterThan(120);
+  older.close();
+  stream.close();
 });
 
 test("a watcher that does not read holds up nobody", async () => {

@@ -20,6 +20,7 @@ import { createAgentMetrics } from "../../node-agent/stats/agent-metrics.ts";
 import { createAgentServer } from "../../node-agent/server/agent-server.ts";
 import { UsageSampler } from "../../node-agent/stats/usage-sampler.ts";
 import { FakeRuntime } from "../kit/fake-runtime.ts";
+import { secondsUntilAsked } from "../kit/keep-alive-timers.ts";
 import { startTestListener, type TestListener } from "../kit/test-listener.ts";
 import { VirtualClock } from "../kit/virtual-clock.ts";
 
@@ -79,6 +80,14 @@ describe("a running node whose certificates grow old", () => {
     await ended;
     await api.stop();
     await rm(folder, { recursive: true, force: true });
+  });
+
+  test("asks who says nothing whether he is still there", async () => {
+    await expect.poll(() => shownSerial(port).catch(() => ""), { timeout: 30_000 }).not.toBe("");
+    const socket = connect({ host: "127.0.0.1", port, rejectUnauthorized: false });
+    await new Promise((resolve) => socket.once("secureConnect", resolve));
+    expect(secondsUntilAsked("local", port)).toEqual([expect.closeTo(15, 0)]);
+    socket.destroy();
   });
 
   test("gets new ones while it runs, tries again when nobody answers, and its watches and connections go on", async () => {

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import path from "node:path";
 import Fastify, { type FastifyReply, type FastifyRequest } from "fastify";
+import { keepClientsAlive } from "../../lib/keep-alive.ts";
 import { outliveAcceptErrors } from "../../lib/lasting-server.ts";
 import { aborted } from "../../lib/abort.ts";
 import type { Following } from "../../lib/changing-value.ts";
@@ -85,6 +86,7 @@ export async function startGitServer(options: GitServerOptions): Promise<GitServ
     throw explainListenError(error, { address: options.address, port: options.port, option: "--git-port", addressOption: "--git-address" });
   }
   outliveAcceptErrors(app.server, options.logger);
+  keepClientsAlive(app.server);
   const address = app.server.address();
   return {
     port: typeof address === "object" && address !== null ? address.port : options.port,

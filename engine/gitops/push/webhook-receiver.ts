@@ -1,4 +1,5 @@
 import Fastify, { type FastifyReply, type FastifyRequest } from "fastify";
+import { keepClientsAlive } from "../../lib/keep-alive.ts";
 import { outliveAcceptErrors } from "../../lib/lasting-server.ts";
 import { aborted } from "../../lib/abort.ts";
 import { explainListenError } from "../../lib/listen-error.ts";
@@ -63,6 +64,7 @@ export async function startWebhookReceiver(options: WebhookReceiverOptions): Pro
     throw explainListenError(error, { address: options.address, port: options.port, option: "--webhook-port" });
   }
   outliveAcceptErrors(app.server, options.logger);
+  keepClientsAlive(app.server);
   const address = app.server.address();
   return {
     port: typeof address === "object" && address !== null ? address.port : options.port,

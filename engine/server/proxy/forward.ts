@@ -3,6 +3,7 @@ import type { Duplex, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { connectionBy } from "../../lib/dial.ts";
 import { hostAndPort } from "../../lib/ip-address.ts";
+import { keepAlive, SERVER_SILENCE_MS } from "../../lib/keep-alive.ts";
 import { nodeJs } from "../../lib/late-modules.ts";
 import type { RequestNotes } from "../../apimachinery/request-notes.ts";
 import { StatusError } from "../../apimachinery/status-error.ts";
@@ -158,6 +159,7 @@ function answerOf(outgoing: ClientRequest, target: ProxyTarget): Promise<Answere
     outgoing.on("timeout", onTimeout);
     const onConnected = () => void outgoing.off("timeout", onTimeout).setTimeout(0);
     outgoing.on("socket", (socket) => {
+      keepAlive(socket, SERVER_SILENCE_MS);
       if (target.scheme === "http" && !socket.connecting)
         onConnected(); // a proxy has connected it before
       else socket.once(target.scheme === "https" ? "secureConnect" : "connect", onConnected);
