@@ -2,6 +2,8 @@ import { afterAll, beforeAll, expect } from "vitest";
 import { map, MAPS, startWire, status, type Probe, type Wire } from "../kit/wire.ts";
 import { askProbes } from "./wire-probes.ts";
 
+const notAcceptable = status(406, "NotAcceptable", "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, application/vnd.kubernetes.protobuf", {});
+
 /** What is there: objects, lists, pages, questions that are answered and never stored. In order: later ones rely on what earlier ones left. */
 const probes: readonly Probe[] = [
   { name: "get", request: `GET ${MAPS}/c1`, code: 200, answer: { kind: "ConfigMap", data: { a: "1" } } },
@@ -10,7 +12,8 @@ const probes: readonly Probe[] = [
     name: "get in an unknown form",
     request: `GET ${MAPS}/c1`,
     headers: { accept: "text/html" },
-    ...status(406, "NotAcceptable", "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, application/vnd.kubernetes.protobuf", {}),
+    ...notAcceptable,
+    text: JSON.stringify(notAcceptable.answer, null, 2),
   },
   { name: "get for an export", request: `GET ${MAPS}/c1?export=true`, ...status(400, "BadRequest", "the export parameter, deprecated since v1.14, is no longer supported") },
   {

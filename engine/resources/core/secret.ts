@@ -1,5 +1,5 @@
 import { invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
-import { pemBlocks } from "../../lib/pem.ts";
+import { keyPairProblem } from "../../apimachinery/key-pair.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { validateData, validateImmutable } from "../data-validation.ts";
 import { defineResource } from "../define-resource.ts";
@@ -39,11 +39,10 @@ export const secretResource = defineResource<Secret>({
   selectableFields: { type: (secret) => secret.type ?? "" },
 });
 
-/** As upstream's reader of certificates says it, of data that is no PEM at all; whether certificate and key fit is not looked at. */
 function certificateWarnings(data: NonNullable<Secret["data"]>): readonly string[] {
-  const isPem = (key: string) => pemBlocks(Buffer.from(data[key] ?? "", "base64").toString("latin1")).length > 0;
-  if (!isPem("tls.crt")) return ["tls: failed to find any PEM data in certificate input"];
-  return isPem("tls.key") ? [] : ["tls: failed to find any PEM data in key input"];
+  const text = (key: string) => Buffer.from(data[key] ?? "", "base64").toString("latin1");
+  const problem = keyPairProblem(text("tls.crt"), text("tls.key"));
+  return problem === undefined ? [] : [problem];
 }
 
 /** Keys that a Secret of a known type must have, because its readers count on them. */

@@ -25,7 +25,7 @@ import { contentTypeOf, encodeList, encodeObject, encodeStatus, type EncodeConte
 import { deadlineMs, within } from "./deadline.ts";
 import { header, toApiRequest, verbOf, type HttpRequest } from "./http-request.ts";
 import { sinkOf } from "./http2-response.ts";
-import { isPretty, negotiate, parseIncludeObject, tryNegotiate } from "./negotiation.ts";
+import { isPretty, JSON_TYPE, negotiate, parseIncludeObject, tryNegotiate } from "./negotiation.ts";
 import { isReadAsYaml } from "./request-body.ts";
 import { isLongRunning, parseRequestPath, type RequestInfo, type ResourceInfo } from "./request-info.ts";
 import { plainText, warningHeaders, writeAnswer, type Answer, type RawResponse } from "./response.ts";
@@ -121,15 +121,13 @@ export function failureAnswer(
   const { status } = error instanceof StatusError ? error : internalError(error instanceof Error ? error.message : String(error));
   audit?.failed(status);
   const accept = http.headers["accept"];
-  const representation = tryNegotiate(typeof accept === "string" ? accept : undefined, { protobuf: true, forms: false }) ?? {
-    encoding: "json",
-    form: "object",
-  };
+  const representation = tryNegotiate(typeof accept === "string" ? accept : undefined, { protobuf: true, forms: false });
   const retry = status.details?.retryAfterSeconds;
   return {
     code: status.code,
-    contentType: contentTypeOf(representation),
-    body: encodeStatus(status, representation, schemas),
+    contentType: representation === undefined ? JSON_TYPE : contentTypeOf(representation),
+    // As upstream, who takes none of the forms gets it indented, and without a line's end.
+    body: representation === undefined ? Buffer.from(JSON.stringify(status, null, 2)) : encodeStatus(status, representation, schemas),
     headers: { ...(retry === undefined ? {} : { "retry-after": String(retry) }), ...(status.code === 403 ? NOT_SNIFFED : {}) },
   };
 }
