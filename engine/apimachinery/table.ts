@@ -21,7 +21,8 @@ export interface Table {
   readonly metadata: ListMetadata;
   /** Null in all but the first event of a watch: clients keep the first one's. */
   readonly columnDefinitions: readonly TableColumnDefinition[] | null;
-  readonly rows: readonly TableRow[];
+  /** Null where upstream has not even an empty list. */
+  readonly rows: readonly TableRow[] | null;
 }
 
 export interface TableColumnDefinition {
@@ -67,26 +68,31 @@ export interface TableOptions {
   readonly metaVersion?: MetaVersion | undefined;
   /** False for later events of a watch. */
   readonly withColumns?: boolean;
+  /** Whether no rows are null. */
+  readonly isNullEmpty?: boolean;
   /** Kinds without them say nothing of rows as a whole. */
   readonly rowConditions?: ((object: KubeObject) => readonly TableRowCondition[] | undefined) | undefined;
 }
 
 /** Objects as rows of a table. */
 export function tableOf<T extends KubeObject>(columns: readonly TableColumn<T>[], objects: readonly T[], options: TableOptions): Table {
-  const { includeObject: include = "Metadata", metaVersion = "meta.k8s.io/v1", rowConditions } = options;
+  const { includeObject: include = "Metadata", metaVersion = "meta.k8s.io/v1", rowConditions, isNullEmpty = false } = options;
   return {
     kind: "Table",
     apiVersion: metaVersion,
     metadata: options.metadata,
     columnDefinitions: options.withColumns === false ? null : columns.map(columnDefinition),
-    rows: objects.map((object) => {
-      const conditions = rowConditions?.(object);
-      return {
-        cells: columns.map((column) => column.cell(object, options.now)),
-        ...(conditions === undefined ? {} : { conditions }),
-        object: include === "None" ? null : include === "Object" ? object : partialObjectMetadata(object, metaVersion),
-      };
-    }),
+    rows:
+      isNullEmpty && objects.length === 0
+        ? null
+        : objects.map((object) => {
+            const conditions = rowConditions?.(object);
+            return {
+              cells: columns.map((column) => column.cell(object, options.now)),
+              ...(conditions === undefined ? {} : { conditions }),
+              object: include === "None" ? null : include === "Object" ? object : partialObjectMetadata(object, metaVersion),
+            };
+          }),
   };
 }
 

@@ -20,6 +20,12 @@ export const ageColumn: Column<KubeObject> = {
   cell: (object, now) => ageSince(object.metadata.creationTimestamp, now),
 };
 
+/** Of kinds of which upstream shows nothing else. */
+export const createdColumns: readonly Column<KubeObject>[] = [
+  nameColumn,
+  { name: "Created At", type: "date", description: "When the object was created.", cell: ({ metadata }) => metadata.creationTimestamp ?? "" },
+];
+
 /** What `-o wide` adds for kinds that make pods. */
 export function templateColumns<T extends KubeObject>(
   templateOf: (object: T) => { readonly spec: PodSpec | undefined; readonly selector: LabelSelector | undefined },

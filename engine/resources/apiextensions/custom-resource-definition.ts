@@ -2,7 +2,7 @@ import { withCondition } from "../../apimachinery/conditions.ts";
 import { withFinalizer } from "../../apimachinery/object-copy.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
-import { nameColumn } from "../columns.ts";
+import { createdColumns } from "../columns.ts";
 import type { CustomResourceDefinition } from "../types.ts";
 import { validateDefinition } from "./definition-validation.ts";
 import { schemaOf } from "./definition-versions.ts";
@@ -36,10 +36,7 @@ export const customResourceDefinitionResource = defineResource<CustomResourceDef
     prepareForDelete: (definition, nowText) => withFinalizer(marked(definition, nowText), CLEANUP_FINALIZER),
     warnings,
   },
-  columns: [
-    nameColumn,
-    { name: "Created At", type: "date", description: "When the kind was defined.", cell: ({ metadata }) => metadata.creationTimestamp ?? null },
-  ],
+  columns: createdColumns,
 });
 
 /** Names that follow from the kind; how versions are converted unless somebody says otherwise. Nobody can say that nothing was ever stored. */

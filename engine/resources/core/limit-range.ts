@@ -3,7 +3,7 @@ import { withMetadata } from "../../apimachinery/object-copy.ts";
 import { qualifiedNameProblems } from "../../apimachinery/names.ts";
 import { canonicalQuantity, compareQuantities, parseQuantity } from "../../apimachinery/quantity.ts";
 import { ownValue } from "../../lib/own-value.ts";
-import { nameColumn } from "../columns.ts";
+import { createdColumns } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import type { LimitRange, LimitRangeItem } from "../types.ts";
@@ -26,7 +26,7 @@ export const limitRangeResource = defineResource<LimitRange>({
     prepareForCreate: (range) => (range.metadata.name ? range : withMetadata(range, { name: range.metadata.uid })),
     validate: (range) => validateItems(range.spec?.limits ?? []),
   },
-  columns: [nameColumn, { name: "Created At", type: "date", description: "When it was created.", cell: (range) => range.metadata.creationTimestamp ?? null }],
+  columns: createdColumns,
 });
 
 type Amounts = Readonly<Record<string, string>>;

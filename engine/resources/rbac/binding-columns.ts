@@ -27,11 +27,3 @@ function names({ subjects = [] }: Binding, kind: string): string {
     .map(({ name, namespace }) => (kind === "ServiceAccount" ? `${namespace ?? ""}/${name}` : name))
     .join(", ");
 }
-
-/** Roles show no age but the moment. */
-export const createdColumn: Column<KubeObject> = {
-  name: "Created At",
-  type: "date",
-  description: "When the object was created.",
-  cell: ({ metadata }) => metadata.creationTimestamp ?? "",
-};

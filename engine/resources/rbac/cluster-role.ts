@@ -1,10 +1,9 @@
 import { invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
-import { nameColumn } from "../columns.ts";
+import { createdColumns } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import type { ClusterRole } from "../types.ts";
 import { validateLabelSelector } from "../validation/scheduling.ts";
-import { createdColumn } from "./binding-columns.ts";
 import { RBAC_GROUP, validateRules } from "./rule-validation.ts";
 
 export const clusterRoleResource = defineResource<ClusterRole>({
@@ -20,7 +19,7 @@ export const clusterRoleResource = defineResource<ClusterRole>({
     nameRule: "pathSegment",
     validate: (role) => [...validateRules(role.rules ?? [], false), ...aggregationErrors(role)],
   },
-  columns: [nameColumn, createdColumn],
+  columns: createdColumns,
 });
 
 /** A role that is put together of others chooses them somehow. */

@@ -1,8 +1,7 @@
-import { nameColumn } from "../columns.ts";
+import { createdColumns } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import type { Role } from "../types.ts";
-import { createdColumn } from "./binding-columns.ts";
 import { RBAC_GROUP, validateRules } from "./rule-validation.ts";
 
 export const roleResource = defineResource<Role>({
@@ -18,5 +17,5 @@ export const roleResource = defineResource<Role>({
     nameRule: "pathSegment",
     validate: (role) => validateRules(role.rules ?? [], true),
   },
-  columns: [nameColumn, createdColumn],
+  columns: createdColumns,
 });

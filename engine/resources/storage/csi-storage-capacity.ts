@@ -2,7 +2,7 @@ import { invalidField, invalidFields, type FieldError } from "../../apimachinery
 import { dnsSubdomainProblems } from "../../apimachinery/names.ts";
 import { canonicalQuantity, parseQuantity } from "../../apimachinery/quantity.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
-import { nameColumn } from "../columns.ts";
+import { createdColumns } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import { storageCapacityWarnings } from "../warnings/kind-warnings.ts";
@@ -28,10 +28,7 @@ export const csiStorageCapacityResource = defineResource<CSIStorageCapacity>({
       ...(capacity.storageClassName === old.storageClassName ? [] : [invalidField("storageClassName", capacity.storageClassName, "field is immutable")]),
     ],
   },
-  columns: [
-    nameColumn,
-    { name: "Created At", type: "date", description: "When it was created.", cell: (capacity) => capacity.metadata.creationTimestamp ?? null },
-  ],
+  columns: createdColumns,
 });
 
 function validateCapacity(capacity: CSIStorageCapacity): FieldError[] {

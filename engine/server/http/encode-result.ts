@@ -7,7 +7,7 @@ import { wrapProtobufList, type ListMetadata } from "../../apimachinery/protobuf
 import type { Status } from "../../apimachinery/status-error.ts";
 import { partialObjectMetadata, partialObjectMetadataList, tableOf, type IncludeObject, type TableColumn } from "../../apimachinery/table.ts";
 import { formatYaml } from "../../apimachinery/yaml.ts";
-import { ageColumn, nameColumn } from "../../resources/columns.ts";
+import { ageColumn, createdColumns, nameColumn } from "../../resources/columns.ts";
 import type { ResourceDefinition } from "../../resources/define-resource.ts";
 import { jsonLine } from "../../storage/encoded-object.ts";
 import { joinItems, type PiecewiseBytes } from "../../storage/list-json.ts";
@@ -70,7 +70,14 @@ export function encodeList(list: ObjectList, context: EncodeContext): Buffer | P
   const rows = () => (definition.rowOrder === undefined ? objects() : objects().sort(definition.rowOrder));
   if (representation.form === "table")
     return toText(
-      tableOf(columnsOf(definition), rows(), { metadata, includeObject, now: now(), metaVersion, rowConditions: definition.rowConditions }),
+      tableOf(columnsOf(definition), rows(), {
+        metadata,
+        includeObject,
+        now: now(),
+        metaVersion,
+        rowConditions: definition.rowConditions,
+        isNullEmpty: definition.columns === createdColumns,
+      }),
       representation,
     );
   if (representation.encoding === "protobuf") {

@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
 import { configMapResource } from "../../../../engine/resources/core/config-map.ts";
+import { clusterRoleResource } from "../../../../engine/resources/rbac/cluster-role.ts";
+import { roleResource } from "../../../../engine/resources/rbac/role.ts";
 import { encodeList, encodeObject, type EncodeContext } from "../../../../engine/server/http/encode-result.ts";
 import { encodeForStorage, StoredObject, unstoredObject } from "../../../../engine/storage/encoded-object.ts";
 
@@ -18,4 +20,12 @@ test("a list of what is made up when it is asked for names no version", async ()
   const list = await encodeList({ resourceVersion: "", items: [] }, context);
   const text = Buffer.isBuffer(list) ? list.toString() : Buffer.concat([...list]).toString();
   expect(JSON.parse(text)).toEqual({ kind: "ConfigMapList", apiVersion: "v1", metadata: {}, items: [] });
+});
+
+test("a table of nothing has no rows, which is null for kinds that are shown by name and moment alone", async () => {
+  const rowsOf = async (definition: EncodeContext["definition"]) => {
+    const list = await encodeList({ resourceVersion: "7", items: [] }, { ...context, definition, representation: { encoding: "json", form: "table" } });
+    return (JSON.parse(Buffer.isBuffer(list) ? list.toString() : Buffer.concat([...list]).toString()) as { readonly rows: unknown }).rows;
+  };
+  expect([await rowsOf(configMapResource), await rowsOf(roleResource), await rowsOf(clusterRoleResource)]).toEqual([[], null, null]);
 });
