@@ -1,4 +1,3 @@
-import { throwIfAborted } from "../../engine/lib/abort.ts";
 import { backoffMs } from "../../engine/lib/backoff.ts";
 import { Bell } from "../../engine/lib/bell.ts";
 import { sleep, type Clock } from "../../engine/lib/clock.ts";
@@ -14,11 +13,13 @@ export interface KeptRules {
   forget(): void;
   /** Puts back the ways into our chains; whether any was gone. */
   restoreJumps(): Promise<boolean>;
+  /** Looks whether the machine takes by now what it has refused; the next sync tries that. */
+  reconsiderRefused(): Promise<void>;
 }
 
 /** Changes that come within this time are applied together; a single change waits no longer than this. */
 const COALESCE_MS = 20;
-/** How often it is looked whether somebody removed our rules. */
+/** How often it is looked whether somebody removed our rules, and whether the machine takes those that it refused; however much changes meanwhile. */
 const AUDIT_MS = 30_000;
 const RETRY = { initialMs: 200, maxMs: 30_000 };
 
@@ -43,9 +44,15 @@ export class RuleKeeper {
 
   /** Keeps the rules until the signal fires. */
   async run(signal: AbortSignal): Promise<void> {
+    // The first sync looks at everything.
+    let auditedMs = this.#clock.monotonic();
     for (let failures = 0; !signal.aborted;) {
       this.#bell.take();
       try {
+        if (this.#clock.monotonic() - auditedMs >= AUDIT_MS) {
+          auditedMs = this.#clock.monotonic();
+          await this.#audit();
+        }
         await this.#rules.sync(signal);
         failures = 0;
       } catch (error) {
@@ -56,17 +63,16 @@ export class RuleKeeper {
         await sleep(this.#clock, backoffMs(RETRY, failures), signal);
         continue;
       }
-      await this.#waitForWork(signal);
+      // Until something changed, plus a moment for what comes with it.
+      if (await this.#bell.wait(Math.max(0, auditedMs + AUDIT_MS - this.#clock.monotonic()), signal)) await sleep(this.#clock, COALESCE_MS, signal);
     }
   }
 
-  /** Until something changed (plus a moment for what comes with it), or it is time to look whether our rules are still there. */
-  async #waitForWork(signal: AbortSignal): Promise<void> {
-    if (await this.#bell.wait(AUDIT_MS, signal)) return sleep(this.#clock, COALESCE_MS, signal);
-    throwIfAborted(signal);
+  async #audit(): Promise<void> {
     if (await this.#rules.restoreJumps()) {
       this.#logger.warn(`${this.#rules.name} had been removed by someone else, writing them again`);
       this.#rules.forget();
     }
+    await this.#rules.reconsiderRefused();
   }
 }

@@ -1,4 +1,4 @@
-import type { KubeObject } from "../../engine/apimachinery/object-meta.ts";
+import { describeObject, type KubeObject } from "../../engine/apimachinery/object-meta.ts";
 import type { EventRecorder } from "../../engine/client/event-recorder.ts";
 import type { Informer } from "../../engine/client/informer.ts";
 import type { InformerFactory } from "../../engine/client/informer-factory.ts";
@@ -16,7 +16,7 @@ import { ensureJumps, listOwnChains, restoreJumps } from "./iptables.ts";
 import { planTable } from "./iptables-rules.ts";
 import { RuleKeeper } from "./keep-rules.ts";
 import { computePolicyChains, leaveOutOfPolicy, POLICY_JUMPS, type PolicyInput } from "./policy-rules.ts";
-import { RefusalNotices, RefusedRules } from "./refused-rules.ts";
+import { RefusalNotices, RefusedRules, type RuleOwner } from "./refused-rules.ts";
 
 export interface PolicyEnforcerOptions {
   readonly informers: InformerFactory;
@@ -62,6 +62,9 @@ class PolicyEnforcer {
       sync: (signal: AbortSignal) => this.#sync(this.#policies.list(), signal),
       forget: () => this.#applied.clear(),
       restoreJumps: () => restoreJumps(this.#families, POLICY_JUMPS),
+      reconsiderRefused: async () => {
+        for (const rules of this.#refused.values()) await rules.reconsider();
+      },
     };
     this.#keeper = new RuleKeeper(rules, options);
   }
@@ -91,7 +94,10 @@ class PolicyEnforcer {
       }
       if (applied === undefined) await ensureJumps(family, POLICY_JUMPS);
       this.#applied.set(family, desired);
-      if (rules.in(wanted).length > 0) refused.push(...refusedPolicies(input, rules));
+      for (const [name, left] of rules.ownersIn([wanted], () => refusedPolicies(input, rules))) {
+        const owner = policies.find((policy) => describeObject(policy) === name);
+        if (owner !== undefined) refused.push([owner, left]);
+      }
     }
     this.#notices.tell(refused);
   }
@@ -117,9 +123,9 @@ class PolicyEnforcer {
 }
 
 /** The policies of which rules are left out, with those rules. */
-function refusedPolicies(input: PolicyInput, rules: RefusedRules): readonly [NetworkPolicy, readonly string[]][] {
+function refusedPolicies(input: PolicyInput, rules: RefusedRules): readonly RuleOwner[] {
   return input.policies
-    .map((policy): [NetworkPolicy, readonly string[]] => [policy, rules.in(computePolicyChains({ ...input, policies: [policy] }))])
+    .map((policy): RuleOwner => [describeObject(policy), rules.in(computePolicyChains({ ...input, policies: [policy] }))])
     .filter(([, left]) => left.length > 0);
 }
 

@@ -19,7 +19,10 @@ export type LeaveOut = (chain: string) => "rule" | "chain" | "nothing";
 export class RefusedRules {
   readonly #family: IpFamily;
   readonly #leaveOut: LeaveOut;
-  readonly #refused = new Set<string>();
+  /** The refused rules with their tables; who has not been asked about for longest is first. */
+  readonly #refused = new Map<string, Table>();
+  #places = "";
+  #owners: readonly RuleOwner[] = [];
 
   /** `leaveOut` says where a rule may be missing without more being let through than should be. */
   constructor(family: IpFamily, leaveOut: LeaveOut) {
@@ -53,12 +56,38 @@ export class RefusedRules {
       accepts,
     );
     if (this.#refused.size + found.length > REFUSED_MAX) this.#refused.clear();
-    for (const rule of found) this.#refused.add(rule);
+    for (const rule of found) this.#refused.set(rule, table);
+  }
+
+  /**
+   * Asks the machine about one of the refused rules, about another each time. If it takes that by now, as when a module has been loaded or a package
+   * installed, nothing counts as refused any more, and the next try tells.
+   */
+  async reconsider(): Promise<void> {
+    const [first] = this.#refused;
+    if (first === undefined) return;
+    const [rule, table] = first;
+    const isAccepted = await acceptsRules(this.#family, table, [rule]);
+    this.#refused.delete(rule);
+    if (isAccepted) this.#refused.clear();
+    else this.#refused.set(rule, table);
   }
 
   /** The refused rules among these chains. */
   in(chains: Chains): readonly string[] {
     return this.#refused.size === 0 ? [] : [...new Set([...chains.values()].flat())].filter((rule) => this.#refused.has(rule));
+  }
+
+  /** Whose rules the refused ones among these chains are, as `find` says. It computes what each object asks for by itself, and is asked only when they are others than last time. */
+  ownersIn(tables: readonly Chains[], find: () => readonly RuleOwner[]): readonly RuleOwner[] {
+    const places = this.#refused.size === 0 ? "" : tables.flatMap((chains) => this.#placesIn(chains)).join("\n");
+    if (places !== this.#places) this.#owners = places === "" ? [] : find();
+    this.#places = places;
+    return this.#owners;
+  }
+
+  #placesIn(chains: Chains): readonly string[] {
+    return [...chains].flatMap(([chain, rules]) => rules.filter((rule) => this.#refused.has(rule)).map((rule) => `${chain} ${rule}`));
   }
 
   #remaining(chain: string, rules: readonly string[]): readonly string[] {
@@ -67,6 +96,9 @@ export class RefusedRules {
     return this.#leaveOut(chain) === "rule" ? remaining : [];
   }
 }
+
+/** An object's name, in words of its own, and rules of it. */
+export type RuleOwner = readonly [name: string, rules: readonly string[]];
 
 export interface RefusalNoticesOptions {
   readonly events: Pick<EventRecorder, "record">;

@@ -73,6 +73,9 @@ class ServiceProxy {
         sync: () => this.#sync(),
         forget: () => this.#rules.forEach((rules) => rules.forget()),
         restoreJumps: () => restoreJumps(this.#rules.map(({ family }) => family)),
+        reconsiderRefused: async () => {
+          for (const rules of this.#rules) await rules.reconsiderRefused();
+        },
       },
       options,
     );
@@ -141,8 +144,8 @@ class ServiceProxy {
         .find((range) => familyOf(range) === family);
       const ranges = { clusterCidr: clusterCidrs[family] ?? "", podCidr };
       const bytes = await rules.apply(ports, ranges);
-      for (const [port, left] of rules.refused(ports, ranges)) {
-        const owner = services.find(({ metadata }) => port.id.startsWith(`${metadata.namespace}/${metadata.name}:`));
+      for (const [id, left] of rules.refused) {
+        const owner = services.find(({ metadata }) => id.startsWith(`${metadata.namespace}/${metadata.name}:`));
         if (owner !== undefined) refused.push([owner, left]);
       }
       if (bytes > 0) logger.debug("service rules applied", { family, services: ports.length, bytes });

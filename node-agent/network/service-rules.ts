@@ -2,7 +2,7 @@ import type { IpFamily } from "../../engine/lib/ip-address.ts";
 import { forgetUdpFlows, listUdpFlows } from "./conntrack.ts";
 import { ensureJumps, listOwnChains } from "./iptables.ts";
 import { computeChains, isStaticChain, planRestore, type ChainTable, type NetworkRanges } from "./iptables-rules.ts";
-import { RefusedRules } from "./refused-rules.ts";
+import { RefusedRules, type RuleOwner } from "./refused-rules.ts";
 import type { ServicePort } from "./service-map.ts";
 import { computeStaleFlows, udpFingerprint } from "./stale-flows.ts";
 
@@ -14,8 +14,7 @@ export class ServiceRules {
   readonly #refused: RefusedRules;
   #applied: Applied | undefined;
   #udpFacts = "";
-  /** Nothing of what was asked for last is left out. */
-  #isWhole = true;
+  #owners: readonly RuleOwner[] = [];
 
   constructor(family: IpFamily) {
     this.family = family;
@@ -27,7 +26,13 @@ export class ServiceRules {
   async apply(ports: readonly ServicePort[], ranges: Omit<NetworkRanges, "family">): Promise<number> {
     const wanted = computeChains(ports, { family: this.family, ...ranges });
     const desired = { nat: this.#refused.without(wanted.nat), filter: this.#refused.without(wanted.filter) };
-    this.#isWhole = this.#refused.in(wanted.nat).length + this.#refused.in(wanted.filter).length === 0;
+    this.#owners = this.#refused.ownersIn([wanted.nat, wanted.filter], () =>
+      ports.flatMap((port) => {
+        const { nat, filter } = computeChains([port], { family: this.family, ...ranges });
+        const rules = [...this.#refused.in(nat), ...this.#refused.in(filter)];
+        return rules.length === 0 ? [] : [[port.id, rules] as const];
+      }),
+    );
     const text = planRestore(this.#applied ?? (await this.#leftovers()), desired);
     if (text !== undefined) await this.#refused.restore(text, desired);
     if (this.#applied === undefined) await ensureJumps(this.family);
@@ -41,14 +46,14 @@ export class ServiceRules {
     return text?.length ?? 0;
   }
 
-  /** The ports with rules that this machine cannot express, and those rules. */
-  refused(ports: readonly ServicePort[], ranges: Omit<NetworkRanges, "family">): readonly (readonly [port: ServicePort, rules: readonly string[]])[] {
-    if (this.#isWhole) return [];
-    return ports.flatMap((port) => {
-      const { nat, filter } = computeChains([port], { family: this.family, ...ranges });
-      const rules = [...this.#refused.in(nat), ...this.#refused.in(filter)];
-      return rules.length === 0 ? [] : [[port, rules] as const];
-    });
+  /** The ids of the ports with rules that this machine cannot express, and those rules, as of the last `apply`. */
+  get refused(): readonly RuleOwner[] {
+    return this.#owners;
+  }
+
+  /** Looks whether this machine can express by now what it could not. */
+  reconsiderRefused(): Promise<void> {
+    return this.#refused.reconsider();
   }
 
   /** What the kernel holds is unknown from now on. */

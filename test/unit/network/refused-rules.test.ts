@@ -131,6 +131,45 @@ describe("a kernel that has no match for SCTP", () => {
   });
 });
 
+describe("what a kernel refuses", () => {
+  let folder: string;
+  let refused: RefusedRules;
+  const { PATH } = process.env;
+  const wanted = new Map([["MS-A", ["-m sctp a", "plain"]]]);
+  beforeEach(async () => {
+    folder = mkdtempSync(path.join(os.tmpdir(), "kernel-"));
+    writeFileSync(path.join(folder, "iptables-restore"), RESTORE, { mode: 0o755 });
+    process.env["PATH"] = `${folder}:${PATH ?? ""}`;
+    refused = new RefusedRules("IPv4", () => "rule");
+    await refused.learn("nat", new Map([...wanted, ["MS-B", ["-m sctp b", "-m sctp c"]]]));
+  });
+  afterEach(() => {
+    process.env["PATH"] = PATH;
+    rmSync(folder, { recursive: true });
+  });
+
+  it("is tried again once the kernel takes one of it, and left out until then", async () => {
+    await refused.reconsider();
+    expect(refused.without(wanted).get("MS-A")).toEqual(["plain"]);
+    // Somebody has loaded what all but b want; which rule is asked about first is not said.
+    writeFileSync(path.join(folder, "iptables-restore"), RESTORE.replace("-m sctp", "-m sctp b"), { mode: 0o755 });
+    for (let times = 0; times < 2; times++) await refused.reconsider();
+    expect(refused.without(wanted).get("MS-A")).toEqual(["-m sctp a", "plain"]);
+  });
+
+  it("is looked for among the objects when others of it are wanted than before, and not at each change", () => {
+    let looks = 0;
+    const ownersIn = (chains: ReadonlyMap<string, readonly string[]>) => refused.ownersIn([chains], () => (looks++, [["a", refused.in(chains)]]));
+    expect(ownersIn(wanted)).toEqual([["a", ["-m sctp a"]]]);
+    expect(ownersIn(new Map([...wanted, ["MS-C", ["another"]]]))).toEqual([["a", ["-m sctp a"]]]);
+    expect(looks).toBe(1);
+    expect(ownersIn(new Map([...wanted, ["MS-B", ["-m sctp b"]]]))).toEqual([["a", ["-m sctp a", "-m sctp b"]]]);
+    expect(looks).toBe(2);
+    expect(ownersIn(new Map([["MS-C", ["another"]]]))).toEqual([]);
+    expect(looks).toBe(2);
+  });
+});
+
 describe("of a policy", () => {
   it.each<[string, string, readonly string[]]>([
     ["a rule that allows goes alone", "MS-NI-1", ["good"]],
