@@ -12,6 +12,9 @@ const HEADER_BYTES = 8;
 const FLAG_FIN = 1;
 const VERSION = 3;
 const Type = { synStream: 1, synReply: 2, rstStream: 3, ping: 6, goaway: 7 } as const;
+const SYN_STREAM = 0x8000_0000 + (VERSION << 16) + Type.synStream;
+/** Before its headers. */
+const SYN_STREAM_BYTES = 10;
 /** A stored block's length has 16 bits. */
 const STORED_BYTES_MAX = 0xffff;
 const EMPTY_BLOCK = Buffer.from([0, 0, 0, 0xff, 0xff]);
@@ -25,7 +28,7 @@ export function dataFrame(streamId: number, payload: Buffer, isLast: boolean): B
 
 /** Opens a stream. `isFirst` begins the connection's one compressed sequence of header blocks. */
 export function synStreamFrame(streamId: number, headers: Readonly<Record<string, string>>, isFirst: boolean): Buffer {
-  const ids = Buffer.alloc(10);
+  const ids = Buffer.alloc(SYN_STREAM_BYTES);
   ids.writeUInt32BE(streamId, 0);
   return controlFrame(Type.synStream, Buffer.concat([ids, storedBlock(headerBlock(headers), isFirst)]));
 }
@@ -44,25 +47,39 @@ export function pingFrame(id: number): Buffer {
 }
 
 /** Cuts a stream of bytes into frames. What is kept between calls is at most one frame's beginning, of at most 16 MiB by its format. */
-export class SpdyReader {
-  #rest: Buffer = Buffer.alloc(0);
-
-  /** The frames that are complete with these bytes. Throws for what is not SPDY/3. */
-  read(bytes: Buffer): SpdyFrame[] {
-    let rest = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes]);
-    const frames: SpdyFrame[] = [];
+export function cutFrames(): (bytes: Buffer) => Buffer[] {
+  let rest: Buffer = Buffer.alloc(0);
+  return (bytes) => {
+    rest = rest.length === 0 ? bytes : Buffer.concat([rest, bytes]);
+    const frames: Buffer[] = [];
     while (rest.length >= HEADER_BYTES) {
       const end = HEADER_BYTES + rest.readUIntBE(5, 3);
       if (rest.length < end) break;
-      frames.push(parseFrame(rest.subarray(0, end)));
+      frames.push(rest.subarray(0, end));
       rest = rest.subarray(end);
     }
-    this.#rest = rest;
     return frames;
+  };
+}
+
+/** Reads a stream of bytes as frames. */
+export class SpdyReader {
+  readonly #cut = cutFrames();
+
+  /** The frames that are complete with these bytes. Throws for what is not SPDY/3. */
+  read(bytes: Buffer): SpdyFrame[] {
+    return this.#cut(bytes).map(parseFrame);
   }
 }
 
-function parseFrame(frame: Buffer): SpdyFrame {
+/** The stream that a whole frame opens, and its headers as they are packed; undefined for other frames. */
+export function openedStream(frame: Buffer): { readonly streamId: number; readonly headers: Buffer } | undefined {
+  if (frame.length < HEADER_BYTES + SYN_STREAM_BYTES || frame.readUInt32BE(0) !== SYN_STREAM) return undefined;
+  return { streamId: frame.readUInt32BE(HEADER_BYTES) & 0x7fffffff, headers: frame.subarray(HEADER_BYTES + SYN_STREAM_BYTES) };
+}
+
+/** A whole frame. Throws for what is not SPDY/3. */
+export function parseFrame(frame: Buffer): SpdyFrame {
   const first = frame.readUInt32BE(0);
   const isLast = ((frame[4] ?? 0) & FLAG_FIN) !== 0;
   const payload = frame.subarray(HEADER_BYTES);

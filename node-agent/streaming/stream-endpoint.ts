@@ -5,6 +5,7 @@ import type { WebSocket, WebSocketServer } from "ws";
 import type { Clock } from "../../engine/lib/clock.ts";
 import { late, loadWebSockets, nodeJs } from "../../engine/lib/late-modules.ts";
 import type { StreamingRuntime, StreamOptions } from "../cri/streaming-runtime.ts";
+import { spareSizes } from "./spdy-sizes.ts";
 import { bridgeRemoteCommand, RUNTIME_PROTOCOL, V5_PROTOCOL } from "./remote-command.ts";
 
 /** SPDY frames in the messages of a WebSocket, which is how current clients forward ports through proxies that know no SPDY. */
@@ -50,8 +51,8 @@ const loadTunnels = late(() => {
 });
 
 /**
- * Connects a client with a stream of the runtime. SPDY and the older WebSocket protocols are the runtime's own and copied byte by byte;
- * what it does not know is spoken here. Rejects while nothing has been answered.
+ * Connects a client with a stream of the runtime. SPDY and the older WebSocket protocols are the runtime's own and copied byte by byte,
+ * but for sizes of terminals; what it does not know is spoken here. Rejects while nothing has been answered.
  */
 export async function connectStream({ streaming, clock }: StreamParts, target: StreamTarget, client: UpgradeRequest): Promise<void> {
   const { request, socket } = client;
@@ -69,7 +70,8 @@ export async function connectStream({ streaming, clock }: StreamParts, target: S
     if (spdy.head.length > 0) tunnel.write(spdy.head);
     return copyBoth(tunnel, spdy.connection);
   }
-  return passOn(url, client);
+  const hasSizes = target.do !== "portForward" && target.options.tty && /^spdy/i.test(request.headers.upgrade ?? "");
+  return passOn(url, client, hasSizes ? spareSizes(clock) : undefined);
 }
 
 function addressOf(runtime: StreamingRuntime, target: StreamTarget): Promise<URL> {
@@ -100,8 +102,8 @@ async function openSpdy(url: URL, protocol: string): Promise<{ readonly connecti
   throw new Error(`the runtime refused to open a stream (${answer.response.statusCode ?? 0}): ${(await textOf(answer.response)).trim()}`);
 }
 
-/** The runtime gets the request as it came, and the client its answer: from then on bytes are copied. */
-async function passOn(url: URL, { request, socket, head }: UpgradeRequest): Promise<void> {
+/** The runtime gets the request as it came, and the client its answer: from then on bytes are copied, the client's through what is given, if anything is. */
+async function passOn(url: URL, { request, socket, head }: UpgradeRequest, through: Duplex | undefined): Promise<void> {
   const { authorization: _, host: __, ...headers } = request.headers;
   const answer = await upgrade(url, request.method ?? "GET", headers);
   const lines = [`HTTP/1.1 ${answer.response.statusCode ?? 502} ${answer.response.statusMessage ?? ""}`];
@@ -113,8 +115,8 @@ async function passOn(url: URL, { request, socket, head }: UpgradeRequest): Prom
   }
   socket.write(`${lines.join("\r\n")}\r\n\r\n`);
   if (answer.head.length > 0) socket.write(answer.head);
-  if (head.length > 0) answer.socket.write(head);
-  return copyBoth(socket, answer.socket);
+  if (head.length > 0) (through ?? answer.socket).write(head);
+  return copyBoth(socket, answer.socket, through);
 }
 
 type Upgraded =
@@ -130,13 +132,13 @@ function upgrade(url: URL, method: string, headers: OutgoingHttpHeaders): Promis
   });
 }
 
-async function copyBoth(left: Duplex, right: Duplex): Promise<void> {
+async function copyBoth(left: Duplex, right: Duplex, through?: Duplex): Promise<void> {
   for (const stream of [left, right]) stream.setMaxListeners(LISTENERS_MAX);
   const stop = (): void => {
     left.destroy();
     right.destroy();
   };
-  await Promise.all([pipeline(left, right), pipeline(right, left)].map((way) => way.catch(stop)));
+  await Promise.all([through === undefined ? pipeline(left, right) : pipeline(left, through, right), pipeline(right, left)].map((way) => way.catch(stop)));
   stop();
 }
 
