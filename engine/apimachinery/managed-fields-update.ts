@@ -22,6 +22,8 @@ export interface UpdateRequest {
   readonly before: KubeObject | undefined;
   /** The object as the writer wants it, defaulted. Its managedFields, when it has any, replace the stored ones, as upstream allows. */
   readonly after: KubeObject;
+  /** Where the writer has put an empty list of which null is kept, step by step. */
+  readonly emptied?: readonly (readonly (string | number)[])[] | undefined;
   readonly manager: string;
   readonly apiVersion: string;
   readonly subresource?: string | undefined;
@@ -38,16 +40,25 @@ export interface UpdateRequest {
  * `managedFields: [{}]` resets them. An object without managedFields is not tracked, unless it is being created.
  */
 export function trackUpdate(request: UpdateRequest): KubeObject {
-  const { before, after } = request;
+  const { before, after, emptied = [] } = request;
   const managers = managersToStartFrom(request);
   if (managers.size === 0 && before !== undefined) return withoutManagedFields(after);
   const ignored = resetFieldSet(request);
-  const owners = computeOwnership({ ...request, before: before && withoutManagedFields(before), after: withoutManagedFields(after), ignored }, managers);
+  const written = emptied.reduce<unknown>(withEmptyList, withoutManagedFields(after)) as KubeObject; // with other lists in it
+  const owners = computeOwnership({ ...request, before: before && withoutManagedFields(before), after: written, ignored }, managers);
   // The list itself is kept when its entries are, so that an unchanged object stays recognisable by identity.
   const current = before?.metadata.managedFields;
   const based =
     current === undefined || after.metadata.managedFields === current ? after : { ...after, metadata: { ...after.metadata, managedFields: current } };
   return withManagers(based, owners);
+}
+
+/** The value with an empty list at the end of the path, if that is still where nothing is. */
+function withEmptyList(value: unknown, [step, ...rest]: readonly (string | number)[]): unknown {
+  if (step === undefined) return value ?? [];
+  if (typeof value !== "object" || value === null) return value;
+  if (!Array.isArray(value)) return { ...value, [step]: withEmptyList((value as Readonly<Record<string, unknown>>)[step], rest) }; // an object
+  return value.map((item: unknown, index) => (index === step ? withEmptyList(item, rest) : item));
 }
 
 /** Writers that do not know managedFields drop them; only an empty list or a single empty entry means to. Subresources cannot write them. */

@@ -31,6 +31,11 @@ export class PathTrail {
     return this.#steps[0] === field;
   }
 
+  /** The steps, with one below them. */
+  path(step: string | number): readonly (string | number)[] {
+    return [...this.#steps, step];
+  }
+
   /** As field errors name a place: `spec.containers[0].image`, `metadata.labels[app]`; with a field below it, if given. */
   text(field?: string): string {
     let text = this.#prefix;

@@ -27,7 +27,11 @@ export interface Conformed {
   /** Dotted paths of the first hundred fields that the schema does not know, as upstream's strict decoder names them. */
   readonly unknown: readonly string[];
   readonly errors: readonly FieldError[];
+  /** Where lists were empty that are kept as null, step by step: who wrote them owns them. */
+  readonly emptied: readonly Path[];
 }
+
+type Path = readonly (string | number)[];
 
 /**
  * Validates, defaults and prunes a value in one pass over it, never over the schema alone (schemas may be cyclic).
@@ -37,7 +41,7 @@ export interface Conformed {
 export function conform(schema: Schema, value: unknown, options: ConformOptions): Conformed {
   const pass = new Pass(options);
   const result = pass.visit(schema, value);
-  return { value: result, unknown: pass.unknown, errors: pass.errors };
+  return { value: result, unknown: pass.unknown, errors: pass.errors, emptied: pass.emptied };
 }
 
 /** Of more unknown fields upstream says nothing. */
@@ -77,6 +81,7 @@ function knownOf(source: JsonObject, { properties }: SchemaPlan): JsonObject {
 class Pass {
   readonly unknown: string[] = [];
   readonly errors: FieldError[] = [];
+  readonly emptied: Path[] = [];
   readonly #options: ConformOptions;
   readonly #trail: PathTrail;
 
@@ -163,8 +168,10 @@ class Pass {
         this.#trail.enter(name, property === undefined);
         const visited = this.visit(childSchema, child);
         this.#trail.leave();
-        if (this.#options.prune && plan.omittedEmpty.has(name) && isEmpty(visited)) delete (copy ??= { ...source })[name];
-        else if (!Object.is(visited, child)) (copy ??= { ...source })[name] = visited;
+        if (this.#options.prune && plan.omittedEmpty.has(name) && isEmpty(visited)) {
+          if (childSchema["x-mainstay-null"] === true) this.emptied.push(this.#trail.path(name));
+          delete (copy ??= { ...source })[name];
+        } else if (!Object.is(visited, child)) (copy ??= { ...source })[name] = visited;
       }
     }
     if (this.#options.defaults && plan.defaults.length > 0) copy = this.#addDefaults(plan, source, copy);

@@ -1,11 +1,12 @@
 import type { FieldValidation, RepeatedFields } from "../apimachinery/api-request.ts";
 import { decodingProblem } from "../apimachinery/decoding-problem.ts";
 import { invalid, invalidField, type FieldError } from "../apimachinery/field-error.ts";
+import { goJsonType } from "../apimachinery/go-text.ts";
 import { formatApiVersion, parseApiVersion } from "../apimachinery/group-version.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import type { Schema } from "../apimachinery/schema.ts";
 import { badRequest, StatusError } from "../apimachinery/status-error.ts";
-import { conform } from "../apimachinery/structural-schema.ts";
+import { conform, type Conformed } from "../apimachinery/structural-schema.ts";
 import { catalog } from "../resources/catalog.ts";
 import type { ContentRules, Strategy } from "../resources/define-resource.ts";
 import { loadSchema } from "../resources/load-schema.ts";
@@ -61,6 +62,8 @@ export interface Decoded<T extends KubeObject> {
   readonly warnings: readonly string[];
   /** Problems to be reported once it is known that the request may be made at all. */
   readonly schemaErrors: readonly FieldError[];
+  /** See Conformed. */
+  readonly emptied: Conformed["emptied"];
 }
 
 /**
@@ -105,6 +108,7 @@ export function decodeObject<T extends KubeObject>(kind: Decodable<T>, body: unk
     object: errors.length === 0 ? withStrategyDefaults(kind, object) : object,
     warnings: options.fieldValidation === "Ignore" ? [] : warnings,
     schemaErrors,
+    emptied: conformed.emptied,
   };
 }
 
@@ -192,8 +196,7 @@ function typeText(kind: KindName, source: Readonly<Record<string, unknown>>, fie
 export function textField(source: Readonly<Record<string, unknown>>, field: "kind" | "apiVersion"): string | undefined {
   const value = source[field];
   if (value === undefined || value === null || typeof value === "string") return value ?? undefined;
-  const type = typeof value === "boolean" ? "bool" : Array.isArray(value) ? "array" : typeof value;
-  throw badRequest(`couldn't get version/kind; json parse error: json: cannot unmarshal ${type} into Go struct field .${field} of type string`);
+  throw badRequest(`couldn't get version/kind; json parse error: json: cannot unmarshal ${goJsonType(value)} into Go struct field .${field} of type string`);
 }
 
 /** The name that a body gives its object; empty where it gives none. */

@@ -2,6 +2,7 @@ import { formatApiVersion } from "../apimachinery/group-version.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import type { Schema } from "../apimachinery/schema.ts";
 import { trackUpdate } from "../apimachinery/server-side-apply.ts";
+import type { Conformed } from "../apimachinery/structural-schema.ts";
 import { resetFieldsOf } from "../registry/before-update.ts";
 import { fieldManagerOf, nowText, type Exchange, type RequestOf } from "./exchange.ts";
 
@@ -12,14 +13,20 @@ interface BodyKind {
   readonly schema: Schema;
 }
 
-/** The new object with its writer as the owner of every field in it. */
-export function trackCreation<T extends KubeObject>(exchange: Exchange<RequestOf<"create" | "update">>, object: T, body?: BodyKind): T {
+/** The new object with its writer as the owner of every field in it, also of those that `emptied` tells of (see Conformed). */
+export function trackCreation<T extends KubeObject>(
+  exchange: Exchange<RequestOf<"create" | "update">>,
+  object: T,
+  emptied: Conformed["emptied"],
+  body?: BodyKind,
+): T {
   const { request, definition } = exchange;
   const { group, version, schema } = body ?? definition;
   return trackUpdate({
     schema,
     before: undefined,
     after: object,
+    emptied,
     manager: fieldManagerOf(request, request.options),
     apiVersion: formatApiVersion(group, version),
     ...(body === undefined || request.subresource === undefined ? {} : { subresource: request.subresource }),

@@ -116,7 +116,7 @@ async function issueToken(exchange: Exchange<RequestOf<"create">>, { object, val
   refuseOtherName(asked, name);
   const account = await parts.store.get(serviceAccountResource, namespace, name);
   if (account === undefined) throw notFound(serviceAccountResource, name);
-  const tracked = trackCreation(exchange, withDefaultLifetime(asked), tokenRequestKind);
+  const tracked = trackCreation(exchange, withDefaultLifetime(asked), [], tokenRequestKind);
   const request = completeTokenRequest(account.object, tracked, parts.tokens.audiences, nowText(exchange));
   await validate(request);
   const bound = request.spec?.boundObjectRef;

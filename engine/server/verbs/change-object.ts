@@ -6,6 +6,7 @@ import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { withMetadata } from "../../apimachinery/object-copy.ts";
 import { withOwnersOnce } from "../../apimachinery/owner-references.ts";
 import { trackUpdate } from "../../apimachinery/server-side-apply.ts";
+import type { Conformed } from "../../apimachinery/structural-schema.ts";
 import { notFound } from "../../apimachinery/status-error.ts";
 import { isDeletedByUpdate } from "../../registry/before-delete.ts";
 import { beforeUpdate, checkUpdatePreconditions, isSameState, resetFieldsOf, scopeToSubresource } from "../../registry/before-update.ts";
@@ -24,6 +25,8 @@ export interface Wanted {
   readonly object: KubeObject;
   /** Server-side apply has attributed the fields already. */
   readonly isTracked: boolean;
+  /** Of what is not: see Conformed. */
+  readonly emptied?: Conformed["emptied"];
   /** What the writer sees of the object, and so admission; the object itself when absent. */
   readonly view?: ObjectView;
 }
@@ -101,7 +104,7 @@ async function planChange(
   checkUpdatePreconditions(definition, request.name, wanted.object, current, request.verb === "patch");
   requireStorable(definition, request.name, wanted.object);
   const scoped = scopeToSubresource(definition, wanted.object, current, request.subresource);
-  const tracked = wanted.isTracked ? scoped : trackFields(exchange, scoped, current);
+  const tracked = wanted.isTracked ? scoped : trackFields(exchange, scoped, current, wanted.emptied);
   const view = wanted.view ?? WHOLE_OBJECT;
   const kind = view.kind === undefined ? {} : { kind: view.kind };
   const attributes = admissionAttributes(
@@ -131,12 +134,18 @@ async function planChange(
   return { planned: { do: "write", object, ...(extra === undefined ? {} : { extra }) }, next: object };
 }
 
-function trackFields(exchange: Exchange<RequestOf<"update" | "patch">>, object: KubeObject, current: KubeObject): KubeObject {
+function trackFields(
+  exchange: Exchange<RequestOf<"update" | "patch">>,
+  object: KubeObject,
+  current: KubeObject,
+  emptied: Conformed["emptied"] | undefined,
+): KubeObject {
   const { request, definition } = exchange;
   const tracked = trackUpdate({
     schema: definition.schema,
     before: current,
     after: object,
+    emptied,
     manager: fieldManagerOf(request, request.options),
     apiVersion: formatApiVersion(definition.group, definition.version),
     ...(request.subresource === undefined ? {} : { subresource: request.subresource }),

@@ -26,7 +26,7 @@ export const create: VerbHandler<"create"> = async (exchange) => {
   const virtual = virtualResource(definition);
   if (virtual !== undefined) return virtual.create(exchange);
   requireStorable(definition, undefined, request.body);
-  const { object, warnings, schemaErrors } = decodeObject(definition, request.body, request.options);
+  const { object, warnings, schemaErrors, emptied } = decodeObject(definition, request.body, request.options);
   exchange.notes.warn(...warnings);
   requireStorable(definition, object.metadata.name, object);
   const placed = withOwnersOnce(placeInNamespace(exchange, object), (text) => exchange.notes.warn(text));
@@ -34,7 +34,7 @@ export const create: VerbHandler<"create"> = async (exchange) => {
     await exchange.parts.admission.admitAddress(attributes(exchange, placed));
     refuseMisshapen(definition, placed, schemaErrors, exchange.parts.disabled);
   }
-  return createPrepared(exchange, trackCreation(exchange, placed));
+  return createPrepared(exchange, trackCreation(exchange, placed, emptied));
 };
 
 /** Admits, completes and stores a decoded object whose managed fields are set. Also the way of an apply or a PUT that creates. */

@@ -22,7 +22,7 @@ import { attributesOf } from "../request-attributes.ts";
 import { catalog } from "../../resources/catalog.ts";
 import type { ResourceDefinition, ScaleAccess } from "../../resources/define-resource.ts";
 import type { Scale } from "../../resources/types.ts";
-import { decodeObject, textField, type Decodable, type DecodeOptions } from "../../registry/decode-object.ts";
+import { decodeObject, textField, type Decodable, type Decoded, type DecodeOptions } from "../../registry/decode-object.ts";
 import { isPartOfObject, resetFieldsOf } from "../../registry/before-update.ts";
 import { describeStrictProblems, orderOfCustom, strictProblems } from "../../registry/strict-problems.ts";
 import { scaleAccessOf, scaleKind, scaleOf } from "../../registry/scale.ts";
@@ -62,14 +62,14 @@ export const patch: VerbHandler<"patch"> = async (exchange) => {
 /** The current object with a JSON, merge or strategic merge patch applied. */
 function patched(exchange: Exchange<RequestOf<"patch">>, current: KubeObject): Wanted {
   const { definition } = exchange;
-  const object = patchedAs(
+  const { object, emptied } = patchedAs(
     exchange,
     definition,
     current,
     (misshapen, errors) => refuseWanted(exchange, misshapen, errors, current),
     exchange.request.subresource,
   );
-  return { object: placeInNamespace(exchange, object), isTracked: false };
+  return { object: placeInNamespace(exchange, object), emptied, isTracked: false };
 }
 
 /**
@@ -82,7 +82,7 @@ function patchedAs<T extends KubeObject>(
   current: T,
   refuse: (object: T, errors: readonly FieldError[]) => void,
   subresource?: string,
-): T {
+): Pick<Decoded<T>, "object" | "emptied"> {
   const { request } = exchange;
   const { fieldValidation } = request.options;
   const ofPatch = fieldValidation === "Ignore" ? [] : problemsOfPatch(request);
@@ -103,10 +103,10 @@ function patchedAs<T extends KubeObject>(
   const problems = [...ofPatch, ...ordered(unknown, request, kind, inOrder).map((field) => `unknown field "${field}"`)];
   if (fieldValidation === "Strict" && problems.length > 0) throw unusable(request, result, `strict decoding error: ${problems.join(", ")}`);
   if (fieldValidation !== "Ignore") exchange.notes.warn(...problems);
-  const { object, schemaErrors } = decodeObject(kind, result, { fieldValidation: "Ignore", subresource });
+  const { object, schemaErrors, emptied } = decodeObject(kind, result, { fieldValidation: "Ignore", subresource });
   if (!object.metadata.name) throw badRequest(`the name of the object (${request.name} based on URL) was undeterminable: name must be provided`);
   if (schemaErrors.length > 0) refuse(object, schemaErrors);
-  return object;
+  return { object, emptied };
 }
 
 /**
@@ -321,7 +321,7 @@ async function patchScale(exchange: Exchange<RequestOf<"patch">>): Promise<ApiRe
   const result = await changeObject(exchange, (current) => {
     if (intent !== undefined)
       return { ...applied(exchange, { ...intent, object: intentOfScale(access, intent.object, current) }, current), view: scaleView(access) };
-    const scale = patchedAs(exchange, scaleKind, scaleOf(access, current, true), (misshapen, errors) => refuseShape(scaleKind, misshapen, errors));
+    const { object: scale } = patchedAs(exchange, scaleKind, scaleOf(access, current, true), (misshapen, errors) => refuseShape(scaleKind, misshapen, errors));
     return {
       object: withMetadata(access.withReplicas(current, scale.spec?.replicas ?? 0), { resourceVersion: scale.metadata.resourceVersion }),
       isTracked: false,

@@ -2,6 +2,7 @@ import { withMetadata } from "../../apimachinery/object-copy.ts";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { withOwnersOnce } from "../../apimachinery/owner-references.ts";
 import { badRequest, hasReason } from "../../apimachinery/status-error.ts";
+import type { Conformed } from "../../apimachinery/structural-schema.ts";
 import { requireAllowed } from "../../auth/authorize.ts";
 import { decodeObject } from "../../registry/decode-object.ts";
 import { isPartOfObject } from "../../registry/before-update.ts";
@@ -22,18 +23,18 @@ export const update: VerbHandler<"update"> = async (exchange) => {
   if (request.subresource === "finalize" && definition.resource === "namespaces") return finalizeNamespace(exchange);
   if (request.subresource !== undefined && !isPartOfObject(definition, request.subresource)) throw unsupportedMethod();
   requireStorable(definition, request.name, request.body);
-  const { object, warnings, schemaErrors } = decodeObject(definition, request.body, { ...request.options, subresource: request.subresource });
+  const { object, warnings, schemaErrors, emptied } = decodeObject(definition, request.body, { ...request.options, subresource: request.subresource });
   exchange.notes.warn(...warnings);
   requireName(object, request.name);
   const placed = withOwnersOnce(placeInNamespace(exchange, object), (text) => exchange.notes.warn(text));
   try {
     return await changeObject(exchange, (current) => {
       if (schemaErrors.length > 0) refuseWanted(exchange, placed, schemaErrors, current);
-      return { object: placed, isTracked: false };
+      return { object: placed, emptied, isTracked: false };
     });
   } catch (error) {
     if (definition.strategy.createOnUpdate !== true || request.subresource !== undefined || !hasReason(error, "NotFound")) throw error;
-    return createByUpdate(exchange, placed);
+    return createByUpdate(exchange, placed, emptied);
   }
 };
 
@@ -44,13 +45,13 @@ function requireName({ metadata: { name } }: KubeObject, asked: string): void {
 }
 
 /** PUT to a name that does not exist, for the kinds that allow it and writers that may create. */
-async function createByUpdate(exchange: Exchange<RequestOf<"update">>, object: KubeObject) {
+async function createByUpdate(exchange: Exchange<RequestOf<"update">>, object: KubeObject, emptied: Conformed["emptied"]) {
   const { definition, parts, request } = exchange;
   const { group, resource } = definition;
   const attributes = { is: "resource" as const, user: request.user, verb: "create", group, resource, namespace: request.namespace ?? "", name: request.name };
   await requireAllowed(parts.authorizer, attributes);
   const fresh = withMetadata(object, { resourceVersion: undefined, uid: undefined });
-  return createPrepared(exchange, trackCreation(exchange, fresh));
+  return createPrepared(exchange, trackCreation(exchange, fresh, emptied));
 }
 
 /** What admission sees of a write to `scale`. */

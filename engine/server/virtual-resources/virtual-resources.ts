@@ -54,10 +54,10 @@ function question<T extends KubeObject>(
   return {
     definition,
     async create(exchange) {
-      const { object: decoded, warnings, schemaErrors } = decodeObject(definition, withoutStatus(exchange.request.body), exchange.request.options);
+      const { object: decoded, warnings, schemaErrors, emptied } = decodeObject(definition, withoutStatus(exchange.request.body), exchange.request.options);
       exchange.notes.warn(...warnings);
       if (schemaErrors.length > 0) refuseShape(definition, decoded, schemaErrors);
-      const asked = trackCreation(exchange, placeInNamespace(exchange, decoded));
+      const asked = trackCreation(exchange, placeInNamespace(exchange, decoded), emptied);
       const { admission } = exchange.parts;
       const attributes = admissionAttributes(
         exchange,

@@ -93,7 +93,7 @@ describe("conforming to a schema reports", () => {
   test("unknown fields by their dotted path", () => {
     const schema = object({ spec: object({ containers: list(object({ name: text })), map: { type: "object", additionalProperties: object({ a: text }) } }) });
     const value = { foo: 1, spec: { bar: 1, containers: [{ name: "a", baz: 1 }], map: { k: { x: 1 } } } };
-    expect(conform(schema, value, { defaults: false, prune: false })).toEqual({ value, errors: [], unknown: ["foo", "spec.bar", "spec.containers[0].baz", "spec.map.k.x"] });
+    expect(conform(schema, value, { defaults: false, prune: false })).toEqual({ value, errors: [], unknown: ["foo", "spec.bar", "spec.containers[0].baz", "spec.map.k.x"], emptied: [] });
   });
 
   test("unknown fields of metadata, too", () => {
@@ -173,9 +173,10 @@ describe("conforming to a schema changes", () => {
     expect(conform(object(properties, { required: ["needed"] }), value, { defaults: true, prune: true })).toEqual({
       value: { choice: "A", pointer: 0, always: "", needed: 0, foreign: "" },
       unknown: [],
+      emptied: [],
       errors: [],
     });
-    expect(conform(object(properties, { required: ["needed"] }), value, { defaults: false, prune: false })).toEqual({ value, unknown: [], errors: [] });
+    expect(conform(object(properties, { required: ["needed"] }), value, { defaults: false, prune: false })).toEqual({ value, unknown: [], errors: [], emptied: [] });
     expect(conform(object(properties), { count: "", flag: 0 }, { defaults: true, prune: true }).errors.map(({ field }) => field)).toEqual(["count", "flag"]);
   });
 

@@ -11,6 +11,7 @@ import { serviceResource } from "../../../engine/resources/core/service.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
 import { daemonSetResource } from "../../../engine/resources/apps/daemon-set.ts";
 import { endpointSliceResource } from "../../../engine/resources/discovery/endpoint-slice.ts";
+import { roleResource } from "../../../engine/resources/rbac/role.ts";
 import { csiDriverResource } from "../../../engine/resources/storage/csi-driver.ts";
 import { volumeAttachmentResource } from "../../../engine/resources/storage/volume-attachment.ts";
 import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
@@ -26,6 +27,7 @@ import type {
   PersistentVolumeClaim,
   Pod,
   ResourceQuota,
+  Role,
   Service,
   VolumeAttachment,
 } from "../../../engine/resources/types.ts";
@@ -224,4 +226,17 @@ describe("the number of a DaemonSet's templates", () => {
     const wrong = { ...set("c"), spec: { ...set("c").spec, updateStrategy: { type: "Never" } } } as DaemonSet;
     expect((await failure(sets().create(wrong))).message).toContain('spec.updateStrategy: Unsupported value: {"Type":"Never","RollingUpdate":null}: supported values: "RollingUpdate", "OnDelete"');
   });
+});
+
+test("an empty list that is kept as null is its writer's, whichever way it is written", async () => {
+  const roles = api.client.for(roleResource);
+  const owners = ({ metadata, rules }: Role) => [rules, metadata.managedFields?.map(({ manager, fieldsV1 }) => [manager, fieldsV1]) ?? []];
+  const role = (name: string, more: object = {}) => ({ apiVersion: "rbac.authorization.k8s.io/v1", kind: "Role", metadata: { name, namespace: "shop" }, ...more }) as Role;
+  const mine = [null, [["test", { "f:rules": {} }]]];
+  expect(owners(await roles.create(role("said", { rules: [] }), { fieldManager: "test" }))).toEqual(mine);
+  expect(owners(await roles.create(role("silent"), { fieldManager: "test" }))).toEqual([null, []]);
+  const rules = [{ apiGroups: [""], resources: ["pods"], verbs: ["get"] }];
+  for (const name of ["full", "whole"]) await roles.create(role(name, { rules }), { fieldManager: "other" });
+  expect(owners(await roles.update(role("whole", { rules: [] }), { fieldManager: "test" }))).toEqual(mine);
+  expect(owners(await roles.patch("shop", "full", "merge", { rules: [] }, { fieldManager: "test" }))).toEqual(mine);
 });
