@@ -14,59 +14,103 @@ export interface WorkReply<T> {
 /** How long it stays for more: files are often read one after the other, and to begin takes longer than most of them. */
 const STAY_MS = 1_000;
 
+export interface WorkThreadOptions {
+  /** How long one piece may take; as long as it takes where this is not given. */
+  readonly timeoutMs?: number;
+  /** How long it stays for more. */
+  readonly stayMs?: number;
+}
+
+interface Piece<Work, Result> {
+  readonly work: Work;
+  readonly resolve: (result: Result) => void;
+  readonly reject: (error: Error) => void;
+}
+
 /**
  * Does long work in a thread, in which everybody would otherwise wait: one piece after the other, that who brings many takes no more than a
  * thread. It begins with the first and ends a moment after the last; meanwhile it keeps no process from its end.
  */
 export class WorkThread<Work, Result> {
   readonly #module: URL;
+  readonly #timeoutMs: number | undefined;
+  readonly #stayMs: number;
   #worker: Worker | undefined;
   #leaving: NodeJS.Timeout | undefined;
+  #deadline: NodeJS.Timeout | undefined;
   #lastId = 0;
-  readonly #waiting = new Map<number, { readonly resolve: (result: Result) => void; readonly reject: (error: Error) => void }>();
+  /** The first is being done. */
+  readonly #waiting = new Map<number, Piece<Work, Result>>();
 
-  /** The module answers each message, a WorkRequest, with a WorkReply. */
-  constructor(module: URL) {
+  /** The module answers each message, a WorkRequest, with a WorkReply, in their order. */
+  constructor(module: URL, { timeoutMs, stayMs = STAY_MS }: WorkThreadOptions = {}) {
     this.#module = module;
+    this.#timeoutMs = timeoutMs;
+    this.#stayMs = stayMs;
   }
 
-  /** Rejects when the thread ends before its answer, as it does when its memory is not enough. */
+  /** Rejects when the thread ends before its answer, as it does when its memory is not enough or the time is over. What waits behind is done all the same. */
   run(work: Work): Promise<Result> {
     return new Promise<Result>((resolve, reject) => {
       const id = ++this.#lastId;
-      this.#waiting.set(id, { resolve, reject });
+      this.#waiting.set(id, { work, resolve, reject });
       clearTimeout(this.#leaving);
       this.#worker ??= this.#begin();
       this.#worker.ref();
       this.#worker.postMessage({ id, work } satisfies WorkRequest<Work>);
+      if (this.#waiting.size === 1) this.#watch();
     });
   }
 
   #begin(): Worker {
     const worker = new Worker(this.#module, { execArgv: ["--disable-warning=ExperimentalWarning"] });
-    const end = (error: Error) => {
-      this.#leave(worker);
-      const waiting = [...this.#waiting.values()];
-      this.#waiting.clear();
-      for (const { reject } of waiting) reject(error);
-    };
     worker.on("message", ({ id, result }: WorkReply<Result>) => {
       this.#waiting.get(id)?.resolve(result);
       this.#waiting.delete(id);
+      this.#watch();
       if (this.#waiting.size > 0) return;
       worker.unref();
       this.#leaving = setTimeout(() => {
         this.#leave(worker);
         void worker.terminate();
-      }, STAY_MS).unref();
+      }, this.#stayMs).unref();
     });
-    worker.on("error", (error) => end(asError(error)));
-    worker.on("exit", () => end(new Error("its thread has ended")));
+    worker.on("error", (error) => this.#goOn(worker, asError(error)));
+    worker.on("exit", () => this.#goOn(worker, new Error("its thread has ended")));
     return worker;
+  }
+
+  /** Gives the piece that is being done its time. */
+  #watch(): void {
+    clearTimeout(this.#deadline);
+    const timeoutMs = this.#timeoutMs;
+    if (timeoutMs === undefined || this.#waiting.size === 0) return;
+    this.#deadline = setTimeout(() => {
+      const worker = this.#worker;
+      if (worker === undefined) return;
+      this.#goOn(worker, new Error(`it took longer than ${timeoutMs} ms`));
+      void worker.terminate();
+    }, timeoutMs).unref();
+  }
+
+  /** Without the piece that this thread did, in another one. */
+  #goOn(worker: Worker, error: Error): void {
+    this.#leave(worker);
+    const [first, ...others] = this.#waiting;
+    if (first === undefined) return;
+    const [id, { reject }] = first;
+    this.#waiting.delete(id);
+    reject(error);
+    if (others.length > 0) {
+      this.#worker = this.#begin();
+      for (const [next, { work }] of others) this.#worker.postMessage({ id: next, work } satisfies WorkRequest<Work>);
+    }
+    this.#watch();
   }
 
   #leave(worker: Worker): void {
     clearTimeout(this.#leaving);
+    clearTimeout(this.#deadline);
     worker.removeAllListeners().on("error", () => {}); // nobody waits for it any more
     this.#worker = undefined;
   }

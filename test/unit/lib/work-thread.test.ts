@@ -3,11 +3,15 @@ import { WorkThread } from "../../../engine/lib/work-thread.ts";
 
 afterEach(() => vi.useRealTimers());
 
-/** Answers with the number of the thread, and ends when it is told to. */
+/** Answers with the number of the thread, and ends, or goes on for ever, when it is told to. */
 const MODULE = new URL(
   `data:text/javascript,${encodeURIComponent(`
     import { parentPort, threadId } from "node:worker_threads";
-    parentPort.on("message", ({ id, work }) => (work === "end" ? process.exit(0) : parentPort.postMessage({ id, result: threadId })));
+    parentPort.on("message", ({ id, work }) => {
+      if (work === "end") process.exit(0);
+      while (work === "stay");
+      parentPort.postMessage({ id, result: threadId });
+    });
   `)}`,
 );
 
@@ -32,4 +36,15 @@ test("a thread that ends fails what waits for it, and the next work has a new on
   await expect(thread.run("end")).rejects.toThrow("its thread has ended");
   expect(await thread.run("b")).not.toBe(first);
   vi.advanceTimersByTime(1_000);
+});
+
+test("work that takes longer than it may is given up, and what waits behind it is done in a new thread", async () => {
+  const thread = new WorkThread<string, number>(MODULE, { timeoutMs: 2_000 });
+  const first = await thread.run("a");
+  const [stays, ends, next, last] = await Promise.allSettled(["stay", "end", "b", "c"].map((work) => thread.run(work)));
+  expect(stays).toMatchObject({ status: "rejected", reason: new Error("it took longer than 2000 ms") });
+  expect(ends).toMatchObject({ status: "rejected", reason: new Error("its thread has ended") });
+  expect(next).toMatchObject({ status: "fulfilled" });
+  expect(last).toEqual(next);
+  expect(next).not.toMatchObject({ value: first });
 });
