@@ -12,6 +12,7 @@ import { customResourceDefinitionResource } from "../resources/apiextensions/cus
 import { applicationResource } from "../resources/mainstay/application.ts";
 import type { Application } from "../resources/types.ts";
 import type { GitSource } from "./git/git-source.ts";
+import { openGitStore } from "./git/git-store.ts";
 import { ensureHostedRepository, openHostedSource, readSeedFiles, seedRepository } from "./git/hosted-repository.ts";
 import type { RepositoryAccess } from "./git/repository-access.ts";
 import { readAgeKeys, type AgeKeySources } from "./manifests/age-keys.ts";
@@ -201,9 +202,10 @@ async function openHosted(host: GitHost, { config, clock }: GitOpsOptions): Prom
       { name: "Mainstay", email: `mainstay@${clusterName}.invalid`, time: clock.now() },
       `Start cluster ${clusterName}\n`,
     );
-  await host.serve(OWN_FOLDER, clusterName);
+  const store = openGitStore(gitDir);
+  await host.serve(OWN_FOLDER, clusterName, store);
   await host.open();
-  return openHostedSource(gitDir, branch, host.url(OWN_FOLDER));
+  return openHostedSource(gitDir, store, branch, host.url(OWN_FOLDER));
 }
 
 async function openFollowed(root: string, access: () => Promise<RepositoryAccess>, { config, logger }: GitOpsOptions): Promise<GitSource> {

@@ -54,9 +54,6 @@ export const loadJose = late(() => require("jose") as typeof import("jose"));
 /** Pages that a proxy shows. */
 export const loadHtmlRewriter = late(() => require("parse5-html-rewriting-stream") as typeof import("parse5-html-rewriting-stream"));
 
-/** Markdown into HTML. */
-export const loadMarkdown = late(() => require("markdown-it") as typeof import("markdown-it").default);
-
 /** Schedules; brings a library of dates along. */
 export const loadCron = late(() => require("cron") as typeof import("cron"));
 

@@ -11,7 +11,12 @@ import { nodeFlags } from "./program.mjs";
 /** A snapshot is made of each. */
 const PROGRAMS = { server: "engine/cli/snapshot/server-program.ts", agent: "engine/cli/snapshot/agent-program.ts" };
 /** What runs in threads of its own, each from one file: nothing but its own modules may be loaded there (README.md). */
-const THREADS = ["engine/storage/sqlite/sqlite-worker.ts", "engine/server/http/yaml-body-worker.ts", "engine/gitops/yaml/manifest-yaml-worker.ts"];
+const THREADS = [
+  "engine/storage/sqlite/sqlite-worker.ts",
+  "engine/server/http/yaml-body-worker.ts",
+  "engine/gitops/yaml/manifest-yaml-worker.ts",
+  "engine/gitops/pages/render-markdown-worker.ts",
+];
 /** The entry that stands for a late library. */
 const LIBRARY = "\0library";
 const CREATE_REQUIRE = "const require = createRequire(import.meta.url);";

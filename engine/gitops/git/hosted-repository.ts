@@ -1,7 +1,7 @@
 import { promises as fs } from "node:fs";
 import path from "node:path";
 import git from "isomorphic-git";
-import type { BranchState, GitSource, Signature } from "./git-source.ts";
+import type { BranchState, GitSource, GitStore, Signature } from "./git-source.ts";
 import { openGitStore, readRef } from "./git-store.ts";
 import { writeChangedTree } from "./git-tree.ts";
 
@@ -91,12 +91,12 @@ async function pusherOf(gitDir: string, branch: string, commit: string): Promise
 }
 
 /** The repository that this cluster serves itself. Pushes announce themselves, so it is never polled. */
-export function openHostedSource(gitDir: string, branch: string, url: string): GitSource {
+export function openHostedSource(gitDir: string, store: GitStore, branch: string, url: string): GitSource {
   let last: string | undefined;
   return {
     url,
     branch,
-    store: openGitStore(gitDir),
+    store,
     pollIntervalMs: Infinity,
     pusherOf: (commit) => pusherOf(gitDir, branch, commit),
     async look(): Promise<BranchState> {

@@ -1,7 +1,4 @@
-import path from "node:path";
-import type { GitObjects, TreeEntry } from "../git/git-source.ts";
-import { openGitObjects } from "../git/git-objects.ts";
-import { openGitStore, readRef } from "../git/git-store.ts";
+import type { GitObjects, GitStore, TreeEntry } from "../git/git-source.ts";
 import { findEntry } from "../git/git-tree.ts";
 import { isStatusBranch } from "../git/status-branch.ts";
 
@@ -10,8 +7,14 @@ export type FoundPage =
   | { readonly is: "nothing" }
   /** The path names no branch, or less than one. */
   | { readonly is: "branches"; readonly branches: readonly string[] }
-  | (InBranch & { readonly is: "folder"; readonly entries: readonly TreeEntry[]; readonly readme?: string })
-  | (InBranch & { readonly is: "file"; readonly content: Buffer });
+  | (InBranch & { readonly is: "folder"; readonly entries: readonly TreeEntry[]; readonly readme?: FoundFile })
+  | (InBranch & { readonly is: "file" } & FoundFile);
+
+export interface FoundFile {
+  /** Of the blob. */
+  readonly id: string;
+  readonly content: Buffer;
+}
 
 interface InBranch {
   readonly branch: string;
@@ -22,22 +25,22 @@ interface InBranch {
 
 /** A branch's name has fewer parts than that. */
 const BRANCH_PARTS_MAX = 10;
-const BRANCHES_MAX = 1_000;
 const README = "README.md";
 
+/** What one look at a repository needs of it. */
+export type PageStore = Pick<GitStore, "objects" | "fetchRef" | "listRefs">;
+
 /** Looks up the parts of a path. Rejects with an OversizedObject for a file that is longer than any manifest may be. */
-export async function findPage(root: string, name: string, parts: readonly string[]): Promise<FoundPage> {
-  const gitDir = path.join(root, `${name}.git`);
-  if (parts.length === 0) return { is: "branches", branches: await branchesOf(gitDir) };
+export async function findPage(store: PageStore, parts: readonly string[]): Promise<FoundPage> {
+  if (parts.length === 0) return { is: "branches", branches: await branchesOf(store) };
   // Git has no branch below the name of another: the first that is found is the one.
   for (let count = 1; count <= Math.min(parts.length, BRANCH_PARTS_MAX); count++) {
     const branchParts = parts.slice(0, count);
     if (!branchParts.every(isRefPart)) break;
     const branch = branchParts.join("/");
-    const commit = await readRef(gitDir, `refs/heads/${branch}`);
+    const commit = await store.fetchRef(`refs/heads/${branch}`);
     if (commit === undefined) continue;
-    const objects = openGitObjects(gitDir);
-    return pageAt(objects, { branch, commit, path: parts.slice(count) }, (await objects.commit(commit)).tree);
+    return pageAt(store.objects, { branch, commit, path: parts.slice(count) }, (await store.objects.commit(commit)).tree);
   }
   return { is: "nothing" };
 }
@@ -45,16 +48,20 @@ export async function findPage(root: string, name: string, parts: readonly strin
 async function pageAt(objects: GitObjects, at: InBranch, tree: string): Promise<FoundPage> {
   const entry = await findEntry(objects, tree, at.path);
   if (entry === undefined || entry.is === "submodule") return { is: "nothing" };
-  if (entry.is !== "directory") return { is: "file", ...at, content: await objects.blob(entry.id) };
+  if (entry.is !== "directory") return { is: "file", ...at, ...(await fileOf(objects, entry)) };
   const entries = await objects.tree(entry.id);
   const readme = entries.find(({ name, is }) => name === README && is === "file");
-  return { is: "folder", ...at, entries, ...(readme === undefined ? {} : { readme: (await objects.blob(readme.id)).toString() }) };
+  return { is: "folder", ...at, entries, ...(readme === undefined ? {} : { readme: await fileOf(objects, readme) }) };
+}
+
+async function fileOf(objects: GitObjects, { id }: TreeEntry): Promise<FoundFile> {
+  return { id, content: await objects.blob(id) };
 }
 
 /** Those of the status first. */
-async function branchesOf(gitDir: string): Promise<readonly string[]> {
-  const names = [...(await openGitStore(gitDir).listRefs("refs/heads/")).keys()].map((ref) => ref.slice("refs/heads/".length));
-  return names.sort((a, b) => Number(isStatusBranch(b)) - Number(isStatusBranch(a)) || (a < b ? -1 : 1)).slice(0, BRANCHES_MAX);
+async function branchesOf(store: PageStore): Promise<readonly string[]> {
+  const names = [...(await store.listRefs("refs/heads/")).keys()].map((ref) => ref.slice("refs/heads/".length));
+  return names.sort((a, b) => Number(isStatusBranch(b)) - Number(isStatusBranch(a)) || (a < b ? -1 : 1));
 }
 
 /** What Git allows between two slashes of a branch's name, for it becomes a part of a file's (git-check-ref-format). */

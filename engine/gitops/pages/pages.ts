@@ -1,19 +1,21 @@
 import { createHash } from "node:crypto";
-import { isIP } from "node:net";
-import { bareHost } from "../../lib/ip-address.ts";
+import { describeError, type Logger } from "../../lib/log.ts";
 import { decodePathPart } from "../../lib/request-url.ts";
 import type { TreeEntry } from "../git/git-source.ts";
 import { isStatusBranch } from "../git/status-branch.ts";
 import { OversizedObject } from "../git/stored-object.ts";
-import { findPage, type FoundPage } from "./find-page.ts";
-import { pageForm, pagePolicy, renderList, renderMarkdown, renderPage, type Link } from "./render-page.ts";
+import { findPage, type FoundFile, type FoundPage, type PageStore } from "./find-page.ts";
+import { MarkdownRenderer } from "./markdown-renderer.ts";
+import { pageForm, pagePolicy, renderList, renderPage, type Link } from "./render-page.ts";
 
 export interface PageRequest {
   /** With its escapes, without what follows a question mark. */
   readonly path: string;
   readonly accept: string;
   readonly ifNoneMatch: string | undefined;
-  /** Whether the reader may read a repository, by the name of its Repository object. */
+  /** Whether the reader has said who he is, and so may want to be forgotten. */
+  readonly isLoggedIn: boolean;
+  /** Whether the reader may read a repository, by the name of its Repository object. Rejects when that cannot be told. */
   mayRead(repository: string): Promise<boolean>;
 }
 
@@ -28,50 +30,104 @@ export interface PageSource {
   /** Its folder without `.git`, and its name in addresses. */
   readonly name: string;
   readonly repository: string;
+  readonly store: PageStore;
 }
 
 const TAKES_FETCH = "Reading takes the verb fetch on repositories.mainstay.dev.";
 
-/** Longer texts are given as they are: one that is made to be slow takes some ten seconds for each megabyte. */
+/** Longer texts are given as they are. */
 const MARKDOWN_LENGTH_MAX = 128 << 10;
+/** What a reader finds his way in. */
+const BRANCHES_MAX = 1_000;
 
 /**
  * The hosted repositories as a browser reads them: `/<repository>/<branch>/<path>`. `/` leads to the status page, if there is one repository
  * with one. Markdown becomes HTML for who asks for that; all else is given as it is. Only reads.
  */
-export async function answerPage(root: string, sources: readonly PageSource[], request: PageRequest): Promise<PageAnswer> {
-  const parts = request.path.slice(1).split("/").map(decodePathPart);
-  const [name = "", ...rest] = parts.filter((part) => part !== "");
-  const isComplete = request.path.endsWith("/");
-  if (request.path === "/favicon.ico") return { code: 204, headers: HEADERS, body: "" }; // every browser asks for one
-  if (name === "") return answerRepositories(root, sources, request);
-  const source = sources.find((candidate) => candidate.name === name.replace(/\.git$/, ""));
-  if (source === undefined || parts.includes(undefined) || !(await request.mayRead(source.repository)))
-    return text(404, `There is no such repository here, or you may not read it. ${TAKES_FETCH}`);
-  if (name !== source.name)
-    return rest.length === 0 ? redirect(addressOf(source.name)) : text(404, "There is only Git here: git clone the repository's address.");
-  try {
-    const found = await findPage(root, name, rest.map(String));
-    if (found.is === "folder" && !isComplete) return redirect(addressOf(name, found.branch, ...found.path));
-    return answerFound(source.name, found, request);
-  } catch (error) {
-    if (error instanceof OversizedObject) return text(413, "This file is too long to be shown; clone the repository to read it.");
-    throw error;
+export class Pages {
+  readonly #sources: () => readonly PageSource[];
+  readonly #markdown: MarkdownRenderer;
+  readonly #logger: Logger;
+
+  constructor(sources: () => readonly PageSource[], logger: Logger) {
+    this.#sources = sources;
+    this.#markdown = new MarkdownRenderer(logger);
+    this.#logger = logger;
+  }
+
+  /** Rejects when it cannot be told what the reader may read. */
+  async answer(request: PageRequest): Promise<PageAnswer> {
+    const parts = request.path.slice(1).split("/").map(decodePathPart);
+    const [name = "", ...rest] = parts.filter((part) => part !== "");
+    if (request.path === "/favicon.ico") return { code: 204, headers: HEADERS, body: "" }; // every browser asks for one
+    if (name === "") {
+      const may = await Promise.all(this.#sources().map(async (source) => ((await request.mayRead(source.repository)) ? [source] : [])));
+      return this.#shown(request, () => answerRepositories(may.flat(), request));
+    }
+    const source = this.#sources().find((candidate) => candidate.name === name.replace(/\.git$/, ""));
+    if (source === undefined || parts.includes(undefined) || !(await request.mayRead(source.repository)))
+      return text(404, `There is no such repository here, or you may not read it. ${TAKES_FETCH}`);
+    if (name !== source.name)
+      return rest.length === 0 ? redirect(addressOf(source.name)) : text(404, "There is only Git here: git clone the repository's address.");
+    return this.#shown(request, async () => {
+      const found = await findPage(source.store, rest.map(String));
+      if (found.is === "folder" && !request.path.endsWith("/")) return redirect(addressOf(name, found.branch, ...found.path));
+      return this.#answerFound(name, found, request);
+    });
+  }
+
+  async #shown(request: PageRequest, show: () => Promise<PageAnswer>): Promise<PageAnswer> {
+    try {
+      return await show();
+    } catch (error) {
+      if (error instanceof OversizedObject) return text(413, "This file is too long to be shown; clone the repository to read it.");
+      this.#logger.warn("page not shown", { path: request.path, error: describeError(error) });
+      return text(500, "This page cannot be shown; the server's log says why.");
+    }
+  }
+
+  async #answerFound(name: string, found: FoundPage, request: PageRequest): Promise<PageAnswer> {
+    switch (found.is) {
+      case "nothing":
+        return text(404, "There is no such branch or file.");
+      case "branches": {
+        const { branches } = found;
+        const links = branches.slice(0, BRANCHES_MAX).map((branch) => ({ text: branch, href: addressOf(name, branch) }));
+        const more = branches.length > links.length ? `<p>${branches.length - links.length} more are not shown: git ls-remote --heads lists all.</p>\n` : "";
+        const content = renderList(links, "Nothing has been pushed yet.") + more;
+        return page(request, name, [], versionOf(content), content);
+      }
+      case "folder": {
+        const list = renderList(found.entries.map(linkTo), "This folder is empty.");
+        if (found.readme === undefined) return page(request, titleOf(name, found), crumbsOf(name, found), found.commit, list);
+        return this.#answerMarkdown(request, found.readme, name, found, `<details><summary>Files</summary>${list}</details>`);
+      }
+      case "file": {
+        const { content } = found;
+        const file = found.path.at(-1) ?? "";
+        if (file.endsWith(".md")) return this.#answerMarkdown(request, found, name, found);
+        const type = content.includes(0) ? "application/octet-stream" : `${file.endsWith(".json") ? "application/json" : "text/plain"}; charset=utf-8`;
+        return raw(request, found.commit, type, content);
+      }
+    }
+  }
+
+  async #answerMarkdown(request: PageRequest, { id, content }: FoundFile, name: string, found: FoundInBranch, behind = ""): Promise<PageAnswer> {
+    const asItIs = () => raw(request, found.commit, "text/markdown; charset=utf-8", content);
+    if (!request.accept.includes("text/html") || content.length > MARKDOWN_LENGTH_MAX) return asItIs();
+    const rendering = await this.#markdown.render(id, content.toString());
+    if (rendering.is === "busy") return text(503, "Too many pages are being laid out; try again in a moment.");
+    if (rendering.is === "excessive") return asItIs();
+    return page(request, titleOf(name, found), crumbsOf(name, found), found.commit, rendering.html + behind);
   }
 }
 
-/** Whether a name that somebody calls this server by is its own: a page elsewhere may have its own name lead here, and would read what is here as its own. */
-export function isOwnName(host: string | undefined): boolean {
-  const name = host === undefined ? undefined : URL.parse(`http://${host}`);
-  return name != null && (isIP(bareHost(name)) !== 0 || /(^|\.)localhost$/.test(name.hostname));
-}
+type FoundInBranch = Extract<FoundPage, { readonly branch: string }>;
 
-async function answerRepositories(root: string, sources: readonly PageSource[], request: PageRequest): Promise<PageAnswer> {
-  const may = await Promise.all(sources.map(({ repository }) => request.mayRead(repository)));
-  const readable = sources.filter((_, index) => may[index]);
+async function answerRepositories(readable: readonly PageSource[], request: PageRequest): Promise<PageAnswer> {
   const [only, another] = readable;
   if (only !== undefined && another === undefined) {
-    const found = await findPage(root, only.name, []);
+    const found = await findPage(only.store, []);
     const [status, further] = found.is === "branches" ? found.branches.filter(isStatusBranch) : [];
     if (status !== undefined && further === undefined) return redirect(addressOf(only.name, status));
   }
@@ -79,34 +135,7 @@ async function answerRepositories(root: string, sources: readonly PageSource[], 
     readable.map(({ name }) => ({ text: name, href: addressOf(name) })),
     `No repository that you may read is hosted here. ${TAKES_FETCH}`,
   );
-  return page(request, "Repositories", [], versionOf(content), () => content);
-}
-
-function answerFound(name: string, found: FoundPage, request: PageRequest): PageAnswer {
-  switch (found.is) {
-    case "nothing":
-      return text(404, "There is no such branch or file.");
-    case "branches": {
-      const content = renderList(
-        found.branches.map((branch) => ({ text: branch, href: addressOf(name, branch) })),
-        "Nothing has been pushed yet.",
-      );
-      return page(request, name, [], versionOf(content), () => content);
-    }
-    case "folder": {
-      const list = () => renderList(found.entries.map(linkTo), "This folder is empty.");
-      if (found.readme === undefined) return page(request, titleOf(name, found), crumbsOf(name, found), found.commit, list);
-      const files = `<details><summary>Files</summary>${list()}</details>`;
-      return markdown(request, found.readme, titleOf(name, found), crumbsOf(name, found), found.commit, files);
-    }
-    case "file": {
-      const { content } = found;
-      const file = found.path.at(-1) ?? "";
-      if (file.endsWith(".md")) return markdown(request, content.toString(), titleOf(name, found), crumbsOf(name, found), found.commit);
-      const type = content.includes(0) ? "application/octet-stream" : `${file.endsWith(".json") ? "application/json" : "text/plain"}; charset=utf-8`;
-      return raw(request, found.commit, type, content);
-    }
-  }
+  return page(request, "Repositories", [], versionOf(content), content);
 }
 
 function linkTo({ name, is }: TreeEntry): Link {
@@ -114,27 +143,25 @@ function linkTo({ name, is }: TreeEntry): Link {
   return { text: name + slash, href: `./${encodeURIComponent(name)}${slash}` };
 }
 
-function markdown(request: PageRequest, source: string, title: string, crumbs: readonly Link[], version: string, behind = ""): PageAnswer {
-  return request.accept.includes("text/html") && source.length <= MARKDOWN_LENGTH_MAX
-    ? page(request, title, crumbs, version, () => renderMarkdown(source) + behind)
-    : raw(request, version, "text/markdown; charset=utf-8", source);
-}
-
-function page(request: PageRequest, title: string, crumbs: readonly Link[], version: string, content: () => string): PageAnswer {
+function page(request: PageRequest, title: string, crumbs: readonly Link[], version: string, content: string): PageAnswer {
   const tag = `"${version}-${pageForm()}"`;
-  return tagged(request, tag, { "content-type": "text/html; charset=utf-8", "content-security-policy": pagePolicy() }, () =>
-    renderPage(title, crumbs, tag, content()),
-  );
+  const headers = { "content-type": "text/html; charset=utf-8", "content-security-policy": pagePolicy() };
+  return tagged(request, tag, headers, () => renderPage({ title, crumbs, tag, content, isLoggedIn: request.isLoggedIn }));
 }
 
-function raw(request: PageRequest, version: string, type: string, content: string | Buffer): PageAnswer {
+function raw(request: PageRequest, version: string, type: string, content: Buffer): PageAnswer {
   return tagged(request, `"${version}"`, { "content-type": type, "content-security-policy": RAW_POLICY }, () => content);
 }
 
 /** Not sent again to who has it. */
 function tagged(request: PageRequest, tag: string, headers: Readonly<Record<string, string>>, body: () => string | Buffer): PageAnswer {
   const common = { ...HEADERS, etag: tag, vary: "Accept, Authorization" };
-  return request.ifNoneMatch === tag ? { code: 304, headers: common, body: "" } : { code: 200, headers: { ...common, ...headers }, body: body() };
+  return isAmong(tag, request.ifNoneMatch) ? { code: 304, headers: common, body: "" } : { code: 200, headers: { ...common, ...headers }, body: body() };
+}
+
+/** What proxies have compressed, they mark as weak. */
+function isAmong(tag: string, ifNoneMatch = ""): boolean {
+  return ifNoneMatch.split(",").some((known) => known.trim().replace(/^W\//, "") === tag);
 }
 
 /** What tells a text that is in no commit from the next. */
@@ -145,7 +172,7 @@ function versionOf(text: string): string {
 /** What was pushed has no power in a browser. */
 const RAW_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox";
 const HEADERS = {
-  "cache-control": "no-cache",
+  "cache-control": "private, no-cache",
   "x-content-type-options": "nosniff",
   "referrer-policy": "no-referrer",
   // A page elsewhere must not learn by what it can load which files there are.
@@ -167,7 +194,7 @@ function addressOf(name: string, branch = "", ...folders: readonly string[]): st
 }
 
 /** The way to a folder, itself last, or to the folder of a file. */
-function crumbsOf(name: string, { is, branch, path }: Extract<FoundPage, { readonly branch: string }>): readonly Link[] {
+function crumbsOf(name: string, { is, branch, path }: FoundInBranch): readonly Link[] {
   const folders = is === "folder" ? path : path.slice(0, -1);
   return [
     { text: name, href: addressOf(name) },

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { escapeMarkup } from "../../lib/escape-markup.ts";
-import { late, loadMarkdown } from "../../lib/late-modules.ts";
+import { late } from "../../lib/late-modules.ts";
+import { escapeHtml } from "./escape-html.ts";
 
 export interface Link {
   readonly text: string;
@@ -8,13 +8,10 @@ export interface Link {
   readonly href: string;
 }
 
-/** The tags that our own pages use besides Markdown (`plan-page.ts`); any others are shown as they are written. */
-const OWN_TAGS = /^(<\/?details>|<summary>[^<>]*<\/summary>|\s)+$/;
-
 const STYLE = `:root{color-scheme:light dark;--line:#8884;--soft:#8881;--link:light-dark(#0757ba,#6cb6ff)}
 body{font:16px/1.5 system-ui,sans-serif;max-width:72rem;margin:0 auto;padding:1rem 1.5rem 4rem}
 a{color:var(--link);text-decoration:none}a:hover{text-decoration:underline}
-nav{color:#888;border-bottom:1px solid var(--line);padding-bottom:.5rem}
+nav{display:flex;gap:1rem;justify-content:space-between;color:#888;border-bottom:1px solid var(--line);padding-bottom:.5rem}
 h1{font-size:1.4rem;line-height:1.35}h2{font-size:1.1rem;margin-top:2rem}
 main{overflow-x:auto}table{border-collapse:collapse;font-size:.94rem}
 th,td{border:1px solid var(--line);padding:.3rem .65rem;text-align:left;vertical-align:top}th{background:var(--soft)}
@@ -52,51 +49,38 @@ export const pagePolicy = late(
     `default-src 'none'; style-src ${sourceOf(STYLE)}; script-src ${sourceOf(SCRIPT)}; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
 );
 
-/** A whole page around its content, which is HTML; the other texts are not. A heading in it counts more than the title. `crumbs` lead to what is above it, `tag` is what tells this version from the next. */
-export function renderPage(title: string, crumbs: readonly Link[], tag: string, content: string): string {
-  const heading = /<h1>(.*)<\/h1>/.exec(content)?.[1]?.replaceAll(/<[^>]*>/g, "") ?? escapeHtml(title);
-  const way = crumbs.map(({ text, href }) => `<a href="${escapeHtml(href)}">${escapeHtml(text)}</a>`).join(" / ");
-  return `<!doctype html>
-<html lang="en" data-tag="${escapeHtml(tag)}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${heading}</title>
-<style>${STYLE}</style></head><body><nav>${way}</nav><main>
-${content}</main><script>${SCRIPT}</script></body></html>
-`;
+export interface PageText {
+  readonly title: string;
+  /** Lead to what is above it. */
+  readonly crumbs: readonly Link[];
+  /** What tells this version from the next. */
+  readonly tag: string;
+  /** HTML; the other texts are none. */
+  readonly content: string;
+  readonly isLoggedIn: boolean;
 }
 
-/** Markdown as HTML. What is HTML in it is shown as it is written, but for the few tags of our own pages; diagrams, which forges draw, are left out. */
-export function renderMarkdown(text: string): string {
-  return markdown().render(text);
+/** Where a browser forgets who its user said he is (`git-server.ts`). */
+export const LOG_OUT_PATH = "/-/logout";
+
+/** A whole page around its content. A heading in that counts more than the title. */
+export function renderPage({ title, crumbs, tag, content, isLoggedIn }: PageText): string {
+  const heading = /<h1>(.*)<\/h1>/.exec(content)?.[1]?.replaceAll(/<[^>]*>/g, "") ?? escapeHtml(title);
+  const way = crumbs.map(linkHtml).join(" / ");
+  const out = isLoggedIn ? ` <a href="${LOG_OUT_PATH}">Log out</a>` : "";
+  return `<!doctype html>
+<html lang="en" data-tag="${escapeHtml(tag)}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${heading}</title>
+<style>${STYLE}</style></head><body><nav><span>${way}</span>${out}</nav><main>
+${content}</main><script>${SCRIPT}</script></body></html>
+`;
 }
 
 /** Links, one below the other, or what to say where there is none. */
 export function renderList(entries: readonly Link[], none: string): string {
   if (entries.length === 0) return `<p>${escapeHtml(none)}</p>\n`;
-  return `<ul>\n${entries.map(({ text, href }) => `<li><a href="${escapeHtml(href)}">${escapeHtml(text)}</a></li>\n`).join("")}</ul>\n`;
+  return `<ul>\n${entries.map((entry) => `<li>${linkHtml(entry)}</li>\n`).join("")}</ul>\n`;
 }
 
-/** Also for the value of an attribute. */
-function escapeHtml(text: string): string {
-  return escapeMarkup(text).replace(/"/g, "&quot;");
-}
-
-const markdown = late(() => {
-  const renderer = new (loadMarkdown())("default", { html: true });
-  const { rules } = renderer.renderer;
-  const html = (content: string) => (OWN_TAGS.test(content) ? content : escapeHtml(content));
-  rules.html_block = (tokens, index) => html(tokens[index]?.content ?? "");
-  rules.html_inline = (tokens, index) => html(tokens[index]?.content ?? "");
-  rules.image = (tokens, index) => escapeHtml(tokens[index]?.content ?? ""); // somebody else's server would hear of who reads this
-  rules.fence = (tokens, index) => {
-    const { info = "", content = "" } = tokens[index] ?? {};
-    if (info.trim() === "mermaid") return "";
-    return `<pre><code>${info.trim() === "diff" ? content.split("\n").map(diffLine).join("\n") : escapeHtml(content)}</code></pre>\n`;
-  };
-  return renderer;
-});
-
-const DIFF_CLASSES: Readonly<Record<string, string>> = { "+": "add", "-": "del", "!": "mod", "~": "mod" };
-
-function diffLine(line: string): string {
-  const kind = DIFF_CLASSES[line.charAt(0)];
-  return kind === undefined ? escapeHtml(line) : `<span class="${kind}">${escapeHtml(line)}</span>`;
+function linkHtml({ text, href }: Link): string {
+  return `<a href="${escapeHtml(href)}">${escapeHtml(text)}</a>`;
 }

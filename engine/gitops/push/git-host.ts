@@ -8,7 +8,8 @@ import { Lock } from "../../lib/lock.ts";
 import type { Logger } from "../../lib/log.ts";
 import { isLoopback } from "../../lib/loopback.ts";
 import type { Random } from "../../lib/random.ts";
-import { answerPage, type PageSource } from "../pages/pages.ts";
+import type { PageStore } from "../pages/find-page.ts";
+import { Pages, type PageSource } from "../pages/pages.ts";
 import { createGitAccess } from "./git-access.ts";
 import { startGitServer, type GitServer, type KeyPair } from "./git-server.ts";
 import { installHooks, runHookServer } from "./hook-server.ts";
@@ -33,6 +34,7 @@ export interface GitHostOptions {
 interface Hosted {
   /** Name of its Repository object, on which roles give rights. */
   readonly repository: string;
+  readonly store: PageStore;
   gate: PushGate | undefined;
 }
 
@@ -56,6 +58,7 @@ export class GitHost {
       const isOpen = isLoopback(address);
       if (!isOpen && certificate === undefined) throw new Error(`serve Git on ${address}: there is no certificate for HTTPS`);
       await fs.mkdir(root, { recursive: true, mode: 0o700 });
+      const pages = new Pages(() => this.#sources(), logger);
       this.#server = await startGitServer({
         root,
         address,
@@ -63,7 +66,7 @@ export class GitHost {
         logger,
         access: { users: createGitAccess(client, isOpen && allowsAnonymous), random },
         repositoryOf: (folder) => this.#hosted.get(folder)?.repository,
-        pages: (request) => answerPage(root, this.#sources(), request),
+        pages: (request) => pages.answer(request),
         ...(isOpen || certificate === undefined ? {} : { certificate }),
       });
       this.#opened.resolve(this.#server);
@@ -80,10 +83,13 @@ export class GitHost {
     return `${isLoopback(address) ? "http" : "https"}://${hostAndPort(publicAddress, this.#server?.port ?? this.#options.port)}/${name}.git`;
   }
 
-  /** Serves the folder `<name>.git`, which is there already, under the rights on a Repository object. Pushes are refused until it has a gate. */
-  async serve(name: string, repository: string): Promise<void> {
+  /**
+   * Serves the folder `<name>.git`, which is there already, under the rights on a Repository object; pages are read from its store. Pushes are
+   * refused until it has a gate.
+   */
+  async serve(name: string, repository: string, store: PageStore): Promise<void> {
     await installHooks(this.gitDir(name), this.#socketPath);
-    this.#hosted.set(`${name}.git`, { repository, gate: undefined });
+    this.#hosted.set(`${name}.git`, { repository, store, gate: undefined });
   }
 
   setGate(name: string, gate: PushGate): void {
@@ -109,7 +115,7 @@ export class GitHost {
   }
 
   #sources(): readonly PageSource[] {
-    return [...this.#hosted].map(([folder, { repository }]) => ({ name: folder.replace(/\.git$/, ""), repository }));
+    return [...this.#hosted].map(([folder, { repository, store }]) => ({ name: folder.replace(/\.git$/, ""), repository, store }));
   }
 
   get #socketPath(): string {

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import os from "node:os";
 import path from "node:path";
 import Fastify, { type FastifyReply, type FastifyRequest } from "fastify";
 import { keepClientsAlive } from "../../lib/keep-alive.ts";
@@ -13,8 +14,10 @@ import type { Random } from "../../lib/random.ts";
 import { parseRequestUrl } from "../../lib/request-url.ts";
 import { ANONYMOUS } from "../git/hosted-repository.ts";
 import { GIT_ENVIRONMENT, gitText, inheritedEnvironment } from "../git/native-git.ts";
-import { isOwnName, type PageAnswer, type PageRequest } from "../pages/pages.ts";
+import type { PageAnswer, PageRequest } from "../pages/pages.ts";
+import { LOG_OUT_PATH } from "../pages/render-page.ts";
 import { LOCAL_IDENTITY, type GitAccess, type GitIdentity } from "./git-access.ts";
+import { isOwnName } from "./own-name.ts";
 
 /** PEM texts. */
 export interface KeyPair {
@@ -79,6 +82,8 @@ export async function startGitServer(options: GitServerOptions): Promise<GitServ
   // Packs are streamed to Git; nothing of them is kept here.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(/^application\/x-git-/, (_request, payload, done) => done(null, payload));
+  // A page elsewhere must not learn by what it can load which repositories there are.
+  app.addHook("onRequest", async (_, reply) => void reply.raw.setHeader("cross-origin-resource-policy", "same-origin"));
   app.route({ method: ["GET", "POST"], url: "/*", handler: (request, reply) => serve(request, reply, { ...options, backend, children, pushers }) });
   try {
     await app.listen({ host: options.address, port: options.port });
@@ -172,20 +177,17 @@ async function admit(
 
 /** What is no request of Git's may be one for a page. */
 async function servePage(request: FastifyRequest, reply: FastifyReply, serving: Serving, url: URL | undefined): Promise<unknown> {
-  const { access, pages, logger } = serving;
+  const { access, pages } = serving;
   const [, name] = PAGE_PATH.exec(url?.pathname ?? "") ?? [];
   if (name !== undefined && url?.searchParams.has("service") === true) return reply.redirect(`/${name}.git/info/refs${url.search}`);
   if (url === undefined || pages === undefined || access === undefined || request.method === "POST")
     return refuse(reply, 404, "There is only Git here: git clone this address.") ?? reply;
-  const answer = await decided(request, reply, serving, access.users, async (identity) => {
-    if (identity === LOCAL_IDENTITY && !isOwnName(request.headers.host)) return refuse(reply, 403, "This server is read by its address, or as localhost.");
-    try {
-      const { accept = "", "if-none-match": ifNoneMatch } = request.headers;
-      return await pages({ path: url.pathname, accept, ifNoneMatch, mayRead: (repository) => identity.may("fetch", repository) });
-    } catch (error) {
-      logger.warn("page not shown", { path: url.pathname, error: describeError(error) });
-      return refuse(reply, 500, "this page cannot be shown; the server's log says why");
-    }
+  // A browser keeps what its user has logged in with until that is refused.
+  if (url.pathname === LOG_OUT_PATH) return challenge(reply, "You are logged out.") ?? reply;
+  const answer = await decided(request, reply, serving, access.users, (identity) => {
+    const { accept = "", "if-none-match": ifNoneMatch, authorization } = request.headers;
+    const mayRead = (repository: string) => identity.may("fetch", repository);
+    return pages({ path: url.pathname, accept, ifNoneMatch, isLoggedIn: authorization !== undefined, mayRead });
   });
   return answer === undefined ? reply : reply.code(answer.code).headers(answer.headers).send(answer.body);
 }
@@ -200,14 +202,22 @@ async function decided<T>(
 ): Promise<T | undefined> {
   try {
     const answer = await users.authenticate(request.headers.authorization);
-    if (answer.is === "known") return await decide(answer.identity);
-    if (request.headers.authorization !== undefined) logger.warn("git login refused", { from: request.ip });
-    void reply.header("www-authenticate", 'Basic realm="Mainstay Git", charset="UTF-8"');
-    return refuse(reply, 401, answer.why);
+    if (answer.is === "refused") {
+      if (request.headers.authorization !== undefined) logger.warn("git login refused", { from: request.ip });
+      return challenge(reply, answer.why);
+    }
+    if (answer.identity !== LOCAL_IDENTITY || isOwnName(request.headers.host, os.hostname())) return await decide(answer.identity);
+    logger.warn("git request refused", { from: request.ip, host: request.headers.host ?? "" });
+    return refuse(reply, 403, "without a token this server is reached by its address or as localhost, not by another name");
   } catch (error) {
     logger.warn("git request not decided", { from: request.ip, error: describeError(error) });
     return refuse(reply, 503, "the API cannot be asked who you are and what you may; try again in a moment");
   }
+}
+
+function challenge(reply: FastifyReply, text: string): undefined {
+  void reply.header("www-authenticate", 'Basic realm="Mainstay Git", charset="UTF-8"');
+  return refuse(reply, 401, text);
 }
 
 function refuse(reply: FastifyReply, code: number, text: string): undefined {

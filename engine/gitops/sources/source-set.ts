@@ -9,6 +9,7 @@ import { describeError } from "../../lib/log.ts";
 import { runServices } from "../../lib/service.ts";
 import { repositoryResource } from "../../resources/mainstay/repository.ts";
 import type { GitSource } from "../git/git-source.ts";
+import { openGitStore } from "../git/git-store.ts";
 import { ensureHostedRepository, openHostedSource } from "../git/hosted-repository.ts";
 import { readAgeKeys } from "../manifests/age-keys.ts";
 import { REPOSITORY_LABEL, type DesiredState } from "../manifests/desired-state.ts";
@@ -225,7 +226,9 @@ export class SourceSet implements FurtherSources {
 
 async function openHosted({ name, revision }: SourceRule, host: GitHost): Promise<GitSource> {
   await host.open();
-  await ensureHostedRepository(host.gitDir(name), revision);
-  await host.serve(name, name);
-  return openHostedSource(host.gitDir(name), revision, host.url(name));
+  const gitDir = host.gitDir(name);
+  const store = openGitStore(gitDir);
+  await ensureHostedRepository(gitDir, revision);
+  await host.serve(name, name, store);
+  return openHostedSource(gitDir, store, revision, host.url(name));
 }

@@ -6,7 +6,7 @@ type Answer = Readonly<{ status: number; type?: string; redirected?: boolean; te
 
 /** The script of a page in a browser that has only what it asks for: `look` lets the time pass until it asks, and answers. */
 function openPage() {
-  const [, script = ""] = /<script>(.*)<\/script>/s.exec(renderPage("t", [], '"1"', "<p>old</p>")) ?? [];
+  const [, script = ""] = /<script>(.*)<\/script>/s.exec(renderPage({ title: "t", crumbs: [], tag: '"1"', content: "<p>old</p>", isLoggedIn: false })) ?? [];
   const due: (() => Promise<void>)[] = [];
   const asked: string[] = [];
   const page = { text: "old", title: "t", isStale: false, reloads: 0 };

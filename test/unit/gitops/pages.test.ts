@@ -1,61 +1,35 @@
 import { existsSync } from "node:fs";
+import { readdir, rm, writeFile } from "node:fs/promises";
 import { get } from "node:http";
 import path from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { runGit } from "../../../engine/gitops/git/native-git.ts";
-import { answerPage, isOwnName, type PageRequest } from "../../../engine/gitops/pages/pages.ts";
-import { renderMarkdown } from "../../../engine/gitops/pages/render-page.ts";
+import { Pages, type PageRequest, type PageSource } from "../../../engine/gitops/pages/pages.ts";
 import { startGitServer } from "../../../engine/gitops/push/git-server.ts";
 import { LOCAL_IDENTITY, type GitAccess, type GitIdentity } from "../../../engine/gitops/push/git-access.ts";
+import { isOwnName } from "../../../engine/gitops/push/own-name.ts";
 import { silentLogger } from "../../../engine/lib/log.ts";
 import { seededRandom } from "../../../engine/lib/random.ts";
+import { WorkThread } from "../../../engine/lib/work-thread.ts";
 import { configMapYaml, createTestRepository, type TestRepository } from "../../kit/git.ts";
 
 const BROWSER = "text/html,application/xhtml+xml,*/*;q=0.8";
 
-describe("Markdown on a page", () => {
-  test.each([
-    ["<script>alert(1)</script>", "<script"],
-    ["before <img src=x onerror=alert(1)> after", "<img"],
-    ["![beacon](https://spy.example/x.png)", "<img"],
-    ["[click](javascript:alert(1))", "href"],
-    ["[click](data:text/html,x)", "href"],
-    ["<details open ontoggle=alert(1)>", "<details"],
-    ["<details><summary><b onclick=x>b</b></summary>", "<details"],
-    ["<details>\n<style>*{}</style>\n</details>", "<style"],
-    ["```diff\n+ <script>\n```", "<script"],
-    ['```"><script>\nx\n```', "<script"],
-  ])("has no power of its own: %s", (text, forbidden) => {
-    expect(renderMarkdown(text)).not.toContain(forbidden);
-  });
-
-  test("is laid out as forges do it, without diagrams", () => {
-    const html = renderMarkdown(
-      "# a *b*\n\n| x | y |\n|---|---|\n| [p](apps/p.md) | `c` |\n\n```mermaid\nflowchart LR\n```\n\n<details><summary>~ a &lt;b&gt;</summary>\n\n```diff\n+ new\n- old\n! replicas 3→5\n  same\n```\n\n</details>\n",
-    );
-    expect(html).toContain("<h1>a <em>b</em></h1>");
-    expect(html).toContain('<td><a href="apps/p.md">p</a></td>\n<td><code>c</code></td>');
-    expect(html).toContain("<details><summary>~ a &lt;b&gt;</summary>");
-    expect(html).toContain('<span class="add">+ new</span>\n<span class="del">- old</span>\n<span class="mod">! replicas 3→5</span>\n  same\n');
-    expect(html).not.toContain("flowchart");
-  });
-});
-
 describe("the pages of a repository", () => {
   let repository: TestRepository;
+  let sources: readonly PageSource[];
+  let pages: Pages;
   beforeEach(async () => {
     repository = await createTestRepository();
+    sources = [{ name: "r", repository: "r-object", store: repository.store }];
+    pages = new Pages(() => sources, silentLogger);
     await repository.commit({ "apps/a.yaml": configMapYaml("a"), "apps/b c.json": "{}", "bin.dat": Buffer.from([1, 0, 2]) });
     await repository.commit({ "README.md": "# local: [`4d4e`](deploys/x.md) fine\n", "apps/web.md": "# web\n" }, "status", "status/local");
   });
-  afterEach(() => repository[Symbol.dispose]());
+  afterEach(() => (vi.restoreAllMocks(), repository[Symbol.dispose]()));
 
-  const ask = (address: string, request: Partial<PageRequest> = {}, repositories = ["r"]) =>
-    answerPage(
-      path.dirname(repository.gitDir),
-      repositories.map((name) => ({ name, repository: `${name}-object` })),
-      { path: address, accept: BROWSER, ifNoneMatch: undefined, mayRead: async (name) => name === "r-object", ...request },
-    );
+  const ask = (address: string, request: Partial<PageRequest> = {}) =>
+    pages.answer({ path: address, accept: BROWSER, ifNoneMatch: undefined, isLoggedIn: false, mayRead: async (name) => name === "r-object", ...request });
   const locationOf = async (address: string) => (await ask(address)).headers["location"];
 
   test("begin with the status, where there is one repository with one", async () => {
@@ -66,7 +40,7 @@ describe("the pages of a repository", () => {
     expect([code, headers["content-type"]]).toEqual([200, "text/html; charset=utf-8"]);
     expect(body).toContain("<title>local: 4d4e fine</title>");
     expect(body).toContain('<a href="deploys/x.md"><code>4d4e</code></a>');
-    expect(body).toContain('<nav><a href="/r/">r</a> / <a href="/r/status/local/">status/local</a></nav>');
+    expect(body).toContain('<nav><span><a href="/r/">r</a> / <a href="/r/status/local/">status/local</a></span></nav>');
     await repository.commit({ "README.md": "# other" }, "status", "status/other");
     const list = String((await ask("/")).body);
     expect(list).toContain('<a href="/r/">r</a>');
@@ -79,8 +53,8 @@ describe("the pages of a repository", () => {
 
   test("show folders and files of every branch, as they are", async () => {
     expect((await ask("/r/main/apps/")).body).toContain('<li><a href="./a.yaml">a.yaml</a></li>\n<li><a href="./b%20c.json">b c.json</a></li>');
-    expect((await ask("/r/main/apps/")).body).toContain('<nav><a href="/r/">r</a> / <a href="/r/main/">main</a> / <a href="/r/main/apps/">apps</a></nav>');
-    expect((await ask("/r/status/local/apps/web.md")).body).toContain('<a href="/r/status/local/apps/">apps</a></nav>');
+    expect((await ask("/r/main/apps/")).body).toContain('<nav><span><a href="/r/">r</a> / <a href="/r/main/">main</a> / <a href="/r/main/apps/">apps</a></span></nav>');
+    expect((await ask("/r/status/local/apps/web.md")).body).toContain('<a href="/r/status/local/apps/">apps</a></span></nav>');
     const file = await ask("/r/main/apps/a.yaml");
     expect([file.headers["content-type"], String(file.body)]).toEqual(["text/plain; charset=utf-8", configMapYaml("a")]);
     expect((await ask("/r/main/apps/b%20c.json")).headers["content-type"]).toBe("application/json; charset=utf-8");
@@ -90,12 +64,14 @@ describe("the pages of a repository", () => {
 
   test("are Markdown for who does not ask for HTML", async () => {
     const { headers, body } = await ask("/r/status/local/", { accept: "*/*" });
-    expect([headers["content-type"], body]).toEqual(["text/markdown; charset=utf-8", "# local: [`4d4e`](deploys/x.md) fine\n"]);
+    expect([headers["content-type"], String(body)]).toEqual(["text/markdown; charset=utf-8", "# local: [`4d4e`](deploys/x.md) fine\n"]);
   });
 
   test("are not sent again to who has them", async () => {
     const { headers } = await ask("/r/status/local/");
     expect(await ask("/r/status/local/", { ifNoneMatch: headers["etag"]! })).toMatchObject({ code: 304, body: "" });
+    // A proxy that compresses marks it as weak, and a cache names all that it has.
+    for (const ifNoneMatch of [`W/${headers["etag"]}`, `"other", ${headers["etag"]}`]) expect(await ask("/r/status/local/", { ifNoneMatch })).toMatchObject({ code: 304 });
     // The same commit in the other form is another answer.
     expect(await ask("/r/status/local/", { ifNoneMatch: headers["etag"]!, accept: "*/*" })).toMatchObject({ code: 200 });
     await repository.commit({ "README.md": "# new" }, "status", "status/local");
@@ -115,7 +91,8 @@ describe("the pages of a repository", () => {
     "/r/main.lock/",
     "/r.git/objects/info/packs",
   ])("are not there: %s", async (address) => {
-    expect(await ask(address, {}, ["r", "other"])).toMatchObject({ code: 404 });
+    sources = [...sources, { name: "other", repository: "other-object", store: repository.store }];
+    expect(await ask(address)).toMatchObject({ code: 404 });
   });
 
   test("are shown to who may read the repository, and nobody else learns of it", async () => {
@@ -129,9 +106,47 @@ describe("the pages of a repository", () => {
     expect(await ask("/favicon.ico")).toMatchObject({ code: 204, body: "" });
   });
 
-  test("are not laid out where that would take long", async () => {
-    await repository.commit({ "README.md": `# long\n${"x".repeat(128 << 10)}` });
-    expect((await ask("/r/main/")).headers["content-type"]).toBe("text/markdown; charset=utf-8");
+  test("are not laid out where that would take long, or make a page of any length", async () => {
+    await repository.commit({ "README.md": `# long\n${"x".repeat(128 << 10)}`, "links.md": `[a]: /${"x".repeat(20 << 10)}\n\n${"[a] ".repeat(16 << 10)}` });
+    for (const address of ["/r/main/", "/r/main/links.md"]) expect((await ask(address)).headers["content-type"]).toBe("text/markdown; charset=utf-8");
+  });
+
+  test("leave everybody else their turn while a text is laid out that was made to be slow, once for all who look", async () => {
+    await repository.commit({ "slow.md": "[".repeat(128 << 10) });
+    const runs = vi.spyOn(WorkThread.prototype, "run");
+    let turns = 0;
+    const turning = setInterval(() => turns++, 1);
+    const [page, beside] = await Promise.all([ask("/r/main/slow.md"), ask("/r/main/slow.md")]);
+    clearInterval(turning);
+    expect(page.headers["content-type"]).toBe("text/html; charset=utf-8");
+    expect(turns).toBeGreaterThan(50);
+    expect([beside, await ask("/r/main/slow.md")]).toEqual([page, page]);
+    expect(runs).toHaveBeenCalledTimes(1);
+  });
+
+  test("keep their readers waiting when too many texts are to be laid out", async () => {
+    const names = Array.from({ length: 40 }, (_, index) => `${index}.md`);
+    await repository.commit(Object.fromEntries(names.map((name) => [name, `# ${name}`])));
+    const codes = (await Promise.all(names.map((name) => ask(`/r/main/${name}`)))).map(({ code }) => code);
+    expect(new Set(codes)).toEqual(new Set([200, 503]));
+    expect((await ask("/r/main/39.md")).code).toBe(200);
+  });
+
+  test("say how many branches they leave out", async () => {
+    const commit = await repository.tip();
+    const branches = Array.from({ length: 1_003 }, (_, index) => `${commit} refs/heads/b${index}\n`);
+    await writeFile(path.join(repository.gitDir, "packed-refs"), `# pack-refs with: peeled fully-peeled sorted \n${branches.toSorted().join("")}`);
+    const { body } = await ask("/r/");
+    expect(String(body).match(/<li>/g)).toHaveLength(1_000);
+    expect(body).toContain("<p>5 more are not shown");
+  });
+
+  test("open each pack once", async () => {
+    await runGit({ gitDir: repository.gitDir, args: ["repack", "-adq"] });
+    const [index = ""] = (await readdir(path.join(repository.gitDir, "objects", "pack"))).filter((name) => name.endsWith(".idx"));
+    expect((await ask("/r/main/apps/a.yaml")).code).toBe(200);
+    await rm(path.join(repository.gitDir, "objects", "pack", index));
+    expect((await ask("/r/main/apps/b%20c.json")).code).toBe(200);
   });
 
   test("do not read what is longer than any manifest", async () => {
@@ -157,16 +172,21 @@ describe("the pages of a repository", () => {
     expect((await get("/r.git/info/refs?service=git-upload-pack", { authorization: "Bearer right" })).status).toBe(200);
   });
 
-  test("are open to nobody by the name of a page elsewhere, and ask who comes by another of their own who he is", async () => {
-    const statusOf = (port: number, host: string) =>
-      new Promise<number | undefined>((resolve, reject) => {
-        get({ host: "127.0.0.1", port, path: "/r/main/", headers: { host } }, (answer) => resolve(answer.resume().statusCode)).on("error", reject);
-      });
-    await using open = await serve(async () => ({ is: "known", identity: LOCAL_IDENTITY }));
-    expect([await statusOf(open.port, "localhost:6480"), await statusOf(open.port, "evil.example:6480")]).toEqual([200, 403]);
-    await using closed = await serve(async () => ({ is: "refused", why: "who are you?" }));
-    expect(await statusOf(closed.port, "git.example:6480")).toBe(401);
-  });
+  test.each(["/r/main/", "/r.git/info/refs?service=git-upload-pack", "/r.git/info/refs?service=git-receive-pack"])(
+    "are open to nobody by the name of a page elsewhere, as Git is, and ask who comes by another of their own who he is: %s",
+    async (address) => {
+      const statusOf = (port: number, host: string) =>
+        new Promise<number | undefined>((resolve, reject) => {
+          get({ host: "127.0.0.1", port, path: address, headers: { host } }, (answer) => resolve(answer.resume().statusCode)).on("error", reject);
+        });
+      await using open = await serve(async () => ({ is: "known", identity: LOCAL_IDENTITY }));
+      expect([await statusOf(open.port, "localhost:6480"), await statusOf(open.port, "evil.example:6480")]).toEqual([200, 403]);
+      await using closed = await serve(async () => ({ is: "refused", why: "who are you?" }));
+      expect(await statusOf(closed.port, "git.example:6480")).toBe(401);
+      await using known = await serve(async () => ({ is: "known", identity: { name: "jane", may: async () => true } }));
+      expect(await statusOf(known.port, "git.example:6480")).toBe(200);
+    },
+  );
 
   test("have an address that Git can clone", async () => {
     await using server = await serve(async () => ({ is: "known", identity: LOCAL_IDENTITY }));
@@ -176,17 +196,31 @@ describe("the pages of a repository", () => {
     expect(existsSync(path.join(clone, "apps", "a.yaml"))).toBe(true);
   });
 
+  test("cannot be told of while nobody can say who may read them, which passes", async () => {
+    const identity: GitIdentity = { name: "jane", may: () => Promise.reject(new Error("the authorizer is down")) };
+    await using server = await serve(async () => ({ is: "known", identity }));
+    for (const address of ["/", "/r/main/", "/r.git/info/refs?service=git-upload-pack"]) expect((await fetch(`http://127.0.0.1:${server.port}${address}`)).status).toBe(503);
+  });
+
+  test("let go of who has logged in, as far as a browser does", async () => {
+    await using server = await serve(async () => ({ is: "known", identity: { name: "jane", may: async () => true } }));
+    const get = (address: string, headers: Record<string, string>) => fetch(`http://127.0.0.1:${server.port}${address}`, { headers: { accept: BROWSER, ...headers } });
+    expect(await (await get("/r/main/", {})).text()).not.toContain("Log out");
+    const [, link] = /<a href="([^"]*)">Log out</.exec(await (await get("/r/main/", { authorization: "Bearer right" })).text()) ?? [];
+    const out = await get(link ?? "", { authorization: "Bearer right" });
+    expect([out.status, out.headers.get("www-authenticate")]).toEqual([401, 'Basic realm="Mainstay Git", charset="UTF-8"']);
+  });
+
   async function serve(authenticate: GitAccess["authenticate"]) {
     const stop = new AbortController();
-    const root = path.dirname(repository.gitDir);
     const server = await startGitServer({
-      root,
+      root: path.dirname(repository.gitDir),
       address: "127.0.0.1",
       port: 0,
       logger: silentLogger,
       repositoryOf: (folder) => (folder === "r.git" ? "r-object" : undefined),
       access: { users: { authenticate }, random: seededRandom(1) },
-      pages: (request) => answerPage(root, [{ name: "r", repository: "r-object" }], request),
+      pages: (request) => pages.answer(request),
     });
     const running = server.run(stop.signal);
     return { port: server.port, [Symbol.asyncDispose]: () => (stop.abort(), running) };
@@ -197,11 +231,15 @@ describe("the pages of a repository", () => {
     ["[::1]:6480", true],
     ["localhost:6480", true],
     ["git.localhost", true],
+    ["localhost.:6480", true],
+    ["VM-1:6480", true],
+    ["vm-1.evil.example:6480", false],
+    ["127.0.0.1@evil.example", false],
     ["evil.example:6480", false],
     ["127.0.0.1.evil.example", false],
     ["", false],
     [undefined, false],
   ])("are open to everyone by a name of this server alone: %s", (host, isOwn) => {
-    expect(isOwnName(host)).toBe(isOwn);
+    expect(isOwnName(host, "vm-1")).toBe(isOwn);
   });
 });
