@@ -50,7 +50,7 @@ export class KindCaches {
     this.#storage = storage;
     this.#clock = clock;
     this.#logger = logger;
-    this.forgotten = new ForgottenChanges(storage, clock);
+    this.forgotten = new ForgottenChanges(storage, clock, this.#caches);
     this.freshness = new Freshness(clock, { known: () => storage.knownRevision?.(), ask: () => withStatusErrors(() => storage.currentRevision()) });
     for (const definition of resources) if (definition.storedAs === undefined) this.#caches.set(resourcePrefix(definition), new WatchCache(definition));
   }

@@ -25,6 +25,7 @@ export interface Storage {
   commit(conditions: readonly Condition[], operations: readonly Operation[]): Promise<CommitResult>;
   /**
    * Changes to keys under `prefix` with revision > `afterRevision`, in order, batch by batch; a batch holds whole revisions.
+   * Of all keys (the prefix "") every revision has events.
    * Also emits `progress` at least about every `progressIntervalMs` (5 s by default) so that a reader of a quiet prefix learns that time has passed.
    * Throws CompactedError when events after `afterRevision` are gone, also later when the reader falls behind a compaction.
    * Ends quietly when the signal fires. Throws StorageUnavailableError when the store cannot serve it any longer.

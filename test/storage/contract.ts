@@ -234,6 +234,16 @@ export function describeStorage(name: string, open: () => Promise<Storage>): voi
       expect(revisions).toEqual(Array.from({ length: 100 }, (_, index) => start + 1 + index));
     });
 
+    test("tells a watcher of all keys of every revision since the one it knows", async () => {
+      const start = await storage.currentRevision();
+      await write(put(`${newPrefix()}a`, "1"), put(`${newPrefix()}b`, "1"));
+      await write(put("/elsewhere", "1"));
+      await write(remove("/elsewhere"));
+      const watcher = follow(storage, "", start);
+      await watcher.until(4);
+      expect(watcher.batches.filter(({ events }) => events.length > 0).map(({ revision }) => revision)).toEqual([start + 1, start + 2, start + 3]);
+    });
+
     test("shows a watcher from the future only what comes after that revision", async () => {
       const prefix = newPrefix();
       const now = await storage.currentRevision();

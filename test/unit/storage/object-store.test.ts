@@ -317,9 +317,10 @@ describe("a watch", () => {
   });
 
   test("from before the known history is told so with 410, and ends", async () => {
-    await create("a");
+    const created = await create("a");
     const later = startStore();
     await create("b");
+    await storage.compact(Number(created));
     const watch = await later.watch(configMapResource, "shop", { resourceVersion: "1" });
     expect(summary(await take(watch, 2))).toEqual(["ERROR 410"]);
   });
@@ -327,6 +328,7 @@ describe("a watch", () => {
   test("from before what was forgotten is told so, one from there on misses nothing, nor does one of a kind that has not changed", async () => {
     const [created, pod] = [await create("a"), await createPod()];
     const changed = await write("a", (current) => ({ ...current, data: { n: "1" } }));
+    await storage.compact(Number(changed));
     store.forget(Number(changed));
     const last = await write("a", (current) => ({ ...current, data: { n: "2" } }));
     expect(summary(await take(await store.watch(configMapResource, "shop", { resourceVersion: created }), 1))).toEqual(["ERROR 410"]);

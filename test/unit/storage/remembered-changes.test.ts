@@ -8,7 +8,9 @@ import { silentLogger } from "../../../engine/lib/log.ts";
 import { randomInteger, seededRandom, type Random } from "../../../engine/lib/random.ts";
 import { catalog } from "../../../engine/resources/catalog.ts";
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
-import type { ConfigMap } from "../../../engine/resources/types.ts";
+import { secretResource } from "../../../engine/resources/core/secret.ts";
+import { roleResource } from "../../../engine/resources/rbac/role.ts";
+import type { ConfigMap, Secret } from "../../../engine/resources/types.ts";
 import { encodeForStorage } from "../../../engine/storage/encoded-object.ts";
 import { objectStorageKey, resourcePrefix, ROOT } from "../../../engine/storage/keys.ts";
 import { openMemoryStorage } from "../../../engine/storage/memory-storage.ts";
@@ -30,6 +32,16 @@ async function openFile(): Promise<Storage> {
   });
   return storage;
 }
+
+/** A store that does not know by itself what is its newest revision, as etcd does not: it is read as a whole. */
+async function openShared(): Promise<Storage> {
+  return openMemoryStorage({ clock: new VirtualClock() });
+}
+
+const stores = [
+  ["a store of one process", openFile],
+  ["a store that others share", openShared],
+] as const;
 
 async function startStore(storage: Storage, clock = new VirtualClock()): Promise<{ readonly store: ObjectStore; stop(): Promise<void> }> {
   const store = new ObjectStore({ storage, resources: catalog, clock, logger: silentLogger });
@@ -75,8 +87,8 @@ async function writeMuch({ store }: { readonly store: ObjectStore }, count: numb
   }
 }
 
-test("after a restart watches go on behind any revision with exactly the events that the server before would have given", async () => {
-  const storage = await openFile();
+test.each(stores)("after a restart over %s watches go on behind any revision with exactly the events that the server before would have given", async (_, open) => {
+  const storage = await open();
   const before = await startStore(storage);
   const from = before.store.revision();
   await writeMuch(before, 60, 3);
@@ -102,8 +114,8 @@ test("after a restart watches go on behind any revision with exactly the events 
   }
 });
 
-test("many that come back at once all get what they missed, and what comes then", async () => {
-  const storage = await openFile();
+test.each(stores)("many that come back at once over %s all get what they missed, and what comes then", async (_, open) => {
+  const storage = await open();
   const before = await startStore(storage);
   const from = before.store.revision();
   await writeMuch(before, 20, 4);
@@ -118,8 +130,8 @@ test("many that come back at once all get what they missed, and what comes then"
   }
 });
 
-test("what the store has forgotten, or is more than is remembered, is 410", async () => {
-  const storage = await openFile();
+test.each(stores)("what %s has forgotten, or is more than is remembered, is 410", async (_, open) => {
+  const storage = await open();
   const before = await startStore(storage);
   const from = before.store.revision();
   await writeMuch(before, 10, 5);
@@ -149,8 +161,8 @@ test("what the store has forgotten, or is more than is remembered, is 410", asyn
   expect(await eventsAfter(again.store, last + 1, 0)).toEqual([]);
 });
 
-test("a store that does not answer keeps no watch waiting: it is 410", async () => {
-  const file = await openFile();
+test.each(stores)("%s that does not answer keeps no watch waiting: it is 410", async (_, open) => {
+  const file = await open();
   const before = await startStore(file);
   const from = before.store.revision();
   await writeMuch(before, 3, 7);
@@ -196,7 +208,15 @@ test("a watch that waits for what it missed ends with all others of its kind", a
 
 test("a cache forgets what is older than a minute and a half, but for the last hundred changes", async () => {
   const clock = new VirtualClock();
-  const { store } = await startStore(openMemoryStorage({ clock }), clock);
+  const storage = openMemoryStorage({ clock });
+  const forgetful: Storage = {
+    ...withWatchedWrites(storage, clock),
+    watch(prefix, afterRevision, signal) {
+      if (prefix !== ROOT) throw new Error("the store has forgotten it as well");
+      return storage.watch(prefix, afterRevision, signal);
+    },
+  };
+  const { store } = await startStore(forgetful, clock);
   const from = store.revision();
   await writeMuch({ store }, 150, 6);
   await clock.advance(74_000);
@@ -207,8 +227,8 @@ test("a cache forgets what is older than a minute and a half, but for the last h
   expect(await eventsAfter(store, from + 50, 100)).toHaveLength(100);
 });
 
-test("of a commit that was half forgotten nobody hears twice", async () => {
-  const storage = await openFile();
+test.each(stores)("of a commit that was half forgotten over %s nobody hears twice", async (_, open) => {
+  const storage = await open();
   const clock = new VirtualClock();
   const { store } = await startStore(storage, clock);
   const from = store.revision();
@@ -218,6 +238,107 @@ test("of a commit that was half forgotten nobody hears twice", async () => {
   await store.create(configMapResource, map("last"));
   const events = await eventsAfter(store, from, 121);
   expect(events.map((event) => /"name":"(\w+)"/.exec(event)?.[1])).toEqual([...names("a"), ...names("b"), "last"]);
+});
+
+/** A server that comes back over a shared store, in which this was written before; `reads` says from where its history was read. */
+async function comeBack(
+  write: (store: ObjectStore, storage: Storage) => Promise<void>,
+  history = (shared: Storage): Storage["watch"] =>
+    (...asked) =>
+      shared.watch(...asked),
+) {
+  const shared = await openShared();
+  const before = await startStore(shared);
+  const from = before.store.revision();
+  await write(before.store, shared);
+  await before.stop();
+  const reads: number[] = [];
+  const clock = new VirtualClock();
+  const again: Storage = {
+    ...withWatchedWrites(shared, clock),
+    watch(prefix, afterRevision, signal) {
+      if (prefix === ROOT) return shared.watch(prefix, afterRevision, signal);
+      reads.push(afterRevision);
+      return history(shared)(prefix, afterRevision, signal);
+    },
+  };
+  const { store } = await startStore(again, clock);
+  return { store, from, reads, clock };
+}
+
+const secret = (name: string): Secret => ({ apiVersion: "v1", kind: "Secret", metadata: { name, namespace: "shop" } });
+
+/** The names of the Secrets that were made after a revision. */
+async function secretsAfter(store: ObjectStore, revision: number): Promise<readonly (string | undefined)[]> {
+  const stream = await store.watch(secretResource, "", { resourceVersion: String(revision) });
+  const names: (string | undefined)[] = [];
+  for (let event = stream.take(); event !== undefined; event = stream.take()) names.push(event.type === "ERROR" ? "ERROR" : event.object.metadata.name);
+  return names;
+}
+
+test("what was read of a store as a whole is there for all kinds, and who is further behind has the rest read", async () => {
+  const { store, from, reads } = await comeBack(async (written) => {
+    for (const name of ["a", "b", "c", "d"]) {
+      await written.create(configMapResource, map(name));
+      await written.create(secretResource, secret(name));
+    }
+  });
+  expect(await eventsAfter(store, from + 4, 2)).toHaveLength(2);
+  expect(await secretsAfter(store, from + 4)).toEqual(["c", "d"]);
+  expect(await secretsAfter(store, from + 5)).toEqual(["c", "d"]);
+  expect(reads).toEqual([from + 4]);
+  expect(await secretsAfter(store, from + 1)).toEqual(["a", "b", "c", "d"]);
+  expect(await eventsAfter(store, from + 1, 3)).toHaveLength(3);
+  expect(reads).toEqual([from + 4, from + 1]);
+});
+
+test("a kind that remembers more than the one that is asked for is told only what it lacks", async () => {
+  const { store, from, reads, clock } = await comeBack(async (written) => void (await written.create(secretResource, secret("before"))));
+  await store.create(secretResource, secret("known"));
+  await writeMuch({ store }, 150, 9);
+  await clock.advance(91_000);
+  expect(await eventsAfter(store, from, 150)).toHaveLength(150);
+  expect(await secretsAfter(store, from)).toEqual(["before", "known"]);
+  expect(reads).toEqual([from]);
+});
+
+test("a kind of which there is too much to remember takes nothing from the others", async () => {
+  const { store, from, reads } = await comeBack(async (written, storage) => {
+    const secrets = Array.from({ length: REMEMBERED_MAX + 1 }, (_, at) => objectStorageKey(secretResource, "shop", `s${at}`));
+    const value = encodeForStorage(secret("s"));
+    await written.create(configMapResource, map("first"));
+    await storage.commit(
+      [],
+      secrets.map((key) => ({ do: "put", key, value })),
+    );
+    await storage.commit([], [{ do: "put", key: objectStorageKey(roleResource, "shop", "r"), value: Buffer.from("no object") }]);
+    await storage.commit([], [{ do: "put", key: "/elsewhere", value: Buffer.from("of somebody else") }]);
+  });
+  expect(await eventsAfter(store, from, 1)).toEqual([expect.stringContaining('ADDED {"name":"first"')]);
+  expect(await secretsAfter(store, from)).toEqual(["ERROR"]);
+  expect(reads).toHaveLength(2);
+});
+
+test("a store that is read as a whole is not read from very far back", async () => {
+  const { store, from, reads } = await comeBack(async (_, storage) => {
+    for (let at = 0; at < 16_385; at++) await storage.commit([], [{ do: "put", key: "/elsewhere", value: Buffer.from(String(at)) }]);
+  });
+  expect(await eventsAfter(store, from, 1)).toEqual(["ERROR 410 Expired"]);
+  expect(reads).toEqual([]);
+  expect(await eventsAfter(store, from + 1, 0)).toEqual([]);
+  expect(reads).toEqual([from + 1]);
+});
+
+test("a store that says how far it is before it has told all of it is waited for", async () => {
+  const { store, from } = await comeBack(
+    (written) => writeMuch({ store: written }, 5, 8),
+    (hasty) =>
+      async function* (prefix, afterRevision, signal) {
+        yield { revision: afterRevision + 100, events: [] };
+        yield* hasty.watch(prefix, afterRevision, signal);
+      },
+  );
+  expect(await eventsAfter(store, from, 5)).toHaveLength(5);
 });
 
 /** Writes some of these maps, deletes others, and makes those that are not there: all of it one commit. */
@@ -250,40 +371,43 @@ async function followMaps(storage: Storage): Promise<readonly (readonly [revisio
   return told;
 }
 
-test.each([1, 2, 3])("whatever is written, forgotten, compacted and started again, a watch gets what it missed, once and in order (seed %i)", async (seed) => {
-  const random = seededRandom(seed);
-  const storage = await openFile();
-  const told = await followMaps(storage);
-  const clock = new VirtualClock();
-  let running = await startStore(storage, clock);
-  let compacted = 0;
-  for (let step = 0; step < 60; step++) {
-    const what = randomInteger(random, 32);
-    if (what < 5) await clock.advance(randomInteger(random, 60) * 1000);
-    else if (what === 5) {
-      await running.stop();
-      running = await startStore(storage, clock);
-    } else if (what === 6) {
-      const revision = running.store.revision() - randomInteger(random, 40);
-      if (revision <= compacted) continue;
-      await storage.compact((compacted = revision));
-      running.store.forget(revision);
-    } else if (what < 20) await commitSome(running, random, step);
-    else {
-      const asked = Array.from({ length: 4 }, () => 1 + randomInteger(random, running.store.revision()));
-      const watches = asked.map((revision) => running.store.watch(configMapResource, "", { resourceVersion: String(revision) }));
-      if (what < 26) await commitSome(running, random, step);
-      const streams = await Promise.all(watches);
-      await running.store.caughtUp();
-      for (const [at, stream] of streams.entries()) {
-        const after = asked[at] ?? 0;
-        const events: string[] = [];
-        for (let event = stream.take(); event !== undefined; event = stream.take())
-          events.push(event.type === "ERROR" ? String(event.object.code) : `${event.type} ${event.object.metadata.name} ${event.object.metadata.resourceVersion}`);
-        stream.close();
-        if (events[0] === "410") expect(after).toBeLessThan(compacted);
-        else expect(events).toEqual(told.filter(([revision]) => revision > after).map(([, event]) => event));
+test.each([1, 2, 3].flatMap((seed) => stores.map(([name, open]) => [name, seed, open] as const)))(
+  "whatever is written, forgotten, compacted and started again over %s, a watch gets what it missed, once and in order (seed %i)",
+  async (_, seed, open) => {
+    const random = seededRandom(seed);
+    const storage = await open();
+    const told = await followMaps(storage);
+    const clock = new VirtualClock();
+    let running = await startStore(storage, clock);
+    let compacted = 0;
+    for (let step = 0; step < 60; step++) {
+      const what = randomInteger(random, 32);
+      if (what < 5) await clock.advance(randomInteger(random, 60) * 1000);
+      else if (what === 5) {
+        await running.stop();
+        running = await startStore(storage, clock);
+      } else if (what === 6) {
+        const revision = running.store.revision() - randomInteger(random, 40);
+        if (revision <= compacted) continue;
+        await storage.compact((compacted = revision));
+        running.store.forget(revision);
+      } else if (what < 20) await commitSome(running, random, step);
+      else {
+        const asked = Array.from({ length: 4 }, () => 1 + randomInteger(random, running.store.revision()));
+        const watches = asked.map((revision) => running.store.watch(configMapResource, "", { resourceVersion: String(revision) }));
+        if (what < 26) await commitSome(running, random, step);
+        const streams = await Promise.all(watches);
+        await running.store.caughtUp();
+        for (const [at, stream] of streams.entries()) {
+          const after = asked[at] ?? 0;
+          const events: string[] = [];
+          for (let event = stream.take(); event !== undefined; event = stream.take())
+            events.push(event.type === "ERROR" ? String(event.object.code) : `${event.type} ${event.object.metadata.name} ${event.object.metadata.resourceVersion}`);
+          stream.close();
+          if (events[0] === "410") expect(after).toBeLessThan(compacted);
+          else expect(events).toEqual(told.filter(([revision]) => revision > after).map(([, event]) => event));
+        }
       }
     }
-  }
-});
+  },
+);
