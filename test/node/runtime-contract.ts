@@ -162,6 +162,16 @@ export function describeRuntime(name: string, open: () => Promise<RuntimeUnderTe
         const id = await create("sleep", "1000");
         await giveUp((signal) => runtime.startContainer(id, signal));
         await under.until("no container", async () => (await runtime.listContainers(uid)).every(({ state }) => state !== "running"));
+        // A start that is being given up may still be on its way, and what starts cannot be removed.
+        await under.until("the end of its start", () =>
+          eventually(runtime.removeContainer(id)).then(
+            () => true,
+            (error: unknown) => {
+              if (!String(error).includes("starting state")) throw error;
+              return false;
+            },
+          ),
+        );
       });
     });
 
