@@ -14,6 +14,7 @@ import { withWatchedWrites } from "../storage/watched-writes.ts";
 import { ObjectStore } from "../storage/object-store.ts";
 import type { Storage } from "../storage/storage.ts";
 import { renewStoredForm } from "../storage/stored-form.ts";
+import { preparedFirstObjects, writeFirstObjects } from "../server/bootstrap/first-objects.ts";
 import type { ApiServerOptions } from "../server/create-api-server.ts";
 import { serverLog } from "./server-log.ts";
 
@@ -23,21 +24,23 @@ export interface StoreSetup {
   readonly healthChecks: NonNullable<ApiServerOptions["healthChecks"]>;
 }
 
-/** The objects of a storage that is open: encrypted, measured, compacted and of the form of this release, and followed from here on. */
+/** The objects of a storage that is open: encrypted, measured, compacted and of the form of this release, with what every cluster begins with, and followed from here on. */
 export async function setUpStore(
   config: ServerConfig,
   parts: EngineParts,
   { storage, metrics, tracer }: { readonly storage: Storage; readonly metrics: MetricsRegistry; readonly tracer: Tracer | undefined },
   scope: ServiceScope,
 ): Promise<StoreSetup> {
-  const { clock, logger } = parts;
+  const { clock, random, logger } = parts;
   const encryption =
     config.encryptionProviderConfig === undefined
       ? { storage, services: [], healthChecks: [] }
       : await (await import("./encryption-setup.ts")).setUpEncryption(config, storage, parts);
   meterProcess(metrics, clock);
   meterStorageSize(metrics, storage);
-  await renewStoredForm(encryption.storage, catalog, logger);
+  const isNew = await renewStoredForm(encryption.storage, catalog, logger);
+  // An audit log tells of each object that is made, so with one all are made through the API.
+  if (isNew && config.auditPolicyFile === undefined) await writeFirstObjects(encryption.storage, preparedFirstObjects(), clock, random);
   const store = new ObjectStore({
     storage: withWatchedWrites(withStorageMetrics(encryption.storage, metrics, clock), clock, storage.freeBytes?.bind(storage)),
     resources: catalog,

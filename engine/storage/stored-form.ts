@@ -23,16 +23,18 @@ const PAGE = 500;
  * Brings what an earlier release has stored into the form that this one writes. Otherwise a workload whose manifest is applied again would
  * differ from its old template by nothing but spelling, and be rolled out; and rules on what may not change would refuse what has not
  * changed. Looks at one key when there is nothing to do; safe to repeat, and to be broken off. What cannot be read, or sealed anew, stays as
- * it is; the next start looks again then.
+ * it is; the next start looks again then. Resolves with whether the store is new: no object was ever in it.
  */
-export async function renewStoredForm(storage: Storage, definitions: readonly ResourceDefinition[], logger: Logger): Promise<void> {
+export async function renewStoredForm(storage: Storage, definitions: readonly ResourceDefinition[], logger: Logger): Promise<boolean> {
   const found = await storage.get(FORM_KEY);
-  if (found?.value.toString("utf8") === FORM) return;
+  if (found?.value.toString("utf8") === FORM) return false;
   const kinds = new Map(definitions.filter(({ storedAs }) => storedAs === undefined).map((definition) => [resourcePrefix(definition), definition]));
   let renewed = 0;
   let left = 0;
+  let isNew = found === undefined;
   for (let afterKey: string | undefined; ;) {
     const { entries, remaining } = await storage.list(ROOT, { limit: PAGE, marksUnreadable: true, ...(afterKey === undefined ? {} : { afterKey }) });
+    isNew &&= entries.length === 0;
     const readable = entries.filter((entry) => entry.unreadable === undefined);
     const outcomes = await Promise.all(readable.map((entry) => renewEntry(storage, kinds.get(prefixOfKey(entry.key)), entry)));
     renewed += outcomes.filter((outcome) => outcome === "renewed").length;
@@ -43,6 +45,7 @@ export async function renewStoredForm(storage: Storage, definitions: readonly Re
   if (left === 0) await storage.commit([], [{ do: "put", key: FORM_KEY, value: Buffer.from(FORM) }]);
   else logger.warn("what cannot be read or sealed in the store stays in the form of an earlier release until a start that can", { values: left });
   if (renewed > 0) logger.info("brought what an earlier release had stored into today's form", { objects: renewed });
+  return isNew;
 }
 
 /** Whoever writes the object meanwhile has written it in today's form, or is a server of the earlier release, whose turn is over soon. */

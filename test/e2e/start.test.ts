@@ -104,6 +104,24 @@ describe("the program", () => {
   });
 });
 
+describe("the first start", () => {
+  const revisions = async (mainstay: Mainstay) =>
+    new Set((await kubectl(thisMachine, mainstay, "get", "clusterroles,apiservices", "-o", "jsonpath={.items[*].metadata.resourceVersion}")).split(" ")).size;
+
+  it("writes at once what was prepared with the program", async () => {
+    expect(await revisions(await start(["--no-git"]))).toBeLessThan(10);
+  });
+
+  it("makes it one by one where an audit log is to tell of it", async () => {
+    const policy = path.join(folder, "audit.yaml");
+    const log = path.join(folder, "audit.log");
+    writeFileSync(policy, "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata, verbs: [create]}]\n");
+    const mainstay = await start(["--no-git", "--audit-policy-file", policy, "--audit-log-path", log]);
+    expect(await revisions(mainstay)).toBeGreaterThan(50);
+    expect(readFileSync(log, "utf8")).toContain("/apis/rbac.authorization.k8s.io/v1/clusterroles");
+  });
+});
+
 describe("a server on the store of an earlier release", () => {
   it("brings what is there into today's form before anybody can look, and rolls nothing out for it", async () => {
     const applied = (mainstay: Mainstay) => kubectl(thisMachine, mainstay, "apply", "--server-side", "-f", path.join(folder, "web.yaml"));

@@ -10,6 +10,8 @@ import { nodeFlags } from "./program.mjs";
 
 /** A snapshot is made of each. */
 const PROGRAMS = { server: "engine/cli/snapshot/server-program.ts", agent: "engine/cli/snapshot/agent-program.ts" };
+/** What prints the objects that every cluster begins with. */
+const FIRST_OBJECTS = { "first-objects": "engine/cli/snapshot/first-objects-program.ts" };
 /** What runs in threads of its own, each from one file: nothing but its own modules may be loaded there (README.md). */
 const THREADS = [
   "engine/storage/sqlite/sqlite-worker.ts",
@@ -31,6 +33,7 @@ const FORM = {
 const folder = path.resolve(process.argv[2]);
 const chunks = await bundle();
 for (const { fileName, code } of chunks) writeFileSync(path.join(folder, fileName), code);
+writeFirstObjects();
 for (const name of Object.keys(PROGRAMS)) takeSnapshot(name);
 writeFileSync(path.join(folder, "inputs.json"), JSON.stringify(inputs()));
 
@@ -38,7 +41,7 @@ writeFileSync(path.join(folder, "inputs.json"), JSON.stringify(inputs()));
 async function bundle() {
   const libraries = new Map();
   const options = { external: (id) => id.startsWith(path.join(folder, "library-")), plugins: [placed(libraries)] };
-  const program = await generate(PROGRAMS, options);
+  const program = await generate({ ...PROGRAMS, ...FIRST_OBJECTS }, options);
   const threads = await Promise.all(THREADS.map((file) => generate({ [path.basename(file, ".ts")]: file }, options, { codeSplitting: false })));
   const late = await Promise.all(
     [...libraries].map(([name, file]) => generate({ [path.basename(file, ".cjs")]: LIBRARY }, { plugins: [entryOf(name)] }, { codeSplitting: false })),
@@ -63,6 +66,7 @@ function placed(libraries) {
         if (!THREADS.includes(file)) throw new Error(`${file} is none of the threads that a bundle is made of`);
         return `new URL(${JSON.stringify(pathToFileURL(path.join(folder, `${name}.cjs`)).href)})`;
       });
+      text = text.replace('new URL("./first-objects.json", import.meta.url)', `new URL(${JSON.stringify(pathToFileURL(path.join(folder, "first-objects.json")).href)})`);
       if (text.includes(CREATE_REQUIRE)) {
         text = text.replace(CREATE_REQUIRE, "").replace(/\brequire\("([^"]+)"\)/g, (_, name) => {
           if (!libraries.has(name)) libraries.set(name, path.join(folder, `library-${name.replace(/\W+/g, "-")}.cjs`));
@@ -86,6 +90,16 @@ function entryOf(name) {
 /** A single character beyond Latin-1 would have V8 keep two bytes for each of the text's. */
 function asciiOf(code) {
   return code.replace(/[\u0080-\uffff]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
+function writeFirstObjects() {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ["--no-warnings", path.join(folder, "first-objects.cjs")], {
+    env: {},
+    encoding: "utf8",
+    maxBuffer: 1 << 24,
+  });
+  if (status !== 0) throw new Error(`the first objects could not be made:\n${stderr}`);
+  writeFileSync(path.join(folder, "first-objects.json"), stdout);
 }
 
 function takeSnapshot(name) {

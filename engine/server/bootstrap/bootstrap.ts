@@ -54,17 +54,24 @@ export async function bootstrapCluster(handler: ApiHandler, options: BootstrapOp
   const { authenticationFacts: facts, flowControlClock: clock } = options;
   // Together: the store commits at once what is written at the same time.
   await Promise.all([
-    bootstrapRoles(client),
-    ensureAll(client, priorityClassResource, systemPriorityClasses),
+    ensureCommonObjects(client, options),
     ...(facts === undefined ? [] : [publishFacts(client, facts)]),
     ...(options.hasMachines === false ? [] : [ensureStorageClass(client), ensureDnsService(client, parseServiceRanges(options.serviceCidr).map(dnsAddress))]),
-    ...(options.registersApis === true
-      ? [ensureAll(client, apiServiceResource, localApiServices([...catalog, ...virtualResources.map(({ definition }) => definition)]))]
-      : []),
-    ...(clock === undefined
-      ? []
-      : [ensureFlowControl(client, clock), ensureServiceRange(client, options.serviceCidr, clock), ensureTokenTracking(client, clock)]),
+    ...(clock === undefined ? [] : [ensureServiceRange(client, options.serviceCidr, clock), ensureTokenTracking(client, clock)]),
     ensure<Service & KubeObject>(client, serviceResource, kubernetesService(options)),
+  ]);
+}
+
+/** What is the same in every cluster, however its servers are started; the system's namespaces are there before. */
+export async function ensureCommonObjects(
+  client: Client,
+  { flowControlClock: clock, registersApis = false }: Pick<BootstrapOptions, "flowControlClock" | "registersApis">,
+): Promise<void> {
+  await Promise.all([
+    bootstrapRoles(client),
+    ensureAll(client, priorityClassResource, systemPriorityClasses),
+    ...(registersApis ? [ensureAll(client, apiServiceResource, localApiServices([...catalog, ...virtualResources.map(({ definition }) => definition)]))] : []),
+    ...(clock === undefined ? [] : [ensureFlowControl(client, clock)]),
   ]);
 }
 

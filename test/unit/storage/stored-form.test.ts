@@ -152,4 +152,13 @@ describe("what an earlier release has stored", () => {
     const { entries } = await storage.list("/registry/");
     expect(entries.map(({ value }) => value.toString("utf8"))).not.toContainEqual(expect.stringContaining("2000m"));
   });
+
+  test("is told from a store that is new, into which nobody has ever written an object", async () => {
+    const storage = openMemoryStorage();
+    expect(await renewStoredForm(storage, catalog, silentLogger)).toBe(true);
+    expect(await renewStoredForm(storage, catalog, silentLogger)).toBe(false);
+    const earlier = openMemoryStorage();
+    await earlier.commit([], [{ do: "put", key: "/registry/core/configmaps/default/c", value: Buffer.from("{}") }]);
+    expect(await renewStoredForm(earlier, catalog, silentLogger)).toBe(false);
+  });
 });
