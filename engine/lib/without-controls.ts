@@ -7,3 +7,15 @@ export function withoutControls(text: string): string {
 export function jsonWithoutControls(json: string): string {
   return json.replace(/[\u007f-\u009f]/g, (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
+
+const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
+
+/** Whether a name would not stay on one line, or do more than be read. */
+export function hasControls(name: string): boolean {
+  return CONTROLS.test(name);
+}
+
+/** A name on one line: as it is, or, with controls in it, quoted as JSON does. */
+export function quoteControls(name: string): string {
+  return hasControls(name) ? jsonWithoutControls(JSON.stringify(name).replace(/[\u2028\u2029]/g, (end) => `\\u${end.charCodeAt(0).toString(16)}`)) : name;
+}

@@ -1,3 +1,4 @@
+import { hasControls, quoteControls } from "../../lib/without-controls.ts";
 import { OversizedObject } from "../git/stored-object.ts";
 import { fail, type Place } from "./kustomize-error.ts";
 import { refuseLfsPointer } from "./lfs-pointer.ts";
@@ -98,6 +99,7 @@ function markOf(entry: FileEntry | undefined): string {
 
 /** A path as a kustomization writes it, from the repository's root. What leaves the repository is refused. */
 export function resolvePath(folder: string, path: string, at: Place): string {
+  if (hasControls(path)) fail(at, `${quoteControls(path)} has line ends or other control characters; rename it with git mv`);
   if (path.startsWith("/")) fail(at, `${path} is absolute; paths count from the kustomization's folder`);
   const parts = folder === "" ? [] : folder.split("/");
   for (const part of path.split("/")) {

@@ -1,3 +1,4 @@
+import { quoteControls } from "../../lib/without-controls.ts";
 import { BoundedCache } from "../../lib/bounded-cache.ts";
 import type { GitObjects, TreeEntry } from "../git/git-source.ts";
 import { KUSTOMIZATION_FILES } from "../kustomize/kustomization.ts";
@@ -64,7 +65,7 @@ export class LeftOutFolders {
     if (counts.length === 0) return [];
     const named = counts
       .slice(0, FOLDERS_TOLD)
-      .map(([folder, count]) => `${prefix}${folder} (${count})`)
+      .map(([folder, count]) => `${quoteControls(`${prefix}${folder}`)} (${count})`)
       .join(", ");
     const more = counts.length > FOLDERS_TOLD ? ` and ${counts.length - FOLDERS_TOLD} more` : "";
     return [`manifests of no application are left out: ${named}${more}; name their folders in units of ${CONFIG_FILE}, or list them in .mainstayignore`];

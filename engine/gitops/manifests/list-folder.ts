@@ -1,3 +1,4 @@
+import { hasControls, quoteControls } from "../../lib/without-controls.ts";
 import type { TreeEntry } from "../git/git-source.ts";
 import type { IgnoreRule } from "./ignore-patterns.ts";
 import { KUSTOMIZATION_FILES } from "../kustomize/kustomization.ts";
@@ -10,6 +11,8 @@ export const DEPTH_MAX = 32;
 
 /** Files that other deployers, or the programs around them, make manifests of. */
 const UNRENDERED = /\.(jsonnet|cue|ya?ml\.(tpl|gotmpl|j2|erb))$/i;
+
+const UNTELLABLE = "the name has line ends or other control characters, and could not be shown in a line; rename it with git mv, or list it in .mainstayignore";
 
 export interface FileRef {
   readonly path: string;
@@ -46,6 +49,7 @@ async function walk(request: ListRequest, tree: string, path: string, depth: num
   const full = (name: string) => `${prefix}${path === "" ? name : `${path}/${name}`}`;
   const here = `${prefix}${path}`.replace(/\/$/, "");
   if (depth > DEPTH_MAX) return void out.problems.push({ file: here, line: 1, message: `lies deeper than ${DEPTH_MAX} folders` });
+  if (hasControls(path)) return void out.problems.push({ file: here, line: 1, message: UNTELLABLE });
   const entries = await request.tree(tree);
   if (entries.some((entry) => entry.name === "Chart.yaml" && entry.is === "file")) return void out.charts.push(here);
   const isKustomized = entries.some(
@@ -63,8 +67,9 @@ async function walk(request: ListRequest, tree: string, path: string, depth: num
     } else if (isKustomized) continue;
     else if (entry.is === "symlink") problem("symbolic links are not followed; commit the file itself, or list the link in .mainstayignore");
     else if (entry.is === "submodule") problem("submodules are not fetched; commit the files themselves, or list the folder in .mainstayignore");
+    else if (isManifestName(entry.name) && hasControls(entry.name)) problem(UNTELLABLE);
     else if (isManifestName(entry.name)) out.files.push({ path: full(entry.name), blob: entry.id });
-    else if (UNRENDERED.test(entry.name)) out.notices.push(`${full(entry.name)}: is rendered by nothing here, left out; commit what comes out of it`);
+    else if (UNRENDERED.test(entry.name)) out.notices.push(`${quoteControls(full(entry.name))}: is rendered by nothing here, left out; commit what comes out of it`);
   }
 }
 

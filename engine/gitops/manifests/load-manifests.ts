@@ -16,7 +16,8 @@ import type { RenderChart } from "../kustomize/chart-generator.ts";
 import type { RepositoryFiles } from "../kustomize/repository-files.ts";
 import { LeftOutFolders } from "./left-out-folders.ts";
 import { findLinkedFolders, type LinkedEntry } from "./linked-folders.ts";
-import { DEPTH_MAX, isManifestName, listFolder, type FileRef, type FolderListing } from "./list-folder.ts";
+import { DEPTH_MAX, listFolder, type FileRef, type FolderListing } from "./list-folder.ts";
+import { findLooseFiles, isBesideApplications } from "./loose-files.ts";
 import { findOutOfBounds, findOutOfSource } from "./check-bounds.ts";
 import { findOrderProblems, hasDependencies } from "./order-graph.ts";
 import { parseTransformed, unreadFile, type ParsedFile } from "./parse-manifests.ts";
@@ -248,7 +249,7 @@ export class ManifestLoader {
       notices: [
         ...notices,
         ...resolved.notices,
-        ...(await this.#looseFiles(objects, entries, resolved.units, prefix, isIgnored)),
+        ...(await findLooseFiles({ tree: (id) => this.#tree(objects, id), entries, units: resolved.units, prefix, isIgnored })),
         ...(adaptUnits === undefined
           ? await this.#leftOut.find({
               objects,
@@ -440,27 +441,6 @@ export class ManifestLoader {
     return parsed;
   }
 
-  /** Manifests beside the application folders are easily taken for deployed ones, so they are named. */
-  async #looseFiles(
-    objects: GitObjects,
-    entries: readonly TreeEntry[],
-    units: readonly Unit[],
-    prefix: string,
-    isIgnored: IgnoreRule,
-  ): Promise<readonly string[]> {
-    if (!hasDefaultLayout(units)) return [];
-    const loose: string[] = [];
-    for (const parent of DEFAULT_PARENTS) {
-      const tree = entries.find((entry) => entry.name === parent && entry.is === "directory");
-      for (const entry of tree === undefined ? [] : await this.#tree(objects, tree.id)) {
-        const path = `${parent}/${entry.name}`;
-        if (entry.is === "file" && isManifestName(entry.name) && !entry.name.startsWith(".") && !isIgnored(path, false))
-          loose.push(`${prefix}${path}: lies beside the application folders, left out; move it into a folder below ${parent}/`);
-      }
-    }
-    return loose;
-  }
-
   async #folder(objects: GitObjects, tree: string, path: string): Promise<string | undefined> {
     let current = tree;
     for (const name of path === "" ? [] : path.split("/")) {
@@ -484,14 +464,6 @@ export class ManifestLoader {
     this.counters.blobsRead++;
     return objects.blob(id);
   }
-}
-
-function hasDefaultLayout(units: readonly Unit[]): boolean {
-  return units.every((unit) => DEFAULT_PARENTS.some((parent) => unit.path.startsWith(`${parent}/`)));
-}
-
-function isBesideApplications(units: readonly Unit[]): (path: string) => boolean {
-  return hasDefaultLayout(units) ? (path) => DEFAULT_PARENTS.includes(path.slice(0, path.lastIndexOf("/"))) : () => false;
 }
 
 /** Whether everything that its renderings have looked at lies below the unit's folder. */

@@ -164,12 +164,14 @@ class FilePass {
     if (check.is === "object") this.objects.push({ object: check.object, resource: check.resource, line, place });
     else if (check.is === "faulty")
       for (const { steps, field, message } of check.faults)
-        this.#add(this.problems, () => ({ line: steps.length === 0 ? line : lineOf(steps), ...(field === undefined ? {} : { field }), message }));
-    else this.#add(this.notices, () => `line ${line}: ${check.what}`);
+        this.#addProblem(() => ({ line: steps.length === 0 ? line : lineOf(steps), ...(field === undefined ? {} : { field }), message }));
+    else if (this.notices.length < TOLD_MAX) this.notices.push(`line ${line}: ${check.what}`);
   }
 
-  #add<T>(list: T[], item: () => T): void {
-    if (list.length < TOLD_MAX) list.push(item());
+  #addProblem(problem: () => Omit<Problem, "file">): void {
+    const last = this.problems.at(-1);
+    if (last === undefined || this.problems.length < TOLD_MAX) this.problems.push(problem());
+    else if (last.hasMore !== true) this.problems[TOLD_MAX - 1] = { ...last, hasMore: true };
   }
 }
 

@@ -1,3 +1,5 @@
+import { quoteControls } from "../../lib/without-controls.ts";
+
 /** Something in the repository that must be changed before the commit can be applied. */
 export interface Problem {
   /** Path from the repository's root. */
@@ -7,6 +9,8 @@ export interface Problem {
   /** The field, as the API names it: `spec.replicas`. */
   readonly field?: string;
   readonly message: string;
+  /** The last that is told of a file that has more. */
+  readonly hasMore?: boolean;
   /** Whether another program says it, which may quote values of all files that it was given. */
   readonly mayQuote?: boolean;
   /** The part of that message that quotes nothing but the chart itself. */
@@ -16,7 +20,17 @@ export interface Problem {
 /** `apps/web/deployment.yaml:14 spec.replicas: must be a non-negative integer`. */
 export function formatProblem(problem: Problem): string {
   const field = problem.field === undefined || problem.field === "" ? "" : `${problem.field}: `;
-  return `${problem.file}:${problem.line} ${field}${problem.message}`;
+  return `${quoteControls(problem.file)}:${problem.line} ${field}${problem.message}`;
+}
+
+/** `3 problems`, or how many there are at least. */
+export function countProblems(problems: readonly Problem[]): string {
+  return `${atLeast(problems)}${problems.length} problem${problems.length === 1 ? "" : "s"}`;
+}
+
+/** What is to be said before their number. */
+export function atLeast(problems: readonly Problem[]): string {
+  return problems.some(({ hasMore }) => hasMore === true) ? "at least " : "";
 }
 
 /** By file, then line, so that a reader can fix them top down. Exact repetitions are dropped. */

@@ -6,7 +6,7 @@ import { formatQuota, type QuotaForecast } from "./plan-quota.ts";
 import { actionsOf, type Action, type SyncPlan } from "./plan-sync.ts";
 import { renderAction, renderPlan, summarisePlan } from "./plan-text.ts";
 import type { PlannedPods, PodForecast } from "./plan-workloads.ts";
-import { formatProblem, type Problem } from "../manifests/problem.ts";
+import { countProblems, formatProblem, type Problem } from "../manifests/problem.ts";
 import type { Substitution } from "../manifests/substitute-variables.ts";
 
 /** Everything that is known about a commit before it is applied. */
@@ -27,7 +27,7 @@ const SUBSTITUTIONS_MAX = 50;
 
 /** `3 changes, 1 delete, 11 unchanged`, or how many problems there are. */
 export function summariseForecast({ plan, problems }: Pick<CommitForecast, "plan" | "problems">): string {
-  return problems.length > 0 ? `would be refused: ${count(problems.length, "problem")}` : summarisePlan(plan);
+  return problems.length > 0 ? `would be refused: ${countProblems(problems)}` : summarisePlan(plan);
 }
 
 /** The forecast as a terminal shows it, without the summary. */

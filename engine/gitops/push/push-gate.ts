@@ -10,7 +10,7 @@ import { forecastCommit } from "../plan/forecast-commit.ts";
 import { podLines } from "../plan/plan-page.ts";
 import { renderPlan, summarisePlan } from "../plan/plan-text.ts";
 import type { ForecastPods } from "../plan/plan-workloads.ts";
-import { formatProblem } from "../manifests/problem.ts";
+import { atLeast, countProblems, formatProblem } from "../manifests/problem.ts";
 import { LOCAL_IDENTITY, type GitIdentity } from "./git-access.ts";
 import { computeNeed, explainRefusal, isCreation, isDeletion, isProtected, type BranchRules, type RefUpdate } from "./git-rights.ts";
 import { finalLine, parsePushOptions, progressLines, timeoutLine, type RolloutView } from "./push-progress.ts";
@@ -169,10 +169,10 @@ export class PushGate {
     if (!isDesired) print(`if ${name} were merged:`);
     if (prepared.problems.length > 0) {
       for (const problem of prepared.problems.slice(0, PROBLEMS_SHOWN)) print(formatProblem(problem));
-      if (prepared.problems.length > PROBLEMS_SHOWN) print(`… and ${prepared.problems.length - PROBLEMS_SHOWN} more`);
+      if (prepared.problems.length > PROBLEMS_SHOWN) print(`… and ${atLeast(prepared.problems)}${prepared.problems.length - PROBLEMS_SHOWN} more`);
       // What is missing may be in a file that nothing reads.
       for (const notice of prepared.state.notices.slice(0, NOTICES_SHOWN)) print(`note: ${notice}`);
-      const count = `${prepared.problems.length} problem${prepared.problems.length === 1 ? "" : "s"}`;
+      const count = countProblems(prepared.problems);
       print(isDesired ? `refused: ${count}; nothing has changed, in the repository or in the cluster` : `it would be refused: ${count}`);
       return false;
     }

@@ -34,12 +34,13 @@ export async function checkTeams(
       const owners = rules.filter(({ expressions }) => expressions.some((expression) => prefixes.some((prefix) => expression.test(prefix))));
       const isPushedByMember = pusher !== undefined && owners.some(({ authors }) => authors.some((author) => author.test(`user:${pusher.toLowerCase()}`)));
       if (owners.length === 0 || isPushedByMember || owners.some(({ authors }) => authors.some((author) => author.test(email)))) continue;
+      const last = problems.at(-1);
+      if (last !== undefined && problems.length >= SHOWN_MAX) return [...problems.slice(0, -1), { ...last, hasMore: true }];
       problems.push({
         file: path,
         line: 1,
         message: `changed by ${email || "nobody"} in ${shortId(commit.id)}${pusher === undefined ? "" : `, pushed by ${pusher}`}, but it belongs to team ${owners.map(({ name }) => name).join(", ")} (teams in mainstay.yaml); ask one of its members to commit or push this`,
       });
-      if (problems.length >= SHOWN_MAX) return problems;
     }
   }
   return problems;

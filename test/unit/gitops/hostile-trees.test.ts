@@ -87,3 +87,18 @@ test("what looks like a variable that never ends is looked at once", () => {
   } as unknown as DesiredObject;
   expect(findUndeclaredVariables([object], { host: "h" })).toEqual(["apps/web/a.yaml:1 ${team} is no variable of the application and is left as it stands"]);
 });
+
+test("a manifest whose name would break a line is refused with its name in one", async () => {
+  const blob = await repository.store.writeBlob(configMapYaml("a"));
+  const file = (name: string): TreeEntry => ({ name, id: blob, is: "file" });
+  const folder = async (...entries: readonly TreeEntry[]): Promise<TreeEntry> => ({ name: "deep\u0085er", id: await repository.store.writeTree(entries), is: "directory" });
+  const inFolder = await repository.store.writeTree([file("a.yaml"), file("b\nrefused: 0 problems.yaml"), file("icon\r"), file("x\n.jsonnet"), await folder(file("c.yaml"))]);
+  const state = await load(await inApps(inFolder));
+  const why = "the name has line ends or other control characters, and could not be shown in a line; rename it with git mv, or list it in .mainstayignore";
+  expect(state.problems.map(formatProblem)).toEqual([`"apps/bomb/b\\nrefused: 0 problems.yaml":1 ${why}`, `"apps/bomb/deep\\u0085er":1 ${why}`]);
+  expect(state.notices).toEqual(['"apps/bomb/x\\n.jsonnet": is rendered by nothing here, left out; commit what comes out of it']);
+  const built = await repository.store.writeTree([file("b\n.yaml"), { ...file("kustomization.yaml"), id: await repository.store.writeBlob('resources: ["b\\n.yaml"]\n') }]);
+  expect((await load(await inApps(built))).problems.map(formatProblem)).toEqual([
+    'apps/bomb/kustomization.yaml:1 "b\\n.yaml" has line ends or other control characters; rename it with git mv',
+  ]);
+});

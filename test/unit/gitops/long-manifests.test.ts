@@ -3,10 +3,11 @@ import { parseYamlDocuments, YamlError } from "../../../engine/apimachinery/yaml
 import { assembleUnit, type UnitDraft } from "../../../engine/gitops/manifests/assemble-unit.ts";
 import { ManifestLoader } from "../../../engine/gitops/manifests/load-manifests.ts";
 import { fieldLocator } from "../../../engine/gitops/manifests/parse-manifests.ts";
-import { formatProblem } from "../../../engine/gitops/manifests/problem.ts";
+import { countProblems, formatProblem } from "../../../engine/gitops/manifests/problem.ts";
 import { readManifestYaml } from "../../../engine/gitops/yaml/manifest-yaml.ts";
 import { catalog } from "../../../engine/resources/catalog.ts";
 import { createTestRepository, type TestRepository } from "../../kit/git.ts";
+import { withTurns } from "../../kit/with-turns.ts";
 import { desired, unit } from "./objects.ts";
 
 let repository: TestRepository;
@@ -25,18 +26,7 @@ async function load(files: Readonly<Record<string, string>>) {
   const { objects } = repository.store;
   const id = await repository.commit(files);
   const state = await new ManifestLoader({ catalog, cluster: "local", basePath: "." }).load(objects, await objects.commit(id));
-  return { names: [...state.objects.values()].map(({ object }) => object.metadata.name), problems: state.problems.map(formatProblem) };
-}
-
-/** Does something, and counts what everything else in the process got to do meanwhile. */
-async function withTurns<T>(act: () => Promise<T>): Promise<{ readonly result: T; readonly turns: number }> {
-  let turns = 0;
-  const others = setInterval(() => turns++, 0);
-  try {
-    return { result: await act(), turns };
-  } finally {
-    clearInterval(others);
-  }
+  return { names: [...state.objects.values()].map(({ object }) => object.metadata.name), problems: state.problems.map(formatProblem), count: countProblems(state.problems) };
 }
 
 describe("a long manifest file", () => {
@@ -81,7 +71,10 @@ test("of a file with hundreds of thousands of problems or notices the first ones
   const numbers = Array.from({ length: 40_000 }, (_, index) => `  k${index}: 1\n`).join("");
   const wrong = await load({ "apps/a/a.yaml": Array.from({ length: 5 }, (_, index) => configMap(`m-${index}`, numbers)).join("---\n") });
   expect(wrong.problems).toHaveLength(1_000);
+  expect(wrong.count).toBe("at least 1000 problems");
   expect(wrong.problems[0]).toBe("apps/a/a.yaml:6 data[k0]: must be a string; put it in quotes");
+  const all = await load({ "apps/a/a.yaml": configMap("m", Array.from({ length: 1_000 }, (_, index) => `  k${index}: 1\n`).join("")) });
+  expect(all.count).toBe("1000 problems");
   const { objects } = repository.store;
   const id = await repository.commit({ "apps/a/a.yaml": "a: 1\n---\n".repeat(5_000) });
   const { notices } = await new ManifestLoader({ catalog, cluster: "local", basePath: "." }).load(objects, await objects.commit(id));
