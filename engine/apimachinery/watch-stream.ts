@@ -1,15 +1,24 @@
+import { setImmediate } from "node:timers/promises";
 import { Mailbox } from "../lib/mailbox.ts";
 import type { EncodedWatchEvent, WatchStream } from "./api-request.ts";
 import type { KubeObject } from "./object-meta.ts";
 
+/** Of events that are there already so many are given out before everything else in the process has its turn. */
+const EVENTS_PER_TURN = 100;
+
 /** The events of a watch, for who waits for each. Ends with the watch, which is closed when the reader leaves. */
 export async function* eventsOf<T extends KubeObject>(stream: WatchStream<T>): AsyncGenerator<EncodedWatchEvent<T>> {
+  let inTurn = 0;
   try {
     for (;;) {
       const event = stream.take();
-      if (event !== undefined) yield event;
-      else if (stream.isEnded) return;
+      if (event !== undefined) {
+        yield event;
+        if (++inTurn < EVENTS_PER_TURN) continue;
+        await setImmediate();
+      } else if (stream.isEnded) return;
       else await new Promise<void>((resolve) => stream.whenReady(resolve));
+      inTurn = 0;
     }
   } finally {
     stream.close();

@@ -84,12 +84,13 @@ export class StoredObject<T extends KubeObject> implements EncodedObject<T> {
   #tree: WeakRef<T> | undefined;
   #later: StoredObject<T> | undefined;
 
-  constructor(stored: Buffer | string, revision: number, content?: T) {
+  /** `known`: what the bytes hold, or another form of this object, whose labels are the same. */
+  constructor(stored: Buffer | string, revision: number, known?: T | StoredObject<T>) {
     this.#stored = typeof stored === "string" ? stored : stored.toString("latin1");
     this.#versionAt = this.#stored.indexOf(METADATA) + METADATA.length;
     assert(this.#versionAt >= METADATA.length, "stored objects have metadata");
     this.revision = revision;
-    this.labels = this.#remember(content ?? this.#parse(stored)).metadata.labels;
+    this.labels = known instanceof StoredObject ? known.labels : this.#remember(known ?? this.#parse(stored)).metadata.labels;
   }
 
   get object(): T {
@@ -141,7 +142,7 @@ export class StoredObject<T extends KubeObject> implements EncodedObject<T> {
   /** The same content under another revision, as a deletion shows an object's last state; the same one for all who ask. */
   at(revision: number): StoredObject<T> {
     if (revision === this.revision) return this;
-    if (this.#later?.revision !== revision) this.#later = new StoredObject(this.#stored, revision, this.object);
+    if (this.#later?.revision !== revision) this.#later = new StoredObject(this.#stored, revision, this);
     return this.#later;
   }
 

@@ -5,6 +5,7 @@ import { NEVER, raceAbort } from "../lib/abort.ts";
 import { backoffMs } from "../lib/backoff.ts";
 import { sleep, type Clock } from "../lib/clock.ts";
 import { describeError, type Logger } from "../lib/log.ts";
+import { Turns } from "../lib/turns.ts";
 import type { ResourceDefinition } from "../resources/define-resource.ts";
 import { StoredObject } from "./encoded-object.ts";
 import { Freshness } from "./freshness.ts";
@@ -24,6 +25,14 @@ export interface KindCachesOptions {
 }
 
 const RETRY = { initialMs: 100, maxMs: 5_000 };
+/** Of a larger revision so many kilobytes are decoded, at least one for an object, before everything else in the process has its turn. */
+const DECODED_PER_TURN = 400;
+
+/** What an event brings, decoded before anybody is told of its revision. The tree is kept until they are. */
+interface Decoded {
+  readonly object: StoredObject<KubeObject> | undefined;
+  readonly tree: KubeObject | undefined;
+}
 
 /** The watch cache of every kind that is kept in a store, filled from it and kept up with it. */
 export class KindCaches {
@@ -77,7 +86,9 @@ export class KindCaches {
         for await (const batch of this.#storage.watch(ROOT, this.freshness.revision, signal)) {
           failures = 0;
           this.#requireFollowable(batch.events);
-          for (const event of batch.events) this.#follow(event);
+          // A revision is taken over in one go, so that nobody sees a part of it; what takes long of a large one is done before.
+          const decoded = batch.events.length > DECODED_PER_TURN ? await this.#decodeAhead(batch.events) : [];
+          for (const [index, event] of batch.events.entries()) this.#follow(event, decoded[index]);
           this.freshness.advance(batch.revision);
         }
         if (!signal.aborted) throw new Error("the store ended the watch");
@@ -256,7 +267,21 @@ export class KindCaches {
       if (event.type === "put" && event.entry.unreadable !== undefined && this.#followed.has(prefixOfKey(event.entry.key))) throw event.entry.unreadable;
   }
 
-  #follow(event: StorageEvent): void {
+  async #decodeAhead(events: readonly StorageEvent[]): Promise<readonly (Decoded | undefined)[]> {
+    const turns = new Turns(DECODED_PER_TURN);
+    const decoded: (Decoded | undefined)[] = [];
+    for (const event of events) {
+      if (event.type === "delete" || event.entry.unreadable !== undefined || !this.#caches.has(prefixOfKey(event.entry.key))) decoded.push(undefined);
+      else {
+        await turns.next(1 + event.entry.value.length / 1024);
+        const object = this.#decodeEntry(event.entry);
+        decoded.push({ object, tree: object?.object });
+      }
+    }
+    return decoded;
+  }
+
+  #follow(event: StorageEvent, decoded?: Decoded): void {
     const key = event.type === "delete" ? event.key : event.entry.key;
     const prefix = prefixOfKey(key);
     if (this.#arriving.size > 0) this.#arriving.get(prefix)?.push(event);
@@ -265,7 +290,7 @@ export class KindCaches {
     if (event.type === "delete") return cache.delete(key, event.revision);
     const { entry } = event;
     if (entry.unreadable !== undefined) return this.#distrust(cache, entry.unreadable);
-    const object = this.#decode(entry, () => new StoredObject<KubeObject>(entry.value, entry.modRevision));
+    const { object } = decoded ?? { object: this.#decodeEntry(entry) };
     if (object !== undefined) cache.put(key, object);
     else cache.delete(key, entry.modRevision);
   }
@@ -275,6 +300,10 @@ export class KindCaches {
       const object = entry.unreadable !== undefined ? undefined : this.#decode(entry, () => fromEntry(entry, cache));
       return object === undefined ? [] : [[entry.key, object]];
     });
+  }
+
+  #decodeEntry(entry: Entry): StoredObject<KubeObject> | undefined {
+    return this.#decode(entry, () => new StoredObject<KubeObject>(entry.value, entry.modRevision));
   }
 
   /** What somebody wrote into the store past this API may be anything. It is taken for absent, and must not keep us from the rest. */

@@ -118,7 +118,7 @@ export class WatchCache<T extends KubeObject = KubeObject> {
   put(key: string, object: StoredObject<T>): void {
     const previous = this.#objects.put(key, object);
     this.#index(key, previous, object);
-    this.#record({ revision: object.revision, type: previous === undefined ? "ADDED" : "MODIFIED", current: object, previous });
+    this.#record(key, { revision: object.revision, type: previous === undefined ? "ADDED" : "MODIFIED", current: object, previous });
   }
 
   /** `revision` is that of the deletion: watchers see the last state under it. */
@@ -126,7 +126,7 @@ export class WatchCache<T extends KubeObject = KubeObject> {
     const previous = this.#objects.delete(key);
     if (previous === undefined) return;
     this.#index(key, previous, undefined);
-    this.#record({ revision, type: "DELETED", current: previous.at(revision), previous });
+    this.#record(key, { revision, type: "DELETED", current: previous.at(revision), previous });
   }
 
   /** Changes after `revision`; undefined when they are no longer all known. */
@@ -196,12 +196,12 @@ export class WatchCache<T extends KubeObject = KubeObject> {
     }
   }
 
-  #record(change: CachedChange<T>): void {
+  #record(key: string, change: CachedChange<T>): void {
     this.#lastChange = change.revision;
     this.#history.push(change);
     this.#historyBytes += change.current.byteLength;
     if (this.#history.length > HISTORY_MAX * SLACK || this.#historyBytes > HISTORY_BYTES_MAX * SLACK) this.#forgetOldest();
-    for (const topic of this.#topics(change)) for (const subscriber of this.#subscribers.get(topic) ?? []) subscriber.changed(change);
+    for (const topic of this.#topics(key, change)) for (const subscriber of this.#subscribers.get(topic) ?? []) subscriber.changed(change);
   }
 
   #forgetOldest(): void {
@@ -219,8 +219,9 @@ export class WatchCache<T extends KubeObject = KubeObject> {
     this.#historyFloor = dropped.at(-1)?.revision ?? this.#historyFloor;
   }
 
-  #topics({ current, previous }: CachedChange<T>): Set<string> {
-    const topics = new Set([namespaceTopic(""), namespaceTopic(current.object.metadata.namespace ?? "")]);
+  #topics(key: string, { current, previous }: CachedChange<T>): Set<string> {
+    const topics = new Set([namespaceTopic("")]);
+    if (this.definition.namespaced) topics.add(namespaceTopic(key.slice(this.prefix.length, key.indexOf("/", this.prefix.length))));
     for (const field of this.#indexes.keys()) {
       topics.add(fieldTopic(field, this.#value(field, current)));
       if (previous !== undefined) topics.add(fieldTopic(field, this.#value(field, previous)));
