@@ -16,7 +16,7 @@ import type { Substitution } from "./substitute-variables.ts";
 import { findUndeclaredVariables } from "./undeclared-variables.ts";
 
 /** What is put together before everything else in the process has its turn. */
-const OBJECTS_PER_TURN = 200;
+const OBJECTS_PER_TURN = 50;
 
 /** An encrypted file that a unit was made from. */
 export interface EncryptedInput {

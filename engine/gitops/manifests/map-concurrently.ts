@@ -1,7 +1,7 @@
 import { Turns } from "../../lib/turns.ts";
 
 /** Calls whose answers are in memory would otherwise keep everyone else waiting until the last of them: an API call takes up to a millisecond. */
-const CALLS_PER_TURN = 16;
+const CALLS_PER_TURN = 8;
 
 /** Maps items with at most `limit` calls under way; results in the order of the items. The first rejection ends it once running calls are done. */
 export async function mapConcurrently<T, R>(items: readonly T[], limit: number, call: (item: T) => Promise<R>): Promise<R[]> {

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { unlessGone } from "../../apimachinery/status-error.ts";
 import { customResourceDefinitionResource } from "../../resources/apiextensions/custom-resource-definition.ts";
@@ -84,6 +85,8 @@ export async function planCommit(request: PlanRequest): Promise<CommitPlan> {
     ...candidates.filter((candidate) => candidate.outcome.is !== "unchanged").map((candidate) => candidate.desired.unit),
     ...stale.map((entry) => entry.unit),
   ]);
+  // Each of the steps goes through all objects of a commit, so everything else in the process has its turn between them.
+  await setImmediate();
   const plan = planSync({
     candidates,
     untouched: state.objects.size - examine.length,
@@ -129,7 +132,9 @@ export async function judgeCommit(
   objects: GitObjects,
   plan: SyncPlan,
 ): Promise<{ readonly problems: readonly Problem[]; readonly warnings: readonly Problem[] }> {
+  await setImmediate();
   const whole = await checkWhole(commit, plan);
+  await setImmediate();
   const refused = await problemsOf(objects, { problems: deletionsOf(commit.state, plan), refusals: [...plan.refusals, ...whole.refusals] });
   return {
     problems: sortProblems([...commit.state.problems, ...checkInventories(commit.state, commit.applications), ...refused]),

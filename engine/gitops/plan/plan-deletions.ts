@@ -43,8 +43,12 @@ const DELETES_ALWAYS_ALLOWED = 5;
 /** Of all units together: many small ones are as much as a large one, and one wrong word in mainstay.yaml takes them all. */
 const DELETES_ALWAYS_ALLOWED_TOGETHER = 10;
 
+/** With the units by name: each entry asks for its own. */
+type Rules = Omit<DeletionRules, "units"> & { readonly units: ReadonlyMap<string, Unit> };
+
 /** What may go of that which left the repository. Nothing outside of the inventory is ever looked at. A namespace stays as long as something in it does, or is wanted. */
-export function planDeletions(stale: readonly StaleEntry[], rules: DeletionRules): DeletionPlan {
+export function planDeletions(stale: readonly StaleEntry[], { units, ...others }: DeletionRules): DeletionPlan {
+  const rules: Rules = { ...others, units: new Map(units.map((unit) => [unit.name, unit])) };
   const prune: (StaleEntry & { readonly live: KubeObject })[] = [];
   const forget: StaleEntry[] = [];
   const kept: KeptEntry[] = [];
@@ -54,7 +58,7 @@ export function planDeletions(stale: readonly StaleEntry[], rules: DeletionRules
     const protection = live === undefined ? undefined : pruneProtection(live);
     if (live === undefined || live.metadata.labels?.[APPLICATION_LABEL] !== entry.unit) forget.push(entry);
     else if (protection !== undefined) kept.push({ ...entry, why: `the annotation ${protection}` });
-    else if (rules.units.find((unit) => unit.name === entry.unit)?.prune === false) kept.push({ ...entry, why: "prune is off for its unit" });
+    else if (rules.units.get(entry.unit)?.prune === false) kept.push({ ...entry, why: "prune is off for its unit" });
     else if (live.metadata.deletionTimestamp !== undefined) kept.push({ ...entry, why: whyStillThere(live) });
     else if (rules.protectedKinds.has(entry.entry.kind) && entry.entry.leaving !== true && !isAllowed(entry, rules)) {
       kept.push({ ...entry, why: "its kind is protected" });
@@ -79,7 +83,7 @@ export function planDeletions(stale: readonly StaleEntry[], rules: DeletionRules
 }
 
 /** Shares that are larger than the repository lets go without a word: of a unit, and where each unit's is small, of all of them together. */
-function findExcess(prunable: readonly (StaleEntry & { readonly live: KubeObject })[], rules: DeletionRules): readonly Problem[] {
+function findExcess(prunable: readonly (StaleEntry & { readonly live: KubeObject })[], rules: Rules): readonly Problem[] {
   const { maxPercent, inventorySizes } = rules;
   const problems: Problem[] = [];
   const unasked = prunable.filter((entry) => entry.entry.leaving !== true && !isAllowedWith(entry, rules));
@@ -136,22 +140,23 @@ export function withoutOccupied<E extends StaleEntry>(prune: readonly E[], kept:
 }
 
 /** A trailer may name the unit, its folder, `Kind/name`, `Kind/namespace/name`, or any of the last two below the unit. */
-function isAllowed(entry: OwnedEntry, rules: Pick<DeletionRules, "allowed" | "units">): boolean {
+function isAllowed(entry: OwnedEntry, rules: Pick<Rules, "allowed" | "units">): boolean {
+  if (rules.allowed.length === 0) return false;
   const { kind, namespace, name } = entry.entry;
   const unitNames = [entry.unit, folderOf(entry.unit, rules)];
   const objectNames = [`${kind}/${name}`, ...(namespace === undefined ? [] : [`${kind}/${namespace}/${name}`])];
-  const accepted = new Set([...unitNames, ...objectNames, ...unitNames.flatMap((unit) => objectNames.map((object) => `${unit}/${object}`))]);
-  return rules.allowed.some((value) => accepted.has(value.replace(/\/$/, "")));
+  const accepted = [...unitNames, ...objectNames, ...unitNames.flatMap((unit) => objectNames.map((object) => `${unit}/${object}`))];
+  return rules.allowed.some((value) => accepted.includes(value.replace(/\/$/, "")));
 }
 
 /** For shares, a folder around the unit counts as well, up to `.`; what is protected has to be named. */
-function isAllowedWith(entry: OwnedEntry, rules: Pick<DeletionRules, "allowed" | "units">): boolean {
+function isAllowedWith(entry: OwnedEntry, rules: Pick<Rules, "allowed" | "units">): boolean {
   const folder = folderOf(entry.unit, rules);
   return isAllowed(entry, rules) || rules.allowed.some((value) => value === "." || folder.startsWith(`${value.replace(/\/$/, "")}/`));
 }
 
-function folderOf(unit: string, { units }: Pick<DeletionRules, "units">): string {
-  return units.find(({ name }) => name === unit)?.path ?? `apps/${unit}`;
+function folderOf(unit: string, { units }: Pick<Rules, "units">): string {
+  return units.get(unit)?.path ?? `apps/${unit}`;
 }
 
 export function trailerHint(key: string, value: string): string {

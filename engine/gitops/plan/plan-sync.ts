@@ -193,6 +193,10 @@ export function planSync(input: PlanInput): SyncPlan {
   const prunes = withoutOccupied(deletions.prune.filter(isFree), kept)
     .filter((entry) => !input.waiting.has(entry.unit) && !unfinished.has(entry.unit))
     .map((entry): Action => ({ do: "prune", entry, live: entry.live }));
+  const changing = new Set([
+    ...input.candidates.filter(({ outcome }) => outcome.is !== "unchanged").map(({ desired }) => desired.unit),
+    ...deletions.prune.map(({ unit }) => unit),
+  ]);
   return {
     waves: [...intoWaves(applies, 1), ...intoWaves(prunes, -1)],
     refusals,
@@ -202,13 +206,7 @@ export function planSync(input: PlanInput): SyncPlan {
     kept,
     held,
     left,
-    waiting: new Map(
-      [...input.waiting].filter(
-        ([unit]) =>
-          input.candidates.some((candidate) => candidate.desired.unit === unit && candidate.outcome.is !== "unchanged") ||
-          deletions.prune.some((entry) => entry.unit === unit),
-      ),
-    ),
+    waiting: new Map([...input.waiting].filter(([unit]) => changing.has(unit))),
     blocked,
     unchanged,
   };
@@ -226,7 +224,8 @@ function planObject(candidate: Candidate, input: ReplaceRules & { readonly secre
       return undefined;
     case "create":
       return { do: "create", candidate, desired };
-    case "update":
+    case "update": {
+      const changes = shownChanges(desired, outcome.live, outcome.result, input.secrecy);
       return {
         do: "update",
         candidate,
@@ -235,8 +234,11 @@ function planObject(candidate: Candidate, input: ReplaceRules & { readonly secre
         intent: outcome.intent,
         force: outcome.force,
         ...(outcome.takesItemsOf === undefined ? {} : { takesItemsOf: outcome.takesItemsOf }),
-        changes: shownChanges(desired, outcome.live, outcome.result, input.secrecy),
+        get changes() {
+          return changes();
+        },
       };
+    }
     case "immutable":
       return planReplacement(candidate, outcome.live, outcome.complaints, input, refusals);
     case "refused":
@@ -245,15 +247,13 @@ function planObject(candidate: Candidate, input: ReplaceRules & { readonly secre
   }
 }
 
-function shownChanges(desired: DesiredObject, live: KubeObject, result: KubeObject, secrecy: Secrecy | undefined): readonly FieldChange[] {
+/** Worked out when they are asked for: of a large plan only the first are shown. What must not be shown of them is settled now. */
+function shownChanges(desired: DesiredObject, live: KubeObject, result: KubeObject, secrecy: Secrecy | undefined): () => readonly FieldChange[] {
   const wasConfidential = secrecy?.wasConfidential(desired.identity) === true;
   const before = wasConfidential ? undefined : secrecy?.runs?.get(desired.identity)?.object;
-  return computeFieldChanges(
-    live,
-    result,
-    desired.isConfidential === true || wasConfidential,
-    secrecy?.runs === undefined ? undefined : { before, after: desired.object },
-  );
+  const manifests = secrecy?.runs === undefined ? undefined : { before, after: desired.object };
+  let changes: readonly FieldChange[] | undefined;
+  return () => (changes ??= computeFieldChanges(live, result, desired.isConfidential === true || wasConfidential, manifests));
 }
 
 type ReplaceRules = Required<Pick<PlanInput, "allowReplace" | "replaceFreely">>;

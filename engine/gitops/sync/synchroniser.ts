@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import type { Client } from "../../client/client.ts";
 import type { EventRecorder } from "../../client/event-recorder.ts";
@@ -380,6 +381,7 @@ export class Synchroniser {
     if (await this.#results.note(results, state.commit.id, objects, restraints)) this.#requestPass();
     // What the commit defined is served now, and watched from here on.
     await view.ensure(served(), signal);
+    await setImmediate();
     if (this.#admitted !== admitted) return true;
     const failed = results.filter((result) => result.is === "failed");
     if (failed.some(({ error }) => !isOutage(error))) this.#refusals++;

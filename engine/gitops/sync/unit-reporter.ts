@@ -9,6 +9,7 @@ import { APPLICATION_LABEL, type DesiredObject, type DesiredState } from "../man
 import type { ActionResult } from "./execute-plan.ts";
 import type { HealthState } from "../health/health.ts";
 import { describeEntry, entryIdentity, foreignEntries, hasLeaving, nextInventory, withLeaving } from "./inventory.ts";
+import { nextFieldsLeft, type FieldsLeft } from "./fields-left.ts";
 import { goingWhenDone, runsToItsEnd } from "./finished-runs.ts";
 import { leavingFacts, whyAllStays } from "./leaving-facts.ts";
 import { objectsByUnit, type UnitObjects } from "../manifests/objects-by-unit.ts";
@@ -17,7 +18,7 @@ import { whyStillThere, type KeptEntry } from "../plan/plan-deletions.ts";
 import { activeHolds, describeHold } from "../plan/restraints.ts";
 import { formatFieldChange, isBookkeeping } from "../plan/field-diff.ts";
 import { writerOf, writtenName, type DriftWriters } from "./drift.ts";
-import type { SyncPlan } from "../plan/plan-sync.ts";
+import { actionsOf, type SyncPlan } from "../plan/plan-sync.ts";
 import type { Problem } from "../manifests/problem.ts";
 import type { Unit } from "../manifests/resolve-units.ts";
 import type { ApplicationFacts } from "../status/status-facts.ts";
@@ -55,7 +56,7 @@ interface UnitRecord {
   spec: Application["spec"];
   holdup: Holdup | undefined;
   kept: readonly string[];
-  leftToOthers: ReadonlyMap<string, readonly string[]>;
+  leftToOthers: FieldsLeft;
   health: UnitHealth | undefined;
   /** Monotonic. */
   progressingSinceMs: number | undefined;
@@ -192,8 +193,9 @@ export class UnitReporter {
       record.holdup = holdup;
       if (!isKeptSame) record.kept = kept;
     }
+    const left: (readonly [DesiredObject, readonly string[]])[] = [];
     for (const { desired, live, changes } of plan.left) {
-      this.#leave(
+      left.push([
         desired,
         changes
           .filter((change) => !isBookkeeping(change))
@@ -201,18 +203,15 @@ export class UnitReporter {
             (change) =>
               `${formatFieldChange({ ...change, from: change.to, to: change.from })} (${writerOf(live, changes, this.#options.writers.of(writtenName(desired)))})`,
           ),
-      );
+      ]);
       this.#dirty.add(desired.unit);
     }
-    for (const wave of plan.waves)
-      for (const action of wave.actions) {
-        if (action.do === "update" && action.candidate.outcome.is === "update") this.#leave(action.desired, action.candidate.outcome.leftToOthers);
-      }
-  }
-
-  #leave({ unit, identity }: DesiredObject, fields: readonly string[]): void {
-    const record = this.#units.get(unit);
-    if (record !== undefined) record.leftToOthers = new Map(record.leftToOthers).set(identity, fields);
+    for (const action of actionsOf(plan))
+      if (action.do === "update" && action.candidate.outcome.is === "update") left.push([action.desired, action.candidate.outcome.leftToOthers]);
+    for (const [unit, said] of Map.groupBy(left, ([{ unit }]) => unit)) {
+      const record = this.#units.get(unit);
+      if (record !== undefined) record.leftToOthers = nextFieldsLeft(record.leftToOthers, said);
+    }
   }
 
   /** Before anything is created: whatever happens next, these objects are known to be ours. */
@@ -253,7 +252,7 @@ export class UnitReporter {
     const [stale, moving] = [new Set<string>(), new Set<string>()];
     const pruned = new Set(results.flatMap(({ is, action }) => (is === "done" && action.do === "prune" ? [action.entry.identity] : [])));
     // What one unit has lost to another one may still have to be pruned by that one.
-    const forgotten = Map.groupBy(forget, ({ unit }) => unit);
+    const forgotten = new Map([...Map.groupBy(forget, ({ unit }) => unit)].map(([unit, entries]) => [unit, new Set(entries.map(({ identity }) => identity))]));
     const allowed = Map.groupBy(leaving, ({ unit }) => unit);
     const applied = new Set(results.flatMap(({ is, action }) => (is === "done" && action.do !== "prune" ? [action.desired.identity] : [])));
     // Another unit wants it, and it carries that unit's label: until then it is the old one's, whatever becomes of the commit that moves it.
@@ -272,7 +271,7 @@ export class UnitReporter {
         name,
         record?.objects ?? [],
         held,
-        (identity) => pruned.has(identity) || forgotten.get(name)?.some((entry) => entry.identity === identity) === true || hasMoved(identity, name),
+        (identity) => pruned.has(identity) || forgotten.get(name)?.has(identity) === true || hasMoved(identity, name),
       );
       // A mark that was set stays as long as the object is not wanted again: its commit was admitted.
       const marked = new Set([...(allowed.get(name) ?? []).map(({ identity }) => identity), ...held.filter(({ leaving: mark }) => mark).map(entryIdentity)]);
@@ -445,11 +444,12 @@ export class UnitReporter {
 
   /** Remembers Jobs and hooks that are done: their time to live may remove them, and they must not run again for that. */
   #noteFinished(record: UnitRecord): void {
-    const jobs = record.objects.filter(runsToItsEnd);
+    const { objects = [] } = record.health ?? {};
+    const jobs = objects.filter(({ desired }) => runsToItsEnd(desired));
     const before = this.#finishedOf(record.unit.name);
     if (jobs.length === 0 && before.size === 0) return;
-    const isDone = (desired: DesiredObject) => record.health?.objects.find((one) => one.desired === desired)?.health.state === "Healthy";
-    record.finished = new Map(jobs.filter(isDone).map((desired) => [desired.identity, contentDigest(desired.object)]));
+    const done = jobs.filter(({ health }) => health.state === "Healthy");
+    record.finished = new Map(done.map(({ desired }) => [desired.identity, contentDigest(desired.object)]));
   }
 
   #statusOf(record: UnitRecord, application: Application): ApplicationStatus {

@@ -1,0 +1,43 @@
+import { expect, test } from "vitest";
+import { planSync, type Candidate } from "../../../engine/gitops/plan/plan-sync.ts";
+import { renderPlan } from "../../../engine/gitops/plan/plan-text.ts";
+import { UnitReporter, type UnitReporterOptions } from "../../../engine/gitops/sync/unit-reporter.ts";
+import type { DesiredState } from "../../../engine/gitops/manifests/desired-state.ts";
+import { nextFieldsLeft } from "../../../engine/gitops/sync/fields-left.ts";
+import { desired, stored, unit } from "./objects.ts";
+
+const COUNT = 10_000;
+const objects = Array.from({ length: COUNT }, (_, index) => desired("ConfigMap", `m${index}`, { data: { value: "2" } }));
+
+test("a commit that changes thousands of objects of one application is told in a time that grows with them, and shows no more than it says", () => {
+  let shown = 0;
+  const candidates = objects.map((object): Candidate => {
+    const live = Object.defineProperty(stored(object), "data", { enumerable: true, get: () => (shown++, { value: "1" }) });
+    return { desired: object, cause: "commit", outcome: { is: "update", live, result: stored(object), intent: object.object, force: false, leftToOthers: [] } };
+  });
+  const beganMs = performance.now();
+  const plan = planSync({
+    candidates,
+    untouched: 0,
+    stale: [],
+    allowReplace: [],
+    waiting: new Map(),
+    deletion: { units: [unit("web")], maxPercent: 20, protectedKinds: new Set(), allowed: [], inventorySizes: new Map() },
+  });
+  const reporter = new UnitReporter({ applications: { get: () => undefined } } as unknown as UnitReporterOptions);
+  const state = { commit: { id: "c".repeat(40) }, units: [unit("web")], objects: new Map(objects.map((object) => [object.identity, object])) };
+  reporter.setState(state as unknown as DesiredState, new Set());
+  reporter.planned(plan, []);
+  expect(performance.now() - beganMs).toBeLessThan(2_000);
+  expect(renderPlan(plan)).toHaveLength(61);
+  expect(renderPlan(plan)[0]).toBe("~ ConfigMap web/m0: data.value 1→2");
+  expect(shown).toBeLessThan(1_000);
+});
+
+test("fields are left to others until a plan says otherwise of their object", () => {
+  const [a, b] = [objects[0]!, objects[1]!];
+  const before = nextFieldsLeft(new Map(), [[a, ["spec.replicas (hpa)"]]]);
+  expect([...before]).toEqual([[a.identity, ["spec.replicas (hpa)"]]]);
+  expect(nextFieldsLeft(before, [[b, []]])).toBe(before);
+  expect([...nextFieldsLeft(before, [[a, []]])]).toEqual([]);
+});
