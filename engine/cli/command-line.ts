@@ -1,6 +1,6 @@
 import { Command, CommanderError, Option } from "commander";
 import manifest from "../../package.json" with { type: "json" };
-import { resolveServerConfig, serverOptions, environmentName, UsageError } from "../options/config.ts";
+import { resolveServerConfig, serverOptions, environmentName, UsageError, type OptionRow } from "../options/config.ts";
 import { idleNotices, idleOptions } from "../options/idle-options.ts";
 import { shownOptions } from "../options/shown-options.ts";
 import type { BisectFlags } from "./bisect-command.ts";
@@ -21,7 +21,7 @@ const terminal = { write: (text: string) => process.stdout.write(withoutControls
  * commands that answer a question, 1 is the answer no, and 2 that there is none.
  */
 export async function runCommandLine(args: readonly string[]): Promise<void> {
-  await createProgram()
+  await takeProgram()
     .parseAsync([...args], { from: "user" })
     .catch((error: unknown) => {
       process.exitCode = explainFailure(error);
@@ -38,16 +38,29 @@ async function answer(question: () => Promise<boolean>): Promise<void> {
   }
 }
 
-/** Goes through what a server does before it does anything, so that a snapshot of the program has it compiled. */
+/** What a snapshot of the program keeps: all options take as long to be declared as to be read. */
+let prepared: Command | undefined;
+
+/** Goes through what a server does before it does anything, so that a snapshot of the program has it compiled, and declares what is declared at every start. */
 export function rehearseCommandLine(): void {
   const program = createProgram();
   program.commands
     .find((command) => command.name() === "server")
     ?.action((flags: Record<string, unknown>) => void [resolveServerConfig(flags, {}), idleNotices(flags)]);
   program.parse(["server", "--no-agent"], { from: "user" });
+  prepared = createProgram();
 }
 
-/** Each command's code is loaded only when it runs, so that `mainstay --help` answers at once. */
+function takeProgram(): Command {
+  const program = prepared ?? createProgram();
+  prepared = undefined;
+  return program;
+}
+
+/**
+ * Each command's code is loaded only when it runs, so that `mainstay --help` answers at once. Nothing here may depend on the process: a snapshot's
+ * runs in many.
+ */
 function createProgram(): Command {
   const program = new Command("mainstay")
     .description("A GitOps-first container orchestrator that speaks the Kubernetes API. Push to main; it stays that way.")
@@ -61,13 +74,12 @@ function createProgram(): Command {
 function addServer(program: Command): void {
   const server = program.command("server").description("run the cluster: API, store, controllers, scheduler, Git, and this machine's node agent");
   for (const row of serverOptions) {
-    const description = `${row.description} [${environmentName(row)}]${row.default === undefined || row.default === "" ? "" : ` (default: ${row.default})`}`;
     // As upstream's: a flag that is true or false may stand alone.
     const flags = row.flags.replace("<bool>", "[bool]");
     const separator = row.repeats === "lines" ? "\n" : ",";
-    if (row.repeats !== undefined)
-      server.option(flags, description, (value: string, before: string | undefined) => (before === undefined ? value : `${before}${separator}${value}`));
-    else server.option(flags, description);
+    const option = describedLater(flags, () => describeOption(row));
+    if (row.repeats !== undefined) option.argParser((value: string, before: string | undefined) => (before === undefined ? value : `${before}${separator}${value}`));
+    server.addOption(option);
   }
   for (const { flag, why } of idleOptions) server.addOption(new Option(`--${flag} [value]`, why).hideHelp());
   server.addHelpText(
@@ -80,6 +92,15 @@ function addServer(program: Command): void {
     const { runServerCommand } = await import("./server-command.ts");
     await runServerCommand(resolveServerConfig(flags, process.env), idleNotices(flags), shownOptions(flags, process.env));
   });
+}
+
+/** A default may be the machine's. */
+function describeOption(row: OptionRow): string {
+  return `${row.description} [${environmentName(row)}]${row.default === undefined || row.default === "" ? "" : ` (default: ${row.default})`}`;
+}
+
+function describedLater(flags: string, describe: () => string): Option {
+  return Object.defineProperty(new Option(flags), "description", { get: describe });
 }
 
 function addAgent(program: Command): void {
@@ -99,7 +120,7 @@ function addStatus(program: Command): void {
   program
     .command("status")
     .description("show applications, nodes and the last deploys of the cluster on this machine")
-    .option("--data-dir <dir>", "the server's data directory", dataDir())
+    .addOption(dataDirOption("the server's data directory"))
     .option("--kubeconfig <file>", "ask another cluster through its kubeconfig")
     .option("--json", "machine-readable output")
     .action(async (flags: { dataDir: string; kubeconfig?: string; json?: boolean }) => {
@@ -116,11 +137,11 @@ function addPlan(program: Command): void {
     )
     .argument("[dir]", "folder with the manifests", ".")
     .option("--ref <commit>", "plan a commit, branch or tag of the repository instead of the files as they are")
-    .option("--path <dir>", "folder of the repository that the cluster uses", process.env["MAINSTAY_PATH"] ?? ".")
+    .addOption(new Option("--path <dir>", "folder of the repository that the cluster uses").default(".").env("MAINSTAY_PATH"))
     .option("--source <name>", "plan it as this one of the sources of the cluster's own repository")
-    .option("--data-dir <dir>", "the server's data directory", dataDir())
+    .addOption(dataDirOption("the server's data directory"))
     .option("--kubeconfig <file>", "ask another cluster through its kubeconfig")
-    .option("--sops-age-key-file <file>", "age keys that encrypted files are opened with", process.env["SOPS_AGE_KEY_FILE"])
+    .addOption(new Option("--sops-age-key-file <file>", "age keys that encrypted files are opened with").env("SOPS_AGE_KEY_FILE"))
     .option("--sops-age-secret <namespace/name>", "Secret with further age keys", "mainstay-system/sops-age")
     .action(async (directory: string, flags: PlanFlags) => {
       const { runPlanCommand } = await import("./plan-command.ts");
@@ -202,7 +223,7 @@ function addHold(program: Command): void {
     .option("--field <path>", "hold this field only, such as spec.replicas")
     .option("--reason <text>", "why, for everyone who wonders")
     .option("--release", "end the hold now")
-    .option("--data-dir <dir>", "the server's data directory", dataDir())
+    .addOption(dataDirOption("the server's data directory"))
     .option("--kubeconfig <file>", "ask another cluster through its kubeconfig")
     .action(async (application: string, duration: string, flags: HoldFlags) => {
       const { runHoldCommand } = await import("./hold-command.ts");
@@ -214,7 +235,7 @@ function addReset(program: Command): void {
   program
     .command("reset")
     .description("remove everything Mainstay ever made on this machine: pods, mounts, network, rules, cgroups and the data directory")
-    .option("--data-dir <dir>", "the data directory to remove", dataDir())
+    .addOption(dataDirOption("the data directory to remove"))
     .action(async (flags: { dataDir: string }) => {
       const { runResetCommand } = await import("./reset-command.ts");
       await runResetCommand(flags.dataDir);
@@ -229,7 +250,7 @@ function addBackups(program: Command): void {
     .command("backup")
     .description("write the cluster into one file: all objects, its keys, its hosted repository; the server may go on running")
     .argument("[file]", "the file to write (default: mainstay-<cluster>-<time>.backup here)")
-    .option("--data-dir <dir>", "the server's data directory", dataDir());
+    .addOption(dataDirOption("the server's data directory"));
   for (const row of storeOptions) backup.option(row.flags, `${row.description}; only while no server runs`);
   backup.action(async (file: string | undefined, flags: Record<string, string>) => {
     const { runBackupCommand } = await import("./backup-command.ts");
@@ -241,7 +262,7 @@ function addBackups(program: Command): void {
     .description("bring a backup back, into an empty data directory and an empty store")
     .argument("<from>", "a file that `mainstay backup` wrote, or the Git repository of --backup-repo, with #<cluster> if it has several clusters'")
     .option("--age-key-file <file>", "age keys that an encrypted backup is opened with")
-    .option("--data-dir <dir>", "the server's data directory", dataDir());
+    .addOption(dataDirOption("the server's data directory"));
   for (const row of storeOptions) restore.option(row.flags, row.description);
   restore.action(async (file: string, flags: Record<string, string>) => {
     const { runRestoreCommand } = await import("./backup-command.ts");
@@ -253,7 +274,7 @@ function addBackups(program: Command): void {
     .description("move a cluster's objects from one store to another, with their revisions; the server must be stopped")
     .requiredOption("--from <store>", 'where they are: "sqlite", or etcd endpoints separated by commas')
     .requiredOption("--to <store>", "where they go: the same; it must be empty")
-    .option("--data-dir <dir>", "the server's data directory", dataDir());
+    .addOption(dataDirOption("the server's data directory"));
   for (const row of storeOptions.filter(({ key }) => key !== "datastoreEndpoint")) migrate.option(row.flags, row.description);
   migrate.action(async (flags: Record<string, string>) => {
     const { runMigrateCommand } = await import("./migrate-command.ts");
@@ -263,7 +284,7 @@ function addBackups(program: Command): void {
 
 function addMembers(program: Command): void {
   const members = program.command("members").description("show the servers that keep the cluster's state together, and how they are");
-  members.option("--data-dir <dir>", "the server's data directory", dataDir()).action(async (flags: { dataDir: string }) => {
+  members.addOption(dataDirOption("the server's data directory")).action(async (flags: { dataDir: string }) => {
     const { listMembers } = await import("./members-command.ts");
     await listMembers(flags.dataDir, terminal);
   });
@@ -271,7 +292,7 @@ function addMembers(program: Command): void {
     .command("remove")
     .description("take a server out: one that is gone for good, or is to go")
     .argument("<name>", "its name, as `mainstay members` shows it")
-    .option("--data-dir <dir>", "the server's data directory", dataDir())
+    .addOption(dataDirOption("the server's data directory"))
     .action(async (name: string, _flags: unknown, command: Command) => {
       const { removeMember } = await import("./members-command.ts");
       await removeMember((command.optsWithGlobals() as { dataDir: string }).dataDir, name, terminal);
@@ -279,15 +300,15 @@ function addMembers(program: Command): void {
   members
     .command("reset")
     .description("go on with this machine's data alone, when most of the servers are gone for good; its server must be stopped")
-    .option("--data-dir <dir>", "the server's data directory", dataDir())
+    .addOption(dataDirOption("the server's data directory"))
     .action(async (_flags: unknown, command: Command) => {
       const { resetMembers } = await import("./members-command.ts");
       await resetMembers((command.optsWithGlobals() as { dataDir: string }).dataDir, terminal);
     });
 }
 
-function dataDir(): string {
-  return process.env["MAINSTAY_DATA_DIR"] ?? "/var/lib/mainstay";
+function dataDirOption(description: string): Option {
+  return new Option("--data-dir <dir>", description).default("/var/lib/mainstay").env("MAINSTAY_DATA_DIR");
 }
 
 function explainFailure(error: unknown): number {

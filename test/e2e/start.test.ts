@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import net, { type AddressInfo } from "node:net";
@@ -85,6 +85,11 @@ describe("the program", () => {
     expect(nodeArgs).toContain("--snapshot-blob");
     const help = execFileSync(process.execPath, [...nodeArgs, "server", "--help"], { encoding: "utf8" });
     expect(help.replace(/\s+/g, " ")).toContain(`(default: ${os.hostname().toLowerCase()})`);
+  });
+
+  it("takes from its own environment what options are not given for", () => {
+    const { stderr } = spawnSync(process.execPath, [...nodeArgs, "status"], { encoding: "utf8", env: { ...process.env, MAINSTAY_DATA_DIR: folder } });
+    expect(stderr).toContain(`cannot read the kubeconfig ${folder}/kubeconfig.yaml`);
   });
 
   it("says which release it is", () => {
