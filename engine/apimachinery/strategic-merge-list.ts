@@ -1,5 +1,5 @@
-import { goKind, goText } from "./go-text.ts";
-import { badRequest, withoutReason } from "./status-error.ts";
+import { goKind, goText, goType } from "./go-text.ts";
+import { badRequest, withoutReason, type StatusError } from "./status-error.ts";
 
 type JsonMap = Readonly<Record<string, unknown>>;
 
@@ -15,6 +15,17 @@ export interface ListField {
   readonly mergeItem: (current: JsonMap, patched: JsonMap) => JsonMap;
   /** The form of an item that is in the patch alone; undefined when nothing is left of it. */
   readonly newItem: (patched: unknown) => unknown;
+}
+
+/** Upstream's failures over a patch that contradicts itself have no reason, and the code 500, but for a few. */
+export function badDirective(directive: unknown, map: unknown): StatusError {
+  const told = typeof directive === "string" ? directive : `%!s(${goType(directive)}=${goText(directive)})`;
+  return withoutReason(`unknown patch type: ${told} in map: ${goText(map)}`);
+}
+
+/** The same of a value that is not of the type of another one. */
+export function badType(wanted: object, given: unknown): StatusError {
+  return withoutReason(`expected a ${goType(wanted)}, but received a ${goType(given)}`);
 }
 
 export function badElementOrder(): never {
@@ -79,8 +90,8 @@ function mergeKeyed(list: ListField, current: readonly unknown[], patched: reado
     if (directive === undefined) changes.push(item);
     else if (directive === "replace") replaces = true;
     else if (directive === "delete") gone.add(keyOf(item));
-    else if (directive === "merge") throw badRequest("merging lists cannot yet be specified in the patch");
-    else throw badRequest(`unknown patch type: ${typeof directive === "string" ? directive : JSON.stringify(directive)} in map: ${JSON.stringify(item)}`);
+    else if (directive === "merge") throw withoutReason("merging lists cannot yet be specified in the patch");
+    else throw badDirective(directive, item);
   }
   if (replaces) {
     const items = changes.map(list.newItem);
@@ -139,12 +150,13 @@ function checkOrder(list: ListField, patched: readonly unknown[], order: readonl
   for (const item of patched) {
     if (isMap(item) && item["$patch"] !== undefined) continue;
     at = keys.indexOf(keyOf(item), at) + 1;
-    if (at === 0) throw badRequest(`The order in patch list:\n${JSON.stringify(patched)}\n doesn't match ${ELEMENT_ORDER} list:\n${JSON.stringify(order)}\n`);
+    if (at === 0) throw withoutReason(`The order in patch list:\n${goText(patched)}\n doesn't match ${ELEMENT_ORDER} list:\n${goText(order)}\n`);
   }
 }
 
-/** A list of scalars without some of them. */
-export function deletePrimitives(current: readonly unknown[], items: readonly unknown[]): readonly unknown[] {
+/** A list of scalars without some of them; undefined where they are no scalars. */
+export function deletePrimitives(current: readonly unknown[], items: readonly unknown[]): readonly unknown[] | undefined {
+  if (areMaps(current, items)) return undefined;
   const gone = new Set(items);
   const rest = current.filter((item) => !gone.has(item));
   return rest.length === current.length ? current : rest;
@@ -184,9 +196,9 @@ function positions(items: readonly unknown[], keyOf: (item: unknown) => unknown)
 function keyReader(list: ListField): (item: unknown) => unknown {
   const { mergeKey } = list;
   return (item) => {
-    if (mergeKey === undefined) throw badRequest("cannot merge lists without merge key");
-    if (!isMap(item)) throw badRequest(`expected an object in a list that is merged by ${mergeKey}, but received ${JSON.stringify(item)}`);
-    if (!Object.hasOwn(item, mergeKey)) throw badRequest(`map: ${goText(item)} does not contain declared merge key: ${mergeKey}`);
+    if (mergeKey === undefined) throw withoutReason("cannot merge lists without merge key");
+    if (!isMap(item)) throw badType({}, item);
+    if (!Object.hasOwn(item, mergeKey)) throw withoutReason(`map: ${goText(item)} does not contain declared merge key: ${mergeKey}`);
     return item[mergeKey];
   };
 }

@@ -2,7 +2,7 @@ import { jsonEqual } from "../lib/freeze.ts";
 import { schemaPlan } from "./schema-plan.ts";
 import type { Schema } from "./schema.ts";
 import { badRequest } from "./status-error.ts";
-import { ELEMENT_ORDER, badElementOrder, deletePrimitives, mergeLists, orderList, type ListField } from "./strategic-merge-list.ts";
+import { ELEMENT_ORDER, badDirective, badElementOrder, badType, deletePrimitives, mergeLists, orderList, type ListField } from "./strategic-merge-list.ts";
 
 type JsonMap = Readonly<Record<string, unknown>>;
 
@@ -17,7 +17,7 @@ const DELETE_FROM_LIST = "$deleteFromPrimitiveList";
  * Strategic merge patch as kubectl sends it: merge keys and strategies come from the schema's `x-kubernetes-patch-*`. What the
  * schema does not know is merged as by a merge patch. Copies only what changes; a patch that changes nothing returns the target.
  *
- * Throws BadRequest, with upstream's texts, for patches that contradict themselves or miss a merge key.
+ * Throws upstream's failures for patches that contradict themselves or miss a merge key.
  */
 export function applyStrategicMergePatch(schema: Schema, target: unknown, patch: unknown): unknown {
   if (!isMap(patch)) throw badRequest("error decoding patch: a strategic merge patch must be an object");
@@ -65,7 +65,7 @@ function mergeMaps(schema: Schema | undefined, target: JsonMap, patch: JsonMap):
   }
   for (const key of Object.keys(patch)) {
     if (key === RETAIN_KEYS || key.startsWith(ELEMENT_ORDER) || ordered.has(key)) continue;
-    if (key.startsWith(DELETE_FROM_LIST)) deleteFromList(draft, key, patch[key]);
+    if (key.startsWith(DELETE_FROM_LIST)) deleteFromList(schema, draft, key, patch[key]);
     else draft.set(key, mergeField(schema, key, draft.get(key), patch[key]));
   }
   return draft.map;
@@ -73,8 +73,7 @@ function mergeMaps(schema: Schema | undefined, target: JsonMap, patch: JsonMap):
 
 function byDirective(directive: unknown, patch: JsonMap): JsonMap {
   if (directive === "delete") return {};
-  if (directive !== "replace")
-    throw badRequest(`unknown patch type: ${typeof directive === "string" ? directive : JSON.stringify(directive)} in map: ${JSON.stringify(patch)}`);
+  if (directive !== "replace") throw badDirective(directive, patch);
   const { [DIRECTIVE]: _, ...rest } = patch;
   return withoutDirectives(rest) as JsonMap; // a map without the marker stays a map
 }
@@ -89,11 +88,11 @@ function retainKeys(draft: Draft, patch: JsonMap, list: unknown): void {
 
 /** Merges and orders one list; false when there is no such list on either side, or the field is null in the patch. */
 function applyElementOrder(schema: Schema | undefined, draft: Draft, field: string, patched: unknown, order: unknown): boolean {
-  if (!Array.isArray(order)) badElementOrder();
+  if (!Array.isArray(order)) throw badType([], order);
   const current = draft.get(field);
   if (patched === null || (current === undefined && patched === undefined)) return false;
   for (const list of [current, patched])
-    if (list !== undefined && list !== null && !Array.isArray(list)) throw badRequest(`expected a list in ${field}, but received ${describe(list)}`);
+    if (list !== undefined && list !== null && !Array.isArray(list)) throw badType([], list);
   const list = listField(schema, field);
   const live = Array.isArray(current) ? (current as readonly unknown[]) : undefined;
   const changes = Array.isArray(patched) ? (patched as readonly unknown[]) : undefined;
@@ -101,12 +100,14 @@ function applyElementOrder(schema: Schema | undefined, draft: Draft, field: stri
   return true;
 }
 
-function deleteFromList(draft: Draft, key: string, items: unknown): void {
+function deleteFromList(schema: Schema | undefined, draft: Draft, key: string, items: unknown): void {
   const field = fieldOf(key, DELETE_FROM_LIST);
-  if (field === undefined || (items !== null && !Array.isArray(items))) throw badRequest("invalid patch format of primitive list");
+  if (field === undefined) throw badRequest("invalid patch format of primitive list");
   const current = draft.get(field);
   if (items === null) draft.delete(field);
-  else if (Array.isArray(current)) draft.set(field, deletePrimitives(current, items));
+  // What is no list takes nothing from one; items that are no primitives are merged, as upstream merges them.
+  else if (Array.isArray(current) && Array.isArray(items))
+    draft.set(field, deletePrimitives(current, items) ?? mergeLists(listField(schema, field), current, items));
 }
 
 /** The field's value after the patch; undefined when it is gone. */
@@ -188,8 +189,4 @@ function mapEntries(map: JsonMap, change: (key: string, value: unknown) => unkno
 
 function isMap(value: unknown): value is JsonMap {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function describe(value: unknown): string {
-  return isMap(value) ? "an object" : `a ${typeof value}`;
 }

@@ -49,6 +49,8 @@ describe("strategic merge patch", () => {
       { items: [{ name: "a" }], union: { a: "1" } },
     ],
     ["deletes from a list of scalars", { set: ["a", "b"] }, { "$deleteFromPrimitiveList/set": ["a", "z"] }, { set: ["b"] }],
+    ["ignores deletions that are no list", { set: ["a"] }, { "$deleteFromPrimitiveList/set": "a" }, { set: ["a"] }],
+    ["merges deletions of items", { items: [{ name: "a" }] }, { "$deleteFromPrimitiveList/items": [{ name: "b" }] }, { items: [{ name: "b" }, { name: "a" }] }],
     ["ignores deletions from a list that is not there", {}, { "$deleteFromPrimitiveList/set": ["a"] }, {}],
     ["ignores an order of a list that is not there", {}, { "$setElementOrder/items": [{ name: "a" }] }, {}],
     [
@@ -66,10 +68,15 @@ describe("strategic merge patch", () => {
     ["a patch that is no object", {}, [], "error decoding patch"],
     ["an item without its merge key", { items: [{ name: "a" }] }, { items: [{ value: "x" }] }, "map: map[value:x] does not contain declared merge key: name"],
     ["a patched key that is not retained", { union: {} }, { union: { $retainKeys: ["a"], b: "1" } }, "invalid patch format of retainKeys"],
-    ["an element order that is no list", { set: [] }, { "$setElementOrder/set": "a" }, "invalid patch format of setElementOrder list"],
+    ["an element order that is no list", { set: [] }, { "$setElementOrder/set": "a" }, "expected a []interface {}, but received a string"],
+    ["an element order of a list that is none", { set: [] }, { "$setElementOrder/set": ["a"], set: "a" }, "expected a []interface {}, but received a string"],
+    ["an element order that is for no list", { set: [] }, { $setElementOrder: ["a"] }, "invalid patch format of setElementOrder list"],
+    ["an element order of items that have no name", { items: [{ name: "a" }] }, { "$setElementOrder/items": ["a"], items: [{ name: "a" }] }, "expected a map[string]interface {}, but received a string"],
     ["an element order that contradicts the patch", { set: ["a"] }, { "$setElementOrder/set": ["a", "b"], set: ["b", "a"] }, "doesn't match $setElementOrder list"],
     ["a deletion list that names no field", { set: ["a"] }, { $deleteFromPrimitiveList: ["a"] }, "invalid patch format of primitive list"],
-    ["an unknown directive", { map: {} }, { map: { $patch: "upsert" } }, "unknown patch type: upsert"],
+    ["deletions of another type", { set: ["a"] }, { "$deleteFromPrimitiveList/set": [1] }, "list element types are not identical: [[a] [1]]"],
+    ["an unknown directive", { map: {} }, { map: { $patch: "upsert" } }, "unknown patch type: upsert in map: map[$patch:upsert]"],
+    ["a directive that is no text", { map: {} }, { map: { $patch: 5 } }, "unknown patch type: %!s(int64=5) in map: map[$patch:5]"],
     ["a merge directive in a list", { items: [{ name: "a" }] }, { items: [{ $patch: "merge" }] }, "merging lists cannot yet be specified in the patch"],
     ["lists of lists", { set: [["a"]] }, { set: ["b"] }, "lists of lists are not supported"],
     ["items of different types", { items: [{ name: "a" }] }, { items: ["b"] }, "list element types are not identical: [[map[name:a]] [b]]"],
@@ -77,8 +84,8 @@ describe("strategic merge patch", () => {
     ["a prototype", { map: {} }, { map: JSON.parse('{"__proto__":"x"}') as unknown }, "__proto__"],
   ])("refuses %s", (_, target, patch, message) => {
     const error = failure(target, patch);
-    // Of the types of items upstream says so as if it had failed itself.
-    expect(error.status.code).toBe(/^list/.test(message) ? 500 : 400);
+    // Of most upstream says so as if it had failed itself.
+    expect(error.status.code).toBe(/^invalid patch format|^error decoding|__proto__/.test(message) ? 400 : 500);
     expect(error.message).toContain(message);
   });
 
