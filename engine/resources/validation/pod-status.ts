@@ -1,21 +1,59 @@
-import { invalidField, type FieldError } from "../../apimachinery/field-error.ts";
+import { duplicateField, forbiddenField, invalidField, invalidFields, type FieldError } from "../../apimachinery/field-error.ts";
 import { familyOf } from "../../lib/ip-address.ts";
-import type { Pod, PodStatus } from "../types.ts";
+import { dnsSubdomainProblems, qualifiedNameProblems } from "../../apimachinery/names.ts";
+import type { Pod, PodCondition, PodResourceClaimStatus, PodSpec, PodStatus } from "../types.ts";
 import { addressErrors } from "./ip.ts";
 
+/** Conditions that need no name of their own, so that it is not looked at. */
+const SYSTEM_CONDITIONS: ReadonlySet<string> = new Set(["PodScheduled", "Ready", "Initialized"]);
+
 /**
- * Addresses of a pod and of its machine, which other nodes write into their rules: a node that is taken over may not say anything else.
- * What was there before stays good.
+ * What its node, its scheduler and others report of a pod. Addresses of a pod and of its machine, which other nodes write into their rules, a
+ * node that is taken over may not choose freely. What was there before stays good.
  */
-export function validatePodStatusUpdate({ status = {} }: Pod, { status: before = {} }: Pod): FieldError[] {
-  const { hostIP = "", hostIPs = [] } = status;
+export function validatePodStatusUpdate({ spec, status = {} }: Pod, { status: before = {} }: Pod): FieldError[] {
+  const { hostIP = "", hostIPs = [], observedGeneration = 0 } = status;
   const isHostKnown = hostIPs[0] === undefined || hostIPs[0].ip === hostIP;
   return [
+    ...(status.conditions ?? []).flatMap(conditionErrors),
+    ...nominationErrors(spec.nodeName, status.nominatedNodeName, before.nominatedNodeName),
+    ...(observedGeneration < 0 ? [invalidField("status.observedGeneration", observedGeneration, "must be a non-negative integer")] : []),
+    ...(status.qosClass === before.qosClass ? [] : [invalidField("status.qosClass", status.qosClass ?? "", "field is immutable")]),
+    ...claimStatusErrors(spec, status.resourceClaimStatuses ?? []),
     ...addressListErrors("status.podIPs", status.podIPs, before.podIPs),
     ...(isHostKnown ? [] : [invalidField("status.hostIPs[0].ip", hostIPs[0]?.ip ?? "", "must be equal to `hostIP`")]),
     ...addressListErrors("status.hostIPs", hostIPs, before.hostIPs),
-    ...(status.qosClass === before.qosClass ? [] : [invalidField("status.qosClass", status.qosClass ?? "", "field is immutable")]),
   ];
+}
+
+function conditionErrors({ type, observedGeneration = 0 }: PodCondition, index: number): FieldError[] {
+  const at = `status.conditions[${index}]`;
+  return [
+    ...(observedGeneration < 0 ? [invalidField(`${at}.observedGeneration`, observedGeneration, "must be a non-negative integer")] : []),
+    ...(SYSTEM_CONDITIONS.has(type) ? [] : invalidFields(`${at}.Type`, type, qualifiedNameProblems(type))),
+  ];
+}
+
+function nominationErrors(nodeName: string | undefined, nominated = "", before = ""): FieldError[] {
+  const at = "status.nominatedNodeName";
+  if (nominated === before || nominated === "") return [];
+  return [
+    ...invalidFields(at, nominated, dnsSubdomainProblems(nominated)),
+    ...(nodeName ? [forbiddenField(at, "may not be set on pods that are already bound to a node")] : []),
+  ];
+}
+
+function claimStatusErrors({ resourceClaims = [] }: PodSpec, statuses: readonly PodResourceClaimStatus[]): FieldError[] {
+  return statuses.flatMap(({ name, resourceClaimName }, index) => {
+    const at = `status.resourceClaimStatuses[${index}]`;
+    return [
+      ...(resourceClaims.some((claim) => claim.name === name)
+        ? []
+        : [invalidField(`${at}.name`, name, "must match the name of an entry in `spec.resourceClaims`")]),
+      ...(statuses.findIndex((status) => status.name === name) < index ? [duplicateField(`${at}.name`, name)] : []),
+      ...(resourceClaimName === undefined ? [] : invalidFields(`${at}.resourceClaimName`, resourceClaimName, dnsSubdomainProblems(resourceClaimName))),
+    ];
+  });
 }
 
 /** With one word on the pod's addresses: of clients that know only the older field it is the only one, and where they differ the older one counts. */

@@ -22,6 +22,8 @@ const AFFINITY_SECONDS_MAX = 86_400;
 
 const SOURCE_RANGES_ANNOTATION = "service.beta.kubernetes.io/load-balancer-source-ranges";
 
+const PROTOCOLS = ["SCTP", "TCP", "UDP"];
+
 const TRAFFIC_DISTRIBUTIONS = ["PreferClose", "PreferSameZone", "PreferSameNode"];
 
 /** Rules for a Service beyond its schema. */
@@ -144,23 +146,30 @@ function validatePorts(spec: ServiceSpec): FieldError[] {
   for (const [index, port] of ports.entries()) {
     const at = `spec.ports[${index}]`;
     const protocol = port.protocol ?? "TCP";
-    errors.push(...validatePort(port, at, spec, ports.length > 1));
-    if (port.name && names.has(port.name)) errors.push(duplicateField(`${at}.name`, port.name));
+    errors.push(...validatePort(port, at, spec, ports.length > 1, names));
     names.add(port.name ?? "");
-    if (numbers.has(`${protocol}/${port.port}`)) errors.push(duplicateField(at, { protocol, port: port.port }));
+    if (numbers.has(`${protocol}/${port.port}`)) errors.push(duplicateField(at, shownPort(protocol, port.port, 0)));
     numbers.add(`${protocol}/${port.port}`);
     if (!port.nodePort) continue;
-    if (nodePorts.has(`${protocol}/${port.nodePort}`)) errors.push(duplicateField(`${at}.nodePort`, { protocol, nodePort: port.nodePort }));
+    if (nodePorts.has(`${protocol}/${port.nodePort}`)) errors.push(duplicateField(`${at}.nodePort`, shownPort(protocol, 0, port.nodePort)));
     nodePorts.add(`${protocol}/${port.nodePort}`);
   }
   return errors;
 }
 
-function validatePort(port: ServicePort, path: string, spec: ServiceSpec, needsName: boolean): FieldError[] {
+/** As Go shows a port of which no more is looked at. */
+function shownPort(protocol: string, port: number, nodePort: number): object {
+  return { Name: "", Protocol: protocol, AppProtocol: null, Port: port, TargetPort: 0, NodePort: nodePort };
+}
+
+function validatePort(port: ServicePort, path: string, spec: ServiceSpec, needsName: boolean, namesBefore: ReadonlySet<string>): FieldError[] {
   const errors: FieldError[] = [];
   if (!port.name && needsName) errors.push(requiredField(`${path}.name`));
   else if (port.name) errors.push(...invalidFields(`${path}.name`, port.name, dnsLabelProblems(port.name)));
+  if (port.name && namesBefore.has(port.name)) errors.push(duplicateField(`${path}.name`, port.name));
   const { targetPort, appProtocol } = port;
+  if (port.port < 1 || port.port > 65_535) errors.push(invalidField(`${path}.port`, port.port, "must be between 1 and 65535, inclusive"));
+  if (!PROTOCOLS.includes(port.protocol ?? "TCP")) errors.push(unsupportedValue(`${path}.protocol`, port.protocol, PROTOCOLS));
   if (typeof targetPort === "number" && (targetPort < 1 || targetPort > 65_535))
     errors.push(invalidField(`${path}.targetPort`, targetPort, "must be between 1 and 65535, inclusive"));
   if (typeof targetPort === "string") errors.push(...portNameErrors(targetPort).map((why) => invalidField(`${path}.targetPort`, targetPort, why)));

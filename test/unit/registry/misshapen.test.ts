@@ -166,7 +166,7 @@ describe("an object whose shape is wrong is refused with everything else that is
   });
 
   test("what is wrong only where a feature is on is not told where it is off", () => {
-    const service = { metadata: { name: "s", namespace: "shop" }, spec: { externalIPs: ["192.000.2.1"], ports: [{}] } };
+    const service = { metadata: { name: "s", namespace: "shop" }, spec: { externalIPs: ["192.000.2.1"], ports: [{ port: 80 }], sessionAffinity: "x" } };
     const addresses = (disabled?: FeatureGates) => causesOf(serviceResource as never, service, undefined, disabled).filter((cause) => cause.startsWith("spec.externalIPs"));
     expect(addresses()).toEqual([expect.stringContaining("leading 0s")]);
     expect(addresses(new Set(["StrictIPCIDRValidation"]))).toEqual([]);

@@ -314,6 +314,21 @@ describe("a Service", () => {
   it.each<[string, object, string[]]>([
     ["needs ports", service({ ports: [] }), ["spec.ports: Required value"]],
     ["without an address may have none", service({ ports: [], clusterIP: "None", clusterIPs: ["None"] }), []],
+    [
+      "needs numbers of ports, and a protocol that there is",
+      service({
+        ports: [
+          { name: "a", port: 80 },
+          { name: "a", protocol: "IP" },
+        ],
+      }),
+      [
+        'spec.ports[1].name: Duplicate value: "a"',
+        "spec.ports[1].port: Invalid value: 0: must be between 1 and 65535, inclusive",
+        'spec.ports[1].protocol: Unsupported value: "IP": supported values: "SCTP", "TCP", "UDP"',
+        "spec.ports[1].targetPort: Invalid value: 0: must be between 1 and 65535, inclusive",
+      ],
+    ],
     ["needs names for several ports", service({ ports: [{ port: 80 }, { port: 81 }] }), ["spec.ports[0].name: Required value", "spec.ports[1].name: Required value"]],
     [
       "has each port once",
@@ -323,7 +338,7 @@ describe("a Service", () => {
           { name: "b", port: 80 },
         ],
       }),
-      ['spec.ports[1]: Duplicate value: {"port":80,"protocol":"TCP"}'],
+      ['spec.ports[1]: Duplicate value: {"Name":"","Protocol":"TCP","AppProtocol":null,"Port":80,"TargetPort":0,"NodePort":0}'],
     ],
     ["inside the cluster has no ports on nodes", service({ ports: [{ port: 80, nodePort: 30_080 }] }), ["spec.ports[0].nodePort: Forbidden: may not be used when `type` is 'ClusterIP'"]],
     [
