@@ -92,6 +92,7 @@ export function computeOwnership(write: Omit<UpdateRequest, "resetFields"> & { r
   const { before, after } = write;
   if (before === after) return managers;
   const change = ignoreFields(compareObjects(write.schema, before ?? { metadata: {} }, after), write.ignored);
+  if (change.hasNameless) return new Map<string, Manager>();
   const changed = union(change.modified, change.added);
   const next = new Map<string, Manager>();
   for (const [key, other] of managers) next.set(key, withFieldsOf(other, difference(difference(other.fields, changed), change.removed)));

@@ -12,18 +12,21 @@ export interface Comparison {
   readonly added: FieldSet;
   readonly modified: FieldSet;
   readonly removed: FieldSet;
+  /** Whether a list holds an item that nothing tells from the others: of such an object, as upstream, no field is anybody's. */
+  readonly hasNameless: boolean;
 }
 
 /** Compares by the schema: atomic values as a whole, list items by their keys. A null is a value, and one with nothing in it, as upstream has it. */
 export function compareObjects(schema: Schema | undefined, before: unknown, after: unknown): Comparison {
   const walk = new Walk();
   walk.visit(schema, before, after);
-  return { added: walk.added.build(), modified: walk.modified.build(), removed: walk.removed.build() };
+  return { added: walk.added.build(), modified: walk.modified.build(), removed: walk.removed.build(), hasNameless: walk.hasNameless };
 }
 
 /** The comparison without these fields and everything below them. */
 export function ignoreFields(comparison: Comparison, ignored: FieldSet): Comparison {
   return {
+    ...comparison,
     added: withoutSubtrees(comparison.added, ignored),
     modified: withoutSubtrees(comparison.modified, ignored),
     removed: withoutSubtrees(comparison.removed, ignored),
@@ -34,6 +37,7 @@ class Walk {
   readonly added = new FieldSetBuilder();
   readonly modified = new FieldSetBuilder();
   readonly removed = new FieldSetBuilder();
+  hasNameless = false;
   readonly #path: string[] = [];
 
   visit(schema: Schema | undefined, before: unknown, after: unknown): void {
@@ -87,8 +91,8 @@ class Walk {
   }
 
   #items(shape: ListShape, before: readonly unknown[] | undefined, after: readonly unknown[] | undefined): void {
-    const left = group(shape, before);
-    const right = group(shape, after);
+    const left = this.#group(shape, before);
+    const right = this.#group(shape, after);
     const schema = shape.is === "keyed" ? shape.item : undefined;
     for (const element of new Set([...left.keys(), ...right.keys()])) {
       const a = left.get(element) ?? [];
@@ -96,6 +100,21 @@ class Walk {
       if (a.length <= 1 && b.length <= 1) this.#child(element, schema, a[0], b[0]);
       else this.#duplicates(element, schema, a, b);
     }
+  }
+
+  #group(shape: ListShape, items: readonly unknown[] | undefined): Map<string, unknown[]> {
+    const groups = new Map<string, unknown[]>();
+    for (const item of items ?? []) {
+      const element = itemElement(shape, item);
+      if (element === undefined) {
+        this.hasNameless = true;
+        continue;
+      }
+      const known = groups.get(element);
+      if (known === undefined) groups.set(element, [item]);
+      else known.push(item);
+    }
+    return groups;
   }
 
   /** Items that share their key are compared as one; only their number or any difference matters. */
@@ -117,18 +136,6 @@ class Walk {
     this.#maps(shape, isMap(before) ? before : undefined, isMap(after) ? after : undefined);
     this.#path.pop();
   }
-}
-
-function group(shape: ListShape, items: readonly unknown[] | undefined): Map<string, unknown[]> {
-  const groups = new Map<string, unknown[]>();
-  for (const item of items ?? []) {
-    const element = itemElement(shape, item);
-    if (element === undefined) continue;
-    const known = groups.get(element);
-    if (known === undefined) groups.set(element, [item]);
-    else known.push(item);
-  }
-  return groups;
 }
 
 function isEmpty(value: unknown): boolean {

@@ -91,8 +91,7 @@ function applyElementOrder(schema: Schema | undefined, draft: Draft, field: stri
   if (!Array.isArray(order)) throw badType([], order);
   const current = draft.get(field);
   if (patched === null || (current === undefined && patched === undefined)) return false;
-  for (const list of [current, patched])
-    if (list !== undefined && list !== null && !Array.isArray(list)) throw badType([], list);
+  for (const list of [current, patched]) if (list !== undefined && list !== null && !Array.isArray(list)) throw badType([], list);
   const list = listField(schema, field);
   const live = Array.isArray(current) ? (current as readonly unknown[]) : undefined;
   const changes = Array.isArray(patched) ? (patched as readonly unknown[]) : undefined;

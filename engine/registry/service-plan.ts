@@ -48,7 +48,7 @@ function withAddressPair(service: Service, old: Service | undefined): Service {
   const { clusterIP: single = "", clusterIPs: given = [], ipFamilies = [], ...rest } = service.spec ?? {};
   const before = old?.spec ?? {};
   const isOldList = (before.clusterIPs ?? []).length > 0 && jsonEqual([...given], [...(before.clusterIPs ?? [])]);
-  const isCreated = old === undefined || before.type === "ExternalName";
+  const isCreated = (before.clusterIPs ?? []).length === 0; // also where there was an object without any
   const clusterIPs =
     single !== "" && given.length === 0 && isCreated ? [single] : isOldList && single !== before.clusterIP ? (single === "" ? [] : [single]) : given;
   return {

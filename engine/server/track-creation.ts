@@ -29,8 +29,8 @@ export function trackCreation<T extends KubeObject>(
     emptied,
     manager: fieldManagerOf(request, request.options),
     apiVersion: formatApiVersion(group, version),
-    ...(body === undefined || request.subresource === undefined ? {} : { subresource: request.subresource }),
-    resetFields: body === undefined ? resetFieldsOf(definition, undefined) : [["status"]],
+    ...(request.subresource === undefined ? {} : { subresource: request.subresource }),
+    resetFields: body === undefined ? resetFieldsOf(definition, request.subresource) : [["status"]],
     nowText: nowText(exchange),
   }) as T; // the same object with other metadata
 }

@@ -17,6 +17,8 @@ export const serviceAccountResource = defineResource<ServiceAccount>({
   subresources: [{ name: "token", kind: "TokenRequest", group: "authentication.k8s.io", version: "v1", verbs: ["create"] }],
   strategy: {
     metadataOnUpdate: "both",
+    prepareForCreate: withNamesAlone,
+    prepareForUpdate: withNamesAlone,
     warnings: ({ metadata }, old) =>
       metadata.annotations?.[MOUNTABLE_SECRETS] === undefined || old?.metadata.annotations?.[MOUNTABLE_SECRETS] !== undefined
         ? []
@@ -24,3 +26,9 @@ export const serviceAccountResource = defineResource<ServiceAccount>({
   },
   columns: [nameColumn, ageColumn],
 });
+
+/** Of the Secrets that an account lists nothing but their names is kept. */
+function withNamesAlone(account: ServiceAccount): ServiceAccount {
+  const { secrets } = account;
+  return secrets === undefined ? account : { ...account, secrets: secrets.map(({ name }) => (name === undefined ? {} : { name })) };
+}

@@ -69,11 +69,15 @@ async function sayingWhetherItGoes({ definition, parts }: Exchange, { metadata }
 
 async function store(exchange: Exchange<RequestOf<"create" | "update" | "patch">>, admitted: KubeObject, claimTries: number): Promise<EncodedObject> {
   const { definition, parts, request } = exchange;
-  const settled = settleNumbers(parts, definition, admitted, undefined);
+  // As upstream's: what comes into being by a write to its status gets no numbers, but those that it says.
+  const isWhole = request.subresource === undefined;
+  const settled = isWhole ? settleNumbers(parts, definition, admitted, undefined) : admitted;
   const complete = beforeCreate(definition, settled, { nowText: nowText(exchange), random: parts.random, disabled: parts.disabled });
   await parts.admission.validate(attributes(exchange, complete));
   requireNoVersion(admitted);
-  const { object, extra } = await allocateNumbers(parts, definition, complete, undefined, claimTries, request.options.dryRun === true);
+  const { object, extra } = isWhole
+    ? await allocateNumbers(parts, definition, complete, undefined, claimTries, request.options.dryRun === true)
+    : { object: complete, extra: undefined };
   if (request.options.dryRun === true) {
     await refuseExisting(exchange, object);
     return madeUp(await asReadBack(definition, object));
@@ -88,9 +92,5 @@ async function refuseExisting({ definition, parts }: Exchange, object: KubeObjec
 }
 
 function attributes(exchange: Exchange<RequestOf<"create" | "update" | "patch">>, object: KubeObject): AdmissionAttributes {
-  return admissionAttributes(
-    exchange,
-    { operation: "CREATE", subresource: undefined, name: object.metadata.name ?? "", object, old: undefined },
-    exchange.request.options,
-  );
+  return admissionAttributes(exchange, { operation: "CREATE", name: object.metadata.name ?? "", object, old: undefined }, exchange.request.options);
 }

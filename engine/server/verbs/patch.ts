@@ -54,7 +54,8 @@ export const patch: VerbHandler<"patch"> = async (exchange) => {
   try {
     return await changeObject(exchange, (current) => applied(exchange, readIntent(), current));
   } catch (error) {
-    if (!hasReason(error, "NotFound") || error.status.details?.kind !== definition.resource || request.subresource !== undefined) throw error;
+    if (!hasReason(error, "NotFound") || error.status.details?.kind !== definition.resource) throw error;
+    if (request.subresource !== undefined && definition.strategy.createOnUpdate !== true) throw error;
     return createApplied(exchange, readIntent());
   }
 };

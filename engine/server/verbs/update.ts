@@ -33,7 +33,7 @@ export const update: VerbHandler<"update"> = async (exchange) => {
       return { object: placed, emptied, isTracked: false };
     });
   } catch (error) {
-    if (definition.strategy.createOnUpdate !== true || request.subresource !== undefined || !hasReason(error, "NotFound")) throw error;
+    if (definition.strategy.createOnUpdate !== true || !hasReason(error, "NotFound")) throw error;
     return createByUpdate(exchange, placed, emptied);
   }
 };
@@ -48,7 +48,16 @@ function requireName({ metadata: { name } }: KubeObject, asked: string): void {
 async function createByUpdate(exchange: Exchange<RequestOf<"update">>, object: KubeObject, emptied: Conformed["emptied"]) {
   const { definition, parts, request } = exchange;
   const { group, resource } = definition;
-  const attributes = { is: "resource" as const, user: request.user, verb: "create", group, resource, namespace: request.namespace ?? "", name: request.name };
+  const attributes = {
+    is: "resource" as const,
+    user: request.user,
+    verb: "create",
+    group,
+    resource,
+    subresource: request.subresource,
+    namespace: request.namespace ?? "",
+    name: request.name,
+  };
   await requireAllowed(parts.authorizer, attributes);
   const fresh = withMetadata(object, { resourceVersion: undefined, uid: undefined });
   return createPrepared(exchange, trackCreation(exchange, fresh, emptied));

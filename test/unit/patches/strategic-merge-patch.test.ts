@@ -71,7 +71,12 @@ describe("strategic merge patch", () => {
     ["an element order that is no list", { set: [] }, { "$setElementOrder/set": "a" }, "expected a []interface {}, but received a string"],
     ["an element order of a list that is none", { set: [] }, { "$setElementOrder/set": ["a"], set: "a" }, "expected a []interface {}, but received a string"],
     ["an element order that is for no list", { set: [] }, { $setElementOrder: ["a"] }, "invalid patch format of setElementOrder list"],
-    ["an element order of items that have no name", { items: [{ name: "a" }] }, { "$setElementOrder/items": ["a"], items: [{ name: "a" }] }, "expected a map[string]interface {}, but received a string"],
+    [
+      "an element order of items that have no name",
+      { items: [{ name: "a" }] },
+      { "$setElementOrder/items": ["a"], items: [{ name: "a" }] },
+      "expected a map[string]interface {}, but received a string",
+    ],
     ["an element order that contradicts the patch", { set: ["a"] }, { "$setElementOrder/set": ["a", "b"], set: ["b", "a"] }, "doesn't match $setElementOrder list"],
     ["a deletion list that names no field", { set: ["a"] }, { $deleteFromPrimitiveList: ["a"] }, "invalid patch format of primitive list"],
     ["deletions of another type", { set: ["a"] }, { "$deleteFromPrimitiveList/set": [1] }, "list element types are not identical: [[a] [1]]"],

@@ -7,8 +7,10 @@ import { nodeResource } from "../../../engine/resources/core/node.ts";
 import { persistentVolumeClaimResource } from "../../../engine/resources/core/persistent-volume-claim.ts";
 import { persistentVolumeResource } from "../../../engine/resources/core/persistent-volume.ts";
 import { resourceQuotaResource } from "../../../engine/resources/core/resource-quota.ts";
+import { serviceAccountResource } from "../../../engine/resources/core/service-account.ts";
 import { serviceResource } from "../../../engine/resources/core/service.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
+import { deploymentResource } from "../../../engine/resources/apps/deployment.ts";
 import { daemonSetResource } from "../../../engine/resources/apps/daemon-set.ts";
 import { endpointSliceResource } from "../../../engine/resources/discovery/endpoint-slice.ts";
 import { roleResource } from "../../../engine/resources/rbac/role.ts";
@@ -21,6 +23,7 @@ import type {
   CSIDriver,
   CustomResourceDefinition,
   DaemonSet,
+  Deployment,
   EndpointSlice,
   Node,
   PersistentVolume,
@@ -29,6 +32,7 @@ import type {
   ResourceQuota,
   Role,
   Service,
+  ServiceAccount,
   VolumeAttachment,
 } from "../../../engine/resources/types.ts";
 import { failure } from "../../kit/failure.ts";
@@ -239,4 +243,28 @@ test("an empty list that is kept as null is its writer's, whichever way it is wr
   for (const name of ["full", "whole"]) await roles.create(role(name, { rules }), { fieldManager: "other" });
   expect(owners(await roles.update(role("whole", { rules: [] }), { fieldManager: "test" }))).toEqual(mine);
   expect(owners(await roles.patch("shop", "full", "merge", { rules: [] }, { fieldManager: "test" }))).toEqual(mine);
+});
+
+test("of an account's Secrets the names are kept, and where one has none nobody owns anything", async () => {
+  const accounts = api.client.for(serviceAccountResource);
+  const account = (name: string, secrets: readonly object[]) => ({ apiVersion: "v1", kind: "ServiceAccount", metadata: { name, namespace: "shop" }, secrets }) as ServiceAccount;
+  const named = await accounts.create(account("named", [{ name: "s", kind: "Secret", namespace: "other" }]));
+  expect([named.secrets, named.metadata.managedFields?.length]).toEqual([[{ name: "s" }], 1]);
+  const nameless = await accounts.create(account("nameless", [{ name: "s" }, { kind: "Secret" }]));
+  expect([nameless.secrets, nameless.metadata.managedFields]).toEqual([[{ name: "s" }, {}], undefined]);
+  expect((await accounts.update(account("named", [{}]))).metadata.managedFields).toBeUndefined();
+});
+
+test("a write to the status of a Service that is not there makes one, without numbers and without that status", async () => {
+  const services = api.client.for(serviceResource);
+  const service = (name: string, spec: object, more: object = {}) => ({ apiVersion: "v1", kind: "Service", metadata: { name, namespace: "shop" }, spec, ...more }) as Service;
+  const told = { status: { loadBalancer: { ingress: [{ ip: "192.0.2.1" }] } } };
+  const made = await services.updateSubresource(service("late", { type: "NodePort", ports: [{ port: 80 }] }, told), "status");
+  expect([made.spec?.clusterIP, made.spec?.ports?.[0]?.nodePort, made.status]).toEqual([undefined, undefined, { loadBalancer: {} }]);
+  expect(made.metadata.managedFields).toMatchObject([{ subresource: "status", fieldsV1: { "f:status": { "f:loadBalancer": { "f:ingress": {} } } } }]);
+  expect((await services.update(service("late", { ports: [{ port: 80 }] }))).spec?.clusterIP).toMatch(/^10\.43\./);
+  const addressed = service("asked", { clusterIP: "10.43.9.9", ports: [{ port: 80 }] });
+  expect((await failure(services.updateSubresource(addressed, "status"))).message).toBe('Service "asked" is invalid: spec.clusterIPs: Required value');
+  const deployment = { apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "late", namespace: "shop" } } as Deployment;
+  expect((await failure(api.client.for(deploymentResource).updateSubresource(deployment, "status"))).status.code).toBe(404);
 });
