@@ -1,16 +1,16 @@
-import type { MessageInitShape } from "@bufbuild/protobuf";
+import { fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import { abortError } from "../lib/abort.ts";
 import { sleep, systemClock, type Clock } from "../lib/clock.ts";
+import { methodPath } from "../lib/grpc.ts";
 import { findCompactRevision, watchEtcd } from "./etcd/etcd-watch.ts";
 import { EtcdEndpoints, type EtcdTls } from "./etcd/etcd-endpoints.ts";
 import { FIRST_KEY, keyBytes, prefixRangeEnd, toEntry } from "./etcd/etcd-entries.ts";
 import { classifyEtcdError } from "./etcd/etcd-errors.ts";
+import { committedRevision, frameTransaction } from "./etcd/etcd-transaction.ts";
 import {
-  Compare_CompareResult,
-  Compare_CompareTarget,
   KV,
   Maintenance,
-  type CompareSchema,
+  TxnResponseSchema,
   type RangeRequestSchema,
   type RangeResponse,
   type RequestOpSchema,
@@ -50,6 +50,7 @@ const PAGE_ENTRIES = 500;
 const SETTLE_MS = 2_000;
 const SETTLE_PAUSE_MS = 150;
 const COMPACT_PROBE_MS = 1_000;
+const TXN_PATH = methodPath(KV.method.txn);
 
 /**
  * The quorum store: an etcd cluster, of version 3.4 or later, reached over any of its members.
@@ -118,13 +119,16 @@ class EtcdStorage implements Storage {
   }
 
   async commit(conditions: readonly Condition[], operations: readonly Operation[]): Promise<CommitResult> {
-    const request = transaction(conditions, operations);
+    const request = frameTransaction(conditions, operations);
     const canRepeat = isFenced(conditions, operations);
     let isLost = false;
-    let answer: TxnResponse;
+    let answer: number | TxnResponse;
     try {
       answer = await this.#endpoints.call(
-        (channel, timeoutMs) => channel.unary(KV.method.txn, request, { timeoutMs }),
+        async (channel, timeoutMs) => {
+          const bytes = await channel.unaryBytes(TXN_PATH, request, { timeoutMs });
+          return committedRevision(bytes) ?? fromBinary(TxnResponseSchema, bytes);
+        },
         (error) => {
           const failure = classifyEtcdError(error);
           isLost ||= failure.is === "lost";
@@ -145,11 +149,10 @@ class EtcdStorage implements Storage {
         );
       return this.#settle(conditions, operations, error);
     }
-    const revision = Number(answer.header?.revision ?? 0n);
-    if (answer.succeeded) return { is: "committed", revision };
+    if (typeof answer === "number") return { is: "committed", revision: answer };
     // The conditions may have failed because an earlier try of this very commit took effect.
     if (isLost) return this.#settle(conditions, operations, new Error("the conditions no longer hold"));
-    return { is: "failed", revision, found: failedConditions(conditions, answer) };
+    return { is: "failed", revision: Number(answer.header?.revision ?? 0n), found: failedConditions(conditions, answer) };
   }
 
   async *watch(prefix: string, afterRevision: number, signal: AbortSignal): AsyncIterable<WatchBatch> {
@@ -255,31 +258,10 @@ function revisionWrittenBy(conditions: readonly Condition[], operations: readonl
   return isNewer && isCreated && isGuarded ? revision : undefined;
 }
 
-function transaction(conditions: readonly Condition[], operations: readonly Operation[]): MessageInitShape<typeof TxnRequestSchema> {
-  return {
-    compare: conditions.map(({ key, modRevision }): MessageInitShape<typeof CompareSchema> => ({
-      result: Compare_CompareResult.EQUAL,
-      target: Compare_CompareTarget.MOD,
-      key: keyBytes(key),
-      targetUnion: { case: "modRevision", value: BigInt(modRevision) },
-    })),
-    success: operations.map((operation) => (operation.do === "put" ? putOf(operation.key, operation.value) : deletionOf(operation.key))),
-    failure: conditions.map(({ key }) => rangeOf(key)),
-  };
-}
-
 type RequestOpInit = MessageInitShape<typeof RequestOpSchema>;
 
 function rangeOf(key: string): RequestOpInit {
   return { request: { case: "requestRange", value: { key: keyBytes(key) } } };
-}
-
-function putOf(key: string, value: Buffer): RequestOpInit {
-  return { request: { case: "requestPut", value: { key: keyBytes(key), value } } };
-}
-
-function deletionOf(key: string): RequestOpInit {
-  return { request: { case: "requestDeleteRange", value: { key: keyBytes(key) } } };
 }
 
 function rangedEntries(answer: TxnResponse): (Entry | undefined)[] {
