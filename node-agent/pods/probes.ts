@@ -148,12 +148,13 @@ export class ContainerProber {
 
 /** A command that says how it ended has spoken for its container; a runtime that could not run it, or was not there, has not. */
 async function probeExec(runtime: Runtime, command: readonly string[], { env = [] }: Container, containerId: string, timeoutMs: number): Promise<ProbeOutcome> {
-  const written = new Map(env.map(({ name, value = "" }) => [name, value]));
+  const words = expandAll(command, new Map(env.map(({ name, value = "" }) => [name, value])));
   try {
-    const { exitCode, output } = await runtime.execSync(containerId, expandAll(command, written), timeoutMs / 1000);
+    const { exitCode, output } = await runtime.execSync(containerId, words, timeoutMs / 1000);
     return { isOk: exitCode === 0, message: output.trim() };
   } catch (error) {
-    return { isOk: false, ...(grpcCode(error) === GrpcCode.deadlineExceeded ? {} : { isUnknown: true }), message: describeError(error) };
+    if (grpcCode(error) !== GrpcCode.deadlineExceeded) return { isOk: false, isUnknown: true, message: describeError(error) };
+    return { isOk: false, message: `command timed out: ${JSON.stringify(words.join(" "))} timed out after ${timeoutMs / 1000}s` };
   }
 }
 

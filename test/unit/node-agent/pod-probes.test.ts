@@ -52,11 +52,12 @@ test("a runtime that is not there takes no container along: what cannot be asked
 });
 
 test("a command that takes longer than it may has failed", async () => {
-  const { probes, clock } = probesOf({ livenessProbe: { exec: { command: ["look"] }, periodSeconds: 1, failureThreshold: 1 } }, () =>
+  const { probes, clock, events } = probesOf({ livenessProbe: { exec: { command: ["look", "at it"] }, periodSeconds: 1, failureThreshold: 1 } }, () =>
     Promise.reject(new GrpcError(GrpcCode.deadlineExceeded, "timeout 1s exceeded")),
   );
   await clock.advance(3_000);
   expect([...probes.results().failed.values()]).toEqual([{ why: "failed liveness probe", graceSeconds: undefined }]);
+  expect(events).toEqual(['Unhealthy: Liveness probe failed: command timed out: "look at it" timed out after 1s']);
 });
 
 test("a port that the container does not name says nothing of the container", async () => {
