@@ -7,11 +7,11 @@ export interface Patience {
   readonly ms: number;
 }
 
-/** Lets a bounded number of works run at once; the others wait in order. */
+/** Lets a bounded number of works run at once; the others wait in order, those that complete something before those that begin something. */
 export class Limiter {
   readonly #patience: Patience | undefined;
   #free: number;
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting: { readonly begins: (() => void)[]; readonly completes: (() => void)[] } = { begins: [], completes: [] };
 
   /** What takes longer than `patience` waits for something else than its fellows: it goes on, and counts no more. */
   constructor(concurrencyMax: number, patience?: Patience) {
@@ -20,15 +20,15 @@ export class Limiter {
   }
 
   /** Rejects with an AbortError when the signal fires before its turn; what has begun is the work's own to break off. */
-  async run<T>(work: () => Promise<T>, signal: AbortSignal = NEVER): Promise<T> {
+  async run<T>(work: () => Promise<T>, signal: AbortSignal = NEVER, does: "begins" | "completes" = "begins"): Promise<T> {
     throwIfAborted(signal);
     if (this.#free > 0) this.#free--;
-    else await this.#turn(signal);
+    else await this.#turn(this.#waiting[does], signal);
     let counts = true;
     const leave = () => {
       if (!counts) return;
       counts = false;
-      const next = this.#waiting.shift();
+      const next = this.#waiting.completes.shift() ?? this.#waiting.begins.shift();
       if (next === undefined) this.#free++;
       else next();
     };
@@ -42,17 +42,17 @@ export class Limiter {
     }
   }
 
-  #turn(signal: AbortSignal): Promise<void> {
+  #turn(waiting: (() => void)[], signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const begin = () => {
         signal.removeEventListener("abort", giveUp);
         resolve();
       };
       const giveUp = () => {
-        this.#waiting.splice(this.#waiting.indexOf(begin), 1);
+        waiting.splice(waiting.indexOf(begin), 1);
         reject(abortError(signal));
       };
-      this.#waiting.push(begin);
+      waiting.push(begin);
       signal.addEventListener("abort", giveUp, { once: true });
     });
   }

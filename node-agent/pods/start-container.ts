@@ -74,7 +74,8 @@ export async function startContainer(context: PodContext, request: StartRequest)
   const image = await ensureImage(context, pod, { image: container.image ?? "", pullPolicy: container.imagePullPolicy, fieldPath }, signal);
   const places = await withImageVolumes(context, pod, container, volumes, signal);
   const podIps = podAddresses(pod, sandbox, settings.hostIps);
-  const id = await context.starts.run(() => createAndStart(context, request, { image, places, podIps }), signal);
+  // Of many pods those that have begun are made ready first: otherwise all would have sandboxes before one of them runs.
+  const id = await context.starts.run(() => createAndStart(context, request, { image, places, podIps }), signal, "completes");
   const hook = container.lifecycle?.postStart;
   if (hook === undefined) return;
   try {

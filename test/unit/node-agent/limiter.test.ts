@@ -6,11 +6,15 @@ import { VirtualClock } from "../../kit/virtual-clock.ts";
 function begin(limiter: Limiter) {
   const begun: string[] = [];
   const ends = new Map<string, () => void>();
-  const run = (name: string, signal?: AbortSignal) =>
-    limiter.run(() => {
-      begun.push(name);
-      return new Promise<void>((resolve) => ends.set(name, resolve));
-    }, signal);
+  const run = (name: string, signal?: AbortSignal, does?: "begins" | "completes") =>
+    limiter.run(
+      () => {
+        begun.push(name);
+        return new Promise<void>((resolve) => ends.set(name, resolve));
+      },
+      signal,
+      does,
+    );
   return { begun, run, end: (name: string) => ends.get(name)?.() };
 }
 
@@ -21,6 +25,22 @@ test("so many works run at once, the others in their order", async () => {
   end("a");
   await first;
   await expect.poll(() => begun).toEqual(["a", "b", "c"]);
+});
+
+test("what completes something goes before what begins something, each in its order", async () => {
+  const { begun, run, end } = begin(new Limiter(1));
+  const first = run("a");
+  void run("b");
+  const second = run("c", undefined, "completes");
+  void run("d", undefined, "completes");
+  end("a");
+  await first;
+  await expect.poll(() => begun).toEqual(["a", "c"]);
+  end("c");
+  await second;
+  await expect.poll(() => begun).toEqual(["a", "c", "d"]);
+  end("d");
+  await expect.poll(() => begun).toEqual(["a", "c", "d", "b"]);
 });
 
 test("one that takes too long counts no more, goes on, and gives its place up once", async () => {
