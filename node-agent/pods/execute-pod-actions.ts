@@ -97,6 +97,8 @@ export class PodExecutor {
   async #createSandbox({ pod, granted, signal }: ActedOn, attempt: number): Promise<void> {
     const { settings, events, metrics, limitPod } = this.#context;
     metrics.startedPods.add();
+    // Where one was: the number goes on from that.
+    if (attempt > 0) events.record(pod, { type: "Normal", reason: "SandboxChanged", message: "Pod sandbox changed, it will be killed and re-created." });
     mkdirSync(podLogDir(pod, settings.logsDir), { recursive: true });
     limitPod(granted, false);
     await this.#prepareDevices(pod);

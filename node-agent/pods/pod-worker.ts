@@ -47,6 +47,8 @@ export class PodWorker {
   #told: WrittenStatus | undefined;
   /** Fires when the pod is to go or the agent ends: nothing is waited for then that may take as long as it likes. */
   readonly #interruption = new AbortController();
+  /** Asked to stop when the pod had ended. */
+  readonly #stoppedSandboxes = new Set<string>();
   #eviction: { readonly reason: string; readonly message: string; readonly graceSeconds: number; readonly ended: () => void } | undefined;
 
   /** `askForRoom` is called when the pod wants other resources than it was granted; see `decideResize`. */
@@ -247,6 +249,7 @@ export class PodWorker {
     }
     // Nothing of it will run again: its room is for others from now on, however long it is shown.
     let trouble: unknown;
+    if (isOver) await this.#giveBackAddresses(state).catch((error: unknown) => (trouble = error));
     // That a volume cannot be taken away yet is no reason to keep it to oneself that the pod has ended.
     await (isOver ? this.#volumes.release(this.#pod, this.#isOrphan).catch((error: unknown) => (trouble = error)) : this.#volumes.provide(this.#pod));
     let againMs = Math.min(this.#volumes.areLive(this.#pod) && !isOver ? this.#context.syncMs : Infinity, activeDeadlineMs(this.#pod) - clock.now());
@@ -299,6 +302,15 @@ export class PodWorker {
       },
     };
     return tellFailedKill(this.#context, this.#pod, () => terminatePod(this.#context, termination, signal));
+  }
+
+  /** A sandbox that nobody has stopped, as one that died with its machine, still holds its addresses: of each it is asked once. */
+  async #giveBackAddresses({ sandboxes }: PodState): Promise<void> {
+    for (const { id, isReady } of sandboxes) {
+      if (isReady || this.#stoppedSandboxes.has(id)) continue;
+      await this.#context.runtime.stopSandbox(id);
+      this.#stoppedSandboxes.add(id);
+    }
   }
 
   /** As it is to be ended: an eviction may leave it less time than it asked for. */

@@ -231,3 +231,35 @@ test("the last words of a container stay as they were when the runtime has forgo
   running.abort();
   await ended;
 });
+
+test("a pod that has ended gives its addresses back, also when its sandbox has died with the machine; once", async () => {
+  const { worker, clock, runtime, patches } = aWorker({ ...aPod, spec: { restartPolicy: "Never", containers: [{ name: "c", image: "a:1", command: ["sleep", "1000"] }] } });
+  const running = new AbortController();
+  const ended = worker.run(running.signal);
+  await clock.advance(5_000);
+  runtime.crash();
+  const stopped: string[] = [];
+  runtime.stopSandbox = async (id) => void stopped.push(id);
+  worker.wake();
+  await clock.advance(5_000);
+  worker.wake();
+  await clock.advance(60_000);
+  expect(patches.at(-1)?.phase).toBe("Failed");
+  expect(stopped).toEqual((await runtime.listSandboxes()).map(({ id }) => id));
+  running.abort();
+  await ended;
+});
+
+test("a pod whose sandbox is another than before says so", async () => {
+  const { worker, clock, runtime, events } = aWorker({ ...aPod, spec: { containers: [{ name: "c", image: "a:1", command: ["sleep", "1000"] }] } });
+  const running = new AbortController();
+  const ended = worker.run(running.signal);
+  await clock.advance(5_000);
+  expect(events.filter((event) => event.startsWith("SandboxChanged"))).toEqual([]);
+  runtime.crash();
+  worker.wake();
+  await clock.advance(60_000);
+  expect(events.filter((event) => event.startsWith("SandboxChanged"))).toEqual(["SandboxChanged: Pod sandbox changed, it will be killed and re-created."]);
+  running.abort();
+  await ended;
+});
