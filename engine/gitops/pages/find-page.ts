@@ -25,6 +25,8 @@ interface InBranch {
 
 /** A branch's name has fewer parts than that. */
 const BRANCH_PARTS_MAX = 10;
+/** No file's name is longer. */
+const PART_BYTES_MAX = 255;
 const README = "README.md";
 
 /** What one look at a repository needs of it. */
@@ -66,5 +68,5 @@ async function branchesOf(store: PageStore): Promise<readonly string[]> {
 
 /** What Git allows between two slashes of a branch's name, for it becomes a part of a file's (git-check-ref-format). */
 function isRefPart(part: string): boolean {
-  return !/^\.|\.\.|[\x00-\x20~^:?*[\\/\x7f]|@\{|\.lock$|\.$/.test(part) && part !== "";
+  return Buffer.byteLength(part) <= PART_BYTES_MAX && !/^\.|\.\.|[\x00-\x20~^:?*[\\/\x7f]|@\{|\.lock$|\.$/.test(part) && part !== "";
 }

@@ -9,34 +9,41 @@ export interface Link {
 }
 
 const STYLE = `:root{color-scheme:light dark;--line:#8884;--soft:#8881;--link:light-dark(#0757ba,#6cb6ff)}
-body{font:16px/1.5 system-ui,sans-serif;max-width:72rem;margin:0 auto;padding:1rem 1.5rem 4rem}
+body{font:16px/1.5 system-ui,sans-serif;max-width:72rem;margin:0 auto;padding:1rem 1.5rem 4rem;overflow-wrap:break-word}
 a{color:var(--link);text-decoration:none}a:hover{text-decoration:underline}
 nav{display:flex;gap:1rem;justify-content:space-between;color:#888;border-bottom:1px solid var(--line);padding-bottom:.5rem}
+nav span{min-width:0}nav>a{flex:none}
 h1{font-size:1.4rem;line-height:1.35}h2{font-size:1.1rem;margin-top:2rem}
 main{overflow-x:auto}table{border-collapse:collapse;font-size:.94rem}
 th,td{border:1px solid var(--line);padding:.3rem .65rem;text-align:left;vertical-align:top}th{background:var(--soft)}
 code,pre{font:.9em/1.5 ui-monospace,monospace;background:var(--soft);border-radius:4px}code{padding:.1em .3em}
 pre{padding:.7rem 1rem;overflow-x:auto}pre code{padding:0;background:none}
 .add{color:light-dark(#116329,#7ee787)}.del{color:light-dark(#a40e26,#ff938a)}.mod{color:light-dark(#7a4f01,#e3b341)}
-details{margin:.4rem 0}summary{cursor:pointer}.stale{opacity:.45}`;
+details{margin:.4rem 0}summary{cursor:pointer}.stale{opacity:.6}
+.stale::before{content:"The server does not show this page at the moment; this is how it was."}`;
 
 /**
- * Asks for the page again while somebody looks at it, and shows what has changed; what is folded open stays so. A server that is away is
- * shown as a pale page, and one that knows the reader no longer is not asked any more. What is no page of ours now is for the browser to
- * show: as a part of this page it would have more power than by itself. The address is taken without a name and a token in it, with which
- * scripts must not ask.
+ * Asks for the page again while somebody looks at it, and at once when he comes back to it, for browsers hardly wake what nobody sees. Shows
+ * what has changed; what is folded open stays so, as do the link that a keyboard has come to and the part of a wide table that is seen. A page
+ * that the server does not show is pale and says so, and one that knows the reader no longer is not asked any more. What is no page of ours now
+ * is for the browser to show: as a part of this page it would have more power than by itself. The address is taken without a name and a token
+ * in it, with which scripts must not ask.
  */
 const SCRIPT = `const shown=()=>document.querySelector("main");let tag=document.documentElement.dataset.tag;
-const later=()=>setTimeout(look,3000);
-const look=async()=>{if(!document.hidden&&getSelection().isCollapsed)try{
+let timer;const later=()=>{timer=setTimeout(look,3000)};
+const look=async()=>{timer=undefined;if(!document.hidden&&getSelection().isCollapsed)try{
 const answer=await fetch(location.origin+location.pathname,{headers:{accept:"text/html","if-none-match":tag}});
 if(answer.ok){if(answer.redirected||!answer.headers.get("content-type").startsWith("text/html"))return location.reload();
 tag=answer.headers.get("etag");const next=new DOMParser().parseFromString(await answer.text(),"text/html");
 const open=new Set([...document.querySelectorAll("details[open]>summary")].map((summary)=>summary.textContent));
 for(const summary of next.querySelectorAll("summary"))summary.parentElement.open=open.has(summary.textContent);
-document.title=next.title;shown().replaceWith(next.querySelector("main"));}
+const {activeElement}=document;const {scrollLeft}=shown();const held=activeElement.outerHTML;
+const alike=()=>[...shown().querySelectorAll("a,summary")].filter((link)=>link.outerHTML===held);const place=alike().indexOf(activeElement);
+document.title=next.title;shown().replaceWith(next.querySelector("main"));
+shown().scrollLeft=scrollLeft;alike()[place]?.focus({preventScroll:true});}
 shown().classList.toggle("stale",!answer.ok&&answer.status!==304);if(answer.status===401)return;
-}catch{shown().classList.add("stale");}later();};later();`;
+}catch{shown().classList.add("stale");}later();};
+document.onvisibilitychange=()=>{if(timer!==undefined&&!document.hidden){clearTimeout(timer);look();}};later();`;
 
 /** What tells pages of this program from those of another: both look different. */
 export const pageForm = late(() => createHash("sha256").update(STYLE).update(SCRIPT).digest("hex").slice(0, 8));

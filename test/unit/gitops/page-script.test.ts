@@ -10,19 +10,45 @@ function openPage() {
   const due: (() => Promise<void>)[] = [];
   const asked: string[] = [];
   const page = { text: "old", title: "t", isStale: false, reloads: 0 };
-  const main = {
-    classList: { toggle: (_: string, on: boolean) => (page.isStale = on), add: () => (page.isStale = true) },
-    replaceWith: ({ text }: { readonly text: string }) => (page.text = text),
+  const document = {
+    hidden: false,
+    documentElement: { dataset: { tag: '"1"' } },
+    activeElement: link(""),
+    main: mainOf("old", []),
+    querySelector: () => document.main,
+    querySelectorAll: () => [],
+    onvisibilitychange: () => {},
   };
-  const document = { hidden: false, documentElement: { dataset: { tag: '"1"' } }, querySelector: () => main, querySelectorAll: () => [] };
+  function link(outerHTML: string) {
+    const self = { outerHTML, focus: () => (document.activeElement = self) };
+    return self;
+  }
+  interface Main {
+    readonly classList: unknown;
+    replaceWith(next: Main): unknown;
+    readonly text: string;
+    scrollLeft: number;
+    querySelectorAll(): readonly ReturnType<typeof link>[];
+  }
+  function mainOf(text: string, links: readonly string[]): Main {
+    const all = links.map(link);
+    return {
+      text,
+      scrollLeft: 0,
+      classList: { toggle: (_: string, on: boolean) => (page.isStale = on), add: () => (page.isStale = true) },
+      querySelectorAll: () => all,
+      replaceWith: (next: Main) => ((document.main = next), (page.text = next.text)),
+    };
+  }
   let answer: Answer | undefined;
   runInNewContext(script, {
     document,
     location: { href: "https://x:token@git.example/r/main/", origin: "https://git.example", pathname: "/r/main/", reload: () => page.reloads++ },
     getSelection: () => ({ isCollapsed: true }),
     setTimeout: (callback: () => Promise<void>) => due.push(callback),
+    clearTimeout: (timer: number) => due.splice(timer - 1, 1),
     DOMParser: class {
-      parseFromString = (text: string) => ({ title: text, querySelector: () => ({ text }), querySelectorAll: () => [] });
+      parseFromString = (text: string) => ({ title: text, querySelector: () => mainOf(text, ["a", "b", "a"]), querySelectorAll: () => [] });
     },
     async fetch(address: string, { headers }: { readonly headers: Readonly<Record<string, string>> }) {
       expect(address).toBe("https://git.example/r/main/");
@@ -37,7 +63,12 @@ function openPage() {
     answer = next;
     for (const callback of due.splice(0)) await callback();
   };
-  return { page, document, asked, look, isDone: () => due.length === 0 };
+  const comeBack = async () => {
+    document.hidden = false;
+    document.onvisibilitychange();
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  return { page, document, asked, look, comeBack, isDone: () => due.length === 0 };
 }
 
 test("a page shows what has changed, and is pale while its server is away", async () => {
@@ -73,4 +104,26 @@ test("a page asks no more once the server knows its reader no longer, who would 
   await look({ status: 401 });
   expect(page.isStale).toBe(true);
   expect(isDone()).toBe(true);
+});
+
+test("a page keeps the link that a keyboard has come to, and the part of a wide table that is seen", async () => {
+  const { document, look } = openPage();
+  await look({ status: 200, text: "first" });
+  document.main.scrollLeft = 120;
+  const [, , second] = document.main.querySelectorAll();
+  second?.focus();
+  await look({ status: 200, text: "second" });
+  expect(document.main).toMatchObject({ text: "second", scrollLeft: 120 });
+  expect(document.main.querySelectorAll().indexOf(document.activeElement)).toBe(2);
+});
+
+test("a page is asked for at once when somebody comes back to it, and goes on as before", async () => {
+  const { document, asked, look, comeBack } = openPage();
+  document.hidden = true;
+  await look({ status: 304 });
+  expect(asked).toHaveLength(0);
+  await comeBack();
+  expect(asked).toHaveLength(1);
+  await look({ status: 304 });
+  expect(asked).toHaveLength(2);
 });

@@ -89,6 +89,7 @@ describe("the pages of a repository", () => {
     "/q/",
     "/other/main/",
     "/r/main.lock/",
+    `/r/${"ä".repeat(128)}/`,
     "/r.git/objects/info/packs",
   ])("are not there: %s", async (address) => {
     sources = [...sources, { name: "other", repository: "other-object", store: repository.store }];
