@@ -2,25 +2,23 @@ import type { GitObjects, GitStore, TreeEntry } from "../git/git-source.ts";
 import { findEntry } from "../git/git-tree.ts";
 import { isStatusBranch } from "../git/status-branch.ts";
 
-/** What stands at a path of a repository: the name of a branch, then a path in it. */
+/** A path of a repository: the name of a branch, then a path in it. */
+export interface PathInBranch {
+  readonly branch: string;
+  readonly commit: string;
+  /** Within the branch. */
+  readonly path: readonly string[];
+}
+
+/** What stands there; undefined for nothing. */
 export type FoundPage =
-  | { readonly is: "nothing" }
-  /** The path names no branch, or less than one. */
-  | { readonly is: "branches"; readonly branches: readonly string[] }
-  | (InBranch & { readonly is: "folder"; readonly entries: readonly TreeEntry[]; readonly readme?: FoundFile })
-  | (InBranch & { readonly is: "file" } & FoundFile);
+  | (PathInBranch & { readonly is: "folder"; readonly entries: readonly TreeEntry[]; readonly readme?: FoundFile })
+  | (PathInBranch & { readonly is: "file" } & FoundFile);
 
 export interface FoundFile {
   /** Of the blob. */
   readonly id: string;
   readonly content: Buffer;
-}
-
-interface InBranch {
-  readonly branch: string;
-  readonly commit: string;
-  /** Within the branch. */
-  readonly path: readonly string[];
 }
 
 /** A branch's name has fewer parts than that. */
@@ -32,24 +30,23 @@ const README = "README.md";
 /** What one look at a repository needs of it. */
 export type PageStore = Pick<GitStore, "objects" | "fetchRef" | "listRefs">;
 
-/** Looks up the parts of a path. Rejects with an OversizedObject for a file that is longer than any manifest may be. */
-export async function findPage(store: PageStore, parts: readonly string[]): Promise<FoundPage> {
-  if (parts.length === 0) return { is: "branches", branches: await branchesOf(store) };
+/** Where the parts of a path lead; undefined where they name no branch. */
+export async function findBranch(store: PageStore, parts: readonly string[]): Promise<PathInBranch | undefined> {
   // Git has no branch below the name of another: the first that is found is the one.
   for (let count = 1; count <= Math.min(parts.length, BRANCH_PARTS_MAX); count++) {
     const branchParts = parts.slice(0, count);
     if (!branchParts.every(isRefPart)) break;
     const branch = branchParts.join("/");
     const commit = await store.fetchRef(`refs/heads/${branch}`);
-    if (commit === undefined) continue;
-    return pageAt(store.objects, { branch, commit, path: parts.slice(count) }, (await store.objects.commit(commit)).tree);
+    if (commit !== undefined) return { branch, commit, path: parts.slice(count) };
   }
-  return { is: "nothing" };
+  return undefined;
 }
 
-async function pageAt(objects: GitObjects, at: InBranch, tree: string): Promise<FoundPage> {
-  const entry = await findEntry(objects, tree, at.path);
-  if (entry === undefined || entry.is === "submodule") return { is: "nothing" };
+/** Rejects with an OversizedObject for a file that is longer than any manifest may be. */
+export async function readPage(objects: GitObjects, at: PathInBranch): Promise<FoundPage | undefined> {
+  const entry = await findEntry(objects, (await objects.commit(at.commit)).tree, at.path);
+  if (entry === undefined || entry.is === "submodule") return undefined;
   if (entry.is !== "directory") return { is: "file", ...at, ...(await fileOf(objects, entry)) };
   const entries = await objects.tree(entry.id);
   const readme = entries.find(({ name, is }) => name === README && is === "file");
@@ -61,7 +58,7 @@ async function fileOf(objects: GitObjects, { id }: TreeEntry): Promise<FoundFile
 }
 
 /** Those of the status first. */
-async function branchesOf(store: PageStore): Promise<readonly string[]> {
+export async function listBranches(store: PageStore): Promise<readonly string[]> {
   const names = [...(await store.listRefs("refs/heads/")).keys()].map((ref) => ref.slice("refs/heads/".length));
   return names.sort((a, b) => Number(isStatusBranch(b)) - Number(isStatusBranch(a)) || (a < b ? -1 : 1));
 }

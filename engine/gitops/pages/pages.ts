@@ -4,7 +4,7 @@ import { decodePathPart } from "../../lib/request-url.ts";
 import type { TreeEntry } from "../git/git-source.ts";
 import { isStatusBranch } from "../git/status-branch.ts";
 import { OversizedObject } from "../git/stored-object.ts";
-import { findPage, type FoundFile, type FoundPage, type PageStore } from "./find-page.ts";
+import { findBranch, listBranches, readPage, type FoundFile, type FoundPage, type PageStore } from "./find-page.ts";
 import { MarkdownRenderer } from "./markdown-renderer.ts";
 import { pageForm, pagePolicy, renderList, renderPage, type Link } from "./render-page.ts";
 
@@ -37,8 +37,8 @@ const TAKES_FETCH = "Reading takes the verb fetch on repositories.mainstay.dev."
 
 /** Longer texts are given as they are. */
 const MARKDOWN_LENGTH_MAX = 128 << 10;
-/** What a reader finds his way in. */
-const BRANCHES_MAX = 1_000;
+/** Of branches and of the entries of a folder: in more nobody finds his way, and a page of them would be of any length. */
+const LINKS_MAX = 1_000;
 
 /**
  * The hosted repositories as a browser reads them: `/<repository>/<branch>/<path>`. `/` leads to the status page, if there is one repository
@@ -69,11 +69,7 @@ export class Pages {
       return text(404, `There is no such repository here, or you may not read it. ${TAKES_FETCH}`);
     if (name !== source.name)
       return rest.length === 0 ? redirect(addressOf(source.name)) : text(404, "There is only Git here: git clone the repository's address.");
-    return this.#shown(request, async () => {
-      const found = await findPage(source.store, rest.map(String));
-      if (found.is === "folder" && !request.path.endsWith("/")) return redirect(addressOf(name, found.branch, ...found.path));
-      return this.#answerFound(name, found, request);
-    });
+    return this.#shown(request, () => this.#answerPath(source, rest.map(String), request));
   }
 
   async #shown(request: PageRequest, show: () => Promise<PageAnswer>): Promise<PageAnswer> {
@@ -86,35 +82,29 @@ export class Pages {
     }
   }
 
-  async #answerFound(name: string, found: FoundPage, request: PageRequest): Promise<PageAnswer> {
-    switch (found.is) {
-      case "nothing":
-        return text(404, "There is no such branch or file.");
-      case "branches": {
-        const { branches } = found;
-        const links = branches.slice(0, BRANCHES_MAX).map((branch) => ({ text: branch, href: addressOf(name, branch) }));
-        const more = branches.length > links.length ? `<p>${branches.length - links.length} more are not shown: git ls-remote --heads lists all.</p>\n` : "";
-        const content = renderList(links, "Nothing has been pushed yet.") + more;
-        return page(request, name, [], versionOf(content), content);
-      }
-      case "folder": {
-        const list = renderList(found.entries.map(linkTo), "This folder is empty.");
-        if (found.readme === undefined) return page(request, titleOf(name, found), crumbsOf(name, found), found.commit, list);
-        return this.#answerMarkdown(request, found.readme, name, found, `<details><summary>Files</summary>${list}</details>`);
-      }
-      case "file": {
-        const { content } = found;
-        const file = found.path.at(-1) ?? "";
-        if (file.endsWith(".md")) return this.#answerMarkdown(request, found, name, found);
-        const type = content.includes(0) ? "application/octet-stream" : `${file.endsWith(".json") ? "application/json" : "text/plain"}; charset=utf-8`;
-        return raw(request, found.commit, type, content);
-      }
+  async #answerPath({ name, store }: PageSource, parts: readonly string[], request: PageRequest): Promise<PageAnswer> {
+    if (parts.length === 0) return answerBranches(name, await listBranches(store), request);
+    const at = await findBranch(store, parts);
+    // Of a commit it is the same page as it was: who follows one has nothing read again.
+    if (at !== undefined && asksForHtml(request) && isKnown(request, pageTag(at.commit))) return unchanged(pageTag(at.commit));
+    const found = at === undefined ? undefined : await readPage(store.objects, at);
+    if (found === undefined) return text(404, "There is no such branch or file.");
+    if (found.is === "folder") {
+      if (!request.path.endsWith("/")) return redirect(addressOf(name, found.branch, ...found.path));
+      const list = renderSome(found.entries, linkTo, "This folder is empty.", "git clone brings all");
+      if (found.readme === undefined) return page(request, titleOf(name, found), crumbsOf(name, found), found.commit, list);
+      return this.#answerMarkdown(request, found.readme, name, found, `<details><summary>Files</summary>${list}</details>`);
     }
+    const { content } = found;
+    const file = found.path.at(-1) ?? "";
+    if (file.endsWith(".md")) return this.#answerMarkdown(request, found, name, found);
+    const type = content.includes(0) ? "application/octet-stream" : `${file.endsWith(".json") ? "application/json" : "text/plain"}; charset=utf-8`;
+    return raw(request, found.commit, type, content);
   }
 
-  async #answerMarkdown(request: PageRequest, { id, content }: FoundFile, name: string, found: FoundInBranch, behind = ""): Promise<PageAnswer> {
+  async #answerMarkdown(request: PageRequest, { id, content }: FoundFile, name: string, found: FoundPage, behind = ""): Promise<PageAnswer> {
     const asItIs = () => raw(request, found.commit, "text/markdown; charset=utf-8", content);
-    if (!request.accept.includes("text/html") || content.length > MARKDOWN_LENGTH_MAX) return asItIs();
+    if (!asksForHtml(request) || content.length > MARKDOWN_LENGTH_MAX) return asItIs();
     const rendering = await this.#markdown.render(id, content.toString());
     if (rendering.is === "busy") return text(503, "Too many pages are being laid out; try again in a moment.");
     if (rendering.is === "excessive") return asItIs();
@@ -122,13 +112,10 @@ export class Pages {
   }
 }
 
-type FoundInBranch = Extract<FoundPage, { readonly branch: string }>;
-
 async function answerRepositories(readable: readonly PageSource[], request: PageRequest): Promise<PageAnswer> {
   const [only, another] = readable;
   if (only !== undefined && another === undefined) {
-    const found = await findPage(only.store, []);
-    const [status, further] = found.is === "branches" ? found.branches.filter(isStatusBranch) : [];
+    const [status, further] = (await listBranches(only.store)).filter(isStatusBranch);
     if (status !== undefined && further === undefined) return redirect(addressOf(only.name, status));
   }
   const content = renderList(
@@ -138,15 +125,35 @@ async function answerRepositories(readable: readonly PageSource[], request: Page
   return page(request, "Repositories", [], versionOf(content), content);
 }
 
+function answerBranches(name: string, branches: readonly string[], request: PageRequest): PageAnswer {
+  const linkToBranch = (branch: string) => ({ text: branch, href: addressOf(name, branch) });
+  const content = renderSome(branches, linkToBranch, "Nothing has been pushed yet.", "git ls-remote --heads lists all");
+  return page(request, name, [], versionOf(content), content);
+}
+
+/** Links to the first ones, and how many there are besides. */
+function renderSome<T>(all: readonly T[], link: (one: T) => Link, none: string, elsewhere: string): string {
+  const more = all.length > LINKS_MAX ? `<p>${all.length - LINKS_MAX} more are not shown; ${elsewhere}.</p>\n` : "";
+  return renderList(all.slice(0, LINKS_MAX).map(link), none) + more;
+}
+
 function linkTo({ name, is }: TreeEntry): Link {
   const slash = is === "directory" ? "/" : "";
   return { text: name + slash, href: `./${encodeURIComponent(name)}${slash}` };
 }
 
+function asksForHtml({ accept }: PageRequest): boolean {
+  return accept.includes("text/html");
+}
+
 function page(request: PageRequest, title: string, crumbs: readonly Link[], version: string, content: string): PageAnswer {
-  const tag = `"${version}-${pageForm()}"`;
+  const tag = pageTag(version);
   const headers = { "content-type": "text/html; charset=utf-8", "content-security-policy": pagePolicy() };
   return tagged(request, tag, headers, () => renderPage({ title, crumbs, tag, content, isLoggedIn: request.isLoggedIn }));
+}
+
+function pageTag(version: string): string {
+  return `"${version}-${pageForm()}"`;
 }
 
 function raw(request: PageRequest, version: string, type: string, content: Buffer): PageAnswer {
@@ -155,12 +162,19 @@ function raw(request: PageRequest, version: string, type: string, content: Buffe
 
 /** Not sent again to who has it. */
 function tagged(request: PageRequest, tag: string, headers: Readonly<Record<string, string>>, body: () => string | Buffer): PageAnswer {
-  const common = { ...HEADERS, etag: tag, vary: "Accept, Authorization" };
-  return isAmong(tag, request.ifNoneMatch) ? { code: 304, headers: common, body: "" } : { code: 200, headers: { ...common, ...headers }, body: body() };
+  return isKnown(request, tag) ? unchanged(tag) : { code: 200, headers: { ...HEADERS, ...tagHeaders(tag), ...headers }, body: body() };
+}
+
+function unchanged(tag: string): PageAnswer {
+  return { code: 304, headers: { ...HEADERS, ...tagHeaders(tag) }, body: "" };
+}
+
+function tagHeaders(tag: string): Readonly<Record<string, string>> {
+  return { etag: tag, vary: "Accept, Authorization" };
 }
 
 /** What proxies have compressed, they mark as weak. */
-function isAmong(tag: string, ifNoneMatch = ""): boolean {
+function isKnown({ ifNoneMatch = "" }: PageRequest, tag: string): boolean {
   return ifNoneMatch.split(",").some((known) => known.trim().replace(/^W\//, "") === tag);
 }
 
@@ -194,7 +208,7 @@ function addressOf(name: string, branch = "", ...folders: readonly string[]): st
 }
 
 /** The way to a folder, itself last, or to the folder of a file. */
-function crumbsOf(name: string, { is, branch, path }: FoundInBranch): readonly Link[] {
+function crumbsOf(name: string, { is, branch, path }: FoundPage): readonly Link[] {
   const folders = is === "folder" ? path : path.slice(0, -1);
   return [
     { text: name, href: addressOf(name) },

@@ -139,7 +139,23 @@ describe("the pages of a repository", () => {
     await writeFile(path.join(repository.gitDir, "packed-refs"), `# pack-refs with: peeled fully-peeled sorted \n${branches.toSorted().join("")}`);
     const { body } = await ask("/r/");
     expect(String(body).match(/<li>/g)).toHaveLength(1_000);
-    expect(body).toContain("<p>5 more are not shown");
+    expect(body).toContain("<p>5 more are not shown; git ls-remote");
+  });
+
+  test("say how many files of a folder they leave out", async () => {
+    await repository.commit(Object.fromEntries(Array.from({ length: 1_002 }, (_, index) => [`many/${index}`, "x"])));
+    const { body } = await ask("/r/main/many/");
+    expect(String(body).match(/<li>/g)).toHaveLength(1_000);
+    expect(body).toContain("<p>2 more are not shown; git clone");
+  });
+
+  test("have nothing read again for who follows them", async () => {
+    const tag = (await ask("/r/status/local/")).headers["etag"]!;
+    const reads = vi.spyOn(repository.store.objects, "tree");
+    expect(await ask("/r/status/local/", { ifNoneMatch: tag })).toMatchObject({ code: 304, headers: { etag: tag } });
+    expect(reads).not.toHaveBeenCalled();
+    expect(await ask("/r/status/local/")).toMatchObject({ code: 200 });
+    expect(reads).toHaveBeenCalled();
   });
 
   test("open each pack once", async () => {
