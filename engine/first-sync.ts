@@ -52,7 +52,10 @@ export async function awaitFirstSync({ gitops, progress, clock, awaitHealth }: F
 /** What is wrong with the repository itself, so that no application can become healthy; undefined when nothing is. */
 function describeTrouble({ sync, repository }: Pick<StatusFacts, "sync" | "repository">): string | undefined {
   switch (sync.state) {
+    case "empty":
+      return sync.message === undefined ? undefined : `${repository.url}: ${sync.message}`;
     case "unreachable":
+    case "unreadable":
     case "deleted":
       return `${repository.url}: ${sync.message ?? sync.state}; it is tried again`;
     case "rejected": {

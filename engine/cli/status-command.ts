@@ -88,7 +88,8 @@ function troubleOf({ result, message = "", commit }: RepositoryObserved): string
   const runs = commit === undefined ? "" : `; what runs is of ${commit.slice(0, 10)}`;
   if (result === "rejected") return `its newest commit cannot be applied${runs}: ${message}`;
   if (result === "unreachable") return `it cannot be reached${runs}: ${message}`;
-  return result === "deleted" ? `${message}${runs}` : undefined;
+  if (result === "unreadable") return `its newest commit cannot be read${runs}: ${message}`;
+  return result === "deleted" || (result === "empty" && message !== "") ? `${message}${runs}` : undefined;
 }
 
 /** Cells of what people anywhere may have written. */

@@ -8694,7 +8694,7 @@ readonly previous?: string
  */
 readonly pusher?: string
 /**
- * applied, rejected or unreachable.
+ * applied, rejected, unreachable, unreadable or deleted.
  */
 readonly result?: string
 /**

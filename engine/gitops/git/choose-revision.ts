@@ -29,6 +29,11 @@ export function refPrefix(revision: Revision): string {
   return revision.is === "branch" ? `refs/heads/${revision.name}` : revision.is === "tag" ? `refs/tags/${revision.name}` : "refs/tags/";
 }
 
+/** The same of all that it could be instead. */
+export function refsOfKind({ is }: Revision): string {
+  return is === "branch" ? "refs/heads/" : "refs/tags/";
+}
+
 /** The ref to fetch, out of those of the remote; undefined: there is none. Not for commits, which need no ref. */
 export function chooseRef(revision: Revision, refs: ReadonlyMap<string, string>): string | undefined {
   if (revision.is === "commit") return undefined;
@@ -39,6 +44,19 @@ export function chooseRef(revision: Revision, refs: ReadonlyMap<string, string>)
     return version === undefined || !matches(version) ? [] : [{ ref, version }];
   });
   return versions.sort((a, b) => compareVersions(b.version, a.version) || (a.ref < b.ref ? -1 : 1))[0]?.ref;
+}
+
+const SHOWN_MAX = 5;
+
+/** Why a remote that has these refs has none to follow; undefined for one that has nothing at all yet. Branches that clusters write are not meant. */
+export function explainMissing(revision: Revision, refs: Iterable<string>): string | undefined {
+  const [kind, prefix] = [revision.is === "branch" ? "branch" : "tag", refsOfKind(revision)];
+  const names = [...refs].filter((ref) => ref.startsWith(prefix) && !/^refs\/heads\/status\/|\^\{\}$/.test(ref)).map((ref) => ref.slice(prefix.length));
+  if (revision.is === "commit" || (names.length === 0 && revision.is === "branch")) return undefined;
+  const wanted = revision.is === "semver" ? `no tag of a version in ${revision.range}` : `no ${kind} ${revision.name}`;
+  const more = names.length > SHOWN_MAX ? ` and ${names.length - SHOWN_MAX} more` : "";
+  const others = names.length === 0 ? "no tags at all" : `${names.slice(0, SHOWN_MAX).join(", ")}${more}`;
+  return `the repository has ${wanted}, but ${others}; if it was renamed, follow it by its new name (--branch, or ref of the source)`;
 }
 
 interface Version {

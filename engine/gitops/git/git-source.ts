@@ -35,10 +35,10 @@ export interface GitObjects {
 export type BranchState =
   /** `note` tells what a reader of the status should know, such as a rewritten history. */
   | { readonly is: "at"; readonly commit: string; readonly note?: string }
-  /** The branch has never been seen: nothing has been pushed. */
-  | { readonly is: "empty" }
+  /** The branch has never been seen: nothing has been pushed, or, with `why`, not there. */
+  | { readonly is: "empty"; readonly why?: string }
   /** It was there and is gone; `last` keeps running. */
-  | { readonly is: "deleted"; readonly last: string }
+  | { readonly is: "deleted"; readonly last: string; readonly why?: string }
   /** The remote cannot be asked; `last` keeps running, if there is one. */
   | { readonly is: "unreachable"; readonly last: string | undefined; readonly error: string };
 

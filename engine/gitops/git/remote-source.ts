@@ -1,6 +1,6 @@
 import { isAbort, NEVER } from "../../lib/abort.ts";
 import { describeError, type Logger } from "../../lib/log.ts";
-import { chooseRef, parseRevision, refPrefix } from "./choose-revision.ts";
+import { chooseRef, explainMissing, parseRevision, refPrefix, refsOfKind } from "./choose-revision.ts";
 import type { BranchState, GitSource, GitStore } from "./git-source.ts";
 import { withoutCredentials } from "../../lib/without-credentials.ts";
 import { compareAndSwapRef, openGitStore, readRef } from "./git-store.ts";
@@ -44,7 +44,10 @@ export async function openRemoteSource(options: RemoteSourceOptions): Promise<Gi
         const refs = revision.is === "commit" ? new Map<string, string>() : await transport.listRefs(refPrefix(revision), signal);
         const ref = revision.is === "commit" ? revision.id : chooseRef(revision, refs);
         const tip = revision.is === "commit" ? revision.id : refs.get(ref ?? "");
-        if (ref === undefined || tip === undefined) return last === undefined ? { is: "empty" } : { is: "deleted", last };
+        if (ref === undefined || tip === undefined) {
+          const why = explainMissing(revision, (revision.is === "semver" ? refs : await transport.listRefs(refsOfKind(revision), signal)).keys());
+          return { ...(last === undefined ? { is: "empty" } : { is: "deleted", last }), ...(why === undefined ? {} : { why }) };
+        }
         if (tip !== last && known?.tip !== tip) {
           const fetched = await transport.fetch(ref, signal, last === undefined ? FIRST_DEPTH : undefined);
           if (fetched === undefined) return last === undefined ? { is: "empty" } : { is: "deleted", last };

@@ -61,7 +61,7 @@ export interface PlanFacts {
 
 export interface SyncFacts {
   /** `syncing`: a newer commit is being applied; `rejected`: the newest commit cannot be applied, the one before runs on. */
-  readonly state: "empty" | "syncing" | "applied" | "rejected" | "unreachable" | "deleted";
+  readonly state: "empty" | "syncing" | "applied" | "rejected" | "unreachable" | "unreadable" | "deleted";
   readonly message?: string;
   /** The newest commit of the branch, when it is not the one that runs. */
   readonly newest?: string;

@@ -161,6 +161,7 @@ function syncNotes(facts: StatusFacts): readonly string[] {
     syncing: `Commit${commit} is being applied.`,
     rejected: `**Commit${commit} is rejected; the one before keeps running.**`,
     unreachable: "**The repository cannot be reached; its last known state keeps running.**",
+    unreadable: "**The newest commit cannot be read; the last known state keeps running.**",
     deleted: `**The branch ${code(facts.repository.branch)} is gone; its last state keeps running.**`,
   }[state];
   const text = [lead, message === undefined ? "" : plain(message)].filter((part) => part !== "").join(" ");

@@ -72,10 +72,13 @@ export function statusMessage(before: StatusFacts | undefined, facts: StatusFact
 function whatChanged(before: StatusFacts | undefined, facts: StatusFacts): string {
   const commit = facts.commit === undefined ? "" : ` (${facts.commit.id.slice(0, 7)})`;
   if (before === undefined) return facts.commit === undefined ? "nothing to run yet" : `first report${commit}`;
-  if (before.sync.state !== facts.sync.state && ["rejected", "unreachable", "deleted"].includes(facts.sync.state)) {
-    return { rejected: `commit ${(facts.sync.newest ?? "").slice(0, 7)} rejected`, unreachable: "repository unreachable", deleted: "branch deleted" }[
-      facts.sync.state as "rejected" | "unreachable" | "deleted"
-    ];
+  if (before.sync.state !== facts.sync.state && ["rejected", "unreachable", "unreadable", "deleted"].includes(facts.sync.state)) {
+    return {
+      rejected: `commit ${(facts.sync.newest ?? "").slice(0, 7)} rejected`,
+      unreachable: "repository unreachable",
+      unreadable: "commit not read",
+      deleted: "branch deleted",
+    }[facts.sync.state as "rejected" | "unreachable" | "unreadable" | "deleted"];
   }
   const old = new Map(before.applications.map((app) => [app.name, app.health]));
   const changes = [

@@ -100,7 +100,7 @@ export const STATUS_SCHEMA = {
       sync: shape(
         "What stands between the repository and the cluster.",
         {
-          state: text("How far the newest commit is.", "empty", "syncing", "applied", "rejected", "unreachable", "deleted"),
+          state: text("How far the newest commit is.", "empty", "syncing", "applied", "rejected", "unreachable", "unreadable", "deleted"),
           message: text("More about it."),
           newest: text("The newest commit when it is not the one that runs."),
           problems: lines("Why a commit is rejected."),
@@ -120,7 +120,7 @@ export const STATUS_SCHEMA = {
             name: text("Its name."),
             url: text("Where it is, without credentials."),
             branch: text("What of it is followed."),
-            state: text("How far its newest commit is.", "empty", "syncing", "applied", "rejected", "unreachable", "deleted"),
+            state: text("How far its newest commit is.", "empty", "syncing", "applied", "rejected", "unreachable", "unreadable", "deleted"),
             message: text("More about it."),
             commit: shape("Its commit that runs; missing before the first.", {
               id: text("Its id."),

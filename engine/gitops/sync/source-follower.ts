@@ -3,6 +3,7 @@ import { backoffMs } from "../../lib/backoff.ts";
 import { Bell } from "../../lib/bell.ts";
 import { formatTime, type Clock } from "../../lib/clock.ts";
 import { describeError, type Logger } from "../../lib/log.ts";
+import { withoutCredentials } from "../../lib/without-credentials.ts";
 import type { DesiredState } from "../manifests/desired-state.ts";
 import { shortId, type BranchState, type CommitInfo, type GitObjects, type GitSource } from "../git/git-source.ts";
 import type { ManifestLoader } from "../manifests/load-manifests.ts";
@@ -25,6 +26,8 @@ const COMMITS_MAX = 200;
 const ANCESTORS_MAX = 1_000;
 /** A rejected commit is tried again this often: what spoke against it may have gone. */
 const REJECTED_RETRY_MS = 60_000;
+/** So many failures in a row are told as trouble: most are over with the next try. */
+const FAILURES_TOLD = 3;
 /** Commits that were planned for a push and wait for Git to move the branch. */
 const PREPARED_MAX = 8;
 
@@ -69,6 +72,8 @@ export class SourceFollower {
   readonly #prepared = new Map<string, Prepared>();
   #handled: string | undefined;
   #isRejected = false;
+  /** Of the repository itself, as it is recorded. */
+  #isTroubled = false;
   readonly #bell: Bell;
   #looks = 0;
   #lookWaiters: (() => void)[] = [];
@@ -192,6 +197,7 @@ export class SourceFollower {
           failures++;
           waitMs = backoffMs(RETRY, failures);
           logger.warn("repository not followed, will retry", { error: describeError(error) });
+          if (failures >= FAILURES_TOLD) await this.#tellFailure(error, signal);
         }
         await this.#bell.wait(waitMs, signal);
       }
@@ -204,30 +210,54 @@ export class SourceFollower {
     const { reporter, synchroniser, record, source, loader } = this.#options;
     if (branch.is === "empty") {
       await reporter.configure(loader.defaultConfig.status);
-      return this.#tell({ state: "empty" }, []);
+      this.#tell({ state: "empty", ...(branch.why === undefined ? {} : { message: branch.why }) }, []);
+      return branch.why === undefined ? undefined : record.write(undefined, this.#observed(undefined, "empty", branch.why));
     }
     const commit = branch.is === "at" ? branch.commit : branch.last;
     if (commit !== undefined && commit !== this.#handled) await this.#deploy(commit, signal);
     else if (commit === undefined) await reporter.configure(loader.defaultConfig.status);
-    else if (branch.is === "at" && this.#isRejected) {
-      // The branch was put back to what runs: nothing newer speaks against anything any more.
-      this.#isRejected = false;
-      await record.write(synchroniser.state?.config, this.#observed(commit, "applied"));
+    else if (branch.is === "at" && (this.#isRejected || this.#isTroubled)) {
+      // The branch was put back to what runs, or can be read again: nothing newer speaks against anything any more.
+      await record.write(synchroniser.state?.config, await this.#admittedAs(commit));
+      this.#isRejected = this.#isTroubled = false;
     }
     if (branch.is === "at") {
       if (!this.#isRejected) this.#tell({ state: "applied" }, [...(branch.note === undefined ? [] : [branch.note])]);
       return;
     }
-    const message = branch.is === "unreachable" ? branch.error : `branch ${source.branch} was deleted`;
-    this.#tell({ state: branch.is, message }, []);
-    await record.write(synchroniser.state?.config, this.#observed(synchroniser.state?.commit.id, branch.is, message));
+    const message = branch.is === "unreachable" ? branch.error : `branch ${source.branch} was deleted${branch.why === undefined ? "" : `: ${branch.why}`}`;
+    await this.#trouble(branch.is, message);
+  }
+
+  /** What runs goes on, and everybody who asks is told why nothing newer does. */
+  async #trouble(state: "unreachable" | "unreadable" | "deleted", message: string): Promise<void> {
+    const { synchroniser, record } = this.#options;
+    this.#tell({ state, message }, []);
+    this.#isTroubled = true;
+    await record.write(synchroniser.state?.config, this.#observed(synchroniser.state?.commit.id, state, message));
+  }
+
+  /** Never rejects: what cannot be told now is told after the next try. */
+  async #tellFailure(error: unknown, signal: AbortSignal): Promise<void> {
+    const { reporter, loader, logger, synchroniser } = this.#options;
+    try {
+      if (synchroniser.state === undefined) await this.#resume(undefined, signal);
+      if (reporter.branch === undefined) await reporter.configure(loader.defaultConfig.status);
+      await this.#trouble("unreadable", withoutCredentials(describeError(error)));
+    } catch (failure) {
+      logger.warn("trouble with the repository not recorded, will retry", { error: describeError(failure) });
+    }
   }
 
   async #deploy(id: string, signal: AbortSignal): Promise<void> {
     const { source, synchroniser, reporter, record, clock, logger, loader } = this.#options;
     const { objects } = source.store;
     const pusher = await source.pusherOf?.(id);
-    const prepared = this.#prepared.get(id) ?? (await this.prepare(id, objects, { pusher }));
+    const prepared =
+      this.#prepared.get(id) ??
+      (await this.prepare(id, objects, { pusher }).catch((error: unknown) => {
+        throw new Error(`read commit ${shortId(id)}`, { cause: error });
+      }));
     await reporter.configure(prepared.state.config.status);
     // Another repository may have got something since this was planned.
     const foreign = prepared.problems.length === 0 ? synchroniser.findForeign(prepared.state) : [];
@@ -244,9 +274,9 @@ export class SourceFollower {
       });
       this.#prepared.delete(id);
       this.#handled = id;
-      this.#isRejected = false;
+      this.#isRejected = this.#isTroubled = false;
       this.#options.sources?.start(prepared.state.config.sources);
-      return record.write(prepared.state.config, { ...this.#observed(id, "applied"), ...(pusher === undefined ? {} : { pusher }) });
+      return record.write(prepared.state.config, await this.#admittedAs(id));
     }
     const problems = [...prepared.problems, ...foreign].map(formatProblem);
     logger.warn("commit rejected", { commit: id, problems: problems.length, first: problems[0] });
@@ -260,8 +290,8 @@ export class SourceFollower {
     );
   }
 
-  /** After a restart with a bad newest commit: the last one that was admitted goes on. */
-  async #resume(bad: string, signal: AbortSignal): Promise<void> {
+  /** After a restart with a bad newest commit, or one that cannot be read: the last one that was admitted goes on. */
+  async #resume(bad: string | undefined, signal: AbortSignal): Promise<void> {
     const { source, synchroniser, record, clock, logger, loader } = this.#options;
     const last = await record.lastAdmitted();
     if (last === undefined || last === bad) return;
@@ -280,6 +310,11 @@ export class SourceFollower {
 
   #tell(sync: SyncFacts, notes: readonly string[]): void {
     this.#options.reporter.setSync(sync, [...notes, ...(this.#options.synchroniser.state?.notices ?? [])]);
+  }
+
+  async #admittedAs(commit: string) {
+    const pusher = await this.#options.source.pusherOf?.(commit);
+    return { ...this.#observed(commit, "applied"), ...(pusher === undefined ? {} : { pusher }) };
   }
 
   #observed(

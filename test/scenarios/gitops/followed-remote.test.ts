@@ -1,4 +1,5 @@
 import { createHmac } from "node:crypto";
+import { readdir } from "node:fs/promises";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
@@ -94,6 +95,58 @@ describe("a followed remote", () => {
     expect(record.observed).toMatchObject({ result: "applied", commit: good });
     await runGit({ gitDir: repository.gitDir, args: ["update-ref", "refs/heads/main", bad] });
     await eventually("the rejection, again", () => sync()?.state === "rejected");
+  });
+
+  test("that lacks the branch is said to, with the branches it has, and so is one whose branch was renamed", async () => {
+    await repository.commit({ "a.yaml": configMapYaml("a", { key: "1" }) }, "first", "trunk");
+    cluster = await startGitCluster({ repo: repository.gitDir, pollIntervalMs: 50 });
+    const observed = async () =>
+      (
+        await cluster?.client
+          .for(repositoryResource)
+          .get("", "local")
+          .catch(() => undefined)
+      )?.observed;
+    const why = "the repository has no branch main, but trunk; if it was renamed, follow it by its new name (--branch, or ref of the source)";
+    await eventually("that there is none", async () => (await observed())?.message === why);
+    expect(cluster.gitops.facts().sync).toEqual({ state: "empty", message: why });
+    const rename = (from: string, to: string) => runGit({ gitDir: repository.gitDir, args: ["branch", "-m", from, to] });
+    await rename("trunk", "main");
+    await arrives("1");
+    await rename("main", "trunk");
+    await eventually("that it is gone", async () => (await observed())?.message === `branch main was deleted: ${why}`);
+    expect(await value()).toBe("1");
+    await rename("trunk", "main");
+    await eventually("that it is there again", async () => (await observed())?.result === "applied");
+    expect((await observed())?.message).toBeUndefined();
+  });
+
+  test("whose newest commit cannot be read is said so wherever people look, and what was admitted last goes on over a restart", async () => {
+    const good = await commit("1");
+    cluster = await startGitCluster({ repo: repository.gitDir, pollIntervalMs: 50 });
+    await arrives("1");
+    const mirror = path.join(cluster.folder, "data");
+    await cluster.stopGitOps();
+    const files = await readdir(mirror, { recursive: true });
+    const gitDir = path.join(mirror, files.find((file) => file.endsWith(".git")) ?? "");
+    // What a power cut may leave of a mirror: a commit without its tree.
+    const text = `tree ${"1".repeat(40)}\nparent ${good}\nauthor a <a@example.org> 1767225600 +0000\ncommitter a <a@example.org> 1767225600 +0000\n\nbroken\n`;
+    const broken = async (where: string) => (await runGit({ gitDir: where, args: ["hash-object", "-t", "commit", "-w", "--literally", "--stdin"], input: text })).stdout.toString("utf8").trim();
+    const id = await broken(gitDir);
+    expect(await broken(repository.gitDir)).toBe(id);
+    await runGit({ gitDir, args: ["update-ref", "refs/mainstay/seen/main", id] });
+    await runGit({ gitDir: repository.gitDir, args: ["update-ref", "refs/heads/main", id] });
+    await cluster.startGitOps();
+    const observed = async () => (await cluster?.client.for(repositoryResource).get("", "local"))?.observed;
+    const why = new RegExp(`^read commit ${id.slice(0, 10)}: .*${"1".repeat(40)} is missing`);
+    await eventually("that it cannot be read", async () => (await observed())?.result === "unreadable");
+    expect(await observed()).toMatchObject({ commit: good, message: expect.stringMatching(why) });
+    expect(cluster.gitops.facts().sync).toMatchObject({ state: "unreadable", message: expect.stringMatching(why) });
+    await eventually("what was admitted last", () => cluster?.gitops.facts().commit?.id === good);
+    await runGit({ gitDir: repository.gitDir, args: ["update-ref", "refs/heads/main", good] });
+    await commit("2");
+    await arrives("2");
+    await eventually("that it is read", async () => (await observed())?.result === "applied");
   });
 
   test("is followed by its newest tag in a range of versions, annotated or not", async () => {
