@@ -27,8 +27,8 @@ export interface UpdateRequest {
   readonly manager: string;
   readonly apiVersion: string;
   readonly subresource?: string | undefined;
-  /** RFC 3339, whole seconds. */
-  readonly nowText: string;
+  /** RFC 3339, whole seconds; undefined for what is recorded without its time, as scaling is. */
+  readonly nowText: string | undefined;
   /** See `ApplyRequest.resetFields`. */
   readonly resetFields?: readonly (readonly string[])[] | undefined;
 }

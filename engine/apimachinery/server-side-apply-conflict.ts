@@ -9,9 +9,9 @@ export interface FieldConflict {
 }
 
 /** The 409 that lists every field and its owner, in upstream's words: kubectl and Git tools show it as it is. */
-export function applyConflict(conflicts: readonly FieldConflict[]): StatusError {
+export function applyConflict(conflicts: readonly FieldConflict[], shownVersion?: string): StatusError {
   const owners = conflicts
-    .map(({ manager, fields }) => ({ name: describeManager(manager), paths: printPaths(fields) }))
+    .map(({ manager, fields }) => ({ name: describeManager(manager, shownVersion), paths: printPaths(fields) }))
     .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   const causes: StatusCause[] = owners.flatMap(({ name, paths }) =>
     paths.map((field) => ({ reason: "FieldManagerConflict", message: `conflict with ${name}`, field })),
@@ -24,7 +24,7 @@ export function applyConflict(conflicts: readonly FieldConflict[]): StatusError 
   return new StatusError("Conflict", message, { causes });
 }
 
-function describeManager({ manager, operation, apiVersion, subresource }: Manager): string {
+function describeManager({ manager, operation, apiVersion, subresource }: Manager, shownVersion = apiVersion): string {
   const name = `${JSON.stringify(manager)}${subresource === "" ? "" : ` with subresource ${JSON.stringify(subresource)}`}`;
-  return operation === "Update" ? `${name} using ${apiVersion}` : name;
+  return operation === "Update" ? `${name} using ${shownVersion}` : name;
 }

@@ -39,13 +39,15 @@ export interface ApplyRequest {
   /** The version of the request, such as `apps/v1`. */
   readonly apiVersion: string;
   readonly subresource?: string | undefined;
-  /** RFC 3339, whole seconds. */
-  readonly nowText: string;
+  /** RFC 3339, whole seconds; undefined for what is recorded without its time, as scaling is. */
+  readonly nowText: string | undefined;
   /**
    * Fields that this endpoint does not write and nobody can own through it. When left out: `status` for the main resource,
    * `spec` for the status subresource.
    */
   readonly resetFields?: readonly (readonly string[])[] | undefined;
+  /** The version under which conflicts name the others; their own when absent. */
+  readonly ownersShownIn?: string | undefined;
   /** See WriteOptions. */
   readonly takesItemsOf?: readonly string[] | undefined;
 }
@@ -68,7 +70,7 @@ export function applyServerSide(request: ApplyRequest): KubeObject {
   const attempt: Attempt = { request, base, managers: withItemsTaken(request, managersBefore(request, base), set), ignored: resetFieldSet(request), set };
   let outcome = computeApply(attempt, request.force);
   if (outcome.do === "conflict" && request.manager === KUBECTL) outcome = takeOverClientSideApply(attempt, outcome.conflicts);
-  if (outcome.do === "conflict") throw applyConflict(outcome.conflicts);
+  if (outcome.do === "conflict") throw applyConflict(outcome.conflicts, request.ownersShownIn);
   const merged = request.manager === KUBECTL ? withLastApplied(outcome.object, intent) : outcome.object;
   if (live !== undefined && merged === base) return withManagers(live, outcome.managers);
   return withManagers(merged, outcome.managers);

@@ -78,7 +78,8 @@ function addServer(program: Command): void {
     const flags = row.flags.replace("<bool>", "[bool]");
     const separator = row.repeats === "lines" ? "\n" : ",";
     const option = describedLater(flags, () => describeOption(row));
-    if (row.repeats !== undefined) option.argParser((value: string, before: string | undefined) => (before === undefined ? value : `${before}${separator}${value}`));
+    if (row.repeats !== undefined)
+      option.argParser((value: string, before: string | undefined) => (before === undefined ? value : `${before}${separator}${value}`));
     server.addOption(option);
   }
   for (const { flag, why } of idleOptions) server.addOption(new Option(`--${flag} [value]`, why).hideHelp());

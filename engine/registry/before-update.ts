@@ -115,6 +115,7 @@ export function beforeUpdate<T extends KubeObject>(
 export function resetFieldsOf(definition: ResourceDefinition, subresource: string | undefined): readonly (readonly string[])[] | undefined {
   const stated = definition.strategy.unownable?.[subresource ?? ""];
   if (stated !== undefined) return stated;
+  if (hasPart(definition, subresource)) return [];
   if (subresource !== "status") return definition.content === undefined ? undefined : hasStatus(definition) ? [["status"]] : [];
   const kept = statusKeeps(definition);
   return [["spec"], ...(kept.length === ALL_METADATA.length ? [["metadata"]] : kept.map((field) => ["metadata", field]))];
@@ -135,6 +136,11 @@ function statusKeeps({
 function partOf<T extends KubeObject>(definition: ResourceDefinition<T>, subresource: string | undefined): ObjectPart<T> | undefined {
   for (const candidate of definition.subresources) if (candidate.name === subresource && "part" in candidate) return candidate.part;
   return undefined;
+}
+
+/** Whether what is written at `subresource` is a part of the object besides its status. */
+export function hasPart(definition: ResourceDefinition, subresource: string | undefined): boolean {
+  return partOf(definition, subresource) !== undefined;
 }
 
 /** Whether two states differ in more than the times of their managed fields: such a write would tell nobody anything. */

@@ -20,10 +20,13 @@ export const ageColumn: Column<KubeObject> = {
   cell: (object, now) => ageSince(object.metadata.creationTimestamp, now),
 };
 
+/** Go's moment of what has none, as a bookmark. */
+const ZERO_TIME = "0001-01-01T00:00:00Z";
+
 /** Of kinds of which upstream shows nothing else. */
 export const createdColumns: readonly Column<KubeObject>[] = [
   nameColumn,
-  { name: "Created At", type: "date", description: "When the object was created.", cell: ({ metadata }) => metadata.creationTimestamp ?? "" },
+  { name: "Created At", type: "date", description: "When the object was created.", cell: ({ metadata }) => metadata.creationTimestamp ?? ZERO_TIME },
 ];
 
 /** What `-o wide` adds for kinds that make pods. */

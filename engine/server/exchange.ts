@@ -89,6 +89,11 @@ export function nowText({ parts }: Exchange): string {
   return formatTime(parts.clock.now());
 }
 
+/** The time with which a write is recorded among the owners of its fields: as upstream, none for scaling. */
+export function ownersTime(exchange: Exchange): string | undefined {
+  return exchange.request.subresource === "scale" ? undefined : nowText(exchange);
+}
+
 /** The namespace of the request as far as the kind has one. */
 export function namespaceOf({ request, definition }: Exchange): string {
   return definition.namespaced ? (request.namespace ?? "") : "";

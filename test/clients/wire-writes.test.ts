@@ -112,6 +112,12 @@ const probes: readonly Probe[] = [
   { name: "a DELETE of another state in the query", request: `DELETE ${MAPS}/c1?resourceVersion=1`, code: 409, answer: { reason: "Conflict" } },
   { name: "a DELETE of all that are of another uid", request: `DELETE ${MAPS}`, body: { preconditions: { uid: "other" } }, code: 409, answer: { reason: "Conflict" } },
   { name: "a DELETE of all that are in another state", request: `DELETE ${MAPS}?resourceVersion=0`, code: 409, answer: { reason: "Conflict" } },
+  {
+    name: "a DELETE with options that are none",
+    request: `DELETE ${MAPS}/c1`,
+    body: { kind: "Foo" },
+    ...status(400, "BadRequest", 'no kind "Foo" is registered for version "meta.k8s.io/v1" in scheme "k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/register.go:27"'),
+  },
   { name: "a DELETE with a list in its body", request: `DELETE ${MAPS}/c1`, body: [], code: 400, answer: { reason: "BadRequest" } },
   { name: "what none of them deleted", request: `GET ${MAPS}/c1`, code: 200 },
   {

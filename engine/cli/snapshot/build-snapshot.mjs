@@ -66,7 +66,10 @@ function placed(libraries) {
         if (!THREADS.includes(file)) throw new Error(`${file} is none of the threads that a bundle is made of`);
         return `new URL(${JSON.stringify(pathToFileURL(path.join(folder, `${name}.cjs`)).href)})`;
       });
-      text = text.replace('new URL("./first-objects.json", import.meta.url)', `new URL(${JSON.stringify(pathToFileURL(path.join(folder, "first-objects.json")).href)})`);
+      text = text.replace(
+        'new URL("./first-objects.json", import.meta.url)',
+        `new URL(${JSON.stringify(pathToFileURL(path.join(folder, "first-objects.json")).href)})`,
+      );
       if (text.includes(CREATE_REQUIRE)) {
         text = text.replace(CREATE_REQUIRE, "").replace(/\brequire\("([^"]+)"\)/g, (_, name) => {
           if (!libraries.has(name)) libraries.set(name, path.join(folder, `library-${name.replace(/\W+/g, "-")}.cjs`));

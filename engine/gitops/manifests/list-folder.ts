@@ -69,7 +69,8 @@ async function walk(request: ListRequest, tree: string, path: string, depth: num
     else if (entry.is === "submodule") problem("submodules are not fetched; commit the files themselves, or list the folder in .mainstayignore");
     else if (isManifestName(entry.name) && hasControls(entry.name)) problem(UNTELLABLE);
     else if (isManifestName(entry.name)) out.files.push({ path: full(entry.name), blob: entry.id });
-    else if (UNRENDERED.test(entry.name)) out.notices.push(`${quoteControls(full(entry.name))}: is rendered by nothing here, left out; commit what comes out of it`);
+    else if (UNRENDERED.test(entry.name))
+      out.notices.push(`${quoteControls(full(entry.name))}: is rendered by nothing here, left out; commit what comes out of it`);
   }
 }
 

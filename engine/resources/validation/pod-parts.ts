@@ -18,7 +18,7 @@ export function validateEphemeralContainers(pod: Pod, old: Pod): FieldError[] {
   const errors = (old.spec.ephemeralContainers ?? []).flatMap((container) => {
     const now = added.get(container.name);
     if (now === undefined)
-      return [forbiddenField("spec.ephemeralContainers", `existing ephemeral containers ${JSON.stringify(container.name)} may not be removed`)];
+      return [forbiddenField("spec.ephemeralContainers", `existing ephemeral containers ${JSON.stringify(container.name)} may not be removed\n`)];
     return jsonEqual(now, container)
       ? []
       : [forbiddenField("spec.ephemeralContainers", `existing ephemeral containers ${JSON.stringify(container.name)} may not be changed`)];
@@ -82,7 +82,14 @@ export function validateResize(pod: Pod, old: Pod, qosOf: (spec: Pod["spec"]) =>
     ...initErrors(pod, old),
     ...validatePod(pod),
     ...validatePodUpdate(withResources(old, pod), old),
+    ...(arePoliciesKept(pod, old) ? [] : [forbiddenField("spec", "only cpu and memory resources are mutable")]),
   ];
+}
+
+function arePoliciesKept(pod: Pod, old: Pod): boolean {
+  return (["initContainers", "containers"] as const).every((list) =>
+    (pod.spec[list] ?? []).every(({ resizePolicy }, index) => jsonEqual(resizePolicy ?? [], old.spec[list]?.[index]?.resizePolicy ?? [])),
+  );
 }
 
 /** The containers of a pod, and their order, are what they were. */

@@ -2,6 +2,7 @@ import type { PatchType, RepeatedFields } from "../../apimachinery/api-request.t
 import { decodeProtobuf, unwrapUnknown } from "../../apimachinery/protobuf.ts";
 import type { Schema } from "../../apimachinery/schema.ts";
 import { badRequest, StatusError } from "../../apimachinery/status-error.ts";
+import { textField } from "../../registry/decode-object.ts";
 import { withSortedKeys } from "../../lib/sorted-keys.ts";
 import { findRepeatedFields } from "./json-duplicates.ts";
 import { JSON_TYPE, PROTOBUF_TYPE, YAML_TYPE } from "./negotiation.ts";
@@ -102,9 +103,13 @@ export function parseOptionsBody(contentType: string | undefined, bytes: Buffer 
       `couldn't get version/kind; json parse error: json: cannot unmarshal ${Array.isArray(value) ? "array" : typeof value} into Go value of type DeleteOptions`,
     );
   // Clients send them under many group versions; only the kind says what they are.
-  const { kind, apiVersion: _apiVersion, ...options } = value as Record<string, unknown>;
-  if (kind !== undefined && kind !== "DeleteOptions")
-    throw badRequest(`decoded object cannot be converted to DeleteOptions: it is a ${typeof kind === "string" ? kind : typeof kind}`);
+  const said = value as Record<string, unknown>; // checked above
+  const [kind, version] = [textField(said, "kind") ?? "", textField(said, "apiVersion") || "meta.k8s.io/v1"];
+  const { kind: _kind, apiVersion: _apiVersion, ...options } = said;
+  if (kind !== "" && kind !== "DeleteOptions")
+    throw badRequest(
+      `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(version)} in scheme "k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/register.go:27"`,
+    );
   return options;
 }
 

@@ -9,13 +9,13 @@ import { trackUpdate } from "../../apimachinery/server-side-apply.ts";
 import type { Conformed } from "../../apimachinery/structural-schema.ts";
 import { notFound } from "../../apimachinery/status-error.ts";
 import { isDeletedByUpdate } from "../../registry/before-delete.ts";
-import { beforeUpdate, checkUpdatePreconditions, isSameState, resetFieldsOf, scopeToSubresource } from "../../registry/before-update.ts";
+import { beforeUpdate, checkUpdatePreconditions, hasPart, isSameState, resetFieldsOf, scopeToSubresource } from "../../registry/before-update.ts";
 import { scaleAccessOf, withoutOwnersOfNone } from "../../registry/scale.ts";
 import { refuseMisshapen, refuseShape } from "../../registry/validate-object.ts";
 import { requireStorable } from "../../storage/encoded-object.ts";
 import type { Change } from "../../storage/object-store.ts";
 import { admissionAttributes } from "../admission/admission-attributes.ts";
-import { fieldManagerOf, madeUp, namespaceOf, nowText, objectResult, placeInNamespace, type Exchange, type RequestOf } from "../exchange.ts";
+import { fieldManagerOf, madeUp, namespaceOf, nowText, objectResult, ownersTime, placeInNamespace, type Exchange, type RequestOf } from "../exchange.ts";
 import { allocateNumbers, releaseNumbers, settleNumbers, withClaimRetries } from "./service-numbers.ts";
 import { writeWithOwnersThatFit } from "./owners-that-fit.ts";
 import { asReadBack } from "./read-back.ts";
@@ -103,8 +103,10 @@ async function planChange(
   const { request, definition, parts } = exchange;
   checkUpdatePreconditions(definition, request.name, wanted.object, current, request.verb === "patch");
   requireStorable(definition, request.name, wanted.object);
-  const scoped = scopeToSubresource(definition, wanted.object, current, request.subresource);
-  const tracked = wanted.isTracked ? scoped : trackFields(exchange, scoped, current, wanted.emptied);
+  const scope = (object: KubeObject) => scopeToSubresource(definition, object, current, request.subresource);
+  const track = (object: KubeObject) => (wanted.isTracked ? object : trackFields(exchange, object, current, wanted.emptied));
+  // As upstream: who writes a part of an object owns all that he sent, also what is not kept of it.
+  const tracked = hasPart(definition, request.subresource) ? scope(track(wanted.object)) : track(scope(wanted.object));
   const view = wanted.view ?? WHOLE_OBJECT;
   const kind = view.kind === undefined ? {} : { kind: view.kind };
   const attributes = admissionAttributes(
@@ -150,7 +152,7 @@ function trackFields(
     apiVersion: formatApiVersion(definition.group, definition.version),
     ...(request.subresource === undefined ? {} : { subresource: request.subresource }),
     resetFields: resetFieldsOf(definition, request.subresource),
-    nowText: nowText(exchange),
+    nowText: ownersTime(exchange),
   });
   const access = request.subresource === "scale" ? scaleAccessOf(definition) : undefined;
   return access === undefined ? tracked : withoutOwnersOfNone(access, tracked);

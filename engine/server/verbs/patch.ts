@@ -30,8 +30,8 @@ import { refuseMisshapen, refuseShape } from "../../registry/validate-object.ts"
 import {
   kindIsEnding,
   madeUp,
-  nowText,
   objectResult,
+  ownersTime,
   placeInNamespace,
   unsupportedMethod,
   type Exchange,
@@ -245,9 +245,14 @@ function withoutNulls(metadata: unknown): unknown {
 
 const OWNABLE: ReadonlySet<string> = new Set(["labels", "annotations", "finalizers", "ownerReferences"]);
 
-function applied(exchange: Exchange<RequestOf<"patch">>, { object: intent, misfit }: Intent, current: KubeObject): Wanted {
+function applied(
+  exchange: Exchange<RequestOf<"patch">>,
+  { object: intent, misfit }: Intent,
+  current: KubeObject,
+  complete: (merged: KubeObject) => KubeObject = (merged) => merged,
+): Wanted {
   const { definition } = exchange;
-  const merged = applyIntent(exchange, intent, current);
+  const merged = complete(applyIntent(exchange, intent, current));
   if (misfit !== undefined) throw misfit;
   refuseRepeated(exchange);
   const { object, warnings, schemaErrors } = decodeObject(definition, merged, repeatedFieldsOf(exchange));
@@ -310,7 +315,8 @@ function applyIntent(exchange: Exchange<RequestOf<"patch">>, intent: KubeObject,
     apiVersion: formatApiVersion(definition.group, definition.version),
     ...(request.subresource === undefined ? {} : { subresource: request.subresource }),
     resetFields: resetFieldsOf(definition, request.subresource),
-    nowText: nowText(exchange),
+    nowText: ownersTime(exchange),
+    ...(request.subresource === "scale" ? { ownersShownIn: formatApiVersion(scaleKind.group, scaleKind.version) } : {}),
   });
 }
 
@@ -321,7 +327,10 @@ async function patchScale(exchange: Exchange<RequestOf<"patch">>): Promise<ApiRe
   const intent = request.patchType === "apply" ? checkedIntent(exchange, scaleKind) : undefined;
   const result = await changeObject(exchange, (current) => {
     if (intent !== undefined)
-      return { ...applied(exchange, { ...intent, object: intentOfScale(access, intent.object, current) }, current), view: scaleView(access) };
+      return {
+        ...applied(exchange, { ...intent, object: intentOfScale(access, intent.object, current) }, current, withSomeReplicas(access)),
+        view: scaleView(access),
+      };
     const { object: scale } = patchedAs(exchange, scaleKind, scaleOf(access, current, true), (misshapen, errors) => refuseShape(scaleKind, misshapen, errors));
     return {
       object: withMetadata(access.withReplicas(current, scale.spec?.replicas ?? 0), { resourceVersion: scale.metadata.resourceVersion }),
@@ -330,6 +339,14 @@ async function patchScale(exchange: Exchange<RequestOf<"patch">>): Promise<ApiRe
     };
   });
   return result.is === "object" ? objectResult(200, madeUp(scaleOf(access, result.encoded.object)), result.warnings) : result;
+}
+
+/** A Scale whose replicas nobody wants any more has none, and the object behind it does not get its kind's default. */
+function withSomeReplicas(access: ScaleAccess<KubeObject>): (object: KubeObject) => KubeObject {
+  return (object) => {
+    const lacksReplicas = access.lacksReplicas?.(object) ?? (object as { readonly spec?: Scale["spec"] }).spec?.replicas === undefined; // of built-in kinds it is there
+    return lacksReplicas ? access.withReplicas(object, 0) : object;
+  };
 }
 
 /** An applied Scale as an intent for the object behind it, which the same manager's applies to the object itself are kept apart from. */

@@ -98,7 +98,5 @@ test("a manifest whose name would break a line is refused with its name in one",
   expect(state.problems.map(formatProblem)).toEqual([`"apps/bomb/b\\nrefused: 0 problems.yaml":1 ${why}`, `"apps/bomb/deep\\u0085er":1 ${why}`]);
   expect(state.notices).toEqual(['"apps/bomb/x\\n.jsonnet": is rendered by nothing here, left out; commit what comes out of it']);
   const built = await repository.store.writeTree([file("b\n.yaml"), { ...file("kustomization.yaml"), id: await repository.store.writeBlob('resources: ["b\\n.yaml"]\n') }]);
-  expect((await load(await inApps(built))).problems.map(formatProblem)).toEqual([
-    'apps/bomb/kustomization.yaml:1 "b\\n.yaml" has line ends or other control characters; rename it with git mv',
-  ]);
+  expect((await load(await inApps(built))).problems.map(formatProblem)).toEqual(['apps/bomb/kustomization.yaml:1 "b\\n.yaml" has line ends or other control characters; rename it with git mv']);
 });

@@ -268,3 +268,43 @@ test("a write to the status of a Service that is not there makes one, without nu
   const deployment = { apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "late", namespace: "shop" } } as Deployment;
   expect((await failure(api.client.for(deploymentResource).updateSubresource(deployment, "status"))).status.code).toBe(404);
 });
+
+describe("who writes a part of an object", () => {
+  const owners = ({ metadata }: KubeObject, manager: string) => metadata.managedFields?.find((entry) => entry.manager === manager);
+
+  test("owns all that he sent, also what is not kept of it", async () => {
+    const pods = api.client.for(podResource);
+    const container = { name: "a", image: "a", resources: { requests: { cpu: "100m" }, limits: { cpu: "200m" } } };
+    await pods.create({ apiVersion: "v1", kind: "Pod", metadata: { name: "resized", namespace: "shop" }, spec: { containers: [container] } } as Pod);
+    const patch = { metadata: { annotations: { q: "r" } }, spec: { containers: [{ name: "a", image: "other", resources: { requests: { cpu: "120m" } } }] }, status: { phase: "Running" } };
+    const resized = await pods.patch("shop", "resized", "strategic", patch, { subresource: "resize", fieldManager: "sizer" });
+    expect([resized.metadata.annotations, resized.spec.containers[0]?.image, resized.status?.phase]).toEqual([undefined, "a", "Pending"]);
+    expect(owners(resized, "sizer")?.fieldsV1).toEqual({
+      "f:metadata": { "f:annotations": { ".": {}, "f:q": {} } },
+      "f:spec": { "f:containers": { 'k:{"name":"a"}': { "f:image": {}, "f:resources": { "f:requests": { "f:cpu": {} } } } } },
+      "f:status": { "f:phase": {} },
+    });
+    const policy = { spec: { containers: [{ name: "a", resizePolicy: [{ resourceName: "cpu", restartPolicy: "RestartContainer" }] }] } };
+    expect((await failure(pods.patch("shop", "resized", "strategic", policy, { subresource: "resize" }))).message).toBe(
+      'Pod "resized" is invalid: spec: Forbidden: only cpu and memory resources are mutable',
+    );
+  });
+
+  test("is recorded without the time where he scales, and what he no longer wants is none", async () => {
+    const deployments = api.client.for(deploymentResource);
+    const template = { metadata: { labels: { a: "b" } }, spec: { containers: [{ name: "a", image: "a" }] } };
+    await deployments.create({ apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "scaled", namespace: "shop" }, spec: { selector: { matchLabels: { a: "b" } }, template } } as Deployment);
+    const scale = (spec: object) => ({ apiVersion: "autoscaling/v1", kind: "Scale", metadata: { name: "scaled" }, spec });
+    const options = { subresource: "scale", fieldManager: "scaler" };
+    await deployments.patch("shop", "scaled", "merge", { spec: { replicas: 2 } }, { ...options, fieldManager: "other" });
+    expect((await failure(deployments.patch("shop", "scaled", "apply", scale({ replicas: 3 }), options))).message).toBe(
+      'Apply failed with 1 conflict: conflict with "other" with subresource "scale" using autoscaling/v1: .spec.replicas',
+    );
+    await deployments.patch("shop", "scaled", "apply", scale({ replicas: 3 }), { ...options, force: true });
+    const scaled = await deployments.get("shop", "scaled");
+    expect([scaled.spec.replicas, owners(scaled, "scaler")]).toEqual([3, expect.not.objectContaining({ time: expect.anything() as unknown })]);
+    expect(owners(scaled, "scaler")?.subresource).toBe("scale");
+    await deployments.patch("shop", "scaled", "apply", scale({}), options);
+    expect((await deployments.get("shop", "scaled")).spec.replicas).toBe(0);
+  });
+});

@@ -32,7 +32,8 @@ test("a revision of many objects is taken over while others have their turn, and
   const watch = await store.watch(configMapResource, "shop", { resourceVersion: "0", sendInitialEvents: false }, running.signal);
   const seen: string[] = [];
   const reading = (async () => {
-    for await (const event of eventsOf(watch)) if (event.type !== "ERROR" && event.type !== "BOOKMARK") seen.push(`${event.type} ${event.object.metadata.name} ${event.object.metadata.resourceVersion}`);
+    for await (const event of eventsOf(watch))
+      if (event.type !== "ERROR" && event.type !== "BOOKMARK") seen.push(`${event.type} ${event.object.metadata.name} ${event.object.metadata.resourceVersion}`);
   })();
   const counts = new Set<string>();
   const tell = async (operations: readonly Operation[]) => {
