@@ -92,7 +92,8 @@ const schemas = new KindSchemas(new ResourceIndex(catalog, []));
 const lookUp = (apiVersion: string, kind: string) => schemas.find(apiVersion, kind);
 
 /** What upstream tells as if it had failed itself, and is about what was sent all the same. */
-const TOLD_AS_FAILURE = /^(failed to (create typed patch object|convert new object) |list element types are not identical|lists of lists are not supported)/;
+const TOLD_AS_FAILURE =
+  /^(failed to (create typed patch object|convert new object) |list element types are not identical|lists of lists are not supported|expected a \S+( \{\})?, but received a |map: map\[.*\] does not contain declared merge key|unknown patch type: |merging lists cannot yet|cannot merge lists without|The order in patch list:)/s;
 
 function isTold(error: unknown): boolean {
   if (!(error instanceof StatusError)) return false;
