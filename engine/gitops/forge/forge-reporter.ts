@@ -152,12 +152,19 @@ export class ForgeReporter {
 
   /** It was said, or is not to be tried again yet. */
   #isDone(key: string, text: string): boolean {
+    return this.#isSaid(key, text) || (this.#refusalOf(key, text)?.retryAtMs ?? -Infinity) > this.#options.clock.monotonic();
+  }
+
+  #isSaid(key: string, text: string): boolean {
     const said = this.#said.get(key);
-    if (said === text) return true;
     // What came of it stays.
-    if (text.startsWith("superseded ") && said !== undefined && !said.startsWith("pending ")) return true;
+    return said === text || (text.startsWith("superseded ") && said !== undefined && !said.startsWith("pending "));
+  }
+
+  /** What the forge said against it, if it is still to be said. */
+  #refusalOf(key: string, text: string): Refused | undefined {
     const refused = this.#refused.get(key);
-    return refused !== undefined && refused.text === text && refused.retryAtMs > this.#options.clock.monotonic();
+    return refused?.text === text && !this.#isSaid(key, text) ? refused : undefined;
   }
 
   #refuse(key: string, text: string, error: ForgeRefusal): void {
@@ -198,8 +205,8 @@ export class ForgeReporter {
       ...comments.map((comment) => ({ key: commentKey(comment), text: comment.body, about: `comment in request ${comment.request}` })),
     ];
     return all.flatMap(({ key, text, about }) => {
-      const refused = this.#refused.get(key);
-      return refused === undefined || refused.text !== text || this.#said.get(key) === text ? [] : [{ ...refused, about }];
+      const refused = this.#refusalOf(key, text);
+      return refused === undefined ? [] : [{ ...refused, about }];
     });
   }
 
