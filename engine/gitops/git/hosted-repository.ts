@@ -4,6 +4,7 @@ import git from "isomorphic-git";
 import type { BranchState, GitSource, GitStore, Signature } from "./git-source.ts";
 import { openGitStore, readRef } from "./git-store.ts";
 import { writeChangedTree } from "./git-tree.ts";
+import { BOUNDED } from "./native-git.ts";
 
 /** A push larger than this is cut off by Git: manifests are text. */
 const PUSH_BYTES_MAX = 256 << 20;
@@ -21,7 +22,7 @@ const REPOSITORY_CONFIG = `[core]
 \tbare = true
 \tlogAllRefUpdates = true
 \tfsync = objects,derived-metadata,reference
-[http]
+${BOUNDED.map(([key, value]) => `[${key.split(".")[0] ?? ""}]\n\t${key.split(".")[1] ?? ""} = ${value}\n`).join("")}[http]
 \treceivepack = true
 [receive]
 \tadvertisePushOptions = true

@@ -26,6 +26,21 @@ export const GIT_ENVIRONMENT: Readonly<Record<string, string>> = {
   LC_ALL: "C.UTF-8",
 };
 
+/**
+ * What Git may take to unpack what it is sent: a few thousand bytes of a pack can stand for gigabytes. What it holds beside the one object
+ * that it is at is bounded (`BOUNDED`, and the configuration of repositories), so that no honest pack comes near it.
+ */
+export const UNPACK_BYTES_MAX = 2 ** 31;
+/** Objects that are longer than this are read by nobody here; Git shall not hold them in memory either, as it holds few threads, deltas and maps. */
+export const BOUNDED: readonly (readonly [key: string, value: string])[] = [
+  ["core.bigFileThreshold", "16m"],
+  ["core.deltaBaseCacheLimit", "64m"],
+  ["core.packedGitLimit", "256m"],
+  ["core.packedGitWindowSize", "16m"],
+  ["pack.threads", "2"],
+  ["pack.windowMemory", "128m"],
+];
+
 /** More than any list of refs that is worth reading, and than any manifest. */
 const OUTPUT_BYTES_MAX = 64 << 20;
 /** Of what is said beside it only the end counts, and whoever is asked may say much. */
@@ -65,7 +80,7 @@ function programOf({ args, gitDir, limits }: GitCommand): readonly [program: str
   const all = gitDir === undefined ? [...args] : [`--git-dir=${gitDir}`, ...args];
   if (limits === undefined) return ["git", all];
   // Shells count files in blocks of 512 bytes, and memory in KiB.
-  const memory = limits.memoryBytes === undefined ? "unlimited" : String(limits.memoryBytes >> 10);
+  const memory = limits.memoryBytes === undefined ? "unlimited" : String(Math.floor(limits.memoryBytes / 1024));
   return ["sh", ["-c", LIMITED, "sh", String(Math.ceil(limits.fileBytes / 512)), memory, ...all]];
 }
 

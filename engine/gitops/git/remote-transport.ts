@@ -1,7 +1,7 @@
 import { isAbort } from "../../lib/abort.ts";
 import { Lock } from "../../lib/lock.ts";
 import type { PushResult } from "./git-source.ts";
-import { gitText, lastLines, runGit, type GitCommand } from "./native-git.ts";
+import { BOUNDED, gitText, lastLines, runGit, UNPACK_BYTES_MAX, type GitCommand } from "./native-git.ts";
 import type { RemoteAddress } from "./remote-address.ts";
 import { removeStaleRefLocks } from "./stale-locks.ts";
 import { removeUnfinishedPacks } from "./unfinished-packs.ts";
@@ -26,8 +26,7 @@ const PACK_BYTES_MAX = 2 ** 31;
 const LISTING_BYTES_MAX = 2 ** 30;
 /** The ref that what is fetched is known by until it has been looked at. */
 const FETCHED = "refs/mainstay/fetched";
-/** Objects that are longer than this are read by nobody here; Git shall not hold them in memory either. */
-const STREAMED = ["-c", "core.bigFileThreshold=16m"];
+const BOUNDS = BOUNDED.flatMap(([key, value]) => ["-c", `${key}=${value}`]);
 
 /**
  * A remote is asked by the machine's Git, which keeps what it is sent on the disk. It runs nothing that an address names, and no other
@@ -53,12 +52,13 @@ export function openRemoteTransport(
       throw new Error("ask the remote", { cause: new Error(`no answer within ${timeoutMs / 1000} s`) });
     }
   };
+  // On this machine it is Git itself that answers, which maps whole packs.
+  const limitsOf = (memoryBytes: number) => ({ fileBytes: PACK_BYTES_MAX, ...(protocols.includes("file") ? {} : { memoryBytes }) });
   const failed = (doing: string, stderr: string) => new Error(doing, { cause: new Error(explainFailure(stderr)) });
   return {
     async listRefs(prefix, signal) {
-      // On this machine it is Git itself that answers, which maps whole packs.
-      const limits = { fileBytes: PACK_BYTES_MAX, ...(protocols.includes("file") ? {} : { memoryBytes: LISTING_BYTES_MAX }) };
-      const { code, stdout, stderr } = await ask({ args: ["ls-remote", "--", url, `${prefix}*`], limits }, REQUEST_TIMEOUT_MS, signal);
+      const args = ["ls-remote", "--", url, `${prefix}*`];
+      const { code, stdout, stderr } = await ask({ args, limits: limitsOf(LISTING_BYTES_MAX) }, REQUEST_TIMEOUT_MS, signal);
       if (code !== 0) throw failed("list the refs of the remote", stderr);
       const lines = stdout.toString("utf8").split("\n");
       return new Map(lines.filter((line) => line !== "").map((line) => line.split("\t").reverse() as [string, string])); // as Git writes them
@@ -67,11 +67,11 @@ export function openRemoteTransport(
     fetch: (ref, signal, depth) =>
       fetches.run(async () => {
         const options = ["--quiet", "--no-tags", "--no-write-fetch-head", ...(depth === undefined ? [] : [`--depth=${depth}`])];
-        const args = [...STREAMED, "fetch", ...options, "--", url, `+${ref}:${FETCHED}`];
+        const args = [...BOUNDS, "fetch", ...options, "--", url, `+${ref}:${FETCHED}`];
         let isFetched = false;
         await removeStaleRefLocks(gitDir, [FETCHED, "shallow"]);
         try {
-          const { code, stderr } = await ask({ args, limits: { fileBytes: PACK_BYTES_MAX } }, FETCH_TIMEOUT_MS, signal);
+          const { code, stderr } = await ask({ args, limits: limitsOf(UNPACK_BYTES_MAX) }, FETCH_TIMEOUT_MS, signal);
           if (code !== 0) throw failed("fetch from the remote", stderr);
           isFetched = true;
         } finally {
@@ -93,6 +93,8 @@ export function openRemoteTransport(
 function explainFailure(stderr: string): string {
   if (/File too large|died of signal 25/.test(stderr))
     return `the remote sends more than ${PACK_BYTES_MAX >>> 30} GiB at once, which is more than is taken; what is deployed is text: keep it in a repository of its own`;
+  if (/Out of memory/i.test(stderr))
+    return `the remote sends what takes more than ${UNPACK_BYTES_MAX >>> 30} GiB of memory to unpack, files of that length; what is deployed is text: keep it in a repository of its own`;
   if (/requested URL returned error: 30\d/.test(stderr))
     return "the remote leads to another address, which is not gone to with the bearerToken of the Secret; name that address, or give a username and password";
   if (/REMOTE HOST IDENTIFICATION HAS CHANGED|key for .* has changed/i.test(stderr))

@@ -13,7 +13,7 @@ import { describeError, type Logger } from "../../lib/log.ts";
 import type { Random } from "../../lib/random.ts";
 import { parseRequestUrl } from "../../lib/request-url.ts";
 import { ANONYMOUS } from "../git/hosted-repository.ts";
-import { GIT_ENVIRONMENT, gitText, inheritedEnvironment } from "../git/native-git.ts";
+import { GIT_ENVIRONMENT, gitText, inheritedEnvironment, UNPACK_BYTES_MAX } from "../git/native-git.ts";
 import type { PageAnswer, PageRequest } from "../pages/pages.ts";
 import { LOG_OUT_PATH } from "../pages/render-page.ts";
 import { LOCAL_IDENTITY, type GitAccess, type GitIdentity } from "./git-access.ts";
@@ -59,6 +59,9 @@ const DRAIN_MS = 5_000;
 
 /** By which variable a push's hooks know its id. */
 const PUSH_VARIABLE = "MAINSTAY_PUSH";
+
+/** Runs what takes a push within a bound of memory, which its hooks may raise again. */
+const UNPACKING = 'ulimit -S -v "$1" && exec "$2"';
 
 interface Serving extends GitServerOptions {
   readonly backend: string;
@@ -122,7 +125,8 @@ async function serve(request: FastifyRequest, reply: FastifyReply, serving: Serv
   reply.hijack();
   const push = access?.random.uuid() ?? "";
   if (identity !== undefined) pushers.set(push, identity);
-  const child = spawn(backend, [], {
+  const [program, args] = service === "git-receive-pack" ? ["sh", ["-c", UNPACKING, "sh", String(UNPACK_BYTES_MAX >>> 10), backend]] : [backend, []];
+  const child = spawn(program, args, {
     env: { ...cgiEnvironment(request, url, serving), REMOTE_USER: identity?.name ?? ANONYMOUS, [PUSH_VARIABLE]: push },
     stdio: ["pipe", "pipe", "pipe"],
   });
