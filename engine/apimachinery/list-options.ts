@@ -63,6 +63,11 @@ export function resourceVersionTooLarge(asked: number, current: number): StatusE
   });
 }
 
+/** Whether an error is that answer. */
+export function isResourceVersionTooLarge(error: unknown): boolean {
+  return error instanceof StatusError && error.status.details?.causes?.some(({ reason }) => reason === "ResourceVersionTooLarge") === true;
+}
+
 /** The answer to a resourceVersion whose history has been compacted, or at least forgotten up to `oldest`: list again. */
 export function resourceVersionTooOld(asked: number, oldest: number | "RV" = "RV"): StatusError {
   return expired(`too old resource version: ${asked} (${oldest})`);

@@ -1,4 +1,5 @@
 import type { KubeObject } from "../apimachinery/object-meta.ts";
+import { isResourceVersionTooLarge } from "../apimachinery/list-options.ts";
 import { hasReason } from "../apimachinery/status-error.ts";
 import { INITIAL_EVENTS_END_ANNOTATION } from "../apimachinery/watch-event.ts";
 import { throwIfAborted } from "../lib/abort.ts";
@@ -83,8 +84,8 @@ export class Reflector<T extends KubeObject> {
       } catch (error) {
         if (signal.aborted) return;
         failures++;
-        // The history we would resume from is gone: what is known stays until the new list is complete.
-        if (hasReason(error, "Expired", "Gone")) this.#resourceVersion = "";
+        // The history we would resume from is gone, or was never had by a store that has been set back: what is known stays until the new list is complete.
+        if (hasReason(error, "Expired", "Gone") || isResourceVersionTooLarge(error)) this.#resourceVersion = "";
         else if (failures > 1) logger.warn("watch interrupted, will retry", { resource: this.#resource.resource, failures, error: describeError(error) });
       }
       // The first failure after a good watch is the normal end of a connection; it costs no wait.

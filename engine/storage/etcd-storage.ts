@@ -159,7 +159,15 @@ class EtcdStorage implements Storage {
     const closing = this.#closing.signal;
     if (closing.aborted) throw closedError();
     const either = AbortSignal.any([signal, closing]);
-    yield* watchEtcd({ endpoints: this.#endpoints, clock: this.#clock, prefix, afterRevision, progressIntervalMs: this.#progressIntervalMs, signal: either });
+    yield* watchEtcd({
+      endpoints: this.#endpoints,
+      clock: this.#clock,
+      prefix,
+      afterRevision,
+      progressIntervalMs: this.#progressIntervalMs,
+      signal: either,
+      currentRevision: () => this.currentRevision(),
+    });
     if (!signal.aborted && closing.aborted) throw closedError();
   }
 

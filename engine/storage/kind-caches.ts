@@ -25,6 +25,8 @@ export interface KindCachesOptions {
 }
 
 const RETRY = { initialMs: 100, maxMs: 5_000 };
+/** Everything in this process, not the caches alone, goes by revisions that are to come once more, as something else. */
+const SET_BACK = "the store has been set back, to a backup of it; start all servers again";
 /** Of a larger revision so many kilobytes are decoded, at least one for an object, before everything else in the process has its turn. */
 const DECODED_PER_TURN = 400;
 
@@ -66,7 +68,8 @@ export class KindCaches {
 
   /**
    * Fills the caches and keeps them up with the store until the signal fires. After an interruption it goes on where it was;
-   * only when the history from there is gone it reads everything again, and ends all watches, for they have missed something.
+   * only when the history from there is gone it reads everything again, and ends all watches, for they have missed something. Rejects when the
+   * store has been set back.
    */
   async run(signal: AbortSignal): Promise<void> {
     this.#running = signal;
@@ -81,7 +84,8 @@ export class KindCaches {
     let isFilled = false;
     for (let failures = 0; !signal.aborted;) {
       try {
-        if (!isFilled) await this.#fill();
+        if (isFilled) await this.#requireSameHistory();
+        else await this.#fill();
         isFilled = true;
         for await (const batch of this.#storage.watch(ROOT, this.freshness.revision, signal)) {
           failures = 0;
@@ -94,8 +98,9 @@ export class KindCaches {
         if (!signal.aborted) throw new Error("the store ended the watch");
       } catch (error) {
         if (signal.aborted) return;
+        if (error instanceof FutureRevisionError) throw new Error(`${SET_BACK}: it was at revision ${error.asked} and is at ${error.current}`);
         failures++;
-        if (error instanceof CompactedError || error instanceof FutureRevisionError) isFilled = false;
+        if (error instanceof CompactedError) isFilled = false;
         this.#logger.warn(isFilled ? "the store's watch was interrupted, will go on" : "the store has to be read from the beginning", {
           error: describeError(error),
           failures,
@@ -103,6 +108,13 @@ export class KindCaches {
         await sleep(this.#clock, backoffMs(RETRY, failures), signal).catch(() => {}); // the loop ends by itself
       }
     }
+  }
+
+  /** Throws FutureRevisionError if the store has been behind what it told already. */
+  async #requireSameHistory(): Promise<void> {
+    const { revision } = this.freshness;
+    const current = await this.#storage.currentRevision();
+    if (current < revision) throw new FutureRevisionError(revision, current);
   }
 
   /** Throws a 404 for a kind that users have defined and that is gone. */

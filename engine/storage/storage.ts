@@ -28,6 +28,7 @@ export interface Storage {
    * Of all keys (the prefix "") every revision has events.
    * Also emits `progress` at least about every `progressIntervalMs` (5 s by default) so that a reader of a quiet prefix learns that time has passed.
    * Throws CompactedError when events after `afterRevision` are gone, also later when the reader falls behind a compaction.
+   * Throws FutureRevisionError when the store has been set back behind what it has told, to a backup of it.
    * Ends quietly when the signal fires. Throws StorageUnavailableError when the store cannot serve it any longer.
    */
   watch(prefix: string, afterRevision: number, signal: AbortSignal): AsyncIterable<WatchBatch>;

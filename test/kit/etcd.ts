@@ -11,6 +11,7 @@ export interface EtcdMember {
   readonly endpoint: string;
   /** Of its process, while it runs. */
   readonly pid: number;
+  readonly dataDir: string;
   /** SIGKILL, and the process is gone when this resolves. */
   kill(): Promise<void>;
   /** Stops the process as a hung machine would: connections stay open, nothing answers. */
@@ -58,7 +59,7 @@ export async function startEtcd({ members: count = 1, flags = [] }: EtcdClusterO
       ...["--initial-cluster", initialCluster, "--initial-cluster-state", "new", "--initial-cluster-token", path.basename(folder)],
       ...["--heartbeat-interval", "50", "--election-timeout", "300", "--logger", "zap", "--log-outputs", path.join(folder, `${name}.log`), ...flags],
     ];
-    return new Member(client, args);
+    return new Member(client, path.join(folder, name), args);
   });
   const killAll = () => {
     for (const member of members) member.signal("SIGKILL");
@@ -80,11 +81,13 @@ export async function startEtcd({ members: count = 1, flags = [] }: EtcdClusterO
 
 class Member implements EtcdMember {
   readonly endpoint: string;
+  readonly dataDir: string;
   readonly #args: readonly string[];
   #child: ChildProcess | undefined;
 
-  constructor(endpoint: string, args: readonly string[]) {
+  constructor(endpoint: string, dataDir: string, args: readonly string[]) {
     this.endpoint = endpoint;
+    this.dataDir = dataDir;
     this.#args = args;
   }
 

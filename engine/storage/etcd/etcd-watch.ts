@@ -1,9 +1,10 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import { raceAbort } from "../../lib/abort.ts";
 import { backoffMs } from "../../lib/backoff.ts";
 import { sleep, type Clock } from "../../lib/clock.ts";
 import type { GrpcChannel } from "../../lib/grpc.ts";
 import { Mailbox } from "../../lib/mailbox.ts";
-import { CompactedError, StorageUnavailableError, type StorageEvent, type WatchBatch } from "../storage.ts";
+import { CompactedError, FutureRevisionError, StorageUnavailableError, type StorageEvent, type WatchBatch } from "../storage.ts";
 import type { EtcdEndpoints } from "./etcd-endpoints.ts";
 import { FIRST_KEY, keyBytes, prefixRangeEnd, toStorageEvent } from "./etcd-entries.ts";
 import { Watch, type WatchCreateRequestSchema, type WatchResponse } from "./rpc_pb.ts";
@@ -15,6 +16,8 @@ export interface EtcdWatchOptions {
   readonly afterRevision: number;
   readonly progressIntervalMs: number;
   readonly signal: AbortSignal;
+  /** The newest revision, linearizable. */
+  readonly currentRevision: () => Promise<number>;
 }
 
 /** Answers that the reader has not taken yet. When it is further behind, the stream ends; it resumes once the reader has caught up. */
@@ -28,22 +31,26 @@ const RESUME = { initialMs: 50, maxMs: 1_000 };
 
 /**
  * A watch that outlives the member that serves it: after an interruption it goes on, at another member, behind the last event it delivered.
+ * A store that was set back meanwhile, to a backup of it, would be silent until it has come as far again: that is a FutureRevisionError.
  */
 export async function* watchEtcd(options: EtcdWatchOptions): AsyncGenerator<WatchBatch> {
   const { endpoints, clock, signal } = options;
-  const position: Position = { delivered: options.afterRevision, announced: 0 };
+  const position: Position = { delivered: options.afterRevision, announced: 0, seen: 0 };
   let servedAt = clock.monotonic();
   for (let failures = 0; !signal.aborted;) {
     const channel = endpoints.pick();
     let failure: unknown;
     try {
+      if (failures > 0) await requireSameHistory(options, position);
       for await (const batch of readStream(channel, options, position)) {
         failures = 0;
+        position.seen = Math.max(position.seen, batch.revision);
         yield batch;
         servedAt = clock.monotonic();
       }
     } catch (error) {
       if (signal.aborted) return;
+      if (error instanceof FutureRevisionError) throw error;
       if (error instanceof CompactedError) {
         // A quiet prefix: what was compacted lies before a revision up to which there was nothing to deliver.
         if (position.announced < error.compactRevision || position.delivered >= position.announced) throw error;
@@ -63,6 +70,13 @@ export async function* watchEtcd(options: EtcdWatchOptions): AsyncGenerator<Watc
 interface Position {
   delivered: number;
   announced: number;
+  /** The newest revision that there has certainly been. */
+  seen: number;
+}
+
+async function requireSameHistory({ currentRevision, signal }: EtcdWatchOptions, { seen }: Position): Promise<void> {
+  const current = await raceAbort(currentRevision(), signal);
+  if (current < seen) throw new FutureRevisionError(seen, current);
 }
 
 /** One stream at one member, from `position` on, until it breaks. */

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { resourceVersionTooLarge } from "../../../engine/apimachinery/list-options.ts";
 import { StatusError } from "../../../engine/apimachinery/status-error.ts";
 import { Informer, type InformerOptions } from "../../../engine/client/informer.ts";
 import { InformerFactory } from "../../../engine/client/informer-factory.ts";
@@ -73,11 +74,14 @@ describe.each([{ streamsInitialState: false }, { streamsInitialState: true }])("
     expect(line.counts.lists).toBe(options.streamsInitialState ? 0 : 1);
   });
 
-  test("after a 410 the difference is told, deletions included, and nothing twice", async () => {
+  test.each([
+    ["a 410", new StatusError("Expired", "too old resource version")],
+    ["a word of a store that was set back", resourceVersionTooLarge(1_000, 5)],
+  ])("after %s the difference is told, deletions included, and nothing twice", async (_, failure) => {
     for (const name of ["kept", "changed", "deleted", "replaced"]) await maps().create(map(name));
     await start(options);
     told.length = 0;
-    line.watchFailures.push(new StatusError("Expired", "too old resource version"));
+    line.watchFailures.push(failure);
     line.isDown = true;
     line.cut();
     await change("changed", "2");
@@ -90,6 +94,7 @@ describe.each([{ streamsInitialState: false }, { streamsInitialState: true }])("
     await clock.advance(60_000);
     expect([...told].sort()).toEqual(["+replaced=9", "-deleted", "-replaced", "~changed 1→2"]);
     expect(told.indexOf("-replaced")).toBeLessThan(told.indexOf("+replaced=9"));
+    expect(line.counts.lists).toBe(options.streamsInitialState ? 0 : 2);
   });
 });
 
