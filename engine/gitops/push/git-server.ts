@@ -123,6 +123,7 @@ async function serve(request: FastifyRequest, reply: FastifyReply, serving: Serv
   if (admitted === undefined) return reply;
   const { identity } = admitted;
   reply.hijack();
+  if (request.raw.socket.destroyed) return reply;
   const push = access?.random.uuid() ?? "";
   if (identity !== undefined) pushers.set(push, identity);
   const [program, args] = service === "git-receive-pack" ? ["sh", ["-c", UNPACKING, "sh", String(UNPACK_BYTES_MAX >>> 10), backend]] : [backend, []];
@@ -144,6 +145,8 @@ async function serve(request: FastifyRequest, reply: FastifyReply, serving: Serv
   // Git may stop reading early, when it refuses; its answer says so.
   child.stdin.on("error", () => {});
   request.raw.pipe(child.stdin);
+  // A pipe does not say that nothing more will come: Git would wait for the rest of what has been broken off.
+  request.raw.on("close", () => request.raw.complete || child.stdin.destroy());
   reply.raw.on("close", () => child.stdout.destroy());
   pipeAnswer(child, request.raw, reply.raw);
   return reply;
@@ -233,9 +236,9 @@ function cgiEnvironment(request: FastifyRequest, url: URL, options: GitServerOpt
     const value = request.headers[name];
     return typeof value === "string" ? value : undefined;
   };
+  // Without a length, Git reads to the end. With one it would ask for the rest for ever where that comes early, as after our death (2.39).
   const optional: Record<string, string | undefined> = {
     CONTENT_TYPE: header("content-type"),
-    CONTENT_LENGTH: header("content-length"),
     HTTP_CONTENT_ENCODING: header("content-encoding"),
     HTTP_ACCEPT_ENCODING: header("accept-encoding"),
     GIT_PROTOCOL: header("git-protocol"),
