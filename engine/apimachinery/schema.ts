@@ -33,6 +33,7 @@ export interface Schema {
   readonly "x-kubernetes-list-map-keys"?: readonly string[];
   /** Items with equal keys are accepted, as upstream accepts them in some lists of its own kinds, although server-side apply goes by the keys. */
   readonly "x-mainstay-allow-duplicates"?: boolean;
+  readonly "x-mainstay-choices"?: readonly string[];
   /** Values of this JSON type are accepted beside those that the schema describes, and looked at by nobody here. */
   readonly "x-mainstay-or"?: "array" | "boolean";
   /** Kubernetes' Go type cannot leave the property out: where nothing is in it, null is written. */

@@ -40,6 +40,12 @@ export function shapeOf(schema: Schema | undefined, value: unknown): Shape {
   return isMap(value) ? FREE_MAP : LEAF;
 }
 
+/** What Kubernetes writes of an object's fields even where nothing is in them. */
+export function alwaysWrittenOf(schema: Schema): ReadonlyMap<string, unknown> {
+  const shape = shapeOf(schema, {});
+  return shape.is === "map" ? shape.alwaysWritten : new Map();
+}
+
 export function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
@@ -181,6 +187,16 @@ const ALWAYS_WRITTEN: ReadonlySet<string> = new Set([
   "PodsMetricSource.target",
   "PodsMetricStatus.metric",
   "PodsMetricStatus.current",
+  "ObjectMetricSource.describedObject",
+  "ObjectMetricStatus.describedObject",
+  "Binding.target",
+  "Event.regarding",
+  "PreferredSchedulingTerm.preference",
+  "TokenReviewStatus.user",
+  "SelfSubjectReviewStatus.userInfo",
+  "IngressServiceBackend.port",
+  "ClusterRoleBinding.roleRef",
+  "RoleBinding.roleRef",
 ]);
 
 const NO_FIELDS: unknown = Object.freeze({});

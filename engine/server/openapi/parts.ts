@@ -24,8 +24,8 @@ export class OpenApiParts {
     this.#turns = turns;
     this.types =
       openApi === 3
-        ? new SharedTypes(names, "#/components/schemas/", hasEnums, (schema) => schema)
-        : new SharedTypes(names, "#/definitions/", hasEnums, v2Form);
+        ? new SharedTypes(names, "#/components/schemas/", { hasEnums, hasDefaults: true }, (schema) => schema)
+        : new SharedTypes(names, "#/definitions/", { hasEnums, hasDefaults: false }, v2Form);
   }
 
   /** Writes the types of kinds in their order: what several have is called after the first. */

@@ -24,7 +24,7 @@ export function pathsOf(definition: ResourceDefinition, writer: SchemaWriter, op
     ? writer.add(customTypeName(definition), customSchema(definition, writer, openApi))
     : writer.reference(namedType(definition.schema) ?? definition.schema);
   const listName = `${isCustom ? customTypeName(definition) : writer.nameOf(namedType(definition.schema) ?? definition.schema)}List`;
-  const list = verbs.includes("list") ? writer.add(listName, listSchema(definition, object, writer)) : object;
+  const list = verbs.includes("list") ? writer.add(listName, listSchema(definition, object, writer, openApi)) : object;
   const status = verbs.includes("delete") || verbs.includes("deletecollection") ? writer.reference(loadSchema("meta/v1/meta.yaml", "Status")) : object;
   const gvk = { group, version, kind };
   const scoped = namespaced ? "Namespaced" : "";
@@ -187,8 +187,8 @@ function subresourceOperations(
   });
 }
 
-function listSchema(definition: ResourceDefinition, object: OpenApiSchema, writer: SchemaWriter): OpenApiSchema {
-  const { group, version, resource, listKind } = definition;
+function listSchema(definition: ResourceDefinition, object: OpenApiSchema, writer: SchemaWriter, openApi: 2 | 3): OpenApiSchema {
+  const { group, version, resource, listKind, content } = definition;
   return {
     description: "A list of them, with the state of the store it was read at.",
     type: "object",
@@ -196,10 +196,14 @@ function listSchema(definition: ResourceDefinition, object: OpenApiSchema, write
     properties: {
       apiVersion: { type: "string", description: "Group and version of this kind." },
       kind: { type: "string", description: "Name of this kind." },
-      metadata: { allOf: [writer.reference(loadSchema("meta/v1/meta.yaml", "ListMeta"))], description: "About the list." },
+      metadata: {
+        allOf: [writer.reference(loadSchema("meta/v1/meta.yaml", "ListMeta"))],
+        description: "About the list.",
+        ...(openApi === 3 && content === undefined ? { default: {} } : {}),
+      },
       items: { type: "array", items: object, description: `List of ${resource}.` },
     },
     "x-kubernetes-group-version-kind": [{ group, version, kind: listKind }],
-    ...(definition.content === undefined ? {} : selectableFields(definition)),
+    ...(content === undefined ? {} : selectableFields(definition)),
   };
 }

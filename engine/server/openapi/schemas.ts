@@ -1,4 +1,5 @@
 import type { Schema } from "../../apimachinery/schema.ts";
+import { alwaysWrittenOf } from "../../apimachinery/server-side-apply-shape.ts";
 import { OpenApiPiece } from "./piece.ts";
 import type { TypeNames } from "./type-names.ts";
 
@@ -105,18 +106,25 @@ export class SharedTypes {
   readonly #names: TypeNames;
   readonly #prefix: string;
   readonly #hasEnums: boolean;
+  readonly #hasDefaults: boolean;
   readonly #formed: (schema: OpenApiSchema) => OpenApiSchema;
   readonly #types = new Map<string, SharedType | undefined>();
   #bytes = 0;
 
   /**
-   * `prefix` is where the documents keep their types: `#/components/schemas/` or `#/definitions/`; `formed` is what they make of one. Without
-   * `hasEnums` types do not say which values there are.
+   * `prefix` is where the documents keep their types: `#/components/schemas/` or `#/definitions/`; `formed` is what they make of one. Types
+   * say which values there are, and which are taken where there is none, only if they are to.
    */
-  constructor(names: TypeNames, prefix: string, hasEnums: boolean, formed: (schema: OpenApiSchema) => OpenApiSchema) {
+  constructor(
+    names: TypeNames,
+    prefix: string,
+    { hasEnums, hasDefaults }: { readonly hasEnums: boolean; readonly hasDefaults: boolean },
+    formed: (schema: OpenApiSchema) => OpenApiSchema,
+  ) {
     this.#names = names;
     this.#prefix = prefix;
     this.#hasEnums = hasEnums;
+    this.#hasDefaults = hasDefaults;
     this.#formed = formed;
   }
 
@@ -174,13 +182,11 @@ export class SharedTypes {
 
   #property(schema: Schema, writing: Writing): OpenApiSchema {
     const scalar = SCALAR_TYPES[schema["x-kubernetes-int-or-string"] === true ? "int-or-string" : (schema.format ?? "")] ?? opaqueType(schema);
-    if (scalar !== undefined) return { allOf: [this.#reference(this.add(scalar.name, scalar.schema), writing)], ...this.#annotations(schema, undefined) };
+    if (scalar !== undefined) return beside(this.#reference(this.add(scalar.name, scalar.schema), writing), this.#annotations(schema, undefined));
     const type = namedType(schema);
     if (type === undefined) return this.#inline(schema, writing);
     const own = this.#annotations(schema, type);
-    const reference = this.#reference(this.write(type, writing.place), writing);
-    // A reference beside other keys is not valid, so it is wrapped, as upstream wraps it.
-    return Object.keys(own).length === 0 ? reference : { allOf: [reference], ...own };
+    return beside(this.#reference(this.write(type, writing.place), writing), own);
   }
 
   #inline(schema: Schema, writing: Writing): OpenApiSchema {
@@ -189,8 +195,7 @@ export class SharedTypes {
     if (schema.format !== undefined) out["format"] = schema.format;
     if (schema.items !== undefined) out["items"] = this.#property(schema.items, writing);
     if (typeof schema.additionalProperties === "object") out["additionalProperties"] = this.#property(schema.additionalProperties, writing);
-    if (Object.keys(schema.properties ?? {}).length > 0)
-      out["properties"] = Object.fromEntries(Object.entries(schema.properties ?? {}).map(([name, property]) => [name, this.#property(property, writing)]));
+    if (Object.keys(schema.properties ?? {}).length > 0) out["properties"] = this.#properties(schema, writing);
     // The address of an object says its kind; a reference to another one has to.
     const isKind = schema["x-kubernetes-group-version-kind"] !== undefined;
     if (schema.required !== undefined && schema.required.length > 0)
@@ -199,13 +204,23 @@ export class SharedTypes {
     return out;
   }
 
+  #properties(schema: Schema, writing: Writing): OpenApiSchema {
+    const written = alwaysWrittenOf(schema);
+    const entries = Object.entries(schema.properties ?? {}).map(([name, property]) => {
+      const told = this.#property(property, writing);
+      const fallback = this.#hasDefaults ? publishedDefault(schema, name, property, written.get(name)) : undefined;
+      return [name, fallback === undefined ? told : withDefault(told, fallback)] as const;
+    });
+    return Object.fromEntries(entries);
+  }
+
   /** What is said about a value besides its shape; of a named type only what the place itself adds. */
   #annotations(schema: Schema, type: Schema | undefined): Record<string, unknown> {
     const out: Record<string, unknown> = {};
-    for (const name of ["description", "default", "enum"] as const) if (schema[name] !== undefined && schema[name] !== type?.[name]) out[name] = schema[name];
-    if (!this.#hasEnums) delete out["enum"];
-    // As upstream's generator puts them.
-    if (Array.isArray(out["enum"])) out["enum"] = [...(out["enum"] as readonly string[])].sort(); // enumerations are of texts
+    for (const name of ["description", "enum"] as const) if (schema[name] !== undefined && schema[name] !== type?.[name]) out[name] = schema[name];
+    const choices = schema["x-mainstay-choices"] ?? (out["enum"] as readonly string[] | undefined)?.filter((choice) => choice !== ""); // enumerations are of texts
+    if (!this.#hasEnums || choices === undefined) delete out["enum"];
+    else out["enum"] = [...choices].sort(); // as upstream's generator puts them
     for (const name in schema) {
       if (!name.startsWith("x-kubernetes-") || name === "x-kubernetes-int-or-string") continue;
       const value = schema[name as keyof Schema];
@@ -213,6 +228,26 @@ export class SharedTypes {
     }
     return out;
   }
+}
+
+/** A reference beside other keys is not valid, so it is wrapped, as upstream wraps it. */
+function beside(reference: OpenApiSchema, own: OpenApiSchema): OpenApiSchema {
+  return Object.keys(own).length === 0 ? reference : { allOf: [reference], ...own };
+}
+
+function withDefault(told: OpenApiSchema, fallback: unknown): OpenApiSchema {
+  const { $ref, ...rest } = told as { readonly $ref?: unknown };
+  return $ref === undefined ? { ...told, default: fallback } : { allOf: [{ $ref }], ...rest, default: fallback };
+}
+
+/** Types of which upstream publishes what it fills in; of others only what tells the items of a list apart, and Go's zeros. */
+const FILLED_TYPES = /^(AzureDisk|ISCSI|RBD|ScaleIO)\w*VolumeSource$|^(ReplicationControllerSpec|DeviceToleration)$/;
+
+/** The default that is published of a property, where `written` is what Kubernetes writes where nothing is in it. */
+function publishedDefault({ title = "" }: Schema, name: string, property: Schema, written: unknown): unknown {
+  if (written !== undefined && written !== null) return Array.isArray(written) ? undefined : written;
+  const isKey = name === "protocol" && (title === "ContainerPort" || title === "ServicePort");
+  return isKey || FILLED_TYPES.test(title) ? property.default : undefined;
 }
 
 /** The shared type behind a property, which may be a view of it with annotations of its own. */
