@@ -22,7 +22,7 @@ export interface FoundFile {
 }
 
 /** A branch's name has fewer parts than that. */
-const BRANCH_PARTS_MAX = 10;
+const BRANCH_PARTS_MAX = 32;
 /** No file's name is longer. */
 const PART_BYTES_MAX = 255;
 const README = "README.md";

@@ -35,8 +35,8 @@ export interface PageSource {
 
 const TAKES_FETCH = "Reading takes the verb fetch on repositories.mainstay.dev.";
 
-/** Longer texts are given as they are. */
-const MARKDOWN_LENGTH_MAX = 128 << 10;
+/** Longer texts are given as they are: hardly any plan is, and one that is made to be slow has its end by time. */
+const MARKDOWN_LENGTH_MAX = 512 << 10;
 /** Of branches and of the entries of a folder: in more nobody finds his way, and a page of them would be of any length. */
 const LINKS_MAX = 1_000;
 
@@ -103,7 +103,8 @@ export class Pages {
   }
 
   async #answerMarkdown(request: PageRequest, { id, content }: FoundFile, name: string, found: FoundPage, behind = ""): Promise<PageAnswer> {
-    const asItIs = () => raw(request, found.commit, "text/markdown; charset=utf-8", content);
+    // Not every browser shows the Markdown that it gets.
+    const asItIs = () => raw(request, found.commit, `text/${asksForHtml(request) ? "plain" : "markdown"}; charset=utf-8`, content);
     if (!asksForHtml(request) || content.length > MARKDOWN_LENGTH_MAX) return asItIs();
     const rendering = await this.#markdown.render(id, content.toString());
     if (rendering.is === "busy") return text(503, "Too many pages are being laid out; try again in a moment.");

@@ -62,6 +62,13 @@ describe("the pages of a repository", () => {
     expect((await ask("/r/status/local/apps/web.md")).body).toContain("<h1>web</h1>");
   });
 
+  test("are there for branches of many parts", async () => {
+    const branch = Array.from({ length: 20 }, (_, index) => `p${index}`).join("/");
+    await repository.commit({ "a.yaml": "a: 1\n" }, "deep", branch);
+    const [, address = ""] = new RegExp(`<a href="([^"]*)">${branch}</a>`).exec(String((await ask("/r/")).body)) ?? [];
+    expect(await ask(address)).toMatchObject({ code: 200, body: expect.stringContaining("a.yaml") });
+  });
+
   test("are Markdown for who does not ask for HTML", async () => {
     const { headers, body } = await ask("/r/status/local/", { accept: "*/*" });
     expect([headers["content-type"], String(body)]).toEqual(["text/markdown; charset=utf-8", "# local: [`4d4e`](deploys/x.md) fine\n"]);
@@ -108,8 +115,11 @@ describe("the pages of a repository", () => {
   });
 
   test("are not laid out where that would take long, or make a page of any length", async () => {
-    await repository.commit({ "README.md": `# long\n${"x".repeat(128 << 10)}`, "links.md": `[a]: /${"x".repeat(20 << 10)}\n\n${"[a] ".repeat(16 << 10)}` });
-    for (const address of ["/r/main/", "/r/main/links.md"]) expect((await ask(address)).headers["content-type"]).toBe("text/markdown; charset=utf-8");
+    await repository.commit({ "README.md": `# long\n${"x".repeat(512 << 10)}`, "links.md": `[a]: /${"x".repeat(20 << 10)}\n\n${"[a] ".repeat(16 << 10)}` });
+    for (const address of ["/r/main/", "/r/main/links.md"]) {
+      expect((await ask(address)).headers["content-type"]).toBe("text/plain; charset=utf-8");
+      expect((await ask(address, { accept: "*/*" })).headers["content-type"]).toBe("text/markdown; charset=utf-8");
+    }
   });
 
   test("leave everybody else their turn while a text is laid out that was made to be slow, once for all who look", async () => {
