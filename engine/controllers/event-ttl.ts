@@ -7,11 +7,14 @@ const DELETED_PER_ROUND_MAX = 2_000;
 
 /**
  * The events that were made, and have occurred last, longer ago than they are kept, within one round's bound: who tells of an old one is
- * heard as long. Pure.
+ * heard as long, and whose clock is ahead not until his time has come. Pure.
  */
 export function planExpiry(events: readonly CoreEvent[], ttlMs: number, nowMs: number): readonly Action[] {
-  const lastMs = ({ lastTimestamp, eventTime, series, metadata }: CoreEvent) =>
-    Math.max(...[series?.lastObservedTime, lastTimestamp, eventTime, metadata.creationTimestamp].map((time) => (time ? Date.parse(time) : 0)));
+  const instant = (time: string | null | undefined) => (time ? Date.parse(time) : 0);
+  const lastMs = ({ lastTimestamp, eventTime, series, metadata }: CoreEvent) => {
+    const told = [series?.lastObservedTime, lastTimestamp, eventTime].map(instant).filter((ms) => ms <= nowMs);
+    return Math.max(instant(metadata.creationTimestamp), ...told);
+  };
   return events
     .filter((event) => lastMs(event) < nowMs - ttlMs)
     .slice(0, DELETED_PER_ROUND_MAX)

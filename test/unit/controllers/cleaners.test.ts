@@ -123,4 +123,10 @@ test("events go when their last occurrence is an hour ago, whenever they began",
   // Told of long after it happened, it is new to those who look here.
   const late = { ...event("late", -86_400), metadata: { name: "late", namespace: "default", creationTimestamp: at(3_000) } };
   expect(targets(planExpiry([late], 3_600_000, START + 3_700_000))).toEqual([]);
+  // Of a node whose clock is a year ahead it does not stay a year.
+  const ahead = event("ahead", 365 * 86_400);
+  expect(targets(planExpiry([ahead], 3_600_000, START + 3_500_000))).toEqual([]);
+  expect(targets(planExpiry([ahead], 3_600_000, START + 3_700_000))).toEqual(["delete ahead"]);
+  // And if it is our own clock that went back, nothing goes that was made since.
+  expect(targets(planExpiry([event("now", 0)], 3_600_000, START - 7_200_000))).toEqual([]);
 });
