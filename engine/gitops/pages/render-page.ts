@@ -20,7 +20,8 @@ code,pre{font:.9em/1.5 ui-monospace,monospace;background:var(--soft);border-radi
 pre{padding:.7rem 1rem;overflow-x:auto}pre code{padding:0;background:none}
 .add{color:light-dark(#116329,#7ee787)}.del{color:light-dark(#a40e26,#ff938a)}.mod{color:light-dark(#7a4f01,#e3b341)}
 details{margin:.4rem 0}summary{cursor:pointer}.stale{opacity:.6}
-.stale::before{content:"The server does not show this page at the moment; this is how it was."}`;
+.stale::before{content:"The server does not show this page at the moment; this is how it was."}
+.unknown::before{content:"The server no longer knows who you are; load the page again to log in."}`;
 
 /**
  * Asks for the page again while somebody looks at it, and at once when he comes back to it, for browsers hardly wake what nobody sees. Shows
@@ -41,7 +42,7 @@ const {activeElement}=document;const {scrollLeft}=shown();const held=activeEleme
 const alike=()=>[...shown().querySelectorAll("a,summary")].filter((link)=>link.outerHTML===held);const place=alike().indexOf(activeElement);
 document.title=next.title;shown().replaceWith(next.querySelector("main"));
 shown().scrollLeft=scrollLeft;alike()[place]?.focus({preventScroll:true});}
-shown().classList.toggle("stale",!answer.ok&&answer.status!==304);if(answer.status===401)return;
+shown().classList.toggle("stale",!answer.ok&&answer.status!==304);if(answer.status===401)return shown().classList.add("unknown");
 }catch{shown().classList.add("stale");}later();};
 document.onvisibilitychange=()=>{if(timer!==undefined&&!document.hidden){clearTimeout(timer);look();}};later();`;
 

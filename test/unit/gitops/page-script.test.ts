@@ -9,7 +9,7 @@ function openPage() {
   const [, script = ""] = /<script>(.*)<\/script>/s.exec(renderPage({ title: "t", crumbs: [], tag: '"1"', content: "<p>old</p>", isLoggedIn: false })) ?? [];
   const due: (() => Promise<void>)[] = [];
   const asked: string[] = [];
-  const page = { text: "old", title: "t", isStale: false, reloads: 0 };
+  const page = { text: "old", title: "t", isStale: false, isUnknown: false, reloads: 0 };
   const document = {
     hidden: false,
     documentElement: { dataset: { tag: '"1"' } },
@@ -35,7 +35,7 @@ function openPage() {
     return {
       text,
       scrollLeft: 0,
-      classList: { toggle: (_: string, on: boolean) => (page.isStale = on), add: () => (page.isStale = true) },
+      classList: { toggle: (_: string, on: boolean) => (page.isStale = on), add: (name: string) => (name === "unknown" ? (page.isUnknown = true) : (page.isStale = true)) },
       querySelectorAll: () => all,
       replaceWith: (next: Main) => ((document.main = next), (page.text = next.text)),
     };
@@ -100,9 +100,10 @@ test.each<Answer>([
 test("a page asks no more once the server knows its reader no longer, who would be asked each time", async () => {
   const { page, look, isDone } = openPage();
   await look({ status: 403 });
+  expect(page).toMatchObject({ isStale: true, isUnknown: false });
   expect(isDone()).toBe(false);
   await look({ status: 401 });
-  expect(page.isStale).toBe(true);
+  expect(page).toMatchObject({ isStale: true, isUnknown: true });
   expect(isDone()).toBe(true);
 });
 
