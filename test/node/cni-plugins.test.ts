@@ -51,7 +51,7 @@ describe.skipIf(!requireRoot())("a broken CNI plugin", () => {
 
   it("is told of in the events of its pod, whatever it prints, and no other pod notices", async () => {
     const ways = {
-      floods: /FailedCreatePodSandBox: .*code = Internal/,
+      floods: /FailedCreatePodSandBox: .*code = Internal desc = stream terminated by RST_STREAM with error code: INTERNAL_ERROR; a server whose error has a text of more than \d+ bytes does so/,
       garbage: /FailedCreatePodSandBox: .*failed to unmarshal raw result/,
       silent: /FailedCreatePodSandBox: .*unexpected end of JSON input/,
       addressless: /FailedCreatePodSandBox: .*failed to find network info/,
