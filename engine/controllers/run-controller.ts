@@ -1,6 +1,6 @@
 import { hasReason } from "../apimachinery/status-error.ts";
 import { Workqueue } from "../client/workqueue.ts";
-import { aborted, isAbort } from "../lib/abort.ts";
+import { aborted } from "../lib/abort.ts";
 import { describeError } from "../lib/log.ts";
 import { service, type Service } from "../lib/service.ts";
 import type { ControllerContext } from "./controller-context.ts";
@@ -72,7 +72,7 @@ class Runner<Inputs> {
       if (againMs !== undefined) this.#queue.addAfter(key, againMs);
       return restMs;
     } catch (error) {
-      if (isAbort(error) || this.#signal.aborted) return 0;
+      if (this.#signal.aborted) return 0;
       // A lost race is the normal course of things: the newer state is on its way.
       if (!hasReason(error, "Conflict"))
         this.#context.logger.warn("sync failed, will retry", { controller: name, key, failures: this.#queue.failures(key) + 1, error: describeError(error) });
