@@ -195,7 +195,8 @@ const HEADERS = {
 };
 
 function redirect(location: string): PageAnswer {
-  return { code: 302, headers: { ...HEADERS, location }, body: "" };
+  // For who reads without a browser, and without following.
+  return { code: 302, headers: { ...HEADERS, location, "content-type": "text/plain; charset=utf-8" }, body: `This page is at ${location}\n` };
 }
 
 function text(code: number, line: string): PageAnswer {

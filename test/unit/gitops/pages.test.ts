@@ -34,6 +34,7 @@ describe("the pages of a repository", () => {
 
   test("begin with the status, where there is one repository with one", async () => {
     expect(await locationOf("/")).toBe("/r/status/local/");
+    expect(String((await ask("/")).body)).toBe("This page is at /r/status/local/\n");
     expect(await locationOf("/r.git")).toBe("/r/");
     expect(await locationOf("/r/status/local")).toBe("/r/status/local/");
     const { code, headers, body } = await ask("/r/status/local/");
