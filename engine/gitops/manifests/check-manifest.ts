@@ -70,7 +70,7 @@ function checkObject(value: Record<string, unknown>, resource: ResourceDefinitio
   const report = (field: string, message: string) => void faults.push({ steps: structuralPathOf(field), field, message });
   const checked = conform(resource.schema, value, { defaults: false, prune: false });
   for (const field of checked.unknown) report(field, unknownFieldMessage(field, resource.schema));
-  for (const error of checked.errors) report(error.field, plainMessage(error.message, error.field));
+  for (const error of checked.errors) report(error.field, plainMessage(error.message, error.field, resource.content !== undefined));
   const metadata = isRecord(value["metadata"]) ? value["metadata"] : {};
   if (metadata["name"] === undefined || metadata["name"] === "") {
     report(

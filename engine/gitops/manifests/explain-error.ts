@@ -6,17 +6,39 @@ import { structuralPathOf } from "./field-path.ts";
 /** The few integers of the API that may be negative; for all others "an integer" would be half of the truth. */
 const SIGNED_FIELDS: ReadonlySet<string> = new Set(["priority", "value", "values", "tolerationSeconds", "exitCode"]);
 
-/** The API's wording of a field error, as a sentence for someone who edits a file: the line shows the value already. */
-export function plainMessage(message: string, field: string): string {
+/** How the API shows a value: a number, a word, or JSON. */
+const VALUE = String.raw`(?:"(?:[^"\\]|\\.)*"|\{.*?\}|\[.*?\]|-?\d[^\s:]*|true|false|null)`;
+const WITH_VALUE = new RegExp(`^(?:Invalid value: ${VALUE}: |Forbidden: |Required value: |Too long: (?:${VALUE}: )?|Too many: ${VALUE}: )(.*)$`, "s");
+
+/**
+ * The API's wording of a field error, as a sentence for someone who edits a file: the line shows the value already. Nothing is known of
+ * integers of custom kinds but what their own rules say.
+ */
+export function plainMessage(message: string, field: string, isCustom = false): string {
   const name = String(structuralPathOf(field).at(-1) ?? "");
-  const [, detail = message] = /^(?:Invalid value: (?:"(?:[^"\\]|\\.)*"|\{.*?\}|\[.*?\]|[^:]*): |Forbidden: |Required value: )(.*)$/s.exec(message) ?? [];
+  const [, detail = message] = WITH_VALUE.exec(message) ?? [];
   if (detail === "must be an integer" || detail === "must be greater than or equal to 0")
-    return SIGNED_FIELDS.has(name) ? "must be an integer" : "must be a non-negative integer";
+    return isCustom ? detail : SIGNED_FIELDS.has(name) ? "must be an integer" : "must be a non-negative integer";
+  const ofSchema = detail.startsWith(`${field} in body `) ? detail.slice(field.length + " in body ".length) : undefined;
+  if (ofSchema !== undefined) return plainSchemaMessage(ofSchema);
+  // Only rules in CEL leave the value out: it is the whole object. Behind the colon they may quote any of it.
+  const rule = /^Invalid value: (.*)$/s.exec(detail);
+  if (rule !== null) return `breaks a rule of its kind: ${rule[1]}`;
   if (detail === "Required value") return "is required";
   const unsupported = /^Unsupported value: (.*?): supported values: (.*)$/s.exec(detail);
   if (unsupported !== null) return `must be one of ${unsupported[2]}`;
   const duplicate = /^Duplicate value: (.*)$/s.exec(detail);
   return duplicate === null ? detail : `is there twice: ${duplicate[1]}`;
+}
+
+/** What the schema of a custom kind says, in the words of those of built-in ones. */
+function plainSchemaMessage(message: string): string {
+  const type = /^must be of type ([^:]*): (.*)$/s.exec(message);
+  if (type !== null) return `must be of type ${type[1]?.replaceAll(",", " or ")}${type[2] === '"null"' ? ", not empty (null)" : ""}`;
+  return message
+    .replace(/^should (be|have|match) /, "must $1 ")
+    .replace(/ chars long$/, " characters long")
+    .replace(/^shouldn't contain duplicates$/, "must not contain anything twice");
 }
 
 /** What to say about a field that its kind does not have, with the likely spelling when there is one. */

@@ -67,7 +67,20 @@ describe("what the server complains about, for someone who edits a file", () => 
     ['Duplicate value: "a"', "x", 'is there twice: "a"'],
     ['Invalid value: {"a":"b: c"}: field is immutable', "spec.selector", "field is immutable"],
     ["Forbidden: no", "x", "no"],
+    ["Invalid value: 0: spec.size in body should be greater than or equal to 1", "spec.size", "must be greater than or equal to 1"],
+    ["Invalid value: \"ABC\": spec.name in body should match '^[a-z]+$'", "spec.name", "must match '^[a-z]+$'"],
+    ['Invalid value: "a": spec.name in body should be at least 2 chars long', "spec.name", "must be at least 2 characters long"],
+    ["Too long: may not be more than 5 bytes", "spec.name", "may not be more than 5 bytes"],
+    ["Too many: 3: must have at most 2 items", "spec.list", "must have at most 2 items"],
+    ['Invalid value: "null": spec.name in body must be of type string: "null"', "spec.name", "must be of type string, not empty (null)"],
+    ['Invalid value: "yesterday": spec.at in body must be of type date-time: "yesterday"', "spec.at", "must be of type date-time"],
+    ["Invalid value: min must not be above max", "spec", "breaks a rule of its kind: min must not be above max"],
+    ["Invalid value: size: must not shrink", "spec", "breaks a rule of its kind: size: must not shrink"],
+    ['Invalid value: "object": min must not be above max', "spec", "min must not be above max"],
   ])("%s", (message, field, expected) => expect(plainMessage(message, field)).toBe(expected));
+  test("integers of custom kinds may be negative", () => {
+    expect(plainMessage('Invalid value: "x": must be an integer', "spec.offset", true)).toBe("must be an integer");
+  });
   test("every cause is told, and immutable fields are known as such", () => {
     const error = invalid("apps", "Deployment", "x", [requiredField("spec.template"), invalidField("spec.selector", "x", "field is immutable")]);
     expect(complaintsOf(error)).toEqual([
