@@ -95,6 +95,8 @@ function explainFailure(stderr: string): string {
     return `the remote sends more than ${PACK_BYTES_MAX >>> 30} GiB at once, which is more than is taken; what is deployed is text: keep it in a repository of its own`;
   if (/Out of memory/i.test(stderr))
     return `the remote sends what takes more than ${UNPACK_BYTES_MAX >>> 30} GiB of memory to unpack, files of that length; what is deployed is text: keep it in a repository of its own`;
+  if (/mismatched algorithms|hash algorithm/.test(stderr))
+    return "the remote keeps its objects under another hash than SHA-1 (git init --object-format=sha256), and those are not read here; keep what is deployed in a repository of the usual format";
   if (/requested URL returned error: 30\d/.test(stderr))
     return "the remote leads to another address, which is not gone to with the bearerToken of the Secret; name that address, or give a username and password";
   if (/REMOTE HOST IDENTIFICATION HAS CHANGED|key for .* has changed/i.test(stderr))

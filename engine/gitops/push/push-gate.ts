@@ -147,6 +147,8 @@ export class PushGate {
       const isDesired = update.ref === this.#ref;
       if (!(await this.#plan(update, objects, session, isDesired))) isAccepted = isAccepted && !isDesired;
     }
+    if (!isAccepted && updates.length > 1)
+      print(`a push is taken as a whole: of its ${updates.length} branches and tags nothing has moved; those that are right can be pushed by themselves`);
     if (dryRun && isAccepted) print("dry run: nothing has been changed, the push is refused on purpose");
     if (isAccepted)
       await removeStaleRefLocks(

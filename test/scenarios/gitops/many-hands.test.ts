@@ -119,3 +119,16 @@ describe("teams", () => {
     expect(merged.code, merged.text).toBe(0);
   });
 });
+
+test("who pushes several branches at once learns why the good ones are refused with the bad one", async () => {
+  await push({ "apps/a/a.yaml": configMapYaml("a") });
+  await copy.commit({ "apps/a/b.yaml": configMapYaml("b") });
+  const good = await copy.head();
+  await copy.commit({ "apps/a/b.yaml": "{" });
+  const several = await copy.push("origin", "HEAD:main", `${good}:refs/heads/good`);
+  expect(several.text).toMatch(/refused: 1 problem;[^]*a push is taken as a whole: of its 2 branches and tags nothing has moved; those that are right can be pushed by themselves/);
+  const alone = await copy.push("origin", "HEAD:main");
+  expect(alone.text).toContain("refused: 1 problem");
+  expect(alone.text).not.toContain("as a whole");
+  expect((await copy.push("origin", `${good}:refs/heads/good`)).code).toBe(0);
+});

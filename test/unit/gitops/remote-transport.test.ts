@@ -186,6 +186,15 @@ describe("a remote over HTTP", () => {
   });
 });
 
+test("a remote that keeps its objects under another hash is told of in words", async () => {
+  const gitDir = path.join(folder, "sha256.git");
+  await runGit({ args: ["init", "-q", "--bare", "--object-format=sha256", "-b", "main", gitDir] });
+  const tree = (await runGit({ gitDir, args: ["mktree"], input: "" })).stdout.toString("utf8").trim();
+  const commit = (await runGit({ gitDir, args: ["-c", "user.name=a", "-c", "user.email=a@b", "commit-tree", "-m", "x", tree] })).stdout.toString("utf8").trim();
+  await runGit({ gitDir, args: ["update-ref", "refs/heads/main", commit] });
+  expect(await failureOf(transportTo(gitDir).fetch("refs/heads/main", NEVER))).toContain("the remote keeps its objects under another hash than SHA-1");
+});
+
 test("Git is stopped where it writes more than it may", async () => {
   const input = randomBytes(4 << 20);
   const gitDir = path.join(folder, "mirror.git");
