@@ -31,7 +31,7 @@ export async function setUpStore(
   { storage, metrics, tracer }: { readonly storage: Storage; readonly metrics: MetricsRegistry; readonly tracer: Tracer | undefined },
   scope: ServiceScope,
 ): Promise<StoreSetup> {
-  const { clock, random, logger } = parts;
+  const { clock, logger } = parts;
   const encryption =
     config.encryptionProviderConfig === undefined
       ? { storage, services: [], healthChecks: [] }
@@ -40,7 +40,7 @@ export async function setUpStore(
   meterStorageSize(metrics, storage);
   const isNew = await renewStoredForm(encryption.storage, catalog, logger);
   // An audit log tells of each object that is made, so with one all are made through the API.
-  if (isNew && config.auditPolicyFile === undefined) await writeFirstObjects(encryption.storage, preparedFirstObjects(), clock, random);
+  if (isNew && config.auditPolicyFile === undefined) await writeFirstObjects(encryption.storage, preparedFirstObjects(), parts);
   const store = new ObjectStore({
     storage: withWatchedWrites(withStorageMetrics(encryption.storage, metrics, clock), clock, storage.freeBytes?.bind(storage)),
     resources: catalog,

@@ -33,7 +33,7 @@ export function makeFirstObjects(): Promise<readonly FirstObject[]> {
 /** Goes through what the API does at the start of a new cluster, so that a snapshot of the program has it compiled. */
 export async function rehearseStart(): Promise<void> {
   const storage = openMemoryStorage({ clock });
-  await writeFirstObjects(storage, preparedFirstObjects(), clock, random);
+  await writeFirstObjects(storage, preparedFirstObjects(), { clock, random, logger: silentLogger });
   await withApi(storage, (server) =>
     bootstrapCluster(server, { serviceCidr: SERVICE_CIDR, apiPort: 6443, authenticationFacts: {}, flowControlClock: clock, registersApis: true }),
   );

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { formatTime, type Clock } from "../../lib/clock.ts";
+import { describeError, type Logger } from "../../lib/log.ts";
 import type { Random } from "../../lib/random.ts";
 import type { Storage } from "../../storage/storage.ts";
 
@@ -22,17 +23,25 @@ export function preparedFirstObjects(): readonly FirstObject[] {
 }
 
 /**
- * Writes them into a store without objects. What another server has written meanwhile stays as that one wrote it, and what is missing then is made by
- * `bootstrapCluster`, which looks at all of them at every start.
+ * Writes them into a store without objects. What another server has written meanwhile stays as that one wrote it, and what is missing then, or
+ * cannot be written now, is left to `bootstrapCluster`, which looks at all of them at every start. Never rejects.
  */
-export async function writeFirstObjects(storage: Storage, objects: readonly FirstObject[], clock: Clock, random: Random): Promise<void> {
+export async function writeFirstObjects(
+  storage: Storage,
+  objects: readonly FirstObject[],
+  { clock, random, logger }: { readonly clock: Clock; readonly random: Random; readonly logger: Logger },
+): Promise<void> {
   const standIn = formatTime(STAND_IN.timeMs);
   const now = formatTime(clock.now());
-  for (let done = 0; done < objects.length; done += OPERATIONS_MAX) {
-    const some = objects.slice(done, done + OPERATIONS_MAX);
-    await storage.commit(
-      some.map(({ key }) => ({ key, modRevision: 0 })),
-      some.map(({ key, text }) => ({ do: "put", key, value: Buffer.from(text.replaceAll(standIn, now).replace(STAND_IN.uid, random.uuid())) })),
-    );
+  try {
+    for (let done = 0; done < objects.length; done += OPERATIONS_MAX) {
+      const some = objects.slice(done, done + OPERATIONS_MAX);
+      await storage.commit(
+        some.map(({ key }) => ({ key, modRevision: 0 })),
+        some.map(({ key, text }) => ({ do: "put", key, value: Buffer.from(text.replaceAll(standIn, now).replace(STAND_IN.uid, random.uuid())) })),
+      );
+    }
+  } catch (error) {
+    logger.warn("what every cluster begins with is not written at once", { error: describeError(error) });
   }
 }
