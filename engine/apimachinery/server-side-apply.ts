@@ -126,17 +126,22 @@ function computeApply({ request, base, managers, ignored, set }: Attempt, force:
   return { do: "store", object, managers: withoutEmptyManagers(last === self ? others : new Map(others).set(key, self)) };
 }
 
-/** A null over a map with content says nothing of it: what it held may go, but it stays. A list goes with its last item. */
+/**
+ * What the intent says of what is left. A null over a map with content says nothing of it: what it held may go, but it stays. A list goes with
+ * its last item, whether it is null or empty in the intent, and what holds nothing else with it: nobody owns an empty list.
+ */
 function emptiedNulls(intent: unknown, merged: unknown): unknown {
   if (typeof intent !== "object" || typeof merged !== "object" || merged === null) return intent;
   if (intent === null) return Array.isArray(merged) ? undefined : {};
-  if (Array.isArray(intent) || Array.isArray(merged)) return intent;
+  if (Array.isArray(intent)) return intent.length === 0 && Array.isArray(merged) ? undefined : intent;
+  if (Array.isArray(merged)) return intent;
   let copy: Record<string, unknown> | undefined;
   for (const [name, value] of Object.entries(intent)) {
     const next = emptiedNulls(value, (merged as Readonly<Record<string, unknown>>)[name]); // a map
-    if (next !== value) (copy ??= { ...intent })[name] = next;
+    if (next === undefined) delete (copy ??= { ...intent })[name];
+    else if (next !== value) (copy ??= { ...intent })[name] = next;
   }
-  return copy ?? intent;
+  return copy !== undefined && Object.keys(copy).length === 0 ? undefined : (copy ?? intent);
 }
 
 /**

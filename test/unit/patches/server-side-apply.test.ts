@@ -416,3 +416,32 @@ describe("server-side apply by schema", () => {
     expect(owners(status)).toEqual({ "Apply a": { "f:spec": { "f:replicas": {} } }, "Apply controller/status": { "f:status": { "f:replicas": {} } } });
   });
 });
+
+describe("a list that is applied empty", () => {
+  const text = { type: "string" } as const;
+  const item = { type: "object", required: ["name"], properties: { name: text } } as const;
+  const list = { type: "array", items: item, "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"] } as const;
+  const spec = { type: "object", properties: { list, set: { type: "array", items: text, "x-kubernetes-list-type": "set" }, a: text, b: text } } as const;
+  const metadata = loadSchema("meta/v1/meta.yaml", "ObjectMeta");
+  const schema: ApplyRequest["schema"] = { type: "object", properties: { apiVersion: text, kind: text, metadata, spec } };
+  const boat = (spec: Loose): KubeObject => deepFreeze({ apiVersion: "b.io/v1", kind: "Boat", metadata: { name: "b" }, spec });
+  const applied = (live: KubeObject | undefined, manager: string, spec: Loose) => apply(live, manager, boat(spec), { schema });
+  const specOf = (object: KubeObject) => (object as unknown as { readonly spec?: unknown }).spec;
+
+  test("is there, and nobody's, where there was none", () => {
+    const made = applied(undefined, "m", { list: [] });
+    expect([specOf(made), made.metadata.managedFields]).toEqual([{ list: [] }, undefined]);
+  });
+
+  test("goes with the last of its items, and what holds nothing else as well", () => {
+    const live = applied(undefined, "m", { list: [{ name: "x" }], a: "1" });
+    expect(specOf(applied(live, "m", { list: [], a: "1" }))).toEqual({ a: "1" });
+    expect(specOf(applied(live, "m", { list: [] }))).toBeUndefined();
+    expect(specOf(applied(live, "m", { set: [] }))).toBeUndefined();
+  });
+
+  test("keeps the items of others", () => {
+    const live = applied(applied(undefined, "m", { list: [{ name: "x" }] }), "n", { list: [{ name: "y" }] });
+    expect(specOf(applied(live, "m", { list: [] }))).toEqual({ list: [{ name: "y" }] });
+  });
+});
