@@ -80,7 +80,7 @@ export function scopeToSubresource<T extends KubeObject>(definition: ResourceDef
 
 /**
  * The object as it will be stored in place of the old one: what belongs to the server is kept, the kind's own preparation done, the
- * generation follows what is wanted, all rules checked. Throws a 422.
+ * generation follows what is wanted, all rules checked; `warn` is told of what was wrong before and may stay. Throws a 422.
  */
 export function beforeUpdate<T extends KubeObject>(
   definition: ResourceDefinition<T>,
@@ -89,6 +89,7 @@ export function beforeUpdate<T extends KubeObject>(
   subresource: string | undefined,
   disabled: FeatureGates = disabledFeatures(),
   nowText = "",
+  warn?: (text: string) => void,
 ): T {
   const { strategy } = definition;
   const isStatus = subresource === "status";
@@ -104,7 +105,7 @@ export function beforeUpdate<T extends KubeObject>(
     (isWantChanged(definition, prepared, old) || (strategy.generationCountsLabels === true && areLabelsChanged(prepared, old)))
       ? withMetadata(prepared, { generation: (old.metadata.generation ?? 0) + 1 })
       : prepared;
-  validateUpdate(definition, next, old, part ?? (isStatus ? "status" : "object"), disabled);
+  validateUpdate(definition, next, old, part ?? (isStatus ? "status" : "object"), disabled, warn);
   return next;
 }
 

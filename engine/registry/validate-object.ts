@@ -22,6 +22,7 @@ export function validateUpdate<T extends KubeObject>(
   old: T,
   what: "object" | "status" | ObjectPart<T>,
   disabled = ALL_FEATURES,
+  warn?: (text: string) => void,
 ): void {
   const { strategy } = definition;
   const rules = what === "object" ? strategy.validateUpdate : what === "status" ? strategy.validateStatusUpdate : what.validate;
@@ -32,7 +33,7 @@ export function validateUpdate<T extends KubeObject>(
       ? metadataRules(definition)
       : { ...metadataRules(definition), metadataOnUpdate: strategy.metadataOnUpdate === "none" ? "none" : undefined },
   );
-  if (definition.content !== undefined) return refuse(definition, object, [...meta, ...definition.content.validate(object, old, what === "status")]);
+  if (definition.content !== undefined) return refuse(definition, object, [...meta, ...definition.content.validate(object, old, what === "status", warn)]);
   const schemaErrors = conform(definition.schema, object, { defaults: false, prune: false, zeroesWithin: "status" }).errors;
   const content = schemaErrors.length > 0 || what !== "object" ? schemaErrors : (strategy.validate?.(object) ?? []);
   refuse(definition, object, [...meta, ...content, ...(schemaErrors.length > 0 ? [] : (rules?.(object, old) ?? []))], disabled);

@@ -50,8 +50,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> extends R
 export interface ContentRules<T extends KubeObject> {
   /** Why what a body holds inside of it cannot be read at all; the metadata of the object itself is looked at before. */
   readonly unreadable: (object: Readonly<Record<string, unknown>>) => string | undefined;
-  /** `old` is what an update replaces; `isStatus` for writes of the status alone. */
-  readonly validate: (object: T, old: T | undefined, isStatus: boolean) => readonly FieldError[];
+  /** `old` is what an update replaces; `isStatus` for writes of the status alone; `warn` is told of what was wrong before and may stay. */
+  readonly validate: (object: T, old: T | undefined, isStatus: boolean, warn?: (text: string) => void) => readonly FieldError[];
 }
 
 /** How objects that are served at one address are stored as those of another. Both ways are pure and lose nothing; names and labels are the same in both. */

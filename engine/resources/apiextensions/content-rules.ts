@@ -23,7 +23,7 @@ const STANDARD_FINALIZERS: ReadonlySet<string> = new Set(["orphan", "foregroundD
 export function customContent(schema: JsonSchema, scale: CustomResourceSubresourceScale | undefined): ContentRules<KubeObject> {
   return {
     unreadable: (object) => unreadableObject(schema, object),
-    validate(object, old, isStatus) {
+    validate(object, old, isStatus, warn) {
       const errors = [
         ...shapeErrors(schema, object, old, isStatus),
         ...(scale === undefined ? [] : scaleErrors(object, scale, isStatus)),
@@ -42,7 +42,7 @@ export function customContent(schema: JsonSchema, scale: CustomResourceSubresour
           },
         ];
       }
-      return [...errors, ...validateRules(schema, object, { old })];
+      return [...errors, ...validateRules(schema, object, { old, warn })];
     },
   };
 }

@@ -22,11 +22,13 @@ export interface RuleOptions {
   readonly path?: string;
   /** Whether values that are as they were are blamed for nothing; they are not, unless told otherwise. */
   readonly ratchets?: boolean;
+  /** Told of what is wrong and may stay. */
+  readonly warn?: ((text: string) => void) | undefined;
 }
 
 /** Asks every x-kubernetes-validations rule of a schema about an object whose shape is right. Rules about changes are asked where there is an old value. */
-export function validateRules(schema: JsonSchema, object: unknown, { old, path = "", ratchets = true }: RuleOptions = {}): FieldError[] {
-  const run = new Run(ratchets);
+export function validateRules(schema: JsonSchema, object: unknown, { old, path = "", ratchets = true, warn }: RuleOptions = {}): FieldError[] {
+  const run = new Run(ratchets, warn);
   run.visit(schema, { value: object, old: old === undefined ? undefined : { value: old }, path, isResource: path === "", isUnchanged: false });
   return run.errors;
 }
@@ -43,10 +45,12 @@ interface Place {
 class Run {
   readonly errors: FieldError[] = [];
   readonly #ratchets: boolean;
+  readonly #warn: RuleOptions["warn"];
   #budget = OBJECT_COST_MAX;
 
-  constructor(ratchets: boolean) {
+  constructor(ratchets: boolean, warn: RuleOptions["warn"]) {
     this.#ratchets = ratchets;
+    this.#warn = warn;
   }
 
   visit(schema: JsonSchema, place: Place): void {
@@ -97,9 +101,10 @@ class Run {
       if (isTrue !== false) continue;
       const detail = this.#messageOf(compiled, bindings, schema, place.path);
       if (detail === undefined) return;
-      if (this.#ratchets && !compiled.usesOldSelf && place.isUnchanged) continue;
       const where = compiled.fieldPath === "" ? place.path : place.path === "" ? compiled.fieldPath : `${place.path}.${compiled.fieldPath}`;
-      this.errors.push(errorOf(compiled.rule, where, place.value, detail));
+      const error = errorOf(compiled.rule, where, place.value, detail);
+      if (this.#ratchets && !compiled.usesOldSelf && place.isUnchanged) this.#warn?.(`${error.field}: ${error.message}`);
+      else this.errors.push(error);
     }
   }
 

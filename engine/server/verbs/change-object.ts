@@ -124,7 +124,7 @@ async function planChange(
     " after mutating admission happens",
   );
   const settled = request.subresource === undefined ? settleNumbers(parts, definition, admitted, current) : admitted;
-  const next = beforeUpdate(definition, settled, current, request.subresource, parts.disabled, nowText(exchange));
+  const next = beforeUpdate(definition, settled, current, request.subresource, parts.disabled, nowText(exchange), (text) => exchange.notes.warn(text));
   await parts.admission.validate({ ...attributes, object: view.of(next) });
   if (isDeletedByUpdate(next, current)) return { planned: { do: "delete", ...releaseNumbers(parts, definition, current) }, next };
   // Writing what is there already writes nothing, unless a newer key is to seal it.

@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { customContent } from "../../../engine/resources/apiextensions/content-rules.ts";
+import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
 import { scaleErrors } from "../../../engine/resources/apiextensions/custom-scale.ts";
 import { findFieldPath } from "../../../engine/resources/apiextensions/field-path.ts";
 import { parseJsonPath } from "../../../engine/resources/apiextensions/json-path.ts";
@@ -293,4 +295,27 @@ it("a selector of a scale that is a number is none", () => {
   const object = { apiVersion: "b.io/v1", kind: "Boat", metadata: { name: "a" }, spec: { selector: 5 } };
   const scale = { specReplicasPath: ".spec.replicas", statusReplicasPath: ".status.replicas", labelSelectorPath: ".spec.selector" };
   expect(told(scaleErrors(object, scale, true))).toEqual(['.spec.selector: Invalid value: "": .spec.selector accessor error: 5 is of the type int64, expected string']);
+});
+
+describe("what breaks a rule and is as it was", () => {
+  const rule = (text: string, message: string) => ({ "x-kubernetes-validations": [{ rule: text, message }] });
+  const item = { type: "object", properties: { name: { type: "string" }, port: { type: "integer" } }, ...rule("self.port < 50", "port too high") } as const;
+  const list = { type: "array", maxItems: 10, "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"], items: item } as const;
+  const schema: JsonSchema = { type: "object", properties: { spec: { type: "object", properties: { list, note: { type: "string" } } } } };
+  const boat = (ports: Readonly<Record<string, number>>, note = "") =>
+    ({ apiVersion: "b.io/v1", kind: "Boat", metadata: { name: "a" }, spec: { list: Object.entries(ports).map(([name, port]) => ({ name, port })), note } }) as KubeObject;
+  const judge = (object: KubeObject, old?: KubeObject) => {
+    const warnings: string[] = [];
+    return [told([...customContent(schema, undefined).validate(object, old, false, (text) => warnings.push(text))]), warnings];
+  };
+
+  it("may stay, and is warned of, also in a list that has changed beside it", () => {
+    expect(judge(boat({ x: 90, y: 1 }, "new"), boat({ x: 90, y: 1 }))).toEqual([[], ["spec.list[0]: Invalid value: port too high"]]);
+    expect(judge(boat({ y: 2, x: 90 }), boat({ x: 90, y: 1 }))).toEqual([[], ["spec.list[1]: Invalid value: port too high"]]);
+  });
+
+  it("is refused where it is new or another", () => {
+    expect(judge(boat({ x: 90 }))).toEqual([["spec.list[0]: Invalid value: port too high"], []]);
+    expect(judge(boat({ x: 91, y: 1 }), boat({ x: 90, y: 1 }))).toEqual([["spec.list[0]: Invalid value: port too high"], []]);
+  });
 });
