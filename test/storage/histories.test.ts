@@ -117,6 +117,22 @@ describe.skipIf(skipWithoutEtcd())("the etcd store", () => {
     expect(await checking).toBeGreaterThan(150);
   });
 
+  test("has only linearizable histories while its leader stops and goes on, as one with a slow disk", async () => {
+    const checking = checkHistory(await open(), { prefix: "/history/slow/", seed: 4, clients: 6, callsPerClient: 40, pauseMs: 70 });
+    for (let stops = 0; stops < 5; stops++) {
+      const leader = await cluster.leader();
+      onTestFinished(() => leader.resume());
+      for (const stopMs of [300, 1_000]) {
+        // Longer than a call waits for its answer, and shorter than an election takes: what was asked still happens, after it was given up.
+        leader.pause();
+        await delay(stopMs);
+        leader.resume();
+        await delay(50);
+      }
+    }
+    expect(await checking).toBeGreaterThan(200);
+  });
+
   test("shows every reader the same history under load and compaction", async () => {
     // Events come over the network here: a compaction ten revisions back would outrun even readers that keep up.
     await checkReplicas(await open(), "/replica/", 600, 200);
