@@ -4,7 +4,7 @@ import type { EncodedWatchEvent, WatchStream } from "./api-request.ts";
 import type { KubeObject } from "./object-meta.ts";
 
 /** Of events that are there already so many are given out before everything else in the process has its turn. */
-const EVENTS_PER_TURN = 100;
+const EVENTS_PER_TURN = 50;
 
 /** The events of a watch, for who waits for each. Ends with the watch, which is closed when the reader leaves. */
 export async function* eventsOf<T extends KubeObject>(stream: WatchStream<T>): AsyncGenerator<EncodedWatchEvent<T>> {

@@ -28,7 +28,7 @@ const RETRY = { initialMs: 100, maxMs: 5_000 };
 /** Everything in this process, not the caches alone, goes by revisions that are to come once more, as something else. */
 const SET_BACK = "the store has been set back, to a backup of it; start all servers again";
 /** Of a larger revision so many kilobytes are decoded, at least one for an object, before everything else in the process has its turn. */
-const DECODED_PER_TURN = 400;
+const DECODED_PER_TURN = 200;
 
 /** What an event brings, decoded before anybody is told of its revision. The tree is kept until they are. */
 interface Decoded {

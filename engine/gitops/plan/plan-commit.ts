@@ -75,7 +75,10 @@ export async function planCommit(request: PlanRequest): Promise<CommitPlan> {
     request.readLive,
   );
   const outcomes = new Map([...knownOutcomes, ...(request.secrecy?.runs === undefined ? fresh : withoutStrangeValues(fresh, request.secrecy.runs))]);
+  // Each of the steps goes through all objects of a commit, so everything else in the process has its turn between them.
+  await setImmediate();
   const stale = await readStale(client, kinds, staleEntries(applications, state.objects));
+  await setImmediate();
   const units = new Map(state.units.map((unit) => [unit.name, unit]));
   const candidates = examine.flatMap(({ desired, cause }) => {
     const outcome = outcomes.get(desired.identity);
@@ -85,7 +88,6 @@ export async function planCommit(request: PlanRequest): Promise<CommitPlan> {
     ...candidates.filter((candidate) => candidate.outcome.is !== "unchanged").map((candidate) => candidate.desired.unit),
     ...stale.map((entry) => entry.unit),
   ]);
-  // Each of the steps goes through all objects of a commit, so everything else in the process has its turn between them.
   await setImmediate();
   const plan = planSync({
     candidates,

@@ -15,7 +15,7 @@ import { withFields } from "./sync-looks.ts";
 import type { SyncMemory } from "./sync-memory.ts";
 
 /** Of a large commit, so many objects are noted before everything else in the process has its turn. */
-const RESULTS_PER_TURN = 50;
+const RESULTS_PER_TURN = 25;
 
 export interface ResultLogOptions {
   readonly applications: ApplicationStore;
