@@ -91,18 +91,24 @@ function hasInitialEvents({ sendInitialEvents }: ListOptions, asked: number): bo
 class WatchQueue<T extends KubeObject> {
   #mailbox = new Mailbox<EncodedWatchEvent<T>>(EVENTS_MAX);
   #bytes = 0;
+  /** The revision that the reader is at. */
+  #taken = 0;
 
   get isEmpty(): boolean {
     return this.#mailbox.size === 0;
   }
 
-  /** False when the reader is too far behind: then what waited is dropped, and the stream ends. */
+  /**
+   * False when the reader is too far behind: then what waited is dropped, and the stream ends. It watches on behind the revision that it
+   * has come to, so of that one it still gets the rest.
+   */
   push(event: EncodedWatchEvent<T>): boolean {
     this.#bytes += sizeOf(event);
     if (this.#bytes <= BYTES_MAX && this.#mailbox.push(event)) return true;
     const late = this.#mailbox;
-    // A reader that is stuck may never come back for them.
-    this.#mailbox = new Mailbox<EncodedWatchEvent<T>>(0);
+    // A reader that is stuck may never come back for the others.
+    this.#mailbox = new Mailbox<EncodedWatchEvent<T>>(EVENTS_MAX);
+    for (let waiting = late.poll(); waiting !== undefined && revisionOf(waiting) === this.#taken; waiting = late.poll()) this.#mailbox.push(waiting);
     this.close();
     late.close();
     return false;
@@ -110,7 +116,10 @@ class WatchQueue<T extends KubeObject> {
 
   take(): EncodedWatchEvent<T> | undefined {
     const event = this.#mailbox.poll();
-    if (event !== undefined) this.#bytes -= sizeOf(event);
+    if (event !== undefined) {
+      this.#bytes -= sizeOf(event);
+      this.#taken = revisionOf(event) ?? this.#taken;
+    }
     return event;
   }
 
@@ -131,6 +140,10 @@ class WatchQueue<T extends KubeObject> {
 function push<T extends KubeObject>(queue: WatchQueue<T>, change: CachedChange<T>, isSelected: (stored: StoredObject<T>) => boolean): boolean {
   const event = eventFor(change, isSelected);
   return event === undefined || queue.push(event);
+}
+
+function revisionOf<T extends KubeObject>(event: EncodedWatchEvent<T>): number | undefined {
+  return event.type !== "ERROR" && event.type !== "BOOKMARK" && event.encoded instanceof StoredObject ? event.encoded.revision : undefined;
 }
 
 function sizeOf<T extends KubeObject>(event: EncodedWatchEvent<T>): number {

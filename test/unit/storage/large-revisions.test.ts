@@ -15,6 +15,16 @@ import { withTurns } from "../../kit/with-turns.ts";
 
 const COUNT = 3_000;
 
+/** A store and its objects, until it is stopped. */
+function start() {
+  const clock = new VirtualClock();
+  const storage = openMemoryStorage({ clock });
+  const store = new ObjectStore({ storage, resources: catalog, clock, logger: silentLogger });
+  const running = new AbortController();
+  const ended = store.run(running.signal);
+  return { storage, store, signal: running.signal, stop: () => (running.abort(), ended) };
+}
+
 const put = (index: number, value: string): Operation => {
   const name = `m${index}`;
   const object: KubeObject & { readonly data: object } = { apiVersion: "v1", kind: "ConfigMap", metadata: { name, namespace: "shop", uid: name }, data: { value } };
@@ -23,13 +33,9 @@ const put = (index: number, value: string): Operation => {
 const all = (operation: (index: number) => Operation) => Array.from({ length: COUNT }, (_, index) => operation(index));
 
 test("a revision of many objects is taken over while others have their turn, and seen whole or not at all", async () => {
-  const clock = new VirtualClock();
-  const storage = openMemoryStorage({ clock });
-  const store = new ObjectStore({ storage, resources: catalog, clock, logger: silentLogger });
-  const running = new AbortController();
-  const ended = store.run(running.signal);
+  const { storage, store, signal, stop } = start();
   await store.list(configMapResource, "", {});
-  const watch = await store.watch(configMapResource, "shop", { resourceVersion: "0", sendInitialEvents: false }, running.signal);
+  const watch = await store.watch(configMapResource, "shop", { resourceVersion: "0", sendInitialEvents: false }, signal);
   const seen: string[] = [];
   const reading = (async () => {
     for await (const event of eventsOf(watch))
@@ -53,6 +59,25 @@ test("a revision of many objects is taken over while others have their turn, and
   expect(await tell(all((index) => put(index, "2")))).toBeGreaterThan(10);
   expect(await tell(all((index) => ({ do: "delete", key: put(index, "").key })))).toBeGreaterThan(10);
   expect([...counts].filter((count) => !["0 1", `${COUNT} 1`].includes(count))).toEqual([]);
-  running.abort();
-  await Promise.all([ended, reading]);
+  await Promise.all([stop(), reading]);
+});
+
+test("a reader that is cut off gets the rest of the revision that it has begun with, behind which it watches on", async () => {
+  const { storage, store, signal, stop } = start();
+  await store.list(configMapResource, "", {});
+  const watch = await store.watch(configMapResource, "shop", { resourceVersion: "0", sendInitialEvents: false }, signal);
+  const take = () => {
+    const event = watch.take();
+    return event === undefined || event.type === "ERROR" ? event?.type : event.object.metadata.name;
+  };
+  await storage.commit([], [put(0, "1"), put(1, "1"), put(2, "1")]);
+  await store.list(configMapResource, "", {});
+  expect(take()).toBe("m0");
+  await storage.commit(
+    [],
+    Array.from({ length: 40 }, (_, index) => put(index + 10, "x".repeat(1 << 20))),
+  );
+  await store.list(configMapResource, "", {});
+  expect([take(), take(), take(), watch.isEnded]).toEqual(["m1", "m2", undefined, true]);
+  await stop();
 });
