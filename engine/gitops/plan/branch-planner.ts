@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { aborted, isAbort } from "../../lib/abort.ts";
+import { backoffMs } from "../../lib/backoff.ts";
 import { Bell } from "../../lib/bell.ts";
 import { sleep, type Clock } from "../../lib/clock.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
@@ -21,6 +22,9 @@ const BRANCHES_MAX = 50;
 const GATHER_MS = 200;
 /** The cluster moves all the time; plans follow it this often, and only when it did. Branches of a followed remote are looked for as often. */
 const INTERVAL_MS = 60_000;
+/** What kept a branch from being planned may be over in a moment. */
+const RETRY = { initialMs: 1_000, maxMs: INTERVAL_MS };
+
 export interface BranchPlannerOptions {
   readonly source: GitSource;
   readonly follower: SourceFollower;
@@ -62,6 +66,8 @@ export class BranchPlanner {
   readonly #options: BranchPlannerOptions;
   #plans: ReadonlyMap<string, BranchPlan> = new Map();
   readonly #bell: Bell;
+  /** Rounds in a row of which something failed. */
+  #failures = 0;
 
   constructor(options: BranchPlannerOptions) {
     this.#options = options;
@@ -87,16 +93,19 @@ export class BranchPlanner {
       while (!signal.aborted) {
         this.#bell.take();
         try {
-          this.#plans = await this.#planAll(signal);
+          const { plans, isComplete } = await this.#planAll(signal);
+          this.#plans = plans;
+          this.#failures = isComplete ? 0 : this.#failures + 1;
           reporter.setPlans(pagesOf(this.#plans));
           this.#options.onPlanned?.();
         } catch (error) {
           if (signal.aborted) return;
+          this.#failures++;
           logger.warn("branches not planned, will retry", { error: describeError(error) });
           // A report without plans is better than none.
           reporter.setPlans(pagesOf(this.#plans));
         }
-        await this.#bell.wait(INTERVAL_MS, signal);
+        await this.#bell.wait(this.#failures === 0 ? INTERVAL_MS : backoffMs(RETRY, this.#failures), signal);
         await sleep(clock, GATHER_MS, signal);
       }
     } catch (error) {
@@ -112,18 +121,21 @@ export class BranchPlanner {
     return { commit: state?.commit.id, isApplied: rollouts.current?.appliedMs !== undefined };
   }
 
-  async #planAll(signal: AbortSignal): Promise<ReadonlyMap<string, BranchPlan>> {
+  /** A branch that cannot be planned keeps the plan it had. */
+  async #planAll(signal: AbortSignal): Promise<{ readonly plans: ReadonlyMap<string, BranchPlan>; readonly isComplete: boolean }> {
     const plans = new Map<string, BranchPlan>();
+    let isComplete = true;
     for (const proposal of await this.#proposals(signal)) {
       const { name } = proposal;
-      if (signal.aborted) return this.#plans;
+      if (signal.aborted) return { plans: this.#plans, isComplete };
       const plan = await this.#plan(proposal).catch((error: unknown) => {
-        this.#options.logger.warn("branch not planned", { branch: name, error: describeError(error) });
+        isComplete = false;
+        this.#options.logger.warn("branch not planned, will retry", { branch: name, error: describeError(error) });
         return this.#plans.get(name);
       });
       if (plan !== undefined) plans.set(name, plan);
     }
-    return plans;
+    return { plans, isComplete };
   }
 
   /** Newest first, and not too many. */

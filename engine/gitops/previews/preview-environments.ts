@@ -1,5 +1,6 @@
 import { hasReason } from "../../apimachinery/status-error.ts";
 import { aborted, isAbort } from "../../lib/abort.ts";
+import { backoffMs } from "../../lib/backoff.ts";
 import { Bell } from "../../lib/bell.ts";
 import { sleep, type Clock } from "../../lib/clock.ts";
 import { describeError, type Logger } from "../../lib/log.ts";
@@ -23,6 +24,8 @@ const GATHER_MS = 200;
 const INTERVAL_MS = 60_000;
 /** What keeps a preview from being applied may go by itself. */
 const REFUSED_INTERVAL_MS = 15_000;
+/** What kept a preview from being looked at may be over in a moment. */
+const RETRY = { initialMs: 1_000, maxMs: INTERVAL_MS };
 
 export interface PreviewEnvironmentsOptions extends Omit<PreviewParts, "onChange"> {
   readonly synchroniser: Synchroniser;
@@ -49,6 +52,8 @@ export class PreviewEnvironments {
   /** Nothing of any preview is left in the cluster; where nobody gets one, there is nothing to look at then. */
   #isSwept = false;
   readonly #bell: Bell;
+  /** Looks in a row of which something failed. */
+  #failures = 0;
 
   constructor(options: PreviewEnvironmentsOptions) {
     this.#options = options;
@@ -75,12 +80,15 @@ export class PreviewEnvironments {
       await sync.view.ensure([namespaceResource as unknown as ResourceDefinition], signal); // all objects are read as KubeObject there
       while (!signal.aborted) {
         this.#bell.take();
-        let waitMs = INTERVAL_MS;
+        let waitMs: number;
         try {
-          waitMs = await this.#look(signal);
+          const { holdsMs, isComplete } = await this.#look(signal);
+          this.#failures = isComplete ? 0 : this.#failures + 1;
+          waitMs = isComplete ? holdsMs : Math.min(holdsMs, backoffMs(RETRY, this.#failures));
         } catch (error) {
           if (signal.aborted) return;
           logger.warn("previews not looked at, will retry", { error: describeError(error) });
+          waitMs = backoffMs(RETRY, ++this.#failures);
         }
         this.#tell();
         await this.#bell.wait(waitMs, signal);
@@ -95,14 +103,14 @@ export class PreviewEnvironments {
     }
   }
 
-  /** Returns how long the answer holds. */
-  async #look(signal: AbortSignal): Promise<number> {
+  /** Returns how long the answer holds, and whether it is one about all previews. */
+  async #look(signal: AbortSignal): Promise<{ readonly holdsMs: number; readonly isComplete: boolean }> {
     const { synchroniser, clock, logger, openRequests, remembered } = this.#options;
     const state = synchroniser.state;
     // Before anything runs nothing is known of previews either, and nothing may be concluded.
-    if (state === undefined) return INTERVAL_MS;
+    if (state === undefined) return { holdsMs: INTERVAL_MS, isComplete: true };
     const rules = state.config.previews;
-    if (rules === undefined && this.#isSwept) return INTERVAL_MS;
+    if (rules === undefined && this.#isSwept) return { holdsMs: INTERVAL_MS, isComplete: true };
     const existing = await this.#existing();
     const expired =
       this.#choice?.expired ??
@@ -118,14 +126,18 @@ export class PreviewEnvironments {
     this.#leaving = [...existing.filter((preview) => preview.isTerminating), ...choice.remove.map(({ preview }) => preview)];
     await this.#remove(choice, existing);
     this.#isSwept = existing.length === 0 && choice.run.length === 0;
+    let isComplete = true;
     for (const chosen of choice.run) {
       if (signal.aborted || rules === undefined) break;
       await this.#environment(chosen)
         .update(chosen, rules, state)
-        .catch((error: unknown) => logger.warn("preview not brought up to date, will retry", { preview: chosen.name, error: describeError(error) }));
+        .catch((error: unknown) => {
+          isComplete = false;
+          logger.warn("preview not brought up to date, will retry", { preview: chosen.name, error: describeError(error) });
+        });
     }
     const isRefused = [...this.#running.values()].some((environment) => environment.isRefused);
-    return Math.max(0, Math.min(isRefused ? REFUSED_INTERVAL_MS : INTERVAL_MS, choice.nextDueMs - clock.now() + 1));
+    return { holdsMs: Math.max(0, Math.min(isRefused ? REFUSED_INTERVAL_MS : INTERVAL_MS, choice.nextDueMs - clock.now() + 1)), isComplete };
   }
 
   #environment(chosen: ChosenPreview): PreviewEnvironment {
