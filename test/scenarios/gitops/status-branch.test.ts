@@ -95,7 +95,7 @@ test("what repeats on one pod after another is one row, and words of containers 
 test("an application that flaps is told at once, and then once per interval", async () => {
   await copy.commit({ "mainstay.yaml": "apiVersion: mainstay.dev/v1alpha1\nkind: Repository\nstatus: {minInterval: 1h}\n", "apps/web/d.yaml": deploymentYaml("web", 1) });
   expect((await copy.push()).code).toBe(0);
-  await eventually("the report that it is healthy", async () => (await page("apps/web.md")).includes("Healthy"));
+  await eventually("the report that it is healthy, and the commit with it", async () => (await page("apps/web.md")).includes("Healthy") && (await page("README.md")).includes("healthy after"));
   cluster.setRollouts(false);
   const before = await commits();
   const turn = async (isWell: boolean) => {
