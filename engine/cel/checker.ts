@@ -87,6 +87,8 @@ class Checker {
   readonly issues: CelIssue[] = [];
   readonly types = new Map<Expr, CelType>();
   readonly calls = new Map<Expr, ResolvedCall>();
+  /** How many calls of `format` enclose what is looked at. */
+  #formats = 0;
   readonly #declarations: Declarations;
 
   constructor(declarations: Declarations) {
@@ -203,7 +205,11 @@ class Checker {
     const name = isNamespaced ? `${prefix}.${expr.name}` : expr.name;
     const isMethod = expr.target !== undefined && !isNamespaced;
     const args = isMethod && expr.target !== undefined ? [expr.target, ...expr.args] : expr.args;
+    // What a text is put together of may be of any types.
+    const isFormat = isMethod && name === "format";
+    if (isFormat) this.#formats++;
     const types = args.map((arg) => this.visit(arg, scope));
+    if (isFormat) this.#formats--;
     const overloads = functions.find(name, isMethod);
     if (overloads === undefined) return this.#fail(`undeclared reference to '${name}' (in container '')`, expr.at);
     if (types.includes(ERROR)) return ERROR;
@@ -228,11 +234,15 @@ class Checker {
       : this.#fail(`found no matching overload for '_?_:_' applied to '(bool, ${formatType(then)}, ${formatType(otherwise)})'`, expr.at);
   }
 
-  /** Literals of Kubernetes hold values of one type. */
+  /** Literals of Kubernetes hold values of one type: also one that is known only when they are made is another one than text. */
   #joined(items: readonly { readonly type: CelType; readonly at: number }[]): CelType {
     let joined: CelType = param("_");
+    const first = formatType(items[0]?.type ?? joined);
     for (const { type, at } of items) {
       if (type === ERROR) return ERROR;
+      const told = formatType(type);
+      if (this.#formats === 0 && told !== first && (/\bdyn\b/.test(told) || /\bdyn\b/.test(first)))
+        return this.#fail(`expected type '${first}' but found '${told.replace(/\b_\b/g, "dyn")}'`, at);
       const isFitting = isAssignable(joined, type, new Map()) || isAssignable(type, joined, new Map());
       if (!isFitting) return this.#fail(`expected type '${formatType(joined)}' but found '${formatType(type)}'`, at);
       joined = joinTypes(joined, type);
@@ -242,7 +252,9 @@ class Checker {
 
   #unwrapped(type: CelType, isOptional: boolean, at: number): CelType {
     if (!isOptional || type.kind === "dyn" || type === ERROR) return type;
-    return type.kind === "optional" ? type.of : this.#fail(`expected type 'optional_type(${formatType(type)})' but found '${formatType(type)}'`, at);
+    // Of what is not there the type follows from what it stands beside.
+    if (type.kind === "optional") return type.of.kind === "dyn" ? param("_") : type.of;
+    return this.#fail(`expected type 'optional_type(${formatType(type)})' but found '${formatType(type)}'`, at);
   }
 
   #messageType(name: string, fields: readonly MessageField[], at: number, scope: Scope | undefined): CelType {
