@@ -60,8 +60,8 @@ const DRAIN_MS = 5_000;
 /** By which variable a push's hooks know its id. */
 const PUSH_VARIABLE = "MAINSTAY_PUSH";
 
-/** Runs what takes a push within a bound of memory, which its hooks may raise again. */
-const UNPACKING = 'ulimit -S -v "$1" && exec "$2"';
+/** Runs what takes a push within a bound of memory, which its hooks may raise again. Where it cannot be set there is a lower one already. */
+const UNPACKING = 'ulimit -S -v "$1" 2>/dev/null; exec "$2"';
 
 interface Serving extends GitServerOptions {
   readonly backend: string;

@@ -41,7 +41,7 @@ export async function installHooks(gitDir: string, socketPath: string): Promise<
   await fs.mkdir(path.join(gitDir, "hooks"), { recursive: true });
   for (const hook of HOOKS) {
     // Git is bounded while it unpacks a push (git-server.ts); what is run here needs more addresses than that.
-    const script = `#!/bin/sh\nulimit -S -v unlimited\nexec ${quote(process.execPath)} ${quote(client)} ${hook} ${quote(socketPath)} ${quote(path.basename(gitDir))}\n`;
+    const script = `#!/bin/sh\nulimit -S -v "$(ulimit -H -v)"\nexec ${quote(process.execPath)} ${quote(client)} ${hook} ${quote(socketPath)} ${quote(path.basename(gitDir))}\n`;
     await fs.writeFile(path.join(gitDir, "hooks", hook), script, { mode: 0o755 });
     await fs.chmod(path.join(gitDir, "hooks", hook), 0o755);
   }
