@@ -142,7 +142,7 @@ export class StoredObject<T extends KubeObject> implements EncodedObject<T> {
   /** The same content under another revision, as a deletion shows an object's last state; the same one for all who ask. */
   at(revision: number): StoredObject<T> {
     if (revision === this.revision) return this;
-    if (this.#later?.revision !== revision) this.#later = new StoredObject(this.#stored, revision, this);
+    if (this.#later?.revision !== revision) this.#later = new StoredObject(this.#stored, revision, this.#tree?.deref() ?? this);
     return this.#later;
   }
 
