@@ -16,6 +16,8 @@ import type { KubeObject, ManagedFieldsEntry } from "./object-meta.ts";
 import type { Schema } from "./schema.ts";
 import { compareObjects, ignoreFields } from "./server-side-apply-compare.ts";
 
+type Path = readonly (string | number)[];
+
 export interface UpdateRequest {
   readonly schema: Schema;
   /** The stored object; undefined when `after` is being created. */
@@ -23,7 +25,7 @@ export interface UpdateRequest {
   /** The object as the writer wants it, defaulted. Its managedFields, when it has any, replace the stored ones, as upstream allows. */
   readonly after: KubeObject;
   /** Where the writer has put an empty list of which null is kept, step by step. */
-  readonly emptied?: readonly (readonly (string | number)[])[] | undefined;
+  readonly emptied?: readonly Path[] | undefined;
   readonly manager: string;
   readonly apiVersion: string;
   readonly subresource?: string | undefined;
@@ -44,7 +46,7 @@ export function trackUpdate(request: UpdateRequest): KubeObject {
   const managers = managersToStartFrom(request);
   if (managers.size === 0 && before !== undefined) return withoutManagedFields(after);
   const ignored = resetFieldSet(request);
-  const written = emptied.reduce<unknown>(withEmptyList, withoutManagedFields(after)) as KubeObject; // with other lists in it
+  const written = withEmptyLists(withoutManagedFields(after), emptied) as KubeObject; // with other lists in it
   const owners = computeOwnership({ ...request, before: before && withoutManagedFields(before), after: written, ignored }, managers);
   // The list itself is kept when its entries are, so that an unchanged object stays recognisable by identity.
   const current = before?.metadata.managedFields;
@@ -53,12 +55,17 @@ export function trackUpdate(request: UpdateRequest): KubeObject {
   return withManagers(based, owners);
 }
 
-/** The value with an empty list at the end of the path, if that is still where nothing is. */
-function withEmptyList(value: unknown, [step, ...rest]: readonly (string | number)[]): unknown {
-  if (step === undefined) return value ?? [];
+/** The value with an empty list at the end of each path, if that is still where nothing is. They are walked together: there may be many of them. */
+function withEmptyLists(value: unknown, paths: readonly Path[], depth = 0): unknown {
+  const [first] = paths;
+  if (first === undefined) return value;
+  if (first.length === depth) return value ?? [];
   if (typeof value !== "object" || value === null) return value;
-  if (!Array.isArray(value)) return { ...value, [step]: withEmptyList((value as Readonly<Record<string, unknown>>)[step], rest) }; // an object
-  return value.map((item: unknown, index) => (index === step ? withEmptyList(item, rest) : item));
+  const below = Map.groupBy(paths, (path) => path[depth]);
+  const visit = (step: string | number | undefined, child: unknown) => withEmptyLists(child, below.get(step) ?? [], depth + 1);
+  if (Array.isArray(value)) return value.map((item: unknown, index) => visit(index, item));
+  const map = value as Readonly<Record<string, unknown>>; // an object
+  return { ...map, ...Object.fromEntries([...below.keys()].map((step = "") => [step, visit(step, map[step])])) };
 }
 
 /** Writers that do not know managedFields drop them; only an empty list or a single empty entry means to. Subresources cannot write them. */

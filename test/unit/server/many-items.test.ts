@@ -17,7 +17,7 @@ async function create(resource: string, kind: string, object: object): Promise<{
     isAuthorized: true,
     userAgent: "test",
     resource: { group: "", version: "v1", resource },
-    namespace: "default",
+    ...(resource === "nodes" ? {} : { namespace: "default" }),
     body: { apiVersion: "v1", kind, metadata: { name: "many" }, ...object },
     options: { fieldValidation: "Warn", dryRun: true },
   });
@@ -43,6 +43,7 @@ test.each<[string, string, string, object, number]>([
   ["files in one place", "pods", "Pod", pod({}, { volumes: [{ name: "v", configMap: { name: "m", items: times(20_000, () => ({ key: "k", path: "a" })) } }] }), 201],
   ["labels that are none", "configmaps", "ConfigMap", { metadata: { name: "many", labels: Object.fromEntries(times(50_000, (index) => [`/${index}/`, " !"])) } }, 422],
   ["more labels than a store takes", "configmaps", "ConfigMap", { metadata: { name: "many", labels: Object.fromEntries(times(200_000, (index) => [`label${index}`, "v"])) } }, 413],
+  ["images without names", "nodes", "Node", { status: { images: times(20_000, () => ({ names: [] })) } }, 201],
   ["beginnings of certificates", "secrets", "Secret", { type: "kubernetes.io/tls", data: { "tls.crt": Buffer.from("-----BEGIN ".repeat(2_000)).toString("base64"), "tls.key": "" } }, 201],
   ["parts that say nothing", "pods", "Pod", { spec: { containers: times(1_000_000, () => ({})) } }, 413],
   ["more containers than a store takes", "pods", "Pod", { spec: { containers: times(40_000, (index) => ({ name: `c${index}`, image: "a" })) } }, 413],
