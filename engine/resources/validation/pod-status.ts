@@ -44,13 +44,15 @@ function nominationErrors(nodeName: string | undefined, nominated = "", before =
 }
 
 function claimStatusErrors({ resourceClaims = [] }: PodSpec, statuses: readonly PodResourceClaimStatus[]): FieldError[] {
+  const claims = new Set(resourceClaims.map(({ name }) => name));
+  const names = new Set<string>();
   return statuses.flatMap(({ name, resourceClaimName }, index) => {
     const at = `status.resourceClaimStatuses[${index}]`;
+    const isRepeated = names.has(name);
+    names.add(name);
     return [
-      ...(resourceClaims.some((claim) => claim.name === name)
-        ? []
-        : [invalidField(`${at}.name`, name, "must match the name of an entry in `spec.resourceClaims`")]),
-      ...(statuses.findIndex((status) => status.name === name) < index ? [duplicateField(`${at}.name`, name)] : []),
+      ...(claims.has(name) ? [] : [invalidField(`${at}.name`, name, "must match the name of an entry in `spec.resourceClaims`")]),
+      ...(isRepeated ? [duplicateField(`${at}.name`, name)] : []),
       ...(resourceClaimName === undefined ? [] : invalidFields(`${at}.resourceClaimName`, resourceClaimName, dnsSubdomainProblems(resourceClaimName))),
     ];
   });
