@@ -102,9 +102,10 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
     scope.start(quorum.service);
   }
   scope.defer(() => storage.close());
+  // Before the store is followed: over etcd it takes seconds to hear that nothing has happened to objects since keys were written.
+  const pki = (await preparing) ?? (await openSharedPki(storage, pkiDir, clock));
   const { store, healthChecks } = await setUpStore(config, parts, { storage, metrics, tracer: tracing?.tracer }, scope);
 
-  const pki = (await preparing) ?? (await openSharedPki(storage, pkiDir, clock));
   const { server, port, authenticationFacts, presented, started } = await during(
     progress,
     "serve the Kubernetes API",
