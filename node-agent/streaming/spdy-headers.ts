@@ -23,22 +23,28 @@ export const HEADER_DICTIONARY = Buffer.concat([
   Buffer.from(TEXT),
 ]);
 
-/** More headers than streams of a terminal have are not read. */
+/** More headers than streams of a terminal have are not read: for each block those before it are read again. */
 const BYTES_MAX = 64 * 1024;
+const BLOCKS_MAX = 16;
 
 /** Reads the headers of one side's streams: the blocks of a connection are one zlib stream. */
 export class SpdyHeaders {
-  #blocks = Buffer.alloc(0);
+  /** Those so far; undefined once there was one that could not be read. */
+  #blocks: Buffer | undefined = Buffer.alloc(0);
+  #left = BLOCKS_MAX;
   #readBytes = 0;
 
   /** The headers of the next block; undefined for what cannot be read, as is all that follows it. */
   read(block: Buffer): ReadonlyMap<string, string> | undefined {
-    if (this.#blocks.length + block.length > BYTES_MAX) return undefined;
-    this.#blocks = Buffer.concat([this.#blocks, block]);
+    if (this.#blocks === undefined) return undefined;
+    const blocks = Buffer.concat([this.#blocks, block]);
+    this.#blocks = undefined;
+    if (this.#left-- === 0 || blocks.length > BYTES_MAX) return undefined;
     try {
-      const all = inflateSync(this.#blocks, { dictionary: HEADER_DICTIONARY, finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: BYTES_MAX });
+      const all = inflateSync(blocks, { dictionary: HEADER_DICTIONARY, finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: BYTES_MAX });
       const headers = readBlock(all.subarray(this.#readBytes));
       this.#readBytes = all.length;
+      this.#blocks = blocks;
       return headers;
     } catch {
       return undefined;

@@ -1,7 +1,7 @@
-import { createDeflate, constants } from "node:zlib";
+import { createDeflate, constants, deflateSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { cutFrames, dataFrame, parseFrame, resetFrame, synStreamFrame } from "../../../node-agent/streaming/spdy-frames.ts";
-import { HEADER_DICTIONARY } from "../../../node-agent/streaming/spdy-headers.ts";
+import { HEADER_DICTIONARY, SpdyHeaders } from "../../../node-agent/streaming/spdy-headers.ts";
 import { spareSizes } from "../../../node-agent/streaming/spdy-sizes.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";
 
@@ -68,4 +68,17 @@ test("what is no SPDY ends the connection", async () => {
   const failed = new Promise((resolve) => through.once("error", resolve));
   through.write(Buffer.from("8002000200000004 00000001".replace(" ", ""), "hex"));
   expect(String(await failed)).toContain("SPDY version 2");
+});
+
+test("after headers that cannot be read, and after more than a terminal has, none are read", () => {
+  const block = Buffer.from([0, 0, 0, 0]);
+  const packed = deflateSync(block, { dictionary: HEADER_DICTIONARY, finishFlush: constants.Z_SYNC_FLUSH });
+  for (const unreadable of [Buffer.alloc(0), Buffer.alloc(70_000)]) {
+    const headers = new SpdyHeaders();
+    expect([unreadable, packed].map((next) => headers.read(next))).toEqual([undefined, undefined]);
+  }
+  const headers = new SpdyHeaders();
+  const stored = Buffer.concat([Buffer.from([0, 4, 0, 0xfb, 0xff]), block]);
+  const read = Array.from({ length: 100 }, (_, index) => headers.read(index === 0 ? packed : stored));
+  expect(read.filter((found) => found !== undefined)).toHaveLength(16);
 });
