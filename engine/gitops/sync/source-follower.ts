@@ -72,8 +72,8 @@ export class SourceFollower {
   readonly #prepared = new Map<string, Prepared>();
   #handled: string | undefined;
   #isRejected = false;
-  /** Of the repository itself, as it is recorded. */
-  #isTroubled = false;
+  /** What is recorded is not, or no longer, that the commit which was handled is applied. */
+  #isUnrecorded = false;
   readonly #bell: Bell;
   #looks = 0;
   #lookWaiters: (() => void)[] = [];
@@ -207,7 +207,7 @@ export class SourceFollower {
   }
 
   async #handle(branch: BranchState, signal: AbortSignal): Promise<void> {
-    const { reporter, synchroniser, record, source, loader } = this.#options;
+    const { reporter, record, source, loader } = this.#options;
     if (branch.is === "empty") {
       await reporter.configure(loader.defaultConfig.status);
       this.#tell({ state: "empty", ...(branch.why === undefined ? {} : { message: branch.why }) }, []);
@@ -216,10 +216,10 @@ export class SourceFollower {
     const commit = branch.is === "at" ? branch.commit : branch.last;
     if (commit !== undefined && commit !== this.#handled) await this.#deploy(commit, signal);
     else if (commit === undefined) await reporter.configure(loader.defaultConfig.status);
-    else if (branch.is === "at" && (this.#isRejected || this.#isTroubled)) {
+    else if (branch.is === "at" && (this.#isRejected || this.#isUnrecorded)) {
       // The branch was put back to what runs, or can be read again: nothing newer speaks against anything any more.
-      await record.write(synchroniser.state?.config, await this.#admittedAs(commit));
-      this.#isRejected = this.#isTroubled = false;
+      await this.#recordApplied(commit);
+      this.#isRejected = false;
     }
     if (branch.is === "at") {
       if (!this.#isRejected) this.#tell({ state: "applied" }, [...(branch.note === undefined ? [] : [branch.note])]);
@@ -233,7 +233,7 @@ export class SourceFollower {
   async #trouble(state: "unreachable" | "unreadable" | "deleted", message: string): Promise<void> {
     const { synchroniser, record } = this.#options;
     this.#tell({ state, message }, []);
-    this.#isTroubled = true;
+    this.#isUnrecorded = true;
     await record.write(synchroniser.state?.config, this.#observed(synchroniser.state?.commit.id, state, message));
   }
 
@@ -274,9 +274,10 @@ export class SourceFollower {
       });
       this.#prepared.delete(id);
       this.#handled = id;
-      this.#isRejected = this.#isTroubled = false;
+      this.#isRejected = false;
+      this.#isUnrecorded = true;
       this.#options.sources?.start(prepared.state.config.sources);
-      return record.write(prepared.state.config, await this.#admittedAs(id));
+      return this.#recordApplied(id);
     }
     const problems = [...prepared.problems, ...foreign].map(formatProblem);
     logger.warn("commit rejected", { commit: id, problems: problems.length, first: problems[0] });
@@ -312,9 +313,11 @@ export class SourceFollower {
     this.#options.reporter.setSync(sync, [...notes, ...(this.#options.synchroniser.state?.notices ?? [])]);
   }
 
-  async #admittedAs(commit: string) {
-    const pusher = await this.#options.source.pusherOf?.(commit);
-    return { ...this.#observed(commit, "applied"), ...(pusher === undefined ? {} : { pusher }) };
+  async #recordApplied(commit: string): Promise<void> {
+    const { source, synchroniser, record } = this.#options;
+    const pusher = await source.pusherOf?.(commit);
+    await record.write(synchroniser.state?.config, { ...this.#observed(commit, "applied"), ...(pusher === undefined ? {} : { pusher }) });
+    this.#isUnrecorded = false;
   }
 
   #observed(
