@@ -84,13 +84,16 @@ export class WorkThread<Work, Result> {
   #watch(): void {
     clearTimeout(this.#deadline);
     const timeoutMs = this.#timeoutMs;
-    if (timeoutMs === undefined || this.#waiting.size === 0) return;
-    this.#deadline = setTimeout(() => {
+    const [id] = this.#waiting.keys();
+    if (timeoutMs === undefined || id === undefined) return;
+    const giveUp = () => {
       const worker = this.#worker;
-      if (worker === undefined) return;
+      if (worker === undefined || !this.#waiting.has(id)) return;
       this.#goOn(worker, new Error(`it took longer than ${timeoutMs} ms`));
       void worker.terminate();
-    }, timeoutMs).unref();
+    };
+    // Where this thread itself was held up, the answer may be there and waits to be read, which comes before that turn.
+    this.#deadline = setTimeout(() => setImmediate(giveUp), timeoutMs).unref();
   }
 
   /** Without the piece that this thread did, in another one. */

@@ -3,7 +3,7 @@ import { WorkThread } from "../../../engine/lib/work-thread.ts";
 
 afterEach(() => vi.useRealTimers());
 
-/** Answers with the number of the thread, and ends, or goes on for ever, when it is told to. */
+/** Answers with the number of the thread, and ends, or goes on for ever, when it is told to. Says to who waits for it that it has answered. */
 const MODULE = new URL(
   `data:text/javascript,${encodeURIComponent(`
     import { parentPort, threadId } from "node:worker_threads";
@@ -11,6 +11,7 @@ const MODULE = new URL(
       if (work === "end") process.exit(0);
       while (work === "stay");
       parentPort.postMessage({ id, result: threadId });
+      if (work instanceof Int32Array) Atomics.notify(work, Atomics.store(work, 0, 1) - 1);
     });
   `)}`,
 );
@@ -47,4 +48,16 @@ test("work that takes longer than it may is given up, and what waits behind it i
   expect(next).toMatchObject({ status: "fulfilled" });
   expect(last).toEqual(next);
   expect(next).not.toMatchObject({ value: first });
+});
+
+test("work that was done in time is not given up because its answer was read late", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  const thread = new WorkThread<string | Int32Array<SharedArrayBuffer>, number>(MODULE, { timeoutMs: 2_000 });
+  const first = await thread.run("a");
+  const answered = new Int32Array(new SharedArrayBuffer(4));
+  const piece = thread.run(answered);
+  Atomics.wait(answered, 0, 0);
+  vi.advanceTimersByTime(2_000);
+  expect(await piece).toBe(first);
+  vi.advanceTimersByTime(1_000);
 });
