@@ -34,7 +34,8 @@ describe("a request to the Git server that is broken off", () => {
     const socket = send(server.port, "git-receive-pack", "content-length: 1000", "0123");
     await asked.promise;
     socket.destroy();
-    await expect.poll(sockets).toBe(before);
+    // Connections of tests before this one may end meanwhile as well.
+    await expect.poll(sockets).toBeLessThanOrEqual(before);
     allowed.resolve(true);
     await new Promise((resolve) => setImmediate(resolve));
     await expect.poll(backends).toEqual([]);

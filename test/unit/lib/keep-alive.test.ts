@@ -14,9 +14,9 @@ test("the kernel asks clients and servers that say nothing whether they are stil
   await Promise.all([accepted, once(client, "connect")]);
   try {
     expect(secondsUntilAsked("remote", port)).toEqual([undefined]);
-    expect(secondsUntilAsked("local", port)).toEqual([expect.closeTo(15, 0)]);
+    expect(secondsUntilAsked("local", port)).toEqual([expect.closeTo(15, -1)]);
     keepAlive(client, 30_000);
-    expect(secondsUntilAsked("remote", port)).toEqual([expect.closeTo(30, 0)]);
+    expect(secondsUntilAsked("remote", port)).toEqual([expect.closeTo(30, -1)]);
   } finally {
     client.destroy();
     server.close();
