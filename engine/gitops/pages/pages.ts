@@ -190,8 +190,6 @@ const HEADERS = {
   "cache-control": "private, no-cache",
   "x-content-type-options": "nosniff",
   "referrer-policy": "no-referrer",
-  // A page elsewhere must not learn by what it can load which files there are.
-  "cross-origin-resource-policy": "same-origin",
 };
 
 function redirect(location: string): PageAnswer {

@@ -85,7 +85,7 @@ export async function startGitServer(options: GitServerOptions): Promise<GitServ
   // Packs are streamed to Git; nothing of them is kept here.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(/^application\/x-git-/, (_request, payload, done) => done(null, payload));
-  // A page elsewhere must not learn by what it can load which repositories there are.
+  // A page elsewhere must not learn by what it can load which repositories and files there are.
   app.addHook("onRequest", async (_, reply) => void reply.raw.setHeader("cross-origin-resource-policy", "same-origin"));
   app.route({ method: ["GET", "POST"], url: "/*", handler: (request, reply) => serve(request, reply, { ...options, backend, children, pushers }) });
   try {
