@@ -66,6 +66,9 @@ export interface Prepared extends Preview {
   readonly startedMs: number;
 }
 
+/** The newest commit was read and is applied, only the record of it does not say so yet. */
+class UnrecordedError extends Error {}
+
 /** Watches the branch and hands each newest commit to the synchroniser, whole or not at all. */
 export class SourceFollower {
   readonly #options: SourceFollowerOptions;
@@ -197,7 +200,7 @@ export class SourceFollower {
           failures++;
           waitMs = backoffMs(RETRY, failures);
           logger.warn("repository not followed, will retry", { error: describeError(error) });
-          if (failures >= FAILURES_TOLD) await this.#tellFailure(error, signal);
+          if (failures >= FAILURES_TOLD && !(error instanceof UnrecordedError)) await this.#tellFailure(error, signal);
         }
         await this.#bell.wait(waitMs, signal);
       }
@@ -316,7 +319,10 @@ export class SourceFollower {
   async #recordApplied(commit: string): Promise<void> {
     const { source, synchroniser, record } = this.#options;
     const pusher = await source.pusherOf?.(commit);
-    await record.write(synchroniser.state?.config, { ...this.#observed(commit, "applied"), ...(pusher === undefined ? {} : { pusher }) });
+    const observed = { ...this.#observed(commit, "applied"), ...(pusher === undefined ? {} : { pusher }) };
+    await record.write(synchroniser.state?.config, observed).catch((error: unknown) => {
+      throw new UnrecordedError(`record that commit ${shortId(commit)} is applied`, { cause: error });
+    });
     this.#isUnrecorded = false;
   }
 

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { SourceFollower, type Prepared, type SourceFollowerOptions } from "../../../engine/gitops/sync/source-follower.ts";
+import type { SyncFacts } from "../../../engine/gitops/status/status-facts.ts";
 import { silentLogger } from "../../../engine/lib/log.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";
 
@@ -10,7 +11,8 @@ test("an admitted commit that could not be recorded at once is recorded later, f
   const state = { commit: { id }, config };
   const synchroniser = { state: undefined as unknown, findForeign: () => [], admit: (admitted: { readonly state: unknown }) => (synchroniser.state = admitted.state) };
   const recorded: unknown[] = [];
-  let failures = 2;
+  const told = new Set<string>();
+  let failures = 4;
   const record = {
     write: async (...written: readonly unknown[]) => {
       if (failures-- > 0) throw new Error("the store is away");
@@ -20,7 +22,7 @@ test("an admitted commit that could not be recorded at once is recorded later, f
   const options = {
     source: { url: "u", branch: "main", pollIntervalMs: Infinity, look: async () => ({ is: "at", commit: id }), pusherOf: async () => "jane", store: { objects: {} } },
     loader: { adopt: () => {} },
-    reporter: { branch: "status/local", configure: async () => {}, setSync: () => {} },
+    reporter: { branch: "status/local", configure: async () => {}, setSync: ({ state }: SyncFacts) => void told.add(state) },
     synchroniser,
     record,
     clock,
@@ -32,6 +34,7 @@ test("an admitted commit that could not be recorded at once is recorded later, f
   const ended = follower.run(stop.signal);
   await clock.advance(60_000);
   expect(recorded).toEqual([[config, expect.objectContaining({ commit: id, result: "applied", pusher: "jane" })]]);
+  expect([...told]).toEqual(["applied"]);
   follower.trigger();
   await clock.advance(60_000);
   expect(recorded).toHaveLength(1);
