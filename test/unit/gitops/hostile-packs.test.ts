@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
@@ -61,6 +62,13 @@ test("a push whose objects take gigabytes to unpack is cut off, and hooks have t
   const tip = await repository.commit({ "a.yaml": "a: 1\n" });
   const empty = Buffer.concat([Buffer.from("PACK"), Buffer.from([0, 0, 0, 2, 0, 0, 0, 0])]);
   expect(await push(none, tip, Buffer.concat([empty, createHash("sha1").update(empty).digest()]))).toContain("refused: ");
+});
+
+test("hooks have that room also where whoever started the server has bounded it himself", async () => {
+  await installHooks(repository.gitDir, path.join(repository.gitDir, "none"));
+  const bounded = 'ulimit -S -v 100000 && ulimit -H -v 1000000000 && exec "$0" </dev/null';
+  const { stdout, stderr } = spawnSync("sh", ["-c", bounded, path.join(repository.gitDir, "hooks", "pre-receive")], { encoding: "utf8" });
+  expect([stdout, stderr]).toEqual([expect.stringContaining("refused: "), ""]);
 });
 
 test("a remote that sends such objects is told of in words", async () => {
