@@ -78,10 +78,8 @@ export class ServiceAddresses {
    * was taken. Throws a 422 for a number that was asked for and cannot be had.
    */
   async allocate(service: Service, old: Service | undefined, tries: number, isDryRun = false): Promise<AllocatedService> {
-    const errors = serviceNumberErrors(service, old, this.#ranges.current(), this.#nodePorts, isDryRun);
-    if (errors.length > 0) throw invalid("", "Service", service.metadata.name ?? "", errors);
     const before = claimsOf(old);
-    await this.#refuseTaken(service, before);
+    await this.#requireFree(service, old, isDryRun);
     const spec = service.spec ?? {};
     const addresses: string[] = [];
     for (const family of missingFamilies(service)) addresses.push(await this.#freeAddress(family, service.metadata.name ?? "", tries));
@@ -99,10 +97,23 @@ export class ServiceAddresses {
     return hasSameClaims(before, after) ? { service: allocated } : { service: allocated, extra: this.#claimWrites(before, after, allocated) };
   }
 
+  /** What claims the numbers that a new Service says, where it is given no others. Throws a 422 for one that cannot be had. */
+  async claim(service: Service, isDryRun = false): Promise<ExtraWrites | undefined> {
+    await this.#requireFree(service, undefined, isDryRun);
+    const claims = claimsOf(service);
+    return hasSameClaims(claims, claimsOf(undefined)) ? undefined : this.#claimWrites(claimsOf(undefined), claims, service);
+  }
+
   /** What frees a deleted Service's numbers. */
   release(service: Service): ExtraWrites | undefined {
     const before = claimsOf(service);
     return before.addresses.length + before.nodePorts.length === 0 ? undefined : this.#claimWrites(before, { addresses: [], nodePorts: [] }, service);
+  }
+
+  async #requireFree(service: Service, old: Service | undefined, isDryRun: boolean): Promise<void> {
+    const errors = serviceNumberErrors(service, old, this.#ranges.current(), this.#nodePorts, isDryRun);
+    if (errors.length > 0) throw invalid("", "Service", service.metadata.name ?? "", errors);
+    await this.#refuseTaken(service, claimsOf(old));
   }
 
   async #refuseTaken(service: Service, before: ServiceClaims): Promise<void> {

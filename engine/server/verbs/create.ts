@@ -12,7 +12,7 @@ import { madeUp, nowText, objectResult, placeInNamespace, unsupportedMethod, typ
 import { trackCreation } from "../track-creation.ts";
 import { createSubresource } from "../subresources/subresources.ts";
 import { virtualResource } from "../virtual-resources/virtual-resources.ts";
-import { allocateNumbers, settleNumbers, withClaimRetries } from "./service-numbers.ts";
+import { allocateNumbers, claimNumbers, settleNumbers, withClaimRetries } from "./service-numbers.ts";
 import { writeWithOwnersThatFit } from "./owners-that-fit.ts";
 import { asReadBack } from "./read-back.ts";
 
@@ -77,7 +77,7 @@ async function store(exchange: Exchange<RequestOf<"create" | "update" | "patch">
   requireNoVersion(admitted);
   const { object, extra } = isWhole
     ? await allocateNumbers(parts, definition, complete, undefined, claimTries, request.options.dryRun === true)
-    : { object: complete, extra: undefined };
+    : { object: complete, extra: await claimNumbers(parts, definition, complete, request.options.dryRun === true) };
   if (request.options.dryRun === true) {
     await refuseExisting(exchange, object);
     return madeUp(await asReadBack(definition, object));

@@ -32,6 +32,16 @@ export async function allocateNumbers<T extends KubeObject>(
   return { object: service as unknown as T, ...(extra === undefined ? {} : { extra }) };
 }
 
+/** What to commit with a new object that gets no numbers but those that it says. */
+export async function claimNumbers(
+  parts: ServerParts,
+  definition: ResourceDefinition,
+  object: KubeObject,
+  isDryRun: boolean,
+): Promise<ExtraWrites | undefined> {
+  return isService(definition) ? parts.addresses.claim(object as Service, isDryRun) : undefined; // checked beside it
+}
+
 export function releaseNumbers(parts: ServerParts, definition: ResourceDefinition, object: KubeObject): { readonly extra?: ExtraWrites } {
   const extra = isService(definition) ? parts.addresses.release(object as Service) : undefined; // checked beside it
   return extra === undefined ? {} : { extra };

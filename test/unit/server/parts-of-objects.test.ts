@@ -269,6 +269,20 @@ test("a write to the status of a Service that is not there makes one, without nu
   expect((await failure(api.client.for(deploymentResource).updateSubresource(deployment, "status"))).status.code).toBe(404);
 });
 
+test("a Service that a write to its status makes holds the numbers that it says, which nobody else may have then", async () => {
+  const services = api.client.for(serviceResource);
+  const service = (name: string, more: object = {}) =>
+    ({ apiVersion: "v1", kind: "Service", metadata: { name, namespace: "shop" }, spec: { ports: [{ port: 80 }], clusterIP: "10.43.9.8", clusterIPs: ["10.43.9.8"], ...more } }) as Service;
+  await services.create(service("first"));
+  const taken = 'Service "thief" is invalid: spec.clusterIPs: Invalid value: ["10.43.9.8"]: failed to allocate IP 10.43.9.8: provided IP is already allocated';
+  expect((await failure(services.updateSubresource(service("thief"), "status"))).message).toBe(taken);
+  const outside = service("thief", { clusterIP: "192.0.2.1", clusterIPs: ["192.0.2.1"] });
+  expect((await failure(services.updateSubresource(outside, "status"))).message).toContain("the provided network does not match the current range");
+  await services.delete("shop", "first");
+  await services.updateSubresource(service("second"), "status");
+  expect((await failure(services.create(service("thief")))).message).toBe(taken);
+});
+
 describe("who writes a part of an object", () => {
   const owners = ({ metadata }: KubeObject, manager: string) => metadata.managedFields?.find((entry) => entry.manager === manager);
 
