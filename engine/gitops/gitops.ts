@@ -222,8 +222,11 @@ async function openFollowed(root: string, access: () => Promise<RepositoryAccess
 
 async function whenHealthy(synchroniser: Synchroniser, follower: SourceFollower, reporter: StatusReporter): Promise<void> {
   await follower.firstLook();
-  // A repository that cannot be reached wants something that is not known yet; an empty one wants nothing.
-  const isEmpty = () => synchroniser.state === undefined && reporter.facts().sync.state === "empty";
+  // A repository that cannot be reached, or lacks the branch, wants something that is not known yet; an empty one wants nothing.
+  const isEmpty = () => {
+    const { state, message } = reporter.facts().sync;
+    return synchroniser.state === undefined && state === "empty" && message === undefined;
+  };
   const isHealthy = () =>
     isEmpty() || (synchroniser.state !== undefined && synchroniser.rollouts.current?.appliedMs !== undefined && synchroniser.units.isHealthy);
   if (isHealthy()) return;

@@ -110,9 +110,14 @@ describe("a followed remote", () => {
     const why = "the repository has no branch main, but trunk; if it was renamed, follow it by its new name (--branch, or ref of the source)";
     await eventually("that there is none", async () => (await observed())?.message === why);
     expect(cluster.gitops.facts().sync).toEqual({ state: "empty", message: why });
+    let isReady = false;
+    const ready = cluster.gitops.firstSyncHealthy.then(() => (isReady = true));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(isReady).toBe(false);
     const rename = (from: string, to: string) => runGit({ gitDir: repository.gitDir, args: ["branch", "-m", from, to] });
     await rename("trunk", "main");
     await arrives("1");
+    await ready;
     await rename("main", "trunk");
     await eventually("that it is gone", async () => (await observed())?.message === `branch main was deleted: ${why}`);
     expect(await value()).toBe("1");
