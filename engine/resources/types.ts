@@ -8694,7 +8694,7 @@ readonly previous?: string
  */
 readonly pusher?: string
 /**
- * applied, rejected, unreachable, unreadable or deleted.
+ * applied, rejected, unreachable, unreadable, deleted, or empty where there never was such a branch.
  */
 readonly result?: string
 /**
