@@ -40,18 +40,20 @@ describe.skipIf(skipWithoutEtcd())("an etcd that is set back to a backup", () =>
   test("ends a watch that has seen what is no more, and does not leave it silent", async () => {
     const { member, storage } = await start();
     const before = await write(storage, 5);
+    let last = 0;
     const watching = (async () => {
-      let last = 0;
       try {
         for await (const { revision } of storage.watch("/registry/", before, AbortSignal.timeout(60_000))) last = Math.max(last, revision);
       } catch (error) {
-        return { error, last };
+        return error;
       }
-      return { error: undefined, last };
+      return undefined;
     })();
-    await setBack(member, () => write(storage, 20));
-    const { error, last } = await watching;
-    expect(last).toBe(before + 20);
+    await setBack(member, async () => {
+      await write(storage, 20);
+      await expect.poll(() => last, { timeout: 30_000 }).toBe(before + 20);
+    });
+    const error = await watching;
     expect(error).toBeInstanceOf(FutureRevisionError);
     expect(error).toMatchObject({ asked: before + 20, current: before });
   });
