@@ -15,7 +15,6 @@ import { configMapResource } from "../../engine/resources/core/config-map.ts";
 import { namespaceResource } from "../../engine/resources/core/namespace.ts";
 import { secretResource } from "../../engine/resources/core/secret.ts";
 import { serviceAccountResource } from "../../engine/resources/core/service-account.ts";
-import { repositoryResource } from "../../engine/resources/mainstay/repository.ts";
 import { clusterRoleBindingResource } from "../../engine/resources/rbac/cluster-role-binding.ts";
 import { clusterRoleResource } from "../../engine/resources/rbac/cluster-role.ts";
 import { configMapYaml } from "../kit/git.ts";
@@ -121,7 +120,7 @@ describe("a hosted repository that asks who comes", () => {
     expect(result.code, result.text).toBe(0);
     const told = { author: "pusher", pusher: "system:serviceaccount:default:pusher", subject: "open the shop" };
     expect(cluster.gitops.facts().deploys[0]).toMatchObject(told);
-    expect((await cluster.client.for(repositoryResource).get("", "local")).observed).toMatchObject({ pusher: told.pusher });
+    expect(await cluster.observed()).toMatchObject({ pusher: told.pusher });
     await cluster.stopGitOps();
     await cluster.startGitOps();
     await cluster.gitops.firstSyncHealthy;

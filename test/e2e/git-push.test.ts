@@ -4,7 +4,6 @@ import { configMapResource } from "../../engine/resources/core/config-map.ts";
 import { eventResource } from "../../engine/resources/core/event.ts";
 import { namespaceResource } from "../../engine/resources/core/namespace.ts";
 import { applicationResource } from "../../engine/resources/mainstay/application.ts";
-import { repositoryResource } from "../../engine/resources/mainstay/repository.ts";
 import { configMapYaml, deploymentYaml, namespaceYaml } from "../kit/git.ts";
 import { eventually, startGitCluster, type GitCluster, type WorkingCopy } from "../kit/git-cluster.ts";
 
@@ -54,7 +53,7 @@ describe("a push that is valid", () => {
     const application = await cluster.client.for(applicationResource).get("", "web");
     expect(application.status).toMatchObject({ health: "Healthy", ready: "5/5", appliedCommit: await copy.head(), images: ["mainstay.local/web:2"] });
     expect(application.status?.inventory?.map((entry) => entry.kind)).toEqual(["ConfigMap", "Namespace", "Deployment"]);
-    expect((await cluster.client.for(repositoryResource).get("", "local")).observed).toMatchObject({ commit: await copy.head(), result: "applied", branch: "main" });
+    expect(await cluster.observed()).toMatchObject({ commit: await copy.head(), result: "applied", branch: "main" });
   });
 
   test("leaves the branch with a page worth reading, and every trailer", async () => {

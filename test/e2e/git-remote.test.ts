@@ -11,7 +11,6 @@ import { silentLogger } from "../../engine/lib/log.ts";
 import { configMapResource } from "../../engine/resources/core/config-map.ts";
 import { namespaceResource } from "../../engine/resources/core/namespace.ts";
 import { secretResource } from "../../engine/resources/core/secret.ts";
-import { repositoryResource } from "../../engine/resources/mainstay/repository.ts";
 import { configMapYaml, createTestRepository, type TestRepository } from "../kit/git.ts";
 import { eventually, startGitCluster, type GitCluster } from "../kit/git-cluster.ts";
 import { hasSshServer, startSshServer } from "../kit/ssh-server.ts";
@@ -40,13 +39,7 @@ const readme = async () => {
   const entry = tree.find(({ name }) => name === "README.md");
   return entry === undefined ? "" : (await store.objects.blob(entry.id)).toString("utf8");
 };
-const observed = async () =>
-  (
-    await cluster?.client
-      .for(repositoryResource)
-      .get("", "local")
-      .catch(() => undefined)
-  )?.observed;
+const observed = async () => cluster?.observed();
 
 describe("a remote over the file system", () => {
   test("is followed, its status branch written back to it", async () => {

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
-import { hasReason } from "../../engine/apimachinery/status-error.ts";
+import { hasReason, unlessGone } from "../../engine/apimachinery/status-error.ts";
 import { GITOPS_USER } from "../../engine/apimachinery/known-users.ts";
 import type { Client } from "../../engine/client/client.ts";
 import { createGitOps, type GitOps, type GitOpsConfig } from "../../engine/gitops/gitops.ts";
@@ -14,7 +14,8 @@ import { systemRandom } from "../../engine/lib/random.ts";
 import { runServices } from "../../engine/lib/service.ts";
 import { createPodForecast } from "../../engine/pod-forecast.ts";
 import { deploymentResource } from "../../engine/resources/apps/deployment.ts";
-import type { Deployment } from "../../engine/resources/types.ts";
+import { repositoryResource } from "../../engine/resources/mainstay/repository.ts";
+import type { Deployment, Repository } from "../../engine/resources/types.ts";
 import { startTestApi, type TestApi } from "./test-api.ts";
 
 export interface GitResult {
@@ -33,6 +34,8 @@ export interface GitCluster extends AsyncDisposable {
   git(folder: string, ...args: readonly string[]): Promise<GitResult>;
   /** A fresh clone of the hosted repository, or of another one, with an identity to commit with; `password` is for those that ask for one. */
   clone(name?: string, from?: { readonly url?: string; readonly password?: string }): Promise<WorkingCopy>;
+  /** What is recorded of the repository that it follows; undefined before anything is. */
+  observed(): Promise<Repository["observed"] | undefined>;
   /** Stops gitops, as a stopped engine; the API and its store live on. */
   stopGitOps(): Promise<void>;
   startGitOps(): Promise<void>;
@@ -97,6 +100,7 @@ export async function startGitCluster(config: Partial<GitOpsConfig> = {}): Promi
       if (result.code !== 0) throw new Error(result.text);
       return workingCopy(name, path.join(folder, name), (...args) => git(name, ...args));
     },
+    observed: async () => (await unlessGone(api.client.for(repositoryResource).get("", config.clusterName ?? "local")))?.observed,
     async stopGitOps() {
       await running?.stop();
       running = undefined;

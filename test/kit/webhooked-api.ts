@@ -3,6 +3,7 @@ import type { RequestNotes } from "../../engine/apimachinery/request-notes.ts";
 import type { WebhookRequest } from "../../engine/apimachinery/webhook-call.ts";
 import { mutatingWebhookConfigurationResource } from "../../engine/resources/admissionregistration/mutating-webhook-configuration.ts";
 import { validatingWebhookConfigurationResource } from "../../engine/resources/admissionregistration/validating-webhook-configuration.ts";
+import { configMapResource } from "../../engine/resources/core/config-map.ts";
 import type { MutatingWebhook, ValidatingWebhook } from "../../engine/resources/types.ts";
 import { createTestNamespace, startTestApi, type TestApi } from "./test-api.ts";
 
@@ -48,10 +49,17 @@ export const hook = (name: string, more: Partial<MutatingWebhook> = {}) => ({
   admissionReviewVersions: ["v1"],
   ...more,
 });
-export const createValidating = (api: TestApi, name: string, ...webhooks: readonly ValidatingWebhook[]) =>
-  api.client.for(validatingWebhookConfigurationResource).create({ apiVersion: "admissionregistration.k8s.io/v1", kind: "ValidatingWebhookConfiguration", metadata: { name }, webhooks });
-export const createMutating = (api: TestApi, name: string, ...webhooks: readonly MutatingWebhook[]) =>
-  api.client.for(mutatingWebhookConfigurationResource).create({ apiVersion: "admissionregistration.k8s.io/v1", kind: "MutatingWebhookConfiguration", metadata: { name }, webhooks });
+/** What tests ask of such an API, of which each test may have another. */
+export const webhooksOf = (api: () => TestApi) => {
+  const apiVersion = "admissionregistration.k8s.io/v1";
+  return {
+    validating: (name: string, ...webhooks: readonly ValidatingWebhook[]) =>
+      api().client.for(validatingWebhookConfigurationResource).create({ apiVersion, kind: "ValidatingWebhookConfiguration", metadata: { name }, webhooks }),
+    mutating: (name: string, ...webhooks: readonly MutatingWebhook[]) =>
+      api().client.for(mutatingWebhookConfigurationResource).create({ apiVersion, kind: "MutatingWebhookConfiguration", metadata: { name }, webhooks }),
+    configMaps: () => api().client.for(configMapResource),
+  };
+};
 export const configMap = (name: string, data: Readonly<Record<string, string>> = {}, labels: Readonly<Record<string, string>> = {}) => ({
   apiVersion: "v1",
   kind: "ConfigMap",

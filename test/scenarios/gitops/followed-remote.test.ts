@@ -100,13 +100,7 @@ describe("a followed remote", () => {
   test("that lacks the branch is said to, with the branches it has, and so is one whose branch was renamed", async () => {
     await repository.commit({ "a.yaml": configMapYaml("a", { key: "1" }) }, "first", "trunk");
     cluster = await startGitCluster({ repo: repository.gitDir, pollIntervalMs: 50 });
-    const observed = async () =>
-      (
-        await cluster?.client
-          .for(repositoryResource)
-          .get("", "local")
-          .catch(() => undefined)
-      )?.observed;
+    const observed = async () => cluster?.observed();
     const why = "the repository has no branch main, but trunk; if it was renamed, follow it by its new name (--branch, or ref of the source)";
     await eventually("that there is none", async () => (await observed())?.message === why);
     expect(cluster.gitops.facts().sync).toEqual({ state: "empty", message: why });
@@ -142,7 +136,7 @@ describe("a followed remote", () => {
     await runGit({ gitDir, args: ["update-ref", "refs/mainstay/seen/main", id] });
     await runGit({ gitDir: repository.gitDir, args: ["update-ref", "refs/heads/main", id] });
     await cluster.startGitOps();
-    const observed = async () => (await cluster?.client.for(repositoryResource).get("", "local"))?.observed;
+    const observed = async () => cluster?.observed();
     const why = new RegExp(`^read commit ${id.slice(0, 10)}: .*${"1".repeat(40)} is missing`);
     await eventually("that it cannot be read", async () => (await observed())?.result === "unreadable");
     expect(await observed()).toMatchObject({ commit: good, message: expect.stringMatching(why) });

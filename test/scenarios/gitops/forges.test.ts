@@ -3,7 +3,6 @@ import type { ForgeType } from "../../../engine/gitops/forge/forge.ts";
 import { runGit } from "../../../engine/gitops/git/native-git.ts";
 import { namespaceResource } from "../../../engine/resources/core/namespace.ts";
 import { secretResource } from "../../../engine/resources/core/secret.ts";
-import { repositoryResource } from "../../../engine/resources/mainstay/repository.ts";
 import { configMapYaml, createTestRepository, deploymentYaml, type TestRepository } from "../../kit/git.ts";
 import { startFakeForge, type FakeForge } from "../../kit/forge.ts";
 import { eventually, startGitCluster, type GitCluster } from "../../kit/git-cluster.ts";
@@ -95,7 +94,7 @@ describe.each<ForgeType>(["github", "gitlab", "gitea"])("%s", (type) => {
     await start();
     const notices = () => cluster?.gitops.facts().notices.join("\n") ?? "";
     await eventually("the notice", () => /the forge does not accept the token \(forgeToken of the Secret\).*401/.test(notices()));
-    const recorded = async () => (await cluster?.client.for(repositoryResource).get("", "local"))?.observed?.forge;
+    const recorded = async () => (await cluster?.observed())?.forge;
     await eventually("the record of it", async () => /^the forge does not accept the token/.test((await recorded()) ?? ""));
     await eventually("the end of it", () => !notices().includes("the forge"));
     await expect.poll(recorded).toBeUndefined();
@@ -119,7 +118,7 @@ describe.each<ForgeType>(["github", "gitlab", "gitea"])("%s", (type) => {
     // What lacks a right is told where users look; the commit that the forge has not got yet may be there the next time.
     const why = /^the forge does not take the comment in request 7: .*403.*; see that the token \(forgeToken of the Secret\) may write commit statuses and comments$/;
     await eventually("the notice", () => cluster?.gitops.facts().notices.some((notice) => why.test(notice)));
-    await eventually("the record of it", async () => why.test((await cluster?.client.for(repositoryResource).get("", "local"))?.observed?.forge ?? ""));
+    await eventually("the record of it", async () => why.test((await cluster?.observed())?.forge ?? ""));
   });
 
   test("learns of a commit that is rejected, also when it was busy at first", async () => {

@@ -4,10 +4,9 @@ import { mutatingWebhookConfigurationResource } from "../../../engine/resources/
 import { validatingWebhookConfigurationResource } from "../../../engine/resources/admissionregistration/validating-webhook-configuration.ts";
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
-import type { MutatingWebhook, ValidatingWebhook } from "../../../engine/resources/types.ts";
 import { failure } from "../../kit/failure.ts";
 import { adminUser, type TestApi } from "../../kit/test-api.ts";
-import { addData, admissionNotes, allow, type Answer, configMap, createMutating, createValidating, hook, HOOK_RULE, patch, startWebhookedApi, type WebhookedApi } from "../../kit/webhooked-api.ts";
+import { addData, admissionNotes, allow, type Answer, configMap, hook, HOOK_RULE, patch, startWebhookedApi, type WebhookedApi, webhooksOf } from "../../kit/webhooked-api.ts";
 
 let api: TestApi;
 let answers: WebhookedApi["answers"];
@@ -15,9 +14,7 @@ let asked: WebhookedApi["asked"];
 beforeEach(async () => void ({ api, answers, asked } = await startWebhookedApi()));
 afterEach(() => api.stop());
 
-const validating = (name: string, ...webhooks: readonly ValidatingWebhook[]) => createValidating(api, name, ...webhooks);
-const mutating = (name: string, ...webhooks: readonly MutatingWebhook[]) => createMutating(api, name, ...webhooks);
-const configMaps = () => api.client.for(configMapResource);
+const { validating, mutating, configMaps } = webhooksOf(() => api);
 
 describe("refusals and failures", () => {
   const create = () => configMaps().create(configMap("m", { a: "1" }));

@@ -4,12 +4,11 @@ import { validatingAdmissionPolicyResource } from "../../../engine/resources/adm
 import { validatingWebhookConfigurationResource } from "../../../engine/resources/admissionregistration/validating-webhook-configuration.ts";
 import { deploymentResource } from "../../../engine/resources/apps/deployment.ts";
 import { horizontalPodAutoscalerResource } from "../../../engine/resources/autoscaling/horizontal-pod-autoscaler.ts";
-import { configMapResource } from "../../../engine/resources/core/config-map.ts";
 import { namespaceResource } from "../../../engine/resources/core/namespace.ts";
-import type { MutatingWebhook, ValidatingWebhook } from "../../../engine/resources/types.ts";
+import type { MutatingWebhook } from "../../../engine/resources/types.ts";
 import { failure } from "../../kit/failure.ts";
 import { adminUser, type TestApi } from "../../kit/test-api.ts";
-import { allow, configMap, createMutating, createValidating, hook, HOOK_RULE, patch, startWebhookedApi, type WebhookedApi } from "../../kit/webhooked-api.ts";
+import { allow, configMap, hook, HOOK_RULE, patch, startWebhookedApi, type WebhookedApi, webhooksOf } from "../../kit/webhooked-api.ts";
 
 let api: TestApi;
 let answers: WebhookedApi["answers"];
@@ -17,9 +16,7 @@ let asked: WebhookedApi["asked"];
 beforeEach(async () => void ({ api, answers, asked } = await startWebhookedApi()));
 afterEach(() => api.stop());
 
-const validating = (name: string, ...webhooks: readonly ValidatingWebhook[]) => createValidating(api, name, ...webhooks);
-const mutating = (name: string, ...webhooks: readonly MutatingWebhook[]) => createMutating(api, name, ...webhooks);
-const configMaps = () => api.client.for(configMapResource);
+const { validating, mutating, configMaps } = webhooksOf(() => api);
 
 describe("what a webhook is told", () => {
   test("a create has its object, options and user, and no old state", async () => {
