@@ -26,7 +26,7 @@ export function parseRevision(text: string): Revision {
 
 /** Below which prefix the refs are that have to be looked at. */
 export function refPrefix(revision: Revision): string {
-  return revision.is === "branch" ? `refs/heads/${revision.name}` : revision.is === "tag" ? `refs/tags/${revision.name}` : "refs/tags/";
+  return refsOfKind(revision) + (revision.is === "branch" || revision.is === "tag" ? revision.name : "");
 }
 
 /** The same of all that it could be instead. */
