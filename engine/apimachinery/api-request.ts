@@ -33,6 +33,11 @@ export interface ListOptions {
   readonly timeoutSeconds?: number;
   readonly allowWatchBookmarks?: boolean;
   readonly sendInitialEvents?: boolean;
+  /**
+   * Transports only, for watches: the connection before may have broken in the middle of the revision behind which this one goes on, so
+   * its events are told again where they are several. Whoever has them all sees them twice, as they were.
+   */
+  readonly repeatsRevision?: boolean;
 }
 
 /** The query's name for a namespace that a dry run takes as existing. */

@@ -47,15 +47,15 @@ export class ForgottenChanges {
     this.#caches = caches;
   }
 
-  /** Resolves when the cache remembers all changes after this revision, or it is clear that it will not. Never rejects. */
-  async recall(cache: Remembering, revision: number): Promise<void> {
+  /** Resolves when the cache remembers all changes after this revision, or at least `orRevision`, or it is clear that it will not. Never rejects. */
+  async recall(cache: Remembering, revision: number, orRevision = revision): Promise<void> {
     const over = new AbortController();
     const { signal } = over;
     const readers = this.#readsAll ? this : cache;
     const turns = this.#turns.get(readers) ?? new Lock();
     this.#turns.set(readers, turns);
     const turn = turns.run(async () => {
-      if (!signal.aborted) await Promise.race([this.#recall(cache, revision, signal), aborted(signal)]);
+      for (const from of new Set([revision, orRevision])) if (!signal.aborted) await Promise.race([this.#recall(cache, from, signal), aborted(signal)]);
     });
     const late = sleep(this.#clock, WAIT_MS, signal).catch(() => {}); // it was in time
     await Promise.race([turn, late]);

@@ -223,11 +223,14 @@ export class ObjectStore {
     const cache = this.#kinds.whole(definition);
     const open = () => openWatch({ cache, namespace, options, selection, clock: this.#clock, signal, revision: () => this.revision() });
     const after = resumedRevision(options);
-    if (after === undefined || after >= cache.historyFloor) return open();
+    if (after === undefined) return open();
+    // What the revision itself brought is remembered from the one before it on.
+    const from = options.repeatsRevision === true && after <= cache.lastChange ? after - 1 : after;
+    if (from >= cache.historyFloor) return open();
     // Who waits is a watcher already: when all watches of the kind are ended, this one is, too.
     let isEnded = false;
     const leave = cache.subscribe({ namespace: "" }, { changed: () => {}, reset: () => (isEnded = true) });
-    await this.#kinds.forgotten.recall(cache, after);
+    await this.#kinds.forgotten.recall(cache, from, after);
     leave();
     const stream = open();
     if (isEnded) stream.close();

@@ -31,7 +31,7 @@ export interface WatchRequest<T extends KubeObject> {
 
 /**
  * A watch over one kind's cache: the current state first when no resourceVersion (or "0") is given or initial events are asked for,
- * else everything after the given one. All watchers of a kind see the same events in the same order.
+ * else everything after the given one, and with `repeatsRevision` what else that one may have brought. All watchers of a kind see the same events in the same order.
  */
 export function openWatch<T extends KubeObject>(request: WatchRequest<T>): WatchStream<T> {
   const { cache, namespace, options, selection, clock, signal, revision } = request;
@@ -50,6 +50,7 @@ export function openWatch<T extends KubeObject>(request: WatchRequest<T>): Watch
       queue.close();
       return stream([], queue, () => {});
     }
+    for (const event of repeatedEvents(request, asked, isSelected)) queue.push(event);
     for (const change of missed) push(queue, change, isSelected);
   }
 
@@ -81,6 +82,25 @@ export function openWatch<T extends KubeObject>(request: WatchRequest<T>): Watch
 export function resumedRevision(options: ListOptions): number | undefined {
   const asked = parseResourceVersion(options.resourceVersion) ?? 0;
   return asked === 0 || hasInitialEvents(options, asked) ? undefined : asked;
+}
+
+/**
+ * The events of a revision of which a reader may have seen some: none if they are fewer than two. A revision that is not remembered, with
+ * which the store's history begins or that is larger than a cache remembers, is told by the objects that are still of it.
+ */
+function repeatedEvents<T extends KubeObject>(
+  request: WatchRequest<T>,
+  revision: number,
+  isSelected: (stored: StoredObject<T>) => boolean,
+): readonly EncodedWatchEvent<T>[] {
+  const { cache, options } = request;
+  if (options.repeatsRevision !== true || revision === 0 || revision > cache.lastChange) return [];
+  const remembered = cache.changesAfter(revision - 1);
+  const events =
+    remembered === undefined
+      ? selectInitial(request, isSelected).flatMap((stored) => (stored.revision === revision ? [new ObjectEvent("ADDED", stored)] : []))
+      : remembered.flatMap((change) => (change.revision === revision ? (eventFor(change, isSelected) ?? []) : []));
+  return events.length > 1 ? events : [];
 }
 
 function hasInitialEvents({ sendInitialEvents }: ListOptions, asked: number): boolean {

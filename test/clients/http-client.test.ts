@@ -53,6 +53,30 @@ describe("the client over HTTPS", () => {
     expect(told).toBe(MANY);
   });
 
+  test("misses nothing of a commit of several objects in the middle of which its connection broke", async () => {
+    const maps = client.for(configMapResource);
+    const names = ["torn-a", "torn-b", "torn-c"];
+    const { resourceVersion = "" } = await maps.list("default");
+    await api.store.transaction(() => Promise.all(names.map((name) => api.client.for(configMapResource).create(map(name)))));
+    /** The first events behind a version, before the connection is broken off. */
+    const first = async (version: string, count: number) => {
+      const seen: (readonly [name: string, version: string])[] = [];
+      const stop = new AbortController();
+      for await (const { object } of maps.watch("default", { resourceVersion: version }, stop.signal)) {
+        seen.push([object.metadata.name ?? "", object.metadata.resourceVersion ?? ""]);
+        if (seen.length === count) break;
+      }
+      stop.abort();
+      return seen;
+    };
+    const [torn] = await first(resourceVersion, 1);
+    expect(torn?.[0]).toBe("torn-a");
+    const rest = await first(torn?.[1] ?? "", 3);
+    expect(rest.map(([name]) => name)).toEqual(names);
+    await maps.create(map("torn-later"));
+    expect((await first(torn?.[1] ?? "", 4)).map(([name]) => name)).toEqual([...names, "torn-later"]);
+  });
+
   test("says which server it cannot reach, as a failure that is worth a retry", async () => {
     const gone = createHttpClient({ ...readKubeconfig(api.kubeconfig), server: "https://127.0.0.1:1" }, "test-agent");
     await expect(gone.for(configMapResource).list("default")).rejects.toMatchObject({ status: { reason: "ServiceUnavailable" }, message: expect.stringContaining("https://127.0.0.1:1") });

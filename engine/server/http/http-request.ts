@@ -123,7 +123,7 @@ export function toApiRequest(
     case "list":
       return { ...base, verb, options: parseListOptions(query) };
     case "watch":
-      return { ...base, verb, ...(info.name === undefined ? {} : { name }), options: parseListOptions(query) };
+      return { ...base, verb, ...(info.name === undefined ? {} : { name }), options: { ...parseListOptions(query), repeatsRevision: true } };
     case "delete": {
       const sent = parseOptionsBody(contentType, body, schemas, readYaml);
       const options = parseDeleteOptions(sent, query);
