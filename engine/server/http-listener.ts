@@ -7,6 +7,7 @@ import type { TLSSocket } from "node:tls";
 import { keepClientsAlive } from "../lib/keep-alive.ts";
 import { outliveAcceptErrors } from "../lib/lasting-server.ts";
 import { nodeJs } from "../lib/late-modules.ts";
+import { answerPlainHttp } from "../lib/other-protocol.ts";
 import { RequestNotes } from "../apimachinery/request-notes.ts";
 import { badRequest } from "../apimachinery/status-error.ts";
 import { sleep } from "../lib/clock.ts";
@@ -150,6 +151,7 @@ export async function openHttpListener(options: HttpListenerOptions): Promise<Ht
     throw explainListenError(error, { address: host, port: options.port, option: "--api-port", addressOption: "--bind-address" });
   });
   outliveAcceptErrors(front, logger);
+  answerPlainHttp(front);
   const closing = new AbortController();
   certificates.follow(front, closing.signal);
   const { port } = front.address() as AddressInfo; // it listens on TCP

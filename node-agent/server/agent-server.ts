@@ -9,6 +9,7 @@ import { keepClientsAlive } from "../../engine/lib/keep-alive.ts";
 import { outliveAcceptErrors } from "../../engine/lib/lasting-server.ts";
 import { nodeJs } from "../../engine/lib/late-modules.ts";
 import { describeError, type Logger } from "../../engine/lib/log.ts";
+import { answerPlainHttp } from "../../engine/lib/other-protocol.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
 import { decodePathPart, parseRequestUrl } from "../../engine/lib/request-url.ts";
 import { UnknownConnections } from "../../engine/lib/unknown-connections.ts";
@@ -91,6 +92,7 @@ export function createAgentServer(options: AgentServerOptions): Service {
     });
     connections.follow(server);
     keepClientsAlive(server);
+    answerPlainHttp(server);
     await new Promise<void>((resolve, reject) => {
       server.once("error", (error) => reject(new Error(`listen on ${hostAndPort(options.address, options.port)} for the API server`, { cause: error })));
       server.listen(options.port, options.address, resolve);

@@ -26,6 +26,12 @@ test("browsers are told that pages of allowed origins may call, before they call
   stranger.close();
 });
 
+test("who sends a request in the clear is told what is served", async () => {
+  await using api = await startTestListener();
+  const answer = await fetch(`${api.url.replace("https", "http")}/version`);
+  expect([answer.status, await answer.text()]).toEqual([400, "Client sent an HTTP request to an HTTPS server.\n"]);
+});
+
 test("a request of HTTP/2 may be the last of its connection, and is answered all the same", async () => {
   await using api = await startTestListener({ random: { ...systemRandom, next: () => 0.001 }, manners: { goawayChance: 0.02, streamsMax: 7 } });
   const session = connect(api.url, { ca: api.pki.ca });

@@ -10,6 +10,7 @@ import type { Following } from "../../lib/changing-value.ts";
 import { nodeJs } from "../../lib/late-modules.ts";
 import { explainListenError } from "../../lib/listen-error.ts";
 import { describeError, type Logger } from "../../lib/log.ts";
+import { answerPlainHttp, logTlsClients } from "../../lib/other-protocol.ts";
 import type { Random } from "../../lib/random.ts";
 import { parseRequestUrl } from "../../lib/request-url.ts";
 import { ANONYMOUS } from "../git/hosted-repository.ts";
@@ -95,6 +96,8 @@ export async function startGitServer(options: GitServerOptions): Promise<GitServ
   }
   outliveAcceptErrors(app.server, options.logger);
   keepClientsAlive(app.server);
+  if (secure === undefined) logTlsClients(app.server, options.logger);
+  else answerPlainHttp(secure);
   const address = app.server.address();
   return {
     port: typeof address === "object" && address !== null ? address.port : options.port,

@@ -4,6 +4,7 @@ import { outliveAcceptErrors } from "../../lib/lasting-server.ts";
 import { aborted } from "../../lib/abort.ts";
 import { explainListenError } from "../../lib/listen-error.ts";
 import type { Logger } from "../../lib/log.ts";
+import { logTlsClients } from "../../lib/other-protocol.ts";
 import { verifyWebhook } from "./webhook.ts";
 
 /** One repository that a forge may tell of. */
@@ -65,6 +66,7 @@ export async function startWebhookReceiver(options: WebhookReceiverOptions): Pro
   }
   outliveAcceptErrors(app.server, options.logger);
   keepClientsAlive(app.server);
+  logTlsClients(app.server, options.logger);
   const address = app.server.address();
   return {
     port: typeof address === "object" && address !== null ? address.port : options.port,
