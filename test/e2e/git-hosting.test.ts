@@ -173,6 +173,17 @@ describe("a hosted repository that asks who comes", () => {
     expect((await owner.git("push", "-o", "force", "origin", ":release/1")).code).toBe(0);
     expect((await owner.git("push", "-o", "force", "origin", "HEAD:refs/mainstay/mine")).text).toContain("remote: refused: refs/mainstay/mine belongs to the system");
   });
+
+  test("takes refs that are neither branches nor tags, as of a mirror, and says that nothing is done with them; but none that ask for a review", async () => {
+    const copy = await copyOf("pusher");
+    const kept = await copy.git("push", "origin", "HEAD:refs/notes/commits", "HEAD:refs/pull/1/head", "HEAD:refs/pull/2/head");
+    expect(kept.code, kept.text).toBe(0);
+    expect(kept.text).toMatch(/remote: note: refs\/pull\/1\/head and 1 more are neither branch nor tag: kept, but not planned and not deployed *\n/);
+    expect((await copy.git("push", "origin", ":refs/pull/1/head", ":refs/pull/2/head")).text).not.toContain("note:");
+    const review = await copy.git("push", "origin", "HEAD:refs/for/main");
+    expect(review.text).toContain("remote: refused: there are no reviews to push to refs/for/main; push a branch, which is planned at once: git push origin HEAD:refs/heads/my-change");
+    expect(review.code).not.toBe(0);
+  });
 });
 
 describe("native git over HTTP", () => {
@@ -242,6 +253,7 @@ describe("native git over HTTP", () => {
       const url = `https://reader:${tokens.get("reader")}@127.0.0.1:${server.port}/cluster.git`;
       expect(await cluster.git(".", "-c", "http.sslCAInfo=ca.crt", "ls-remote", url, "refs/heads/main")).toMatchObject({ code: 0, text: expect.stringContaining("refs/heads/main") });
       expect((await cluster.git(".", "ls-remote", url)).text).toMatch(/certificate/i);
+      expect((await cluster.git(".", "ls-remote", url.replace("https", "http"))).text).toContain("remote: Client sent an HTTP request to an HTTPS server.");
       shown.set(await issue("renewed"));
       expect((await cluster.git(".", "-c", "http.sslCAInfo=ca.crt", "ls-remote", url, "refs/heads/main")).code).toBe(0);
       expect(await commonNameShown(server.port)).toBe("renewed");

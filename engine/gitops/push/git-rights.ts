@@ -61,10 +61,21 @@ export function isProtected(ref: string, rules: BranchRules): boolean {
   return name !== undefined && (name === rules.branch || isStatusBranch(name) || rules.protected.some((pattern) => globExpression(pattern).test(name)));
 }
 
+/** Refs that are neither branches nor tags nor notes: they are kept, as of a mirror, and nobody looks at them here. */
+export function isUnread(ref: string): boolean {
+  return !/^refs\/(heads|tags|notes)\//.test(ref);
+}
+
 /** The right that an update needs; `isForward` whether the old commit stays part of the ref's history. */
 export function computeNeed(update: RefUpdate, isForward: boolean, rules: BranchRules): RefNeed {
   const name = branchOf(update.ref);
   if (update.ref.startsWith("refs/mainstay/")) return { is: "never", why: `${update.ref} belongs to the system` };
+  // Gerrit and Gitea make a review of what is pushed there. Kept as a ref, it would be a change that nobody ever looks at.
+  if (update.ref.startsWith("refs/for/") && !isDeletion(update))
+    return {
+      is: "never",
+      why: `there are no reviews to push to ${update.ref}; push a branch, which is planned at once: git push origin HEAD:refs/heads/my-change`,
+    };
   if (name !== undefined && name !== rules.branch && MISTAKABLE.test(name) && !isDeletion(update))
     return {
       is: "never",

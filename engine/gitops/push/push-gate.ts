@@ -12,7 +12,7 @@ import { renderPlan, summarisePlan } from "../plan/plan-text.ts";
 import type { ForecastPods } from "../plan/plan-workloads.ts";
 import { atLeast, countProblems, formatProblem } from "../manifests/problem.ts";
 import { LOCAL_IDENTITY, type GitIdentity } from "./git-access.ts";
-import { computeNeed, explainRefusal, isCreation, isDeletion, isProtected, type BranchRules, type RefUpdate } from "./git-rights.ts";
+import { computeNeed, explainRefusal, isCreation, isDeletion, isProtected, isUnread, type BranchRules, type RefUpdate } from "./git-rights.ts";
 import { finalLine, parsePushOptions, progressLines, timeoutLine, type RolloutView } from "./push-progress.ts";
 import type { SourceFollower } from "../sync/source-follower.ts";
 import type { StatusReporter } from "../status/status-reporter.ts";
@@ -141,6 +141,11 @@ export class PushGate {
     // Right after a start the last state is still being read; a plan against nothing would be wrong.
     await raceAbort(Promise.race([follower.firstLook(), sleep(clock, START_WAIT_MS, signal)]), signal);
     for (const option of unknown) print(`push option ${option} is not known and has no effect; known are wait=<time>, no-wait, dry-run and force`);
+    const unread = updates.filter((update) => isUnread(update.ref) && !isDeletion(update));
+    if (unread[0] !== undefined)
+      print(
+        `note: ${unread[0].ref}${unread.length === 1 ? " is" : ` and ${unread.length - 1} more are`} neither branch nor tag: kept, but not planned and not deployed`,
+      );
     const objects = openGitObjects(this.#options.gitDir, session.overlay);
     for (const update of updates) {
       if (isDeletion(update) || !update.ref.startsWith("refs/heads/")) continue;

@@ -73,6 +73,12 @@ describe("an update of", () => {
 
   test("the system's own refs is nobody's", () => expect(need("refs/mainstay/archive/x", A, B, true)).toMatchObject({ is: "never" }));
 
+  test("a ref that asks for a review is nobody's, but may be deleted", () => {
+    expect(need("refs/for/main", NONE, B, true)).toMatchObject({ is: "never", why: expect.stringMatching(/^there are no reviews to push to refs\/for\/main; push a branch/) });
+    expect(need("refs/for/main", B, NONE, false)).toEqual({ is: "right", right: "push" });
+    expect(need("refs/changes/01/1/1", NONE, B, true)).toEqual({ is: "right", right: "push" });
+  });
+
   test("what looks like a protected branch and is none is free", () => {
     expect(isProtected("refs/heads/release/1/2", rules)).toBe(false);
     expect(isProtected("refs/tags/main", rules)).toBe(false);
