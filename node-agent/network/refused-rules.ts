@@ -21,6 +21,8 @@ export class RefusedRules {
   readonly #leaveOut: LeaveOut;
   /** The refused rules with their tables; who has not been asked about for longest is first. */
   readonly #refused = new Map<string, Table>();
+  /** Those that no chain has had since they were reconsidered last. */
+  #unused = new Set<string>();
   #places = "";
   #owners: readonly RuleOwner[] = [];
 
@@ -60,10 +62,12 @@ export class RefusedRules {
   }
 
   /**
-   * Asks the machine about one of the refused rules, about another each time. If it takes that by now, as when a module has been loaded or a package
-   * installed, nothing counts as refused any more, and the next try tells.
+   * Forgets what nothing has asked for since the last time, and asks the machine about one of the other refused rules, about another each time. If it
+   * takes that by now, as when a module has been loaded or a package installed, nothing counts as refused any more, and the next try tells.
    */
   async reconsider(): Promise<void> {
+    for (const rule of this.#unused) this.#refused.delete(rule);
+    this.#unused = new Set(this.#refused.keys());
     const [first] = this.#refused;
     if (first === undefined) return;
     const [rule, table] = first;
@@ -78,7 +82,10 @@ export class RefusedRules {
     return this.#refused.size === 0 ? [] : [...new Set([...chains.values()].flat())].filter((rule) => this.#refused.has(rule));
   }
 
-  /** Whose rules the refused ones among these chains are, as `find` says. It computes what each object asks for by itself, and is asked only when they are others than last time. */
+  /**
+   * Whose rules the refused ones among these chains are, as `find` says. It computes what each object asks for by itself, and is asked only when they
+   * stand in other places than last time: a chain is named after its object, or its rules name theirs.
+   */
   ownersIn(tables: readonly Chains[], find: () => readonly RuleOwner[]): readonly RuleOwner[] {
     const places = this.#refused.size === 0 ? "" : tables.flatMap((chains) => this.#placesIn(chains)).join("\n");
     if (places !== this.#places) this.#owners = places === "" ? [] : find();
@@ -93,6 +100,7 @@ export class RefusedRules {
   #remaining(chain: string, rules: readonly string[]): readonly string[] {
     const remaining = rules.filter((rule) => !this.#refused.has(rule));
     if (remaining.length === rules.length || this.#leaveOut(chain) === "nothing") return rules;
+    for (const rule of rules) this.#unused.delete(rule);
     return this.#leaveOut(chain) === "rule" ? remaining : [];
   }
 }

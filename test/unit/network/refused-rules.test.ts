@@ -157,6 +157,18 @@ describe("what a kernel refuses", () => {
     expect(refused.without(wanted).get("MS-A")).toEqual(["-m sctp a", "plain"]);
   });
 
+  it("is forgotten when nothing has asked for it between two looks, and asked about no more", async () => {
+    const asked = path.join(folder, "asked");
+    writeFileSync(path.join(folder, "iptables-restore"), RESTORE.replace("text=$(cat)", `text=$(cat); echo "$text" >> ${asked}`), { mode: 0o755 });
+    const a = new Map([["MS-A", ["-m sctp a"]]]);
+    for (let times = 0; times < 4; times++) {
+      refused.without(a);
+      await refused.reconsider();
+    }
+    expect(readFileSync(asked, "utf8").match(/-m sctp ./g)).toEqual(["-m sctp a", "-m sctp a", "-m sctp a", "-m sctp a"]);
+    expect(refused.in(new Map([["MS-A", ["-m sctp a", "-m sctp b"]]]))).toEqual(["-m sctp a"]);
+  });
+
   it("is looked for among the objects when others of it are wanted than before, and not at each change", () => {
     let looks = 0;
     const ownersIn = (chains: ReadonlyMap<string, readonly string[]>) => refused.ownersIn([chains], () => (looks++, [["a", refused.in(chains)]]));
