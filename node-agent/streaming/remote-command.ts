@@ -5,9 +5,11 @@ import { SpdyClient } from "./spdy-client.ts";
 import { TerminalSizes } from "./terminal-sizes.ts";
 import type { Duplex } from "node:stream";
 
-/** The channels of `v5.channel.k8s.io`: the first byte of every message. */
+/** The channels of a process's streams: the first byte of every message. */
 const Channel = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4, close: 255 } as const;
-export const V5_PROTOCOL = "v5.channel.k8s.io";
+const V5_PROTOCOL = "v5.channel.k8s.io";
+/** What clients are spoken to in. They differ in one thing: only v5 can say that stdin has ended while output goes on. */
+export const CHANNEL_PROTOCOLS = [V5_PROTOCOL, "v4.channel.k8s.io"];
 /** What the runtime is spoken to in; v5 differs only in what happens on a WebSocket. */
 export const RUNTIME_PROTOCOL = "v4.channel.k8s.io";
 /** The runtime is not read from while this much waits to be taken by the WebSocket. */
@@ -15,8 +17,8 @@ const WAITING_BYTES_MAX = 256 * 1024;
 const NORMAL_CLOSURE = 1000;
 
 /**
- * Connects a WebSocket that speaks `v5.channel.k8s.io` with the runtime's SPDY streams of one process, until the process has ended or either
- * side is gone. Unlike v4 it can say that stdin has ended while output goes on. Never rejects.
+ * Connects a WebSocket that speaks one of CHANNEL_PROTOCOLS with the runtime's SPDY streams of one process, until the process has ended or either
+ * side is gone. Never rejects.
  */
 export async function bridgeRemoteCommand(
   websocket: WebSocket,
@@ -87,7 +89,7 @@ export async function bridgeRemoteCommand(
   function take(message: Buffer): void {
     const channel = message[0];
     if (channel === Channel.close) {
-      if (message[1] === Channel.stdin) write(Channel.stdin, Buffer.alloc(0), true);
+      if (websocket.protocol === V5_PROTOCOL && message[1] === Channel.stdin) write(Channel.stdin, Buffer.alloc(0), true);
       return;
     }
     if (message.length < 2) return;

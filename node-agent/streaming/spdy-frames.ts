@@ -46,11 +46,26 @@ export function pingFrame(id: number): Buffer {
   return controlFrame(Type.ping, payload);
 }
 
-/** Cuts a stream of bytes into frames. What is kept between calls is at most one frame's beginning, of at most 16 MiB by its format. */
+/**
+ * Cuts a stream of bytes into frames. What is kept between calls is at most one frame's beginning, of at most 16 MiB by its format; however small the
+ * pieces are that it comes in, little of it is copied more than twice.
+ */
 export function cutFrames(): (bytes: Buffer) => Buffer[] {
-  let rest: Buffer = Buffer.alloc(0);
+  let kept: Buffer = Buffer.alloc(0);
+  let keptBytes = 0;
+  const append = (bytes: Buffer): void => {
+    const total = keptBytes + bytes.length;
+    if (total > kept.length) {
+      const grown = Buffer.allocUnsafe(Math.max(total, 2 * keptBytes));
+      kept.copy(grown, 0, 0, keptBytes);
+      kept = grown;
+    }
+    bytes.copy(kept, keptBytes);
+    keptBytes = total;
+  };
   return (bytes) => {
-    rest = rest.length === 0 ? bytes : Buffer.concat([rest, bytes]);
+    if (keptBytes > 0) append(bytes);
+    let rest = keptBytes > 0 ? kept.subarray(0, keptBytes) : bytes;
     const frames: Buffer[] = [];
     while (rest.length >= HEADER_BYTES) {
       const end = HEADER_BYTES + rest.readUIntBE(5, 3);
@@ -58,6 +73,8 @@ export function cutFrames(): (bytes: Buffer) => Buffer[] {
       frames.push(rest.subarray(0, end));
       rest = rest.subarray(end);
     }
+    // What has been cut is its taker's: nothing is written behind it.
+    if (frames.length > 0 || keptBytes === 0) [kept, keptBytes] = [rest, rest.length];
     return frames;
   };
 }

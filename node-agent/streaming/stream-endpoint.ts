@@ -6,7 +6,7 @@ import type { Clock } from "../../engine/lib/clock.ts";
 import { late, loadWebSockets, nodeJs } from "../../engine/lib/late-modules.ts";
 import type { StreamingRuntime, StreamOptions } from "../cri/streaming-runtime.ts";
 import { spareSizes } from "./spdy-sizes.ts";
-import { bridgeRemoteCommand, RUNTIME_PROTOCOL, V5_PROTOCOL } from "./remote-command.ts";
+import { bridgeRemoteCommand, CHANNEL_PROTOCOLS, RUNTIME_PROTOCOL } from "./remote-command.ts";
 
 /** SPDY frames in the messages of a WebSocket, which is how current clients forward ports through proxies that know no SPDY. */
 const TUNNEL_PROTOCOL = "SPDY/3.1+portforward.k8s.io";
@@ -41,7 +41,7 @@ const loadHandshakes = late(
       noServer: true,
       maxPayload: MESSAGE_BYTES_MAX,
       perMessageDeflate: false,
-      handleProtocols: (offered) => (offered.has(V5_PROTOCOL) ? V5_PROTOCOL : false),
+      handleProtocols: (offered) => [...offered].find((protocol) => CHANNEL_PROTOCOLS.includes(protocol)) ?? false,
     }),
 );
 /** `/` is no character of a protocol's name by the standard, but upstream's has one: it is answered by hand. */
@@ -59,7 +59,7 @@ export async function connectStream({ streaming, clock }: StreamParts, target: S
   (socket as Partial<import("node:net").Socket>).setTimeout?.(IDLE_MS, () => socket.destroy());
   const url = await addressOf(streaming, target);
   const offered = (request.headers["sec-websocket-protocol"] ?? "").split(",").map((protocol) => protocol.trim());
-  if (target.do !== "portForward" && offered.includes(V5_PROTOCOL)) {
+  if (target.do !== "portForward" && offered.some((protocol) => CHANNEL_PROTOCOLS.includes(protocol))) {
     const spdy = await openSpdy(url, RUNTIME_PROTOCOL);
     return bridgeRemoteCommand(await accept(loadHandshakes(), client, spdy), spdy, target.options, clock);
   }

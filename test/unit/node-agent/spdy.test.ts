@@ -1,6 +1,6 @@
 import { PassThrough, Duplex } from "node:stream";
 import { inflateSync, constants } from "node:zlib";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { SpdyClient } from "../../../node-agent/streaming/spdy-client.ts";
 import { dataFrame, pingFrame, resetFrame, SpdyReader, synStreamFrame } from "../../../node-agent/streaming/spdy-frames.ts";
 
@@ -25,6 +25,20 @@ describe("SPDY frames", () => {
   it("what is written is read again", () => {
     const bytes = Buffer.concat([dataFrame(1, Buffer.from("x"), false), resetFrame(3, 5), pingFrame(7), dataFrame(9, Buffer.alloc(0), true)]);
     expect(new SpdyReader().read(bytes).map((frame) => frame.is)).toEqual(["data", "reset", "ping", "data"]);
+  });
+
+  it("a large one in small pieces is put together without copying it for each", () => {
+    const payload = Buffer.alloc(1 << 18, "0123456789abcdef-");
+    const bytes = Buffer.concat([dataFrame(1, payload, false), pingFrame(7), dataFrame(3, payload, true)]);
+    const copy = vi.spyOn(Buffer, "concat");
+    const reader = new SpdyReader();
+    const frames = [];
+    for (let at = 0; at < bytes.length; at += 1_000) frames.push(...reader.read(bytes.subarray(at, at + 1_000)));
+    const copies = copy.mock.calls.length;
+    copy.mockRestore();
+    expect(copies).toBe(0);
+    expect(frames.map((frame) => frame.is)).toEqual(["data", "ping", "data"]);
+    for (const frame of frames) if (frame.is === "data") expect(frame.payload.equals(payload)).toBe(true);
   });
 
   it("the header blocks of a connection are one zlib stream of names and values", () => {
