@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { ReloadMetrics } from "../auth/reload-metrics.ts";
-import { isAbort, raceAbort } from "../lib/abort.ts";
+import { raceAbort } from "../lib/abort.ts";
 import { sleep, type Clock } from "../lib/clock.ts";
 import { describeError, type Logger } from "../lib/log.ts";
 import type { MetricsRegistry } from "../lib/metrics.ts";
@@ -64,7 +64,7 @@ export function followText<T>(
         heard?.succeeded(text);
         logger.info(`the ${what} was taken up anew`, { file });
       } catch (error) {
-        if (isAbort(error)) return;
+        if (signal.aborted) return; // what is applied may be broken off by a time of its own, which is a failure
         heard?.failed();
         logger.warn(`the ${what} cannot be used, going on with the last one`, { file, error: describeError(error) });
       }
