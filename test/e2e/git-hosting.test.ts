@@ -180,6 +180,11 @@ describe("a hosted repository that asks who comes", () => {
     expect(kept.code, kept.text).toBe(0);
     expect(kept.text).toMatch(/remote: note: refs\/pull\/1\/head and 1 more are neither branch nor tag: kept, but not planned and not deployed *\n/);
     expect((await copy.git("push", "origin", ":refs/pull/1/head", ":refs/pull/2/head")).text).not.toContain("note:");
+    const latin = await copy.git("-c", `alias.latin=!git push origin "HEAD:refs/heads/$(printf 'caf\\351')"`, "latin");
+    expect(latin.code, latin.text).toBe(0);
+    expect(latin.text).toContain("remote: note: the name of refs/heads/caf\ufffd is not UTF-8: kept, but its plan is told here only");
+    const below = await copy.git("push", "origin", "HEAD:main/below");
+    expect(below.text).toMatch(/cannot lock ref 'refs\/heads\/main\/below'|'refs\/heads\/main' exists/);
     const review = await copy.git("push", "origin", "HEAD:refs/for/main");
     expect(review.text).toContain("remote: refused: there are no reviews to push to refs/for/main; push a branch, which is planned at once: git push origin HEAD:refs/heads/my-change");
     expect(review.code).not.toBe(0);

@@ -14,9 +14,14 @@ export interface CommitInfo {
 }
 
 export interface TreeEntry {
+  /** Bytes that are no UTF-8 are in it as Git shows them: `caf\351`. */
   readonly name: string;
   readonly id: string;
   readonly is: "file" | "directory" | "symlink" | "submodule";
+  /** Of a file, where it is. */
+  readonly isExecutable?: true;
+  /** The name as it stands in the tree, where that is not UTF-8. */
+  readonly nameBytes?: Buffer;
 }
 
 /**

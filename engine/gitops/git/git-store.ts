@@ -1,15 +1,13 @@
 import { promises as fs } from "node:fs";
 import path from "node:path";
 import git from "isomorphic-git";
+import { formatTree } from "./format-tree.ts";
 import { openGitObjects } from "./git-objects.ts";
-import type { GitStore, NewCommit, PushResult, TreeEntry } from "./git-source.ts";
+import type { GitStore, NewCommit, PushResult } from "./git-source.ts";
 import { gitText } from "./native-git.ts";
 import { openObjectFiles } from "./object-files.ts";
 import { removeStaleLock } from "./stale-locks.ts";
 import { removeLeftovers } from "./unfinished-packs.ts";
-
-const MODES: Readonly<Record<TreeEntry["is"], string>> = { file: "100644", directory: "040000", symlink: "120000", submodule: "160000" };
-const TYPES: Readonly<Record<TreeEntry["is"], "blob" | "tree" | "commit">> = { file: "blob", directory: "tree", symlink: "blob", submodule: "commit" };
 
 /** A bare repository on this machine. */
 export function openGitStore(gitDir: string): GitStore {
@@ -19,8 +17,7 @@ export function openGitStore(gitDir: string): GitStore {
   return {
     objects,
     writeBlob: (content) => git.writeBlob({ ...at, blob: typeof content === "string" ? Buffer.from(content, "utf8") : content }),
-    writeTree: (entries) =>
-      git.writeTree({ ...at, tree: entries.map((entry) => ({ path: entry.name, oid: entry.id, mode: MODES[entry.is], type: TYPES[entry.is] })) }),
+    writeTree: (entries) => git.writeObject({ ...at, type: "tree", format: "content", object: formatTree(entries) }),
     writeCommit: (commit) => git.writeCommit({ ...at, commit: toGitCommit(commit) }),
     fetchRef: (ref) => readRef(gitDir, ref),
     async pushRef(ref, from, to) {

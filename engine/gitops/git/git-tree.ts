@@ -17,13 +17,16 @@ export async function writeChangedTree(store: GitStore, base: string | undefined
       const folder = path.slice(0, slash);
       inFolders.set(folder, (inFolders.get(folder) ?? new Map()).set(path.slice(slash + 1), content));
     } else if (content === undefined) entries.delete(path);
-    else entries.set(path, { name: path, id: await store.writeBlob(content), is: "file" });
+    else {
+      const existing = entries.get(path);
+      entries.set(path, { ...(existing?.is === "file" ? existing : { name: path, is: "file" }), id: await store.writeBlob(content) });
+    }
   }
   for (const [folder, inner] of inFolders) {
     const existing = entries.get(folder);
     const id = await writeChangedTree(store, existing?.is === "directory" ? existing.id : undefined, inner);
     if ((await store.objects.tree(id)).length === 0) entries.delete(folder);
-    else entries.set(folder, { name: folder, id, is: "directory" });
+    else entries.set(folder, { ...(existing?.is === "directory" ? existing : { name: folder, is: "directory" }), id });
   }
   return store.writeTree([...entries.values()]);
 }

@@ -1,6 +1,9 @@
+import { isUtf8 } from "node:buffer";
 import type { CommitInfo, TreeEntry } from "./git-source.ts";
 
 const ID_BYTES = 20;
+/** Of the owner; others' bits mean nothing to Git. */
+const EXECUTABLE = 0o100;
 
 /** The entries of a tree's content, by name. Throws for what is no tree. Pure. */
 export function parseTree(content: Buffer): readonly TreeEntry[] {
@@ -10,11 +13,25 @@ export function parseTree(content: Buffer): readonly TreeEntry[] {
     const end = content.indexOf(0, space);
     if (space < 0 || end < 0 || end + ID_BYTES >= content.length) throw new Error("a tree ends in the middle of an entry");
     const id = content.toString("hex", end + 1, end + 1 + ID_BYTES);
-    entries.push({ name: content.toString("utf8", space + 1, end), id, is: entryKind(content.toString("latin1", at, space)) });
+    const nameBytes = content.subarray(space + 1, end);
+    const mode = content.toString("latin1", at, space);
+    const is = entryKind(mode);
+    entries.push({
+      name: tellableName(nameBytes),
+      id,
+      is,
+      ...(is === "file" && (Number.parseInt(mode, 8) & EXECUTABLE) !== 0 ? { isExecutable: true } : {}),
+      ...(isUtf8(nameBytes) ? {} : { nameBytes: Buffer.from(nameBytes) }),
+    });
     at = end + 1 + ID_BYTES;
   }
   // Git sorts folders as if their names ended in a slash.
   return entries.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+}
+
+/** Two names are never one, as they would be if each byte that is no UTF-8 became the same sign. */
+function tellableName(bytes: Buffer): string {
+  return isUtf8(bytes) ? bytes.toString("utf8") : bytes.toString("latin1").replace(/[\x80-\xff]/g, (byte) => `\\${byte.charCodeAt(0).toString(8)}`);
 }
 
 function entryKind(mode: string): TreeEntry["is"] {

@@ -23,7 +23,8 @@ export async function removeStaleLock(file: string): Promise<boolean> {
     await fs.rm(file, { force: true });
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return true;
+    // Below a branch there is none, and can be none: Git itself says so.
+    if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return true;
     throw error;
   }
 }

@@ -27,7 +27,7 @@ export function boundedWalk(tree: (id: string) => Promise<readonly TreeEntry[]>,
   };
 }
 
-/** Whether a name stays in its folder wherever it is written to. Git's own programs make no other. */
+/** Whether a name stays in its folder where it is written to. Git's own programs make no other. */
 export function isSafeName(name: string): boolean {
-  return name !== "" && name !== "." && name !== ".." && !/[/\\\0]/.test(name) && name.toLowerCase() !== ".git";
+  return name !== "" && name !== "." && name !== ".." && !/[/\0]/.test(name) && name.toLowerCase() !== ".git";
 }

@@ -48,6 +48,8 @@ export interface PushGateOptions {
 const PROBLEMS_SHOWN = 100;
 const NOTICES_SHOWN = 5;
 const RESTING_SHOWN = 10;
+/** What stands for bytes that are no UTF-8. */
+const NOT_UTF8 = "\ufffd";
 /** Ancestors walked to see that a push goes forward, before Git itself is asked. */
 const WALK_MAX = 200;
 /** Git moves the ref right after an accepted pre-receive. */
@@ -146,6 +148,8 @@ export class PushGate {
       print(
         `note: ${unread[0].ref}${unread.length === 1 ? " is" : ` and ${unread.length - 1} more are`} neither branch nor tag: kept, but not planned and not deployed`,
       );
+    for (const { ref } of updates)
+      if (ref.includes(NOT_UTF8)) print(`note: the name of ${ref} is not UTF-8: kept, but its plan is told here only, and nobody sees its pages`);
     const objects = openGitObjects(this.#options.gitDir, session.overlay);
     for (const update of updates) {
       if (isDeletion(update) || !update.ref.startsWith("refs/heads/")) continue;

@@ -1,3 +1,5 @@
+import { writeFile } from "node:fs/promises";
+import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { deploymentResource } from "../../../engine/resources/apps/deployment.ts";
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
@@ -78,9 +80,11 @@ describe("a change of what Git states", () => {
   });
 
   test("becomes a branch with a commit that makes the same change, one for each application (pain 23), when it shall be proposed; merged, all agree", async () => {
+    await writeFile(path.join(copy.folder, "deploy.sh"), "#!/bin/sh\n", { mode: 0o755 });
     await deploy({ "mainstay.yaml": config("drift: propose"), "web.yaml": `# keep me\n${deploymentYaml("web", 1)}` });
     await scaleTo(5);
     await eventually("the branch", async () => (await copy.git("fetch", "-q", "origin", "mainstay/drift/root")).code === 0);
+    expect((await copy.git("diff", "--name-only", "HEAD", "FETCH_HEAD")).text).toBe("web.yaml\n");
     expect((await copy.git("diff", "HEAD", "FETCH_HEAD", "--", "web.yaml")).text).toMatch(/-  replicas: 1\n\+  replicas: 5\n/);
     expect((await copy.git("log", "-1", "--format=%B", "FETCH_HEAD")).text).toContain("- web.yaml:7 Deployment default/web: replicas 1→5 (by ");
     await copy.git("-c", "user.name=a", "-c", "user.email=a@example.org", "merge", "-q", "FETCH_HEAD");
