@@ -29,6 +29,7 @@ export class CelCompileError extends Error {
 export const noSuchOverload = () => new CelError("no such overload");
 
 function formatIssue(source: string, { message, at }: CelIssue): string {
+  if (source === "") return `ERROR: <input>:1:0: ${message}`; // no line is there to be shown
   const before = source.slice(0, at);
   const line = before.split("\n").length;
   const column = at - (before.lastIndexOf("\n") + 1);

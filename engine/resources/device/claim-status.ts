@@ -1,11 +1,11 @@
 import {
+  choiceErrors,
   duplicateField,
   forbiddenField,
   invalidField,
   requiredField,
   tooLong,
   tooMany,
-  unsupportedValue,
   type FieldError,
 } from "../../apimachinery/field-error.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
@@ -14,15 +14,18 @@ import type { AllocatedDeviceStatus, AllocationResult, DeviceRequestAllocationRe
 import { interfaceAddressErrors } from "../validation/ip.ts";
 import { validateConditions } from "../validation/conditions.ts";
 import { driverNameErrors } from "../validation/driver-name.ts";
+import { validateNodeSelector } from "../validation/scheduling.ts";
 import {
   bindingErrors,
   configurationErrors,
-  countErrors,
   deviceNameErrors,
   LIST_MAX,
+  listErrors,
   poolNameErrors,
   referenceErrors,
   requestNames,
+  requestReferenceErrors,
+  setErrors,
 } from "./device-validation.ts";
 
 const USERS_MAX = 256;
@@ -51,76 +54,90 @@ export function withoutLostDevices(claim: ResourceClaim, old: ResourceClaim): Re
 /** Rules for who uses a claim, which devices it has, and what is said of them. */
 export function validateClaimStatus(claim: ResourceClaim, old: ResourceClaim): FieldError[] {
   const { allocation, reservedFor = [], devices = [] } = claim.status ?? {};
-  const errors: FieldError[] = countErrors(reservedFor, USERS_MAX, "status.reservedFor");
-  const [sameUser, sameDevice] = [repeatsOf(reservedFor, ({ uid }) => uid), repeatsOf(devices, keyOf)];
+  const given = givenDevices(claim.status);
+  const errors: FieldError[] = [
+    ...setErrors(
+      reservedFor,
+      USERS_MAX,
+      "status.reservedFor",
+      ({ uid }) => uid,
+      (user, at) => (["resource", "name", "uid"] as const).flatMap((field) => (user[field] === "" ? [requiredField(`${at}.${field}`)] : [])),
+    ),
+    ...devices.flatMap((device, index) => deviceStatusErrors(device, given, `status.devices[${index}]`)),
+    ...repeatedDevices(devices),
+  ];
   const known = new Set((old.status?.reservedFor ?? []).map(({ uid }) => uid));
-  for (const [index, user] of reservedFor.entries()) {
-    const at = `status.reservedFor[${index}]`;
-    for (const field of ["resource", "name", "uid"] as const) if (user[field] === "") errors.push(requiredField(`${at}.${field}`));
-    if (sameUser[index] === true) errors.push(duplicateField(at, user));
-  }
   if (allocation === undefined && reservedFor.length > 0) errors.push(forbiddenField("status.reservedFor", "may not be specified when `allocated` is not set"));
   const added = reservedFor.filter((user) => !known.has(user.uid));
   if (allocation !== undefined && claim.metadata.deletionTimestamp !== undefined && added.length > 0)
     errors.push(forbiddenField("status.reservedFor", "new entries may not be added while `deallocationRequested` or `deletionTimestamp` are set"));
-  const given = givenDevices(claim.status);
-  for (const [index, device] of devices.entries()) {
-    if (sameDevice[index] === true) errors.push(duplicateField(`status.devices[${index}]`, device));
-    errors.push(...deviceStatusErrors(device, given, `status.devices[${index}]`));
-  }
   if (old.status?.allocation !== undefined && allocation !== undefined)
     return jsonEqual(allocation, old.status.allocation) ? errors : [...errors, invalidField("status.allocation", allocation, "field is immutable")];
   return allocation === undefined ? errors : [...errors, ...allocationErrors(allocation, requestNames(claim.spec.devices ?? {}))];
 }
 
+function repeatedDevices(devices: readonly AllocatedDeviceStatus[]): FieldError[] {
+  const repeats = repeatsOf(devices, keyOf);
+  return devices.flatMap((device, index) => (repeats[index] === true ? [duplicateField(`status.devices[${index}]`, device)] : []));
+}
+
 function allocationErrors({ devices, nodeSelector }: AllocationResult, names: ReadonlySet<string>): FieldError[] {
   const { results = [], config = [] } = devices ?? {};
   const at = "status.allocation.devices";
-  const errors = [...countErrors(results, RESULTS_MAX, `${at}.results`), ...countErrors(config, 2 * LIST_MAX, `${at}.config`)];
-  for (const [index, result] of results.entries()) {
-    const path = `${at}.results[${index}]`;
-    if (!names.has(result.request))
-      errors.push(
-        invalidField(
-          `${path}.request`,
-          result.request,
-          "must be the name of a request in the claim or the name of a request and a subrequest separated by '/'",
-        ),
-      );
-    errors.push(...nameErrors(result, path), ...bindingErrors(result.bindingConditions, result.bindingFailureConditions, path));
-  }
-  for (const [index, entry] of config.entries()) {
-    const path = `${at}.config[${index}]`;
-    if (entry.source === "") errors.push(requiredField(`${path}.source`));
-    else if (!SOURCES.includes(entry.source)) errors.push(unsupportedValue(`${path}.source`, entry.source, SOURCES));
-    errors.push(...referenceErrors(entry.requests ?? [], names, `${path}.requests`), ...configurationErrors(entry, path));
-  }
-  if (nodeSelector !== undefined && nodeSelector.nodeSelectorTerms.length === 0)
-    errors.push(requiredField("status.allocation.nodeSelector.nodeSelectorTerms", "must have at least one node selector term"));
-  return errors;
+  return [
+    ...listErrors(results, RESULTS_MAX, `${at}.results`, (result, path) => [
+      ...requestReferenceErrors(result.request, names, `${path}.request`),
+      ...nameErrors(result, path),
+      ...bindingErrors(result.bindingConditions, result.bindingFailureConditions, path),
+      ...shareErrors(result.shareID, `${path}.shareID`),
+    ]),
+    ...listErrors(config, 2 * LIST_MAX, `${at}.config`, (entry, path) => [
+      ...choiceErrors(`${path}.source`, entry.source, SOURCES),
+      ...referenceErrors(entry.requests ?? [], names, `${path}.requests`),
+      ...configurationErrors(entry, path),
+    ]),
+    ...(nodeSelector === undefined ? [] : validateNodeSelector(nodeSelector, "status.allocation.nodeSelector")),
+  ];
 }
 
-function nameErrors({ driver, pool, device, shareID }: DeviceName, at: string): FieldError[] {
+function nameErrors({ driver, pool, device }: DeviceName, at: string): FieldError[] {
+  return [...driverNameErrors(driver, `${at}.driver`), ...poolNameErrors(pool, `${at}.pool`), ...deviceNameErrors(device, `${at}.device`)];
+}
+
+const PLAIN_LENGTH = 32;
+const HYPHENS_LENGTH = 36;
+const BRACES_LENGTH = 38;
+const URN_LENGTH = 45;
+
+/** A UUID in one of its forms is one, yet only the usual form is taken. */
+function shareErrors(id: string | undefined, at: string): FieldError[] {
+  if (id === undefined || UUID.test(id)) return [];
+  const problem = uuidProblem(id);
   return [
-    ...driverNameErrors(driver, `${at}.driver`),
-    ...poolNameErrors(pool, `${at}.pool`),
-    ...deviceNameErrors(device, `${at}.device`),
-    ...(shareID === undefined || UUID.test(shareID)
-      ? []
-      : [
-          invalidField(
-            `${at}.shareID`,
-            shareID,
-            "uid must be in RFC 4122 normalized form, `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx` with lowercase hexadecimal characters",
-          ),
-        ]),
+    invalidField(
+      at,
+      id,
+      problem === undefined
+        ? "uid must be in RFC 4122 normalized form, `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx` with lowercase hexadecimal characters"
+        : `error validating uid: ${problem}`,
+    ),
   ];
+}
+
+/** Why a text is no UUID in any form, in the words of upstream's parser. */
+function uuidProblem(text: string): string | undefined {
+  const length = Buffer.byteLength(text);
+  if (![PLAIN_LENGTH, HYPHENS_LENGTH, BRACES_LENGTH, URN_LENGTH].includes(length)) return `invalid UUID length: ${length}`;
+  if (length === URN_LENGTH && !/^urn:uuid:/i.test(text)) return `invalid urn prefix: ${JSON.stringify(text.slice(0, URN_LENGTH - HYPHENS_LENGTH))}`;
+  if (length === BRACES_LENGTH && !/^\{.*\}$/.test(text)) return "invalid bracketed UUID format";
+  const plain = text.replace(/^urn:uuid:/i, "").replace(/^\{(.*)\}$/, "$1");
+  return /^[0-9a-f]{8}(-?)[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}$/i.test(plain) ? undefined : "invalid UUID format";
 }
 
 function deviceStatusErrors(status: AllocatedDeviceStatus, given: ReadonlySet<string>, at: string): FieldError[] {
   const { data, networkData = {} } = status;
   const conditions = status.conditions ?? [];
-  const errors = nameErrors(status, at);
+  const errors = [...nameErrors(status, at), ...shareErrors(status.shareID, `${at}.shareID`)];
   if (!given.has(keyOf(status)))
     errors.push(
       invalidField(
@@ -137,11 +154,5 @@ function deviceStatusErrors(status: AllocatedDeviceStatus, given: ReadonlySet<st
   const { interfaceName = "", hardwareAddress = "", ips = [] } = networkData;
   if (Buffer.byteLength(interfaceName) > INTERFACE_NAME_MAX) errors.push(tooLong(`${at}.networkData.interfaceName`, INTERFACE_NAME_MAX));
   if (Buffer.byteLength(hardwareAddress) > HARDWARE_ADDRESS_MAX) errors.push(tooLong(`${at}.networkData.hardwareAddress`, HARDWARE_ADDRESS_MAX));
-  errors.push(...countErrors(ips, ADDRESSES_MAX, `${at}.networkData.ips`));
-  const repeats = repeatsOf(ips);
-  for (const [index, address] of ips.entries()) {
-    if (repeats[index] === true) errors.push(duplicateField(`${at}.networkData.ips[${index}]`, address));
-    errors.push(...interfaceAddressErrors(address, `${at}.networkData.ips[${index}]`));
-  }
-  return errors;
+  return [...errors, ...setErrors(ips, ADDRESSES_MAX, `${at}.networkData.ips`, (address) => address, interfaceAddressErrors)];
 }

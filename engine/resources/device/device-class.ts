@@ -1,10 +1,10 @@
 import { invalidField, type FieldError } from "../../apimachinery/field-error.ts";
-import { qualifiedNameError } from "../../apimachinery/names.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import type { DeviceClass } from "../types.ts";
-import { configurationErrors, countErrors, LIST_MAX, selectorErrors } from "./device-validation.ts";
+import { isExtendedResource } from "../validation/resource-requirements.ts";
+import { configurationErrors, LIST_MAX, listErrors, selectorErrors } from "./device-validation.ts";
 
 export const deviceClassResource = defineResource<DeviceClass>({
   group: "resource.k8s.io",
@@ -20,11 +20,9 @@ export const deviceClassResource = defineResource<DeviceClass>({
 function validateClass({ spec }: DeviceClass): FieldError[] {
   const config = spec.config ?? [];
   const name = spec.extendedResourceName;
-  const problem = name === undefined ? undefined : name.includes("/") ? qualifiedNameError(name) : "must be a fully qualified name";
   return [
     ...selectorErrors(spec.selectors ?? [], "spec.selectors"),
-    ...countErrors(config, LIST_MAX, "spec.config"),
-    ...config.flatMap((entry, index) => configurationErrors(entry, `spec.config[${index}]`)),
-    ...(problem === undefined ? [] : [invalidField("spec.extendedResourceName", name, problem)]),
+    ...listErrors(config, LIST_MAX, "spec.config", configurationErrors),
+    ...(name === undefined || isExtendedResource(name) ? [] : [invalidField("spec.extendedResourceName", name, "must be a valid extended resource name")]),
   ];
 }

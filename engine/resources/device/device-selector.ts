@@ -43,11 +43,10 @@ export function selectorProblem(expression: string): { readonly is: "invalid" | 
     return compileSelector(expression).estimate.max > SELECTOR_COST_MAX ? { is: "too-costly", why: "too complex, exceeds cost limit" } : undefined;
   } catch (error) {
     if (!(error instanceof CelCompileError)) throw error;
+    const [, given] = /^must evaluate to bool, got (.*)$/.exec(error.issues[0]?.message ?? "") ?? [];
     return {
       is: "invalid",
-      why: error.issues.some(({ message }) => message.startsWith("must evaluate to"))
-        ? (error.issues[0]?.message ?? "")
-        : `compilation failed: ${error.message}`,
+      why: given === undefined ? `compilation failed: ${error.message}` : `must evaluate to bool or the unknown type, not ${given}`,
     };
   }
 }

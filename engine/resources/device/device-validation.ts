@@ -2,6 +2,7 @@ import {
   duplicateField,
   forbiddenField,
   invalidField,
+  invalidFields,
   requiredField,
   requiredName,
   tooLong,
@@ -15,7 +16,10 @@ import type {
   DeviceClaim,
   DeviceClaimConfiguration,
   DeviceClassConfiguration,
+  DeviceConstraint,
+  DeviceRequest,
   DeviceSelector,
+  DeviceSubRequest,
   DeviceTaint,
   DeviceToleration,
   ExactDeviceRequest,
@@ -39,32 +43,30 @@ export function validateDeviceClaim(claim: DeviceClaim | undefined, at: string):
   const { constraints = [], config = [] } = claim;
   const requests = claim.requests ?? [];
   const names = requestNames(claim);
-  const errors = [
-    ...countErrors(requests, LIST_MAX, `${at}.requests`),
-    ...countErrors(constraints, LIST_MAX, `${at}.constraints`),
-    ...countErrors(config, LIST_MAX, `${at}.config`),
+  return [
+    ...setErrors(requests, LIST_MAX, `${at}.requests`, ({ name }) => name, requestErrors),
+    ...listErrors(constraints, LIST_MAX, `${at}.constraints`, (constraint, path) => constraintErrors(constraint, names, path)),
+    ...listErrors(config, LIST_MAX, `${at}.config`, (entry, path) => configErrors(entry, names, path)),
   ];
-  errors.push(...uniqueNames(requests, `${at}.requests`));
-  for (const [index, request] of requests.entries()) {
-    const path = `${at}.requests[${index}]`;
-    const { exactly, firstAvailable = [] } = request;
-    if (exactly === undefined && firstAvailable.length === 0) errors.push(requiredField(path, "exactly one of `exactly` or `firstAvailable` is required"));
-    else if (exactly !== undefined && firstAvailable.length > 0)
-      errors.push(invalidField(path, null, "exactly one of `exactly` or `firstAvailable` is required, but multiple fields are set"));
-    if (exactly !== undefined) errors.push(...wishErrors(exactly, `${path}.exactly`));
-    errors.push(...countErrors(firstAvailable, ALTERNATIVES_MAX, `${path}.firstAvailable`), ...uniqueNames(firstAvailable, `${path}.firstAvailable`));
-    for (const [position, sub] of firstAvailable.entries()) errors.push(...wishErrors(sub, `${path}.firstAvailable[${position}]`));
-  }
-  for (const [index, constraint] of constraints.entries()) {
-    const path = `${at}.constraints[${index}]`;
-    errors.push(...referenceErrors(constraint.requests ?? [], names, `${path}.requests`));
-    const { matchAttribute, distinctAttribute } = constraint;
-    if (matchAttribute !== undefined) errors.push(...fullNameErrors(matchAttribute, `${path}.matchAttribute`));
-    else if (distinctAttribute !== undefined) errors.push(...fullNameErrors(distinctAttribute, `${path}.distinctAttribute`));
-    else errors.push(requiredField(path, 'exactly one of "matchAttribute" or "distinctAttribute" is required, but multiple fields are set'));
-  }
-  for (const [index, entry] of config.entries()) errors.push(...configErrors(entry, names, `${at}.config[${index}]`));
-  return errors;
+}
+
+function requestErrors({ name, exactly, firstAvailable = [] }: DeviceRequest, at: string): FieldError[] {
+  const errors = deviceNameErrors(name, `${at}.name`);
+  if (firstAvailable.length === 0)
+    return exactly === undefined
+      ? [...errors, requiredField(at, "exactly one of `exactly` or `firstAvailable` is required")]
+      : [...errors, ...wishErrors(exactly, `${at}.exactly`)];
+  if (exactly !== undefined)
+    return [...errors, invalidField(at, null, "exactly one of `exactly` or `firstAvailable` is required, but multiple fields are set")];
+  const subErrors = (sub: DeviceSubRequest, path: string) => [...deviceNameErrors(sub.name, `${path}.name`), ...wishErrors(sub, path)];
+  return [...errors, ...setErrors(firstAvailable, ALTERNATIVES_MAX, `${at}.firstAvailable`, (sub) => sub.name, subErrors)];
+}
+
+function constraintErrors({ requests, matchAttribute, distinctAttribute }: DeviceConstraint, names: ReadonlySet<string>, at: string): FieldError[] {
+  const errors = referenceErrors(requests ?? [], names, `${at}.requests`);
+  if (matchAttribute !== undefined) return [...errors, ...fullNameErrors(matchAttribute, `${at}.matchAttribute`)];
+  if (distinctAttribute !== undefined) return [...errors, ...fullNameErrors(distinctAttribute, `${at}.distinctAttribute`)];
+  return [...errors, requiredField(at, 'exactly one of "matchAttribute" or "distinctAttribute" is required, but multiple fields are set')];
 }
 
 /** Names by which results and other parts of a claim may refer to its requests: also to one alternative, as `request/alternative`. */
@@ -124,47 +126,39 @@ export function deviceNameErrors(name: string, at: string): FieldError[] {
 /** Conditions to wait for, and those that mean failure: both or neither, none twice. */
 export function bindingErrors(conditions: readonly string[] | undefined, failures: readonly string[] | undefined, at: string): FieldError[] {
   const [wanted, bad] = [conditions ?? [], failures ?? []];
-  const named = (list: readonly string[], path: string) => {
-    const repeats = repeatsOf(list);
-    return list.flatMap((name, index): FieldError[] => {
-      const problem = qualifiedNameError(name);
-      return [
-        ...(problem === undefined ? [] : [invalidField(path, name, problem)]),
-        ...(repeats[index] === true ? [duplicateField(`${path}[${index}]`, name)] : []),
-      ];
-    });
+  const [badAgain, wantedAgain] = [repeatsOf(bad), repeatsOf(wanted)];
+  const named = (name: string, path: string) => {
+    const problem = qualifiedNameError(name);
+    return problem === undefined ? [] : [invalidField(path, name, problem)];
   };
   return [
-    ...countErrors(wanted, BINDING_CONDITIONS_MAX, `${at}.bindingConditions`),
-    ...countErrors(bad, BINDING_CONDITIONS_MAX, `${at}.bindingFailureConditions`),
-    ...named(wanted, `${at}.bindingConditions`),
-    ...named(bad, `${at}.bindingFailureConditions`),
-    ...bad.flatMap((name, index) =>
-      wanted.includes(name)
+    ...listErrors(wanted, BINDING_CONDITIONS_MAX, `${at}.bindingConditions`, named),
+    ...listErrors(bad, BINDING_CONDITIONS_MAX, `${at}.bindingFailureConditions`, named),
+    ...wanted.flatMap((name, index) => (wantedAgain[index] === true ? [duplicateField(`${at}.bindingConditions[${index}]`, name)] : [])),
+    ...bad.flatMap((name, index) => [
+      ...(badAgain[index] === true ? [duplicateField(`${at}.bindingFailureConditions[${index}]`, name)] : []),
+      ...(wanted.includes(name)
         ? [invalidField(`${at}.bindingFailureConditions[${index}]`, name, "bindingFailureConditions must not overlap with bindingConditions")]
-        : [],
-    ),
+        : []),
+    ]),
     ...(wanted.length === 0 && bad.length > 0
-      ? [invalidField(`${at}.bindingConditions`, wanted, "bindingConditions are required to use bindingFailureConditions")]
+      ? [invalidField(`${at}.bindingConditions`, conditions, "bindingConditions are required to use bindingFailureConditions")]
       : []),
     ...(bad.length === 0 && wanted.length > 0
-      ? [invalidField(`${at}.bindingFailureConditions`, bad, "bindingFailureConditions are required to use bindingConditions")]
+      ? [invalidField(`${at}.bindingFailureConditions`, failures, "bindingFailureConditions are required to use bindingConditions")]
       : []),
   ];
 }
 
 export function selectorErrors(selectors: readonly DeviceSelector[], at: string): FieldError[] {
-  return [
-    ...countErrors(selectors, LIST_MAX, at),
-    ...selectors.flatMap(({ cel }, index) => {
-      const path = `${at}[${index}].cel`;
-      if (cel === undefined) return [requiredField(path)];
-      if (Buffer.byteLength(cel.expression) > EXPRESSION_BYTES_MAX) return [tooLong(`${path}.expression`, EXPRESSION_BYTES_MAX)];
-      const problem = selectorProblem(cel.expression);
-      if (problem === undefined) return [];
-      return [problem.is === "invalid" ? invalidField(`${path}.expression`, cel.expression, problem.why) : forbiddenField(`${path}.expression`, problem.why)];
-    }),
-  ];
+  return listErrors(selectors, LIST_MAX, at, ({ cel }, path) => {
+    if (cel === undefined) return [requiredField(`${path}.cel`)];
+    const expressionAt = `${path}.cel.expression`;
+    if (Buffer.byteLength(cel.expression) > EXPRESSION_BYTES_MAX) return [tooLong(expressionAt, EXPRESSION_BYTES_MAX)];
+    const problem = selectorProblem(cel.expression);
+    if (problem === undefined) return [];
+    return [problem.is === "invalid" ? invalidField(expressionAt, cel.expression, problem.why) : forbiddenField(expressionAt, problem.why)];
+  });
 }
 
 /** Settings must be meant for a driver and be an object that it can read. */
@@ -177,19 +171,23 @@ export function configurationErrors({ opaque }: DeviceClassConfiguration, at: st
     : errors;
 }
 
-export function countErrors(list: readonly unknown[], max: number, at: string): FieldError[] {
-  return list.length > max ? [tooMany(at, list.length, max)] : [];
+/** What is wrong with the items of a list; of one that is too long nothing else is told. */
+export function listErrors<T>(list: readonly T[], max: number, at: string, errorsOf: (item: T, at: string) => readonly FieldError[]): FieldError[] {
+  return list.length > max ? [tooMany(at, list.length, max)] : list.flatMap((item, index) => errorsOf(item, `${at}[${index}]`));
 }
 
-function uniqueNames(items: readonly { readonly name: string }[], at: string): FieldError[] {
-  const seen = new Set<string>();
-  return items.flatMap(({ name }, index) => {
-    const path = `${at}[${index}]`;
-    const errors = requiredName(`${path}.name`, name, dnsLabelProblems);
-    if (seen.has(name)) errors.push(duplicateField(path, name));
-    seen.add(name);
-    return errors;
-  });
+/** The same where no two items may have one key: those that do are told of last. */
+export function setErrors<T>(
+  list: readonly T[],
+  max: number,
+  at: string,
+  keyOf: (item: T) => string,
+  errorsOf: (item: T, at: string) => readonly FieldError[],
+): FieldError[] {
+  const errors = listErrors(list, max, at, errorsOf);
+  if (list.length > max) return errors;
+  const repeats = repeatsOf(list, keyOf);
+  return [...errors, ...list.flatMap((item, index) => (repeats[index] === true ? [duplicateField(`${at}[${index}]`, keyOf(item))] : []))];
 }
 
 function configErrors(entry: DeviceClaimConfiguration, names: ReadonlySet<string>, at: string): FieldError[] {
@@ -197,15 +195,23 @@ function configErrors(entry: DeviceClaimConfiguration, names: ReadonlySet<string
 }
 
 export function referenceErrors(references: readonly string[], names: ReadonlySet<string>, at: string): FieldError[] {
-  const repeats = repeatsOf(references);
-  const repeated = references.flatMap((name, index) => (repeats[index] === true ? [duplicateField(`${at}[${index}]`, name)] : []));
-  return repeated.concat(
-    references.flatMap((name, index) =>
-      names.has(name)
-        ? []
-        : [invalidField(`${at}[${index}]`, name, "must be the name of a request in the claim or the name of a request and a subrequest separated by '/'")],
-    ),
+  return setErrors(
+    references,
+    LIST_MAX,
+    at,
+    (name) => name,
+    (name, path) => requestReferenceErrors(name, names, path),
   );
+}
+
+export function requestReferenceErrors(name: string, names: ReadonlySet<string>, at: string): FieldError[] {
+  const parts = name.split("/");
+  return [
+    ...(parts.length > 2 ? [] : parts.flatMap((part) => invalidFields(at, part, dnsLabelProblems(part)))),
+    ...(names.has(name)
+      ? []
+      : [invalidField(at, name, "must be the name of a request in the claim or the name of a request and a subrequest separated by '/'")]),
+  ];
 }
 
 function wishErrors(wish: ExactDeviceRequest, at: string): FieldError[] {

@@ -18,7 +18,8 @@ export const resourceClaimResource = defineResource<ResourceClaim>({
     metadataOnUpdate: "both",
     setDefaults: (claim) => (claim.spec.devices === undefined ? claim : { ...claim, spec: { ...claim.spec, devices: withClaimDefaults(claim.spec.devices) } }),
     prepareForCreate: (claim) => ({ ...claim, status: {} }),
-    validate: (claim) => validateDeviceClaim(claim.spec.devices, "spec.devices"),
+    // What cannot be changed is not judged again.
+    validateNew: (claim) => validateDeviceClaim(claim.spec.devices, "spec.devices"),
     validateUpdate: (claim, old) => (jsonEqual(claim.spec, old.spec) ? [] : [invalidField("spec", claim.spec, "field is immutable")]),
     prepareForStatusUpdate: withoutLostDevices,
     validateStatusUpdate: validateClaimStatus,

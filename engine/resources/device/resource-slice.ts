@@ -1,4 +1,3 @@
-import { invalidField, type FieldError } from "../../apimachinery/field-error.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
@@ -12,7 +11,7 @@ export const resourceSliceResource = defineResource<ResourceSlice>({
   kind: "ResourceSlice",
   namespaced: false,
   schema: () => loadSchema("resource.k8s.io/v1/resource-slice.yaml"),
-  strategy: { hasGeneration: true, validate: ({ spec }) => validateSliceSpec(spec), validateUpdate },
+  strategy: { hasGeneration: true, validateNew: ({ spec }) => validateSliceSpec(spec), validateUpdate: ({ spec }, old) => validateSliceSpec(spec, old.spec) },
   columns: [
     nameColumn,
     { name: "Node", type: "string", description: "The node that has the devices.", cell: (slice) => slice.spec.nodeName ?? "" },
@@ -22,11 +21,3 @@ export const resourceSliceResource = defineResource<ResourceSlice>({
   ],
   selectableFields: { "spec.nodeName": (slice) => slice.spec.nodeName ?? "", "spec.driver": (slice) => slice.spec.driver },
 });
-
-function validateUpdate({ spec }: ResourceSlice, { spec: old }: ResourceSlice): FieldError[] {
-  return [
-    ...(spec.driver === old.driver ? [] : [invalidField("spec.driver", spec.driver, "field is immutable")]),
-    ...(spec.pool.name === old.pool.name ? [] : [invalidField("spec.pool.name", spec.pool.name, "field is immutable")]),
-    ...((spec.nodeName ?? "") === (old.nodeName ?? "") ? [] : [invalidField("spec.nodeName", spec.nodeName, "field is immutable")]),
-  ];
-}

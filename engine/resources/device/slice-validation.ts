@@ -1,17 +1,8 @@
-import { exactQuantity } from "../../apimachinery/quantity.ts";
-import {
-  duplicateField,
-  forbiddenField,
-  invalidField,
-  invalidFields,
-  requiredField,
-  tooLong,
-  tooMany,
-  type FieldError,
-} from "../../apimachinery/field-error.ts";
+import { exactQuantity, formatExactQuantity, wholeValue } from "../../apimachinery/quantity.ts";
+import { forbiddenField, invalidField, invalidFields, requiredField, tooLong, tooMany, type FieldError } from "../../apimachinery/field-error.ts";
 import { dnsLabelError, dnsSubdomainProblems } from "../../apimachinery/names.ts";
 import { parseSemver } from "../../cel/library/semver.ts";
-import { repeatsOf } from "../../lib/repeats.ts";
+import { jsonEqual } from "../../lib/freeze.ts";
 import type {
   CapacityRequestPolicy,
   Counter,
@@ -20,11 +11,13 @@ import type {
   DeviceAttribute,
   DeviceCapacity,
   DeviceCounterConsumption,
+  NodeSelector,
+  NodeSelectorTerm,
   ResourceSliceSpec,
 } from "../types.ts";
 import { driverNameErrors } from "../validation/driver-name.ts";
-import { validateNodeTerm } from "../validation/scheduling.ts";
-import { bindingErrors, countErrors, deviceNameErrors, exactlyOne, factNameErrors, poolNameErrors, taintErrors } from "./device-validation.ts";
+import { validateNodeSelector } from "../validation/scheduling.ts";
+import { bindingErrors, deviceNameErrors, exactlyOne, factNameErrors, listErrors, poolNameErrors, setErrors, taintErrors } from "./device-validation.ts";
 
 const DEVICES_MAX = 128;
 /** Of devices with taints or counters. */
@@ -39,17 +32,16 @@ const VALID_VALUES_MAX = 10;
 const PLACES = ["nodeName", "nodeSelector", "allNodes", "perDeviceNodeSelection"] as const;
 const DEVICE_PLACES = ["nodeName", "nodeSelector", "allNodes"] as const;
 
-/** Rules for what a driver offers. */
-export function validateSliceSpec(spec: ResourceSliceSpec): FieldError[] {
+/** Rules for what a driver offers; `old` is what it offered before. */
+export function validateSliceSpec(spec: ResourceSliceSpec, old?: ResourceSliceSpec): FieldError[] {
   const { pool, devices = [], sharedCounters = [] } = spec;
   const errors = [...driverNameErrors(spec.driver, "spec.driver"), ...poolNameErrors(pool.name, "spec.pool.name")];
   if (pool.resourceSliceCount <= 0) errors.push(invalidField("spec.pool.resourceSliceCount", pool.resourceSliceCount, "must be greater than zero"));
   if ((pool.generation ?? 0) < 0) errors.push(invalidField("spec.pool.generation", pool.generation, "must be greater than or equal to zero"));
+  errors.push(...movedErrors(spec, old));
   if (spec.nodeName === "") errors.push(invalidField("spec.nodeName", "", "must be either unset or set to a non-empty string"));
   else if (spec.nodeName !== undefined) errors.push(...invalidFields("spec.nodeName", spec.nodeName, dnsSubdomainProblems(spec.nodeName)));
-  errors.push(
-    ...(spec.nodeSelector?.nodeSelectorTerms ?? []).flatMap((term, index) => validateNodeTerm(term, `spec.nodeSelector.nodeSelectorTerms[${index}]`)),
-  );
+  if (spec.nodeSelector !== undefined) errors.push(...oneTermErrors(spec.nodeSelector, "spec.nodeSelector"));
   for (const field of ["allNodes", "perDeviceNodeSelection"] as const)
     if (spec[field] === false) errors.push(invalidField(`spec.${field}`, false, "must be either unset or set to true"));
   errors.push(
@@ -59,36 +51,44 @@ export function validateSliceSpec(spec: ResourceSliceSpec): FieldError[] {
       "spec",
     ),
   );
-  if (spec.nodeSelector !== undefined && spec.nodeSelector.nodeSelectorTerms.length !== 1)
-    errors.push(invalidField("spec.nodeSelector.nodeSelectorTerms", spec.nodeSelector.nodeSelectorTerms, "must have exactly one node selector term"));
   if (spec.sharedCounters !== undefined && spec.devices !== undefined)
     errors.push(invalidField("spec", "", "only one of `sharedCounters` or `devices` is allowed"));
   const isRich = devices.some(({ taints = [], consumesCounters = [] }) => taints.length + consumesCounters.length > 0);
-  errors.push(
-    ...countErrors(devices, isRich ? RICH_DEVICES_MAX : DEVICES_MAX, "spec.devices"),
-    ...countErrors(sharedCounters, COUNTER_SETS_MAX, "spec.sharedCounters"),
-  );
-  errors.push(
-    ...duplicates(
-      devices.map(({ name }) => name),
-      "spec.devices",
-    ),
-    ...duplicates(
-      sharedCounters.map(({ name }) => name),
-      "spec.sharedCounters",
-    ),
-  );
-  for (const [index, device] of devices.entries()) errors.push(...deviceErrors(device, `spec.devices[${index}]`, spec.perDeviceNodeSelection === true));
-  for (const [index, set] of sharedCounters.entries()) errors.push(...counterSetErrors(set, `spec.sharedCounters[${index}]`));
-  return errors;
+  const nameOf = ({ name }: { readonly name: string }) => name;
+  const ofDevice = (device: Device, at: string) =>
+    deviceErrors(
+      device,
+      old?.devices?.find(({ name }) => name === device.name),
+      at,
+      spec.perDeviceNodeSelection === true,
+    );
+  return [
+    ...errors,
+    ...setErrors(devices, isRich ? RICH_DEVICES_MAX : DEVICES_MAX, "spec.devices", nameOf, ofDevice),
+    ...setErrors(sharedCounters, COUNTER_SETS_MAX, "spec.sharedCounters", nameOf, counterSetErrors),
+  ];
 }
 
-function duplicates(names: readonly string[], at: string): FieldError[] {
-  const repeats = repeatsOf(names);
-  return names.flatMap((name, index) => (repeats[index] === true ? [duplicateField(`${at}[${index}]`, name)] : []));
+/** Whose devices a slice is about is said once. */
+function movedErrors(spec: ResourceSliceSpec, old: ResourceSliceSpec | undefined): FieldError[] {
+  if (old === undefined) return [];
+  return [
+    ...(spec.pool.name === old.pool.name ? [] : [invalidField("spec.pool.name", spec.pool.name, "field is immutable")]),
+    ...(spec.driver === old.driver ? [] : [invalidField("spec.driver", spec.driver, "field is immutable")]),
+    ...(spec.nodeName === old.nodeName ? [] : [invalidField("spec.nodeName", spec.nodeName, "field is immutable")]),
+  ];
 }
 
-function deviceErrors(device: Device, at: string, saysWhere: boolean): FieldError[] {
+/** Selectors of several slices are put together, and only those of one term can be. */
+function oneTermErrors(selector: NodeSelector, at: string): FieldError[] {
+  const terms = selector.nodeSelectorTerms as readonly NodeSelectorTerm[] | undefined; // absent in bodies that the schema has not finished with
+  const errors = validateNodeSelector(selector, at);
+  if (terms?.length === 1) return errors;
+  return [...errors, invalidField(`${at}.nodeSelectorTerms`, terms?.length === 0 ? null : terms, "must have exactly one node selector term")];
+}
+
+/** Taints that are as they were are not looked at again. */
+function deviceErrors(device: Device, old: Device | undefined, at: string, saysWhere: boolean): FieldError[] {
   const { attributes = {}, capacity = {}, taints = [], consumesCounters = [] } = device;
   const errors = deviceNameErrors(device.name, `${at}.name`);
   const facts = Object.keys(attributes).length + Object.keys(capacity).length;
@@ -97,15 +97,8 @@ function deviceErrors(device: Device, at: string, saysWhere: boolean): FieldErro
     errors.push(...factNameErrors(name, `${at}.attributes`), ...attributeErrors(attribute, `${at}.attributes[${name}]`));
   for (const [name, offered] of Object.entries(capacity))
     errors.push(...factNameErrors(name, `${at}.capacity`), ...capacityErrors(offered, device.allowMultipleAllocations === true, `${at}.capacity[${name}]`));
-  errors.push(...countErrors(taints, TAINTS_MAX, `${at}.taints`), ...taints.flatMap((taint, index) => taintErrors(taint, `${at}.taints[${index}]`)));
-  errors.push(
-    ...countErrors(consumesCounters, CONSUMPTIONS_MAX, `${at}.consumesCounters`),
-    ...duplicates(
-      consumesCounters.map(({ counterSet }) => counterSet),
-      `${at}.consumesCounters`,
-    ),
-  );
-  for (const [index, consumption] of consumesCounters.entries()) errors.push(...consumptionErrors(consumption, `${at}.consumesCounters[${index}]`));
+  if (old === undefined || !jsonEqual(old.taints ?? [], taints)) errors.push(...listErrors(taints, TAINTS_MAX, `${at}.taints`, taintErrors));
+  errors.push(...setErrors(consumesCounters, CONSUMPTIONS_MAX, `${at}.consumesCounters`, ({ counterSet }) => counterSet, consumptionErrors));
   return [...errors, ...placeErrors(device, at, saysWhere), ...bindingErrors(device.bindingConditions, device.bindingFailureConditions, at)];
 }
 
@@ -123,7 +116,12 @@ function placeErrors(device: Device, at: string, saysWhere: boolean): FieldError
   const given = DEVICE_PLACES.filter((field) => Boolean(device[field]));
   const why = "exactly one of `nodeName`, `nodeSelector`, or `allNodes` is required when `perDeviceNodeSelection` is set to true in the ResourceSlice spec";
   return [
-    ...(device.nodeName === "" ? [invalidField(`${at}.nodeName`, "", "must not be empty")] : []),
+    ...(device.nodeName === undefined
+      ? []
+      : device.nodeName === ""
+        ? [invalidField(`${at}.nodeName`, "", "must not be empty")]
+        : invalidFields(`${at}.nodeName`, device.nodeName, dnsSubdomainProblems(device.nodeName))),
+    ...(device.nodeSelector === undefined ? [] : validateNodeSelector(device.nodeSelector, `${at}.nodeSelector`)),
     ...(device.allNodes === false ? [invalidField(`${at}.allNodes`, false, "must be either unset or set to true")] : []),
     ...(given.length === 1
       ? []
@@ -134,8 +132,6 @@ function placeErrors(device: Device, at: string, saysWhere: boolean): FieldError
 }
 
 function attributeErrors(attribute: DeviceAttribute, at: string): FieldError[] {
-  const values = Object.keys(attribute).length;
-  if (values !== 1) return [invalidField(at, values === 0 ? "" : attribute, "exactly one value must be specified")];
   const { string, version, ints, bools, strings, versions } = attribute;
   const lists = Object.entries({ ints, bools, strings, versions }).flatMap(([field, list]) =>
     list !== undefined && list.length === 0 ? [invalidField(`${at}.${field}`, list, "must not be empty if specified")] : [],
@@ -148,12 +144,16 @@ function attributeErrors(attribute: DeviceAttribute, at: string): FieldError[] {
     ...(version === undefined ? [] : [[version, `${at}.version`] as const]),
     ...(versions ?? []).map((text, index) => [text, `${at}.versions[${index}]`] as const),
   ];
+  const lengthErrors = (text: string, path: string) => (Buffer.byteLength(text) > VALUE_LENGTH_MAX ? [tooLong(path, VALUE_LENGTH_MAX)] : []);
+  const count = Object.keys(attribute).length;
   return [
     ...lists,
-    ...numbers.flatMap(([text, path]) =>
-      parseSemver(text) !== undefined ? [] : [invalidField(path, text, "must be a string compatible with semver.org spec 2.0.0")],
-    ),
-    ...[...texts, ...numbers].flatMap(([text, path]) => (Buffer.byteLength(text) > VALUE_LENGTH_MAX ? [tooLong(path, VALUE_LENGTH_MAX)] : [])),
+    ...texts.flatMap(([text, path]) => lengthErrors(text, path)),
+    ...numbers.flatMap(([text, path]) => [
+      ...(parseSemver(text) !== undefined ? [] : [invalidField(path, text, "must be a string compatible with semver.org spec 2.0.0")]),
+      ...lengthErrors(text, path),
+    ]),
+    ...(count === 1 ? [] : [invalidField(at, count === 0 ? "" : attribute, "exactly one value must be specified")]),
   ];
 }
 
@@ -181,9 +181,12 @@ function valueErrors(value: string, usual: string, values: readonly string[], at
         ? [invalidField(`${at}[${index}]`, option, "values must be sorted in ascending order")]
         : [],
     ),
-    ...countErrors(values, VALID_VALUES_MAX, at),
-    ...values.flatMap((option, index) =>
-      nanos(option) > nanos(value) ? [invalidField(`${at}[${index}]`, option, `option is larger than capacity value: ${value}`)] : [],
+    ...setErrors(
+      values,
+      VALID_VALUES_MAX,
+      at,
+      (option) => String(wholeValue(option)),
+      (option, path) => (nanos(option) > nanos(value) ? [invalidField(path, option, `option is larger than capacity value: ${value}`)] : []),
     ),
     ...(values.some((option) => nanos(option) === nanos(usual)) ? [] : [invalidField(at, usual, "default value is not valid according to the requestPolicy")]),
   ];
@@ -200,10 +203,11 @@ function rangeErrors(value: string, usual: string, { min, max, step }: NonNullab
   }
   if (step === undefined) return errors;
   if (nanos(step) <= 0n) return [...errors, invalidField(`${at}.step`, step, "must be greater than zero")];
+  const one = formatExactQuantity({ ...exactQuantity(nanos(min) === 0n ? step : min), nanos: nanos(min) + nanos(step) });
+  if (nanos(one) > nanos(value)) errors.push(invalidField(`${at}.step`, step, `one step ${one} is larger than capacity value: ${value}`));
   const isStep = (amount: string) => (nanos(amount) - nanos(min)) % nanos(step) === 0n;
   for (const amount of max === undefined ? [usual] : [usual, max])
     if (!isStep(amount)) errors.push(invalidField(`${at}.step`, amount, `value is not a multiple of a given step (${step}) from (${min})`));
-  if (nanos(min) + nanos(step) > nanos(value)) errors.push(invalidField(`${at}.step`, step, `one step ${step} is larger than capacity value: ${value}`));
   return errors;
 }
 

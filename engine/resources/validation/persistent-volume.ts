@@ -3,10 +3,10 @@ import { forbiddenField, invalidField, invalidFields, requiredField, unsupported
 import { dnsLabelProblems, dnsSubdomainProblems } from "../../apimachinery/names.ts";
 import { canonicalQuantity, parseQuantity, wholeValue } from "../../apimachinery/quantity.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
-import type { CSIPersistentVolumeSource, NodeSelectorTerm, PersistentVolume, PersistentVolumeSpec, SecretReference } from "../types.ts";
+import type { CSIPersistentVolumeSource, PersistentVolume, PersistentVolumeSpec, SecretReference } from "../types.ts";
 import { validateAccessModes } from "./claim.ts";
 import { driverNameErrors } from "./driver-name.ts";
-import { validateNodeTerm } from "./scheduling.ts";
+import { validateNodeSelector } from "./scheduling.ts";
 import {
   azureDiskErrors,
   azureFileErrors,
@@ -122,10 +122,7 @@ function affinityErrors({ nodeAffinity }: PersistentVolumeSpec, at: string): Fie
   if (nodeAffinity === undefined) return [];
   const { required } = nodeAffinity;
   if (required === undefined) return [requiredField(`${at}.nodeAffinity.required`, "must specify required node constraints")];
-  const terms = required.nodeSelectorTerms as readonly NodeSelectorTerm[] | undefined; // absent in bodies that the schema has not finished with
-  const termsAt = `${at}.nodeAffinity.required.nodeSelectorTerms`;
-  if ((terms ?? []).length === 0) return [requiredField(termsAt, "must have at least one node selector term")];
-  return (terms ?? []).flatMap((term, index) => validateNodeTerm(term, `${termsAt}[${index}]`));
+  return validateNodeSelector(required, `${at}.nodeAffinity.required`);
 }
 
 type Source = (typeof VOLUME_SOURCES)[number];

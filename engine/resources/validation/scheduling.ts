@@ -11,7 +11,16 @@ import { labelErrors } from "../../apimachinery/object-meta-validation.ts";
 import { dnsLabelProblems, dnsSubdomainProblems, labelValueError, labelValueProblems, qualifiedNameProblems } from "../../apimachinery/names.ts";
 import { repeatsOf } from "../../lib/repeats.ts";
 import type { LabelKeys } from "../label-key-selectors.ts";
-import type { Affinity, LabelSelector, NodeSelectorRequirement, NodeSelectorTerm, PodAffinityTerm, Toleration, TopologySpreadConstraint } from "../types.ts";
+import type {
+  Affinity,
+  LabelSelector,
+  NodeSelector,
+  NodeSelectorRequirement,
+  NodeSelectorTerm,
+  PodAffinityTerm,
+  Toleration,
+  TopologySpreadConstraint,
+} from "../types.ts";
 
 export function validateTolerations(tolerations: readonly Toleration[], path: string): FieldError[] {
   return tolerations.flatMap((toleration, index) => {
@@ -50,10 +59,8 @@ export function validateLabelSelector(selector: LabelSelector, path: string): Fi
 export function validateAffinity({ nodeAffinity, podAffinity, podAntiAffinity }: Affinity, path: string): FieldError[] {
   const errors: FieldError[] = [];
   const nodeAt = `${path}.nodeAffinity`;
-  const terms = nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms;
-  const termsAt = `${nodeAt}.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms`;
-  if (terms?.length === 0) errors.push(requiredField(termsAt, "must have at least one node selector term"));
-  errors.push(...(terms ?? []).flatMap((term, index) => validateNodeTerm(term, `${termsAt}[${index}]`)));
+  const required = nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
+  if (required !== undefined) errors.push(...validateNodeSelector(required, `${nodeAt}.requiredDuringSchedulingIgnoredDuringExecution`));
   for (const [index, { weight, preference }] of (nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).entries()) {
     const preferredAt = `${nodeAt}.preferredDuringSchedulingIgnoredDuringExecution[${index}]`;
     // A wish that no node can fulfil does no harm, so its values are anything.
@@ -85,8 +92,16 @@ function weightErrors(weight: number, at: string): FieldError[] {
   return weight >= 1 && weight <= WEIGHT_MAX ? [] : [invalidField(`${at}.weight`, weight, `must be in the range 1-${WEIGHT_MAX}`)];
 }
 
+/** A selector of nodes chooses none without a term. */
+export function validateNodeSelector(selector: NodeSelector, path: string): FieldError[] {
+  const terms = selector.nodeSelectorTerms as readonly NodeSelectorTerm[] | undefined; // absent in bodies that the schema has not finished with
+  const at = `${path}.nodeSelectorTerms`;
+  if (terms === undefined || terms.length === 0) return [requiredField(at, "must have at least one node selector term")];
+  return terms.flatMap((term, index) => validateNodeTerm(term, `${at}[${index}]`));
+}
+
 /** `takesAnyValue` leaves values that no label can have. */
-export function validateNodeTerm(term: NodeSelectorTerm, path: string, takesAnyValue = false): FieldError[] {
+function validateNodeTerm(term: NodeSelectorTerm, path: string, takesAnyValue = false): FieldError[] {
   return [
     ...(term.matchExpressions ?? []).flatMap((requirement, index) => validateRequirement(requirement, `${path}.matchExpressions[${index}]`, takesAnyValue)),
     ...(term.matchFields ?? []).flatMap((requirement, index) => validateFieldRequirement(requirement, `${path}.matchFields[${index}]`)),
