@@ -54,8 +54,13 @@ export function withServerMetadata<T extends KubeObject>(object: T, { metadata }
   });
 }
 
+type KindName = Pick<ResourceDefinition, "group" | "kind">;
+
+/** A kind, and which one its objects are stored as if it is another. */
+type RefusedKind = KindName & { readonly storedAs?: { readonly definition: KindName } };
+
 /** Throws the 422 of a body whose shape is wrong, when there are no rules to judge the rest of it by. */
-export function refuseShape(definition: Pick<ResourceDefinition, "group" | "kind">, object: KubeObject, errors: readonly FieldError[]): void {
+export function refuseShape(definition: RefusedKind, object: KubeObject, errors: readonly FieldError[]): void {
   refuse(definition, object, errors);
 }
 
@@ -119,7 +124,9 @@ function contentErrors<T extends KubeObject>(definition: ResourceDefinition<T>, 
   return schemaErrors.length > 0 ? schemaErrors : [...(validate?.(object) ?? []), ...(validateNew?.(object) ?? [])];
 }
 
-function refuse(definition: Pick<ResourceDefinition, "group" | "kind">, object: KubeObject, errors: readonly FieldError[], disabled = ALL_FEATURES): void {
+/** What is stored as another kind is told of as that. */
+function refuse(refused: RefusedKind, object: KubeObject, errors: readonly FieldError[], disabled = ALL_FEATURES): void {
   const wrong = withoutFeatures(errors, disabled);
+  const definition = refused.storedAs?.definition ?? refused;
   if (wrong.length > 0) throw invalid(definition.group, definition.kind, object.metadata.name ?? "", wrong);
 }

@@ -1,4 +1,4 @@
-import { duplicateField, forbiddenField, invalidFields, tooLong, type FieldError } from "../apimachinery/field-error.ts";
+import { forbiddenField, invalidField, invalidFields, tooLong, type FieldError } from "../apimachinery/field-error.ts";
 import { jsonEqual } from "../lib/freeze.ts";
 
 /** A ConfigMap's or Secret's content may be this large, all keys together. */
@@ -20,7 +20,8 @@ export function validateData(
   ] as const) {
     for (const [key, value] of Object.entries(data ?? {})) {
       errors.push(...invalidFields(`${field}[${key}]`, key, dataKeyProblems(key)));
-      if (field === encodedField && plain?.[key] !== undefined) errors.push(duplicateField(`${field}[${key}]`, key));
+      if (field === plainField && encoded?.[key] !== undefined)
+        errors.push(invalidField(`${field}[${key}]`, key, `duplicate of key present in ${encodedField}`));
       bytes += size(value);
     }
   }

@@ -42,6 +42,8 @@ const OF_KINDS: Readonly<Record<string, readonly Feature[]>> = {
     { paths: ["containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"].map((list) => path(`status.${list}.*.volumeMounts.*.volumeStatus`)) },
     { paths: [path("status.nodeAllocatableResourceClaimStatuses")] },
   ],
+  // Agents cannot be configured through the API any more.
+  "/nodes": [{ paths: [path("spec.configSource")] }, { paths: [path("status.config")] }],
   "apps/statefulsets": [{ gate: "MaxUnavailableStatefulSet", paths: [path("spec.updateStrategy.rollingUpdate.maxUnavailable")] }],
   "coordination.k8s.io/leases": [{ paths: [path("spec.strategy")] }, { paths: [path("spec.preferredHolder")] }],
   "resource.k8s.io/resourceslices": [

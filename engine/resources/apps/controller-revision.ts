@@ -15,7 +15,8 @@ export const controllerRevisionResource = defineResource<ControllerRevision>({
   schema: () => loadSchema("apps/v1/controller-revision.yaml"),
   strategy: {
     metadataOnUpdate: "both",
-    validate: (revision) => (revision.data === undefined ? [requiredField("data", "data is mandatory")] : []),
+    // What it is a revision of cannot be changed, so it is judged once.
+    validateNew: (revision) => (revision.data === undefined ? [requiredField("data", "data is mandatory")] : []),
     validateUpdate: (revision, old) => (jsonEqual(revision.data, old.data) ? [] : [invalidField("data", revision.data, "field is immutable")]),
   },
   columns: [

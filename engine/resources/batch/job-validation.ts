@@ -6,6 +6,7 @@ import { jsonEqual } from "../../lib/freeze.ts";
 import { withSortedKeys } from "../../lib/sorted-keys.ts";
 import { podContainers } from "../pod-containers.ts";
 import type { Job, JobSpec, PodTemplateSpec } from "../types.ts";
+import { nonNegativeErrors } from "../validation/amounts.ts";
 import { validateAnyTemplate } from "../validation/pod-spec.ts";
 import { validateLabelSelector } from "../validation/scheduling.ts";
 import { JOB_LABELS } from "./job-labels.ts";
@@ -23,12 +24,12 @@ export function validateJob(job: Job): FieldError[] {
   const { spec, metadata } = job;
   const errors = [...validateGeneratedSelector(job), ...validateJobSpec(spec, "spec")];
   if (spec.selector === undefined) errors.push(requiredField("spec.selector"));
-  else {
-    errors.push(...validateLabelSelector(spec.selector, "spec.selector"));
-    const labels = spec.template.metadata?.labels;
-    if (!labelSelectorPredicate(spec.selector)(labels))
-      errors.push(invalidField("spec.template.metadata.labels", withSortedKeys(labels) ?? null, "`selector` does not match template `labels`"));
-  }
+  const selectorErrors = spec.selector === undefined ? [] : validateLabelSelector(spec.selector, "spec.selector");
+  errors.push(...selectorErrors);
+  const labels = spec.template.metadata?.labels;
+  // No selector selects nothing.
+  if (selectorErrors.length === 0 && (spec.selector === undefined || !labelSelectorPredicate(spec.selector)(labels)))
+    errors.push(invalidField("spec.template.metadata.labels", withSortedKeys(labels) ?? null, "`selector` does not match template `labels`"));
   if (spec.completionMode === "Indexed" && (spec.completions ?? 0) > 0) {
     // The highest index makes the longest host name.
     const hostname = `${metadata.name}-${(spec.completions ?? 0) - 1}`;
@@ -48,13 +49,14 @@ function validateGeneratedSelector({ spec, metadata }: Job): FieldError[] {
     if (labels[key] === undefined) return [requiredField(`spec.template.metadata.labels[${key}]`, `must be '${expected[key]}'`)];
     return labels[key] === expected[key] ? [] : [invalidField(`spec.template.metadata.labels[${key}]`, labels, `must be '${expected[key]}'`)];
   });
-  if (!labelSelectorPredicate(spec.selector)(expected)) errors.push(invalidField("spec.selector", spec.selector, "`selector` not auto-generated"));
+  const isSound = validateLabelSelector(spec.selector, "").length === 0;
+  if (isSound && !labelSelectorPredicate(spec.selector)(expected)) errors.push(invalidField("spec.selector", spec.selector, "`selector` not auto-generated"));
   return errors;
 }
 
 /** Everything about a Job's spec but its selector, which templates of CronJobs do not have. */
 export function validateJobSpec(spec: JobSpec, path: string): FieldError[] {
-  const errors: FieldError[] = [];
+  const errors = (["backoffLimitPerIndex", "maxFailedIndexes"] as const).flatMap((field) => nonNegativeErrors(spec[field], `${path}.${field}`));
   if (spec.maxFailedIndexes !== undefined && spec.backoffLimitPerIndex === undefined)
     errors.push(requiredField(`${path}.backoffLimitPerIndex`, "when maxFailedIndexes is specified"));
   if (spec.managedBy !== undefined)

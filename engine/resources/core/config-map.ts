@@ -14,8 +14,8 @@ export const configMapResource = defineResource<ConfigMap>({
   schema: () => loadSchema("core/v1/config-map.yaml"),
   strategy: {
     metadataOnUpdate: "both",
-    validate: (map) => validateData(map.data, map.binaryData),
-    validateUpdate: (map, old) => validateImmutable(map, old, ["data", "binaryData"]),
+    validateNew: (map) => validateData(map.data, map.binaryData),
+    validateUpdate: (map, old) => [...validateImmutable(map, old, ["data", "binaryData"]), ...validateData(map.data, map.binaryData)],
   },
   columns: [
     nameColumn,

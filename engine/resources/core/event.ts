@@ -29,14 +29,19 @@ export const eventResource = defineResource<CoreEvent>({
   namespaced: true,
   shortNames: ["ev"],
   schema: () => loadSchema("core/v1/event.yaml"),
-  strategy: { metadataOnUpdate: "none", anyFinalizers: true, createOnUpdate: true, hasNoDependents: true, nameRule: "pathSegment", validate: validateEvent },
+  strategy: {
+    metadataOnUpdate: "none",
+    anyFinalizers: true,
+    createOnUpdate: true,
+    hasNoDependents: true,
+    nameRule: "pathSegment",
+    validate: (event) => validateEvent(event, "reportingComponent"),
+  },
   columns: [
     column("Last Seen", "Time since it happened last.", (event, now) => ageSince(lastSeen(event), now)),
     column("Type", "Normal or Warning.", (event) => event.type ?? ""),
     column("Reason", "One word, for programs.", (event) => event.reason ?? ""),
-    column("Object", "The object it is about.", (event) =>
-      [(event.involvedObject.kind ?? "").toLowerCase(), event.involvedObject.name ?? ""].filter((part) => part !== "").join("/"),
-    ),
+    column("Object", "The object it is about.", ({ involvedObject: { kind = "", name } }) => `${kind.toLowerCase()}${name ? `/${name}` : ""}`),
     column("Subobject", "Part of the object it is about.", (event) => event.involvedObject.fieldPath ?? "", 1),
     column("Source", "Who reported it, and from where.", sourceText, 1),
     column("Message", "A sentence, for people.", (event) => (event.message ?? "").trim()),

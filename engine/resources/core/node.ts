@@ -2,12 +2,14 @@ import { duplicateField, forbiddenField, invalidField, requiredField, type Field
 import { labelValueError, qualifiedNameError } from "../../apimachinery/names.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { familyOf } from "../../lib/ip-address.ts";
+import { repeatsOf } from "../../lib/repeats.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource, type Column } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
 import { nodeWarnings } from "../warnings/kind-warnings.ts";
 import type { Node, NodeStatus, NodeSystemInfo, Taint } from "../types.ts";
 import { cidrErrors } from "../validation/ip.ts";
+import { resourceAmountErrors } from "../validation/resource-requirements.ts";
 
 const ROLE_PREFIX = "node-role.kubernetes.io/";
 
@@ -28,7 +30,7 @@ export const nodeResource = defineResource<Node>({
     setDefaults: withDefaults,
     validate: validateNode,
     validateUpdate: validateNodeUpdate,
-    validateStatusUpdate: ({ status }) => featureErrors(status?.declaredFeatures ?? []),
+    validateStatusUpdate: validateNodeUpdate,
     warnings: nodeWarnings,
   },
   subresources: [
@@ -86,8 +88,21 @@ function withSystem(status: NodeStatus = {}): NodeStatus {
   return { ...status, daemonEndpoints: { ...status.daemonEndpoints, kubeletEndpoint }, nodeInfo: { ...NO_SYSTEM, ...status.nodeInfo } };
 }
 
-function validateNode({ spec }: Node): FieldError[] {
-  return [...rangeErrors(spec?.podCIDRs ?? []), ...taintErrors(spec?.taints ?? [])];
+function validateNode({ spec, status }: Node): FieldError[] {
+  const swap = status?.nodeInfo?.swap?.capacity;
+  return [
+    ...taintErrors(spec?.taints ?? []),
+    ...resourceErrors(status),
+    ...(swap !== undefined && swap <= 0 ? [invalidField("metadata.nodeSwapStatus.capacity", swap, "must be greater than zero")] : []),
+    ...featureErrors(status?.declaredFeatures ?? []),
+    ...rangeErrors(spec?.podCIDRs ?? []),
+  ];
+}
+
+function resourceErrors(status: NodeStatus | undefined): FieldError[] {
+  return (["capacity", "allocatable"] as const).flatMap((list) =>
+    Object.entries(status?.[list] ?? {}).flatMap(([name, amount]) => resourceAmountErrors(name, amount, `status.${list}.${name}`)),
+  );
 }
 
 const FEATURE = /^[A-Z][a-zA-Z0-9]*(\/[a-zA-Z][a-zA-Z0-9]*)*$/;
@@ -135,14 +150,21 @@ function taintErrors(taints: readonly Taint[]): FieldError[] {
   });
 }
 
-/** What names a machine and its network is given once. */
+/** What names a machine and its network is given once. Taints and what the machine has are judged here too, as a status is by these rules alone. */
 function validateNodeUpdate(node: Node, old: Node): FieldError[] {
-  const errors: FieldError[] = [];
+  const addresses = node.status?.addresses ?? [];
+  const repeats = repeatsOf(addresses, ({ type, address: text }) => JSON.stringify([type, text]));
+  const errors = [
+    ...resourceErrors(node.status),
+    ...featureErrors(node.status?.declaredFeatures ?? []),
+    ...addresses.flatMap((entry, index) => (repeats[index] === true ? [duplicateField(`status.addresses[${index}]`, entry)] : [])),
+  ];
   const ranges = old.spec?.podCIDRs ?? [];
   if (ranges.length > 0 && !jsonEqual(node.spec?.podCIDRs, ranges))
     errors.push(forbiddenField("spec.podCIDRs", 'node updates may not change podCIDR except from "" to valid'));
   if (old.spec?.providerID && node.spec?.providerID !== old.spec.providerID)
     errors.push(forbiddenField("spec.providerID", 'node updates may not change providerID except from "" to valid'));
+  errors.push(...taintErrors(node.spec?.taints ?? []));
   if ((node.spec?.externalID ?? "") !== (old.spec?.externalID ?? "")) errors.push(forbiddenField("spec.externalID", "may not be updated"));
   return errors;
 }

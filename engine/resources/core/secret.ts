@@ -24,10 +24,11 @@ export const secretResource = defineResource<Secret>({
       return { ...rest, data: { ...secret.data, ...encoded } };
     },
     warnings: ({ type, data }) => (type === "kubernetes.io/tls" ? certificateWarnings(data ?? {}) : []),
-    validate: (secret) => [...validateData(undefined, secret.data, "stringData", "data"), ...validateType(secret)],
+    validateNew: validateSecret,
     validateUpdate: (secret, old) => [
       ...(secret.type === old.type ? [] : [invalidField("type", secret.type, "field is immutable")]),
       ...validateImmutable(secret, old, ["data"]),
+      ...validateSecret(secret),
     ],
   },
   columns: [
@@ -52,6 +53,10 @@ const REQUIRED_KEYS: ReadonlyMap<string, readonly string[]> = new Map([
   ["kubernetes.io/dockercfg", [".dockercfg"]],
   ["kubernetes.io/dockerconfigjson", [".dockerconfigjson"]],
 ]);
+
+function validateSecret(secret: Secret): FieldError[] {
+  return [...validateData(undefined, secret.data, "stringData", "data"), ...validateType(secret)];
+}
 
 function validateType({ type = "", data = {}, metadata }: Secret): FieldError[] {
   if (type === ACCOUNT_TOKEN_TYPE) {

@@ -37,6 +37,8 @@ export const endpointSliceResource = defineResource<EndpointSlice>({
     metadataOnUpdate: "new",
     hasGeneration: true,
     generationCountsLabels: true,
+    prepareForCreate: withoutTopology,
+    prepareForUpdate: (slice, old) => (jsonEqual(slice.endpoints ?? [], old.endpoints ?? []) ? slice : withoutTopology(slice)),
     validate: ({ addressType, ports }) => [...choiceErrors("addressType", addressType, ADDRESS_TYPES), ...portErrors(ports ?? [])],
     validateNew: endpointErrors,
     warnings: endpointSliceWarnings,
@@ -55,7 +57,7 @@ export const endpointSliceResource = defineResource<EndpointSlice>({
       description: "Ports of the endpoints.",
       cell: (slice) =>
         shorten(
-          (slice.ports ?? []).map((port) => (port.port === undefined ? port.name || "*" : String(port.port))),
+          (slice.ports ?? []).map((port) => (port.port === undefined ? (port.name ?? "") : String(port.port))),
           "<unset>",
         ),
     },
@@ -73,9 +75,15 @@ export const endpointSliceResource = defineResource<EndpointSlice>({
   ],
 });
 
+/** Labels of an endpoint's node came with an earlier version, and are only ever read. */
+function withoutTopology(slice: EndpointSlice): EndpointSlice {
+  if (slice.endpoints?.some(({ deprecatedTopology }) => deprecatedTopology !== undefined) !== true) return slice;
+  return { ...slice, endpoints: slice.endpoints.map(({ deprecatedTopology: _dropped, ...endpoint }) => endpoint) };
+}
+
 function shorten(items: readonly string[], none: string): string {
-  if (items.length === 0) return none;
-  return items.length <= SHOWN_MAX ? items.join(",") : `${items.slice(0, SHOWN_MAX).join(",")} + ${items.length - SHOWN_MAX} more...`;
+  if (items.length <= SHOWN_MAX) return items.join(",") || none;
+  return `${items.slice(0, SHOWN_MAX).join(",")} + ${items.length - SHOWN_MAX} more...`;
 }
 
 function endpointErrors(slice: EndpointSlice): FieldError[] {

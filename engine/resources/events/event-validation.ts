@@ -19,10 +19,13 @@ const UNCHANGEABLE = [
   "related",
 ] as const;
 
-/** What holds for every event, whichever of the two addresses it comes by. An event with an eventTime is of the newer kind and must be complete. */
-export function validateEvent(event: CoreEvent): FieldError[] {
+/**
+ * What holds for every event, whichever of the two addresses it comes by; `controllerField` is what that one calls the event's reporter. An
+ * event with an eventTime is of the newer kind and must be complete.
+ */
+export function validateEvent(event: CoreEvent, controllerField: "reportingController" | "reportingComponent"): FieldError[] {
   const { namespace = "" } = event.metadata;
-  const errors = !event.eventTime ? olderErrors(event) : newerErrors(event);
+  const errors = !event.eventTime ? olderErrors(event) : newerErrors(event, controllerField);
   const problem = dnsSubdomainError(namespace);
   return problem === undefined ? errors : [...errors, invalidField("namespace", namespace, problem)];
 }
@@ -56,19 +59,14 @@ function olderErrors({ metadata, involvedObject }: CoreEvent): FieldError[] {
   return metadata.namespace === (involvedObject.namespace || "default") ? [] : [mismatch(involvedObject.namespace)];
 }
 
-function newerErrors({
-  metadata,
-  involvedObject,
-  reportingComponent = "",
-  reportingInstance = "",
-  action = "",
-  reason = "",
-  message = "",
-}: CoreEvent): FieldError[] {
+function newerErrors(
+  { metadata, involvedObject, reportingComponent = "", reportingInstance = "", action = "", reason = "", message = "" }: CoreEvent,
+  controllerField: string,
+): FieldError[] {
   const errors: FieldError[] = [];
   if (!involvedObject.namespace && metadata.namespace !== "default" && metadata.namespace !== "kube-system") errors.push(mismatch(involvedObject.namespace));
-  if (reportingComponent === "") errors.push(requiredField("reportingController"));
-  errors.push(...invalidFields("reportingController", reportingComponent, qualifiedNameProblems(reportingComponent)));
+  if (reportingComponent === "") errors.push(requiredField(controllerField));
+  errors.push(...invalidFields(controllerField, reportingComponent, qualifiedNameProblems(reportingComponent)));
   for (const [field, value] of [
     ["reportingInstance", reportingInstance],
     ["action", action],

@@ -17,7 +17,7 @@ export const eventsV1EventResource = defineResource<EventsV1Event>({
   strategy: {
     createOnUpdate: true,
     hasNoDependents: true,
-    validate: (event) => validateEvent(toCore(event)),
+    validate: (event) => validateEvent(toCore(event), "reportingController"),
     validateNew: (event) => validateStrictly(toCore(event)),
     validateUpdate: (event, old) => validateContinuation(toCore(event), toCore(old)),
   },

@@ -70,8 +70,6 @@ function validateDriver({ spec }: CSIDriver): FieldError[] {
   const errors: FieldError[] = [];
   if (spec.fsGroupPolicy !== undefined && !GROUP_POLICIES.includes(spec.fsGroupPolicy))
     errors.push(unsupportedValue("spec.fsGroupPolicy", spec.fsGroupPolicy, GROUP_POLICIES));
-  for (const mode of spec.volumeLifecycleModes ?? [])
-    if (!LIFECYCLE_MODES.includes(mode)) errors.push(unsupportedValue("spec.volumeLifecycleModes", mode, LIFECYCLE_MODES));
   const audiences = new Set<string>();
   for (const [index, request] of (spec.tokenRequests ?? []).entries()) {
     const at = `spec.tokenRequests[${index}]`;
@@ -81,8 +79,18 @@ function validateDriver({ spec }: CSIDriver): FieldError[] {
     if (seconds < TOKEN_SECONDS_MIN) errors.push(invalidField(`${at}.expirationSeconds`, seconds, "may not specify a duration less than 10 minutes"));
     if (seconds > TOKEN_SECONDS_MAX) errors.push(invalidField(`${at}.expirationSeconds`, seconds, "may not specify a duration larger than 2^32 seconds"));
   }
+  for (const mode of spec.volumeLifecycleModes ?? [])
+    if (!LIFECYCLE_MODES.includes(mode)) errors.push(unsupportedValue("spec.volumeLifecycleModes", mode, LIFECYCLE_MODES));
   const period = spec.nodeAllocatableUpdatePeriodSeconds;
   if (period !== undefined && period < UPDATE_PERIOD_SECONDS_MIN)
     errors.push(invalidField("spec.nodeAllocatableUpdatePeriodSeconds", period, "must be greater than or equal to 10 seconds"));
+  if (spec.serviceAccountTokenInSecrets !== undefined && audiences.size === 0)
+    errors.push(
+      invalidField(
+        "spec.serviceAccountTokenInSecrets",
+        spec.serviceAccountTokenInSecrets,
+        "serviceAccountTokenInSecrets is set but no tokenRequests are specified",
+      ),
+    );
   return errors;
 }

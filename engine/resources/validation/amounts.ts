@@ -6,9 +6,14 @@ const PERCENT_FORM = "a valid percent string must be a numeric string followed b
 /** A count of pods or a percentage of them: neither negative nor, as a percentage, more than all. Absent amounts are fine. */
 export function amountErrors(value: number | string | undefined, path: string): FieldError[] {
   if (value === undefined) return [];
-  if (typeof value === "number") return value < 0 ? [invalidField(path, value, "must be greater than or equal to 0")] : [];
+  if (typeof value === "number") return nonNegativeErrors(value, path);
   if (!isPercent(value)) return [invalidField(path, value, PERCENT_FORM)];
   return scaledValue(value, 100, true) > 100 ? [invalidField(path, value, "must not be greater than 100%")] : [];
+}
+
+/** A count that may be absent and is not negative. */
+export function nonNegativeErrors(value: number | undefined, path: string): FieldError[] {
+  return value !== undefined && value < 0 ? [invalidField(path, value, "must be greater than or equal to 0")] : [];
 }
 
 /** Whether an amount is nothing: 0 or 0%, and what cannot be read as one. */

@@ -33,10 +33,9 @@ export function validateEphemeral(spec: PodSpec, path: string, context: PodConte
 
 /** Paths inside volumes are mounted in a way that only the pod's end undoes. */
 function forbiddenFields(container: EphemeralContainer, at: string): FieldError[] {
-  const isSet = (value: unknown) => value !== undefined && !(Array.isArray(value) && value.length === 0);
   const hasResources = container.resources !== undefined && Object.keys(container.resources).length > 0;
   return [
-    ...FORBIDDEN.filter((field) => isSet(container[field])).map((field) => forbiddenField(`${at}.${field}`, BECAUSE)),
+    ...FORBIDDEN.filter((field) => container[field] !== undefined).map((field) => forbiddenField(`${at}.${field}`, BECAUSE)),
     ...(hasResources ? [forbiddenField(`${at}.resources`, BECAUSE)] : []),
     ...(container.volumeMounts ?? []).flatMap((mount, index) =>
       (["subPath", "subPathExpr"] as const).filter((field) => mount[field]).map((field) => forbiddenField(`${at}.volumeMounts[${index}].${field}`, BECAUSE)),

@@ -1,5 +1,6 @@
 import {
   choiceErrors,
+  duplicateField,
   forbiddenField,
   invalidField,
   invalidFields,
@@ -10,9 +11,10 @@ import {
 } from "../../apimachinery/field-error.ts";
 import { dnsLabelProblems, dnsSubdomainProblems } from "../../apimachinery/names.ts";
 import { annotationErrors, labelErrors } from "../../apimachinery/object-meta-validation.ts";
+import { repeatsOf } from "../../lib/repeats.ts";
 import { validatePodLevel } from "../pod-level-resources.ts";
 import { profileMismatches } from "../profile-annotations.ts";
-import type { Pod, PodSpec, PodTemplateSpec } from "../types.ts";
+import type { Pod, PodSchedulingGate, PodSpec, PodTemplateSpec } from "../types.ts";
 import { validateHostNetworkPorts } from "./container-ports.ts";
 import { podContext, validateContainers, validateImage } from "./containers.ts";
 import { validateEnvFiles } from "./environment.ts";
@@ -62,7 +64,7 @@ export function validatePodSpec(spec: PodSpec, path: string, podName?: string): 
     ...(spec.affinity === undefined ? [] : validateAffinity(spec.affinity, `${path}.affinity`)),
     ...validateDns(spec, path),
     ...(spec.readinessGates ?? []).flatMap((gate, index) => keyErrors(gate.conditionType, `${path}.readinessGates[${index}].conditionType`)),
-    ...(spec.schedulingGates ?? []).flatMap((gate, index) => keyErrors(gate.name, `${path}.schedulingGates[${index}]`)),
+    ...gateErrors(spec.schedulingGates ?? [], `${path}.schedulingGates`),
     ...validateSpreads(spec.topologySpreadConstraints ?? [], `${path}.topologySpreadConstraints`),
     ...validateHostProcesses(spec, path),
     ...validateHostUsers(spec, path),
@@ -103,6 +105,15 @@ export function validateAnyTemplate(template: PodTemplateSpec, path: string): Fi
   if ((template.spec.ephemeralContainers ?? []).length > 0)
     errors.push(forbiddenField(`${path}.spec.ephemeralContainers`, "ephemeral containers not allowed in pod template"));
   return errors;
+}
+
+/** What holds a pod back: each named once. */
+function gateErrors(gates: readonly PodSchedulingGate[], path: string): FieldError[] {
+  const repeats = repeatsOf(gates, ({ name }) => name);
+  return gates.flatMap(({ name }, index) => [
+    ...keyErrors(name, `${path}[${index}]`),
+    ...(repeats[index] === true ? [duplicateField(`${path}[${index}]`, name)] : []),
+  ]);
 }
 
 function validateNames(spec: PodSpec, path: string): FieldError[] {

@@ -36,9 +36,13 @@ export function validateRequirements(
   return [...errors, ...claimErrors(requirements?.claims ?? [], `${path}.claims`, claims)];
 }
 
-/** None is negative, and what counts things counts whole ones. */
 function amountErrors(name: string, amount: string, at: string, nameErrors: (name: string) => readonly string[]): FieldError[] {
-  const errors = invalidFields(at, name, nameErrors(name));
+  return [...invalidFields(at, name, nameErrors(name)), ...resourceAmountErrors(name, amount, at)];
+}
+
+/** None is negative, and what counts things counts whole ones. */
+export function resourceAmountErrors(name: string, amount: string, at: string): FieldError[] {
+  const errors: FieldError[] = [];
   if (parseQuantity(amount) < 0) errors.push(invalidField(at, canonicalQuantity(amount), "must be greater than or equal to 0"));
   if ((isExtendedResource(name) || isCountedResource(name)) && !Number.isInteger(parseQuantity(amount)))
     errors.push(invalidField(at, canonicalQuantity(amount), "must be an integer"));

@@ -139,6 +139,7 @@ describe("an object whose shape is wrong is refused with everything else that is
         'spec.podFailurePolicy.rules[1].onExitCodes.operator: Required value: valid values: ["In" "NotIn"]',
         "spec.podFailurePolicy.rules[1].onExitCodes.values: Invalid value: null: at least one value is required",
         "spec.selector: Required value", // which the registry makes
+        "spec.template.metadata.labels: Invalid value: null: `selector` does not match template `labels`",
       ],
     ],
   ])("what is published only is judged by the rules of the kind: %s %j", (kind, body, expected) => {

@@ -144,6 +144,8 @@ describe("columns", () => {
       row("EndpointSlice", { addressType: "IPv4", ports: [{ port: 80 }], endpoints: ["1", "2", "3", "4", "5"].map((end) => ({ addresses: [`10.0.0.${end}`] })) }),
       ["web", "IPv4", "80", "10.0.0.1,10.0.0.2,10.0.0.3 + 2 more...", "3h1m"],
     ],
+    ["EndpointSlice", row("EndpointSlice", { addressType: "IPv4", ports: [{ name: "" }], endpoints: [] }), ["web", "IPv4", "<unset>", "<unset>", "3h1m"]],
+    ["EndpointSlice", row("EndpointSlice", { addressType: "IPv4", ports: [{ name: "a" }, { name: "" }], endpoints: [] }), ["web", "IPv4", "a,", "<unset>", "3h1m"]],
     [
       "Node",
       row("Node", {

@@ -417,6 +417,7 @@ describe("a pod", () => {
   });
 
   test("that is held back has no node yet", () => {
+    expect(faults({ schedulingGates: [{ name: "a" }, { name: "a" }] })).toContain('spec.schedulingGates[1]: Duplicate value: "a"');
     const held = pod(spec({ nodeName: "n1", schedulingGates: [{ name: "wait" }] }));
     expect(text(podResource.strategy.validateNew?.(held) ?? [])).toEqual(["spec.nodeName: Forbidden: cannot be set until all schedulingGates have been cleared"]);
   });

@@ -198,6 +198,9 @@ describe("kinds of storage.k8s.io", () => {
 
   it("have drivers whose defaults are written down", () => {
     expect(create(csiDriverResource, { metadata: { name: "disks.example.com" }, spec: {} }).metadata.generation).toBeUndefined();
+    expect(problems(() => create(csiDriverResource, { spec: { serviceAccountTokenInSecrets: true } }))).toEqual([
+      "spec.serviceAccountTokenInSecrets: Invalid value: true: serviceAccountTokenInSecrets is set but no tokenRequests are specified",
+    ]);
     expect(create(csiDriverResource, { metadata: { name: "disks.example.com" }, spec: {} }).spec).toEqual({
       attachRequired: true,
       podInfoOnMount: false,

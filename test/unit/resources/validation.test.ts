@@ -398,7 +398,7 @@ describe("other kinds are refused when", () => {
       { data: { "a/b": "" } },
       [expect.stringMatching(/^data\[a\/b\]: Invalid value: "a\/b": a valid config key must consist of/) as unknown as string],
     ],
-    ["a key is text and bytes at once", configMapResource as never, { data: { a: "" }, binaryData: { a: "" } }, ['binaryData[a]: Duplicate value: "a"']],
+    ["a key is text and bytes at once", configMapResource as never, { data: { a: "" }, binaryData: { a: "" } }, ['data[a]: Invalid value: "a": duplicate of key present in binaryData']],
     ["a TLS Secret has no key", secretResource as never, { type: "kubernetes.io/tls", data: { "tls.crt": "" } }, ["data[tls.key]: Required value"]],
     [
       "a registry Secret holds no JSON",

@@ -101,6 +101,13 @@ describe("a workload is accepted or refused for", () => {
     ["a Job as it should be", jobResource as never, job(), []],
     ["a Job whose pods go on for ever", jobResource as never, job({ template: { spec: { containers } } }), ["spec.template.spec.restartPolicy"]],
     ["an indexed Job without a number", jobResource as never, job({ completionMode: "Indexed", parallelism: 2 }), ["spec.completions"]],
+    ["limits per index below nothing", jobResource as never, job({ ...indexed, backoffLimitPerIndex: 1, maxFailedIndexes: -1 }), ["spec.maxFailedIndexes"]],
+    [
+      "a selector that is none, which is compared with nothing",
+      jobResource as never,
+      job({ selector: { matchExpressions: [{ key: "a", operator: "In" }] } }),
+      ["spec.selector.matchExpressions[0].values"],
+    ],
     ["limits per index of a Job that has none", jobResource as never, job({ backoffLimitPerIndex: 1 }), ["spec.backoffLimitPerIndex"]],
     ["failed indexes without a limit per index", jobResource as never, job({ ...indexed, maxFailedIndexes: 1 }), ["spec.backoffLimitPerIndex"]],
     [
