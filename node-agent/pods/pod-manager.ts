@@ -114,7 +114,7 @@ export class PodManager {
     if (!(await this.#adoptLeftovers(signal))) return;
     const remove = this.#pods.addHandler({
       add: (pod) => this.#see(pod),
-      update: (_old, pod) => this.#see(pod),
+      update: (old, pod) => this.#see(pod, old),
       delete: (pod) => {
         if (isMirror(pod)) return this.#mirrorChanged(pod);
         this.#here.get(pod.metadata.uid ?? "")?.orphan();
@@ -130,14 +130,15 @@ export class PodManager {
     }
   }
 
-  /** What it shows may have to be told to another, or to nobody. */
-  #mirrorChanged(mirror: Pod): void {
-    for (const worker of this.#here.workers()) if (isStatic(worker.pod) && hasSameName(worker.pod, mirror)) worker.wake();
+  /** What it shows may have to be told to another, or to nobody. Where it is the same one, its status is what was told. */
+  #mirrorChanged(mirror: Pod, before?: Pod): void {
+    if (before?.metadata.uid !== mirror.metadata.uid)
+      for (const worker of this.#here.workers()) if (isStatic(worker.pod) && hasSameName(worker.pod, mirror)) worker.wake();
     this.#onMirror();
   }
 
-  #see(pod: Pod): void {
-    if (isMirror(pod)) return this.#mirrorChanged(pod);
+  #see(pod: Pod, before?: Pod): void {
+    if (isMirror(pod)) return this.#mirrorChanged(pod, before);
     const uid = pod.metadata.uid ?? "";
     const known = this.#here.get(uid);
     if (known !== undefined) {

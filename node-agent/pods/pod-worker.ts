@@ -37,8 +37,8 @@ export class PodWorker {
   readonly #messages: TerminationMessages;
   #pod: Pod;
   #isOrphan = false;
-  /** Its last step failed, and waits to be tried again. */
-  #hasFailed = false;
+  /** How often in a row its step has failed; it waits to be tried again. */
+  #failures = 0;
   /** What the next step is for, in upstream's words. */
   #operation: "create" | "update" | "sync" = "create";
   /** Something of the pod has changed. */
@@ -104,7 +104,9 @@ export class PodWorker {
     // What a pod is told of itself in a volume may be what it waits for.
     if (showsItself(pod) && !(jsonEqual(pod.metadata.labels, this.#pod.metadata.labels) && jsonEqual(pod.metadata.annotations, this.#pod.metadata.annotations)))
       this.#volumes.refresh();
+    const isEcho = this.#isEcho(pod);
     this.#pod = this.#asTold(pod);
+    if (isEcho) return;
     if (this.#operation === "sync") this.#operation = "update";
     this.wake();
   }
@@ -151,7 +153,7 @@ export class PodWorker {
 
   /** What its last step failed of may be over. */
   retryNow(): void {
-    if (this.#hasFailed) this.wake();
+    if (this.#failures > 0) this.wake();
   }
 
   wake(): void {
@@ -165,9 +167,8 @@ export class PodWorker {
     const interrupt = () => this.#interruption.abort();
     signal.addEventListener("abort", interrupt);
     try {
-      for (let failures = 0; !signal.aborted;) {
+      while (!signal.aborted) {
         this.#bell.take();
-        this.#hasFailed = false;
         let againMs: number;
         try {
           if (this.#isToGo()) {
@@ -175,18 +176,17 @@ export class PodWorker {
             return;
           }
           againMs = await this.#timed(this.#operation, () => this.#sync(signal));
-          failures = 0;
+          this.#failures = 0;
           // Told while its containers were ended, which takes the wake for itself: nothing else would say it again.
           if (this.#isToGo()) continue;
         } catch (error) {
           if (signal.aborted) return;
           // It is to go, or gives way: a start was broken off for that.
           if (this.#interruption.signal.aborted && isAbort(error)) continue;
-          failures++;
-          this.#hasFailed = true;
+          this.#failures++;
           await this.#tellBlocker();
-          againMs = backoffMs(SYNC_RETRY, failures);
-          logger.warn("pod sync failed, will retry", { pod: describeObject(this.#pod), error: describeError(error), failures });
+          againMs = backoffMs(SYNC_RETRY, this.#failures);
+          logger.warn("pod sync failed, will retry", { pod: describeObject(this.#pod), error: describeError(error), failures: this.#failures });
         }
         await this.#bell.wait(Math.max(0, againMs), signal);
       }
@@ -375,8 +375,22 @@ export class PodWorker {
     this.#pod = this.#asTold(this.#pod);
   }
 
+  /**
+   * Nothing but the status is new while its steps fail: the API shows what this worker has told it of that. Whoever tried again for it would do so
+   * at once and without end, for many failures read differently each time.
+   */
+  #isEcho({ metadata, spec }: Pod): boolean {
+    return this.#failures > 0 && jsonEqual(spec, this.#pod.spec) && jsonEqual(withoutRevision(metadata), withoutRevision(this.#pod.metadata));
+  }
+
   /** With the status that was told last where that is newer: the next decision must see it, also when the watch is late. */
   #asTold(pod: Pod): Pod {
     return this.#told !== undefined && this.#told.revision > Number(pod.metadata.resourceVersion ?? 0) ? { ...pod, status: this.#told.status } : pod;
   }
+}
+
+/** What a write to the status leaves as it was. */
+function withoutRevision(metadata: Pod["metadata"]): Pod["metadata"] {
+  const { resourceVersion: _revision, managedFields: _owners, ...rest } = metadata;
+  return rest;
 }

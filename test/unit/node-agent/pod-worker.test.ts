@@ -106,6 +106,29 @@ test("a container that could not be made is tried again every ten seconds, howev
   await ended;
 });
 
+test("a start that fails in other words each time is tried again ever later, not as soon as the API shows those words", async () => {
+  const { worker, clock, trouble, events, patches } = aWorker();
+  const running = new AbortController();
+  const ended = worker.run(running.signal);
+  let shown = 0;
+  for (let times = 0; times < 60; times++) {
+    trouble.error = new MountError(`no answer to request ${times}`);
+    await clock.advance(1_000);
+    if (patches.length === shown) continue;
+    shown = patches.length;
+    worker.update({ ...aPod, metadata: { ...aPod.metadata, resourceVersion: `${100 + shown}` }, status: patches.at(-1) ?? {} });
+  }
+  const tries = events.filter((event) => event.startsWith("FailedMount")).length;
+  expect([tries > 3, tries < 10]).toEqual([true, true]);
+  // What somebody else changes may be the remedy.
+  worker.update({ ...aPod, metadata: { ...aPod.metadata, resourceVersion: "1000", annotations: { vault: "open" } }, status: patches.at(-1) ?? {} });
+  delete trouble.error;
+  await clock.advance(5_000);
+  expect(worker.volumes.get("secrets")).toBe(folder);
+  running.abort();
+  await ended;
+});
+
 test.each<[string, Volume]>([
   ["of its own", { name: "about", downwardAPI: { items: [{ path: "step", fieldRef: { fieldPath: "metadata.annotations['step']" } }] } }],
   ["with others", { name: "about", projected: { sources: [{ downwardAPI: { items: [{ path: "step", fieldRef: { fieldPath: "metadata.annotations['step']" } }] } }] } }],
