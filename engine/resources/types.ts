@@ -8607,6 +8607,10 @@ readonly label?: string
  */
 readonly branches?: readonly string[]
 /**
+ * Whether requests of forks run as well, once they have the label; false when absent. What is pushed to the fork from then on runs, and on Gitea and Forgejo whoever opens a request may label it.
+ */
+readonly forks?: boolean
+/**
  * Folders of applications that are in it, or patterns; all but those below infra/ when absent.
  */
 readonly applications?: readonly string[]

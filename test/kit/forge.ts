@@ -23,6 +23,8 @@ interface Answer {
 
 const TOKEN = "forge-token";
 const PROJECT = "ada/cluster";
+/** Of the project, and of somebody's fork of it. */
+const [PROJECT_ID, FORK_ID] = [1, 2];
 
 export async function startFakeForge(type: ForgeType): Promise<FakeForge> {
   const forge = { requests: [] as OpenRequest[], comments: new Map<number, { id: number; body: string }[]>(), statuses: [] as FakeForge["statuses"], calls: [] as string[] };
@@ -49,19 +51,36 @@ export async function startFakeForge(type: ForgeType): Promise<FakeForge> {
       gitlab: ["pending", "running", "success", "failed", "canceled"],
     }[type];
     if (!allowed.includes(state ?? "") || (description ?? "").length > 140) return { status: 422, body: { message: `bad status ${state}` } };
+    // A status belongs to a branch that has the commit.
+    if (type === "gitlab" && forge.requests.some(({ head, isOfFork }) => isOfFork && head === commit)) return { status: 404, body: { message: "404 References for commit Not Found" } };
     const known = forge.statuses.findLast((status) => status.commit === commit && status.context === (type === "gitlab" ? name : context));
     if (type === "gitlab" && known?.state === state) return { status: 400, body: { message: `Cannot transition status via :${state} from :${state}` } };
     forge.statuses.push({ commit, state: state ?? "", context: (type === "gitlab" ? name : context) ?? "", description: description ?? "" });
     return { status: 201, body: {} };
   };
 
+  const projectOf = (isOfFork: boolean) => {
+    const id = isOfFork ? FORK_ID : PROJECT_ID;
+    return type === "gitea" ? { repo_id: id, repo: { id } } : { repo: { id } };
+  };
   const route = (method: string, path: string, body: Readonly<Record<string, string>>): Answer => {
     const rest = path.startsWith(prefix) ? path.slice(prefix.length) : "";
     const number = (expression: RegExp) => Number(expression.exec(rest)?.[1] ?? NaN);
     if (type === "gitlab") {
       const [, request, note] = /^\/merge_requests\/(\d+)\/notes(?:\/(\d+))?$/.exec(rest) ?? [];
       if (method === "GET" && rest === "/merge_requests")
-        return { status: 200, body: forge.requests.map((one) => ({ id: one.number + 9000, iid: one.number, sha: one.head, target_branch: one.base, labels: one.labels })) };
+        return {
+          status: 200,
+          body: forge.requests.map((one) => ({
+            id: one.number + 9000,
+            iid: one.number,
+            sha: one.head,
+            target_branch: one.base,
+            labels: one.labels,
+            source_project_id: one.isOfFork ? FORK_ID : PROJECT_ID,
+            target_project_id: PROJECT_ID,
+          })),
+        };
       if (method === "GET" && request !== undefined) return { status: 200, body: [{ id: 1, body: "assigned to @ada", system: true }, ...(forge.comments.get(Number(request)) ?? [])] };
       if (method === "POST" && request !== undefined) return add(Number(request), body["body"] ?? "");
       if (method === "PUT" && note !== undefined) return edit(Number(note), body["body"] ?? "");
@@ -72,8 +91,8 @@ export async function startFakeForge(type: ForgeType): Promise<FakeForge> {
           body: forge.requests.map((one) => ({
             id: one.number + 9000,
             number: one.number,
-            head: { ref: "topic", sha: one.head },
-            base: { ref: one.base },
+            head: { ref: "topic", label: "topic", sha: one.head, ...projectOf(one.isOfFork) },
+            base: { ref: one.base, label: one.base, ...projectOf(false) },
             labels: one.labels.map((name, id) => ({ id, name })),
           })),
         };

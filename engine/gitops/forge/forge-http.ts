@@ -137,6 +137,11 @@ export function numberOf(value: unknown): number {
   return typeof value === "number" ? value : NaN;
 }
 
+/** Whether both are there, and equal. */
+export function isSameNumber(a: unknown, b: unknown): boolean {
+  return typeof a === "number" && a === b;
+}
+
 export function fieldOf(value: unknown, name: string): unknown {
   return typeof value === "object" && value !== null ? (value as Readonly<Record<string, unknown>>)[name] : undefined;
 }

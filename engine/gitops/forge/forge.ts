@@ -20,6 +20,8 @@ export interface OpenRequest {
   readonly head: string;
   readonly base: string;
   readonly labels: readonly string[];
+  /** What is in it comes from where others than those of this repository may push. */
+  readonly isOfFork: boolean;
 }
 
 export interface ForgeComment {

@@ -1,5 +1,5 @@
 import type { Forge } from "./forge.ts";
-import { allPages, fieldOf, numberOf, textOf, type ForgeHttp } from "./forge-http.ts";
+import { allPages, fieldOf, isSameNumber, numberOf, textOf, type ForgeHttp } from "./forge-http.ts";
 
 /** Gitea's and Forgejo's API v1. Comments of an issue come all at once; lists have pages of 50 at most. */
 export function giteaForge(project: string, http: ForgeHttp): Forge {
@@ -13,6 +13,8 @@ export function giteaForge(project: string, http: ForgeHttp): Forge {
         head: textOf(fieldOf(head, "sha")),
         base: textOf(fieldOf(base, "ref")),
         labels: Array.isArray(labels) ? labels.map((label: unknown) => textOf(fieldOf(label, "name"))) : [],
+        // What was pushed to refs/for is of no branch, and may be of anybody who reads the repository.
+        isOfFork: textOf(fieldOf(head, "label")) === "" || !isSameNumber(fieldOf(head, "repo_id"), fieldOf(base, "repo_id")),
       }));
     },
     async comments(request, signal) {

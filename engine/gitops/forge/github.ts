@@ -1,5 +1,5 @@
 import type { Forge } from "./forge.ts";
-import { allPages, fieldOf, numberOf, textOf, type ForgeHttp } from "./forge-http.ts";
+import { allPages, fieldOf, isSameNumber, numberOf, textOf, type ForgeHttp } from "./forge-http.ts";
 
 /** GitHub's REST API, version 2022-11-28: pull requests are issues, as far as comments go. */
 export function githubForge(project: string, http: ForgeHttp): Forge {
@@ -13,6 +13,8 @@ export function githubForge(project: string, http: ForgeHttp): Forge {
         head: textOf(fieldOf(head, "sha")),
         base: textOf(fieldOf(base, "ref")),
         labels: Array.isArray(labels) ? labels.map((label: unknown) => textOf(fieldOf(label, "name"))) : [],
+        // A fork that was deleted is nowhere.
+        isOfFork: !isSameNumber(fieldOf(fieldOf(head, "repo"), "id"), fieldOf(fieldOf(base, "repo"), "id")),
       }));
     },
     async comments(request, signal) {

@@ -8,6 +8,8 @@ export interface PreviewRules {
   readonly label: string;
   /** Patterns of branches that get one. */
   readonly branches: readonly string[];
+  /** Whether that goes for requests of forks as well. */
+  readonly forks: boolean;
   /** Patterns of units' folders that are in it; undefined: all but those below infra/. */
   readonly applications: readonly string[] | undefined;
   readonly variables: Variables;
@@ -29,10 +31,11 @@ const DEFAULT_QUOTA = { pods: "50", persistentvolumeclaims: "10" };
 
 /** The rules with everything filled in. */
 export function previewRules(source: RepositoryPreviews): PreviewRules {
-  const { label, branches, applications, variables, role, max, expireAfter, quota, limits, podSecurity, encrypted } = source;
+  const { label, branches, forks, applications, variables, role, max, expireAfter, quota, limits, podSecurity, encrypted } = source;
   return {
     label: label ?? "preview",
     branches: branches ?? [],
+    forks: forks ?? false,
     applications,
     // Checked before to hold single values only.
     variables: Object.fromEntries(Object.entries(variables ?? {}).filter(([, value]) => typeof value !== "object")) as Variables,

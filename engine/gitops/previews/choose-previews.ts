@@ -28,6 +28,8 @@ export interface PreviewChoice {
   readonly remove: readonly { readonly preview: ExistingPreview; readonly why: string }[];
   /** Wanted, but there are as many already as there may be. */
   readonly waiting: readonly PreviewIdentity[];
+  /** Labelled, but of forks, which get none. */
+  readonly ofForks: readonly PreviewIdentity[];
   readonly expired: readonly ExpiredPreview[];
   /** When the answer changes by time alone; Infinity: not at all. */
   readonly nextDueMs: number;
@@ -45,19 +47,20 @@ export interface PreviewQuestion {
   readonly now: number;
 }
 
+/** Whoever may push to the fork would decide what runs here, and on some forges he may set the label himself. */
+export const FORK_WHY =
+  "it is of a fork, and nobody here decides what is pushed there; previews.forks in mainstay.yaml lets those with the label run all the same";
+
 /**
  * Which previews there shall be. What runs keeps its place; new ones come in by name, as long as there is room. A preview that expired
  * stays away until its head moves, or until it was not wanted for a moment: its label taken away and put back. Pure.
  */
 export function choosePreviews({ rules, proposals, requests, existing, expired, now }: PreviewQuestion): PreviewChoice {
-  const wanted =
-    rules === undefined
-      ? []
-      : proposals.flatMap((proposal): readonly (Proposal & PreviewIdentity)[] => {
-          const namespace = previewNamespace(proposal.name, proposal.ref);
-          const runs = existing.some((preview) => preview.ref === proposal.ref && !preview.isTerminating);
-          return isWanted(proposal, rules, requests, runs) ? [{ ...proposal, namespace }] : [];
-        });
+  const identified = proposals.map((proposal) => ({ ...proposal, namespace: previewNamespace(proposal.name, proposal.ref) }));
+  const runs = ({ ref }: Proposal) => existing.some((preview) => preview.ref === ref && !preview.isTerminating);
+  const chosen = rules === undefined ? [] : identified.filter((proposal) => isChosen(proposal, rules, requests, runs(proposal)));
+  const ofForks = rules?.forks === false ? chosen.filter(({ ref }) => requestOf(ref, requests)?.isOfFork === true) : [];
+  const wanted = chosen.filter((proposal) => !ofForks.includes(proposal));
   const stillExpired = new Map(expired.filter((one) => wanted.some(({ ref, head }) => ref === one.ref && head === one.head)).map((one) => [one.ref, one]));
   const run: ChosenPreview[] = [];
   const remove: { preview: ExistingPreview; why: string }[] = [];
@@ -66,7 +69,15 @@ export function choosePreviews({ rules, proposals, requests, existing, expired, 
     const proposal = wanted.find(({ ref }) => ref === preview.ref);
     if (preview.isTerminating) continue;
     if (proposal === undefined || rules === undefined)
-      remove.push({ preview, why: rules === undefined ? "mainstay.yaml has no previews any more" : "it is closed, or no longer chosen" });
+      remove.push({
+        preview,
+        why:
+          rules === undefined
+            ? "mainstay.yaml has no previews any more"
+            : ofForks.some(({ ref }) => ref === preview.ref)
+              ? FORK_WHY
+              : "it is closed, or no longer chosen",
+      });
     else {
       const movedMs = proposal.head === preview.head ? preview.movedMs : now;
       const dueMs = movedMs + rules.expireAfterMs;
@@ -89,15 +100,19 @@ export function choosePreviews({ rules, proposals, requests, existing, expired, 
     if (rules !== undefined && kept.length < rules.max) kept.push({ name, ref, namespace, head, movedMs: now });
     else waiting.push({ name, ref, namespace });
   }
-  return { run: kept, remove, waiting, expired: [...stillExpired.values()], nextDueMs };
+  return { run: kept, remove, waiting, ofForks, expired: [...stillExpired.values()], nextDueMs };
 }
 
-function isWanted({ ref }: Proposal, rules: PreviewRules, requests: readonly OpenRequest[] | undefined, runs: boolean): boolean {
+function isChosen({ ref }: Proposal, rules: PreviewRules, requests: readonly OpenRequest[] | undefined, runs: boolean): boolean {
   const branch = /^refs\/heads\/(.+)$/.exec(ref)?.[1];
   if (branch !== undefined) return rules.branches.some((pattern) => globExpression(pattern).test(branch));
   if (requests === undefined) return runs;
-  const number = Number(/\/(\d+)\//.exec(ref)?.[1]);
-  return requests.some((request) => request.number === number && request.labels.includes(rules.label));
+  return requestOf(ref, requests)?.labels.includes(rules.label) === true;
+}
+
+function requestOf(ref: string, requests: readonly OpenRequest[] | undefined): OpenRequest | undefined {
+  const number = Number(/^refs\/(?!heads\/).*\/(\d+)\//.exec(ref)?.[1]);
+  return requests?.find((request) => request.number === number);
 }
 
 function byName(a: PreviewIdentity, b: PreviewIdentity): number {

@@ -14,7 +14,7 @@ import { PREVIEW_LABEL } from "../manifests/desired-state.ts";
 import type { PreviewFacts } from "../status/status-facts.ts";
 import type { SourceFollower } from "../sync/source-follower.ts";
 import type { Synchroniser } from "../sync/synchroniser.ts";
-import { choosePreviews, type ChosenPreview, type ExistingPreview, type ExpiredPreview, type PreviewChoice } from "./choose-previews.ts";
+import { choosePreviews, FORK_WHY, type ChosenPreview, type ExistingPreview, type ExpiredPreview, type PreviewChoice } from "./choose-previews.ts";
 import { isPreviewNamespace, PreviewEnvironment, type PreviewParts } from "./preview-environment.ts";
 import { HEAD_ANNOTATION, MOVED_ANNOTATION, NAME_ANNOTATION, REF_ANNOTATION, type PreviewIdentity } from "./preview-identity.ts";
 
@@ -203,7 +203,7 @@ export class PreviewEnvironments {
     const told = ({ ref, commit }: PreviewFacts) =>
       this.#options.remembered().find((preview) => preview.ref === ref && preview.commit === commit && preview.namespace !== "");
     const leaving = this.#leaving.filter(({ namespace }) => !this.#running.has(namespace));
-    const { waiting = [], expired = [] } = this.#choice ?? {};
+    const { waiting = [], ofForks = [], expired = [] } = this.#choice ?? {};
     this.#options.onChange(
       [
         ...[...this.#running.values()].map((environment) => {
@@ -212,6 +212,9 @@ export class PreviewEnvironments {
         }),
         ...leaving.map((preview) => bare(preview, "Leaving", preview.head, "its namespace is being deleted")),
         ...waiting.map((preview) => bare(preview, "Waiting", "", "as many previews run as mainstay.yaml allows")),
+        ...ofForks
+          .filter(({ ref }) => !leaving.some((preview) => preview.ref === ref))
+          .map((preview) => bare({ ...preview, namespace: "" }, "Waiting", "", FORK_WHY)),
         ...expired
           .filter(({ ref }) => !leaving.some((preview) => preview.ref === ref))
           .map(({ name, ref, head }) =>

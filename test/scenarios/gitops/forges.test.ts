@@ -23,14 +23,14 @@ const config = (type: ForgeType) =>
 const refOf = (type: ForgeType, number: number) => (type === "gitlab" ? `refs/merge-requests/${number}/head` : `refs/pull/${number}/head`);
 
 /** A request as a forge makes one: a commit on top of main, kept under a ref of the request's number. */
-async function request(type: ForgeType, number: number, files: Readonly<Record<string, string | undefined>>): Promise<string> {
+async function request(type: ForgeType, number: number, files: Readonly<Record<string, string | undefined>>, isOfFork = false): Promise<string> {
   const main = await repository.tip();
   if (main === undefined) throw new Error("main is empty");
   await runGit({ gitDir: repository.gitDir, args: ["update-ref", `refs/heads/topic-${number}`, main] });
   const head = await repository.commit(files, "Topic", `topic-${number}`);
   await runGit({ gitDir: repository.gitDir, args: ["update-ref", refOf(type, number), head] });
   await runGit({ gitDir: repository.gitDir, args: ["update-ref", "-d", `refs/heads/topic-${number}`] });
-  forge.requests.splice(0, forge.requests.length, ...forge.requests.filter((one) => one.number !== number), { number, head, base: "main", labels: [] });
+  forge.requests.splice(0, forge.requests.length, ...forge.requests.filter((one) => one.number !== number), { number, head, base: "main", labels: [], isOfFork });
   return head;
 }
 
@@ -52,7 +52,7 @@ describe.each<ForgeType>(["github", "gitlab", "gitea"])("%s", (type) => {
     // A request that is closed keeps its ref on every forge.
     await request(type, 3, { "app/d.yaml": undefined });
     forge.requests.splice(1);
-    forge.requests.splice(0, 1, { number: 7, head, base: "main", labels: [] });
+    forge.requests.splice(0, 1, { number: 7, head, base: "main", labels: [], isOfFork: false });
     await start();
 
     await eventually("the plan", () => comment(7)[0]?.body.includes("replicas 1→3"));
@@ -69,6 +69,16 @@ describe.each<ForgeType>(["github", "gitlab", "gitea"])("%s", (type) => {
     await eventually("the edited comment", () => comment(7)[0]?.body.includes("would be refused"));
     expect(comment(7)).toHaveLength(1);
     await eventually("the refusal as a status", () => statusesOf(worse, "mainstay/local/plan").at(-1) === failure);
+  });
+
+  test("shows the request of a fork its plan as well, and a status where the forge takes one for a commit on no branch", async () => {
+    forge = await startFakeForge(type);
+    const base = await repository.commit({ "mainstay.yaml": config(type), "app/d.yaml": deploymentYaml("web", 1) });
+    const head = await request(type, 7, { "app/d.yaml": deploymentYaml("web", 3) }, true);
+    await start();
+    await eventually("the plan", () => comment(7)[0]?.body.includes("replicas 1→3"));
+    await eventually("the status of what runs", () => statusesOf(base, "mainstay/local").at(-1) === "success");
+    if (type !== "gitlab") await eventually("the status of the plan", () => statusesOf(head, "mainstay/local/plan").at(-1) === "success");
   });
 
   test("learns that a commit was superseded before it was healthy, unless it has failed", async () => {

@@ -216,13 +216,17 @@ describe("a request of a forge", () => {
     const head = await repository.commit({ "apps/web/d.yaml": deploymentYaml("web", 2) }, "Topic", "topic");
     await runGit({ gitDir: repository.gitDir, args: ["update-ref", "refs/pull/12/head", head] });
     await runGit({ gitDir: repository.gitDir, args: ["update-ref", "-d", "refs/heads/topic"] });
-    forge.requests.push({ number: 12, head, base: "main", labels: [] });
+    forge.requests.push({ number: 12, head, base: "main", labels: [], isOfFork: false });
     await wake();
     const comment = () => forge.comments.get(12)?.[0]?.body ?? "";
     await eventually("the plan", () => comment().includes("replicas 1→2"));
     expect(await previewSpaces()).toEqual([]);
 
-    forge.requests.splice(0, 1, { number: 12, head, base: "main", labels: ["try-it"] });
+    forge.requests.splice(0, 1, { number: 12, head, base: "main", labels: ["try-it"], isOfFork: true });
+    await wake();
+    await eventually("why a fork has none", () => comment().includes("Waiting") && comment().includes("it is of a fork"));
+    expect(await previewSpaces()).toEqual([]);
+    forge.requests.splice(0, 1, { number: 12, head, base: "main", labels: ["try-it"], isOfFork: false });
     await wake();
     await eventually("the preview in the comment", () => comment().includes("### Preview: 🟩 Healthy in namespace `preview-pr-12`"));
     expect(comment()).toContain("replicas 1→2");

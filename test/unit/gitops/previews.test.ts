@@ -12,7 +12,7 @@ const NOW = Date.UTC(2026, 0, 10);
 const rules = previewRules({ branches: ["try/*"], expireAfter: "10h", max: 2 });
 const branch = (name: string, head = "h1") => ({ name, ref: `refs/heads/${name}`, head });
 const pull = (number: number, head = "h1") => ({ name: `pr-${number}`, ref: `refs/pull/${number}/head`, head });
-const request = (number: number, labels: readonly string[]) => ({ number, labels, head: "h1", base: "main" });
+const request = (number: number, labels: readonly string[], isOfFork = false) => ({ number, labels, head: "h1", base: "main", isOfFork });
 const existing = (proposal: { name: string; ref: string; head: string }, more: Partial<ExistingPreview> = {}): ExistingPreview => ({
   ...proposal,
   namespace: previewNamespace(proposal.name, proposal.ref),
@@ -21,11 +21,12 @@ const existing = (proposal: { name: string; ref: string; head: string }, more: P
   ...more,
 });
 const choose = (question: Partial<PreviewQuestion>) => {
-  const { run, remove, waiting, expired, nextDueMs } = choosePreviews({ rules, proposals: [], requests: [], existing: [], expired: [], now: NOW, ...question });
+  const { run, remove, waiting, ofForks, expired, nextDueMs } = choosePreviews({ rules, proposals: [], requests: [], existing: [], expired: [], now: NOW, ...question });
   return {
     run: run.map(({ name, head }) => `${name} ${head}`),
     remove: remove.map(({ preview }) => preview.name),
     waiting: waiting.map(({ name }) => name),
+    ofForks: ofForks.map(({ name }) => name),
     expired: expired.map(({ name }) => name),
     nextDueMs,
   };
@@ -43,6 +44,13 @@ describe("which previews there are", () => {
     ).toMatchObject({ run: ["pr-3 h1", "pr-1 h1"], remove: ["pr-2"] });
     expect(choose({ existing: [existing(branch("try/gone"))] })).toMatchObject({ run: [], remove: ["try/gone"] });
     expect(choose({ rules: undefined, proposals: [branch("try/a")], existing: [existing(branch("try/a"))] })).toMatchObject({ run: [], remove: ["try/a"] });
+  });
+
+  test("none of a fork, whose label may be the stranger's own, unless they say so; and one that runs goes when they no longer do", () => {
+    const question = { proposals: [branch("try/a"), pull(1), pull(2), pull(3)], requests: [request(1, ["preview"], true), request(2, ["preview"]), request(3, [], true)] };
+    expect(choose(question)).toMatchObject({ run: ["pr-2 h1", "try/a h1"], ofForks: ["pr-1"], waiting: [] });
+    expect(choose({ ...question, existing: [existing(pull(1))] })).toMatchObject({ run: ["pr-2 h1", "try/a h1"], remove: ["pr-1"] });
+    expect(choose({ ...question, rules: { ...rules, forks: true } })).toMatchObject({ run: ["pr-1 h1", "pr-2 h1"], ofForks: [], waiting: ["try/a"] });
   });
 
   test("while the forge cannot be asked nothing of a request comes or goes, but its commits count", () => {
