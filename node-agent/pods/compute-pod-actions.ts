@@ -75,22 +75,33 @@ export function computePodActions(
   const step = (container: Container) => planStart(pod, container, state, sandbox, failures, nowMs, restartMaxMs);
   // Whoever looks for what is wrong may be looking at a pod that never gets any further.
   for (const container of ephemeralContainers(pod)) actions.push(...step(container));
-  for (const container of pod.spec.initContainers ?? []) {
-    const latest = latestOf(state, container.name, sandbox);
-    const isSidecar = container.restartPolicy === "Always";
-    if (isSidecar ? latest?.state === "running" : latest?.state === "exited" && latest.exitCode === 0 && latest.sandboxId === sandbox.id) {
-      // The next one waits until a sidecar has started, not only been launched.
-      if (isSidecar && container.startupProbe !== undefined && probes.started.get(container.name) !== true) return actions;
-      continue;
-    }
-    if (!isSidecar && hasMainStarted(pod, state, sandbox)) continue; // its record was cleaned up; it has done its work
-    const next = step(container);
-    actions.push(...next);
-    if (isSidecar && next.length === 0) continue;
-    return actions;
-  }
+  const inits = pod.spec.initContainers ?? [];
+  const next = nextToInitialize(pod, state, sandbox, probes);
+  // Sidecars that had their turn run on beside whatever comes after them: none of them waits for another, nor does a main container that runs.
+  for (const [index, container] of inits.entries()) if (index === next || (index < next && container.restartPolicy === "Always")) actions.push(...step(container));
+  if (next < inits.length) return actions;
   for (const container of pod.spec.containers) actions.push(...step(container));
   return actions;
+}
+
+/**
+ * Which init container the pod's initialization is at, by its index; as many as there are when it is done. The last one that has begun tells: those
+ * before it have had their turn, whatever became of them since, and what has run in a main container's time is not run again.
+ */
+function nextToInitialize(pod: Pod, state: PodState, sandbox: SandboxState, probes: ProbeResults): number {
+  const inits = pod.spec.initContainers ?? [];
+  const mains = pod.spec.containers.flatMap(({ name }) => latestOf(state, name, sandbox) ?? []).filter(({ sandboxId }) => sandboxId === sandbox.id);
+  if (mains.some((container) => container.state === "running")) return inits.length;
+  const latest = inits.map(({ name }) => latestOf(state, name, sandbox)).map((container) => (container?.sandboxId === sandbox.id ? container : undefined));
+  // Records of init containers may have been cleaned up; they have done their work.
+  const reached = mains.length > 0 ? inits.length - 1 : latest.findLastIndex((container) => container !== undefined);
+  const [container, last] = [inits[reached], latest[reached]];
+  if (container === undefined) return 0;
+  const isDone =
+    container.restartPolicy === "Always"
+      ? last?.state === "running" && (container.startupProbe === undefined || probes.started.get(container.name) === true)
+      : last === undefined || (last.state === "exited" && last.exitCode === 0);
+  return isDone ? reached + 1 : reached;
 }
 
 /**
@@ -266,8 +277,4 @@ function cleanUp(state: PodState, sandbox: SandboxState | undefined): PodAction[
     else if (!state.containers.some(({ sandboxId }) => sandboxId === other.id)) actions.push({ do: "removeSandbox", id: other.id });
   }
   return actions;
-}
-
-function hasMainStarted(pod: Pod, state: PodState, sandbox: SandboxState): boolean {
-  return pod.spec.containers.some((container) => latestOf(state, container.name)?.sandboxId === sandbox.id);
 }

@@ -31,7 +31,7 @@ const POD_MESSAGES_BYTES_MAX = 12 * 1024;
 const RESET_REASON = "RestartingAllContainers";
 const RESET_WORDS = "The container is removed because RestartAllContainers in place";
 /** What the agent says of every pod, in upstream's order. */
-const OWN_CONDITIONS = ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"];
+const OWN_CONDITIONS = ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled", "AllContainersRestarting"];
 
 export interface StatusInputs {
   /** With the resources that it was granted. */
@@ -193,7 +193,7 @@ function containerStatus(
     ...(latest === undefined ? {} : { containerID: `containerd://${latest.id}` }),
     restartCount: latest?.attempt ?? old?.restartCount ?? 0,
     ready,
-    started: isInit && !isSidecar ? false : started,
+    started,
     resources: actualResources(container.resources, latest, old, resize?.inProgress !== undefined),
     ...(allocated === undefined ? {} : { allocatedResources: allocated }),
     ...(devices === undefined ? {} : { allocatedResourcesStatus: devices }),

@@ -148,6 +148,30 @@ describe("computePodActions", () => {
     expect(actions(p, state, { ...quiet, started: new Map([["side", true]]) })).toEqual(["start c #0"]);
   });
 
+  describe("once a later container has begun, a sidecar that is not running", () => {
+    const [side, other] = [init("side", { restartPolicy: "Always", startupProbe: { tcpSocket: { port: 1 } } }), init("other", { restartPolicy: "Always" })];
+    const waiting = new Map([["side", { reason: "CreateContainerError", message: "no", failures: 1, retryAtMs: NOW + 10_000 }]]);
+    const two = { containers: ["c", "d"].map((name) => ({ name, image: "i" })) };
+
+    it.each<[string, Pod, PodState["containers"], string[]]>([
+      ["holds up no main container while another one runs", pod({ ...two, initContainers: [side] }), [exited({ name: "side" }), container(), exited({ name: "d" })], ["wait 10 s", "start d #1"]],
+      ["holds up no other sidecar, and none that comes after it", pod({ initContainers: [side, other] }), [exited({ name: "side" }), container({ name: "other" })], ["wait 10 s", "start c #0"]],
+      ["is waited for when it is the last, and no main container runs", pod({ initContainers: [other, side] }), [container({ name: "other" }), exited({ name: "side" }), exited()], ["wait 10 s"]],
+      ["is started with what comes after it", pod({ initContainers: [other, side] }), [exited({ name: "other" }), exited({ name: "side" })], ["start other #1", "wait 10 s"]],
+    ])("%s", (_what, p, containers, expected) => {
+      expect(actions(p, { sandboxes: [sandbox()], containers }, quiet, waiting)).toEqual(expected);
+    });
+
+    it("holds up no main container while another one runs, also when it runs again and its startup probe has yet to succeed", () => {
+      const containers = [container({ name: "side", attempt: 1 }), container(), exited({ name: "d" })];
+      expect(actions(pod({ ...two, initContainers: [side] }), { sandboxes: [sandbox()], containers })).toEqual(["start d #1"]);
+    });
+  });
+
+  it("does not run an init container again whose record is gone, when a main one has run", () => {
+    expect(actions(pod({ initContainers: [init("a")] }), { sandboxes: [sandbox()], containers: [exited()] })).toEqual(["start c #1"]);
+  });
+
   it("waits before it tries a failed start again", () => {
     const failure = { reason: "ErrImagePull", message: "no", failures: 1, retryAtMs: NOW + 10_000 };
     expect(actions(pod(), { sandboxes: [sandbox()], containers: [] }, quiet, new Map([["c", failure]]))).toEqual(["wait 10 s"]);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { computePodActions, deadlineExceeded, type PodState, type StartFailure } from "../../../node-agent/pods/compute-pod-actions.ts";
 import { computePodStatus } from "../../../node-agent/pods/pod-status.ts";
-import type { Pod } from "../../../engine/resources/types.ts";
+import type { Container, Pod } from "../../../engine/resources/types.ts";
 import { container, exited, init, none, NOW, pod, quiet, sandbox } from "../../kit/pod-state.ts";
 
 describe("computePodStatus", () => {
@@ -105,6 +105,20 @@ describe("computePodStatus", () => {
     expect([containerStatuses, initContainerStatuses].map((list) => list?.map(({ name }) => name))).toEqual([
       ["a", "b"],
       ["z", "y"],
+    ]);
+  });
+
+  it("has the agent's conditions in upstream's order behind those of others", () => {
+    const again: Container = { name: "c", image: "i", restartPolicy: "Never", restartPolicyRules: [{ action: "RestartAllContainers", exitCodes: { operator: "In", values: [1] } }] };
+    const others = { ...pod({ containers: [again] }), status: { conditions: [{ type: "example.com/other", status: "True" }] } };
+    expect(status(others, { sandboxes: [sandbox()], containers: [container()] }).conditions?.map(({ type }) => type)).toEqual([
+      "example.com/other",
+      "PodReadyToStartContainers",
+      "Initialized",
+      "Ready",
+      "ContainersReady",
+      "PodScheduled",
+      "AllContainersRestarting",
     ]);
   });
 
@@ -243,6 +257,12 @@ describe("computePodStatus", () => {
       initContainerStatuses: [{ state: { terminated: { exitCode: 0 } } }],
       conditions: expect.arrayContaining([expect.objectContaining({ type: "Initialized", status: "True" })]) as unknown,
     });
+  });
+
+  it("says of an init container that it has started while it runs, and not any more when it has ended", () => {
+    const of = (containers: PodState["containers"]) => status(pod({ initContainers: [init("a")] }), { sandboxes: [sandbox()], containers }).initContainerStatuses?.[0];
+    expect(of([container({ name: "a" })])).toMatchObject({ started: true, ready: false });
+    expect(of([exited({ name: "a", exitCode: 0 })])).toMatchObject({ started: false, ready: true });
   });
 
   it("says of whatever waits in a pod with init containers that the pod is initializing", () => {
