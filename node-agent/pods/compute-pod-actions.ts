@@ -78,7 +78,8 @@ export function computePodActions(
   const inits = pod.spec.initContainers ?? [];
   const next = nextToInitialize(pod, state, sandbox, probes);
   // Sidecars that had their turn run on beside whatever comes after them: none of them waits for another, nor does a main container that runs.
-  for (const [index, container] of inits.entries()) if (index === next || (index < next && container.restartPolicy === "Always")) actions.push(...step(container));
+  for (const [index, container] of inits.entries())
+    if (index === next || (index < next && container.restartPolicy === "Always")) actions.push(...step(container));
   if (next < inits.length) return actions;
   for (const container of pod.spec.containers) actions.push(...step(container));
   return actions;
