@@ -10,7 +10,7 @@ import { expandAll } from "./expand.ts";
 import { kernelHostname } from "./host-names.ts";
 import { containerHugePages } from "./huge-page-limits.ts";
 import { computePodDns } from "./pod-dns.ts";
-import { qosFolder, qosOf } from "./pod-cgroup.ts";
+import { isLimit, qosFolder, qosOf, toQuotaUs, toShares } from "./pod-cgroup.ts";
 import { normalSysctl } from "./pod-needs.ts";
 import { computeSecurityContext, groupsOf, namespaceOptions, type NodeProfiles } from "./security-context.ts";
 
@@ -153,19 +153,18 @@ export function computeContainerConfig(
 }
 
 /**
- * Shares and quotas as upstream computes them: 1024 shares and 100 ms of every 100 ms are one core. A container without a limit of its own is
- * held to the pod's, and one that asks for nothing is taken to ask for its limit.
+ * Shares and quotas as upstream computes them. A container without a limit of its own is held to the pod's, and one that asks for nothing is taken to
+ * ask for its limit.
  */
 export function computeResources(pod: Pod, container: Container, { memoryBytes }: NodeSettings) {
   const { resources } = container;
-  const shared = pod.spec.resources?.limits;
-  const cpuLimit = resources?.limits?.["cpu"] ?? shared?.["cpu"];
+  const limitOf = (name: string) => [resources?.limits?.[name], pod.spec.resources?.limits?.[name]].find(isLimit);
+  const [cpuLimit, memoryLimit] = [limitOf("cpu"), limitOf("memory")];
   const cpu = resources?.requests?.["cpu"] ?? cpuLimit;
-  const memoryLimit = resources?.limits?.["memory"] ?? shared?.["memory"];
   return {
-    cpuShares: BigInt(Math.max(2, Math.floor((milliValue(cpu ?? "0") * 1024) / 1000))),
+    cpuShares: BigInt(toShares(milliValue(cpu ?? "0"))),
     cpuPeriod: 100_000n,
-    cpuQuota: cpuLimit === undefined ? 0n : BigInt(Math.max(1_000, milliValue(cpuLimit) * 100)),
+    cpuQuota: cpuLimit === undefined ? 0n : BigInt(toQuotaUs(milliValue(cpuLimit))),
     memoryLimitInBytes: memoryLimit === undefined ? 0n : BigInt(wholeValue(memoryLimit)),
     oomScoreAdj: BigInt(oomScoreAdjustment(pod, container, memoryBytes)),
   };

@@ -1,6 +1,8 @@
 import type { Pod } from "../../engine/resources/types.ts";
 
 const LABEL_MAX = 63;
+/** What the kernel takes for the name of a machine. */
+const KERNEL_NAME_MAX = 64;
 
 export interface HostNames {
   readonly hostname: string;
@@ -15,10 +17,15 @@ function hostNamesOf({ metadata, spec }: Pod, clusterDomain: string): HostNames 
   return { hostname, fqdn: spec.subdomain ? `${hostname}.${spec.subdomain}.${metadata.namespace}.svc.${clusterDomain}` : undefined };
 }
 
-/** What the kernel of the pod's sandbox is told. */
+/** What the kernel of the pod's sandbox is told. Throws where it would not take that. */
 export function kernelHostname(pod: Pod, clusterDomain: string): string {
   const { hostname, fqdn } = hostNamesOf(pod, clusterDomain);
-  return pod.spec.setHostnameAsFQDN === true ? (fqdn ?? hostname) : hostname;
+  if (pod.spec.setHostnameAsFQDN !== true || fqdn === undefined) return hostname;
+  if (fqdn.length > KERNEL_NAME_MAX)
+    throw new Error(
+      `failed to construct FQDN from pod hostname and cluster domain, FQDN ${fqdn} is too long (${KERNEL_NAME_MAX} characters is the max, ${fqdn.length} characters requested)`,
+    );
+  return fqdn;
 }
 
 /**

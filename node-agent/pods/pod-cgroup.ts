@@ -29,13 +29,11 @@ export function computePodLimits({ spec, ...pod }: Pod, podPidsMax?: number, hug
   const requests = podRequests(spec);
   const limits = podLimits(spec);
   const all = podContainers(spec);
-  const isBounded = (name: string) =>
-    spec.resources?.limits?.[name] !== undefined ||
-    all.every(({ resources }) => resources?.limits?.[name] !== undefined && milliValue(resources.limits[name]) > 0);
+  const isBounded = (name: string) => isLimit(spec.resources?.limits?.[name]) || all.every(({ resources }) => isLimit(resources?.limits?.[name]));
   const isBestEffort = qosOf({ ...pod, spec }) === "BestEffort";
   return {
     cpuShares: isBestEffort ? SHARES_MIN : toShares(requests["cpu"] ?? 0),
-    cpuQuotaUs: isBounded("cpu") ? Math.max(QUOTA_US_MIN, Math.round((limits["cpu"] ?? 0) * 100)) : -1,
+    cpuQuotaUs: isBounded("cpu") ? toQuotaUs(limits["cpu"] ?? 0) : -1,
     memoryBytes: isBounded("memory") ? (limits["memory"] ?? 0) : -1,
     pidsMax: podPidsMax ?? -1,
     hugePages: podHugePages({ spec, ...pod }, hugePageSizes),
@@ -50,7 +48,17 @@ export function computeQosShares(pods: readonly Pod[]): { readonly burstable: nu
   return { burstable: toShares(asked), besteffort: SHARES_MIN };
 }
 
+/** Whether a quantity bounds anything: a limit of nothing is none. */
+export function isLimit(quantity: string | undefined): quantity is string {
+  return quantity !== undefined && milliValue(quantity) > 0;
+}
+
 /** A whole processor is 1024 shares. */
-function toShares(milliCpu: number): number {
+export function toShares(milliCpu: number): number {
   return Math.min(SHARES_MAX, Math.max(SHARES_MIN, Math.floor((milliCpu * 1024) / 1000)));
+}
+
+/** A whole processor is all of every 100 ms. */
+export function toQuotaUs(milliCpu: number): number {
+  return Math.max(QUOTA_US_MIN, Math.round(milliCpu * 100));
 }

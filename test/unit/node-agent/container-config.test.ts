@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { PodSpec } from "../../../engine/resources/types.ts";
-import { computeContainerConfig, computeSandboxConfig } from "../../../node-agent/pods/container-config.ts";
+import type { PodSpec, ResourceRequirements } from "../../../engine/resources/types.ts";
+import { computeContainerConfig, computeResources, computeSandboxConfig } from "../../../node-agent/pods/container-config.ts";
 import { aPod } from "../../kit/objects.ts";
 import { nodeSettings } from "../../kit/pod-context.ts";
 
@@ -21,6 +21,17 @@ test("a runtime is shown a pod's labels and annotations, and finds it by what th
   const config = sandboxOf({}, { labels: { app: "web", "io.kubernetes.pod.name": "another" }, annotations: { "kubernetes.io/ingress-bandwidth": "1M" } });
   expect(config.labels).toMatchObject({ app: "web", "io.kubernetes.pod.name": "web" });
   expect(config.annotations).toEqual({ "kubernetes.io/ingress-bandwidth": "1M" });
+});
+
+test.each<[string, ResourceRequirements, ResourceRequirements | undefined, object]>([
+  ["of its own", { limits: { cpu: "500m", memory: "1Mi" } }, { limits: { cpu: "2" } }, { cpuShares: 512n, cpuQuota: 50_000n, memoryLimitInBytes: 1n << 20n }],
+  ["of next to nothing", { limits: { cpu: "1m" } }, undefined, { cpuShares: 2n, cpuQuota: 1_000n, memoryLimitInBytes: 0n }],
+  ["of nothing, which is none", { limits: { cpu: "0", memory: "0" } }, undefined, { cpuShares: 2n, cpuQuota: 0n, memoryLimitInBytes: 0n }],
+  ["of nothing, where its pod has one", { limits: { cpu: "0", memory: "0" } }, { limits: { cpu: "1", memory: "1Mi" } }, { cpuShares: 1024n, cpuQuota: 100_000n, memoryLimitInBytes: 1n << 20n }],
+  ["beyond what the kernel can share", { limits: { cpu: "1k" } }, undefined, { cpuShares: 262_144n, cpuQuota: 100_000_000n, memoryLimitInBytes: 0n }],
+])("a container with a limit %s is held to what upstream holds it to", (_what, resources, whole, expected) => {
+  const pod = aPod("web", { spec: { containers: [{ name: "app", resources }], ...(whole === undefined ? {} : { resources: whole }) } });
+  expect(computeResources(pod, pod.spec.containers[0]!, SETTINGS)).toMatchObject(expected);
 });
 
 test("a container is held to its huge pages by the runtime", () => {

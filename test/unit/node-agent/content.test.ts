@@ -231,6 +231,14 @@ describe("a pod's own names", () => {
     ]);
   });
 
+  it("are not given to a kernel that would refuse them for their length", () => {
+    const kernelName = (name: string) => kernelHostname({ ...named({ setHostnameAsFQDN: true, subdomain: "dbs" }), metadata: { name, namespace: "shop" } }, "cluster.local");
+    expect(kernelName("a".repeat(37))).toHaveLength(64);
+    expect(() => kernelName("a".repeat(38))).toThrow(
+      /^failed to construct FQDN from pod hostname and cluster domain, FQDN a+\.dbs\.shop\.svc\.cluster\.local is too long \(64 characters is the max, 65 characters requested\)$/,
+    );
+  });
+
   it("are the node's on the node's network", () => {
     expect(lines({ hostNetwork: true, hostAliases: [{ ip: "1.2.3.4", hostnames: ["a"] }] })).toEqual([
       "# Kubernetes-managed hosts file (host network).",

@@ -226,6 +226,8 @@ describe("cgroups", () => {
       hugePages: {},
     });
     expect(computePodLimits(pod("p", {}, "BestEffort")).cpuShares).toBe(2);
+    const unbounded = pod("p", { containers: [container("a", {}, { cpu: "0", memory: "0" })], resources: { limits: { cpu: "0", memory: "0" } } });
+    expect(computePodLimits(unbounded)).toMatchObject({ cpuQuotaUs: -1, memoryBytes: -1 });
   });
 
   test("hold pods to the huge pages that they asked for, and to none of other sizes", () => {
