@@ -8,6 +8,7 @@ import { describeError, silentLogger } from "../engine/lib/log.ts";
 import { cgroupRoot } from "./agent-settings.ts";
 import { startContainerd } from "./cri/containerd.ts";
 import { openCriRuntime } from "./cri/cri-runtime.ts";
+import { networkNamespaces, removeNetworkNamespaces } from "./cri/network-namespaces.ts";
 import { readRootDir, ROOT_FOLDERS } from "./root-dir.ts";
 import { readDnsAddresses } from "./network/dns-addresses.ts";
 import { resetNetwork } from "./network/network.ts";
@@ -28,8 +29,11 @@ export async function resetAgent(dataDir: string, say: (line: string) => void): 
       say(`${what}: ${describeError(error)}`);
     }
   };
+  let namespaces: readonly string[] = [];
+  await attempt("finding network namespaces", () => void (namespaces = networkNamespaces(dataDir)));
   if (existsSync(path.join(dataDir, "containerd", "config.toml"))) await attempt("removing pods", () => removePods(dataDir, say));
   await attempt("ending processes", () => endProcesses(dataDir));
+  await attempt("removing network namespaces", () => removeNetworkNamespaces(namespaces));
   await attempt("removing network rules", () => resetNetwork(readDnsAddresses(dataDir)));
   const rootDir = readRootDir(dataDir);
   // The root directory may be mounted on itself, by us; a disk of its own that it or the data directory has is somebody else's.

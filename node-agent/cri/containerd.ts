@@ -18,7 +18,10 @@ export interface ContainerdPaths {
   readonly cni: CniPlaces;
 }
 
-/** Everything of our own containerd lies below the agent's directory; its socket path must stay below 108 bytes. */
+/**
+ * Everything of our own containerd lies below the agent's directory; its socket path must stay below 108 bytes. Only the network namespaces of pods
+ * are mounted where other runtimes mount them, in /run/netns: programs that add networks to pods look there, as does ip(8).
+ */
 export function containerdPaths(agentDir: string): ContainerdPaths {
   const root = path.join(agentDir, "containerd");
   return { root, socket: path.join(root, "c.sock"), cni: cniPlaces(agentDir) };
@@ -101,7 +104,6 @@ disabled_plugins = ["io.containerd.snapshotter.v1.devmapper", "io.containerd.sna
   sandbox_image = "${PAUSE_IMAGE}"
   stream_server_address = "127.0.0.1"
   stream_server_port = "0"
-  netns_mounts_under_state_dir = true
   disable_apparmor = ${!hasAppArmor()}
   restrict_oom_score_adj = true
   disable_hugetlb_controller = false

@@ -1,9 +1,10 @@
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { findCondition } from "../../engine/apimachinery/conditions.ts";
 import type { Pod } from "../../engine/resources/types.ts";
+import { networkNamespaces } from "../../node-agent/cri/network-namespaces.ts";
 import { cleanUp, eventually, requireRoot, startMainstay } from "../kit/mainstay.ts";
 import { container, IMAGE, shell, startRealNode } from "./real-node.ts";
 
@@ -18,6 +19,7 @@ function powerOff(dataDir: string): void {
   const shims = new Set(processes.filter(({ args }) => args.includes("containerd-shim") && args.includes(dataDir)).map(({ pid }) => pid));
   const contained = new Set(processes.filter(({ parent }) => shims.has(parent)).map(({ pid }) => pid));
   const parts = processes.filter(({ args }) => /main\.ts (server|agent) |^containerd -c /.test(args) && args.includes(dataDir)).map(({ pid }) => pid);
+  const networks = networkNamespaces(path.join(dataDir, "agent"));
   // First who would start others again; what a container's first process has started ends with it.
   for (const pid of [...parts, ...shims, ...contained]) {
     try {
@@ -30,7 +32,8 @@ function powerOff(dataDir: string): void {
     .split("\n")
     .map((line) => line.split(" ")[4] ?? "")
     .filter((place) => place.startsWith(`${dataDir}/`));
-  for (const place of mounts.reverse()) execFileSync("umount", ["-l", place]);
+  for (const place of [...networks, ...mounts.reverse()]) execFileSync("umount", ["-l", place]);
+  for (const place of networks) rmSync(place); // as what lies in memory
 }
 
 /** Empty for a process that has ended. */

@@ -1,0 +1,33 @@
+import { execFile } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import path from "node:path";
+import { promisify } from "node:util";
+import { containerdPaths } from "./containerd.ts";
+
+const run = promisify(execFile);
+
+/** Where containerd mounts them, whoever else does so too. */
+const FOLDER = "/var/run/netns/";
+
+interface Bundle {
+  readonly linux?: { readonly namespaces?: readonly { readonly type: string; readonly path?: string }[] };
+}
+
+/** Where the network namespaces of an agent's pods are mounted: what its shims were told, which needs no runtime to ask. */
+export function networkNamespaces(agentDir: string): readonly string[] {
+  const bundles = path.join(containerdPaths(agentDir).root, "state", "io.containerd.runtime.v2.task", "k8s.io");
+  if (!existsSync(bundles)) return [];
+  return readdirSync(bundles)
+    .map((id) => path.join(bundles, id, "config.json"))
+    .filter((file) => existsSync(file))
+    .flatMap((file) => (JSON.parse(readFileSync(file, "utf8")) as Bundle).linux?.namespaces ?? [])
+    .flatMap(({ type, path: place = "" }) => (type === "network" && place.startsWith(FOLDER) ? [place] : []));
+}
+
+/** Those that are still there: their pods would not go. */
+export async function removeNetworkNamespaces(places: readonly string[]): Promise<void> {
+  for (const place of places.filter((each) => existsSync(each))) {
+    await run("umount", ["-l", place]).catch(() => {}); // an empty file, since the machine has started anew
+    rmSync(place, { force: true });
+  }
+}
