@@ -2,6 +2,7 @@ import { queryFlag, queryInteger } from "./query-values.ts";
 import type { ListOptions } from "./api-request.ts";
 import { forbiddenField, invalid, unsupportedValue, type FieldError } from "./field-error.ts";
 import { decodeContinueToken } from "./continue-token.ts";
+import { parseFieldSelector, parseLabelSelector } from "./selectors.ts";
 import { badRequest, expired, StatusError, withoutReason } from "./status-error.ts";
 
 /** Reads the query of a list or watch. Throws a 400 for numbers and booleans that are none; rules between options: `validateListOptions`. */
@@ -20,10 +21,27 @@ export function parseListOptions(query: URLSearchParams): ListOptions {
   });
 }
 
+/** Reads the query of a watch, which says of itself what it begins with. Throws what `parseListOptions` and `validateListOptions` throw. */
+export function parseWatchOptions(query: URLSearchParams): ListOptions {
+  const options = parseListOptions(query);
+  const { resourceVersion = "0", resourceVersionMatch, sendInitialEvents } = options;
+  // Who takes bookmarks gets one behind what there is, also if he did not ask for it.
+  if (resourceVersion === "0" && resourceVersionMatch === undefined && sendInitialEvents === undefined)
+    return { ...options, sendInitialEvents: true, resourceVersionMatch: "NotOlderThan" };
+  return options;
+}
+
+/** The same of a watch by an address of the older form: its options are judged as those of a list, and it knows of no match and no pages. */
+export function parseOlderWatchOptions(query: URLSearchParams): ListOptions {
+  const options = parseListOptions(query);
+  refuse(listErrors(options), options);
+  const { resourceVersionMatch: _match, continue: _token, ...watched } = options;
+  return watched;
+}
+
 /** Upstream's rules about which options go together. Throws its 422, or its 400 for a continue token that is none, or that has a resourceVersion beside it. */
 export function validateListOptions(options: ListOptions, verb: "list" | "watch"): void {
-  const errors = verb === "watch" ? watchErrors(options) : listErrors(options);
-  if (errors.length > 0) throw invalid("meta.k8s.io", "ListOptions", "", errors);
+  refuse(verb === "watch" ? watchErrors(options) : listErrors(options), options);
   if (verb === "watch" || options.continue === undefined) return;
   decodeContinueToken(options.continue);
   if (options.resourceVersion !== undefined && options.resourceVersion !== "0") {
@@ -73,6 +91,14 @@ export function resourceVersionTooOld(asked: number, oldest: number | "RV" = "RV
   return expired(`too old resource version: ${asked} (${oldest})`);
 }
 
+/** Selectors that cannot be read are told of first. */
+function refuse(errors: readonly FieldError[], { labelSelector = "", fieldSelector = "" }: ListOptions): void {
+  if (errors.length === 0) return;
+  parseLabelSelector(labelSelector);
+  parseFieldSelector(fieldSelector);
+  throw invalid("meta.k8s.io", "ListOptions", "", errors);
+}
+
 function listErrors({ resourceVersion = "", resourceVersionMatch, continue: token, sendInitialEvents }: ListOptions): FieldError[] {
   const errors: FieldError[] = [];
   if (resourceVersionMatch !== undefined) {
@@ -87,19 +113,15 @@ function listErrors({ resourceVersion = "", resourceVersionMatch, continue: toke
   return errors;
 }
 
-function watchErrors({ resourceVersion = "", resourceVersionMatch, continue: token, sendInitialEvents }: ListOptions): FieldError[] {
+function watchErrors({ resourceVersionMatch, continue: token, sendInitialEvents }: ListOptions): FieldError[] {
   const errors: FieldError[] = [];
-  const beside = forbiddenField("resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided");
-  // A watch that begins with what is there is one of initial events, as if that had been said.
-  if (token !== undefined && resourceVersionMatch === undefined && sendInitialEvents === undefined && (resourceVersion === "" || resourceVersion === "0"))
-    return [beside];
   if (sendInitialEvents !== undefined && resourceVersionMatch !== "NotOlderThan")
     errors.push(forbiddenField("resourceVersionMatch", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"));
   if (resourceVersionMatch === undefined) return errors;
   if (sendInitialEvents === undefined)
     errors.push(forbiddenField("resourceVersionMatch", "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"));
   if (resourceVersionMatch !== "NotOlderThan") errors.push(unsupportedValue("resourceVersionMatch", resourceVersionMatch, ["NotOlderThan"]));
-  if (token !== undefined) errors.push(beside);
+  if (token !== undefined) errors.push(forbiddenField("resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided"));
   return errors;
 }
 

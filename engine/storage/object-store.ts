@@ -1,6 +1,7 @@
 import type { EncodedObject, ListOptions, ObjectList, WatchStream } from "../apimachinery/api-request.ts";
 import { decodeContinueToken, expiredContinueToken } from "../apimachinery/continue-token.ts";
 import { parseResourceVersion, requireVersion } from "../apimachinery/list-options.ts";
+import { demandedFieldValue } from "../apimachinery/selectors.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { alreadyExists, conflict, hasReason, notFound, StatusError } from "../apimachinery/status-error.ts";
 import { raceAbort } from "../lib/abort.ts";
@@ -464,10 +465,11 @@ function isWhole({ resource }: { readonly resource: string }, { resourceVersion,
   );
 }
 
-/** The one revision that a list has to show: as asked with Exact, and, as upstream reads it, with a limit beside a resourceVersion. */
-function exactRevision({ resourceVersion, resourceVersionMatch }: ListOptions, limit: number): number | undefined {
+/** The one revision that a list has to show: as asked with Exact, and, as upstream reads it, with a limit beside a resourceVersion, but for one object alone. */
+function exactRevision({ resourceVersion, resourceVersionMatch, fieldSelector }: ListOptions, limit: number): number | undefined {
   const asked = parseResourceVersion(resourceVersion) ?? 0;
-  const isExact = resourceVersionMatch === "Exact" || (resourceVersionMatch === undefined && limit > 0);
+  const isPage = resourceVersionMatch === undefined && limit > 0 && demandedFieldValue(fieldSelector, "metadata.name") === undefined;
+  const isExact = resourceVersionMatch === "Exact" || isPage;
   return isExact && asked > 0 ? asked : undefined;
 }
 

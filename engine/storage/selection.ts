@@ -1,7 +1,7 @@
 import { ownValue } from "../lib/own-value.ts";
 import type { ListOptions } from "../apimachinery/api-request.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
-import { parseFieldSelector, parseLabelSelector, type LabelPredicate } from "../apimachinery/selectors.ts";
+import { demandedFieldValue, parseFieldSelector, parseLabelSelector, type LabelPredicate } from "../apimachinery/selectors.ts";
 import { badRequest } from "../apimachinery/status-error.ts";
 import type { ResourceDefinition } from "../resources/define-resource.ts";
 import type { StoredObject } from "./encoded-object.ts";
@@ -31,7 +31,8 @@ export function compileSelection<T extends KubeObject>(definition: ResourceDefin
   const matchesLabels = options.labelSelector ? parseLabelSelector(options.labelSelector) : () => true;
   if (options.fieldSelector) {
     // A selector may name one field ten thousand times: it is read once.
-    for (const [field, requirements] of Map.groupBy(parseFieldSelector(options.fieldSelector), (requirement) => requirement.field)) {
+    const byField = Map.groupBy(parseFieldSelector(options.fieldSelector), (requirement) => requirement.field);
+    for (const [field, requirements] of byField) {
       const read = fieldReader(definition, field);
       const valuesOf = (sign: "=" | "!=") => new Set(requirements.filter(({ operator }) => operator === sign).map(({ value }) => value));
       const [wanted, unwanted] = [valuesOf("="), valuesOf("!=")];
@@ -41,6 +42,8 @@ export function compileSelection<T extends KubeObject>(definition: ResourceDefin
       });
       for (const value of wanted) equals.set(field, value);
     }
+    if (options.name !== undefined && byField.size > 0 && demandedFieldValue(options.fieldSelector, "metadata.name") !== options.name)
+      throw badRequest("fieldSelector metadata.name doesn't match requested name");
   }
   if (options.name !== undefined) {
     tests.push((object) => object.metadata.name === options.name);

@@ -145,14 +145,27 @@ describe("watches on the wire", () => {
     expect(JSON.parse(answer.text.split("\n")[0] ?? "")).toMatchObject({ type: "ADDED", object: { kind: "ConfigMap", metadata: { name: "yaml" } } });
   });
 
-  test("initial events end with a marked bookmark", async () => {
-    const answer = await wire.send(`GET ${MAPS}?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&timeoutSeconds=1&fieldSelector=metadata.name%3Dyaml`);
+  test.each(["sendInitialEvents=true&resourceVersionMatch=NotOlderThan", "resourceVersion=0", "resourceVersion="])("initial events end with a marked bookmark: %s", async (asked) => {
+    const answer = await wire.send(`GET ${MAPS}?watch=1&${asked}&allowWatchBookmarks=true&timeoutSeconds=1&fieldSelector=metadata.name%3Dyaml`);
     const events = answer.text
       .trim()
       .split("\n")
       .map((line) => JSON.parse(line) as { type: string; object: object });
     expect(events.map((event) => event.type)).toEqual(["ADDED", "BOOKMARK"]);
     expect(events[1]?.object).toMatchObject({ kind: "ConfigMap", apiVersion: "v1", metadata: { annotations: { "k8s.io/initial-events-end": "true" } } });
+  });
+
+  test("by an address of the older form a watch takes the options of a list", async () => {
+    const older = MAPS.replace("/api/v1/", "/api/v1/watch/");
+    const answer = await wire.send(`GET ${older}/yaml?resourceVersion=0&allowWatchBookmarks=true&timeoutSeconds=1`);
+    expect(
+      answer.text
+        .trim()
+        .split("\n")
+        .map((line) => (JSON.parse(line) as { readonly type: string }).type),
+    ).toEqual(["ADDED"]);
+    expect(await wire.send(`GET ${older}/yaml?sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=0`)).toMatchObject({ code: 422 });
+    expect(await wire.send(`GET ${older}/yaml?fieldSelector=metadata.name%3Dother`)).toMatchObject({ code: 400 });
   });
 
   test("protobuf frames carry their length", async () => {

@@ -1,7 +1,7 @@
 import { unsupportedMethod } from "../exchange.ts";
 import { ASSUMED_NAMESPACE, type ApiRequest, type FieldValidation, type UserInfo, type WriteOptions } from "../../apimachinery/api-request.ts";
 import { invalid, unsupportedValue } from "../../apimachinery/field-error.ts";
-import { parseListOptions } from "../../apimachinery/list-options.ts";
+import { parseListOptions, parseOlderWatchOptions, parseWatchOptions } from "../../apimachinery/list-options.ts";
 import { pathSegmentNameProblems } from "../../apimachinery/names.ts";
 import { queryFlag } from "../../apimachinery/query-values.ts";
 import { badRequest } from "../../apimachinery/status-error.ts";
@@ -15,7 +15,7 @@ import type { RequestTrace } from "../tracing/request-trace.ts";
 import { JSON_TYPE, PROTOBUF_TYPE, YAML_TYPE } from "./negotiation.ts";
 import { mediaTypeOf, parseObjectBody, parseOptionsBody, parsePatchBody, unsupportedMedia, type SchemaLookup } from "./request-body.ts";
 import type { YamlReader } from "./yaml-body.ts";
-import { asksForWatch, type ResourceInfo } from "./request-info.ts";
+import { asksForWatch, saysWatch, type ResourceInfo } from "./request-info.ts";
 
 /** An HTTP request as far as it is the same over any version of the protocol. */
 export interface HttpRequest {
@@ -122,8 +122,10 @@ export function toApiRequest(
       return { ...base, verb, name, ...(query.get("resourceVersion") ? { resourceVersion: query.get("resourceVersion") ?? "" } : {}) };
     case "list":
       return { ...base, verb, options: parseListOptions(query) };
-    case "watch":
-      return { ...base, verb, ...(info.name === undefined ? {} : { name }), options: { ...parseListOptions(query), repeatsRevision: true } };
+    case "watch": {
+      const watched = saysWatch(query) ? parseWatchOptions(query) : parseOlderWatchOptions(query);
+      return { ...base, verb, ...(info.name === undefined ? {} : { name }), options: { ...watched, repeatsRevision: true } };
+    }
     case "delete": {
       const sent = parseOptionsBody(contentType, body, schemas, readYaml);
       const options = parseDeleteOptions(sent, query);

@@ -26,8 +26,13 @@ const LONG_RUNNING: ReadonlySet<string> = new Set(["log", "exec", "attach", "por
 
 /** Whether a GET of it watches: of one object only by an address of the older form. */
 export function asksForWatch({ isWatch, name }: ResourceInfo, query: URLSearchParams): boolean {
+  return isWatch === true || (name === undefined && saysWatch(query));
+}
+
+/** Whether a query says that something be watched. */
+export function saysWatch(query: URLSearchParams): boolean {
   const watch = query.get("watch");
-  return isWatch === true || (name === undefined && watch !== null && watch !== "false" && watch !== "0");
+  return watch !== null && watch !== "false" && watch !== "0";
 }
 
 /** Whether a request's answer goes on for as long as somebody looks: watches, logs and what is passed on to pods and nodes. */

@@ -206,7 +206,7 @@ async function resourceAnswer(parts: ServeParts, http: HttpRequest, info: Resour
 }
 
 function asksForList(request: ApiRequest): boolean {
-  return request.verb === "watch" && request.options.sendInitialEvents === true;
+  return request.verb === "watch" && request.options.sendInitialEvents === true && request.options.allowWatchBookmarks === true;
 }
 
 function noteListed({ parts, requests }: ApiServer, { beganMs, trace }: HttpRequest, request: ApiRequest): void {

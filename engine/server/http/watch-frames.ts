@@ -1,5 +1,5 @@
 import type { EncodedObject, EncodedWatchEvent } from "../../apimachinery/api-request.ts";
-import type { KubeObject } from "../../apimachinery/object-meta.ts";
+import { withBareContent } from "../../apimachinery/bare-object.ts";
 import { encodeProtobuf, wrapUnknown } from "../../apimachinery/protobuf.ts";
 import { frameProtobufWatchEvent } from "../../apimachinery/protobuf-frames.ts";
 import { partialObjectMetadata, tableOf } from "../../apimachinery/table.ts";
@@ -37,7 +37,7 @@ export function watchFramer(context: EncodeContext): WatchFramer {
   return {
     contentType: JSON_TYPE,
     frame(event) {
-      const object = event.type === "ERROR" ? event.object : reduced(event.object, context, isFirst);
+      const object = event.type === "ERROR" ? event.object : reduced(event, context, isFirst);
       isFirst = false;
       return line(event.type, object);
     },
@@ -83,9 +83,10 @@ function protobufFrame(event: EncodedWatchEvent, { schemas, representation }: En
   return frameOf(frameProtobufWatchEvent(event.type, wrapUnknown(apiVersion, kind, encodeProtobuf(schema, event.object))));
 }
 
-/** The object as a table of one row, whose columns only the first event names, or as its metadata. */
-function reduced(object: KubeObject, context: EncodeContext, withColumns: boolean): unknown {
-  if (context.representation.form === "partial") return partialObjectMetadata(object, context.representation.metaVersion);
+/** The object as a table of one row, whose columns only the first event names, or as its metadata. Columns look into bookmarks, too. */
+function reduced({ type, object: told }: Exclude<EncodedWatchEvent, { type: "ERROR" }>, context: EncodeContext, withColumns: boolean): unknown {
+  if (context.representation.form === "partial") return partialObjectMetadata(told, context.representation.metaVersion);
+  const object = type === "BOOKMARK" ? withBareContent(told, context.definition.schema) : told;
   const { resourceVersion } = object.metadata;
   return tableOf(columnsOf(context.definition), [object], {
     metadata: resourceVersion === undefined ? {} : { resourceVersion },

@@ -2,7 +2,15 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { ListOptions } from "../../../engine/apimachinery/api-request.ts";
 import { decodeContinueToken, encodeContinueToken, expiredContinueToken } from "../../../engine/apimachinery/continue-token.ts";
-import { parseListOptions, parseResourceVersion, resourceVersionTooLarge, resourceVersionTooOld, validateListOptions } from "../../../engine/apimachinery/list-options.ts";
+import {
+  parseListOptions,
+  parseOlderWatchOptions,
+  parseResourceVersion,
+  parseWatchOptions,
+  resourceVersionTooLarge,
+  resourceVersionTooOld,
+  validateListOptions,
+} from "../../../engine/apimachinery/list-options.ts";
 import { StatusError } from "../../../engine/apimachinery/status-error.ts";
 
 function statusOf(action: () => unknown): StatusError["status"] {
@@ -48,6 +56,27 @@ describe("options of lists and watches", () => {
       kind: "ListOptions",
       causes: [{ reason: message.startsWith("F") ? "FieldValueForbidden" : "FieldValueNotSupported", message, field: "resourceVersionMatch" }],
     });
+  });
+
+  test("a watch that begins with what is there says when it has told that, to who takes bookmarks", () => {
+    const asked = (query: string) => parseWatchOptions(new URLSearchParams(query));
+    for (const query of ["", "resourceVersion=", "resourceVersion=0"]) expect(asked(query), query).toMatchObject({ sendInitialEvents: true, resourceVersionMatch: "NotOlderThan" });
+    for (const query of ["resourceVersion=5", "sendInitialEvents=false", "resourceVersionMatch=Exact"]) expect(asked(query).sendInitialEvents, query).not.toBe(true);
+    expect(statusOf(() => validateListOptions(asked(`continue=${token}`), "watch")).message).toMatch(/: Forbidden: resourceVersionMatch is forbidden when continue is provided$/);
+  });
+
+  test("options of a watch by an address of the older form are those of a list, of which it heeds what a watch can", () => {
+    const asked = (query: string) => parseOlderWatchOptions(new URLSearchParams(query));
+    expect(asked("resourceVersion=5&resourceVersionMatch=Exact&allowWatchBookmarks=1")).toEqual({ resourceVersion: "5", allowWatchBookmarks: true });
+    expect(asked("resourceVersion=0")).toEqual({ resourceVersion: "0" });
+    expect(statusOf(() => asked("sendInitialEvents=true")).message).toMatch(/sendInitialEvents: Forbidden: sendInitialEvents is forbidden for list$/);
+  });
+
+  test.each([
+    [{ labelSelector: "a in 1" }, "unable to parse requirement: found '1' expected: '('"],
+    [{ fieldSelector: "nope" }, "invalid selector: 'nope'; can't understand 'nope'"],
+  ])("%j cannot be read, which is told before what does not go together", (selectors, message) => {
+    expect(statusOf(() => validateListOptions({ ...selectors, sendInitialEvents: true }, "list"))).toMatchObject({ code: 400, message });
   });
 
   test("lists cannot ask for initial events, nor give a version beside a token", () => {

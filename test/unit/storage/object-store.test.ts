@@ -202,6 +202,14 @@ describe("a resourceVersion", () => {
     }
   });
 
+  test("beside a limit is that moment, but for one object alone, which is as it is now", async () => {
+    const version = await create("a");
+    await write("a", (current) => ({ ...current, data: { key: "2" } }));
+    const keys = async (more: object) => (await store.list(configMapResource, "shop", { resourceVersion: version, limit: 5, ...more })).items.map(({ object }) => object.data?.["key"]);
+    expect(await keys({})).toEqual([undefined]);
+    expect(await keys({ fieldSelector: "metadata.name=a" })).toEqual(["2"]);
+  });
+
   test("with Exact is what the answer carries, even when nothing has changed since", async () => {
     const version = await create("a");
     await createPod();

@@ -25,6 +25,9 @@ describe("fields", () => {
 
   test("the first that the kind does not select by is named", () => {
     expect(() => compileSelection(podResource, { fieldSelector: "metadata.name=a,spec.none=b,spec.more=c" })).toThrow("field label not supported: spec.none");
+    for (const fieldSelector of ["metadata.name=b", "metadata.name!=a", "status.phase=Running"])
+      expect(() => compileSelection(podResource, { name: "a", fieldSelector })).toThrow("fieldSelector metadata.name doesn't match requested name");
+    expect(compileSelection(podResource, { name: "a", fieldSelector: "status.phase=Running,metadata.name=a" }).equals.get("metadata.name")).toBe("a");
     expect(() => compileSelection(podResource, { fieldSelector: "constructor=a" })).toThrow("field label not supported: constructor");
   });
 

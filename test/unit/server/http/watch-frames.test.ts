@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { EncodedWatchEvent } from "../../../../engine/apimachinery/api-request.ts";
+import { catalog } from "../../../../engine/resources/catalog.ts";
 import { configMapResource } from "../../../../engine/resources/core/config-map.ts";
 import type { EncodeContext } from "../../../../engine/server/http/encode-result.ts";
 import { watchFramer } from "../../../../engine/server/http/watch-frames.ts";
@@ -28,6 +29,19 @@ test("a burst of events is made into bytes once for all its watchers", () => {
   for (let watcher = 0; watcher < 3; watcher++) expect(events.map((event) => framer().frame(event).bytes.toString())).toEqual(first);
   expect(encodings()).toBe(300);
 });
+
+test.each(catalog.filter(({ verbs }) => verbs.includes("watch")).map((definition) => [`${definition.resource}.${definition.group}/${definition.version}`, definition] as const))(
+  "a bookmark of %s, which holds no more than metadata, is a row of its table",
+  (_name, definition) => {
+    const inTable = { ...context, definition, representation: { encoding: "json", form: "table" } } as EncodeContext; // no other encoding is asked for
+    const metadata = { resourceVersion: "7", annotations: { "k8s.io/initial-events-end": "true" } };
+    const { bytes } = watchFramer(inTable).frame({ type: "BOOKMARK", object: { apiVersion: "v1", kind: definition.kind, metadata } });
+    const { type, object } = JSON.parse(bytes.toString()) as { readonly type: string; readonly object: { readonly rows: readonly { readonly cells: unknown; readonly object: unknown }[] } };
+    expect(type).toBe("BOOKMARK");
+    expect(object.rows[0]?.cells).toHaveLength(definition.columns.length);
+    expect(object.rows[0]?.object).toEqual({ apiVersion: "meta.k8s.io/v1", kind: "PartialObjectMetadata", metadata });
+  },
+);
 
 test("the bytes of large objects are not kept for long", () => {
   const { events, encodings } = changes(40, 1_000_000);
