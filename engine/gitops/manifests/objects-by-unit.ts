@@ -1,3 +1,4 @@
+import type { Turns } from "../../lib/turns.ts";
 import type { DesiredObject } from "./desired-state.ts";
 
 export type UnitObjects = readonly DesiredObject[];
@@ -34,6 +35,18 @@ export function perUnit<T extends object>(compute: (objects: UnitObjects) => T):
   return (objects) => {
     let result = results.get(objects);
     if (result === undefined) results.set(objects, (result = compute(objects)));
+    return result;
+  };
+}
+
+/** The same where it takes long: everything else has its turn meanwhile. What begins while it is being worked out works it out as well. */
+export function perUnitInTurns<T extends object>(
+  compute: (objects: UnitObjects, turns: Turns) => Promise<T>,
+): (objects: UnitObjects, turns: Turns) => Promise<T> {
+  const results = new WeakMap<UnitObjects, T>();
+  return async (objects, turns) => {
+    let result = results.get(objects);
+    if (result === undefined) results.set(objects, (result = await compute(objects, turns)));
     return result;
   };
 }

@@ -1,8 +1,9 @@
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { unlessGone } from "../../apimachinery/status-error.ts";
 import type { Client } from "../../client/client.ts";
+import { Turns } from "../../lib/turns.ts";
 import type { DesiredObject, DesiredState } from "../manifests/desired-state.ts";
-import { objectsByUnit, ofAllUnits, perUnit } from "../manifests/objects-by-unit.ts";
+import { objectsByUnit, perUnitInTurns } from "../manifests/objects-by-unit.ts";
 import { mapConcurrently } from "../manifests/map-concurrently.ts";
 import { identityOf, type ServedKinds } from "../manifests/served-kinds.ts";
 import { referencesOf, type ObjectReference } from "./object-references.ts";
@@ -10,6 +11,8 @@ import { rankOf, WAVE_ANNOTATION } from "../manifests/object-order.ts";
 import { actionsOf, type Refusal, type SyncPlan } from "./plan-sync.ts";
 
 const CONCURRENCY = 16;
+/** After so many, everything else in the process has its turn. */
+const OBJECTS_PER_TURN = 1_000;
 /** Made in every namespace by the system itself. */
 const EVERYWHERE: ReadonlySet<string> = new Set(["ConfigMap/kube-root-ca.crt", "ServiceAccount/default"]);
 
@@ -20,14 +23,20 @@ const EVERYWHERE: ReadonlySet<string> = new Set(["ConfigMap/kube-root-ca.crt", "
 export async function checkReferences(client: Client, kinds: ServedKinds, state: DesiredState, plan: SyncPlan): Promise<readonly Refusal[]> {
   const going = new Map(actionsOf(plan).flatMap((action) => (action.do === "prune" ? [[action.entry.identity, action] as const] : [])));
   const changing = actionsOf(plan).flatMap((action) => (action.do === "prune" ? [] : [action.desired]));
-  const referring = [...objectsByUnit(state.objects).values()].flatMap((list) =>
-    [...going.keys()].flatMap((identity) => referrersIn(list).get(identity) ?? []),
-  );
-  const looked = new Set([...changing, ...referring]);
-  const made = ofAllUnits(state.objects, (list) => [namesInCustomObjects(list)]).filter((names) => names.size > 0);
-  const open = [...looked]
-    .flatMap((desired) => referencesOf(desired.object).map((reference) => ({ desired, reference })))
-    .filter(({ reference }) => !isExpected(reference, made));
+  const looked = new Set(changing);
+  const made: ReadonlySet<string>[] = [];
+  const turns = new Turns(OBJECTS_PER_TURN);
+  for (const list of objectsByUnit(state.objects).values()) {
+    for (const [identity, found] of going.size === 0 ? [] : await referrersIn(list, turns))
+      if (going.has(identity)) for (const desired of found) looked.add(desired);
+    const names = await namesInCustomObjects(list, turns);
+    if (names.size > 0) made.push(names);
+  }
+  const open: { readonly desired: DesiredObject; readonly reference: ObjectReference }[] = [];
+  for (const desired of looked) {
+    await turns.next();
+    for (const reference of referencesOf(desired.object)) if (!isExpected(reference, made)) open.push({ desired, reference });
+  }
   const live = new Map<string, Promise<KubeObject | undefined>>();
   const find = (reference: ObjectReference, identity: string) => {
     const resource = kinds.ofGroupKind(reference.group, reference.kind);
@@ -70,18 +79,22 @@ function identityOfReference({ group, kind, namespace, name }: ObjectReference):
 }
 
 /** By the identity of what is referred to: who refers to it. */
-const referrersIn = perUnit((objects) => {
+const referrersIn = perUnitInTurns(async (objects, turns) => {
   const referrers = new Map<string, DesiredObject[]>();
-  for (const desired of objects)
+  for (const desired of objects) {
+    await turns.next();
     for (const reference of referencesOf(desired.object)) {
       const identity = identityOfReference(reference);
-      referrers.set(identity, [...(referrers.get(identity) ?? []), desired]);
+      const known = referrers.get(identity);
+      if (known === undefined) referrers.set(identity, [desired]);
+      else known.push(desired);
     }
+  }
   return referrers;
 });
 
 /** A custom object that names a Secret most likely makes it: certificates, sealed and external secrets are of this kind. */
-const namesInCustomObjects = perUnit((objects): ReadonlySet<string> => {
+const namesInCustomObjects = perUnitInTurns(async (objects, turns): Promise<ReadonlySet<string>> => {
   const names = new Set<string>();
   const walk = (namespace: string, value: unknown): void => {
     if (typeof value === "string") names.add(`${namespace}/${value}`);
@@ -89,6 +102,7 @@ const namesInCustomObjects = perUnit((objects): ReadonlySet<string> => {
   };
   for (const { object, resource } of objects) {
     if (!resource.group.includes(".") || resource.group.endsWith(".k8s.io")) continue;
+    await turns.next();
     walk(object.metadata.namespace ?? "", { name: object.metadata.name, spec: (object as KubeObject & { readonly spec?: unknown }).spec });
   }
   return names;

@@ -84,10 +84,10 @@ export async function planCommit(request: PlanRequest): Promise<CommitPlan> {
     const outcome = outcomes.get(desired.identity);
     return outcome === undefined ? [] : [{ desired, cause, outcome }];
   });
-  const changing = new Set([
-    ...candidates.filter((candidate) => candidate.outcome.is !== "unchanged").map((candidate) => candidate.desired.unit),
-    ...stale.map((entry) => entry.unit),
-  ]);
+  const changing = candidates.filter(({ outcome }) => outcome.is !== "unchanged").map(({ desired }) => desired);
+  const waiting = request.waiting(new Set([...changing, ...stale].map(({ unit }) => unit)));
+  await setImmediate();
+  const blocked = request.blocked?.(new Set(changing.map(({ identity }) => identity)));
   await setImmediate();
   const plan = planSync({
     candidates,
@@ -107,10 +107,8 @@ export async function planCommit(request: PlanRequest): Promise<CommitPlan> {
     isDriftLeft: (desired) => ["report", "propose"].includes(units.get(desired.unit)?.drift ?? ""),
     ...(request.secrecy === undefined ? {} : { secrecy: request.secrecy }),
     allowReplace: trailerValues(messages, "Allow-Replace"),
-    waiting: request.waiting(changing),
-    ...(request.blocked === undefined
-      ? {}
-      : { blocked: request.blocked(new Set(candidates.filter(({ outcome }) => outcome.is !== "unchanged").map(({ desired }) => desired.identity))) }),
+    waiting,
+    ...(blocked === undefined ? {} : { blocked }),
   });
   return { plan, outcomes };
 }

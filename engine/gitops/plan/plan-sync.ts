@@ -173,7 +173,7 @@ export function planSync(input: PlanInput): SyncPlan {
   }
   // Where they are not there yet they come along with the first object that needs them, whatever they would have to wait for: a hook that
   // runs before all others lives in a namespace too.
-  const grounds = new Set(applies.flatMap((action) => (action.do === "prune" ? [] : groundsOf(action.desired))));
+  const grounds = new Set(withheld.length === 0 ? [] : applies.flatMap((action) => (action.do === "prune" ? [] : groundsOf(action.desired))));
   for (const { action, desired, by } of withheld) {
     if (action.do === "create" && grounds.has(desired.identity)) applies.push(action);
     else if (by !== undefined) blocked.set(desired.identity, { desired, by });
@@ -193,10 +193,9 @@ export function planSync(input: PlanInput): SyncPlan {
   const prunes = withoutOccupied(deletions.prune.filter(isFree), kept)
     .filter((entry) => !input.waiting.has(entry.unit) && !unfinished.has(entry.unit))
     .map((entry): Action => ({ do: "prune", entry, live: entry.live }));
-  const changing = new Set([
-    ...input.candidates.filter(({ outcome }) => outcome.is !== "unchanged").map(({ desired }) => desired.unit),
-    ...deletions.prune.map(({ unit }) => unit),
-  ]);
+  const changing = new Set<string>();
+  for (const { outcome, desired } of input.candidates) if (outcome.is !== "unchanged") changing.add(desired.unit);
+  for (const { unit } of deletions.prune) changing.add(unit);
   return {
     waves: [...intoWaves(applies, 1), ...intoWaves(prunes, -1)],
     refusals,
@@ -224,21 +223,8 @@ function planObject(candidate: Candidate, input: ReplaceRules & { readonly secre
       return undefined;
     case "create":
       return { do: "create", candidate, desired };
-    case "update": {
-      const changes = shownChanges(desired, outcome.live, outcome.result, input.secrecy);
-      return {
-        do: "update",
-        candidate,
-        desired,
-        live: outcome.live,
-        intent: outcome.intent,
-        force: outcome.force,
-        ...(outcome.takesItemsOf === undefined ? {} : { takesItemsOf: outcome.takesItemsOf }),
-        get changes() {
-          return changes();
-        },
-      };
-    }
+    case "update":
+      return new Update(candidate, outcome, input.secrecy);
     case "immutable":
       return planReplacement(candidate, outcome.live, outcome.complaints, input, refusals);
     case "refused":
@@ -247,13 +233,38 @@ function planObject(candidate: Candidate, input: ReplaceRules & { readonly secre
   }
 }
 
-/** Worked out when they are asked for: of a large plan only the first are shown. What must not be shown of them is settled now. */
-function shownChanges(desired: DesiredObject, live: KubeObject, result: KubeObject, secrecy: Secrecy | undefined): () => readonly FieldChange[] {
-  const wasConfidential = secrecy?.wasConfidential(desired.identity) === true;
-  const before = wasConfidential ? undefined : secrecy?.runs?.get(desired.identity)?.object;
-  const manifests = secrecy?.runs === undefined ? undefined : { before, after: desired.object };
-  let changes: readonly FieldChange[] | undefined;
-  return () => (changes ??= computeFieldChanges(live, result, desired.isConfidential === true || wasConfidential, manifests));
+/** Its changes are worked out when they are asked for: of a large plan only the first are shown. What must not be shown of them is settled now. */
+class Update {
+  readonly do = "update";
+  readonly candidate: Candidate;
+  readonly desired: DesiredObject;
+  readonly live: KubeObject;
+  readonly intent: KubeObject;
+  readonly force: boolean;
+  readonly takesItemsOf?: readonly string[];
+  readonly #result: KubeObject;
+  readonly #isConfidential: boolean;
+  readonly #manifests: Parameters<typeof computeFieldChanges>[3];
+  #changes: readonly FieldChange[] | undefined;
+
+  constructor(candidate: Candidate, { live, result, intent, force, takesItemsOf }: Extract<Outcome, { is: "update" }>, secrecy: Secrecy | undefined) {
+    const { desired } = candidate;
+    this.candidate = candidate;
+    this.desired = desired;
+    this.live = live;
+    this.intent = intent;
+    this.force = force;
+    if (takesItemsOf !== undefined) this.takesItemsOf = takesItemsOf;
+    const wasConfidential = secrecy?.wasConfidential(desired.identity) === true;
+    const before = wasConfidential ? undefined : secrecy?.runs?.get(desired.identity)?.object;
+    this.#result = result;
+    this.#isConfidential = desired.isConfidential === true || wasConfidential;
+    this.#manifests = secrecy?.runs === undefined ? undefined : { before, after: desired.object };
+  }
+
+  get changes(): readonly FieldChange[] {
+    return (this.#changes ??= computeFieldChanges(this.live, this.#result, this.#isConfidential, this.#manifests));
+  }
 }
 
 type ReplaceRules = Required<Pick<PlanInput, "allowReplace" | "replaceFreely">>;
@@ -290,10 +301,8 @@ function planReplacement(
 
 function intoWaves(actions: readonly Action[], direction: 1 | -1): readonly Wave[] {
   const kindOf = (action: Action) => (action.do === "prune" ? action.entry.entry.kind : action.desired.object.kind);
-  const identityOf = (action: Action) => (action.do === "prune" ? action.entry.identity : action.desired.identity);
-  const groups = Map.groupBy(
-    [...actions].sort((a, b) => (identityOf(a) < identityOf(b) ? -1 : 1)),
-    (action) => kindRank(kindOf(action)),
-  );
+  const named = actions.map((action) => ({ action, identity: action.do === "prune" ? action.entry.identity : action.desired.identity }));
+  const sorted = named.sort((a, b) => (a.identity < b.identity ? -1 : 1)).map(({ action }) => action);
+  const groups = Map.groupBy(sorted, (action) => kindRank(kindOf(action)));
   return [...groups].sort(([a], [b]) => direction * (a - b)).map(([rank, members]) => ({ rank, actions: members }));
 }

@@ -4,6 +4,8 @@ import { renderPlan } from "../../../engine/gitops/plan/plan-text.ts";
 import { UnitReporter, type UnitReporterOptions } from "../../../engine/gitops/sync/unit-reporter.ts";
 import type { DesiredState } from "../../../engine/gitops/manifests/desired-state.ts";
 import { nextFieldsLeft } from "../../../engine/gitops/sync/fields-left.ts";
+import { judgeCommit } from "../../../engine/gitops/plan/plan-commit.ts";
+import { withTurns } from "../../kit/with-turns.ts";
 import { desired, stored, unit } from "./objects.ts";
 
 const COUNT = 10_000;
@@ -40,6 +42,27 @@ test("a commit that changes thousands of objects of one application is told in a
   expect(renderPlan(plan)).toHaveLength(61);
   expect(renderPlan(plan)[0]).toBe("~ ConfigMap web/m0: data.value 1→2");
   expect(shown()).toBeLessThan(1_000);
+});
+
+test("what a commit takes away is looked for in thousands of objects that stay, and everything else has its turn meanwhile", async () => {
+  const podOf = (map: string) => ({ spec: { selector: {}, template: { spec: { containers: [{ name: "c", image: "i", envFrom: [{ configMapRef: { name: map } }] }] } } } });
+  const staying = Array.from({ length: COUNT }, (_, index) => desired("Deployment", `d${index}`, podOf(`m${index}`)));
+  const [going] = objects;
+  if (going === undefined) throw new Error("there are objects");
+  const plan = planSync({
+    candidates: [],
+    untouched: COUNT,
+    stale: [{ unit: "web", identity: going.identity, entry: { group: "", version: "v1", kind: "ConfigMap", namespace: "web", name: "m0" }, live: stored(going) }],
+    allowReplace: [],
+    waiting: new Map(),
+    deletion: { units: [unit("web")], maxPercent: 20, protectedKinds: new Set(), allowed: [], inventorySizes: new Map() },
+  });
+  const state = { config: {}, problems: [], units: [unit("web")], objects: new Map(staying.map((object) => [object.identity, object])) };
+  const kinds = { ofGroupKind: (_group: string, kind: string) => (kind === "ConfigMap" ? going.resource : undefined) };
+  const commit = { client: {}, kinds, state, applications: [] } as unknown as Parameters<typeof judgeCommit>[0]; // as much as is looked at
+  const { result, turns } = await withTurns(() => judgeCommit(commit, { blob: async () => Buffer.from("") } as unknown as Parameters<typeof judgeCommit>[1], plan));
+  expect(result.problems.map(({ file, message }) => `${file}: ${message}`)).toEqual([expect.stringMatching(/^apps\/web\/d0\.yaml: ConfigMap web\/m0 leaves the repository with this commit/)]);
+  expect(turns).toBeGreaterThan(5);
 });
 
 test("fields are left to others until a plan says otherwise of their object", () => {
