@@ -73,12 +73,15 @@ async function removePods(dataDir: string, say: (line: string) => void): Promise
   }
 }
 
-/** Whatever still runs out of the directory: shims of pods that would not go. */
+/** Whatever still runs out of the directory: shims of pods that would not go, and what those have started, which outlives them. */
 async function endProcesses(dataDir: string): Promise<void> {
+  const cgroup = `:${cgroupRoot(dataDir)}/`;
   for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)) {
     try {
       const commandLine = readFileSync(`/proc/${pid}/cmdline`, "utf8");
-      if (commandLine.includes("containerd") && commandLine.includes(`${dataDir}/`)) process.kill(Number(pid), "SIGKILL");
+      const isOurs =
+        (commandLine.includes("containerd") && commandLine.includes(`${dataDir}/`)) || readFileSync(`/proc/${pid}/cgroup`, "utf8").includes(cgroup);
+      if (isOurs) process.kill(Number(pid), "SIGKILL");
     } catch {
       // Gone meanwhile.
     }

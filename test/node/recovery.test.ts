@@ -1,8 +1,10 @@
-import { readFileSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
 import { findCondition } from "../../engine/apimachinery/conditions.ts";
 import type { Pod } from "../../engine/resources/types.ts";
-import { eventually, requireRoot } from "../kit/mainstay.ts";
+import { networkNamespaces } from "../../node-agent/cri/network-namespaces.ts";
+import { eventually, requireRoot, runMainstay } from "../kit/mainstay.ts";
 import { container, shell, startRealNode, type RealNode } from "./real-node.ts";
 
 function parentOf(pid: string): string | undefined {
@@ -104,4 +106,27 @@ describe.skipIf(!requireRoot())("a machine whose parts die", () => {
     expect(container(pod)?.lastState?.terminated).toMatchObject({ exitCode: 137 });
     expect(pod.status?.podIP).toBe(status?.podIP);
   });
+});
+
+test.skipIf(!requireRoot())("a reset leaves nothing of pods that run, also when their runtime does not start any more", { timeout: 90_000 }, async () => {
+  const node = await startRealNode("rs");
+  try {
+    const name = `sleep ${1_000_000 + process.pid}`;
+    await node.create("stuck", { containers: [shell(`exec ${name}`)] });
+    await node.until("stuck", (pod) => pod.status?.phase === "Running");
+    const agentDir = path.join(node.dataDir, "agent");
+    const networks = networkNamespaces(agentDir);
+    const isRunning = () =>
+      node.host.exec("pgrep", "-f", `^${name}`).then(
+        () => true,
+        () => false,
+      );
+    expect([networks.length, networks.every((place) => existsSync(place)), await isRunning()]).toEqual([1, true, true]);
+    await node.mainstay.stop();
+    rmSync(path.join(agentDir, "containerd", "config.toml"));
+    await runMainstay(node.host, "reset", "--data-dir", node.dataDir);
+    expect([networks.some((place) => existsSync(place)), await isRunning(), existsSync(node.dataDir)]).toEqual([false, false, false]);
+  } finally {
+    await node.stop();
+  }
 });
