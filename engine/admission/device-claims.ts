@@ -43,7 +43,8 @@ function adminRequest({ object, definition }: AdmissionAttributes): string | und
   const isTemplate = definition.resource === "resourceclaimtemplates";
   const devices: DeviceClaim | undefined = isTemplate ? (object as ResourceClaimTemplate).spec.spec.devices : (object as ResourceClaim).spec.devices; // by the definition
   const index = (devices?.requests ?? []).findIndex(({ exactly }) => exactly?.adminAccess === true);
-  return index < 0 ? undefined : `${isTemplate ? "spec.spec" : "spec"}.devices.requests[${index}].adminAccess`;
+  // Of a template upstream tells as of a claim.
+  return index < 0 ? undefined : `spec.devices.requests[${index}].adminAccess`;
 }
 
 function adminResult(allocation: AllocationResult | undefined): string | undefined {

@@ -6,6 +6,7 @@ import { validateObjectMeta, validateObjectMetaUpdate, type MetadataRules } from
 import { conform } from "../apimachinery/structural-schema.ts";
 import { withStrategyDefaults } from "./decode-object.ts";
 import type { ObjectPart, ResourceDefinition } from "../resources/define-resource.ts";
+import { disabledValueErrors } from "../resources/disabled-values.ts";
 
 const ALL_FEATURES: FeatureGates = new Set();
 
@@ -35,7 +36,8 @@ export function validateUpdate<T extends KubeObject>(
   );
   if (definition.content !== undefined) return refuse(definition, object, [...meta, ...definition.content.validate(object, old, what === "status", warn)]);
   const schemaErrors = conform(definition.schema, object, { defaults: false, prune: false, zeroesWithin: "status" }).errors;
-  const content = schemaErrors.length > 0 || what !== "object" ? schemaErrors : (strategy.validate?.(object) ?? []);
+  const content =
+    schemaErrors.length > 0 || what !== "object" ? schemaErrors : [...(strategy.validate?.(object) ?? []), ...disabledValueErrors(definition, object, old)];
   refuse(definition, object, [...meta, ...content, ...(schemaErrors.length > 0 ? [] : (rules?.(object, old) ?? []))], disabled);
 }
 
@@ -91,7 +93,11 @@ export function refuseMisshapen<T extends KubeObject>(
   const rules =
     content !== undefined
       ? []
-      : [...(strategy.validate?.(whole) ?? []), ...((old === undefined ? strategy.validateNew?.(whole) : strategy.validateUpdate?.(whole, old)) ?? [])];
+      : [
+          ...disabledValueErrors(definition, whole, old),
+          ...(strategy.validate?.(whole) ?? []),
+          ...((old === undefined ? strategy.validateNew?.(whole) : strategy.validateUpdate?.(whole, old)) ?? []),
+        ];
   const judged = new Set(rules.map(({ field }) => field));
   const known = errors.filter(({ field }) => !judged.has(field));
   const refused = new Set(known.map(({ field }) => field));
@@ -121,7 +127,9 @@ function contentErrors<T extends KubeObject>(definition: ResourceDefinition<T>, 
   if (definition.content !== undefined) return definition.content.validate(object, undefined, false);
   const schemaErrors = conform(definition.schema, object, { defaults: false, prune: false, zeroesWithin: "status" }).errors;
   const { validate, validateNew } = definition.strategy;
-  return schemaErrors.length > 0 ? schemaErrors : [...(validate?.(object) ?? []), ...(validateNew?.(object) ?? [])];
+  return schemaErrors.length > 0
+    ? schemaErrors
+    : [...(validate?.(object) ?? []), ...(validateNew?.(object) ?? []), ...disabledValueErrors(definition, object, undefined)];
 }
 
 /** What is stored as another kind is told of as that. */

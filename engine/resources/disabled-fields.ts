@@ -25,7 +25,8 @@ const OF_POD_SPECS: readonly Feature[] = [
   { paths: [path("schedulingGroup")] },
 ];
 
-const POD_SPECS: Readonly<Record<string, Path>> = {
+/** Where the kinds that have a pod's spec have it. */
+export const POD_SPECS: Readonly<Record<string, Path>> = {
   "/pods": path("spec"),
   "/podtemplates": path("template.spec"),
   "/replicationcontrollers": path("spec.template.spec"),

@@ -11,7 +11,8 @@ const IMAGE = new RegExp(`^(?:${HOST}/)?${STEP}(?:/${STEP})*(?::(?<tag>\\w[\\w.-
 export function withPodSpecDefaults(spec: PodSpec): PodSpec {
   return {
     ...spec,
-    ...(spec.serviceAccountName && !spec.serviceAccount ? { serviceAccount: spec.serviceAccountName } : {}),
+    // The older name of the field says what the newer one says.
+    ...(spec.serviceAccountName ? { serviceAccount: spec.serviceAccountName } : {}),
     ...(spec.serviceAccount && !spec.serviceAccountName ? { serviceAccountName: spec.serviceAccount } : {}),
     ...containersBy(spec, withPullPolicy),
     ...(spec.ephemeralContainers === undefined ? {} : { ephemeralContainers: spec.ephemeralContainers.map(withPullPolicy) }),

@@ -6564,7 +6564,7 @@ readonly readOnly?: boolean
 /**
  * Namespace of the Secret; without it, that of the claim.
  */
-readonly secretNamespace?: string
+readonly secretNamespace?: (string | null)
 }
 /**
  * A ScaleIO volume.

@@ -6,7 +6,7 @@ import { validateEvent } from "../events/event-validation.ts";
 import type { CoreEvent } from "../types.ts";
 
 const firstSeen = (event: CoreEvent) => event.firstTimestamp || event.eventTime || undefined;
-const lastSeen = (event: CoreEvent) => event.series?.lastObservedTime || event.lastTimestamp || firstSeen(event);
+const lastSeen = (event: CoreEvent) => (event.series === undefined ? event.lastTimestamp || firstSeen(event) : event.series.lastObservedTime || undefined);
 
 function sourceText({ source, reportingComponent, reportingInstance }: CoreEvent): string {
   const from = source?.host || reportingInstance || "";
@@ -46,7 +46,7 @@ export const eventResource = defineResource<CoreEvent>({
     column("Source", "Who reported it, and from where.", sourceText, 1),
     column("Message", "A sentence, for people.", (event) => (event.message ?? "").trim()),
     column("First Seen", "Time since it happened first.", (event, now) => ageSince(firstSeen(event), now), 1),
-    column("Count", "How often it happened.", (event) => event.series?.count ?? (event.count || 1), 1),
+    column("Count", "How often it happened.", ({ series, count }) => (series === undefined ? count || 1 : (series.count ?? 0)), 1),
     { ...nameColumn, priority: 1 },
   ],
   selectableFields: {

@@ -68,7 +68,7 @@ function initContainerErrors(spec: PodSpec, path: string, context: PodContext): 
     if (name !== "") names.add(name);
     return [
       ...validateContainer(container, at, context),
-      ...validateRestarts(container, at),
+      ...(restartPolicy === undefined ? missingPolicyErrors(container, at) : validateRestarts(container, at)),
       ...(isTaken ? [duplicateField(`${at}.name`, name)] : []),
       ...hostPortConflicts([container], `${path}.initContainers`),
       ...(isSidecar ? validateHooks(container, at, context) : forbidHooks(container, at)),
@@ -131,10 +131,14 @@ const RESTART_ACTIONS = ["Restart", "RestartAllContainers"];
 const EXIT_CODE_OPERATORS = ["In", "NotIn"];
 
 /** Exceptions from a policy need one to be exceptions from. */
-function validateRestarts({ restartPolicy, restartPolicyRules: rules = [] }: Container, path: string): FieldError[] {
-  const errors: FieldError[] = [];
-  if (rules.length > 0 && restartPolicy === undefined)
-    errors.push(requiredField(`${path}.restartPolicy`, "must specify restartPolicy when restart rules are used"));
+function missingPolicyErrors({ restartPolicy, restartPolicyRules: rules = [] }: Container, path: string): FieldError[] {
+  const isMissing = rules.length > 0 && restartPolicy === undefined;
+  return isMissing ? [requiredField(`${path}.restartPolicy`, "must specify restartPolicy when restart rules are used")] : [];
+}
+
+function validateRestarts(container: Container, path: string): FieldError[] {
+  const { restartPolicy, restartPolicyRules: rules = [] } = container;
+  const errors = missingPolicyErrors(container, path);
   if (restartPolicy !== undefined && !RESTART_POLICIES.includes(restartPolicy))
     errors.push(unsupportedValue(`${path}.restartPolicy`, restartPolicy, RESTART_POLICIES));
   if (rules.length > RESTART_RULES_MAX) errors.push(tooMany(`${path}.restartPolicyRules`, rules.length, RESTART_RULES_MAX));

@@ -108,9 +108,10 @@ function inlineErrors(spec: PersistentVolumeSpec, at: string): FieldError[] {
   ];
 }
 
-function capacityErrors({ capacity = {} }: PersistentVolumeSpec, at: string): FieldError[] {
+function capacityErrors({ capacity: given }: PersistentVolumeSpec, at: string): FieldError[] {
+  const capacity = given ?? {};
   const errors = Object.keys(capacity).length === 0 ? [requiredField(`${at}.capacity`)] : [];
-  if (capacity["storage"] === undefined || Object.keys(capacity).length > 1) errors.push(unsupportedValue(`${at}.capacity`, capacity, ["storage"]));
+  if (capacity["storage"] === undefined || Object.keys(capacity).length > 1) errors.push(unsupportedValue(`${at}.capacity`, given, ["storage"]));
   for (const [name, amount] of Object.entries(capacity)) {
     if (parseQuantity(amount) < 0) errors.push(invalidField(`${at}.capacity[${name}]`, wholeValue(amount), "must be a valid resource quantity"));
     if (parseQuantity(amount) <= 0) errors.push(invalidField(`${at}.capacity[${name}]`, canonicalQuantity(amount), "must be greater than zero"));

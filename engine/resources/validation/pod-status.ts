@@ -1,7 +1,9 @@
-import { duplicateField, forbiddenField, invalidField, invalidFields, type FieldError } from "../../apimachinery/field-error.ts";
+import { duplicateField, forbiddenField, invalidField, invalidFields, requiredField, requiredName, type FieldError } from "../../apimachinery/field-error.ts";
 import { familyOf } from "../../lib/ip-address.ts";
-import { dnsSubdomainProblems, qualifiedNameProblems } from "../../apimachinery/names.ts";
-import type { Pod, PodCondition, PodResourceClaimStatus, PodSpec, PodStatus } from "../types.ts";
+import { dnsLabelProblems, dnsSubdomainProblems, qualifiedNameProblems } from "../../apimachinery/names.ts";
+import { repeatsOf } from "../../lib/repeats.ts";
+import { podContainers } from "../pod-containers.ts";
+import type { Pod, PodCondition, PodExtendedResourceClaimStatus, PodResourceClaimStatus, PodSpec, PodStatus } from "../types.ts";
 import { addressErrors } from "./ip.ts";
 
 /** Conditions that need no name of their own, so that it is not looked at. */
@@ -20,6 +22,7 @@ export function validatePodStatusUpdate({ spec, status = {} }: Pod, { status: be
     ...(observedGeneration < 0 ? [invalidField("status.observedGeneration", observedGeneration, "must be a non-negative integer")] : []),
     ...(status.qosClass === before.qosClass ? [] : [invalidField("status.qosClass", status.qosClass ?? "", "field is immutable")]),
     ...claimStatusErrors(spec, status.resourceClaimStatuses ?? []),
+    ...extendedClaimErrors(spec, status.extendedResourceClaimStatus),
     ...addressListErrors("status.podIPs", status.podIPs, before.podIPs),
     ...(isHostKnown ? [] : [invalidField("status.hostIPs[0].ip", hostIPs[0]?.ip ?? "", "must be equal to `hostIP`")]),
     ...addressListErrors("status.hostIPs", hostIPs, before.hostIPs),
@@ -40,6 +43,43 @@ function nominationErrors(nodeName: string | undefined, nominated = "", before =
   return [
     ...invalidFields(at, nominated, dnsSubdomainProblems(nominated)),
     ...(nodeName ? [forbiddenField(at, "may not be set on pods that are already bound to a node")] : []),
+  ];
+}
+
+/** The claim that stands for a pod's extended resources, and which container's resource each of its requests is. */
+function extendedClaimErrors(spec: PodSpec, status: PodExtendedResourceClaimStatus | undefined): FieldError[] {
+  if (status === undefined) return [];
+  const at = "status.extendedResourceClaimStatus";
+  const { resourceClaimName } = status;
+  const requestMappings = status.requestMappings ?? [];
+  const containers = new Map(podContainers(spec).map((container) => [container.name, container]));
+  const repeats = repeatsOf(requestMappings, ({ containerName, resourceName, requestName }) => JSON.stringify([containerName, resourceName, requestName]));
+  return [
+    ...(requestMappings.length === 0 ? [requiredField(`${at}.requestMappings`, "at least one request mapping is required")] : []),
+    ...requestMappings.flatMap((mapping, index) => {
+      const path = `${at}.requestMappings[${index}]`;
+      const { containerName, resourceName, requestName } = mapping;
+      const container = containers.get(containerName);
+      const isAsked = container?.resources?.requests?.[resourceName] !== undefined;
+      return [
+        ...(container === undefined
+          ? [invalidField(`${path}.containerName`, containerName, "must match the name of an entry in spec.initContainers.name or spec.containers.name")]
+          : isAsked
+            ? []
+            : [
+                invalidField(
+                  `${path}.resourceName`,
+                  resourceName,
+                  "must match the extended resource name of an entry in spec.initContainers.resources.requests or spec.containers.resources.requests",
+                ),
+              ]),
+        ...invalidFields(`${at}.requestName`, requestName, dnsLabelProblems(requestName)),
+        ...(repeats[index] === true
+          ? (["containerName", "resourceName", "requestName"] as const).map((field) => duplicateField(`${path}.${field}`, mapping[field]))
+          : []),
+      ];
+    }),
+    ...requiredName(`${at}.resourceClaimName`, resourceClaimName, dnsSubdomainProblems),
   ];
 }
 

@@ -1,13 +1,4 @@
-import {
-  duplicateField,
-  forbiddenField,
-  invalidField,
-  invalidFields,
-  requiredField,
-  tooLong,
-  unsupportedValue,
-  type FieldError,
-} from "../../apimachinery/field-error.ts";
+import { duplicateField, forbiddenField, invalidField, invalidFields, requiredField, tooLong, type FieldError } from "../../apimachinery/field-error.ts";
 import type { AppArmorProfile, PodSecurityContext, PodSpec, SeccompProfile, SecurityContext } from "../types.ts";
 import { localPathErrors } from "./mounts.ts";
 import { validateWindowsOptions } from "./windows.ts";
@@ -36,13 +27,9 @@ export function validateSecurityContext(context: SecurityContext | undefined, pa
   ];
 }
 
-/** How files come by the labels of SELinux. */
-const RELABELLINGS = ["MountOption", "Recursive"];
-
 /** Rules for the identities and rights of a pod. */
 export function validatePodSecurityContext(spec: PodSpec, path: string): FieldError[] {
   const context: PodSecurityContext = spec.securityContext ?? {};
-  const { seLinuxChangePolicy: relabels } = context;
   const at = `${path}.securityContext`;
   const errors = validateIds(context, at, ["fsGroup", "runAsUser", "runAsGroup"]);
   for (const [index, group] of (context.supplementalGroups ?? []).entries())
@@ -56,7 +43,6 @@ export function validatePodSecurityContext(spec: PodSpec, path: string): FieldEr
     ...seccompErrors(context.seccompProfile, `${at}.seccompProfile`),
     ...validateWindowsOptions(context.windowsOptions, `${at}.windowsOptions`),
     ...appArmorErrors(context.appArmorProfile, `${at}.appArmorProfile`),
-    ...(relabels === undefined || RELABELLINGS.includes(relabels) ? [] : [unsupportedValue(`${at}.seLinuxChangePolicy`, relabels, RELABELLINGS)]),
   ];
 }
 

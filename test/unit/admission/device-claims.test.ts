@@ -42,7 +42,7 @@ describe("access of an administrator", () => {
     await expect(newClaim("admin", admin)).rejects.toThrow(
       "spec.devices.requests[0].adminAccess: Forbidden: admin access to devices requires the `resource.kubernetes.io/admin-access: true` label on the containing namespace",
     );
-    await expect(api.client.for(resourceClaimTemplateResource).create(aClaimTemplate("admin", admin))).rejects.toThrow(/spec\.spec\.devices\.requests\[0\]\.adminAccess: Forbidden/);
+    await expect(api.client.for(resourceClaimTemplateResource).create(aClaimTemplate("admin", admin))).rejects.toThrow(/is invalid: spec\.devices\.requests\[0\]\.adminAccess: Forbidden/);
     await api.client.for(namespaceResource).patch("", "default", "merge", { metadata: { labels: { "resource.kubernetes.io/admin-access": "true" } } });
     await newClaim("admin", admin);
     await api.client.for(resourceClaimTemplateResource).create(aClaimTemplate("admin", admin));

@@ -138,7 +138,9 @@ describe("a node's credentials", () => {
     await agent()
       .for(nodeResource)
       .create({ apiVersion: "v1", kind: "Node", metadata: { name: "n1" } });
-    await pods().create(pod("mine", { nodeName: "n1", volumes: [{ name: "s", secret: { secretName: "needed" } }] }));
+    await pods().create(
+      pod("mine", { nodeName: "n1", volumes: [{ name: "s", secret: { secretName: "needed" } }], containers: [{ name: "c", image: "nginx", resources: { requests: { cpu: "1" } } }] }),
+    );
     await pods().create(pod("theirs", { nodeName: "n2" }));
     for (const name of ["needed", "other"]) await api.client.for(secretResource).create({ apiVersion: "v1", kind: "Secret", metadata: { name, namespace: NAMESPACE } });
   });
@@ -266,7 +268,7 @@ describe("a node's credentials", () => {
         .for(podResource)
         .patch(NAMESPACE, name, "merge", { status: { phase: "Running" } }, { subresource: "status" });
     expect((await status("mine")).status?.phase).toBe("Running");
-    const claimed = { status: { extendedResourceClaimStatus: { resourceClaimName: "theirs", requestMappings: [{ containerName: "c", resourceName: "example.com/gpu", requestName: "r" }] } } };
+    const claimed = { status: { extendedResourceClaimStatus: { resourceClaimName: "theirs", requestMappings: [{ containerName: "c", resourceName: "cpu", requestName: "r" }] } } };
     expect(await messageOf(agent().for(podResource).patch(NAMESPACE, "mine", "merge", claimed, { subresource: "status" }))).toContain('node "n1" cannot update extended resource claim status');
     expect(await messageOf(status("theirs"))).toContain("can only update pod status for pods with spec.nodeName set to itself");
     expect(await messageOf(agent().for(podResource).create(pod("new")))).toContain("can only create mirror pods");

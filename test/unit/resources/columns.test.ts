@@ -178,6 +178,11 @@ describe("columns", () => {
       row("Event", { involvedObject: { kind: "Node" }, reportingComponent: "example.com/c", reportingInstance: "c-1" }),
       ["<unknown>", "", "", "node", "", "example.com/c, c-1", "", "<unknown>", 1, "web"],
     ],
+    [
+      "Event of a newer reporter that says no times",
+      row("Event", { involvedObject: { name: "a" }, count: 9, lastTimestamp: ago(60), series: {} }),
+      ["<unknown>", "", "", "/a", "", "", "", "<unknown>", 0, "web"],
+    ],
     ["Node of an architecture", row("Node", { status: { nodeInfo: { kernelVersion: "6.12", architecture: "arm64" } } })[8], "6.12 (arm64)"],
     [
       "Service with several addresses from outside",

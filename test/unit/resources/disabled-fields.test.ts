@@ -1,6 +1,7 @@
 import { describe, expect, it, test } from "vitest";
 import { disabledFeatures } from "../../../engine/apimachinery/feature-gates.ts";
 import type { KubeObject } from "../../../engine/apimachinery/object-meta.ts";
+import { disabledValueErrors } from "../../../engine/resources/disabled-values.ts";
 import { withoutDisabledFields } from "../../../engine/resources/disabled-fields.ts";
 import { deepFreeze } from "../../../engine/lib/freeze.ts";
 
@@ -52,6 +53,32 @@ const dropped = (kind: string, object: object, old?: object, gates: Readonly<Rec
   const [group = "", resource = ""] = kind.split("/");
   return withoutDisabledFields({ group, resource }, deepFreeze(object) as KubeObject, old as KubeObject | undefined, disabledFeatures(gates)); // only the fields in question are there
 };
+
+describe("ways to relabel files of which a feature is off", () => {
+  const judged = (kind: string, policy: string | undefined, before?: string) => {
+    const [group = "", resource = ""] = kind.split("/");
+    const of = (value?: string) =>
+      ({
+        spec: {
+          jobTemplate: { spec: { template: { spec: { securityContext: { seLinuxChangePolicy: value } } } } },
+          template: { spec: { securityContext: { seLinuxChangePolicy: value } } },
+          securityContext: { seLinuxChangePolicy: value },
+        },
+      }) as unknown as KubeObject; // only the field in question is there
+    return disabledValueErrors({ group, resource }, of(policy), before === undefined ? undefined : of(before)).map(({ field, message }) => `${field}: ${message}`);
+  };
+  test.each([
+    ["/pods", "spec"],
+    ["apps/deployments", "spec.template.spec"],
+    ["batch/cronjobs", "spec.jobTemplate.spec.template.spec"],
+  ])("are refused in %s, but where there was one before", (kind, at) => {
+    expect(judged(kind, "Recursive")).toEqual([]);
+    expect(judged(kind, "MountOption")).toEqual([`${at}.securityContext.seLinuxChangePolicy: Unsupported value: "MountOption": supported values: "Recursive"`]);
+    expect(judged(kind, "MountOption", "Recursive")).toEqual([]);
+    expect(judged(kind, "No", "MountOption")).toEqual([`${at}.securityContext.seLinuxChangePolicy: Unsupported value: "No": supported values: "MountOption", "Recursive"`]);
+  });
+  test("are nothing to other kinds", () => expect(judged("/services", "MountOption")).toEqual([]));
+});
 
 describe("fields of features that are off", () => {
   it.each(rows)("go from new $kind: $written", ({ kind, written, kept }) => expect(JSON.stringify(dropped(kind, written))).toBe(JSON.stringify(kept)));

@@ -374,11 +374,6 @@ describe("a pod", () => {
       ["spec.HostPID: Forbidden: when `hostUsers` is false", "spec.containers[0].volumeDevices: Forbidden: when `hostUsers` is false"],
     ],
     [
-      "relabels files in ways that there are",
-      { securityContext: { seLinuxChangePolicy: "No" } },
-      ['spec.securityContext.seLinuxChangePolicy: Unsupported value: "No": supported values: "MountOption", "Recursive"'],
-    ],
-    [
       "as a whole claims nothing, and asks for what there is",
       { resources: { claims: [], limits: { "example.com/x": "1" } } },
       [
@@ -421,6 +416,28 @@ describe("a pod", () => {
     const held = pod(spec({ nodeName: "n1", schedulingGates: [{ name: "wait" }] }));
     expect(text(podResource.strategy.validateNew?.(held) ?? [])).toEqual(["spec.nodeName: Forbidden: cannot be set until all schedulingGates have been cleared"]);
   });
+});
+
+test("exceptions of an init container from no policy are not looked at", () => {
+  const rules = [{ action: "Odd" }];
+  const of = (list: string, more: object) =>
+    faults({ [list]: [container({ name: "i", restartPolicyRules: rules, ...more })], ...(list === "containers" ? {} : { containers: [container()] }) }).map((fault) => fault.split(":")[0]);
+  expect(of("initContainers", {})).toEqual(["spec.initContainers[0].restartPolicy"]);
+  const looked = (at: string) => [`${at}.restartPolicyRules[0].action`, `${at}.restartPolicyRules[0].exitCodes`];
+  expect(of("initContainers", { restartPolicy: "Never" })).toEqual(looked("spec.initContainers[0]"));
+  expect(of("containers", {})).toEqual(["spec.containers[0].restartPolicy", ...looked("spec.containers[0]")]);
+});
+
+test("two constraints about the same places are told of by the rules of pods alone", () => {
+  const topologySpreadConstraints = [1, 2].map((maxSkew) => ({ maxSkew, topologyKey: "zone", whenUnsatisfiable: "DoNotSchedule" }));
+  expect(decodeObject(podResource, { metadata: { name: "p" }, spec: spec({ topologySpreadConstraints }) }).schemaErrors).toEqual([]);
+  expect(faults({ topologySpreadConstraints })).toEqual([expect.stringContaining("spec.topologySpreadConstraints[0].{topologyKey, whenUnsatisfiable}: Duplicate value")]);
+});
+
+test("the older name of a pod's account says what the newer one says", () => {
+  const of = (accounts: object) => decodeObject(podResource, { metadata: { name: "p" }, spec: { containers: [container()], ...accounts } }).object.spec;
+  expect(of({ serviceAccount: "old", serviceAccountName: "new" })).toMatchObject({ serviceAccount: "new", serviceAccountName: "new" });
+  expect(of({ serviceAccount: "old" })).toMatchObject({ serviceAccount: "old", serviceAccountName: "old" });
 });
 
 test("a rule of restarts may name an exit code twice, as upstream has it", () => {

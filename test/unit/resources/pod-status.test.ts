@@ -30,6 +30,37 @@ test.each<[string, object, object, readonly string[]]>([
       'status.resourceClaimStatuses[1].resourceClaimName: Invalid value: "A": a lowercase RFC 1123 subdomain must',
     ],
   ],
+  [
+    "a claim for its extended resources",
+    { extendedResourceClaimStatus: { resourceClaimName: "x", requestMappings: [{ containerName: "c", resourceName: "example.com/gpu", requestName: "r" }] } },
+    { containers: [{ name: "c", resources: { requests: { "example.com/gpu": "1" } } }] },
+    [],
+  ],
+  [
+    "a claim for resources of others, twice",
+    {
+      extendedResourceClaimStatus: {
+        resourceClaimName: "",
+        requestMappings: [
+          { containerName: "c", resourceName: "x", requestName: "r" },
+          { containerName: "d", resourceName: "x", requestName: "R" },
+          { containerName: "c", resourceName: "x", requestName: "r" },
+        ],
+      },
+    },
+    { containers: [{ name: "c" }] },
+    [
+      'status.extendedResourceClaimStatus.requestMappings[0].resourceName: Invalid value: "x": must match the extended resource name of an entry in',
+      'status.extendedResourceClaimStatus.requestMappings[1].containerName: Invalid value: "d": must match the name of an entry in',
+      'status.extendedResourceClaimStatus.requestName: Invalid value: "R": a lowercase RFC 1123 label must',
+      'status.extendedResourceClaimStatus.requestMappings[2].resourceName: Invalid value: "x": must match',
+      'status.extendedResourceClaimStatus.requestMappings[2].containerName: Duplicate value: "c"',
+      'status.extendedResourceClaimStatus.requestMappings[2].resourceName: Duplicate value: "x"',
+      'status.extendedResourceClaimStatus.requestMappings[2].requestName: Duplicate value: "r"',
+      "status.extendedResourceClaimStatus.resourceClaimName: Required value",
+    ],
+  ],
+  ["a claim for no resources", { extendedResourceClaimStatus: { resourceClaimName: "x" } }, {}, ["status.extendedResourceClaimStatus.requestMappings: Required value: at least one"]],
 ])("of a pod's status, %s: as upstream", (_, status, spec, expected) => {
   const errors = validatePodStatusUpdate(pod(status, spec), pod({}, spec)).map(({ field, message }) => `${field}: ${message}`);
   const told = errors.filter((error) => !error.includes("name part must consist")); // beside that it is empty

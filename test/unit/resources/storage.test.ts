@@ -101,7 +101,7 @@ describe("a volume", () => {
     [
       "has a size, a mode and a source",
       {},
-      ["spec.accessModes: Required value", "spec.capacity: Required value", 'spec.capacity: Unsupported value: {}: supported values: "storage"', "spec: Required value: must specify a volume type"],
+      ["spec.accessModes: Required value", "spec.capacity: Required value", 'spec.capacity: Unsupported value: null: supported values: "storage"', "spec: Required value: must specify a volume type"],
     ],
     ["has one source", { ...volumeSpec, nfs: { server: "a", path: "/" } }, ["spec.nfs: Forbidden: may not specify more than 1 volume type"]],
     [
