@@ -5,6 +5,7 @@ import { variableName } from "../engine/options/flag-names.ts";
 import { bool, durationMs, oneOf } from "../engine/options/option-values.ts";
 import { commaList } from "../engine/lib/comma-list.ts";
 import { parseTlsCiphers, parseTlsGroups, parseTlsVersion, type TlsVersion } from "../engine/server/http/tls-settings.ts";
+import { checkAllowedImage, VERIFICATION_POLICIES } from "./images/verification-policy.ts";
 import { parseNodeLabels, parseTaints } from "./node/registration.ts";
 import { absolutePath, atLeast, bytes, domain, manifestPath, pairOf, port, restartPeriod, whole } from "./agent-option-values.ts";
 import { parseReserved } from "./resources/reserved.ts";
@@ -44,6 +45,9 @@ export interface AgentConfig extends ClusterNetwork {
   readonly containerRuntimeEndpoint: string | undefined;
   readonly serializeImagePulls: boolean | undefined;
   readonly maxParallelImagePulls: number | undefined;
+  /** Of which images on the machine it is asked who may have them; see images/verification-policy.ts. */
+  readonly imagePullCredentialsVerificationPolicy: (typeof VERIFICATION_POLICIES)[number];
+  readonly preloadedImagesVerificationAllowlist: readonly string[];
   /** Thresholds at which pods have to go; see resources/thresholds.ts for the form. */
   readonly evictionHard: string;
   readonly evictionSoft: string;
@@ -229,6 +233,19 @@ export const agentOptions: readonly AgentOptionRow[] = [
     parse: bool,
   },
   { key: "maxParallelImagePulls", description: "images that are pulled at once", parse: whole(1) },
+  {
+    key: "imagePullCredentialsVerificationPolicy",
+    description: `of which images on the machine it is asked who may have them: ${VERIFICATION_POLICIES.join(", ")}`,
+    default: "NeverVerifyPreloadedImages",
+    parse: oneOf(...VERIFICATION_POLICIES),
+  },
+  {
+    key: "preloadedImagesVerificationAllowlist",
+    description: "images of which NeverVerifyAllowlistedImages does not ask that, separated by commas; a trailing /* stands for all below",
+    default: "",
+    parse: commaList,
+    check: (text) => commaList(text).forEach(checkAllowedImage),
+  },
   {
     key: "clusterCidr",
     flags: "--cluster-cidr <cidrs>",

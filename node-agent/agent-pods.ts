@@ -1,10 +1,13 @@
+import path from "node:path";
 import { formatTime } from "../engine/lib/clock.ts";
 import type { Service } from "../engine/lib/service.ts";
 import { nodeResource } from "../engine/resources/core/node.ts";
 import type { Pod } from "../engine/resources/types.ts";
 import type { AgentBasis } from "./agent-basis.ts";
 import type { CsiVolumes } from "./csi/csi-volumes.ts";
+import { ImageAccess } from "./images/image-access.ts";
 import { createImageMounts } from "./images/image-mounts.ts";
+import { verificationPolicy } from "./images/verification-policy.ts";
 import { hasAppArmor } from "./node/app-armor.ts";
 import { createNodePlugins, type NodePlugins } from "./plugins/node-plugins.ts";
 import { refusePod } from "./pods/admit-pod.ts";
@@ -50,6 +53,13 @@ export function createAgentPods(basis: AgentBasis): AgentPods {
   const { nodeName, dataDir, rootDir } = config;
   const { runtime } = nodeRuntime;
   const token: VolumeSources["token"] = (pod, audience, expirationSeconds) => requestPodToken(client, pod, audience, expirationSeconds);
+  const imageAccess = new ImageAccess({
+    folder: path.join(rootDir, "image_manager"),
+    policy: verificationPolicy(config.imagePullCredentialsVerificationPolicy, config.preloadedImagesVerificationAllowlist),
+    runtime,
+    clock,
+    logger,
+  });
   const plugins = createNodePlugins({ ...basis, nodeName, dataDir, rootDir, token, onDeviceChange: () => here.devicesChanged(), podUids: () => here.uids() });
   const resources = createNodeResources({
     ...basis,
@@ -57,12 +67,13 @@ export function createAgentPods(basis: AgentBasis): AgentPods {
     pods: here,
     node: () => node.current,
     places: { podsDir, logsDir: settings.logsDir, cgroupRoot: settings.cgroupRoot },
+    imageAccess,
     imageDir: nodeRuntime.paths?.root ?? "/var/lib/containerd",
     memoryBytes: settings.memoryBytes,
   });
   const content = new FollowedContent({ client, informers, pods: () => here.list(), onChange: (changed) => here.contentChanged(changed) });
   const manager = new PodManager({
-    context: podContextOf(basis, plugins, resources, content, token),
+    context: { ...podContextOf(basis, plugins, resources, content, token), imageAccess },
     pods: apiPods,
     here,
     onEnded: () => {
@@ -103,7 +114,13 @@ export function createAgentPods(basis: AgentBasis): AgentPods {
 }
 
 /** What every pod's worker has of the node. */
-function podContextOf(basis: AgentBasis, plugins: NodePlugins, resources: NodeResources, content: FollowedContent, token: VolumeSources["token"]): PodContext {
+function podContextOf(
+  basis: AgentBasis,
+  plugins: NodePlugins,
+  resources: NodeResources,
+  content: FollowedContent,
+  token: VolumeSources["token"],
+): Omit<PodContext, "imageAccess"> {
   const { config, client, nodeRuntime, settings, apiPods, apiServices, node, here, nodeIps } = basis;
   const { devices, csi } = plugins;
   return {

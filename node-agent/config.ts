@@ -53,6 +53,10 @@ function refuseContradictions(config: AgentConfig, origin: (key: keyof AgentConf
     );
   if (config.imageMaximumGcAge > 0 && config.imageMaximumGcAge <= config.minimumImageTtlDuration)
     throw new Error(`${origin("imageMaximumGcAge")} must be longer than ${origin("minimumImageTtlDuration")}`);
+  if (config.preloadedImagesVerificationAllowlist.length > 0 && config.imagePullCredentialsVerificationPolicy !== "NeverVerifyAllowlistedImages")
+    throw new Error(
+      `${origin("preloadedImagesVerificationAllowlist")} says nothing unless ${origin("imagePullCredentialsVerificationPolicy")} is NeverVerifyAllowlistedImages`,
+    );
   if (config.serializeImagePulls === true && (config.maxParallelImagePulls ?? 1) > 1)
     throw new Error(`${origin("maxParallelImagePulls")} cannot be larger than 1 unless ${origin("serializeImagePulls")} is false`);
   const periods = naming(origin("evictionSoftGracePeriod"), () => parseGracePeriods(config.evictionSoftGracePeriod));

@@ -3,7 +3,7 @@ import path from "node:path";
 import { writeWholeFile } from "../engine/lib/whole-file.ts";
 
 /** What the agent has in its root directory, which others may have files in, too. */
-export const ROOT_FOLDERS = ["pods", "plugins", "plugins_registry"] as const;
+export const ROOT_FOLDERS = ["pods", "plugins", "plugins_registry", "image_manager"] as const;
 
 /**
  * Makes the folder of pods in the root directory, and notes where that is: `mainstay reset` is told of the data directory only.

@@ -12,6 +12,13 @@ export function normaliseImage(image: string): string {
   return full.includes("@") || full.lastIndexOf(":") > full.lastIndexOf("/") ? full : `${full}:latest`;
 }
 
+/** An image's name without its tag and digest. */
+export function repositoryOf(image: string): string {
+  const [name = ""] = splitOnce(image, "@");
+  const colon = name.indexOf(":", name.lastIndexOf("/") + 1);
+  return colon < 0 ? name : name.slice(0, colon);
+}
+
 /** Why no registry can have an image of this name (https://github.com/distribution/reference); undefined when one could. */
 export function imageNameFault(image: string): string | undefined {
   if (/^[a-f0-9]{64}$/.test(image)) return `invalid repository name (${image}), cannot specify 64-byte hexadecimal strings`;

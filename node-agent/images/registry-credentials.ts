@@ -5,10 +5,15 @@ import type { RegistryCredentials } from "../cri/runtime.ts";
 /** What is asked for images whose name has no registry in it. */
 const HUB = "index.docker.io";
 
-interface Entry {
+/** Credentials, and the Secret that they are of. */
+export interface ChosenCredentials {
+  readonly credentials: RegistryCredentials;
+  readonly secret: Secret;
+}
+
+interface Entry extends ChosenCredentials {
   readonly host: string;
   readonly path: string;
-  readonly credentials: RegistryCredentials;
 }
 
 /**
@@ -16,13 +21,13 @@ interface Entry {
  * its host (each of whose parts may have wildcards) is the image's and its path is the beginning of the image's; `image` is a full name. What
  * cannot be read is left out: another entry may do. Pure.
  */
-export function chooseCredentials(image: string, secrets: readonly Secret[]): readonly RegistryCredentials[] {
+export function chooseCredentials(image: string, secrets: readonly Secret[]): readonly ChosenCredentials[] {
   const [host = "", ...rest] = image.split("/");
   const target = { host, path: `/${rest.join("/")}` };
   const entries = secrets.flatMap(entriesOf).sort((a, b) => (b.host + b.path < a.host + a.path ? -1 : 1));
   const fitting = entries.filter((entry) => fits(entry, target));
   const chosen = fitting.length === 0 && host === "docker.io" ? entries.filter((entry) => entry.host === HUB) : fitting;
-  return chosen.map(({ credentials }) => credentials);
+  return chosen.map(({ credentials, secret }) => ({ credentials, secret }));
 }
 
 function entriesOf(secret: Secret): Entry[] {
@@ -36,7 +41,7 @@ function entriesOf(secret: Secret): Entry[] {
     // Registries' versions of the protocol are not part of a place.
     return url === null || credentials === undefined
       ? []
-      : [{ host: decodeURIComponent(url.host), path: url.pathname.replace(/^\/v[12](?=\/|$)/, "").replace(/^\/$/, ""), credentials }];
+      : [{ host: decodeURIComponent(url.host), path: url.pathname.replace(/^\/v[12](?=\/|$)/, "").replace(/^\/$/, ""), credentials, secret }];
   });
 }
 

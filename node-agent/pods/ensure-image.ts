@@ -3,9 +3,9 @@ import { formatGoDuration } from "../../engine/lib/go-duration.ts";
 import { describeError } from "../../engine/lib/log.ts";
 import { secretResource } from "../../engine/resources/core/secret.ts";
 import type { Pod, Secret } from "../../engine/resources/types.ts";
-import type { ImageStatus } from "../cri/runtime.ts";
+import type { ImageStatus, Runtime } from "../cri/runtime.ts";
 import { imageNameFault, normaliseImage } from "../images/image-name.ts";
-import { chooseCredentials } from "../images/registry-credentials.ts";
+import { chooseCredentials, type ChosenCredentials } from "../images/registry-credentials.ts";
 import type { PodContext } from "./pod-context.ts";
 import { StartError } from "./start-error.ts";
 
@@ -27,7 +27,7 @@ export async function ensureImage(
   { image, pullPolicy, fieldPath }: WantedImage,
   signal: AbortSignal,
 ): Promise<ImageStatus & { readonly name: string }> {
-  const { runtime, events, clock } = context;
+  const { runtime, events, clock, imageAccess } = context;
   const record = (type: "Normal" | "Warning", reason: string, message: string) =>
     events.record(pod, { type, reason, message, ...(fieldPath === undefined ? {} : { fieldPath }) });
   const fault = imageNameFault(image);
@@ -39,7 +39,9 @@ export async function ensureImage(
   }
   const name = normaliseImage(image);
   const present = await runtime.imageStatus(name);
-  if (present !== undefined && pullPolicy !== "Always") {
+  let asked: Promise<Secret[]> | undefined;
+  const secrets = () => (asked ??= pullSecrets(context, pod));
+  if (present !== undefined && pullPolicy !== "Always" && (await imageAccess.mayUse(name, present.id, secrets))) {
     record("Normal", "Pulled", `Container image "${image}" already present on machine and can be accessed by the pod`);
     return { ...present, name };
   }
@@ -53,15 +55,17 @@ export async function ensureImage(
   const startedMs = clock.monotonic();
   let pullMs = 0;
   const pullInTurn = async () => {
-    const secrets = await pullSecrets(context, pod);
-    await context.pulls.run(async () => {
+    const candidates = chooseCredentials(name, await secrets());
+    return context.pulls.run(async () => {
       const turnMs = clock.monotonic();
-      await pull(context, name, secrets);
+      const found = await pull(context, name, candidates);
       pullMs = clock.monotonic() - turnMs;
+      return found;
     }, signal);
   };
+  let pulled: ImageStatus;
   try {
-    await raceAbort(pullInTurn(), signal);
+    pulled = await raceAbort(pullInTurn(), signal);
   } catch (error) {
     if (signal.aborted && isAbort(error)) throw error;
     const message = describeError(error);
@@ -70,8 +74,6 @@ export async function ensureImage(
     throw new StartError("ErrImagePull", message, { cause: error });
   }
   const waitedMs = clock.monotonic() - startedMs;
-  const pulled = await runtime.imageStatus(name);
-  if (pulled === undefined) throw new StartError("ErrImagePull", `image "${image}" was taken away as soon as it had been pulled`);
   record(
     "Normal",
     "Pulled",
@@ -84,14 +86,29 @@ function took(milliseconds: number): string {
   return formatGoDuration(Math.floor(milliseconds));
 }
 
-/** One after another, for which of several credentials of a registry is good is not known before. Rejects with what the last was answered. */
-async function pull({ runtime }: PodContext, image: string, secrets: readonly Secret[]): Promise<void> {
-  const candidates = chooseCredentials(image, secrets);
+/** Pulls an image, and writes down by whose credentials. Rejects with what the last of them was answered. */
+async function pull({ runtime, imageAccess }: PodContext, image: string, candidates: readonly ChosenCredentials[]): Promise<ImageStatus> {
+  imageAccess.begin(image);
+  try {
+    const used = await pullWithAny(runtime, image, candidates);
+    const found = await runtime.imageStatus(image);
+    if (found === undefined) throw new Error("it was taken away as soon as it had been pulled");
+    imageAccess.pulled(image, found.id, used);
+    return found;
+  } catch (error) {
+    imageAccess.failed(image);
+    throw error;
+  }
+}
+
+/** One after another, for which of several credentials of a registry is good is not known before; gives those that were. */
+async function pullWithAny(runtime: Runtime, image: string, candidates: readonly ChosenCredentials[]): Promise<ChosenCredentials | undefined> {
   if (candidates.length === 0) return void (await runtime.pullImage(image));
   let failure: unknown;
-  for (const credentials of candidates) {
+  for (const candidate of candidates) {
     try {
-      return void (await runtime.pullImage(image, credentials));
+      await runtime.pullImage(image, candidate.credentials);
+      return candidate;
     } catch (error) {
       failure = error;
     }

@@ -4,6 +4,7 @@ import type { Clock } from "../../engine/lib/clock.ts";
 import type { Logger } from "../../engine/lib/log.ts";
 import type { Random } from "../../engine/lib/random.ts";
 import type { Pod } from "../../engine/resources/types.ts";
+import type { ImageAccess } from "../images/image-access.ts";
 import type { ImageMounts } from "../images/image-mounts.ts";
 import type { Runtime } from "../cri/runtime.ts";
 import type { DeviceManager } from "../devices/device-manager.ts";
@@ -26,6 +27,7 @@ export interface PodContext {
   readonly logger: Logger;
   readonly metrics: AgentMetrics;
   readonly images: ImageMounts;
+  readonly imageAccess: ImageAccess;
   readonly settings: NodeSettings;
   /** Each pod has a folder here, named by its uid. */
   readonly podsDir: string;

@@ -4,6 +4,7 @@ import { describeError, type Logger } from "../../engine/lib/log.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
 import type { Node } from "../../engine/resources/types.ts";
 import type { ImageInfo, Runtime } from "../cri/runtime.ts";
+import type { ImageAccess } from "../images/image-access.ts";
 import { bytesToFree, chooseImages, chooseOldImages, DEFAULT_IMAGE_GC, noteImages, type ImageGcSettings, type ImageHistory } from "./image-gc-plan.ts";
 import { measureDisk } from "./measure-node.ts";
 
@@ -13,6 +14,8 @@ export interface ImageGarbageOptions {
   readonly logger: Logger;
   readonly events: EventRecorder;
   readonly node: () => Node | undefined;
+  /** What is known of images that were pulled, to be forgotten with them. */
+  readonly access: Pick<ImageAccess, "now" | "keepOnly">;
   /** Images that no container runs from and that are in use all the same. */
   readonly mounted: () => readonly string[];
   readonly imageDir: string;
@@ -78,9 +81,14 @@ export class ImageGarbage {
   }
 
   async #look(): Promise<SeenImages> {
-    const { runtime, clock, mounted } = this.#options;
+    const { runtime, clock, mounted, access } = this.#options;
+    const since = access.now();
     // Images first: one that is pulled in between is then not among them.
     const images = await runtime.listImages();
+    access.keepOnly(
+      images.map(({ id }) => id),
+      since,
+    );
     const used = new Set(
       (await runtime.glance()).containers
         .flatMap(({ image, imageId }) => [image, imageId])

@@ -4,6 +4,7 @@ import type { Logger } from "../../engine/lib/log.ts";
 import type { Service } from "../../engine/lib/service.ts";
 import type { Node, Pod } from "../../engine/resources/types.ts";
 import type { Runtime } from "../cri/runtime.ts";
+import type { ImageAccess } from "../images/image-access.ts";
 import { imagesOfVolumes } from "../pods/image-volumes.ts";
 import type { NodePods } from "../pods/node-pods.ts";
 import type { AgentMetrics } from "../stats/agent-metrics.ts";
@@ -48,6 +49,7 @@ export interface NodeResourcesOptions {
   readonly places: PodPlaces;
   /** Where images are kept. */
   readonly imageDir: string;
+  readonly imageAccess: ImageAccess;
   readonly memoryBytes: number;
 }
 
@@ -74,6 +76,7 @@ export function createNodeResources({
   node,
   places,
   imageDir,
+  imageAccess,
   memoryBytes,
 }: NodeResourcesOptions): NodeResources {
   const hard = parseThresholds(config.evictionHard);
@@ -86,6 +89,7 @@ export function createNodeResources({
     logger,
     events,
     node,
+    access: imageAccess,
     mounted: () => pods.list().flatMap(imagesOfVolumes),
     imageDir,
     settings: {

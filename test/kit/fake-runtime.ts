@@ -2,7 +2,19 @@ import { NEVER, throwIfAborted } from "../../engine/lib/abort.ts";
 import { Mailbox } from "../../engine/lib/mailbox.ts";
 import { GrpcCode, GrpcError } from "../../engine/lib/grpc-error.ts";
 import { sleep, type Clock } from "../../engine/lib/clock.ts";
-import type { ContainerConfig, ContainerResources, ContainerState, ExecResult, Glance, ImageInfo, ImageStatus, Runtime, SandboxConfig, SandboxState } from "../../node-agent/cri/runtime.ts";
+import type {
+  ContainerConfig,
+  ContainerResources,
+  ContainerState,
+  ExecResult,
+  Glance,
+  ImageInfo,
+  ImageStatus,
+  RegistryCredentials,
+  Runtime,
+  SandboxConfig,
+  SandboxState,
+} from "../../node-agent/cri/runtime.ts";
 import { RuntimeLabel } from "../../node-agent/cri/runtime.ts";
 import { readScript, type FakeProgram } from "./fake-program.ts";
 
@@ -11,6 +23,8 @@ export interface FakeRuntimeOptions {
   /** What is on the machine, and what could be pulled. */
   readonly images?: readonly string[];
   readonly registry?: readonly string[];
+  /** Who alone is given an image of the registry, by its name. */
+  readonly owners?: Readonly<Record<string, string>>;
   /** The first three parts of the pods' addresses. */
   readonly subnet?: string;
   readonly latencyMs?: Partial<Record<FakeOperation, number>>;
@@ -240,8 +254,10 @@ export class FakeRuntime implements Runtime {
     return this.#images.has(name) ? { id: imageIdOf(name), uid: 0, username: "", bytes: 1_000 } : undefined;
   }
 
-  async pullImage(name: string): Promise<string> {
+  async pullImage(name: string, credentials?: RegistryCredentials): Promise<string> {
     await this.#work("pullImage");
+    const owner = this.#options.owners?.[name];
+    if (owner !== undefined && credentials?.username !== owner) throw new Error(`failed to pull and unpack image "${name}": pull access denied`);
     if (!(this.#options.registry ?? []).includes(name)) throw new Error(`failed to pull and unpack image "${name}": failed to resolve reference: not found`);
     this.#images.add(name);
     return imageIdOf(name);

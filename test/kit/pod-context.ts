@@ -1,11 +1,15 @@
+import path from "node:path";
 import { silentLogger } from "../../engine/lib/log.ts";
 import { seededRandom } from "../../engine/lib/random.ts";
 import type { ContainerState } from "../../node-agent/cri/runtime.ts";
+import { ImageAccess } from "../../node-agent/images/image-access.ts";
+import { verificationPolicy } from "../../node-agent/images/verification-policy.ts";
 import type { NodeSettings } from "../../node-agent/pods/container-config.ts";
 import { Limiter } from "../../node-agent/pods/limiter.ts";
 import type { PodContext } from "../../node-agent/pods/pod-context.ts";
 import { createAgentMetrics } from "../../node-agent/stats/agent-metrics.ts";
 import type { FakeRuntime } from "./fake-runtime.ts";
+import type { Clock } from "../../engine/lib/clock.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
 
 /** What a node says of itself to its pods, with one folder for all it keeps. */
@@ -27,6 +31,11 @@ export function nodeSettings(folder: string, settings: Partial<NodeSettings> = {
   };
 }
 
+/** Who may have which images, kept in a folder of the node's. */
+export function anImageAccess(folder: string, clock: Clock, runtime: Pick<FakeRuntime, "imageStatus">, policy = verificationPolicy("NeverVerifyPreloadedImages", [])): ImageAccess {
+  return new ImageAccess({ folder: path.join(folder, "image_manager"), policy, runtime, clock, logger: silentLogger });
+}
+
 /** What pods with neither devices nor limits need of their node; what a test looks at is given with `parts`. */
 export function aPodContext(folder: string, clock: VirtualClock, runtime: FakeRuntime, parts: object): PodContext {
   return {
@@ -37,6 +46,7 @@ export function aPodContext(folder: string, clock: VirtualClock, runtime: FakeRu
     metrics: createAgentMetrics("n1"),
     podsDir: folder,
     events: { record: () => {} },
+    imageAccess: anImageAccess(folder, clock, runtime),
     images: { release: async () => {}, releaseOthers: async () => {} },
     csi: { follows: () => false, unmountPod: async () => {} },
     settings: nodeSettings(folder),

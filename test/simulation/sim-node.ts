@@ -19,7 +19,7 @@ import type { PodContext } from "../../node-agent/pods/pod-context.ts";
 import { NodePods } from "../../node-agent/pods/node-pods.ts";
 import { PodManager } from "../../node-agent/pods/pod-manager.ts";
 import { FakeRuntime } from "../kit/fake-runtime.ts";
-import { nodeSettings } from "../kit/pod-context.ts";
+import { anImageAccess, nodeSettings } from "../kit/pod-context.ts";
 import { Link } from "./link.ts";
 import type { SimParts } from "./sim-engine.ts";
 
@@ -73,6 +73,7 @@ export class SimNode {
       random,
       logger,
       metrics: createAgentMetrics(name),
+      imageAccess: anImageAccess(path.join(folder, name), clock, this.runtime),
       images: { mount: none, release: async () => {}, releaseOthers: async () => {} },
       settings: nodeSettings(folder, {
         nodeName: name,

@@ -1,11 +1,19 @@
-import { expect, test } from "vitest";
+import { mkdtempSync, rmSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { NEVER } from "../../../engine/lib/abort.ts";
 import type { Pod } from "../../../engine/resources/types.ts";
 import { ensureImage } from "../../../node-agent/pods/ensure-image.ts";
 import { Limiter } from "../../../node-agent/pods/limiter.ts";
 import type { PodContext } from "../../../node-agent/pods/pod-context.ts";
 import { FakeRuntime } from "../../kit/fake-runtime.ts";
+import { anImageAccess } from "../../kit/pod-context.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";
+
+let folder: string;
+beforeEach(() => void (folder = mkdtempSync(path.join(os.tmpdir(), "images-"))));
+afterEach(() => rmSync(folder, { recursive: true }));
 
 const pod: Pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "p", namespace: "n" }, spec: { containers: [] } };
 
@@ -16,7 +24,8 @@ test.each([
   const clock = new VirtualClock();
   const startMs = clock.now();
   const registry = ["docker.io/library/a:1", "docker.io/library/b:1"];
-  const context = { runtime: new FakeRuntime({ clock, registry, latencyMs: { pullImage: 1000 } }), clock, events: { record: () => {} }, pulls: new Limiter(pullsMax) } as unknown as PodContext; // nothing else of it is used
+  const runtime = new FakeRuntime({ clock, registry, latencyMs: { pullImage: 1000 } });
+  const context = { runtime, clock, events: { record: () => {} }, pulls: new Limiter(pullsMax), imageAccess: anImageAccess(folder, clock, runtime) } as unknown as PodContext; // nothing else of it is used
   const done: number[] = [];
   const both = Promise.all(["a:1", "b:1"].map((image) => ensureImage(context, pod, { image, pullPolicy: "IfNotPresent" }, NEVER).then(() => done.push(clock.now() - startMs))));
   await clock.advance(5_000);
@@ -28,12 +37,8 @@ test("how long an image took is told with and without its waiting, and how large
   const clock = new VirtualClock();
   const told: string[] = [];
   const events = { record: (_pod: Pod, { reason, message }: { readonly reason: string; readonly message: string }) => void told.push(`${reason}: ${message}`) };
-  const context = {
-    runtime: new FakeRuntime({ clock, registry: ["docker.io/library/a:1", "docker.io/library/b:1"], latencyMs: { pullImage: 1500 } }),
-    clock,
-    events,
-    pulls: new Limiter(1),
-  } as unknown as PodContext; // nothing else of it is used
+  const runtime = new FakeRuntime({ clock, registry: ["docker.io/library/a:1", "docker.io/library/b:1"], latencyMs: { pullImage: 1500 } });
+  const context = { runtime, clock, events, pulls: new Limiter(1), imageAccess: anImageAccess(folder, clock, runtime) } as unknown as PodContext; // nothing else of it is used
   const both = Promise.all(["a:1", "b:1"].map((image) => ensureImage(context, pod, { image, pullPolicy: "IfNotPresent" }, NEVER)));
   await clock.advance(5_000);
   await both;
@@ -52,7 +57,7 @@ test("an image that nobody waits for any more takes no turn of others, and is no
   const pull = runtime.pullImage.bind(runtime);
   runtime.pullImage = (name) => (asked.push(name), pull(name));
   const events = { record: (_pod: Pod, { type, reason }: { readonly type: string; readonly reason: string }) => void (type === "Warning" && told.push(reason)) };
-  const context = { runtime, clock, events, pulls: new Limiter(1) } as unknown as PodContext; // nothing else of it is used
+  const context = { runtime, clock, events, pulls: new Limiter(1), imageAccess: anImageAccess(folder, clock, runtime) } as unknown as PodContext; // nothing else of it is used
   const over = new AbortController();
   const of = (image: string, signal: AbortSignal) => ensureImage(context, pod, { image, pullPolicy: "IfNotPresent" }, signal);
   const wanted = Promise.all([of("a:1", NEVER), expect(of("b:1", over.signal)).rejects.toThrow("aborted"), of("c:1", NEVER)]);

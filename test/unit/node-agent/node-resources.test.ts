@@ -290,7 +290,7 @@ test("what containers write into their pod's hosts file and their last words cou
 });
 
 test("which images are used is seen at a glance, however many containers there are", async () => {
-  const removed: string[] = [];
+  const [removed, known]: [string[], string[]] = [[], []];
   const images: readonly ImageInfo[] = ["used", "mounted", "free"].map((id) => ({ id, names: [`r/${id}`], bytes: 10 }));
   const runtime = {
     listImages: async () => images,
@@ -304,12 +304,14 @@ test("which images are used is seen at a glance, however many containers there a
     logger: silentLogger,
     events: { record: () => {} } as unknown as EventRecorder,
     node: () => undefined,
+    access: { now: () => 7, keepOnly: (ids, since) => void known.push(...ids, `${since}`) },
     mounted: () => ["r/mounted"],
     imageDir: "/",
   });
   await clock.advance(3_600_000);
   expect(await garbage.freeAll()).toBe(10);
   expect(removed).toEqual(["free"]);
+  expect(known).toEqual(["used", "mounted", "free", "7"]);
 });
 
 describe("images", () => {

@@ -10,7 +10,7 @@ const secret = (auths: object, type = "kubernetes.io/dockerconfigjson"): Secret 
   type,
   data: type.endsWith("json") ? { ".dockerconfigjson": base64(JSON.stringify({ auths })) } : { ".dockercfg": base64(JSON.stringify(auths)) },
 });
-const users = (image: string, ...secrets: Secret[]) => chooseCredentials(image, secrets).map(({ username, password }) => `${username}:${password}`);
+const users = (image: string, ...secrets: Secret[]) => chooseCredentials(image, secrets).map(({ credentials: { username, password } }) => `${username}:${password}`);
 const ann = { auth: base64("ann:p:w") };
 
 it.each([
