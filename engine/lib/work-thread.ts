@@ -19,7 +19,12 @@ export interface WorkThreadOptions {
   readonly timeoutMs?: number;
   /** How long it stays for more. */
   readonly stayMs?: number;
+  /** Whether the process goes on until its work is done; true when absent. Not so where whoever waits has a connection that does so, and may be sent away. */
+  readonly holdsProcess?: boolean;
 }
+
+/** It was the work that was too much: it took longer than it may, or more memory than there is, and would do so again. */
+export class ExcessiveWork extends Error {}
 
 interface Piece<Work, Result> {
   readonly work: Work;
@@ -35,6 +40,7 @@ export class WorkThread<Work, Result> {
   readonly #module: URL;
   readonly #timeoutMs: number | undefined;
   readonly #stayMs: number;
+  readonly #holdsProcess: boolean;
   #worker: Worker | undefined;
   #leaving: NodeJS.Timeout | undefined;
   #deadline: NodeJS.Timeout | undefined;
@@ -43,20 +49,24 @@ export class WorkThread<Work, Result> {
   readonly #waiting = new Map<number, Piece<Work, Result>>();
 
   /** The module answers each message, a WorkRequest, with a WorkReply, in their order. */
-  constructor(module: URL, { timeoutMs, stayMs = STAY_MS }: WorkThreadOptions = {}) {
+  constructor(module: URL, { timeoutMs, stayMs = STAY_MS, holdsProcess = true }: WorkThreadOptions = {}) {
     this.#module = module;
     this.#timeoutMs = timeoutMs;
     this.#stayMs = stayMs;
+    this.#holdsProcess = holdsProcess;
   }
 
-  /** Rejects when the thread ends before its answer, as it does when its memory is not enough or the time is over. What waits behind is done all the same. */
+  /**
+   * Rejects when the thread cannot begin, or ends before its answer: with an ExcessiveWork where its memory is not enough or the time is over.
+   * What waits behind is done all the same.
+   */
   run(work: Work): Promise<Result> {
     return new Promise<Result>((resolve, reject) => {
       const id = ++this.#lastId;
+      this.#worker ??= this.#begin();
       this.#waiting.set(id, { work, resolve, reject });
       clearTimeout(this.#leaving);
-      this.#worker ??= this.#begin();
-      this.#worker.ref();
+      if (this.#holdsProcess) this.#worker.ref();
       this.#worker.postMessage({ id, work } satisfies WorkRequest<Work>);
       if (this.#waiting.size === 1) this.#watch();
     });
@@ -75,8 +85,11 @@ export class WorkThread<Work, Result> {
         void worker.terminate();
       }, this.#stayMs).unref();
     });
-    worker.on("error", (error) => this.#goOn(worker, asError(error)));
+    worker.on("error", (error: NodeJS.ErrnoException) =>
+      this.#goOn(worker, error.code === "ERR_WORKER_OUT_OF_MEMORY" ? new ExcessiveWork(error.message) : asError(error)),
+    );
     worker.on("exit", () => this.#goOn(worker, new Error("its thread has ended")));
+    if (!this.#holdsProcess) worker.unref(); // to listen to it holds the process as well
     return worker;
   }
 
@@ -89,7 +102,7 @@ export class WorkThread<Work, Result> {
     const giveUp = () => {
       const worker = this.#worker;
       if (worker === undefined || !this.#waiting.has(id)) return;
-      this.#goOn(worker, new Error(`it took longer than ${timeoutMs} ms`));
+      this.#goOn(worker, new ExcessiveWork(`it took longer than ${timeoutMs} ms`));
       void worker.terminate();
     };
     // Where this thread itself was held up, the answer may be there and waits to be read, which comes before that turn.
@@ -104,11 +117,18 @@ export class WorkThread<Work, Result> {
     const [id, { reject }] = first;
     this.#waiting.delete(id);
     reject(error);
-    if (others.length > 0) {
-      this.#worker = this.#begin();
-      for (const [next, { work }] of others) this.#worker.postMessage({ id: next, work } satisfies WorkRequest<Work>);
-    }
+    if (others.length > 0) this.#beginAnew(others);
     this.#watch();
+  }
+
+  #beginAnew(pieces: readonly (readonly [id: number, Piece<Work, Result>])[]): void {
+    try {
+      this.#worker = this.#begin();
+      for (const [id, { work }] of pieces) this.#worker.postMessage({ id, work } satisfies WorkRequest<Work>);
+    } catch (error) {
+      this.#waiting.clear();
+      for (const [, { reject }] of pieces) reject(asError(error));
+    }
   }
 
   #leave(worker: Worker): void {

@@ -1,6 +1,6 @@
 import { describeError, type Logger } from "../../lib/log.ts";
 import { RecentMap } from "../../lib/recent-map.ts";
-import { WorkThread } from "../../lib/work-thread.ts";
+import { ExcessiveWork, WorkThread } from "../../lib/work-thread.ts";
 
 /** A page takes some hundredths of a second; one that is made to be slow, several seconds. */
 const TIMEOUT_MS = 5_000;
@@ -16,7 +16,7 @@ export type Rendering =
   | { readonly is: "html"; readonly html: string }
   /** It would be longer than any page, or take longer. */
   | { readonly is: "excessive" }
-  /** Too many others wait. */
+  /** Too many others wait, or there is no thread to be had. */
   | { readonly is: "busy" };
 
 /** Lays Markdown out in a thread, for anybody who may push could write some that takes seconds. The same text is laid out once, however many look at it. */
@@ -24,6 +24,7 @@ export class MarkdownRenderer {
   readonly #thread = new WorkThread<string, string | undefined>(new URL("./render-markdown-worker.ts", import.meta.url), {
     timeoutMs: TIMEOUT_MS,
     stayMs: STAY_MS,
+    holdsProcess: false,
   });
   readonly #kept = new RecentMap<string, Rendering>(KEPT_LENGTH);
   readonly #underWay = new Map<string, Promise<Rendering>>();
@@ -45,10 +46,13 @@ export class MarkdownRenderer {
 
   /** What took too long would do so again: it is remembered as well. */
   async #run(id: string, text: string): Promise<Rendering> {
-    const html = await this.#thread.run(text).catch((error: unknown) => {
+    let html: string | undefined;
+    try {
+      html = await this.#thread.run(text);
+    } catch (error) {
       this.#logger.warn("Markdown not laid out", { blob: id, error: describeError(error) });
-      return undefined;
-    });
+      if (!(error instanceof ExcessiveWork)) return { is: "busy" };
+    }
     const rendering: Rendering = html === undefined ? { is: "excessive" } : { is: "html", html };
     this.#kept.set(id, rendering, ENTRY_LENGTH + (html?.length ?? 0));
     return rendering;

@@ -11,7 +11,7 @@ const BYTES_MIN = 128 << 10;
 
 /** Reads long bodies of YAML, which takes up to seconds, in a thread. */
 export class YamlThread {
-  readonly #thread = new WorkThread<string, YamlReply>(new URL("./yaml-body-worker.ts", import.meta.url));
+  readonly #thread = new WorkThread<string, YamlReply>(new URL("./yaml-body-worker.ts", import.meta.url), { holdsProcess: false });
 
   /**
    * A reader that has read this body; undefined for one that is short. What is JSON is read here, in a tenth of the time. The reader throws

@@ -1,5 +1,22 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
+import { MarkdownRenderer } from "../../../engine/gitops/pages/markdown-renderer.ts";
 import { renderMarkdown } from "../../../engine/gitops/pages/render-markdown.ts";
+import { silentLogger } from "../../../engine/lib/log.ts";
+import { ExcessiveWork, WorkThread } from "../../../engine/lib/work-thread.ts";
+
+test("a text for which there was no thread is laid out the next time, and one that was too much is not", async () => {
+  const pages = new MarkdownRenderer(silentLogger);
+  const run = vi.spyOn(WorkThread.prototype, "run").mockRejectedValueOnce(new Error("spawn EAGAIN")).mockRejectedValueOnce(new ExcessiveWork("it took longer than 5000 ms"));
+  try {
+    expect(await pages.render("a", "# a")).toEqual({ is: "busy" });
+    expect(await pages.render("b", "# b")).toEqual({ is: "excessive" });
+    expect(await pages.render("a", "# a")).toEqual({ is: "html", html: "<h1>a</h1>\n" });
+    expect(await pages.render("b", "# b")).toEqual({ is: "excessive" });
+    expect(run).toHaveBeenCalledTimes(3);
+  } finally {
+    run.mockRestore();
+  }
+});
 
 describe("Markdown on a page", () => {
   test.each([

@@ -1,5 +1,7 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { afterEach, expect, test, vi } from "vitest";
-import { WorkThread } from "../../../engine/lib/work-thread.ts";
+import { ExcessiveWork, WorkThread } from "../../../engine/lib/work-thread.ts";
 
 afterEach(() => vi.useRealTimers());
 
@@ -43,11 +45,29 @@ test("work that takes longer than it may is given up, and what waits behind it i
   const thread = new WorkThread<string, number>(MODULE, { timeoutMs: 2_000 });
   const first = await thread.run("a");
   const [stays, ends, next, last] = await Promise.allSettled(["stay", "end", "b", "c"].map((work) => thread.run(work)));
-  expect(stays).toMatchObject({ status: "rejected", reason: new Error("it took longer than 2000 ms") });
+  expect(stays).toMatchObject({ status: "rejected", reason: new ExcessiveWork("it took longer than 2000 ms") });
   expect(ends).toMatchObject({ status: "rejected", reason: new Error("its thread has ended") });
   expect(next).toMatchObject({ status: "fulfilled" });
   expect(last).toEqual(next);
   expect(next).not.toMatchObject({ value: first });
+});
+
+test("a thread that cannot begin fails what asked for it and leaves nothing behind", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  const module = new URL("https://nowhere.invalid/"); // a thread is begun with a file or with data
+  const thread = new WorkThread<string, number>(module, { timeoutMs: 2_000 });
+  for (const work of ["a", "b"]) await expect(thread.run(work)).rejects.toThrow(/URL/);
+  expect(vi.getTimerCount()).toBe(0);
+  await expect(new WorkThread<string, number>(new URL("data:text/javascript,throw new Error('no handles')")).run("a")).rejects.toThrow("no handles");
+});
+
+test("the end of a process waits for work only where nobody else does", async () => {
+  const program = (holdsProcess: boolean) =>
+    `import { WorkThread } from ${JSON.stringify(new URL("../../../engine/lib/work-thread.ts", import.meta.url).href)};
+    void new WorkThread(new URL(${JSON.stringify(MODULE.href)}), { timeoutMs: 1_000, holdsProcess: ${holdsProcess} }).run("stay").catch(() => console.log("given up"));`;
+  const said = (holdsProcess: boolean) => promisify(execFile)(process.execPath, ["--disable-warning=ExperimentalWarning", "--input-type=module", "-e", program(holdsProcess)]);
+  expect((await said(true)).stdout).toBe("given up\n");
+  expect((await said(false)).stdout).toBe("");
 });
 
 test("work that was done in time is not given up because its answer was read late", async () => {
