@@ -73,7 +73,9 @@ export class EvictionManager {
     let measured = await measure();
     let verdict = this.#judge(thresholds, measured, clock.monotonic());
     const first = verdict.due[0];
-    if (first === undefined) return this.#evictOverfull(signal);
+    // Who writes more than he may goes before anybody has to go for him. To find out takes time and processes, which is not there when those are short.
+    const isOfDisk = verdict.due.every(({ signal: name }) => name.includes("fs."));
+    if ((isOfDisk && (await this.#evictOverfull(signal))) || first === undefined) return;
     const about = node();
     if (about !== undefined)
       events.record(about, { type: "Warning", reason: "EvictionThresholdMet", message: `Attempting to reclaim ${resourceOf(first.signal)}` });
@@ -104,11 +106,13 @@ export class EvictionManager {
     return verdict;
   }
 
-  /** Pods that write more than they said, whatever room there is. */
-  async #evictOverfull(signal: AbortSignal): Promise<void> {
+  /** Pods that write more than they said, whatever room there is; whether there were any. */
+  async #evictOverfull(signal: AbortSignal): Promise<boolean> {
     const bounded = this.#options.pods().filter(boundsDisk);
-    if (bounded.length === 0) return;
-    for (const eviction of chooseOverfull(bounded, await this.#consumption(bounded, true))) await this.#evict(eviction, signal);
+    if (bounded.length === 0) return false;
+    const overfull = chooseOverfull(bounded, await this.#consumption(bounded, true));
+    for (const eviction of overfull) await this.#evict(eviction, signal);
+    return overfull.length > 0;
   }
 
   async #evict(eviction: Eviction, signal: AbortSignal): Promise<void> {

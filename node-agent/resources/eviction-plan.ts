@@ -1,4 +1,5 @@
 import { formatQuantity } from "../../engine/apimachinery/quantity.ts";
+import { podContainers } from "../../engine/resources/pod-containers.ts";
 import { amounts, podLimits, podRequests } from "../../engine/resources/pod-requests.ts";
 import type { Pod } from "../../engine/resources/types.ts";
 import { qosOf } from "../pods/pod-cgroup.ts";
@@ -49,7 +50,7 @@ export function chooseEviction(
   return {
     pod,
     signal: threshold.signal,
-    message: `${shortage}${describeContainers(pod, resource, consumption.get(pod.metadata.uid ?? ""))}`,
+    message: `${shortage}${describeUsage(pod, resource, consumption.get(pod.metadata.uid ?? ""))}`,
     graceSeconds: threshold.graceMs === 0 ? HARD_GRACE_SECONDS : Math.min(own, softGraceSeconds),
   };
 }
@@ -110,20 +111,20 @@ function describeExcess({ spec }: Pod, used: PodConsumption): Pick<Eviction, "si
   return undefined;
 }
 
-/** Of memory and disk, which containers use more than they asked for. */
-function describeContainers({ spec }: Pod, resource: ReturnType<typeof resourceOf>, used: PodConsumption | undefined): string {
+/** What a pod uses of memory or disk: all of it, where it asks for memory as a whole, and of each container that uses more than it asked for. */
+function describeUsage({ metadata, spec }: Pod, resource: ReturnType<typeof resourceOf>, used: PodConsumption | undefined): string {
   if (resource !== "memory" && resource !== "ephemeral-storage") return "";
   const show = (bytes: number) => formatQuantity(Math.floor(bytes / 1024) * 1024, "BinarySI");
-  return spec.containers
-    .map(({ name, resources }) => {
-      const found = used?.containers.get(name);
-      const usage = resource === "memory" ? (found?.memoryBytes ?? 0) : (found?.diskBytes ?? 0);
-      const asked = amounts(resources?.requests)[resource] ?? 0;
-      return usage > asked
-        ? `Container ${name} was using ${show(usage)}, request is ${formatQuantity(asked, "BinarySI")}, has larger consumption of ${resource}. `
-        : "";
-    })
-    .join("");
+  const sentence = (what: string, usage: number, asked: number) =>
+    `${what} was using ${show(usage)}, request is ${formatQuantity(asked, "BinarySI")}, has larger consumption of ${resource}. `;
+  const whole = resource === "memory" ? amounts(spec.resources?.requests)["memory"] : undefined;
+  const containers = podContainers(spec).map(({ name, resources }) => {
+    const found = used?.containers.get(name);
+    const usage = resource === "memory" ? (found?.memoryBytes ?? 0) : (found?.diskBytes ?? 0);
+    const asked = amounts(resources?.requests)[resource] ?? 0;
+    return usage > asked ? sentence(`Container ${name}`, usage, asked) : "";
+  });
+  return [whole === undefined ? "" : sentence(`Pod ${metadata.name}`, used?.memoryBytes ?? 0, whole), ...containers].join("");
 }
 
 function mayGo(pod: Pod): boolean {

@@ -1,3 +1,6 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
 import { expect, test } from "vitest";
 import { EventRecorder } from "../../../engine/client/event-recorder.ts";
 import { silentLogger } from "../../../engine/lib/log.ts";
@@ -7,6 +10,7 @@ import { nodeResource } from "../../../engine/resources/core/node.ts";
 import type { Pod } from "../../../engine/resources/types.ts";
 import { EvictionManager } from "../../../node-agent/resources/eviction-manager.ts";
 import { parseThresholds, type Measurements, type Signal } from "../../../node-agent/resources/thresholds.ts";
+import { volumeFolder } from "../../../node-agent/volumes/volume-plugin.ts";
 import { FakeRuntime } from "../../kit/fake-runtime.ts";
 import { startTestApi } from "../../kit/test-api.ts";
 import { createAgentMetrics } from "../../../node-agent/stats/agent-metrics.ts";
@@ -21,7 +25,7 @@ const pod = (name: string, priority: number): Pod => ({
 });
 
 /** A machine whose measurements a test says, under virtual time; looks come every ten seconds. */
-async function startMachine(thresholds: string) {
+async function startMachine(thresholds: string, podsDir = "/none") {
   const clock = new VirtualClock();
   const api = await startTestApi({ clock });
   const runtime = new FakeRuntime({ clock });
@@ -40,7 +44,7 @@ async function startMachine(thresholds: string) {
     usage: {
       now: async () => ({ current: { atMs: clock.now(), node: { cpuNanoseconds: 0, memoryBytes: 0, workingSetBytes: 0, rssBytes: 0, availableBytes: 0 }, pods: new Map() }, before: undefined }),
     },
-    places: { podsDir: "/none", logsDir: "/none", cgroupRoot: "/none" },
+    places: { podsDir, logsDir: "/none", cgroupRoot: "/none" },
     thresholds: parseThresholds(thresholds),
     softGraceSeconds: 30,
     transitionMs: 300_000,
@@ -119,4 +123,28 @@ test("a disk is cleared of what nobody needs before a pod has to go", async () =
   await clock.advance(10_000);
   // What the pods have written is measured by a program of the machine, in its own time.
   await expect.poll(() => [machine.freed, evicted], { timeout: 20_000 }).toEqual([2, ["p"]]);
+});
+
+test("who writes more than he may goes before anybody goes for him", async () => {
+  const podsDir = mkdtempSync(path.join(os.tmpdir(), "overfull-"));
+  const writing = (name: string, priority: number, emptyDir: object): Pod => {
+    const folder = volumeFolder(path.join(podsDir, name), "empty-dir", "cache");
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(path.join(folder, "file"), Buffer.alloc(1 << 20));
+    const made = pod(name, priority);
+    return { ...made, spec: { ...made.spec, volumes: [{ name: "cache", emptyDir }] } };
+  };
+  try {
+    await using world = await startMachine("nodefs.available<10%", podsDir);
+    const { clock, machine, evicted } = world;
+    machine.pods = [writing("low", 0, {}), writing("overfull", 1000, { sizeLimit: "1Ki" })];
+    machine.signals.set("nodefs.available", 5);
+    await clock.advance(10_000);
+    // What they have written is measured by a program of the machine, in its own time.
+    await expect.poll(() => evicted, { timeout: 20_000 }).toEqual(["overfull"]);
+    await clock.advance(10_000);
+    await expect.poll(() => evicted, { timeout: 20_000 }).toEqual(["overfull", "low"]);
+  } finally {
+    rmSync(podsDir, { recursive: true });
+  }
 });

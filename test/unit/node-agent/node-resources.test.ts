@@ -173,6 +173,15 @@ describe("whom an eviction takes", () => {
     });
   });
 
+  test("and is told of it as a whole, and of its init containers, where they ask for something", () => {
+    const sidecar = { ...container("s", { memory: "1Mi" }), restartPolicy: "Always" };
+    const asked = pod("p", { resources: { requests: { memory: "20Mi" } }, initContainers: [sidecar], containers: [container("c", { memory: "10Mi" })] });
+    const used = { ...uses(80 * MI), containers: new Map([["s", { memoryBytes: 75 * MI, diskBytes: 0 }]]) };
+    expect(chooseEviction(memory!, { available: 60 * MI, capacity: 1000 * MI }, [asked], new Map([["p", used]]), 30)?.message).toMatch(
+      /available: 60Mi\. Pod p was using 80Mi, request is 20Mi, has larger consumption of memory\. Container s was using 75Mi, request is 1Mi, has larger consumption of memory\. $/,
+    );
+  });
+
   test("never the system's own, nor who is ending already; soft evictions leave time", () => {
     const critical = asking("critical", "1Mi", 2_000_001_000);
     const ending: Pod = { ...asking("ending", "1Mi"), metadata: { name: "ending", uid: "ending", deletionTimestamp: "2026-01-01T00:00:00Z" } };
