@@ -8,7 +8,12 @@ export interface GitCommand {
   readonly input?: string | Buffer;
   readonly signal?: AbortSignal;
   /** For what strangers' servers make Git do: how long a file it writes, and how large it and each program it starts, may be. */
-  readonly limits?: { readonly fileBytes: number; readonly memoryBytes?: number };
+  readonly limits?: Limits;
+}
+
+interface Limits {
+  readonly fileBytes?: number;
+  readonly memoryBytes?: number;
 }
 
 export interface GitOutput {
@@ -45,7 +50,8 @@ export const BOUNDED: readonly (readonly [key: string, value: string])[] = [
 const OUTPUT_BYTES_MAX = 64 << 20;
 /** Of what is said beside it only the end counts, and whoever is asked may say much. */
 const MESSAGES_LENGTH_MAX = 64 << 10;
-const LIMITED = 'ulimit -f "$1" && ulimit -v "$2" && shift 2 && exec git "$@"';
+/** Where a bound cannot be set there is a lower one already. */
+const LIMITED = '[ -z "$1" ] || ulimit -S -f "$1" 2>/dev/null; [ -z "$2" ] || ulimit -S -v "$2" 2>/dev/null; shift 2; exec "$@"';
 
 /**
  * Runs the machine's Git and collects its output; a non-zero exit is an answer, not a failure.
@@ -78,10 +84,15 @@ export function runGit(command: GitCommand): Promise<GitOutput> {
 
 function programOf({ args, gitDir, limits }: GitCommand): readonly [program: string, args: string[]] {
   const all = gitDir === undefined ? [...args] : [`--git-dir=${gitDir}`, ...args];
-  if (limits === undefined) return ["git", all];
+  return limits === undefined ? ["git", all] : limited(limits, "git", all);
+}
+
+/** How a program is run within bounds, which it may raise again as far as the machine lets it. */
+export function limited({ fileBytes, memoryBytes }: Limits, program: string, args: readonly string[] = []): readonly [program: string, args: string[]] {
   // Shells count files in blocks of 512 bytes, and memory in KiB.
-  const memory = limits.memoryBytes === undefined ? "unlimited" : String(Math.floor(limits.memoryBytes / 1024));
-  return ["sh", ["-c", LIMITED, "sh", String(Math.ceil(limits.fileBytes / 512)), memory, ...all]];
+  const in512 = fileBytes === undefined ? "" : String(Math.ceil(fileBytes / 512));
+  const inKib = memoryBytes === undefined ? "" : String(Math.floor(memoryBytes / 1024));
+  return ["sh", ["-c", LIMITED, "sh", in512, inKib, program, ...args]];
 }
 
 /** The output of a command that must succeed. */

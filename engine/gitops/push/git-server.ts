@@ -14,7 +14,7 @@ import { answerPlainHttp, logTlsClients } from "../../lib/other-protocol.ts";
 import type { Random } from "../../lib/random.ts";
 import { parseRequestUrl } from "../../lib/request-url.ts";
 import { ANONYMOUS } from "../git/hosted-repository.ts";
-import { GIT_ENVIRONMENT, gitText, inheritedEnvironment, UNPACK_BYTES_MAX } from "../git/native-git.ts";
+import { GIT_ENVIRONMENT, gitText, inheritedEnvironment, limited, UNPACK_BYTES_MAX } from "../git/native-git.ts";
 import type { PageAnswer, PageRequest } from "../pages/pages.ts";
 import { LOG_OUT_PATH } from "../pages/render-page.ts";
 import { LOCAL_IDENTITY, type GitAccess, type GitIdentity } from "./git-access.ts";
@@ -60,9 +60,6 @@ const DRAIN_MS = 5_000;
 
 /** By which variable a push's hooks know its id. */
 const PUSH_VARIABLE = "MAINSTAY_PUSH";
-
-/** Runs what takes a push within a bound of memory, which its hooks may raise again. Where it cannot be set there is a lower one already. */
-const UNPACKING = 'ulimit -S -v "$1" 2>/dev/null; exec "$2"';
 
 interface Serving extends GitServerOptions {
   readonly backend: string;
@@ -129,7 +126,8 @@ async function serve(request: FastifyRequest, reply: FastifyReply, serving: Serv
   if (request.raw.socket.destroyed) return reply;
   const push = access?.random.uuid() ?? "";
   if (identity !== undefined) pushers.set(push, identity);
-  const [program, args] = service === "git-receive-pack" ? ["sh", ["-c", UNPACKING, "sh", String(UNPACK_BYTES_MAX >>> 10), backend]] : [backend, []];
+  // Its hooks raise the bound again.
+  const [program, args] = service === "git-receive-pack" ? limited({ memoryBytes: UNPACK_BYTES_MAX }, backend) : [backend, []];
   const child = spawn(program, args, {
     env: { ...cgiEnvironment(request, url, serving), REMOTE_USER: identity?.name ?? ANONYMOUS, [PUSH_VARIABLE]: push },
     stdio: ["pipe", "pipe", "pipe"],

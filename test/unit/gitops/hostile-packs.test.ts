@@ -7,6 +7,7 @@ import { deflateSync } from "node:zlib";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { parseRemoteAddress } from "../../../engine/gitops/git/remote-address.ts";
 import { openRemoteTransport } from "../../../engine/gitops/git/remote-transport.ts";
+import { limited } from "../../../engine/gitops/git/native-git.ts";
 import { installHooks } from "../../../engine/gitops/push/hook-server.ts";
 import { startGitServer } from "../../../engine/gitops/push/git-server.ts";
 import { NEVER } from "../../../engine/lib/abort.ts";
@@ -62,6 +63,15 @@ test("a push whose objects take gigabytes to unpack is cut off, and hooks have t
   const tip = await repository.commit({ "a.yaml": "a: 1\n" });
   const empty = Buffer.concat([Buffer.from("PACK"), Buffer.from([0, 0, 0, 2, 0, 0, 0, 0])]);
   expect(await push(none, tip, Buffer.concat([empty, createHash("sha1").update(empty).digest()]))).toContain("refused: ");
+});
+
+test("Git is run also where the machine itself bounds it lower", () => {
+  const [program, args] = limited({ fileBytes: 2 ** 40, memoryBytes: 2 ** 41 }, "git", ["version"]);
+  const bounded = 'ulimit -f 1000 && ulimit -v 4000000 && exec "$0" "$@"';
+  // Root may raise what the machine bounds.
+  const user = process.getuid?.() === 0 ? { uid: 65_534 } : {};
+  const { stdout, stderr } = spawnSync("sh", ["-c", bounded, program, ...args], { encoding: "utf8", ...user });
+  expect([stdout, stderr]).toEqual([expect.stringMatching(/^git version/), ""]);
 });
 
 test("hooks have that room also where whoever started the server has bounded it himself", async () => {
