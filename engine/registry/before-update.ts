@@ -100,9 +100,7 @@ export function beforeUpdate<T extends KubeObject>(
   const unstamped = prepare?.(defaulted, old) ?? defaulted;
   const prepared = strategy.withTimes?.(unstamped, old, nowText) ?? unstamped;
   const next =
-    !isStatus &&
-    strategy.hasGeneration === true &&
-    (isWantChanged(definition, prepared, old) || (strategy.generationCountsLabels === true && areLabelsChanged(prepared, old)))
+    !isStatus && strategy.hasGeneration === true && (isWantChanged(definition, prepared, old) || isCountedChanged(strategy.generationCounts, prepared, old))
       ? withMetadata(prepared, { generation: (old.metadata.generation ?? 0) + 1 })
       : prepared;
   validateUpdate(definition, next, old, part ?? (isStatus ? "status" : "object"), disabled, warn);
@@ -164,8 +162,8 @@ function withStatusOf<T extends KubeObject>(object: T, source: T): T {
   return (status === undefined ? rest : { ...rest, status }) as T; // the same object with another part of the same kind
 }
 
-function areLabelsChanged(object: KubeObject, old: KubeObject): boolean {
-  return !jsonEqual(object.metadata.labels ?? {}, old.metadata.labels ?? {});
+function isCountedChanged(counted: "labels" | "annotations" | undefined, object: KubeObject, old: KubeObject): boolean {
+  return counted !== undefined && !jsonEqual(object.metadata[counted] ?? {}, old.metadata[counted] ?? {});
 }
 
 /** A status that is written with the rest, as custom kinds may have it, is as wanted as the rest. */

@@ -88,8 +88,8 @@ export function storedForm<T extends KubeObject, S extends KubeObject>(form: Sto
 export interface Strategy<T extends KubeObject> extends Omit<MetadataRules, "namespaced"> {
   /** Whether metadata.generation counts spec changes; ConfigMap, Secret, Service, Node and their like do not. */
   readonly hasGeneration?: boolean;
-  /** Whether it counts changes of labels as well. */
-  readonly generationCountsLabels?: boolean;
+  /** Metadata of which it counts changes as well. */
+  readonly generationCounts?: "labels" | "annotations";
   /** By address ("" for the object itself, or a part's name) the fields that nobody can own through it, where they are others than usual. */
   readonly unownable?: Readonly<Record<string, readonly (readonly string[])[]>>;
   /** PUT to a missing name creates it (Lease, Node's like); otherwise 404. */

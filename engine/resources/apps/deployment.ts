@@ -26,6 +26,8 @@ export const deploymentResource = defineResource<Deployment>({
   schema: () => loadSchema("apps/v1/deployment.yaml"),
   strategy: {
     hasGeneration: true,
+    // They are copied to its ReplicaSets.
+    generationCounts: "annotations",
     setDefaults: withDefaults,
     prepareForCreate: (deployment) => ({ ...deployment, status: {} }),
     validate: validateDeployment,

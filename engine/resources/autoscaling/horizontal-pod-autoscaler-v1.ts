@@ -72,7 +72,7 @@ export function toV1({ metadata, spec, status }: HorizontalPodAutoscaler): Horiz
 
 export function fromV1(autoscaler: HorizontalPodAutoscalerV1): HorizontalPodAutoscaler {
   const { targetCPUUtilizationPercentage: target, ...spec } = autoscaler.spec;
-  const { currentCPUUtilizationPercentage: now, ...status } = autoscaler.status ?? { currentReplicas: 0, desiredReplicas: 0 };
+  const { currentCPUUtilizationPercentage: now, currentReplicas = 0, ...status } = autoscaler.status ?? { currentReplicas: 0, desiredReplicas: 0 };
   const { [METRICS]: _m, [CURRENT_METRICS]: _c, [CONDITIONS]: _k, [BEHAVIOR]: _b, ...annotations } = autoscaler.metadata.annotations ?? {};
   const listed = (key: string): readonly unknown[] => readList(autoscaler.metadata.annotations?.[key]);
   const others = listed(METRICS)
@@ -96,7 +96,13 @@ export function fromV1(autoscaler: HorizontalPodAutoscalerV1): HorizontalPodAuto
     kind: "HorizontalPodAutoscaler",
     metadata: plain.metadata,
     spec: { ...spec, metrics: metrics.length === 0 ? fallback : metrics, ...(behavior === undefined ? {} : { behavior }) },
-    status: { ...status, ...(currentMetrics.length === 0 ? {} : { currentMetrics }), ...(conditions.length === 0 ? {} : { conditions }) },
+    // No replicas go without saying there, and no figures are a null.
+    status: {
+      ...(currentReplicas === 0 ? {} : { currentReplicas }),
+      ...status,
+      currentMetrics: currentMetrics.length === 0 ? null : currentMetrics,
+      ...(conditions.length === 0 ? {} : { conditions }),
+    },
   };
 }
 

@@ -36,7 +36,7 @@ export const endpointSliceResource = defineResource<EndpointSlice>({
   strategy: {
     metadataOnUpdate: "new",
     hasGeneration: true,
-    generationCountsLabels: true,
+    generationCounts: "labels",
     prepareForCreate: withoutTopology,
     prepareForUpdate: (slice, old) => (jsonEqual(slice.endpoints ?? [], old.endpoints ?? []) ? slice : withoutTopology(slice)),
     validate: ({ addressType, ports }) => [...choiceErrors("addressType", addressType, ADDRESS_TYPES), ...portErrors(ports ?? [])],

@@ -63,6 +63,7 @@ describe("an autoscaler in its old version", () => {
       metadata: { name: "web" },
       spec: { scaleTargetRef: { kind: "Deployment", name: "web" }, maxReplicas: 3 },
     };
+    expect(fromV1(plain).status).toEqual({ desiredReplicas: 0, currentMetrics: null });
     expect(fromV1(plain).spec.metrics).toEqual([{ type: "Resource", resource: { name: "cpu", target: { type: "Utilization", averageUtilization: 80 } } }]);
   });
 

@@ -6,6 +6,7 @@ import { beforeCreate } from "../../../engine/registry/before-create.ts";
 import { beforeUpdate } from "../../../engine/registry/before-update.ts";
 import { decodeObject } from "../../../engine/registry/decode-object.ts";
 import { controllerRevisionResource } from "../../../engine/resources/apps/controller-revision.ts";
+import { deploymentResource } from "../../../engine/resources/apps/deployment.ts";
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
 import { eventResource } from "../../../engine/resources/core/event.ts";
 import { nodeResource } from "../../../engine/resources/core/node.ts";
@@ -103,6 +104,15 @@ describe("a node", () => {
     expect(create(nodeResource, { spec: { configSource: source, unschedulable: true } }).spec).toEqual({ unschedulable: true });
     expect(update(nodeResource, node, { status: { config: { active: source } } }, "status").status).not.toHaveProperty("config");
   });
+});
+
+test("a Deployment's generation counts its annotations, which are copied to its ReplicaSets, but not those that come with its status", () => {
+  const template = { metadata: { labels: { app: "web" } }, spec: { containers: [{ name: "c", image: "i" }] } };
+  const made = create(deploymentResource, { spec: { selector: { matchLabels: { app: "web" } }, template } });
+  const changed = (metadata: object, subresource?: string) => update(deploymentResource, made, { metadata: { ...made.metadata, resourceVersion: "7", ...metadata } }, subresource).metadata.generation;
+  expect(changed({ annotations: { a: "1" } })).toBe(2);
+  expect(changed({ annotations: { a: "1" } }, "status")).toBe(1);
+  expect(changed({ labels: { a: "1" } })).toBe(1);
 });
 
 test("labels of an endpoint's node are not taken any more, and stay for as long as nobody changes the endpoints", () => {
