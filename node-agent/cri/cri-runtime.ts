@@ -3,6 +3,7 @@ import { NEVER } from "../../engine/lib/abort.ts";
 import { GrpcCode, grpcCode } from "../../engine/lib/grpc-error.ts";
 import { openGrpcChannel, type GrpcChannel } from "../../engine/lib/grpc.ts";
 import { Events, TaskEventSchema } from "./events_pb.ts";
+import { endLeakedTask } from "./leaked-tasks.ts";
 import { ContainerState as CriContainerState, ImageService, PodSandboxState, RuntimeService, type ContainerStatus, type PodSandbox } from "./runtime_pb.ts";
 import { RuntimeLabel, type ContainerState, type Runtime, type SandboxState } from "./runtime.ts";
 
@@ -76,7 +77,15 @@ export function openCriRuntime(socket: string): Runtime & { close(): void } {
     async updateResources(id, resources) {
       await channel.unary(call.updateContainerResources, { containerId: id, linux: resources }, { timeoutMs: CALL_MS });
     },
-    removeContainer: (id) => unlessGone(channel.unary(call.removeContainer, { containerId: id }, { timeoutMs: CALL_MS })),
+    async removeContainer(id) {
+      const remove = () => unlessGone(channel.unary(call.removeContainer, { containerId: id }, { timeoutMs: CALL_MS }));
+      await remove().catch(async (error: unknown) => {
+        if (grpcCode(error) !== GrpcCode.failedPrecondition) throw error;
+        // Of another runtime there is no more to be told than this.
+        await endLeakedTask(channel, id).catch(() => Promise.reject(error));
+        await remove();
+      });
+    },
     async listContainers(podUid) {
       const filter = { labelSelector: podSelector(podUid) };
       const { containers } = await channel.unary(call.listContainers, { filter }, { timeoutMs: CALL_MS });

@@ -7,6 +7,7 @@ import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { describe, expect, it } from "vitest";
 import { file_events } from "../../node-agent/cri/events_pb.ts";
 import { file_snapshots } from "../../node-agent/cri/snapshots_pb.ts";
+import { file_tasks } from "../../node-agent/cri/tasks_pb.ts";
 import { file_runtime } from "../../node-agent/cri/runtime_pb.ts";
 
 /** Go programs carry the descriptions of their protocols, each gzipped, for reflection. */
@@ -45,6 +46,11 @@ describe.skipIf(containerd === undefined)("our CRI protocol against the installe
   it("has the same snapshots", () => {
     const theirs = embedded.filter((file) => ["containerd.services.snapshots.v1", "containerd.types"].includes(file.package));
     expect(differences(file_snapshots.proto, theirs)).toEqual([]);
+  });
+
+  it("has the same tasks, of which no answer is read", () => {
+    const theirs = embedded.filter((file) => file.package === "containerd.services.tasks.v1");
+    expect(differences(file_tasks.proto, theirs)).toEqual([]);
   });
 
   it("would notice a wrong number, a wrong type, and a field that does not exist", () => {
