@@ -185,6 +185,9 @@ describe("a hosted repository that asks who comes", () => {
     expect(latin.text).toContain("remote: note: the name of refs/heads/caf\ufffd is not UTF-8: kept, but its plan is told here only");
     const below = await copy.git("push", "origin", "HEAD:main/below");
     expect(below.text).toMatch(/cannot lock ref 'refs\/heads\/main\/below'|'refs\/heads\/main' exists/);
+    await copy.git("-c", "user.name=a", "-c", "user.email=a@example.org", "tag", "-a", "-m", "one", "v1");
+    expect((await copy.git("push", "origin", "v1:refs/heads/v1-branch")).text).toContain("remote: refused: refs/heads/v1-branch would be a tag, and a branch is a commit");
+    expect((await copy.git("push", "origin", "v1^{commit}:refs/heads/v1-branch", "v1")).code).toBe(0);
     const review = await copy.git("push", "origin", "HEAD:refs/for/main");
     expect(review.text).toContain("remote: refused: there are no reviews to push to refs/for/main; push a branch, which is planned at once: git push origin HEAD:refs/heads/my-change");
     expect(review.code).not.toBe(0);

@@ -4,9 +4,14 @@ export interface Trailer {
   readonly value: string;
 }
 
-/** The first line of a commit message. */
+/** It stands in every report, and a message without line ends may be of any length. */
+const SUBJECT_LENGTH_MAX = 200;
+
+/** The first line of a commit message, as much as is read of it. */
 export function subjectOf(message: string): string {
-  return (message.split("\n", 1)[0] ?? "").trim();
+  const end = message.indexOf("\n");
+  const line = (end < 0 ? message : message.slice(0, end)).trim();
+  return line.length <= SUBJECT_LENGTH_MAX ? line : `${line.slice(0, SUBJECT_LENGTH_MAX - 1).replace(/[\ud800-\udbff]$/, "")}…`;
 }
 
 /**

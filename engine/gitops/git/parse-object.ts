@@ -42,7 +42,7 @@ function entryKind(mode: string): TreeEntry["is"] {
 
 /** What a commit's content says: headers, an empty line, the message. Throws for what is no commit. Pure. */
 export function parseCommit(id: string, content: Buffer): CommitInfo {
-  const text = content.toString("utf8");
+  const text = textOf(content);
   const end = text.indexOf("\n\n");
   const headers = (end < 0 ? text : text.slice(0, end)).split("\n");
   // Git reads the beginning by position: a `parent` further down is a header like any other.
@@ -56,6 +56,19 @@ export function parseCommit(id: string, content: Buffer): CommitInfo {
   }
   const [, author = "", email = "", seconds = "0"] = /^author (.*?) ?<(.*)>(?: *(\d+))?/.exec(headers.find((line) => line.startsWith("author ")) ?? "") ?? [];
   return { id, tree, parents, message: end < 0 ? "" : withOneEnd(text.slice(end + 2)), author, email, time: Number(seconds) * 1000 };
+}
+
+/** A commit says so where it is not UTF-8. */
+function textOf(content: Buffer): string {
+  const utf8 = content.toString("utf8");
+  const [, encoding] = /^encoding (\S+)$/m.exec(utf8.split("\n\n", 1)[0] ?? "") ?? [];
+  if (encoding === undefined) return utf8;
+  try {
+    const text = new TextDecoder(encoding).decode(content);
+    return text.startsWith("tree ") ? text : utf8;
+  } catch {
+    return utf8; // nobody knows an encoding of that name
+  }
 }
 
 function headerValue(line: string | undefined, name: string): string | undefined {

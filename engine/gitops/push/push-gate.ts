@@ -212,6 +212,12 @@ export class PushGate {
     }
     const objects = openGitObjects(gitDir, session.overlay);
     const isForward = isCreation(update) || (!isDeletion(update) && (await isAncestor(gitDir, objects, update, session.overlay)));
+    // Git itself would refuse it, after the push has been taken for good here and the next one has waited for it.
+    const commit = isDeletion(update) || !update.ref.startsWith("refs/heads/") ? undefined : await objects.commit(update.to);
+    if (commit !== undefined && commit.id !== update.to) {
+      print(`refused: ${update.ref} would be a tag, and a branch is a commit: push what it names, <tag>^{commit}`);
+      return false;
+    }
     const need = computeNeed(update, isForward, rules);
     if (need.is === "never") {
       print(`refused: ${need.why}`);

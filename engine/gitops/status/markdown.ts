@@ -1,3 +1,4 @@
+import { withoutControls } from "../../lib/without-controls.ts";
 import { escapeMarkup } from "../../lib/escape-markup.ts";
 import type { HealthState } from "../health/health.ts";
 
@@ -24,12 +25,12 @@ export function plain(text: string): string {
 
 /** The same within a tag, where nothing of Markdown counts, also no backslash. */
 export function plainHtml(text: string): string {
-  return escapeMarkup(text).replace(/@/g, "@\u200b").replace(/\s+/g, " ").trim();
+  return escapeMarkup(withoutControls(text)).replace(/@/g, "@\u200b").replace(/\s+/g, " ").trim();
 }
 
 /** Text in code style; a backtick in it would end the style. */
 export function code(text: string): string {
-  return `\`${text.replace(/[`|\n]/g, "'")}\``;
+  return `\`${withoutControls(text).replace(/[`|\n]/g, "'")}\``;
 }
 
 /** `08-22 10:31`: short, absolute, UTC. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { parseTrailers, trailerValues } from "../../../engine/gitops/git/commit-message.ts";
+import { parseTrailers, subjectOf, trailerValues } from "../../../engine/gitops/git/commit-message.ts";
 import { DriftLimiter, versionOf, writerOf } from "../../../engine/gitops/sync/drift.ts";
 import { complaintsOf, plainMessage } from "../../../engine/gitops/manifests/explain-error.ts";
 import { structuralPathOf, valueAt, withoutField } from "../../../engine/gitops/manifests/field-path.ts";
@@ -9,6 +9,13 @@ import { finalLine, parsePushOptions, progressLines, timeoutLine, type RolloutVi
 import { parseDurationMs } from "../../../engine/gitops/manifests/duration.ts";
 import { invalid, invalidField, requiredField } from "../../../engine/apimachinery/field-error.ts";
 import { desired, stored } from "./objects.ts";
+
+test("a subject is the first line of a message, and no longer than a line", () => {
+  expect(subjectOf("  scale web \n\nbody")).toBe("scale web");
+  expect(subjectOf("x".repeat(200))).toBe("x".repeat(200));
+  expect(subjectOf("x".repeat(1 << 20))).toBe(`${"x".repeat(199)}…`);
+  expect(subjectOf(`${"x".repeat(198)}😀😀`)).toBe(`${"x".repeat(198)}…`);
+});
 
 describe("trailers", () => {
   test.each<[string, string, readonly string[]]>([

@@ -4,6 +4,7 @@ import { gitText, runGit } from "../../../engine/gitops/git/native-git.ts";
 import { removeStaleLock } from "../../../engine/gitops/git/stale-locks.ts";
 import { ManifestLoader } from "../../../engine/gitops/manifests/load-manifests.ts";
 import { formatProblem } from "../../../engine/gitops/manifests/problem.ts";
+import { code, plain } from "../../../engine/gitops/status/markdown.ts";
 import { catalog } from "../../../engine/resources/catalog.ts";
 import { configMapYaml, createTestRepository, type TestRepository } from "../../kit/git.ts";
 
@@ -69,6 +70,24 @@ test("files and folders whose names are no UTF-8 are deployed each, and told by 
     "f of apps/gr\\351/c.yaml",
   ]);
   expect(state.problems.map(formatProblem)).toEqual([expect.stringMatching(/^apps\/web\/caf\\352\.yaml:1 YAML/)]);
+});
+
+test.each([
+  ["ISO-8859-1", Buffer.from("caf\xe9", "latin1"), "café"],
+  ["Shift_JIS", Buffer.from([0x83, 0x6a]), "ニ"],
+  ["UTF-16LE", Buffer.from("café"), "café"],
+  ["no-such", Buffer.from("café"), "café"],
+])("a commit is read in the encoding that it says: %s", async (encoding, message, expected) => {
+  const { store } = repository;
+  const tree = await store.writeTree([]);
+  const args = ["-c", `i18n.commitEncoding=${encoding}`, "-c", "user.name=Ada", "-c", "user.email=ada@example.org", "commit-tree", tree];
+  const id = (await runGit({ gitDir: repository.gitDir, args, input: message })).stdout.toString().trim();
+  expect(await gitText({ gitDir: repository.gitDir, args: ["cat-file", "-p", id] })).toContain(`encoding ${encoding}`);
+  expect(await store.objects.commit(id)).toMatchObject({ tree, author: "Ada", message: `${expected}\n` });
+});
+
+test("what others wrote cannot do more in a report than be read", () => {
+  expect([plain("\x1b[31mred \u009b1m"), code("\x1b]0;title\x07")]).toEqual(["?\\[31mred ?1m", "`?]0;title?`"]);
 });
 
 test("below a branch stands no lock", async () => {
