@@ -105,7 +105,8 @@ function mergeKeyed(list: ListField, current: readonly unknown[], patched: reado
     const at = place.get(key);
     if (at !== undefined) items[at] = list.mergeItem(items[at] as JsonMap, change);
     else {
-      const added = list.newItem(change);
+      // A key that is null stays one: upstream's decoding takes it for none.
+      const added = key === null ? { ...(list.newItem(change) as JsonMap), [list.mergeKey ?? ""]: null } : list.newItem(change);
       if (ownKey(added) === key) place.set(key, items.length);
       items.push(added);
     }

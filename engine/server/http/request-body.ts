@@ -89,7 +89,7 @@ export function parsePatchBody(
     requireDepth(text);
     return { patchType, value: parseJson(text), repeated: findRepeatedFields(text) };
   } catch (error) {
-    throw badRequest(`error decoding patch: ${describeJsonError(text, error)}`);
+    throw badRequest(`${patchType === "strategic" ? "" : "error decoding patch: "}${describeJsonError(text, error)}`);
   }
 }
 
@@ -163,5 +163,16 @@ function describeJsonError(text: string, error: unknown): string {
   // Short texts are shown whole instead of by position.
   const token = position === undefined ? /^Unexpected token '(.+?)'/su.exec(message)?.[1] : text[Number(position)];
   const isEnd = token === undefined || (position !== undefined && Number(position) >= text.trimEnd().length);
-  return isEnd ? "unexpected end of JSON input" : `invalid character '${token}' looking for beginning of value`;
+  if (isEnd) return "unexpected end of JSON input";
+  const where = PLACES.find(([pattern]) => pattern.test(message))?.[1] ?? "looking for beginning of value";
+  return `invalid character '${token}' ${where}`;
 }
+
+/** Where a text cannot go on, by what our parser says of it and in the words of Go's. */
+const PLACES: readonly (readonly [RegExp, string])[] = [
+  [/^Unexpected non-whitespace character after JSON/, "after top-level value"],
+  [/^Expected ':' after property name/, "after object key"],
+  [/^Expected ',' or '}' after property value/, "after object key:value pair"],
+  [/^Expected ',' or ']' after array element/, "after array element"],
+  [/^Expected (?:property name|double-quoted property name)/, "looking for beginning of object key string"],
+];

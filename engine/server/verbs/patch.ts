@@ -139,7 +139,7 @@ function withKindOf<T extends KubeObject>(kind: Decodable<T>, request: RequestOf
 /** What is wrong with the patch whatever it is applied to: fields that it names twice, and of a JSON patch those that no operation has. */
 function problemsOfPatch({ patchType, body, options: { repeated } }: RequestOf<"patch">): readonly string[] {
   if (patchType !== "json") return strictProblems([], repeated, true);
-  return strictProblems(unknownOperationFields(body), repeated, false).map((problem) => `json patch ${problem}`);
+  return strictProblems(unknownOperationFields(body ?? []), repeated, false).map((problem) => `json patch ${problem}`);
 }
 
 /** As upstream's ways to apply a patch come upon them: kinds that users define apart, of strategic patches by name, of others as the result is written. */
@@ -164,11 +164,12 @@ function withPatch({ request }: Exchange<RequestOf<"patch">>, schema: Schema, cu
   const sorted = (value: unknown): PatchedJson => ({ value, inOrder: () => withSortedKeys(value) });
   switch (request.patchType) {
     case "json":
-      return patchJson(current, request.body);
+      return patchJson(current, request.body ?? []);
     case "merge":
+      if (request.body === null) throw badRequest("Invalid JSON Patch");
       return sorted(applyMergePatch(current, objectPatch(request.body)));
     case "strategic":
-      return sorted(applyStrategicMergePatch(schema, current, objectPatch(request.body, "")));
+      return sorted(applyStrategicMergePatch(schema, current, objectPatch(request.body ?? {}, "")));
     default:
       throw new Error(`invariant broken: ${request.patchType} patches have their own way`);
   }
@@ -193,7 +194,7 @@ interface Intent {
  */
 function checkedIntent(exchange: Exchange<RequestOf<"patch">>, kind: Pick<ResourceDefinition, "group" | "version" | "kind" | "schema" | "content">): Intent {
   const { request } = exchange;
-  const body = objectPatch(request.body);
+  const body = objectPatch(request.body ?? {}, "error decoding YAML: error unmarshaling JSON: while decoding JSON: ");
   const apiVersion = formatApiVersion(kind.group, kind.version);
   const [givenVersion, givenKind] = [textField(body, "apiVersion") ?? "", textField(body, "kind") ?? ""];
   if (givenKind !== kind.kind || givenVersion !== apiVersion) throw badRequest(`invalid object type: ${kindText(givenVersion, givenKind)}`);

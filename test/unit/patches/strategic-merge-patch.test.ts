@@ -48,6 +48,7 @@ describe("strategic merge patch", () => {
       },
       { items: [{ name: "a" }], union: { a: "1" } },
     ],
+    ["keeps the null of a key, which finds no item", { items: [{ name: "a" }] }, { items: [{ name: null, value: "x" }] }, { items: [{ name: null, value: "x" }, { name: "a" }] }],
     ["deletes from a list of scalars", { set: ["a", "b"] }, { "$deleteFromPrimitiveList/set": ["a", "z"] }, { set: ["b"] }],
     ["ignores deletions that are no list", { set: ["a"] }, { "$deleteFromPrimitiveList/set": "a" }, { set: ["a"] }],
     ["merges deletions of items", { items: [{ name: "a" }] }, { "$deleteFromPrimitiveList/items": [{ name: "b" }] }, { items: [{ name: "b" }, { name: "a" }] }],

@@ -6,6 +6,7 @@ import { orderOfCustom, strictProblems } from "../../../../engine/registry/stric
 import { findRepeatedFields } from "../../../../engine/server/http/json-duplicates.ts";
 import { requireDepth } from "../../../../engine/lib/json-depth.ts";
 import { isPretty, negotiate, tryNegotiate } from "../../../../engine/server/http/negotiation.ts";
+import type { StatusError } from "../../../../engine/apimachinery/status-error.ts";
 import { parseObjectBody, parsePatchBody } from "../../../../engine/server/http/request-body.ts";
 import { isLongRunning, parseRequestPath } from "../../../../engine/server/http/request-info.ts";
 import { verbOf } from "../../../../engine/server/http/http-request.ts";
@@ -199,6 +200,26 @@ describe("bodies", () => {
     expect(parseObjectBody("application/json; charset=utf-8", Buffer.from("{}"), "Pod", none).value).toEqual({});
     expect(() => parseObjectBody("text/plain", Buffer.from("{}"), "Pod", none)).toThrow("accepted media types include");
     for (const type of ["application/json", "constructor"]) expect(() => parsePatchBody(type, Buffer.from("{}"))).toThrow("415: Unsupported Media Type");
+  });
+
+  test.each([
+    ['{"a":', "unexpected end of JSON input"],
+    ['{"a":1}x', "invalid character 'x' after top-level value"],
+    ['{"a" 1}', "invalid character '1' after object key"],
+    ['{"a":1 "b"}', "invalid character '\"' after object key:value pair"],
+    ['{"a":1,}', "invalid character '}' looking for beginning of object key string"],
+    ["[1 2]", "invalid character '2' after array element"],
+    ["{x:1}", "invalid character 'x' looking for beginning of object key string"],
+    ["x", "invalid character 'x' looking for beginning of value"],
+  ])("%s is no JSON, and why not is told in the words of Go's parser", (text, why) => {
+    const said = (form: string) => {
+      try {
+        return parsePatchBody(`application/${form}-patch+json`, Buffer.from(text));
+      } catch (error) {
+        return (error as StatusError).message; // what it throws
+      }
+    };
+    expect([said("merge"), said("strategic-merge")]).toEqual([`error decoding patch: ${why}`, why]);
   });
 
   test("YAML may be as long as any body", () => {

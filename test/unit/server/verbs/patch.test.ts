@@ -45,6 +45,19 @@ describe("patch", () => {
     expect(Object.keys((await maps.get("shop", "crowded")).data ?? {})).toHaveLength(120);
   });
 
+  test("a null changes nothing as a strategic merge or JSON patch, and is no other patch", async () => {
+    const maps = api.client.for(configMapResource);
+    const made = await maps.create(sentConfigMap("null", {}));
+    for (const type of ["strategic", "json"] as const) expect((await maps.patch("shop", "null", type, null)).metadata.resourceVersion).toBe(made.metadata.resourceVersion);
+    expect((await failure(maps.patch("shop", "null", "merge", null))).status).toMatchObject({ code: 400, message: "Invalid JSON Patch" });
+    const applied = (body: unknown) => failure(maps.patch("shop", "null", "apply", body, { fieldManager: "m" }));
+    expect((await applied(null)).status).toMatchObject({ code: 400, message: "invalid object type: /, Kind=" });
+    expect((await applied([])).status).toMatchObject({
+      code: 400,
+      message: "error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal array into Go value of type map[string]interface {}",
+    });
+  });
+
   test("an apply with the uid of what is gone makes nothing new", async () => {
     const error = await failure(api.client.for(configMapResource).apply(sentConfigMap("replaced", {}, { uid: "u-0" }), { fieldManager: "m" }));
     expect(error.status).toMatchObject({ code: 409, message: expect.stringContaining("the provided object specified uid u-0, and no existing object was found") });
