@@ -39,7 +39,7 @@ export function openWatch<T extends KubeObject>(request: WatchRequest<T>): Watch
     (namespace === "" || stored.object.metadata.namespace === namespace) && (selection.isEmpty || selects(selection, stored));
   const asked = parseResourceVersion(options.resourceVersion) ?? 0;
   const withInitialEvents = hasInitialEvents(options, asked);
-  const initial = withInitialEvents ? selectInitial(request, isSelected) : [];
+  const first = withInitialEvents ? selectInitial(request, isSelected) : repeatedEvents(request, asked, isSelected);
   const queue = new WatchQueue<T>();
   if (options.sendInitialEvents === true && options.allowWatchBookmarks === true)
     queue.push(bookmark(cache, revision(), { [INITIAL_EVENTS_END_ANNOTATION]: "true" }));
@@ -50,7 +50,6 @@ export function openWatch<T extends KubeObject>(request: WatchRequest<T>): Watch
       queue.close();
       return stream([], queue, () => {});
     }
-    for (const event of repeatedEvents(request, asked, isSelected)) queue.push(event);
     for (const change of missed) push(queue, change, isSelected);
   }
 
@@ -75,7 +74,7 @@ export function openWatch<T extends KubeObject>(request: WatchRequest<T>): Watch
     signal.addEventListener("abort", close, { once: true });
     cleanups.push(() => signal.removeEventListener("abort", close));
   }
-  return stream(initial, queue, close);
+  return stream(first, queue, close);
 }
 
 /** The revision behind which a watch goes on; undefined where it begins with what there is, or now. */
@@ -92,13 +91,13 @@ function repeatedEvents<T extends KubeObject>(
   request: WatchRequest<T>,
   revision: number,
   isSelected: (stored: StoredObject<T>) => boolean,
-): readonly EncodedWatchEvent<T>[] {
+): readonly FirstEvent<T>[] {
   const { cache, options } = request;
   if (options.repeatsRevision !== true || revision === 0 || revision > cache.lastChange) return [];
   const remembered = cache.changesAfter(revision - 1);
   const events =
     remembered === undefined
-      ? selectInitial(request, isSelected).flatMap((stored) => (stored.revision === revision ? [new ObjectEvent("ADDED", stored)] : []))
+      ? selectInitial(request, (stored) => stored.revision === revision && isSelected(stored))
       : remembered.flatMap((change) => (change.revision === revision ? (eventFor(change, isSelected) ?? []) : []));
   return events.length > 1 ? events : [];
 }
@@ -180,17 +179,20 @@ function selectInitial<T extends KubeObject>(
   return candidates.filter(isSelected).sort((a, b) => a.revision - b.revision);
 }
 
-/** The initial events are made one by one as they are read: there may be more of them than may wait. */
-function stream<T extends KubeObject>(initial: readonly StoredObject<T>[], queue: WatchQueue<T>, close: () => void): WatchStream<T> {
-  let left = initial;
+/** What a watch begins with, before what happens from then on: an object alone is told as added. */
+type FirstEvent<T extends KubeObject> = StoredObject<T> | ObjectEvent<T>;
+
+/** The first events are made one by one as they are read: there may be more of them than may wait. */
+function stream<T extends KubeObject>(first: readonly FirstEvent<T>[], queue: WatchQueue<T>, close: () => void): WatchStream<T> {
+  let left = first;
   let next = 0;
   return {
     take() {
-      const encoded = left[next];
-      if (encoded === undefined) return queue.take();
+      const event = left[next];
+      if (event === undefined) return queue.take();
       // What has been told may be forgotten, however long the watch goes on.
       if (++next === left.length) [left, next] = [[], 0];
-      return new ObjectEvent("ADDED", encoded);
+      return event instanceof StoredObject ? new ObjectEvent("ADDED", event) : event;
     },
     get isEnded() {
       return left.length === 0 && queue.isEnded;

@@ -1,4 +1,3 @@
-import type { EncodedWatchEvent } from "../apimachinery/api-request.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import type { ResourceDefinition } from "../resources/define-resource.ts";
 import { StoredObject } from "./encoded-object.ts";
@@ -246,7 +245,7 @@ export class ObjectEvent<T extends KubeObject> {
 }
 
 /** What a watcher with a selection sees of a change: objects entering it are added, those leaving it deleted. */
-export function eventFor<T extends KubeObject>(change: CachedChange<T>, isSelected: (object: StoredObject<T>) => boolean): EncodedWatchEvent<T> | undefined {
+export function eventFor<T extends KubeObject>(change: CachedChange<T>, isSelected: (object: StoredObject<T>) => boolean): ObjectEvent<T> | undefined {
   const { current, previous } = change;
   const was = previous !== undefined && isSelected(previous);
   const is = change.type !== "DELETED" && isSelected(current);

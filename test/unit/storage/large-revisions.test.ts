@@ -147,4 +147,19 @@ describe("a watch that goes on behind a revision of several objects", () => {
     expect(seen.toSorted()).toEqual(['ADDED m10 {"value":"2"}', 'ADDED m3 {"value":"2"}', 'ADDED m4 {"value":"2"}', rest].toSorted());
     await again.stop();
   });
+
+  test("gets all that there is of one that is more than may wait for a reader", async () => {
+    const { storage, store, stop } = start();
+    await store.ready();
+    const large = Array.from({ length: 40 }, (_, index) => put(index, "x".repeat(1 << 20)));
+    const { revision } = await storage.commit([], large);
+    await storage.commit([], [put(0, "3")]);
+    await store.list(configMapResource, "", {});
+    const watch = await store.watch(configMapResource, "shop", { resourceVersion: String(revision), repeatsRevision: true });
+    const names: (string | undefined)[] = [];
+    for (let event = watch.take(); event !== undefined; event = watch.take()) names.push(event.type === "ERROR" ? event.type : event.object.metadata.name);
+    expect([names.length, names.at(-1), watch.isEnded]).toEqual([40, "m0", false]);
+    watch.close();
+    await stop();
+  });
 });
