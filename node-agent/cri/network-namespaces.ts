@@ -18,10 +18,17 @@ export function networkNamespaces(agentDir: string): readonly string[] {
   const bundles = path.join(containerdPaths(agentDir).root, "state", "io.containerd.runtime.v2.task", "k8s.io");
   if (!existsSync(bundles)) return [];
   return readdirSync(bundles)
-    .map((id) => path.join(bundles, id, "config.json"))
-    .filter((file) => existsSync(file))
-    .flatMap((file) => (JSON.parse(readFileSync(file, "utf8")) as Bundle).linux?.namespaces ?? [])
+    .flatMap((id) => readBundle(path.join(bundles, id, "config.json"))?.linux?.namespaces ?? [])
     .flatMap(({ type, path: place = "" }) => (type === "network" && place.startsWith(FOLDER) ? [place] : []));
+}
+
+/** Undefined where there is none, or where a machine that lost its power has cut it short. */
+function readBundle(file: string): Bundle | undefined {
+  try {
+    return JSON.parse(readFileSync(file, "utf8")) as Bundle; // containerd's
+  } catch {
+    return undefined;
+  }
 }
 
 /** Those that are still there: their pods would not go. */

@@ -17,6 +17,9 @@ test("the network namespaces of an agent's pods are those that its sandboxes wer
     bundle("container", [{ type: "mount" }, { type: "network", path: "/proc/17/ns/net" }]);
     bundle("sandbox-of-host", [{ type: "pid" }]);
     bundle("not-begun");
+    // As a machine leaves it that lost its power.
+    bundle("cut-short", []);
+    writeFileSync(path.join(bundles, "cut-short", "config.json"), "");
     expect(networkNamespaces(folder)).toEqual(["/var/run/netns/cni-1"]);
   } finally {
     rmSync(folder, { recursive: true });
