@@ -10,7 +10,7 @@ import { repositoryOf } from "./image-name.ts";
 import { chooseCredentials, type ChosenCredentials } from "./registry-credentials.ts";
 import type { VerificationPolicy } from "./verification-policy.ts";
 
-/** Secrets that are added to an image's without a pull, as upstream bounds them. */
+/** Secrets that are kept of an image, the newest ones; as upstream, no more are added without a pull. */
 const SECRETS_MAX = 100;
 const API_VERSION = "kubelet.config.k8s.io/v1beta1";
 
@@ -51,9 +51,11 @@ export class ImageAccess {
   readonly #options: ImageAccessOptions;
   /** By the name of its file, which can be told from the image's id also where the file cannot be read. */
   readonly #records = new Map<string, PulledRecord>();
-  /** When each was written, counted. */
-  readonly #writtenAt = new Map<string, number>();
-  #writes = 0;
+  /** When each was heard of last, counted. */
+  readonly #heardAt = new Map<string, number>();
+  #heard = 0;
+  /** Those that are on the disk as they were before, or not at all. */
+  readonly #unwritten = new Set<string>();
   /** The pulls under way of each name. */
   readonly #pulling = new Map<string, number>();
   /** Names that an agent was pulling when it died. */
@@ -106,16 +108,17 @@ export class ImageAccess {
 
   /** A moment from before the machine's images are listed, for `keepOnly`. */
   now(): number {
-    return this.#writes;
+    return this.#heard;
   }
 
   /** Forgets images that the machine does not have any more; `since` is when they were listed. */
   keepOnly(ids: Iterable<string>, since: number): void {
     const files = new Set([...ids].map(fileOf));
     for (const file of this.#records.keys()) {
-      if (files.has(file) || (this.#writtenAt.get(file) ?? 0) > since) continue;
+      if (files.has(file) || (this.#heardAt.get(file) ?? 0) > since) continue;
       this.#records.delete(file);
-      this.#writtenAt.delete(file);
+      this.#heardAt.delete(file);
+      this.#unwritten.delete(file);
       this.#remove("pulled", file);
     }
   }
@@ -136,14 +139,16 @@ export class ImageAccess {
     const { credentialMapping = {} } = this.#records.get(file) ?? {};
     const repository = repositoryOf(image);
     const merged = mergeAccess(credentialMapping[repository], access);
-    if (this.#records.has(file) && merged === credentialMapping[repository]) return true;
+    this.#heardAt.set(file, ++this.#heard);
+    if (this.#records.has(file) && merged === credentialMapping[repository] && !this.#unwritten.has(file)) return true;
     const record = { imageRef: id, credentialMapping: merged === undefined ? credentialMapping : { ...credentialMapping, [repository]: merged } };
     this.#records.set(file, record);
-    this.#writtenAt.set(file, ++this.#writes);
     try {
       this.#write("pulled", id, { kind: "ImagePulledRecord", apiVersion: API_VERSION, lastUpdatedTime: formatTime(this.#options.clock.now()), ...record });
+      this.#unwritten.delete(file);
       return true;
     } catch (error) {
+      this.#unwritten.add(file);
       this.#options.logger.warn("who may have an image cannot be written down", { image, error: describeError(error) });
       return false;
     }
@@ -210,7 +215,7 @@ function mergeAccess(known: Access | undefined, { nodePodsAccessible, kubernetes
   const before = known?.kubernetesSecrets ?? [];
   const fresh = kubernetesSecrets.filter((one) => !before.some((other) => isOfSameSecret(one, other) && other.credentialHash === one.credentialHash));
   if (fresh.length === 0) return known;
-  return { kubernetesSecrets: [...before.filter((one) => !fresh.some((other) => isOfSameSecret(one, other))), ...fresh] };
+  return { kubernetesSecrets: [...before.filter((one) => !fresh.some((other) => isOfSameSecret(one, other))), ...fresh].slice(-SECRETS_MAX) };
 }
 
 /** What is no such record says of nobody that he may have the image. */

@@ -37,5 +37,7 @@ export function checkAllowedImage(pattern: string): void {
 }
 
 function fits(pattern: string, repository: string): boolean {
-  return pattern.endsWith("/*") ? repository.startsWith(pattern.slice(0, -1)) : repository === repositoryOf(normaliseImage(pattern));
+  const isPlace = pattern.endsWith("/*");
+  const full = repositoryOf(normaliseImage(isPlace ? pattern.slice(0, -1) : pattern));
+  return isPlace ? repository.startsWith(full) : repository === full;
 }

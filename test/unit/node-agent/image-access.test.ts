@@ -32,7 +32,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 function aNode(policy: Parameters<typeof verificationPolicy>[0] = "NeverVerifyPreloadedImages", images: readonly string[] = [IMAGE]) {
   const clock = new VirtualClock();
   const runtime = new FakeRuntime({ clock, images });
-  const access = anImageAccess(folder, clock, runtime, verificationPolicy(policy, ["registry.example/open/*", "free"]));
+  const access = anImageAccess(folder, clock, runtime, verificationPolicy(policy, ["registry.example/open/*", "free", "team/*"]));
   return {
     access,
     runtime,
@@ -88,6 +88,36 @@ describe("an image that was pulled with a Secret", () => {
     expect([await node.mayUse(IMAGE, "old"), await node.mayUse(IMAGE, "new")]).toEqual([true, false]);
     expect(readdirSync(path.join(folder, "image_manager", "pulled"))).toHaveLength(1);
   });
+
+  it("is remembered when it comes again while the machine's images are listed, as one that was taken away before", async () => {
+    const node = aNode();
+    node.pull(IMAGE, "i", ann);
+    const since = node.access.now();
+    node.pull(IMAGE, "i", ann);
+    node.access.keepOnly([], since);
+    expect(await node.mayUse(IMAGE, "i")).toBe(false);
+  });
+
+  it("is not everybody's after a time in which nothing could be written", async () => {
+    const node = aNode();
+    const { id } = (await node.runtime.imageStatus(IMAGE))!;
+    node.access.begin(IMAGE);
+    // A full disk, as images fill it.
+    writeFileSync(path.join(folder, "image_manager", "pulled"), "");
+    node.access.pulled(IMAGE, id, chooseCredentials(IMAGE, [ann])[0]);
+    expect(await aNode().mayUse(IMAGE, id)).toBe(false);
+    rmSync(path.join(folder, "image_manager", "pulled"));
+    node.pull(IMAGE, id, ann);
+    expect([await aNode().mayUse(IMAGE, id), await aNode().mayUse(IMAGE, id, ann)]).toEqual([false, true]);
+  });
+
+  it("is remembered with as many Secrets as were needed last, however many pull it", async () => {
+    const node = aNode();
+    const people = Array.from({ length: 150 }, (_none, index) => secretOf(`person-${index}`, `s${index}`));
+    for (const secret of people) node.pull(IMAGE, "i", secret);
+    const may = await Promise.all(people.map((secret) => node.mayUse(IMAGE, "i", secret)));
+    expect(may).toEqual(people.map((_secret, index) => index >= 50));
+  });
 });
 
 it("asks for no Secrets where nobody has to show one", async () => {
@@ -126,14 +156,14 @@ describe("an agent that dies", () => {
 });
 
 test.each<[Parameters<typeof verificationPolicy>[0], readonly boolean[]]>([
-  ["NeverVerify", [true, true, true, true, true]],
-  ["NeverVerifyPreloadedImages", [true, true, true, true, false]],
-  ["NeverVerifyAllowlistedImages", [true, true, false, false, false]],
-  ["AlwaysVerify", [false, false, false, false, false]],
-])("with the policy %s who has no credentials may have images in a place, of a name, others, those of a similar place, and what was pulled: %j", async (policy, expected) => {
+  ["NeverVerify", [true, true, true, true, true, true]],
+  ["NeverVerifyPreloadedImages", [true, true, true, true, true, false]],
+  ["NeverVerifyAllowlistedImages", [true, true, true, false, false, false]],
+  ["AlwaysVerify", [false, false, false, false, false, false]],
+])("with the policy %s who has no credentials may have images in a place, of a name, in a place of the usual registry, others, those of a similar place, and what was pulled: %j", async (policy, expected) => {
   const node = aNode(policy);
   node.pull(IMAGE, "pulled", ann);
-  const images = ["registry.example/open/a:1", "docker.io/library/free:2", "docker.io/library/other:1", "registry.example/opened:1"];
+  const images = ["registry.example/open/a:1", "docker.io/library/free:2", "docker.io/team/app:1", "docker.io/library/other:1", "registry.example/opened:1"];
   expect(await Promise.all([...images.map((image) => node.mayUse(image, image)), node.mayUse(IMAGE, "pulled")])).toEqual(expected);
 });
 
