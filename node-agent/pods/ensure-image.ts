@@ -1,7 +1,6 @@
 import { isAbort, raceAbort } from "../../engine/lib/abort.ts";
 import { formatGoDuration } from "../../engine/lib/go-duration.ts";
 import { describeError } from "../../engine/lib/log.ts";
-import { secretResource } from "../../engine/resources/core/secret.ts";
 import type { Pod, Secret } from "../../engine/resources/types.ts";
 import type { ImageStatus, Runtime } from "../cri/runtime.ts";
 import { imageNameFault, normaliseImage } from "../images/image-name.ts";
@@ -117,13 +116,12 @@ async function pullWithAny(runtime: Runtime, image: string, candidates: readonly
 }
 
 /** The pod's Secrets for registries, as far as they are there. */
-async function pullSecrets({ client, events }: PodContext, pod: Pod): Promise<Secret[]> {
+async function pullSecrets({ sources, events }: PodContext, pod: Pod): Promise<Secret[]> {
   const names = (pod.spec.imagePullSecrets ?? []).flatMap(({ name }) => (name ? [name] : []));
   const found = await Promise.all(
     names.map((name) =>
-      client
-        .for(secretResource)
-        .get(pod.metadata.namespace ?? "", name)
+      sources([], "followed")
+        .secret(pod.metadata.namespace ?? "", name)
         .catch(() => undefined),
     ),
   );

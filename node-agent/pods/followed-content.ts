@@ -32,7 +32,7 @@ interface Followed extends ContentName {
 
 /**
  * ConfigMaps and Secrets that pods take things from: followed for as long as a pod of this node shows them in a volume, so that volumes are kept
- * up to date without a request for each. A node may not watch what none of its pods needs: such a watch would be refused, and tried again
+ * up to date without a request for each, or pulls images with them, so that its containers begin again while nobody answers. A node may not watch what none of its pods needs: such a watch would be refused, and tried again
  * for as long as the agent runs.
  */
 export class FollowedContent {
@@ -62,10 +62,10 @@ export class FollowedContent {
     return content;
   }
 
-  /** A pod has ended: what only it showed is followed no more. */
+  /** A pod has ended: what only it needed is followed no more. */
   podEnded(): void {
     for (const [key, content] of this.#followed) {
-      if (this.#isShown(content)) continue;
+      if (this.#isNeeded(content)) continue;
       this.#followed.delete(key);
       this.#options.informers.release(content.kind === "ConfigMap" ? configMapResource : secretResource, selectionOf(content));
     }
@@ -74,7 +74,7 @@ export class FollowedContent {
   #follow(content: ContentName): Followed | undefined {
     const key = keyOf(content);
     const known = this.#followed.get(key);
-    if (known !== undefined || !this.#isShown(content)) return known;
+    if (known !== undefined || !this.#isNeeded(content)) return known;
     const { informers, onChange } = this.#options;
     const handler = { add: onChange, update: (_old: Content, changed: Content) => onChange(changed) };
     const follow = <T extends Content>(informer: Informer<T>): Informer<T> => {
@@ -89,8 +89,8 @@ export class FollowedContent {
     return followed;
   }
 
-  #isShown({ kind, namespace, name }: ContentName): boolean {
-    return this.#options.pods().some((pod) => pod.metadata.namespace === namespace && showsContent(pod, kind, name));
+  #isNeeded({ kind, namespace, name }: ContentName): boolean {
+    return this.#options.pods().some((pod) => pod.metadata.namespace === namespace && (showsContent(pod, kind, name) || pullsWith(pod, kind, name)));
   }
 }
 
@@ -101,6 +101,10 @@ export function showsContent(pod: Pod, kind: ContentName["kind"], name: string):
       ? configMap?.name === name || projected?.sources?.some((part) => part.configMap?.name === name) === true
       : secret?.secretName === name || projected?.sources?.some((part) => part.secret?.name === name) === true,
   );
+}
+
+function pullsWith({ spec }: Pod, kind: ContentName["kind"], name: string): boolean {
+  return kind === "Secret" && (spec.imagePullSecrets ?? []).some((secret) => secret.name === name);
 }
 
 function selectionOf({ namespace, name }: ContentName): Selection {

@@ -104,6 +104,19 @@ test("what is followed is not asked for again, is never older than what was read
   await expect.poll(() => sky("followed").catch((error: unknown) => String(error))).toContain("not found");
 });
 
+test("a Secret that a pod pulls its images with is known also while nobody answers", async () => {
+  const pullsWithWords = aPod("first", { spec: { imagePullSecrets: [{ name: "words" }] } });
+  pods = [pullsWithWords];
+  const word = async () => (await content.secret("default", "words", "followed")).data?.["door"];
+  await word();
+  await expect.poll(() => changes).toEqual(["words: c2VzYW1l"]);
+  reads.splice(0);
+  expect([await word(), reads]).toEqual(["c2VzYW1l", []]);
+  pods = [];
+  content.podEnded();
+  await expect.poll(() => watched.size).toBe(0);
+});
+
 test("what is taken for the environment alone is read and not followed", async () => {
   pods = [aPod("first", { spec: { containers: [{ name: "app", image: "app:1", envFrom: [{ configMapRef: { name: "colors" } }] }] } }), showsWords("second")];
   expect((await content.configMap("default", "colors", "fresh")).data).toEqual({ sky: "blue" });

@@ -160,12 +160,15 @@ test.each<[Parameters<typeof verificationPolicy>[0], readonly boolean[]]>([
   ["NeverVerifyPreloadedImages", [true, true, true, true, true, false]],
   ["NeverVerifyAllowlistedImages", [true, true, true, false, false, false]],
   ["AlwaysVerify", [false, false, false, false, false, false]],
-])("with the policy %s who has no credentials may have images in a place, of a name, in a place of the usual registry, others, those of a similar place, and what was pulled: %j", async (policy, expected) => {
-  const node = aNode(policy);
-  node.pull(IMAGE, "pulled", ann);
-  const images = ["registry.example/open/a:1", "docker.io/library/free:2", "docker.io/team/app:1", "docker.io/library/other:1", "registry.example/opened:1"];
-  expect(await Promise.all([...images.map((image) => node.mayUse(image, image)), node.mayUse(IMAGE, "pulled")])).toEqual(expected);
-});
+])(
+  "with the policy %s who has no credentials may have images in a place, of a name, in a place of the usual registry, others, those of a similar place, and what was pulled: %j",
+  async (policy, expected) => {
+    const node = aNode(policy);
+    node.pull(IMAGE, "pulled", ann);
+    const images = ["registry.example/open/a:1", "docker.io/library/free:2", "docker.io/team/app:1", "docker.io/library/other:1", "registry.example/opened:1"];
+    expect(await Promise.all([...images.map((image) => node.mayUse(image, image)), node.mayUse(IMAGE, "pulled")])).toEqual(expected);
+  },
+);
 
 test.each(["registry.example/*/app", "*", "/*", "app:1", "app@sha256:0", "App"])("%s is refused as a pattern of images", (pattern) => {
   expect(() => checkAllowedImage(pattern)).toThrow(`"${pattern}": `);
@@ -182,7 +185,9 @@ describe("a pod", () => {
     const pull = runtime.pullImage.bind(runtime);
     runtime.pullImage = (name, credentials) => (asked.push(credentials?.username ?? "nobody"), pull(name, credentials));
     const context = aPodContext(folder, clock, runtime, {
-      client: { for: () => ({ get: async (_namespace: string, name: string) => (name === "nobody" ? Promise.reject(new Error("not found")) : secretOf(name, name)) }) },
+      sources: (_podIps: readonly string[], age: string) => ({
+        secret: async (_namespace: string, name: string) => (name === "nobody" || age !== "followed" ? Promise.reject(new Error("not found")) : secretOf(name, name)),
+      }),
       events: { record: (_pod: Pod, { reason }: { readonly reason: string }) => void told.push(reason) },
     });
     return { asked, told, ensure: (person: string, pullPolicy = "IfNotPresent") => ensureImage(context, pod(person), { image: IMAGE, pullPolicy }, NEVER) };
