@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { newControllerRef } from "../apimachinery/owner-references.ts";
 import { jsonEqual } from "../lib/freeze.ts";
+import { withOneAccount } from "../resources/pod-template.ts";
 import type { Deployment, PodTemplateSpec, ReplicaSet } from "../resources/types.ts";
 import { HASH_LABEL, inheritedAnnotations, REVISION_ANNOTATION } from "./deployment-annotations.ts";
 import { sizeAnnotations } from "./deployment-rollout.ts";
@@ -46,7 +47,12 @@ export function templateHash(template: PodTemplateSpec, collisions: number): str
 
 function withoutHash(template: PodTemplateSpec | undefined): unknown {
   const { [HASH_LABEL]: _hash, ...labels } = template?.metadata?.labels ?? {};
-  return { ...template, metadata: { ...template?.metadata, labels } };
+  return { ...(template === undefined ? {} : comparableTemplate(template)), metadata: { ...template?.metadata, labels } };
+}
+
+/** What was stored before the two names of an account were one is no other template for that: nothing is rolled out when it is written anew. */
+export function comparableTemplate(template: PodTemplateSpec): PodTemplateSpec {
+  return template.spec === undefined ? template : { ...template, spec: withOneAccount(template.spec) };
 }
 
 /** JSON with sorted keys. */

@@ -85,13 +85,15 @@ export function scopeToSubresource<T extends KubeObject>(definition: ResourceDef
 export function beforeUpdate<T extends KubeObject>(
   definition: ResourceDefinition<T>,
   object: T,
-  old: T,
+  stored: T,
   subresource: string | undefined,
   disabled: FeatureGates = disabledFeatures(),
   nowText = "",
   warn?: (text: string) => void,
 ): T {
   const { strategy } = definition;
+  // What defaults that are newer than it make of it, this update has not changed.
+  const old = withStrategyDefaults(definition, stored);
   const isStatus = subresource === "status";
   const part = partOf(definition, subresource);
   const kept = withServerMetadata(scopeToSubresource(definition, object, old, subresource), old);

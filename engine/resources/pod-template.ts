@@ -10,14 +10,17 @@ const IMAGE = new RegExp(`^(?:${HOST}/)?${STEP}(?:/${STEP})*(?::(?<tag>\\w[\\w.-
 /** Defaults of a pod's spec that depend on other fields; shared by pods and everything with a pod template. */
 export function withPodSpecDefaults(spec: PodSpec): PodSpec {
   return {
-    ...spec,
-    // The older name of the field says what the newer one says.
-    ...(spec.serviceAccountName ? { serviceAccount: spec.serviceAccountName } : {}),
-    ...(spec.serviceAccount && !spec.serviceAccountName ? { serviceAccountName: spec.serviceAccount } : {}),
+    ...withOneAccount(spec),
     ...containersBy(spec, withPullPolicy),
     ...(spec.ephemeralContainers === undefined ? {} : { ephemeralContainers: spec.ephemeralContainers.map(withPullPolicy) }),
     ...(spec.volumes === undefined ? {} : { volumes: spec.volumes.map(withVolumeDefault) }),
   };
+}
+
+/** The older name of the field says what the newer one says; earlier versions stored pods and templates where it said what had been there before. */
+export function withOneAccount(spec: PodSpec): PodSpec {
+  const account = spec.serviceAccountName || spec.serviceAccount;
+  return account ? { ...spec, serviceAccount: account, serviceAccountName: account } : spec;
 }
 
 /** What a pod has beyond its template: a limit without a request means a request of the same amount, and on the node's network a port is the node's. */

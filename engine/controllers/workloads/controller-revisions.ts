@@ -6,7 +6,7 @@ import { controllerRevisionResource } from "../../resources/apps/controller-revi
 import type { ResourceReference } from "../../resources/define-resource.ts";
 import type { ControllerRevision, PodTemplateSpec } from "../../resources/types.ts";
 import { create, isBeingDeleted, update, type Action } from "../define-controller.ts";
-import { stableText, templateHash } from "../deployment-template.ts";
+import { comparableTemplate, stableText, templateHash } from "../deployment-template.ts";
 
 /** Names the revision in its own labels, as both owners write it. */
 const HASH_LABELS = { StatefulSet: "controller.kubernetes.io/hash", DaemonSet: "controller-revision-hash" } as const;
@@ -64,7 +64,7 @@ export function planRevisionHistory(
 
 /** Whether a revision that was found under the name of a new one is that very one; if not, two templates have one hash. */
 export function isRevisionOf(set: RevisedSet, revision: ControllerRevision): boolean {
-  return isControlledBy(revision, set) && jsonEqual(revision.data, revisionData(set.spec.template));
+  return isControlledBy(revision, set) && jsonEqual(comparable(revision.data), comparable(revisionData(set.spec.template)));
 }
 
 /** The template that a revision keeps. */
@@ -81,8 +81,14 @@ export function hashOf(revision: ControllerRevision): string {
 
 /** The newest of those with this template, should there be several. */
 function findEqual(set: RevisedSet, revisions: readonly ControllerRevision[]): ControllerRevision | undefined {
-  const data = revisionData(set.spec.template);
-  return revisions.findLast((revision) => jsonEqual(revision.data, data));
+  const data = comparable(revisionData(set.spec.template));
+  return revisions.findLast((revision) => jsonEqual(comparable(revision.data), data));
+}
+
+/** Whoever made it: its template as it is compared. */
+function comparable(data: unknown): unknown {
+  const template = (data as Partial<ReturnType<typeof revisionData>> | undefined)?.spec?.template;
+  return template === undefined ? data : { ...(data as object), spec: { template: comparableTemplate(template) } };
 }
 
 function newRevision(set: RevisedSet, revision: number): ControllerRevision {

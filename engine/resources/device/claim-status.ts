@@ -72,7 +72,9 @@ export function validateClaimStatus(claim: ResourceClaim, old: ResourceClaim): F
   if (allocation !== undefined && claim.metadata.deletionTimestamp !== undefined && added.length > 0)
     errors.push(forbiddenField("status.reservedFor", "new entries may not be added while `deallocationRequested` or `deletionTimestamp` are set"));
   if (old.status?.allocation !== undefined && allocation !== undefined)
-    return jsonEqual(allocation, old.status.allocation) ? errors : [...errors, invalidField("status.allocation", allocation, "field is immutable")];
+    return jsonEqual(allocation, { devices: {}, ...old.status.allocation })
+      ? errors
+      : [...errors, invalidField("status.allocation", allocation, "field is immutable")];
   return allocation === undefined ? errors : [...errors, ...allocationErrors(allocation, requestNames(claim.spec.devices ?? {}))];
 }
 

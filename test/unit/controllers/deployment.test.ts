@@ -4,7 +4,7 @@ import type { Action, Outcome } from "../../../engine/controllers/define-control
 import { concludeDeployment } from "../../../engine/controllers/deployment.ts";
 import { planDeployment } from "../../../engine/controllers/deployment-plan.ts";
 import { maxSurge, maxUnavailable, planProportionalSizes, planRollingSizes } from "../../../engine/controllers/deployment-rollout.ts";
-import { newReplicaSet, templateHash } from "../../../engine/controllers/deployment-template.ts";
+import { newReplicaSet, sameTemplate, templateHash } from "../../../engine/controllers/deployment-template.ts";
 import type { Deployment, ReplicaSet } from "../../../engine/resources/types.ts";
 import { aDeployment, aReplicaSet, at, START, type ReplicaSetShape } from "../../kit/objects.ts";
 
@@ -153,6 +153,12 @@ describe("a Deployment", () => {
   test("hands its annotations down, but not its own bookkeeping", () => {
     const annotated = aDeployment("web", { replicas: 3, annotations: { team: "shop", "deployment.kubernetes.io/revision": "1", "kubectl.kubernetes.io/last-applied-configuration": "{}" } });
     expect(newReplicaSet(annotated, "1", 3).metadata.annotations).toEqual({ team: "shop", "deployment.kubernetes.io/revision": "1", ...sized(3, 4) });
+  });
+
+  test("whose template was stored with another name of the same account is not rolled out for that", () => {
+    const accounts = (serviceAccount: string) => ({ ...aDeployment("web").spec.template, spec: { containers: [], serviceAccountName: "now", serviceAccount } });
+    expect(sameTemplate(accounts("before"), accounts("now"))).toBe(true);
+    expect(sameTemplate(accounts("now"), { ...accounts("now"), spec: { containers: [], serviceAccountName: "later", serviceAccount: "now" } })).toBe(false);
   });
 
   test("paused scales what is there and makes no new set", () => {

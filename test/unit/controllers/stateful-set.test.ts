@@ -219,3 +219,12 @@ describe("a StatefulSet's status", () => {
     expect(conclude(set(1, { generation: 2, status: { observedGeneration: 1, currentRevision: names.old } }), [], [old])).toMatchObject({ observedGeneration: 1 });
   });
 });
+
+test("a revision whose template was stored with another name of the same account is still the newest", () => {
+  const set = (accounts: object) => aStatefulSet("db", { spec: { template: { ...base.spec.template, spec: { containers: [], ...accounts } } } });
+  const [made] = planRevisions(set({ serviceAccountName: "now", serviceAccount: "before" }), statefulSetResource, []).actions;
+  if (made?.do !== "create") throw new Error("a set without revisions makes its first one");
+  const known = [made.object as ControllerRevision];
+  expect(planRevisions(set({ serviceAccountName: "now", serviceAccount: "now" }), statefulSetResource, known)).toMatchObject({ update: known[0], actions: [] });
+  expect(planRevisions(set({ serviceAccountName: "later", serviceAccount: "later" }), statefulSetResource, known).actions).toHaveLength(1);
+});

@@ -7,14 +7,17 @@ import { beforeUpdate } from "../../../engine/registry/before-update.ts";
 import { decodeObject } from "../../../engine/registry/decode-object.ts";
 import { controllerRevisionResource } from "../../../engine/resources/apps/controller-revision.ts";
 import { deploymentResource } from "../../../engine/resources/apps/deployment.ts";
+import { jobResource } from "../../../engine/resources/batch/job.ts";
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
 import { eventResource } from "../../../engine/resources/core/event.ts";
 import { nodeResource } from "../../../engine/resources/core/node.ts";
+import { podResource } from "../../../engine/resources/core/pod.ts";
 import { secretResource } from "../../../engine/resources/core/secret.ts";
 import type { ResourceDefinition } from "../../../engine/resources/define-resource.ts";
 import { resourceClaimResource } from "../../../engine/resources/device/resource-claim.ts";
 import { endpointSliceResource } from "../../../engine/resources/discovery/endpoint-slice.ts";
 import { eventsV1EventResource } from "../../../engine/resources/events/event.ts";
+import type { ResourceClaim } from "../../../engine/resources/types.ts";
 
 function create<T extends KubeObject>(definition: ResourceDefinition<T>, body: object): T {
   const metadata = { name: "one", ...(definition.namespaced ? { namespace: "shop" } : {}) };
@@ -64,6 +67,37 @@ describe("what cannot be changed is judged once", () => {
       'type: Invalid value: "kubernetes.io/ssh-auth": field is immutable',
       "data[ssh-privatekey]: Required value",
     ]);
+  });
+});
+
+describe("what an earlier version stored is changed in nothing but what an update says", () => {
+  const OTHER_NAME = { serviceAccount: "before" };
+  const template = { metadata: { labels: { app: "web" } }, spec: { restartPolicy: "Never", serviceAccountName: "now", containers: [{ name: "c", image: "i" }] } };
+  const olderTemplate = <T extends { readonly spec: { readonly template: { readonly spec?: object } } }>(made: T): T => ({
+    ...made,
+    spec: { ...made.spec, template: { ...made.spec.template, spec: { ...made.spec.template.spec, ...OTHER_NAME } } },
+  });
+
+  test("a pod whose account's two names differ", () => {
+    const made = create(podResource, { spec: template.spec });
+    const stored = { ...made, spec: { ...made.spec, ...OTHER_NAME } };
+    const labelled = update(podResource, stored, { metadata: { ...made.metadata, resourceVersion: "7", labels: { a: "1" } } });
+    expect([labelled.metadata.generation, labelled.spec.serviceAccount]).toEqual([1, "now"]);
+  });
+
+  test("a Job that has such a template, and a Deployment", () => {
+    const job = olderTemplate(create(jobResource, { spec: { template } }));
+    expect(update(jobResource, job, { metadata: { ...job.metadata, resourceVersion: "7", finalizers: [] } }).metadata.finalizers).toEqual([]);
+    const always = { ...template, spec: { ...template.spec, restartPolicy: "Always" } };
+    const deployment = olderTemplate(create(deploymentResource, { spec: { selector: { matchLabels: { app: "web" } }, template: always } }));
+    expect(update(deploymentResource, deployment, { metadata: { ...deployment.metadata, resourceVersion: "7", labels: { a: "1" } } }).metadata.generation).toBe(1);
+  });
+
+  test("a claim whose allocation says nothing of devices", () => {
+    const [p, q] = ["p", "q"].map((name) => ({ resource: "pods", name, uid: name }));
+    const stored = { ...create(resourceClaimResource, { spec: {} }), status: { allocation: {}, reservedFor: [p] } } as ResourceClaim; // as it was stored
+    const { object } = decodeObject(resourceClaimResource, { ...stored, status: { ...stored.status, reservedFor: [p, q] } });
+    expect(update(resourceClaimResource, stored, { status: object.status }, "status").status?.reservedFor).toEqual([p, q]);
   });
 });
 
