@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync, statfsSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statfsSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { Clock } from "../../engine/lib/clock.ts";
-import { adoptOrStart, keepProgram, type KeptProgram, type Program } from "../../engine/lib/kept-process.ts";
+import { adoptOrStart, endLeftover, keepProgram, type KeptProgram, type Program } from "../../engine/lib/kept-process.ts";
 import type { Logger } from "../../engine/lib/log.ts";
 import { CDI_FOLDERS } from "../devices/cdi-edits.ts";
 import { cniPlaces, type CniPlaces } from "../network/cni.ts";
@@ -11,6 +11,7 @@ import { openCriRuntime } from "./cri-runtime.ts";
 /** Where containerd looks for the mirrors, authorities and plain addresses of registries: a folder for each, with a hosts.toml; read at each pull. */
 export const REGISTRY_HOSTS_DIR = "/etc/containerd/certs.d";
 export const PAUSE_IMAGE = "mainstay.local/pause:1";
+const NAME = "containerd";
 
 export interface ContainerdPaths {
   readonly root: string;
@@ -48,7 +49,20 @@ export interface KeptContainerd extends KeptProgram {
 
 /** A containerd of our own that is there as long as we are; its containers go on under their shims. Rejects when it cannot be started at all. */
 export async function keepContainerd(agentDir: string, clock: Clock, logger: Logger, signal: AbortSignal): Promise<KeptContainerd> {
+  await endOutdated(agentDir, clock, logger);
   return { socket: containerdPaths(agentDir).socket, ...(await keepProgram({ program: () => containerdProgram(agentDir), clock, logger }, signal)) };
+}
+
+/** A configuration is read once: who runs with another one, as of an earlier release, goes. Its containers stay, under their shims. */
+async function endOutdated(agentDir: string, clock: Clock, logger: Logger): Promise<void> {
+  const paths = containerdPaths(agentDir);
+  const { configFile, pidFile } = filesOf(paths);
+  if (!existsSync(configFile) || readFileSync(configFile, "utf8") === containerdConfig(paths, chooseOciRuntime())) return;
+  if (await endLeftover({ name: NAME, mark: configFile, pidFile }, clock)) logger.info("ended the running containerd, whose configuration was another");
+}
+
+function filesOf({ root }: ContainerdPaths) {
+  return { configFile: path.join(root, "config.toml"), pidFile: path.join(root, "pid") };
 }
 
 /** With its configuration written, as it is by now. */
@@ -56,13 +70,13 @@ function containerdProgram(agentDir: string): Program {
   const paths = containerdPaths(agentDir);
   for (const directory of [paths.root, path.join(paths.root, "root"), path.join(paths.root, "state"), paths.cni.configDir])
     mkdirSync(directory, { recursive: true, mode: 0o711 });
-  const configFile = path.join(paths.root, "config.toml");
+  const { configFile, pidFile } = filesOf(paths);
   writeFileSync(configFile, containerdConfig(paths, chooseOciRuntime()));
   return {
-    name: "containerd",
+    name: NAME,
     args: ["-c", configFile],
     mark: configFile,
-    pidFile: path.join(paths.root, "pid"),
+    pidFile,
     logFile: path.join(paths.root, "containerd.log"),
     answers: async () => existsSync(paths.socket) && (await answers(paths.socket)),
   };

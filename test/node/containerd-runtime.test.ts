@@ -1,10 +1,10 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { appendFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { describe } from "vitest";
+import { describe, expect, it } from "vitest";
 import { systemClock } from "../../engine/lib/clock.ts";
 import { silentLogger } from "../../engine/lib/log.ts";
-import { containerdPaths, startContainerd } from "../../node-agent/cri/containerd.ts";
+import { containerdPaths, keepContainerd, startContainerd } from "../../node-agent/cri/containerd.ts";
 import { openCriRuntime } from "../../node-agent/cri/cri-runtime.ts";
 import { ensureLocalImages } from "../../node-agent/images/local-images.ts";
 import { writeCniConfig } from "../../node-agent/network/cni.ts";
@@ -15,6 +15,21 @@ import { describeRuntime } from "./runtime-contract.ts";
 const POD_CIDR = "10.99.77.0/24";
 
 describe.skipIf(!requireRoot())("containerd", () => {
+  it("is adopted by the next agent, and replaced by one that would give it another configuration", async () => {
+    const dataDir = mkdtempSync(path.join(os.tmpdir(), "cd-"));
+    const keep = () => keepContainerd(dataDir, systemClock, silentLogger, new AbortController().signal);
+    const kept = [await keep(), await keep()];
+    try {
+      appendFileSync(path.join(containerdPaths(dataDir).root, "config.toml"), "# of an earlier release\n");
+      kept.push(await keep());
+      const [first, second, third] = kept.map((containerd) => containerd.pid());
+      expect([second, existsSync(`/proc/${first}`), existsSync(`/proc/${third}`)]).toEqual([first, false, true]);
+    } finally {
+      for (const containerd of kept) await containerd.stop();
+      rmSync(dataDir, { recursive: true, force: true });
+    }
+  });
+
   describeRuntime("containerd as the agent runs it", async () => {
     const dataDir = mkdtempSync(path.join(os.tmpdir(), "cd-"));
     const stop = new AbortController();
