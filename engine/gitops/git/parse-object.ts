@@ -29,7 +29,7 @@ export function parseTree(content: Buffer): readonly TreeEntry[] {
   return entries.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
 }
 
-/** Two names are never one, as they would be if each byte that is no UTF-8 became the same sign. */
+/** Two names are one only where one of them spells out the other's bytes, and not wherever they differ in a byte that is no UTF-8. */
 function tellableName(bytes: Buffer): string {
   return isUtf8(bytes) ? bytes.toString("utf8") : bytes.toString("latin1").replace(/[\x80-\xff]/g, (byte) => `\\${byte.charCodeAt(0).toString(8)}`);
 }

@@ -35,7 +35,7 @@ export interface PreviewFacts {
   readonly ref: string;
   /** Empty once it is gone. */
   readonly namespace: string;
-  /** Refused: its commit cannot be applied, and what ran before goes on. Waiting: there are enough others. Leaving: it is being deleted. */
+  /** Refused: its commit cannot be applied, and what ran before goes on. Waiting: there are enough others, or it is of a fork, which may not run. Leaving: it is being deleted. */
   readonly state: HealthState | "Refused" | "Waiting" | "Expired" | "Leaving";
   readonly commit: string;
   readonly reason: string;

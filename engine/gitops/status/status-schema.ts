@@ -183,7 +183,7 @@ export const STATUS_SCHEMA = {
           ref: text("Where its commits are."),
           namespace: text("Its namespace; empty once it is gone."),
           state: text(
-            "How it fares. Refused: its commit cannot be applied, and what ran before goes on. Waiting: there are enough others.",
+            "How it fares. Refused: its commit cannot be applied, and what ran before goes on. Waiting: there are enough others, or it is of a fork.",
             ...HEALTH,
             "Refused",
             "Waiting",
