@@ -28,8 +28,8 @@ export const nodeResource = defineResource<Node>({
   strategy: {
     metadataOnUpdate: "both",
     setDefaults: withDefaults,
-    validate: validateNode,
-    validateUpdate: validateNodeUpdate,
+    validateNew: (node) => validateNode(node),
+    validateUpdate: (node, old) => [...validateNode(node, old), ...validateNodeUpdate(node, old)],
     validateStatusUpdate: validateNodeUpdate,
     warnings: nodeWarnings,
   },
@@ -88,20 +88,23 @@ function withSystem(status: NodeStatus = {}): NodeStatus {
   return { ...status, daemonEndpoints: { ...status.daemonEndpoints, kubeletEndpoint }, nodeInfo: { ...NO_SYSTEM, ...status.nodeInfo } };
 }
 
-function validateNode({ spec, status }: Node): FieldError[] {
+function validateNode({ spec, status }: Node, old?: Node): FieldError[] {
   const swap = status?.nodeInfo?.swap?.capacity;
   return [
     ...taintErrors(spec?.taints ?? []),
-    ...resourceErrors(status),
+    ...resourceErrors(status, old?.status),
     ...(swap !== undefined && swap <= 0 ? [invalidField("metadata.nodeSwapStatus.capacity", swap, "must be greater than zero")] : []),
     ...featureErrors(status?.declaredFeatures ?? []),
     ...rangeErrors(spec?.podCIDRs ?? []),
   ];
 }
 
-function resourceErrors(status: NodeStatus | undefined): FieldError[] {
+/** What was there before is not judged: earlier versions took any amount, and a node's agent passes on what others have said of it. */
+function resourceErrors(status: NodeStatus | undefined, before: NodeStatus | undefined): FieldError[] {
   return (["capacity", "allocatable"] as const).flatMap((list) =>
-    Object.entries(status?.[list] ?? {}).flatMap(([name, amount]) => resourceAmountErrors(name, amount, `status.${list}.${name}`)),
+    Object.entries(status?.[list] ?? {}).flatMap(([name, amount]) =>
+      [before?.capacity?.[name], before?.[list]?.[name]].includes(amount) ? [] : resourceAmountErrors(name, amount, `status.${list}.${name}`),
+    ),
   );
 }
 
@@ -153,9 +156,9 @@ function taintErrors(taints: readonly Taint[]): FieldError[] {
 /** What names a machine and its network is given once. Taints and what the machine has are judged here too, as a status is by these rules alone. */
 function validateNodeUpdate(node: Node, old: Node): FieldError[] {
   const addresses = node.status?.addresses ?? [];
-  const repeats = repeatsOf(addresses, ({ type, address: text }) => JSON.stringify([type, text]));
+  const repeats = jsonEqual(addresses, old.status?.addresses) ? [] : repeatsOf(addresses, ({ type, address: text }) => JSON.stringify([type, text]));
   const errors = [
-    ...resourceErrors(node.status),
+    ...resourceErrors(node.status, old.status),
     ...featureErrors(node.status?.declaredFeatures ?? []),
     ...addresses.flatMap((entry, index) => (repeats[index] === true ? [duplicateField(`status.addresses[${index}]`, entry)] : [])),
   ];

@@ -1,6 +1,7 @@
 import { duplicateField, forbiddenField, invalidField, invalidFields, requiredField, requiredName, type FieldError } from "../../apimachinery/field-error.ts";
 import { familyOf } from "../../lib/ip-address.ts";
 import { dnsLabelProblems, dnsSubdomainProblems, qualifiedNameProblems } from "../../apimachinery/names.ts";
+import { jsonEqual } from "../../lib/freeze.ts";
 import { repeatsOf } from "../../lib/repeats.ts";
 import { podContainers } from "../pod-containers.ts";
 import type { Pod, PodCondition, PodExtendedResourceClaimStatus, PodResourceClaimStatus, PodSpec, PodStatus } from "../types.ts";
@@ -22,7 +23,7 @@ export function validatePodStatusUpdate({ spec, status = {} }: Pod, { status: be
     ...(observedGeneration < 0 ? [invalidField("status.observedGeneration", observedGeneration, "must be a non-negative integer")] : []),
     ...(status.qosClass === before.qosClass ? [] : [invalidField("status.qosClass", status.qosClass ?? "", "field is immutable")]),
     ...claimStatusErrors(spec, status.resourceClaimStatuses ?? []),
-    ...extendedClaimErrors(spec, status.extendedResourceClaimStatus),
+    ...(jsonEqual(status.extendedResourceClaimStatus, before.extendedResourceClaimStatus) ? [] : extendedClaimErrors(spec, status.extendedResourceClaimStatus)),
     ...addressListErrors("status.podIPs", status.podIPs, before.podIPs),
     ...(isHostKnown ? [] : [invalidField("status.hostIPs[0].ip", hostIPs[0]?.ip ?? "", "must be equal to `hostIP`")]),
     ...addressListErrors("status.hostIPs", hostIPs, before.hostIPs),

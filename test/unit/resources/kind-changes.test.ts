@@ -93,6 +93,16 @@ describe("what an earlier version stored is changed in nothing but what an updat
     expect(update(deploymentResource, deployment, { metadata: { ...deployment.metadata, resourceVersion: "7", labels: { a: "1" } } }).metadata.generation).toBe(1);
   });
 
+  test("a node that has parts of what is counted, and an address twice", () => {
+    const status = { capacity: { "example.com/x": "1500m" }, addresses: [1, 2].map(() => ({ type: "InternalIP", address: "10.0.0.1" })) };
+    const stored = { ...create(nodeResource, {}), status };
+    expect(update(nodeResource, stored, { spec: { unschedulable: true } }).spec?.unschedulable).toBe(true);
+    const said = { capacity: { ...status.capacity, cpu: "2" }, allocatable: { "example.com/x": "1500m", cpu: "1" }, addresses: [] };
+    expect(update(nodeResource, stored, { status: said }, "status").status).toMatchObject(said);
+    const other = { capacity: { "example.com/x": "2500m" }, allocatable: {} };
+    expect(faults(() => update(nodeResource, stored, { status: other }, "status"))).toEqual(['status.capacity.example.com/x: Invalid value: "2500m": must be an integer']);
+  });
+
   test("a claim whose allocation says nothing of devices", () => {
     const [p, q] = ["p", "q"].map((name) => ({ resource: "pods", name, uid: name }));
     const stored = { ...create(resourceClaimResource, { spec: {} }), status: { allocation: {}, reservedFor: [p] } } as ResourceClaim; // as it was stored

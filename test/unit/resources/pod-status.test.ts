@@ -71,6 +71,11 @@ test("a node to wait for may stay when the pod has got one", () => {
   expect(validatePodStatusUpdate(pod({ nominatedNodeName: "n1" }, { nodeName: "n2" }), pod({ nominatedNodeName: "n1" }))).toEqual([]);
 });
 
+test("what an earlier version took of a pod's extended resources holds up no other word on it", () => {
+  const extendedResourceClaimStatus = { resourceClaimName: "x", requestMappings: [{ containerName: "gone", resourceName: "x", requestName: "r" }] };
+  expect(validatePodStatusUpdate(pod({ extendedResourceClaimStatus, phase: "Running" }), pod({ extendedResourceClaimStatus }))).toEqual([]);
+});
+
 test("claims without number hold up nobody", () => {
   const resourceClaimStatuses = Array.from({ length: 60_000 }, (_, index) => ({ name: `claim${index}` }));
   const before = process.cpuUsage();
