@@ -10,6 +10,7 @@ import type { Conformed } from "../../apimachinery/structural-schema.ts";
 import { notFound } from "../../apimachinery/status-error.ts";
 import { isDeletedByUpdate } from "../../registry/before-delete.ts";
 import { beforeUpdate, checkUpdatePreconditions, hasPart, isSameState, resetFieldsOf, scopeToSubresource } from "../../registry/before-update.ts";
+import { withStrategyDefaults } from "../../registry/decode-object.ts";
 import { scaleAccessOf, withoutOwnersOfNone } from "../../registry/scale.ts";
 import { refuseMisshapen, refuseShape } from "../../registry/validate-object.ts";
 import { requireStorable } from "../../storage/encoded-object.ts";
@@ -127,8 +128,9 @@ async function planChange(
   const next = beforeUpdate(definition, settled, current, request.subresource, parts.disabled, nowText(exchange), (text) => exchange.notes.warn(text));
   await parts.admission.validate({ ...attributes, object: view.of(next) });
   if (isDeletedByUpdate(next, current)) return { planned: { do: "delete", ...releaseNumbers(parts, definition, current) }, next };
-  // Writing what is there already writes nothing, unless a newer key is to seal it.
-  if (isSameState(next, current)) return { planned: exchange.definition.storedAs === undefined ? { do: "write", object: current } : { do: "keep" }, next };
+  // Writing what is there already writes nothing, unless a newer key is to seal it; also where defaults are other ones since it was stored.
+  if (isSameState(next, withStrategyDefaults(definition, current)))
+    return { planned: exchange.definition.storedAs === undefined ? { do: "write", object: current } : { do: "keep" }, next };
   const { object, extra } =
     request.subresource === undefined
       ? await allocateNumbers(parts, definition, next, current, tries, request.options.dryRun === true)

@@ -37,6 +37,21 @@ describe("what is applied in another form than it is kept in", () => {
   });
 });
 
+test("an object that was stored before its defaults were as they are is nothing new to who applies what is in it", async () => {
+  const deployments = api.client.for(deploymentResource);
+  const intent = sentDeployment("older");
+  const said = { ...intent, spec: { ...intent.spec, template: { ...intent.spec.template, spec: { serviceAccountName: "now", containers: [{ name: "c", image: "nginx:1" }] } } } } as Deployment;
+  await deployments.apply(said, { fieldManager: "team" });
+  const { encoded } = await api.store.update(deploymentResource, "shop", "older", ({ object }) => {
+    const { template } = object.spec;
+    return { do: "write", object: { ...object, spec: { ...object.spec, template: { ...template, spec: { containers: [], ...template.spec, serviceAccount: "before" } } } } };
+  });
+  const again = await deployments.apply(said, { fieldManager: "team" });
+  expect(again.metadata.resourceVersion).toBe(encoded.object.metadata.resourceVersion);
+  const labelled = await deployments.patch("shop", "older", "merge", { metadata: { labels: { a: "1" } } });
+  expect(labelled.spec.template.spec?.serviceAccount).toBe("now");
+});
+
 describe("patch", () => {
   test("writers that all change one object get their turn", async () => {
     const maps = api.client.for(configMapResource);
