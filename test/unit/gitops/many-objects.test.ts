@@ -36,9 +36,10 @@ function tell(count: number) {
 }
 
 test("a commit that changes thousands of objects of one application is told in a time that grows with them, and shows no more than it says", () => {
-  const tenthMs = Math.max(...Array.from({ length: 3 }, () => tell(COUNT / 10).tookMs));
-  const { tookMs, plan, shown } = tell(COUNT);
-  expect(tookMs / tenthMs).toBeLessThan(40); // their square is a hundred times as much
+  // The best of several: a machine that does something else meanwhile makes single ones longer.
+  const bestMs = (count: number) => Math.min(...Array.from({ length: 8 }, () => tell(count).tookMs));
+  expect(bestMs(COUNT) / bestMs(COUNT / 20)).toBeLessThan(200); // their square is four hundred times as much
+  const { plan, shown } = tell(COUNT);
   expect(renderPlan(plan)).toHaveLength(61);
   expect(renderPlan(plan)[0]).toBe("~ ConfigMap web/m0: data.value 1→2");
   expect(shown()).toBeLessThan(1_000);
