@@ -7,6 +7,7 @@ import { writeWholeFile } from "../../engine/lib/whole-file.ts";
 import type { Secret } from "../../engine/resources/types.ts";
 import type { Runtime } from "../cri/runtime.ts";
 import { repositoryOf } from "./image-name.ts";
+import { asObject, parseObject } from "./json-object.ts";
 import { chooseCredentials, type ChosenCredentials } from "./registry-credentials.ts";
 import type { VerificationPolicy } from "./verification-policy.ts";
 
@@ -172,7 +173,7 @@ export class ImageAccess {
   /** Empty where it cannot be read. */
   #read(part: string, file: string): Readonly<Record<string, unknown>> {
     try {
-      return asObject(JSON.parse(readFileSync(path.join(this.#options.folder, part, file), "utf8")));
+      return parseObject(readFileSync(path.join(this.#options.folder, part, file), "utf8"));
     } catch {
       return {};
     }
@@ -231,8 +232,4 @@ function asRecord({ imageRef, credentialMapping }: Readonly<Record<string, unkno
 function asPullSecret(value: Readonly<Record<string, unknown>>): PullSecret {
   const text = (field: string) => (typeof value[field] === "string" ? value[field] : "");
   return { uid: text("uid"), namespace: text("namespace"), name: text("name"), credentialHash: text("credentialHash") };
-}
-
-function asObject(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null ? (value as Readonly<Record<string, unknown>>) : {}; // an object of whatever
 }

@@ -1,6 +1,7 @@
 import path from "node:path";
 import type { Secret } from "../../engine/resources/types.ts";
 import type { RegistryCredentials } from "../cri/runtime.ts";
+import { asObject, parseObject } from "./json-object.ts";
 
 /** What is asked for images whose name has no registry in it. */
 const HUB = "index.docker.io";
@@ -65,16 +66,4 @@ function fits(entry: Entry, target: { readonly host: string; readonly path: stri
 function split(host: string): { readonly parts: readonly string[]; readonly port: string } {
   const [, name = host, port = ""] = /^(.*?)(?::(\d+))?$/.exec(host) ?? [];
   return { parts: name.split("."), port };
-}
-
-function parseObject(text: string): Readonly<Record<string, unknown>> {
-  try {
-    return asObject(JSON.parse(text));
-  } catch {
-    return {};
-  }
-}
-
-function asObject(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null ? (value as Readonly<Record<string, unknown>>) : {}; // an object of whatever
 }
