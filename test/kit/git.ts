@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import type { GitStore } from "../../engine/gitops/git/git-source.ts";
-import { openGitStore, readRef } from "../../engine/gitops/git/git-store.ts";
+import { readRef } from "../../engine/gitops/git/git-refs.ts";
+import { openGitStore } from "../../engine/gitops/git/git-store.ts";
 import { writeChangedTree } from "../../engine/gitops/git/git-tree.ts";
 import { ensureHostedRepository } from "../../engine/gitops/git/hosted-repository.ts";
 

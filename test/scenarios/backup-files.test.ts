@@ -4,7 +4,7 @@ import os from "node:os";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { hostedRepositories, readClusterFiles, writeClusterFiles } from "../../engine/backup/cluster-files.ts";
-import { readRef } from "../../engine/gitops/git/git-store.ts";
+import { readRef } from "../../engine/gitops/git/git-refs.ts";
 import { createTestRepository } from "../kit/git.ts";
 
 test("every hosted repository comes back with its branches, and no mirror of what can be fetched again", async () => {

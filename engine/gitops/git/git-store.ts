@@ -3,6 +3,7 @@ import path from "node:path";
 import git from "isomorphic-git";
 import { formatTree } from "./format-tree.ts";
 import { openGitObjects } from "./git-objects.ts";
+import { listRefs, readRef } from "./git-refs.ts";
 import type { GitStore, NewCommit, PushResult } from "./git-source.ts";
 import { gitText } from "./native-git.ts";
 import { openObjectFiles } from "./object-files.ts";
@@ -24,21 +25,7 @@ export function openGitStore(gitDir: string): GitStore {
       await files.onDisk();
       return compareAndSwapRef(gitDir, ref, from, to);
     },
-    async listRefs(prefix) {
-      const folder = prefix.replace(/\/$/, "");
-      const names = await git.listRefs({ ...at, filepath: folder });
-      const refs = names.map((name) => `${folder}/${name}`).filter((ref) => !ref.endsWith(".lock")); // of a writer who is at it
-      const loose = new Map<string, string | undefined>();
-      for (const ref of refs) loose.set(ref, await readLooseRef(gitDir, ref));
-      // After the others: what Git packs is there before it goes from where it was.
-      const packed = await readPackedRefs(gitDir);
-      const found = new Map<string, string>();
-      for (const ref of refs) {
-        const commit = loose.get(ref) ?? packed.get(ref) ?? (await readRef(gitDir, ref));
-        if (commit !== undefined) found.set(ref, commit);
-      }
-      return found;
-    },
+    listRefs: (prefix) => listRefs(gitDir, prefix.replace(/\/$/, "")),
     async tidy(signal) {
       await removeLeftovers(gitDir);
       await gitText({ gitDir, args: ["-c", "gc.autoDetach=false", "gc", "--auto", "--quiet"], signal });
@@ -50,35 +37,6 @@ export function openGitStore(gitDir: string): GitStore {
       return count;
     },
   };
-}
-
-/** The commit a ref points to; undefined when there is no such ref. */
-export async function readRef(gitDir: string, ref: string): Promise<string | undefined> {
-  try {
-    return await git.resolveRef({ fs, gitdir: gitDir, ref });
-  } catch (error) {
-    if (error instanceof git.Errors.NotFoundError) return undefined;
-    throw error;
-  }
-}
-
-/** Undefined where the ref has no file of its own, or one that leads to another ref. */
-async function readLooseRef(gitDir: string, ref: string): Promise<string | undefined> {
-  const text = await textOf(path.join(gitDir, ref));
-  return /^[0-9a-f]{40}$/.test(text.trim()) ? text.trim() : undefined;
-}
-
-/** All at once: for a list of refs, reading them for each would take the square of their number. */
-async function readPackedRefs(gitDir: string): Promise<ReadonlyMap<string, string>> {
-  const lines = (await textOf(path.join(gitDir, "packed-refs"))).matchAll(/^([0-9a-f]{40}) (\S+)$/gm);
-  return new Map([...lines].map(([, commit = "", ref = ""]) => [ref, commit]));
-}
-
-async function textOf(file: string): Promise<string> {
-  return fs.readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT" || error.code === "EISDIR" || error.code === "ENOTDIR") return "";
-    throw error;
-  });
 }
 
 /**

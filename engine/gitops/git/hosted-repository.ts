@@ -2,7 +2,8 @@ import { promises as fs } from "node:fs";
 import path from "node:path";
 import git from "isomorphic-git";
 import type { BranchState, GitSource, GitStore, Signature } from "./git-source.ts";
-import { openGitStore, readRef } from "./git-store.ts";
+import { readRef } from "./git-refs.ts";
+import { openGitStore } from "./git-store.ts";
 import { writeChangedTree } from "./git-tree.ts";
 import { BOUNDED } from "./native-git.ts";
 

@@ -3,7 +3,7 @@ import { sleep, type Clock } from "../../lib/clock.ts";
 import { describeError, type Logger } from "../../lib/log.ts";
 import { openGitObjects, overlayEnvironment, type ObjectOverlay } from "../git/git-objects.ts";
 import { shortId, type GitObjects } from "../git/git-source.ts";
-import { readRef } from "../git/git-store.ts";
+import { readRef } from "../git/git-refs.ts";
 import { inheritedEnvironment, runGit } from "../git/native-git.ts";
 import { removeStaleRefLocks } from "../git/stale-locks.ts";
 import { forecastCommit } from "../plan/forecast-commit.ts";
