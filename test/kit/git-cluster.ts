@@ -8,7 +8,7 @@ import { GITOPS_USER } from "../../engine/apimachinery/known-users.ts";
 import type { Client } from "../../engine/client/client.ts";
 import { createGitOps, type GitOps, type GitOpsConfig } from "../../engine/gitops/gitops.ts";
 import { GIT_ENVIRONMENT, inheritedEnvironment } from "../../engine/gitops/git/native-git.ts";
-import { systemClock } from "../../engine/lib/clock.ts";
+import { systemClock, type Clock } from "../../engine/lib/clock.ts";
 import { createLogger, silentLogger } from "../../engine/lib/log.ts";
 import { systemRandom } from "../../engine/lib/random.ts";
 import { runServices } from "../../engine/lib/service.ts";
@@ -52,7 +52,7 @@ export interface WorkingCopy {
   head(): Promise<string>;
 }
 
-export async function startGitCluster(config: Partial<GitOpsConfig> = {}): Promise<GitCluster> {
+export async function startGitCluster(config: Partial<GitOpsConfig> = {}, clock: Clock = systemClock): Promise<GitCluster> {
   const folder = mkdtempSync(path.join(os.tmpdir(), "ms-gc-"));
   const api = await startTestApi();
   const logger = process.env["TEST_LOG"] === undefined ? silentLogger : createLogger("debug");
@@ -64,7 +64,7 @@ export async function startGitCluster(config: Partial<GitOpsConfig> = {}): Promi
       // With the rights that the engine gives it, not an administrator's.
       client: api.as(GITOPS_USER),
       impersonate: (username, groups) => api.as(username, groups),
-      clock: systemClock,
+      clock,
       random: systemRandom,
       logger,
       forecastPods: createPodForecast(api.client),

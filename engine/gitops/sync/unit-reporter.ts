@@ -439,7 +439,6 @@ export class UnitReporter {
     // One that a commit has changed meanwhile is done with something else.
     if (state !== "Healthy" || !isApplied(desired.resource, desired.object, live)) return;
     record.finished = new Map(this.#finishedOf(desired.unit)).set(identity, contentDigest(desired.object));
-    this.#dirty.add(desired.unit);
   }
 
   /** Remembers Jobs and hooks that are done: their time to live may remove them, and they must not run again for that. */

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { systemClock } from "../../../engine/lib/clock.ts";
 import { jobResource } from "../../../engine/resources/batch/job.ts";
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
@@ -101,6 +102,18 @@ describe("hooks", () => {
     await copy.commit({ "README.md": "unrelated\n" });
     expect((await copy.push("-o", "wait=10s")).text).toContain("healthy");
     expect(await jobs()).toEqual([]);
+  });
+
+  test("that end let what waits for them go on by that alone, not by the next look at what is not well", async () => {
+    await cluster[Symbol.asyncDispose]();
+    const after = (delayMs: number, callback: () => void) => (delayMs < 5_000 ? systemClock.after(delayMs, callback) : () => {});
+    cluster = await startGitCluster({}, { ...systemClock, after });
+    copy = await cluster.clone();
+    await copy.commit({ "migrate.yaml": jobYaml("migrate", { "mainstay.dev/hook": "before" }), "a.yaml": configMapYaml("a") });
+    await copy.push("-o", "no-wait");
+    await eventually("what waits to be told", () => reason()?.startsWith("ConfigMap default/a waits for Job default/migrate-"));
+    await endJob("Complete");
+    await eventually("the rest", async () => (await maps()).length === 1);
   });
 
   test("that fail keep everything after them from happening, and say why; the next commit mends it", async () => {
