@@ -1,28 +1,12 @@
 import type { KubeObject } from "../apimachinery/object-meta.ts";
+import { POD_SPECS, valueAt } from "../resources/pod-places.ts";
 import type { PodSpec } from "../resources/types.ts";
 import { isKind, type AdmissionAttributes } from "./admission.ts";
 
-/** Kinds that make pods, and where in them the pod is. */
-const PLACES: Readonly<Record<string, readonly string[]>> = {
-  "/replicationcontrollers": ["spec", "template"],
-  "/podtemplates": ["template"],
-  "apps/replicasets": ["spec", "template"],
-  "apps/deployments": ["spec", "template"],
-  "apps/statefulsets": ["spec", "template"],
-  "apps/daemonsets": ["spec", "template"],
-  "batch/jobs": ["spec", "template"],
-  "batch/cronjobs": ["spec", "jobTemplate", "spec", "template"],
-};
-
 /** Where a kind that makes pods says what they are; undefined for other kinds. */
 export function templatePlace({ definition }: Pick<AdmissionAttributes, "definition">): readonly string[] | undefined {
-  return PLACES[`${definition.group}/${definition.resource}`];
-}
-
-export function valueAt(object: KubeObject | undefined, place: readonly string[]): unknown {
-  let value: unknown = object;
-  for (const field of place) value = (value as Readonly<Record<string, unknown>> | undefined)?.[field]; // a decoded object, whose schema has these
-  return value;
+  const kind = `${definition.group}/${definition.resource}`;
+  return kind === "/pods" ? undefined : POD_SPECS[kind]?.slice(0, -1);
 }
 
 /** The spec of the pod that is written, or of those that the object will make, and where it stands; undefined for what makes none. */

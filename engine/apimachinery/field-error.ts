@@ -1,3 +1,4 @@
+import { repeatsOf } from "../lib/repeats.ts";
 import type { FeatureGate, FeatureGates } from "./feature-gates.ts";
 import { joinProblems, StatusError } from "./status-error.ts";
 
@@ -77,6 +78,17 @@ export const duplicateField = (field: string, value: unknown): FieldError => ({
   field,
   message: `Duplicate value: ${show(value)}`,
 });
+
+/** Each item of a list that is the same as one before it, as `keyOf` says, told of by what `shownOf` gives of it: the whole item when absent. */
+export function repeatErrors<T>(
+  list: readonly T[],
+  at: string,
+  keyOf: (item: T) => unknown = (item) => item,
+  shownOf: (item: T) => unknown = (item) => item,
+): FieldError[] {
+  const repeats = repeatsOf(list, keyOf);
+  return list.flatMap((item, index) => (repeats[index] === true ? [duplicateField(`${at}[${index}]`, shownOf(item))] : []));
+}
 
 export const tooLong = (field: string, maxLength: number): FieldError => ({
   type: "FieldValueTooLong",

@@ -1,5 +1,6 @@
 import type { FeatureGate, FeatureGates } from "../apimachinery/feature-gates.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
+import { POD_SPECS } from "./pod-places.ts";
 
 /** Names of fields from the top of an object on; a star stands for every item of a list or value of a map. */
 type Path = readonly string[];
@@ -24,19 +25,6 @@ const OF_POD_SPECS: readonly Feature[] = [
   { paths: [path("volumes.*.projected.sources.*.podCertificate")] },
   { paths: [path("schedulingGroup")] },
 ];
-
-/** Where the kinds that have a pod's spec have it. */
-export const POD_SPECS: Readonly<Record<string, Path>> = {
-  "/pods": path("spec"),
-  "/podtemplates": path("template.spec"),
-  "/replicationcontrollers": path("spec.template.spec"),
-  "apps/deployments": path("spec.template.spec"),
-  "apps/replicasets": path("spec.template.spec"),
-  "apps/daemonsets": path("spec.template.spec"),
-  "apps/statefulsets": path("spec.template.spec"),
-  "batch/jobs": path("spec.template.spec"),
-  "batch/cronjobs": path("spec.jobTemplate.spec.template.spec"),
-};
 
 const OF_KINDS: Readonly<Record<string, readonly Feature[]>> = {
   "/pods": [

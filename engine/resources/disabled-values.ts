@@ -1,6 +1,6 @@
 import { unsupportedValue, type FieldError } from "../apimachinery/field-error.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
-import { POD_SPECS } from "./disabled-fields.ts";
+import { POD_SPECS, valueAt } from "./pod-places.ts";
 import type { PodSpec } from "./types.ts";
 
 /** How the files of volumes come by the labels of SELinux; the first is a feature that is off in 1.36. */
@@ -20,10 +20,4 @@ export function disabledValueErrors(
   return relabels === undefined || allowed.includes(relabels)
     ? []
     : [unsupportedValue(`${path.join(".")}.securityContext.seLinuxChangePolicy`, relabels, allowed)];
-}
-
-function valueAt(value: unknown, path: readonly string[]): unknown {
-  let found = value;
-  for (const name of path) found = typeof found === "object" && found !== null ? (found as Readonly<Record<string, unknown>>)[name] : undefined; // an object
-  return found;
 }

@@ -47,7 +47,10 @@ export class ForgottenChanges {
     this.#caches = caches;
   }
 
-  /** Resolves when the cache remembers all changes after this revision, or at least `orRevision`, or it is clear that it will not. Never rejects. */
+  /**
+   * Resolves when the cache remembers all changes after this revision, or at least those after `orRevision`, or it is clear that it will not.
+   * Never rejects.
+   */
   async recall(cache: Remembering, revision: number, orRevision = revision): Promise<void> {
     const over = new AbortController();
     const { signal } = over;

@@ -31,7 +31,8 @@ export interface WatchRequest<T extends KubeObject> {
 
 /**
  * A watch over one kind's cache: the current state first when no resourceVersion (or "0") is given or initial events are asked for,
- * else everything after the given one, and with `repeatsRevision` what else that one may have brought. All watchers of a kind see the same events in the same order.
+ * else everything after the given one, and with `repeatsRevision` what else that one may have brought. All watchers of a kind see the same
+ * events in the same order.
  */
 export function openWatch<T extends KubeObject>(request: WatchRequest<T>): WatchStream<T> {
   const { cache, namespace, options, selection, clock, signal, revision } = request;

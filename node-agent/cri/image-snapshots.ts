@@ -1,5 +1,6 @@
 import { GrpcCode, grpcCode } from "../../engine/lib/grpc-error.ts";
 import { openGrpcChannel } from "../../engine/lib/grpc.ts";
+import { IN_CRI_NAMESPACE } from "./containerd-namespace.ts";
 import { ImageService, RuntimeService } from "./runtime_pb.ts";
 import { Snapshots } from "./snapshots_pb.ts";
 
@@ -28,8 +29,6 @@ const CALL_MS = 30_000;
 const POD_LABEL = "mainstay.dev/pod-uid";
 /** containerd deletes what it finds no reason to keep; this label is one. */
 const ROOT_LABEL = "containerd.io/gc.root";
-/** CRI's own namespace in containerd. */
-const NAMESPACE = { metadata: { "containerd-namespace": "k8s.io" }, timeoutMs: CALL_MS };
 
 /** Those of the containerd behind a CRI socket: views of its snapshotter. Other runtimes answer that they have no such service. */
 export function openImageSnapshots(socket: string): ImageSnapshots {
@@ -38,7 +37,7 @@ export function openImageSnapshots(socket: string): ImageSnapshots {
   const ownSnapshotter = async () =>
     (snapshotter ??= readSnapshotter((await channel.unary(RuntimeService.method.status, { verbose: true }, { timeoutMs: CALL_MS })).info));
   const drop = async (key: string) => {
-    await channel.unary(Snapshots.method.remove, { snapshotter: await ownSnapshotter(), key }, NAMESPACE).catch(unlessGone);
+    await channel.unary(Snapshots.method.remove, { snapshotter: await ownSnapshotter(), key }, IN_CRI_NAMESPACE).catch(unlessGone);
   };
   return {
     async keep(key, image, podUid) {
@@ -50,13 +49,17 @@ export function openImageSnapshots(socket: string): ImageSnapshots {
       const { mounts } = await channel.unary(
         Snapshots.method.view,
         { snapshotter: await ownSnapshotter(), key, parent, labels: { [POD_LABEL]: podUid, [ROOT_LABEL]: "mainstay" } },
-        NAMESPACE,
+        IN_CRI_NAMESPACE,
       );
       return mounts.map(({ type, source, options }) => ({ type, source, options }));
     },
     async list() {
       const kept: { readonly key: string; readonly podUid: string }[] = [];
-      const answers = channel.serverStream(Snapshots.method.list, { snapshotter: await ownSnapshotter(), filters: [`labels."${POD_LABEL}"`] }, NAMESPACE);
+      const answers = channel.serverStream(
+        Snapshots.method.list,
+        { snapshotter: await ownSnapshotter(), filters: [`labels."${POD_LABEL}"`] },
+        IN_CRI_NAMESPACE,
+      );
       for await (const { info } of answers) for (const { name, labels } of info) kept.push({ key: name, podUid: labels[POD_LABEL] ?? "" });
       return kept;
     },

@@ -5,6 +5,7 @@ import { promisify } from "node:util";
 import { sleep, type Clock } from "../../engine/lib/clock.ts";
 import { describeError, type Logger } from "../../engine/lib/log.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
+import { bundlesOf, CRI_NAMESPACE } from "./containerd-namespace.ts";
 import type { ContainerdPaths } from "./containerd.ts";
 import type { Runtime } from "./runtime.ts";
 
@@ -131,9 +132,13 @@ function commandLine(pid: number): readonly string[] {
 /** As containerd clears up after a shim that has died: the shim's own program ends what it ran, and takes its folder away. */
 async function endShim({ pid, since, id, program }: Shim, root: string, socket: string): Promise<void> {
   if (startTicks(pid) === since) process.kill(pid, "SIGKILL");
-  const bundle = path.join(root, "state", "io.containerd.runtime.v2.task", "k8s.io", id);
+  const bundle = path.join(bundlesOf(root), id);
   if (!existsSync(bundle)) return;
-  await promisify(execFile)(program, ["-namespace", "k8s.io", "-address", socket, "-publish-binary", "containerd", "-id", id, "-bundle", bundle, "delete"], {
-    cwd: bundle,
-  });
+  await promisify(execFile)(
+    program,
+    ["-namespace", CRI_NAMESPACE, "-address", socket, "-publish-binary", "containerd", "-id", id, "-bundle", bundle, "delete"],
+    {
+      cwd: bundle,
+    },
+  );
 }

@@ -1,10 +1,8 @@
 import { GrpcCode, grpcCode } from "../../engine/lib/grpc-error.ts";
 import type { GrpcChannel } from "../../engine/lib/grpc.ts";
+import { IN_CRI_NAMESPACE } from "./containerd-namespace.ts";
 import { Tasks } from "./tasks_pb.ts";
 
-const CALL_MS = 30_000;
-/** CRI's own namespace in containerd. */
-const NAMESPACE = { metadata: { "containerd-namespace": "k8s.io" }, timeoutMs: CALL_MS };
 const SIGKILL = 9;
 
 /**
@@ -14,9 +12,9 @@ const SIGKILL = 9;
 export async function endLeakedTask(channel: GrpcChannel, containerId: string): Promise<void> {
   const { kill, wait, delete: remove } = Tasks.method;
   try {
-    await channel.unary(kill, { containerId, signal: SIGKILL, all: true }, NAMESPACE).catch(unlessEnded);
-    await channel.unary(wait, { containerId }, NAMESPACE);
-    await channel.unary(remove, { containerId }, NAMESPACE);
+    await channel.unary(kill, { containerId, signal: SIGKILL, all: true }, IN_CRI_NAMESPACE).catch(unlessEnded);
+    await channel.unary(wait, { containerId }, IN_CRI_NAMESPACE);
+    await channel.unary(remove, { containerId }, IN_CRI_NAMESPACE);
   } catch (error) {
     unlessEnded(error);
   }

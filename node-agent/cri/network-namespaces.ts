@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
+import { bundlesOf } from "./containerd-namespace.ts";
 import { containerdPaths } from "./containerd.ts";
 
 const run = promisify(execFile);
@@ -15,7 +16,7 @@ interface Bundle {
 
 /** Where the network namespaces of an agent's pods are mounted: what its shims were told, which needs no runtime to ask. */
 export function networkNamespaces(agentDir: string): readonly string[] {
-  const bundles = path.join(containerdPaths(agentDir).root, "state", "io.containerd.runtime.v2.task", "k8s.io");
+  const bundles = bundlesOf(containerdPaths(agentDir).root);
   if (!existsSync(bundles)) return [];
   return readdirSync(bundles)
     .flatMap((id) => readBundle(path.join(bundles, id, "config.json"))?.linux?.namespaces ?? [])

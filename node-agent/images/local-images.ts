@@ -3,6 +3,7 @@ import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, sy
 import os from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
+import { CRI_NAMESPACE } from "../cri/containerd-namespace.ts";
 import { PAUSE_IMAGE } from "../cri/containerd.ts";
 import type { Runtime } from "../cri/runtime.ts";
 import { buildImage, type ImageConfig } from "./build-image.ts";
@@ -82,7 +83,7 @@ export async function ensureLocalImages(runtime: Runtime, socket: string, images
 
 /** Loads an image archive into our containerd, in the namespace that CRI uses. */
 async function importImage(socket: string, archive: string): Promise<void> {
-  await run("ctr", ["-a", socket, "-n", "k8s.io", "images", "import", archive]);
+  await run("ctr", ["-a", socket, "-n", CRI_NAMESPACE, "images", "import", archive]);
 }
 
 function busyboxRoot(folder: string): string {

@@ -203,6 +203,7 @@ export class PreviewEnvironments {
     const told = ({ ref, commit }: PreviewFacts) =>
       this.#options.remembered().find((preview) => preview.ref === ref && preview.commit === commit && preview.namespace !== "");
     const leaving = this.#leaving.filter(({ namespace }) => !this.#running.has(namespace));
+    const hasLeft = ({ ref }: Pick<PreviewIdentity, "ref">) => !leaving.some((preview) => preview.ref === ref);
     const { waiting = [], ofForks = [], expired = [] } = this.#choice ?? {};
     this.#options.onChange(
       [
@@ -212,11 +213,9 @@ export class PreviewEnvironments {
         }),
         ...leaving.map((preview) => bare(preview, "Leaving", preview.head, "its namespace is being deleted")),
         ...waiting.map((preview) => bare(preview, "Waiting", "", "as many previews run as mainstay.yaml allows")),
-        ...ofForks
-          .filter(({ ref }) => !leaving.some((preview) => preview.ref === ref))
-          .map((preview) => bare({ ...preview, namespace: "" }, "Waiting", "", FORK_WHY)),
+        ...ofForks.filter(hasLeft).map((preview) => bare({ ...preview, namespace: "" }, "Waiting", "", FORK_WHY)),
         ...expired
-          .filter(({ ref }) => !leaving.some((preview) => preview.ref === ref))
+          .filter(hasLeft)
           .map(({ name, ref, head }) =>
             bare({ name, ref, namespace: "" }, "Expired", head, "nothing was pushed to it for too long; a push, or its label put on again, brings it back"),
           ),

@@ -1,8 +1,7 @@
-import { duplicateField, forbiddenField, invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
+import { duplicateField, forbiddenField, invalidField, repeatErrors, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
 import { labelValueError, qualifiedNameError } from "../../apimachinery/names.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { familyOf } from "../../lib/ip-address.ts";
-import { repeatsOf } from "../../lib/repeats.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource, type Column } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";
@@ -156,11 +155,11 @@ function taintErrors(taints: readonly Taint[]): FieldError[] {
 /** What names a machine and its network is given once. Taints and what the machine has are judged here too, as a status is by these rules alone. */
 function validateNodeUpdate(node: Node, old: Node): FieldError[] {
   const addresses = node.status?.addresses ?? [];
-  const repeats = jsonEqual(addresses, old.status?.addresses) ? [] : repeatsOf(addresses, ({ type, address: text }) => JSON.stringify([type, text]));
+  const told = jsonEqual(addresses, old.status?.addresses) ? [] : addresses;
   const errors = [
     ...resourceErrors(node.status, old.status),
     ...featureErrors(node.status?.declaredFeatures ?? []),
-    ...addresses.flatMap((entry, index) => (repeats[index] === true ? [duplicateField(`status.addresses[${index}]`, entry)] : [])),
+    ...repeatErrors(told, "status.addresses", ({ type, address: text }) => JSON.stringify([type, text])),
   ];
   const ranges = old.spec?.podCIDRs ?? [];
   if (ranges.length > 0 && !jsonEqual(node.spec?.podCIDRs, ranges))

@@ -1,15 +1,5 @@
-import {
-  choiceErrors,
-  duplicateField,
-  forbiddenField,
-  invalidField,
-  requiredField,
-  tooLong,
-  tooMany,
-  type FieldError,
-} from "../../apimachinery/field-error.ts";
+import { choiceErrors, forbiddenField, invalidField, repeatErrors, requiredField, tooLong, tooMany, type FieldError } from "../../apimachinery/field-error.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
-import { repeatsOf } from "../../lib/repeats.ts";
 import type { AllocatedDeviceStatus, AllocationResult, DeviceRequestAllocationResult, ResourceClaim, ResourceClaimStatus } from "../types.ts";
 import { interfaceAddressErrors } from "../validation/ip.ts";
 import { validateConditions } from "../validation/conditions.ts";
@@ -64,7 +54,7 @@ export function validateClaimStatus(claim: ResourceClaim, old: ResourceClaim): F
       (user, at) => (["resource", "name", "uid"] as const).flatMap((field) => (user[field] === "" ? [requiredField(`${at}.${field}`)] : [])),
     ),
     ...devices.flatMap((device, index) => deviceStatusErrors(device, given, `status.devices[${index}]`)),
-    ...repeatedDevices(devices),
+    ...repeatErrors(devices, "status.devices", keyOf),
   ];
   const known = new Set((old.status?.reservedFor ?? []).map(({ uid }) => uid));
   if (allocation === undefined && reservedFor.length > 0) errors.push(forbiddenField("status.reservedFor", "may not be specified when `allocated` is not set"));
@@ -76,11 +66,6 @@ export function validateClaimStatus(claim: ResourceClaim, old: ResourceClaim): F
       ? errors
       : [...errors, invalidField("status.allocation", allocation, "field is immutable")];
   return allocation === undefined ? errors : [...errors, ...allocationErrors(allocation, requestNames(claim.spec.devices ?? {}))];
-}
-
-function repeatedDevices(devices: readonly AllocatedDeviceStatus[]): FieldError[] {
-  const repeats = repeatsOf(devices, keyOf);
-  return devices.flatMap((device, index) => (repeats[index] === true ? [duplicateField(`status.devices[${index}]`, device)] : []));
 }
 
 function allocationErrors({ devices, nodeSelector }: AllocationResult, names: ReadonlySet<string>): FieldError[] {

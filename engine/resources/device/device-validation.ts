@@ -3,6 +3,7 @@ import {
   forbiddenField,
   invalidField,
   invalidFields,
+  repeatErrors,
   requiredField,
   requiredName,
   tooLong,
@@ -126,7 +127,7 @@ export function deviceNameErrors(name: string, at: string): FieldError[] {
 /** Conditions to wait for, and those that mean failure: both or neither, none twice. */
 export function bindingErrors(conditions: readonly string[] | undefined, failures: readonly string[] | undefined, at: string): FieldError[] {
   const [wanted, bad] = [conditions ?? [], failures ?? []];
-  const [badAgain, wantedAgain] = [repeatsOf(bad), repeatsOf(wanted)];
+  const repeats = repeatsOf(bad);
   const named = (name: string, path: string) => {
     const problem = qualifiedNameError(name);
     return problem === undefined ? [] : [invalidField(path, name, problem)];
@@ -134,9 +135,9 @@ export function bindingErrors(conditions: readonly string[] | undefined, failure
   return [
     ...listErrors(wanted, BINDING_CONDITIONS_MAX, `${at}.bindingConditions`, named),
     ...listErrors(bad, BINDING_CONDITIONS_MAX, `${at}.bindingFailureConditions`, named),
-    ...wanted.flatMap((name, index) => (wantedAgain[index] === true ? [duplicateField(`${at}.bindingConditions[${index}]`, name)] : [])),
+    ...repeatErrors(wanted, `${at}.bindingConditions`),
     ...bad.flatMap((name, index) => [
-      ...(badAgain[index] === true ? [duplicateField(`${at}.bindingFailureConditions[${index}]`, name)] : []),
+      ...(repeats[index] === true ? [duplicateField(`${at}.bindingFailureConditions[${index}]`, name)] : []),
       ...(wanted.includes(name)
         ? [invalidField(`${at}.bindingFailureConditions[${index}]`, name, "bindingFailureConditions must not overlap with bindingConditions")]
         : []),
@@ -185,9 +186,7 @@ export function setErrors<T>(
   errorsOf: (item: T, at: string) => readonly FieldError[],
 ): FieldError[] {
   const errors = listErrors(list, max, at, errorsOf);
-  if (list.length > max) return errors;
-  const repeats = repeatsOf(list, keyOf);
-  return [...errors, ...list.flatMap((item, index) => (repeats[index] === true ? [duplicateField(`${at}[${index}]`, keyOf(item))] : []))];
+  return list.length > max ? errors : [...errors, ...repeatErrors(list, at, keyOf, keyOf)];
 }
 
 function configErrors(entry: DeviceClaimConfiguration, names: ReadonlySet<string>, at: string): FieldError[] {

@@ -1,7 +1,6 @@
-import { duplicateField, invalidField, requiredName, type FieldError } from "../../apimachinery/field-error.ts";
+import { invalidField, repeatErrors, requiredName, type FieldError } from "../../apimachinery/field-error.ts";
 import { dnsLabelProblems } from "../../apimachinery/names.ts";
 import { labelErrors } from "../../apimachinery/object-meta-validation.ts";
-import { repeatsOf } from "../../lib/repeats.ts";
 import { withSortedKeys } from "../../lib/sorted-keys.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
@@ -14,9 +13,7 @@ import { validateTolerations } from "../validation/scheduling.ts";
 /** None twice: they are added to those of pods. */
 function tolerationErrors(tolerations: readonly Toleration[]): FieldError[] {
   const at = "scheduling.tolerations";
-  const repeats = repeatsOf(tolerations, (toleration) => JSON.stringify(withSortedKeys(toleration)));
-  const repeated = tolerations.flatMap((toleration, index) => (repeats[index] === true ? [duplicateField(`${at}[${index}]`, toleration)] : []));
-  return [...validateTolerations(tolerations, at), ...repeated];
+  return [...validateTolerations(tolerations, at), ...repeatErrors(tolerations, at, (toleration) => JSON.stringify(withSortedKeys(toleration)))];
 }
 
 export const runtimeClassResource = defineResource<RuntimeClass>({
