@@ -446,7 +446,10 @@ export class Synchroniser {
     if (this.#memory.observe(identity, object, isGone)) this.#requestPass();
     if (this.units.mayRelease(identity, isGone)) this.#requestPass();
     const unit = this.units.unitOf(identity) ?? this.units.unitOfRoot(this.#options.view.rootOf(object));
-    if (unit === undefined || !this.units.markDirty(unit) || this.#isGathering) return;
+    if (unit === undefined) return;
+    this.units.markDirty(unit);
+    // Also when it was to be looked at anyway: what waits may wait for this.
+    if (this.#isGathering) return;
     this.#isGathering = true;
     this.#timers.after(GATHER_MS, () => {
       this.#isGathering = false;

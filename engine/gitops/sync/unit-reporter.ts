@@ -170,11 +170,8 @@ export class UnitReporter {
     return (isGone ? this.#stale : this.#moving).has(identity);
   }
 
-  /** Returns whether the unit was clean before. */
-  markDirty(unit: string): boolean {
-    if (this.#dirty.has(unit)) return false;
+  markDirty(unit: string): void {
     this.#dirty.add(unit);
-    return true;
   }
 
   markUnwell(): void {
