@@ -6,6 +6,7 @@ import { formatTime } from "../../engine/lib/clock.ts";
 import { jsonEqual } from "../../engine/lib/freeze.ts";
 import { describeError } from "../../engine/lib/log.ts";
 import type { Pod, PodStatus } from "../../engine/resources/types.ts";
+import { isStatic } from "../static-pods/static-pod.ts";
 import { showsItself } from "../volumes/volumes.ts";
 import { activeDeadlineMs, computePodActions, deadlineExceeded, hasRunning, isFinished, isTerminal, type PodState } from "./compute-pod-actions.ts";
 import { PodExecutor } from "./execute-pod-actions.ts";
@@ -39,6 +40,8 @@ export class PodWorker {
   #isOrphan = false;
   /** How often in a row its step has failed; it waits to be tried again. */
   #failures = 0;
+  /** How often in a row its status could not be told. */
+  #untold = 0;
   /** What the next step is for, in upstream's words. */
   #operation: "create" | "update" | "sync" = "create";
   /** Something of the pod has changed. */
@@ -153,7 +156,7 @@ export class PodWorker {
 
   /** What its last step failed of may be over. */
   retryNow(): void {
-    if (this.#failures > 0) this.wake();
+    if (this.#failures > 0 || this.#untold > 0) this.wake();
   }
 
   wake(): void {
@@ -177,6 +180,7 @@ export class PodWorker {
           }
           againMs = await this.#timed(this.#operation, () => this.#sync(signal));
           this.#failures = 0;
+          if (this.#untold > 0) againMs = Math.min(againMs, backoffMs(SYNC_RETRY, this.#untold));
           // Told while its containers were ended, which takes the wake for itself: nothing else would say it again.
           if (this.#isToGo()) continue;
         } catch (error) {
@@ -231,7 +235,7 @@ export class PodWorker {
     const overdue = isTerminal(this.#pod) ? undefined : (this.#eviction ?? deadlineExceeded(this.#pod, clock.now()));
     if ((overdue !== undefined || isFinished(this.#pod, state)) && hasRunning(state)) {
       // Its work is over, its sidecars or its late containers are not: they end as on a deletion, and only then has the pod ended.
-      await this.#report(computePodStatus(this.#statusInputs(state)));
+      await this.#tell(computePodStatus(this.#statusInputs(state)));
       await this.#terminateContainers(signal);
       if (signal.aborted) return Infinity;
       state = await this.#observe();
@@ -241,11 +245,11 @@ export class PodWorker {
     if (overdue !== undefined || isOver) await this.#context.devices.unprepare(this.#pod);
     if (overdue !== undefined) {
       if (this.#eviction === undefined) this.#context.events.record(this.#pod, { type: "Normal", reason: overdue.reason, message: overdue.message });
-      await this.#report(
+      await this.#tell(
         computePodStatus({ ...this.#statusInputs(state), refusal: overdue, ...(this.#eviction === undefined ? {} : { disruption: overdue.message }) }),
       );
       this.#eviction?.ended();
-      return 0;
+      return this.#untold > 0 ? Infinity : 0;
     }
     // Nothing of it will run again: its room is for others from now on, however long it is shown.
     let trouble: unknown;
@@ -276,7 +280,7 @@ export class PodWorker {
     if (this.#resizer.isUnfinished) againMs = Math.min(againMs, RESIZE_RETRY_MS);
     this.#probes.follow(this.#pod, state);
     const status = computePodStatus(this.#statusInputs(state));
-    await this.#report(status);
+    await this.#tell(status);
     if (trouble !== undefined) throw trouble;
     this.#executor.tellBackOffs(this.#pod, status);
     return hasActed || resized ? Math.min(againMs, 50) : againMs;
@@ -335,7 +339,10 @@ export class PodWorker {
     if (signal.aborted) return;
     await this.#context.devices.unprepare(this.#pod);
     const state = await this.#observe();
-    if (!this.#isOrphan) await this.#report(computePodStatus(this.#statusInputs(state)));
+    const status = computePodStatus(this.#statusInputs(state));
+    // How it ended is known of a pod of the API's only as long as its containers are there; a file's pod makes room for the next one.
+    if (isStatic(this.#pod)) await this.#tell(status);
+    else if (!this.#isOrphan) await this.#report(status);
     await removePod(this.#context, this.#pod, state, this.#volumes, this.#isOrphan);
   }
 
@@ -368,6 +375,17 @@ export class PodWorker {
   /** What keeps the pod from starting. */
   #whyBlocked(): string | undefined {
     return this.#volumes.blocker ?? this.#executor.blocker;
+  }
+
+  /** What nobody hears now is told later: what has to be done to the pod is done with or without a server. */
+  async #tell(status: PodStatus): Promise<void> {
+    try {
+      await this.#report(status);
+      this.#untold = 0;
+    } catch (error) {
+      this.#untold++;
+      this.#context.logger.warn("pod status not written, will retry", { pod: describeObject(this.#pod), error: describeError(error), failures: this.#untold });
+    }
   }
 
   async #report(status: PodStatus): Promise<void> {
