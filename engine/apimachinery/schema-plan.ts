@@ -69,7 +69,9 @@ const KEPT_EMPTY: ReadonlySet<string> = new Set([
 
 /** Types without protobuf tags are custom resources, which upstream keeps as they came. */
 function isOmittedEmpty({ title = "", required = [] }: Schema, name: string, property: Schema): boolean {
-  if (property["x-protobuf-tag"] === undefined || required.includes(name) || KEPT_EMPTY.has(`${title}.${name}`)) return false;
+  // Where only rules ask for a list, it may be null.
+  const isKept = required.includes(name) && !(property["x-mainstay-null"] === true && property["x-mainstay-unchecked"] === true);
+  if (property["x-protobuf-tag"] === undefined || isKept || KEPT_EMPTY.has(`${title}.${name}`)) return false;
   return property.type === "array" || (property.type === "object" && property.properties === undefined && typeof property.additionalProperties === "object");
 }
 

@@ -101,12 +101,16 @@ function keyedShape(item: Schema | undefined, keys: readonly string[]): Shape {
   for (const key of keys) {
     const property = item?.properties?.[key];
     // Of Kubernetes' own types a key that is left out is Go's zero, and validation says what is wrong with that.
-    const isAlwaysThere = property?.["x-protobuf-tag"] !== undefined && item?.required?.includes(key) === true;
+    const isAlwaysThere =
+      property?.["x-protobuf-tag"] !== undefined && (item?.required?.includes(key) === true || EMPTY_KEYS.has(`${item?.title ?? ""}.${key}`));
     const value = property?.default ?? (isAlwaysThere ? zeroOf(property) : undefined);
     if (value !== undefined && value !== null) keyDefaults.set(key, value);
   }
   return { is: "keyed", item, keys: [...keys].sort(), keyDefaults };
 }
+
+/** Upstream publishes an empty text as the default of these keys. */
+const EMPTY_KEYS: ReadonlySet<string> = new Set(["LocalObjectReference.name"]);
 
 /**
  * Facts about Kubernetes' Go types that its schemas do not tell: these fields hold a struct, not a pointer to one, or a list

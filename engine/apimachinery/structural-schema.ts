@@ -210,9 +210,9 @@ class Pass {
     return property.properties === undefined || property["x-protobuf-presence"] === true ? undefined : this.#emptyStruct(name, property);
   }
 
-  /** What the rules get to see where a property is missing that only they ask for: a pointer leads nowhere. */
+  /** What the rules get to see where a property is missing that only they ask for: a pointer leads nowhere, and what is kept as null is nothing. */
   #uncheckedZero(name: string, property: Schema): unknown {
-    if (property["x-protobuf-presence"] === true) return undefined;
+    if (property["x-protobuf-presence"] === true || property["x-mainstay-null"] === true) return undefined;
     return property.type === "object" ? this.#emptyStruct(name, property) : this.#emptyOf(property, name);
   }
 

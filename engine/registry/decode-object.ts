@@ -141,7 +141,8 @@ function withFewFields(schema: Schema, source: Record<string, unknown>): Record<
 }
 
 /** A body may leave kind and apiVersion out: the address says them. */
-function checkKind(kind: KindName & { readonly content?: object; readonly schema: Schema }, body: unknown): Record<string, unknown> {
+function checkKind(kind: KindName & { readonly content?: object; readonly schema: Schema }, given: unknown): Record<string, unknown> {
+  const body = given === null && kind.content === undefined ? {} : given; // as Go reads a null
   const apiVersion = formatApiVersion(kind.group, kind.version);
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
     throw badRequest(

@@ -11,7 +11,7 @@ import type {
   MetricStatus,
 } from "../types.ts";
 import { validateAutoscaler, validateAutoscalerStatus } from "./autoscaler-validation.ts";
-import { horizontalPodAutoscalerResource } from "./horizontal-pod-autoscaler.ts";
+import { CPU_UTILIZATION_DEFAULT, horizontalPodAutoscalerResource } from "./horizontal-pod-autoscaler.ts";
 import { fromV1Metric, fromV1MetricStatus, toV1Metric, toV1MetricStatus, type V1Metric, type V1MetricStatus } from "./v1-metrics.ts";
 
 /** What v1 has no fields for, as JSON in the words of its time. */
@@ -32,7 +32,7 @@ export const horizontalPodAutoscalerV1Resource = defineResource<HorizontalPodAut
   schema: () => loadSchema("autoscaling/v1/horizontal-pod-autoscaler.yaml"),
   storedAs: storedForm({ definition: horizontalPodAutoscalerResource, fromStored: toV1, toStored: fromV1 }),
   strategy: {
-    setDefaults: (autoscaler) => ({ ...autoscaler, spec: { ...autoscaler.spec, minReplicas: autoscaler.spec.minReplicas ?? 1 } }),
+    setDefaults: withDefaults,
     prepareForCreate: (autoscaler) => ({ ...autoscaler, status: { currentReplicas: 0, desiredReplicas: 0 } }),
     validateNew: (autoscaler) => validateAutoscaler(fromV1(autoscaler)),
     validateUpdate: (autoscaler, old) => validateAutoscaler(fromV1(autoscaler), fromV1(old)),
@@ -44,6 +44,13 @@ export const horizontalPodAutoscalerV1Resource = defineResource<HorizontalPodAut
     cell: (autoscaler: HorizontalPodAutoscalerV1, now: number) => column.cell(fromV1(autoscaler), now),
   })),
 });
+
+/** Who goes by no figure at all goes by the use of processors, as in v2. */
+function withDefaults(autoscaler: HorizontalPodAutoscalerV1): HorizontalPodAutoscalerV1 {
+  const { spec, metadata } = autoscaler;
+  const target = spec.targetCPUUtilizationPercentage ?? (metricsOf(metadata.annotations).length === 0 ? CPU_UTILIZATION_DEFAULT : undefined);
+  return { ...autoscaler, spec: { ...spec, minReplicas: spec.minReplicas ?? 1, ...(target === undefined ? {} : { targetCPUUtilizationPercentage: target }) } };
+}
 
 export function toV1({ metadata, spec, status }: HorizontalPodAutoscaler): HorizontalPodAutoscalerV1 {
   const { metrics = [], behavior, ...plainSpec } = spec;
@@ -75,9 +82,7 @@ export function fromV1(autoscaler: HorizontalPodAutoscalerV1): HorizontalPodAuto
   const { currentCPUUtilizationPercentage: now, currentReplicas = 0, ...status } = autoscaler.status ?? { currentReplicas: 0, desiredReplicas: 0 };
   const { [METRICS]: _m, [CURRENT_METRICS]: _c, [CONDITIONS]: _k, [BEHAVIOR]: _b, ...annotations } = autoscaler.metadata.annotations ?? {};
   const listed = (key: string): readonly unknown[] => readList(autoscaler.metadata.annotations?.[key]);
-  const others = listed(METRICS)
-    .map((metric) => fromV1Metric(metric as V1Metric))
-    .filter((metric) => metric !== undefined) as MetricSpec[]; // undefined was filtered out
+  const others = metricsOf(autoscaler.metadata.annotations);
   const cpu: readonly MetricSpec[] =
     target === undefined ? [] : [{ type: "Resource", resource: { name: "cpu", target: { type: "Utilization", averageUtilization: target } } }];
   const known = listed(CURRENT_METRICS)
@@ -89,8 +94,9 @@ export function fromV1(autoscaler: HorizontalPodAutoscalerV1): HorizontalPodAuto
   const behavior = fromOldBehavior(readObject(autoscaler.metadata.annotations?.[BEHAVIOR])) as HorizontalPodAutoscalerBehavior | undefined; // as above
   const metrics = [...cpu, ...others];
   const plain = withMetadata(autoscaler, { annotations: Object.keys(annotations).length === 0 ? undefined : annotations });
-  // Without any figure, v2 has the same default that v1 leaves unsaid.
-  const fallback: readonly MetricSpec[] = [{ type: "Resource", resource: { name: "cpu", target: { type: "Utilization", averageUtilization: 80 } } }];
+  const fallback: readonly MetricSpec[] = [
+    { type: "Resource", resource: { name: "cpu", target: { type: "Utilization", averageUtilization: CPU_UTILIZATION_DEFAULT } } },
+  ];
   return {
     apiVersion: "autoscaling/v2",
     kind: "HorizontalPodAutoscaler",
@@ -104,6 +110,13 @@ export function fromV1(autoscaler: HorizontalPodAutoscalerV1): HorizontalPodAuto
       ...(conditions.length === 0 ? {} : { conditions }),
     },
   };
+}
+
+/** What the annotation says, of figures that there are. */
+function metricsOf(annotations: Readonly<Record<string, string>> | undefined): readonly MetricSpec[] {
+  return readList(annotations?.[METRICS])
+    .map((metric) => fromV1Metric(metric as V1Metric))
+    .filter((metric) => metric !== undefined) as MetricSpec[]; // undefined was filtered out
 }
 
 /** Upstream writes this annotation by the names that Go's fields have, with all of them. */

@@ -5,7 +5,7 @@ import type { HorizontalPodAutoscaler, HorizontalPodAutoscalerBehavior, HPAScali
 import { describeMetrics } from "./describe-metrics.ts";
 import { validateAutoscaler, validateAutoscalerStatus } from "./autoscaler-validation.ts";
 
-const CPU_UTILIZATION_DEFAULT = 80;
+export const CPU_UTILIZATION_DEFAULT = 80;
 
 /** What applies when a rule says nothing: up at once, down as far as the last five minutes allow. */
 export const SCALE_UP_DEFAULTS: HPAScalingRules = {

@@ -90,7 +90,9 @@ function withGeneratedSelector(job: Job): Job {
     ...selector?.matchLabels,
     ...(selector?.matchLabels?.[JOB_LABELS.controllerUid] === undefined ? { [JOB_LABELS.controllerUid]: uid } : {}),
   };
-  const metadata = isEmpty(job.metadata.labels) ? { ...job.metadata, labels } : job.metadata;
+  // As upstream, where the labels that a Job took over from its template are the very same map, which gets these as well.
+  const isShared = isEmpty(job.metadata.labels) || job.metadata.labels === template.metadata?.labels;
+  const metadata = isShared ? { ...job.metadata, labels } : job.metadata;
   return {
     ...job,
     metadata,

@@ -40,7 +40,7 @@ export const podResource = defineResource<Pod>({
     // Upstream settles these for pods alone: templates do not say them.
     setDefaults: (pod) => ({
       ...withAddresses(pod),
-      spec: { enableServiceLinks: true, ...withPodLevelRequests(withContainersOfPod(withPodSpecDefaults(pod.spec))) },
+      spec: withoutNegativeGrace({ enableServiceLinks: true, ...withPodLevelRequests(withContainersOfPod(withPodSpecDefaults(pod.spec))) }),
     }),
     prepareForCreate: (pod) => ({
       ...withAppArmorFields(withLabelKeySelectors(pod)),
@@ -107,6 +107,11 @@ export const podResource = defineResource<Pod>({
   },
   verbs: ALL_VERBS,
 });
+
+/** As upstream, of pods alone: less than no time is a second. */
+function withoutNegativeGrace(spec: PodSpec): PodSpec {
+  return (spec.terminationGracePeriodSeconds ?? 0) < 0 ? { ...spec, terminationGracePeriodSeconds: 1 } : spec;
+}
 
 function newPodErrors({ metadata, spec }: Pod): FieldError[] {
   const isGated = (spec.schedulingGates ?? []).length > 0;

@@ -18,7 +18,7 @@ export type YamlReader = (text: string) => YamlBody;
 const BODY_YAML_LIMITS = { ...DEFAULT_YAML_LIMITS, bytesMax: Number.POSITIVE_INFINITY };
 
 /**
- * The one document of a body. Of keys that are there twice the last one counts, as everywhere; whether they are an error is the request's
+ * The first document of a body, null where there is none: as upstream, which looks at no other. Of keys that are there twice the last one counts, as everywhere; whether they are an error is the request's
  * to say. Throws a YamlError.
  */
 export function readYamlBody(text: string): YamlBody {
@@ -41,9 +41,8 @@ export function readAsJson(text: string): YamlBody | undefined {
 function readAsYaml(text: string): YamlBody {
   const source = readEvents(text);
   const documents = parseYamlDocuments(source, BODY_YAML_LIMITS, kubernetesYamlSchema, true);
-  if (documents.length > 1) throw new Error("the body holds more than one YAML document");
   const problems = describeRepeatedKeys(source);
-  return { value: documents[0]?.value, ...(problems.length === 0 ? {} : { repeated: { is: "yaml", problems } }) };
+  return { value: documents[0]?.value ?? null, ...(problems.length === 0 ? {} : { repeated: { is: "yaml", problems } }) };
 }
 
 function readEvents(text: string): YamlEvents {

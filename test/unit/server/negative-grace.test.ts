@@ -11,7 +11,7 @@ test("a pod may ask for less than no time to end, and gets one second, as upstre
     metadata: { name: "p", namespace: "default" },
     spec: { nodeName: "n1", terminationGracePeriodSeconds: -1, containers: [{ name: "c", image: "i" }] },
   });
-  expect(made.spec.terminationGracePeriodSeconds).toBe(-1);
+  expect(made.spec.terminationGracePeriodSeconds).toBe(1);
   await pods.delete("default", "p");
   expect((await pods.get("default", "p")).metadata.deletionGracePeriodSeconds).toBe(1);
 });
