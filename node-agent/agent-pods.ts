@@ -71,7 +71,7 @@ export function createAgentPods(basis: AgentBasis): AgentPods {
     imageDir: nodeRuntime.paths?.root ?? "/var/lib/containerd",
     memoryBytes: settings.memoryBytes,
   });
-  const content = new FollowedContent({ client, informers, pods: () => here.list(), onChange: (changed) => here.contentChanged(changed) });
+  const content = new FollowedContent({ client, clock, logger, informers, pods: () => here.list(), onChange: (changed) => here.contentChanged(changed) });
   const manager = new PodManager({
     context: { ...podContextOf(basis, plugins, resources, content, token), imageAccess },
     pods: apiPods,

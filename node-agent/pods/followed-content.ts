@@ -1,8 +1,12 @@
 import type { Client } from "../../engine/client/client.ts";
 import type { Informer } from "../../engine/client/informer.ts";
 import type { InformerFactory, Selection } from "../../engine/client/informer-factory.ts";
+import { hasReason, StatusError } from "../../engine/apimachinery/status-error.ts";
+import { sleep, type Clock } from "../../engine/lib/clock.ts";
+import { describeError, type Logger } from "../../engine/lib/log.ts";
 import { configMapResource } from "../../engine/resources/core/config-map.ts";
 import { secretResource } from "../../engine/resources/core/secret.ts";
+import { references } from "../../engine/resources/pod-references.ts";
 import type { ConfigMap, Pod, Secret } from "../../engine/resources/types.ts";
 
 type Content = ConfigMap | Secret;
@@ -16,8 +20,13 @@ interface ContentName {
 /** `fresh` is as the API has it now; `followed` is as the last news of it say, if it is followed: nobody is asked then. */
 export type ContentAge = "fresh" | "followed";
 
+/** How long an answer is waited for where an earlier one will do. */
+const PATIENCE_MS = 5_000;
+
 interface FollowedContentOptions {
   readonly client: Client;
+  readonly clock: Clock;
+  readonly logger: Logger;
   readonly informers: InformerFactory;
   /** The pods of this node. */
   readonly pods: () => readonly Pod[];
@@ -32,12 +41,15 @@ interface Followed extends ContentName {
 
 /**
  * ConfigMaps and Secrets that pods take things from: followed for as long as a pod of this node shows them in a volume, so that volumes are kept
- * up to date without a request for each, or pulls images with them, so that its containers begin again while nobody answers. A node may not watch what none of its pods needs: such a watch would be refused, and tried again
- * for as long as the agent runs.
+ * up to date without a request for each, or pulls images with them. A node may not watch what none of its pods needs: such a watch would be refused,
+ * and tried again for as long as the agent runs. What is needed for variables alone is kept as it was read last. So containers begin again also
+ * while no server answers.
  */
 export class FollowedContent {
   readonly #options: FollowedContentOptions;
   readonly #followed = new Map<string, Followed>();
+  /** What is not followed, as it was read last. */
+  readonly #read = new Map<string, ContentName & { readonly content: Content }>();
 
   constructor(options: FollowedContentOptions) {
     this.#options = options;
@@ -45,25 +57,48 @@ export class FollowedContent {
 
   /** Rejects with NotFound where there is none. */
   configMap(namespace: string, name: string, age: ContentAge): Promise<ConfigMap> {
-    return this.#read({ kind: "ConfigMap", namespace, name }, age, () => this.#options.client.for(configMapResource).get(namespace, name));
+    return this.#provide({ kind: "ConfigMap", namespace, name }, age, () => this.#options.client.for(configMapResource).get(namespace, name));
   }
 
   secret(namespace: string, name: string, age: ContentAge): Promise<Secret> {
-    return this.#read({ kind: "Secret", namespace, name }, age, () => this.#options.client.for(secretResource).get(namespace, name));
+    return this.#provide({ kind: "Secret", namespace, name }, age, () => this.#options.client.for(secretResource).get(namespace, name));
   }
 
-  async #read<T extends Content>(name: ContentName, age: ContentAge, get: () => Promise<T>): Promise<T> {
+  async #provide<T extends Content>(name: ContentName, age: ContentAge, get: () => Promise<T>): Promise<T> {
     const known = this.#followed.get(keyOf(name));
     const told = known?.informer.get(name.namespace, name.name) as T | undefined; // followed by its kind
-    if (age === "followed" && known !== undefined && told !== undefined && revisionOf(told) >= known.revision) return told;
-    const content = await get();
+    const isNewest = known !== undefined && told !== undefined && revisionOf(told) >= known.revision;
+    if (age === "followed" && isNewest) return told;
+    const last = isNewest ? told : (this.#read.get(keyOf(name))?.content as T | undefined); // read by its kind
+    const content = await this.#ask(name, get, last);
     const followed = this.#follow(name);
     if (followed !== undefined) followed.revision = Math.max(followed.revision, revisionOf(content));
+    if (followed === undefined && this.#isReferenced(name)) this.#read.set(keyOf(name), { ...name, content });
+    else this.#read.delete(keyOf(name));
     return content;
+  }
+
+  /** What the API has now, or, where that cannot be had, what it had the last time. */
+  async #ask<T extends Content>(name: ContentName, get: () => Promise<T>, last: T | undefined): Promise<T> {
+    if (last === undefined) return get();
+    const { clock, logger } = this.#options;
+    const answered = new AbortController();
+    const silence = sleep(clock, PATIENCE_MS, answered.signal).then(() => Promise.reject(new StatusError("Timeout", `no answer for ${PATIENCE_MS / 1000} s`)));
+    try {
+      return await Promise.race([get(), silence]);
+    } catch (error) {
+      if (hasReason(error, "NotFound")) this.#read.delete(keyOf(name));
+      if (!hasReason(error, "ServiceUnavailable", "Timeout", "ServerTimeout", "InternalError", "TooManyRequests")) throw error;
+      logger.warn("content of pods is taken as it was known last", { ...name, error: describeError(error) });
+      return last;
+    } finally {
+      answered.abort();
+    }
   }
 
   /** A pod has ended: what only it needed is followed no more. */
   podEnded(): void {
+    for (const [key, known] of this.#read) if (!this.#isReferenced(known)) this.#read.delete(key);
     for (const [key, content] of this.#followed) {
       if (this.#isNeeded(content)) continue;
       this.#followed.delete(key);
@@ -87,6 +122,11 @@ export class FollowedContent {
     const followed = { ...content, informer, revision: 0 };
     this.#followed.set(key, followed);
     return followed;
+  }
+
+  #isReferenced({ kind, namespace, name }: ContentName): boolean {
+    const resource = kind === "ConfigMap" ? "configmaps" : "secrets";
+    return this.#options.pods().some((pod) => pod.metadata.namespace === namespace && references(pod.spec, resource, name));
   }
 
   #isNeeded({ kind, namespace, name }: ContentName): boolean {

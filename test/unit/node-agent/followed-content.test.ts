@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { StatusError } from "../../../engine/apimachinery/status-error.ts";
 import type { Client } from "../../../engine/client/client.ts";
 import { InformerFactory } from "../../../engine/client/informer-factory.ts";
 import { systemClock } from "../../../engine/lib/clock.ts";
@@ -10,6 +11,7 @@ import type { ConfigMap, Pod, Secret } from "../../../engine/resources/types.ts"
 import { FollowedContent, type ContentAge } from "../../../node-agent/pods/followed-content.ts";
 import { aPod } from "../../kit/objects.ts";
 import { startTestApi, type TestApi } from "../../kit/test-api.ts";
+import { VirtualClock } from "../../kit/virtual-clock.ts";
 
 let api: TestApi;
 let pods: Pod[];
@@ -18,6 +20,9 @@ let watched: Set<string>;
 let reads: string[];
 /** News come when this has resolved. */
 let news: Promise<void>;
+/** What becomes of reads, where anything does. */
+let trouble: (() => Promise<never>) | undefined;
+let clock: VirtualClock;
 let content: FollowedContent;
 let stop: AbortController;
 let ended: Promise<void>;
@@ -34,10 +39,19 @@ beforeEach(async () => {
   watched = new Set();
   reads = [];
   news = Promise.resolve();
+  trouble = undefined;
+  clock = new VirtualClock();
   stop = new AbortController();
   const client = noteWatches(api.client, watched, reads);
   const informers = new InformerFactory({ client, clock: systemClock, random: systemRandom, logger: silentLogger });
-  content = new FollowedContent({ client, informers, pods: () => pods, onChange: ({ metadata, data }) => changes.push(`${metadata.name}: ${Object.values(data ?? {}).join()}`) });
+  content = new FollowedContent({
+    client,
+    clock,
+    logger: silentLogger,
+    informers,
+    pods: () => pods,
+    onChange: ({ metadata, data }) => changes.push(`${metadata.name}: ${Object.values(data ?? {}).join()}`),
+  });
   ended = informers.asService().run(stop.signal);
   await api.client.for(configMapResource).create(colors);
   await api.client.for(secretResource).create(words);
@@ -124,6 +138,47 @@ test("what is taken for the environment alone is read and not followed", async (
   await expect.poll(() => [...watched]).toEqual(["secrets metadata.name=words"]);
 });
 
+const isAway = () => Promise.reject(new StatusError("ServiceUnavailable", "connect ECONNREFUSED"));
+const usesColors = aPod("first", { spec: { containers: [{ name: "app", image: "app:1", envFrom: [{ configMapRef: { name: "colors" } }] }] } });
+
+test.each([
+  ["for the environment alone", usesColors],
+  ["for a volume", showsColors("first")],
+])("what is needed %s is as it was known last while no server answers, as long as a pod needs it", async (_what, pod) => {
+  pods = [pod, showsWords("second")];
+  const sky = async () => (await content.configMap("default", "colors", "fresh")).data?.["sky"];
+  await sky();
+  await api.client.for(configMapResource).patch("default", "colors", "merge", { data: { sky: "grey" } });
+  await sky();
+  if (pod !== usesColors) await expect.poll(() => changes).toContain("colors: grey");
+  trouble = isAway;
+  expect(await sky()).toBe("grey");
+  await expect(content.secret("default", "words", "fresh")).rejects.toThrow("ECONNREFUSED");
+  // A machine that is switched off does not even say so.
+  trouble = () => new Promise<never>(() => {});
+  const waiting = sky();
+  await clock.advance(5_000);
+  expect(await waiting).toBe("grey");
+  pods = [];
+  content.podEnded();
+  pods = [pod];
+  trouble = isAway;
+  await expect(sky()).rejects.toThrow("ECONNREFUSED");
+});
+
+test("what the server takes back is not taken from memory", async () => {
+  pods = [usesColors];
+  const sky = async () => (await content.configMap("default", "colors", "fresh")).data?.["sky"];
+  await sky();
+  trouble = () => Promise.reject(new StatusError("Forbidden", "not yours"));
+  await expect(sky()).rejects.toThrow("not yours");
+  trouble = undefined;
+  await api.client.for(configMapResource).delete("default", "colors");
+  await expect(sky()).rejects.toThrow("not found");
+  trouble = isAway;
+  await expect(sky()).rejects.toThrow("ECONNREFUSED");
+});
+
 /** The client, with the watches that are open noted by kind and selector, and what is read by name. */
 function noteWatches(client: Client, open: Set<string>, reads: string[]): Client {
   const noted: Client["for"] = (resource) => {
@@ -132,7 +187,7 @@ function noteWatches(client: Client, open: Set<string>, reads: string[]): Client
       ...one,
       get: (namespace, name) => {
         reads.push(name);
-        return one.get(namespace, name);
+        return trouble?.() ?? one.get(namespace, name);
       },
       async *watch(namespace, options, signal) {
         const name = `${resource.resource} ${options.fieldSelector}`;
