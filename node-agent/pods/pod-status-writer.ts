@@ -19,6 +19,8 @@ export class PodStatusWriter {
   readonly #context: PodContext;
   readonly #seenAtMs: number;
   #told: PodStatus | undefined;
+  /** What the API made of that. */
+  #written: WrittenStatus | undefined;
   /** Of the pod in the API whose status that is; undefined while a static pod is not shown there. */
   #toldUid: string | undefined;
 
@@ -28,18 +30,18 @@ export class PodStatusWriter {
     this.#toldUid = isStatic(pod) ? undefined : pod.metadata.uid;
   }
 
-  /** What is kept now; undefined where that was told before, or the pod is gone or another one. */
+  /** What is kept now; undefined where that was told before and is still what the API shows, or the pod is gone or another one. */
   async write(pod: Pod, status: PodStatus): Promise<WrittenStatus | undefined> {
     const before = this.#told ?? pod.status;
     // Of a static pod its mirror tells, as long as there is one: another has to be told anew.
-    const shown = isStatic(pod) ? this.#context.mirrorOf(pod)?.metadata : pod.metadata;
-    if (jsonEqual(status, before) && shown?.uid === this.#toldUid) return undefined;
+    const shown = isStatic(pod) ? this.#context.mirrorOf(pod) : pod;
+    if (jsonEqual(status, before) && shown?.metadata.uid === this.#toldUid && !this.#isOverwritten(shown, status)) return undefined;
     if (shown === undefined) {
       this.#told = status;
       this.#toldUid = undefined;
       return { status, revision: Infinity };
     }
-    const { uid, namespace = "", name = "" } = shown;
+    const { uid, namespace = "", name = "" } = shown.metadata;
     try {
       const patch = { metadata: { uid }, status: statusPatch(pod.status, status) };
       const written = await this.#context.client.for(podResource).patch(namespace, name, "merge", patch, { subresource: "status" });
@@ -47,11 +49,19 @@ export class PodStatusWriter {
       for (const end of computeTerminations(before, status)) this.#context.metrics.terminatedContainers.add({ ...end });
       this.#told = status;
       this.#toldUid = uid;
-      return { status: written.status ?? status, revision: Number(written.metadata.resourceVersion) };
+      this.#written = { status: written.status ?? status, revision: Number(written.metadata.resourceVersion) };
+      return this.#written;
     } catch (error) {
       if (hasReason(error, "NotFound", "Conflict")) return undefined;
       throw error;
     }
+  }
+
+  /** Whether somebody else has since said otherwise of what this agent tells: how the pod fares, the node knows best. */
+  #isOverwritten(shown: Pod | undefined, told: PodStatus): boolean {
+    const written = this.#written;
+    if (written === undefined || shown === undefined || Number(shown.metadata.resourceVersion ?? 0) <= written.revision) return false;
+    return (Object.keys(told) as (keyof PodStatus)[]).some((key) => !jsonEqual(shown.status?.[key], written.status[key]));
   }
 
   #meterStart(pod: Pod): void {

@@ -394,11 +394,12 @@ export class PodWorker {
   }
 
   /**
-   * Nothing but the status is new while its steps fail: the API shows what this worker has told it of that. Whoever tried again for it would do so
-   * at once and without end, for many failures read differently each time.
+   * Nothing is new while its steps fail but what this worker has told the API of that. Whoever tried again for it would do so at once and without end,
+   * for many failures read differently each time. What others say of the pod may be what it waits for.
    */
-  #isEcho({ metadata, spec }: Pod): boolean {
-    return this.#failures > 0 && jsonEqual(spec, this.#pod.spec) && jsonEqual(withoutRevision(metadata), withoutRevision(this.#pod.metadata));
+  #isEcho({ metadata, spec, status }: Pod): boolean {
+    if (this.#failures === 0 || !jsonEqual(spec, this.#pod.spec) || !jsonEqual(withoutRevision(metadata), withoutRevision(this.#pod.metadata))) return false;
+    return Number(metadata.resourceVersion ?? 0) <= (this.#told?.revision ?? 0) || jsonEqual(status, (this.#told ?? this.#pod).status);
   }
 
   /** With the status that was told last where that is newer: the next decision must see it, also when the watch is late. */

@@ -11,7 +11,7 @@ import { container, IMAGE, startRealNode } from "./real-node.ts";
 const REGISTRY = path.join(import.meta.dirname, "../kit/private-registry.ts");
 const base64 = (text: string) => Buffer.from(text).toString("base64");
 
-test.skipIf(!requireRoot())("a private image is for pods with its Secret, and runs again while no server answers", { timeout: 120_000 }, async () => {
+test.skipIf(!requireRoot())("a private image is for pods with its Secret, and runs again with its variables while no server answers", { timeout: 120_000 }, async () => {
   const node = await startRealNode("pi");
   const folder = mkdtempSync(path.join(os.tmpdir(), "registry-"));
   const [enter = "", ...words] = node.host.enter;
@@ -25,15 +25,18 @@ test.skipIf(!requireRoot())("a private image is for pods with its Secret, and ru
     registry = spawn(enter, [...words, process.execPath, REGISTRY, folder, "5000", "ann:word"], { stdio: ["ignore", "pipe", "inherit"] });
     await once(registry.stdout!, "data");
     const auths = { "localhost:5000": { auth: base64("ann:word") } };
-    await node.apply({
-      apiVersion: "v1",
-      kind: "Secret",
-      metadata: { name: "reg", namespace: "default" },
-      type: "kubernetes.io/dockerconfigjson",
-      data: { ".dockerconfigjson": base64(JSON.stringify({ auths })) },
-    });
+    await node.apply(
+      {
+        apiVersion: "v1",
+        kind: "Secret",
+        metadata: { name: "reg", namespace: "default" },
+        type: "kubernetes.io/dockerconfigjson",
+        data: { ".dockerconfigjson": base64(JSON.stringify({ auths })) },
+      },
+      { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "words", namespace: "default" }, data: { WORD: "hello" } },
+    );
     const containers = [{ name: "main", image: "localhost:5000/team/app:1", imagePullPolicy: "IfNotPresent", command: command.split(" ") }];
-    await node.create("ann", { containers, imagePullSecrets: [{ name: "reg" }] });
+    await node.create("ann", { containers: containers.map((one) => ({ ...one, envFrom: [{ configMapRef: { name: "words" } }] })), imagePullSecrets: [{ name: "reg" }] });
     await node.until("ann", (pod) => container(pod)?.ready === true);
     await node.create("nobody", { containers });
     await node.until("nobody", (pod) => container(pod)?.state?.waiting?.message?.includes("401 Unauthorized") === true);
@@ -42,7 +45,7 @@ test.skipIf(!requireRoot())("a private image is for pods with its Secret, and ru
     node.mainstay.process.kill("SIGSTOP");
     try {
       process.kill(Number(before), "SIGKILL");
-      await eventually(processOf, (pid) => pid !== before, 20_000);
+      await eventually(processOf, (pid) => pid !== "" && pid !== before, 60_000);
     } finally {
       node.mainstay.process.kill("SIGCONT");
     }

@@ -129,6 +129,41 @@ test("a start that fails in other words each time is tried again ever later, not
   await ended;
 });
 
+test("what others say of a pod is looked at at once also while its start fails", async () => {
+  const { worker, clock, trouble, events, patches } = aWorker();
+  trouble.error = new MountError("the vault is sealed");
+  const running = new AbortController();
+  const ended = worker.run(running.signal);
+  await clock.advance(60_000);
+  const tries = () => events.filter((event) => event.startsWith("FailedMount")).length;
+  const before = tries();
+  const shown = (revision: number, more: object) => worker.update({ ...aPod, metadata: { ...aPod.metadata, resourceVersion: `${revision}` }, status: { ...patches.at(-1), ...more } });
+  shown(100 + patches.length, {});
+  await clock.advance(100);
+  expect(tries() - before).toBe(0);
+  shown(1_000, { conditions: [...(patches.at(-1)?.conditions ?? []), { type: "example.com/Unsealed", status: "True" }] });
+  await clock.advance(100);
+  expect(tries() - before).toBe(1);
+  running.abort();
+  await ended;
+});
+
+test("what the node knows of a pod is told again when somebody else has said otherwise, and only then", async () => {
+  const { worker, clock, patches } = aWorker({ ...aPod, spec: { containers: [{ name: "c", image: "a:1", command: ["sleep", "1000"] }] } });
+  const running = new AbortController();
+  const ended = worker.run(running.signal);
+  await clock.advance(5_000);
+  const [told, count] = [patches.at(-1), patches.length];
+  worker.update({ ...aPod, spec: worker.pod.spec, metadata: { ...aPod.metadata, resourceVersion: "1000" }, status: { ...told, nominatedNodeName: "n2" } });
+  await clock.advance(1_000);
+  expect(patches.length).toBe(count);
+  worker.update({ ...aPod, spec: worker.pod.spec, metadata: { ...aPod.metadata, resourceVersion: "1001" }, status: { ...told, phase: "Pending", containerStatuses: [] } });
+  await clock.advance(1_000);
+  expect([patches.length - count, patches.at(-1)?.phase, patches.at(-1)?.containerStatuses?.length]).toEqual([1, "Running", 1]);
+  running.abort();
+  await ended;
+});
+
 test.each<[string, Volume]>([
   ["of its own", { name: "about", downwardAPI: { items: [{ path: "step", fieldRef: { fieldPath: "metadata.annotations['step']" } }] } }],
   ["with others", { name: "about", projected: { sources: [{ downwardAPI: { items: [{ path: "step", fieldRef: { fieldPath: "metadata.annotations['step']" } }] } }] } }],
