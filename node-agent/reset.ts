@@ -8,6 +8,7 @@ import { describeError, silentLogger } from "../engine/lib/log.ts";
 import { cgroupRoot } from "./agent-settings.ts";
 import { startContainerd } from "./cri/containerd.ts";
 import { openCriRuntime } from "./cri/cri-runtime.ts";
+import type { Runtime, SandboxState } from "./cri/runtime.ts";
 import { networkNamespaces, removeNetworkNamespaces } from "./cri/network-namespaces.ts";
 import { readRootDir, ROOT_FOLDERS } from "./root-dir.ts";
 import { readDnsAddresses } from "./network/dns-addresses.ts";
@@ -58,19 +59,30 @@ async function removePods(dataDir: string, say: (line: string) => void): Promise
   const containerd = await startContainerd(dataDir, systemClock, silentLogger, stop.signal);
   const runtime = openCriRuntime(containerd.socket);
   try {
-    const sandboxes = await runtime.listSandboxes();
-    if (sandboxes.length > 0) say(`removing ${sandboxes.length} pods`);
-    for (const container of await runtime.listContainers()) if (container.state === "running") await runtime.stopContainer(container.id, 0);
-    await Promise.all(
-      sandboxes.map(async (sandbox) => {
-        await runtime.stopSandbox(sandbox.id);
-        await runtime.removeSandbox(sandbox.id);
-      }),
-    );
+    await removeSandboxes(runtime, say);
   } finally {
     runtime.close();
     await containerd.stop();
   }
+}
+
+/** All that the runtime has. One that does not go keeps no other; rejects when all have been tried. */
+export async function removeSandboxes(runtime: Runtime, say: (line: string) => void): Promise<void> {
+  const sandboxes = await runtime.listSandboxes();
+  if (sandboxes.length > 0) say(`removing ${sandboxes.length} pods`);
+  // What does not end so ends with its sandbox.
+  for (const { id, state } of await runtime.listContainers()) if (state === "running") await runtime.stopContainer(id, 0).catch(() => {});
+  const left: string[] = [];
+  const remove = async ({ id, namespace, name }: SandboxState) => {
+    try {
+      await runtime.stopSandbox(id);
+      await runtime.removeSandbox(id);
+    } catch (error) {
+      left.push(`${namespace}/${name}: ${describeError(error)}`);
+    }
+  };
+  await Promise.all(sandboxes.map(remove));
+  if (left.length > 0) throw new Error(`${left.length} of ${sandboxes.length} did not go: ${left.join("; ")}`);
 }
 
 /** Whatever still runs out of the directory: shims of pods that would not go, and what those have started, which outlives them. */
