@@ -16,7 +16,10 @@ export function validateCreate<T extends KubeObject>(definition: ResourceDefinit
   refuse(definition, object, [...meta, ...contentErrors(definition, object)], disabled);
 }
 
-/** Throws a 422 for what an update may not do; of a status or another part of the object, only its own rules apply to the content. */
+/**
+ * Throws a 422 for what an update may not do; of a status or another part of the object, only its own rules apply to the content. What was
+ * stored before a rule came keeps what the rule finds wrong: whoever takes a finalizer or changes replicas has not made it so.
+ */
 export function validateUpdate<T extends KubeObject>(
   definition: ResourceDefinition<T>,
   object: T,
@@ -35,10 +38,29 @@ export function validateUpdate<T extends KubeObject>(
       : { ...metadataRules(definition), metadataOnUpdate: strategy.metadataOnUpdate === "none" ? "none" : undefined },
   );
   if (definition.content !== undefined) return refuse(definition, object, [...meta, ...definition.content.validate(object, old, what === "status", warn)]);
-  const schemaErrors = conform(definition.schema, object, { defaults: false, prune: false, zeroesWithin: "status" }).errors;
+  const schemaErrors = shapeErrorsSince(definition, shapeErrors(definition, object), old);
   const content =
-    schemaErrors.length > 0 || what !== "object" ? schemaErrors : [...(strategy.validate?.(object) ?? []), ...disabledValueErrors(definition, object, old)];
+    schemaErrors.length > 0 || what !== "object"
+      ? schemaErrors
+      : [...errorsSince(strategy.validate?.(object) ?? [], () => strategy.validate?.(old) ?? []), ...disabledValueErrors(definition, object, old)];
   refuse(definition, object, [...meta, ...content, ...(schemaErrors.length > 0 ? [] : (rules?.(object, old) ?? []))], disabled);
+}
+
+/** What is wrong with the shape of an object that is to replace a stored one, and was not wrong with that. */
+export function shapeErrorsSince({ schema }: Pick<ResourceDefinition, "schema">, errors: readonly FieldError[], stored: KubeObject): readonly FieldError[] {
+  return errorsSince(errors, () => shapeErrors({ schema }, stored));
+}
+
+function shapeErrors({ schema }: Pick<ResourceDefinition, "schema">, object: KubeObject): readonly FieldError[] {
+  return conform(schema, object, { defaults: false, prune: false, zeroesWithin: "status" }).errors;
+}
+
+/** Those of the errors that the stored object does not have as well, in the same place and with the same value. */
+function errorsSince(errors: readonly FieldError[], ofStored: () => readonly FieldError[]): readonly FieldError[] {
+  if (errors.length === 0) return errors;
+  const key = ({ type, field, message }: FieldError) => JSON.stringify([type, field, message]);
+  const known = new Set(ofStored().map(key));
+  return errors.filter((error) => !known.has(key(error)));
 }
 
 /** What is to replace an object, with the metadata that belongs to the server. */
@@ -125,7 +147,7 @@ function metadataRules<T extends KubeObject>({
 
 function contentErrors<T extends KubeObject>(definition: ResourceDefinition<T>, object: T): readonly FieldError[] {
   if (definition.content !== undefined) return definition.content.validate(object, undefined, false);
-  const schemaErrors = conform(definition.schema, object, { defaults: false, prune: false, zeroesWithin: "status" }).errors;
+  const schemaErrors = shapeErrors(definition, object);
   const { validate, validateNew } = definition.strategy;
   return schemaErrors.length > 0
     ? schemaErrors

@@ -12,7 +12,7 @@ import { isDeletedByUpdate } from "../../registry/before-delete.ts";
 import { beforeUpdate, checkUpdatePreconditions, hasPart, isSameState, resetFieldsOf, scopeToSubresource } from "../../registry/before-update.ts";
 import { withStrategyDefaults } from "../../registry/decode-object.ts";
 import { scaleAccessOf, withoutOwnersOfNone } from "../../registry/scale.ts";
-import { refuseMisshapen, refuseShape } from "../../registry/validate-object.ts";
+import { refuseMisshapen, refuseShape, shapeErrorsSince } from "../../registry/validate-object.ts";
 import { requireStorable } from "../../storage/encoded-object.ts";
 import type { Change } from "../../storage/object-store.ts";
 import { admissionAttributes } from "../admission/admission-attributes.ts";
@@ -81,14 +81,16 @@ export async function changeObject(
   return objectResult(200, encoded, request.subresource === undefined ? definition.strategy.warnings?.(encoded.object, former) : undefined);
 }
 
-/** Throws the 422 of a wanted object whose shape is wrong; of a part of one, nothing but its shape is judged. */
+/** Throws the 422 of a wanted object whose shape is wrong, unless what is stored is as wrong; of a part of one, nothing but its shape is judged. */
 export function refuseWanted(
   { request, definition, parts }: Exchange<RequestOf<"update" | "patch">>,
   object: KubeObject,
-  errors: readonly FieldError[],
+  given: readonly FieldError[],
   current: KubeObject,
 ): void {
   checkUpdatePreconditions(definition, request.name, object, current, request.verb === "patch");
+  const errors = definition.content === undefined ? shapeErrorsSince(definition, given, current) : given;
+  if (errors.length === 0) return;
   if (request.subresource === undefined) refuseMisshapen(definition, object, errors, parts.disabled, current);
   else refuseShape(definition, object, errors);
 }

@@ -81,7 +81,7 @@ test("that Services are told of in the environment is settled for pods, not for 
   expect((await api.client.for(podResource).create(sentPod("linked"))).spec.enableServiceLinks).toBe(true);
 });
 
-test("a Job without labels has those of its pods: their author's, or else those that they are given", async () => {
+test("a Job without labels has those of its pods: their author's, and those that they are given", async () => {
   const make = (name: string, labels?: Record<string, string>, more: object = {}) => {
     const template = { ...(labels === undefined ? {} : { metadata: { labels } }), spec: { restartPolicy: "Never", containers: [{ name: "c", image: "i" }] } };
     return api.client.for(jobResource).create({ apiVersion: "batch/v1", kind: "Job", metadata: { name, namespace: "shop", ...more }, spec: { template } } as Job);
@@ -89,7 +89,8 @@ test("a Job without labels has those of its pods: their author's, or else those 
   const [bare, labelled, own] = [await make("bare"), await make("labelled", { app: "a" }), await make("own", undefined, { labels: { mine: "yes" } })];
   expect(bare.metadata.labels).toEqual(bare.spec.template.metadata?.labels);
   expect(bare.metadata.labels).toMatchObject({ "job-name": "bare", "batch.kubernetes.io/controller-uid": bare.metadata.uid });
-  expect([labelled.metadata.labels, own.metadata.labels, own.spec.manualSelector]).toEqual([{ app: "a" }, { mine: "yes" }, false]);
+  expect(labelled.metadata.labels).toEqual(labelled.spec.template.metadata?.labels);
+  expect([labelled.metadata.labels?.["app"], own.metadata.labels, own.spec.manualSelector]).toEqual(["a", { mine: "yes" }, false]);
 });
 
 test("required numbers may be zero, and a spec that is missing is asked for its fields", async () => {
