@@ -28,6 +28,8 @@ export const GIT_ENVIRONMENT: Readonly<Record<string, string>> = {
   GIT_CONFIG_NOSYSTEM: "1",
   GIT_CONFIG_GLOBAL: "/dev/null",
   GIT_OPTIONAL_LOCKS: "0",
+  // Whoever may push could put a commit that is signed, or has other parents, in the place of the one that is asked for (refs/replace).
+  GIT_NO_REPLACE_OBJECTS: "1",
   LC_ALL: "C.UTF-8",
 };
 

@@ -35,6 +35,19 @@ async function signWith(file: string | undefined): Promise<void> {
 }
 
 describe("where signatures are required", () => {
+  test("no signed commit stands in for one that is not", async () => {
+    const ada = await sshKey("ada");
+    await signWith(ada.file);
+    await copy.commit({ "mainstay.yaml": config, ".mainstay/signers": ada.signer, "app/a.yaml": configMapYaml("a") });
+    expect((await copy.push()).code).toBe(0);
+    await signWith(undefined);
+    await copy.commit({ "app/a.yaml": configMapYaml("a", { key: "unsigned" }) });
+    const { stdout } = await run("git", ["-C", copy.folder, "rev-parse", "HEAD", "origin/main"]);
+    const [unsigned = "", signed = ""] = stdout.split("\n");
+    await copy.git("push", "-q", "origin", `${signed}:refs/replace/${unsigned}`);
+    expect((await copy.push()).text).toContain("it is not signed");
+  });
+
   test("only commits of the allowed signers are accepted, and nobody lets himself in", async () => {
     const [ada, eve] = [await sshKey("ada"), await sshKey("eve")];
     await signWith(ada.file);
