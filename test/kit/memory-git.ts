@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { BranchState, CommitInfo, GitObjects, GitSource, GitStore, NewCommit, TreeEntry } from "../../engine/gitops/git/git-source.ts";
+import { MissingObject, type BranchState, type CommitInfo, type GitObjects, type GitSource, type GitStore, type NewCommit, type TreeEntry } from "../../engine/gitops/git/git-source.ts";
 import { writeChangedTree } from "../../engine/gitops/git/git-tree.ts";
 import type { Clock } from "../../engine/lib/clock.ts";
 
@@ -111,7 +111,7 @@ export class MemoryGit {
     const find = <T>(from: ReadonlyMap<string, T>, id: string): T => {
       check();
       const found = from.get(id);
-      if (found === undefined) throw new Error(`object ${id} is missing`);
+      if (found === undefined) throw new MissingObject(`object ${id} is missing`);
       return found;
     };
     return {

@@ -26,7 +26,10 @@ export async function withAlternates(folders: readonly string[]): Promise<readon
 }
 
 async function alternatesOf(folder: string): Promise<readonly string[]> {
-  const text = await fs.readFile(path.join(folder, "info", "alternates"), "utf8").catch(() => ""); // hardly any folder has such a file
+  const text = await fs.readFile(path.join(folder, "info", "alternates"), "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT" || error.code === "ENOTDIR") return ""; // hardly any folder has such a file
+    throw error;
+  });
   return text
     .split("\n")
     .map((line) => line.trim())

@@ -24,9 +24,18 @@ export interface TreeEntry {
   readonly nameBytes?: Buffer;
 }
 
+/** An object is nowhere, as behind the end of a history that was not fetched whole. */
+export class MissingObject extends Error {}
+
+/** For who goes back in a history: its end is an answer; what cannot be read, for whatever other reason, must not look like one. */
+export function unlessMissing(error: unknown): undefined {
+  if (!(error instanceof MissingObject)) throw error;
+  return undefined;
+}
+
 /**
- * Objects by id. Ids name content, so answers may be cached for ever. Rejects when an object is missing or of another type, and with an
- * OversizedObject when it is longer than any manifest may be.
+ * Objects by id. Ids name content, so answers may be cached for ever. Rejects with a MissingObject, when an object is broken or of another
+ * type, and with an OversizedObject when it is longer than any manifest may be.
  */
 export interface GitObjects {
   commit(id: string): Promise<CommitInfo>;

@@ -1,5 +1,6 @@
 import { promises as fs } from "node:fs";
 import path from "node:path";
+import { systemClock } from "../../lib/clock.ts";
 
 let written = 0;
 
@@ -32,10 +33,15 @@ export function openObjectFiles() {
           () => {}, // told by onDisk
         );
       },
-      /** A power cut may leave the name of a file without its content: such an object is not there. */
+      /**
+       * A power cut may leave the name of a file without its content: such an object is not there. One that is there is made new, as by Git
+       * itself: nothing may lead to it yet, and Git removes what is old by then.
+       */
       async stat(file: string) {
         const stat = await fs.stat(file);
         if (stat.isFile() && stat.size === 0) throw Object.assign(new Error(`${file} is empty`), { code: "ENOENT" });
+        const now = systemClock.now() / 1000;
+        if (stat.isFile()) await fs.utimes(file, now, now);
         return stat;
       },
     },

@@ -2,12 +2,15 @@ import { promises as fs } from "node:fs";
 import path from "node:path";
 import { withAlternates } from "./alternates.ts";
 import { FileWindows } from "./file-windows.ts";
+import { MissingObject } from "./git-source.ts";
 import { readLooseObject } from "./loose-object.ts";
 import { PackFile } from "./pack-file.ts";
-import type { StoredObject } from "./stored-object.ts";
+import { BrokenObject, type StoredObject } from "./stored-object.ts";
 
 /** Bases that are in other packs, one behind the other. No pack that Git has made has any. */
 const ELSEWHERE_MAX = 50;
+/** How often an object is looked for that Git packs anew all the while. */
+const TRIES_MAX = 5;
 
 /** All objects of some object folders. What another process has added, or packed anew, is found as well. */
 export class ObjectFolders {
@@ -20,17 +23,22 @@ export class ObjectFolders {
     this.#own = folders;
   }
 
-  /** Rejects for an object that is missing or broken, and with an OversizedObject for one that is longer than what is read here. */
+  /**
+   * Rejects for an object that is missing or broken, and with an OversizedObject for one that is longer than what is read here. While Git packs
+   * anew, an object is nowhere it was looked for, and somewhere else by then: it is missing where nothing has changed since the last look.
+   */
   async read(id: string, depth = 0): Promise<StoredObject> {
     if (!/^[0-9a-f]{40}$/.test(id)) throw new Error(`${id} is no name of an object`);
     if (depth > ELSEWHERE_MAX) throw new Error(`object ${id} is made of objects of too many packs`);
-    const found = (await this.#readLoose(id)) ?? (await this.#readPacked(id, depth));
-    if (found !== undefined) return found;
-    const broken = await this.#look();
-    // Also where no pack is new: others that look at the same time may have found it.
-    const late = await this.#readPacked(id, depth);
-    if (late !== undefined) return late;
-    throw new Error([`object ${id} is missing`, ...broken.map((file) => `${file} is no index of a pack`)].join("; "));
+    for (let tries = 1; ; tries++) {
+      const own = await this.#readLoose(id);
+      const found = own === undefined || own instanceof BrokenObject ? await this.#readPacked(id, depth) : own;
+      if (found !== undefined) return found;
+      const { hasChanged, broken } = await this.#look();
+      // Also where no pack is new: others that look at the same time may have found it.
+      if (tries === 1 || (hasChanged && tries < TRIES_MAX)) continue;
+      throw own ?? new MissingObject([`object ${id} is missing`, ...broken.map((file) => `${file} is no index of a pack`)].join("; "));
+    }
   }
 
   /** Lets go of what was read of packs, those among it that others have replaced. */
@@ -45,12 +53,19 @@ export class ObjectFolders {
     return (this.#all ??= withAlternates(this.#own));
   }
 
-  async #readLoose(id: string): Promise<StoredObject | undefined> {
+  /** What a power cut has left of a file is given back: it counts only where no pack has the object. */
+  async #readLoose(id: string): Promise<StoredObject | BrokenObject | undefined> {
+    let broken: BrokenObject | undefined;
     for (const folder of await this.#folders()) {
-      const found = await readLooseObject(folder, id);
-      if (found !== undefined) return found;
+      try {
+        const found = await readLooseObject(folder, id);
+        if (found !== undefined) return found;
+      } catch (error) {
+        if (!(error instanceof BrokenObject)) throw error;
+        broken = error;
+      }
     }
-    return undefined;
+    return broken;
   }
 
   async #readPacked(id: string, depth: number): Promise<StoredObject | undefined> {
@@ -68,21 +83,33 @@ export class ObjectFolders {
   }
 
   /**
-   * Opens packs that were not there before. Returns indexes that are not whole: as for Git itself they are not there, since a crash may have left
-   * one, or it is being written.
+   * Opens packs that were not there before. `broken` are indexes that are not whole: as for Git itself they are not there, since a crash may have
+   * left one, or it is being written.
    */
-  async #look(): Promise<readonly string[]> {
+  async #look(): Promise<{ readonly hasChanged: boolean; readonly broken: readonly string[] }> {
+    this.#all = undefined;
     const broken: string[] = [];
+    let hasChanged = false;
     for (const folder of await this.#folders()) {
-      const names = await fs.readdir(path.join(folder, "pack")).catch(() => [] as string[]); // without packs there is no such folder
-      for (const name of names) {
+      for (const name of await namesIn(path.join(folder, "pack"))) {
         const file = path.join(folder, "pack", name);
         if (!name.endsWith(".idx") || this.#packs.has(file)) continue;
         const pack = await PackFile.open(file, this.#windows);
-        if (pack === undefined) broken.push(file);
-        else this.#packs.set(file, pack);
+        if (pack === "broken") broken.push(file);
+        else hasChanged = true;
+        if (pack instanceof PackFile) this.#packs.set(file, pack);
       }
     }
-    return broken;
+    return { hasChanged, broken };
+  }
+}
+
+/** Without packs there is no such folder. */
+async function namesIn(folder: string): Promise<readonly string[]> {
+  try {
+    return await fs.readdir(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
   }
 }

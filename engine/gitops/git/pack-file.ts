@@ -58,15 +58,16 @@ export class PackFile {
     this.#count = count;
   }
 
-  /** Undefined for what is no whole index of Git's second version, or is gone. */
-  static async open(indexPath: string, windows: FileWindows): Promise<PackFile | undefined> {
+  /** What is no whole index of Git's second version is broken. */
+  static async open(indexPath: string, windows: FileWindows): Promise<PackFile | "broken" | "gone"> {
     const index = await fs.readFile(indexPath).catch((error: unknown) => {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return Buffer.alloc(0);
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
       throw error;
     });
-    if (index.length < IDS_AT || index.readUInt32BE(0) !== INDEX_MAGIC || index.readUInt32BE(4) !== 2) return undefined;
+    if (index === undefined) return "gone";
+    if (index.length < IDS_AT || index.readUInt32BE(0) !== INDEX_MAGIC || index.readUInt32BE(4) !== 2) return "broken";
     const count = index.readUInt32BE(FANOUT_AT + 255 * 4);
-    if (index.length < IDS_AT + count * ENTRY_BYTES + TRAILER_BYTES) return undefined;
+    if (index.length < IDS_AT + count * ENTRY_BYTES + TRAILER_BYTES) return "broken";
     return new PackFile(indexPath.replace(/\.idx$/, ".pack"), index, count, windows);
   }
 

@@ -27,6 +27,9 @@ export class OversizedObject extends Error {
   }
 }
 
+/** There is something else in its place. */
+export class BrokenObject extends Error {}
+
 const inflateLater = promisify<zlib.InputType, zlib.ZlibOptions, Buffer>(zlib.inflate);
 
 /** The text behind a deflated one, which is known to have so many bytes; what follows it is left alone. Rejects when it has others. */

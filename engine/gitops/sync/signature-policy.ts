@@ -1,4 +1,4 @@
-import { shortId, type CommitInfo, type GitObjects } from "../git/git-source.ts";
+import { shortId, unlessMissing, type CommitInfo, type GitObjects } from "../git/git-source.ts";
 import { readFileOf } from "../git/git-tree.ts";
 import type { Problem } from "../manifests/problem.ts";
 import { CONFIG_FILE, DEFAULT_SIGNERS_FILE } from "../manifests/repository-config.ts";
@@ -33,7 +33,7 @@ export async function checkSignature(
     { file: `${prefix}${CONFIG_FILE}`, line: 1, field: "signatures.require", message: `commit ${shortId(commit.id)} is refused: ${why}` },
   ];
   const file = `${prefix}${rule.keys === "" ? DEFAULT_SIGNERS_FILE : rule.keys}`;
-  const tree = isBound ? (await objects.commit(base.commit).catch(() => undefined))?.tree : commit.tree;
+  const tree = isBound ? (await objects.commit(base.commit).catch(unlessMissing))?.tree : commit.tree;
   const signers = tree === undefined ? undefined : await readFileOf(objects, tree, file);
   if (signers === undefined)
     return refuse(`the file ${file} with the allowed signers is not ${isBound ? `in ${shortId(base.commit)}, which was admitted last` : "there"}`);

@@ -5,7 +5,7 @@ import { formatTime, type Clock } from "../../lib/clock.ts";
 import { describeError, type Logger } from "../../lib/log.ts";
 import { withoutCredentials } from "../../lib/without-credentials.ts";
 import type { DesiredState } from "../manifests/desired-state.ts";
-import { shortId, type BranchState, type CommitInfo, type GitObjects, type GitSource } from "../git/git-source.ts";
+import { shortId, unlessMissing, type BranchState, type CommitInfo, type GitObjects, type GitSource } from "../git/git-source.ts";
 import type { ManifestLoader } from "../manifests/load-manifests.ts";
 import { formatProblem, type Problem } from "../manifests/problem.ts";
 import { CONFIG_FILE } from "../manifests/repository-config.ts";
@@ -125,15 +125,16 @@ export class SourceFollower {
       : await loader.loadProposal(objects, commit, isProposal ? proposalLoader : candidateLoader);
     const known = synchroniser.state;
     const last = known?.commit.id ?? (await record.lastAdmitted());
-    const added = await commitsSince(objects, commit, last);
+    const { commits: added, isCut } = await commitsSince(objects, commit, last);
     // After a restart, nobody knows whether what the same push allowed has been done.
     const isAgain = known === undefined && last === id;
-    const messages = (isAgain ? await commitsSince(objects, commit, await record.admittedBefore()) : added).map(({ message }) => message);
+    const messages = (isAgain ? (await commitsSince(objects, commit, await record.admittedBefore())).commits : added).map(({ message }) => message);
     const base = known === undefined ? await record.admissionBase() : { commit: known.commit.id, rule: known.config.signatures, teams: known.config.teams };
     const signature = await checkSignature(objects, commit, state.config.signatures, base, loader.prefix);
     const teams = await checkTeams(
       objects,
-      added.filter(({ id: one }) => one !== base?.commit),
+      // What more commits than are read have changed together counts as the newest one's.
+      isCut && last !== undefined ? [{ ...commit, parents: [last] }] : added.filter(({ id: one }) => one !== base?.commit),
       base?.teams ?? state.config.teams,
       pusher,
     );
@@ -345,11 +346,16 @@ export class SourceFollower {
 
 /**
  * The commits that a push adds: the commit and its ancestors without those of the commit that is known already.
- * When the known commit is no ancestor, the history was rewritten, and only the newest counts: old ones must not allow anything again.
+ * When the known commit is no ancestor, the history was rewritten, and only the newest counts: old ones must not allow anything again. So it is
+ * where the push has more commits than are read; `isCut` tells.
  */
-async function commitsSince(objects: GitObjects, commit: CommitInfo, known: string | undefined): Promise<readonly CommitInfo[]> {
+async function commitsSince(
+  objects: GitObjects,
+  commit: CommitInfo,
+  known: string | undefined,
+): Promise<{ readonly commits: readonly CommitInfo[]; readonly isCut: boolean }> {
   const added = [commit];
-  if (known === undefined || known === commit.id) return added;
+  if (known === undefined || known === commit.id) return { commits: added, isCut: false };
   const seen = new Set([commit.id]);
   const queue = [...commit.parents];
   let excluded: ReadonlySet<string> | undefined;
@@ -362,12 +368,12 @@ async function commitsSince(objects: GitObjects, commit: CommitInfo, known: stri
     // A straight line ends at the known commit; behind a merge, the way may lead around it into old history.
     if (queue.length > 0) excluded ??= await ancestorsOf(objects, known);
     if (excluded?.has(id) === true) continue;
-    const ancestor = await objects.commit(id).catch(() => undefined);
+    const ancestor = await objects.commit(id).catch(unlessMissing);
     if (ancestor === undefined) continue;
     added.push(ancestor);
     queue.push(...ancestor.parents);
   }
-  return isMet ? added : [commit];
+  return { commits: isMet ? added : [commit], isCut: !isMet && added.length >= COMMITS_MAX };
 }
 
 async function ancestorsOf(objects: GitObjects, id: string): Promise<ReadonlySet<string>> {
@@ -377,7 +383,7 @@ async function ancestorsOf(objects: GitObjects, id: string): Promise<ReadonlySet
     const next = queue.shift() ?? "";
     if (found.has(next)) continue;
     found.add(next);
-    queue.push(...((await objects.commit(next).catch(() => undefined))?.parents ?? []));
+    queue.push(...((await objects.commit(next).catch(unlessMissing))?.parents ?? []));
   }
   return found;
 }

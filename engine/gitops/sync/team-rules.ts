@@ -1,9 +1,9 @@
-import { shortId, type CommitInfo, type GitObjects } from "../git/git-source.ts";
+import { shortId, unlessMissing, type CommitInfo, type GitObjects } from "../git/git-source.ts";
 import { globExpression } from "../manifests/ignore-patterns.ts";
 import type { Problem } from "../manifests/problem.ts";
 import type { TeamRule } from "../manifests/repository-config.ts";
 
-/** Beyond so many changed files a commit is no longer listed file by file. */
+/** A commit that changes more files is not gone through, and nobody can say whose they are. */
 const PATHS_MAX = 10_000;
 const SHOWN_MAX = 10;
 
@@ -52,8 +52,8 @@ async function pathsOf(objects: GitObjects, commit: CommitInfo): Promise<Readonl
   for (const parent of commit.parents.length === 0 ? [undefined] : commit.parents) {
     const found = new Set<string>();
     // The end of a shallow history: what its last commit changed cannot be known, and was admitted before.
-    const before = parent === undefined ? undefined : await objects.commit(parent).catch(() => null);
-    if (before === null) return new Set();
+    const before = parent === undefined ? undefined : await objects.commit(parent).catch(unlessMissing);
+    if (parent !== undefined && before === undefined) return new Set();
     await compareTrees(objects, before?.tree, commit.tree, "", found);
     perParent.push(found);
   }
@@ -62,7 +62,9 @@ async function pathsOf(objects: GitObjects, commit: CommitInfo): Promise<Readonl
 }
 
 async function compareTrees(objects: GitObjects, before: string | undefined, after: string | undefined, at: string, found: Set<string>): Promise<void> {
-  if (before === after || found.size > PATHS_MAX) return;
+  if (before === after) return;
+  if (found.size > PATHS_MAX)
+    throw new Error(`a commit changes more than ${PATHS_MAX} files, so it cannot be told to which teams of mainstay.yaml they belong; split it`);
   const [old, now] = await Promise.all(
     [before, after].map(async (tree) => new Map((tree === undefined ? [] : await objects.tree(tree)).map((entry) => [entry.name, entry]))),
   );

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { jobResource } from "../../../engine/resources/batch/job.ts";
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
@@ -117,6 +118,21 @@ describe("teams", () => {
     await as("eve@example.org", "merge", "-q", "--no-edit", "topic");
     const merged = await copy.push();
     expect(merged.code, merged.text).toBe(0);
+  });
+
+  test("own folders also where a push has more commits than are read, or one that cannot be", async () => {
+    await push({ "mainstay.yaml": config('units: [{path: "apps/*"}]\nteams:\n- {name: shop, paths: [apps/shop-*], members: ["*@shop.example.org"]}\n'), "apps/free/a.yaml": configMapYaml("free") });
+    const base = await copy.head();
+    const on = async (commits: string) => {
+      const into = "refs/heads/eve";
+      await copy.git("update-ref", "-d", into);
+      const input = `commit ${into}\ncommitter eve <eve@example.org> 1767225600 +0000\ndata 1\nc\nfrom ${base}\nM 100644 inline apps/shop-web/a.yaml\ndata ${configMapYaml("shop").length}\n${configMapYaml("shop")}\n${commits}`;
+      execFileSync("git", ["-C", copy.folder, "fast-import", "--quiet", "--force"], { input });
+      return copy.push("origin", `${into}:main`);
+    };
+    const commit = (message = "m") => `commit refs/heads/eve\ncommitter eve <eve@example.org> 1767225600 +0000\ndata ${message.length}\n${message}\n\n`;
+    expect((await on(commit().repeat(250))).text).toMatch(/apps\/shop-web\/a\.yaml:1 changed by eve@example\.org in [0-9a-f]{10}, but it belongs to team shop/);
+    expect((await on(`${commit("m".repeat(17 << 20))}${commit()}`)).text).toMatch(/refused: the push could not be checked: .*at most 16777216 \(16 MiB\) are allowed/);
   });
 });
 

@@ -1,4 +1,4 @@
-import { chmodSync, copyFileSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, readdirSync, readFileSync, rmSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -127,7 +127,27 @@ test("an object whose content was changed is broken", async () => {
   const file = (of: string) => path.join(repository.gitDir, "objects", of.slice(0, 2), of.slice(2));
   rmSync(file(id));
   copyFileSync(file(other), file(id));
-  await expect(openGitObjects(repository.gitDir).blob(id)).rejects.toThrow("its content has another name");
+  await expect(openGitObjects(repository.gitDir).blob(id)).rejects.toMatchObject({ cause: new Error("its content has another name") });
+});
+
+test("what is broken in a file of its own, and whole in a pack, is read from there", async () => {
+  const id = await blobOf(Buffer.from("one"));
+  const file = path.join(repository.gitDir, "objects", id.slice(0, 2), id.slice(2));
+  await runGit({ gitDir: repository.gitDir, args: ["pack-objects", "-q", path.join(repository.gitDir, "objects/pack/pack")], input: `${id}\n` });
+  chmodSync(file, 0o600);
+  for (const bytes of [0, 9]) {
+    truncateSync(file, bytes);
+    expect(String(await openGitObjects(repository.gitDir).blob(id))).toBe("one");
+  }
+});
+
+test("an object that is written again is as young as a new one: Git removes what is old, and nothing leads to", async () => {
+  const id = await repository.store.writeBlob("one");
+  const file = path.join(repository.gitDir, "objects", id.slice(0, 2), id.slice(2));
+  utimesSync(file, 0, 0);
+  await repository.store.writeBlob("one");
+  await git("prune", "--expire=1.hour.ago");
+  expect(String(await repository.store.objects.blob(id))).toBe("one");
 });
 
 test.each(["in a file of its own", "in a pack", "as a small change of another"])("what a few bytes stand for is not inflated when it is longer than any manifest: %s", async (where) => {
