@@ -1,6 +1,5 @@
 import { promises as fs } from "node:fs";
 import path from "node:path";
-import git from "isomorphic-git";
 import type { BranchState, GitSource, GitStore, Signature } from "./git-source.ts";
 import { readRef } from "./git-refs.ts";
 import { openGitStore } from "./git-store.ts";
@@ -41,18 +40,35 @@ ${BOUNDED.map(([key, value]) => `[${key.split(".")[0] ?? ""}]\n\t${key.split("."
 \tfetch = +refs/heads/*:refs/remotes/origin/*
 `;
 
-/** Creates the bare repository when it does not exist. Returns whether it was created just now. */
+/**
+ * Creates the bare repository when it does not exist, or was not made to the end. Returns whether it was created just now. Rejects for one of
+ * another format, whose objects or refs nobody here could read.
+ */
 export async function ensureHostedRepository(gitDir: string, branch: string): Promise<boolean> {
-  const exists = await fs.stat(path.join(gitDir, "HEAD")).then(
-    () => true,
-    () => false,
-  );
-  if (!exists) {
-    await fs.mkdir(gitDir, { recursive: true, mode: 0o700 });
-    await git.init({ fs, gitdir: gitDir, bare: true, defaultBranch: branch });
+  const head = await textOf(path.join(gitDir, "HEAD"));
+  if (head === undefined) {
+    for (const folder of ["objects/info", "objects/pack", "refs/heads", "refs/tags", "info", "hooks"])
+      await fs.mkdir(path.join(gitDir, folder), { recursive: true, mode: 0o700 });
   }
+  const extension = /^\s*(objectformat|refstorage)\s*=\s*(?!sha1|files)(\S+)/im.exec((await textOf(path.join(gitDir, "config"))) ?? "");
+  if (extension !== null)
+    throw new Error(
+      `the repository in ${gitDir} has another format than is read here (${extension[1]} = ${extension[2]}): push what is in it to one of Git's usual format`,
+    );
   await fs.writeFile(path.join(gitDir, "config"), REPOSITORY_CONFIG);
-  return !exists;
+  // Without it this is no repository: it comes last.
+  if (head === undefined) await fs.writeFile(path.join(gitDir, "HEAD"), `ref: refs/heads/${branch}\n`);
+  return head === undefined;
+}
+
+/** Undefined where there is no such file. */
+async function textOf(file: string): Promise<string | undefined> {
+  try {
+    return await fs.readFile(file, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
 }
 
 /** Makes `files` the first commit of a branch. Does nothing when the branch exists; returns the commit, or undefined then. */

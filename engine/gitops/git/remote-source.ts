@@ -4,7 +4,8 @@ import { chooseRef, explainMissing, parseRevision, refPrefix, refsOfKind } from 
 import type { BranchState, GitSource, GitStore } from "./git-source.ts";
 import { withoutCredentials } from "../../lib/without-credentials.ts";
 import { readRef } from "./git-refs.ts";
-import { compareAndSwapRef, openGitStore } from "./git-store.ts";
+import { compareAndSwapRef } from "./move-ref.ts";
+import { openGitStore } from "./git-store.ts";
 import { ensureHostedRepository } from "./hosted-repository.ts";
 import type { RemoteTransport } from "./remote-transport.ts";
 import { runGit } from "./native-git.ts";
@@ -52,11 +53,12 @@ export async function openRemoteSource(options: RemoteSourceOptions): Promise<Gi
         if (tip !== last && known?.tip !== tip) {
           const fetched = await transport.fetch(ref, signal, last === undefined ? FIRST_DEPTH : undefined);
           if (fetched === undefined) return last === undefined ? { is: "empty" } : { is: "deleted", last };
-          known = { tip, commit: fetched };
           // Tags and versions are not one line of history.
           note = revision.is === "branch" ? await rewriteNote(gitDir, last, fetched) : undefined;
           if (note !== undefined) logger.warn("the branch was rewritten; its newest commit counts", { branch, from: last, to: fetched });
-          await compareAndSwapRef(gitDir, seenRef, last, fetched);
+          const seen = await compareAndSwapRef(gitDir, seenRef, last, fetched);
+          if (seen.is === "conflict") throw new Error("keep where the branch was seen", { cause: new Error(seen.reason) });
+          known = { tip, commit: fetched };
           return { is: "at", commit: fetched, ...(note === undefined ? {} : { note }) };
         }
         return { is: "at", commit: known?.tip === tip ? known.commit : tip, ...(note === undefined ? {} : { note }) };
@@ -76,7 +78,7 @@ function remoteStore(gitDir: string, transport: RemoteTransport): GitStore {
     async fetchRef(ref) {
       const tip = (await transport.listRefs(ref, NEVER)).get(ref);
       if (tip === undefined) return undefined;
-      const isHere = await local.objects.commit(tip).then(
+      const isHere = await local.objects.tree(tip).then(
         () => true,
         () => false,
       );

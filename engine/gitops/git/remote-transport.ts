@@ -26,6 +26,8 @@ const PACK_BYTES_MAX = 2 ** 31;
 const LISTING_BYTES_MAX = 2 ** 30;
 /** The ref that what is fetched is known by until it has been looked at. */
 const FETCHED = "refs/mainstay/fetched";
+/** What is fetched is one pack, which is there whole or not at all: of single objects, a kill leaves the first, whose commit is among them. */
+const WHOLE = ["-c", "fetch.unpackLimit=1"];
 const BOUNDS = BOUNDED.flatMap(([key, value]) => ["-c", `${key}=${value}`]);
 
 /**
@@ -67,7 +69,7 @@ export function openRemoteTransport(
     fetch: (ref, signal, depth) =>
       fetches.run(async () => {
         const options = ["--quiet", "--no-tags", "--no-write-fetch-head", ...(depth === undefined ? [] : [`--depth=${depth}`])];
-        const args = [...BOUNDS, "fetch", ...options, "--", url, `+${ref}:${FETCHED}`];
+        const args = [...BOUNDS, ...WHOLE, "fetch", ...options, "--", url, `+${ref}:${FETCHED}`];
         let isFetched = false;
         await removeStaleRefLocks(gitDir, [FETCHED, "shallow"]);
         try {

@@ -1,5 +1,6 @@
 import type { GitObjects, GitStore, TreeEntry } from "../git/git-source.ts";
 import { findEntry } from "../git/git-tree.ts";
+import { isRefName } from "../git/ref-name.ts";
 import { isStatusBranch } from "../git/status-branch.ts";
 
 /** A path of a repository: the name of a branch, then a path in it. */
@@ -65,5 +66,5 @@ export async function listBranches(store: PageStore): Promise<readonly string[]>
 
 /** What Git allows between two slashes of a branch's name, for it becomes a part of a file's (git-check-ref-format). */
 function isRefPart(part: string): boolean {
-  return Buffer.byteLength(part) <= PART_BYTES_MAX && !/^\.|\.\.|[\x00-\x20~^:?*[\\/\x7f]|@\{|\.lock$|\.$/.test(part) && part !== "";
+  return Buffer.byteLength(part) <= PART_BYTES_MAX && !part.includes("/") && isRefName(`heads/${part}`);
 }

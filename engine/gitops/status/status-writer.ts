@@ -1,5 +1,6 @@
-import type { GitStore, Signature } from "../git/git-source.ts";
+import { MissingObject, type GitStore, type Signature } from "../git/git-source.ts";
 import { readFileOf, writeChangedTree } from "../git/git-tree.ts";
+import { BrokenObject } from "../git/stored-object.ts";
 import { formatTime } from "../../lib/clock.ts";
 import { PAST_FOLDERS } from "./status-report.ts";
 
@@ -60,15 +61,17 @@ export class StatusWriter {
     let reason = "";
     for (let tries = 1; tries <= TRIES_MAX; tries++) {
       const tip = await store.fetchRef(this.#ref);
-      const base = tip === undefined ? undefined : (await store.objects.commit(tip)).tree;
-      const tree = await this.#writeTree(report.files, tip, base);
-      if (tree === base) {
+      const written = tip === undefined ? undefined : await this.#writeOn(tip, report.files);
+      const tree = written?.tree ?? (await writeChangedTree(store, undefined, report.files));
+      if (tree === written?.base) {
         this.#last = tip === undefined ? undefined : { files: report.files, commit: tip };
         return { is: "unchanged" };
       }
-      this.#count ??= tip === undefined ? 0 : await store.countCommits(tip, keepCommits + 1);
-      const isCut = tip !== undefined && this.#count >= keepCommits;
-      if (isCut) await this.#archive(tip, report.signature.time);
+      this.#count ??= 0;
+      // A history of which something is lost can neither be cloned nor packed: it ends here.
+      const isLost = tip !== undefined && written === undefined;
+      const isCut = tip !== undefined && (isLost || this.#count >= keepCommits);
+      if (isCut && !isLost) await this.#archive(tip, report.signature.time);
       const commit = await store.writeCommit({ tree, parents: tip === undefined || isCut ? [] : [tip], message: report.message, signature: report.signature });
       const pushed = await store.pushRef(this.#ref, tip, commit);
       if (pushed.is === "pushed") {
@@ -86,12 +89,25 @@ export class StatusWriter {
     return `refs/heads/${this.#options.branch}`;
   }
 
+  /** The tree that follows that of the tip; undefined where something of the tip is lost. */
+  async #writeOn(tip: string, files: ReadonlyMap<string, string>): Promise<{ readonly base: string; readonly tree: string } | undefined> {
+    const { store, keepCommits } = this.#options;
+    try {
+      const base = (await store.objects.commit(tip)).tree;
+      this.#count ??= await store.countCommits(tip, keepCommits + 1);
+      return { base, tree: await this.#writeTree(files, tip, base) };
+    } catch (error) {
+      if (!(error instanceof MissingObject || error instanceof BrokenObject)) throw error;
+      return undefined;
+    }
+  }
+
   /** On our own last commit, the difference to it; on anything else, everything but the pages of the past is made anew. */
-  async #writeTree(files: ReadonlyMap<string, string>, tip: string | undefined, base: string | undefined): Promise<string> {
+  async #writeTree(files: ReadonlyMap<string, string>, tip: string, base: string): Promise<string> {
     const { store } = this.#options;
-    const known = tip !== undefined && this.#last?.commit === tip ? this.#last.files : undefined;
+    const known = this.#last?.commit === tip ? this.#last.files : undefined;
     if (known === undefined) {
-      const past = (base === undefined ? [] : await store.objects.tree(base)).filter((entry) => entry.is === "directory" && PAST_FOLDERS.includes(entry.name));
+      const past = (await store.objects.tree(base)).filter((entry) => entry.is === "directory" && PAST_FOLDERS.includes(entry.name));
       return writeChangedTree(store, await store.writeTree(past), files);
     }
     const gone = [...known.keys()].filter((path) => !files.has(path) && !PAST_FOLDERS.includes(path.split("/")[0] ?? ""));

@@ -3,7 +3,7 @@ import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readdirSync, rea
 import path from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { compareAndSwapRef } from "../../../engine/gitops/git/git-store.ts";
+import { compareAndSwapRef } from "../../../engine/gitops/git/move-ref.ts";
 import { runGit } from "../../../engine/gitops/git/native-git.ts";
 import { openRemoteTransport } from "../../../engine/gitops/git/remote-transport.ts";
 import { removeStaleRefLocks } from "../../../engine/gitops/git/stale-locks.ts";

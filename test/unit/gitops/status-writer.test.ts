@@ -1,4 +1,7 @@
+import { rmSync } from "node:fs";
+import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { gitText } from "../../../engine/gitops/git/native-git.ts";
 import { listFilesOf } from "../../../engine/gitops/git/git-tree.ts";
 import { StatusWriter } from "../../../engine/gitops/status/status-writer.ts";
 import { createTestRepository, type TestRepository } from "../../kit/git.ts";
@@ -22,6 +25,22 @@ describe("the status branch", () => {
     expect(await writer.write(report({ "README.md": "a", "apps/web.md": "b" }))).toEqual({ is: "unchanged" });
     expect(await newWriter().write(report({ "README.md": "a", "apps/web.md": "b" }))).toEqual({ is: "unchanged" });
     expect(await tip()).toBe(first);
+  });
+
+  test("of which something is lost begins anew, and can be cloned and packed again", async () => {
+    const git = (...args: readonly string[]) => gitText({ gitDir: repository.gitDir, args });
+    const writer = newWriter();
+    await writer.write(report({ "README.md": "a", "apps/web.md": "b" }));
+    for (const lost of ["", "^{tree}", ":apps"]) {
+      const id = (await git("rev-parse", `${await tip()}${lost}`)).trim();
+      rmSync(path.join(repository.gitDir, "objects", id.slice(0, 2), id.slice(2)));
+      for (const one of [writer, newWriter()]) {
+        expect(await one.write(report({ "README.md": lost, "apps/web.md": `lost ${lost}` }))).toMatchObject({ is: one === writer ? "written" : "unchanged" });
+        expect(await files()).toEqual(["README.md", "apps/web.md"]);
+      }
+      expect((await repository.store.objects.commit(await tip())).parents).toEqual([]);
+      await git("fsck", "--connectivity-only", "--no-dangling");
+    }
   });
 
   test("drops pages of what is gone and keeps those of the past", async () => {
