@@ -80,13 +80,15 @@ export class PodProbes {
             fieldPath: containerFieldPath(pod.spec, spec.name),
           }),
       });
+      if (this.#isEnding) prober.stopLiveness();
       this.#probers.set(id, prober);
     }
   }
 
-  /** From now on nothing is restarted for its liveness; readiness is still told to the very end. */
+  /** From now on nothing is asked for its liveness, nor restarted for it; readiness is still told to the very end. */
   stopLiveness(): void {
     this.#isEnding = true;
+    for (const prober of this.#probers.values()) prober.stopLiveness();
   }
 
   stop(): void {
@@ -114,7 +116,7 @@ export class PodProbes {
   #record(container: Container, id: string, kind: ProbeKind, isOk: boolean): void {
     if (kind === "readinessProbe") this.#ready.set(container.name, isOk);
     else if (kind === "startupProbe" && isOk) this.#started.set(container.name, true);
-    else if (!isOk && !this.#isEnding)
+    else if (!isOk)
       this.#failed.set(id, {
         why: `failed ${kind === "startupProbe" ? "startup" : "liveness"} probe`,
         graceSeconds: container[kind]?.terminationGracePeriodSeconds,

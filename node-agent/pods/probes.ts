@@ -79,6 +79,7 @@ export interface ProberOptions {
 export class ContainerProber {
   readonly #cancels: (() => void)[] = [];
   #isStopped = false;
+  #isEnding = false;
   #hasStarted: boolean;
 
   readonly container: Container;
@@ -92,6 +93,11 @@ export class ContainerProber {
       const probe = container[kind];
       if (probe !== undefined && (kind !== "startupProbe" || !this.#hasStarted)) this.#schedule(kind, probe, options);
     }
+  }
+
+  /** The container is being ended: whether it is well is not asked any more, whether it is ready is. */
+  stopLiveness(): void {
+    this.#isEnding = true;
   }
 
   stop(): void {
@@ -110,13 +116,14 @@ export class ContainerProber {
       });
       this.#cancels.push(cancel);
     };
+    const isOver = () => this.#isStopped || (this.#isEnding && kind !== "readinessProbe");
     const tick = async () => {
-      if (this.#isStopped) return;
+      if (isOver()) return;
       // Until the container has started, only the startup probe runs.
       if (kind !== "startupProbe" && !this.#hasStarted) return again(Math.min(periodMs, 1_000));
       const startMs = clock.monotonic();
       const outcome = await runProbe(runtime, probe, this.container, this.state.id, podIp);
-      if (this.#isStopped) return;
+      if (isOver()) return;
       // What is not known speaks neither for nor against the container: a runtime that is restarted takes none of its containers along.
       if (outcome.isUnknown === true) {
         unknown(kind, outcome.message);

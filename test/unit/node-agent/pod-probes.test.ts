@@ -91,3 +91,12 @@ test("the first look waits for its delay from the container's start, not from th
   for (const { clock } of [old, fresh]) await clock.advance(61_000);
   expect([old.asked[0]?.atMs, fresh.asked[0]?.atMs]).toEqual([15_000, 60_000]);
 });
+
+test("of a container that is being ended only its readiness is asked, and nobody is told that it is not well", async () => {
+  const probe = (word: string) => ({ exec: { command: [word] }, periodSeconds: 1, failureThreshold: 1 });
+  const { probes, clock, events, asked } = probesOf({ livenessProbe: probe("alive"), readinessProbe: probe("ready") }, async () => ({ exitCode: 1, output: "going" }));
+  probes.stopLiveness();
+  await clock.advance(5_000);
+  expect([new Set(asked.map(({ command }) => command[0])), new Set(events)]).toEqual([new Set(["ready"]), new Set(["Unhealthy: Readiness probe failed: going"])]);
+  expect(probes.results().failed.size).toBe(0);
+});
