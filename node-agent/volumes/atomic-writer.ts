@@ -30,15 +30,18 @@ const VERSION = "..new-";
  * Makes a folder show exactly these files, all at once: they are written beside the current ones, and one rename of the `..data` link
  * switches over, so that a reader never sees half. Nothing is written when the content is the same. Paths are relative and may have folders.
  * Whatever else is in the folder, nothing outside of it is changed, and what a write that was broken off has left in it goes.
- * Returns whether anything changed.
+ * `empty` are folders that stay as they are whatever the files, because others are mounted there. Returns whether anything changed.
  */
-export function writeAtomically(folder: string, files: ReadonlyMap<string, VolumeFile>, group: number | undefined): boolean {
-  mkdirSync(folder, { recursive: true, mode: 0o755 });
+export function writeAtomically(folder: string, files: ReadonlyMap<string, VolumeFile>, group: number | undefined, empty: readonly string[] = []): boolean {
+  // Not where files of the volume are shown, or were until now.
+  const kept = empty.filter((place) => readLink(path.join(folder, topLevel(place))) === undefined);
+  for (const place of ["", ...kept]) mkdirSync(path.join(folder, place), { recursive: true, mode: 0o755 });
+  const taken = new Set(kept.map(topLevel));
   const link = path.join(folder, DATA_LINK);
   const current = currentVersion(folder);
   if (current !== undefined && isSame(path.join(folder, current), files)) {
     // An agent that died at this very moment has shown its content and not its names.
-    linkTopLevel(folder, files);
+    linkTopLevel(folder, files, taken);
     return false;
   }
   removeVersionsBut(folder, current);
@@ -55,7 +58,7 @@ export function writeAtomically(folder: string, files: ReadonlyMap<string, Volum
   rmSync(path.join(folder, NEXT_LINK), { recursive: true, force: true });
   symlinkSync(path.basename(next), path.join(folder, NEXT_LINK));
   renameSync(path.join(folder, NEXT_LINK), link);
-  linkTopLevel(folder, files);
+  linkTopLevel(folder, files, taken);
   removeVersionsBut(folder, path.basename(next));
   return true;
 }
@@ -72,13 +75,18 @@ function removeVersionsBut(folder: string, kept: string | undefined): void {
 }
 
 /** The visible names are links through `..data`; those of files that are gone go too. */
-function linkTopLevel(folder: string, files: ReadonlyMap<string, VolumeFile>): void {
-  const wanted = new Set([...files.keys()].map((name) => name.split("/")[0] ?? ""));
-  for (const name of readdirSync(folder)) if (!name.startsWith("..") && !wanted.has(name)) rmSync(path.join(folder, name), { recursive: true, force: true });
+function linkTopLevel(folder: string, files: ReadonlyMap<string, VolumeFile>, taken: ReadonlySet<string>): void {
+  const wanted = new Set([...files.keys()].map(topLevel).filter((name) => !taken.has(name)));
+  for (const name of readdirSync(folder))
+    if (!name.startsWith("..") && !wanted.has(name) && !taken.has(name)) rmSync(path.join(folder, name), { recursive: true, force: true });
   for (const name of wanted) {
     const visible = path.join(folder, name);
     if (readLink(visible) === undefined) symlinkSync(path.join(DATA_LINK, name), visible);
   }
+}
+
+function topLevel(place: string): string {
+  return place.split("/")[0] ?? "";
 }
 
 function isSame(folder: string, files: ReadonlyMap<string, VolumeFile>): boolean {

@@ -6,6 +6,7 @@ import { podContainers } from "../../engine/resources/pod-containers.ts";
 import type { ConfigMap, KeyToPath, Pod, Secret, Volume, VolumeProjection } from "../../engine/resources/types.ts";
 import { podField, resourceField } from "../pods/pod-environment.ts";
 import { currentVersion, writeAtomically, type VolumeFile } from "./atomic-writer.ts";
+import { nestedMountPoints } from "./nested-mount-points.ts";
 import { MountError, volumeFolder, type VolumeKind, type VolumeSources } from "./volume-plugin.ts";
 import { readOptional } from "../pods/optional-object.ts";
 
@@ -46,10 +47,14 @@ export async function mountProjected(pod: Pod, volume: Volume, podDir: string, s
     for (const [name, file] of await filesOf(pod, part, mode, folder, sources)) {
       bytes += file.content.length;
       if (bytes > CONTENT_BYTES_MAX) throw new MountError(`its files have more than ${CONTENT_BYTES_MAX} bytes`);
-      files.set(name, readableByGroup(pod, file));
+      const place = path.posix.join(name, ".").replace(/\/$/, "");
+      if (place === ".") throw new MountError(`${JSON.stringify(name)} is no path of a file`);
+      files.set(place, readableByGroup(pod, file));
     }
   }
-  writeAtomically(folder, files, pod.spec.securityContext?.fsGroup);
+  // Whoever mounts it cannot make them, for it is read-only. Where there is a file, something is mounted over that; names with two dots are our own.
+  const folders = nestedMountPoints(pod, volume.name).filter((place) => !files.has(place) && !place.startsWith(".."));
+  writeAtomically(folder, files, pod.spec.securityContext?.fsGroup, folders);
   return folder;
 }
 
