@@ -1,5 +1,6 @@
 import { createReadStream, createWriteStream } from "node:fs";
-import { rename, rm, stat } from "node:fs/promises";
+import { readdir, rename, rm, stat } from "node:fs/promises";
+import path from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 import { sleep, type Clock } from "../../engine/lib/clock.ts";
@@ -37,10 +38,14 @@ export function createLogRotation({ runtime, clock, logger, bytesMax, filesMax, 
   });
 }
 
-/** Rotates one log if it is full; whether it was. A runtime that does not begin a new file gets its old one back. */
+/**
+ * Rotates one log if it is full; whether it was. A runtime that does not begin a new file gets its old one back. One whose file is gone, deleted by
+ * somebody or put aside by an agent that died at that, begins a new one: what it writes to no file is for nobody, and takes room all the same.
+ */
 export async function rotateLog(file: string, reopen: () => Promise<void>, nowMs: number, bytesMax: number, filesMax: number): Promise<boolean> {
-  const size = (await stat(file).catch(() => undefined))?.size ?? 0;
-  if (size < bytesMax) return false;
+  const size = await sizeOf(file);
+  if (size === undefined) await reopen();
+  if (size === undefined || size < bytesMax) return false;
   const aside = `${file}.${new Date(nowMs)
     .toISOString()
     .replace(/[-:]/g, "")
@@ -57,7 +62,28 @@ export async function rotateLog(file: string, reopen: () => Promise<void>, nowMs
   for (const old of rotated.slice(0, surplus)) await rm(old, { force: true });
   // Not the newest: whoever follows the log may still be reading its end.
   for (const old of rotated.slice(surplus, -1)) if (!old.endsWith(COMPRESSED)) await compressLog(old);
+  await removeUnused(file);
   return true;
+}
+
+/** Undefined where there is none. */
+async function sizeOf(file: string): Promise<number | undefined> {
+  try {
+    return (await stat(file)).size;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined; // what the file system throws
+    throw error;
+  }
+}
+
+/** What an agent that died while it compressed has left. */
+async function removeUnused(file: string): Promise<void> {
+  const folder = path.dirname(file);
+  const used = new Set(await rotatedLogs(file));
+  for (const name of await readdir(folder)) {
+    const place = path.join(folder, name);
+    if (name.startsWith(`${path.basename(file)}.`) && !used.has(place)) await rm(place, { force: true });
+  }
 }
 
 /** The compressed form takes the place of the plain one only when it is whole. */

@@ -162,6 +162,8 @@ describe("rotation", () => {
     writeFileSync(`${log}.20260103T000000Z.gz.tmp`, "half");
     writeFileSync(`${log}.20260102T000000Z`, line("day 2"));
     expect(await read({ tailLines: 3 })).toBe("day 2\nday 3\ntoday\n");
+    await rotateLog(log, reopen, at(4), 10, 5);
+    expect(readdirSync(folder).sort()).toEqual(["0.log", ...[1, 2, 3].map((day) => `0.log.2026010${day}T000000Z.gz`), "0.log.20260104T000000Z"]);
   });
 
   test("with a part that cannot be read says so to who reads it, and ends nothing else", async () => {
@@ -172,6 +174,11 @@ describe("rotation", () => {
     rmSync(part, { recursive: true });
     writeFileSync(part, "nothing compressed");
     await expect(read()).rejects.toThrow("incorrect header");
+  });
+
+  test("that somebody has deleted is begun anew", async () => {
+    expect(await rotateLog(log, async () => writeFileSync(log, "new"), at(1), 10, 5)).toBe(false);
+    expect(readFileSync(log, "utf8")).toBe("new");
   });
 
   test("is taken back when the runtime does not begin a new file", async () => {
