@@ -154,7 +154,9 @@ describe("what is left alone", () => {
   });
 
   test("a hold ends by itself, and what waited is applied then (pain 21)", async () => {
-    await deploy({ "a.yaml": configMapYaml("a", { key: "1" }), "b.yaml": configMapYaml("b", { key: "1" }) });
+    // That the window will close at some time is known before the hold is.
+    const windows = 'windows: [{schedule: "0 0 * * *", duration: 24h}]';
+    await deploy({ "mainstay.yaml": config(windows), "a.yaml": configMapYaml("a", { key: "1" }), "b.yaml": configMapYaml("b", { key: "1" }) });
     const until = soon(6_000);
     await hold([{ object: "ConfigMap/a", until, reason: "incident" }]);
     // On a machine that is busy beyond reason it may be over before it is seen; what is left of the test still holds.
