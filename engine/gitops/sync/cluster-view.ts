@@ -17,10 +17,16 @@ const OWNER_DEPTH_MAX = 4;
 /** Told of every change to an object of a watched kind; `object` is the last state when it is gone. */
 export type ChangeListener = (object: KubeObject, identity: string, isGone: boolean) => void;
 
+interface Watched {
+  readonly informer: Informer<KubeObject>;
+  /** Fires when the kind is served no more. */
+  readonly forgotten: AbortController;
+}
+
 /** The live cluster as far as Git manages or explains it: an informer for each kind in use, and for pods, replica sets, jobs and nodes. */
 export class ClusterView implements HealthLookup {
   readonly #factory: InformerFactory;
-  readonly #informers = new Map<string, Informer<KubeObject>>();
+  readonly #kinds = new Map<string, Watched>();
   readonly #nodes: Informer<Node>;
   readonly #listeners = new Set<{ readonly onObject: ChangeListener; readonly onNode: () => void }>();
 
@@ -44,21 +50,31 @@ export class ClusterView implements HealthLookup {
   /** Makes sure that these kinds are watched, and waits until their objects are known. */
   async ensure(resources: Iterable<ResourceDefinition>, signal: AbortSignal): Promise<void> {
     for (const resource of resources) this.#watch(resource);
-    await Promise.all([...this.#informers.values(), this.#nodes].map((informer) => informer.waitForSync(signal)));
+    const known = [...this.#kinds.values()].map(({ informer, forgotten }) =>
+      informer.waitForSync(AbortSignal.any([signal, forgotten.signal])).catch((error: unknown) => {
+        if (!forgotten.signal.aborted) throw error; // else nobody will ever know them
+      }),
+    );
+    await Promise.all([...known, this.#nodes.waitForSync(signal)]);
   }
 
-  /** No longer watches a kind that is not served any more. */
+  /** No longer watches a kind that is not served any more, so that its objects are gone: their watch may end before it says so. */
   forget(resource: ResourceReference): void {
-    if (this.#informers.delete(kindOf(resource))) this.#factory.release(resource);
+    const watched = this.#kinds.get(kindOf(resource));
+    if (watched === undefined) return;
+    this.#kinds.delete(kindOf(resource));
+    this.#factory.release(resource);
+    watched.forgotten.abort();
+    for (const object of watched.informer.list()) this.#tell(resource, object, true);
   }
 
   get(resource: ResourceReference, namespace: string | undefined, name: string): KubeObject | undefined {
-    return this.#informers.get(kindOf(resource))?.get(namespace ?? "", name);
+    return this.#informerOf(kindOf(resource))?.get(namespace ?? "", name);
   }
 
   /** All objects of a kind; none when it is not watched. */
   list(resource: ResourceReference): readonly KubeObject[] {
-    return this.#informers.get(kindOf(resource))?.list() ?? [];
+    return this.#informerOf(kindOf(resource))?.list() ?? [];
   }
 
   nodes(): readonly Node[] {
@@ -67,12 +83,12 @@ export class ClusterView implements HealthLookup {
 
   /** An object of a watched kind, by what a reference says of it. */
   find(group: string, kind: string, namespace: string | undefined, name: string): KubeObject | undefined {
-    return this.#informers.get(`${group}/${kind}`)?.get(namespace ?? "", name);
+    return this.#informerOf(`${group}/${kind}`)?.get(namespace ?? "", name);
   }
 
   /** Newest first, so that a rollout's own pods are looked at before the ones they replace. */
   childrenOf(ownerUid: string): readonly KubeObject[] {
-    const children = [...this.#informers.values()].flatMap((informer) => informer.byIndex(OWNER_INDEX, ownerUid));
+    const children = [...this.#kinds.values()].flatMap(({ informer }) => informer.byIndex(OWNER_INDEX, ownerUid));
     return children.sort((a, b) => ((a.metadata.creationTimestamp ?? "") < (b.metadata.creationTimestamp ?? "") ? 1 : -1));
   }
 
@@ -82,7 +98,7 @@ export class ClusterView implements HealthLookup {
     for (let depth = 0; depth < OWNER_DEPTH_MAX; depth++) {
       const owner = current.metadata.ownerReferences?.find((reference) => reference.controller === true);
       const group = owner?.apiVersion.includes("/") === true ? owner.apiVersion.split("/")[0] : "";
-      const parent = owner === undefined ? undefined : this.#informers.get(`${group}/${owner.kind}`)?.get(current.metadata.namespace ?? "", owner.name);
+      const parent = owner === undefined ? undefined : this.#informerOf(`${group}/${owner.kind}`)?.get(current.metadata.namespace ?? "", owner.name);
       if (parent === undefined || parent.metadata.uid !== owner?.uid) return current;
       current = parent;
     }
@@ -91,20 +107,26 @@ export class ClusterView implements HealthLookup {
 
   /** The newest store revision that any watch has reached. */
   revision(): number {
-    return Math.max(0, this.#nodes.revision, ...[...this.#informers.values()].map((informer) => informer.revision));
+    return Math.max(0, this.#nodes.revision, ...[...this.#kinds.values()].map(({ informer }) => informer.revision));
+  }
+
+  #informerOf(kind: string): Informer<KubeObject> | undefined {
+    return this.#kinds.get(kind)?.informer;
   }
 
   #watch(resource: ResourceReference): void {
     const kind = kindOf(resource);
-    if (this.#informers.has(kind)) return;
+    if (this.#kinds.has(kind)) return;
     const informer = this.#factory.informer<KubeObject>(resource);
     informer.addIndex(OWNER_INDEX, (object) => (object.metadata.ownerReferences ?? []).map((owner) => owner.uid));
-    this.#informers.set(kind, informer);
-    const tell = (object: KubeObject, isGone: boolean) => {
-      const identity = identityOf(resource.group, resource.kind, object.metadata.namespace, object.metadata.name ?? objectKey(object));
-      for (const { onObject } of this.#listeners) onObject(object, identity, isGone);
-    };
+    this.#kinds.set(kind, { informer, forgotten: new AbortController() });
+    const tell = (object: KubeObject, isGone: boolean) => this.#tell(resource, object, isGone);
     informer.addHandler({ add: (object) => tell(object, false), update: (_old, object) => tell(object, false), delete: (object) => tell(object, true) });
+  }
+
+  #tell(resource: ResourceReference, object: KubeObject, isGone: boolean): void {
+    const identity = identityOf(resource.group, resource.kind, object.metadata.namespace, object.metadata.name ?? objectKey(object));
+    for (const { onObject } of this.#listeners) onObject(object, identity, isGone);
   }
 }
 
