@@ -46,7 +46,7 @@ export class OpenApi {
   readonly #typesWritten = new Map<OpenApiParts, Promise<void>>();
   readonly #documents = new Map<string, { readonly parts: readonly OpenApiPart[]; readonly document: OpenApiDocument }>();
   #index: { readonly generation: string; readonly body: Buffer } | undefined;
-  readonly #combinedV2 = new CombinedV2();
+  readonly #combinedV2 = new CombinedV2(this.#turns);
   #combined: Combined | undefined;
   readonly #protobuf = new WeakMap<OpenApiPiece, Buffer>();
 
@@ -134,7 +134,7 @@ export class OpenApi {
     await this.#writeTypes(this.#v2);
     const own = await this.#v2.make([...sources.filter((source) => !isCustom(source)), ...pages]);
     const custom = await this.#v2.make(sources.filter(isCustom));
-    const pieces = this.#combinedV2.combine(own, custom, remotes, this.#v2.types);
+    const pieces = await this.#combinedV2.combine(own, custom, remotes, this.#v2.types);
     const combined = { generation, pieces, hash: hashOf([...pieces.paths, ...pieces.definitions], this.#frameV2()) };
     if (generation === this.#generation) this.#combined = combined; // as above
     return combined;

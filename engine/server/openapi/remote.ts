@@ -19,38 +19,56 @@ const PARAMETERS_LENGTH_MAX = 16 << 20;
 /** The type that has a name already; undefined for a name that is free. */
 export type TakenTypes = (name: string) => unknown;
 
+/** Resolves when the next path or type may be looked at. */
+export type NextTurn = () => Promise<void>;
+
 /**
  * What another server says of the paths that it answers for, with the types that these use. Of a server whose document goes deeper, or
- * becomes longer, than any that describes an API, nothing is taken: the others' stays whole. Pure.
+ * becomes longer, than any that describes an API, nothing is taken: the others' stays whole. Others have their turns meanwhile.
  */
-export function remoteV2({ group, version, documents }: Pick<RemoteVersion, "group" | "version" | "documents">, taken: TakenTypes): OpenApiV2Parts {
+export async function remoteV2(
+  { group, version, documents }: Pick<RemoteVersion, "group" | "version" | "documents">,
+  taken: TakenTypes,
+  next: NextTurn = async () => {},
+): Promise<OpenApiV2Parts> {
   const document = parsed(documents?.openApiV2?.body);
   try {
     const whole = wholeParameters(objectAt(document, "parameters"));
-    const own = Object.entries(objectAt(document, "paths")).filter(([path]) => path.startsWith(`/apis/${group}/${version}/`));
-    const paths = Object.fromEntries(own.map(([path, item]) => [path, whole(item)]));
-    return withFreeNames({ paths, definitions: objectAt(document, "definitions") }, taken);
+    const paths: Record<string, unknown> = {};
+    for (const [path, item] of Object.entries(objectAt(document, "paths"))) {
+      if (!path.startsWith(`/apis/${group}/${version}/`)) continue;
+      await next();
+      paths[path] = whole(item);
+    }
+    return await withFreeNames({ paths, definitions: objectAt(document, "definitions") }, taken, next);
   } catch (error) {
     if (error instanceof RangeError) return { paths: {}, definitions: {} };
     throw error;
   }
 }
 
-/** Paths with those of the types that they use. A type whose name stands for another one already gets a number. Pure. */
-export function withFreeNames({ paths, definitions }: OpenApiV2Parts, taken: TakenTypes): OpenApiV2Parts {
+/** Paths with those of the types that they use. A type whose name stands for another one already gets a number. */
+export async function withFreeNames({ paths, definitions }: OpenApiV2Parts, taken: TakenTypes, next: NextTurn = async () => {}): Promise<OpenApiV2Parts> {
   const names = new Map<string, string>();
   let isSame = true;
-  for (const name of reachable(paths, definitions)) {
+  for (const name of await reachable(paths, definitions, next)) {
+    await next();
     const free = freeName(name, definitions[name], taken);
     names.set(name, free);
     isSame &&= free === name;
   }
   // Nearly always: of a document of some megabytes a copy costs a tenth of a second.
   const renamed = (value: unknown) => (isSame ? value : withReferences(value, (name) => names.get(name) ?? name));
-  return {
-    paths: renamed(paths) as Json, // as it came, but for the names
-    definitions: Object.fromEntries([...names].map(([name, newName]) => [newName, renamed(definitions[name])])),
-  };
+  const result: { readonly paths: Record<string, unknown>; readonly definitions: Record<string, unknown> } = { paths: {}, definitions: {} };
+  for (const [path, item] of Object.entries(paths)) {
+    await next();
+    result.paths[path] = renamed(item);
+  }
+  for (const [name, newName] of names) {
+    await next();
+    result.definitions[newName] = renamed(definitions[name]);
+  }
+  return result;
 }
 
 /**
@@ -88,22 +106,25 @@ function parsed(body: Buffer | undefined): Json {
 }
 
 /** All types that are named, directly or by others. */
-function reachable(from: unknown, types: Json): ReadonlySet<string> {
+async function reachable(paths: Json, types: Json, next: NextTurn): Promise<ReadonlySet<string>> {
   const found = new Set<string>();
   const visit = (value: unknown): void => {
     if (typeof value !== "object" || value === null) return;
     for (const key in value) {
       const part = (value as Json)[key]; // an object, or a list by its indexes
       if (key !== "$ref" || typeof part !== "string" || !part.startsWith(PREFIX)) visit(part);
-      else visitType(part.slice(PREFIX.length));
+      else if (Object.hasOwn(types, part.slice(PREFIX.length))) found.add(part.slice(PREFIX.length));
     }
   };
-  const visitType = (name: string): void => {
-    if (found.has(name) || !Object.hasOwn(types, name)) return;
-    found.add(name);
+  for (const path in paths) {
+    await next();
+    visit(paths[path]);
+  }
+  // A set goes on to what is added to it on the way.
+  for (const name of found) {
+    await next();
     visit(types[name]);
-  };
-  visit(from);
+  }
   return found;
 }
 

@@ -1,8 +1,12 @@
 import type { RemoteVersion } from "../aggregation/aggregator.ts";
 import { sharedTypesOf, type OpenApiPart } from "./part.ts";
 import { OpenApiPiece } from "./piece.ts";
-import { remoteV2, withFreeNames, type OpenApiV2Parts } from "./remote.ts";
+import type { Turns } from "../../lib/turns.ts";
+import { remoteV2, withFreeNames, type NextTurn, type OpenApiV2Parts } from "./remote.ts";
 import type { SharedTypes } from "./schemas.ts";
+
+/** About as much as a document says of a path or a type, of which it has thousands. */
+const ENTRY_BYTES = 2 << 10;
 
 /** The document of version 2, but for what is always in it. */
 export interface CombinedPieces {
@@ -25,9 +29,15 @@ interface V2Pieces {
 /** Puts version 2 together, where all types stand side by side. */
 export class CombinedV2 {
   readonly #remotes = new Map<string, RemotePieces>();
+  readonly #turns: Turns;
+
+  /** The turns are counted in bytes. */
+  constructor(turns: Turns) {
+    this.#turns = turns;
+  }
 
   /** Custom kinds come after our own, for whoever defines a kind must not say what a type of another one is; other servers come last. */
-  combine(own: readonly OpenApiPart[], custom: readonly OpenApiPart[], remotes: readonly RemoteVersion[], shared: SharedTypes): CombinedPieces {
+  async combine(own: readonly OpenApiPart[], custom: readonly OpenApiPart[], remotes: readonly RemoteVersion[], shared: SharedTypes): Promise<CombinedPieces> {
     const paths = own.map((part) => part.paths);
     const types = sharedTypesOf([...own, ...custom], shared);
     const add = (pieces: V2Pieces) => {
@@ -35,23 +45,24 @@ export class CombinedV2 {
       for (const [name, piece] of pieces.types) types.set(name, piece);
     };
     for (const part of own) for (const [name, piece] of part.types) types.set(name, piece);
-    for (const part of custom) add(hasFreeNames(part, types) ? part : renamed(part, types));
+    for (const part of custom) add(hasFreeNames(part, types) ? part : await renamed(part, types));
     const names = new Set(remotes.map(nameOf));
     for (const name of this.#remotes.keys()) if (!names.has(name)) this.#remotes.delete(name);
-    for (const remote of remotes) add(this.#remote(remote, types));
+    for (const remote of remotes) add(await this.#remote(remote, types));
     return { paths, definitions: [...types.values()] };
   }
 
-  #remote(remote: RemoteVersion, types: ReadonlyMap<string, OpenApiPiece>): V2Pieces {
+  async #remote(remote: RemoteVersion, types: ReadonlyMap<string, OpenApiPiece>): Promise<V2Pieces> {
     const body = remote.documents?.openApiV2?.body;
     const known = this.#remotes.get(nameOf(remote));
     if (known !== undefined && known.body === body && [...known.asked].every(([name, piece]) => types.get(name) === piece)) return known.pieces;
     const asked = new Map<string, OpenApiPiece | undefined>();
-    const additions = remoteV2(remote, (name) => {
+    const ask = (name: string) => {
       asked.set(name, types.get(name));
       return typeOf(name, types);
-    });
-    const pieces = piecesOf(additions);
+    };
+    const next = () => this.#turns.next(ENTRY_BYTES);
+    const pieces = await piecesOf(await remoteV2(remote, ask, next), next);
     this.#remotes.set(nameOf(remote), { body, asked, pieces });
     return pieces;
   }
@@ -65,15 +76,20 @@ function hasFreeNames({ types: own }: OpenApiPart, taken: ReadonlyMap<string, Op
   return [...own].every(([name, piece]) => (taken.get(name) ?? piece).digest === piece.digest);
 }
 
-function renamed({ paths, types: own }: OpenApiPart, taken: ReadonlyMap<string, OpenApiPiece>): V2Pieces {
+async function renamed({ paths, types: own }: OpenApiPart, taken: ReadonlyMap<string, OpenApiPiece>): Promise<V2Pieces> {
   const definitions = Object.assign({}, ...[...own.values()].map((piece) => piece.members())) as Readonly<Record<string, unknown>>; // one member each
-  return piecesOf(withFreeNames({ paths: paths.members(), definitions }, (name) => typeOf(name, taken)));
+  return piecesOf(await withFreeNames({ paths: paths.members(), definitions }, (name) => typeOf(name, taken)));
 }
 
 function typeOf(name: string, types: ReadonlyMap<string, OpenApiPiece>): unknown {
   return types.get(name)?.members()[name];
 }
 
-function piecesOf({ paths, definitions }: OpenApiV2Parts): V2Pieces {
-  return { paths: new OpenApiPiece(paths), types: new Map(Object.entries(definitions).map(([name, type]) => [name, new OpenApiPiece({ [name]: type })])) };
+async function piecesOf({ paths, definitions }: OpenApiV2Parts, next: NextTurn = async () => {}): Promise<V2Pieces> {
+  const types = new Map<string, OpenApiPiece>();
+  for (const [name, type] of Object.entries(definitions)) {
+    await next();
+    types.set(name, new OpenApiPiece({ [name]: type }));
+  }
+  return { paths: new OpenApiPiece(paths), types };
 }
