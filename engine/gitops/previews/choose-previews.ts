@@ -14,6 +14,8 @@ export interface ExistingPreview extends PreviewIdentity {
 export interface ChosenPreview extends PreviewIdentity {
   readonly head: string;
   readonly movedMs: number;
+  /** It is not shown any more, and stays as it is until that has been so for a while. */
+  readonly isHeld?: true;
 }
 
 /** A preview that ran out and has not been pushed to since. */
@@ -31,6 +33,8 @@ export interface PreviewChoice {
   /** Labelled, but of forks, which get none. */
   readonly ofForks: readonly PreviewIdentity[];
   readonly expired: readonly ExpiredPreview[];
+  /** Refs of which nothing is shown, each with when that was so first (monotonic). */
+  readonly vanished: ReadonlyMap<string, number>;
   /** When the answer changes by time alone; Infinity: not at all. */
   readonly nextDueMs: number;
 }
@@ -44,8 +48,16 @@ export interface PreviewQuestion {
   readonly requests: readonly OpenRequest[] | undefined;
   readonly existing: readonly ExistingPreview[];
   readonly expired: readonly ExpiredPreview[];
+  /** Of the last choice. */
+  readonly vanished: ReadonlyMap<string, number>;
+  /** What is not among the refs was deleted by a push to here. */
+  readonly isHosted: boolean;
   readonly now: number;
+  readonly monotonicMs: number;
 }
+
+/** For so long nothing of a branch or request is shown before its preview goes with all that is in it: a remote or forge may leave things out once. */
+const VANISHED_MS = 60_000;
 
 /** Whoever may push to the fork would decide what runs here, and on some forges he may set the label himself. */
 export const FORK_WHY =
@@ -53,22 +65,32 @@ export const FORK_WHY =
 
 /**
  * Which previews there shall be. What runs keeps its place; new ones come in by name, as long as there is room. A preview that expired
- * stays away until its head moves, or until it was not wanted for a moment: its label taken away and put back. Pure.
+ * stays away until its head moves, or until it was not wanted for a moment: its label taken away and put back. What is said of a branch or
+ * request counts at once; that nothing is said any more counts when it was so before. Pure.
  */
-export function choosePreviews({ rules, proposals, requests, existing, expired, now }: PreviewQuestion): PreviewChoice {
+export function choosePreviews(question: PreviewQuestion): PreviewChoice {
+  const { rules, proposals, requests, existing, expired, now, monotonicMs } = question;
   const identified = proposals.map((proposal) => ({ ...proposal, namespace: previewNamespace(proposal.name, proposal.ref) }));
   const runs = ({ ref }: Proposal) => existing.some((preview) => preview.ref === ref && !preview.isTerminating);
   const chosen = rules === undefined ? [] : identified.filter((proposal) => isChosen(proposal, rules, requests, runs(proposal)));
   const ofForks = rules?.forks === false ? chosen.filter(({ ref }) => requestOf(ref, requests)?.isOfFork === true) : [];
   const wanted = chosen.filter((proposal) => !ofForks.includes(proposal));
-  const stillExpired = new Map(expired.filter((one) => wanted.some(({ ref, head }) => ref === one.ref && head === one.head)).map((one) => [one.ref, one]));
+  const vanished = rules === undefined ? new Map<string, number>() : findVanished(question);
+  const heldForMs = (ref: string) => (vanished.get(ref) ?? -Infinity) + VANISHED_MS - monotonicMs;
+  const stillExpired = new Map(
+    expired.filter((one) => heldForMs(one.ref) > 0 || wanted.some(({ ref, head }) => ref === one.ref && head === one.head)).map((one) => [one.ref, one]),
+  );
   const run: ChosenPreview[] = [];
   const remove: { preview: ExistingPreview; why: string }[] = [];
   let nextDueMs = Infinity;
   for (const preview of existing) {
     const proposal = wanted.find(({ ref }) => ref === preview.ref);
     if (preview.isTerminating) continue;
-    if (proposal === undefined || rules === undefined)
+    if (proposal === undefined && heldForMs(preview.ref) > 0) {
+      const { name, ref, namespace, head, movedMs } = preview;
+      nextDueMs = Math.min(nextDueMs, now + heldForMs(ref));
+      run.push({ name, ref, namespace, head, movedMs, isHeld: true });
+    } else if (proposal === undefined || rules === undefined)
       remove.push({
         preview,
         why:
@@ -100,7 +122,13 @@ export function choosePreviews({ rules, proposals, requests, existing, expired, 
     if (rules !== undefined && kept.length < rules.max) kept.push({ name, ref, namespace, head, movedMs: now });
     else waiting.push({ name, ref, namespace });
   }
-  return { run: kept, remove, waiting, ofForks, expired: [...stillExpired.values()], nextDueMs };
+  return { run: kept, remove, waiting, ofForks, expired: [...stillExpired.values()], vanished, nextDueMs };
+}
+
+function findVanished({ proposals, requests, existing, expired, vanished, isHosted, monotonicMs }: PreviewQuestion): ReadonlyMap<string, number> {
+  const isTold = (ref: string) =>
+    proposals.some((proposal) => proposal.ref === ref) && (ref.startsWith("refs/heads/") || requests === undefined || requestOf(ref, requests) !== undefined);
+  return isHosted ? new Map() : new Map([...existing, ...expired].filter(({ ref }) => !isTold(ref)).map(({ ref }) => [ref, vanished.get(ref) ?? monotonicMs]));
 }
 
 function isChosen({ ref }: Proposal, rules: PreviewRules, requests: readonly OpenRequest[] | undefined, runs: boolean): boolean {

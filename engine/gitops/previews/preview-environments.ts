@@ -105,7 +105,7 @@ export class PreviewEnvironments {
 
   /** Returns how long the answer holds, and whether it is one about all previews. */
   async #look(signal: AbortSignal): Promise<{ readonly holdsMs: number; readonly isComplete: boolean }> {
-    const { synchroniser, clock, logger, openRequests, remembered } = this.#options;
+    const { synchroniser, clock, logger, openRequests, remembered, source } = this.#options;
     const state = synchroniser.state;
     // Before anything runs nothing is known of previews either, and nothing may be concluded.
     if (state === undefined) return { holdsMs: INTERVAL_MS, isComplete: true };
@@ -121,7 +121,20 @@ export class PreviewEnvironments {
       logger.warn("open requests not known; previews stay as they are", { error: describeError(error) });
       return undefined;
     });
-    const choice = choosePreviews({ rules, proposals: await this.#proposals(), requests, existing, expired, now: clock.now() });
+    const choice = choosePreviews({
+      rules,
+      proposals: await this.#proposals(),
+      requests,
+      existing,
+      expired,
+      vanished: this.#choice?.vanished ?? new Map(),
+      isHosted: source.pollIntervalMs === Infinity,
+      now: clock.now(),
+      monotonicMs: clock.monotonic(),
+    });
+    for (const { name, ref } of choice.run.filter(({ isHeld }) => isHeld))
+      if (this.#choice?.vanished.has(ref) !== true)
+        logger.warn("nothing is shown of a preview's branch or request; it goes if that stays so", { preview: name, ref });
     this.#choice = choice;
     this.#leaving = [...existing.filter((preview) => preview.isTerminating), ...choice.remove.map(({ preview }) => preview)];
     await this.#remove(choice, existing);
@@ -129,6 +142,7 @@ export class PreviewEnvironments {
     let isComplete = true;
     for (const chosen of choice.run) {
       if (signal.aborted || rules === undefined) break;
+      if (chosen.isHeld === true) continue;
       await this.#environment(chosen)
         .update(chosen, rules, state)
         .catch((error: unknown) => {
@@ -176,14 +190,17 @@ export class PreviewEnvironments {
   }
 
   async #existing(): Promise<readonly ExistingPreview[]> {
-    const { items } = await this.#options.sync.client.for(namespaceResource).list("", { labelSelector: PREVIEW_LABEL });
-    return items.flatMap(readPreview);
+    const { sync, clock } = this.#options;
+    const { items } = await sync.client.for(namespaceResource).list("", { labelSelector: PREVIEW_LABEL });
+    return items.flatMap((namespace) => readPreview(namespace, clock.now()));
   }
 
-  /** Every branch and request, open or not. */
+  /** Every branch and request, open or not. Rejects where none at all is shown: what runs here has come from one. */
   async #proposals(): Promise<readonly Proposal[]> {
     const { source } = this.#options;
-    return chooseProposals(await listProposalRefs(source.store), source.branch, { has: () => true });
+    const refs = await listProposalRefs(source.store);
+    if (refs.size === 0) throw new Error("the repository shows no branch at all, so none is taken for deleted");
+    return chooseProposals(refs, source.branch, { has: () => true });
   }
 
   #tell(): void {
@@ -224,7 +241,7 @@ export class PreviewEnvironments {
   }
 }
 
-function readPreview({ metadata }: Namespace): readonly ExistingPreview[] {
+function readPreview({ metadata }: Namespace, now: number): readonly ExistingPreview[] {
   const { name: namespace = "", annotations = {}, deletionTimestamp, labels } = metadata;
   const ref = annotations[REF_ANNOTATION];
   // Someone else's, whatever its label says.
@@ -236,7 +253,8 @@ function readPreview({ metadata }: Namespace): readonly ExistingPreview[] {
       ref,
       namespace,
       head: annotations[HEAD_ANNOTATION] ?? "",
-      movedMs: Number.isNaN(movedMs) ? 0 : movedMs,
+      // One whose annotation somebody has taken away has not expired for it.
+      movedMs: Number.isNaN(movedMs) ? now : movedMs,
       isTerminating: deletionTimestamp !== undefined,
     },
   ];

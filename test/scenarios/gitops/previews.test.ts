@@ -1,4 +1,6 @@
+import { setTimeout } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { systemClock, type Clock } from "../../../engine/lib/clock.ts";
 import { hasReason } from "../../../engine/apimachinery/status-error.ts";
 import { runGit } from "../../../engine/gitops/git/native-git.ts";
 import { previewNamespace } from "../../../engine/gitops/previews/preview-identity.ts";
@@ -204,7 +206,9 @@ describe("a request of a forge", () => {
   test("has a preview while it is open and labelled, told in its comment and as a status; a forge that cannot be asked changes nothing", async () => {
     const files = { "mainstay.yaml": config("{label: try-it}", `forge: {type: github, api: "${forge.api}", project: ada/cluster}\n`), "apps/web/d.yaml": deploymentYaml("web", 1) };
     await repository.commit(files);
-    cluster = await startGitCluster({ repo: repository.gitDir, pollIntervalMs: 50, repoSecret: "mainstay-system/repository", webhook: { address: "127.0.0.1", port: 0 } });
+    let passedMs = 0;
+    const clock: Clock = { now: () => systemClock.now(), monotonic: () => systemClock.monotonic() + passedMs, after: (ms, callback) => systemClock.after(ms, callback) };
+    cluster = await startGitCluster({ repo: repository.gitDir, pollIntervalMs: 50, repoSecret: "mainstay-system/repository", webhook: { address: "127.0.0.1", port: 0 } }, clock);
     controllers = await runClusterBasics(cluster.api);
     await cluster.client.for(namespaceResource).create({ apiVersion: "v1", kind: "Namespace", metadata: { name: "mainstay-system" } });
     await cluster.client
@@ -240,8 +244,22 @@ describe("a request of a forge", () => {
     expect(await previewSpaces()).toEqual(["preview-pr-12"]);
     forge.failNext(0, 500);
 
+    const [request] = forge.requests.splice(0);
+    for (const passes of [30_000, 0]) {
+      forge.calls.length = 0;
+      await wake();
+      await eventually("the forge was asked", () => forge.calls.filter((call) => call.endsWith("/pulls")).length > 1);
+      expect(await previewSpaces()).toEqual(["preview-pr-12"]);
+      passedMs += passes;
+    }
+    if (request !== undefined) forge.requests.push(request);
+    await wake();
+    await eventually("it is shown again", () => comment().includes("Healthy in namespace"));
     forge.requests.splice(0);
-    await eventually("it is gone when the request has closed", async () => {
+    await wake();
+    await setTimeout(500);
+    passedMs += 61_000;
+    await eventually("it is gone when the request has been closed for a minute", async () => {
       await wake();
       return (await previewSpaces()).length === 0;
     });

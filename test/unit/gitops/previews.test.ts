@@ -21,7 +21,18 @@ const existing = (proposal: { name: string; ref: string; head: string }, more: P
   ...more,
 });
 const choose = (question: Partial<PreviewQuestion>) => {
-  const { run, remove, waiting, ofForks, expired, nextDueMs } = choosePreviews({ rules, proposals: [], requests: [], existing: [], expired: [], now: NOW, ...question });
+  const { run, remove, waiting, ofForks, expired, nextDueMs } = choosePreviews({
+    rules,
+    proposals: [],
+    requests: [],
+    existing: [],
+    expired: [],
+    vanished: new Map(),
+    isHosted: true,
+    now: NOW,
+    monotonicMs: 100_000,
+    ...question,
+  });
   return {
     run: run.map(({ name, head }) => `${name} ${head}`),
     remove: remove.map(({ preview }) => preview.name),
@@ -55,6 +66,34 @@ describe("which previews there are", () => {
 
   test("while the forge cannot be asked nothing of a request comes or goes, but its commits count", () => {
     expect(choose({ proposals: [pull(1, "h2"), pull(2)], existing: [existing(pull(1))], requests: undefined })).toMatchObject({ run: ["pr-1 h2"], remove: [] });
+  });
+
+  test("of which nothing is shown stays as it is, and goes when that was so a minute before; what is said of it counts at once", () => {
+    const question = {
+      rules: { ...rules, max: 5 },
+      isHosted: false,
+      existing: [existing(pull(1)), existing(branch("try/a"))],
+      proposals: [pull(1, "h2"), branch("try/a")],
+      requests: [request(1, ["preview"])],
+    };
+    const hiccups = { "a list without requests": { requests: [] }, "a list without branches": { proposals: [pull(1)] }, "a request without its ref": { proposals: [branch("try/a")] } };
+    for (const [what, hiccup] of Object.entries(hiccups)) {
+      const left = what === "a list without branches" ? "try/a" : "pr-1";
+      const ref = left === "pr-1" ? "refs/pull/1/head" : "refs/heads/try/a";
+      const during = { ...question, ...hiccup };
+      expect(choose(during), what).toMatchObject({ run: expect.arrayContaining([`${left} h1`]), remove: [], nextDueMs: NOW + 60_000 });
+      expect(choose({ ...during, vanished: new Map([[ref, 40_001]]) }), what).toMatchObject({ remove: [], nextDueMs: NOW + 1 });
+      expect(choose({ ...during, vanished: new Map([[ref, 40_000]]) }), what).toMatchObject({ remove: [left] });
+      expect(choose({ ...during, isHosted: true }), what).toMatchObject({ remove: [left] });
+      expect(choosePreviews({ expired: [], now: NOW, monotonicMs: 100_000, ...during, vanished: new Map([[ref, 7]]) }).vanished, what).toEqual(new Map([[ref, 7]]));
+      expect(choosePreviews({ expired: [], now: NOW, monotonicMs: 100_000, ...question, vanished: new Map([[ref, 7]]) }).vanished, what).toEqual(new Map());
+    }
+    expect(choose({ ...question, requests: [request(1, [])] })).toMatchObject({ remove: ["pr-1"] });
+    expect(choose({ ...question, requests: [request(1, ["preview"], true)] })).toMatchObject({ remove: ["pr-1"] });
+    expect(choose({ ...question, rules: { ...rules, branches: [] } })).toMatchObject({ remove: ["try/a"] });
+    const tombstone = { name: "try/a", ref: "refs/heads/try/a", head: "h1" };
+    expect(choose({ isHosted: false, expired: [tombstone] })).toMatchObject({ expired: ["try/a"] });
+    expect(choose({ isHosted: false, expired: [tombstone], vanished: new Map([[tombstone.ref, 40_000]]) })).toMatchObject({ expired: [] });
   });
 
   test("one expires by its last move, stays away until the head moves or the label was off, and a move counts from now", () => {
