@@ -253,7 +253,7 @@ export class Synchroniser {
       while (!signal.aborted) {
         if (this.#isPassDue) await this.#runPass(signal);
         await this.#review();
-        if (!this.#isPassDue && (!this.units.isDirty || this.#isReviewPaused) && !signal.aborted) await new Promise<void>((resolve) => (this.#wake = resolve));
+        if (!this.#isPassDue && !(this.units.isDirty && this.#mayReview) && !signal.aborted) await new Promise<void>((resolve) => (this.#wake = resolve));
       }
     } finally {
       unlisten();
@@ -263,6 +263,10 @@ export class Synchroniser {
       // Whoever waits for the start must end too.
       this.#started.reject(abortError(signal));
     }
+  }
+
+  get #mayReview(): boolean {
+    return this.#isViewReady && !this.#isReviewPaused;
   }
 
   /** What the cluster's own repository takes over: Applications of sources that the commit no longer has. */
@@ -417,7 +421,7 @@ export class Synchroniser {
 
   /** Health of what changed, written where it differs; then what follows from it. */
   async #review(): Promise<void> {
-    if (this.#isReviewPaused || !this.#isViewReady) return;
+    if (!this.#mayReview) return;
     try {
       const changed = await this.units.review();
       if (this.rollouts.noteHealth((unit) => (this.units.healthOf(unit) ?? "Healthy") === "Healthy", this.#options.clock.monotonic())) this.#notify();
@@ -431,6 +435,8 @@ export class Synchroniser {
         this.#isReviewPaused = false;
         this.#touch();
       });
+      // Others may fare otherwise than before all the same.
+      this.#notify();
     } finally {
       if (this.units.hasUnwell) this.#timers.after(REVIEW_MS, () => this.#touch(), "review");
     }
