@@ -230,8 +230,9 @@ async function whenHealthy(synchroniser: Synchroniser, follower: SourceFollower,
   const isHealthy = () =>
     isEmpty() || (synchroniser.state !== undefined && synchroniser.rollouts.current?.appliedMs !== undefined && synchroniser.units.isHealthy);
   if (isHealthy()) return;
+  // Who reports hears of both: what is synchronised, and what becomes of the source.
   await new Promise<void>((resolve) => {
-    const unsubscribe = synchroniser.subscribe(() => {
+    const unsubscribe = reporter.subscribe(() => {
       if (!isHealthy()) return;
       unsubscribe();
       resolve();

@@ -4,7 +4,9 @@ import http from "node:http";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { systemClock } from "../../../engine/lib/clock.ts";
 import { silentLogger } from "../../../engine/lib/log.ts";
+import { ensureHostedRepository } from "../../../engine/gitops/git/hosted-repository.ts";
 import { startGitServer } from "../../../engine/gitops/push/git-server.ts";
 import { runGit } from "../../../engine/gitops/git/native-git.ts";
 import { namespaceResource } from "../../../engine/resources/core/namespace.ts";
@@ -146,6 +148,18 @@ describe("a followed remote", () => {
     await commit("2");
     await arrives("2");
     await eventually("that it is read", async () => (await observed())?.result === "applied");
+  });
+
+  test("that is reached late, and is empty, leaves nothing to wait for", async () => {
+    const gitDir = path.join(path.dirname(repository.gitDir), "late.git");
+    cluster = await startGitCluster({ repo: gitDir, pollIntervalMs: 50 }, { ...systemClock, after: (delayMs, callback) => systemClock.after(Math.min(delayMs, 200), callback) });
+    let isHealthy = false;
+    void cluster.gitops.firstSyncHealthy.then(() => (isHealthy = true));
+    await eventually("that it cannot be reached", () => cluster?.gitops.facts().sync.state === "unreachable");
+    expect(isHealthy).toBe(false);
+    await ensureHostedRepository(gitDir, "main");
+    await eventually("that it is empty", () => cluster?.gitops.facts().sync.state === "empty");
+    await eventually("that there is nothing to wait for", () => isHealthy);
   });
 
   test("is followed by its newest tag in a range of versions, annotated or not", async () => {
