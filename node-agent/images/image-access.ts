@@ -162,11 +162,14 @@ export class ImageAccess {
     if (isWritten && !this.#interrupted.has(image)) this.#remove("pulling", fileOf(image));
   }
 
+  /** Throws where they cannot be listed: images of which nothing is known pass for the machine's own, which are everybody's. */
   #files(part: string): readonly string[] {
+    const folder = path.join(this.#options.folder, part);
     try {
-      return readdirSync(path.join(this.#options.folder, part)).filter((name) => /^sha256-[0-9a-f]{64}$/.test(name));
-    } catch {
-      return []; // none was ever written
+      return readdirSync(folder).filter((name) => /^sha256-[0-9a-f]{64}$/.test(name));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return []; // what the file system throws: none was ever written
+      throw new Error(`read who may have which images from ${folder}`, { cause: error });
     }
   }
 

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it, test } from "vitest";
@@ -102,8 +102,8 @@ describe("an image that was pulled with a Secret", () => {
     const node = aNode();
     const { id } = (await node.runtime.imageStatus(IMAGE))!;
     node.access.begin(IMAGE);
-    // A full disk, as images fill it.
-    writeFileSync(path.join(folder, "image_manager", "pulled"), "");
+    // As on a full disk, as images fill it: a link to nowhere takes no folder either.
+    symlinkSync("nowhere", path.join(folder, "image_manager", "pulled"));
     node.access.pulled(IMAGE, id, chooseCredentials(IMAGE, [ann])[0]);
     expect(await aNode().mayUse(IMAGE, id)).toBe(false);
     rmSync(path.join(folder, "image_manager", "pulled"));
@@ -210,4 +210,10 @@ describe("a pod", () => {
     await expect(ensure("bob", "Never")).rejects.toMatchObject({ reason: "ErrImageNeverPull" });
     expect(told).toEqual(["Pulling", "Pulled", "Pulled", "ErrImageNeverPull", "Failed"]);
   });
+});
+
+test("an agent that cannot read who may have which images does not begin", () => {
+  const records = path.join(folder, "image_manager");
+  writeFileSync(records, "a file where its folder was");
+  expect(() => aNode()).toThrow(`read who may have which images from ${path.join(records, "pulled")}`);
 });
