@@ -1,6 +1,7 @@
 import { promises as fs } from "node:fs";
 import path from "node:path";
-import { setTimeout } from "node:timers/promises";
+import { NEVER } from "../../lib/abort.ts";
+import { sleep, systemClock } from "../../lib/clock.ts";
 import type { PushResult } from "./git-source.ts";
 import { listRefs, readRef } from "./git-refs.ts";
 import { gitText } from "./native-git.ts";
@@ -62,7 +63,7 @@ async function takeLock(file: string): Promise<fs.FileHandle | "blocked" | undef
     }
     if (!isStaleGone && (isStaleGone = await removeStaleLock(`${file}.lock`))) continue;
     if (waitedMs >= LOCK_WAIT_MS) return undefined;
-    await setTimeout(LOCK_LOOK_MS);
+    await sleep(systemClock, LOCK_LOOK_MS, NEVER);
     waitedMs += LOCK_LOOK_MS;
   }
 }
