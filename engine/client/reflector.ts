@@ -76,6 +76,8 @@ export class Reflector<T extends KubeObject> {
     let failures = 0;
     while (!signal.aborted) {
       const startMs = clock.monotonic();
+      // Whoever says so during a try that fails, says so of the time after it.
+      this.#bell.take();
       try {
         if (this.#resourceVersion === "") await this.#bringState(signal);
         const events = await this.#follow(signal);
@@ -90,7 +92,6 @@ export class Reflector<T extends KubeObject> {
       }
       // The first failure after a good watch is the normal end of a connection; it costs no wait.
       if (failures <= 1) continue;
-      this.#bell.take();
       await this.#bell.wait(backoffMs(RETRY, failures - 1, random), signal);
     }
   }

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { resourceVersionTooLarge } from "../../../engine/apimachinery/list-options.ts";
 import { StatusError } from "../../../engine/apimachinery/status-error.ts";
+import type { Client } from "../../../engine/client/client.ts";
 import { Informer, type InformerOptions } from "../../../engine/client/informer.ts";
 import { InformerFactory } from "../../../engine/client/informer-factory.ts";
 import { abortError } from "../../../engine/lib/abort.ts";
@@ -140,6 +141,42 @@ test("a watch that was refused for long is asked for at once when the server is 
   line.isDown = false;
   await maps().create(map("a"));
   factory.retryNow();
+  await clock.settle();
+  expect(informer.get("default", "a")).toBeDefined();
+});
+
+test("what is said of the server while a try hangs that fails in the end counts for the time after it", async () => {
+  let hanging: Promise<void> | undefined;
+  const hangs = (client: Client): Client => ({
+    ...client,
+    for: (resource) => {
+      const inner = client.for(resource);
+      return {
+        ...inner,
+        async *watch(namespace, options, signal) {
+          await hanging;
+          yield* inner.watch(namespace, options, signal);
+        },
+      };
+    },
+  });
+  const factory = new InformerFactory({ client: hangs(line.client), clock, random: seededRandom(2), logger: silentLogger });
+  const informer = factory.informer(configMapResource);
+  ended.push(factory.asService().run(running.signal));
+  await clock.settle();
+  line.isDown = true;
+  line.cut();
+  await clock.advance(300_000);
+  let fail = (_error: Error) => {};
+  hanging = new Promise((_resolve, reject) => (fail = reject));
+  await clock.advance(60_000);
+  line.isDown = false;
+  await maps().create(map("a"));
+  factory.retryNow();
+  await clock.settle();
+  expect(informer.get("default", "a")).toBeUndefined();
+  fail(new Error("no answer"));
+  hanging = undefined;
   await clock.settle();
   expect(informer.get("default", "a")).toBeDefined();
 });
