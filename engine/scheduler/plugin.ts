@@ -3,7 +3,7 @@ import type { NodeInfo, PodInfo } from "./node-info.ts";
 
 /** What happened in the cluster, as far as it may make an unschedulable pod fit. */
 export type ClusterEvent =
-  | { readonly is: "node-added" | "node-changed"; readonly node: NodeInfo }
+  | { readonly is: "node-added" | "node-changed" | "node-removed"; readonly node: NodeInfo }
   | { readonly is: "pod-removed"; readonly pod: PodInfo; readonly nodeName: string }
   | { readonly is: "pod-placed" | "pod-relabelled"; readonly pod: PodInfo; readonly nodeName: string }
   /** A pod on a node takes less than before. */

@@ -100,7 +100,7 @@ class Scheduler {
       nodes.addHandler({
         add: (node) => this.#nodeChanged(undefined, node),
         update: (old, node) => this.#nodeChanged(old, node),
-        delete: (node) => this.#snapshot.removeNode(node.metadata.name ?? ""),
+        delete: (node) => this.#nodeRemoved(node.metadata.name ?? ""),
       }),
       pods.addHandler({
         add: (pod) => this.#podChanged(undefined, pod),
@@ -298,6 +298,13 @@ class Scheduler {
     if (!matters && jsonEqual(old.status?.images, node.status?.images)) return;
     const info = this.#snapshot.setNode(node);
     if (matters) this.#wake({ is: old === undefined ? "node-added" : "node-changed", node: info });
+  }
+
+  /** Pods are spread over one domain less, perhaps the one that was too empty for those that wait. */
+  #nodeRemoved(name: string): void {
+    const node = this.#snapshot.node(name);
+    this.#snapshot.removeNode(name);
+    if (node !== undefined) this.#wake({ is: "node-removed", node });
   }
 
   #podChanged(old: Pod | undefined, pod: Pod): void {
