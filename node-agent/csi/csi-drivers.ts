@@ -85,7 +85,10 @@ export class CsiDrivers implements PluginHandler {
         await writeDriver(client, nodeName, name, await nodeInfo(driver));
         this.#drivers.get(name)?.driver.close();
         this.#drivers.set(name, { plugin, driver, askedAtMs: clock.monotonic() });
+        this.#gone.delete(name);
       });
+      // While there was none, nobody looked.
+      this.#bell.ring();
     } catch (error) {
       driver.close();
       throw error;
@@ -140,8 +143,10 @@ export class CsiDrivers implements PluginHandler {
     const registered = this.#drivers.get(name);
     try {
       if (registered !== undefined) await this.#refresh(name, registered);
-      else await writeDriver(client, nodeName, name, undefined);
-      this.#gone.delete(name);
+      else {
+        await writeDriver(client, nodeName, name, undefined);
+        this.#gone.delete(name);
+      }
       return true;
     } catch (error) {
       logger.warn("driver in the CSINode not brought up to date, will retry", { node: nodeName, driver: name, error: describeError(error) });

@@ -4,10 +4,11 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Client } from "../../../engine/client/client.ts";
-import { systemClock } from "../../../engine/lib/clock.ts";
+import { systemClock, type Clock } from "../../../engine/lib/clock.ts";
 import { silentLogger } from "../../../engine/lib/log.ts";
 import { runServices } from "../../../engine/lib/service.ts";
 import { nodeResource } from "../../../engine/resources/core/node.ts";
+import { csiDriverResource } from "../../../engine/resources/storage/csi-driver.ts";
 import { csiNodeResource } from "../../../engine/resources/storage/csi-node.ts";
 import type { CSINode } from "../../../engine/resources/types.ts";
 import { CsiDrivers } from "../../../node-agent/csi/csi-drivers.ts";
@@ -15,16 +16,20 @@ import { Node } from "../../../node-agent/csi/csi_pb.ts";
 import { createAgentMetrics } from "../../../node-agent/stats/agent-metrics.ts";
 import { serveGrpc, served } from "../../kit/grpc-server.ts";
 import { startTestApi, type TestApi } from "../../kit/test-api.ts";
+import { VirtualClock } from "../../kit/virtual-clock.ts";
 
 const NAME = "disks.example.com";
 let api: TestApi;
 let folder: string;
 let endpoint: string;
 let endDriver: () => void;
+/** How often the driver was asked about the node. */
+let asked: number;
 beforeEach(async () => {
   folder = mkdtempSync(path.join(os.tmpdir(), "csi-drivers-"));
   endpoint = path.join(folder, "csi.sock");
-  endDriver = await serveGrpc(endpoint, served(Node, { nodeGetInfo: () => ({ nodeId: "m-1" }), nodeGetCapabilities: () => ({ capabilities: [] }) }));
+  asked = 0;
+  endDriver = await serveGrpc(endpoint, served(Node, { nodeGetInfo: () => (asked++, { nodeId: "m-1" }), nodeGetCapabilities: () => ({ capabilities: [] }) }));
   api = await startTestApi();
   await api.client.for(nodeResource).create({ apiVersion: "v1", kind: "Node", metadata: { name: "n1" } });
 });
@@ -36,7 +41,7 @@ afterEach(async () => {
 
 /** As one registration socket names the driver: each is a value of its own. */
 const plugin = () => ({ name: NAME, endpoint, versions: ["1.0.0"] });
-const driversOf = (client: Client, metrics = createAgentMetrics("n1")) => new CsiDrivers({ client, clock: systemClock, logger: silentLogger, metrics, nodeName: "n1" });
+const driversOf = (client: Client, metrics = createAgentMetrics("n1"), clock: Clock = systemClock) => new CsiDrivers({ client, clock, logger: silentLogger, metrics, nodeName: "n1" });
 const named = async () => ((await api.client.for(csiNodeResource).get("", "n1")).spec.drivers ?? []).map(({ name }) => name);
 const answers = (drivers: CsiDrivers) => drivers.get(NAME).capabilities();
 
@@ -93,6 +98,23 @@ test("a driver goes on being asked when its second registration fails", async ()
   await api.client.for(nodeResource).delete("", "n1");
   await expect(drivers.register(plugin())).rejects.toThrow("n1");
   expect(await answers(drivers)).toEqual(new Set());
+});
+
+test("a driver that comes when there was none is asked again how much fits on the node, if it says so", async () => {
+  await api.client.for(csiDriverResource).create({ apiVersion: "storage.k8s.io/v1", kind: "CSIDriver", metadata: { name: NAME }, spec: { nodeAllocatableUpdatePeriodSeconds: 10 } });
+  const clock = new VirtualClock();
+  const drivers = driversOf(api.client, createAgentMetrics("n1"), clock);
+  const running = new AbortController();
+  const ended = runServices([drivers.asService()], running.signal);
+  try {
+    await expect.poll(() => named().catch(() => undefined)).toEqual([]);
+    await drivers.register(plugin());
+    expect(asked).toBe(1);
+    await expect.poll(() => clock.advance(60_000).then(() => asked)).toBeGreaterThan(1);
+  } finally {
+    running.abort();
+    await ended;
+  }
 });
 
 test("what a driver is asked is timed, by method and by how it ended", async () => {
