@@ -281,6 +281,7 @@ export class PodWorker {
     this.#probes.follow(this.#pod, state);
     const status = computePodStatus(this.#statusInputs(state));
     await this.#tell(status);
+    if (isOver) this.#eviction?.ended();
     if (trouble !== undefined) throw trouble;
     this.#executor.tellBackOffs(this.#pod, status);
     return hasActed || resized ? Math.min(againMs, 50) : againMs;

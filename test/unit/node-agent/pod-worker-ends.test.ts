@@ -55,6 +55,19 @@ test.each(["runSandbox", "startContainer"] as const)("a start that takes for eve
   }
 });
 
+test("who evicts a pod that has ended meanwhile does not wait for it", async () => {
+  const { worker, clock } = aWorker({ ...aPod, status: { phase: "Succeeded" } });
+  const running = new AbortController();
+  const ended = worker.run(running.signal);
+  await clock.advance(1_000);
+  let isEvicted = false;
+  void worker.evict("the node was low on memory", 0).then(() => (isEvicted = true));
+  await clock.advance(100);
+  expect(isEvicted).toBe(true);
+  running.abort();
+  await ended;
+});
+
 test("a pod that the runtime cannot end says so, is tried again and again, and goes when it can", async () => {
   const pod: Pod = { ...aPod, spec: { terminationGracePeriodSeconds: 1, containers: [{ name: "c", image: "a:1" }] } };
   const { worker, clock, runtime, events, done, context } = aWorker(pod);
