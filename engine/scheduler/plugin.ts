@@ -11,7 +11,7 @@ export type ClusterEvent =
   /** A claim, a volume or a class. */
   | { readonly is: "storage-changed" }
   | { readonly is: "claim-changed"; readonly old: ResourceClaim | undefined; readonly claim: ResourceClaim }
-  /** What drivers offer. */
+  /** What drivers offer, or what of it is free. */
   | { readonly is: "devices-changed" }
   | { readonly is: "device-classes-changed" };
 

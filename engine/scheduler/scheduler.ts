@@ -210,7 +210,11 @@ class Scheduler {
     // A pod that was deleted meanwhile is assumed no more.
     const isAssumed = this.#snapshot.isAssumed(pod.key);
     if (isReady && isAssumed && (await this.#bind(queued, nodeName))) return;
-    if (pod.devices !== undefined) await this.#attempt(pod, "devices not given back", this.#devices.unreserve(pod.pod, pod.devices, chosen));
+    if (pod.devices !== undefined) {
+      await this.#attempt(pod, "devices not given back", this.#devices.unreserve(pod.pod, pod.devices, chosen));
+      // Of what no claim has said yet that it has it, no claim says that it is free.
+      this.#wake({ is: "devices-changed" });
+    }
     if (isReady || !isAssumed) return;
     this.#takeBack(pod);
     this.#queue.giveBack(queued, new Set());

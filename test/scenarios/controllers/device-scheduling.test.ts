@@ -1,11 +1,13 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { formatTime } from "../../../engine/lib/clock.ts";
+import { persistentVolumeClaimResource } from "../../../engine/resources/core/persistent-volume-claim.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
 import { resourceQuotaResource } from "../../../engine/resources/core/resource-quota.ts";
 import { deviceClassResource } from "../../../engine/resources/device/device-class.ts";
 import { resourceClaimTemplateResource } from "../../../engine/resources/device/resource-claim-template.ts";
 import { resourceClaimResource } from "../../../engine/resources/device/resource-claim.ts";
 import { resourceSliceResource } from "../../../engine/resources/device/resource-slice.ts";
+import { storageClassResource } from "../../../engine/resources/storage/storage-class.ts";
 import type { Device, DeviceClaim, Pod, ResourceClaim, ResourceSlice } from "../../../engine/resources/types.ts";
 import { aClaimTemplate, aDeviceClass, aSlice, DRIVER, wants } from "../../kit/devices.ts";
 import { startScheduledPlane, type ScheduledPlane } from "./running-scheduler.ts";
@@ -194,6 +196,30 @@ test("a pod is not bound before its device is ready, and another device is found
     `scheduler_dra_bindingconditions_allocations_total${labels("success")} 1`,
   ]);
   expect(metered("scheduler_dra_bindingconditions_wait_duration_seconds_count")).toHaveLength(2);
+});
+
+test("a device that was chosen for a pod which goes before it is bound is another one's", async () => {
+  await offer("n1", { name: "gpu-0" });
+  for (const name of ["mine", "yours"]) await makeClaim(name, wants());
+  await plane.client
+    .for(storageClassResource)
+    .create({ apiVersion: "storage.k8s.io/v1", kind: "StorageClass", metadata: { name: "disks" }, provisioner: "disks.example.com", volumeBindingMode: "WaitForFirstConsumer" });
+  const disks = plane.client.for(persistentVolumeClaimResource);
+  await disks.create({
+    apiVersion: "v1",
+    kind: "PersistentVolumeClaim",
+    metadata: { name: "disk", namespace: "default" },
+    spec: { storageClassName: "disks", accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Gi" } } },
+  });
+  const first = pod("first", { resourceClaimName: "mine" });
+  await makePod({ ...first, spec: { ...first.spec, volumes: [{ name: "disk", persistentVolumeClaim: { claimName: "disk" } }] } });
+  await makePod(pod("second", { resourceClaimName: "yours" }));
+  await plane.clock.advance(10_000);
+  expect([await nodeOf("first"), await nodeOf("second")]).toEqual(["", ""]);
+  await plane.client.for(podResource).delete("default", "first", { gracePeriodSeconds: 0 });
+  await disks.delete("default", "disk");
+  await plane.clock.advance(10_000);
+  expect(await nodeOf("second")).toBe("n1");
 });
 
 test("claims that are made from templates are counted, and so are all that there are, by what has become of them", async () => {
