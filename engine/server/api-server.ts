@@ -33,12 +33,13 @@ export class ApiServer implements ApiHandler {
     const end = this.requests.begin(request);
     let code = 200;
     const record = beginLocalRecord(this.parts.auditor, request, this.parts.random);
-    record?.asked(request);
+    const definition = record && this.parts.resources.find(request.resource);
+    record?.asked(request, definition);
     try {
       if (record !== undefined) await this.parts.auditor?.requireStored(record);
       const result = await withStatusErrors(() => runFilters(record === undefined ? request : { ...request, notes: record.notes }, this.parts));
       if (result.is === "watch") record?.started(200);
-      else record?.answered(result);
+      else record?.answered(result, definition);
       code = result.is === "object" ? result.code : result.is === "status" ? result.status.code : 200;
       return result;
     } catch (error) {

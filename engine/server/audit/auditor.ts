@@ -1,11 +1,14 @@
-import type { ApiRequest, ApiResult, UserInfo } from "../../apimachinery/api-request.ts";
+import type { ApiRequest, ApiResult, ObjectList, UserInfo } from "../../apimachinery/api-request.ts";
+import { formatApiVersion } from "../../apimachinery/group-version.ts";
 import type { RequestNotes } from "../../apimachinery/request-notes.ts";
 import { internalError, type Status } from "../../apimachinery/status-error.ts";
 import { formatMicroTime, type Clock } from "../../lib/clock.ts";
 import type { Counter, MetricsRegistry } from "../../lib/metrics.ts";
+import type { ResourceDefinition } from "../../resources/define-resource.ts";
 import { shownUserAgent } from "../http/user-agent.ts";
 import { withoutManagedFields, type AuditEvent, type AuditObjectReference } from "./audit-event.ts";
 import { decideAudit, type AuditDecision, type AuditedRequest, type AuditLevel, type AuditPolicy, type AuditStage } from "./audit-policy.ts";
+import { sentObject } from "./sent-object.ts";
 
 /** Where events go. */
 export interface AuditSink {
@@ -135,30 +138,29 @@ export class AuditRecord {
     this.#impersonation = { impersonatedUser: user, ...(constraint === undefined ? {} : { authenticationMetadata: { impersonationConstraint: constraint } }) };
   }
 
-  /** What the client sent: an object, or the body of a patch. */
-  asked(request: ApiRequest): void {
+  /** What the client sent, an object of this kind or the body of a patch of one. */
+  asked(request: ApiRequest, definition: ResourceDefinition | undefined): void {
     const body = "body" in request ? request.body : undefined;
     if (body === undefined) return;
     if (request.verb !== "patch") this.#refineReference(body);
-    if (this.#keeps("Request")) this.#requestObject = this.#cleaned(body);
+    if (this.#keeps("Request")) this.#requestObject = this.#cleaned(sentObject(request, definition));
   }
 
-  answered(result: Exclude<ApiResult, { readonly is: "watch" }>): void {
+  answered(result: Exclude<ApiResult, { readonly is: "watch" }>, definition: ResourceDefinition | undefined): void {
     if (result.is === "status") return this.failed(result.status);
     this.#status = { code: result.is === "object" ? result.code : 200 };
     if (!this.#keeps("RequestResponse")) return;
-    this.#responseObject = this.#cleaned(
-      result.is === "object"
-        ? result.encoded.object
-        : { metadata: { resourceVersion: result.list.resourceVersion }, items: result.list.items.map(({ object }) => object) },
-    );
+    this.#responseObject = this.#cleaned(result.is === "object" ? result.encoded.object : shownList(result.list, definition));
   }
 
   /** The answer is a Status: of a failure, or of a deletion. */
   failed(status: Status): void {
     const { kind: _kind, apiVersion: _apiVersion, ...rest } = status;
     this.#status = this.#keeps("Request") || !this.#mayQuote(status) ? rest : withoutContents(rest);
-    if (this.#keeps("RequestResponse")) this.#responseObject = status;
+    if (!this.#keeps("RequestResponse")) return;
+    const { code, ...withoutCode } = status;
+    // As it is sent: of what has gone a Status says no code.
+    this.#responseObject = status.status === "Success" && code === 200 ? withoutCode : status;
   }
 
   /** The answer has begun to be written. */
@@ -243,6 +245,15 @@ export class AuditRecord {
   #cleaned(object: unknown): unknown {
     return this.#decision.omitManagedFields ? withoutManagedFields(object) : object;
   }
+}
+
+/** A list as its reader gets it: the list says what its objects are, but for custom kinds, of which each says it as well. */
+function shownList({ items, ...metadata }: ObjectList, definition: ResourceDefinition | undefined): unknown {
+  const objects = items.map(({ object }) => object);
+  if (definition === undefined) return { metadata, items: objects };
+  const { group, version, listKind, content } = definition;
+  const shown = content === undefined ? objects.map(({ kind: _kind, apiVersion: _apiVersion, ...rest }) => rest) : objects;
+  return { kind: listKind, apiVersion: formatApiVersion(group, version), metadata, items: shown };
 }
 
 function withoutContents({ message: _message, details, ...rest }: Partial<Status>): Partial<Status> {

@@ -39,7 +39,7 @@ export function beginLocalRecord(auditor: Auditor | undefined, request: ApiReque
     path,
     verb,
     user,
-    resource: { group, version, resource, subresource, namespace, name },
+    resource: { group, version, resource, subresource, namespace: group === "" && resource === "namespaces" ? name : namespace, name },
     sourceIps: ["127.0.0.1"],
     userAgent,
     isLongRunning: verb === "watch",

@@ -41,7 +41,8 @@ export function beginRecord(auditor: Auditor | undefined, arrival: Arrival): Aud
             version: info.version,
             resource: info.resource,
             subresource: info.subresource ?? "",
-            namespace: info.namespace,
+            // A namespace is in itself, as upstream has it.
+            namespace: info.group === "" && info.resource === "namespaces" ? (info.name ?? "") : info.namespace,
             name: info.name ?? "",
           }
         : undefined,

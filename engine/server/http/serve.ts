@@ -179,9 +179,9 @@ async function resourceAnswer(parts: ServeParts, http: HttpRequest, info: Resour
   warnOfDeprecated(definition, http);
   const context = contextOf(parts, http, info, definition);
   const request = withWatchEnd(parts, await readRequest(parts, http, info, definition));
-  http.audit?.asked(request);
+  http.audit?.asked(request, definition);
   const result = await (http.trace === undefined ? server.handle(request) : http.trace.withinVerb(() => server.handle(request)));
-  if (result.is !== "watch") http.audit?.answered(result);
+  if (result.is !== "watch") http.audit?.answered(result, definition);
   if (result.is === "watch") {
     // It has begun: from here on it costs what happens, not that it lasts.
     ticket.leave();
