@@ -45,25 +45,20 @@ export function createImageMounts(snapshots: ImageSnapshots): ImageMounts {
 const LAYERS = "lowerdir=";
 
 /**
- * How mount(8) is called. Nothing in an image volume can be written or run, as upstream promises. The kernel takes no more than a page of
- * options, which an image of many layers would exceed: layers are named from the folder that they have in common. Pure.
+ * How mount(8) is called. Nothing in an image volume can be written, whatever flags a runtime gives to the mount that a container sees: runc forgets
+ * those of its source from 1.2 on. So the file system itself cannot be, and a single layer, which is a folder that can, becomes one of two layers, the
+ * other being the empty place. Nor can it be run, up to runc 1.1 (with later ones it can, as volumes that containerd mounts). The kernel takes no more
+ * than a page of options, which an image of many layers would exceed: layers are named from the folder that they have in common. Pure.
  */
 export function planMount({ type, source, options }: SnapshotMount, place: string): { readonly args: readonly string[]; readonly cwd: string } {
-  const layers =
-    options
-      .find((option) => option.startsWith(LAYERS))
-      ?.slice(LAYERS.length)
-      .split(":") ?? [];
+  const isFolder = type === "bind";
+  const named = options.find((option) => option.startsWith(LAYERS))?.slice(LAYERS.length);
+  const layers = isFolder ? [source, place] : (named?.split(":") ?? []);
   const cwd = layers.length === 0 ? "/" : commonFolder(layers);
-  const own = options.filter((option) => option !== "ro" && option !== "rw" && !option.startsWith(LAYERS) && option !== "bind" && option !== "rbind");
-  const all = [
-    ...(type === "bind" ? ["bind"] : []),
-    "ro",
-    "noexec",
-    ...own,
-    ...(layers.length === 0 ? [] : [`${LAYERS}${layers.map((layer) => path.relative(cwd, layer)).join(":")}`]),
-  ];
-  return { args: [...(type === "bind" ? [] : ["-t", type]), "-o", all.join(","), source, place], cwd };
+  const own = isFolder ? [] : options.filter((option) => option !== "ro" && option !== "rw" && !option.startsWith(LAYERS));
+  const lower = layers.length === 0 ? [] : [`${LAYERS}${layers.map((layer) => path.relative(cwd, layer)).join(":")}`];
+  const all = ["ro", "noexec", ...own, ...lower];
+  return { args: ["-t", isFolder ? "overlay" : type, "-o", all.join(","), isFolder ? "overlay" : source, place], cwd };
 }
 
 /** Folders above others are never a layer themselves. */

@@ -157,7 +157,7 @@ async function volumeMounts(
     const sub = mount.subPathExpr === undefined ? (mount.subPath ?? "") : expand(mount.subPathExpr, environment);
     const place = path.join(context.podsDir, pod.metadata.uid ?? "", SUB_PATHS, container.name, String(index));
     const hostPath = sub === "" ? root : await bindSubPath(root, sub, place, mount.name);
-    // An image's mount can neither be written nor run from. Asked to make it read-only once more, runtimes would forget the latter.
+    // An image's files cannot be written as they are mounted. Asked to make them read-only once more, runtimes would let them be run.
     const isImage = pod.spec.volumes?.some(({ name, image }) => name === mount.name && image !== undefined) === true;
     const readOnly = !isImage && (mount.readOnly === true || isReadOnlyVolume(pod, mount.name));
     points.push({

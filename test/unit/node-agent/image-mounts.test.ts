@@ -3,7 +3,7 @@ import { readChainId, readSnapshotter, type ImageSnapshots } from "../../../node
 import { createImageMounts, planMount } from "../../../node-agent/images/image-mounts.ts";
 
 test.each([
-  ["one layer", { type: "bind", source: "/s/1/fs", options: ["ro", "rbind"] }, ["-o", "bind,ro,noexec", "/s/1/fs", "/p"], "/"],
+  ["one layer", { type: "bind", source: "/s/1/fs", options: ["ro", "rbind"] }, ["-t", "overlay", "-o", "ro,noexec,lowerdir=s/1/fs:p", "overlay", "/p"], "/"],
   [
     "several layers",
     { type: "overlay", source: "overlay", options: ["index=off", "lowerdir=/s/snapshots/12/fs:/s/snapshots/3/fs"] },
