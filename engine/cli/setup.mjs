@@ -27,13 +27,14 @@ const requirements = {
   iptables: { files: ["iptables-restore"], package: "iptables", why: "routes the Services" },
   iproute: { files: ["ip"], package: "iproute2", why: "sets routes between nodes" },
   conntrack: { files: ["conntrack"], package: "conntrack", why: "forgets connections to dead endpoints" },
+  ext4: { files: ["mkfs.ext4"], package: "e2fsprogs", why: "puts file systems on empty block devices" },
   busybox: { files: ["/bin/busybox", "/usr/bin/busybox"], package: "busybox-static", why: "is the content of the locally built images" },
   etcd: { files: ["etcd"], package: "etcd-server", why: "keeps the state of several servers" },
   curl: { files: ["curl"], package: "curl", why: "stands for a user's client in tests" },
 };
 
 export const serverNeeds = ["git"];
-export const agentNeeds = ["containerd", "runtime", "cni", "iptables", "iproute", "conntrack", "busybox"];
+export const agentNeeds = ["containerd", "runtime", "cni", "iptables", "iproute", "conntrack", "ext4", "busybox"];
 export const quorumNeeds = ["etcd"];
 export const testNeeds = [...serverNeeds, "ssh", "sshd", "gnupg", ...agentNeeds, ...quorumNeeds, "curl"];
 

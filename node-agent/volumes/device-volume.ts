@@ -25,7 +25,7 @@ export async function mountDevice(device: string, folder: string, asked: string 
   const fsType = chooseFileSystem(asked);
   const make = planFormat(device, await probe(device), fsType);
   try {
-    if (make !== undefined) await run(make.program, make.args);
+    if (make !== undefined) await start(make);
     mkdirSync(folder, { recursive: true, mode: 0o750 });
     await run("mount", ["-t", fsType, ...(options.length === 0 ? [] : ["-o", options.join(",")]), device, folder]);
   } catch (error) {
@@ -38,9 +38,18 @@ export async function mountDevice(device: string, folder: string, asked: string 
 export async function growDevice(device: string, folder: string): Promise<void> {
   const grow = planGrowth(device, (await probe(device)).type, folder);
   try {
-    if (grow !== undefined) await run(grow.program, grow.args);
+    if (grow !== undefined) await start(grow);
   } catch (error) {
     throw new MountError(`the file system on device "${device}" could not be grown`, { cause: error });
+  }
+}
+
+async function start({ program, args }: Command): Promise<void> {
+  try {
+    await run(program, args);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    throw new Error(`${program} is not on this node; install what has it (e2fsprogs for ext4, xfsprogs for xfs, btrfs-progs for btrfs)`, { cause: error });
   }
 }
 

@@ -1,11 +1,12 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { StatusError } from "../../../engine/apimachinery/status-error.ts";
+import { describeError } from "../../../engine/lib/log.ts";
 import type { Pod, Volume } from "../../../engine/resources/types.ts";
 import { followsDevice } from "../../../node-agent/volumes/claim-volume.ts";
-import { chooseFileSystem, parseProbe, planFormat, planGrowth } from "../../../node-agent/volumes/device-volume.ts";
+import { chooseFileSystem, mountDevice, parseProbe, planFormat, planGrowth } from "../../../node-agent/volumes/device-volume.ts";
 import { planNfsMount } from "../../../node-agent/volumes/nfs-volume.ts";
 import { MountError, type VolumeSources } from "../../../node-agent/volumes/volume-plugin.ts";
 import { modeProblem } from "../../../node-agent/volumes/used-volumes.ts";
@@ -50,6 +51,19 @@ test.each([
 
 test("a file system that does not grow is named", () => {
   expect(() => planGrowth("/dev/x", "squashfs", "/p")).toThrow('device "/dev/x" holds squashfs, which does not grow');
+});
+
+test("a file system whose programs the node lacks is named, with what has them", async () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), "mainstay-device-"));
+  const device = path.join(folder, "empty");
+  writeFileSync(device, Buffer.alloc(1 << 20));
+  try {
+    await expect(mountDevice(device, path.join(folder, "place"), "none").catch(describeError)).resolves.toMatch(
+      /could not be mounted as none: mkfs\.none is not on this node; install what has it \(e2fsprogs for ext4, /,
+    );
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 describe("a folder of an NFS server", () => {
