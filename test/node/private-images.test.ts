@@ -39,7 +39,7 @@ test.skipIf(!requireRoot())("a private image is for pods with its Secret, and ru
     await node.create("ann", { containers: containers.map((one) => ({ ...one, envFrom: [{ configMapRef: { name: "words" } }] })), imagePullSecrets: [{ name: "reg" }] });
     await node.until("ann", (pod) => container(pod)?.ready === true);
     await node.create("nobody", { containers });
-    await node.until("nobody", (pod) => container(pod)?.state?.waiting?.message?.includes("401 Unauthorized") === true);
+    await node.until("nobody", (pod) => container(pod)?.state?.waiting?.message?.match(/401 Unauthorized|no basic auth credentials/) != null);
 
     const before = await processOf();
     node.mainstay.process.kill("SIGSTOP");
