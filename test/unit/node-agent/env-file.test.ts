@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Container, Pod } from "../../../engine/resources/types.ts";
 import { parseEnvFile, readEnvFile } from "../../../node-agent/pods/env-file.ts";
 import { computeEnvironment, type EnvironmentSources } from "../../../node-agent/pods/pod-environment.ts";
+import { processorMs } from "../../kit/processor-time.ts";
 
 describe("a file of variables", () => {
   it.each([
@@ -32,9 +33,7 @@ describe("a file of variables", () => {
 
   it("takes no longer for a value of many lines than for many values", () => {
     const timeOf = (text: string) => {
-      const startMs = performance.now();
-      parseEnvFile(text);
-      return performance.now() - startMs;
+      return processorMs(() => parseEnvFile(text));
     };
     const lines = "\n".repeat(60_000);
     timeOf(lines);
