@@ -1,4 +1,5 @@
 import path from "node:path";
+import { describeObject } from "../engine/apimachinery/object-meta.ts";
 import { formatTime } from "../engine/lib/clock.ts";
 import type { Service } from "../engine/lib/service.ts";
 import { nodeResource } from "../engine/resources/core/node.ts";
@@ -19,6 +20,7 @@ import { computePodLimits } from "./pods/pod-cgroup.ts";
 import type { PodContext } from "./pods/pod-context.ts";
 import { PodManager } from "./pods/pod-manager.ts";
 import { refuseNeeds } from "./pods/pod-needs.ts";
+import { choosePreempted } from "./pods/preempt-pods.ts";
 import { requestPodToken } from "./pods/pod-token.ts";
 import { refusePlace } from "./pods/refuse-place.ts";
 import { createLogRotation } from "./pods/rotate-logs.ts";
@@ -156,7 +158,10 @@ function podContextOf(
 }
 
 /** Which pods the node does not take. */
-function refusalsOf({ config, client, node, here }: AgentBasis, resources: NodeResources): Pick<PodContext, "refuse" | "refusePlace" | "refuseForever"> {
+function refusalsOf(
+  { config, client, node, here, logger }: AgentBasis,
+  resources: NodeResources,
+): Pick<PodContext, "refuse" | "refusePlace" | "refuseForever" | "makeRoom"> {
   const abilities = { unsafeSysctls: config.allowedUnsafeSysctls, hasAppArmor: hasAppArmor() };
   const allocatable = () => node.current?.status?.allocatable ?? {};
   return {
@@ -171,6 +176,14 @@ function refusalsOf({ config, client, node, here }: AgentBasis, resources: NodeR
       return isRefused ? refusePlace(pod, await client.for(nodeResource).get("", config.nodeName)) : undefined;
     },
     refuseForever: (pod) => refusePod(pod, [], allocatable()),
+    makeRoom: async (pod) => {
+      if (node.current === undefined || refuseNeeds(pod, abilities) !== undefined || resources.refuse(pod) !== undefined) return false;
+      const preempted = choosePreempted(pod, here.claimants(), allocatable());
+      if (preempted === undefined) return false;
+      logger.warn("pods give way to one that the node must not do without", { pod: describeObject(pod), preempted: preempted.map(describeObject) });
+      await here.preempt(preempted);
+      return true;
+    },
   };
 }
 

@@ -55,10 +55,10 @@ export class NodePods {
 
   /**
    * Those of them that others must leave room for, with what they were granted: one that was taken out of the API by force has no claim any more,
-   * though it may still be ending.
+   * though it may still be ending, nor has one that has given way.
    */
   claimants(): Pod[] {
-    return [...this.#workers.values()].filter(({ isOrphan }) => !isOrphan).map(({ granted }) => granted);
+    return [...this.#workers.values()].filter(({ isOrphan, hasGivenWay }) => !isOrphan && !hasGivenWay).map(({ granted }) => granted);
   }
 
   /** Gives pods the other resources that they ask for, as far as there is room. What one of them gives up is another's at once. */
@@ -75,6 +75,11 @@ export class NodePods {
   /** See PodWorker. A pod that is not here has ended already. */
   async evict(uid: string, message: string, graceSeconds: number): Promise<void> {
     await this.#workers.get(uid)?.evict(message, graceSeconds);
+  }
+
+  /** Ends pods in favour of one that the node must not do without; resolves when they have ended. */
+  async preempt(pods: readonly Pod[]): Promise<void> {
+    await Promise.all(pods.map(({ metadata }) => this.#workers.get(metadata.uid ?? "")?.preempt()));
   }
 
   /** A ConfigMap or Secret changed: pods that use it in volumes bring the new content in. */

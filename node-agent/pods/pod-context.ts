@@ -56,6 +56,8 @@ export interface PodContext {
    * the node is now.
    */
   readonly refusePlace: (pod: Pod) => Promise<Refusal | undefined>;
+  /** Has others give way to a pod that was refused and that the node must not do without; whether there is room for it now. */
+  readonly makeRoom: (pod: Pod) => Promise<boolean>;
   /** Why it is too large for the node even if it were alone there and nothing were short for the moment; undefined when it is not. */
   readonly refuseForever: (pod: Pod) => Refusal | undefined;
 }

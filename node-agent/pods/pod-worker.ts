@@ -25,6 +25,18 @@ import { TerminationMessages } from "./termination-message.ts";
 const SYNC_RETRY = { initialMs: 500, maxMs: 30_000 };
 const RESIZE_RETRY_MS = 10_000;
 
+/** Why a pod has to give way to others on its node. */
+interface Eviction {
+  readonly reason: string;
+  readonly message: string;
+  /** What those are told who count how often the machine ends pods. */
+  readonly disruption: string;
+  /** As it asked for itself where nothing is said. */
+  readonly graceSeconds: number | undefined;
+  readonly over: Promise<void>;
+  readonly ended: () => void;
+}
+
 /**
  * Looks after one pod from its first sight to its last trace. One step at a time: look, decide (computePodActions), act, report;
  * then wait until something changes. Everything it remembers can be lost: the next worker sees the same in the runtime.
@@ -52,7 +64,8 @@ export class PodWorker {
   readonly #interruption = new AbortController();
   /** Asked to stop when the pod had ended. */
   readonly #stoppedSandboxes = new Set<string>();
-  #eviction: { readonly reason: string; readonly message: string; readonly graceSeconds: number; readonly ended: () => void } | undefined;
+  #eviction: Eviction | undefined;
+  #hasGivenWay = false;
 
   /** `askForRoom` is called when the pod wants other resources than it was granted; see `decideResize`. */
   constructor(context: PodContext, pod: Pod, askForRoom: () => void = () => {}) {
@@ -127,10 +140,32 @@ export class PodWorker {
 
   /** The node needs the pod's room: its containers end within the time given, and the pod has failed. Resolves when it has, or is gone. */
   evict(message: string, graceSeconds: number): Promise<void> {
-    return new Promise((ended) => {
-      this.#eviction = { reason: "Evicted", message, graceSeconds, ended };
-      this.wake();
-    });
+    return this.#giveWay({ reason: "Evicted", message, disruption: message, graceSeconds });
+  }
+
+  /** Another one needs the pod's room, which the node must not do without. Resolves as `evict` does. */
+  preempt(): Promise<void> {
+    const message = "Preempted in order to admit critical pod";
+    this.#context.events.record(this.#pod, { type: "Warning", reason: "Preempting", message });
+    const disruption = "Pod was preempted by Kubelet to accommodate a critical pod.";
+    return this.#giveWay({ reason: "Preempting", message, disruption, graceSeconds: undefined });
+  }
+
+  #giveWay(why: Omit<Eviction, "over" | "ended">): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#eviction ??= { ...why, over: promise, ended: resolve };
+    this.wake();
+    return this.#eviction.over;
+  }
+
+  #leaveRoom(): void {
+    this.#hasGivenWay = true;
+    this.#eviction?.ended();
+  }
+
+  /** It has nothing on the node any more that others might need, whether or not the API knows that. */
+  get hasGivenWay(): boolean {
+    return this.#hasGivenWay;
   }
 
   /** It is over, and its volumes have been taken away. */
@@ -224,6 +259,7 @@ export class PodWorker {
     const refusal = isNew ? (refuse(this.#pod) ?? (await this.#context.refusePlace(this.#pod))) : undefined;
     // Whoever gets to know it wakes the pod.
     if (refusal === "not known yet") return Infinity;
+    if (refusal !== undefined && (await this.#context.makeRoom(this.#pod))) return 0;
     if (refusal !== undefined) {
       // A sandbox that could not be made may have had its devices prepared.
       await this.#context.devices.unprepare(this.#pod);
@@ -246,9 +282,13 @@ export class PodWorker {
     if (overdue !== undefined) {
       if (this.#eviction === undefined) this.#context.events.record(this.#pod, { type: "Normal", reason: overdue.reason, message: overdue.message });
       await this.#tell(
-        computePodStatus({ ...this.#statusInputs(state), refusal: overdue, ...(this.#eviction === undefined ? {} : { disruption: overdue.message }) }),
+        computePodStatus({
+          ...this.#statusInputs(state),
+          refusal: { reason: overdue.reason, message: overdue.message },
+          ...(this.#eviction === undefined ? {} : { disruption: this.#eviction.disruption }),
+        }),
       );
-      this.#eviction?.ended();
+      this.#leaveRoom();
       return this.#untold > 0 ? Infinity : 0;
     }
     // Nothing of it will run again: its room is for others from now on, however long it is shown.
@@ -281,7 +321,7 @@ export class PodWorker {
     this.#probes.follow(this.#pod, state);
     const status = computePodStatus(this.#statusInputs(state));
     await this.#tell(status);
-    if (isOver) this.#eviction?.ended();
+    if (isOver) this.#leaveRoom();
     if (trouble !== undefined) throw trouble;
     this.#executor.tellBackOffs(this.#pod, status);
     return hasActed || resized ? Math.min(againMs, 50) : againMs;
@@ -320,7 +360,7 @@ export class PodWorker {
 
   /** As it is to be ended: an eviction may leave it less time than it asked for. */
   #endingPod(): Pod {
-    return this.#eviction === undefined || this.#pod.metadata.deletionTimestamp !== undefined
+    return this.#eviction?.graceSeconds === undefined || this.#pod.metadata.deletionTimestamp !== undefined
       ? this.#pod
       : { ...this.#pod, metadata: { ...this.#pod.metadata, deletionGracePeriodSeconds: this.#eviction.graceSeconds } };
   }

@@ -2,8 +2,8 @@ import { formatQuantity } from "../../engine/apimachinery/quantity.ts";
 import { podContainers } from "../../engine/resources/pod-containers.ts";
 import { amounts, podLimits, podRequests } from "../../engine/resources/pod-requests.ts";
 import type { Pod } from "../../engine/resources/types.ts";
+import { isCritical } from "../pods/admit-pod.ts";
 import { qosOf } from "../pods/pod-cgroup.ts";
-import { isStatic } from "../static-pods/static-pod.ts";
 import { resourceOf, type Pressure } from "./pressure.ts";
 import { thresholdAmount, type Measurement, type Threshold } from "./thresholds.ts";
 
@@ -28,8 +28,6 @@ export interface Eviction {
   readonly graceSeconds: number;
 }
 
-/** Pods of at least this priority are the system's own. */
-const CRITICAL_PRIORITY = 2_000_000_000;
 const HARD_GRACE_SECONDS = 1;
 
 /** The pod that has to go for a threshold; undefined when none may. `softGraceSeconds` bounds the time that a soft eviction gives. Pure. */
@@ -141,9 +139,4 @@ export function refuseUnderPressure(pod: Pod, pressures: ReadonlySet<Pressure>):
     ({ key, operator, effect }) => (key === "node.kubernetes.io/memory-pressure" || (!key && operator === "Exists")) && (!effect || effect === "NoSchedule"),
   );
   return qosOf(pod) !== "BestEffort" || isTolerated ? undefined : refusal;
-}
-
-/** Pods of this machine's own files count as the system's too. */
-function isCritical(pod: Pod): boolean {
-  return isStatic(pod) || (pod.spec.priority ?? 0) >= CRITICAL_PRIORITY;
 }

@@ -63,6 +63,7 @@ export function aPodContext(folder: string, clock: VirtualClock, runtime: FakeRu
     refuse: () => undefined,
     refusePlace: async () => undefined,
     refuseForever: () => undefined,
+    makeRoom: async () => false,
     ...parts,
   } as unknown as PodContext; // what pods like these need of it
 }

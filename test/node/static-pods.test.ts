@@ -136,4 +136,24 @@ describe.skipIf(!requireRoot())("pods of a machine's own files", () => {
       (count) => Number(count) > 0,
     );
   });
+
+  it("find room on a full node: others give way to them", async () => {
+    const ask = (cpu: number) => ({ name: "main", image: "mainstay.local/busybox:1", command: ["sleep", "1000"], resources: { requests: { cpu: `${cpu}m` } } });
+    const cpu = Number((await k("get", "node", host.name, "-o", "jsonpath={.status.allocatable.cpu}")).replace(/^(\d+)$/, "$1000").replace("m", ""));
+    const podOf = (name: string, share: number) => ({
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name },
+      spec: { terminationGracePeriodSeconds: 1, restartPolicy: "Never", containers: [ask(Math.floor(cpu * share))] },
+    });
+    const file = path.join(traces, "usual.json");
+    writeFileSync(file, JSON.stringify({ apiVersion: "v1", kind: "List", items: [podOf("large", 0.6), podOf("small", 0.2)] }));
+    await k("apply", "-f", file);
+    const show = async (name: string) => JSON.parse(await k("get", "pod", name, "-o", "json")) as Pod;
+    for (const name of ["large", "small"]) await eventually(() => show(name), isReady, 60_000);
+    writeFileSync(path.join(folder, "vital.json"), JSON.stringify(podOf("vital", 0.5)));
+    await eventually(() => mirror("vital"), isReady, 60_000);
+    expect((await show("large")).status).toMatchObject({ phase: "Failed", reason: "Preempting", message: "Preempted in order to admit critical pod" });
+    expect((await show("small")).status?.phase).toBe("Running");
+  }, 120_000);
 });

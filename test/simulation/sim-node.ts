@@ -114,6 +114,7 @@ export class SimNode {
       refuse: (pod) => (node === undefined ? "not known yet" : refusePod(pod, here.claimants(), node.status?.allocatable ?? {})),
       refusePlace: async () => undefined,
       refuseForever: (pod) => refusePod(pod, [], node?.status?.allocatable ?? {}),
+      makeRoom: async () => false,
     };
     const manager = new PodManager({ context, pods, here });
     const onNode = (seen: Node) => {
