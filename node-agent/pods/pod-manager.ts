@@ -200,8 +200,13 @@ export class PodManager {
 
   async #followRuntime(signal: AbortSignal): Promise<void> {
     const { runtime, clock, logger } = this.#context;
-    while (!signal.aborted) {
+    for (let isFirst = true; !signal.aborted; isFirst = false) {
       try {
+        // What happened while nobody listened is told by no event.
+        if (!isFirst) {
+          await this.#wakeChanged();
+          this.#lookAgain(signal);
+        }
         for await (const _event of runtime.events(signal)) {
           await this.#wakeChanged();
           this.#lookAgain(signal);

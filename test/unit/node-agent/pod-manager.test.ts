@@ -39,6 +39,28 @@ test("an end that the runtime's records show seconds after its event is seen bef
   expect(looks).toEqual([0, 50, 300, 1_000, 3_000]);
 });
 
+test("what happened while the runtime's events were interrupted is seen before the next relist", async () => {
+  const clock = new VirtualClock();
+  const looks: number[] = [];
+  const glance = async () => {
+    looks.push(clock.monotonic());
+    return { sandboxes: [], containers: [] };
+  };
+  let subscriptions = 0;
+  async function* events() {
+    if (++subscriptions === 1) throw new Error("the runtime begins anew");
+    await new Promise(() => {});
+  }
+  const context = { runtime: { glance, events }, clock, logger: silentLogger, metrics: createAgentMetrics("n1") } as unknown as PodContext; // nothing else of it is used
+  const [, runtimeEvents] = new PodManager({ context, pods: {} as Informer<Pod>, here: new NodePods() }).services();
+  const running = new AbortController();
+  void runServices([runtimeEvents!], running.signal);
+  await clock.advance(9_000);
+  running.abort();
+  expect(subscriptions).toBe(2);
+  expect(looks).toEqual([1_000, 1_050, 1_300, 2_000, 4_000]);
+});
+
 test("which pods there are is not said before the API has told: who has none is not who knows of none", async () => {
   const folder = mkdtempSync(path.join(os.tmpdir(), "pod-manager-"));
   let told = () => {};
