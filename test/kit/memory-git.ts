@@ -95,9 +95,9 @@ export class MemoryGit {
         else this.#refs.set(ref, to);
         return { is: "pushed" };
       },
-      listRefs: async (prefix) => {
+      listRefs: async (...prefixes) => {
         reach();
-        return new Map([...this.#refs].filter(([ref]) => ref.startsWith(prefix)));
+        return new Map([...this.#refs].filter(([ref]) => prefixes.some((prefix) => ref.startsWith(prefix))));
       },
       countCommits: async (id, max) => {
         let count = 0;

@@ -1,3 +1,4 @@
+import type { GitStore } from "./git-source.ts";
 import { isStatusBranch } from "./status-branch.ts";
 
 /** A branch or request whose merge is planned. */
@@ -8,23 +9,29 @@ export interface Proposal {
   readonly head: string;
 }
 
-/** Where forges keep requests, and what their plans are called. */
+/**
+ * Where forges keep requests, and what their plans are called: GitHub, Gitea and Forgejo with head and merge, Azure DevOps with merge alone;
+ * GitLab; Bitbucket Data Center, whose `from` is the head. Gerrit's refs/changes are not looked at: it keeps each state of each change for ever.
+ */
 const REQUESTS: readonly { readonly pattern: RegExp; readonly prefix: string }[] = [
   { pattern: /^refs\/pull\/(\d+)\/(head|merge)$/, prefix: "pr-" },
   { pattern: /^refs\/merge-requests\/(\d+)\/(head|merge)$/, prefix: "mr-" },
+  { pattern: /^refs\/pull-requests\/(\d+)\/(from|merge)$/, prefix: "pr-" },
 ];
-const REQUEST_NAME = /^(pr|mr)-\d+$/;
+const REQUEST_NAME = /^(heads\/)*(pr|mr)-\d+$/;
 /** Of forges that do not tell which requests are open. */
 const REQUESTS_MAX = 20;
 
+interface NumberedProposal extends Proposal {
+  readonly number: number;
+}
+
 const BRANCHES = "refs/heads/";
-const REQUEST_PREFIXES: readonly string[] = ["refs/pull/", "refs/merge-requests/"];
+const REQUEST_PREFIXES: readonly string[] = ["refs/pull/", "refs/merge-requests/", "refs/pull-requests/"];
 
 /** All refs that may be proposals, with their heads. Branches are looked at last: a request is a stranger's if none has its head any more. */
-export async function listProposalRefs(store: { listRefs(prefix: string): Promise<ReadonlyMap<string, string>> }): Promise<ReadonlyMap<string, string>> {
-  const requests: (readonly [string, string])[] = [];
-  for (const prefix of REQUEST_PREFIXES) for (const request of await store.listRefs(prefix)) requests.push(request);
-  return new Map([...(await store.listRefs(BRANCHES)), ...requests]);
+export function listProposalRefs(store: Pick<GitStore, "listRefs">): Promise<ReadonlyMap<string, string>> {
+  return store.listRefs(...REQUEST_PREFIXES, BRANCHES);
 }
 
 /**
@@ -42,7 +49,8 @@ export function hasRequests(refs: ReadonlyMap<string, string>): boolean {
 
 /**
  * Which refs are proposals: every branch but the desired one and those of the status, and open requests. Forges keep the heads of closed
- * requests for ever, but only open ones have a `merge` beside their `head`; where no request has one, the newest count. A forge that was asked knows best.
+ * requests for ever, but only open ones have a `merge` beside their `head`; where no request has one, or only that, the newest count. A forge that was
+ * asked knows best.
  */
 export function chooseProposals(refs: ReadonlyMap<string, string>, branch: string, openRequests?: Pick<ReadonlySet<number>, "has">): readonly Proposal[] {
   const proposals: Proposal[] = [];
@@ -51,13 +59,13 @@ export function chooseProposals(refs: ReadonlyMap<string, string>, branch: strin
     if (name !== undefined && name !== branch && !isStatusBranch(name)) proposals.push({ name: REQUEST_NAME.test(name) ? `heads/${name}` : name, ref, head });
   }
   for (const { pattern, prefix } of REQUESTS) {
-    const heads: (Proposal & { readonly number: number })[] = [];
-    const open = new Set<number>();
+    const [found, merges]: [NumberedProposal[], NumberedProposal[]] = [[], []];
     for (const [ref, head] of refs) {
       const [, number, kind] = pattern.exec(ref) ?? [];
-      if (kind === "merge") open.add(Number(number));
-      else if (kind === "head") heads.push({ name: `${prefix}${number ?? ""}`, ref, head, number: Number(number) });
+      if (kind !== undefined) (kind === "merge" ? merges : found).push({ name: `${prefix}${number ?? ""}`, ref, head, number: Number(number) });
     }
+    const heads = found.length > 0 ? found : merges;
+    const open = new Set(found.length > 0 ? merges.map(({ number }) => number) : []);
     const chosen =
       openRequests !== undefined
         ? heads.filter((request) => openRequests.has(request.number))

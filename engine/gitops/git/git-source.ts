@@ -87,10 +87,12 @@ export interface GitStore {
   fetchRef(ref: string): Promise<string | undefined>;
   /** Compare-and-swap of one ref; `to` undefined deletes it, `from` undefined creates it. */
   pushRef(ref: string, from: string | undefined, to: string | undefined): Promise<PushResult>;
-  /** Refs below a prefix with their commits. */
-  listRefs(prefix: string): Promise<ReadonlyMap<string, string>>;
+  /** Refs below prefixes with their commits; what is below an earlier one is looked at before. */
+  listRefs(...prefixes: readonly string[]): Promise<ReadonlyMap<string, string>>;
   /** How many commits `id` has behind it, itself included, counted no further than `max`. */
   countCommits(id: string, max: number): Promise<number>;
+  /** Writes again what was written of late and others have removed. */
+  restoreRecent?(): Promise<void>;
   /** Puts objects together in packs, once there are many by themselves, and lets go of what was read. Nothing that can be reached is lost. */
   tidy?(signal: AbortSignal): Promise<void>;
 }

@@ -6,6 +6,7 @@ import type { GitStore, NewCommit } from "./git-source.ts";
 import { compareAndSwapRef } from "./move-ref.ts";
 import { gitText } from "./native-git.ts";
 import { openObjectFiles } from "./object-files.ts";
+import { RecentObjects } from "./recent-objects.ts";
 import { removeLeftovers } from "./unfinished-packs.ts";
 
 /** A bare repository on this machine. */
@@ -13,17 +14,23 @@ export function openGitStore(gitDir: string): GitStore {
   const files = openObjectFiles();
   const at = { fs: files.fs, gitdir: gitDir };
   const objects = openGitObjects(gitDir);
+  const recent = new RecentObjects();
   return {
     objects,
-    writeBlob: (content) => git.writeBlob({ ...at, blob: typeof content === "string" ? Buffer.from(content, "utf8") : content }),
-    writeTree: (entries) => git.writeObject({ ...at, type: "tree", format: "content", object: formatTree(entries) }),
-    writeCommit: (commit) => git.writeCommit({ ...at, commit: toGitCommit(commit) }),
+    writeBlob: (content) => recent.write("blob", () => git.writeBlob({ ...at, blob: typeof content === "string" ? Buffer.from(content, "utf8") : content })),
+    writeTree: (entries) => recent.write("tree", () => git.writeObject({ ...at, type: "tree", format: "content", object: formatTree(entries) })),
+    writeCommit: (commit) => recent.write("commit", () => git.writeCommit({ ...at, commit: toGitCommit(commit) })),
     fetchRef: (ref) => readRef(gitDir, ref),
     async pushRef(ref, from, to) {
       await files.onDisk();
       return compareAndSwapRef(gitDir, ref, from, to);
     },
-    listRefs: (prefix) => listRefs(gitDir, prefix.replace(/\/$/, "")),
+    async listRefs(...prefixes) {
+      const found: (readonly [string, string])[] = [];
+      for (const prefix of prefixes) for (const ref of await listRefs(gitDir, prefix.replace(/\/$/, ""))) found.push(ref);
+      return new Map(found);
+    },
+    restoreRecent: () => recent.restore(objects),
     async tidy(signal) {
       await removeLeftovers(gitDir);
       // Git counts objects, not refs: a thousand branches would be a thousand files to be read with each look.

@@ -14,7 +14,7 @@ export const ANONYMOUS = "local";
 
 /**
  * What the hosted repository, and the mirror of a remote one, need of Git. Rewritten at every start, so an edit of the file cannot open a hole
- * that stays. What a pusher was told is on the disk by then, as it is in the store: by itself Git leaves single objects and refs to the system.
+ * that stays. A push is one pack, which nobody who removes what nothing leads to takes for that before its ref has moved. What a pusher was told is on the disk by then, as it is in the store: by itself Git leaves single objects and refs to the system.
  */
 const REPOSITORY_CONFIG = `[core]
 \trepositoryformatversion = 0
@@ -28,6 +28,7 @@ ${BOUNDED.map(([key, value]) => `[${key.split(".")[0] ?? ""}]\n\t${key.split("."
 \tadvertisePushOptions = true
 \tfsckObjects = true
 \tmaxInputSize = ${PUSH_BYTES_MAX}
+\tunpackLimit = 1
 \tdenyDeleteCurrent = ignore
 [receive "fsck"]
 \tmissingSpaceBeforeDate = ignore

@@ -43,11 +43,11 @@ export async function openRemoteSource(options: RemoteSourceOptions): Promise<Gi
     async look(signal): Promise<BranchState> {
       const last = await readRef(gitDir, seenRef);
       try {
-        const refs = revision.is === "commit" ? new Map<string, string>() : await transport.listRefs(refPrefix(revision), signal);
+        const refs = revision.is === "commit" ? new Map<string, string>() : await transport.listRefs([refPrefix(revision)], signal);
         const ref = revision.is === "commit" ? revision.id : chooseRef(revision, refs);
         const tip = revision.is === "commit" ? revision.id : refs.get(ref ?? "");
         if (ref === undefined || tip === undefined) {
-          const why = explainMissing(revision, (revision.is === "semver" ? refs : await transport.listRefs(refsOfKind(revision), signal)).keys());
+          const why = explainMissing(revision, (revision.is === "semver" ? refs : await transport.listRefs([refsOfKind(revision)], signal)).keys());
           return { ...(last === undefined ? { is: "empty" } : { is: "deleted", last }), ...(why === undefined ? {} : { why }) };
         }
         if (tip !== last && known?.tip !== tip) {
@@ -76,7 +76,7 @@ function remoteStore(gitDir: string, transport: RemoteTransport): GitStore {
   return {
     ...local,
     async fetchRef(ref) {
-      const tip = (await transport.listRefs(ref, NEVER)).get(ref);
+      const tip = (await transport.listRefs([ref], NEVER)).get(ref);
       if (tip === undefined) return undefined;
       const isHere = await local.objects.tree(tip).then(
         () => true,
@@ -85,7 +85,7 @@ function remoteStore(gitDir: string, transport: RemoteTransport): GitStore {
       return isHere ? tip : transport.fetch(ref, NEVER);
     },
     pushRef: (ref, from, to) => transport.push(ref, from, to),
-    listRefs: (prefix) => transport.listRefs(prefix, NEVER),
+    listRefs: (...prefixes) => transport.listRefs(prefixes, NEVER),
   };
 }
 

@@ -8,8 +8,8 @@ import { removeUnfinishedPacks } from "./unfinished-packs.ts";
 
 /** How a remote repository is reached. `gitDir` is the bare mirror that objects are fetched into. Rejects when the remote cannot be reached. */
 export interface RemoteTransport {
-  /** Refs of the remote below a prefix; one request. */
-  listRefs(prefix: string, signal: AbortSignal): Promise<ReadonlyMap<string, string>>;
+  /** Refs of the remote below prefixes; one request. */
+  listRefs(prefixes: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, string>>;
   /** Brings one ref's commit and all it needs into the mirror, and returns the commit. */
   fetch(ref: string, signal: AbortSignal, depth?: number): Promise<string | undefined>;
   /** Compare-and-swap of a ref at the remote. */
@@ -58,8 +58,8 @@ export function openRemoteTransport(
   const limitsOf = (memoryBytes: number) => ({ fileBytes: PACK_BYTES_MAX, ...(protocols.includes("file") ? {} : { memoryBytes }) });
   const failed = (doing: string, stderr: string) => new Error(doing, { cause: new Error(explainFailure(stderr)) });
   return {
-    async listRefs(prefix, signal) {
-      const args = ["ls-remote", "--", url, `${prefix}*`];
+    async listRefs(prefixes, signal) {
+      const args = ["ls-remote", "--", url, ...prefixes.map((prefix) => `${prefix}*`)];
       const { code, stdout, stderr } = await ask({ args, limits: limitsOf(LISTING_BYTES_MAX) }, REQUEST_TIMEOUT_MS, signal);
       if (code !== 0) throw failed("list the refs of the remote", stderr);
       const lines = stdout.toString("utf8").split("\n");

@@ -188,7 +188,7 @@ export class BranchPlanner {
 
 /** Where a branch's plan stands on the status branch. A branch called like another one's file must not need its place for a folder. */
 export function planFile(branch: string): string {
-  return `plans/${branch.replaceAll(".md/", ".md_/")}.md`;
+  return `plans/${branch.replaceAll(/\.md(_*)\//g, ".md_$1/")}.md`;
 }
 
 function pagesOf(plans: ReadonlyMap<string, BranchPlan>): PlannedPages {

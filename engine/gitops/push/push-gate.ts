@@ -1,8 +1,9 @@
+import { existsSync } from "node:fs";
 import { raceAbort } from "../../lib/abort.ts";
 import { sleep, type Clock } from "../../lib/clock.ts";
 import { describeError, type Logger } from "../../lib/log.ts";
 import { openGitObjects, overlayEnvironment, type ObjectOverlay } from "../git/git-objects.ts";
-import { shortId, type GitObjects } from "../git/git-source.ts";
+import { MissingObject, shortId, type GitObjects } from "../git/git-source.ts";
 import { readRef } from "../git/git-refs.ts";
 import { inheritedEnvironment, runGit } from "../git/native-git.ts";
 import { removeStaleRefLocks } from "../git/stale-locks.ts";
@@ -89,7 +90,12 @@ export class PushGate {
       // The next one waits for whoever was before us, not for us.
       void before.then(end);
       this.#options.logger.error("push not decided", { error: describeError(error) });
-      session.print(`refused: the push could not be checked: ${describeError(error)}`);
+      const isGone = error instanceof MissingObject && session.overlay !== undefined && !existsSync(session.overlay.objectDir);
+      session.print(
+        isGone
+          ? "refused: what was pushed has been removed while it was checked, as git gc --prune=now does; nothing has changed: push it again"
+          : `refused: the push could not be checked: ${describeError(error)}`,
+      );
       return false;
     }
   }

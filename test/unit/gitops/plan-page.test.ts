@@ -94,6 +94,15 @@ describe("which refs are proposals", () => {
   test("a branch called like a request is not taken for it", () =>
     expect(names("refs/heads/pr-7", "refs/heads/mr-7", "refs/heads/pr-7-fix", "refs/pull/7/head")).toEqual(["heads/pr-7", "heads/mr-7", "pr-7-fix", "pr-7"]));
 
+  test("no two have one name, however branches are called", () => expect(names("refs/heads/pr-7", "refs/heads/heads/pr-7")).toEqual(["heads/pr-7", "heads/heads/pr-7"]));
+
+  test("requests where Bitbucket and Azure DevOps keep them, which has no more than what a merge would make", () => {
+    expect(names("refs/pull-requests/1/from", "refs/pull-requests/2/from", "refs/pull-requests/2/merge")).toEqual(["pr-2"]);
+    expect(names("refs/pull-requests/1/from", "refs/pull-requests/2/from")).toEqual(["pr-2", "pr-1"]);
+    expect(chooseProposals(new Map([["refs/pull/3/merge", "c"]]), "main")).toMatchObject([{ name: "pr-3", ref: "refs/pull/3/merge", head: "c" }]);
+    expect(names(...Array.from({ length: 30 }, (_, index) => `refs/pull/${index}/merge`))).toEqual(Array.from({ length: 20 }, (_, index) => `pr-${29 - index}`));
+  });
+
   test("only who may write to the repository brings a branch, or a request whose head is on one", () => {
     const refs = new Map([
       ["refs/heads/fix", "a"],
@@ -217,5 +226,6 @@ describe("the page of a plan", () => {
     expect(podLines({ planned: [], quotas: [], pods: [{ workload: "Pod a/b", count: 1, fits: 1, reasons: [], pulls: [] }] })).toEqual(["✓ Pod a/b: 1 pod fits (at once)"]);
   });
 
-  test("every branch has a file of its own", () => expect([planFile("a"), planFile("a/b"), planFile("a.md/b")]).toEqual(["plans/a.md", "plans/a/b.md", "plans/a.md_/b.md"]));
+  test("every branch has a file of its own", () =>
+    expect([planFile("a"), planFile("a/b"), planFile("a.md/b"), planFile("a.md_/b")]).toEqual(["plans/a.md", "plans/a/b.md", "plans/a.md_/b.md", "plans/a.md__/b.md"]));
 });

@@ -77,7 +77,7 @@ describe("a remote over HTTP", () => {
     const { url } = await serveRemote();
     const transport = transportTo(url);
     const tip = await remote.tip();
-    expect(await transport.listRefs("refs/heads/", NEVER)).toEqual(new Map([["refs/heads/main", tip]]));
+    expect(await transport.listRefs(["refs/heads/"], NEVER)).toEqual(new Map([["refs/heads/main", tip]]));
     expect(await transport.fetch("refs/heads/main", NEVER, 2)).toBe(tip);
     const count = async (commit: string) => (await runGit({ gitDir: path.join(folder, "mirror.git"), args: ["rev-list", "--count", commit] })).stdout.toString().trim();
     expect(await count(tip ?? "")).toBe("2");
@@ -108,7 +108,7 @@ describe("a remote over HTTP", () => {
     expect(await open(url).fetch("refs/heads/main", NEVER)).toBe(tip);
     expect(seen.at(-1)).toBe(BASIC);
     const other = await serveRemote("Basic other");
-    const failure = await failureOf(open(other.url).listRefs("refs/", NEVER));
+    const failure = await failureOf(open(other.url).listRefs(["refs/"], NEVER));
     expect(failure).toContain("Authentication failed: the remote does not accept the password of the Secret, or of the address");
     expect(failure).not.toMatch(/p@ss|p%40ss/);
   });
@@ -118,7 +118,7 @@ describe("a remote over HTTP", () => {
     ["a token that is not accepted", { bearerToken: "old" }],
   ])("that wants a password is told of in the words of the Secret: of one with %s", async (_, access) => {
     const { url } = await serveRemote(BASIC);
-    expect(await failureOf(transportTo(url, access).listRefs("refs/", NEVER))).toContain(
+    expect(await failureOf(transportTo(url, access).listRefs(["refs/"], NEVER))).toContain(
       "the remote lets nobody in without a password: the Secret has none (username and password), or its bearerToken is not accepted",
     );
   });
@@ -130,16 +130,16 @@ describe("a remote over HTTP", () => {
       if (request.headers.authorization === undefined) return void response.writeHead(401, { "www-authenticate": "Basic" }).end();
       response.writeHead(302, { location: thief.url.replace("/r.git", request.url ?? "").replace("127.0.0.1", "localhost") }).end();
     });
-    expect(await failureOf(transportTo(leading, { username: "bot", password: "p@ss w" }).listRefs("refs/", NEVER))).not.toBe("no failure");
+    expect(await failureOf(transportTo(leading, { username: "bot", password: "p@ss w" }).listRefs(["refs/"], NEVER))).not.toBe("no failure");
     expect(thief.seen.filter((header) => header !== undefined)).toEqual([]);
-    expect(await failureOf(transportTo(leading, { bearerToken: "secret" }).listRefs("refs/", NEVER))).toContain("the remote leads to another address");
+    expect(await failureOf(transportTo(leading, { bearerToken: "secret" }).listRefs(["refs/"], NEVER))).toContain("the remote leads to another address");
     expect(thief.seen.filter((header) => header !== undefined)).toEqual([]);
   });
 
   test("that leads to a file of this machine is not followed there", async () => {
     await remote.commit({ "a.yaml": configMapYaml("a") });
     const leading = await serve((request, response) => void response.writeHead(302, { location: `file://${remote.gitDir}${(request.url ?? "").replace("/r.git", "")}` }).end());
-    expect(await failureOf(transportTo(leading).listRefs("refs/", NEVER))).toMatch(/not supported or disabled|Protocol/);
+    expect(await failureOf(transportTo(leading).listRefs(["refs/"], NEVER))).toMatch(/not supported or disabled|Protocol/);
   });
 
   test("that never ends listing its refs is given up, and takes no memory of this process", async () => {
@@ -155,7 +155,7 @@ describe("a remote over HTTP", () => {
       more();
     });
     const before = process.memoryUsage().rss;
-    expect(await failureOf(transportTo(url).listRefs("refs/", NEVER))).toContain("list the refs of the remote");
+    expect(await failureOf(transportTo(url).listRefs(["refs/"], NEVER))).toContain("list the refs of the remote");
     expect(process.memoryUsage().rss - before).toBeLessThan(1 << 30);
   }, 100_000);
 

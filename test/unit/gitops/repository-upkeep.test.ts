@@ -36,6 +36,22 @@ test("many objects by themselves become packs, a few do not, and both are read o
   expect((await store.objects.commit(commits.at(-1) ?? "")).message).toContain("change");
 });
 
+test("what somebody removes to which a ref has just been moved is written again", async () => {
+  const clock = new VirtualClock();
+  const abort = new AbortController();
+  const { store, gitDir } = repository;
+  const ended = runUpkeep({ store, clock, logger: silentLogger }, abort.signal);
+  const tip = await repository.commit({ "README.md": "a", "apps/web.md": "b" }, "status", "status/local");
+  await runGit({ gitDir, args: ["update-ref", "-d", "refs/heads/status/local"] });
+  await runGit({ gitDir, args: ["prune", "--expire=now"] });
+  await store.pushRef("refs/heads/status/local", undefined, tip);
+  await expect(store.objects.commit(tip)).rejects.toThrow("is missing");
+  await clock.advance(2_000);
+  await expect.poll(async () => (await runGit({ gitDir, args: ["fsck", "--connectivity-only"] })).code).toBe(0);
+  abort.abort();
+  await ended;
+});
+
 test("it is looked to every hour, also after a failure", async () => {
   const clock = new VirtualClock();
   const abort = new AbortController();
