@@ -1,11 +1,13 @@
 import type { Server, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
+import { systemClock, type Clock } from "./clock.ts";
 import type { Logger } from "./log.ts";
 
 /** The words of Go's servers, and so of upstream's. Named as text, for Git shows its user no other answers. */
 const NOT_HTTPS = "HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
 /** The first byte of whoever begins with TLS. */
 const HANDSHAKE = 0x16;
+const TOLD_EVERY_MS = 60_000;
 
 /** For a server of HTTPS: who sends it a request in the clear is told so, in the clear. */
 export function answerPlainHttp(server: Server): void {
@@ -16,9 +18,16 @@ export function answerPlainHttp(server: Server): void {
   });
 }
 
-/** For a server of plain HTTP: who begins with TLS can be told nothing that he would show anybody, so it is logged. */
-export function logTlsClients(server: Server, logger: Logger): void {
+/**
+ * For a server of plain HTTP: who begins with TLS can be told nothing that he would show anybody, so it is logged, once a minute at most: anybody
+ * may come, and as often as he likes.
+ */
+export function logTlsClients(server: Server, logger: Logger, clock: Pick<Clock, "monotonic"> = systemClock): void {
+  let [toldMs, untold] = [-Infinity, 0];
   server.on("clientError", ({ rawPacket }: { readonly rawPacket?: Buffer }, { remoteAddress: from }: Socket) => {
-    if (rawPacket?.[0] === HANDSHAKE) logger.warn("a client wanted HTTPS of a port that serves HTTP", { from });
+    if (rawPacket?.[0] !== HANDSHAKE) return;
+    if (clock.monotonic() - toldMs < TOLD_EVERY_MS) return void untold++;
+    logger.warn("a client wanted HTTPS of a port that serves HTTP", { from, ...(untold === 0 ? {} : { othersBefore: untold }) });
+    [toldMs, untold] = [clock.monotonic(), 0];
   });
 }

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { late } from "../../lib/late-modules.ts";
+import { withoutControls } from "../../lib/without-controls.ts";
 import { escapeHtml } from "./escape-html.ts";
 
 export interface Link {
@@ -73,7 +74,7 @@ export const LOG_OUT_PATH = "/-/logout";
 
 /** A whole page around its content. A heading in that counts more than the title. */
 export function renderPage({ title, crumbs, tag, content, isLoggedIn }: PageText): string {
-  const heading = /<h1>(.*)<\/h1>/.exec(content)?.[1]?.replaceAll(/<[^>]*>/g, "") ?? escapeHtml(title);
+  const heading = /<h1>(.*)<\/h1>/.exec(content)?.[1]?.replaceAll(/<[^>]*>/g, "") ?? escapeHtml(withoutControls(title));
   const way = crumbs.map(linkHtml).join(" / ");
   const out = isLoggedIn ? ` <a href="${LOG_OUT_PATH}">Log out</a>` : "";
   return `<!doctype html>
@@ -90,5 +91,5 @@ export function renderList(entries: readonly Link[], none: string): string {
 }
 
 function linkHtml({ text, href }: Link): string {
-  return `<a href="${escapeHtml(href)}">${escapeHtml(text)}</a>`;
+  return `<a href="${escapeHtml(href)}">${escapeHtml(withoutControls(text))}</a>`;
 }

@@ -19,14 +19,19 @@ test.each<[string, () => Server]>([
   expect(await answerTo(server, "EHLO localhost\r\n")).not.toContain("HTTP");
 });
 
-test("a server of HTTP logs who begins with TLS, and no other nonsense", async () => {
+test("a server of HTTP logs who begins with TLS, not each of many, and no other nonsense", async () => {
   const server = http.createServer();
   const told: unknown[] = [];
-  logTlsClients(server, { ...silentLogger, warn: (message, fields) => void told.push([message, fields]) });
+  let nowMs = 0;
+  logTlsClients(server, { ...silentLogger, warn: (message, fields) => void told.push([message, fields]) }, { monotonic: () => nowMs });
   server.on("clientError", (_error, socket) => socket.destroy());
   await answerTo(server, "EHLO localhost\r\n");
-  await answerTo(server, "\x16\x03\x01\x00\xf4\x01");
-  expect(told).toEqual([["a client wanted HTTPS of a port that serves HTTP", { from: "127.0.0.1" }]]);
+  for (nowMs of [0, 1, 59_999, 60_000]) await answerTo(server, "\x16\x03\x01\x00\xf4\x01");
+  const line = "a client wanted HTTPS of a port that serves HTTP";
+  expect(told).toEqual([
+    [line, { from: "127.0.0.1" }],
+    [line, { from: "127.0.0.1", othersBefore: 2 }],
+  ]);
 });
 
 /** All that a server says to what is sent to it, until it closes the connection. */
