@@ -39,11 +39,15 @@ export class Preemptor {
     return this.#budgets.list();
   }
 
-  async execute(pod: PodInfo, { nodeName, victims }: Preemption, displaced: readonly PodInfo[]): Promise<void> {
-    await Promise.all(
+  /** Whether it went well; else nothing that happens need bring the pod back to the queue. */
+  async execute(pod: PodInfo, { nodeName, victims }: Preemption, displaced: readonly PodInfo[]): Promise<boolean> {
+    const told = await Promise.all(
       displaced.map((other) => this.#attempt(other.pod, "nomination not taken back", () => this.#patchStatus(other.pod, { nominatedNodeName: null }))),
     );
-    await Promise.all(victims.map((victim) => this.#attempt(victim.pod, "pod not preempted", () => this.#remove(victim.pod, pod.pod, nodeName))));
+    const removed = await Promise.all(
+      victims.map((victim) => this.#attempt(victim.pod, "pod not preempted", () => this.#remove(victim.pod, pod.pod, nodeName))),
+    );
+    return [...told, ...removed].every(Boolean);
   }
 
   async #remove(victim: Pod, by: Pod, nodeName: string): Promise<void> {
@@ -67,12 +71,15 @@ export class Preemptor {
     return this.#options.client.for(podResource).patch(namespace, name, "strategic", { metadata: { uid }, status }, { subresource: "status" });
   }
 
-  /** The pod that waits is tried again in any case, and a victim that is still there is chosen again. */
-  async #attempt(pod: Pod, failure: string, work: () => Promise<unknown>): Promise<void> {
+  /** Whoever is gone or has changed is heard of; a victim that is still there is chosen again. */
+  async #attempt(pod: Pod, failure: string, work: () => Promise<unknown>): Promise<boolean> {
     try {
       await work();
+      return true;
     } catch (error) {
-      if (!hasReason(error, "NotFound", "Conflict")) this.#options.logger.warn(failure, { pod: describeObject(pod), error: describeError(error) });
+      if (hasReason(error, "NotFound", "Conflict")) return true;
+      this.#options.logger.warn(failure, { pod: describeObject(pod), error: describeError(error) });
+      return false;
     }
   }
 }

@@ -193,7 +193,11 @@ class Scheduler {
     const displaced = this.#nominations.below(found.nodeName, priorityOf(pod));
     for (const other of displaced) this.#nominations.remove(other.key);
     this.#nominations.set(pod, found.nodeName);
-    this.#track(this.#preemptor.execute(pod, found, displaced));
+    this.#track(
+      this.#preemptor.execute(pod, found, displaced).then((isDone) => {
+        if (!isDone) this.#queue.retry(pod.key);
+      }),
+    );
     return { nominatedNode: found.nodeName, explanation: "" };
   }
 

@@ -96,6 +96,15 @@ export class SchedulingQueue {
     this.#armTimer();
   }
 
+  /** Has an unschedulable pod tried again when its backoff is over, whether or not anything happens. */
+  retry(key: string): void {
+    const known = this.#unschedulable.get(key);
+    if (known === undefined) return;
+    this.#unschedulable.delete(key);
+    this.#backOff({ ...known.entry, rejectedBy: new Set() });
+    this.#armTimer();
+  }
+
   /** Wakes the unschedulable pods for which `mayHelp` says so; while others are active, they wait for the rest of their backoff. */
   wakeAll(mayHelp: (pod: PodInfo, rejectedBy: ReadonlySet<string>) => boolean): void {
     for (const [key, { entry }] of this.#unschedulable) {

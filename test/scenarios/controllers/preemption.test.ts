@@ -13,6 +13,8 @@ let stopScheduler: () => Promise<void>;
 const warnings: string[] = [];
 /** Runs before a pod is bound, and may refuse it. */
 let beforeBinding: (name: string) => Promise<void>;
+/** Runs before a pod is deleted, and may refuse it. */
+let beforeDeletion: () => Promise<void>;
 const withBindings = (client: Client): Client => ({
   ...client,
   for(resource) {
@@ -23,6 +25,10 @@ const withBindings = (client: Client): Client => ({
         await beforeBinding(name);
         return access.createSubresource(namespace, name, subresource, body);
       },
+      async delete(namespace, name, options) {
+        await beforeDeletion();
+        return access.delete(namespace, name, options);
+      },
     };
   },
 });
@@ -30,7 +36,7 @@ const withBindings = (client: Client): Client => ({
 /** The real scheduler with its own rights; nobody runs the pods, so the test says when they are gone. */
 beforeEach(async () => {
   warnings.length = 0;
-  beforeBinding = async () => {};
+  beforeBinding = beforeDeletion = async () => {};
   plane = await startControlPlane();
   const { clock, client: admin } = plane;
   const logger: Logger = { ...silentLogger, warn: (message, fields) => void warnings.push(`${message} ${JSON.stringify(fields)}`) };
@@ -159,4 +165,16 @@ test("a pod that waits for room gets what another gives back, when it has given 
   expect((await get("b")).spec.nodeName).toBeUndefined();
   await has("300m");
   expect((await get("b")).spec.nodeName).toBe("n1");
+});
+
+test("a victim that the API does not let go is asked to go again, without anything else happening", async () => {
+  let refusals = 2;
+  beforeDeletion = async () => {
+    if (refusals-- > 0) throw new Error("not now");
+  };
+  await make("small", "low", "1");
+  await make("big", "high", "1");
+  await plane.clock.advance(30_000);
+  expect((await pods().get("default", "small")).metadata.deletionTimestamp).toBeDefined();
+  expect(warnings.splice(0)).toEqual([expect.stringMatching(/^pod not preempted .*not now/), expect.stringMatching(/^pod not preempted .*not now/)]);
 });
