@@ -65,6 +65,8 @@ interface PlannedProposal extends Proposal {
 export class BranchPlanner {
   readonly #options: BranchPlannerOptions;
   #plans: ReadonlyMap<string, BranchPlan> = new Map();
+  /** When the heads of the last round were written: a repository may have thousands, of which few move. */
+  #times: ReadonlyMap<string, number> = new Map();
   readonly #bell: Bell;
   /** Rounds in a row of which something failed. */
   #failures = 0;
@@ -143,16 +145,18 @@ export class BranchPlanner {
     const { source } = this.#options;
     const refs = await listProposalRefs(source.store);
     const open = hasRequests(refs) ? await this.#options.openRequests?.(signal).catch(() => undefined) : undefined;
-    const dated = await Promise.all(
-      chooseProposals(refs, source.branch, open).map(async (proposal) => ({
-        proposal,
-        time: (await source.store.objects.commit(proposal.head).catch(() => undefined))?.time ?? Infinity,
-      })),
-    );
+    const dated: { readonly proposal: Proposal; readonly time: number }[] = [];
+    for (const proposal of chooseProposals(refs, source.branch, open)) dated.push({ proposal, time: await this.#timeOf(proposal.head) });
+    this.#times = new Map(dated.filter(({ time }) => time < Infinity).map(({ proposal, time }) => [proposal.head, time]));
     return dated
       .sort((a, b) => b.time - a.time || (a.proposal.name < b.proposal.name ? -1 : 1))
       .slice(0, BRANCHES_MAX)
       .map(({ proposal }) => ({ ...proposal, isOwn: isOwnProposal(proposal, refs) }));
+  }
+
+  /** What has not been fetched yet is new. */
+  async #timeOf(head: string): Promise<number> {
+    return this.#times.get(head) ?? (await this.#options.source.store.objects.commit(head).catch(() => undefined))?.time ?? Infinity;
   }
 
   async #plan({ name, ref, head, isOwn }: PlannedProposal): Promise<BranchPlan | undefined> {

@@ -40,13 +40,16 @@ describe("what fails for a moment", () => {
   const synchroniser = { state: undefined, rollouts: {}, subscribe: () => () => {} };
   const follower = { firstLook: async () => {}, mayOpen: async () => true };
 
-  test("is planned again soon, then less and less often", async () => {
+  test("is planned again soon, then less and less often; when its head was written is read once", async () => {
     using repository = await createTestRepository();
     await repository.commit({ "a.yaml": "" }, "A branch", "other");
+    let reads = 0;
+    const { objects } = repository.store;
+    const store = { ...repository.store, objects: { ...objects, commit: (id: string) => (reads++, objects.commit(id)) } };
     const clock = new VirtualClock();
     const tries = await triesOf(clock, (fail) => {
       const options = {
-        source: { branch: "main", store: repository.store },
+        source: { branch: "main", store },
         follower: { ...follower, prepare: fail },
         synchroniser,
         reporter: { setPlans: () => {} },
@@ -57,6 +60,7 @@ describe("what fails for a moment", () => {
       return new BranchPlanner(options as unknown as BranchPlannerOptions); // what a round of it asks
     });
     expectBackoff(tries);
+    expect(reads).toBe(1);
   });
 
   test("is looked at again soon for previews, too", async () => {
