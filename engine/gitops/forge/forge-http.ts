@@ -1,3 +1,4 @@
+import { exchangeHttp, type HttpAnswer } from "../../lib/http-exchange.ts";
 import type { ForgeType } from "./forge.ts";
 
 export interface ForgeHttp {
@@ -42,23 +43,26 @@ export function createForgeHttp(api: string, token: string, type: ForgeType): Fo
         : { authorization: `token ${token}` }),
   };
   const call = async (method: string, path: string, body: unknown, signal: AbortSignal): Promise<unknown> => {
-    const response = await fetch(`${api}${path}`, {
+    // No redirect is followed: it would carry the token to whoever answers there.
+    const {
+      status,
+      headers: said,
+      text,
+    } = await exchangeHttp(`${api}${path}`, {
       method,
       headers: body === undefined ? headers : { ...headers, "content-type": "application/json" },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      // A redirect would carry the token to whoever answers there.
-      redirect: "manual",
+      bytesMax: ANSWER_BYTES_MAX,
       signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
     });
-    const text = await readText(response);
-    const { status, headers: said } = response;
+    if (said.has("content-encoding")) throw new Error(`${method} ${path}: the forge packs its answers (${said.get("content-encoding")}), unasked`);
     if (status >= 300 && status < 400)
       throw new ForgeRefusal(
         `${method} ${path}: the forge has this elsewhere, at ${addressIn(said.get("location"), api)}, where the token is not sent; write the project's name, or the address, of now into forge of mainstay.yaml`,
         status,
       );
     if (isLimit(status, said, text)) throw new ForgeLimitError(`${method} ${path}: the forge's limit is reached`, retryAfterMs(said));
-    if (!response.ok) throw new ForgeRefusal(`${method} ${path}: ${status} ${messageIn(text)}`, status);
+    if (status < 200 || status > 299) throw new ForgeRefusal(`${method} ${path}: ${status} ${messageIn(text)}`, status);
     return text === "" ? undefined : (JSON.parse(text) as unknown);
   };
   return {
@@ -68,13 +72,13 @@ export function createForgeHttp(api: string, token: string, type: ForgeType): Fo
 }
 
 /** GitHub answers 403 as well, for its second limit with nothing but words; a forge that is being looked after says when it is back. */
-function isLimit(status: number, headers: Headers, text: string): boolean {
+function isLimit(status: number, headers: HttpAnswer["headers"], text: string): boolean {
   if (status === 429 || (status === 503 && headers.has("retry-after"))) return true;
   return status === 403 && (headers.has("retry-after") || headers.get("x-ratelimit-remaining") === "0" || /rate limit/i.test(messageIn(text)));
 }
 
 /** When to come again: in seconds, at a time, or when the forge counts anew. Times are held against the forge's own clock. */
-export function retryAfterMs(headers: Pick<Headers, "get">): number {
+export function retryAfterMs(headers: { get(name: string): string | null | undefined }): number {
   const after = headers.get("retry-after") ?? "";
   const reset = headers.get("x-ratelimit-reset") ?? headers.get("ratelimit-reset") ?? "";
   const untilMs = (time: number) => time - Date.parse(headers.get("date") ?? "");
@@ -83,21 +87,10 @@ export function retryAfterMs(headers: Pick<Headers, "get">): number {
 }
 
 /** Where a redirect leads, without what may be secret in it. */
-function addressIn(location: string | null, api: string): string {
-  if (location === null || !URL.canParse(location, api)) return "an address that it does not say";
+function addressIn(location: string | undefined, api: string): string {
+  if (location === undefined || !URL.canParse(location, api)) return "an address that it does not say";
   const { origin, pathname } = new URL(location, api);
   return `${origin}${pathname}`.slice(0, 200);
-}
-
-async function readText(response: Response): Promise<string> {
-  const parts: Uint8Array[] = [];
-  let size = 0;
-  for await (const part of response.body ?? []) {
-    size += part.byteLength;
-    if (size > ANSWER_BYTES_MAX) throw new Error(`the forge answered with more than ${ANSWER_BYTES_MAX} bytes`);
-    parts.push(part);
-  }
-  return Buffer.concat(parts).toString("utf8");
 }
 
 function messageIn(text: string): string {

@@ -5,6 +5,7 @@ import { isAbort } from "../../lib/abort.ts";
 import { backoffMs } from "../../lib/backoff.ts";
 import { Bell } from "../../lib/bell.ts";
 import { sleep, type Clock } from "../../lib/clock.ts";
+import { exchangeHttp } from "../../lib/http-exchange.ts";
 import { describeError, type Logger } from "../../lib/log.ts";
 import { secretResource } from "../../resources/core/secret.ts";
 import type { StatusFacts } from "../status/status-facts.ts";
@@ -12,6 +13,8 @@ import { computeNotifications, HourlyLimit, notificationBody, renderNotification
 
 const GATHER_MS = 500;
 const TIMEOUT_MS = 15_000;
+/** Nobody reads what a receiver answers. */
+const ANSWER_BYTES_MAX = 16 << 20;
 const TRIES_MAX = 4;
 const RETRY = { initialMs: 1_000, maxMs: 30_000 };
 /** Waiting to be sent; a receiver that is away for long misses some. */
@@ -107,23 +110,18 @@ export class Notifier {
     const { url, hmac } = await this.#receiver(secret);
     const signature: Readonly<Record<string, string>> =
       hmac === undefined || type === "slack" ? {} : { "x-signature": `sha256=${createHmac("sha256", hmac).update(body).digest("hex")}` };
-    const response = await fetch(url, {
+    const { status } = await exchangeHttp(url, {
       method: "POST",
       body,
       headers: { "content-type": "application/json", "user-agent": "mainstay", ...signature },
-      redirect: "error",
+      bytesMax: ANSWER_BYTES_MAX,
       signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
-    })
-      // The address is a secret, and fetch likes to quote it.
-      .catch((error: unknown) =>
-        Promise.reject(
-          new Error(
-            `the receiver was not reached (${error instanceof Error && error.cause instanceof Error ? ((error.cause as NodeJS.ErrnoException).code ?? error.cause.name) : "no answer"})`,
-          ),
-        ),
-      );
-    await response.arrayBuffer();
-    if (!response.ok) throw new Error(`the receiver answered ${response.status}`);
+    }).catch((error: unknown) => {
+      // The address is a secret, and errors quote it.
+      const code = isAbort(error) ? undefined : (error as NodeJS.ErrnoException).code;
+      throw new Error(`the receiver was not reached (${code ?? "no answer"})`);
+    });
+    if (status < 200 || status > 299) throw new Error(`the receiver answered ${status}`);
   }
 
   async #receiver(secret: string): Promise<{ readonly url: string; readonly hmac: string | undefined }> {

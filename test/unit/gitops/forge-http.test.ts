@@ -50,6 +50,15 @@ describe("what a forge answers", () => {
     expect(await ask(status, headers, body)).toBeInstanceOf(ForgeLimitError);
   });
 
+  test("is not unpacked: a forge that packs it all the same is told of", async () => {
+    const error = await ask(200, { "content-encoding": "br" }, "\x0b\x02\x80{}\x03");
+    expect(error.message).toBe("GET /repos/ada/cluster/pulls: the forge packs its answers (br), unasked");
+  });
+
+  test("may be 16 MiB long, and no longer", async () => {
+    expect((await ask(200, {}, JSON.stringify("x".repeat(16 << 20)))).message).toBe("the answer is longer than 16777216 bytes");
+  });
+
   test("another 403 is a refusal, in the forge's words and without the token", async () => {
     const error = await ask(403, {}, JSON.stringify({ message: "Resource not accessible by personal access token" }));
     expect(error).toMatchObject({ status: 403, message: "GET /repos/ada/cluster/pulls: 403 Resource not accessible by personal access token" });
