@@ -55,7 +55,8 @@ export function createForgeHttp(api: string, token: string, type: ForgeType): Fo
       bytesMax: ANSWER_BYTES_MAX,
       signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
     });
-    if (said.has("content-encoding")) throw new Error(`${method} ${path}: the forge packs its answers (${said.get("content-encoding")}), unasked`);
+    const encoding = said.get("content-encoding") ?? "identity";
+    if (encoding !== "identity") throw new Error(`${method} ${path}: the forge packs its answers (${encoding}), unasked`);
     if (status >= 300 && status < 400)
       throw new ForgeRefusal(
         `${method} ${path}: the forge has this elsewhere, at ${addressIn(said.get("location"), api)}, where the token is not sent; write the project's name, or the address, of now into forge of mainstay.yaml`,

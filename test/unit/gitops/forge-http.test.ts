@@ -55,6 +55,10 @@ describe("what a forge answers", () => {
     expect(error.message).toBe("GET /repos/ada/cluster/pulls: the forge packs its answers (br), unasked");
   });
 
+  test("may say of itself that it is not packed", async () => {
+    expect((await ask(200, { "content-encoding": "identity" }, "{}")).message).toBe("answered");
+  });
+
   test("may be 16 MiB long, and no longer", async () => {
     expect((await ask(200, {}, JSON.stringify("x".repeat(16 << 20)))).message).toBe("the answer is longer than 16777216 bytes");
   });
