@@ -14,6 +14,9 @@ export interface WrittenStatus {
   readonly revision: number;
 }
 
+/** Whoever is as sure of the opposite is contradicted no more often than this, as upstream does: neither would ever rest. */
+const CORRECTION_MS = 10_000;
+
 /** Tells the API how one pod fares, as often as that changes. */
 export class PodStatusWriter {
   readonly #context: PodContext;
@@ -23,6 +26,8 @@ export class PodStatusWriter {
   #written: WrittenStatus | undefined;
   /** Of the pod in the API whose status that is; undefined while a static pod is not shown there. */
   #toldUid: string | undefined;
+  #correctedAtMs = -Infinity;
+  #correctionInMs = Infinity;
 
   constructor(context: PodContext, pod: Pod) {
     this.#context = context;
@@ -30,12 +35,25 @@ export class PodStatusWriter {
     this.#toldUid = isStatic(pod) ? undefined : pod.metadata.uid;
   }
 
+  /** In how many milliseconds the same is to be told again, as somebody else says otherwise; Infinity where nobody does. */
+  get correctionInMs(): number {
+    return this.#correctionInMs;
+  }
+
   /** What is kept now; undefined where that was told before and is still what the API shows, or the pod is gone or another one. */
   async write(pod: Pod, status: PodStatus): Promise<WrittenStatus | undefined> {
     const before = this.#told ?? pod.status;
     // Of a static pod its mirror tells, as long as there is one: another has to be told anew.
     const shown = isStatic(pod) ? this.#context.mirrorOf(pod) : pod;
-    if (jsonEqual(status, before) && shown?.metadata.uid === this.#toldUid && !this.#isOverwritten(shown, status)) return undefined;
+    this.#correctionInMs = Infinity;
+    if (jsonEqual(status, before) && shown?.metadata.uid === this.#toldUid) {
+      if (!this.#isOverwritten(shown, status)) return undefined;
+      const nowMs = this.#context.clock.monotonic();
+      this.#correctionInMs = Math.max(0, this.#correctedAtMs + CORRECTION_MS - nowMs);
+      if (this.#correctionInMs > 0) return undefined;
+      this.#correctionInMs = Infinity;
+      this.#correctedAtMs = nowMs;
+    }
     if (shown === undefined) {
       this.#told = status;
       this.#toldUid = undefined;

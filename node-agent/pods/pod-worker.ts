@@ -60,6 +60,10 @@ export class PodWorker {
   readonly #bell: Bell;
   readonly #statusWriter: PodStatusWriter;
   #told: WrittenStatus | undefined;
+  /** The API is being told something. */
+  #isTelling = false;
+  /** What it has shown meanwhile: whether that is what it was told, its answer says. */
+  #shown: Pod | undefined;
   /** Fires when the pod is to go or the agent ends: nothing is waited for then that may take as long as it likes. */
   readonly #interruption = new AbortController();
   /** Asked to stop when the pod had ended. */
@@ -215,7 +219,7 @@ export class PodWorker {
           }
           againMs = await this.#timed(this.#operation, () => this.#sync(signal));
           this.#failures = 0;
-          if (this.#untold > 0) againMs = Math.min(againMs, backoffMs(SYNC_RETRY, this.#untold));
+          againMs = Math.min(againMs, this.#untold > 0 ? backoffMs(SYNC_RETRY, this.#untold) : this.#statusWriter.correctionInMs);
           // Told while its containers were ended, which takes the wake for itself: nothing else would say it again.
           if (this.#isToGo()) continue;
         } catch (error) {
@@ -430,7 +434,14 @@ export class PodWorker {
   }
 
   async #report(status: PodStatus): Promise<void> {
-    this.#told = (await this.#statusWriter.write(this.#pod, status)) ?? this.#told;
+    this.#isTelling = true;
+    try {
+      this.#told = (await this.#statusWriter.write(this.#pod, status)) ?? this.#told;
+    } finally {
+      this.#isTelling = false;
+      if (this.#shown !== undefined && !this.#isTold(this.#shown)) this.wake();
+      this.#shown = undefined;
+    }
     this.#pod = this.#asTold(this.#pod);
   }
 
@@ -438,8 +449,14 @@ export class PodWorker {
    * Nothing is new while its steps fail but what this worker has told the API of that. Whoever tried again for it would do so at once and without end,
    * for many failures read differently each time. What others say of the pod may be what it waits for.
    */
-  #isEcho({ metadata, spec, status }: Pod): boolean {
-    if (this.#failures === 0 || !jsonEqual(spec, this.#pod.spec) || !jsonEqual(withoutRevision(metadata), withoutRevision(this.#pod.metadata))) return false;
+  #isEcho(pod: Pod): boolean {
+    const { metadata, spec } = this.#pod;
+    if (this.#failures === 0 || !jsonEqual(pod.spec, spec) || !jsonEqual(withoutRevision(pod.metadata), withoutRevision(metadata))) return false;
+    if (this.#isTelling) this.#shown = pod;
+    return this.#isTelling || this.#isTold(pod);
+  }
+
+  #isTold({ metadata, status }: Pod): boolean {
     return Number(metadata.resourceVersion ?? 0) <= (this.#told?.revision ?? 0) || jsonEqual(status, (this.#told ?? this.#pod).status);
   }
 

@@ -164,6 +164,50 @@ test("what the node knows of a pod is told again when somebody else has said oth
   await ended;
 });
 
+test("a start that fails in other words each time is tried again ever later, also where the API shows those words before it has answered", async () => {
+  const { worker, clock, trouble, events, context } = aWorker();
+  let words = 0;
+  Object.defineProperty(trouble, "error", { get: () => (words < 1_000 ? new MountError(`no answer to request ${words++}`) : undefined) });
+  const pods = context.client.for(undefined as never) as { patch: (...args: unknown[]) => Promise<Pod> };
+  const patch = async (...args: unknown[]) => {
+    const written = await pods.patch(...args);
+    worker.update(written);
+    return written;
+  };
+  Object.assign(context, { client: { for: () => ({ patch }) } });
+  const running = new AbortController();
+  const ended = worker.run(running.signal);
+  await clock.advance(60_000);
+  expect(events.filter((event) => event.startsWith("FailedMount")).length).toBeLessThan(10);
+  running.abort();
+  await ended;
+});
+
+test("somebody who says the opposite of a pod as often as he is contradicted is contradicted only every ten seconds", async () => {
+  const { worker, clock, patches, context } = aWorker({ ...aPod, spec: { containers: [{ name: "c", image: "a:1", command: ["sleep", "1000"] }] } });
+  const running = new AbortController();
+  const ended = worker.run(running.signal);
+  await clock.advance(5_000);
+  const pods = context.client.for(undefined as never) as { patch: (...args: unknown[]) => Promise<Pod> };
+  let revision = 1_000;
+  const contradict = (pod: Pod) => {
+    if (revision < 1_500) worker.update({ ...worker.pod, metadata: { ...pod.metadata, resourceVersion: `${++revision}` }, status: { ...pod.status, hostIP: "192.0.2.99" } });
+  };
+  const patch = async (...args: unknown[]) => {
+    const written = await pods.patch(...args);
+    const answer = { ...written, metadata: { ...written.metadata, resourceVersion: `${++revision}` } };
+    contradict(answer);
+    return answer;
+  };
+  Object.assign(context, { client: { for: () => ({ patch }) } });
+  const before = patches.length;
+  contradict({ ...worker.pod, status: patches.at(-1) });
+  await clock.advance(60_000);
+  expect([patches.length - before, patches.at(-1)?.hostIP]).toEqual([7, "192.0.2.1"]);
+  running.abort();
+  await ended;
+});
+
 test.each<[string, Volume]>([
   ["of its own", { name: "about", downwardAPI: { items: [{ path: "step", fieldRef: { fieldPath: "metadata.annotations['step']" } }] } }],
   ["with others", { name: "about", projected: { sources: [{ downwardAPI: { items: [{ path: "step", fieldRef: { fieldPath: "metadata.annotations['step']" } }] } }] } }],
