@@ -70,6 +70,7 @@ export class PodWorker {
   readonly #stoppedSandboxes = new Set<string>();
   #eviction: Eviction | undefined;
   #hasGivenWay = false;
+  #hasEndedByItself = false;
 
   /** `askForRoom` is called when the pod wants other resources than it was granted; see `decideResize`. */
   constructor(context: PodContext, pod: Pod, askForRoom: () => void = () => {}) {
@@ -156,8 +157,12 @@ export class PodWorker {
   }
 
   #giveWay(why: Omit<Eviction, "over" | "ended">): Promise<void> {
+    if (this.#hasGivenWay) return Promise.resolve();
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#eviction ??= { ...why, over: promise, ended: resolve };
+    const before = this.#eviction ?? { ...why, over: promise, ended: resolve };
+    const own = this.#pod.spec.terminationGracePeriodSeconds ?? 30;
+    // The need may have become greater since.
+    this.#eviction = (why.graceSeconds ?? own) < (before.graceSeconds ?? own) ? { ...before, graceSeconds: why.graceSeconds } : before;
     this.wake();
     return this.#eviction.over;
   }
@@ -263,8 +268,10 @@ export class PodWorker {
     const refusal = isNew ? (refuse(this.#pod) ?? (await this.#context.refusePlace(this.#pod))) : undefined;
     // Whoever gets to know it wakes the pod.
     if (refusal === "not known yet") return Infinity;
-    if (refusal !== undefined && (await this.#context.makeRoom(this.#pod))) return 0;
     if (refusal !== undefined) {
+      // Nobody gives way to one that does not belong here, or has to give way itself.
+      const isWelcome = this.#eviction === undefined && (await this.#context.refusePlace(this.#pod)) === undefined;
+      if (isWelcome && (await this.#context.makeRoom(this.#pod))) return 0;
       // A sandbox that could not be made may have had its devices prepared.
       await this.#context.devices.unprepare(this.#pod);
       this.#context.events.record(this.#pod, { type: "Warning", ...refusal });
@@ -272,7 +279,7 @@ export class PodWorker {
       return this.#context.syncMs;
     }
     if (isNew) this.#resizer.admit(this.#pod);
-    const overdue = isTerminal(this.#pod) ? undefined : (this.#eviction ?? deadlineExceeded(this.#pod, clock.now()));
+    const overdue = isTerminal(this.#pod) || this.#hasEndedByItself ? undefined : (this.#eviction ?? deadlineExceeded(this.#pod, clock.now()));
     if ((overdue !== undefined || isFinished(this.#pod, state)) && hasRunning(state)) {
       // Its work is over, its sidecars or its late containers are not: they end as on a deletion, and only then has the pod ended.
       await this.#tell(computePodStatus(this.#statusInputs(state)));
@@ -300,7 +307,7 @@ export class PodWorker {
     if (isOver) await this.#giveBackAddresses(state).catch((error: unknown) => (trouble = error));
     // That a volume cannot be taken away yet is no reason to keep it to oneself that the pod has ended.
     await (isOver ? this.#volumes.release(this.#pod, this.#isOrphan).catch((error: unknown) => (trouble = error)) : this.#volumes.provide(this.#pod));
-    let againMs = Math.min(this.#volumes.areLive(this.#pod) && !isOver ? this.#context.syncMs : Infinity, activeDeadlineMs(this.#pod) - clock.now());
+    let againMs = isOver ? Infinity : Math.min(this.#volumes.areLive(this.#pod) ? this.#context.syncMs : Infinity, activeDeadlineMs(this.#pod) - clock.now());
     const actions = computePodActions(this.#pod, state, this.#probes.results(), this.#executor.failures, clock.now(), this.#context.restartMaxMs);
     let hasActed = false;
     for (const action of actions) {
@@ -325,7 +332,10 @@ export class PodWorker {
     this.#probes.follow(this.#pod, state);
     const status = computePodStatus(this.#statusInputs(state));
     await this.#tell(status);
-    if (isOver) this.#leaveRoom();
+    if (isOver) {
+      this.#hasEndedByItself = true;
+      this.#leaveRoom();
+    }
     if (trouble !== undefined) throw trouble;
     this.#executor.tellBackOffs(this.#pod, status);
     return hasActed || resized ? Math.min(againMs, 50) : againMs;

@@ -276,3 +276,20 @@ test("a pod whose sandbox is another than before says so", async () => {
   running.abort();
   await ended;
 });
+
+test("a pod that is giving way is left less time when the node's need becomes greater, and never more", async () => {
+  const { worker, clock, runtime } = aWorker({ ...aPod, spec: { terminationGracePeriodSeconds: 600, containers: [{ name: "c", image: "a:1", command: ["sleep", "1000000"] }] } });
+  const running = new AbortController();
+  const ended = worker.run(running.signal);
+  await clock.advance(5_000);
+  const state = async () => (await runtime.listContainers())[0]?.state;
+  void worker.preempt();
+  void worker.evict("The node was low on resource: memory.", 1_000);
+  await clock.advance(60_000);
+  const before = await state();
+  void worker.evict("The node was low on resource: memory.", 1);
+  await clock.advance(5_000);
+  expect([before, await state()]).toEqual(["running", "exited"]);
+  running.abort();
+  await ended;
+});

@@ -86,3 +86,20 @@ test("a file's pod that is there no more makes room for the next also while no s
   await clock.advance(20_000);
   expect([await states(), isGone]).toEqual([{}, true]);
 });
+
+test("a pod that ended by itself in time is told so, whatever has come over it before a server heard", async () => {
+  const { worker, clock, server, patches, stop } = aWorker({ restartPolicy: "Never", activeDeadlineSeconds: 30, containers: [{ ...sleeper, command: ["sleep", "20"] }] });
+  await clock.advance(5_000);
+  worker.update({ ...worker.pod, status: { ...worker.pod.status, startTime: new Date(clock.now()).toISOString() } });
+  server.isAway = true;
+  await clock.advance(20_000);
+  worker.wake(); // as the runtime's events do
+  await clock.advance(1_000);
+  let hasGivenWay = false;
+  void worker.evict("The node was low on resource: ephemeral-storage.", 1).then(() => (hasGivenWay = true));
+  await clock.advance(60_000);
+  server.isAway = false;
+  await clock.advance(40_000);
+  expect([hasGivenWay, told(patches)]).toEqual([true, ["Succeeded", undefined]]);
+  await stop();
+});

@@ -4,6 +4,7 @@ import path from "node:path";
 import { expect, test } from "vitest";
 import type { Pod } from "../../../engine/resources/types.ts";
 import { choosePreempted } from "../../../node-agent/pods/preempt-pods.ts";
+import type { PodWorker } from "../../../node-agent/pods/pod-worker.ts";
 import { aPod } from "../../kit/objects.ts";
 import { drivenPod, workerIn } from "../../kit/pod-worker.ts";
 
@@ -111,6 +112,25 @@ test("a pod that was refused runs when others have made room for it", async () =
   const ended = worker.run(running.signal);
   await clock.advance(5_000);
   expect([patches.some(({ phase }) => phase === "Failed"), (await runtime.listContainers()).map(({ state }) => state)]).toEqual([false, ["running"]]);
+  running.abort();
+  await ended;
+  rmSync(folder, { recursive: true });
+});
+
+test.each([
+  ["that does not belong on the node", async (_worker: PodWorker, trouble: { misplaced?: object }) => void (trouble.misplaced = { reason: "NodeAffinity", message: "not here" })],
+  ["that has to give way itself", async (worker: PodWorker) => void worker.evict("The node was low on resource: memory.", 1)],
+])("nobody gives way to a pod %s", async (_what, prepare) => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), "preempt-"));
+  const { worker, clock, context, trouble, patches } = workerIn(folder, { ...drivenPod, spec: { containers: [{ name: "c", image: "a:1" }] } });
+  trouble.refusal = { reason: "OutOfcpu", message: "no cpu" };
+  let isAsked = false;
+  Object.assign(context, { makeRoom: async () => void (isAsked = true) });
+  await prepare(worker, trouble);
+  const running = new AbortController();
+  const ended = worker.run(running.signal);
+  await clock.advance(5_000);
+  expect([isAsked, patches.at(-1)?.phase]).toEqual([false, "Failed"]);
   running.abort();
   await ended;
   rmSync(folder, { recursive: true });
