@@ -3,7 +3,7 @@ import { conform } from "../../apimachinery/structural-schema.ts";
 import { parseYamlDocuments, YamlError, type YamlDocument } from "../../apimachinery/yaml.ts";
 import { plainMessage, unknownFieldMessage } from "../manifests/explain-error.ts";
 import { explainYaml } from "../manifests/explain-yaml.ts";
-import { structuralPathOf } from "../manifests/field-path.ts";
+import { structuralPathOf } from "../../apimachinery/field-path.ts";
 import type { Problem } from "../manifests/problem.ts";
 import type { ImageChange } from "./image-name.ts";
 import { isMap, type Steps } from "./json-value.ts";

@@ -1,6 +1,6 @@
 import { conform } from "../../apimachinery/structural-schema.ts";
 import { plainMessage, unknownFieldMessage } from "../manifests/explain-error.ts";
-import { structuralPathOf } from "../manifests/field-path.ts";
+import { structuralPathOf } from "../../apimachinery/field-path.ts";
 import type { Target } from "./build.ts";
 import { withKnownNames, type Kustomization } from "./kustomization.ts";
 import { REPLACEMENT_SCHEMA } from "./kustomization-schema.ts";

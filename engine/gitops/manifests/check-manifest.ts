@@ -3,7 +3,7 @@ import { conform } from "../../apimachinery/structural-schema.ts";
 import { deepFreeze } from "../../lib/freeze.ts";
 import type { ResourceDefinition } from "../../resources/define-resource.ts";
 import { plainMessage, unknownFieldMessage } from "./explain-error.ts";
-import { structuralPathOf } from "./field-path.ts";
+import { structuralPathOf } from "../../apimachinery/field-path.ts";
 import { HOOK_ANNOTATIONS } from "./object-order.ts";
 import type { ServedKinds } from "./served-kinds.ts";
 

@@ -1,7 +1,7 @@
 import type { Schema } from "../../apimachinery/schema.ts";
 import { StatusError } from "../../apimachinery/status-error.ts";
 import { describeError } from "../../lib/log.ts";
-import { structuralPathOf } from "./field-path.ts";
+import { structuralPathOf } from "../../apimachinery/field-path.ts";
 
 /** The few integers of the API that may be negative; for all others "an integer" would be half of the truth. */
 const SIGNED_FIELDS: ReadonlySet<string> = new Set(["priority", "value", "values", "tolerationSeconds", "exitCode"]);

@@ -1,7 +1,7 @@
 import { parseYamlDocuments, YamlError } from "../../apimachinery/yaml.ts";
 import type { ChartValues } from "../kustomize/chart-generator.ts";
 import type { Place } from "../kustomize/kustomize-error.ts";
-import { valueAt } from "./field-path.ts";
+import { valueAt } from "../../apimachinery/field-path.ts";
 import type { Problem } from "./problem.ts";
 
 const DETAILS_MAX = 20;

@@ -8,7 +8,7 @@ import { NOTIFICATION_EVENTS, type NotificationRule } from "../notify/notificati
 import { parseDurationMs } from "./duration.ts";
 import { plainMessage, unknownFieldMessage } from "./explain-error.ts";
 import { explainYaml } from "./explain-yaml.ts";
-import { structuralPathOf } from "./field-path.ts";
+import { structuralPathOf } from "../../apimachinery/field-path.ts";
 import type { Problem } from "./problem.ts";
 import { previewRules, type PreviewRules } from "./preview-rules.ts";
 import type { DriftPolicy, Unit } from "./resolve-units.ts";

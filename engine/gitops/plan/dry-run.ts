@@ -9,7 +9,7 @@ import { findTooLarge } from "./check-size.ts";
 import { readEach } from "./live-objects.ts";
 import { isSameIntent } from "./field-diff.ts";
 import { isApplied } from "./field-ownership.ts";
-import { structuralPathOf, valueAt, withExistingField, withoutField } from "../manifests/field-path.ts";
+import { structuralPathOf, valueAt, withExistingField, withoutField } from "../../apimachinery/field-path.ts";
 import { isAppliedOnce } from "../manifests/object-policies.ts";
 import { mapConcurrently } from "../manifests/map-concurrently.ts";
 import type { Outcome } from "./plan-sync.ts";

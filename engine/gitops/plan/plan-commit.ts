@@ -11,7 +11,7 @@ import { checkQuota } from "./check-quota.ts";
 import { checkReferences } from "./check-references.ts";
 import { findStandingOn } from "./grounds.ts";
 import { dryRunObjects, type ActAs } from "./dry-run.ts";
-import { structuralPathOf } from "../manifests/field-path.ts";
+import { structuralPathOf } from "../../apimachinery/field-path.ts";
 import { withoutValues } from "../manifests/explain-error.ts";
 import type { GitObjects } from "../git/git-source.ts";
 import { unitsThatLeft } from "../manifests/left-units.ts";

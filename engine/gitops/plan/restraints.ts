@@ -2,7 +2,7 @@ import { parseCronSchedule, type CronSchedule } from "../../apimachinery/cron-sc
 import type { Application, ApplicationHold } from "../../resources/types.ts";
 import type { DesiredObject } from "../manifests/desired-state.ts";
 import { BoundedCache } from "../../lib/bounded-cache.ts";
-import { structuralPathOf } from "../manifests/field-path.ts";
+import { structuralPathOf } from "../../apimachinery/field-path.ts";
 import type { SyncWindow, Unit } from "../manifests/resolve-units.ts";
 
 /** Why something is left as it is for now. `untilMs`: when that ends by time alone. */

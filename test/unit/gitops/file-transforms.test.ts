@@ -4,7 +4,7 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { DesiredState } from "../../../engine/gitops/manifests/desired-state.ts";
 import { computeFieldChanges } from "../../../engine/gitops/plan/field-diff.ts";
-import { structuralPathOf } from "../../../engine/gitops/manifests/field-path.ts";
+import { structuralPathOf } from "../../../engine/apimachinery/field-path.ts";
 import { createChartRenderer } from "../../../engine/gitops/manifests/helm-program.ts";
 import { ManifestLoader, type ManifestLoaderOptions } from "../../../engine/gitops/manifests/load-manifests.ts";
 import { formatProblem } from "../../../engine/gitops/manifests/problem.ts";

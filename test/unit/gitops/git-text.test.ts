@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { parseTrailers, subjectOf, trailerValues } from "../../../engine/gitops/git/commit-message.ts";
 import { DriftLimiter, versionOf, writerOf } from "../../../engine/gitops/sync/drift.ts";
 import { complaintsOf, plainMessage } from "../../../engine/gitops/manifests/explain-error.ts";
-import { structuralPathOf, valueAt, withoutField } from "../../../engine/gitops/manifests/field-path.ts";
+import { structuralPathOf, valueAt, withoutField } from "../../../engine/apimachinery/field-path.ts";
 import { withoutCredentials } from "../../../engine/lib/without-credentials.ts";
 import { parseIgnorePatterns } from "../../../engine/gitops/manifests/ignore-patterns.ts";
 import { finalLine, parsePushOptions, progressLines, timeoutLine, type RolloutView } from "../../../engine/gitops/push/push-progress.ts";

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Client } from "../../../engine/client/client.ts";
 import { readRepositoryAccess } from "../../../engine/gitops/git/repository-access.ts";
 import { valueByNames } from "../../../engine/gitops/manifests/edit-manifest.ts";
-import { valueAt, withExistingField, withoutField } from "../../../engine/gitops/manifests/field-path.ts";
+import { valueAt, withExistingField, withoutField } from "../../../engine/apimachinery/field-path.ts";
 import { readOrder } from "../../../engine/gitops/manifests/object-order.ts";
 import { renderNotification } from "../../../engine/gitops/notify/notifications.ts";
 import { computeFieldChanges } from "../../../engine/gitops/plan/field-diff.ts";

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { SOURCE_ANNOTATION, type DesiredState } from "../../../engine/gitops/manifests/desired-state.ts";
-import { structuralPathOf } from "../../../engine/gitops/manifests/field-path.ts";
+import { structuralPathOf } from "../../../engine/apimachinery/field-path.ts";
 import { ManifestLoader } from "../../../engine/gitops/manifests/load-manifests.ts";
 import { formatProblem } from "../../../engine/gitops/manifests/problem.ts";
 import { catalog } from "../../../engine/resources/catalog.ts";

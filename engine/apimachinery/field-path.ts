@@ -1,4 +1,4 @@
-import { ownValue } from "../../lib/own-value.ts";
+import { ownValue } from "../lib/own-value.ts";
 
 /** The steps of a field as the API names it: `spec.containers[0].image`, `data[index.html]`, `.spec.containers[name="web"].image`. */
 export function structuralPathOf(field: string): readonly (string | number)[] {
