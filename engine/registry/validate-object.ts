@@ -1,11 +1,13 @@
 import { invalid, withoutFeatures, type FieldError } from "../apimachinery/field-error.ts";
 import type { FeatureGates } from "../apimachinery/feature-gates.ts";
+import { structuralPathOf, valueAt } from "../apimachinery/field-path.ts";
 import { withMetadata } from "../apimachinery/object-copy.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { validateObjectMeta, validateObjectMetaUpdate, type MetadataRules } from "../apimachinery/object-meta-validation.ts";
 import { conform } from "../apimachinery/structural-schema.ts";
 import { withStrategyDefaults } from "./decode-object.ts";
 import type { ObjectPart, ResourceDefinition } from "../resources/define-resource.ts";
+import { jsonEqual } from "../lib/freeze.ts";
 import { disabledValueErrors } from "../resources/disabled-values.ts";
 
 const ALL_FEATURES: FeatureGates = new Set();
@@ -38,29 +40,40 @@ export function validateUpdate<T extends KubeObject>(
       : { ...metadataRules(definition), metadataOnUpdate: strategy.metadataOnUpdate === "none" ? "none" : undefined },
   );
   if (definition.content !== undefined) return refuse(definition, object, [...meta, ...definition.content.validate(object, old, what === "status", warn)]);
-  const schemaErrors = shapeErrorsSince(definition, shapeErrors(definition, object), old);
+  const schemaErrors = shapeErrorsSince(definition, shapeErrors(definition, object), object, old);
   const content =
     schemaErrors.length > 0 || what !== "object"
       ? schemaErrors
-      : [...errorsSince(strategy.validate?.(object) ?? [], () => strategy.validate?.(old) ?? []), ...disabledValueErrors(definition, object, old)];
+      : [...errorsSince(strategy.validate?.(object) ?? [], object, old, () => strategy.validate?.(old) ?? []), ...disabledValueErrors(definition, object, old)];
   refuse(definition, object, [...meta, ...content, ...(schemaErrors.length > 0 ? [] : (rules?.(object, old) ?? []))], disabled);
 }
 
 /** What is wrong with the shape of an object that is to replace a stored one, and was not wrong with that. */
-export function shapeErrorsSince({ schema }: Pick<ResourceDefinition, "schema">, errors: readonly FieldError[], stored: KubeObject): readonly FieldError[] {
-  return errorsSince(errors, () => shapeErrors({ schema }, stored));
+export function shapeErrorsSince(
+  { schema }: Pick<ResourceDefinition, "schema">,
+  errors: readonly FieldError[],
+  object: KubeObject,
+  stored: KubeObject,
+): readonly FieldError[] {
+  return errorsSince(errors, object, stored, () => shapeErrors({ schema }, stored));
 }
 
 function shapeErrors({ schema }: Pick<ResourceDefinition, "schema">, object: KubeObject): readonly FieldError[] {
   return conform(schema, object, { defaults: false, prune: false, zeroesWithin: "status" }).errors;
 }
 
-/** Those of the errors that the stored object does not have as well, in the same place and with the same value. */
-function errorsSince(errors: readonly FieldError[], ofStored: () => readonly FieldError[]): readonly FieldError[] {
+/** Those of the errors that the stored object does not have as well, in the same place and with the same value; what is missing has none. */
+function errorsSince(errors: readonly FieldError[], object: KubeObject, stored: KubeObject, ofStored: () => readonly FieldError[]): readonly FieldError[] {
   if (errors.length === 0) return errors;
-  const key = ({ type, field, message }: FieldError) => JSON.stringify([type, field, message]);
+  const key = (error: FieldError) => JSON.stringify(error);
   const known = new Set(ofStored().map(key));
-  return errors.filter((error) => !known.has(key(error)));
+  const isAsBefore = ({ type, field }: FieldError) => type === "FieldValueRequired" || jsonEqual(judgedValue(object, field), judgedValue(stored, field));
+  return errors.filter((error) => !known.has(key(error)) || !isAsBefore(error));
+}
+
+/** What an error is about; one without a field is about all that the object holds. */
+function judgedValue(object: KubeObject, field: string): unknown {
+  return field === "" ? { ...object, metadata: undefined } : valueAt(object, structuralPathOf(field));
 }
 
 /** What is to replace an object, with the metadata that belongs to the server. */

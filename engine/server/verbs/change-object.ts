@@ -89,7 +89,7 @@ export function refuseWanted(
   current: KubeObject,
 ): void {
   checkUpdatePreconditions(definition, request.name, object, current, request.verb === "patch");
-  const errors = definition.content === undefined ? shapeErrorsSince(definition, given, current) : given;
+  const errors = definition.content === undefined ? shapeErrorsSince(definition, given, object, current) : given;
   if (errors.length === 0) return;
   if (request.subresource === undefined) refuseMisshapen(definition, object, errors, parts.disabled, current);
   else refuseShape(definition, object, errors);

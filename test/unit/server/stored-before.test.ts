@@ -58,6 +58,16 @@ describe("what was stored before a rule came", () => {
     await expect(objects.update(withPort("Not_A_Name"))).rejects.toThrow(/Not_A_Name/);
   });
 
+  test("is refused another value where the words for what is wrong are the same", async () => {
+    const volumes = (path: string) => [{ name: "v", emptyDir: {}, hostPath: { path } }]; // one source too many
+    const withVolumes = (path: string) => ({ ...template, spec: { containers: [{ name: "c", image: "i" }], volumes: volumes(path) } });
+    const { objects } = await stored(deploymentResource, { spec: { ...deployment.spec, template: withVolumes("/old") } });
+    const live = await objects.get("default", "old");
+    const changed = withVolumes("/new") as Deployment["spec"]["template"]; // what a writer sends
+    await expect(objects.update({ ...live, spec: { ...live.spec, template: changed } })).rejects.toThrow(/volumes\[0\]\.hostPath: Forbidden: may not specify more than 1 volume type/);
+    expect((await objects.update({ ...live, spec: { ...live.spec, replicas: 2 } })).spec.replicas).toBe(2);
+  });
+
   test("has its status written, and the rest, where its shape is wrong", async () => {
     const { objects } = await stored(deploymentResource, { spec: { ...deployment.spec, template: { ...template, spec: { containers: spec.containers, dnsPolicy: "Odd" } } } });
     const live = await objects.get("default", "old");
