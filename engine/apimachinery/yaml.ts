@@ -96,6 +96,12 @@ export function readYaml(
   return { text, marks: markEvents(events), documents };
 }
 
+/** What the first document of a text consists of. */
+export function firstDocument({ events, text }: YamlEvents): YamlEvents {
+  const next = events.findIndex(({ type }, index) => index > 0 && type === yaml.EVENT_ID.DOCUMENT);
+  return { events: next === -1 ? events : events.slice(0, next), text };
+}
+
 /** A document whose fields are looked for only when there is something to say about them. */
 export function locatedDocument(value: unknown, place: PositionsSource): YamlDocument {
   const positions = new Positions(place);

@@ -1,4 +1,4 @@
-import { asYamlError, DEFAULT_YAML_LIMITS, parseYamlDocuments, parseYamlEvents, type YamlEvents } from "../../apimachinery/yaml.ts";
+import { asYamlError, DEFAULT_YAML_LIMITS, firstDocument, parseYamlDocuments, parseYamlEvents, type YamlEvents } from "../../apimachinery/yaml.ts";
 import { describeRepeatedKeys } from "../../apimachinery/yaml-duplicates.ts";
 import { kubernetesYamlSchema } from "../../apimachinery/yaml-schema.ts";
 import { parseJson } from "../../lib/json.ts";
@@ -18,8 +18,8 @@ export type YamlReader = (text: string) => YamlBody;
 const BODY_YAML_LIMITS = { ...DEFAULT_YAML_LIMITS, bytesMax: Number.POSITIVE_INFINITY };
 
 /**
- * The first document of a body, null where there is none: as upstream, which looks at no other. Of keys that are there twice the last one counts, as everywhere; whether they are an error is the request's
- * to say. Throws a YamlError.
+ * The first document of a body, null where there is none: as upstream, which looks at no other, but here they have to be YAML. Of keys that
+ * are there twice the last one counts, as everywhere; whether they are an error is the request's to say. Throws a YamlError.
  */
 export function readYamlBody(text: string): YamlBody {
   // What clients apply is JSON, which is YAML as well and read many times faster.
@@ -39,10 +39,10 @@ export function readAsJson(text: string): YamlBody | undefined {
 }
 
 function readAsYaml(text: string): YamlBody {
-  const source = readEvents(text);
-  const documents = parseYamlDocuments(source, BODY_YAML_LIMITS, kubernetesYamlSchema, true);
+  const source = firstDocument(readEvents(text));
+  const [document] = parseYamlDocuments(source, BODY_YAML_LIMITS, kubernetesYamlSchema, true);
   const problems = describeRepeatedKeys(source);
-  return { value: documents[0]?.value ?? null, ...(problems.length === 0 ? {} : { repeated: { is: "yaml", problems } }) };
+  return { value: document?.value ?? null, ...(problems.length === 0 ? {} : { repeated: { is: "yaml", problems } }) };
 }
 
 function readEvents(text: string): YamlEvents {

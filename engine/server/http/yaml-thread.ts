@@ -2,9 +2,9 @@ import { parseJson } from "../../lib/json.ts";
 import { WorkThread } from "../../lib/work-thread.ts";
 import { readAsJson, type YamlBody, type YamlReader } from "./yaml-body.ts";
 
-/** What is said of a text. `json` is absent when it holds nothing. */
+/** What is said of a text. */
 export type YamlReply =
-  { readonly is: "read"; readonly json: string | undefined; readonly repeated?: YamlBody["repeated"] } | { readonly is: "refused"; readonly message: string };
+  { readonly is: "read"; readonly json: string; readonly repeated?: YamlBody["repeated"] } | { readonly is: "refused"; readonly message: string };
 
 /** Shorter bodies are read in less time than a thread needs to begin. */
 const BYTES_MIN = 128 << 10;
@@ -29,5 +29,5 @@ export class YamlThread {
 
 function bodyOf(reply: YamlReply): YamlBody {
   if (reply.is === "refused") throw new Error(reply.message);
-  return { value: reply.json === undefined ? undefined : parseJson(reply.json), ...(reply.repeated === undefined ? {} : { repeated: reply.repeated }) };
+  return { value: parseJson(reply.json), ...(reply.repeated === undefined ? {} : { repeated: reply.repeated }) };
 }

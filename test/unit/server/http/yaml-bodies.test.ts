@@ -35,6 +35,21 @@ test("a body of several documents is its first one, and one of none is nothing",
   expect(decodeObject(configMapResource, null).object.metadata).toEqual({});
 });
 
+test.each([
+  ["what the next one names twice", "a: 1\n---\nb: 2\nb: 3\n", { a: 1 }],
+  ["the next one where it is empty", "---\n---\na: 1\n", null],
+  ["the next one where it is null", "null\n---\na: 1\n", null],
+])("of a body of several documents nobody looks at %s", (_, text, value) => {
+  expect(readYamlBody(text)).toEqual({ value });
+});
+
+test("a long body of several documents is its first one, and one of none is nothing", async () => {
+  const thread = new YamlThread();
+  const read = async (text: string) => (await thread.readAhead(Buffer.from(text)))?.("");
+  expect(await read(`a: 1\n---\n${lines(() => "x")}key1: again\n`)).toEqual({ value: { a: 1 } });
+  expect(await read("# none\n".repeat(KEYS))).toEqual({ value: null });
+});
+
 describe("long YAML", () => {
   test("is read aside, while others are served, and is what it would be otherwise", async () => {
     const text = `${lines((index) => (index % 2 === 0 ? "9223372036854775807" : `value ${index}`))}key1: again\n`;
