@@ -133,13 +133,11 @@ function toOldBehavior({ scaleUp, scaleDown }: HorizontalPodAutoscalerBehavior):
   return { ScaleUp: rules(scaleUp), ScaleDown: rules(scaleDown) };
 }
 
-/** Go reads names in any case; what is null is not there. */
+/** Go reads names in any case. */
 function fromOldBehavior(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(fromOldBehavior);
   if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).flatMap(([name, part]) => (part === null ? [] : [[`${name.charAt(0).toLowerCase()}${name.slice(1)}`, fromOldBehavior(part)]])),
-  );
+  return Object.fromEntries(Object.entries(value).map(([name, part]) => [`${name.charAt(0).toLowerCase()}${name.slice(1)}`, fromOldBehavior(part)]));
 }
 
 function isCpuUse({ type, resource }: MetricSpec): boolean {
@@ -157,9 +155,10 @@ function readObject(text: string | undefined): object | undefined {
   return typeof value === "object" && value !== null && !Array.isArray(value) ? value : undefined;
 }
 
+/** What is null is not there. */
 function parse(text: string | undefined): unknown {
   try {
-    return text === undefined ? undefined : (JSON.parse(text) as unknown);
+    return text === undefined ? undefined : (JSON.parse(text, (_name, part: unknown) => part ?? undefined) as unknown);
   } catch {
     return undefined;
   }

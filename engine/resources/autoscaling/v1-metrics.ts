@@ -28,7 +28,7 @@ interface V1Of<W extends Word> {
   readonly containerResource?: { readonly name: string; readonly container: string } & V1Amounts<W>;
   readonly pods?: { readonly metricName: string; readonly selector?: LabelSelector } & V1Amounts<W>;
   readonly object?: {
-    readonly target: CrossVersionObjectReference;
+    readonly target?: CrossVersionObjectReference;
     readonly metricName: string;
     readonly selector?: LabelSelector;
     readonly averageValue?: string;
@@ -97,12 +97,13 @@ function fromV1<W extends Word, A>(
   const at = (amounts: Amounts, isAverage = false) => ({ [word]: amountOf(amounts, isAverage) });
   const use = (from: V1Amounts<W>) => at({ ...given(from), value: undefined }, true);
   const of = (source: object) => ({ type, ...source }) as V2Of<W, A>; // as above
-  if (resource !== undefined) return of({ resource: { name: resource.name, ...use(resource) } });
+  if (resource !== undefined) return of({ resource: { name: textOf(resource.name), ...use(resource) } });
   if (containerResource !== undefined)
-    return of({ containerResource: { name: containerResource.name, container: containerResource.container, ...use(containerResource) } });
+    return of({ containerResource: { name: textOf(containerResource.name), container: textOf(containerResource.container), ...use(containerResource) } });
   if (pods !== undefined) return of({ pods: { metric: identifier(pods.metricName, pods.selector), ...at({ averageValue: given(pods).averageValue }, true) } });
   if (object !== undefined) {
-    const { target: describedObject, metricName, selector, averageValue } = object;
+    const { target, metricName, selector, averageValue } = object;
+    const describedObject = { ...target, kind: textOf(target?.kind), name: textOf(target?.name) };
     return of({ object: { describedObject, metric: identifier(metricName, selector), ...at({ value: given(object).value, averageValue }) } });
   }
   if (external === undefined) return undefined;
@@ -127,8 +128,13 @@ function currentOf({ value, averageValue, averageUtilization }: Amounts): Metric
   return { ...said("value", value), ...said("averageValue", averageValue), ...said("averageUtilization", averageUtilization) };
 }
 
-function identifier(name: string, selector: LabelSelector | undefined): MetricIdentifier {
-  return { name, ...said("selector", selector) };
+function identifier(name: unknown, selector: LabelSelector | undefined): MetricIdentifier {
+  return { name: textOf(name), ...said("selector", selector) };
+}
+
+/** Go has an empty text where an annotation says none. */
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : "";
 }
 
 /** A field, if there is something to say. */

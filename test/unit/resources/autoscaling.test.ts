@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { StatusError } from "../../../engine/apimachinery/status-error.ts";
 import { validateAutoscaler, validateAutoscalerStatus } from "../../../engine/resources/autoscaling/autoscaler-validation.ts";
 import { describeMetrics } from "../../../engine/resources/autoscaling/describe-metrics.ts";
 import { fromV1, toV1 } from "../../../engine/resources/autoscaling/horizontal-pod-autoscaler-v1.ts";
@@ -83,6 +84,30 @@ describe("an autoscaler in its old version", () => {
     expect(fromV1({ ...odd, metadata: { ...odd.metadata, annotations: { "autoscaling.alpha.kubernetes.io/metrics": "[1, {}]", "autoscaling.alpha.kubernetes.io/behavior": "{" } } }).spec).toEqual(
       autoscaler().spec,
     );
+  });
+
+  test.each([
+    '[{"type":"Pods","pods":null}]',
+    '[{"type":"Pods","pods":{"metricName":null,"targetAverageValue":null}}]',
+    '[{"type":"Resource","resource":5}]',
+    '[{"type":"Object","object":{}}]',
+    "[null]",
+    "null",
+  ])("is written, refused and read where an annotation for its figures says %s", async (text) => {
+    await using api = await startTestApi();
+    const v1 = api.client.for(horizontalPodAutoscalerV1Resource);
+    const written = v1.create({
+      apiVersion: "autoscaling/v1",
+      kind: "HorizontalPodAutoscaler",
+      metadata: { name: "web", namespace: "default", annotations: { "autoscaling.alpha.kubernetes.io/metrics": text } },
+      spec: { scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "web" }, maxReplicas: 3 },
+    });
+    const code = await written.then(
+      () => 201,
+      (error: StatusError) => error.status.code,
+    );
+    expect([201, 422]).toContain(code);
+    await v1.list("default");
   });
 
   test("is the same object at both addresses of the API", async () => {
