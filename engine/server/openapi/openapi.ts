@@ -47,7 +47,7 @@ export class OpenApi {
   readonly #documents = new Map<string, { readonly parts: readonly OpenApiPart[]; readonly document: OpenApiDocument }>();
   #index: { readonly generation: string; readonly body: Buffer } | undefined;
   readonly #combinedV2 = new CombinedV2(this.#turns);
-  #combined: Combined | undefined;
+  #combined: { readonly generation: string; readonly made: Promise<Combined> } | undefined;
   readonly #protobuf = new WeakMap<OpenApiPiece, Buffer>();
 
   constructor(resources: ResourceIndex, discovery: Discovery, version: string, aggregator?: Aggregator, hasEnums = true) {
@@ -121,9 +121,20 @@ export class OpenApi {
     return documentOf(`${hash}-protobuf`, () => inSequence(encodeOpenApiV2(this.#frameV2(), paths, definitions)));
   }
 
-  async #combine(): Promise<Combined> {
+  /** Whoever asks while it is put together waits for the same one. */
+  #combine(): Promise<Combined> {
     const generation = this.#generation;
-    if (this.#combined?.generation === generation) return this.#combined;
+    if (this.#combined?.generation === generation) return this.#combined.made;
+    const made = this.#makeCombined();
+    this.#combined = { generation, made };
+    made.catch(() => {
+      if (this.#combined?.made === made) this.#combined = undefined;
+    });
+    return made;
+  }
+
+  /** Of what is served when it is called, whatever comes and goes meanwhile. */
+  async #makeCombined(): Promise<Combined> {
     const remotes = this.#aggregator?.versions() ?? [];
     const sources = this.#discovery
       .groupVersions()
@@ -135,9 +146,7 @@ export class OpenApi {
     const own = await this.#v2.make([...sources.filter((source) => !isCustom(source)), ...pages]);
     const custom = await this.#v2.make(sources.filter(isCustom));
     const pieces = await this.#combinedV2.combine(own, custom, remotes, this.#v2.types);
-    const combined = { generation, pieces, hash: hashOf([...pieces.paths, ...pieces.definitions], this.#frameV2()) };
-    if (generation === this.#generation) this.#combined = combined; // as above
-    return combined;
+    return { pieces, hash: hashOf([...pieces.paths, ...pieces.definitions], this.#frameV2()) };
   }
 
   get #generation(): string {
@@ -233,9 +242,8 @@ export class OpenApi {
 /** Whose a document of version 3 is. */
 type Place = { readonly is: "own"; readonly sources: readonly OpenApiSource[] } | { readonly is: "remote"; readonly documents: RemoteVersion["documents"] };
 
-/** All of version 2, as it was when the kinds were in this generation. */
+/** All of version 2. */
 interface Combined {
-  readonly generation: string;
   readonly pieces: CombinedPieces;
   readonly hash: string;
 }

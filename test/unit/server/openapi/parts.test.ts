@@ -129,3 +129,21 @@ test("another server's types keep their names when kinds come that have nothing 
   serve([kindOf(1, "b"), kindOf(3, "b")]);
   expect(await theirs()).toEqual(["com.example.g3.v1.Kind3_v2", type("theirs")]);
 });
+
+test("whoever asks while version 2 is put together gets the same one, which is put together once", async () => {
+  let asked = 0;
+  const body = Buffer.from(JSON.stringify({ paths: { "/apis/g.io/v1/x": { $ref: "#/definitions/X" } }, definitions: { X: { type: "object" } } }));
+  const openApiV2 = {
+    get body() {
+      return (asked++, body);
+    },
+  };
+  const { combined } = startOpenApi([kindOf(1)], [{ group: "g.io", version: "v1", documents: { openApiV2 } } as unknown as RemoteVersion]); // what documents read of it
+  await combined();
+  const once = asked;
+  asked = 0;
+  const again = startOpenApi([kindOf(1)], [{ group: "g.io", version: "v1", documents: { openApiV2 } } as unknown as RemoteVersion]); // as above
+  const all = await Promise.all(Array.from({ length: 8 }, () => again.combined()));
+  expect(new Set(all.map((document) => JSON.stringify(document))).size).toBe(1);
+  expect(asked).toBe(once);
+});
