@@ -32,8 +32,6 @@ export function createImageMounts(snapshots: ImageSnapshots): ImageMounts {
       try {
         await run("mount", args, { cwd });
       } catch (error) {
-        // A bind is made read-only in a second step: what failed half-way must not stay.
-        if (isMountPoint(place)) await run("umount", [place]);
         throw new Error(`mount image ${image}`, { cause: error });
       }
     },
@@ -56,9 +54,14 @@ export function planMount({ type, source, options }: SnapshotMount, place: strin
   const layers = isFolder ? [source, place] : (named?.split(":") ?? []);
   const cwd = layers.length === 0 ? "/" : commonFolder(layers);
   const own = isFolder ? [] : options.filter((option) => option !== "ro" && option !== "rw" && !option.startsWith(LAYERS));
-  const lower = layers.length === 0 ? [] : [`${LAYERS}${layers.map((layer) => path.relative(cwd, layer)).join(":")}`];
+  const lower = layers.length === 0 ? [] : [`${LAYERS}${layers.map((layer) => escapeLayer(path.relative(cwd, layer))).join(":")}`];
   const all = ["ro", "noexec", ...own, ...lower];
   return { args: ["-t", isFolder ? "overlay" : type, "-o", all.join(","), isFolder ? "overlay" : source, place], cwd };
+}
+
+/** What separates options, or layers, is a part of a name behind a backslash. */
+function escapeLayer(name: string): string {
+  return name.replaceAll(/[\\:,]/g, "\\$&");
 }
 
 /** Folders above others are never a layer themselves. */

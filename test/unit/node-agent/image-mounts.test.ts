@@ -21,6 +21,10 @@ test.each([
   expect(planMount(mount, "/p")).toEqual({ args, cwd });
 });
 
+test("what means something to mount in the path of a volume is a part of its name", () => {
+  expect(planMount({ type: "bind", source: "/s/1/fs", options: ["ro", "rbind"] }, "/a:b,c\\d/p").args[3]).toBe("ro,noexec,lowerdir=s/1/fs:a\\:b\\,c\\\\d/p");
+});
+
 test("an image of very many layers stays below the page that the kernel takes", () => {
   const layers = Array.from({ length: 127 }, (_, index) => `/var/lib/mainstay/agent/containerd/root/io.containerd.snapshotter.v1.overlayfs/snapshots/${10_000 + index}/fs`);
   const { args } = planMount({ type: "overlay", source: "overlay", options: [`lowerdir=${layers.join(":")}`] }, "/p");
