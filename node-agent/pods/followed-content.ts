@@ -11,6 +11,9 @@ import type { ConfigMap, Pod, Secret } from "../../engine/resources/types.ts";
 
 type Content = ConfigMap | Secret;
 
+/** What the API said of one: also that there is none, which a pod may do without. */
+type Answer<T> = { readonly content: T } | { readonly missing: unknown };
+
 interface ContentName {
   readonly kind: "ConfigMap" | "Secret";
   readonly namespace: string;
@@ -49,7 +52,7 @@ export class FollowedContent {
   readonly #options: FollowedContentOptions;
   readonly #followed = new Map<string, Followed>();
   /** What is not followed, as it was read last. */
-  readonly #read = new Map<string, ContentName & { readonly content: Content }>();
+  readonly #read = new Map<string, ContentName & { readonly answer: Answer<Content> }>();
 
   constructor(options: FollowedContentOptions) {
     this.#options = options;
@@ -69,25 +72,36 @@ export class FollowedContent {
     const told = known?.informer.get(name.namespace, name.name) as T | undefined; // followed by its kind
     const isNewest = known !== undefined && told !== undefined && revisionOf(told) >= known.revision;
     if (age === "followed" && isNewest) return told;
-    const last = isNewest ? told : (this.#read.get(keyOf(name))?.content as T | undefined); // read by its kind
-    const content = await this.#ask(name, get, last);
-    const followed = this.#follow(name);
-    if (followed !== undefined) followed.revision = Math.max(followed.revision, revisionOf(content));
-    if (followed === undefined && this.#isReferenced(name)) this.#read.set(keyOf(name), { ...name, content });
+    const last = isNewest ? { content: told } : (this.#read.get(keyOf(name))?.answer as Answer<T> | undefined); // read by its kind
+    const answer = await this.#ask(get, name, last);
+    if (answer !== last) this.#keep(name, answer);
+    if ("missing" in answer) throw answer.missing;
+    return answer.content;
+  }
+
+  #keep(name: ContentName, answer: Answer<Content>): void {
+    const followed = "missing" in answer ? this.#followed.get(keyOf(name)) : this.#follow(name);
+    if (followed !== undefined && "content" in answer) followed.revision = Math.max(followed.revision, revisionOf(answer.content));
+    if (followed === undefined && this.#isReferenced(name)) this.#read.set(keyOf(name), { ...name, answer });
     else this.#read.delete(keyOf(name));
-    return content;
   }
 
   /** What the API has now, or, where that cannot be had, what it had the last time. */
-  async #ask<T extends Content>(name: ContentName, get: () => Promise<T>, last: T | undefined): Promise<T> {
-    if (last === undefined) return get();
+  async #ask<T extends Content>(get: () => Promise<T>, name: ContentName, last: Answer<T> | undefined): Promise<Answer<T>> {
+    const asked = get().then(
+      (content) => ({ content }),
+      (error: unknown) => {
+        if (!hasReason(error, "NotFound")) throw error;
+        return { missing: error };
+      },
+    );
+    if (last === undefined) return asked;
     const { clock, logger } = this.#options;
     const answered = new AbortController();
     const silence = sleep(clock, PATIENCE_MS, answered.signal).then(() => Promise.reject(new StatusError("Timeout", `no answer for ${PATIENCE_MS / 1000} s`)));
     try {
-      return await Promise.race([get(), silence]);
+      return await Promise.race([asked, silence]);
     } catch (error) {
-      if (hasReason(error, "NotFound")) this.#read.delete(keyOf(name));
       if (!hasReason(error, "ServiceUnavailable", "Timeout", "ServerTimeout", "InternalError", "TooManyRequests")) throw error;
       logger.warn("content of pods is taken as it was known last", { ...name, error: describeError(error) });
       return last;

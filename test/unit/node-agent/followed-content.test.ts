@@ -176,7 +176,36 @@ test("what the server takes back is not taken from memory", async () => {
   await api.client.for(configMapResource).delete("default", "colors");
   await expect(sky()).rejects.toThrow("not found");
   trouble = isAway;
-  await expect(sky()).rejects.toThrow("ECONNREFUSED");
+  await expect(sky()).rejects.toThrow("not found");
+});
+
+test("what was not there is known not to be there while no server answers, until it is read again", async () => {
+  pods = [usesColors];
+  await api.client.for(configMapResource).delete("default", "colors");
+  const sky = async () => (await content.configMap("default", "colors", "fresh")).data?.["sky"];
+  await expect(sky()).rejects.toThrow("not found");
+  trouble = isAway;
+  await expect(sky()).rejects.toThrow("not found");
+  trouble = undefined;
+  await api.client.for(configMapResource).create(colors);
+  expect(await sky()).toBe("blue");
+  trouble = isAway;
+  expect(await sky()).toBe("blue");
+});
+
+test("what a pod takes that waited in vain is not remembered in the place of what another has read meanwhile", async () => {
+  pods = [usesColors];
+  const sky = async () => (await content.configMap("default", "colors", "fresh")).data?.["sky"];
+  await sky();
+  trouble = () => new Promise<never>(() => {});
+  const waiting = sky();
+  trouble = undefined;
+  await api.client.for(configMapResource).patch("default", "colors", "merge", { data: { sky: "grey" } });
+  expect(await sky()).toBe("grey");
+  await clock.advance(5_000);
+  expect(await waiting).toBe("blue");
+  trouble = isAway;
+  expect(await sky()).toBe("grey");
 });
 
 /** The client, with the watches that are open noted by kind and selector, and what is read by name. */
