@@ -5,12 +5,13 @@ import { formatTime, type Clock } from "../../lib/clock.ts";
 import { describeError, type Logger } from "../../lib/log.ts";
 import { withoutCredentials } from "../../lib/without-credentials.ts";
 import type { DesiredState } from "../manifests/desired-state.ts";
-import { shortId, unlessMissing, type BranchState, type CommitInfo, type GitObjects, type GitSource } from "../git/git-source.ts";
+import { shortId, type BranchState, type CommitInfo, type GitObjects, type GitSource } from "../git/git-source.ts";
 import type { ManifestLoader } from "../manifests/load-manifests.ts";
 import { formatProblem, type Problem } from "../manifests/problem.ts";
 import { CONFIG_FILE } from "../manifests/repository-config.ts";
 import type { SourceRule } from "../manifests/source-rules.ts";
 import { withholdSealed } from "../manifests/withhold-sealed.ts";
+import { findNewCommits } from "./new-commits.ts";
 import type { RepositoryRecord } from "./repository-object.ts";
 import { checkSignature } from "./signature-policy.ts";
 import { checkTeams } from "./team-rules.ts";
@@ -21,9 +22,6 @@ import type { Preview, Synchroniser } from "./synchroniser.ts";
 const RETRY = { initialMs: 500, maxMs: 30_000 };
 /** An unreachable remote is asked less and less often. */
 const UNREACHABLE = { initialMs: 5_000, maxMs: 300_000 };
-/** Commits of one push whose trailers are read. */
-const COMMITS_MAX = 200;
-const ANCESTORS_MAX = 1_000;
 /** A rejected commit is tried again this often: what spoke against it may have gone. */
 const REJECTED_RETRY_MS = 60_000;
 /** So many failures in a row are told as trouble: most are over with the next try. */
@@ -125,16 +123,15 @@ export class SourceFollower {
       : await loader.loadProposal(objects, commit, isProposal ? proposalLoader : candidateLoader);
     const known = synchroniser.state;
     const last = known?.commit.id ?? (await record.lastAdmitted());
-    const { commits: added, isCut } = await commitsSince(objects, commit, last);
+    const { added, allowing } = await findNewCommits(objects, commit, last);
     // After a restart, nobody knows whether what the same push allowed has been done.
     const isAgain = known === undefined && last === id;
-    const messages = (isAgain ? (await commitsSince(objects, commit, await record.admittedBefore())).commits : added).map(({ message }) => message);
+    const messages = (isAgain ? (await findNewCommits(objects, commit, await record.admittedBefore())).allowing : allowing).map(({ message }) => message);
     const base = known === undefined ? await record.admissionBase() : { commit: known.commit.id, rule: known.config.signatures, teams: known.config.teams };
     const signature = await checkSignature(objects, commit, state.config.signatures, base, loader.prefix);
     const teams = await checkTeams(
       objects,
-      // What more commits than are read have changed together counts as the newest one's.
-      isCut && last !== undefined ? [{ ...commit, parents: [last] }] : added.filter(({ id: one }) => one !== base?.commit),
+      added.filter(({ id: one }) => one !== base?.commit),
       base?.teams ?? state.config.teams,
       pusher,
     );
@@ -342,48 +339,4 @@ export class SourceFollower {
       time: formatTime(clock.now()),
     };
   }
-}
-
-/**
- * The commits that a push adds: the commit and its ancestors without those of the commit that is known already.
- * When the known commit is no ancestor, the history was rewritten, and only the newest counts: old ones must not allow anything again. So it is
- * where the push has more commits than are read; `isCut` tells.
- */
-async function commitsSince(
-  objects: GitObjects,
-  commit: CommitInfo,
-  known: string | undefined,
-): Promise<{ readonly commits: readonly CommitInfo[]; readonly isCut: boolean }> {
-  const added = [commit];
-  if (known === undefined || known === commit.id) return { commits: added, isCut: false };
-  const seen = new Set([commit.id]);
-  const queue = [...commit.parents];
-  let excluded: ReadonlySet<string> | undefined;
-  let isMet = false;
-  while (queue.length > 0 && added.length < COMMITS_MAX) {
-    const id = queue.shift() ?? "";
-    if (id === known) isMet = true;
-    if (id === known || seen.has(id)) continue;
-    seen.add(id);
-    // A straight line ends at the known commit; behind a merge, the way may lead around it into old history.
-    if (queue.length > 0) excluded ??= await ancestorsOf(objects, known);
-    if (excluded?.has(id) === true) continue;
-    const ancestor = await objects.commit(id).catch(unlessMissing);
-    if (ancestor === undefined) continue;
-    added.push(ancestor);
-    queue.push(...ancestor.parents);
-  }
-  return { commits: isMet ? added : [commit], isCut: !isMet && added.length >= COMMITS_MAX };
-}
-
-async function ancestorsOf(objects: GitObjects, id: string): Promise<ReadonlySet<string>> {
-  const found = new Set<string>();
-  const queue = [id];
-  while (queue.length > 0 && found.size < ANCESTORS_MAX) {
-    const next = queue.shift() ?? "";
-    if (found.has(next)) continue;
-    found.add(next);
-    queue.push(...((await objects.commit(next).catch(unlessMissing))?.parents ?? []));
-  }
-  return found;
 }

@@ -123,15 +123,16 @@ describe("teams", () => {
   test("own folders also where a push has more commits than are read, or one that cannot be", async () => {
     await push({ "mainstay.yaml": config('units: [{path: "apps/*"}]\nteams:\n- {name: shop, paths: [apps/shop-*], members: ["*@shop.example.org"]}\n'), "apps/free/a.yaml": configMapYaml("free") });
     const base = await copy.head();
-    const on = async (commits: string) => {
-      const into = "refs/heads/eve";
-      await copy.git("update-ref", "-d", into);
-      const input = `commit ${into}\ncommitter eve <eve@example.org> 1767225600 +0000\ndata 1\nc\nfrom ${base}\nM 100644 inline apps/shop-web/a.yaml\ndata ${configMapYaml("shop").length}\n${configMapYaml("shop")}\n${commits}`;
+    const map = `M 100644 inline apps/shop-web/a.yaml\ndata ${configMapYaml("shop").length}\n${configMapYaml("shop")}\n`;
+    const commit = (message = "m", into = "eve") => `commit refs/heads/${into}\ncommitter eve <eve@example.org> 1767225600 +0000\ndata ${message.length}\n${message}\n`;
+    const on = async (commits: string, pushed = "eve") => {
+      const input = `reset refs/heads/eve\nfrom ${base}\n\n${commit("c")}${map}${commits}`;
       execFileSync("git", ["-C", copy.folder, "fast-import", "--quiet", "--force"], { input });
-      return copy.push("origin", `${into}:main`);
+      return copy.push("origin", `refs/heads/${pushed}:main`);
     };
-    const commit = (message = "m") => `commit refs/heads/eve\ncommitter eve <eve@example.org> 1767225600 +0000\ndata ${message.length}\n${message}\n\n`;
-    expect((await on(commit().repeat(250))).text).toMatch(/apps\/shop-web\/a\.yaml:1 changed by eve@example\.org in [0-9a-f]{10}, but it belongs to team shop/);
+    const refusal = /apps\/shop-web\/a\.yaml:1 changed by eve@example\.org in [0-9a-f]{10}, but it belongs to team shop/;
+    expect((await on(commit().repeat(250))).text).toMatch(refusal);
+    expect((await on(`${commit().repeat(250)}${commit("merge", "merged")}from ${base}\nmerge refs/heads/eve\n${map}`, "merged")).text).toMatch(refusal);
     expect((await on(`${commit("m".repeat(17 << 20))}${commit()}`)).text).toMatch(/refused: the push could not be checked: .*at most 16777216 \(16 MiB\) are allowed/);
   });
 });
