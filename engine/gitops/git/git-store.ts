@@ -7,6 +7,7 @@ import { compareAndSwapRef } from "./move-ref.ts";
 import { gitText } from "./native-git.ts";
 import { openObjectFiles } from "./object-files.ts";
 import { RecentObjects } from "./recent-objects.ts";
+import { removeStaleRefLocks } from "./stale-locks.ts";
 import { removeLeftovers } from "./unfinished-packs.ts";
 
 /** A bare repository on this machine. */
@@ -33,6 +34,7 @@ export function openGitStore(gitDir: string): GitStore {
     restoreRecent: () => recent.restore(objects),
     async tidy(signal) {
       await removeLeftovers(gitDir);
+      await removeStaleRefLocks(gitDir, []);
       // Git counts objects, not refs: a thousand branches would be a thousand files to be read with each look.
       await gitText({ gitDir, args: ["pack-refs", "--all"], signal });
       await gitText({ gitDir, args: ["-c", "gc.autoDetach=false", "gc", "--auto", "--quiet"], signal });

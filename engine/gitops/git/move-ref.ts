@@ -6,7 +6,7 @@ import type { PushResult } from "./git-source.ts";
 import { listRefs, readRef } from "./git-refs.ts";
 import { gitText } from "./native-git.ts";
 import { isRefName } from "./ref-name.ts";
-import { removeStaleLock } from "./stale-locks.ts";
+import { removeStaleLock, removeStaleRefLocks } from "./stale-locks.ts";
 
 /** As long as Git itself waits for the lock of a ref (core.filesRefLockTimeout): whoever packs refs holds each for a moment. */
 const LOCK_WAIT_MS = 100;
@@ -87,6 +87,7 @@ async function removeEmptyFolders(file: string): Promise<void> {
 }
 
 async function deleteRef(gitDir: string, ref: string, from: string | undefined): Promise<PushResult> {
+  await removeStaleRefLocks(gitDir, [ref]);
   try {
     await gitText({ gitDir, args: ["update-ref", "-d", ref, ...(from === undefined ? [] : [from])] });
     return { is: "pushed" };

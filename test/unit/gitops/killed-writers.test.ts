@@ -50,6 +50,16 @@ describe("a lock of a ref", () => {
     expect(existsSync(at("packed-refs.lock"))).toBe(false);
   });
 
+  test("that a killed packing has left keeps neither the next one nor a deletion waiting for a push", async () => {
+    const commit = await repository.commit({ "a.yaml": "a" });
+    for (const act of [() => repository.store.tidy?.(NEVER), () => repository.store.pushRef("refs/heads/main", commit, undefined)]) {
+      leave(at("packed-refs.lock"), 60);
+      await act();
+      expect(existsSync(at("packed-refs.lock"))).toBe(false);
+    }
+    expect(await repository.store.fetchRef("refs/heads/main")).toBeUndefined();
+  });
+
   test("is no branch", async () => {
     const packed = await repository.commit({ "a.yaml": "a" }, "packed", "packed");
     const moved = await repository.commit({ "a.yaml": "b" }, "moved", "moved");
