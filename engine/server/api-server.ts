@@ -34,8 +34,8 @@ export class ApiServer implements ApiHandler {
     let code = 200;
     const record = beginLocalRecord(this.parts.auditor, request, this.parts.random);
     const definition = record && this.parts.resources.find(request.resource);
-    record?.asked(request, definition);
     try {
+      record?.asked(request, definition);
       if (record !== undefined) await this.parts.auditor?.requireStored(record);
       const result = await withStatusErrors(() => runFilters(record === undefined ? request : { ...request, notes: record.notes }, this.parts));
       if (result.is === "watch") record?.started(200);

@@ -1,12 +1,13 @@
 import { expect, test } from "vitest";
 import { systemClock } from "../../../../engine/lib/clock.ts";
 import { MetricsRegistry } from "../../../../engine/lib/metrics.ts";
+import { deploymentResource } from "../../../../engine/resources/apps/deployment.ts";
 import { configMapResource } from "../../../../engine/resources/core/config-map.ts";
 import { namespaceResource } from "../../../../engine/resources/core/namespace.ts";
 import { podResource } from "../../../../engine/resources/core/pod.ts";
 import type { AuditEvent } from "../../../../engine/server/audit/audit-event.ts";
 import { Auditor } from "../../../../engine/server/audit/auditor.ts";
-import { startTestApi } from "../../../kit/test-api.ts";
+import { adminUser, startTestApi } from "../../../kit/test-api.ts";
 
 /** What is recorded of a server's life from here on, without the beginnings of requests. */
 async function recordedApi() {
@@ -40,6 +41,36 @@ test("of a body that cannot be read nothing is shown", async () => {
   await expect(client.for(configMapResource).create({ metadata: { name: "c", namespace: "default" }, data: [] } as never)).rejects.toThrow("cannot be handled");
   expect(events[0]).toMatchObject({ objectRef: { name: "c" }, responseStatus: { code: 400 } });
   expect(events[0]).not.toHaveProperty("requestObject");
+});
+
+test("of a body of more parts than any store takes nothing is worked out", async () => {
+  const { client, events } = await recordedApi();
+  const containers = Array.from({ length: 100_000 }, () => ({}));
+  const pod = { metadata: { name: "p", namespace: "default" }, spec: { containers } } as never; // as no client of ours would
+  await expect(client.for(podResource).create(pod)).rejects.toThrow("too large");
+  expect(events[0]).toMatchObject({ objectRef: { name: "p" }, responseStatus: { code: 413 } });
+  expect(events[0]).not.toHaveProperty("requestObject");
+});
+
+test("of a request for replicas the Scale is shown", async () => {
+  const { client, server, events } = await recordedApi();
+  const labels = { a: "b" };
+  const spec = { selector: { matchLabels: labels }, template: { metadata: { labels }, spec: { containers: [{ name: "c", image: "i" }] } } };
+  await client.for(deploymentResource).create({ metadata: { name: "d", namespace: "default" }, spec } as never); // as above
+  const body = { metadata: { name: "d" }, spec: { replicas: 3 } };
+  await server.handle({
+    verb: "update",
+    resource: deploymentResource,
+    subresource: "scale",
+    namespace: "default",
+    name: "d",
+    body,
+    options: {},
+    user: adminUser,
+    userAgent: "",
+    signal: new AbortController().signal,
+  });
+  expect(events.at(-1)).toMatchObject({ objectRef: { subresource: "scale" }, requestObject: { kind: "Scale", apiVersion: "autoscaling/v1", spec: { replicas: 3 } } });
 });
 
 test("another kind below an object is named", async () => {
