@@ -115,7 +115,8 @@ export function createNodeResources({
     softGraceSeconds: config.evictionMaxPodGracePeriod,
     transitionMs: config.evictionPressureTransitionPeriod,
     measure: () => measureNode(places.podsDir, imageDir, memoryBytes),
-    pods: () => pods.list(),
+    // One that has given way is shown as running for as long as no server hears it.
+    pods: () => pods.claimants(),
     node,
     evict: ({ pod, message, graceSeconds }) => pods.evict(pod.metadata.uid ?? "", message, graceSeconds),
     async freeDisk() {

@@ -8,7 +8,9 @@ import { seededRandom } from "../../../engine/lib/random.ts";
 import { runServices } from "../../../engine/lib/service.ts";
 import { nodeResource } from "../../../engine/resources/core/node.ts";
 import type { Pod } from "../../../engine/resources/types.ts";
+import { resolveAgentConfig } from "../../../node-agent/config.ts";
 import { EvictionManager } from "../../../node-agent/resources/eviction-manager.ts";
+import { createNodeResources, type NodeResourcesOptions } from "../../../node-agent/resources/node-resources.ts";
 import { parseThresholds, type Measurements, type Signal } from "../../../node-agent/resources/thresholds.ts";
 import { volumeFolder } from "../../../node-agent/volumes/volume-plugin.ts";
 import { FakeRuntime } from "../../kit/fake-runtime.ts";
@@ -147,4 +149,31 @@ test("who writes more than he may goes before anybody goes for him", async () =>
   } finally {
     rmSync(podsDir, { recursive: true });
   }
+});
+
+test("a pod that has given way already is not ended again in the place of others, though the API still shows it", async () => {
+  const clock = new VirtualClock();
+  const evicted: string[] = [];
+  const pods = { list: () => [pod("gone", 0), pod("here", 1)], claimants: () => [pod("here", 1)], evict: async (uid: string) => void evicted.push(uid) };
+  const resources = createNodeResources({
+    config: { ...resolveAgentConfig({ server: "https://192.0.2.1:6443", token: "t" }, {}), evictionHard: "memory.available<1Pi" },
+    runtime: new FakeRuntime({ clock }),
+    clock,
+    logger: silentLogger,
+    metrics: createAgentMetrics("n1"),
+    usage: { now: () => Promise.reject(new Error("not known")) },
+    pods,
+    node: () => undefined,
+    places: { podsDir: "/", logsDir: "/none", cgroupRoot: "/none" },
+    imageDir: "/",
+    memoryBytes: 1 << 30,
+    events: { record: () => {} },
+  } as unknown as NodeResourcesOptions); // nothing else of them is asked
+  const [eviction] = resources.services;
+  const running = new AbortController();
+  const ended = runServices([eviction!], running.signal);
+  await expect.poll(() => clock.advance(10_000).then(() => evicted.length)).toBeGreaterThan(1);
+  running.abort();
+  await ended;
+  expect(new Set(evicted)).toEqual(new Set(["here"]));
 });
