@@ -18,9 +18,15 @@ export function openGitStore(gitDir: string): GitStore {
   const recent = new RecentObjects();
   return {
     objects,
-    writeBlob: (content) => recent.write("blob", () => git.writeBlob({ ...at, blob: typeof content === "string" ? Buffer.from(content, "utf8") : content })),
-    writeTree: (entries) => recent.write("tree", () => git.writeObject({ ...at, type: "tree", format: "content", object: formatTree(entries) })),
-    writeCommit: (commit) => recent.write("commit", () => git.writeCommit({ ...at, commit: toGitCommit(commit) })),
+    writeBlob(content) {
+      const blob = typeof content === "string" ? Buffer.from(content, "utf8") : content;
+      return recent.write("blob", blob.length, () => git.writeBlob({ ...at, blob }));
+    },
+    writeTree(entries) {
+      const object = formatTree(entries);
+      return recent.write("tree", object.length, () => git.writeObject({ ...at, type: "tree", format: "content", object }));
+    },
+    writeCommit: (commit) => recent.write("commit", commit.message.length, () => git.writeCommit({ ...at, commit: toGitCommit(commit) })),
     fetchRef: (ref) => readRef(gitDir, ref),
     async pushRef(ref, from, to) {
       await files.onDisk();
