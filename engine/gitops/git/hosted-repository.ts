@@ -14,7 +14,8 @@ export const ANONYMOUS = "local";
 
 /**
  * What the hosted repository, and the mirror of a remote one, need of Git. Rewritten at every start, so an edit of the file cannot open a hole
- * that stays. A push is one pack, which nobody who removes what nothing leads to takes for that before its ref has moved. What a pusher was told is on the disk by then, as it is in the store: by itself Git leaves single objects and refs to the system.
+ * that stays. A push is one pack: of single objects, `git prune` removes those that no ref leads to yet. What a pusher was told is on the disk by
+ * then, as it is in the store: by itself Git leaves single objects and refs to the system.
  */
 const REPOSITORY_CONFIG = `[core]
 \trepositoryformatversion = 0
