@@ -59,16 +59,17 @@ export async function withFreeNames({ paths, definitions }: OpenApiV2Parts, take
   }
   // Nearly always: of a document of some megabytes a copy costs a tenth of a second.
   const renamed = (value: unknown) => (isSame ? value : withReferences(value, (name) => names.get(name) ?? name));
-  const result: { readonly paths: Record<string, unknown>; readonly definitions: Record<string, unknown> } = { paths: {}, definitions: {} };
+  const whole: Record<string, unknown> = {};
   for (const [path, item] of Object.entries(paths)) {
     await next();
-    result.paths[path] = renamed(item);
+    whole[path] = renamed(item);
   }
+  const types = new Map<string, unknown>(); // whatever they are called
   for (const [name, newName] of names) {
     await next();
-    result.definitions[newName] = renamed(definitions[name]);
+    types.set(newName, renamed(definitions[name]));
   }
-  return result;
+  return { paths: whole, definitions: Object.fromEntries(types) };
 }
 
 /**
