@@ -87,6 +87,11 @@ function fetchRemote<T>(
       return fail(error);
     }
     outgoing.on("error", fail);
+    // Nobody asked for another protocol, and without this listener such an answer would never end.
+    outgoing.on("upgrade", ({ statusCode = 0 }, socket) => {
+      socket.destroy();
+      fail(new RemoteAnswerError(statusCode));
+    });
     outgoing.on("close", () => ending.removeEventListener("abort", onEnding));
     outgoing.on("response", (answer) => {
       const chunks: Buffer[] = [];
