@@ -290,7 +290,12 @@ describe("a status branch that someone else wrote to", () => {
     const status = path.join(folder, "status");
     writeFileSync(path.join(status, "README.md"), "all is well, believe me\n");
     git(status, "commit", "-q", "-am", "a foreign hand");
-    git(status, "push", "-q", "--force", "origin", "status/local");
+    // Git takes no push of a branch that is being written.
+    await eventually(
+      async () => (git(status, "push", "-q", "--force", "origin", "status/local"), true),
+      (isPushed) => isPushed,
+      30_000,
+    );
     const foreign = git(status, "rev-parse", "HEAD").trim();
     commit(clone, { "c.yaml": configMapYaml("c") });
     const page = await eventually(
