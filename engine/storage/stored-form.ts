@@ -14,9 +14,9 @@ import { UnsealedValueError, type Entry, type Storage } from "./storage.ts";
 const FORM_KEY = "/mainstay/stored-form";
 /**
  * 1 (and no entry): fields as their writers gave them. 2: quantities canonical, and what Go leaves out when it is zero left out. 3: null
- * where Go has nothing and writes it.
+ * where Go has nothing and writes it. 4: so also for no rules in a Job's failure policy.
  */
-const FORM = "3";
+const FORM = "4";
 const PAGE = 500;
 
 /**

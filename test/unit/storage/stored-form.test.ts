@@ -48,6 +48,21 @@ describe("what an earlier release has stored", () => {
     expect(JSON.parse((await storage.get(key))?.value.toString("utf8") ?? "")).toEqual({ ...role, rules: null });
   });
 
+  test("and with a failure policy's null for no rules, which may not change, also by the release that knew all nulls but this one", async () => {
+    const storage = openMemoryStorage();
+    const key = "/registry/batch/jobs/default/j";
+    const job = (rules: readonly object[] | null) => ({ kind: "Job", apiVersion: "batch/v1", metadata: { name: "j", namespace: "default" }, spec: { podFailurePolicy: { rules }, template } });
+    await storage.commit(
+      [],
+      [
+        { do: "put", key, value: Buffer.from(JSON.stringify(job([]))) },
+        { do: "put", key: "/mainstay/stored-form", value: Buffer.from("3") },
+      ],
+    );
+    await renewStoredForm(storage, catalog, silentLogger);
+    expect(JSON.parse((await storage.get(key))?.value.toString("utf8") ?? "")).toMatchObject({ spec: { podFailurePolicy: { rules: null } } });
+  });
+
   test("also the templates that revisions keep, with their keys in the order they had", async () => {
     const revision = (kept: object) => ({
       kind: "ControllerRevision",
