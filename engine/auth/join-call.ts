@@ -1,5 +1,6 @@
 import { connectionBy } from "../lib/dial.ts";
 import { nodeJs } from "../lib/late-modules.ts";
+import { refuseUpgrade } from "../lib/refuse-upgrade.ts";
 import { API_SERVER_NAME } from "../apimachinery/names.ts";
 import { AUTHORITY_PATH, NETWORK_PATH } from "./join-paths.ts";
 import { hashOfAuthority } from "./node-token.ts";
@@ -92,6 +93,7 @@ function call(url: string, { trusted: ca, proof, body, timeoutMs = TIMEOUT_MS }:
       },
     );
     outgoing.on("error", (error) => reject(new Error(`join through ${url}: ${error.message}`, { cause: error })));
+    refuseUpgrade(outgoing);
     outgoing.end(payload);
   });
 }

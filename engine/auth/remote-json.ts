@@ -3,6 +3,7 @@ import { backoffMs } from "../lib/backoff.ts";
 import { sleep, type Clock } from "../lib/clock.ts";
 import { connectionBy, type Dial } from "../lib/dial.ts";
 import { nodeJs } from "../lib/late-modules.ts";
+import { refuseUpgrade } from "../lib/refuse-upgrade.ts";
 import type { Random } from "../lib/random.ts";
 
 /** Where a JSON document is, and how to be let in. */
@@ -87,11 +88,7 @@ function fetchRemote<T>(
       return fail(error);
     }
     outgoing.on("error", fail);
-    // Nobody asked for another protocol, and without this listener such an answer would never end.
-    outgoing.on("upgrade", ({ statusCode = 0 }, socket) => {
-      socket.destroy();
-      fail(new RemoteAnswerError(statusCode));
-    });
+    refuseUpgrade(outgoing);
     outgoing.on("close", () => ending.removeEventListener("abort", onEnding));
     outgoing.on("response", (answer) => {
       const chunks: Buffer[] = [];

@@ -2,6 +2,7 @@ import type { Agent, AgentOptions } from "node:https";
 import type { IncomingMessage } from "node:http";
 import { secureConnectionsBy } from "../lib/dial.ts";
 import { nodeJs } from "../lib/late-modules.ts";
+import { refuseUpgrade } from "../lib/refuse-upgrade.ts";
 import { formatApiVersion } from "../apimachinery/group-version.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { StatusError } from "../apimachinery/status-error.ts";
@@ -152,6 +153,7 @@ class Transport {
         const failure = isStale ? "stale" : NEVER_SENT.has(error.code ?? "") ? "not sent" : "unknown";
         reject(signal?.aborted ? abortError(signal) : unreachable(server, error, failure));
       });
+      refuseUpgrade(outgoing);
       outgoing.end(payload);
     });
   }

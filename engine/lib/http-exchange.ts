@@ -1,4 +1,5 @@
 import { nodeJs } from "./late-modules.ts";
+import { refuseUpgrade } from "./refuse-upgrade.ts";
 
 export interface HttpQuestion {
   readonly method: string;
@@ -27,11 +28,7 @@ export function exchangeHttp(url: string, { method, headers, body, bytesMax, sig
   return new Promise((resolve, reject) => {
     const outgoing = request(url, { method, headers: { "accept-encoding": "identity", ...headers, ...length }, signal });
     outgoing.on("error", reject);
-    // Nobody asked for another protocol, and without this listener such an answer would never end.
-    outgoing.on("upgrade", ({ statusCode = 0 }, socket) => {
-      socket.destroy();
-      reject(new Error(`the answer is a change of protocol (${statusCode}), which was not asked for`));
-    });
+    refuseUpgrade(outgoing);
     outgoing.on("response", (incoming) => {
       const chunks: Buffer[] = [];
       let size = 0;

@@ -4,6 +4,7 @@ import { describeCallError } from "../../engine/lib/call-error.ts";
 import { TIMER_MAX_MS } from "../../engine/lib/clock.ts";
 import { bareHost, hostAndPort } from "../../engine/lib/ip-address.ts";
 import { nodeJs } from "../../engine/lib/late-modules.ts";
+import { refuseUpgrade } from "../../engine/lib/refuse-upgrade.ts";
 import type { Container, HTTPGetAction } from "../../engine/resources/types.ts";
 
 /** Where and as whom to ask a container. */
@@ -83,6 +84,7 @@ function ask({ url, path }: Target, headers: Readonly<Record<string, string>>, s
     );
     for (const signal of signals) addAbortSignal(signal, outgoing);
     outgoing.on("error", reject);
+    refuseUpgrade(outgoing);
     outgoing.end();
   });
 }

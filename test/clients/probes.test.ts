@@ -56,6 +56,11 @@ describe("an HTTP probe", () => {
     expect(outcome).toEqual({ isOk: false, message: `Get "http://127.0.0.1:${port}/x": context deadline exceeded (Client.Timeout exceeded while awaiting headers)` });
   });
 
+  test("fails where the answer is a change of protocol", async () => {
+    const port = await serve((request) => void request.socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n"));
+    expect(await probe(port)).toEqual({ isOk: false, message: `Get "http://127.0.0.1:${port}/x": the answer is a change of protocol (101), which was not asked for` });
+  });
+
   test("reads no more of an answer than it may show, however long there is time for it", async () => {
     let isGivenUp = false;
     const port = await serve((_, response) => {

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { connectionBy } from "../../lib/dial.ts";
 import { nodeJs } from "../../lib/late-modules.ts";
+import { refuseUpgrade } from "../../lib/refuse-upgrade.ts";
 import type { ProxyTarget } from "../proxy/proxy-target.ts";
 
 /** Longer than any list of an API. */
@@ -36,6 +37,7 @@ export function openRemote(
       resolve,
     );
     outgoing.on("error", reject);
+    refuseUpgrade(outgoing);
     outgoing.end(body);
   });
 }

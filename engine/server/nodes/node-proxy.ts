@@ -4,6 +4,7 @@ import { hostAndPort } from "../../lib/ip-address.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { connectionBy, type Dial } from "../../lib/dial.ts";
 import { nodeJs } from "../../lib/late-modules.ts";
+import { refuseUpgrade } from "../../lib/refuse-upgrade.ts";
 import { StatusError, type StatusReason } from "../../apimachinery/status-error.ts";
 import type { KeyPair } from "../../auth/certificates.ts";
 import type { ServerIdentity } from "../proxy/forward.ts";
@@ -65,6 +66,7 @@ function connect(options: RequestOptions, { nodeName, host, port }: NodeTarget, 
       resolve(response);
     });
     outgoing.on("error", (error) => fail(error.message));
+    refuseUpgrade(outgoing);
     outgoing.end();
   });
 }

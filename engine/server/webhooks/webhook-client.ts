@@ -8,6 +8,7 @@ import { raceAbort } from "../../lib/abort.ts";
 import { secureConnectionsBy } from "../../lib/dial.ts";
 import { bareHost, tlsServerName, urlHost } from "../../lib/ip-address.ts";
 import { nodeJs } from "../../lib/late-modules.ts";
+import { refuseUpgrade } from "../../lib/refuse-upgrade.ts";
 import type { WebhookEndpoint, WebhookRequest, WebhookTransport } from "../../apimachinery/webhook-call.ts";
 import type { KubeconfigUser, KubeconfigUsers } from "../../client/kubeconfig.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -166,6 +167,7 @@ export class WebhookClient implements WebhookTransport {
             ? attempt().then(resolve, reject)
             : reject(error),
         );
+        refuseUpgrade(request);
         request.end(text);
       });
     // A request tells of its end only once it has a connection, for which a proxy may let it wait.
