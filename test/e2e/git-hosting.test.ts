@@ -213,7 +213,7 @@ describe("native git over HTTP", () => {
       together.map(({ text }) => text).join("\n"),
     ).toHaveLength(1);
     expect(await value("web")).toBe(`by ${together.findIndex(({ code }) => code === 0)}`);
-    const heads = (await pushers[0]?.git("ls-remote", "origin", "refs/heads/topic-*"))?.text.trim().split("\n");
+    const heads = (await pushers[0]?.git("ls-remote", "-q", "origin", "refs/heads/topic-*"))?.text.trim().split("\n");
     expect(heads).toHaveLength(4);
   });
 
