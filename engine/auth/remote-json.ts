@@ -3,6 +3,7 @@ import { backoffMs } from "../lib/backoff.ts";
 import { sleep, type Clock } from "../lib/clock.ts";
 import { connectionBy, type Dial } from "../lib/dial.ts";
 import { nodeJs } from "../lib/late-modules.ts";
+import { readAnswer } from "../lib/read-answer.ts";
 import { refuseUpgrade } from "../lib/refuse-upgrade.ts";
 import type { Random } from "../lib/random.ts";
 
@@ -91,23 +92,13 @@ function fetchRemote<T>(
     refuseUpgrade(outgoing);
     outgoing.on("close", () => ending.removeEventListener("abort", onEnding));
     outgoing.on("response", (answer) => {
-      const chunks: Buffer[] = [];
-      let size = 0;
-      answer.on("error", fail);
-      answer.on("data", (chunk: Buffer) => {
-        size += chunk.length;
-        if (size > BYTES_MAX) answer.destroy(new Error(`the answer is longer than ${BYTES_MAX} bytes`));
-        else chunks.push(chunk);
-      });
-      answer.on("end", () => {
-        const status = answer.statusCode ?? 0;
-        if (status < 200 || status > 299) return fail(new RemoteAnswerError(status));
-        try {
-          resolve(read(Buffer.concat(chunks).toString("utf8")));
-        } catch (error) {
-          fail(error);
-        }
-      });
+      readAnswer(answer, BYTES_MAX)
+        .then((content) => {
+          const { statusCode: status = 0 } = answer;
+          if (status < 200 || status > 299) throw new RemoteAnswerError(status);
+          resolve(read(content.toString("utf8")));
+        })
+        .catch(fail);
     });
     outgoing.end(text);
   });

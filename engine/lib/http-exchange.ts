@@ -1,4 +1,5 @@
 import { nodeJs } from "./late-modules.ts";
+import { readAnswer } from "./read-answer.ts";
 import { refuseUpgrade } from "./refuse-upgrade.ts";
 
 export interface HttpQuestion {
@@ -30,18 +31,10 @@ export function exchangeHttp(url: string, { method, headers, body, bytesMax, sig
     outgoing.on("error", reject);
     refuseUpgrade(outgoing);
     outgoing.on("response", (incoming) => {
-      const chunks: Buffer[] = [];
-      let size = 0;
-      incoming.on("error", reject);
-      incoming.on("data", (chunk: Buffer) => {
-        size += chunk.length;
-        if (size > bytesMax) incoming.destroy(new Error(`the answer is longer than ${bytesMax} bytes`));
-        else chunks.push(chunk);
-      });
-      incoming.on("end", () => {
-        const said = Object.entries(incoming.headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(", ") : (value ?? "")] as const);
-        resolve({ status: incoming.statusCode ?? 0, headers: new Map(said), text: Buffer.concat(chunks).toString("utf8") });
-      });
+      const said = Object.entries(incoming.headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(", ") : (value ?? "")] as const);
+      readAnswer(incoming, bytesMax)
+        .then((body) => resolve({ status: incoming.statusCode ?? 0, headers: new Map(said), text: body.toString("utf8") }))
+        .catch(reject);
     });
     outgoing.end(body);
   });

@@ -2,6 +2,7 @@ import { isUtf8 } from "node:buffer";
 import { promises as fs } from "node:fs";
 import path from "node:path";
 import { BoundedCache } from "../../lib/bounded-cache.ts";
+import { mapConcurrently } from "../../lib/map-concurrently.ts";
 import { isRefName } from "./ref-name.ts";
 
 const COMMIT = /^[0-9a-f]{40}(?=\s|$)/;
@@ -68,16 +69,13 @@ async function ownRefs(gitDir: string, folder: string): Promise<readonly string[
 
 /** What the files of refs say, of those that are still there. */
 async function readOwnFiles(gitDir: string, refs: readonly string[]): Promise<ReadonlyMap<string, string>> {
-  const texts = new Map<string, string>();
-  let at = 0;
-  const read = async () => {
-    for (let ref = refs[at++]; ref !== undefined; ref = refs[at++]) {
-      const text = await readOwnFile(gitDir, ref);
-      if (text !== undefined) texts.set(ref, text);
-    }
-  };
-  await Promise.all(Array.from({ length: READS_MAX }, read));
-  return texts;
+  const texts = await mapConcurrently(refs, READS_MAX, (ref) => readOwnFile(gitDir, ref));
+  return new Map(
+    refs.flatMap((ref, index) => {
+      const text = texts[index];
+      return text === undefined ? [] : [[ref, text]];
+    }),
+  );
 }
 
 async function readOwnFile(gitDir: string, ref: string): Promise<string | undefined> {

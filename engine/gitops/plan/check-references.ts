@@ -4,7 +4,7 @@ import type { Client } from "../../client/client.ts";
 import { Turns } from "../../lib/turns.ts";
 import type { DesiredObject, DesiredState } from "../manifests/desired-state.ts";
 import { objectsByUnit, perUnitInTurns } from "../manifests/objects-by-unit.ts";
-import { mapConcurrently } from "../manifests/map-concurrently.ts";
+import { mapConcurrently } from "../../lib/map-concurrently.ts";
 import { identityOf, type ServedKinds } from "../manifests/served-kinds.ts";
 import { referencesOf, type ObjectReference } from "./object-references.ts";
 import { rankOf, WAVE_ANNOTATION } from "../manifests/object-order.ts";

@@ -11,7 +11,7 @@ import { isSameIntent } from "./field-diff.ts";
 import { isApplied } from "./field-ownership.ts";
 import { structuralPathOf, valueAt, withExistingField, withoutField } from "../../apimachinery/field-path.ts";
 import { isAppliedOnce } from "../manifests/object-policies.ts";
-import { mapConcurrently } from "../manifests/map-concurrently.ts";
+import { mapConcurrently } from "../../lib/map-concurrently.ts";
 import type { Outcome } from "./plan-sync.ts";
 
 /** Dry runs under way at once. They are in-process calls; more would only grow the queue. */

@@ -18,7 +18,7 @@ import { unitsThatLeft } from "../manifests/left-units.ts";
 import { ofAllUnits, perUnit } from "../manifests/objects-by-unit.ts";
 import type { Application } from "../../resources/types.ts";
 import { staleEntries, type OwnedEntry } from "../sync/inventory.ts";
-import { mapConcurrently } from "../manifests/map-concurrently.ts";
+import { mapConcurrently } from "../../lib/map-concurrently.ts";
 import { fieldLocator } from "../manifests/parse-manifests.ts";
 import type { StaleEntry } from "./plan-deletions.ts";
 import { planSync, type Outcome, type Refusal, type Secrecy, type SyncPlan } from "./plan-sync.ts";

@@ -9,7 +9,7 @@ import { customResourceDefinitionResource } from "../../resources/apiextensions/
 import type { ResourceReference } from "../../resources/define-resource.ts";
 import { describeDesired, FIELD_MANAGER, type DesiredObject } from "../manifests/desired-state.ts";
 import { describeEntry, type OwnedEntry } from "./inventory.ts";
-import { mapConcurrently } from "../manifests/map-concurrently.ts";
+import { mapConcurrently } from "../../lib/map-concurrently.ts";
 import type { ActAs } from "../plan/dry-run.ts";
 import { actionsOf, type Action, type SyncPlan, type Wave } from "../plan/plan-sync.ts";
 import type { ServedKinds } from "../manifests/served-kinds.ts";

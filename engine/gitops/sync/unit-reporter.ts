@@ -22,7 +22,7 @@ import { actionsOf, type SyncPlan } from "../plan/plan-sync.ts";
 import type { Problem } from "../manifests/problem.ts";
 import type { Unit } from "../manifests/resolve-units.ts";
 import type { ApplicationFacts } from "../status/status-facts.ts";
-import { mapConcurrently } from "../manifests/map-concurrently.ts";
+import { mapConcurrently } from "../../lib/map-concurrently.ts";
 import { contentDigest } from "../manifests/name-hooks.ts";
 import type { Readiness } from "../manifests/order-graph.ts";
 import type { SyncMemory } from "./sync-memory.ts";

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { connectionBy } from "../../lib/dial.ts";
 import { nodeJs } from "../../lib/late-modules.ts";
+import { readAnswer } from "../../lib/read-answer.ts";
 import { refuseUpgrade } from "../../lib/refuse-upgrade.ts";
 import type { ProxyTarget } from "../proxy/proxy-target.ts";
 
@@ -43,13 +44,6 @@ export function openRemote(
 }
 
 /** The whole of an answer; rejects when it is longer than is allowed. */
-export async function readRemoteBody(response: IncomingMessage, bytesMax = ANSWER_BYTES_MAX): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > bytesMax) throw new Error(`the answer is longer than ${bytesMax} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
+export function readRemoteBody(response: IncomingMessage, bytesMax = ANSWER_BYTES_MAX): Promise<Buffer> {
+  return readAnswer(response, bytesMax);
 }

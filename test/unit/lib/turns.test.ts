@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { mapConcurrently } from "../../../engine/gitops/manifests/map-concurrently.ts";
+import { mapConcurrently } from "../../../engine/lib/map-concurrently.ts";
 import { Turns } from "../../../engine/lib/turns.ts";
 
 /** How many calls of `during` fall between two turns of everything else. */

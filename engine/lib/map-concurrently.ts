@@ -1,4 +1,4 @@
-import { Turns } from "../../lib/turns.ts";
+import { Turns } from "./turns.ts";
 
 /** Calls whose answers are in memory would otherwise keep everyone else waiting until the last of them: an API call takes up to a millisecond. */
 const CALLS_PER_TURN = 8;
