@@ -3,6 +3,7 @@ import type { ApplicationFacts, StatusFacts } from "./gitops/status/status-facts
 import type { GitOps } from "./gitops/gitops.ts";
 import { throwIfAborted } from "./lib/abort.ts";
 import { sleep, type Clock } from "./lib/clock.ts";
+import { counted } from "./lib/plural.ts";
 
 const LOOK_MS = 250;
 /** So long the start waits for health before it leaves the user alone with the summary. */
@@ -36,7 +37,7 @@ export async function awaitFirstSync({ gitops, progress, clock, awaitHealth }: F
     const waitedMs = clock.monotonic() - startedMs;
     const isStored = facts.commit !== undefined && facts.sync.state === "applied";
     if (isHealthy || (!awaitHealth && isStored && (isLookedAt(facts.applications) || waitedMs > TROUBLE_WAIT_MS))) {
-      step.done(counted(facts.applications));
+      step.done(counted(facts.applications.length, "application"));
       return true;
     }
     const trouble = describeTrouble(facts);
@@ -77,8 +78,4 @@ function describeWaiting(applications: readonly ApplicationFacts[]): string {
 /** What was applied before a restart is applied at once, but nobody has seen yet how it fares. */
 function isLookedAt(applications: readonly ApplicationFacts[]): boolean {
   return applications.every(({ health }) => health !== "Unknown");
-}
-
-function counted(applications: readonly ApplicationFacts[]): string {
-  return `${applications.length} application${applications.length === 1 ? "" : "s"}`;
 }

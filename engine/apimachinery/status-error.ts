@@ -132,7 +132,7 @@ export const forbidden = (what: Named, name: string, why: string, causes?: reado
     ...(causes ? { causes } : {}),
   });
 
-export const expired = (message: string, metadata: Status["metadata"] = {}) => new StatusError("Expired", message, undefined, metadata);
+export const expired = (message: string) => new StatusError("Expired", message);
 
 export const internalError = (message: string) => new StatusError("InternalError", `Internal error occurred: ${message}`, { causes: [{ message }] });
 

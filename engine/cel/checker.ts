@@ -117,7 +117,7 @@ class Checker {
         return this.#callType(expr, scope);
       case "and":
       case "or":
-        for (const side of [expr.left, expr.right]) this.#want(BOOL, this.visit(side, scope), side.at);
+        for (const side of [expr.left, expr.right]) this.#wantBool(this.visit(side, scope), side.at);
         return BOOL;
       case "conditional":
         return this.#conditionalType(expr, scope);
@@ -225,7 +225,7 @@ class Checker {
   }
 
   #conditionalType(expr: Extract<Expr, { is: "conditional" }>, scope: Scope | undefined): CelType {
-    this.#want(BOOL, this.visit(expr.condition, scope), expr.condition.at);
+    this.#wantBool(this.visit(expr.condition, scope), expr.condition.at);
     const [then, otherwise] = [this.visit(expr.then, scope), this.visit(expr.otherwise, scope)];
     if (then === ERROR || otherwise === ERROR) return ERROR;
     const isSame = isAssignable(then, otherwise, new Map()) || isAssignable(otherwise, then, new Map());
@@ -281,10 +281,10 @@ class Checker {
       (outer, name, index) => ({ name, type: variableType(range, index, expr.variables.length), outer }),
       scope,
     );
-    if (expr.filter !== undefined) this.#want(BOOL, this.visit(expr.filter, inner), expr.filter.at);
+    if (expr.filter !== undefined) this.#wantBool(this.visit(expr.filter, inner), expr.filter.at);
     const body = this.visit(expr.body, inner);
     const wantsBool = ["all", "exists", "exists_one", "filter"].includes(expr.do);
-    if (wantsBool) this.#want(BOOL, body, expr.body.at);
+    if (wantsBool) this.#wantBool(body, expr.body.at);
     switch (expr.do) {
       case "map":
       case "transformList":
@@ -300,8 +300,8 @@ class Checker {
     }
   }
 
-  #want(wanted: CelType, actual: CelType, at: number): void {
-    if (!isAssignable(wanted, actual, new Map())) this.#fail(`expected type '${formatType(wanted)}' but found '${formatType(actual)}'`, at);
+  #wantBool(actual: CelType, at: number): void {
+    if (!isAssignable(BOOL, actual, new Map())) this.#fail(`expected type '${formatType(BOOL)}' but found '${formatType(actual)}'`, at);
   }
 
   #fail(message: string, at: number): CelType {

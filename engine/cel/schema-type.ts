@@ -19,14 +19,14 @@ export function schemaType(schema: Schema): CelType | undefined {
 }
 
 /** The type of a whole object: of its metadata, expressions see name and generateName, and of these they are sure. */
-export function resourceType(schema: Schema, name = "object"): ObjectType {
+export function resourceType(schema: Schema): ObjectType {
   const known = roots.get(schema);
   if (known !== undefined) return known;
   const text = buildText({ type: "string" });
   const metadata: ObjectType = { kind: "object", name: "object.metadata", field: (field) => (field === "name" || field === "generateName" ? text : undefined) };
   const fixed: Readonly<Record<string, CelType>> = { apiVersion: text, kind: text, metadata };
   const fields = fieldsOf(schema);
-  const type: ObjectType = { kind: "object", name, field: (field) => (Object.hasOwn(fixed, field) ? fixed[field] : fields(field)) };
+  const type: ObjectType = { kind: "object", name: "object", field: (field) => (Object.hasOwn(fixed, field) ? fixed[field] : fields(field)) };
   roots.set(schema, type);
   return type;
 }

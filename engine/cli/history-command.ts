@@ -73,7 +73,7 @@ export async function runDiffCommand(from: string, to: string | undefined, flags
 }
 
 /** One line per application and node that differs. Pure. */
-export function compareFacts(before: StatusFacts, after: StatusFacts): readonly string[] {
+function compareFacts(before: StatusFacts, after: StatusFacts): readonly string[] {
   const lines: string[] = [];
   const old = new Map(before.applications.map((app) => [app.name, app]));
   for (const app of after.applications) {

@@ -1,3 +1,4 @@
+import { counted } from "../lib/plural.ts";
 import { mkdirSync } from "node:fs";
 import path from "node:path";
 import type { ServerConfig } from "../options/config.ts";
@@ -56,7 +57,7 @@ async function announceReady(gitops: NonNullable<Engine["gitops"]>, signal: Abor
 }
 
 /** What a new user needs next. Its first line is what scripts wait for. */
-export function renderSummary(
+function renderSummary(
   config: Pick<ServerConfig, "repo" | "branch">,
   engine: Pick<Engine, "isHealthy" | "gitops" | "gitNote" | "kubeconfigFile" | "firstService">,
   logFile: string,
@@ -116,5 +117,5 @@ function readyLine(applications: readonly { readonly health: string }[]): string
 
 function countHealthy(applications: readonly { readonly health: string }[]): string {
   const healthy = applications.filter((application) => application.health === "Healthy").length;
-  return `${healthy} of ${applications.length} application${applications.length === 1 ? "" : "s"} healthy`;
+  return `${healthy} of ${counted(applications.length, "application")} healthy`;
 }

@@ -22,8 +22,8 @@ interface KubeconfigFile {
   readonly contexts?: readonly { readonly name: string; readonly context: { readonly cluster: string; readonly user: string } }[];
 }
 
-/** Reads the current context (or the named one) of a kubeconfig file. Throws with the file's name and what is missing in it. */
-export function readKubeconfig(file: string, contextName?: string): Connection {
+/** Reads the current context of a kubeconfig file. Throws with the file's name and what is missing in it. */
+export function readKubeconfig(file: string): Connection {
   let text: string;
   try {
     text = readFileSync(file, "utf8");
@@ -31,7 +31,7 @@ export function readKubeconfig(file: string, contextName?: string): Connection {
     throw new Error(`cannot read the kubeconfig ${file}; is a server running with this data directory?`, { cause: error });
   }
   const config = (yaml.load(text) ?? {}) as KubeconfigFile; // every field is checked where it is used
-  const name = contextName ?? config["current-context"];
+  const name = config["current-context"];
   const context = config.contexts?.find((candidate) => candidate.name === name)?.context;
   const cluster = config.clusters?.find((candidate) => candidate.name === context?.cluster)?.cluster;
   const user = config.users?.find((candidate) => candidate.name === context?.user)?.user ?? {};

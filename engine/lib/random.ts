@@ -10,6 +10,7 @@ export interface Random {
 
 /** The letters Kubernetes uses for generated names: no vowels and no look-alikes, so no accidental words. */
 const SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789";
+const SUFFIX_LENGTH = 5;
 
 /** An integer in [0, bound). */
 export function randomInteger(random: Random, bound: number): number {
@@ -17,9 +18,9 @@ export function randomInteger(random: Random, bound: number): number {
 }
 
 /** A random name suffix as Kubernetes' `generateName` makes it. */
-export function randomSuffix(random: Random, length = 5): string {
+export function randomSuffix(random: Random): string {
   let suffix = "";
-  for (let i = 0; i < length; i++) suffix += SUFFIX_ALPHABET[randomInteger(random, SUFFIX_ALPHABET.length)];
+  for (let i = 0; i < SUFFIX_LENGTH; i++) suffix += SUFFIX_ALPHABET[randomInteger(random, SUFFIX_ALPHABET.length)];
   return suffix;
 }
 

@@ -46,7 +46,7 @@ export function chooseLeaked(
 }
 
 /** Tells a process from all that had its number before, or will have it. */
-export function identityOf({ pid, since }: Pick<Shim, "pid" | "since">): string {
+function identityOf({ pid, since }: Pick<Shim, "pid" | "since">): string {
   return `${pid} ${since}`;
 }
 

@@ -63,9 +63,9 @@ const localImages: readonly LocalImage[] = [
 ];
 
 /** Builds and imports those of the images that the runtime lacks. */
-export async function ensureLocalImages(runtime: Runtime, socket: string, images: readonly LocalImage[] = localImages): Promise<string[]> {
+export async function ensureLocalImages(runtime: Runtime, socket: string): Promise<string[]> {
   const missing: LocalImage[] = [];
-  for (const image of images) if ((await runtime.imageStatus(image.name)) === undefined) missing.push(image);
+  for (const image of localImages) if ((await runtime.imageStatus(image.name)) === undefined) missing.push(image);
   if (missing.length === 0) return [];
   const folder = mkdtempSync(path.join(os.tmpdir(), "mainstay-images-"));
   try {

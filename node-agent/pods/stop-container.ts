@@ -51,6 +51,6 @@ async function waitForTurn(turn: Promise<unknown>, clock: Clock, leftMs: number,
 }
 
 /** What a pod's spec says of a container; debugging containers have no more to say than their name. */
-export function containerSpec({ spec }: Pod, name: string): Container | undefined {
+function containerSpec({ spec }: Pod, name: string): Container | undefined {
   return podContainers(spec).find((container) => container.name === name);
 }

@@ -40,8 +40,8 @@ export async function findMachineLog(directory: string, pathname: string): Promi
 }
 
 /** Sends it: files as they are now, directories as a page of links. */
-export async function sendMachineLog(pathname: string, response: ServerResponse, directory = MACHINE_LOGS): Promise<void> {
-  const found = await findMachineLog(directory, pathname);
+export async function sendMachineLog(pathname: string, response: ServerResponse): Promise<void> {
+  const found = await findMachineLog(MACHINE_LOGS, pathname);
   switch (found.is) {
     case "missing":
       response.writeHead(404, { "content-type": "text/plain; charset=utf-8" });

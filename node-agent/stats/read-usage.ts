@@ -29,8 +29,8 @@ export async function readCgroupUsage(cgroup: string, root = CGROUPS): Promise<U
 }
 
 /** The whole machine's, from /proc: it is there whatever the cgroups are. */
-export async function readNodeUsage(proc = "/proc"): Promise<NodeUsage> {
-  const [stat, memory] = await Promise.all([readFile(path.join(proc, "stat"), "utf8"), readFile(path.join(proc, "meminfo"), "utf8")]);
+export async function readNodeUsage(): Promise<NodeUsage> {
+  const [stat, memory] = await Promise.all([readFile("/proc/stat", "utf8"), readFile("/proc/meminfo", "utf8")]);
   return parseNodeUsage(stat, memory);
 }
 

@@ -1,6 +1,7 @@
 import { APP_ARMOR_CONTAINER, SECCOMP_CONTAINER, SECCOMP_POD } from "../../resources/profile-annotations.ts";
 import type { Container, LifecycleHandler, Probe, SELinuxOptions } from "../../resources/types.ts";
-import { allContainers, containersThat, distinct, plural, quoted, sayContainers, saySetters, type Check, type PodParts, type Violation } from "./check.ts";
+import { plural } from "../../lib/plural.ts";
+import { allContainers, containersThat, distinct, quoted, sayContainers, saySetters, type Check, type PodParts, type Violation } from "./check.ts";
 
 const CAPABILITIES = new Set([
   "AUDIT_WRITE",

@@ -1,3 +1,4 @@
+import { plural } from "../../lib/plural.ts";
 import type { Container, ObjectMeta, PodSpec } from "../../resources/types.ts";
 
 /** Why a pod breaks a rule: in brief, and who does what. */
@@ -38,10 +39,6 @@ export function sayContainers(names: readonly string[]): string {
 /** Who set something: the pod itself, containers, or both. */
 export function saySetters(isPod: boolean, containers: readonly string[]): string {
   return [...(isPod ? ["pod"] : []), ...(containers.length > 0 ? [sayContainers(containers)] : [])].join(" and ");
-}
-
-export function plural(count: number, one: string, many = `${one}s`): string {
-  return count === 1 ? one : many;
 }
 
 export function quoted(values: readonly string[]): string {

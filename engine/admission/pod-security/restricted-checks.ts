@@ -1,6 +1,7 @@
 import type { Container } from "../../resources/types.ts";
 import { isSeccompAllowed, procMount, seccompProfile } from "./baseline-checks.ts";
-import { allContainers, containersThat, distinct, plural, quoted, sayContainers, saySetters, type Check, type PodParts, type Violation } from "./check.ts";
+import { plural } from "../../lib/plural.ts";
+import { allContainers, containersThat, distinct, quoted, sayContainers, saySetters, type Check, type PodParts, type Violation } from "./check.ts";
 
 const VOLUME_TYPES = ["configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"];
 

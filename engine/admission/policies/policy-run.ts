@@ -97,11 +97,7 @@ export class PolicyRun {
 }
 
 export class Budget {
-  #left: number;
-
-  constructor(left = POLICY_COST_MAX) {
-    this.#left = left;
-  }
+  #left = POLICY_COST_MAX;
 
   spend(cost: number): void {
     this.#left -= cost;

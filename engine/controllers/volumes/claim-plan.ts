@@ -56,7 +56,7 @@ function planUnbound(inputs: ClaimInputs): readonly Action[] {
   // Until its pod has a node, only a volume that is made for the claim may be taken.
   const volume = chooseVolume(claim, isDelayed ? candidates.filter((candidate) => isVolumeFor(candidate, claim)) : candidates, node) as Volume | undefined; // one of the candidates
   if (volume !== undefined) return bind(volume, claim);
-  return [...phase(claim, "Pending"), ...(isDelayed ? [waiting(claim, hasWaitingPod)] : provision(inputs, node, selected))];
+  return [...pending(claim), ...(isDelayed ? [waiting(claim, hasWaitingPod)] : provision(inputs, node, selected))];
 }
 
 function waiting(claim: Claim, hasWaitingPod: boolean): Action {
@@ -93,14 +93,14 @@ function provision({ claim, storageClass, nodes }: ClaimInputs, node: Node | und
  * wants just that, whatever class was put in since.
  */
 function planNamed({ claim, named }: ClaimInputs): readonly Action[] {
-  if (named === undefined) return phase(claim, "Pending");
+  if (named === undefined) return pending(claim);
   if (named.spec?.claimRef !== undefined)
     return isVolumeFor(named, claim)
       ? bind(named, claim)
-      : [...phase(claim, "Pending"), tell(claim, "Warning", "FailedBinding", `volume "${named.metadata.name}" already bound to a different claim.`)];
+      : [...pending(claim), tell(claim, "Warning", "FailedBinding", `volume "${named.metadata.name}" already bound to a different claim.`)];
   const mismatch = describeMismatch(named, claim);
   if (mismatch !== undefined)
-    return [...phase(claim, "Pending"), tell(claim, "Warning", "VolumeMismatch", `Cannot bind to requested volume "${named.metadata.name}": ${mismatch}`)];
+    return [...pending(claim), tell(claim, "Warning", "VolumeMismatch", `Cannot bind to requested volume "${named.metadata.name}": ${mismatch}`)];
   return bind(named, claim);
 }
 
@@ -168,10 +168,10 @@ export function referenceTo(claim: Claim) {
   return { kind: "PersistentVolumeClaim", apiVersion: "v1", namespace, name, uid, resourceVersion };
 }
 
-function phase(claim: Claim, phase: string): readonly Action[] {
-  return claim.status?.phase === phase
+function pending(claim: Claim): readonly Action[] {
+  return claim.status?.phase === "Pending"
     ? []
-    : [{ do: "patch", resource: persistentVolumeClaimResource, object: claim, patch: { status: { phase } }, type: "merge", subresource: "status" }];
+    : [{ do: "patch", resource: persistentVolumeClaimResource, object: claim, patch: { status: { phase: "Pending" } }, type: "merge", subresource: "status" }];
 }
 
 function lost(claim: Claim, reason: string, message: string): readonly Action[] {

@@ -1,5 +1,6 @@
 import { findCondition } from "../../apimachinery/conditions.ts";
 import { describeObject, type KubeObject } from "../../apimachinery/object-meta.ts";
+import { counted } from "../../lib/plural.ts";
 import type {
   CronJob,
   DaemonSet,
@@ -110,7 +111,7 @@ function deploymentHealth(deployment: Deployment, lookup: HealthLookup, now: num
     });
   }
   if (updatedReplicas < wanted) return progressing(`${updatedReplicas} of ${wanted} replicas updated`);
-  if (replicas > updatedReplicas) return progressing(`${replicas - updatedReplicas} old replica${replicas - updatedReplicas === 1 ? "" : "s"} still there`);
+  if (replicas > updatedReplicas) return progressing(`${counted(replicas - updatedReplicas, "old replica")} still there`);
   if (readyReplicas < wanted) return progressing(`${readyReplicas} of ${wanted} replicas ready`);
   if (availableReplicas < wanted) return progressing(`${availableReplicas} of ${wanted} replicas available`);
   return { ...healthy, ...facts };

@@ -1,5 +1,6 @@
 import { findCondition } from "../../apimachinery/conditions.ts";
 import { describeObject, type KubeObject } from "../../apimachinery/object-meta.ts";
+import { counted } from "../../lib/plural.ts";
 import type { CronJob, DaemonSet, HealthCondition, HorizontalPodAutoscaler, Job, StatefulSet } from "./health-types.ts";
 import type { ObjectHealth } from "./health.ts";
 
@@ -16,7 +17,7 @@ export function computeStatefulSetHealth({ spec, status, metadata }: StatefulSet
   const progressing = (reason: string) => blame({ state: "Progressing", reason, chain: [], ...facts }, worstPod(metadata.uid ?? ""));
   if (observedGeneration < (metadata.generation ?? 0)) return { ...healthy, ...facts, state: "Progressing", reason: UNSEEN };
   if (replicas < wanted) return progressing(`${replicas} of ${wanted} replicas exist`);
-  if (replicas > wanted) return progressing(`${replicas - wanted} replica${replicas - wanted === 1 ? "" : "s"} too many`);
+  if (replicas > wanted) return progressing(`${counted(replicas - wanted, "replica")} too many`);
   if (readyReplicas < wanted) return progressing(`${readyReplicas} of ${wanted} replicas ready`);
   if (availableReplicas < wanted) return progressing(`${availableReplicas} of ${wanted} replicas available`);
   // Whoever replaces pods by hand, or holds some back by a partition, has the rollout he wants.

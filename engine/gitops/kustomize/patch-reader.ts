@@ -46,11 +46,14 @@ export class PatchReader {
   }
 
   /** Entries of `patchesStrategicMerge`: each a path, or the patch itself. */
-  async mergePatches(target: Target, entries: readonly string[], schemas: SchemaLookup, field = "patchesStrategicMerge"): Promise<readonly Transformer[]> {
+  async mergePatches(target: Target, entries: readonly string[], schemas: SchemaLookup): Promise<readonly Transformer[]> {
     const transformers: Transformer[] = [];
     for (const [index, entry] of entries.entries()) {
-      const place = target.file.placeOf([field, index]);
-      const patch = readPatch(isInline(entry) ? inlineDocuments(target, entry, [field, index]) : (await this.documents(target, entry, place)).documents, place);
+      const place = target.file.placeOf(["patchesStrategicMerge", index]);
+      const patch = readPatch(
+        isInline(entry) ? inlineDocuments(target, entry, ["patchesStrategicMerge", index]) : (await this.documents(target, entry, place)).documents,
+        place,
+      );
       if (patch.is === "json") return fail(place, "a JSON patch belongs below patches");
       transformers.push(mergeIntoNamed(patch.patches, {}, schemas));
     }

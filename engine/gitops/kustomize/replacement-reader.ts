@@ -14,11 +14,10 @@ export async function readReplacements(
   reader: PatchReader,
   target: Target,
   rows: Kustomization["replacements"],
-  field = "replacements",
 ): Promise<readonly { readonly replacement: Replacement; readonly place: Place }[]> {
   const result: { replacement: Replacement; place: Place }[] = [];
   for (const [index, row] of rows.entries()) {
-    const place = target.file.placeOf([field, index]);
+    const place = target.file.placeOf(["replacements", index]);
     if (row.path === undefined || row.path === "") {
       result.push({ replacement: row, place });
       continue;

@@ -66,7 +66,8 @@ function chartArgs(request: ChartRequest, chart: string): readonly string[] {
 }
 
 function run(program: string, args: readonly string[], work: string, explain: (errors: string) => readonly Problem[], place: Place): Promise<string> {
-  const failed = (message: string, isTransient = false) => new KustomizeError([{ ...place, message }], isTransient);
+  // What a machine lacks or is too slow for may be there the next time.
+  const failed = (message: string) => new KustomizeError([{ ...place, message }], true);
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       cwd: work,
@@ -87,15 +88,14 @@ function run(program: string, args: readonly string[], work: string, explain: (e
         error.code === "ENOENT"
           ? failed(
               `this is a Helm chart, and the program ${program} is not installed on the machine of the engine; install it, or commit what helm template makes of the chart`,
-              true,
             )
-          : failed(`run ${program}: ${error.message}`, true),
+          : failed(`run ${program}: ${error.message}`),
       ),
     );
     child.on("close", (code, signal) => {
       if (code === 0) resolve(Buffer.concat(out).toString("utf8"));
       else if (signal !== null)
-        reject(failed(`${program} was stopped: it took more than ${TIMEOUT_MS / 1000} s or wrote more than ${OUTPUT_BYTES_MAX >> 20} MiB`, true));
+        reject(failed(`${program} was stopped: it took more than ${TIMEOUT_MS / 1000} s or wrote more than ${OUTPUT_BYTES_MAX >> 20} MiB`));
       else reject(new KustomizeError(explain(errors.replaceAll(`${work}/`, ""))));
     });
   });

@@ -1,3 +1,4 @@
+import { counted } from "../../lib/plural.ts";
 import { quoteControls } from "../../lib/without-controls.ts";
 
 /** Something in the repository that must be changed before the commit can be applied. */
@@ -25,7 +26,7 @@ export function formatProblem(problem: Problem): string {
 
 /** `3 problems`, or how many there are at least. */
 export function countProblems(problems: readonly Problem[]): string {
-  return `${atLeast(problems)}${problems.length} problem${problems.length === 1 ? "" : "s"}`;
+  return `${atLeast(problems)}${counted(problems.length, "problem")}`;
 }
 
 /** What is to be said before their number. */

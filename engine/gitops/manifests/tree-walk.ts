@@ -13,12 +13,12 @@ const ENTRIES_PER_TURN = 10_000;
 export class TreeFault extends Error {}
 
 /** Reads trees for one walk through a commit's folders. Rejects with a TreeFault once it has been through more of them than any repository is meant to have. */
-export function boundedWalk(tree: (id: string) => Promise<readonly TreeEntry[]>, entriesMax = ENTRIES_MAX): (id: string) => Promise<readonly TreeEntry[]> {
+export function boundedWalk(tree: (id: string) => Promise<readonly TreeEntry[]>): (id: string) => Promise<readonly TreeEntry[]> {
   let [seen, turn] = [0, 0];
   return async (id) => {
     const entries = await tree(id);
     seen += entries.length + 1; // a folder without entries is one as well
-    if (seen > entriesMax) throw new TreeFault(`the commit has more than ${entriesMax} files and folders where manifests are looked for`);
+    if (seen > ENTRIES_MAX) throw new TreeFault(`the commit has more than ${ENTRIES_MAX} files and folders where manifests are looked for`);
     if (Math.floor(seen / ENTRIES_PER_TURN) > turn) {
       turn = Math.floor(seen / ENTRIES_PER_TURN);
       await setImmediate();

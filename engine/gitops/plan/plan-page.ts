@@ -1,3 +1,4 @@
+import { counted, plural } from "../../lib/plural.ts";
 import type { DesiredState } from "../manifests/desired-state.ts";
 import { formatFieldChange, isBookkeeping } from "./field-diff.ts";
 import { shortId } from "../git/git-source.ts";
@@ -49,8 +50,8 @@ export function podLines({ pods, planned, quotas }: Pick<CommitForecast, "pods" 
       const rollout = planned.find((group) => group.workload === pod.workload)?.rollout ?? "at once";
       const fit =
         pod.fits === pod.count
-          ? `${count(pod.count, "pod")} fit${pod.count === 1 ? "s" : ""} (${rollout})`
-          : `${pod.fits} of ${count(pod.count, "pod")} fit: ${pod.reasons.join("; ")}`;
+          ? `${counted(pod.count, "pod")} ${plural(pod.count, "fits", "fit")} (${rollout})`
+          : `${pod.fits} of ${counted(pod.count, "pod")} fit: ${pod.reasons.join("; ")}`;
       return [
         `${pod.fits === pod.count ? "✓" : "!"} ${pod.workload}: ${fit}`,
         ...pod.pulls.map(({ image, nodes }) => `  ${image} is not on ${nodes.join(", ")} yet and will be pulled`),
@@ -139,8 +140,4 @@ function firstOf<T>(all: readonly T[], max: number, format: (one: T) => string):
 
 function list(lines: readonly string[]): string {
   return lines.map((line) => `- ${line}`).join("\n");
-}
-
-function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? "" : "s"}`;
 }

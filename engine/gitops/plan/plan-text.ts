@@ -1,3 +1,4 @@
+import { counted, plural } from "../../lib/plural.ts";
 import { APPLICATION_LABEL, describeDesired } from "../manifests/desired-state.ts";
 import { formatFieldChange, isBookkeeping } from "./field-diff.ts";
 import { describeEntry } from "../sync/inventory.ts";
@@ -16,7 +17,7 @@ export function renderPlan(plan: SyncPlan, linesMax = LINES_MAX): readonly strin
   const told = new Set(plan.kept.map(({ identity }) => identity));
   const changes = plan.held.filter(({ identity }) => !told.has(identity));
   for (const [why, held] of Map.groupBy(changes, ({ unit, why: reason }) => `${unit}: ${reason}`))
-    lines.push(`= ${why}; ${plural(held.length, "change")} waits`.replace(/s waits$/, "s wait"));
+    lines.push(`= ${why}; ${counted(held.length, "change")} ${plural(held.length, "waits", "wait")}`);
   for (const { desired, by } of plan.blocked.values()) lines.push(`… ${describeDesired(desired)} waits for ${by}`);
   for (const [unit, dependency] of plan.waiting) lines.push(`… ${unit} waits until ${dependency} is healthy`);
   return lines;
@@ -36,9 +37,8 @@ export function renderResting(plan: Pick<SyncPlan, "waves">, restraints: Pick<Re
 export function summarisePlan(plan: SyncPlan): string {
   const actions = actionsOf(plan);
   const count = (kinds: readonly Action["do"][]) => actions.filter((action) => kinds.includes(action.do)).length;
-  const parts = [plural(count(["create"]), "new object"), plural(count(["update", "replace"]), "change"), plural(count(["prune"]), "delete")].filter(
-    (part) => part !== "",
-  );
+  const some = (number: number, noun: string) => (number === 0 ? [] : [counted(number, noun)]);
+  const parts = [...some(count(["create"]), "new object"), ...some(count(["update", "replace"]), "change"), ...some(count(["prune"]), "delete")];
   return parts.length === 0 ? "no changes" : `${parts.join(", ")}, ${plan.unchanged} unchanged`;
 }
 
@@ -69,8 +69,4 @@ function ownerChange(action: Action & { readonly do: "update" }): string {
   const before = action.live.metadata.labels?.[APPLICATION_LABEL];
   if (before === action.desired.unit || action.candidate.cause === "drift") return "";
   return before === undefined ? " (adopted: it was in the cluster, but not from Git)" : ` (moves here from ${before})`;
-}
-
-function plural(count: number, noun: string): string {
-  return count === 0 ? "" : `${count} ${noun}${count === 1 ? "" : "s"}`;
 }

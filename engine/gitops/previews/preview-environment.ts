@@ -5,7 +5,7 @@ import { describeError } from "../../lib/log.ts";
 import { limitRangeResource } from "../../resources/core/limit-range.ts";
 import { namespaceResource } from "../../resources/core/namespace.ts";
 import { resourceQuotaResource } from "../../resources/core/resource-quota.ts";
-import { HEALTH_ORDER, type HealthState } from "../health/health.ts";
+import { worstHealth } from "../health/health.ts";
 import { FIELD_MANAGER, PREVIEW_LABEL, type DesiredState } from "../manifests/desired-state.ts";
 import type { ManifestLoader } from "../manifests/load-manifests.ts";
 import type { PreviewRules } from "../manifests/preview-rules.ts";
@@ -100,10 +100,7 @@ export class PreviewEnvironment {
   facts(): PreviewFacts {
     const { name, ref, namespace, head } = this.#chosen;
     const applications = this.#synchroniser.units.facts();
-    const worst = applications.reduce<HealthState>(
-      (state, { health }) => (HEALTH_ORDER.indexOf(health) > HEALTH_ORDER.indexOf(state) ? health : state),
-      "Healthy",
-    );
+    const worst = worstHealth(applications.map(({ health }) => ({ state: health })))?.state ?? "Healthy";
     const unwell = applications.find(({ health }) => health === worst);
     const { problems = [], notices = [] } = this.#outcome ?? {};
     const isAdmitted = this.#synchroniser.state !== undefined;

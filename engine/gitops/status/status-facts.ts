@@ -1,4 +1,4 @@
-import type { HealthState } from "../health/health.ts";
+import { worstHealth, type HealthState } from "../health/health.ts";
 
 /**
  * What the status branch tells, as data: status.json is this, and every page is rendered from it. It holds names, states and reasons,
@@ -196,8 +196,8 @@ export function deployPage(deploy: Pick<DeployFacts, "commit" | "time">): string
 }
 
 /** The application that is worst off decides; what the repository itself suffers from counts as well. */
-export function overallHealth(facts: Pick<StatusFacts, "applications" | "sync">, order: readonly HealthState[]): HealthState {
-  const worst = facts.applications.reduce<HealthState>((state, { health }) => (order.indexOf(health) > order.indexOf(state) ? health : state), "Healthy");
+export function overallHealth(facts: Pick<StatusFacts, "applications" | "sync">): HealthState {
+  const worst = worstHealth(facts.applications.map(({ health }) => ({ state: health })))?.state ?? "Healthy";
   if (worst === "Healthy" && facts.sync.state === "syncing") return "Progressing";
   return worst;
 }

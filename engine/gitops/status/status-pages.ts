@@ -1,3 +1,4 @@
+import { counted } from "../../lib/plural.ts";
 import { HEALTH_ORDER } from "../health/health.ts";
 import { renderApplicationParts } from "./application-parts.ts";
 import { code, duration, healthMark, link, markdownTable, plain, ROWS_MAX, shortTime } from "./markdown.ts";
@@ -131,7 +132,7 @@ function holdList(facts: StatusFacts): string {
 }
 
 function headline(facts: StatusFacts): string {
-  const state = overallHealth(facts, HEALTH_ORDER);
+  const state = overallHealth(facts);
   const deploy = facts.deploys.find((candidate) => candidate.commit === facts.commit?.id && candidate.result !== "rejected");
   const timings = [
     deploy?.appliedMs === undefined ? "" : `applied in ${duration(deploy.appliedMs)}`,
@@ -147,7 +148,7 @@ function summaryLine(facts: StatusFacts): string {
   const count = (mark: string) => facts.applications.filter((app) => healthMark(app.health) === mark).length;
   const white = count("⬜") === 0 ? "" : ` · ${count("⬜")} ⬜`;
   const held = facts.applications.reduce((sum, app) => sum + app.kept.length + app.objects.filter((object) => object.leftToOthers.length > 0).length, 0);
-  const apps = `${facts.applications.length} app${facts.applications.length === 1 ? "" : "s"}: ${count("🟩")} 🟩 · ${count("🟧")} 🟧 · ${count("🟥")} 🟥${white}`;
+  const apps = `${counted(facts.applications.length, "app")}: ${count("🟩")} 🟩 · ${count("🟧")} 🟧 · ${count("🟥")} 🟥${white}`;
   return `${apps} — nodes ${facts.nodes.filter((node) => node.ready).length}/${facts.nodes.length} — drift ${facts.drift.length} — held ${held}${facts.deploys.length === 0 ? "" : " — [last 10 deploys](deploys/)"}`;
 }
 

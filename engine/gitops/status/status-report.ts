@@ -1,6 +1,6 @@
 import { formatYaml } from "../../apimachinery/yaml.ts";
 import { formatMessage } from "../git/commit-message.ts";
-import { HEALTH_ORDER, type HealthState } from "../health/health.ts";
+import type { HealthState } from "../health/health.ts";
 import { incidentPage } from "./incidents.ts";
 import { previewPage, renderPreviewPage } from "./preview-pages.ts";
 import { deployPage, overallHealth, type ApplicationFacts, type StatusFacts } from "./status-facts.ts";
@@ -28,7 +28,7 @@ export function renderStatusReport(facts: StatusFacts): ReadonlyMap<string, stri
     ["status.yaml", formatYaml(summary)],
     ["nodes.md", renderNodesPage(facts)],
     ["nodes.json", json({ schemaVersion: 1, nodes: facts.nodes })],
-    ["badges/cluster.json", badge(facts.cluster, overallHealth(facts, HEALTH_ORDER))],
+    ["badges/cluster.json", badge(facts.cluster, overallHealth(facts))],
     ...renderFurtherPages(facts),
   ]);
   for (const app of facts.applications) {

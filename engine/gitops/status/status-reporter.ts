@@ -8,7 +8,6 @@ import { describeError, type Logger } from "../../lib/log.ts";
 import type { Node } from "../../resources/types.ts";
 import type { ClusterView } from "../sync/cluster-view.ts";
 import type { GitSource } from "../git/git-source.ts";
-import { HEALTH_ORDER } from "../health/health.ts";
 import { BoundedCache } from "../../lib/bounded-cache.ts";
 import { computeNote, writeNote } from "./commit-notes.ts";
 import { computeIncidents } from "./incidents.ts";
@@ -322,8 +321,8 @@ function hasTurned(before: StatusFacts | undefined, facts: StatusFacts): boolean
     )
   )
     return true;
-  const state = overallHealth(facts, HEALTH_ORDER);
-  return state !== overallHealth(before, HEALTH_ORDER) && (state === "Healthy" || state === "Degraded");
+  const state = overallHealth(facts);
+  return state !== overallHealth(before) && (state === "Healthy" || state === "Degraded");
 }
 
 function nodeFacts(node: Node): NodeFacts {

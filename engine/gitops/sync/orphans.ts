@@ -54,7 +54,7 @@ export class Orphans {
  * Objects that say they belong to an application and that no inventory holds: copies by hand, remains of a repository that was left. They
  * are never touched, so somebody should know of them. What a controller made, with labels of its owner, is that controller's.
  */
-export function describeOrphans(
+function describeOrphans(
   labelled: Iterable<{ readonly object: KubeObject; readonly identity: string }>,
   isKnown: (identity: string) => boolean,
 ): readonly string[] {

@@ -1,3 +1,4 @@
+import { counted, plural } from "../../lib/plural.ts";
 import type { HealthState } from "../health/health.ts";
 import { describeDesired } from "../manifests/desired-state.ts";
 import { formatProblem, type Problem } from "../manifests/problem.ts";
@@ -26,6 +27,6 @@ export function computeHoldups(plan: SyncPlan, refused: readonly Problem[]): (un
     if (blocked !== undefined) return { state: "Progressing", reason: `${describeDesired(blocked.desired)} waits for ${blocked.by}`, isWaiting: true };
     const held = holds.get(unit) ?? [];
     if (held[0] === undefined) return undefined;
-    return { state: "Suspended", reason: `${held[0].why}; ${held.length} change${held.length === 1 ? " waits" : "s wait"}`, isWaiting: false };
+    return { state: "Suspended", reason: `${held[0].why}; ${counted(held.length, "change")} ${plural(held.length, "waits", "wait")}`, isWaiting: false };
   };
 }

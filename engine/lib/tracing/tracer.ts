@@ -84,9 +84,9 @@ export class Tracer {
   }
 
   /** A span below the one that the caller runs in; undefined where that is none, or not recorded. The caller does not run in it. */
-  start(name: string, attributes?: Attributes, kind?: SpanKind): Span | undefined {
+  start(name: string, attributes?: Attributes): Span | undefined {
     const parent = this.current;
-    return parent?.isRecorded === true ? parent.child(name, attributes, kind) : undefined;
+    return parent?.isRecorded === true ? parent.child(name, attributes) : undefined;
   }
 
   /** Hexadecimal digits, eight for each word. */

@@ -55,21 +55,13 @@ export const endpointSliceResource = defineResource<EndpointSlice>({
       name: "Ports",
       type: "string",
       description: "Ports of the endpoints.",
-      cell: (slice) =>
-        shorten(
-          (slice.ports ?? []).map((port) => (port.port === undefined ? (port.name ?? "") : String(port.port))),
-          "<unset>",
-        ),
+      cell: (slice) => shorten((slice.ports ?? []).map((port) => (port.port === undefined ? (port.name ?? "") : String(port.port)))),
     },
     {
       name: "Endpoints",
       type: "string",
       description: "Addresses of the endpoints.",
-      cell: (slice) =>
-        shorten(
-          (slice.endpoints ?? []).flatMap((endpoint) => endpoint.addresses),
-          "<unset>",
-        ),
+      cell: (slice) => shorten((slice.endpoints ?? []).flatMap((endpoint) => endpoint.addresses)),
     },
     ageColumn,
   ],
@@ -81,8 +73,8 @@ function withoutTopology(slice: EndpointSlice): EndpointSlice {
   return { ...slice, endpoints: slice.endpoints.map(({ deprecatedTopology: _dropped, ...endpoint }) => endpoint) };
 }
 
-function shorten(items: readonly string[], none: string): string {
-  if (items.length <= SHOWN_MAX) return items.join(",") || none;
+function shorten(items: readonly string[]): string {
+  if (items.length <= SHOWN_MAX) return items.join(",") || "<unset>";
   return `${items.slice(0, SHOWN_MAX).join(",")} + ${items.length - SHOWN_MAX} more...`;
 }
 

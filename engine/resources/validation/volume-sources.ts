@@ -17,7 +17,7 @@ import type {
 export const requiredText = (text: string | undefined, at: string, detail = ""): FieldError[] => (text ? [] : [requiredField(at, detail)]);
 
 /** A field of `source` for each name, which must not be empty. */
-export function requiredTexts<K extends string>(source: { readonly [key in K]?: string }, at: string, ...fields: readonly K[]): FieldError[] {
+function requiredTexts<K extends string>(source: { readonly [key in K]?: string }, at: string, ...fields: readonly K[]): FieldError[] {
   return fields.flatMap((field) => requiredText(source[field], `${at}.${field}`));
 }
 

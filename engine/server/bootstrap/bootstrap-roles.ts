@@ -1,6 +1,6 @@
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { hasReason, unlessGone } from "../../apimachinery/status-error.ts";
-import { defaultRoles, type DefaultRoles } from "../../auth/default-roles/default-roles.ts";
+import { defaultRoles } from "../../auth/default-roles/default-roles.ts";
 import { planBinding, planRole, type Reconciliation } from "../../auth/reconcile-roles.ts";
 import type { Client } from "../../client/client.ts";
 import { clusterRoleBindingResource } from "../../resources/rbac/cluster-role-binding.ts";
@@ -15,12 +15,12 @@ const PARALLEL_MAX = 32;
 const TRIES_MAX = 3;
 
 /** Makes the default roles and bindings be as they have to be: missing ones are created, missing rights put back. Harmless to repeat. */
-export async function bootstrapRoles(client: Client, roles: DefaultRoles = defaultRoles): Promise<void> {
+export async function bootstrapRoles(client: Client): Promise<void> {
   // Roles first, so that no binding of ours ever grants nothing.
-  await reconcile(client, clusterRoleResource, roles.clusterRoles, planRole);
-  await reconcile(client, clusterRoleBindingResource, roles.clusterRoleBindings, planBinding);
-  await reconcile(client, roleResource, roles.roles, planRole);
-  await reconcile(client, roleBindingResource, roles.roleBindings, planBinding);
+  await reconcile(client, clusterRoleResource, defaultRoles.clusterRoles, planRole);
+  await reconcile(client, clusterRoleBindingResource, defaultRoles.clusterRoleBindings, planBinding);
+  await reconcile(client, roleResource, defaultRoles.roles, planRole);
+  await reconcile(client, roleBindingResource, defaultRoles.roleBindings, planBinding);
 }
 
 async function reconcile<T extends KubeObject>(
