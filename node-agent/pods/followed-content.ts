@@ -25,6 +25,8 @@ export type ContentAge = "fresh" | "followed";
 
 /** How long an answer is waited for where an earlier one will do. */
 const PATIENCE_MS = 5_000;
+/** How long after one that did not come: a pod may want many, and a server that is back answers within this. */
+const PATIENCE_LEFT_MS = 100;
 
 interface FollowedContentOptions {
   readonly client: Client;
@@ -53,6 +55,8 @@ export class FollowedContent {
   readonly #followed = new Map<string, Followed>();
   /** What is not followed, as it was read last. */
   readonly #read = new Map<string, ContentName & { readonly answer: Answer<Content> }>();
+  /** An answer was waited for in vain, and none has come since. */
+  #isSilent = false;
 
   constructor(options: FollowedContentOptions) {
     this.#options = options;
@@ -89,8 +93,12 @@ export class FollowedContent {
   /** What the API has now, or, where that cannot be had, what it had the last time. */
   async #ask<T extends Content>(get: () => Promise<T>, name: ContentName, last: Answer<T> | undefined): Promise<Answer<T>> {
     const asked = get().then(
-      (content) => ({ content }),
+      (content) => {
+        this.#isSilent = false;
+        return { content };
+      },
       (error: unknown) => {
+        if (!isUnavailable(error)) this.#isSilent = false;
         if (!hasReason(error, "NotFound")) throw error;
         return { missing: error };
       },
@@ -98,11 +106,15 @@ export class FollowedContent {
     if (last === undefined) return asked;
     const { clock, logger } = this.#options;
     const answered = new AbortController();
-    const silence = sleep(clock, PATIENCE_MS, answered.signal).then(() => Promise.reject(new StatusError("Timeout", `no answer for ${PATIENCE_MS / 1000} s`)));
+    const patienceMs = this.#isSilent ? PATIENCE_LEFT_MS : PATIENCE_MS;
+    const silence = sleep(clock, patienceMs, answered.signal).then(() => {
+      this.#isSilent = true;
+      throw new StatusError("Timeout", `no answer for ${patienceMs / 1000} s`);
+    });
     try {
       return await Promise.race([asked, silence]);
     } catch (error) {
-      if (!hasReason(error, "ServiceUnavailable", "Timeout", "ServerTimeout", "InternalError", "TooManyRequests")) throw error;
+      if (!isUnavailable(error)) throw error;
       logger.warn("content of pods is taken as it was known last", { ...name, error: describeError(error) });
       return last;
     } finally {
@@ -146,6 +158,11 @@ export class FollowedContent {
   #isNeeded({ kind, namespace, name }: ContentName): boolean {
     return this.#options.pods().some((pod) => pod.metadata.namespace === namespace && (showsContent(pod, kind, name) || pullsWith(pod, kind, name)));
   }
+}
+
+/** Whether the API says nothing of what was asked. */
+function isUnavailable(error: unknown): boolean {
+  return hasReason(error, "ServiceUnavailable", "Timeout", "ServerTimeout", "InternalError", "TooManyRequests");
 }
 
 /** Whether a volume of the pod shows what that ConfigMap or Secret of its namespace holds. */

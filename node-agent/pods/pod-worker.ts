@@ -300,7 +300,8 @@ export class PodWorker {
         }),
       );
       this.#leaveRoom();
-      return this.#untold > 0 ? Infinity : 0;
+      // Where the API has another pod of this name, or none, the watch will say so.
+      return this.#untold > 0 ? Infinity : isTerminal(this.#pod) ? 0 : this.#context.syncMs;
     }
     // Nothing of it will run again: its room is for others from now on, however long it is shown.
     let trouble: unknown;

@@ -166,6 +166,32 @@ test.each([
   await expect(sky()).rejects.toThrow("ECONNREFUSED");
 });
 
+test("of a server that hangs, not every object is waited for as long, until it answers", async () => {
+  const names = Array.from({ length: 20 }, (_, index) => `colors-${index}`);
+  for (const name of names) await api.client.for(configMapResource).create({ ...colors, metadata: { ...colors.metadata, name } });
+  pods = [aPod("first", { spec: { containers: [{ name: "app", image: "app:1", envFrom: names.map((name) => ({ configMapRef: { name } })) }] } })];
+  const skies = async () => {
+    const all: unknown[] = [];
+    for (const name of names) all.push((await content.configMap("default", name, "fresh")).data?.["sky"]);
+    return all;
+  };
+  await skies();
+  trouble = () => new Promise<never>(() => {});
+  let known: readonly unknown[] | undefined;
+  void skies().then((all) => (known = all));
+  await clock.advance(7_000);
+  expect(known).toEqual(names.map(() => "blue"));
+  trouble = undefined;
+  await content.configMap("default", "colors-0", "fresh");
+  trouble = () => new Promise<never>(() => {});
+  let isBack = false;
+  void content.configMap("default", "colors-1", "fresh").then(() => (isBack = true));
+  await clock.advance(4_000);
+  expect(isBack).toBe(false);
+  await clock.advance(1_000);
+  expect(isBack).toBe(true);
+});
+
 test("what the server takes back is not taken from memory", async () => {
   pods = [usesColors];
   const sky = async () => (await content.configMap("default", "colors", "fresh")).data?.["sky"];

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { StatusError } from "../../../engine/apimachinery/status-error.ts";
 import type { Container, Pod } from "../../../engine/resources/types.ts";
 import { NEVER, raceAbort } from "../../../engine/lib/abort.ts";
 import { drivenPod as aPod, workerIn } from "../../kit/pod-worker.ts";
@@ -64,6 +65,28 @@ test("who evicts a pod that has ended meanwhile does not wait for it", async () 
   void worker.evict("the node was low on memory", 0).then(() => (isEvicted = true));
   await clock.advance(100);
   expect(isEvicted).toBe(true);
+  running.abort();
+  await ended;
+});
+
+test.each(["NotFound", "Conflict"] as const)("a pod that gives way and that the API has no more (%s) is not told of again and again until the watch says so", async (reason) => {
+  const { worker, clock, context, events } = aWorker({
+    ...aPod,
+    spec: { activeDeadlineSeconds: 30, terminationGracePeriodSeconds: 1, containers: [{ name: "c", image: "a:1", command: ["sleep", "1000"] }] },
+  });
+  const running = new AbortController();
+  const ended = worker.run(running.signal);
+  await clock.advance(5_000);
+  worker.update({ ...worker.pod, status: { ...worker.pod.status, startTime: new Date(clock.now()).toISOString() } });
+  let asked = 0;
+  const patch = async () => {
+    asked++;
+    throw new StatusError(reason, "it is another pod's name");
+  };
+  Object.assign(context, { client: { for: () => ({ patch }) } });
+  await clock.advance(40_000);
+  expect(asked).toBeLessThan(10);
+  expect(events.filter((event) => event.startsWith("DeadlineExceeded"))).toHaveLength(1);
   running.abort();
   await ended;
 });
