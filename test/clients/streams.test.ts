@@ -194,6 +194,9 @@ test("a WebSocket begins with a GET but needs the right to create; its token may
 
 test.each([
   ["without an upgrade", "/api/v1/namespaces/shop/pods/web/exec?command=a&stdout=true", {}, 400, "Upgrade request required"],
+  ["without an upgrade, nor a command", "/api/v1/namespaces/shop/pods/web/exec", {}, 400, "Upgrade request required"],
+  ["without an upgrade to a pod that does not exist", "/api/v1/namespaces/shop/pods/absent/exec?command=a&stdout=true", {}, 404, 'pods "absent" not found'],
+  ["without an upgrade to a container that does not exist", "/api/v1/namespaces/shop/pods/web/attach?container=x", {}, 400, "container x is not valid for pod web"],
   ["without any stream", "/api/v1/namespaces/shop/pods/web/exec?command=a", websocket, 400, "at least 1 of stdin, stdout, stderr"],
   ["without a command", "/api/v1/namespaces/shop/pods/web/exec?stdout=true", websocket, 400, "you must specify a command"],
   ["to a container that does not exist", "/api/v1/namespaces/shop/pods/web/attach?stdout=true&container=x", websocket, 400, "container x is not valid for pod web"],
@@ -261,6 +264,6 @@ test("links of a page stay within the proxy, and nothing else of it changes", as
 test("a proxy reaches neither this machine nor what does not exist", async () => {
   expect(await send("/api/v1/nodes/n1:22/proxy/")).toMatchObject({ code: 400, text: expect.stringContaining("address not allowed") as unknown });
   expect((await send("/api/v1/nodes/absent/proxy/")).code).toBe(404);
-  expect((await send("/api/v1/namespaces/shop/pods/web/proxy/")).code).toBe(503);
+  expect(await send("/api/v1/namespaces/shop/pods/web/proxy/")).toMatchObject({ code: 400, text: expect.stringContaining("address not allowed") as unknown });
   expect((await send("/api/v1/nodes/n1/proxy/", { headers: { authorization: "Bearer doer-token" } })).code).toBe(403);
 });

@@ -352,7 +352,7 @@ const probes: readonly Probe[] = [
       status: { phase: "Pending", qosClass: "BestEffort" },
     },
   },
-  { name: "an exec that is no upgrade", request: "GET /api/v1/namespaces/wire/pods/p/exec", ...status(400, "BadRequest", "Upgrade request required") },
+  { name: "an exec that is no upgrade, of a pod that has no place", request: "GET /api/v1/namespaces/wire/pods/p/exec", ...status(400, "BadRequest", "pod p does not have a host assigned") },
   {
     name: "a move of a pod",
     request: "PATCH /api/v1/namespaces/wire/pods/p",

@@ -18,7 +18,7 @@ import { serveRemote } from "../aggregation/serve-remote.ts";
 import { planLogs } from "../nodes/pod-logs.ts";
 import { attributesOfInfo } from "../request-attributes.ts";
 import { admitConnection } from "../proxy/admit-connection.ts";
-import { isPodStream } from "../proxy/plan-connect.ts";
+import { findStreams, isPodStream } from "../proxy/plan-connect.ts";
 import { scaleColumns } from "../../registry/scale.ts";
 import { bodyKindOf } from "../subresources/subresources.ts";
 import { contentTypeOf, encodeList, encodeObject, encodeStatus, type EncodeContext } from "./encode-result.ts";
@@ -153,19 +153,11 @@ async function resourceAnswer(parts: ServeParts, http: HttpRequest, info: Resour
   if (info.resource === "pods" && info.group === "" && isPodStream(info.subresource)) {
     await requireStream(server.parts.authorizer, attributesOfInfo(http, info), http.notes);
     if (http.method !== "GET" && http.method !== "POST") throw unsupportedMethod();
-    // Admission sees the attempt nevertheless.
+    // Admission sees the attempt nevertheless, and what is not there is said first.
     const { user, query, signal, notes = new RequestNotes() } = http;
-    await admitConnection(server.parts, {
-      user,
-      resource: "pods",
-      subresource: info.subresource,
-      namespace: info.namespace,
-      name: info.name ?? "",
-      query,
-      path: "",
-      signal,
-      notes,
-    });
+    const { namespace, name = "", subresource: stream } = info;
+    const connection = { user, resource: "pods", subresource: stream, namespace, name, query, path: "", signal, notes };
+    await findStreams(server.parts, { namespace, name, stream }, await admitConnection(server.parts, connection));
     throw badRequest("Upgrade request required");
   }
   if (

@@ -12,23 +12,36 @@ export function isPodStream(subresource: string | undefined): subresource is Pod
   return subresource === "exec" || subresource === "attach" || subresource === "portforward";
 }
 
+interface StreamPlace {
+  readonly namespace: string;
+  readonly name: string;
+  readonly stream: PodStream;
+}
+
 /** Where a pod's streams are opened, on its node. Throws 400 for what cannot be asked, 404 for what is not there. */
-export async function planConnect(
-  parts: ServerParts,
-  { namespace, name, stream }: { readonly namespace: string; readonly name: string; readonly stream: PodStream },
-  query: URLSearchParams,
-): Promise<ProxyTarget> {
+export async function planConnect(parts: ServerParts, place: StreamPlace, query: URLSearchParams): Promise<ProxyTarget> {
+  const target = await findStreams(parts, place, query);
+  const search = place.stream === "portforward" ? portQuery(query) : commandQuery(place.stream, query);
+  return search === "" ? target : { ...target, path: `${target.path}?${search}` };
+}
+
+/** The same before it is looked at what is asked of them. */
+export async function findStreams(parts: ServerParts, { namespace, name, stream }: StreamPlace, query: URLSearchParams): Promise<ProxyTarget> {
   const found = await parts.store.get(podResource, namespace, name);
   if (found === undefined) throw notFound(podResource, name);
   const place = [namespace, name, ...(stream === "portforward" ? [] : [chooseContainer(found.object, query.get("container") ?? "")])];
-  const search = stream === "portforward" ? portQuery(query) : commandQuery(stream, query);
   const nodeName = found.object.spec.nodeName ?? "";
   if (nodeName === "") throw badRequest(`pod ${name} does not have a host assigned`);
   const node = await parts.store.get(nodeResource, "", nodeName);
   if (node === undefined) throw notFound(nodeResource, nodeName);
   const endpoint = { exec: "exec", attach: "attach", portforward: "portForward" }[stream];
-  const path = `/${endpoint}/${place.map(encodeURIComponent).join("/")}${search === "" ? "" : `?${search}`}`;
-  return { description: `node ${nodeName}`, scheme: "https", ...agentAddress(node.object), path, isAgent: true };
+  return {
+    description: `node ${nodeName}`,
+    scheme: "https",
+    ...agentAddress(node.object),
+    path: `/${endpoint}/${place.map(encodeURIComponent).join("/")}`,
+    isAgent: true,
+  };
 }
 
 /** The agent's names for the options, which are the ones of upstream's. */

@@ -66,7 +66,7 @@ export function podEnd(pod: Pod, { scheme, port }: ProxyName): End {
   const declared = pod.spec.containers.flatMap((container) => container.ports ?? []);
   const host = pod.status?.podIP ?? "";
   const { name = "", namespace = "" } = pod.metadata;
-  if (host === "") throw new StatusError("ServiceUnavailable", `pod ${JSON.stringify(name)} has no address yet`);
+  if (host === "") throw badRequest(`address not allowed: pod ${JSON.stringify(name)} has none yet`);
   requireProxyable(host);
   const number = port !== "" ? portNumber(port) : declared[0]?.containerPort;
   return { description: `pod ${namespace}/${name}`, scheme: scheme || "http", host, port: number ?? (scheme === "https" ? 443 : 80), isAgent: false };

@@ -57,7 +57,9 @@ describe("a proxy's other end", () => {
     expect(podEnd(pod, asked("web"))).toMatchObject({ port: 8080 });
     expect(podEnd({ ...pod, spec: { containers: [] } }, asked("https:web:"))).toMatchObject({ scheme: "https", port: 443 });
     expect(() => podEnd(pod, asked("web:http"))).toThrow('invalid port "http"');
-    expect(() => podEnd({ ...pod, status: {} }, asked("web"))).toThrow("has no address yet");
+    expect(() => podEnd({ ...pod, status: {} }, asked("web"))).toThrow(
+      expect.objectContaining({ status: expect.objectContaining({ code: 400, message: 'address not allowed: pod "web" has none yet' }) as unknown }) as Error,
+    );
   });
 
   it("of a service are the ready endpoints of the port, by number, name, or none where it has no name", () => {
