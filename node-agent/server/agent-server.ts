@@ -112,7 +112,7 @@ async function upgrade(options: Endpoint, client: { readonly request: IncomingMe
   const url = parseRequestUrl(client.request.url ?? "/");
   if (options.serves?.containers === false) throw new StreamRefusal(405, CONTAINERS_CLOSED);
   if (url === undefined) throw new StreamRefusal(400, "the request line holds no address");
-  const target = await planStreamTarget(options, url);
+  const target = await planStreamTarget(options, url, client.request.headers);
   await connectStream(options, target, client);
 }
 

@@ -1,24 +1,22 @@
 import type { WebSocket } from "ws";
 import type { Clock } from "../../engine/lib/clock.ts";
 import type { StreamOptions } from "../cri/streaming-runtime.ts";
+import { V5_PROTOCOL } from "./choose-protocol.ts";
 import { SpdyClient } from "./spdy-client.ts";
 import { TerminalSizes } from "./terminal-sizes.ts";
 import type { Duplex } from "node:stream";
 
 /** The channels of a process's streams: the first byte of every message. */
 const Channel = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4, close: 255 } as const;
-const V5_PROTOCOL = "v5.channel.k8s.io";
-/** What clients are spoken to in. They differ in one thing: only v5 can say that stdin has ended while output goes on. */
-export const CHANNEL_PROTOCOLS = [V5_PROTOCOL, "v4.channel.k8s.io"];
-/** What the runtime is spoken to in; v5 differs only in what happens on a WebSocket. */
-export const RUNTIME_PROTOCOL = "v4.channel.k8s.io";
+/** The last of them. */
+const LAST_CHANNEL = Channel.resize;
 /** The runtime is not read from while this much waits to be taken by the WebSocket. */
 const WAITING_BYTES_MAX = 256 * 1024;
 const NORMAL_CLOSURE = 1000;
 
 /**
- * Connects a WebSocket that speaks one of CHANNEL_PROTOCOLS with the runtime's SPDY streams of one process, until the process has ended or either
- * side is gone. Never rejects.
+ * Connects a WebSocket that speaks v5 or v4 with the runtime's SPDY streams of one process, until the process has ended or either
+ * side is gone. They differ in one thing: only v5 can say that stdin has ended while output goes on. Never rejects.
  */
 export async function bridgeRemoteCommand(
   websocket: WebSocket,
@@ -89,12 +87,21 @@ export async function bridgeRemoteCommand(
   function take(message: Buffer): void {
     const channel = message[0];
     if (channel === Channel.close) {
-      if (websocket.protocol === V5_PROTOCOL && message[1] === Channel.stdin) write(Channel.stdin, Buffer.alloc(0), true);
+      if (websocket.protocol === V5_PROTOCOL) close(message.subarray(1));
       return;
     }
     if (message.length < 2) return;
     if (channel === Channel.resize) sizes.take(message.subarray(1));
     else if (channel === Channel.stdin) write(Channel.stdin, message.subarray(1));
+  }
+
+  /** What the client closes it writes no more to. Who names no channel speaks another protocol, and is let go as upstream lets it go. */
+  function close(named: Buffer): void {
+    const [channel = Infinity] = named;
+    if (named.length !== 1 || channel > LAST_CHANNEL) return finish();
+    if (channel !== Channel.stdin) return;
+    write(channel, Buffer.alloc(0), true);
+    streams.delete(channel);
   }
 }
 
