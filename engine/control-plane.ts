@@ -6,7 +6,7 @@ import { InformerFactory } from "./client/informer-factory.ts";
 import { WorkqueueMetrics } from "./client/workqueue-metrics.ts";
 import { USUAL_CONTROLLERS, type ControllerChoice } from "./controllers/choose-controllers.ts";
 import { createControllers, type ClusterKeys } from "./controllers/controllers.ts";
-import type { PodRange } from "./controllers/pod-ranges.ts";
+import type { PodRange } from "./controllers/nodes/pod-ranges.ts";
 import { DEFAULT_TIMINGS } from "./controllers/timings.ts";
 import type { Following } from "./lib/changing-value.ts";
 import type { Clock } from "./lib/clock.ts";

@@ -12,9 +12,9 @@ import type { ResourceReference } from "../resources/define-resource.ts";
 import type { Namespace, NamespaceCondition } from "../resources/types.ts";
 import { hasStatus } from "./kept-status.ts";
 import type { ControllerContext } from "./controller-context.ts";
-import { customReferences } from "./custom-references.ts";
+import { customReferences } from "./custom-kinds/custom-references.ts";
 import { isBeingDeleted, update, watch, type Action, type ControllerDefinition, type Outcome } from "./define-controller.ts";
-import { findRemoteKinds, takenVersions, type RemoteKind } from "./remote-kinds.ts";
+import { findRemoteKinds, takenVersions, type RemoteKind } from "./custom-kinds/remote-kinds.ts";
 
 const FINALIZER = "kubernetes";
 const SOON_MS = 50;

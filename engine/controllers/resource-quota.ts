@@ -14,7 +14,7 @@ import { deviceQuotaFacts, needsDeviceFacts } from "../resources/quota/quota-fac
 import { podUsage, quotaNamesOf } from "../resources/quota/usage.ts";
 import type { DeviceClass, PersistentVolumeClaim, Pod, ResourceClaim, ResourceQuota } from "../resources/types.ts";
 import type { ControllerContext } from "./controller-context.ts";
-import { customReferences } from "./custom-references.ts";
+import { customReferences } from "./custom-kinds/custom-references.ts";
 import { read, update, watch, type Action, type ControllerDefinition, type Watch } from "./define-controller.ts";
 
 export interface QuotaInputs {

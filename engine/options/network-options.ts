@@ -1,4 +1,4 @@
-import { parsePodRanges, POD_RANGE, type PodRange } from "../controllers/pod-ranges.ts";
+import { parsePodRanges, POD_RANGE, type PodRange } from "../controllers/nodes/pod-ranges.ts";
 import { familyOf, parseBlock, parseHostAddress, parsePair, type IpFamily } from "../lib/ip-address.ts";
 import { isLoopback, isUnspecified } from "../lib/loopback.ts";
 import { dnsSubdomainError, USUAL_CLUSTER_DOMAIN } from "../apimachinery/names.ts";

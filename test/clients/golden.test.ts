@@ -5,7 +5,7 @@ import path from "node:path";
 import { Readable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createControlPlane } from "../../engine/control-plane.ts";
-import { parsePodRanges } from "../../engine/controllers/pod-ranges.ts";
+import { parsePodRanges } from "../../engine/controllers/nodes/pod-ranges.ts";
 import type { Client } from "../../engine/client/client.ts";
 import { createLocalClient } from "../../engine/client/local-client.ts";
 import { ChangingValue } from "../../engine/lib/changing-value.ts";

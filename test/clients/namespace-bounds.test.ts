@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createControlPlane } from "../../engine/control-plane.ts";
-import { parsePodRanges } from "../../engine/controllers/pod-ranges.ts";
+import { parsePodRanges } from "../../engine/controllers/nodes/pod-ranges.ts";
 import { ChangingValue } from "../../engine/lib/changing-value.ts";
 import { systemClock } from "../../engine/lib/clock.ts";
 import { silentLogger } from "../../engine/lib/log.ts";

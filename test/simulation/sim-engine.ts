@@ -2,7 +2,7 @@ import { hasReason } from "../../engine/apimachinery/status-error.ts";
 import { createLocalClient } from "../../engine/client/local-client.ts";
 import type { Client } from "../../engine/client/client.ts";
 import { createControlPlane } from "../../engine/control-plane.ts";
-import { parsePodRanges } from "../../engine/controllers/pod-ranges.ts";
+import { parsePodRanges } from "../../engine/controllers/nodes/pod-ranges.ts";
 import { GITOPS_USER } from "../../engine/apimachinery/known-users.ts";
 import { generateTokenKey } from "../../engine/auth/service-account-token.ts";
 import { createGitOps, type GitOps } from "../../engine/gitops/gitops.ts";

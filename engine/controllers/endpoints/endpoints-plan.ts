@@ -4,8 +4,8 @@ import { familyOf, type IpFamily } from "../../lib/ip-address.ts";
 import { endpointsResource } from "../../resources/core/endpoints.ts";
 import type { CoreV1EndpointPort, EndpointAddress, Endpoints, EndpointSubset, Pod, Service } from "../../resources/types.ts";
 import { create, update, type Action } from "../define-controller.ts";
-import { namedPort } from "../endpoint-slice-plan.ts";
-import { podAddress, serviceFamilies } from "../families.ts";
+import { namedPort } from "./endpoint-slice-plan.ts";
+import { podAddress, serviceFamilies } from "./families.ts";
 import { isPodFinished } from "../pods.ts";
 import { computeTriggerTime, tellTriggerTime } from "./trigger-time.ts";
 

@@ -4,7 +4,7 @@ import { jsonEqual } from "../../lib/freeze.ts";
 import { endpointSliceResource } from "../../resources/discovery/endpoint-slice.ts";
 import type { Endpoint, EndpointAddress, EndpointPort, Endpoints, EndpointSlice } from "../../resources/types.ts";
 import { create, update, type Action } from "../define-controller.ts";
-import { listOrNull, MANAGER_LABEL, SERVICE_LABEL } from "../endpoint-slice-plan.ts";
+import { listOrNull, MANAGER_LABEL, SERVICE_LABEL } from "./endpoint-slice-plan.ts";
 
 export const MIRROR_MANAGER = "endpointslicemirroring-controller.k8s.io";
 export const SKIP_LABEL = "endpointslice.kubernetes.io/skip-mirror";

@@ -5,7 +5,7 @@ import { endpointSliceResource } from "../../resources/discovery/endpoint-slice.
 import type { Endpoints, EndpointSlice, Service } from "../../resources/types.ts";
 import type { ControllerContext } from "../controller-context.ts";
 import { isBeingDeleted, watch, type ControllerDefinition } from "../define-controller.ts";
-import { MANAGER_LABEL, SERVICE_LABEL } from "../endpoint-slice-plan.ts";
+import { MANAGER_LABEL, SERVICE_LABEL } from "./endpoint-slice-plan.ts";
 import { LEADER_ANNOTATION, MIRROR_MANAGER, planMirror, SKIP_LABEL, type MirrorInputs } from "./mirroring-plan.ts";
 
 const SERVICE_INDEX = "mirrored service";

@@ -9,8 +9,8 @@ import { endpointSliceResource } from "../../resources/discovery/endpoint-slice.
 import type { EndpointSlice, LoadBalancerIngress, Node, Service } from "../../resources/types.ts";
 import type { ControllerContext } from "../controller-context.ts";
 import { tell, update, watch, type Action, type ControllerDefinition } from "../define-controller.ts";
-import { serviceFamilies } from "../families.ts";
-import { SERVICE_INDEX, serviceIndex } from "../endpoint-slice-plan.ts";
+import { serviceFamilies } from "./families.ts";
+import { SERVICE_INDEX, serviceIndex } from "./endpoint-slice-plan.ts";
 
 export interface NodeBalancerInputs {
   readonly service: Service;

@@ -6,7 +6,7 @@ import { controllerRevisionResource } from "../../resources/apps/controller-revi
 import type { ResourceReference } from "../../resources/define-resource.ts";
 import type { ControllerRevision, PodTemplateSpec } from "../../resources/types.ts";
 import { create, isBeingDeleted, update, type Action } from "../define-controller.ts";
-import { comparableTemplate, stableText, templateHash } from "../deployment-template.ts";
+import { comparableTemplate, stableText, templateHash } from "./deployment-template.ts";
 
 /** Names the revision in its own labels, as both owners write it. */
 const HASH_LABELS = { StatefulSet: "controller.kubernetes.io/hash", DaemonSet: "controller-revision-hash" } as const;

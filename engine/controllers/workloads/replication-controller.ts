@@ -7,7 +7,7 @@ import type { ControllerContext } from "../controller-context.ts";
 import { watch, type ControllerDefinition } from "../define-controller.ts";
 import { ownerKeys } from "../owner-keys.ts";
 import { isPodActive, ORPHAN_INDEX, orphanIndex, OWNER_INDEX, ownerIndex } from "../pods.ts";
-import { concludeReplicaSet, planReplicaSet, type ReplicaSetInputs } from "../replica-set-plan.ts";
+import { concludeReplicaSet, planReplicaSet, type ReplicaSetInputs } from "./replica-set-plan.ts";
 
 /** Keeps each ReplicationController's number of pods: it is a ReplicaSet in old clothes. */
 export function replicationControllerController({ informers }: ControllerContext): ControllerDefinition<ReplicaSetInputs> {

@@ -4,7 +4,7 @@ import type { Client } from "../../../engine/client/client.ts";
 import { EventRecorder } from "../../../engine/client/event-recorder.ts";
 import { InformerFactory } from "../../../engine/client/informer-factory.ts";
 import { createControllers } from "../../../engine/controllers/controllers.ts";
-import { parsePodRanges } from "../../../engine/controllers/pod-ranges.ts";
+import { parsePodRanges } from "../../../engine/controllers/nodes/pod-ranges.ts";
 import { DEFAULT_TIMINGS, type ControllerTimings } from "../../../engine/controllers/timings.ts";
 import type { Logger } from "../../../engine/lib/log.ts";
 import { MetricsRegistry } from "../../../engine/lib/metrics.ts";

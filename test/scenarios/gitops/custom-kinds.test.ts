@@ -4,7 +4,7 @@ import { CONTROLLER_USER } from "../../../engine/apimachinery/known-users.ts";
 import { ConsistencyStore } from "../../../engine/client/consistency-store.ts";
 import { EventRecorder } from "../../../engine/client/event-recorder.ts";
 import { InformerFactory } from "../../../engine/client/informer-factory.ts";
-import { customKindController } from "../../../engine/controllers/custom-kind.ts";
+import { customKindController } from "../../../engine/controllers/custom-kinds/custom-kind.ts";
 import { runController } from "../../../engine/controllers/run-controller.ts";
 import { DEFAULT_TIMINGS } from "../../../engine/controllers/timings.ts";
 import { systemClock } from "../../../engine/lib/clock.ts";

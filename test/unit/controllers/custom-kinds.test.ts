@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { planRegistration } from "../../../engine/controllers/api-registration.ts";
-import { planCustomKind, type Leftovers } from "../../../engine/controllers/custom-kind-plan.ts";
+import { planRegistration } from "../../../engine/controllers/custom-kinds/api-registration.ts";
+import { planCustomKind, type Leftovers } from "../../../engine/controllers/custom-kinds/custom-kind-plan.ts";
 import type { Action } from "../../../engine/controllers/define-controller.ts";
 import type { APIService, CustomResourceDefinition } from "../../../engine/resources/types.ts";
 

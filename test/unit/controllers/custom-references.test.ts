@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { customReference, storedReference } from "../../../engine/controllers/custom-references.ts";
+import { customReference, storedReference } from "../../../engine/controllers/custom-kinds/custom-references.ts";
 import type { CustomResourceDefinition } from "../../../engine/resources/types.ts";
 
 const definition = (plural: string, group: string) =>

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { StatusError } from "../../../engine/apimachinery/status-error.ts";
 import type { Action, Outcome } from "../../../engine/controllers/define-controller.ts";
-import { concludeDeployment } from "../../../engine/controllers/deployment.ts";
-import { planDeployment } from "../../../engine/controllers/deployment-plan.ts";
-import { maxSurge, maxUnavailable, planProportionalSizes, planRollingSizes } from "../../../engine/controllers/deployment-rollout.ts";
-import { newReplicaSet, sameTemplate, templateHash } from "../../../engine/controllers/deployment-template.ts";
+import { concludeDeployment } from "../../../engine/controllers/workloads/deployment.ts";
+import { planDeployment } from "../../../engine/controllers/workloads/deployment-plan.ts";
+import { maxSurge, maxUnavailable, planProportionalSizes, planRollingSizes } from "../../../engine/controllers/workloads/deployment-rollout.ts";
+import { newReplicaSet, sameTemplate, templateHash } from "../../../engine/controllers/workloads/deployment-template.ts";
 import type { Deployment, ReplicaSet } from "../../../engine/resources/types.ts";
 import { aDeployment, aReplicaSet, at, START, type ReplicaSetShape } from "../../kit/objects.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { KubeObject, OwnerReference } from "../../../engine/apimachinery/object-meta.ts";
-import { planGarbage, type Located, type OwnerState } from "../../../engine/controllers/garbage-plan.ts";
+import { planGarbage, type Located, type OwnerState } from "../../../engine/controllers/garbage/garbage-plan.ts";
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
 
 interface Shape {

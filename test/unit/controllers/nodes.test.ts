@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { planNodeHealth } from "../../../engine/controllers/node-health.ts";
-import { planNodeIpam } from "../../../engine/controllers/node-ipam.ts";
-import { parsePodRanges } from "../../../engine/controllers/pod-ranges.ts";
-import { computeNodeTaints, planNodeTaints } from "../../../engine/controllers/node-taints.ts";
-import { computeZones, EvictionTurns, evictionRate, isDisrupted } from "../../../engine/controllers/node-zones.ts";
-import { evictionDelayMs, planTaintEviction, TaintTimes } from "../../../engine/controllers/taint-eviction.ts";
+import { planNodeHealth } from "../../../engine/controllers/nodes/node-health.ts";
+import { planNodeIpam } from "../../../engine/controllers/nodes/node-ipam.ts";
+import { parsePodRanges } from "../../../engine/controllers/nodes/pod-ranges.ts";
+import { computeNodeTaints, planNodeTaints } from "../../../engine/controllers/nodes/node-taints.ts";
+import { computeZones, EvictionTurns, evictionRate, isDisrupted } from "../../../engine/controllers/nodes/node-zones.ts";
+import { evictionDelayMs, planTaintEviction, TaintTimes } from "../../../engine/controllers/nodes/taint-eviction.ts";
 import { DEFAULT_TIMINGS } from "../../../engine/controllers/timings.ts";
 import type { Node, Taint, Toleration } from "../../../engine/resources/types.ts";
 import { aNode, aPod, at, START } from "../../kit/objects.ts";

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Action, Outcome } from "../../../engine/controllers/define-controller.ts";
 import { rankForDeletion } from "../../../engine/controllers/rank-pods.ts";
 import { podFromTemplate } from "../../../engine/controllers/pods.ts";
-import { concludeReplicaSet, planReplicaSet } from "../../../engine/controllers/replica-set-plan.ts";
+import { concludeReplicaSet, planReplicaSet } from "../../../engine/controllers/workloads/replica-set-plan.ts";
 import type { Pod, ReplicaSet } from "../../../engine/resources/types.ts";
 import { aPod, aReplicaSet, at, START, type PodShape } from "../../kit/objects.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { computeHints, computeZoneCapacity, wantsZoneBalance } from "../../../engine/controllers/topology-hints.ts";
+import { computeHints, computeZoneCapacity, wantsZoneBalance } from "../../../engine/controllers/endpoints/topology-hints.ts";
 import type { Endpoint, Node } from "../../../engine/resources/types.ts";
 import { aService } from "../../kit/objects.ts";
 

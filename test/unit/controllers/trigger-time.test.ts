@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Action } from "../../../engine/controllers/define-controller.ts";
-import { planEndpointSlices } from "../../../engine/controllers/endpoint-slice-plan.ts";
+import { planEndpointSlices } from "../../../engine/controllers/endpoints/endpoint-slice-plan.ts";
 import { planEndpoints } from "../../../engine/controllers/endpoints/endpoints-plan.ts";
 import type { Endpoints, EndpointSlice, Pod, Service } from "../../../engine/resources/types.ts";
 import { aPod, aService, type PodShape } from "../../kit/objects.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { planUnusedTokens, type UnusedTokenInputs } from "../../../engine/controllers/unused-tokens.ts";
+import { planUnusedTokens, type UnusedTokenInputs } from "../../../engine/controllers/tokens/unused-tokens.ts";
 import type { Secret, ServiceAccount } from "../../../engine/resources/types.ts";
 import { aPod } from "../../kit/objects.ts";
 
