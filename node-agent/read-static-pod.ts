@@ -1,4 +1,4 @@
-import { apiReference } from "../engine/admission/pod-references.ts";
+import { apiReference } from "../engine/admission/plugins/pod-references.ts";
 import { invalid } from "../engine/apimachinery/field-error.ts";
 import { pathSegmentNameProblems } from "../engine/apimachinery/names.ts";
 import { parseYamlDocuments } from "../engine/apimachinery/yaml.ts";

@@ -2,13 +2,13 @@ import { ConfigFields } from "../apimachinery/config-fields.ts";
 import { parseYamlDocuments } from "../apimachinery/yaml.ts";
 import type { LimitedResource } from "../resources/quota/limited-resources.ts";
 import { PLUGIN_NAMES } from "./choose-plugins.ts";
-import { LOST_NODE_SECONDS, type LostNodeSeconds } from "./default-toleration-seconds.ts";
-import { eventLimitsOf, type EventLimit } from "./event-rate-limit.ts";
-import { imagePolicySettingsOf, type ImagePolicySettings } from "./image-policy.ts";
-import { nodeSelectorSettingsOf, type NodeSelectorSettings } from "./pod-node-selector.ts";
+import { LOST_NODE_SECONDS, type LostNodeSeconds } from "./plugins/default-toleration-seconds.ts";
+import { eventLimitsOf, type EventLimit } from "./plugins/event-rate-limit.ts";
+import { imagePolicySettingsOf, type ImagePolicySettings } from "./plugins/image-policy.ts";
+import { nodeSelectorSettingsOf, type NodeSelectorSettings } from "./plugins/pod-node-selector.ts";
 import { OPEN_SETTINGS, podSecuritySettingsOf, type PodSecuritySettings } from "./pod-security/pod-security-settings.ts";
-import { tolerationSettingsOf, type TolerationSettings } from "./pod-toleration-restriction.ts";
-import { limitedResourcesOf } from "./resource-quota.ts";
+import { tolerationSettingsOf, type TolerationSettings } from "./plugins/pod-toleration-restriction.ts";
+import { limitedResourcesOf } from "./plugins/resource-quota.ts";
 import { webhookKubeconfigOf } from "./webhooks/webhook-kubeconfig.ts";
 
 /** What an AdmissionConfiguration says to the plugins that listen. */

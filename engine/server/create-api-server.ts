@@ -1,6 +1,6 @@
-import { GitFieldPlaces } from "../admission/git-owned-fields.ts";
+import { GitFieldPlaces } from "../admission/plugins/git-owned-fields.ts";
 import type { AdmissionSettings } from "../admission/admission-configuration.ts";
-import type { AskImagePolicy } from "../admission/image-policy.ts";
+import type { AskImagePolicy } from "../admission/plugins/image-policy.ts";
 import type { PluginChoice } from "../admission/choose-plugins.ts";
 import { disabledFeatures, type FeatureGates } from "../apimachinery/feature-gates.ts";
 import { hasReason } from "../apimachinery/status-error.ts";

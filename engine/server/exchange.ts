@@ -1,5 +1,5 @@
 import type { AdmissionChain } from "../admission/admission.ts";
-import type { GitFieldPlaces } from "../admission/git-owned-fields.ts";
+import type { GitFieldPlaces } from "../admission/plugins/git-owned-fields.ts";
 import type { ApiRequest, ApiResult, EncodedObject, Verb, WriteOptions } from "../apimachinery/api-request.ts";
 import type { FeatureGates } from "../apimachinery/feature-gates.ts";
 import { withMetadata } from "../apimachinery/object-copy.ts";

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { inFile, missingSettings, parseAdmissionConfiguration, USUAL_SETTINGS, type AdmissionSettings } from "../admission/admission-configuration.ts";
-import type { AskImagePolicy, ImagePolicySettings } from "../admission/image-policy.ts";
+import type { AskImagePolicy, ImagePolicySettings } from "../admission/plugins/image-policy.ts";
 import type { ApiConfig } from "../options/api-options.ts";
 import { fetchRemoteJsonRetried } from "../auth/remote-json.ts";
 import { readKubeconfig, readKubeconfigUsers, type KubeconfigUsers } from "../client/kubeconfig.ts";

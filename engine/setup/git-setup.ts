@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import type { GitFieldPlaces } from "../admission/git-owned-fields.ts";
+import type { GitFieldPlaces } from "../admission/plugins/git-owned-fields.ts";
 import { GITOPS_USER } from "../apimachinery/known-users.ts";
 import type { KeyPair } from "../auth/certificates.ts";
 import type { Following } from "../lib/changing-value.ts";

@@ -1,7 +1,7 @@
 import type { ApiHandler } from "../../apimachinery/api-request.ts";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { unlessGone } from "../../apimachinery/status-error.ts";
-import { IMMORTAL_NAMESPACES } from "../../admission/namespace-lifecycle.ts";
+import { IMMORTAL_NAMESPACES } from "../../admission/plugins/namespace-lifecycle.ts";
 import type { Client } from "../../client/client.ts";
 import { API_SERVER_USER } from "../../apimachinery/known-users.ts";
 import { createLocalClient } from "../../client/local-client.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { USUAL_SETTINGS } from "../../../engine/admission/admission-configuration.ts";
-import type { EventLimit } from "../../../engine/admission/event-rate-limit.ts";
+import type { EventLimit } from "../../../engine/admission/plugins/event-rate-limit.ts";
 import { TokenBucket } from "../../../engine/lib/token-bucket.ts";
 import { eventResource } from "../../../engine/resources/core/event.ts";
 import type { CoreEvent } from "../../../engine/resources/types.ts";

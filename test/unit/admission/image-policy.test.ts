@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { USUAL_SETTINGS } from "../../../engine/admission/admission-configuration.ts";
-import type { AskImagePolicy } from "../../../engine/admission/image-policy.ts";
+import type { AskImagePolicy } from "../../../engine/admission/plugins/image-policy.ts";
 import { MetricsRegistry } from "../../../engine/lib/metrics.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";
 import { Auditor } from "../../../engine/server/audit/auditor.ts";

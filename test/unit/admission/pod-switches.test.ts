@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { USUAL_SETTINGS, type AdmissionSettings } from "../../../engine/admission/admission-configuration.ts";
-import { covers, mergeTolerations } from "../../../engine/admission/merge-tolerations.ts";
+import { covers, mergeTolerations } from "../../../engine/admission/plugins/merge-tolerations.ts";
 import { namespaceResource } from "../../../engine/resources/core/namespace.ts";
 import { nodeResource } from "../../../engine/resources/core/node.ts";
 import { podResource } from "../../../engine/resources/core/pod.ts";

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { StatusError } from "../../../engine/apimachinery/status-error.ts";
-import { podProblems, withDefaults } from "../../../engine/admission/limit-ranger.ts";
+import { podProblems, withDefaults } from "../../../engine/admission/plugins/limit-ranger.ts";
 import { limitRangeResource } from "../../../engine/resources/core/limit-range.ts";
 import { persistentVolumeClaimResource } from "../../../engine/resources/core/persistent-volume-claim.ts";
 import { persistentVolumeResource } from "../../../engine/resources/core/persistent-volume.ts";
