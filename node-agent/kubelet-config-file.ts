@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { applyMergePatch } from "../engine/apimachinery/merge-patch.ts";
+import { applyMergePatch } from "../engine/apimachinery/patches/merge-patch.ts";
 import type { Schema } from "../engine/apimachinery/schema.ts";
-import { parseYamlDocuments, YamlError, type YamlDocument } from "../engine/apimachinery/yaml.ts";
+import { parseYamlDocuments, YamlError, type YamlDocument } from "../engine/apimachinery/yaml/yaml.ts";
 import { unknownFieldMessage } from "../engine/gitops/manifests/explain-error.ts";
 import { parseGoDurationMs } from "../engine/lib/go-duration.ts";
 import { flagKey } from "../engine/options/flag-names.ts";

@@ -1,7 +1,7 @@
 import { apiReference } from "../engine/admission/plugins/pod-references.ts";
 import { invalid } from "../engine/apimachinery/field-error.ts";
 import { pathSegmentNameProblems } from "../engine/apimachinery/names.ts";
-import { parseYamlDocuments } from "../engine/apimachinery/yaml.ts";
+import { parseYamlDocuments } from "../engine/apimachinery/yaml/yaml.ts";
 import { decodeObject } from "../engine/registry/decode-object.ts";
 import { validateCreate } from "../engine/registry/validate-object.ts";
 import { podResource } from "../engine/resources/core/pod.ts";

@@ -1,5 +1,5 @@
 import { ConfigFields } from "../apimachinery/config-fields.ts";
-import { parseYamlDocuments } from "../apimachinery/yaml.ts";
+import { parseYamlDocuments } from "../apimachinery/yaml/yaml.ts";
 import type { LimitedResource } from "../resources/quota/limited-resources.ts";
 import { PLUGIN_NAMES } from "./choose-plugins.ts";
 import { LOST_NODE_SECONDS, type LostNodeSeconds } from "./plugins/default-toleration-seconds.ts";

@@ -1,4 +1,4 @@
-import { managedFieldsProblem } from "../apimachinery/managed-fields.ts";
+import { managedFieldsProblem } from "../apimachinery/server-side-apply/managed-fields.ts";
 import { withMetadata } from "../apimachinery/object-copy.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { internalError } from "../apimachinery/status-error.ts";

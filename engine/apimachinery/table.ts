@@ -1,5 +1,5 @@
 import type { KubeObject, ObjectMeta } from "./object-meta.ts";
-import type { ListMetadata } from "./protobuf-frames.ts";
+import type { ListMetadata } from "./protobuf/protobuf-frames.ts";
 
 /** What a table needs of a column; a resource definition's columns are these. */
 export interface TableColumn<T extends KubeObject> {

@@ -1,5 +1,5 @@
 import { StatusError } from "../apimachinery/status-error.ts";
-import { formatYaml } from "../apimachinery/yaml.ts";
+import { formatYaml } from "../apimachinery/yaml/yaml.ts";
 import type { FeatureGates } from "../apimachinery/feature-gates.ts";
 import { formatTime, type Clock } from "../lib/clock.ts";
 import { header, type HttpRequest } from "./http/http-request.ts";

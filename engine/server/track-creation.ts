@@ -1,7 +1,7 @@
 import { formatApiVersion } from "../apimachinery/group-version.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import type { Schema } from "../apimachinery/schema.ts";
-import { trackUpdate } from "../apimachinery/server-side-apply.ts";
+import { trackUpdate } from "../apimachinery/server-side-apply/server-side-apply.ts";
 import type { Conformed } from "../apimachinery/structural-schema.ts";
 import { resetFieldsOf } from "../registry/before-update.ts";
 import { fieldManagerOf, nowText, type Exchange, type RequestOf } from "./exchange.ts";

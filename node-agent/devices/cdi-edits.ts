@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { parseYamlDocuments } from "../../engine/apimachinery/yaml.ts";
+import { parseYamlDocuments } from "../../engine/apimachinery/yaml/yaml.ts";
 import { MountPropagation } from "../cri/runtime_pb.ts";
 import type { ContainerConfig } from "../cri/runtime.ts";
 

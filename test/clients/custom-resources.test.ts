@@ -2,7 +2,7 @@ import { ApiextensionsV1Api, CustomObjectsApi, KubeConfig } from "@kubernetes/cl
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { customResourceDefinitionResource } from "../../engine/resources/apiextensions/custom-resource-definition.ts";
 import type { CustomResourceDefinition } from "../../engine/resources/types.ts";
-import { decodeProtobuf, encodeProtobuf, unwrapUnknown, wrapUnknown } from "../../engine/apimachinery/protobuf.ts";
+import { decodeProtobuf, encodeProtobuf, unwrapUnknown, wrapUnknown } from "../../engine/apimachinery/protobuf/protobuf.ts";
 import { cronTabs, establish } from "../kit/custom-kinds.ts";
 import { findKubectls, runKubectl } from "../kit/kubectl.ts";
 import { rawClient } from "../kit/raw-https.ts";

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { startGitServer, type GitServer } from "../../engine/gitops/push/git-server.ts";
 import { silentLogger } from "../../engine/lib/log.ts";
 import { randomInteger, seededRandom, type Random } from "../../engine/lib/random.ts";
-import { encodeProtobuf, wrapUnknown } from "../../engine/apimachinery/protobuf.ts";
+import { encodeProtobuf, wrapUnknown } from "../../engine/apimachinery/protobuf/protobuf.ts";
 import { configMapResource } from "../../engine/resources/core/config-map.ts";
 import { podResource } from "../../engine/resources/core/pod.ts";
 import { deploymentResource } from "../../engine/resources/apps/deployment.ts";

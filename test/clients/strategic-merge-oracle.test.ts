@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { applyStrategicMergePatch } from "../../engine/apimachinery/strategic-merge-patch.ts";
+import { applyStrategicMergePatch } from "../../engine/apimachinery/patches/strategic-merge-patch.ts";
 import { deepFreeze } from "../../engine/lib/freeze.ts";
 import { loadSchema } from "../../engine/resources/load-schema.ts";
 

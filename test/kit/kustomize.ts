@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { parseYamlDocuments } from "../../engine/apimachinery/yaml.ts";
+import { parseYamlDocuments } from "../../engine/apimachinery/yaml/yaml.ts";
 import { buildKustomization, type BuildOptions } from "../../engine/gitops/kustomize/build.ts";
 import type { Resource } from "../../engine/gitops/kustomize/resource.ts";
 import type { RepositoryFiles } from "../../engine/gitops/kustomize/repository-files.ts";

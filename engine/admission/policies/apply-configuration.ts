@@ -1,5 +1,5 @@
-import { mergeIntent } from "../../apimachinery/server-side-apply-merge.ts";
-import { isMap, schemaOfKey, shapeOf } from "../../apimachinery/server-side-apply-shape.ts";
+import { mergeIntent } from "../../apimachinery/server-side-apply/server-side-apply-merge.ts";
+import { isMap, schemaOfKey, shapeOf } from "../../apimachinery/server-side-apply/server-side-apply-shape.ts";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import type { Schema } from "../../apimachinery/schema.ts";
 import { conform } from "../../apimachinery/structural-schema.ts";

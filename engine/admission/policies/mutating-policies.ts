@@ -1,4 +1,4 @@
-import { tryJsonPatch } from "../../apimachinery/json-patch.ts";
+import { tryJsonPatch } from "../../apimachinery/patches/json-patch.ts";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { forbidden, StatusError } from "../../apimachinery/status-error.ts";
 import { CelError } from "../../cel/cel-error.ts";

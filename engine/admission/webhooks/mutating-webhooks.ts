@@ -1,4 +1,4 @@
-import { applyJsonPatch } from "../../apimachinery/json-patch.ts";
+import { applyJsonPatch } from "../../apimachinery/patches/json-patch.ts";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { internalError, StatusError } from "../../apimachinery/status-error.ts";
 import { jsonEqual } from "../../lib/freeze.ts";

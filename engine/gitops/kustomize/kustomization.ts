@@ -1,6 +1,6 @@
 import type { Schema } from "../../apimachinery/schema.ts";
 import { conform } from "../../apimachinery/structural-schema.ts";
-import { parseYamlDocuments, YamlError, type YamlDocument } from "../../apimachinery/yaml.ts";
+import { parseYamlDocuments, YamlError, type YamlDocument } from "../../apimachinery/yaml/yaml.ts";
 import { plainMessage, unknownFieldMessage } from "../manifests/explain-error.ts";
 import { explainYaml } from "../manifests/explain-yaml.ts";
 import { structuralPathOf } from "../../apimachinery/field-path.ts";

@@ -1,4 +1,4 @@
-import { applyJsonPatch } from "../../apimachinery/json-patch.ts";
+import { applyJsonPatch } from "../../apimachinery/patches/json-patch.ts";
 import type { Schema } from "../../apimachinery/schema.ts";
 import { childMap, isMap, textOf, valueAt, type JsonMap, type Steps } from "./json-value.ts";
 import { BuildFault, fail, type Place } from "./kustomize-error.ts";

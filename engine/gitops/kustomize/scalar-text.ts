@@ -1,5 +1,5 @@
-import { parseYamlDocuments, YamlError } from "../../apimachinery/yaml.ts";
-import { goYamlSchema } from "../../apimachinery/yaml-schema.ts";
+import { parseYamlDocuments, YamlError } from "../../apimachinery/yaml/yaml.ts";
+import { goYamlSchema } from "../../apimachinery/yaml/yaml-schema.ts";
 import { isScalar } from "./json-value.ts";
 
 /** What bare text in a YAML file is: `8080` a number, `true` a boolean, everything else itself. */

@@ -1,5 +1,5 @@
-import { parseYamlDocuments, YamlError } from "../../apimachinery/yaml.ts";
-import { goYamlSchema } from "../../apimachinery/yaml-schema.ts";
+import { parseYamlDocuments, YamlError } from "../../apimachinery/yaml/yaml.ts";
+import { goYamlSchema } from "../../apimachinery/yaml/yaml-schema.ts";
 import { sortedGoJson } from "../../lib/go-json.ts";
 import { isMap, isScalar, textOf, valueAt, type JsonMap, type Steps } from "./json-value.ts";
 import { BuildFault } from "./kustomize-error.ts";

@@ -1,5 +1,5 @@
-import { DEFAULT_YAML_LIMITS, parseYamlDocuments, YamlError, type YamlDocument } from "../../apimachinery/yaml.ts";
-import { goYamlSchema } from "../../apimachinery/yaml-schema.ts";
+import { DEFAULT_YAML_LIMITS, parseYamlDocuments, YamlError, type YamlDocument } from "../../apimachinery/yaml/yaml.ts";
+import { goYamlSchema } from "../../apimachinery/yaml/yaml-schema.ts";
 import { explainYaml } from "../manifests/explain-yaml.ts";
 import { isMap, textOf, type JsonMap, type Steps } from "./json-value.ts";
 import { fail } from "./kustomize-error.ts";

@@ -1,5 +1,5 @@
 import { ownValue } from "../../lib/own-value.ts";
-import { BUNDLE_YAML_LIMITS, formatYaml, parseYamlDocuments, type YamlDocument } from "../../apimachinery/yaml.ts";
+import { BUNDLE_YAML_LIMITS, formatYaml, parseYamlDocuments, type YamlDocument } from "../../apimachinery/yaml/yaml.ts";
 import { walkScalars } from "../sops/scalar-walk.ts";
 
 type Step = string | number;

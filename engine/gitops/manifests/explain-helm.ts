@@ -1,4 +1,4 @@
-import { parseYamlDocuments, YamlError } from "../../apimachinery/yaml.ts";
+import { parseYamlDocuments, YamlError } from "../../apimachinery/yaml/yaml.ts";
 import type { ChartValues } from "../kustomize/chart-generator.ts";
 import type { Place } from "../kustomize/kustomize-error.ts";
 import { valueAt } from "../../apimachinery/field-path.ts";

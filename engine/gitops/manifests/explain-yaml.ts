@@ -1,4 +1,4 @@
-import type { YamlError } from "../../apimachinery/yaml.ts";
+import type { YamlError } from "../../apimachinery/yaml/yaml.ts";
 
 /** What is wrong with a text that is no YAML, for whoever edits the file. A merge that was committed half-way has a cause that no parser names. */
 export function explainYaml(error: YamlError, text: string): { readonly line: number; readonly message: string } {

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
-import { formatYaml } from "../../apimachinery/yaml.ts";
+import { formatYaml } from "../../apimachinery/yaml/yaml.ts";
 import type { ChartRequest, ChartValues, RenderChart } from "../kustomize/chart-generator.ts";
 import { KustomizeError, type Place } from "../kustomize/kustomize-error.ts";
 import { inheritedEnvironment } from "../git/native-git.ts";

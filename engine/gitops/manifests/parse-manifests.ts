@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
-import { BUNDLE_YAML_LIMITS, YamlError, type YamlDocument } from "../../apimachinery/yaml.ts";
+import { BUNDLE_YAML_LIMITS, YamlError, type YamlDocument } from "../../apimachinery/yaml/yaml.ts";
 import { Turns } from "../../lib/turns.ts";
 import type { ResourceDefinition } from "../../resources/define-resource.ts";
 import { checkManifest } from "./check-manifest.ts";

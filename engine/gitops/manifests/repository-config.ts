@@ -1,6 +1,6 @@
 import { conform } from "../../apimachinery/structural-schema.ts";
 import { parseCronSchedule } from "../../apimachinery/cron-schedule.ts";
-import { parseYamlDocuments, YamlError } from "../../apimachinery/yaml.ts";
+import { parseYamlDocuments, YamlError } from "../../apimachinery/yaml/yaml.ts";
 import { loadSchema } from "../../resources/load-schema.ts";
 import type { Repository, RepositoryUnit } from "../../resources/types.ts";
 import type { ForgeSettings } from "../forge/forge.ts";

@@ -1,4 +1,4 @@
-import { YamlError, type YamlDocument } from "../../apimachinery/yaml.ts";
+import { YamlError, type YamlDocument } from "../../apimachinery/yaml/yaml.ts";
 import { KustomizeError } from "../kustomize/kustomize-error.ts";
 import { readManifestYaml } from "../yaml/manifest-yaml.ts";
 

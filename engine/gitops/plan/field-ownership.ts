@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
-import { applyServerSide } from "../../apimachinery/server-side-apply.ts";
+import { applyServerSide } from "../../apimachinery/server-side-apply/server-side-apply.ts";
 import type { ResourceDefinition } from "../../resources/define-resource.ts";
 import { FIELD_MANAGER } from "../manifests/desired-state.ts";
 

@@ -1,5 +1,5 @@
 import * as yaml from "js-yaml";
-import { parseYamlEvents } from "../../apimachinery/yaml.ts";
+import { parseYamlEvents } from "../../apimachinery/yaml/yaml.ts";
 
 /** A single value of a YAML or JSON text, and where it stands. */
 export interface ScalarSite {

@@ -1,7 +1,7 @@
 import { createHash, type Hash } from "node:crypto";
 import * as yaml from "js-yaml";
-import { parseYamlDocuments, YamlError } from "../../apimachinery/yaml.ts";
-import { goYamlSchema } from "../../apimachinery/yaml-schema.ts";
+import { parseYamlDocuments, YamlError } from "../../apimachinery/yaml/yaml.ts";
+import { goYamlSchema } from "../../apimachinery/yaml/yaml-schema.ts";
 import { openDataKey } from "./data-key.ts";
 import { checksumBytes, decryptValue, jsonOf, type PlainValue } from "./encrypted-value.ts";
 import { walkScalars } from "./scalar-walk.ts";

@@ -1,4 +1,4 @@
-import { formatYaml } from "../../apimachinery/yaml.ts";
+import { formatYaml } from "../../apimachinery/yaml/yaml.ts";
 import { formatMessage } from "../git/commit-message.ts";
 import type { HealthState } from "../health/health.ts";
 import { incidentPage } from "./incidents.ts";

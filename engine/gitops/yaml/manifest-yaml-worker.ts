@@ -1,4 +1,4 @@
-import { BUNDLE_YAML_LIMITS, readYaml, YamlError, type YamlReading } from "../../apimachinery/yaml.ts";
+import { BUNDLE_YAML_LIMITS, readYaml, YamlError, type YamlReading } from "../../apimachinery/yaml/yaml.ts";
 import { answerWork } from "../../lib/answer-work.ts";
 import { DIALECTS, type LongYaml, type LongYamlReply } from "./manifest-yaml.ts";
 

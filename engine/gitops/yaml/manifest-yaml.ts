@@ -1,7 +1,7 @@
 import { STORED_BYTES_MAX } from "../../apimachinery/stored-size.ts";
-import { BUNDLE_YAML_LIMITS, locatedDocument, parseYamlDocuments, YamlError, type YamlDocument } from "../../apimachinery/yaml.ts";
-import { LineIndex, type MarkRange, type YamlMarks } from "../../apimachinery/yaml-positions.ts";
-import { goYamlSchema, kubernetesYamlSchema } from "../../apimachinery/yaml-schema.ts";
+import { BUNDLE_YAML_LIMITS, locatedDocument, parseYamlDocuments, YamlError, type YamlDocument } from "../../apimachinery/yaml/yaml.ts";
+import { LineIndex, type MarkRange, type YamlMarks } from "../../apimachinery/yaml/yaml-positions.ts";
+import { goYamlSchema, kubernetesYamlSchema } from "../../apimachinery/yaml/yaml-schema.ts";
 import { parseJson } from "../../lib/json.ts";
 import { Turns } from "../../lib/turns.ts";
 import { WorkThread } from "../../lib/work-thread.ts";

@@ -1,6 +1,6 @@
 import { ConfigFields } from "../../apimachinery/config-fields.ts";
 import { duplicateField, invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
-import { parseYamlDocuments, YamlError, type YamlDocument } from "../../apimachinery/yaml.ts";
+import { parseYamlDocuments, YamlError, type YamlDocument } from "../../apimachinery/yaml/yaml.ts";
 import { SCHEDULER_NAME } from "../scheduler-name.ts";
 import { DEFAULT_ARGS, DEFAULT_SETTINGS, type PluginArgs, type ProfileSettings, type SchedulerSettings } from "../scheduler-settings.ts";
 import { choosePlugins } from "./choose-plugins.ts";

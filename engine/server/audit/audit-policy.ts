@@ -1,7 +1,7 @@
 import { ConfigFields } from "../../apimachinery/config-fields.ts";
 import { invalidField, requiredField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
 import { dnsSubdomainError } from "../../apimachinery/names.ts";
-import { parseYamlDocuments } from "../../apimachinery/yaml.ts";
+import { parseYamlDocuments } from "../../apimachinery/yaml/yaml.ts";
 import type { UserInfo } from "../../apimachinery/api-request.ts";
 
 const AUDIT_LEVELS = ["None", "Metadata", "Request", "RequestResponse"] as const;

@@ -1,5 +1,5 @@
-import { formatYaml } from "../../apimachinery/yaml.ts";
-import { encodeProtobuf, wrapUnknown } from "../../apimachinery/protobuf.ts";
+import { formatYaml } from "../../apimachinery/yaml/yaml.ts";
+import { encodeProtobuf, wrapUnknown } from "../../apimachinery/protobuf/protobuf.ts";
 import { StatusError } from "../../apimachinery/status-error.ts";
 import { loadSchema } from "../../resources/load-schema.ts";
 import { cachedAnswer } from "../cached-answer.ts";

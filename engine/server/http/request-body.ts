@@ -1,5 +1,5 @@
 import type { PatchType, RepeatedFields } from "../../apimachinery/api-request.ts";
-import { decodeProtobuf, unwrapUnknown } from "../../apimachinery/protobuf.ts";
+import { decodeProtobuf, unwrapUnknown } from "../../apimachinery/protobuf/protobuf.ts";
 import type { Schema } from "../../apimachinery/schema.ts";
 import { badRequest, StatusError } from "../../apimachinery/status-error.ts";
 import { textField } from "../../registry/decode-object.ts";

@@ -1,7 +1,7 @@
 import type { EncodedObject, EncodedWatchEvent } from "../../apimachinery/api-request.ts";
 import { withBareContent } from "../../apimachinery/bare-object.ts";
-import { encodeProtobuf, wrapUnknown } from "../../apimachinery/protobuf.ts";
-import { frameProtobufWatchEvent } from "../../apimachinery/protobuf-frames.ts";
+import { encodeProtobuf, wrapUnknown } from "../../apimachinery/protobuf/protobuf.ts";
+import { frameProtobufWatchEvent } from "../../apimachinery/protobuf/protobuf-frames.ts";
 import { partialObjectMetadata, tableOf } from "../../apimachinery/table.ts";
 import { RecentMap } from "../../lib/recent-map.ts";
 import { columnsOf, objectProtobuf, protobufOf, type EncodeContext } from "./encode-result.ts";

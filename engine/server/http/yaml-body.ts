@@ -1,6 +1,6 @@
-import { asYamlError, DEFAULT_YAML_LIMITS, firstDocument, parseYamlDocuments, parseYamlEvents, type YamlEvents } from "../../apimachinery/yaml.ts";
-import { describeRepeatedKeys } from "../../apimachinery/yaml-duplicates.ts";
-import { kubernetesYamlSchema } from "../../apimachinery/yaml-schema.ts";
+import { asYamlError, DEFAULT_YAML_LIMITS, firstDocument, parseYamlDocuments, parseYamlEvents, type YamlEvents } from "../../apimachinery/yaml/yaml.ts";
+import { describeRepeatedKeys } from "../../apimachinery/yaml/yaml-duplicates.ts";
+import { kubernetesYamlSchema } from "../../apimachinery/yaml/yaml-schema.ts";
 import { parseJson } from "../../lib/json.ts";
 import { requireDepth } from "../../lib/json-depth.ts";
 import { findRepeatedFields } from "./json-duplicates.ts";

@@ -1,5 +1,5 @@
 import type { Schema } from "../../apimachinery/schema.ts";
-import { alwaysWrittenOf } from "../../apimachinery/server-side-apply-shape.ts";
+import { alwaysWrittenOf } from "../../apimachinery/server-side-apply/server-side-apply-shape.ts";
 import { OpenApiPiece } from "./piece.ts";
 import type { TypeNames } from "./type-names.ts";
 

@@ -1,4 +1,4 @@
-import { formatYaml } from "../../apimachinery/yaml.ts";
+import { formatYaml } from "../../apimachinery/yaml/yaml.ts";
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 
 type Json = Readonly<Record<string, unknown>>;

@@ -1,6 +1,6 @@
 import type { ApiResult, DeleteOptions } from "../../apimachinery/api-request.ts";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
-import { trackUpdate } from "../../apimachinery/server-side-apply.ts";
+import { trackUpdate } from "../../apimachinery/server-side-apply/server-side-apply.ts";
 import { badRequest, conflict, hasReason, notFound, StatusError } from "../../apimachinery/status-error.ts";
 import { checkPreconditions } from "../../registry/before-delete.ts";
 import { planEviction, spendDisruption } from "../../registry/disruption-budget.ts";

@@ -1,6 +1,6 @@
 import type { ApiResult } from "../../apimachinery/api-request.ts";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
-import { trackUpdate } from "../../apimachinery/server-side-apply.ts";
+import { trackUpdate } from "../../apimachinery/server-side-apply/server-side-apply.ts";
 import { badRequest, notFound, StatusError } from "../../apimachinery/status-error.ts";
 import { describeError } from "../../lib/log.ts";
 import { formatTime } from "../../lib/clock.ts";

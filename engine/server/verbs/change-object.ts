@@ -5,7 +5,7 @@ import { formatApiVersion } from "../../apimachinery/group-version.ts";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import { withMetadata } from "../../apimachinery/object-copy.ts";
 import { withOwnersOnce } from "../../apimachinery/owner-references.ts";
-import { trackUpdate } from "../../apimachinery/server-side-apply.ts";
+import { trackUpdate } from "../../apimachinery/server-side-apply/server-side-apply.ts";
 import type { Conformed } from "../../apimachinery/structural-schema.ts";
 import { notFound } from "../../apimachinery/status-error.ts";
 import { isDeletedByUpdate } from "../../registry/before-delete.ts";

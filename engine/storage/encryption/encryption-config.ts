@@ -1,6 +1,6 @@
 import { ConfigFields } from "../../apimachinery/config-fields.ts";
 import { invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
-import { parseYamlDocuments } from "../../apimachinery/yaml.ts";
+import { parseYamlDocuments } from "../../apimachinery/yaml/yaml.ts";
 import { parseGoDurationMs } from "../../lib/go-duration.ts";
 import type { KmsSettings } from "./kms-provider.ts";
 import { IDENTITY, sealerOf, type SealerKind, type Sealer } from "./sealers.ts";

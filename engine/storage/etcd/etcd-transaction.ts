@@ -1,4 +1,4 @@
-import { ProtobufReader, ProtobufWriter, WireType } from "../../apimachinery/protobuf-wire.ts";
+import { ProtobufReader, ProtobufWriter, WireType } from "../../apimachinery/protobuf/protobuf-wire.ts";
 import { frameMessage } from "../../lib/grpc-message.ts";
 import type { Condition, Operation } from "../storage.ts";
 

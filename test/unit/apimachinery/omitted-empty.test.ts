@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { decodeProtobuf, encodeProtobuf } from "../../../engine/apimachinery/protobuf.ts";
-import { trackUpdate } from "../../../engine/apimachinery/server-side-apply.ts";
+import { decodeProtobuf, encodeProtobuf } from "../../../engine/apimachinery/protobuf/protobuf.ts";
+import { trackUpdate } from "../../../engine/apimachinery/server-side-apply/server-side-apply.ts";
 import { conform } from "../../../engine/apimachinery/structural-schema.ts";
 import { decodeObject } from "../../../engine/registry/decode-object.ts";
 import { clusterRoleResource } from "../../../engine/resources/rbac/cluster-role.ts";

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { frameProtobufWatchEvent, wrapProtobufList } from "../../../engine/apimachinery/protobuf-frames.ts";
-import { decodeProtobuf, encodeProtobuf, unwrapUnknown, wrapUnknown } from "../../../engine/apimachinery/protobuf.ts";
+import { frameProtobufWatchEvent, wrapProtobufList } from "../../../engine/apimachinery/protobuf/protobuf-frames.ts";
+import { decodeProtobuf, encodeProtobuf, unwrapUnknown, wrapUnknown } from "../../../engine/apimachinery/protobuf/protobuf.ts";
 import type { Schema } from "../../../engine/apimachinery/schema.ts";
 import { loadSchema } from "../../../engine/resources/load-schema.ts";
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { DEFAULT_YAML_LIMITS, formatYaml, parseYamlDocuments, YamlError } from "../../../engine/apimachinery/yaml.ts";
+import { DEFAULT_YAML_LIMITS, formatYaml, parseYamlDocuments, YamlError } from "../../../engine/apimachinery/yaml/yaml.ts";
 import { processorMs } from "../../kit/processor-time.ts";
 
 const valueOf = (text: string): unknown => parseYamlDocuments(text)[0]?.value;

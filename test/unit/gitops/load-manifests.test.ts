@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { parseYamlDocuments } from "../../../engine/apimachinery/yaml.ts";
+import { parseYamlDocuments } from "../../../engine/apimachinery/yaml/yaml.ts";
 import type { CustomResourceDefinition } from "../../../engine/resources/types.ts";
 import type { TreeEntry } from "../../../engine/gitops/git/git-source.ts";
 import type { DesiredState } from "../../../engine/gitops/manifests/desired-state.ts";

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { parseYamlDocuments, YamlError } from "../../../engine/apimachinery/yaml.ts";
+import { parseYamlDocuments, YamlError } from "../../../engine/apimachinery/yaml/yaml.ts";
 import { assembleUnit, type UnitDraft } from "../../../engine/gitops/manifests/assemble-unit.ts";
 import { ManifestLoader } from "../../../engine/gitops/manifests/load-manifests.ts";
 import { fieldLocator } from "../../../engine/gitops/manifests/parse-manifests.ts";

@@ -3,7 +3,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { conform } from "../../../engine/apimachinery/structural-schema.ts";
-import { decodeProtobuf, encodeProtobuf, unwrapUnknown, wrapUnknown } from "../../../engine/apimachinery/protobuf.ts";
+import { decodeProtobuf, encodeProtobuf, unwrapUnknown, wrapUnknown } from "../../../engine/apimachinery/protobuf/protobuf.ts";
 import type { Schema } from "../../../engine/apimachinery/schema.ts";
 import { loadSchema } from "../../../engine/resources/load-schema.ts";
 import { rawTypes } from "./schema-files.ts";

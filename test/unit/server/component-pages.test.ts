@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { RequestNotes } from "../../../engine/apimachinery/request-notes.ts";
-import { parseYamlDocuments } from "../../../engine/apimachinery/yaml.ts";
+import { parseYamlDocuments } from "../../../engine/apimachinery/yaml/yaml.ts";
 import { resolveServerConfig } from "../../../engine/options/config.ts";
 import { shownOptions } from "../../../engine/options/shown-options.ts";
 import { disabledFeatures } from "../../../engine/apimachinery/feature-gates.ts";

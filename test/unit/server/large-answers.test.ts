@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { formatYaml } from "../../../engine/apimachinery/yaml.ts";
+import { formatYaml } from "../../../engine/apimachinery/yaml/yaml.ts";
 import { configMapResource } from "../../../engine/resources/core/config-map.ts";
 import { encodeList, type EncodeContext } from "../../../engine/server/http/encode-result.ts";
 import { writeAnswer, type RawResponse } from "../../../engine/server/http/response.ts";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { parseYamlEvents } from "../../../../engine/apimachinery/yaml.ts";
-import { describeRepeatedKeys } from "../../../../engine/apimachinery/yaml-duplicates.ts";
+import { parseYamlEvents } from "../../../../engine/apimachinery/yaml/yaml.ts";
+import { describeRepeatedKeys } from "../../../../engine/apimachinery/yaml/yaml-duplicates.ts";
 import { orderOfCustom, strictProblems } from "../../../../engine/registry/strict-problems.ts";
 import { findRepeatedFields } from "../../../../engine/server/http/json-duplicates.ts";
 import { requireDepth } from "../../../../engine/lib/json-depth.ts";
