@@ -2,7 +2,7 @@ import { chmod, rm } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import path from "node:path";
 import type { BackupSummary } from "./backup/backup-file.ts";
-import { outliveAcceptErrors } from "./lib/lasting-server.ts";
+import { outliveAcceptErrors } from "./lib/net/lasting-server.ts";
 import { aborted } from "./lib/abort.ts";
 import { nodeJs } from "./lib/late-modules.ts";
 import { describeError, type Logger } from "./lib/log.ts";

@@ -1,9 +1,9 @@
 import { existsSync, renameSync } from "node:fs";
 import type { ServerConfig } from "./options/config.ts";
 import type { Clock } from "./lib/clock.ts";
-import { familyOf } from "./lib/ip-address.ts";
+import { familyOf } from "./lib/net/ip-address.ts";
 import type { Logger } from "./lib/log.ts";
-import { isLoopback } from "./lib/loopback.ts";
+import { isLoopback } from "./lib/net/loopback.ts";
 import { isQuorumMember } from "./quorum/member.ts";
 import type { Quorum } from "./quorum/open-quorum.ts";
 import { readSnapshot, writeSnapshot } from "./storage/copy-storage.ts";

@@ -1,5 +1,5 @@
 import os from "node:os";
-import { standardBlock } from "../engine/lib/ip-address.ts";
+import { standardBlock } from "../engine/lib/net/ip-address.ts";
 import type { Service } from "../engine/lib/service.ts";
 import { podCidrsOf } from "../engine/resources/core/node.ts";
 import type { AgentBasis } from "./agent-basis.ts";

@@ -1,7 +1,7 @@
 import path from "node:path";
 import { parseQuantity } from "../engine/apimachinery/quantity.ts";
 import { dnsSubdomainError } from "../engine/apimachinery/names.ts";
-import { parsePair, type IpFamily } from "../engine/lib/ip-address.ts";
+import { parsePair, type IpFamily } from "../engine/lib/net/ip-address.ts";
 import { durationMs } from "../engine/options/option-values.ts";
 
 export function port(text: string): number {

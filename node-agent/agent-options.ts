@@ -1,6 +1,6 @@
 import os from "node:os";
 import type { ClusterNetwork } from "../engine/auth/join-call.ts";
-import { parseBlock, parseHostAddress } from "../engine/lib/ip-address.ts";
+import { parseBlock, parseHostAddress } from "../engine/lib/net/ip-address.ts";
 import { variableName } from "../engine/options/flag-names.ts";
 import { bool, durationMs, oneOf } from "../engine/options/option-values.ts";
 import { commaList } from "../engine/lib/comma-list.ts";

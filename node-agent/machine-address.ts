@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import os from "node:os";
-import { familyOf, type IpFamily } from "../engine/lib/ip-address.ts";
+import { familyOf, type IpFamily } from "../engine/lib/net/ip-address.ts";
 import type { AgentConfig } from "./agent-options.ts";
 
 /**

@@ -1,4 +1,4 @@
-import type { Dial } from "../lib/dial.ts";
+import type { Dial } from "../lib/net/dial.ts";
 
 /** What connections leave the API server for: nodes, pods and Services, or servers of the control plane. */
 export type EgressName = "cluster" | "controlplane";

@@ -1,7 +1,7 @@
 import { createHash, createPrivateKey, randomBytes, sign, X509Certificate, type KeyObject } from "node:crypto";
 import { assert } from "../lib/assert.ts";
 import { der, derValues, type DerValue } from "../lib/der.ts";
-import { ADDRESS_BITS, parseAddress } from "../lib/ip-address.ts";
+import { ADDRESS_BITS, parseAddress } from "../lib/net/ip-address.ts";
 
 /**
  * Certificates (X.509 version 3, RFC 5280) and requests for them (PKCS #10, RFC 2986) as bytes. A server makes five before it first answers, and the

@@ -1,6 +1,6 @@
-import { connectionBy } from "../lib/dial.ts";
+import { connectionBy } from "../lib/net/dial.ts";
 import { nodeJs } from "../lib/late-modules.ts";
-import { refuseUpgrade } from "../lib/refuse-upgrade.ts";
+import { refuseUpgrade } from "../lib/net/refuse-upgrade.ts";
 import { API_SERVER_NAME } from "../apimachinery/names.ts";
 import { AUTHORITY_PATH, NETWORK_PATH } from "./join-paths.ts";
 import { hashOfAuthority } from "./node-token.ts";

@@ -1,10 +1,10 @@
 import { NEVER } from "../lib/abort.ts";
 import { backoffMs } from "../lib/backoff.ts";
 import { sleep, type Clock } from "../lib/clock.ts";
-import { connectionBy, type Dial } from "../lib/dial.ts";
+import { connectionBy, type Dial } from "../lib/net/dial.ts";
 import { nodeJs } from "../lib/late-modules.ts";
-import { readAnswer } from "../lib/read-answer.ts";
-import { refuseUpgrade } from "../lib/refuse-upgrade.ts";
+import { readAnswer } from "../lib/net/read-answer.ts";
+import { refuseUpgrade } from "../lib/net/refuse-upgrade.ts";
 import type { Random } from "../lib/random.ts";
 
 /** Where a JSON document is, and how to be let in. */

@@ -1,8 +1,8 @@
 import type { Agent, AgentOptions } from "node:https";
 import type { IncomingMessage } from "node:http";
-import { secureConnectionsBy } from "../lib/dial.ts";
+import { secureConnectionsBy } from "../lib/net/dial.ts";
 import { nodeJs } from "../lib/late-modules.ts";
-import { refuseUpgrade } from "../lib/refuse-upgrade.ts";
+import { refuseUpgrade } from "../lib/net/refuse-upgrade.ts";
 import { formatApiVersion } from "../apimachinery/group-version.ts";
 import type { KubeObject } from "../apimachinery/object-meta.ts";
 import { StatusError } from "../apimachinery/status-error.ts";

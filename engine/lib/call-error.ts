@@ -1,5 +1,5 @@
-import { hostAndPort } from "./ip-address.ts";
-import { describeCertificateError } from "./tls-connection.ts";
+import { hostAndPort } from "./net/ip-address.ts";
+import { describeCertificateError } from "./net/tls-connection.ts";
 
 interface SystemError extends Error {
   readonly code?: string;

@@ -1,6 +1,6 @@
 import { parsePodRanges, POD_RANGE, type PodRange } from "../controllers/nodes/pod-ranges.ts";
-import { familyOf, parseBlock, parseHostAddress, parsePair, type IpFamily } from "../lib/ip-address.ts";
-import { isLoopback, isUnspecified } from "../lib/loopback.ts";
+import { familyOf, parseBlock, parseHostAddress, parsePair, type IpFamily } from "../lib/net/ip-address.ts";
+import { isLoopback, isUnspecified } from "../lib/net/loopback.ts";
 import { dnsSubdomainError, USUAL_CLUSTER_DOMAIN } from "../apimachinery/names.ts";
 import type { ClusterNetwork } from "../auth/join-call.ts";
 import { dnsAddress, parseServiceRanges } from "../registry/ip-range.ts";

@@ -1,6 +1,6 @@
 import { amount, bool, durationMs, type OptionRowOf } from "./option-values.ts";
 import { commaList } from "../lib/comma-list.ts";
-import { urlHost } from "../lib/ip-address.ts";
+import { urlHost } from "../lib/net/ip-address.ts";
 import { parseTlsCiphers, parseTlsGroups, parseTlsVersion, type TlsVersion } from "../server/http/tls-settings.ts";
 
 /** How the API is served to its clients: switches under upstream's names. */

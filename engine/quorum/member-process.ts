@@ -3,7 +3,7 @@ import os from "node:os";
 import path from "node:path";
 import type { ClusterPki } from "../auth/cluster-pki.ts";
 import type { Clock } from "../lib/clock.ts";
-import { bareHost } from "../lib/ip-address.ts";
+import { bareHost } from "../lib/net/ip-address.ts";
 import { endLeftover, type Program } from "../lib/kept-process.ts";
 import type { EtcdTls } from "../storage/etcd/etcd-endpoints.ts";
 import { memberStatus } from "../storage/etcd/etcd-members.ts";

@@ -4,7 +4,7 @@ import { ClusterPki } from "../auth/cluster-pki.ts";
 import { openOwnCertificate } from "../auth/own-certificate.ts";
 import type { Following } from "../lib/changing-value.ts";
 import { sleep, type Clock } from "../lib/clock.ts";
-import { hostAndPort } from "../lib/ip-address.ts";
+import { hostAndPort } from "../lib/net/ip-address.ts";
 import { keepProgram, ProgramEndedError, type KeptProgram } from "../lib/kept-process.ts";
 import { describeError, type Logger } from "../lib/log.ts";
 import { service, type Service } from "../lib/service.ts";

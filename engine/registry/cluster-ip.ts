@@ -3,7 +3,7 @@ import { invalid, invalidField } from "../apimachinery/field-error.ts";
 import { objectKey } from "../apimachinery/object-meta.ts";
 import { internalError } from "../apimachinery/status-error.ts";
 import type { Clock } from "../lib/clock.ts";
-import type { IpFamily } from "../lib/ip-address.ts";
+import type { IpFamily } from "../lib/net/ip-address.ts";
 import { randomInteger, type Random } from "../lib/random.ts";
 import { serviceResource } from "../resources/core/service.ts";
 import { ipAddressResource } from "../resources/networking/ip-address.ts";

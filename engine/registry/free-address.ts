@@ -1,4 +1,4 @@
-import { formatAddress } from "../lib/ip-address.ts";
+import { formatAddress } from "../lib/net/ip-address.ts";
 import type { Random } from "../lib/random.ts";
 import type { IpRange } from "./ip-range.ts";
 

@@ -1,4 +1,4 @@
-import { ADDRESS_BITS, formatAddress, formatCidr, parseAddress, parseCidr, parsePair, type IpFamily } from "../lib/ip-address.ts";
+import { ADDRESS_BITS, formatAddress, formatCidr, parseAddress, parseCidr, parsePair, type IpFamily } from "../lib/net/ip-address.ts";
 
 /** A block that Services get their addresses from. */
 export interface IpRange {

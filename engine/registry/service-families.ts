@@ -1,7 +1,7 @@
 import type { FeatureGates } from "../apimachinery/feature-gates.ts";
 import { invalidField, withoutFeatures, type FieldError } from "../apimachinery/field-error.ts";
 import { jsonEqual } from "../lib/freeze.ts";
-import { familyOf, otherFamily, type IpFamily } from "../lib/ip-address.ts";
+import { familyOf, otherFamily, type IpFamily } from "../lib/net/ip-address.ts";
 import type { Service, ServiceSpec } from "../resources/types.ts";
 import { isHeadless, serviceFamilyErrors } from "../resources/validation/service-families.ts";
 

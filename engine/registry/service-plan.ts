@@ -1,7 +1,7 @@
 import type { FeatureGates } from "../apimachinery/feature-gates.ts";
 import { invalidField, type FieldError } from "../apimachinery/field-error.ts";
 import { jsonEqual } from "../lib/freeze.ts";
-import { canonicalAddress, type IpFamily } from "../lib/ip-address.ts";
+import { canonicalAddress, type IpFamily } from "../lib/net/ip-address.ts";
 import { withAllocatedValues } from "../resources/core/service-update.ts";
 import type { Service, ServiceSpec } from "../resources/types.ts";
 import { placeInRange, type IpRange } from "./ip-range.ts";

@@ -2,7 +2,7 @@ import type { ApiHandler, ApiRequest, ApiResult, TransactionResult, UserInfo } f
 import { internalError, StatusError } from "../apimachinery/status-error.ts";
 import { requireAllowed } from "../auth/authorize.ts";
 import type { MetricsRegistry } from "../lib/metrics.ts";
-import { parseRequestTarget } from "../lib/request-url.ts";
+import { parseRequestTarget } from "../lib/net/request-url.ts";
 import { withStatusErrors } from "../storage/storage-status.ts";
 import type { ServerParts } from "./exchange.ts";
 import { beginLocalRecord } from "./audit/local-record.ts";

@@ -2,9 +2,9 @@ import { readFileSync } from "node:fs";
 import * as yaml from "js-yaml";
 import { ConfigFields } from "../apimachinery/config-fields.ts";
 import type { Egress, EgressName } from "../apimachinery/egress.ts";
-import { dialThrough, ProxyRefusal, type ConnectProxy, type Dial, type ProxyTls } from "../lib/dial.ts";
-import { bareHost } from "../lib/ip-address.ts";
-import type { TunnelWatcher } from "../lib/konnectivity/packets.ts";
+import { dialThrough, ProxyRefusal, type ConnectProxy, type Dial, type ProxyTls } from "../lib/net/dial.ts";
+import { bareHost } from "../lib/net/ip-address.ts";
+import type { TunnelWatcher } from "../lib/net/konnectivity/packets.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { MetricsRegistry } from "../lib/metrics.ts";
 import type { ServingConfig } from "../options/serving-options.ts";
@@ -135,5 +135,5 @@ function measure(metrics: MetricsRegistry, clock: Clock): (proxy: EgressProxy) =
 
 /** gRPC is nothing that a server without such a proxy loads. */
 function tunnelDial(path: string, watcher: TunnelWatcher): Dial {
-  return async (host, port) => (await import("../lib/konnectivity/dial-tunnel.ts")).dialThroughTunnel(path, watcher)(host, port);
+  return async (host, port) => (await import("../lib/net/konnectivity/dial-tunnel.ts")).dialThroughTunnel(path, watcher)(host, port);
 }

@@ -11,7 +11,7 @@ import { electedOptions } from "../elected-services.ts";
 import type { EngineParts } from "../engine-parts.ts";
 import { claimGitHome, shareGitOps } from "../git-leadership.ts";
 import type { GitOps } from "../gitops/gitops.ts";
-import { isUnspecified } from "../lib/loopback.ts";
+import { isUnspecified } from "../lib/net/loopback.ts";
 import type { Service } from "../lib/service.ts";
 import { createPodForecast } from "../pod-forecast.ts";
 import type { Storage } from "../storage/storage.ts";

@@ -5,7 +5,7 @@ import { checkedAuthorities } from "../auth/authentication/client-certificate.ts
 import { JwtMetrics } from "../auth/authentication/jwt-metrics.ts";
 import { OidcAuthenticator, type OidcProvider } from "../auth/authentication/oidc.ts";
 import type { Egress } from "../apimachinery/egress.ts";
-import type { Dial } from "../lib/dial.ts";
+import type { Dial } from "../lib/net/dial.ts";
 import type { Service } from "../lib/service.ts";
 import type { AuthConfig } from "../options/auth-options.ts";
 import { UsageError } from "../options/config.ts";

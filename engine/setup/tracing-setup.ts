@@ -4,7 +4,7 @@ import type { Egress } from "../apimachinery/egress.ts";
 import { invalidField, type FieldError } from "../apimachinery/field-error.ts";
 import { goUrlProblem } from "../cel/library/urls.ts";
 import type { Clock } from "../lib/clock.ts";
-import { openGrpcChannel } from "../lib/grpc.ts";
+import { openGrpcChannel } from "../lib/grpc/grpc.ts";
 import type { Logger } from "../lib/log.ts";
 import type { MetricsRegistry } from "../lib/metrics.ts";
 import type { Random } from "../lib/random.ts";

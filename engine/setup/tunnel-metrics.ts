@@ -1,5 +1,5 @@
-import { grpcCodeName } from "../lib/grpc-error.ts";
-import type { TunnelState, TunnelWatcher } from "../lib/konnectivity/packets.ts";
+import { grpcCodeName } from "../lib/grpc/grpc-error.ts";
+import type { TunnelState, TunnelWatcher } from "../lib/net/konnectivity/packets.ts";
 import type { MetricsRegistry } from "../lib/metrics.ts";
 
 /** Counts what goes through tunnels, by the names of upstream's client: `konnectivity_network_proxy_client_…`. */

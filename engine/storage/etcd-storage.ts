@@ -1,7 +1,7 @@
 import { fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import { abortError } from "../lib/abort.ts";
 import { sleep, systemClock, type Clock } from "../lib/clock.ts";
-import { methodPath } from "../lib/grpc.ts";
+import { methodPath } from "../lib/grpc/grpc.ts";
 import { findCompactRevision, watchEtcd } from "./etcd/etcd-watch.ts";
 import { EtcdEndpoints, type EtcdTls } from "./etcd/etcd-endpoints.ts";
 import { FIRST_KEY, keyBytes, prefixRangeEnd, toEntry } from "./etcd/etcd-entries.ts";

@@ -1,7 +1,7 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { NEVER } from "../../engine/lib/abort.ts";
-import { GrpcCode, grpcCode } from "../../engine/lib/grpc-error.ts";
-import { openGrpcChannel, type GrpcChannel } from "../../engine/lib/grpc.ts";
+import { GrpcCode, grpcCode } from "../../engine/lib/grpc/grpc-error.ts";
+import { openGrpcChannel, type GrpcChannel } from "../../engine/lib/grpc/grpc.ts";
 import { Events, TaskEventSchema } from "./events_pb.ts";
 import { endLeakedTask } from "./leaked-tasks.ts";
 import { ContainerState as CriContainerState, ImageService, PodSandboxState, RuntimeService, type ContainerStatus, type PodSandbox } from "./runtime_pb.ts";

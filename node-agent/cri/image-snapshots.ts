@@ -1,5 +1,5 @@
-import { GrpcCode, grpcCode } from "../../engine/lib/grpc-error.ts";
-import { openGrpcChannel } from "../../engine/lib/grpc.ts";
+import { GrpcCode, grpcCode } from "../../engine/lib/grpc/grpc-error.ts";
+import { openGrpcChannel } from "../../engine/lib/grpc/grpc.ts";
 import { IN_CRI_NAMESPACE } from "./containerd-namespace.ts";
 import { ImageService, RuntimeService } from "./runtime_pb.ts";
 import { Snapshots } from "./snapshots_pb.ts";

@@ -1,4 +1,4 @@
-import { openGrpcChannel } from "../../engine/lib/grpc.ts";
+import { openGrpcChannel } from "../../engine/lib/grpc/grpc.ts";
 import { RuntimeService } from "./runtime_pb.ts";
 
 /** Which of a process's streams somebody wants to be connected to. */

@@ -1,5 +1,5 @@
-import type { CallOptions, GrpcChannel } from "../../engine/lib/grpc.ts";
-import { GrpcCode, grpcCode, GrpcError } from "../../engine/lib/grpc-error.ts";
+import type { CallOptions, GrpcChannel } from "../../engine/lib/grpc/grpc.ts";
+import { GrpcCode, grpcCode, GrpcError } from "../../engine/lib/grpc/grpc-error.ts";
 import { MountError } from "../volumes/volume-plugin.ts";
 import {
   Node,

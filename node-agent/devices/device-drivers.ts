@@ -1,8 +1,8 @@
 import type { Client } from "../../engine/client/client.ts";
 import { aborted } from "../../engine/lib/abort.ts";
 import { sleep, type Clock } from "../../engine/lib/clock.ts";
-import { GrpcCode, grpcCode } from "../../engine/lib/grpc-error.ts";
-import type { GrpcChannel } from "../../engine/lib/grpc.ts";
+import { GrpcCode, grpcCode } from "../../engine/lib/grpc/grpc-error.ts";
+import type { GrpcChannel } from "../../engine/lib/grpc/grpc.ts";
 import { describeError, type Logger } from "../../engine/lib/log.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
 import { resourceSliceResource } from "../../engine/resources/device/resource-slice.ts";

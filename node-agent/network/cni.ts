@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { familyOf } from "../../engine/lib/ip-address.ts";
+import { familyOf } from "../../engine/lib/net/ip-address.ts";
 import { writeWholeFile } from "../../engine/lib/whole-file.ts";
 
 const FILE = "10-mainstay.conflist";

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import { promisify } from "node:util";
-import { hostAndPort, type IpFamily } from "../../engine/lib/ip-address.ts";
+import { hostAndPort, type IpFamily } from "../../engine/lib/net/ip-address.ts";
 import { describeError, type Logger } from "../../engine/lib/log.ts";
 import { parseFlows, type FlowGroup } from "./stale-flows.ts";
 

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
-import { familyOf } from "../../engine/lib/ip-address.ts";
+import { familyOf } from "../../engine/lib/net/ip-address.ts";
 import { writeWholeFile } from "../../engine/lib/whole-file.ts";
 import { singleBlock } from "./families.ts";
 

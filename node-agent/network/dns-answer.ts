@@ -1,5 +1,5 @@
 import type { Answer, Packet, Question } from "dns-packet";
-import { familyOf } from "../../engine/lib/ip-address.ts";
+import { familyOf } from "../../engine/lib/net/ip-address.ts";
 import { podAddress, type DnsRecords } from "./dns-records.ts";
 
 /** Answers may be cached this long: short, because Services come and go. */

@@ -1,4 +1,4 @@
-import { canonicalAddress, familyOf, parseAddress, standardAddress } from "../../engine/lib/ip-address.ts";
+import { canonicalAddress, familyOf, parseAddress, standardAddress } from "../../engine/lib/net/ip-address.ts";
 import type { EndpointSlice, Service } from "../../engine/resources/types.ts";
 
 /** What a name has to answer; names are lower-case, absolute, without the final dot. */

@@ -3,7 +3,7 @@ import { createServer, createConnection, type Server, type Socket as TcpSocket }
 import packet, { type Answer, type Packet } from "dns-packet";
 import { aborted } from "../../engine/lib/abort.ts";
 import type { Clock } from "../../engine/lib/clock.ts";
-import { canonicalAddress, familyOf, hostAndPort } from "../../engine/lib/ip-address.ts";
+import { canonicalAddress, familyOf, hostAndPort } from "../../engine/lib/net/ip-address.ts";
 import { describeError, type Logger } from "../../engine/lib/log.ts";
 import { Counts } from "../../engine/lib/counts.ts";
 import { answerPacket, decideAnswer, type DnsDecision } from "./dns-answer.ts";

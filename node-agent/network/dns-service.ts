@@ -1,6 +1,6 @@
 import type { InformerFactory } from "../../engine/client/informer-factory.ts";
 import type { Clock } from "../../engine/lib/clock.ts";
-import { canonicalAddress, familyOf } from "../../engine/lib/ip-address.ts";
+import { canonicalAddress, familyOf } from "../../engine/lib/net/ip-address.ts";
 import { describeError, type Logger } from "../../engine/lib/log.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
 import { serviceResource } from "../../engine/resources/core/service.ts";

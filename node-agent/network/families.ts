@@ -1,4 +1,4 @@
-import { ADDRESS_BITS, FAMILIES, familyOf, type IpFamily } from "../../engine/lib/ip-address.ts";
+import { ADDRESS_BITS, FAMILIES, familyOf, type IpFamily } from "../../engine/lib/net/ip-address.ts";
 
 /** A range for each family that a cluster's pods have. */
 export type FamilyRanges = Readonly<Partial<Record<IpFamily, string>>>;

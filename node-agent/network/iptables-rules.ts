@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { hostAndPort, type IpFamily } from "../../engine/lib/ip-address.ts";
+import { hostAndPort, type IpFamily } from "../../engine/lib/net/ip-address.ts";
 import type { Endpoint } from "./choose-endpoints.ts";
 import { singleBlock } from "./families.ts";
 import type { ServicePort } from "./service-map.ts";

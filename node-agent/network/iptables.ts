@@ -1,7 +1,7 @@
 import { execFile, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { promisify } from "node:util";
-import type { IpFamily } from "../../engine/lib/ip-address.ts";
+import type { IpFamily } from "../../engine/lib/net/ip-address.ts";
 import { CHAIN_PREFIXES, JUMPS } from "./iptables-rules.ts";
 import { POLICY_JUMPS } from "./policy-rules.ts";
 

@@ -1,8 +1,8 @@
 import type { Server } from "node:http";
-import { keepClientsAlive } from "../../engine/lib/keep-alive.ts";
-import { outliveAcceptErrors } from "../../engine/lib/lasting-server.ts";
+import { keepClientsAlive } from "../../engine/lib/net/keep-alive.ts";
+import { outliveAcceptErrors } from "../../engine/lib/net/lasting-server.ts";
 import type { Logger } from "../../engine/lib/log.ts";
-import { UnknownConnections } from "../../engine/lib/unknown-connections.ts";
+import { UnknownConnections } from "../../engine/lib/net/unknown-connections.ts";
 
 export interface ListenAddress {
   readonly host: string;

@@ -4,7 +4,7 @@ import type { Informer } from "../../engine/client/informer.ts";
 import type { InformerFactory } from "../../engine/client/informer-factory.ts";
 import type { Clock } from "../../engine/lib/clock.ts";
 import { jsonEqual } from "../../engine/lib/freeze.ts";
-import type { IpFamily } from "../../engine/lib/ip-address.ts";
+import type { IpFamily } from "../../engine/lib/net/ip-address.ts";
 import type { Logger } from "../../engine/lib/log.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
 import { namespaceResource } from "../../engine/resources/core/namespace.ts";

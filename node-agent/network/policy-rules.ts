@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { isIP } from "node:net";
 import { labelSelectorPredicate } from "../../engine/apimachinery/selectors.ts";
-import { familyOf, standardBlock, type IpFamily } from "../../engine/lib/ip-address.ts";
+import { familyOf, standardBlock, type IpFamily } from "../../engine/lib/net/ip-address.ts";
 import type { Namespace, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort, PodAddress } from "../../engine/resources/types.ts";
 import { singleBlock } from "./families.ts";
 

@@ -1,6 +1,6 @@
 import { describeObject, type KubeObject } from "../../engine/apimachinery/object-meta.ts";
 import type { EventRecorder } from "../../engine/client/event-recorder.ts";
-import type { IpFamily } from "../../engine/lib/ip-address.ts";
+import type { IpFamily } from "../../engine/lib/net/ip-address.ts";
 import type { Logger } from "../../engine/lib/log.ts";
 import { acceptsRules, RestoreError, restoreRules, type Table } from "./iptables.ts";
 

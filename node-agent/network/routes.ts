@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { canonicalAddress, FAMILIES, familyOf, standardBlock, type IpFamily } from "../../engine/lib/ip-address.ts";
+import { canonicalAddress, FAMILIES, familyOf, standardBlock, type IpFamily } from "../../engine/lib/net/ip-address.ts";
 import { podCidrsOf } from "../../engine/resources/core/node.ts";
 import type { Node } from "../../engine/resources/types.ts";
 

@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { canonicalAddress, familyOf, formatCidr, parseLooseCidr, standardAddress, type IpFamily } from "../../engine/lib/ip-address.ts";
+import { canonicalAddress, familyOf, formatCidr, parseLooseCidr, standardAddress, type IpFamily } from "../../engine/lib/net/ip-address.ts";
 import type { EndpointSlice, Service } from "../../engine/resources/types.ts";
 import { chooseEndpoints, type ChosenEndpoints, type KnownEndpoint } from "./choose-endpoints.ts";
 

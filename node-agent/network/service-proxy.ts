@@ -4,7 +4,7 @@ import type { Informer } from "../../engine/client/informer.ts";
 import type { InformerFactory } from "../../engine/client/informer-factory.ts";
 import type { Clock } from "../../engine/lib/clock.ts";
 import { jsonEqual } from "../../engine/lib/freeze.ts";
-import { familyOf, standardBlock } from "../../engine/lib/ip-address.ts";
+import { familyOf, standardBlock } from "../../engine/lib/net/ip-address.ts";
 import type { Logger } from "../../engine/lib/log.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
 import { nodeResource, podCidrsOf } from "../../engine/resources/core/node.ts";

@@ -1,4 +1,4 @@
-import type { IpFamily } from "../../engine/lib/ip-address.ts";
+import type { IpFamily } from "../../engine/lib/net/ip-address.ts";
 import { forgetUdpFlows, listUdpFlows } from "./conntrack.ts";
 import { ensureJumps, listOwnChains } from "./iptables.ts";
 import { computeChains, isStaticChain, planRestore, type ChainTable, type NetworkRanges } from "./iptables-rules.ts";

@@ -1,4 +1,4 @@
-import { hostAndPort } from "../../engine/lib/ip-address.ts";
+import { hostAndPort } from "../../engine/lib/net/ip-address.ts";
 import type { ServicePort } from "./service-map.ts";
 
 /** Flows that the kernel keeps under one destination and answers from one place, whoever began them. */

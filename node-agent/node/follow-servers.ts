@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import type { InformerFactory } from "../../engine/client/informer-factory.ts";
 import type { ServerList } from "../../engine/client/server-list.ts";
-import { hostAndPort } from "../../engine/lib/ip-address.ts";
+import { hostAndPort } from "../../engine/lib/net/ip-address.ts";
 import type { Logger } from "../../engine/lib/log.ts";
 import { writeWholeFile } from "../../engine/lib/whole-file.ts";
 import { endpointSliceResource } from "../../engine/resources/discovery/endpoint-slice.ts";

@@ -1,6 +1,6 @@
 import type { Clock } from "../../engine/lib/clock.ts";
-import { GrpcCode, grpcCode } from "../../engine/lib/grpc-error.ts";
-import { methodPath, type GrpcChannel } from "../../engine/lib/grpc.ts";
+import { GrpcCode, grpcCode } from "../../engine/lib/grpc/grpc-error.ts";
+import { methodPath, type GrpcChannel } from "../../engine/lib/grpc/grpc.ts";
 import { isAbort } from "../../engine/lib/abort.ts";
 
 /** One call that is over, in the words of upstream's metrics. */

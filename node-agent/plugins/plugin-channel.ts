@@ -1,4 +1,4 @@
-import { openGrpcChannel, type GrpcChannel } from "../../engine/lib/grpc.ts";
+import { openGrpcChannel, type GrpcChannel } from "../../engine/lib/grpc/grpc.ts";
 
 /** What a driver may answer at once: gRPC's own bound, unless somebody asks for another. */
 const ANSWER_BYTES_MAX = 4 << 20;

@@ -3,7 +3,7 @@ import path from "node:path";
 import { backoffMs } from "../../engine/lib/backoff.ts";
 import { Bell } from "../../engine/lib/bell.ts";
 import type { Clock } from "../../engine/lib/clock.ts";
-import type { GrpcChannel } from "../../engine/lib/grpc.ts";
+import type { GrpcChannel } from "../../engine/lib/grpc/grpc.ts";
 import { describeError, type Logger } from "../../engine/lib/log.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
 import { planRegistrations, type FoundSocket, type KnownSocket } from "./plan-registrations.ts";

@@ -2,9 +2,9 @@ import type { IncomingMessage } from "node:http";
 import { addAbortSignal } from "node:stream";
 import { describeCallError } from "../../engine/lib/call-error.ts";
 import { TIMER_MAX_MS } from "../../engine/lib/clock.ts";
-import { bareHost, hostAndPort } from "../../engine/lib/ip-address.ts";
+import { bareHost, hostAndPort } from "../../engine/lib/net/ip-address.ts";
 import { nodeJs } from "../../engine/lib/late-modules.ts";
-import { refuseUpgrade } from "../../engine/lib/refuse-upgrade.ts";
+import { refuseUpgrade } from "../../engine/lib/net/refuse-upgrade.ts";
 import type { Container, HTTPGetAction } from "../../engine/resources/types.ts";
 
 /** Where and as whom to ask a container. */

@@ -1,4 +1,4 @@
-import { familyOf } from "../../engine/lib/ip-address.ts";
+import { familyOf } from "../../engine/lib/net/ip-address.ts";
 import type { Pod } from "../../engine/resources/types.ts";
 import type { SandboxState } from "../cri/runtime.ts";
 

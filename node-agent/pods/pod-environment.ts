@@ -1,5 +1,5 @@
 import { milliValue, parseQuantity } from "../../engine/apimachinery/quantity.ts";
-import { hostAndPort } from "../../engine/lib/ip-address.ts";
+import { hostAndPort } from "../../engine/lib/net/ip-address.ts";
 import { describeError } from "../../engine/lib/log.ts";
 import { podContainers } from "../../engine/resources/pod-containers.ts";
 import type { ConfigMap, Container, EnvVar, FileKeySelector, Pod, Secret, Service } from "../../engine/resources/types.ts";

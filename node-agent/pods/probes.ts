@@ -1,9 +1,9 @@
 import { createConnection } from "node:net";
 import type { Clock } from "../../engine/lib/clock.ts";
-import { checkGrpcHealth } from "../../engine/lib/grpc-health.ts";
+import { checkGrpcHealth } from "../../engine/lib/grpc/grpc-health.ts";
 import { describeCallError } from "../../engine/lib/call-error.ts";
-import { GrpcCode, grpcCode } from "../../engine/lib/grpc-error.ts";
-import { hostAndPort } from "../../engine/lib/ip-address.ts";
+import { GrpcCode, grpcCode } from "../../engine/lib/grpc/grpc-error.ts";
+import { hostAndPort } from "../../engine/lib/net/ip-address.ts";
 import { describeError } from "../../engine/lib/log.ts";
 import { randomInteger, type Random } from "../../engine/lib/random.ts";
 import type { Container, HTTPGetAction, Probe } from "../../engine/resources/types.ts";

@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { isAbort } from "../../engine/lib/abort.ts";
-import { GrpcError } from "../../engine/lib/grpc-error.ts";
+import { GrpcError } from "../../engine/lib/grpc/grpc-error.ts";
 import { describeError } from "../../engine/lib/log.ts";
 import { podClaims } from "../../engine/resources/pod-claims.ts";
 import type { Container, Pod } from "../../engine/resources/types.ts";

@@ -4,7 +4,7 @@ import type { ResourceReference } from "../../engine/resources/define-resource.t
 import type { Client } from "../../engine/client/client.ts";
 import type { Clock } from "../../engine/lib/clock.ts";
 import { ExpiringCache } from "../../engine/lib/expiring-cache.ts";
-import { parseRequestUrl } from "../../engine/lib/request-url.ts";
+import { parseRequestUrl } from "../../engine/lib/net/request-url.ts";
 import type { SubjectAccessReview, TokenReview } from "../../engine/resources/types.ts";
 import { AUTHENTICATED_GROUP, MASTERS_GROUP } from "../../engine/apimachinery/known-users.ts";
 import type { KubeObject } from "../../engine/apimachinery/object-meta.ts";

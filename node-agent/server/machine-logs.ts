@@ -3,7 +3,7 @@ import { readdir, realpath, stat } from "node:fs/promises";
 import type { ServerResponse } from "node:http";
 import path from "node:path";
 import { pipeline } from "node:stream/promises";
-import { decodePathPart } from "../../engine/lib/request-url.ts";
+import { decodePathPart } from "../../engine/lib/net/request-url.ts";
 
 /** Where the machine's own programs write. */
 const MACHINE_LOGS = "/var/log";

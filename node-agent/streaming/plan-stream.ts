@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
-import { decodePathPart } from "../../engine/lib/request-url.ts";
+import { decodePathPart } from "../../engine/lib/net/request-url.ts";
 import { podContainers } from "../../engine/resources/pod-containers.ts";
 import type { Pod } from "../../engine/resources/types.ts";
 import type { Runtime } from "../cri/runtime.ts";

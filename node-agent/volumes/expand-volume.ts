@@ -3,7 +3,7 @@ import { wholeValue } from "../../engine/apimachinery/quantity.ts";
 import type { Client } from "../../engine/client/client.ts";
 import type { EventRecorder } from "../../engine/client/event-recorder.ts";
 import { formatTime, type Clock } from "../../engine/lib/clock.ts";
-import { GrpcCode } from "../../engine/lib/grpc-error.ts";
+import { GrpcCode } from "../../engine/lib/grpc/grpc-error.ts";
 import { describeError } from "../../engine/lib/log.ts";
 import { persistentVolumeClaimResource } from "../../engine/resources/core/persistent-volume-claim.ts";
 import type { PersistentVolume, PersistentVolumeClaim, PersistentVolumeClaimStatus, Pod } from "../../engine/resources/types.ts";

@@ -12,7 +12,7 @@ import type { KubeObject } from "../../engine/apimachinery/object-meta.ts";
 import { createAuthority, issueCertificate, type KeyPair } from "../../engine/auth/certificates.ts";
 import { fetchRemoteText } from "../../engine/auth/remote-json.ts";
 import type { Egress } from "../../engine/apimachinery/egress.ts";
-import { dialThrough, ProxyRefusal } from "../../engine/lib/dial.ts";
+import { dialThrough, ProxyRefusal } from "../../engine/lib/net/dial.ts";
 import { systemClock } from "../../engine/lib/clock.ts";
 import { silentLogger } from "../../engine/lib/log.ts";
 import { MetricsRegistry } from "../../engine/lib/metrics.ts";

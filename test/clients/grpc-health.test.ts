@@ -2,7 +2,7 @@ import net, { type AddressInfo } from "node:net";
 import { once } from "node:events";
 import { Server, ServerCredentials, status, type ServerUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { checkGrpcHealth } from "../../engine/lib/grpc-health.ts";
+import { checkGrpcHealth } from "../../engine/lib/grpc/grpc-health.ts";
 
 /** A server of the health protocol, in the bytes of its messages: `ok` serves, `down` does not, others are unknown, `slow` never answers. */
 function serve(call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>): void {

@@ -4,9 +4,9 @@ import net, { type AddressInfo } from "node:net";
 import { afterEach, describe, expect, onTestFinished, test } from "vitest";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { createAuthority, issueCertificate } from "../../engine/auth/certificates.ts";
-import { openGrpcChannel, type GrpcChannel, type GrpcTls } from "../../engine/lib/grpc.ts";
-import { GrpcError } from "../../engine/lib/grpc-error.ts";
-import { frameMessage } from "../../engine/lib/grpc-message.ts";
+import { openGrpcChannel, type GrpcChannel, type GrpcTls } from "../../engine/lib/grpc/grpc.ts";
+import { GrpcError } from "../../engine/lib/grpc/grpc-error.ts";
+import { frameMessage } from "../../engine/lib/grpc/grpc-message.ts";
 import { RangeRequestSchema, RangeResponseSchema, KV } from "../../engine/storage/etcd/rpc_pb.ts";
 
 type Answer = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;

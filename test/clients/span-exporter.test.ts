@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { openGrpcChannel } from "../../engine/lib/grpc.ts";
+import { openGrpcChannel } from "../../engine/lib/grpc/grpc.ts";
 import { silentLogger } from "../../engine/lib/log.ts";
 import { MetricsRegistry } from "../../engine/lib/metrics.ts";
 import { seededRandom } from "../../engine/lib/random.ts";
 import { SpanExporter } from "../../engine/lib/tracing/span-exporter.ts";
 import { Tracer } from "../../engine/lib/tracing/tracer.ts";
-import { dialThrough } from "../../engine/lib/dial.ts";
+import { dialThrough } from "../../engine/lib/net/dial.ts";
 import { ConnectProxyServer } from "../kit/connect-proxy.ts";
 import { TraceCollector } from "../kit/trace-collector.ts";
 import { VirtualClock } from "../kit/virtual-clock.ts";

@@ -3,7 +3,7 @@ import { connect as connectHttp2, type ClientHttp2Session } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../engine/lib/clock.ts";
-import { openGrpcChannel } from "../../engine/lib/grpc.ts";
+import { openGrpcChannel } from "../../engine/lib/grpc/grpc.ts";
 import { silentLogger } from "../../engine/lib/log.ts";
 import { MetricsRegistry } from "../../engine/lib/metrics.ts";
 import { systemRandom } from "../../engine/lib/random.ts";

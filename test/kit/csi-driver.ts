@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, statfsSync, truncateSync, unlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { MessageShape } from "@bufbuild/protobuf";
-import { GrpcCode } from "../../engine/lib/grpc-error.ts";
+import { GrpcCode } from "../../engine/lib/grpc/grpc-error.ts";
 import { Node, NodePublishVolumeRequestSchema, NodeServiceCapability_RPC_Type as Rpc, NodeStageVolumeRequestSchema, VolumeUsage_Unit } from "../../node-agent/csi/csi_pb.ts";
 import type { NodeCapability } from "../../node-agent/csi/csi-driver.ts";
 import { Registration } from "../../node-agent/plugins/registration_pb.ts";

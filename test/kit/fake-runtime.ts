@@ -1,6 +1,6 @@
 import { NEVER, throwIfAborted } from "../../engine/lib/abort.ts";
 import { Mailbox } from "../../engine/lib/mailbox.ts";
-import { GrpcCode, GrpcError } from "../../engine/lib/grpc-error.ts";
+import { GrpcCode, GrpcError } from "../../engine/lib/grpc/grpc-error.ts";
 import { sleep, type Clock } from "../../engine/lib/clock.ts";
 import type {
   ContainerConfig,

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import type { IpFamily } from "../../engine/lib/ip-address.ts";
+import type { IpFamily } from "../../engine/lib/net/ip-address.ts";
 
 const run = promisify(execFile);
 

@@ -2,7 +2,7 @@ import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
-import { GrpcCode } from "../../engine/lib/grpc-error.ts";
+import { GrpcCode } from "../../engine/lib/grpc/grpc-error.ts";
 import { KeyManagementService } from "../../engine/storage/encryption/kms_pb.ts";
 import { GrpcFailure, serveGrpc, served } from "./grpc-server.ts";
 

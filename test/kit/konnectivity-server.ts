@@ -1,7 +1,7 @@
 import { connect, type Socket } from "node:net";
 import { create, fromBinary, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import type { ServerDuplexStream, ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js";
-import { PacketSchema, PacketType, type Packet } from "../../engine/lib/konnectivity/konnectivity_pb.ts";
+import { PacketSchema, PacketType, type Packet } from "../../engine/lib/net/konnectivity/konnectivity_pb.ts";
 import { serveGrpc } from "./grpc-server.ts";
 
 type Payload = NonNullable<MessageInitShape<typeof PacketSchema>["payload"]>;

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { ExternalJWTSigner } from "../../engine/auth/external-signer/externaljwt_pb.ts";
-import { GrpcCode } from "../../engine/lib/grpc-error.ts";
+import { GrpcCode } from "../../engine/lib/grpc/grpc-error.ts";
 import { GrpcFailure, serveGrpc, served } from "./grpc-server.ts";
 
 interface SigningKey {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { BoundedCache } from "../../lib/bounded-cache.ts";
 import type { Clock } from "../../lib/clock.ts";
-import type { Dial } from "../../lib/dial.ts";
+import type { Dial } from "../../lib/net/dial.ts";
 import { ExpiringCache } from "../../lib/expiring-cache.ts";
 import type { Logger } from "../../lib/log.ts";
 import { fetchRemoteText } from "../remote-json.ts";

@@ -1,7 +1,7 @@
 import type { createLocalJWKSet, JSONWebKeySet, JWTPayload, JWTVerifyOptions } from "jose";
 import type { Clock } from "../../lib/clock.ts";
 import type { EgressName } from "../../apimachinery/egress.ts";
-import type { Dial } from "../../lib/dial.ts";
+import type { Dial } from "../../lib/net/dial.ts";
 import { loadJose } from "../../lib/late-modules.ts";
 import type { Logger } from "../../lib/log.ts";
 import { fetchRemoteJson, fetchRemoteText, type RemoteJson } from "../remote-json.ts";

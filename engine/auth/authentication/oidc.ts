@@ -1,6 +1,6 @@
 import type { UserInfo } from "../../apimachinery/api-request.ts";
 import type { Clock } from "../../lib/clock.ts";
-import type { Dial } from "../../lib/dial.ts";
+import type { Dial } from "../../lib/net/dial.ts";
 import type { Logger } from "../../lib/log.ts";
 import type { CelProgram } from "../../cel/compile.ts";
 import { checkClaimRules, checkUserRules, claimValue, type ExpressionRule } from "./claim-expressions.ts";

@@ -1,5 +1,5 @@
 import type { Clock } from "../../lib/clock.ts";
-import { grpcCode, grpcCodeName } from "../../lib/grpc-error.ts";
+import { grpcCode, grpcCodeName } from "../../lib/grpc/grpc-error.ts";
 import type { MetricsRegistry } from "../../lib/metrics.ts";
 
 /** Seconds, as upstream. */

@@ -1,7 +1,7 @@
 import { isConditionTrue } from "../../apimachinery/conditions.ts";
 import { newControllerRef } from "../../apimachinery/owner-references.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
-import type { IpFamily } from "../../lib/ip-address.ts";
+import type { IpFamily } from "../../lib/net/ip-address.ts";
 import { endpointSliceResource } from "../../resources/discovery/endpoint-slice.ts";
 import type { Endpoint, EndpointPort, EndpointSlice, Pod, Service } from "../../resources/types.ts";
 import { create, tell, update, type Action } from "../define-controller.ts";

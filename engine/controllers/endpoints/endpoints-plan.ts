@@ -1,6 +1,6 @@
 import { isConditionTrue } from "../../apimachinery/conditions.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
-import { familyOf, type IpFamily } from "../../lib/ip-address.ts";
+import { familyOf, type IpFamily } from "../../lib/net/ip-address.ts";
 import { endpointsResource } from "../../resources/core/endpoints.ts";
 import type { CoreV1EndpointPort, EndpointAddress, Endpoints, EndpointSubset, Pod, Service } from "../../resources/types.ts";
 import { create, update, type Action } from "../define-controller.ts";

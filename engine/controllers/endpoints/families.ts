@@ -1,4 +1,4 @@
-import { canonicalAddress, FAMILIES, familyOf, type IpFamily } from "../../lib/ip-address.ts";
+import { canonicalAddress, FAMILIES, familyOf, type IpFamily } from "../../lib/net/ip-address.ts";
 import type { Pod, Service } from "../../resources/types.ts";
 
 /** The families of a Service, its own first. One that was stored before there were families tells them by its address, or may have both. */

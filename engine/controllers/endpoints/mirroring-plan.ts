@@ -1,4 +1,4 @@
-import { familyOf } from "../../lib/ip-address.ts";
+import { familyOf } from "../../lib/net/ip-address.ts";
 import { newControllerRef } from "../../apimachinery/owner-references.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { endpointSliceResource } from "../../resources/discovery/endpoint-slice.ts";

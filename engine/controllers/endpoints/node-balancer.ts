@@ -2,7 +2,7 @@ import { isConditionTrue } from "../../apimachinery/conditions.ts";
 import { TO_BE_DELETED_TAINT } from "../../apimachinery/known-labels.ts";
 import { objectKey, splitKey } from "../../apimachinery/object-meta.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
-import { familyOf } from "../../lib/ip-address.ts";
+import { familyOf } from "../../lib/net/ip-address.ts";
 import { nodeResource } from "../../resources/core/node.ts";
 import { serviceResource } from "../../resources/core/service.ts";
 import { endpointSliceResource } from "../../resources/discovery/endpoint-slice.ts";

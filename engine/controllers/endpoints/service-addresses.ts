@@ -1,5 +1,5 @@
 import { jsonEqual } from "../../lib/freeze.ts";
-import { canonicalAddress } from "../../lib/ip-address.ts";
+import { canonicalAddress } from "../../lib/net/ip-address.ts";
 import { serviceResource } from "../../resources/core/service.ts";
 import { ipAddressResource } from "../../resources/networking/ip-address.ts";
 import { isServiceAddress, serviceAddressObject } from "../../resources/networking/service-address.ts";

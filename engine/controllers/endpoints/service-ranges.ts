@@ -6,7 +6,7 @@ import { ipAddressResource } from "../../resources/networking/ip-address.ts";
 import { isServiceAddress } from "../../resources/networking/service-address.ts";
 import { serviceCidrResource } from "../../resources/networking/service-cidr.ts";
 import type { IPAddress, ServiceCIDR } from "../../resources/types.ts";
-import { cidrContains, parseAddress, parseCidr } from "../../lib/ip-address.ts";
+import { cidrContains, parseAddress, parseCidr } from "../../lib/net/ip-address.ts";
 import type { ControllerContext } from "../controller-context.ts";
 import { isBeingDeleted, update, watch, type Action, type ControllerDefinition } from "../define-controller.ts";
 

@@ -1,4 +1,4 @@
-import { parseLooseCidr } from "../../lib/ip-address.ts";
+import { parseLooseCidr } from "../../lib/net/ip-address.ts";
 import { nodeResource, podCidrsOf } from "../../resources/core/node.ts";
 import type { Node } from "../../resources/types.ts";
 import type { ControllerContext } from "../controller-context.ts";

@@ -1,4 +1,4 @@
-import { ADDRESS_BITS, cidrContains, formatCidr, parseCidr, parsePair, type Cidr, type IpFamily } from "../../lib/ip-address.ts";
+import { ADDRESS_BITS, cidrContains, formatCidr, parseCidr, parsePair, type Cidr, type IpFamily } from "../../lib/net/ip-address.ts";
 
 /** A block that pods get their addresses from, and the prefix of the part of it that each node gets. */
 export interface PodRange extends Cidr {

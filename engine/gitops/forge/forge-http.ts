@@ -1,4 +1,4 @@
-import { exchangeHttp, type HttpAnswer } from "../../lib/http-exchange.ts";
+import { exchangeHttp, type HttpAnswer } from "../../lib/net/http-exchange.ts";
 import type { ForgeType } from "./forge.ts";
 
 export interface ForgeHttp {

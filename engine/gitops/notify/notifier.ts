@@ -5,7 +5,7 @@ import { isAbort } from "../../lib/abort.ts";
 import { backoffMs } from "../../lib/backoff.ts";
 import { Bell } from "../../lib/bell.ts";
 import { sleep, type Clock } from "../../lib/clock.ts";
-import { exchangeHttp } from "../../lib/http-exchange.ts";
+import { exchangeHttp } from "../../lib/net/http-exchange.ts";
 import { describeError, type Logger } from "../../lib/log.ts";
 import { secretResource } from "../../resources/core/secret.ts";
 import type { StatusFacts } from "../status/status-facts.ts";

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { describeError, type Logger } from "../../lib/log.ts";
-import { decodePathPart } from "../../lib/request-url.ts";
+import { decodePathPart } from "../../lib/net/request-url.ts";
 import type { TreeEntry } from "../git/git-source.ts";
 import { isStatusBranch } from "../git/status-branch.ts";
 import { OversizedObject } from "../git/stored-object.ts";

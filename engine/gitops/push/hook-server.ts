@@ -2,7 +2,7 @@ import { promises as fs } from "node:fs";
 import net from "node:net";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { outliveAcceptErrors } from "../../lib/lasting-server.ts";
+import { outliveAcceptErrors } from "../../lib/net/lasting-server.ts";
 import { describeError, type Logger } from "../../lib/log.ts";
 import { aborted, isAbort } from "../../lib/abort.ts";
 import { withoutControls } from "../../lib/without-controls.ts";

@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { bareHost } from "../../lib/ip-address.ts";
+import { bareHost } from "../../lib/net/ip-address.ts";
 
 /**
  * Whether a server that knows nobody is called by a name of its own, by the Host of a request: an address, which no name leads to, localhost, or

@@ -1,10 +1,10 @@
 import Fastify, { type FastifyReply, type FastifyRequest } from "fastify";
-import { keepClientsAlive } from "../../lib/keep-alive.ts";
-import { outliveAcceptErrors } from "../../lib/lasting-server.ts";
+import { keepClientsAlive } from "../../lib/net/keep-alive.ts";
+import { outliveAcceptErrors } from "../../lib/net/lasting-server.ts";
 import { aborted } from "../../lib/abort.ts";
-import { explainListenError } from "../../lib/listen-error.ts";
+import { explainListenError } from "../../lib/net/listen-error.ts";
 import type { Logger } from "../../lib/log.ts";
-import { logTlsClients } from "../../lib/other-protocol.ts";
+import { logTlsClients } from "../../lib/net/other-protocol.ts";
 import { verifyWebhook } from "./webhook.ts";
 
 /** One repository that a forge may tell of. */

@@ -1,8 +1,8 @@
 import { Bell } from "../bell.ts";
 import { sleep, type Clock } from "../clock.ts";
-import type { CallOptions, GrpcChannel } from "../grpc.ts";
-import { GrpcCode, grpcCode, grpcCodeName } from "../grpc-error.ts";
-import { frameMessage } from "../grpc-message.ts";
+import type { CallOptions, GrpcChannel } from "../grpc/grpc.ts";
+import { GrpcCode, grpcCode, grpcCodeName } from "../grpc/grpc-error.ts";
+import { frameMessage } from "../grpc/grpc-message.ts";
 import { describeError, type Logger } from "../log.ts";
 import type { Counter, MetricsRegistry } from "../metrics.ts";
 import { service, type Service } from "../service.ts";

@@ -1,7 +1,7 @@
 import { duplicateField, forbiddenField, invalidField, repeatErrors, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
 import { labelValueError, qualifiedNameError } from "../../apimachinery/names.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
-import { familyOf } from "../../lib/ip-address.ts";
+import { familyOf } from "../../lib/net/ip-address.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource, type Column } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";

@@ -10,7 +10,7 @@ import {
 } from "../../apimachinery/field-error.ts";
 import { dnsLabelProblems, dnsSubdomainProblems, labelValueProblems, qualifiedNameProblems } from "../../apimachinery/names.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
-import { familyOf } from "../../lib/ip-address.ts";
+import { familyOf } from "../../lib/net/ip-address.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";

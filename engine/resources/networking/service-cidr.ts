@@ -1,5 +1,5 @@
 import { invalidField, requiredField, type FieldError } from "../../apimachinery/field-error.ts";
-import { parseCidr } from "../../lib/ip-address.ts";
+import { parseCidr } from "../../lib/net/ip-address.ts";
 import { ageColumn, nameColumn } from "../columns.ts";
 import { ALL_METADATA, defineResource } from "../define-resource.ts";
 import { loadSchema } from "../load-schema.ts";

@@ -14,7 +14,7 @@ import {
   withoutLeadingZerosInCidr,
   type Cidr,
   type IpAddress,
-} from "../../lib/ip-address.ts";
+} from "../../lib/net/ip-address.ts";
 
 const ADDRESS_RULE = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
 const CIDR_RULE = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)";

@@ -1,6 +1,6 @@
 import { forbiddenField, invalidField, requiredField, unsupportedValue, type FieldError } from "../../apimachinery/field-error.ts";
 import type { IPBlock, NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicySpec } from "../types.ts";
-import { cidrContains, parseLooseCidr } from "../../lib/ip-address.ts";
+import { cidrContains, parseLooseCidr } from "../../lib/net/ip-address.ts";
 import { cidrErrors } from "./ip.ts";
 import { portNameErrors } from "./port-name.ts";
 import { validateLabelSelector } from "./scheduling.ts";

@@ -1,5 +1,5 @@
 import { duplicateField, forbiddenField, invalidField, invalidFields, requiredField, requiredName, type FieldError } from "../../apimachinery/field-error.ts";
-import { familyOf } from "../../lib/ip-address.ts";
+import { familyOf } from "../../lib/net/ip-address.ts";
 import { dnsLabelProblems, dnsSubdomainProblems, qualifiedNameProblems } from "../../apimachinery/names.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { repeatsOf } from "../../lib/repeats.ts";

@@ -1,5 +1,5 @@
 import { duplicateField, invalidField, requiredField, unsupportedValue, thenErrors, type FieldError } from "../../apimachinery/field-error.ts";
-import { FAMILIES, familyOf } from "../../lib/ip-address.ts";
+import { FAMILIES, familyOf } from "../../lib/net/ip-address.ts";
 import { repeatsOf } from "../../lib/repeats.ts";
 import type { ServiceSpec } from "../types.ts";
 import { addressErrors } from "./ip.ts";

@@ -11,7 +11,7 @@ import {
 } from "../../apimachinery/field-error.ts";
 import { labelErrors } from "../../apimachinery/object-meta-validation.ts";
 import { dnsLabelProblems, dnsSubdomainProblems, qualifiedNameProblems } from "../../apimachinery/names.ts";
-import { parseAddress } from "../../lib/ip-address.ts";
+import { parseAddress } from "../../lib/net/ip-address.ts";
 import type { Service, ServicePort, ServiceSpec } from "../types.ts";
 import { addressErrors, cidrErrors, specialAddressErrors } from "./ip.ts";
 import { isHeadless, serviceFamilyChangeErrors, serviceFamilyErrors } from "./service-families.ts";

@@ -1,7 +1,7 @@
 import type { UserInfo } from "../../apimachinery/api-request.ts";
 import type { KeyPair } from "../../auth/certificates.ts";
-import type { Dial } from "../../lib/dial.ts";
-import { tlsServerName } from "../../lib/ip-address.ts";
+import type { Dial } from "../../lib/net/dial.ts";
+import { tlsServerName } from "../../lib/net/ip-address.ts";
 import type { APIService } from "../../resources/types.ts";
 import type { WebhookClientOptions } from "../webhooks/webhook-client.ts";
 import type { ProxyTarget } from "../proxy/proxy-target.ts";

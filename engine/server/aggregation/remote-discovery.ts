@@ -1,6 +1,6 @@
 import { MASTERS_GROUP } from "../../apimachinery/known-users.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { hostAndPort } from "../../lib/ip-address.ts";
+import { hostAndPort } from "../../lib/net/ip-address.ts";
 import type { APIService } from "../../resources/types.ts";
 import type { ProxyTarget } from "../proxy/proxy-target.ts";
 import type { RemoteDocument, RemoteResources } from "./aggregator.ts";

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from "node:http";
-import { connectionBy } from "../../lib/dial.ts";
+import { connectionBy } from "../../lib/net/dial.ts";
 import { nodeJs } from "../../lib/late-modules.ts";
-import { readAnswer } from "../../lib/read-answer.ts";
-import { refuseUpgrade } from "../../lib/refuse-upgrade.ts";
+import { readAnswer } from "../../lib/net/read-answer.ts";
+import { refuseUpgrade } from "../../lib/net/refuse-upgrade.ts";
 import type { ProxyTarget } from "../proxy/proxy-target.ts";
 
 /** Longer than any list of an API. */

@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import { requireAllowed } from "../../auth/authorize.ts";
-import { hostAndPort } from "../../lib/ip-address.ts";
+import { hostAndPort } from "../../lib/net/ip-address.ts";
 import type { ServeParts } from "../http/serve.ts";
 import type { HttpRequest } from "../http/http-request.ts";
 import type { RequestInfo } from "../http/request-info.ts";

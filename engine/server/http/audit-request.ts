@@ -1,6 +1,6 @@
 import type { UserInfo } from "../../apimachinery/api-request.ts";
 import type { RequestNotes } from "../../apimachinery/request-notes.ts";
-import { parseRequestTarget } from "../../lib/request-url.ts";
+import { parseRequestTarget } from "../../lib/net/request-url.ts";
 import type { AuditRecord, Auditor } from "../audit/auditor.ts";
 import { requestVerb } from "./http-request.ts";
 import { isLongRunning, parseRequestPath } from "./request-info.ts";

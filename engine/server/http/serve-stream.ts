@@ -3,7 +3,7 @@ import type { Duplex, Readable } from "node:stream";
 import { badRequest, StatusError } from "../../apimachinery/status-error.ts";
 import type { AuditRecord } from "../audit/auditor.ts";
 import type { UserInfo } from "../../apimachinery/api-request.ts";
-import { parseRequestTarget } from "../../lib/request-url.ts";
+import { parseRequestTarget } from "../../lib/net/request-url.ts";
 import { RequestNotes } from "../../apimachinery/request-notes.ts";
 import { requireAllowed } from "../../auth/authorize.ts";
 import type { Span } from "../../lib/tracing/span.ts";

@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import type { UserInfo } from "../../apimachinery/api-request.ts";
-import { canonicalAddress } from "../../lib/ip-address.ts";
+import { canonicalAddress } from "../../lib/net/ip-address.ts";
 import { dnsSubdomainError } from "../../apimachinery/names.ts";
 import { badRequest, StatusError } from "../../apimachinery/status-error.ts";
 import { JOINERS_GROUP, MASTERS_GROUP, nodeNameOf, NODES_GROUP, nodeUsername } from "../../apimachinery/known-users.ts";

@@ -1,10 +1,10 @@
 import type { RequestOptions } from "node:https";
 import type { IncomingMessage } from "node:http";
-import { hostAndPort } from "../../lib/ip-address.ts";
+import { hostAndPort } from "../../lib/net/ip-address.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { connectionBy, type Dial } from "../../lib/dial.ts";
+import { connectionBy, type Dial } from "../../lib/net/dial.ts";
 import { nodeJs } from "../../lib/late-modules.ts";
-import { refuseUpgrade } from "../../lib/refuse-upgrade.ts";
+import { refuseUpgrade } from "../../lib/net/refuse-upgrade.ts";
 import { StatusError, type StatusReason } from "../../apimachinery/status-error.ts";
 import type { KeyPair } from "../../auth/certificates.ts";
 import type { ServerIdentity } from "../proxy/forward.ts";

@@ -1,9 +1,9 @@
 import type { ClientRequest, IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders } from "node:http";
 import type { Duplex, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { connectionBy } from "../../lib/dial.ts";
-import { hostAndPort } from "../../lib/ip-address.ts";
-import { keepAlive, SERVER_SILENCE_MS } from "../../lib/keep-alive.ts";
+import { connectionBy } from "../../lib/net/dial.ts";
+import { hostAndPort } from "../../lib/net/ip-address.ts";
+import { keepAlive, SERVER_SILENCE_MS } from "../../lib/net/keep-alive.ts";
 import { nodeJs } from "../../lib/late-modules.ts";
 import type { RequestNotes } from "../../apimachinery/request-notes.ts";
 import { StatusError } from "../../apimachinery/status-error.ts";

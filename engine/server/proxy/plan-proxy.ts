@@ -1,5 +1,5 @@
 import { badRequest, notFound, StatusError } from "../../apimachinery/status-error.ts";
-import { standardAddress } from "../../lib/ip-address.ts";
+import { standardAddress } from "../../lib/net/ip-address.ts";
 import { randomInteger } from "../../lib/random.ts";
 import { nodeResource } from "../../resources/core/node.ts";
 import { podResource } from "../../resources/core/pod.ts";

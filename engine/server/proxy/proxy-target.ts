@@ -1,7 +1,7 @@
 import { isIPv4, isIPv6 } from "node:net";
 import { badRequest } from "../../apimachinery/status-error.ts";
-import type { Dial } from "../../lib/dial.ts";
-import { canonicalAddress } from "../../lib/ip-address.ts";
+import type { Dial } from "../../lib/net/dial.ts";
+import { canonicalAddress } from "../../lib/net/ip-address.ts";
 
 /** Where a request of somebody is passed on to. */
 export interface ProxyTarget {

@@ -1,4 +1,4 @@
-import { bareHost } from "../../lib/ip-address.ts";
+import { bareHost } from "../../lib/net/ip-address.ts";
 import type { Span } from "../../lib/tracing/span.ts";
 import type { Tracer } from "../../lib/tracing/tracer.ts";
 

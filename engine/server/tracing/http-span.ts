@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { UserInfo } from "../../apimachinery/api-request.ts";
 import { MASTERS_GROUP, MONITORING_GROUP } from "../../apimachinery/known-users.ts";
-import { bareHost } from "../../lib/ip-address.ts";
+import { bareHost } from "../../lib/net/ip-address.ts";
 import { readContext } from "../../lib/tracing/trace-context.ts";
 import type { Attributes, Span } from "../../lib/tracing/span.ts";
 import type { Tracer } from "../../lib/tracing/tracer.ts";

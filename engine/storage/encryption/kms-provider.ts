@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { sleep, type Clock } from "../../lib/clock.ts";
 import { ExpiringCache } from "../../lib/expiring-cache.ts";
-import { GrpcCode, GrpcError } from "../../lib/grpc-error.ts";
-import { openGrpcChannel, type GrpcChannel } from "../../lib/grpc.ts";
+import { GrpcCode, GrpcError } from "../../lib/grpc/grpc-error.ts";
+import { openGrpcChannel, type GrpcChannel } from "../../lib/grpc/grpc.ts";
 import { describeError, type Logger } from "../../lib/log.ts";
 import type { Random } from "../../lib/random.ts";
 import { decodeEnvelope, DEK_SEED, encodeEnvelope, openWithSource, requireStorable, sealWithSeed, type SealedKey } from "./kms-envelope.ts";

@@ -1,5 +1,5 @@
 import { sleep, type Clock } from "../../lib/clock.ts";
-import { openGrpcChannel, type GrpcChannel } from "../../lib/grpc.ts";
+import { openGrpcChannel, type GrpcChannel } from "../../lib/grpc/grpc.ts";
 
 /** PEM texts: who to trust, and who we are. */
 export interface EtcdTls {

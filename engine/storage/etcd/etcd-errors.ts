@@ -1,4 +1,4 @@
-import { GrpcCode, GrpcError, grpcCode } from "../../lib/grpc-error.ts";
+import { GrpcCode, GrpcError, grpcCode } from "../../lib/grpc/grpc-error.ts";
 
 /**
  * What a failed call to etcd means for its caller.

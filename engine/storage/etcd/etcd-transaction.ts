@@ -1,5 +1,5 @@
 import { ProtobufReader, ProtobufWriter, WireType } from "../../apimachinery/protobuf/protobuf-wire.ts";
-import { frameMessage } from "../../lib/grpc-message.ts";
+import { frameMessage } from "../../lib/grpc/grpc-message.ts";
 import type { Condition, Operation } from "../storage.ts";
 
 /** What the key of a condition must be at is a revision: CompareTarget.MOD. */

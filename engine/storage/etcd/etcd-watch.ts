@@ -2,7 +2,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { raceAbort } from "../../lib/abort.ts";
 import { backoffMs } from "../../lib/backoff.ts";
 import { sleep, type Clock } from "../../lib/clock.ts";
-import type { GrpcChannel } from "../../lib/grpc.ts";
+import type { GrpcChannel } from "../../lib/grpc/grpc.ts";
 import { Mailbox } from "../../lib/mailbox.ts";
 import { CompactedError, FutureRevisionError, StorageUnavailableError, type StorageEvent, type WatchBatch } from "../storage.ts";
 import type { EtcdEndpoints } from "./etcd-endpoints.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { frameMessage, MessageReader } from "../../../engine/lib/grpc-message.ts";
+import { frameMessage, MessageReader } from "../../../engine/lib/grpc/grpc-message.ts";
 
 /** What a reader makes of these chunks. */
 function readAll(chunks: readonly Buffer[], bytesMax = 1_000): string[] {

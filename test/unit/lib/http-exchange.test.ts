@@ -1,6 +1,6 @@
 import net, { type AddressInfo } from "node:net";
 import { afterEach, expect, test } from "vitest";
-import { exchangeHttp } from "../../../engine/lib/http-exchange.ts";
+import { exchangeHttp } from "../../../engine/lib/net/http-exchange.ts";
 
 let server: net.Server;
 afterEach(() => void server.close());

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo } from "node:net";
 import { expect, test } from "vitest";
-import { keepAlive, keepClientsAlive } from "../../../engine/lib/keep-alive.ts";
+import { keepAlive, keepClientsAlive } from "../../../engine/lib/net/keep-alive.ts";
 import { secondsUntilAsked } from "../../kit/keep-alive-timers.ts";
 
 test("the kernel asks clients and servers that say nothing whether they are still there", async () => {

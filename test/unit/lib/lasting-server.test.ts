@@ -1,6 +1,6 @@
 import net from "node:net";
 import { expect, test } from "vitest";
-import { outliveAcceptErrors } from "../../../engine/lib/lasting-server.ts";
+import { outliveAcceptErrors } from "../../../engine/lib/net/lasting-server.ts";
 import { silentLogger } from "../../../engine/lib/log.ts";
 
 test("a server outlives each connection that it cannot take, and tells of it", () => {

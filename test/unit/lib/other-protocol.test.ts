@@ -6,7 +6,7 @@ import { connect, type AddressInfo, type Server } from "node:net";
 import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
 import { silentLogger } from "../../../engine/lib/log.ts";
-import { answerPlainHttp, logTlsClients } from "../../../engine/lib/other-protocol.ts";
+import { answerPlainHttp, logTlsClients } from "../../../engine/lib/net/other-protocol.ts";
 
 test.each<[string, () => Server]>([
   ["HTTPS", () => https.createServer()],

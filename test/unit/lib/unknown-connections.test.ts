@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { connect, createServer, Socket, type AddressInfo, type Server } from "node:net";
 import { afterEach, expect, test } from "vitest";
-import { UnknownConnections } from "../../../engine/lib/unknown-connections.ts";
+import { UnknownConnections } from "../../../engine/lib/net/unknown-connections.ts";
 import { silentLogger } from "../../../engine/lib/log.ts";
 import { closeServer, listen } from "../../../node-agent/network/listen.ts";
 import { createServer as createHttpServer } from "node:http";

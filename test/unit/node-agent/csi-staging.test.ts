@@ -4,7 +4,7 @@ import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Client } from "../../../engine/client/client.ts";
 import type { EventRecorder } from "../../../engine/client/event-recorder.ts";
-import { GrpcCode, GrpcError } from "../../../engine/lib/grpc-error.ts";
+import { GrpcCode, GrpcError } from "../../../engine/lib/grpc/grpc-error.ts";
 import { silentLogger } from "../../../engine/lib/log.ts";
 import { runServices } from "../../../engine/lib/service.ts";
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from "../../../engine/resources/types.ts";

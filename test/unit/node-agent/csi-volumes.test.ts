@@ -3,7 +3,7 @@ import os from "node:os";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
 import type { CSINodeDriver, PersistentVolume, PersistentVolumeSpec, Pod } from "../../../engine/resources/types.ts";
-import type { CallOptions, GrpcChannel } from "../../../engine/lib/grpc.ts";
+import type { CallOptions, GrpcChannel } from "../../../engine/lib/grpc/grpc.ts";
 import { openCsiDriver } from "../../../node-agent/csi/csi-driver.ts";
 import { computeNodeDrivers, computeNodePatch, NODE_ID_ANNOTATION } from "../../../node-agent/csi/driver-registration.ts";
 import { deviceDataDir, deviceLink, nodeVolumes, podVolumes, publishPath, stagedVolumes, stagingPath, writeVolumeData } from "../../../node-agent/csi/volume-places.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Client } from "../../../engine/client/client.ts";
 import type { EventRecorder } from "../../../engine/client/event-recorder.ts";
-import { GrpcCode, GrpcError } from "../../../engine/lib/grpc-error.ts";
+import { GrpcCode, GrpcError } from "../../../engine/lib/grpc/grpc-error.ts";
 import type { PersistentVolume, PersistentVolumeClaim } from "../../../engine/resources/types.ts";
 import { computeFailedStatus, computeGrownStatus, executeExpansion, planExpansion } from "../../../node-agent/volumes/expand-volume.ts";
 import { MountError } from "../../../node-agent/volumes/volume-plugin.ts";

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { GrpcCode } from "../../../engine/lib/grpc-error.ts";
+import { GrpcCode } from "../../../engine/lib/grpc/grpc-error.ts";
 import { openCriRuntime } from "../../../node-agent/cri/cri-runtime.ts";
 import { RuntimeService } from "../../../node-agent/cri/runtime_pb.ts";
 import { Tasks } from "../../../node-agent/cri/tasks_pb.ts";

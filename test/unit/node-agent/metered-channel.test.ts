@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { abortError } from "../../../engine/lib/abort.ts";
-import { GrpcCode, GrpcError } from "../../../engine/lib/grpc-error.ts";
-import type { GrpcChannel } from "../../../engine/lib/grpc.ts";
+import { GrpcCode, GrpcError } from "../../../engine/lib/grpc/grpc-error.ts";
+import type { GrpcChannel } from "../../../engine/lib/grpc/grpc.ts";
 import { DRAPlugin } from "../../../node-agent/devices/dra_pb.ts";
 import { withCallTimes } from "../../../node-agent/plugins/metered-channel.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { GrpcCode, GrpcError } from "../../../engine/lib/grpc-error.ts";
+import { GrpcCode, GrpcError } from "../../../engine/lib/grpc/grpc-error.ts";
 import { seededRandom } from "../../../engine/lib/random.ts";
 import type { Container, ContainerStatus, Pod } from "../../../engine/resources/types.ts";
 import type { ContainerState, ExecResult } from "../../../node-agent/cri/runtime.ts";

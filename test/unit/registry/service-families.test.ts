@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { IpFamily } from "../../../engine/lib/ip-address.ts";
+import type { IpFamily } from "../../../engine/lib/net/ip-address.ts";
 import { missingFamilies, settleService } from "../../../engine/registry/service-plan.ts";
 import type { Service, ServiceSpec } from "../../../engine/resources/types.ts";
 

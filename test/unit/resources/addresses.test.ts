@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { endpointSliceResource } from "../../../engine/resources/discovery/endpoint-slice.ts";
 import { serviceResource } from "../../../engine/resources/core/service.ts";
 import { networkPolicyResource } from "../../../engine/resources/networking/network-policy.ts";
-import { familyOf, standardAddress, standardBlock } from "../../../engine/lib/ip-address.ts";
+import { familyOf, standardAddress, standardBlock } from "../../../engine/lib/net/ip-address.ts";
 import { addressErrors, addressWarnings, canonicalAddressErrors, canonicalCidrErrors, cidrErrors, cidrWarnings } from "../../../engine/resources/validation/ip.ts";
 import { validatePodSpec } from "../../../engine/resources/validation/pod-spec.ts";
 

@@ -17,7 +17,7 @@ import { ipAddressResource } from "../../../engine/resources/networking/ip-addre
 import { networkPolicyResource } from "../../../engine/resources/networking/network-policy.ts";
 import { serviceCidrResource } from "../../../engine/resources/networking/service-cidr.ts";
 import { runtimeClassResource } from "../../../engine/resources/node/runtime-class.ts";
-import { formatAddress, parseAddress, parseCidr } from "../../../engine/lib/ip-address.ts";
+import { formatAddress, parseAddress, parseCidr } from "../../../engine/lib/net/ip-address.ts";
 
 /** The problems of a new object, or of a change, as `field: message` lines. */
 function problems<T extends KubeObject>(definition: ResourceDefinition<T>, body: object, old?: object): readonly string[] {

@@ -1,7 +1,7 @@
 import { create, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { frameMessage } from "../../../engine/lib/grpc-message.ts";
+import { frameMessage } from "../../../engine/lib/grpc/grpc-message.ts";
 import { keyBytes } from "../../../engine/storage/etcd/etcd-entries.ts";
 import { committedRevision, frameTransaction } from "../../../engine/storage/etcd/etcd-transaction.ts";
 import { Compare_CompareResult, Compare_CompareTarget, TxnRequestSchema, TxnResponseSchema, type RequestOpSchema } from "../../../engine/storage/etcd/rpc_pb.ts";

@@ -5,7 +5,7 @@ import { prefixRangeEnd, toEntry, toStorageEvent } from "../../../engine/storage
 import { classifyEtcdError } from "../../../engine/storage/etcd/etcd-errors.ts";
 import { Event_EventType, EventSchema, KeyValueSchema } from "../../../engine/storage/etcd/rpc_pb.ts";
 import { systemClock } from "../../../engine/lib/clock.ts";
-import { GrpcError } from "../../../engine/lib/grpc-error.ts";
+import { GrpcError } from "../../../engine/lib/grpc/grpc-error.ts";
 
 const failure = (code: number, details: string) => new GrpcError(code, details);
 

@@ -1,7 +1,7 @@
 import type { Server, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import { systemClock, type Clock } from "./clock.ts";
-import type { Logger } from "./log.ts";
+import { systemClock, type Clock } from "../clock.ts";
+import type { Logger } from "../log.ts";
 
 /** The words of Go's servers, and so of upstream's. Named as text, for Git shows its user no other answers. */
 const NOT_HTTPS = "HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";

@@ -1,8 +1,8 @@
 import { X509Certificate } from "node:crypto";
-import { certificatesIn } from "./pem.ts";
+import { certificatesIn } from "../pem.ts";
 import type { ConnectionOptions, PeerCertificate, TLSSocket } from "node:tls";
-import { systemClock } from "./clock.ts";
-import { nodeJs } from "./late-modules.ts";
+import { systemClock } from "../clock.ts";
+import { nodeJs } from "../late-modules.ts";
 
 /** What node adds to errors of certificates. */
 interface CertificateError extends Error {

@@ -1,4 +1,4 @@
-import { nodeJs } from "./late-modules.ts";
+import { nodeJs } from "../late-modules.ts";
 import { readAnswer } from "./read-answer.ts";
 import { refuseUpgrade } from "./refuse-upgrade.ts";
 

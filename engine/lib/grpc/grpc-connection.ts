@@ -1,11 +1,11 @@
 import type { ClientHttp2Session } from "node:http2";
 import net from "node:net";
 import type { Duplex } from "node:stream";
-import type { Dial } from "./dial.ts";
+import type { Dial } from "../net/dial.ts";
 import { GrpcCode, GrpcError } from "./grpc-error.ts";
-import { bareHost, tlsServerName } from "./ip-address.ts";
-import { nodeJs } from "./late-modules.ts";
-import { connectTls } from "./tls-connection.ts";
+import { bareHost, tlsServerName } from "../net/ip-address.ts";
+import { nodeJs } from "../late-modules.ts";
+import { connectTls } from "../net/tls-connection.ts";
 
 /** PEM texts: who to trust, and who we are. What is left out is the machine's own trust, and nobody. */
 export interface GrpcTls {

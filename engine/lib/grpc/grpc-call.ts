@@ -1,5 +1,5 @@
 import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders } from "node:http2";
-import { TIMER_MAX_MS } from "./clock.ts";
+import { TIMER_MAX_MS } from "../clock.ts";
 import { HEADER_BYTES_MAX, type GrpcConnection } from "./grpc-connection.ts";
 import { GrpcCode, GrpcError } from "./grpc-error.ts";
 import { MessageReader } from "./grpc-message.ts";

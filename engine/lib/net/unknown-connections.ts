@@ -1,5 +1,5 @@
 import type { Server, Socket } from "node:net";
-import { Counts } from "./counts.ts";
+import { Counts } from "../counts.ts";
 
 /** Connections of nobody known, from one address, and all of one server. A process has 20,000 handles and more, and much else needs one. */
 const OF_ONE_MAX = 200;

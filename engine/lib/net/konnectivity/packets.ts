@@ -1,5 +1,5 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { GrpcError } from "../grpc-error.ts";
+import type { GrpcError } from "../../grpc/grpc-error.ts";
 import { PacketType, type PacketSchema } from "./konnectivity_pb.ts";
 
 /** How a connection stands. */

@@ -1,11 +1,11 @@
 import { fromBinary, toBinary, create, type DescMessage, type DescMethod, type MessageInitShape, type MessageShape } from "@bufbuild/protobuf";
-import { abortError } from "./abort.ts";
+import { abortError } from "../abort.ts";
 import { GrpcCall, type CallOptions } from "./grpc-call.ts";
 import { GrpcConnection, type GrpcTls } from "./grpc-connection.ts";
-import type { Dial } from "./dial.ts";
+import type { Dial } from "../net/dial.ts";
 import { GrpcCode, GrpcError } from "./grpc-error.ts";
 import { frameMessage } from "./grpc-message.ts";
-import { Mailbox } from "./mailbox.ts";
+import { Mailbox } from "../mailbox.ts";
 
 export type { CallOptions } from "./grpc-call.ts";
 export type { GrpcTls } from "./grpc-connection.ts";

@@ -2,7 +2,7 @@ import type { ClientRequest, IncomingMessage, RequestOptions } from "node:http";
 import type { Duplex } from "node:stream";
 import { hostAndPort, tlsServerName } from "./ip-address.ts";
 import { keepAlive, SERVER_SILENCE_MS } from "./keep-alive.ts";
-import { nodeJs } from "./late-modules.ts";
+import { nodeJs } from "../late-modules.ts";
 import { connectTls } from "./tls-connection.ts";
 
 /** A connection to an address that is not reached directly. Rejects with why there is none. Who is asked by TLS speaks second; others may speak first. */

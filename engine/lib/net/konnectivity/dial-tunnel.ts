@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import type { Duplex } from "node:stream";
 import { ProxyRefusal, type Dial } from "../dial.ts";
-import { GrpcError } from "../grpc-error.ts";
-import { openGrpcChannel } from "../grpc.ts";
+import { GrpcError } from "../../grpc/grpc-error.ts";
+import { openGrpcChannel } from "../../grpc/grpc.ts";
 import { hostAndPort } from "../ip-address.ts";
 import { ProxyService, type Packet } from "./konnectivity_pb.ts";
 import { NOBODY, packetOf, typeName, type TunnelWatcher } from "./packets.ts";

@@ -1,7 +1,7 @@
 import { Duplex, type DuplexOptions } from "node:stream";
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { GrpcError } from "../grpc-error.ts";
-import type { Duplex as GrpcDuplex } from "../grpc.ts";
+import type { GrpcError } from "../../grpc/grpc-error.ts";
+import type { Duplex as GrpcDuplex } from "../../grpc/grpc.ts";
 import type { Packet, PacketSchema } from "./konnectivity_pb.ts";
 import { packetOf, type TunnelWatcher } from "./packets.ts";
 

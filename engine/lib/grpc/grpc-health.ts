@@ -2,7 +2,7 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { openGrpcChannel } from "./grpc.ts";
 import { GrpcCode, GrpcError } from "./grpc-error.ts";
 import { frameMessage } from "./grpc-message.ts";
-import { hostAndPort } from "./ip-address.ts";
+import { hostAndPort } from "../net/ip-address.ts";
 
 const METHOD = "/grpc.health.v1.Health/Check";
 const STATUS_NAMES = ["UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN"] as const;
