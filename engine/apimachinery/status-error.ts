@@ -86,6 +86,11 @@ export function hasReason(error: unknown, ...reasons: readonly StatusReason[]): 
   return error instanceof StatusError && error.reason !== undefined && reasons.includes(error.reason);
 }
 
+/** Whether the server itself failed at this request: what it has to ask for such an object, a webhook mostly, does not answer. It may well serve others. */
+export function isServerFailure(error: unknown): error is StatusError {
+  return error instanceof StatusError && error.status.code === REASON_CODES.InternalError && error.reason !== "ServerTimeout";
+}
+
 /** Runs work that may find its object gone; that is success, for what was wanted of it is moot. */
 export async function unlessGone<T>(work: Promise<T>): Promise<T | undefined> {
   try {

@@ -19,9 +19,9 @@ import { customResourceDefinitionResource } from "../resources/apiextensions/cus
 import { ManifestLoader } from "../gitops/manifests/load-manifests.ts";
 import { gitText } from "../gitops/git/native-git.ts";
 import { readListed } from "../gitops/plan/live-objects.ts";
-import { judgeCommit, planCommit } from "../gitops/plan/plan-commit.ts";
+import { judgeCommit, planCommit, problemsOf } from "../gitops/plan/plan-commit.ts";
 import { renderForecast, summariseForecast, type CommitForecast } from "../gitops/plan/plan-page.ts";
-import { sortProblems } from "../gitops/manifests/problem.ts";
+import { formatProblem, sortProblems } from "../gitops/manifests/problem.ts";
 import { createPodForecast } from "../pod-forecast.ts";
 import { catalog } from "../resources/catalog.ts";
 import { applicationResource } from "../resources/mainstay/application.ts";
@@ -85,6 +85,8 @@ async function planAgainst(client: Client, objects: GitObjects, commit: CommitIn
     readLive: readListed(client, state.objects.values()),
     secrecy: new OnceConfidential().secrecyOf(state, undefined, all),
   });
+  const [unknown] = await problemsOf(objects, { problems: [], refusals: plan.unknown });
+  if (unknown !== undefined) throw new Error(formatProblem(unknown));
   const { problems } = await judgeCommit({ client, kinds: loader.kinds, state, applications: owned }, objects, plan);
   const foreign = claims.findForeign(flags.source ?? OWN_REPOSITORY, state);
   return forecastCommit({ state, plan, problems: sortProblems([...problems, ...foreign]) }, createPodForecast(client));

@@ -38,6 +38,7 @@ export class Informer<T extends KubeObject> {
   #isRunning = false;
   #revision = 0;
   #hasSynced = false;
+  #failure: unknown;
 
   constructor(resource: ResourceReference<T>, options: InformerOptions, keeps: InformerContent = "whole") {
     this.resource = resource;
@@ -55,6 +56,11 @@ export class Informer<T extends KubeObject> {
   /** Whether the first list is complete. */
   get hasSynced(): boolean {
     return this.#hasSynced;
+  }
+
+  /** Why the first list is not complete, where the server has said so the last time that it was asked. */
+  get failure(): unknown {
+    return this.#hasSynced ? undefined : this.#failure;
   }
 
   /** The store revision this copy has reached; 0 before the first list. */
@@ -108,7 +114,7 @@ export class Informer<T extends KubeObject> {
     return this.waitUntil(() => this.#revision >= revision, signal);
   }
 
-  /** Resolves once the condition holds; it is asked after every change of this copy. Rejects with an AbortError when the signal fires. */
+  /** Resolves once the condition holds; it is asked after every change of this copy, and when its first list has failed. Rejects with an AbortError when the signal fires. */
   waitUntil(isDone: () => boolean, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return Promise.reject(abortError(signal));
     if (isDone()) return Promise.resolve();
@@ -138,6 +144,7 @@ export class Informer<T extends KubeObject> {
       put: (object) => this.#put(object),
       remove: (object) => this.#remove(objectKey(object), object),
       advance: (resourceVersion) => this.#advance(resourceVersion),
+      failed: (error) => this.#fail(error),
     });
     return this.#reflector.run(signal);
   }
@@ -179,6 +186,16 @@ export class Informer<T extends KubeObject> {
 
   #advance(resourceVersion: string): void {
     this.#revision = Number(resourceVersion || 0);
+    this.#tellWaiters();
+  }
+
+  #fail(error: unknown): void {
+    if (this.#hasSynced) return;
+    this.#failure = error;
+    this.#tellWaiters();
+  }
+
+  #tellWaiters(): void {
     for (const waiter of [...this.#waiters]) {
       if (!waiter.isDone()) continue;
       this.#waiters.delete(waiter);

@@ -35,6 +35,8 @@ export interface ReflectorSink<T extends KubeObject> {
   remove(object: T): void;
   /** Everything up to this resourceVersion has been delivered. */
   advance(resourceVersion: string): void;
+  /** What it brings could not be had; it is tried again. */
+  failed(error: unknown): void;
 }
 
 const RETRY = { initialMs: 200, maxMs: 30_000, jitter: 0.5 };
@@ -86,6 +88,7 @@ export class Reflector<T extends KubeObject> {
       } catch (error) {
         if (signal.aborted) return;
         failures++;
+        this.#sink.failed(error);
         // The history we would resume from is gone, or was never had by a store that has been set back: what is known stays until the new list is complete.
         if (hasReason(error, "Expired", "Gone") || isResourceVersionTooLarge(error)) this.#resourceVersion = "";
         else if (failures > 1) logger.warn("watch interrupted, will retry", { resource: this.#resource.resource, failures, error: describeError(error) });

@@ -1,5 +1,6 @@
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
 import type { DesiredObject } from "../manifests/desired-state.ts";
+import { describeError } from "../../lib/log.ts";
 import { isRun } from "../manifests/hook-policies.ts";
 import type { Pod } from "../../resources/types.ts";
 import { computeHealth, worstHealth, type HealthLookup, type HealthState, type ObjectHealth } from "./health.ts";
@@ -17,6 +18,8 @@ export interface UnitObservation {
   readonly unit: Unit;
   readonly objects: readonly DesiredObject[];
   readonly liveOf: (desired: DesiredObject) => KubeObject | undefined;
+  /** Why the API shows no objects of its kind; undefined: it does. */
+  readonly failureOf?: (desired: DesiredObject) => unknown;
   /** The revision this process wrote of an object; an older copy says nothing about the commit. */
   readonly writtenRevisionOf: (identity: string) => number;
   /** A Job that did what it was for and has been removed since, by its time to live or by hand. */
@@ -54,13 +57,15 @@ export function computeUnitHealth(observation: UnitObservation, now: number): Un
 /** One object's health, by the commit: what an older copy says is not about it. */
 export function computeDesiredHealth(
   desired: DesiredObject,
-  { liveOf, writtenRevisionOf, isFinished, lookup }: Pick<UnitObservation, "liveOf" | "writtenRevisionOf" | "isFinished" | "lookup">,
+  { liveOf, failureOf, writtenRevisionOf, isFinished, lookup }: Omit<UnitObservation, "unit" | "objects" | "holdup" | "progressingForMs">,
   now: number,
 ): ObjectHealth {
   const live = liveOf(desired);
   // What has done its work may go, at once or after its pods.
   if ((live === undefined || live.metadata.deletionTimestamp !== undefined) && isFinished(desired))
     return { state: "Healthy", reason: "", chain: [], images: [] };
+  const failure = live === undefined ? failureOf?.(desired) : undefined;
+  if (failure !== undefined) return { state: "Unknown", reason: `cannot be read now: ${describeError(failure)}`, chain: [], images: [] };
   const isSettling = Number(live?.metadata.resourceVersion ?? 0) < writtenRevisionOf(desired.identity);
   if (isSettling) return { state: "Progressing", reason: "just written", chain: [], images: [] };
   const health = computeHealth(live, lookup, now);

@@ -1,9 +1,10 @@
 import { invalid } from "../../apimachinery/field-error.ts";
 import type { KubeObject, ManagedFieldsEntry } from "../../apimachinery/object-meta.ts";
-import { hasReason, StatusError } from "../../apimachinery/status-error.ts";
+import { hasReason, isServerFailure, StatusError } from "../../apimachinery/status-error.ts";
 import { conform } from "../../apimachinery/structural-schema.ts";
 import type { Client } from "../../client/client.ts";
 import { FIELD_MANAGER, type DesiredObject } from "../manifests/desired-state.ts";
+import { describeError } from "../../lib/log.ts";
 import { complaintsOf } from "../manifests/explain-error.ts";
 import { findTooLarge } from "./check-size.ts";
 import { readEach } from "./live-objects.ts";
@@ -40,7 +41,7 @@ export interface Assumed {
 
 /**
  * Asks the API server what each object would become, except those that are plainly as they should be. Rejects when the server cannot
- * answer; what it refuses is an outcome.
+ * answer; what it refuses is an outcome, and so is one object at which it fails.
  */
 export async function dryRunObjects(
   client: Client,
@@ -50,12 +51,20 @@ export async function dryRunObjects(
   liveFieldsOf: LiveFields = () => [],
   readLive = readEach(client),
 ): Promise<ReadonlyMap<string, Outcome>> {
-  const outcomes = await mapConcurrently(
-    objects,
-    CONCURRENCY,
-    async (desired) => [desired.identity, await dryRunObject(await readLive(desired), actAs(desired), desired, assumed, liveFieldsOf)] as const,
-  );
-  return new Map(outcomes);
+  const ask = async (desired: DesiredObject): Promise<Outcome> => {
+    try {
+      return await dryRunObject(await readLive(desired), actAs(desired), desired, assumed, liveFieldsOf);
+    } catch (error) {
+      if (!isServerFailure(error)) throw error;
+      return unknownOutcome(error);
+    }
+  };
+  return new Map(await mapConcurrently(objects, CONCURRENCY, async (desired) => [desired.identity, await ask(desired)] as const));
+}
+
+/** Of an object at which the API itself fails. */
+export function unknownOutcome(error: unknown): Outcome {
+  return { is: "unknown", complaints: [{ message: `cannot be tried now: ${describeError(error)}`, isImmutable: false }] };
 }
 
 async function dryRunObject(

@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import type { KubeObject } from "../../apimachinery/object-meta.ts";
-import { unlessGone } from "../../apimachinery/status-error.ts";
+import { isServerFailure, unlessGone } from "../../apimachinery/status-error.ts";
 import { customResourceDefinitionResource } from "../../resources/apiextensions/custom-resource-definition.ts";
 import type { CustomResourceDefinition } from "../../resources/types.ts";
 import type { Client } from "../../client/client.ts";
@@ -19,6 +19,8 @@ import { ofAllUnits, perUnit } from "../manifests/objects-by-unit.ts";
 import type { Application } from "../../resources/types.ts";
 import { staleEntries, type OwnedEntry } from "../sync/inventory.ts";
 import { mapConcurrently } from "../../lib/map-concurrently.ts";
+import { describeError } from "../../lib/log.ts";
+import { contentDigest } from "../manifests/name-hooks.ts";
 import { fieldLocator } from "../manifests/parse-manifests.ts";
 import type { StaleEntry } from "./plan-deletions.ts";
 import { planSync, type Outcome, type Refusal, type Secrecy, type SyncPlan } from "./plan-sync.ts";
@@ -126,20 +128,32 @@ function withoutStrangeValues(outcomes: ReadonlyMap<string, Outcome>, runs: Read
   );
 }
 
-/** What keeps a planned commit from being applied, and what is only told to whoever pushes it; sorted, with the line of each field. */
+/**
+ * What keeps a planned commit from being applied, and what is only told to whoever pushes it; sorted, with the line of each field. Of what the
+ * API cannot say now the commit has to wait for what it changes itself; what runs is as it was, and must not keep its own repair from coming.
+ */
 export async function judgeCommit(
-  commit: Pick<PlanRequest, "client" | "kinds" | "state" | "applications">,
+  commit: Pick<PlanRequest, "client" | "kinds" | "state" | "applications"> & { readonly runs?: ReadonlyMap<string, DesiredObject> | undefined },
   objects: GitObjects,
   plan: SyncPlan,
 ): Promise<{ readonly problems: readonly Problem[]; readonly warnings: readonly Problem[] }> {
   await setImmediate();
   const whole = await checkWhole(commit, plan);
   await setImmediate();
-  const refused = await problemsOf(objects, { problems: deletionsOf(commit.state, plan), refusals: [...plan.refusals, ...whole.refusals] });
+  const runs = ({ desired }: Refusal) => {
+    const before = commit.runs?.get(desired.identity);
+    return before !== undefined && contentDigest(before.object) === contentDigest(desired.object);
+  };
+  const refusals = [...plan.refusals, ...whole.refusals, ...plan.unknown.filter((one) => !runs(one)).map(withRemedy)];
+  const refused = await problemsOf(objects, { problems: deletionsOf(commit.state, plan), refusals });
   return {
     problems: sortProblems([...commit.state.problems, ...checkInventories(commit.state, commit.applications), ...refused]),
-    warnings: await problemsOf(objects, { problems: [], refusals: whole.warnings }),
+    warnings: await problemsOf(objects, { problems: [], refusals: [...whole.warnings, ...plan.unknown.filter(runs)] }),
   };
+}
+
+function withRemedy({ desired, complaint }: Refusal): Refusal {
+  return { desired, complaint: { ...complaint, message: `${complaint.message}; push again when that answers, or leave this object as it is until then` } };
 }
 
 /** What speaks against deletions. Of an application with a file that cannot be read nobody knows what leaves it, and nobody shall be told to allow that. */
@@ -200,7 +214,12 @@ function kindsOf(state: DesiredState): ReadonlySet<string> {
 async function readStale(client: Client, kinds: ServedKinds, entries: readonly OwnedEntry[]): Promise<readonly StaleEntry[]> {
   return mapConcurrently(entries, CONCURRENCY, async (owned): Promise<StaleEntry> => {
     const resource = kinds.ofGroupKind(owned.entry.group ?? "", owned.entry.kind);
-    const live = resource === undefined ? undefined : await unlessGone(client.for(resource).get(owned.entry.namespace ?? "", owned.entry.name));
-    return { ...owned, live };
+    if (resource === undefined) return { ...owned, live: undefined };
+    try {
+      return { ...owned, live: await unlessGone(client.for(resource).get(owned.entry.namespace ?? "", owned.entry.name)) };
+    } catch (error) {
+      if (!isServerFailure(error)) throw error;
+      return { ...owned, live: undefined, unread: describeError(error) };
+    }
   });
 }

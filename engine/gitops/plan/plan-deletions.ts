@@ -8,6 +8,8 @@ import type { Unit } from "../manifests/resolve-units.ts";
 /** An inventory entry that the repository no longer has, with what is in the cluster now. */
 export interface StaleEntry extends OwnedEntry {
   readonly live: KubeObject | undefined;
+  /** Why the API cannot say whether it is there. */
+  readonly unread?: string;
 }
 
 export interface DeletionRules {
@@ -50,13 +52,17 @@ type Rules = Omit<DeletionRules, "units"> & { readonly units: ReadonlyMap<string
 export function planDeletions(stale: readonly StaleEntry[], { units, ...others }: DeletionRules): DeletionPlan {
   const rules: Rules = { ...others, units: new Map(units.map((unit) => [unit.name, unit])) };
   const prune: (StaleEntry & { readonly live: KubeObject })[] = [];
+  const unread: StaleEntry[] = [];
   const forget: StaleEntry[] = [];
   const kept: KeptEntry[] = [];
   const problems: Problem[] = [];
   for (const entry of stale) {
     const { live } = entry;
     const protection = live === undefined ? undefined : pruneProtection(live);
-    if (live === undefined || live.metadata.labels?.[APPLICATION_LABEL] !== entry.unit) forget.push(entry);
+    if (entry.unread !== undefined) {
+      kept.push({ ...entry, why: `it cannot be read now: ${entry.unread}` });
+      unread.push(entry);
+    } else if (live === undefined || live.metadata.labels?.[APPLICATION_LABEL] !== entry.unit) forget.push(entry);
     else if (protection !== undefined) kept.push({ ...entry, why: `the annotation ${protection}` });
     else if (rules.units.get(entry.unit)?.prune === false) kept.push({ ...entry, why: "prune is off for its unit" });
     else if (live.metadata.deletionTimestamp !== undefined) kept.push({ ...entry, why: whyStillThere(live) });
@@ -78,12 +84,12 @@ export function planDeletions(stale: readonly StaleEntry[], { units, ...others }
     }),
     kept,
   );
-  problems.push(...findExcess(prunable, rules));
-  return { prune: prunable, allowed: problems.length === 0 ? prune : [], forget, kept, problems };
+  problems.push(...findExcess([...prunable, ...unread], rules));
+  return { prune: prunable, allowed: problems.length === 0 ? [...prune, ...unread] : [], forget, kept, problems };
 }
 
 /** Shares that are larger than the repository lets go without a word: of a unit, and where each unit's is small, of all of them together. */
-function findExcess(prunable: readonly (StaleEntry & { readonly live: KubeObject })[], rules: Rules): readonly Problem[] {
+function findExcess(prunable: readonly StaleEntry[], rules: Rules): readonly Problem[] {
   const { maxPercent, inventorySizes } = rules;
   const problems: Problem[] = [];
   const unasked = prunable.filter((entry) => entry.entry.leaving !== true && !isAllowedWith(entry, rules));
@@ -164,7 +170,7 @@ export function trailerHint(key: string, value: string): string {
 }
 
 /** The place where the object was described last; its manifest is gone. */
-function refusal(live: KubeObject, message: string): Problem {
-  const [, file = ".", line = "1"] = /^(.*):(\d+)$/.exec(live.metadata.annotations?.[SOURCE_ANNOTATION] ?? "") ?? [];
+function refusal(live: KubeObject | undefined, message: string): Problem {
+  const [, file = ".", line = "1"] = /^(.*):(\d+)$/.exec(live?.metadata.annotations?.[SOURCE_ANNOTATION] ?? "") ?? [];
   return { file, line: Number(line), message };
 }

@@ -29,7 +29,9 @@ export type Outcome =
       readonly takesItemsOf?: readonly string[];
     }
   | { readonly is: "immutable"; readonly live: KubeObject; readonly complaints: readonly Complaint[] }
-  | { readonly is: "refused"; readonly complaints: readonly Complaint[] };
+  | { readonly is: "refused"; readonly complaints: readonly Complaint[] }
+  /** The API cannot say now: something that it has to ask for this object, such as a webhook, does not answer. */
+  | { readonly is: "unknown"; readonly complaints: readonly Complaint[] };
 
 /** A desired object that was looked at, and why. */
 export interface Candidate {
@@ -65,6 +67,8 @@ export interface SyncPlan {
   /** When there are any, nothing of the commit may be applied. Without lines of fields: the caller knows the files. */
   readonly refusals: readonly Refusal[];
   readonly problems: readonly Problem[];
+  /** Objects of which the API cannot say now what would become of them; nothing is done about those. */
+  readonly unknown: readonly Refusal[];
   readonly forget: readonly StaleEntry[];
   readonly kept: readonly KeptEntry[];
   /** What left the repository and may be deleted, now or when nothing keeps it any more. */
@@ -145,6 +149,7 @@ const REPLACED_FREELY: ReadonlySet<string> = new Set(["Job"]);
 export function planSync(input: PlanInput): SyncPlan {
   const applies: Action[] = [];
   const refusals: Refusal[] = [];
+  const unknown: Refusal[] = [];
   const blocked = new Map<string, Blocked>();
   const held: Held[] = [];
   const left: Drift[] = [];
@@ -159,6 +164,7 @@ export function planSync(input: PlanInput): SyncPlan {
       refusals,
     );
     if (outcome.is === "unchanged") unchanged++;
+    else if (outcome.is === "unknown") unknown.push(...outcome.complaints.map((complaint) => ({ desired, complaint })));
     else if (action !== undefined) {
       const { kind, metadata } = desired.object;
       const restraint = restraintOf(desired.unit, kind, metadata.namespace, metadata.name ?? "");
@@ -199,6 +205,7 @@ export function planSync(input: PlanInput): SyncPlan {
   return {
     waves: [...intoWaves(applies, 1), ...intoWaves(prunes, -1)],
     refusals,
+    unknown,
     problems: deletions.problems,
     forget: deletions.forget,
     leaving: deletions.allowed,
@@ -220,6 +227,7 @@ function planObject(candidate: Candidate, input: ReplaceRules & { readonly secre
   const { desired, outcome } = candidate;
   switch (outcome.is) {
     case "unchanged":
+    case "unknown":
       return undefined;
     case "create":
       return { do: "create", candidate, desired };

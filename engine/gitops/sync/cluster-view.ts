@@ -1,4 +1,5 @@
 import { objectKey, type KubeObject } from "../../apimachinery/object-meta.ts";
+import { isServerFailure } from "../../apimachinery/status-error.ts";
 import type { Informer } from "../../client/informer.ts";
 import type { InformerFactory } from "../../client/informer-factory.ts";
 import { replicaSetResource } from "../../resources/apps/replica-set.ts";
@@ -47,15 +48,25 @@ export class ClusterView implements HealthLookup {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Makes sure that these kinds are watched, and waits until their objects are known. */
+  /**
+   * Makes sure that these kinds are watched, and waits until their objects are known. A kind whose objects the server fails at (a conversion
+   * webhook that does not answer) holds up nobody: `failureOf` says so.
+   */
   async ensure(resources: Iterable<ResourceDefinition>, signal: AbortSignal): Promise<void> {
     for (const resource of resources) this.#watch(resource);
     const known = [...this.#kinds.values()].map(({ informer, forgotten }) =>
-      informer.waitForSync(AbortSignal.any([signal, forgotten.signal])).catch((error: unknown) => {
-        if (!forgotten.signal.aborted) throw error; // else nobody will ever know them
-      }),
+      informer
+        .waitUntil(() => informer.hasSynced || isServerFailure(informer.failure), AbortSignal.any([signal, forgotten.signal]))
+        .catch((error: unknown) => {
+          if (!forgotten.signal.aborted) throw error; // else nobody will ever know them
+        }),
     );
     await Promise.all([...known, this.#nodes.waitForSync(signal)]);
+  }
+
+  /** Why the objects of a kind are not known although the server was asked for them; undefined when they are. */
+  failureOf(resource: ResourceReference): unknown {
+    return this.#informerOf(kindOf(resource))?.failure;
   }
 
   /** No longer watches a kind that is not served any more, so that its objects are gone: their watch may end before it says so. */
@@ -70,6 +81,11 @@ export class ClusterView implements HealthLookup {
 
   get(resource: ResourceReference, namespace: string | undefined, name: string): KubeObject | undefined {
     return this.#informerOf(kindOf(resource))?.get(namespace ?? "", name);
+  }
+
+  /** Whether an object is not there, and not merely unknown. */
+  isGone(resource: ResourceReference | undefined, { namespace, name }: { readonly namespace?: string; readonly name: string }): boolean {
+    return resource === undefined || (this.get(resource, namespace, name) === undefined && this.failureOf(resource) === undefined);
   }
 
   /** All objects of a kind; none when it is not watched. */

@@ -135,7 +135,7 @@ export class SourceFollower {
       base?.teams ?? state.config.teams,
       pusher,
     );
-    const preview = await synchroniser.preview(state, objects, messages);
+    const preview = await synchroniser.preview(state, objects, messages, isAgain ? state : known);
     return {
       ...preview,
       problems: [...signature, ...teams, ...preview.problems, ...synchroniser.findForeign(state), ...((await this.#options.sources?.check(state)) ?? [])],

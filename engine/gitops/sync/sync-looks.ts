@@ -1,5 +1,6 @@
 import type { Clock } from "../../lib/clock.ts";
 import { INTENT_ANNOTATION, type DesiredObject, type DesiredState } from "../manifests/desired-state.ts";
+import { unknownOutcome } from "../plan/dry-run.ts";
 import type { Outcome } from "../plan/plan-sync.ts";
 import type { Restraints } from "../plan/restraints.ts";
 import type { ClusterView } from "./cluster-view.ts";
@@ -44,12 +45,17 @@ export class SyncLooks {
     return looks;
   }
 
-  /** Dry runs of the push, where the object has not changed since. */
-  stillTrue(outcomes: ReadonlyMap<string, Outcome>, looks: readonly Look[]): ReadonlyMap<string, Outcome> {
+  /**
+   * Dry runs of the push, where the object has not changed since; and of a kind whose objects the API fails at nobody knows who has changed
+   * what, so that nothing is done about them.
+   */
+  known(outcomes: ReadonlyMap<string, Outcome>, looks: readonly Look[]): ReadonlyMap<string, Outcome> {
     const known = new Map<string, Outcome>();
     for (const { desired } of looks) {
+      const failure = this.#options.view.failureOf(desired.resource);
+      if (failure !== undefined) known.set(desired.identity, unknownOutcome(failure));
       const outcome = outcomes.get(desired.identity);
-      if (outcome === undefined || outcome.is === "refused" || outcome.is === "immutable") continue;
+      if (failure !== undefined || outcome === undefined || outcome.is === "refused" || outcome.is === "unknown" || outcome.is === "immutable") continue;
       const expected = outcome.is === "create" ? undefined : outcome.live.metadata.resourceVersion;
       // What is watched may be behind what was written here.
       if (this.#liveOf(desired)?.metadata.resourceVersion === expected && this.#options.memory.writtenRevision(desired.identity) <= Number(expected ?? 0))

@@ -19,7 +19,7 @@ import { DriftLimiter, UNKNOWN_WRITERS, type DriftWriters } from "./drift.ts";
 import { deleteDoneHook, endingEntries, executePlan, isOutage, isWholePlanDone } from "./execute-plan.ts";
 import type { GitObjects } from "../git/git-source.ts";
 import { Orphans } from "./orphans.ts";
-import { heldKinds, type OwnedEntry } from "./inventory.ts";
+import { heldKinds } from "./inventory.ts";
 import { renderResting } from "../plan/plan-text.ts";
 import { judgeCommit, planCommit, problemsOf } from "../plan/plan-commit.ts";
 import type { Outcome, SyncPlan } from "../plan/plan-sync.ts";
@@ -193,8 +193,8 @@ export class Synchroniser {
     return desired === undefined || this.#admitted === undefined ? undefined : describeFieldPlace(this.#admitted.objects, desired, steps);
   }
 
-  /** What a commit would do, and everything that speaks against it. Changes nothing. */
-  async preview(state: DesiredState, objects: GitObjects, messages: readonly string[]): Promise<Preview> {
+  /** What a commit would do, and everything that speaks against it. Changes nothing. `runs` is what was admitted last. */
+  async preview(state: DesiredState, objects: GitObjects, messages: readonly string[], runs = this.state): Promise<Preview> {
     await this.#started.promise;
     const restraints = this.#restraints(state);
     const applications = [...this.#applications.all(), ...this.#abandoned(state)];
@@ -214,7 +214,12 @@ export class Synchroniser {
       isForecast: true,
       secrecy: this.onceConfidential.secrecyOf(state, this.state, this.#applications.all()),
     });
-    return { plan, outcomes, resting: renderResting(plan, restraints), ...(await judgeCommit({ ...this.#options, state, applications }, objects, plan)) };
+    return {
+      plan,
+      outcomes,
+      resting: renderResting(plan, restraints),
+      ...(await judgeCommit({ ...this.#options, state, applications, runs: runs?.objects }, objects, plan)),
+    };
   }
 
   /** What speaks against a commit because another repository of the cluster has it. */
@@ -226,7 +231,11 @@ export class Synchroniser {
   admit(admitted: Admitted): void {
     const { clock, logger } = this.#options;
     const before = this.#admitted;
-    if (before?.state.commit.id !== admitted.state.commit.id) this.#results.beginCommit();
+    if (before?.state.commit.id !== admitted.state.commit.id) {
+      this.#results.beginCommit();
+      // What failed was another commit's; this one goes in as a whole again.
+      [this.#failures, this.#refusals] = [0, 0];
+    }
     this.#admitted = admitted;
     this.onceConfidential.follow(admitted.state);
     const changed = this.#memory.follow(admitted.state.objects);
@@ -345,7 +354,7 @@ export class Synchroniser {
       kinds,
       state,
       examine,
-      knownOutcomes: this.#looks.stillTrue(admitted.outcomes, examine),
+      knownOutcomes: this.#looks.known(admitted.outcomes, examine),
       applications,
       messages,
       waiting: (changing) => computeWaitingUnits(state.units, changing, isUnready),
@@ -366,9 +375,11 @@ export class Synchroniser {
     for (const identity of [...plan.held.map((held) => held.identity), ...plan.left.map(({ desired }) => desired.identity)])
       if (state.objects.has(identity)) this.#memory.mustLookAgain(identity);
     await this.#options.proposer?.proposeAll(plan.left, state, logger);
-    const refused = await problemsOf(objects, plan);
+    const refused = await problemsOf(objects, { problems: plan.problems, refusals: [...plan.refusals, ...plan.unknown] });
     this.units.planned(plan, refused);
     this.rollouts.announce(state.commit.id, plan);
+    // Of a commit that was just refused: as long as that is tried as a whole, the others wait.
+    if (plan.unknown.length > 0 && this.#refusals > 0 && this.#refusals++ < FAILURES_TOGETHER) return false;
     await this.units.holdInventory(
       state,
       examine.map(({ desired }) => desired.unit),
@@ -392,22 +403,20 @@ export class Synchroniser {
     for (const { error } of failed) logger.warn("object not applied, will retry", { error: describeError(error) });
     this.units.executed(state, results, plan);
     // What was still going when it was looked at may be gone by now, and nothing would tell of it again.
-    if (endingEntries(plan, results).some((entry) => !this.#isInView(entry))) this.#requestPass();
+    if (endingEntries(plan, results).some(({ entry }) => view.isGone(kinds.ofGroupKind(entry.group ?? "", entry.kind), entry))) this.#requestPass();
     // A preview is taken away with its namespace.
     if (this.#options.preview === undefined && this.#options.repository === undefined) this.#orphans.look(state, this.#options.view);
     this.rollouts.stored(state.commit.id, revisions);
-    if (refused.length === 0 && isWholePlanDone(plan, results)) this.rollouts.applied(state.commit.id, this.#options.clock.monotonic());
-    return failed.length === 0 && refused.length === 0;
+    const isOpen = plan.unknown.some(({ desired }) => admitted.outcomes.get(desired.identity)?.is !== "unknown");
+    // What the API could not say of already when the commit was admitted, it leaves as it was.
+    if (plan.problems.length + plan.refusals.length === 0 && !isOpen && isWholePlanDone(plan, results))
+      this.rollouts.applied(state.commit.id, this.#options.clock.monotonic());
+    return failed.length === 0 && refused.length === 0 && plan.kept.every(({ unread }) => unread === undefined);
   }
 
   /** The units that say of themselves that this commit has changed them, last of all. */
   #changedBy(commit: string): readonly string[] {
     return this.#applications.all().flatMap(({ metadata, status }) => (status?.appliedCommit === commit ? (metadata.name ?? []) : []));
-  }
-
-  #isInView({ entry }: OwnedEntry): boolean {
-    const resource = this.#options.kinds.ofGroupKind(entry.group ?? "", entry.kind);
-    return resource !== undefined && this.#options.view.get(resource, entry.namespace, entry.name) !== undefined;
   }
 
   #actAs(units: readonly Unit[]): ActAs {

@@ -14,7 +14,7 @@ export interface Holdup {
 
 /** What a plan says that keeps units, looked up by their names. Of several reasons the gravest is told: a problem, then a wait, then a hold. */
 export function computeHoldups(plan: SyncPlan, refused: readonly Problem[]): (unit: string) => Holdup | undefined {
-  const unitOfFile = new Map(plan.refusals.map(({ desired }) => [desired.file, desired.unit]));
+  const unitOfFile = new Map([...plan.refusals, ...plan.unknown].map(({ desired }) => [desired.file, desired.unit]));
   const problems = Map.groupBy(refused, ({ file }) => unitOfFile.get(file));
   const holds = Map.groupBy(plan.held, ({ unit }) => unit);
   const blocks = Map.groupBy(plan.blocked.values(), ({ desired }) => desired.unit);

@@ -397,10 +397,11 @@ export class UnitReporter {
     return computeUnitHealth({ unit, objects, holdup, progressingForMs, ...this.#observation }, clock.now());
   }
 
-  get #observation(): Pick<UnitObservation, "liveOf" | "writtenRevisionOf" | "isFinished" | "lookup"> {
+  get #observation(): Omit<UnitObservation, "unit" | "objects" | "holdup" | "progressingForMs"> {
     const { view, memory } = this.#options;
     return {
       liveOf: (desired) => view.get(desired.resource, desired.object.metadata.namespace, desired.object.metadata.name ?? ""),
+      failureOf: ({ resource }) => view.failureOf(resource),
       writtenRevisionOf: (identity) => memory.writtenRevision(identity),
       isFinished: (desired) => this.isFinished(desired),
       lookup: view,

@@ -17,6 +17,7 @@ const spec = (replicas: number, image = "web:1") => ({
 const plan = (...actions: Action[]): SyncPlan => ({
   waves: [{ rank: 0, actions }],
   refusals: [],
+  unknown: [],
   problems: [],
   forget: [],
   leaving: [],

@@ -48,6 +48,17 @@ function through(client: Client, change: (applications: ResourceClient<Applicati
   return { ...client, for: access as unknown as Client["for"] };
 }
 
+/** The client, which refuses to store one object although it has tried it. */
+function refusing(client: Client, name: string): Client {
+  const access = (resource: ResourceReference) => {
+    const inner = client.for(resource);
+    const apply: typeof inner.apply = (object, options) =>
+      object.metadata.name === name && options.dryRun !== true ? Promise.reject(new StatusError("Forbidden", "not this one")) : inner.apply(object, options);
+    return { ...inner, apply };
+  };
+  return { ...client, for: access as unknown as Client["for"], ...(client.transaction === undefined ? {} : { transaction: client.transaction }) };
+}
+
 /** Synchronises the repository as it is now, until the signal fires. */
 async function start(more: Partial<SynchroniserOptions> = {}, signal: AbortSignal = running.signal): Promise<Synchroniser> {
   const parts = { client: api.client, clock, random: systemRandom, logger: silentLogger };
@@ -128,4 +139,17 @@ test("a first pass that fails before the cluster is known waits for its next try
   await start({ client, claims: others }, counted);
   await eventually("the next try", async () => running.signal.aborted || (await api.client.for(configMapResource).list("default")).items.some(({ metadata }) => metadata.name === "a"));
   expect([failures, looks < 10_000]).toEqual([1, true]);
+});
+
+test("a commit after one that was applied object by object, since one was refused again and again, is stored as a whole again", async () => {
+  await repository.commit({ "a.yaml": configMapYaml("a"), "bad.yaml": configMapYaml("bad") });
+  const synchroniser = await start({ client: refusing(api.client, "bad") });
+  await eventually("what is not refused", async () => (await api.client.for(configMapResource).list("default")).items.some(({ metadata }) => metadata.name === "a"));
+  const { objects } = repository.store;
+  const id = await repository.commit({ "a.yaml": configMapYaml("a", { key: "new" }), "b.yaml": configMapYaml("b"), "bad.yaml": undefined });
+  const loader = new ManifestLoader({ catalog, cluster: "local", basePath: "." });
+  const state = await loader.load(objects, await objects.commit(id));
+  synchroniser.admit({ state, objects, messages: [], outcomes: new Map(), startedMs: clock.monotonic() });
+  await eventually("the next commit", () => synchroniser.rollouts.find(id)?.appliedMs !== undefined);
+  expect(synchroniser.rollouts.find(id)?.revisions).toHaveLength(1);
 });
