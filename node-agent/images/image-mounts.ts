@@ -7,7 +7,7 @@ import { isMountPoint } from "../volumes/mounts.ts";
 
 const run = promisify(execFile);
 
-/** Images as volumes: their files, mounted to be read. */
+/** Images as volumes: their files, mounted to be read and to be run. */
 export interface ImageMounts {
   /** Shows the files of an image that is on the machine at a place of a pod; does nothing when something is mounted there already. */
   mount(image: string, podUid: string, volumeName: string, place: string): Promise<void>;
@@ -45,8 +45,8 @@ const LAYERS = "lowerdir=";
 /**
  * How mount(8) is called. Nothing in an image volume can be written, whatever flags a runtime gives to the mount that a container sees: runc forgets
  * those of its source from 1.2 on. So the file system itself cannot be, and a single layer, which is a folder that can, becomes one of two layers, the
- * other being the empty place. Nor can it be run, up to runc 1.1 (with later ones it can, as volumes that containerd mounts). The kernel takes no more
- * than a page of options, which an image of many layers would exceed: layers are named from the folder that they have in common. Pure.
+ * other being the empty place. What is in it can be run, as upstream has it. The kernel takes no more than a page of options, which an image of many
+ * layers would exceed: layers are named from the folder that they have in common. Pure.
  */
 export function planMount({ type, source, options }: SnapshotMount, place: string): { readonly args: readonly string[]; readonly cwd: string } {
   const isFolder = type === "bind";
@@ -55,7 +55,7 @@ export function planMount({ type, source, options }: SnapshotMount, place: strin
   const cwd = layers.length === 0 ? "/" : commonFolder(layers);
   const own = isFolder ? [] : options.filter((option) => option !== "ro" && option !== "rw" && !option.startsWith(LAYERS));
   const lower = layers.length === 0 ? [] : [`${LAYERS}${layers.map((layer) => escapeLayer(path.relative(cwd, layer))).join(":")}`];
-  const all = ["ro", "noexec", ...own, ...lower];
+  const all = ["ro", ...own, ...lower];
   return { args: ["-t", isFolder ? "overlay" : type, "-o", all.join(","), isFolder ? "overlay" : source, place], cwd };
 }
 

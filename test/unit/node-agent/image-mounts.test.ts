@@ -3,26 +3,26 @@ import { readChainId, readSnapshotter, type ImageSnapshots } from "../../../node
 import { createImageMounts, planMount } from "../../../node-agent/images/image-mounts.ts";
 
 test.each([
-  ["one layer", { type: "bind", source: "/s/1/fs", options: ["ro", "rbind"] }, ["-t", "overlay", "-o", "ro,noexec,lowerdir=s/1/fs:p", "overlay", "/p"], "/"],
+  ["one layer", { type: "bind", source: "/s/1/fs", options: ["ro", "rbind"] }, ["-t", "overlay", "-o", "ro,lowerdir=s/1/fs:p", "overlay", "/p"], "/"],
   [
     "several layers",
     { type: "overlay", source: "overlay", options: ["index=off", "lowerdir=/s/snapshots/12/fs:/s/snapshots/3/fs"] },
-    ["-t", "overlay", "-o", "ro,noexec,index=off,lowerdir=12/fs:3/fs", "overlay", "/p"],
+    ["-t", "overlay", "-o", "ro,index=off,lowerdir=12/fs:3/fs", "overlay", "/p"],
     "/s/snapshots",
   ],
   [
     "layers in folders of which one begins like the other",
     { type: "overlay", source: "overlay", options: ["lowerdir=/s/1/fs:/s/11/fs"] },
-    ["-t", "overlay", "-o", "ro,noexec,lowerdir=1/fs:11/fs", "overlay", "/p"],
+    ["-t", "overlay", "-o", "ro,lowerdir=1/fs:11/fs", "overlay", "/p"],
     "/s",
   ],
-  ["a device", { type: "ext4", source: "/dev/mapper/x", options: ["ro", "noload"] }, ["-t", "ext4", "-o", "ro,noexec,noload", "/dev/mapper/x", "/p"], "/"],
-])("an image of %s is mounted to be read and not to be run", (_what, mount, args, cwd) => {
+  ["a device", { type: "ext4", source: "/dev/mapper/x", options: ["ro", "noload"] }, ["-t", "ext4", "-o", "ro,noload", "/dev/mapper/x", "/p"], "/"],
+])("an image of %s is mounted to be read and to be run, and not to be written", (_what, mount, args, cwd) => {
   expect(planMount(mount, "/p")).toEqual({ args, cwd });
 });
 
 test("what means something to mount in the path of a volume is a part of its name", () => {
-  expect(planMount({ type: "bind", source: "/s/1/fs", options: ["ro", "rbind"] }, "/a:b,c\\d/p").args[3]).toBe("ro,noexec,lowerdir=s/1/fs:a\\:b\\,c\\\\d/p");
+  expect(planMount({ type: "bind", source: "/s/1/fs", options: ["ro", "rbind"] }, "/a:b,c\\d/p").args[3]).toBe("ro,lowerdir=s/1/fs:a\\:b\\,c\\\\d/p");
 });
 
 test("an image of very many layers stays below the page that the kernel takes", () => {
