@@ -111,6 +111,12 @@ export function removePodCgroup(cgroup: string): void {
   for (const { folder } of foldersOf(cgroup)) removeTree(folder);
 }
 
+/** The names of cgroups within one, in any hierarchy. */
+export function cgroupsWithin(cgroup: string): ReadonlySet<string> {
+  const entries = foldersOf(cgroup).flatMap(({ folder }) => (existsSync(folder) ? readdirSync(folder, { withFileTypes: true }) : []));
+  return new Set(entries.filter((entry) => entry.isDirectory()).map(({ name }) => name));
+}
+
 /** Removes an agent's whole tree of cgroups, and the folder it shares with other agents if it was the last. */
 export function removeAgentCgroups(root: string): void {
   removePodCgroup(root);

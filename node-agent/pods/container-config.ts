@@ -10,7 +10,7 @@ import { expandAll } from "./expand.ts";
 import { kernelHostname } from "./host-names.ts";
 import { containerHugePages } from "./huge-page-limits.ts";
 import { computePodDns } from "./pod-dns.ts";
-import { isLimit, qosFolder, qosOf, toQuotaUs, toShares } from "./pod-cgroup.ts";
+import { isLimit, podCgroupName, qosFolder, qosOf, toQuotaUs, toShares } from "./pod-cgroup.ts";
 import { normalSysctl } from "./pod-needs.ts";
 import { computeSecurityContext, groupsOf, namespaceOptions, type NodeProfiles } from "./security-context.ts";
 
@@ -105,7 +105,7 @@ export function computeSandboxConfig(pod: Pod, attempt: number, settings: NodeSe
 }
 
 export function podCgroup(pod: Pod, settings: Pick<NodeSettings, "cgroupRoot">): string {
-  return `${qosFolder(settings.cgroupRoot, qosOf(pod))}/pod${pod.metadata.uid}`;
+  return `${qosFolder(settings.cgroupRoot, qosOf(pod))}/${podCgroupName(pod.metadata.uid ?? "")}`;
 }
 
 /** One container of a pod, ready for the runtime. Throws a ContainerConfigError for what cannot be. Pure. */

@@ -10,7 +10,20 @@ const SHARES_MIN = 2;
 const SHARES_MAX = 262_144;
 const QUOTA_US_MIN = 1_000;
 
-export type Qos = "Guaranteed" | "Burstable" | "BestEffort";
+export const QOS_CLASSES = ["Guaranteed", "Burstable", "BestEffort"] as const;
+export type Qos = (typeof QOS_CLASSES)[number];
+
+const POD = "pod";
+
+/** What a pod's cgroup is called, in the folder of its class. */
+export function podCgroupName(uid: string): string {
+  return `${POD}${uid}`;
+}
+
+/** Whose cgroup has this name; undefined for what is no pod's. */
+export function podUidOf(cgroupName: string): string | undefined {
+  return cgroupName.startsWith(POD) ? cgroupName.slice(POD.length) : undefined;
+}
 
 export function qosOf(pod: Pod): Qos {
   return (pod.status?.qosClass ?? qosClass(pod.spec)) as Qos; // the three that there are

@@ -10,7 +10,7 @@ import { hasSameName, isMirror, isStatic } from "../static-pods/static-pod.ts";
 import type { NodePods } from "./node-pods.ts";
 import type { PodContext } from "./pod-context.ts";
 import { PodWorker } from "./pod-worker.ts";
-import { sweepOrphans } from "./sweep-orphans.ts";
+import { sweepCgroups, sweepOrphans } from "./sweep-orphans.ts";
 
 /** The runtime is looked at this often even when it reports nothing: events may be lost. */
 const RELIST_MS = 10_000;
@@ -249,7 +249,7 @@ export class PodManager {
 
   /**
    * Ends what the runtime has of pods that nobody knows, and had at the last look too: it may have made a sandbox although whoever asked for
-   * it had given up.
+   * it had given up. The same goes for cgroups.
    */
   async #endStrays(): Promise<void> {
     if (this.#here.uids() === undefined) return;
@@ -263,6 +263,7 @@ export class PodManager {
       this.#context.logger.info("ending a pod that nobody knows", { pod: `${sandbox.namespace}/${sandbox.name}` });
       this.#start(formerPod(sandbox)).orphan();
     }
+    sweepCgroups(this.#context.settings.cgroupRoot, (uid) => known.has(uid) || this.#seen.has(uid) || this.#here.get(uid) !== undefined);
   }
 
   /** Wakes the workers whose pod looks different in the runtime than at the last look. */

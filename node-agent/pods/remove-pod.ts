@@ -8,7 +8,7 @@ import { isStatic } from "../static-pods/static-pod.ts";
 import { removePodCgroup } from "./cgroups.ts";
 import type { PodState } from "./compute-pod-actions.ts";
 import { podLogDir } from "./container-config.ts";
-import { qosFolder } from "./pod-cgroup.ts";
+import { podCgroupName, QOS_CLASSES, qosFolder } from "./pod-cgroup.ts";
 import type { PodContext } from "./pod-context.ts";
 import type { PodVolumes } from "./pod-volumes.ts";
 
@@ -29,7 +29,7 @@ export async function removePod(context: PodContext, pod: Pod, state: PodState, 
   await volumes.unmount(pod, isOrphan);
   rmSync(podLogDir(pod, settings.logsDir), { recursive: true, force: true });
   // Of a pod that only the runtime knew, the class is not known either.
-  for (const qos of ["Guaranteed", "Burstable", "BestEffort"] as const) removePodCgroup(`${qosFolder(settings.cgroupRoot, qos)}/pod${uid}`);
+  for (const qos of QOS_CLASSES) removePodCgroup(`${qosFolder(settings.cgroupRoot, qos)}/${podCgroupName(uid)}`);
   // Only now nothing of the pod is left, and its name may be given to another.
   if (!isOrphan && !isStatic(pod))
     await client

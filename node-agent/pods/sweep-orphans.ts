@@ -3,8 +3,8 @@ import path from "node:path";
 import { describeError, type Logger } from "../../engine/lib/log.ts";
 import type { DriverVolumes } from "../volumes/volume-plugin.ts";
 import { unmountVolumes } from "../volumes/volumes.ts";
-import { removePodCgroup } from "./cgroups.ts";
-import { qosFolder } from "./pod-cgroup.ts";
+import { cgroupsWithin, removePodCgroup } from "./cgroups.ts";
+import { podUidOf, QOS_CLASSES, qosFolder } from "./pod-cgroup.ts";
 
 export interface OrphanPlaces {
   readonly podsDir: string;
@@ -28,7 +28,6 @@ export async function sweepOrphans(
   for (const uid of orphans) {
     try {
       await unmountVolumes(path.join(podsDir, uid), drivers);
-      for (const qos of ["Guaranteed", "Burstable", "BestEffort"] as const) removePodCgroup(`${qosFolder(cgroupRoot, qos)}/pod${uid}`);
       logger.info("removed what was left of a pod", { uid });
     } catch (error) {
       left.push(uid);
@@ -36,7 +35,20 @@ export async function sweepOrphans(
     }
   }
   for (const name of logs) rmSync(path.join(logsDir, name), { recursive: true, force: true });
+  sweepCgroups(cgroupRoot, (uid) => known.has(uid));
   return left;
+}
+
+/**
+ * Removes the cgroups of pods that are not known. One outlives its pod where the runtime had forgotten a sandbox of it whose processes were in it; while
+ * they are, it stays.
+ */
+export function sweepCgroups(cgroupRoot: string, isKnown: (uid: string) => boolean): void {
+  for (const folder of QOS_CLASSES.map((qos) => qosFolder(cgroupRoot, qos)))
+    for (const name of cgroupsWithin(folder)) {
+      const uid = podUidOf(name);
+      if (uid !== undefined && !isKnown(uid)) removePodCgroup(`${folder}/${name}`);
+    }
 }
 
 /** Folders of logs are named `<namespace>_<pod>_<uid>`. */

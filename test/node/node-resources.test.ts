@@ -1,5 +1,5 @@
-import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, statfsSync } from "node:fs";
+import { execFile, spawn } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statfsSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -82,6 +82,23 @@ describe.skipIf(!canRun)("a pod's cgroup", () => {
     );
     for (const name of ["bounded", "free"]) await node.kubectl("delete", "pod", name, "--wait=true");
     expect(() => cgroupSays(place, "memory.limit_in_bytes", "memory.max")).toThrow("ENOENT");
+  }, 90_000);
+
+  test("whose pod nobody knows goes once nothing runs in it any more, and no other does", async () => {
+    await node.create("known", { containers: [shell("sleep 1000")] });
+    const { metadata } = await node.until("known", isReady);
+    const pods = path.join(CGROUPS, isUnified ? "" : "pids", cgroupRoot(path.join(node.dataDir, "agent")), "besteffort");
+    const [busy, idle] = ["podbusy", "podidle"].map((name) => path.join(pods, name, "container"));
+    for (const folder of [busy!, idle!]) mkdirSync(folder, { recursive: true });
+    const process = spawn("sleep", ["1000"]);
+    writeFileSync(path.join(busy!, "cgroup.procs"), String(process.pid));
+    const names = async () => readdirSync(pods).filter((name) => name.startsWith("pod"));
+    await eventually(names, (found) => !found.includes("podidle"));
+    expect((await names()).sort()).toEqual([`pod${metadata.uid}`, "podbusy"].sort());
+    process.kill("SIGKILL");
+    await eventually(names, (found) => !found.includes("podbusy"));
+    expect(await names()).toEqual([`pod${metadata.uid}`]);
+    await node.kubectl("delete", "pod", "known", "--wait=true");
   }, 90_000);
 });
 
