@@ -1,22 +1,22 @@
-import { fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import { abortError } from "../lib/abort.ts";
 import { sleep, systemClock, type Clock } from "../lib/clock.ts";
-import { methodPath } from "../lib/grpc/grpc.ts";
 import { findCompactRevision, watchEtcd } from "./etcd/etcd-watch.ts";
 import { EtcdEndpoints, type EtcdTls } from "./etcd/etcd-endpoints.ts";
-import { FIRST_KEY, keyBytes, prefixRangeEnd, toEntry } from "./etcd/etcd-entries.ts";
+import { FIRST_KEY, keyBytes, prefixRangeEnd } from "./etcd/etcd-entries.ts";
 import { classifyEtcdError } from "./etcd/etcd-errors.ts";
-import { committedRevision, frameTransaction } from "./etcd/etcd-transaction.ts";
 import {
-  KV,
-  Maintenance,
-  TxnResponseSchema,
-  type RangeRequestSchema,
-  type RangeResponse,
-  type RequestOpSchema,
-  type TxnRequestSchema,
-  type TxnResponse,
-} from "./etcd/rpc_pb.ts";
+  COMPACT_PATH,
+  frameCompaction,
+  frameRange,
+  NO_FIELDS,
+  RANGE_PATH,
+  readDatabaseBytes,
+  readRange,
+  STATUS_PATH,
+  type Range,
+  type RangeAnswer,
+} from "./etcd/etcd-messages.ts";
+import { frameReads, frameTransaction, readTransaction, TXN_PATH, type TransactionAnswer } from "./etcd/etcd-transaction.ts";
 import {
   CompactedError,
   FutureRevisionError,
@@ -50,7 +50,6 @@ const PAGE_ENTRIES = 500;
 const SETTLE_MS = 2_000;
 const SETTLE_PAUSE_MS = 150;
 const COMPACT_PROBE_MS = 1_000;
-const TXN_PATH = methodPath(KV.method.txn);
 
 /**
  * The quorum store: an etcd cluster, of version 3.4 or later, reached over any of its members.
@@ -85,20 +84,17 @@ class EtcdStorage implements Storage {
   }
 
   async currentRevision(): Promise<number> {
-    // The key does not matter: the answer's header tells the revision, after this member has caught up with the quorum.
-    const { header } = await this.#range({ key: FIRST_KEY, countOnly: true });
-    return Number(header?.revision ?? 0n);
+    // The key does not matter: the answer tells the revision, after this member has caught up with the quorum.
+    return (await this.#range({ key: FIRST_KEY, countOnly: true })).revision;
   }
 
   /** Of the member that is asked just now. */
   async sizeBytes(): Promise<number> {
-    const { dbSize } = await this.#endpoints.pick().unary(Maintenance.method.status, {}, { timeoutMs: SIZE_TIMEOUT_MS });
-    return Number(dbSize);
+    return readDatabaseBytes(await this.#endpoints.pick().unaryBytes(STATUS_PATH, NO_FIELDS, { timeoutMs: SIZE_TIMEOUT_MS }));
   }
 
   async get(key: string): Promise<Entry | undefined> {
-    const kv = (await this.#range({ key: keyBytes(key) })).kvs[0];
-    return kv && toEntry(kv);
+    return (await this.#range({ key: keyBytes(key) })).entries[0];
   }
 
   async list(prefix: string, { limit, afterKey, revision }: ListRange = {}): Promise<EntryPage> {
@@ -109,10 +105,10 @@ class EtcdStorage implements Storage {
     let after = afterKey !== undefined && afterKey >= prefix ? afterKey : undefined;
     for (;;) {
       const key = after !== undefined ? keyBytes(`${after}\0`) : prefix === "" ? FIRST_KEY : keyBytes(prefix);
-      const page = await this.#range({ key, rangeEnd, limit: BigInt(Math.min(PAGE_ENTRIES, wanted - entries.length)), revision: BigInt(at ?? 0) });
-      at ??= Number(page.header?.revision ?? 0n);
-      for (const kv of page.kvs) entries.push(toEntry(kv));
-      const remaining = Number(page.count) - page.kvs.length;
+      const page = await this.#range({ key, rangeEnd, limit: Math.min(PAGE_ENTRIES, wanted - entries.length), revision: at ?? 0 });
+      at ??= page.revision;
+      for (const entry of page.entries) entries.push(entry);
+      const remaining = page.count - page.entries.length;
       if (remaining <= 0 || entries.length >= wanted) return { entries, revision: at, remaining: Math.max(0, remaining) };
       after = entries.at(-1)?.key;
     }
@@ -122,13 +118,10 @@ class EtcdStorage implements Storage {
     const request = frameTransaction(conditions, operations);
     const canRepeat = isFenced(conditions, operations);
     let isLost = false;
-    let answer: number | TxnResponse;
+    let answer: TransactionAnswer;
     try {
       answer = await this.#endpoints.call(
-        async (channel, timeoutMs) => {
-          const bytes = await channel.unaryBytes(TXN_PATH, request, { timeoutMs });
-          return committedRevision(bytes) ?? fromBinary(TxnResponseSchema, bytes);
-        },
+        async (channel, timeoutMs) => readTransaction(await channel.unaryBytes(TXN_PATH, request, { timeoutMs })),
         (error) => {
           const failure = classifyEtcdError(error);
           isLost ||= failure.is === "lost";
@@ -149,10 +142,10 @@ class EtcdStorage implements Storage {
         );
       return this.#settle(conditions, operations, error);
     }
-    if (typeof answer === "number") return { is: "committed", revision: answer };
+    if (answer.isCommitted) return { is: "committed", revision: answer.revision };
     // The conditions may have failed because an earlier try of this very commit took effect.
     if (isLost) return this.#settle(conditions, operations, new Error("the conditions no longer hold"));
-    return { is: "failed", revision: Number(answer.header?.revision ?? 0n), found: failedConditions(conditions, answer) };
+    return { is: "failed", revision: answer.revision, found: failedConditions(conditions, answer.found) };
   }
 
   async *watch(prefix: string, afterRevision: number, signal: AbortSignal): AsyncIterable<WatchBatch> {
@@ -173,7 +166,7 @@ class EtcdStorage implements Storage {
 
   async compact(revision: number): Promise<void> {
     try {
-      await this.#read((channel, timeoutMs) => channel.unary(KV.method.compact, { revision: BigInt(revision) }, { timeoutMs }));
+      await this.#read((channel, timeoutMs) => channel.unaryBytes(COMPACT_PATH, frameCompaction(revision), { timeoutMs }));
     } catch (error) {
       const { is } = classifyEtcdError(error);
       if (is === "compacted") return;
@@ -188,11 +181,12 @@ class EtcdStorage implements Storage {
     this.#endpoints.close();
   }
 
-  async #range(request: MessageInitShape<typeof RangeRequestSchema>): Promise<RangeResponse> {
+  async #range(range: Range): Promise<RangeAnswer> {
+    const request = frameRange(range);
     try {
-      return await this.#read((channel, timeoutMs) => channel.unary(KV.method.range, request, { timeoutMs }));
+      return await this.#read(async (channel, timeoutMs) => readRange(await channel.unaryBytes(RANGE_PATH, request, { timeoutMs })));
     } catch (error) {
-      const asked = Number(request.revision ?? 0n);
+      const { revision: asked = 0 } = range;
       const { is } = classifyEtcdError(error);
       if (is === "future") throw new FutureRevisionError(asked, await this.currentRevision());
       if (is === "compacted") {
@@ -226,9 +220,9 @@ class EtcdStorage implements Storage {
     const isRecognisable = operations.some((operation) => operation.do === "put") && conditions.length > 0;
     while (isRecognisable && !this.#closing.signal.aborted && this.#clock.monotonic() < deadline) {
       try {
-        const request: MessageInitShape<typeof TxnRequestSchema> = { success: operations.map(({ key }) => rangeOf(key)) };
-        const answer = await this.#read((channel, timeoutMs) => channel.unary(KV.method.txn, request, { timeoutMs }));
-        const revision = revisionWrittenBy(conditions, operations, rangedEntries(answer));
+        const request = frameReads(operations.map(({ key }) => key));
+        const { found } = await this.#read(async (channel, timeoutMs) => readTransaction(await channel.unaryBytes(TXN_PATH, request, { timeoutMs })));
+        const revision = revisionWrittenBy(conditions, operations, found);
         if (revision !== undefined) return { is: "committed", revision };
         await sleep(this.#clock, SETTLE_PAUSE_MS, this.#closing.signal);
       } catch {
@@ -266,21 +260,7 @@ function revisionWrittenBy(conditions: readonly Condition[], operations: readonl
   return isNewer && isCreated && isGuarded ? revision : undefined;
 }
 
-type RequestOpInit = MessageInitShape<typeof RequestOpSchema>;
-
-function rangeOf(key: string): RequestOpInit {
-  return { request: { case: "requestRange", value: { key: keyBytes(key) } } };
-}
-
-function rangedEntries(answer: TxnResponse): (Entry | undefined)[] {
-  return answer.responses.map(({ response }) => {
-    const kv = response.case === "responseRange" ? response.value.kvs[0] : undefined;
-    return kv && toEntry(kv);
-  });
-}
-
-function failedConditions(conditions: readonly Condition[], answer: TxnResponse): Map<string, Entry | undefined> {
-  const entries = rangedEntries(answer);
+function failedConditions(conditions: readonly Condition[], entries: readonly (Entry | undefined)[]): Map<string, Entry | undefined> {
   const pairs = conditions.map(({ key, modRevision }, index) => ({ key, modRevision, entry: entries[index] }));
   return new Map(pairs.filter(({ modRevision, entry }) => (entry?.modRevision ?? 0) !== modRevision).map(({ key, entry }) => [key, entry]));
 }

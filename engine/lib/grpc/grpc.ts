@@ -1,9 +1,9 @@
 import { fromBinary, toBinary, create, type DescMessage, type DescMethod, type MessageInitShape, type MessageShape } from "@bufbuild/protobuf";
-import { abortError } from "../abort.ts";
-import { GrpcCall, type CallOptions } from "./grpc-call.ts";
-import { GrpcConnection, type GrpcTls } from "./grpc-connection.ts";
+import type { CallOptions } from "./grpc-call.ts";
+import { openBytesChannel, type GrpcBytesChannel } from "./grpc-channel.ts";
+import type { GrpcTls } from "./grpc-connection.ts";
 import type { Dial } from "../net/dial.ts";
-import { GrpcCode, GrpcError } from "./grpc-error.ts";
+import type { GrpcError } from "./grpc-error.ts";
 import { frameMessage } from "./grpc-message.ts";
 import { Mailbox } from "../mailbox.ts";
 
@@ -28,11 +28,9 @@ export interface DuplexListener<O> {
   end(error: GrpcError | undefined): void;
 }
 
-/** One connection to one endpoint, shared by all calls on it. Failures of calls are GrpcErrors; of aborted ones, AbortErrors. */
-export interface GrpcChannel {
+/** A channel whose messages are of generated types. */
+export interface GrpcChannel extends GrpcBytesChannel {
   unary<I extends DescMessage, O extends DescMessage>(method: Method<I, O>, request: MessageInitShape<I>, options?: CallOptions): Promise<MessageShape<O>>;
-  /** The same without a description of the messages: `frame` is what `frameMessage` makes, the answer a message's bytes, a view of what was read. */
-  unaryBytes(path: string, frame: Buffer, options?: CallOptions): Promise<Buffer>;
   /** A stream of answers to one request; ends quietly when the signal fires. */
   serverStream<I extends DescMessage, O extends DescMessage>(
     method: Method<I, O>,
@@ -44,56 +42,28 @@ export interface GrpcChannel {
     listener: DuplexListener<MessageShape<O>>,
     options?: CallOptions,
   ): Duplex<MessageInitShape<I>>;
-  /** Ends the connection and all calls on it. */
-  close(): void;
 }
 
-const MESSAGE_BYTES_MAX = 64 << 20;
-
-/**
- * Opens a channel. `address` is `host:port`, `unix:/path` or `unix-abstract:name`; connecting is lazy and repeated with a short backoff.
- * Without `tls` the connection is not encrypted. Answers may have `messageBytesMax`; requests have what the server takes. Hosts are
- * reached by `dial` where there is one, and then without TLS.
- */
-export function openGrpcChannel(address: string, tls?: GrpcTls, messageBytesMax = MESSAGE_BYTES_MAX, dial?: Dial): GrpcChannel {
-  const connection = new GrpcConnection({ address, tls, dial });
-  const unaryBytes = (path: string, frame: Buffer, options: CallOptions = {}): Promise<Buffer> =>
-    new Promise((resolve, reject) => {
-      const { signal } = options;
-      if (signal?.aborted) return reject(abortError(signal));
-      let answer: Buffer | undefined;
-      const call = new GrpcCall(connection, path, messageBytesMax, options, {
-        message(message) {
-          if (answer === undefined) return void (answer = message);
-          // Who sends without end is not read until the time is over.
-          reject(new GrpcError(GrpcCode.internal, `${path}: more than one answer`));
-          call.cancel();
-        },
-        end(error) {
-          if (error !== undefined) reject(signal?.aborted ? abortError(signal) : error);
-          else if (answer === undefined) reject(new GrpcError(GrpcCode.internal, `${path}: no answer`));
-          else resolve(answer);
-        },
-      });
-      call.send(frame, true);
-    });
+/** Opens a channel, as `openBytesChannel` does. */
+export function openGrpcChannel(address: string, tls?: GrpcTls, messageBytesMax?: number, dial?: Dial): GrpcChannel {
+  const channel = openBytesChannel(address, tls, messageBytesMax, dial);
   return {
-    unaryBytes,
-    unary: async (method, request, options) =>
-      fromBinary(method.output, await unaryBytes(methodPath(method), frameMessage(toBinary(method.input, create(method.input, request))), options)),
+    ...channel,
+    unary: (method, request, options) => callUnary(channel, method, request, options),
     async *serverStream(method, request, options = {}) {
       const { signal } = options;
       if (signal?.aborted) return;
       const messages = new Mailbox<Buffer>(Number.POSITIVE_INFINITY); // holds what came in one read, no more
-      const call = new GrpcCall(connection, methodPath(method), messageBytesMax, options, {
-        message(message) {
+      const listener = {
+        message(message: Buffer) {
           messages.push(message);
           call.pause();
         },
-        end: (error) => messages.close(signal?.aborted ? undefined : error),
-      });
+        end: (error: GrpcError | undefined) => messages.close(signal?.aborted ? undefined : error),
+      };
+      const call = channel.open(methodPath(method), listener, options);
       try {
-        call.send(frameMessage(toBinary(method.input, create(method.input, request))), true);
+        call.send(frameRequest(method, request), true);
         for (let message = await messages.take(); message !== undefined; message = await messages.take()) {
           yield fromBinary(method.output, message);
           if (signal?.aborted) return;
@@ -103,20 +73,30 @@ export function openGrpcChannel(address: string, tls?: GrpcTls, messageBytesMax 
         call.cancel();
       }
     },
-    duplex(method, listener, options = {}) {
-      const call = new GrpcCall(connection, methodPath(method), messageBytesMax, options, {
-        message: (message) => listener.message(fromBinary(method.output, message)),
-        end: listener.end,
-      });
+    duplex(method, listener, options) {
+      const call = channel.open(methodPath(method), { message: (message) => listener.message(fromBinary(method.output, message)), end: listener.end }, options);
       const send = (message: MessageInitShape<typeof method.input>, written?: (error?: Error | null) => void) =>
-        call.send(frameMessage(toBinary(method.input, create(method.input, message))), false, written);
+        call.send(frameRequest(method, message), false, written);
       return { send, pause: () => call.pause(), resume: () => call.resume(), close: call.cancel };
     },
-    close: () => connection.close(),
   };
+}
+
+/** One call on a channel of any kind, in generated types. */
+export async function callUnary<I extends DescMessage, O extends DescMessage>(
+  channel: Pick<GrpcBytesChannel, "unaryBytes">,
+  method: Method<I, O>,
+  request: MessageInitShape<I>,
+  options?: CallOptions,
+): Promise<MessageShape<O>> {
+  return fromBinary(method.output, await channel.unaryBytes(methodPath(method), frameRequest(method, request), options));
 }
 
 /** `/package.Service/Method`. */
 export function methodPath({ parent, name }: DescMethod): string {
   return `/${parent.typeName}/${name}`;
+}
+
+function frameRequest<I extends DescMessage>({ input }: DescMethod & { readonly input: I }, request: MessageInitShape<I>): Buffer {
+  return frameMessage(toBinary(input, create(input, request)));
 }

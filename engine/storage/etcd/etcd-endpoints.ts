@@ -1,5 +1,5 @@
 import { sleep, type Clock } from "../../lib/clock.ts";
-import { openGrpcChannel, type GrpcChannel } from "../../lib/grpc/grpc.ts";
+import { openBytesChannel, type GrpcBytesChannel } from "../../lib/grpc/grpc-channel.ts";
 
 /** PEM texts: who to trust, and who we are. */
 export interface EtcdTls {
@@ -23,8 +23,8 @@ export class EtcdEndpoints {
   #tls: EtcdTls | undefined;
   readonly #clock: Clock;
   #urls: readonly string[] = [];
-  #channels: readonly GrpcChannel[] = [];
-  #preferred: GrpcChannel | undefined;
+  #channels: readonly GrpcBytesChannel[] = [];
+  #preferred: GrpcBytesChannel | undefined;
 
   constructor(urls: readonly string[], tls: EtcdTls | undefined, clock: Clock) {
     this.#tls = tls;
@@ -53,20 +53,20 @@ export class EtcdEndpoints {
   }
 
   /** The member that new streams should use. */
-  pick(): GrpcChannel {
+  pick(): GrpcBytesChannel {
     if (this.#preferred === undefined) throw new Error("invariant broken: there is a preferred endpoint");
     return this.#preferred;
   }
 
   /** Says that a member does not serve; who already went on to another stays there. */
-  leave(channel: GrpcChannel): void {
+  leave(channel: GrpcBytesChannel): void {
     if (this.#preferred === channel) this.#preferred = this.#channels[(this.#channels.indexOf(channel) + 1) % this.#channels.length];
   }
 
   /**
    * Tries one member after the other until one answers, `mayRepeat` refuses another try, or time is up; then rejects with the last failure.
    */
-  async call<R>(work: (channel: GrpcChannel, timeoutMs: number) => Promise<R>, mayRepeat: (error: unknown) => boolean, signal: AbortSignal): Promise<R> {
+  async call<R>(work: (channel: GrpcBytesChannel, timeoutMs: number) => Promise<R>, mayRepeat: (error: unknown) => boolean, signal: AbortSignal): Promise<R> {
     const deadline = this.#clock.monotonic() + CALL_TIMEOUT_MS;
     for (let tries = 0; ; tries++) {
       const channel = this.pick();
@@ -86,9 +86,9 @@ export class EtcdEndpoints {
     for (const channel of this.#channels) channel.close();
   }
 
-  #open(url: string): GrpcChannel {
+  #open(url: string): GrpcBytesChannel {
     const { target, isSecure } = parseEndpoint(url);
-    return openGrpcChannel(target, isSecure ? (this.#tls ?? {}) : undefined, MESSAGE_BYTES_MAX);
+    return openBytesChannel(target, isSecure ? (this.#tls ?? {}) : undefined, MESSAGE_BYTES_MAX);
   }
 }
 

@@ -1,5 +1,5 @@
+import { ProtobufReader, WireType } from "../../apimachinery/protobuf/protobuf-wire.ts";
 import type { Entry, StorageEvent } from "../storage.ts";
-import { Event_EventType, type Event, type KeyValue } from "./rpc_pb.ts";
 
 /** etcd's keys are bytes. */
 export function keyBytes(key: string): Buffer {
@@ -19,25 +19,49 @@ export function prefixRangeEnd(prefix: string): Buffer {
 /** The smallest key there can be; a range needs one. */
 export const FIRST_KEY = Buffer.from([0]);
 
-/** The value is a copy in memory of its own: what is kept for long would keep all that was read with it, or the pool of small buffers. */
-export function toEntry(kv: KeyValue): Entry {
-  const value = Buffer.allocUnsafeSlow(kv.value.length);
-  value.set(kv.value);
-  return { key: keyText(kv), value, modRevision: Number(kv.modRevision), createRevision: Number(kv.createRevision) };
+/** A KeyValue. Its value is a copy in memory of its own: what is kept for long would keep all that was read with it, or the pool of small buffers. */
+export function readEntry(keyValue: Buffer): Entry {
+  let key = "";
+  let createRevision = 0;
+  let modRevision = 0;
+  let value = keyValue.subarray(0, 0);
+  for (const reader = new ProtobufReader(keyValue); !reader.done;) {
+    const { tag, wireType } = reader.key();
+    if (tag === 1 && wireType === WireType.bytes) key = reader.bytes().toString("utf8");
+    else if (tag === 2 && wireType === WireType.varint) createRevision = reader.varint();
+    else if (tag === 3 && wireType === WireType.varint) modRevision = reader.varint();
+    else if (tag === 5 && wireType === WireType.bytes) value = reader.bytes();
+    else reader.skip(wireType);
+  }
+  const copy = Buffer.allocUnsafeSlow(value.length);
+  copy.set(value);
+  return { key, value: copy, modRevision, createRevision };
 }
 
-/** Undefined when etcd no longer knows what was before: the event has been overtaken by a compaction. */
-export function toStorageEvent(event: Event): { readonly revision: number; readonly event: StorageEvent | undefined } {
-  const kv = event.kv;
-  if (kv === undefined) throw new Error("etcd sent an event without its key");
-  const revision = Number(kv.modRevision);
-  const previous = event.prevKv === undefined ? undefined : toEntry(event.prevKv);
-  if (event.type === Event_EventType.DELETE)
-    return { revision, event: previous === undefined ? undefined : { type: "delete", key: keyText(kv), revision, previous } };
-  const isCreation = kv.createRevision === kv.modRevision;
-  return { revision, event: previous === undefined && !isCreation ? undefined : { type: "put", entry: toEntry(kv), previous } };
+export interface ReadEvent {
+  readonly revision: number;
+  /** Undefined when etcd no longer knows what was before: the event has been overtaken by a compaction. */
+  readonly event: StorageEvent | undefined;
 }
 
-function keyText(kv: KeyValue): string {
-  return Buffer.from(kv.key.buffer, kv.key.byteOffset, kv.key.byteLength).toString("utf8");
+/** Event.EventType.DELETE */
+const DELETE = 1;
+
+/** An Event of a watch that asks for what was before. */
+export function readEvent(event: Buffer): ReadEvent {
+  let isDelete = false;
+  let entry: Entry | undefined;
+  let previous: Entry | undefined;
+  for (const reader = new ProtobufReader(event); !reader.done;) {
+    const { tag, wireType } = reader.key();
+    if (tag === 1 && wireType === WireType.varint) isDelete = reader.varint() === DELETE;
+    else if (tag === 2 && wireType === WireType.bytes) entry = readEntry(reader.bytes());
+    else if (tag === 3 && wireType === WireType.bytes) previous = readEntry(reader.bytes());
+    else reader.skip(wireType);
+  }
+  if (entry === undefined) throw new Error("etcd sent an event without its key");
+  const { key, modRevision: revision, createRevision } = entry;
+  if (isDelete) return { revision, event: previous === undefined ? undefined : { type: "delete", key, revision, previous } };
+  const isCreation = createRevision === revision;
+  return { revision, event: previous === undefined && !isCreation ? undefined : { type: "put", entry, previous } };
 }

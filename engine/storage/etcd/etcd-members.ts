@@ -1,4 +1,5 @@
 import { sleep, type Clock } from "../../lib/clock.ts";
+import { callUnary } from "../../lib/grpc.ts";
 import { EtcdEndpoints, type EtcdTls } from "./etcd-endpoints.ts";
 import { classifyEtcdError, errorText } from "./etcd-errors.ts";
 import { Cluster, Maintenance, type Member } from "./rpc_pb.ts";
@@ -35,7 +36,7 @@ export class EtcdMembers {
 
   async list(signal: AbortSignal): Promise<readonly EtcdMember[]> {
     const { members } = await this.#endpoints.call(
-      (channel, timeoutMs) => channel.unary(Cluster.method.memberList, {}, { timeoutMs, signal }),
+      (channel, timeoutMs) => callUnary(channel, Cluster.method.memberList, {}, { timeoutMs, signal }),
       isUnanswered,
       signal,
     );
@@ -46,7 +47,7 @@ export class EtcdMembers {
   async addLearner(peerUrl: string, signal: AbortSignal): Promise<readonly EtcdMember[]> {
     const request = { peerURLs: [peerUrl], isLearner: true };
     const { members } = await this.#endpoints.call(
-      (channel, timeoutMs) => channel.unary(Cluster.method.memberAdd, request, { timeoutMs, signal }),
+      (channel, timeoutMs) => callUnary(channel, Cluster.method.memberAdd, request, { timeoutMs, signal }),
       isUnsent,
       signal,
     );
@@ -54,7 +55,7 @@ export class EtcdMembers {
   }
 
   async remove(id: bigint, signal: AbortSignal): Promise<void> {
-    await this.#endpoints.call((channel, timeoutMs) => channel.unary(Cluster.method.memberRemove, { ID: id }, { timeoutMs, signal }), isUnsent, signal);
+    await this.#endpoints.call((channel, timeoutMs) => callUnary(channel, Cluster.method.memberRemove, { ID: id }, { timeoutMs, signal }), isUnsent, signal);
   }
 
   /** Gives a learner its vote, as soon as it has caught up. */
@@ -62,7 +63,7 @@ export class EtcdMembers {
     for (;;) {
       try {
         await this.#endpoints.call(
-          (channel, timeoutMs) => channel.unary(Cluster.method.memberPromote, { ID: id }, { timeoutMs, signal }),
+          (channel, timeoutMs) => callUnary(channel, Cluster.method.memberPromote, { ID: id }, { timeoutMs, signal }),
           isUnanswered,
           signal,
         );
@@ -81,7 +82,12 @@ export class EtcdMembers {
 export async function memberStatus(url: string, tls: EtcdTls | undefined, clock: Clock, signal: AbortSignal): Promise<EtcdMemberStatus | undefined> {
   const endpoint = new EtcdEndpoints([url], tls, clock);
   try {
-    const { header, leader, isLearner, version, dbSize } = await endpoint.pick().unary(Maintenance.method.status, {}, { timeoutMs: STATUS_TIMEOUT_MS, signal });
+    const { header, leader, isLearner, version, dbSize } = await callUnary(
+      endpoint.pick(),
+      Maintenance.method.status,
+      {},
+      { timeoutMs: STATUS_TIMEOUT_MS, signal },
+    );
     return { id: header?.memberId ?? 0n, leader, isLearner, version, databaseBytes: Number(dbSize) };
   } catch {
     return undefined;

@@ -1,25 +1,19 @@
 import { ProtobufReader, ProtobufWriter, WireType } from "../../apimachinery/protobuf/protobuf-wire.ts";
 import { frameMessage } from "../../lib/grpc/grpc-message.ts";
-import type { Condition, Operation } from "../storage.ts";
+import type { Condition, Entry, Operation } from "../storage.ts";
+import { readHeaderRevision, readRange, writeText, writeVarint } from "./etcd-messages.ts";
 
+export const TXN_PATH = "/etcdserverpb.KV/Txn";
 /** What the key of a condition must be at is a revision: CompareTarget.MOD. */
 const MOD = 2;
 /** Of the fields around an operation's key and value. */
 const AROUND_BYTES = 64;
 
-/**
- * A commit as etcd's TxnRequest (`rpc.proto`), framed to be sent; what a failed condition was about is read. Every write of the server is one,
- * and through the generated code and its objects each took several times as long.
- */
+/** A commit as etcd's TxnRequest, framed to be sent; what a failed condition was about is read. Every write of the server is one. */
 export function frameTransaction(conditions: readonly Condition[], operations: readonly Operation[]): Buffer {
   const expectedBytes = operations.reduce((sum, operation) => sum + (operation.do === "put" ? operation.value.length : 0) + AROUND_BYTES, 0);
   const writer = new ProtobufWriter(expectedBytes + (operations.length + 2 * conditions.length) * AROUND_BYTES);
-  for (const { key } of conditions.toReversed()) {
-    const before = writer.length;
-    writeText(writer, 1, key); // RangeRequest.key
-    writer.delimit(1, before); // RequestOp.request_range
-    writer.delimit(3, before); // failure
-  }
+  for (const { key } of conditions.toReversed()) writeRead(writer, 3, key); // failure
   for (const operation of operations.toReversed()) {
     const before = writer.length;
     if (operation.do === "put" && operation.value.length > 0) {
@@ -40,36 +34,48 @@ export function frameTransaction(conditions: readonly Condition[], operations: r
   return frameMessage(writer.take());
 }
 
-/** The revision of a TxnResponse whose conditions held; undefined if they did not: then there is more in it to be read. */
-export function committedRevision(answer: Buffer): number | undefined {
+/** A TxnRequest that reads all keys at one revision. */
+export function frameReads(keys: readonly string[]): Buffer {
+  const writer = new ProtobufWriter(keys.length * AROUND_BYTES);
+  for (const key of keys.toReversed()) writeRead(writer, 2, key); // success
+  return frameMessage(writer.take());
+}
+
+export interface TransactionAnswer {
+  /** Whether its conditions held. */
+  readonly isCommitted: boolean;
+  /** Of the store: after the commit, if it took place. */
+  readonly revision: number;
+  /** What its operations read, in their order; undefined for a key that is not there, and for a write. */
+  readonly found: readonly (Entry | undefined)[];
+}
+
+/** TxnResponse. */
+export function readTransaction(answer: Buffer): TransactionAnswer {
+  const found: (Entry | undefined)[] = [];
   let revision = 0;
   let isCommitted = false;
   for (const reader = new ProtobufReader(answer); !reader.done;) {
     const { tag, wireType } = reader.key();
-    if (tag === 1 && wireType === WireType.bytes) revision = headerRevision(reader.bytes());
+    if (tag === 1 && wireType === WireType.bytes) revision = readHeaderRevision(reader.bytes());
     else if (tag === 2 && wireType === WireType.varint) isCommitted = reader.varint() === 1;
+    else if (tag === 3 && wireType === WireType.bytes) found.push(readFound(reader.bytes()));
     else reader.skip(wireType);
   }
-  return isCommitted ? revision : undefined;
+  return { isCommitted, revision, found };
 }
 
-function headerRevision(header: Buffer): number {
-  let revision = 0;
-  for (const reader = new ProtobufReader(header); !reader.done;) {
-    const { tag, wireType } = reader.key();
-    if (tag === 3 && wireType === WireType.varint) revision = reader.varint();
-    else reader.skip(wireType);
-  }
-  return revision;
+/** ResponseOp: of what was read, the first and only entry. */
+function readFound(answer: Buffer): Entry | undefined {
+  const reader = new ProtobufReader(answer);
+  const { tag, wireType } = reader.key();
+  return tag === 1 && wireType === WireType.bytes ? readRange(reader.bytes()).entries[0] : undefined;
 }
 
-function writeText(writer: ProtobufWriter, tag: number, text: string): void {
+/** A RequestOp that reads a key. */
+function writeRead(writer: ProtobufWriter, tag: number, key: string): void {
   const before = writer.length;
-  writer.text(text);
+  writeText(writer, 1, key); // RangeRequest.key
+  writer.delimit(1, before); // RequestOp.request_range
   writer.delimit(tag, before);
-}
-
-function writeVarint(writer: ProtobufWriter, tag: number, value: number): void {
-  writer.varint(value);
-  writer.key(tag, WireType.varint);
 }

@@ -1,13 +1,12 @@
-import type { MessageInitShape } from "@bufbuild/protobuf";
 import { raceAbort } from "../../lib/abort.ts";
 import { backoffMs } from "../../lib/backoff.ts";
 import { sleep, type Clock } from "../../lib/clock.ts";
-import type { GrpcChannel } from "../../lib/grpc/grpc.ts";
+import type { GrpcBytesChannel } from "../../lib/grpc/grpc-channel.ts";
 import { Mailbox } from "../../lib/mailbox.ts";
 import { CompactedError, FutureRevisionError, StorageUnavailableError, type StorageEvent, type WatchBatch } from "../storage.ts";
 import type { EtcdEndpoints } from "./etcd-endpoints.ts";
-import { FIRST_KEY, keyBytes, prefixRangeEnd, toStorageEvent } from "./etcd-entries.ts";
-import { Watch, type WatchCreateRequestSchema, type WatchResponse } from "./rpc_pb.ts";
+import { FIRST_KEY, keyBytes, prefixRangeEnd } from "./etcd-entries.ts";
+import { frameWatchCreation, PROGRESS_REQUEST, readWatchAnswer, WATCH_PATH, type WatchAnswer } from "./etcd-watch-messages.ts";
 
 export interface EtcdWatchOptions {
   readonly endpoints: EtcdEndpoints;
@@ -80,7 +79,7 @@ async function requireSameHistory({ currentRevision, signal }: EtcdWatchOptions,
 }
 
 /** One stream at one member, from `position` on, until it breaks. */
-async function* readStream(channel: GrpcChannel, options: EtcdWatchOptions, position: Position): AsyncGenerator<WatchBatch> {
+async function* readStream(channel: GrpcBytesChannel, options: EtcdWatchOptions, position: Position): AsyncGenerator<WatchBatch> {
   const { signal } = options;
   // The last delivered revision is asked for again, and dropped: only so does etcd tell when revisions after it have been compacted.
   const stream = openStream(channel, { ...options, startRevision: Math.max(1, position.delivered) });
@@ -90,30 +89,29 @@ async function* readStream(channel: GrpcChannel, options: EtcdWatchOptions, posi
     for (;;) {
       const answer = await stream.answers.take(signal);
       if (answer === undefined) return;
-      if (answer.canceled) {
-        if (answer.compactRevision > 0n) throw new CompactedError(position.delivered, Number(answer.compactRevision));
+      if (answer.isCancelled) {
+        if (answer.compactRevision > 0) throw new CompactedError(position.delivered, answer.compactRevision);
         throw new Error(`etcd cancelled the watch: ${answer.cancelReason}`);
       }
       if (answer.events.length === 0) {
-        if (answer.created) continue;
+        if (answer.isCreated) continue;
         // Before 3.4.25 and 3.5.8, etcd may announce a revision before it delivers events up to it (etcd issue 15220).
         // So a revision counts only when a whole further interval has brought no event.
         if (quietAt !== undefined) {
           position.announced = Math.max(position.announced, quietAt);
           yield { revision: Math.max(position.announced, position.delivered), events: [] };
         }
-        quietAt = Number(answer.header?.revision ?? 0n);
+        quietAt = answer.revision;
         continue;
       }
       quietAt = undefined;
-      for (const raw of answer.events) {
-        const { revision, event } = toStorageEvent(raw);
+      for (const { revision, event } of answer.events) {
         if (revision <= position.delivered) continue;
         if (event === undefined) throw new CompactedError(position.delivered, revision);
         held.push({ revision, event });
       }
       // A fragment may end in the middle of a revision: its last one waits for the rest.
-      const unfinished = answer.fragment ? held.at(-1)?.revision : undefined;
+      const unfinished = answer.isFragment ? held.at(-1)?.revision : undefined;
       const ready = held.filter(({ revision }) => revision !== unfinished);
       held = held.filter(({ revision }) => revision === unfinished);
       for (const [revision, events] of Map.groupBy(ready, (item) => item.revision)) {
@@ -127,7 +125,7 @@ async function* readStream(channel: GrpcChannel, options: EtcdWatchOptions, posi
 }
 
 /** The oldest revision that etcd still has, if `asked` is older than it. */
-export async function findCompactRevision(channel: GrpcChannel, asked: number, clock: Clock, timeoutMs: number): Promise<number | undefined> {
+export async function findCompactRevision(channel: GrpcBytesChannel, asked: number, clock: Clock, timeoutMs: number): Promise<number | undefined> {
   const giveUp = new AbortController();
   const cancelTimer = clock.after(timeoutMs, () => giveUp.abort());
   const stream = openStream(channel, { clock, prefix: "\0", startRevision: Math.max(1, asked), progressIntervalMs: timeoutMs });
@@ -135,7 +133,7 @@ export async function findCompactRevision(channel: GrpcChannel, asked: number, c
     for (;;) {
       const answer = await stream.answers.take(giveUp.signal).catch(() => undefined);
       if (answer === undefined) return undefined;
-      if (answer.canceled) return answer.compactRevision > 0n ? Number(answer.compactRevision) : undefined;
+      if (answer.isCancelled) return answer.compactRevision > 0 ? answer.compactRevision : undefined;
     }
   } finally {
     cancelTimer();
@@ -151,40 +149,33 @@ interface StreamOptions {
 }
 
 function openStream(
-  channel: GrpcChannel,
+  channel: GrpcBytesChannel,
   { clock, prefix, startRevision, progressIntervalMs }: StreamOptions,
-): { readonly answers: Mailbox<WatchResponse>; close(): void } {
-  const answers = new Mailbox<WatchResponse>(ANSWERS_MAX);
+): { readonly answers: Mailbox<WatchAnswer>; close(): void } {
+  const answers = new Mailbox<WatchAnswer>(ANSWERS_MAX);
   const key = prefix === "" ? FIRST_KEY : keyBytes(prefix);
-  const request: MessageInitShape<typeof WatchCreateRequestSchema> = {
-    key,
-    rangeEnd: prefixRangeEnd(prefix),
-    startRevision: BigInt(startRevision),
-    prevKv: true,
-    fragment: true,
-  };
   const silenceMaxMs = Math.max(SILENCE_MIN_MS, SILENT_INTERVALS_MAX * progressIntervalMs);
   let heardAt = clock.monotonic();
   let cancelTick = () => {};
   const close = (failure?: unknown) => {
     cancelTick();
     answers.close(failure);
-    call.close();
+    call.cancel();
   };
   const tick = () => {
     cancelTick = clock.after(progressIntervalMs, () => {
       if (clock.monotonic() - heardAt > silenceMaxMs) return close(new Error(`etcd has been silent for ${silenceMaxMs} ms`));
-      call.send({ requestUnion: { case: "progressRequest", value: {} } });
+      call.send(PROGRESS_REQUEST, false);
       tick();
     });
   };
-  const message = (answer: WatchResponse) => {
+  const message = (answer: Buffer) => {
     heardAt = clock.monotonic();
-    if (!answers.push(answer)) close();
+    if (!answers.push(readWatchAnswer(answer))) close();
   };
   // A member without a leader ends the stream instead of staying silent.
-  const call = channel.duplex(Watch.method.watch, { message, end: close }, { metadata: { hasleader: "true" } });
-  call.send({ requestUnion: { case: "createRequest", value: request } });
+  const call = channel.open(WATCH_PATH, { message, end: close }, { metadata: { hasleader: "true" } });
+  call.send(frameWatchCreation(key, prefixRangeEnd(prefix), startRevision), false);
   tick();
   return { answers, close: () => close() };
 }

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { frameMessage } from "../../../engine/lib/grpc/grpc-message.ts";
 import { keyBytes } from "../../../engine/storage/etcd/etcd-entries.ts";
-import { committedRevision, frameTransaction } from "../../../engine/storage/etcd/etcd-transaction.ts";
+import { frameReads, frameTransaction, readTransaction } from "../../../engine/storage/etcd/etcd-transaction.ts";
 import { Compare_CompareResult, Compare_CompareTarget, TxnRequestSchema, TxnResponseSchema, type RequestOpSchema } from "../../../engine/storage/etcd/rpc_pb.ts";
 import type { Condition, Operation } from "../../../engine/storage/storage.ts";
 
@@ -41,22 +41,36 @@ test("a commit has the bytes that the generated code would give it", () => {
   fc.assert(fc.property(conditions, operations, (conditions, operations) => frameTransaction(conditions, operations).equals(generated(conditions, operations))));
 });
 
-test("an answer tells its revision if the commit took place, whatever else is in it", () => {
-  const answers = fc.record({ revision: revisions, memberId: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), succeeded: fc.boolean(), responses: fc.nat({ max: 5 }) });
+test("all keys are read at one revision by what the generated code would send", () => {
+  const reads = (keys: readonly string[]): MessageInitShape<typeof TxnRequestSchema> => ({
+    success: keys.map((key) => ({ request: { case: "requestRange", value: { key: keyBytes(key) } } })),
+  });
+  fc.assert(fc.property(fc.array(keys), (keys) => frameReads(keys).equals(frameMessage(toBinary(TxnRequestSchema, create(TxnRequestSchema, reads(keys)))))));
+});
+
+test("an answer tells its revision, whether the commit took place, and what was found instead", () => {
+  const found = fc.option(fc.record({ key: keys, value: values, createRevision: revisions, modRevision: revisions }), { nil: undefined });
+  const answers = fc.record({ revision: revisions, memberId: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), isCommitted: fc.boolean(), found: fc.array(found) });
   fc.assert(
-    fc.property(answers, ({ revision, memberId, succeeded, responses }) => {
+    fc.property(answers, ({ revision, memberId, isCommitted, found }) => {
       const header = { memberId, revision: BigInt(revision) };
       const put = { response: { case: "responsePut" as const, value: { header } } };
-      const bytes = toBinary(TxnResponseSchema, create(TxnResponseSchema, { header, succeeded, responses: Array.from({ length: responses }, () => put) }));
+      const ranges = found.map((entry) => {
+        const kvs = entry === undefined ? [] : [{ ...entry, key: keyBytes(entry.key), createRevision: BigInt(entry.createRevision), modRevision: BigInt(entry.modRevision) }];
+        return { response: { case: "responseRange" as const, value: { header, kvs } } };
+      });
+      const responses = isCommitted ? found.map(() => put) : ranges;
+      const bytes = toBinary(TxnResponseSchema, create(TxnResponseSchema, { header, succeeded: isCommitted, responses }));
       // What etcd says and `rpc.proto` leaves out: the number of the answer's cluster, and the term of its leader.
       const unknown = Buffer.from([0x0a, 0x02, 0x20, 0x05]);
-      expect(committedRevision(Buffer.from(bytes))).toBe(succeeded ? revision : undefined);
-      expect(committedRevision(Buffer.concat([unknown, bytes]))).toBe(succeeded ? revision : undefined);
+      const expected = { isCommitted, revision, found: isCommitted ? found.map(() => undefined) : found };
+      expect(readTransaction(Buffer.from(bytes))).toEqual(expected);
+      expect(readTransaction(Buffer.concat([unknown, bytes]))).toEqual(expected);
     }),
   );
 });
 
 test("an answer that is cut short is none", () => {
   const bytes = Buffer.from(toBinary(TxnResponseSchema, create(TxnResponseSchema, { header: { revision: 7n }, succeeded: true })));
-  expect(() => committedRevision(bytes.subarray(0, -1))).toThrow("protobuf");
+  expect(() => readTransaction(bytes.subarray(0, -1))).toThrow("protobuf");
 });

@@ -1,7 +1,7 @@
-import { create } from "@bufbuild/protobuf";
+import { create, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import { EtcdEndpoints } from "../../../engine/storage/etcd/etcd-endpoints.ts";
-import { prefixRangeEnd, toEntry, toStorageEvent } from "../../../engine/storage/etcd/etcd-entries.ts";
+import { prefixRangeEnd, readEntry, readEvent } from "../../../engine/storage/etcd/etcd-entries.ts";
 import { classifyEtcdError } from "../../../engine/storage/etcd/etcd-errors.ts";
 import { Event_EventType, EventSchema, KeyValueSchema } from "../../../engine/storage/etcd/rpc_pb.ts";
 import { systemClock } from "../../../engine/lib/clock.ts";
@@ -55,16 +55,17 @@ test.each([
 
 test("an entry keeps nothing alive but itself", () => {
   const read = Buffer.alloc(64 << 10, "x");
-  const { value } = toEntry(create(KeyValueSchema, { key: Buffer.from("/a"), value: read.subarray(100, 700) }));
+  const { value } = readEntry(Buffer.from(toBinary(KeyValueSchema, create(KeyValueSchema, { key: Buffer.from("/a"), value: read.subarray(100, 700) }))));
   expect(value.equals(read.subarray(100, 700))).toBe(true);
   expect(value.buffer.byteLength).toBe(600);
 });
 
 test("an event whose past etcd no longer knows is no event", () => {
+  const eventOf = (event: MessageInitShape<typeof EventSchema>) => readEvent(Buffer.from(toBinary(EventSchema, create(EventSchema, event))));
   const kv = { key: Buffer.from("/a"), value: Buffer.from("1"), createRevision: 3n, modRevision: 5n };
-  expect(toStorageEvent(create(EventSchema, { type: Event_EventType.PUT, kv }))).toEqual({ revision: 5, event: undefined });
-  expect(toStorageEvent(create(EventSchema, { type: Event_EventType.DELETE, kv }))).toEqual({ revision: 5, event: undefined });
-  expect(toStorageEvent(create(EventSchema, { type: Event_EventType.PUT, kv: { ...kv, createRevision: 5n } }))).toMatchObject({ revision: 5, event: { type: "put", previous: undefined } });
+  expect(eventOf({ type: Event_EventType.PUT, kv })).toEqual({ revision: 5, event: undefined });
+  expect(eventOf({ type: Event_EventType.DELETE, kv })).toEqual({ revision: 5, event: undefined });
+  expect(eventOf({ type: Event_EventType.PUT, kv: { ...kv, createRevision: 5n } })).toMatchObject({ revision: 5, event: { type: "put", previous: undefined } });
 });
 
 test.each(["127.0.0.1:2379", "host", "ftp://host:1", "unix:///run/etcd", ""])("%j is refused as an endpoint, with the form it should have", (url) => {
