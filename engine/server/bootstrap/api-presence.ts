@@ -80,8 +80,7 @@ export function createApiPresence(options: ApiPresenceOptions): ApiPresence {
     const { alive, gone } = isAlone ? judgeAlone(leaseName, items, clock.now()) : seen.judge(items);
     if (!isUnpublished) {
       const planned = planApiSlices(alive.map((lease) => parseAddress(lease.metadata.annotations?.[ADDRESS])).filter((found) => found !== undefined));
-      await writeSlices(client, planned);
-      await writeEndpoints(client, planned);
+      await Promise.all([writeSlices(client, planned), writeEndpoints(client, planned)]);
     }
     for (const { metadata } of gone)
       await leases

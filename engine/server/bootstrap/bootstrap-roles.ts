@@ -14,7 +14,10 @@ const PARALLEL_MAX = 32;
 /** Another server that starts may be faster with each of them. */
 const TRIES_MAX = 3;
 
-/** Makes the default roles and bindings be as they have to be: missing ones are created, missing rights put back. Harmless to repeat. */
+/**
+ * Makes the default roles and bindings be as they have to be: missing ones are created, missing rights put back. Harmless to repeat. What the
+ * server has heard of is enough to begin with: a write that comes too late looks anew.
+ */
 export async function bootstrapRoles(client: Client): Promise<void> {
   // Roles first, so that no binding of ours ever grants nothing.
   await reconcile(client, clusterRoleResource, defaultRoles.clusterRoles, planRole);
@@ -30,7 +33,7 @@ async function reconcile<T extends KubeObject>(
   plan: (expected: T, existing: T | undefined) => Reconciliation<T>,
 ): Promise<void> {
   const api = client.for(resource);
-  const known = new Map((await api.list("")).items.map((object) => [keyOf(object), object]));
+  const known = new Map((await api.list("", { resourceVersion: "0" })).items.map((object) => [keyOf(object), object]));
   const apply = async (object: T): Promise<void> => {
     const { namespace = "", name = "" } = object.metadata;
     for (let tries = 1, existing = known.get(keyOf(object)); ; tries++) {

@@ -24,6 +24,8 @@ const FIELD_MANAGER = "api-priority-and-fairness-config-producer-v1";
 /** What was deleted comes back within this time; upstream's. */
 const REPEAT_MS = 60_000;
 
+const AS_HEARD = { resourceVersion: "0" };
+
 /** As often as this an object is written within a minute; upstream's. */
 const WRITES_PER_MINUTE = 6;
 /** Of so many objects it is known; each other one is as if it were new. */
@@ -83,61 +85,71 @@ export function createFlowControlKeeper({ handler, store, clock, logger }: FlowC
   });
 }
 
-/** Brings the objects to where they should be, once, but for those that were written too often. Several servers may do so at the same time. */
+/**
+ * Brings the objects to where they should be, once, but for those that were written too often. Several servers may do so at the same time.
+ * It goes by what this server has heard of, as an informer does: what is written meanwhile calls for another round.
+ */
 export async function ensureFlowControl(client: Client, clock: Clock, writes = new RecentWrites(clock)): Promise<void> {
   const apiVersion = "flowcontrol.apiserver.k8s.io/v1";
+  let isChanged = false;
   for (const [table, isMandatory] of [
     [MANDATORY_LEVELS, true],
     [SUGGESTED_LEVELS, false],
   ] as const) {
-    await ensureAll<PriorityLevelConfiguration>(
+    const hasWritten = await ensureAll<PriorityLevelConfiguration>(
       client,
       priorityLevelConfigurationResource,
       Object.entries(table).map(([name, spec]) => ({ apiVersion, kind: "PriorityLevelConfiguration", metadata: { name }, spec })),
       isMandatory,
       writes,
     );
+    isChanged ||= hasWritten;
   }
   for (const [table, isMandatory] of [
     [MANDATORY_SCHEMAS, true],
     [SUGGESTED_SCHEMAS, false],
   ] as const) {
-    await ensureAll<FlowSchema>(
+    const hasWritten = await ensureAll<FlowSchema>(
       client,
       flowSchemaResource,
       Object.entries(table).map(([name, spec]) => ({ apiVersion, kind: "FlowSchema", metadata: { name }, spec })),
       isMandatory,
       writes,
     );
+    isChanged ||= hasWritten;
   }
-  await judgeSchemas(client, formatTime(clock.now()), writes);
+  // What was written just now may not have been heard of yet.
+  await judgeSchemas(client, formatTime(clock.now()), writes, isChanged ? {} : AS_HEARD);
 }
 
+/** Resolves with whether anything was written. */
 async function ensureAll<T extends KubeObject & { readonly spec?: unknown }>(
   client: Client,
   resource: ResourceReference<T>,
   wanted: readonly T[],
   isMandatory: boolean,
   writes: RecentWrites,
-): Promise<void> {
+): Promise<boolean> {
   const objects = client.for(resource);
-  const { items } = await objects.list("");
+  const { items } = await objects.list("", AS_HEARD);
   const annotations = { [AUTO_UPDATE_ANNOTATION]: "true" };
-  await Promise.all(
-    wanted.map(async (object) => {
-      const found = items.find(({ metadata }) => metadata.name === object.metadata.name);
-      if (found !== undefined && (!isOurs(found, isMandatory) || isKept(found, object))) return;
-      if (!writes.begin(object)) return;
-      if (found === undefined) return forgiving(objects.create({ ...object, metadata: { ...object.metadata, annotations } }));
-      return forgiving(
+  const writing = wanted.flatMap((object) => {
+    const found = items.find(({ metadata }) => metadata.name === object.metadata.name);
+    if (found !== undefined && (!isOurs(found, isMandatory) || isKept(found, object))) return [];
+    if (!writes.begin(object)) return [];
+    if (found === undefined) return [forgiving(objects.create({ ...object, metadata: { ...object.metadata, annotations } }))];
+    return [
+      forgiving(
         objects.update({
           ...found,
           metadata: { ...found.metadata, annotations: { ...found.metadata.annotations, ...annotations } },
           spec: keepExempt(found.spec, object.spec),
         }),
-      );
-    }),
-  );
+      ),
+    ];
+  });
+  await Promise.all(writing);
+  return writing.length > 0;
 }
 
 function isOurs({ metadata }: KubeObject, isMandatory: boolean): boolean {
@@ -156,8 +168,8 @@ function keepExempt(found: unknown, wanted: unknown): unknown {
   return exempt !== undefined && typeof wanted === "object" && wanted !== null && "exempt" in wanted ? { ...wanted, exempt } : wanted;
 }
 
-async function judgeSchemas(client: Client, nowText: string, writes: RecentWrites): Promise<void> {
-  const [schemas, levels] = await Promise.all([client.for(flowSchemaResource).list(""), client.for(priorityLevelConfigurationResource).list("")]);
+async function judgeSchemas(client: Client, nowText: string, writes: RecentWrites, as: { readonly resourceVersion?: string }): Promise<void> {
+  const [schemas, levels] = await Promise.all([client.for(flowSchemaResource).list("", as), client.for(priorityLevelConfigurationResource).list("", as)]);
   const names = new Set(levels.items.map(({ metadata }) => metadata.name));
   await Promise.all(
     schemas.items.map(async (schema) => {

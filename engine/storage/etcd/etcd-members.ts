@@ -1,5 +1,5 @@
 import { sleep, type Clock } from "../../lib/clock.ts";
-import { callUnary } from "../../lib/grpc.ts";
+import { callUnary } from "../../lib/grpc/grpc.ts";
 import { EtcdEndpoints, type EtcdTls } from "./etcd-endpoints.ts";
 import { classifyEtcdError, errorText } from "./etcd-errors.ts";
 import { Cluster, Maintenance, type Member } from "./rpc_pb.ts";

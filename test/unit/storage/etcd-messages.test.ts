@@ -19,7 +19,7 @@ import {
   WatchRequestSchema,
   WatchResponseSchema,
 } from "../../../engine/storage/etcd/rpc_pb.ts";
-import { methodPath } from "../../../engine/lib/grpc.ts";
+import { methodPath } from "../../../engine/lib/grpc/grpc.ts";
 
 const bytesOf = <D extends DescMessage>(schema: D, message: MessageInitShape<D>) => Buffer.from(toBinary(schema, create(schema, message)));
 const frameOf = <D extends DescMessage>(schema: D, message: MessageInitShape<D>) => frameMessage(bytesOf(schema, message));
