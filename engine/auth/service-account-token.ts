@@ -157,8 +157,8 @@ export class ServiceAccountTokens {
     if (issuer === LEGACY_ISSUER) return this.#verifyLegacy(token, payload, audiences, lookup, notes);
     const given = payload.aud === undefined ? [] : [payload.aud].flat();
     const accepted = audiences.filter((audience) => given.includes(audience));
-    const subject = payload["kubernetes.io"] as TokenSubject | undefined; // our own signature vouches for its shape
-    if (accepted.length === 0 || subject === undefined || payload.exp === undefined || !(await this.#isBoundToLiving(subject, lookup))) return undefined;
+    const subject = payload["kubernetes.io"];
+    if (accepted.length === 0 || payload.exp === undefined || !isSubject(subject) || !(await this.#isBoundToLiving(subject, lookup))) return undefined;
     return { user: userOf(subject, payload.jti), audiences: accepted };
   }
 
@@ -186,16 +186,16 @@ export class ServiceAccountTokens {
     this.#checkedGeneration = this.#signer.generation;
     const known = this.#checked.get(token);
     if (known !== undefined) return this.#isTimely(known) ? known : undefined;
-    for (const { key, algorithm } of await this.#keysFor(token)) {
+    for (const { key, verifies } of await this.#keysFor(token)) {
       try {
         const { payload } = await loadJose().jwtVerify(token, key, {
-          algorithms: [algorithm],
+          algorithms: [...verifies],
           currentDate: new Date(this.#clock.now()),
           clockTolerance: CLOCK_LEEWAY_SECONDS,
         });
         if (this.#checked.size >= CHECKED_MAX) this.#checked.clear();
         if (this.#checkedGeneration === this.#signer.generation) this.#checked.set(token, payload);
-        return payload;
+        return this.#isTimely(payload) ? payload : undefined;
       } catch {
         continue; // a wrong signature, a wrong time: all the same to the caller
       }
@@ -211,9 +211,10 @@ export class ServiceAccountTokens {
     }
   }
 
-  #isTimely({ exp, nbf }: JWTPayload): boolean {
+  #isTimely({ exp, nbf, iat }: JWTPayload): boolean {
     const now = Math.floor(this.#clock.now() / 1000);
-    return (exp === undefined || exp > now - CLOCK_LEEWAY_SECONDS) && (nbf === undefined || nbf <= now + CLOCK_LEEWAY_SECONDS);
+    const isPast = (seconds: number | undefined) => seconds === undefined || seconds <= now + CLOCK_LEEWAY_SECONDS;
+    return (exp === undefined || exp > now - CLOCK_LEEWAY_SECONDS) && isPast(nbf) && isPast(iat);
   }
 
   async #verifyLegacy(
@@ -272,10 +273,21 @@ function usernameOf({ namespace, serviceaccount }: TokenSubject): string {
   return serviceAccountUsername(namespace, serviceaccount.name);
 }
 
+/** A key may sign other things than our tokens, and other programs' tokens. */
+function isSubject(value: unknown): value is TokenSubject {
+  const { namespace, serviceaccount, pod, secret, node } = (value ?? {}) as { readonly [claim in keyof TokenSubject]?: unknown }; // each is checked
+  return typeof namespace === "string" && isReference(serviceaccount) && [pod, secret, node].every((bound) => bound === undefined || isReference(bound));
+}
+
+function isReference(value: unknown): value is BoundReference {
+  const { name, uid } = (value ?? {}) as { readonly [field in keyof BoundReference]?: unknown }; // each is checked
+  return typeof name === "string" && name !== "" && typeof uid === "string";
+}
+
 function userOf(subject: TokenSubject, id: string | undefined): UserInfo {
   const { namespace, serviceaccount, pod, node } = subject;
   const extra: Record<string, readonly string[]> = {};
-  if (id !== undefined) extra["authentication.kubernetes.io/credential-id"] = [`JTI=${id}`];
+  if (id) extra["authentication.kubernetes.io/credential-id"] = [`JTI=${id}`];
   if (node !== undefined)
     Object.assign(extra, { [NODE_NAME_EXTRA]: [node.name], ...(node.uid === "" ? {} : { "authentication.kubernetes.io/node-uid": [node.uid] }) });
   if (pod !== undefined) Object.assign(extra, { "authentication.kubernetes.io/pod-name": [pod.name], "authentication.kubernetes.io/pod-uid": [pod.uid] });

@@ -5,7 +5,10 @@ import { loadJose } from "../lib/late-modules.ts";
 /** A key whose signatures on service account tokens are good. */
 export interface TokenKey {
   readonly id: string;
+  /** By which it signs. */
   readonly algorithm: string;
+  /** By which its signatures are good. */
+  readonly verifies: readonly string[];
   readonly key: KeyObject;
 }
 
@@ -26,6 +29,9 @@ export interface TokenSigner {
 /** Upstream's. */
 const PUBLISHED_SECONDS = 3600;
 
+/** Others sign with their keys as they like. */
+const RSA_ALGORITHMS: readonly string[] = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"];
+
 /** Signs with a private key (PEM) of this server; signatures of the further keys (PEM, public or private) are good as well. */
 export function ownTokenSigner(privateKeyPem: string, further: readonly string[]): TokenSigner {
   const signingKey = createPrivateKey(privateKeyPem);
@@ -34,11 +40,7 @@ export function ownTokenSigner(privateKeyPem: string, further: readonly string[]
   const keys = known.filter((key, index) => known.findIndex(({ id }) => id === key.id) === index);
   return {
     sign: (claims) => new (loadJose().SignJWT)(claims).setProtectedHeader({ alg: signer.algorithm, kid: signer.id }).sign(signingKey),
-    // A token that names a key of ours is tried with it alone; others, of keys under other names, with all.
-    async keysOf(id) {
-      const named = keys.filter((key) => key.id === id);
-      return named.length > 0 ? named : keys;
-    },
+    keysOf: async (id) => (id ? keys.filter((key) => key.id === id) : keys),
     published: keys,
     publishedForSeconds: PUBLISHED_SECONDS,
     generation: 0,
@@ -55,5 +57,5 @@ export function tokenKey(
   const curves: Readonly<Record<string, string>> = { prime256v1: "ES256", secp384r1: "ES384", secp521r1: "ES512" };
   const algorithm = key.asymmetricKeyType === "rsa" ? "RS256" : curves[key.asymmetricKeyDetails?.namedCurve ?? ""];
   if (algorithm === undefined) throw new Error("keys of service account tokens must be RSA, or ECDSA over P-256, P-384 or P-521");
-  return { id, algorithm, key };
+  return { id, algorithm, verifies: algorithm === "RS256" ? RSA_ALGORITHMS : [algorithm], key };
 }

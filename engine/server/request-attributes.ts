@@ -55,16 +55,16 @@ function resourceAttributes(
     version,
     resource,
     ...(place.subresource === undefined ? {} : { subresource: place.subresource }),
-    namespace: namespaceOf(group, resource, name, place.namespace),
+    namespace: namespaceOf(resource, name, place.namespace),
     name,
     ...(fieldSelector === undefined ? {} : { fieldSelector }),
     ...(labelSelector === undefined ? {} : { labelSelector }),
   };
 }
 
-/** A namespace lies in itself: whoever has rights in it by a RoleBinding may have them on it. */
-function namespaceOf(group: string, resource: string, name: string, namespace: string): string {
-  return group === "" && resource === "namespaces" && namespace === "" ? name : namespace;
+/** A namespace lies in itself: whoever has rights in it by a RoleBinding may have them on it. So does what is addressed as one in another group, as upstream's. */
+function namespaceOf(resource: string, name: string, namespace: string): string {
+  return resource === "namespaces" && namespace === "" ? name : namespace;
 }
 
 /** A list of one object by its name needs no more rights than reading it. */

@@ -1,5 +1,6 @@
 import type { UserInfo } from "../../apimachinery/api-request.ts";
 import type { Secret } from "../../resources/types.ts";
+import { timeProblem } from "../../apimachinery/time-problem.ts";
 import { JOINERS_GROUP } from "../../apimachinery/known-users.ts";
 import { isSameSecret } from "./static-tokens.ts";
 
@@ -32,12 +33,11 @@ export function userOfBootstrapToken(
     .filter((group) => group !== "");
   // A group of another shape would let a token become anybody.
   if (!extra.every((group) => /^system:bootstrappers:[a-z0-9:-]{0,255}[a-z0-9]$/.test(group))) return undefined;
-  return { username: `system:bootstrap:${token.id}`, groups: [JOINERS_GROUP, ...extra] };
+  return { username: `system:bootstrap:${token.id}`, groups: [...new Set([JOINERS_GROUP, ...extra])].sort() };
 }
 
 /** A time that cannot be read counts as over: nobody meant such a token to last for ever. */
 function isExpired(expiration: string, nowMs: number): boolean {
   if (expiration === "") return false;
-  const endsMs = Date.parse(expiration);
-  return Number.isNaN(endsMs) || endsMs <= nowMs;
+  return timeProblem(expiration, false) !== undefined || Date.parse(expiration.replace(",", ".")) <= nowMs;
 }

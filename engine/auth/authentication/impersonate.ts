@@ -1,5 +1,6 @@
 import type { UserInfo } from "../../apimachinery/api-request.ts";
 import { badRequest, StatusError } from "../../apimachinery/status-error.ts";
+import { readHeaderText } from "../../lib/header-text.ts";
 import { BoundedCache } from "../../lib/bounded-cache.ts";
 import type { ImpersonationMetrics } from "../auth-metrics.ts";
 import { accessDenied, type AuthorizationAttributes, type Authorizer, type Decision } from "../authorize.ts";
@@ -109,7 +110,7 @@ export class Impersonator {
     if (badExtra !== undefined) throw accessDenied(part("userextras", ""), badExtra);
     const values = Object.entries(extra).flatMap(([key, list]) => list.map((value) => ({ key, value })));
     if (isConstrained && values.length >= MANY && (await this.#mayAll(mode, part("userextras", "*", { subresource: "*" })))) return;
-    for (const { key, value } of values) await this.#require(mode, part("userextras", value, { subresource: key }));
+    for (const { key, value } of values) await this.#require(mode, part("userextras", value, key === "" ? {} : { subresource: key }));
   }
 
   async #require(mode: ImpersonationMode, attributes: AuthorizationAttributes): Promise<void> {
@@ -142,14 +143,18 @@ function asksForSomebody(headers: Headers): boolean {
 
 /** Undefined where nobody is named and nothing of him. */
 function readHeaders(headers: Headers): UserInfo | undefined {
-  const first = (name: string) => [headers[name] ?? []].flat()[0] ?? "";
-  const all = (value: Headers[string]) => [value ?? []].flat();
+  const all = (value: Headers[string]) => [value ?? []].flat().map(readHeaderText);
+  const first = (name: string) => all(headers[name])[0] ?? "";
   const [username, uid, groups] = [first("impersonate-user"), first("impersonate-uid"), all(headers["impersonate-group"])];
-  const extra = Object.entries(headers)
-    .filter(([name]) => name.startsWith(EXTRA_PREFIX))
-    .map(([name, value]) => [decodeKey(name.slice(EXTRA_PREFIX.length)), all(value)] as const);
-  if (username !== "") return { username, groups, ...(uid === "" ? {} : { uid }), ...(extra.length === 0 ? {} : { extra: Object.fromEntries(extra) }) };
-  if (groups.length === 0 && uid === "" && extra.length === 0) return undefined;
+  // One key may be written in several ways.
+  const extra = new Map<string, readonly string[]>();
+  for (const [name, value] of Object.entries(headers)) {
+    if (!name.startsWith(EXTRA_PREFIX)) continue;
+    const key = decodeKey(name.slice(EXTRA_PREFIX.length));
+    extra.set(key, [...(extra.get(key) ?? []), ...all(value)]);
+  }
+  if (username !== "") return { username, groups, ...(uid === "" ? {} : { uid }), ...(extra.size === 0 ? {} : { extra: Object.fromEntries(extra) }) };
+  if (groups.length === 0 && uid === "" && extra.size === 0) return undefined;
   throw badRequest("requested impersonation of groups, uid or extra without impersonating a user name");
 }
 

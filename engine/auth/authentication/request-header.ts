@@ -1,4 +1,5 @@
 import type { UserInfo } from "../../apimachinery/api-request.ts";
+import { readHeaderText } from "../../lib/header-text.ts";
 import type { ClientCertificate } from "../authenticate.ts";
 import type { CertificateVerifier } from "./client-certificate.ts";
 
@@ -21,7 +22,7 @@ export function userOfProxy(proxy: FrontProxy, certificate: ClientCertificate, h
   if (username === undefined || !proxy.verifier.isTrusted(certificate, nowMs)) return undefined;
   if (proxy.allowedNames.length > 0 && !proxy.allowedNames.includes(certificate.commonName)) return undefined;
   const uid = firstOf(headers, proxy.uidHeaders);
-  const groups = proxy.groupHeaders.flatMap((name) => valuesOf(headers[name.toLowerCase()]));
+  const groups = proxy.groupHeaders.flatMap((name) => valuesOf(headers[name.toLowerCase()])).filter((group) => group !== "");
   const extra = new Map<string, readonly string[]>();
   for (const prefix of proxy.extraHeaderPrefixes.map((one) => one.toLowerCase())) {
     for (const [name, value] of Object.entries(headers)) {
@@ -36,19 +37,14 @@ export function userOfProxy(proxy: FrontProxy, certificate: ClientCertificate, h
 function firstOf(headers: Headers, names: readonly string[]): string | undefined {
   for (const name of names) {
     const [value] = valuesOf(headers[name.toLowerCase()]);
-    if (value !== undefined && value.trim() !== "") return value.trim();
+    if (value !== undefined && value !== "") return value;
   }
   return undefined;
 }
 
 /** What a header says, one value each time it came: commas are part of names. */
 function valuesOf(value: string | readonly string[] | undefined): readonly string[] {
-  return value === undefined
-    ? []
-    : [value]
-        .flat()
-        .map((part) => part.trim())
-        .filter((part) => part !== "");
+  return value === undefined ? [] : [value].flat().map((part) => readHeaderText(part.trim()));
 }
 
 /** Keys of extras may hold what headers may not, percent-encoded. */

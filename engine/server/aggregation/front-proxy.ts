@@ -1,6 +1,7 @@
 import type { UserInfo } from "../../apimachinery/api-request.ts";
 import type { KeyPair } from "../../auth/certificates.ts";
 import type { Dial } from "../../lib/net/dial.ts";
+import { writeHeaderText } from "../../lib/header-text.ts";
 import { tlsServerName } from "../../lib/net/ip-address.ts";
 import type { APIService } from "../../resources/types.ts";
 import type { WebhookClientOptions } from "../webhooks/webhook-client.ts";
@@ -19,8 +20,13 @@ export interface FrontProxyIdentity {
 
 /** Who asks, in the headers that extension-apiserver-authentication announces. */
 export function userHeaders({ username, uid, groups, extra = {} }: UserInfo): Readonly<Record<string, string | readonly string[]>> {
-  const more = Object.entries(extra).map(([key, values]) => [`x-remote-extra-${encodeExtraKey(key)}`, values] as const);
-  return { "x-remote-user": username, ...(uid ? { "x-remote-uid": uid } : {}), "x-remote-group": groups, ...Object.fromEntries(more) };
+  const more = Object.entries(extra).map(([key, values]) => [`x-remote-extra-${encodeExtraKey(key)}`, values.map(writeHeaderText)] as const);
+  return {
+    "x-remote-user": writeHeaderText(username),
+    ...(uid ? { "x-remote-uid": writeHeaderText(uid) } : {}),
+    "x-remote-group": groups.map(writeHeaderText),
+    ...Object.fromEntries(more),
+  };
 }
 
 /** Keys may hold what names of headers may not. */

@@ -1,3 +1,4 @@
+import { readHeaderText } from "../../lib/header-text.ts";
 import type { UserInfo } from "../../apimachinery/api-request.ts";
 import type { RequestNotes } from "../../apimachinery/request-notes.ts";
 import { parseRequestTarget } from "../../lib/net/request-url.ts";
@@ -47,7 +48,7 @@ export function beginRecord(auditor: Auditor | undefined, arrival: Arrival): Aud
           }
         : undefined,
     sourceIps: sourceAddresses(arrival),
-    userAgent: typeof userAgent === "string" ? userAgent : "",
+    userAgent: typeof userAgent === "string" ? readHeaderText(userAgent) : "",
     isLongRunning: isLongRunning(info, searchParams),
     notes: arrival.notes,
   });

@@ -1,3 +1,4 @@
+import { readHeaderText } from "../../lib/header-text.ts";
 import { unsupportedMethod } from "../exchange.ts";
 import { ASSUMED_NAMESPACE, type ApiRequest, type FieldValidation, type UserInfo, type WriteOptions } from "../../apimachinery/api-request.ts";
 import { invalid, unsupportedValue } from "../../apimachinery/field-error.ts";
@@ -54,6 +55,7 @@ export function header(request: HttpRequest, name: string): string | undefined {
  */
 export function requestVerb(method: string, info: ResourceInfo, query: URLSearchParams): ApiRequest["verb"] | "" {
   const isNamed = info.name !== undefined;
+  if (info.isWatch) return "watch"; // whatever is done there: the address says it
   switch (method) {
     case "GET":
     case "HEAD":
@@ -76,7 +78,8 @@ export function requestVerb(method: string, info: ResourceInfo, query: URLSearch
 /** The same for who does what is asked. Throws 405 where method and address mean nothing. */
 export function verbOf(method: string, info: ResourceInfo, query: URLSearchParams): ApiRequest["verb"] {
   const verb = requestVerb(method, info, query);
-  if (verb === "" || (info.name === undefined && (verb === "update" || verb === "patch"))) throw unsupportedMethod();
+  const isMethodOfOther = info.isWatch && method !== "GET" && method !== "HEAD";
+  if (verb === "" || isMethodOfOther || (info.name === undefined && (verb === "update" || verb === "patch"))) throw unsupportedMethod();
   return verb;
 }
 
@@ -102,7 +105,7 @@ export function toApiRequest(
   const contentType = header(http, "content-type");
   const base = {
     user: http.user,
-    userAgent: header(http, "user-agent") ?? "",
+    userAgent: readHeaderText(header(http, "user-agent") ?? ""),
     resource: { group: info.group, version: info.version, resource: info.resource },
     ...(info.subresource === undefined ? {} : { subresource: info.subresource }),
     namespace: info.namespace,

@@ -1,6 +1,7 @@
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { createGzip } from "node:zlib";
+import { writeHeaderText } from "../../lib/header-text.ts";
 import type { PiecewiseBytes } from "../../storage/list-json.ts";
 import { JSON_TYPE } from "./negotiation.ts";
 
@@ -132,8 +133,8 @@ function bounded(warnings: readonly string[]): readonly string[] {
 /** RFC 7234 warn-code 299, with the text as a quoted string that fits into a header. */
 function warningHeader(text: string): string {
   const safe = text
-    .replace(/[^\x20-\x7e]/g, "?")
+    .replace(/[\0-\x1f\x7f-\x9f]/g, "?")
     .replace(/\\/g, "\\\\")
     .replace(/"/g, '\\"');
-  return `299 - "${safe}"`;
+  return writeHeaderText(`299 - "${safe}"`);
 }

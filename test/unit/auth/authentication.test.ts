@@ -2,6 +2,7 @@ import { generateKeyPairSync, X509Certificate } from "node:crypto";
 import { mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
+import { SignJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { Authenticator, type AuthenticatorParts, type ClientCertificate } from "../../../engine/auth/authenticate.ts";
 import { createAuthority, createSigningRequest, issueCertificate, isFor, isSignedBy, readCertificate } from "../../../engine/auth/certificates.ts";
@@ -207,6 +208,14 @@ describe("keys of service account tokens", () => {
     const tokens = new ServiceAccountTokens(privateKey.export({ type: "pkcs8", format: "pem" }).toString(), clock, seededRandom(5), { issuers: ["https://new.example", "https://old.example"] });
     const { token } = await tokens.issue(subject, ["https://new.example"], 600);
     expect(tokens.algorithms).toEqual(["RS256"]);
+    const claims = { "kubernetes.io": subject, iss: "https://new.example", aud: ["https://new.example"], exp: nowMs / 1000 + 60 };
+    const verified = async (alg: string, changed: object = {}, kid?: string) =>
+      (await tokens.verify(await new SignJWT({ ...claims, ...changed }).setProtectedHeader({ alg, ...(kid && { kid }) }).sign(privateKey), tokens.audiences, lookup)) !== undefined;
+    expect(await Promise.all(["RS384", "RS512", "PS256"].map((alg) => verified(alg)))).toEqual([true, true, true]);
+    expect(await verified("RS256", {}, "of another name")).toBe(false);
+    expect(await verified("RS256", { iat: nowMs / 1000 + 61 })).toBe(false);
+    for (const claim of [{}, "x", [], { namespace: "shop" }, { ...subject, serviceaccount: { name: "robot" } }, { ...subject, pod: {} }])
+      expect(await verified("RS256", { "kubernetes.io": claim })).toBe(false);
     expect(await tokens.verify(token, tokens.audiences, lookup)).toBeDefined();
   });
 
@@ -266,6 +275,7 @@ describe("a bootstrap token", () => {
     ["that is not meant for it", { "usage-bootstrap-authentication": "false" }],
     ["whose time is over", { expiration: "2020-01-01T00:00:00Z" }],
     ["whose time cannot be read", { expiration: "soon" }],
+    ["whose time is none that Go reads", { expiration: "2030-01-01" }],
     ["that wants to be in other groups", { "auth-extra-groups": "system:masters" }],
     ["under another name", { "token-id": "fedcba" }],
   ])("%s is nobody's", (_what, changed, secret) => {
@@ -302,6 +312,9 @@ describe("a proxy before the server", () => {
   test("says who is calling, in headers", () => {
     const headers = { "x-remote-user": "jane", "x-remote-uid": "7", "x-remote-group": ["a", "b"], "x-remote-extra-acme.com%2fproject": "p" };
     expect(userOfProxy(proxy, front, headers, 0)).toEqual({ username: "jane", uid: "7", groups: ["a", "b"], extra: { "acme.com/project": ["p"] } });
+    const wide = Buffer.from("jörg-日").toString("latin1"); // as Node reads what is written in UTF-8
+    const said = { "x-remote-user": wide, "x-remote-group": ["", wide], "x-remote-extra-a": "" };
+    expect(userOfProxy(proxy, front, said, 0)).toEqual({ username: "jörg-日", groups: ["jörg-日"], extra: { a: [""] } });
     expect(userOfProxy({ ...proxy, extraHeaderPrefixes: ["X-Remote-Extra-", "X-More-"] }, front, { ...headers, "x-more-acme.com%2fproject": "q", "x-more-constructor": "c" }, 0)?.extra).toEqual({
       "acme.com/project": ["p", "q"],
       constructor: ["c"],

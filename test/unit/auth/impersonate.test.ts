@@ -54,6 +54,19 @@ describe("the right to be somebody in everything", () => {
     for (const missing of rights) await expect(allowing(...rights.filter((right) => right !== missing)).as(headers)).rejects.toMatchObject({ status: { code: 403 } });
   });
 
+  test("is asked for as the headers say it: in UTF-8, with all values of a key however that is written, and with a key of no letters", async () => {
+    const joerg = Buffer.from("jörg").toString("latin1"); // as Node reads what is written in UTF-8
+    const { as } = allowing(
+      "impersonate /users /jörg",
+      "impersonate /groups /jörg",
+      "impersonate authentication.k8s.io/userextras/foo /1",
+      "impersonate authentication.k8s.io/userextras/foo /2",
+      "impersonate authentication.k8s.io/userextras /3",
+    );
+    const headers = { "impersonate-user": joerg, "impersonate-group": joerg, "impersonate-extra-foo": "1", "impersonate-extra-%66oo": "2", "impersonate-extra-": "3" };
+    expect((await as(headers)).user).toEqual({ username: "jörg", groups: ["jörg", "system:authenticated"], extra: { foo: ["1", "2"], "": ["3"] } });
+  });
+
   test("makes a service account with its groups, and nobody with nobody's", async () => {
     const { as } = allowing("impersonate /serviceaccounts shop/robot", "impersonate /users /system:anonymous");
     expect((await as({ "impersonate-user": "system:serviceaccount:shop:robot" })).user.groups).toEqual(["system:serviceaccounts", "system:serviceaccounts:shop", "system:authenticated"]);

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { warningHeaders } from "../../../engine/server/http/response.ts";
 
-test("warnings are told as they are, as long as they are not too much together", () => {
+test("warnings are told as they are, in UTF-8, as long as they are not too much together", () => {
   expect(warningHeaders([])).toEqual({});
-  expect(warningHeaders(['a "b" \\ ü', "x".repeat(4_000)])).toEqual({ warning: ['299 - "a \\"b\\" \\\\ ?"', `299 - "${"x".repeat(4_000)}"`] });
+  expect(warningHeaders(['a "b" \\ ü\n', "x".repeat(4_000)])).toEqual({ warning: ['299 - "a \\"b\\" \\\\ Ã¼?"', `299 - "${"x".repeat(4_000)}"`] });
 });
 
 test("where they are, each is cut, and the last ones are left out", () => {

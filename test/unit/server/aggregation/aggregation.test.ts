@@ -54,6 +54,8 @@ it("may send clients elsewhere only where an operator lets it", async () => {
 });
 
 it("says who asks, in headers that any name fits", () => {
+  const wide = Buffer.from("jörg-日").toString("latin1"); // which Node writes byte by byte
+  expect(userHeaders({ username: "jörg-日", groups: ["jörg-日"] })).toEqual({ "x-remote-user": wide, "x-remote-group": [wide] });
   expect(userHeaders({ username: "ann", uid: "7", groups: ["a", "b"], extra: { "example.org/team": ["x"] } })).toEqual({
     "x-remote-user": "ann",
     "x-remote-uid": "7",

@@ -70,6 +70,8 @@ describe("the verb that a method and an address mean", () => {
     ["PUT", "/api/v1/namespaces/shop/pods", "update"],
     ["PATCH", "/api/v1/namespaces/shop/pods", "patch"],
     ["OPTIONS", "/api/v1/namespaces/shop/pods", ""],
+    ["POST", "/api/v1/watch/namespaces/shop/pods", "watch"],
+    ["DELETE", "/api/v1/watch/namespaces/shop/pods/web", "watch"],
   ])("%s %s is not done, and who asks needs the right to %s", (method, address, verb) => {
     const { pathname, searchParams } = new URL(address, "https://x");
     const info = parseRequestPath(pathname);
