@@ -72,7 +72,8 @@ export function contentOf(request: Pkcs10CertificateRequest): CertificateRequest
   const names = alternativeNames(request)?.names.items ?? [];
   const ofType = (type: string) => names.filter((name) => name.type === type).map(({ value }) => value);
   return {
-    commonName: request.subjectName.getField("CN")[0] ?? "",
+    // Of several the last one, as everybody reads it whom the certificate is shown to.
+    commonName: request.subjectName.getField("CN").at(-1) ?? "",
     organizations: request.subjectName.getField("O"),
     dnsNames: ofType("dns"),
     ipAddresses: ofType("ip"),

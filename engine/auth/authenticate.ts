@@ -18,6 +18,8 @@ export interface Credentials {
   readonly certificate?: ClientCertificate;
   /** Of `Authorization: Bearer`. */
   readonly bearer?: string;
+  /** Of a WebSocket's protocols, to be asked when the other is not good; empty for one that cannot be read. */
+  readonly protocolToken?: string;
   readonly headers?: Headers;
   /** Where the request goes; anonymous requests may be limited to some paths. */
   readonly path?: string;
@@ -29,6 +31,8 @@ export interface Credentials {
 export interface ClientCertificate {
   readonly commonName: string;
   readonly organizations: readonly string[];
+  /** At most one means anything. */
+  readonly uids?: readonly string[];
   /** SHA-256 of the certificate, as hexadecimal digits. */
   readonly fingerprint: string;
   /** The certificate and those that were shown with it, DER. */
@@ -102,21 +106,24 @@ export class Authenticator {
       end?.({ is: "success", user });
       return user;
     } catch (error) {
-      end?.({ is: credentials.certificate === undefined && credentials.bearer === undefined ? "failure" : "error" });
+      end?.({ is: credentials.certificate === undefined && tokensOf(credentials).length === 0 ? "failure" : "error" });
       throw error;
     }
   }
 
-  async #authenticate({ certificate, bearer, headers = {}, path, notes }: Credentials): Promise<UserInfo> {
+  async #authenticate(credentials: Credentials): Promise<UserInfo> {
+    const { certificate, headers = {}, path, notes } = credentials;
+    const shown = tokensOf(credentials);
     const { frontProxy, clientAuthority, clock, anonymous, tokens } = this.#parts;
     if (certificate !== undefined) {
       const proxied = frontProxy && userOfProxy(frontProxy, certificate, headers, clock.now());
       if (proxied !== undefined) return withAuthenticatedGroup(proxied);
-      if (clientAuthority?.isTrusted(certificate, clock.now()) === true && certificate.commonName !== "") return userOfCertificate(certificate);
+      if (namesUser(certificate) && clientAuthority?.isTrusted(certificate, clock.now()) === true)
+        return withAuthenticatedGroup(userOfCertificate(certificate));
       // A certificate of somebody else's authority may come along with a token of ours.
-      if (bearer === undefined) throw unauthorized();
+      if (shown.length === 0) throw unauthorized();
     }
-    if (bearer === undefined) {
+    if (shown.length === 0) {
       if (
         path === AUTHORITY_PATH ||
         anonymous === undefined ||
@@ -125,9 +132,11 @@ export class Authenticator {
         return ANONYMOUS;
       throw unauthorized();
     }
-    const found = await this.authenticateToken(bearer, tokens.audiences, notes);
-    if (found === undefined) throw unauthorized();
-    return found.user;
+    for (const token of shown) {
+      const found = await this.authenticateToken(token, tokens.audiences, notes);
+      if (found !== undefined) return found.user;
+    }
+    throw unauthorized();
   }
 
   /** Whose token it is, when it is for one of the audiences; undefined when nobody knows it. */
@@ -164,14 +173,23 @@ export class Authenticator {
   }
 }
 
+function tokensOf({ bearer, protocolToken }: Credentials): readonly string[] {
+  return [bearer, protocolToken].filter((token) => token !== undefined);
+}
+
 function forAudiences(user: UserInfo | undefined, audiences: readonly string[]): AuthenticatedToken | undefined {
   return user === undefined ? undefined : { user, audiences };
 }
 
-function userOfCertificate({ commonName, organizations, fingerprint }: ClientCertificate): UserInfo {
+function namesUser({ commonName, uids = [] }: ClientCertificate): boolean {
+  return commonName !== "" && uids.length <= 1 && uids[0] !== "";
+}
+
+function userOfCertificate({ commonName, organizations, uids: [uid] = [], fingerprint }: ClientCertificate): UserInfo {
   return {
     username: commonName,
-    groups: [...organizations, AUTHENTICATED_GROUP],
+    ...(uid === undefined ? {} : { uid }),
+    groups: organizations,
     extra: { "authentication.kubernetes.io/credential-id": [`X509SHA256=${fingerprint}`] },
   };
 }

@@ -1,8 +1,8 @@
 import { assert } from "./assert.ts";
 
 /**
- * Values of ASN.1 in their one form, DER (ITU-T X.690), which certificates and requests for them are written in: written, and of what is trusted
- * taken apart. What strangers send is read by the library behind `loadX509`.
+ * Values of ASN.1 in their one form, DER (ITU-T X.690), which certificates and requests for them are written in: written, and of what is
+ * trusted, or of certificates that OpenSSL has read, taken apart. Other things that strangers send are read by the library behind `loadX509`.
  */
 export const der = {
   sequence: (...parts: readonly Uint8Array[]) => encode(0x30, ...parts),
@@ -53,6 +53,20 @@ export function derValues(bytes: Buffer): readonly DerValue[] {
     start = end;
   }
   return values;
+}
+
+/** An object identifier as text, from the content of its value. */
+export function objectIdentifierText(content: Buffer): string {
+  const numbers: number[] = [];
+  let number = 0;
+  for (const byte of content) {
+    number = number * 0x80 + (byte & 0x7f);
+    if (byte >= 0x80) continue;
+    if (numbers.length === 0) numbers.push(Math.min(2, Math.floor(number / 40)), number - 40 * Math.min(2, Math.floor(number / 40)));
+    else numbers.push(number);
+    number = 0;
+  }
+  return numbers.join(".");
 }
 
 function encode(tag: number, ...parts: readonly Uint8Array[]): Buffer {

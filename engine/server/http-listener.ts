@@ -258,7 +258,7 @@ async function respond(listening: Listening, incoming: Incoming, work: AbortCont
   try {
     const target = requestTarget(address);
     const shown = distinctHeaders(incoming);
-    caller = await authenticator.authenticate({ ...credentialsOf(connection, shown), path: target.pathname, notes });
+    caller = await authenticator.authenticate({ ...credentialsOf(connection, shown, notes), path: target.pathname, notes });
     proven = { incoming, arrival, beganMs, target, shown, caller, isProxied, body, work };
   } catch (error) {
     const audit = beginRecord(auditor, { ...arrival, caller });
@@ -373,7 +373,7 @@ async function respondUpgrade(
   caller: { readonly socket: Duplex; readonly head: Buffer },
   signal: AbortSignal,
 ): Promise<void> {
-  const headers = takeProtocolToken(raw.headers);
+  const { headers, token: protocolToken } = takeProtocolToken(raw.headers);
   const url = raw.url ?? "/";
   const { authenticator, impersonator, random, auditor, tracer, clock } = options.server.parts;
   const beganMs = clock.monotonic();
@@ -385,7 +385,12 @@ async function respondUpgrade(
   try {
     const shown = distinctHeaders({ headers, rawHeaders: raw.rawHeaders });
     const target = requestTarget(url);
-    const proven = await authenticator.authenticate({ ...credentialsOf(connection, shown), path: target.pathname, notes });
+    const proven = await authenticator.authenticate({
+      ...credentialsOf(connection, shown, notes),
+      ...(protocolToken === undefined ? {} : { protocolToken }),
+      path: target.pathname,
+      notes,
+    });
     span = beginHttpSpan(tracer, { ...arrival, target, connection, caller: proven, beganMs });
     audit = beginRecord(auditor, { ...arrival, caller: proven });
     await auditor?.requireStored(audit);

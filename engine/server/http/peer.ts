@@ -1,9 +1,11 @@
 import type { DetailedPeerCertificate, TLSSocket } from "node:tls";
 import type { ClientCertificate, Credentials } from "../../auth/authenticate.ts";
+import { readCertificateFields } from "../../auth/certificate-fields.ts";
+import type { RequestNotes } from "../../apimachinery/request-notes.ts";
+import { readHeaderText } from "../../lib/header-text.ts";
 import type { Headers } from "../../auth/authentication/request-header.ts";
 
 const CHAIN_MAX = 8;
-const TOKEN_PROTOCOL = "base64url.bearer.authorization.k8s.io.";
 
 /** What all requests of a connection have in common. */
 export interface Connection {
@@ -47,39 +49,38 @@ export function distinctHeaders({ headers, rawHeaders }: { readonly headers: Hea
  * What a client has shown of itself. An authorization that is not a bearer token says nothing: proxies and probes send such ones, and
  * others beside a certificate.
  */
-export function credentialsOf({ certificate }: Connection, headers: Headers): Credentials {
+export function credentialsOf({ certificate }: Connection, headers: Headers, notes?: RequestNotes): Credentials {
   const [authorization] = [headers["authorization"]].flat();
-  const bearer = bearerOfHeader(authorization) ?? bearerOfProtocols(headers["sec-websocket-protocol"]);
+  const bearer = bearerOfHeader(authorization, notes);
   return { headers, ...(certificate === undefined ? {} : { certificate }), ...(bearer === undefined ? {} : { bearer }) };
 }
 
-function bearerOfHeader(authorization = ""): string | undefined {
-  const [scheme = "", token] = authorization.trim().split(" ");
-  return scheme.toLowerCase() === "bearer" ? token || undefined : undefined;
-}
-
-/** Browsers can give a WebSocket no headers, so the token comes as one of its protocols. */
-function bearerOfProtocols(protocols: string | readonly string[] | undefined): string | undefined {
-  if (protocols === undefined) return undefined;
-  const given = [protocols]
-    .flat()
-    .flatMap((list) => list.split(","))
-    .map((protocol) => protocol.trim())
-    .find((protocol) => protocol.startsWith(TOKEN_PROTOCOL));
-  return given === undefined ? undefined : Buffer.from(given.slice(TOKEN_PROTOCOL.length), "base64url").toString("utf8") || undefined;
+function bearerOfHeader(authorization = "", notes?: RequestNotes): string | undefined {
+  const [scheme = "", token, ...more] = readHeaderText(authorization).trim().split(" ");
+  if (scheme.toLowerCase() !== "bearer") return undefined;
+  if (token === "" && more.length > 0) notes?.warn("the provided Authorization header contains extra space before the bearer token, and is ignored");
+  return token || undefined;
 }
 
 function readPeer(socket: Partial<TLSSocket>): ClientCertificate | undefined {
   const peer = socket.getPeerCertificate?.(true);
   // Without a certificate node answers an empty object.
   if (peer === undefined || Object.keys(peer).length === 0) return undefined;
-  const { CN, O } = peer.subject as { readonly CN?: string | readonly string[]; readonly O?: string | readonly string[] }; // repeated names come as lists
   return {
-    commonName: [CN ?? ""].flat()[0] ?? "",
-    organizations: O === undefined ? [] : [O].flat(),
+    ...namesOf(peer.raw),
     fingerprint: (peer.fingerprint256 ?? "").replaceAll(":", "").toLowerCase(),
     chain: chainOf(peer),
   };
+}
+
+/** What nobody can read names nobody, and no authority's word makes it good. */
+function namesOf(bytes: Buffer): Pick<ClientCertificate, "commonName" | "organizations" | "uids"> {
+  try {
+    const { commonName, organizations, uids } = readCertificateFields(bytes);
+    return { commonName, organizations, uids };
+  } catch {
+    return { commonName: "", organizations: [], uids: [] };
+  }
 }
 
 /** The certificate and what was shown to lead from it to an authority; the last one may name itself as its issuer. */

@@ -132,9 +132,8 @@ describe("what a client shows of itself", () => {
     expect(distinctHeaders({ headers: single, rawHeaders: ["impersonate-group", "one,two"] })).toBe(single);
   });
 
-  test("is a bearer token in its header, or for a browser's WebSocket in a protocol", () => {
+  test("is a bearer token in its header", () => {
     expect(credentialsOf(raw, { authorization: "Bearer abc" }).bearer).toBe("abc");
-    expect(credentialsOf(raw, { "sec-websocket-protocol": `v5.channel.k8s.io, base64url.bearer.authorization.k8s.io.${Buffer.from("abc").toString("base64url")}` }).bearer).toBe("abc");
     expect(credentialsOf(raw, {}).bearer).toBeUndefined();
     for (const authorization of ["Basic abc", "Bearer", "Bearer ", "Bearer  abc"]) expect(credentialsOf(raw, { authorization }).bearer).toBeUndefined();
     expect(credentialsOf(raw, { authorization: "bearer abc more" }).bearer).toBe("abc");

@@ -80,12 +80,26 @@ describe("a proxy's other end", () => {
 describe("a token among a WebSocket's protocols", () => {
   const carrier = `base64url.bearer.authorization.k8s.io.${Buffer.from("secret").toString("base64url")}`;
 
-  it("becomes the caller's token and is not passed on", () => {
-    expect(takeProtocolToken({ "sec-websocket-protocol": `${carrier}, v5.channel.k8s.io` })).toEqual({ "sec-websocket-protocol": "v5.channel.k8s.io", authorization: "Bearer secret" });
+  const asked = (protocols: string) => ({ upgrade: "WebSocket", "sec-websocket-protocol": protocols });
+
+  it("is the caller's and is not passed on", () => {
+    expect(takeProtocolToken(asked(`${carrier}, v5.channel.k8s.io`))).toEqual({ headers: asked("v5.channel.k8s.io"), token: "secret" });
+    expect(takeProtocolToken(asked("v5.channel.k8s.io"))).toEqual({ headers: asked("v5.channel.k8s.io") });
   });
-  it("counts neither alone nor beside a real one", () => {
-    expect(takeProtocolToken({ "sec-websocket-protocol": carrier })).toEqual({ "sec-websocket-protocol": carrier });
-    expect(takeProtocolToken({ "sec-websocket-protocol": `a, ${carrier}`, authorization: "Bearer other" })).toEqual({ "sec-websocket-protocol": "a", authorization: "Bearer other" });
+  it.each([
+    ["alone", carrier, undefined],
+    ["beside another one", `${carrier}, ${carrier}, a`, "a"],
+    ["when it cannot be decoded", "a, base64url.bearer.authorization.k8s.io.c2VjcmV0=", "a"],
+    ["when it is no text", "a, base64url.bearer.authorization.k8s.io._w", "a"],
+  ])("is nobody's %s", (_when, protocols, left) => {
+    const headers = left === undefined ? { upgrade: "WebSocket" } : asked(left);
+    expect(takeProtocolToken(asked(protocols))).toEqual({ headers, token: "" });
+  });
+  it("is none where it says nothing, or where no WebSocket is asked for", () => {
+    expect(takeProtocolToken(asked("a, base64url.bearer.authorization.k8s.io."))).toEqual({ headers: asked("a") });
+    const others = { "sec-websocket-protocol": `a, ${carrier}` };
+    expect(takeProtocolToken(others)).toEqual({ headers: others });
+    expect(takeProtocolToken({ ...others, upgrade: "SPDY/3.1" })).toEqual({ headers: { ...others, upgrade: "SPDY/3.1" } });
   });
 });
 
