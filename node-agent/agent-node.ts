@@ -9,13 +9,14 @@ import { createNodeLease } from "./node/node-lease.ts";
 import { createNodeReporter } from "./node/node-status.ts";
 
 /** The machine's Node and its Lease: both are kept true, and what the API says of the Node is heard. */
-export function createAgentNode(basis: AgentBasis, { csi, resources, nodeIsAnother }: AgentPods): readonly Service[] {
+export function createAgentNode(basis: AgentBasis, { csi, resources, shutdown, nodeIsAnother }: AgentPods): readonly Service[] {
   const { config, client, clock, logger, informers, node, here, nodeRuntime, nodeIps } = basis;
   const reporter = createNodeReporter({
     ...basis,
     runtime: nodeRuntime.runtime,
     dataDir: config.dataDir,
     pressures: resources.pressures,
+    problem: () => shutdown.problem,
     reserved: resources.reserved,
     registration: registrationOf(config),
     podsMax: podsMaxOf(config, os.availableParallelism()),
@@ -24,7 +25,7 @@ export function createAgentNode(basis: AgentBasis, { csi, resources, nodeIsAnoth
     reportMs: config.nodeStatusReportFrequency,
     volumesInUse: () => csi.uses.names(),
     onChange: (changed) => {
-      const undo = [resources.onChange(changed), csi.uses.onChange(changed)];
+      const undo = [resources.onChange(changed), shutdown.onChange(changed), csi.uses.onChange(changed)];
       return () => undo.forEach((end) => end());
     },
     identity: { name: config.nodeName, ips: nodeIps, port: config.port, version: basis.version },

@@ -26,6 +26,12 @@ export function atLeast(ms: number, written: string): (text: string) => number {
   };
 }
 
+export function zeroOrSecond(text: string): number {
+  const value = durationMs(text);
+  if (value !== 0 && value < 1_000) throw new Error("must be 0s, or 1s or more");
+  return value;
+}
+
 export function restartPeriod(text: string): number {
   const value = durationMs(text);
   if (value < 1_000 || value > 300_000) throw new Error("must be from 1s to 300s");

@@ -7,8 +7,9 @@ import { commaList } from "../engine/lib/comma-list.ts";
 import { parseTlsCiphers, parseTlsGroups, parseTlsVersion, type TlsVersion } from "../engine/server/http/tls-settings.ts";
 import { checkAllowedImage, VERIFICATION_POLICIES } from "./images/verification-policy.ts";
 import { parseNodeLabels, parseTaints } from "./node/registration.ts";
-import { absolutePath, atLeast, bytes, domain, manifestPath, pairOf, port, restartPeriod, whole } from "./agent-option-values.ts";
+import { absolutePath, atLeast, bytes, domain, manifestPath, pairOf, port, restartPeriod, whole, zeroOrSecond } from "./agent-option-values.ts";
 import { parseReserved } from "./resources/reserved.ts";
+import { parseShutdownPeriods, type ShutdownPeriod } from "./shutdown/shutdown-periods.ts";
 import { DEFAULT_EVICTION_HARD, parseMinimumReclaim, parseThresholds } from "./resources/thresholds.ts";
 
 /** Everything an agent is told; `mainstay server` passes it to the agent of its own machine. Times are milliseconds. */
@@ -80,6 +81,9 @@ export interface AgentConfig extends ClusterNetwork {
   readonly podLogsDir: string | undefined;
   /** Longest wait between restarts of a container. */
   readonly maxContainerRestartPeriod: number;
+  readonly shutdownGracePeriod: number;
+  readonly shutdownGracePeriodCriticalPods: number;
+  readonly shutdownGracePeriodByPodPriority: readonly ShutdownPeriod[];
   /** A folder of files with a pod each, or one such file, which run here by themselves. */
   readonly podManifestPath: string | undefined;
   readonly fileCheckFrequency: number;
@@ -367,6 +371,24 @@ export const agentOptions: readonly AgentOptionRow[] = [
     description: "longest wait before a container that keeps failing is started again",
     default: "5m0s",
     parse: restartPeriod,
+  },
+  {
+    key: "shutdownGracePeriod",
+    description: "how long a shutdown of the machine waits until pods have ended, where systemd-logind runs; 0s: not at all",
+    default: "0s",
+    parse: zeroOrSecond,
+  },
+  {
+    key: "shutdownGracePeriodCriticalPods",
+    description: "how much of that is left to pods that the node must not do without, which end last",
+    default: "0s",
+    parse: zeroOrSecond,
+  },
+  {
+    key: "shutdownGracePeriodByPodPriority",
+    description: "instead of both, seconds for pods from each priority on, which end in that order: 0=20,100000=10",
+    default: "",
+    parse: parseShutdownPeriods,
   },
   {
     key: "syncFrequency",

@@ -33,6 +33,9 @@ import { isMirrorOf, isStatic } from "./static-pods/static-pod.ts";
 import { ExclusiveClaims } from "./volumes/exclusive-claims.ts";
 import { createLocalVolumes } from "./volumes/local-volumes.ts";
 import type { VolumeSources } from "./volumes/volume-plugin.ts";
+import { systemLoginManager } from "./shutdown/logind.ts";
+import { ShutdownManager } from "./shutdown/shutdown-manager.ts";
+import { shutdownPeriods } from "./shutdown/shutdown-periods.ts";
 import { createVolumeSources } from "./volumes/volume-sources.ts";
 
 /** Pods whose sandbox or container is being started at once; more only makes all of them slower. */
@@ -44,6 +47,7 @@ const START_PATIENCE_MS = 15_000;
 export interface AgentPods {
   readonly csi: CsiVolumes;
   readonly resources: NodeResources;
+  readonly shutdown: ShutdownManager;
   /** The Node is another object than before. */
   readonly nodeIsAnother: () => void;
   readonly services: readonly Service[];
@@ -73,9 +77,10 @@ export function createAgentPods(basis: AgentBasis): AgentPods {
     imageDir: nodeRuntime.paths?.root ?? "/var/lib/containerd",
     memoryBytes: settings.memoryBytes,
   });
+  const shutdown = new ShutdownManager({ ...basis, periods: shutdownPeriods(config), login: systemLoginManager(), pods: here, node: () => node.current });
   const content = new FollowedContent({ client, clock, logger, informers, pods: () => here.list(), onChange: (changed) => here.contentChanged(changed) });
   const manager = new PodManager({
-    context: { ...podContextOf(basis, plugins, resources, content, token), imageAccess },
+    context: { ...podContextOf(basis, plugins, { resources, shutdown }, content, token), imageAccess },
     pods: apiPods,
     here,
     onEnded: () => {
@@ -92,6 +97,7 @@ export function createAgentPods(basis: AgentBasis): AgentPods {
   return {
     csi: plugins.csi,
     resources,
+    shutdown,
     nodeIsAnother: () => {
       here.nodeSeen();
       mirrors.look();
@@ -111,15 +117,19 @@ export function createAgentPods(basis: AgentBasis): AgentPods {
         lookMs: config.containerLogMonitorInterval,
       }),
       ...resources.services,
+      ...shutdown.services(),
     ],
   };
 }
+
+/** What of the machine's state keeps pods away. */
+type Machine = Pick<AgentPods, "resources" | "shutdown">;
 
 /** What every pod's worker has of the node. */
 function podContextOf(
   basis: AgentBasis,
   plugins: NodePlugins,
-  resources: NodeResources,
+  machine: Machine,
   content: FollowedContent,
   token: VolumeSources["token"],
 ): Omit<PodContext, "imageAccess"> {
@@ -153,14 +163,14 @@ function podContextOf(
       const shown = apiPods.get(pod.metadata.namespace ?? "", pod.metadata.name ?? "");
       return shown !== undefined && isMirrorOf(shown, pod) ? shown : undefined;
     },
-    ...refusalsOf(basis, resources),
+    ...refusalsOf(basis, machine),
   };
 }
 
 /** Which pods the node does not take. */
 function refusalsOf(
   { config, client, node, here, logger }: AgentBasis,
-  resources: NodeResources,
+  { resources, shutdown }: Machine,
 ): Pick<PodContext, "refuse" | "refusePlace" | "refuseForever" | "makeRoom"> {
   const abilities = { unsafeSysctls: config.allowedUnsafeSysctls, hasAppArmor: hasAppArmor() };
   const allocatable = () => node.current?.status?.allocatable ?? {};
@@ -169,6 +179,7 @@ function refusalsOf(
     refuse: (pod) =>
       refuseNeeds(pod, abilities) ??
       resources.refuse(pod) ??
+      shutdown.refuse() ??
       (node.current !== undefined ? refusePod(pod, here.claimants(), allocatable()) : isStatic(pod) ? undefined : "not known yet"),
     refusePlace: async (pod) => {
       // The labels and taints that are known here may be older than the scheduler's.
@@ -177,7 +188,7 @@ function refusalsOf(
     },
     refuseForever: (pod) => refusePod(pod, [], allocatable()),
     makeRoom: async (pod) => {
-      if (node.current === undefined || refuseNeeds(pod, abilities) !== undefined || resources.refuse(pod) !== undefined) return false;
+      if (node.current === undefined || (refuseNeeds(pod, abilities) ?? resources.refuse(pod) ?? shutdown.refuse()) !== undefined) return false;
       const preempted = choosePreempted(pod, here.claimants(), allocatable());
       if (preempted === undefined) return false;
       logger.warn("pods give way to one that the node must not do without", { pod: describeObject(pod), preempted: preempted.map(describeObject) });

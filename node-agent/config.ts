@@ -59,6 +59,10 @@ function refuseContradictions(config: AgentConfig, origin: (key: keyof AgentConf
     );
   if (config.serializeImagePulls === true && (config.maxParallelImagePulls ?? 1) > 1)
     throw new Error(`${origin("maxParallelImagePulls")} cannot be larger than 1 unless ${origin("serializeImagePulls")} is false`);
+  if (config.shutdownGracePeriodCriticalPods > config.shutdownGracePeriod)
+    throw new Error(`${origin("shutdownGracePeriodCriticalPods")} must not be longer than ${origin("shutdownGracePeriod")}, of which it is a part`);
+  if (config.shutdownGracePeriodByPodPriority.length > 0 && config.shutdownGracePeriod > 0)
+    throw new Error(`${origin("shutdownGracePeriodByPodPriority")} stands in place of ${origin("shutdownGracePeriod")}: only one of them can be given`);
   const periods = naming(origin("evictionSoftGracePeriod"), () => parseGracePeriods(config.evictionSoftGracePeriod));
   naming(origin("evictionSoft"), () => parseThresholds(config.evictionSoft, periods));
 }

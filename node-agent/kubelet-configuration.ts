@@ -44,6 +44,16 @@ export function computeKubeletConfiguration(config: Omit<AgentConfig, "token">, 
     containerLogMaxSize: formatQuantity(config.containerLogMaxSize, "BinarySI"),
     containerLogMaxFiles: config.containerLogMaxFiles,
     containerLogMonitorInterval: formatGoDuration(config.containerLogMonitorInterval),
+    shutdownGracePeriod: formatGoDuration(config.shutdownGracePeriod),
+    shutdownGracePeriodCriticalPods: formatGoDuration(config.shutdownGracePeriodCriticalPods),
+    ...(config.shutdownGracePeriodByPodPriority.length === 0
+      ? {}
+      : {
+          shutdownGracePeriodByPodPriority: config.shutdownGracePeriodByPodPriority.map(({ priority, seconds }) => ({
+            priority,
+            shutdownGracePeriodSeconds: seconds,
+          })),
+        }),
     crashLoopBackOff: { maxContainerRestartPeriod: formatGoDuration(config.maxContainerRestartPeriod) },
     serializeImagePulls: config.serializeImagePulls ?? false,
     imagePullCredentialsVerificationPolicy: config.imagePullCredentialsVerificationPolicy,

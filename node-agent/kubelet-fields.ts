@@ -39,12 +39,14 @@ const taints = (value: unknown) =>
     .map(({ key, value: text, effect }) => `${key}${text === undefined ? "" : `=${text}`}:${effect}`)
     .join(","); // as its shape is
 
+const periods = (value: unknown) =>
+  (value as readonly Readonly<Record<string, number>>[]).map(({ priority = 0, shutdownGracePeriodSeconds: seconds = 0 }) => `${priority}=${seconds}`).join(","); // as its shape is
+
 const CERTIFICATES = "agents show certificates of the cluster's own authority, which they renew themselves";
 const ONE_RATE = "calls of the agent are not slowed down";
 const PULL_RATE = "how many images are pulled at once is bounded, see maxParallelImagePulls, and not how often";
 const OWN_CGROUPS = "the agent makes cgroups below its own, and none for itself or the machine's processes";
 const NO_CPU_SETS = "processors and memory are shared by all pods, none has some of its own";
-const NO_SHUTDOWN = "the agent hears nothing of the machine's shutdown; drain the node before";
 const NO_PROFILES = "there are no profiles to be had over HTTP";
 const NO_URL = "pods come from the API and from the files of a folder";
 const OWN_IPTABLES = "the agent keeps rules for Services by names of its own";
@@ -92,6 +94,14 @@ export const kubeletFields: readonly KubeletField[] = [
   { field: "containerLogMaxFiles", shape: "integer", option: "containerLogMaxFiles" },
   { field: "containerLogMonitorInterval", shape: "duration", option: "containerLogMonitorInterval" },
   { field: "podLogsDir", shape: "text", option: "podLogsDir", isPath: true, zeroIsDefault: true },
+  { field: "shutdownGracePeriod", shape: "duration", option: "shutdownGracePeriod" },
+  { field: "shutdownGracePeriodCriticalPods", shape: "duration", option: "shutdownGracePeriodCriticalPods" },
+  {
+    field: "shutdownGracePeriodByPodPriority",
+    shape: { priority: "integer", shutdownGracePeriodSeconds: "integer" },
+    option: "shutdownGracePeriodByPodPriority",
+    text: periods,
+  },
   { field: "crashLoopBackOff.maxContainerRestartPeriod", shape: "duration", option: "maxContainerRestartPeriod" },
   { field: "staticPodPath", shape: "text", option: "podManifestPath", isPath: true, zeroIsDefault: true },
   { field: "fileCheckFrequency", shape: "duration", option: "fileCheckFrequency", zeroIsDefault: true },
@@ -173,16 +183,6 @@ export const kubeletFields: readonly KubeletField[] = [
   { field: "staticPodURLHeader", flag: "manifest-url-header", shape: "anything", why: NO_URL },
   { field: "httpCheckFrequency", flag: "http-check-frequency", shape: "duration", why: NO_URL },
   { field: "runOnce", flag: "runonce", shape: "boolean", why: "the agent runs until it is told to stop", holds: ["false"], isStrict: true },
-  { field: "shutdownGracePeriod", shape: "duration", why: NO_SHUTDOWN, holds: ["0s"], isStrict: true },
-  { field: "shutdownGracePeriodCriticalPods", shape: "duration", why: NO_SHUTDOWN, holds: ["0s"], isStrict: true },
-  {
-    field: "shutdownGracePeriodByPodPriority",
-    shape: { priority: "integer", shutdownGracePeriodSeconds: "integer" },
-    why: NO_SHUTDOWN,
-    holds: [""],
-    isStrict: true,
-  },
-
   {
     field: "imageServiceEndpoint",
     flag: "image-service-endpoint",

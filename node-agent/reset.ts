@@ -13,6 +13,7 @@ import { networkNamespaces, removeNetworkNamespaces } from "./cri/network-namesp
 import { readRootDir, ROOT_FOLDERS } from "./root-dir.ts";
 import { readDnsAddresses } from "./network/dns-addresses.ts";
 import { resetNetwork } from "./network/network.ts";
+import { removeShutdownSettings } from "./shutdown/logind.ts";
 import { removeAgentCgroups } from "./pods/cgroups.ts";
 import { isMountedOnItself, isMountPoint, mountsBelow, readMounts, removeFolder } from "./volumes/mounts.ts";
 
@@ -41,6 +42,7 @@ export async function resetAgent(dataDir: string, say: (line: string) => void): 
   const isShared = rootDir !== undefined && isMountedOnItself(readMounts(), rootDir);
   const isOurs = (place: string) => (isShared && place === rootDir) || place.startsWith(`${rootDir ?? dataDir}/`) || place.startsWith(`${dataDir}/`);
   await attempt("unmounting", () => unmountAll(isOurs));
+  await attempt("removing settings of shutdowns", removeShutdownSettings);
   await attempt("removing cgroups", () => removeAgentCgroups(cgroupRoot(dataDir)));
   if (rootDir !== undefined) await attempt(`removing ${rootDir}`, () => removeRootDir(rootDir));
   await attempt(`removing ${dataDir}`, () => removeFolder(dataDir));

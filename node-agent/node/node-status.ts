@@ -41,6 +41,8 @@ export interface NodeReporterOptions {
   readonly volumesDir: string;
   /** What the machine is short of. */
   readonly pressures: () => ReadonlySet<Pressure>;
+  /** Why pods cannot run on it, beside what the runtime says. */
+  readonly problem?: () => string | undefined;
   /** What pods cannot have of the machine. */
   readonly reserved: Reserved;
   readonly registration: Registration;
@@ -103,7 +105,7 @@ export function createNodeReporter(options: NodeReporterOptions): Service {
       let isReady = false;
       try {
         const node = await getOrCreate(options);
-        const problem = await runtimeProblem(options.runtime, node);
+        const problem = (await runtimeProblem(options.runtime, node)) ?? options.problem?.();
         const status = computeNodeStatus(node, await machineFacts(options), problem, clock.now());
         const isDue = clock.monotonic() - reportedMs >= reportMs;
         const isToldAlready = !isDue && jsonEqual(withoutHeartbeats(status), withoutHeartbeats(node.status ?? {}));

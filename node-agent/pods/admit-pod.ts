@@ -50,7 +50,7 @@ export function amountOf({ spec }: Pod, name: string): number {
 }
 
 /** Pods of at least this priority are the system's own. */
-const CRITICAL_PRIORITY = 2_000_000_000;
+export const CRITICAL_PRIORITY = 2_000_000_000;
 
 /** Whether the node must not do without it. Pods of this machine's own files count as the system's too. */
 export function isCritical(pod: Pod): boolean {

@@ -156,6 +156,12 @@ export class PodWorker {
     return this.#giveWay({ reason: "Preempting", message, disruption, graceSeconds: undefined });
   }
 
+  /** The machine shuts down: as an eviction. */
+  shutDown(graceSeconds: number): Promise<void> {
+    const message = "Pod was terminated in response to imminent node shutdown.";
+    return this.#giveWay({ reason: "Terminated", message, disruption: message, graceSeconds });
+  }
+
   #giveWay(why: Omit<Eviction, "over" | "ended">): Promise<void> {
     if (this.#hasGivenWay) return Promise.resolve();
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -373,11 +379,12 @@ export class PodWorker {
     }
   }
 
-  /** As it is to be ended: an eviction may leave it less time than it asked for. */
+  /** As it is to be ended: an eviction may leave it less time than it asked for, or than who deleted it. */
   #endingPod(): Pod {
-    return this.#eviction?.graceSeconds === undefined || this.#pod.metadata.deletionTimestamp !== undefined
-      ? this.#pod
-      : { ...this.#pod, metadata: { ...this.#pod.metadata, deletionGracePeriodSeconds: this.#eviction.graceSeconds } };
+    const { metadata } = this.#pod;
+    const left = this.#eviction?.graceSeconds;
+    const isShorter = left !== undefined && (metadata.deletionTimestamp === undefined || left < (metadata.deletionGracePeriodSeconds ?? Infinity));
+    return isShorter ? { ...this.#pod, metadata: { ...metadata, deletionGracePeriodSeconds: left } } : this.#pod;
   }
 
   /** What keeps the pod from starting is for its status too: events pass, and nobody asks for them first. */

@@ -161,13 +161,6 @@ tlsCipherSuites: [TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256]
         'k.yaml:3 readOnlyPort "10255": must be 0: there is no port without authentication',
       ],
     ],
-    [
-      "shutdownGracePeriod: 30s\nshutdownGracePeriodByPodPriority: [{priority: 1, shutdownGracePeriodSeconds: 2}]\n",
-      [
-        'k.yaml:3 shutdownGracePeriod "30s": must be 0s: the agent hears nothing of the machine\'s shutdown; drain the node before',
-        'k.yaml:4 shutdownGracePeriodByPodPriority "{"priority":1,"shutdownGracePeriodSeconds":2}": cannot be done: the agent hears nothing of the machine\'s shutdown; drain the node before',
-      ],
-    ],
   ])("that cannot be is refused with file and line: %j", (text, expected) => {
     expect(refusalOf(text)).toEqual(expected);
   });
@@ -188,6 +181,8 @@ tlsCipherSuites: [TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256]
     ["containerLogMaxSize: lots\n", /:3 containerLogMaxSize "lots": /],
     ["containerLogMonitorInterval: 1s\n", /:3 containerLogMonitorInterval "1s": must be 3s or more/],
     ["crashLoopBackOff: {maxContainerRestartPeriod: 10m}\n", /:3 crashLoopBackOff.maxContainerRestartPeriod "10m": must be from 1s to 300s/],
+    ["shutdownGracePeriod: 5s\nshutdownGracePeriodCriticalPods: 6s\n", /:4 shutdownGracePeriodCriticalPods must not be longer than \S+:3 shutdownGracePeriod/],
+    ["shutdownGracePeriod: 30s\nshutdownGracePeriodByPodPriority: [{priority: 1, shutdownGracePeriodSeconds: 2}]\n", /:4 shutdownGracePeriodByPodPriority stands in place of/],
     ["imageMaximumGCAge: 1m\n", /:3 imageMaximumGCAge must be longer than --minimum-image-ttl-duration/],
   ])("with %j is judged as the option that it is, and named by its place", (text, refusal) => {
     expect(() => resolved(text)).toThrow(refusal);
