@@ -360,7 +360,8 @@ export class PodWorker {
         return state;
       },
       tell: async (state: PodState) => {
-        if (!this.#isOrphan) await this.#report(computePodStatus(this.#statusInputs(state)));
+        // How the pod has ended is for the step that ends it to say: its containers alone do not show why they did.
+        if (!this.#isOrphan && hasRunning(state)) await this.#report(computePodStatus(this.#statusInputs(state)));
       },
       changed: async (over: AbortSignal) => {
         await this.#bell.wait(Infinity, over);

@@ -91,6 +91,32 @@ test.each(["NotFound", "Conflict"] as const)("a pod that gives way and that the 
   await ended;
 });
 
+test.each([
+  ["is over its time", "DeadlineExceeded"],
+  ["gives way", "Evicted"],
+])("a pod that %s has failed, and is never told to have succeeded although its containers end well", async (_what, reason) => {
+  const spec = { restartPolicy: "Never", terminationGracePeriodSeconds: 5, containers: [{ name: "c", image: "a:1", command: ["sleep", "1000"] }] };
+  const { worker, clock, runtime, patches } = aWorker({ ...aPod, spec: reason === "Evicted" ? spec : { ...spec, activeDeadlineSeconds: 30 } });
+  const running = new AbortController();
+  const ended = worker.run(running.signal);
+  await clock.advance(5_000);
+  const listContainers = runtime.listContainers.bind(runtime);
+  runtime.listContainers = async (uid) => (await listContainers(uid)).map((one) => (one.state === "exited" ? { ...one, exitCode: 0, reason: "Completed" } : one));
+  // The runtime's events say that they have ended while the sandbox is still being stopped.
+  const stopSandbox = runtime.stopSandbox.bind(runtime);
+  runtime.stopSandbox = async (id) => {
+    worker.wake();
+    await new Promise<void>((resolve) => void clock.after(1_000, resolve));
+    await stopSandbox(id);
+  };
+  if (reason === "Evicted") void worker.evict("The node was low on resource: memory.", 5);
+  await clock.advance(60_000);
+  expect(patches.map(({ phase }) => phase)).not.toContain("Succeeded");
+  expect(patches.at(-1)).toMatchObject({ phase: "Failed", reason });
+  running.abort();
+  await ended;
+});
+
 test("a pod that the runtime cannot end says so, is tried again and again, and goes when it can", async () => {
   const pod: Pod = { ...aPod, spec: { terminationGracePeriodSeconds: 1, containers: [{ name: "c", image: "a:1" }] } };
   const { worker, clock, runtime, events, done, context } = aWorker(pod);
