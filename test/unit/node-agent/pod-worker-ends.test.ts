@@ -326,6 +326,21 @@ test("a pod whose sandbox is another than before says so", async () => {
   await ended;
 });
 
+test("a pod that was deleted has no more time than the machine has that shuts down", async () => {
+  const { worker, clock, runtime } = aWorker({ ...aPod, spec: { terminationGracePeriodSeconds: 600, containers: [{ name: "c", image: "a:1", command: ["sleep", "1000000"] }] } });
+  const running = new AbortController();
+  const ended = worker.run(running.signal);
+  await clock.advance(5_000);
+  worker.update({ ...worker.pod, metadata: { ...worker.pod.metadata, deletionTimestamp: "2030-01-01T00:10:05Z", deletionGracePeriodSeconds: 600 } });
+  await clock.advance(60_000);
+  const before = (await runtime.listContainers())[0]?.state;
+  void worker.shutDown(5);
+  await clock.advance(10_000);
+  expect([before, (await runtime.listContainers())[0]?.state ?? "gone"]).toEqual(["running", "gone"]);
+  running.abort();
+  await ended;
+});
+
 test("a pod that is giving way is left less time when the node's need becomes greater, and never more", async () => {
   const { worker, clock, runtime } = aWorker({ ...aPod, spec: { terminationGracePeriodSeconds: 600, containers: [{ name: "c", image: "a:1", command: ["sleep", "1000000"] }] } });
   const running = new AbortController();
