@@ -77,7 +77,7 @@ export function createAgentPods(basis: AgentBasis): AgentPods {
     imageDir: nodeRuntime.paths?.root ?? "/var/lib/containerd",
     memoryBytes: settings.memoryBytes,
   });
-  const shutdown = new ShutdownManager({ ...basis, periods: shutdownPeriods(config), login: systemLoginManager(), pods: here, node: () => node.current });
+  const shutdown = new ShutdownManager({ ...basis, periods: shutdownPeriods(config), login: systemLoginManager(clock), pods: here, node: () => node.current });
   const content = new FollowedContent({ client, clock, logger, informers, pods: () => here.list(), onChange: (changed) => here.contentChanged(changed) });
   const manager = new PodManager({
     context: { ...podContextOf(basis, plugins, { resources, shutdown }, content, token), imageAccess },

@@ -4,6 +4,7 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
+import type { Clock } from "../../engine/lib/clock.ts";
 
 const run = promisify(execFile);
 
@@ -32,8 +33,8 @@ const HELD = "held";
 const LOOKS_MS = [100, 200, 400, 800, 1_600];
 
 /** The machine's own, asked by systemd's programs: `busctl` and `systemd-inhibit`. */
-export function systemLoginManager(): LoginManager {
-  return { allowDelay, holdUp, shutdowns };
+export function systemLoginManager(clock: Clock): LoginManager {
+  return { allowDelay: (seconds) => allowDelay(seconds, clock), holdUp, shutdowns };
 }
 
 /** What an agent has changed of the machine's settings is taken back. */
@@ -41,13 +42,13 @@ export function removeShutdownSettings(): void {
   rmSync(SETTINGS_FILE, { force: true });
 }
 
-async function allowDelay(seconds: number): Promise<void> {
+async function allowDelay(seconds: number, clock: Clock): Promise<void> {
   if ((await delayMaxSeconds()) >= seconds) return;
   mkdirSync(path.dirname(SETTINGS_FILE), { recursive: true });
   writeFileSync(SETTINGS_FILE, `# The node agent needs as much to end pods when the machine shuts down.\n[Login]\nInhibitDelayMaxSec=${seconds}\n`);
   await run("busctl", ["--system", "call", ...SYSTEMD, "KillUnit", "ssi", "systemd-logind.service", "all", SIGHUP]);
   for (const ms of LOOKS_MS) {
-    await new Promise((resolve) => setTimeout(resolve, ms));
+    await new Promise<void>((resolve) => void clock.after(ms, resolve));
     if ((await delayMaxSeconds()) >= seconds) return;
   }
   throw new Error(`a shutdown is held up for ${await delayMaxSeconds()} s at most and not for ${seconds}: see InhibitDelayMaxSec of logind.conf`);

@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { systemClock } from "../../../engine/lib/clock.ts";
 import { systemLoginManager } from "../../../node-agent/shutdown/logind.ts";
 
 const usual = process.env["PATH"];
@@ -24,7 +25,7 @@ function provide(...said: readonly boolean[]): void {
 
 test("a shutdown is held up until that is released", async () => {
   provide();
-  const login = systemLoginManager();
+  const login = systemLoginManager(systemClock);
   await login.allowDelay(30);
   const lock = await login.holdUp();
   const isReleased = () => existsSync(path.join(folder, "released"));
@@ -37,7 +38,7 @@ test("each shutdown that begins or is called off is told, and that no more is he
   provide(true, false);
   const heard: boolean[] = [];
   const follow = async () => {
-    for await (const begins of systemLoginManager().shutdowns(new AbortController().signal)) heard.push(begins);
+    for await (const begins of systemLoginManager(systemClock).shutdowns(new AbortController().signal)) heard.push(begins);
   };
   await expect(follow()).rejects.toThrow("hear of shutdowns: busctl ended: the bus went away");
   expect(heard).toEqual([true, false]);
@@ -45,6 +46,6 @@ test("each shutdown that begins or is called off is told, and that no more is he
 
 test("a machine without systemd is told apart", async () => {
   process.env["PATH"] = folder;
-  await expect(systemLoginManager().allowDelay(30)).rejects.toThrow("busctl");
-  await expect(systemLoginManager().holdUp()).rejects.toThrow("hold up shutdowns");
+  await expect(systemLoginManager(systemClock).allowDelay(30)).rejects.toThrow("busctl");
+  await expect(systemLoginManager(systemClock).holdUp()).rejects.toThrow("hold up shutdowns");
 });
