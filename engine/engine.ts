@@ -86,24 +86,8 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   const nodeIps = nodeAddresses(config);
   const [nodeIp] = nodeIps;
 
-  const choice = chooseStore(config, serverDir);
-  const isShared = choice !== "sqlite";
-  const pkiDir = path.join(serverDir, "pki");
   const up = Promise.withResolvers<void>();
-  const opening = during(progress, "open the store", describeStore(config, choice), () =>
-    openStore(config, { serverDir, nodeIp }, { clock, logger, isUp: up.promise }, scope.signal),
-  );
-  // Both come to their ends, whichever fails.
-  const preparing = prepare(isShared ? undefined : pkiDir, clock);
-  await Promise.allSettled([opening, preparing]);
-  const { storage, quorum } = await opening;
-  if (quorum !== undefined) {
-    scope.defer(() => quorum.stop());
-    scope.start(quorum.service);
-  }
-  scope.defer(() => storage.close());
-  // Before the store is followed: over etcd it takes seconds to hear that nothing has happened to objects since keys were written.
-  const pki = (await preparing) ?? (await openSharedPki(storage, pkiDir, clock));
+  const { storage, quorum, pki, isShared } = await openState(config, parts, { serverDir, nodeIp, isUp: up.promise }, scope);
   const { store, healthChecks } = await setUpStore(config, parts, { storage, metrics, tracer: tracing?.tracer }, scope);
 
   const { server, port, authenticationFacts, presented, started } = await during(
@@ -189,6 +173,33 @@ async function assemble(config: ServerConfig, parts: EngineParts, scope: Service
   const followed = await gitops();
   const isHealthy = followed === undefined || (await awaitFirstSync({ gitops: followed, progress, clock, awaitHealth: config.agent }, scope.signal));
   return { isHealthy, gitops: followed, gitNote, kubeconfigFile, firstService: await firstService(own, scope.signal), ended: scope.ended };
+}
+
+/** The store and the keys of the cluster; the scope closes what it opens. */
+async function openState(
+  config: ServerConfig,
+  { clock, logger, progress }: EngineParts,
+  { serverDir, nodeIp, isUp }: { readonly serverDir: string; readonly nodeIp: string; readonly isUp: Promise<void> },
+  scope: ServiceScope,
+) {
+  const choice = chooseStore(config, serverDir);
+  const isShared = choice !== "sqlite";
+  const pkiDir = path.join(serverDir, "pki");
+  const opening = during(progress, "open the store", describeStore(config, choice), () =>
+    openStore(config, { serverDir, nodeIp }, { clock, logger, isUp }, scope.signal),
+  );
+  // Both come to their ends, whichever fails.
+  const preparing = prepare(isShared ? undefined : pkiDir, clock);
+  await Promise.allSettled([opening, preparing]);
+  const { storage, quorum } = await opening;
+  if (quorum !== undefined) {
+    scope.defer(() => quorum.stop());
+    scope.start(quorum.service);
+  }
+  scope.defer(() => storage.close());
+  // Before the store is followed: over etcd it takes seconds to hear that nothing has happened to objects since keys were written.
+  const pki = (await preparing) ?? (await openSharedPki(storage, pkiDir, clock));
+  return { storage, quorum, pki, isShared };
 }
 
 /** What can be done without the store: the keys of a cluster that has one server, and loading what the API is served with. */

@@ -6,6 +6,7 @@ import { sleep, type Clock } from "../../engine/lib/clock.ts";
 import { describeError, type Logger } from "../../engine/lib/log.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
 import { nodeResource } from "../../engine/resources/core/node.ts";
+import type { Node } from "../../engine/resources/types.ts";
 import { removeDnsAddress } from "./dns-addresses.ts";
 import { createDnsServices, type DnsServiceOptions } from "./dns-service.ts";
 import { familiesIn, type FamilyRanges } from "./families.ts";
@@ -59,6 +60,22 @@ export async function resetNetwork(clusterDns: readonly string[]): Promise<void>
 
 function createRouteService({ informers, nodeName, clusterCidrs, clock, logger }: NetworkOptions): Service {
   const families = familiesIn(clusterCidrs);
+  let applied = "";
+  /** Whether the machine's routes are as they should be. */
+  const keepRoutes = async (nodes: readonly Node[]): Promise<boolean> => {
+    const desired = computeRoutes(nodes, nodeName);
+    const text = JSON.stringify([...desired]);
+    if (text === applied) return true;
+    try {
+      await applyRoutes(desired, families);
+      applied = text;
+      return true;
+    } catch (error) {
+      logger.warn("routes not applied, will retry", { error: describeError(error) });
+      return false;
+    }
+  };
+
   return service("routes", async (signal) => {
     const nodes = informers.informer(nodeResource);
     let wake = () => {};
@@ -66,22 +83,10 @@ function createRouteService({ informers, nodeName, clusterCidrs, clock, logger }
     const remove = nodes.addHandler({ add: onChange, update: onChange, delete: onChange });
     try {
       await nodes.waitForSync(signal);
-      let applied = "";
       while (!signal.aborted) {
         const changed = new Promise<void>((resolve) => (wake = resolve));
-        const desired = computeRoutes(nodes.list(), nodeName);
-        const text = JSON.stringify([...desired]);
-        if (text !== applied) {
-          try {
-            await applyRoutes(desired, families);
-            applied = text;
-          } catch (error) {
-            logger.warn("routes not applied, will retry", { error: describeError(error) });
-            await sleep(clock, RETRY_MS, signal);
-            continue;
-          }
-        }
-        await Promise.race([changed, aborted(signal)]);
+        if (await keepRoutes(nodes.list())) await Promise.race([changed, aborted(signal)]);
+        else await sleep(clock, RETRY_MS, signal);
       }
     } finally {
       remove();

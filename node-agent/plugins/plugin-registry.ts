@@ -77,28 +77,34 @@ export function createPluginRegistry({ folder, handlers, clock, logger }: Plugin
     return found;
   };
 
+  /** Does what is to be done now, where `begin` lets a registration run beside it; gives the milliseconds until the next look. */
+  const step = (begin: (socket: FoundSocket) => void): number => {
+    let againMs = LOOK_MS;
+    for (const action of planRegistrations(look(), [...known.values()], clock.monotonic())) {
+      if (action.do === "forget") forget(action.socket);
+      else if (action.do === "wait") againMs = Math.min(againMs, action.untilMs - clock.monotonic());
+      else begin(action.socket);
+    }
+    return Math.max(0, againMs);
+  };
+
   return service("plugin-registry", async (signal) => {
     mkdirSync(folder, { recursive: true, mode: 0o755 });
     const bell = new Bell(clock);
     const watcher = follow(folder, () => bell.ring(), logger);
     // One that takes its time holds up no other.
     const registering = new Set<Promise<void>>();
+    const begin = (socket: FoundSocket) => {
+      const work = register(socket, signal).finally(() => {
+        registering.delete(work);
+        bell.ring();
+      });
+      registering.add(work);
+    };
     try {
       while (!signal.aborted) {
         bell.take();
-        let againMs = LOOK_MS;
-        for (const action of planRegistrations(look(), [...known.values()], clock.monotonic())) {
-          if (action.do === "forget") forget(action.socket);
-          else if (action.do === "wait") againMs = Math.min(againMs, action.untilMs - clock.monotonic());
-          else {
-            const work = register(action.socket, signal).finally(() => {
-              registering.delete(work);
-              bell.ring();
-            });
-            registering.add(work);
-          }
-        }
-        await bell.wait(Math.max(0, againMs), signal);
+        await bell.wait(step(begin), signal);
       }
     } finally {
       watcher?.close();

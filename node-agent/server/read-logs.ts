@@ -77,29 +77,32 @@ async function* selected(file: string, query: LogQuery, clock: Clock, isRunning:
       let passed = 0;
       for await (const line of existing(file, current)) if (matches(line) && ++passed > last.before) yield line;
     } else yield* last.lines;
-    while (query.follow) {
-      // Asked before reading: what is written until the end is read in any case.
-      const goesOn = await isRunning();
-      let isQuiet = true;
-      for await (const line of current.newLines()) {
-        isQuiet = false;
-        if (matches(line)) yield line;
-      }
-      if (!goesOn || signal.aborted) return;
-      if (isQuiet) {
-        const next = await current.successor();
-        if (next === undefined) await sleep(clock, POLL_MS, signal).catch(() => {});
-        else {
-          // Nobody writes to the old file any more: what came after our last look is its end.
-          for await (const line of current.newLines()) if (matches(line)) yield line;
-          await current.goOver(next);
-        }
-      }
-      if (signal.aborted) return;
-    }
+    if (query.follow) for await (const line of followLines(current, clock, isRunning, signal)) if (matches(line)) yield line;
   } finally {
     await current.close();
   }
+}
+
+/** What is written from here on, from file to file as they are rotated, until the container has ended or nobody reads. */
+async function* followLines(current: FollowedFile, clock: Clock, isRunning: () => Promise<boolean>, signal: AbortSignal): AsyncGenerator<LogLine> {
+  do {
+    // Asked before reading: what is written until the end is read in any case.
+    const goesOn = await isRunning();
+    let isQuiet = true;
+    for await (const line of current.newLines()) {
+      isQuiet = false;
+      yield line;
+    }
+    if (!goesOn || signal.aborted) return;
+    if (!isQuiet) continue;
+    const next = await current.successor();
+    if (next === undefined) await sleep(clock, POLL_MS, signal).catch(() => {});
+    else {
+      // Nobody writes to the old file any more: what came after our last look is its end.
+      yield* current.newLines();
+      await current.goOver(next);
+    }
+  } while (!signal.aborted);
 }
 
 /** The last lines of many. */

@@ -40,6 +40,15 @@ export function createLocalVolumes({ client, informers, clock, logger, nodeName,
     logger.info("folder of a deleted volume removed", { volume: name });
   };
 
+  const finishDue = async () => {
+    for (const volume of volumes.list().filter(isDue)) {
+      await finish(volume).catch((error: unknown) => {
+        if (!hasReason(error, "NotFound", "Conflict"))
+          logger.warn("folder of a deleted volume not removed, will retry", { volume: volume.metadata.name, error: describeError(error) });
+      });
+    }
+  };
+
   return service("local-volumes", async (signal) => {
     let wake = () => {};
     const remove = volumes.addHandler({ add: () => wake(), update: () => wake() });
@@ -50,12 +59,7 @@ export function createLocalVolumes({ client, informers, clock, logger, nodeName,
       );
       while (!signal.aborted) {
         const changed = new Promise<void>((resolve) => (wake = resolve));
-        for (const volume of volumes.list().filter(isDue)) {
-          await finish(volume).catch((error: unknown) => {
-            if (!hasReason(error, "NotFound", "Conflict"))
-              logger.warn("folder of a deleted volume not removed, will retry", { volume: volume.metadata.name, error: describeError(error) });
-          });
-        }
+        await finishDue();
         await Promise.race([changed, sleep(clock, LOOK_MS, signal).catch(() => {})]);
       }
     } finally {

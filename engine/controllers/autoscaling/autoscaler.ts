@@ -1,5 +1,6 @@
 import { objectKey, splitKey } from "../../apimachinery/object-meta.ts";
 import { parseLabelSelector } from "../../apimachinery/selectors.ts";
+import type { Client } from "../../client/client.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
 import { describeError } from "../../lib/log.ts";
 import { customResourceDefinitionResource } from "../../resources/apiextensions/custom-resource-definition.ts";
@@ -7,7 +8,7 @@ import { apiServiceResource } from "../../resources/apiregistration/api-service.
 import { horizontalPodAutoscalerResource } from "../../resources/autoscaling/horizontal-pod-autoscaler.ts";
 import { podResource } from "../../resources/core/pod.ts";
 import { podMetricsResource } from "../../resources/metrics/usage.ts";
-import type { HorizontalPodAutoscaler, PodMetrics } from "../../resources/types.ts";
+import type { CustomResourceDefinition, HorizontalPodAutoscaler, PodMetrics } from "../../resources/types.ts";
 import type { ControllerContext } from "../controller-context.ts";
 import { isBeingDeleted, read, watch, type ControllerDefinition } from "../define-controller.ts";
 import { findScalable } from "../scalable-kinds.ts";
@@ -27,27 +28,6 @@ export function autoscalerController({ informers, client, timings }: ControllerC
   const histories = new Map<string, ScalingHistory>();
   /** What the plan of a look decided, for its conclusion. */
   const decisions = new WeakMap<AutoscalerInputs, AutoscalerDecision>();
-
-  const findTarget = async ({
-    metadata: { namespace = "" },
-    spec: { scaleTargetRef },
-  }: HorizontalPodAutoscaler): Promise<ScaleTarget | { readonly error: string }> => {
-    const scalable = findScalable(scaleTargetRef, definitions.list());
-    if (scalable === undefined)
-      return { error: `no matches for kind ${JSON.stringify(scaleTargetRef.kind)} in version ${JSON.stringify(scaleTargetRef.apiVersion ?? "")}` };
-    try {
-      const object = await client.for(scalable.resource).get(namespace, scaleTargetRef.name);
-      return {
-        resource: scalable.resource,
-        object,
-        replicas: scalable.scale.specReplicas(object),
-        statusReplicas: scalable.scale.statusReplicas(object),
-        selector: scalable.scale.selector(object),
-      };
-    } catch (error) {
-      return { error: describeError(error) };
-    }
-  };
 
   return {
     name: "horizontal-pod-autoscaler",
@@ -69,19 +49,10 @@ export function autoscalerController({ informers, client, timings }: ControllerC
         for (const uid of histories.keys()) if (!live.has(uid)) histories.delete(uid);
         return undefined;
       }
-      const target = await findTarget(autoscaler);
+      const target = await findTarget(client, autoscaler, definitions.list());
       const selector = "error" in target || target.selector === "" ? undefined : parseLabelSelector(target.selector);
       const own = selector === undefined ? [] : pods.list(namespace).filter((pod) => selector(pod.metadata.labels));
-      const metrics =
-        own.length === 0
-          ? []
-          : await client
-              .for(podMetricsResource)
-              .list(namespace)
-              .then(
-                ({ items }) => items,
-                () => [] as readonly PodMetrics[],
-              ); // no answer is no figure, and the plan says so
+      const metrics = own.length === 0 ? [] : await readPodMetrics(client, namespace);
       const query = { namespace, podSelector: "error" in target ? "" : target.selector, definitions: definitions.list(), services: services.list() };
       const figures = "error" in target ? [] : await Promise.all((autoscaler.spec.metrics ?? []).map((spec) => readCustomFigures(client, spec, query)));
       const names = new Set(own.map((pod) => pod.metadata.name));
@@ -112,4 +83,37 @@ export function autoscalerController({ informers, client, timings }: ControllerC
       return concludeAutoscaler(inputs, decision, outcome, nowMs);
     },
   };
+}
+
+async function findTarget(
+  client: Client,
+  { metadata: { namespace = "" }, spec: { scaleTargetRef } }: HorizontalPodAutoscaler,
+  definitions: readonly CustomResourceDefinition[],
+): Promise<ScaleTarget | { readonly error: string }> {
+  const scalable = findScalable(scaleTargetRef, definitions);
+  if (scalable === undefined)
+    return { error: `no matches for kind ${JSON.stringify(scaleTargetRef.kind)} in version ${JSON.stringify(scaleTargetRef.apiVersion ?? "")}` };
+  try {
+    const object = await client.for(scalable.resource).get(namespace, scaleTargetRef.name);
+    return {
+      resource: scalable.resource,
+      object,
+      replicas: scalable.scale.specReplicas(object),
+      statusReplicas: scalable.scale.statusReplicas(object),
+      selector: scalable.scale.selector(object),
+    };
+  } catch (error) {
+    return { error: describeError(error) };
+  }
+}
+
+/** No answer is no figure, and the plan says so. */
+async function readPodMetrics(client: Client, namespace: string): Promise<readonly PodMetrics[]> {
+  return client
+    .for(podMetricsResource)
+    .list(namespace)
+    .then(
+      ({ items }) => items,
+      () => [],
+    );
 }

@@ -82,23 +82,12 @@ export interface RepositoryPipeline {
 
 /** Puts together what one repository needs: source → manifests → plan → apply → health → status branch, with plans of branches beside it. */
 export function createPipeline(parts: PipelineParts, options: PipelineOptions): RepositoryPipeline {
-  const { cluster, client, view, definitions, events, eventsOf, claims, forecastPods, writers, impersonate, clock, logger } = parts;
+  const { cluster, client, view, events, eventsOf, claims, forecastPods, writers, impersonate, clock, logger } = parts;
   const { source, rule, hosted, sources } = options;
-  const known = Promise.withResolvers<void>();
   const name = rule?.name ?? cluster;
   const writesStatus = rule?.writesStatus ?? true;
-  const reading = {
-    catalog,
-    kindsKnown: () => known.promise,
-    cluster,
-    basePath: options.path,
-    renderChart: createChartRenderer(),
-    ...(rule === undefined ? {} : { source: rule }),
-  };
-  const opening = { ...reading, ...(options.ageKeys === undefined ? {} : { ageKeys: options.ageKeys }) };
-  const [loader, proposalLoader, candidateLoader] = [new ManifestLoader(opening), new ManifestLoader(opening), new ManifestLoader(opening)];
-  // What strangers bring, such as definitions of kinds, is kept apart from what is deployed.
-  const sealedLoader = new ManifestLoader({ ...reading, isSealed: true });
+  const { followKinds, ...loaders } = openLoaders(parts, options);
+  const { loader, sealedLoader, proposalLoader } = loaders;
   const applying = {
     client,
     view,
@@ -132,10 +121,7 @@ export function createPipeline(parts: PipelineParts, options: PipelineOptions): 
   const record = new RepositoryRecord(client, name, rule !== undefined);
   const follower = new SourceFollower({
     source,
-    loader,
-    sealedLoader,
-    proposalLoader,
-    candidateLoader,
+    ...loaders,
     synchroniser,
     reporter,
     record,
@@ -207,13 +193,7 @@ export function createPipeline(parts: PipelineParts, options: PipelineOptions): 
   });
   const services: Service[] = [
     service("notifications", (signal) => notifier.run(signal)),
-    service("custom kinds", async (signal) => {
-      const unfollow = [loader, sealedLoader, proposalLoader, candidateLoader].map(({ kinds }) => followCustomKinds(definitions, kinds, view));
-      // Whoever waits for the kinds must not outlive the engine.
-      await definitions.waitForSync(signal).finally(() => known.resolve());
-      await aborted(signal);
-      for (const end of unfollow) end();
-    }),
+    service("custom kinds", followKinds),
     service("git sync", (signal) => synchroniser.run(signal)),
     service("git source", (signal) => follower.run(signal)),
     // Without a status branch there is nowhere to show plans; a push is told its own by the gate.
@@ -235,6 +215,35 @@ export function createPipeline(parts: PipelineParts, options: PipelineOptions): 
       onBranchMoved();
     },
   };
+}
+
+/** Those who read commits, each with kinds of its own, and what tells them of the kinds that the cluster defines. */
+function openLoaders({ cluster, definitions, view }: PipelineParts, { path, rule, ageKeys }: PipelineOptions) {
+  const known = Promise.withResolvers<void>();
+  const reading = {
+    catalog,
+    kindsKnown: () => known.promise,
+    cluster,
+    basePath: path,
+    renderChart: createChartRenderer(),
+    ...(rule === undefined ? {} : { source: rule }),
+  };
+  const opening = { ...reading, ...(ageKeys === undefined ? {} : { ageKeys }) };
+  const loaders = {
+    loader: new ManifestLoader(opening),
+    proposalLoader: new ManifestLoader(opening),
+    candidateLoader: new ManifestLoader(opening),
+    // What strangers bring, such as definitions of kinds, is kept apart from what is deployed.
+    sealedLoader: new ManifestLoader({ ...reading, isSealed: true }),
+  };
+  const followKinds = async (signal: AbortSignal) => {
+    const unfollow = Object.values(loaders).map(({ kinds }) => followCustomKinds(definitions, kinds, view));
+    // Whoever waits for the kinds must not outlive the engine.
+    await definitions.waitForSync(signal).finally(() => known.resolve());
+    await aborted(signal);
+    for (const end of unfollow) end();
+  };
+  return { ...loaders, followKinds };
 }
 
 /** Tells the forge, where there is one and a token for it: how commits fare, and what requests would do. */
