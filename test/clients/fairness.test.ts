@@ -105,6 +105,7 @@ test("a level without a seat or a queue sends everybody away, and says when to c
   await confine("closed", 3, { nominalConcurrencyShares: 0, borrowingLimitPercent: 0, limitResponse: { type: "Reject" } });
   const { code, headers, text } = await open("greedy")("/api/v1/namespaces/many/configmaps/map-1");
   expect({ code, text, retry: headers["retry-after"] }).toEqual({ code: 429, text: "Too many requests, please try again later.\n", retry: "1" });
+  expect((await open("greedy")("/apis/gone.example/v1/namespaces/many/things")).code).toBe(429); // also of what is not served
   expect((await open("modest")("/api/v1/namespaces/many/configmaps/map-1")).code).toBe(200);
 });
 

@@ -59,7 +59,8 @@ function matchesResource(
 }
 
 function matchesPath({ verbs, nonResourceURLs }: NonResourcePolicyRule, { verb, path }: Extract<RequestDigest, { readonly is: "path" }>): boolean {
-  return holds(verbs, verb) && nonResourceURLs.some((url) => url === ALL || url === path || (url.endsWith("/*") && path.startsWith(url.slice(0, -1))));
+  // As upstream's, an address is about all below it, with an asterisk or without.
+  return holds(verbs, verb) && nonResourceURLs.some((url) => url === ALL || url === path || path.startsWith(url.replace(/\*$/, "").replace(/\/?$/, "/")));
 }
 
 function holds(values: readonly string[], value: string): boolean {

@@ -66,9 +66,11 @@ export async function serve(parts: ServeParts, http: HttpRequest, raw: RawRespon
     const info = parsed.is === "resource" && parts.server.parts.resources.hasGroupVersion(parsed.group, parsed.version) ? parsed : undefined;
     // Whoever registers a server for a part of the API means it, also where this one could answer.
     const remote = parts.server.parts.aggregator.owner(http.path);
+    // Whose turn it is goes by the address, also of what another server answers for, or nobody.
+    const addressed = parsed.is === "resource" ? parsed : undefined;
     ticket = await (http.trace === undefined
-      ? awaitTurn(parts.server.parts, http, info)
-      : http.trace.step("priorityandfairness", () => awaitTurn(parts.server.parts, http, info)));
+      ? awaitTurn(parts.server.parts, http, addressed)
+      : http.trace.step("priorityandfairness", () => awaitTurn(parts.server.parts, http, addressed)));
     if (remote !== undefined) {
       // Another server does the work: what it costs here ends now, however long it takes there.
       ticket.leave();

@@ -43,6 +43,7 @@ describe("a request belongs to the first schema that matches it", () => {
     ["any service account", asks(user("system:serviceaccount:shop:web", "system:serviceaccounts")), "service-accounts"],
     ["anybody", asks(user("ada")), "global-default"],
     ["a probe", { is: "path", user: { username: "system:anonymous", groups: ["system:unauthenticated"] }, verb: "get", path: "/readyz" }, "probes"],
+    ["a part of a probe", { is: "path", user: user("ada"), verb: "get", path: "/readyz/etcd" }, "probes"],
     ["a page that is no probe", { is: "path", user: user("ada"), verb: "get", path: "/metrics" }, "global-default"],
   ])("%s", (_what, digest, expected) => {
     expect(schemaFor(digest)).toBe(expected);
