@@ -157,6 +157,7 @@ spec: {template: {spec: {containers: [{name: c, image: "x:1@sha256:00"}]}}}
 const wide = (text: string): Files => kustomization(text, { "all.yaml": everywhere, "rbac.yaml": rbac, "gen.yaml": "" });
 
 export const ACCEPTED: Readonly<Record<string, Files>> = {
+  "no resources, and said so": { "kustomization.yaml": "resources: []\n" },
   "several documents and lists in one file": kustomization("resources: [d.yaml, list.yaml]\n", {
     "list.yaml": `apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: ConfigMap, metadata: {name: a}}\n- {apiVersion: v1, kind: ConfigMap, metadata: {name: b}}\n---\n${configMap("c")}`,
   }),
@@ -412,6 +413,7 @@ export const ACCEPTED_SINCE_1_36: Readonly<Record<string, Files>> = {
 
 export const REFUSED: Readonly<Record<string, Files>> = {
   "an unknown field": kustomization("resources: [d.yaml]\nnamePrefx: a\n"),
+  "a list with all items commented out": kustomization("resources:\n# - d.yaml\n"),
   "a resource that is not there": kustomization("resources: [none.yaml]\n"),
   "a patch of nothing": patches("- patch: '{apiVersion: v1, kind: ConfigMap, metadata: {name: none}}'\n"),
   "one object twice": kustomization("resources: [d.yaml, e.yaml]\n", { "e.yaml": deployment("web") }),

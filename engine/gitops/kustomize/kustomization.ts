@@ -119,6 +119,9 @@ export interface KustomizationFile extends Place {
   placeOf(steps: Steps): Place;
 }
 
+/** A list whose items are all commented out is none, as in upstream: nothing is to be pruned because of it. */
+const EMPTY = "the kustomization is empty; name resources in it, or write `resources: []` if it is to have none";
+
 /** Reads a kustomization file. Throws a KustomizeError that names everything wrong with it. */
 export function parseKustomization(content: Buffer, file: string): KustomizationFile {
   const document = onlyDocument(content, file);
@@ -133,8 +136,8 @@ export function parseKustomization(content: Buffer, file: string): Kustomization
   const wanted = kind === "Component" ? "kustomize.config.k8s.io/v1alpha1" : "kustomize.config.k8s.io/v1beta1";
   if (kind !== "Kustomization" && kind !== "Component") report("kind", "must be Kustomization or Component");
   else if (value["apiVersion"] !== undefined && value["apiVersion"] !== wanted) report("apiVersion", `must be ${wanted} for a ${kind}`);
-  if (Object.keys(value).every((key) => key === "apiVersion" || key === "kind"))
-    problems.push({ file, line: document.line, message: "the kustomization is empty; name resources in it" });
+  if (Object.entries(value).every(([key, said]) => key === "apiVersion" || key === "kind" || said === null || said === ""))
+    problems.push({ file, line: document.line, message: EMPTY });
   if (problems.length > 0) throw new KustomizeError(problems);
   // The schema was just found to hold, and states exactly these fields.
   return {
@@ -163,7 +166,7 @@ export function withKnownNames(schema: Schema, value: unknown): unknown {
 function onlyDocument(content: Buffer, file: string): YamlDocument {
   try {
     const [document, ...more] = parseYamlDocuments(content.toString("utf8"));
-    if (document === undefined) throw new KustomizeError([{ file, line: 1, message: "the kustomization is empty; name resources in it" }]);
+    if (document === undefined) throw new KustomizeError([{ file, line: 1, message: EMPTY }]);
     if (more.length > 0) throw new KustomizeError([{ file, line: more[0]?.line ?? 1, message: "the file must hold one document" }]);
     return document;
   } catch (error) {
