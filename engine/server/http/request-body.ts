@@ -4,7 +4,7 @@ import type { Schema } from "../../apimachinery/schema.ts";
 import { badRequest, StatusError } from "../../apimachinery/status-error.ts";
 import { textField } from "../../registry/decode-object.ts";
 import { withSortedKeys } from "../../lib/sorted-keys.ts";
-import { findRepeatedFields } from "./json-duplicates.ts";
+import { findRepeatedFields } from "../../apimachinery/json-duplicates.ts";
 import { JSON_TYPE, PROTOBUF_TYPE, YAML_TYPE } from "./negotiation.ts";
 import { JsonRangeError, parseJson } from "../../lib/json.ts";
 import { JsonDepthError, requireDepth } from "../../lib/json-depth.ts";

@@ -3,7 +3,7 @@ import { describeRepeatedKeys } from "../../apimachinery/yaml/yaml-duplicates.ts
 import { kubernetesYamlSchema } from "../../apimachinery/yaml/yaml-schema.ts";
 import { parseJson } from "../../lib/json.ts";
 import { requireDepth } from "../../lib/json-depth.ts";
-import { findRepeatedFields } from "./json-duplicates.ts";
+import { findRepeatedFields } from "../../apimachinery/json-duplicates.ts";
 
 /** What a text of YAML holds, and what it names twice. */
 export interface YamlBody {

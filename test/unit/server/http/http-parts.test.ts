@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { parseYamlEvents } from "../../../../engine/apimachinery/yaml/yaml.ts";
 import { describeRepeatedKeys } from "../../../../engine/apimachinery/yaml/yaml-duplicates.ts";
 import { orderOfCustom, strictProblems } from "../../../../engine/registry/strict-problems.ts";
-import { findRepeatedFields } from "../../../../engine/server/http/json-duplicates.ts";
+import { findRepeatedFields } from "../../../../engine/apimachinery/json-duplicates.ts";
 import { requireDepth } from "../../../../engine/lib/json-depth.ts";
 import { isPretty, negotiate, tryNegotiate } from "../../../../engine/server/http/negotiation.ts";
 import type { StatusError } from "../../../../engine/apimachinery/status-error.ts";

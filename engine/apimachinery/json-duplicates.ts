@@ -1,5 +1,5 @@
-import type { RepeatedFields } from "../../apimachinery/api-request.ts";
-import { CLOSE_LIST, CLOSE_OBJECT, COMMA, endOfString, JSON_DEPTH_MAX, JsonDepthError, OPEN_LIST, OPEN_OBJECT, QUOTE } from "../../lib/json-depth.ts";
+import type { RepeatedFields } from "./api-request.ts";
+import { CLOSE_LIST, CLOSE_OBJECT, COMMA, endOfString, JSON_DEPTH_MAX, JsonDepthError, OPEN_LIST, OPEN_OBJECT, QUOTE } from "../lib/json-depth.ts";
 
 /**
  * The keys that a JSON text names twice in one object, their paths as upstream's strict decoder writes them (`spec.foo`, `list[0].bar`).
