@@ -16,7 +16,7 @@ import type { AgentConfig } from "./agent-options.ts";
 import { openNodeRuntime, type NodeRuntime } from "./cri/node-runtime.ts";
 import { followServers, type KnownServers } from "./node/follow-servers.ts";
 import { NodeView } from "./node/node-view.ts";
-import type { NodeSettings } from "./pods/container-config.ts";
+import type { NodeSettings } from "./pods/container-config/container-config.ts";
 import { NodePods } from "./pods/node-pods.ts";
 import type { ServingPair } from "./server/agent-server.ts";
 import { createAgentMetrics, type AgentMetrics } from "./stats/agent-metrics.ts";

@@ -5,7 +5,7 @@ import type { AgentConfig } from "./agent-options.ts";
 import { cniPlaces, hasBandwidthPlugin } from "./network/cni.ts";
 import { readHugePageSizes } from "./node/huge-pages.ts";
 import { parseNodeLabels, parseTaints, type Registration } from "./node/registration.ts";
-import type { NodeSettings } from "./pods/container-config.ts";
+import type { NodeSettings } from "./pods/container-config/container-config.ts";
 import type { AccessMemory } from "./server/agent-access.ts";
 import type { TlsSettings } from "./server/agent-server.ts";
 

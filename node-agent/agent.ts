@@ -12,7 +12,7 @@ import { agentLog } from "./config.ts";
 import { writeDnsAddresses } from "./network/dns-addresses.ts";
 import { rangesByFamily } from "./network/families.ts";
 import { createNetworkServices, enableForwarding } from "./network/network.ts";
-import type { NodeSettings } from "./pods/container-config.ts";
+import type { NodeSettings } from "./pods/container-config/container-config.ts";
 import { openRootDir } from "./root-dir.ts";
 import { shareMounts } from "./volumes/mounts.ts";
 

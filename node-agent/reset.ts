@@ -14,7 +14,7 @@ import { readRootDir, ROOT_FOLDERS } from "./root-dir.ts";
 import { readDnsAddresses } from "./network/dns-addresses.ts";
 import { resetNetwork } from "./network/network.ts";
 import { removeShutdownSettings } from "./shutdown/logind.ts";
-import { removeAgentCgroups } from "./pods/cgroups.ts";
+import { removeAgentCgroups } from "./cgroups/cgroups.ts";
 import { isMountedOnItself, isMountPoint, mountsBelow, readMounts, removeFolder } from "./volumes/mounts.ts";
 
 const run = promisify(execFile);

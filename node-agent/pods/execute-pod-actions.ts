@@ -7,14 +7,14 @@ import type { Pod, PodStatus } from "../../engine/resources/types.ts";
 import type { ContainerState } from "../cri/runtime.ts";
 import { BackOffEvents } from "./back-off-events.ts";
 import { currentSandbox, failureOf, type PodAction, type PodState, type StartFailure } from "./compute-pod-actions.ts";
-import { podLogDir } from "./container-config.ts";
+import { podLogDir } from "./container-config/container-config.ts";
 import { containerType } from "./container-place.ts";
 import { podAddresses } from "./pod-addresses.ts";
 import type { PodContext } from "./pod-context.ts";
-import { startContainer } from "./start-container.ts";
-import { StartError } from "./start-error.ts";
-import { startSandbox } from "./start-sandbox.ts";
-import { stopContainer } from "./stop-container.ts";
+import { startContainer } from "./start/start-container.ts";
+import { StartError } from "./start/start-error.ts";
+import { startSandbox } from "./start/start-sandbox.ts";
+import { stopContainer } from "./termination/stop-container.ts";
 
 const PULL_RETRY = { initialMs: 10_000, maxMs: 300_000 };
 /** What is missing for a start may be there at any time, and whoever puts it there waits for the pod. */

@@ -2,7 +2,7 @@ import type { ConfigMap, Pod, Secret } from "../../engine/resources/types.ts";
 import { hasDeviceClaims } from "../../engine/resources/device/pod-device-claims.ts";
 import type { MountedVolumes } from "../stats/volume-stats.ts";
 import { showsContent } from "./followed-content.ts";
-import { orderResizes } from "./granted-resources.ts";
+import { orderResizes } from "./resize/granted-resources.ts";
 import type { PodWorker } from "./pod-worker.ts";
 
 /**

@@ -10,10 +10,10 @@ import type { Runtime } from "../cri/runtime.ts";
 import type { DeviceManager } from "../devices/device-manager.ts";
 import type { AgentMetrics } from "../stats/agent-metrics.ts";
 import type { DriverVolumes, VolumeSources } from "../volumes/volume-plugin.ts";
-import type { Refusal } from "./admit-pod.ts";
-import type { NodeSettings } from "./container-config.ts";
+import type { Refusal } from "./admission/admit-pod.ts";
+import type { NodeSettings } from "./container-config/container-config.ts";
 import type { ContentAge } from "./followed-content.ts";
-import type { Limiter } from "./limiter.ts";
+import type { Limiter } from "./start/limiter.ts";
 
 /** What every pod worker shares. */
 export interface PodContext {

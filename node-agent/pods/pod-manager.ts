@@ -10,7 +10,7 @@ import { hasSameName, isMirror, isStatic } from "../static-pods/static-pod.ts";
 import type { NodePods } from "./node-pods.ts";
 import type { PodContext } from "./pod-context.ts";
 import { PodWorker } from "./pod-worker.ts";
-import { sweepCgroups, sweepOrphans } from "./sweep-orphans.ts";
+import { sweepCgroups, sweepOrphans } from "./termination/sweep-orphans.ts";
 
 /** The runtime is looked at this often even when it reports nothing: events may be lost. */
 const RELIST_MS = 10_000;

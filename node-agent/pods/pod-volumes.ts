@@ -5,7 +5,7 @@ import { describeError } from "../../engine/lib/log.ts";
 import type { Pod } from "../../engine/resources/types.ts";
 import { MountError } from "../volumes/volume-plugin.ts";
 import { areProvided, hasLiveVolumes, mountVolumes, releaseVolumes, unmountVolumes } from "../volumes/volumes.ts";
-import { imagesOfVolumes } from "./image-volumes.ts";
+import { imagesOfVolumes } from "./start/image-volumes.ts";
 import type { PodContext } from "./pod-context.ts";
 
 const MOUNT_FAILED = "MountVolume.SetUp failed";

@@ -1,6 +1,6 @@
 import type { Container, Pod } from "../../engine/resources/types.ts";
 import type { ContainerState } from "../cri/runtime.ts";
-import { ContainerAnnotation } from "./container-config.ts";
+import { ContainerAnnotation } from "./container-config/container-config.ts";
 
 const BACKOFF_INITIAL_MS = 10_000;
 /** The longest that a container waits, where nothing else is said. */

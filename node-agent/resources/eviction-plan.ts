@@ -2,8 +2,8 @@ import { formatQuantity } from "../../engine/apimachinery/quantity.ts";
 import { podContainers } from "../../engine/resources/pod-containers.ts";
 import { amounts, podLimits, podRequests } from "../../engine/resources/pod-requests.ts";
 import type { Pod } from "../../engine/resources/types.ts";
-import { isCritical } from "../pods/admit-pod.ts";
-import { qosOf } from "../pods/pod-cgroup.ts";
+import { isCritical } from "../pods/admission/admit-pod.ts";
+import { qosOf } from "../cgroups/pod-cgroup.ts";
 import { resourceOf, type Pressure } from "./pressure.ts";
 import { thresholdAmount, type Measurement, type Threshold } from "./thresholds.ts";
 

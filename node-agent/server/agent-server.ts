@@ -20,10 +20,10 @@ import { connectStream } from "../streaming/stream-endpoint.ts";
 import { planStreamTarget, StreamRefusal } from "../streaming/plan-stream.ts";
 import type { AgentAccess } from "./agent-access.ts";
 import { answerPage, type AgentPageParts } from "./agent-pages.ts";
-import { sendMachineLog } from "./machine-logs.ts";
-import { missingLogs } from "./missing-logs.ts";
-import { POLL_MS, readLogs, type LogQuery } from "./read-logs.ts";
-import { SharedLooks } from "./shared-looks.ts";
+import { sendMachineLog } from "../logs/machine-logs.ts";
+import { missingLogs } from "../logs/missing-logs.ts";
+import { POLL_MS, readLogs, type LogQuery } from "../logs/read-logs.ts";
+import { SharedLooks } from "../logs/shared-looks.ts";
 
 /** A certificate and its key, both PEM. */
 export interface ServingPair {

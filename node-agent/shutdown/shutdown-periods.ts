@@ -1,4 +1,4 @@
-import { CRITICAL_PRIORITY } from "../pods/admit-pod.ts";
+import { CRITICAL_PRIORITY } from "../pods/admission/admit-pod.ts";
 import type { Pod } from "../../engine/resources/types.ts";
 
 /** How long pods from a priority on have to end when the machine shuts down. */

@@ -3,7 +3,7 @@ import path from "node:path";
 import { sleep, type Clock } from "../../engine/lib/clock.ts";
 import { service, type Service } from "../../engine/lib/service.ts";
 import type { Pod } from "../../engine/resources/types.ts";
-import { podCgroup } from "../pods/container-config.ts";
+import { podCgroup } from "../pods/container-config/container-config.ts";
 import { RunningContainers } from "../cri/running-containers.ts";
 import type { Runtime } from "../cri/runtime.ts";
 import { readCgroupUsage, readNodeUsage, type NodeUsage, type Usage } from "./read-usage.ts";

@@ -4,7 +4,7 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { podContainers } from "../../engine/resources/pod-containers.ts";
 import type { ConfigMap, KeyToPath, Pod, Secret, Volume, VolumeProjection } from "../../engine/resources/types.ts";
-import { podField, resourceField } from "../pods/pod-environment.ts";
+import { podField, resourceField } from "../pods/container-config/pod-environment.ts";
 import { currentVersion, writeAtomically, type VolumeFile } from "./atomic-writer.ts";
 import { nestedMountPoints } from "./nested-mount-points.ts";
 import { MountError, volumeFolder, type VolumeKind, type VolumeSources } from "./volume-plugin.ts";

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { chmodSync, closeSync, constants, existsSync, mkdirSync, openSync, readlinkSync, realpathSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
-import { ContainerConfigError } from "../pods/pod-environment.ts";
+import { ContainerConfigError } from "../pods/container-config/pod-environment.ts";
 import { readMounts } from "./mounts.ts";
 
 const run = promisify(execFile);

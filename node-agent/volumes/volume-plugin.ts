@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import path from "node:path";
 import type { PersistentVolume, PersistentVolumeClaim, Pod, Volume } from "../../engine/resources/types.ts";
 import type { CsiVolume } from "../csi/volume-request.ts";
-import type { EnvironmentSources } from "../pods/pod-environment.ts";
+import type { EnvironmentSources } from "../pods/container-config/pod-environment.ts";
 import type { ClaimedVolume, PlannedExpansion } from "./expand-volume.ts";
 
 export interface VolumeSources extends EnvironmentSources {

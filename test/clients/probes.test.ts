@@ -3,9 +3,9 @@ import { createServer as createNetServer, type AddressInfo } from "node:net";
 import { once } from "node:events";
 import { afterEach, describe, expect, test } from "vitest";
 import type { Runtime } from "../../node-agent/cri/runtime.ts";
-import { runHook } from "../../node-agent/pods/lifecycle-hook.ts";
+import { runHook } from "../../node-agent/pods/probes/lifecycle-hook.ts";
 import type { PodContext } from "../../node-agent/pods/pod-context.ts";
-import { runProbe } from "../../node-agent/pods/probes.ts";
+import { runProbe } from "../../node-agent/pods/probes/probes.ts";
 
 const portOf = (request: IncomingMessage) => request.socket.localPort;
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { ContainerStatus, ResourceRequirements } from "../../../engine/resources/types.ts";
 import type { ContainerState } from "../../../node-agent/cri/runtime.ts";
-import { actualResources } from "../../../node-agent/pods/actual-resources.ts";
+import { actualResources } from "../../../node-agent/pods/resize/actual-resources.ts";
 import { aContainerState } from "../../kit/pod-context.ts";
 
 const container = (resources: ContainerState["resources"], state: ContainerState["state"] = "running"): ContainerState => aContainerState({ state, ...(resources === undefined ? {} : { resources }) });

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import type { Client } from "../../../engine/client/client.ts";
 import { AgentAccess } from "../../../node-agent/server/agent-access.ts";
 import { closedPath, writeParts } from "../../../node-agent/server/agent-server.ts";
-import { missingLogs } from "../../../node-agent/server/missing-logs.ts";
+import { missingLogs } from "../../../node-agent/logs/missing-logs.ts";
 import { aPod } from "../../kit/objects.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { PodSpec, ResourceRequirements } from "../../../engine/resources/types.ts";
-import { computeContainerConfig, computeResources, computeSandboxConfig } from "../../../node-agent/pods/container-config.ts";
+import { computeContainerConfig, computeResources, computeSandboxConfig } from "../../../node-agent/pods/container-config/container-config.ts";
 import { aPod } from "../../kit/objects.ts";
 import { nodeSettings } from "../../kit/pod-context.ts";
 

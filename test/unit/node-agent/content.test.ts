@@ -5,12 +5,12 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { notFound } from "../../../engine/apimachinery/status-error.ts";
 import { systemClock } from "../../../engine/lib/clock.ts";
 import type { ConfigMap, Container, Pod, Service } from "../../../engine/resources/types.ts";
-import { refusePod } from "../../../node-agent/pods/admit-pod.ts";
-import { hostsFile, kernelHostname } from "../../../node-agent/pods/host-names.ts";
-import { expand, expandAll } from "../../../node-agent/pods/expand.ts";
-import { computeEnvironment, podField, resourceField, type EnvironmentSources } from "../../../node-agent/pods/pod-environment.ts";
+import { refusePod } from "../../../node-agent/pods/admission/admit-pod.ts";
+import { hostsFile, kernelHostname } from "../../../node-agent/pods/container-config/host-names.ts";
+import { expand, expandAll } from "../../../node-agent/pods/container-config/expand.ts";
+import { computeEnvironment, podField, resourceField, type EnvironmentSources } from "../../../node-agent/pods/container-config/pod-environment.ts";
 import { imageNameFault, normaliseImage } from "../../../node-agent/images/image-name.ts";
-import { parseLogLine, readLogs, type LogQuery } from "../../../node-agent/server/read-logs.ts";
+import { parseLogLine, readLogs, type LogQuery } from "../../../node-agent/logs/read-logs.ts";
 import { writeAtomically } from "../../../node-agent/volumes/atomic-writer.ts";
 import { processorMs } from "../../kit/processor-time.ts";
 

@@ -4,8 +4,8 @@ import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Container, Pod } from "../../../engine/resources/types.ts";
-import { parseEnvFile, readEnvFile } from "../../../node-agent/pods/env-file.ts";
-import { computeEnvironment, type EnvironmentSources } from "../../../node-agent/pods/pod-environment.ts";
+import { parseEnvFile, readEnvFile } from "../../../node-agent/pods/container-config/env-file.ts";
+import { computeEnvironment, type EnvironmentSources } from "../../../node-agent/pods/container-config/pod-environment.ts";
 import { processorMs } from "../../kit/processor-time.ts";
 
 describe("a file of variables", () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Pod, PodStatus, ResourceRequirements } from "../../../engine/resources/types.ts";
-import { refusePod } from "../../../node-agent/pods/admit-pod.ts";
-import { asksForOther, grantedByStatus, orderResizes, withGranted } from "../../../node-agent/pods/granted-resources.ts";
+import { refusePod } from "../../../node-agent/pods/admission/admit-pod.ts";
+import { asksForOther, grantedByStatus, orderResizes, withGranted } from "../../../node-agent/pods/resize/granted-resources.ts";
 
 const pod = (resources: ResourceRequirements, status: PodStatus = {}, more: Partial<Pod["spec"]> = {}): Pod => ({
   apiVersion: "v1",

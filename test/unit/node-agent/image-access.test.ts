@@ -6,7 +6,7 @@ import { NEVER } from "../../../engine/lib/abort.ts";
 import type { Pod, Secret } from "../../../engine/resources/types.ts";
 import { chooseCredentials } from "../../../node-agent/images/registry-credentials.ts";
 import { checkAllowedImage, verificationPolicy } from "../../../node-agent/images/verification-policy.ts";
-import { ensureImage } from "../../../node-agent/pods/ensure-image.ts";
+import { ensureImage } from "../../../node-agent/pods/start/ensure-image.ts";
 import { FakeRuntime } from "../../kit/fake-runtime.ts";
 import { anImageAccess, aPodContext } from "../../kit/pod-context.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";

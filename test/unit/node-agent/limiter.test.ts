@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Limiter } from "../../../node-agent/pods/limiter.ts";
+import { Limiter } from "../../../node-agent/pods/start/limiter.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";
 
 /** Works that end when they are told to. */

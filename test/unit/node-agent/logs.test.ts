@@ -6,8 +6,8 @@ import { runInNewContext } from "node:vm";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../../engine/lib/clock.ts";
-import { rotateLog } from "../../../node-agent/pods/rotate-logs.ts";
-import { readLogs, type LogQuery } from "../../../node-agent/server/read-logs.ts";
+import { rotateLog } from "../../../node-agent/logs/rotate-logs.ts";
+import { readLogs, type LogQuery } from "../../../node-agent/logs/read-logs.ts";
 
 const line = (text: string) => `2026-01-01T00:00:00.000000000Z stdout F ${text}\n`;
 const ALL: LogQuery = { follow: false, timestamps: false, sinceMs: undefined, tailLines: undefined, limitBytes: undefined, stream: "All" };

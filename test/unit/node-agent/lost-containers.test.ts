@@ -2,8 +2,8 @@ import { expect, test } from "vitest";
 import type { ContainerStatus, Pod, PodSpec } from "../../../engine/resources/types.ts";
 import type { ContainerState, SandboxState } from "../../../node-agent/cri/runtime.ts";
 import { computePodActions } from "../../../node-agent/pods/compute-pod-actions.ts";
-import { lostContainers } from "../../../node-agent/pods/lost-containers.ts";
-import { computePodStatus } from "../../../node-agent/pods/pod-status.ts";
+import { lostContainers } from "../../../node-agent/pods/status/lost-containers.ts";
+import { computePodStatus } from "../../../node-agent/pods/status/pod-status.ts";
 import { aContainerState } from "../../kit/pod-context.ts";
 
 const NOW = Date.parse("2026-01-01T12:00:00Z");

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import os from "node:os";
 import path from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { findMachineLog } from "../../../node-agent/server/machine-logs.ts";
+import { findMachineLog } from "../../../node-agent/logs/machine-logs.ts";
 
 const outside = mkdtempSync(path.join(os.tmpdir(), "machine-logs-"));
 const logs = path.join(outside, "log");

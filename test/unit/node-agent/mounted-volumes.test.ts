@@ -11,7 +11,7 @@ import { planNfsMount } from "../../../node-agent/volumes/nfs-volume.ts";
 import { MountError, type VolumeSources } from "../../../node-agent/volumes/volume-plugin.ts";
 import { modeProblem } from "../../../node-agent/volumes/used-volumes.ts";
 import { areProvided, hasLiveVolumes, mountVolumes } from "../../../node-agent/volumes/volumes.ts";
-import { isReadOnlyVolume } from "../../../node-agent/pods/start-container.ts";
+import { isReadOnlyVolume } from "../../../node-agent/pods/start/start-container.ts";
 import { aPod } from "../../kit/objects.ts";
 
 const at = (name: string) => ({ name, mountPath: `/${name}` });

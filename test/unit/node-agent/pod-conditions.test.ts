@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { ContainerStatus, PodCondition, PodSpec } from "../../../engine/resources/types.ts";
 import type { ContainerState } from "../../../node-agent/cri/runtime.ts";
-import { computeConditions } from "../../../node-agent/pods/pod-conditions.ts";
+import { computeConditions } from "../../../node-agent/pods/status/pod-conditions.ts";
 import { aPod } from "../../kit/objects.ts";
 
 const NOW = Date.parse("2026-01-01T12:00:00Z");

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { PodSpec } from "../../../engine/resources/types.ts";
 import { parseResolvConf, readHostDns, type DnsSettings } from "../../../node-agent/network/resolv-conf.ts";
-import { computePodDns } from "../../../node-agent/pods/pod-dns.ts";
+import { computePodDns } from "../../../node-agent/pods/container-config/pod-dns.ts";
 
 const node = { clusterDns: ["10.43.0.10"], clusterDomain: "cluster.local", hostIps: ["192.0.2.1", "fd00::1"] };
 const host: DnsSettings = { servers: ["192.0.2.53"], searches: ["corp.example"], options: ["timeout:1"] };

@@ -7,7 +7,7 @@ import type { Informer, InformerHandler } from "../../../engine/client/informer.
 import { silentLogger } from "../../../engine/lib/log.ts";
 import { runServices } from "../../../engine/lib/service.ts";
 import type { Pod } from "../../../engine/resources/types.ts";
-import { refusePod } from "../../../node-agent/pods/admit-pod.ts";
+import { refusePod } from "../../../node-agent/pods/admission/admit-pod.ts";
 import type { PodContext } from "../../../node-agent/pods/pod-context.ts";
 import { NodePods } from "../../../node-agent/pods/node-pods.ts";
 import { PodManager } from "../../../node-agent/pods/pod-manager.ts";

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { Pod, PodSpec } from "../../../engine/resources/types.ts";
-import { normalSysctl, refuseNeeds } from "../../../node-agent/pods/pod-needs.ts";
+import { normalSysctl, refuseNeeds } from "../../../node-agent/pods/admission/pod-needs.ts";
 
 const pod = (spec: Partial<PodSpec>, metadata: Partial<Pod["metadata"]> = {}): Pod => ({
   apiVersion: "v1",

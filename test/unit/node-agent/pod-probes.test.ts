@@ -4,7 +4,7 @@ import { seededRandom } from "../../../engine/lib/random.ts";
 import type { Container, ContainerStatus, Pod } from "../../../engine/resources/types.ts";
 import type { ContainerState, ExecResult } from "../../../node-agent/cri/runtime.ts";
 import type { PodContext } from "../../../node-agent/pods/pod-context.ts";
-import { PodProbes } from "../../../node-agent/pods/pod-probes.ts";
+import { PodProbes } from "../../../node-agent/pods/probes/pod-probes.ts";
 import { createAgentMetrics } from "../../../node-agent/stats/agent-metrics.ts";
 import { aPod } from "../../kit/objects.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Pod } from "../../../engine/resources/types.ts";
 import type { PodContext } from "../../../node-agent/pods/pod-context.ts";
 import type { PodState } from "../../../node-agent/pods/compute-pod-actions.ts";
-import { PodResizer } from "../../../node-agent/pods/pod-resizer.ts";
+import { PodResizer } from "../../../node-agent/pods/resize/pod-resizer.ts";
 import { aContainerState, nodeSettings } from "../../kit/pod-context.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";
 

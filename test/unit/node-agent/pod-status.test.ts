@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { computePodActions, deadlineExceeded, type PodState, type StartFailure } from "../../../node-agent/pods/compute-pod-actions.ts";
-import { computePodStatus } from "../../../node-agent/pods/pod-status.ts";
+import { computePodStatus } from "../../../node-agent/pods/status/pod-status.ts";
 import type { Container, Pod } from "../../../engine/resources/types.ts";
 import { container, exited, init, none, NOW, pod, quiet, sandbox } from "../../kit/pod-state.ts";
 

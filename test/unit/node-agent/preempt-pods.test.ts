@@ -3,7 +3,7 @@ import os from "node:os";
 import path from "node:path";
 import { expect, test } from "vitest";
 import type { Pod } from "../../../engine/resources/types.ts";
-import { choosePreempted } from "../../../node-agent/pods/preempt-pods.ts";
+import { choosePreempted } from "../../../node-agent/pods/admission/preempt-pods.ts";
 import type { PodWorker } from "../../../node-agent/pods/pod-worker.ts";
 import { aPod } from "../../kit/objects.ts";
 import { drivenPod, workerIn } from "../../kit/pod-worker.ts";

@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "nod
 import os from "node:os";
 import path from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { readTerminationMessage } from "../../../node-agent/pods/termination-message.ts";
-import { readTail } from "../../../node-agent/pods/read-tail.ts";
+import { readTerminationMessage } from "../../../node-agent/pods/status/termination-message.ts";
+import { readTail } from "../../../node-agent/pods/status/read-tail.ts";
 import type { ContainerState } from "../../../node-agent/cri/runtime.ts";
 import type { PodContext } from "../../../node-agent/pods/pod-context.ts";
 import type { Pod } from "../../../engine/resources/types.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { PodSpec, Taint } from "../../../engine/resources/types.ts";
-import { refusePlace } from "../../../node-agent/pods/refuse-place.ts";
+import { refusePlace } from "../../../node-agent/pods/admission/refuse-place.ts";
 import { aNode, aPod } from "../../kit/objects.ts";
 
 const gone: Taint = { key: "gone", effect: "NoExecute" };

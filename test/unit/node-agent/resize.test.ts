@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Container, Pod } from "../../../engine/resources/types.ts";
 import type { ContainerState } from "../../../node-agent/cri/runtime.ts";
-import { memoryProblem, planResizes, withResizeConditions } from "../../../node-agent/pods/resize.ts";
+import { memoryProblem, planResizes, withResizeConditions } from "../../../node-agent/pods/resize/resize.ts";
 import { aContainerState, nodeSettings } from "../../kit/pod-context.ts";
 
 const settings = nodeSettings("", { memoryBytes: 8 * 2 ** 30, cgroupRoot: "/m" });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Container, Pod, PodSpec } from "../../../engine/resources/types.ts";
 import { SecurityProfile_ProfileType } from "../../../node-agent/cri/runtime_pb.ts";
-import { computeSecurityContext } from "../../../node-agent/pods/security-context.ts";
+import { computeSecurityContext } from "../../../node-agent/pods/container-config/security-context.ts";
 
 const root = { uid: 0, username: "" };
 const compute = (

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { SharedLooks } from "../../../node-agent/server/shared-looks.ts";
+import { SharedLooks } from "../../../node-agent/logs/shared-looks.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";
 
 test("however many want to know of a thing, it is looked at once at a time", async () => {

@@ -3,7 +3,7 @@ import os from "node:os";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { NEVER } from "../../../engine/lib/abort.ts";
-import { startSandbox } from "../../../node-agent/pods/start-sandbox.ts";
+import { startSandbox } from "../../../node-agent/pods/start/start-sandbox.ts";
 import { FakeRuntime } from "../../kit/fake-runtime.ts";
 import { aPod } from "../../kit/objects.ts";
 import { aPodContext, nodeSettings } from "../../kit/pod-context.ts";

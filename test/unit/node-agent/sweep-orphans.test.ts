@@ -3,7 +3,7 @@ import os from "node:os";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { silentLogger } from "../../../engine/lib/log.ts";
-import { sweepOrphans } from "../../../node-agent/pods/sweep-orphans.ts";
+import { sweepOrphans } from "../../../node-agent/pods/termination/sweep-orphans.ts";
 import type { DriverVolumes } from "../../../node-agent/volumes/volume-plugin.ts";
 import { deleteFolder } from "../../../node-agent/volumes/local-volumes.ts";
 

@@ -4,7 +4,7 @@ import { sleep } from "../../../engine/lib/clock.ts";
 import type { Container, Pod } from "../../../engine/resources/types.ts";
 import type { ContainerState } from "../../../node-agent/cri/runtime.ts";
 import type { PodContext } from "../../../node-agent/pods/pod-context.ts";
-import { terminatePod } from "../../../node-agent/pods/terminate-pod.ts";
+import { terminatePod } from "../../../node-agent/pods/termination/terminate-pod.ts";
 import { aPod } from "../../kit/objects.ts";
 import { VirtualClock } from "../../kit/virtual-clock.ts";
 
