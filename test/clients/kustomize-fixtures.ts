@@ -161,6 +161,12 @@ export const ACCEPTED: Readonly<Record<string, Files>> = {
   "several documents and lists in one file": kustomization("resources: [d.yaml, list.yaml]\n", {
     "list.yaml": `apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: ConfigMap, metadata: {name: a}}\n- {apiVersion: v1, kind: ConfigMap, metadata: {name: b}}\n---\n${configMap("c")}`,
   }),
+  "nulls that are written out, and those that are not, of what is patched": kustomization(
+    "resources: [c.yaml]\npatches:\n- patch: |\n    {apiVersion: example.com/v1, kind: Machine, metadata: {name: m}, spec: {a: 1}}\n",
+    {
+      "c.yaml": "apiVersion: example.com/v1\nkind: Machine\nmetadata: {name: m, labels: }\nspec:\n  selector:\n    matchLabels:\n  none: null\n  tilde: ~\n  list:\n  - name: x\n    value:\n",
+    },
+  ),
   "scalars as Go reads them": kustomization("resources: [c.yaml]\n", {
     "c.yaml": configMap("c", "{a: yes, b: on, c: 0644, d: 1e3, e: 0o17, f: 1_000, g: 2020-01-01, h: ~, i: 12:30, j: .5, k: 0x1F, l: 'yes', m: True, n: 1.10, o: NO}"),
   }),

@@ -83,7 +83,7 @@ function mergeInto(target: Resource, patch: Resource, options: PatchOptions, sch
   const { name, namespace, kind } = target;
   if (options.allowKindChange === true || options.allowNameChange === true) target.rememberId();
   const schema = schemas(textOf(target.value["apiVersion"]), kind);
-  const merged = mergePatch(target.value, structuredClone(patch.value), schema);
+  const merged = mergePatch(target.value, structuredClone(patch.value), schema, (holder, key) => target.blanks.get(holder)?.has(key) === true);
   target.documents = [...target.documents, ...patch.documents];
   if (!isMap(merged) || Object.keys(merged).length === 0) {
     target.isDeleted = true;

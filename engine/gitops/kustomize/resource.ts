@@ -43,6 +43,8 @@ interface SharedField {
   value: unknown;
 }
 
+const NO_BLANKS: ReadonlyMap<JsonMap, ReadonlySet<string>> = new Map();
+
 /** One object in the middle of a build, with what is remembered about it until the build ends. Mutable, owned by its build. */
 export class Resource {
   value: JsonMap;
@@ -59,6 +61,8 @@ export class Resource {
   /** Where it was first written; later documents (patches) follow. */
   documents: readonly SourceDocument[];
   touches: Touch[] = [];
+  /** Fields of its maps that were written as a key with nothing behind it. A copy of the object has none: there they are nulls as any other. */
+  blanks: ReadonlyMap<JsonMap, ReadonlySet<string>> = NO_BLANKS;
   #shared: SharedField[] = [];
 
   constructor(value: JsonMap, documents: readonly SourceDocument[]) {

@@ -9,33 +9,36 @@ import { BuildFault } from "./kustomize-error.ts";
  *
  * Returns undefined when the patch deletes the whole value.
  */
-export function mergePatch(target: unknown, patch: unknown, schema: Schema | undefined): unknown {
-  return walk([target, patch], schema);
+export function mergePatch(target: unknown, patch: unknown, schema: Schema | undefined, isBlank: IsBlank = () => false): unknown {
+  return walk([target, patch], schema, isBlank);
 }
+
+/** Whether a field of a map that is null was written as nothing behind its key, and not as a word for it. */
+export type IsBlank = (holder: JsonMap, key: string) => boolean;
 
 /** Target and patch; a target that is missing becomes the patch while its parts are gone through. */
 type Pair = [unknown, unknown];
 
 const DIRECTIVE = "$patch";
 
-function walk(pair: Pair, schema: Schema | undefined): unknown {
+function walk(pair: Pair, schema: Schema | undefined, isBlank: IsBlank): unknown {
   const lead = pair.find((value) => value !== null && value !== undefined);
   if (Array.isArray(lead)) {
     if (!pair.every((value) => value === null || value === undefined || Array.isArray(value)))
       throw new BuildFault("the patch and its target disagree: one has a list where the other has something else");
-    return isMergingList(schema) ? walkList(pair, schema) : pair[1] !== undefined ? pair[1] : pair[0];
+    return isMergingList(schema) ? walkList(pair, schema, isBlank) : pair[1] !== undefined ? pair[1] : pair[0];
   }
   if (lead === undefined || isMap(lead)) {
     if (!pair.every((value) => value === null || value === undefined || isMap(value)))
       throw new BuildFault("the patch and its target disagree: one has a map where the other has something else");
-    return walkMap(pair, schema);
+    return walkMap(pair, schema, isBlank);
   }
   if (pair.some((value) => typeof value === "object" && value !== null))
     throw new BuildFault("the patch and its target disagree: one has a single value where the other has a map or list");
   return pair[1] !== undefined ? pair[1] : pair[0];
 }
 
-function walkMap(pair: Pair, schema: Schema | undefined): unknown {
+function walkMap(pair: Pair, schema: Schema | undefined, isBlank: IsBlank): unknown {
   const merged = chooseMap(pair);
   pair[0] = merged;
   if (!isMap(merged)) return merged;
@@ -43,9 +46,9 @@ function walkMap(pair: Pair, schema: Schema | undefined): unknown {
   for (const key of [...new Set([...Object.keys(merged), ...Object.keys(source)])].sort()) {
     if (key === "__proto__") throw new BuildFault('a patch may not set "__proto__"');
     const had = Object.hasOwn(merged, key) ? merged[key] : undefined;
-    const value = walk([had, Object.hasOwn(source, key) ? source[key] : undefined], fieldSchema(schema, key));
-    // A null that was there before and that nobody speaks of stays; one of the patch removes the field.
-    if (value === undefined || (value === null && Object.hasOwn(source, key))) delete merged[key];
+    const value = walk([had, Object.hasOwn(source, key) ? source[key] : undefined], fieldSchema(schema, key), isBlank);
+    // A null that was there before and that nobody speaks of stays if it was written out; one of the patch removes the field.
+    if (value === undefined || (value === null && (Object.hasOwn(source, key) || isBlank(merged, key)))) delete merged[key];
     else merged[key] = value;
   }
   return merged;
@@ -73,7 +76,7 @@ function takeDirective(patch: JsonMap): Directive {
   return directive;
 }
 
-function walkList(pair: Pair, schema: Schema | undefined): unknown {
+function walkList(pair: Pair, schema: Schema | undefined, isBlank: IsBlank): unknown {
   const merged = chooseList(pair);
   if (!Array.isArray(merged)) return merged;
   pair[0] = merged;
@@ -84,7 +87,7 @@ function walkList(pair: Pair, schema: Schema | undefined): unknown {
   const values = isKeyed
     ? distinct(lists.flatMap((list) => list.map((item: unknown) => keys.map((key) => (isMap(item) ? textOf(item[key]) : "")))))
     : distinct(lists.flatMap((list) => list.map((item: unknown) => [textOf(item)])));
-  return mergeItems(pair, merged, isKeyed ? keys : [""], values, schema?.items);
+  return mergeItems(pair, merged, isKeyed ? keys : [""], values, schema?.items, isBlank);
 }
 
 function chooseList([target, patch]: Pair): unknown {
@@ -103,6 +106,7 @@ function mergeItems(
   keys: readonly string[],
   found: readonly (readonly string[])[],
   itemSchema: Schema | undefined,
+  isBlank: IsBlank,
 ): unknown {
   const values = keys.length > 1 ? completed(found) : found;
   const items: unknown[] = [];
@@ -112,7 +116,7 @@ function mergeItems(
     const valid = validKeys(values, tuple, keys);
     lastKeys = valid.keys;
     const lookFor = validKeys([valid.values], valid.values, valid.keys);
-    const value = walk([findItem(pair[0], lookFor), findItem(pair[1], lookFor)], itemSchema);
+    const value = walk([findItem(pair[0], lookFor), findItem(pair[1], lookFor)], itemSchema, isBlank);
     const isNothing = value === undefined || value === null || (isMap(value) && Object.keys(value).length === 0);
     if (isNothing) {
       rest = setItem(rest, undefined, valid.keys, valid.values);

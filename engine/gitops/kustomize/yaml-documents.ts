@@ -71,7 +71,9 @@ export function* eachResource(documents: readonly SourceDocument[]): Generator<R
       for (const item of itemsOf(next, value["items"])) queue.push(item);
       continue;
     }
-    yield new Resource(checked(next, value), [next]);
+    const resource = new Resource(checked(next, value), [next]);
+    if (holdsNull(resource.value)) resource.blanks = blanksOf(resource.value, next);
+    yield resource;
   }
 }
 
@@ -96,6 +98,25 @@ function checked(document: SourceDocument, value: JsonMap): JsonMap {
   if (empty !== undefined)
     fail({ file: document.file, line: document.lineOf(empty.slice(0, -1)) }, `the list ${empty.slice(0, -1).join(".")} has an empty item`);
   return structuredClone(value);
+}
+
+/** Most objects hold none, and there may be tens of thousands. */
+function holdsNull(value: unknown): boolean {
+  return value === null || (typeof value === "object" && Object.values(value).some(holdsNull));
+}
+
+function blanksOf(object: JsonMap, document: SourceDocument): ReadonlyMap<JsonMap, ReadonlySet<string>> {
+  const found = new Map<JsonMap, Set<string>>();
+  const look = (value: unknown, steps: Steps): void => {
+    if (Array.isArray(value)) for (const [index, item] of value.entries()) look(item, [...steps, index]);
+    else if (isMap(value))
+      for (const [key, item] of Object.entries(value)) {
+        if (item !== null) look(item, [...steps, key]);
+        else if (document.textOf?.([...steps, key]) === "") found.set(value, (found.get(value) ?? new Set()).add(key));
+      }
+  };
+  look(object, []);
+  return found;
 }
 
 function emptyItem(value: unknown): Steps | undefined {
