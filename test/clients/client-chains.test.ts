@@ -39,10 +39,11 @@ test("the Node that Mainstay runs under gives back what clients' chains of certi
     return ((await once(server, "message")) as [number])[0];
   };
   const rounds: number[] = [];
-  for (let round = 0; round < 3; round++) {
+  for (let round = 0; round < 4; round++) {
     for (let at = 0; at < COUNT; at += AT_ONCE) await Promise.all(Array.from({ length: AT_ONCE }, come));
     rounds.push(await residentKiB());
   }
-  // What it kept would be more than 20 KiB for each, twice; what a process needs for so many at once it has taken in the first round.
-  expect((rounds[2]! - rounds[0]!) / (2 * COUNT)).toBeLessThan(10);
+  // What it kept would be more than 20 KiB for each, in every round; what a process takes for so many at once it takes in one of them.
+  const [, median] = [1, 2, 3].map((round) => (rounds[round]! - rounds[round - 1]!) / COUNT).sort((a, b) => a - b);
+  expect(median).toBeLessThan(10);
 });
