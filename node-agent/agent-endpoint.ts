@@ -1,6 +1,7 @@
 import type { Service } from "../engine/lib/service.ts";
 import type { AgentBasis } from "./agent-basis.ts";
 import { accessMemoryOf, tlsOf } from "./agent-settings.ts";
+import { PAUSE_IMAGE } from "./cri/containerd.ts";
 import type { CsiVolumes } from "./csi/csi-volumes.ts";
 import { computeKubeletConfiguration } from "./kubelet-configuration.ts";
 import { AgentAccess } from "./server/agent-access.ts";
@@ -22,6 +23,7 @@ export function createAgentEndpoint(basis: AgentBasis, csi: CsiVolumes): Service
     streaming: nodeRuntime.streaming,
     measure: meterVolumes(metrics.registry, volumes),
     volumes,
+    sandboxImage: nodeRuntime.paths === undefined ? "" : PAUSE_IMAGE,
     configuration: computeKubeletConfiguration(config, nodeIps[0]),
     access: new AgentAccess({ client, clock, nodeName, memory: accessMemoryOf(config) }),
     tls: tlsOf(config),

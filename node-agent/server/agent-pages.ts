@@ -1,8 +1,10 @@
+import os from "node:os";
 import type { Clock } from "../../engine/lib/clock.ts";
 import type { Pod } from "../../engine/resources/types.ts";
 import type { Runtime } from "../cri/runtime.ts";
 import type { AgentMetrics } from "../stats/agent-metrics.ts";
-import { computeSummary, renderCadvisorMetrics, renderResourceMetrics } from "../stats/stats-summary.ts";
+import { lookForCadvisor, nameDevices, renderCadvisorMetrics } from "../stats/cadvisor-metrics.ts";
+import { computeSummary, renderResourceMetrics } from "../stats/stats-summary.ts";
 import type { VolumeReading } from "../stats/volume-stats.ts";
 import { machineStartMs, type UsageSampler } from "../stats/usage-sampler.ts";
 
@@ -17,6 +19,8 @@ export interface AgentPageParts {
   readonly measure: () => Promise<void>;
   /** Room in the pods' volumes. */
   readonly volumes: () => Promise<readonly VolumeReading[]>;
+  /** What the runtime makes sandboxes of; empty where it is somebody else's, who does not say. */
+  readonly sandboxImage: string;
   /** What `/configz` shows. */
   readonly configuration: object;
 }
@@ -43,7 +47,7 @@ const pages: Readonly<Record<string, PageWriter>> = {
   "/metrics/probes": ({ metrics }) => ({ contentType: METRICS_TYPE, text: metrics.probes.render() }),
   "/configz": ({ configuration }) => json({ kubeletconfig: configuration }),
   "/metrics/resource": async (parts) => ({ contentType: METRICS_TYPE, text: renderResourceMetrics(await summaryOf(parts)) }),
-  "/metrics/cadvisor": async (parts) => ({ contentType: METRICS_TYPE, text: renderCadvisorMetrics(await summaryOf(parts)) }),
+  "/metrics/cadvisor": async (parts) => ({ contentType: METRICS_TYPE, text: await cadvisorPage(parts) }),
 };
 
 /** The page at a path; undefined when there is none. */
@@ -54,6 +58,13 @@ export async function answerPage(parts: AgentPageParts, path: string): Promise<A
 async function summaryOf({ usage, nodeName, clock }: AgentPageParts, volumes: readonly VolumeReading[] = []) {
   const { current, before } = await usage.now();
   return computeSummary(nodeName, machineStartMs(clock), current, before, volumes);
+}
+
+async function cadvisorPage({ usage, clock, sandboxImage }: AgentPageParts): Promise<string> {
+  const { current } = await usage.now();
+  const machine = { cpus: os.availableParallelism(), memoryBytes: os.totalmem(), startedAtMs: machineStartMs(clock) };
+  const rows = await lookForCadvisor(current, machine, sandboxImage);
+  return renderCadvisorMetrics(rows, await nameDevices(rows), machine, current.atMs);
 }
 
 /** What the runtime runs, whether the API knows of it or not, in upstream's reduced form. */

@@ -15,7 +15,7 @@ export interface NodeUsage extends Usage {
   readonly availableBytes: number;
 }
 
-const CGROUPS = "/sys/fs/cgroup";
+export const CGROUPS = "/sys/fs/cgroup";
 /** The kernel counts in /proc in hundredths of a second, on every architecture (USER_HZ). */
 const TICK_NANOSECONDS = 10_000_000;
 
@@ -64,6 +64,7 @@ function usageOf(cpuNanoseconds: number, memoryBytes: number, inactiveBytes: num
   return { cpuNanoseconds, memoryBytes, workingSetBytes: Math.max(0, memoryBytes - inactiveBytes), rssBytes };
 }
 
-function field(text: string, name: string): number {
+/** A number of a file of lines `name number`; 0 where it is not in it. */
+export function field(text: string, name: string): number {
   return Number(new RegExp(`^${name} (\\d+)$`, "m").exec(text)?.[1] ?? 0);
 }

@@ -1,5 +1,6 @@
 import { formatTime } from "../../engine/lib/clock.ts";
 import type { Usage, NodeUsage } from "./read-usage.ts";
+import { renderFamily as family } from "./render-family.ts";
 import type { PodUsage, UsageSample } from "./usage-sampler.ts";
 import type { VolumeFigures, VolumeReading } from "./volume-stats.ts";
 
@@ -106,11 +107,6 @@ export function renderResourceMetrics({ node, pods }: StatsSummary): string {
     pod.containers.map((container) => ({ labels: `{container="${container.name}",namespace="${pod.podRef.namespace}",pod="${pod.podRef.name}"}`, container })),
   );
   const ofPods = pods.map((pod) => ({ labels: `{namespace="${pod.podRef.namespace}",pod="${pod.podRef.name}"}`, pod }));
-  const family = (name: string, help: string, type: string, lines: readonly string[]) => [
-    `# HELP ${name} ${help}`,
-    `# TYPE ${name} ${type}`,
-    ...lines.map((line) => `${name}${line}`),
-  ];
   return `${[
     ...family(
       "container_cpu_usage_seconds_total",
@@ -147,28 +143,5 @@ export function renderResourceMetrics({ node, pods }: StatsSummary): string {
       ofPods.map(({ labels, pod }) => `${labels} ${bytes(pod)} ${Date.parse(pod.memory.time)}`),
     ),
     ...family("resource_scrape_error", "Whether the figures could not be read.", "gauge", [" 0"]),
-  ].join("\n")}\n`;
-}
-
-/** The part of `/metrics/cadvisor` that dashboards are built on, in the text format of Prometheus. Pure. */
-export function renderCadvisorMetrics({ pods }: StatsSummary): string {
-  const rows = pods.flatMap((pod) => [
-    { labels: `{container="",namespace="${pod.podRef.namespace}",pod="${pod.podRef.name}"}`, stats: pod as Stats },
-    ...pod.containers.map((container) => ({
-      labels: `{container="${container.name}",namespace="${pod.podRef.namespace}",pod="${pod.podRef.name}"}`,
-      stats: container as Stats,
-    })),
-  ]);
-  const family = (name: string, help: string, type: string, value: (stats: Stats) => number) => [
-    `# HELP ${name} ${help}`,
-    `# TYPE ${name} ${type}`,
-    ...rows.map(({ labels, stats }) => `${name}${labels} ${value(stats)} ${Date.parse(stats.cpu.time)}`),
-  ];
-  return `${[
-    ...family("container_cpu_usage_seconds_total", "Processor time used.", "counter", ({ cpu }) => cpu.usageCoreNanoSeconds / 1e9),
-    ...family("container_memory_rss", "Memory that is no file's.", "gauge", ({ memory }) => memory.rssBytes),
-    ...family("container_memory_usage_bytes", "All memory in use, files included.", "gauge", ({ memory }) => memory.usageBytes),
-    ...family("container_memory_working_set_bytes", "Memory that cannot be taken back.", "gauge", ({ memory }) => memory.workingSetBytes),
-    ...family("container_start_time_seconds", "When it started.", "gauge", ({ startTime }) => Date.parse(startTime) / 1000),
   ].join("\n")}\n`;
 }

@@ -21,8 +21,20 @@ export interface PodUsage {
   readonly name: string;
   readonly uid: string;
   readonly startedAt: string;
+  /** Those of its containers and of its sandbox are in it, each named by its id. */
+  readonly cgroup: string;
+  readonly sandboxId: string;
   readonly usage: Usage;
-  readonly containers: readonly { readonly name: string; readonly id: string; readonly startedAtMs: number; readonly usage: Usage }[];
+  readonly containers: readonly ContainerUsage[];
+}
+
+export interface ContainerUsage {
+  readonly name: string;
+  readonly id: string;
+  /** By the name that it was made with. */
+  readonly image: string;
+  readonly startedAtMs: number;
+  readonly usage: Usage;
 }
 
 export interface UsageSamplerOptions {
@@ -74,9 +86,10 @@ export class UsageSampler {
         const usage = running.length === 0 ? undefined : await readCgroupUsage(cgroup);
         if (usage === undefined) return undefined;
         const each = await Promise.all(
-          running.map(async ({ id, name: container, startedAtMs }) => ({
+          running.map(async ({ id, name: container, image, startedAtMs }) => ({
             name: container,
             id,
+            image,
             startedAtMs,
             usage: await readCgroupUsage(path.join(cgroup, id)),
           })),
@@ -86,6 +99,8 @@ export class UsageSampler {
           name,
           uid,
           startedAt: pod.status?.startTime ?? "",
+          cgroup,
+          sandboxId: running[0]?.sandboxId ?? "",
           usage,
           containers: each.flatMap((one) => (one.usage === undefined ? [] : [{ ...one, usage: one.usage }])),
         };

@@ -69,6 +69,7 @@ describe("a running node whose certificates grow old", () => {
       metrics: createAgentMetrics("m1"),
       volumes: async () => [],
       measure: async () => {},
+      sandboxImage: "",
       configuration: {},
       clock,
       logger: silentLogger,

@@ -426,7 +426,9 @@ describe.skipIf(!isRoot)("streams of a real container", () => {
     const token = (await k("create", "token", "scraper")).trim();
     const get = (page: string, ...headers: string[]) => host.exec("curl", "-sk", "-w", " %{http_code}", ...headers.flatMap((header) => ["-H", header]), `https://${host.address}:10250${page}`);
     expect(await get("/metrics/resource", `Authorization: Bearer ${token}`)).toMatch(/node_cpu_usage_seconds_total \d.* 200$/s);
-    expect(await get("/metrics/cadvisor", `Authorization: Bearer ${token}`)).toContain('container_memory_rss{container="web",namespace="default",pod="box"}');
+    const cadvisor = await get("/metrics/cadvisor", `Authorization: Bearer ${token}`);
+    expect(cadvisor).toMatch(/^container_memory_rss\{container="web",id="\/[^"]+",image="[^"]+",name="[0-9a-f]{64}",namespace="default",pod="box"\} [1-9]/m);
+    expect(cadvisor).toMatch(/^container_network_receive_bytes_total\{container="",id="\/[^"]+",image="[^"]+",interface="eth0",name="[0-9a-f]{64}",namespace="default",pod="box"\} [1-9]/m);
     expect(await get("/pods", `Authorization: Bearer ${token}`)).toBe("Forbidden 403");
     expect(await get("/exec/default/box/web?command=id&output=1", `Authorization: Bearer ${token}`)).toBe("Forbidden 403");
     expect(await get("/metrics/resource")).toBe("Unauthorized 401");

@@ -3,14 +3,23 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { parseNodeUsage, readCgroupUsage } from "../../../../node-agent/stats/read-usage.ts";
-import { computeSummary, renderCadvisorMetrics, renderResourceMetrics } from "../../../../node-agent/stats/stats-summary.ts";
+import { computeSummary, renderResourceMetrics } from "../../../../node-agent/stats/stats-summary.ts";
 import type { PodUsage, UsageSample } from "../../../../node-agent/stats/usage-sampler.ts";
 import { subresourcesOf } from "../../../../node-agent/server/agent-access.ts";
 
 const usage = (cpuNanoseconds: number) => ({ cpuNanoseconds, memoryBytes: 3000, workingSetBytes: 2000, rssBytes: 1000 });
-const pod = (cpu: number, containers: PodUsage["containers"]): PodUsage => ({ namespace: "shop", name: "web", uid: "u1", startedAt: "2026-01-01T00:00:00Z", usage: usage(cpu), containers });
+const pod = (cpu: number, containers: PodUsage["containers"]): PodUsage => ({
+  namespace: "shop",
+  name: "web",
+  uid: "u1",
+  startedAt: "2026-01-01T00:00:00Z",
+  cgroup: "/pods/u1",
+  sandboxId: "s",
+  usage: usage(cpu),
+  containers,
+});
 const sample = (atMs: number, nodeCpu: number, ...pods: PodUsage[]): UsageSample => ({ atMs, node: { ...usage(nodeCpu), availableBytes: 500 }, pods: new Map(pods.map((each) => [each.uid, each])) });
-const container = (id: string, cpu: number, startedAtMs: number) => ({ name: "c", id, startedAtMs, usage: usage(cpu) });
+const container = (id: string, cpu: number, startedAtMs: number) => ({ name: "c", id, image: "i", startedAtMs, usage: usage(cpu) });
 
 describe("the summary of usage", () => {
   it("rates processor time between two looks", () => {
@@ -41,7 +50,6 @@ describe("the summary of usage", () => {
     expect(lines).toContain('container_cpu_usage_seconds_total{container="c",namespace="shop",pod="web"} 0.5 110000');
     expect(lines).toContain("node_cpu_usage_seconds_total 21 110000");
     expect(lines).toContain('container_start_time_seconds{container="c",namespace="shop",pod="web"} 60');
-    expect(renderCadvisorMetrics(summary)).toContain('container_memory_usage_bytes{container="",namespace="shop",pod="web"} 3000 110000');
   });
 });
 
