@@ -23,12 +23,14 @@ function send() {
   const alternates = (process.env.GIT_ALTERNATE_OBJECT_DIRECTORIES ?? "").split(":").filter(Boolean);
   const socket = net.connect(socketPath);
   let exitCode;
+  let isConnected = false;
   let text = "";
-  socket.on("connect", () =>
+  socket.on("connect", () => {
+    isConnected = true;
     socket.write(
       `${JSON.stringify({ hook, repository, push: process.env.MAINSTAY_PUSH ?? "", updates, options, overlay: objectDir && hook === "pre-receive" ? { objectDir, alternates } : undefined })}\n`,
-    ),
-  );
+    );
+  });
   socket.on("data", (chunk) => {
     text += chunk;
     const lines = text.split("\n");
@@ -42,7 +44,11 @@ function send() {
   socket.on("error", () => {});
   socket.on("close", () => {
     if (exitCode === undefined && hook === "pre-receive")
-      process.stdout.write("refused: the engine is not running, so the push cannot be checked; start it with npm start\n");
+      process.stdout.write(
+        isConnected
+          ? "refused: the engine ended before it had checked the push; push again once it runs\n"
+          : "refused: the engine is not running, so the push cannot be checked; start it with npm start\n",
+      );
     process.exitCode = exitCode ?? (hook === "pre-receive" ? 1 : 0);
   });
 }

@@ -11,8 +11,8 @@ import type { RefUpdate } from "./git-rights.ts";
 import type { PushGate, PushSession } from "./push-gate.ts";
 
 const HOOKS = ["pre-receive", "post-receive"] as const;
-/** A ref list longer than this is no push that a person makes. */
-const REQUEST_BYTES_MAX = 1 << 20;
+/** Some hundred thousand refs, as of a repository that moves here with all its tags. */
+const REQUEST_LENGTH_MAX = 64 << 20;
 const SOCKET_PATH_MAX = 104;
 
 interface HookRequest {
@@ -88,6 +88,10 @@ async function answer(socket: net.Socket, { gateOf, identityOf, logger }: HookSe
   };
   try {
     const request = await readRequest(socket, signal);
+    if (request === "too long") {
+      print("refused: these are too many branches and tags for one push; push some of them at a time, such as git push origin 'refs/tags/v1*:refs/tags/v1*'");
+      return send({ exit: 1 });
+    }
     // Whoever writes the files of the repository himself owns the machine.
     const pusher = request.push === "" ? LOCAL_IDENTITY : identityOf(request.push);
     const gate = gateOf(request.repository);
@@ -108,19 +112,19 @@ async function answer(socket: net.Socket, { gateOf, identityOf, logger }: HookSe
   }
 }
 
-async function readRequest(socket: net.Socket, signal: AbortSignal): Promise<HookRequest> {
+async function readRequest(socket: net.Socket, signal: AbortSignal): Promise<HookRequest | "too long"> {
   socket.setEncoding("utf8");
-  const text = await new Promise<string>((resolve, reject) => {
-    let received = "";
-    const onAbort = () => reject(new DOMException("the hook is gone", "AbortError"));
-    signal.addEventListener("abort", onAbort, { once: true });
+  const text = await new Promise<string | undefined>((resolve, reject) => {
+    const chunks: string[] = [];
+    let length = 0;
+    signal.addEventListener("abort", () => reject(new DOMException("the hook is gone", "AbortError")), { once: true });
     socket.on("data", (chunk: string) => {
-      received += chunk;
-      const end = received.indexOf("\n");
-      if (end >= 0) resolve(received.slice(0, end));
-      else if (received.length > REQUEST_BYTES_MAX) reject(new Error("read hook request: too long"));
+      // What is too long is read to its end, or the hook would not hear of it.
+      if ((length += chunk.length) <= REQUEST_LENGTH_MAX) chunks.push(chunk);
+      if (chunk.includes("\n")) resolve(length <= REQUEST_LENGTH_MAX ? chunks.join("").split("\n", 1)[0] : undefined);
     });
   });
+  if (text === undefined) return "too long";
   // Only our own hook, run by the same user, can reach the socket; what it sends is checked for shape all the same.
   const request = JSON.parse(text) as Partial<HookRequest>;
   if (
