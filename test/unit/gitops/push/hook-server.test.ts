@@ -1,10 +1,10 @@
 import { spawn } from "node:child_process";
 import path from "node:path";
 import { expect, test } from "vitest";
-import { installHooks, runHookServer } from "../../../engine/gitops/push/hook-server.ts";
-import type { PushGate, PushSession } from "../../../engine/gitops/push/push-gate.ts";
-import { silentLogger } from "../../../engine/lib/log.ts";
-import { createTestRepository } from "../../kit/git.ts";
+import { installHooks, runHookServer } from "../../../../engine/gitops/push/hook-server.ts";
+import type { PushGate, PushSession } from "../../../../engine/gitops/push/push-gate.ts";
+import { silentLogger } from "../../../../engine/lib/log.ts";
+import { createTestRepository } from "../../../kit/git.ts";
 
 const COMMIT = "a".repeat(40);
 
