@@ -3,6 +3,7 @@ import type { Client } from "../engine/client/client.ts";
 import { EventRecorder } from "../engine/client/event-recorder.ts";
 import type { Informer } from "../engine/client/informer.ts";
 import { InformerFactory } from "../engine/client/informer-factory.ts";
+import type { Connection } from "../engine/client/kubeconfig.ts";
 import type { Following } from "../engine/lib/changing-value.ts";
 import type { Clock } from "../engine/lib/clock.ts";
 import type { Logger } from "../engine/lib/log.ts";
@@ -12,6 +13,7 @@ import type { Service } from "../engine/lib/service.ts";
 import { podResource } from "../engine/resources/core/pod.ts";
 import { serviceResource } from "../engine/resources/core/service.ts";
 import type { Pod, Service as CoreService } from "../engine/resources/types.ts";
+import { meterCertificates } from "./certificate-metrics.ts";
 import type { AgentConfig } from "./agent-options.ts";
 import { openNodeRuntime, type NodeRuntime } from "./cri/node-runtime.ts";
 import { followServers, type KnownServers } from "./node/follow-servers.ts";
@@ -30,6 +32,8 @@ export interface AgentParts {
   readonly logger: Logger;
   /** One of each family that the machine has; the first is where others come to. */
   readonly nodeIps: readonly [string, ...string[]];
+  /** How the API server is reached. */
+  readonly connection: Following<Connection>;
   /** What the agent's endpoint shows, and the authority of those who may ask there. */
   readonly endpoint: { readonly certificate: Following<ServingPair>; readonly clientCa: string };
   /** What runs beside it as long as it does. */
@@ -66,6 +70,7 @@ export async function openAgentBasis(config: AgentConfig, settings: NodeSettings
   const { dataDir, rootDir, nodeName } = config;
   const metrics = createAgentMetrics(nodeName);
   meterProcess(metrics.registry, clock);
+  meterCertificates(metrics.registry, clock, { connection: parts.connection, serving: parts.endpoint.certificate });
   const nodeRuntime = await openNodeRuntime({ dataDir, endpoint: config.containerRuntimeEndpoint, metrics, clock, logger }, signal);
   const informers = new InformerFactory({ client, clock, random, logger });
   const here = new NodePods();

@@ -58,6 +58,7 @@ export async function runAgentCommand(args: readonly string[]): Promise<void> {
         random: systemRandom,
         logger,
         nodeIps,
+        connection: identity.connection,
         endpoint,
         services: [renewal],
         version: GIT_VERSION,

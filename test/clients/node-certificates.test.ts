@@ -6,11 +6,13 @@ import { connect } from "node:tls";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readCertificate } from "../../engine/auth/certificates.ts";
 import { createHttpClient } from "../../engine/client/http-client.ts";
+import { MetricsRegistry } from "../../engine/lib/metrics.ts";
 import { silentLogger } from "../../engine/lib/log.ts";
 import { seededRandom } from "../../engine/lib/random.ts";
 import { runServices } from "../../engine/lib/service.ts";
 import { nodeResource } from "../../engine/resources/core/node.ts";
 import { serviceResource } from "../../engine/resources/core/service.ts";
+import { meterCertificates } from "../../node-agent/certificate-metrics.ts";
 import { openStreamingRuntime } from "../../node-agent/cri/streaming-runtime.ts";
 import { resolveAgentConfig } from "../../node-agent/config.ts";
 import { joinCluster, obtainCertificates, renewalProof } from "../../node-agent/join-cluster.ts";
@@ -103,7 +105,15 @@ describe("a running node whose certificates grow old", () => {
     const before = { client: identity.connection.current.certificate, serial: await shownSerial(port) };
     const { notBeforeMs, notAfterMs } = readCertificate(identity.serving.current.certificate);
 
+    const metrics = new MetricsRegistry();
+    meterCertificates(metrics, clock, identity);
+    const shownSeconds = (kind: string) => Number(new RegExp(`^kubelet_certificate_manager_${kind}_ttl_seconds (-?\\d+)$`, "m").exec(metrics.render())?.[1]);
+    const leftSeconds = (pem: string | undefined) => Math.trunc((readCertificate(pem ?? "").notAfterMs - clock.now()) / 1000);
+    const expectShown = () =>
+      expect([shownSeconds("client"), shownSeconds("server")]).toEqual([identity.connection.current, identity.serving.current].map(({ certificate }) => leftSeconds(certificate)));
+    expectShown();
     await clock.advance((notAfterMs - notBeforeMs) * 0.69);
+    expect(shownSeconds("server")).toBeLessThan(((notAfterMs - notBeforeMs) * 0.32) / 1000);
     expect(identity.connection.current.certificate).toBe(before.client);
     isReachable = false;
     await clock.advance((notAfterMs - notBeforeMs) * 0.21);
@@ -112,6 +122,7 @@ describe("a running node whose certificates grow old", () => {
     await clock.advance(10 * 60_000);
     await expect.poll(() => identity.connection.current.certificate, { timeout: 30_000 }).not.toBe(before.client);
 
+    expectShown();
     expect(readCertificate(identity.connection.current.certificate ?? "").commonName).toBe("system:node:m1");
     expect(await shownSerial(port)).not.toBe(before.serial);
     await client.for(nodeResource).create({ apiVersion: "v1", kind: "Node", metadata: { name: "m1" } });
