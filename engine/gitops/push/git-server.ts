@@ -143,8 +143,8 @@ async function serve(request: FastifyRequest, reply: FastifyReply, serving: Serv
     reply.raw.end();
   });
   child.stderr.on("data", (chunk: Buffer) => logger.debug("git http-backend", { text: chunk.toString("utf8").trim() }));
-  // Git may stop reading early, when it refuses; its answer says so.
-  child.stdin.on("error", () => {});
+  // Git may stop reading early, when it refuses; its answer says so, to a client that has been let send the rest.
+  child.stdin.on("error", () => request.raw.resume());
   request.raw.pipe(child.stdin);
   // A pipe does not say that nothing more will come: Git would wait for the rest of what has been broken off.
   request.raw.on("close", () => request.raw.complete || child.stdin.destroy());

@@ -1,8 +1,10 @@
-import { readdir, readFile } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { cp, mkdir, readdir, readFile, rm } from "node:fs/promises";
 import net from "node:net";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { GitAccess } from "../../../../engine/gitops/push/git-access.ts";
+import { gitText, runGit } from "../../../../engine/gitops/git/native-git.ts";
 import { startGitServer } from "../../../../engine/gitops/push/git-server.ts";
 import { silentLogger } from "../../../../engine/lib/log.ts";
 import { seededRandom } from "../../../../engine/lib/random.ts";
@@ -39,6 +41,22 @@ describe("a request to the Git server that is broken off", () => {
     allowed.resolve(true);
     await new Promise((resolve) => setImmediate(resolve));
     await expect.poll(backends).toEqual([]);
+  });
+
+  test("a push that Git stops reading, for it is too large, is told so and not cut off", async () => {
+    await using server = await serve();
+    await gitText({ gitDir: repository.gitDir, args: ["config", "receive.maxInputSize", "1m"] });
+    await repository.commit({ "large.bin": randomBytes(30 << 20) }, "large", "elsewhere");
+    // Of the same objects, to a repository that lacks them.
+    const source = path.join(path.dirname(repository.gitDir), "source.git");
+    await cp(repository.gitDir, source, { recursive: true });
+    await rm(path.join(repository.gitDir, "refs/heads/elsewhere"));
+    await rm(path.join(repository.gitDir, "objects"), { recursive: true });
+    await mkdir(path.join(repository.gitDir, "objects"));
+    const { stderr } = await runGit({ gitDir: source, args: ["push", `http://127.0.0.1:${server.port}/r.git`, "elsewhere:main"] });
+    expect(stderr).toContain("remote: fatal: pack exceeds maximum allowed size (1024.00 KiB)");
+    expect(stderr).toContain("! [remote rejected] elsewhere -> main");
+    expect(stderr).not.toContain("RPC failed");
   });
 
   async function serve(users?: GitAccess) {
