@@ -394,8 +394,10 @@ export const ACCEPTED: Readonly<Record<string, Files>> = {
   "brackets and quotes that stand far left": kustomization("resources: [c.yaml]\n", {
     "c.yaml": 'apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: c\nextra:\n  command: [\n    a,\n  ]\n  more: {\n  b: c,\n  }\n  text: "one\n  two"\n',
   }),
-  "a block of text at the end of a file without a line break": kustomization("resources: [c.yaml, d2.yaml, e.yaml]\n", {
+  "a block of text at the end of a file without a line break": kustomization("resources: [c.yaml, d2.yaml, e.yaml, g.yaml, h.yaml]\n", {
     "c.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata:\n  a: |\n    x\n    y",
+    "g.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: g}\ndata:\n  a: |\n    x\n    y ",
+    "h.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: h}\ndata:\n  a: |\n    x\n    y\n  ",
     "d2.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: e}\ndata:\n  a: |+\n    x",
     "e.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: f}\ndata:\n  a: |\n    x\n  b: y",
   }),

@@ -137,7 +137,7 @@ export function parseYamlEvents(text: string): YamlEvents {
 
 /** A block of text at the end of a file whose last line is not ended has no line break at its end for Go, which adds none. */
 function withoutAddedBreak(events: yaml.Event[], text: string): yaml.Event[] {
-  if (/\s$/.test(text)) return events;
+  if (/(^|[\n\r])[ \t]*$/.test(text)) return events;
   const index = events.findLastIndex((event) => event.type === yaml.EVENT_ID.SCALAR);
   const last = events[index];
   const isBlock = last?.type === yaml.EVENT_ID.SCALAR && (last.style === yaml.SCALAR_STYLE.LITERAL_BLOCK || last.style === yaml.SCALAR_STYLE.FOLDED_BLOCK);
