@@ -9,3 +9,6 @@ export const MIRROR_ANNOTATION = "kubernetes.io/config.mirror";
 
 /** The key of the taint by which the cluster autoscaler says that a node goes. */
 export const TO_BE_DELETED_TAINT = "ToBeDeletedByClusterAutoscaler";
+
+/** On EndpointSlices: when the change behind them could first have been known. Proxies and DNS servers measure by it how long it took to reach them. */
+export const CHANGE_TIME_ANNOTATION = "endpoints.kubernetes.io/last-change-trigger-time";

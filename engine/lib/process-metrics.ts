@@ -5,8 +5,14 @@ import type { MetricsRegistry } from "./metrics.ts";
 /** What the process itself uses, under the names that every Prometheus client gives it. */
 export function meterProcess(registry: MetricsRegistry, clock: Clock): void {
   const startSeconds = clock.now() / 1000 - process.uptime();
+  const processor = registry.counter("process_cpu_seconds_total", "Time on processors, in seconds.");
+  let countedSeconds = 0;
+  registry.beforeRender(() => {
+    const { user, system } = process.cpuUsage();
+    processor.add({}, (user + system) / 1e6 - countedSeconds);
+    countedSeconds = (user + system) / 1e6;
+  });
   const gauges: readonly (readonly [string, string, () => number])[] = [
-    ["process_cpu_seconds_total", "Time on processors, in seconds.", () => (process.cpuUsage().user + process.cpuUsage().system) / 1e6],
     ["process_resident_memory_bytes", "Memory that is in use.", () => process.memoryUsage.rss()],
     ["process_start_time_seconds", "When the process began, in seconds since the Unix epoch.", () => startSeconds],
     ["process_open_fds", "Files and connections that are open.", openFiles],

@@ -16,19 +16,20 @@ export interface ProxyHealth {
   readonly isNodeEligible: boolean;
 }
 
-/** Where load balancers of the outside ask whether a node takes traffic, and where tools ask for the proxy's mode: kube-proxy's ports. */
+/** Where load balancers of the outside ask whether a node takes traffic, and where tools ask for the proxy's mode and metrics: kube-proxy's ports. */
 const HEALTH_PORT = 10_256;
 const STATUS: ListenAddress = { host: "127.0.0.1", port: 10_249 };
 const RETRY_MS = 30_000;
 
-/** `/healthz` and `/livez` for load balancers at `host`, which stands for all addresses of the machine; `/proxyMode` for tools on the machine. */
+/** `/healthz` and `/livez` for load balancers at `host`, which stands for all addresses of the machine; `/proxyMode` and `/metrics` for tools on the machine. */
 export function createProxyPages(
   health: () => ProxyHealth,
+  metrics: () => string,
   parts: { readonly host: string; readonly clock: Clock; readonly logger: Logger },
 ): readonly Service[] {
   return [
     service("proxy-health", (signal) => serve({ host: parts.host, port: HEALTH_PORT }, (path) => healthPage(path, health(), parts.clock.now()), parts, signal)),
-    service("proxy-status", (signal) => serve(STATUS, (path) => statusPage(path, health()), parts, signal)),
+    service("proxy-status", (signal) => serve(STATUS, (path) => statusPage(path, health(), metrics), parts, signal)),
   ];
 }
 
@@ -71,8 +72,8 @@ function healthPage(path: string, { isHealthy, lastUpdatedMs, isNodeEligible }: 
   return { status: isHealthy && (isNodeEligible || !isNodeAsked) ? 200 : 503, type: "application/json", text: JSON.stringify(body) };
 }
 
-/** Pure. */
-function statusPage(path: string, { isHealthy }: ProxyHealth): Page {
+function statusPage(path: string, { isHealthy }: ProxyHealth, metrics: () => string): Page {
+  if (path === "/metrics") return { status: 200, type: "text/plain; version=0.0.4; charset=utf-8", text: metrics() };
   if (path === "/proxyMode") return { status: 200, type: "text/plain", text: "iptables" };
   if (path === "/healthz") return { status: isHealthy ? 200 : 503, type: "text/plain", text: isHealthy ? "ok" : "rules wait to be applied" };
   return NOT_FOUND;

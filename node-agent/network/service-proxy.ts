@@ -17,6 +17,7 @@ import { HealthCheckPorts } from "./health-check-ports.ts";
 import { restoreJumps } from "./iptables.ts";
 import { RuleKeeper } from "./keep-rules.ts";
 import { RefusalNotices } from "./refused-rules.ts";
+import { ProxyMetrics } from "./proxy-metrics.ts";
 import { createProxyPages, type ProxyHealth } from "./proxy-pages.ts";
 import { computeHealthChecks, computeServicePorts } from "./service-map.ts";
 import { ServiceRules } from "./service-rules.ts";
@@ -42,11 +43,16 @@ export function createServiceProxy(options: ServiceProxyOptions): readonly Servi
   const proxy = new ServiceProxy(options);
   return [
     service("service-proxy", (signal) => proxy.run(signal)),
-    ...createProxyPages(() => proxy.health(), { ...options, host: anyAddress(options.clusterCidrs) }),
+    ...createProxyPages(
+      () => proxy.health(),
+      () => proxy.metrics.page(),
+      { ...options, host: anyAddress(options.clusterCidrs) },
+    ),
   ];
 }
 
 class ServiceProxy {
+  readonly metrics: ProxyMetrics;
   readonly #options: ServiceProxyOptions;
   readonly #services: Informer<CoreService>;
   readonly #slices: Informer<EndpointSlice>;
@@ -64,6 +70,7 @@ class ServiceProxy {
     this.#services = options.informers.informer(serviceResource);
     this.#slices = options.informers.informer(endpointSliceResource);
     this.#nodes = options.informers.informer(nodeResource);
+    this.metrics = new ProxyMetrics(familiesIn(options.clusterCidrs), options.clock);
     this.#rules = familiesIn(options.clusterCidrs).map((family) => new ServiceRules(family));
     this.#notices = new RefusalNotices(options);
     this.#healthChecks = new HealthCheckPorts(() => this.health().isHealthy, anyAddress(options.clusterCidrs), options.logger);
@@ -94,14 +101,21 @@ class ServiceProxy {
 
   async run(signal: AbortSignal): Promise<void> {
     const onChange = () => this.#requestSync();
-    const all = { add: onChange, update: onChange, delete: onChange };
+    const onService = () => (this.metrics.serviceChanged(), onChange());
+    const onSlice = (before: EndpointSlice | undefined, after: EndpointSlice | undefined) => (this.metrics.sliceChanged(before, after), onChange());
+    const services = { add: onService, update: onService, delete: onService };
+    const slices = {
+      add: (slice: EndpointSlice) => onSlice(undefined, slice),
+      update: onSlice,
+      delete: (slice: EndpointSlice) => onSlice(slice, undefined),
+    };
     const isElsewhere = ({ metadata }: Node) => metadata.name !== this.#options.nodeName;
     const own = {
       add: (node: Node) => isElsewhere(node) || onChange(),
       update: (old: Node, node: Node) => isElsewhere(node) || jsonEqual(placeOf(old), placeOf(node)) || onChange(),
       delete: () => {},
     };
-    const removeHandlers = [this.#services.addHandler(all), this.#slices.addHandler(all), this.#nodes.addHandler(own)];
+    const removeHandlers = [this.#services.addHandler(services), this.#slices.addHandler(slices), this.#nodes.addHandler(own)];
     try {
       // Half a cluster's Services would cut the connections of the other half after a restart of the agent.
       await Promise.all([this.#services.waitForSync(signal), this.#slices.waitForSync(signal), this.#nodes.waitForSync(signal)]);
@@ -114,6 +128,7 @@ class ServiceProxy {
 
   #requestSync(): void {
     this.#waitingSinceMs ??= this.#options.clock.monotonic();
+    this.metrics.requested();
     this.#keeper.requestSync();
   }
 
@@ -122,8 +137,10 @@ class ServiceProxy {
     const since = this.#waitingSinceMs ?? clock.monotonic();
     // What comes from now on waits for the next round.
     this.#waitingSinceMs = undefined;
+    const written = this.metrics.beginRound();
     try {
       await this.#apply();
+      written();
     } catch (error) {
       this.#waitingSinceMs = since;
       throw error;
@@ -143,7 +160,7 @@ class ServiceProxy {
         .map(standardBlock)
         .find((range) => familyOf(range) === family);
       const ranges = { clusterCidr: clusterCidrs[family] ?? "", podCidr };
-      const bytes = await rules.apply(ports, ranges);
+      const bytes = await this.metrics.measure(family, () => rules.apply(ports, ranges));
       for (const [id, left] of rules.refused) {
         const owner = services.find(({ metadata }) => id.startsWith(`${metadata.namespace}/${metadata.name}:`));
         if (owner !== undefined) refused.push([owner, left]);

@@ -127,6 +127,19 @@ describe.skipIf(!isRoot)("two nodes", () => {
     for (const pod of await pods()) for (const host of [first, second]) for (const address of [pod.ip, `[${pod.ip6}]`]) expect(await ask(host, `${address}:8080`)).toBe(pod.name);
   });
 
+  it("tells on each machine, where kube-proxy would, how its rules are kept", async () => {
+    for (const host of [first, second]) {
+      const page = await host.exec("curl", "-sf", "--max-time", "3", "http://127.0.0.1:10249/metrics");
+      for (const family of ["IPv4", "IPv6"]) {
+        const count = (name: string) => Number(new RegExp(`^${name}\\{ip_family="${family}"\\} (\\S+)$`, "m").exec(page)?.[1] ?? NaN);
+        expect(count("kubeproxy_sync_proxy_rules_duration_seconds_count")).toBeGreaterThan(0);
+        expect(count("kubeproxy_network_programming_duration_seconds_count")).toBeGreaterThan(0);
+        expect(count("kubeproxy_sync_proxy_rules_iptables_restore_failures_total")).toBeGreaterThanOrEqual(0);
+      }
+      expect(page).toMatch(/^# TYPE process_cpu_seconds_total counter$/m);
+    }
+  });
+
   it("lets pods reach pods of the other machine and see their own address there", async () => {
     const [a] = (await pods()).filter((pod) => pod.node === first.name);
     const [b] = (await pods()).filter((pod) => pod.node === second.name);

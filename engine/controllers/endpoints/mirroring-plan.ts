@@ -1,3 +1,4 @@
+import { CHANGE_TIME_ANNOTATION } from "../../apimachinery/known-labels.ts";
 import { familyOf } from "../../lib/net/ip-address.ts";
 import { newControllerRef } from "../../apimachinery/owner-references.ts";
 import { jsonEqual } from "../../lib/freeze.ts";
@@ -10,7 +11,7 @@ export const MIRROR_MANAGER = "endpointslicemirroring-controller.k8s.io";
 export const SKIP_LABEL = "endpointslice.kubernetes.io/skip-mirror";
 /** Endpoints that are a lock of an election and no addresses. */
 export const LEADER_ANNOTATION = "control-plane.alpha.kubernetes.io/leader";
-const UNMIRRORED = new Set(["kubectl.kubernetes.io/last-applied-configuration", "endpoints.kubernetes.io/last-change-trigger-time"]);
+const UNMIRRORED = new Set(["kubectl.kubernetes.io/last-applied-configuration", CHANGE_TIME_ANNOTATION]);
 /** Of each group of addresses; more are left out, as upstream leaves them out. */
 const ADDRESSES_MAX = 1_000;
 const ENDPOINTS_PER_SLICE_MAX = 100;

@@ -1,11 +1,9 @@
 import { findCondition } from "../../apimachinery/conditions.ts";
+import { CHANGE_TIME_ANNOTATION } from "../../apimachinery/known-labels.ts";
 import { formatTime } from "../../lib/clock.ts";
 import type { Pod, Service } from "../../resources/types.ts";
 import type { Action } from "../define-controller.ts";
 import { isPodFinished } from "../pods.ts";
-
-/** Proxies and DNS servers measure by it how long a change took to reach them. */
-const TRIGGER_ANNOTATION = "endpoints.kubernetes.io/last-change-trigger-time";
 
 /**
  * Since when the change that is about to be written could have been known: the earliest moment at which one of the pods became ready or
@@ -34,8 +32,8 @@ export function tellTriggerTime(actions: readonly Action[], triggerTime: string 
   return actions.map((action) => {
     if (action.do !== "create" && action.do !== "update") return action;
     const { annotations: before, ...metadata } = action.object.metadata;
-    const { [TRIGGER_ANNOTATION]: _older, ...kept } = before ?? {};
-    const annotations = triggerTime === undefined ? kept : { ...kept, [TRIGGER_ANNOTATION]: triggerTime };
+    const { [CHANGE_TIME_ANNOTATION]: _older, ...kept } = before ?? {};
+    const annotations = triggerTime === undefined ? kept : { ...kept, [CHANGE_TIME_ANNOTATION]: triggerTime };
     return { ...action, object: { ...action.object, metadata: Object.keys(annotations).length === 0 ? metadata : { ...metadata, annotations } } };
   });
 }
