@@ -14,7 +14,7 @@ import { unsupportedMethod } from "./exchange.ts";
 import { Fairness } from "./fairness/fairness.ts";
 import { HealthMetrics, healthChecks, runHealthCheck, runHealthChecks } from "./health.ts";
 import { header, type HttpRequest } from "./http/http-request.ts";
-import { JSON_TYPE, parseAccept } from "./http/negotiation.ts";
+import { JSON_TYPE, parseAccept, requireBareType } from "./http/negotiation.ts";
 import { plainText } from "./http/response.ts";
 import { API_SERVER_USER } from "../apimachinery/known-users.ts";
 import type { ClusterNetwork } from "../auth/join-call.ts";
@@ -23,6 +23,9 @@ import { joinNode, type CertificateSigner } from "./nodes/node-join.ts";
 import { NodePasswords } from "./nodes/node-passwords.ts";
 import { OpenApi, OPENAPI_V2_PROTOBUF, OPENAPI_V2_PROTOBUF_OLD } from "./openapi/openapi.ts";
 import { GIT_VERSION, versionInfo } from "./version.ts";
+
+/** Types that a document of OpenAPI version 3 may be asked for by. */
+const OPENAPI_V3_ACCEPTED = /^(application|\*)\/(\*|json|com\.github\.proto-openapi\.spec\.v3[.@]v1\.0\+protobuf)$/;
 
 /** An answer that is not an API object. */
 export interface PathAnswer {
@@ -109,7 +112,7 @@ export class Paths {
 
 function discoveryRoutes(discovery: Discovery): readonly Route[] {
   const address = (request: HttpRequest) => header(request, ":authority") ?? header(request, "host") ?? "";
-  const plain = (request: HttpRequest, document: Document | undefined, isCustom = false) => document && discoveryAnswer(request, document, isCustom);
+  const plain = (request: HttpRequest, document: Document | undefined, isRouted: boolean) => document && discoveryAnswer(request, document, isRouted);
   return [
     {
       method: "GET",
@@ -119,6 +122,7 @@ function discoveryRoutes(discovery: Discovery): readonly Route[] {
           request,
           () => discovery.coreVersions(address(request)),
           () => discovery.aggregated("api"),
+          true,
         ),
     },
     {
@@ -129,17 +133,19 @@ function discoveryRoutes(discovery: Discovery): readonly Route[] {
           request,
           () => discovery.groupList(),
           () => discovery.aggregated("apis"),
+          false,
         ),
     },
-    { method: "GET", path: "/api/*", handle: (request, rest) => plain(request, discovery.resourceList("", rest)) },
+    { method: "GET", path: "/api/*", handle: (request, rest) => plain(request, discovery.resourceList("", rest), true) },
     {
       method: "GET",
       path: "/apis/*",
       handle(request, rest) {
         const [group = "", version, more] = rest.split("/");
-        return more !== undefined
-          ? undefined
-          : plain(request, version === undefined ? discovery.group(group) : discovery.resourceList(group, version), !discovery.isOwn(group));
+        if (more !== undefined) return undefined;
+        return version === undefined
+          ? plain(request, discovery.group(group), false)
+          : plain(request, discovery.resourceList(group, version), discovery.isOwn(group));
       },
     },
   ];
@@ -154,6 +160,9 @@ function openApiRoutes(openApi: OpenApi): readonly Route[] {
       async handle(request, rest) {
         const document = await openApi.groupVersion(rest);
         if (document === undefined) return undefined;
+        // Who asks for protobuf gets JSON as well, which says so.
+        const isAccepted = parseAccept(header(request, "accept") || "*/*").some(({ type }) => OPENAPI_V3_ACCEPTED.test(type));
+        if (!isAccepted) return { code: 406, contentType: JSON_TYPE, body: Buffer.alloc(0) };
         const asked = request.query.get("hash");
         if (asked !== null && asked !== document.hash) {
           return { code: 301, contentType: "text/plain", body: Buffer.alloc(0), headers: { location: `/openapi/v3/${rest}?hash=${document.hash}` } };
@@ -270,14 +279,8 @@ function serverRoutes(options: PathOptions): readonly Route[] {
 
 /** In JSON alone, as upstream has it. */
 function versionPage(request: HttpRequest): PathAnswer {
-  requireAccepted(request, [JSON_TYPE]);
+  requireBareType(header(request, "accept"), [JSON_TYPE]);
   return readable(versionInfo());
-}
-
-/** Throws a 406 for who takes none of these types. */
-function requireAccepted(request: HttpRequest, types: readonly string[]): void {
-  const isAccepted = parseAccept(header(request, "accept") || "*/*").some(({ type }) => type === "*/*" || types.includes(type));
-  if (!isAccepted) throw new StatusError("NotAcceptable", `406: Not Acceptable\n\nAvailable representations: ${types.join(", ")}`, {});
 }
 
 function refuseServers(): Promise<never> {

@@ -83,6 +83,16 @@ export function verbOf(method: string, info: ResourceInfo, query: URLSearchParam
   return verb;
 }
 
+/** Throws 405 for what nobody does there, before anything else of the request is looked at. */
+export function requireMethod({ method, query }: HttpRequest, info: ResourceInfo, definition: ResourceDefinition): void {
+  const verb = verbOf(method, info, query);
+  // Upstream answers HEAD for pages and for custom objects, but not for its own.
+  if (method === "HEAD" && (definition.content === undefined || verb === "watch")) throw unsupportedMethod();
+  if (verb === "create" && info.name !== undefined && info.subresource === undefined) throw unsupportedMethod();
+  const own = definition.subresources.find((subresource) => subresource.name === info.subresource);
+  if (verb === "patch" && own !== undefined && "verbs" in own && !own.verbs.includes("patch")) throw unsupportedMethod();
+}
+
 /** What came with a request, and who has read its YAML already, if somebody has. */
 export interface RequestContent {
   readonly body: Buffer | undefined;
@@ -100,8 +110,6 @@ export function toApiRequest(
 ): ApiRequest {
   const { query } = http;
   const verb = verbOf(http.method, info, query);
-  // Upstream answers HEAD for pages and for custom objects, but not for its own.
-  if (http.method === "HEAD" && (definition.content === undefined || verb === "watch")) throw unsupportedMethod();
   const contentType = header(http, "content-type");
   const base = {
     user: http.user,
@@ -140,15 +148,12 @@ export function toApiRequest(
       return { ...base, verb, selection: parseListOptions(query), options: parseDeleteOptions(sent, query), ...recordedOptions(sent) };
     }
     case "patch": {
-      const own = definition.subresources.find((subresource) => subresource.name === info.subresource);
-      if (own !== undefined && "verbs" in own && !own.verbs.includes("patch")) throw unsupportedMethod();
       const options = parseWriteOptions(query, "PatchOptions");
       const { patchType, value, repeated } = parsePatchBody(contentType, body ?? Buffer.alloc(0), definition.content !== undefined, readYaml);
       return { ...base, verb, name, patchType, body: value, options: { ...options, ...(repeated && { repeated }) } };
     }
     case "create":
     case "update": {
-      if (verb === "create" && info.name !== undefined && info.subresource === undefined) throw unsupportedMethod();
       const options = parseWriteOptions(query, verb === "create" ? "CreateOptions" : "UpdateOptions");
       const kind = bodyKindOf(info.group, info.resource, info.subresource)?.kind ?? (info.subresource === "scale" ? "Scale" : definition.kind);
       if (definition.content !== undefined && kind !== "Scale" && mediaTypeOf(contentType) === PROTOBUF_TYPE) throw unsupportedMedia([JSON_TYPE, YAML_TYPE]);

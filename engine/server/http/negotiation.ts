@@ -9,8 +9,12 @@ export const PROTOBUF_TYPE = "application/vnd.kubernetes.protobuf";
 export interface Representation {
   readonly encoding: "json" | "yaml" | "protobuf";
   readonly form: "object" | "table" | "partial";
+  /** Of metadata that was asked for as that of a list. */
+  readonly isOfList?: true;
   /** Of tables and metadata; the current one when absent. */
   readonly metaVersion?: MetaVersion;
+  /** For the eyes of a person, as a parameter of the media type says. */
+  readonly isPretty?: true;
 }
 
 export interface Available {
@@ -18,8 +22,8 @@ export interface Available {
   readonly protobuf: boolean | "partial";
   /** Only what is read as objects can be shown as tables or reduced to metadata. */
   readonly forms: boolean;
-  /** An answer without end. */
-  readonly stream?: boolean;
+  /** Lists, which may be followed as well. */
+  readonly isList?: boolean;
 }
 
 interface MediaRange {
@@ -30,33 +34,49 @@ interface MediaRange {
 
 /** The first of the client's wishes that can be met, in the client's order of preference. Throws 406 when there is none. */
 export function negotiate(accept: string | undefined, available: Available): Representation {
-  const found = tryNegotiate(accept, available);
-  // YAML has no form for what never ends, and what a client would take instead is not looked for: so it is upstream.
-  if (found?.encoding === "yaml" && available.stream === true)
-    throw new StatusError("NotAcceptable", `only the following media types are accepted: ${streamTypes(available).join(", ")}`);
-  if (found !== undefined) return found;
   const types = [JSON_TYPE, YAML_TYPE, ...(available.protobuf === false ? [] : [PROTOBUF_TYPE])];
   // Upstream has two places that refuse: one that looks at bare types, which custom kinds do not pass, and one behind it for all the rest.
-  const isKnown = available.protobuf === "partial" || parseAccept(accept ?? "").some(({ type }) => type === "*/*" || types.includes(type));
-  if (!isKnown) throw new StatusError("NotAcceptable", `406: Not Acceptable\n\nAvailable representations: ${types.join(", ")}`, {});
-  throw new StatusError(
-    "NotAcceptable",
-    `only the following media types are accepted: ${(available.stream === true ? streamTypes(available) : types).join(", ")}`,
-  );
+  if (available.protobuf !== "partial") requireBareType(accept, types, available.isList === true ? streamTypes(available) : []);
+  const found = tryNegotiate(accept, available);
+  if (found === undefined) throw notAccepted(types);
+  return found;
+}
+
+/** Throws the 406 of upstream's router for who takes none of these types, whatever their parameters; so it lists all that there is. */
+export function requireBareType(accept: string | undefined, types: readonly string[], further: readonly string[] = []): void {
+  if (accept === undefined || accept === "") return;
+  const asked = accept.split(",", RANGES_MAX).map((clause) => trimSpaces(clause.split(";", 1)[0] ?? ""));
+  if (asked.some((type) => type === "*/*" || types.includes(type))) return;
+  throw new StatusError("NotAcceptable", `406: Not Acceptable\n\nAvailable representations: ${[...types, ...further].join(", ")}`, {});
+}
+
+/** Throws for YAML, which has no form for what never ends: what the client would take instead is not looked for, as upstream. */
+export function requireStreamType({ encoding }: Representation, available: Available): void {
+  if (encoding === "yaml") throw notAccepted(streamTypes(available));
+}
+
+function notAccepted(types: readonly string[]): StatusError {
+  return new StatusError("NotAcceptable", `only the following media types are accepted: ${types.join(", ")}`);
 }
 
 function streamTypes({ protobuf }: Available): readonly string[] {
-  return [JSON_TYPE, ...(protobuf === true ? [PROTOBUF_TYPE] : [])].map((type) => `${type};stream=watch`);
+  return [JSON_TYPE, ...(protobuf === false ? [] : [PROTOBUF_TYPE])].map((type) => `${type};stream=watch`);
 }
 
 export function tryNegotiate(accept: string | undefined, available: Available): Representation | undefined {
   if (accept === undefined || accept.trim() === "") return { encoding: "json", form: "object" };
-  for (const range of parsedAccept(accept)) {
-    const encoding = encodingOf(range.type, available);
-    const form = formOf(range.parameters, available);
-    if (encoding === undefined || form === undefined) continue;
+  for (const { type, parameters } of parseAccept(accept)) {
+    const encoding = encodingOf(type, available);
+    const form = formOf(parameters, available);
+    if (encoding === undefined || form === undefined || !isKnownStream(parameters.get("stream"), encoding)) continue;
     if (encoding === "protobuf" && (form === "table" || (form === "object" && available.protobuf === "partial"))) continue;
-    return { encoding, form, ...(form !== "object" && range.parameters.get("v") === "v1beta1" ? { metaVersion: "meta.k8s.io/v1beta1" as const } : {}) };
+    return {
+      encoding,
+      form,
+      ...(form === "partial" && parameters.get("as") === "PartialObjectMetadataList" ? { isOfList: true } : {}),
+      ...(form !== "object" && parameters.get("v") === "v1beta1" ? { metaVersion: "meta.k8s.io/v1beta1" } : {}),
+      ...(parameters.get("pretty") === "1" ? { isPretty: true } : {}),
+    };
   }
   return undefined;
 }
@@ -67,34 +87,63 @@ const PARSED_LENGTH_MAX = 1_024;
 /** Of a header without end, which may be as long as all headers together, this much is looked at. */
 const RANGES_MAX = 500;
 const PARAMETERS_MAX = 20;
+/** Up to so many Go's sort goes by single steps. */
+const STEPS_MAX = 12;
 const parsed = new Map<string, readonly MediaRange[]>();
 
-function parsedAccept(accept: string): readonly MediaRange[] {
-  if (accept.length > PARSED_LENGTH_MAX) return parseAccept(accept);
+/** Accept's media ranges, best first, as Go's programs read them: by letter, and what is malformed is passed over. */
+export function parseAccept(accept: string): readonly MediaRange[] {
+  if (accept.length > PARSED_LENGTH_MAX) return sorted(readRanges(accept));
   let ranges = parsed.get(accept);
   if (ranges === undefined) {
     if (parsed.size >= PARSED_MAX) parsed.clear();
-    parsed.set(accept, (ranges = parseAccept(accept)));
+    parsed.set(accept, (ranges = sorted(readRanges(accept))));
   }
   return ranges;
 }
 
-/** Accept's media ranges, best first; equal ones stay in the order they were written in. */
-export function parseAccept(accept: string): readonly MediaRange[] {
-  return accept
-    .split(",", RANGES_MAX)
-    .map((clause) => {
-      const [type = "", ...rest] = clause.split(";", PARAMETERS_MAX).map((part) => part.trim());
-      const parameters = new Map(rest.map((part) => [part.split("=")[0]?.toLowerCase() ?? "", part.slice(part.indexOf("=") + 1)] as const));
-      const quality = Number(parameters.get("q") ?? 1);
-      return { type: type.toLowerCase(), parameters, quality: Number.isNaN(quality) ? 1 : quality };
-    })
-    .filter((range) => range.quality > 0)
-    .sort((a, b) => b.quality - a.quality);
+function readRanges(accept: string): readonly MediaRange[] {
+  return accept.split(",", RANGES_MAX).flatMap((clause) => {
+    const [bare = "", ...rest] = trimSpaces(clause).split(";", PARAMETERS_MAX);
+    const [type = "", subtype = "", more = ""] = bare.split("/").map(trimSpaces);
+    if (more !== "" || (subtype === "" && type !== "*")) return [];
+    const parameters = new Map<string, string>();
+    let quality = 1;
+    for (const part of rest) {
+      const [name = "", value = "", tooMuch = ""] = part.split("=");
+      if (value === "" || tooMuch !== "") continue;
+      if (trimSpaces(name) === "q") quality = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(value) ? Number(value) : 0;
+      else parameters.set(trimSpaces(name), trimSpaces(value));
+    }
+    return [{ type: `${type}/${subtype || "*"}`, parameters, quality }];
+  });
+}
+
+/** Go's comparison says of some pairs that each comes before the other, so what comes out hangs on its way of sorting, too. */
+function sorted(ranges: readonly MediaRange[]): readonly MediaRange[] {
+  if (ranges.length > STEPS_MAX) return ranges.toSorted((a, b) => b.quality - a.quality);
+  const result = [...ranges];
+  for (let end = 1; end < result.length; end++)
+    for (let at = end; at > 0; at--) {
+      const [before, here] = [result[at - 1], result[at]];
+      if (before === undefined || here === undefined || !isBefore(here, before)) break;
+      [result[at - 1], result[at]] = [here, before];
+    }
+  return result;
+}
+
+function isBefore(a: MediaRange, b: MediaRange): boolean {
+  const isAny = ({ type }: MediaRange) => type.startsWith("*/");
+  const isAnySubtype = ({ type }: MediaRange) => type.endsWith("/*");
+  return a.quality > b.quality || (!isAny(a) && isAny(b)) || (!isAnySubtype(a) && isAnySubtype(b));
+}
+
+function trimSpaces(text: string): string {
+  return text.replace(/^ +/, "").replace(/(?<! ) +$/, "");
 }
 
 /**
- * Whether JSON is for the eyes of a person: `pretty` in the query says so, else a user agent that is a browser or one of the usual
+ * Whether JSON is for the eyes of a person: `pretty` of a media type or in the query says so, else a user agent that is a browser or one of the usual
  * tools, as upstream has it. Documents that only programs read, such as OpenAPI's, stay as they are.
  */
 export function isPretty({
@@ -107,6 +156,8 @@ export function isPretty({
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
 }): boolean {
   if (!/^\/apis?(\/|$)/.test(path)) return false;
+  const accept = String(headers["accept"] ?? "");
+  if (accept.includes("pretty") && tryNegotiate(accept, { protobuf: true, forms: true })?.isPretty === true) return true;
   const asked = query.get("pretty") ?? "";
   if (asked !== "") return ["1", "t", "true"].includes(asked.toLowerCase());
   return /^(curl|Wget|Mozilla\/5\.0)/.test(String(headers["user-agent"] ?? ""));
@@ -128,9 +179,13 @@ function encodingOf(type: string, available: Available): Representation["encodin
 }
 
 function formOf(parameters: ReadonlyMap<string, string>, available: Available): Representation["form"] | undefined {
-  const as = parameters.get("as");
-  if (as === undefined) return "object";
-  if (!available.forms || parameters.get("g") !== "meta.k8s.io" || !["v1", "v1beta1"].includes(parameters.get("v") ?? "")) return undefined;
+  const [as, group, version] = ["as", "g", "v"].map((name) => parameters.get(name));
+  if (as === undefined && group === undefined && version === undefined) return "object";
+  if (!available.forms || group !== "meta.k8s.io" || !["v1", "v1beta1"].includes(version ?? "")) return undefined;
   if (as === "Table") return "table";
   return as === "PartialObjectMetadata" || as === "PartialObjectMetadataList" ? "partial" : undefined;
+}
+
+function isKnownStream(stream: string | undefined, encoding: Representation["encoding"]): boolean {
+  return stream === undefined || (stream === "watch" && encoding !== "yaml");
 }

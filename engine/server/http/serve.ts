@@ -23,14 +23,14 @@ import { scaleColumns } from "../../registry/scale.ts";
 import { bodyKindOf } from "../subresources/subresources.ts";
 import { contentTypeOf, encodeList, encodeObject, encodeStatus, type EncodeContext } from "./encode-result.ts";
 import { deadlineMs, within } from "./deadline.ts";
-import { header, toApiRequest, verbOf, type HttpRequest } from "./http-request.ts";
+import { header, requireMethod, toApiRequest, verbOf, type HttpRequest } from "./http-request.ts";
 import { sinkOf } from "./http2-response.ts";
-import { isPretty, JSON_TYPE, negotiate, parseIncludeObject, tryNegotiate } from "./negotiation.ts";
+import { isPretty, JSON_TYPE, negotiate, parseIncludeObject, requireStreamType, tryNegotiate, type Available, type Representation } from "./negotiation.ts";
 import { isReadAsYaml } from "./request-body.ts";
-import { isLongRunning, parseRequestPath, type RequestInfo, type ResourceInfo } from "./request-info.ts";
+import { parseRequestPath, type RequestInfo, type ResourceInfo } from "./request-info.ts";
 import { plainText, warningHeaders, writeAnswer, type Answer, type RawResponse } from "./response.ts";
 import { awaitTurn, tooManyAnswer } from "./request-order.ts";
-import { watchFramer } from "./watch-frames.ts";
+import { watchFramer, type WatchFramer } from "./watch-frames.ts";
 import { writeWatch } from "./watch-response.ts";
 import type { WatchTurns } from "./watch-turns.ts";
 import type { YamlThread } from "./yaml-thread.ts";
@@ -122,8 +122,7 @@ export function failureAnswer(
     server.parts.logger.error("request failed unexpectedly", { path: http.path, error, stack: error instanceof Error ? error.stack : undefined });
   const { status } = error instanceof StatusError ? error : internalError(error instanceof Error ? error.message : String(error));
   audit?.failed(status);
-  const accept = http.headers["accept"];
-  const representation = tryNegotiate(typeof accept === "string" ? accept : undefined, { protobuf: true, forms: false });
+  const representation = tryNegotiate([http.headers["accept"]].flat()[0], { protobuf: true, forms: false });
   const retry = status.details?.retryAfterSeconds;
   return {
     code: status.code,
@@ -171,12 +170,23 @@ async function resourceAnswer(parts: ServeParts, http: HttpRequest, info: Resour
   const authorize = () => requireAllowed(server.parts.authorizer, attributesOfInfo(http, info), http.notes);
   await (http.trace === undefined ? authorize() : http.trace.step("authorization", authorize));
   warnOfDeprecated(definition, http);
-  const context = contextOf(parts, http, info, definition);
+  requireMethod(http, info, definition);
+  const available = availableFor(http, info, definition);
+  const representation = negotiate(header(http, "accept"), available);
   const request = withWatchEnd(parts, await readRequest(parts, http, info, definition));
   http.audit?.asked(request, definition);
   const result = await (http.trace === undefined ? server.handle(request) : http.trace.withinVerb(() => server.handle(request)));
   if (result.is !== "watch") http.audit?.answered(result, definition);
+  const context: EncodeContext = {
+    definition,
+    ...(info.subresource === "scale" ? { columns: scaleColumns(definition.content !== undefined) } : {}),
+    schemas: parts.schemas,
+    representation,
+    includeObject: "Metadata",
+    now: () => server.parts.clock.now(),
+  };
   if (result.is === "watch") {
+    const framer = framerOf(result, context, available, http);
     // It has begun: from here on it costs what happens, not that it lasts.
     ticket.leave();
     const ended = server.requests.watching(request);
@@ -184,7 +194,7 @@ async function resourceAnswer(parts: ServeParts, http: HttpRequest, info: Resour
     await writeWatch({
       raw,
       stream: result.stream,
-      framer: watchFramer(context),
+      framer,
       headers: { "audit-id": auditId, ...warningHeaders(http.notes?.warnings ?? []), ...ticket.headers },
       clock: server.parts.clock,
       onListed,
@@ -192,8 +202,9 @@ async function resourceAnswer(parts: ServeParts, http: HttpRequest, info: Resour
     }).finally(ended);
     return undefined;
   }
-  http.trace?.beginAnswer(http, contentTypeOf(context.representation));
-  const answer = await answerOf(result, context);
+  http.trace?.beginAnswer(http, contentTypeOf(representation));
+  if (result.is !== "status") requireFormOf(result.is, representation, typeInGo(definition, info));
+  const answer = await answerOf(result, { ...context, ...includedObjects(representation, http) });
   http.trace?.encoded(answer.body.length);
   server.requests.answered(request, answer.body.length);
   return answer;
@@ -251,22 +262,50 @@ function withWatchEnd({ server, minRequestTimeoutSeconds = WATCH_SECONDS_MIN }: 
   };
 }
 
-function contextOf({ schemas, server }: ServeParts, http: HttpRequest, info: ResourceInfo, definition: ResourceDefinition): EncodeContext {
+function availableFor(http: HttpRequest, info: ResourceInfo, definition: ResourceDefinition): Available {
   const schema = bodyKindOf(info.group, info.resource, info.subresource)?.schema ?? definition.schema;
-  // Of what users define, only the metadata has a protobuf form.
-  const representation = negotiate(header(http, "accept"), {
+  return {
+    // Of what users define, only the metadata has a protobuf form.
     protobuf: hasProtobufForm(schema) ? true : definition.content === undefined ? false : "partial",
     forms: canBeShownInForms(definition, info),
-    stream: info.subresource === undefined && http.method === "GET" && isLongRunning(info, http.query),
-  });
-  return {
-    definition,
-    ...(info.subresource === "scale" ? { columns: scaleColumns(definition.content !== undefined) } : {}),
-    schemas,
-    representation,
-    includeObject: representation.form === "table" ? parseIncludeObject(http.query.get("includeObject")) : "Metadata",
-    now: () => server.parts.clock.now(),
+    isList: info.isWatch === true || (info.name === undefined && (http.method === "GET" || http.method === "HEAD")),
   };
+}
+
+/** How the events of a watch are written. Throws, and ends the watch, where they cannot be written as the client wants them. */
+function framerOf({ stream }: Extract<ApiResult, { readonly is: "watch" }>, context: EncodeContext, available: Available, http: HttpRequest): WatchFramer {
+  const { representation } = context;
+  try {
+    const included = includedObjects(representation, http);
+    requireStreamType(representation, available);
+    // There is no list that could be reduced: upstream shows the objects whole then.
+    return watchFramer({ ...context, ...included, ...(representation.isOfList ? { representation: { ...representation, form: "object" } } : {}) });
+  } catch (error) {
+    stream.close();
+    throw error;
+  }
+}
+
+/** Only once there is something to show, as upstream. */
+function includedObjects({ form }: Representation, { query }: HttpRequest): Partial<EncodeContext> {
+  return form === "table" ? { includeObject: parseIncludeObject(query.get("includeObject")) } : {};
+}
+
+/** Metadata of a list and of an object are asked for by different names. */
+function requireFormOf(is: "object" | "list", { form, isOfList }: Representation, type: string): void {
+  if (form !== "partial" || (isOfList === true) === (is === "list")) return;
+  throw new StatusError(
+    "NotAcceptable",
+    is === "list"
+      ? `you requested PartialObjectMetadata, but the requested object is a list (${type}List)`
+      : `you requested PartialObjectMetadataList, but the requested object is not a list (${type})`,
+  );
+}
+
+/** The name that messages of upstream show. */
+function typeInGo({ group, kind, content }: ResourceDefinition, { subresource }: ResourceInfo): string {
+  if (subresource === "scale") return content === undefined ? "*autoscaling.Scale" : "*v1.Scale";
+  return content === undefined ? `*${group.split(".", 1)[0] || "core"}.${kind}` : "*unstructured.Unstructured";
 }
 
 /** Questions such as access reviews have no rows and no metadata to speak of. */

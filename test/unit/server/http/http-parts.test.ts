@@ -5,7 +5,7 @@ import { describeRepeatedKeys } from "../../../../engine/apimachinery/yaml/yaml-
 import { orderOfCustom, strictProblems } from "../../../../engine/registry/strict-problems.ts";
 import { findRepeatedFields } from "../../../../engine/apimachinery/json-duplicates.ts";
 import { requireDepth } from "../../../../engine/lib/json-depth.ts";
-import { isPretty, negotiate, tryNegotiate } from "../../../../engine/server/http/negotiation.ts";
+import { isPretty, negotiate, requireStreamType, tryNegotiate } from "../../../../engine/server/http/negotiation.ts";
 import type { StatusError } from "../../../../engine/apimachinery/status-error.ts";
 import { parseObjectBody, parsePatchBody } from "../../../../engine/server/http/request-body.ts";
 import { isLongRunning, parseRequestPath } from "../../../../engine/server/http/request-info.ts";
@@ -101,16 +101,37 @@ describe("accept", () => {
     ["application/json;as=Table;v=v1;g=meta.k8s.io,application/json", "json", "table"],
     ["application/vnd.kubernetes.protobuf,application/json", "protobuf", "object"],
     ["application/yaml", "yaml", "object"],
-    ["application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1", "json", "partial"],
     ["application/json;as=Unknown;g=x;v=v1, application/yaml", "yaml", "object"],
     ["application/yaml;q=0.1, application/json;q=0.9", "json", "object"],
+    ["*/*;q=0.9, application/yaml;q=0.1", "yaml", "object"],
+    ["application/json;q=0", "json", "object"],
+    ["application/yaml;q=x, application/json;q=0.1", "json", "object"],
+    ["application/json;as=;q=", "json", "object"],
+    ["application/yaml;stream=watch, application/json;stream=watch", "json", "object"],
+    ["application/yaml;stream=other, application/json", "json", "object"],
+    ["application/yaml/x, application/json", "json", "object"],
     ["application/vnd.kubernetes.protobuf;as=Table;g=meta.k8s.io;v=v1,application/json;as=Table;g=meta.k8s.io;v=v1", "json", "table"],
   ])("%s is answered with %s as %s", (accept, encoding, form) => {
     expect(negotiate(accept, all)).toEqual({ encoding, form });
   });
 
+  test("says whose metadata is meant, and whether a person reads it", () => {
+    const list = negotiate("application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1", all);
+    expect(list).toEqual({ encoding: "json", form: "partial", isOfList: true });
+    expect(negotiate("application/json;pretty=1", all)).toEqual({ encoding: "json", form: "object", isPretty: true });
+    const asked = { path: "/api/v1/pods", query: new URLSearchParams(), headers: { accept: "application/json;pretty=1" } };
+    expect([isPretty(asked), isPretty({ ...asked, headers: { accept: "application/json;pretty=0" } })]).toEqual([true, false]);
+  });
+
+  test.each(["application/*", "APPLICATION/JSON", "*", "*/json", "application", ","])("%s is none of the types by name, which a router wants, and custom kinds do not", (accept) => {
+    expect(() => negotiate(accept, { ...all, isList: true })).toThrow(
+      "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, application/vnd.kubernetes.protobuf, application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch",
+    );
+    expect(tryNegotiate(accept, { protobuf: "partial", forms: true })?.encoding).toBe(["application/*", "*"].includes(accept) ? "json" : undefined);
+  });
+
   test("what cannot be met is a 406 with what there is", () => {
-    expect(() => negotiate("application/yaml, application/json", { ...all, stream: true })).toThrow(
+    expect(() => requireStreamType(negotiate("application/yaml, application/json", all), all)).toThrow(
       "only the following media types are accepted: application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch",
     );
     expect(() => negotiate("text/html", all)).toThrow("Available representations: application/json, application/yaml, application/vnd.kubernetes.protobuf");
