@@ -162,7 +162,7 @@ function openApiRoutes(openApi: OpenApi): readonly Route[] {
         if (document === undefined) return undefined;
         // Who asks for protobuf gets JSON as well, which says so.
         const isAccepted = parseAccept(header(request, "accept") || "*/*").some(({ type }) => OPENAPI_V3_ACCEPTED.test(type));
-        if (!isAccepted) return { code: 406, contentType: JSON_TYPE, body: Buffer.alloc(0) };
+        if (!isAccepted) return { code: 406, contentType: "text/plain", body: Buffer.alloc(0) };
         const asked = request.query.get("hash");
         if (asked !== null && asked !== document.hash) {
           return { code: 301, contentType: "text/plain", body: Buffer.alloc(0), headers: { location: `/openapi/v3/${rest}?hash=${document.hash}` } };

@@ -109,9 +109,11 @@ export function readShutdown(line: string): boolean | undefined {
 async function* linesOf(child: ChildProcess, purpose: string): AsyncIterable<string> {
   let complaint = "";
   child.stderr?.setEncoding("utf8").on("data", (text: string) => (complaint = `${complaint}${text}`.slice(-1_000)));
+  const closed = new Promise((resolve) => child.once("close", resolve));
   await once(child, "spawn").catch((error: unknown) => {
     throw new Error(purpose, { cause: error });
   });
   if (child.stdout !== null) yield* createInterface({ input: child.stdout });
+  await closed; // its complaint may come after its last line
   throw new Error(`${purpose}: ${child.spawnfile} ended: ${complaint.trim()}`);
 }
