@@ -5,6 +5,8 @@ import { afterEach, describe, expect, onTestFinished, test } from "vitest";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { createAuthority, issueCertificate } from "../../engine/auth/certificates.ts";
 import { openGrpcChannel, type GrpcChannel, type GrpcTls } from "../../engine/lib/grpc/grpc.ts";
+import { GrpcCall } from "../../engine/lib/grpc/grpc-call.ts";
+import { GrpcConnection } from "../../engine/lib/grpc/grpc-connection.ts";
 import { GrpcError } from "../../engine/lib/grpc/grpc-error.ts";
 import { frameMessage } from "../../engine/lib/grpc/grpc-message.ts";
 import { RangeRequestSchema, RangeResponseSchema, KV } from "../../engine/storage/etcd/rpc_pb.ts";
@@ -261,5 +263,24 @@ describe("the gRPC client", () => {
     channel.close();
     expect(await running).toMatchObject({ code: 14, isUnsent: false });
     expect(await failure(channel.unaryBytes("/a.B/C", REQUEST))).toMatchObject({ code: 14, details: "Channel closed", isUnsent: true });
+  });
+
+  test("is closed in a turn of its own, not in the middle of what is being read", async () => {
+    const { server, port } = await start();
+    server.answer = (stream) => {
+      stream.respond(HEAD);
+      stream.write(frameMessage(Buffer.from("first of many")));
+    };
+    const connection = new GrpcConnection({ address: `127.0.0.1:${port}` });
+    const session = await connection.connect();
+    const isOpenWhileRead = await new Promise<boolean>((resolve) => {
+      const message = (): void => {
+        connection.close();
+        resolve(!session.destroyed);
+      };
+      new GrpcCall(connection, "/a.B/C", 1 << 20, {}, { message, end: () => {} }).send(REQUEST, false);
+    });
+    expect(isOpenWhileRead).toBe(true);
+    await once(session, "close");
   });
 });
